@@ -93,7 +93,7 @@ func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 	}
 	for _, part := range cfg.Skip {
 		if !slices.Contains(Parts(), part) {
-			return nil, fmt.Errorf("there is no part %q to skip; the parts are %s", part, join3(Parts()))
+			return nil, fmt.Errorf("unknown part %q in --skip; the parts are %s", part, join3(Parts()))
 		}
 	}
 	l, err := load(cfg.Config)
@@ -183,12 +183,12 @@ func outOfDate(d Difference) finding.Finding {
 	switch d.Kind {
 	case Stale:
 		pos.Line = firstDifference(d.Diff())
-		return contract.Found("generated-file-stale", "", pos, "the file is not what its schema makes")
+		return contract.Found("generated-file-stale", "", pos, "the file does not match its schema")
 	case Orphaned:
-		return contract.Found("generated-file-orphaned", "", pos, "the file belongs to no event any more")
+		return contract.Found("generated-file-orphaned", "", pos, "the file belongs to no event")
 	case Missing:
 	}
-	return contract.Found("generated-file-missing", "", finding.Pos{File: d.Path}, "the file is not there")
+	return contract.Found("generated-file-missing", "", finding.Pos{File: d.Path}, "the file is missing")
 }
 
 // firstDifference is the line of the file on disk at which a unified diff
@@ -225,7 +225,7 @@ func (c *check) finish() {
 		}
 		if !used && c.result.Against != "" {
 			findings = append(findings, contract.Found("acceptance-unused", "", a.Pos,
-				fmt.Sprintf("nothing is found that this accepts: no %s of the event %s", id, finding.Quote(a.Event.Text))))
+				fmt.Sprintf("this entry has no effect: there is no %s of the event %s", id, finding.Quote(a.Event.Text))))
 		}
 	}
 	slices.SortStableFunc(findings, func(a, b finding.Finding) int {

@@ -122,7 +122,7 @@ func (c *check) baseline(ctx context.Context) (*baseline.Baseline, error) {
 		return baseline.Registry(ctx, c.sound, against, c.cfg.Env)
 	case isURL.MatchString(against) && !isDrive.MatchString(against), inside.MatchString(against):
 		// It may hold a password, so it is not repeated.
-		return nil, errors.New("--against takes a commit, a folder, or the URL of a schema registry, which begins with http:// or https://")
+		return nil, errors.New("--against needs a commit, a folder, or the URL of a schema registry, which begins with http:// or https://")
 	}
 	info, err := os.Stat(against)
 	folder := err == nil && info.IsDir()

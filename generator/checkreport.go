@@ -63,7 +63,7 @@ func (r *CheckResult) summary() string {
 		}
 	}
 	if len(found) == 0 {
-		found = []string{"nothing found"}
+		found = []string{"no findings"}
 	}
 	against := "compared with nothing"
 	if r.Against != "" {

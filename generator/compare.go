@@ -153,14 +153,14 @@ func (l *loaded) claimFile(f File) error {
 	case err == nil && !isOurs(f.Path, old):
 		l.list.Add(finding.Finding{
 			Pos: finding.Pos{File: f.Path, Line: 1, Col: 1}, ID: "foreign-file",
-			Message: "outboxgen has to write this file, but somebody else wrote it",
-			Hint:    "rename it, or give the package a folder of its own with out:",
+			Message: "outboxgen needs to write this file, but did not generate the existing one",
+			Hint:    "rename the file, or set out: to another folder",
 		})
 	case err == nil, errors.Is(err, fs.ErrNotExist), notFolder(err):
 	case errors.As(err, &pathErr):
 		l.list.Errorf(l.project.Config.At["out"], "unreadable-output", "cannot read %s: %v", f.Path, pathErr.Err)
 	default:
-		return fmt.Errorf("look at the old output: %w", err)
+		return fmt.Errorf("inspect the old output: %w", err)
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (l *loaded) ours(dir string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at the old output: %w", err)
+		return nil, fmt.Errorf("inspect the old output: %w", err)
 	}
 	var names []string
 	for _, e := range entries {
@@ -182,7 +182,7 @@ func (l *loaded) ours(dir string) ([]string, error) {
 		}
 		content, err := os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(name)))
 		if err != nil {
-			return nil, fmt.Errorf("look at the old output: %w", err)
+			return nil, fmt.Errorf("inspect the old output: %w", err)
 		}
 		if isOurs(name, content) {
 			names = append(names, name)

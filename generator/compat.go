@@ -113,7 +113,7 @@ func (r *CompatResult) load(dir, name string) (compared, error) {
 	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
-		return c, fmt.Errorf("reading the schema %s: %w", name, err)
+		return c, fmt.Errorf("read the schema %s: %w", name, err)
 	}
 	defer root.Close() //nolint:errcheck // nothing was written
 	file = filepath.ToSlash(file)
@@ -149,7 +149,7 @@ func unsound(name string, c compared, list *finding.List) error {
 		lines = append(lines[:most], fmt.Sprintf("  and %d more", len(lines)-most))
 	}
 	if len(lines) == 0 {
-		return fmt.Errorf("%s holds schemas and is none itself: refer to one of them from a file of its own", name)
+		return fmt.Errorf("%s contains schemas but is not a schema itself: refer to one of them from another file", name)
 	}
 	return fmt.Errorf("%s cannot be compared:\n%s", name, strings.Join(lines, "\n"))
 }
@@ -162,7 +162,7 @@ func CompatFormats() []string { return []string{"text", "json"} }
 // on text. The error is the writer's, or names an unknown format.
 func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOptions) error {
 	if !slices.Contains(CompatFormats(), format) {
-		return fmt.Errorf("there is no format %q; the formats are %s", format, strings.Join(CompatFormats(), " and "))
+		return fmt.Errorf("unknown format %q; the formats are %s", format, strings.Join(CompatFormats(), " and "))
 	}
 	var findings []Finding
 	for _, c := range r.Changes {

@@ -74,7 +74,7 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 	file = path.Clean(filepath.ToSlash(file))
 	index := slices.IndexFunc(l.project.Documents, func(d *schema.Document) bool { return d.Path == file })
 	if index < 0 {
-		return nil, fmt.Errorf("%s is not among the schemas that %s names, and none of them refers to it", file, cfg.File)
+		return nil, fmt.Errorf("%s is not a schema of %s, and no schema refers to it", file, cfg.File)
 	}
 	document := l.project.Documents[index]
 	files, err := l.emit()
@@ -134,7 +134,7 @@ func explainEvent(event *schema.Event) ExplainedEvent {
 	e := ExplainedEvent{
 		Name: event.GoName, At: event.Pos, Dialect: string(event.Schema.Doc.Dialect),
 		Type: event.Type, Topic: event.Topic, Envelope: event.Envelope, SchemaURI: event.Schema.ID,
-		Aggregate:   event.AggregateType + ", its id a parameter of the insert function",
+		Aggregate:   event.AggregateType + ", its id is a parameter of the insert function",
 		Key:         "the aggregate id",
 		Correlation: "not in the data",
 	}
@@ -143,7 +143,7 @@ func explainEvent(event *schema.Event) ExplainedEvent {
 	}
 	switch {
 	case !event.Keyed:
-		e.Key = "none, so no order is kept"
+		e.Key = "none, so the order is not guaranteed"
 	case event.Key != nil:
 		e.Key = pointed(event.Key)
 	}
@@ -180,9 +180,9 @@ func (e *Explanation) Write(w io.Writer) error {
 }
 
 func (e *Explanation) writeLibrary(b *bytes.Buffer) {
-	b.WriteString("No event: the file has no x-outbox, so it is a library for $ref.\n")
+	b.WriteString("No event: the file has no x-outbox; it is a library for $ref.\n")
 	if e.Library.Go == "" && !e.Failed() && e.Elsewhere == 0 {
-		b.WriteString("No event uses anything there that becomes a Go type of its own.\n")
+		b.WriteString("No event uses a type from this file.\n")
 	}
 	writeGo(b, e.Library.File, e.Library.Go)
 }

@@ -233,8 +233,8 @@ func (l *loaded) emit() ([]File, error) {
 	case c.SQLC.Mode == "queries" && c.SQLC.Package == out:
 		l.list.Add(finding.Finding{
 			Pos: c.SQLC.At["package"], ID: "import-cycle",
-			Message: "sqlc.package is the generated package itself, which would import itself",
-			Hint:    "have sqlc write into a package of its own",
+			Message: "sqlc.package is the generated package itself, which cannot import itself",
+			Hint:    "let sqlc generate into another package",
 		})
 		return nil, nil
 	case c.SQLC.Mode == "queries":
@@ -275,8 +275,8 @@ func (l *loaded) typesElsewhere(out string) bool {
 			elsewhere = false
 			l.list.Add(finding.Finding{
 				Pos: m.Pos, ID: "import-cycle",
-				Message: m.Type + " stands in the generated package itself, which would import itself",
-				Hint:    "declare the type in a package of its own",
+				Message: m.Type + " is declared in the generated package, which cannot import itself",
+				Hint:    "move the type to another package",
 			})
 		}
 	}

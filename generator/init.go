@@ -72,7 +72,7 @@ type Project struct {
 }
 
 // ErrInitialized is what Init returns where there is a project file already.
-var ErrInitialized = errors.New(DefaultFile + " is there already; edit it, then run outboxgen generate")
+var ErrInitialized = errors.New(DefaultFile + " already exists; edit it, then run outboxgen generate")
 
 // directiveFile holds the go:generate line. go generate lists the files of a
 // package before it runs anything, and fails at one that is gone when its turn
@@ -123,12 +123,12 @@ func Init(cfg InitConfig) (*Project, error) {
 		return nil, err
 	}
 	if within, ok := importableWithin(path.Join(module, path.Clean(filepath.ToSlash(cfg.Out)))); ok {
-		p.Next = append(p.Next, "keep in mind that only packages of "+within+" can import "+cfg.Out+"; where other modules consume the events, give out: a folder outside internal/")
+		p.Next = append(p.Next, "note that only packages of "+within+" can import "+cfg.Out+"; if other modules consume the events, set out: to a folder outside internal/")
 	}
 	p.Next = append(p.Next,
 		"go get github.com/outboxgen/outboxgen/runtime@"+cfg.Version+" for the package that the generated code imports",
-		"describe your own events in schemas/, then go generate ./"+cfg.Out,
-		"go mod tidy once your code uses the package")
+		"describe your own events in schemas/, then run go generate ./"+cfg.Out,
+		"run go mod tidy once your code uses the package")
 	return p, nil
 }
 
@@ -141,7 +141,7 @@ func moduleIn(dir string) (string, error) {
 	name := filepath.Join(dir, "go.mod")
 	content, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no go.mod in %s; run go mod init, or name the folder of go.mod with -C", dir)
+		return "", fmt.Errorf("there is no go.mod in %s; run go mod init, or give the folder of go.mod with -C", dir)
 	}
 	if err != nil {
 		return "", fmt.Errorf("read go.mod: %w", err)
@@ -181,7 +181,7 @@ func snake(text string) string {
 // and says whether sqlc can read the service's migrations.
 func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 	found := p.Migrations
-	printed := "add the outbox's tables to the database: outboxgen migration --format "
+	printed := "add the outbox tables to the database: outboxgen migration --format "
 	switch {
 	case found.Format == "":
 		p.Next = append(p.Next, printed+string(migrations.Plain))
@@ -195,7 +195,7 @@ func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 		return there, err
 	}
 	if found.Format == string(migrations.Plain) {
-		p.Next = append(p.Next, printed+found.Format+", put into "+found.Path+" and then named in "+DefaultFile+" under sqlc.migrations")
+		p.Next = append(p.Next, printed+found.Format+", put into "+found.Path+" and then set as "+DefaultFile+" in sqlc.migrations")
 		return false, nil
 	}
 	files, err := Migration(MigrationConfig{Format: found.Format, Dir: join(cfg.Dir, found.Path), Time: cfg.Time})
@@ -254,7 +254,7 @@ func (p *Project) keep(dir string) error {
 		case errors.Is(err, fs.ErrNotExist), notFolder(err):
 			write = append(write, f)
 		default:
-			return fmt.Errorf("look at what is there: %w", err)
+			return fmt.Errorf("inspect existing files: %w", err)
 		}
 	}
 	slices.SortFunc(write, func(a, b File) int { return strings.Compare(a.Path, b.Path) })

@@ -37,8 +37,8 @@ func (l *loaded) outImportable() {
 		}
 		l.list.Add(finding.Finding{
 			Pos: l.project.Config.At["out"], Severity: finding.Warning, ID: "out-internal",
-			Message: fmt.Sprintf("only packages of %s can import %s; the module %s of this workspace requires this one, and cannot", within, out, user),
-			Hint:    "name a folder outside internal/ if it consumes the events",
+			Message: fmt.Sprintf("only packages of %s can import %s; the module %s of this workspace requires this one, but cannot import it", within, out, user),
+			Hint:    "use a folder outside internal/ if that module consumes the events",
 		})
 		return
 	}

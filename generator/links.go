@@ -33,7 +33,7 @@ func (l *loaded) inside(name string, pos Pos) bool {
 	l.list.Add(finding.Finding{
 		Pos: pos, ID: "output-link",
 		Message: fmt.Sprintf("the output %s goes through the symbolic link %s, which %s", finding.Quote(name), finding.Quote(link), problem),
-		Hint:    "replace the link with a folder or a file of the project, or write another path here",
+		Hint:    "replace the link with a folder or file of the project, or use another path",
 	})
 	return false
 }
@@ -62,7 +62,7 @@ func escape(dir, name string) (link, problem string) {
 		}
 		target, err := filepath.EvalSymlinks(at)
 		if err != nil {
-			return link, "leads to nothing"
+			return link, "leads nowhere"
 		}
 		if inside, err := filepath.Rel(root, target); err != nil || !filepath.IsLocal(inside) {
 			return link, "leads outside the project"

@@ -87,7 +87,7 @@ func (l *loaded) importable(name string) bool {
 	}
 	l.list.Add(finding.Finding{
 		Pos: l.project.Config.SQLC.At["package"], ID: "bad-import-path",
-		Message: fmt.Sprintf("sqlc.package %s is no import path: it is neither in this module, %s, nor in one that it requires", finding.Quote(name), mod.Module.Mod.Path),
+		Message: fmt.Sprintf("sqlc.package %s is not a valid import path: it is neither in this module, %s, nor in one that it requires", finding.Quote(name), mod.Module.Mod.Path),
 		Hint:    "write " + path.Join(mod.Module.Mod.Path, folder),
 	})
 	return false

@@ -145,7 +145,7 @@ func (l *lab) verify(ctx context.Context, kafka *broker.Cluster) error {
 		return err
 	}
 	if sent < int64(l.rows) || waiting > 1 {
-		return fmt.Errorf("%d of %d rows are in Kafka and %d still wait: the measurement is void", sent, l.rows, waiting)
+		return fmt.Errorf("%d of %d rows are in Kafka and %d are pending: the measurement is invalid", sent, l.rows, waiting)
 	}
 	return nil
 }

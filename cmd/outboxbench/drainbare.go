@@ -86,7 +86,7 @@ func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pg
 	})
 	step(func() error {
 		var failed error
-		for p := range sent { // to the end, so that nobody is left sending
+		for p := range sent { // to the end, so that no sender is left
 			if failed == nil {
 				_, failed = settler.Exec(ctx, settle, p.seqs)
 			}

@@ -49,7 +49,7 @@ type watch struct {
 	mu      sync.Mutex
 	settled int
 	target  int
-	reached chan struct{} // nil: nobody waits
+	reached chan struct{} // nil: no waiter
 }
 
 func newWatch() *watch { return &watch{began: make(chan struct{})} }
@@ -130,7 +130,7 @@ func (r *running) wait(what <-chan struct{}) error {
 	case <-r.done:
 		return errors.Join(errors.New("the relay ended"), r.err)
 	case <-limit.C:
-		return fmt.Errorf("the relay has made no end in %s; its status: %+v", stall, r.relay.Status())
+		return fmt.Errorf("the relay did not finish in %s; its status: %+v", stall, r.relay.Status())
 	}
 }
 

@@ -29,7 +29,7 @@ type generated struct {
 func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
 	if err != nil {
-		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
+		return nil, fmt.Errorf("find the repository (run this scenario in a checkout): %w", err)
 	}
 	dir, err := os.MkdirTemp("", "outboxbench-generate-")
 	if err != nil {

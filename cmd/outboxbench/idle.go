@@ -35,7 +35,7 @@ const idlePoll = 200 * time.Millisecond
 func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
 	if err != nil {
-		return nil, fmt.Errorf("find the repository, in which this scenario has to run: %w", err)
+		return nil, fmt.Errorf("find the repository (run this scenario in a checkout): %w", err)
 	}
 	dir, err := os.MkdirTemp("", "outboxbench-idle-")
 	if err != nil {
@@ -268,7 +268,7 @@ func (i *idle) until(ctx context.Context, r *idleRelay, holds func() (bool, erro
 			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("outboxrelay has not begun in %s", stall)
+	return fmt.Errorf("outboxrelay did not start in %s", stall)
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -111,7 +111,7 @@ func (m *meter) keep(both ...net.Conn) bool {
 	defer m.mu.Unlock()
 	for _, c := range both {
 		if m.closed {
-			_ = c.Close() // nobody uses it
+			_ = c.Close() // it is unused
 			continue
 		}
 		m.links[c] = struct{}{}

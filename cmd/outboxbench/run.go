@@ -80,13 +80,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var names string
 	flags := flag.NewFlagSet("outboxbench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&names, "scenario", "", "run only these `scenarios`, separated by commas (see -list)")
-	flags.IntVar(&o.rows, "rows", defaultRows, "how many rows wait in the drains")
-	flags.IntVar(&o.rounds, "rounds", defaultRounds, "how often each variant is measured")
-	flags.BoolVar(&o.headers, "headers", true, "give the rows of the drains the usual headers")
+	flags.StringVar(&names, "scenario", "", "run only these `scenarios`, comma-separated (see -list)")
+	flags.IntVar(&o.rows, "rows", defaultRows, "number of pending rows in the drain scenarios")
+	flags.IntVar(&o.rounds, "rounds", defaultRounds, "number of measurements of each variant")
+	flags.BoolVar(&o.headers, "headers", true, "add the usual headers to the rows of the drain scenarios")
 	flags.BoolVar(&o.list, "list", false, "list the scenarios and exit")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables")
-	flags.BoolVar(&o.verbose, "v", false, "show the warnings of the relay")
+	flags.BoolVar(&o.verbose, "v", false, "show the relay's warnings")
 	flags.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile to this `file`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -102,7 +102,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	for _, name := range o.scenarios {
 		if !slices.ContainsFunc(scenarios(), func(s scenario) bool { return s.name == name }) {
-			return o, fmt.Errorf("there is no scenario %q; -list lists them", name)
+			return o, fmt.Errorf("unknown scenario %q; -list lists them", name)
 		}
 	}
 	return o, nil
@@ -163,7 +163,7 @@ func (s scenario) run(ctx context.Context, l *lab, rounds int, progress func(str
 	for round := range rounds {
 		for i, v := range variants {
 			progress(fmt.Sprintf("%s, round %d of %d: %s …", s.name, round+1, rounds, v.name))
-			runtime.GC() // nobody pays for what another left behind
+			runtime.GC() // no variant pays for the garbage of another
 			var values []float64
 			pprof.Do(ctx, pprof.Labels("variant", v.label), func(ctx context.Context) {
 				values, err = v.measure(ctx)

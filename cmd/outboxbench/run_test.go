@@ -46,7 +46,7 @@ func TestOptions(t *testing.T) {
 		})},
 		{args: "-rows 0", err: "-rows and -rounds must be at least 1"},
 		{args: "-rounds 0", err: "-rows and -rounds must be at least 1"},
-		{args: "-scenario write,sleep", err: `there is no scenario "sleep"; -list lists them`},
+		{args: "-scenario write,sleep", err: `unknown scenario "sleep"; -list lists them`},
 		{args: "write", err: `unexpected argument "write"; see outboxbench -help`},
 		{args: "-rows many", err: `invalid value "many" for flag -rows: parse error`},
 		{args: "-help", err: flag.ErrHelp.Error()},
@@ -101,7 +101,7 @@ idle           nothing to do; a second, for each outbox, and sessions in all
 }
 
 // Each scenario runs to its end, checks of its own included, and prints its
-// table; the numbers are anybody's.
+// table; the numbers vary.
 func TestEveryScenario(t *testing.T) {
 	pg := services.Postgres(t)
 	services.Redis(t)

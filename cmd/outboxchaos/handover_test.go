@@ -51,7 +51,7 @@ func leader(t *testing.T, l *lab.Lab, other *lab.Relay) *lab.Relay {
 	defer cancel()
 	var found *lab.Relay
 	if !l.Until(ctx, func() bool { found = l.Leader(); return found != nil && found != other }) {
-		t.Fatal("nobody leads")
+		t.Fatal("no relay leads")
 	}
 	return found
 }
@@ -139,7 +139,7 @@ func TestARecordThatCrashesTheRelay(t *testing.T) {
 	l := newLab(t, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	supervised := make(chan struct{})
-	go func() { // whoever dies is started again, as anybody's init would
+	go func() { // whoever dies is started again, as an init system would
 		defer close(supervised)
 		for {
 			if !l.Until(ctx, func() bool { return !l.Relays[0].Running() || !l.Relays[1].Running() || !l.Relays[2].Running() }) {

@@ -71,7 +71,7 @@ func (d *demo) run(ctx context.Context) (v verdict, err error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	d.say("checked every event after %s", time.Since(began).Round(time.Second))
+	d.say("read every event after %s", time.Since(began).Round(time.Second))
 	return d.ledger.judge(), nil
 }
 
@@ -154,7 +154,7 @@ func (d *demo) outage(ctx context.Context) error {
 	if err := d.parts.kafka.Stop(); err != nil {
 		return fmt.Errorf("stop Kafka: %w", err)
 	}
-	d.setPhase("Kafka is away")
+	d.setPhase("Kafka stopped")
 	select {
 	case <-ctx.Done():
 	case <-time.After(d.options.outage):
@@ -162,7 +162,7 @@ func (d *demo) outage(ctx context.Context) error {
 	if err := d.parts.kafka.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start Kafka again: %w", err)
 	}
-	d.setPhase("Kafka is back")
+	d.setPhase("Kafka started again")
 	return nil
 }
 

@@ -97,14 +97,14 @@ func (l *ledger) judge() verdict {
 		for n := int64(1); n <= last; n++ {
 			if !l.seen[change{aggregate, n}] {
 				v.Lost++
-				l.problem("%s: change %d was committed and never read", aggregate, n)
+				l.problem("%s: change %d was committed but never consumed", aggregate, n)
 			}
 		}
 	}
 	for c := range l.seen {
 		if c.number > l.committed[c.aggregate] {
 			v.Invented++
-			l.problem("%s: change %d was read and never committed", c.aggregate, c.number)
+			l.problem("%s: change %d was consumed but never committed", c.aggregate, c.number)
 		}
 	}
 	v.Problems = l.problems

@@ -32,14 +32,14 @@ func TestLedgerFindsEachFault(t *testing.T) {
 			committed: []change{{a, 1}, {b, 1}},
 			consumed:  []change{{a, 1}},
 			want: verdict{Inserted: 2, Consumed: 1, Lost: 1,
-				Problems: []string{"batch-2: change 1 was committed and never read"}},
+				Problems: []string{"batch-2: change 1 was committed but never consumed"}},
 		},
 		{
 			name:      "invented",
 			committed: []change{{a, 1}},
 			consumed:  []change{{a, 1}, {a, 2}},
 			want: verdict{Inserted: 1, Consumed: 2, Invented: 1,
-				Problems: []string{"batch-1: change 2 was read and never committed"}},
+				Problems: []string{"batch-1: change 2 was consumed but never committed"}},
 		},
 		{
 			name:      "out of order",

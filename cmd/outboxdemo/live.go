@@ -19,7 +19,7 @@ func live(ctx context.Context, w io.Writer, terminal bool, line func() string) {
 	for {
 		select {
 		case <-ctx.Done():
-			_, _ = fmt.Fprint(w, start+line()+"\n") // nobody to tell when the terminal is gone
+			_, _ = fmt.Fprint(w, start+line()+"\n") // the terminal may be gone
 			return
 		case <-ticker.C:
 			_, _ = fmt.Fprint(w, start+line()+end)

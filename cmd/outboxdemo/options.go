@@ -22,11 +22,11 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("outboxdemo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.events, "events", 20_000, "events to insert, at least 10000")
-	flags.IntVar(&o.aggregates, "aggregates", 400, "batches that are changed at once")
-	flags.IntVar(&o.writers, "writers", 8, "goroutines that write")
-	flags.DurationVar(&o.outage, "outage", 4*time.Second, "how long Kafka is away in the middle; 0: it stays")
+	flags.IntVar(&o.aggregates, "aggregates", 400, "batches that change concurrently")
+	flags.IntVar(&o.writers, "writers", 8, "goroutines that insert")
+	flags.DurationVar(&o.outage, "outage", 4*time.Second, "how long Kafka is down in the middle of the run; 0: it is not stopped")
 	flags.StringVar(&o.kafka, "kafka", "kfake",
-		"kfake: franz-go's fake broker; kafka: the real one of 'make services', or the one that KAFKA_BROKERS names")
+		"kfake: franz-go's fake broker; kafka: the real broker of 'make services', or the one in KAFKA_BROKERS")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -35,7 +35,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		errs = append(errs, fmt.Errorf("unexpected argument %q", flags.Arg(0)))
 	}
 	if o.events < 10_000 {
-		errs = append(errs, fmt.Errorf("-events is %d: fewer than 10000 show little", o.events))
+		errs = append(errs, fmt.Errorf("-events is %d: use at least 10000", o.events))
 	}
 	if o.aggregates < 1 || o.aggregates > o.events {
 		errs = append(errs, fmt.Errorf("-aggregates is %d: use 1 to -events (%d)", o.aggregates, o.events))

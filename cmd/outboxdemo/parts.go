@@ -16,7 +16,7 @@ import (
 )
 
 // errBadRedis says nothing about the address itself: it may hold a password.
-var errBadRedis = errors.New("the address of Redis cannot be read: write it as redis://host:6379")
+var errBadRedis = errors.New("invalid Redis address: use the form redis://host:6379")
 
 // parts are the servers that the demo runs on.
 type parts struct {
@@ -42,7 +42,7 @@ func (p *parts) start(ctx context.Context, o options, say func(string, ...any)) 
 	say("Postgres %d is ready", postgres.Version)
 
 	if o.kafka == "kafka" {
-		say("starting Kafka, some seconds")
+		say("starting Kafka, this takes some seconds")
 		p.kafka, err = services.StartKafka(ctx)
 	} else {
 		p.kafka, err = services.StartKFake()
@@ -54,7 +54,7 @@ func (p *parts) start(ctx context.Context, o options, say func(string, ...any)) 
 	if o.kafka == "kafka" {
 		say("Kafka is ready at %v", p.kafka.Brokers)
 	} else {
-		say("Kafka is ready: franz-go's fake, kfake (-kafka kafka for the real one)")
+		say("Kafka is ready: kfake, franz-go's fake broker (-kafka kafka for a real one)")
 	}
 
 	redis, err := services.StartRedis(ctx)
@@ -84,7 +84,7 @@ func (p *parts) stop() error {
 // waker is the service's end of the wake-ups; nil without Redis.
 func (p *parts) waker() (outbox.Waker, error) {
 	if p.redisURL == "" {
-		return nil, nil // an Outbox without a waker wakes nobody
+		return nil, nil // an Outbox without a waker sends no wake-ups
 	}
 	option, err := rueidis.ParseURL(p.redisURL)
 	if err != nil {

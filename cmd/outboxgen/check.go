@@ -18,35 +18,34 @@ func newCheck(io streams, at *project) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Say whether a change may be merged",
-		Long: `check is the gate for a change of event schemas. It looks for what is wrong with
-the schemas, for what is valid but risky (lint), for generated code
-that is out of date, and for changes that break those who read or write the events
-as they were before. It writes nothing.
+		Short: "Check whether a change of the schemas may be merged",
+		Long: `check examines a change of event schemas in CI. It reports errors in the schemas,
+valid but risky schemas (lint), generated code that is out of date, and changes
+that break consumers or producers of an earlier version. It writes no files.
 
---against says what was before:
+--against selects the earlier version:
 
   REF       a commit, by any name that git knows: main, v1.2.0, HEAD~1
-  REF...    the commit at which this branch left REF
-  FOLDER    a folder with the project as it was, such as ../before
-  URL       a schema registry that speaks Confluent's API, https://host:port; its
-            user and password stand in the URL, or as user:password in
+  REF...    the commit where this branch left REF
+  FOLDER    a folder with an earlier version of the project, such as ../before
+  URL       a schema registry with Confluent's API, https://host:port; its user and
+            password are in the URL, or as user:password in
             SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO
-  none      nothing
+  none      no comparison
 
-The default is the commit at which this branch left the one that it is to be
-merged into, as GitHub and GitLab name it to their jobs, or else the default
-branch. The files on disk are what is judged, committed or not.
+The default is the commit where this branch left its target branch. The target
+branch is the one that GitHub or GitLab gives to the job, or else the default
+branch. check compares the files on disk, committed or not.
 
-Who has to be able to read whose data is said by compat.level in the project file,
-and in x-outbox for one event: BACKWARD by default. The _TRANSITIVE levels look at
-every state that an event had on the first-parent history, or at every release
-where compat.released names the tags of releases, or at every version in the
-registry. A change that is meant is accepted, with a reason, under compat.accept.
+compat.level in the project file, or in x-outbox for one event, sets the
+compatibility level: BACKWARD by default. The _TRANSITIVE levels compare with every
+version of an event in the first-parent history, or in every release if
+compat.released selects the tags of releases, or in the registry. To accept an
+intended change, list it with a reason under compat.accept.
 
-It exits 0 when there is no error, 1 when there is, and 2 when it could not judge.
-Warnings count with --strict; notes never do. --explain tells what an ID means and
-what to do about it.`,
+The exit code is 0 without errors, 1 with errors, and 2 if the check could not run.
+With --strict, warnings count as errors; notes never do. --explain shows what an ID
+means and how to fix it.`,
 		Example: `  outboxgen check                                # in a pull request
   outboxgen check --against HEAD~1               # after a push to the main branch
   outboxgen check --against https://registry.example.com --skip generated
@@ -72,11 +71,11 @@ what to do about it.`,
 		parts[i] = string(part)
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&cfg.Against, "against", "", "what was before: a commit, REF..., a folder, the URL of a registry, or none")
-	choiceFlag(cmd, &format, "format", "text", "how findings are written", generator.CheckFormats()...)
-	flags.StringSliceVar(&skip, "skip", nil, "`parts` to leave out: "+strings.Join(parts, ", "))
-	flags.BoolVar(&strict, "strict", false, "warnings count as errors do")
-	flags.BoolVar(&cfg.All, "all", false, "list the compatible changes as well")
+	flags.StringVar(&cfg.Against, "against", "", "the earlier version: a commit, REF..., a folder, the URL of a registry, or none")
+	choiceFlag(cmd, &format, "format", "text", "output format of the findings", generator.CheckFormats()...)
+	flags.StringSliceVar(&skip, "skip", nil, "`parts` to skip: "+strings.Join(parts, ", "))
+	flags.BoolVar(&strict, "strict", false, "treat warnings as errors")
+	flags.BoolVar(&cfg.All, "all", false, "also list compatible changes")
 	flags.StringVar(&explain, "explain", "", "explain the `ID` of a finding instead")
 	complete(cmd, "skip", parts)
 	complete(cmd, "explain", generator.FindingIDs())
@@ -107,7 +106,7 @@ func runGate(ctx context.Context, io streams, cfg generator.CheckConfig, format 
 // explainID explains the finding with one ID.
 func explainID(io streams, id string, args []string) error {
 	if len(args) > 0 {
-		return errors.New("--explain takes no files")
+		return errors.New("--explain does not take files")
 	}
 	text, err := generator.ExplainFinding(id)
 	if err != nil {

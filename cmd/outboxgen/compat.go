@@ -15,22 +15,23 @@ func newCompat(io streams, at *project) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compat OLD... NEW",
 		Short: "Check whether a changed JSON Schema is compatible",
-		Long: `compat compares JSON Schema files as Confluent's schema registry does, without a
-registry and without a project: what passes here registers there.
+		Long: `compat compares JSON Schema files by the rules of Confluent's schema registry,
+without a registry and without a project. A change that passes here can be
+registered there.
 
-BACKWARD asks whether readers with the new schema can read what was written with
-the old one, FORWARD whether readers with the old schema can read what is written
-with the new one, FULL both. With several old versions, the oldest first, the
-_TRANSITIVE levels look at all of them, the others at the last.
+BACKWARD: readers with the new schema can read data written with the old one.
+FORWARD: readers with the old schema can read data written with the new one.
+FULL: both. With several old versions, oldest first, the _TRANSITIVE levels compare
+with all of them, the other levels with the last one.
 
-The strict policy takes an object that allows undeclared properties at its word;
-the lenient one trusts that nobody writes them and that readers skip them.
+If a schema allows undeclared properties, the strict policy assumes that data has
+them. The lenient policy assumes that data has none, and that readers ignore them.
 
-Files without $schema are of 2020-12, unless they have words that only an older
+A file without $schema is read as 2020-12, unless it has keywords that only an older
 draft knows.
 
-It exits 0 when the change is compatible, 1 when it is not, and 2 when there is no
-verdict. --explain tells what an ID means and how to make the change safely.`,
+The exit code is 0 if the change is compatible, 1 if it is not, and 2 if there is no
+verdict. --explain shows what an ID means and how to make the change safely.`,
 		Example: `  outboxgen compat order.v1.json order.v2.json
   outboxgen compat --level FULL --policy lenient old.yaml new.yaml
   outboxgen compat --level BACKWARD_TRANSITIVE v1.json v2.json v3.json
@@ -42,18 +43,18 @@ verdict. --explain tells what an ID means and how to make the change safely.`,
 				return explainID(io, explain, args)
 			}
 			if len(args) < 2 {
-				return fmt.Errorf("two files are needed, the old version and the new one; usage: %s", cmd.UseLine())
+				return fmt.Errorf("compat needs two files, the old version and the new one; usage: %s", cmd.UseLine())
 			}
 			cfg.Dir, cfg.Earlier, cfg.New = at.dir, args[:len(args)-1], args[len(args)-1]
 			return runCompat(io, cfg, format, all)
 		},
 	}
 	flags := cmd.Flags()
-	choiceFlag(cmd, &cfg.Level, "level", "BACKWARD", "the `level`, which says who has to read whose data: NONE, BACKWARD, FORWARD, FULL, or with _TRANSITIVE",
+	choiceFlag(cmd, &cfg.Level, "level", "BACKWARD", "the compatibility `level`: NONE, BACKWARD, FORWARD or FULL; the last three may end in _TRANSITIVE",
 		"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE")
-	choiceFlag(cmd, &cfg.Policy, "policy", "strict", "how open objects count", "strict", "lenient")
-	choiceFlag(cmd, &format, "format", "text", "how the verdict is written", generator.CompatFormats()...)
-	flags.BoolVar(&all, "all", false, "list the changes that are compatible as well")
+	choiceFlag(cmd, &cfg.Policy, "policy", "strict", "how to treat undeclared properties", "strict", "lenient")
+	choiceFlag(cmd, &format, "format", "text", "output format of the verdict", generator.CompatFormats()...)
+	flags.BoolVar(&all, "all", false, "also list compatible changes")
 	flags.StringVar(&explain, "explain", "", "explain the `ID` of a change instead")
 	complete(cmd, "explain", generator.FindingIDs())
 	return cmd

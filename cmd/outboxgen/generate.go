@@ -17,16 +17,16 @@ func newGenerate(io streams, at *project) *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "generate",
-		Short: "Write the Go package of a project",
-		Long: `generate reads outboxgen.yaml and the schemas that it names, and writes the Go
-package. It writes all files or none, removes those that are no longer generated,
-and touches no file that somebody else wrote. It prints what it wrote and removed,
-or that everything is up to date.
+		Short: "Generate the Go package of a project",
+		Long: `generate reads outboxgen.yaml and its schemas, and writes the Go package. It writes
+either all files or none, removes generated files that are no longer needed, and
+never changes a file that it did not generate. It prints the files that it wrote and
+removed, or that everything is up to date.
 
-With --check it writes nothing: it prints a unified diff of what it would change
-and exits 1 if there is any.`,
+With --check it writes nothing: it prints a unified diff of the changes that it
+would make, and the exit code is 1 if there are any.`,
 		Example: `  outboxgen generate
-  outboxgen generate --check                 # in CI: exit 1 when something is out of date
+  outboxgen generate --check                 # in CI: exit code 1 if something is out of date
   outboxgen generate -C services/orders      # another folder
   outboxgen generate --config orders.yaml`,
 		Args: noArguments,
@@ -37,7 +37,7 @@ and exits 1 if there is any.`,
 			return runGenerate(cmd.Context(), io, *at)
 		},
 	}
-	cmd.Flags().BoolVar(&check, "check", false, "compare with the disk instead of writing")
+	cmd.Flags().BoolVar(&check, "check", false, "compare with the files on disk instead of writing")
 	return cmd
 }
 
@@ -108,8 +108,8 @@ func foretell(io streams, removed []string) error {
 	if here == "" || index < 0 {
 		return nil
 	}
-	return printf(io.Err, "outboxgen: all is generated, but go generate may stop now, because it does not find %s any more; run it again. "+
-		"It does not happen with the go:generate line in a file that sorts last in the generated package, such as zz_generate.go\n", removed[index])
+	return printf(io.Err, "outboxgen: all files are generated, but go generate may fail now because %s no longer exists; run it again. "+
+		"To avoid this, put the go:generate line into a file that sorts last in the generated package, such as zz_generate.go\n", removed[index])
 }
 
 // unwritable reports that the output cannot be written, at the line of the
@@ -148,7 +148,7 @@ func runCheck(ctx context.Context, io streams, at project) error {
 			return err
 		}
 	}
-	if err := printf(io.Err, "outboxgen: %d of the generated files are out of date; run outboxgen generate\n", len(differences)); err != nil {
+	if err := printf(io.Err, "outboxgen: %d generated files are out of date; run outboxgen generate\n", len(differences)); err != nil {
 		return err
 	}
 	return errFindings

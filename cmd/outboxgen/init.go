@@ -14,15 +14,14 @@ func newInit(io streams, at *project) *cobra.Command {
 	var service, out string
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Begin a project in a Go module",
-		Long: `init writes outboxgen.yaml, an example of an event schema and a file with the
-go:generate line, and generates the Go package at once. It runs in the folder of
-go.mod.
+		Short: "Set up a project in a Go module",
+		Long: `init writes outboxgen.yaml, an example event schema and a file with the go:generate
+line, and generates the Go package. Run it in the folder of go.mod.
 
 It looks for the migrations of the service (goose, golang-migrate, tern, atlas,
-Alembic, plain SQL). Where sqlc can read them, the insert functions are compiled
-against them; if they do not create the outbox's tables yet, init adds the
-migration that does, for you to review. It never replaces a file.`,
+Alembic, plain SQL). If sqlc can read them, the insert functions are compiled
+against them. If they do not create the outbox tables yet, init adds a migration
+that does, for your review. It never replaces a file.`,
 		Example: `  outboxgen init
   outboxgen init --service order_service --out internal/events
   outboxgen init -C services/orders`,

@@ -19,21 +19,21 @@ func newMigration(io streams, at *project) *cobra.Command {
 	var to destination
 	cmd := &cobra.Command{
 		Use:   "migration",
-		Short: "Print the migration of the outbox's tables",
-		Long: `migration prints the SQL that creates the outbox's tables, in the form of one
-migration tool, and names the file that the tool wants it in. With --upgrade it
-starts from an event_outbox of an older shape, with rows in it, and changes it in
-place. Where a tool keeps the way down in a file of its own, --down prints that.
+		Short: "Print the migration of the outbox tables",
+		Long: `migration prints the SQL that creates the outbox tables, in the format of a
+migration tool, with the file name that the tool expects. With --upgrade it prints
+the SQL that upgrades an existing event_outbox with its rows. With --down it prints
+the down migration, for tools that keep it in its own file.
 
-With --grants it prints instead what each database role needs of the tables, and
-no more: the relay, the service that inserts events, operators, and consumers.
-The roles must be there. An empty role name leaves that role out. Without
---format and without migrations in the project, --grants prints plain SQL.
+With --grants it prints the privileges that each database role needs on the tables
+instead: the relay, the service that inserts events, operators, and consumers. The
+roles must exist. An empty role name skips that role. Without --format and without
+migrations in the project, --grants prints plain SQL.
 
---out writes the files into a folder instead, both ways, under the names that the
-tool wants and with the next free number. It replaces no file but atlas.sum, and
-adds nothing where the migrations create the tables already.
-Without --format, the tool is the one whose migrations are found in the project.`,
+With --out it writes the files, up and down, into a folder, under the tool's file
+names and with the next free number. It replaces no file except atlas.sum, and does
+nothing if the migrations already create the tables.
+Without --format, outboxgen uses the tool whose migrations it finds in the project.`,
 		Example: `  outboxgen migration --format goose --out db/migrations
   outboxgen migration --format sql | psql
   outboxgen migration --format migrate --upgrade --out db/migrations
@@ -48,18 +48,18 @@ Without --format, the tool is the one whose migrations are found in the project.
 	flags := cmd.Flags()
 	choiceFlag(cmd, &cfg.Format, "format", "", "migration tool", generator.Formats()...)
 	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
-	flags.BoolVar(&cfg.Grants, "grants", false, "print the least privileges of the roles, not the tables")
+	flags.BoolVar(&cfg.Grants, "grants", false, "print the privileges that the roles need, not the tables")
 	roles := migrations.DefaultRoles()
 	flags.StringVar(&cfg.Roles.Relay, "relay-role", roles.Relay, "with --grants: role of the relay")
 	flags.StringVar(&cfg.Roles.Service, "service-role", roles.Service, "with --grants: role of the service that inserts events")
 	flags.StringVar(&cfg.Roles.Operator, "operator-role", roles.Operator, "with --grants: role of operators")
 	flags.StringVar(&cfg.Roles.Consumer, "consumer-role", roles.Consumer, "with --grants: role of consumers")
-	flags.StringVar(&cfg.Schema, "schema", "", "Postgres schema of the tables (default: left to the search_path)")
-	flags.StringVar(&to.folder, "out", "", "`folder` to write the files into")
+	flags.StringVar(&cfg.Schema, "schema", "", "Postgres schema of the tables (default: from the search_path)")
+	flags.StringVar(&to.folder, "out", "", "`folder` for the files")
 	completeFolders(cmd, "out")
-	flags.BoolVar(&to.down, "down", false, "print the way down")
-	flags.StringVar(&cfg.Revision, "revision", "", "Alembic's revision (default: derived)")
-	flags.StringVar(&cfg.DownRevision, "down-revision", "", "Alembic's revision before this one")
+	flags.BoolVar(&to.down, "down", false, "print the down migration")
+	flags.StringVar(&cfg.Revision, "revision", "", "Alembic revision id (default: derived)")
+	flags.StringVar(&cfg.DownRevision, "down-revision", "", "previous Alembic revision id")
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
 	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade")
 	return cmd
@@ -83,7 +83,7 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 		case cfg.Grants:
 			cfg.Format = string(migrations.Plain)
 		default:
-			return fmt.Errorf("no migrations are here to tell the tool from; say --format %s", strings.Join(generator.Formats(), "|"))
+			return fmt.Errorf("no migrations found that show which tool to use; set --format %s", strings.Join(generator.Formats(), "|"))
 		}
 	}
 	if to.folder != "" {
@@ -110,22 +110,22 @@ func refuseTwice(io streams, cfg generator.MigrationConfig, shown string) error 
 	if err != nil || !ok {
 		return err
 	}
-	next := "nothing is left to do"
+	next := "there is nothing to do"
 	if there.Older {
-		next = "its shape is an older one, so add --upgrade"
+		next = "the table has an older shape, so add --upgrade"
 	}
-	if err := printf(io.Err, "outboxgen: %s:%d creates event_outbox already, and nothing was written; %s\n", joinDir(shown, there.File), there.Line, next); err != nil {
+	if err := printf(io.Err, "outboxgen: %s:%d already creates event_outbox; nothing was written; %s\n", joinDir(shown, there.File), there.Line, next); err != nil {
 		return err
 	}
 	return errFindings
 }
 
 // printMigration prints one file, exactly, so that it can be piped on; its name
-// goes where messages go, except for plain SQL, whose name is nobody's business.
+// goes where messages go, except for plain SQL, whose name does not matter.
 func printMigration(io streams, format string, files []generator.File, down bool) error {
 	index := slices.IndexFunc(files, func(f generator.File) bool { return strings.Contains(f.Path, ".down.") == down })
 	if index < 0 {
-		return fmt.Errorf("%s has no file of its own for the way down", format)
+		return fmt.Errorf("%s keeps the down migration in the same file", format)
 	}
 	if format != "sql" {
 		if err := printf(io.Err, "file: %s\n", files[index].Path); err != nil {
@@ -140,12 +140,12 @@ func writeNew(io streams, dir, shown string, files []generator.File) error {
 	var write []output.File
 	for _, f := range files {
 		if f.Path != "atlas.sum" && exists(joinDir(dir, f.Path)) {
-			return fmt.Errorf("%s is there already; nothing was written", joinDir(shown, f.Path))
+			return fmt.Errorf("%s already exists; nothing was written", joinDir(shown, f.Path))
 		}
 		write = append(write, output.File{Path: f.Path, Content: f.Content})
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the folder %s: %w", shown, err)
+		return fmt.Errorf("create the folder %s: %w", shown, err)
 	}
 	if err := output.Apply(dir, write, nil); err != nil {
 		return err

@@ -62,15 +62,15 @@ type project struct {
 func newRoot(io streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "outboxgen",
-		Short: "Event schemas in, a Go package with an outbox out",
-		Long: `outboxgen turns event schemas (JSON Schema with the keyword x-outbox) into a Go
-package: typed event data, envelopes, and insert functions that write an event to
-the outbox in the transaction of the business rows.
+		Short: "Generate a Go package with a transactional outbox from event schemas",
+		Long: `outboxgen generates a Go package from event schemas (JSON Schema with the keyword
+x-outbox): typed event data, envelopes, and insert functions that write an event to
+the outbox in the same transaction as the business rows.
 
 ` + strings.TrimSpace(exitcode.Help),
-		Example: `  outboxgen init                      # begin in a module
+		Example: `  outboxgen init                      # set up a project in a Go module
   outboxgen generate                  # after each change of a schema
-  outboxgen check                     # in CI: may this be merged?
+  outboxgen check                     # in CI: may this change be merged?
   outboxgen explain schemas/order_placed.v1.yaml`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -89,7 +89,7 @@ the outbox in the transaction of the business rows.
 	generate, explain, check := newGenerate(io, &at), newExplain(io, &at), newCheck(io, &at)
 	initialize, compat, migration := newInit(io, &at), newCompat(io, &at), newMigration(io, &at)
 	for _, cmd := range []*cobra.Command{initialize, generate, explain, check, compat, migration} {
-		cmd.Flags().StringVarP(&at.dir, "directory", "C", ".", "run as if started in this `folder`")
+		cmd.Flags().StringVarP(&at.dir, "directory", "C", ".", "run in this `folder`")
 		completeFolders(cmd, "directory")
 	}
 	for _, cmd := range []*cobra.Command{generate, explain, check} {

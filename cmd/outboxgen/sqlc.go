@@ -15,7 +15,7 @@ const sqlcCommand = "sqlc"
 func newSQLC() *cobra.Command {
 	return &cobra.Command{
 		Use:                sqlcCommand,
-		Short:              "Be the sqlc that outboxgen is built with",
+		Short:              "Run the sqlc that outboxgen is built with",
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -34,7 +34,7 @@ var ownFile = os.Executable
 func self() ([]string, error) {
 	exe, err := ownFile()
 	if err != nil {
-		return nil, fmt.Errorf("find outboxgen's own file, to run sqlc: %w", err)
+		return nil, fmt.Errorf("find outboxgen's own executable, to run sqlc: %w", err)
 	}
 	return []string{exe, sqlcCommand}, nil
 }

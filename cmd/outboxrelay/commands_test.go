@@ -186,10 +186,10 @@ pending  2, the oldest for AGE: seq 2, event EVENT, order.placed, topic orders, 
 held     1
          seq 3, event EVENT, order.placed, topic orders, key "k3": failed 2 times, next attempt TIME: too large
 dead     1
-paused   orders: it does not exist (next look in 14s)
+paused   orders: it does not exist (next check in 14s)
 why      every topic with rows is paused
-         1 row failed and will be tried again; later rows of the same key wait behind it
-         1 row given up: see outboxrelay dead, then replay or discard
+         1 row failed and will be retried; later rows of the same key wait for it
+         1 row dead-lettered: see outboxrelay dead, then replay or discard
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -199,11 +199,11 @@ why      every topic with rows is paused
 func TestStatusOfAnOutboxThatNobodyServes(t *testing.T) {
 	_, env := newOutbox(t)
 	want := answer{Stdout: `outbox   event_outbox
-leader   none: no relay has ever run on this outbox
+leader   none: no relay has run on this outbox yet
 pending  3, the oldest for AGE: seq 1, event EVENT, order.placed, topic orders, key "k1"
 held     0
 dead     0
-why      nobody leads: start a relay (outboxrelay run)
+why      no leader: start a relay (outboxrelay run)
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -225,11 +225,11 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 			"EVENT  order.placed  topic orders  key k1  order/1  dead since TIME  after 10 attempts: too large\n" +
 			"EVENT  order.placed  topic orders  key k2  order/2  dead since TIME  after 10 attempts: too large\n"}},
 		{[]string{"replay"}, answer{Code: 2,
-			Stderr: "outboxrelay: which dead letters? Give --event-id, --event-type, --topic or --key, or --all\n"}},
-		{[]string{"replay", "--event-id", "1"}, answer{Code: 2, Stderr: "outboxrelay: --event-id \"1\" is not a uuid\n"}},
+			Stderr: "outboxrelay: no dead letters selected: use --event-id, --event-type, --topic, --key or --all\n"}},
+		{[]string{"replay", "--event-id", "1"}, answer{Code: 2, Stderr: "outboxrelay: --event-id \"1\" is not a UUID\n"}},
 		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead letter\n"}},
 		{[]string{"discard", "--all", "--actor", "ann", "--reason", "test", "--yes"}, answer{Stdout: "discarded 1 dead letter\n"}},
-		{[]string{"discard", "--all", "--reason", "test", "--yes"}, answer{Code: 1, Stderr: "outboxrelay: outbox event_outbox: no dead letter matches: see outboxrelay dead\n"}},
+		{[]string{"discard", "--all", "--reason", "test", "--yes"}, answer{Code: 1, Stderr: "outboxrelay: outbox event_outbox: no dead letters match: see outboxrelay dead\n"}},
 		{[]string{"dead"}, answer{Stdout: "no dead letters\n"}},
 	}
 	for _, step := range steps {
@@ -248,30 +248,30 @@ func TestMisuseIsToldAtOnce(t *testing.T) {
 	}{
 		{"unknown command", []string{"rnu"}, "unknown command \"rnu\": did you mean run?"},
 		{"unknown command that may be a part of a password", []string{"run", "--sasl-password", "pa", "ss"},
-			"outboxrelay run takes no argument, and got one: put quotes around a value with spaces, and write --flag=false for a flag that is true or false"},
+			"outboxrelay run takes no arguments; quote a value that contains spaces, and write --flag=false for a boolean flag"},
 		{"TLS settings without tls", []string{"run", "--database-url", "postgres://h/d", "--tls-ca", "ca.pem", "--tls-key", "key.pem", "--sasl", "plain",
 			"--sasl-user", "u", "--sasl-password", "p"},
-			"setting tls-ca: it is set and tls is not, so it would not be used: set tls to true, or remove tls-ca\n" +
-				"setting tls-key: it is set and tls is not, so it would not be used: set tls to true, or remove tls-key\n" +
-				"setting sasl: it is plain and tls is not set, so the password would travel in clear text: " +
-				"set tls to true, or sasl-without-tls to true if nobody can listen on the way"},
+			"setting tls-ca: it is set but tls is not, so it would have no effect: set tls to true, or remove tls-ca\n" +
+				"setting tls-key: it is set but tls is not, so it would have no effect: set tls to true, or remove tls-key\n" +
+				"setting sasl: it is plain but tls is not set, so the password would be sent in clear text: " +
+				"set tls to true, or set sasl-without-tls to true if the network is trusted"},
 		{"discard without a reason", []string{"discard", "--all", "--yes"},
-			"--reason is not set: say why, for the audit; a discard cannot be taken back"},
+			"--reason is missing: set the reason for the audit log; a discard cannot be undone"},
 		{"discard without a terminal", []string{"discard", "--all", "--reason", "test data"},
-			"nothing was done: discard asks for a confirmation, and this is no terminal. Look with --dry-run, then add --yes"},
+			"nothing was changed: discard needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes"},
 		{"unknown flag", []string{"run", "--brokres", "x"}, "unknown flag: --brokres: see outboxrelay run --help"},
 		{"several settings", []string{"run", "--settle", "drop", "--retention", "7", "--wake", "redis", "--max-attempts", "0"},
 			"setting settle: it is \"drop\": use mark or delete\n" +
 				"setting retention: it is \"7\": use a duration such as 500ms, 10s or 168h\n" +
 				"setting max-attempts: it is \"0\": use a whole number, at least 1\n" +
-				"the database address is missing: give --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL, or database_url in the settings file (--config)\n" +
-				"the address of Redis (wake is redis) is missing: give --redis-url, OUTBOXRELAY_REDIS_URL, REDIS_URL, or redis_url in the settings file (--config)\n" +
-				"the service's name, which tells wake-ups apart (wake is redis), is missing: give --service, OUTBOXRELAY_SERVICE, or service in the settings file (--config)"},
+				"the database address is missing: set --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL, or database_url in the settings file (--config)\n" +
+				"the address of Redis (wake is redis) is missing: set --redis-url, OUTBOXRELAY_REDIS_URL, REDIS_URL, or redis_url in the settings file (--config)\n" +
+				"the service's name, which identifies its wake-ups (wake is redis), is missing: set --service, OUTBOXRELAY_SERVICE, or service in the settings file (--config)"},
 		{"values that go together", []string{"run", "--database-url", "postgres://h/d", "--tls", "--tls-key", "key.pem", "--sasl", "plain", "--brokers", ""},
-			"the user for SASL (sasl is plain) is missing: give --sasl-user, OUTBOXRELAY_SASL_USER, or sasl_user in the settings file (--config)\n" +
-				"the password for SASL (sasl is plain) is missing: give --sasl-password, OUTBOXRELAY_SASL_PASSWORD, or sasl_password in the settings file (--config)\n" +
-				"the address of a Kafka broker, host:port, is missing: give --brokers, OUTBOXRELAY_BROKERS, KAFKA_BROKERS, or brokers in the settings file (--config)\n" +
-				"the client certificate (tls-key is set) is missing: give --tls-cert, OUTBOXRELAY_TLS_CERT, or tls_cert in the settings file (--config)"},
+			"the user for SASL (sasl is plain) is missing: set --sasl-user, OUTBOXRELAY_SASL_USER, or sasl_user in the settings file (--config)\n" +
+				"the password for SASL (sasl is plain) is missing: set --sasl-password, OUTBOXRELAY_SASL_PASSWORD, or sasl_password in the settings file (--config)\n" +
+				"the address of a Kafka broker, host:port, is missing: set --brokers, OUTBOXRELAY_BROKERS, KAFKA_BROKERS, or brokers in the settings file (--config)\n" +
+				"the client certificate (tls-key is set) is missing: set --tls-cert, OUTBOXRELAY_TLS_CERT, or tls_cert in the settings file (--config)"},
 		{"an operator's command has no Kafka settings", []string{"status", "--brokers", "h:1"}, "unknown flag: --brokers: see outboxrelay status --help"},
 	}
 	for _, tt := range tests {

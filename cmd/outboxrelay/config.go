@@ -19,7 +19,7 @@ func configCommand(env environment) *cobra.Command {
 	var markdown, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Print every setting, where it can be set, and its value now",
+		Short: "Print all settings, where they can be set, and their current values",
 		Example: "  outboxrelay config --config outboxrelay.yaml\n" +
 			"  outboxrelay config --markdown    # the table in docs/running.md",
 		Args: noArguments,
@@ -55,7 +55,7 @@ func configCommand(env environment) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "print names and defaults as a Markdown table")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an outbox, each setting with its value")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per outbox, with each setting and its value")
 	c = env.declare(cmd, table)
 	return cmd
 }
@@ -78,7 +78,7 @@ func shownValues(v values) map[string]string {
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		// The argument may be the rest of a password.
-		return misuse{fmt.Errorf("%s takes no argument, and got one: put quotes around a value with spaces, and write --flag=false for a flag that is true or false", cmd.CommandPath())}
+		return misuse{fmt.Errorf("%s takes no arguments; quote a value that contains spaces, and write --flag=false for a boolean flag", cmd.CommandPath())}
 	}
 	return nil
 }
@@ -104,19 +104,19 @@ func (s setting) shown(value string) string {
 	case s.name == "brokers":
 		for broker := range strings.SplitSeq(value, ",") {
 			if new(secret.Redactor).Broker(strings.TrimSpace(broker)) != nil {
-				return "(set, and not host:port)"
+				return "(set, but not host:port)"
 			}
 		}
 	case s.kind.endings != nil:
 		if _, err := os.Stat(value); err != nil { // perhaps a key itself, set by mistake
-			return "(set, and no such file)"
+			return "(set, but the file does not exist)"
 		}
 	}
 	return terminal.Text(value)
 }
 
 func printMarkdown(w io.Writer) error {
-	if _, err := fmt.Fprintln(w, "| flag | environment | file | default | what it is |\n| --- | --- | --- | --- | --- |"); err != nil {
+	if _, err := fmt.Fprintln(w, "| flag | environment | file | default | meaning |\n| --- | --- | --- | --- | --- |"); err != nil {
 		return err
 	}
 	for _, s := range table {

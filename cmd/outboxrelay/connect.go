@@ -104,7 +104,7 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 		err = client.Ping(ctx)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		log.Warn("Kafka cannot be reached now; rows will wait until it can",
+		log.Warn("Kafka unavailable, rows wait until it is back",
 			"outbox", o.name, "brokers", o.kafka.brokers, "error", err)
 	}
 }

@@ -28,7 +28,7 @@ type selection struct {
 
 func selectionFlags(cmd *cobra.Command) *selection {
 	s := &selection{cmd: cmd}
-	cmd.Flags().StringVar(&s.outbox, "outbox", "", "the outbox, where the file lists several")
+	cmd.Flags().StringVar(&s.outbox, "outbox", "", "the outbox, if the settings file has several")
 	cmd.Flags().StringSliceVar(&s.ids, "event-id", nil, "event ids, comma-separated")
 	cmd.Flags().StringVar(&s.eventType, "event-type", "", "event type")
 	cmd.Flags().StringVar(&s.topic, "topic", "", "topic")
@@ -56,7 +56,7 @@ func (s *selection) filter() (admin.Filter, error) {
 	for _, text := range s.ids {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			return f, misuse{fmt.Errorf("--event-id %q is not a uuid", text)}
+			return f, misuse{fmt.Errorf("--event-id %q is not a UUID", text)}
 		}
 		f.EventIDs = append(f.EventIDs, id)
 	}
@@ -79,21 +79,21 @@ func (s *selection) one(ctx context.Context) (outbox, error) {
 	}
 	names := namesOf(outboxes)
 	if s.outbox == "" {
-		return outbox{}, misuse{fmt.Errorf("which outbox? Give --outbox: %s", strings.Join(names, ", "))}
+		return outbox{}, misuse{fmt.Errorf("select an outbox with --outbox: %s", strings.Join(names, ", "))}
 	}
-	return outbox{}, misuse{fmt.Errorf("there is no outbox %q: --outbox is one of %s", s.outbox, strings.Join(names, ", "))}
+	return outbox{}, misuse{fmt.Errorf("unknown outbox %q: --outbox must be one of %s", s.outbox, strings.Join(names, ", "))}
 }
 
 func deadCommand(env environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "dead",
-		Short:   "List dead letters: rows that the relay has given up",
+		Short:   "List dead letters: rows that the relay no longer sends",
 		Example: "  outboxrelay dead --event-type grading.essay.graded.v1",
 		Args:    noArguments,
 	}
 	chosen := selectionFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a row")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per row")
 	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o, err := chosen.one(cmd.Context())

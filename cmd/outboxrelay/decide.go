@@ -37,9 +37,9 @@ func replayCommand(env environment) *cobra.Command {
 	d := &decision{act: admin.Replay, verb: "replay", done: "replayed"}
 	return d.command(env, &cobra.Command{
 		Use:   "replay",
-		Short: "Give dead letters another chance",
-		Long: "replay makes dead letters pending again, with their failures forgotten. The leading relay sends them within a\n" +
-			"second or so; no order is promised between a replayed row and the other rows of its key.\n\n" +
+		Short: "Send dead letters again",
+		Long: "replay makes dead letters pending again and resets their attempts. The leading relay sends them within about\n" +
+			"a second. The order between a replayed row and the other rows of its key is not guaranteed.\n\n" +
 			"--dry-run lists the dead letters and changes nothing.",
 		Example: "  outboxrelay replay --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'topic limit raised'\n" +
 			"  outboxrelay replay --all --dry-run",
@@ -51,11 +51,11 @@ func discardCommand(env environment) *cobra.Command {
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
 		Short: "Delete dead letters",
-		Long: "discard deletes dead letters. Their payloads are gone; that there were such rows, who discarded them and why is kept in\n" +
+		Long: "discard deletes dead letters with their payloads. Who discarded them, when and why is kept in\n" +
 			"event_outbox_audit.\n\n" +
-			"It first lists the dead letters and asks. A script says --yes instead; without a terminal and without --yes nothing\n" +
-			"is deleted. --dry-run lists and changes nothing. Exactly the rows that were listed are deleted: a row that dies\n" +
-			"meanwhile stays.",
+			"It lists the dead letters and asks for confirmation. Scripts use --yes instead; without a terminal and without\n" +
+			"--yes nothing is deleted. --dry-run only lists them. discard deletes exactly the rows that it listed: a row that\n" +
+			"is dead-lettered meanwhile stays.",
 		Example: "  outboxrelay discard --event-type grading.essay.graded.v1 --dry-run\n" +
 			"  outboxrelay discard --event-type grading.essay.graded.v1 --reason 'sent by hand'\n" +
 			"  outboxrelay discard --all --reason 'test data' --yes",
@@ -65,16 +65,16 @@ func discardCommand(env environment) *cobra.Command {
 func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	d.chosen = selectionFlags(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&d.all, "all", false, "every dead letter")
-	flags.StringVar(&d.by.Actor, "actor", "", "who decides, for the audit (default: the current user)")
-	reason := "why, for the audit"
+	flags.BoolVar(&d.all, "all", false, "select all dead letters")
+	flags.StringVar(&d.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")
+	reason := "the reason, for the audit log"
 	if d.final {
 		reason += "; required"
 		flags.BoolVar(&d.yes, "yes", false, "do not ask for confirmation")
 	}
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
 	flags.BoolVar(&d.dryRun, "dry-run", false, "list the dead letters and change nothing")
-	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object a row")
+	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object per row")
 	d.chosen.configuration = env.declarePlace(cmd)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -103,7 +103,7 @@ func (d *decision) filter() (admin.Filter, error) {
 	}
 	chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil
 	if chose == d.all {
-		return filter, misuse{errors.New("which dead letters? Give --event-id, --event-type, --topic or --key, or --all")}
+		return filter, misuse{errors.New("no dead letters selected: use --event-id, --event-type, --topic, --key or --all")}
 	}
 	return filter, nil
 }
@@ -114,13 +114,13 @@ func (d *decision) permitted(env environment) error {
 	d.by.Reason = strings.TrimSpace(d.by.Reason)
 	switch {
 	case d.asJSON && !d.dryRun:
-		return misuse{errors.New("--json is for --dry-run: add --dry-run, or leave --json out")}
+		return misuse{errors.New("--json needs --dry-run: add --dry-run, or remove --json")}
 	case d.dryRun || !d.final:
 		return nil
 	case d.by.Reason == "":
-		return misuse{fmt.Errorf("--reason is not set: say why, for the audit; a %s cannot be taken back", d.verb)}
+		return misuse{fmt.Errorf("--reason is missing: give the reason for the audit log; a %s cannot be undone", d.verb)}
 	case !d.yes && !env.interactive:
-		return misuse{fmt.Errorf("nothing was done: %s asks for a confirmation, and this is no terminal. Look with --dry-run, then add --yes", d.verb)}
+		return misuse{fmt.Errorf("nothing was changed: %s needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes", d.verb)}
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	count := several(int64(len(ids)), "dead letter")
 	switch {
 	case len(ids) == 0:
-		return errors.New("no dead letter matches: see outboxrelay dead")
+		return errors.New("no dead letters match: see outboxrelay dead")
 	case d.dryRun && d.asJSON:
 		return nil
 	case d.dryRun:
@@ -178,7 +178,7 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 // confirmed asks for the number of dead letters: a person who types it has seen
 // it.
 func (d *decision) confirmed(ctx context.Context, env environment, count int) error {
-	fmt.Fprintf(env.stdout, "This deletes %s for good. Type the number to go on: ", several(int64(count), "dead letter"))
+	fmt.Fprintf(env.stdout, "This deletes %s permanently. Type the number to continue: ", several(int64(count), "dead letter"))
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be called off; the process ends with it
 		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // a line that ends early is no confirmation, or is one

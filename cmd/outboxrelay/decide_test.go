@@ -58,7 +58,7 @@ func TestDiscardAsksOnATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const question = letter1 + "This deletes 1 dead letter for good. Type the number to go on: "
+	const question = letter1 + "This deletes 1 dead letter permanently. Type the number to continue: "
 	discard := []string{"discard", "--all", "--actor", "ann", "--reason", "sent by hand"}
 	for _, typed := range []string{"", "\n", "y\n", "2\n", "11\n"} {
 		want := answer{Code: exitcode.Failed, Stdout: question, Stderr: "outboxrelay: outbox event_outbox: not confirmed: nothing was changed\n"}
@@ -101,7 +101,7 @@ func (t *typing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A row that dies between the list and the confirmation was not seen by anybody,
+// A row that dies between the list and the confirmation was not seen by the operator,
 // and stays.
 func TestDiscardDeletesOnlyWhatWasListed(t *testing.T) {
 	conn, env := newOutbox(t)

@@ -70,7 +70,7 @@ func newFleet(outboxes []outbox, log *slog.Logger, stdout io.Writer, secrets *se
 	f := &fleet{
 		log: log, stdout: stdout, metrics: prometheus.NewRegistry(), secrets: secrets,
 		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "outbox_relay_needs_operator", Help: "1 while this process cannot serve the outbox until an operator acts; its log says what to do.",
+			Name: "outbox_relay_needs_operator", Help: "1 if this process cannot serve the outbox until an operator acts; its log says what to do.",
 		}, []string{"outbox"}),
 		servers: map[string]*pgstore.Server{}, outboxes: outboxes, newStore: pgstore.New,
 		look: lookForSchemas, retry: retrySetup,

@@ -206,7 +206,7 @@ func TestASchemaThatCannotBeServedIsTold(t *testing.T) {
 	until(t, "the other schema is led", func() bool { return f.leads("shop/tenant_000") })
 	until(t, "/readyz is ok and names the one of another shape", func() bool {
 		code, body := f.readyz(t)
-		return code == http.StatusOK && body == "ok\nnot served: shop/tenant_001 (needs operator action); /status says why\n"
+		return code == http.StatusOK && body == "ok\nnot served: shop/tenant_001 (needs operator action); see /status\n"
 	})
 	status := f.get(t, "/status")
 	if !strings.Contains(status, `"shop/tenant_001"`) || !strings.Contains(status, "needs operator action: ") || !strings.Contains(status, "headers") {

@@ -55,7 +55,7 @@ func (f *fleet) follow(ctx context.Context, o outbox, earlier []outbox) {
 			return
 		case err != nil && !failing:
 			failing = true
-			f.log.WarnContext(ctx, "schemas cannot be listed, retrying", "outbox", o.name, "pattern", o.schema, "error", err)
+			f.log.WarnContext(ctx, "cannot list schemas, retrying", "outbox", o.name, "pattern", o.schema, "error", err)
 		case err == nil:
 			failing = false
 			if first && len(schemas) == 0 {
@@ -83,7 +83,7 @@ func (w *follower) update(ctx context.Context, schemas []string) {
 	schemas = slices.DeleteFunc(slices.Clone(schemas), func(schema string) bool { return w.skip(ctx, schema) })
 	for schema, r := range w.runs {
 		if !r.gone && !slices.Contains(schemas, schema) {
-			w.log.InfoContext(ctx, "schema is gone, its relay stops", "outbox", w.outbox.name, "schema", schema)
+			w.log.InfoContext(ctx, "schema was removed, stopping its relay", "outbox", w.outbox.name, "schema", schema)
 			r.gone = true
 			r.stop()
 		}
@@ -102,9 +102,9 @@ func (w *follower) begin(ctx context.Context, o outbox, former *running) *runnin
 	r := &running{stop: stop, done: make(chan struct{})}
 	m := &member{outbox: o}
 	if former == nil {
-		w.join(m) // before anybody asks whether all outboxes are known
+		w.join(m) // before a request asks whether all outboxes are known
 	} else {
-		w.log.InfoContext(ctx, "schema is back, its relay starts when the former one has ended", "outbox", o.name, "schema", o.schema)
+		w.log.InfoContext(ctx, "schema is back, its relay starts when the previous one has ended", "outbox", o.name, "schema", o.schema)
 	}
 	w.relays.Go(func() {
 		defer close(r.done)
@@ -127,7 +127,7 @@ func (w *follower) skip(ctx context.Context, schema string) bool {
 	}
 	if !w.skipped[schema] {
 		w.skipped[schema] = true
-		w.log.WarnContext(ctx, "schema is skipped, another outbox of the configuration serves it: make the pattern narrower",
+		w.log.WarnContext(ctx, "schema skipped, another outbox of the settings serves it; make the pattern narrower",
 			"outbox", w.outbox.name, "pattern", w.outbox.schema, "schema", schema, "served_by", other.name)
 	}
 	return true

@@ -23,7 +23,7 @@ type kafkaSettings struct {
 	codecs   []kgo.CompressionCodec // nil: the relay's default
 	tls      *tls.Config            // nil: no TLS
 	sasl     sasl.Mechanism         // nil: none
-	exposed  bool                   // SASL without TLS, which nobody allowed by a setting
+	exposed  bool                   // SASL without TLS, which no setting allows
 }
 
 // options are the settings in franz-go's terms.
@@ -70,14 +70,14 @@ func readKafka(r *reader) kafkaSettings {
 	}
 	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
 		if r.text(name) != "" && !secured {
-			r.problem(name, "it is set and tls is not, so it would not be used: set tls to true, or remove %s", name)
+			r.problem(name, "it is set but tls is not, so it would have no effect: set tls to true, or remove %s", name)
 		}
 	}
 	allowed := r.boolean("sasl-without-tls")
 	if mechanism := r.text("sasl"); mechanism != "" && !secured && !allowed {
 		if mechanism == "plain" {
-			r.problem("sasl", "it is plain and tls is not set, so the password would travel in clear text: "+
-				"set tls to true, or sasl-without-tls to true if nobody can listen on the way")
+			r.problem("sasl", "it is plain but tls is not set, so the password would be sent in clear text: "+
+				"set tls to true, or set sasl-without-tls to true if the network is trusted")
 		}
 		k.exposed = true
 	}
@@ -87,7 +87,7 @@ func readKafka(r *reader) kafkaSettings {
 // warn says in the log what is valid but risky.
 func (k kafkaSettings) warn(log *slog.Logger, outbox string) {
 	if k.exposed {
-		log.Warn("SASL is used without TLS: who listens on the way can read the records and guess the password offline; "+
+		log.Warn("SASL without TLS: anyone on the network path can read the records and guess the password offline; "+
 			"set tls to true, or sasl-without-tls to true to accept this", "outbox", outbox)
 	}
 }
@@ -114,7 +114,7 @@ func readTLS(r *reader) (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("the file of tls-ca, %s, holds no PEM certificate", caFile)
+			return nil, fmt.Errorf("the file of tls-ca, %s, contains no PEM certificate", caFile)
 		}
 	}
 	if certFile != "" {
@@ -145,7 +145,7 @@ func (r *reader) file(name string) ([]byte, error) {
 	}
 	r.secrets.Add(path)
 	if looksLikeContent(path) {
-		return nil, fmt.Errorf("%s holds a certificate or a key: write it into a file, and set %s to the file's name", name, name)
+		return nil, fmt.Errorf("%s contains a certificate or a key: write it to a file, and set %s to the file name", name, name)
 	}
 	if inPath := (*fs.PathError)(nil); errors.As(err, &inPath) {
 		err = inPath.Err

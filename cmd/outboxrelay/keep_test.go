@@ -40,7 +40,7 @@ func TestARetryThatHasNotSucceededChangesNothing(t *testing.T) {
 	code, ready := r.readyz(t)
 	got := []any{code, ready, metricLine(r.get(t, "/metrics"), "outbox_relay_needs_operator"), f.all()[0].status.Reason}
 	want := []any{
-		http.StatusServiceUnavailable, "not ready: broken (needs operator action): cannot work with the database; /status says why\n",
+		http.StatusServiceUnavailable, "not ready: broken (needs operator action): cannot use the database; see /status\n",
 		`outbox_relay_needs_operator{outbox="broken"} 1`, "needs operator action: a column is missing",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -73,7 +73,7 @@ func TestABrokenSchemaIsToldAllTheTime(t *testing.T) {
 		return told{code, ready, metricLine(f.get(t, "/metrics"), `outbox_relay_needs_operator{outbox="shop/tenant_001"}`)}
 	}
 	broken := told{
-		http.StatusOK, "ok\nnot served: shop/tenant_001 (needs operator action); /status says why\n",
+		http.StatusOK, "ok\nnot served: shop/tenant_001 (needs operator action); see /status\n",
 		`outbox_relay_needs_operator{outbox="shop/tenant_001"} 1`,
 	}
 	until(t, "the broken schema is told", func() bool { return ask() == broken })

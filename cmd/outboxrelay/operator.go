@@ -17,7 +17,7 @@ import (
 func (env environment) declarePlace(cmd *cobra.Command) *configuration {
 	c := env.declare(cmd, place)
 	cmd.Flags().DurationVar(&c.timeout, "timeout", 10*time.Second,
-		"how long to wait for a connection to the database, and then for its first answer")
+		"maximum wait for a connection to the database, and then for its first response")
 	return c
 }
 
@@ -53,8 +53,8 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 	if err := conn.Ping(answering); err != nil {
 		_ = conn.Close(answering) // it failed
 		if errors.Is(answering.Err(), context.DeadlineExceeded) {
-			return nil, fmt.Errorf("the database accepted the connection, but gave no answer within %s: "+
-				"look at the server and at a pooler or proxy before it, or set a longer --timeout", c.timeout)
+			return nil, fmt.Errorf("the database accepted the connection but did not respond within %s: "+
+				"check the server and any pooler or proxy in front of it, or set a longer --timeout", c.timeout)
 		}
 		return nil, fmt.Errorf("the first query: %w", err)
 	}

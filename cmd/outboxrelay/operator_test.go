@@ -29,8 +29,8 @@ func TestACommandLeavesASilentServer(t *testing.T) {
 	t.Parallel()
 	address := "postgres://u@" + tellTale(t, silentPostgres) + "/d?sslmode=disable"
 	for _, args := range [][]string{{"status"}, {"dead"}, {"replay", "--all"}, {"discard", "--all", "--reason", "x", "--yes"}} {
-		want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: the database accepted the connection, but gave no answer within 20ms: " +
-			"look at the server and at a pooler or proxy before it, or set a longer --timeout\n"}
+		want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: the database accepted the connection but did not respond within 20ms: " +
+			"check the server and any pooler or proxy in front of it, or set a longer --timeout\n"}
 		got := call(map[string]string{"DATABASE_URL": address}, append(args, "--timeout", "20ms")...)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", args, diff)

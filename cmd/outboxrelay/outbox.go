@@ -30,7 +30,7 @@ func newReader(settings []setting, v values, secrets *secret.Redactor) *reader {
 	r := &reader{values: v, secrets: secrets}
 	for _, s := range settings {
 		if text := r.text(s.name); !s.takes(text) {
-			r.problem(s.name, "it is %q: use %s", text, s.kind.instead)
+			r.problem(s.name, "invalid value %q: use %s", text, s.kind.instead)
 		}
 	}
 	return r
@@ -42,7 +42,7 @@ func (r *reader) problem(name, format string, args ...any) {
 
 // missing is the problem of a setting without a value: what it is, and where to give it.
 func (r *reader) missing(name, what string) {
-	r.problems = append(r.problems, fmt.Errorf("%s is missing: give %s", what, only(name)[0].places()))
+	r.problems = append(r.problems, fmt.Errorf("%s is missing: set %s", what, only(name)[0].places()))
 }
 
 func (r *reader) misuse() error {
@@ -90,7 +90,7 @@ func (r *reader) list(name string) []string {
 // outbox is the configuration of one outbox, read and checked.
 type outbox struct {
 	name     string
-	unnamed  bool // nobody gave it a name: the relay that leads it may know better
+	unnamed  bool // it has no name: the relay that leads it may have one
 	database *pgx.ConnConfig
 	// maxSessions bounds the sessions in the database; 0: the default.
 	maxSessions int
@@ -203,7 +203,7 @@ func readWake(r *reader) string {
 			return "none" // each wake-up would reach one of the outboxes only
 		}
 		if wake != "none" {
-			r.problem("wake", "it is %s, and one service stands for all schemas of the pattern %s: put %s into service, "+
+			r.problem("wake", "%s would be the service of all schemas of the pattern %s: put %s into service, "+
 				"as the services name themselves, or set wake to none", wake, r.text("schema"), schemaPlace)
 		}
 	}
@@ -221,7 +221,7 @@ func readWake(r *reader) string {
 		r.missing("redis-url", "the address of Redis (wake is redis)")
 	}
 	if wake != "none" && service == "" {
-		r.missing("service", "the service's name, which tells wake-ups apart (wake is "+wake+"),")
+		r.missing("service", "the service's name, which identifies its wake-ups (wake is "+wake+"),")
 	}
 	return wake
 }
@@ -233,7 +233,7 @@ func policies(r *reader) map[string]relay.Policy {
 	}
 	for _, name := range r.list("park-types") {
 		if out[name] == relay.Block {
-			r.problem("park-types", "%s is in block-types too", name)
+			r.problem("park-types", "%s is also in block-types", name)
 		}
 		out[name] = relay.Park
 	}

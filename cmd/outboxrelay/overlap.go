@@ -33,7 +33,7 @@ func duplicate(outboxes []outbox) error {
 	for i, o := range outboxes {
 		for _, other := range outboxes[:i] {
 			if !pgstore.IsPattern(o.schema) && o.schema == other.schema && sameDatabase(o.database, other.database) {
-				return fmt.Errorf("outboxes %s and %s are the same one: schema %q of database %s is listed twice: remove one of them",
+				return fmt.Errorf("outboxes %s and %s are the same: schema %q of database %s is listed twice; remove one of them",
 					other.name, o.name, o.schema, o.database.Database)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // own. A schema that an earlier outbox serves is left to that one.
 func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 	if c.timeout <= 0 {
-		return nil, misuse{fmt.Errorf("--timeout is %s: use a duration above zero", c.timeout)}
+		return nil, misuse{fmt.Errorf("invalid --timeout %s: use a duration above zero", c.timeout)}
 	}
 	outboxes, err := c.outboxes(readPlace)
 	if err != nil {

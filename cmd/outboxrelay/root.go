@@ -61,9 +61,9 @@ func rootCommand(env environment) *cobra.Command {
 		Use: "outboxrelay",
 
 		SuggestionsMinimumDistance: 2,
-		Short:                      "Move the rows of outbox tables to Kafka",
-		Long: "outboxrelay moves the rows of outbox tables to Kafka, and shows and fixes what stands in their way.\n\n" +
-			"Settings come from flags, the environment, a file (--config) and defaults, in that order.\n\n" +
+		Short:                      "Publish the rows of outbox tables to Kafka",
+		Long: "outboxrelay publishes the rows of outbox tables to Kafka, shows their state, and lets operators fix problems.\n\n" +
+			"Settings come from flags, environment variables, a file (--config) and defaults, in this order.\n\n" +
 			strings.TrimSpace(exitcode.Help),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -74,7 +74,7 @@ func rootCommand(env environment) *cobra.Command {
 			if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
 				return misuse{fmt.Errorf("unknown command %q: did you mean %s?", args[0], meant[0])}
 			}
-			return misuse{errors.New("unknown command: see outboxrelay --help; a value with spaces needs quotes")} // it may be a part of a password
+			return misuse{errors.New("unknown command: see outboxrelay --help; quote a value that contains spaces")} // it may be a part of a password
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -114,7 +114,7 @@ type configuration struct {
 func (env environment) declare(cmd *cobra.Command, settings []setting) *configuration {
 	c := &configuration{environment: env, declared: settings, flags: cmd.Flags()}
 	c.flags.SortFlags = false
-	c.flags.StringVar(&c.path, "config", "", "`file` of settings (variable OUTBOXRELAY_CONFIG)")
+	c.flags.StringVar(&c.path, "config", "", "settings `file` (environment variable OUTBOXRELAY_CONFIG)")
 	completeFiles(cmd, "config", "yaml", "yml")
 	for _, s := range settings {
 		s.flag(cmd)
@@ -172,7 +172,7 @@ func (c *configuration) outboxes(read func(*reader) outbox) ([]outbox, error) {
 		r := newReader(theirs, v, c.secrets)
 		o := read(r)
 		if len(r.problems) == 0 && names[o.name] {
-			r.problem("name", "two outboxes are called %s: give each a name or a service of its own", o.name)
+			r.problem("name", "two outboxes have the name %s: set another name or service for one of them", o.name)
 		}
 		names[o.name] = true
 		out = append(out, o)

@@ -21,13 +21,13 @@ func runCommand(env environment) *cobra.Command {
 	var drain bool
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Run relays until told to stop (SIGTERM or SIGINT)",
-		Long: "run leads or stands by for each outbox until SIGTERM or SIGINT; then it finishes what is being sent,\n" +
-			"records it, and hands the outbox over at once.\n\n" +
-			"Several outboxes do not stop each other: one that needs operator action is logged, named by /readyz, and\n" +
-			"tried again every 30 s. If there is only one outbox, the process ends with an error that says what to do.",
+		Short: "Run relays until SIGTERM or SIGINT",
+		Long: "run leads or stands by for each outbox until SIGTERM or SIGINT. Then it waits for the records in flight,\n" +
+			"records their outcome, and hands the outbox over at once.\n\n" +
+			"Outboxes are independent: one that needs operator action is logged, named by /readyz, and\n" +
+			"retried every 30 s. If there is only one outbox, the process exits with an error that says what to do.",
 		Example: "  outboxrelay run --database-url postgres://localhost/grading --brokers localhost:9092 --service grading_service\n" +
-			"  outboxrelay run --database-url postgres://localhost/grading --sink stdout --drain    # look at the records, no Kafka\n" +
+			"  outboxrelay run --database-url postgres://localhost/grading --sink stdout --drain    # print the records, no Kafka\n" +
 			"  outboxrelay run --config outboxrelay.yaml",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +49,7 @@ func runCommand(env environment) *cobra.Command {
 			defer func() { stop(); beside.Wait() }()
 			for _, o := range outboxes {
 				if o.unheard {
-					log.Warn("redis-url is set and nobody listens there: wake-ups need the service's name (setting service)", "outbox", o.name)
+					log.Warn("redis-url is set but not used: wake-ups need the service's name (setting service)", "outbox", o.name)
 				}
 				o.kafka.warn(log, o.name)
 				beside.Go(func() { o.lookForKafka(ctx, log) })
@@ -71,7 +71,7 @@ func runCommand(env environment) *cobra.Command {
 			return errors.Join(err, undrained)
 		},
 	}
-	cmd.Flags().BoolVar(&drain, "drain", false, "end when every outbox is empty; a standby waits until it leads; fails if an outbox needs operator action")
+	cmd.Flags().BoolVar(&drain, "drain", false, "exit when every outbox is empty; a standby waits until it leads; fails if an outbox needs operator action")
 	c = env.declare(cmd, table)
 	return cmd
 }

@@ -39,12 +39,12 @@ func handler(relays *fleet) http.Handler {
 			missing = append(missing, "schemas that match a pattern")
 		}
 		if len(missing) > 0 {
-			http.Error(w, fmt.Sprintf("not ready: %s: cannot work with the database; /status says why", strings.Join(missing, ", ")), http.StatusServiceUnavailable)
+			http.Error(w, fmt.Sprintf("not ready: %s: cannot use the database; see /status\n", strings.Join(missing, ", ")), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
 		if len(unserved) > 0 {
-			fmt.Fprintf(w, "not served: %s; /status says why\n", strings.Join(unserved, ", "))
+			fmt.Fprintf(w, "not served: %s; see /status\n", strings.Join(unserved, ", "))
 		}
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {

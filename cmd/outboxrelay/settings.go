@@ -78,7 +78,7 @@ func (l layers) outboxes(table []setting) ([]values, error) {
 			_, flagged := l.flags[s.name]
 			if _, owned := own[s.name]; owned && flagged && len(l.file.outboxes) > 1 {
 				problems = append(problems, fmt.Errorf(
-					"--%s would replace what an outbox of the file says of itself (%s): leave the flag out", s.name, s.member()))
+					"--%s would override the outbox's own setting in the file (%s): remove the flag", s.name, s.member()))
 			}
 		}
 		out = append(out, l.resolve(table, own))
@@ -143,7 +143,7 @@ func readFile(path string, table []setting) (*file, error) {
 			return r.set(f.process, key, node, true)
 		}
 		if node.Kind != yaml.SequenceNode {
-			r.problem(node, "outboxes is a list, one entry an outbox")
+			r.problem(node, "outboxes must be a list with one entry per outbox")
 			return true
 		}
 		for _, entry := range node.Content {
@@ -161,10 +161,10 @@ func readFile(path string, table []setting) (*file, error) {
 func unreadable(path string, err error) error {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(" :@=?&%", r) }
 	if failed, ok := errors.AsType[*fs.PathError](err); ok && strings.ContainsFunc(path, odd) {
-		return fmt.Errorf("the configuration file cannot be read: %w. "+
-			"Its name is not shown, because it may hold a password: setting config is the name of a YAML file, an address belongs in database-url", failed.Err)
+		return fmt.Errorf("cannot read the settings file: %w. "+
+			"Its name is not shown because it may contain a password: the setting config is the name of a YAML file; set addresses with database-url", failed.Err)
 	}
-	return fmt.Errorf("the configuration file cannot be read: %w", err)
+	return fmt.Errorf("cannot read the settings file: %w", err)
 }
 
 // notYAML says where the file is not YAML. The parser's own words are left out:
@@ -173,7 +173,7 @@ func notYAML(path string, err error) error {
 	if line := lineNumber.FindString(err.Error()); line != "" {
 		path += ": " + line
 	}
-	return fmt.Errorf("%s: it is not YAML: a value that begins with * & ! %% @ { [ or a quote, or holds ': ' or ' #', needs quotes", path)
+	return fmt.Errorf("%s: invalid YAML: a value that begins with * & ! %% @ { [ or a quote, or contains ': ' or ' #', must be quoted", path)
 }
 
 var lineNumber = regexp.MustCompile(`line \d+`)
@@ -217,7 +217,7 @@ func (r *fileReader) set(into values, key string, node *yaml.Node, process bool)
 	}
 	s := r.table[at]
 	if s.process && !process {
-		r.problem(node, "%s belongs to the process, not to one outbox: move it to the top of the file", key)
+		r.problem(node, "%s is a setting of the process, not of one outbox: move it to the top level of the file", key)
 		return true
 	}
 	switch node.Kind {
@@ -230,7 +230,7 @@ func (r *fileReader) set(into values, key string, node *yaml.Node, process bool)
 		}
 		into[s.name] = strings.Join(parts, ",")
 	default:
-		r.problem(node, "%s is a text, a number or a list of texts", key)
+		r.problem(node, "%s must be text, a number or a list of texts", key)
 	}
 	return true
 }

@@ -109,8 +109,8 @@ func TestFileProblemsAreAllToldWithTheirPlaces(t *testing.T) {
 	path := writeFile(t, "databse_url: x\nbrokers: {a: b}\noutboxes:\n  - listen: :2\n")
 	_, err := readFile(path, sampleTable)
 	want := path + ":1:1: databse_url is not a setting (see outboxrelay config)\n" +
-		path + ":2:10: brokers is a text, a number or a list of texts\n" +
-		path + ":4:13: listen belongs to the process, not to one outbox: move it to the top of the file"
+		path + ":2:10: brokers must be text, a number or a list of texts\n" +
+		path + ":4:13: listen is a setting of the process, not of one outbox: move it to the top level of the file"
 	if err == nil {
 		t.Fatal("no error")
 	}

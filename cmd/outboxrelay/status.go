@@ -22,7 +22,7 @@ func statusCommand(env environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Say what is pending, held, paused and dead, who leads, and why nothing moves",
+		Short: "Show pending, held, paused and dead rows, the leader, and why rows are not sent",
 		Example: "  outboxrelay status --database-url postgres://localhost/grading\n" +
 			"  outboxrelay status --config outboxrelay.yaml --json",
 		Args: noArguments,
@@ -57,7 +57,7 @@ func statusCommand(env environment) *cobra.Command {
 			return errors.Join(problems...)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object an outbox")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per outbox")
 	c = env.declarePlace(cmd)
 	return cmd
 }
@@ -113,7 +113,7 @@ func again(in time.Duration) string {
 	if in <= 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (next look in %s)", in.Round(time.Second))
+	return fmt.Sprintf(" (next check in %s)", in.Round(time.Second))
 }
 
 // several is a count with its noun.
@@ -127,7 +127,7 @@ func several(n int64, noun string) string {
 func leader(l admin.Leader) string {
 	switch {
 	case !l.Known:
-		return "none: no relay has ever run on this outbox"
+		return "none: no relay has run on this outbox yet"
 	case l.Holder == uuid.Nil:
 		return fmt.Sprintf("none: the last term (%d) ended cleanly %s ago", l.Epoch, l.Silent.Round(time.Second))
 	}
@@ -168,19 +168,19 @@ func reasons(s admin.State) []string {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch l := s.Leader; {
 	case s.Pending > 0 && (!l.Known || l.Holder == uuid.Nil):
-		say("nobody leads: start a relay (outboxrelay run)")
+		say("no leader: start a relay (outboxrelay run)")
 	case s.Pending > 0 && l.Silent > silence:
-		say("the leader has been silent for %s and nobody took over: look at the relay's logs, or start one", l.Silent.Round(time.Second))
+		say("the leader's last heartbeat was %s ago and no other relay took over: check the logs of the relays, or start one", l.Silent.Round(time.Second))
 	case l.State.Reason != "":
 		say("%s", l.State.Reason)
 	case s.Oldest != nil && s.Oldest.NextAttempt.IsZero() && s.Oldest.Age > patience:
-		say("rows have waited for %s although a relay leads: it may be waiting for Kafka's answer", s.Oldest.Age.Round(time.Second))
+		say("rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", s.Oldest.Age.Round(time.Second))
 	}
 	if s.Waiting > 0 {
-		say("%s failed and will be tried again; later rows of the same key wait behind it", several(s.Waiting, "row"))
+		say("%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		say("%s given up: see outboxrelay dead, then replay or discard", several(s.Dead, "row"))
+		say("%s dead-lettered: see outboxrelay dead, then replay or discard", several(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
 		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)

@@ -11,10 +11,10 @@ const (
 // Help is the list as --help and docs/exit-codes.md print it.
 const Help = `Exit codes:
   0  success
-  1  the command did its work and the result is bad (outboxgen: findings, files
-     out of date, an incompatible change; outboxchaos and outboxdemo: lost
-     events), or the work failed (outboxrelay: no connection to the database, an
-     outbox that needs operator action, no dead letter that matches)
-  2  the command did not begin its work: unknown command or flag, wrong argument
-     or setting; outboxgen also: no project file, or nothing to compare with
+  1  the command ran and the result is bad (outboxgen: findings, files out of date,
+     an incompatible change; outboxchaos and outboxdemo: lost events), or it failed
+     (outboxrelay: no connection to the database, an outbox that needs operator
+     action, no matching dead letters)
+  2  the command did not run: unknown command or flag, invalid argument or
+     setting; outboxgen also: no project file, or nothing to compare with
 `

@@ -25,7 +25,7 @@ func CheckRelease(ctx context.Context, root, version string) error {
 		return errors.Join(errs...)
 	}
 	if !semver.IsValid(version) || semver.Canonical(version) != version {
-		return fmt.Errorf("release: the version %q is not like v1.2.3", version)
+		return fmt.Errorf("release: the version %q does not have the form v1.2.3", version)
 	}
 	for _, r := range required {
 		if r.version != version {
@@ -65,7 +65,7 @@ func checkRequired(root, version string) ([]requirement, error) {
 		}
 		name := filepath.ToSlash(filepath.Join(m.Folder, "go.mod"))
 		if len(f.Replace) > 0 {
-			errs = append(errs, fmt.Errorf("release: %s replaces %s: whoever requires the module does not get what you test", name, f.Replace[0].Old.Path))
+			errs = append(errs, fmt.Errorf("release: %s replaces %s: users of the module get another version than you test", name, f.Replace[0].Old.Path))
 		}
 		got := siblings(f)
 		for at, sibling := range All() {
@@ -74,7 +74,7 @@ func checkRequired(root, version string) ([]requirement, error) {
 				continue
 			}
 			if at >= i {
-				errs = append(errs, fmt.Errorf("release: %s requires %s, which comes after it", name, sibling.Path))
+				errs = append(errs, fmt.Errorf("release: %s requires %s, which is released after it", name, sibling.Path))
 			}
 			found = append(found, requirement{name, sibling.Path, v})
 		}
@@ -113,7 +113,7 @@ func checkWorkspace(root string, required []requirement) error {
 	slices.Sort(got)
 	slices.Sort(want)
 	if want = slices.Compact(want); !slices.Equal(got, want) {
-		return fmt.Errorf("release: go.work says\n  %s\nand must say\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		return fmt.Errorf("release: go.work contains\n  %s\nbut must contain\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func checkTags(ctx context.Context, root string) error {
 		tags := Tags(version)
 		for _, tag := range tags {
 			if last := tags[len(tags)-1]; commits[tag] == "" || commits[tag] != commits[last] {
-				errs = append(errs, fmt.Errorf("release: the tags %s must stand on one commit, and %s does not: git tag -f %s %s^{commit}", strings.Join(tags, ", "), tag, tag, last))
+				errs = append(errs, fmt.Errorf("release: the tags %s must be on one commit, but %s is not: git tag -f %s %s^{commit}", strings.Join(tags, ", "), tag, tag, last))
 			}
 		}
 	}
@@ -162,7 +162,7 @@ func checkTags(ctx context.Context, root string) error {
 // replace that version.
 func Require(root, version string) error {
 	if !semver.IsValid(version) || semver.Canonical(version) != version {
-		return fmt.Errorf("gomod: the version %q is not like v1.2.3", version)
+		return fmt.Errorf("gomod: the version %q does not have the form v1.2.3", version)
 	}
 	work, err := readWork(root)
 	if err != nil {

@@ -82,7 +82,7 @@ func TestCheckRelease(t *testing.T) {
 	}{
 		"ready":      {version: "v0.2.0"},
 		"tagged":     {version: "v0.2.0", tags: []string{"migrations/v0.2.0", "runtime/v0.2.0", "v0.2.0"}},
-		"no version": {version: "0.2.0", want: `release: the version "0.2.0" is not like v1.2.3`},
+		"no version": {version: "0.2.0", want: `release: the version "0.2.0" does not have the form v1.2.3`},
 		"of an older state": {version: "v0.3.0", want: "release: runtime/go.mod requires github.com/outboxgen/outboxgen/migrations v0.2.0: run go run ./cmd/internal/modules require v0.3.0\n" +
 			"release: go.mod requires github.com/outboxgen/outboxgen/migrations v0.2.0: run go run ./cmd/internal/modules require v0.3.0\n" +
 			"release: go.mod requires github.com/outboxgen/outboxgen/runtime v0.2.0: run go run ./cmd/internal/modules require v0.3.0\n" +
@@ -93,12 +93,12 @@ func TestCheckRelease(t *testing.T) {
 		}, want: "release: go.mod requires github.com/outboxgen/outboxgen/migrations v0.2.0, and runtime/go.mod requires github.com/outboxgen/outboxgen/migrations v0.1.0: the modules are released together, at one version\n" +
 			"release: go.mod requires github.com/outboxgen/outboxgen/runtime v0.2.0, and runtime/go.mod requires github.com/outboxgen/outboxgen/migrations v0.1.0: the modules are released together, at one version"},
 		"replace": {change: func(f map[string]string) { f["go.mod"] += "\nreplace example.com/a => ../a\n" },
-			want: "release: go.mod replaces example.com/a: whoever requires the module does not get what you test"},
+			want: "release: go.mod replaces example.com/a: users of the module get another version than you test"},
 		"a module is not tagged": {tags: []string{"runtime/v0.2.0", "v0.2.0"},
-			want: "release: the tags migrations/v0.2.0, runtime/v0.2.0, v0.2.0 must stand on one commit, and migrations/v0.2.0 does not: git tag -f migrations/v0.2.0 v0.2.0^{commit}"},
+			want: "release: the tags migrations/v0.2.0, runtime/v0.2.0, v0.2.0 must be on one commit, but migrations/v0.2.0 is not: git tag -f migrations/v0.2.0 v0.2.0^{commit}"},
 		"two commits": {tags: []string{"migrations/v0.2.0", "runtime/v0.2.0", "+", "v0.2.0"},
-			want: "release: the tags migrations/v0.2.0, runtime/v0.2.0, v0.2.0 must stand on one commit, and migrations/v0.2.0 does not: git tag -f migrations/v0.2.0 v0.2.0^{commit}\n" +
-				"release: the tags migrations/v0.2.0, runtime/v0.2.0, v0.2.0 must stand on one commit, and runtime/v0.2.0 does not: git tag -f runtime/v0.2.0 v0.2.0^{commit}"},
+			want: "release: the tags migrations/v0.2.0, runtime/v0.2.0, v0.2.0 must be on one commit, but migrations/v0.2.0 is not: git tag -f migrations/v0.2.0 v0.2.0^{commit}\n" +
+				"release: the tags migrations/v0.2.0, runtime/v0.2.0, v0.2.0 must be on one commit, but runtime/v0.2.0 is not: git tag -f runtime/v0.2.0 v0.2.0^{commit}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

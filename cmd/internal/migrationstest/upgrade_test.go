@@ -259,7 +259,7 @@ func TestUpgradeGivesUpWaiting(t *testing.T) {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 	if diff := cmp.Diff(before, everything(t, conn)); diff != "" {
-		t.Errorf("changed all the same (-before +after):\n%s", diff)
+		t.Errorf("changed although refused (-before +after):\n%s", diff)
 	}
 }
 

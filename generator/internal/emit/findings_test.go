@@ -60,7 +60,7 @@ func run(t *testing.T, dir string, files map[string]string) (map[string]string, 
 	}
 	var found []string
 	for _, f := range list.Sorted() {
-		found = append(found, f.String())
+		found = append(found, strings.TrimSuffix(f.String(), " ["+f.ID+"]"))
 	}
 	return generated, found
 }
@@ -70,29 +70,29 @@ func run(t *testing.T, dir string, files map[string]string) (map[string]string, 
 func TestContradictions(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`{allOf: [{type: string}, {type: integer}]}`:                               `11:32: warning: no value of "x" is valid: the schemas that hold here want different types; it has no field, and Validate refuses it`,
-		`{type: string, const: 5}`:                                                 `11:21: warning: no value of "x" is valid: no value that is listed here is valid for all that holds here; it has no field, and Validate refuses it`,
-		`{type: integer, const: 1.5}`:                                              `11:22: warning: no value of "x" is valid: no value that is listed here is valid for all that holds here; it has no field, and Validate refuses it`,
-		`{enum: [a, b], const: c}`:                                                 `11:21: warning: no value of "x" is valid: no value that is listed here is valid for all that holds here; it has no field, and Validate refuses it`,
-		`{allOf: [{const: a}, {const: b}]}`:                                        `11:28: warning: no value of "x" is valid: no value that is listed here is valid for all that holds here; it has no field, and Validate refuses it`,
-		`{type: number, minimum: 5, maximum: 3}`:                                   `11:42: warning: no value of "x" is valid: maximum 3 leaves nothing above minimum 5; it has no field, and Validate refuses it`,
-		`{type: number, minimum: 5, exclusiveMaximum: 5}`:                          `11:51: warning: no value of "x" is valid: exclusiveMaximum 5 leaves nothing above minimum 5; it has no field, and Validate refuses it`,
-		`{type: integer, exclusiveMinimum: 1, exclusiveMaximum: 2}`:                `11:61: warning: no value of "x" is valid: exclusiveMaximum 2 leaves nothing above exclusiveMinimum 1; it has no field, and Validate refuses it`,
-		`{allOf: [{type: string, minLength: 5}, {maxLength: 3}]}`:                  `11:57: warning: no value of "x" is valid: maxLength 3 leaves nothing above minLength 5; it has no field, and Validate refuses it`,
-		`{type: array, minItems: 2, maxItems: 1}`:                                  `11:43: warning: no value of "x" is valid: maxItems 1 leaves nothing above minItems 2; it has no field, and Validate refuses it`,
-		`{type: array, minItems: 1, items: {$ref: "#/properties/x"}}`:              "11:6: warning: no value is valid: each would have to hold another one like it, without an end; let the member that leads back be absent or null",
-		`{type: object, required: [x], properties: {x: {$ref: "#/properties/x"}}}`: "11:6: warning: no value is valid: each would have to hold another one like it, without an end; let the member that leads back be absent or null",
-		`{type: object, minProperties: 2, maxProperties: 1}`:                       `11:54: warning: no value of "x" is valid: maxProperties 1 leaves nothing above minProperties 2; it has no field, and Validate refuses it`,
-		`{type: string, enum: [a, b, 1]}`:                                          "11:34: warning: the number 1 is listed, and is never valid here: its type is not allowed; remove it",
-		`{type: object, properties: {sku: true}, required: [skuu]}`:                `11:57: warning: "skuu" is required, and no property describes it, so it is a value of any type; did you mean "sku"?`,
-		`{type: object, additionalProperties: false, required: [a]}`:               `11:61: warning: no value of "x" is valid: "a" is required, and no value of it is valid; it has no field, and Validate refuses it`,
-		`{$ref: "#/properties/id", default: 5}`:                                    "11:41: warning: default 5 is not a string; nothing fills it in",
-		`{type: string, pattern: "["}`:                                             `11:30: warning: the pattern "[" is no regular expression: a [ is not closed; Validate does not check it; correct the pattern`,
-		`{type: string, pattern: "(?<=a)("}`:                                       `11:30: warning: the pattern "(?<=a)(" is no regular expression: a ( is not closed; Validate does not check it; correct the pattern`,
-		`{type: string, pattern: "a)"}`:                                            `11:30: warning: the pattern "a)" is no regular expression: a ) closes nothing; Validate does not check it; correct the pattern`,
-		`{type: string, pattern: '\'}`:                                             `11:30: warning: the pattern "\\" is no regular expression: it ends in a backslash; Validate does not check it; correct the pattern`,
-		`{type: string, pattern: "a|*"}`:                                           `11:30: warning: the pattern "a|*" is no regular expression: there is nothing for * to repeat; Validate does not check it; correct the pattern`,
-		`{type: string, pattern: "[z-a]"}`:                                         `11:30: warning: the pattern "[z-a]" is no regular expression: the range z-a is backwards; Validate does not check it; correct the pattern`,
+		`{allOf: [{type: string}, {type: integer}]}`:                               `11:32: warning: no value of "x" is valid: the schemas here require different types; it has no field, and Validate rejects it`,
+		`{type: string, const: 5}`:                                                 `11:21: warning: no value of "x" is valid: no listed value is valid for all schemas here; it has no field, and Validate rejects it`,
+		`{type: integer, const: 1.5}`:                                              `11:22: warning: no value of "x" is valid: no listed value is valid for all schemas here; it has no field, and Validate rejects it`,
+		`{enum: [a, b], const: c}`:                                                 `11:21: warning: no value of "x" is valid: no listed value is valid for all schemas here; it has no field, and Validate rejects it`,
+		`{allOf: [{const: a}, {const: b}]}`:                                        `11:28: warning: no value of "x" is valid: no listed value is valid for all schemas here; it has no field, and Validate rejects it`,
+		`{type: number, minimum: 5, maximum: 3}`:                                   `11:42: warning: no value of "x" is valid: maximum 3 leaves no value with minimum 5; it has no field, and Validate rejects it`,
+		`{type: number, minimum: 5, exclusiveMaximum: 5}`:                          `11:51: warning: no value of "x" is valid: exclusiveMaximum 5 leaves no value with minimum 5; it has no field, and Validate rejects it`,
+		`{type: integer, exclusiveMinimum: 1, exclusiveMaximum: 2}`:                `11:61: warning: no value of "x" is valid: exclusiveMaximum 2 leaves no value with exclusiveMinimum 1; it has no field, and Validate rejects it`,
+		`{allOf: [{type: string, minLength: 5}, {maxLength: 3}]}`:                  `11:57: warning: no value of "x" is valid: maxLength 3 leaves no value with minLength 5; it has no field, and Validate rejects it`,
+		`{type: array, minItems: 2, maxItems: 1}`:                                  `11:43: warning: no value of "x" is valid: maxItems 1 leaves no value with minItems 2; it has no field, and Validate rejects it`,
+		`{type: array, minItems: 1, items: {$ref: "#/properties/x"}}`:              "11:6: warning: no value is valid: each one would have to contain another one, without end; allow the recursive property to be absent or null",
+		`{type: object, required: [x], properties: {x: {$ref: "#/properties/x"}}}`: "11:6: warning: no value is valid: each one would have to contain another one, without end; allow the recursive property to be absent or null",
+		`{type: object, minProperties: 2, maxProperties: 1}`:                       `11:54: warning: no value of "x" is valid: maxProperties 1 leaves no value with minProperties 2; it has no field, and Validate rejects it`,
+		`{type: string, enum: [a, b, 1]}`:                                          "11:34: warning: the number 1 is listed but never valid: its type is not allowed; remove it",
+		`{type: object, properties: {sku: true}, required: [skuu]}`:                `11:57: warning: "skuu" is required, but no property describes it, so its Go type is any; did you mean "sku"?`,
+		`{type: object, additionalProperties: false, required: [a]}`:               `11:61: warning: no value of "x" is valid: "a" is required, but no value of it is valid; it has no field, and Validate rejects it`,
+		`{$ref: "#/properties/id", default: 5}`:                                    "11:41: warning: default 5 is not a string; it is not applied",
+		`{type: string, pattern: "["}`:                                             `11:30: warning: the pattern "[" is not a valid regular expression: a [ is not closed; Validate does not check it; correct the pattern`,
+		`{type: string, pattern: "(?<=a)("}`:                                       `11:30: warning: the pattern "(?<=a)(" is not a valid regular expression: a ( is not closed; Validate does not check it; correct the pattern`,
+		`{type: string, pattern: "a)"}`:                                            `11:30: warning: the pattern "a)" is not a valid regular expression: a ) closes nothing; Validate does not check it; correct the pattern`,
+		`{type: string, pattern: '\'}`:                                             `11:30: warning: the pattern "\\" is not a valid regular expression: it ends in a backslash; Validate does not check it; correct the pattern`,
+		`{type: string, pattern: "a|*"}`:                                           `11:30: warning: the pattern "a|*" is not a valid regular expression: there is nothing for * to repeat; Validate does not check it; correct the pattern`,
+		`{type: string, pattern: "[z-a]"}`:                                         `11:30: warning: the pattern "[z-a]" is not a valid regular expression: the range z-a is backwards; Validate does not check it; correct the pattern`,
 	} {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()
@@ -110,40 +110,40 @@ func TestContradictions(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`{properties: {a: {type: string}}}`:                                                 "11:6: warning: properties without a type also allows every value of another type; taken as type: object; add type: object",
-		`{type: string, pattern: '\p{Emoji}[(]'}`:                                           "11:30: warning: Go's regular expressions cannot say this pattern (the property \\p{Emoji}); Validate does not check it",
-		`{type: object, properties: {line1: true}, required: [line1, line2]}`:               "11:66: warning: \"line2\" is required, and no property describes it, so it is a value of any type; describe it under properties",
+		`{properties: {a: {type: string}}}`:                                                 "11:6: warning: properties without a type allows every value of another type; it is taken as type: object; add type: object",
+		`{type: string, pattern: '\p{Emoji}[(]'}`:                                           "11:30: warning: Go's regular expressions do not support this pattern (the property \\p{Emoji}); Validate does not check it",
+		`{type: object, properties: {line1: true}, required: [line1, line2]}`:               "11:66: warning: \"line2\" is required, but no property describes it, so its Go type is any; describe it under properties",
 		`{type: object, required: [a], additionalProperties: {type: string}}`:               "",
-		`{type: string, pattern: '(a)b\1'}`:                                                 "11:30: warning: Go's regular expressions cannot say this pattern (a back reference); Validate checks it as if a back reference could be any text that its group could be",
+		`{type: string, pattern: '(a)b\1'}`:                                                 "11:30: warning: Go's regular expressions do not support this pattern (a back reference); Validate checks it as if a back reference were any text that its group matches",
 		`{type: string, format: date-time, maxLength: 30}`:                                  "",
 		`{type: string, contentEncoding: uuencode}`:                                         `11:21: warning: contentEncoding "uuencode" is not decoded; the value is the encoded string`,
-		`{type: string, contentMediaType: application/json, contentSchema: {type: object}}`: "11:57: warning: contentSchema describes the document inside this string, which is not decoded; the Go value is the string, and what is in it is not checked",
+		`{type: string, contentMediaType: application/json, contentSchema: {type: object}}`: "11:57: warning: contentSchema describes the document inside this string; the document is neither decoded nor checked, and the Go value is the string",
 		`{type: integer, format: uint7}`:                                                    `11:22: warning: format "uint7" is not known; any integer passes`,
-		`{type: string, enum: [a, b, null]}`:                                                "11:34: warning: null is listed, and is never valid here: its type is not allowed; remove it, or add null to the types",
+		`{type: string, enum: [a, b, null]}`:                                                "11:34: warning: null is listed but never valid: its type is not allowed; remove it, or add null to the types",
 		`{type: string, enum: [a, b], maxLength: 1}`:                                        "",
-		`{type: string, enum: [a, båt], maxLength: 2}`:                                      `11:31: warning: the string "båt" is listed, but breaks maxLength 2, so it is never valid; remove it`,
-		`{enum: [1, 2, 3], exclusiveMaximum: 3}`:                                            "11:20: warning: the number 3 is listed, but breaks exclusiveMaximum 3, so it is never valid; remove it",
-		`{oneOf: [{type: string}, {type: string, maxLength: 3}]}`:                           "11:7: warning: the branches of this oneOf cannot be told apart: branch 1 and branch 2 are both of type string; the value is kept as it came, with a method for each branch; write the branches of one type as one, or make them objects, each with a required property with a const of its own, such as kind",
+		`{type: string, enum: [a, båt], maxLength: 2}`:                                      `11:31: warning: the string "båt" is listed but violates maxLength 2, so it is never valid; remove it`,
+		`{enum: [1, 2, 3], exclusiveMaximum: 3}`:                                            "11:20: warning: the number 3 is listed but violates exclusiveMaximum 3, so it is never valid; remove it",
+		`{oneOf: [{type: string}, {type: string, maxLength: 3}]}`:                           "11:7: warning: the branches of this oneOf cannot be told apart: branch 1 and branch 2 are both of type string; the value is kept as raw JSON, with a method for each branch; merge the branches of one type, or make them objects, each with a required property with its own const, such as kind",
 		`{anyOf: [{type: string}, {}]}`:                                                     "",
 		"{allOf: [{$ref: '#/$defs/state'}, {type: string}]}\n$defs: {state: {type: [string, 'null'], enum: [a, b, null]}}": "",
 		"{allOf: [{$ref: '#/$defs/state'}, {maxLength: 1}]}\n$defs: {state: {type: string, enum: [a, bb]}}":                "",
-		"{allOf: [{$ref: '#/$defs/state'}, {minLength: 1}]}\n$defs: {state: {type: string, enum: [a, null]}}":              "12:41: warning: null is listed, and is never valid here: its type is not allowed; remove it, or add null to the types",
-		`{allOf: [{enum: [a, null]}, {type: string}]}`:                                                                     "11:26: warning: null is listed, and is never valid here: its type is not allowed; remove it, or add null to the types",
-		`{oneOf: [{title: A, type: object}, {title: B, type: object, properties: {b: true}}]}`:                             "11:7: warning: the branches of this oneOf cannot be told apart: A and B are objects, and one value may be valid for both; the value is kept as it came, with a method for each branch; give every branch a required property with a const of its own, such as kind",
-		`{type: object, allOf: [{properties: {a: true}}], additionalProperties: false}`:                                    `11:55: warning: additionalProperties: false forbids "a", which another part of this combination describes; write unevaluatedProperties: false, which sees the properties of all parts`,
-		`{unevaluatedItems: false}`: "11:6: warning: unevaluatedItems without a type also allows every value of another type; taken as type: array; add type: array",
-		`{anyOf: [{type: object, required: [a], properties: {a: true}}, {type: object, required: [b], properties: {b: true}}], unevaluatedProperties: false}`: "11:7: warning: the branches of this anyOf cannot be told apart: branch 1 and branch 2 are objects, and one value may be valid for both; the value is kept as it came, with a method for each branch; give every branch a required property with a const of its own, such as kind",
+		"{allOf: [{$ref: '#/$defs/state'}, {minLength: 1}]}\n$defs: {state: {type: string, enum: [a, null]}}":              "12:41: warning: null is listed but never valid: its type is not allowed; remove it, or add null to the types",
+		`{allOf: [{enum: [a, null]}, {type: string}]}`:                                                                     "11:26: warning: null is listed but never valid: its type is not allowed; remove it, or add null to the types",
+		`{oneOf: [{title: A, type: object}, {title: B, type: object, properties: {b: true}}]}`:                             "11:7: warning: the branches of this oneOf cannot be told apart: A and B are objects, and one value may be valid for both; the value is kept as raw JSON, with a method for each branch; give every branch a required property with its own const, such as kind",
+		`{type: object, allOf: [{properties: {a: true}}], additionalProperties: false}`:                                    `11:55: warning: additionalProperties: false forbids "a", which another part of this combination describes; use unevaluatedProperties: false, which includes the properties of all parts`,
+		`{unevaluatedItems: false}`: "11:6: warning: unevaluatedItems without a type allows every value of another type; it is taken as type: array; add type: array",
+		`{anyOf: [{type: object, required: [a], properties: {a: true}}, {type: object, required: [b], properties: {b: true}}], unevaluatedProperties: false}`: "11:7: warning: the branches of this anyOf cannot be told apart: branch 1 and branch 2 are objects, and one value may be valid for both; the value is kept as raw JSON, with a method for each branch; give every branch a required property with its own const, such as kind",
 		`{oneOf: [{type: object, required: [a], properties: {a: true}}, {type: object, required: [b], properties: {b: true}}], unevaluatedProperties: false}`: "",
 		`{oneOf: [{type: string}, {type: integer}]}`:                                     "",
 		`{anyOf: [{type: string}, {type: integer}, {type: "null"}]}`:                     "",
 		`{type: [string, integer]}`:                                                      "",
-		`{enum: [a, b], pattern: a}`:                                                     `11:17: warning: the string "b" is listed, but breaks the pattern "a", so it is never valid; remove it`,
+		`{enum: [a, b], pattern: a}`:                                                     `11:17: warning: the string "b" is listed but violates the pattern "a", so it is never valid; remove it`,
 		`{enum: [a, ab], pattern: a}`:                                                    "",
 		`{type: object, properties: {a: {type: string}}, then: {properties: {b: true}}}`: "",
-		`{type: object, properties: {a: {type: string}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}`:              "11:95: warning: only a condition describes \"b\"; where it is not an integer, the value is kept among the unknown members; give its type under properties",
-		`{type: object, if: {required: [a]}, then: {properties: {b: {type: string}}}, else: {properties: {b: {type: integer}}}}`: "11:62: warning: the conditions disagree on the type of \"b\", so it is a value of any type; describe it under properties",
-		`{type: string, not: {pattern: '(a)\1'}}`:                                                    "11:36: warning: Go's regular expressions cannot say this pattern (a back reference); Validate does not check it",
-		`{type: object, patternProperties: {'^(a)\1': {type: string}}, additionalProperties: false}`: "11:41: warning: Go's regular expressions cannot say this pattern (a back reference); members that it may describe are kept as they come, unchecked; write it without a back reference if it can be",
+		`{type: object, properties: {a: {type: string}}, if: {required: [a]}, then: {properties: {b: {const: 1}}}}`:              "11:95: warning: only a condition describes \"b\"; if it is not an integer, the value is kept among the unknown properties; give its type under properties",
+		`{type: object, if: {required: [a]}, then: {properties: {b: {type: string}}}, else: {properties: {b: {type: integer}}}}`: "11:62: warning: the conditions disagree on the type of \"b\", so its Go type is any; describe it under properties",
+		`{type: string, not: {pattern: '(a)\1'}}`:                                                    "11:36: warning: Go's regular expressions do not support this pattern (a back reference); Validate does not check it",
+		`{type: object, patternProperties: {'^(a)\1': {type: string}}, additionalProperties: false}`: "11:41: warning: Go's regular expressions do not support this pattern (a back reference); properties that it may describe are kept as raw JSON, unchecked; rewrite it without a back reference if possible",
 	} {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +168,7 @@ func TestEventData(t *testing.T) {
 	t.Parallel()
 	const (
 		object = "type: object\nproperties: {id: {type: string}}\n"
-		null   = "warning: the schema allows null, which is no event: the Go type of ThingV1 is that of the object, and null is refused; leave null out of the schema"
+		null   = "warning: the schema allows null, which is not an event: the Go type of ThingV1 is that of the object, and null is rejected; remove null from the schema"
 	)
 	for root, want := range map[string]struct {
 		finding string
@@ -182,8 +182,8 @@ func TestEventData(t *testing.T) {
 		"$ref: '#/$defs/a'\n$defs:\n  a: {enum: [x, y]}\n":                           {"", "type ThingV1 struct {\n\tValue A\n}"},
 		"type: array\nitems: {title: Part, type: object}\n":                          {"", "type ThingV1 struct {\n\tValue []map[string]any\n}"},
 		object + "const: {id: a}\n":                                                  {"", "type ThingV1 struct {\n\tValue ThingV1Value\n}"},
-		object + "minProperties: 3\nmaxProperties: 2\n":                              {"thing.yaml:6:16: warning: no value is valid here: maxProperties 2 leaves nothing above minProperties 3; Validate refuses all; correct the part that was not meant", "type ThingV1 struct {\n\tValue any\n}"},
-		"minProperties: 1\n":                                                         {"thing.yaml:1:1: warning: minProperties without a type also allows every value of another type; taken as type: object; add type: object", "type ThingV1 struct {\n\tUnknown wire.Unknown"},
+		object + "minProperties: 3\nmaxProperties: 2\n":                              {"thing.yaml:6:16: warning: no value is valid here: maxProperties 2 leaves no value with minProperties 3; Validate rejects every value; correct the wrong part", "type ThingV1 struct {\n\tValue any\n}"},
+		"minProperties: 1\n":                                                         {"thing.yaml:1:1: warning: minProperties without a type allows every value of another type; it is taken as type: object; add type: object", "type ThingV1 struct {\n\tUnknown wire.Unknown"},
 		"type: object\nallOf: [{anyOf: [{properties: {id: {type: string}}}]}, {}]\n": {"", "type ThingV1 struct {\n\tID      *string"},
 		"prefixItems: [{type: string}]\nminItems: 1\ntype: array\n":                  {"", "type ThingV1 struct {\n\tFirst string\n"},
 	} {
@@ -209,9 +209,9 @@ func TestEventData(t *testing.T) {
 func TestNamesThatAreTaken(t *testing.T) {
 	t.Parallel()
 	const thing = head + "  state: {title: State, type: string, enum: [a, b]}\n"
-	validate := "thing.yaml:1:1: the Go name ThingV1.Validate is declared in events/mine.go already; rename it there, or give the schema another title"
+	validate := "thing.yaml:1:1: the Go name ThingV1.Validate is already declared in events/mine.go; rename that declaration, or change the title of the schema"
 	state := func(file string) string {
-		return "thing.yaml:11:10: the Go name State is declared in events/" + file + " already; rename it there, or give the schema another title"
+		return "thing.yaml:11:10: the Go name State is already declared in events/" + file + "; rename that declaration, or change the title of the schema"
 	}
 	for name, test := range map[string]struct {
 		module bool
@@ -246,7 +246,7 @@ func TestNamesThatAreTaken(t *testing.T) {
 		}, []string{state("mine.go")}},
 		"of another package": {true, map[string]string{
 			"mine.go": "package other\n",
-		}, []string{"outboxgen.yml:4:1: events/mine.go is package other, the generated package is called events"}},
+		}, []string{"outboxgen.yml:4:1: events/mine.go is package other, but the generated package is called events"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -280,8 +280,8 @@ properties:
   c: {type: string}
 `
 	want := []string{
-		`thing.yaml:2:69: warning: aggregate.id points to /a/id, and "a" is optional: an event without it cannot be inserted; add it to required`,
-		`thing.yaml:2:82: warning: key points to /b, and "b" may be null: an event without it cannot be inserted; leave null out of its type`,
+		`thing.yaml:2:69: warning: aggregate.id points to /a/id, but "a" is optional: an event without it cannot be inserted; add it to required`,
+		`thing.yaml:2:82: warning: key points to /b, but "b" may be null: an event without it cannot be inserted; remove null from its type`,
 	}
 	generated, found := run(t, "", map[string]string{"thing.yaml": template})
 	if diff := cmp.Diff(want, found); diff != "" {
@@ -302,8 +302,8 @@ func TestNamesOfEvents(t *testing.T) {
 		"d.yaml": strings.NewReplacer("title: Thing", "title: UserId", "thing.v1", "d.v1").Replace(head),
 	})
 	want := []string{
-		"b.yaml:3:1: the Go name DecodeThingV1 is also that of a function for the event at a.yaml:3:1; give one of them another title",
-		"d.yaml:3:1: the Go names UserIdV1 and UserIDV1, of the event at c.yaml:3:1, want one file, user_id_v1.go; give one of them another title",
+		"b.yaml:3:1: the Go name DecodeThingV1 is also that of a function for the event at a.yaml:3:1; change the title of one of them",
+		"d.yaml:3:1: the Go names UserIdV1 and UserIDV1, of the event at c.yaml:3:1, need the same file name, user_id_v1.go; change the title of one of them",
 	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
@@ -383,9 +383,9 @@ func TestContestedNames(t *testing.T) {
 	files["apple.yaml"] = strings.NewReplacer("Thing", "Apple", "thing.v1", "apple.v1", "part: {", "money: {", "/part", "/money").Replace(files["thing.yaml"])
 	two, found := run(t, "", files)
 	const (
-		hint  = " here to settle that for good, or let both files refer to one definition"
-		apple = "apple.yaml:15:10: warning: the Go name Money goes to another schema, at lib/common.yaml:3:10, so this type is called AppleV1Money; write title: AppleV1Money" + hint
-		zebra = "zebra.yaml:15:9: warning: the Go name Part goes to another schema, at thing.yaml:15:9, so this type is called ZebraV1Part; write title: ZebraV1Part" + hint
+		hint  = " here to fix its name, or let both files refer to one definition"
+		apple = "apple.yaml:15:10: warning: the Go name Money belongs to another schema, at lib/common.yaml:3:10, so this type is called AppleV1Money; set title: AppleV1Money" + hint
+		zebra = "zebra.yaml:15:9: warning: the Go name Part belongs to another schema, at thing.yaml:15:9, so this type is called ZebraV1Part; set title: ZebraV1Part" + hint
 	)
 	if diff := cmp.Diff([]string{apple}, found); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
@@ -440,8 +440,8 @@ func TestEventDataThatIsAUnion(t *testing.T) {
 				"  - {type: object, required: [k, id, part], properties: {k: {const: b}, id: {type: string}, part: {$ref: '#/$defs/p'}}}\n  - type: 'null'\n" +
 				"$defs: {p: {type: object, required: [id], properties: {id: {type: string}}}}\n",
 			[]string{
-				"thing.yaml:2:65: warning: aggregate.id points to /id, and the event data may be null: an event without it cannot be inserted; leave null out of its type",
-				"thing.yaml:2:76: warning: key points to /part/id, and the event data may be null: an event without it cannot be inserted; leave null out of its type",
+				"thing.yaml:2:65: warning: aggregate.id points to /id, but the event data may be null: an event without it cannot be inserted; remove null from its type",
+				"thing.yaml:2:76: warning: key points to /part/id, but the event data may be null: an event without it cannot be inserted; remove null from its type",
 			},
 		},
 		"a string": {

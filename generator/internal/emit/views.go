@@ -316,7 +316,7 @@ func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
 	}
 	literal := c.literal(f.Type, f.Default)
 	if literal == "" {
-		c.list.Warnf(f.Default.Pos, "default-not-used", "the default of %q is not certain to be a value of its Go type; nothing fills it in", f.JSON)
+		c.list.Warnf(f.Default.Pos, "default-not-used", "the default of %q may not be valid for its Go type; it is not applied", f.JSON)
 		return defaultView{}, false
 	}
 	s, v := c.shape(f), "v."+f.Name

@@ -180,8 +180,8 @@ func (a *assigner) warnContested(r, keeper *Claim) {
 	}
 	a.list.Add(finding.Finding{
 		Pos: pos, Severity: finding.Warning, ID: "name-contested",
-		Message: fmt.Sprintf("the Go name %s goes to another schema, at %s, so this type is called %s", r.wanted[0], keeper.Named.Schema.Pos, r.Named.Name),
-		Hint:    fmt.Sprintf("write title: %s here to settle that for good, or let both files refer to one definition", r.Named.Name),
+		Message: fmt.Sprintf("the Go name %s belongs to another schema, at %s, so this type is called %s", r.wanted[0], keeper.Named.Schema.Pos, r.Named.Name),
+		Hint:    fmt.Sprintf("set title: %s here to fix its name, or let both files refer to one definition", r.Named.Name),
 	})
 }
 

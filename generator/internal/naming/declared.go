@@ -148,15 +148,15 @@ func (a *assigner) checkDeclared(pkg *ir.Package, taken Declared) {
 		configPos = pos
 	}
 	if name, file, ok := strings.Cut(taken["package"], " "); ok && name != pkg.Name {
-		a.list.Errorf(configPos, "package-mismatch", "%s/%s is package %s, the generated package is called %s", config.Out, file, name, pkg.Name)
+		a.list.Errorf(configPos, "package-mismatch", "%s/%s is package %s, but the generated package is called %s", config.Out, file, name, pkg.Name)
 	}
 	check := func(pos finding.Pos, names ...string) {
 		for _, name := range names {
 			if file, ok := taken[name]; ok {
 				a.list.Add(finding.Finding{
 					Pos: pos, ID: "name-taken",
-					Message: fmt.Sprintf("the Go name %s is declared in %s/%s already", name, config.Out, file),
-					Hint:    "rename it there, or give the schema another title",
+					Message: fmt.Sprintf("the Go name %s is already declared in %s/%s", name, config.Out, file),
+					Hint:    "rename that declaration, or change the title of the schema",
 				})
 			}
 		}

@@ -37,8 +37,8 @@ func (a *assigner) checkNames(pkg *ir.Package) {
 		if other := files[file]; other != nil {
 			a.list.Add(finding.Finding{
 				Pos: e.Pos, ID: "file-shared",
-				Message: fmt.Sprintf("the Go names %s and %s, of the event at %s, want one file, %s", e.GoName, other.GoName, other.Pos, file),
-				Hint:    "give one of them another title",
+				Message: fmt.Sprintf("the Go names %s and %s, of the event at %s, need the same file name, %s", e.GoName, other.GoName, other.Pos, file),
+				Hint:    "change the title of one of them",
 			})
 		}
 		files[file] = e
@@ -49,7 +49,7 @@ func (a *assigner) checkNames(pkg *ir.Package) {
 				a.list.Add(finding.Finding{
 					Pos: other.Pos, ID: "name-taken",
 					Message: fmt.Sprintf("the Go name %s is also that of a function for the event at %s", other.GoName, e.Pos),
-					Hint:    "give one of them another title",
+					Hint:    "change the title of one of them",
 				})
 			}
 		}

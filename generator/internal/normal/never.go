@@ -27,7 +27,7 @@ func (n *Node) Never() *Never {
 			return why
 		}
 	}
-	never := &Never{Message: "the schemas that hold here exclude each other"}
+	never := &Never{Message: "the schemas here exclude each other"}
 	if n.primary != nil {
 		never.Pos = n.primary.Pos
 	}
@@ -40,7 +40,7 @@ func (n *Node) Never() *Never {
 func (f *Form) falsehood() *Never {
 	for _, a := range f.Atoms {
 		if isFalse(a) {
-			return &Never{a.Pos, "the schema false allows none"}
+			return &Never{a.Pos, "the schema false allows no value"}
 		}
 	}
 	return nil
@@ -50,7 +50,7 @@ func (f *Form) typesDiffer() *Never {
 	kinds := All
 	for _, a := range f.Atoms {
 		if kinds &= kindsOfTypes(a.Types); kinds == None {
-			return &Never{at(a, "type"), "the schemas that hold here want different types"}
+			return &Never{at(a, "type"), "the schemas here require different types"}
 		}
 	}
 	return nil
@@ -71,7 +71,7 @@ func (f *Form) valuesDiffer() *Never {
 	if last.Const != nil {
 		keyword = "const"
 	}
-	return &Never{at(last, keyword), "no value that is listed here is valid for all that holds here"}
+	return &Never{at(last, keyword), "no listed value is valid for all schemas here"}
 }
 
 // boundsCross finds a lower bound above an upper one.
@@ -93,7 +93,7 @@ func (f *Form) boundsCross() *Never {
 }
 
 func crossing(least string, low *Limit, most string, high *Limit) *Never {
-	return &Never{high.Number.Pos, fmt.Sprintf("%s %s leaves nothing above %s %s", most, high.Number.Text, least, low.Number.Text)}
+	return &Never{high.Number.Pos, fmt.Sprintf("%s %s leaves no value with %s %s", most, high.Number.Text, least, low.Number.Text)}
 }
 
 // empty reports whether two bounds leave no number of the types of a form.
@@ -140,7 +140,7 @@ func (f *Form) memberNever() *Never {
 		}
 		for _, a := range f.Atoms {
 			if i := slices.IndexFunc(a.Required, func(r schema.Name) bool { return r.Text == m.Name }); i >= 0 {
-				return &Never{a.Required[i].Pos, finding.Quote(m.Name) + " is required, and no value of it is valid"}
+				return &Never{a.Required[i].Pos, finding.Quote(m.Name) + " is required, but no value of it is valid"}
 			}
 		}
 	}

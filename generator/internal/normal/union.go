@@ -63,8 +63,8 @@ func (f *Form) alternatives() {
 			main, shaping = &u, shapes
 		default:
 			f.warn(at(u.schema, u.keyword), "second-union",
-				"a value is one of the branches of another union as well, which gives it its Go type; this "+u.keyword+" is checked by Validate, and its members are optional fields",
-				"write one union whose branches are what both of them allow")
+				"the value is also a branch of another union, which gives it its Go type; this "+u.keyword+" is checked by Validate, and its properties are optional fields",
+				"write one union whose branches satisfy both")
 		}
 	}
 	if main != nil {
@@ -103,7 +103,7 @@ func (f *Form) alive(u union) []*schema.Schema {
 			}
 		}
 		if never {
-			f.warn(branch.Pos, "branch-never-valid", "no value can take this branch of the "+u.keyword+": it contradicts itself, or what else holds here", "remove the branch, or what excludes it")
+			f.warn(branch.Pos, "branch-never-valid", "no value can satisfy this branch of the "+u.keyword+": it contradicts itself or another part of the schema", "remove the branch, or the part that it contradicts")
 			continue
 		}
 		alive = append(alive, branch)

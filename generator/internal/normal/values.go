@@ -57,15 +57,15 @@ func (f *Form) values() {
 			return true
 		case v.Kind == schema.Null:
 			if null = true; !f.Nullable {
-				f.unfit(v, "value-type", "null is listed, and is never valid here: its type is not allowed", "remove it, or add null to the types")
+				f.unfit(v, "value-type", "null is listed but never valid: its type is not allowed", "remove it, or add null to the types")
 			}
 			return true
 		case !f.Kinds.Has(KindOf(v)):
-			f.unfit(v, "value-type", v.Describe()+" is listed, and is never valid here: its type is not allowed", "remove it")
+			f.unfit(v, "value-type", v.Describe()+" is listed but never valid: its type is not allowed", "remove it")
 			return true
 		}
 		if broken := f.Node.graph.breaks(f.Atoms, v); broken != "" {
-			f.unfit(v, "value-constraint", v.Describe()+" is listed, but breaks "+broken+", so it is never valid", "remove it")
+			f.unfit(v, "value-constraint", v.Describe()+" is listed but violates "+broken+", so it is never valid", "remove it")
 			return true
 		}
 		seen[key] = true

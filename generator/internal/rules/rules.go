@@ -427,7 +427,7 @@ func (m *maker) textPattern(name schema.Name) string {
 	if p.Known() || p.Loose == "" {
 		return m.pattern(name)
 	}
-	m.list.Warnf(name.Pos, "pattern-not-checked", "Go's regular expressions cannot say this pattern (%s); Validate checks it as if a back reference could be any text that its group could be", p.Missing)
+	m.list.Warnf(name.Pos, "pattern-not-checked", "Go's regular expressions do not support this pattern (%s); Validate checks it as if a back reference were any text that its group matches", p.Missing)
 	return p.Loose
 }
 
@@ -438,11 +438,11 @@ func ReportPattern(list *finding.List, p normal.Pattern, pos finding.Pos) {
 	case p.Broken != "":
 		list.Add(finding.Finding{
 			Pos: pos, Severity: finding.Warning, ID: "bad-pattern",
-			Message: "the pattern " + finding.Quote(p.Text) + " is no regular expression: " + p.Broken + "; Validate does not check it",
+			Message: "the pattern " + finding.Quote(p.Text) + " is not a valid regular expression: " + p.Broken + "; Validate does not check it",
 			Hint:    "correct the pattern",
 		})
 	default:
-		list.Warnf(pos, "pattern-not-checked", "Go's regular expressions cannot say this pattern (%s); Validate does not check it", p.Missing)
+		list.Warnf(pos, "pattern-not-checked", "Go's regular expressions do not support this pattern (%s); Validate does not check it", p.Missing)
 	}
 }
 

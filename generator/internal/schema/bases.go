@@ -36,8 +36,8 @@ func (l *loader) bases() {
 					bare[base] = withoutBranches(base)
 					l.list.Add(finding.Finding{
 						Pos: base.Pos, Severity: finding.Warning, ID: "discriminator-base",
-						Message: fmt.Sprintf("what this discriminator chooses from refers back to it, at %s: it is taken as OpenAPI means it, as the members that they share, and no validator of JSON Schema comes to an end here", part.Ref.Pos),
-						Hint:    "move what they share into a definition of its own",
+						Message: fmt.Sprintf("the targets of this discriminator refer back to it, at %s: it is read as in OpenAPI, as the properties that they share, although a JSON Schema validator never finishes here", part.Ref.Pos),
+						Hint:    "move the shared properties into their own definition",
 					})
 				}
 				part.Ref = &Ref{Text: part.Ref.Text, Pos: part.Ref.Pos, Target: bare[base]}

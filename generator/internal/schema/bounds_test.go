@@ -37,26 +37,26 @@ func TestHostileInputIsBounded(t *testing.T) {
 	refs.WriteString("  d60: {properties: {id: {type: string}}}\n")
 	pointer := "title: A\nx-outbox: {version: 1, type: a, aggregate: {type: a, id: /id}}\n$ref: '#/$defs/d0'\n" + refs.String()
 
-	const noEvents = "outboxgen.yaml:3:1: warning: none of the schema files describes an event; add x-outbox to one, or describe it under events:\n"
+	const noEvents = "outboxgen.yaml:3:1: warning: no schema file describes an event; add x-outbox to a schema, or describe the event under events:\n"
 
 	tests := []struct {
 		name, file, text, want string
 	}{
-		{"JSON nested deeper than any schema", "a.json", deep(`{"items":`, "true", "}", 100_000), "a.json:1:1801: values nest more than 200 deep\n"},
-		{"JSON arrays nested without end", "a.json", strings.Repeat("[", 4_000_000), "a.json:1:201: values nest more than 200 deep\n"},
-		{"YAML flow nested", "a.yaml", deep(`{items: `, "true", "}", 9000), "a.yaml:1:1601: values nest more than 200 deep\n"},
+		{"JSON nested deeper than any schema", "a.json", deep(`{"items":`, "true", "}", 100_000), "a.json:1:1801: values are nested more than 200 deep\n"},
+		{"JSON arrays nested without end", "a.json", strings.Repeat("[", 4_000_000), "a.json:1:201: values are nested more than 200 deep\n"},
+		{"YAML flow nested", "a.yaml", deep(`{items: `, "true", "}", 9000), "a.yaml:1:1601: values are nested more than 200 deep\n"},
 		{"YAML flow nested beyond the library", "a.yaml", strings.Repeat("[", 3_000_000), "a.yaml:1:10001: exceeded max depth of 10000\n"},
-		{"YAML block nested", "a.yaml", strings.Repeat("- ", 9000) + "a\n", "a.yaml:1:401: values nest more than 200 deep\n"},
+		{"YAML block nested", "a.yaml", strings.Repeat("- ", 9000) + "a\n", "a.yaml:1:401: values are nested more than 200 deep\n"},
 		{"aliases that multiply", "a.yaml", bomb.String(),
-			"a.yaml:6:40: the file holds more than 500000 values, aliases counted at each use\n"},
-		{"aliases that nest", "a.yaml", aliasTower(150), "a.yaml:101:15: values nest more than 200 deep\n"},
+			"a.yaml:6:40: the file holds more than 500000 values, counting aliases at each use\n"},
+		{"aliases that nest", "a.yaml", aliasTower(150), "a.yaml:101:15: values are nested more than 200 deep\n"},
 		{"an enum without end", "a.json", `{"enum":[` + strings.Repeat("0,", 3_000_000) + "0]}", "a.json:1:1000006: the file holds more than 500000 values\n"},
 		{"schemas without end", "a.json", `{"allOf":[` + strings.Repeat("true,", 300_000) + "true]}", "a.json:1:1000006: the project holds more than 200000 schemas\n"},
 		{"a file beyond reason", "a.json", strings.Repeat(" ", 9<<20), "outboxgen.yaml:3:11: \"a.json\" cannot be read: it has more than 8388608 bytes\n"},
 		{"a number with a huge exponent", "a.json", `{"minimum":1e999999999,"maximum":-1e999999999999999999999,"multipleOf":1e-999999999,"minLength":1e999999999,"enum":[1e999999999,10e999999998]}`, "a.json:1:129: warning: the enum lists the number 10e999999998 twice; the first is at line 1, column 117\n" + noEvents},
-		{"a number with many digits", "a.yaml", "minimum: 0x" + strings.Repeat("f", 1_000_000), "a.yaml:1:10: the number has 1000000 characters; at most 10000 are read\n"},
+		{"a number with many digits", "a.yaml", "minimum: 0x" + strings.Repeat("f", 1_000_000), "a.yaml:1:10: the number has 1000000 characters; the maximum is 10000\n"},
 		{"names that multiply with their depth", "a.json", `{"properties":{"` + strings.Repeat("n", 1_000_000) + `":{"allOf":[` + strings.Repeat("true,", 1000) + "true]}}}",
-			"a.json:1:1000019: the names down to this schema have more than 2048 bytes\n"},
+			"a.json:1:1000019: the names on the path to this schema have more than 2048 bytes\n"},
 		{"references that multiply", "a.yaml", refs.String(), noEvents},
 		{"references that multiply under a pointer", "a.yaml", pointer, ""},
 		{"a chain of references", "a.json", refChain(50_000), noEvents},
@@ -158,13 +158,13 @@ func TestNothingOutsideTheProjectIsRead(t *testing.T) {
 
 	var got strings.Builder
 	for _, f := range list.Sorted() {
-		got.WriteString(f.String() + "\n")
+		got.WriteString(strings.TrimSuffix(f.String(), " ["+f.ID+"]") + "\n")
 	}
 	want := `outboxgen.yaml:4:52: "schemas/folder/*.yaml": no file matches
 schemas/good.yaml:3:13: "schemas/link-outside.yaml": it leads outside the project; copy the file into the project
 schemas/good.yaml:4:13: "schemas/folder/inside.yaml": it leads outside the project; copy the file into the project
 schemas/good.yaml:5:13: "../../secret.yaml" leads outside the project; copy the file into the project
-schemas/good.yaml:6:13: "schemas/loop.yaml": too many levels of symbolic links; name a file of the project that can be read
+schemas/good.yaml:6:13: "schemas/loop.yaml": too many levels of symbolic links; refer to a readable file of the project
 schemas/good.yaml:7:13: "schemas/absolute.yaml": it leads outside the project; copy the file into the project
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
@@ -188,7 +188,7 @@ func TestConfigThatIsNotThere(t *testing.T) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: got %v, want an error that is fs.ErrNotExist", config, err)
 		}
-		want := "reading the project file " + filepath.Join(dir, config) + ": file does not exist; outboxgen init writes one"
+		want := "read the project file " + filepath.Join(dir, config) + ": file does not exist; outboxgen init creates one"
 		if err.Error() != want {
 			t.Errorf("got %q, want %q", err, want)
 		}

@@ -39,11 +39,11 @@ type builder struct {
 // schema reads the schema v, which stands at pointer. nil: it was reported.
 func (b *builder) schema(v *Value, pointer string) *Schema {
 	if v.Kind != Object && v.Kind != Bool {
-		b.list.Errorf(v.Pos, "wrong-type", "a schema must be an object, true or false; this is %s", v.Describe())
+		b.list.Errorf(v.Pos, "wrong-type", "a schema must be an object, true or false, not %s", v.Describe())
 		return nil
 	}
 	if len(pointer) > maxPointer {
-		b.list.Errorf(v.Pos, "too-deep", "the names down to this schema have more than %d bytes", maxPointer)
+		b.list.Errorf(v.Pos, "too-deep", "the names on the path to this schema have more than %d bytes", maxPointer)
 		return nil
 	}
 	if !b.load.countSchema(v.Pos) {
@@ -71,7 +71,7 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 	s.At = make(map[string]finding.Pos, len(v.Members))
 	for _, m := range v.Members {
 		if refOnly && !besideRef(m.Name) {
-			b.list.Warnf(m.Pos, "ignored-keyword", "%s says nothing: %s ignores what stands beside $ref", m.Name, dialects[b.level])
+			b.list.Warnf(m.Pos, "ignored-keyword", "%s has no effect: %s ignores keywords beside $ref", m.Name, dialects[b.level])
 			continue
 		}
 		b.member(s, m)
@@ -168,7 +168,7 @@ func (b *builder) member(s *Schema, m Member) {
 	case b.unit.unknown >= maxUnknown:
 		if b.unit.unknown == maxUnknown {
 			b.unit.unknown++
-			b.unknown(finding.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on, which are ignored"})
+			b.unknown(finding.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on are ignored"})
 		}
 	default:
 		b.unit.unknown++
@@ -184,7 +184,7 @@ func (b *builder) member(s *Schema, m Member) {
 func (b *builder) unknown(f finding.Finding) {
 	f.Severity = finding.Warning
 	if f.Hint == "" && b.unit.owned {
-		f.Hint = "annotations of your own begin with x-"
+		f.Hint = "start custom annotations with x-"
 	}
 	b.list.Add(f)
 }
@@ -217,7 +217,7 @@ func (b *builder) id(s *Schema, m Member) {
 
 func (b *builder) anchor(s *Schema, m Member) {
 	if m.Value.Kind != String || !isAnchor(m.Value.Text) {
-		b.wrong(m, "a name of letters, digits, _, - and ., beginning with a letter or _")
+		b.wrong(m, "a name of letters, digits, _, - and . that begins with a letter or _")
 		return
 	}
 	if m.Name == "$dynamicAnchor" {

@@ -79,13 +79,13 @@ func (w *cycleWalker) report(s *Schema) {
 // circleHint names the references that could be another schema instead.
 func circleHint(chain []*Ref) string {
 	if len(chain) == 1 {
-		return "remove it, or write the schema that is meant in its place"
+		return "remove it, or replace it by the schema itself"
 	}
 	var at []string
 	for _, r := range chain[:min(len(chain), maxListed)] {
 		at = append(at, r.Pos.String())
 	}
-	return "write the schema that is meant in place of one of the references: " + strings.Join(at, ", ")
+	return "replace one of these references by the schema itself: " + strings.Join(at, ", ")
 }
 
 // inPlace lists the subschemas of s that apply to the same value as s.

@@ -58,7 +58,7 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 	if set.broken || kind == "string" || kind == "integer" {
 		return
 	}
-	f.Message = fmt.Sprintf("%s %s names %s at %s; it must name a string, an integer or a uuid",
+	f.Message = fmt.Sprintf("%s %s refers to %s at %s; it must refer to a string, an integer or a UUID",
 		what, finding.Quote(pointer.Text), kind, set.schemas[0].Pos)
 	l.list.Add(f)
 }
@@ -215,9 +215,9 @@ func (p *place) hint(name string) string {
 	case near != "":
 		return near
 	case p.isArray():
-		return "it is an array: write the index of an item that its schema describes, 0 for the first"
+		return "it is an array: use the index of an item that its schema describes, 0 for the first"
 	case len(p.alternatives) > 0:
-		return "it is one of several alternatives; a pointer must hold for every event"
+		return "it is one of several alternatives; a pointer must be valid for every event"
 	}
 	return ""
 }
@@ -254,11 +254,11 @@ func (p *place) scalar(mappings []TypeMapping) string {
 	case !known:
 		return "a value of any type"
 	case len(types) == 0:
-		return "nothing but null"
+		return "only null"
 	case len(types) > 1:
 		return "a value of several types (" + strings.Join(types, ", ") + ")"
 	case types[0] == "string" && notText(format):
-		return "a string of the format " + finding.Quote(format) + ", which is no text in Go"
+		return "a string of the format " + finding.Quote(format) + ", which is not text in Go"
 	case types[0] == "string", types[0] == "integer":
 		return types[0]
 	case types[0] == "array", types[0] == "object":

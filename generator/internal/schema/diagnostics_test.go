@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -61,7 +62,7 @@ func TestDiagnostics(t *testing.T) {
 				project["outboxgen.yaml"] = &fstest.MapFile{Data: []byte(config)}
 			}
 
-			got := load(t, project)
+			got := loadWithIDs(t, project)
 
 			if *update {
 				for i := range archive.Files {
@@ -81,8 +82,17 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
-// load gives the diagnostics of a project, one a line.
+// idOfLine matches the id at the end of a line.
+var idOfLine = regexp.MustCompile(`(?m) \[[a-z0-9-]+\]$`)
+
+// load returns the diagnostics of a project without their ids, one per line.
 func load(t *testing.T, project fstest.MapFS) string {
+	t.Helper()
+	return idOfLine.ReplaceAllString(loadWithIDs(t, project), "")
+}
+
+// loadWithIDs returns the diagnostics of a project, one per line.
+func loadWithIDs(t *testing.T, project fstest.MapFS) string {
 	t.Helper()
 	_, list, err := schema.LoadFS(project, "outboxgen.yaml")
 	if err != nil {

@@ -56,7 +56,7 @@ func olderWords(words map[string]keyword) {
 			delete(s.At, m.Name)
 			b.list.Add(finding.Finding{
 				Pos: m.Pos, Severity: finding.Warning, ID: "other-dialect",
-				Message: m.Name + " is ignored: it is OpenAPI's, and validation: spec goes by JSON Schema alone", Hint: `list "null" in type`,
+				Message: m.Name + " is ignored: it is an OpenAPI keyword, and validation: spec uses JSON Schema only", Hint: `list "null" in type`,
 			})
 		case m.Value.Kind != Bool:
 			b.wrong(m, "true or false")
@@ -73,27 +73,27 @@ func otherDialect(name string, level int) string {
 	newer := level >= level2019
 	switch name {
 	case "id":
-		return "write $id"
+		return "use $id"
 	case "additionalItems":
-		return "write prefixItems for the tuple and items for what follows it"
+		return "use prefixItems for the tuple and items for the rest"
 	case "dependencies":
-		return "write dependentRequired for names, dependentSchemas for schemas"
+		return "use dependentRequired for names and dependentSchemas for schemas"
 	case "$recursiveRef":
-		return "write $ref"
+		return "use $ref"
 	case "prefixItems":
 		if level < level2020 {
-			return "write the array form of items, or say $schema: https://json-schema.org/draft/2020-12/schema"
+			return "use the array form of items, or set $schema: https://json-schema.org/draft/2020-12/schema"
 		}
 	case "dependentRequired", "dependentSchemas":
 		if !newer {
-			return "write dependencies, or say $schema: https://json-schema.org/draft/2020-12/schema"
+			return "use dependencies, or set $schema: https://json-schema.org/draft/2020-12/schema"
 		}
 	case "$id":
-		return "write id, or say $schema: https://json-schema.org/draft/2020-12/schema"
+		return "use id, or set $schema: https://json-schema.org/draft/2020-12/schema"
 	case "const":
-		return "write an enum of one value, or say $schema: https://json-schema.org/draft/2020-12/schema"
+		return "use an enum of one value, or set $schema: https://json-schema.org/draft/2020-12/schema"
 	}
-	return "say $schema: https://json-schema.org/draft/2020-12/schema to use it"
+	return "set $schema: https://json-schema.org/draft/2020-12/schema to use it"
 }
 
 // items is one schema for every item, or, before 2020-12, one for each place.
@@ -107,8 +107,8 @@ func items(b *builder, s *Schema, m Member) {
 		b.ignore(m)
 		b.list.Add(finding.Finding{
 			Pos: m.Value.Pos, ID: "other-dialect",
-			Message: "items must be a schema, this is an array, the tuple of older drafts",
-			Hint:    "write prefixItems",
+			Message: "items must be a schema, not an array, which was the tuple form of older drafts",
+			Hint:    "use prefixItems",
 		})
 	case len(m.Value.Items) == 0:
 		b.older.tuple = true
@@ -135,8 +135,8 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 		case m.Value.Kind == Bool:
 			f := finding.Finding{
 				Pos: m.Value.Pos, ID: "other-dialect",
-				Message: fmt.Sprintf("%s must be a number, this is %s, the form of draft-04", m.Name, m.Value.Describe()),
-				Hint:    "leave it out",
+				Message: fmt.Sprintf("%s must be a number, not %s, the form of draft-04", m.Name, m.Value.Describe()),
+				Hint:    "remove it",
 			}
 			if m.Value.Bool {
 				f.Hint = fmt.Sprintf("move the number from %s here", plain)
@@ -210,8 +210,8 @@ func (b *builder) nullable(s *Schema, m *Member) {
 	case s.Ref != nil || len(s.AllOf) > 0 || len(s.AnyOf)+len(s.OneOf) > 0 && !slices.ContainsFunc(slices.Concat(s.AnyOf, s.OneOf), isNull):
 		b.list.Add(finding.Finding{
 			Pos: m.Pos, Severity: finding.Warning, ID: "nullable-without-type",
-			Message: m.Name + " has no type beside it, where OpenAPI gives it no meaning; it is taken as meant: null is valid here",
-			Hint:    `write anyOf with {type: "null"} as one branch`,
+			Message: m.Name + " has no type beside it, so it has no meaning in OpenAPI; it is taken to mean that null is valid",
+			Hint:    `use anyOf with {type: "null"} as one branch`,
 		})
 		orNull(s, m)
 	}
@@ -226,10 +226,10 @@ func (b *builder) nullableValues(s *Schema, m *Member) {
 	if len(values) > 0 && !slices.ContainsFunc(values, func(v *Value) bool { return v.Kind == Null }) {
 		f := finding.Finding{
 			Pos: m.Pos, Severity: finding.Warning, ID: "nullable-enum",
-			Message: fmt.Sprintf("%s says nothing here: %s does not list null", m.Name, keyword), Hint: "add null to enum",
+			Message: fmt.Sprintf("%s has no effect: %s does not list null", m.Name, keyword), Hint: "add null to enum",
 		}
 		if keyword == "const" {
-			f.Message, f.Hint = m.Name+" says nothing here: const is not null", "write an enum of the value and null"
+			f.Message, f.Hint = m.Name+" has no effect: const is not null", "use an enum of the value and null"
 		}
 		b.list.Add(f)
 	}

@@ -19,18 +19,18 @@ func (b *builder) enumNames(s *Schema, v *Value) {
 		case m == nil:
 			continue
 		case m.Value.Kind != Array, enum == nil, enum.Value.Kind != Array, len(enum.Value.Items) != len(m.Value.Items):
-			what := fmt.Sprintf("%s is not an array with one name for each value of the enum", word)
+			what := fmt.Sprintf("%s must be an array with one name for each value of the enum", word)
 			b.list.Add(finding.Finding{
-				Pos: m.Pos, Severity: finding.Warning, ID: "enum-names", Message: what + ", so the constants are named after the values",
-				Hint: "list a name for each value, in their order",
+				Pos: m.Pos, Severity: finding.Warning, ID: "enum-names", Message: what + "; without it the constants are named after the values",
+				Hint: "list one name for each value, in the same order",
 			})
 			continue
 		}
 		for i, name := range m.Value.Items {
 			if name.Kind != String {
 				b.list.Add(finding.Finding{
-					Pos: name.Pos, Severity: finding.Warning, ID: "enum-names", Message: fmt.Sprintf("%s lists names, this is %s; the constant is named after the value", word, name.Describe()),
-					Hint: "write the name in quotes",
+					Pos: name.Pos, Severity: finding.Warning, ID: "enum-names", Message: fmt.Sprintf("%s must list names, not %s; the constant is named after the value", word, name.Describe()),
+					Hint: "quote the name",
 				})
 				continue
 			}

@@ -27,7 +27,7 @@ func (l *loader) described(c *Config) {
 		config := &unit{doc: &Document{Path: path.Base(c.Path)}, byPointer: map[string]*Schema{}}
 		from := &resource{unit: config, base: projectBase(config.doc.Path), anchors: map[string]*Schema{}}
 		if strings.HasPrefix(e.Schema.Text, "#") {
-			l.list.Errorf(e.Schema.Pos, "bad-reference", "schema %s names no file", finding.Quote(e.Schema.Text))
+			l.list.Errorf(e.Schema.Pos, "bad-reference", "there is no schema file for %s", finding.Quote(e.Schema.Text))
 			continue
 		}
 		l.pending = append(l.pending, pendingRef{ref: ref, from: from})
@@ -52,8 +52,8 @@ func (l *loader) events(c *Config) []*Event {
 		if other := ref.Target.Outbox; other != nil {
 			l.list.Add(finding.Finding{
 				Pos: ec.Pos, ID: "event-described-twice",
-				Message: fmt.Sprintf("this event is described in its file as well, at %s", other.Pos),
-				Hint:    "keep x-outbox there or this entry, not both",
+				Message: fmt.Sprintf("this event is also described in its file, at %s", other.Pos),
+				Hint:    "keep either x-outbox there or this entry",
 			})
 			continue
 		}
@@ -80,7 +80,7 @@ func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos
 			first[key(e)] = e
 			continue
 		}
-		l.list.Errorf(pos(e), id, "%s is also that of the event at %s", what(e), pos(other))
+		l.list.Errorf(pos(e), id, "%s is also used by the event at %s", what(e), pos(other))
 	}
 }
 
@@ -111,8 +111,8 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 	e.GoName, e.namePos = eventName(s, x, name, version)
 	if len(e.GoName) > maxGoName {
 		l.list.Add(finding.Finding{
-			Pos: e.namePos, ID: "bad-name", Message: fmt.Sprintf("the Go name of the event has %d bytes; at most %d are taken", len(e.GoName), maxGoName),
-			Hint: "give a shorter title, or a name under events:",
+			Pos: e.namePos, ID: "bad-name", Message: fmt.Sprintf("the Go name of the event has %d bytes; the maximum is %d", len(e.GoName), maxGoName),
+			Hint: "shorten the title, or set a name under events:",
 		})
 	}
 	for _, p := range []struct {

@@ -39,8 +39,8 @@ func (b *builder) extension(s *Schema, m Member) {
 	case s.Pointer != "":
 		b.unit.mayDescribe = true
 		b.list.Add(finding.Finding{
-			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox belongs at the root of a file, one event version a file",
-			Hint: "describe this schema under events: in the config, or give it a file of its own",
+			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox belongs at the top level of a file, one event version per file",
+			Hint: "describe this schema under events: in the project file, or move it to its own file",
 		})
 		return
 	default:
@@ -76,16 +76,16 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 		if named := versionSuffix.FindStringSubmatch(e.Type.Text); named != nil && named[1] != e.Version.Text {
 			list.Add(finding.Finding{
 				Pos: e.Type.Pos, Severity: finding.Warning, ID: "version-mismatch",
-				Message: fmt.Sprintf("the type ends in .v%s, and the version is %s", named[1], e.Version.Text),
-				Hint:    "let both name the same version",
+				Message: fmt.Sprintf("the type ends in .v%s, but the version is %s", named[1], e.Version.Text),
+				Hint:    "use the same version in both",
 			})
 		}
 	}
 	if e.Topic == nil && e.Type != nil && !r.seen("topic") {
 		if problem := topicProblem(e.Type.Text); problem != "" {
 			list.Add(finding.Finding{
-				Pos: e.Type.Pos, ID: "bad-topic", Message: "the type is the topic as well, and " + problem,
-				Hint: "give a topic beside it",
+				Pos: e.Type.Pos, ID: "bad-topic", Message: "the type is also the topic, but " + problem,
+				Hint: "set topic:",
 			})
 		}
 	}
@@ -99,7 +99,7 @@ func (r *reader) version(v *Value) *Number {
 			return &Number{Text: whole, Pos: v.Pos}
 		}
 	}
-	r.list.Errorf(v.Pos, "bad-version", "version must be a whole number from 1 to %d, this is %s", maxEventVersion-1, v.Describe())
+	r.list.Errorf(v.Pos, "bad-version", "version must be a whole number from 1 to %d, not %s", maxEventVersion-1, v.Describe())
 	return nil
 }
 
@@ -128,7 +128,7 @@ func (r *reader) label(v *Value, name string, most int) *Name {
 	case utf8.RuneCountInString(text) > most:
 		problem = fmt.Sprintf("has %d characters; the column holds %d", utf8.RuneCountInString(text), most)
 	case strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) }):
-		problem = "holds a control character"
+		problem = "contains a control character"
 	case strings.TrimSpace(text) != text:
 		problem = "begins or ends with white space"
 	}
@@ -157,13 +157,13 @@ func topicProblem(topic string) string {
 	case topic == "":
 		return "the topic is empty"
 	case topic == "." || topic == "..":
-		return "Kafka has no topic " + finding.Quote(topic)
+		return "Kafka does not allow the topic " + finding.Quote(topic)
 	case len(topic) > maxTopic:
-		return fmt.Sprintf("the topic has %d characters; Kafka takes %d", utf8.RuneCountInString(topic), maxTopic)
+		return fmt.Sprintf("the topic has %d characters; Kafka allows %d", utf8.RuneCountInString(topic), maxTopic)
 	}
 	for _, c := range topic {
 		if c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-", c) {
-			return fmt.Sprintf("%s has no place in a topic; Kafka takes ASCII letters, digits, . _ and -", finding.Quote(string(c)))
+			return fmt.Sprintf("%s is not allowed in a topic; Kafka allows ASCII letters, digits, . _ and -", finding.Quote(string(c)))
 		}
 	}
 	return ""
@@ -174,9 +174,9 @@ func (r *reader) pointer(v *Value, name string) *Name {
 	if v.Kind != String {
 		hint := ""
 		if v.Kind == Null && name == "aggregate.id" {
-			hint = "; leave it out to pass the id to the insert function"
+			hint = "; omit it to pass the id to the insert function"
 		}
-		r.list.Errorf(v.Pos, "wrong-type", "%s must be a JSON Pointer such as /entity_id, this is %s%s", name, v.Describe(), hint)
+		r.list.Errorf(v.Pos, "wrong-type", "%s must be a JSON Pointer such as /entity_id, not %s%s", name, v.Describe(), hint)
 		return nil
 	}
 	_, problem := pointerTokens(v.Text)
@@ -195,7 +195,7 @@ func (r *reader) oneOf(v *Value, name string, choices []string) *Name {
 	if v.Kind == String && slices.Contains(choices, v.Text) {
 		return &Name{Text: v.Text, Pos: v.Pos}
 	}
-	f := finding.Finding{Pos: v.Pos, ID: "bad-choice", Message: fmt.Sprintf("%s must be one of %s; this is %s",
+	f := finding.Finding{Pos: v.Pos, ID: "bad-choice", Message: fmt.Sprintf("%s must be one of %s, not %s",
 		name, strings.Join(choices, ", "), v.Describe())}
 	if v.Kind == String {
 		f.Hint = finding.DidYouMean(v.Text, choices)

@@ -46,7 +46,7 @@ func (l *loader) fileURI(from *resource, u *url.URL) (*resource, *failure) {
 		}
 	}
 	return nil, &failure{
-		id: "unknown-file", message: finding.Quote(u.String()) + " leads to no file of the project, nor does an end of its path",
-		hint: "copy the file into the project, and write its path relative to this file",
+		id: "unknown-file", message: finding.Quote(u.String()) + " is not a file of the project; no file matches the end of its path",
+		hint: "copy the file into the project, and use its path relative to this file",
 	}
 }

@@ -63,9 +63,9 @@ var consequences = map[string]string{
 	"wrong-type":       "; it is ignored",
 	"unknown-type":     "; type is ignored",
 	"empty-list":       "; it is ignored",
-	"json-syntax":      "; it is read past",
-	"duplicate-member": "; the last one counts",
-	"duplicate-anchor": "; the first one counts",
-	"duplicate-id":     "; the first one counts",
+	"json-syntax":      "; it is skipped",
+	"duplicate-member": "; the last one wins",
+	"duplicate-anchor": "; the first one wins",
+	"duplicate-id":     "; the first one wins",
 	"bad-id":           "; it is ignored",
 }

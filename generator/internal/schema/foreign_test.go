@@ -38,7 +38,7 @@ func found(list *finding.List) []string {
 		if f.Severity == finding.Warning {
 			all = append(all, f.ID)
 		} else {
-			all = append(all, f.String())
+			all = append(all, strings.TrimSuffix(f.String(), " ["+f.ID+"]"))
 		}
 	}
 	return all
@@ -204,7 +204,7 @@ func TestReferencesThatNoEventUses(t *testing.T) {
 		want []string
 	}{
 		"in use": {`{"properties": {"a": {"$ref": "#/definitions/gone"}}}`,
-			[]string{`vendor/a.json:1:31: "vendor/a.json" has nothing at "#/definitions"; add the schema that is meant at "#/definitions/gone"`}},
+			[]string{`vendor/a.json:1:31: "vendor/a.json" has nothing at "#/definitions"; add the schema at "#/definitions/gone"`}},
 		"in use, by way of a definition": {`{"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"$ref": "gone.json"}}}`,
 			[]string{`vendor/a.json:1:58: "vendor/gone.json": there is no such file; the schema files in that folder are: "a.json", "broken.json"`}},
 		"in a definition that nothing uses": {`{"$defs": {"a": {"properties": {"b": {"$ref": "https://example.com/gone"}}}}}`, []string{"unknown-id"}},
@@ -212,7 +212,7 @@ func TestReferencesThatNoEventUses(t *testing.T) {
 		"to a file that cannot be read, in a definition that nothing uses": {`{"$defs": {"a": {"$ref": "broken.json"}}}`,
 			[]string{"json-syntax"}},
 		"to a file that cannot be read": {`{"properties": {"a": {"$ref": "broken.json"}}}`,
-			[]string{`vendor/broken.json:1:2: the file ends where a member name in double quotes should be`}},
+			[]string{`vendor/broken.json:1:2: the file ends where a member name in double quotes is expected`}},
 		"to a definition that is no schema": {`{"properties": {"a": {"$ref": "#/$defs/v"}}, "$defs": {"v": "1.0"}}`,
 			[]string{`vendor/a.json:1:31: "#/$defs/v" leads to the string "1.0", not to a schema; refer to a schema, such as one under $defs`, "wrong-type"}},
 	}
@@ -304,7 +304,7 @@ func TestSchemasToCompare(t *testing.T) {
 		`{"title": 5, "examples": {}, "deprecated": "x"}`: {"wrong-type", "wrong-type", "wrong-type"},
 		`{"type": "string", "type": "object",}`:           {"duplicate-member", "json-syntax"},
 		`{"type": "text"}`:                                {`a.json:1:10: "text" is not a type of JSON Schema`},
-		`{"maxLength": "5"}`:                              {`a.json:1:15: maxLength must be a whole number, zero or more, this is the string "5"`},
+		`{"maxLength": "5"}`:                              {`a.json:1:15: maxLength must be a whole number, zero or more, not the string "5"`},
 	}
 	for text, want := range tests {
 		_, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json")

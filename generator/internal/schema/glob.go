@@ -34,18 +34,18 @@ func globProblem(pattern string) string {
 	case pattern == "":
 		return "the pattern is empty"
 	case strings.Contains(pattern, `\`):
-		return `a backslash in a path; write forward slashes`
+		return `a backslash in a path; use forward slashes`
 	case strings.ContainsAny(pattern, "{}"):
-		return "braces have no meaning here; write one pattern for each case"
+		return "braces are not supported; write one pattern for each case"
 	case path.IsAbs(pattern), clean == "..", strings.HasPrefix(clean, "../"):
 		return "it leads outside the project"
 	}
 	for _, segment := range strings.Split(clean, "/") {
 		if strings.Contains(segment, "**") && segment != "**" {
-			return "** stands for whole folders: write **/ before the name"
+			return "** matches whole folders: write **/ before the name"
 		}
 		if _, err := path.Match(segment, ""); err != nil {
-			return "a bracket does not close"
+			return "a bracket is not closed"
 		}
 	}
 	return ""
@@ -106,7 +106,7 @@ func (g *globber) each(dir string, visit func(fs.DirEntry) error) error {
 	}
 	for _, e := range entries {
 		if g.walked++; g.walked > maxWalked {
-			return fmt.Errorf("it looks at more than %d files and folders; begin the pattern with a folder", maxWalked)
+			return fmt.Errorf("it matches against more than %d files and folders; start the pattern with a folder", maxWalked)
 		}
 		if err := visit(e); err != nil {
 			return err

@@ -67,11 +67,11 @@ func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Va
 			return listing("the definitions of the file are", definitions, itself)
 		}
 	case reached.Kind == Object && len(reached.Members) > 0:
-		return listing("there are", reached.names(), at)
+		return listing("the members are", reached.names(), at)
 	case reached.Kind == Array && len(reached.Items) > 0:
 		return fmt.Sprintf("its items are %s to %s", finding.Quote(at("0")), finding.Quote(at(fmt.Sprint(len(reached.Items)-1))))
 	}
-	return "add the schema that is meant at " + finding.Quote("#"+joinTokens(tokens))
+	return "add the schema at " + finding.Quote("#"+joinTokens(tokens))
 }
 
 // definitionPointers lists where the definitions of the file are.
@@ -92,12 +92,12 @@ func (u *unit) definitionPointers() []string {
 func (u *unit) schemaHint(tokens []string, v *Value) string {
 	for i, item := range v.Items {
 		if item.Kind == Object {
-			return "name one of its items, such as " + finding.Quote("#"+joinTokens(append(slices.Clone(tokens), fmt.Sprint(i))))
+			return "refer to one of its items, such as " + finding.Quote("#"+joinTokens(append(slices.Clone(tokens), fmt.Sprint(i))))
 		}
 	}
 	for i := len(tokens) - 1; i > 0; i-- {
 		if pointer := joinTokens(tokens[:i]); u.byPointer[pointer] != nil {
-			return "the schema around it is " + finding.Quote("#"+pointer)
+			return "the enclosing schema is " + finding.Quote("#"+pointer)
 		}
 	}
 	return "refer to a schema, such as one under $defs"
@@ -115,9 +115,9 @@ func (l *loader) anchorHint(r *resource, name string) string {
 	if finding.Closest(name, anchors) == "" && r.root != nil && slices.ContainsFunc(r.root.Defs, func(p Property) bool { return p.Name == name }) {
 		return "did you mean " + finding.Quote(r.root.defsPointer()+"/"+name) + "?"
 	}
-	otherwise := "refer to the schema by its place, as in " + finding.Quote("#/$defs/"+name)
+	otherwise := "refer to the schema by its path, as in " + finding.Quote("#/$defs/"+name)
 	if isAnchor(name) {
-		otherwise = "write $anchor: " + name + " at the schema that is meant, or " + otherwise
+		otherwise = "add $anchor: " + name + " to the schema, or " + otherwise
 	}
 	return l.nameHint(name, func() []string { return anchors }, "its anchors are", otherwise)
 }
@@ -149,11 +149,11 @@ func (l *loader) fileHint(name, problem string) string {
 	case !l.hints:
 		return ""
 	case problem == errFolder.Error():
-		return listing("name a file in it", schemas(l.neighbors(path.Join(name, "_"))), func(n string) string { return path.Base(name) + "/" + n })
+		return listing("refer to a file in it", schemas(l.neighbors(path.Join(name, "_"))), func(n string) string { return path.Base(name) + "/" + n })
 	case problem == leadsOutside:
 		return "copy the file into the project"
 	case problem != noSuchFile:
-		return "name a file of the project that can be read"
+		return "refer to a readable file of the project"
 	}
 	names := l.neighbors(name)
 	if near := finding.DidYouMean(path.Base(name), names); near != "" {
@@ -161,13 +161,13 @@ func (l *loader) fileHint(name, problem string) string {
 	}
 	for _, other := range slices.Sorted(maps.Keys(l.units)) {
 		if path.Base(other) == path.Base(name) {
-			return fmt.Sprintf("did you mean %s, by its path from the folder of this file?", finding.Quote(other))
+			return fmt.Sprintf("did you mean %s? write its path relative to the folder of this file", finding.Quote(other))
 		}
 	}
 	if names = schemas(names); len(names) > 0 {
 		return listing("the schema files in that folder are", names, itself)
 	}
-	return "add the file, or correct the path: it goes from the folder of this file"
+	return "add the file, or correct the path, which is relative to the folder of this file"
 }
 
 // neighbors lists what stands in the folder of the file called name.
@@ -186,7 +186,7 @@ func (l *loader) neighbors(name string) []string {
 // idHint names the id that is spelled like id, by its last part when the rest
 // is the same.
 func (l *loader) idHint(id string) string {
-	const otherwise = "copy the file that has it into the project"
+	const otherwise = "copy the file with this $id into the project"
 	if !l.hints {
 		return otherwise
 	}

@@ -51,12 +51,12 @@ func TestFilesThatAreNone(t *testing.T) {
 
 	var got strings.Builder
 	for _, f := range list.Sorted() {
-		got.WriteString(f.String() + "\n")
+		got.WriteString(strings.TrimSuffix(f.String(), " ["+f.ID+"]") + "\n")
 	}
-	const want = `good.yaml:2:13: "fifo.v1.json": it is not a regular file; name a file of the project that can be read
-good.yaml:3:13: "sparse.v1.json": it has more than 8388608 bytes; name a file of the project that can be read
+	const want = `good.yaml:2:13: "fifo.v1.json": it is not a regular file; refer to a readable file of the project
+good.yaml:3:13: "sparse.v1.json": it has more than 8388608 bytes; refer to a readable file of the project
 good.yaml:4:13: "device.yaml": it leads outside the project; copy the file into the project
-good.yaml:5:13: "folder.yaml": it is a folder; name a file in it
+good.yaml:5:13: "folder.yaml": it is a folder; refer to a file in it
 outboxgen.yaml:4:22: "fifo.v1.json" cannot be read: it is not a regular file
 outboxgen.yaml:4:22: "sparse.v1.json" cannot be read: it has more than 8388608 bytes
 `
@@ -85,7 +85,7 @@ func TestEncodings(t *testing.T) {
 	}
 	var got []string
 	for _, f := range list.Sorted() {
-		got = append(got, f.String())
+		got = append(got, strings.TrimSuffix(f.String(), " ["+f.ID+"]"))
 	}
 	want := []string{
 		"big.json:1:1: the file is not UTF-8 (it begins like UTF-16 or UTF-32); save it as UTF-8",

@@ -39,7 +39,7 @@ func readJSON(file string, src []byte, list *finding.List) (*Value, int) {
 	}
 	r.space()
 	if r.next < len(src) {
-		r.fail(r.next, "the document ends before this: a JSON file holds one value")
+		r.fail(r.next, "text after the end of the document; a JSON file holds one value")
 		return nil, r.values
 	}
 	return v, r.values
@@ -98,7 +98,7 @@ func (r *jsonReader) comment() bool {
 	return true
 }
 
-const noComments = `JSON has no comments; use "$comment", or write the file as YAML`
+const noComments = `JSON has no comments; use "$comment", or convert the file to YAML`
 
 func (r *jsonReader) peek() byte {
 	if r.next < len(r.src) {
@@ -112,7 +112,7 @@ func (r *jsonReader) value(depth int) (*Value, bool) {
 	v := &Value{Pos: r.at(r.next)}
 	r.values++
 	if depth > maxDepth {
-		r.list.Errorf(v.Pos, "too-deep", "values nest more than %d deep", maxDepth)
+		r.list.Errorf(v.Pos, "too-deep", "values are nested more than %d deep", maxDepth)
 		return nil, false
 	}
 	if r.values > maxFileValues {
@@ -166,26 +166,26 @@ func literalHint(word string) string {
 	case "nan", "inf", "infinity":
 		return ": JSON has no such number"
 	}
-	return "; strings take double quotes"
+	return "; strings need double quotes"
 }
 
 // unexpected reports what stands where something else should.
 func (r *jsonReader) unexpected(wanted string) bool {
 	if r.next >= len(r.src) {
-		return r.fail(r.next, "the file ends where %s should be", wanted)
+		return r.fail(r.next, "the file ends where %s is expected", wanted)
 	}
 	rest := r.src[r.next:]
 	switch {
 	case rest[0] == '\'':
-		return r.fail(r.next, "a single quote where %s should be; JSON strings take double quotes", wanted)
+		return r.fail(r.next, "a single quote where %s is expected; JSON strings need double quotes", wanted)
 	case rest[0] == '#', bytes.HasPrefix(rest, []byte("//")), bytes.HasPrefix(rest, []byte("/*")):
 		return r.fail(r.next, noComments)
 	}
 	c, _ := utf8.DecodeRune(rest)
 	if c == '"' {
-		return r.fail(r.next, "a string where %s should be", wanted)
+		return r.fail(r.next, "a string where %s is expected", wanted)
 	}
-	return r.fail(r.next, "%s where %s should be", finding.Quote(string(c)), wanted)
+	return r.fail(r.next, "%s where %s is expected", finding.Quote(string(c)), wanted)
 }
 
 // seenMember is where the members of one name began, and which of an object's
@@ -250,7 +250,7 @@ func (r *jsonReader) duplicate(m Member, other finding.Pos) {
 }
 
 func duplicateMember(list *finding.List, m Member, other finding.Pos) {
-	list.Errorf(m.Pos, "duplicate-member", "%s is here twice; the first is at line %d, column %d",
+	list.Errorf(m.Pos, "duplicate-member", "%s appears twice; the first is at line %d, column %d",
 		finding.Quote(m.Name), other.Line, other.Col)
 }
 
@@ -332,7 +332,7 @@ func (r *jsonReader) text() (string, bool) {
 				return "", false
 			}
 		case c == '\n' || c == '\r':
-			return "", r.fail(r.next, "the string does not end on its line; write \\n for a line break")
+			return "", r.fail(r.next, "the string is not closed on its line; write \\n for a line break")
 		case c < 0x20:
 			return "", r.fail(r.next, "a control character (0x%02X) in a string; write \\u%04x", c, c)
 		default:
@@ -344,7 +344,7 @@ func (r *jsonReader) text() (string, bool) {
 			r.next = end
 		}
 	}
-	return "", r.fail(start, "the string that begins here does not end")
+	return "", r.fail(start, "the string that begins here is not closed")
 }
 
 func (r *jsonReader) escape(b *strings.Builder) bool {
@@ -369,14 +369,14 @@ func (r *jsonReader) unicodeEscape(b *strings.Builder) bool {
 	at := r.next
 	c, ok := r.hex4(at)
 	if !ok {
-		return r.fail(at, "\\u takes four hexadecimal digits")
+		return r.fail(at, "\\u needs four hexadecimal digits")
 	}
 	r.next += 6
 	if utf16.IsSurrogate(c) {
 		low, ok := r.hex4(r.next)
 		full := utf16.DecodeRune(c, low)
 		if !ok || full == utf8.RuneError {
-			r.once(at, fmt.Sprintf("half a surrogate pair (%s): characters beyond U+FFFF take two \\u escapes", r.src[at:at+6]))
+			r.once(at, fmt.Sprintf("half a surrogate pair (%s): a character beyond U+FFFF needs two \\u escapes", r.src[at:at+6]))
 			full = utf8.RuneError
 		} else {
 			r.next += 6

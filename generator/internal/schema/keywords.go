@@ -132,7 +132,7 @@ func (b *builder) ignore(m Member) {
 func (b *builder) wrong(m Member, wanted string) {
 	b.ignore(m)
 	b.unit.annotations[m.Value.Pos] = b.load.words[m.Name].annotation
-	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, this is %s", m.Name, wanted, m.Value.Describe())
+	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, not %s", m.Name, wanted, m.Value.Describe())
 }
 
 // Describe is a value as a message names it.
@@ -225,7 +225,7 @@ func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
 		definitions := m.Name == "$defs" || m.Name == "definitions"
 		for _, p := range m.Value.Members {
 			if definitions && p.Value.Kind != Object && p.Value.Kind != Bool {
-				b.list.Warnf(p.Value.Pos, "wrong-type", "a schema must be an object, true or false; this is %s; it is ignored", p.Value.Describe())
+				b.list.Warnf(p.Value.Pos, "wrong-type", "a schema must be an object, true or false, not %s; it is ignored", p.Value.Describe())
 				continue
 			}
 			sub := b.schema(p.Value, join(at, p.Name))
@@ -311,7 +311,7 @@ func enum(b *builder, s *Schema, m Member) {
 	s.Enum = []*Value{}
 	if len(m.Value.Items) == 0 {
 		b.list.Add(finding.Finding{
-			Pos: m.Value.Pos, Severity: finding.Warning, ID: "empty-list", Message: "the enum lists no value, so that no value is valid", Hint: "list the values that are meant",
+			Pos: m.Value.Pos, Severity: finding.Warning, ID: "empty-list", Message: "the enum lists no values, so no value is valid", Hint: "list the valid values",
 		})
 		return
 	}
@@ -338,7 +338,7 @@ func (b *builder) names(m Member) []Name {
 	for _, v := range m.Value.Items {
 		switch {
 		case v.Kind != String:
-			b.list.Errorf(v.Pos, "wrong-type", "%s lists names, this is %s", m.Name, v.Describe())
+			b.list.Errorf(v.Pos, "wrong-type", "%s must list names, not %s", m.Name, v.Describe())
 		case seen[v.Text]:
 			b.list.Errorf(v.Pos, "duplicate-name", "%s is listed twice", finding.Quote(v.Text))
 		default:
@@ -359,8 +359,8 @@ func required(b *builder, s *Schema, m Member) {
 	if m.Value.Kind == Bool {
 		b.ignore(m)
 		b.list.Add(finding.Finding{
-			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, this is " + m.Value.Describe(),
-			Hint: "list the property in the required array of the object around it",
+			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, not " + m.Value.Describe(),
+			Hint: "list the property in the required array of the enclosing object",
 		})
 		return
 	}
@@ -413,7 +413,7 @@ func (b *builder) typeName(m Member, v *Value) (string, bool) {
 	f := finding.Finding{Pos: v.Pos, ID: "unknown-type"}
 	switch v.Kind {
 	case Null:
-		f.Message, f.Hint = "this is the value null, not the name of the type", `write it in quotes: "null"`
+		f.Message, f.Hint = "this is the value null, not the type name", `quote it: "null"`
 	case String:
 		f.Message = fmt.Sprintf("%s is not a type of JSON Schema", finding.Quote(v.Text))
 		f.Hint = typeHint(v.Text)
@@ -428,21 +428,21 @@ func (b *builder) typeName(m Member, v *Value) (string, bool) {
 func typeHint(text string) string {
 	switch strings.ToLower(text) {
 	case "int", "int32", "int64", "long":
-		return "write integer"
+		return "use integer"
 	case "bool":
-		return "write boolean"
+		return "use boolean"
 	case "float", "double", "decimal":
-		return "write number"
+		return "use number"
 	case "str", "text":
-		return "write string"
+		return "use string"
 	case "list", "tuple":
-		return "write array"
+		return "use array"
 	case "map", "dict", "struct":
-		return "write object"
+		return "use object"
 	case "date", "time", "date-time", "datetime", "uuid", "uri", "email":
-		return "write type: string with format: " + strings.Replace(strings.ToLower(text), "datetime", "date-time", 1)
+		return "use type: string with format: " + strings.Replace(strings.ToLower(text), "datetime", "date-time", 1)
 	case "none", "nil":
-		return "write null in quotes"
+		return "quote null"
 	}
 	if hint := finding.DidYouMean(text, typeNames); hint != "" {
 		return hint

@@ -65,9 +65,9 @@ func LoadPart(fsys fs.FS, config string, want func(file string) bool) (*Project,
 // unreadable is why there is no project file to begin with.
 func unreadable(config string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading the project file %s: %w; outboxgen init writes one", config, fs.ErrNotExist)
+		return fmt.Errorf("read the project file %s: %w; outboxgen init creates one", config, fs.ErrNotExist)
 	}
-	return fmt.Errorf("reading the project file %s: %w", config, err)
+	return fmt.Errorf("read the project file %s: %w", config, err)
 }
 
 func (l *loader) load(config string) (*Project, *finding.List, error) {
@@ -96,8 +96,8 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 	l.list = l.unused(used)
 	if len(project.Events) == 0 && !l.list.HasErrors() {
 		l.list.Add(finding.Finding{
-			Pos: c.At["schemas"], Severity: finding.Warning, ID: "no-events", Message: "none of the schema files describes an event",
-			Hint: "add x-outbox to one, or describe it under events:",
+			Pos: c.At["schemas"], Severity: finding.Warning, ID: "no-events", Message: "no schema file describes an event",
+			Hint: "add x-outbox to a schema, or describe the event under events:",
 		})
 	}
 	return project, l.list, nil
@@ -152,7 +152,7 @@ func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[stri
 		}
 		library, problem := l.file(libraries[uri])
 		if problem != "" {
-			return nil, nil, fmt.Errorf("reading the schema %s: %s", libraries[uri], problem)
+			return nil, nil, fmt.Errorf("read the schema %s: %s", libraries[uri], problem)
 		}
 		id := projectBase(file).ResolveReference(u).String()
 		if l.ids[id] == nil {
@@ -172,11 +172,11 @@ func (l *loader) loadFile(file string, dialect Dialect) (*Project, *finding.List
 	l.dialect = dialect
 	l.alone = true
 	if _, err := fs.Stat(l.fsys, file); err != nil {
-		return nil, nil, fmt.Errorf("reading the schema %s: %w", file, err)
+		return nil, nil, fmt.Errorf("read the schema %s: %w", file, err)
 	}
 	u, problem := l.file(file)
 	if problem != "" {
-		return nil, nil, fmt.Errorf("reading the schema %s: %s", file, problem)
+		return nil, nil, fmt.Errorf("read the schema %s: %s", file, problem)
 	}
 	u.doc.Listed = true
 	l.entry = u.doc
@@ -378,9 +378,9 @@ func readProblem(err error) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return noSuchFile
 	case errors.Is(err, fs.ErrPermission):
-		return "reading it is not allowed"
+		return "its permissions forbid reading"
 	case errors.Is(err, fs.ErrInvalid):
-		return "this is no path inside the project"
+		return "it is not a path inside the project"
 	case errors.Is(err, errFolder), errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
 		return err.Error()
 	case strings.Contains(err.Error(), "escapes"):

@@ -63,7 +63,7 @@ func (r *reader) markFields(to *Marks) []field {
 		{name: "grows", read: flag(&to.Grows, "grows")},
 		{name: "silence", read: func(v *Value) {
 			if v.Kind != Object {
-				r.wrong(v, "silence", "an object from the ids of rules to reasons")
+				r.wrong(v, "silence", "an object that maps rule ids to reasons")
 				return
 			}
 			for _, m := range v.Members {

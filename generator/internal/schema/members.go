@@ -58,5 +58,5 @@ func (r *reader) seen(name string) bool {
 }
 
 func (r *reader) wrong(v *Value, name, wanted string) {
-	r.list.Errorf(v.Pos, "wrong-type", "%s must be %s, this is %s", name, wanted, v.Describe())
+	r.list.Errorf(v.Pos, "wrong-type", "%s must be %s, not %s", name, wanted, v.Describe())
 }

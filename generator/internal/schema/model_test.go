@@ -178,7 +178,7 @@ func TestLineEndsAndByteOrderMark(t *testing.T) {
 				"outboxgen.yaml": {Data: []byte("version: 1\nservice: a\nout: events\nschemas: [a.*]\n")},
 				file:             {Data: []byte(text)},
 			}
-			want := file + ":3:15: \"text\" is not a type of JSON Schema; write string\n"
+			want := file + ":3:15: \"text\" is not a type of JSON Schema; use string\n"
 			if diff := cmp.Diff(want, load(t, project)); diff != "" {
 				t.Errorf("diagnostics (-want +got):\n%s", diff)
 			}

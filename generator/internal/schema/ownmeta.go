@@ -79,9 +79,9 @@ func (v *ownMetaSchema) validates() bool {
 // unknown is what is not known of the dialect, for a message.
 func (v *ownMetaSchema) unknown() string {
 	if v.validates() {
-		return "what it adds or leaves out is not known"
+		return "what else it adds or removes is unknown"
 	}
-	return "without its vocabulary for validation, so type, enum, bounds and the like say nothing; what it adds is not known"
+	return "it has no validation vocabulary, so type, enum, bounds and so on have no effect; what else it adds is unknown"
 }
 
 // validating reports whether a keyword belongs to the vocabulary for validation.

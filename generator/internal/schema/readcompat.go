@@ -82,7 +82,7 @@ func (r *configReader) accept(v *Value) {
 		sub.object(item.Pos, item, "the accepted change", []field{
 			read(&a.ID, "id", "the id of a finding, such as event-removed"),
 			read(&a.Event, "event", "the type of the event"),
-			read(&a.Reason, "reason", "a sentence that says why nobody breaks"),
+			read(&a.Reason, "reason", "a sentence that says why no consumer breaks"),
 		})
 		if a.ID.Text != "" && a.Event.Text != "" && a.Reason.Text != "" {
 			r.c.Compat.Accept = append(r.c.Compat.Accept, a)

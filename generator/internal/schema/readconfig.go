@@ -27,7 +27,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 	c.Envelope, c.Nullable, c.Unknown, c.Validation = "outbox", "strict", "keep", StrictValidation
 	c.Compat = CompatConfig{CompatRule: CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"}
 	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}}
-	ok := r.object(v.Pos, v, "the config", []field{
+	ok := r.object(v.Pos, v, "the project file", []field{
 		{name: "version", required: true, read: r.version},
 		{name: "service", required: true, read: func(v *Value) {
 			if n := r.label(v, "service", maxEventType); n != nil {
@@ -57,7 +57,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 	case r.seen("schemas") && v.Member("schemas").Kind == Array && len(v.Member("schemas").Items) == 0 && !r.seen("events"):
 		r.list.Errorf(v.Member("schemas").Pos, "empty-list", "schemas needs at least one pattern")
 	case !r.seen("schemas") && !r.seen("events"):
-		r.list.Errorf(v.Pos, "missing-member", "the config needs the member schemas, or events, or both")
+		r.list.Errorf(v.Pos, "missing-member", "the project file needs schemas, events, or both")
 	}
 	if !r.seen("package") && c.Out != "" {
 		r.defaultPackage(v)
@@ -70,7 +70,7 @@ func (r *configReader) version(v *Value) {
 			return
 		}
 	}
-	r.list.Errorf(v.Pos, "bad-version", "version must be 1, the only version of the config there is; this is %s", v.Describe())
+	r.list.Errorf(v.Pos, "bad-version", "version must be 1, the only version of the project file, not %s", v.Describe())
 }
 
 func (r *configReader) choice(to *string, v *Value, name string, choices []string) {
@@ -86,7 +86,7 @@ func (r *configReader) schemas(v *Value) {
 	}
 	for _, item := range v.Items {
 		if item.Kind != String {
-			r.list.Errorf(item.Pos, "wrong-type", "schemas lists patterns such as schemas/**/*.yaml, this is %s", item.Describe())
+			r.list.Errorf(item.Pos, "wrong-type", "schemas must list patterns such as schemas/**/*.yaml, not %s", item.Describe())
 			continue
 		}
 		r.c.Schemas = append(r.c.Schemas, item.Text)
@@ -97,17 +97,17 @@ func (r *configReader) schemas(v *Value) {
 // path reads a path inside the project.
 func (r *reader) path(v *Value, name string) string {
 	if v.Kind != String || v.Text == "" {
-		r.wrong(v, name, "a path relative to the config")
+		r.wrong(v, name, "a path relative to the project file")
 		return ""
 	}
 	clean := path.Clean(v.Text)
 	switch {
 	case strings.Contains(v.Text, `\`):
-		r.list.Errorf(v.Pos, "bad-path", "%s %s: a backslash in a path; write forward slashes", name, finding.Quote(v.Text))
+		r.list.Errorf(v.Pos, "bad-path", "%s %s: a backslash in a path; use forward slashes", name, finding.Quote(v.Text))
 		return ""
 	case path.IsAbs(clean), !fs.ValidPath(clean), strings.Contains(strings.SplitN(clean, "/", 2)[0], ":"),
 		strings.ContainsFunc(clean, func(c rune) bool { return c < ' ' || c == 0x7F }):
-		r.list.Errorf(v.Pos, "outside-project", "%s %s is no path inside the project, the folder of the config", name, finding.Quote(v.Text))
+		r.list.Errorf(v.Pos, "outside-project", "%s %s is not a path inside the folder of the project file", name, finding.Quote(v.Text))
 		return ""
 	}
 	return clean
@@ -120,7 +120,7 @@ func (r *reader) goPackage(v *Value, name string) string {
 		return ""
 	case !token.IsIdentifier(v.Text) || goname.Reserved(v.Text) && v.Text != "main":
 		r.list.Add(finding.Finding{
-			Pos: v.Pos, ID: "bad-package", Message: fmt.Sprintf("%s %s is no name for a Go package", name, finding.Quote(v.Text)),
+			Pos: v.Pos, ID: "bad-package", Message: fmt.Sprintf("%s %s is not a valid Go package name", name, finding.Quote(v.Text)),
 			Hint: "write " + goname.Package(v.Text),
 		})
 		return ""
@@ -138,7 +138,7 @@ func (r *configReader) defaultPackage(v *Value) {
 		return
 	}
 	r.list.Add(finding.Finding{
-		Pos: v.Member("out").Pos, ID: "bad-package", Message: fmt.Sprintf("the folder %s is no name for a Go package", finding.Quote(base)),
+		Pos: v.Member("out").Pos, ID: "bad-package", Message: fmt.Sprintf("the folder name %s is not a valid Go package name", finding.Quote(base)),
 		Hint: "add package: " + goname.Package(base),
 	})
 }
@@ -172,14 +172,14 @@ func (r *configReader) sqlc(v *Value) {
 		{name: "queries", read: func(v *Value) { c.Queries = r.path(v, "sqlc.queries") }},
 	})
 	for name, needed := range map[string]string{
-		"package": "the import path of the Go package that your sqlc writes, such as example.com/shop/internal/db",
-		"queries": "the .sql file to write for your sqlc, such as db/queries/outbox.sql; its first lines list what your sqlc.yaml needs",
+		"package": "the import path of the Go package that your sqlc generates, such as example.com/shop/internal/db",
+		"queries": "the .sql file to generate for your sqlc, such as db/queries/outbox.sql; its first lines list what your sqlc.yaml needs",
 	} {
 		switch {
 		case c.Mode == "queries" && !sub.seen(name):
 			r.list.Errorf(v.Pos, "missing-member", "the mode queries needs sqlc.%s: %s", name, needed)
 		case c.Mode == "embedded" && sub.seen(name):
-			r.list.Errorf(sub.at[name], "unused-member", "sqlc.%s belongs to the mode queries, and the mode is embedded", name)
+			r.list.Errorf(sub.at[name], "unused-member", "sqlc.%s is for mode queries, but the mode is embedded", name)
 		}
 	}
 }
@@ -192,7 +192,7 @@ func (r *configReader) migrations(v *Value) string {
 	if _, err := fs.Stat(r.load.fsys, name); err != nil {
 		r.list.Add(finding.Finding{
 			Pos: v.Pos, ID: "unknown-file", Message: fmt.Sprintf("sqlc.migrations %s: %s", finding.Quote(v.Text), readProblem(err)),
-			Hint: "name the folder or file relative to the config, or leave sqlc.migrations out",
+			Hint: "give the folder or file relative to the project file, or remove sqlc.migrations",
 		})
 		return ""
 	}
@@ -201,12 +201,12 @@ func (r *configReader) migrations(v *Value) string {
 
 func (r *configReader) types(v *Value) {
 	if v.Kind != Object {
-		r.wrong(v, "types", "an object from formats or references to Go types")
+		r.wrong(v, "types", "an object that maps formats or references to Go types")
 		return
 	}
 	for _, m := range v.Members {
 		if m.Value.Kind != String || !isGoType(m.Value.Text) {
-			r.list.Errorf(m.Value.Pos, "bad-type", "a Go type is written import/path.Name, or is one of Go's own; this is %s", m.Value.Describe())
+			r.list.Errorf(m.Value.Pos, "bad-type", "a Go type must be import/path.Name or a built-in type, not %s", m.Value.Describe())
 			continue
 		}
 		r.c.Types = append(r.c.Types, TypeMapping{Match: m.Name, Type: m.Value.Text, Pos: m.Pos})
@@ -248,7 +248,7 @@ func (r *configReader) events(v *Value) {
 						hint = goname.Title(v.Text)
 					}
 					r.list.Add(finding.Finding{
-						Pos: v.Pos, ID: "bad-name", Message: "name must be an exported Go identifier, this is " + v.Describe(),
+						Pos: v.Pos, ID: "bad-name", Message: "name must be an exported Go identifier, not " + v.Describe(),
 						Hint: strings.TrimSuffix("write "+hint, "write "),
 					})
 					return

@@ -18,7 +18,7 @@ type dialectSettings struct {
 // dialects reads what schemas are read as, by $schema or by pattern.
 func (r *configReader) dialects(v *Value) {
 	if v.Kind != Object {
-		r.wrong(v, "dialects", "an object from what $schema says, or from patterns of files, to dialects")
+		r.wrong(v, "dialects", "an object that maps $schema values or file patterns to dialects")
 		return
 	}
 	for _, m := range v.Members {
@@ -61,17 +61,17 @@ func (l *loader) configuredDialects(c *Config) {
 		if problem != "" {
 			l.list.Add(finding.Finding{
 				Pos: setting.Match.Pos, ID: "bad-glob", Message: finding.Quote(setting.Match.Text) + ": " + problem,
-				Hint: "dialects: takes patterns of files, and what $schema says",
+				Hint: "the keys of dialects: are file patterns and $schema values",
 			})
 		}
 		for _, file := range files {
-			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said, "remove one of the lines, or write patterns of which only one matches the file")
+			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said, "remove one of the entries, or change the patterns so that only one matches the file")
 		}
 	}
 	said = map[string]finding.Pos{} // an event says it more exactly than a pattern
 	for _, e := range c.Events {
 		if file := e.file(); e.Dialect != "" && file != "" {
-			l.dialectFor(file, e.Dialect, e.At["dialect"], said, "write the same dialect: in both entries")
+			l.dialectFor(file, e.Dialect, e.At["dialect"], said, "set the same dialect: in both entries")
 		}
 	}
 }

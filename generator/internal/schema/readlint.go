@@ -14,7 +14,7 @@ func (r *configReader) lint(v *Value) {
 	sub.object(v.Pos, v, "lint", []field{
 		{name: "rules", read: func(v *Value) {
 			if v.Kind != Object {
-				r.wrong(v, "lint.rules", "an object from the ids of rules to levels")
+				r.wrong(v, "lint.rules", "an object that maps rule ids to levels")
 				return
 			}
 			for _, m := range v.Members {
@@ -31,7 +31,7 @@ func (r *configReader) lint(v *Value) {
 				return
 			}
 			if _, err := regexp.Compile(v.Text); err != nil {
-				r.list.Errorf(v.Pos, "bad-pattern", "lint.event_types is no regular expression of Go's: %s", finding.Printable(err.Error()))
+				r.list.Errorf(v.Pos, "bad-pattern", "lint.event_types is not a valid Go regular expression: %s", finding.Printable(err.Error()))
 				return
 			}
 			c.EventTypes = &Name{Text: v.Text, Pos: v.Pos}

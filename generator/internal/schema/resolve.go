@@ -75,14 +75,14 @@ func (l *loader) follow(p pendingRef) *failure {
 			return nil
 		}
 		if isAnchor(p.ref.Text) && path.Ext(p.ref.Text) == "" {
-			return &failure{id: "dangling-reference", message: fmt.Sprintf("%s defines no schema %s", finding.Quote(p.from.unit.doc.Path), finding.Quote(p.ref.Text)),
-				hint: l.nameHint(p.ref.Text, p.from.unit.definitions, "the file defines", "add it under $defs")}
+			return &failure{id: "dangling-reference", message: fmt.Sprintf("%s has no definition %s", finding.Quote(p.from.unit.doc.Path), finding.Quote(p.ref.Text)),
+				hint: l.nameHint(p.ref.Text, p.from.unit.definitions, "its definitions are", "add it under $defs")}
 		}
 	}
 	u, err := url.Parse(p.ref.Text)
 	if err != nil {
 		return &failure{id: "bad-reference", message: finding.Quote(p.ref.Text) + " is not a URI reference",
-			hint: "percent-encode what a URI does not allow"}
+			hint: "percent-encode special characters"}
 	}
 	to, f := l.resource(p.from, u)
 	if f != nil {
@@ -165,7 +165,7 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 			return other, nil
 		}
 		if !byFile {
-			f.message += fmt.Sprintf(", nor has anything in the project the $id %s", finding.Quote(id))
+			f.message += fmt.Sprintf(", and no schema in the project has the $id %s", finding.Quote(id))
 		}
 		if own := from.unit.ownPlace(u.Path); own != "" && l.hints {
 			f.hint = "did you mean " + finding.Quote(own) + "?"
@@ -182,7 +182,7 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 	}
 	return nil, &failure{
 		id:      "unknown-id",
-		message: fmt.Sprintf("nothing in the project has the $id %s, and references are never fetched", finding.Quote(id)),
+		message: fmt.Sprintf("no schema in the project has the $id %s, and references are never fetched", finding.Quote(id)),
 		hint:    l.idHint(id),
 	}
 }
@@ -278,10 +278,10 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	if keyword != "" {
 		f := finding.Finding{
 			Pos: v.Pos, Severity: finding.Warning, ID: "not-a-schema",
-			Message: fmt.Sprintf("a reference leads here, to %s; %s has no schema there, and this is read as one", finding.Quote("#"+pointer), keyword),
+			Message: fmt.Sprintf("a reference leads here, to %s; %s contains no schema there, but this is read as one", finding.Quote("#"+pointer), keyword),
 		}
 		if !u.foreign {
-			f.Hint = "move it into a definition of its own"
+			f.Hint = "move it into its own definition"
 		}
 		u.found.Add(f)
 	}
@@ -313,13 +313,13 @@ func (l *loader) refused(tokens []string, keyword string, at int, v *Value) *fai
 	case "x-outbox", "discriminator", "$vocabulary", "externalDocs", "xml":
 		return &failure{
 			id: "not-a-schema", message: fmt.Sprintf("%s is part of %s, not a schema", here, keyword),
-			hint: fmt.Sprintf("refer to the schema around %s, %s", keyword, finding.Quote("#"+joinTokens(tokens[:at]))),
+			hint: fmt.Sprintf("refer to the schema that contains %s, %s", keyword, finding.Quote("#"+joinTokens(tokens[:at]))),
 		}
 	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies":
 		if len(tokens) == at+1 {
 			f := &failure{id: "not-a-schema", message: here + " is not a schema"}
 			if l.hints {
-				f.hint = listing("name one of its members", v.names(), func(name string) string { return "#" + joinTokens(append(slices.Clone(tokens), name)) })
+				f.hint = listing("refer to one of its members", v.names(), func(name string) string { return "#" + joinTokens(append(slices.Clone(tokens), name)) })
 			}
 			return f
 		}

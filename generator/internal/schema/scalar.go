@@ -44,10 +44,10 @@ func coreNumber(text string) (number string, isNumber bool, problem string) {
 	}
 	switch unsigned {
 	case ".inf", ".Inf", ".INF":
-		return "", false, text + " is infinity, which JSON does not have; in quotes it is a string"
+		return "", false, text + " is infinity, which JSON does not have; quote it if it is a string"
 	case ".nan", ".NaN", ".NAN":
 		if unsigned == text {
-			return "", false, text + " is not a number, which JSON does not have; in quotes it is a string"
+			return "", false, text + " is not a number, which JSON does not have; quote it if it is a string"
 		}
 		return "", false, ""
 	}
@@ -132,7 +132,7 @@ func isJSONNumber(text string) bool {
 // computes with it more than any event needs. An exponent costs nothing.
 func numberTooLarge(text string) string {
 	if len(text) > maxNumberLen {
-		return fmt.Sprintf("the number has %d characters; at most %d are read", len(text), maxNumberLen)
+		return fmt.Sprintf("the number has %d characters; the maximum is %d", len(text), maxNumberLen)
 	}
 	return ""
 }

@@ -47,7 +47,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 	if address == "" {
 		if root && b.unit.foreign && !b.load.alone {
 			if d := guessDialect(v); d != Draft202012 {
-				b.list.Warnf(v.Pos, "dialect-guessed", "there is no $schema: the keywords are those of %s, and it is read as that; dialect: under events:, or dialects: in the config, can say another one", d)
+				b.list.Warnf(v.Pos, "dialect-guessed", "without $schema this file is read as %s, because of its keywords; to change that, set dialect: under events:, or dialects: in the project file", d)
 				return d, true
 			}
 		}
@@ -55,7 +55,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 	}
 	if d, latest, ok := standardDialect(address); ok {
 		if latest {
-			b.list.Warnf(m.Value.Pos, "dialect-latest", "$schema %s names no version: it is read as %s", finding.Quote(address), d)
+			b.list.Warnf(m.Value.Pos, "dialect-latest", "$schema %s names no version; the file is read as %s", finding.Quote(address), d)
 		}
 		b.unvalidated = false
 		return d, true
@@ -63,7 +63,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 	if meta := b.load.projectMetaSchema(address); meta != nil {
 		if d, ok := meta.dialect(); ok {
 			b.unvalidated = !meta.validates()
-			b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is a dialect of your own, and is read as %s, which its meta-schema builds on; %s", finding.Quote(address), d, meta.unknown())
+			b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is a custom dialect and is read as %s, on which its meta-schema builds; %s", finding.Quote(address), d, meta.unknown())
 			return d, true
 		}
 	}
@@ -72,7 +72,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 		if root {
 			d = guessDialect(v)
 		}
-		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is no dialect of the standard: going by the keywords, it is read as %s; dialect: under events:, or dialects: in the config, can say another one", finding.Quote(address), d)
+		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is not a standard dialect; because of its keywords the file is read as %s; to change that, set dialect: under events:, or dialects: in the project file", finding.Quote(address), d)
 		return d, true
 	}
 	b.load.strange = append(b.load.strange, m.Value) // its meta-schema may come with a later file
@@ -160,9 +160,9 @@ func (l *loader) strangeDialects() {
 	for _, v := range l.strange {
 		l.list.Add(finding.Finding{
 			Pos: v.Pos, ID: "unknown-dialect",
-			Message: fmt.Sprintf("$schema %s names no dialect that loads", finding.Quote(v.Text)),
+			Message: fmt.Sprintf("$schema %s is not a known dialect", finding.Quote(v.Text)),
 			Hint: "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04; " +
-				"or say in outboxgen.yaml what it builds on, as in dialects: {" + finding.Quote(v.Text) + ": draft-07}",
+				"or map it in outboxgen.yaml, as in dialects: {" + finding.Quote(v.Text) + ": draft-07}",
 		})
 	}
 }

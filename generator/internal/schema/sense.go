@@ -39,12 +39,12 @@ func (b *builder) sense(s *Schema) {
 		}
 		for _, keyword := range kind.keywords {
 			if pos, ok := s.At[keyword]; ok {
-				b.list.Warnf(pos, "ignored-keyword", "ignored: %s is for %s, and this is %s", keyword, kind.plural, TypeText(s.Types...))
+				b.list.Warnf(pos, "ignored-keyword", "ignored: %s is for %s, but this is %s", keyword, kind.plural, TypeText(s.Types...))
 			}
 		}
 	}
 	if v := s.Default; v != nil && v.Kind != Null && !v.Is(s.Types) {
-		b.list.Warnf(v.Pos, "value-type", "default %s is not %s; nothing fills it in", v.Short(), TypeText(s.Types...))
+		b.list.Warnf(v.Pos, "value-type", "default %s is not %s; it is not applied", v.Short(), TypeText(s.Types...))
 	}
 	for _, v := range s.Examples {
 		if !v.Is(s.Types) {

@@ -49,7 +49,7 @@ func Unlisted(fsys fs.FS, p *Project) []finding.Finding {
 		case event && !p.describes(document):
 			findings = append(findings, finding.Finding{
 				Pos: pos, Severity: finding.Warning, ID: "unlisted-event",
-				Message: "this file describes an event, and no pattern of schemas: matches it, so there is none",
+				Message: "this file describes an event, but no pattern of schemas: matches it, so the event is not generated",
 				Hint:    "add " + finding.Quote(name) + ", or a pattern that matches it, to schemas:",
 			})
 		case schema && document == nil:
@@ -83,7 +83,7 @@ func unlistedSchemas(p *Project, names []string) finding.Finding {
 	}
 	return finding.Finding{
 		Pos: at, Severity: finding.Note, ID: "unlisted-schemas",
-		Message: fmt.Sprintf("%s not used: no pattern of schemas: matches, no entry of events: names, and no reference leads to %s", what, list),
+		Message: fmt.Sprintf("%s not used: no pattern of schemas:, no entry of events: and no reference leads to %s", what, list),
 	}
 }
 

@@ -164,12 +164,12 @@ func pointerTokens(pointer string) (tokens []string, problem string) {
 		return nil, ""
 	}
 	if pointer[0] != '/' {
-		return nil, "a JSON Pointer begins with a slash"
+		return nil, "a JSON Pointer starts with a slash"
 	}
 	for _, token := range strings.Split(pointer[1:], "/") {
 		for i := range len(token) {
 			if token[i] == '~' && (i+1 == len(token) || token[i+1] != '0' && token[i+1] != '1') {
-				return nil, "in a JSON Pointer ~ is written ~0, and / inside a name ~1"
+				return nil, "in a JSON Pointer, write ~0 for ~, and ~1 for / inside a name"
 			}
 		}
 		tokens = append(tokens, unescaper.Replace(token))

@@ -35,7 +35,7 @@ func readYAML(file string, src []byte, list *finding.List) (*Value, int) {
 	switch {
 	case err == nil:
 		list.Errorf(finding.Pos{File: file, Line: second.Line, Col: second.Column}, "yaml-documents",
-			"a second document begins here; a file holds one")
+			"a second document begins here; a file holds only one")
 		return nil, 0
 	case !errors.Is(err, io.EOF):
 		list.Add(yamlError(file, src, err))
@@ -72,7 +72,7 @@ func emptyDocument(root *yaml.Node) bool {
 func decodeNode(decoder *yaml.Decoder) (node *yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = errors.New("the YAML reader gave up on this file")
+			err = errors.New("the YAML parser failed on this file")
 		}
 	}()
 	node = new(yaml.Node)
@@ -91,7 +91,7 @@ func yamlCharacters(file string, src []byte, list *finding.List) bool {
 		switch {
 		case r == 0x85 || r == 0x2028 || r == 0x2029:
 			list.Errorf(positionAt(file, src, i), "yaml-syntax",
-				"U+%04X is a line break in YAML 1.1 and none in 1.2; write it as \"\\u%04x\" in double quotes", r, r)
+				"U+%04X is a line break in YAML 1.1 but not in 1.2; write it as \"\\u%04x\" in double quotes", r, r)
 			return false
 		case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r >= 0x7F && r < 0xA0, r == 0xFFFE, r == 0xFFFF:
 			list.Errorf(positionAt(file, src, i), "yaml-syntax",
@@ -167,9 +167,9 @@ func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
 	case y.failed:
 		return &Value{Pos: pos}
 	case depth > maxDepth:
-		return y.stop(pos, "too-deep", "values nest more than %d deep", maxDepth)
+		return y.stop(pos, "too-deep", "values are nested more than %d deep", maxDepth)
 	case y.total > maxFileValues:
-		return y.stop(pos, "too-many-values", "the file holds more than %d values, aliases counted at each use", maxFileValues)
+		return y.stop(pos, "too-many-values", "the file holds more than %d values, counting aliases at each use", maxFileValues)
 	case n.Kind == yaml.AliasNode:
 		return y.alias(n, pos, depth)
 	case n.Anchor == "":
@@ -187,15 +187,15 @@ func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
 
 func (y *yamlReader) alias(n *yaml.Node, pos finding.Pos, depth int) *Value {
 	if y.open[n.Alias] {
-		return y.stop(pos, "yaml-alias", "*%s stands inside the value that it repeats", n.Value)
+		return y.stop(pos, "yaml-alias", "*%s is used inside the value that it repeats", n.Value)
 	}
 	target := y.done[n.Alias]
 	y.total += target.size - 1
 	switch {
 	case y.total > maxFileValues:
-		return y.stop(pos, "too-many-values", "the file holds more than %d values, aliases counted at each use", maxFileValues)
+		return y.stop(pos, "too-many-values", "the file holds more than %d values, counting aliases at each use", maxFileValues)
 	case depth+target.depth-1 > maxDepth:
-		return y.stop(pos, "too-deep", "values nest more than %d deep", maxDepth)
+		return y.stop(pos, "too-deep", "values are nested more than %d deep", maxDepth)
 	}
 	y.deepest = max(y.deepest, depth+target.depth-1)
 	return target.value
@@ -245,7 +245,7 @@ func (y *yamlReader) scalar(n *yaml.Node, v *Value) bool {
 	case !known:
 		y.complain(v.Pos, "yaml-tag", "the tag %s has no meaning in JSON", finding.Quote(n.Tag))
 	case want != v.Kind:
-		y.complain(v.Pos, "yaml-tag", "%s does not fit the tag %s", finding.Quote(n.Value), n.Tag)
+		y.complain(v.Pos, "yaml-tag", "%s is not valid for the tag %s", finding.Quote(n.Value), n.Tag)
 	default:
 		return true
 	}
@@ -304,12 +304,12 @@ func (y *yamlReader) merge(key, n *yaml.Node, depth int) []Member {
 	var members []Member
 	for _, v := range from {
 		if v.Kind != Object {
-			y.complain(v.Pos, "yaml-merge-key", "a merge key (<<) takes a mapping or a list of mappings, this is %s", v.Describe())
+			y.complain(v.Pos, "yaml-merge-key", "a merge key (<<) must have a mapping or a list of mappings, not %s", v.Describe())
 			continue
 		}
 		members = append(members, v.Members...)
 	}
-	y.warn(y.pos(key), "yaml-merge-key", "YAML 1.2 has no merge keys (<<): the members are merged as in YAML 1.1; allOf with a $ref says the same in every reader")
+	y.warn(y.pos(key), "yaml-merge-key", "YAML 1.2 has no merge keys (<<): the members are merged as in YAML 1.1; use allOf with a $ref, which every parser reads in the same way")
 	return members
 }
 
@@ -321,7 +321,7 @@ func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 		n = n.Alias
 	}
 	if n.Kind != yaml.ScalarNode {
-		y.complain(pos, "yaml-key", "a member name must be a string, this is a collection; write its name as a string")
+		y.complain(pos, "yaml-key", "a key must be a string, not a collection; write it as a string")
 		return "", false
 	}
 	v := Value{Pos: pos}
@@ -330,7 +330,7 @@ func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 		y.done[n] = converted{value: &v, size: 1, depth: 1}
 	}
 	if ok && v.Kind != String {
-		y.warn(pos, "yaml-key", "a member name is a string, this is %s: it is read as %s; write it in quotes", v.Describe(), finding.Quote(n.Value))
+		y.warn(pos, "yaml-key", "a key must be a string, but this is %s: it is read as %s; quote it", v.Describe(), finding.Quote(n.Value))
 	}
 	return n.Value, ok
 }

@@ -33,7 +33,7 @@ func TestYAMLThatSaysItsVersion(t *testing.T) {
 	for _, f := range list.Sorted() {
 		got = append(got, f.String())
 	}
-	if diff := cmp.Diff([]string{"a.yaml:3:5: a value is missing here"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"a.yaml:3:5: a value is missing here [yaml-syntax]"}, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }

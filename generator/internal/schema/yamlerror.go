@@ -97,44 +97,44 @@ func (p *yamlPlace) finding(message string, line int) finding.Finding {
 	f := finding.Finding{Pos: p.stand, Message: message}
 	switch {
 	case has("cannot start any token") && p.char() != '\t':
-		f.Message, f.Hint = "a plain string cannot begin with this character", "put the string in quotes"
+		f.Message, f.Hint = "a plain string cannot begin with this character", "quote the string"
 	case has("cannot start any token"), has("tab character"):
-		f.Message = "a tab where YAML wants spaces"
+		f.Message = "a tab instead of spaces"
 		if at, ok := p.find(max(line, p.stand.Line), func(text []byte) int { return bytes.IndexByte(text, '\t') }); ok {
 			f.Pos = at
 		}
 	case has("mapping values are not allowed"):
-		f.Message, f.Hint = "a colon where no member can begin", `put a text that holds ": " in quotes, or fix the indentation`
+		f.Message, f.Hint = "a colon in the wrong place", `quote a text that contains ": ", or fix the indentation`
 	case has("block sequence entries are not allowed"):
-		f.Message, f.Hint = "a list item cannot begin here", "begin the list on a line of its own"
+		f.Message, f.Hint = "a list item cannot begin here", "put the first item on its own line"
 	case has("did not find expected key"), has("did not find expected '-' indicator"):
-		f.Message, f.Hint = "this does not fit what is around it", "check the indentation, and the quotes on the line before"
+		f.Message, f.Hint = "this does not match the surrounding structure", "check the indentation, and the quotes on the previous line"
 		f.Pos = p.lineStart(p.stand.Line)
 	case has("could not find expected ':'"):
-		f.Message, f.Hint = "a colon is missing after this", "check the quotes on the line before"
+		f.Message, f.Hint = "a colon is missing after this", "check the quotes on the previous line"
 		f.Pos = p.lineStart(line)
 	case has("did not find expected ',' or"):
 		p.bracket(&f, message, line)
 	case has("unexpected end of stream"), has("unexpected document indicator"):
-		f.Message = "the string that begins here does not end"
+		f.Message = "the string that begins here is not closed"
 		f.Pos = p.first(openQuote, line, 1)
 	case has("unknown escape character"), has("hexdecimal number"):
 		f.Message = "YAML has no such escape in double quotes"
-		f.Hint = "write two backslashes, or put the string in single quotes"
+		f.Hint = "write two backslashes, or use single quotes"
 		f.Pos = p.last(`\`)
 	case has("unknown anchor"):
 		name := strings.Split(message, "'")
-		f.Message = "nothing has the anchor " + finding.Quote(name[min(1, len(name)-1)])
+		f.Message = "there is no anchor " + finding.Quote(name[min(1, len(name)-1)])
 		f.Pos = p.last("*" + name[min(1, len(name)-1)])
 	case has("did not find expected node content"):
 		f.Message = "a value is missing here"
 		f.Pos = p.first(missingValue, p.stand.Line)
 	case has("unknown directive name"):
-		f.Message, f.Pos = "YAML knows the directives %YAML and %TAG only", p.last("%")
+		f.Message, f.Pos = "YAML has only the directives %YAML and %TAG", p.last("%")
 	case has("alphabetic or numeric character"):
 		f.Message = "an anchor or an alias needs a name"
 	case has("undefined tag handle"):
-		f.Message = "a tag that nothing defines"
+		f.Message = "an undefined tag"
 		f.Pos = p.last("!")
 	}
 	return f
@@ -158,7 +158,7 @@ func (p *yamlPlace) bracket(f *finding.Finding, message string, line int) {
 	if strings.Contains(message, "'}'") {
 		open = '{'
 	}
-	f.Message = "the " + string(open) + " that begins here does not close, or a comma is missing inside"
+	f.Message = "the " + string(open) + " that begins here is not closed, or a comma is missing inside it"
 	f.Pos = p.first(func(text []byte) int { return openBracket(text, open) }, line+1, 1)
 }
 

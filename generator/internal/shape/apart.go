@@ -25,7 +25,7 @@ func (b *builder) tellApart(u *union) (why string) {
 			kind = "number"
 		}
 		if kind == "" {
-			return u.describe(br) + " may be of any type"
+			return u.describe(br) + " may have any type"
 		}
 		kinds[kind] = append(kinds[kind], br)
 	}
@@ -87,7 +87,7 @@ func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 	if trusted {
 		b.list.Add(finding.Finding{
 			Pos: d.PropertyName.Pos, Severity: finding.Warning, ID: "discriminator-trusted",
-			Message: fmt.Sprintf("%s alone decides the branch, because discriminator says so; a validator that does not know discriminator may find another", strconv.Quote(path[0])),
+			Message: fmt.Sprintf("as in OpenAPI, %s alone decides the branch; a validator that ignores discriminator may choose another one", strconv.Quote(path[0])),
 			Hint:    "in every branch, require it and give it a const",
 		})
 	}

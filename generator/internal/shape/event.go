@@ -25,8 +25,8 @@ func (b *builder) event(e *schema.Event) *ir.Named {
 	if nullable {
 		b.list.Add(finding.Finding{
 			Pos: e.Schema.Pos, Severity: finding.Warning, ID: "event-may-be-null",
-			Message: "the schema allows null, which is no event: the Go type of " + e.GoName + " is that of the object, and null is refused",
-			Hint:    "leave null out of the schema",
+			Message: "the schema allows null, which is not an event: the Go type of " + e.GoName + " is that of the object, and null is rejected",
+			Hint:    "remove null from the schema",
 		})
 	}
 	b.warnImplied(form)

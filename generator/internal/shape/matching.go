@@ -29,15 +29,15 @@ func (b *builder) warnPatterns(o *normal.ObjectForm) bool {
 		if p.Pattern.Broken != "" {
 			b.list.Add(finding.Finding{
 				Pos: p.Pos, Severity: finding.Warning, ID: "bad-pattern",
-				Message: "the pattern " + finding.Quote(p.Pattern.Text) + " is no regular expression: " + p.Pattern.Broken + "; members that it may describe are kept as they come, unchecked",
+				Message: "the pattern " + finding.Quote(p.Pattern.Text) + " is not a valid regular expression: " + p.Pattern.Broken + "; properties that it may describe are kept as raw JSON, unchecked",
 				Hint:    "correct the pattern",
 			})
 			continue
 		}
 		b.list.Add(finding.Finding{
 			Pos: p.Pos, Severity: finding.Warning, ID: "pattern-not-checked",
-			Message: "Go's regular expressions cannot say this pattern (" + p.Pattern.Missing + "); members that it may describe are kept as they come, unchecked",
-			Hint:    "write it without " + p.Pattern.Missing + " if it can be",
+			Message: "Go's regular expressions do not support this pattern (" + p.Pattern.Missing + "); properties that it may describe are kept as raw JSON, unchecked",
+			Hint:    "rewrite it without " + p.Pattern.Missing + " if possible",
 		})
 	}
 	return found

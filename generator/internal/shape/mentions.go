@@ -100,7 +100,7 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 		case k != kind:
 			b.list.Add(finding.Finding{
 				Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
-				Message: fmt.Sprintf("the conditions disagree on the type of %s, so it is a value of any type", finding.Quote(m.name)),
+				Message: fmt.Sprintf("the conditions disagree on the type of %s, so its Go type is any", finding.Quote(m.name)),
 				Hint:    "describe it under properties",
 			})
 			return anything()
@@ -111,7 +111,7 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 	}
 	b.list.Add(finding.Finding{
 		Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
-		Message: fmt.Sprintf("only a condition describes %s; where it is not %s, the value is kept among the unknown members", finding.Quote(m.name), kind),
+		Message: fmt.Sprintf("only a condition describes %s; if it is not %s, the value is kept among the unknown properties", finding.Quote(m.name), kind),
 		Hint:    "give its type under properties",
 	})
 	bare := b.bare(first)
@@ -123,7 +123,7 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 func (b *builder) anyMember(m *mention) *ir.Type {
 	b.list.Add(finding.Finding{
 		Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
-		Message: fmt.Sprintf("only a condition describes %s, which is always required, so it is a value of any type", finding.Quote(m.name)),
+		Message: fmt.Sprintf("only a condition describes %s, which is always required, so its Go type is any", finding.Quote(m.name)),
 		Hint:    "give its type under properties",
 	})
 	return anything()

@@ -21,7 +21,7 @@ func (b *builder) shallow(t *ir.Type, node *normal.Node) *ir.Type {
 	}
 	b.list.Add(finding.Finding{
 		Pos: node.Primary().Pos, Severity: finding.Warning, ID: "value-kept-raw",
-		Message: fmt.Sprintf("lists and maps nest more than %d deep here; the Go type takes any value, and Validate checks it", maxNesting),
+		Message: fmt.Sprintf("lists and maps are nested more than %d deep here; the Go type accepts any value, and Validate checks it", maxNesting),
 		Hint:    "put an object in between",
 	})
 	return b.raw(node)

@@ -170,7 +170,7 @@ func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 			b.list.Add(finding.Finding{
 				Pos: pos, Severity: finding.Warning, ID: "part-not-seen",
 				Message: "additionalProperties: false forbids " + finding.Quote(m.Name) + ", which another part of this combination describes",
-				Hint:    "write unevaluatedProperties: false, which sees the properties of all parts",
+				Hint:    "use unevaluatedProperties: false, which includes the properties of all parts",
 			})
 			return
 		}
@@ -179,7 +179,7 @@ func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 	if never := m.Node.Never(); never != nil && !slices.ContainsFunc(m.Schemas, func(s *schema.Schema) bool { return s.Bool != nil }) {
 		pos, why = never.Pos, ": "+never.Message
 	}
-	b.list.Warnf(pos, "property-never-valid", "no value of %q is valid%s; it has no field, and Validate refuses it", m.Name, why)
+	b.list.Warnf(pos, "property-never-valid", "no value of %q is valid%s; it has no field, and Validate rejects it", m.Name, why)
 }
 
 // undescribed is the type of a member of n that is required and no property
@@ -193,7 +193,7 @@ func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.
 	}
 	missing := finding.Finding{
 		Pos: m.Pos, Severity: finding.Warning, ID: "required-undescribed",
-		Message: fmt.Sprintf("%s is required, and no property describes it, so it is a value of any type", finding.Quote(m.Name)),
+		Message: fmt.Sprintf("%s is required, but no property describes it, so its Go type is any", finding.Quote(m.Name)),
 		Hint:    finding.DidYouMean(m.Name, near),
 	}
 	if missing.Hint == "" {
@@ -272,7 +272,7 @@ func (b *builder) checkDefault(f *ir.Field) {
 	if f.Type.Nullable {
 		types = append(types, "null")
 	}
-	b.list.Warnf(f.Default.Pos, "value-type", "default %s is not %s; nothing fills it in", f.Default.Short(), schema.TypeText(types...))
+	b.list.Warnf(f.Default.Pos, "value-type", "default %s is not %s; it is not applied", f.Default.Short(), schema.TypeText(types...))
 	f.Default = nil
 }
 

@@ -77,7 +77,7 @@ func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 		steps = []ir.Step{{Kind: ir.WholeStep, Type: t}}
 	}
 	if !isID(t) {
-		p.list.Errorf(p.pos, "pointer-type", "%s points to %s, which is neither a string nor an integer nor a uuid", p.what, pointed(p.pointer))
+		p.list.Errorf(p.pos, "pointer-type", "%s points to %s, which is not a string, an integer or a UUID", p.what, pointed(p.pointer))
 		return nil
 	}
 	if p.what != "correlation" {
@@ -92,7 +92,7 @@ func (p pointing) warn(steps []ir.Step) {
 		if name, lack, hint := mayLack(s); lack != "" {
 			p.list.Add(finding.Finding{
 				Pos: p.pos, Severity: finding.Warning, ID: "pointer-optional",
-				Message: fmt.Sprintf("%s points to %s, and %s %s: an event without it cannot be inserted", p.what, pointed(p.pointer), name, lack),
+				Message: fmt.Sprintf("%s points to %s, but %s %s: an event without it cannot be inserted", p.what, pointed(p.pointer), name, lack),
 				Hint:    hint,
 			})
 			return
@@ -147,20 +147,20 @@ func mayLack(s ir.Step) (name, lack, hint string) {
 	case ir.FieldStep:
 		name, hint = finding.Quote(s.Field.JSON), "require it"
 	case ir.ItemStep:
-		name, hint = "an item on the way", "give its array enough minItems"
+		name, hint = "an item on the path", "give its array enough minItems"
 	case ir.MemberStep:
 		name, hint = finding.Quote(s.Key), "describe it under properties and add it to required"
 	case ir.WholeStep:
 	}
 	switch {
 	case s.Optional && s.Type.Nullable:
-		return name, "is optional and may be null", hint + ", and leave null out of its type"
+		return name, "is optional and may be null", hint + ", and remove null from its type"
 	case s.Optional && s.Kind == ir.FieldStep:
 		return name, "is optional", "add it to required"
 	case s.Optional:
 		return name, "is optional", hint
 	case s.Type.Nullable:
-		return name, "may be null", "leave null out of its type"
+		return name, "may be null", "remove null from its type"
 	}
 	return "", "", ""
 }

@@ -143,7 +143,7 @@ func (b *builder) warnContent(s *schema.Schema) {
 	if s.ContentSchema == nil || s.ContentSchema.Bool != nil && *s.ContentSchema.Bool {
 		return
 	}
-	b.list.Warnf(position(s, "contentSchema"), "content-not-checked", "contentSchema describes the document inside this string, which is not decoded; the Go value is the string, and what is in it is not checked")
+	b.list.Warnf(position(s, "contentSchema"), "content-not-checked", "contentSchema describes the document inside this string; the document is neither decoded nor checked, and the Go value is the string")
 }
 
 // position is the position of a keyword.

@@ -182,7 +182,7 @@ func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	case b.combined > tooDeep || b.graph.Full():
 		b.list.Add(finding.Finding{
 			Pos: node.Primary().Pos, Severity: finding.Warning, ID: "too-many-combinations",
-			Message: "the parts of an allOf describe the same recursive properties, and combine in more ways than there can be Go types; the value is kept as it came",
+			Message: "the parts of an allOf describe the same recursive properties and combine in too many ways for Go types; the value is kept as raw JSON",
 			Hint:    "describe each of these properties in one part only",
 		})
 		return b.raw(node)
@@ -197,8 +197,8 @@ func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	case f.Kinds.One() == "":
 		b.list.Add(finding.Finding{
 			Pos: node.Primary().Pos, Severity: finding.Warning, ID: "value-kept-raw",
-			Message: "the value may be of several types, which no type keyword names; the Go type takes any, and Validate checks it",
-			Hint:    "name the types that are meant",
+			Message: "no type keyword names the types of this value; the Go type accepts any value, and Validate checks it",
+			Hint:    "name the types",
 		})
 		return b.raw(node)
 	}
@@ -214,8 +214,8 @@ func (b *builder) warnNeverValid(node *normal.Node) {
 	}
 	b.list.Add(finding.Finding{
 		Pos: never.Pos, Severity: finding.Warning, ID: "never-valid",
-		Message: "no value is valid here: " + never.Message + "; Validate refuses all",
-		Hint:    "correct the part that was not meant",
+		Message: "no value is valid here: " + never.Message + "; Validate rejects every value",
+		Hint:    "correct the wrong part",
 	})
 }
 
@@ -348,8 +348,8 @@ func (b *builder) endless() {
 		if n := c.Named; !finite[n] {
 			b.list.Add(finding.Finding{
 				Pos: n.Schema.Pos, Severity: finding.Warning, ID: "endless-type",
-				Message: "no value is valid: each would have to hold another one like it, without an end",
-				Hint:    "let the member that leads back be absent or null",
+				Message: "no value is valid: each one would have to contain another one, without end",
+				Hint:    "allow the recursive property to be absent or null",
 			})
 		}
 	}

@@ -86,7 +86,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 	if n.Union.Raw {
 		b.list.Add(finding.Finding{
 			Pos: position(f.Union.Of, f.Union.Keyword), Severity: finding.Warning, ID: "union-kept-raw",
-			Message: "the branches of this " + f.Union.Keyword + " cannot be told apart: " + why + "; the value is kept as it came, with a method for each branch",
+			Message: "the branches of this " + f.Union.Keyword + " cannot be told apart: " + why + "; the value is kept as raw JSON, with a method for each branch",
 			Hint:    apartHint(u.branches),
 		})
 		for _, br := range u.branches {
@@ -103,7 +103,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 
 // apartHint says how to write a union so that its branches can be told apart.
 func apartHint(branches []*branch) string {
-	const objects = "a required property with a const of its own, such as kind"
+	const objects = "a required property with its own const, such as kind"
 	seen := map[string]bool{}
 	for _, br := range branches {
 		kind := br.JSON
@@ -112,9 +112,9 @@ func apartHint(branches []*branch) string {
 		}
 		switch {
 		case kind == "":
-			return "name the type of every branch, or make them objects, each with " + objects
+			return "give every branch a type, or make the branches objects, each with " + objects
 		case kind != "object" && seen[kind]:
-			return "write the branches of one type as one, or make them objects, each with " + objects
+			return "merge the branches of one type, or make them objects, each with " + objects
 		}
 		seen[kind] = true
 	}

@@ -48,9 +48,9 @@ func TestBrokenMigrations(t *testing.T) {
 	t.Parallel()
 	const (
 		outbox  = "\n-- db/2.sql --\nCREATE TABLE event_outbox (" + ourColumns + ");\n"
-		correct = "; correct the statement, or leave sqlc.migrations out to compile against the tables of `outboxgen migration`"
-		repeat  = "; outboxgen does not follow it; where it does, add a migration that makes the same change in a statement of its own, with IF EXISTS or IF NOT EXISTS"
-		missing = "; add the one that `outboxgen migration --format sql` prints, or leave sqlc.migrations out to compile against the tables of `outboxgen migration`"
+		correct = "; correct the statement, or remove sqlc.migrations to compile against the tables of `outboxgen migration`"
+		repeat  = "; outboxgen does not follow it; if it does, repeat the change as a plain statement in a later migration, with IF EXISTS or IF NOT EXISTS"
+		missing = "; add the migration that `outboxgen migration --format sql` prints, or remove sqlc.migrations to compile against the tables of `outboxgen migration`"
 		nowhere = "outboxgen.yaml:9:1: no migration in db creates the table event_outbox" + missing
 	)
 	for name, test := range map[string]struct {
@@ -120,15 +120,15 @@ func TestBrokenMigrations(t *testing.T) {
 		},
 		"a view that sqlc does not understand": {
 			archive: "-- db/1.sql --\nCREATE TABLE a (x int);\nCREATE VIEW event_outbox AS SELECT nothing FROM a;\n",
-			want:    []string{"db/1.sql:2:1: warning: outboxgen cannot tell the columns that this query gives to event_outbox; sqlc: column \"nothing\" does not exist; compare them with those that `outboxgen migration --format sql` prints; they are taken to be there"},
+			want:    []string{"db/1.sql:2:1: warning: outboxgen cannot determine the columns that this query gives event_outbox; sqlc: column \"nothing\" does not exist; compare them with those that `outboxgen migration --format sql` prints; outboxgen assumes that they exist"},
 		},
 		"a view of unknown columns": {
 			archive: "-- db/1.sql --\nCREATE TABLE a (x int);\nCREATE VIEW event_outbox (id) AS SELECT x + 1 FROM a;\n",
-			want:    []string{"db/1.sql:2:13: warning: outboxgen cannot tell the columns that this query gives to event_outbox; its query does not say what they are called; compare them with those that `outboxgen migration --format sql` prints; they are taken to be there"},
+			want:    []string{"db/1.sql:2:13: warning: outboxgen cannot determine the columns that this query gives event_outbox; its query does not name them; compare them with those that `outboxgen migration --format sql` prints; outboxgen assumes that they exist"},
 		},
 		"a table of another file": {
 			archive: "-- db/1.sql --\n\\i ../tables.sql\n",
-			want:    []string{"db/1.sql:1:1: warning: another file is read here, which outboxgen does not find; where that file has event_outbox, name it or its folder as sqlc.migrations", nowhere},
+			want:    []string{"db/1.sql:1:1: warning: this migration includes another file, which outboxgen cannot find; if that file has event_outbox, set sqlc.migrations to the file or its folder", nowhere},
 		},
 		"nothing of the outbox": {
 			archive: "-- db/1.sql --\nCREATE TABEL a (id int);\nALTER TABLE b ADD COLUMN c int;\nCREATE TABLE c (id int); CREATE TABLE c (id int);\n",
@@ -161,9 +161,9 @@ func TestUnreadable(t *testing.T) {
 	}
 	var said []string
 	for _, f := range list.Sorted() {
-		said = append(said, f.String())
+		said = append(said, strings.TrimSuffix(f.String(), " ["+f.ID+"]"))
 	}
-	want := []string{"db/2.sql:1:1: this migration cannot be read: no such file or directory; make it a file that can be read, or leave sqlc.migrations out to compile against the tables of `outboxgen migration`"}
+	want := []string{"db/2.sql:1:1: this migration cannot be read: no such file or directory; make the file readable, or remove sqlc.migrations to compile against the tables of `outboxgen migration`"}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}

@@ -132,8 +132,8 @@ func (r *run) check(tables []catalogTable) {
 		case c.name == "event_data" && is == "jsonb":
 			r.list.Add(finding.Finding{
 				Pos: pos, Severity: finding.Warning, ID: "column-type",
-				Message: fmt.Sprintf("column %q of %s has the type jsonb, which rewrites what is stored; a record's bytes differ from the event's", c.name, table),
-				Hint:    "make it json",
+				Message: fmt.Sprintf("column %q of %s has the type jsonb, which rewrites the stored data; the bytes of a record would differ from the event's", c.name, table),
+				Hint:    "change it to json",
 			})
 		}
 	}
@@ -172,13 +172,13 @@ func (r *run) noTable(schema string) {
 		r.list.Add(finding.Finding{
 			Pos: r.pos(*r.table.Dropped), ID: "table-missing",
 			Message: fmt.Sprintf("no table %s is left after this statement, and no later migration in %s creates it", table, folder),
-			Hint:    "add the one that `" + r.command() + "` prints, or " + leaveOut,
+			Hint:    "add the migration that `" + r.command() + "` prints, or " + leaveOut,
 		})
 	default:
 		r.list.Add(finding.Finding{
 			Pos: r.opts.Pos, ID: "table-missing",
 			Message: fmt.Sprintf("no migration in %s creates the table %s", folder, table),
-			Hint:    "add the one that `" + r.command() + "` prints, or " + leaveOut,
+			Hint:    "add the migration that `" + r.command() + "` prints, or " + leaveOut,
 		})
 	}
 	r.warnOfIncludes()

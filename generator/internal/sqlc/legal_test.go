@@ -79,7 +79,7 @@ func TestLegalMigrations(t *testing.T) {
 			}
 			var said []string
 			for _, f := range list.Sorted() {
-				said = append(said, f.String())
+				said = append(said, strings.TrimSuffix(f.String(), " ["+f.ID+"]"))
 			}
 			if diff := cmp.Diff(test.want, said); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)

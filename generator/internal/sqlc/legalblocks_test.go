@@ -2,7 +2,7 @@ package sqlc_test
 
 import "strings"
 
-const notFollowed = " may change the columns of event_outbox; outboxgen does not follow it; where it does, add a migration that makes the same change in a statement of its own, with IF EXISTS or IF NOT EXISTS"
+const notFollowed = " may change the columns of event_outbox; outboxgen cannot evaluate it; if it does, repeat the change as a plain statement in a later migration, with IF EXISTS or IF NOT EXISTS"
 
 // blocks are migrations that change the outbox inside of DO and of functions.
 var blocks = map[string]legal{

@@ -55,7 +55,7 @@ var tools = map[string]legal{
 	"goose with Go between": {archive: "-- db/00001_a.sql --\n-- +goose Up\n@outbox@\n-- db/00002_fill.go --\npackage db\n-- db/00003_more.go --\npackage db\n\n// alters event_outbox\n-- db/helper.go --\npackage db\n-- db/00002_fill_test.go --\npackage db\n-- db/00004_b.sql --\n-- +goose Up\nALTER TABLE event_outbox ADD extra int;\n-- +goose Down\nALTER TABLE event_outbox DROP extra;\n",
 		want: []string{
 			"db/00002_fill.go:1:1: note: 00002_fill.go is not SQL; outboxgen does not read it",
-			"db/00003_more.go:3:11: warning: 00003_more.go mentions event_outbox and is not SQL; outboxgen does not read it; where it changes the columns of the table, add a SQL migration that does the same, with IF EXISTS or IF NOT EXISTS",
+			"db/00003_more.go:3:11: warning: 00003_more.go mentions event_outbox and is not SQL; outboxgen does not read it; if it changes the columns of the table, repeat the change in an SQL migration, with IF EXISTS or IF NOT EXISTS",
 		}},
 	"tern": {archive: "-- db/tern.conf --\n-- db/001_a.sql --\ncreate table {{.prefix}}t (id int);\n{{ if .x }}\ncreate table {{.schema}}.u (id int);\n{{ end }}\n---- create above / drop below ----\ndrop table t;\n-- db/002_o.sql --\n@outbox@\n---- create above / drop below ----\ndrop table event_outbox;\n",
 		fill: map[string]string{"{{.prefix}}": "my_", "{{ if .x }}": "", "{{ end }}": "", "{{.schema}}": "public"}},

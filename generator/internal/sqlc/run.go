@@ -52,7 +52,7 @@ func (r *run) generate(ctx context.Context) ([]File, error) {
 		r.check(nil)
 		return nil, nil
 	case own && r.table.Opaque != nil:
-		return r.assume(ctx, *r.table.Opaque, "its query does not say what they are called")
+		return r.assume(ctx, *r.table.Opaque, "its query does not name them")
 	}
 	if err := r.stage(); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (r *run) generate(ctx context.Context) ([]File, error) {
 	}
 	if !own {
 		if len(said) > 0 {
-			return nil, fmt.Errorf("sqlc does not compile the tables of outboxgen: %s", said[0])
+			return nil, fmt.Errorf("sqlc cannot compile outboxgen's own tables: %s", said[0])
 		}
 		return r.collect()
 	}
@@ -101,8 +101,8 @@ func (r *run) ofQuery(said []message) (at history.Place, text string, ok bool) {
 func (r *run) assume(ctx context.Context, at history.Place, why string) ([]File, error) {
 	r.list.Add(finding.Finding{
 		Pos: r.pos(at), Severity: finding.Warning, ID: "columns-of-query",
-		Message: fmt.Sprintf("outboxgen cannot tell the columns that this query gives to %s; %s", table, why),
-		Hint:    "compare them with those that `" + r.command() + "` prints; they are taken to be there",
+		Message: fmt.Sprintf("outboxgen cannot determine the columns that this query gives %s; %s", table, why),
+		Hint:    "compare them with those that `" + r.command() + "` prints; outboxgen assumes that they exist",
 	})
 	r.assumed = true
 	r.table = history.Of(script.Only(ours(r.opts.Schema)), schemaName(r.opts.Schema), table)
@@ -123,7 +123,7 @@ func (r *run) explain(ctx context.Context, said []message) error {
 		return err
 	}
 	if len(again) > 0 {
-		return fmt.Errorf("sqlc reads the migrations but not their tables: %s", again[0])
+		return fmt.Errorf("sqlc can read the migrations but not their tables: %s", again[0])
 	}
 	tables, err := r.catalog()
 	if err != nil {
@@ -133,8 +133,8 @@ func (r *run) explain(ctx context.Context, said []message) error {
 	if !r.list.HasErrors() {
 		for _, m := range said {
 			r.list.Add(finding.Finding{
-				Pos: r.opts.Pos, ID: "insert-does-not-compile", Message: fmt.Sprintf("sqlc does not compile the insert statements against %s: %s", r.opts.Migrations, m.text),
-				Hint: "compare event_outbox with what `" + r.command() + "` prints, or " + leaveOut,
+				Pos: r.opts.Pos, ID: "insert-does-not-compile", Message: fmt.Sprintf("sqlc cannot compile the insert statements against %s: %s", r.opts.Migrations, m.text),
+				Hint: "compare event_outbox with the migration that `" + r.command() + "` prints, or " + leaveOut,
 			})
 		}
 	}
@@ -162,7 +162,7 @@ func (r *run) report(said []message) bool {
 }
 
 // leaveOut is the way out where a service's migrations cannot be changed.
-const leaveOut = "leave sqlc.migrations out to compile against the tables of `outboxgen migration`"
+const leaveOut = "remove sqlc.migrations to compile against the tables of `outboxgen migration`"
 
 // pos is a place in the migrations.
 func (r *run) pos(at history.Place) finding.Pos {
@@ -212,7 +212,7 @@ func (r *run) exec(ctx context.Context, queries string, code, catalog bool) ([]m
 		return nil, fmt.Errorf("configure sqlc: %w", err)
 	}
 	if len(r.opts.Command) == 0 {
-		return nil, errors.New("no command to run sqlc with")
+		return nil, errors.New("no command to run sqlc is set")
 	}
 	args := slices.Concat(r.opts.Command[1:], []string{"generate", "--no-remote", "--file", config})
 	cmd := exec.CommandContext(ctx, r.opts.Command[0], args...)
@@ -227,11 +227,11 @@ func (r *run) exec(ctx context.Context, queries string, code, catalog bool) ([]m
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("run sqlc: %w", ctx.Err())
 	case !errors.As(err, &exit):
-		return nil, fmt.Errorf("run sqlc as %q: %w; sqlc %s must be there", strings.Join(r.opts.Command, " "), err, Version)
+		return nil, fmt.Errorf("run sqlc as %q: %w; sqlc %s is required", strings.Join(r.opts.Command, " "), err, Version)
 	}
 	said := messages(stderr.String())
 	if len(said) == 0 {
-		return nil, fmt.Errorf("sqlc failed without a message that outboxgen knows: %w: %s", err, strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("sqlc failed with an unknown message: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
 	return said, nil
 }
@@ -322,7 +322,7 @@ func (r *run) collect() ([]File, error) {
 			return nil, fmt.Errorf("read sqlc's output: %w", err)
 		}
 		if !bytes.HasPrefix(content, []byte(Header+"\n// versions:\n//   sqlc "+Version+"\n")) {
-			return nil, fmt.Errorf("%q is not sqlc %s; its output would differ from everybody else's", strings.Join(r.opts.Command, " "), Version)
+			return nil, fmt.Errorf("%q is not sqlc %s; its output would differ", strings.Join(r.opts.Command, " "), Version)
 		}
 		parsed, err := parser.ParseFile(token.NewFileSet(), e.Name(), content, parser.SkipObjectResolution)
 		if err != nil {

@@ -135,7 +135,7 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 	r.table = history.Of(scripts(r.folder), schemaName(r.opts.Schema), table)
 	r.warn()
 	if r.dir, err = os.MkdirTemp("", "outboxgen-sqlc-"); err != nil {
-		return nil, fmt.Errorf("make a folder for sqlc: %w", err)
+		return nil, fmt.Errorf("create a folder for sqlc: %w", err)
 	}
 	files, err = r.generate(ctx)
 	if removeErr := os.RemoveAll(r.dir); err == nil && removeErr != nil {
@@ -165,21 +165,21 @@ func read(opts Options, list *finding.List) (*migrationfolder.Folder, error) {
 		list.Add(finding.Finding{
 			Pos: finding.Pos{File: path.Join(filepath.ToSlash(opts.Migrations), unreadable.Name), Line: 1, Col: 1}, ID: "migration-unreadable",
 			Message: fmt.Sprintf("this migration cannot be read: %v", underlying(unreadable.Err)),
-			Hint:    "make it a file that can be read, or " + leaveOut,
+			Hint:    "make the file readable, or " + leaveOut,
 		})
 		return nil, nil
 	case errors.Is(err, migrationfolder.ErrEmpty):
 		list.Add(finding.Finding{
 			Pos: opts.Pos, ID: "migrations-empty",
-			Message: fmt.Sprintf("%s holds no SQL migration", opts.Migrations),
-			Hint:    "sqlc reads SQL alone; leave sqlc.migrations out to compile against the tables of `outboxgen migration`",
+			Message: fmt.Sprintf("%s contains no SQL migration", opts.Migrations),
+			Hint:    "sqlc reads only SQL; remove sqlc.migrations to compile against the tables of `outboxgen migration`",
 		})
 		return folder, nil
 	case errors.Is(err, fs.ErrNotExist):
 		list.Add(finding.Finding{
 			Pos: opts.Pos, ID: "migrations-missing",
 			Message: fmt.Sprintf("%s does not exist", opts.Migrations),
-			Hint:    "name the folder or file relative to the config, or leave sqlc.migrations out",
+			Hint:    "give the folder or file relative to the project file, or remove sqlc.migrations",
 		})
 		return nil, nil
 	case err != nil:

@@ -68,7 +68,7 @@ func generate(t *testing.T, archive string, opts sqlc.Options) ([]sqlc.File, []s
 	}
 	var said []string
 	for _, f := range list.Sorted() {
-		said = append(said, f.String())
+		said = append(said, strings.TrimSuffix(f.String(), " ["+f.ID+"]"))
 	}
 	return files, said
 }
@@ -215,7 +215,7 @@ func TestFindings(t *testing.T) {
 		"no table": {
 			archive: "-- db/1_first.up.sql --\nCREATE TABLE users (id int);\n",
 			opts:    sqlc.Options{Migrations: "db"},
-			want:    []string{"outboxgen.yaml:9:1: no migration in db creates the table event_outbox; add the one that `outboxgen migration --format migrate` prints, or leave sqlc.migrations out to compile against the tables of `outboxgen migration`"},
+			want:    []string{"outboxgen.yaml:9:1: no migration in db creates the table event_outbox; add the migration that `outboxgen migration --format migrate` prints, or remove sqlc.migrations to compile against the tables of `outboxgen migration`"},
 		},
 		"another schema": {
 			archive: "-- schema.sql --\nCREATE SCHEMA app;\nCREATE TABLE app.event_outbox (" + whole + ");\n",
@@ -231,18 +231,18 @@ func TestFindings(t *testing.T) {
 			opts:    sqlc.Options{Migrations: "schema.sql"},
 			want: []string{
 				"schema.sql:1:14: column \"id\" of event_outbox has the type int8, not uuid; change its type in a migration",
-				"schema.sql:1:14: warning: column \"event_data\" of event_outbox has the type jsonb, which rewrites what is stored; a record's bytes differ from the event's; make it json",
+				"schema.sql:1:14: warning: column \"event_data\" of event_outbox has the type jsonb, which rewrites the stored data; the bytes of a record would differ from the event's; make it json",
 				"schema.sql:1:14: warning: column \"seq\" of event_outbox has the type int4, not int8; change its type in a migration",
 			},
 		},
 		"a folder without SQL": {
 			archive: "-- db/env.py --\nfrom alembic import op\n",
 			opts:    sqlc.Options{Migrations: "db"},
-			want:    []string{"outboxgen.yaml:9:1: db holds no SQL migration; sqlc reads SQL alone; leave sqlc.migrations out to compile against the tables of `outboxgen migration`"},
+			want:    []string{"outboxgen.yaml:9:1: db contains no SQL migration; sqlc reads only SQL; remove sqlc.migrations to compile against the tables of `outboxgen migration`"},
 		},
 		"nothing there": {
 			opts: sqlc.Options{Migrations: "db"},
-			want: []string{"outboxgen.yaml:9:1: db does not exist; name the folder or file relative to the config, or leave sqlc.migrations out"},
+			want: []string{"outboxgen.yaml:9:1: db does not exist; give the folder or file relative to the project file, or remove sqlc.migrations"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -264,9 +264,9 @@ func TestCannotRun(t *testing.T) {
 		command []string
 		want    string
 	}{
-		"none":    {nil, "no command to run sqlc with"},
-		"missing": {[]string{"/nowhere/sqlc"}, `run sqlc as "/nowhere/sqlc": fork/exec /nowhere/sqlc: no such file or directory; sqlc v1.31.1 must be there`},
-		"another": {[]string{"false"}, "sqlc failed without a message that outboxgen knows: exit status 1: "},
+		"none":    {nil, "no command to run sqlc is set"},
+		"missing": {[]string{"/nowhere/sqlc"}, `run sqlc as "/nowhere/sqlc": fork/exec /nowhere/sqlc: no such file or directory; sqlc v1.31.1 is required`},
+		"another": {[]string{"false"}, "sqlc failed with an unknown message: exit status 1: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,10 +20,10 @@ func warnOfUnique(opts Options, folder *migrationfolder.Folder, list *finding.Li
 		}
 		list.Add(finding.Finding{
 			Pos: finding.Pos{File: filePath(opts, folder, x.File), Line: line, Col: col}, Severity: finding.Warning, ID: "unique-index",
-			Message: fmt.Sprintf("the unique %s %s of %s fails inserts with 23505 while an earlier row has the same (%s); "+
-				"once that row is dead, it fails every later business transaction that inserts these values",
+			Message: fmt.Sprintf("the unique %s %s of %s makes an insert fail with SQLSTATE 23505 while an earlier row has the same (%s); "+
+				"if that row is dead-lettered, every later business transaction that inserts these values fails",
 				kind, finding.Quote(x.Name), table, keyText(x.Columns)),
-			Hint: "add a migration with " + drop + "; to keep an event from being inserted twice, give it an id made with outbox.DeterministicID",
+			Hint: "add a migration with " + drop + "; to insert an event at most once, give it an id made with outbox.DeterministicID",
 		})
 	}
 }

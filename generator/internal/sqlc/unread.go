@@ -15,8 +15,8 @@ func (r *run) warn() {
 	for _, u := range r.table.Unread {
 		r.list.Add(finding.Finding{
 			Pos: r.pos(u.Place), Severity: finding.Warning, ID: "migration-not-followed",
-			Message: fmt.Sprintf("%s may change the columns of %s; outboxgen does not follow it", u.What, table),
-			Hint:    "where it does, add a migration that makes the same change in a statement of its own, with IF EXISTS or IF NOT EXISTS",
+			Message: fmt.Sprintf("%s may change the columns of %s; outboxgen cannot evaluate it", u.What, table),
+			Hint:    "if it does, repeat the change as a plain statement in a later migration, with IF EXISTS or IF NOT EXISTS",
 		})
 	}
 }
@@ -27,8 +27,8 @@ func (r *run) warnOfIncludes() {
 	for _, place := range r.table.Includes {
 		r.list.Add(finding.Finding{
 			Pos: r.pos(place), Severity: finding.Warning, ID: "migration-not-followed",
-			Message: "another file is read here, which outboxgen does not find",
-			Hint:    "where that file has " + table + ", name it or its folder as sqlc.migrations",
+			Message: "this migration includes another file, which outboxgen cannot find",
+			Hint:    "if that file has " + table + ", set sqlc.migrations to the file or its folder",
 		})
 	}
 }
@@ -46,7 +46,7 @@ func noteSkipped(opts Options, folder *migrationfolder.Folder, list *finding.Lis
 			found.Pos.Line, found.Pos.Col = position(s.Content, at)
 			found.Severity = finding.Warning
 			found.Message = fmt.Sprintf("%s mentions %s and is not SQL; outboxgen does not read it", s.Name, table)
-			found.Hint = "where it changes the columns of the table, add a SQL migration that does the same, with IF EXISTS or IF NOT EXISTS"
+			found.Hint = "if it changes the columns of the table, repeat the change in an SQL migration, with IF EXISTS or IF NOT EXISTS"
 		}
 		list.Add(found)
 	}

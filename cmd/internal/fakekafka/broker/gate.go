@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// gate holds the listeners of a fake cluster. While it is shut nobody listens at
+// gate holds the listeners of a fake cluster. While it is shut nothing listens at
 // their addresses, and all connections are gone.
 type gate struct {
 	mu        sync.Mutex
@@ -177,9 +177,9 @@ func (c *gateConn) Close() error {
 	return c.Conn.Close()
 }
 
-// freePort picks a port on the loopback interface that nobody listens on. It
+// freePort picks a port on the loopback interface that is free. It
 // lies below the range that the system hands out to outgoing connections, so
-// that nobody is given it while the gate is shut.
+// that no other process gets it while the gate is shut.
 func freePort() (int, error) {
 	const lowest, highest, tries = 20000, 32000, 50
 	var err error

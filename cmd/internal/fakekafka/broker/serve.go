@@ -23,7 +23,7 @@ type server struct {
 	calls    map[int64]chan []byte // wait for an Answer
 	last     int64                 // the number that was given last
 
-	ended chan struct{} // closed when nobody answers calls any more
+	ended chan struct{} // closed when calls are no longer answered
 }
 
 // Serve runs the fake Kafkas that the requests on in ask for, until in ends.
@@ -60,7 +60,7 @@ func Serve(in io.Reader, out io.Writer) error {
 			if err != nil {
 				reply.Error = err.Error()
 			}
-			_ = s.write(reply) // nobody reads any more when this fails, and then the input ends
+			_ = s.write(reply) // this fails only when the reader is gone; then the input ends
 		})
 	}
 }
@@ -110,7 +110,7 @@ func (s *server) do(r fakeproto.Request) (fakeproto.Reply, error) {
 		s.control(c, r)
 		return fakeproto.Reply{}, nil
 	}
-	return fakeproto.Reply{}, fmt.Errorf("fakekafka: nobody knows how to %q", r.Do)
+	return fakeproto.Reply{}, fmt.Errorf("fakekafka: unknown request %q", r.Do)
 }
 
 func (s *server) start(r fakeproto.Request) (fakeproto.Reply, error) {
@@ -158,7 +158,7 @@ func (s *server) ask(call fakeproto.Call) []byte {
 	err := s.out.Encode(fakeproto.Reply{Call: &call})
 	s.mu.Unlock()
 	if err != nil {
-		return nil // nobody reads any more
+		return nil // the reader is gone
 	}
 	select {
 	case body := <-answer:

@@ -55,7 +55,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // errMissed means that a fault found nothing to happen to.
-var errMissed = errors.New("it did not come to that")
+var errMissed = errors.New("the fault did not happen")
 
 // inflict brings about one fault and ends it.
 func (r *run) inflict(ctx context.Context, f fault.Fault) {
@@ -129,7 +129,7 @@ func (r *run) perform(ctx context.Context, f fault.Fault) error {
 		defer r.locks.consumer.Unlock()
 		return r.panicHandlers(ctx, f.Hold)
 	}
-	return fmt.Errorf("no such fault: %q", f.Kind)
+	return fmt.Errorf("unknown fault %q", f.Kind)
 }
 
 // aWhile bounds the wait for something that should happen soon.

@@ -80,7 +80,7 @@ func (r *run) breakLinks(ctx context.Context, f fault.Fault) error {
 	}
 	each(func(p *proxy.Proxy) { p.Set(proxy.Weather{}) })
 	if (weather.HoldAnswers || weather.HoldRequests) && held() == before {
-		return errMissed // nobody said anything
+		return errMissed // nothing was held
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 		faults: map[fault.Kind]*count{},
 	}
 	r.fleeting.Store(true)
-	o.Say("rows are settled by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", mode, rates, o.Dir)
+	o.Say("rows are marked by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", mode, rates, o.Dir)
 	defer r.closeReaders()
 	for _, topic := range workload.Topics() {
 		if err := r.read(topic); err != nil {
@@ -244,7 +244,7 @@ func (r *run) sayFaults() (sum int64) {
 		sum += c.happened
 		missed := ""
 		if c.missed > 0 {
-			missed = fmt.Sprintf(", and %d found nothing to happen to", c.missed)
+			missed = fmt.Sprintf(", and %d had no effect", c.missed)
 		}
 		r.Say("%5d  %s%s", c.happened, k, missed)
 	}
@@ -254,7 +254,7 @@ func (r *run) sayFaults() (sum int64) {
 // heal ends all faults and waits until everything has arrived, or nothing moves
 // any more.
 func (r *run) heal(ctx context.Context) error {
-	r.say("the faults are over; draining")
+	r.say("no more faults; draining")
 	for _, p := range r.Relays {
 		if err := p.Start(); err != nil {
 			return err
@@ -327,7 +327,7 @@ func (r *run) drain(ctx context.Context, poison bool) error {
 			last, moved = now, time.Now()
 		}
 		if time.Since(moved) > r.Patience {
-			r.say("nothing has moved for %s: %d not read, %d rows not settled, %d not handled by the consumer", r.Patience, unread, unsettled, waiting)
+			r.say("no progress for %s: %d not read, %d rows without outcome, %d not handled by the consumer", r.Patience, unread, unsettled, waiting)
 			return nil
 		}
 		select {
@@ -371,7 +371,7 @@ func (r *run) fix(ctx context.Context) error {
 			replay = append(replay, d.ID)
 			continue
 		}
-		r.problem(fmt.Errorf("the row of event %s is dead and should not be: %s", d.ID, d.LastError))
+		r.problem(fmt.Errorf("the row of event %s is dead but should not be: %s", d.ID, d.LastError))
 	}
 	if len(replay) == 0 {
 		return nil

@@ -67,14 +67,14 @@ func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 	var only, rulesOff string
 	flags := flag.NewFlagSet("outboxchaos", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.DurationVar(&o.Duration, "duration", 2*time.Minute, "how long faults happen; what arrives late comes on top")
-	flags.Uint64Var(&o.Seed, "seed", 0, "decides the faults; 0: a random one")
-	flags.IntVar(&o.Writers, "writers", 0, "goroutines that write (default 12)")
-	flags.DurationVar(&o.Pause, "pause", 0, "about how long a writer rests between transactions (default 60ms)")
-	flags.StringVar(&o.Dir, "dir", "", "where logs and journals go (default: a new temporary folder, removed when all went well)")
-	flags.StringVar(&only, "only", "", "beginnings of the faults to have, as a run prints them, separated by commas (default: all)")
-	flags.BoolVar(&o.NoPoison, "no-poison", false, "insert no events that cannot be sent as they are")
-	flags.StringVar(&rulesOff, "rules-off", "", "rules of the protocol to turn off, separated by commas, to see the harness find out")
+	flags.DurationVar(&o.Duration, "duration", 2*time.Minute, "how long faults are injected; the drain comes on top")
+	flags.Uint64Var(&o.Seed, "seed", 0, "random seed of the faults; 0: a random one")
+	flags.IntVar(&o.Writers, "writers", 0, "number of goroutines that write (default 12)")
+	flags.DurationVar(&o.Pause, "pause", 0, "average pause of a writer between transactions (default 60ms)")
+	flags.StringVar(&o.Dir, "dir", "", "folder for logs and journals (default: a temporary folder, removed after success)")
+	flags.StringVar(&only, "only", "", "run only faults whose names start with one of these prefixes, comma-separated; a run prints the names (default: all)")
+	flags.BoolVar(&o.NoPoison, "no-poison", false, "insert only events that can be sent")
+	flags.StringVar(&rulesOff, "rules-off", "", "protocol rules to disable, comma-separated, to verify that the harness detects it")
 	flags.Usage = func() { usage(flags) }
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -63,10 +63,10 @@ func parseFailOver(args []string, stderr io.Writer) (failover.Options, error) {
 	var rows, modes string
 	flags := flag.NewFlagSet("outboxchaos failover", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&rows, "rows", "", "beginnings of the rows to have, separated by commas (default: all)")
+	flags.StringVar(&rows, "rows", "", "run only rows whose names start with one of these prefixes, comma-separated (default: all)")
 	flags.StringVar(&modes, "modes", "", "asynchronous or synchronous standbys (default: both)")
-	flags.DurationVar(&o.Limit, "limit", 60*time.Second, "how long to wait for a record")
-	flags.StringVar(&o.Dir, "dir", "", "where the relays' logs go (default: a new temporary folder, removed when all went well)")
+	flags.DurationVar(&o.Limit, "limit", 60*time.Second, "maximum wait for a record")
+	flags.StringVar(&o.Dir, "dir", "", "folder for the relays' logs (default: a temporary folder, removed after success)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

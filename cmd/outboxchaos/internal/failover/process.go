@@ -124,7 +124,7 @@ func (s *site) restartRelays(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// killLeader kills the relay that leads, and nobody starts it again.
+// killLeader kills the relay that leads; it is not started again.
 func (s *site) killLeader(ctx context.Context) error {
 	for _, p := range s.relays {
 		leads, err := p.leads(ctx)
@@ -136,7 +136,7 @@ func (s *site) killLeader(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("no relay says that it leads")
+	return errors.New("no relay leads")
 }
 
 // until waits until something holds.

@@ -89,7 +89,7 @@ func returnAsStandby(ctx context.Context, s *site) error {
 	return errors.Join(s.makeReadOnly(), s.primary.Start(ctx), s.a.Up())
 }
 
-// zombie lets the former primary be reached again: nobody has told it. By then both
+// zombie lets the former primary be reached again: it does not know of the promotion. By then both
 // relays have been at the promoted server for a while.
 func zombie(ctx context.Context, s *site) error {
 	const awhile = 8 * time.Second

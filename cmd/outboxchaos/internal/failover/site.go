@@ -155,7 +155,7 @@ func (s *site) url(r row) string {
 	return "postgres://postgres@" + hosts + "/" + database + "?" + query.Encode()
 }
 
-// makeReadOnly makes the primary come up as a standby that nobody feeds.
+// makeReadOnly makes the primary come up as a standby that receives no write-ahead log.
 func (s *site) makeReadOnly() error {
 	file := filepath.Join(s.dir, "standby.signal")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

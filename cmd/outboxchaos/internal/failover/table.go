@@ -101,7 +101,7 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 	command := filepath.Join(o.Dir, "outboxrelay")
 	build := exec.CommandContext(ctx, "go", "build", "-o", command, "github.com/outboxgen/outboxgen/cmd/outboxrelay")
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build outboxrelay, for which this has to run in a checkout of the repository: %w\n%s", err, out)
+		return nil, fmt.Errorf("build outboxrelay (run this in a checkout of the repository): %w\n%s", err, out)
 	}
 	var results []Result
 	for i, r := range rows() {
@@ -119,7 +119,7 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 		}
 	}
 	if len(results) == 0 {
-		return nil, errors.New("no row begins like that")
+		return nil, errors.New("no row has this prefix")
 	}
 	return results, nil
 }

@@ -71,7 +71,7 @@ func ReadJournal(r io.Reader) (Journal, error) {
 func parseEntry(line string) (Entry, error) {
 	fields := strings.Split(line, " ")
 	if len(fields) < 3 || len(fields[0]) != 1 {
-		return Entry{}, fmt.Errorf("no such line in a journal: %q", line)
+		return Entry{}, fmt.Errorf("invalid line in a journal: %q", line)
 	}
 	e := Entry{Kind: Kind(fields[0][0])}
 	var err error

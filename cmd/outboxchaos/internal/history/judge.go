@@ -78,7 +78,7 @@ func (h *History) judgeEvents(v *Verdict) {
 		v.Committed++
 		if h.reads[id] == nil {
 			v.Lost++
-			v.problem("lost", "%s was committed and never read", e)
+			v.problem("lost", "%s was committed but never read", e)
 		}
 	}
 }
@@ -88,7 +88,7 @@ func (h *History) judgeRecords(v *Verdict) {
 		e := h.events[id]
 		if !h.committed(e) {
 			v.Invented++
-			why := "nobody inserted it"
+			why := "it was never inserted"
 			if e != nil {
 				why = "its transaction is " + h.claims[e.tx].String()
 				if e.Dropped {

@@ -1,4 +1,4 @@
-// Package instance is one relay process of a chaos run: the relay as anybody runs
+// Package instance is one relay process of a chaos run: the relay as users run
 // it, between wrappers of its store, its sink and its connections.
 //
 // The wrappers write the journal that explains repeats, label the records, and

@@ -32,7 +32,7 @@ const (
 	AfterFlushed    Point = "flushed:after"
 	BeforeSend      Point = "send:before"
 	SendWritten     Point = "send:written"
-	SendAnswered    Point = "send:answered" // the broker's answer is there, nobody has looked at it
+	SendAnswered    Point = "send:answered" // the broker's answer is there, not processed yet
 	AfterSend       Point = "send:after"
 	BeforeSettle    Point = "settle:before"
 	SettleWritten   Point = "settle:written"

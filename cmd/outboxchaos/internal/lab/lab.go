@@ -372,7 +372,7 @@ func readJournal(path string) (_ history.Journal, err error) {
 	return history.ReadJournal(file)
 }
 
-// Crashes lists what the children said as they ended in a way that nobody asked
+// Crashes lists what the children said as they ended in a way that was not asked
 // for, and the data races that they found.
 func (l *Lab) Crashes() ([]string, error) {
 	paths, err := filepath.Glob(filepath.Join(l.Dir, "*.log"))

@@ -13,7 +13,7 @@ import (
 )
 
 // authorize starts the broker again with an authorizer, so that a topic can be
-// made one that nobody may write. The broker's settings file is the last argument
+// made one that no client may write. The broker's settings file is the last argument
 // of its process.
 func (l *Lab) authorize(ctx context.Context) error {
 	k := l.Servers.Kafka

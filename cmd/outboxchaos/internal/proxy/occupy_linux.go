@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// occupy holds a TCP address so that the system answers nobody there: the queue of
+// occupy holds a TCP address so that the system does not respond there: the queue of
 // connections that wait to be accepted has room for one, and is full.
 func occupy(address string) (_ io.Closer, err error) {
 	where, err := net.ResolveTCPAddr("tcp4", address)

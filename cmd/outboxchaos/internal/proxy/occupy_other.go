@@ -8,5 +8,5 @@ import (
 )
 
 func occupy(string) (io.Closer, error) {
-	return nil, errors.New("nobody answers at an address: this needs Linux")
+	return nil, errors.New("an address that does not respond needs Linux")
 }

@@ -39,8 +39,8 @@ type Proxy struct {
 	listening address
 
 	mu       sync.Mutex
-	listener net.Listener // nil: nobody listens
-	deaf     io.Closer    // holds the address where nobody answers; nil: it does not
+	listener net.Listener // nil: not listening
+	deaf     io.Closer    // holds the address so that it does not respond; nil: it is not held
 	greeting Greeting     // nil: none
 	server   address
 	weather  Weather

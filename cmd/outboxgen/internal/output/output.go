@@ -31,7 +31,7 @@ type Error struct {
 func (e *Error) Error() string {
 	text := fmt.Sprintf("cannot %s %s: %v; nothing was changed", e.Op, e.Path, e.Err)
 	if e.Left != nil {
-		text = fmt.Sprintf("cannot %s %s: %v; not all of the old files could be brought back (%v): look for .outboxgen-* beside it", e.Op, e.Path, e.Err, e.Left)
+		text = fmt.Sprintf("cannot %s %s: %v; not all old files could be restored (%v): look for .outboxgen-* beside it", e.Op, e.Path, e.Err, e.Left)
 	}
 	return text
 }
@@ -128,7 +128,7 @@ func (a *apply) real(path string) (string, error) {
 			return "", err
 		}
 		if _, err := os.Lstat(filepath.Join(a.dir, folder)); err == nil {
-			return "", fmt.Errorf("%s is a symbolic link to nothing", filepath.Base(folder))
+			return "", fmt.Errorf("%s is a symbolic link that leads nowhere", filepath.Base(folder))
 		}
 		rest = filepath.Join(filepath.Base(folder), rest)
 		folder = filepath.Dir(folder)
@@ -148,7 +148,7 @@ func (a *apply) stage(f File) error {
 	info, err := a.root.Lstat(target)
 	switch {
 	case err == nil && info.IsDir():
-		return errors.New("a folder is in its place")
+		return errors.New("a folder has this name")
 	case err == nil && info.Mode().IsRegular():
 		mode = info.Mode().Perm()
 	case err == nil: // a link, which has no mode of its own
@@ -218,7 +218,7 @@ func (a *apply) setAside(target string) error {
 	return err
 }
 
-// beside is a name in the same folder that nobody else uses.
+// beside is an unused name in the same folder.
 func beside(target, kind string) string {
 	return filepath.Join(filepath.Dir(target), ".outboxgen-"+kind+"-"+rand.Text()[:12])
 }

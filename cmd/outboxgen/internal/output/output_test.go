@@ -94,7 +94,7 @@ func TestApplyFails(t *testing.T) {
 		},
 		"a folder is where a file must be": {
 			write: []output.File{{Path: "events/a.go", Content: []byte("new")}, {Path: "events/sub"}},
-			want:  "cannot write events/sub: a folder is in its place; nothing was changed",
+			want:  "cannot write events/sub: a folder has this name; nothing was changed",
 		},
 		"removing fails after all was written": {
 			write:  []output.File{{Path: "events/a.go", Content: []byte("new")}, {Path: "new/b.go"}},
@@ -144,7 +144,7 @@ func TestApplyWithoutPermission(t *testing.T) {
 }
 
 // A link to a place outside the folder stands in the way of writing and removing,
-// also where nobody looked before; one that stays inside is followed.
+// also in places that no check covered before; one that stays inside is followed.
 func TestApplyFollowsNoLinkOutside(t *testing.T) {
 	t.Parallel()
 	outside := given(t, map[string]string{"old.go": "old", "db/old.go": "old"})
@@ -163,7 +163,7 @@ func TestApplyFollowsNoLinkOutside(t *testing.T) {
 	}{
 		"write":              {write: "out/new.go", want: "cannot write out/new.go: a symbolic link leads outside the project; nothing was changed"},
 		"write further down": {write: "real/db/sub/new.go", want: "cannot write real/db/sub/new.go: a symbolic link leads outside the project; nothing was changed"},
-		"write to nothing":   {write: "gone/new.go", want: "cannot write gone/new.go: gone is a symbolic link to nothing; nothing was changed"},
+		"write to nothing":   {write: "gone/new.go", want: "cannot write gone/new.go: gone is a symbolic link that leads nowhere; nothing was changed"},
 		"remove":             {remove: "real/db/old.go", want: "cannot remove real/db/old.go: a symbolic link leads outside the project; nothing was changed"},
 	} {
 		var write []output.File

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-const encode = "in a user or a password write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25 and a space as %20"
+const encode = "in a user or a password, write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25 and a space as %20"
 
 // Postgres reads the address of a database, a URL or keyword=value pairs. Its
 // error says what is wrong without repeating the address. The redactor learns the
@@ -36,9 +36,9 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 		r.addPairs(address)
 		switch given := pairs(address); {
 		case slices.ContainsFunc(given, pair.oddQuote):
-			return nil, errors.New("a value without quotes holds a quote, so a password may have been cut there; " + quoting(false))
+			return nil, errors.New("an unquoted value contains a quote, so a password may have been cut off there; " + quoting(false))
 		case repeats(given):
-			return nil, errors.New("it gives a keyword twice, so a password with spaces may have been cut there; write each keyword once, and " + quoting(false))
+			return nil, errors.New("a keyword appears twice, so a password with spaces may have been cut off there; write each keyword once, and " + quoting(false))
 		}
 	}
 	conn, err := pgx.ParseConfig(address)
@@ -51,7 +51,7 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 			r.Add(value)
 		}
 		if !setting.MatchString(name) {
-			return nil, errors.New("it holds the name of a setting that no server has; " + quoting(isURL))
+			return nil, errors.New("it contains a setting name that no server has; " + quoting(isURL))
 		}
 	}
 	r.Add(conn.Password)
@@ -60,10 +60,10 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 		hosts = append(hosts, f.Host)
 	}
 	if slices.ContainsFunc(hosts, noHost) {
-		return nil, errors.New("a host holds characters that no host has; " + quoting(isURL))
+		return nil, errors.New("a host contains invalid characters; " + quoting(isURL))
 	}
 	if strings.Contains(conn.Database, "://") {
-		return nil, errors.New("dbname holds a URL: give the URL alone")
+		return nil, errors.New("dbname contains a URL: use the URL alone")
 	}
 	r.Public(append(hosts, conn.User, conn.Database)...)
 	return conn, nil
@@ -128,7 +128,7 @@ func quoting(isURL bool) string {
 	if isURL {
 		return encode
 	}
-	return `a value with spaces or quotes stands in single quotes, with \' for ' and \\ for \`
+	return `put a value with spaces or quotes into single quotes, with \' for ' and \\ for \`
 }
 
 // refused says why pgx does not take the address, without its words about the
@@ -139,7 +139,7 @@ func (r *Redactor) refused(address string, isURL bool, err error) error {
 		text = text[at+len("`: "):]
 	}
 	if text == err.Error() || strings.HasPrefix(text, "failed to parse as") || strings.Contains(text, address) {
-		return errors.New("it cannot be read; " + quoting(isURL))
+		return errors.New("it cannot be parsed; " + quoting(isURL))
 	}
 	return errors.New(r.Text(text))
 }
@@ -157,11 +157,11 @@ func (r *Redactor) Redis(address string) (rueidis.ClientOption, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return rueidis.ClientOption{}, errors.New("it cannot be read; " + encode)
+		return rueidis.ClientOption{}, errors.New("it cannot be parsed; " + encode)
 	}
 	option, err := rueidis.ParseURL(address)
 	if err != nil {
-		return rueidis.ClientOption{}, errors.New("the database after the / is not a number, or db, dial_timeout, write_timeout or skip_verify has no valid value")
+		return rueidis.ClientOption{}, errors.New("the database after the / is not a number, or db, dial_timeout, write_timeout or skip_verify has an invalid value")
 	}
 	r.Add(option.Password)
 	if option.Password == "" {
@@ -208,11 +208,11 @@ func structure(address string) error {
 	authority, tail := rest[:end], rest[end:]
 	switch {
 	case strings.ContainsFunc(address, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return errors.New("it holds a line break or another control character")
+		return errors.New("it contains a line break or another control character")
 	case strings.Contains(tail, "@"):
-		return errors.New("an @ follows the first /, ? or #, so a password may have been cut there; " + encode)
+		return errors.New("an @ follows the first /, ? or #, so a password may have been cut off there; " + encode)
 	case strings.Contains(tail, "#"):
-		return errors.New("it holds a #, which ends an address; " + encode)
+		return errors.New("it contains a #, which ends an address; " + encode)
 	}
 	user, hosts := "", authority
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
@@ -222,11 +222,11 @@ func structure(address string) error {
 		return errors.New("a % in the user or the password is not followed by two hexadecimal digits; " + encode)
 	}
 	if _, err := url.Parse("x://" + user + "@host"); err != nil && user != "" {
-		return errors.New("the user or the password holds a character that must be percent-encoded; " + encode)
+		return errors.New("the user or the password contains a character that must be percent-encoded; " + encode)
 	}
 	for host := range strings.SplitSeq(hosts, ",") {
 		if !validPort(host) {
-			return errors.New("a port is not a number from 1 to 65535; if the address holds a password, " + encode)
+			return errors.New("a port is not a number from 1 to 65535; if the address contains a password, " + encode)
 		}
 	}
 	if _, err := url.PathUnescape(tail); err != nil {
@@ -253,11 +253,11 @@ func validPort(host string) bool {
 func (r *Redactor) Broker(address string) error {
 	if strings.ContainsAny(address, "@/?#%= \t\r\n\\\"'") {
 		r.addURL(address)
-		return errors.New("an address holds more than host:port; users and passwords belong into sasl-user and sasl-password")
+		return errors.New("an address contains more than host:port; set users and passwords with sasl-user and sasl-password")
 	}
 	if !validPort(address) {
 		r.addURL(address)
-		return errors.New("the port of an address is not a number from 1 to 65535: write host:port")
+		return errors.New("the port of an address is not a number from 1 to 65535; use host:port")
 	}
 	return nil
 }
