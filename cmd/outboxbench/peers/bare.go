@@ -14,7 +14,7 @@ import (
 // bare is the loop that one writes first, one step after the other. It ties these
 // numbers to those of outboxbench, whose bare loop overlaps the steps.
 var bare = peer{
-	name: "bare loop, one step at a time",
+	name: "bare loop, one step after the other",
 	prepare: func(ctx context.Context, pool *pgxpool.Pool, rows int) error {
 		_, err := pool.Exec(ctx, `
 			CREATE TABLE outbox (seq bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, key text NOT NULL, data json NOT NULL, published_at timestamptz);
@@ -70,7 +70,7 @@ func verify(ctx context.Context, client *kgo.Client, rows int) error {
 	var sent int64
 	ends.Each(func(o kadm.ListedOffset) { sent += o.Offset })
 	if sent < int64(rows) {
-		return fmt.Errorf("%d of %d rows are in Kafka: the measurement is invalid", sent, rows)
+		return fmt.Errorf("%d of %d rows are in Kafka: the measurement is void", sent, rows)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ type peer struct {
 func peers() []peer {
 	return []peer{
 		bare,
-		watermill("Watermill forwarder, default settings", 0),
+		watermill("Watermill forwarder, as it comes", 0),
 		watermill("the same, batches of 1,000", 1_000),
 		riverPeer("River, 100 workers", 100, 0),
 		riverPeer("the same, 1,000 workers, FetchCooldown 5 ms", 1_000, 5*time.Millisecond),
@@ -65,14 +65,14 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	url := flags.String("url", os.Getenv("DATABASE_URL"), "a Postgres database in which to create tables (default: DATABASE_URL)")
-	rows := flags.Int("rows", 100_000, "number of pending rows")
-	rounds := flags.Int("rounds", 3, "number of measurements of each peer")
+	url := flags.String("url", os.Getenv("DATABASE_URL"), "a Postgres database to make tables in (default: DATABASE_URL)")
+	rows := flags.Int("rows", 100_000, "how many rows wait")
+	rounds := flags.Int("rounds", 3, "how often each peer is measured")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *url == "" || *rows < 1 || *rounds < 1 {
-		return fmt.Errorf("-url must name a scratch database; -rows and -rounds must be at least 1")
+		return fmt.Errorf("-url names a scratch database; -rows and -rounds are at least 1")
 	}
 	config, err := pgxpool.ParseConfig(*url)
 	if err != nil {
