@@ -79,6 +79,25 @@ func TestWhatPackageOutboxImports(t *testing.T) {
 	}
 }
 
+// Package outboxsql brings no driver: the service has one. And package outbox does not
+// depend on it.
+func TestWhatPackageOutboxsqlImports(t *testing.T) {
+	t.Parallel()
+	for _, pkg := range outside(goList(t, "-deps", "./runtime/outboxsql"), light...) {
+		t.Errorf("package outboxsql depends on %s", pkg)
+	}
+	for _, pkg := range goList(t, "-deps", "./runtime/outboxsql") {
+		if below(pkg, "github.com/jackc/pgx/v5/stdlib") {
+			t.Errorf("package outboxsql depends on the driver %s", pkg)
+		}
+	}
+	for _, pkg := range goList(t, "-deps", "./runtime", "./testdata/service/events") {
+		if below(pkg, module+"/runtime/outboxsql") {
+			t.Errorf("package outbox or generated code depends on %s", pkg)
+		}
+	}
+}
+
 // A service that imports nothing but its generated package links no Kafka,
 // Redis, YAML or sqlc code.
 func TestWhatGeneratedPackagesImport(t *testing.T) {

@@ -3,11 +3,13 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -170,3 +172,29 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkInsert counts what an insert costs before the database: the row, and the
+// statement's arguments, on a transaction that is not there.
+func BenchmarkInsert(b *testing.B) {
+	for name, n := range map[string]int{"one": 1, "many": 100} {
+		events := repeat(event(1), n)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := gen.InsertAll(b.Context(), accepting{int64(n)}, insertRows, events...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// accepting is a transaction that inserts every row, and keeps none.
+type accepting struct{ rows int64 }
+
+func (n accepting) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return pgconn.NewCommandTag("INSERT 0 " + strconv.FormatInt(n.rows, 10)), nil
+}
+func (accepting) Query(context.Context, string, ...any) (pgx.Rows, error) { return nil, errBusiness }
+func (accepting) QueryRow(context.Context, string, ...any) pgx.Row        { return nil }
+func (accepting) Rollback(context.Context) error                          { return nil }

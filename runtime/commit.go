@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
 // commit sends the remaining inserts and COMMIT in one round trip. So seq is drawn
@@ -101,6 +102,5 @@ func unknown(conn *pgx.Conn, err error) bool {
 	if severity == "" {
 		severity = pgErr.Severity
 	}
-	const statementCompletionUnknown = "40003"
-	return severity != "ERROR" || strings.HasPrefix(pgErr.Code, "08") || pgErr.Code == statementCompletionUnknown
+	return severity != "ERROR" || sqlstate.ConnectionException(pgErr.Code) || pgErr.Code == sqlstate.CompletionUnknown
 }

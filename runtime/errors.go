@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
@@ -30,7 +32,7 @@ type InsertError struct {
 	EventID   uuid.UUID // uuid.Nil if the event has none yet
 	// Events is the number of events in the refused statement; 0 and 1 both mean one.
 	Events int
-	// Err is the cause, often a *pgconn.PgError.
+	// Err is the cause, often the driver's error: a *pgconn.PgError with pgx.
 	Err error
 
 	role string // of the connection; "" if unknown
@@ -153,8 +155,11 @@ func SafeToRetry(err error) bool {
 	if err == nil || IsCommitUnknown(err) {
 		return false
 	}
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pgErr.Code == "40001" || pgErr.Code == "40P01" || pgErr.Code == readOnlyTransaction
+	switch sqlstate.Code(err) {
+	case "":
+		return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn)
+	case sqlstate.SerializationFailure, sqlstate.Deadlock, sqlstate.ReadOnly:
+		return true
 	}
-	return pgconn.SafeToRetry(err)
+	return false
 }

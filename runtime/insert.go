@@ -20,9 +20,22 @@ type DBTX interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Transaction is what an event is inserted on: a pgx.Tx, a *Tx or an
-// outboxtest.Recorder. Rollback is part of it so that a pool or a connection does not
-// fit: code that inserts an event outside a transaction does not compile.
+// Transaction is what an event can be inserted on. If the compiler says that your
+// value does not implement it, this is what to pass:
+//
+//	you have                            pass
+//	a pgx.Tx, an *outbox.Tx             the value itself
+//	an *sql.Tx of database/sql          outboxsql.On(tx)
+//	sqlx: an *sqlx.Tx                   outboxsql.On(tx)
+//	bun: a bun.Tx                       outboxsql.On(tx)
+//	ent: an *ent.Tx                     outboxsql.On(tx), with ent's feature sql/execquery
+//	GORM: the *gorm.DB of a transaction outboxsql.OnConnPool(tx.Statement.ConnPool)
+//	a pool, a connection, an *sql.DB    begin a transaction first: see Outbox.InTx and
+//	                                    outboxsql.Outbox.InTx
+//	no database, in a unit test         an outboxtest.Recorder
+//
+// Rollback is part of it so that a pool or a connection does not fit: code that inserts
+// an event outside a transaction does not compile.
 type Transaction interface {
 	DBTX
 	Rollback(ctx context.Context) error
@@ -96,6 +109,8 @@ func insertAll(ctx context.Context, tx Transaction, sql link.SQL, events []Event
 	switch tx := tx.(type) {
 	case *Tx:
 		return tx.keep(ctx, sql, events)
+	case link.Ledgered:
+		return tx.Ledger().(*ledger).insert(ctx, tx.(Transaction), sql, events)
 	case recorder:
 		return tx.Record(func(options []Option) ([]built, error) { return build(ctx, options, events) })
 	}

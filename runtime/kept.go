@@ -51,6 +51,11 @@ type mark struct {
 	at   int    // number of entries before it
 }
 
+// options stand before those of every event.
+func (k *kept) options() []Option {
+	return []Option{WithClock(k.now), WithNewID(k.newID), WithMaxRecordBytes(k.maxRecordBytes)}
+}
+
 // rowCount returns the number of events of the entry that were inserted. It is all of
 // them if the result was not read.
 func (e *entry) rowCount() int64 {
@@ -206,28 +211,35 @@ func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
 	}
 	scanner := sqlScanner{text: sql, backslash: tx.Conn().PgConn().ParameterStatus("standard_conforming_strings") == "off"}
 	for _, c := range scanner.controls(len(k.entries) > 0) {
-		switch c.kind {
-		case controlEnd:
-			k.misuse = ErrTransactionControl
-			return k.misuse
-		case controlMeaning:
+		if c.kind == controlMeaning || c.kind == controlSavepoint {
 			if err := k.flush(ctx, tx); err != nil {
 				return err
 			}
-		case controlSavepoint:
-			if err := k.flush(ctx, tx); err != nil {
-				return err
-			}
-			k.eager = true
-			k.open(c.name)
-		case controlRelease:
-			if level := k.named(c.name); level > 0 {
-				k.release(level)
-			}
-		case controlRollbackTo:
-			if level := k.named(c.name); level > 0 {
-				k.rollback(level)
-			}
+		}
+		if err := k.follow(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow notes what a statement that is about to run does to the transaction. Events
+// that wait were inserted before, where that is necessary.
+func (k *kept) follow(c control) error {
+	switch c.kind {
+	case controlEnd:
+		k.misuse = ErrTransactionControl
+		return k.misuse
+	case controlSavepoint:
+		k.eager = true
+		k.open(c.name)
+	case controlRelease:
+		if level := k.named(c.name); level > 0 {
+			k.release(level)
+		}
+	case controlRollbackTo:
+		if level := k.named(c.name); level > 0 {
+			k.rollback(level)
 		}
 	}
 	return nil

@@ -131,9 +131,15 @@ func (o *Outbox) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) 
 // InTxOptions is InTx with transaction options such as the isolation level. If
 // txOptions has a CommitQuery, the server must answer it with the tag COMMIT.
 func (o *Outbox) InTxOptions(ctx context.Context, txOptions pgx.TxOptions, fn func(ctx context.Context, tx *Tx) error) error {
+	readOnly := txOptions.AccessMode == pgx.ReadOnly
+	return o.retry(ctx, readOnly, func() error { return o.runOnce(ctx, txOptions, fn) })
+}
+
+// retry runs once, and runs it again as MaxRetries allows.
+func (o *Outbox) retry(ctx context.Context, readOnly bool, once func() error) error {
 	for try := 0; ; try++ {
-		err := o.runOnce(ctx, txOptions, fn)
-		again := SafeToRetry(err) && (!IsReadOnly(err) || txOptions.AccessMode != pgx.ReadOnly)
+		err := once()
+		again := SafeToRetry(err) && (!IsReadOnly(err) || !readOnly)
 		if err == nil || try >= o.options.MaxRetries || !again {
 			return err
 		}

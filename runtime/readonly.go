@@ -7,10 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-)
 
-// readOnlyTransaction is the SQLSTATE of a write in a read-only transaction.
-const readOnlyTransaction = "25006"
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
+)
 
 // closeTime limits the time for closing a connection.
 const closeTime = time.Second
@@ -21,8 +20,7 @@ const closeTime = time.Second
 // a connection, so that the next one goes to the current primary. With several hosts in
 // the DSN, target_session_attrs=read-write finds it.
 func IsReadOnly(err error) bool {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pgErr.Code == readOnlyTransaction
+	return sqlstate.Code(err) == sqlstate.ReadOnly
 }
 
 // closeReadOnly closes a connection that accepts no writes, unless the transaction was

@@ -1,35 +1,31 @@
 package outbox
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
 // remedy returns what to do when the database refused an insert that ran as role.
 func remedy(err error, role string) string {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return ""
-	}
 	to := "<the service's role>"
 	if role != "" {
 		to = pgx.Identifier{role}.Sanitize()
 	}
-	switch pgErr.Code {
-	case "42P01":
+	switch sqlstate.Code(err) {
+	case sqlstate.UndefinedTable:
 		return fmt.Sprintf(" (is the outbox table migrated? `outboxgen migration` prints it. Is search_path the schema it lives in? "+
 			"Postgres skips a schema on which the role has no USAGE: GRANT USAGE ON SCHEMA <its schema> TO %s)", to)
-	case "42703":
+	case sqlstate.UndefinedColumn:
 		return " (the outbox table has an older shape: apply the upgrade that `outboxgen migration` prints)"
-	case "42501":
-		return denied(pgErr, to)
-	case "25P02":
+	case sqlstate.Denied:
+		return denied(err, to)
+	case sqlstate.FailedTransaction:
 		return " (an earlier statement of the transaction failed, and its error was not returned)"
-	case readOnlyTransaction:
+	case sqlstate.ReadOnly:
 		return " (the connection leads to a standby or to a server that is read-only; InTx closes it, and the next one goes " +
 			"to where the address leads then: with several hosts in the DSN, target_session_attrs=read-write finds the primary)"
 	}
@@ -38,29 +34,30 @@ func remedy(err error, role string) string {
 
 // denied returns the remedy for a missing privilege. Only the server's message says on
 // which object it is missing.
-func denied(e *pgconn.PgError, role string) string {
+func denied(err error, role string) string {
+	message := sqlstate.Message(err)
 	const afterSetRole = "; after SET ROLE, to the role that was set"
 	switch {
-	case e.Routine == "ExecWithCheckOptions":
+	case sqlstate.RowPolicy(err):
 		return " (a row-level security policy refuses the row: event_outbox needs a policy FOR INSERT that lets the service's role pass)"
-	case strings.Contains(e.Message, "for schema"):
-		return fmt.Sprintf(" (GRANT USAGE ON SCHEMA %s TO %s%s)", deniedObject(e), role, afterSetRole)
-	case strings.Contains(e.Message, "for sequence"):
-		return fmt.Sprintf(" (GRANT USAGE ON SEQUENCE %s TO %s%s)", deniedObject(e), role, afterSetRole)
-	case strings.Contains(e.Message, "for function"):
+	case strings.Contains(message, "for schema"):
+		return fmt.Sprintf(" (GRANT USAGE ON SCHEMA %s TO %s%s)", deniedObject(message), role, afterSetRole)
+	case strings.Contains(message, "for sequence"):
+		return fmt.Sprintf(" (GRANT USAGE ON SEQUENCE %s TO %s%s)", deniedObject(message), role, afterSetRole)
+	case strings.Contains(message, "for function"):
 		return fmt.Sprintf(" (a default or a trigger of event_outbox calls the function: GRANT EXECUTE ON FUNCTION %s TO %s%s)",
-			deniedObject(e), role, afterSetRole)
-	case !strings.Contains(e.Message, outboxTable) && strings.Contains(e.Message, "for table"):
+			deniedObject(message), role, afterSetRole)
+	case !strings.Contains(message, outboxTable) && strings.Contains(message, "for table"):
 		return fmt.Sprintf(" (a trigger or a rule of event_outbox uses the table %s: grant the role the privileges that this needs, or make the "+
-			"trigger's function SECURITY DEFINER)", deniedObject(e))
+			"trigger's function SECURITY DEFINER)", deniedObject(message))
 	}
 	return fmt.Sprintf(" (the insert needs INSERT, and SELECT on the column id because of its ON CONFLICT (id): "+
 		"GRANT INSERT, SELECT (id) ON event_outbox TO %s%s)", role, afterSetRole)
 }
 
 // deniedObject returns the object's name at the end of the message.
-func deniedObject(e *pgconn.PgError) string {
-	return e.Message[strings.LastIndexByte(e.Message, ' ')+1:]
+func deniedObject(message string) string {
+	return message[strings.LastIndexByte(message, ' ')+1:]
 }
 
 // refused is insertError with the role that was refused, if conn is known.

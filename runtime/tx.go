@@ -35,7 +35,7 @@ var _ pgx.Tx = (*Tx)(nil)
 
 // keep keeps events for COMMIT. After a raw SAVEPOINT it inserts them at once.
 func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
-	list, err := build(ctx, []Option{WithClock(t.kept.now), WithNewID(t.kept.newID), WithMaxRecordBytes(t.kept.maxRecordBytes)}, events)
+	list, err := build(ctx, t.kept.options(), events)
 	switch {
 	case err != nil:
 		return err

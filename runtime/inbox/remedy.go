@@ -1,12 +1,12 @@
 package inbox
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
 // The privileges that the package needs on event_inbox.
@@ -18,20 +18,15 @@ const (
 // remedy returns what to do when the database refused a statement that needs the
 // privileges and ran on db.
 func remedy(err error, db any, privileges string) string {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return ""
-	}
-	const undefinedTable, undefinedColumn, denied, readOnly = "42P01", "42703", "42501", "25006"
 	role := roleOf(db)
-	switch pgErr.Code {
-	case undefinedTable, undefinedColumn:
+	switch sqlstate.Code(err) {
+	case sqlstate.UndefinedTable, sqlstate.UndefinedColumn:
 		return fmt.Sprintf(" (is the table event_inbox migrated? `outboxgen migration` prints it. Is search_path the schema it lives in, "+
 			"and has the role USAGE on that? GRANT USAGE ON SCHEMA <its schema> TO %s)", role)
-	case denied:
+	case sqlstate.Denied:
 		return fmt.Sprintf(" (GRANT %s ON event_inbox TO %s; after SET ROLE, to the role that was set; with row-level security a policy too)",
 			privileges, role)
-	case readOnly:
+	case sqlstate.ReadOnly:
 		return " (the connection leads to a standby or to a server that is read-only: with several hosts in the DSN, " +
 			"target_session_attrs=read-write finds the primary)"
 	}

@@ -68,9 +68,16 @@ func giveUp(ctx context.Context, tx pgx.Tx) {
 // InOutbox is [Tx] with a transaction of an outbox, for handlers that insert events:
 // they are sent with COMMIT, and the relay is woken.
 func InOutbox[T any](ob *outbox.Outbox, consumer string, h func(ctx context.Context, tx *outbox.Tx, e outbox.Envelope[T]) error) func(ctx context.Context, e outbox.Envelope[T]) error {
+	return InTx(ob.InTx, consumer, h)
+}
+
+// InTx is [Tx] with the transactions that inTx runs: a method InTx, for instance that of
+// an *outboxsql.Outbox for services that use database/sql. inTx commits if the function
+// returns nil, and rolls back otherwise.
+func InTx[T any, X outbox.Transaction](inTx func(ctx context.Context, fn func(ctx context.Context, tx X) error) error, consumer string, h func(ctx context.Context, tx X, e outbox.Envelope[T]) error) func(ctx context.Context, e outbox.Envelope[T]) error {
 	checkConsumer(consumer)
 	return func(ctx context.Context, e outbox.Envelope[T]) error {
-		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+		return inTx(ctx, func(ctx context.Context, tx X) error {
 			return once(ctx, tx, consumer, e.EventID, func() error { return h(ctx, tx, e) })
 		})
 	}
@@ -79,6 +86,7 @@ func InOutbox[T any](ob *outbox.Outbox, consumer string, h func(ctx context.Cont
 // Claim records the event's id in the caller's transaction, and reports whether this
 // is the first time. False means that the event was handled before: then end the
 // transaction. Use Claim if [Tx] does not fit your handler.
+// With database/sql, or a library that is built on it, pass outboxsql.On(tx).
 func Claim(ctx context.Context, tx outbox.Transaction, consumer string, eventID uuid.UUID) (bool, error) {
 	if eventID == uuid.Nil {
 		return false, errors.New("inbox: the event has no id, by which a repeat could be told")

@@ -2,16 +2,15 @@ package outboxtest
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
 // StoredRow is a row of the table event_outbox.
@@ -49,6 +48,7 @@ func Pending(t testing.TB, db outbox.DBTX) []StoredRow {
 // RequireInserted returns the only row of the event type, published or not. It ends the
 // test if there is none or more than one. Events on a *outbox.Tx are in the table only
 // after its commit, so call it outside the transaction.
+// With database/sql pass outboxsql.DB(db), or outboxsql.On(tx) to read in tx.
 func RequireInserted(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
 	t.Helper()
 	found := rows(t, db, selectRows+` where event_type = $1 order by seq`, eventType)
@@ -89,8 +89,7 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 
 // remedy returns what to do about a missing privilege.
 func remedy(err error) string {
-	const denied = "42501"
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == denied {
+	if sqlstate.Code(err) == sqlstate.Denied {
 		return " (a test that reads the table needs SELECT on event_outbox, which the service's role need not have: use another connection)"
 	}
 	return ""

@@ -8,9 +8,15 @@
 //
 // # The writer's end
 //
-// [Redis], [RedisLazy] and [Postgres] make a waker for outbox.Options. An outbox.Outbox calls
-// it from one goroutine, with a timeout, and lets the commits of a busy moment
-// share a wake-up.
+// These functions make a waker for outbox.Options:
+//
+//	Redis      the service has a rueidis.Client (github.com/redis/rueidis)
+//	RedisWith  the service has another client, for instance go-redis
+//	RedisLazy  the waker makes its own client, so Redis may be unavailable at the start
+//	Postgres   without Redis
+//
+// An outbox.Outbox calls the waker from one goroutine, with a timeout, and lets the
+// commits of a busy moment share a wake-up.
 //
 // # The relay's end
 //

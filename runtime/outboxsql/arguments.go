@@ -1,0 +1,88 @@
+package outboxsql
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// arguments makes the arguments of statements that are written for pgx fit every
+// driver. Drivers differ in arrays, in []byte and in uuid.UUID; all of them send a
+// string as it is, and Postgres reads it as the type of the parameter.
+func arguments(args []any) []any {
+	converted := make([]any, len(args))
+	for i, arg := range args {
+		converted[i] = argument(arg)
+	}
+	return converted
+}
+
+func argument(arg any) any {
+	switch v := arg.(type) {
+	case *string:
+		if v == nil {
+			return nil
+		}
+		return *v
+	case uuid.UUID:
+		return v.String()
+	case json.RawMessage:
+		if v == nil {
+			return nil
+		}
+		return string(v)
+	case []string:
+		return array(v, func(s string) (string, bool) { return s, true })
+	case []json.RawMessage:
+		return array(v, func(m json.RawMessage) (string, bool) { return string(m), m != nil })
+	case []bool:
+		return array(v, func(b bool) (string, bool) {
+			if b {
+				return "t", true
+			}
+			return "f", true
+		})
+	}
+	return arg
+}
+
+// array is the text form of an array of one dimension. text returns the text of an
+// element, and false for NULL.
+func array[T any](list []T, text func(T) (string, bool)) any {
+	if list == nil {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, element := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		s, given := text(element)
+		if !given {
+			b.WriteString("NULL")
+			continue
+		}
+		b.WriteByte('"')
+		quote(&b, s)
+		b.WriteByte('"')
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// quote writes an element as it stands between the quotes.
+func quote(b *strings.Builder, s string) {
+	for {
+		i := strings.IndexAny(s, `"\`)
+		if i < 0 {
+			b.WriteString(s)
+			return
+		}
+		b.WriteString(s[:i])
+		b.WriteByte('\\')
+		b.WriteByte(s[i])
+		s = s[i+1:]
+	}
+}

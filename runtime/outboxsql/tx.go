@@ -1,0 +1,152 @@
+package outboxsql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
+)
+
+// Tx is a transaction that [Outbox.InTx] runs. It has the methods with a context of an
+// *sql.Tx, so it fits the code that sqlc generates for database/sql, bun's Conn, and the
+// drivers that GORM and ent take. It also fits the insert functions, inbox.Claim and
+// package outboxtest. It is valid only inside the function given to InTx and not for
+// concurrent use.
+//
+// An event is inserted at once, so it belongs to the savepoint that is open. SAVEPOINT,
+// RELEASE and ROLLBACK TO written as SQL work too. COMMIT, ROLLBACK and the like return
+// outbox.ErrTransactionControl and doom the transaction.
+type Tx struct {
+	tx        *sql.Tx
+	ledger    link.Ledger
+	savepoint int  // how many of ours are open
+	readOnly  bool // a statement failed because the server accepts no writes
+}
+
+var (
+	_ outbox.Transaction = (*Tx)(nil)
+	_ DBTX               = (*Tx)(nil)
+	_ link.Ledgered      = (*Tx)(nil)
+)
+
+// Ledger is for package outbox.
+func (t *Tx) Ledger() link.Ledger { return t.ledger }
+
+// SQL returns the *sql.Tx itself, for libraries that want one (sqlx, for instance).
+// Statements that run on it pass the Tx unseen: make no savepoint there, and do not end
+// the transaction.
+func (t *Tx) SQL() *sql.Tx { return t.tx }
+
+// note keeps what an error says about the server.
+func (t *Tx) note(err error) {
+	if err != nil && outbox.IsReadOnly(err) {
+		t.readOnly = true
+	}
+}
+
+// ExecContext runs a statement.
+func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := t.ledger.Before(query); err != nil {
+		return nil, err
+	}
+	result, err := t.tx.ExecContext(ctx, query, args...)
+	t.note(err)
+	return result, err
+}
+
+// QueryContext runs a query.
+func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := t.ledger.Before(query); err != nil {
+		return nil, err
+	}
+	found, err := t.tx.QueryContext(ctx, query, args...)
+	t.note(err)
+	return found, err
+}
+
+// QueryRowContext runs a query for one row. A query that must not run, because it would
+// end the transaction, fails with context.Canceled.
+func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := t.ledger.Before(query); err != nil {
+		refused, cancel := context.WithCancelCause(ctx)
+		cancel(err)
+		ctx = refused
+	}
+	return t.tx.QueryRowContext(ctx, query, args...)
+}
+
+// PrepareContext prepares a statement. One that controls the transaction cannot be
+// prepared.
+func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	if err := t.ledger.Before(query); err != nil {
+		return nil, err
+	}
+	return t.tx.PrepareContext(ctx, query)
+}
+
+// StmtContext returns a statement of the pool for this transaction, as that of *sql.Tx.
+func (t *Tx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	return t.tx.StmtContext(ctx, stmt)
+}
+
+// Exec is ExecContext for code that is written for pgx, as the insert functions are.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error) {
+	return statements{t}.Exec(ctx, query, args...)
+}
+
+// Query is QueryContext for code that is written for pgx.
+func (t *Tx) Query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
+	return statements{t}.Query(ctx, query, args...)
+}
+
+// QueryRow is QueryRowContext for code that is written for pgx.
+func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) pgx.Row {
+	return statements{t}.QueryRow(ctx, query, args...)
+}
+
+// Rollback returns outbox.ErrTransactionControl and dooms the transaction: return an
+// error from the function instead.
+func (t *Tx) Rollback(context.Context) error { return t.ledger.End() }
+
+// Savepoint runs fn within a savepoint. If fn returns nil, what it did is kept as part of
+// the transaction. If it returns an error or panics, the transaction goes back to the
+// savepoint, the events since are dropped, and the error is returned as it is: the
+// transaction can go on. Savepoints nest.
+//
+// After ctx has ended the driver may have closed the connection; then the whole
+// transaction is lost, and Savepoint returns the error of fn with that of the
+// rollback.
+func (t *Tx) Savepoint(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (err error) {
+	t.savepoint++
+	defer func() { t.savepoint-- }()
+	name := fmt.Sprintf("outbox_%d", t.savepoint)
+	if _, err := t.ExecContext(ctx, "SAVEPOINT "+name); err != nil {
+		return fmt.Errorf("outboxsql: begin a savepoint: %w", err)
+	}
+	released := false
+	defer func() { // also when fn panics or calls runtime.Goexit
+		if released {
+			return
+		}
+		ctx := context.WithoutCancel(ctx)
+		for _, query := range []string{"ROLLBACK TO SAVEPOINT " + name, "RELEASE SAVEPOINT " + name} {
+			if _, failed := t.ExecContext(ctx, query); failed != nil {
+				err = fmt.Errorf("%w (and outboxsql: roll back to the savepoint: %w)", err, failed)
+				return
+			}
+		}
+	}()
+	if err := fn(ctx, t); err != nil {
+		return err
+	}
+	if _, err := t.ExecContext(ctx, "RELEASE SAVEPOINT "+name); err != nil {
+		return fmt.Errorf("outboxsql: release a savepoint: %w", err)
+	}
+	released = true
+	return nil
+}
