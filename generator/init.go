@@ -82,7 +82,7 @@ const directiveFile = "zz_generate.go"
 
 // Init lays out a new project: the project file, an example of an event schema
 // and the go:generate line; also a migration with the outbox's tables, where a
-// folder of goose, golang-migrate, tern or atlas has none yet. It writes
+// folder of a tool that Formats lists has none yet. It writes
 // nothing, and never replaces a file.
 func Init(cfg InitConfig) (*Project, error) {
 	if cfg.Dir == "" {

@@ -45,7 +45,7 @@ type MigrationConfig struct {
 	// first number, and no atlas.sum.
 	Dir string
 	// Time is the version in the file names of the tools that count in time, and
-	// of goose and golang-migrate unless Dir counts from 1.
+	// of goose, golang-migrate and Flyway unless Dir counts from 1.
 	Time time.Time
 	// Revision and DownRevision are Alembic's. A Revision of "" is derived from
 	// the name and Time; a DownRevision of "" means that it is the first one.
@@ -55,7 +55,11 @@ type MigrationConfig struct {
 // Migration gives the files of one migration, by base name. All are new to Dir,
 // except for atlas.sum.
 func Migration(cfg MigrationConfig) ([]File, error) {
-	number, err := nextNumber(cfg.Dir)
+	leading := leadingNumber
+	if cfg.Format == string(migrations.Flyway) {
+		leading = flywayVersion
+	}
+	number, err := nextNumber(cfg.Dir, leading)
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +109,15 @@ func unused(dir string, at time.Time) time.Time {
 // firstDate is how many digits make a number a point in time and not a count.
 const firstDate = 10
 
-var leadingNumber = regexp.MustCompile(`^(\d+)_`)
+// How the name of a migration begins.
+var (
+	leadingNumber = regexp.MustCompile(`^(\d+)_`)
+	flywayVersion = regexp.MustCompile(`^V(\d+)(?:[._]\d+)*__`)
+)
 
 // nextNumber is the number after the highest in a folder that counts from 1, 0
 // for one that counts in time or is empty.
-func nextNumber(dir string) (int, error) {
+func nextNumber(dir string, leading *regexp.Regexp) (int, error) {
 	if dir == "" {
 		return 0, nil
 	}
@@ -122,7 +130,7 @@ func nextNumber(dir string) (int, error) {
 	}
 	highest := 0
 	for _, e := range entries {
-		match := leadingNumber.FindStringSubmatch(e.Name())
+		match := leading.FindStringSubmatch(e.Name())
 		if match == nil {
 			continue
 		}

@@ -16,16 +16,23 @@ type Format string
 
 // The formats that Files can write.
 const (
-	Goose   Format = "goose"   // one file with annotations
-	Migrate Format = "migrate" // golang-migrate: an up and a down file
-	Tern    Format = "tern"    // one file, up above the line and down below it
-	Atlas   Format = "atlas"   // one versioned file, up only: Atlas plans the way back
-	Alembic Format = "alembic" // a Python module
-	Plain   Format = "sql"     // an up and a down script for psql, each one transaction
+	Goose      Format = "goose"       // one file with annotations
+	Migrate    Format = "migrate"     // golang-migrate: an up and a down file
+	Tern       Format = "tern"        // one file, up above the line and down below it
+	Atlas      Format = "atlas"       // one versioned file, up only: Atlas plans the way back
+	Alembic    Format = "alembic"     // a Python module
+	Dbmate     Format = "dbmate"      // one file with annotations
+	SQLMigrate Format = "sql-migrate" // one file with annotations
+	Flyway     Format = "flyway"      // one versioned file, up only: undoing is not in its free edition
+	Prisma     Format = "prisma"      // a folder with one file, up only
+	Diesel     Format = "diesel"      // a folder with an up and a down file
+	Plain      Format = "sql"         // an up and a down script for psql, each one transaction
 )
 
 // Formats returns all formats, in the order of the documentation.
-func Formats() []Format { return []Format{Goose, Migrate, Tern, Atlas, Alembic, Plain} }
+func Formats() []Format {
+	return []Format{Goose, Migrate, Tern, Atlas, Alembic, Dbmate, SQLMigrate, Flyway, Prisma, Diesel, Plain}
+}
 
 // Kind says what a migration does.
 type Kind string
@@ -47,11 +54,11 @@ type Options struct {
 	Schema string
 	// Roles are the roles of KindGrants. The zero value is DefaultRoles.
 	Roles Roles
-	// Time is the version of goose, golang-migrate, Atlas and Alembic files, in UTC. It
-	// is required for these formats, except for goose and golang-migrate with a Number.
+	// Time is the version of the files of all formats but tern and sql, in UTC. It is
+	// required for them, except for goose, golang-migrate and Flyway with a Number.
 	Time time.Time
-	// Number is the version of tern files; 0 means 1. If it is above 0, goose and
-	// golang-migrate files have it as version instead of Time.
+	// Number is the version of tern files; 0 means 1. If it is above 0, goose,
+	// golang-migrate and Flyway files have it as version instead of Time.
 	Number int
 	// Revision is the Alembic revision of the migration. "": derived from the contents,
 	// Time and DownRevision.
@@ -67,7 +74,9 @@ type Options struct {
 
 // File is one file of a migration.
 type File struct {
-	Name    string // without a folder
+	// Name is relative to the folder of the migrations. With Prisma and Diesel it
+	// begins with the folder of this migration, followed by a slash.
+	Name    string
 	Content []byte
 }
 
@@ -80,6 +89,7 @@ func Files(format Format, o Options) ([]File, error) {
 	}
 	write, ok := map[Format]func(migration, Options) ([]File, error){
 		Goose: goose, Migrate: golangMigrate, Tern: tern, Atlas: atlas, Alembic: alembic, Plain: plain,
+		Dbmate: dbmate, SQLMigrate: sqlMigrate, Flyway: flyway, Prisma: prisma, Diesel: diesel,
 	}[format]
 	if !ok {
 		return nil, fmt.Errorf("migrations: unknown format %q; choose one of %q", format, Formats())
@@ -147,16 +157,63 @@ func goose(m migration, o Options) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return []File{{version + "_" + m.name + ".sql", annotated(m, "goose")}}, nil
+}
+
+func sqlMigrate(m migration, o Options) ([]File, error) {
+	version, err := o.stamp("20060102150405")
+	if err != nil {
+		return nil, err
+	}
+	return []File{{version + "_" + m.name + ".sql", annotated(m, "migrate")}}, nil
+}
+
+// annotated is a file whose comments tell the tool which statements lead up and
+// which down, and which semicolons end no statement.
+func annotated(m migration, mark string) []byte {
 	var b strings.Builder
 	for _, part := range []struct{ name, sql string }{{"Up", m.up}, {"Down", m.down}} {
 		for _, statement := range split(part.sql) {
 			if _, sql := cutComment(statement); compound(sql) {
-				part.sql = strings.Replace(part.sql, sql, "-- +goose StatementBegin\n"+sql+"\n-- +goose StatementEnd", 1)
+				part.sql = strings.Replace(part.sql, sql, "-- +"+mark+" StatementBegin\n"+sql+"\n-- +"+mark+" StatementEnd", 1)
 			}
 		}
-		fmt.Fprintf(&b, "-- +goose %s\n%s\n", part.name, part.sql)
+		fmt.Fprintf(&b, "-- +%s %s\n%s\n", mark, part.name, part.sql)
 	}
-	return []File{{version + "_" + m.name + ".sql", text(b.String())}}, nil
+	return text(b.String())
+}
+
+func dbmate(m migration, o Options) ([]File, error) {
+	version, err := o.stamp("20060102150405")
+	if err != nil {
+		return nil, err
+	}
+	return []File{{version + "_" + m.name + ".sql", text("-- migrate:up\n" + m.up + "\n-- migrate:down\n" + m.down)}}, nil
+}
+
+func flyway(m migration, o Options) ([]File, error) {
+	version, err := o.numbered(1)
+	if err != nil {
+		return nil, err
+	}
+	return []File{{"V" + version + "__" + m.name + ".sql", text(m.up)}}, nil
+}
+
+func prisma(m migration, o Options) ([]File, error) {
+	version, err := o.stamp("20060102150405")
+	if err != nil {
+		return nil, err
+	}
+	return []File{{version + "_" + m.name + "/migration.sql", text(m.up)}}, nil
+}
+
+func diesel(m migration, o Options) ([]File, error) {
+	version, err := o.stamp("2006-01-02-150405")
+	if err != nil {
+		return nil, err
+	}
+	folder := version + "_" + m.name
+	return []File{{folder + "/up.sql", text(m.up)}, {folder + "/down.sql", text(m.down)}}, nil
 }
 
 func golangMigrate(m migration, o Options) ([]File, error) {

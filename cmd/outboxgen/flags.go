@@ -15,10 +15,19 @@ type choice struct {
 }
 
 func (c *choice) String() string { return *c.value }
-func (c *choice) Type() string   { return strings.Join(c.of, "|") }
+
+// Type is what the help text puts after the flag. A long list would leave no room on
+// the line.
+func (c *choice) Type() string {
+	if len(c.of) > 6 {
+		return "NAME"
+	}
+	return strings.Join(c.of, "|")
+}
 
 func (c *choice) Set(text string) error {
-	at := slices.IndexFunc(c.of, func(s string) bool { return strings.EqualFold(s, strings.ReplaceAll(text, "-", "_")) })
+	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "_")) }
+	at := slices.IndexFunc(c.of, func(s string) bool { return plain(s) == plain(text) })
 	if at < 0 {
 		last := len(c.of) - 1
 		return fmt.Errorf("use %s or %s", strings.Join(c.of[:last], ", "), c.of[last])

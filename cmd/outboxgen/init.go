@@ -18,10 +18,11 @@ func newInit(io streams, at *project) *cobra.Command {
 		Long: `init writes outboxgen.yaml, an example event schema and a file with the go:generate
 line, and generates the Go package. Run it in the folder of go.mod.
 
-It looks for the migrations of the service (goose, golang-migrate, tern, atlas,
-Alembic, plain SQL). If sqlc can read them, the insert functions are compiled
-against them. If they do not create the outbox tables yet, init adds a migration
-that does, for your review. It never replaces a file.`,
+It looks for the migrations of the service (goose, golang-migrate, tern, Atlas,
+Alembic, dbmate, sql-migrate, Flyway, Prisma, Diesel, plain SQL). If sqlc can read
+them, the insert functions are compiled against them. If they do not create the
+outbox tables yet, init adds a migration that does, for your review. It never
+replaces a file.`,
 		Example: `  outboxgen init
   outboxgen init --service order_service --out internal/events
   outboxgen init -C services/orders`,

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 		},
 	}
 	flags := cmd.Flags()
-	choiceFlag(cmd, &cfg.Format, "format", "", "migration tool", generator.Formats()...)
+	choiceFlag(cmd, &cfg.Format, "format", "", "migration tool: "+strings.Join(generator.Formats(), ", "), generator.Formats()...)
 	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
 	flags.BoolVar(&cfg.Grants, "grants", false, "print the privileges that the roles need, not the tables")
 	roles := migrations.DefaultRoles()
@@ -123,7 +124,9 @@ func refuseTwice(io streams, cfg generator.MigrationConfig, shown string) error 
 // printMigration prints one file, exactly, so that it can be piped on; its name
 // goes where messages go, except for plain SQL, whose name does not matter.
 func printMigration(io streams, format string, files []generator.File, down bool) error {
-	index := slices.IndexFunc(files, func(f generator.File) bool { return strings.Contains(f.Path, ".down.") == down })
+	index := slices.IndexFunc(files, func(f generator.File) bool {
+		return (strings.Contains(f.Path, ".down.") || path.Base(f.Path) == "down.sql") == down
+	})
 	if index < 0 {
 		return fmt.Errorf("%s keeps the down migration in the same file", format)
 	}

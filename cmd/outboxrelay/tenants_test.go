@@ -71,7 +71,8 @@ func TestManyTenants(t *testing.T) {
 	createTenants(t, pg, 0, manyTenants)
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "orders", 3)
-	args := []string{"--schema", "tenant_*", "--name", "shop"}
+	// With a long term no lease runs out, however slow the machine is.
+	args := []string{"--schema", "tenant_*", "--name", "shop", "--term", "2m"}
 	leader := startProcess(t, pg.URL, k, args...)
 	until(t, "every tenant has a leader", func() bool { return leader.leading(t) == manyTenants })
 	standby := startProcess(t, pg.URL, k, args...)

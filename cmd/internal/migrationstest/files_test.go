@@ -23,12 +23,20 @@ var noon = time.Date(2026, 11, 24, 12, 0, 30, 0, time.UTC)
 func TestNames(t *testing.T) {
 	t.Parallel()
 	want := map[migrations.Format][]string{
-		migrations.Goose:   {"20261124120030_event_outbox.sql", "00007_event_outbox_upgrade.sql"},
-		migrations.Migrate: {"20261124120030_event_outbox.down.sql", "20261124120030_event_outbox.up.sql", "000007_event_outbox_upgrade.down.sql", "000007_event_outbox_upgrade.up.sql"},
-		migrations.Tern:    {"001_event_outbox.sql", "007_event_outbox_upgrade.sql"},
-		migrations.Atlas:   {"20261124120030_event_outbox.sql", "20261124120030_event_outbox_upgrade.sql"},
-		migrations.Alembic: {"20261124_1200_event_outbox.py", "20261124_1200_event_outbox_upgrade.py"},
-		migrations.Plain:   {"event_outbox.down.sql", "event_outbox.up.sql", "event_outbox_upgrade.down.sql", "event_outbox_upgrade.up.sql"},
+		migrations.Goose:      {"20261124120030_event_outbox.sql", "00007_event_outbox_upgrade.sql"},
+		migrations.Migrate:    {"20261124120030_event_outbox.down.sql", "20261124120030_event_outbox.up.sql", "000007_event_outbox_upgrade.down.sql", "000007_event_outbox_upgrade.up.sql"},
+		migrations.Tern:       {"001_event_outbox.sql", "007_event_outbox_upgrade.sql"},
+		migrations.Atlas:      {"20261124120030_event_outbox.sql", "20261124120030_event_outbox_upgrade.sql"},
+		migrations.Alembic:    {"20261124_1200_event_outbox.py", "20261124_1200_event_outbox_upgrade.py"},
+		migrations.Dbmate:     {"20261124120030_event_outbox.sql", "20261124120030_event_outbox_upgrade.sql"},
+		migrations.SQLMigrate: {"20261124120030_event_outbox.sql", "20261124120030_event_outbox_upgrade.sql"},
+		migrations.Flyway:     {"V20261124120030__event_outbox.sql", "V7__event_outbox_upgrade.sql"},
+		migrations.Prisma:     {"20261124120030_event_outbox/migration.sql", "20261124120030_event_outbox_upgrade/migration.sql"},
+		migrations.Diesel: {
+			"2026-11-24-120030_event_outbox/down.sql", "2026-11-24-120030_event_outbox/up.sql",
+			"2026-11-24-120030_event_outbox_upgrade/down.sql", "2026-11-24-120030_event_outbox_upgrade/up.sql",
+		},
+		migrations.Plain: {"event_outbox.down.sql", "event_outbox.up.sql", "event_outbox_upgrade.down.sql", "event_outbox_upgrade.up.sql"},
 	}
 	got := map[migrations.Format][]string{}
 	for _, format := range migrations.Formats() {
@@ -57,7 +65,7 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 		o      migrations.Options
 		want   string
 	}{
-		{"flyway", migrations.Options{}, `migrations: unknown format "flyway"; choose one of ["goose" "migrate" "tern" "atlas" "alembic" "sql"]`},
+		{"liquibase", migrations.Options{}, `migrations: unknown format "liquibase"; choose one of ["goose" "migrate" "tern" "atlas" "alembic" "dbmate" "sql-migrate" "flyway" "prisma" "diesel" "sql"]`},
 		{migrations.Goose, migrations.Options{Kind: "down"}, `migrations: unknown kind "down"; choose create, upgrade or grants`},
 		{migrations.Goose, migrations.Options{}, "migrations: format goose: a time is needed for the file's name"},
 		{migrations.Alembic, migrations.Options{Number: 1}, "migrations: format alembic: a time is needed for the file's name"},
@@ -100,7 +108,7 @@ func TestFilesOfEachFormat(t *testing.T) {
 					if diff := cmp.Diff(after, everything(t, conn)); diff != "" {
 						t.Errorf("%s %s, schema %q, after up (-want +got):\n%s", format, kind, o.Schema, diff)
 					}
-					if format == migrations.Atlas { // has no down
+					if downs == nil { // the tool's file leads up only
 						_, downs = statements(t, migrations.Tern, files(t, migrations.Tern, o))
 					}
 					runAll(t, conn, path, downs)
@@ -189,19 +197,26 @@ func statements(t *testing.T, format migrations.Format, files []migrations.File)
 	t.Helper()
 	first := string(files[0].Content)
 	switch format {
-	case migrations.Goose:
-		top, bottom, ok := strings.Cut(first, "-- +goose Down\n")
-		if !ok || !strings.HasPrefix(top, "-- +goose Up\n") {
+	case migrations.Goose, migrations.SQLMigrate:
+		mark := map[migrations.Format]string{migrations.Goose: "-- +goose ", migrations.SQLMigrate: "-- +migrate "}[format]
+		top, bottom, ok := strings.Cut(first, mark+"Down\n")
+		if !ok || !strings.HasPrefix(top, mark+"Up\n") {
 			t.Fatalf("annotations are missing:\n%s", first)
 		}
-		return gooseStatements(top), gooseStatements(bottom)
+		return annotatedStatements(top, mark), annotatedStatements(bottom, mark)
+	case migrations.Dbmate:
+		top, bottom, ok := strings.Cut(first, "-- migrate:down\n")
+		if !ok || !strings.HasPrefix(top, "-- migrate:up\n") {
+			t.Fatalf("annotations are missing:\n%s", first)
+		}
+		return []string{top}, []string{bottom}
 	case migrations.Tern:
 		top, bottom, ok := strings.Cut(first, "---- create above / drop below ----")
 		if !ok {
 			t.Fatalf("the line is missing:\n%s", first)
 		}
 		return []string{top}, []string{bottom}
-	case migrations.Atlas:
+	case migrations.Atlas, migrations.Flyway, migrations.Prisma:
 		return []string{first}, nil
 	case migrations.Alembic:
 		top, bottom, ok := strings.Cut(first, "def downgrade() -> None:\n")
@@ -214,17 +229,17 @@ func statements(t *testing.T, format migrations.Format, files []migrations.File)
 	}
 }
 
-// gooseStatements ends a statement at a semicolon that ends a line, except
+// annotatedStatements ends a statement at a semicolon that ends a line, except
 // between the annotations that say otherwise.
-func gooseStatements(part string) []string {
+func annotatedStatements(part, mark string) []string {
 	var all []string
 	var b strings.Builder
 	whole := false
 	for line := range strings.Lines(part) {
 		switch {
-		case strings.HasPrefix(line, "-- +goose StatementBegin"):
+		case strings.HasPrefix(line, mark+"StatementBegin"):
 			whole = true
-		case strings.HasPrefix(line, "-- +goose StatementEnd"):
+		case strings.HasPrefix(line, mark+"StatementEnd"):
 			whole = false
 			all = append(all, b.String())
 			b.Reset()

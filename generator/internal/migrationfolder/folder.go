@@ -25,7 +25,16 @@ const (
 	Tern    Tool = "tern"
 	Atlas   Tool = "atlas"
 	Alembic Tool = "alembic" // Python: nothing in it can be read as SQL
-	Plain   Tool = "sql"     // SQL files without a tool, or of one not known here
+	Plain   Tool = "sql"     // SQL files without a tool, or of one of those below
+)
+
+// The tools whose files Read takes for plain SQL, and which only Search tells apart.
+const (
+	Dbmate     Tool = "dbmate"
+	SQLMigrate Tool = "sql-migrate"
+	Flyway     Tool = "flyway"
+	Prisma     Tool = "prisma"
+	Diesel     Tool = "diesel"
 )
 
 // File is the way up of one migration.

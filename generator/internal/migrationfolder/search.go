@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -109,21 +111,50 @@ func look(root, dir string) (Found, bool, error) {
 		}
 		return Found{}, false, err
 	}
+	if tool := byFiles(folder); tool != Plain {
+		return Found{Tool: tool, Path: slash}, true, nil
+	}
 	if folder.Nested {
 		return Found{}, false, nil // nothing that outboxgen writes could be added to it
 	}
-	if folder.Tool != Plain {
-		return Found{Tool: folder.Tool, Path: slash}, true, nil
-	}
 	base := filepath.Base(path)
 	switch {
-	case strings.Contains(base, "migration"), base == "schema":
+	case strings.Contains(base, "migration"), base == "schema", base == "drizzle":
 		return Found{Tool: Plain, Path: slash}, true, nil
 	case slices.Contains(names, "schema.sql"):
 		return Found{Tool: Plain, Path: strings.TrimPrefix(slash+"/schema.sql", "./"), File: true}, true, nil
 	default:
 		return Found{}, false, nil // queries, seeds and the like
 	}
+}
+
+var (
+	dbmateMark     = regexp.MustCompile(`(?m)^--\s*migrate:up\b`)
+	sqlMigrateMark = regexp.MustCompile(`(?m)^--\s*\+migrate\s+Up\b`)
+)
+
+// byFiles is the tool of a folder, if its files tell more than Read needs to know.
+func byFiles(folder *Folder) Tool {
+	if folder.Tool != Plain {
+		return folder.Tool
+	}
+	for _, f := range folder.Files {
+		parts := flywayParts(f.Name)
+		switch {
+		case folder.Nested && path.Base(f.Name) == "migration.sql":
+			return Prisma
+		case folder.Nested && path.Base(f.Name) == "up.sql":
+			return Diesel
+		case folder.Nested: // Sqitch and others
+		case parts != nil && parts[1] != "":
+			return Flyway
+		case dbmateMark.Match(f.SQL):
+			return Dbmate
+		case sqlMigrateMark.Match(f.SQL):
+			return SQLMigrate
+		}
+	}
+	return Plain
 }
 
 // isAlembic says whether a folder holds Alembic's versions.
