@@ -20,10 +20,10 @@ import (
 type kafkaSettings struct {
 	brokers  []string
 	clientID string
-	codecs   []kgo.CompressionCodec // nil: the relay's default
-	tls      *tls.Config            // nil: no TLS
-	sasl     sasl.Mechanism         // nil: none
-	exposed  bool                   // SASL without TLS, which no setting allows
+	codecs   []kgo.CompressionCodec
+	tls      *tls.Config    // nil: no TLS
+	sasl     sasl.Mechanism // nil: none
+	exposed  bool           // SASL without TLS, which no setting allows
 }
 
 // options are the settings in franz-go's terms.

@@ -141,6 +141,7 @@ func readOutbox(r *reader) outbox {
 		MaxAttempts:   r.number("max-attempts"),
 		OnDead:        relay.Policy(r.text("on-dead")),
 		OnDeadByType:  policies(r),
+		StripRouting:  r.boolean("strip-routing"),
 		BufferRows:    r.number("buffer-rows"),
 		BufferBytes:   int64(r.number("buffer-mib")) << 20,
 		UnsettledRows: r.number("unsettled-rows"),

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,9 +25,9 @@ type Led struct {
 
 // agreed lists the settings that all relays of an outbox must share. With different
 // terms they disagree about who leads; with the others they disagree about what happens
-// to a row.
+// to a row, or about the bytes of a record that is sent again.
 func (c *Config) agreed() map[string]string {
-	out := map[string]string{"term": c.Term.String(), "on_dead": string(c.OnDead)}
+	out := map[string]string{"term": c.Term.String(), "on_dead": string(c.OnDead), "strip_routing": strconv.FormatBool(c.StripRouting)}
 	for typ, p := range c.OnDeadByType {
 		if p != c.OnDead {
 			out["on_dead of "+typ] = string(p)

@@ -98,6 +98,7 @@ type outcome struct {
 	snapshot  Snapshot    // opSnapshot
 	entries   []*entry    // opBacklog, opTick, opAgain
 	more      bool        // the same
+	left      leftOuts    // the same
 	end       int64       // opEdited: the last seq that was looked at
 	held      []HeldRow   // opReadHeld
 	decisions []Decision  // opDecisions

@@ -116,6 +116,12 @@ type Config struct {
 	// OnDeadByType is the policy by event type. Default nil: OnDead for all.
 	OnDeadByType map[string]Policy
 
+	// StripRouting removes the members topic and headers from the top level of the data of
+	// rows without headers, as relays of hand-written outboxes do; all other bytes stay.
+	// Use the same in every instance of an outbox. Default false: the record's value is the
+	// row's data, byte for byte.
+	StripRouting bool
+
 	// Keep is how long settled rows stay in the table before they are deleted; -1:
 	// forever. It has no effect on a store that deletes rows when it settles them.
 	// Default 168h (7 days).

@@ -94,6 +94,27 @@
 //	 │   ├── discarded by an operator: its key goes on
 //	 └───┘── replayed by an operator
 //
+// # Rows without headers
+//
+// Writers that fill only the columns of the older table leave headers null, which means
+// the same as the JSON value null. For such a row the headers come from its data, if that
+// is a JSON object:
+//
+//	event_id    event_id of the envelope (id of a CloudEvent), else event_id in the
+//	            member headers, else the row's id
+//	event_type  event_type of the envelope (type of a CloudEvent), else event_type in
+//	            the member headers, else the row's event type
+//	trace_id    correlation_id of the envelope (correlationid of a CloudEvent), else
+//	            trace_id in the member headers, else there is none
+//	others      the member headers: strings, and numbers and booleans as their text;
+//	            at most 100 with 64 KiB
+//
+// So a row has the same headers at every attempt. What cannot be used is left out, logged
+// once for each event type and reason, and counted; it is no failure of the row. The
+// value of the record is the row's data, byte for byte, unless Config.StripRouting is set.
+// The policy for dead rows goes by the row's event type. Rows with headers cost nothing
+// more: their data is not looked at.
+//
 // # When something fails
 //
 //	fault                         what happens                     what is seen                     what to do

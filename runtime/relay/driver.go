@@ -42,6 +42,8 @@ type driver struct {
 	producer  Producer
 	tracer    trace.Tracer
 
+	leftOut map[leftOut]struct{} // what the log has about headers that could not be taken
+
 	leader acquaintance
 	led    *Led // nil: this relay does not lead
 
@@ -277,7 +279,8 @@ func (d *driver) page(ctx context.Context, o *outcome, page Page, err error) {
 		o.err = err
 		return
 	}
-	o.entries, o.more = prepare(page.Rows), page.More
+	o.entries, o.left = prepare(page.Rows, d.cfg.StripRouting)
+	o.more = page.More
 }
 
 // send hands a wave to the producer and reports the result to the observer.
@@ -362,6 +365,7 @@ func (d *driver) observe(o outcome) {
 	switch op := o.op.(type) {
 	case opBacklog, opTick:
 		d.cfg.Observer.Read(len(o.entries))
+		d.leaveOut(o.left)
 	case opSettle:
 		s := Settled{Published: len(op.settlement.Published)}
 		for _, f := range op.settlement.Failed {
@@ -371,6 +375,32 @@ func (d *driver) observe(o outcome) {
 			}
 		}
 		d.cfg.Observer.Settled(s)
+	}
+}
+
+// mostLeftOut bounds the lines about headers that could not be taken.
+const mostLeftOut = 1_000
+
+// leaveOut counts the headers that could not be taken from the data of rows, and logs
+// each kind once.
+func (d *driver) leaveOut(left leftOuts) {
+	if left.count == 0 {
+		return
+	}
+	d.cfg.Observer.HeadersLeftOut(left.count)
+	for _, l := range left.list {
+		kind := l
+		kind.seq = 0
+		if _, said := d.leftOut[kind]; said || len(d.leftOut) == mostLeftOut {
+			continue
+		}
+		if d.leftOut == nil {
+			d.leftOut = map[leftOut]struct{}{}
+		}
+		d.leftOut[kind] = struct{}{}
+		d.cfg.Logger.LogAttrs(d.root, slog.LevelWarn, "a header cannot be taken from event_data; the record goes without it, or with the row's column",
+			slog.String("header", l.header), slog.String("reason", l.why), slog.String("event_type", l.eventType), slog.Int64("seq", l.seq),
+			slog.String("note", "this is logged once for each event type and reason, and counted"))
 	}
 }
 

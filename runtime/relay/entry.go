@@ -17,6 +17,7 @@ type entry struct {
 	invalid error // the row cannot be sent as it is; it fails alone
 	size    int64 // upper limit of its size in a batch
 	part    int32
+	derived bool // the headers, and with them the event's id and type, come from the row's data
 }
 
 // recordOverhead is the most that a record adds to its key, value and headers in a
@@ -27,23 +28,32 @@ const (
 	batchOverhead  = 128
 )
 
-// prepare makes entries of a page.
-func prepare(rows []Row) []*entry {
+// prepare makes entries of a page. strip removes the members topic and headers from the
+// data of rows without headers. left is what could not be taken from the data of such
+// rows.
+func prepare(rows []Row, strip bool) (out []*entry, left leftOuts) {
 	slab := make([]entry, len(rows))
-	out := make([]*entry, len(rows))
-	var h headerMaker
+	out = make([]*entry, len(rows))
+	h := headerMaker{data: dataReader{strip: strip}}
 	for i := range rows {
 		e := &slab[i]
 		e.row = rows[i]
 		e.make(&h)
 		out[i] = e
 	}
-	return out
+	return out, h.data.left
 }
 
 func (e *entry) make(h *headerMaker) {
 	r := &e.row
-	headers, err := h.parse(r)
+	var headers []Header
+	var err error
+	if r.hasHeaders() {
+		headers, err = h.parse(r)
+	} else {
+		headers, e.derived = h.derive(r), true
+		r.Data = h.data.stripped()
+	}
 	e.headers = headers
 	switch {
 	case err != nil:
@@ -68,6 +78,9 @@ func (e *entry) record() Record {
 	if e.row.Key != nil {
 		r.Key = []byte(*e.row.Key)
 	}
+	if e.derived {
+		r.EventID, r.EventType = uuid.Must(uuid.ParseBytes(e.headers[0].Value)), string(e.headers[1].Value)
+	}
 	return r
 }
 
@@ -77,6 +90,7 @@ type headerMaker struct {
 	headers   []Header
 	ids       []byte
 	eventType []byte
+	data      dataReader
 }
 
 const (
@@ -91,29 +105,47 @@ const (
 // parse makes the headers of a row: event_id and event_type from the columns, then the
 // headers of the row in order, without these two. Values point into the row's JSON.
 func (h *headerMaker) parse(r *Row) ([]Header, error) {
+	out := h.begin(r.ID, r.EventType)
+	s := scanner{b: r.Headers}
+	err := s.object(func(key, value []byte) {
+		name := headerName(key)
+		if name != "event_id" && name != "event_type" {
+			out = append(out, Header{name, value})
+		}
+	})
+	if err != nil {
+		out = out[:2]
+	}
+	return h.end(out), err
+}
+
+// derive makes the headers of a row without headers, from its data and else its columns.
+func (h *headerMaker) derive(r *Row) []Header {
+	headers, id, eventType := h.data.read(r)
+	if id == uuid.Nil {
+		id = r.ID
+	}
+	if eventType == "" {
+		eventType = r.EventType
+	}
+	return h.end(append(h.begin(id, eventType), headers...))
+}
+
+// begin begins the headers of a row, where there mostly is room for all of them.
+func (h *headerMaker) begin(id uuid.UUID, eventType string) []Header {
 	if cap(h.headers)-len(h.headers) < usualHeaders {
 		h.headers = make([]Header, 0, headersAtATime)
 	}
-	room := cap(h.headers) - len(h.headers)
 	out := h.headers[len(h.headers):]
-	out = append(out, Header{"event_id", h.id(r.ID)}, Header{"event_type", h.typ(r.EventType)})
-	var err error
-	if len(r.Headers) > 0 {
-		s := scanner{b: r.Headers}
-		err = s.object(func(key, value []byte) {
-			name := headerName(key)
-			if name != "event_id" && name != "event_type" {
-				out = append(out, Header{name, value})
-			}
-		})
-		if err != nil {
-			out = out[:2]
-		}
-	}
-	if len(out) <= room {
+	return append(out, Header{"event_id", h.id(id)}, Header{"event_type", h.typ(eventType)})
+}
+
+// end keeps the room that a row's headers have taken.
+func (h *headerMaker) end(out []Header) []Header {
+	if len(out) <= cap(h.headers)-len(h.headers) {
 		h.headers = h.headers[:len(h.headers)+len(out)]
 	}
-	return out[:len(out):len(out)], err
+	return out[:len(out):len(out)]
 }
 
 func (h *headerMaker) id(id uuid.UUID) []byte {
@@ -160,9 +192,6 @@ var errHeaders = errors.New("not a JSON object of strings")
 
 func (s *scanner) object(each func(key, value []byte)) error {
 	if !s.next('{') {
-		if string(s.b) == "null" {
-			return nil
-		}
 		return errHeaders
 	}
 	if s.next('}') {

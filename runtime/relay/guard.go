@@ -108,6 +108,10 @@ func (o guardedObserver) Read(rows int) {
 	_ = o.g.call("Observer.Read", func() { o.g.observer.Read(rows) })
 }
 
+func (o guardedObserver) HeadersLeftOut(headers int) {
+	_ = o.g.call("Observer.HeadersLeftOut", func() { o.g.observer.HeadersLeftOut(headers) })
+}
+
 func (o guardedObserver) Wave(w WaveReport) {
 	_ = o.g.call("Observer.Wave", func() { o.g.observer.Wave(w) })
 }

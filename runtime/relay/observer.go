@@ -9,6 +9,10 @@ import "time"
 type Observer interface {
 	// Read reports the number of rows in a page of the backlog or of a tick.
 	Read(rows int)
+	// HeadersLeftOut reports how many headers the rows of such a page should have given
+	// to their records, and could not be taken from their data: see "Rows without
+	// headers" in the package documentation. headers is never 0.
+	HeadersLeftOut(headers int)
 	// Wave reports a wave after it was sent.
 	Wave(w WaveReport)
 	// Settled reports a settlement that succeeded.
@@ -47,6 +51,9 @@ type NopObserver struct{}
 
 // Read does nothing.
 func (NopObserver) Read(int) {}
+
+// HeadersLeftOut does nothing.
+func (NopObserver) HeadersLeftOut(int) {}
 
 // Wave does nothing.
 func (NopObserver) Wave(WaveReport) {}

@@ -333,7 +333,8 @@ func (r *simRelay) flushed(op *simOp, page Page) {
 			return
 		}
 	}
-	op.out.entries, op.out.more = prepare(page.Rows), page.More
+	op.out.entries, op.out.left = prepare(page.Rows, false)
+	op.out.more = page.More
 	if r.s.off("headers that do not parse fail here") {
 		for _, e := range op.out.entries {
 			e.invalid = nil

@@ -42,9 +42,9 @@ type Record struct {
 	Partition int32
 	Key       []byte // nil: a null key
 	Value     []byte
-	Headers   []Header // event_id and event_type first, then the row's headers
-	EventID   uuid.UUID
-	EventType string
+	Headers   []Header  // event_id and event_type first, then the row's headers
+	EventID   uuid.UUID // as in the headers
+	EventType string    // as in the headers
 	Seq       int64
 	// CreatedAt is when the row was inserted, for sinks that show it. The record's
 	// timestamp is the time of sending, so that no broker or client expires a row

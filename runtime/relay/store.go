@@ -198,7 +198,7 @@ type Row struct {
 	Topic         string
 	Key           *string // nil: no key, no order
 	Data          []byte  // the record's value, byte for byte
-	Headers       []byte  // a JSON object of strings, or nil
+	Headers       []byte  // a JSON object of strings; nil or null: the headers come from Data
 	CreatedAt     time.Time
 	RetryCount    int
 }

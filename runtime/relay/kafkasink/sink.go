@@ -30,9 +30,10 @@ type Config struct {
 	// because reading a topic would create it, with the broker's number of partitions;
 	// and kgo.TransactionalID, because every record would fail.
 	Opts []kgo.Opt
-	// Compression lists codecs by preference. Default: snappy, else none. Snappy costs
-	// little, and every client can read it. Zstandard makes smaller batches for more
-	// processor time, and needs brokers from 2.1 and consumers that know it.
+	// Compression lists codecs by preference. Default: none, because clients in other
+	// languages often need a library of their own for anything but gzip. If every consumer
+	// can read it, Snappy or LZ4 cost little; Zstandard makes smaller batches for more
+	// processor time, and needs brokers from 2.1.
 	Compression []kgo.CompressionCodec
 	// MaxRecordBytes limits a single record before compression; a larger one fails as
 	// too large without being sent. Default 32 MiB; the broker's limits apply as well.
@@ -70,7 +71,7 @@ func New(cfg Config) (*Sink, error) {
 		cfg.MaxRecordBytes = defaultMaxRecordBytes
 	}
 	if len(cfg.Compression) == 0 {
-		cfg.Compression = []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}
+		cfg.Compression = []kgo.CompressionCodec{kgo.NoCompression()}
 	}
 	s := &Sink{
 		hash:    kgo.StickyKeyPartitioner(nil).ForTopic(""), // murmur2 of the key, as in Kafka's own clients

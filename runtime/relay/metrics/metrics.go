@@ -38,6 +38,7 @@ type Metrics struct {
 	deadLetters prometheus.Counter
 	inFlight    prometheus.Gauge
 	unsettled   prometheus.Gauge
+	leftOut     prometheus.Counter
 }
 
 // New returns the metrics of one outbox. outbox is the value of the label.
@@ -78,6 +79,7 @@ func New(outbox string) *Metrics {
 		dead:        gauge("outbox_dead_letters", "Dead rows that nobody has replayed or discarded."),
 		deadLetters: counter("outbox_events_dead_total", "Rows that became dead."),
 		inFlight:    gauge("outbox_relay_in_flight_rows", "Rows that are being sent."),
+		leftOut:     counter("outbox_headers_left_out_total", "Headers that could not be taken from event_data of rows whose column headers is null."),
 		unsettled:   gauge("outbox_relay_unsettled_rows", "Rows that were sent and whose outcome is not recorded yet."),
 	}
 	return m
@@ -86,7 +88,7 @@ func New(outbox string) *Metrics {
 func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.queueDepth, m.added, m.published, m.failed, m.errors, m.age, m.processing, m.oldest, m.leader, m.epoch,
-		m.heldKeys, m.heldRows, m.paused, m.setAside, m.dead, m.deadLetters, m.inFlight, m.unsettled,
+		m.heldKeys, m.heldRows, m.paused, m.setAside, m.dead, m.deadLetters, m.inFlight, m.unsettled, m.leftOut,
 	}
 }
 
@@ -106,6 +108,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 
 // Read implements relay.Observer.
 func (m *Metrics) Read(rows int) { m.added.Add(float64(rows)) }
+
+// HeadersLeftOut implements relay.Observer.
+func (m *Metrics) HeadersLeftOut(headers int) { m.leftOut.Add(float64(headers)) }
 
 // Wave implements relay.Observer.
 func (m *Metrics) Wave(w relay.WaveReport) {
