@@ -86,7 +86,7 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 		if event == nil || event.Schema == nil || event.Schema.Doc != document {
 			continue
 		}
-		explained := explainEvent(event)
+		explained := explainEvent(event, l.project.Config.CorrelationID == "uuid")
 		if f, ok := declaring(files, event.GoName); ok {
 			explained.File = f.Path
 			if explained.Go, err = outline(f.Content); err != nil {
@@ -130,7 +130,7 @@ func (l *loaded) explainLibrary(e *Explanation, file string, files []File) error
 	return nil
 }
 
-func explainEvent(event *schema.Event) ExplainedEvent {
+func explainEvent(event *schema.Event, correlationUUID bool) ExplainedEvent {
 	e := ExplainedEvent{
 		Name: event.GoName, At: event.Pos, Dialect: string(event.Schema.Doc.Dialect),
 		Type: event.Type, Topic: event.Topic, Envelope: event.Envelope, SchemaURI: event.Schema.ID,
@@ -149,6 +149,9 @@ func explainEvent(event *schema.Event) ExplainedEvent {
 	}
 	if event.Correlation != nil {
 		e.Correlation = pointed(event.Correlation)
+	}
+	if correlationUUID {
+		e.Correlation += "; it must be a UUID"
 	}
 	return e
 }

@@ -66,7 +66,9 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	if row.Key, err = key(e, row.AggregateID, o); err != nil {
 		return err
 	}
-	row.CorrelationID = correlationID(ctx, e, o)
+	if row.CorrelationID, err = correlationID(ctx, e, o); err != nil {
+		return err
+	}
 	if row.CorrelationID == "" {
 		row.CorrelationID = row.ID.String()
 	}
@@ -181,14 +183,26 @@ func key(e link.Event, aggregateID string, o *rowOptions) (*string, error) {
 	}
 }
 
-func correlationID(ctx context.Context, e link.Event, o *rowOptions) string {
-	if o.correlationID != "" {
-		return o.correlationID
+// correlationID is "" if nobody gives one.
+func correlationID(ctx context.Context, e link.Event, o *rowOptions) (string, error) {
+	id, from := o.correlationID, "by WithCorrelationID"
+	if id == "" {
+		id, from = CorrelationIDFromContext(ctx), "by the context (ContextWithCorrelationID)"
 	}
-	if id := CorrelationIDFromContext(ctx); id != "" {
-		return id
+	if id == "" {
+		id, from = e.Values.CorrelationID(), "by the event data"
 	}
-	return e.Values.CorrelationID()
+	if e.CorrelationUUID && id != "" && !isUUID(id) {
+		return "", fmt.Errorf("the correlation id %.100q, given %s, is not a UUID such as 018fd0a0-0000-7000-8000-000000000001: "+
+			"outboxgen.yaml of this package says correlation_id: uuid", id, from)
+	}
+	return id, nil
+}
+
+// isUUID reports whether s has the form that JSON Schema's format uuid asks for.
+func isUUID(s string) bool {
+	const length = 36 // other forms, which Parse takes too, are longer or shorter
+	return len(s) == length && uuid.Validate(s) == nil
 }
 
 // checkRow checks the row against the table's columns and Kafka's rules.

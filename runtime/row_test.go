@@ -158,6 +158,51 @@ func TestCorrelationIDPrecedence(t *testing.T) {
 	}
 }
 
+// If the project says so, a correlation id is a UUID, whoever gives it.
+func TestCorrelationIDIsUUID(t *testing.T) {
+	t.Parallel()
+	const id = "3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"
+	option := func(id string) []outbox.Option { return []outbox.Option{outbox.WithCorrelationID(id)} }
+	of := func(id string) context.Context { return outbox.ContextWithCorrelationID(context.Background(), id) }
+	refused := func(id, from string) string {
+		return `outbox: insert event school.essay.graded.v1 ` + fixedID.String() + `: the correlation id "` + id + `", given ` + from +
+			`, is not a UUID such as 018fd0a0-0000-7000-8000-000000000001: outboxgen.yaml of this package says correlation_id: uuid`
+	}
+	for name, test := range map[string]struct {
+		ctx       context.Context
+		data      string
+		opts      []outbox.Option
+		want, err string
+	}{
+		"by an option":      {context.Background(), "", option(id), id, ""},
+		"in upper case":     {context.Background(), "", option(strings.ToUpper(id)), strings.ToUpper(id), ""},
+		"by the context":    {of(id), "", nil, id, ""},
+		"by the data":       {context.Background(), id, nil, id, ""},
+		"by nobody":         {context.Background(), "", nil, fixedID.String(), ""},
+		"option":            {of(id), id, option("request-1"), "", refused("request-1", "by WithCorrelationID")},
+		"context":           {of("request-1"), id, nil, "", refused("request-1", "by the context (ContextWithCorrelationID)")},
+		"data":              {context.Background(), "request-1", nil, "", refused("request-1", "by the event data")},
+		"another form":      {context.Background(), "{" + id + "}", nil, "", refused("{"+id+"}", "by the event data")},
+		"without hyphens":   {context.Background(), strings.ReplaceAll(id, "-", ""), nil, "", refused(strings.ReplaceAll(id, "-", ""), "by the event data")},
+		"36 other letters":  {context.Background(), strings.Repeat("x", 36), nil, "", refused(strings.Repeat("x", 36), "by the event data")},
+		"the setting loose": {context.Background(), "request-1", nil, "request-1", ""},
+	} {
+		event := graded
+		event.CorrelationUUID = name != "the setting loose"
+		row, err := event.NewRow(test.ctx, Graded{EssayID: "e", CorrelationID: test.data}, fixed(test.opts...)...)
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if row.CorrelationID != test.want || text != test.err {
+			t.Errorf("%s: %q, want %q; the error is\n%s\nwant\n%s", name, row.CorrelationID, test.want, text, test.err)
+		}
+		if _, ok := errors.AsType[*outbox.InsertError](err); ok != (test.err != "") {
+			t.Errorf("%s: the error is a %T", name, err)
+		}
+	}
+}
+
 // The option that stands last wins, however it was given.
 func TestOptionsOfWith(t *testing.T) {
 	t.Parallel()

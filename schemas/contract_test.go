@@ -39,7 +39,10 @@ func contract(t *testing.T, s *jsonschema.Schema, order []string, root map[strin
 }
 
 func typeName(s *jsonschema.Schema) string {
-	if s.Ref != nil {
+	switch {
+	case s.Ref != nil && s.Const != nil:
+		return fmt.Sprintf("const %v", *s.Const)
+	case s.Ref != nil:
 		return typeName(s.Ref)
 	}
 	if len(s.AnyOf) == 2 {

@@ -90,6 +90,8 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"an unknown setting", "version: 1\nservice: s\nout: events\nenvelop: none", config, false},
 		{"the specification to the letter", "version: 1\nservice: s\nout: events\nvalidation: spec", config, true},
 		{"an unknown validation", "version: 1\nservice: s\nout: events\nvalidation: loose", config, false},
+		{"UUIDs as correlation ids", "version: 1\nservice: s\nout: events\ncorrelation_id: uuid", config, true},
+		{"correlation ids of no kind", "version: 1\nservice: s\nout: events\ncorrelation_id: integer", config, false},
 		{"an unknown mode", "version: 1\nservice: s\nout: events\nsqlc: {mode: none}", config, false},
 	} {
 		var doc any
@@ -150,15 +152,15 @@ func TestExamplesAreValid(t *testing.T) {
 func TestSamplesStateTheContract(t *testing.T) {
 	t.Parallel()
 	compiler := newCompiler(t)
-	const base = "event_name string, entity_id? string|null = null, entity_type? string|null = null, " +
+	const base = "entity_id? string|null = null, entity_type? string|null = null, " +
 		"parent_id? string|null = null, timestamp date-time"
 	want := map[string]string{
-		"cj_assessment_completed.v1": base + ", status enum12, system_metadata object, cj_assessment_job_id string, processing_summary object",
-		"cj_assessment_failed.v1":    base + ", status enum12, system_metadata object, cj_assessment_job_id string",
-		"assessment_result.v1": base + ", batch_id string, cj_assessment_job_id string, assessment_method string, model_used string, " +
+		"cj_assessment_completed.v1": "event_name const cj_assessment.completed, " + base + ", status enum12, system_metadata object, cj_assessment_job_id string, processing_summary object",
+		"cj_assessment_failed.v1":    "event_name const cj_assessment.failed, " + base + ", status enum12, system_metadata object, cj_assessment_job_id string",
+		"assessment_result.v1": "event_name const assessment.result.published, " + base + ", batch_id string, cj_assessment_job_id string, assessment_method string, model_used string, " +
 			"model_provider string, assignment_id? string|null max 100 = null, model_version? string|null = null, " +
 			"essay_results array, assessment_metadata? object = {}, assessed_at date-time",
-		"cj_assessment_requested.v1": base + ", system_metadata object, essays_for_cj array, language string, course_code enum6, " +
+		"cj_assessment_requested.v1": "event_name const els.cj_assessment.requested, " + base + ", system_metadata object, essays_for_cj array, language string, course_code enum6, " +
 			"student_prompt_ref? object|null = null, llm_config_overrides? object|null = null, " +
 			"assignment_id? string|null max 100 = null, user_id string, org_id? string|null = null",
 		"essay_content_provisioned.v1": "event const essay.content.provisioned, entity_id string, file_upload_id string, " +

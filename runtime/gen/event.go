@@ -34,19 +34,21 @@ type EventType[T outbox.Data] struct {
 	// CorrelationID returns the correlation id from the data, or "". nil: the data has
 	// none.
 	CorrelationID func(*T) string
+	// CorrelationUUID is true if every correlation id has to be a UUID.
+	CorrelationUUID bool
 }
 
 // NewRow validates the data and builds the event's row: ids, envelope, headers. It
 // returns the data's *outbox.ValidationError, or an *outbox.InsertError if an id is
-// missing or too long for its column, a header is reserved, or the data cannot be
-// encoded. It never truncates a value.
+// missing or too long for its column, the correlation id has to be a UUID and is not, a
+// header is reserved, or the data cannot be encoded. It never truncates a value.
 func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option) (outbox.Row, error) {
 	if err := data.Validate(); err != nil {
 		return outbox.Row{}, err
 	}
 	row, err := link.NewRow(ctx, link.Event{
 		Type: t.Type, Topic: t.Topic, Source: t.Source, SchemaURI: t.SchemaURI, AggregateType: t.AggregateType,
-		Envelope: t.Envelope, Unkeyed: t.Unkeyed, Data: data, Values: values[T]{t, &data},
+		Envelope: t.Envelope, Unkeyed: t.Unkeyed, CorrelationUUID: t.CorrelationUUID, Data: data, Values: values[T]{t, &data},
 	}, opts)
 	if err != nil {
 		return outbox.Row{}, err

@@ -379,6 +379,9 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	if !e.Correlation.None() {
 		add("CorrelationID", c.getter(e, e.Correlation, false))
 	}
+	if c.correlationUUID {
+		add("CorrelationUUID", "true")
+	}
 	return c.execute("event.tmpl", view)
 }
 

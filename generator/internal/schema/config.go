@@ -16,7 +16,9 @@ type Config struct {
 	Package  string   // default: base name of Out
 	Envelope string   // outbox | cloudevents | none; default outbox
 	Nullable string   // strict | pointer; default strict
-	Unknown  string   // keep | drop; default keep: what becomes of unknown properties
+	// CorrelationID is text or uuid: which correlation ids events can have; default text.
+	CorrelationID string
+	Unknown       string // keep | drop; default keep: what becomes of unknown properties
 	// Validation is what generated types hold documents to; default strict.
 	Validation Validation
 	SQLC       SQLCConfig

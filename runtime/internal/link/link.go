@@ -41,8 +41,10 @@ type Event struct {
 	// Envelope is an outbox.EnvelopeKind.
 	Envelope any
 	Unkeyed  bool
-	Data     json.Marshaler
-	Values   Values
+	// CorrelationUUID is true if the correlation id has to be a UUID.
+	CorrelationUUID bool
+	Data            json.Marshaler
+	Values          Values
 }
 
 // Values reads from the data of an event what the row needs. given is false for a value

@@ -75,7 +75,7 @@ var (
 	cloud   = delivery.CloudV1{ID: uuid.UUID{3}, Number: -1, Kind: "two", Nick: outbox.Value("corr-of-the-data"), Part: delivery.CloudV1Part{Key: "y"}}
 	bare    = delivery.BareV1{ID: uuid.UUID{4}, Kind: "one", Part: delivery.BareV1Part{Key: "z"}}
 	phase   = huleedu.SpellcheckPhaseCompletedV1{
-		EntityID: "essay-1", BatchID: "batch-1", CorrelationID: "c-7", Status: "completed",
+		EntityID: "essay-1", BatchID: "batch-1", CorrelationID: "3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11", Status: "completed",
 		CorrectedTextStorageID: outbox.Null[string](), ProcessingDurationMs: 12, Timestamp: time.Date(2026, 3, 1, 12, 0, 0, 5000, time.UTC),
 	}
 )
@@ -254,7 +254,7 @@ func TestEnvelopesSurviveARoundTrip(t *testing.T) {
 				case outbox.Envelope[huleedu.SpellcheckPhaseCompletedV1]:
 					counts["phase"]++
 					equal(p.t, "phase", phase, v.Data)
-					equal(p.t, "correlation id from the data", "c-7", v.CorrelationID)
+					equal(p.t, "correlation id from the data", phase.CorrelationID, v.CorrelationID)
 				}
 			case <-timeout:
 				p.t.Fatalf("after %s only %v were handled", patience, counts)

@@ -52,6 +52,7 @@ type AssessmentResultV1 struct {
 
 // NewAssessmentResultV1 returns v with its constants and defaults filled in.
 func NewAssessmentResultV1(v AssessmentResultV1) AssessmentResultV1 {
+	v.EventName = "assessment.result.published"
 	if v.AssessmentMetadata == nil {
 		v.AssessmentMetadata = map[string]any{}
 	}
@@ -140,6 +141,7 @@ func (v *AssessmentResultV1) encode(e *wire.Encoder) {
 
 func (v *AssessmentResultV1) check(c *wire.Checker) {
 	c.Schema("assessment_result.v1.yaml#")
+	wire.Const(c, v.EventName, "assessment.result.published", "event_name")
 	if x, ok := v.AssignmentID.Get(); ok {
 		wire.MaxLength(c, x, 100, "assignment_id")
 	}
@@ -147,12 +149,13 @@ func (v *AssessmentResultV1) check(c *wire.Checker) {
 }
 
 var assessmentResultV1Event = gen.EventType[AssessmentResultV1]{
-	Type:          "huleedu.assessment.result.published.v1",
-	Topic:         "huleedu.assessment.result.published.v1",
-	Source:        Service,
-	SchemaURI:     "https://schemas.huleedu.example/assessment_result.v1",
-	AggregateType: "cj_batch",
-	AggregateID:   func(v *AssessmentResultV1) (string, error) { return v.BatchID, nil },
+	Type:            "huleedu.assessment.result.published.v1",
+	Topic:           "huleedu.assessment.result.published.v1",
+	Source:          Service,
+	SchemaURI:       "https://schemas.huleedu.example/assessment_result.v1",
+	AggregateType:   "cj_batch",
+	AggregateID:     func(v *AssessmentResultV1) (string, error) { return v.BatchID, nil },
+	CorrelationUUID: true,
 }
 
 // InsertAssessmentResultV1 inserts the event on tx: it is published if and only

@@ -40,6 +40,7 @@ type CJAssessmentCompletedV1 struct {
 // NewCJAssessmentCompletedV1 returns v with its constants and defaults filled
 // in.
 func NewCJAssessmentCompletedV1(v CJAssessmentCompletedV1) CJAssessmentCompletedV1 {
+	v.EventName = "cj_assessment.completed"
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)
 	return v
 }
@@ -96,6 +97,7 @@ func (v *CJAssessmentCompletedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentCompletedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_completed.v1.yaml#", cjAssessmentCompletedV1Places...)
+	wire.Const(c, v.EventName, "cj_assessment.completed", "event_name")
 	wire.Enum(c, v.Status, `the 12 values that the schema lists`, "status")
 	c.In(v.SystemMetadata.check, "system_metadata")
 }
@@ -113,6 +115,7 @@ var cjAssessmentCompletedV1Event = gen.EventType[CJAssessmentCompletedV1]{
 		}
 		return value, nil
 	},
+	CorrelationUUID: true,
 }
 
 // InsertCJAssessmentCompletedV1 inserts the event on tx: it is published if and

@@ -37,6 +37,7 @@ type CJAssessmentFailedV1 struct {
 
 // NewCJAssessmentFailedV1 returns v with its constants and defaults filled in.
 func NewCJAssessmentFailedV1(v CJAssessmentFailedV1) CJAssessmentFailedV1 {
+	v.EventName = "cj_assessment.failed"
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)
 	return v
 }
@@ -88,6 +89,7 @@ func (v *CJAssessmentFailedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentFailedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_failed.v1.yaml#", cjAssessmentFailedV1Places...)
+	wire.Const(c, v.EventName, "cj_assessment.failed", "event_name")
 	wire.Enum(c, v.Status, `the 12 values that the schema lists`, "status")
 	c.In(v.SystemMetadata.check, "system_metadata")
 }
@@ -105,6 +107,7 @@ var cjAssessmentFailedV1Event = gen.EventType[CJAssessmentFailedV1]{
 		}
 		return value, nil
 	},
+	CorrelationUUID: true,
 }
 
 // InsertCJAssessmentFailedV1 inserts the event on tx: it is published if and

@@ -51,6 +51,7 @@ type CJAssessmentRequestedV1 struct {
 // NewCJAssessmentRequestedV1 returns v with its constants and defaults filled
 // in.
 func NewCJAssessmentRequestedV1(v CJAssessmentRequestedV1) CJAssessmentRequestedV1 {
+	v.EventName = "els.cj_assessment.requested"
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)
 	return v
 }
@@ -122,6 +123,7 @@ func (v *CJAssessmentRequestedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentRequestedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_requested.v1.yaml#", cjAssessmentRequestedV1Places...)
+	wire.Const(c, v.EventName, "els.cj_assessment.requested", "event_name")
 	c.In(v.SystemMetadata.check, "system_metadata")
 	wire.Enum(c, v.CourseCode, `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_code")
 	if x, ok := v.LLMConfigOverrides.Get(); ok {
@@ -145,6 +147,7 @@ var cjAssessmentRequestedV1Event = gen.EventType[CJAssessmentRequestedV1]{
 		}
 		return value, nil
 	},
+	CorrelationUUID: true,
 }
 
 // InsertCJAssessmentRequestedV1 inserts the event on tx: it is published if and

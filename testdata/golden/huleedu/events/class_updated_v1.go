@@ -97,13 +97,14 @@ func (v *ClassUpdatedV1) check(c *wire.Checker) {
 }
 
 var classUpdatedV1Event = gen.EventType[ClassUpdatedV1]{
-	Type:          "huleedu.class.updated.v1",
-	Topic:         "huleedu.class.updated.v1",
-	Source:        Service,
-	SchemaURI:     "https://schemas.huleedu.example/class_updated.v1",
-	AggregateType: "class",
-	AggregateID:   func(v *ClassUpdatedV1) (string, error) { return v.ClassID, nil },
-	CorrelationID: func(v *ClassUpdatedV1) string { return v.CorrelationID.String() },
+	Type:            "huleedu.class.updated.v1",
+	Topic:           "huleedu.class.updated.v1",
+	Source:          Service,
+	SchemaURI:       "https://schemas.huleedu.example/class_updated.v1",
+	AggregateType:   "class",
+	AggregateID:     func(v *ClassUpdatedV1) (string, error) { return v.ClassID, nil },
+	CorrelationID:   func(v *ClassUpdatedV1) string { return v.CorrelationID.String() },
+	CorrelationUUID: true,
 }
 
 // InsertClassUpdatedV1 inserts the event on tx: it is published if and only if

@@ -112,13 +112,14 @@ func (v *EssayContentProvisionedV1) check(c *wire.Checker) {
 }
 
 var essayContentProvisionedV1Event = gen.EventType[EssayContentProvisionedV1]{
-	Type:          "huleedu.file.essay.content.provisioned.v1",
-	Topic:         "huleedu.file.essay.content.provisioned.v1",
-	Source:        Service,
-	SchemaURI:     "https://schemas.huleedu.example/essay_content_provisioned.v1",
-	AggregateType: "file_upload",
-	AggregateID:   func(v *EssayContentProvisionedV1) (string, error) { return v.FileUploadID, nil },
-	CorrelationID: func(v *EssayContentProvisionedV1) string { return v.CorrelationID.String() },
+	Type:            "huleedu.file.essay.content.provisioned.v1",
+	Topic:           "huleedu.file.essay.content.provisioned.v1",
+	Source:          Service,
+	SchemaURI:       "https://schemas.huleedu.example/essay_content_provisioned.v1",
+	AggregateType:   "file_upload",
+	AggregateID:     func(v *EssayContentProvisionedV1) (string, error) { return v.FileUploadID, nil },
+	CorrelationID:   func(v *EssayContentProvisionedV1) string { return v.CorrelationID.String() },
+	CorrelationUUID: true,
 }
 
 // InsertEssayContentProvisionedV1 inserts the event on tx: it is published if

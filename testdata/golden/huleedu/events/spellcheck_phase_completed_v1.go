@@ -88,13 +88,14 @@ func (v *SpellcheckPhaseCompletedV1) check(c *wire.Checker) {
 }
 
 var spellcheckPhaseCompletedV1Event = gen.EventType[SpellcheckPhaseCompletedV1]{
-	Type:          "huleedu.batch.spellcheck.phase.completed.v1",
-	Topic:         "huleedu.batch.spellcheck.phase.completed.v1",
-	Source:        Service,
-	SchemaURI:     "https://schemas.huleedu.example/spellcheck_phase_completed.v1",
-	AggregateType: "essay",
-	AggregateID:   func(v *SpellcheckPhaseCompletedV1) (string, error) { return v.EntityID, nil },
-	CorrelationID: func(v *SpellcheckPhaseCompletedV1) string { return v.CorrelationID },
+	Type:            "huleedu.batch.spellcheck.phase.completed.v1",
+	Topic:           "huleedu.batch.spellcheck.phase.completed.v1",
+	Source:          Service,
+	SchemaURI:       "https://schemas.huleedu.example/spellcheck_phase_completed.v1",
+	AggregateType:   "essay",
+	AggregateID:     func(v *SpellcheckPhaseCompletedV1) (string, error) { return v.EntityID, nil },
+	CorrelationID:   func(v *SpellcheckPhaseCompletedV1) string { return v.CorrelationID },
+	CorrelationUUID: true,
 }
 
 // InsertSpellcheckPhaseCompletedV1 inserts the event on tx: it is published if
