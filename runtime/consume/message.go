@@ -43,7 +43,7 @@ func (m Message) Header(name string) (value string, ok bool) {
 // tombstone has no event, whatever its headers say: see [OnTombstone].
 func (m Message) Tombstone() bool { return m.Value == nil }
 
-// Body is the value without the schema id that serialisers of a schema registry put
+// Body returns the value without the schema id that serialisers of a schema registry put
 // before it: a byte 0 and four bytes, or a byte 1 and a GUID of 16 bytes. JSON begins with
 // neither, so a value without a schema id is returned as it is. Typed handlers and the
 // methods below read this; handlers of [Router.Handle] get the value as it was read.

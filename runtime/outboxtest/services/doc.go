@@ -1,6 +1,6 @@
-// Package services starts the servers that tests need: Postgres, Kafka and
-// Redis. It is made for this module's own tests and for those of services that
-// use outboxgen; no Docker is involved.
+// Package services starts the servers that tests need: Postgres, Kafka and Redis,
+// without Docker. It is for this module's own tests and for those of services that use
+// outboxgen.
 //
 // # In a test
 //
@@ -41,12 +41,11 @@
 //
 // With -short no test gets a server: those that ask for one are skipped.
 //
-// A test whose service is not there is skipped, and the skip says why. With
-// OUTBOXGEN_REQUIRE=kafka,postgres,redis the named services must be there: a
-// missing one fails the test, and kfake does not pass for kafka. postgres18 there
-// demands that version of [EachPostgres]. The same goes for a program that a test
-// runs beside the service ([Program]). A service that is there and does not start
-// always fails the test.
+// A test whose service is not available is skipped, and the skip says why. With
+// OUTBOXGEN_REQUIRE=kafka,postgres,redis the named services are required: a missing one
+// fails the test, and kfake does not count as kafka. postgres18 requires that version
+// for [EachPostgres]. The same holds for a program that a test runs ([Program]). A
+// service that is installed and does not start always fails the test.
 //
 // # How they end
 //
@@ -56,8 +55,7 @@
 // the test binary when it is killed, panics or runs into its time limit; the
 // kernel sees to that. Data folders of killed runs are removed by the next run.
 //
-// Postgres refuses to run as root, so for root it runs as the user postgres or
-// nobody. Clients reach it by a Unix socket. Test clusters run with fsync off
-// unless they are private: a commit survives the death of the server, not that
-// of the machine.
+// Postgres refuses to run as root, so for root it runs as the user postgres or nobody.
+// Clients connect through a Unix socket. Test clusters run with fsync off unless they
+// are private: a commit survives the death of the server, not that of the machine.
 package services

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// ErrNotFound is wrapped by the error of a service that is not available on
-// this machine: nothing points at a running one, and there is nothing that could
-// be started. The message says where it was looked for and what to do.
+// ErrNotFound is wrapped by the error of a service that is not available on this
+// machine: no running server is configured, and there is none to start. The message
+// says where it was looked for and what to do.
 var ErrNotFound = errors.New("service not found")
 
 // errShared returns what control methods return for a server that others use too.
@@ -57,8 +57,8 @@ func skipShort(t testing.TB) {
 	}
 }
 
-// giveUp ends a test that cannot have its service: a skip when the service is
-// not on this machine and nobody demanded it, a failure otherwise.
+// giveUp ends a test that cannot have its service: it skips the test if the service is
+// not on this machine and is not required, and fails it otherwise.
 func giveUp(t testing.TB, service string, err error) {
 	t.Helper()
 	switch {
@@ -71,11 +71,10 @@ func giveUp(t testing.TB, service string, err error) {
 	}
 }
 
-// Program gives the path of a program that a test runs beside a service, such
-// as psql for postgres. The name is looked up on PATH; one with a slash is a path
-// already, for a program that must come from a certain installation. A test whose
-// program is not there ends as one whose service is not: it is skipped, or fails
-// when OUTBOXGEN_REQUIRE names the service.
+// Program returns the path of a program that a test runs, such as psql for the service
+// postgres. The name is looked up on PATH; a name with a slash is a path. If the
+// program is missing, the test is skipped, or fails if OUTBOXGEN_REQUIRE names the
+// service.
 func Program(t testing.TB, service, name string) string {
 	t.Helper()
 	skipShort(t)

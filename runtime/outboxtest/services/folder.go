@@ -10,9 +10,9 @@ import (
 // folderPrefix begins the name of every temporary folder of this package.
 const folderPrefix = "outboxgen-"
 
-// folder is a temporary folder for one server, with a lock that lasts as long
-// as this process: a folder whose lock is free was left behind by a process that
-// was killed, and the next one removes it.
+// folder is a temporary folder for one server, with a lock that is held as long as this
+// process runs. A folder whose lock is free belongs to a process that was killed; the
+// next process removes it.
 type folder struct {
 	path string
 	lock *os.File
@@ -79,8 +79,8 @@ func reachable(path string) bool {
 	}
 }
 
-// removeAbandoned removes what killed processes left. What cannot be locked or
-// removed belongs to somebody else and stays.
+// removeAbandoned removes the folders of killed processes. What it cannot lock or
+// remove belongs to another user and stays.
 func removeAbandoned(base string) {
 	locks, err := filepath.Glob(filepath.Join(base, folderPrefix+"*", "lock"))
 	if err != nil {

@@ -92,8 +92,8 @@ func kafkaChoice() (kafkaKind, error) {
 	}
 }
 
-// Kafka gives the test a Kafka: the real one where there is one, else kfake.
-// Tests share the real one; kfake is the test's own.
+// Kafka returns a Kafka for the test: the real one if available, which tests share,
+// else the test's own kfake.
 func Kafka(t testing.TB) *KafkaCluster {
 	t.Helper()
 	choice, err := kafkaChoice()
@@ -114,7 +114,7 @@ func Kafka(t testing.TB) *KafkaCluster {
 	return k
 }
 
-// RealKafka gives the test the real Kafka that it shares with other tests.
+// RealKafka returns the real Kafka, which tests share.
 func RealKafka(t testing.TB) *KafkaCluster {
 	t.Helper()
 	k, err := sharedReal(t)
@@ -138,8 +138,8 @@ func sharedReal(t testing.TB) (*KafkaCluster, error) {
 	})
 }
 
-// PrivateKafka gives the test a real Kafka of its own, which it may Stop, Kill
-// and Start. It takes some seconds to start. It does not look at KAFKA_BROKERS.
+// PrivateKafka returns the test's own real Kafka, which it may Stop, Kill and Start. It
+// takes some seconds to start. KAFKA_BROKERS has no effect on it.
 func PrivateKafka(t testing.TB) *KafkaCluster {
 	t.Helper()
 	skipShort(t)
@@ -188,8 +188,7 @@ func eachKafka(t *testing.T, realKafka func(testing.TB) *KafkaCluster, test func
 	}
 }
 
-// Stop stops the brokers in an orderly way. Clients find nobody at their
-// addresses until Start.
+// Stop stops the brokers cleanly. Nothing listens at their addresses until Start.
 func (k *KafkaCluster) Stop() error {
 	if !k.control {
 		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
@@ -220,8 +219,8 @@ func (k *KafkaCluster) Start(ctx context.Context) error {
 	return k.ping(ctx)
 }
 
-// Close stops the brokers and removes their data. Those that KAFKA_BROKERS names
-// are left alone.
+// Close stops the brokers and removes their data. It does nothing to those in
+// KAFKA_BROKERS.
 func (k *KafkaCluster) Close() error {
 	if k.own == nil {
 		return nil

@@ -30,8 +30,8 @@ func FakeTopic(name string, partitions int32) KFakeOption {
 	}
 }
 
-// KFake gives the test a fake Kafka of its own: franz-go's kfake, in a process
-// that the tests of this binary share.
+// KFake returns the test's own fake Kafka: franz-go's kfake, in a process that the
+// tests of this binary share.
 func KFake(t testing.TB, opts ...KFakeOption) *KafkaCluster {
 	t.Helper()
 	skipShort(t)
@@ -79,7 +79,7 @@ type ownHost struct {
 
 func (o ownHost) Close() error { return errors.Join(o.kafkaServer.Close(), o.host.Close()) }
 
-// FakeKafka is what only a fake Kafka can do: fail on demand.
+// FakeKafka makes a fake Kafka fail.
 type FakeKafka struct {
 	host *fakeHost
 	id   int64
@@ -116,9 +116,9 @@ func (f *FakeKafka) Fault(t testing.TB, fault Fault) (repair func()) {
 	}
 }
 
-// Control calls the function for each request of a kind, before the fake looks at
-// it. The fake answers what the function returns; nil lets the fake answer by
-// itself. It does nothing else meanwhile.
+// Control calls answer for each request of a kind before the fake handles it. If answer
+// returns a response, the fake sends it; if it returns nil, the fake answers itself.
+// The fake handles nothing else meanwhile.
 func (f *FakeKafka) Control(t testing.TB, key kmsg.Key, answer func(kmsg.Request) kmsg.Response) {
 	t.Helper()
 	f.host.controls.Store(control{f.id, int16(key)}, answer)

@@ -41,9 +41,8 @@ func (s Suite) Run() int {
 	return code
 }
 
-// shared holds the servers that the tests of this binary share. Tests have
-// nothing in common but the process that they run in, so there is nowhere else
-// to keep what they share.
+// shared has the servers that the tests of this binary share. The process is all that
+// they have in common, so this is a global variable.
 var shared pool
 
 // pool starts servers at first use and hands the same one to later users. It is
@@ -100,8 +99,8 @@ func (p *pool) get(name string, start func() (io.Closer, error)) (io.Closer, err
 	return server, err
 }
 
-// release gives a server back, and stops it when nobody else uses it and
-// servers are not kept.
+// release returns a server. It stops the server if it has no other users and servers
+// are not kept.
 func (p *pool) release(name string) error {
 	p.mu.Lock()
 	s := p.servers[name]

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// freePort picks a port on the loopback interface that nobody listens on. It
-// lies below the range that the system hands out to outgoing connections, so
-// that nobody is given it while a server that is to come back at it is down.
+// freePort picks an unused port on the loopback interface. It is below the range that
+// the system uses for outgoing connections, so it stays free while a server that will
+// use it again is down.
 func freePort() (int, error) {
 	const lowest, highest, tries = 20000, 32000, 50
 	var err error

@@ -32,9 +32,9 @@ type PG struct {
 // startLimit bounds the start of a server.
 const startLimit = 2 * time.Minute
 
-// Postgres gives the test an empty database, which is dropped when the test
-// ends. The server is shared with other tests unless an option says otherwise;
-// the package documentation says where it comes from.
+// Postgres returns an empty database for the test, which is dropped when the test ends.
+// The server is shared with other tests unless an option says otherwise; the package
+// documentation says where it comes from.
 func Postgres(t testing.TB, opts ...Option) *PG {
 	t.Helper()
 	skipShort(t)

@@ -44,12 +44,11 @@ type postgresOptions struct {
 	settings map[string]string
 }
 
-// Version asks for a major version, such as 15 or 18. Without it any will do.
+// Version asks for a major version, such as 15 or 18. Default: any.
 func Version(major int) Option { return func(o *postgresOptions) { o.major = major } }
 
-// Private asks for a cluster that nobody else uses and that can be stopped and
-// started. It takes a second to start. Its fsync is on. It does not look at
-// DATABASE_URL.
+// Private asks for the test's own cluster, which can be stopped and started. It takes a
+// second to start. Its fsync is on. DATABASE_URL has no effect on it.
 func Private() Option { return func(o *postgresOptions) { o.private = true } }
 
 // Setting asks for a private cluster with that server setting, such as

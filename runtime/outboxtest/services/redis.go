@@ -141,15 +141,15 @@ func (s *RedisServer) ping(ctx context.Context) error {
 	return errors.Join(err, conn.Close())
 }
 
-// Redis gives the test a Redis server. It is the test's own unless REDIS_URL
-// names one; then keep keys apart by name.
+// Redis returns a Redis server for the test. It is the test's own, unless REDIS_URL is
+// set; then use distinct key names.
 func Redis(t testing.TB) *RedisServer {
 	t.Helper()
 	return redisFor(t, StartRedis)
 }
 
-// PrivateRedis gives the test a Redis server of its own, which it may Kill and
-// Start. It does not look at REDIS_URL.
+// PrivateRedis returns the test's own Redis server, which it may Kill and Start.
+// REDIS_URL has no effect on it.
 func PrivateRedis(t testing.TB) *RedisServer {
 	t.Helper()
 	return redisFor(t, startRedis)

@@ -102,7 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// subject is the registry's name of an event's schema.
+// subject returns the registry's name of an event's schema.
 func (c *Config) subject(topic, eventType string) string {
 	if subject, ok := c.Subjects[eventType]; ok {
 		return subject

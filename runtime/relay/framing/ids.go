@@ -91,7 +91,7 @@ func (c *ids) answered(ctx context.Context, s *subject, found schemaID, err erro
 	}
 }
 
-// get is what is known about a subject now.
+// get returns what is known about a subject now.
 func (c *ids) get(name string) (schemaID, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -73,7 +73,7 @@ func (c *Config) lookUp(ctx context.Context, subject string) (schemaID, error) {
 	return id, nil
 }
 
-// refused is the error for an answer that is none.
+// refused returns the error for an answer that is none.
 func (c *Config) refused(status int, subject string, body []byte) error {
 	switch status {
 	case http.StatusNotFound:
@@ -95,7 +95,7 @@ func (c *Config) refused(status int, subject string, body []byte) error {
 	return fmt.Errorf("the schema registry %s answers %d for the subject %s: %s", c.Registry, status, subject, message)
 }
 
-// cause is err without the address, which the caller names.
+// cause returns err without the address, which the caller names.
 func cause(err error) error {
 	var inURL *url.Error
 	if errors.As(err, &inURL) {

@@ -155,8 +155,8 @@ func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
 	return subjects
 }
 
-// frame is the record with its schema id. What the record had is not changed: it may be
-// sent again.
+// frame returns the record with its schema id. What the record had is not changed: it
+// may be sent again.
 func (p *producer) frame(r relay.Record, id schemaID) relay.Record {
 	if r.Value == nil {
 		return r // a tombstone has no schema

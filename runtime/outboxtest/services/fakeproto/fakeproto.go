@@ -1,14 +1,12 @@
-// Package fakeproto is how package services talks to the process that runs its
-// fake Kafkas. Both sides write JSON values, one after the other: a [Request]
-// to the process's input, a [Reply] to its output. The process ends when its
-// input does.
+// Package fakeproto is the protocol between package services and the process that runs
+// its fake Kafkas. Both sides write JSON values, one after the other: a [Request] to
+// the process's input, a [Reply] to its output. The process ends when its input ends.
 //
-// The fake Kafka is franz-go's kfake. It has no release yet, so it stands in no
-// requirement of the runtime's module: the process is built in outboxgen's
-// repository.
+// The fake Kafka is franz-go's kfake. It has no release yet, so the runtime's module
+// does not require it: the process is built in outboxgen's repository.
 package fakeproto
 
-// Action is what a request asks for.
+// Action is the kind of a request.
 type Action string
 
 // Actions.
@@ -20,10 +18,10 @@ const (
 	Break   Action = "break"   // answer as Fault says; the reply has Fault
 	Repair  Action = "repair"  // end the fault with the number Fault.ID
 	Control Action = "control" // ask, by a Call, what to answer to each request of the kind Key
-	Answer  Action = "answer"  // the answer to the Call with the number ID; nobody replies to it
+	Answer  Action = "answer"  // the answer to the Call with the number ID; it gets no reply
 )
 
-// Request is what the process is asked for.
+// Request is a request to the process.
 type Request struct {
 	ID      int64            `json:"id"` // the reply has it too
 	Do      Action           `json:"do"`
@@ -32,8 +30,8 @@ type Request struct {
 	Topics  map[string]int32 `json:"topics,omitempty"` // with their numbers of partitions
 	Key     int16            `json:"key,omitempty"`
 	Fault   Fault            `json:"fault,omitzero"`
-	// Response is Kafka's response in an Answer, without its header; none lets the
-	// fake answer by itself.
+	// Response is Kafka's response in an Answer, without its header. If it is empty,
+	// the fake answers itself.
 	Response []byte `json:"response,omitempty"`
 }
 
