@@ -1,6 +1,5 @@
-// Package schemas embeds two JSON Schemas for editors: the one of event
-// schemas, and the one of outboxgen.yaml. The sample event schemas that lie
-// beside it, in the folder huleedu, are not embedded.
+// Package schemas embeds two JSON Schemas for editors: for event schemas, and for
+// outboxgen.yaml. The sample event schemas in the folder huleedu are not embedded.
 package schemas
 
 import _ "embed"
@@ -20,10 +19,10 @@ var eventSchema string
 //go:embed outboxgen.config.schema.json
 var configSchema string
 
-// EventSchema is the JSON Schema of event schema files: JSON Schema 2020-12
-// with the keyword x-outbox.
+// EventSchema returns the JSON Schema of event schema files: JSON Schema 2020-12 with
+// the keyword x-outbox.
 func EventSchema() string { return eventSchema }
 
-// ConfigSchema is the JSON Schema of outboxgen.yaml. It refers to the event
-// schema as outboxgen.schema.json, beside it.
+// ConfigSchema returns the JSON Schema of outboxgen.yaml. It refers to the event schema
+// as outboxgen.schema.json in the same folder.
 func ConfigSchema() string { return configSchema }

@@ -1,11 +1,11 @@
-// Package templates holds the text of generated Go packages. A template prints
-// what the generator has decided: names, types and code fragments. It decides
-// nothing itself.
+// Package templates has the templates of generated Go packages. A template prints what
+// the generator has decided (names, types and code fragments) and decides nothing
+// itself.
 package templates
 
 import "embed"
 
-// FS holds one template for each part of a package.
+// FS has one template for each part of a package.
 //
 //go:embed *.tmpl
 var FS embed.FS

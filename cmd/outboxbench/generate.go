@@ -117,7 +117,7 @@ func (g *generated) measure(ctx context.Context, name string, args ...string) ([
 	}, nil
 }
 
-// goOutput is what a command of go prints, without the line end.
+// goOutput returns what a command of go prints, without the line end.
 func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir

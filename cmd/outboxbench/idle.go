@@ -61,7 +61,7 @@ func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	return out, nil
 }
 
-// bare is one session that looks whether a row waits.
+// bare returns one session that looks whether a row waits.
 func (i *idle) bare(ctx context.Context) (_ []float64, err error) {
 	m, err := newMeter(i.lab.admin.Config())
 	if err != nil {
@@ -148,7 +148,7 @@ func (i *idle) count(ctx context.Context, n int, leader, standby *meter) ([]floa
 	}, nil
 }
 
-// commits is how many transactions the database has seen.
+// commits returns how many transactions the database has seen.
 func (i *idle) commits(ctx context.Context) (n int64, err error) {
 	return n, i.lab.admin.QueryRow(ctx, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()").Scan(&n)
 }

@@ -128,7 +128,7 @@ func (l *lab) commitSteadily(ctx context.Context, ob *outbox.Outbox) ([]commit, 
 	return commits, nil
 }
 
-// consume notes when each event arrives first, until n have.
+// consume records when each event arrives first, until n have.
 func consume(ctx context.Context, brokers []string, n int) (map[uuid.UUID]time.Time, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic))
 	if err != nil {
@@ -210,7 +210,7 @@ func (l *lab) redisCarrier(ctx context.Context, brokers []string) (carrier, erro
 	return c, nil
 }
 
-// bareCarrier is the loop that one writes first.
+// bareCarrier returns the loop that one writes first.
 func (l *lab) bareCarrier(ctx context.Context, brokers []string) (carrier, error) {
 	pool, err := l.pool(ctx, 3)
 	if err != nil {

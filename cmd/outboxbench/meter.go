@@ -49,7 +49,7 @@ func newMeter(server *pgx.ConnConfig) (_ *meter, err error) {
 
 func socketName(server *pgx.ConnConfig) string { return ".s.PGSQL." + strconv.Itoa(int(server.Port)) }
 
-// url is the address of the database through the meter.
+// url returns the address of the database through the meter.
 func (m *meter) url() string {
 	user := url.User(m.server.User)
 	if m.server.Password != "" {
@@ -105,7 +105,7 @@ func (m *meter) serve(client net.Conn) {
 	answers.Wait()
 }
 
-// keep notes the connections, so that close ends them; false: the meter is closed.
+// keep records the connections, so that close ends them; false: the meter is closed.
 func (m *meter) keep(both ...net.Conn) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

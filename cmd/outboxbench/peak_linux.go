@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// peakMemory is the most memory, in bytes, that a process or one of its children
+// peakMemory returns the most memory, in bytes, that a process or one of its children
 // had at once.
 func peakMemory(state *os.ProcessState) float64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)

@@ -110,7 +110,7 @@ func (l *lab) killOne(ctx context.Context, broker string, kafka *kadm.Client, un
 	}
 }
 
-// ends is how many records the topic has.
+// ends returns how many records the topic has.
 func ends(ctx context.Context, kafka *kadm.Client) (sum int64, err error) {
 	offsets, err := kafka.ListEndOffsets(ctx, topic)
 	if err != nil {

@@ -197,7 +197,7 @@ var (
 	span    = regexp.MustCompile(` N-\d[\d,]*\.\d\d$`)
 )
 
-// masked is a report without its numbers, and without the spaces that line them
+// masked returns a report without its numbers, and without the spaces that line them
 // up. Titles keep theirs.
 func masked(tables string) string {
 	lines := strings.Split(tables, "\n")

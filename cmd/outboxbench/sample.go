@@ -19,10 +19,10 @@ const (
 	commentBytes = 40
 )
 
-// batchID is the key of an event.
+// batchID returns the key of an event.
 func batchID(n int) string { return fmt.Sprintf("batch-%04d", n%keys) }
 
-// sample is an event of some batch.
+// sample returns an event of some batch.
 func sample(n int) events.EssayGradedV1 {
 	comment := strings.Repeat("well ", commentBytes/5)
 	return events.EssayGradedV1{

@@ -37,7 +37,7 @@ func self(role string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// options are those of a run on servers of its own.
+// options returns those of a run on servers of its own.
 func options(t *testing.T, seed uint64) chaos.Options {
 	t.Helper()
 	return chaos.Options{

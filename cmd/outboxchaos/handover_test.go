@@ -16,7 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// newLab is a lab on shared servers, for tests that break processes only.
+// newLab returns a lab on shared servers, for tests that break processes only.
 func newLab(t *testing.T, maxAttempts int) *lab.Lab {
 	t.Helper()
 	l, err := lab.New(t.Context(), lab.Config{

@@ -164,7 +164,7 @@ func seqs(t *testing.T, pg *services.PG, key string) []string {
 	return ids
 }
 
-// offsets are the events of a key in the order of their first records.
+// offsets returns the events of a key in the order of their first records.
 func offsets(t *testing.T, pg *services.PG, k *services.KafkaCluster, key string) []string {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))

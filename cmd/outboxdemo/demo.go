@@ -115,8 +115,8 @@ func createTopic(ctx context.Context, brokers []string) error {
 	return nil
 }
 
-// perform writes, takes Kafka away and brings it back, and waits until all that
-// was committed was read.
+// perform writes events, stops and starts Kafka, and waits until all committed events
+// were read.
 func (d *demo) perform(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -142,7 +142,7 @@ func (d *demo) perform(ctx context.Context) error {
 	return err
 }
 
-// outage takes Kafka away once a third of the events are in the table.
+// outage stops Kafka once a third of the events are in the table.
 func (d *demo) outage(ctx context.Context) error {
 	if d.options.outage <= 0 {
 		return nil
@@ -166,8 +166,8 @@ func (d *demo) outage(ctx context.Context) error {
 	return nil
 }
 
-// drain waits until everything was read. It gives up when nothing has moved for
-// a minute, and the ledger then says what is missing.
+// drain waits until everything was read. If nothing moves for a minute, it returns, and
+// the ledger reports what is missing.
 func (d *demo) drain(ctx context.Context) error {
 	const patience = time.Minute
 	last, moved := int64(-1), time.Now()
@@ -222,7 +222,7 @@ func (d *demo) published() int64 {
 	return d.publishedCount
 }
 
-// line is the live line.
+// line returns the live line.
 func (d *demo) line() string {
 	inserted, read := d.ledger.counts()
 	published := d.published()

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// ledger remembers what the service committed and what the consumer read, and
-// decides at the end whether the promise was kept. Within one aggregate the
-// service numbers its changes under the row's lock, so the number says in which
-// order the events were committed. It is safe for concurrent use.
+// ledger records what the service committed and what the consumer read, and decides at
+// the end whether the guarantees held. Within one aggregate the service numbers its
+// changes under the row's lock, so the number gives the commit order. It is safe for
+// concurrent use.
 type ledger struct {
 	mu         sync.Mutex
 	committed  map[string]int64 // aggregate -> highest committed change
@@ -35,7 +35,7 @@ func newLedger() *ledger {
 	}
 }
 
-// commit notes a change whose transaction has committed.
+// commit records a change whose transaction has committed.
 func (l *ledger) commit(c change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,7 +43,7 @@ func (l *ledger) commit(c change) {
 	l.committed[c.aggregate] = max(l.committed[c.aggregate], c.number)
 }
 
-// consume notes a change that the consumer read.
+// consume records a change that the consumer read.
 func (l *ledger) consume(c change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *ledger) problem(format string, args ...any) {
 	}
 }
 
-// counts is the state of the ledger for the live line.
+// counts returns the state of the ledger for the live line.
 func (l *ledger) counts() (inserted, distinct int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +80,7 @@ type verdict struct {
 	Problems                                                   []string
 }
 
-// OK reports whether the promise was kept; duplicates are allowed.
+// OK reports whether the guarantees held; duplicates are allowed.
 func (v verdict) OK() bool { return v.Lost == 0 && v.Invented == 0 && v.OutOfOrder == 0 }
 
 // judge compares what was read to what was committed.

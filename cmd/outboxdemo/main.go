@@ -1,8 +1,7 @@
-// Command outboxdemo shows the whole path on one machine: a service that
-// changes its rows and inserts events in the same transactions, the relay that
-// carries them to Kafka, and a consumer that decodes them with the same
-// generated package. Kafka goes away for some seconds in the middle. At the end
-// every event is accounted for.
+// Command outboxdemo shows the whole path on one machine: a service that changes its
+// rows and inserts events in the same transactions, the relay that sends them to Kafka,
+// and a consumer that decodes them with the same generated package. Kafka is stopped
+// for some seconds in the middle. At the end every event is accounted for.
 //
 // It needs a Postgres server or its binaries; Kafka is franz-go's in-process
 // kfake unless -kafka names brokers, and Redis is used when it is there. See

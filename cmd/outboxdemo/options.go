@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// options is what the demo can be told.
+// options are the flags of the demo.
 type options struct {
 	events     int
 	aggregates int

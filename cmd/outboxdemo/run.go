@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 )
 
-// run is the demo; it returns the exit code.
+// run returns the demo; it returns the exit code.
 func run(args []string, getenv func(string) string, stdout *os.File, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// rollbackOneIn is how many changes there are for one that is rolled back.
+	// rollbackOneIn is how many changes there are for each one that is rolled back.
 	rollbackOneIn = 50
 	// uniqueViolation is the SQLSTATE of an essay that is graded already.
 	uniqueViolation = "23505"
-	// writingTakes is how long the writers are given, so that there is a before,
-	// a while and an after of the outage.
+	// writingTakes is how long writing takes, so that there are events before, during
+	// and after the outage.
 	writingTakes = 10 * time.Second
 )
 
@@ -56,8 +56,8 @@ func (d *demo) write(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// grade grades one essay of some batch; now and then it first tries one that was
-// graded already, whose transaction is rolled back with its event.
+// grade grades one essay of some batch. Sometimes it first tries an essay that was
+// graded already, and that transaction is rolled back with its event.
 func (d *demo) grade(ctx context.Context, random *rand.Rand) error {
 	batch := batchName(random.IntN(d.options.aggregates))
 	essay := uuid.New()

@@ -58,7 +58,7 @@ func (p page) checkLinks(t *testing.T, root string) {
 	}
 }
 
-// anchors are those that GitHub makes of headings.
+// anchors returns those that GitHub makes of headings.
 func anchors(text string) map[string]bool {
 	set := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(text, -1) {

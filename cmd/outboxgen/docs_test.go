@@ -19,7 +19,7 @@ import (
 // page is the README or a page of the folder docs.
 type page struct{ name, text string }
 
-// pages are the README and the pages that are written by hand.
+// pages returns the README and the pages that are written by hand.
 func pages(t *testing.T, root string) []page {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
@@ -57,7 +57,7 @@ var (
 	makeTarget = regexp.MustCompile(`(?m)^([a-z-]+):`)
 )
 
-// blocks are the contents of the fenced blocks of one language.
+// blocks returns the contents of the fenced blocks of one language.
 func (p page) blocks(language string) (list []string) {
 	for _, m := range fence.FindAllStringSubmatch(p.text, -1) {
 		if m[1] == language {
@@ -67,7 +67,7 @@ func (p page) blocks(language string) (list []string) {
 	return list
 }
 
-// code is what stands in backticks, and the lines of indented and shell blocks.
+// code returns what stands in backticks, and the lines of indented and shell blocks.
 func (p page) code() (list []string) {
 	outside := fence.ReplaceAllString(p.text, "")
 	for _, m := range codeSpan.FindAllStringSubmatch(outside, -1) {
@@ -105,7 +105,7 @@ func buildPrograms(t *testing.T, root string, names ...string) *programs {
 	return p
 }
 
-// helpOf is what a command says of itself, "" if there is no such command.
+// helpOf returns what a command says of itself, "" if there is no such command.
 func (p *programs) helpOf(t *testing.T, name, subcommand string) string {
 	t.Helper()
 	key := strings.TrimSpace(name + " " + subcommand)
@@ -183,7 +183,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	}
 }
 
-// makeTargets are the targets of the Makefile.
+// makeTargets returns the targets of the Makefile.
 func makeTargets(t *testing.T, root string) map[string]bool {
 	t.Helper()
 	targets := map[string]bool{}
@@ -240,7 +240,7 @@ func setOf(names ...string) map[string]bool {
 
 func words(text string) map[string]bool { return setOf(word.FindAllString(text, -1)...) }
 
-// sourceWords are the words of the Go code.
+// sourceWords returns the words of the Go code.
 func sourceWords(t *testing.T, root string) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
@@ -259,7 +259,7 @@ func sourceWords(t *testing.T, root string) map[string]bool {
 	return all
 }
 
-// readSettings are the members that a file of outboxrelay's settings may have.
+// readSettings returns the members that a file of outboxrelay's settings may have.
 func readSettings(t *testing.T, p *programs) map[string]bool {
 	t.Helper()
 	table, err := exec.CommandContext(t.Context(), filepath.Join(p.dir, "outboxrelay"), "config", "--markdown").Output()

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// choice is the type of a flag with a few values. Case does not matter, nor - or _.
+// choice is the type of a flag with a few values. It ignores case, and accepts _ for -.
 type choice struct {
 	value *string
 	of    []string
@@ -43,21 +43,21 @@ func choiceFlag(cmd *cobra.Command, value *string, name, def, usage string, of .
 	complete(cmd, name, of)
 }
 
-// complete has the shell offer values for a flag.
+// complete makes the shell offer values for a flag.
 func complete(cmd *cobra.Command, flag string, values []string) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the command has no such flag
 	}
 }
 
-// completeFolders has the shell offer folders for a flag.
+// completeFolders makes the shell offer folders for a flag.
 func completeFolders(cmd *cobra.Command, flag string) {
 	if err := cmd.MarkFlagDirname(flag); err != nil {
 		panic(err) // the command has no such flag
 	}
 }
 
-// schemaFiles has the shell offer the files that may hold a schema.
+// schemaFiles makes the shell offer the files that may contain a schema.
 func schemaFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"json", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }

@@ -97,9 +97,9 @@ func runGenerate(ctx context.Context, io streams, at project) error {
 	return foretell(io, remove)
 }
 
-// foretell says why go generate is about to fail, where it is: it has listed
-// the files of the package, opens each to look for more lines, and does not
-// expect one behind the file with this line to be gone.
+// foretell explains an error that go generate will report: it has listed the files of
+// the package and opens each to look for more lines, but the files after the one with
+// this line may have been removed.
 func foretell(io streams, removed []string) error {
 	here := io.Env("GOFILE") // set by go generate
 	index := slices.IndexFunc(removed, func(name string) bool {
@@ -113,7 +113,7 @@ func foretell(io streams, removed []string) error {
 }
 
 // unwritable reports that the output cannot be written, at the line of the
-// project file that says where it goes.
+// configuration file that sets its place.
 func unwritable(io streams, result *generator.Result, err error) error {
 	var failed *output.Error
 	if !errors.As(err, &failed) {

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// joinDir is name below dir, unless name is absolute.
+// joinDir returns name below dir, unless name is absolute.
 func joinDir(dir, name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -13,7 +13,7 @@ func joinDir(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// exists says whether something has that name, a dangling link too.
+// exists reports whether the name exists, even as a dangling link.
 func exists(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil

@@ -17,8 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator"
 )
 
-// streams is all that the command sees of its surroundings beside the file
-// system.
+// streams is everything around the command except the file system.
 type streams struct {
 	Out, Err io.Writer
 	Env      func(string) string
@@ -32,7 +31,7 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// run is the command: everything but leaving the process.
+// run runs the command and returns its exit code.
 func run(args []string, io streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -118,8 +117,8 @@ func didYouMean(suggestions []string, prefix string) string {
 	return fmt.Sprintf(", did you mean %q?", prefix+suggestions[0])
 }
 
-// flagError adds a suggestion to what pflag says of an unknown flag. Cobra only
-// suggests commands, so the flags are dressed up as such.
+// flagError adds a suggestion to pflag's error about an unknown flag. Cobra only
+// suggests commands, so the flags are given to it as commands.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var suggestion string
@@ -149,10 +148,10 @@ func oneArgument(cmd *cobra.Command, args []string) error {
 	return noArguments(cmd, args[1:])
 }
 
-// reportOptions is how findings look on the standard error stream.
+// reportOptions returns how findings look on standard error.
 func (s streams) reportOptions() generator.ReportOptions { return s.optionsFor(s.Err) }
 
-// optionsFor is how findings look on w: with carets on a terminal only, in
+// optionsFor returns how findings look on w: with carets only on a terminal, and in
 // color unless the user does not want it.
 func (s streams) optionsFor(w io.Writer) generator.ReportOptions {
 	file, ok := w.(*os.File)

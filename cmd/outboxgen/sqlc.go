@@ -8,8 +8,8 @@ import (
 	"github.com/sqlc-dev/sqlc/pkg/cli"
 )
 
-// sqlcCommand is the hidden command under which outboxgen runs itself as sqlc.
-// It is a process of its own because sqlc leaves the process on an error.
+// sqlcCommand is the hidden command with which outboxgen runs itself as sqlc. It needs
+// its own process because sqlc exits on an error.
 const sqlcCommand = "sqlc"
 
 func newSQLC() *cobra.Command {
@@ -30,7 +30,7 @@ func newSQLC() *cobra.Command {
 // ownFile is the file of this program. Tests replace it.
 var ownFile = os.Executable
 
-// self is the command that runs sqlc.
+// self returns the command that runs sqlc.
 func self() ([]string, error) {
 	exe, err := ownFile()
 	if err != nil {

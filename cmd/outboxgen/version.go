@@ -22,7 +22,7 @@ func newVersion(io streams) *cobra.Command {
 	}
 }
 
-// versions is what the command version prints, and the flag --version.
+// versions returns what the command version prints, and the flag --version.
 func versions() string {
 	return fmt.Sprintf("outboxgen %s\nsqlc %s\n%s %s/%s\n",
 		builtVersion(), generator.SQLCVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -31,9 +31,8 @@ func versions() string {
 // modulePath is the module that holds this command.
 const modulePath = "github.com/outboxgen/outboxgen"
 
-// builtVersion is the version in the binary: of the main module when it was
-// built by go install or go run, of a dependency when it is a tool of another
-// module.
+// builtVersion returns the version in the binary: of the main module if it was built
+// with go install or go run, of a dependency if it is a tool of another module.
 func builtVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -54,7 +53,7 @@ func builtVersion() string {
 	return version
 }
 
-// releasedVersion is the version that go run can fetch, "" when this build has
+// releasedVersion returns the version that go run can fetch, or "" if this build has
 // none.
 func releasedVersion() string {
 	version := builtVersion()
@@ -64,7 +63,7 @@ func releasedVersion() string {
 	return version
 }
 
-// dirty says that a version was stamped from a work tree with changes in it.
+// dirty reports whether the version comes from a work tree with changes.
 func dirty(version string) bool {
 	const mark = "+dirty"
 	return len(version) > len(mark) && version[len(version)-len(mark):] == mark

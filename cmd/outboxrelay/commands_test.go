@@ -109,7 +109,7 @@ func TestHowLongAnAddressMayTake(t *testing.T) {
 	}
 }
 
-// newOutbox is a database with three pending rows, and the environment to reach it.
+// newOutbox returns a database with three pending rows, and the environment to reach it.
 func newOutbox(t *testing.T) (*pgx.Conn, map[string]string) {
 	t.Helper()
 	t.Parallel()

@@ -19,8 +19,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// newRelay puts the relay of an outbox together. It connects to nothing yet. forget
-// takes its metrics back.
+// newRelay creates the relay of an outbox. It does not connect yet. forget removes its
+// metrics.
 func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 	config := o.relay
 	config.Name = o.name
@@ -86,12 +86,12 @@ func (f *fleet) newWake(o outbox, log *slog.Logger) (relay.WakeSource, error) {
 		}
 		return f.server(o).WakeSource(channel), nil
 	}
-	return nil, nil // no source is a choice, not a failure: the relay then polls
+	return nil, nil // without a source, which is allowed, the relay polls
 }
 
-// lookForKafka says in the log when Kafka cannot be reached now. The relay itself
-// speaks to Kafka only once there are rows, and then tries without end; a wrong
-// address should be seen before that.
+// lookForKafka logs a warning if Kafka cannot be reached now. The relay connects only
+// once there are rows, and then retries without end; a wrong address should be found
+// before that.
 func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 	if o.toStdout {
 		return
@@ -109,8 +109,8 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// discreet is a store that writes no secret into the lease row, where everybody
-// who reads the database sees the leader's reasons.
+// discreet is a store that writes no secret into the lease row, which everybody who
+// reads the database can see.
 type discreet struct {
 	*pgstore.Store
 	secrets *secret.Redactor

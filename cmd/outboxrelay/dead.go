@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
-// selection is the flags that choose dead letters.
+// selection has the flags that select dead letters.
 type selection struct {
 	outbox    string
 	ids       []string
@@ -63,7 +63,7 @@ func (s *selection) filter() (admin.Filter, error) {
 	return f, nil
 }
 
-// one is the outbox that is meant.
+// one returns the selected outbox.
 func (s *selection) one(ctx context.Context) (outbox, error) {
 	outboxes, err := s.outboxesNow(ctx)
 	if err != nil {
@@ -119,7 +119,7 @@ func deadCommand(env environment) *cobra.Command {
 	return cmd
 }
 
-// eachPage calls f with the dead letters that the filter chooses, page by page.
+// eachPage calls f with the dead letters that the filter selects, page by page.
 func eachPage(ctx context.Context, conn *pgx.Conn, filter admin.Filter, f func([]admin.DeadLetter) error) error {
 	after := int64(0)
 	for {

@@ -22,7 +22,8 @@ type decision struct {
 	act  func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
 	verb string // what it does to them
 	done string // what it did
-	// final decisions cannot be taken back: they need a reason and a confirmation.
+	// final means that the decision cannot be undone: it needs a reason and a
+	// confirmation.
 	final bool
 
 	chosen *selection
@@ -108,7 +109,7 @@ func (d *decision) filter() (admin.Filter, error) {
 	return filter, nil
 }
 
-// permitted says what is missing from the call.
+// permitted returns an error if the call lacks something.
 func (d *decision) permitted(env environment) error {
 	d.by.Actor = cmp.Or(d.by.Actor, currentUser())
 	d.by.Reason = strings.TrimSpace(d.by.Reason)
@@ -125,11 +126,11 @@ func (d *decision) permitted(env environment) error {
 	return nil
 }
 
-// shownLetters bounds what is listed before a confirmation.
+// shownLetters limits what is listed before a confirmation.
 const shownLetters = 20
 
-// run lists the dead letters that are meant, asks when the decision is final, and
-// decides about exactly those.
+// run lists the selected dead letters, asks for a confirmation if the decision is
+// final, and decides about exactly those.
 func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) error {
 	var ids []uuid.UUID
 	ask := d.final && !d.yes
@@ -175,13 +176,13 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	return err
 }
 
-// confirmed asks for the number of dead letters: a person who types it has seen
+// confirmed asks for the number of dead letters, to make sure that a person has read
 // it.
 func (d *decision) confirmed(ctx context.Context, env environment, count int) error {
 	fmt.Fprintf(env.stdout, "This deletes %s permanently. Type the number to continue: ", several(int64(count), "dead letter"))
 	answer := make(chan string, 1)
-	go func() { // a read from a terminal cannot be called off; the process ends with it
-		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // a line that ends early is no confirmation, or is one
+	go func() { // a read from a terminal cannot be cancelled; it ends with the process
+		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // an incomplete line may be a confirmation or not
 		answer <- strings.TrimSpace(line)
 	}()
 	select {

@@ -20,9 +20,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// fleet is the outboxes of this process. Those of a fixed schema are there from
-// start to end; those of schemas that a pattern matches come and go with the
-// schemas.
+// fleet has the outboxes of this process. Those with a fixed schema are there from
+// start to end; those found by a pattern come and go with their schemas.
 type fleet struct {
 	log     *slog.Logger
 	stdout  io.Writer
@@ -33,31 +32,31 @@ type fleet struct {
 	servers  map[string]*pgstore.Server // by address
 	outboxes []outbox
 	newStore func(pgstore.Config) (*pgstore.Store, error)
-	look     time.Duration // between two looks for schemas
-	retry    time.Duration // how long an outbox that needs operator action is left alone
+	look     time.Duration // between two searches for schemas
+	retry    time.Duration // pause before an outbox that needs operator action is tried again
 
 	mu      sync.Mutex
 	members []*member
-	looking int // patterns that have not been looked for yet
+	looking int // patterns that have not been searched yet
 }
 
-// member is one outbox of the fleet. The fleet's mutex guards what changes.
+// member is one outbox of the fleet. The fleet's mutex guards the fields that change.
 type member struct {
 	outbox outbox
-	next   *relay.Relay // made and not run yet; nil: none
-	forget func()       // takes back the metrics of next
+	next   *relay.Relay // created and not running yet; nil: none
+	forget func()       // removes the metrics of next
 
-	relay   *relay.Relay // the one that runs, or is about to; nil: none
-	problem error        // why none ran last, until one is ready; nil: nothing is known to be wrong
+	relay   *relay.Relay // running, or about to; nil: none
+	problem error        // why the last one ended, until one is ready; nil: no known problem
 }
 
-// memberState is what is known of a member now.
+// memberState is the current state of a member.
 type memberState struct {
 	name    string
-	found   bool // its schema was found by a pattern
+	found   bool // a pattern found its schema
 	ready   bool
 	status  relay.Status
-	problem error // what needs operator action, until a retry has succeeded; nil: nothing is known to
+	problem error // needs operator action, until a retry has succeeded; nil: no known problem
 }
 
 const (
@@ -65,7 +64,7 @@ const (
 	retrySetup     = 30 * time.Second
 )
 
-// newFleet makes the relays of a fixed schema; it connects to nothing yet.
+// newFleet creates the relays of fixed schemas. It does not connect yet.
 func newFleet(outboxes []outbox, log *slog.Logger, stdout io.Writer, secrets *secret.Redactor) (*fleet, error) {
 	f := &fleet{
 		log: log, stdout: stdout, metrics: prometheus.NewRegistry(), secrets: secrets,
@@ -107,7 +106,7 @@ func (f *fleet) leave(m *member) {
 	f.blocked.DeleteLabelValues(m.outbox.name)
 }
 
-// started notes that a member has a relay. Its problem stays until the relay is
+// started records that a member has a relay. Its problem stays until the relay is
 // ready.
 func (f *fleet) started(m *member, r *relay.Relay) {
 	f.mu.Lock()
@@ -115,7 +114,7 @@ func (f *fleet) started(m *member, r *relay.Relay) {
 	m.relay = r
 }
 
-// stopped notes that a member has no relay, and why.
+// stopped records that a member has no relay, and why.
 func (f *fleet) stopped(m *member, problem error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -123,7 +122,7 @@ func (f *fleet) stopped(m *member, problem error) {
 	f.blocked.WithLabelValues(m.outbox.name).Set(1)
 }
 
-// solved notes that a member's problem is over.
+// solved records that a member's problem is over.
 func (f *fleet) solved(m *member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,8 +136,8 @@ func (f *fleet) hasProblem(m *member) bool {
 	return m.problem != nil
 }
 
-// connectTo makes the sessions for an outbox's database, unless they exist.
-// Outboxes of one database share them.
+// connectTo creates the sessions for an outbox's database, unless they exist. Outboxes
+// of one database share them.
 func (f *fleet) connectTo(o outbox, all []outbox) error {
 	key := serverKey(o.database)
 	if f.servers[key] != nil {
@@ -161,13 +160,13 @@ func (f *fleet) connectTo(o outbox, all []outbox) error {
 	return nil
 }
 
-// serverKey tells databases, and who connects to them, from each other.
+// serverKey identifies a database and the user who connects to it.
 func serverKey(c *pgx.ConnConfig) string { return c.ConnString() }
 
 func (f *fleet) server(o outbox) *pgstore.Server { return f.servers[serverKey(o.database)] }
 
-// all lists the outboxes that there are now: those of a fixed schema in their
-// order, then the others by name.
+// all returns the current outboxes: those with a fixed schema in their order, then the
+// others by name.
 func (f *fleet) all() []memberState {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -192,16 +191,15 @@ func (f *fleet) all() []memberState {
 	return list
 }
 
-// complete reports whether every pattern has been looked for.
+// complete reports whether every pattern has been searched.
 func (f *fleet) complete() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.looking == 0
 }
 
-// run runs the relays until ctx ends. If there is only one outbox, what needs
-// operator action there ends the run with an error. Several outboxes do not stop
-// each other.
+// run runs the relays until ctx ends. If there is only one outbox and it needs operator
+// action, run returns an error. With several outboxes, one does not stop the others.
 func (f *fleet) run(ctx context.Context) error {
 	defer func() {
 		for _, s := range f.servers {

@@ -37,7 +37,8 @@ type runningFleet struct {
 	err  error         // of the run
 }
 
-// configured is the configuration of a command that reads every setting, from a file.
+// configured returns the configuration of a command that reads every setting, from a
+// file.
 func configured(t *testing.T, file string) *configuration {
 	t.Helper()
 	env := environment{getenv: func(string) string { return "" }, secrets: &secret.Redactor{}}
@@ -86,14 +87,14 @@ func (r *runningFleet) leads(name string) bool {
 	return slices.ContainsFunc(r.all(), func(m memberState) bool { return m.name == name && m.status.Leader && m.ready })
 }
 
-// readyz is the answer of /readyz.
+// readyz returns the answer of /readyz.
 func (r *runningFleet) readyz(t *testing.T) (int, string) {
 	t.Helper()
 	answer := r.ask(t, "/readyz")
 	return answer.Code, answer.Body.String()
 }
 
-// get is the body of another page.
+// get returns the body of another page.
 func (r *runningFleet) get(t *testing.T, path string) string {
 	t.Helper()
 	return r.ask(t, path).Body.String()

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// keep runs the relay of one outbox until ctx ends. What needs operator action
-// stops this outbox alone, and is tried again.
+// keep runs the relay of one outbox until ctx ends. If it needs operator action, only
+// this outbox stops, and is tried again.
 func (f *fleet) keep(ctx context.Context, m *member) {
 	for {
 		err := f.runOnce(ctx, m)
@@ -30,11 +30,11 @@ func (f *fleet) keep(ctx context.Context, m *member) {
 	}
 }
 
-// errEnded is why a relay that ended without an error does not run.
+// errEnded is the problem of a relay that ended without an error.
 var errEnded = errors.New("the relay ended")
 
-// runOnce makes and runs a relay until it ends. What was wrong with the outbox
-// before counts until the relay is ready.
+// runOnce creates and runs a relay until it ends. An earlier problem of the outbox
+// stays until the relay is ready.
 func (f *fleet) runOnce(ctx context.Context, m *member) error {
 	r, forget := m.next, m.forget
 	m.next, m.forget = nil, nil
@@ -63,11 +63,11 @@ func (f *fleet) runOnce(ctx context.Context, m *member) error {
 	return err
 }
 
-// lookForReady is the time between two looks whether a retry has succeeded.
+// lookForReady is the time between two checks whether a retry has succeeded.
 const lookForReady = 100 * time.Millisecond
 
-// solveWhenReady waits until the relay of a member that had a problem is ready, and
-// notes that the problem is over.
+// solveWhenReady waits until the relay of a member with a problem is ready, and then
+// ends the problem.
 func (f *fleet) solveWhenReady(ctx context.Context, m *member, r *relay.Relay) {
 	if !f.hasProblem(m) {
 		return

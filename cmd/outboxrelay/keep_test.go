@@ -95,7 +95,7 @@ func TestABrokenSchemaIsToldAllTheTime(t *testing.T) {
 	})
 }
 
-// metricLine is the line of a metric.
+// metricLine returns the line of a metric.
 func metricLine(metrics, name string) string {
 	for line := range strings.Lines(metrics) {
 		if strings.HasPrefix(line, name) {

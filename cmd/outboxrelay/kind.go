@@ -11,13 +11,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// kind is the type of a setting: what --help calls it, and which texts it takes.
+// kind is the type of a setting: its name in --help, and which texts are valid.
 type kind struct {
 	name    string            // "bool": the flag needs no value
 	takes   func(string) bool // nil: every text
-	instead string            // what to write instead of a text that it does not take
+	instead string            // what to write instead of an invalid text
 	choices []string          // the shell completes them
-	endings []string          // of the files that it names, for the shell
+	endings []string          // of the files that it accepts, for the shell
 	several bool              // a list: a repeated flag adds to it
 	secret  bool              // never printed
 }
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-// oneOf is the kind of a setting with a few values.
+// oneOf returns the kind of a setting with a few values.
 func oneOf(choices ...string) kind {
 	last := len(choices) - 1
 	return kind{
@@ -51,7 +51,7 @@ func oneOf(choices ...string) kind {
 	}
 }
 
-// atLeast is the kind of a whole number of some unit.
+// atLeast returns the kind of an integer with a unit.
 func atLeast(least int, unit string) kind {
 	return kind{
 		name: unit, instead: "a whole number, at least " + strconv.Itoa(least),
@@ -59,13 +59,13 @@ func atLeast(least int, unit string) kind {
 	}
 }
 
-// takes reports whether a text is a value of the setting. A setting without a default
-// may be empty.
+// takes reports whether a text is a valid value of the setting. A setting without a
+// default may be empty.
 func (s setting) takes(text string) bool {
 	return s.kind.takes == nil || text == "" && s.def == "" || s.kind.takes(text)
 }
 
-// settingFlag is the text of a setting that is given as a flag. It takes every text:
+// settingFlag is the text of a setting that is given as a flag. It accepts every text:
 // newReader checks the texts of all layers, and reports all problems together.
 type settingFlag struct {
 	kind  kind
@@ -99,14 +99,14 @@ func (s setting) flag(cmd *cobra.Command) {
 	}
 }
 
-// complete says which values the shell offers for a flag.
+// complete sets the values that the shell offers for a flag.
 func complete(cmd *cobra.Command, flag string, values cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, values); err != nil {
 		panic(err) // the command has no such flag, or has it twice
 	}
 }
 
-// completeFiles has the shell offer files with some endings.
+// completeFiles makes the shell offer files with the given endings.
 func completeFiles(cmd *cobra.Command, flag string, endings ...string) {
 	if err := cmd.MarkFlagFilename(flag, endings...); err != nil {
 		panic(err) // the command has no such flag

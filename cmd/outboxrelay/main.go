@@ -1,11 +1,11 @@
-// Command outboxrelay moves the rows of outbox tables to Kafka, and shows and
-// fixes what stands in their way.
+// Command outboxrelay moves the rows of outbox tables to Kafka, and shows and fixes
+// what blocks them.
 //
 //	outboxrelay run        run relays until told to stop
 //	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves
 //	outboxrelay dead       list dead letters
-//	outboxrelay replay     give dead letters another chance
-//	outboxrelay discard    give dead letters up
+//	outboxrelay replay     publish dead letters again
+//	outboxrelay discard    delete dead letters
 //	outboxrelay config     every setting, where it can be set, and its value now
 //
 // Settings come from flags, the environment, a file and defaults, in that order;

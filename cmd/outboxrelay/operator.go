@@ -12,7 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// declarePlace declares what the commands for operators read: where the outbox is, and
+// declarePlace declares the settings of the operator commands: where the outbox is, and
 // how long they wait for its database.
 func (env environment) declarePlace(cmd *cobra.Command) *configuration {
 	c := env.declare(cmd, place)
@@ -39,8 +39,8 @@ func (c *configuration) connected(ctx context.Context, o outbox, f func(*pgx.Con
 	return nil
 }
 
-// connect connects, and waits for a first answer: a proxy takes connections also when
-// the server behind it is silent.
+// connect connects, and waits for a first answer: a proxy accepts connections even if
+// the server behind it does not answer.
 func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	connecting, cancel := context.WithTimeout(ctx, c.patience(o))
 	defer cancel()
@@ -61,13 +61,13 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 	return conn, nil
 }
 
-// patience bounds how long connecting may take: each address of the outbox's database
-// has a limit of its own.
+// patience limits how long connecting may take: each address of the outbox's database
+// has its own limit.
 func (c *configuration) patience(o outbox) time.Duration {
 	return c.timeout + time.Duration(1+len(o.database.Fallbacks))*addressTimeout(o)
 }
 
-// addressTimeout is how long each address of the outbox's database may take to
+// addressTimeout returns how long each address of the outbox's database may take to
 // answer, as for the relay.
 func addressTimeout(o outbox) time.Duration {
 	if o.database.ConnectTimeout > 0 {

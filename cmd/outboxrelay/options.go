@@ -1,6 +1,6 @@
 package main
 
-// table is every setting of the relay, in the order in which help prints them.
+// table has every setting of the relay, in the order of the help.
 var table = []setting{
 	{name: "listen", kind: anyText, def: "127.0.0.1:9464", process: true,
 		help: "address of /healthz, /readyz, /status and /metrics; empty: no HTTP server"},
@@ -54,11 +54,11 @@ var table = []setting{
 	{name: "drain-timeout", kind: duration, def: "15s", help: "maximum duration of a clean shutdown"},
 }
 
-// place are the settings that say where an outbox is. The commands for operators read
-// no others.
+// place has the settings that say where an outbox is. The operator commands read no
+// others.
 var place = only("name", "database-url", "schema", "service")
 
-// only are some of the settings, in the order of the table.
+// only returns some of the settings, in the order of the table.
 func only(names ...string) []setting {
 	var out []setting
 	for _, s := range table {

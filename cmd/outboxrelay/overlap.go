@@ -11,9 +11,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// servedBy finds the outbox that serves a schema instead of the pattern of o. Two
-// relays of one process on one outbox would only wait for each other. A fixed
-// schema wins over a pattern, and of two patterns the earlier one wins.
+// servedBy returns the outbox that serves a schema instead of the pattern of o. Two
+// relays of one process on one outbox would only wait for each other. A fixed schema
+// wins over a pattern; of two patterns the earlier one wins.
 func servedBy(o outbox, schema string, all, earlier []outbox) (outbox, bool) {
 	for _, other := range all {
 		if !pgstore.IsPattern(other.schema) && other.schema == schema && sameDatabase(o.database, other.database) {
@@ -28,7 +28,7 @@ func servedBy(o outbox, schema string, all, earlier []outbox) (outbox, bool) {
 	return outbox{}, false
 }
 
-// duplicate is the problem of two fixed outboxes that are the same one.
+// duplicate returns an error if two fixed outboxes are the same one.
 func duplicate(outboxes []outbox) error {
 	for i, o := range outboxes {
 		for _, other := range outboxes[:i] {

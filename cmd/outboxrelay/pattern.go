@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// outboxesNow is outboxes with each schema that a pattern matches as one of its
-// own. A schema that an earlier outbox serves is left to that one.
+// outboxesNow returns the outboxes, with each schema that matches a pattern as its own
+// outbox. Schemas of an earlier outbox are left to that one.
 func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
 	if c.timeout <= 0 {
 		return nil, misuse{fmt.Errorf("invalid --timeout %s: use a duration above zero", c.timeout)}

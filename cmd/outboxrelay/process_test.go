@@ -165,7 +165,7 @@ func (h *handedOver) published(t *testing.T) bool {
 	return !left
 }
 
-// first is the numbers in the order of their first records.
+// first returns the numbers in the order of their first records.
 func (h *handedOver) first(t *testing.T) []int {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.kafka.Brokers...), kgo.ConsumeTopics(h.topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/framing"
 )
 
-// registrySettings are all settings that readRegistry reads, with some changed.
+// registrySettings returns all settings that readRegistry reads, with some changed.
 func registrySettings(changed values) values {
 	v := values{}
 	for _, s := range only("schema-id", "registry-url", "registry-auth", "registry-token", "registry-subject", "registry-subjects", "registry-refresh") {

@@ -19,17 +19,17 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 )
 
-// environment is what the process gives the commands.
+// environment is what the process gives to the commands.
 type environment struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	interactive    bool // somebody can answer a question
-	// secrets learns every secret that is read and keeps it out of what is printed.
+	interactive    bool // a person can answer a question
+	// secrets learns every secret that is read and keeps it out of the output.
 	secrets *secret.Redactor
 }
 
-// misuse is an error of the caller's.
+// misuse is an error in how the command was called.
 type misuse struct{ error }
 
 func (m misuse) Unwrap() error { return m.error }
@@ -40,7 +40,7 @@ func execute(args []string, env environment) int {
 	return executeUntil(ctx, args, env)
 }
 
-// executeUntil runs a command until it is done or ctx ends.
+// executeUntil runs a command until it ends or ctx ends.
 func executeUntil(ctx context.Context, args []string, env environment) int {
 	env.secrets = &secret.Redactor{}
 	root := rootCommand(env)
@@ -99,18 +99,18 @@ func rootCommand(env environment) *cobra.Command {
 	return root
 }
 
-// configuration is the settings that a command declared, as they were given. It is
-// complete once flags are parsed.
+// configuration has the settings that a command declared, as they were given. It is
+// complete once the flags are parsed.
 type configuration struct {
 	environment
 	declared []setting
 	flags    *pflag.FlagSet
 	path     string
-	timeout  time.Duration // of the commands for operators
+	timeout  time.Duration // of the operator commands
 }
 
-// declare makes flags of the settings that a command reads, and of --config. A command
-// that reads another setting panics: its --help would not show it.
+// declare adds flags for the settings that a command reads, and --config. A command
+// that reads another setting panics, because its --help would not show it.
 func (env environment) declare(cmd *cobra.Command, settings []setting) *configuration {
 	c := &configuration{environment: env, declared: settings, flags: cmd.Flags()}
 	c.flags.SortFlags = false
@@ -151,8 +151,7 @@ func (c *configuration) process() (*reader, error) {
 	return r, r.misuse()
 }
 
-// outboxes reads the settings of every outbox. The error lists all that cannot
-// be used.
+// outboxes reads the settings of every outbox. The error lists all problems.
 func (c *configuration) outboxes(read func(*reader) outbox) ([]outbox, error) {
 	l, err := c.layers()
 	if err != nil {

@@ -76,8 +76,8 @@ func runCommand(env environment) *cobra.Command {
 	return cmd
 }
 
-// stopWhenDrained ends the run once no relay has anything left to do. It does not
-// wait for an outbox that needs operator action: the error says what those need.
+// stopWhenDrained ends the run when no relay has anything left to do. It does not wait
+// for an outbox that needs operator action: the error says what is needed.
 func stopWhenDrained(ctx context.Context, relays *fleet, stop func()) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()

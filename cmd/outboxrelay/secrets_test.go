@@ -58,7 +58,7 @@ func awkward() map[string]string {
 	return out
 }
 
-// parts are what may be seen of a password nowhere: its pieces of four bytes and
+// parts returns what may be seen of a password nowhere: its pieces of four bytes and
 // more, and the pieces of what it decodes to.
 func parts(password string) []string {
 	out := []string{"Kw4z", "kw4z", "Vx9r", "Jm2y", "пароль", url.QueryEscape("пароль")}
@@ -86,10 +86,10 @@ func noLeak(t *testing.T, what, password, output string) {
 	}
 }
 
-// encoded is the password as it stands in a URL.
+// encoded returns the password as it stands in a URL.
 func encoded(p string) string { return strings.ReplaceAll(url.QueryEscape(p), "+", "%20") }
 
-// spellings are the ways in which a password gets into a setting: encoded as it
+// spellings returns the ways in which a password gets into a setting: encoded as it
 // must be, and as people write it.
 func spellings(p string) map[string]map[string]string {
 	const db, redis = "127.0.0.1:1/d", "127.0.0.1:1/0"
@@ -186,7 +186,7 @@ func TestNoCommandShowsAPassword(t *testing.T) {
 	}
 }
 
-// tellTale is a Postgres or Redis server that repeats the password it is given
+// tellTale returns a Postgres or Redis server that repeats the password it is given
 // in its error, as some proxies and old versions do.
 func tellTale(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()

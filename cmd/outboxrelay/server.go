@@ -18,16 +18,16 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// handler serves what operators and orchestrators ask a relay process:
+// handler serves the HTTP endpoints of a relay process:
 //
 //	/healthz  200 while the process runs
-//	/readyz   200 when every relay reaches its database and leads or stands by,
-//	          else 503 and which do not. A schema that a pattern found and that
-//	          needs operator action is named, and makes it 503 only if no outbox works
+//	/readyz   200 if every relay reaches its database and leads or stands by,
+//	          else 503 with those that do not. A schema that a pattern found and that
+//	          needs operator action is listed, and makes it 503 only if no outbox works
 //	/status   the state of every relay, as JSON
 //	/metrics  Prometheus
 //
-// What the status says is without the secrets that the redactor knows.
+// The status contains no secrets that the redactor knows.
 func handler(relays *fleet) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -55,15 +55,15 @@ func handler(relays *fleet) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(states) // a client that left has no use for the answer
+		_ = encoder.Encode(states) // a client that has left needs no answer
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(relays.metrics, promhttp.HandlerOpts{}))
 	return mux
 }
 
-// unready lists the outboxes that make the process not ready, and those that are only
-// told: schemas that a pattern found and that need operator action, as long as another
-// outbox works. A tenant that is out of order must not stop a deployment for all.
+// unready returns the outboxes that make the process not ready, and those that are only
+// reported: schemas that a pattern found and that need operator action, if another
+// outbox works. One broken tenant must not stop the deployment for all.
 func unready(all []memberState) (missing, unserved []string) {
 	works := slices.ContainsFunc(all, func(m memberState) bool { return m.ready })
 	for _, m := range all {
@@ -80,8 +80,8 @@ func unready(all []memberState) (missing, unserved []string) {
 	return missing, unserved
 }
 
-// withoutSecrets is the status with its texts redacted: reasons repeat what
-// servers and drivers said.
+// withoutSecrets returns the status with redacted texts: reasons repeat messages of
+// servers and drivers.
 func withoutSecrets(s relay.Status, secrets *secret.Redactor) relay.Status {
 	s.Reason = secrets.Text(s.Reason)
 	for _, list := range []*[]relay.Paused{&s.PausedTopics, &s.SetAside} {
@@ -93,8 +93,8 @@ func withoutSecrets(s relay.Status, secrets *secret.Redactor) relay.Status {
 	return s
 }
 
-// serve answers on the address until ctx ends. It returns once the address is
-// bound, so that a port in use stops the start rather than a log line later.
+// serve listens on the address until ctx ends. It returns once the address is bound, so
+// that a port in use is an error at start.
 func serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) (wait func(), err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -113,7 +113,7 @@ func serve(ctx context.Context, address string, h http.Handler, log *slog.Logger
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := server.Shutdown(bounded); err != nil {
-			_ = server.Close() // the polite way failed, this one cannot
+			_ = server.Close() // after a failed shutdown
 		}
 		<-done
 	}, nil

@@ -15,20 +15,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A setting is one thing that can be configured. The table of them is the one
-// place where a flag, its environment variable, its member in the file and its
-// default are written down: --help, the file, the environment and the docs'
-// table all come from it.
+// setting is one thing that can be configured. The table of settings is the only place
+// that defines a flag, its environment variable, its member in the file and its
+// default: --help, the file, the environment and the table in the docs come from it.
 type setting struct {
 	name string // flag --name, variable OUTBOXRELAY_NAME, file member name (with _)
 	kind kind
 	def  string
 	help string
-	// alias is a second environment variable that is read when the first is not
-	// set: the one that other tools already use.
+	// alias is a second environment variable that is read if the first is not set,
+	// because other tools use it.
 	alias string
-	// process settings stand beside outboxes: in the file, the others may also
-	// differ from outbox to outbox.
+	// process settings apply to the whole process. In the file, the others may differ
+	// between outboxes.
 	process bool
 }
 
@@ -38,7 +37,7 @@ func (s setting) env() string {
 
 func (s setting) member() string { return strings.ReplaceAll(s.name, "-", "_") }
 
-// variables are the environment variables that are looked at, first things first.
+// variables returns the environment variables of the setting, the preferred one first.
 func (s setting) variables(separator string) string {
 	if s.alias == "" {
 		return s.env()
@@ -46,7 +45,7 @@ func (s setting) variables(separator string) string {
 	return s.env() + separator + s.alias
 }
 
-// places say where the setting can be given.
+// places returns where the setting can be given, for messages.
 func (s setting) places() string {
 	return fmt.Sprintf("--%s, %s, or %s in the settings file (--config)", s.name, s.variables(", "), s.member())
 }
@@ -54,17 +53,15 @@ func (s setting) places() string {
 // values maps the name of a setting to its text.
 type values map[string]string
 
-// layers resolves settings: flag, then environment, then file, then default. What
-// one of several outboxes says of itself is meant for it alone, and beats the
-// environment.
+// layers resolves settings: flag, then environment, then file, then default. In a file
+// with several outboxes, an outbox's own setting comes before the environment.
 type layers struct {
 	flags  values
 	getenv func(string) string
 	file   *file
 }
 
-// outboxes resolves the settings of each outbox: one, unless the file lists
-// more.
+// outboxes resolves the settings of each outbox: one, unless the file lists several.
 func (l layers) outboxes(table []setting) ([]values, error) {
 	if len(l.file.outboxes) == 0 {
 		return []values{l.resolve(table, nil)}, nil
@@ -86,8 +83,7 @@ func (l layers) outboxes(table []setting) ([]values, error) {
 	return out, errors.Join(problems...)
 }
 
-// resolve puts the layers on top of each other, for the process or for one
-// outbox with what it says of itself.
+// resolve merges the layers, for the process or for one outbox with its own settings.
 func (l layers) resolve(table []setting, own values) values {
 	out := values{}
 	for _, s := range table {
@@ -113,14 +109,14 @@ func (l layers) resolve(table []setting, own values) values {
 	return out
 }
 
-// file is the configuration file as far as it was given.
+// file is the parsed configuration file.
 type file struct {
 	process  values
 	outboxes []values
 }
 
-// readFile reads a YAML file of settings; an empty path is an empty file. The
-// error lists every member that is not a setting, with its line.
+// readFile reads a YAML file of settings; an empty path means an empty file. The error
+// lists every member that is not a setting, with its line.
 func readFile(path string, table []setting) (*file, error) {
 	if path == "" {
 		return &file{}, nil
@@ -156,8 +152,8 @@ func readFile(path string, table []setting) (*file, error) {
 	return f, errors.Join(r.problems...)
 }
 
-// unreadable says why the file cannot be read. What does not look like the name of
-// a file is not repeated: it may be an address with a password.
+// unreadable says why the file cannot be read. It repeats only text that looks like a
+// file name, because the text may be an address with a password.
 func unreadable(path string, err error) error {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(" :@=?&%", r) }
 	if failed, ok := errors.AsType[*fs.PathError](err); ok && strings.ContainsFunc(path, odd) {
@@ -167,8 +163,8 @@ func unreadable(path string, err error) error {
 	return fmt.Errorf("cannot read the settings file: %w", err)
 }
 
-// notYAML says where the file is not YAML. The parser's own words are left out:
-// they repeat parts of values, such as a password that begins with an asterisk.
+// notYAML says where the file is not YAML. It does not use the parser's message, which
+// repeats parts of values, such as a password that begins with an asterisk.
 func notYAML(path string, err error) error {
 	if line := lineNumber.FindString(err.Error()); line != "" {
 		path += ": " + line
@@ -178,7 +174,7 @@ func notYAML(path string, err error) error {
 
 var lineNumber = regexp.MustCompile(`line \d+`)
 
-// fileReader collects what is wrong with a file, so that all of it is told once.
+// fileReader collects all problems of a file, so that they are reported together.
 type fileReader struct {
 	path     string
 	table    []setting
@@ -199,7 +195,7 @@ func (r *fileReader) mapping(node *yaml.Node, member func(key string, node *yaml
 		key, value := node.Content[i], node.Content[i+1]
 		if !member(key.Value, value) {
 			name := key.Value
-			if !memberName.MatchString(name) { // perhaps a part of a value
+			if !memberName.MatchString(name) { // may be a part of a value
 				name = "this member"
 			}
 			r.problem(key, "%s is not a setting (see outboxrelay config)", name)
@@ -209,7 +205,7 @@ func (r *fileReader) mapping(node *yaml.Node, member func(key string, node *yaml
 
 var memberName = regexp.MustCompile(`^[a-z][a-z_-]*$`)
 
-// set stores one member; a list is joined by commas, as a flag would have it.
+// set stores one member. A list is joined by commas, as in a flag.
 func (r *fileReader) set(into values, key string, node *yaml.Node, process bool) bool {
 	at := slices.IndexFunc(r.table, func(s setting) bool { return s.member() == key })
 	if at < 0 {

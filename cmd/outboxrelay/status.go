@@ -62,8 +62,8 @@ func statusCommand(env environment) *cobra.Command {
 	return cmd
 }
 
-// redactState is the state without secrets: what the leader wrote into the lease
-// repeats what servers and drivers said.
+// redactState returns the state without secrets: what the leader wrote into the lease
+// repeats messages of servers and drivers.
 func redactState(s admin.State, secrets *secret.Redactor) admin.State {
 	s.Leader.State = withoutSecrets(s.Leader.State, secrets)
 	if s.Oldest != nil {
@@ -75,7 +75,7 @@ func redactState(s admin.State, secrets *secret.Redactor) admin.State {
 	return s
 }
 
-// printState writes what a person reads. Each line is escaped as a whole, for
+// printState writes the state for a person. Each line is escaped as a whole, because
 // topics, keys and errors come from the data.
 func printState(w io.Writer, name string, s admin.State) error {
 	var b strings.Builder
@@ -108,7 +108,7 @@ func printState(w io.Writer, name string, s admin.State) error {
 	return err
 }
 
-// again says when the relay looks again, as it told with its last renewal.
+// again says when the relay tries again, as of its last renewal.
 func again(in time.Duration) string {
 	if in <= 0 {
 		return ""
@@ -116,7 +116,7 @@ func again(in time.Duration) string {
 	return fmt.Sprintf(" (next check in %s)", in.Round(time.Second))
 }
 
-// several is a count with its noun.
+// several returns a count with its noun.
 func several(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -148,21 +148,20 @@ func pending(s admin.State) string {
 func describe(r admin.Row) string {
 	key := "no key"
 	if r.Key != nil {
-		key = `key "` + *r.Key + `"` // it is escaped with its line
+		key = `key "` + *r.Key + `"` // escaped with its line
 	}
 	return fmt.Sprintf("seq %d, event %s, %s, topic %s, %s", r.Seq, r.EventID, r.EventType, r.Topic, key)
 }
 
-// silence is how long a leader may be silent before that is worth a word: longer
-// than any term that makes sense.
+// silence is how long a leader may go without a renewal before status mentions it:
+// longer than any reasonable term.
 const silence = 5 * time.Second
 
-// patience is how long a row may be pending under a leader before that is worth a
-// word.
+// patience is how long a row may be pending under a leader before status mentions it.
 const patience = 3 * time.Second
 
-// reasons says why rows do not move, most likely cause first; none when nothing
-// is wrong.
+// reasons says why rows do not move, most likely cause first; empty if nothing is
+// wrong.
 func reasons(s admin.State) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }

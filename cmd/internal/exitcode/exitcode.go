@@ -1,14 +1,14 @@
-// Package exitcode holds the exit codes, which are the same for all commands.
+// Package exitcode has the exit codes of all commands.
 package exitcode
 
-// The exit codes; Help says when a command ends with which.
+// The exit codes. Help says when a command ends with which.
 const (
 	OK     = 0
 	Failed = 1
 	Misuse = 2
 )
 
-// Help is the list as --help and docs/exit-codes.md print it.
+// Help is the list for --help and docs/exit-codes.md.
 const Help = `Exit codes:
   0  success
   1  the command ran and the result is bad (outboxgen: findings, files out of date,

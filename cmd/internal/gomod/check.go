@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// Alone works on each module as its users have it: without go.work, and with the
-// other modules from a proxy that is made of the checkout.
+// Alone works on each module as users have it: without go.work, and with the other
+// modules from a proxy that is made of the checkout.
 type Alone struct {
 	served *Served
 	root   string // of the checkout
@@ -23,8 +23,8 @@ type Alone struct {
 	out    io.Writer
 }
 
-// NewAlone unpacks the modules. The caller closes it. Progress and the output of
-// go go to out.
+// NewAlone unpacks the modules. The caller closes it. Progress and the output of go are
+// written to out.
 func NewAlone(ctx context.Context, root string, out io.Writer) (_ *Alone, err error) {
 	dir, err := os.MkdirTemp("", "outboxgen-modules-")
 	if err != nil {
@@ -44,7 +44,7 @@ func NewAlone(ctx context.Context, root string, out io.Writer) (_ *Alone, err er
 		return nil, err
 	}
 	a.env = append(os.Environ(), a.served.Env(proxy)...)
-	// The root module first: the others stand in folders of it, as in the checkout.
+	// The root module first, because the others are in folders of it.
 	for _, m := range slices.Backward(All()) {
 		if err := a.served.Unpack(m, a.folder(m)); err != nil {
 			return nil, fmt.Errorf("unpack %s: %w", m.Path, err)
@@ -53,7 +53,7 @@ func NewAlone(ctx context.Context, root string, out io.Writer) (_ *Alone, err er
 	return a, nil
 }
 
-// Close removes what was unpacked, and the modules from the module cache.
+// Close removes the unpacked files, and the modules from the module cache.
 func (a *Alone) Close() error {
 	err := os.RemoveAll(a.dir)
 	cache, cacheErr := goEnv(context.Background(), "GOMODCACHE")
@@ -89,9 +89,8 @@ func (a *Alone) run(ctx context.Context, m Module, args ...string) error {
 	return cmd.Run()
 }
 
-// Tidy runs go mod tidy on each module, and brings go.mod and go.sum back to the
-// checkout. There they name the other modules as before: what is not released yet
-// has no sum.
+// Tidy runs go mod tidy on each module, and copies go.mod and go.sum back to the
+// checkout. There they have no sums for the other modules, which are not released yet.
 func (a *Alone) Tidy(ctx context.Context) error {
 	for _, m := range All() {
 		fmt.Fprintf(a.out, "gomod: %s: go mod tidy\n", m.Path)
@@ -132,7 +131,7 @@ func (a *Alone) Tidy(ctx context.Context) error {
 	return nil
 }
 
-// withoutSiblings is a go.sum without the repository's own modules.
+// withoutSiblings returns a go.sum without the repository's own modules.
 func withoutSiblings(sum []byte) []byte {
 	var rest []byte
 	for line := range bytes.Lines(sum) {

@@ -1,6 +1,6 @@
-// Package gomod knows the Go modules of this repository: migrations, runtime
-// and the root. go.work joins them for development. What a user gets is built
-// without it, from a module proxy, and so [Proxy] makes one of a checkout.
+// Package gomod knows the Go modules of this repository: migrations, runtime and the
+// root. go.work joins them for development. Users build without it, from a module
+// proxy, so [Proxy] makes one of a checkout.
 //
 // A module requires the released version of the others. [Release] compares the
 // versions that the go.mod files name.
@@ -26,7 +26,7 @@ type Module struct {
 	Folder string // below the repository's root; "." for the root module
 }
 
-// TagPrefix is what stands before the version in the module's tags.
+// TagPrefix returns the text before the version in the module's tags.
 func (m Module) TagPrefix() string {
 	if m.Folder == "." {
 		return ""
@@ -34,7 +34,7 @@ func (m Module) TagPrefix() string {
 	return m.Folder + "/"
 }
 
-// All is every module. A module requires only those before it.
+// All returns every module. A module requires only those before it.
 func All() []Module {
 	return []Module{
 		{Path: Path + "/migrations", Folder: "migrations"},
@@ -43,9 +43,9 @@ func All() []Module {
 	}
 }
 
-// owner is the module that a file of the repository belongs to, by its path with
-// slashes below the root, and the file's path in it. ok is false for a file of a
-// module that is not published.
+// owner returns the module that a file of the repository belongs to, given its slash
+// path below the root, and the file's path in the module. ok is false if the module is
+// not published.
 func owner(name string, nested map[string]bool) (m Module, within string, ok bool) {
 	for _, m := range All() {
 		if m.Folder != "." && strings.HasPrefix(name, m.Folder+"/") {
@@ -60,7 +60,7 @@ func owner(name string, nested map[string]bool) (m Module, within string, ok boo
 	return Module{Path: Path, Folder: "."}, name, true
 }
 
-// FindRoot is the root of the repository that a folder is in.
+// FindRoot returns the root of the repository that a folder is in.
 func FindRoot(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
 	if err != nil {
@@ -93,7 +93,7 @@ func read(root string, m Module) (*modfile.File, error) {
 	return f, nil
 }
 
-// siblings are the versions of the repository's other modules that a go.mod
+// siblings returns the versions of the repository's other modules that a go.mod
 // requires.
 func siblings(f *modfile.File) map[string]string {
 	found := map[string]string{}
@@ -107,7 +107,7 @@ func siblings(f *modfile.File) map[string]string {
 	return found
 }
 
-// withSiblings is the go.mod of a module that requires the others at a version.
+// withSiblings returns the go.mod of a module that requires the others at a version.
 func withSiblings(root string, m Module, version string) ([]byte, error) {
 	f, err := read(root, m)
 	if err != nil {
@@ -122,9 +122,8 @@ func withSiblings(root string, m Module, version string) ([]byte, error) {
 	return f.Format()
 }
 
-// Scratch is a go.mod, with its go.sum, for a module that a test makes: it has
-// the repository's modules from their folders, and requires the versions that
-// they do.
+// Scratch returns a go.mod and go.sum for a test's module: it has the repository's
+// modules from their folders, and requires the versions that they require.
 func Scratch(root, modulePath string) (mod, sum []byte, err error) {
 	f, err := read(root, Module{Path: Path, Folder: "."})
 	if err != nil {

@@ -20,21 +20,21 @@ import (
 	modzip "golang.org/x/mod/zip"
 )
 
-// ErrNoWorkTree is wrapped by the error of [Proxy] where there is no git work
-// tree: the modules are made of what git lists.
+// ErrNoWorkTree is wrapped by the error of [Proxy] outside a git work tree: the modules
+// contain the files that git lists.
 var ErrNoWorkTree = errors.New("gomod: not a git work tree")
 
-// Served is the modules of a checkout in a folder that go takes for a proxy. They
-// have one version, which is named after the content, so that a cached one is
-// never stale. They require each other at that version.
+// Served is the modules of a checkout in a folder that go can use as a proxy. They have
+// one version, which depends on the content, so that a cached one is never stale. They
+// require each other at that version.
 type Served struct {
 	Dir     string
 	Version string
-	// Sums are the lines that a go.sum has for the modules.
+	// Sums are the go.sum lines of the modules.
 	Sums map[string]string
 }
 
-// Proxy serves the checkout's modules from a folder.
+// Proxy writes the checkout's modules into a folder that is a proxy.
 func Proxy(ctx context.Context, root, dir string) (*Served, error) {
 	version, files, err := checkout(ctx, root)
 	if err != nil {
@@ -89,8 +89,8 @@ func (s *Served) serve(root string, m Module, files []modzip.File) error {
 	return err
 }
 
-// Env is what a command of go needs to take the modules from the proxy, and
-// everything else from where it does now: proxy is the value of GOPROXY.
+// Env returns the environment for a go command that takes the modules from this proxy,
+// and everything else from proxy, a value of GOPROXY.
 func (s *Served) Env(proxy string) []string {
 	return []string{
 		"GOPROXY=file://" + filepath.ToSlash(s.Dir) + "," + proxy,
@@ -98,8 +98,7 @@ func (s *Served) Env(proxy string) []string {
 	}
 }
 
-// Unpack writes a module as it is served to a folder, with a go.sum that knows
-// the other modules.
+// Unpack writes a module to a folder, with a go.sum that has the other modules.
 func (s *Served) Unpack(m Module, dir string) error {
 	archive := filepath.Join(s.Dir, m.Path, "@v", s.Version+".zip")
 	if err := modzip.Unzip(dir, module.Version{Path: m.Path, Version: s.Version}, archive); err != nil {
@@ -121,7 +120,7 @@ func (s *Served) Unpack(m Module, dir string) error {
 	return os.WriteFile(name, sums, 0o600)
 }
 
-// withSums is a go.sum with lines for a module, where go puts them: a go.sum is
+// withSums returns a go.sum with lines for a module, where go puts them: a go.sum is
 // sorted by the paths.
 func withSums(sums []byte, modulePath, lines string) []byte {
 	at := 0
@@ -148,11 +147,11 @@ func (s *Served) Forget(cache string) error {
 	return errors.Join(errs...)
 }
 
-// makeWritable lets the read-only files of a module be changed and removed.
+// makeWritable makes the read-only files of a module removable.
 func makeWritable(dir string) {
 	_ = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
-			_ = os.Chmod(path, 0o755) // what cannot be changed is told when it is removed
+			_ = os.Chmod(path, 0o755) // removing it reports the error
 		} else if err == nil {
 			_ = os.Chmod(path, 0o644)
 		}
@@ -160,7 +159,7 @@ func makeWritable(dir string) {
 	})
 }
 
-// checkout is the files that a commit of the work tree would hold, by the path of
+// checkout returns the files that a commit of the work tree would have, by the path of
 // their module.
 func checkout(ctx context.Context, root string) (version string, files map[string][]modzip.File, err error) {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
@@ -199,14 +198,14 @@ func checkout(ctx context.Context, root string) (version string, files map[strin
 	return "v0.1.0-test." + hex.EncodeToString(hash.Sum(nil))[:12], files, nil
 }
 
-// file is a file of the checkout, as a module's archive wants it.
+// file is a file of the checkout for a module's archive.
 type file struct{ within, name string }
 
 func (f file) Path() string                 { return f.within }
 func (f file) Lstat() (os.FileInfo, error)  { return os.Lstat(f.name) }
 func (f file) Open() (io.ReadCloser, error) { return os.Open(f.name) }
 
-// goMod is a go.mod with another content.
+// goMod is a go.mod with other content.
 type goMod struct {
 	modzip.File
 	content []byte

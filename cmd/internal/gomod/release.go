@@ -15,9 +15,9 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// CheckRelease says what keeps the modules from being released together. With a
-// version, it checks that everything is ready to be tagged with it; with "", only
-// what must hold at any time.
+// CheckRelease returns an error if the modules cannot be released together. With a
+// version, it checks that everything is ready to be tagged with it; with "", only what
+// must always hold.
 func CheckRelease(ctx context.Context, root, version string) error {
 	required, err := checkRequired(root, version)
 	errs := []error{err, checkWorkspace(root, required), checkTags(ctx, root)}
@@ -41,7 +41,7 @@ func CheckRelease(ctx context.Context, root, version string) error {
 	return errors.Join(errs...)
 }
 
-// Tags are the tags of a version, one for each module.
+// Tags returns the tags of a version, one for each module.
 func Tags(version string) []string {
 	var tags []string
 	for _, m := range All() {

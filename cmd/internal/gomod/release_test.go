@@ -26,7 +26,7 @@ func TestTheModulesAgree(t *testing.T) {
 	}
 }
 
-// sound is a repository whose modules can be released as v0.2.0.
+// sound returns a repository whose modules can be released as v0.2.0.
 func sound() map[string]string {
 	return map[string]string{
 		"go.mod":            "module github.com/outboxgen/outboxgen\n\nrequire (\n\tgithub.com/outboxgen/outboxgen/migrations v0.2.0\n\tgithub.com/outboxgen/outboxgen/runtime v0.2.0\n)\n",

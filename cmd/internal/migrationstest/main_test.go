@@ -28,7 +28,7 @@ func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
 	}
 }
 
-// lines is the first column of a query, one line for each row.
+// lines returns the first column of a query, one line for each row.
 func lines(t *testing.T, conn *pgx.Conn, sql string, args ...any) []string {
 	t.Helper()
 	rows, err := conn.Query(t.Context(), sql, args...)

@@ -263,7 +263,7 @@ func TestUpgradeGivesUpWaiting(t *testing.T) {
 	}
 }
 
-// currentShape is what Up makes, with the table's topic as given, sorted. It
+// currentShape returns what Up makes, with the table's topic as given, sorted. It
 // makes it in a schema of its own that it drops again.
 func currentShape(t *testing.T, ctx context.Context, conn *pgx.Conn, topic string) []string {
 	t.Helper()

@@ -1,5 +1,5 @@
-// Package chaos runs the harness: it writes, reads, breaks what can be broken, and
-// judges.
+// Package chaos runs the harness: it writes, reads, causes faults, and judges the
+// result.
 package chaos
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 )
 
-// Options are what a run can be told.
+// Options configure a run.
 type Options struct {
 	// Seed decides the faults and what is written.
 	Seed uint64
@@ -23,7 +23,7 @@ type Options struct {
 	// Patience is how long nothing may move at the end before what is missing counts
 	// as lost. Default 90s.
 	Patience time.Duration
-	// Only says how the faults to have are written, by their beginnings. Default: all.
+	// Only selects faults by the beginnings of their descriptions. Default: all.
 	Only []string
 	// NoPoison leaves out events that cannot be sent as they are.
 	NoPoison bool

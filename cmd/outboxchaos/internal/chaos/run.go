@@ -28,7 +28,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// Result is what a run ends with.
+// Result is the result of a run.
 type Result struct {
 	history.Verdict
 	Seed   uint64
@@ -36,16 +36,16 @@ type Result struct {
 	// Repeated and Missed count effects of the consumer that are there twice and not
 	// at all.
 	Repeated, Missed int64
-	// Broken counts what else should not be: transactions of which their writer was
-	// told the wrong outcome, rows that are dead and should not be, records that
-	// could not be read as an event, processes that ended by themselves, data races.
+	// Broken counts other violations: transactions whose writer learned the wrong
+	// outcome, rows that are dead and should not be, records that are not valid events,
+	// processes that ended by themselves, data races.
 	Broken int64
 }
 
-// OK reports whether every promise was kept.
+// OK reports whether every guarantee held.
 func (r *Result) OK() bool { return r.Zero() && r.Repeated == 0 && r.Missed == 0 && r.Broken == 0 }
 
-// Line is the last line of a run.
+// Line returns the last line of a run's output.
 func (r *Result) Line() string {
 	return fmt.Sprintf("chaos: seed=%d faults=%d committed=%d consumed=%d lost=%d invented=%d reordered=%d corrupted=%d duplicated=%d unexplained=%d",
 		r.Seed, r.Faults, r.Committed, r.Consumed, r.Lost, r.Invented, r.Reordered, r.Corrupted, r.Duplicated, r.Unexplained)
@@ -219,7 +219,7 @@ func (r *run) sayTally() {
 	r.say("committed %d, read %d of them in %d records", t.Committed, t.Read, t.Records)
 }
 
-// counted notes that a fault happened, or found nothing to happen to.
+// counted records that a fault happened, or found nothing to happen to.
 func (r *run) counted(k fault.Kind, happened bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -45,7 +45,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return harness(o, stdout, stderr)
 }
 
-// roles are what the harness starts itself as.
+// roles returns what the harness starts itself as.
 func roles(stdin io.Reader, stdout, stderr io.Writer) map[string]func() error {
 	return map[string]func() error{
 		"relay":    func() error { return instance.Run(stdin, stdout, stderr) },
@@ -154,7 +154,7 @@ func withServers(ctx context.Context, o *chaos.Options) (_ *chaos.Result, err er
 	return chaos.Run(ctx, *o)
 }
 
-// self is this program in another role.
+// self returns the command that runs this program in another role.
 func self(role string) (*exec.Cmd, error) {
 	path, err := os.Executable()
 	if err != nil {

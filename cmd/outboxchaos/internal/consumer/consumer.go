@@ -1,5 +1,5 @@
-// Package consumer is the consuming service of a chaos run, a process of its own:
-// it handles each event once, with package inbox.
+// Package consumer is the consuming service of a chaos run, in its own process: it
+// handles each event once, with package inbox.
 package consumer
 
 import (
@@ -33,9 +33,9 @@ import (
 // Table has the effects. Nothing in it keeps an event from having two.
 const Table = `CREATE TABLE chaos_effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL);`
 
-// Config is the first line of the process's standard input, as JSON. The lines
-// after it are commands: "panic N" makes about one in N deliveries panic, 0 none;
-// any other ends the process in order. It ends at once when its input ends.
+// Config is the first line of the process's standard input, as JSON. The lines after it
+// are commands: "panic N" makes about one in N deliveries panic, with N=0 none; any
+// other command ends the process cleanly. It ends at once when its input ends.
 type Config struct {
 	Database string
 	Brokers  []string

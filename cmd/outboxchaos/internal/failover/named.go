@@ -26,7 +26,7 @@ type NamedConfig struct {
 	Addresses []string // of every name
 }
 
-// RunNamed is a relay with every default, except that the system's resolver is not
+// RunNamed returns a relay with every default, except that the system's resolver is not
 // asked. It says what outboxrelay says, as far as the harness listens, and runs until
 // it is killed or its standard input ends.
 func RunNamed(stdin io.Reader, stderr io.Writer) error {

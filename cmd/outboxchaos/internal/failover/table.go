@@ -221,7 +221,7 @@ func (m *measurement) startRelays(ctx context.Context, s *site, brokers []string
 	return nil
 }
 
-// relay is the command of a relay with every default.
+// relay returns the command of a relay with every default.
 func (m *measurement) relay(s *site, brokers []string) (*exec.Cmd, error) {
 	address := s.url(m.row)
 	if !m.row.oneName {

@@ -104,7 +104,7 @@ func (w *writer) run(ctx context.Context, topic string) {
 	}
 }
 
-// insert notes what was committed; what was not, or may not have been, is left out.
+// insert records what was committed; what was not, or may not have been, is left out.
 func (w *writer) insert(ctx context.Context, conn *pgx.Conn, phase int, topic string, n int) {
 	id := uuid.New()
 	_, err := conn.Exec(ctx, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
@@ -193,7 +193,7 @@ func (r *reader) wait(ctx context.Context, holds func() bool) error {
 	}
 }
 
-// earliest is when the first record came whose event is of a phase.
+// earliest returns when the first record came whose event is of a phase.
 func (r *reader) earliest(w *writer, phase int) (at time.Time, ok bool) {
 	for id, a := range r.first {
 		if (!ok || a.at.Before(at)) && w.committedIn(id, phase) {

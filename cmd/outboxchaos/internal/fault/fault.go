@@ -195,7 +195,7 @@ func New(seed uint64, only ...string) *Schedule {
 	return s
 }
 
-// Next is the next step.
+// Next returns the next step.
 func (s *Schedule) Next() Step {
 	n := 1
 	switch s.rand.IntN(10) {
@@ -227,7 +227,7 @@ func (s *Schedule) draw() Fault {
 	return f
 }
 
-// hold is how long a fault lasts, where that is to be decided.
+// hold returns how long a fault lasts, where that is to be decided.
 func (s *Schedule) hold(f Fault) time.Duration {
 	between := func(low, high time.Duration) time.Duration {
 		return low + time.Duration(s.rand.Int64N(int64(high-low)))

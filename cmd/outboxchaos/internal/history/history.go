@@ -1,11 +1,11 @@
-// Package history remembers what writers committed and what was read from Kafka,
-// and decides whether the relay kept its promise.
+// Package history records what writers committed and what was read from Kafka, and
+// decides whether the relay's guarantees held.
 //
-// It takes four kinds of facts: transactions (the events of each, and how it
-// ended), deliveries (records, by topic, partition and offset), journals (what
-// each relay instance sent, and what it settled), and the end of the run. Nothing
-// is decided before the end, since a record may be read before its writer knows
-// that it has committed.
+// It takes four kinds of facts: transactions (the events of each, and how it ended),
+// deliveries (records, by topic, partition and offset), journals (what each relay
+// instance sent, and what it settled), and the end of the run. It decides nothing
+// before the end, because a record may be read before its writer knows that it has
+// committed.
 package history
 
 import (
@@ -113,7 +113,7 @@ func New() *History {
 	return &History{claims: map[uuid.UUID]Outcome{}, events: map[uuid.UUID]*event{}, reads: map[uuid.UUID]*reads{}}
 }
 
-// Transaction notes how a transaction ended, as far as its writer knows.
+// Transaction records how a transaction ended, as far as its writer knows.
 func (h *History) Transaction(id uuid.UUID, outcome Outcome, events []Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -126,7 +126,7 @@ func (h *History) Transaction(id uuid.UUID, outcome Outcome, events []Event) {
 	}
 }
 
-// Delivered notes a record. The records of a partition come in the order of their
+// Delivered records a record. The records of a partition come in the order of their
 // offsets.
 func (h *History) Delivered(d Delivery) {
 	h.mu.Lock()
@@ -141,7 +141,7 @@ func (h *History) Delivered(d Delivery) {
 	r.again = append(r.again, d)
 }
 
-// Spare notes that no order is promised around an event: somebody replayed it.
+// Spare records that no order is promised around an event: somebody replayed it.
 func (h *History) Spare(ids ...uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

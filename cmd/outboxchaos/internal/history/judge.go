@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Sum is the checksum of a record's value.
+// Sum returns the checksum of a record's value.
 func Sum(value []byte) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write(value) // a hash never fails
@@ -41,7 +41,7 @@ type Verdict struct {
 	shown map[string]int
 }
 
-// Zero reports whether the promise was kept.
+// Zero reports whether the guarantees held.
 func (v *Verdict) Zero() bool {
 	return v.Lost == 0 && v.Invented == 0 && v.Reordered == 0 && v.Corrupted == 0 && v.Unexplained == 0
 }

@@ -143,7 +143,7 @@ func (p *Process) Leads() (epoch int64, leads bool) {
 	return p.epoch, p.leads
 }
 
-// Panics is how often the consumer said that a delivery panics.
+// Panics returns how often the consumer said that a delivery panics.
 func (p *Process) Panics() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -169,7 +169,7 @@ func TestDelays(t *testing.T) {
 	}
 }
 
-// overTCP is a proxy that listens on TCP before an echo.
+// overTCP returns a proxy that listens on TCP before an echo.
 func overTCP(t *testing.T) (*Proxy, func() (*client, error)) {
 	t.Helper()
 	address, _ := echo(t)

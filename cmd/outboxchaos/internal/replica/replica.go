@@ -152,7 +152,7 @@ func until(ctx context.Context, address, query string) error {
 	}
 }
 
-// URL is the address of a database of the standby.
+// URL returns the address of a database of the standby.
 func (s *Standby) URL(database string) string {
 	return (&url.URL{
 		Scheme: "postgres", User: url.User(s.user), Path: "/" + database, RawQuery: url.Values{"host": {s.Dir}}.Encode(),
@@ -180,7 +180,7 @@ func (s *Standby) Promote(ctx context.Context) error {
 	return nil
 }
 
-// Said is what the server wrote to its log; call it after Close.
+// Said returns what the server wrote to its log; call it after Close.
 func (s *Standby) Said() string { return s.said.String() }
 
 // Close ends the server and removes its data.

@@ -49,7 +49,7 @@ func (c Change) Validate() error {
 	return nil
 }
 
-// EventType is the event of a topic; events without a key have a type of their
+// EventType returns the event of a topic; events without a key have a type of their
 // own.
 func EventType(topic string, keyed bool) *gen.EventType[Change] {
 	t := &gen.EventType[Change]{

@@ -213,7 +213,7 @@ func (w *Writer) transaction(ctx context.Context) {
 // errUnknown is what a commit by hand ends with when the connection broke.
 var errUnknown = errors.New("the outcome of COMMIT is unknown")
 
-// byHand is a transaction that the outbox knows nothing of.
+// byHand returns a transaction that the outbox knows nothing of.
 func (w *Writer) byHand(ctx context.Context, p *plan) error {
 	tx, err := w.Pool.Begin(ctx)
 	if err != nil {
@@ -328,7 +328,7 @@ func (e event) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, e
 	return row, nil
 }
 
-// padding is text that does not compress away.
+// padding returns text that does not compress away.
 func (w *Writer) padding(n int) string {
 	b := make([]byte, n*3/4)
 	for i := range b {

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 )
 
-// tree is every file and folder below a directory; folders end with a slash.
+// tree returns every file and folder below a directory; folders end with a slash.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

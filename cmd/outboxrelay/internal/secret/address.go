@@ -15,9 +15,8 @@ import (
 
 const encode = "in a user or a password, write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25 and a space as %20"
 
-// Postgres reads the address of a database, a URL or keyword=value pairs. Its
-// error says what is wrong without repeating the address. The redactor learns the
-// secrets.
+// Postgres parses the address of a database, a URL or keyword=value pairs. Its error
+// does not repeat the address. The redactor learns the secrets.
 func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 	isURL := strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
 	switch {
@@ -46,7 +45,7 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 		return nil, r.refused(address, isURL, err)
 	}
 	for name, value := range conn.RuntimeParams {
-		if isURL && strings.Contains(address, "password=") && !ordinary[strings.ToLower(name)] { // perhaps the rest of a password that holds &
+		if isURL && strings.Contains(address, "password=") && !ordinary[strings.ToLower(name)] { // may be the rest of a password that contains &
 			r.Add(name)
 			r.Add(value)
 		}
@@ -72,7 +71,7 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 // pair is a keyword and its value as it was written.
 type pair struct{ keyword, value string }
 
-// onePair is a keyword and its value, which may stand in quotes.
+// onePair matches a keyword and its value, which may be in quotes.
 var onePair = regexp.MustCompile(`(?s)([^\s=]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s\\]|\\.)*)`)
 
 // pairs splits keyword=value pairs as Postgres does.
@@ -84,7 +83,7 @@ func pairs(address string) []pair {
 	return list
 }
 
-// oddQuote reports whether a value that does not stand in quotes holds one.
+// oddQuote reports whether a value that is not in quotes contains a quote.
 func (p pair) oddQuote() bool {
 	return !strings.HasPrefix(p.value, "'") && strings.Contains(unescape.ReplaceAllString(p.value, ""), "'") ||
 		strings.HasPrefix(p.value, "'") && !quotedValue.MatchString(p.value)
@@ -92,8 +91,7 @@ func (p pair) oddQuote() bool {
 
 var quotedValue = regexp.MustCompile(`(?s)^'(?:[^'\\]|\\.)*'$`)
 
-// repeats reports whether a keyword is given twice. Of two values the last one would
-// count.
+// repeats reports whether a keyword is given twice; the last value would count.
 func repeats(given []pair) bool {
 	seen := map[string]bool{}
 	for _, p := range given {
@@ -114,10 +112,10 @@ func noHost(host string) bool {
 	return !strings.HasPrefix(host, "/") && strings.ContainsAny(host, "@:? ") && net.ParseIP(address) == nil
 }
 
-// setting is how the name of a server's setting looks.
+// setting matches the name of a server setting.
 var setting = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.$]*$`)
 
-// ordinary are names that no password is made of.
+// ordinary are names that cannot be part of a password.
 var ordinary = map[string]bool{
 	"application_name": true, "client_encoding": true, "datestyle": true, "idle_in_transaction_session_timeout": true,
 	"idle_session_timeout": true, "lock_timeout": true, "options": true, "role": true, "search_path": true,
@@ -131,8 +129,7 @@ func quoting(isURL bool) string {
 	return `put a value with spaces or quotes into single quotes, with \' for ' and \\ for \`
 }
 
-// refused says why pgx does not take the address, without its words about the
-// address itself.
+// refused says why pgx refuses the address, without pgx's words about it.
 func (r *Redactor) refused(address string, isURL bool, err error) error {
 	text := err.Error()
 	if at := strings.LastIndex(text, "`: "); at >= 0 {
@@ -144,8 +141,8 @@ func (r *Redactor) refused(address string, isURL bool, err error) error {
 	return errors.New(r.Text(text))
 }
 
-// Redis reads the address of a Redis server, a URL. Its error says what is wrong
-// without repeating the address. The redactor learns the secrets.
+// Redis parses the address of a Redis server, a URL. Its error does not repeat the
+// address. The redactor learns the secrets.
 func (r *Redactor) Redis(address string) (rueidis.ClientOption, error) {
 	r.addURL(address)
 	scheme, _, ok := strings.Cut(address, "://")
@@ -198,7 +195,7 @@ func (r *Redactor) HTTP(address string) (*url.URL, error) {
 	return u, nil
 }
 
-// structure checks that a URL can be split in one way only.
+// structure checks that a URL can be split in only one way.
 func structure(address string) error {
 	_, rest, _ := strings.Cut(address, "://")
 	end := strings.IndexAny(rest, "/?#")
@@ -235,7 +232,7 @@ func structure(address string) error {
 	return nil
 }
 
-// validPort reports whether what follows the host is a port, if anything does.
+// validPort reports whether the text after the host is empty or a valid port.
 func validPort(host string) bool {
 	if at := strings.LastIndex(host, "]"); at >= 0 {
 		host = host[at+1:]
@@ -262,8 +259,8 @@ func (r *Redactor) Broker(address string) error {
 	return nil
 }
 
-// addURL adds what may be secret in a text that should be a URL, however it is
-// split.
+// addURL adds everything that may be secret in a text that should be a URL, however it
+// is split.
 func (r *Redactor) addURL(address string) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok {
@@ -293,7 +290,7 @@ func (r *Redactor) addURL(address string) {
 	}
 }
 
-// addPairs adds what may be secret in keyword=value pairs: all that follows
+// addPairs adds everything that may be secret in keyword=value pairs: the text after
 // password= up to the next keyword of a connection.
 func (r *Redactor) addPairs(address string) {
 	for _, at := range password.FindAllStringIndex(address, -1) {

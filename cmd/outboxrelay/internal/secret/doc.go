@@ -1,8 +1,8 @@
-// Package secret keeps passwords out of what the command prints.
+// Package secret keeps passwords out of the command's output.
 //
-// It does so twice. [Postgres], [Redis] and [Broker] read addresses strictly: what
-// a careless parser would split in the wrong place, as it does with a password that
-// holds a slash, is refused, and the error never repeats the address. [Redactor]
-// knows the secrets of the configuration and removes them, and their parts, from
-// texts that come from elsewhere: errors of drivers, answers of servers.
+// It works in two ways. [Redactor.Postgres], [Redactor.Redis] and [Redactor.Broker]
+// parse addresses strictly: they refuse an address that a parser may split in the wrong
+// place, such as one with a slash in its password, and their errors never repeat the
+// address. A [Redactor] knows the secrets of the configuration and removes them, and
+// their parts, from other texts: errors of drivers, answers of servers.
 package secret

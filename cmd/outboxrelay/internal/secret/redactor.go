@@ -12,28 +12,28 @@ import (
 	"unicode/utf8"
 )
 
-// Hidden stands where a secret was.
+// Hidden replaces a secret.
 const Hidden = "(secret)"
 
 const (
-	// shortest is the fewest bytes of a secret, or of a part of one, that are
-	// looked for: fewer are found everywhere.
+	// shortest is the smallest secret, or part of one, in bytes, that is removed:
+	// shorter ones occur everywhere.
 	shortest = 4
-	// run is how many bytes in a row of a secret are removed wherever they stand.
-	// A server that repeats a long secret may cut it anywhere.
+	// run is how many consecutive bytes of a secret are removed anywhere in a text,
+	// because a server that repeats a long secret may cut it.
 	run = 10
 )
 
 // Redactor removes secrets from texts. It is safe for concurrent use.
 type Redactor struct {
 	mu     sync.RWMutex
-	forms  []string        // whole secrets in every form in which they may come back, the longest first
-	parts  []string        // what wrong splitting makes of them, the longest first
-	public map[string]bool // words that are printed anyway
+	forms  []string        // all forms of whole secrets, the longest first
+	parts  []string        // parts that wrong splitting makes of them, the longest first
+	public map[string]bool // words that are never removed
 }
 
-// Public names words that are no secrets, such as the database's name: a password
-// that equals one of them is not removed, since the gap would show what it is.
+// Public adds words that are not secret, such as the database's name. A password that
+// equals one of them is not removed, because the gap would reveal it.
 func (r *Redactor) Public(words ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,14 +45,14 @@ func (r *Redactor) Public(words ...string) {
 	}
 }
 
-// Add has the secret removed from now on: as it is, decoded, encoded and quoted,
-// and the parts into which a parser may split it.
+// Add adds a secret to remove: as it is, decoded, encoded and quoted, and the parts
+// into which a parser may split it.
 func (r *Redactor) Add(secret string) {
 	if secret == "" {
 		return
 	}
 	var forms, parts []string
-	valid := string([]rune(secret)) // as JSON has it
+	valid := string([]rune(secret)) // as encoding/json writes it
 	for _, text := range []string{secret, decoded(secret), valid} {
 		quoted := strconv.Quote(text)
 		inJSON, err := json.Marshal(text)
@@ -71,7 +71,7 @@ func (r *Redactor) Add(secret string) {
 	r.parts = longestFirst(append(r.parts, parts...))
 }
 
-// decoded is the text with its percent-encoding removed, as far as there is any.
+// decoded returns the text with valid percent-encoding decoded.
 func decoded(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -87,7 +87,7 @@ func decoded(text string) string {
 	return b.String()
 }
 
-// split lists the parts of a text between the characters at which addresses, query
+// split returns the parts of a text between the characters at which addresses, query
 // strings and keyword=value pairs are split.
 func split(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool {
@@ -106,7 +106,7 @@ func longestFirst(list []string) []string {
 	return slices.Compact(list)
 }
 
-// Text is the text without secrets.
+// Text returns the text without secrets.
 func (r *Redactor) Text(text string) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -122,8 +122,8 @@ func (r *Redactor) Text(text string) string {
 	return r.withoutRuns(text)
 }
 
-// replace removes a secret or a part of one. A word is removed only where it
-// stands alone: "pass" is no part of "password".
+// replace removes a secret or a part of one. It removes a word only if it stands alone:
+// "pass" is not part of "password".
 func (r *Redactor) replace(text, secret string) string {
 	if r.public[secret] || !strings.Contains(text, secret) {
 		return text
@@ -159,7 +159,7 @@ func isWord(text string) bool {
 
 func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// withoutRuns removes what is left of secrets that were cut.
+// withoutRuns removes the rest of secrets that were cut.
 func (r *Redactor) withoutRuns(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// Handler is h without the secrets that the redactor knows, in messages and
-// in the values of attributes.
+// Handler returns a handler that removes the secrets from messages and attribute values
+// and passes them to h.
 func (r *Redactor) Handler(h slog.Handler) slog.Handler { return handler{h, r} }
 
 type handler struct {
@@ -59,7 +59,7 @@ func (r *Redactor) value(v slog.Value) slog.Value {
 	return v // a number, a time: no secret
 }
 
-// whole is a value of any type, as text when it holds a secret.
+// whole returns the value, as text if it contains a secret.
 func (r *Redactor) whole(v slog.Value) slog.Value {
 	if err, ok := v.Any().(error); ok {
 		return slog.StringValue(r.Text(err.Error()))

@@ -1,6 +1,6 @@
-// Package terminal prints texts from elsewhere, such as the data of rows, so that
-// a terminal interprets nothing in them: no escape sequences, no change of the
-// direction of text, no line breaks that look like lines of ours.
+// Package terminal prints texts from other sources, such as the data of rows, so that a
+// terminal interprets nothing in them: no escape sequences, no change of text
+// direction, no line breaks that look like the command's own lines.
 package terminal
 
 import (
@@ -13,10 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// Text is s with everything escaped as in a Go string that is not printed as
-// itself: control characters, line breaks, marks that change the direction of
-// text, invalid UTF-8. A backslash is doubled, so that the text stays
-// unambiguous.
+// Text escapes everything in s that is not printable, as in a Go string: control
+// characters, line breaks, marks that change the text direction, invalid UTF-8. It
+// doubles backslashes, so that the result is unambiguous.
 func Text(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
@@ -46,8 +45,8 @@ func Text(s string) string {
 	return b.String()
 }
 
-// Lines is Text for a message of several lines: line breaks stay, and so do
-// backslashes; a tab becomes two spaces.
+// Lines returns Text for a message of several lines: it keeps line breaks and
+// backslashes, and turns a tab into two spaces.
 func Lines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
@@ -56,10 +55,9 @@ func Lines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// JSON writes JSON on to w so that a terminal shows it as it is: what Text would
-// escape becomes \u and four digits. encoding/json escapes only what JSON asks
-// for, which leaves C1 controls and marks of direction. Each Write must end with a
-// whole character.
+// JSON returns a writer that makes JSON safe for a terminal before it writes it to w:
+// characters that Text would escape become \u and four digits. encoding/json does not
+// escape C1 controls and direction marks. Each Write must end with a whole character.
 func JSON(w io.Writer) io.Writer { return jsonWriter{w} }
 
 type jsonWriter struct{ w io.Writer }
