@@ -17,75 +17,72 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Part is something that Check looks at beside the schemas and the project file
-// themselves.
+// Part is something that Check checks besides the schemas and the project file.
 type Part string
 
 // The parts of a check.
 const (
-	PartLint      Part = "lint"      // what is valid but risky
+	PartLint      Part = "lint"      // schemas that are valid but risky
 	PartGenerated Part = "generated" // generated code that is out of date
-	PartCompat    Part = "compat"    // what was there before
+	PartCompat    Part = "compat"    // compatibility with the earlier state
 )
 
-// Parts is every Part.
+// Parts returns every Part.
 func Parts() []Part { return []Part{PartLint, PartGenerated, PartCompat} }
 
-// AgainstNothing is the CheckConfig.Against that compares with nothing.
+// AgainstNothing is the value of CheckConfig.Against for no comparison.
 const AgainstNothing = "none"
 
-// CheckConfig says what Check looks at.
+// CheckConfig configures Check.
 type CheckConfig struct {
 	Config
 
-	// Against is what the events are held against: a commit by any name that git
-	// knows, or REF... for where the branch left REF; a folder with the project as
-	// it was; the URL of a schema registry, http or https; or AgainstNothing.
-	// Default: where the branch left the one that it is to be merged into, or else
-	// the default branch. A name that is both a folder and a commit is refused:
-	// write ./name or refs/heads/name. A folder is relative to the current one.
+	// Against is what the events are compared with: a git commit by any name, or REF...
+	// for the commit where the branch left REF; a folder with the earlier project,
+	// relative to the current one; the URL of a schema registry, http or https; or
+	// AgainstNothing. Default: the commit where the branch left its target branch or,
+	// if that is not known, the default branch. A name that is both a folder and a
+	// commit is an error: write ./name or refs/heads/name.
 	Against string
-	// Skip names parts that are left out. Default: none.
+	// Skip are the parts to leave out. Default: none.
 	Skip []Part
-	// All adds the compatible changes, as notes.
+	// All adds the compatible changes as notes.
 	All bool
-	// Env looks up variables of the environment: those in which CI systems name
-	// the branch to merge into, and SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO. Default:
-	// none is set.
+	// Env returns environment variables: those with which CI systems name the target
+	// branch, and SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO. Default: none are set.
 	Env func(string) string
 }
 
 // CheckResult is the outcome of Check.
 type CheckResult struct {
-	// Against is what the events were held against, without a user and a password;
-	// "" for nothing.
+	// Against is what the events were compared with, without user and password; "" for
+	// nothing.
 	Against string
 	// Events is the number of events in the project.
 	Events int
 
 	findings []finding.Finding
 	sources  finding.Sources
-	prefix   string // from the top of the repository to the project
+	prefix   string // from the root of the repository to the project
 }
 
-// Findings is everything there is to say, sorted by place.
+// Findings returns all findings, sorted by place.
 func (r *CheckResult) Findings() []Finding {
 	return slices.Clone(r.findings)
 }
 
-// Failed reports whether there is an error among the findings or, when strict,
-// a warning.
+// Failed reports whether the findings have an error or, if strict, a warning.
 func (r *CheckResult) Failed(strict bool) bool {
 	return slices.ContainsFunc(r.findings, func(f finding.Finding) bool {
 		return f.Severity == Error || strict && f.Severity == Warning
 	})
 }
 
-// Check is the gate for a change of a project: it looks for what is wrong with
-// the schemas, for what is allowed and unwise, for generated code that is out
-// of date, and for changes that break those who read or write the events as
-// they were before. It writes nothing. The error is for what kept it from
-// judging: no project file, nothing to compare with, no answer from a registry.
+// Check checks a change of a project: it looks for errors in the schemas, for schemas
+// that are valid but risky, for generated code that is out of date, and for changes
+// that break readers or writers of the earlier events. It writes nothing. It returns an
+// error if it cannot check: there is no project file, nothing to compare with, or no
+// answer from a registry.
 func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 	cfg.Config = cfg.withDefaults()
 	if cfg.Env == nil {
@@ -135,8 +132,8 @@ type check struct {
 	*loaded
 
 	cfg    CheckConfig
-	sound  *schema.Project // with the events that no error bears on
-	broken bool            // there are errors in the schemas or the project file
+	sound  *schema.Project // with the events without errors
+	broken bool            // the schemas or the project file have errors
 	result CheckResult
 }
 
@@ -144,8 +141,8 @@ func (c *check) skips(part Part) bool { return slices.Contains(c.cfg.Skip, part)
 
 func (c *check) add(f ...finding.Finding) { c.result.findings = append(c.result.findings, f...) }
 
-// prefix is the path from the top of the git repository to the project, for
-// programs that show findings in the repository; "" where there is none.
+// prefix returns the path from the root of the git repository to the project, for
+// programs that show findings in the repository; "" if there is none.
 func (c *check) prefix(ctx context.Context) string {
 	repo, err := gitfs.Open(ctx, c.dir)
 	if err != nil {
@@ -155,7 +152,7 @@ func (c *check) prefix(ctx context.Context) string {
 	return strings.TrimPrefix(repo.Prefix, ".")
 }
 
-// generated compares what would be generated with the disk.
+// generated compares the generated files with the disk.
 func (c *check) generated(ctx context.Context) error {
 	files, err := c.generate(ctx, c.cfg.Config)
 	if err != nil || c.list.HasErrors() {
@@ -177,7 +174,7 @@ func (c *check) generated(ctx context.Context) error {
 	return nil
 }
 
-// outOfDate is a difference as a finding.
+// outOfDate returns a difference as a finding.
 func outOfDate(d Difference) finding.Finding {
 	pos := finding.Pos{File: d.Path, Line: 1, Col: 1}
 	switch d.Kind {
@@ -191,8 +188,8 @@ func outOfDate(d Difference) finding.Finding {
 	return contract.Found("generated-file-missing", "", finding.Pos{File: d.Path}, "the file is missing")
 }
 
-// firstDifference is the line of the file on disk at which a unified diff
-// begins to differ.
+// firstDifference returns the first line of the file on disk that differs according to
+// a unified diff.
 func firstDifference(diff string) int {
 	line := 0
 	for text := range strings.Lines(diff) {
@@ -210,7 +207,7 @@ func firstDifference(diff string) int {
 	return max(line, 1)
 }
 
-// finish accepts what the config accepts, and sorts.
+// finish removes the findings that the config accepts, and sorts the rest.
 func (c *check) finish() {
 	findings := c.result.findings
 	for _, a := range c.project.Config.Compat.Accept {
@@ -240,7 +237,7 @@ func (c *check) finish() {
 	})
 }
 
-// configPos is where the project file says which events there are.
+// configPos returns the place in the project file that selects the events.
 func (c *check) configPos() finding.Pos {
 	for _, member := range []string{"schemas", "events"} {
 		if pos, ok := c.project.Config.At[member]; ok {
@@ -260,5 +257,5 @@ func join3[T ~string](names []T) string {
 	return strings.Join(all[:last], ", ") + " and " + all[last]
 }
 
-// errAmbiguous is for names that are two things.
+// errAmbiguous is the error for a name that is both.
 var errAmbiguous = errors.New("is both a folder and a commit")

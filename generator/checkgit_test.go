@@ -15,7 +15,7 @@ import (
 
 const v1 = "schemas/order_placed.v1.yaml"
 
-// shop is a repository with one event, committed.
+// shop returns a repository with one event, committed.
 func shop(t *testing.T, config string) *repo {
 	t.Helper()
 	r := newRepo(t)

@@ -112,7 +112,7 @@ func (r *repo) check(against string, change ...func(*generator.CheckConfig)) (*g
 	return generator.Check(r.t.Context(), cfg)
 }
 
-// verdict is the IDs of what check finds, notes left out, sorted; PASS for none.
+// verdict returns the IDs of what check finds, notes left out, sorted; PASS for none.
 func (r *repo) verdict(against string) string {
 	r.t.Helper()
 	result, err := r.check(against)

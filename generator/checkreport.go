@@ -9,22 +9,22 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// CheckFormats is the formats that CheckResult.Write knows: text for people,
-// json and sarif (2.1.0) for programs, github for annotations of a pull request
-// by GitHub Actions.
+// CheckFormats returns the formats of CheckResult.Write: text for people, json and
+// sarif (2.1.0) for programs, github for annotations of a pull request by GitHub
+// Actions.
 func CheckFormats() []string { return finding.Formats() }
 
-// CheckReportOptions says how findings are written.
+// CheckReportOptions say how findings are written.
 type CheckReportOptions struct {
-	ReportOptions // of the format text
+	ReportOptions // for the format text
 
-	// Version is that of the program, for sarif. Default: left out.
+	// Version is the version of the program, for sarif. "": left out.
 	Version string
 }
 
-// Write writes the findings in one of CheckFormats. Files are named relative to
-// the project by text and json, and relative to the top of the git repository by
-// sarif and github. The error is the writer's, or names an unknown format.
+// Write writes the findings in one of CheckFormats. File names are relative to the
+// project in text and json, and relative to the root of the git repository in sarif and
+// github. It returns the writer's error, or one for an unknown format.
 func (r *CheckResult) Write(w io.Writer, format string, opts CheckReportOptions) error {
 	return finding.Report{
 		Findings: r.findings, Summary: r.summary(), Head: r.head(), Sources: r.sources, Carets: opts.Carets, Color: opts.Color,
@@ -32,7 +32,7 @@ func (r *CheckResult) Write(w io.Writer, format string, opts CheckReportOptions)
 	}.Write(w, format)
 }
 
-// head is what JSON says beside the findings.
+// head returns the JSON properties besides the findings.
 func (r *CheckResult) head() map[string]any {
 	var against any
 	if r.Against != "" {
@@ -51,7 +51,7 @@ func (r *CheckResult) count(severity finding.Severity) int {
 	return n
 }
 
-// summary is the result in one line.
+// summary returns the result in one line.
 func (r *CheckResult) summary() string {
 	var found []string
 	for _, of := range []struct {
@@ -79,9 +79,9 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// ExplainFinding says what a finding means, why it matters and what to do about
-// it, for a person to read. An id is taken in any case and with - or _ between
-// its words. The error says that no finding has that id, and which may be meant.
+// ExplainFinding returns what a finding means, why it matters and what to do, for a
+// person. It accepts an id in any case, with - or _. For an unknown id it returns an
+// error that suggests a similar one.
 func ExplainFinding(id string) (string, error) {
 	if r, ok := finding.Lookup(id); ok {
 		return r.Text(), nil
@@ -93,6 +93,5 @@ func ExplainFinding(id string) (string, error) {
 // FindingIDs returns the ids of all findings, sorted.
 func FindingIDs() []string { return finding.IDs() }
 
-// FindingList returns one line for each finding, grouped: its id and what it
-// reports.
+// FindingList returns one line for each finding, in groups: its id and what it reports.
 func FindingList() string { return finding.Index() }

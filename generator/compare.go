@@ -24,24 +24,24 @@ type Kind string
 // The kinds of difference.
 const (
 	Missing  Kind = "missing"  // generated, but not on disk
-	Stale    Kind = "stale"    // on disk with another content
+	Stale    Kind = "stale"    // on disk with other content
 	Orphaned Kind = "orphaned" // of an earlier run, no longer generated
 )
 
-// Difference is one file on disk that is not as generated.
+// Difference is one file on disk that differs from the generated one.
 type Difference struct {
 	// Path is relative to the project, with forward slashes.
 	Path string
-	// Kind says in what way it differs.
+	// Kind says how it differs.
 	Kind Kind
-	// New is what should be there; nil for an orphan.
+	// New is the generated content; nil for an orphan.
 	New []byte
 
-	old []byte // what is there, with the line ends of Unix; nil where nothing is
+	old []byte // the content on disk, with Unix line ends; nil if there is none
 }
 
-// Diff is a unified diff that leads from the disk to what is generated, as git
-// would print it: a missing file comes from /dev/null, an orphan goes there.
+// Diff returns a unified diff from the disk to the generated content, as git prints it:
+// a missing file comes from /dev/null, an orphan becomes /dev/null.
 func (d Difference) Diff() string {
 	from, to := "a/"+d.Path, "b/"+d.Path
 	switch d.Kind {
@@ -54,8 +54,8 @@ func (d Difference) Diff() string {
 	return unified(from, to, d.old, d.New)
 }
 
-// Compare says what has to change on disk, sorted by path. Line ends count as
-// equal whether or not a checkout has turned them into CR LF.
+// Compare returns what has to change on disk, sorted by path. Line ends LF and CR LF
+// are equal.
 func (r *Result) Compare() ([]Difference, error) {
 	var all []Difference
 	for _, f := range r.Files {
@@ -84,11 +84,11 @@ func (r *Result) abs(name string) string { return filepath.Join(r.Dir, filepath.
 
 func unix(content []byte) []byte { return bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")) }
 
-// notFolder says that a path leads through something that is not a folder, so
-// that there can be no file.
+// notFolder reports whether a path leads through something that is not a folder, so
+// that the file cannot exist.
 func notFolder(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
 
-// unified is a unified diff; a name of "" is /dev/null.
+// unified returns a unified diff; a name of "" is /dev/null.
 func unified(oldName, newName string, oldText, newText []byte) string {
 	name := func(s string) string {
 		if s == "" {
@@ -107,7 +107,7 @@ func unified(oldName, newName string, oldText, newText []byte) string {
 	return text
 }
 
-// lines keeps the line ends, and says so where the last one has none.
+// lines splits text and keeps the line ends. It marks a last line without one.
 func lines(text []byte) []string {
 	all := strings.SplitAfter(string(text), "\n")
 	last := len(all) - 1
@@ -118,8 +118,8 @@ func lines(text []byte) []string {
 	return all
 }
 
-// claim looks at what lies where the output goes. It reports a file of somebody
-// else that is in the way, and returns our files that are no longer generated.
+// claim checks the output folder. It reports other files that are in the way, and
+// returns generated files that are no longer needed.
 func (l *loaded) claim(files []File) (orphans []string, err error) {
 	generated := map[string]bool{}
 	for _, f := range files {
@@ -191,7 +191,7 @@ func (l *loaded) ours(dir string) ([]string, error) {
 	return names, nil
 }
 
-// isOurs tells by the first line who wrote a file.
+// isOurs reports by the first line whether outboxgen wrote a file.
 func isOurs(name string, content []byte) bool {
 	first, _, _ := bytes.Cut(content, []byte("\n"))
 	switch string(bytes.TrimRight(first, "\r")) {

@@ -16,27 +16,27 @@ import (
 
 // CompatConfig says what Compat compares.
 type CompatConfig struct {
-	// Dir is the folder that the files are relative to. Default: the current
-	// folder. References in a file reach what is below Dir; in a file outside Dir,
-	// what is below the folder of the file.
+	// Dir is the folder that the files are relative to. Default: the current folder.
+	// References in a file can reach files below Dir; in a file outside Dir, files
+	// below that file's folder.
 	Dir string
-	// Earlier is the files with the versions before, the oldest first. At least
-	// one. Of several, a level that is not transitive looks at the last.
+	// Earlier are the files with the earlier versions, the oldest first. At least one.
+	// A level that is not transitive uses only the last.
 	Earlier []string
-	// New is the file with the schema that is to be judged.
+	// New is the file with the schema to check.
 	New string
-	// Level is NONE, BACKWARD, FORWARD or FULL, or one of the last three with
-	// _TRANSITIVE behind it, in any case. Default: BACKWARD.
+	// Level is NONE, BACKWARD, FORWARD or FULL, or one of the last three followed by
+	// _TRANSITIVE, in any case. Default: BACKWARD.
 	Level string
 	// Policy is strict or lenient, in any case. Default: strict.
 	Policy string
 }
 
-// CompatResult is the verdict of Compat.
+// CompatResult is the result of Compat.
 type CompatResult struct {
-	// Level and Policy are those judged by.
+	// Level and Policy are the level and the policy that were applied.
 	Level, Policy string
-	// Changes is every difference that a rule knows, by place in the new schema: an
+	// Changes has every difference that a rule covers, by place in the new schema: an
 	// error if it is incompatible, a warning if no rule compares what changed, else a
 	// note.
 	Changes []Finding
@@ -44,12 +44,12 @@ type CompatResult struct {
 	sources finding.Sources
 }
 
-// Compatible reports whether all changes are compatible at the level that was asked for.
+// Compatible reports whether all changes are compatible at the level.
 func (r *CompatResult) Compatible() bool { return compat.Compatible(r.Changes) }
 
-// Compat judges a change of a JSON Schema as Confluent's schema registry does,
-// without a project and without a registry. The error says what is wrong with
-// the arguments or with a file; then there is no verdict.
+// Compat checks a change of a JSON Schema like Confluent's schema registry, without a
+// project and without a registry. It returns an error, and no result, if an argument is
+// invalid or a file cannot be read.
 func Compat(cfg CompatConfig) (*CompatResult, error) {
 	if cfg.Level == "" {
 		cfg.Level = string(compat.Backward)
@@ -87,10 +87,10 @@ func Compat(cfg CompatConfig) (*CompatResult, error) {
 	return result, nil
 }
 
-// compared is one schema to compare, and where its files are.
+// compared is one schema to compare, and the place of its files.
 type compared struct {
 	root   *schema.Schema
-	folder string // before the paths of its files; empty: they are relative to the Dir of the config
+	folder string // prefix of the paths of its files; empty: they are relative to the Dir of the config
 }
 
 func (c compared) path(file string) string { return path.Join(c.folder, file) }
@@ -135,7 +135,7 @@ func (r *CompatResult) load(dir, name string) (compared, error) {
 	return c, nil
 }
 
-// unsound is why a file that was read is no schema to compare.
+// unsound returns why a file cannot be compared.
 func unsound(name string, c compared, list *finding.List) error {
 	var lines []string
 	for _, f := range list.Sorted() {
@@ -154,12 +154,12 @@ func unsound(name string, c compared, list *finding.List) error {
 	return fmt.Errorf("%s cannot be compared:\n%s", name, strings.Join(lines, "\n"))
 }
 
-// CompatFormats is the formats that Write knows.
+// CompatFormats returns the formats that Write knows.
 func CompatFormats() []string { return []string{"text", "json"} }
 
-// Write writes the verdict and the changes in one of CompatFormats; those that
-// are compatible only with all, or if no rule looks at what changed. opts bears
-// on text. The error is the writer's, or names an unknown format.
+// Write writes the result and the changes in one of CompatFormats. Without all it
+// leaves out compatible changes, except those that no rule covers. opts applies to
+// text. It returns the writer's error, or one for an unknown format.
 func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOptions) error {
 	if !slices.Contains(CompatFormats(), format) {
 		return fmt.Errorf("unknown format %q; the formats are %s", format, strings.Join(CompatFormats(), " and "))
@@ -176,7 +176,7 @@ func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOp
 	}.Write(w, format)
 }
 
-// verdict is the result in one line.
+// verdict returns the result in one line.
 func (r *CompatResult) verdict() string {
 	by := fmt.Sprintf("(%s, %s)", r.Level, r.Policy)
 	breaking := 0

@@ -1,7 +1,7 @@
 // Package generator turns the event schemas of a project into a Go package.
 //
-// Config goes in, files or findings come out; nothing is written. The command
-// outboxgen is a thin layer over it:
+// Its functions return files or findings and write nothing. The command outboxgen is a
+// thin layer over it:
 //
 //	result, err := generator.Generate(ctx, generator.Config{Dir: "."})
 //	if err != nil {
@@ -14,31 +14,29 @@
 //
 // # What a run reads
 //
-// The project file, the schemas that it names and those that they refer to, the
-// service's migrations, go.mod (for the import path of the generated package),
-// and what lies in the folder of the generated package; where there are
-// hand-written files, the go command says which of them belong to it. Generating
-// fetches nothing from the network.
+// A run reads the project file, the schemas that it names and those that they refer to,
+// the service's migrations, go.mod (for the import path of the generated package), and
+// the folder of the generated package. If that has hand-written files, the go command
+// says which of them belong to the package. Generating uses no network.
 //
 // # What it finds
 //
-// A finding has an id that is stable across releases; docs/findings.md lists
-// them, with what to write instead.
+// A finding has an id that is stable across releases. docs/findings.md lists the ids
+// and the fixes.
 //
 // # The gate
 //
-// [Check] judges a change: it holds the project on disk against what it was, at
-// a git commit, in a folder or in a schema registry. It runs the git command,
-// and asks a registry only where one is named.
+// [Check] checks a change: it compares the project on disk with an earlier version in a
+// git commit, a folder or a schema registry. It runs the git command. It contacts a
+// registry only if one is configured.
 //
 // # What belongs to the generator
 //
-// Inside the folder of the generated package, the files whose first line is
-// [Header]; inside outboxdb below it, also those whose first line is sqlc's own.
-// They are replaced, and removed when they are no longer generated. Any other
-// file is somebody's work: it is never touched, and one that stands where a
-// generated file must go is an error. When out: (or sqlc.queries) in the config
-// changes, the old place is not known any more; remove what is there by hand.
+// Inside the folder of the generated package, the files whose first line is [Header];
+// inside outboxdb below it, also those whose first line is sqlc's own. They are
+// replaced, and removed when they are no longer generated. Any other file is never
+// changed; if it is in the place of a generated file, that is an error. After a change
+// of out: (or sqlc.queries) in the config, remove the files in the old place by hand.
 //
 // # The service's own sqlc
 //

@@ -18,18 +18,17 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Explanation is what one schema file becomes.
+// Explanation says what is generated for one schema file.
 type Explanation struct {
-	// Result holds the findings about the file: those that point into it. Its
-	// Files are those that hold the file's events.
+	// Result has the findings in the file. Its Files are those with the file's events.
 	Result
-	// Events are the events that the file describes, by Go name. It is empty for
+	// Events are the events that the file describes, sorted by Go name. It is empty for
 	// a library that other files refer to.
 	Events []ExplainedEvent
-	// Library is what a file without events becomes, nil for one with events.
+	// Library is set if the file has no events, else nil.
 	Library *ExplainedLibrary
-	// Elsewhere is the number of errors in other files of the project. While
-	// there is one, nothing is known about Go.
+	// Elsewhere is the number of errors in other files of the project. If it is not 0,
+	// nothing is generated.
 	Elsewhere int
 }
 
@@ -37,34 +36,33 @@ type Explanation struct {
 type ExplainedEvent struct {
 	// Name is the Go type of the event data.
 	Name string
-	// At is where the event is described.
+	// At is the place of the event's description.
 	At Pos
 	// Dialect is the JSON Schema dialect of the file.
 	Dialect string
-	// Type, Topic, Envelope and SchemaURI are what goes on the wire; SchemaURI
-	// is "" where the schema has no $id.
+	// Type, Topic, Envelope and SchemaURI are the event's properties in Kafka.
+	// SchemaURI is "" if the schema has no $id.
 	Type, Topic, Envelope, SchemaURI string
-	// Aggregate, Key and Correlation say in words where each comes from.
+	// Aggregate, Key and Correlation say where each value comes from.
 	Aggregate, Key, Correlation string
-	// File is the generated file, relative to the project; "" when there are
-	// errors.
+	// File is the generated file, relative to the project; "" if there are errors.
 	File string
-	// Go is the file's exported types and functions, without methods and bodies.
+	// Go is the file's exported types and functions, without methods and function
+	// bodies.
 	Go string
 }
 
 // ExplainedLibrary is a file that describes no event.
 type ExplainedLibrary struct {
 	// File is the generated file with the types of the library, relative to the
-	// project; "" when there are errors, or no event uses a type of its own from
-	// there.
+	// project; "" if there are errors, or if no event uses its types.
 	File string
 	// Go is the file's exported types, without methods.
 	Go string
 }
 
-// Explain says what a schema file becomes. file is relative to the project. The
-// error is as Generate's, or says that the project does not know the file.
+// Explain says what is generated for a schema file. file is relative to the project.
+// The errors are those of Generate, and one for a file that the project does not have.
 func Explain(cfg Config, file string) (*Explanation, error) {
 	cfg = cfg.withDefaults()
 	l, err := load(cfg)
@@ -164,7 +162,7 @@ func pointed(pointer *schema.Name) string {
 	return "at " + pointer.Text
 }
 
-// Write writes the explanation for a person to read. The error is the writer's.
+// Write writes the explanation for a person. It returns the writer's error.
 func (e *Explanation) Write(w io.Writer) error {
 	var b bytes.Buffer
 	if e.Library != nil {
@@ -243,8 +241,8 @@ func declaring(files []File, name string) (File, bool) {
 	return File{}, false
 }
 
-// outline is the exported types of a file with their comments, and its
-// functions without; methods are left out.
+// outline returns the exported types of a file with their comments, and its functions
+// without comments, without methods.
 func outline(content []byte) (string, error) {
 	fset := token.NewFileSet()
 	parsed, err := parser.ParseFile(fset, "", content, parser.ParseComments|parser.SkipObjectResolution)

@@ -17,24 +17,23 @@ import (
 // DefaultFile is the name of the project file.
 const DefaultFile = "outboxgen.yaml"
 
-// SQLCVersion is the version of sqlc whose code is generated.
+// SQLCVersion is the sqlc version of the generated code.
 const SQLCVersion = sqlc.Version
 
 // Header is the first line of every Go file that the generator writes itself.
 const Header = emit.Header
 
-// Config says what to generate from. The zero value works in the current
-// folder.
+// Config says what to generate from. The zero value uses the current folder.
 type Config struct {
-	// Dir is the folder that File is relative to. Default: the current folder.
-	// Findings name files relative to it.
+	// Dir is the folder that File is relative to. Default: the current folder. Findings
+	// have file names relative to it.
 	Dir string
 	// File is the project file. Default: outboxgen.yaml.
 	File string
-	// SQLCCommand is the program, and its leading arguments, that behaves as the
-	// command sqlc of version SQLCVersion; outboxgen names itself here. It runs
-	// as a child process. Default: sqlc, looked up on PATH. It is not used for a
-	// project with sqlc mode "queries".
+	// SQLCCommand is the program, with its leading arguments, that runs as sqlc of
+	// version SQLCVersion; the command outboxgen uses itself. It runs as a child
+	// process. Default: sqlc from PATH. A project with sqlc mode "queries" does not use
+	// it.
 	SQLCCommand []string
 }
 
@@ -51,8 +50,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Finding is one problem at one place of a schema, the config or a migration.
-// Its String is file:line:col: message, and its Line has the id behind that.
+// Finding is one problem at one place of a schema, the config or a migration. String
+// returns file:line:col: message, and Line adds the id.
 type Finding = finding.Finding
 
 // Pos is the place of a Finding.
@@ -61,47 +60,46 @@ type Pos = finding.Pos
 // The severities of a Finding.
 const (
 	Error   = finding.Error   // nothing is generated
-	Warning = finding.Warning // the run goes on
-	Note    = finding.Note    // nothing is wrong
+	Warning = finding.Warning // generating continues
+	Note    = finding.Note    // no problem
 )
 
 // File is one generated file.
 type File struct {
 	// Path is relative to the project, with forward slashes.
 	Path string
-	// Content is all of the file.
+	// Content is the whole content of the file.
 	Content []byte
 }
 
 // Result is the outcome of a run.
 type Result struct {
-	// Dir is the project: the folder of the project file. Paths of Files and
-	// Orphans are relative to it.
+	// Dir is the folder of the project file. Paths of Files and Orphans are relative to
+	// it.
 	Dir string
-	// Out is where the project file names the folder of the generated package:
-	// the place to blame when that cannot be written.
+	// Out is the place in the project file that sets the folder of the generated
+	// package, for errors about writing it.
 	Out Pos
-	// Files is what is generated, sorted by path; empty when Findings holds an
-	// error.
+	// Files are the generated files, sorted by path; empty if Findings has an error.
 	Files []File
-	// Orphans are the files of an earlier run that are no longer generated,
-	// sorted; empty when Findings holds an error.
+	// Orphans are the files of an earlier run that are no longer generated, sorted;
+	// empty if Findings has an error.
 	Orphans []string
-	// Findings is everything there is to say, sorted by place.
+	// Findings are all findings, sorted by place.
 	Findings []Finding
 
 	sources finding.Sources
 }
 
-// Failed says whether a finding kept the run from generating anything.
+// Failed reports whether an error among the findings prevented generating.
 func (r *Result) Failed() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error })
 }
 
-// Generate generates a project's Go package in memory. The error is for runs
-// that could not be made at all (no project file, no go.mod, no sqlc); whatever
-// is wrong with the project itself is in Findings. The result depends on the
-// project's files alone: not on the folder it runs in, the time, or chance.
+// Generate generates a project's Go package in memory. It returns an error if it cannot
+// run (no project file, no go.mod, no sqlc). Problems of the project are in Findings.
+// The result depends only on the project's files: not on the folder, the time, or
+// chance.
 func Generate(ctx context.Context, cfg Config) (*Result, error) {
 	cfg = cfg.withDefaults()
 	l, err := load(cfg)
@@ -127,7 +125,7 @@ func Generate(ctx context.Context, cfg Config) (*Result, error) {
 	return result, nil
 }
 
-// loaded is a project with what was found so far.
+// loaded is a loaded project with its findings so far.
 type loaded struct {
 	project *schema.Project
 	dir     string // the project's folder, for the file system
@@ -147,7 +145,7 @@ func load(cfg Config) (*loaded, error) {
 	return l, nil
 }
 
-// unlisted mentions the schemas that the project makes nothing of.
+// unlisted reports schemas that the project does not use.
 func (l *loaded) unlisted() {
 	root, err := os.OpenRoot(l.dir)
 	if err != nil {
@@ -168,15 +166,14 @@ func (l *loaded) result() *Result {
 	}
 }
 
-// findings is what was found, sorted, but for what nobody can act on.
+// findings returns the findings, sorted, without those that no user can act on.
 func (l *loaded) findings() []Finding { return slices.DeleteFunc(l.list.Sorted(), ofStandard) }
 
-// ofStandard reports whether a finding is for those who wrote the standard's own
-// schemas.
+// ofStandard reports whether a finding is about the standard's own schemas.
 func ofStandard(f Finding) bool { return f.Severity != Error && schema.IsMetaSchema(f.Pos.File) }
 
-// generate runs the parts that write files. The migrations are looked at even
-// where the schemas are wrong, so that everything is said at once.
+// generate runs the parts that produce files. It checks the migrations even if the
+// schemas have errors, so that all findings come at once.
 func (l *loaded) generate(ctx context.Context, cfg Config) ([]File, error) {
 	files, err := l.emit()
 	if err != nil {
@@ -184,11 +181,11 @@ func (l *loaded) generate(ctx context.Context, cfg Config) ([]File, error) {
 	}
 	failed := l.list.HasErrors()
 	if failed && l.project.Config.SQLC.Migrations == "" {
-		return nil, nil // nothing can be wrong with outboxgen's own
+		return nil, nil // outboxgen's own schema has no errors
 	}
 	statements, err := l.compile(ctx, cfg)
 	if failed {
-		return nil, nil // findings come before what kept sqlc from running
+		return nil, nil // findings are more important than an error of sqlc
 	}
 	return append(files, statements...), err
 }
@@ -217,9 +214,8 @@ func (l *loaded) compile(ctx context.Context, cfg Config) ([]File, error) {
 	return files, nil
 }
 
-// emit writes the Go package itself, if nothing is wrong so far; else it only
-// looks at the events that are not touched by it, so that everything is said at
-// once.
+// emit produces the Go package if there are no errors. Otherwise it only checks the
+// events without errors, so that all findings come at once.
 func (l *loaded) emit() ([]File, error) {
 	if l.list.HasErrors() {
 		l.add(emit.Findings(l.project.Sound(l.list)))

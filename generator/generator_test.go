@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// config is the configuration for a project given as a txtar archive.
+// config returns the configuration for a project given as a txtar archive.
 func config(t *testing.T, archive string) generator.Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,7 +41,7 @@ func config(t *testing.T, archive string) generator.Config {
 	return generator.Config{Dir: dir, SQLCCommand: sqlcCommand(t)}
 }
 
-// sqlcCommand is the command that behaves as sqlc: an outboxgen that is built
+// sqlcCommand returns the command that behaves as sqlc: an outboxgen that is built
 // without the race detector, which is several times faster, or this test binary.
 func sqlcCommand(t *testing.T) []string {
 	t.Helper()

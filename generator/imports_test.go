@@ -34,7 +34,7 @@ func goList(t *testing.T, args ...string) []string {
 	return lines
 }
 
-// outside is the packages that are neither of the standard library nor below
+// outside returns the packages that are neither of the standard library nor below
 // one of the paths.
 func outside(packages []string, paths ...string) []string {
 	var found []string

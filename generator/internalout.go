@@ -11,13 +11,13 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// outImportable warns of an output below a folder called internal, where another
-// module of the workspace requires this one: Go lets no package outside the
-// folder around internal import it. A module of its own may do as it likes.
+// outImportable warns of an output below a folder called internal if another module of
+// the workspace requires this one: Go allows only packages next to internal to import
+// it. A module without such users may do as it likes.
 func (l *loaded) outImportable() {
 	out, err := importPath(join(l.dir, l.project.Config.Out))
 	if err != nil {
-		return // it is said where the package is written
+		return // reported where the package is written
 	}
 	within, ok := importableWithin(out)
 	if !ok {
@@ -44,8 +44,8 @@ func (l *loaded) outImportable() {
 	}
 }
 
-// importableWithin is the path that a package must begin with to import the one
-// called name; false where any may.
+// importableWithin returns the path prefix of the packages that may import the package
+// called name, or false if any may.
 func importableWithin(name string) (string, bool) {
 	elements := strings.Split(name, "/")
 	for i := len(elements) - 1; i > 0; i-- {
@@ -56,7 +56,7 @@ func importableWithin(name string) (string, bool) {
 	return "", false
 }
 
-// workspaceUsers are the modules of the go.work above a folder that require the
+// workspaceUsers returns the modules of the go.work above a folder that require the
 // module called name, in the order of the file.
 func workspaceUsers(abs, name string) []string {
 	root := abs

@@ -11,8 +11,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 )
 
-// outputInside reports the folders of the output that lie outside the project
-// because of a symbolic link, before anything in them is looked at.
+// outputInside reports the folders of the output that are outside the project because
+// of a symbolic link, before it reads them.
 func (l *loaded) outputInside() {
 	c := l.project.Config
 	if c.Out != "" && l.inside(c.Out, c.At["out"]) && c.SQLC.Mode != "queries" {
@@ -23,8 +23,8 @@ func (l *loaded) outputInside() {
 	}
 }
 
-// inside reports the first symbolic link on the way to a file or folder of the
-// output that leads outside the project, or to nothing, and whether there is none.
+// inside reports the first symbolic link on the path to an output file or folder that
+// leads outside the project, or to nothing. It returns whether there is none.
 func (l *loaded) inside(name string, pos Pos) bool {
 	link, problem := escape(l.dir, name)
 	if link == "" {
@@ -38,9 +38,8 @@ func (l *loaded) inside(name string, pos Pos) bool {
 	return false
 }
 
-// escape is the first symbolic link on the way from a project to a name in it
-// that leads outside the project or to nothing, and what it does; "" where there
-// is none.
+// escape returns the first symbolic link on the path from a project to a name in it
+// that leads outside the project or to nothing, and the problem; "" if there is none.
 func escape(dir, name string) (link, problem string) {
 	root, err := filepath.Abs(dir)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// importPath is the import path of the package in a folder, from the go.mod
+// importPath returns the import path of the package in a folder, from the go.mod
 // above it.
 func importPath(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
@@ -57,9 +57,9 @@ func packageIn(root string, mod []byte, dir string) (string, error) {
 	return path.Join(module, filepath.ToSlash(rel)), nil
 }
 
-// importable reports a sqlc.package that cannot be the import path of a
-// package: one that begins like no host, is not in this module, and not in one
-// that this module requires. Most often it is a folder of this module.
+// importable reports a sqlc.package that cannot be the import path of a package: its
+// first element is not a host, and it is neither in this module nor in one that this
+// module requires. Usually it is a folder of this module.
 func (l *loaded) importable(name string) bool {
 	abs, err := filepath.Abs(l.dir)
 	if err != nil {
@@ -80,7 +80,7 @@ func (l *loaded) importable(name string) bool {
 		return true
 	}
 	folder := name
-	if !exists(filepath.Join(root, filepath.FromSlash(name))) { // perhaps it is relative to the project file
+	if !exists(filepath.Join(root, filepath.FromSlash(name))) { // may be relative to the project file
 		if rel, err := filepath.Rel(root, filepath.Join(abs, filepath.FromSlash(name))); err == nil && exists(filepath.Join(root, rel)) {
 			folder = filepath.ToSlash(rel)
 		}

@@ -9,24 +9,23 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// ReportOptions says how findings are written. The zero value is for logs,
-// editors and scripts: one line each.
+// ReportOptions say how findings are written. The zero value is for logs, editors and
+// scripts: one line for each finding.
 type ReportOptions struct {
-	// Carets adds the source line with a caret below the place.
+	// Carets adds the source line, with a caret under the place.
 	Carets bool
-	// Color uses ANSI colors; only with Carets.
+	// Color uses ANSI colors. It has an effect only with Carets.
 	Color bool
 }
 
-// Report writes the findings, in order. The error is the writer's.
+// Report writes the findings in order. It returns the writer's error.
 func (r *Result) Report(w io.Writer, opts ReportOptions) error {
 	return finding.Report{Findings: r.Findings, Sources: r.sources, Carets: opts.Carets, Color: opts.Color}.Write(w, "text")
 }
 
-// sources holds the files that findings point into: those that the loader read,
-// and those that only sqlc or the comparison with the disk looked at. What
-// cannot be read is left out: the finding is still written, without its source
-// line.
+// sources returns the files that findings point to: those that the loader read, and
+// those that only sqlc or the comparison with the disk read. A file that cannot be read
+// is left out; its findings are written without source line.
 func (l *loaded) sources() finding.Sources {
 	sources := maps.Clone(l.project.Sources)
 	if sources == nil {

@@ -63,7 +63,7 @@ func rewritten(v any, ref func(string) string) any {
 	return v
 }
 
-// at is the part of a schema that a pointer leads to.
+// at returns the part of a schema that a pointer leads to.
 func at(schema any, pointer string) any {
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		if object, ok := schema.(map[string]any); ok && token != "" {

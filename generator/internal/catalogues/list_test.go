@@ -51,7 +51,7 @@ var all = []catalogue{
 	},
 }
 
-// definitions are those of a file whose names are wanted.
+// definitions returns those of a file whose names are wanted.
 func definitions(wanted func(name string) bool) func(map[string]any) []string {
 	return func(schema map[string]any) []string {
 		var out []string
@@ -69,7 +69,7 @@ func isEvent(name string) bool {
 	return strings.Contains(name, "$") || strings.HasSuffix(name, "_event")
 }
 
-// alternatives are what the branches of a file's oneOf refer to.
+// alternatives returns what the branches of a file's oneOf refer to.
 func alternatives(schema map[string]any) []string {
 	var out []string
 	branches, _ := schema["oneOf"].([]any)
@@ -96,7 +96,7 @@ type loaded struct {
 	events []event
 }
 
-// dir is where the packages lie.
+// dir returns where the packages lie.
 func dir(t *testing.T) string {
 	t.Helper()
 	cache := os.Getenv("OUTBOXGEN_SERVICES")

@@ -20,7 +20,7 @@ type part struct {
 
 func (p part) goName(i int) string { return fmt.Sprintf("E%04d", i) }
 
-// caseOf is the project, with validation as said.
+// caseOf returns the project, with validation as said.
 func (p part) caseOf(validation string, documents [][][]byte) verdict.Case {
 	var config strings.Builder
 	fmt.Fprintf(&config, "version: 1\nservice: catalogues\nschemas: []\nout: events\nenvelope: none\nvalidation: %s\n", validation)

@@ -86,7 +86,7 @@ type beyond struct {
 func (b beyond) MatchString(string) bool { *b.asked++; return true }
 func (b beyond) String() string          { return b.pattern }
 
-// of is the validator of an event.
+// of returns the validator of an event.
 func (v *validators) of(e event) (*jsonschema.Schema, error) {
 	address := base + (&url.URL{Path: e.file}).EscapedPath()
 	if e.pointer != "" {

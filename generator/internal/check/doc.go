@@ -1,6 +1,6 @@
-// Package check holds no code. The packages below it compare a project with what
-// it was and look for what is valid but risky; package generator puts them
-// together as the command outboxgen check. Imports run one way:
+// Package check has no code. The packages below it compare a project with its earlier
+// state and look for schemas that are valid but risky. Package generator combines them
+// for the command outboxgen check. Imports go one way:
 //
 //	lint      rules about one state of the schemas
 //	compat    rules about two versions of one schema, those of Confluent's registry
@@ -10,5 +10,5 @@
 //	baseline  the earlier versions of a project's events, from a commit (by gitfs), a
 //	          folder or a registry, as contract takes them
 //
-// What they find is of package finding, which holds their rules as well.
+// Their findings and rules are in package finding.
 package check

@@ -8,7 +8,7 @@ type Constraint struct {
 	Defs string
 }
 
-// Constraints is every kind of constraint.
+// Constraints returns every kind of constraint.
 func Constraints() []Constraint {
 	var out []Constraint
 	for _, group := range [][]Constraint{plain, texts, numbers, listedValues, arrays, objects, unions, combined, references} {

@@ -121,7 +121,7 @@ func (m *maker) objects(s map[string]any, depth int) []any {
 	return append(out, map[string]any{})
 }
 
-// members is the values for each name that a schema speaks of, or that it may
+// members returns the values for each name that a schema speaks of, or that it may
 // take besides.
 func (m *maker) members(s map[string]any, depth int) map[string][]any {
 	out := map[string][]any{}

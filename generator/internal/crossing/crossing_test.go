@@ -75,7 +75,7 @@ func TestCrossing(t *testing.T) {
 	}
 }
 
-// selected is the schemas to run.
+// selected returns the schemas to run.
 func selected(t *testing.T) []crossing.Schema {
 	t.Helper()
 	all, err := crossing.Schemas()

@@ -55,7 +55,7 @@ var refusals = []struct {
 	{BeyondNanoseconds, "has more than nine digits of a second, which no time of Go can hold"},
 }
 
-// kindOf is the kind of a difference, as far as the answer alone tells.
+// kindOf returns the kind of a difference, as far as the answer alone tells.
 func kindOf(direction verdict.Direction, document []byte, a verdict.Answer) Kind {
 	switch direction {
 	case verdict.RefusesValid:
@@ -87,7 +87,7 @@ func sameFloats(a, b []byte) bool {
 	return err == nil && same
 }
 
-// rounded is a document with each number as a float64.
+// rounded returns a document with each number as a float64.
 func rounded(document []byte) ([]byte, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
@@ -161,7 +161,7 @@ func inGo(a verdict.Answer) bool {
 	return kindOf(verdict.RefusesValid, nil, a) != Kind(verdict.RefusesValid)
 }
 
-// byRule is the documented rule of validation by which a schema may judge
+// byRule returns the documented rule of validation by which a schema may judge
 // documents otherwise than the validator, "" for none.
 func byRule(s Schema, o verdict.Outcome) Kind {
 	for _, f := range o.Findings {

@@ -99,7 +99,7 @@ var anything = []any{
 // others is what a member is changed into.
 var others = []any{nil, true, "zz", json.Number("7"), json.Number("-0.5"), []any{}, []any{"a"}, map[string]any{}, map[string]any{"x": json.Number("1")}}
 
-// mutations is v with one change after the other, at every place: a member
+// mutations returns v with one change after the other, at every place: a member
 // less, a member more, another value, an array doubled or cut.
 func mutations(v any) []any {
 	var out []any

@@ -84,7 +84,7 @@ func (e Expected) Update(ran []Schema, failures []Failure) {
 	}
 }
 
-// Fixed is what e says of schemas that were run, and that do not fail so.
+// Fixed returns what e says of schemas that were run, and that do not fail so.
 func (e Expected) Fixed(ran []Schema, failures []Failure) []string {
 	failed := map[string]bool{}
 	for _, f := range failures {
@@ -102,7 +102,7 @@ func (e Expected) Fixed(ran []Schema, failures []Failure) []string {
 	return out
 }
 
-// String is e as a file, the largest group first.
+// String returns e as a file, the largest group first.
 func (e Expected) String() string {
 	var b strings.Builder
 	b.WriteString("# What the crossing test knows to fail: [kind] reason, then the places of each\n" +

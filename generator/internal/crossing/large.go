@@ -44,7 +44,7 @@ func (l *Large) Documents(schema any, validator *jsonschema.Schema) ([][]byte, e
 // known is the values that were made for each schema.
 type known struct{ made map[uintptr][]any }
 
-// values is those of a schema, which makes makes. A schema within itself has
+// values returns those of a schema, which makes makes. A schema within itself has
 // none, so that members with it are left out.
 func (k *known) values(schema any, makes func() []any) []any {
 	s, ok := schema.(map[string]any)
@@ -61,7 +61,7 @@ func (k *known) values(schema any, makes func() []any) []any {
 	return values
 }
 
-// light is the values that are small enough to be a member's, or the first one.
+// light returns the values that are small enough to be a member's, or the first one.
 func (m *maker) light(values []any) []any {
 	if m.known == nil {
 		return values
@@ -78,7 +78,7 @@ func (m *maker) light(values []any) []any {
 	return spread(out, widest)
 }
 
-// weight is how many values v consists of, or most when they are more.
+// weight returns how many values v consists of, or most when they are more.
 func weight(v any, most int) int {
 	n := 1
 	switch v := v.(type) {

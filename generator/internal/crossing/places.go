@@ -19,7 +19,7 @@ type Place struct {
 	defs string
 }
 
-// Places is every place.
+// Places returns every place.
 func Places() []Place {
 	return []Place{
 		{Name: "event-root", around: `THIS`, root: true},
@@ -75,7 +75,7 @@ type Schema struct {
 // Name identifies the schema.
 func (s Schema) Name() string { return s.Constraint + " in " + s.Place }
 
-// Schemas is the crossing: every constraint in every place, and every pair of
+// Schemas returns the crossing: every constraint in every place, and every pair of
 // places with some constraints.
 func Schemas() ([]Schema, error) {
 	constraints, places := Constraints(), Places()
@@ -115,7 +115,7 @@ func Schemas() ([]Schema, error) {
 	return out, nil
 }
 
-// built is the schema with c in inner, and that in outer.
+// built returns the schema with c in inner, and that in outer.
 func built(c Constraint, outer, inner Place) ([]byte, error) {
 	fill := func(text, with string) string {
 		return string(bytes.ReplaceAll([]byte(text), []byte("THIS"), []byte(with)))

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Random is the random schema of a seed: the same in every run.
+// Random returns the random schema of a seed: the same in every run.
 func Random(seed uint64) (Schema, error) {
 	g := &dice{Rand: rand.New(rand.NewPCG(seed, 0))}
 	g.defs = g.IntN(4)

@@ -22,7 +22,7 @@ const (
 	Vetted    Kind = "go vet"
 )
 
-// refusal is the kind of schemas that were refused with these findings.
+// refusal returns the kind of schemas that were refused with these findings.
 func refusal(ids []string) Kind { return Kind("refused: " + strings.Join(ids, ", ")) }
 
 // Failure is one kind of failure of a schema.
@@ -102,7 +102,7 @@ func run(ctx context.Context, dir string, schemas []Schema,
 	return out, count, settle(ctx, dir, out)
 }
 
-// judge is how a schema fails, and how many of its documents were valid.
+// judge returns how a schema fails, and how many of its documents were valid.
 func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Schema) (out []Failure, valid int, err error) {
 	add := func(kind Kind, detail string) *Failure {
 		i := slices.IndexFunc(out, func(f Failure) bool { return f.Kind == kind })

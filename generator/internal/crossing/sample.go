@@ -18,7 +18,7 @@ func textsOf(pattern string) []any {
 	return []any{sample(parsed, 0), sample(parsed, 1)}
 }
 
-// sample is a string that an expression is likely to match. The second turn
+// sample returns a string that an expression is likely to match. The second turn
 // takes other branches, later characters and one repeat more.
 func sample(e *syntax.Regexp, turn int) string {
 	var out strings.Builder
@@ -53,7 +53,7 @@ func sample(e *syntax.Regexp, turn int) string {
 	return out.String()
 }
 
-// character is one of a class of characters, given as ranges: a letter or a
+// character returns one of a class of characters, given as ranges: a letter or a
 // digit if there is one, since others mean different things to different
 // engines.
 func character(ranges []rune, turn int) rune {

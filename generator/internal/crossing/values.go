@@ -94,7 +94,7 @@ func objectsOf(values []any) []map[string]any {
 	return out
 }
 
-// parts is the values of the schemas that apply to the same value.
+// parts returns the values of the schemas that apply to the same value.
 func (m *maker) parts(s map[string]any, depth int) [][]any {
 	var out [][]any
 	for _, word := range []string{"$ref", "$dynamicRef"} {
@@ -121,7 +121,7 @@ func (m *maker) parts(s map[string]any, depth int) [][]any {
 	return out
 }
 
-// resolve is what a reference inside the schema leads to.
+// resolve returns what a reference inside the schema leads to.
 func (m *maker) resolve(ref string) any {
 	pointer, ok := strings.CutPrefix(ref, "#")
 	if !ok {
@@ -168,7 +168,7 @@ var words = map[string][]string{
 	"object": {"properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties", "dependentRequired", "unevaluatedProperties"},
 }
 
-// types is the types that a schema speaks of: those it names, else those that
+// types returns the types that a schema speaks of: those it names, else those that
 // its keywords are about. With parts, those may say it all.
 func (m *maker) types(s map[string]any, parts bool) []string {
 	switch t := s["type"].(type) {
@@ -268,7 +268,7 @@ func textsFor(s map[string]any) []any {
 	return append(out, "ab", "", "abcdef", "😀")
 }
 
-// small is a number that is a length.
+// small returns a number that is a length.
 func small(v any) (int, bool) {
 	r, ok := rational(v)
 	if !ok || !r.IsInt() || !r.Num().IsInt64() || r.Num().Int64() > 5000 {
@@ -285,7 +285,7 @@ func rational(v any) (*big.Rat, bool) {
 	return new(big.Rat).SetString(n.String())
 }
 
-// number is the text of a rational number, which has a finite decimal form.
+// number returns the text of a rational number, which has a finite decimal form.
 func number(r *big.Rat) json.Number {
 	if r.IsInt() {
 		return json.Number(r.Num().String())

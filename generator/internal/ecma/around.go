@@ -169,7 +169,7 @@ func flat(n *node) []*node {
 	return all
 }
 
-// inside is a repeat without the look-arounds that it holds, where they can be
+// inside returns a repeat without the look-arounds that it holds, where they can be
 // pushed into what stands beside them in the repeat.
 func (s *solver) inside(n *node) (*node, bool) {
 	ways, err := s.expand(n.Subs[0])
@@ -199,7 +199,7 @@ func (s *solver) inside(n *node) (*node, bool) {
 	return &m, true
 }
 
-// pushAll is a sequence as alternatives without look-arounds.
+// pushAll returns a sequence as alternatives without look-arounds.
 func (s *solver) pushAll(way []*node) ([][]*node, error) {
 	if s.steps++; s.steps > maxSteps {
 		return nil, errStuck
@@ -289,7 +289,7 @@ func (s *solver) sequence(way []*node) (dnf, error) {
 	return nil, cannot(find(sequence(way...)))
 }
 
-// find is the first look-around in n.
+// find returns the first look-around in n.
 func find(n *node) *node {
 	for n.Op != syntax.Look {
 		n = n.Subs[slices.IndexFunc(n.Subs, looks)]
@@ -318,7 +318,7 @@ func (s *solver) ask(backward bool, way ...*node) (dnf, error) {
 	return s.solve(n)
 }
 
-// together is a look-around as a check of its own, and the rest of its sequence.
+// together returns a look-around as a check of its own, and the rest of its sequence.
 func (s *solver) together(check dnf, at *node, backward bool, rest []*node) (dnf, bool, error) {
 	var err error
 	if at.Not {
@@ -347,7 +347,7 @@ func both(a, b dnf, at *node) (dnf, error) {
 	return all, nil
 }
 
-// negation is true where d is not.
+// negation returns true where d is not.
 func negation(d dnf, at *node) (dnf, error) {
 	all := dnf{{}}
 	for _, checks := range d {

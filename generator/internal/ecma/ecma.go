@@ -59,7 +59,7 @@ func Translate(pattern string) (Pattern, error) {
 	return Pattern{Whole: pattern}, nil
 }
 
-// split is the pattern as expressions of Go.
+// split returns the pattern as expressions of Go.
 func split(tree *syntax.Tree) ([][]Check, error) {
 	if !looks(tree.Root) {
 		expr, err := write(tree.Root)
@@ -73,7 +73,7 @@ func split(tree *syntax.Tree) ([][]Check, error) {
 	return simplify(alternatives), err
 }
 
-// Expr is the pattern as one expression of Go. It is false where the pattern is
+// Expr returns the pattern as one expression of Go. It is false where the pattern is
 // several.
 func (p Pattern) Expr() (string, bool) {
 	if len(p.Alternatives) == 1 && len(p.Alternatives[0]) == 1 && !p.Alternatives[0][0].Not {
@@ -82,7 +82,7 @@ func (p Pattern) Expr() (string, bool) {
 	return "", false
 }
 
-// String is the pattern as package ecma of the runtime reads it: one expression
+// String returns the pattern as package ecma of the runtime reads it: one expression
 // of Go; or (?=…) for each expression that must be found and (?!…) for each that
 // must not, the last of which may stand without brackets if it must be found; or
 // several of these alternatives with | between them, all in brackets; or (?u) and

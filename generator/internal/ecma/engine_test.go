@@ -102,7 +102,7 @@ func compare(t *testing.T, questions []question) (compared, unchecked, pairs int
 	return compared, unchecked, pairs
 }
 
-// wholeOf is a pattern for package ecma of the runtime, which takes all that are
+// wholeOf returns a pattern for package ecma of the runtime, which takes all that are
 // not too large, also those that Go could say.
 func wholeOf(pattern string) *Matcher {
 	if _, err := ecma.Compile(pattern); err != nil {
@@ -144,7 +144,7 @@ func textsFor(pattern string, rng *rand.Rand, n, longest int) []string {
 	return texts
 }
 
-// sample is a text that n takes; it does not know of look-arounds, but puts what
+// sample returns a text that n takes; it does not know of look-arounds, but puts what
 // they look for into the text now and then.
 func sample(n *node, rng *rand.Rand) string {
 	switch n.Op {

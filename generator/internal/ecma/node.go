@@ -13,7 +13,7 @@ func setOf(text string) *node { return &node{Op: syntax.Set, Text: text} }
 
 func sequence(nodes ...*node) *node { return &node{Op: syntax.Sequence, Subs: nodes} }
 
-// oneOf is the alternatives as a group.
+// oneOf returns the alternatives as a group.
 func oneOf(nodes ...*node) *node {
 	if len(nodes) == 1 {
 		return nodes[0]
@@ -31,7 +31,7 @@ func looks(n *node) bool {
 	return n.Op == syntax.Look || slices.ContainsFunc(n.Subs, looks)
 }
 
-// firstLook is where the first look-around stands.
+// firstLook returns where the first look-around stands.
 func firstLook(n *node) int {
 	if n.Op == syntax.Look {
 		return n.Pos
@@ -44,7 +44,7 @@ func firstLook(n *node) int {
 	return n.Pos
 }
 
-// width is the least and the greatest number of characters that n takes, -1 for
+// width returns the least and the greatest number of characters that n takes, -1 for
 // no limit.
 func width(n *node) (low, high int) {
 	switch n.Op {
@@ -87,7 +87,7 @@ func plus(a, b int) int {
 	return a + b
 }
 
-// fixedWidth is how many characters the nodes take together, where that does not
+// fixedWidth returns how many characters the nodes take together, where that does not
 // depend on the text.
 func fixedWidth(nodes ...*node) (int, bool) {
 	low, high := width(sequence(nodes...))

@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
-// rangesOf is the characters of a set, as pairs of the first and the last of a
+// rangesOf returns the characters of a set, as pairs of the first and the last of a
 // range.
 func rangesOf(text string) []rune { return syntax.Ranges(text, false) }
 
@@ -44,7 +44,7 @@ func intersection(a, b []rune) []rune {
 
 func without(a, b []rune) []rune { return intersection(a, complement(b)) }
 
-// setText is an expression for one of the characters in ranges.
+// setText returns an expression for one of the characters in ranges.
 func setText(ranges []rune) string {
 	if len(ranges) == 0 {
 		return syntax.Never

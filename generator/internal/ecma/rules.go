@@ -141,7 +141,7 @@ func flatten(n *node) []*node {
 	return []*node{n}
 }
 
-// pushEach is a look-ahead for several texts: one look-ahead for each of them.
+// pushEach returns a look-ahead for several texts: one look-ahead for each of them.
 func pushEach(way []*node, i int, wanted [][]*node) [][]*node {
 	var each []*node
 	for _, list := range wanted {
@@ -159,7 +159,7 @@ func pushEach(way []*node, i int, wanted [][]*node) [][]*node {
 	return all
 }
 
-// through is what is left of a look-ahead n for the characters in list after the
+// through returns what is left of a look-ahead n for the characters in list after the
 // first of them has met the character next.
 func through(before []*node, n *node, list []*node, next *node, rest []*node) [][]*node {
 	have, want := rangesOf(next.Text), rangesOf(list[0].Text)
@@ -186,7 +186,7 @@ func through(before []*node, n *node, list []*node, next *node, rest []*node) []
 	return all
 }
 
-// unfold is a repeat as alternatives: none, or one and the rest of the repeat.
+// unfold returns a repeat as alternatives: none, or one and the rest of the repeat.
 func unfold(before []*node, n *node, rest []*node) ([][]*node, bool) {
 	sub := n.Subs[0]
 	if low, _ := width(sub); low == 0 || looks(sub) {
@@ -207,7 +207,7 @@ func unfold(before []*node, n *node, rest []*node) ([][]*node, bool) {
 	return all, true
 }
 
-// charsOf is the texts that n takes, each as its characters and, it may be, the
+// charsOf returns the texts that n takes, each as its characters and, it may be, the
 // end. Of a repeat that ends a look-ahead the least is enough.
 func charsOf(n *node, last bool) ([][]*node, bool) {
 	switch n.Op {
@@ -290,7 +290,7 @@ func (s *solver) edge(way []*node, backward bool) (dnf, bool, error) {
 	return found, err == nil, err
 }
 
-// otherThan is what stands where none of the texts does.
+// otherThan returns what stands where none of the texts does.
 func otherThan(lists [][]*node) *node {
 	type region struct {
 		ranges []rune
@@ -421,7 +421,7 @@ func takeAfterChar(root *node) (rest, char, taken *node) {
 	return root, nil, nil
 }
 
-// takers is how many parts of root take a character that char takes; char itself
+// takers returns how many parts of root take a character that char takes; char itself
 // is one.
 func takers(root, char *node) int {
 	if root.Op == syntax.Look {

@@ -65,7 +65,7 @@ func (p *printer) needsCheck(t *ir.Type) bool {
 		atLeast(t.MinItems) > 0 || t.MaxItems != nil || t.UniqueItems || t.Keys != nil || atLeast(t.MinProperties) > 0 || t.MaxProperties != nil
 }
 
-// checks is the body of a type's check method.
+// checks returns the body of a type's check method.
 func (c *coder) checks(n *ir.Named) []string {
 	lines := c.standing(n)
 	if n.SpellingName != "" && comparesTexts(n) {
@@ -102,7 +102,7 @@ func (c *coder) checks(n *ir.Named) []string {
 	return lines
 }
 
-// whole is the value of a struct inside its check method.
+// whole returns the value of a struct inside its check method.
 func (c *coder) whole(n *ir.Named) string {
 	if c.branches[n] {
 		return "v"
@@ -110,10 +110,10 @@ func (c *coder) whole(n *ir.Named) string {
 	return "*v"
 }
 
-// typeOf is the type of a struct.
+// typeOf returns the type of a struct.
 func typeOf(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Struct, Named: n} }
 
-// countMembers is an expression for the number of members of a struct.
+// countMembers returns an expression for the number of members of a struct.
 func (c *coder) countMembers(n *ir.Named) string {
 	if overlapping(n) {
 		return "wire.CountMembers(" + c.whole(n) + ", " + c.writer(typeOf(n)) + ")" // a member may match several patterns
@@ -133,7 +133,7 @@ func (c *coder) countMembers(n *ir.Named) string {
 	return strings.TrimPrefix(sum, "0 + ")
 }
 
-// countFields is an expression for the number of fields that are there.
+// countFields returns an expression for the number of fields that are there.
 func (c *coder) countFields(n *ir.Named) string {
 	required, optional := c.there(n)
 	sum := fmt.Sprint(required)
@@ -143,7 +143,7 @@ func (c *coder) countFields(n *ir.Named) string {
 	return sum
 }
 
-// there is how many fields are required, and for each other one an expression
+// there returns how many fields are required, and for each other one an expression
 // that says whether it is there.
 func (c *coder) there(n *ir.Named) (required int, optional []string) {
 	for _, f := range n.Fields {
@@ -159,10 +159,10 @@ func (c *coder) there(n *ir.Named) (required int, optional []string) {
 	return required, optional
 }
 
-// checkField is the checks of a field.
+// checkField returns the checks of a field.
 func (c *coder) checkField(f *ir.Field) []string { return c.checkFieldAt(f, quote(f.JSON)) }
 
-// checkFieldAt is the checks of a field at a path.
+// checkFieldAt returns the checks of a field at a path.
 func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 	if f.Conditional || !c.needsCheck(f.Type) {
 		return nil // what holds of it under a condition is a rule
@@ -190,7 +190,7 @@ func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 	}
 }
 
-// checkNilable is the checks of a value that is null or absent when nil.
+// checkNilable returns the checks of a value that is null or absent when nil.
 func (c *coder) checkNilable(t *ir.Type, v, at string, depth int) []string {
 	lines := c.check(t, v, at, depth)
 	switch {
@@ -214,7 +214,7 @@ func wrapIf(condition string, lines []string) []string {
 	return append(append([]string{"if " + condition + " {"}, lines...), "}")
 }
 
-// check is the checks of a value which is not null. at is the path to it.
+// check returns the checks of a value which is not null. at is the path to it.
 func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -289,7 +289,7 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 	return lines
 }
 
-// checkEnum is the checks of a value that the schema lists.
+// checkEnum returns the checks of a value that the schema lists.
 func (c *coder) checkEnum(t *ir.Type, v, at string, depth int) []string {
 	if open := t.Named.Open; open != nil {
 		if !c.needsCheck(open) {
@@ -304,7 +304,7 @@ func (c *coder) checkEnum(t *ir.Type, v, at string, depth int) []string {
 	return []string{fmt.Sprintf("wire.%s(c, %s, %s%s)", check, v, raw(choices(t.Named)), behind(at))}
 }
 
-// behind is a path as the last arguments of a call.
+// behind returns a path as the last arguments of a call.
 func behind(at string) string {
 	if at == "" {
 		return ""
@@ -336,7 +336,7 @@ func choices(n *ir.Named) string {
 	return fmt.Sprintf("the %d values that the schema lists", len(all))
 }
 
-// call is a method call on v, which may be a dereferenced pointer.
+// call returns a method call on v, which may be a dereferenced pointer.
 func call(v, method string) string {
 	return strings.TrimPrefix(v, "*") + "." + method
 }
@@ -381,7 +381,7 @@ func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
 	return append(append([]string{header}, inner...), "}")
 }
 
-// checkEach is the call that checks each item of an array or each value of a map
+// checkEach returns the call that checks each item of an array or each value of a map
 // by the method of its type, "" if there is more to check.
 func (c *coder) checkEach(t *ir.Type, v, at string) string {
 	name, elem := "CheckItems", t.Elem
@@ -400,7 +400,7 @@ func (c *coder) checkEach(t *ir.Type, v, at string) string {
 	return ""
 }
 
-// inside is the path to an item of the value at a path, "" for the value that
+// inside returns the path to an item of the value at a path, "" for the value that
 // is being checked itself.
 func inside(at, key string) string {
 	if at == "" {
@@ -420,7 +420,7 @@ func (c *coder) checkElement(t *ir.Type, item, at string, depth int) []string {
 	}
 }
 
-// goLiteral is a value as a Go literal of type t, "" where there is none.
+// goLiteral returns a value as a Go literal of type t, "" where there is none.
 func (c *coder) goLiteral(t *ir.Type, v *schema.Value) string {
 	switch {
 	case t.Kind == ir.Enum:
@@ -460,7 +460,7 @@ func (c *coder) goLiteral(t *ir.Type, v *schema.Value) string {
 	return ""
 }
 
-// anyLiteral is a value as Decoder.Any gives it, except that numbers are plain.
+// anyLiteral returns a value as Decoder.Any gives it, except that numbers are plain.
 func (c *coder) anyLiteral(v *schema.Value) string {
 	switch v.Kind {
 	case schema.Null:

@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// literal is a value as Go code of type t: as a literal where Go has one, else
+// literal returns a value as Go code of type t: as a literal where Go has one, else
 // as JSON that the type's own decoder reads. It is "" for a value that does not
 // fit.
 func (c *coder) literal(t *ir.Type, v *schema.Value) string {

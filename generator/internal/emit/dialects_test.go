@@ -54,7 +54,7 @@ func withoutPlaces(files map[string]string) map[string]string {
 	return out
 }
 
-// sampleProject is the project of the sample events.
+// sampleProject returns the project of the sample events.
 func sampleProject(t *testing.T) fstest.MapFS {
 	t.Helper()
 	project := fstest.MapFS{}
@@ -106,7 +106,7 @@ func generateFS(t *testing.T, project fstest.MapFS) map[string]string {
 	return out
 }
 
-// translated is a YAML schema of 2020-12 in an older dialect. The order of
+// translated returns a YAML schema of 2020-12 in an older dialect. The order of
 // members, which the order of Go fields follows, stays.
 func translated(t *testing.T, text []byte, dialect schema.Dialect) []byte {
 	t.Helper()

@@ -83,7 +83,7 @@ var functions = template.FuncMap{"doc": doc, "methods": methods, "body": body}
 // outboxDB is the name under which generated code knows the package of sqlc.
 const outboxDB = "outboxdb"
 
-// Findings is what Package would have to say about p, whose hand-written files
+// Findings returns what Package would have to say about p, whose hand-written files
 // are not looked at.
 func Findings(p *schema.Project) *finding.List {
 	list := new(finding.List)
@@ -255,7 +255,7 @@ func (p *printer) execute(name string, view any) (string, error) {
 	return b.String(), nil
 }
 
-// print is the source of a file, not formatted yet.
+// print returns the source of a file, not formatted yet.
 func (p *printer) print(view fileView) ([]byte, error) {
 	var b bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&b, "file.tmpl", view); err != nil {
@@ -264,7 +264,7 @@ func (p *printer) print(view fileView) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// formatted is a file as gofmt would write it. Code that does not parse is a
+// formatted returns a file as gofmt would write it. Code that does not parse is a
 // fault of the generator, reported with the code.
 func formatted(name string, source []byte) ([]byte, error) {
 	out, err := format.Source(source)

@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// getter is a function that reads a value of event data as text. One that
+// getter returns a function that reads a value of event data as text. One that
 // must be there is an error when it is not; any other is "" then.
 func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 	var b strings.Builder
@@ -53,7 +53,7 @@ type getting struct {
 	results, missing, yield string
 }
 
-// value is the statements that return the value at the end of steps from v.
+// value returns the statements that return the value at the end of steps from v.
 func (g getting) value(steps []ir.Step) string {
 	v := "v"
 	var b strings.Builder
@@ -68,7 +68,7 @@ func (g getting) value(steps []ir.Step) string {
 	return b.String()
 }
 
-// step is the expression that a step from v leads to, after statements that
+// step returns the expression that a step from v leads to, after statements that
 // return where there is nothing. name is for a variable that it may need.
 func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
 	if s.In != "" {
@@ -102,7 +102,7 @@ func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
 	return v
 }
 
-// text is the value of the last step as a string.
+// text returns the value of the last step as a string.
 func (g getting) text(v string, last ir.Step) string {
 	t := last.Type
 	v = strings.TrimSuffix(strings.TrimPrefix(v, "("), ")")
@@ -130,7 +130,7 @@ func (g getting) text(v string, last ir.Step) string {
 	return v
 }
 
-// tooShort is a condition that a slice has no item at an index.
+// tooShort returns a condition that a slice has no item at an index.
 func tooShort(v string, index int) string {
 	if index == 0 {
 		return "len(" + v + ") == 0"

@@ -16,7 +16,7 @@ type holderView struct {
 	Check      []linesView
 }
 
-// held is what a struct of event data that is no object holds, as its field.
+// held returns what a struct of event data that is no object holds, as its field.
 func held(n *ir.Named) *ir.Field { return &ir.Field{Name: "Value", Type: n.Holds, Required: true} }
 
 // holder prints the struct of event data that is no object.
@@ -48,7 +48,7 @@ func (c *coder) holder(n *ir.Named) (string, error) {
 	return c.execute("holder.tmpl", view)
 }
 
-// unionHeld is the union that event data holds, nil for any other.
+// unionHeld returns the union that event data holds, nil for any other.
 func unionHeld(n *ir.Named) *ir.Named {
 	if n.Holds != nil && n.Holds.Named != nil && n.Holds.Named.Union != nil {
 		return n.Holds.Named

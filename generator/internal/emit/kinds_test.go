@@ -47,7 +47,7 @@ func (s *shelf) pattern() *ir.Pattern {
 	return &ir.Pattern{Var: strings.ToLower(s.name("Pattern")), Source: "^[a-z]+$"}
 }
 
-// rules is a set with something in it.
+// rules returns a set with something in it.
 func (s *shelf) rules() *ir.Rules {
 	word := ir.Word{Keyword: "not", Value: &ir.Rule{Place: "made.yaml#/not", Words: []ir.Word{{Keyword: "required", Value: []string{"x"}}}}}
 	return &ir.Rules{Var: strings.ToLower(s.name("Rules")), Rules: []*ir.Rule{{Place: "made.yaml#", Words: []ir.Word{word}}}}
@@ -65,7 +65,7 @@ func (s *shelf) structure(of *ir.Type) *ir.Named {
 	return s.declare("Struct", &ir.Named{Fields: []*ir.Field{{JSON: "a", Name: "A", Required: true, Type: of}}})
 }
 
-// union is a union of a type with booleans, which it may be told from.
+// union returns a union of a type with booleans, which it may be told from.
 func (s *shelf) union(of *ir.Type) *ir.Named {
 	n := s.declare("Union", &ir.Named{})
 	n.Union = &ir.Union{Keyword: "oneOf", Unknown: "Unknown" + n.Name}
@@ -168,7 +168,7 @@ func madeTypes() map[string]func(s *shelf) *ir.Type {
 	return all
 }
 
-// standings are where a type may stand.
+// standings returns where a type may stand.
 func standings() map[string]func(s *shelf, t *ir.Type) {
 	field := func(required bool) func(s *shelf, t *ir.Type) {
 		return func(s *shelf, t *ir.Type) {

@@ -13,7 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// constant is the name of an enum's constant for a value, "" where the enum
+// constant returns the name of an enum's constant for a value, "" where the enum
 // does not list it.
 func constant(n *ir.Named, v *schema.Value) string {
 	for _, e := range n.Enum {
@@ -35,7 +35,7 @@ func constant(n *ir.Named, v *schema.Value) string {
 	return ""
 }
 
-// numberLiteral is a number as Go code of a type that is neither an int64 nor a
+// numberLiteral returns a number as Go code of a type that is neither an int64 nor a
 // float64, "" where it does not fit.
 func (c *coder) numberLiteral(t *ir.Type, v *schema.Value) string {
 	text := v.Canonical()
@@ -54,7 +54,7 @@ func (c *coder) numberLiteral(t *ir.Type, v *schema.Value) string {
 	return ""
 }
 
-// formattedLiteral is a string as Go code of the type that its format has, ""
+// formattedLiteral returns a string as Go code of the type that its format has, ""
 // where it has none.
 func (c *coder) formattedLiteral(t *ir.Type, text string) string {
 	switch t.Kind {
@@ -77,7 +77,7 @@ func (c *coder) formattedLiteral(t *ir.Type, text string) string {
 	return ""
 }
 
-// mapLiteral is an object as a Go map, "" where a member has no literal.
+// mapLiteral returns an object as a Go map, "" where a member has no literal.
 func (c *coder) mapLiteral(t *ir.Type, v *schema.Value) string {
 	var members []string
 	for _, m := range v.Members {
@@ -93,13 +93,13 @@ func (c *coder) mapLiteral(t *ir.Type, v *schema.Value) string {
 	return c.base(t) + "{" + strings.Join(members, ", ") + "}"
 }
 
-// int64Literal is a JSON number as a Go literal of an int64, "" if it is none.
+// int64Literal returns a JSON number as a Go literal of an int64, "" if it is none.
 func int64Literal(text string) string {
 	literal, _ := jsonvalue.Int64(text)
 	return literal
 }
 
-// numberLiteral is a JSON number as a Go literal of a kind, Int or Float; "" if
+// numberLiteral returns a JSON number as a Go literal of a kind, Int or Float; "" if
 // it is none.
 func numberLiteral(text string, kind ir.Kind) string {
 	if kind == ir.Float {

@@ -31,7 +31,7 @@ func (c *coder) matching(n *ir.Named, view *structView) {
 	}
 }
 
-// match is the statements that read a member which is no property: into the
+// match returns the statements that read a member which is no property: into the
 // maps whose patterns its name matches, or else with rest.
 func (c *coder) match(n *ir.Named, rest string) []string {
 	var calls []string
@@ -63,7 +63,7 @@ func (c *coder) match(n *ir.Named, rest string) []string {
 	return append(lines, "if !known {", rest, "}")
 }
 
-// checkMatching is the checks of the maps of a struct.
+// checkMatching returns the checks of the maps of a struct.
 func (c *coder) checkMatching(n *ir.Named) []string {
 	var lines []string
 	for _, m := range n.Matching {

@@ -56,7 +56,7 @@ func checking(methods []string, receiver, name string, lines []string) ([]string
 	return slices.Insert(methods, len(methods)-1, method), nil
 }
 
-// body is the body of a function, on one line where it is one statement.
+// body returns the body of a function, on one line where it is one statement.
 func body(lines []string) string {
 	if len(lines) == 1 {
 		return "{ " + lines[0] + " }"

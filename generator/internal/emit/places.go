@@ -19,7 +19,7 @@ type part struct {
 	follows string
 }
 
-// parts is the parts of a value that its check method looks at, outer ones
+// parts returns the parts of a value that its check method looks at, outer ones
 // first, exact paths before those with a *.
 func (c *coder) parts(n *ir.Named) []part {
 	var all []part
@@ -61,7 +61,7 @@ func (c *coder) parts(n *ir.Named) []part {
 	return slices.DeleteFunc(all, func(p part) bool { return len(c.keywords(p.t)) == 0 && p.t.Elem == nil })
 }
 
-// places is the entries of a type's wire.Places, "" for none.
+// places returns the entries of a type's wire.Places, "" for none.
 func (c *coder) places(n *ir.Named) string {
 	var entries []string
 	entry := func(path, keyword, place string) {
@@ -133,7 +133,7 @@ func matches(pattern, name string) bool {
 	return err == nil && p.Matcher().MatchString(name)
 }
 
-// keywords is what the checks of a value itself may find broken.
+// keywords returns what the checks of a value itself may find broken.
 func (c *coder) keywords(t *ir.Type) []string {
 	var all []string
 	add := func(there bool, keyword string) {

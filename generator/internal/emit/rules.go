@@ -53,7 +53,7 @@ func ruleDefs(defs []*ir.Rule) string {
 // shortRule is how long a literal may be to stand on one line.
 const shortRule = 80
 
-// ruleLiteral is a composite literal without its type. at is the place that
+// ruleLiteral returns a composite literal without its type. at is the place that
 // package rule works out for the schema.
 func ruleLiteral(r *ir.Rule, at string) string {
 	var words []string
@@ -145,7 +145,7 @@ func quoted(words []string) []string {
 	return all
 }
 
-// token is a name as a reference token of a JSON Pointer.
+// token returns a name as a reference token of a JSON Pointer.
 func token(name string) string { return escaper.Replace(name) }
 
 // escaper writes a reference token of a JSON Pointer, unescaper reads one.

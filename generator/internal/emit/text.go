@@ -23,7 +23,7 @@ const (
 // importSet maps an import path to the name it is given, "" for its own.
 type importSet map[string]string
 
-// block is the import declaration, if there is anything to import: the standard
+// block returns the import declaration, if there is anything to import: the standard
 // library first, then the rest.
 func (s importSet) block() [][]string {
 	if len(s) == 0 {
@@ -110,13 +110,13 @@ func (s importSet) used(name string) bool {
 	return false
 }
 
-// quote is text as a Go string.
+// quote returns text as a Go string.
 func quote(text string) string { return strconv.Quote(text) }
 
 // lineWidth is where comments are wrapped.
 const lineWidth = 77
 
-// comment is text as the lines of a comment, without the slashes; paragraphs
+// comment returns text as the lines of a comment, without the slashes; paragraphs
 // stay apart. Control characters and whatever else an editor might not show are
 // dropped, so that the text cannot end the comment.
 func comment(text string) []string {
@@ -174,7 +174,7 @@ func wrap(line string) []string {
 	return lines
 }
 
-// doc is a comment of one paragraph, for templates. names are identifiers.
+// doc returns a comment of one paragraph, for templates. names are identifiers.
 func doc(format string, names ...any) string {
 	return "// " + strings.Join(comment(fmt.Sprintf(format, names...)), "\n// ")
 }
@@ -228,7 +228,7 @@ func fieldDoc(f *ir.Field) []string {
 	return append(lines, d...)
 }
 
-// tag is the struct tag of a member, "" for a name that a tag cannot hold; the
+// tag returns the struct tag of a member, "" for a name that a tag cannot hold; the
 // tag is for readers and for reflection, the methods of the type read and write
 // it in any case.
 func tag(member string, optional bool) string {

@@ -56,7 +56,7 @@ func (c *coder) tuple(n *ir.Named) (string, error) {
 	return c.declare(n, view)
 }
 
-// writeItem is the statement that writes a position of a tuple.
+// writeItem returns the statement that writes a position of a tuple.
 func (c *coder) writeItem(f *ir.Field) string {
 	t, v := f.Type, "v."+f.Name
 	switch s := c.shape(f); {
@@ -87,7 +87,7 @@ func tupleChecks(n *ir.Named) bool {
 	return n.MinItems != nil || n.MaxItems != nil || n.UniqueItems || gaps > 1 || gaps == 1 && !n.Closed
 }
 
-// checkTuple is the checks of a tuple beside those of its positions.
+// checkTuple returns the checks of a tuple beside those of its positions.
 func (c *coder) checkTuple(n *ir.Named) []string {
 	var lines []string
 	required, optional := c.there(n)

@@ -13,7 +13,7 @@ type coder struct {
 	imports importSet
 }
 
-// base is the Go type of t without null.
+// base returns the Go type of t without null.
 func (c *coder) base(t *ir.Type) string {
 	switch t.Kind {
 	case ir.Bool:
@@ -71,7 +71,7 @@ func (c *coder) wire(name string) string {
 	return "wire." + name
 }
 
-// element is the Go type of an item or a map's value.
+// element returns the Go type of an item or a map's value.
 func (c *coder) element(t *ir.Type) string {
 	if t.Nullable && !t.CanBeNil() {
 		return "*" + c.base(t)
@@ -106,7 +106,7 @@ func (c *coder) shape(f *ir.Field) fieldShape {
 	}
 }
 
-// field is the Go type of a field.
+// field returns the Go type of a field.
 func (c *coder) field(f *ir.Field) string {
 	switch c.shape(f) {
 	case pointer:
@@ -119,7 +119,7 @@ func (c *coder) field(f *ir.Field) string {
 	}
 }
 
-// inner is what a Nullable holds.
+// inner returns what a Nullable holds.
 func (c *coder) inner(t *ir.Type) string {
 	if t.Indirect {
 		return "*" + c.base(t)
@@ -127,7 +127,7 @@ func (c *coder) inner(t *ir.Type) string {
 	return c.base(t)
 }
 
-// read is an expression that reads a value which is not null.
+// read returns an expression that reads a value which is not null.
 func (c *coder) read(t *ir.Type) string {
 	c.imports[wirePath] = ""
 	switch t.Kind {
@@ -152,7 +152,7 @@ func (c *coder) read(t *ir.Type) string {
 	}
 }
 
-// decoder is the function that reads a declared type.
+// decoder returns the function that reads a declared type.
 func decoder(n *ir.Named) string {
 	if n.Union != nil && n.Union.Raw {
 		return "wire.Kept[" + n.Name + "]"
@@ -160,7 +160,7 @@ func decoder(n *ir.Named) string {
 	return "decode" + n.Name
 }
 
-// method is the name under which wire.Decoder and wire.Encoder know a kind.
+// method returns the name under which wire.Decoder and wire.Encoder know a kind.
 func method(k ir.Kind) string {
 	switch k {
 	case ir.Bool:
@@ -204,7 +204,7 @@ func method(k ir.Kind) string {
 	}
 }
 
-// reader is a function that reads a value which is not null.
+// reader returns a function that reads a value which is not null.
 func (c *coder) reader(t *ir.Type) string {
 	c.imports[wirePath] = ""
 	switch t.Kind {
@@ -226,7 +226,7 @@ func (c *coder) reader(t *ir.Type) string {
 	return fmt.Sprintf("func(d *wire.Decoder) %s { return %s }", c.base(t), c.read(t))
 }
 
-// elementReader is a function that reads an item or a map's value.
+// elementReader returns a function that reads an item or a map's value.
 func (c *coder) elementReader(t *ir.Type) string {
 	switch {
 	case !t.Nullable || t.Kind == ir.Any:
@@ -238,7 +238,7 @@ func (c *coder) elementReader(t *ir.Type) string {
 	}
 }
 
-// readField is an expression that reads a field.
+// readField returns an expression that reads a field.
 func (c *coder) readField(f *ir.Field) string {
 	t := f.Type
 	switch c.shape(f) {
@@ -263,7 +263,7 @@ func (c *coder) readField(f *ir.Field) string {
 	}
 }
 
-// readConditional is an expression that reads a field of n which keeps only
+// readConditional returns an expression that reads a field of n which keeps only
 // values that fit its type.
 func (c *coder) readConditional(n *ir.Named, f *ir.Field) string {
 	if c.shape(f) == pointer && !f.Type.Nullable {
@@ -272,7 +272,7 @@ func (c *coder) readConditional(n *ir.Named, f *ir.Field) string {
 	return fmt.Sprintf("wire.OrUnknown(&o, &v.%s, func(d *wire.Decoder) %s { return %s })", n.UnknownName, c.field(f), c.readField(f))
 }
 
-// write is a statement that writes the value v, which is not null, to e.
+// write returns a statement that writes the value v, which is not null, to e.
 func (c *coder) write(t *ir.Type, e, v string) string {
 	switch t.Kind {
 	case ir.Slice:
@@ -300,7 +300,7 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 	}
 }
 
-// writer is a function that writes a value which is not null.
+// writer returns a function that writes a value which is not null.
 func (c *coder) writer(t *ir.Type) string {
 	switch t.Kind {
 	case ir.UnionKind:
@@ -321,7 +321,7 @@ func (c *coder) writer(t *ir.Type) string {
 	return fmt.Sprintf("func(e *wire.Encoder, v %s) { %s }", c.base(t), c.write(t, "e", "v"))
 }
 
-// elementWriter is a function that writes an item or a map's value.
+// elementWriter returns a function that writes an item or a map's value.
 func (c *coder) elementWriter(t *ir.Type) string {
 	switch {
 	case !t.Nullable || t.Kind == ir.Any:
@@ -333,7 +333,7 @@ func (c *coder) elementWriter(t *ir.Type) string {
 	}
 }
 
-// writeRequired is the statement that writes a field to e, where it is required.
+// writeRequired returns the statement that writes a field to e, where it is required.
 func (c *coder) writeRequired(f *ir.Field, e string) string {
 	t, v := f.Type, "v."+f.Name
 	switch c.shape(f) {
@@ -346,7 +346,7 @@ func (c *coder) writeRequired(f *ir.Field, e string) string {
 	}
 }
 
-// writeField is the statements that write a field.
+// writeField returns the statements that write a field.
 func (c *coder) writeField(f *ir.Field) []string {
 	t, v := f.Type, "v."+f.Name
 	name := "e.Name(" + quote(f.JSON) + ")"

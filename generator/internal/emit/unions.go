@@ -17,7 +17,7 @@ type unionView struct {
 	Var, Union    string // writes and checks the values
 }
 
-// unionVar is the variable that writes and checks the values of a union.
+// unionVar returns the variable that writes and checks the values of a union.
 func unionVar(n *ir.Named) string { return "union" + n.Name }
 
 // union prints an interface with a type for each branch.
@@ -39,7 +39,7 @@ func (c *coder) union(n *ir.Named) (string, error) {
 	return c.execute("union.tmpl", view)
 }
 
-// checkBranches is a function that checks a branch: a method of the interface,
+// checkBranches returns a function that checks a branch: a method of the interface,
 // unless an enum has more to be checked in this union than by itself.
 func (c *coder) checkBranches(n *ir.Named) string {
 	var cases []string
@@ -68,10 +68,10 @@ func (c *coder) sameEnum(t *ir.Type, union string) bool {
 	return t.Rules == nil && (t.Place == own.Place || t.Place == "" && union == "")
 }
 
-// enumType is the type of an enum by itself.
+// enumType returns the type of an enum by itself.
 func enumType(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Enum, Named: n, Place: n.Place} }
 
-// conversion is v as another type.
+// conversion returns v as another type.
 func conversion(to, v string) string {
 	if strings.HasPrefix(to, "*") {
 		to = "(" + to + ")"
@@ -136,7 +136,7 @@ func (c *coder) wanted(u *ir.Union) string {
 	return enumerate(words, "or")
 }
 
-// decodeUnion is the body of the function that reads a union.
+// decodeUnion returns the body of the function that reads a union.
 func (c *coder) decodeUnion(u *ir.Union) []string {
 	unknown := "return wire.NoBranch[" + u.Unknown + "](d)"
 	var objects []*ir.Branch
@@ -165,7 +165,7 @@ func (c *coder) decodeUnion(u *ir.Union) []string {
 	return append(lines, "}", unknown)
 }
 
-// chooseObject is the statements that find the branch of an object. What fits
+// chooseObject returns the statements that find the branch of an object. What fits
 // none goes on behind them, or to the statement otherwise.
 func (c *coder) chooseObject(u *ir.Union, objects []*ir.Branch, otherwise string) []string {
 	var lines []string
@@ -229,7 +229,7 @@ func tagCase(base ir.Kind, tags []*schema.Value) string {
 	return "case " + strings.Join(words, " || ") + ":"
 }
 
-// firstByte is what Decoder.Kind says of a JSON type.
+// firstByte returns what Decoder.Kind says of a JSON type.
 func firstByte(json string) string {
 	switch json {
 	case "string":
@@ -315,7 +315,7 @@ func (c *coder) sealing(n *ir.Named, methods []string) []string {
 	return methods
 }
 
-// readOf is an expression that reads a declared type of no members.
+// readOf returns an expression that reads a declared type of no members.
 func (c *coder) readOf(n *ir.Named) string {
 	if wrapped(n.Of) {
 		return n.Name + "{Value: " + c.read(n.Of) + "}"
@@ -338,7 +338,7 @@ func wrapped(t *ir.Type) bool {
 	return t.Kind == ir.BigInt || t.Kind == ir.Any || t.Kind == ir.UnionKind
 }
 
-// decodeNamed is the function that reads a named type of a kind, "" for none.
+// decodeNamed returns the function that reads a named type of a kind, "" for none.
 func decodeNamed(k ir.Kind) string {
 	switch k {
 	case ir.String:

@@ -195,7 +195,7 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	return c.declare(n, view)
 }
 
-// opened is the statements that write members, in an object that they open.
+// opened returns the statements that write members, in an object that they open.
 func opened(members []string) []string {
 	const name = "e.Name("
 	if len(members) > 0 && !strings.HasPrefix(members[0], "if ") && strings.Count(members[0], name) == 1 {
@@ -254,7 +254,7 @@ func (p *printer) findFilled() {
 	}
 }
 
-// constructor is the body of a type's constructor, but for the return.
+// constructor returns the body of a type's constructor, but for the return.
 func (c *coder) constructor(n *ir.Named) []string {
 	var lines []string
 	for _, f := range n.Fields {
@@ -293,7 +293,7 @@ func absent(s fieldShape, v string) string {
 	return v + " == nil"
 }
 
-// wrapped is a literal in the shape of a field.
+// wrapped returns a literal in the shape of a field.
 func (c *coder) wrapped(s fieldShape, t *ir.Type, literal string) string {
 	typed := literal
 	if t.Kind == ir.Int || t.Kind == ir.Uint || t.Kind == ir.Float || t.Kind == ir.Any {
@@ -309,7 +309,7 @@ func (c *coder) wrapped(s fieldShape, t *ir.Type, literal string) string {
 	return literal
 }
 
-// accessor is the method that gives a field's default where it is absent.
+// accessor returns the method that gives a field's default where it is absent.
 func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
 	if f.Default == nil || f.Required || f.Type.Const != nil {
 		return defaultView{}, false
@@ -409,7 +409,7 @@ func (c *coder) patterns() string {
 	return b.String()
 }
 
-// raw is text as a raw Go string where it can be one.
+// raw returns text as a raw Go string where it can be one.
 func raw(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return r == '`' || r < ' ' || r >= 0x7f }) {
 		return quote(text)

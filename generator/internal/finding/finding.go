@@ -48,7 +48,7 @@ const (
 	Note
 )
 
-// String is the name of the severity in a report.
+// String returns the name of the severity in a report.
 func (s Severity) String() string {
 	return [...]string{"error", "warning", "note"}[s]
 }
@@ -94,7 +94,7 @@ type Change struct {
 	Level, Policy string
 }
 
-// String is the finding in one line: file:line:col: message [id].
+// String returns the finding in one line: file:line:col: message [id].
 func (f Finding) String() string {
 	text := f.Message
 	if f.Severity != Error {
@@ -110,7 +110,7 @@ func (f Finding) String() string {
 // control characters.
 func (f Finding) Line() string { return Printable(f.withOld().String()) }
 
-// tag is the id as it follows a message.
+// tag returns the id as it follows a message.
 func (f Finding) tag() string { return " [" + f.ID + "]" }
 
 // withOld is f with the earlier place in its message.

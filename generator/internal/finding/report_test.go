@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// reported is one finding of each kind, and what formats have to escape.
+// reported returns one finding of each kind, and what formats have to escape.
 func reported() []finding.Finding {
 	return []finding.Finding{
 		{

@@ -155,7 +155,7 @@ func Index() string {
 	return b.String()
 }
 
-// Verdict is the severity of the rule's findings or, for Compat, whether the change
+// Verdict returns the severity of the rule's findings or, for Compat, whether the change
 // is compatible.
 func (r Rule) Verdict() string {
 	switch {
@@ -174,7 +174,7 @@ func (r Rule) Text() string {
 	return r.ID + ": " + r.Verdict() + "\n\n" + strings.ToUpper(r.What[:1]) + r.What[1:] + ".\n\n" + r.explain(indented) + "\n"
 }
 
-// markdown is Text without its heading, in Markdown.
+// markdown returns Text without its heading, in Markdown.
 func (r Rule) markdown() string {
 	language := "yaml"
 	if r.Area == Compat {

@@ -31,7 +31,7 @@ func compatLimitRules() []Rule {
 	return all
 }
 
-// limits is the four rules about one bound.
+// limits returns the four rules about one bound.
 func limits(subject, keyword, noun string, upper bool, base, small, large string) []Rule {
 	without := base + "}"
 	with := func(value string) string { return fmt.Sprintf("%s, %q: %s}", base, keyword, value) }

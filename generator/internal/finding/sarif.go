@@ -129,7 +129,7 @@ func (r Report) sarif(b *bytes.Buffer) {
 	})
 }
 
-// message is the message with the hint, without the place and the id.
+// message returns the message with the hint, without the place and the id.
 func message(f Finding) string {
 	text := f.withOld().Message
 	if f.Hint != "" {
@@ -153,7 +153,7 @@ func fingerprint(f Finding) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// relative is a file as a relative URI, from the top of the repository.
+// relative returns a file as a relative URI, from the top of the repository.
 func relative(prefix, file string) string {
 	parts := strings.Split(path.Join(prefix, file), "/")
 	for i, part := range parts {

@@ -41,7 +41,7 @@ func fold(s string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s))
 }
 
-// distance is the number of insertions, deletions, substitutions and swaps of
+// distance returns the number of insertions, deletions, substitutions and swaps of
 // neighbors between a and b, but at most limit.
 func distance(a, b string, limit int) int {
 	x, y := []rune(a), []rune(b)

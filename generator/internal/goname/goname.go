@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// Exported is an exported identifier for s. Words are cut at everything that
+// Exported returns an exported identifier for s. Words are cut at everything that
 // is neither letter nor digit and at the humps of camel case, and joined with
 // initialisms in capitals. It is never empty: a name of which nothing is left
 // becomes X, one of signs
@@ -27,7 +27,7 @@ func Exported(s string) string {
 	return exportable(b.String())
 }
 
-// Title is an exported identifier for a title that somebody wrote with care:
+// Title returns an exported identifier for a title that somebody wrote with care:
 // as Exported, but inside a word nothing is changed, so that
 // CJAssessmentCompleted and LlmConfig stay as they are. A word in lower case
 // is still capitalized.
@@ -45,7 +45,7 @@ func Title(s string) string {
 	return exportable(b.String())
 }
 
-// Package is a package name for s: the letters and digits of ASCII in lower
+// Package returns a package name for s: the letters and digits of ASCII in lower
 // case, neither a keyword nor predeclared.
 func Package(s string) string {
 	name := strings.Map(func(r rune) rune {
@@ -171,7 +171,7 @@ func chunks(s string) []string {
 	return out
 }
 
-// codePoints is a name for what nothing else is left of, such as an emoji: U1F389.
+// codePoints returns a name for what nothing else is left of, such as an emoji: U1F389.
 func codePoints(runes []rune) []string {
 	const most = 4
 	var b strings.Builder

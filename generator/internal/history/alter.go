@@ -123,7 +123,7 @@ func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext
 	}
 }
 
-// pass is when Postgres does an action: first it drops columns, then it gives them
+// pass returns when Postgres does an action: first it drops columns, then it gives them
 // other types, then comes the rest.
 func pass(item []sqltext.Token) int {
 	switch c := sqltext.NewCursor(item); {
@@ -196,7 +196,7 @@ func (a action) follow(item []sqltext.Token) {
 	}
 }
 
-// named is the table that comes next.
+// named returns the table that comes next.
 func (a action) named(c *sqltext.Cursor) (*table, bool) {
 	n, ok := c.Name()
 	if !ok {
@@ -286,7 +286,7 @@ func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	}
 }
 
-// all is the table and those that inherit from it, unless only the table is meant.
+// all returns the table and those that inherit from it, unless only the table is meant.
 func (a action) all() []*table {
 	if a.only {
 		return []*table{a.table}
@@ -294,7 +294,7 @@ func (a action) all() []*table {
 	return a.table.family()
 }
 
-// family is a table and those that inherit from it, at any distance.
+// family returns a table and those that inherit from it, at any distance.
 func (t *table) family() []*table {
 	all := []*table{t}
 	for i := 0; i < len(all); i++ {

@@ -14,7 +14,7 @@ func (f *follower) do(tokens []sqltext.Token) {
 	}
 }
 
-// bodyOf is the text that a DO or a function runs, and its language.
+// bodyOf returns the text that a DO or a function runs, and its language.
 func bodyOf(tokens []sqltext.Token) (body sqltext.Token, language string, ok bool) {
 	language = "plpgsql"
 	for i, t := range tokens {

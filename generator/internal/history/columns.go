@@ -17,7 +17,7 @@ type column struct {
 	inherited int
 }
 
-// find is the column of a table of that name, nil where there is none.
+// find returns the column of a table of that name, nil where there is none.
 func (t *table) find(name string) *column {
 	for i := range t.columns {
 		if t.columns[i].name == name {
@@ -76,7 +76,7 @@ func (c *column) left() {
 	c.local = c.local || c.inherited <= 0
 }
 
-// elements is what stands in the parentheses of a table, with these. Constraints
+// elements returns what stands in the parentheses of a table, with these. Constraints
 // are replaced by one that is always there to be understood.
 func (f *follower) elements(c *sqltext.Cursor, t *table) []piece {
 	all := []piece{literal("(", c.Next().Start)}
@@ -116,7 +116,7 @@ func isConstraint(item []sqltext.Token) bool {
 	return len(item) > 0 && known(item[0], constraints)
 }
 
-// element is one of the elements of a table. It says whether that is a column.
+// element returns one of the elements of a table. It says whether that is a column.
 func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isColumn bool) {
 	if len(item) == 0 {
 		return nil, false
@@ -143,7 +143,7 @@ func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isCo
 	return pieces, ok
 }
 
-// column is the definition of a column.
+// column returns the definition of a column.
 func (f *follower) column(item []sqltext.Token) ([]piece, column, bool) {
 	c := sqltext.NewCursor(item)
 	name, ok := c.Name()
@@ -158,7 +158,7 @@ func (f *follower) column(item []sqltext.Token) ([]piece, column, bool) {
 	return append(pieces, f.tail(tail)...), own, true
 }
 
-// typeOf is the type that is written, if it is not one of Postgres.
+// typeOf returns the type that is written, if it is not one of Postgres.
 func (f *follower) typeOf(written []sqltext.Token) (k *kind, foreign string) {
 	n, ok := sqltext.NewCursor(written).Name()
 	if !ok {
@@ -185,7 +185,7 @@ func splitType(tokens []sqltext.Token) (written, tail []sqltext.Token) {
 	return tokens, nil
 }
 
-// typePieces is a type, a domain being what it is made of.
+// typePieces returns a type, a domain being what it is made of.
 func (f *follower) typePieces(written []sqltext.Token) []piece {
 	if len(written) == 0 {
 		return nil
@@ -213,7 +213,7 @@ func (f *follower) typePieces(written []sqltext.Token) []piece {
 	return all
 }
 
-// madeOf is what a domain is made of, "" for any other type. A domain that is made
+// madeOf returns what a domain is made of, "" for any other type. A domain that is made
 // only later counts, too: files that are a table each come in no order that means
 // anything.
 func (f *follower) madeOf(n sqltext.Name) string {
@@ -231,7 +231,7 @@ func (f *follower) madeOf(n sqltext.Name) string {
 	return ""
 }
 
-// tail is what says of a column whether it may be null. All else that may follow
+// tail returns what says of a column whether it may be null. All else that may follow
 // its type says nothing that sqlc needs to know, and is left out; what no Postgres
 // knows is kept, for sqlc to refuse.
 func (f *follower) tail(tokens []sqltext.Token) []piece {

@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// constant is the text that an expression gives, if it can be told: strings and
+// constant returns the text that an expression gives, if it can be told: strings and
 // variables, joined by || or by format.
 func (b *block) constant(tokens []sqltext.Token) (source, bool) {
 	c := sqltext.NewCursor(tokens)
@@ -21,7 +21,7 @@ func (b *block) constant(tokens []sqltext.Token) (source, bool) {
 	return all, ok && c.Done()
 }
 
-// operand is one operand of ||.
+// operand returns one operand of ||.
 func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 	t := c.Peek()
 	var value source
@@ -65,7 +65,7 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 	return value, true
 }
 
-// function is what a function gives that joins or quotes text.
+// function returns what a function gives that joins or quotes text.
 func (b *block) function(c *sqltext.Cursor) (source, bool) {
 	t := c.Next()
 	if !c.Take("(") {
@@ -98,7 +98,7 @@ func (b *block) function(c *sqltext.Cursor) (source, bool) {
 	return b.format(values[0], values[1:])
 }
 
-// format is what the function of that name gives. It knows %s, %I, %L and %%, and
+// format returns what the function of that name gives. It knows %s, %I, %L and %%, and
 // positions such as %1$I.
 func (b *block) format(text source, values []source) (source, bool) {
 	all := source{file: b.file}
@@ -145,7 +145,7 @@ func (b *block) format(text source, values []source) (source, bool) {
 
 func literalText(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
 
-// made is text that a token stands for.
+// made returns text that a token stands for.
 func (b *block) made(text string, t sqltext.Token) source {
 	return source{file: b.file, text: []byte(text), at: repeated(b.origin(t.Start), len(text)+1)}
 }

@@ -86,7 +86,7 @@ func cut(tokens []sqltext.Token, word string) (before, after []sqltext.Token, fo
 	return tokens, nil, false
 }
 
-// newTable is a table that begins here, with a statement that is still to come.
+// newTable returns a table that begins here, with a statement that is still to come.
 func (f *follower) newTable(name sqltext.Name, temporary bool) *table {
 	return &table{
 		relation: relation{f.schemaOf(name), name.Name}, temporary: temporary || name.Schema == "pg_temp",
@@ -145,7 +145,7 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	}
 }
 
-// partOf is the table that a new one is a partition of, or the type that it is of.
+// partOf returns the table that a new one is a partition of, or the type that it is of.
 func (f *follower) partOf(c *sqltext.Cursor) (*table, bool) {
 	rest := *c
 	if !rest.Take("partition", "of") && !rest.Take("of") {
@@ -190,7 +190,7 @@ func (f *follower) takeColumns(t, from *table, local bool) {
 	}
 }
 
-// inherits is the part of CREATE TABLE that says where columns come from.
+// inherits returns the part of CREATE TABLE that says where columns come from.
 func (t *table) inherits() []piece {
 	if len(t.copies) == 0 {
 		return nil

@@ -142,7 +142,7 @@ func (f *follower) endTransaction() {
 	f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t.untilCommit })
 }
 
-// lookup is the table that a name means at this point, nil where there is none.
+// lookup returns the table that a name means at this point, nil where there is none.
 func (f *follower) lookup(n sqltext.Name) *table {
 	var named []*table
 	for _, t := range f.tables {
@@ -201,7 +201,7 @@ func (f *follower) wanted(n sqltext.Name) bool {
 	return n.Name == f.want.name && (n.Schema == "" || n.Schema == f.want.schema)
 }
 
-// schemaOf is the schema in which a name is created: the first one of the path
+// schemaOf returns the schema in which a name is created: the first one of the path
 // that is there.
 func (f *follower) schemaOf(n sqltext.Name) string {
 	switch {

@@ -47,7 +47,7 @@ func (b *block) holds(condition []sqltext.Token) answer {
 	return unclear
 }
 
-// anyOf is one answer where any of the parts has it, the other one where all have
+// anyOf returns one answer where any of the parts has it, the other one where all have
 // that, and else what can be said of them.
 func anyOf(parts [][]sqltext.Token, holds func([]sqltext.Token) answer, one, other answer) answer {
 	all := other
@@ -174,7 +174,7 @@ func (b *block) exists(c *sqltext.Cursor) answer {
 // besides are the columns of catalogs that conditions name and that decide nothing.
 var besides = []string{"relkind", "attisdropped", "attnum", "table_catalog", "table_type", "schemaname", "nspname", "relnamespace"}
 
-// equalities is the values of the columns that a condition asks for. It must ask
+// equalities returns the values of the columns that a condition asks for. It must ask
 // for nothing else.
 func (b *block) equalities(where []sqltext.Token) (map[string]string, bool) {
 	if len(parted(where, "or")) > 1 {

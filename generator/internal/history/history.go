@@ -39,7 +39,7 @@ type Statement struct {
 // mark says where a part of a Statement comes from.
 type mark struct{ at, source, size int }
 
-// Source is the byte of the file that a byte of SQL comes from.
+// Source returns the byte of the file that a byte of SQL comes from.
 func (s Statement) Source(offset int) int {
 	source := s.Offset
 	for _, m := range s.marks {
@@ -180,7 +180,7 @@ func follow(files script.Files, want relation, keepPath bool, later []*kind) *fo
 	return f
 }
 
-// find is the table of that name, the last one where there are several.
+// find returns the table of that name, the last one where there are several.
 func (f *follower) find(r relation) *table {
 	for _, t := range slices.Backward(f.tables) {
 		if t.relation == r && !t.temporary && !t.isType {
@@ -190,7 +190,7 @@ func (f *follower) find(r relation) *table {
 	return nil
 }
 
-// table is the result.
+// table returns the result.
 func (f *follower) table() Table {
 	result := Table{Unread: f.unread, Includes: f.includes}
 	kept := slices.Clone(f.orphans)
@@ -217,7 +217,7 @@ func (f *follower) table() Table {
 	return result
 }
 
-// collect is the statements of a table and of those that it needs, up to where it
+// collect returns the statements of a table and of those that it needs, up to where it
 // needs them. Each table gets a name of its own.
 func collect(t *table) []*statement {
 	var tables []*table
@@ -277,7 +277,7 @@ func (s *statement) render(want relation) Statement {
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// verbatim is the tokens as they are written, but without what sqlc could stumble
+// verbatim returns the tokens as they are written, but without what sqlc could stumble
 // over: text that is long or has lines of its own, and placeholders.
 func (f *follower) verbatim(tokens []sqltext.Token) []piece {
 	var all []piece
@@ -297,7 +297,7 @@ func (f *follower) verbatim(tokens []sqltext.Token) []piece {
 	return all
 }
 
-// literal is text of outboxgen in the place of what begins at source.
+// literal returns text of outboxgen in the place of what begins at source.
 func literal(text string, source int) piece { return piece{text: text, source: source} }
 
 // add gives a statement to a table. A statement of no table is an orphan.

@@ -140,7 +140,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// found is a table that the first file begins with.
+// found returns a table that the first file begins with.
 func found() history.Table { return history.Table{Found: true, Created: history.Place{Offset: 13}} }
 
 // unread is such a table with a statement that is not followed.

@@ -78,7 +78,7 @@ func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, s
 	}
 }
 
-// withoutOptions is a query without what may follow it in CREATE TABLE or VIEW.
+// withoutOptions returns a query without what may follow it in CREATE TABLE or VIEW.
 func withoutOptions(query []sqltext.Token) []sqltext.Token {
 	last := len(query) - 1
 	switch {
@@ -96,7 +96,7 @@ func withoutOptions(query []sqltext.Token) []sqltext.Token {
 	return query
 }
 
-// queryPieces is a query with the tables in it that are followed. The new table
+// queryPieces returns a query with the tables in it that are followed. The new table
 // needs these.
 func (f *follower) queryPieces(t *table, query []sqltext.Token) []piece {
 	var pieces []piece
@@ -122,7 +122,7 @@ func (f *follower) queryPieces(t *table, query []sqltext.Token) []piece {
 	return pieces
 }
 
-// outputs is the names of the columns that a simple query gives, if they can be
+// outputs returns the names of the columns that a simple query gives, if they can be
 // told from its text: those of one table, and those that it gives names to.
 func (f *follower) outputs(t *table, query []sqltext.Token) (names []string, ok bool) {
 	c := sqltext.NewCursor(query)
@@ -212,7 +212,7 @@ func (f *follower) selectInto(tokens []sqltext.Token, at int) {
 	}
 }
 
-// setConfig is the value that SELECT set_config('search_path', …) gives to it, and
+// setConfig returns the value that SELECT set_config('search_path', …) gives to it, and
 // whether that is for the transaction only.
 func setConfig(tokens []sqltext.Token) (value string, local, ok bool) {
 	for i, t := range tokens {

@@ -14,7 +14,7 @@ type source struct {
 	at   []int // where each byte of it is in the file, and where it ends
 }
 
-// origin is the byte of the file that a byte of the text comes from.
+// origin returns the byte of the file that a byte of the text comes from.
 func (s source) origin(offset int) int {
 	if s.at == nil {
 		return s.base + offset
@@ -24,7 +24,7 @@ func (s source) origin(offset int) int {
 
 func (s source) place(offset int) Place { return Place{s.file, s.origin(offset)} }
 
-// written is a token as the text has it.
+// written returns a token as the text has it.
 func (s source) written(t sqltext.Token) string {
 	raw := string(s.text[t.Start:t.End])
 	if raw[0] != ':' || t.Kind == sqltext.Placeholder {
@@ -40,7 +40,7 @@ func (s source) written(t sqltext.Token) string {
 	}
 }
 
-// inside is what stands in a string.
+// inside returns what stands in a string.
 func (s source) inside(t sqltext.Token) source {
 	raw := s.text[t.Start:t.End]
 	open := bytes.IndexByte(raw, '\'') + 1

@@ -28,7 +28,7 @@ var ofExtensions = map[string][]string{
 	"postgis": {"geometry", "geography"}, "vector": {"vector", "halfvec", "sparsevec"}, "semver": {"semver"},
 }
 
-// kindOf is the type that a name means at this point, nil where it is none of the
+// kindOf returns the type that a name means at this point, nil where it is none of the
 // service's own.
 func (f *follower) kindOf(n sqltext.Name) *kind {
 	in := func(schema string) *kind {
@@ -134,7 +134,7 @@ func (f *follower) alterType(c *sqltext.Cursor, tokens []sqltext.Token) {
 	f.actions(t, tokens[0].Start, n.At, false, items)
 }
 
-// asColumn is what is done to an attribute of a type, as it is said of a column.
+// asColumn returns what is done to an attribute of a type, as it is said of a column.
 func asColumn(item []sqltext.Token) []sqltext.Token {
 	var all []sqltext.Token
 	for i, t := range item {

@@ -92,7 +92,7 @@ var noColumns = regexp.MustCompile(`(?i)%(\d+\$)?[Is]"?\s+(owner\s+to|enable|dis
 // be filled in, and changes its columns.
 func isMadeUp(text []byte) bool { return dynamic.Match(text) && !noColumns.Match(text) }
 
-// mention is where a text has the name of the table, standing for itself.
+// mention returns where a text has the name of the table, standing for itself.
 func (f *follower) mention(text []byte) (at int, ok bool) {
 	place := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(f.want.name) + `\b`).FindIndex(text)
 	if place == nil {
@@ -101,7 +101,7 @@ func (f *follower) mention(text []byte) (at int, ok bool) {
 	return place[0], true
 }
 
-// target is the table of a statement in the body of another one, if it is the one
+// target returns the table of a statement in the body of another one, if it is the one
 // that is followed and its columns may change.
 func (f *follower) target(tokens []sqltext.Token) (sqltext.Name, bool) {
 	c := sqltext.NewCursor(tokens)

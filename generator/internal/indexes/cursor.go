@@ -18,7 +18,7 @@ func newCursor(tokens []sqltext.Token, sql []byte, offset int) *cursor {
 	return &cursor{sqltext.NewCursor(tokens), sql, offset}
 }
 
-// here is where the next token stands in the file, before where the last one
+// here returns where the next token stands in the file, before where the last one
 // does.
 func (c *cursor) here() int { return c.offset + c.Peek().Start }
 
@@ -80,7 +80,7 @@ func numbered(names []string) []string {
 	return all
 }
 
-// names is every word and quoted name among the tokens.
+// names returns every word and quoted name among the tokens.
 func names(tokens []sqltext.Token) []string {
 	var all []string
 	for _, t := range tokens {
@@ -91,7 +91,7 @@ func names(tokens []sqltext.Token) []string {
 	return all
 }
 
-// made is the name that Postgres makes of a table, its columns and a label, cut to
+// made returns the name that Postgres makes of a table, its columns and a label, cut to
 // what a name may have; n is how often it was taken.
 func made(table, columns, label string, n int) string {
 	if n > 0 {

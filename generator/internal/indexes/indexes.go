@@ -30,7 +30,7 @@ type Index struct {
 // table is a table by its schema and name.
 type table struct{ schema, name string }
 
-// Unique is the unique indexes and constraints that are there after all the
+// Unique returns the unique indexes and constraints that are there after all the
 // files, on the table of that name in that schema, in the order in which they were
 // created. A name without a schema is taken to be in that schema. The primary key
 // counts as well, unless it is that of one of the columns in besides; so does no
@@ -347,7 +347,7 @@ func (t *tracker) eachName(c *cursor, do func(schema, name string)) {
 	}
 }
 
-// unused is the name that Postgres gives to an index without one.
+// unused returns the name that Postgres gives to an index without one.
 func (t *tracker) unused(table string, columns []string, label string) string {
 	for n := 0; ; n++ {
 		name := made(table, strings.Join(columns, "_"), label, n)

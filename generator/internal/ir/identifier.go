@@ -2,7 +2,7 @@ package ir
 
 import "strings"
 
-// EventVar is the Go name of an event's description.
+// EventVar returns the Go name of an event's description.
 func EventVar(goName string) string { return Unexported(goName) + "Event" }
 
 // Unexported makes an exported name unexported: CJAssessment gives cjAssessment.
@@ -20,7 +20,7 @@ func Unexported(name string) string {
 	return strings.ToLower(name[:n]) + name[n:]
 }
 
-// NumberWord is a number as part of a name.
+// NumberWord returns a number as part of a name.
 func NumberWord(text string) string {
 	return strings.NewReplacer("-", "Minus", "+", "", ".", "Point").Replace(text)
 }

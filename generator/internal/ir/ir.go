@@ -29,7 +29,7 @@ type File struct {
 	Defs   []*Definitions // that its rules share
 }
 
-// Rules is the rules of the file's types, each variable once.
+// Rules returns the rules of the file's types, each variable once.
 func (f *File) Rules() []*Rules {
 	var all []*Rules
 	seen := map[string]bool{}

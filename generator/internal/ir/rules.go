@@ -19,7 +19,7 @@ type Definitions struct {
 	Defs []*Rule // by key
 }
 
-// DefKey is the name of a definition in references.
+// DefKey returns the name of a definition in references.
 func (r *Rule) DefKey() string { return cmp.Or(r.Key, r.Place) }
 
 // Rule is one schema of package rule.

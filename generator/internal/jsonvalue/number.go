@@ -70,7 +70,7 @@ func (d decimal) sign() int {
 	return 1
 }
 
-// CanonicalNumber is a JSON number in the one form of all that equal it: plain
+// CanonicalNumber returns a JSON number in the one form of all that equal it: plain
 // if it is an integer of few digits, else digits with an exponent.
 func CanonicalNumber(text string) string {
 	d := parse(text)
@@ -99,7 +99,7 @@ func IsWhole(text string) bool { return parse(text).exp >= 0 }
 // maxWhole is how many zeros Whole writes at most.
 const maxWhole = 10_000
 
-// Whole is a JSON number that has no fraction, written without an exponent: 2.0
+// Whole returns a JSON number that has no fraction, written without an exponent: 2.0
 // and 2e0 are 2. Other numbers, and those with too many digits, are none.
 func Whole(text string) (string, bool) {
 	digits, exponent, large := strings.Cut(CanonicalNumber(text), "e")
@@ -116,7 +116,7 @@ func Whole(text string) (string, bool) {
 	return digits + strings.Repeat("0", zeros), true
 }
 
-// Rational is the exact value of a JSON number, or nil if its exponent is
+// Rational returns the exact value of a JSON number, or nil if its exponent is
 // beyond what a float64 has.
 func Rational(text string) *big.Rat {
 	f, err := strconv.ParseFloat(text, 64)
@@ -136,7 +136,7 @@ func Rational(text string) *big.Rat {
 	return r
 }
 
-// Stand is the exact value of a JSON number, or a number that stands for it if
+// Stand returns the exact value of a JSON number, or a number that stands for it if
 // its exponent is beyond what a float64 has: one beyond all that have a Rational,
 // or next to zero.
 func Stand(text string) *big.Rat {
@@ -153,7 +153,7 @@ func Stand(text string) *big.Rat {
 	return stand
 }
 
-// Bounded is a JSON number as it is written, or one of its sign with a smaller
+// Bounded returns a JSON number as it is written, or one of its sign with a smaller
 // exponent, for whoever would write out its zeros.
 func Bounded(text string) string {
 	if r := Rational(text); r != nil {
@@ -174,7 +174,7 @@ func Bounded(text string) string {
 // maxBounded is the exponent of numbers that stand for others.
 const maxBounded = 1000
 
-// Int64 is the Go literal of a JSON number that is an int64.
+// Int64 returns the Go literal of a JSON number that is an int64.
 func Int64(text string) (string, bool) {
 	r := Rational(text)
 	if r == nil || !r.IsInt() || !r.Num().IsInt64() {
@@ -183,7 +183,7 @@ func Int64(text string) (string, bool) {
 	return r.Num().String(), true
 }
 
-// Float64 is the Go literal of the float64 next to a JSON number, "" if it is
+// Float64 returns the Go literal of the float64 next to a JSON number, "" if it is
 // beyond every float64.
 func Float64(text string) string {
 	f, err := strconv.ParseFloat(text, 64)
@@ -199,10 +199,10 @@ func ExactFloat64(text string) bool {
 	return err == nil && CanonicalNumber(strconv.FormatFloat(f, 'g', -1, 64)) == CanonicalNumber(text)
 }
 
-// Floor is the largest integer that is not above r.
+// Floor returns the largest integer that is not above r.
 func Floor(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
 
-// Ceil is the smallest integer that is not below r.
+// Ceil returns the smallest integer that is not below r.
 func Ceil(r *big.Rat) *big.Int {
 	q, m := new(big.Int).DivMod(r.Num(), r.Denom(), new(big.Int))
 	if m.Sign() != 0 {

@@ -23,7 +23,7 @@ func readSQL(path string) ([]byte, error) {
 	return content, nil
 }
 
-// inUTF8 is a text in UTF-8. What is neither that nor UTF-16 is taken for Latin-1,
+// inUTF8 returns a text in UTF-8. What is neither that nor UTF-16 is taken for Latin-1,
 // byte by byte.
 func inUTF8(content []byte) []byte {
 	switch {

@@ -14,7 +14,7 @@ import (
 // B3__what.sql stands for all up to its version, and U1.2__what.sql undoes one.
 var flywayName = regexp.MustCompile(`^([VUB])(\d+(?:[._]\d+)*)__.*\.(?i:sql)$|^R__.*\.(?i:sql)$`)
 
-// flywayParts is the parts of such a name, nil where a file has another one. The
+// flywayParts returns the parts of such a name, nil where a file has another one. The
 // folder that it is in says nothing.
 func flywayParts(name string) []string { return flywayName.FindStringSubmatch(path.Base(name)) }
 
@@ -28,7 +28,7 @@ func isFlyway(contents map[string][]byte) bool {
 	return false
 }
 
-// flyway is the names of the migrations as Flyway applies them to an empty
+// flyway returns the names of the migrations as Flyway applies them to an empty
 // database: the last baseline, the versions after it, what is repeatable. It
 // leaves out what undoes a version, and files of other names, such as callbacks.
 func flyway(contents map[string][]byte) []string {

@@ -206,7 +206,7 @@ func ReadAlembic(dir string) (*Folder, error) {
 	return folder, nil
 }
 
-// list is the names of the files in a folder, hidden ones left out.
+// list returns the names of the files in a folder, hidden ones left out.
 func list(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -337,12 +337,12 @@ func natural(a, b string) int {
 	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(a, b))
 }
 
-// digits is the run of digits that s begins with.
+// digits returns the run of digits that s begins with.
 func digits(s string) string {
 	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
 }
 
-// Find is the place of the statement that creates a table, the last one where
+// Find returns the place of the statement that creates a table, the last one where
 // there are several: index of the file, line and column, counting from 1. Where
 // no file creates it, ok is false.
 func (f *Folder) Find(table string) (file, line, col int, ok bool) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// File is a file by its index: a migration, or a file that Include found.
+// File returns a file by its index: a migration, or a file that Include found.
 func (f *Folder) File(index int) File {
 	if index < len(f.Files) {
 		return f.Files[index]
@@ -18,7 +18,7 @@ func (f *Folder) File(index int) File {
 // steps bounds how far above the folder Include looks.
 const steps = 4
 
-// Include is the index of the file that another one includes by a name, which is
+// Include returns the index of the file that another one includes by a name, which is
 // relative to that file, to the folder, or to a folder above it in the same
 // project, since that is where people run psql. ok is false where there is none.
 func (f *Folder) Include(from int, name string) (index int, ok bool) {
@@ -43,7 +43,7 @@ func (f *Folder) Include(from int, name string) (index int, ok bool) {
 	return 0, false
 }
 
-// placesAround is the folders that a name in a file may be relative to, as paths
+// placesAround returns the folders that a name in a file may be relative to, as paths
 // relative to the folder itself.
 func (f *Folder) placesAround(file int) []string {
 	all := []string{path.Dir(f.File(file).Name), "."}
@@ -68,7 +68,7 @@ func isProject(dir string) bool {
 	return false
 }
 
-// includedByOthers is the files among those of a folder that another one of them
+// includedByOthers returns the files among those of a folder that another one of them
 // includes. They are no migrations of their own.
 func includedByOthers(contents map[string][]byte) map[string]bool {
 	all := map[string]bool{}

@@ -144,7 +144,7 @@ func planned(plan string) []change {
 	return all
 }
 
-// fileOf is the file of a change. A change that comes again later, reworked, is in a
+// fileOf returns the file of a change. A change that comes again later, reworked, is in a
 // file with the name of a tag between the two.
 func fileOf(changes []change, index int, exists func(name string) bool) string {
 	name := changes[index].name

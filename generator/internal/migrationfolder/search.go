@@ -68,7 +68,7 @@ func worth(f Found) int {
 	}
 }
 
-// foldersAt is the folders exactly depth steps below root, sorted, relative to
+// foldersAt returns the folders exactly depth steps below root, sorted, relative to
 // it.
 func foldersAt(root string, depth int) ([]string, error) {
 	dirs := []string{"."}

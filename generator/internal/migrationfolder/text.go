@@ -54,12 +54,12 @@ func up(content []byte) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// blank is the end of the line alone.
+// blank returns the end of the line alone.
 func blank(line []byte) []byte {
 	return line[len(bytes.TrimRight(line, "\r\n")):]
 }
 
-// delimited is a line with a semicolon where a delimiter ends it.
+// delimited returns a line with a semicolon where a delimiter ends it.
 func delimited(line []byte, delimiter string) []byte {
 	text := bytes.TrimRight(line, " \t\r\n")
 	start := len(text) - len(delimiter)
@@ -80,7 +80,7 @@ func isWord(text string) bool {
 
 var delimiterMark = regexp.MustCompile(`(?m)^--\s*atlas:delimiter[ \t]+(\S.*?)[ \t]*\r?$`)
 
-// atlasDelimiter is what ends the statements of a file of Atlas, if it says so and
+// atlasDelimiter returns what ends the statements of a file of Atlas, if it says so and
 // it stands in a line.
 func atlasDelimiter(content []byte) string {
 	if m := delimiterMark.FindSubmatch(content); m != nil && !bytes.Contains(m[1], []byte(`\n`)) {
@@ -132,7 +132,7 @@ var (
 // ignoreMark is where Liquibase does not read some lines: a count, or up to an end.
 var ignoreMark = regexp.MustCompile(`(?i)^\s*--\s*ignoreLines:(\w+)`)
 
-// ignoredLines is how many lines are not read from a mark on, with its own.
+// ignoredLines returns how many lines are not read from a mark on, with its own.
 func ignoredLines(said string) int {
 	if n, err := strconv.Atoi(said); err == nil {
 		return n + 1

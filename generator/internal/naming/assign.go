@@ -122,7 +122,7 @@ func (a *assigner) contested(claims []*Claim, twins map[*Claim]bool) map[*Claim]
 	return contested
 }
 
-// keeper is the one of several types that gets the short name which all of
+// keeper returns the one of several types that gets the short name which all of
 // them want: the package's documentation says which, and why. all is in the
 // order of claims.
 func (a *assigner) keeper(all []*Claim) *Claim {
@@ -137,7 +137,7 @@ func (a *assigner) keeper(all []*Claim) *Claim {
 	return keeper
 }
 
-// wanting are the types that want each short name.
+// wanting returns the types that want each short name.
 func wanting(claims []*Claim) map[string][]*Claim {
 	wanting := map[string][]*Claim{}
 	for _, r := range claims {
@@ -167,7 +167,7 @@ func (a *assigner) newer(o, r *Claim) bool {
 	return o.version > r.version && r.version > 0 && a.base(o) == a.base(r)
 }
 
-// base is the name of the event whose file r stands in, without its version.
+// base returns the name of the event whose file r stands in, without its version.
 func (a *assigner) base(r *Claim) string {
 	return strings.TrimSuffix(a.scheme.owners[r.doc], "V"+strconv.Itoa(r.version))
 }
@@ -200,7 +200,7 @@ func rank(r *Claim) int {
 	return 2
 }
 
-// reach notes which events a type is a part of.
+// reach records which events a type is a part of.
 func (a *assigner) reach(pkg *ir.Package) {
 	requests := map[*ir.Named]*Claim{}
 	for _, r := range a.claims {

@@ -23,7 +23,7 @@ type Context struct {
 // Additional stands for the members that no property describes.
 const Additional = "additional"
 
-// Inside is the context of an array's items or a map's values.
+// Inside returns the context of an array's items or a map's values.
 func (c Context) Inside(part string) Context {
 	if c.Ref != nil {
 		return Context{Property: RefName(c.Ref), Part: part}
@@ -60,7 +60,7 @@ type Scheme struct {
 	wrote   int                         // schemas written to compare them
 }
 
-// NewScheme is the scheme of a project.
+// NewScheme returns the scheme of a project.
 func NewScheme(p *schema.Project) *Scheme {
 	n := &Scheme{
 		project: p, owners: map[*schema.Document]string{}, version: map[*schema.Document]int{},
@@ -76,7 +76,7 @@ func NewScheme(p *schema.Project) *Scheme {
 	return n
 }
 
-// Data is the claim of the data of an event.
+// Data returns the claim of the data of an event.
 func (n *Scheme) Data(data *ir.Named, e *schema.Event) *Claim {
 	return &Claim{Named: data, Fixed: e.GoName, wanted: []string{e.GoName}, doc: data.Schema.Doc, version: e.Version}
 }
@@ -149,7 +149,7 @@ func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
 	return c
 }
 
-// title is the title of s as far as it names a type. Tools that give every
+// title returns the title of s as far as it names a type. Tools that give every
 // member a title repeat its name there: that is no name of a type, which other
 // members may want as well.
 func (n *Scheme) title(s *schema.Schema, at Context) string {
@@ -214,7 +214,7 @@ func (n *Scheme) repeats(doc *schema.Document) bool {
 	return known
 }
 
-// role is how the place reads in a comment.
+// role returns how the place reads in a comment.
 func (c Context) role() string {
 	role := "the member " + strconv.Quote(c.Property)
 	switch {
@@ -234,7 +234,7 @@ func (c Context) role() string {
 	return role
 }
 
-// RefName is the name by which a reference's target is known: the name of its
+// RefName returns the name by which a reference's target is known: the name of its
 // definition, or of its file. Of a dotted name only the last part counts, also
 // inside the brackets of a generic one: com.acme.Page<com.acme.Item> is Page
 // Item.
@@ -265,7 +265,7 @@ func Anonymous(target *schema.Schema) bool {
 	return ok && err == nil && target.Title == ""
 }
 
-// lastToken is the name of a definition as it is written.
+// lastToken returns the name of a definition as it is written.
 func lastToken(target *schema.Schema) string {
 	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]
 	return Unescape.Replace(name)

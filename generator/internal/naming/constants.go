@@ -31,7 +31,7 @@ func nameConstants(names names, r *Claim) {
 	}
 }
 
-// constantWord is what follows the type's name in that of a value.
+// constantWord returns what follows the type's name in that of a value.
 func constantWord(base ir.Kind, v ir.EnumValue) string {
 	if v.Given != "" {
 		if upper := strings.ToUpper(v.Given); v.Given != upper && v.Given != strings.ToLower(v.Given) {
@@ -62,7 +62,7 @@ func withoutType(word string, names ...string) string {
 	return word
 }
 
-// typeNames is what values may repeat: the name of the type, that which its
+// typeNames returns what values may repeat: the name of the type, that which its
 // schema gives it, and that of the union of which it lists the strings.
 func typeNames(r *Claim) []string {
 	all := []string{r.Named.Name, r.wanted[0]}

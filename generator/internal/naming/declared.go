@@ -48,7 +48,7 @@ func ReadDeclared(dir string) (Declared, error) {
 	return declared, nil
 }
 
-// handWritten is the Go files of dir that outboxgen did not write, by name.
+// handWritten returns the Go files of dir that outboxgen did not write, by name.
 func handWritten(dir string) (map[string][]byte, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

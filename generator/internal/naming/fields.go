@@ -31,7 +31,7 @@ func newFieldNames(taken ...string) fieldNames {
 	return n
 }
 
-// field is the Go name of a member: by the rules of goname, followed by Field
+// field returns the Go name of a member: by the rules of goname, followed by Field
 // where a method has that name, or by a number where an earlier field has. One
 // with a default has an accessor, whose name must be free too.
 func (n fieldNames) field(name string, hasDefault bool) string {

@@ -70,7 +70,7 @@ func isData(f *ir.File, n *ir.Named) int {
 	return 0
 }
 
-// libraryNames is the Go file of each schema file, named after it, with its
+// libraryNames returns the Go file of each schema file, named after it, with its
 // folder where two would share one.
 func (a *assigner) libraryNames(pkg *ir.Package) map[*schema.Document]string {
 	used := map[string]bool{pkg.File: true}
@@ -107,7 +107,7 @@ func stem(p string) string {
 	return base
 }
 
-// snake is a Go name as a file name: CJAssessmentV1 gives cj_assessment_v1.
+// snake returns a Go name as a file name: CJAssessmentV1 gives cj_assessment_v1.
 func snake(name string) string {
 	var out strings.Builder
 	for i := range len(name) {
@@ -125,7 +125,7 @@ func snake(name string) string {
 	return out.String()
 }
 
-// eventFile is the name of an event's file: UserIDV1 gives user_id_v1.go.
+// eventFile returns the name of an event's file: UserIDV1 gives user_id_v1.go.
 func eventFile(e *schema.Event) string {
 	version := "V" + strconv.Itoa(e.Version)
 	name, ok := strings.CutSuffix(e.GoName, version)
@@ -135,7 +135,7 @@ func eventFile(e *schema.Event) string {
 	return fileName(snake(name) + "_" + strings.ToLower(version))
 }
 
-// fileName is the name of a Go file that no build constraint hides, and that
+// fileName returns the name of a Go file that no build constraint hides, and that
 // sorts before the file with the go:generate line: go generate lists the files
 // of a package first, then opens one after the other, and stops at one that the
 // run has removed.

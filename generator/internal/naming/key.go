@@ -51,7 +51,7 @@ func (n *Scheme) Key(node *normal.Node, s *schema.Schema, at Context) string {
 	return of.key
 }
 
-// place is where a schema stands, and which one it is there.
+// place returns where a schema stands, and which one it is there.
 func place(s *schema.Schema) string {
 	if s.Variant > 0 {
 		return fmt.Sprintf("%s#%s (%d)", s.Doc.Path, s.Pointer, s.Variant+1)
@@ -59,7 +59,7 @@ func place(s *schema.Schema) string {
 	return s.Doc.Path + "#" + s.Pointer
 }
 
-// placeOfNode is where s stands, which node is named after. One that says more
+// placeOfNode returns where s stands, which node is named after. One that says more
 // than s, or has only one of its types, is told apart.
 func placeOfNode(node *normal.Node, s *schema.Schema, at Context) string {
 	text := place(s)
@@ -72,7 +72,7 @@ func placeOfNode(node *normal.Node, s *schema.Schema, at Context) string {
 	return text
 }
 
-// content is what the schema of k says.
+// content returns what the schema of k says.
 func (n *Scheme) content(k *keyed) [sha256.Size]byte {
 	if !k.written {
 		k.written = true

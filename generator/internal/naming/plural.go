@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// singular is the name of one of several: essay_results gives essay_result,
+// singular returns the name of one of several: essay_results gives essay_result,
 // and teamMembers teamMember. A name that is no plural, or one whose singular
 // nobody says, gets the word otherwise behind it: data gives data_item.
 func singular(plural, otherwise string) string {
@@ -21,7 +21,7 @@ func singular(plural, otherwise string) string {
 	return plural[:start] + one
 }
 
-// lastWord is where the last word of a name begins.
+// lastWord returns where the last word of a name begins.
 func lastWord(name string) int {
 	start := 0
 	var before rune
@@ -37,7 +37,7 @@ func lastWord(name string) int {
 	return start
 }
 
-// singularWord is the singular of an English word in small letters, false when
+// singularWord returns the singular of an English word in small letters, false when
 // it is no plural. Names in other alphabets and languages that end in s are
 // taken for English: most schemas are.
 func singularWord(word string) (string, bool) {

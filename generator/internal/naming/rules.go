@@ -81,7 +81,7 @@ func join(groups []*group, r *ir.Rules) []*group {
 	return groups
 }
 
-// ruleText is a text that only equal rules have.
+// ruleText returns a text that only equal rules have.
 func ruleText(rules any) string {
 	text, err := json.Marshal(rules)
 	if err != nil {

@@ -2,7 +2,7 @@ package naming
 
 import "github.com/outboxgen/outboxgen/generator/internal/ir"
 
-// spellingName is the Go name of the field in which a struct keeps how a document
+// spellingName returns the Go name of the field in which a struct keeps how a document
 // wrote values whose Go type does not, such as UUIDs; "" if it has none. Values in
 // structs inside it are theirs.
 func spellingName(n *ir.Named, names fieldNames) string {

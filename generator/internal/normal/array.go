@@ -65,7 +65,7 @@ func (n *Node) arrayForm(f *Form) *ArrayForm {
 	return r
 }
 
-// itemSchemas is what the schemas of a form say of the item at a position.
+// itemSchemas returns what the schemas of a form say of the item at a position.
 func (f *Form) itemSchemas(i int) []*schema.Schema {
 	var all []*schema.Schema
 	add := func(s *schema.Schema) {

@@ -10,19 +10,18 @@ import (
 // Form is what a node allows.
 type Form struct {
 	Node *Node
-	// Same is another node with the same values, but for null and where it
-	// stands: the only branch of a union that a value can take. Nothing else is
-	// set then but Kinds, Nullable and Findings.
+	// Same is another node with the same values, except for null and its place: the
+	// only possible branch of a union. Then only Kinds, Nullable and Findings are set.
 	Same *Node
-	// SameAs is the branch as it is written, if Same is that branch alone.
+	// SameAs is the branch as written, if Same is that branch alone.
 	SameAs *schema.Schema
-	// Kinds is the kinds that valid values may have, Null with Nullable alone.
+	// Kinds are the kinds that valid values may have; Null only if Nullable.
 	Kinds    Kinds
 	Nullable bool
-	// Implied is the keyword that the type was concluded from; "" if it is said.
+	// Implied is the keyword that implies the type; "" if the schema has a type.
 	Implied string
 
-	// Atoms is every schema that holds for all valid values.
+	// Atoms has every schema that applies to all valid values.
 	Atoms []*schema.Schema
 
 	// Values is the values that the schemas list and that may be valid, null left
@@ -54,10 +53,10 @@ type Limit struct {
 	Of     *schema.Schema
 }
 
-// Form is the form of n, worked out when it is first asked for.
+// Form returns the form of n, worked out when it is first asked for.
 func (n *Node) Form() *Form { return n.formAt(maxDepth) }
 
-// formAt is the form of n whose unions lose the branches that are found to be
+// formAt returns the form of n whose unions lose the branches that are found to be
 // impossible at a depth. A form asks of what it requires at a smaller depth alone,
 // and so never of one that is still being built.
 func (n *Node) formAt(depth int) *Form {
@@ -78,7 +77,7 @@ func (n *Node) formAt(depth int) *Form {
 	return f
 }
 
-// Settled is the form of n, or of the node that has the same values; the second
+// Settled returns the form of n, or of the node that has the same values; the second
 // result says whether null is valid for n.
 func (n *Node) Settled() (*Form, bool) { return n.settledAt(maxDepth) }
 
@@ -116,7 +115,7 @@ func (f *Form) build() {
 	f.texts()
 }
 
-// Object is what holds for objects, which Kinds must have.
+// Object returns what holds for objects, which Kinds must have.
 func (f *Form) Object() *ObjectForm {
 	if f.object == nil {
 		f.object = f.Node.objectForm(f)
@@ -124,7 +123,7 @@ func (f *Form) Object() *ObjectForm {
 	return f.object
 }
 
-// Array is what holds for arrays, which Kinds must have.
+// Array returns what holds for arrays, which Kinds must have.
 func (f *Form) Array() *ArrayForm {
 	if f.array == nil {
 		f.array = f.Node.arrayForm(f)
@@ -132,7 +131,7 @@ func (f *Form) Array() *ArrayForm {
 	return f.array
 }
 
-// Findings is what there is to say about a form.
+// Findings returns what there is to say about a form.
 func (f *Form) Findings() []finding.Finding { return f.findings }
 
 // impossible reports whether no value is valid for n, as far as f looks.
@@ -155,7 +154,7 @@ func (f *Form) TypeMissing() *finding.Finding {
 	}
 }
 
-// rank is where a type stands among the types that a keyword names.
+// rank returns where a type stands among the types that a keyword names.
 func rank(order []string, name string) int {
 	if i := slices.Index(order, name); i >= 0 {
 		return i
@@ -166,20 +165,20 @@ func rank(order []string, name string) int {
 	return len(order)
 }
 
-// warn notes what there is to say about a schema as it is written: not about one
+// warn records what there is to say about a schema as it is written: not about one
 // of its types or branches alone.
 func (f *Form) warn(pos finding.Pos, id, message, hint string) {
 	f.add(&finding.Finding{Pos: pos, Severity: finding.Warning, ID: id, Message: message, Hint: hint})
 }
 
-// add notes a finding, nil for none, as warn does.
+// add records a finding, nil for none, as warn does.
 func (f *Form) add(found *finding.Finding) {
 	if found != nil && f.Node.whole() {
 		f.findings = append(f.findings, *found)
 	}
 }
 
-// at is the position of a keyword under any of its spellings.
+// at returns the position of a keyword under any of its spellings.
 func at(s *schema.Schema, keyword string) finding.Pos {
 	for _, name := range append([]string{keyword}, spellings[keyword]...) {
 		if pos, ok := s.At[name]; ok {

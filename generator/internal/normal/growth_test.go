@@ -76,7 +76,7 @@ func TestBranchesThatManyWaysLeadTo(t *testing.T) {
 	}
 }
 
-// load is the schema of the only event of a project.
+// load returns the schema of the only event of a project.
 func load(t *testing.T, text string) *schema.Schema {
 	t.Helper()
 	project, list, err := schema.LoadFS(fstest.MapFS{

@@ -7,8 +7,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Kinds is a set of JSON types. A number is an Integer or a Fraction, so that
-// the type number is both.
+// Kinds is a set of JSON types. A number is an Integer or a Fraction, so the type
+// number is both.
 type Kinds uint8
 
 // The JSON types.
@@ -26,7 +26,7 @@ const (
 	All          = Null | Boolean | Number | String | Array | Object
 )
 
-// Types is the type keywords of k, without null: number for both of its kinds.
+// Types returns the type keywords of k, without null: number for both of its kinds.
 func (k Kinds) Types() []string {
 	var names []string
 	for _, t := range []struct {
@@ -43,7 +43,7 @@ func (k Kinds) Types() []string {
 	return names
 }
 
-// One is the single type of k, null left out; "" if there are several or none.
+// One returns the single type of k, null left out; "" if there are several or none.
 func (k Kinds) One() string {
 	if names := k.Types(); len(names) == 1 {
 		return names[0]
@@ -54,7 +54,7 @@ func (k Kinds) One() string {
 // Has reports whether every kind of other is in k.
 func (k Kinds) Has(other Kinds) bool { return k&other == other }
 
-// kindsOfTypes is the kinds that the type keyword names; none named is all.
+// kindsOfTypes returns the kinds of a type keyword; without one, all kinds.
 func kindsOfTypes(types []string) Kinds {
 	if len(types) == 0 {
 		return All
@@ -66,7 +66,7 @@ func kindsOfTypes(types []string) Kinds {
 	return k
 }
 
-// KindsOfType is the kinds of one type of JSON Schema.
+// KindsOfType returns the kinds of one type of JSON Schema.
 func KindsOfType(name string) Kinds {
 	switch name {
 	case "null":
@@ -87,7 +87,7 @@ func KindsOfType(name string) Kinds {
 	return None
 }
 
-// KindOf is the kind of a value.
+// KindOf returns the kind of a value.
 func KindOf(v *schema.Value) Kinds {
 	switch v.Kind {
 	case schema.Null:
@@ -107,8 +107,8 @@ func KindOf(v *schema.Value) Kinds {
 	return Object
 }
 
-// kindsOfValues is the kinds of the values that a schema lists; one that lists
-// none allows all.
+// kindsOfValues returns the kinds of a schema's listed values; without a list, all
+// kinds.
 func kindsOfValues(s *schema.Schema) Kinds {
 	k := All
 	if s.Const != nil {
@@ -124,8 +124,8 @@ func kindsOfValues(s *schema.Schema) Kinds {
 	return k
 }
 
-// kindsOf is the kinds that a value of s may have among those of within. It is
-// an upper bound: other keywords may leave fewer.
+// kindsOf returns the kinds within that values of s may have. It is an upper bound:
+// other keywords may exclude more.
 func (g *Graph) kindsOf(s *schema.Schema, within Kinds) Kinds {
 	key := kindsKey{s, within}
 	if k, known := g.kinds[key]; known {
@@ -147,7 +147,7 @@ type kindsKey struct {
 	within Kinds
 }
 
-// narrow is the kinds of within that atoms and unions leave.
+// narrow returns the kinds of within that atoms and unions allow.
 func (g *Graph) narrow(atoms []*schema.Schema, unions []union, within Kinds) Kinds {
 	k := within
 	for _, a := range atoms {
@@ -166,8 +166,7 @@ func (g *Graph) narrow(atoms []*schema.Schema, unions []union, within Kinds) Kin
 	return k
 }
 
-// refuses is the kinds of which no value is left under not: s: those that s
-// takes whatever else holds.
+// refuses returns the kinds that not: s excludes: those that s always accepts.
 func (g *Graph) refuses(s *schema.Schema) Kinds {
 	target := g.resolve(s)
 	switch {
@@ -184,10 +183,10 @@ func (g *Graph) refuses(s *schema.Schema) Kinds {
 	return kindsOfTypes(target.Types)
 }
 
-// implied is the type that the keywords of schemas are about if neither these nor
-// unions say a type, with the keyword that tells. JSON Schema lets every other
-// type pass then, which is hardly ever meant; Options.Specification takes it at
-// its word.
+// implied returns the type that the keywords of schemas imply if neither these nor
+// unions have a type, with the keyword that implies it. In JSON Schema every other type
+// would be valid, which is rarely meant; Options.Specification follows the
+// specification.
 func (g *Graph) implied(atoms []*schema.Schema, unions []union) (kind, keyword string) {
 	if g.options.Specification || g.saysTypes(atoms, unions) {
 		return "", ""
@@ -210,8 +209,7 @@ func (g *Graph) implied(atoms []*schema.Schema, unions []union) (kind, keyword s
 	return "", ""
 }
 
-// saysTypes reports whether schemas or unions say which types there are, though
-// it may be every one.
+// saysTypes reports whether schemas or unions have types, even if these are all types.
 func (g *Graph) saysTypes(atoms []*schema.Schema, unions []union) bool {
 	return slices.ContainsFunc(atoms, func(a *schema.Schema) bool { return len(a.Types) > 0 }) ||
 		slices.ContainsFunc(unions, func(u union) bool {
@@ -219,9 +217,9 @@ func (g *Graph) saysTypes(atoms []*schema.Schema, unions []union) bool {
 		})
 }
 
-// acceptsNull reports whether null is valid for a schema and what it refers to,
-// exactly: most keywords say nothing of null. Each schema is asked once, since many
-// ways may lead to it.
+// acceptsNull reports exactly whether null is valid for a schema and what it refers to:
+// most keywords have no effect on null. It visits each schema once, because many paths
+// may lead to it.
 func (g *Graph) acceptsNull(s *schema.Schema) bool {
 	if s == nil {
 		return true

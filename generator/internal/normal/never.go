@@ -15,8 +15,7 @@ type Never struct {
 	Message string
 }
 
-// Never says why no value is valid for n; nil if one may be, as far as it is
-// looked for.
+// Never says why no value is valid for n; nil if one may be, as far as it checks.
 func (n *Node) Never() *Never {
 	if !impossible(n, maxDepth) {
 		return nil
@@ -96,7 +95,7 @@ func crossing(least string, low *Limit, most string, high *Limit) *Never {
 	return &Never{high.Number.Pos, fmt.Sprintf("%s %s leaves no value with %s %s", most, high.Number.Text, least, low.Number.Text)}
 }
 
-// empty reports whether two bounds leave no number of the types of a form.
+// empty reports whether two bounds exclude all numbers of a form's types.
 func (f *Form) empty(low string, x *Limit, high string, y *Limit) bool {
 	kinds := f.Node.within
 	for _, a := range f.Atoms {
@@ -109,7 +108,7 @@ func (f *Form) empty(low string, x *Limit, high string, y *Limit) bool {
 	return kinds&Number == Integer && noneBetween(x.Number.Text, low == "exclusiveMinimum", y.Number.Text, high == "exclusiveMaximum")
 }
 
-// limits is the strictest bounds of a form, by keyword.
+// limits returns the strictest bounds of a form, by keyword.
 func (f *Form) limits() map[string]*Limit {
 	limits := map[string]*Limit{}
 	for _, a := range f.Atoms {
@@ -129,7 +128,7 @@ func (f *Form) limits() map[string]*Limit {
 	return limits
 }
 
-// memberNever finds a member that is required and that no value is valid for.
+// memberNever finds a required property for which no value is valid.
 func (f *Form) memberNever() *Never {
 	if f.Kinds&^Null != Object {
 		return nil

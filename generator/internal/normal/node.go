@@ -32,7 +32,7 @@ type Graph struct {
 	patterns map[string]Pattern
 }
 
-// New is a graph without nodes.
+// New returns a graph without nodes.
 func New(options Options) *Graph {
 	return &Graph{
 		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{}, nulls: map[*schema.Schema]bool{},
@@ -41,7 +41,7 @@ func New(options Options) *Graph {
 	}
 }
 
-// Options is how the graph reads schemas.
+// Options returns how the graph reads schemas.
 func (g *Graph) Options() Options { return g.options }
 
 // maxNodes bounds the intersections of a project. Recursive schemas that are
@@ -88,7 +88,7 @@ func (u union) branches() []*schema.Schema {
 	return u.schema.OneOf
 }
 
-// Node is what parts allow together. Parts that are nil say nothing.
+// Node returns what parts allow together. Parts that are nil say nothing.
 func (g *Graph) Node(parts ...*schema.Schema) *Node {
 	return g.node(parts, nil, All, nil)
 }
@@ -151,7 +151,7 @@ func (g *Graph) id(s *schema.Schema) int {
 	return g.ids[s]
 }
 
-// order is the order of the schemas of a node: that of the files and of the
+// order returns the order of the schemas of a node: that of the files and of the
 // places in them.
 func (g *Graph) order(x, y *schema.Schema) int {
 	if g.made[x] != g.made[y] {
@@ -166,7 +166,7 @@ func (g *Graph) order(x, y *schema.Schema) int {
 	)
 }
 
-// resolve is the schema that s stands for: references that stand alone are
+// resolve returns the schema that s stands for: references that stand alone are
 // followed, and so is an allOf of one part.
 func (g *Graph) resolve(s *schema.Schema) *schema.Schema {
 	for s != nil {
@@ -182,7 +182,7 @@ func (g *Graph) resolve(s *schema.Schema) *schema.Schema {
 	return nil
 }
 
-// Sole is the only part of an allOf that says anything of values, if nothing but
+// Sole returns the only part of an allOf that says anything of values, if nothing but
 // annotations stands beside it, or nil: such a schema is that part.
 func Sole(s *schema.Schema) *schema.Schema {
 	if len(s.AllOf) == 0 || s.Ref != nil {
@@ -220,14 +220,14 @@ func annotates(s *schema.Schema) bool {
 	return s.Ref == nil && !s.SaysMore()
 }
 
-// Parts is the schemas of a node; references that stand alone are followed.
+// Parts returns the schemas of a node; references that stand alone are followed.
 func (n *Node) Parts() []*schema.Schema { return n.parts }
 
-// Primary is the schema that a node is named after: the branch that was chosen
+// Primary returns the schema that a node is named after: the branch that was chosen
 // last, else its last part; nil for a node without parts, which allows all.
 func (n *Node) Primary() *schema.Schema { return n.primary }
 
-// Named is the schema that n is named after, and every schema that holds with it.
+// Named returns the schema that n is named after, and every schema that holds with it.
 func (n *Node) Named() []*schema.Schema { return n.belowOf(n.primary) }
 
 // Key tells the nodes of a graph apart.
@@ -240,7 +240,7 @@ func (n *Node) Single() bool { return len(n.parts) == 1 && len(n.choices) == 0 &
 // whole reports whether n is all that its schemas allow.
 func (n *Node) whole() bool { return len(n.choices) == 0 && n.within == All }
 
-// And is what n and the parts allow together.
+// And returns what n and the parts allow together.
 func (n *Node) And(parts ...*schema.Schema) *Node {
 	if len(parts) == 0 {
 		return n
@@ -266,7 +266,7 @@ func (n *Node) named(s *schema.Schema) *Node {
 	return n.graph.node(n.parts, n.choices, n.within, s)
 }
 
-// settled is the choice of a union, and whether there is one.
+// settled returns the choice of a union, and whether there is one.
 func (n *Node) settled(u union) (choice, bool) {
 	for _, c := range n.choices {
 		if c.union == u {
@@ -276,7 +276,7 @@ func (n *Node) settled(u union) (choice, bool) {
 	return choice{}, false
 }
 
-// atoms is every schema that holds for all values of n: its parts, what they
+// atoms returns every schema that holds for all values of n: its parts, what they
 // refer to and combine, and the branches that were chosen, each once.
 func (n *Node) atoms() []*schema.Schema {
 	var all []*schema.Schema
@@ -309,7 +309,7 @@ func (n *Node) below(s *schema.Schema, seen map[*schema.Schema]bool, all *[]*sch
 
 var unionKeywords = []string{"anyOf", "oneOf"}
 
-// unions is the unions of the atoms of n, settled or not.
+// unions returns the unions of the atoms of n, settled or not.
 func (n *Node) unions() []union {
 	var all []union
 	for _, a := range n.atoms() {
@@ -323,12 +323,12 @@ func (n *Node) unions() []union {
 	return all
 }
 
-// unresolved is the unions of n that no choice settles.
+// unresolved returns the unions of n that no choice settles.
 func (n *Node) unresolved() []union {
 	return slices.DeleteFunc(n.unions(), func(u union) bool { _, ok := n.settled(u); return ok })
 }
 
-// Undecided is the branches of the unions of n of which none was chosen.
+// Undecided returns the branches of the unions of n of which none was chosen.
 func (n *Node) Undecided() []*schema.Schema {
 	var all []*schema.Schema
 	for _, u := range n.open() {
@@ -337,7 +337,7 @@ func (n *Node) Undecided() []*schema.Schema {
 	return all
 }
 
-// mark is a schema that nobody wrote, made once for a name.
+// mark returns a schema that nobody wrote, made once for a name.
 func (g *Graph) mark(name string, write func() *schema.Schema) *schema.Schema {
 	if s := g.marks[name]; s != nil {
 		return s

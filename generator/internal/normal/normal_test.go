@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// read is the node of a schema.
+// read returns the node of a schema.
 func read(t *testing.T, options normal.Options, text string) *normal.Node {
 	t.Helper()
 	project, findings, err := schema.LoadFS(fstest.MapFS{
@@ -24,7 +24,7 @@ func read(t *testing.T, options normal.Options, text string) *normal.Node {
 	return normal.New(options).Node(project.Events[0].Schema)
 }
 
-// summary is a form in a line: what values there are, and behind "check" the
+// summary returns a form in a line: what values there are, and behind "check" the
 // keywords that are left to a validator.
 func summary(n *normal.Node, depth int) string {
 	if n.Never() != nil {

@@ -7,18 +7,18 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// ObjectForm is what holds for objects.
+// ObjectForm is what applies to objects.
 type ObjectForm struct {
-	// Members is every member that a schema describes by its name, in the order of
-	// the schemas, and behind them those that are only required.
+	// Members has every property that a schema describes by name, in the order of the
+	// schemas, followed by those that are only required.
 	Members []Member
-	// Patterns describe members by their names.
+	// Patterns describe properties by their names.
 	Patterns []MemberPattern
-	// Rest is what holds for the members that nothing describes; nil: anything.
+	// Rest is what applies to the properties that nothing describes; nil: anything.
 	Rest *Node
-	// RestSchemas is Rest as it is written; more than one if several say it.
+	// RestSchemas is Rest as written; several if several schemas have it.
 	RestSchemas []*schema.Schema
-	// Closed says that there are no such members.
+	// Closed means that there are no such properties.
 	Closed bool
 
 	MinProperties, MaxProperties *Limit
@@ -28,9 +28,9 @@ type ObjectForm struct {
 type Member struct {
 	Name      string
 	Pos       finding.Pos
-	Node      *Node            // what all schemas say of it
-	Schemas   []*schema.Schema // as they are written; more than one if several describe it
-	Of        *schema.Schema   // whose member it is: the first that describes it
+	Node      *Node            // what all schemas say about it
+	Schemas   []*schema.Schema // as written; several if several describe it
+	Of        *schema.Schema   // the first schema that describes it
 	Required  bool
 	Described bool // by a property or a pattern
 	Never     bool // no value is valid
@@ -41,12 +41,12 @@ type MemberPattern struct {
 	Pattern Pattern
 	Pos     finding.Pos
 	Node    *Node
-	Schemas []*schema.Schema // as they are written; more than one if several say it
+	Schemas []*schema.Schema // as written; several if several have it
 	Of      *schema.Schema
-	Never   bool // no member may have such a name
+	Never   bool // no property may have such a name
 }
 
-// Member is the member of a name, nil if no schema mentions it.
+// Member returns the member of a name, nil if no schema mentions it.
 func (o *ObjectForm) Member(name string) *Member {
 	for i := range o.Members {
 		if o.Members[i].Name == name {
@@ -70,8 +70,8 @@ func (o *ObjectForm) Forbids(name string) bool {
 	return o.Closed && len(o.Patterns) == 0
 }
 
-// scope is a schema that describes members, and what it says of all others. For
-// unevaluatedProperties these are the members that no schema below it describes.
+// scope is a schema that describes properties, and what it says about all others. For
+// unevaluatedProperties the others are those that no schema below it describes.
 type scope struct {
 	graph     *Graph
 	of        *schema.Schema
@@ -79,8 +79,8 @@ type scope struct {
 	rest      *schema.Schema
 }
 
-// scopes is the scopes of a form: each atom, and again each whose
-// unevaluatedProperties depends on no value.
+// scopes returns the scopes of a form: each atom, and again each whose
+// unevaluatedProperties does not depend on the value.
 func (f *Form) scopes() []scope {
 	var all []scope
 	for _, a := range f.Atoms {
@@ -92,22 +92,22 @@ func (f *Form) scopes() []scope {
 	return all
 }
 
-// belowOf is s and every schema that holds with it.
+// belowOf returns s and every schema that applies with it.
 func (n *Node) belowOf(s *schema.Schema) []*schema.Schema {
 	var all []*schema.Schema
 	n.below(s, map[*schema.Schema]bool{}, &all)
 	return all
 }
 
-// dynamicProperties reports whether it depends on the value which members the
-// schemas below a evaluate.
+// dynamicProperties reports whether the properties that the schemas below a evaluate
+// depend on the value.
 func (f *Form) dynamicProperties(a *schema.Schema) bool {
 	return slices.ContainsFunc(f.Node.belowOf(a), func(s *schema.Schema) bool {
 		return f.Node.conditional(s)
 	})
 }
 
-// conditional reports whether a schema has parts that hold for some values only.
+// conditional reports whether a schema has parts that apply only to some values.
 func (n *Node) conditional(s *schema.Schema) bool {
 	if s.If != nil || len(s.DependentSchemas) > 0 {
 		return true
@@ -124,9 +124,8 @@ func (n *Node) conditional(s *schema.Schema) bool {
 	return false
 }
 
-// describe is what a scope says of a member: the schemas of its properties and
-// patterns, or what it says of all others. unsure says that a pattern may match
-// the name that Go cannot match.
+// describe returns what a scope says about a property: the schemas of its properties
+// and patterns, or what it says about all others.
 func (s scope) describe(name string) (schemas []*schema.Schema, described bool) {
 	unsure := false
 	for _, d := range s.describes {
@@ -144,7 +143,7 @@ func (s scope) describe(name string) (schemas []*schema.Schema, described bool) 
 			}
 		}
 		if d != s.of && (d.AdditionalProperties != nil || d.UnevaluatedProperties != nil) {
-			described = true // which evaluates every member that is left
+			described = true // which evaluates every remaining property
 		}
 	}
 	if s.of.AdditionalProperties != nil && s.rest != s.of.AdditionalProperties {
@@ -156,7 +155,7 @@ func (s scope) describe(name string) (schemas []*schema.Schema, described bool) 
 	return schemas, described
 }
 
-// describe is what several scopes say of a member.
+// describe returns what several scopes say of a member.
 func describe(scopes []scope, name string) (schemas []*schema.Schema, described bool) {
 	for _, s := range scopes {
 		more, by := s.describe(name)
@@ -211,7 +210,7 @@ func (n *Node) objectForm(f *Form) *ObjectForm {
 	return o
 }
 
-// others works out what holds for the members that no schema names.
+// others computes what applies to the properties that no schema names.
 func (n *Node) others(f *Form, o *ObjectForm, scopes []scope) {
 	for _, a := range f.Atoms {
 		for _, p := range a.PatternProperties {
@@ -246,16 +245,16 @@ func (n *Node) others(f *Form, o *ObjectForm, scopes []scope) {
 	}
 }
 
-// unsure reports whether a pattern of a scope is one that Go cannot match, so
-// that nobody knows which members are left.
+// unsure reports whether Go cannot match a pattern of a scope, so that the remaining
+// properties are unknown.
 func (s scope) unsure() bool {
 	return slices.ContainsFunc(s.describes, func(d *schema.Schema) bool {
 		return slices.ContainsFunc(d.PatternProperties, func(p schema.Property) bool { return !s.graph.Pattern(p.Name).Known() })
 	})
 }
 
-// coversAll reports whether a schema of a scope describes all members, so that
-// none is left for unevaluatedProperties.
+// coversAll reports whether a schema of a scope describes all properties, so that none
+// is left for unevaluatedProperties.
 func (s scope) coversAll() bool {
 	return slices.ContainsFunc(s.describes, func(d *schema.Schema) bool {
 		return d.AdditionalProperties != nil && d.AdditionalProperties != s.rest ||

@@ -60,7 +60,7 @@ func TestRandomFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 	}
 }
 
-// recursive is a schema that refers to the definitions a, b and c inside members,
+// recursive returns a schema that refers to the definitions a, b and c inside members,
 // items and unions.
 func recursive(random *rand.Rand, depth int) string {
 	part := func() string { return recursive(random, depth+1) }
@@ -85,7 +85,7 @@ func recursive(random *rand.Rand, depth int) string {
 	}
 }
 
-// formsOf is the forms of the definitions of a schema, with what is said of them,
+// formsOf returns the forms of the definitions of a schema, with what is said of them,
 // by their places. They are met in an order.
 func formsOf(t *testing.T, text string, order func([]*schema.Schema)) map[string][]string {
 	t.Helper()

@@ -7,19 +7,19 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Pattern is a regular expression of a schema, which Go may be able to match.
+// Pattern is a regular expression of a schema. Go may be able to match it.
 type Pattern struct {
-	Text    string // as the schema has it
-	Source  string // as package ecma of the runtime reads it, "" if it has none
-	Missing string // what Go lacks
-	Loose   string // of a pattern without Source, one that is found wherever it is, and maybe elsewhere; "" for none
-	Broken  string // why it is no regular expression at all
+	Text    string // as in the schema
+	Source  string // in the syntax of package ecma of the runtime, or ""
+	Missing string // the feature that Go lacks
+	Loose   string // if there is no Source: a weaker pattern, which matches whenever this one does; "" for none
+	Broken  string // why it is not a regular expression
 
 	matcher *ecma.Matcher
 }
 
-// Pattern is the regular expression of a schema. It is read once, however many
-// members it may describe.
+// Pattern returns the regular expression of a schema. It is compiled once, however many
+// properties it describes.
 func (g *Graph) Pattern(text string) Pattern {
 	p, known := g.patterns[text]
 	if !known {
@@ -53,9 +53,9 @@ func (p Pattern) Known() bool { return p.matcher != nil }
 // Match reports whether a part of text matches the pattern, which must be Known.
 func (p Pattern) Match(text string) bool { return p.matcher.MatchString(text) }
 
-// Unmatched is a pattern of s, or of a schema that it leads to, that Go cannot
-// match; nil if there is none. With one, rules for s allow more values than s
-// does, so that nothing follows from a value that they allow.
+// Unmatched returns a pattern of s, or of a schema that it leads to, that Go cannot
+// match; nil if there is none. With one, rules for s allow more values than s, so
+// nothing follows from a value that they allow.
 func (g *Graph) Unmatched(s *schema.Schema) *schema.Name {
 	if s == nil || g.matched[s] {
 		return nil
@@ -79,7 +79,7 @@ func (g *Graph) Unmatched(s *schema.Schema) *schema.Name {
 	return nil
 }
 
-// unmatched is a pattern of s itself that Go cannot match.
+// unmatched returns a pattern of s itself that Go cannot match.
 func (g *Graph) unmatched(s *schema.Schema) *schema.Name {
 	if s.Pattern != nil && !g.Pattern(s.Pattern.Text).Known() {
 		return s.Pattern

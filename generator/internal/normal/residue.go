@@ -6,21 +6,21 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Residue is what a form does not say of one schema: the keywords that a
+// Residue is the part of one schema that a form does not express: the keywords that a
 // validator still has to check.
 type Residue struct {
 	Of *schema.Schema
-	// Whole is set if every keyword is to be checked. Nothing else is set then but
-	// Without: the keywords that are left out of it all the same.
+	// Whole means that every keyword has to be checked. Then only Without is set: the
+	// keywords that are left out.
 	Whole   bool
 	Without []string
-	// Keywords are those of Of that are to be checked.
+	// Keywords are the keywords of Of to check.
 	Keywords []string
-	// Members are the properties of Of that are to be checked.
+	// Members are the properties of Of to check.
 	Members []string
 	// Describes is set if unevaluatedProperties or unevaluatedItems is among the
-	// Keywords: what Of evaluates has to be known besides. DescribesMembers is the
-	// same for additionalProperties.
+	// Keywords: then what Of evaluates has to be known. DescribesMembers is the same
+	// for additionalProperties.
 	Describes, DescribesMembers bool
 }
 
@@ -30,9 +30,9 @@ func (r *Residue) add(keyword string, present bool) {
 	}
 }
 
-// Residues is what a validator still has to check of a value that has the
-// form. Those of a union stand at its branches, but for what cannot be said of
-// one branch alone.
+// Residues returns what a validator still has to check for a value with this form. The
+// residues of a union are at its branches, except those that cannot be assigned to one
+// branch.
 func (f *Form) Residues() []Residue {
 	n := f.Node
 	if f.Kinds&^Null == None {
@@ -56,8 +56,8 @@ func (f *Form) Residues() []Residue {
 	return all
 }
 
-// Whole is n as residues that leave nothing out: one for each of its parts. A
-// part of which a branch was chosen beside others is split into its schemas.
+// Whole returns n as residues that leave nothing out: one for each of its parts. A part
+// whose branch was chosen together with others is split into its schemas.
 func (n *Node) Whole() []Residue {
 	var all []Residue
 	seen := map[*schema.Schema]bool{}
@@ -90,10 +90,9 @@ func (n *Node) wholly(s *schema.Schema, seen map[*schema.Schema]bool, all *[]Res
 	}
 }
 
-// without is what a residue of all of s leaves out, if a branch below s was
-// chosen beside others: what refers to other schemas of n, and what depends on
-// the other branches, which is checked for all branches together. It is nil for
-// any other s.
+// without returns what a residue of all of s leaves out if a branch below s was chosen
+// together with others: what refers to other schemas of n, and what depends on the
+// other branches, which is checked for all branches together. Otherwise it returns nil.
 func (n *Node) without(s *schema.Schema) []string {
 	if !n.loose(s) {
 		return nil
@@ -107,15 +106,14 @@ func (n *Node) without(s *schema.Schema) []string {
 	return keywords
 }
 
-// void reports whether a part of n is nothing but an anyOf that every value
-// meets.
+// void reports whether a part of n is only an anyOf that every value satisfies.
 func (n *Node) void(part *schema.Schema) bool {
 	c, settled := n.settled(union{part, "anyOf"})
 	return settled && c.branch == nil && !c.rule && part.Ref == nil && !part.SaysMore("anyOf")
 }
 
-// together is what holds for the branches of a union together: whatever none of
-// those that take a value evaluates.
+// together computes what applies to all branches of a union together: what none of the
+// matching ones evaluates.
 func (f *Form) together(r *Residue) {
 	a := r.Of
 	below := f.Node.belowOf(a)
@@ -180,8 +178,7 @@ func (f *Form) residue(r *Residue) {
 	r.add("unevaluatedItems", items)
 }
 
-// differ reports whether no two branches, which say one type each, allow the
-// same value.
+// differ reports whether no two branches, each with one type, allow the same value.
 func differ(branches []*schema.Schema) bool {
 	var seen Kinds
 	for _, b := range branches {
@@ -194,8 +191,8 @@ func differ(branches []*schema.Schema) bool {
 	return true
 }
 
-// loose reports whether what the schemas below a evaluate depends on branches
-// beside those that were chosen.
+// loose reports whether what the schemas below a evaluate depends on branches other
+// than the chosen ones.
 func (n *Node) loose(a *schema.Schema) bool {
 	if !slices.ContainsFunc(n.choices, func(c choice) bool { return c.loose }) {
 		return false
@@ -204,7 +201,7 @@ func (n *Node) loose(a *schema.Schema) bool {
 	return slices.ContainsFunc(n.choices, func(c choice) bool { return c.loose && slices.Contains(below, c.schema) })
 }
 
-// told reports whether the kinds of a form say all that not does.
+// told reports whether the kinds of a form express everything in not.
 func (f *Form) told(not *schema.Schema) bool {
 	if isFalse(not) {
 		return true
@@ -213,7 +210,7 @@ func (f *Form) told(not *schema.Schema) bool {
 	return refused != None && (refused&Number == None || refused&Number == Number)
 }
 
-// patternsBeside reports whether schemas beside some describe members by
+// patternsBeside reports whether schemas other than some describe properties by
 // patterns.
 func (f *Form) patternsBeside(some []*schema.Schema) bool {
 	return slices.ContainsFunc(f.Atoms, func(o *schema.Schema) bool {
@@ -221,8 +218,8 @@ func (f *Form) patternsBeside(some []*schema.Schema) bool {
 	})
 }
 
-// neverMembers is the properties of a that no value is valid for, in objects
-// that may have other members.
+// neverMembers returns the properties of a for which no value is valid, in objects that
+// may have other properties.
 func (f *Form) neverMembers(a *schema.Schema) []string {
 	var names []string
 	o := f.Object()
@@ -249,9 +246,9 @@ func (f *Form) neverByRest(a *schema.Schema) bool {
 	})
 }
 
-// forbidsPattern reports whether a has patterns that a validator has to check:
-// one that allows no member where another may match the same name, or one that
-// makes a member impossible.
+// forbidsPattern reports whether a has patterns that a validator has to check: one that
+// allows no property where another may match the same name, or one that makes a
+// property impossible.
 func (f *Form) forbidsPattern(a *schema.Schema) bool {
 	o := f.Object()
 	return slices.ContainsFunc(a.PatternProperties, func(p schema.Property) bool {
@@ -268,8 +265,7 @@ func (f *Form) forbidsPattern(a *schema.Schema) bool {
 
 func isTrue(s *schema.Schema) bool { return s != nil && s.Bool != nil && *s.Bool }
 
-// anyText reports whether a schema allows every string, as every name of a
-// member is.
+// anyText reports whether a schema allows every string, and so every property name.
 func anyText(s *schema.Schema) bool {
 	if s.Bool != nil {
 		return *s.Bool

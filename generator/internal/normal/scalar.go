@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// NumberForm is what holds for numbers.
+// NumberForm is what applies to numbers.
 type NumberForm struct {
 	Minimum, Maximum, ExclusiveMinimum, ExclusiveMaximum *Limit
 	MultipleOf                                           []Limit // different ones
@@ -15,7 +15,7 @@ type NumberForm struct {
 	FormatOf                                             *schema.Schema
 }
 
-// TextForm is what holds for strings.
+// TextForm is what applies to strings.
 type TextForm struct {
 	MinLength, MaxLength *Limit
 	Patterns             []TextPattern // different ones
@@ -63,7 +63,7 @@ func (f *Form) numbers() {
 	}
 }
 
-// textFormat reports whether the format of a schema is for its strings alone.
+// textFormat reports whether the format of a schema applies only to its strings.
 func textFormat(s *schema.Schema) bool {
 	return len(s.Types) > 0 && kindsOfTypes(s.Types)&Number == None
 }
@@ -77,7 +77,7 @@ func (n *NumberForm) multiple(a *schema.Schema) {
 	n.MultipleOf = append(n.MultipleOf, Limit{a.MultipleOf, a})
 }
 
-// tighter is the stricter of a limit and the bound that a sets.
+// tighter returns the stricter of a limit and the bound in a.
 func tighter(limit *Limit, bound *schema.Number, a *schema.Schema, lower bool) *Limit {
 	if bound == nil {
 		return limit
@@ -91,7 +91,7 @@ func tighter(limit *Limit, bound *schema.Number, a *schema.Schema, lower bool) *
 	return &Limit{bound, a}
 }
 
-// emptyRange reports whether the bounds leave no number of a kind.
+// emptyRange reports whether the bounds exclude all numbers of a kind.
 func (f *Form) emptyRange(kind Kinds) bool {
 	n := f.Number
 	for _, low := range []struct {
@@ -117,8 +117,7 @@ func (f *Form) emptyRange(kind Kinds) bool {
 	return false
 }
 
-// noneBetween reports whether it is certain that there is no whole number between
-// two bounds.
+// noneBetween reports whether there is certainly no integer between two bounds.
 func noneBetween(low string, openLow bool, high string, openHigh bool) bool {
 	if jsonvalue.Rational(low) == nil && jsonvalue.Rational(high) == nil {
 		return false // one number stands for both
@@ -126,7 +125,7 @@ func noneBetween(low string, openLow bool, high string, openHigh bool) bool {
 	return Lowest(jsonvalue.Stand(low), openLow).Cmp(Highest(jsonvalue.Stand(high), openHigh)) > 0
 }
 
-// Lowest is the first whole number from x on.
+// Lowest returns the first integer from x on; open excludes x.
 func Lowest(x *big.Rat, open bool) *big.Int {
 	if open {
 		return new(big.Int).Add(jsonvalue.Floor(x), big.NewInt(1))
@@ -134,7 +133,7 @@ func Lowest(x *big.Rat, open bool) *big.Int {
 	return jsonvalue.Ceil(x)
 }
 
-// Highest is the last whole number up to x.
+// Highest returns the last integer up to x; open excludes x.
 func Highest(x *big.Rat, open bool) *big.Int {
 	if open {
 		return new(big.Int).Sub(jsonvalue.Ceil(x), big.NewInt(1))
@@ -185,7 +184,7 @@ func (t *TextForm) format(a *schema.Schema) {
 	t.Formats = append(t.Formats, TextFormat{a.Format, a})
 }
 
-// crossed reports whether a lower bound lies above an upper one.
+// crossed reports whether a lower bound is above an upper one.
 func crossed(low, high *Limit) bool {
 	if low == nil || high == nil {
 		return false

@@ -8,32 +8,32 @@ import (
 
 // Branch is one alternative of a union.
 type Branch struct {
-	Node  *Node          // with what stands around the union
-	From  *schema.Schema // as it is written
+	Node  *Node          // with the schemas around the union
+	From  *schema.Schema // as written
 	Kinds Kinds          // without null
-	// Inside is the keywords of the unions that it comes from, inside the union.
+	// Inside has the keywords of the inner unions that the branch comes from.
 	Inside []string
-	Joined bool // more holds than the branch says
-	// Together says that a schema inside the union looks at what this branch and
-	// others evaluate together, so that it is no branch on its own.
+	Joined bool // more applies than the branch alone
+	// Together means that a schema inside the union depends on what this branch and
+	// others evaluate together, so that it is not a branch alone.
 	Together bool
 }
 
-// Union is the alternatives of a form: what its types are.
+// Union is the alternatives of a form: the basis of its types.
 type Union struct {
 	Keyword string         // oneOf, anyOf or type
 	Of      *schema.Schema // that has the keyword
-	// Branches is every branch but null; those of a union inside it stand for
-	// that one.
+	// Branches has every branch except null; an inner union is replaced by its
+	// branches.
 	Branches []Branch
-	// Direct is the branches as they are written, with unions inside them. Other
-	// branches may hold besides each.
+	// Direct has the branches as written, with unions inside them. Several of them may
+	// apply.
 	Direct []Branch
 }
 
-// alternatives settles the unions of a form: those with one branch that a value
-// can take, and those that say nothing. The first that gives values their types
-// is the union of the form; others are residues.
+// alternatives resolves the unions of a form: it removes those with only one possible
+// branch and those without effect. The first union that determines types is the union
+// of the form; the others are residues.
 func (f *Form) alternatives() {
 	n, g := f.Node, f.Node.graph
 	var main *union
@@ -76,8 +76,7 @@ func (f *Form) alternatives() {
 	}
 }
 
-// distinct is the branches of an anyOf without those that lead to the same schema as
-// one before them.
+// distinct returns the branches of an anyOf without repeated targets.
 func (g *Graph) distinct(branches []*schema.Schema) []*schema.Schema {
 	seen := map[*schema.Schema]bool{}
 	return slices.DeleteFunc(branches, func(b *schema.Schema) bool {
@@ -88,8 +87,7 @@ func (g *Graph) distinct(branches []*schema.Schema) []*schema.Schema {
 	})
 }
 
-// alive is the branches of a union that some value can take here, null among
-// them.
+// alive returns the branches of a union that some value can take here, including null.
 func (f *Form) alive(u union) []*schema.Schema {
 	n, g := f.Node, f.Node.graph
 	var alive []*schema.Schema
@@ -111,10 +109,9 @@ func (f *Form) alive(u union) []*schema.Schema {
 	return alive
 }
 
-// constrains reports whether the branches of a union say only which values of
-// one type are valid, and nothing about their shape: a list of required members
-// for each branch of an object, a pattern for each of a string. Such a union has
-// no types of its own.
+// constrains reports whether the branches of a union only say which values of one type
+// are valid, and nothing about their shape: for example a list of required properties
+// for each branch, or a pattern for each. Such a union has no types.
 func (f *Form) constrains(u union, branches []*schema.Schema) bool {
 	n, g := f.Node, f.Node.graph
 	others := slices.DeleteFunc(n.open(), func(o union) bool { return o == u })
@@ -130,8 +127,7 @@ func (f *Form) constrains(u union, branches []*schema.Schema) bool {
 	return !slices.ContainsFunc(branches, func(b *schema.Schema) bool { return shapes(b, kinds, seen) })
 }
 
-// shapes reports whether a schema describes members or items, or leaves only
-// some of kinds.
+// shapes reports whether a schema describes properties or items, or restricts kinds.
 func shapes(s *schema.Schema, kinds Kinds, seen map[*schema.Schema]bool) bool {
 	if s == nil || seen[s] {
 		return false
@@ -154,7 +150,7 @@ func shapes(s *schema.Schema, kinds Kinds, seen map[*schema.Schema]bool) bool {
 	return false
 }
 
-// open is the unions of n that hold and of which no branch was chosen.
+// open returns the unions of n of which no branch was chosen.
 func (n *Node) open() []union {
 	return slices.DeleteFunc(n.unions(), func(u union) bool {
 		c, ok := n.settled(u)
@@ -162,8 +158,8 @@ func (n *Node) open() []union {
 	})
 }
 
-// taking is n for values that take one branch of a union. If nothing but types
-// stands beside the union, which the branch has as well, that is the branch.
+// taking returns n for values that take one branch of a union. If there is nothing
+// except types next to the union, and the branch has them too, that is the branch.
 func (n *Node) taking(u union, branch *schema.Schema, kinds Kinds) *Node {
 	if n.bare(u) && kinds.Has(n.graph.kindsOf(branch, All)&^Null) {
 		return n.graph.Node(branch)
@@ -171,9 +167,8 @@ func (n *Node) taking(u union, branch *schema.Schema, kinds Kinds) *Node {
 	return n.choose(choice{union: u, branch: branch})
 }
 
-// only is the node of the only branch of a union that a value can take. If null
-// is not valid, but would be for the branch alone, which may have any type, the
-// union stays around it.
+// only returns the node of the only possible branch of a union. If null is not valid,
+// but would be for the branch alone, the union stays around it.
 func (f *Form) only(u union, branch *schema.Schema) *Node {
 	n := f.Node
 	if !f.Nullable && n.graph.acceptsNull(branch) && n.graph.kindsOf(branch, All).One() == "" {
@@ -182,13 +177,13 @@ func (f *Form) only(u union, branch *schema.Schema) *Node {
 	return n.taking(u, branch, f.Kinds)
 }
 
-// bare reports whether nothing but types stands beside a union.
+// bare reports whether there is nothing except types next to a union.
 func (n *Node) bare(u union) bool {
 	return len(n.parts) == 1 && n.parts[0] == u.schema && u.schema.Ref == nil && !u.schema.SaysMore(u.keyword, "type") &&
 		!slices.ContainsFunc(n.choices, func(c choice) bool { return c.schema == u.schema && c.keyword != u.keyword })
 }
 
-// settle is n with every union but one left to a validator.
+// settle returns n with every union except one left to a validator.
 func (n *Node) settle(but union) *Node {
 	choices := slices.Clone(n.choices)
 	for _, u := range n.unresolved() {
@@ -205,8 +200,8 @@ func (g *Graph) anything(s *schema.Schema) bool {
 	return target == nil || annotates(target)
 }
 
-// maxBranches bounds the branches that unions inside unions come to. With more
-// the union keeps the branches that it is written with.
+// maxBranches limits the branches when inner unions are replaced by theirs. Beyond it
+// the union keeps its branches as written.
 const maxBranches = 4096
 
 // unite makes the union of a form.
@@ -234,8 +229,8 @@ func (f *Form) unite(u union, branches []*schema.Schema) {
 	}
 }
 
-// once is the branches of an anyOf without those that are the same as one before
-// them. How many branches of a oneOf inside it take a value counts, so they stay.
+// once returns the branches of an anyOf without equal ones. In a oneOf, how many
+// branches match counts, so they stay.
 func once(branches []Branch) []Branch {
 	type same struct {
 		node     *Node
@@ -253,8 +248,8 @@ func once(branches []Branch) []Branch {
 	})
 }
 
-// flat is the branches that a branch with a form consists of: those of a union
-// inside it, and one for each of several types.
+// flat returns the branches that a branch with a form consists of: those of an inner
+// union, and one for each of several types.
 func flat(node *Node, form *Form, from *schema.Schema) []Branch {
 	if form.Union == nil {
 		return []Branch{{Node: node, From: from, Kinds: form.Kinds &^ Null, Joined: !node.Single()}}
@@ -271,11 +266,10 @@ func flat(node *Node, form *Form, from *schema.Schema) []Branch {
 	return all
 }
 
-// stated reports whether a type keyword, or a union of types, says what kinds
-// there are.
+// stated reports whether a type keyword, or a union of types, gives the kinds.
 func (f *Form) stated() bool { return len(f.statedTypes()) > 0 }
 
-// statedTypes is the types of a form that a keyword names, in its order.
+// statedTypes returns the types of a form that a keyword names, in its order.
 func (f *Form) statedTypes() []string {
 	for _, a := range f.Atoms {
 		if len(a.Types) > 0 {
@@ -294,7 +288,7 @@ func (f *Form) statedTypes() []string {
 	return nil
 }
 
-// typesOnly reports whether branches say nothing but one type each.
+// typesOnly reports whether each branch has only one type.
 func typesOnly(branches []*schema.Schema) bool {
 	return !slices.ContainsFunc(branches, func(b *schema.Schema) bool {
 		return b.Ref != nil || b.Bool != nil || b.SaysMore("type") || len(b.Types) != 1

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// listedBy is the values that a schema lists; ok is false if it lists none.
+// listedBy returns the values that a schema lists; ok is false if it has no list.
 func listedBy(s *schema.Schema) (values []*schema.Value, ok bool) {
 	switch {
 	case s.Const != nil && s.Enum != nil:
@@ -27,8 +27,8 @@ func listedBy(s *schema.Schema) (values []*schema.Value, ok bool) {
 	return s.Enum, s.Enum != nil
 }
 
-// values finds the values that all schemas list and that may be valid. The kinds
-// of the form become those of the values.
+// values finds the values that all schemas list and that may be valid. They determine
+// the kinds of the form.
 func (f *Form) values() {
 	for _, a := range f.Atoms {
 		listed, ok := listedBy(a)
@@ -79,17 +79,16 @@ func (f *Form) values() {
 	}
 }
 
-// unfit warns of a listed value that is never valid here. It says nothing of one
-// that another definition excludes from a place of its own: where the value is
-// listed, it is right.
+// unfit warns of a listed value that is never valid here, unless another definition
+// excludes it for its own place: where the value is listed, it is correct.
 func (f *Form) unfit(v *schema.Value, id, message, hint string) {
 	if !f.narrowed(v) {
 		f.warn(v.Pos, id, message, hint)
 	}
 }
 
-// narrowed reports whether a value that is listed, and not valid here, is valid
-// for the schema that lists it, and schemas of other definitions hold here.
+// narrowed reports whether a listed value is invalid here but valid for the schema that
+// lists it, because schemas of other definitions apply here.
 func (f *Form) narrowed(v *schema.Value) bool {
 	g := f.Node.graph
 	i := slices.IndexFunc(f.Atoms, func(a *schema.Schema) bool {
@@ -113,7 +112,7 @@ func (f *Form) narrowed(v *schema.Value) bool {
 	return v.Kind == schema.Null && g.acceptsNull(of) || v.Kind != schema.Null && g.breaks(alone.atoms(), v) == ""
 }
 
-// definition is the part of a schema's pointer that leads to the definition that it
+// definition returns the part of a schema's pointer that leads to the definition that it
 // stands in, "" if it stands in none.
 func definition(pointer string) string {
 	tokens := strings.Split(pointer, "/")
@@ -126,8 +125,8 @@ func definition(pointer string) string {
 	return ""
 }
 
-// breaks names the keyword of an atom that a value breaks, "" if none of those
-// that are looked at here.
+// breaks returns a keyword of an atom that a value violates, or "" if it violates none
+// of those checked here.
 func (g *Graph) breaks(atoms []*schema.Schema, v *schema.Value) string {
 	for _, a := range atoms {
 		switch v.Kind {
@@ -160,8 +159,8 @@ func (g *Graph) breaksText(a *schema.Schema, text string) string {
 	return ""
 }
 
-// beyondBounds reports whether a value is a number that breaksNumber holds to no
-// multipleOf: its exponent is beyond what a float64 has.
+// beyondBounds reports whether a value is a number that breaksNumber does not check
+// with multipleOf, because its exponent is larger than a float64 allows.
 func beyondBounds(v *schema.Value) bool {
 	return v.Kind == schema.NumberKind && jsonvalue.Rational(v.Text) == nil
 }

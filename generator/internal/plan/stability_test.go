@@ -18,7 +18,7 @@ import (
 
 const stableConfig = "version: 1\nservice: shop\nschemas: [\"**/*.v*.yaml\"]\nout: events\n"
 
-// event is an event schema with definitions of its own, each of which it uses.
+// event returns an event schema with definitions of its own, each of which it uses.
 func event(name string, version int, definitions ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "title: %s\nx-outbox: {version: %d, type: %s.v%d, aggregate: {type: x, id: /id}}\ntype: object\nrequired: [id]\nproperties:\n  id: {type: string}\n", name, version, strings.ToLower(name), version)
@@ -39,7 +39,7 @@ func event(name string, version int, definitions ...string) string {
 	return b.String()
 }
 
-// shop is a project with names that are wanted once, twice and thrice.
+// shop returns a project with names that are wanted once, twice and thrice.
 func shop() map[string]string {
 	return map[string]string{
 		"lib/common.yaml":         "$defs:\n  money: {type: object, properties: {amount: {type: integer}}}\n  status: {enum: [open, closed]}\n",
@@ -50,7 +50,7 @@ func shop() map[string]string {
 	}
 }
 
-// goNames is the Go name of everything that has one, by where it stands in the
+// goNames returns the Go name of everything that has one, by where it stands in the
 // schemas, and what was warned of.
 func goNames(t *testing.T, files map[string]string) (names map[string]string, warned []string) {
 	t.Helper()

@@ -29,7 +29,7 @@ func TestPassesKeepNoState(t *testing.T) {
 	}
 }
 
-// stateIn is the variables of a file that are made to be changed.
+// stateIn returns the variables of a file that are made to be changed.
 func stateIn(t *testing.T, file string) []string {
 	t.Helper()
 	source, err := os.ReadFile(file)

@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Of is the rules for residues, nil if there are none. more is what a Go type
+// Of returns the rules for residues, nil if there are none. more is what a Go type
 // leaves unchecked besides. What Go cannot check goes to list.
 func Of(graph *normal.Graph, list *finding.List, residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
 	m := &maker{graph: graph, list: list, defs: map[string]*ir.Rule{}}
@@ -55,7 +55,7 @@ func sharesWord(x, y *ir.Rule) bool {
 	})
 }
 
-// Only is a rule of the keywords of s that only gives, which are those of
+// Only returns a rule of the keywords of s that only gives, which are those of
 // numbers and strings.
 func Only(graph *normal.Graph, list *finding.List, s *schema.Schema, only schema.Schema) *ir.Rule {
 	r := builder{&ir.Rule{Place: Place(s)}}
@@ -63,7 +63,7 @@ func Only(graph *normal.Graph, list *finding.List, s *schema.Schema, only schema
 	return r.Rule
 }
 
-// Place is where a schema stands, as a violation names it.
+// Place returns where a schema stands, as a violation names it.
 func Place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
 
 // maker makes rules that share what they refer to.
@@ -115,7 +115,7 @@ func (r builder) text(keyword, text string) {
 
 func (r builder) true(keyword string) { r.add(keyword, ir.Literal{Kind: ir.TrueLiteral}) }
 
-// residue is the keywords of a residue as a rule.
+// residue returns the keywords of a residue as a rule.
 func (m *maker) residue(of normal.Residue) *ir.Rule {
 	if of.Whole {
 		return m.rule(without(of.Of, of.Without))
@@ -166,7 +166,7 @@ func (m *maker) residue(of normal.Residue) *ir.Rule {
 	return r.Rule
 }
 
-// without is s without some of its keywords that combine schemas.
+// without returns s without some of its keywords that combine schemas.
 func without(s *schema.Schema, keywords []string) *schema.Schema {
 	if len(keywords) == 0 {
 		return s
@@ -215,7 +215,7 @@ func (m *maker) described(r builder, s *schema.Schema) {
 	}
 }
 
-// anything is a rule that only has a place.
+// anything returns a rule that only has a place.
 func anything(s *schema.Schema) *ir.Rule { return &ir.Rule{Place: Place(s)} }
 
 // describedMembers says which members of an object s describes by name. Those
@@ -233,7 +233,7 @@ func (m *maker) describedMembers(r builder, s *schema.Schema, whole []string) {
 	r.entries("patternProperties", m.patterns(s))
 }
 
-// rule is a whole schema as a rule.
+// rule returns a whole schema as a rule.
 func (m *maker) rule(s *schema.Schema) *ir.Rule {
 	if s == nil {
 		return nil
@@ -403,7 +403,7 @@ func (m *maker) combinations(r builder, s *schema.Schema) {
 	m.conditions(r, s)
 }
 
-// patterns is the patterns of the members of s.
+// patterns returns the patterns of the members of s.
 func (m *maker) patterns(s *schema.Schema) []ir.Entry {
 	var entries []ir.Entry
 	for _, p := range s.PatternProperties {
@@ -414,14 +414,14 @@ func (m *maker) patterns(s *schema.Schema) []ir.Entry {
 	return entries
 }
 
-// pattern is a pattern in Go's syntax, "" if Go has none.
+// pattern returns a pattern in Go's syntax, "" if Go has none.
 func (m *maker) pattern(name schema.Name) string {
 	p := m.graph.Pattern(name.Text)
 	ReportPattern(m.list, p, name.Pos)
 	return p.Source
 }
 
-// textPattern is the pattern of a string, or one that allows more strings.
+// textPattern returns the pattern of a string, or one that allows more strings.
 func (m *maker) textPattern(name schema.Name) string {
 	p := m.graph.Pattern(name.Text)
 	if p.Known() || p.Loose == "" {
@@ -454,7 +454,7 @@ func (m *maker) all(schemas []*schema.Schema) []*ir.Rule {
 	return rules
 }
 
-// format is the format of a schema that package rule is to check, or else its
+// format returns the format of a schema that package rule is to check, or else its
 // encoding; "" if there is none, or if it is an annotation.
 func (m *maker) format(s *schema.Schema) string {
 	if m.graph.Options().Specification {

@@ -8,10 +8,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// bases takes OpenAPI's base types as they are meant: a schema with a
-// discriminator lists as its branches what extends it, and each branch refers
-// back to it. Read by the letter that is a circle. For a branch, the base is
-// what stands beside its own union.
+// bases handles OpenAPI's base types: a schema with a discriminator lists its subtypes
+// as branches, and each branch refers back to it. Literally that is a circle. For a
+// branch, the base is the schema without its union.
 func (l *loader) bases() {
 	bare := map[*Schema]*Schema{}
 	extending := map[*Schema]map[*Schema]bool{}
@@ -46,11 +45,11 @@ func (l *loader) bases() {
 	}
 }
 
-// chains are the ends of references that lead to references.
+// chains are the ends of chains of references.
 type chains map[*Schema]*Schema
 
-// of is what s refers to, through references alone; nil where it is none, or
-// where they lead in a circle.
+// of returns what s refers to through references alone; nil if there is none, or they
+// lead in a circle.
 func (c chains) of(s *Schema) *Schema {
 	if s.Ref == nil {
 		return nil
@@ -73,7 +72,7 @@ func (c chains) of(s *Schema) *Schema {
 	return end
 }
 
-// extends notes s and all that it consists of, up to base.
+// extends marks s and all schemas that it consists of, up to base.
 func extends(s, base *Schema, seen map[*Schema]bool) {
 	if s == nil || s == base || seen[s] {
 		return
@@ -87,7 +86,7 @@ func extends(s, base *Schema, seen map[*Schema]bool) {
 	}
 }
 
-// withoutBranches is a schema without its union.
+// withoutBranches returns a schema without its union.
 func withoutBranches(base *Schema) *Schema {
 	bare := *base
 	bare.OneOf, bare.AnyOf, bare.Discriminator, bare.BaseOf = nil, nil, nil, base

@@ -94,7 +94,7 @@ func TestHostileInputIsBounded(t *testing.T) {
 	}
 }
 
-// aliasTower is a chain of n values in which each holds the one before: small
+// aliasTower returns a chain of n values in which each holds the one before: small
 // as text, n deep when read.
 func aliasTower(n int) string {
 	var b strings.Builder

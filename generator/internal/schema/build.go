@@ -8,15 +8,15 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// resource is a schema with a base URI of its own: a file, or a schema with an
-// $id inside one.
+// resource is a schema with its own base URI: a file, or a schema with an $id inside
+// one.
 type resource struct {
 	unit    *unit
 	base    *url.URL
 	root    *Schema
 	level   int // of its dialect
 	anchors map[string]*Schema
-	// recursive is $recursiveAnchor: true at its root.
+	// recursive is true if the root has $recursiveAnchor: true.
 	recursive bool
 }
 
@@ -28,15 +28,15 @@ type builder struct {
 	level  int // of the dialect
 	within *resource
 	older  *older
-	// unvalidated says that the dialect has no keywords for validation: they are
+	// unvalidated means that the dialect has no keywords for validation: they are
 	// annotations.
 	unvalidated bool
-	// ignored are the keywords, by the places of their names, that say nothing in
-	// a file that you cannot edit, because their values are of the wrong type.
+	// ignored are the keywords, by the positions of their names, that are ignored in a
+	// file that users cannot edit, because their values are of the wrong type.
 	ignored map[finding.Pos]bool
 }
 
-// schema reads the schema v, which stands at pointer. nil: it was reported.
+// schema reads the schema v at pointer. nil: a problem was reported.
 func (b *builder) schema(v *Value, pointer string) *Schema {
 	if v.Kind != Object && v.Kind != Bool {
 		b.list.Errorf(v.Pos, "wrong-type", "a schema must be an object, true or false, not %s", v.Describe())
@@ -82,8 +82,8 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 	return s
 }
 
-// open sets the dialect and the base URI that hold from s on, which have to be
-// known before its other keywords are read.
+// open sets the dialect and the base URI from s on, which are needed before its other
+// keywords are read.
 func (b *builder) open(s *Schema, v *Value) {
 	if d, ok := b.dialectOf(v, s.Pointer == ""); ok {
 		b.level = d.level()
@@ -107,7 +107,7 @@ func (b *builder) open(s *Schema, v *Value) {
 	}
 	u, err := url.Parse(id)
 	if err != nil {
-		return // reported where the keyword is read
+		return // reported when the keyword is read
 	}
 	base := b.within.base.ResolveReference(u)
 	r := b.within
@@ -123,8 +123,8 @@ func (b *builder) open(s *Schema, v *Value) {
 	}
 }
 
-// alias lets a file that you cannot edit be found under the id that it has
-// by the name of another dialect.
+// alias registers a file that users cannot edit also under the id keyword of another
+// dialect.
 func (b *builder) alias(s *Schema, v *Value, name string) {
 	other := map[string]string{"$id": "id", "id": "$id"}[name]
 	m := v.Member(other)
@@ -179,8 +179,8 @@ func (b *builder) member(s *Schema, m Member) {
 	}
 }
 
-// unknown reports a keyword that the dialect does not have. JSON Schema allows
-// it, and it says nothing.
+// unknown reports a keyword that the dialect does not have. JSON Schema allows it, and
+// it has no effect.
 func (b *builder) unknown(f finding.Finding) {
 	f.Severity = finding.Warning
 	if f.Hint == "" && b.unit.owned {
@@ -256,7 +256,7 @@ func (b *builder) ref(s *Schema, m Member) {
 	if s.Ref == nil {
 		s.Ref = ref
 	} else {
-		b.older.second, b.older.secondRef = &m, ref // both hold
+		b.older.second, b.older.secondRef = &m, ref // both apply
 	}
 	b.refer(ref, s, false)
 	if m.Name != "$ref" {
@@ -264,9 +264,8 @@ func (b *builder) ref(s *Schema, m Member) {
 	}
 }
 
-// refer remembers a reference, which stands at s, for when every file is there.
-// byName says that it may be the bare name of a definition, as in a
-// discriminator.
+// refer stores a reference of s until every file is loaded. byName means that it may be
+// the bare name of a definition, as in a discriminator.
 func (b *builder) refer(ref *Ref, s *Schema, byName bool) {
 	b.load.pending = append(b.load.pending, pendingRef{ref: ref, at: s, from: b.within, byName: byName})
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// corpora is the folder of real schemas that are not part of this repository:
+// corpora returns the folder of real schemas that are not part of this repository:
 // OUTBOXGEN_CORPORA, else ../shared/corpora beside the repository.
 func corpora(t *testing.T, parts ...string) string {
 	t.Helper()

@@ -7,10 +7,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// cycles reports references that lead back to where they stand without
-// stepping into a property or an item: no value could ever be checked against
-// them. It takes the target away from the reference that closes such a circle,
-// so that whoever walks schemas in place comes to an end.
+// cycles reports references that lead back to themselves without a property or an item
+// in between: no value could ever be checked against them. It removes the target of the
+// reference that closes the circle, so that walking schemas in place ends.
 func (l *loader) cycles() {
 	w := &cycleWalker{load: l, state: map[*Schema]int{}}
 	for _, u := range l.sortedUnits() {
@@ -31,7 +30,7 @@ const (
 type cycleWalker struct {
 	load  *loader
 	state map[*Schema]int
-	refs  []*Ref // on the way to the schema at hand
+	refs  []*Ref // on the path to the current schema
 }
 
 func (w *cycleWalker) visit(s *Schema) {

@@ -10,9 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
-// checkPointer makes sure that a pointer into the event data s names a string,
-// an integer or a uuid that the schema declares: for event data that is one of
-// several, in each of them.
+// checkPointer checks that a pointer into the event data s leads to a declared string,
+// integer or uuid; if the event data is a union, in each branch.
 func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) {
 	tokens, _ := pointerTokens(pointer.Text)
 	var cases []*place
@@ -26,7 +25,7 @@ func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) 
 	}
 }
 
-// checkPlace is checkPointer for one of the cases of event data.
+// checkPlace is checkPointer for one case of the event data.
 func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, tokens []string) {
 	f := finding.Finding{Pos: pointer.Pos, ID: "bad-pointer"}
 	data := "the event data"
@@ -63,21 +62,20 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 	l.list.Add(f)
 }
 
-// place is what applies at one point of the event data: several schemas where
-// $ref and allOf bring more together.
+// place is the schemas that apply at one point of the event data: several if $ref and
+// allOf combine them.
 type place struct {
 	schemas []*Schema
 	broken  bool // a reference did not resolve
 
-	// alternatives are the branches of each union. In one of the cases of the
-	// place, branch is what was chosen of them.
+	// alternatives are the branches of each union. branch is the one chosen in this
+	// case of the place.
 	alternatives [][]*Schema
 	branch       *Schema
 }
 
-// cases are the place with each branch of the union that describes the property
-// called name in any of them, or the place itself where none does. A branch
-// that was seen counts no second time.
+// cases returns the place with each branch of the union that declares the property
+// called name, or the place itself if none does. Branches in seen are skipped.
 func (p *place) cases(name string, seen map[*Schema]bool) []*place {
 	if len(p.step(name).schemas) > 0 {
 		return []*place{p}
@@ -104,8 +102,8 @@ func (p *place) cases(name string, seen map[*Schema]bool) []*place {
 	return []*place{p}
 }
 
-// branches are the place with each branch of its unions, or the place itself
-// where it has none. A branch that was seen counts no second time.
+// branches returns the place with each branch of its unions, or the place itself if it
+// has none. Branches in seen are skipped.
 func (p *place) branches(seen map[*Schema]bool) []*place {
 	if len(p.alternatives) == 0 {
 		return []*place{p}
@@ -127,8 +125,8 @@ func (p *place) branches(seen map[*Schema]bool) []*place {
 	return all
 }
 
-// newPlace gathers everything that holds in place for the values of roots.
-// Branches of a union of one schema and null count; other unions do not.
+// newPlace collects the schemas that apply in place to values of roots. Branches of a
+// union of one schema and null count; other unions do not.
 func newPlace(roots ...*Schema) *place {
 	p := &place{}
 	seen := map[*Schema]bool{}
@@ -166,9 +164,8 @@ func isNull(s *Schema) bool {
 	return slices.Equal(s.Types, []string{"null"}) || s.Const != nil && s.Const.Kind == Null
 }
 
-// step goes to the property called name, or to the item with that index. A
-// property that only additionalProperties describes counts, one of
-// patternProperties does not.
+// step moves to the property called name, or to the item with that index. A property
+// that only additionalProperties describes counts, one of patternProperties does not.
 func (p *place) step(name string) *place {
 	var roots []*Schema
 	index, err := strconv.Atoi(name)
@@ -203,7 +200,7 @@ func (p *place) isArray() bool {
 	})
 }
 
-// hint says why a name may be missing, or what is spelled like it.
+// hint says why a name may be missing, or returns a similar one.
 func (p *place) hint(name string) string {
 	var names []string
 	for _, s := range p.schemas {
@@ -222,9 +219,8 @@ func (p *place) hint(name string) string {
 	return ""
 }
 
-// scalar is "string" or "integer" for what a column can take; else a
-// description of what is there. What types: in the config says about a format
-// or a reference comes first.
+// scalar returns "string" or "integer" for a value that fits a column, else a
+// description of the value. types: in the config comes first.
 func (p *place) scalar(mappings []TypeMapping) string {
 	for _, m := range mappings {
 		if slices.ContainsFunc(p.schemas, m.applies) {
@@ -272,7 +268,7 @@ func (m TypeMapping) applies(s *Schema) bool {
 	return s.Format != "" && s.Format == m.Match || s.Ref != nil && s.Ref.Text == m.Match
 }
 
-// kind is as place.scalar has it, for the Go type of the mapping.
+// kind returns the result of place.scalar for the Go type of the mapping.
 func (m TypeMapping) kind() string {
 	switch m.Type {
 	case "string", "github.com/google/uuid.UUID":
@@ -283,8 +279,8 @@ func (m TypeMapping) kind() string {
 	return fmt.Sprintf("a value of the Go type %s (%s)", m.Type, m.Pos)
 }
 
-// notText reports whether strings of a format become another type than text
-// in Go, with more than one spelling for a value.
+// notText reports whether strings of a format become a Go type in which one value has
+// several texts.
 func notText(format string) bool {
 	switch format {
 	case "date-time", "date", "time", "duration", "byte", "binary", "base64", "base64url", "base16", "base32":
@@ -293,7 +289,7 @@ func notText(format string) bool {
 	return false
 }
 
-// valueTypes lists the types that s itself allows; nil where it says nothing.
+// valueTypes lists the types that s itself allows; nil if it does not restrict them.
 func (s *Schema) valueTypes() []string {
 	var values []*Value
 	switch {

@@ -21,15 +21,15 @@ var dialects = []Dialect{Draft4, Draft6, Draft7, Draft201909, Draft202012}
 
 func (d Dialect) level() int { return slices.Index(dialects, d) }
 
-// older collects, while one schema is read, what its dialect writes in
-// another shape than 2020-12; translate brings it over at the end.
+// older collects what a dialect writes in another form than 2020-12 while one schema is
+// read. translate converts it at the end.
 type older struct {
 	tuple           bool // items was an array
 	additionalItems *Schema
 	exclusiveMin    bool
 	exclusiveMax    bool
 	nullable        *Member
-	second          *Member // a reference beside another one
+	second          *Member // a second reference in the same schema
 	secondRef       *Ref
 }
 
@@ -67,8 +67,8 @@ func olderWords(words map[string]keyword) {
 	words["nullable"], words["x-nullable"] = nullable, nullable // the second is Swagger 2.0's
 }
 
-// otherDialect is what to write in place of a keyword that the dialect at hand
-// does not have.
+// otherDialect returns what to write instead of a keyword that the current dialect does
+// not have.
 func otherDialect(name string, level int) string {
 	newer := level >= level2019
 	switch name {
@@ -96,7 +96,7 @@ func otherDialect(name string, level int) string {
 	return "set $schema: https://json-schema.org/draft/2020-12/schema to use it"
 }
 
-// items is one schema for every item, or, before 2020-12, one for each place.
+// items reads one schema for every item or, before 2020-12, one for each position.
 func items(b *builder, s *Schema, m Member) {
 	switch {
 	case m.Value.Kind != Array:
@@ -118,8 +118,8 @@ func items(b *builder, s *Schema, m Member) {
 	}
 }
 
-// exclusive is a number, or in draft-04 a boolean that sharpens minimum or
-// maximum.
+// exclusive reads a number or, in draft-04, a boolean that makes minimum or maximum
+// exclusive.
 func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) {
 		plain := "minimum"
@@ -149,7 +149,7 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 	}
 }
 
-// dependencies became dependentRequired and dependentSchemas.
+// dependencies reads the older form of dependentRequired and dependentSchemas.
 func dependencies(b *builder, s *Schema, m Member) {
 	if m.Value.Kind != Object {
 		b.wrong(m, "an object whose members are arrays of names or schemas")
@@ -194,9 +194,9 @@ func (b *builder) translate(s *Schema) {
 	}
 }
 
-// nullable is OpenAPI 3.0's. Beside type it adds null to the types. OpenAPI
-// gives it no meaning elsewhere; beside a combination or a reference it is
-// taken for what its author meant, another branch for null.
+// nullable reads OpenAPI 3.0's nullable. With type it adds null to the types. Otherwise
+// OpenAPI gives it no meaning; with a combination or a reference it is read as its
+// author meant it: a further branch for null.
 func (b *builder) nullable(s *Schema, m *Member) {
 	switch {
 	case len(s.Types) > 0:
@@ -217,7 +217,7 @@ func (b *builder) nullable(s *Schema, m *Member) {
 	}
 }
 
-// nullableValues reports a nullable that the values listed beside it contradict.
+// nullableValues reports a nullable that contradicts the enum.
 func (b *builder) nullableValues(s *Schema, m *Member) {
 	keyword, values := "enum", s.Enum
 	if s.Const != nil {
@@ -235,7 +235,7 @@ func (b *builder) nullableValues(s *Schema, m *Member) {
 	}
 }
 
-// orNull makes s the union of what it says and null.
+// orNull makes s the union of itself and null.
 func orNull(s *Schema, m *Member) {
 	inner := *s
 	inner.ID, inner.Anchor, inner.DynamicAnchor, inner.Outbox, inner.Defs = "", "", "", nil, nil
@@ -250,7 +250,7 @@ func orNull(s *Schema, m *Member) {
 	for name, pos := range s.At {
 		switch {
 		case name == "title":
-			outer.At[name], inner.At[name] = pos, pos // a type made of it still has its name
+			outer.At[name], inner.At[name] = pos, pos // a type made from it still has its name
 		case name == m.Name:
 		case besideRef(name) && name != "$ref" && name != "$dynamicRef" && name != "$recursiveRef" && name != "discriminator":
 			outer.At[name] = pos

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// dynamicRef is a $dynamicRef or a $recursiveRef. It is resolved like a $ref at
-// first; unroll then gives it the target that validation finds.
+// dynamicRef is a $dynamicRef or a $recursiveRef. First it is resolved like a $ref;
+// unroll then sets the target that validation would find.
 type dynamicRef struct {
 	ref     *Ref
 	keyword string
 }
 
-// scope is what dynamic anchors mean on the way that leads to a schema: for each
-// name the anchor of the outermost resource that has one. The name "" is that of
+// scope has the meaning of dynamic anchors on the path to a schema: for each name the
+// anchor of the outermost resource that has one. The name "" is that of
 // $recursiveAnchor.
 type scope map[string]*Schema
 
-// unroll gives dynamic references the target that validation finds. Where that
-// depends on the way from an event to the reference, the schemas on the way are
-// there once for each target: those behind the first are variants. So nobody
-// who reads schemas needs to know of dynamic references.
+// unroll sets the targets that validation would find for dynamic references. If a
+// target depends on the path from an event to the reference, the schemas on the path
+// exist once for each target; all but the first are variants. So other code need not
+// know about dynamic references.
 func (l *loader) unroll() {
 	u := &unroller{
 		load: l, names: map[*Ref]string{}, reads: map[*Schema]map[string]bool{}, resources: map[*Schema]*resource{},
@@ -39,7 +39,7 @@ func (l *loader) unroll() {
 	}
 	roots := l.roots()
 	u.dependencies(roots)
-	for _, root := range roots { // each is to be its own first variant
+	for _, root := range roots { // each is its own first variant
 		u.variant(root, scope{})
 	}
 	for len(u.work) > 0 {
@@ -49,7 +49,7 @@ func (l *loader) unroll() {
 	}
 }
 
-// roots is the schemas that validation begins with.
+// roots returns the schemas where validation begins.
 func (l *loader) roots() []*Schema {
 	var roots []*Schema
 	if l.entry != nil && l.entry.Root != nil {
@@ -68,8 +68,8 @@ func (l *loader) roots() []*Schema {
 	return roots
 }
 
-// dynamicAnchor is the name of the dynamic anchor that d leads to at first. A
-// reference that leads to none is an ordinary one.
+// dynamicAnchor returns the name of the dynamic anchor that d first leads to. If it
+// leads to none, it is an ordinary reference.
 func (l *loader) dynamicAnchor(d dynamicRef) (name string, dynamic bool) {
 	target := d.ref.Target
 	if target == nil {
@@ -102,13 +102,13 @@ type unroller struct {
 	reads     map[*Schema]map[string]bool // names of the anchors that a schema depends on
 	resources map[*Schema]*resource
 	made      map[string]*Schema // by schema and scope
-	originals map[*Schema]Schema // as they were read
+	originals map[*Schema]Schema // as read
 	count     map[*Schema]int    // of variants
 	ids       map[*Schema]int
 	work      []variant
 }
 
-// variant is a schema that is to be filled for a scope.
+// variant is a schema that has to be filled for a scope.
 type variant struct {
 	schema, of *Schema
 	scope      scope
@@ -156,7 +156,7 @@ func (u *unroller) dependencies(roots []*Schema) {
 	}
 }
 
-// anchors is every dynamic anchor of the project, by its name.
+// anchors returns every dynamic anchor of the project, by its name.
 func (u *unroller) anchors() map[string][]*Schema {
 	all := map[string][]*Schema{}
 	for _, name := range u.names {
@@ -174,7 +174,7 @@ func (u *unroller) anchors() map[string][]*Schema {
 	return all
 }
 
-// name is that of the dynamic reference of a schema.
+// name returns the name of a schema's dynamic reference.
 func (u *unroller) name(s *Schema) (name string, dynamic bool) {
 	if s.Ref == nil {
 		return "", false
@@ -183,7 +183,7 @@ func (u *unroller) name(s *Schema) (name string, dynamic bool) {
 	return name, dynamic
 }
 
-// variant is s where it is reached in a scope.
+// variant returns s as reached in a scope.
 func (u *unroller) variant(s *Schema, outer scope) *Schema {
 	if s == nil || len(u.reads[s]) == 0 {
 		return s
@@ -225,7 +225,7 @@ func (u *unroller) id(s *Schema) int {
 	return u.ids[s]
 }
 
-// resource is the innermost resource that holds s.
+// resource returns the innermost resource that holds s.
 func (u *unroller) resource(s *Schema) *resource {
 	if u.resources[s] == nil {
 		u.resources[s] = u.load.units[s.Doc.Path].enclosing(s.Pointer)
@@ -233,7 +233,7 @@ func (u *unroller) resource(s *Schema) *resource {
 	return u.resources[s]
 }
 
-// fill makes a variant of what its schema was when it was read.
+// fill makes a variant from its schema as read.
 func (u *unroller) fill(v variant) {
 	s, number := u.originals[v.of], v.schema.Variant
 	of := func(part *Schema) *Schema { return u.variant(part, v.scope) }

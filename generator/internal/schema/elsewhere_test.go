@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// leads is where the reference of the property a of vendor/a.json leads.
+// leads returns where the reference of the property a of vendor/a.json leads.
 func leads(t *testing.T, p *schema.Project) string {
 	t.Helper()
 	target := property(t, p.Document("vendor/a.json").Root, "a").Ref.Target

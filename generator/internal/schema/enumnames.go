@@ -6,11 +6,11 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// enumNameWords are the annotations with which tools name the values of an
-// enum: those of OpenAPI's generators, and those of NJsonSchema.
+// enumNameWords are annotations in which tools name the values of an enum: those of
+// OpenAPI's generators and of NJsonSchema.
 var enumNameWords = []string{"x-enum-varnames", "x-enumNames"}
 
-// enumNames reads what v, the source of s, calls the values of its enum.
+// enumNames reads the names of the enum's values from v, the source of s.
 func (b *builder) enumNames(s *Schema, v *Value) {
 	enum := v.member("enum")
 	for _, word := range enumNameWords {

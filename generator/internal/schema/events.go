@@ -12,9 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 )
 
-// described loads the files that events: in the config names, so that their
-// references resolve with all others. The schemas themselves are looked up
-// once everything is loaded.
+// described loads the files that events: in the config names, so that their references
+// resolve with all others. The schemas are looked up after everything is loaded.
 func (l *loader) described(c *Config) {
 	for i := range c.Events {
 		e := &c.Events[i]
@@ -34,7 +33,7 @@ func (l *loader) described(c *Config) {
 	}
 }
 
-// events lists the events of the project and reports what contradicts.
+// events lists the events of the project and reports contradictions.
 func (l *loader) events(c *Config) []*Event {
 	var events []*Event
 	for _, u := range l.matched {
@@ -71,7 +70,8 @@ func (l *loader) events(c *Config) []*Event {
 	return events
 }
 
-// unique reports events that share what must differ, at each but the first.
+// unique reports events that share something that must be unique, at each except the
+// first.
 func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos func(*Event) finding.Pos, what func(*Event) string) {
 	first := map[string]*Event{}
 	for _, e := range events {
@@ -84,8 +84,8 @@ func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos
 	}
 }
 
-// event puts together what x describes; nil when something that every event
-// has was missing and reported.
+// event builds the event that x describes; nil if something required was missing and
+// reported.
 func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 	if x.Version == nil || x.Type == nil || x.AggregateType == nil {
 		return nil
@@ -126,12 +126,11 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 	return e
 }
 
-// eventName is the Go name of the event data: the name given in the config,
-// else the title, else the name of the file or definition, with the version at
-// its end.
+// eventName returns the Go name of the event data: the name in the config, else the
+// title, else the name of the file or definition, followed by the version.
 //
-// Tools write the schema of a type as a mere reference to its definition, whose
-// name it is then.
+// Tools write the schema of a type as a reference to its definition; then the
+// definition's name counts.
 func eventName(s *Schema, x *Extension, given Name, version int) (string, finding.Pos) {
 	suffix := "V" + strconv.Itoa(version)
 	name, pos := given.Text, given.Pos
@@ -156,8 +155,8 @@ func eventName(s *Schema, x *Extension, given Name, version int) (string, findin
 	return name, pos
 }
 
-// lastName is the last name on the way to s: of its definition, or of its file
-// without the ending.
+// lastName returns the last name on the path to s: of its definition, or of its file
+// without the extension.
 func lastName(s *Schema) string {
 	if tokens, _ := pointerTokens(s.Pointer); len(tokens) > 0 {
 		return tokens[len(tokens)-1]

@@ -21,10 +21,10 @@ const (
 	maxEventVersion  = 1_000_000
 )
 
-// versionSuffix is the version in the name of a type.
+// versionSuffix is the version in an event type.
 var versionSuffix = regexp.MustCompile(`\.v([1-9][0-9]*)$`)
 
-// eventMembers is what x-outbox says about an event.
+// eventMembers are the members of x-outbox that describe an event.
 var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate", "key", "correlation"}
 
 var envelopes = []string{"outbox", "cloudevents", "none"}
@@ -49,8 +49,8 @@ func (b *builder) extension(s *Schema, m Member) {
 	s.Marks = marks
 }
 
-// readExtension reads the members that describe an event, in x-outbox or in an
-// entry of events:, where more says what else may stand.
+// readExtension reads the members that describe an event, in x-outbox or in an entry of
+// events:. more has the other allowed members.
 func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, more []field) *Extension {
 	e := &Extension{Pos: pos, At: map[string]finding.Pos{}}
 	r := &reader{list: list, at: e.At}
@@ -114,8 +114,8 @@ func (r *reader) aggregate(e *Extension, v *Value) {
 	}
 }
 
-// label reads a name that goes into a column and a header: short, without
-// control characters and white space around it.
+// label reads a name for a column and a header: short, without control characters and
+// without white space at its ends.
 func (r *reader) label(v *Value, name string, most int) *Name {
 	if v.Kind != String {
 		r.wrong(v, name, "a string")
@@ -151,7 +151,7 @@ func (r *reader) topic(v *Value) *Name {
 	return &Name{Text: v.Text, Pos: v.Pos}
 }
 
-// topicProblem says why Kafka refuses a topic name; "" is fine.
+// topicProblem returns why Kafka refuses a topic name, or "".
 func topicProblem(topic string) string {
 	switch {
 	case topic == "":

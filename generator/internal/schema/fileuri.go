@@ -8,12 +8,11 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// fileURI finds the file that a file: reference means. Such references are
-// written relative to the file that they stand in, which no URI can be
-// (file://./x.json), or with the path that the file had on the machine of its
-// author (file:///home/me/schemas/x.json). So the longest end of the path that
-// leads to a file is taken, from the folder of the file at hand or from that of
-// the project.
+// fileURI finds the file of a file: reference. Such references are relative to the file
+// that contains them, which no URI can be (file://./x.json), or have the path that the
+// file had on its author's machine (file:///home/me/schemas/x.json). So fileURI takes
+// the longest end of the path that leads to a file, from the folder of the current file
+// or of the project.
 func (l *loader) fileURI(from *resource, u *url.URL) (*resource, *failure) {
 	name := u.Opaque
 	relative := name != "" && !strings.HasPrefix(name, "/")

@@ -6,8 +6,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// described are the files that entries of events: name. You cannot edit
-// them.
+// described returns the files that entries of events: name. Users cannot edit them.
 func (c *Config) described() map[string]bool {
 	files := map[string]bool{}
 	for _, e := range c.Events {
@@ -18,15 +17,15 @@ func (c *Config) described() map[string]bool {
 	return files
 }
 
-// add notes what was found while u was read.
+// add records the findings in u.
 func (u *unit) add(list *finding.List) {
 	for _, f := range list.Sorted() {
 		u.found.Add(f)
 	}
 }
 
-// foreignFindings adds what was found in the files that you cannot edit:
-// as warnings, without advice on what to write.
+// foreignFindings adds the findings in files that users cannot edit: as warnings,
+// without advice on what to write.
 func (l *loader) foreignFindings() {
 	for _, u := range l.sortedUnits() {
 		if !u.foreign {
@@ -45,20 +44,20 @@ func (l *loader) foreignFindings() {
 	}
 }
 
-// annotates reports whether a finding bears on no value: it is about an
-// annotation, or about how the file is written. A comparison of two schemas goes
-// by the others.
+// annotates reports whether a finding cannot affect validation: it is about an
+// annotation, or about how the file is written. A comparison of two schemas uses the
+// others.
 func (u *unit) annotates(f finding.Finding) bool {
 	return u.annotations[f.Pos] || f.ID == "duplicate-member" || f.ID == "json-syntax"
 }
 
-// hard reports whether a finding stays an error in a file that nobody here may
-// edit: what stands there cannot be read past.
+// hard reports whether a finding stays an error in a file that users cannot edit,
+// because the file cannot be read with it.
 func hard(id string) bool {
 	return strings.HasPrefix(id, "too-") || id == "yaml-tag" || id == "yaml-number"
 }
 
-// consequences says what becomes of what is wrong.
+// consequences says how the loader treats each problem.
 var consequences = map[string]string{
 	"wrong-type":       "; it is ignored",
 	"unknown-type":     "; type is ignored",

@@ -31,7 +31,7 @@ func vendored(t *testing.T, text string, others map[string]string) (*schema.Proj
 	return p, found(list)
 }
 
-// found is the findings of a list, the ids of warnings alone.
+// found returns the findings of a list, the ids of warnings alone.
 func found(list *finding.List) []string {
 	var all []string
 	for _, f := range list.Sorted() {

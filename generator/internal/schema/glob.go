@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// glob lists the files that pattern matches, sorted. A segment ** stands for
-// any number of folders; *, ? and [a-z] match inside one segment. Folders
-// that begin with a dot, and node_modules, match only when they are named.
-// problem says what is wrong with the pattern; "" is fine.
+// glob lists the files that match pattern, sorted. A segment ** matches any number of
+// folders; *, ? and [a-z] match within one segment. Folders that begin with a dot, and
+// node_modules, match only if the pattern names them. problem says what is wrong with
+// the pattern, or is "".
 func (l *loader) glob(pattern string) (files []string, problem string) {
 	if problem := globProblem(pattern); problem != "" {
 		return nil, problem
@@ -57,7 +57,7 @@ type globber struct {
 	walked int
 }
 
-// walk matches segments against what is in dir.
+// walk matches segments against the contents of dir.
 func (g *globber) walk(dir string, segments []string) error {
 	if segments[0] == "**" {
 		if len(segments) == 1 {
@@ -84,12 +84,12 @@ func (g *globber) walk(dir string, segments []string) error {
 	})
 }
 
-// enter goes on in the file or folder called name.
+// enter continues in the file or folder called name.
 func (g *globber) enter(name string, rest []string) error {
 	info, err := fs.Stat(g.fsys, name)
 	switch {
 	case err != nil:
-		// Not there, or a link that leads nowhere or outside.
+		// It does not exist, or is a link that leads nowhere or outside.
 		return nil //nolint:nilerr // it simply does not match
 	case len(rest) > 0 && info.IsDir():
 		return g.walk(name, rest)

@@ -11,10 +11,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// maxListed is how many names a hint lists.
+// maxListed is the number of names in a hint.
 const maxListed = 6
 
-// listing is a hint that lists names after what it says, as far as it fits.
+// listing returns a hint that lists as many names as fit after the text says.
 func listing(says string, names []string, text func(name string) string) string {
 	if len(names) == 0 {
 		return says
@@ -33,10 +33,9 @@ func listing(says string, names []string, text func(name string) string) string 
 
 func itself(name string) string { return name }
 
-// nameHint is what to write for a name that is not among those that there are:
-// one that is spelled like it, else what there is, introduced by has, or what to
-// do if there is nothing. Only the first failures get one; many more would
-// cost more than they help.
+// nameHint returns the hint for an unknown name: a similar one, else the existing names
+// after the text has, or otherwise if there are none. Only the first failures get a
+// hint, because more would cost more than they help.
 func (l *loader) nameHint(name string, candidates func() []string, has, otherwise string) string {
 	if !l.hints {
 		return ""
@@ -51,8 +50,8 @@ func (l *loader) nameHint(name string, candidates func() []string, has, otherwis
 	return listing(has, names, itself)
 }
 
-// pointerHint is what to write for a JSON Pointer of which only the first tokens
-// lead somewhere, to the value reached.
+// pointerHint returns the hint for a JSON Pointer of which only the first tokens
+// resolve, to the value reached.
 func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Value) string {
 	if !l.hints {
 		return ""
@@ -62,7 +61,7 @@ func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Va
 		return "did you mean " + finding.Quote(at(near)) + "?"
 	}
 	switch {
-	case u.byPointer[joinTokens(tokens[:followed])] != nil: // a keyword is missing, and the others are no schemas
+	case u.byPointer[joinTokens(tokens[:followed])] != nil: // a keyword is missing, and the other members are no schemas
 		if definitions := u.definitionPointers(); len(definitions) > 0 {
 			return listing("the definitions of the file are", definitions, itself)
 		}
@@ -87,8 +86,8 @@ func (u *unit) definitionPointers() []string {
 	return pointers
 }
 
-// schemaHint names a schema for a reference that leads to v, which is none: an
-// item of it, or the schema around it.
+// schemaHint returns a schema for a reference to v, which is not a schema: an item of
+// it, or the schema around it.
 func (u *unit) schemaHint(tokens []string, v *Value) string {
 	for i, item := range v.Items {
 		if item.Kind == Object {
@@ -103,7 +102,7 @@ func (u *unit) schemaHint(tokens []string, v *Value) string {
 	return "refer to a schema, such as one under $defs"
 }
 
-// anchorHint is what to write for an anchor that is not there.
+// anchorHint returns the hint for a missing anchor.
 func (l *loader) anchorHint(r *resource, name string) string {
 	if !l.hints {
 		return ""
@@ -122,8 +121,8 @@ func (l *loader) anchorHint(r *resource, name string) string {
 	return l.nameHint(name, func() []string { return anchors }, "its anchors are", otherwise)
 }
 
-// ownPlace is the reference to a schema of the file that was written without its
-// "#/", as definitions/x, "" if there is none.
+// ownPlace returns the reference to a schema of the file that was written without "#/",
+// as definitions/x; "" if there is none.
 func (u *unit) ownPlace(written string) string {
 	pointer := "/" + strings.TrimPrefix(written, "/")
 	if !strings.Contains(pointer[1:], "/") || u.byPointer[pointer] == nil {
@@ -132,7 +131,7 @@ func (u *unit) ownPlace(written string) string {
 	return "#" + pointer
 }
 
-// defsPointer is how a fragment reaches the definitions of s.
+// defsPointer returns how a fragment reaches the definitions of s.
 func (s *Schema) defsPointer() string {
 	if _, ok := s.At["$defs"]; ok {
 		return "#/$defs"
@@ -140,7 +139,7 @@ func (s *Schema) defsPointer() string {
 	return "#/definitions"
 }
 
-// fileHint is what to write for a file that cannot be read.
+// fileHint returns the hint for a file that cannot be read.
 func (l *loader) fileHint(name, problem string) string {
 	schemas := func(names []string) []string {
 		return slices.DeleteFunc(names, func(n string) bool { return !isSchemaFile(n) || n == l.configFile })
@@ -170,7 +169,7 @@ func (l *loader) fileHint(name, problem string) string {
 	return "add the file, or correct the path, which is relative to the folder of this file"
 }
 
-// neighbors lists what stands in the folder of the file called name.
+// neighbors lists the files in the folder of the file called name.
 func (l *loader) neighbors(name string) []string {
 	entries, err := fs.ReadDir(l.fsys, path.Dir(name))
 	if err != nil {
@@ -183,8 +182,8 @@ func (l *loader) neighbors(name string) []string {
 	return names
 }
 
-// idHint names the id that is spelled like id, by its last part when the rest
-// is the same.
+// idHint returns an id similar to id; if the rest is the same, it compares the last
+// part.
 func (l *loader) idHint(id string) string {
 	const otherwise = "copy the file with this $id into the project"
 	if !l.hints {

@@ -10,9 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// index is the ids of the schemas in files that are not loaded, with the first
-// file that has each. It is made when a reference is met that nothing else
-// resolves.
+// index returns the ids of the schemas in files that are not loaded, with the first
+// file that has each. It is built when a reference does not resolve otherwise.
 func (l *loader) index() map[string]string {
 	if l.idFiles != nil {
 		return l.idFiles
@@ -42,8 +41,8 @@ func (l *loader) index() map[string]string {
 	return l.idFiles
 }
 
-// indexValue notes the ids of v and below, by both names: it is not known which
-// dialect the file is of.
+// indexValue records the ids of v and below, under both keywords, because the file's
+// dialect is unknown.
 func (l *loader) indexValue(v *Value, file string, base *url.URL, depth int) {
 	for _, name := range []string{"$id", "id"} {
 		m := v.Member(name)
@@ -69,8 +68,8 @@ func (l *loader) indexValue(v *Value, file string, base *url.URL, depth int) {
 	}
 }
 
-// fileWithID is the file of the project that holds the schema with an id, in
-// either spelling of the web's scheme.
+// fileWithID returns the file of the project that contains the schema with an id, with
+// http or https.
 func (l *loader) fileWithID(id string) (string, bool) {
 	for _, spelled := range []string{id, otherScheme(id)} {
 		if r := l.ids[spelled]; r != nil && spelled != "" {
@@ -83,8 +82,8 @@ func (l *loader) fileWithID(id string) (string, bool) {
 	return "", false
 }
 
-// byID is the resource with an id in a file of the project that nothing has
-// named so far; nil where there is none.
+// byID returns the resource with an id in an unused file of the project; nil if there
+// is none.
 func (l *loader) byID(id string) *resource {
 	file, ok := l.fileWithID(id)
 	if !ok {
@@ -99,8 +98,7 @@ func (l *loader) byID(id string) *resource {
 	return l.ids[otherScheme(id)]
 }
 
-// otherScheme is an address of the web with the other one of its two schemes,
-// "" where it is none.
+// otherScheme returns an http address with https and the reverse; "" for others.
 func otherScheme(id string) string {
 	if rest, ok := strings.CutPrefix(id, "http://"); ok {
 		return "https://" + rest
@@ -111,8 +109,8 @@ func otherScheme(id string) string {
 	return ""
 }
 
-// projectFiles lists the files of the project that may be schemas, sorted.
-// Hidden folders and node_modules are not entered.
+// projectFiles lists the files of the project that may be schemas, sorted. It skips
+// hidden folders and node_modules.
 func (l *loader) projectFiles() []string {
 	var files []string
 	walked := 0

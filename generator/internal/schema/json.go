@@ -11,8 +11,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// jsonReader reads RFC 8259 with the position of every value and name. Numbers
-// keep their text. The first syntax error ends the file.
+// jsonReader reads RFC 8259 with the position of every value and name. Numbers keep
+// their text. The first syntax error ends the file.
 type jsonReader struct {
 	tracker
 
@@ -20,12 +20,12 @@ type jsonReader struct {
 	next     int // offset of the next unread byte
 	values   int
 	reported int
-	said     map[string]bool // what is reported once a file
+	said     map[string]bool // reported once for each file
 }
 
-// readJSON parses src, UTF-8 without a byte order mark. Comments, commas before
-// a closing bracket, halves of surrogate pairs and repeated members are reported
-// and read past: the last of the members counts, as for every other reader.
+// readJSON parses src, UTF-8 without a byte order mark. It reports comments, trailing
+// commas, unpaired surrogates and repeated members, and continues: the last of repeated
+// members counts, as in other parsers.
 func readJSON(file string, src []byte, list *finding.List) (*Value, int) {
 	r := &jsonReader{tracker: tracker{file: file, src: src, line: 1, col: 1}, list: list, said: map[string]bool{}}
 	r.space()
@@ -45,13 +45,13 @@ func readJSON(file string, src []byte, list *finding.List) (*Value, int) {
 	return v, r.values
 }
 
-// fail reports a syntax error and is always false.
+// fail reports a syntax error and returns false.
 func (r *jsonReader) fail(offset int, format string, args ...any) bool {
 	r.list.Errorf(r.at(offset), "json-syntax", format, args...)
 	return false
 }
 
-// once reports what is not JSON and can be read past, the first time in a file.
+// once reports something that is not JSON but can be read, the first time in a file.
 func (r *jsonReader) once(offset int, message string) {
 	if !r.said[message] {
 		r.said[message] = true
@@ -74,8 +74,7 @@ func (r *jsonReader) space() {
 	}
 }
 
-// comment skips a comment as editors allow it. It is false where there is none
-// that ends.
+// comment skips a comment. It returns false if there is none, or it does not end.
 func (r *jsonReader) comment() bool {
 	rest := r.src[r.next:]
 	var length int
@@ -169,7 +168,7 @@ func literalHint(word string) string {
 	return "; strings need double quotes"
 }
 
-// unexpected reports what stands where something else should.
+// unexpected reports an unexpected character.
 func (r *jsonReader) unexpected(wanted string) bool {
 	if r.next >= len(r.src) {
 		return r.fail(r.next, "the file ends where %s is expected", wanted)
@@ -188,8 +187,8 @@ func (r *jsonReader) unexpected(wanted string) bool {
 	return r.fail(r.next, "%s where %s is expected", finding.Quote(string(c)), wanted)
 }
 
-// seenMember is where the members of one name began, and which of an object's
-// members they are.
+// seenMember is the position of the first member with a name, and its index in the
+// object.
 type seenMember struct {
 	first finding.Pos
 	index int

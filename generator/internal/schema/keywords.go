@@ -11,16 +11,15 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
-// keyword says how one member of a schema is read, and in which dialects it
-// means anything.
+// keyword says how one keyword is read, and in which dialects it exists.
 type keyword struct {
 	read        func(b *builder, s *Schema, m Member)
 	first, last int // dialect levels
-	// annotation marks what does not bear on which values are valid.
+	// annotation is true if the keyword does not affect validation.
 	annotation bool
 }
 
-// vocabulary is every keyword that is known in some dialect.
+// vocabulary returns every keyword that exists in some dialect.
 func vocabulary() map[string]keyword {
 	words := map[string]keyword{
 		"$schema":     {read: text(nil), annotation: true},
@@ -92,7 +91,7 @@ func vocabulary() map[string]keyword {
 		"else":          {read: sub(func(s *Schema) **Schema { return &s.Else }), first: level7},
 		"discriminator": {read: discriminator, annotation: true},
 
-		// OpenAPI's annotations, which schemas copied from there still carry.
+		// OpenAPI's annotations, which schemas copied from there still have.
 		"externalDocs": {read: ignored, annotation: true},
 		"xml":          {read: ignored, annotation: true},
 	}
@@ -106,8 +105,7 @@ func vocabulary() map[string]keyword {
 	return words
 }
 
-// besideRef reports whether a keyword may stand beside $ref without changing
-// which values are valid.
+// besideRef reports whether a keyword next to $ref does not affect validation.
 func besideRef(name string) bool {
 	switch name {
 	case "$ref", "$dynamicRef", "$recursiveRef", "$schema", "$comment", "$vocabulary", "title", "description", "default",
@@ -120,8 +118,7 @@ func besideRef(name string) bool {
 
 func ignored(*builder, *Schema, Member) {}
 
-// ignore lets the keyword m say nothing, where it stands in a file that nobody
-// here may edit.
+// ignore drops the keyword m in a file that users cannot edit.
 func (b *builder) ignore(m Member) {
 	if b.unit.foreign {
 		b.ignored[m.Pos] = true
@@ -135,7 +132,7 @@ func (b *builder) wrong(m Member, wanted string) {
 	b.list.Errorf(m.Value.Pos, "wrong-type", "%s must be %s, not %s", m.Name, wanted, m.Value.Describe())
 }
 
-// Describe is a value as a message names it.
+// Describe returns a value for a message.
 func (v *Value) Describe() string {
 	switch v.Kind {
 	case Null:
@@ -188,8 +185,8 @@ func subs(field func(*Schema) *[]*Schema) func(*builder, *Schema, Member) {
 	}
 }
 
-// schemas reads a non-empty array of schemas. In a file that nobody here may
-// edit, an array that holds anything else says nothing.
+// schemas reads a non-empty array of schemas. In a file that users cannot edit, an
+// invalid array is ignored.
 func (b *builder) schemas(s *Schema, m Member) []*Schema {
 	if m.Value.Kind != Array {
 		b.wrong(m, "an array of schemas")
@@ -230,7 +227,7 @@ func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
 			}
 			sub := b.schema(p.Value, join(at, p.Name))
 			if sub == nil && b.unit.foreign && !definitions {
-				sub = b.schema(&Value{Pos: p.Value.Pos, Kind: Bool, Bool: true}, join(at, p.Name)) // the property is there all the same
+				sub = b.schema(&Value{Pos: p.Value.Pos, Kind: Bool, Bool: true}, join(at, p.Name)) // the property exists nevertheless
 			}
 			if sub != nil {
 				*field(s) = append(*field(s), Property{Name: p.Name, Pos: p.Pos, Schema: sub})
@@ -251,13 +248,13 @@ func bound(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) { *field(s) = b.number(m) }
 }
 
-// count reads a whole number that is not negative.
+// count reads a non-negative integer.
 func count(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) {
 		if m.Value.Kind == NumberKind {
 			whole, ok := jsonvalue.Whole(m.Value.Text)
 			if !ok && jsonvalue.IsWhole(m.Value.Text) && !strings.HasPrefix(m.Value.Text, "-") {
-				whole, ok = strconv.Itoa(math.MaxInt), true // nothing is as long as either
+				whole, ok = strconv.Itoa(math.MaxInt), true // no value is as long
 			}
 			if ok && !strings.HasPrefix(whole, "-") {
 				*field(s) = &Number{Text: whole, Pos: m.Value.Pos}
@@ -327,7 +324,7 @@ func enum(b *builder, s *Schema, m Member) {
 	}
 }
 
-// names reads an array of different strings.
+// names reads an array of unique strings.
 func (b *builder) names(m Member) []Name {
 	if m.Value.Kind != Array {
 		b.wrong(m, "an array of names")
@@ -349,7 +346,7 @@ func (b *builder) names(m Member) []Name {
 	return out
 }
 
-// quoted is m with a name from the file made fit for messages.
+// quoted returns m with a name that is safe for messages.
 func quoted(m Member) Member {
 	m.Name = finding.Quote(m.Name)
 	return m
@@ -400,7 +397,7 @@ func types(b *builder, s *Schema, m Member) {
 		}
 	}
 	if b.ignored[m.Pos] {
-		s.Types = nil // what is left would allow less than is meant
+		s.Types = nil // the rest would allow less than is meant
 	}
 }
 

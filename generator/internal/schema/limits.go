@@ -1,8 +1,8 @@
 package schema
 
-// What a run reads is bounded, so that a hostile or a runaway file costs a
-// message instead of the machine. Every bound is far above what event schemas
-// need and each has its own message.
+// Limits of what a run reads, so that a malicious or broken file causes an error
+// message instead of using up the machine. Each limit is far above what event schemas
+// need and has its own message.
 const (
 	// maxFileBytes bounds one file.
 	maxFileBytes = 8 << 20
@@ -23,13 +23,13 @@ const (
 	maxFiles = 20_000
 	// maxWalked bounds the folder entries that one glob looks at.
 	maxWalked = 500_000
-	// maxSyntaxErrors bounds what is reported for one file whose members are
-	// broken one by one (duplicates, wrong keys).
+	// maxSyntaxErrors limits the findings for one file whose members are broken one by
+	// one (duplicates, wrong keys).
 	maxSyntaxErrors = 50
 	// maxGoName bounds the Go name of an event, in bytes.
 	maxGoName = 200
-	// maxHints bounds for how many dangling references a near name is sought,
-	// maxUnknown the unknown keywords reported for one file.
+	// maxHints limits for how many dangling references a similar name is searched.
+	// maxUnknown limits the unknown keywords reported for one file.
 	maxHints   = 100
 	maxUnknown = 1000
 )

@@ -16,14 +16,13 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// Load reads the config at configPath, relative to dir unless it is absolute,
-// and every schema that it names. Everything wrong with them is in the list;
-// the error says only that the run could not begin, when the config is missing
-// or its folder cannot be opened. The project is complete when the list has no
-// errors; otherwise it holds what could be read, with nil where something was
-// reported, and always Sources.
+// Load reads the config at configPath, relative to dir unless it is absolute, and every
+// schema that it names. All findings are in the list. Load returns an error only if it
+// cannot start, because the config is missing or its folder cannot be opened. If the
+// list has no errors, the project is complete; otherwise it has what could be read,
+// with nil where an error was reported. It always has Sources.
 //
-// Nothing outside the folder of the config is read, symbolic links included.
+// Load reads nothing outside the folder of the config, through symbolic links either.
 func Load(dir, configPath string) (*Project, *finding.List, error) {
 	file := configPath
 	if !filepath.IsAbs(file) {
@@ -43,15 +42,15 @@ func Load(dir, configPath string) (*Project, *finding.List, error) {
 	return project, list, nil
 }
 
-// LoadFS is Load on a file system whose root is the project, such as one
-// commit of a repository. Config.Dir is empty then.
+// LoadFS is Load for a file system whose root is the project, such as one commit of a
+// repository. Config.Dir is empty then.
 func LoadFS(fsys fs.FS, config string) (*Project, *finding.List, error) {
 	return LoadPart(fsys, config, nil)
 }
 
-// LoadPart is LoadFS for those of the files that schemas: matches that want
-// asks for, and what they refer to; the others are in LeftOut, and their events
-// nowhere, unless a reference leads to them. A nil want asks for all.
+// LoadPart is LoadFS for those files of schemas: that want selects, and the files that
+// they refer to. The others are in LeftOut, and their events are missing, unless a
+// reference leads to them. A nil want selects all.
 func LoadPart(fsys fs.FS, config string, want func(file string) bool) (*Project, *finding.List, error) {
 	l := newLoader(fsys)
 	l.want = want
@@ -62,7 +61,7 @@ func LoadPart(fsys fs.FS, config string, want func(file string) bool) (*Project,
 	return project, list, nil
 }
 
-// unreadable is why there is no project file to begin with.
+// unreadable returns the error for a project file that cannot be read.
 func unreadable(config string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read the project file %s: %w; outboxgen init creates one", config, fs.ErrNotExist)
@@ -103,16 +102,15 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 	return project, l.list, nil
 }
 
-// LoadFile loads one schema file and what it refers to, without a config, to
-// look at and compare: keywords that nobody knows are warnings. fsys bounds
-// what references can reach. The schema is Project.Document(file).Root.
+// LoadFile loads one schema file and the files that it refers to, without a config, for
+// comparisons: unknown keywords are warnings. References cannot leave fsys. The schema
+// is Project.Document(file).Root.
 func LoadFile(fsys fs.FS, file string) (*Project, *finding.List, error) {
 	return LoadFileAs(fsys, file, Draft202012)
 }
 
-// LoadGuessing loads a schema that may come from anywhere by load, which takes
-// the dialect of files that do not say theirs: 2020-12, unless there are words
-// that only an older one knows.
+// LoadGuessing loads a schema of unknown origin with load, which gets the dialect for
+// files without $schema: 2020-12, unless the files have keywords of an older one.
 func LoadGuessing(load func(Dialect) (*Project, *finding.List, error)) (*Project, *finding.List, error) {
 	project, list, err := load(Draft202012)
 	for _, dialect := range []Dialect{Draft7, Draft4} {
@@ -130,7 +128,7 @@ func LoadGuessing(load func(Dialect) (*Project, *finding.List, error)) (*Project
 	return project, list, err
 }
 
-// foreignWords is how many words of another dialect were found.
+// foreignWords returns the number of keywords of another dialect.
 func foreignWords(list *finding.List) int {
 	n := 0
 	for _, f := range list.Sorted() {
@@ -141,8 +139,8 @@ func foreignWords(list *finding.List) int {
 	return n
 }
 
-// LoadRegistered is LoadFile for a schema that stands in a registry: libraries
-// are the URIs by which it refers to others, with the files that hold those.
+// LoadRegistered is LoadFile for a schema in a registry. libraries maps the URIs with
+// which it refers to other schemas to their files.
 func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[string]string) (*Project, *finding.List, error) {
 	l := newLoader(fsys)
 	for _, uri := range slices.Sorted(maps.Keys(libraries)) {
@@ -162,8 +160,7 @@ func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[stri
 	return l.loadFile(file, dialect)
 }
 
-// LoadFileAs is LoadFile that takes files without $schema to be of another
-// dialect than 2020-12.
+// LoadFileAs is LoadFile with another dialect than 2020-12 for files without $schema.
 func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *finding.List, error) {
 	return newLoader(fsys).loadFile(file, dialect)
 }
@@ -190,25 +187,25 @@ type unit struct {
 	doc       *Document
 	value     *Value
 	byPointer map[string]*Schema
-	resources []*resource // the file's own first
-	unknown   int         // keywords reported that nobody knows
+	resources []*resource // the file's own is first
+	unknown   int         // number of unknown keywords reported
 	owned     bool        // it describes an event
-	// foreign is a file that you cannot edit: no pattern of schemas: names
-	// it, or an entry of events: describes what it holds, and it describes no
-	// event itself. What is wrong with it is a warning, as far as it can be read.
+	// foreign is true for a file that users cannot edit: no pattern of schemas: matches
+	// it, or an entry of events: names it; and it describes no event itself. Its
+	// problems are warnings, as far as it can be read.
 	foreign     bool
-	annotations map[finding.Pos]bool // values of annotations that are of the wrong type
-	// mayDescribe is a file whose x-outbox seems to be misspelled.
+	annotations map[finding.Pos]bool // annotations with values of the wrong type
+	// mayDescribe is true if the file's x-outbox seems to be misspelled.
 	mayDescribe bool
 
-	found *finding.List // what is wrong with it; the loader's own list where it is not foreign
+	found *finding.List // its findings; the loader's own list if it is not foreign
 }
 
 type loader struct {
 	fsys     fs.FS
 	list     *finding.List
-	alone    bool    // files are looked at without a config: none counts as owned
-	listing  bool    // the files at hand are those that schemas: names
+	alone    bool    // without a config, no file counts as owned
+	listing  bool    // the current files match schemas:
 	spec     bool    // the config says validation: spec
 	dialect  Dialect // of files without $schema
 	words    map[string]keyword
@@ -219,25 +216,25 @@ type loader struct {
 	idPos    map[string]finding.Pos
 	pending  []pendingRef
 	dynamic  []dynamicRef
-	variants []*Schema // that unroll made
-	strange  []*Value  // each $schema that names no dialect that is known
+	variants []*Schema // made by unroll
+	strange  []*Value  // each $schema with an unknown dialect
 
 	dialects   dialectSettings
 	configFile string
-	idFiles    map[string]string // index's, nil until it is asked for
+	idFiles    map[string]string // the result of index, nil until it is needed
 
-	entry          *Document       // what LoadFile was asked for
-	matched        []*unit         // the files that schemas: names
-	describes      map[string]bool // the files that entries of events: name
+	entry          *Document       // the file of LoadFile
+	matched        []*unit         // the files that match schemas:
+	describes      map[string]bool // the files named by entries of events:
 	discriminators []*Discriminator
 	misfit         []misfit
 	eventRefs      []*Ref // for each entry of events: in the config; nil without a schema
 
-	hints           bool // look for what a dangling reference may have meant
+	hints           bool // search for what a dangling reference may mean
 	values, schemas int
 	want            func(file string) bool
 	leftOut         []string
-	full            bool // a bound was reached and reported
+	full            bool // a limit was reached and reported
 }
 
 func newLoader(fsys fs.FS) *loader {
@@ -254,7 +251,7 @@ var (
 	errTooLarge   = fmt.Errorf("it has more than %d bytes", maxFileBytes)
 )
 
-// readFile reads a regular file, whatever its size claims to be.
+// readFile reads a regular file, whatever size it reports.
 func (l *loader) readFile(name string) ([]byte, error) {
 	info, err := fs.Stat(l.fsys, name)
 	if err != nil {
@@ -281,9 +278,8 @@ func (l *loader) readFile(name string) ([]byte, error) {
 	return src, nil
 }
 
-// file loads the schema file at name once. problem says why it cannot be read
-// at all; what is wrong inside is reported to the list, and the unit may then
-// have no root.
+// file loads the schema file at name once. problem says why it cannot be read at all.
+// Problems inside the file are reported to the list; then the unit may have no root.
 func (l *loader) file(name string) (u *unit, problem string) {
 	if problem, ok := l.missing[name]; ok {
 		return nil, problem
@@ -304,7 +300,7 @@ func (l *loader) file(name string) (u *unit, problem string) {
 	return u, ""
 }
 
-// newUnit is a file that is about to be read.
+// newUnit returns a file that is about to be read.
 func (l *loader) newUnit(name string, src []byte, base *url.URL) *unit {
 	u := &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}, found: &finding.List{}, annotations: map[finding.Pos]bool{}}
 	u.resources = []*resource{{unit: u, base: base, level: l.dialect.level(), anchors: map[string]*Schema{}}}
@@ -338,8 +334,8 @@ func (l *loader) read(u *unit) {
 	b.schema(v, "")
 }
 
-// openAPI recognizes a file that holds schemas but is none itself; its schemas
-// are read when something refers to them.
+// openAPI recognises a file that contains schemas but is not one. Its schemas are read
+// when something refers to them.
 func openAPI(u *unit, v *Value) bool {
 	if v.Kind != Object {
 		return false
@@ -356,8 +352,8 @@ func openAPI(u *unit, v *Value) bool {
 	return false
 }
 
-// openAPI3 recognizes a document of OpenAPI up to 3.0, whose schemas have words
-// of their own.
+// openAPI3 recognises a document of OpenAPI up to 3.0, whose schemas have their own
+// keywords.
 func openAPI3(v *Value) bool {
 	openapi, swagger := v.Member("openapi"), v.Member("swagger")
 	return openapi != nil && openapi.Kind == String && strings.HasPrefix(openapi.Text, "3.0") || swagger != nil && swagger.Kind == String
@@ -372,7 +368,7 @@ const (
 	leadsOutside = "it leads outside the project"
 )
 
-// readProblem says in a few words why a file could not be read.
+// readProblem returns a short reason why a file could not be read.
 func readProblem(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -423,14 +419,14 @@ func (l *loader) identify(r *resource, v *Value) {
 	l.ids[id], l.idPos[id] = r, v.Pos
 }
 
-// withoutEnding is a pattern without what it says of the ending of files: a
-// project may list one for each ending, and have files of one only.
+// withoutEnding returns a pattern without its file extension: a project may list one
+// pattern for each extension, and have files with only one of them.
 func withoutEnding(pattern string) string {
 	return strings.TrimSuffix(pattern, path.Ext(pattern))
 }
 
-// globs loads the files that schemas: names. A pattern has to match one, or
-// another pattern that differs from it in the ending alone.
+// globs loads the files of schemas:. Each pattern has to match a file, or another
+// pattern that differs only in the extension has to.
 func (l *loader) globs(c *Config) {
 	matched := make([][]string, len(c.schemas))
 	problems := make([]string, len(c.schemas))
@@ -504,8 +500,8 @@ func (l *loader) finish() {
 	l.foreignFindings()
 }
 
-// bind gives a discriminator the targets of its references, without those that
-// lead nowhere, which were reported.
+// bind sets a discriminator's targets from its references, without those that do not
+// resolve, which were reported.
 func (d *Discriminator) bind() {
 	mapping, refs := d.Mapping, d.Refs
 	d.Mapping, d.Refs = nil, nil
@@ -533,7 +529,7 @@ func (u *unit) sortedSchemas() []*Schema {
 	return slices.SortedFunc(maps.Values(u.byPointer), func(a, b *Schema) int { return strings.Compare(a.Pointer, b.Pointer) })
 }
 
-// projectBase is the base URI of the file called name, before any $id.
+// projectBase returns the base URI of the file called name, without $id.
 func projectBase(name string) *url.URL {
 	return &url.URL{Scheme: projectScheme, Path: "/" + name}
 }

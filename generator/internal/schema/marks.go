@@ -6,32 +6,28 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// Marks is what x-outbox says about a schema beside the event, or where there
-// is none: it may stand at any schema. Nothing in it bears on which values are
-// valid.
+// Marks is what x-outbox says at any schema besides the event. It does not affect
+// validation.
 type Marks struct {
 	Pos finding.Pos
-	// Personal is whether the values tell something about a person; nil where
-	// that is not said. It holds for everything inside as well.
+	// Personal is whether the values are personal data, here and inside; nil if not
+	// set.
 	Personal *bool
-	// Grows is whether an enum will get more values; nil where that is not said.
+	// Grows is whether an enum will get more values; nil if not set.
 	Grows *bool
-	// Silences lists the rules of lint that shall find nothing here and inside,
-	// in source order.
+	// Silences lists the lint rules that are silenced here and inside, in source order.
 	Silences []Silence
 }
 
-// Silence keeps one rule quiet.
+// Silence silences one rule.
 type Silence struct {
 	ID     Name
-	Reason string // "" where none is given
+	Reason string // "" if none is given
 }
 
 var markNames = []string{"personal", "grows", "silence"}
 
-// marksAlone reports whether the value of an x-outbox describes no event, and
-// only marks the schema that it stands in: it has marks, and nothing else
-// where it could have.
+// marksAlone reports whether an x-outbox has only marks and describes no event.
 func marksAlone(v *Value, root bool) bool {
 	if v.Kind != Object || len(v.Members) == 0 {
 		return false

@@ -13,14 +13,14 @@ type field struct {
 	read     func(v *Value)
 }
 
-// reader reads objects whose members are fixed.
+// reader reads objects with fixed members.
 type reader struct {
 	list *finding.List
 	at   map[string]finding.Pos // of each member read
 }
 
-// object reads the members of v, which stands at pos, in source order. It is
-// false when v is no object.
+// object reads the members of v, at pos, in source order. It returns false if v is not
+// an object.
 func (r *reader) object(pos finding.Pos, v *Value, where string, fields []field) bool {
 	if v.Kind != Object {
 		r.wrong(v, where, "an object")

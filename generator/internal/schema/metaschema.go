@@ -10,9 +10,8 @@ import (
 //go:embed metaschemas/*.json metaschemas/*/*.json
 var metaschemas embed.FS
 
-// metaschema loads the standard's own schema with that id, of whatever dialect
-// that loads: references to it are common, and nothing is fetched. nil where id
-// is none of them.
+// metaschema loads the standard's own schema with that id, of any dialect: references
+// to it are common, and nothing is fetched. It returns nil for other ids.
 func (l *loader) metaschema(id string) *resource {
 	address := plainAddress(id)
 	if address == "json-schema.org/schema" {
@@ -28,7 +27,7 @@ func (l *loader) metaschema(id string) *resource {
 	}
 	scheme := "https"
 	if strings.Contains(address, "/draft-0") {
-		scheme = "http" // as their ids have it
+		scheme = "http" // their ids use http
 	}
 	path := scheme + "://" + address
 	if u := l.units[path]; u != nil {
@@ -39,13 +38,13 @@ func (l *loader) metaschema(id string) *resource {
 	u.foreign = true
 	l.read(u)
 	if l.ids[base.String()] == nil {
-		l.ids[base.String()] = u.resources[0] // the oldest ones say no id
+		l.ids[base.String()] = u.resources[0] // the oldest ones have no id
 	}
 	return u.resources[0]
 }
 
-// IsMetaSchema reports whether the path of a document is that of one of the
-// standard's own schemas, which no project holds.
+// IsMetaSchema reports whether a document's path is that of one of the standard's own
+// schemas, which are in no project.
 func IsMetaSchema(path string) bool {
 	for _, scheme := range []string{"http", "https"} {
 		if strings.HasPrefix(path, scheme+"://json-schema.org/") {
@@ -55,7 +54,7 @@ func IsMetaSchema(path string) bool {
 	return false
 }
 
-// metaschemaFile is the embedded file of a meta-schema or vocabulary.
+// metaschemaFile returns the embedded file of a meta-schema or vocabulary.
 func metaschemaFile(address string) (string, bool) {
 	rest, ok := strings.CutPrefix(address, "json-schema.org/")
 	if !ok {
@@ -71,8 +70,8 @@ func metaschemaFile(address string) (string, bool) {
 	return "metaschemas/" + draft + "/" + vocabulary + ".json", ok
 }
 
-// plainAddress is a URI without its scheme and an empty fragment, which people
-// write in several ways.
+// plainAddress returns a URI without its scheme and an empty fragment, which are
+// written in several ways.
 func plainAddress(uri string) string {
 	address := strings.TrimSpace(uri)
 	for _, scheme := range []string{"https:", "http:"} {

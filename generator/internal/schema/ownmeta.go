@@ -7,11 +7,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// ownMetaSchema is a meta-schema of the project, which describes a dialect of
-// one's own.
+// ownMetaSchema is a meta-schema in the project, which describes a custom dialect.
 type ownMetaSchema struct{ *Value }
 
-// projectMetaSchema is the meta-schema in the project with that address, nil if
+// projectMetaSchema returns the meta-schema in the project with that address, nil if
 // there is none.
 func (l *loader) projectMetaSchema(address string) *ownMetaSchema {
 	file, ok := l.fileWithID(strings.TrimSuffix(address, "#"))
@@ -29,8 +28,8 @@ func (l *loader) projectMetaSchema(address string) *ownMetaSchema {
 	return &ownMetaSchema{v}
 }
 
-// vocabularies is the URIs of the vocabularies that the dialect consists of; ok
-// is false if the meta-schema does not say.
+// vocabularies returns the URIs of the dialect's vocabularies; ok is false if the
+// meta-schema does not list them.
 func (v *ownMetaSchema) vocabularies() (uris []string, ok bool) {
 	m := v.Member("$vocabulary")
 	if m == nil {
@@ -39,8 +38,8 @@ func (v *ownMetaSchema) vocabularies() (uris []string, ok bool) {
 	return m.names(), true
 }
 
-// dialect is the dialect that v builds on: that of its own $schema, of its
-// vocabularies, or of what it extends.
+// dialect returns the dialect that v is based on: from its own $schema, its
+// vocabularies, or the schema that it extends.
 func (v *ownMetaSchema) dialect() (Dialect, bool) {
 	var uris []string
 	if m := v.Member("$schema"); m != nil && m.Kind == String {
@@ -68,15 +67,14 @@ func (v *ownMetaSchema) dialect() (Dialect, bool) {
 	return Draft202012, said
 }
 
-// validates reports whether the dialect has the keywords of the vocabulary for
-// validation. One that lists its vocabularies without it does not: there they
-// are annotations.
+// validates reports whether the dialect has the vocabulary for validation. If it lists
+// vocabularies without it, those keywords are annotations.
 func (v *ownMetaSchema) validates() bool {
 	uris, said := v.vocabularies()
 	return !said || slices.ContainsFunc(uris, func(uri string) bool { return strings.HasSuffix(plainAddress(uri), "/vocab/validation") })
 }
 
-// unknown is what is not known of the dialect, for a message.
+// unknown returns what is unknown about the dialect, for a message.
 func (v *ownMetaSchema) unknown() string {
 	if v.validates() {
 		return "what else it adds or removes is unknown"

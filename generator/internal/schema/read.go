@@ -10,10 +10,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// readValue parses src, the content of file, as YAML or JSON. It reports what
-// is wrong and returns nil when nothing usable came out; duplicate members and
-// the like are reported and reading goes on. The number of values read, with
-// aliases counted at each use, is the second result.
+// readValue parses src, the content of file, as YAML or JSON. It reports problems and
+// returns nil if nothing is usable; after duplicate members and similar problems it
+// continues. The second result is the number of values, with aliases counted at each
+// use.
 func readValue(file string, src []byte, list *finding.List) (*Value, int) {
 	src, ok := plainText(file, src, list)
 	if !ok {
@@ -25,8 +25,7 @@ func readValue(file string, src []byte, list *finding.List) (*Value, int) {
 	return readYAML(file, src, list)
 }
 
-// isJSON goes by the name of the file; where that does not say, by its first
-// character.
+// isJSON decides by the file name or, if that does not tell, by the first character.
 func isJSON(file string, src []byte) bool {
 	switch strings.ToLower(path.Ext(file)) {
 	case ".json", ".jsonc", ".json5":
@@ -37,7 +36,7 @@ func isJSON(file string, src []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(src, " \t\r\n"), []byte("{"))
 }
 
-// plainText strips a byte order mark and makes sure that src is UTF-8.
+// plainText removes a byte order mark and checks that src is UTF-8.
 func plainText(file string, src []byte, list *finding.List) ([]byte, bool) {
 	for _, mark := range []string{"\xFF\xFE", "\xFE\xFF", "\x00"} {
 		if bytes.HasPrefix(src, []byte(mark)) {
@@ -66,14 +65,14 @@ func plainText(file string, src []byte, list *finding.List) ([]byte, bool) {
 	return nil, false
 }
 
-// positionAt is the place of the byte at offset in src.
+// positionAt returns the place of the byte at offset in src.
 func positionAt(file string, src []byte, offset int) finding.Pos {
 	t := tracker{file: file, src: src, line: 1, col: 1}
 	return t.at(offset)
 }
 
-// tracker turns byte offsets into positions. Offsets that do not go down from
-// one call to the next keep a whole file linear.
+// tracker turns byte offsets into positions. If the offsets of its calls do not
+// decrease, a whole file takes linear time.
 type tracker struct {
 	file      string
 	src       []byte

@@ -40,7 +40,7 @@ func (r *configReader) compat(v *Value) {
 	sub.object(v.Pos, v, "compat", fields)
 }
 
-// rule is the members that say how changes are judged.
+// rule returns the members that say how changes are checked.
 func (r *reader) rule(to *CompatRule, prefix string) []field {
 	return []field{
 		{name: "level", read: func(v *Value) {
@@ -56,7 +56,7 @@ func (r *reader) rule(to *CompatRule, prefix string) []field {
 	}
 }
 
-// compat reads the member compat of what describes an event.
+// compat reads the member compat of an event's description.
 func (r *reader) compat(to *CompatRule, v *Value) {
 	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
 	sub.object(v.Pos, v, "compat", r.rule(to, "compat."))

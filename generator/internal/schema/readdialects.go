@@ -9,13 +9,13 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// dialectSettings is what the config says about dialects.
+// dialectSettings has the config's settings for dialects.
 type dialectSettings struct {
 	files     map[string]Dialect // by path
-	addresses map[string]Dialect // by what $schema names, without its scheme
+	addresses map[string]Dialect // by the address in $schema, without its scheme
 }
 
-// dialects reads what schemas are read as, by $schema or by pattern.
+// dialects reads the dialects by $schema or by file pattern.
 func (r *configReader) dialects(v *Value) {
 	if v.Kind != Object {
 		r.wrong(v, "dialects", "an object that maps $schema values or file patterns to dialects")
@@ -28,7 +28,7 @@ func (r *configReader) dialects(v *Value) {
 	}
 }
 
-// dialect reads the name of a dialect; its address will do as well.
+// dialect reads the name or the address of a dialect.
 func (r *configReader) dialect(v *Value, what string) Dialect {
 	if v.Kind == String {
 		if d, latest, ok := standardDialect(v.Text); ok && !latest {
@@ -45,7 +45,7 @@ func (r *configReader) dialect(v *Value, what string) Dialect {
 	return ""
 }
 
-// configuredDialects looks up which files the settings are for.
+// configuredDialects finds the files that the settings apply to.
 func (l *loader) configuredDialects(c *Config) {
 	l.dialects = dialectSettings{files: map[string]Dialect{}, addresses: map[string]Dialect{}}
 	said := map[string]finding.Pos{} // where the dialect of a file is set
@@ -68,7 +68,7 @@ func (l *loader) configuredDialects(c *Config) {
 			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said, "remove one of the entries, or change the patterns so that only one matches the file")
 		}
 	}
-	said = map[string]finding.Pos{} // an event says it more exactly than a pattern
+	said = map[string]finding.Pos{} // an event's setting is more specific than a pattern
 	for _, e := range c.Events {
 		if file := e.file(); e.Dialect != "" && file != "" {
 			l.dialectFor(file, e.Dialect, e.At["dialect"], said, "set the same dialect: in both entries")
@@ -76,8 +76,8 @@ func (l *loader) configuredDialects(c *Config) {
 	}
 }
 
-// dialectFor sets the dialect of a file. One that the same kind of setting gives
-// another dialect is reported.
+// dialectFor sets the dialect of a file. It reports a file that gets two dialects from
+// settings of the same kind.
 func (l *loader) dialectFor(file string, d Dialect, pos finding.Pos, said map[string]finding.Pos, hint string) {
 	if other, twice := said[file]; twice && l.dialects.files[file] != d {
 		l.list.Add(finding.Finding{
@@ -90,7 +90,7 @@ func (l *loader) dialectFor(file string, d Dialect, pos finding.Pos, said map[st
 	l.dialects.files[file] = d
 }
 
-// file is the path of the file that the schema of an event stands in.
+// file returns the path of the file that contains the schema of an event.
 func (e EventConfig) file() string {
 	u, err := url.Parse(e.Schema.Text)
 	if err != nil || u.Path == "" {

@@ -6,8 +6,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// lint reads how schemas are looked over. Which rules there are is not known
-// here.
+// lint reads the settings of lint. It does not know the rules.
 func (r *configReader) lint(v *Value) {
 	c := &r.c.Lint
 	sub := &reader{list: r.list, at: map[string]finding.Pos{}}

@@ -133,7 +133,7 @@ $defs:
 	}
 }
 
-// ourReferences is where each reference of main.yaml leads, by the place that
+// ourReferences returns where each reference of main.yaml leads, by the place that
 // it stands at.
 func ourReferences(t *testing.T, files map[string]string) map[string]string {
 	t.Helper()

@@ -14,24 +14,23 @@ import (
 // inside the project.
 const projectScheme = "project"
 
-// pendingRef is a reference that waits until every file is loaded.
+// pendingRef is a reference that is resolved after every file is loaded.
 type pendingRef struct {
 	ref    *Ref
-	at     *Schema // that it stands at; nil in the config
+	at     *Schema // the schema that has it; nil in the config
 	from   *resource
 	byName bool // it may be the bare name of a definition
 }
 
-// failure is why a reference does not resolve.
+// failure is the reason why a reference does not resolve.
 type failure struct {
 	id, message, hint string
-	file              *unit // that cannot be read, which was reported there
+	file              *unit // the file that cannot be read, which was reported there
 }
 
-// resolve gives every reference its target. Following one may load a file,
-// whose own references join the queue and whose ids may be what an earlier
-// reference was missing; so those that failed are tried again until nothing
-// new turns up.
+// resolve sets the target of every reference. Following one may load a file, whose
+// references are added to the queue and whose ids may resolve an earlier reference. So
+// failed references are tried again until nothing new is found.
 func (l *loader) resolve() {
 	var open []pendingRef
 	for {
@@ -60,14 +59,14 @@ func (l *loader) dangling(open []pendingRef) {
 		}
 		found := finding.Finding{Pos: p.ref.Pos, ID: f.id, Message: f.message, Hint: f.hint}
 		if p.byName && p.from.unit.foreign {
-			found.Severity = finding.Warning // a discriminator checks nothing
+			found.Severity = finding.Warning // a discriminator does not affect validation
 		}
 		l.misfit = append(l.misfit, misfit{finding: found, at: p.at, file: f.file})
 	}
 }
 
-// follow resolves one reference, or says why it cannot. A failure without a
-// message was reported elsewhere, in the file referred to.
+// follow resolves one reference, or returns why it cannot. A failure without a message
+// was reported in the file referred to.
 func (l *loader) follow(p pendingRef) *failure {
 	if p.byName {
 		if s := definition(p.from.unit, p.ref.Text); s != nil {
@@ -99,7 +98,7 @@ func (l *loader) follow(p pendingRef) *failure {
 	return nil
 }
 
-// definitionsAt is where files keep schemas to refer to.
+// definitionsAt returns the places where files keep definitions.
 func definitionsAt() []string { return []string{"/components/schemas/", "/$defs/", "/definitions/"} }
 
 // definitions lists the names that a discriminator may use without a path.
@@ -111,7 +110,7 @@ func (u *unit) definitions() []string {
 	return names
 }
 
-// definition is the schema that a discriminator names without a path.
+// definition returns the schema that a discriminator names without a path.
 func definition(u *unit, name string) *Schema {
 	for _, at := range definitionsAt() {
 		if s := u.byPointer[at+escapePointer(name)]; s != nil {
@@ -121,8 +120,8 @@ func definition(u *unit, name string) *Schema {
 	return nil
 }
 
-// resource finds what the part of u before the fragment names: a resource of
-// the project with that id, else a local file.
+// resource finds the resource for the part of u before the fragment: a resource of the
+// project with that id, or a local file.
 func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 	if u.Scheme == "" && u.Opaque == "" && u.Host == "" && u.Path == "" && u.RawQuery == "" {
 		return from, nil
@@ -148,7 +147,7 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 		return r, nil
 	}
 	if byFile && target.Scheme == projectScheme && local {
-		// A nested relative $id moves the base from the folder of the file.
+		// A relative $id in an inner schema changes the folder of the base.
 		if r, f := l.localFile(strings.TrimPrefix(path.Clean(target.Path), "/")); f == nil {
 			return r, nil
 		}
@@ -192,8 +191,7 @@ func outsideFailure(u *url.URL) *failure {
 		hint: "copy the file into the project"}
 }
 
-// localFile loads the file at name; one without an ending may be written
-// without it.
+// localFile loads the file at name. The extension may be omitted.
 func (l *loader) localFile(name string) (*resource, *failure) {
 	u, problem := l.file(name)
 	if problem != "" && !isSchemaFile(name) {
@@ -212,8 +210,8 @@ func (l *loader) localFile(name string) (*resource, *failure) {
 	return u.resources[0], nil
 }
 
-// fragment finds what a fragment names inside a resource: nothing is its root,
-// a JSON Pointer, else an anchor.
+// fragment finds the target of a fragment in a resource: its root if the fragment is
+// empty, a JSON Pointer, or an anchor.
 func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
 	u := r.unit
 	switch {
@@ -239,9 +237,9 @@ func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
 	return nil, f
 }
 
-// lazy is the schema at a JSON Pointer inside a resource. A place that no
-// keyword makes a schema, such as the components of an OpenAPI file, becomes
-// one by being referred to.
+// lazy returns the schema at a JSON Pointer in a resource. A place that no keyword
+// makes a schema, such as the components of an OpenAPI file, becomes one when it is
+// referred to.
 func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	u := r.unit
 	prefix := ""
@@ -288,8 +286,8 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	return s, nil
 }
 
-// insideKeyword is the keyword that gives the place another meaning than that of
-// a schema, and which of the tokens it is. It is "" if there is none.
+// insideKeyword returns the keyword on the path that is not a schema, and its index in
+// tokens; "" if there is none.
 func (l *loader) insideKeyword(u *unit, tokens []string) (keyword string, at int) {
 	for i := len(tokens) - 1; i >= 0; i-- {
 		if u.byPointer[joinTokens(tokens[:i])] == nil {
@@ -303,10 +301,9 @@ func (l *loader) insideKeyword(u *unit, tokens []string) (keyword string, at int
 	return "", 0
 }
 
-// refused says why the object or boolean v at a place that keyword gives another
-// meaning is not read as a schema: it holds schemas by name, or settings. The
-// specification leaves open what a reference there means; anything else is read
-// as the schema that it looks like.
+// refused returns why the object or boolean v, below a keyword that is not a schema, is
+// not read as a schema: it has schemas by name, or settings. The specification does not
+// define such a reference. Anything else is read as the schema that it looks like.
 func (l *loader) refused(tokens []string, keyword string, at int, v *Value) *failure {
 	here := finding.Quote("#" + joinTokens(tokens))
 	switch keyword {
@@ -327,7 +324,7 @@ func (l *loader) refused(tokens []string, keyword string, at int, v *Value) *fai
 	return nil
 }
 
-// enclosing is the innermost resource that pointer lies in.
+// enclosing returns the innermost resource that contains pointer.
 func (u *unit) enclosing(pointer string) *resource {
 	best := u.resources[0]
 	for _, r := range u.resources[1:] {

@@ -10,8 +10,8 @@ import (
 // decimal, octal (0o17) and hexadecimal integers, floats; everything else is a
 // string. So no, on, 2020-01-01, 1_000 and 0b11 are strings.
 
-// resolvePlain gives v the kind and the content of the plain scalar text. The
-// result says what is wrong with a number that JSON cannot hold; "" is fine.
+// resolvePlain sets the kind and the content of v from the plain scalar text. problem
+// says why JSON cannot represent a number, or is "".
 func resolvePlain(text string, v *Value) (problem string) {
 	switch text {
 	case "", "~", "null", "Null", "NULL":
@@ -36,7 +36,7 @@ func resolvePlain(text string, v *Value) (problem string) {
 	return ""
 }
 
-// coreNumber is text as a JSON number where the core schema takes it for one.
+// coreNumber returns text as a JSON number if the core schema reads it as one.
 func coreNumber(text string) (number string, isNumber bool, problem string) {
 	unsigned := strings.TrimLeft(text, "+-")
 	if len(text)-len(unsigned) > 1 || unsigned == "" {
@@ -70,7 +70,7 @@ func coreNumber(text string) (number string, isNumber bool, problem string) {
 	return number, true, ""
 }
 
-// basedInteger reads 0o17 and 0xFF, which carry no sign.
+// basedInteger reads 0o17 and 0xFF, which have no sign.
 func basedInteger(text string, base int) (number string, isNumber bool, problem string) {
 	digits := text[min(2, len(text)):]
 	if text[0] != '0' || digits == "" || strings.Trim(strings.ToLower(digits), "0123456789abcdef"[:base]) != "" {
@@ -86,8 +86,8 @@ func basedInteger(text string, base int) (number string, isNumber bool, problem 
 	return n.String(), true, ""
 }
 
-// decimal rewrites an unsigned number of the core schema, which allows .5, 5.
-// and 007, as JSON spells it.
+// decimal rewrites an unsigned number of the core schema, which allows .5, 5. and 007,
+// as a JSON number.
 func decimal(text string) (string, bool) {
 	mantissa, exponent := text, ""
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
@@ -128,8 +128,8 @@ func isJSONNumber(text string) bool {
 	return ok && canonical == unsigned
 }
 
-// numberTooLarge says why a number is refused: its digits would cost whoever
-// computes with it more than any event needs. An exponent costs nothing.
+// numberTooLarge says why a number is refused: computing with so many digits costs more
+// than any event needs. An exponent costs nothing.
 func numberTooLarge(text string) string {
 	if len(text) > maxNumberLen {
 		return fmt.Sprintf("the number has %d characters; the maximum is %d", len(text), maxNumberLen)

@@ -7,27 +7,25 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// Schema is one JSON Schema, whatever dialect it was written in, in the terms
-// of 2020-12: older spellings (definitions, array-form items, boolean
-// exclusiveMinimum, dependencies, nullable) are already translated. Every part
-// knows its position. A Schema is read-only once it is loaded.
+// Schema is one JSON Schema of any dialect, in the terms of 2020-12: older forms
+// (definitions, items as an array, boolean exclusiveMinimum, dependencies, nullable)
+// are translated. Every part has its position. A Schema is read-only once it is loaded.
 type Schema struct {
 	Pos     finding.Pos // where the schema begins
-	Doc     *Document   // the file it stands in
+	Doc     *Document   // the file that contains it
 	Pointer string      // JSON Pointer from the root of that file, "" for the root
-	// Variant tells schemas apart that stand in one place: there are several of
-	// those whose dynamic references lead elsewhere by another way. The first is 0.
+	// Variant distinguishes schemas in one place: there are several if their dynamic
+	// references lead to different targets. The first is 0.
 	Variant int
 
-	// Bool is set for the boolean schemas true and false; nothing else is then.
+	// Bool is set for the boolean schemas true and false. Then nothing else is set.
 	Bool *bool
 
 	ID     string // $id as written
 	Anchor string
-	// Ref is $ref; other keywords may stand beside it, unless the dialect
-	// ignores those, when they are not here either. A $dynamicRef or
-	// $recursiveRef is here as well, with the target that validation finds; see
-	// Variant.
+	// Ref is $ref. Other keywords may be next to it, unless the dialect ignores them;
+	// then they are not here. A $dynamicRef or $recursiveRef is also here, with the
+	// target that validation would find; see Variant.
 	Ref           *Ref
 	DynamicAnchor string // $dynamicAnchor, which is an anchor as well
 
@@ -41,8 +39,8 @@ type Schema struct {
 
 	Types []string // type; more than one is a union; empty: any
 	Enum  []*Value // nil: no enum; empty but not nil: no value is valid
-	// EnumNames are the names that a tool gave to values of Enum, by what
-	// Canonical says of them; nil: none.
+	// EnumNames are names of values of Enum in annotations of tools, by Canonical; nil:
+	// none.
 	EnumNames map[string]string
 	Const     *Value
 
@@ -64,8 +62,8 @@ type Schema struct {
 	Contains    *Schema
 	MinContains *Number
 	MaxContains *Number
-	// ContainsCounts says that Contains only counts items: it evaluates none of
-	// them for UnevaluatedItems, as before 2020-12.
+	// ContainsCounts is true if Contains does not evaluate items for UnevaluatedItems,
+	// as before 2020-12.
 	ContainsCounts   bool
 	UnevaluatedItems *Schema
 	MinItems         *Number
@@ -79,7 +77,7 @@ type Schema struct {
 	Format           string
 	ContentEncoding  string
 	ContentMediaType string
-	ContentSchema    *Schema // what an encoded string holds; an annotation
+	ContentSchema    *Schema // the schema of an encoded string's content; an annotation
 
 	// Numbers.
 	Minimum          *Number
@@ -91,18 +89,18 @@ type Schema struct {
 	// Combinations.
 	AllOf, AnyOf, OneOf []*Schema
 	Not, If, Then, Else *Schema
-	Discriminator       *Discriminator // OpenAPI's, where a oneOf carries one
-	BaseOf              *Schema        // the base type of OpenAPI that this is for its branches, without its union
+	Discriminator       *Discriminator // OpenAPI's, if a oneOf has one
+	BaseOf              *Schema        // the OpenAPI base type that this schema is for its branches, without its union
 
 	Defs []Property // $defs and definitions
 
-	// Outbox is the event that x-outbox describes, nil where it describes none.
+	// Outbox is the event that x-outbox describes, or nil.
 	Outbox *Extension
-	// Marks is what x-outbox says beside that, at any schema; nil without one.
+	// Marks is the rest of x-outbox; nil if there is none.
 	Marks *Marks
 
-	// At holds the position of each keyword present, by its name as written:
-	// a draft-07 schema has "definitions" here, not "$defs".
+	// At has the position of each keyword, by its name as written: a draft-07 schema
+	// has "definitions", not "$defs".
 	At map[string]finding.Pos
 }
 
@@ -119,7 +117,7 @@ type Name struct {
 	Pos  finding.Pos
 }
 
-// Number is a number as it was written, so that nothing is lost.
+// Number is a number as written, so that nothing is lost.
 type Number struct {
 	Text string // a JSON number
 	Pos  finding.Pos
@@ -131,8 +129,8 @@ type Dependent struct {
 	Required []Name
 }
 
-// Discriminator is OpenAPI's hint which branch of a oneOf a value takes.
-// Mapping, Refs and Targets run in parallel.
+// Discriminator is OpenAPI's hint which branch of a oneOf applies to a value. Mapping,
+// Refs and Targets are parallel.
 type Discriminator struct {
 	PropertyName Name
 	Mapping      []Name // the values of the property, in source order
@@ -144,7 +142,7 @@ type Discriminator struct {
 type Ref struct {
 	Text   string // as written
 	Pos    finding.Pos
-	Target *Schema // nil only when the loader reported the reference as an error
+	Target *Schema // nil only if the loader reported an error for the reference
 }
 
 // Extension is the x-outbox keyword.
@@ -155,13 +153,13 @@ type Extension struct {
 	Topic         *Name
 	Envelope      *Name
 	AggregateType *Name
-	AggregateID   *Name // JSON Pointer; nil: the insert function takes it
+	AggregateID   *Name // JSON Pointer; nil: an argument of the insert function
 	Key           *Name // JSON Pointer; nil and !NoKey: the aggregate id
 	NoKey         bool  // key: null
 	KeyPos        finding.Pos
 	Correlation   *Name // JSON Pointer
 	Compat        CompatRule
-	// At holds the position of each member present.
+	// At has the position of each member.
 	At map[string]finding.Pos
 }
 
@@ -178,7 +176,7 @@ const (
 	Object
 )
 
-// String is the name that JSON Schema gives the kind.
+// String returns the name that JSON Schema gives the kind.
 func (k ValueKind) String() string {
 	return [...]string{"null", "boolean", "number", "string", "array", "object"}[k]
 }
@@ -204,13 +202,13 @@ type Member struct {
 type Document struct {
 	Path    string  // relative to the project, with forward slashes
 	Dialect Dialect // of the root
-	Root    *Schema // nil when the file could not be read as a schema
+	Root    *Schema // nil if the file could not be read as a schema
 	Source  []byte
-	// Listed is whether schemas: in the config names the file, or LoadFile was
-	// asked for it; others are here because something refers to them.
+	// Listed is true if the file matches schemas: or is the one of LoadFile; other
+	// files are here because something refers to them.
 	Listed bool
 
-	refers []*Document // that its references lead to
+	refers []*Document // targets of its references
 }
 
 // Dialect is a version of JSON Schema.
@@ -225,31 +223,30 @@ const (
 	Draft4      Dialect = "draft-04"
 )
 
-// Event is one event version that the project describes, in its own file or
-// under events: in the config.
+// Event is one event version, described in its own file or under events: in the config.
 type Event struct {
 	Schema *Schema
 	Pos    finding.Pos // where the event is described
-	// GoName is the Go name of the event data, version included, derived from
-	// the title (or name: in the config): CJAssessmentCompletedV1.
+	// GoName is the Go name of the event data with its version, from the title (or
+	// name: in the config): CJAssessmentCompletedV1.
 	GoName        string
 	Version       int
 	Type          string
 	Topic         string
 	Envelope      string // outbox, cloudevents or none
 	AggregateType string
-	AggregateID   *Name // nil: the insert function takes it
+	AggregateID   *Name // nil: an argument of the insert function
 	Key           *Name // nil with Keyed: the aggregate id
 	Keyed         bool
 	Correlation   *Name      // nil: none in the data
-	Compat        CompatRule // with the config's where the event says nothing
+	Compat        CompatRule // with the config's values as defaults
 
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos
 }
 
-// Place is where a member of x-outbox (or of the entry under events:) stands,
-// such as "topic" or "aggregate.id"; where it is left out, that of the event.
+// Place returns the position of a member of x-outbox (or of the entry under events:),
+// such as "topic" or "aggregate.id"; if it is missing, that of the event.
 func (e *Event) Place(member string) finding.Pos {
 	if pos, ok := e.at[member]; ok {
 		return pos
@@ -257,17 +254,17 @@ func (e *Event) Place(member string) finding.Pos {
 	return e.Pos
 }
 
-// Project is everything that a run of the generator reads: the config and its
-// schemas, loaded, checked, references resolved.
+// Project is everything that a run reads: the config and its schemas, loaded and
+// checked, with resolved references.
 type Project struct {
-	Config    *Config     // nil where a file was loaded without one
-	Documents []*Document // sorted by path; those reached by $ref alone are here too
+	Config    *Config     // nil if a file was loaded without one
+	Documents []*Document // sorted by path; includes files reached only by $ref
 	Events    []*Event    // sorted by GoName
-	LeftOut   []string    // what LoadPart left out, sorted
+	LeftOut   []string    // the files that LoadPart left out, sorted
 	Sources   finding.Sources
 }
 
-// Document is the loaded file at path, nil where there is none.
+// Document returns the loaded file at path, or nil.
 func (p *Project) Document(path string) *Document {
 	for _, d := range p.Documents {
 		if d.Path == path {
@@ -277,10 +274,9 @@ func (p *Project) Document(path string) *Document {
 	return nil
 }
 
-// Sound is p with those events alone that no error in list bears on: not in
-// their files, nor in what these refer to, nor in their entries of the config,
-// nor in what the config says for all of them. What is found about them holds
-// whatever else is wrong.
+// Sound returns p with only the events that no error in list affects: in their files,
+// in files that these refer to, in their entries of the config, or in settings for all
+// of them. Findings about these events are valid whatever the other errors are.
 func (p *Project) Sound(list *finding.List) *Project {
 	broken, entries := map[string]bool{}, map[finding.Pos]bool{}
 	sound := *p
@@ -296,8 +292,8 @@ func (p *Project) Sound(list *finding.List) *Project {
 			case "events":
 				entries[p.Config.entry(f.Pos)] = true
 			case "schemas", "dialects", "lint", "compat":
-				// It decides which files are read and how they are looked at; what
-				// was read is as it is.
+				// The setting decides which files are read and how they are checked;
+				// what was read is valid.
 			default:
 				return &sound
 			}
@@ -311,7 +307,7 @@ func (p *Project) Sound(list *finding.List) *Project {
 	return &sound
 }
 
-// Reached is d and every file that its references lead to, d first.
+// Reached returns d and every file that its references lead to, d first.
 func (d *Document) Reached() []*Document {
 	all := []*Document{d}
 	for i := 0; i < len(all); i++ {
@@ -333,9 +329,9 @@ func (d *Document) reaches(files map[string]bool, seen map[*Document]bool) bool 
 	return files[d.Path] || slices.ContainsFunc(d.refers, func(to *Document) bool { return to.reaches(files, seen) })
 }
 
-// Resolved is the schema that s stands for: s itself, or where s is nothing
-// but a $ref, the schema at the end of the chain of those. Loading makes sure
-// that chains end. nil when a reference in the chain did not resolve.
+// Resolved returns the schema that s stands for: s itself or, if s is only a $ref, the
+// schema at the end of the chain of references. The loader makes sure that chains end.
+// nil if a reference in the chain did not resolve.
 func (s *Schema) Resolved() *Schema {
 	for s != nil && s.OnlyRef() {
 		s = s.Ref.Target
@@ -343,14 +339,13 @@ func (s *Schema) Resolved() *Schema {
 	return s
 }
 
-// OnlyRef reports whether s says nothing beyond its $ref that bears on values:
-// annotations and definitions may stand beside it.
+// OnlyRef reports whether s has only $ref, annotations and definitions.
 func (s *Schema) OnlyRef() bool {
 	return s.Ref != nil && !s.SaysMore()
 }
 
-// SaysMore reports whether s says anything that bears on values beside a $ref
-// and the keywords given.
+// SaysMore reports whether s has keywords that affect validation besides $ref and the
+// given ones.
 func (s *Schema) SaysMore(than ...string) bool {
 	for name := range s.At {
 		if !besideRef(name) && !slices.Contains(than, name) {

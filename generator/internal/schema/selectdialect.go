@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// standardDialect is the dialect that an address of the standard names. latest
-// says that it names none in particular.
+// standardDialect returns the dialect of an address of the standard. latest is true if
+// the address names no version.
 func standardDialect(uri string) (d Dialect, latest, ok bool) {
 	address := plainAddress(uri)
 	switch address {
@@ -31,10 +31,9 @@ func standardDialect(uri string) (d Dialect, latest, ok bool) {
 	return "", false, false
 }
 
-// dialectOf is the dialect that the schema v begins; false where it goes on in
-// that around it, or in the loader's. It goes by what the config says, by
-// $schema, by the meta-schema that this names in the project, and at last, in a
-// file that you cannot edit, by the keywords.
+// dialectOf returns the dialect that begins at the schema v; false if it continues the
+// outer one, or the loader's. In order: the config, $schema, the project's meta-schema
+// that $schema names and, in a file that users cannot edit, the keywords.
 func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 	address := ""
 	m := v.member("$schema")
@@ -75,12 +74,12 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 		b.list.Warnf(m.Value.Pos, "custom-dialect", "$schema %s is not a standard dialect; because of its keywords the file is read as %s; to change that, set dialect: under events:, or dialects: in the project file", finding.Quote(address), d)
 		return d, true
 	}
-	b.load.strange = append(b.load.strange, m.Value) // its meta-schema may come with a later file
+	b.load.strange = append(b.load.strange, m.Value) // its meta-schema may be in a file that is loaded later
 	return "", false
 }
 
-// configured is the dialect that the config gives a file, or an address that
-// $schema names.
+// configured returns the dialect that the config sets for a file or for an address in
+// $schema.
 func (l *loader) configured(u *unit, address string, root bool) (Dialect, bool) {
 	if root {
 		if d, ok := l.dialects.files[u.doc.Path]; ok {
@@ -91,8 +90,8 @@ func (l *loader) configured(u *unit, address string, root bool) (Dialect, bool) 
 	return d, ok && address != ""
 }
 
-// guessDialect is the newest dialect that has the keywords of v, or, where none
-// has all of them, that which has most.
+// guessDialect returns the newest dialect that has all keywords of v or, if none has,
+// the one that has most.
 func guessDialect(v *Value) Dialect {
 	words := vocabulary()
 	foreign := make([]int, len(dialects))
@@ -106,8 +105,8 @@ func guessDialect(v *Value) Dialect {
 	return dialects[best]
 }
 
-// strangers counts, for each dialect, the keywords of v and below that it does
-// not have, or has in another form.
+// strangers counts, for each dialect, the keywords of v and below that it does not
+// have, or has in another form.
 func strangers(v *Value, words map[string]keyword, count []int) {
 	if v.Kind != Object {
 		return
@@ -155,7 +154,7 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 	}
 }
 
-// strangeDialects reports each $schema that names no dialect that is known.
+// strangeDialects reports each $schema with an unknown dialect.
 func (l *loader) strangeDialects() {
 	for _, v := range l.strange {
 		l.list.Add(finding.Finding{

@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
-// kinds says which types of value a keyword bears on. Beside another type it
-// is allowed, and says nothing.
+// kinds has the types of values that a keyword applies to. For other types it is
+// allowed and has no effect.
 var kinds = []struct {
 	plural   string
 	types    []string
@@ -27,8 +27,8 @@ var kinds = []struct {
 	}},
 }
 
-// sense reports what a schema says against its own type: keywords for values
-// of another one, and values that its default and examples cannot have.
+// sense reports keywords that contradict the schema's own type: keywords for values of
+// another type, and impossible values in default and examples.
 func (b *builder) sense(s *Schema) {
 	if len(s.Types) == 0 {
 		return
@@ -53,7 +53,7 @@ func (b *builder) sense(s *Schema) {
 	}
 }
 
-// TypeText is types of JSON Schema in a sentence: "an integer or null".
+// TypeText returns types of JSON Schema for a sentence: "an integer or null".
 func TypeText(types ...string) string {
 	var names []string
 	for _, t := range types {
@@ -77,7 +77,7 @@ func (v *Value) Is(types []string) bool {
 	return v.Kind == NumberKind && slices.Contains(types, "integer") && jsonvalue.IsWhole(v.Text)
 }
 
-// Short is the value itself, as far as it fits into a message.
+// Short returns the value, cut to fit into a message.
 func (v *Value) Short() string {
 	switch v.Kind {
 	case NumberKind:

@@ -10,18 +10,17 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// maxLooked bounds the files that Unlisted looks into, and their bytes.
+// maxLooked limits the files that Unlisted reads, and their bytes.
 const (
 	maxLooked      = 5_000
 	maxLookedBytes = 1 << 20
 )
 
-// Unlisted mentions the schemas in the folder of p that p makes nothing of: each
-// file that describes an event, and whose event there is not, because no pattern
-// of schemas: matches it; and, in one note, the files with a $schema of JSON
-// Schema that nothing leads to. Not looked into are hidden folders, vendor,
-// testdata, the output, other modules, and whole projects that share their
-// folder with another one, whose schemas these may be.
+// Unlisted reports schemas in the folder of p that p does not use: each file that
+// describes an event but matches no pattern of schemas:; and, in one note, the files
+// with a $schema of JSON Schema that nothing refers to. It does not look into hidden
+// folders, vendor, testdata, the output, other modules, and projects that share their
+// folder with another one.
 func Unlisted(fsys fs.FS, p *Project) []finding.Finding {
 	l := newLoader(fsys)
 	l.configFile = path.Base(p.Config.Path)
@@ -62,7 +61,7 @@ func Unlisted(fsys fs.FS, p *Project) []finding.Finding {
 	return findings
 }
 
-// unlistedSchemas is the note about schemas that nothing leads to.
+// unlistedSchemas returns the note about unused schemas.
 func unlistedSchemas(p *Project, names []string) finding.Finding {
 	const most = 3
 	shown := make([]string, 0, most)
@@ -92,8 +91,8 @@ func (p *Project) describes(document *Document) bool {
 	return slices.ContainsFunc(p.Events, func(e *Event) bool { return document != nil && e.Schema.Doc == document })
 }
 
-// look says what the file called name is: one that describes an event, with the
-// place of that, or a schema. One whose text is listed is neither.
+// look says what the file called name is: a file that describes an event, with the
+// place of that, or a schema. A file with the text of a listed one is neither.
 func (l *loader) look(name string, listed map[string]bool) (pos finding.Pos, event, schema bool) {
 	info, err := fs.Stat(l.fsys, name)
 	if err != nil || info.Size() > maxLookedBytes {
@@ -116,8 +115,8 @@ func (l *loader) look(name string, listed map[string]bool) (pos finding.Pos, eve
 	return pos, false, schema
 }
 
-// elsewhere reports whether a file is none of the project's own: the output, a
-// copy of somebody else's, test data, or in another module.
+// elsewhere reports whether a file does not belong to the project: the output, a copy
+// of other code, test data, or another module.
 func (l *loader) elsewhere(name, out string) bool {
 	for folder := path.Dir(name); folder != "."; folder = path.Dir(folder) {
 		if base := path.Base(folder); base == "vendor" || base == "testdata" || folder == path.Clean(out) || l.isModule(folder) {
@@ -127,7 +126,7 @@ func (l *loader) elsewhere(name, out string) bool {
 	return false
 }
 
-// isModule reports whether a folder has a go.mod or a project file of its own.
+// isModule reports whether a folder has its own go.mod or project file.
 func (l *loader) isModule(folder string) bool {
 	for _, name := range []string{"go.mod", l.configFile} {
 		if _, err := fs.Stat(l.fsys, path.Join(folder, name)); err == nil {
@@ -137,7 +136,7 @@ func (l *loader) isModule(folder string) bool {
 	return false
 }
 
-// sharesFolder reports whether there is another project file beside this one.
+// sharesFolder reports whether the folder has another project file.
 func (l *loader) sharesFolder() bool {
 	entries, err := fs.ReadDir(l.fsys, ".")
 	if err != nil {

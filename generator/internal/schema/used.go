@@ -7,17 +7,17 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// misfit is something wrong with a reference, which matters where an event
-// comes by.
+// misfit is a problem of a reference, which matters only if an event uses the
+// reference.
 type misfit struct {
 	finding finding.Finding
-	at      *Schema // that the reference stands at; nil in the config
-	file    *unit   // that cannot be read, nil where the reference itself is wrong
+	at      *Schema // the schema that has the reference; nil in the config
+	file    *unit   // the file that cannot be read, nil if the reference itself is wrong
 }
 
-// misfits reports what is wrong with references. used says which schemas the
-// events lead to; nil takes all of them. In a file that you cannot edit, a
-// reference that no event comes by is a warning.
+// misfits reports problems of references. used has the schemas that events use; nil
+// means all. In a file that users cannot edit, a problem of a reference that no event
+// uses is a warning.
 func (l *loader) misfits(used map[*Schema]bool) {
 	for _, m := range l.misfit {
 		if m.file != nil {
@@ -32,10 +32,10 @@ func (l *loader) misfits(used map[*Schema]bool) {
 	}
 }
 
-// unused makes warnings of the errors in files that no event uses, so that they
-// hide nothing about those that one does. While the project has no event, every
-// file counts. So does one that cannot be read and has an x-outbox somewhere: the
-// code of its event would be removed.
+// unused turns errors in files that no event uses into warnings, so that they hide
+// nothing about events. If the project has no event, every file counts as used. So does
+// a file that cannot be read and contains x-outbox, because the code of its event would
+// be removed.
 func (l *loader) unused(used map[*Schema]bool) *finding.List {
 	if len(used) == 0 {
 		return l.list
@@ -65,13 +65,12 @@ func (l *loader) unused(used map[*Schema]bool) *finding.List {
 	return list
 }
 
-// mentionsOutbox reports whether x-outbox stands in the text of the file, in
-// UTF-16 as well.
+// mentionsOutbox reports whether the file's text contains x-outbox, also in UTF-16.
 func (u *unit) mentionsOutbox() bool {
 	return bytes.Contains(bytes.ReplaceAll(u.doc.Source, []byte{0}, nil), []byte("x-outbox"))
 }
 
-// leadTo is every schema that values of the events may have to meet.
+// leadTo returns every schema that values of the events may have to satisfy.
 func leadTo(events []*Event) map[*Schema]bool {
 	used := map[*Schema]bool{}
 	var open []*Schema
@@ -94,8 +93,8 @@ func leadTo(events []*Event) map[*Schema]bool {
 	return used
 }
 
-// Parts are the schemas that bear on the values of s: those inside it, without
-// its definitions, and what it refers to.
+// Parts returns the schemas that affect the values of s: those inside it, without its
+// definitions, and those that it refers to.
 func (s *Schema) Parts() []*Schema {
 	parts := slices.Concat(s.inPlace(), s.PrefixItems)
 	for _, named := range [][]Property{s.Properties, s.PatternProperties} {

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
-// Member is the value of the member called name, nil where there is none.
+// Member returns the value of the member called name, or nil.
 func (v *Value) Member(name string) *Value {
 	if m := v.member(name); m != nil {
 		return m.Value
@@ -28,17 +28,17 @@ func (v *Value) member(name string) *Member {
 	return nil
 }
 
-// Canonical is the value as JSON without white space, in a form that is equal
-// for equal values: members by name, 1, 1.0 and 1e0 alike. Package wire of the
-// runtime reads values into the same form.
+// Canonical returns the value as JSON without white space, in a form that is the same
+// for equal values: sorted members, and one form for 1, 1.0 and 1e0. Package wire of
+// the runtime uses the same form.
 func (v *Value) Canonical() string {
 	var b strings.Builder
 	v.write(&b, true)
 	return b.String()
 }
 
-// JSON is the value as JSON without white space, with numbers and the order of
-// members as they were written.
+// JSON returns the value as JSON without white space. Numbers and the order of members
+// stay as written.
 func (v *Value) JSON() string {
 	var b strings.Builder
 	v.write(&b, false)
@@ -85,14 +85,13 @@ func (v *Value) write(b *strings.Builder, canonical bool) {
 	}
 }
 
-// jsonText is a string as encoding/json writes it, without the escapes that only
-// HTML needs.
+// jsonText returns a string as JSON, without the escapes for HTML.
 func jsonText(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(s); err != nil {
-		return strconv.Quote(s) // a string always encodes
+		return strconv.Quote(s) // encoding a string never fails
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -106,8 +105,8 @@ func (v *Value) IsInt64() bool {
 	return ok
 }
 
-// Count is a keyword that counts something; nil for none. One beyond any length
-// is as good as the largest int32: no value is that long.
+// Count returns a keyword that counts something; nil if it is absent. A number beyond
+// any length becomes the largest int32, because no value is that long.
 func (n *Number) Count() *int {
 	if n == nil {
 		return nil
@@ -126,8 +125,8 @@ func (n *Number) Count() *int {
 	return &value
 }
 
-// at is the value that a JSON Pointer's tokens lead to. Where they do not, it
-// is nil, with the number of tokens that were followed and the value reached.
+// at returns the value that a JSON Pointer's tokens lead to. If there is none, it
+// returns nil, the number of tokens that were followed, and the value reached.
 func (v *Value) at(tokens []string) (found *Value, followed int, reached *Value) {
 	for i, token := range tokens {
 		var next *Value
@@ -157,8 +156,8 @@ func (v *Value) names() []string {
 	return out
 }
 
-// pointerTokens splits a JSON Pointer into unescaped names. The second result
-// says what is wrong with its syntax; "" is fine.
+// pointerTokens splits a JSON Pointer into unescaped names. problem says what is wrong
+// with its syntax, or is "".
 func pointerTokens(pointer string) (tokens []string, problem string) {
 	if pointer == "" {
 		return nil, ""

@@ -13,9 +13,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// readYAML parses src, UTF-8 without a byte order mark, as YAML 1.2 with the
-// core schema. The library gives nodes and their places; what scalars mean is
-// decided here, since it resolves them by the rules of YAML 1.1.
+// readYAML parses src, UTF-8 without a byte order mark, as YAML 1.2 with the core
+// schema. The library returns nodes with their places; scalars are resolved here,
+// because the library follows YAML 1.1.
 func readYAML(file string, src []byte, list *finding.List) (*Value, int) {
 	if !yamlCharacters(file, src, list) {
 		return nil, 0
@@ -47,8 +47,8 @@ func readYAML(file string, src []byte, list *finding.List) (*Value, int) {
 
 var yamlVersion = regexp.MustCompile(`\A(?:[ \t]*(?:#.*)?\r?\n)*(%)YAML[ \t]+1\.[0-9]+[ \t]*(?:#.*)?\r?\n`)
 
-// withoutVersion makes a comment of the directive that says the version of YAML,
-// since the library refuses all but 1.1.
+// withoutVersion turns the directive with the YAML version into a comment, because the
+// library accepts only 1.1.
 func withoutVersion(src []byte) []byte {
 	at := yamlVersion.FindSubmatchIndex(src)
 	if at == nil {
@@ -67,8 +67,8 @@ func emptyDocument(root *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == ""
 }
 
-// decodeNode reads the next document. The library panics on some malformed
-// input; that is a syntax error of the file like any other.
+// decodeNode reads the next document. A panic of the library on malformed input becomes
+// a syntax error of the file.
 func decodeNode(decoder *yaml.Decoder) (node *yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -82,9 +82,9 @@ func decodeNode(decoder *yaml.Decoder) (node *yaml.Node, err error) {
 	return node, nil
 }
 
-// yamlCharacters reports what a YAML stream may not contain, and the three
-// line breaks of YAML 1.1 that 1.2 takes for ordinary characters: two readers
-// would disagree about lines and text.
+// yamlCharacters reports characters that YAML does not allow, and the three line breaks
+// of YAML 1.1 that are ordinary characters in 1.2: two parsers would disagree about
+// lines and text.
 func yamlCharacters(file string, src []byte, list *finding.List) bool {
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])
@@ -103,7 +103,7 @@ func yamlCharacters(file string, src []byte, list *finding.List) bool {
 	return true
 }
 
-// converted is what became of an anchored node, for its aliases.
+// converted is the converted value of an anchored node, for its aliases.
 type converted struct {
 	value *Value
 	size  int
@@ -117,7 +117,7 @@ type yamlReader struct {
 	open     map[*yaml.Node]bool      // anchored nodes being read
 	total    int
 	reported int
-	deepest  int // level that the walk has reached since it was last reset
+	deepest  int // deepest level since the last reset
 	failed   bool
 }
 
@@ -125,8 +125,8 @@ func (y *yamlReader) pos(n *yaml.Node) finding.Pos {
 	return finding.Pos{File: y.file, Line: n.Line, Col: n.Column}
 }
 
-// convert turns a node into a value and counts the values in it. nil means
-// that reading the file ended.
+// convert converts a node into a value and counts the values in it. nil means that
+// reading the file ended.
 func (y *yamlReader) convert(root *yaml.Node, depth int) (*Value, int) {
 	v := y.node(root, depth)
 	if y.failed {
@@ -135,7 +135,7 @@ func (y *yamlReader) convert(root *yaml.Node, depth int) (*Value, int) {
 	return v, y.total
 }
 
-// stop reports what ends the reading of the file.
+// stop reports a problem that ends reading the file.
 func (y *yamlReader) stop(pos finding.Pos, id, format string, args ...any) *Value {
 	if !y.failed {
 		y.list.Errorf(pos, id, format, args...)
@@ -144,21 +144,21 @@ func (y *yamlReader) stop(pos finding.Pos, id, format string, args ...any) *Valu
 	return &Value{Pos: pos}
 }
 
-// complain reports what can be read past.
+// complain reports a problem after which reading continues.
 func (y *yamlReader) complain(pos finding.Pos, id, format string, args ...any) {
 	if y.reported++; y.reported <= maxSyntaxErrors {
 		y.list.Errorf(pos, id, format, args...)
 	}
 }
 
-// warn reports what is read as its author means it.
+// warn reports something that is read as its author meant it.
 func (y *yamlReader) warn(pos finding.Pos, id, format string, args ...any) {
 	if y.reported++; y.reported <= maxSyntaxErrors {
 		y.list.Warnf(pos, id, format, args...)
 	}
 }
 
-// node is the value of n; nil when it was reported and nothing is left of it.
+// node returns the value of n; nil if it was reported and nothing is left of it.
 func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
 	pos := y.pos(n)
 	y.total++
@@ -225,7 +225,7 @@ func (y *yamlReader) content(n *yaml.Node, pos finding.Pos, depth int) *Value {
 	return v
 }
 
-// scalar gives v its kind and content; it is false when that was reported.
+// scalar sets the kind and content of v. It returns false if a problem was reported.
 func (y *yamlReader) scalar(n *yaml.Node, v *Value) bool {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	tagged := n.Style&yaml.TaggedStyle != 0
@@ -280,7 +280,8 @@ func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
 		v.Members = append(v.Members, m)
 	}
 	if len(merged) > 0 {
-		// What the mapping says itself counts, and of what is merged the first.
+		// Members of the mapping itself win over merged ones, and the first merged one
+		// wins.
 		merged = slices.DeleteFunc(merged, func(m Member) bool {
 			_, has := seen[m.Name]
 			seen[m.Name] = seenMember{}
@@ -290,7 +291,7 @@ func (y *yamlReader) mapping(n *yaml.Node, v *Value, depth int) {
 	}
 }
 
-// merge is what a merge key of YAML 1.1 puts into a mapping: the members of a
+// merge returns the members that a merge key of YAML 1.1 adds to a mapping: those of a
 // mapping, or of several.
 func (y *yamlReader) merge(key, n *yaml.Node, depth int) []Member {
 	value := y.node(n, depth)
@@ -313,8 +314,8 @@ func (y *yamlReader) merge(key, n *yaml.Node, depth int) []Member {
 	return members
 }
 
-// key is the name that a mapping key gives a member. A number, a boolean or null
-// is its text.
+// key returns the member name for a mapping key. A number, a boolean or null becomes
+// its text.
 func (y *yamlReader) key(n *yaml.Node) (string, bool) {
 	pos := y.pos(n)
 	if n.Kind == yaml.AliasNode {

@@ -13,13 +13,12 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// The library reports a syntax error with a line at best, and for some errors
-// that is the line before. The place is found again here: by reading the file
-// once more, one byte at a time, to see how far the scanner came, and by what
-// the message says about the construct that is broken.
+// The library reports a syntax error with a line at best, and for some errors that is
+// the line before. So the place is found here: by reading the file again, one byte at a
+// time, to see how far the scanner came, and by the message about the broken construct.
 
-// scannerAhead is how many characters the scanner looks beyond the one that a
-// token begins with.
+// scannerAhead is how many characters the scanner reads beyond the first character of a
+// token.
 const scannerAhead = 3
 
 var (
@@ -37,18 +36,18 @@ func yamlError(file string, src []byte, err error) finding.Finding {
 	return f
 }
 
-// yamlPlace knows where the scanner gave up.
+// yamlPlace is the place where the scanner stopped.
 type yamlPlace struct {
 	file  string
 	src   []byte
 	lines [][]byte
-	read  int         // bytes that the scanner had asked for
-	stand finding.Pos // of the character that it stood at
+	read  int         // bytes that the scanner had requested
+	stand finding.Pos // the scanner's current character
 }
 
 func newYAMLPlace(file string, src []byte) *yamlPlace {
-	// Behind the last line the scanner needs something to look ahead to, or it
-	// would be found closer to the end than elsewhere.
+	// The scanner reads ahead, so after the last line it needs more characters.
+	// Otherwise it would be found closer to the end than elsewhere.
 	padded := append(bytes.Clone(src), strings.Repeat("\n", scannerAhead+1)...)
 	reader := &byteReader{src: padded}
 	decoder := yaml.NewDecoder(reader)
@@ -90,8 +89,7 @@ func (r *byteReader) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// finding says what message, which the library gave with line, means and
-// where.
+// finding returns the finding for message, which the library reported with line.
 func (p *yamlPlace) finding(message string, line int) finding.Finding {
 	has := func(text string) bool { return strings.Contains(message, text) }
 	f := finding.Finding{Pos: p.stand, Message: message}
@@ -151,8 +149,8 @@ func (p *yamlPlace) char() byte {
 	return byte(text[p.stand.Col-1])
 }
 
-// bracket points at the bracket that does not close. The library counts the
-// line of its beginning from zero.
+// bracket sets the place to the bracket that is not closed. The library counts its line
+// from zero.
 func (p *yamlPlace) bracket(f *finding.Finding, message string, line int) {
 	open := byte('[')
 	if strings.Contains(message, "'}'") {
@@ -162,8 +160,8 @@ func (p *yamlPlace) bracket(f *finding.Finding, message string, line int) {
 	f.Pos = p.first(func(text []byte) int { return openBracket(text, open) }, line+1, 1)
 }
 
-// first is the first place that find finds on one of the lines; where the
-// scanner stood when there is none.
+// first returns the first place that find finds on one of the lines, or the scanner's
+// place.
 func (p *yamlPlace) first(find func([]byte) int, lines ...int) finding.Pos {
 	for _, line := range lines {
 		if at, ok := p.find(line, find); ok {
@@ -173,7 +171,7 @@ func (p *yamlPlace) first(find func([]byte) int, lines ...int) finding.Pos {
 	return p.stand
 }
 
-// find is the place that find gives as an offset into one line.
+// find returns the place that find gives as an offset into one line.
 func (p *yamlPlace) find(line int, find func([]byte) int) (finding.Pos, bool) {
 	if line < 1 || line > len(p.lines) {
 		return finding.Pos{}, false
@@ -186,14 +184,14 @@ func (p *yamlPlace) find(line int, find func([]byte) int) (finding.Pos, bool) {
 	return finding.Pos{File: p.file, Line: line, Col: utf8.RuneCount(text[:offset]) + 1}, true
 }
 
-// lineStart is the first character of a line that is no space.
+// lineStart returns the first character of a line that is not a space.
 func (p *yamlPlace) lineStart(line int) finding.Pos {
 	return p.first(func(text []byte) int {
 		return len(text) - len(bytes.TrimLeft(text, " \t"))
 	}, line)
 }
 
-// last is the last place before the scanner's at which text stands.
+// last returns the last place of text before the scanner's.
 func (p *yamlPlace) last(text string) finding.Pos {
 	if i := bytes.LastIndex(p.src[:p.read], []byte(text)); i >= 0 {
 		return positionAt(p.file, p.src, i)
@@ -201,8 +199,8 @@ func (p *yamlPlace) last(text string) finding.Pos {
 	return p.stand
 }
 
-// missingValue is the comma or bracket of a line that stands where a value
-// should; -1 when there is none.
+// missingValue returns the comma or bracket in place of a value on a line; -1 if there
+// is none.
 func missingValue(line []byte) int {
 	m := noValue.FindSubmatchIndex(line)
 	if m == nil {
@@ -211,8 +209,8 @@ func missingValue(line []byte) int {
 	return max(m[2], m[4], m[6])
 }
 
-// openQuote is where a quoted string begins on a line and does not end; -1
-// when there is none.
+// openQuote returns the beginning of a quoted string that does not end on the line; -1
+// if there is none.
 func openQuote(line []byte) int {
 	at := -1
 	scanLine(line, func(i int, closed bool) {
@@ -223,8 +221,8 @@ func openQuote(line []byte) int {
 	return at
 }
 
-// openBracket is where the last bracket begins on a line that does not close
-// there; -1 when there is none.
+// openBracket returns the last bracket that is not closed on the line; -1 if there is
+// none.
 func openBracket(line []byte, open byte) int {
 	var stack []int
 	scanLine(line, func(i int, _ bool) {
@@ -244,7 +242,7 @@ func openBracket(line []byte, open byte) int {
 // scanLine visits the bytes of one line outside quotes and comments, and for
 // each quoted string the quote that it begins with and whether it ends.
 func scanLine(line []byte, visit func(i int, closed bool)) {
-	fresh := true // a value could begin here
+	fresh := true // a value may begin here
 	for i := 0; i < len(line); i++ {
 		c := line[i]
 		switch {
@@ -264,7 +262,7 @@ func scanLine(line []byte, visit func(i int, closed bool)) {
 	}
 }
 
-// quoteEnd is where the string that begins at line[start] ends; -1 if it does
+// quoteEnd returns where the string that begins at line[start] ends; -1 if it does
 // not.
 func quoteEnd(line []byte, start int) int {
 	for i := start + 1; i < len(line); i++ {

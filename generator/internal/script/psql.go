@@ -52,7 +52,7 @@ func no(value string) bool {
 // word is a word of a command: quoted, or up to a blank.
 var word = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"|` + "`[^`]*`" + `|[^\s'"` + "`" + `]+`)
 
-// words is the name of a command and what stands behind it, with the variables that
+// words returns the name of a command and what stands behind it, with the variables that
 // are known in their place. There is always a name.
 func (r *reader) words(command string) []string {
 	command = strings.TrimSuffix(strings.TrimSpace(strings.TrimPrefix(command, `\`)), `\\`)

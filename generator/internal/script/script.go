@@ -43,7 +43,7 @@ type Statement struct {
 	Start int
 }
 
-// Statements is what the migration of that index runs, in order.
+// Statements returns what the migration of that index runs, in order.
 func Statements(files Files, index int) []Statement {
 	r := &reader{files: files, variables: map[string]string{}, budget: mostIncludes}
 	r.read(index)
@@ -150,7 +150,7 @@ func (r *reader) include(from, at int, name string) {
 	r.statements = append(r.statements, Statement{File: from, Missing: true, Start: at})
 }
 
-// inForce is the statements without those that a ROLLBACK takes back.
+// inForce returns the statements without those that a ROLLBACK takes back.
 func inForce(statements []Statement) []Statement {
 	undone := map[int]bool{}
 	begin := -1
@@ -202,7 +202,7 @@ type savepoint struct {
 	at   int // the index of the statement
 }
 
-// lastOf is the index of the last savepoint of a name, -1 if there is none.
+// lastOf returns the index of the last savepoint of a name, -1 if there is none.
 func lastOf(savepoints []savepoint, name string) int {
 	for i := len(savepoints) - 1; i >= 0; i-- {
 		if savepoints[i].name == name {
@@ -212,7 +212,7 @@ func lastOf(savepoints []savepoint, name string) int {
 	return -1
 }
 
-// chained is where the next transaction begins: here, with AND CHAIN.
+// chained returns where the next transaction begins: here, with AND CHAIN.
 func chained(c *sqltext.Cursor, here int) int {
 	c.TakeAny("work", "transaction")
 	if c.Take("and", "chain") {

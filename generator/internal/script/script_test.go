@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 )
 
-// run is the statements of the first file, with a bar before each and the number of
+// run returns the statements of the first file, with a bar before each and the number of
 // the file that it is in.
 func run(files ...string) []string {
 	var texts [][]byte

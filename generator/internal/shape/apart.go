@@ -94,7 +94,7 @@ func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 	return true
 }
 
-// mapped is the values that stand for a branch by the mapping of a
+// mapped returns the values that stand for a branch by the mapping of a
 // discriminator, or else by the name of its definition.
 func mapped(d *schema.Discriminator, br *branch) []*schema.Value {
 	var values []*schema.Value
@@ -127,7 +127,7 @@ func byTag(u *union, objects []*branch) bool {
 	return false
 }
 
-// tagsAt is the values of the member at a path in each branch, if they tell the
+// tagsAt returns the values of the member at a path in each branch, if they tell the
 // branches apart.
 func tagsAt(objects []*branch, path []string) (tags [][]*schema.Value, base ir.Kind, ok bool) {
 	seen := map[string]bool{}
@@ -194,7 +194,7 @@ func tagPaths(f *normal.Form) [][]string {
 	return found
 }
 
-// valuesAt is the values that a form lists for the member at path; required says
+// valuesAt returns the values that a form lists for the member at path; required says
 // that every object on the way requires it.
 func valuesAt(f *normal.Form, path []string) (values []*schema.Value, required bool) {
 	required = true

@@ -12,7 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// array is the type of an array: a slice, or the struct of a tuple.
+// array returns the type of an array: a slice, or the struct of a tuple.
 func (b *builder) array(f *normal.Form, at naming.Context) *ir.Type {
 	if len(f.Array().Positions) > 0 {
 		return &ir.Type{Kind: ir.Struct, Named: b.structOf(f, at)}
@@ -20,7 +20,7 @@ func (b *builder) array(f *normal.Form, at naming.Context) *ir.Type {
 	return b.collect(f, at, func() *ir.Type { return b.slice(f, at) })
 }
 
-// slice is the type of an array whose items are alike.
+// slice returns the type of an array whose items are alike.
 func (b *builder) slice(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Array(), b.originsOf(f.Node)
 	t := &ir.Type{
@@ -48,7 +48,7 @@ func (b *builder) slice(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// restSchemas is the items behind the positions as they are written.
+// restSchemas returns the items behind the positions as they are written.
 func restSchemas(form *normal.ArrayForm) []*schema.Schema {
 	if form.RestSchema == nil {
 		return nil
@@ -111,7 +111,7 @@ func (b *builder) fillTuple(n *ir.Named, f *normal.Form) {
 	}
 }
 
-// positionWord is what the position of a tuple is called: after the title of
+// positionWord returns what the position of a tuple is called: after the title of
 // its schema, or the definition that it refers to, if no other position is
 // called so.
 func positionWord(positions []normal.Position, i int) string {

@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// word is what a branch without title and definition is called after the name
+// word returns what a branch without title and definition is called after the name
 // of its union.
 func (u *union) word(br *branch) string {
 	alone := 0
@@ -53,7 +53,7 @@ func (u *union) word(br *branch) string {
 	return br.JSON
 }
 
-// requiredOf is the members that every object of a form has, in the order in
+// requiredOf returns the members that every object of a form has, in the order in
 // which the schemas require them.
 func requiredOf(f *normal.Form) []string {
 	var names []string
@@ -69,7 +69,7 @@ func requiredOf(f *normal.Form) []string {
 
 func (br *branch) requires(name string) bool { return slices.Contains(requiredOf(br.form), name) }
 
-// textWord is what a string branch is called: after its format, if that says
+// textWord returns what a string branch is called: after its format, if that says
 // what the string is.
 func textWord(f *normal.Form) string {
 	if f.Text == nil {
@@ -96,7 +96,7 @@ func textWord(f *normal.Form) string {
 	return "text"
 }
 
-// titled is the name that a branch brings along, "" for none.
+// titled returns the name that a branch brings along, "" for none.
 func (br *branch) titled() string {
 	switch {
 	case br.kind == "" && br.from.Title != "":

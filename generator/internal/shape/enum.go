@@ -14,7 +14,7 @@ import (
 // mixed is the kind of values of several JSON types.
 const mixed = "mixed"
 
-// listed is the type of a form that lists its values: a constant if there is
+// listed returns the type of a form that lists its values: a constant if there is
 // one, an enum if there are several.
 func (b *builder) listed(f *normal.Form, at naming.Context) *ir.Type {
 	kind := f.Kinds.One()
@@ -35,7 +35,7 @@ func (b *builder) listed(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// listOrigins is where the keywords stand that list the values.
+// listOrigins returns where the keywords stand that list the values.
 func (b *builder) listOrigins(f *normal.Form, t *ir.Type) map[string]string {
 	o := b.originsOf(f.Node)
 	keyword := "enum"
@@ -55,7 +55,7 @@ func (b *builder) listOrigins(f *normal.Form, t *ir.Type) map[string]string {
 	return o.all
 }
 
-// constant is the type of a form with one value. A format gives no type of its
+// constant returns the type of a form with one value. A format gives no type of its
 // own then: the value is compared as it is written.
 func (b *builder) constant(f *normal.Form, kind string, v *schema.Value, at naming.Context) *ir.Type {
 	t := &ir.Type{}
@@ -82,7 +82,7 @@ func saysNumber(f *normal.Form) bool {
 		!slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return slices.Contains(a.Types, "integer") })
 }
 
-// enum is a named type with one constant for each value.
+// enum returns a named type with one constant for each value.
 func (b *builder) enum(f *normal.Form, kind string, values []*schema.Value, at naming.Context) *ir.Type {
 	node, s := f.Node, f.Node.Primary()
 	t := &ir.Type{Kind: ir.Enum}
@@ -119,7 +119,7 @@ func (b *builder) enum(f *normal.Form, kind string, values []*schema.Value, at n
 	return t
 }
 
-// namesOfValues is the names that schemas give to values.
+// namesOfValues returns the names that schemas give to values.
 func namesOfValues(f *normal.Form) map[string]string {
 	for _, a := range f.Atoms {
 		if len(a.EnumNames) > 0 {
@@ -129,7 +129,7 @@ func namesOfValues(f *normal.Form) map[string]string {
 	return nil
 }
 
-// baseOf is what an enum of values is made of: strings, integers, numbers, or
+// baseOf returns what an enum of values is made of: strings, integers, numbers, or
 // the values as JSON if none of these holds them all.
 func baseOf(kind string, values []*schema.Value) ir.Kind {
 	every := func(holds func(*schema.Value) bool) bool {
@@ -146,7 +146,7 @@ func baseOf(kind string, values []*schema.Value) ir.Kind {
 	return ir.JSON
 }
 
-// enumValue is the constant for a value. Its Name is what it is to be named
+// enumValue returns the constant for a value. Its Name is what it is to be named
 // after.
 func enumValue(base ir.Kind, v *schema.Value) ir.EnumValue {
 	switch base {

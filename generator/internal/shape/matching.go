@@ -12,7 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 )
 
-// known is the patterns that Go can match.
+// known returns the patterns that Go can match.
 func known(patterns []normal.MemberPattern) []normal.MemberPattern {
 	return slices.DeleteFunc(slices.Clone(patterns), func(p normal.MemberPattern) bool { return !p.Pattern.Known() })
 }
@@ -55,7 +55,7 @@ func everyMemberMatches(o *normal.ObjectForm) bool {
 	return o.Closed || slices.Contains(everything, o.Patterns[0].Pattern.Text)
 }
 
-// matchingMap is the type of an object all of whose members match one pattern.
+// matchingMap returns the type of an object all of whose members match one pattern.
 func (b *builder) matchingMap(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Object(), b.originsOf(f.Node)
 	p := form.Patterns[0]
@@ -108,7 +108,7 @@ func apart(a, b string) bool {
 	return x[:n] != y[:n]
 }
 
-// prefix is what every text that matches a pattern begins with.
+// prefix returns what every text that matches a pattern begins with.
 func prefix(source string) string {
 	literal, anchored := strings.CutPrefix(source, "^")
 	if !anchored || strings.Contains(literal, "|") {
@@ -117,7 +117,7 @@ func prefix(source string) string {
 	return literalPrefix(literal)
 }
 
-// literalPrefix is what every text that an expression of Go matches begins with;
+// literalPrefix returns what every text that an expression of Go matches begins with;
 // "" for a pattern that is several expressions.
 func literalPrefix(source string) string {
 	re, err := regexp.Compile(source)
@@ -128,7 +128,7 @@ func literalPrefix(source string) string {
 	return begin
 }
 
-// matchingWord is what the map of a pattern is called: after the title of its
+// matchingWord returns what the map of a pattern is called: after the title of its
 // schema, or the words that every name in it begins with, x- for one.
 func matchingWord(p normal.MemberPattern, patterns int) string {
 	if p.Schemas[0].Title != "" {

@@ -18,7 +18,7 @@ type mention struct {
 	schemas []*schema.Schema // what they say of it
 }
 
-// mentions is the members of a form that its conditional parts describe and its
+// mentions returns the members of a form that its conditional parts describe and its
 // properties and patterns do not, in source order. A form that types its other
 // members, or forbids them, has none.
 func (b *builder) mentions(f *normal.Form) []*mention {
@@ -86,7 +86,7 @@ func (g *gatherer) schema(s *schema.Schema) {
 	g.conditions(s)
 }
 
-// mentioned is the type of a member that only conditions describe. If they agree
+// mentioned returns the type of a member that only conditions describe. If they agree
 // on a type it has that one; their constraints are rules. A value of another type
 // is kept among the unknown members.
 func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
@@ -118,7 +118,7 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 	return b.typeOf([]*schema.Schema{bare}, b.graph.Node(bare), naming.Context{Parent: n, Property: m.name})
 }
 
-// anyMember is the type of a member that is required, and that only conditions
+// anyMember returns the type of a member that is required, and that only conditions
 // describe: it is there whether they are met or not, so its type is any.
 func (b *builder) anyMember(m *mention) *ir.Type {
 	b.list.Add(finding.Finding{
@@ -131,7 +131,7 @@ func (b *builder) anyMember(m *mention) *ir.Type {
 
 func anything() *ir.Type { return &ir.Type{Kind: ir.Any, Nullable: true} }
 
-// kindName is the type of a member as a message names it, "" if its schema says
+// kindName returns the type of a member as a message names it, "" if its schema says
 // nothing of that.
 func (b *builder) kindName(s *schema.Schema) string {
 	form, _ := b.graph.Node(s).Settled()
@@ -149,7 +149,7 @@ func (b *builder) kindName(s *schema.Schema) string {
 	return schema.TypeText(kind)
 }
 
-// bare is the shape of a schema without its constraints, which hold only if its
+// bare returns the shape of a schema without its constraints, which hold only if its
 // condition does. An object keeps its own, which make its type.
 func (b *builder) bare(s *schema.Schema) *schema.Schema {
 	form, _ := b.graph.Node(s).Settled()

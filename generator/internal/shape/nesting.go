@@ -13,7 +13,7 @@ import (
 // and null adds one of its own at each level.
 const maxNesting = 16
 
-// shallow is t, the type of the items or the values of node, or the value as it
+// shallow returns t, the type of the items or the values of node, or the value as it
 // came if lists and maps nest too deep in it.
 func (b *builder) shallow(t *ir.Type, node *normal.Node) *ir.Type {
 	if nesting(t) < maxNesting {
@@ -27,7 +27,7 @@ func (b *builder) shallow(t *ir.Type, node *normal.Node) *ir.Type {
 	return b.raw(node)
 }
 
-// nesting is how many lists and maps are in each other at t.
+// nesting returns how many lists and maps are in each other at t.
 func nesting(t *ir.Type) int {
 	n := 0
 	for ; t != nil && (t.Kind == ir.Slice || t.Kind == ir.Map); t = t.Elem {

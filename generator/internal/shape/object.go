@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// object is the type of an object: a struct, a map, or free-form.
+// object returns the type of an object: a struct, a map, or free-form.
 func (b *builder) object(f *normal.Form, at naming.Context) *ir.Type {
 	if n := b.named[f.Node]; n != nil && len(n.Enum) == 0 && n.Of == nil {
 		return &ir.Type{Kind: ir.Struct, Named: n} // event data is a struct, even if it could be a map
@@ -26,7 +26,7 @@ func (b *builder) object(f *normal.Form, at naming.Context) *ir.Type {
 	return b.collect(f, at, func() *ir.Type { return b.mapOf(f, at) })
 }
 
-// mapOf is the type of an object whose members are alike.
+// mapOf returns the type of an object whose members are alike.
 func (b *builder) mapOf(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Object(), b.originsOf(f.Node)
 	t := &ir.Type{Kind: ir.Object, MinProperties: count(form.MinProperties), MaxProperties: count(form.MaxProperties)}
@@ -42,7 +42,7 @@ func (b *builder) mapOf(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// structOf is the struct of an object or a tuple, made once.
+// structOf returns the struct of an object or a tuple, made once.
 func (b *builder) structOf(f *normal.Form, at naming.Context) *ir.Named {
 	if n := b.named[f.Node]; n != nil {
 		return n
@@ -67,7 +67,7 @@ func (b *builder) structOf(f *normal.Form, at naming.Context) *ir.Named {
 	return n
 }
 
-// begin notes what a declared type is made of, before its parts are.
+// begin records what a declared type is made of, before its parts are.
 func (b *builder) begin(n *ir.Named, f *normal.Form) {
 	b.named[f.Node], b.inside[n] = n, f.Node
 }
@@ -84,7 +84,7 @@ func (b *builder) fillStruct(n *ir.Named, f *normal.Form) {
 	}
 }
 
-// about is the description of a form: that of the schema that it is named after,
+// about returns the description of a form: that of the schema that it is named after,
 // else the first of what this refers to and combines.
 func about(f *normal.Form) (doc string, deprecated bool) {
 	for _, s := range f.Node.Named() {
@@ -137,7 +137,7 @@ func (b *builder) fill(n *ir.Named, f *normal.Form) {
 	b.fillMatching(n, f)
 }
 
-// field is the field of a member.
+// field returns the field of a member.
 func (b *builder) field(n *ir.Named, m normal.Member) *ir.Field {
 	f := &ir.Field{JSON: m.Name, Pos: m.Pos, Required: m.Required}
 	f.Type = b.typeOf(m.Schemas, m.Node, naming.Context{Parent: b.whose(n, m), Property: m.Name})
@@ -148,7 +148,7 @@ func (b *builder) field(n *ir.Named, m normal.Member) *ir.Field {
 	return f
 }
 
-// whose is the type that a member belongs to: of a branch, the union beside
+// whose returns the type that a member belongs to: of a branch, the union beside
 // which the member stands.
 func (b *builder) whose(n *ir.Named, m normal.Member) *ir.Named {
 	union := b.joins[n]
@@ -182,7 +182,7 @@ func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 	b.list.Warnf(pos, "property-never-valid", "no value of %q is valid%s; it has no field, and Validate rejects it", m.Name, why)
 }
 
-// undescribed is the type of a member of n that is required and no property
+// undescribed returns the type of a member of n that is required and no property
 // describes. Most often its name is misspelled, there or here.
 func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.Type {
 	var near []string
@@ -276,7 +276,7 @@ func (b *builder) checkDefault(f *ir.Field) {
 	f.Default = nil
 }
 
-// jsonKind is the one JSON type of a Go type, "" if there may be several.
+// jsonKind returns the one JSON type of a Go type, "" if there may be several.
 func jsonKind(t *ir.Type) string {
 	switch t.Kind {
 	case ir.String, ir.DateTime, ir.Date, ir.TimeOfDay, ir.Duration, ir.UUID, ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:

@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// override is the type that the config gives a format or a reference, nil if it
+// override returns the type that the config gives a format or a reference, nil if it
 // gives none.
 func (b *builder) override(s *schema.Schema) *ir.Type {
 	for _, m := range b.project.Config.Types {
@@ -31,7 +31,7 @@ func isNumeric(s *schema.Schema, match string) bool {
 	return slices.Contains(s.Types, match) && !slices.ContainsFunc(s.Types, func(t string) bool { return t != match && t != "null" })
 }
 
-// mapped is a schema as the Go type called name. If that is one that a schema
+// mapped returns a schema as the Go type called name. If that is one that a schema
 // without a format has, the constraints hold as for such a schema.
 func (b *builder) mapped(s *schema.Schema, name string) *ir.Type {
 	t := b.mappedKind(s, name)
@@ -64,7 +64,7 @@ func (b *builder) mappedKind(s *schema.Schema, name string) *ir.Type {
 	return &ir.Type{Kind: ir.External, Name: name}
 }
 
-// plainly is the type of a form as one of Go's own types, as if it had no
+// plainly returns the type of a form as one of Go's own types, as if it had no
 // format.
 func (b *builder) plainly(form *normal.Form, name string) *ir.Type {
 	bare := *form

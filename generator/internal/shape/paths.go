@@ -59,7 +59,7 @@ type pointing struct {
 	pos     finding.Pos
 }
 
-// steps is the way of the pointer from a value of type t, which start leads to,
+// steps returns the way of the pointer from a value of type t, which start leads to,
 // nil where there is none.
 func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 	steps := slices.Clone(start)
@@ -175,7 +175,7 @@ func isID(t *ir.Type) bool {
 	return false
 }
 
-// extraName is the Go name of the field for what nothing else describes.
+// extraName returns the Go name of the field for what nothing else describes.
 func extraName(n *ir.Named) string {
 	if n.Tuple {
 		return "Rest"

@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// text is the type of a string: a real one if its format has one. The rules are
+// text returns the type of a string: a real one if its format has one. The rules are
 // for what that type leaves unchecked.
 func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	form, o := f.Text, b.originsOf(f.Node)
@@ -52,7 +52,7 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	return t, more
 }
 
-// first is the schema that sets one of two limits.
+// first returns the schema that sets one of two limits.
 func first(low, high *normal.Limit, f *normal.Form) *schema.Schema {
 	switch {
 	case low != nil:
@@ -146,7 +146,7 @@ func (b *builder) warnContent(s *schema.Schema) {
 	b.list.Warnf(position(s, "contentSchema"), "content-not-checked", "contentSchema describes the document inside this string; the document is neither decoded nor checked, and the Go value is the string")
 }
 
-// position is the position of a keyword.
+// position returns the position of a keyword.
 func position(s *schema.Schema, keyword string) finding.Pos {
 	if pos, ok := s.At[keyword]; ok {
 		return pos
@@ -207,7 +207,7 @@ func (i *interval) lower(to *big.Int) {
 	}
 }
 
-// integer is the type of an integer: an int64 unless the schema asks for more,
+// integer returns the type of an integer: an int64 unless the schema asks for more,
 // by the specification unless its bounds ask for less; bounds with a fraction
 // move to the next integer that meets them.
 func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
@@ -290,7 +290,7 @@ func (b *builder) checkFormat(n *normal.NumberForm, kind string, known ...string
 	b.list.Warnf(position(n.FormatOf, "format"), "format-not-checked", "format %q is not known; any %s passes", n.Format, kind)
 }
 
-// bound is a bound as an int64, "" if every int64 meets it.
+// bound returns a bound as an int64, "" if every int64 meets it.
 func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
 	if l == nil {
 		return ""
@@ -310,7 +310,7 @@ func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
 	}
 }
 
-// float is the type of a number: a float64, by the specification one that keeps
+// float returns the type of a number: a float64, by the specification one that keeps
 // every digit. A bound that no float64 is equal to is a rule, since the next
 // float64 may be valid or not.
 func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
@@ -375,7 +375,7 @@ func onlyBound(keyword string, n *schema.Number) schema.Schema {
 	return schema.Schema{ExclusiveMaximum: n}
 }
 
-// boundsBeside is the rules for the bounds of a number whose Go type has no
+// boundsBeside returns the rules for the bounds of a number whose Go type has no
 // literal for them.
 func (b *builder) boundsBeside(f *normal.Form, n *normal.NumberForm) []*ir.Rule {
 	bounds := schema.Schema{

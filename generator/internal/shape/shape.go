@@ -66,7 +66,7 @@ type builder struct {
 	bared       map[*schema.Schema]*schema.Schema // without constraints
 }
 
-// claim notes a type that wants a name.
+// claim records a type that wants a name.
 func (b *builder) claim(n *ir.Named, at naming.Context) {
 	c := b.scheme.Claim(n, at)
 	b.claimOf[n] = c
@@ -84,12 +84,12 @@ func (b *builder) report(f *normal.Form) {
 	}
 }
 
-// rulesOf is the rules for residues and more.
+// rulesOf returns the rules for residues and more.
 func (b *builder) rulesOf(residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
 	return rules.Of(b.graph, b.list, residues, more...)
 }
 
-// typeOf is the type of what schemas say together; node is what they are.
+// typeOf returns the type of what schemas say together; node is what they are.
 // schemas are as they are written, where a reference gives a name.
 func (b *builder) typeOf(schemas []*schema.Schema, node *normal.Node, at naming.Context) *ir.Type {
 	if len(schemas) == 1 {
@@ -102,7 +102,7 @@ func (b *builder) typeOf(schemas []*schema.Schema, node *normal.Node, at naming.
 	return b.ofNode(node, at)
 }
 
-// follow is the definition that a schema refers to, for a name, or the type that
+// follow returns the definition that a schema refers to, for a name, or the type that
 // the config gives it.
 func (b *builder) follow(s, ref *schema.Schema) (*schema.Schema, *ir.Type) {
 	var last *schema.Schema // of the chain that s is in
@@ -129,7 +129,7 @@ func (b *builder) follow(s, ref *schema.Schema) (*schema.Schema, *ir.Type) {
 	return ref, nil
 }
 
-// lastRef is the target of the last reference in a chain of bare ones.
+// lastRef returns the target of the last reference in a chain of bare ones.
 func lastRef(s *schema.Schema) *schema.Schema {
 	for s.Ref != nil && s.OnlyRef() && s.Ref.Target != nil {
 		s = s.Ref.Target
@@ -137,7 +137,7 @@ func lastRef(s *schema.Schema) *schema.Schema {
 	return s
 }
 
-// ofNode is the type of a node. It is never nil.
+// ofNode returns the type of a node. It is never nil.
 func (b *builder) ofNode(node *normal.Node, at naming.Context) *ir.Type {
 	form := node.Form()
 	b.report(form)
@@ -166,7 +166,7 @@ func (b *builder) ofNode(node *normal.Node, at naming.Context) *ir.Type {
 // raw: recursive schemas that are intersected need not come to an end.
 const tooDeep = 100
 
-// ofForm is the type of a form, null left out.
+// ofForm returns the type of a form, null left out.
 func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	node := f.Node
 	if len(node.Parts()) > 1 {
@@ -226,12 +226,12 @@ func (b *builder) warnImplied(f *normal.Form) {
 	}
 }
 
-// raw is a value that is kept as it came, and checked against its whole schema.
+// raw returns a value that is kept as it came, and checked against its whole schema.
 func (b *builder) raw(node *normal.Node) *ir.Type {
 	return &ir.Type{Kind: ir.Any, Nullable: true, Rules: b.rulesOf(node.Whole()), Place: b.place(node)}
 }
 
-// ofKind is the type of a form with one kind.
+// ofKind returns the type of a form with one kind.
 func (b *builder) ofKind(f *normal.Form, at naming.Context) *ir.Type {
 	var t *ir.Type
 	var more []*ir.Rule
@@ -256,7 +256,7 @@ func (b *builder) ofKind(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// place is where a node stands.
+// place returns where a node stands.
 func (b *builder) place(node *normal.Node) string {
 	if s := node.Primary(); s != nil {
 		return rules.Place(s)

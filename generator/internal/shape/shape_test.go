@@ -16,7 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/shape"
 )
 
-// typesOf is the type of the member v of an event, nil if it has no field, with
+// typesOf returns the type of the member v of an event, nil if it has no field, with
 // what was found. Lines of settings go to the project file.
 func typesOf(t *testing.T, text string, settings ...string) (*ir.Type, []finding.Finding) {
 	t.Helper()
@@ -83,7 +83,7 @@ func counts(what string, low, high *int) string {
 	return text
 }
 
-// checks is the keywords of rules.
+// checks returns the keywords of rules.
 func checks(r *ir.Rules) string {
 	if r == nil {
 		return ""

@@ -46,7 +46,7 @@ func TestTypesBySpecification(t *testing.T) {
 	}
 }
 
-// kindOf is the kind of the property a with a schema.
+// kindOf returns the kind of the property a with a schema.
 func kindOf(t *testing.T, validation, text string) ir.Kind {
 	t.Helper()
 	p, list, err := schema.LoadFS(fstest.MapFS{

@@ -27,7 +27,7 @@ type branch struct {
 	tagged   bool // by discriminator, with a member that its schema does not require
 }
 
-// union is the type of a form that is one of several types.
+// union returns the type of a form that is one of several types.
 func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 	if t := b.unions[f.Node]; t != nil {
 		clone := *t
@@ -191,7 +191,7 @@ func (b *builder) unionType(f *normal.Form, n *ir.Named) *ir.Type {
 	return &clone
 }
 
-// branchesOf is the branches of a form.
+// branchesOf returns the branches of a form.
 func (b *builder) branchesOf(all []normal.Branch, keyword string) []*branch {
 	var branches []*branch
 	for _, one := range all {
@@ -242,7 +242,7 @@ func (b *builder) uncounted(u *normal.Union) bool {
 	return slices.ContainsFunc(u.Direct, func(br normal.Branch) bool { return b.graph.Unmatched(br.From) != nil })
 }
 
-// listOf is the enum of a union whose branches list values of one type, nil for
+// listOf returns the enum of a union whose branches list values of one type, nil for
 // any other union.
 func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) *ir.Type {
 	if f.Union.Keyword == "type" {
@@ -288,7 +288,7 @@ func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) 
 	return t
 }
 
-// openEnum is a union of listed strings with any others that a second branch
+// openEnum returns a union of listed strings with any others that a second branch
 // allows, or nil for any other union: an enum whose list is not the last word.
 func (b *builder) openEnum(f *normal.Form, branches []*branch, at naming.Context) *ir.Type {
 	if f.Union.Keyword != "anyOf" || len(branches) != 2 || branches[0].JSON != "string" || branches[1].JSON != "string" {
@@ -344,7 +344,7 @@ func (b *builder) branchType(n *ir.Named, u *union, br *branch) {
 	joins(n, declared)
 }
 
-// branchTypeOf is the type of a branch, by the config if that has one for it.
+// branchTypeOf returns the type of a branch, by the config if that has one for it.
 func (b *builder) branchTypeOf(br *branch, at naming.Context) *ir.Type {
 	if !br.joined && !br.tagged && br.kind == "" {
 		if _, t := b.follow(br.from, nil); t != nil {
@@ -354,7 +354,7 @@ func (b *builder) branchTypeOf(br *branch, at naming.Context) *ir.Type {
 	return b.ofNode(br.node, at)
 }
 
-// joins notes that a type is one of a union, which is what there is to say of
+// joins records that a type is one of a union, which is what there is to say of
 // one that is written in line.
 func joins(union, n *ir.Named) {
 	if n.Parent == union {

@@ -184,7 +184,7 @@ func (r *run) noTable(schema string) {
 	r.warnOfIncludes()
 }
 
-// command is how to print a migration for the tool in use.
+// command returns how to print a migration for the tool in use.
 func (r *run) command() string {
 	tool := r.folder.Tool
 	if tool == "" {

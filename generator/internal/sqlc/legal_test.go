@@ -98,7 +98,7 @@ func TestLegalMigrations(t *testing.T) {
 	}
 }
 
-// kinds is the types of the columns in the names of Postgres. Only those of
+// kinds returns the types of the columns in the names of Postgres. Only those of
 // Postgres itself count: sqlc is not told of enums and the like.
 func kinds(got, want map[string]string) map[string]string {
 	all := map[string]string{}
@@ -149,7 +149,7 @@ func apply(t *testing.T, psql, dir string, test legal) map[string]string {
 	return columnsOf(t, pg.Connect(t.Context()), schema)
 }
 
-// columnsOf is the columns of the outbox in a schema of a database, none where
+// columnsOf returns the columns of the outbox in a schema of a database, none where
 // there is no outbox.
 func columnsOf(t *testing.T, conn *pgx.Conn, schema string) map[string]string {
 	t.Helper()

@@ -2,7 +2,7 @@ package sqlc_test
 
 import "strings"
 
-// before is a folder whose first migration is this, and whose second is ours.
+// before returns a folder whose first migration is this, and whose second is ours.
 func before(sql string) legal {
 	return legal{archive: "-- db/1_first.sql --\n" + sql + "\n-- db/2_outbox.sql --\n@outbox@\n"}
 }

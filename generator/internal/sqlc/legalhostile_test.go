@@ -6,15 +6,15 @@ import (
 	"unicode/utf16"
 )
 
-// after is a folder whose first migration is ours, and whose second is this.
+// after returns a folder whose first migration is ours, and whose second is this.
 func after(sql string) legal {
 	return legal{archive: "-- db/1_outbox.sql --\n@outbox@\n-- db/2_next.sql --\n" + sql + "\n"}
 }
 
-// file is a folder with one migration.
+// file returns a folder with one migration.
 func file(sql string) legal { return legal{archive: "-- db/1.sql --\n" + sql + "\n"} }
 
-// utf16Text is text as editors of Windows may save it.
+// utf16Text returns text as editors of Windows may save it.
 func utf16Text(text string, order binary.AppendByteOrder) string {
 	var all []byte
 	for _, unit := range append([]uint16{0xFEFF}, utf16.Encode([]rune(text))...) {

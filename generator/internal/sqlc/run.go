@@ -81,7 +81,7 @@ func (r *run) generate(ctx context.Context) ([]File, error) {
 	return r.collect()
 }
 
-// ofQuery is what sqlc says of a query that the table is made of, if that is all
+// ofQuery returns what sqlc says of a query that the table is made of, if that is all
 // that it does not understand.
 func (r *run) ofQuery(said []message) (at history.Place, text string, ok bool) {
 	for _, m := range said {
@@ -164,7 +164,7 @@ func (r *run) report(said []message) bool {
 // leaveOut is the way out where a service's migrations cannot be changed.
 const leaveOut = "remove sqlc.migrations to compile against the tables of `outboxgen migration`"
 
-// pos is a place in the migrations.
+// pos returns a place in the migrations.
 func (r *run) pos(at history.Place) finding.Pos {
 	line, col := position(r.folder.File(at.File).SQL, at.Offset)
 	return finding.Pos{File: filePath(r.opts, r.folder, at.File), Line: line, Col: col}
@@ -236,7 +236,7 @@ func (r *run) exec(ctx context.Context, queries string, code, catalog bool) ([]m
 	return said, nil
 }
 
-// environ is the environment without sqlc's own variables, which would change
+// environ returns the environment without sqlc's own variables, which would change
 // what it does.
 func environ() []string {
 	var env []string

@@ -67,7 +67,7 @@ type File struct {
 	Content []byte
 }
 
-// Queries is the SQL of the insert functions for a table in the given schema.
+// Queries returns the SQL of the insert functions for a table in the given schema.
 // "" and public leave the name unqualified, so that the search_path decides.
 func Queries(schema string) string {
 	if isDefault(schema) {
@@ -92,7 +92,7 @@ func ServiceQueries(schema string) string {
 	return QueriesHeader + "\n" + settingsNeeded + statements
 }
 
-// scripts is the migrations of a folder, and the files that they include.
+// scripts returns the migrations of a folder, and the files that they include.
 func scripts(folder *migrationfolder.Folder) script.Files {
 	return script.Files{
 		Count:   len(folder.Files),
@@ -101,7 +101,7 @@ func scripts(folder *migrationfolder.Folder) script.Files {
 	}
 }
 
-// schemaName is the Postgres schema of the table.
+// schemaName returns the Postgres schema of the table.
 func schemaName(schema string) string {
 	if schema == "" {
 		return "public"
@@ -127,7 +127,7 @@ func Generate(ctx context.Context, opts Options) ([]File, *finding.List, error) 
 	return files, r.list, nil
 }
 
-// all is the whole run, in a folder that is gone in the end.
+// all returns the whole run, in a folder that is gone in the end.
 func (r *run) all(ctx context.Context) (files []File, err error) {
 	if r.folder, err = read(r.opts, r.list); err != nil || r.list.HasErrors() {
 		return nil, err
@@ -194,7 +194,7 @@ func mentions(folder *migrationfolder.Folder) bool {
 	return slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return bytes.Contains(bytes.ToLower(f.SQL), []byte(table)) })
 }
 
-// underlying is an error of the file system without the path, which is of this
+// underlying returns an error of the file system without the path, which is of this
 // machine.
 func underlying(err error) error {
 	if of := new(fs.PathError); errors.As(err, &of) {
@@ -203,7 +203,7 @@ func underlying(err error) error {
 	return err
 }
 
-// ours is the schema that outboxgen's own migrations create.
+// ours returns the schema that outboxgen's own migrations create.
 func ours(schema string) []byte {
 	sql := migrations.SQL()
 	if !isDefault(schema) {
@@ -212,7 +212,7 @@ func ours(schema string) []byte {
 	return []byte(sql)
 }
 
-// filePath is where a migration lies, relative to the project.
+// filePath returns where a migration lies, relative to the project.
 func filePath(opts Options, folder *migrationfolder.Folder, index int) string {
 	root := path.Clean(filepath.ToSlash(opts.Migrations))
 	name := folder.File(index).Name

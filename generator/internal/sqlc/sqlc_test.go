@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	services.Main(m)
 }
 
-// command is the command that behaves as sqlc: an outboxgen that is built without
+// command returns the command that behaves as sqlc: an outboxgen that is built without
 // the race detector, which is several times faster, or this test binary.
 func command(t *testing.T) []string {
 	t.Helper()

@@ -28,7 +28,7 @@ func warnOfUnique(opts Options, folder *migrationfolder.Folder, list *finding.Li
 	}
 }
 
-// keyText is the columns of a key in a sentence.
+// keyText returns the columns of a key in a sentence.
 func keyText(columns []string) string {
 	var all []string
 	for _, column := range columns {
@@ -44,7 +44,7 @@ func keyText(columns []string) string {
 // calls an index or a schema.
 var plain = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
-// identifier is a name as a statement has it, with its schema unless that is the
+// identifier returns a name as a statement has it, with its schema unless that is the
 // usual one.
 func identifier(schema, name string) string {
 	if !plain.MatchString(name) {

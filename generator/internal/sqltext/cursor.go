@@ -11,13 +11,13 @@ type Cursor struct {
 	at     int
 }
 
-// NewCursor is a cursor at the first of the tokens.
+// NewCursor returns a cursor at the first of the tokens.
 func NewCursor(tokens []Token) *Cursor { return &Cursor{tokens: tokens} }
 
 // Done reports whether no token is left.
 func (c *Cursor) Done() bool { return c.at >= len(c.tokens) }
 
-// Peek is the next token; one of no text at the end.
+// Peek returns the next token; one of no text at the end.
 func (c *Cursor) Peek() Token {
 	if c.Done() {
 		return Token{Kind: Sign}
@@ -32,7 +32,7 @@ func (c *Cursor) Next() Token {
 	return t
 }
 
-// Last is the token that the cursor is behind; one of no text at the beginning.
+// Last returns the token that the cursor is behind; one of no text at the beginning.
 func (c *Cursor) Last() Token {
 	if c.at == 0 || c.at > len(c.tokens) {
 		return Token{Kind: Sign}
@@ -76,7 +76,7 @@ func (c *Cursor) Group() {
 	}
 }
 
-// Rest is the tokens that are left.
+// Rest returns the tokens that are left.
 func (c *Cursor) Rest() []Token { return c.tokens[min(c.at, len(c.tokens)):] }
 
 // Items reads what commas separate, up to the parenthesis that closes and over it,

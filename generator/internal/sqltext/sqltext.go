@@ -58,7 +58,7 @@ type Statement struct {
 // bom is the mark that some editors write before UTF-8.
 var bom = []byte("\xEF\xBB\xBF")
 
-// Split is the statements of the text, in order.
+// Split returns the statements of the text, in order.
 func Split(text []byte) []Statement {
 	l := &lexer{text: text}
 	if bytes.HasPrefix(text, bom) {
@@ -441,7 +441,7 @@ func (l *lexer) word() (Kind, string) {
 	return Word, text
 }
 
-// lower is a word as Postgres takes it: only letters of ASCII lose their case.
+// lower returns a word as Postgres takes it: only letters of ASCII lose their case.
 func lower(word []byte) string {
 	small := bytes.Clone(word)
 	for i, c := range small {

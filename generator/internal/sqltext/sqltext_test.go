@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// show is each statement as it is written, with a bar between its tokens.
+// show returns each statement as it is written, with a bar between its tokens.
 func show(text string) []string {
 	var all []string
 	for _, s := range sqltext.Split([]byte(text)) {

@@ -9,7 +9,7 @@ import (
 // escapeClause says which character escapes in the string or name before it.
 var escapeClause = regexp.MustCompile(`(?i)^(?:\s|--[^\r\n]*[\r\n]|/\*[^*]*\*/)*uescape\s*'([^'])'`)
 
-// unescaped is what a string or name of the form U& says. It goes over the UESCAPE
+// unescaped returns what a string or name of the form U& says. It goes over the UESCAPE
 // that may follow.
 func (l *lexer) unescaped(said string) string {
 	escape, _ := utf8.DecodeRuneInString(`\`)
@@ -31,7 +31,7 @@ func (l *lexer) unescaped(said string) string {
 	return string(out)
 }
 
-// escaped is the character that stands behind an escape, and how many of the runes
+// escaped returns the character that stands behind an escape, and how many of the runes
 // say it: four digits, a plus and six, or the escape itself.
 func escaped(in []rune, escape rune) (r rune, size int) {
 	digits := func(from, count int) (rune, bool) {

@@ -43,7 +43,7 @@ type suiteTest struct {
 // formats says whether the group is one that tests a format.
 func (g *group) formats() bool { return strings.HasPrefix(g.file, "optional/format/") }
 
-// kind is the part of the suite that the group belongs to.
+// kind returns the part of the suite that the group belongs to.
 func (g *group) kind() string {
 	switch {
 	case g.formats():
@@ -63,7 +63,7 @@ type remote struct {
 
 func (r *remote) address() string { return "http://localhost:1234/" + r.name }
 
-// suiteDir is where the suite lies.
+// suiteDir returns where the suite lies.
 func suiteDir(t *testing.T) string {
 	t.Helper()
 	cache := os.Getenv("OUTBOXGEN_SERVICES")
@@ -131,7 +131,7 @@ func readRemotes(t *testing.T, dir string) []*remote {
 	return remotes
 }
 
-// files are what stands for the remote in a project of a draft: the file, and
+// files returns what stands for the remote in a project of a draft: the file, and
 // where it names itself otherwise, one that leads from the address to it.
 func (r *remote) files(draft string) map[string][]byte {
 	if r.draft != "" {

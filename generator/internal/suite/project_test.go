@@ -71,7 +71,7 @@ func projectsOf(draft string, remotes []*remote, groups []*group) []*project {
 	return projects
 }
 
-// bySpec is the same project with validation by the specification.
+// bySpec returns the same project with validation by the specification.
 func (p *project) bySpec() *project {
 	return &project{
 		name: p.name + " spec", draft: p.draft, mode: "spec", remotes: maps.Clone(p.remotes), groups: slices.Clone(p.groups),
@@ -79,7 +79,7 @@ func (p *project) bySpec() *project {
 	}
 }
 
-// identifiers are what a schema and its parts call themselves.
+// identifiers returns what a schema and its parts call themselves.
 func identifiers(text []byte) []string {
 	var ids []string
 	var find func(v any)
@@ -122,7 +122,7 @@ validation: %s
 events:
 `
 
-// caseOf is the project with some of its groups, and their documents.
+// caseOf returns the project with some of its groups, and their documents.
 func (p *project) caseOf(groups []*group) verdict.Case {
 	config := fmt.Sprintf(head, p.mode)
 	c := verdict.Case{Name: p.name, Files: map[string][]byte{}}

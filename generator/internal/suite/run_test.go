@@ -49,7 +49,7 @@ func run(ctx context.Context, dir string, strict []*project) (spec []*project, e
 	return spec, nil
 }
 
-// sameAs is the groups that have the same Go code in another project.
+// sameAs returns the groups that have the same Go code in another project.
 func (p *project) sameAs(other *project) []*group {
 	own := map[string]bool{}
 	for _, g := range slices.Concat(p.groups, other.groups) {
@@ -122,7 +122,7 @@ func casesOf(projects []*project) []verdict.Case {
 	return cases
 }
 
-// culprits are the groups that have an internal error, each on its own.
+// culprits returns the groups that have an internal error, each on its own.
 func (p *project) culprits(groups []*group) (map[*group]string, error) {
 	if len(groups) == 0 {
 		return nil, nil

@@ -64,7 +64,7 @@ func TestOfficialSuite(t *testing.T) {
 	}
 }
 
-// droppedRemotes is what is wrong with remotes, each finding once.
+// droppedRemotes returns what is wrong with remotes, each finding once.
 func droppedRemotes(projects []*project) []string {
 	var all []string
 	for _, p := range projects {
@@ -131,7 +131,7 @@ func (r *report) judge(p *project) {
 // found it, and else at the end of its place in the schemas.
 var violated = regexp.MustCompile(`\((?:(\w+)\) at byte \d+|\S*/([^/()\s]+)\))`)
 
-// brokenRule is the first keyword that a refusal names.
+// brokenRule returns the first keyword that a refusal names.
 func brokenRule(refusal string) string {
 	match := violated.FindStringSubmatch(refusal)
 	if match == nil {
@@ -148,7 +148,7 @@ func (r *report) row(mode string, g *group) *row {
 	return r.rows[key]
 }
 
-// table is the counts, and how often each kind of difference occurs.
+// table returns the counts, and how often each kind of difference occurs.
 func (r *report) table() string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)

@@ -121,7 +121,7 @@ func (b *build) writeModule() error {
 	return nil
 }
 
-// Root is the folder of the module under test.
+// Root returns the folder of the module under test.
 func Root() (string, error) {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
@@ -144,7 +144,7 @@ func (b *build) vet(ctx context.Context, outcomes []Outcome) error {
 	return b.tool(ctx, func(i int, line string) { outcomes[i].Vet = append(outcomes[i].Vet, line) }, "vet", b.sound(outcomes))
 }
 
-// sound is the packages that nothing was said about so far, as patterns.
+// sound returns the packages that nothing was said about so far, as patterns.
 func (b *build) sound(outcomes []Outcome) []string {
 	var out []string
 	for i, folder := range b.folders {

@@ -33,7 +33,7 @@ func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschem
 	return c.Compile(url)
 }
 
-// Asserting is the compiler of the independent validator, which asserts formats
+// Asserting returns the compiler of the independent validator, which asserts formats
 // and encodings, as generated types do; a media type stays an annotation. It has
 // checks of its own for two formats that it is wrong about: a uri is ASCII, as
 // RFC 3986 has it, and an expression of a uri-template may begin with a slash, as

@@ -71,7 +71,7 @@ func RunSchemas(ctx context.Context, dir string, cases []Case) ([]Outcome, error
 	return outcomes, nil
 }
 
-// mergedCase is a case with the schemas and documents of all members.
+// mergedCase returns a case with the schemas and documents of all members.
 func mergedCase(cases []Case, members []int) Case {
 	settings, _, _ := strings.Cut(string(cases[members[0]].Files[projectFile]), eventsLine)
 	config := settings + eventsLine
@@ -99,7 +99,7 @@ func (o Outcome) clean() bool {
 		!slices.ContainsFunc(o.Answers, func(a Answer) bool { return a.Crashed != "" })
 }
 
-// member is what the outcome of a package says of its k-th schema, without answers.
+// member returns what the outcome of a package says of its k-th schema, without answers.
 func (o Outcome) member(k int) Outcome {
 	m := Outcome{events: []string{eventOf(k)}}
 	for _, f := range o.Findings {

@@ -63,7 +63,7 @@ func TestRunSchemasIsRunForEach(t *testing.T) {
 	compare(append(cases, verdict.ForSchema("refused", []byte(`{"$ref":"#/$defs/nowhere"}`))))
 }
 
-// verdictOf is whether an answer refuses, and what was written.
+// verdictOf returns whether an answer refuses, and what was written.
 func verdictOf(a verdict.Answer) string {
 	return fmt.Sprintf("refused: %t, written: %s", a.Refusal() != "", a.Encoded)
 }

@@ -38,7 +38,7 @@ const (
 	projectFile = "outboxgen.yaml"
 )
 
-// ForSchema is a case with one schema, which is the event ThingV1 by an entry
+// ForSchema returns a case with one schema, which is the event ThingV1 by an entry
 // under events: of the project file. The lines of settings are added to that
 // file.
 func ForSchema(name string, schema []byte, settings ...string) Case {
@@ -50,12 +50,12 @@ func ForSchema(name string, schema []byte, settings ...string) Case {
 // eventsLine begins the events of a project file.
 const eventsLine = "events:\n"
 
-// eventEntry is the entry of an event under events:.
+// eventEntry returns the entry of an event under events:.
 func eventEntry(file, name string) string {
 	return fmt.Sprintf("  - {schema: %s, name: %s, version: 1, type: verdicts.%s.v1, aggregate: {type: thing}}\n", file, name, strings.ToLower(name))
 }
 
-// fsys is the project as a file system.
+// fsys returns the project as a file system.
 func (c Case) fsys() fstest.MapFS {
 	files := fstest.MapFS{}
 	for name, content := range c.Files {
@@ -83,7 +83,7 @@ type Outcome struct {
 	events []string // their Go names, in the project's order
 }
 
-// Refused is the ids of the errors among the findings, sorted, each once; empty
+// Refused returns the ids of the errors among the findings, sorted, each once; empty
 // when the project was generated.
 func (o Outcome) Refused() []string {
 	ids := map[string]bool{}
@@ -119,7 +119,7 @@ type Answer struct {
 	Crashed string `json:"crashed,omitempty"`
 }
 
-// Refusal is why the document is not valid; empty when it is.
+// Refusal returns why the document is not valid; empty when it is.
 func (a Answer) Refusal() string {
 	switch {
 	case a.Crashed != "":
@@ -161,7 +161,7 @@ func Run(ctx context.Context, dir string, cases []Case) ([]Outcome, error) {
 	return outcomes, nil
 }
 
-// repeated is a name that two cases have.
+// repeated returns a name that two cases have.
 func repeated(cases []Case) (string, bool) {
 	seen := map[string]bool{}
 	for _, c := range cases {

@@ -15,27 +15,27 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Baseline is what the events of a project are held against.
+// Baseline is the earlier state of a project's events.
 type Baseline struct {
-	// Name is what a report calls it: a commit, a folder, the address of a
-	// registry without its user.
+	// Name is its name in reports: a commit, a folder, the address of a registry
+	// without its user.
 	Name string
-	// Unchanged holds the events of the project that are what they were, without a
-	// look at their schemas.
+	// Unchanged has the unchanged events of the project, found without reading their
+	// earlier schemas.
 	Unchanged map[*schema.Event]bool
-	// Before is the other events that there were.
+	// Before has the other earlier events.
 	Before []contract.Before
-	// Registered holds what a registry knows of each event, the oldest first; nil
-	// where events come from elsewhere.
+	// Registered has the registered versions of each event, the oldest first; nil if
+	// the baseline is not a registry.
 	Registered map[*schema.Event][]contract.Before
-	// Findings is what there is to say about reading it.
+	// Findings are problems while reading it.
 	Findings []finding.Finding
 
 	earlier map[string][]contract.Before // by type, the oldest first; without the one in Before
 }
 
-// Earlier lists the versions of an event before the one that was called by its
-// type, the oldest first; only what a transitive level needs was read.
+// Earlier lists the versions of an event before the one in Before, the oldest first.
+// Only the versions for transitive levels were read.
 func (b *Baseline) Earlier(was *schema.Event) []contract.Before { return b.earlier[was.Type] }
 
 // Folder reads the project in another folder. config is its project file.
@@ -61,11 +61,11 @@ func Folder(now *schema.Project, dir, config string) (*Baseline, error) {
 	return b, nil
 }
 
-// unreadable is the first error in each file that says something about schemas.
+// unreadable returns the first error in each file that is about schemas.
 func unreadable(old *schema.Project, list *finding.List) map[string]finding.Finding {
 	broken := map[string]finding.Finding{}
 	for _, f := range list.Sorted() {
-		// What the project file names and is not there was no event.
+		// A file that the project file names and that does not exist was no event.
 		missing := f.Pos.File == path.Base(filepath.ToSlash(old.Config.Path)) && slices.Contains([]string{"bad-glob", "unknown-file", "outside-project", "empty-list"}, f.ID)
 		if _, told := broken[f.Pos.File]; f.Severity == finding.Error && !told && !missing {
 			broken[f.Pos.File] = f
@@ -74,7 +74,7 @@ func unreadable(old *schema.Project, list *finding.List) map[string]finding.Find
 	return broken
 }
 
-// sound lists the events that no error bears on, by Go name.
+// sound lists the events without errors, by Go name.
 func sound(old *schema.Project, broken map[string]finding.Finding, name func(string) string) []contract.Before {
 	var events []contract.Before
 	for _, e := range old.Events {
@@ -89,7 +89,7 @@ func sound(old *schema.Project, broken map[string]finding.Finding, name func(str
 	return events
 }
 
-// tell warns of what cannot be judged, at the files that are there now.
+// tell warns of events that cannot be checked, at the current files.
 func tell(now *schema.Project, broken map[string]finding.Finding, name func(string) string) []finding.Finding {
 	var findings []finding.Finding
 	for file, f := range broken {

@@ -16,10 +16,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Git reads a project as it was at a commit. ref names the commit; "REF..."
-// means the merge base of REF with HEAD, and "" that with the default branch,
-// for which the branch that a CI system says to merge into goes first. env
-// reads the environment.
+// Git reads a project at a commit. ref names the commit; "REF..." means the merge base
+// of REF and HEAD. "" means the merge base with the target branch that a CI system
+// names in env, or else with the default branch.
 func Git(ctx context.Context, now *schema.Project, ref string, env func(string) string) (_ *Baseline, err error) {
 	repo, err := gitfs.Open(ctx, now.Config.Dir)
 	if err != nil {
@@ -72,13 +71,13 @@ func explainOpen(ref string, err error) error {
 	return fmt.Errorf("cannot compare with a commit: %w", err)
 }
 
-// targets are the variables in which CI systems name the branch that a change
-// is to be merged into.
+// targets returns the variables with which CI systems name the target branch of a
+// change.
 func targets() []string {
 	return []string{"GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"}
 }
 
-// base finds the commit to compare with, and what to call it.
+// base finds the commit to compare with, and its name for reports.
 func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name string, err error) {
 	if explicit, ok := strings.CutSuffix(ref, "..."); !ok && ref != "" {
 		commit, err := repo.Resolve(ref)
@@ -113,10 +112,10 @@ func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name s
 	return commit, commit[:12], nil
 }
 
-// deepen is what to do about a shallow clone.
+// deepen is the hint for a shallow clone.
 const deepen = "fetch more history (git fetch --unshallow, or git fetch --deepen=100; fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab)"
 
-// target is the branch that this one is to be merged into.
+// target returns the target branch.
 func target(repo *gitfs.Repo, env func(string) string) (string, error) {
 	for _, name := range targets() {
 		branch := env(name)
@@ -154,12 +153,12 @@ type reader struct {
 	repo    *gitfs.Repo
 	now     *schema.Project
 	config  string                   // base name of the project file
-	eventAt map[string]*schema.Event // the events that files of their own describe
-	hashes  map[string]string        // of the files of now
+	eventAt map[string]*schema.Event // events that have their own file
+	hashes  map[string]string        // of the current files
 	seen    map[string][]closure     // the states of event files that were read, by path
 }
 
-// closure is a file and those that it refers to, with their ids.
+// closure is a file and the files that it refers to, with their ids.
 type closure map[string]string
 
 func newReader(repo *gitfs.Repo, now *schema.Project) *reader {
@@ -175,8 +174,8 @@ func newReader(repo *gitfs.Repo, now *schema.Project) *reader {
 	return r
 }
 
-// same reports whether a file and all that it refers to are at a commit what
-// they are now.
+// same reports whether a file and all files that it refers to are unchanged since a
+// commit.
 func (r *reader) same(t *gitfs.Tree, d *schema.Document) bool {
 	for _, of := range d.Reached() {
 		hash := t.Hash(of.Path)
@@ -186,7 +185,7 @@ func (r *reader) same(t *gitfs.Tree, d *schema.Document) bool {
 		if r.hashes[of.Path] == "" {
 			r.hashes[of.Path] = r.repo.Hash(of.Source)
 		}
-		// A checkout may have turned line ends into CR LF.
+		// A checkout may have changed line ends to CR LF.
 		if r.hashes[of.Path] != hash && (!strings.Contains(string(of.Source), "\r\n") ||
 			r.repo.Hash([]byte(strings.ReplaceAll(string(of.Source), "\r\n", "\n"))) != hash) {
 			return false
@@ -195,7 +194,7 @@ func (r *reader) same(t *gitfs.Tree, d *schema.Document) bool {
 	return true
 }
 
-// changed reports whether an event file has to be read at a commit.
+// changed reports whether an event file must be read at a commit.
 func (r *reader) changed(t *gitfs.Tree, file string) bool {
 	e := r.eventAt[file]
 	return e == nil || !r.same(t, e.Schema.Doc)
@@ -213,16 +212,16 @@ func (r *reader) unseen(t *gitfs.Tree, file string) bool {
 	})
 }
 
-// state is what of a project was read at one commit.
+// state is the part of a project that was read at one commit.
 type state struct {
 	commit   string
-	dir      string // of the project, from the top; "" where there was none
+	dir      string // of the project, from the root; "" if there was none
 	events   []contract.Before
 	leftOut  []string
 	findings []finding.Finding
 }
 
-// state reads those files of the project at a commit that want asks for.
+// state reads the files of the project at a commit that want selects.
 func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool) (*state, error) {
 	tree, dir, config, err := r.locate(commit)
 	if err != nil {
@@ -235,8 +234,8 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 		return s, nil
 	}
 	old, list, err := schema.LoadPart(tree, config, func(file string) bool { return want(tree, file) })
-	// What is left out may be missed after all: by a reference to its $id, or
-	// because the project's envelope was another one for every event.
+	// A file that was left out may be needed: a reference uses its $id, or the project
+	// had another envelope for every event.
 	if err == nil && len(old.LeftOut) > 0 && (list.HasErrors() || old.Config.Envelope != r.now.Config.Envelope) {
 		old, list, err = schema.LoadFS(tree, config)
 	}
@@ -268,8 +267,8 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 	return s, nil
 }
 
-// locate finds the project at a commit: where it is now, else by its service.
-// dir is "" where it was not there.
+// locate finds the project at a commit: in the current folder, else by its service. dir
+// is "" if it was not there.
 func (r *reader) locate(commit string) (tree *gitfs.Tree, dir, config string, err error) {
 	tree, err = r.repo.Tree(commit, r.repo.Prefix)
 	if err != nil {
@@ -289,7 +288,7 @@ func (r *reader) locate(commit string) (tree *gitfs.Tree, dir, config string, er
 		}
 		sub, err := fs.Sub(whole, path.Dir(file))
 		if err != nil {
-			continue // no such folder after all
+			continue // no such folder
 		}
 		old, _, err := schema.LoadPart(sub, path.Base(file), func(string) bool { return false })
 		if err == nil && old.Config.Service == r.now.Config.Service {

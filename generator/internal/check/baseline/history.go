@@ -12,8 +12,8 @@ import (
 // point is a commit in the history, and what to call it.
 type point struct{ commit, name string }
 
-// releases lists the tags that mark releases, the latest first; nil where the
-// config names none.
+// releases lists the tags that mark releases, the latest first; nil if the config names
+// none.
 func (r *reader) releases(commit string) ([]point, error) {
 	pattern := r.now.Config.Compat.Released
 	if pattern == "" {
@@ -37,8 +37,8 @@ func (r *reader) releases(commit string) ([]point, error) {
 	return points, nil
 }
 
-// earlier reads the versions before those of the state s, for the events that
-// changed and whose level is transitive.
+// earlier reads the versions before state s, for changed events with a transitive
+// level.
 func (r *reader) earlier(b *Baseline, s *state, releases []point) (map[string][]contract.Before, error) {
 	var changed []*schema.Event
 	for _, e := range r.now.Events {
@@ -71,8 +71,7 @@ func (r *reader) earlier(b *Baseline, s *state, releases []point) (map[string][]
 	return all, nil
 }
 
-// walk goes back through the history of the project, also to where it was
-// before it moved.
+// walk goes back through the history of the project, also before it was moved.
 func (r *reader) walk(s *state, types map[string]bool) (map[string][]contract.Before, error) {
 	all := map[string][]contract.Before{}
 	visited := map[string]bool{s.commit: true}
@@ -108,7 +107,7 @@ func (r *reader) walk(s *state, types map[string]bool) (map[string][]contract.Be
 	return all, nil
 }
 
-// collect puts the events of an older state before those that there are.
+// collect prepends the events of an older state to the known ones.
 func collect(all map[string][]contract.Before, types map[string]bool, older *state) {
 	for _, b := range older.events {
 		if types[b.Event.Type] {

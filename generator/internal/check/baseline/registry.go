@@ -22,8 +22,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// UserInfo is the environment variable with the user and password for the
-// registry, as Confluent's own tools read it: user:password.
+// UserInfo is the environment variable with the user and password for the registry, as
+// for Confluent's own tools: user:password.
 const UserInfo = "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO"
 
 const (
@@ -33,9 +33,8 @@ const (
 	maxReferences   = 1000             // schemas that one schema refers to
 )
 
-// Registry reads what a schema registry that speaks Confluent's API knows of
-// each event of the project. Neither a finding nor an error holds the password,
-// whatever the server does.
+// Registry reads the versions of each event from a schema registry with Confluent's
+// API. Neither a finding nor an error contains the password, whatever the server sends.
 func Registry(ctx context.Context, now *schema.Project, address string, env func(string) string) (*Baseline, error) {
 	r, err := connect(now, address, env)
 	if err != nil {
@@ -69,14 +68,15 @@ func Registry(ctx context.Context, now *schema.Project, address string, env func
 type registry struct {
 	client  *sr.Client
 	name    string   // its address without user and query
-	secrets []string // what may not be seen
+	secrets []string // texts that must not be shown
 	naming  string
 }
 
 func connect(now *schema.Project, address string, env func(string) string) (*registry, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || cutShort(address) {
-		// The address itself, and so the parser's error, may hold a password.
+		// The address is not repeated, nor the parser's error, because they may contain
+		// a password.
 		return nil, errors.New("the address of the registry must have the form https://host:port; " +
 			"percent-encode characters such as / : @ # % in the user and the password, or set both in " + UserInfo)
 	}
@@ -105,15 +105,14 @@ func connect(now *schema.Project, address string, env func(string) string) (*reg
 	return r, nil
 }
 
-// cutShort reports whether a / ? or # in a password may have ended it: an @
-// follows.
+// cutShort reports whether a / ? or # in a password may have ended it: an @ follows.
 func cutShort(address string) bool {
 	_, rest, _ := strings.Cut(address, "://")
 	end := strings.IndexAny(rest, "/?#")
 	return end >= 0 && strings.Contains(rest[end:], "@")
 }
 
-// secrets are the forms in which a password may come back.
+// secrets returns the forms in which a server may repeat the password.
 func secrets(user, password string) []string {
 	var all []string
 	for _, form := range []string{
@@ -130,13 +129,13 @@ func secrets(user, password string) []string {
 	return all
 }
 
-// redacted is err without secrets; also without what it wraps, which has them.
+// redacted returns err without secrets. The result does not wrap err, which has them.
 func (r *registry) redacted(err error) error {
 	text := err.Error()
 	for _, secret := range r.secrets {
 		text = strings.ReplaceAll(text, secret, "*****")
 	}
-	// A server may have encoded it in a way of its own, more than once.
+	// A server may have encoded it in its own way, several times.
 	for plain, i := text, 0; i < 3; i++ {
 		plain = html.UnescapeString(percent.ReplaceAllStringFunc(plain, func(code string) string {
 			decoded, _ := url.PathUnescape(code)
@@ -151,8 +150,7 @@ func (r *registry) redacted(err error) error {
 	return errors.New(text)
 }
 
-// holdsPart reports whether the text has the secret in it, or a long part of one
-// that was cut.
+// holdsPart reports whether the text contains the secret or a long part of it.
 func holdsPart(text, secret string) bool {
 	const long = 10
 	if len(secret) <= long {
@@ -168,7 +166,7 @@ func holdsPart(text, secret string) bool {
 
 var percent = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
-// stay refuses to be sent to another host, or away from https.
+// stay refuses redirects to another host, or away from https.
 func stay(next *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	if len(via) > 3 || next.URL.Host != first.Host || first.Scheme == "https" && next.URL.Scheme != "https" {
@@ -177,7 +175,7 @@ func stay(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// bounded ends answers that are too long.
+// bounded limits the size of answers.
 type bounded struct{ http.RoundTripper }
 
 func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -188,7 +186,7 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err // a transport passes errors on
 }
 
-// subject is where the registry keeps the schema of an event.
+// subject returns the registry's subject for an event.
 func (r *registry) subject(e *schema.Event) (string, error) {
 	if r.naming == "topic" {
 		return e.Topic + "-value", nil
@@ -202,7 +200,7 @@ func (r *registry) subject(e *schema.Event) (string, error) {
 	return e.Schema.Title, nil
 }
 
-// versions is what a registry knows of one event.
+// versions has the registered versions of one event.
 type versions struct {
 	before   []contract.Before
 	findings []finding.Finding
@@ -303,7 +301,7 @@ func (r *registry) load(ctx context.Context, e *schema.Event, s sr.SubjectSchema
 	return contract.Before{Schema: d.Root, Name: name}, nil, nil
 }
 
-// failed says what went wrong at the registry, and what to do.
+// failed returns an error that says what failed at the registry, and what to do.
 func (r *registry) failed(what string, err error) error {
 	var failed *sr.ResponseError
 	switch {
@@ -320,7 +318,7 @@ func (r *registry) failed(what string, err error) error {
 	return fmt.Errorf("ask the registry %s for %s: %d: %s", r.name, what, failed.StatusCode, finding.Printable(message))
 }
 
-// cause is err without the address, which was said already.
+// cause returns err without the address, which the message has already.
 func cause(err error) error {
 	var inURL *url.Error
 	if errors.As(err, &inURL) {

@@ -7,13 +7,13 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// item is the place of the entry i of an array that a keyword of s holds.
+// item returns the place of the entry i of an array that a keyword of s holds.
 func item(s *schema.Schema, keyword string, i int, pos finding.Pos) place {
 	return under(s, keyword, strconv.Itoa(i), pos)
 }
 
-// items is what a schema says about the items of an array: about all of them,
-// or about the first ones and the rest.
+// items is what a schema says about the items of an array: about all of them, or about
+// the first ones and the rest.
 type items struct {
 	all   *schema.Schema
 	first []*schema.Schema
@@ -30,8 +30,8 @@ func itemsOf(s *schema.Schema) items {
 	case len(s.PrefixItems) > 0:
 		return items{first: s.PrefixItems, rest: s.Items, at: at(s, keyword)}
 	case s.Items != nil && modern(s) && s.Items.Bool != nil:
-		// The registry's parser for newer drafts takes true and false for a word
-		// about additional items, the older one for a schema of all.
+		// The registry's newer parser reads true and false as additional items, the
+		// older one as a schema for all items.
 		return items{rest: s.Items, at: at(s, keyword)}
 	}
 	return items{all: s.Items, at: at(s, keyword)}
@@ -63,8 +63,8 @@ func (c *comparison) arrays(p *pair) {
 	c.contains(p)
 }
 
-// contains judges how many items have to match contains. The schema there is
-// not compared, and before 2019-09 nothing is.
+// contains checks how many items have to match contains. Its schema is not compared;
+// before 2019-09 nothing is.
 func (c *comparison) contains(p *pair) {
 	count := func(s *schema.Schema) (least, most *schema.Number) {
 		if s.Contains == nil || !modern(s) {
@@ -85,14 +85,14 @@ func (c *comparison) contains(p *pair) {
 	c.limit(p, "min-contains", keyword, leastBefore, leastAfter)
 }
 
-// openItems reports whether an array allows anything behind its first items.
+// openItems reports whether an array allows anything after its first items.
 func (c *comparison) openItems(s *schema.Schema, i items) bool {
 	allowed, restricted := rest(i.rest)
 	return allowed && restricted == nil && (s.UnevaluatedItems == nil || c.empty(s.UnevaluatedItems))
 }
 
-// coveringItems is the schema that an array has for items behind the first
-// ones; nil where it allows none, as the rules see it.
+// coveringItems returns the schema for items after the first ones; nil if none are
+// allowed, according to the rules.
 func (c *comparison) coveringItems(s *schema.Schema, i items) *schema.Schema {
 	allowed, restricted := rest(i.rest)
 	if restricted != nil {

@@ -1,7 +1,7 @@
 package compat
 
-// combinations judges two combinations: how they combine, and whether their
-// branches pair up so that each of the smaller side has a partner.
+// combinations checks two combinations: how they combine, and whether each branch of
+// the smaller side has a partner.
 func (c *comparison) combinations(p *pair) {
 	w, r := p.writer, p.reader
 	before, after := c.branches(w), c.branches(r)
@@ -65,8 +65,8 @@ func (c *comparison) nothingBreaks(p *pair) bool {
 	return true
 }
 
-// changed pairs branches without a partner that are probably the same one
-// before and after, reports how they differ, and returns the others.
+// changed pairs the branches without a partner that are probably the same branch before
+// and after, reports their differences, and returns the others.
 func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) {
 	w, r := p.writer, p.reader
 	madeUp := w.madeUp && r.madeUp
@@ -109,8 +109,8 @@ func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) 
 	return removed, added
 }
 
-// unpaired is the branches of a reader that have no partner yet, each of its
-// lists in the order of the branches.
+// unpaired are the branches of a reader without a partner, each list in the order of
+// the branches.
 type unpaired struct {
 	all    []int
 	byName map[string][]int
@@ -129,8 +129,8 @@ func newUnpaired(s *shape, branches []int) *unpaired {
 	return u
 }
 
-// named takes the first branch of that name, ofKind the first of that kind, and
-// any the first of all; -1 when none is left.
+// named takes the first branch with that name, ofKind the first of that kind, and any
+// the first of all; -1 if none is left.
 func (u *unpaired) named(name string) (j int) {
 	j, u.byName[name] = u.first(u.byName[name])
 	return j
@@ -146,8 +146,8 @@ func (u *unpaired) any() (j int) {
 	return j
 }
 
-// first takes the first branch of a list that is not taken, and returns what
-// is behind it.
+// first takes the first branch of a list that is not taken, and returns the rest of the
+// list.
 func (u *unpaired) first(list []int) (j int, rest []int) {
 	for n, j := range list {
 		if !u.taken[j] {
@@ -167,8 +167,7 @@ func kinds(parts []*shape, branches []int) map[kind]int {
 	return count
 }
 
-// named is what tells a branch from its neighbors: the reference that it is, or
-// its title.
+// named returns what distinguishes a branch: its reference or its title.
 func named(s *shape, i int) string {
 	if s.subs == nil {
 		return ""
@@ -179,7 +178,7 @@ func named(s *shape, i int) string {
 	return s.parts[i].s.Title
 }
 
-// branchRemoved reports a branch of the writer that the reader has not.
+// branchRemoved reports a branch of the writer that the reader does not have.
 func (c *comparison) branchRemoved(p *pair, i int) {
 	w, r := p.writer, p.reader
 	from := branchPlace(w, i)
@@ -196,7 +195,7 @@ func (c *comparison) branchRemoved(p *pair, i int) {
 	}
 }
 
-// branchAdded reports a branch of the reader that the writer has not.
+// branchAdded reports a branch of the reader that the writer does not have.
 func (c *comparison) branchAdded(p *pair, j int) {
 	w, r := p.writer, p.reader
 	to := branchPlace(r, j)

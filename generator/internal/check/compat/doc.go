@@ -11,26 +11,25 @@
 // difference has a rule in package finding, with an example that a test runs, and
 // a policy is the set of rules that it allows.
 //
-// Like the registry, the rules compare no more than they name. They do not look
-// at format, contentEncoding, contentMediaType, propertyNames, the schema of
-// contains, what an if says, names in required that are not declared, and
-// patternProperties other than to see what covers a property. Two patterns are
-// equal or not, a const is no enum of one, and minimum is not compared with
-// exclusiveMinimum. A change that they do not look at is mentioned, as
-// uncompared-keyword-changed, and counts as compatible.
+// Like the registry, the rules compare only certain keywords. They do not compare
+// format, contentEncoding, contentMediaType, propertyNames, the schema of contains, the
+// content of an if, or undeclared names in required; they use patternProperties only to
+// find the schema of a property. Two patterns are equal or not, a const is not an enum
+// of one value, and minimum is not compared with exclusiveMinimum. A change that no
+// rule compares is reported as uncompared-keyword-changed and counts as compatible.
 //
-// Where the registry's two parsers (drafts 4, 6 and 7; 2019-09 and 2020-12)
-// make different things of the same schema, so does this package: of items that
-// are true or false, of contains, and of format without a type.
+// The registry has two parsers (for drafts 4, 6 and 7; for 2019-09 and 2020-12) that
+// sometimes read the same schema differently: items that are true or false, contains,
+// and format without a type. This package does the same.
 //
 // # Where it differs
 //
-//   - The exclusive flags of draft-04 are compared, which the registry forgets.
-//   - additionalItems without a tuple says nothing, as the standard has it.
+//   - The exclusive flags of draft-04 are compared; the registry ignores them.
+//   - additionalItems without a tuple has no effect, as the standard says.
 //   - The registry flattens a branch of several keywords into the anyOf or oneOf
 //     around it when it reads the newer drafts; here it stays one branch.
-//   - A $ref of draft-07 and before hides what stands beside it.
-//   - The annotation connect.type is not looked at.
+//   - A $ref of draft-07 and before hides its sibling keywords.
+//   - The annotation connect.type is ignored.
 //   - Enum values are listed one by one, and where an unpaired branch has an
 //     obvious partner, what differs in it is reported as well. No verdict depends
 //     on that.

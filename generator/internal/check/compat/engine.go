@@ -11,15 +11,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Check holds the schema now against earlier versions, the latest of them
-// last, and returns every change that a rule knows, by place in the new schema:
-// an error if it is incompatible, a warning if no rule compares what changed,
-// else a note. Of the earlier versions all count for a
-// transitive level, for another only the last. Without earlier versions, and at
-// level NONE, there are no changes.
+// Check compares the schema now with earlier versions, the latest last, and returns
+// every change that a rule covers, by place in the new schema: an error if it is
+// incompatible, a warning if no rule compares what changed, else a note. A transitive
+// level uses all earlier versions, other levels only the last. Without earlier
+// versions, and at level NONE, there are no changes.
 //
-// The schemas must come from loading without errors. Check only reads them, and
-// may run many times at once.
+// The schemas must be loaded without errors. Check only reads them, so several calls
+// may run at once.
 func Check(now *schema.Schema, earlier []*schema.Schema, level Level, policy Policy) []finding.Finding {
 	if !level.Transitive() && len(earlier) > 1 {
 		earlier = earlier[len(earlier)-1:]
@@ -34,7 +33,7 @@ func Check(now *schema.Schema, earlier []*schema.Schema, level Level, policy Pol
 	return slices.Compact(all)
 }
 
-// Sort puts changes in the order of their places in the new schema.
+// Sort sorts changes by their places in the new schema.
 func Sort(changes []finding.Finding) {
 	slices.SortStableFunc(changes, func(a, b finding.Finding) int {
 		return cmp.Or(
@@ -49,28 +48,27 @@ func Compatible(changes []finding.Finding) bool {
 	return !slices.ContainsFunc(changes, func(c finding.Finding) bool { return !c.Change.Compatible })
 }
 
-// A comparison is bounded: schemas that ask for more than this many looks at a
-// pair of schemas, or for more pairs, are not judged.
+// Limits of a comparison: schemas that need more checks of one pair, or more pairs, are
+// not compared.
 const (
 	mostWork  = 20_000_000
 	mostPairs = 500_000
 )
 
-// comparison judges one schema of data, the writer's, against one of a reader.
+// comparison compares the writer's schema with a reader's.
 //
-// Each pair of schemas that meet is judged once. Every pair counts as
-// compatible until it is found not to be, which is what makes recursion end: a
-// pair that comes up inside itself is assumed to hold. When a pair falls, all
-// those whose verdict leaned on it are judged again. A pair falls once and never
-// rises, and the rules only ever get more out of a compatible part, so that
-// this comes to rest at the one answer that assumes as much as is consistent.
+// Each pair of schemas at the same place is checked once. A pair counts as compatible
+// until it is found incompatible, so recursion ends: a pair inside itself is assumed to
+// be compatible. When a pair turns out incompatible, the pairs whose result depends on
+// it are checked again. A pair changes at most once, so this ends with the one result
+// that assumes as much as is consistent.
 type comparison struct {
 	direction Direction
 	policy    Policy
 	shapes    map[*schema.Schema]*shape
 	pairs     map[pairKey]*pair
-	fresh     []*pair // not judged yet, the latest first
-	fallen    []*pair // to judge again, the earliest first
+	fresh     []*pair // not checked yet, the latest first
+	fallen    []*pair // to check again, the earliest first
 	patterns  map[string]*ecma.Matcher
 	prints    map[*schema.Schema]fingerprint
 	work      int
@@ -78,17 +76,17 @@ type comparison struct {
 
 type pairKey struct{ writer, reader *shape }
 
-// pair is a schema of data and a schema of its reader at the same place.
+// pair is the writer's schema and the reader's schema at the same place.
 type pair struct {
 	writer, reader *shape
 	compatible     bool
 	differences    []difference
-	parts          []*pair // whose differences are part of this one's
-	leaning        []*pair // whose verdict assumes that this pair is compatible
+	parts          []*pair // pairs whose differences belong to this one
+	leaning        []*pair // pairs whose result assumes that this pair is compatible
 	waiting        bool    // in one of the queues
 }
 
-// difference is a change before it is put into words.
+// difference is a change before its message is made.
 type difference struct {
 	rule           finding.Rule
 	writer, reader place
@@ -122,9 +120,8 @@ func (c *comparison) compare(old, now *schema.Schema, most int) []finding.Findin
 	return c.report(root)
 }
 
-// next takes what is to be judged from the queues. The whole graph is laid out
-// before anything is judged again, so that what falls together is seen
-// together.
+// next takes the next pair from the queues. New pairs come first, so that all pairs
+// exist before any is checked again.
 func (c *comparison) next() *pair {
 	var p *pair
 	switch {
@@ -141,7 +138,7 @@ func (c *comparison) next() *pair {
 	return p
 }
 
-// pair is the pair of two shapes, the same one each time.
+// pair returns the pair of two shapes, always the same one.
 func (c *comparison) pair(writer, reader *shape) *pair {
 	c.work++
 	key := pairKey{writer, reader}
@@ -154,7 +151,7 @@ func (c *comparison) pair(writer, reader *shape) *pair {
 	return p
 }
 
-// judge finds the differences of p from scratch, and lets it fall if one is
+// judge computes the differences of p, and marks it as incompatible if one is
 // incompatible.
 func (c *comparison) judge(p *pair) {
 	p.differences, p.parts = p.differences[:0], p.parts[:0]
@@ -178,8 +175,8 @@ func (c *comparison) judge(p *pair) {
 	p.leaning = nil
 }
 
-// holds reports whether q is compatible as far as is known. p is judged again
-// when that changes.
+// holds reports whether q is compatible as far as is known. If that changes, p is
+// checked again.
 func (c *comparison) holds(p, q *pair) bool {
 	c.work++
 	if q.compatible && (len(q.leaning) == 0 || q.leaning[len(q.leaning)-1] != p) {
@@ -188,8 +185,8 @@ func (c *comparison) holds(p, q *pair) bool {
 	return q.compatible
 }
 
-// readable reports whether a reader with the one shape can read data of the
-// other. Where that is plain, no pair is made of them.
+// readable reports whether a reader with one shape can read data of the other. If that
+// is obvious, it makes no pair.
 func (c *comparison) readable(p *pair, writer, reader *shape) (*pair, bool) {
 	c.work++
 	if writer.kind != reader.kind && writer.kind != combined && reader.kind != combined &&
@@ -203,20 +200,20 @@ func (c *comparison) readable(p *pair, writer, reader *shape) (*pair, bool) {
 	return q, c.holds(p, q)
 }
 
-// include makes the differences of q part of p's.
+// include adds the differences of q to p's.
 func (p *pair) include(q *pair) { p.parts = append(p.parts, q) }
 
-// sub judges two schemas as part of p.
+// sub compares two schemas as part of p.
 func (c *comparison) sub(p *pair, writer, reader *schema.Schema) {
 	p.include(c.pair(c.shape(writer), c.shape(reader)))
 }
 
-// add notes a difference of p.
+// add records a difference of p.
 func (p *pair) add(id string, writer, reader place, args ...any) {
 	p.differences = append(p.differences, difference{rule: rule(id), writer: writer, reader: reader, args: args})
 }
 
-// rule is the rule of that id, which there must be.
+// rule returns the rule with that id, which must exist.
 func rule(id string) finding.Rule {
 	r, ok := finding.Lookup(id)
 	if !ok {
@@ -229,7 +226,7 @@ func (c *comparison) allows(r finding.Rule) bool {
 	return r.Allowed == finding.Always || r.Allowed == finding.Leniently && c.policy == Lenient
 }
 
-// report puts the differences of p and of its parts into words.
+// report returns the differences of p and of its parts as findings.
 func (c *comparison) report(root *pair) []finding.Finding {
 	var changes []finding.Finding
 	seen := map[*pair]bool{root: true}
@@ -272,7 +269,7 @@ func (c *comparison) change(d difference) finding.Finding {
 	return change
 }
 
-// sentence is text with the space that a message has: one line.
+// sentence returns text as one line for a message.
 func sentence(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' {

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// fingerprint is equal for schemas that say the same in the same words,
-// annotations included. References count by their text.
+// fingerprint is equal for schemas with the same content, annotations included.
+// References are compared by their text.
 type fingerprint [sha256.Size]byte
 
 func (c *comparison) fingerprint(s *schema.Schema) fingerprint {
@@ -94,7 +94,7 @@ func (c *comparison) printSubs(w io.Writer, s *schema.Schema) {
 	}
 }
 
-// distinct is subs without those that repeat an earlier one.
+// distinct returns subs without repeated ones.
 func (c *comparison) distinct(subs []*schema.Schema) []*schema.Schema {
 	if len(subs) < 2 {
 		return subs

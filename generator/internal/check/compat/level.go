@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Level says which readers have to understand which data. Its values are those
-// of Confluent's registry.
+// Level says which readers have to understand which data. Its values are those of
+// Confluent's registry.
 type Level string
 
-// The levels. The transitive ones hold a schema against every earlier version,
-// the others against the latest one only.
+// The levels. The transitive ones compare a schema with every earlier version, the
+// others only with the latest one.
 const (
-	None               Level = "NONE"                // anything goes
+	None               Level = "NONE"                // no comparison
 	Backward           Level = "BACKWARD"            // the new schema reads what the old one wrote
 	Forward            Level = "FORWARD"             // the old schema reads what the new one writes
 	Full               Level = "FULL"                // both
@@ -22,12 +22,12 @@ const (
 	FullTransitive     Level = "FULL_TRANSITIVE"     // FULL against every earlier version
 )
 
-// Levels is every level, the laxest first.
+// Levels returns every level, the laxest first.
 func Levels() []Level {
 	return []Level{None, Backward, BackwardTransitive, Forward, ForwardTransitive, Full, FullTransitive}
 }
 
-// ParseLevel reads a level in any case, with - or _ between its words.
+// ParseLevel parses a level in any case, with - or _.
 func ParseLevel(text string) (Level, error) {
 	level := Level(strings.ReplaceAll(strings.ToUpper(text), "-", "_"))
 	if slices.Contains(Levels(), level) {
@@ -39,7 +39,7 @@ func ParseLevel(text string) (Level, error) {
 // Transitive reports whether every earlier version counts.
 func (l Level) Transitive() bool { return strings.HasSuffix(string(l), "_TRANSITIVE") }
 
-// directions are the readings that the level asks for.
+// directions returns the directions that the level checks.
 func (l Level) directions() []Direction {
 	switch Level(strings.TrimSuffix(string(l), "_TRANSITIVE")) {
 	case Backward:
@@ -52,19 +52,18 @@ func (l Level) directions() []Direction {
 	return nil
 }
 
-// Policy says how the registry looks at objects that allow properties which
-// they do not declare.
+// Policy says how to treat objects that allow undeclared properties.
 type Policy string
 
-// The policies. Strict takes an open object at its word: old data may hold any
-// value under a name that the new schema declares. Lenient trusts that nobody
-// used undeclared names, and that readers skip those they do not know.
+// The policies. Strict: in an open object, old data may have any value under a name
+// that the new schema declares. Lenient: writers use no undeclared names, and readers
+// skip them.
 const (
 	Strict  Policy = "strict"
 	Lenient Policy = "lenient"
 )
 
-// ParsePolicy reads a policy in any case.
+// ParsePolicy parses a policy in any case.
 func ParsePolicy(text string) (Policy, error) {
 	switch p := Policy(strings.ToLower(text)); p {
 	case Strict, Lenient:
@@ -82,7 +81,7 @@ const (
 	OldReadsNew Direction = "forward"
 )
 
-// reader and writer are the two schemas in a sentence.
+// reader and writer are the two schemas' names in a sentence.
 func (d Direction) reader() string {
 	if d == OldReadsNew {
 		return "the old schema"

@@ -2,25 +2,24 @@ package compat
 
 import "slices"
 
-// matching pairs the branches of two combinations, each with at most one of the
+// matching pairs the branches of two combinations, each with at most one branch of the
 // other side that can read it, so that as many as possible have a partner. Each
-// way to pair two is judged once and remembered as a pair of the comparison.
+// possible pair is checked once and kept as a pair of the comparison.
 type matching struct {
 	c             *comparison
 	p             *pair
 	before, after []*shape
 	partner       []int   // of each branch before; -1: none
 	owner         []int   // of each branch after; -1: none
-	edges         [][]int // of each branch before: what can read it; nil: not asked for yet
-	seen          []int   // of each branch after: the round that it was last seen in
+	edges         [][]int // of each branch before: the branches that can read it; nil: not computed yet
+	seen          []int   // of each branch after: the last round that saw it
 	index         *branchIndex
 }
 
 func (m *matching) find() {
 	m.partner, m.owner = minusOnes(len(m.before)), minusOnes(len(m.after))
 	m.edges, m.seen = make([][]int, len(m.before)), minusOnes(len(m.after))
-	// Most branches stay what and where they were; only the others need a look at
-	// every pair.
+	// Most branches are unchanged; only the others need a look at every pair.
 	byName := map[string]int{}
 	for j := range m.after {
 		if name := named(m.p.reader, j); name != "" {
@@ -45,8 +44,7 @@ func (m *matching) find() {
 	}
 }
 
-// augment finds a partner for the branch i, moving others to another partner
-// where that makes room.
+// augment finds a partner for branch i, and moves others to another partner if needed.
 func (m *matching) augment(i, round int) bool {
 	if m.edges[i] == nil {
 		m.edges[i] = []int{}
@@ -80,20 +78,19 @@ func minusOnes(n int) []int {
 	return out
 }
 
-// branchIndex finds the branches that can possibly read another one without a
-// look at all of them: readable rejects every other branch at once. In a union
-// whose variants tell themselves apart by a property with a constant, that
-// leaves one branch for each variant.
+// branchIndex finds the branches that may read another one without checking all of
+// them; readable rejects all others. In a union whose variants differ in a property
+// with a constant, one branch is left for each variant.
 type branchIndex struct {
 	ofKind map[kind][]int
 	tags   map[tag]*tagged
 }
 
-// tagged is the branches that give one property a constant.
+// tagged are the branches in which one property has a constant.
 type tagged struct {
 	byValue map[string][]int
 	count   int
-	without []int // the objects that do not; nil: not asked for yet
+	without []int // the objects without it; nil: not computed yet
 }
 
 func (c *comparison) indexed(branches []*shape) *branchIndex {
@@ -118,7 +115,7 @@ func (c *comparison) indexed(branches []*shape) *branchIndex {
 	return x
 }
 
-// candidates is the branches that may read the writer's branch, in their order.
+// candidates returns the branches that may read the writer's branch, in order.
 func (x *branchIndex) candidates(c *comparison, writer *shape) []int {
 	var lists [][]int
 	switch writer.kind {
@@ -138,8 +135,8 @@ func (x *branchIndex) candidates(c *comparison, writer *shape) []int {
 	return found
 }
 
-// objects is the objects that do not contradict the writer in one property: the
-// one that leaves the fewest of them.
+// objects returns the objects that do not contradict the writer in one property: the
+// property that leaves the fewest.
 func (x *branchIndex) objects(c *comparison, writer *shape) [][]int {
 	all := x.ofKind[objectKind]
 	least := len(all)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// union is a oneOf of n branches, each made from its number.
+// union returns a oneOf of n branches, each made from its number.
 func union(n int, format func(i int) string) string {
 	return `{"oneOf": [` + repeated(n, format) + `]}`
 }

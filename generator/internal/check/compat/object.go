@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// quote is a name or a pattern in a message.
+// quote returns a name or a pattern for a message.
 func quote(text string) string { return finding.Quote(text) }
 
 func (c *comparison) objects(p *pair) {
@@ -21,13 +21,13 @@ func (c *comparison) objects(p *pair) {
 	c.limit(p, "min-properties", "minProperties", w.MinProperties, r.MinProperties)
 }
 
-// others says what an object allows under names that it does not declare.
+// others returns what an object allows for undeclared names.
 func others(s *schema.Schema) (allowed bool, restricted *schema.Schema) {
 	return rest(s.AdditionalProperties)
 }
 
-// rest reads additionalProperties, or what stands for additionalItems: absent
-// and true are one, and so is {} in neither.
+// rest reads additionalProperties, or the equivalent for additionalItems: absent and
+// true are the same, and {} is the same in neither.
 func rest(s *schema.Schema) (allowed bool, restricted *schema.Schema) {
 	switch {
 	case s == nil, isTrue(s):
@@ -38,16 +38,15 @@ func rest(s *schema.Schema) (allowed bool, restricted *schema.Schema) {
 	return true, s
 }
 
-// open reports whether an object allows anything under names that it does not
-// declare.
+// open reports whether an object allows anything for undeclared names.
 func (c *comparison) open(s *schema.Schema) bool {
 	allowed, restricted := others(s)
 	return allowed && restricted == nil && len(s.PatternProperties) == 0 &&
 		(s.UnevaluatedProperties == nil || c.empty(s.UnevaluatedProperties))
 }
 
-// covering is the schema that an object has for an undeclared property of that
-// name; nil where it allows none, as the rules see it.
+// covering returns the schema of an object for an undeclared property with the name;
+// nil if it allows none, according to the rules.
 func (c *comparison) covering(s *schema.Schema, name string) *schema.Schema {
 	for _, p := range s.PatternProperties {
 		if c.matches(p.Name, name) {
@@ -64,8 +63,8 @@ func (c *comparison) covering(s *schema.Schema, name string) *schema.Schema {
 	return nil
 }
 
-// matches reports whether the pattern is found in name. A pattern that Go
-// cannot run counts as found, so that the schema for it is looked at.
+// matches reports whether the pattern matches name. A pattern that Go cannot run counts
+// as a match, so that its schema is checked.
 func (c *comparison) matches(pattern, name string) bool {
 	c.work++
 	re, known := c.patterns[pattern]
@@ -115,8 +114,8 @@ func (c *comparison) properties(p *pair) {
 	}
 }
 
-// propertyAdded reports a property that only the reader declares: what the
-// writer allows under its name decides.
+// propertyAdded reports a property that only the reader declares. The result depends on
+// what the writer allows under its name.
 func (c *comparison) propertyAdded(p *pair, property schema.Property, needed bool) {
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "properties"), under(r, "properties", property.Name, property.Pos)
@@ -152,8 +151,8 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 	}
 }
 
-// propertyRemoved reports a property that only the writer declares: what the
-// reader allows under its name decides.
+// propertyRemoved reports a property that only the writer declares. The result depends
+// on what the reader allows under its name.
 func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 	w, r := p.writer.s, p.reader.s
 	from, to := under(w, "properties", property.Name, property.Pos), at(r, "properties")
@@ -185,7 +184,7 @@ func (c *comparison) additionalProperties(p *pair) {
 		before.AdditionalProperties, after.AdditionalProperties)
 }
 
-// remainder judges what is allowed beyond the declared properties or items.
+// remainder checks what is allowed beyond the declared properties or items.
 func (c *comparison) remainder(p *pair, subject string, from, to place, before, after *schema.Schema) {
 	allowedBefore, restrictedBefore := rest(before)
 	allowedAfter, restrictedAfter := rest(after)
@@ -203,7 +202,7 @@ func (c *comparison) remainder(p *pair, subject string, from, to place, before, 
 	}
 }
 
-// unevaluated judges unevaluatedProperties or unevaluatedItems.
+// unevaluated checks unevaluatedProperties or unevaluatedItems.
 func (c *comparison) unevaluated(p *pair, subject, keyword string, before, after *schema.Schema) {
 	from, to := at(p.writer.s, keyword), at(p.reader.s, keyword)
 	closed := func(s *schema.Schema) bool { return s != nil && isFalse(s) }
@@ -291,7 +290,7 @@ func byName(properties []schema.Property) map[string]schema.Property {
 	return out
 }
 
-// names is the index of each name.
+// names returns the index of each name.
 func names(list []schema.Name) map[string]int {
 	out := make(map[string]int, len(list))
 	for i, n := range list {

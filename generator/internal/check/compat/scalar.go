@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// limit judges one bound. The rule's id begins with subject.
+// limit checks one bound. The rule's id begins with subject.
 func (c *comparison) limit(p *pair, subject, keyword string, before, after *schema.Number) {
 	w, r := at(p.writer.s, keyword), at(p.reader.s, keyword)
 	switch {
@@ -43,8 +43,8 @@ func (c *comparison) strings(p *pair) {
 	}
 }
 
-// bounds is minimum and maximum as they were written: draft-04 says exclusive
-// with a flag beside them, later drafts with a number of its own.
+// bounds are minimum and maximum as written: draft-04 has exclusive flags, later drafts
+// have separate numbers.
 type bounds struct {
 	minimum, maximum           *schema.Number
 	exclusiveMin, exclusiveMax *schema.Number
@@ -137,7 +137,7 @@ func (c *comparison) enums(p *pair) {
 	}
 }
 
-// missing is those of the values that others do not have.
+// missing returns the values that others does not have.
 func missing(values, others []*schema.Value) []*schema.Value {
 	has := make(map[string]bool, len(others))
 	for _, v := range others {
@@ -152,7 +152,7 @@ func missing(values, others []*schema.Value) []*schema.Value {
 	return out
 }
 
-// list is the first of some values, for a message.
+// list returns the first of some values, for a message.
 func list(values []*schema.Value) string {
 	const most = 5
 	var b strings.Builder

@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// kind is what the registry's rules tell apart: one group of keywords each.
+// kind is a group of keywords that the registry's rules distinguish.
 type kind int
 
 const (
@@ -34,9 +34,9 @@ const (
 	oneOf = "oneOf"
 )
 
-// shape is a schema as the rules see it. A schema that says several things at
-// once (a type and an enum, a reference and more) is an allOf of them, and a
-// list of types is an anyOf: both are made up, and marked as such.
+// shape is a schema in the form that the rules use. A schema with several kinds of
+// keywords (a type and an enum, a reference and others) is an allOf of them, and a list
+// of types is an anyOf. Both are made up, and marked as such.
 type shape struct {
 	kind    kind
 	s       *schema.Schema
@@ -44,11 +44,11 @@ type shape struct {
 	integer bool
 
 	op     string // of a combination
-	madeUp bool   // nobody wrote it as a combination
+	madeUp bool   // it is not a combination in the schema
 	subs   []*schema.Schema
-	parts  []*shape // of a made-up one at once, else when first asked for
+	parts  []*shape // for a made-up one at once, else on first use
 
-	constants map[tag]string // of an object, when first asked for
+	constants map[tag]string // of an object, on first use
 }
 
 // place is a part of a schema file.
@@ -59,7 +59,7 @@ type place struct {
 
 func whole(s *schema.Schema) place { return place{pos: s.Pos, pointer: s.Pointer} }
 
-// at is the place of a keyword of s, or of s where that is not there.
+// at returns the place of a keyword of s, or of s if the keyword is missing.
 func at(s *schema.Schema, keyword string) place {
 	if pos, ok := s.At[keyword]; ok {
 		return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword)}
@@ -67,7 +67,7 @@ func at(s *schema.Schema, keyword string) place {
 	return whole(s)
 }
 
-// under is the place of a name inside a keyword of s.
+// under returns the place of a name inside a keyword of s.
 func under(s *schema.Schema, keyword, name string, pos finding.Pos) place {
 	return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword) + "/" + escape(name)}
 }
@@ -79,13 +79,13 @@ func escape(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// modern reports whether s is of a dialect that the registry reads with its
-// newer parser, which differs from the older one in details.
+// modern reports whether the registry reads the dialect of s with its newer parser,
+// which differs from the older one in details.
 func modern(s *schema.Schema) bool {
 	return s.Doc.Dialect == schema.Draft202012 || s.Doc.Dialect == schema.Draft201909
 }
 
-// group is the keywords that say something about one type of value.
+// group is the keywords for one type of value.
 type group struct {
 	kind     kind
 	keywords []string
@@ -103,8 +103,7 @@ var groups = []group{
 	}},
 }
 
-// shape is s as the rules see it, the same one each time. References are
-// followed.
+// shape returns the shape of s, always the same one. It follows references.
 func (c *comparison) shape(s *schema.Schema) *shape {
 	s = s.Resolved()
 	if known, ok := c.shapes[s]; ok {
@@ -133,7 +132,7 @@ func (c *comparison) build(s *schema.Schema) *shape {
 	return &shape{kind: combined, s: s, at: whole(s), op: allOf, madeUp: true, parts: parts}
 }
 
-// parts is everything that s says about values.
+// parts returns everything in s that restricts values.
 func (c *comparison) parts(s *schema.Schema) []*shape {
 	var parts []*shape
 	add := func(k kind, keyword string) *shape {
@@ -169,8 +168,8 @@ func (c *comparison) parts(s *schema.Schema) []*shape {
 	return parts
 }
 
-// typed is what s says about single types: by type, and by keywords that bear
-// on one type without naming it.
+// typed returns what s says about single types: by type, and by keywords for one type
+// without a type keyword.
 func typed(s *schema.Schema) []*shape {
 	var parts []*shape
 	var said []kind
@@ -207,7 +206,7 @@ func kindOf(name string) kind {
 	}[name]
 }
 
-// branches is the schemas that a combination combines, each once.
+// branches returns the schemas that a combination combines, each once.
 func (c *comparison) branches(s *shape) []*shape {
 	if s.parts == nil {
 		s.subs = c.distinct(s.subs)
@@ -218,8 +217,8 @@ func (c *comparison) branches(s *shape) []*shape {
 	return s.parts
 }
 
-// branchPlace is where the branch i of a combination stands: the reference to
-// it rather than what that leads to.
+// branchPlace returns the place of branch i of a combination: its reference, not the
+// target.
 func branchPlace(s *shape, i int) place {
 	if s.subs != nil {
 		return whole(s.subs[i])
@@ -227,7 +226,7 @@ func branchPlace(s *shape, i int) place {
 	return s.parts[i].at
 }
 
-// empty reports whether s itself, not what it refers to, restricts nothing.
+// empty reports whether s itself, without its reference, restricts nothing.
 func (c *comparison) empty(s *schema.Schema) bool {
 	return s.Ref == nil && c.shape(s).kind == anything
 }
@@ -235,7 +234,7 @@ func (c *comparison) empty(s *schema.Schema) bool {
 func isFalse(s *schema.Schema) bool { return s.Bool != nil && !*s.Bool }
 func isTrue(s *schema.Schema) bool  { return s.Bool != nil && *s.Bool }
 
-// describe is a shape in a sentence.
+// describe returns a shape for a sentence.
 func (c *comparison) describe(s *shape) string {
 	switch s.kind {
 	case anything:

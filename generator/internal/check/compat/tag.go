@@ -2,17 +2,16 @@ package compat
 
 import "github.com/outboxgen/outboxgen/generator/internal/schema"
 
-// tag is a property by whose constant an object may tell itself from others: a
-// const, or an enum of one value. The two are not compared with each other.
+// tag is a property whose constant may distinguish an object: a const, or an enum of
+// one value. The two are not compared with each other.
 type tag struct {
 	property string
 	kind     kind // constKind or enumKind
 }
 
-// discriminated reports whether two objects give one property different
-// constants, as the variants of a sum type do. Such a pair is incompatible
-// whatever else they say, and there are many of them where there are many
-// variants.
+// discriminated reports whether two objects have different constants in one property,
+// as the variants of a sum type have. Such a pair is incompatible regardless of the
+// rest, and unions with many variants have many such pairs.
 func (c *comparison) discriminated(writer, reader *shape) bool {
 	before, after := c.constants(writer), c.constants(reader)
 	if len(after) < len(before) {
@@ -27,8 +26,8 @@ func (c *comparison) discriminated(writer, reader *shape) bool {
 	return false
 }
 
-// constants is what the properties of an object hold that have a constant, and
-// nothing beside it that might take another value.
+// constants returns the constants of an object's properties, except those that also
+// allow other values.
 func (c *comparison) constants(s *shape) map[tag]string {
 	if s.constants != nil {
 		return s.constants
@@ -47,7 +46,7 @@ func (c *comparison) constants(s *shape) map[tag]string {
 	return s.constants
 }
 
-// constant is the one const or enum of one value among the parts of a schema.
+// constant returns the const, or the enum of one value, among the parts of a schema.
 func constant(parts []*shape) (k kind, value string, ok bool) {
 	for _, part := range parts {
 		var values []*schema.Value

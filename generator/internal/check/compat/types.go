@@ -1,7 +1,6 @@
 package compat
 
-// types judges what p's two shapes say about types, and goes on to what they
-// say beyond that where these are the same.
+// types checks the types of p's two shapes and, if they are the same, the rest.
 func (c *comparison) types(p *pair) {
 	w, r := p.writer, p.reader
 	switch {
@@ -42,8 +41,8 @@ func (c *comparison) types(p *pair) {
 	}
 }
 
-// widened handles a reader that has a combination where the writer has none:
-// the only branch, or one variant of several, may take the data.
+// widened handles a reader with a combination and a writer without one: the only
+// branch, or one of several, may accept the data.
 func (c *comparison) widened(p *pair) bool {
 	branches := c.branches(p.reader)
 	switch {
@@ -68,8 +67,8 @@ func (c *comparison) widened(p *pair) bool {
 	return false
 }
 
-// narrowed handles a writer that has a combination where the reader has none:
-// data that fits all of several branches fits each of them.
+// narrowed handles a writer with a combination and a reader without one: data that fits
+// all branches fits each of them.
 func (c *comparison) narrowed(p *pair) bool {
 	branches := c.branches(p.writer)
 	switch {
@@ -96,8 +95,7 @@ func (c *comparison) narrowed(p *pair) bool {
 	return false
 }
 
-// otherKind reports two shapes of different kinds, in the words that tell most
-// about what happened.
+// otherKind reports two shapes of different kinds, with the most specific rule.
 func (c *comparison) otherKind(p *pair) {
 	w, r := p.writer, p.reader
 	says := []any{c.describe(w), c.describe(r)}
@@ -139,8 +137,8 @@ func (c *comparison) otherKind(p *pair) {
 	p.add("type-changed", w.at, r.at, says...)
 }
 
-// alike is the first of the parts that a shape would be compared with, -1 when
-// there is none: of its kind, or the only one.
+// alike returns the first of the parts that a shape is compared with: one of its kind,
+// or the only one; -1 if there is none.
 func (c *comparison) alike(parts []*shape, s *shape) int {
 	if len(parts) == 1 {
 		return 0
@@ -153,7 +151,7 @@ func (c *comparison) alike(parts []*shape, s *shape) int {
 	return -1
 }
 
-// not turns the two around: what must not match may only become less.
+// not swaps the two: the set of values that must not match may only shrink.
 func (c *comparison) not(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	q := c.pair(c.shape(r.Not), c.shape(w.Not))

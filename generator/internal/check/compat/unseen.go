@@ -7,15 +7,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// notice mentions a keyword that the rules do not compare, where it changed and
-// the reader has it.
+// notice reports a keyword that changed and that the rules do not compare.
 func (c *comparison) notice(p *pair, keyword string, same bool) {
 	if _, ok := p.reader.s.At[keyword]; ok && !same {
 		p.add(finding.Uncompared, at(p.writer.s, keyword), at(p.reader.s, keyword), keyword)
 	}
 }
 
-// sameWords reports whether two schemas say the same, or are both not there.
+// sameWords reports whether two schemas have the same text, or are both missing.
 func (c *comparison) sameWords(a, b *schema.Schema) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -8,8 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Compare says what changed between an event as it was and as it is, other than
-// in its schema.
+// Compare returns the changes of an event other than those of its schema.
 func Compare(now *schema.Event, before Before) []finding.Finding {
 	old := before.Event
 	c := &comparison{now: now, before: before}
@@ -21,7 +20,7 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 		c.found("event-version-changed", "version", fmt.Sprintf("the version under the type %s changed from %d to %d: consumers cannot tell the two apart",
 			finding.Quote(now.Type), old.Version, now.Version))
 	}
-	// A topic that is the type is another one with it, and is not told twice.
+	// If the topic is the type, it changes with the type and is not reported again.
 	if old.Topic != now.Topic && (old.Type == now.Type || old.Topic != old.Type || now.Topic != now.Type) {
 		member := "topic"
 		if c.now.Place(member) == c.now.Pos {
@@ -69,7 +68,7 @@ func (c *comparison) foundAt(id string, pos, old finding.Pos, message string) {
 	c.findings = append(c.findings, found(id, c.now.Type, pos, c.before.pos(old), message))
 }
 
-// found is a finding of a rule about events.
+// found returns a finding of a rule about events.
 func found(id, event string, pos, old finding.Pos, message string) finding.Finding {
 	r, _ := finding.Lookup(id)
 	return finding.Finding{
@@ -78,8 +77,8 @@ func found(id, event string, pos, old finding.Pos, message string) finding.Findi
 	}
 }
 
-// ids compares where the aggregate id, the key and the correlation id come
-// from. A key that is the aggregate id changes with it, and is not told twice.
+// ids compares the sources of the aggregate id, the key and the correlation id. If the
+// key is the aggregate id, it changes with it and is not reported again.
 func (c *comparison) ids() {
 	old, now := c.before.Event, c.now
 	if !same(old.AggregateID, now.AggregateID) {
@@ -101,12 +100,12 @@ func (c *comparison) ids() {
 	}
 }
 
-// same reports whether two pointers, either of which may be left out, are one.
+// same reports whether two pointers, each of which may be missing, are equal.
 func same(old, now *schema.Name) bool {
 	return (old == nil) == (now == nil) && (old == nil || old.Text == now.Text)
 }
 
-// pointed says what a pointer leads to. "" is the whole value.
+// pointed describes the target of a pointer. "" is the whole value.
 func pointed(pointer *schema.Name) string {
 	if pointer.Text == "" {
 		return "the event data itself"
@@ -124,7 +123,7 @@ func idSource(pointer *schema.Name) string {
 	return "at " + pointer.Text
 }
 
-// key says where the key of an event comes from.
+// key describes the source of an event's key.
 func key(e *schema.Event) string {
 	switch {
 	case !e.Keyed:
@@ -151,15 +150,15 @@ func titlePlace(e *schema.Event) finding.Pos {
 	return e.Pos
 }
 
-// Options say how schemas are compared.
+// Options configure Schemas.
 type Options struct {
-	All    bool // tell of compatible changes as well
-	Frozen bool // any change beyond annotations is a finding
+	All    bool // include compatible changes
+	Frozen bool // report any change except annotations
 }
 
-// Schemas holds the schema of an event against earlier ones, the oldest first,
-// by the event's own level and policy. What is found against several of them is
-// told of the latest alone.
+// Schemas compares the schema of an event with earlier ones, the oldest first, at the
+// event's level and policy. A change against several of them is reported only for the
+// latest.
 func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Finding {
 	level, policy := compat.Level(now.Compat.Level), compat.Policy(now.Compat.Policy)
 	if !level.Transitive() && len(earlier) > 1 {
@@ -187,7 +186,7 @@ func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Findin
 	return findings
 }
 
-// Frozen finds that the schema of a released version changed, compatibly or not.
+// Frozen reports that the schema of a released version changed, compatibly or not.
 func Frozen(now *schema.Event, before Before) []finding.Finding {
 	changes := compat.Check(now.Schema, []*schema.Schema{before.Schema}, compat.Full, compat.Strict)
 	if len(changes) == 0 {
@@ -198,16 +197,15 @@ func Frozen(now *schema.Event, before Before) []finding.Finding {
 		"the event version is released and frozen, but its schema changed: "+c.ID)}
 }
 
-// Removed is the finding about an event that is gone; pos is where it could be
-// named.
+// Removed returns the finding for a removed event; pos is the place where it could be
+// declared.
 func Removed(before Before, pos finding.Pos) finding.Finding {
 	e := before.Event
 	return found("event-removed", e.Type, pos, before.pos(e.Pos),
 		fmt.Sprintf("the event %s (%s, version %d) was removed: its consumers receive nothing more, and the remaining rows and records have no schema", finding.Quote(e.Type), e.GoName, e.Version))
 }
 
-// Found is a finding of one of this package's rules about what surrounds the
-// events.
+// Found returns a finding of this package's rules that is not about an event itself.
 func Found(id, event string, pos finding.Pos, message string) finding.Finding {
 	return found(id, event, pos, finding.Pos{}, message)
 }

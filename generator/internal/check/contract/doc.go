@@ -1,13 +1,13 @@
-// Package contract holds the events of a project against what they were before:
-// that they are still there, under the same type, on the same topic, with the
-// same key, aggregate and envelope, and that their schemas suit those who read
-// and write the other version (see package compat).
+// Package contract compares the events of a project with their earlier versions: they
+// must still exist, with the same type, topic, key, aggregate and envelope, and with a
+// schema that is compatible with readers and writers of the other version (see package
+// compat).
 //
-// An event is known by its type, which is what consumers tell events apart by;
-// the name of its file says nothing. Where no type fits, the same Go name and
-// version, and then the same file and version, mean that the type was changed.
+// An event is identified by its type, as consumers do; its file name does not matter.
+// If no type matches, the same Go name and version, or the same file and version, mean
+// that the type was changed.
 //
-// Version 2 of an event is another event: it has a type and a topic of its own,
-// and consumers move to it when they are ready. So it is not held against
-// version 1, unless the config says compat.versions: together.
+// Version 2 of an event is another event with its own type and topic, and consumers
+// move to it when they are ready. So it is not compared with version 1, unless the
+// config says compat.versions: together.
 package contract

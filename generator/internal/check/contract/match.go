@@ -9,13 +9,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Before is an event as it once was.
+// Before is an earlier version of an event.
 type Before struct {
-	// Schema is that of the event data.
+	// Schema is the schema of the event data.
 	Schema *schema.Schema
-	// Event is the rest; nil where only the schema is known, as from a registry.
+	// Event is the rest of the event; nil if only the schema is known, as from a
+	// registry.
 	Event *schema.Event
-	// Name is what a report calls a file of that time. Nil: its path.
+	// Name returns a file's name in reports. nil: its path.
 	Name func(file string) string
 }
 
@@ -26,8 +27,8 @@ func (b Before) pos(pos finding.Pos) finding.Pos {
 	return pos
 }
 
-// Match finds for each event the one that it was before; events that are new
-// have none. gone is what was there and is not now, in its order.
+// Match returns the earlier version of each event that has one. gone are the earlier
+// events that no longer exist, in their order.
 func Match(now []*schema.Event, before []Before) (was map[*schema.Event]Before, gone []Before) {
 	was = map[*schema.Event]Before{}
 	taken := make([]bool, len(before))
@@ -60,8 +61,8 @@ func Match(now []*schema.Event, before []Before) (was map[*schema.Event]Before, 
 
 var versionSuffix = regexp.MustCompile(`\.v[1-9][0-9]*$`)
 
-// Predecessors lists the lower versions of an event, the lowest first: those
-// whose types differ from e's in the version at the end alone.
+// Predecessors lists the lower versions of an event, the lowest first: events whose
+// types differ from e's only in the version at the end.
 func Predecessors(e *schema.Event, all []Before) []Before {
 	stem := versionSuffix.ReplaceAllString(e.Type, "")
 	if stem == e.Type {

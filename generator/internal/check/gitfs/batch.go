@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// maxBlob bounds the content of a file that is kept, in bytes; what is longer
-// is cut one byte later, so that a reader sees that it is too long.
+// maxBlob limits the content of a file, in bytes. A longer file is cut one byte later,
+// so that the reader sees that it is too long.
 const maxBlob = 8 << 20
 
 // batch is a git cat-file --batch that is running.
@@ -74,7 +74,7 @@ func (b *batch) read(hash string) ([]byte, error) {
 	if _, err := io.ReadFull(b.out, content); err != nil {
 		return nil, err
 	}
-	// What is left of it, and the line end behind it.
+	// The rest of it, and the line end after it.
 	if _, err := io.CopyN(io.Discard, b.out, size-int64(len(content))+1); err != nil {
 		return nil, err
 	}

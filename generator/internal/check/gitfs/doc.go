@@ -1,11 +1,10 @@
-// Package gitfs reads commits of a git repository as file systems, through the
-// git command.
+// Package gitfs reads commits of a git repository as file systems, with the git
+// command.
 //
-// Listing a commit is one run of git ls-tree; the contents of files come from
-// one git cat-file --batch that serves all commits, and only when they are
-// read. So a commit with thousands of files costs what is looked at.
+// Listing a commit runs git ls-tree once. One git cat-file --batch serves the contents
+// for all commits, and only for files that are read, so a commit with thousands of
+// files costs little.
 //
-// Symbolic links and submodules are listed and never followed: what they lead to
-// is not in the commit, or not where it seems to be. Tree.Refused tells which of
-// them somebody asked for.
+// Symbolic links and submodules are listed and never followed: their targets are not in
+// the commit, or not where they seem to be. Tree.Refused lists those that were opened.
 package gitfs

@@ -15,16 +15,16 @@ import (
 	"strings"
 )
 
-// ErrNoRepository says that a folder is in no git repository.
+// ErrNoRepository is returned if a folder is not in a git repository.
 var ErrNoRepository = errors.New("it is not in a git repository")
 
-// ErrNoGit says that there is no git command.
+// ErrNoGit is returned if there is no git command.
 var ErrNoGit = errors.New("the command git is not installed")
 
-// UnknownRefError says that a name is none of a commit.
+// UnknownRefError means that a name is not a commit.
 type UnknownRefError struct {
 	Ref     string
-	Shallow bool // the clone is shallow, so that the commit may only be missing here
+	Shallow bool // the clone is shallow, so the commit may only be missing here
 }
 
 func (e *UnknownRefError) Error() string {
@@ -34,10 +34,10 @@ func (e *UnknownRefError) Error() string {
 	return fmt.Sprintf("there is no commit %q", e.Ref)
 }
 
-// Repo is a git repository. Close it. It is not safe for concurrent use.
+// Repo is a git repository. Close it after use. It is not safe for concurrent use.
 type Repo struct {
-	// Prefix is the path from the top of the work tree to the folder that Open was
-	// given, with forward slashes; "." at the top.
+	// Prefix is the path from the root of the work tree to the folder given to Open,
+	// with forward slashes; "." at the root.
 	Prefix string
 
 	ctx     context.Context // a Repo lives as long as the call that opened it
@@ -47,8 +47,8 @@ type Repo struct {
 	batch   *batch
 }
 
-// Open finds the repository that dir is in. The error is ErrNoGit,
-// ErrNoRepository, or has what git said.
+// Open finds the repository of dir. The error is ErrNoGit, ErrNoRepository, or has
+// git's message.
 func Open(ctx context.Context, dir string) (*Repo, error) {
 	r := &Repo{ctx: ctx, dir: dir}
 	if _, err := exec.LookPath("git"); err != nil {
@@ -64,7 +64,7 @@ func Open(ctx context.Context, dir string) (*Repo, error) {
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) < 4 || lines[0] != "true" {
-		return nil, ErrNoRepository // a bare repository has no files to judge
+		return nil, ErrNoRepository // a bare repository has no files to check
 	}
 	r.shallow, r.sha256 = lines[1] == "true", lines[2] == "sha256"
 	r.Prefix = filepath.ToSlash(filepath.Clean(lines[3]))
@@ -81,11 +81,10 @@ func (r *Repo) Close() error {
 	return b.close()
 }
 
-// Shallow reports whether commits are missing because the clone was made so.
+// Shallow reports whether the clone is shallow, so that commits are missing.
 func (r *Repo) Shallow() bool { return r.shallow }
 
-// git runs git and returns what it wrote. The error has the last line of what it
-// complained about.
+// git runs git and returns its output. The error has the last line of its error output.
 func (r *Repo) git(args ...string) (string, error) {
 	cmd := r.command(args...)
 	var out, complaints bytes.Buffer
@@ -103,7 +102,7 @@ func (r *Repo) git(args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// command is git in the folder, whatever hook it may be called from.
+// command returns git in the folder, without the environment of a hook.
 func (r *Repo) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(r.ctx, "git", args...)
 	cmd.Dir = r.dir
@@ -115,8 +114,8 @@ func (r *Repo) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Resolve is the id of the commit that ref names. The error is an
-// *UnknownRefError where there is none.
+// Resolve returns the id of the commit that ref names. If there is none, the error is
+// an *UnknownRefError.
 func (r *Repo) Resolve(ref string) (string, error) {
 	out, err := r.git("rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
 	var failed *exec.ExitError
@@ -129,9 +128,8 @@ func (r *Repo) Resolve(ref string) (string, error) {
 	return strings.TrimSpace(out), nil
 }
 
-// Default is the name of the default branch: what origin/HEAD leads to, else
-// the first of main and master that is there, at origin before here; "" where
-// there is none.
+// Default returns the name of the default branch: the target of origin/HEAD, else main
+// or master at origin or here; "" if there is none.
 func (r *Repo) Default() string {
 	if out, err := r.git("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"); err == nil {
 		if name := strings.TrimSpace(out); r.Has(name) {
@@ -152,8 +150,8 @@ func (r *Repo) Has(ref string) bool {
 	return err == nil
 }
 
-// MergeBase is the best common ancestor of two commits, "" where they have none
-// in this clone.
+// MergeBase returns the best common ancestor of two commits, or "" if this clone has
+// none.
 func (r *Repo) MergeBase(a, b string) (string, error) {
 	out, err := r.git("merge-base", a, b)
 	var failed *exec.ExitError
@@ -163,15 +161,14 @@ func (r *Repo) MergeBase(a, b string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// History lists the commits that changed something in the folder dir, which is
-// relative to the top, the latest first: commit itself if it did, then its first
-// parents.
+// History lists the commits that changed the folder dir, which is relative to the root,
+// the latest first: commit itself, if it did, then its first parents.
 func (r *Repo) History(commit, dir string) ([]string, error) {
 	out, err := r.git("rev-list", "--first-parent", commit, "--", ":(top)"+strings.TrimPrefix(dir, "."))
 	return strings.Fields(out), err
 }
 
-// Parent is the first parent of a commit, "" where it has none in this clone.
+// Parent returns the first parent of a commit, or "" if this clone has none.
 func (r *Repo) Parent(commit string) (string, error) {
 	parent, err := r.Resolve(commit + "^")
 	var unknown *UnknownRefError
@@ -181,14 +178,14 @@ func (r *Repo) Parent(commit string) (string, error) {
 	return parent, err
 }
 
-// Tags lists the tags that match a pattern and that commit reaches, the latest
-// version first as git sorts versions.
+// Tags lists the tags that match a pattern and that commit reaches, the latest version
+// first, in git's order of versions.
 func (r *Repo) Tags(commit, pattern string) ([]string, error) {
 	out, err := r.git("tag", "--list", "--merged="+commit, "--sort=-version:refname", "--end-of-options", pattern)
 	return strings.Fields(out), err
 }
 
-// Hash is the id that git gives a file with that content.
+// Hash returns git's id for a file with that content.
 func (r *Repo) Hash(content []byte) string {
 	header := fmt.Appendf(nil, "blob %d\x00", len(content))
 	if r.sha256 {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// errLink is why a symbolic link or a submodule cannot be read.
+// errLink is the error for a symbolic link or a submodule.
 var errLink = errors.New("it is a symbolic link or a submodule, which is not followed")
 
-// Tree is a folder of one commit. It is an fs.FS, and as little safe for
-// concurrent use as its Repo.
+// Tree is a folder of one commit, as an fs.FS. Like its Repo, it is not safe for
+// concurrent use.
 type Tree struct {
 	repo    *Repo
 	entries map[string]*entry // by path; "." is the folder itself
@@ -31,8 +31,8 @@ type entry struct {
 	names []string
 }
 
-// Tree lists the folder dir of a commit; dir is relative to the top, and "." is
-// the top itself. A folder that is not there is empty.
+// Tree lists the folder dir of a commit; dir is relative to the root, and "." is the
+// root. A missing folder is empty.
 func (r *Repo) Tree(commit, dir string) (*Tree, error) {
 	t := &Tree{repo: r, entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}}
 	name := commit + "^{tree}"
@@ -84,7 +84,7 @@ func (t *Tree) add(file string, e *entry) {
 	}
 }
 
-// Hash is the id of a file's content; "" for what is no regular file.
+// Hash returns the id of a file's content; "" if it is not a regular file.
 func (t *Tree) Hash(file string) string {
 	if e := t.entries[file]; e != nil && e.mode.IsRegular() {
 		return e.hash
@@ -104,11 +104,10 @@ func (t *Tree) Files() []string {
 	return files
 }
 
-// Refused lists the symbolic links and submodules that somebody asked for, each
-// once.
+// Refused lists the symbolic links and submodules that were opened, each once.
 func (t *Tree) Refused() []string { return t.refused }
 
-// lookup finds an entry, and notes that a link was asked for.
+// lookup finds an entry, and records when a link is opened.
 func (t *Tree) lookup(op, name string) (*entry, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
@@ -134,7 +133,7 @@ func (t *Tree) refuse(op, name string) error {
 	return &fs.PathError{Op: op, Path: name, Err: errLink}
 }
 
-// Open is fs.FS.
+// Open implements fs.FS.
 func (t *Tree) Open(name string) (fs.File, error) {
 	e, err := t.lookup("open", name)
 	if err != nil {
@@ -150,8 +149,7 @@ func (t *Tree) Open(name string) (fs.File, error) {
 	return &openFile{entry: e, Reader: bytes.NewReader(content)}, nil
 }
 
-// Stat is fs.StatFS; it reads no content, so that the size of a file is not
-// known.
+// Stat implements fs.StatFS. It reads no content, so the size of a file is unknown.
 func (t *Tree) Stat(name string) (fs.FileInfo, error) {
 	e, err := t.lookup("stat", name)
 	if err != nil {
@@ -160,7 +158,7 @@ func (t *Tree) Stat(name string) (fs.FileInfo, error) {
 	return e, nil
 }
 
-// ReadDir is fs.ReadDirFS.
+// ReadDir implements fs.ReadDirFS.
 func (t *Tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	e, err := t.lookup("readdir", name)
 	if err != nil {
@@ -208,7 +206,7 @@ func (d *openDir) Read([]byte) (int, error) {
 	return 0, &fs.PathError{Op: "read", Path: d.path, Err: errors.New("it is a folder")}
 }
 
-// ReadDir is fs.ReadDirFile.
+// ReadDir implements fs.ReadDirFile.
 func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	all, err := d.tree.ReadDir(d.path)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// thousand is a project of a thousand event schemas of two kilobytes each, with
+// thousand returns a project of a thousand event schemas of two kilobytes each, with
 // defaults, examples and shared definitions.
 func thousand() fstest.MapFS {
 	var properties strings.Builder

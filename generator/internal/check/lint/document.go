@@ -8,15 +8,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// documents writes schemas of the model as documents of 2020-12, whatever they
-// were written in, each under an address of its own and with references as the
-// loader resolved them.
+// documents converts schemas of the model to documents of 2020-12, each with its own
+// address and with references as the loader resolved them.
 type documents struct {
 	known map[*schema.Schema]int
 	order []*schema.Schema
 }
 
-// address is where a schema is found; it is written once it was asked for.
+// address returns the address of a schema's document, which is written on first use.
 func (d *documents) address(s *schema.Schema) string {
 	n, ok := d.known[s]
 	if !ok {
@@ -27,11 +26,11 @@ func (d *documents) address(s *schema.Schema) string {
 	return fmt.Sprintf("schema:///%d", n)
 }
 
-// write is s as a JSON value.
+// write returns s as a JSON value.
 func (d *documents) write(s *schema.Schema) any {
 	switch {
 	case s == nil:
-		return true // what stood there was reported
+		return true // it was reported
 	case s.Bool != nil:
 		return *s.Bool
 	}
@@ -143,8 +142,8 @@ func instances(values []*schema.Value) []any {
 	return out
 }
 
-// instance is v as encoding/json has it. A number whose exponent a validator
-// would write out in zeros has another one.
+// instance returns v as encoding/json decodes it. A number whose exponent a validator
+// would write out in zeros gets another exponent.
 func instance(v *schema.Value) any {
 	switch v.Kind {
 	case schema.Bool:

@@ -79,7 +79,7 @@ func follow(s *schema.Schema, pointer string) (target *schema.Schema, gap string
 	return s, gap
 }
 
-// step is the schema of a property, or of an item by its index, and whether it
+// step returns the schema of a property, or of an item by its index, and whether it
 // is always there; nil where s describes none.
 func step(s *schema.Schema, name string) (next *schema.Schema, required bool) {
 	var rest *schema.Schema
@@ -114,7 +114,7 @@ func step(s *schema.Schema, name string) (next *schema.Schema, required bool) {
 	return next, required
 }
 
-// longest is how many characters the values of s have at most; -1: nothing
+// longest returns how many characters the values of s have at most; -1: nothing
 // bounds them.
 func longest(s *schema.Schema) int {
 	most := -1
@@ -155,7 +155,7 @@ func longest(s *schema.Schema) int {
 	return most
 }
 
-// matched is how many characters a string has at most that an anchored pattern
+// matched returns how many characters a string has at most that an anchored pattern
 // matches; -1: any number, or that is not known.
 func matched(pattern string) int {
 	re, err := syntax.Parse(pattern, syntax.Perl)
@@ -169,7 +169,7 @@ func matched(pattern string) int {
 	return width(re)
 }
 
-// width is how many characters re matches at most, -1 for any number.
+// width returns how many characters re matches at most, -1 for any number.
 func width(re *syntax.Regexp) int {
 	switch re.Op {
 	case syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:

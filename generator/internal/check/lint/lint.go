@@ -9,10 +9,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Lint applies the rules to a loaded project and returns what they find, sorted
-// by place. Of a project with errors it looks at what could be read. It looks
-// at the files that schemas: names, and at what the config says of events;
-// other files are somebody else's.
+// Lint applies the rules to a loaded project and returns the findings, sorted by place.
+// If the project has errors, it checks what could be read. It checks the files in
+// schemas:, and what the config says about events; other files belong to others.
 func Lint(p *schema.Project) []finding.Finding {
 	l := &linter{project: p, levels: map[string]string{}}
 	if p.Config != nil {
@@ -30,15 +29,15 @@ func Lint(p *schema.Project) []finding.Finding {
 	return l.result()
 }
 
-// Covers reports whether f, a warning of the loader or the generator, is about
-// what a rule looks for in that place. Whoever shows the findings of Lint beside
-// them leaves it out: the rule says it once, at its level, and may be silenced.
+// Covers reports whether f, a warning of the loader or the generator, is also reported
+// by a rule of Lint. Do not show f together with the findings of Lint: the rule reports
+// it once, at its level, and can be silenced.
 func Covers(p *schema.Project, f finding.Finding) bool {
 	if f.Severity != finding.Warning || f.ID != "pointer-optional" && f.ID != "required-undescribed" {
 		return false
 	}
 	d := p.Document(f.Pos.File)
-	return d == nil || d.Listed // no schema file is the config
+	return d == nil || d.Listed // no schema file: the config
 }
 
 // linter is one run over a project.
@@ -57,7 +56,7 @@ type located struct {
 	schema *schema.Schema
 }
 
-// ruleLevels takes the levels from the config.
+// ruleLevels reads the levels from the config.
 func (l *linter) ruleLevels() {
 	for _, r := range l.config.Rules {
 		rule, ok := lookup(r.ID)
@@ -69,7 +68,7 @@ func (l *linter) ruleLevels() {
 	}
 }
 
-// lookup finds the rule of lint that a file names.
+// lookup finds the lint rule that a file names.
 func lookup(id schema.Name) (finding.Rule, bool) {
 	rule, ok := finding.Lookup(id.Text)
 	return rule, ok && rule.Area == finding.Lint
@@ -80,10 +79,10 @@ func (l *linter) unknownRule(id schema.Name, s *schema.Schema) {
 		finding.DidYouMean(finding.Canonical(id.Text), finding.IDs(finding.Lint)), "outboxgen explain --list lists the rules"))
 }
 
-// off reports whether the config switches a rule off.
+// off reports whether the config turns a rule off.
 func (l *linter) off(id string) bool { return l.levels[id] == "off" }
 
-// found reports that a rule applies at pos, to s; nil: to the config.
+// found reports a finding of a rule at pos, for s, or for the config if s is nil.
 func (l *linter) found(id string, s *schema.Schema, pos finding.Pos, message, hint string) {
 	rule, _ := finding.Lookup(id)
 	severity := rule.Severity
@@ -104,7 +103,7 @@ func (l *linter) found(id string, s *schema.Schema, pos finding.Pos, message, hi
 	l.findings = append(l.findings, located{Finding: f, schema: s})
 }
 
-// result is the findings that nobody silenced, with those about the silences.
+// result returns the findings that are not silenced, and those about silences.
 func (l *linter) result() []finding.Finding {
 	silences := l.silences()
 	out := make([]finding.Finding, 0, len(l.findings))

@@ -32,7 +32,7 @@ func load(t testing.TB, files map[string]string) *schema.Project {
 	return p
 }
 
-// event is an event schema in which lint finds nothing, with some of its
+// event returns an event schema in which lint finds nothing, with some of its
 // members given otherwise; a name without a value leaves the member out.
 func event(members string) string {
 	var b strings.Builder

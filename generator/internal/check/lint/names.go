@@ -97,7 +97,7 @@ func styled(name, style string) string {
 	return strings.Join(parts, "")
 }
 
-// common is the style that most names are written in; of equals the first of
+// common returns the style that most names are written in; of equals the first of
 // styles. "" when no name has any.
 func common(names []string, styles []string) string {
 	best, most := "", 0
@@ -124,7 +124,7 @@ func plain(name string) bool {
 	})
 }
 
-// one is a word in the singular, as far as these rules need it: emails, phones,
+// one returns a word in the singular, as far as these rules need it: emails, phones,
 // addresses.
 func one(word string) string {
 	switch {

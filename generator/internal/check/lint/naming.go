@@ -120,7 +120,7 @@ func namesVersion(id string, version int) bool {
 	return false
 }
 
-// versioned is a URI with the version at its end.
+// versioned returns a URI with the version at its end.
 func versioned(id string, version int) string {
 	ending := path.Ext(id)
 	switch ending {

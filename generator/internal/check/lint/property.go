@@ -31,19 +31,19 @@ func (l *linter) property(sp *spot, t traits) {
 	l.person(sp, t, parts)
 }
 
-// restates reports whether owner is a branch of an object that declares the
-// property already.
+// restates reports whether owner is a branch of an object that already declares the
+// property.
 func (l *linter) restates(owner *spot, name string) bool {
 	return owner.inPlace && owner.outer >= 0 && l.declared(&l.spots[owner.outer], name)
 }
 
-// The words of names that say money: always, and beside a currency.
+// Words of names that mean money: always, or together with a currency.
 var (
 	moneyWords = []string{"amount", "price", "cost", "fee", "salary", "subtotal", "surcharge", "refund", "revenue", "wage", "money"}
 	sumWords   = []string{"total", "balance", "sum", "value", "charge", "discount", "tax", "vat", "tip", "budget", "credit", "debit", "payment", "paid", "due", "net", "gross", "deposit"}
-	// noMoney is what makes another thing of them.
+	// words that show that it is not money
 	noMoney = []string{"rate", "ratio", "percent", "percentage", "pct", "factor", "count", "quantity", "score", "index", "weight", "share", "items", "number"}
-	// currencies is the words of names that say a currency.
+	// words of names that mean a currency
 	currencies = []string{"currency", "currencies", "ccy"}
 )
 
@@ -64,7 +64,7 @@ func (l *linter) money(sp *spot, t traits, parts []string) {
 		fmt.Sprintf("the property %s looks like money and is a number: readers use binary floating point, where 0.1 + 0.2 is not 0.3", finding.Quote(sp.property.Name)), instead)
 }
 
-// style is how a name is written.
+// style returns the style of a name.
 func (*linter) style(name string) string {
 	if style := common([]string{name}, schema.NameStyles()); style != "" {
 		return style
@@ -76,11 +76,11 @@ func anyOf(parts, list []string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return slices.Contains(list, part) || slices.Contains(list, one(part)) })
 }
 
-// The last words of names that say a time, and a length of time.
+// Last words of names that mean a time, or a length of time.
 var (
 	timeWords     = []string{"at", "time", "timestamp", "datetime", "date"}
 	durationWords = []string{"duration", "timeout", "ttl", "latency", "elapsed", "interval", "delay"}
-	// unitWords is what says how a number counts time.
+	// units of time
 	unitWords = []string{
 		"ms", "msec", "milli", "millisecond", "s", "sec", "second", "us", "usec", "micro", "microsecond", "ns", "nano", "nanosecond",
 		"min", "minute", "h", "hour", "day", "week", "month", "year", "epoch", "unix",
@@ -121,8 +121,8 @@ func unitHint(instant bool, name, style string) string {
 	return "put the unit into the name, such as " + finding.Quote(styled(name+" ms", style)) + ", or into the description"
 }
 
-// Personal data by the end of its name: each entry is the last words of a name
-// in the singular.
+// Personal data by the end of the name: each entry is the last words of a name in the
+// singular.
 var personalNames = []string{
 	"email", "email address", "e mail", "mail address", "phone", "phone number", "telephone", "telephone number", "mobile", "mobile number", "cell phone", "fax",
 	"first name", "last name", "given name", "family name", "middle name", "maiden name", "full name", "surname", "firstname", "lastname", "fullname",
@@ -136,16 +136,16 @@ var personalNames = []string{
 
 var (
 	personalEnds = endings(personalNames)
-	// things, in front of a word such as address, make it nobody's.
+	// things are words before a word such as address that make it no personal data.
 	things = []string{"mac", "server", "contract", "wallet", "memory", "bucket", "service", "host", "web", "return", "reply", "from", "to"}
-	// people is what something is called that has a name of a person.
+	// people are words for persons.
 	people = []string{
 		"person", "people", "user", "customer", "student", "teacher", "employee", "contact", "patient", "member", "author", "recipient", "sender",
 		"owner", "guest", "applicant", "candidate", "child", "parent", "guardian", "buyer", "passenger", "driver", "holder", "cardholder", "subscriber", "payer", "payee",
 	}
 )
 
-// endings is the names by their last word.
+// endings returns the names by their last word.
 func endings(names []string) map[string][][]string {
 	out := map[string][][]string{}
 	for _, name := range names {
@@ -166,7 +166,7 @@ func (l *linter) person(sp *spot, t traits, parts []string) {
 	sp.toldPersonal = true
 	for outer := sp.outer; outer >= 0; outer = l.spots[outer].outer {
 		if l.spots[outer].toldPersonal {
-			return // one mark there is enough
+			return // one mark is enough
 		}
 	}
 	l.found("personal-data-unmarked", sp.schema, sp.property.Pos,
@@ -174,7 +174,7 @@ func (l *linter) person(sp *spot, t traits, parts []string) {
 		"remove it and send the id; or set x-outbox: {personal: true}, or {personal: false} if it is not personal")
 }
 
-// numbered is personal data that a number may hold.
+// numbered are the names of personal data that may be a number.
 var numbered = []string{"phone", "telephone", "mobile", "ssn", "personnummer", "latitude", "longitude", "passport", "card"}
 
 func (l *linter) personal(sp *spot, parts []string) bool {
@@ -202,8 +202,8 @@ func (l *linter) personal(sp *spot, parts []string) bool {
 	return l.ofPerson(sp)
 }
 
-// ofPerson reports whether the object that declares sp is called a person: by
-// its title, or the property or definition that it stands at.
+// ofPerson reports whether the object of sp is a person by its title or by the name of
+// its property or definition.
 func (l *linter) ofPerson(sp *spot) bool {
 	owner := l.owner(sp)
 	called := words(owner.schema.Title)

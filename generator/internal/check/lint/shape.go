@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// closed finds objects that take no properties but their own.
+// closed reports objects that allow no additional properties.
 func (l *linter) closed(sp *spot) {
 	s := sp.schema
 	if len(s.Properties) == 0 {
@@ -26,7 +26,7 @@ func (l *linter) closed(sp *spot) {
 	}
 }
 
-// required finds names that are required and that no properties declare.
+// required reports required names that no properties declare.
 func (l *linter) required(sp *spot) {
 	s := sp.schema
 	for _, name := range s.Required {
@@ -45,9 +45,9 @@ func hint(near, otherwise string) string {
 	return otherwise
 }
 
-// named reports whether something declares a property that sp requires. Of a
-// part that declares nothing itself and is meant for several objects, that is
-// not known, and taken as given.
+// named reports whether a property that sp requires is declared anywhere. For a part
+// that declares nothing and is used in several objects, this is unknown and counts as
+// true.
 func (l *linter) named(sp *spot, name string) bool {
 	s := sp.schema
 	loose := len(s.PatternProperties) > 0 || s.AdditionalProperties != nil && s.AdditionalProperties.Bool == nil
@@ -55,7 +55,7 @@ func (l *linter) named(sp *spot, name string) bool {
 	if loose || mixin || l.declared(sp, name) {
 		return true
 	}
-	for ; ; sp = &l.spots[sp.outer] { // a branch beside it may
+	for ; ; sp = &l.spots[sp.outer] { // a sibling branch may
 		if slices.ContainsFunc(unions(sp.schema), func(b *schema.Schema) bool {
 			return slices.ContainsFunc(place(b), func(part *schema.Schema) bool { return declares(part, name) })
 		}) {
@@ -67,7 +67,7 @@ func (l *linter) named(sp *spot, name string) bool {
 	}
 }
 
-// unions is the branches of the unions in the place of s.
+// unions returns the branches of the unions in the place of s.
 func unions(s *schema.Schema) []*schema.Schema {
 	var out []*schema.Schema
 	for _, part := range place(s) {
@@ -82,7 +82,7 @@ func unions(s *schema.Schema) []*schema.Schema {
 	return out
 }
 
-// names is the properties that the object at sp declares.
+// names returns the properties that the object at sp declares.
 func (l *linter) names(sp *spot) []string {
 	var out []string
 	for _, part := range place(sp.schema) {
@@ -93,8 +93,8 @@ func (l *linter) names(sp *spot) []string {
 	return out
 }
 
-// escapes is how a value of an enum begins or ends that stands for those which
-// the list does not have yet.
+// escapes are words at the beginning or end of an enum value that stands for other
+// values.
 var escapes = []string{"unknown", "other", "others", "unspecified", "undefined", "unrecognized", "unrecognised", "unlisted", "misc", "custom", "default"}
 
 // enum applies the rules about lists of values.
@@ -109,7 +109,7 @@ func (l *linter) enum(sp *spot) {
 			places = append(places, v.Pos)
 		case schema.Null:
 		default:
-			return // numbers: no names
+			return // numbers have no style
 		}
 	}
 	if len(texts) < 2 {
@@ -131,7 +131,7 @@ func isEscape(value string) bool {
 	return len(parts) > 0 && (slices.Contains(escapes, parts[0]) || slices.Contains(escapes, parts[len(parts)-1]))
 }
 
-// like is the style that most of the values have.
+// like returns the style of most of the values.
 func like(values []string) string {
 	if style := common(values, enumStyles); style != "" {
 		return style
@@ -139,8 +139,7 @@ func like(values []string) string {
 	return "snake_case"
 }
 
-// enumStyles is schema.NameStyles in the order that single words are taken to
-// be of.
+// enumStyles has schema.NameStyles in the order that applies to single words.
 var enumStyles = []string{"snake_case", "UPPER_CASE", "camelCase", "kebab-case", "PascalCase"}
 
 func (l *linter) enumStyle(s *schema.Schema, texts []string, places []finding.Pos) {
@@ -163,7 +162,7 @@ func (l *linter) enumStyle(s *schema.Schema, texts []string, places []finding.Po
 	}
 }
 
-// towards is words of a description that says what to use instead.
+// towards are words of a description that say what to use instead.
 var towards = []string{"use ", "instead", "replace", "supersede", "in favor of", "in favour of", "moved to", "renamed", "see ", "without replacement"}
 
 func (l *linter) deprecated(sp *spot) {
@@ -180,14 +179,14 @@ func (l *linter) deprecated(sp *spot) {
 		"add “Use … instead” or “Without replacement” to the description")
 }
 
-// unused finds definitions of event files that nothing refers to.
+// unused reports definitions of event files that nothing refers to.
 func (l *linter) unused() {
 	const id = "definition-unused"
 	if l.off(id) {
 		return
 	}
-	// used holds, by file, the pointers on the way to what is referred to from
-	// outside of there.
+	// used has, by file, the pointers on the path to the targets of references from
+	// outside the definition.
 	used := map[*schema.Document]map[string]bool{}
 	refer := func(from *schema.Schema, to *schema.Schema) {
 		if to == nil {
@@ -224,7 +223,7 @@ func (l *linter) unused() {
 	for i := range l.spots {
 		s := l.spots[i].schema
 		if s.Doc.Root == nil || s.Doc.Root.Outbox == nil {
-			continue // a library is there for others
+			continue // a library is for other files
 		}
 		for _, d := range s.Defs {
 			if d.Schema != nil && !used[s.Doc][d.Schema.Pointer] {
@@ -234,7 +233,7 @@ func (l *linter) unused() {
 	}
 }
 
-// mark notes that pointer leads to something used, unless what refers to it is
+// mark records that pointer leads to something used, unless what refers to it is
 // inside as well.
 func mark(pointers map[string]bool, from, to *schema.Schema, pointer string) {
 	if from == nil || from.Doc != to.Doc || !within(from.Pointer, pointer) {

@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// silence is one entry of a silence: at a schema.
+// silence is one entry of silence at a schema.
 type silence struct {
 	schema.Silence
 
@@ -15,8 +15,7 @@ type silence struct {
 	used bool
 }
 
-// quiet is the silences of a project, by the file that they stand in and the
-// rule that they are about.
+// quiet has the silences of a project, by file and rule.
 type quiet struct {
 	all []*silence
 	in  map[*schema.Document]map[string][]*silence
@@ -42,8 +41,8 @@ func (l *linter) silences() *quiet {
 	return q
 }
 
-// cover reports whether a finding is silenced: by its schema, one around it, or
-// what that schema refers to.
+// cover reports whether a finding is silenced: by its schema, by an outer one, or by a
+// schema that one of these refers to.
 func (q *quiet) cover(f located) bool {
 	if f.schema == nil || len(q.all) == 0 {
 		return false
@@ -59,13 +58,12 @@ func (q *quiet) cover(f located) bool {
 	return covered
 }
 
-// within reports whether the JSON Pointer inner leads to, or into, the place
-// that outer leads to.
+// within reports whether the JSON Pointer inner is equal to outer or below it.
 func within(inner, outer string) bool {
 	return strings.HasPrefix(inner, outer) && (len(inner) == len(outer) || inner[len(outer)] == '/')
 }
 
-// judge reports silences that are wrong themselves.
+// judge reports invalid and unused silences.
 func (l *linter) judge(q *quiet) {
 	for _, one := range q.all {
 		rule, ok := lookup(one.ID)

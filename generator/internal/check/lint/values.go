@@ -57,7 +57,7 @@ type validator struct {
 	printer  *message.Printer
 }
 
-// compile is s for the compiler, nil where that refuses it. Schemas that say
+// compile returns s for the compiler, nil where that refuses it. Schemas that say
 // the same, of which a project has many, are compiled once.
 func (v *validator) compile(s *schema.Schema) *jsonschema.Schema {
 	if v.compiler == nil {
@@ -93,7 +93,7 @@ func (v *validator) compile(s *schema.Schema) *jsonschema.Schema {
 	return v.compiled[string(text)]
 }
 
-// problem is what is wrong with a value and where; "" when it is valid, or s
+// problem returns what is wrong with a value and where; "" when it is valid, or s
 // cannot be compiled.
 func (v *validator) problem(s *schema.Schema, value *schema.Value) (finding.Pos, string) {
 	compiled := v.compile(s)
@@ -107,7 +107,7 @@ func (v *validator) problem(s *schema.Schema, value *schema.Value) (finding.Pos,
 	return v.first(invalid, value)
 }
 
-// first is the problem that stands first in the source.
+// first returns the problem that stands first in the source.
 func (v *validator) first(invalid *jsonschema.ValidationError, value *schema.Value) (finding.Pos, string) {
 	type place struct {
 		pos  finding.Pos
@@ -142,7 +142,7 @@ func (v *validator) first(invalid *jsonschema.ValidationError, value *schema.Val
 	return least.pos, least.text
 }
 
-// say is one problem in words that hold no list whose order changes.
+// say returns one problem in words that hold no list whose order changes.
 func (v *validator) say(e *jsonschema.ValidationError) string {
 	switch k := e.ErrorKind.(type) {
 	case *kind.AnyOf:
@@ -176,7 +176,7 @@ func (v *validator) say(e *jsonschema.ValidationError) string {
 	return e.ErrorKind.LocalizedString(v.printer)
 }
 
-// number is a bound as short as it can be written exactly.
+// number returns a bound as short as it can be written exactly.
 func number(n *big.Rat) string {
 	if places, exact := n.FloatPrec(); exact {
 		return n.FloatString(places)
@@ -184,7 +184,7 @@ func number(n *big.Rat) string {
 	return n.RatString()
 }
 
-// rightType is the branches of a union that fail for something else than the
+// rightType returns the branches of a union that fail for something else than the
 // type of the value.
 func rightType(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	var out []*jsonschema.ValidationError
@@ -197,7 +197,7 @@ func rightType(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return out
 }
 
-// inside is the part of a value that a location names, as far as there is one.
+// inside returns the part of a value that a location names, as far as there is one.
 func inside(value *schema.Value, location []string) *schema.Value {
 	for _, name := range location {
 		next := value.Member(name)

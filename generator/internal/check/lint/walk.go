@@ -98,7 +98,7 @@ func (l *linter) visit(sp spot) {
 // maxPlace bounds how many schemas of one place are looked at.
 const maxPlace = 200
 
-// place is what holds for the values of s where it stands, s first: what it
+// place returns what holds for the values of s where it stands, s first: what it
 // refers to, the parts of its allOf, and the branch of a union whose other
 // branches are null.
 func place(s *schema.Schema) []*schema.Schema {
@@ -180,7 +180,7 @@ func (t traits) only(names ...string) bool {
 	return len(t.types) > 0 && !slices.ContainsFunc(t.types, func(name string) bool { return !slices.Contains(names, name) })
 }
 
-// owner is the spot of the object that declares the property of sp.
+// owner returns the spot of the object that declares the property of sp.
 func (l *linter) owner(sp *spot) *spot { return &l.spots[sp.outer] }
 
 // declared reports whether the object at sp declares a property: itself, by
@@ -238,7 +238,7 @@ func (l *linter) events() {
 	}
 }
 
-// at is the position of a keyword of s, or of s where it does not have that.
+// at returns the position of a keyword of s, or of s where it does not have that.
 func at(s *schema.Schema, keyword string) finding.Pos {
 	if pos, ok := s.At[keyword]; ok {
 		return pos
