@@ -17,7 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// compat holds the events against what they were.
+// compat compares the events with their earlier versions.
 func (c *check) compat(ctx context.Context) error {
 	b, err := c.baseline(ctx)
 	if err != nil {
@@ -59,8 +59,8 @@ func (c *check) compat(ctx context.Context) error {
 	return nil
 }
 
-// predecessors lists the lower versions of an event: as they are, or else as
-// they were.
+// predecessors lists the lower versions of an event: the current ones, or else the
+// earlier ones.
 func (c *check) predecessors(e *schema.Event, before []contract.Before) []contract.Before {
 	var all []contract.Before
 	types := map[string]bool{}
@@ -76,8 +76,8 @@ func (c *check) predecessors(e *schema.Event, before []contract.Before) []contra
 	return contract.Predecessors(e, all)
 }
 
-// removed reports the events that are gone. Where files could not be read, it
-// is silent about the events that may be in them.
+// removed reports the removed events. It reports nothing for events that may be in
+// files that could not be read.
 func (c *check) removed(gone []contract.Before) {
 	config := path.Base(filepath.ToSlash(c.project.Config.Path))
 	broken := map[string]bool{}
@@ -110,7 +110,7 @@ var (
 	inside  = regexp.MustCompile(`^[^@]*:[^@]*@`)
 )
 
-// baseline reads what there was before.
+// baseline reads the earlier state.
 func (c *check) baseline(ctx context.Context) (*baseline.Baseline, error) {
 	against := c.cfg.Against
 	if against == "" {
@@ -121,7 +121,7 @@ func (c *check) baseline(ctx context.Context) (*baseline.Baseline, error) {
 	case strings.HasPrefix(scheme, "http:"), strings.HasPrefix(scheme, "https:"):
 		return baseline.Registry(ctx, c.sound, against, c.cfg.Env)
 	case isURL.MatchString(against) && !isDrive.MatchString(against), inside.MatchString(against):
-		// It may hold a password, so it is not repeated.
+		// The value is not repeated, because it may contain a password.
 		return nil, errors.New("--against needs a commit, a folder, or the URL of a schema registry, which begins with http:// or https://")
 	}
 	info, err := os.Stat(against)

@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// errBadRedis says nothing about the address itself: it may hold a password.
+// errBadRedis does not repeat the address, which may contain a password.
 var errBadRedis = errors.New("invalid Redis address: use the form redis://host:6379")
 
 // parts are the servers that the demo runs on.
@@ -81,7 +81,7 @@ func (p *parts) stop() error {
 	return errors.Join(errs...)
 }
 
-// waker is the service's end of the wake-ups; nil without Redis.
+// waker returns the service's end of the wake-ups; nil without Redis.
 func (p *parts) waker() (outbox.Waker, error) {
 	if p.redisURL == "" {
 		return nil, nil // an Outbox without a waker sends no wake-ups
@@ -95,7 +95,7 @@ func (p *parts) waker() (outbox.Waker, error) {
 	return waker, nil
 }
 
-// wakeSource is the relay's end; nil without Redis.
+// wakeSource returns the relay's end; nil without Redis.
 func (p *parts) wakeSource() (relay.WakeSource, error) {
 	if p.redisURL == "" {
 		return nil, nil // a relay without a source polls

@@ -138,7 +138,7 @@ func printMigration(io streams, format string, files []generator.File, down bool
 	return printf(io.Out, "%s", files[index].Content)
 }
 
-// writeNew writes files that must not be there yet, and atlas.sum.
+// writeNew writes files that must not exist yet, and atlas.sum.
 func writeNew(io streams, dir, shown string, files []generator.File) error {
 	var write []output.File
 	for _, f := range files {

@@ -60,13 +60,12 @@ func configCommand(env environment) *cobra.Command {
 	return cmd
 }
 
-// printJSON writes one line of JSON that a terminal shows as it is.
+// printJSON writes one line of JSON that is safe for a terminal.
 func printJSON(w io.Writer, v any) error {
 	return json.NewEncoder(terminal.JSON(w)).Encode(v)
 }
 
-// shownValues maps the members of the file to their values as they may be
-// printed.
+// shownValues maps the members of the file to their values, without secrets.
 func shownValues(v values) map[string]string {
 	out := map[string]string{}
 	for _, s := range table {
@@ -94,7 +93,7 @@ func printValues(w io.Writer, v values) error {
 	return columns.Flush()
 }
 
-// shown is the value as it may be printed.
+// shown returns the value without secrets.
 func (s setting) shown(value string) string {
 	switch {
 	case value == "":
@@ -108,7 +107,7 @@ func (s setting) shown(value string) string {
 			}
 		}
 	case s.kind.endings != nil:
-		if _, err := os.Stat(value); err != nil { // perhaps a key itself, set by mistake
+		if _, err := os.Stat(value); err != nil { // may be a key itself, set by mistake
 			return "(set, but the file does not exist)"
 		}
 	}

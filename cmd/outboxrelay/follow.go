@@ -9,7 +9,7 @@ import (
 
 // running is the relay of a schema that a pattern found.
 type running struct {
-	stop func()        // once: it ends when the schema is gone
+	stop func()        // called once, when the schema is gone
 	gone bool          // it was told to stop
 	done chan struct{} // closed when it has ended
 }
@@ -23,12 +23,12 @@ func (r *running) ended() bool {
 	}
 }
 
-// follower serves the schemas that match the pattern of an outbox. Its goroutine owns
-// it.
+// follower runs relays for the schemas that match the pattern of an outbox. Only its
+// goroutine uses it.
 type follower struct {
 	*fleet
 	outbox  outbox
-	earlier []outbox // of the configuration, before this one
+	earlier []outbox // before this one in the configuration
 
 	runs    map[string]*running // by schema
 	skipped map[string]bool     // schemas whose skipping was logged
@@ -39,9 +39,8 @@ func newFollower(f *fleet, o outbox, earlier []outbox) *follower {
 	return &follower{fleet: f, outbox: o, earlier: earlier, runs: map[string]*running{}, skipped: map[string]bool{}}
 }
 
-// follow runs a relay for each schema that matches an outbox's pattern, for as
-// long as there is such a schema. A schema that an earlier outbox serves is left
-// to that one.
+// follow runs a relay for each schema that matches an outbox's pattern, as long as the
+// schema exists. Schemas of an earlier outbox are left to that one.
 func (f *fleet) follow(ctx context.Context, o outbox, earlier []outbox) {
 	ctx, cancel := context.WithCancel(ctx)
 	w := newFollower(f, o, earlier)
@@ -75,8 +74,8 @@ func (f *fleet) follow(ctx context.Context, o outbox, earlier []outbox) {
 	}
 }
 
-// update takes the schemas that match the pattern now: it begins the relays of new
-// ones, stops those of schemas that are gone, and forgets those that have ended.
+// update takes the schemas that match now: it starts the relays of new ones, stops
+// those of missing ones, and forgets those that have ended.
 func (w *follower) update(ctx context.Context, schemas []string) {
 	maps.DeleteFunc(w.skipped, func(schema string, _ bool) bool { return !slices.Contains(schemas, schema) })
 	maps.DeleteFunc(w.runs, func(_ string, r *running) bool { return r.gone && r.ended() })
@@ -95,8 +94,8 @@ func (w *follower) update(ctx context.Context, schemas []string) {
 	}
 }
 
-// begin runs the relay of a schema, once the former one has ended: a schema may
-// be dropped and made again while its relay still finishes.
+// begin runs the relay of a schema after the former one has ended: a schema may be
+// dropped and created again while its relay is still finishing.
 func (w *follower) begin(ctx context.Context, o outbox, former *running) *running {
 	ctx, stop := context.WithCancel(ctx)
 	r := &running{stop: stop, done: make(chan struct{})}
@@ -110,7 +109,7 @@ func (w *follower) begin(ctx context.Context, o outbox, former *running) *runnin
 		defer close(r.done)
 		defer stop()
 		if former != nil {
-			<-former.done // it ends: its context has ended
+			<-former.done // its context has ended, so it ends
 			w.join(m)
 		}
 		defer w.leave(m)

@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// kafkaSettings is how to reach Kafka.
+// kafkaSettings has the settings for Kafka.
 type kafkaSettings struct {
 	brokers  []string
 	clientID string
@@ -26,7 +26,7 @@ type kafkaSettings struct {
 	exposed  bool           // SASL without TLS, which no setting allows
 }
 
-// options are the settings in franz-go's terms.
+// options returns the settings as options of franz-go.
 func (k kafkaSettings) options() []kgo.Opt {
 	opts := []kgo.Opt{kgo.SeedBrokers(k.brokers...), kgo.ClientID(k.clientID)}
 	if k.tls != nil {
@@ -84,7 +84,7 @@ func readKafka(r *reader) kafkaSettings {
 	return k
 }
 
-// warn says in the log what is valid but risky.
+// warn logs what is valid but risky.
 func (k kafkaSettings) warn(log *slog.Logger, outbox string) {
 	if k.exposed {
 		log.Warn("SASL without TLS: anyone on the network path can read the records and guess the password offline; "+
@@ -135,8 +135,8 @@ func readTLS(r *reader) (*tls.Config, error) {
 	return config, nil
 }
 
-// file reads the file that a setting names. The error leaves out the name: it may
-// be the key itself, set by mistake.
+// file reads the file that a setting names. The error does not contain the name, which
+// may be the key itself, set by mistake.
 func (r *reader) file(name string) ([]byte, error) {
 	path := r.text(name)
 	content, err := os.ReadFile(path)

@@ -17,8 +17,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// reader turns the texts of settings into values and collects what does not fit,
-// so that all of it is told at once.
+// reader parses the texts of settings and collects all problems, so that they are
+// reported together.
 type reader struct {
 	values   values
 	problems []error
@@ -40,7 +40,8 @@ func (r *reader) problem(name, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf("setting %s: "+format, append([]any{name}, args...)...))
 }
 
-// missing is the problem of a setting without a value: what it is, and where to give it.
+// missing adds the problem of a setting without a value: what it is, and where to set
+// it.
 func (r *reader) missing(name, what string) {
 	r.problems = append(r.problems, fmt.Errorf("%s is missing: set %s", what, only(name)[0].places()))
 }
@@ -87,12 +88,12 @@ func (r *reader) list(name string) []string {
 	return out
 }
 
-// outbox is the configuration of one outbox, read and checked.
+// outbox is the parsed and checked configuration of one outbox.
 type outbox struct {
 	name     string
 	unnamed  bool // it has no name: the relay that leads it may have one
 	database *pgx.ConnConfig
-	// maxSessions bounds the sessions in the database; 0: the default.
+	// maxSessions limits the sessions in the database; 0: the default.
 	maxSessions int
 	schema      string // or a pattern
 	found       bool   // a pattern found the schema
@@ -103,12 +104,12 @@ type outbox struct {
 	service     string
 	wake        string // redis, postgres or none
 	redis       rueidis.ClientOption
-	unheard     bool         // there is a Redis, and no service whose wake-ups it could bring
+	unheard     bool         // there is a Redis, and no service whose wake-ups it could transport
 	relay       relay.Config // without Name, Store, Sink and Wake
 	secrets     *secret.Redactor
 }
 
-// readPlace reads where an outbox is: what the settings of the variable place say.
+// readPlace reads where an outbox is: the settings in the variable place.
 func readPlace(r *reader) outbox {
 	o := outbox{
 		name:     cmp.Or(r.text("name"), r.text("service"), "event_outbox"),
@@ -155,10 +156,10 @@ func readOutbox(r *reader) outbox {
 	return o
 }
 
-// schemaPlace is what stands for the schema in the name of a service.
+// schemaPlace stands for the schema in the name of a service.
 const schemaPlace = "{schema}"
 
-// forSchema is the outbox in one of the schemas that its pattern matches.
+// forSchema returns the outbox for one of the schemas that match its pattern.
 func (o outbox) forSchema(schema string) outbox {
 	o.schema, o.found = schema, true
 	if o.unnamed {
@@ -170,7 +171,7 @@ func (o outbox) forSchema(schema string) outbox {
 	return o
 }
 
-// readDatabase reads the address of the database; nil when there is a problem.
+// readDatabase parses the address of the database; nil if there is a problem.
 func readDatabase(r *reader) *pgx.ConnConfig {
 	address := r.text("database-url")
 	if address == "" {
@@ -184,7 +185,7 @@ func readDatabase(r *reader) *pgx.ConnConfig {
 	return conn
 }
 
-// readRedis reads the address of Redis, where one is set.
+// readRedis parses the address of Redis, if it is set.
 func readRedis(r *reader) rueidis.ClientOption {
 	if r.text("redis-url") == "" {
 		return rueidis.ClientOption{}
@@ -201,7 +202,7 @@ func readWake(r *reader) string {
 	service, redis := r.text("service"), r.text("redis-url")
 	if service != "" && pgstore.IsPattern(r.text("schema")) && !strings.Contains(service, schemaPlace) {
 		if wake == "auto" {
-			return "none" // each wake-up would reach one of the outboxes only
+			return "none" // each wake-up would reach only one of the outboxes
 		}
 		if wake != "none" {
 			r.problem("wake", "%s would be the service of all schemas of the pattern %s: put %s into service, "+

@@ -16,7 +16,7 @@ type gate struct {
 	listeners []*gateListener
 }
 
-// listen is a kfake.ListenFn. It picks the ports, so that they stay free while
+// listen returns a kfake.ListenFn. It picks the ports, so that they stay free while
 // the gate is shut.
 func (g *gate) listen(network, _ string) (net.Listener, error) {
 	const tries = 5 // another process may take the port first
@@ -52,7 +52,7 @@ func (g *gate) each(do func(*gateListener) error) error {
 	return errors.Join(errs...)
 }
 
-// gateListener is a listener that can be taken away and put back.
+// gateListener is a listener that can be closed and opened again.
 type gateListener struct {
 	network, address string
 
@@ -126,14 +126,14 @@ func (l *gateListener) wait() (net.Listener, error) {
 	return l.inner, nil
 }
 
-// gone says whether the listener is no longer the open one.
+// gone reports whether the listener is no longer the open one.
 func (l *gateListener) gone(inner net.Listener) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.inner != inner
 }
 
-// admit keeps the connection, unless the gate was shut since it came.
+// admit registers the connection, unless the gate was shut in the meantime.
 func (l *gateListener) admit(inner net.Listener, conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,7 +145,7 @@ func (l *gateListener) admit(inner net.Listener, conn net.Conn) bool {
 	return true
 }
 
-// Close ends the listener for good.
+// Close closes the listener for good.
 func (l *gateListener) Close() error {
 	err := l.shut()
 	l.mu.Lock()
@@ -155,7 +155,7 @@ func (l *gateListener) Close() error {
 	return err
 }
 
-// Addr is the address at which the listener is, or will be again.
+// Addr returns the address of the listener, also while it is shut.
 func (l *gateListener) Addr() net.Addr {
 	addr, err := net.ResolveTCPAddr(l.network, l.address)
 	if err != nil {

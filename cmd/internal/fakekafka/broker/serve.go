@@ -21,7 +21,7 @@ type server struct {
 	clusters map[int64]*Cluster
 	faults   map[int64]*kfake.FaultHandle
 	calls    map[int64]chan []byte // wait for an Answer
-	last     int64                 // the number that was given last
+	last     int64                 // the last number
 
 	ended chan struct{} // closed when calls are no longer answered
 }

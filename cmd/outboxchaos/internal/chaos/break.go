@@ -22,8 +22,8 @@ type locks struct {
 	toPostgres, toKafka, toRedis                     sync.Mutex // the ways there
 }
 
-// breakThings goes through the schedule until the time is up. A fault that has
-// begun is brought to its end.
+// breakThings goes through the schedule until the time is over. It ends a fault that
+// has begun.
 func (r *run) breakThings(ctx context.Context) {
 	const calm = 3 * time.Second // to begin with
 	if !sleep(ctx, calm) {
@@ -54,16 +54,16 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// errMissed means that a fault found nothing to happen to.
+// errMissed means that a fault had no effect, because its target was not there.
 var errMissed = errors.New("the fault did not happen")
 
-// inflict brings about one fault and ends it.
+// inflict causes one fault and ends it.
 func (r *run) inflict(ctx context.Context, f fault.Fault) {
 	if ctx.Err() != nil {
 		return
 	}
 	r.say("%s", f)
-	// What has begun is ended in order when the time is up.
+	// A fault that has begun is ended cleanly when the time is over.
 	err := r.perform(context.WithoutCancel(ctx), f)
 	switch {
 	case errors.Is(err, errMissed):
@@ -132,7 +132,7 @@ func (r *run) perform(ctx context.Context, f fault.Fault) error {
 	return fmt.Errorf("unknown fault %q", f.Kind)
 }
 
-// aWhile bounds the wait for something that should happen soon.
+// aWhile limits the wait for something that should happen soon.
 const aWhile = 10 * time.Second
 
 // leader waits for a leader.

@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
 )
 
-// links are the ways that a fault is about.
+// links returns the ways that a fault is about.
 func (r *run) links(ctx context.Context, k fault.Kind) (links []*proxy.Proxy, err error) {
 	switch k {
 	case fault.KafkaLinks:

@@ -27,7 +27,7 @@ type row struct {
 // silent is what a hung machine does to connections, new ones and others.
 var silent = proxy.Weather{HoldRequests: true, HoldAnswers: true}
 
-// rows are those of the table, in its order.
+// rows returns those of the table, in its order.
 func rows() []row {
 	return []row{
 		{name: "killed", fail: killed},

@@ -140,7 +140,7 @@ func (s *site) listenOnce(r row) (err error) {
 // name is a name whose addresses are those of both proxies.
 const name = "database.example"
 
-// url is the address that the relays get: both hosts, the writable one asked for,
+// url returns the address that the relays get: both hosts, the writable one asked for,
 // and no timeout.
 func (s *site) url(r row) string {
 	hosts := s.a.Address() + "," + s.b.Address()

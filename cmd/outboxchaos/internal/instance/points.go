@@ -42,7 +42,7 @@ const (
 	AfterRelease    Point = "release:after"
 )
 
-// Stages are the points that a leader passes all the time while rows come in.
+// Stages returns the points that a leader passes all the time while rows come in.
 func Stages() []Point {
 	return []Point{
 		BeforeRenew, RenewWritten, AfterRenew, AfterSnapshot, AfterTick, AfterFlushed,
@@ -50,12 +50,12 @@ func Stages() []Point {
 	}
 }
 
-// TakeOverStages are those that a standby passes as it becomes the leader.
+// TakeOverStages returns those that a standby passes as it becomes the leader.
 func TakeOverStages() []Point {
 	return []Point{BeforeTakeOver, TakeOverWritten, AfterTakeOver, AfterHeld, AfterBacklog}
 }
 
-// ReleaseStages are those that a leader passes as it ends cleanly.
+// ReleaseStages returns those that a leader passes as it ends cleanly.
 func ReleaseStages() []Point { return []Point{BeforeRelease, ReleaseWritten, AfterRelease} }
 
 // Action is what happens at an armed failpoint.
@@ -64,7 +64,7 @@ type Action string
 // The actions.
 const (
 	Kill Action = "kill" // SIGKILL
-	Stop Action = "stop" // SIGSTOP; somebody has to send SIGCONT
+	Stop Action = "stop" // SIGSTOP; the harness has to send SIGCONT
 )
 
 // points is the failpoint that is armed, if any; it goes off once.

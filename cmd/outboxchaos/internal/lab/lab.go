@@ -73,7 +73,7 @@ type Lab struct {
 	// the tables and may nothing else.
 	Role string
 	// WritersLink is the writers' way to Postgres, ConsumerPostgres and ConsumerKafka
-	// are the consumer's, and RedisLink is everybody's to Redis.
+	// are the consumer's, and all use RedisLink.
 	WritersLink, ConsumerPostgres, ConsumerKafka, RedisLink *proxy.Proxy
 	// RedisURL leads through RedisLink.
 	RedisURL string
@@ -180,7 +180,7 @@ func newPool(ctx context.Context, address, name string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
-// postgresLink is a proxy before Postgres, and the database's address through it.
+// postgresLink returns a proxy before Postgres, and the database's address through it.
 func (l *Lab) postgresLink(name, user string) (*proxy.Proxy, string, error) {
 	dir := filepath.Join(l.sockets, name)
 	const private = 0o700
@@ -200,7 +200,7 @@ func (l *Lab) postgresLink(name, user string) (*proxy.Proxy, string, error) {
 	return p, address.String(), nil
 }
 
-// socket is what Postgres calls its socket in a folder.
+// socket returns what Postgres calls its socket in a folder.
 func (l *Lab) socket() string { return ".s.PGSQL." + strconv.Itoa(int(l.server.Port)) }
 
 // MovePostgres makes everybody go to the server with its socket in another folder,
@@ -266,7 +266,7 @@ func (l *Lab) newRelay(i int) (*Relay, error) {
 	return r, nil
 }
 
-// kafkaLink is a proxy before Kafka.
+// kafkaLink returns a proxy before Kafka.
 func (l *Lab) kafkaLink(name string) (*proxy.Proxy, error) {
 	p, err := proxy.Listen("unix", filepath.Join(l.sockets, "k"+name), "tcp", l.Servers.Kafka.Brokers[0])
 	if err != nil {
@@ -318,7 +318,7 @@ func (l *Lab) newProcess(name, role string, config func() (any, error)) *Process
 	return p
 }
 
-// Leader is the instance with the latest term among those that say they lead; nil:
+// Leader returns the instance with the latest term among those that say they lead; nil:
 // none does.
 func (l *Lab) Leader() *Relay {
 	var leader *Relay

@@ -1,9 +1,9 @@
-// Package proxy stands between a client and its server and plays a bad network.
+// Package proxy stands between a client and its server and simulates a bad network.
 //
-// A Proxy accepts on a Unix socket or a TCP address and connects to another for
-// each connection. It passes bytes on, late, or not at all in one direction or
-// both, cuts connections, and refuses or ignores new ones. It never changes or reorders bytes: after a silence
-// they flow on, or the connection is cut.
+// A Proxy accepts connections on a Unix socket or a TCP address and opens one to
+// another address for each. It passes bytes on, late, or not at all in one direction or
+// both, cuts connections, and refuses or ignores new ones. It never changes or reorders
+// bytes: after a silence they are passed on, or the connection is cut.
 package proxy
 
 import (
@@ -98,7 +98,7 @@ func Listen(network, name, serverNetwork, serverName string) (*Proxy, error) {
 	return p, nil
 }
 
-// Address is where the proxy listens.
+// Address returns where the proxy listens.
 func (p *Proxy) Address() string { return p.listening.name }
 
 // Greet has every new connection greeted from now on.
@@ -175,7 +175,7 @@ func (p *Proxy) Point(network, name string) {
 	p.Cut()
 }
 
-// Held is how often the weather kept bytes back.
+// Held returns how often the weather kept bytes back.
 func (p *Proxy) Held() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,14 +17,13 @@ type File struct {
 	Content []byte
 }
 
-// Error says which file stood in the way. Nothing was changed, unless Left
-// says otherwise.
+// Error says which file could not be changed. Nothing was changed, unless Left is set.
 type Error struct {
 	Path string // as given to Apply
 	Op   string // write or remove; open for the project itself
 	Err  error  // without the names of temporary files
-	// Left is why the old state could not be brought back, nil in all but the
-	// worst cases: files named .outboxgen-* then hold the old contents.
+	// Left is the error that kept the old state from being restored, nil except in the
+	// worst cases. Then files named .outboxgen-* have the old contents.
 	Left error
 }
 
@@ -38,13 +37,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Apply writes and removes files below dir. The new contents are written beside
-// their targets first, so that a full disk or a missing permission shows before
-// anything changes; then files are renamed into place, the old ones set aside
-// until all is done. Folders are made as needed, and folders that removing left
-// empty go. A file that exists keeps its mode. A file that is a symbolic link
-// is replaced, not written through, and nothing is changed outside dir, wherever
-// links lead. The error is always an *Error.
+// Apply writes and removes files below dir. It first writes the new contents next to
+// their targets, so that a full disk or a missing permission is found before anything
+// changes. Then it renames the files into place and keeps the old ones until all is
+// done. It creates folders as needed, and removes folders that become empty. An
+// existing file keeps its mode. A symbolic link is replaced, not written through, and
+// nothing outside dir is changed, wherever links lead. The error is always an *Error.
 func Apply(dir string, write []File, remove []string) error {
 	a, err := open(dir)
 	if err != nil {
@@ -74,8 +72,8 @@ func Apply(dir string, write []File, remove []string) error {
 	return nil
 }
 
-// apply is one call in progress, with what is needed to undo it.
-// All names are relative to the project and lead through no link.
+// apply is one call in progress, with what is needed to undo it. All names are relative
+// to the project and contain no link.
 type apply struct {
 	dir     string // absolute, without a link
 	root    *os.Root
@@ -107,10 +105,10 @@ func open(dir string) (*apply, error) {
 
 func (a *apply) close() { _ = a.root.Close() } // it was only looked up in
 
-// errOutside is returned for a path that leads out of the project.
+// errOutside is returned for a path that leaves the project.
 var errOutside = errors.New("a symbolic link leads outside the project")
 
-// real is where a file lies when the links in its folders have been followed. The
+// real returns where a file is after the links in its folders have been followed. The
 // file itself may be a link, and it and its folders may be missing.
 func (a *apply) real(path string) (string, error) {
 	folder, rest := filepath.Split(filepath.FromSlash(path))
@@ -135,7 +133,7 @@ func (a *apply) real(path string) (string, error) {
 	}
 }
 
-// stage writes the new content beside its target.
+// stage writes the new content next to its target.
 func (a *apply) stage(f File) error {
 	target, err := a.real(f.Path)
 	if err != nil {
@@ -169,7 +167,7 @@ func (a *apply) writeNew(name string, content []byte, mode fs.FileMode) error {
 	return errors.Join(err, file.Close())
 }
 
-// mkdir makes a folder and those above it, and remembers which are new.
+// mkdir creates a folder and its parents, and records which are new.
 func (a *apply) mkdir(dir string) error {
 	info, err := a.root.Stat(dir)
 	switch {
@@ -190,7 +188,7 @@ func (a *apply) mkdir(dir string) error {
 	return nil
 }
 
-// replace puts a new file in the place of the old one.
+// replace moves a new file into the place of the old one.
 func (a *apply) replace(target, temp string) error {
 	before := len(a.aside)
 	if err := a.setAside(target); err != nil {
@@ -218,7 +216,7 @@ func (a *apply) setAside(target string) error {
 	return err
 }
 
-// beside is an unused name in the same folder.
+// beside returns an unused name in the same folder.
 func beside(target, kind string) string {
 	return filepath.Join(filepath.Dir(target), ".outboxgen-"+kind+"-"+rand.Text()[:12])
 }
@@ -243,21 +241,21 @@ func (a *apply) fail(op, path string, cause error) *Error {
 	return &Error{Path: path, Op: op, Err: reason(cause), Left: errors.Join(left...)}
 }
 
-// finish forgets the old files. Whatever goes wrong now, the new state is
-// whole, so it is not an error.
+// finish removes the old files. Failures are ignored, because the new state is
+// complete.
 func (a *apply) finish(removed []string) {
 	for _, old := range a.aside {
 		_ = a.root.Remove(old.backup)
 	}
 	for _, path := range removed {
-		// A folder goes if it is empty, unless a link would be left that leads to it.
+		// Remove a folder if it is empty, unless a link to it would be left.
 		if target, err := a.real(path); err == nil && target == filepath.Clean(filepath.FromSlash(path)) {
 			_ = a.root.Remove(filepath.Dir(target))
 		}
 	}
 }
 
-// reason takes the names of temporary files off an error.
+// reason removes the names of temporary files from an error.
 func reason(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
