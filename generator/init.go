@@ -30,7 +30,7 @@ var scaffolds = template.Must(template.New("").Funcs(template.FuncMap{"yaml": ya
 
 var plainYAML = regexp.MustCompile(`^[a-z][a-z0-9_./-]*$`)
 
-// yamlString writes any text as a YAML string, in quotes where it needs them.
+// yamlString writes any text as a YAML string, with quotes if needed.
 func yamlString(text string) (string, error) {
 	if plainYAML.MatchString(text) && !slices.Contains([]string{"null", "true", "false", "yes", "no", "on", "off", "y", "n"}, text) {
 		return text, nil
@@ -39,10 +39,10 @@ func yamlString(text string) (string, error) {
 	return string(quoted), err
 }
 
-// InitConfig says how a new project begins.
+// InitConfig configures a new project.
 type InitConfig struct {
-	// Dir is the folder of go.mod; the project file goes there too. Default: the
-	// current folder.
+	// Dir is the folder of go.mod, and of the project file. Default: the current
+	// folder.
 	Dir string
 	// Service is the service's name in the project file. Default: the last
 	// element of the module path, in snake_case.
@@ -53,31 +53,29 @@ type InitConfig struct {
 	// Version is the version of outboxgen in the go:generate line. Default:
 	// latest.
 	Version string
-	// Time is the version in the name of a migration.
+	// Time is the version in the name of a migration file.
 	Time time.Time
 }
 
-// Project is what a new project consists of.
+// Project is a new project.
 type Project struct {
 	// Files are the files to write, sorted by path, relative to InitConfig.Dir.
-	// Those that exist already are not among them.
+	// Existing files are not included.
 	Files []File
-	// Kept are the files that would have been written but exist already.
+	// Kept are the files that exist already and are not written.
 	Kept []string
-	// Migrations is what FindMigrations found; its Format is "" where there is
-	// nothing.
+	// Migrations is the result of FindMigrations; its Format is "" if there are none.
 	Migrations Migrations
-	// Next is what remains to be done by hand, one step each.
+	// Next are the remaining steps for the user.
 	Next []string
 }
 
-// ErrInitialized is what Init returns where there is a project file already.
+// ErrInitialized is returned by Init if there is a project file already.
 var ErrInitialized = errors.New(DefaultFile + " already exists; edit it, then run outboxgen generate")
 
-// directiveFile holds the go:generate line. go generate lists the files of a
-// package before it runs anything, and fails at one that is gone when its turn
-// comes. So this is the last of them: all that the run may remove sorts before
-// it.
+// directiveFile has the go:generate line. go generate lists the files of a package
+// before it runs anything, and fails at one that was removed meanwhile. So this file is
+// the last one: every file that the run may remove sorts before it.
 const directiveFile = "zz_generate.go"
 
 // Init lays out a new project: the project file, an example of an event schema
@@ -132,11 +130,10 @@ func Init(cfg InitConfig) (*Project, error) {
 	return p, nil
 }
 
-// atlasSum is the one file that a new migration has to change; Init leaves that
-// to Atlas.
+// atlasSum is the only file that a new migration changes. Init leaves that to Atlas.
 const atlasSum = "atlas.sum"
 
-// moduleIn is the module path of the go.mod in a folder.
+// moduleIn returns the module path of the go.mod in a folder.
 func moduleIn(dir string) (string, error) {
 	name := filepath.Join(dir, "go.mod")
 	content, err := os.ReadFile(name)
@@ -153,7 +150,7 @@ func moduleIn(dir string) (string, error) {
 	return module, nil
 }
 
-// serviceName is the last element of a module path that is not a major version,
+// serviceName returns the last element of a module path that is not a major version,
 // in snake_case.
 func serviceName(module string) string {
 	base := path.Base(module)
@@ -163,7 +160,7 @@ func serviceName(module string) string {
 	return snake(base)
 }
 
-// snake makes a name that is fit for a topic out of any text.
+// snake makes a name that is valid in a topic from any text.
 func snake(text string) string {
 	name := strings.Map(func(r rune) rune {
 		if r < unicode.MaxASCII && (unicode.IsLower(r) || unicode.IsDigit(r)) {
@@ -177,8 +174,8 @@ func snake(text string) string {
 	return strings.Trim(name, "_")
 }
 
-// migration adds the migration with the outbox's tables where one is missing,
-// and says whether sqlc can read the service's migrations.
+// migration adds the migration for the outbox's tables if it is missing, and reports
+// whether sqlc can read the service's migrations.
 func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 	found := p.Migrations
 	printed := "add the outbox tables to the database: outboxgen migration --format "
@@ -215,7 +212,7 @@ func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 	return true, nil
 }
 
-// texts adds the files that come from templates.
+// texts adds the files from templates.
 func (p *Project) texts(cfg InitConfig, readable bool) error {
 	out := path.Clean(filepath.ToSlash(cfg.Out))
 	up, err := filepath.Rel(filepath.FromSlash(out), ".")
@@ -243,7 +240,7 @@ func (p *Project) texts(cfg InitConfig, readable bool) error {
 	return nil
 }
 
-// keep leaves out what exists already, and sorts.
+// keep removes the files that exist already, and sorts the rest.
 func (p *Project) keep(dir string) error {
 	var write []File
 	for _, f := range p.Files {

@@ -26,34 +26,34 @@ func Formats() []string {
 	return names
 }
 
-// MigrationConfig says which migration of the outbox's tables to write.
+// MigrationConfig says which migration of the outbox's tables to produce.
 type MigrationConfig struct {
-	// Format is the tool, one of Formats().
+	// Format is the tool, one of Formats.
 	Format string
-	// Upgrade starts from an event_outbox of an older shape, with rows in it,
-	// instead of from nothing.
+	// Upgrade selects the migration that upgrades an event_outbox of an older shape
+	// with its rows. Default: the one that creates the tables.
 	Upgrade bool
-	// Grants writes the privileges of the roles instead of the tables.
+	// Grants selects the migration that grants privileges to the roles.
 	Grants bool
-	// Roles are those that get them.
+	// Roles are the roles for Grants.
 	Roles migrations.Roles
-	// Schema is the Postgres schema of the tables. "" leaves names unqualified,
-	// so that the tool's search_path decides.
+	// Schema is the Postgres schema of the tables. "": names are unqualified, and the
+	// tool's search_path decides.
 	Schema string
-	// Dir is the folder that the files are for: the next free number comes from
-	// it, and Atlas's atlas.sum covers it. "" or a folder that does not exist: the
-	// first number, and no atlas.sum.
+	// Dir is the folder of the service's migrations. The next free number comes from
+	// it, and Atlas's atlas.sum covers it. If it is "" or does not exist, the number is
+	// the first, and there is no atlas.sum.
 	Dir string
 	// Time is the version in the file names of the tools that count in time, and
 	// of goose, golang-migrate and Flyway unless Dir counts from 1.
 	Time time.Time
-	// Revision and DownRevision are Alembic's. A Revision of "" is derived from
-	// the name and Time; a DownRevision of "" means that it is the first one.
+	// Revision and DownRevision are Alembic's. If Revision is "", it is derived from
+	// the name and Time. If DownRevision is "", the migration is the first one.
 	Revision, DownRevision string
 }
 
-// Migration gives the files of one migration, by base name. All are new to Dir,
-// except for atlas.sum.
+// Migration returns the files of one migration. Their paths are base names. None of
+// them exists in Dir, except atlas.sum.
 func Migration(cfg MigrationConfig) ([]File, error) {
 	leading := leadingNumber
 	if cfg.Format == string(migrations.Flyway) {
@@ -91,7 +91,7 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	return files, nil
 }
 
-// unused is the time, or as many seconds later that no file of dir has it as its
+// unused returns the time, or as many seconds later that no file of dir has it as its
 // version.
 func unused(dir string, at time.Time) time.Time {
 	if dir == "" || at.IsZero() {
@@ -106,7 +106,7 @@ func unused(dir string, at time.Time) time.Time {
 	return at
 }
 
-// firstDate is how many digits make a number a point in time and not a count.
+// firstDate is the number of digits from which a number is a time and not a count.
 const firstDate = 10
 
 // How the name of a migration begins.
@@ -115,8 +115,8 @@ var (
 	flywayVersion = regexp.MustCompile(`^V(\d+)(?:[._]\d+)*__`)
 )
 
-// nextNumber is the number after the highest in a folder that counts from 1, 0
-// for one that counts in time or is empty.
+// nextNumber returns the number after the highest in a folder with numbers, and 0 if
+// the folder uses times or is empty.
 func nextNumber(dir string, leading *regexp.Regexp) (int, error) {
 	if dir == "" {
 		return 0, nil
@@ -149,19 +149,18 @@ func nextNumber(dir string, leading *regexp.Regexp) (int, error) {
 	return highest + 1, nil
 }
 
-// Migrations is where a service keeps its migrations.
+// Migrations says where a service keeps its migrations.
 type Migrations struct {
-	// Format is the tool, one of Formats().
+	// Format is the tool, one of Formats.
 	Format string
 	// Path is relative to the folder that was searched, with forward slashes.
 	Path string
-	// File says that Path is a single file of SQL, not a folder.
+	// File is true if Path is a single file of SQL, not a folder.
 	File bool
 }
 
-// FindMigrations looks below dir, as far as five folders deep, for the
-// migrations of a service, and tells the tool from the shapes of the files. ok
-// is false where there are none.
+// FindMigrations searches dir, up to five folders deep, for the migrations of a
+// service, and recognises the tool by the files. ok is false if there are none.
 func FindMigrations(dir string) (found Migrations, ok bool, err error) {
 	f, ok, err := migrationfolder.Search(dir)
 	if err != nil {
@@ -170,18 +169,18 @@ func FindMigrations(dir string) (found Migrations, ok bool, err error) {
 	return Migrations{Format: string(f.Tool), Path: f.Path, File: f.File}, ok, nil
 }
 
-// Outbox is where migrations create the outbox's table.
+// Outbox is the place where migrations create the outbox's table.
 type Outbox struct {
 	File string // base name
 	Line int    // from 1
-	// Older says that some column of today's table is named nowhere: the table
+	// Older is true if the migrations lack a column of the current table: the table
 	// needs the upgrade.
 	Older bool
 }
 
-// FindOutbox looks for what creates the table event_outbox among the migrations
-// at path, a folder or a file of SQL or a folder of Alembic's. ok is false
-// where nothing does, and where path does not exist.
+// FindOutbox searches the migrations at path for the statement that creates
+// event_outbox. path is a folder, a file of SQL or a folder of Alembic. ok is false if
+// there is none, or path does not exist.
 func FindOutbox(path string) (found Outbox, ok bool, err error) {
 	folder, err := migrationfolder.Read(path)
 	switch {

@@ -223,7 +223,7 @@ func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
 	return nil
 }
 
-// follow notes what a statement that is about to run does to the transaction. Events
+// follow records what a statement that is about to run does to the transaction. Events
 // that wait were inserted before, where that is necessary.
 func (k *kept) follow(c control) error {
 	switch c.kind {

@@ -16,7 +16,7 @@ type choice struct {
 
 func (c *choice) String() string { return *c.value }
 
-// Type is what the help text puts after the flag. A long list would leave no room on
+// Type returns what the help text puts after the flag. A long list would leave no room on
 // the line.
 func (c *choice) Type() string {
 	if len(c.of) > 6 {

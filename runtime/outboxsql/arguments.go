@@ -47,7 +47,7 @@ func argument(arg any) any {
 	return arg
 }
 
-// array is the text form of an array of one dimension. text returns the text of an
+// array returns the text form of an array of one dimension. text returns the text of an
 // element, and false for NULL.
 func array[T any](list []T, text func(T) (string, bool)) any {
 	if list == nil {

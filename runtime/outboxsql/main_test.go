@@ -154,7 +154,7 @@ func (w *witness) Wake(context.Context) error {
 	return nil
 }
 
-// committed are the aggregate ids of the log lines about committed events.
+// committed returns the aggregate ids of the log lines about committed events.
 func (w *witness) committed() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -171,7 +171,7 @@ func (w *witness) committed() []string {
 	return ids
 }
 
-// newOutbox is an Outbox on db, and what it logs and wakes.
+// newOutbox returns an Outbox on db, and what it logs and wakes.
 func newOutbox(t testing.TB, db *sql.DB, options outbox.Options) (ob *outboxsql.Outbox, seen *witness) {
 	t.Helper()
 	seen = &witness{}
@@ -182,7 +182,7 @@ func newOutbox(t testing.TB, db *sql.DB, options outbox.Options) (ob *outboxsql.
 	return ob, seen
 }
 
-// printable is a row with texts instead of bytes.
+// printable returns a row with texts instead of bytes.
 func printable(r outbox.Row) map[string]string {
 	key := "no key"
 	if r.Key != nil {

@@ -76,7 +76,7 @@ func OnConnPool(pool DBTX) outbox.Transaction {
 // outboxtest.Pending and inbox.Forget. It does not fit the insert functions.
 func DB(db DBTX) outbox.DBTX { return statements{db} }
 
-// embedded is the *sql.Tx that a struct embeds; nil if there is none.
+// embedded returns the *sql.Tx that a struct embeds; nil if there is none.
 func embedded(v reflect.Value) *sql.Tx {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()

@@ -132,7 +132,7 @@ func TestHeadersOfAPage(t *testing.T) {
 	}
 }
 
-// fullPage is a page of rows of generated code, with these data.
+// fullPage returns a page of rows of generated code, with these data.
 func fullPage(data []byte) []Row {
 	page := make([]Row, 4_000)
 	for i := range page {

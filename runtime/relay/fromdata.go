@@ -188,8 +188,8 @@ func (d *dataReader) broken() bool {
 	return false
 }
 
-// stripped is the row's data without its members topic and headers, if they are to be
-// removed.
+// stripped returns the row's data without its members topic and headers, if they are to
+// be removed.
 func (d *dataReader) stripped() []byte {
 	data := d.row.Data
 	if !d.strip || len(d.cuts) == 0 {
@@ -296,7 +296,7 @@ func (d *dataReader) leave(header, why string) {
 	d.left.list = append(d.left.list, leftOut{d.row.Seq, d.row.EventType, shortened(header), why})
 }
 
-// shortened is a name for the log.
+// shortened returns a name for the log.
 func shortened(name string) string {
 	const most = 100
 	if len(name) > most {
@@ -307,7 +307,7 @@ func shortened(name string) string {
 
 func absent(value []byte) bool { return len(value) == 0 || string(value) == "null" }
 
-// text is the value of a JSON string.
+// text returns the value of a JSON string.
 func text(value []byte) (string, bool) {
 	if len(value) < 2 || value[0] != '"' {
 		return "", false
@@ -320,7 +320,7 @@ func text(value []byte) (string, bool) {
 	return s, err == nil
 }
 
-// eventID is a UUID in the form that consumers accept in an envelope, else uuid.Nil.
+// eventID returns a UUID in the form that consumers accept in an envelope, else uuid.Nil.
 func eventID(value []byte) uuid.UUID {
 	const length = 36
 	s, _ := text(value)

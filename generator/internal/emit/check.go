@@ -9,8 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// findChecked finds the types that have anything to check, through all that
-// they hold.
+// findChecked finds the types with checks, including those in their parts.
 func (p *printer) findChecked() {
 	p.checked = map[*ir.Named]bool{}
 	for changed := true; changed; {
@@ -52,7 +51,7 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 	return false
 }
 
-// needsCheck reports whether a value of type t has anything to check.
+// needsCheck reports whether a value of type t has checks.
 func (p *printer) needsCheck(t *ir.Type) bool {
 	if t.Named != nil {
 		return t.Rules != nil || p.checked[t.Named] || len(t.Named.Enum) > 0 && t.Named.Open == nil
@@ -102,7 +101,7 @@ func (c *coder) checks(n *ir.Named) []string {
 	return lines
 }
 
-// whole returns the value of a struct inside its check method.
+// whole returns the value of a struct in its check method.
 func (c *coder) whole(n *ir.Named) string {
 	if c.branches[n] {
 		return "v"
@@ -116,7 +115,7 @@ func typeOf(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Struct, Named: n} }
 // countMembers returns an expression for the number of members of a struct.
 func (c *coder) countMembers(n *ir.Named) string {
 	if overlapping(n) {
-		return "wire.CountMembers(" + c.whole(n) + ", " + c.writer(typeOf(n)) + ")" // a member may match several patterns
+		return "wire.CountMembers(" + c.whole(n) + ", " + c.writer(typeOf(n)) + ")" // a property may match several patterns
 	}
 	sum := c.countFields(n)
 	for _, m := range n.Matching {
@@ -133,7 +132,7 @@ func (c *coder) countMembers(n *ir.Named) string {
 	return strings.TrimPrefix(sum, "0 + ")
 }
 
-// countFields returns an expression for the number of fields that are there.
+// countFields returns an expression for the number of fields that are present.
 func (c *coder) countFields(n *ir.Named) string {
 	required, optional := c.there(n)
 	sum := fmt.Sprint(required)
@@ -143,8 +142,8 @@ func (c *coder) countFields(n *ir.Named) string {
 	return sum
 }
 
-// there returns how many fields are required, and for each other one an expression
-// that says whether it is there.
+// there returns the number of required fields, and for each other field an expression
+// that reports whether it is present.
 func (c *coder) there(n *ir.Named) (required int, optional []string) {
 	for _, f := range n.Fields {
 		switch {
@@ -165,7 +164,7 @@ func (c *coder) checkField(f *ir.Field) []string { return c.checkFieldAt(f, quot
 // checkFieldAt returns the checks of a field at a path.
 func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 	if f.Conditional || !c.needsCheck(f.Type) {
-		return nil // what holds of it under a condition is a rule
+		return nil // what applies to it under a condition is a rule
 	}
 	check := func(v string) []string { return c.check(f.Type, v, at, 0) }
 	v := "v." + f.Name
@@ -190,7 +189,7 @@ func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
 	}
 }
 
-// checkNilable returns the checks of a value that is null or absent when nil.
+// checkNilable returns the checks of a value whose nil means null or absent.
 func (c *coder) checkNilable(t *ir.Type, v, at string, depth int) []string {
 	lines := c.check(t, v, at, depth)
 	switch {
@@ -198,7 +197,7 @@ func (c *coder) checkNilable(t *ir.Type, v, at string, depth int) []string {
 		return []string{fmt.Sprintf("%s.CheckOptional(c, %s%s)", unionVar(t.Named), v, behind(at))}
 	case t.Kind == ir.UnionKind, t.Kind == ir.Collection, t.Kind == ir.Any, t.Kind == ir.BigInt:
 	case t.Rules == nil && t.Const == nil && atLeast(t.MinItems) == 0 && atLeast(t.MinProperties) == 0:
-		return lines // what is left holds for nil
+		return lines // the rest applies to nil too
 	}
 	return wrapIf(v+" != nil", lines)
 }
@@ -312,15 +311,13 @@ func behind(at string) string {
 	return ", " + at
 }
 
-// maxChoices and maxChoicesLen bound the values of an enum that a message
-// lists.
+// maxChoices and maxChoicesLen limit the values of an enum that a message lists.
 const (
 	maxChoices    = 8
 	maxChoicesLen = 200
 )
 
-// choices names the values of an enum in a message: each, or how many there
-// are.
+// choices returns the values of an enum for a message: each, or how many there are.
 func choices(n *ir.Named) string {
 	var all []string
 	for _, v := range n.Enum {
@@ -382,7 +379,7 @@ func (c *coder) loop(t *ir.Type, v, at string, depth int) []string {
 }
 
 // checkEach returns the call that checks each item of an array or each value of a map
-// by the method of its type, "" if there is more to check.
+// with the method of its type, or "" if there is more to check.
 func (c *coder) checkEach(t *ir.Type, v, at string) string {
 	name, elem := "CheckItems", t.Elem
 	if t.Kind == ir.Map {
@@ -400,8 +397,7 @@ func (c *coder) checkEach(t *ir.Type, v, at string) string {
 	return ""
 }
 
-// inside returns the path to an item of the value at a path, "" for the value that
-// is being checked itself.
+// inside returns the path to an item of the value at a path, "" for the current value.
 func inside(at, key string) string {
 	if at == "" {
 		return key
@@ -460,7 +456,7 @@ func (c *coder) goLiteral(t *ir.Type, v *schema.Value) string {
 	return ""
 }
 
-// anyLiteral returns a value as Decoder.Any gives it, except that numbers are plain.
+// anyLiteral returns a value as Decoder.Any returns it, except that numbers are plain.
 func (c *coder) anyLiteral(v *schema.Value) string {
 	switch v.Kind {
 	case schema.Null:

@@ -14,12 +14,11 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// literal returns a value as Go code of type t: as a literal where Go has one, else
-// as JSON that the type's own decoder reads. It is "" for a value that does not
-// fit.
+// literal returns a value as Go code of type t: as a literal if Go has one, else as
+// JSON for the type's decoder. It is "" if the value does not fit.
 func (c *coder) literal(t *ir.Type, v *schema.Value) string {
 	try := *c
-	try.imports = maps.Clone(c.imports) // attempts may come to nothing
+	try.imports = maps.Clone(c.imports) // an attempt may fail
 	if l := try.goLiteral(t, v); l != "" {
 		maps.Copy(c.imports, try.imports)
 		return l
@@ -31,7 +30,7 @@ func (c *coder) literal(t *ir.Type, v *schema.Value) string {
 	return "wire.Default(" + raw(v.Canonical()) + ", " + c.reader(t) + ")"
 }
 
-// fits reports whether the decoder of t takes a value for certain.
+// fits reports whether the decoder of t certainly accepts a value.
 func (c *coder) fits(t *ir.Type, v *schema.Value) bool {
 	if v.Kind == schema.Null {
 		return t.Nullable || t.Kind == ir.Any
@@ -49,7 +48,7 @@ func (c *coder) fits(t *ir.Type, v *schema.Value) bool {
 	case ir.DateTime, ir.TimeOfDay, ir.Duration, ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:
 		return v.Kind == schema.String && hasFormat(t.Kind, v.Text)
 	case ir.Float:
-		const exact = 15 // digits that any float64 keeps
+		const exact = 15 // digits that every float64 keeps
 		return c.goLiteral(t, v) != "" && len(v.Text) <= exact
 	case ir.Enum:
 		return c.goLiteral(t, v) != "" && t.Named.Base != ir.Float
@@ -83,8 +82,7 @@ var (
 	durationText = regexp.MustCompile(`^P(\d{1,9}W|(\d{1,9}Y(\d{1,9}M(\d{1,9}D)?)?|\d{1,9}M(\d{1,9}D)?|\d{1,9}D)?(T(\d{1,9}H(\d{1,9}M(\d{1,9}S)?)?|\d{1,9}M(\d{1,9}S)?|\d{1,9}S))?)$`)
 )
 
-// hasFormat reports whether a string is one of those that every reader of its
-// format takes.
+// hasFormat reports whether every implementation of the format accepts a string.
 func hasFormat(kind ir.Kind, text string) bool {
 	var err error
 	switch kind {

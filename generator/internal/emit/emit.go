@@ -1,9 +1,8 @@
-// Package emit prints the Go package of a project: it takes the types and names
-// of package ir, turns them into code fragments, and fills the templates.
+// Package emit prints the Go package of a project: it takes the types and names of
+// package ir, turns them into code fragments, and executes the templates.
 //
-// Whatever comes from a schema reaches the code as a quoted Go string, as an
-// identifier that package goname made, or as comment text cleaned of line
-// breaks and control characters. Nothing else does.
+// Text from a schema reaches the code only as a quoted Go string, as an identifier from
+// package goname, or as comment text without line breaks and control characters.
 package emit
 
 import (
@@ -25,30 +24,29 @@ import (
 	"github.com/outboxgen/outboxgen/templates"
 )
 
-// Header opens every file that outboxgen writes.
+// Header is the first line of every file that outboxgen writes.
 const Header = naming.Header
 
-// Options says where the package will live.
+// Options says where the package will be.
 type Options struct {
-	// OutboxDB is the import path of the sqlc package that holds InsertEvent
-	// and InsertEvents.
+	// OutboxDB is the import path of the sqlc package with InsertEvent and
+	// InsertEvents.
 	OutboxDB string
-	// Dir is the folder of the package on disk, which is read to see what
-	// hand-written files declare there; "" reads nothing.
+	// Dir is the folder of the package on disk, whose hand-written files are read for
+	// their declarations; "" reads none.
 	Dir string
 }
 
 // File is one generated file.
 type File struct {
-	Path    string // base name, inside the package's folder
+	Path    string // base name, in the package's folder
 	Source  string // path of the schema file that it comes from; "" for the package file
 	Content []byte
 }
 
-// Package prints the Go package of p: its files sorted by path, without the
-// sqlc package. Findings are about the schemas; with an error among them there
-// are no files. An error is returned when Dir cannot be read, or when the
-// generator is at fault.
+// Package prints the Go package of p: its files sorted by path, without the sqlc
+// package. Findings are about the schemas; if one is an error, there are no files.
+// Package returns an error if Dir cannot be read, or for a bug of the generator.
 func Package(p *schema.Project, opts Options) ([]File, *finding.List, error) {
 	list := new(finding.List)
 	var declared naming.Declared
@@ -77,14 +75,13 @@ func Package(p *schema.Project, opts Options) ([]File, *finding.List, error) {
 	return files, list, nil
 }
 
-// functions are what templates call.
+// functions are the functions that templates call.
 var functions = template.FuncMap{"doc": doc, "methods": methods, "body": body}
 
-// outboxDB is the name under which generated code knows the package of sqlc.
+// outboxDB is the name of the sqlc package in generated code.
 const outboxDB = "outboxdb"
 
-// Findings returns what Package would have to say about p, whose hand-written files
-// are not looked at.
+// Findings returns the findings of Package for p, without reading hand-written files.
 func Findings(p *schema.Project) *finding.List {
 	list := new(finding.List)
 	plan.Of(p, nil, list)
@@ -144,8 +141,8 @@ func (p *printer) findBranches() {
 	}
 }
 
-// formatAll formats files where they stand, on all processors: of all that the
-// generator does, nothing takes as long.
+// formatAll formats files in place, in parallel: it is the slowest part of the
+// generator.
 func formatAll(files []File) error {
 	errs := make([]error, len(files))
 	var next atomic.Int64
@@ -160,7 +157,7 @@ func formatAll(files []File) error {
 	workers.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return err // the first by path, whichever was found first
+			return err // the first by path
 		}
 	}
 	return nil
@@ -206,7 +203,7 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 }
 
 func (p *printer) packageFile() ([]byte, error) {
-	// A package of the service's own sqlc may have any name, whatever its path.
+	// A package of the service's own sqlc may have any name.
 	set := importSet{"context": "", outboxPath: "outbox", genPath: "", p.opts.OutboxDB: outboxDB}
 	if p.embedded {
 		set[p.opts.OutboxDB] = ""
@@ -264,8 +261,8 @@ func (p *printer) print(view fileView) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// formatted returns a file as gofmt would write it. Code that does not parse is a
-// fault of the generator, reported with the code.
+// formatted returns a file as gofmt formats it. Code that does not parse is a bug of
+// the generator, reported with the code.
 func formatted(name string, source []byte) ([]byte, error) {
 	out, err := format.Source(source)
 	if err != nil {

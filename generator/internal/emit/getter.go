@@ -7,8 +7,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// getter returns a function that reads a value of event data as text. One that
-// must be there is an error when it is not; any other is "" then.
+// getter returns a function that reads a value of event data as text. If must is true,
+// a missing value is an error; otherwise the text is "".
 func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 	var b strings.Builder
 	g := getting{c, "string", `return ""`, "return %s"}
@@ -68,8 +68,8 @@ func (g getting) value(steps []ir.Step) string {
 	return b.String()
 }
 
-// step returns the expression that a step from v leads to, after statements that
-// return where there is nothing. name is for a variable that it may need.
+// step returns the expression for a step from v, after statements that return if there
+// is no value. name is for a variable.
 func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
 	if s.In != "" {
 		v += "." + s.In
@@ -97,7 +97,7 @@ func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
 	case nullable:
 		fmt.Fprintf(b, "%s, ok := %s.Get()\nif !ok {\n%s\n}\n", name, v, g.missing)
 		v = name
-	case plain, nilable: // a nil slice or map has nothing
+	case plain, nilable: // a nil slice or map has no items
 	}
 	return v
 }
@@ -130,7 +130,7 @@ func (g getting) text(v string, last ir.Step) string {
 	return v
 }
 
-// tooShort returns a condition that a slice has no item at an index.
+// tooShort returns the condition that a slice has no item at an index.
 func tooShort(v string, index int) string {
 	if index == 0 {
 		return "len(" + v + ") == 0"

@@ -10,16 +10,16 @@ type holderView struct {
 	Doc        []string
 	Name, Type string
 	About      []string
-	Spelling   string // Go name of the field for texts; "" if none is needed
+	Spelling   string // Go name of the field for texts; "" if not needed
 	Methods    []string
 	Read       string
 	Check      []linesView
 }
 
-// held returns what a struct of event data that is no object holds, as its field.
+// held returns the field for event data that is not an object.
 func held(n *ir.Named) *ir.Field { return &ir.Field{Name: "Value", Type: n.Holds, Required: true} }
 
-// holder prints the struct of event data that is no object.
+// holder prints the struct of event data that is not an object.
 func (c *coder) holder(n *ir.Named) (string, error) {
 	c.imports[wirePath] = ""
 	f := held(n)
@@ -48,7 +48,7 @@ func (c *coder) holder(n *ir.Named) (string, error) {
 	return c.execute("holder.tmpl", view)
 }
 
-// unionHeld returns the union that event data holds, nil for any other.
+// unionHeld returns the union that event data holds, or nil.
 func unionHeld(n *ir.Named) *ir.Named {
 	if n.Holds != nil && n.Holds.Named != nil && n.Holds.Named.Union != nil {
 		return n.Holds.Named

@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// constant returns the name of an enum's constant for a value, "" where the enum
-// does not list it.
+// constant returns the name of an enum's constant for a value, or "" if the enum does
+// not list it.
 func constant(n *ir.Named, v *schema.Value) string {
 	for _, e := range n.Enum {
 		switch n.Base {
@@ -36,7 +36,7 @@ func constant(n *ir.Named, v *schema.Value) string {
 }
 
 // numberLiteral returns a number as Go code of a type that is neither an int64 nor a
-// float64, "" where it does not fit.
+// float64, or "" if it does not fit.
 func (c *coder) numberLiteral(t *ir.Type, v *schema.Value) string {
 	text := v.Canonical()
 	switch t.Kind {
@@ -54,8 +54,8 @@ func (c *coder) numberLiteral(t *ir.Type, v *schema.Value) string {
 	return ""
 }
 
-// formattedLiteral returns a string as Go code of the type that its format has, ""
-// where it has none.
+// formattedLiteral returns a string as Go code of its format's type, or "" if there is
+// none.
 func (c *coder) formattedLiteral(t *ir.Type, text string) string {
 	switch t.Kind {
 	case ir.UUID:
@@ -68,7 +68,7 @@ func (c *coder) formattedLiteral(t *ir.Type, text string) string {
 			return fmt.Sprintf("wire.Date{Year: %d, Month: %d, Day: %d}", day.Year(), day.Month(), day.Day())
 		}
 	case ir.DateTime:
-		// One with Z, so that it is written back as the same text.
+		// One with Z, so that it is encoded as the same text.
 		if at, err := time.Parse("2006-01-02T15:04:05Z", text); err == nil {
 			c.imports["time"] = ""
 			return fmt.Sprintf("time.Date(%d, %d, %d, %d, %d, %d, %d, time.UTC)", at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond())
@@ -77,7 +77,7 @@ func (c *coder) formattedLiteral(t *ir.Type, text string) string {
 	return ""
 }
 
-// mapLiteral returns an object as a Go map, "" where a member has no literal.
+// mapLiteral returns an object as a Go map, or "" if a property has no literal.
 func (c *coder) mapLiteral(t *ir.Type, v *schema.Value) string {
 	var members []string
 	for _, m := range v.Members {

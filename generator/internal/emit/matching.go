@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// matching adds the maps of the members that match a pattern to a struct.
+// matching adds the maps for property patterns to a struct.
 func (c *coder) matching(n *ir.Named, view *structView) {
 	written := map[*ir.Matching]bool{}
 	for _, m := range n.Matching {
@@ -31,7 +31,7 @@ func (c *coder) matching(n *ir.Named, view *structView) {
 	}
 }
 
-// match returns the statements that read a member which is no property: into the
+// match returns the statements that read a property which is not declared: into the
 // maps whose patterns its name matches, or else with rest.
 func (c *coder) match(n *ir.Named, rest string) []string {
 	var calls []string
@@ -89,7 +89,7 @@ func typedMatching(n *ir.Named) bool {
 	return slices.ContainsFunc(n.Matching, func(m *ir.Matching) bool { return m.Type != nil })
 }
 
-// overlapping reports whether a member of a struct may be in two maps.
+// overlapping reports whether a property of a struct may be in two maps.
 func overlapping(n *ir.Named) bool {
 	return slices.ContainsFunc(n.Matching, func(m *ir.Matching) bool { return len(m.Overlaps) > 0 })
 }

@@ -14,7 +14,7 @@ const (
 	nothingToCheck = "func (NAME) check(*wire.Checker) {}"
 )
 
-// maxOneLine is how long a function may be that gofmt leaves on one line.
+// maxOneLine is the length of a function up to which it is written on one line.
 const maxOneLine = 100
 
 // methods prints the methods of a type: first those of one line, as a block.
@@ -31,7 +31,7 @@ func methods(name string, templates []string) string {
 	return short + "\n" + long
 }
 
-// oneCheck puts where the schema stands into the only check of a method.
+// oneCheck moves the schema's place into the only check of a method.
 func oneCheck(lines []string) []string {
 	if len(lines) != 2 || !strings.HasPrefix(lines[0], "c.Schema(") {
 		return lines
@@ -45,8 +45,8 @@ func oneCheck(lines []string) []string {
 	return lines
 }
 
-// checking adds the method check to those of one line if its body is one statement
-// that fits, else it returns the body for a template. It stands before the last
+// checking adds the method check to the one-line methods if its body is one statement
+// that fits, else it returns the body for a template. It is inserted before the last
 // method, which may be long.
 func checking(methods []string, receiver, name string, lines []string) ([]string, []linesView) {
 	method := "func (v " + receiver + ") check(c *wire.Checker) " + body(lines)
@@ -56,7 +56,7 @@ func checking(methods []string, receiver, name string, lines []string) ([]string
 	return slices.Insert(methods, len(methods)-1, method), nil
 }
 
-// body returns the body of a function, on one line where it is one statement.
+// body returns the body of a function, on one line if it is one statement.
 func body(lines []string) string {
 	if len(lines) == 1 {
 		return "{ " + lines[0] + " }"

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// aboutType makes the doc comment of a type of a description that is a noun phrase:
-// "The score of an essay." of Score gives "Score is the score of an essay." It reports
-// whether it can. A description that may be a sentence is left alone: "An order ships."
-// does not say what an Order is.
+// aboutType makes the doc comment of a type from a description that is a noun phrase:
+// "The score of an essay." of Score becomes "Score is the score of an essay." It
+// reports whether it can. It leaves a description alone that may be a sentence: "An
+// order ships." does not say what an Order is.
 func aboutType(name, text string) (string, bool) {
 	first, rest, _ := strings.Cut(text, " ")
 	if rest == "" || !nounPhrase(text) {
@@ -17,13 +17,13 @@ func aboutType(name, text string) (string, bool) {
 	return name + " is " + strings.ToLower(first) + " " + rest, true
 }
 
-// Words that tell noun phrases from sentences.
+// Words that distinguish noun phrases from sentences.
 var (
 	articles     = []string{"the", "a", "an"}
 	subordinates = []string{"what", "how", "where", "when", "why", "who", "whether"}
-	// relatives begin a clause that has a verb of its own.
+	// relatives begin a clause with its own verb.
 	relatives = append([]string{"that", "which", "whose", "whom", "if", "as", "because", "while", "until"}, subordinates...)
-	// prepositions show that a plural before them is no verb.
+	// prepositions show that a plural before them is not a verb.
 	prepositions = []string{"of", "in", "for", "from", "by", "with", "to", "and", "or", "on", "at", "per", "within", "without", "between"}
 	verbs        = []string{
 		"is", "are", "was", "were", "be", "has", "have", "had", "can", "could", "may", "might", "must", "will", "would", "shall", "should",
@@ -31,8 +31,8 @@ var (
 	}
 )
 
-// nounPhrase reports whether the first sentence of a text is surely a noun phrase. It
-// knows no grammar: a word that may be a verb makes it unsure.
+// nounPhrase reports whether the first sentence of a text is certainly a noun phrase.
+// It knows no grammar: a word that may be a verb makes it uncertain.
 func nounPhrase(text string) bool {
 	sentence, _, _ := strings.Cut(text, "\n")
 	sentence, _, _ = strings.Cut(sentence, ". ")
@@ -57,7 +57,7 @@ func nounPhrase(text string) bool {
 			return false
 		case i == 0 || !strings.HasSuffix(word, "ed") && !strings.HasSuffix(word, "s"):
 		case !slices.Contains(prepositions, next) && !slices.Contains(relatives, next):
-			return false // it may be a verb
+			return false // may be a verb
 		}
 	}
 	return true

@@ -9,17 +9,17 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// part is a part of a value that a check method looks at itself, at a path of
+// part is a part of a value that a check method checks directly, at a path of
 // wire.Places.
 type part struct {
 	path string
 	t    *ir.Type
-	// follows is where its schema stands if the one around stands where its type
-	// says: package wire works that out itself.
+	// follows is the place of its schema if it follows from the outer one: package wire
+	// computes that.
 	follows string
 }
 
-// parts returns the parts of a value that its check method looks at, outer ones
+// parts returns the parts of a value that its check method checks directly, outer ones
 // first, exact paths before those with a *.
 func (c *coder) parts(n *ir.Named) []part {
 	var all []part
@@ -61,7 +61,7 @@ func (c *coder) parts(n *ir.Named) []part {
 	return slices.DeleteFunc(all, func(p part) bool { return len(c.keywords(p.t)) == 0 && p.t.Elem == nil })
 }
 
-// places returns the entries of a type's wire.Places, "" for none.
+// places returns the entries of a type's wire.Places, or "".
 func (c *coder) places(n *ir.Named) string {
 	var entries []string
 	entry := func(path, keyword, place string) {
@@ -98,7 +98,7 @@ func (c *coder) places(n *ir.Named) string {
 			entry(p.path, "", p.t.Place)
 		}
 		if strings.HasPrefix(p.path, "/*") && overlapping(n) {
-			for _, keyword := range c.keywords(p.t) { // another map's path may fit as well
+			for _, keyword := range c.keywords(p.t) { // the path of another map may match as well
 				if p.t.Origins[keyword] == "" {
 					entry(p.path, keyword, p.t.Place+"/"+keyword)
 				}
@@ -112,7 +112,7 @@ func (c *coder) places(n *ir.Named) string {
 	return "wire.Places{\n" + strings.Join(entries, ",\n") + ",\n}"
 }
 
-// shadowed reports whether a path with a * fits the member at a path as well.
+// shadowed reports whether a path with a * matches the property at a path as well.
 func (c *coder) shadowed(n *ir.Named, path string) bool {
 	name, deeper, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if deeper != "" || n.Tuple || strings.HasPrefix(name, "*") || name == "" {
@@ -133,7 +133,7 @@ func matches(pattern, name string) bool {
 	return err == nil && p.Matcher().MatchString(name)
 }
 
-// keywords returns what the checks of a value itself may find broken.
+// keywords returns the keywords that the checks of a value itself may report.
 func (c *coder) keywords(t *ir.Type) []string {
 	var all []string
 	add := func(there bool, keyword string) {
@@ -161,8 +161,8 @@ func (c *coder) keywords(t *ir.Type) []string {
 	return all
 }
 
-// standing says at the top of a check method where the schema stands, if the
-// method finds anything itself.
+// standing returns the first statements of a check method, which set the schema's
+// place, if the method itself reports violations.
 func (c *coder) standing(n *ir.Named) []string {
 	finds := n.Union != nil || n.MinProperties != nil || n.MaxProperties != nil || typedMatching(n) ||
 		slices.ContainsFunc(c.parts(n), func(p part) bool { return len(c.keywords(p.t)) > 0 })

@@ -10,7 +10,7 @@ import (
 
 const rulePath = "github.com/outboxgen/outboxgen/runtime/rule"
 
-// rules declares the rules of the file's types, and the definitions that they share.
+// rules declares the rules of the file's types, and their shared definitions.
 func (c *coder) rules() string {
 	var b strings.Builder
 	for _, r := range c.file.Rules() {
@@ -50,11 +50,11 @@ func ruleDefs(defs []*ir.Rule) string {
 	return b.String()
 }
 
-// shortRule is how long a literal may be to stand on one line.
+// shortRule is the length of a literal up to which it is written on one line.
 const shortRule = 80
 
 // ruleLiteral returns a composite literal without its type. at is the place that
-// package rule works out for the schema.
+// package rule computes for the schema.
 func ruleLiteral(r *ir.Rule, at string) string {
 	var words []string
 	if r.Place != at {

@@ -2,13 +2,13 @@ package emit
 
 import "github.com/outboxgen/outboxgen/generator/internal/ir"
 
-// comparesTexts reports whether checks of a struct look at the texts of its values,
-// those of structs inside it aside: rules, and uniqueItems.
+// comparesTexts reports whether checks of a struct compare the texts of its values,
+// except in inner structs: rules, and uniqueItems.
 func comparesTexts(n *ir.Named) bool {
 	return textUse{}.named(n)
 }
 
-// textUse is the types that were looked into.
+// textUse has the types that were checked already.
 type textUse map[*ir.Named]bool
 
 func (u textUse) named(n *ir.Named) bool {
@@ -38,7 +38,7 @@ func (u textUse) in(t *ir.Type) bool {
 		}
 		n := t.Named
 		if n == nil || n.SpellingName != "" {
-			continue // its own checks say how it was written
+			continue // its own checks set the texts
 		}
 		if n.Rules != nil || n.UniqueItems || u.named(n) {
 			return true

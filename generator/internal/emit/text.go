@@ -20,11 +20,11 @@ const (
 	uuidPath   = "github.com/google/uuid"
 )
 
-// importSet maps an import path to the name it is given, "" for its own.
+// importSet maps an import path to its name, "" for the default.
 type importSet map[string]string
 
-// block returns the import declaration, if there is anything to import: the standard
-// library first, then the rest.
+// block returns the import declaration, if there is one: the standard library first,
+// then the rest.
 func (s importSet) block() [][]string {
 	if len(s) == 0 {
 		return nil
@@ -52,9 +52,9 @@ func (s importSet) block() [][]string {
 	return [][]string{append(std, rest...)}
 }
 
-// external imports the package of a configured type and returns its name: what
-// its path suggests, unless that is taken. It is written out, since the package
-// may call itself anything.
+// external imports the package of a configured type and returns its name: the last part
+// of its path, unless that is used. The name is written explicitly, because the package
+// may have another name.
 func (s importSet) external(importPath string) string {
 	if name := s[importPath]; name != "" {
 		return name
@@ -92,7 +92,7 @@ func (s importSet) external(importPath string) string {
 }
 
 // used reports whether a package cannot be imported under a name, because Go or
-// generated code has another use for it.
+// generated code uses the name.
 func (s importSet) used(name string) bool {
 	if goname.Reserved(name) {
 		return true
@@ -116,8 +116,8 @@ func quote(text string) string { return strconv.Quote(text) }
 // lineWidth is where comments are wrapped.
 const lineWidth = 77
 
-// comment returns text as the lines of a comment, without the slashes; paragraphs
-// stay apart. Control characters and whatever else an editor might not show are
+// comment returns text as the lines of a comment, without slashes; paragraphs stay
+// separate. Control characters and other characters that an editor may not show are
 // dropped, so that the text cannot end the comment.
 func comment(text string) []string {
 	var lines []string
@@ -137,7 +137,7 @@ func comment(text string) []string {
 		}
 		for _, text := range wrapped {
 			if strings.HasPrefix(text, "+build") {
-				text = "\\" + text // gofmt would make a build constraint of it
+				text = "\\" + text // gofmt would make it a build constraint
 			}
 			lines = append(lines, text)
 		}
@@ -214,8 +214,8 @@ func deprecation(deprecated bool) []string {
 	return []string{"", "Deprecated: the schema marks it so."}
 }
 
-// fieldDoc documents a field. The name of a member that no tag can show
-// stands here.
+// fieldDoc documents a field. If no tag can contain the property's name, the comment
+// has it.
 func fieldDoc(f *ir.Field) []string {
 	lines := comment(f.Doc)
 	if tag(f.JSON, false) == "" {
@@ -228,9 +228,8 @@ func fieldDoc(f *ir.Field) []string {
 	return append(lines, d...)
 }
 
-// tag returns the struct tag of a member, "" for a name that a tag cannot hold; the
-// tag is for readers and for reflection, the methods of the type read and write
-// it in any case.
+// tag returns the struct tag of a property, or "" for a name that a tag cannot contain.
+// The tag is for readers and for reflection; the methods of the type do not use it.
 func tag(member string, optional bool) string {
 	for _, r := range member {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r) {
@@ -246,10 +245,10 @@ func tag(member string, optional bool) string {
 	return " `json:" + strconv.Quote(member) + "`"
 }
 
-// list is quoted strings as arguments.
+// list returns quoted strings as arguments.
 func list(words []string) string { return breakLine(quoted(words)) }
 
-// breakLine joins arguments, over several lines where they are long.
+// breakLine joins arguments, over several lines if they are long.
 func breakLine(args []string) string {
 	one := strings.Join(args, ", ")
 	if len(one) <= 90 {

@@ -6,7 +6,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// tuple prints the struct of an array whose positions have types of their own.
+// tuple prints the struct of an array whose positions have their own types.
 func (c *coder) tuple(n *ir.Named) (string, error) {
 	view := structView{Doc: c.structDoc(n)}
 	view.Doc = append(view.Doc, "", "It is a JSON array: the fields are its items, in their order.")
@@ -75,8 +75,7 @@ func (c *coder) writeItem(f *ir.Field) string {
 	}
 }
 
-// tupleChecks reports whether a tuple has anything to check beside its
-// positions.
+// tupleChecks reports whether a tuple has checks besides those of its positions.
 func tupleChecks(n *ir.Named) bool {
 	gaps := 0
 	for _, f := range n.Fields {
@@ -87,7 +86,7 @@ func tupleChecks(n *ir.Named) bool {
 	return n.MinItems != nil || n.MaxItems != nil || n.UniqueItems || gaps > 1 || gaps == 1 && !n.Closed
 }
 
-// checkTuple returns the checks of a tuple beside those of its positions.
+// checkTuple returns the checks of a tuple besides those of its positions.
 func (c *coder) checkTuple(n *ir.Named) []string {
 	var lines []string
 	required, optional := c.there(n)

@@ -79,13 +79,13 @@ func (c *coder) element(t *ir.Type) string {
 	return c.base(t)
 }
 
-// fieldShape is how a field stands in its struct.
+// fieldShape is the form of a field in its struct.
 type fieldShape int
 
 const (
 	plain    fieldShape = iota // T
 	pointer                    // *T, nil is absent or null
-	nilable                    // T that is nil when absent or null
+	nilable                    // T that is nil if absent or null
 	nullable                   // outbox.Nullable[T]
 )
 
@@ -119,7 +119,7 @@ func (c *coder) field(f *ir.Field) string {
 	}
 }
 
-// inner returns what a Nullable holds.
+// inner returns the type argument of a Nullable.
 func (c *coder) inner(t *ir.Type) string {
 	if t.Indirect {
 		return "*" + c.base(t)
@@ -160,7 +160,7 @@ func decoder(n *ir.Named) string {
 	return "decode" + n.Name
 }
 
-// method returns the name under which wire.Decoder and wire.Encoder know a kind.
+// method returns the method name for a kind in wire.Decoder and wire.Encoder.
 func method(k ir.Kind) string {
 	switch k {
 	case ir.Bool:
@@ -263,7 +263,7 @@ func (c *coder) readField(f *ir.Field) string {
 	}
 }
 
-// readConditional returns an expression that reads a field of n which keeps only
+// readConditional returns an expression that reads a field of n which accepts only
 // values that fit its type.
 func (c *coder) readConditional(n *ir.Named, f *ir.Field) string {
 	if c.shape(f) == pointer && !f.Type.Nullable {
@@ -333,7 +333,7 @@ func (c *coder) elementWriter(t *ir.Type) string {
 	}
 }
 
-// writeRequired returns the statement that writes a field to e, where it is required.
+// writeRequired returns the statement that writes a required field to e.
 func (c *coder) writeRequired(f *ir.Field, e string) string {
 	t, v := f.Type, "v."+f.Name
 	switch c.shape(f) {

@@ -40,7 +40,7 @@ func (c *coder) union(n *ir.Named) (string, error) {
 }
 
 // checkBranches returns a function that checks a branch: a method of the interface,
-// unless an enum has more to be checked in this union than by itself.
+// unless an enum needs more checks in this union than alone.
 func (c *coder) checkBranches(n *ir.Named) string {
 	var cases []string
 	seen := map[*ir.Named]bool{}
@@ -61,17 +61,17 @@ func (c *coder) checkBranches(n *ir.Named) string {
 	return "func(v " + n.Name + ", c *wire.Checker) {\n" + strings.Join(lines, "\n") + "\n}"
 }
 
-// sameEnum reports whether the method of an enum checks all of t, as a branch of
-// a union whose schema stands at a place.
+// sameEnum reports whether the method of an enum checks all of t, as a branch of a
+// union whose schema is at a place.
 func (c *coder) sameEnum(t *ir.Type, union string) bool {
 	own := enumType(t.Named)
 	return t.Rules == nil && (t.Place == own.Place || t.Place == "" && union == "")
 }
 
-// enumType returns the type of an enum by itself.
+// enumType returns the type of an enum on its own.
 func enumType(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Enum, Named: n, Place: n.Place} }
 
-// conversion returns v as another type.
+// conversion returns v converted to another type.
 func conversion(to, v string) string {
 	if strings.HasPrefix(to, "*") {
 		to = "(" + to + ")"
@@ -79,7 +79,7 @@ func conversion(to, v string) string {
 	return to + "(" + v + ")"
 }
 
-// unionDoc says what the branches are, and what tells them apart.
+// unionDoc describes the branches and what distinguishes them.
 func (c *coder) unionDoc(n *ir.Named) []string {
 	by := ", told apart by their JSON types."
 	if tag := n.Union.Tag; len(tag) > 0 {
@@ -114,7 +114,7 @@ func enumerate(words []string, and string) string {
 	return strings.Join(words[:last], ", ") + " " + and + " " + words[last]
 }
 
-// wanted names what a value may be in a message.
+// wanted returns the alternatives for a message.
 func (c *coder) wanted(u *ir.Union) string {
 	var words []string
 	for _, branch := range u.Branches {
@@ -165,8 +165,8 @@ func (c *coder) decodeUnion(u *ir.Union) []string {
 	return append(lines, "}", unknown)
 }
 
-// chooseObject returns the statements that find the branch of an object. What fits
-// none goes on behind them, or to the statement otherwise.
+// chooseObject returns the statements that find the branch of an object. If none
+// matches, execution continues after them, or with the statement otherwise.
 func (c *coder) chooseObject(u *ir.Union, objects []*ir.Branch, otherwise string) []string {
 	var lines []string
 	if len(u.Tag) > 0 {
@@ -229,7 +229,7 @@ func tagCase(base ir.Kind, tags []*schema.Value) string {
 	return "case " + strings.Join(words, " || ") + ":"
 }
 
-// firstByte returns what Decoder.Kind says of a JSON type.
+// firstByte returns Decoder.Kind for a JSON type.
 func firstByte(json string) string {
 	switch json {
 	case "string":
@@ -259,8 +259,8 @@ type branchView struct {
 	Check      []linesView
 }
 
-// branch prints the type of a branch that is neither a struct nor an enum, or of
-// a slice or map that holds itself.
+// branch prints the type of a branch that is neither a struct nor an enum, or of a
+// slice or map that contains itself.
 func (c *coder) branch(n *ir.Named) (string, error) {
 	c.imports[wirePath] = ""
 	base := c.base(n.Of)
@@ -304,8 +304,8 @@ func (c *coder) branch(n *ir.Named) (string, error) {
 	return c.execute("branch.tmpl", view)
 }
 
-// sealing adds the methods that make a type a branch of its unions, before the
-// last one, which may be long.
+// sealing adds the methods that make a type a branch of its unions, before the last
+// one, which may be long.
 func (c *coder) sealing(n *ir.Named, methods []string) []string {
 	last := len(methods) - 1
 	for _, union := range c.unionsOf[n] {
@@ -315,7 +315,7 @@ func (c *coder) sealing(n *ir.Named, methods []string) []string {
 	return methods
 }
 
-// readOf returns an expression that reads a declared type of no members.
+// readOf returns an expression that reads a declared type without fields.
 func (c *coder) readOf(n *ir.Named) string {
 	if wrapped(n.Of) {
 		return n.Name + "{Value: " + c.read(n.Of) + "}"
@@ -323,22 +323,22 @@ func (c *coder) readOf(n *ir.Named) string {
 	return n.Name + "(" + c.read(n.Of) + ")"
 }
 
-// assignable reports whether a value of a type that is declared on t can stand
-// where t is wanted, and the other way round.
+// assignable reports whether a value of a type declared on t can be used as t, and the
+// reverse.
 func assignable(t *ir.Type) bool {
 	return t.Kind == ir.Slice || t.Kind == ir.Map || t.Kind == ir.Object
 }
 
-// plainly reports whether a value of type t is read with one call.
+// plainly reports whether one call reads a value of type t.
 func plainly(t *ir.Type) bool { return t.Elem == nil && t.Named == nil }
 
-// wrapped reports whether a declared type stands around t in a struct, because
-// no methods can be declared on a pointer or an interface.
+// wrapped reports whether a declared type wraps t in a struct, because pointers and
+// interfaces cannot have methods.
 func wrapped(t *ir.Type) bool {
 	return t.Kind == ir.BigInt || t.Kind == ir.Any || t.Kind == ir.UnionKind
 }
 
-// decodeNamed returns the function that reads a named type of a kind, "" for none.
+// decodeNamed returns the function that reads a named type of a kind, or "".
 func decodeNamed(k ir.Kind) string {
 	switch k {
 	case ir.String:
@@ -356,8 +356,7 @@ func decodeNamed(k ir.Kind) string {
 	}
 }
 
-// takenAsIs reports whether the checks of t take a value of a type that is
-// declared on it.
+// takenAsIs reports whether the checks of t accept a value of a type declared on it.
 func takenAsIs(t *ir.Type) bool {
 	switch t.Kind {
 	case ir.String, ir.Int, ir.Uint, ir.Float, ir.Bool, ir.Slice, ir.Map, ir.Object, ir.Bytes:
@@ -394,7 +393,7 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 		default:
 			v := "*v"
 			if t.Elem != nil || t.Named != nil {
-				v = "(*v)" // which is indexed, or has methods
+				v = "(*v)" // it is indexed, or has methods
 			}
 			b.Check = fmt.Sprintf("func(v *%s, c *wire.Checker) {\n%s\n}", b.Type, strings.Join(c.check(t, v, "", 0), "\n"))
 		}

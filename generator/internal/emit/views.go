@@ -31,10 +31,10 @@ type enumView struct {
 	Name, Base string
 	About      string // the constants
 	Values     []ir.EnumValue
-	Method     string // that tells whether a value is listed
+	Method     string // reports whether a value is listed
 	MethodDoc  string
 	Listed     []string // the statements of that method
-	Methods    []string // those that a branch of a union has
+	Methods    []string // those of a union's branch
 }
 
 func (c *coder) enum(n *ir.Named) (string, error) {
@@ -101,9 +101,9 @@ type structView struct {
 	Constructor    []linesView
 	Defaults       []defaultView
 	Methods        []string
-	Open, Next     string   // how the members are gone through
+	Open, Next     string   // how the properties are iterated
 	Loop           []string // reads one member
-	Kept           []string // takes what the loop has left
+	Kept           []string // receives what the loop has left
 	Encode         []string
 	Check          []linesView
 }
@@ -195,7 +195,7 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	return c.declare(n, view)
 }
 
-// opened returns the statements that write members, in an object that they open.
+// opened returns the statements that write properties, inside an object that they open.
 func opened(members []string) []string {
 	const name = "e.Name("
 	if len(members) > 0 && !strings.HasPrefix(members[0], "if ") && strings.Count(members[0], name) == 1 {
@@ -205,7 +205,7 @@ func opened(members []string) []string {
 	return append([]string{"e.Begin()"}, members...)
 }
 
-// declare prints a type with its methods, once its members are known.
+// declare prints a type with its methods, once its fields are known.
 func (c *coder) declare(n *ir.Named, view structView) (string, error) {
 	view.Name, view.Receiver = n.Name, "*"+n.Name
 	if c.branches[n] {
@@ -237,8 +237,8 @@ func (c *coder) structDoc(n *ir.Named) []string {
 	return append(doc, deprecation(n.Deprecated)...)
 }
 
-// findFilled finds the types that have a constructor: those with constants or
-// defaults of their own, or that hold such a type as a required member.
+// findFilled finds the types with a constructor: those with constants or defaults, or
+// with a required field of such a type.
 func (p *printer) findFilled() {
 	p.filled = map[*ir.Named]bool{}
 	c := &coder{printer: p, imports: importSet{}}
@@ -254,7 +254,7 @@ func (p *printer) findFilled() {
 	}
 }
 
-// constructor returns the body of a type's constructor, but for the return.
+// constructor returns the body of a type's constructor, except the return.
 func (c *coder) constructor(n *ir.Named) []string {
 	var lines []string
 	for _, f := range n.Fields {
@@ -275,8 +275,7 @@ func (c *coder) constructor(n *ir.Named) []string {
 				lines = append(lines, wrapIf(v+` == ""`, []string{v + " = " + l})...)
 			}
 		case f.Required:
-			// A required value has no unset state that could be told from a
-			// set one.
+			// A required value has no unset state that differs from a set one.
 		default:
 			if l := c.literal(t, value); l != "" {
 				lines = append(lines, wrapIf(absent(shape, v), []string{v + " = " + c.wrapped(shape, t, l)})...)
@@ -293,7 +292,7 @@ func absent(s fieldShape, v string) string {
 	return v + " == nil"
 }
 
-// wrapped returns a literal in the shape of a field.
+// wrapped returns a literal in the form of a field.
 func (c *coder) wrapped(s fieldShape, t *ir.Type, literal string) string {
 	typed := literal
 	if t.Kind == ir.Int || t.Kind == ir.Uint || t.Kind == ir.Float || t.Kind == ir.Any {
@@ -309,7 +308,8 @@ func (c *coder) wrapped(s fieldShape, t *ir.Type, literal string) string {
 	return literal
 }
 
-// accessor returns the method that gives a field's default where it is absent.
+// accessor returns the method for a field's default, which returns it if the field is
+// absent.
 func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
 	if f.Default == nil || f.Required || f.Type.Const != nil {
 		return defaultView{}, false
@@ -324,7 +324,7 @@ func (c *coder) accessor(f *ir.Field) (defaultView, bool) {
 	present := v
 	switch s {
 	case pointer:
-		if !strings.Contains(literal, "(") { // which costs nothing where it is not used
+		if !strings.Contains(literal, "(") { // a literal without calls costs nothing if it is not used
 			d.Lines = []string{"return wire.Or(" + v + ", " + literal + ")"}
 			return d, true
 		}
@@ -409,7 +409,7 @@ func (c *coder) patterns() string {
 	return b.String()
 }
 
-// raw returns text as a raw Go string where it can be one.
+// raw returns text as a raw Go string if possible.
 func raw(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return r == '`' || r < ' ' || r >= 0x7f }) {
 		return quote(text)

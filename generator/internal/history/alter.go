@@ -37,7 +37,7 @@ func (f *follower) alter(c *sqltext.Cursor, tokens []sqltext.Token) {
 	}
 }
 
-// alterSettings follows a search_path that is set for the sessions to come.
+// alterSettings follows a search_path that is set for later sessions.
 func (f *follower) alterSettings(c *sqltext.Cursor) {
 	if !f.keepPath {
 		return
@@ -62,7 +62,7 @@ func (f *follower) renameSchema(from, to string) {
 	f.schemas[to] = true
 }
 
-// move gives a table another name or schema, if that comes next.
+// move renames a table or moves it to another schema, if that is next.
 func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 	switch {
 	case c.Take("rename", "to"):
@@ -83,7 +83,7 @@ func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 	return true
 }
 
-// leaves remembers where the table gets another name, in case that is the end.
+// leaves records where the table gets another name, in case it never comes back.
 func (f *follower) leaves(t *table, to sqltext.Name) {
 	if t.relation == f.want && !t.temporary {
 		at := f.place(to.At)
@@ -113,8 +113,8 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 	f.actions(t, tokens[0].Start, name.At, only, c.Items())
 }
 
-// actions follows what is done to a table whose name stands at a byte, by a
-// statement that begins at another.
+// actions follows the actions on a table. start is the offset of the statement, at that
+// of the name.
 func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext.Token) {
 	a := action{follower: f, table: t, start: start, at: at, only: only}
 	slices.SortStableFunc(items, func(x, y []sqltext.Token) int { return cmp.Compare(pass(x), pass(y)) })
@@ -123,8 +123,8 @@ func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext
 	}
 }
 
-// pass returns when Postgres does an action: first it drops columns, then it gives them
-// other types, then comes the rest.
+// pass returns the order of an action in Postgres: first it drops columns, then it
+// changes types, then the rest.
 func pass(item []sqltext.Token) int {
 	switch c := sqltext.NewCursor(item); {
 	case c.Take("drop"):
@@ -135,15 +135,15 @@ func pass(item []sqltext.Token) int {
 	return 2
 }
 
-// action is what one ALTER TABLE does to a table.
+// action is one ALTER TABLE of a table.
 type action struct {
 	*follower
 	table     *table
-	start, at int // of the statement and of the name
+	start, at int // offsets of the statement and of the name
 	only      bool
 }
 
-// others is how the actions begin that change no columns.
+// others are the beginnings of actions that do not change columns.
 var others = []string{
 	"enable", "disable", "owner", "cluster", "set", "reset", "replica", "force", "no", "validate", "options", "split", "merge",
 	"depends",
@@ -196,7 +196,7 @@ func (a action) follow(item []sqltext.Token) {
 	}
 }
 
-// named returns the table that comes next.
+// named returns the table that is next.
 func (a action) named(c *sqltext.Cursor) (*table, bool) {
 	n, ok := c.Name()
 	if !ok {
@@ -206,7 +206,7 @@ func (a action) named(c *sqltext.Cursor) (*table, bool) {
 	return t, t != nil
 }
 
-// keep gives an action to the table, as a statement of its own.
+// keep adds an action to the table as its own statement.
 func (a action) keep(does []piece) { a.keepFor(a.table, does) }
 
 func (a action) keepFor(t *table, does []piece) {
@@ -228,19 +228,19 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 	}
 }
 
-// namedByPlaceholder is what a change of a column is that only the migration tool
-// knows the name of.
+// namedByPlaceholder describes a change of a column whose name only the migration tool
+// knows.
 const namedByPlaceholder = "a statement with a placeholder"
 
 func isPlaceholder(t sqltext.Token) bool { return t.Kind == sqltext.Placeholder }
 
-// hasName reports whether tokens begin with a name of which something is known.
+// hasName reports whether tokens begin with a name that is at least partly known.
 func hasName(tokens []sqltext.Token) bool {
 	_, ok := sqltext.NewCursor(tokens).Name()
 	return ok
 }
 
-// addColumn adds a column to a table and to those that inherit from it.
+// addColumn adds a column to a table and its children.
 func (a action) addColumn(at int, definition []piece, own column, ifNotExists bool) {
 	if ifNotExists && a.table.has(own.name) {
 		return
@@ -263,7 +263,7 @@ func (a action) addColumn(at int, definition []piece, own column, ifNotExists bo
 	add(a.table, true)
 }
 
-// rename gives a column of a table, and of those that inherit it, another name.
+// rename renames a column of a table and its children.
 func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	c.Take("column")
 	from := c.Next().Text
@@ -286,7 +286,7 @@ func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	}
 }
 
-// all returns the table and those that inherit from it, unless only the table is meant.
+// all returns the table and its children, or only the table with ONLY.
 func (a action) all() []*table {
 	if a.only {
 		return []*table{a.table}
@@ -294,7 +294,7 @@ func (a action) all() []*table {
 	return a.table.family()
 }
 
-// family returns a table and those that inherit from it, at any distance.
+// family returns a table and all tables that inherit from it, directly or not.
 func (t *table) family() []*table {
 	all := []*table{t}
 	for i := 0; i < len(all); i++ {
@@ -307,7 +307,7 @@ func (t *table) family() []*table {
 	return all
 }
 
-// drop drops a column of a table, and of those that inherit it.
+// drop drops a column of a table and its children.
 func (a action) drop(c *sqltext.Cursor, item []sqltext.Token) {
 	c.Take("column")
 	ifExists := c.Take("if", "exists") || a.tolerant
@@ -323,8 +323,8 @@ func (a action) drop(c *sqltext.Cursor, item []sqltext.Token) {
 	a.dropColumn(column.Start, column.Text, ifExists)
 }
 
-// dropColumn drops a column, and that of the children that no other parent gives
-// them and that they do not define themselves.
+// dropColumn drops a column, and that of the children that no other parent provides and
+// that they do not define themselves.
 func (a action) dropColumn(at int, name string, ifExists bool) {
 	var drop func(t *table)
 	drop = func(t *table) {
@@ -351,7 +351,7 @@ func (a action) dropColumn(at int, name string, ifExists bool) {
 	drop(a.table)
 }
 
-// alterColumn keeps a new type of a column.
+// alterColumn keeps the new type of a column.
 func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 	if c.Take("constraint") {
 		return

@@ -29,8 +29,8 @@ func bodyOf(tokens []sqltext.Token) (body sqltext.Token, language string, ok boo
 	return body, language, ok
 }
 
-// runBody follows what the body of a DO or a function does. Whether it does
-// anything may depend on what is there, so nothing of it can fail.
+// runBody follows the body of a DO or a function. Whether it has an effect may depend
+// on the database, so nothing in it is an error.
 func (f *follower) runBody(body source, language, what string, variables map[string]string) {
 	if language != "plpgsql" && language != "sql" {
 		f.doubtText(body, what)
@@ -58,7 +58,7 @@ func (f *follower) runBody(body source, language, what string, variables map[str
 	})
 }
 
-// inBody does something while another text is read, whose statements cannot fail.
+// inBody calls do while another text is read, whose statements cannot fail.
 func (f *follower) inBody(body source, do func()) {
 	outer, tolerant := f.source, f.tolerant
 	f.source, f.tolerant = body, true
@@ -66,26 +66,26 @@ func (f *follower) inBody(body source, do func()) {
 	f.source, f.tolerant = outer, tolerant
 }
 
-// block is a body of PL/pgSQL that is followed, statement by statement.
+// block is a body of PL/pgSQL that is followed statement by statement.
 type block struct {
 	*follower
 	what      string
-	variables map[string]string // whose values are known
-	catalogs  bool              // it asks the catalogs of Postgres what is there
+	variables map[string]string // with known values
+	catalogs  bool              // it queries Postgres's catalogs
 	declaring bool
 	frames    []frame
 	doubted   bool
-	madeUp    bool // it runs text that is put together
+	madeUp    bool // it runs text that it composes
 }
 
-// frame is what a statement is in: BEGIN, an EXCEPTION, IF, CASE or a loop.
+// frame is a construct around a statement: BEGIN, an EXCEPTION, IF, CASE or a loop.
 type frame struct {
 	word string
 	runs answer
-	done bool // a branch before this one runs
+	done bool // an earlier branch runs
 }
 
-// answer says whether something is so.
+// answer says whether something is true.
 type answer int
 
 const (
@@ -95,7 +95,7 @@ const (
 	never
 )
 
-// runs says whether what comes next runs.
+// runs says whether the next statement runs.
 func (b *block) runs() answer {
 	worst := yes
 	for _, f := range b.frames {
@@ -115,7 +115,7 @@ func (b *block) top() *frame {
 	return &b.frames[len(b.frames)-1]
 }
 
-// read follows what stands before a semicolon: heads of blocks, and a statement.
+// read follows the text before a semicolon: heads of blocks, and a statement.
 func (b *block) read(tokens []sqltext.Token) {
 	c := sqltext.NewCursor(tokens)
 	for !c.Done() {
@@ -145,7 +145,7 @@ func (b *block) read(tokens []sqltext.Token) {
 	}
 }
 
-// head goes over what begins a branch or a loop, if that comes next.
+// head reads the beginning of a branch or a loop, if that is next.
 func (b *block) head(c *sqltext.Cursor) bool {
 	top := b.top()
 	switch {
@@ -191,8 +191,8 @@ func (b *block) branch(c *sqltext.Cursor) {
 	top.done = top.done || top.runs == yes
 }
 
-// upTo goes behind a word that is not in parentheses, nor in a CASE, and is what
-// stands before it.
+// upTo moves behind a word that is not in parentheses or a CASE, and returns the tokens
+// before it.
 func upTo(c *sqltext.Cursor, word string) []sqltext.Token {
 	all := c.Rest()
 	cases := 0
@@ -213,7 +213,7 @@ func upTo(c *sqltext.Cursor, word string) []sqltext.Token {
 	return all
 }
 
-// declare remembers the value of a variable, if it is known.
+// declare stores the value of a variable, if it is known.
 func (b *block) declare(c *sqltext.Cursor) {
 	name := c.Next().Text
 	for !c.Done() {
@@ -276,7 +276,7 @@ func (b *block) does(tokens []sqltext.Token) {
 	}
 }
 
-// execute follows EXECUTE, where the text that it runs is known.
+// execute follows EXECUTE if the text that it runs is known.
 func (b *block) execute(tokens []sqltext.Token, c *sqltext.Cursor, runs answer) {
 	expression := c.Rest()
 	for _, end := range []string{"using", "into"} {
@@ -304,8 +304,7 @@ func (b *block) execute(tokens []sqltext.Token, c *sqltext.Cursor, runs answer) 
 	}
 }
 
-// adds reports whether a statement does nothing but to create a table or to add
-// columns to one.
+// adds reports whether a statement only creates a table or adds columns to one.
 func adds(tokens []sqltext.Token) bool {
 	c := sqltext.NewCursor(tokens)
 	if c.Take("create", "table") {
@@ -322,7 +321,7 @@ func adds(tokens []sqltext.Token) bool {
 	return !slices.ContainsFunc(c.Items(), func(item []sqltext.Token) bool { return len(item) == 0 || !item[0].Is("add") })
 }
 
-// doubtStatement says so where a statement that may not run would change the table.
+// doubtStatement records a statement that may not run and would change the table.
 func (b *block) doubtStatement(tokens []sqltext.Token) {
 	if len(tokens) > 0 && known(tokens[0], []string{"create", "alter", "drop"}) {
 		if n, ok := b.target(tokens); ok {
@@ -333,7 +332,7 @@ func (b *block) doubtStatement(tokens []sqltext.Token) {
 	b.doubtStrings(tokens)
 }
 
-// doubtStrings says so where a string may be run that changes the table.
+// doubtStrings records strings that may be run and change the table.
 func (b *block) doubtStrings(tokens []sqltext.Token) {
 	for _, t := range tokens {
 		if t.Kind != sqltext.String && t.Kind != sqltext.Dollar {
@@ -348,7 +347,7 @@ func (b *block) doubtStrings(tokens []sqltext.Token) {
 	}
 }
 
-// doubtAt says once that the body may change the table.
+// doubtAt records once that the body may change the table.
 func (b *block) doubtAt(at Place) {
 	if !b.doubted {
 		b.doubted = true

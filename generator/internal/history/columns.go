@@ -6,18 +6,18 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// column is a column of a table, as far as it matters beyond what sqlc reads.
+// column is a column of a table, with what sqlc does not know about it.
 type column struct {
 	name    string
 	kind    *kind  // its type, if that is one of the service's own
-	foreign string // the name of its type, if that may be one of an extension
-	// local says that the table defines it itself, and inherited how many of its
-	// parents have it, too. It goes when neither is left.
+	foreign string // the name of its type, if an extension may define it
+	// local means that the table defines it itself. inherited is the number of its
+	// parents that have it too. The column is dropped when it has neither.
 	local     bool
 	inherited int
 }
 
-// find returns the column of a table of that name, nil where there is none.
+// find returns the column with that name, or nil.
 func (t *table) find(name string) *column {
 	for i := range t.columns {
 		if t.columns[i].name == name {
@@ -30,7 +30,7 @@ func (t *table) find(name string) *column {
 // has reports whether a table has a column of that name.
 func (t *table) has(name string) bool { return t.find(name) != nil }
 
-// gets gives a table a column, of its own or by one more parent.
+// gets adds a column to a table, as its own or from one more parent.
 func (t *table) gets(c column, local bool) {
 	own := t.find(c.name)
 	if own == nil {
@@ -45,7 +45,7 @@ func (t *table) gets(c column, local bool) {
 	}
 }
 
-// adopt makes a table a child of this one that has all of its columns already.
+// adopt makes a table, which has all of these columns already, a child of this one.
 func (t *table) adopt(child *table) {
 	t.children = append(t.children, child)
 	for _, c := range t.columns {
@@ -55,7 +55,7 @@ func (t *table) adopt(child *table) {
 	}
 }
 
-// disown ends that a table inherits from this one. It keeps the columns.
+// disown ends the inheritance of a table from this one. It keeps the columns.
 func (t *table) disown(child *table) {
 	at := slices.Index(t.children, child)
 	if at < 0 {
@@ -69,15 +69,14 @@ func (t *table) disown(child *table) {
 	}
 }
 
-// left counts one parent less, and makes the column the table's own where none is
-// left.
+// left removes one parent, and makes the column the table's own if none is left.
 func (c *column) left() {
 	c.inherited--
 	c.local = c.local || c.inherited <= 0
 }
 
-// elements returns what stands in the parentheses of a table, with these. Constraints
-// are replaced by one that is always there to be understood.
+// elements reads the elements of a table in parentheses, and returns them with the
+// parentheses. It replaces constraints by one that sqlc always understands.
 func (f *follower) elements(c *sqltext.Cursor, t *table) []piece {
 	all := []piece{literal("(", c.Next().Start)}
 	items := c.Items()
@@ -98,14 +97,14 @@ func (f *follower) elements(c *sqltext.Cursor, t *table) []piece {
 	return all
 }
 
-// noConstraint takes the place of what says nothing of columns.
+// noConstraint replaces elements that do not affect columns.
 const noConstraint = "CHECK (true)"
 
-// constraints is how an element of a table begins that is no column.
+// constraints are the first words of table elements that are no columns.
 var constraints = []string{"constraint", "unique", "primary", "check", "foreign", "not"}
 
-// isConstraint reports whether an element of a table, or what is added to it, is no
-// column. A column may be called exclude or period.
+// isConstraint reports whether an element of a table, or an added one, is not a column.
+// A column may be called exclude or period.
 func isConstraint(item []sqltext.Token) bool {
 	switch {
 	case len(item) > 1 && item[0].Is("exclude"):
@@ -116,7 +115,7 @@ func isConstraint(item []sqltext.Token) bool {
 	return len(item) > 0 && known(item[0], constraints)
 }
 
-// element returns one of the elements of a table. It says whether that is a column.
+// element returns one element of a table, and whether it is a column.
 func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isColumn bool) {
 	if len(item) == 0 {
 		return nil, false
@@ -133,7 +132,7 @@ func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isCo
 		}
 		return f.verbatim(item), false
 	}
-	if _, ok := c.Name(); !ok && item[0].Kind == sqltext.Placeholder { // elements not known here
+	if _, ok := c.Name(); !ok && item[0].Kind == sqltext.Placeholder { // elements that are unknown here
 		return []piece{literal(noConstraint, item[0].Start)}, false
 	}
 	pieces, own, ok := f.column(item)
@@ -143,7 +142,7 @@ func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isCo
 	return pieces, ok
 }
 
-// column returns the definition of a column.
+// column reads the definition of a column.
 func (f *follower) column(item []sqltext.Token) ([]piece, column, bool) {
 	c := sqltext.NewCursor(item)
 	name, ok := c.Name()
@@ -158,7 +157,7 @@ func (f *follower) column(item []sqltext.Token) ([]piece, column, bool) {
 	return append(pieces, f.tail(tail)...), own, true
 }
 
-// typeOf returns the type that is written, if it is not one of Postgres.
+// typeOf returns the type as written, if it is not one of Postgres.
 func (f *follower) typeOf(written []sqltext.Token) (k *kind, foreign string) {
 	n, ok := sqltext.NewCursor(written).Name()
 	if !ok {
@@ -185,7 +184,7 @@ func splitType(tokens []sqltext.Token) (written, tail []sqltext.Token) {
 	return tokens, nil
 }
 
-// typePieces returns a type, a domain being what it is made of.
+// typePieces returns a type; a domain becomes its base type.
 func (f *follower) typePieces(written []sqltext.Token) []piece {
 	if len(written) == 0 {
 		return nil
@@ -213,9 +212,8 @@ func (f *follower) typePieces(written []sqltext.Token) []piece {
 	return all
 }
 
-// madeOf returns what a domain is made of, "" for any other type. A domain that is made
-// only later counts, too: files that are a table each come in no order that means
-// anything.
+// madeOf returns the base type of a domain, or "" for other types. It also finds a
+// domain that is created later, because files with one table each may be in any order.
 func (f *follower) madeOf(n sqltext.Name) string {
 	if k := f.kindOf(n); k != nil {
 		return k.made
@@ -231,9 +229,9 @@ func (f *follower) madeOf(n sqltext.Name) string {
 	return ""
 }
 
-// tail returns what says of a column whether it may be null. All else that may follow
-// its type says nothing that sqlc needs to know, and is left out; what no Postgres
-// knows is kept, for sqlc to refuse.
+// tail returns the part of a column definition that says whether it may be null. sqlc
+// does not need the rest of a definition, which is dropped. What is not valid in
+// Postgres is kept, so that sqlc reports it.
 func (f *follower) tail(tokens []sqltext.Token) []piece {
 	var all []piece
 	c := sqltext.NewCursor(tokens)
@@ -256,7 +254,7 @@ func (f *follower) tail(tokens []sqltext.Token) []piece {
 	return all
 }
 
-// indexOptions goes over what may follow a constraint that is an index.
+// indexOptions skips the options of a constraint with an index.
 func indexOptions(c *sqltext.Cursor) {
 	for c.Take("with") || c.Take("include") {
 		c.Group()
@@ -266,8 +264,8 @@ func indexOptions(c *sqltext.Cursor) {
 	}
 }
 
-// skipped goes over a part of the definition of a column that says nothing of its
-// type, if one comes next.
+// skipped skips a part of a column definition that does not affect its type, if one is
+// next.
 func skipped(c *sqltext.Cursor) bool {
 	switch {
 	case c.Take("constraint"), c.Take("storage"), c.Take("compression"), c.Take("initially"):
@@ -306,7 +304,7 @@ func skipped(c *sqltext.Cursor) bool {
 	return true
 }
 
-// skipExpression goes over the expression of a default. There must be one.
+// skipExpression skips the expression of a default, which is required.
 func skipExpression(c *sqltext.Cursor) bool {
 	cases := 0
 	for first := true; !c.Done(); first = false {

@@ -7,8 +7,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// constant returns the text that an expression gives, if it can be told: strings and
-// variables, joined by || or by format.
+// constant returns the text of an expression, if it is known: strings and variables,
+// joined by || or by format.
 func (b *block) constant(tokens []sqltext.Token) (source, bool) {
 	c := sqltext.NewCursor(tokens)
 	all, ok := b.operand(c)
@@ -29,7 +29,7 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 	case t.Kind == sqltext.String, t.Kind == sqltext.Dollar:
 		c.Next()
 		value = b.inside(t)
-		for c.Peek().Kind == sqltext.String && t.Kind == sqltext.String { // that goes on in the next line
+		for c.Peek().Kind == sqltext.String && t.Kind == sqltext.String { // continued on the next line
 			value = joined(value, b.inside(c.Next()))
 		}
 	case t.Is("("):
@@ -65,7 +65,7 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 	return value, true
 }
 
-// function returns what a function gives that joins or quotes text.
+// function returns the result of a function that joins or quotes text.
 func (b *block) function(c *sqltext.Cursor) (source, bool) {
 	t := c.Next()
 	if !c.Take("(") {
@@ -98,7 +98,7 @@ func (b *block) function(c *sqltext.Cursor) (source, bool) {
 	return b.format(values[0], values[1:])
 }
 
-// format returns what the function of that name gives. It knows %s, %I, %L and %%, and
+// format returns the result of the function format. It supports %s, %I, %L and %%, and
 // positions such as %1$I.
 func (b *block) format(text source, values []source) (source, bool) {
 	all := source{file: b.file}
@@ -145,7 +145,7 @@ func (b *block) format(text source, values []source) (source, bool) {
 
 func literalText(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
 
-// made returns text that a token stands for.
+// made returns the text that a token stands for.
 func (b *block) made(text string, t sqltext.Token) source {
 	return source{file: b.file, text: []byte(text), at: repeated(b.origin(t.Start), len(text)+1)}
 }
@@ -158,7 +158,7 @@ func repeated(at, count int) []int {
 	return all
 }
 
-// joined is two texts in a row.
+// joined returns two texts in sequence.
 func joined(a, b source) source {
 	all := source{file: a.file}
 	for _, part := range []source{a, b} {

@@ -6,8 +6,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// creatable, alterable and droppable are the words behind CREATE, ALTER and DROP
-// that Postgres knows.
+// creatable, alterable and droppable are the words that Postgres knows after CREATE,
+// ALTER and DROP.
 var (
 	creatable = append([]string{"or", "global", "local", "temp", "temporary", "unlogged", "recursive", "constraint", "unique", "default", "trusted", "procedural"}, droppable...)
 	alterable = append([]string{"default", "system", "large", "procedural"}, droppable...)
@@ -70,7 +70,7 @@ func (f *follower) createSchema(c *sqltext.Cursor) {
 	f.path = path
 }
 
-// cut parts tokens at the first word of this kind that is not in parentheses.
+// cut splits tokens at the first such word that is not in parentheses.
 func cut(tokens []sqltext.Token, word string) (before, after []sqltext.Token, found bool) {
 	depth := 0
 	for i, t := range tokens {
@@ -86,7 +86,7 @@ func cut(tokens []sqltext.Token, word string) (before, after []sqltext.Token, fo
 	return tokens, nil, false
 }
 
-// newTable returns a table that begins here, with a statement that is still to come.
+// newTable starts a new table, whose statement follows.
 func (f *follower) newTable(name sqltext.Name, temporary bool) *table {
 	return &table{
 		relation: relation{f.schemaOf(name), name.Name}, temporary: temporary || name.Schema == "pg_temp",
@@ -109,7 +109,7 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	if other := f.find(t.relation); other != nil && !t.temporary {
 		if !ifNotExists {
 			pieces[1].table = other
-			f.add(other, append(pieces, literal("()", name.At))...) // for sqlc to refuse
+			f.add(other, append(pieces, literal("()", name.At))...) // so that sqlc reports it
 		}
 		return
 	}
@@ -127,10 +127,10 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 		if c.Take("inherits", "(") {
 			f.inheritAll(t, c.Items())
 		}
-		if len(t.copies) > 0 { // sqlc may find that columns of one name differ in their types
+		if len(t.copies) > 0 { // sqlc may find that columns with one name have different types
 			elements = []piece{literal("()", name.At)}
 		}
-	default: // nothing that Postgres knows
+	default: // not valid in Postgres
 		elements = f.verbatim(c.Rest())
 	}
 	if _, rest, ok := cut(c.Rest(), "commit"); ok && len(rest) > 0 {
@@ -159,7 +159,7 @@ func (f *follower) partOf(c *sqltext.Cursor) (*table, bool) {
 	return t, t != nil
 }
 
-// inheritAll makes a table a child of those that are named.
+// inheritAll makes a table a child of the named ones.
 func (f *follower) inheritAll(t *table, names [][]sqltext.Token) {
 	for _, name := range names {
 		n, ok := sqltext.NewCursor(name).Name()
@@ -175,9 +175,9 @@ func (f *follower) inherit(t, parent *table) {
 	parent.children = append(parent.children, t)
 }
 
-// takeColumns gives a table the columns that another one has now. For sqlc it
-// inherits them from a copy, since a change of the one would change the other, too,
-// and it knows of one LIKE only.
+// takeColumns gives a table the current columns of another one. For sqlc it inherits
+// them from a copy, because a change of one would change the other, and sqlc supports
+// only one LIKE.
 func (f *follower) takeColumns(t, from *table, local bool) {
 	same := &table{relation: from.relation, needs: []*table{from}, isType: from.isType}
 	f.add(same, literal("CREATE TABLE", t.at), piece{table: same, source: t.at},
@@ -190,7 +190,7 @@ func (f *follower) takeColumns(t, from *table, local bool) {
 	}
 }
 
-// inherits returns the part of CREATE TABLE that says where columns come from.
+// inherits returns the part of CREATE TABLE with the sources of columns.
 func (t *table) inherits() []piece {
 	if len(t.copies) == 0 {
 		return nil

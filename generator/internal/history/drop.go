@@ -6,7 +6,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// drop follows DROP of tables and of what columns depend on.
+// drop follows DROP of tables and of objects that columns depend on.
 func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 	if !known(c.Peek(), droppable) {
 		f.unknown(tokens)
@@ -54,8 +54,7 @@ func (f *follower) dropTable(n sqltext.Name, tokens []sqltext.Token, ifExists bo
 	}
 }
 
-// remove takes away the tables that are gone by a name in a DROP, and the views
-// that are made of them.
+// remove removes the tables that a DROP names, and the views that use them.
 func (f *follower) remove(by sqltext.Name, gone func(t *table) bool) {
 	var removed []*table
 	for _, t := range f.tables {

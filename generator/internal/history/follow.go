@@ -8,8 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// migration follows the statements of a migration, which begins a session of its
-// own.
+// migration follows the statements of a migration, which has its own session.
 func (f *follower) migration(files script.Files, index int) {
 	if !f.keepPath {
 		f.path, f.pathSet = []string{"public"}, false
@@ -62,8 +61,8 @@ func (f *follower) statement(tokens []sqltext.Token) {
 	}
 }
 
-// harmless is how statements begin that make no table, unless there is one in
-// a text that they hold.
+// harmless are the beginnings of statements that create no table, except in a text that
+// they contain.
 var harmless = []string{
 	"analyse", "analyze", "begin", "call", "checkpoint", "close", "cluster", "comment", "copy", "deallocate", "declare", "delete",
 	"discard", "do", "execute", "explain", "fetch", "grant", "import", "insert", "listen", "load", "lock", "merge", "move",
@@ -71,8 +70,8 @@ var harmless = []string{
 	"table", "truncate", "unlisten", "update", "vacuum", "values", "wait",
 }
 
-// unknown keeps a statement that is none of Postgres, if it names the table, so
-// that sqlc says what is wrong with it.
+// unknown keeps a statement that is not valid in Postgres, if it contains the name of
+// the table, so that sqlc reports the error.
 func (f *follower) unknown(tokens []sqltext.Token) {
 	named := slices.ContainsFunc(tokens, func(t sqltext.Token) bool {
 		return (t.Kind == sqltext.Word || t.Kind == sqltext.Quoted) && t.Text == f.want.name
@@ -91,7 +90,7 @@ func (f *follower) set(c *sqltext.Cursor) {
 	switch {
 	case c.Take("schema"):
 		f.setPath([]string{c.Next().Text}, local)
-	case c.Peek().Text == "search_path": // in quotes too
+	case c.Peek().Text == "search_path": // may be in quotes
 		c.Next()
 		if !c.Take("to") {
 			c.Take("=")
@@ -115,8 +114,8 @@ func (f *follower) set(c *sqltext.Cursor) {
 	}
 }
 
-// setPath sets the search_path. Where no schema of the service's own is in it, it
-// is what it is without a setting: nothing could be created.
+// setPath sets the search_path. If it contains none of the service's schemas, it
+// becomes the default, because nothing could be created in it.
 func (f *follower) setPath(names []string, local bool) {
 	var path []string
 	for _, name := range names {
@@ -142,7 +141,7 @@ func (f *follower) endTransaction() {
 	f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t.untilCommit })
 }
 
-// lookup returns the table that a name means at this point, nil where there is none.
+// lookup returns the table that a name currently means, or nil.
 func (f *follower) lookup(n sqltext.Name) *table {
 	var named []*table
 	for _, t := range f.tables {
@@ -183,8 +182,8 @@ func (f *follower) lookup(n sqltext.Name) *table {
 	return nil
 }
 
-// lookupIf is lookup for a statement with or without IF EXISTS. With it, a name
-// that is not in the path means nothing, unless an earlier file may have set it.
+// lookupIf is lookup for a statement with or without IF EXISTS. With it, a name that is
+// not in the path is ignored, unless an earlier file may have set the path.
 func (f *follower) lookupIf(ifExists bool, n sqltext.Name) *table {
 	t := f.lookup(n)
 	if t == nil || !ifExists || n.Schema != "" || n.AnySchema || t.temporary || slices.Contains(f.path, t.schema) {
@@ -196,13 +195,13 @@ func (f *follower) lookupIf(ifExists bool, n sqltext.Name) *table {
 	return nil
 }
 
-// wanted reports whether a name of no table could be that of the table.
+// wanted reports whether an unknown name could be that of the table.
 func (f *follower) wanted(n sqltext.Name) bool {
 	return n.Name == f.want.name && (n.Schema == "" || n.Schema == f.want.schema)
 }
 
-// schemaOf returns the schema in which a name is created: the first one of the path
-// that is there.
+// schemaOf returns the schema in which a name is created: the first existing one of the
+// path.
 func (f *follower) schemaOf(n sqltext.Name) string {
 	switch {
 	case n.AnySchema:

@@ -17,7 +17,7 @@ type function struct {
 	called     bool
 }
 
-// createFunction remembers a function, in case it is called.
+// createFunction stores a function, because it may be called.
 func (f *follower) createFunction(tokens []sqltext.Token) {
 	c := sqltext.NewCursor(tokens)
 	for !c.Is("function") && !c.Is("procedure") {
@@ -40,7 +40,7 @@ func (f *follower) createFunction(tokens []sqltext.Token) {
 	f.functions[name.Name] = fn
 }
 
-// alterFunction follows a function to another name.
+// alterFunction follows the renaming of a function.
 func (f *follower) alterFunction(c *sqltext.Cursor) {
 	c.Next()
 	name, ok := c.Name()
@@ -56,7 +56,7 @@ func (f *follower) alterFunction(c *sqltext.Cursor) {
 	}
 }
 
-// deepest bounds how deep functions call each other.
+// deepest limits how deep functions call each other.
 const deepest = 8
 
 // call follows the functions that a statement calls, if the migrations create them.
@@ -84,7 +84,7 @@ func (f *follower) call(tokens []sqltext.Token) {
 	}
 }
 
-// lookIntoFunctions looks for what functions may do that no migration calls.
+// lookIntoFunctions checks what functions that no migration calls may do.
 func (f *follower) lookIntoFunctions() {
 	var uncalled []*function
 	for fn := range maps.Values(f.functions) {

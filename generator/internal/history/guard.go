@@ -8,14 +8,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// asksCatalogs is what the body of a block has that asks Postgres what is there.
+// asksCatalogs matches a body that queries Postgres's catalogs.
 var asksCatalogs = regexp.MustCompile(`(?i)\b(information_schema|pg_(catalog|class|attribute|type|tables|views|constraint|indexes|namespace|extension|enum|roles)|to_reg\w+)\b`)
 
 func catalogs(body []byte) bool { return asksCatalogs.Match(body) }
 
-// holds says whether the condition of an IF holds. Conditions that ask what is
-// there are likely to hold where it matters: what they guard is to be done once, and
-// changes nothing where it is done already.
+// holds says whether the condition of an IF is true. Conditions on existing objects are
+// probably true where it matters: they guard something that runs once, and has no
+// effect when it is done already.
 func (b *block) holds(condition []sqltext.Token) answer {
 	if parts := parted(condition, "or"); len(parts) > 1 {
 		return anyOf(parts, b.holds, yes, never)
@@ -47,8 +47,8 @@ func (b *block) holds(condition []sqltext.Token) answer {
 	return unclear
 }
 
-// anyOf returns one answer where any of the parts has it, the other one where all have
-// that, and else what can be said of them.
+// anyOf returns one if any of the parts has it, other if all have that, and else the
+// unknown answer.
 func anyOf(parts [][]sqltext.Token, holds func([]sqltext.Token) answer, one, other answer) answer {
 	all := other
 	for _, part := range parts {
@@ -76,7 +76,7 @@ func opposite(a answer) answer {
 	}
 }
 
-// parted is tokens parted at a word that is not in parentheses.
+// parted splits tokens at a word that is not in parentheses.
 func parted(tokens []sqltext.Token, word string) [][]sqltext.Token {
 	var parts [][]sqltext.Token
 	for {
@@ -89,7 +89,7 @@ func parted(tokens []sqltext.Token, word string) [][]sqltext.Token {
 	}
 }
 
-// isClass says whether to_regclass(…) IS NULL holds.
+// isClass says whether to_regclass(…) IS NULL is true.
 func (b *block) isClass(c *sqltext.Cursor) answer {
 	items := c.Items()
 	if len(items) != 1 || !c.Take("is") {
@@ -107,7 +107,7 @@ func (b *block) isClass(c *sqltext.Cursor) answer {
 	return opposite(there)
 }
 
-// isThere says whether there is a table of a name that is written as in SQL.
+// isThere says whether there is a table with a name as written in SQL.
 func (b *block) isThere(name string) answer {
 	said := sqltext.Split([]byte(name))
 	if len(said) != 1 {
@@ -121,7 +121,7 @@ func (b *block) isThere(name string) answer {
 	return b.isTable(n)
 }
 
-// isTable says whether there is a table of a name.
+// isTable says whether there is a table with a name.
 func (b *block) isTable(n sqltext.Name) answer {
 	switch {
 	case b.lookup(n) != nil:
@@ -132,7 +132,7 @@ func (b *block) isTable(n sqltext.Name) answer {
 	return likely
 }
 
-// exists says whether a query of the catalogs gives a row.
+// exists says whether a query of the catalogs returns a row.
 func (b *block) exists(c *sqltext.Cursor) answer {
 	if !c.Take("(") {
 		return likely
@@ -171,11 +171,11 @@ func (b *block) exists(c *sqltext.Cursor) answer {
 	return likely
 }
 
-// besides are the columns of catalogs that conditions name and that decide nothing.
+// besides are catalog columns in conditions that decide nothing.
 var besides = []string{"relkind", "attisdropped", "attnum", "table_catalog", "table_type", "schemaname", "nspname", "relnamespace"}
 
-// equalities returns the values of the columns that a condition asks for. It must ask
-// for nothing else.
+// equalities returns the column values that a condition requires. The condition must
+// consist only of equalities.
 func (b *block) equalities(where []sqltext.Token) (map[string]string, bool) {
 	if len(parted(where, "or")) > 1 {
 		return nil, false

@@ -1,15 +1,15 @@
-// Package history picks from a service's migrations the statements that make one
-// table what it is. It follows tables under all their names: through renames, other
-// schemas, the search_path, and tables that take the place of others.
+// Package history extracts from a service's migrations the statements that define one
+// table. It follows tables under all their names: renames, other schemas, the
+// search_path, and tables that replace others.
 //
-// What it picks is written anew for sqlc, which knows less than Postgres: each
-// table under one name from beginning to end, domains as the types that they are
-// made of, and without the parts that say nothing of columns. All other statements
-// are left out, so that none of them can stop anything.
+// It rewrites these statements for sqlc, which supports less than Postgres: each table
+// has one name from beginning to end, domains become their base types, and parts that
+// do not affect columns are removed. It drops all other statements, so that none of
+// them can cause an error.
 //
-// The body of a DO, and of a function that is called, is followed as far as it can be
-// told what it does. What may change the table beyond that, such as ALTER TABLE in a
-// loop, is listed.
+// It follows the body of a DO, and of a function that is called, as far as its effect
+// is known. It lists statements that may change the table beyond that, such as ALTER
+// TABLE in a loop.
 package history
 
 import (
@@ -23,23 +23,22 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// Place is a byte of one of the files.
+// Place is an offset in one of the files.
 type Place struct{ File, Offset int }
 
-// Statement is a statement as sqlc is to read it.
+// Statement is a statement for sqlc.
 type Statement struct {
 	Place // where it begins
 	SQL   string
-	// OfQuery says that the columns which it is about come from a query. sqlc may not
-	// understand that query.
+	// OfQuery means that its columns come from a query, which sqlc may not understand.
 	OfQuery bool
 	marks   []mark
 }
 
-// mark says where a part of a Statement comes from.
+// mark is the origin of a part of a Statement.
 type mark struct{ at, source, size int }
 
-// Source returns the byte of the file that a byte of SQL comes from.
+// Source returns the offset in the file of an offset in SQL.
 func (s Statement) Source(offset int) int {
 	source := s.Offset
 	for _, m := range s.marks {
@@ -54,40 +53,38 @@ func (s Statement) Source(offset int) int {
 // Unread is a statement that may change the table and is not followed.
 type Unread struct {
 	Place
-	// What says what holds it, as in "the DO block".
+	// What describes what contains it, for example "the DO block".
 	What string
 }
 
-// Table is what the migrations make of a table.
+// Table is the result for a table.
 type Table struct {
-	// Found says that the table is there in the end, and Created where its name
-	// stands in the statement that creates it.
+	// Found is true if the table exists in the end. Created is the place of its name in
+	// the statement that creates it.
 	Found   bool
 	Created Place
-	// Dropped is where it is dropped, if it is not there in the end.
+	// Dropped is where it is dropped, if it does not exist in the end.
 	Dropped *Place
-	// Elsewhere is the other schemas with a table of that name, sorted.
+	// Elsewhere has the other schemas with a table of that name, sorted.
 	Elsewhere []string
-	// Statements is what sqlc is to read, in order. All of it is in the schema that
-	// was asked for.
+	// Statements are the statements for sqlc, in order. All are in the requested
+	// schema.
 	Statements []Statement
 	Unread     []Unread
-	// Opaque is where a query gives the table columns that are not known, nil where
-	// all of them are.
+	// Opaque is where a query gives the table unknown columns; nil if all are known.
 	Opaque *Place
-	// Includes is where files are read that are not among these.
+	// Includes are the places that include files which are missing.
 	Includes []Place
 }
 
-// UnknownType is the type that Statements gives to a column whose type is a
-// placeholder.
+// UnknownType is the type in Statements of a column whose type is a placeholder.
 const UnknownType = "outboxgen_unknown"
 
-// Of follows the table of that name in that schema through the files.
+// Of follows the table with that name in that schema through the files.
 //
-// Each file begins with public as its search_path. Where the table is not found
-// like that, a search_path that one file sets is in force in the next ones, too, as
-// with tools that use one session for all.
+// Each file begins with the search_path public. If the table is not found that way, a
+// search_path that one file sets stays in effect in the next ones, as with tools that
+// use one session for all.
 func Of(files script.Files, schema, name string) Table {
 	want := relation{schema, name}
 	f := follow(files, want, false, nil)
@@ -102,55 +99,55 @@ func Of(files script.Files, schema, name string) Table {
 	return f.table()
 }
 
-// relation is a table or a type by its schema and name.
+// relation is the schema and name of a table or a type.
 type relation struct{ schema, name string }
 
-// follower is what is there after the statements read so far.
+// follower is the state after the statements read so far.
 type follower struct {
 	source
 	want     relation
-	keepPath bool // from file to file
-	tolerant bool // what is read may have no effect, as in a DO: it must not fail
+	keepPath bool // across files
+	tolerant bool // the text may have no effect, as in a DO, so it must not cause errors
 
 	path      []string             // search_path
 	pathSet   bool                 // by this file
-	earlier   []string             // the schemas of every search_path that a file has set
-	outside   []string             // the one to return to behind a transaction with SET LOCAL
-	schemas   map[string]bool      // that are known to be there
+	earlier   []string             // the schemas of every search_path set by a file
+	outside   []string             // the one to restore after a transaction with SET LOCAL
+	schemas   map[string]bool      // that are known to exist
 	tables    []*table             // tables, views and types with columns
-	kinds     []*kind              // types of the service's own
-	later     []*kind              // those that are there in the end
+	kinds     []*kind              // user-defined types
+	later     []*kind              // the ones that exist in the end
 	functions map[string]*function // by name
 	calls     []string             // the functions that are being read
 	count     int                  // of statements
 
-	orphans  []*statement // that name the table while it is not there
+	orphans  []*statement // that name the table while it does not exist
 	dropped  *Place
 	unread   []Unread
 	includes []Place
 }
 
-// table is a table or a view under its name of the moment.
+// table is a table or a view under its current name.
 type table struct {
 	relation
 	created     Place
-	at          int // where its name stands in the source that creates it
+	at          int // offset of its name in the source that creates it
 	temporary   bool
 	untilCommit bool
-	isType      bool // it is no table, but a type with columns
+	isType      bool // a type with columns
 	isView      bool
 	ofQuery     bool // its columns come from a query
 	opaque      bool // not all of its columns are known, not even to sqlc
 	statements  []*statement
-	columns     []column // those that are known
+	columns     []column // the known ones
 	own         [][]piece
-	needs       []*table // that its statements name
-	copies      []*table // of those whose columns it has from the beginning
-	children    []*table // that inherit its columns
+	needs       []*table // the tables in its statements
+	copies      []*table // the tables whose columns it started with
+	children    []*table // tables that inherit its columns
 	staged      string   // its name for sqlc
 }
 
-// statement is a Statement before the names for sqlc are known.
+// statement is a Statement before the names for sqlc are chosen.
 type statement struct {
 	order   int
 	place   Place
@@ -158,14 +155,14 @@ type statement struct {
 	ofQuery bool
 }
 
-// piece is a token, or what takes the place of some. It is the name of a table
-// where there is one.
+// piece is a token, or a replacement for some. It is the name of a table if table is
+// set.
 type piece struct {
 	text   string
 	table  *table
 	source int
-	size   int  // of what is written there, if text is that
-	glued  bool // touches the piece before it
+	size   int  // length of the original, if text replaces it
+	glued  bool // no space before it
 }
 
 func follow(files script.Files, want relation, keepPath bool, later []*kind) *follower {
@@ -180,7 +177,7 @@ func follow(files script.Files, want relation, keepPath bool, later []*kind) *fo
 	return f
 }
 
-// find returns the table of that name, the last one where there are several.
+// find returns the table with that name, the last one if there are several.
 func (f *follower) find(r relation) *table {
 	for _, t := range slices.Backward(f.tables) {
 		if t.relation == r && !t.temporary && !t.isType {
@@ -217,8 +214,8 @@ func (f *follower) table() Table {
 	return result
 }
 
-// collect returns the statements of a table and of those that it needs, up to where it
-// needs them. Each table gets a name of its own.
+// collect returns the statements of a table and of the tables that it needs, up to
+// where it needs them. Each table gets its own name.
 func collect(t *table) []*statement {
 	var tables []*table
 	until := map[*table]int{}
@@ -254,8 +251,8 @@ func collect(t *table) []*statement {
 	return all
 }
 
-// render writes a statement with a token to a line where the migration has room
-// between them, since sqlc stops reading at a line of 64 KiB.
+// render writes a statement with one token on each line where the migration has white
+// space between them, because sqlc fails at a line of 64 KiB.
 func (s *statement) render(want relation) Statement {
 	out := Statement{Place: s.place, OfQuery: s.ofQuery}
 	var b strings.Builder
@@ -277,8 +274,8 @@ func (s *statement) render(want relation) Statement {
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// verbatim returns the tokens as they are written, but without what sqlc could stumble
-// over: text that is long or has lines of its own, and placeholders.
+// verbatim returns the tokens as written, without text that sqlc may fail at: long or
+// multi-line text, and placeholders.
 func (f *follower) verbatim(tokens []sqltext.Token) []piece {
 	var all []piece
 	for i, t := range tokens {
@@ -297,10 +294,10 @@ func (f *follower) verbatim(tokens []sqltext.Token) []piece {
 	return all
 }
 
-// literal returns text of outboxgen in the place of what begins at source.
+// literal returns a piece with new text for the original at source.
 func literal(text string, source int) piece { return piece{text: text, source: source} }
 
-// add gives a statement to a table. A statement of no table is an orphan.
+// add adds a statement to a table. A statement without a table is an orphan.
 func (f *follower) add(to *table, pieces ...piece) {
 	if to == nil && f.tolerant {
 		return

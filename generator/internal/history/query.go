@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// createView follows what stands behind CREATE VIEW.
+// createView follows the part after CREATE VIEW.
 func (f *follower) createView(c *sqltext.Cursor, temporary bool, start int) {
 	if c.Take("if", "not", "exists") {
 		rest := *c
@@ -29,8 +29,8 @@ func (f *follower) createView(c *sqltext.Cursor, temporary bool, start int) {
 	}
 }
 
-// isQuery reads what stands behind the name of a table or a view that is made of a
-// query, and reports whether that was it.
+// isQuery reads the part after the name of a table or a view that is created from a
+// query, and reports whether it is one.
 func (f *follower) isQuery(c *sqltext.Cursor, name sqltext.Name, temporary bool, start int) bool {
 	_, query, ok := cut(c.Rest(), "as")
 	if !ok {
@@ -46,8 +46,8 @@ func (f *follower) isQuery(c *sqltext.Cursor, name sqltext.Name, temporary bool,
 	return true
 }
 
-// createAs follows a statement that makes a table or a view of a query. The names
-// are those of its first columns, instead of those that the query gives them.
+// createAs follows a statement that creates a table or a view from a query. names are
+// those of its first columns; they replace the query's names.
 func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, start int, query []sqltext.Token) {
 	t := f.newTable(name, temporary)
 	t.ofQuery = true
@@ -64,7 +64,7 @@ func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, s
 	given := slices.Clone(outputs)
 	copy(given, names)
 	for _, pass := range []func(i int) (from, to string){
-		func(i int) (from, to string) { return outputs[i], "outboxgen " + given[i] }, // two may change places
+		func(i int) (from, to string) { return outputs[i], "outboxgen " + given[i] }, // two names may be swapped
 		func(i int) (from, to string) { return "outboxgen " + given[i], given[i] },
 	} {
 		for i := range given {
@@ -78,7 +78,8 @@ func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, s
 	}
 }
 
-// withoutOptions returns a query without what may follow it in CREATE TABLE or VIEW.
+// withoutOptions returns a query without the options that may follow it in CREATE TABLE
+// or VIEW.
 func withoutOptions(query []sqltext.Token) []sqltext.Token {
 	last := len(query) - 1
 	switch {
@@ -96,8 +97,8 @@ func withoutOptions(query []sqltext.Token) []sqltext.Token {
 	return query
 }
 
-// queryPieces returns a query with the tables in it that are followed. The new table
-// needs these.
+// queryPieces returns a query with the followed tables in it, which the new table
+// needs.
 func (f *follower) queryPieces(t *table, query []sqltext.Token) []piece {
 	var pieces []piece
 	for i := 0; i < len(query); i++ {
@@ -122,8 +123,8 @@ func (f *follower) queryPieces(t *table, query []sqltext.Token) []piece {
 	return pieces
 }
 
-// outputs returns the names of the columns that a simple query gives, if they can be
-// told from its text: those of one table, and those that it gives names to.
+// outputs returns the names of the columns of a simple query, if its text shows them:
+// those of one table, and those that the query names.
 func (f *follower) outputs(t *table, query []sqltext.Token) (names []string, ok bool) {
 	c := sqltext.NewCursor(query)
 	if c.Take("(") {
@@ -176,7 +177,7 @@ func (f *follower) outputs(t *table, query []sqltext.Token) (names []string, ok 
 	return names, true
 }
 
-// query follows a query: one that makes a table, sets the search_path, or calls a
+// query follows a query that creates a table, sets the search_path, or calls a
 // function.
 func (f *follower) query(tokens []sqltext.Token) {
 	if value, local, ok := setConfig(tokens); ok {
@@ -199,7 +200,7 @@ func (f *follower) query(tokens []sqltext.Token) {
 	f.call(tokens)
 }
 
-// selectInto follows a query that makes a table, with INTO at an index.
+// selectInto follows a query that creates a table, with INTO at an index.
 func (f *follower) selectInto(tokens []sqltext.Token, at int) {
 	c := sqltext.NewCursor(tokens[at+1:])
 	temporary := false
@@ -212,8 +213,8 @@ func (f *follower) selectInto(tokens []sqltext.Token, at int) {
 	}
 }
 
-// setConfig returns the value that SELECT set_config('search_path', …) gives to it, and
-// whether that is for the transaction only.
+// setConfig returns the value that SELECT set_config('search_path', …) sets, and
+// whether it is only for the transaction.
 func setConfig(tokens []sqltext.Token) (value string, local, ok bool) {
 	for i, t := range tokens {
 		if !t.Is("set_config") || i+5 >= len(tokens) {

@@ -6,15 +6,15 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// source is a text that is read: a file, or what stands in a string.
+// source is a text being read: a file, or the content of a string.
 type source struct {
 	file int
 	text []byte
 	base int   // where it begins in the file, if at is nil
-	at   []int // where each byte of it is in the file, and where it ends
+	at   []int // offset in the file of each byte, and of its end
 }
 
-// origin returns the byte of the file that a byte of the text comes from.
+// origin returns the offset in the file of an offset in the text.
 func (s source) origin(offset int) int {
 	if s.at == nil {
 		return s.base + offset
@@ -24,7 +24,7 @@ func (s source) origin(offset int) int {
 
 func (s source) place(offset int) Place { return Place{s.file, s.origin(offset)} }
 
-// written returns a token as the text has it.
+// written returns a token as written in the text.
 func (s source) written(t sqltext.Token) string {
 	raw := string(s.text[t.Start:t.End])
 	if raw[0] != ':' || t.Kind == sqltext.Placeholder {
@@ -40,7 +40,7 @@ func (s source) written(t sqltext.Token) string {
 	}
 }
 
-// inside returns what stands in a string.
+// inside returns the content of a string.
 func (s source) inside(t sqltext.Token) source {
 	raw := s.text[t.Start:t.End]
 	open := bytes.IndexByte(raw, '\'') + 1

@@ -7,29 +7,28 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// kind is a type of the service's own under its name of the moment.
+// kind is a user-defined type under its current name.
 type kind struct {
 	relation
-	// made is the type of Postgres that a domain is made of; "" for any other type.
+	// made is the Postgres type that a domain is based on; "" for other types.
 	made string
 }
 
-// ofPostgres are the types that a name without a schema means, whatever the
-// search_path: those that a column of the outbox may have.
+// ofPostgres are the types that a name without a schema means with any search_path:
+// those that a column of the outbox may have.
 var ofPostgres = []string{
 	"bigint", "bigserial", "bool", "boolean", "bpchar", "char", "character", "date", "decimal", "double", "float", "int", "int2",
 	"int4", "int8", "integer", "json", "jsonb", "nchar", "numeric", "real", "serial", "serial4", "serial8", "smallint", "text",
 	"time", "timestamp", "timestamptz", "timetz", "uuid", "varchar", "xid", "xid8",
 }
 
-// ofExtensions are types that go with their extension.
+// ofExtensions are the types that depend on an extension.
 var ofExtensions = map[string][]string{
 	"citext": {"citext"}, "hstore": {"hstore"}, "ltree": {"ltree", "lquery", "ltxtquery"}, "cube": {"cube"}, "isn": {"isbn", "issn"},
 	"postgis": {"geometry", "geography"}, "vector": {"vector", "halfvec", "sparsevec"}, "semver": {"semver"},
 }
 
-// kindOf returns the type that a name means at this point, nil where it is none of the
-// service's own.
+// kindOf returns the user-defined type that a name currently means, or nil.
 func (f *follower) kindOf(n sqltext.Name) *kind {
 	in := func(schema string) *kind {
 		for _, k := range slices.Backward(f.kinds) {
@@ -62,7 +61,7 @@ func (f *follower) kindOf(n sqltext.Name) *kind {
 	return nil
 }
 
-// createDomain remembers what a domain is made of.
+// createDomain stores the base type of a domain.
 func (f *follower) createDomain(c *sqltext.Cursor) {
 	name, ok := c.Name()
 	if !ok {
@@ -77,7 +76,7 @@ func (f *follower) createDomain(c *sqltext.Cursor) {
 	f.kinds = append(f.kinds, &kind{relation{f.schemaOf(name), name.Name}, strings.Join(all, " ")})
 }
 
-// createType follows a type with columns, since a table may be of it.
+// createType follows a type with columns, because a table may be of it.
 func (f *follower) createType(c *sqltext.Cursor, start int) {
 	name, ok := c.Name()
 	if !ok {
@@ -94,7 +93,7 @@ func (f *follower) createType(c *sqltext.Cursor, start int) {
 	f.tables = append(f.tables, t)
 }
 
-// alterDomain follows a domain through its names.
+// alterDomain follows the renaming of a domain.
 func (f *follower) alterDomain(c *sqltext.Cursor) {
 	if n, ok := c.Name(); ok {
 		f.renameKind(f.kindOf(n), c)
@@ -115,7 +114,7 @@ func (f *follower) renameKind(k *kind, c *sqltext.Cursor) {
 	}
 }
 
-// alterType follows a type through its names, and its attributes.
+// alterType follows changes of a type's name and its attributes.
 func (f *follower) alterType(c *sqltext.Cursor, tokens []sqltext.Token) {
 	n, ok := c.Name()
 	if !ok {
@@ -134,7 +133,7 @@ func (f *follower) alterType(c *sqltext.Cursor, tokens []sqltext.Token) {
 	f.actions(t, tokens[0].Start, n.At, false, items)
 }
 
-// asColumn returns what is done to an attribute of a type, as it is said of a column.
+// asColumn returns the action on an attribute of a type as one on a column.
 func asColumn(item []sqltext.Token) []sqltext.Token {
 	var all []sqltext.Token
 	for i, t := range item {
@@ -149,13 +148,13 @@ func asColumn(item []sqltext.Token) []sqltext.Token {
 	return all
 }
 
-// dropKinds drops types, and the columns that are of them.
+// dropKinds drops types, and the columns of these types.
 func (f *follower) dropKinds(at int, gone func(k *kind) bool) {
 	f.kinds = slices.DeleteFunc(f.kinds, gone)
 	f.dropColumns(at, func(c column) bool { return c.kind != nil && gone(c.kind) })
 }
 
-// dropColumns drops the columns that go with something else.
+// dropColumns drops the columns that depend on a dropped object.
 func (f *follower) dropColumns(at int, gone func(c column) bool) {
 	for _, t := range f.tables {
 		for _, c := range slices.Clone(t.columns) {

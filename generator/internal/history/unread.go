@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// look looks into the texts of a statement that is not followed, since they may be
-// run. It remembers where they may change the table.
+// look searches the strings of a statement that is not followed, because they may be
+// run as SQL. It records where they may change the table.
 func (f *follower) look(tokens []sqltext.Token) {
 	if !runsText(tokens) {
 		return
@@ -25,12 +25,12 @@ func (f *follower) look(tokens []sqltext.Token) {
 	}
 }
 
-// runsText reports whether a statement may hold text that is run.
+// runsText reports whether a statement may contain text that is run as SQL.
 func runsText(tokens []sqltext.Token) bool {
 	return !known(tokens[0], []string{"create", "copy", "comment", "insert", "update", "delete", "merge", "security", "grant", "revoke", "alter", "notify"})
 }
 
-// doubtText remembers where a text may change the table, if it may.
+// doubtText records the place if a text may change the table.
 func (f *follower) doubtText(text source, what string) bool {
 	at, ok := f.changes(text)
 	if ok {
@@ -39,19 +39,19 @@ func (f *follower) doubtText(text source, what string) bool {
 	return ok
 }
 
-// doubtPlace remembers that something may change the table, once for each place.
+// doubtPlace records that something may change the table, once for each place.
 func (f *follower) doubtPlace(at Place, what string) {
 	if u := (Unread{at, what}); !slices.Contains(f.unread, u) {
 		f.unread = append(f.unread, u)
 	}
 }
 
-// doubt is doubtPlace for a place in the source that is read.
+// doubt is doubtPlace for an offset in the current source.
 func (f *follower) doubt(offset int, what string) { f.doubtPlace(f.place(offset), what) }
 
-// changes reports where a text may change the table: where it creates, alters,
-// renames or drops it, or does so with a table whose name it puts together while
-// it mentions this one.
+// changes reports where a text may change the table: where it creates, alters, renames
+// or drops it, or does so with a table whose name it composes while it also mentions
+// this one.
 func (f *follower) changes(text source) (at Place, found bool) {
 	if !bytes.Contains(bytes.ToLower(text.text), []byte(strings.ToLower(f.want.name))) {
 		return Place{}, false
@@ -82,17 +82,17 @@ func (f *follower) changes(text source) (at Place, found bool) {
 	return at, found
 }
 
-// dynamic is a statement about a table whose name is still to be filled in.
+// dynamic matches a statement about a table whose name is filled in later.
 var dynamic = regexp.MustCompile(`(?i)\b(create|alter|drop)\s+((temp|temporary|unlogged|foreign)\s+)?table\s+(if\s+(not\s+)?exists\s+)?(only\s+)?([\w"]+\.)?"?(%|$)`)
 
-// noColumns is such a statement that changes no columns.
+// noColumns matches such a statement that does not change columns.
 var noColumns = regexp.MustCompile(`(?i)%(\d+\$)?[Is]"?\s+(owner\s+to|enable|disable|force|no\s+force|validate|cluster|replica|set\s*\(|set\s+(logged|unlogged|tablespace)|(add|drop|rename|alter)\s+constraint)\b`)
 
-// isMadeUp reports whether a text is a statement about a table whose name is still to
-// be filled in, and changes its columns.
+// isMadeUp reports whether a text is a statement that changes the columns of a table
+// whose name is filled in later.
 func isMadeUp(text []byte) bool { return dynamic.Match(text) && !noColumns.Match(text) }
 
-// mention returns where a text has the name of the table, standing for itself.
+// mention returns where a text contains the name of the table as a word.
 func (f *follower) mention(text []byte) (at int, ok bool) {
 	place := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(f.want.name) + `\b`).FindIndex(text)
 	if place == nil {
@@ -101,8 +101,8 @@ func (f *follower) mention(text []byte) (at int, ok bool) {
 	return place[0], true
 }
 
-// target returns the table of a statement in the body of another one, if it is the one
-// that is followed and its columns may change.
+// target returns the table of a statement in the body of another one, if it is the
+// followed table and its columns may change.
 func (f *follower) target(tokens []sqltext.Token) (sqltext.Name, bool) {
 	c := sqltext.NewCursor(tokens)
 	verb := c.Next().Text
@@ -132,8 +132,8 @@ func (f *follower) target(tokens []sqltext.Token) (sqltext.Name, bool) {
 	return n, ok && f.wanted(n)
 }
 
-// altered reports whether an ALTER TABLE changes the columns of the table, or makes
-// another table this one.
+// altered reports whether an ALTER TABLE changes the columns of the table, or renames
+// another table to it.
 func (f *follower) altered(c *sqltext.Cursor, tokens []sqltext.Token, n sqltext.Name) (sqltext.Name, bool) {
 	for i, t := range tokens[:max(len(tokens)-2, 0)] {
 		if to := tokens[i+2]; t.Is("rename") && tokens[i+1].Is("to") && to.Text == f.want.name {
@@ -146,7 +146,7 @@ func (f *follower) altered(c *sqltext.Cursor, tokens []sqltext.Token, n sqltext.
 	probe := &table{relation: f.want}
 	trial := *f
 	trial.tables, trial.tolerant = []*table{probe}, false
-	if n.Schema == "" { // whatever the path
+	if n.Schema == "" { // with any search_path
 		trial.path = []string{f.want.schema}
 	}
 	trial.alterTable(c, tokens)

@@ -133,7 +133,7 @@ var (
 	sqlMigrateMark = regexp.MustCompile(`(?m)^--\s*\+migrate\s+Up\b`)
 )
 
-// byFiles is the tool of a folder, if its files tell more than Read needs to know.
+// byFiles returns the tool of a folder, if its files tell more than Read needs to know.
 func byFiles(folder *Folder) Tool {
 	if folder.Tool != Plain {
 		return folder.Tool

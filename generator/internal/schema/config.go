@@ -6,10 +6,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// Config is outboxgen.yaml with its defaults filled in.
+// Config is outboxgen.yaml with defaults.
 type Config struct {
 	Path     string   // of the file, as it was given
-	Dir      string   // the project: the folder of the file; everything is relative to it
+	Dir      string   // the folder of the file; everything is relative to it
 	Service  string   // source_service and the wake-up key
 	Schemas  []string // globs, relative to Dir
 	Out      string   // Go package directory, relative to Dir, with forward slashes
@@ -19,7 +19,7 @@ type Config struct {
 	// CorrelationID is text or uuid: which correlation ids events can have; default text.
 	CorrelationID string
 	Unknown       string // keep | drop; default keep: what becomes of unknown properties
-	// Validation is what generated types hold documents to; default strict.
+	// Validation is how strictly generated types validate; default strict.
 	Validation Validation
 	SQLC       SQLCConfig
 	Types      []TypeMapping
@@ -32,23 +32,20 @@ type Config struct {
 	schemas []Name // Schemas with positions
 }
 
-// Validation is what generated types hold documents to.
+// Validation is how strictly generated types validate.
 type Validation string
 
 const (
-	// StrictValidation is what the author of a schema most often means: a
-	// constraint that has no type beside it implies its type (minLength is for
-	// strings, so a number is not valid), formats are asserted, and numbers fit an
-	// int64 or a float64.
+	// StrictValidation follows what authors usually mean: a constraint without a type
+	// implies its type (minLength is for strings, so a number is invalid), formats are
+	// checked, and numbers fit an int64 or a float64.
 	StrictValidation Validation = "strict"
-	// SpecValidation is what the specification says by itself: a constraint says
-	// nothing of values of another type, formats are annotations, and numbers have
-	// any size.
+	// SpecValidation follows the specification exactly: a constraint has no effect on
+	// values of another type, formats are annotations, and numbers have any size.
 	SpecValidation Validation = "spec"
 )
 
-// member is the top-level member of the config that pos lies in, "" where there
-// is none.
+// member returns the top-level member of the config that contains pos, or "".
 func (c *Config) member(pos finding.Pos) string {
 	name, last := "", finding.Pos{}
 	for member, at := range c.At {
@@ -59,7 +56,7 @@ func (c *Config) member(pos finding.Pos) string {
 	return name
 }
 
-// entry is where the entry of events: begins that pos lies in.
+// entry returns the beginning of the entry of events: that contains pos.
 func (c *Config) entry(pos finding.Pos) finding.Pos {
 	var last finding.Pos
 	for _, e := range c.Events {
@@ -78,7 +75,7 @@ func before(a, b finding.Pos) bool {
 // SQLCConfig says how the insert functions reach the table.
 type SQLCConfig struct {
 	Mode       string // embedded | queries; default embedded
-	Migrations string // the service's migrations or schema.sql, relative to Dir; "": ours
+	Migrations string // the service's migrations or schema.sql, relative to Dir; "": outboxgen's
 	Schema     string // Postgres schema that holds event_outbox; default public
 	Package    string // mode queries: import path of the service's own sqlc package
 	Queries    string // mode queries: the .sql file to write, relative to Dir
@@ -90,37 +87,37 @@ type SQLCConfig struct {
 // TypeMapping overrides the Go type of a format or of a $ref target.
 type TypeMapping struct {
 	Match string // a format name, or a reference as it is written
-	Type  string // import/path.Name, or a type of Go's own
+	Type  string // import/path.Name, or a basic Go type
 	Pos   finding.Pos
 }
 
-// EventConfig describes an event whose schema you cannot edit.
+// EventConfig describes an event whose schema users cannot edit.
 type EventConfig struct {
 	Schema Name // path, with an optional #fragment
 	Name   Name // the Go name without the version; "": from the title
-	// Dialect is what the file of the schema is read as, whatever its $schema
-	// says; "" where that decides.
+	// Dialect is the dialect of the schema's file, whatever its $schema; "" if $schema
+	// decides.
 	Dialect Dialect
 	Extension
 }
 
-// DialectConfig says what schemas are read as.
+// DialectConfig sets the dialect of schemas.
 type DialectConfig struct {
 	Match   Name // an address that $schema names, or a pattern of files
 	Dialect Dialect
 }
 
-// LintConfig says how schemas are looked over.
+// LintConfig configures lint.
 type LintConfig struct {
 	Rules []LintRule // in source order
-	// PropertyNames is the style of the names of properties, one of NameStyles;
-	// "": that which most of them have.
+	// PropertyNames is the style of property names, one of NameStyles; "": the style of
+	// most of them.
 	PropertyNames string
-	// EnumValues is the style of the values of enums, one of NameStyles; "": any,
-	// the same within one enum.
+	// EnumValues is the style of enum values, one of NameStyles; "": any, but one style
+	// in each enum.
 	EnumValues string
-	// EventTypes is what types must match, a regular expression of Go's; nil:
-	// words with dots between them, the last of them the version.
+	// EventTypes is a Go regular expression that event types must match; nil: words
+	// with dots between them, the last of them the version.
 	EventTypes *Name
 }
 
@@ -130,30 +127,31 @@ type LintRule struct {
 	Level string // error | warning | note | off
 }
 
-// NameStyles is the styles of names.
+// NameStyles returns the styles of names.
 func NameStyles() []string {
 	return []string{"snake_case", "camelCase", "PascalCase", "kebab-case", "UPPER_CASE"}
 }
 
-// CompatConfig says how a project is held against what it was before.
+// CompatConfig says how a project is compared with its earlier state.
 type CompatConfig struct {
 	CompatRule
 
-	Versions string // apart | together: whether version 2 of an event has to suit version 1; default apart
-	Released string // pattern of git tags that mark releases; "": what is there before counts as released
-	Frozen   bool   // released versions may not change at all, other than in annotations
-	Subjects string // topic | record | topic-record: how subjects of a registry are named; default topic
+	Versions string // apart | together: whether version 2 of an event has to be compatible with version 1; default apart
+	Released string // pattern of git tags that mark releases; "": the earlier state counts as released
+	Frozen   bool   // released versions may only change in annotations
+	Subjects string // topic | record | topic-record: how the registry's subjects are named; default topic
 	Accept   []Acceptance
 	Pos      finding.Pos
 }
 
-// CompatRule is how changes of one event are judged. Empty members take the config's.
+// CompatRule says how changes of one event are checked. Empty members use the config's
+// values.
 type CompatRule struct {
 	Level  string // NONE, BACKWARD, FORWARD, FULL or with _TRANSITIVE; the config's default is BACKWARD
 	Policy string // strict | lenient; the config's default is strict
 }
 
-// Acceptance is a change that somebody means to make.
+// Acceptance is an intended change.
 type Acceptance struct {
 	ID     Name // of the finding
 	Event  Name // its type

@@ -12,11 +12,11 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// maxTagDepth is how deep in its object a tag may stand.
+// maxTagDepth is how deep in its object a tag may be.
 const maxTagDepth = 4
 
-// tellApart finds what tells the branches of a union apart: that no value is
-// valid for two of them must follow from it. If nothing does, why says so.
+// tellApart finds what distinguishes the branches of a union: it must guarantee that no
+// value is valid for two of them. If there is nothing, why says so.
 func (b *builder) tellApart(u *union) (why string) {
 	kinds := map[string][]*branch{}
 	for _, br := range u.branches {
@@ -47,8 +47,8 @@ func (b *builder) tellApart(u *union) (why string) {
 	return u.describe(objects[:2]...) + " are objects, and one value may be valid for both"
 }
 
-// byDiscriminator takes OpenAPI's word for which member is the tag. A branch
-// that does not say so itself is given the constant.
+// byDiscriminator uses the property in OpenAPI's discriminator as the tag. A branch
+// that does not declare the constant itself gets it.
 func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 	d := u.of.Union.Of.Discriminator
 	if d == nil || d.PropertyName.Text == "" {
@@ -94,8 +94,8 @@ func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 	return true
 }
 
-// mapped returns the values that stand for a branch by the mapping of a
-// discriminator, or else by the name of its definition.
+// mapped returns the tag values of a branch by a discriminator's mapping, or else by
+// the name of its definition.
 func mapped(d *schema.Discriminator, br *branch) []*schema.Value {
 	var values []*schema.Value
 	if br.ref == nil {
@@ -112,8 +112,7 @@ func mapped(d *schema.Discriminator, br *branch) []*schema.Value {
 	return values
 }
 
-// byTag looks for a member that every branch requires, and whose values are
-// others in each.
+// byTag looks for a property that every branch requires, with different values in each.
 func byTag(u *union, objects []*branch) bool {
 	for _, path := range tagPaths(objects[0].form) {
 		if tags, base, ok := tagsAt(objects, path); ok {
@@ -127,8 +126,8 @@ func byTag(u *union, objects []*branch) bool {
 	return false
 }
 
-// tagsAt returns the values of the member at a path in each branch, if they tell the
-// branches apart.
+// tagsAt returns the values of the property at a path in each branch, if they
+// distinguish the branches.
 func tagsAt(objects []*branch, path []string) (tags [][]*schema.Value, base ir.Kind, ok bool) {
 	seen := map[string]bool{}
 	for _, br := range objects {
@@ -162,8 +161,8 @@ func tagKind(v *schema.Value) ir.Kind {
 	return ir.Any
 }
 
-// tagPaths lists the members that a form requires and lists the values of, at
-// any depth, the nearest first.
+// tagPaths lists the required properties of a form with listed values, at any depth,
+// the nearest first.
 func tagPaths(f *normal.Form) [][]string {
 	type place struct {
 		form *normal.Form
@@ -194,8 +193,8 @@ func tagPaths(f *normal.Form) [][]string {
 	return found
 }
 
-// valuesAt returns the values that a form lists for the member at path; required says
-// that every object on the way requires it.
+// valuesAt returns the values that a form lists for the property at path. required is
+// true if every object on the path requires it.
 func valuesAt(f *normal.Form, path []string) (values []*schema.Value, required bool) {
 	required = true
 	for _, name := range path {
@@ -219,9 +218,9 @@ func valuesAt(f *normal.Form, path []string) (values []*schema.Value, required b
 	return f.Values, required
 }
 
-// byMembers looks for an order of the branches in which each requires a member
-// that all after it forbid: then the first of these members that an object has
-// chooses its branch.
+// byMembers looks for an order of the branches in which each requires a property that
+// all later ones forbid. Then the first of these properties that an object has selects
+// its branch.
 func byMembers(objects []*branch) bool {
 	left := slices.Clone(objects)
 	type choice struct {

@@ -20,7 +20,7 @@ func (b *builder) array(f *normal.Form, at naming.Context) *ir.Type {
 	return b.collect(f, at, func() *ir.Type { return b.slice(f, at) })
 }
 
-// slice returns the type of an array whose items are alike.
+// slice returns the type of an array whose items all have one type.
 func (b *builder) slice(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Array(), b.originsOf(f.Node)
 	t := &ir.Type{
@@ -48,7 +48,7 @@ func (b *builder) slice(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// restSchemas returns the items behind the positions as they are written.
+// restSchemas returns the schemas of the items after the positions as written.
 func restSchemas(form *normal.ArrayForm) []*schema.Schema {
 	if form.RestSchema == nil {
 		return nil
@@ -56,11 +56,11 @@ func restSchemas(form *normal.ArrayForm) []*schema.Schema {
 	return []*schema.Schema{form.RestSchema}
 }
 
-// ordinals name the positions of a tuple that have no better name.
+// ordinals are the words for positions of a tuple without a better name.
 var ordinals = []string{"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"}
 
-// fillTuple makes a field for each position of a tuple. A position from
-// minItems on may be missing.
+// fillTuple builds a field for each position of a tuple. Positions from minItems on are
+// optional.
 func (b *builder) fillTuple(n *ir.Named, f *normal.Form) {
 	form, o := f.Array(), b.originsOf(f.Node)
 	n.Tuple = true
@@ -111,9 +111,8 @@ func (b *builder) fillTuple(n *ir.Named, f *normal.Form) {
 	}
 }
 
-// positionWord returns what the position of a tuple is called: after the title of
-// its schema, or the definition that it refers to, if no other position is
-// called so.
+// positionWord returns the word for a position of a tuple: from the title of its
+// schema, or the definition that it refers to, if it is unique in the tuple.
 func positionWord(positions []normal.Position, i int) string {
 	word := wordOf(positions[i].Schema)
 	shared := slices.ContainsFunc(slices.Delete(slices.Clone(positions), i, i+1), func(o normal.Position) bool { return wordOf(o.Schema) == word })

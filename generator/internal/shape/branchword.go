@@ -10,8 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// word returns what a branch without title and definition is called after the name
-// of its union.
+// word returns the word for a branch without title and definition, which follows the
+// name of its union.
 func (u *union) word(br *branch) string {
 	alone := 0
 	for _, other := range u.branches {
@@ -53,8 +53,8 @@ func (u *union) word(br *branch) string {
 	return br.JSON
 }
 
-// requiredOf returns the members that every object of a form has, in the order in
-// which the schemas require them.
+// requiredOf returns the properties that every object of a form has, in the order of
+// required.
 func requiredOf(f *normal.Form) []string {
 	var names []string
 	for _, a := range f.Atoms {
@@ -69,8 +69,8 @@ func requiredOf(f *normal.Form) []string {
 
 func (br *branch) requires(name string) bool { return slices.Contains(requiredOf(br.form), name) }
 
-// textWord returns what a string branch is called: after its format, if that says
-// what the string is.
+// textWord returns the word for a string branch: its format, if that describes the
+// string.
 func textWord(f *normal.Form) string {
 	if f.Text == nil {
 		return "text"
@@ -96,7 +96,7 @@ func textWord(f *normal.Form) string {
 	return "text"
 }
 
-// titled returns the name that a branch brings along, "" for none.
+// titled returns the name of a branch from its title or definition, or "".
 func (br *branch) titled() string {
 	switch {
 	case br.kind == "" && br.from.Title != "":
@@ -109,8 +109,7 @@ func (br *branch) titled() string {
 	return ""
 }
 
-// describe names branches in a message: by what they bring along, else by their
-// places.
+// describe returns the branches for a message: their names, or their places.
 func (u *union) describe(branches ...*branch) string {
 	var words []string
 	for _, br := range branches {

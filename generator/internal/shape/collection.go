@@ -6,15 +6,15 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 )
 
-// collection is an array or a map whose type is being made.
+// collection is an array or a map whose type is being built.
 type collection struct {
 	node  *normal.Node
-	named *ir.Named // set once it turns out to hold itself
-	depth int       // how many declared types are being made around it
+	named *ir.Named // set if it contains itself
+	depth int       // number of declared types around it that are being built
 }
 
-// collect makes the type of an array or a map. One that holds itself, with no
-// declared type in between, needs a name.
+// collect builds the type of an array or a map. One that contains itself without a
+// declared type in between needs a name.
 func (b *builder) collect(f *normal.Form, at naming.Context, build func() *ir.Type) *ir.Type {
 	if n := b.named[f.Node]; n != nil && n.Of != nil {
 		return &ir.Type{Kind: ir.Collection, Named: n}

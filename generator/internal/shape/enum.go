@@ -14,8 +14,8 @@ import (
 // mixed is the kind of values of several JSON types.
 const mixed = "mixed"
 
-// listed returns the type of a form that lists its values: a constant if there is
-// one, an enum if there are several.
+// listed returns the type of a form that lists its values: a constant for one value, an
+// enum for several.
 func (b *builder) listed(f *normal.Form, at naming.Context) *ir.Type {
 	kind := f.Kinds.One()
 	if kind == "" {
@@ -35,7 +35,7 @@ func (b *builder) listed(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// listOrigins returns where the keywords stand that list the values.
+// listOrigins returns the places of the keywords that list the values.
 func (b *builder) listOrigins(f *normal.Form, t *ir.Type) map[string]string {
 	o := b.originsOf(f.Node)
 	keyword := "enum"
@@ -55,8 +55,8 @@ func (b *builder) listOrigins(f *normal.Form, t *ir.Type) map[string]string {
 	return o.all
 }
 
-// constant returns the type of a form with one value. A format gives no type of its
-// own then: the value is compared as it is written.
+// constant returns the type of a form with one value. A format has no effect on it,
+// because the value is compared as written.
 func (b *builder) constant(f *normal.Form, kind string, v *schema.Value, at naming.Context) *ir.Type {
 	t := &ir.Type{}
 	switch {
@@ -75,8 +75,7 @@ func (b *builder) constant(f *normal.Form, kind string, v *schema.Value, at nami
 	return t
 }
 
-// saysNumber reports whether a schema says the type number, which whole values
-// keep.
+// saysNumber reports whether a schema has the type number, which integer values keep.
 func saysNumber(f *normal.Form) bool {
 	return slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return slices.Contains(a.Types, "number") }) &&
 		!slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return slices.Contains(a.Types, "integer") })
@@ -99,7 +98,7 @@ func (b *builder) enum(f *normal.Form, kind string, values []*schema.Value, at n
 		n.Doc, n.Deprecated = "", false
 	}
 	if n.Doc == "An enumeration." {
-		n.Doc = "" // Python's words for an enum without any
+		n.Doc = "" // Python's text for an enum without a description
 	}
 	names := namesOfValues(f)
 	seen := map[string]bool{}
@@ -129,8 +128,8 @@ func namesOfValues(f *normal.Form) map[string]string {
 	return nil
 }
 
-// baseOf returns what an enum of values is made of: strings, integers, numbers, or
-// the values as JSON if none of these holds them all.
+// baseOf returns the base type of an enum: strings, integers, numbers, or JSON if none
+// of these fits all values.
 func baseOf(kind string, values []*schema.Value) ir.Kind {
 	every := func(holds func(*schema.Value) bool) bool {
 		return !slices.ContainsFunc(values, func(v *schema.Value) bool { return !holds(v) })
@@ -146,8 +145,8 @@ func baseOf(kind string, values []*schema.Value) ir.Kind {
 	return ir.JSON
 }
 
-// enumValue returns the constant for a value. Its Name is what it is to be named
-// after.
+// enumValue returns the constant for a value. Its Name is the source of the constant's
+// name.
 func enumValue(base ir.Kind, v *schema.Value) ir.EnumValue {
 	switch base {
 	case ir.Int:
@@ -163,7 +162,7 @@ func enumValue(base ir.Kind, v *schema.Value) ir.EnumValue {
 		case schema.Array, schema.Object:
 			value.Name = v.Canonical()
 			if len(v.Items)+len(v.Members) == 0 {
-				value.Name = "no " + v.Kind.String() // an empty one has no word in it
+				value.Name = "no " + v.Kind.String() // an empty one contains no word
 			}
 		case schema.NumberKind:
 			value.Name = ir.NumberWord(v.Text)

@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// event makes the data of an event: the struct of an object or a tuple, or a
-// struct that holds any other value.
+// event builds the data of an event: the struct of an object or a tuple, or a struct
+// that holds another value.
 func (b *builder) event(e *schema.Event) *ir.Named {
 	if e.Schema.Resolved() == nil {
 		return &ir.Named{Name: e.GoName, Schema: e.Schema}
@@ -31,7 +31,7 @@ func (b *builder) event(e *schema.Event) *ir.Named {
 	}
 	b.warnImplied(form)
 	if n := b.named[form.Node]; n != nil && b.claimOf[n] != nil && b.claimOf[n].Fixed == "" {
-		b.claimOf[n].BeData(e) // a definition that another event uses as a part is an event itself
+		b.claimOf[n].BeData(e) // a definition that is also part of another event
 		return n
 	}
 	n := &ir.Named{Schema: form.Node.Primary()}
@@ -57,8 +57,8 @@ func (b *builder) claimData(n *ir.Named, e *schema.Event) {
 	b.claims = append(b.claims, c)
 }
 
-// holder makes the struct of event data that is no struct itself: it holds the
-// value. A union that is kept raw is a struct, and so is the event data itself.
+// holder builds the struct for event data that is not a struct: it holds the value. A
+// union that is kept raw is a struct already, and becomes the event data.
 func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema, t *ir.Type) *ir.Named {
 	s := node.Primary()
 	n := &ir.Named{Schema: e.Schema, Doc: e.Schema.Description, Deprecated: e.Schema.Deprecated}
@@ -98,6 +98,6 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 	return n
 }
 
-// isDefinition reports whether event data is a definition inside a file, which
-// has a name of its own.
+// isDefinition reports whether event data is a definition inside a file, which has its
+// own name.
 func isDefinition(s *schema.Schema) bool { return s.Pointer != "" }

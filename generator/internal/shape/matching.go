@@ -17,8 +17,8 @@ func known(patterns []normal.MemberPattern) []normal.MemberPattern {
 	return slices.DeleteFunc(slices.Clone(patterns), func(p normal.MemberPattern) bool { return !p.Pattern.Known() })
 }
 
-// warnPatterns tells of the patterns of members that Go cannot match, and
-// reports whether there are any.
+// warnPatterns warns of property patterns that Go cannot match, and reports whether
+// there are any.
 func (b *builder) warnPatterns(o *normal.ObjectForm) bool {
 	found := false
 	for _, p := range o.Patterns {
@@ -43,11 +43,11 @@ func (b *builder) warnPatterns(o *normal.ObjectForm) bool {
 	return found
 }
 
-// everything is the patterns that every name matches.
+// everything has the patterns that every name matches.
 var everything = []string{"", "^", "^.*", ".*", "^.*$", ".*$", "$"}
 
-// everyMemberMatches reports whether all members of an object match one
-// pattern, so that it is a map.
+// everyMemberMatches reports whether all properties of an object match one pattern, so
+// that it is a map.
 func everyMemberMatches(o *normal.ObjectForm) bool {
 	if len(o.Patterns) != 1 || len(o.Members) > 0 || !o.Patterns[0].Pattern.Known() || o.Patterns[0].Never {
 		return false
@@ -55,7 +55,7 @@ func everyMemberMatches(o *normal.ObjectForm) bool {
 	return o.Closed || slices.Contains(everything, o.Patterns[0].Pattern.Text)
 }
 
-// matchingMap returns the type of an object all of whose members match one pattern.
+// matchingMap returns the type of an object whose properties all match one pattern.
 func (b *builder) matchingMap(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Object(), b.originsOf(f.Node)
 	p := form.Patterns[0]
@@ -75,7 +75,7 @@ func (b *builder) matchingMap(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// fillMatching makes a map for each pattern.
+// fillMatching builds a map for each pattern.
 func (b *builder) fillMatching(n *ir.Named, f *normal.Form) {
 	o := f.Object()
 	if b.warnPatterns(o) {
@@ -117,8 +117,8 @@ func prefix(source string) string {
 	return literalPrefix(literal)
 }
 
-// literalPrefix returns what every text that an expression of Go matches begins with;
-// "" for a pattern that is several expressions.
+// literalPrefix returns the common prefix of all texts that match a Go expression; ""
+// for a pattern of several expressions.
 func literalPrefix(source string) string {
 	re, err := regexp.Compile(source)
 	if err != nil {
@@ -128,8 +128,8 @@ func literalPrefix(source string) string {
 	return begin
 }
 
-// matchingWord returns what the map of a pattern is called: after the title of its
-// schema, or the words that every name in it begins with, x- for one.
+// matchingWord returns the word for a pattern's map: from the title of its schema, or
+// from the words with which every name begins, for example x-.
 func matchingWord(p normal.MemberPattern, patterns int) string {
 	if p.Schemas[0].Title != "" {
 		return goname.Title(p.Schemas[0].Title)

@@ -11,16 +11,16 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// mention is a member that only conditional parts of a schema describe.
+// mention is a property that only conditional parts of a schema describe.
 type mention struct {
 	name    string
 	pos     finding.Pos
-	schemas []*schema.Schema // what they say of it
+	schemas []*schema.Schema // their descriptions
 }
 
-// mentions returns the members of a form that its conditional parts describe and its
-// properties and patterns do not, in source order. A form that types its other
-// members, or forbids them, has none.
+// mentions returns the properties that the conditional parts of a form describe and its
+// properties and patterns do not, in source order. A form that restricts its other
+// properties has none.
 func (b *builder) mentions(f *normal.Form) []*mention {
 	o := f.Object()
 	if o.Rest != nil || o.Closed {
@@ -49,7 +49,7 @@ type gatherer struct {
 	found  []*mention
 }
 
-// conditions looks into the conditional parts of a schema.
+// conditions collects from the conditional parts of a schema.
 func (g *gatherer) conditions(s *schema.Schema) {
 	for _, part := range []*schema.Schema{s.If, s.Then, s.Else} {
 		g.schema(part)
@@ -86,9 +86,9 @@ func (g *gatherer) schema(s *schema.Schema) {
 	g.conditions(s)
 }
 
-// mentioned returns the type of a member that only conditions describe. If they agree
-// on a type it has that one; their constraints are rules. A value of another type
-// is kept among the unknown members.
+// mentioned returns the type of a property that only conditions describe. If they agree
+// on a type, it is that type; their constraints are rules. A value of another type is
+// kept among the unknown properties.
 func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 	var first *schema.Schema
 	kind := ""
@@ -118,8 +118,8 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 	return b.typeOf([]*schema.Schema{bare}, b.graph.Node(bare), naming.Context{Parent: n, Property: m.name})
 }
 
-// anyMember returns the type of a member that is required, and that only conditions
-// describe: it is there whether they are met or not, so its type is any.
+// anyMember returns the type of a required property that only conditions describe: it
+// is present whether they are met or not, so its type is any.
 func (b *builder) anyMember(m *mention) *ir.Type {
 	b.list.Add(finding.Finding{
 		Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
@@ -131,8 +131,7 @@ func (b *builder) anyMember(m *mention) *ir.Type {
 
 func anything() *ir.Type { return &ir.Type{Kind: ir.Any, Nullable: true} }
 
-// kindName returns the type of a member as a message names it, "" if its schema says
-// nothing of that.
+// kindName returns the type of a property for a message, or "" if its schema has none.
 func (b *builder) kindName(s *schema.Schema) string {
 	form, _ := b.graph.Node(s).Settled()
 	kind := form.Kinds.One()
@@ -149,8 +148,8 @@ func (b *builder) kindName(s *schema.Schema) string {
 	return schema.TypeText(kind)
 }
 
-// bare returns the shape of a schema without its constraints, which hold only if its
-// condition does. An object keeps its own, which make its type.
+// bare returns a schema without its constraints, which apply only if its condition
+// does. An object keeps its constraints, which determine its type.
 func (b *builder) bare(s *schema.Schema) *schema.Schema {
 	form, _ := b.graph.Node(s).Settled()
 	r := form.Atoms[0]

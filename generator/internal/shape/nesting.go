@@ -8,13 +8,13 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 )
 
-// maxNesting is how deep lists and maps nest in each other without a declared
-// type in between. Go's compiler ends at type arguments that nest about 50 deep,
-// and null adds one of its own at each level.
+// maxNesting is how deep lists and maps may be nested without a declared type in
+// between. Go's compiler fails at type arguments that are nested about 50 deep, and
+// null adds one at each level.
 const maxNesting = 16
 
-// shallow returns t, the type of the items or the values of node, or the value as it
-// came if lists and maps nest too deep in it.
+// shallow returns t, the type of the items or values of node, or a raw value if lists
+// and maps are nested too deep in it.
 func (b *builder) shallow(t *ir.Type, node *normal.Node) *ir.Type {
 	if nesting(t) < maxNesting {
 		return t

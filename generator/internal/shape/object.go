@@ -26,7 +26,7 @@ func (b *builder) object(f *normal.Form, at naming.Context) *ir.Type {
 	return b.collect(f, at, func() *ir.Type { return b.mapOf(f, at) })
 }
 
-// mapOf returns the type of an object whose members are alike.
+// mapOf returns the type of an object whose properties all have one type.
 func (b *builder) mapOf(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Object(), b.originsOf(f.Node)
 	t := &ir.Type{Kind: ir.Object, MinProperties: count(form.MinProperties), MaxProperties: count(form.MaxProperties)}
@@ -42,7 +42,7 @@ func (b *builder) mapOf(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// structOf returns the struct of an object or a tuple, made once.
+// structOf returns the struct of an object or a tuple, built once.
 func (b *builder) structOf(f *normal.Form, at naming.Context) *ir.Named {
 	if n := b.named[f.Node]; n != nil {
 		return n
@@ -67,12 +67,12 @@ func (b *builder) structOf(f *normal.Form, at naming.Context) *ir.Named {
 	return n
 }
 
-// begin records what a declared type is made of, before its parts are.
+// begin records the node of a declared type before its parts are built.
 func (b *builder) begin(n *ir.Named, f *normal.Form) {
 	b.named[f.Node], b.inside[n] = n, f.Node
 }
 
-// fillStruct makes the fields of an object or a tuple.
+// fillStruct builds the fields of an object or a tuple.
 func (b *builder) fillStruct(n *ir.Named, f *normal.Form) {
 	b.depth++
 	defer func() { b.depth-- }()
@@ -84,8 +84,8 @@ func (b *builder) fillStruct(n *ir.Named, f *normal.Form) {
 	}
 }
 
-// about returns the description of a form: that of the schema that it is named after,
-// else the first of what this refers to and combines.
+// about returns the description of a form: of the schema that it is named after, or
+// else the first description among its references and parts.
 func about(f *normal.Form) (doc string, deprecated bool) {
 	for _, s := range f.Node.Named() {
 		if doc == "" {
@@ -96,7 +96,7 @@ func about(f *normal.Form) (doc string, deprecated bool) {
 	return doc, deprecated
 }
 
-// fill makes the fields of a struct.
+// fill builds the fields of a struct.
 func (b *builder) fill(n *ir.Named, f *normal.Form) {
 	form, o := f.Object(), b.originsOf(f.Node)
 	n.MinProperties, n.MaxProperties = count(form.MinProperties), count(form.MaxProperties)
@@ -148,8 +148,8 @@ func (b *builder) field(n *ir.Named, m normal.Member) *ir.Field {
 	return f
 }
 
-// whose returns the type that a member belongs to: of a branch, the union beside
-// which the member stands.
+// whose returns the type that a property belongs to. For a property next to a union,
+// that is the union and not the branch.
 func (b *builder) whose(n *ir.Named, m normal.Member) *ir.Named {
 	union := b.joins[n]
 	if union == nil || len(m.Schemas) != 1 || b.inside[union] == nil {
@@ -162,7 +162,7 @@ func (b *builder) whose(n *ir.Named, m normal.Member) *ir.Named {
 	return n
 }
 
-// warnNever tells of a member that no value is valid for.
+// warnNever warns of a property for which no value is valid.
 func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 	for _, a := range f.Atoms {
 		pos, written := a.At["additionalProperties"]
@@ -182,8 +182,8 @@ func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 	b.list.Warnf(pos, "property-never-valid", "no value of %q is valid%s; it has no field, and Validate rejects it", m.Name, why)
 }
 
-// undescribed returns the type of a member of n that is required and no property
-// describes. Most often its name is misspelled, there or here.
+// undescribed returns the type of a required property of n that no property declares.
+// Usually a name is misspelled.
 func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.Type {
 	var near []string
 	for _, o := range f.Object().Members {
@@ -206,9 +206,8 @@ func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.
 	return b.typeOf(m.Schemas, m.Node, naming.Context{Parent: n, Property: naming.Additional})
 }
 
-// annotate takes over what stands beside a reference, or else what its target
-// says: description, default. The description of a named type stands at the
-// type.
+// annotate sets description and default from the keywords next to a reference, or else
+// from its target. A named type has its own description.
 func (b *builder) annotate(f *ir.Field, s *schema.Schema) {
 	for s != nil {
 		if f.Doc == "" {
@@ -247,7 +246,7 @@ func (b *builder) annotate(f *ir.Field, s *schema.Schema) {
 		}
 	}
 	if f.Default != nil && f.Default.Kind == schema.Null {
-		f.Default = nil // as good as absent to every reader
+		f.Default = nil // for every reader the same as absent
 	}
 }
 
@@ -262,7 +261,7 @@ func isNull(s *schema.Schema) bool {
 	return len(s.Types) == 1 && s.Types[0] == "null"
 }
 
-// checkDefault drops a default of another type than the field, with a warning.
+// checkDefault removes a default of another type than the field, with a warning.
 func (b *builder) checkDefault(f *ir.Field) {
 	kind := jsonKind(f.Type)
 	if f.Default == nil || kind == "" || f.Default.Is([]string{kind}) {
@@ -276,7 +275,7 @@ func (b *builder) checkDefault(f *ir.Field) {
 	f.Default = nil
 }
 
-// jsonKind returns the one JSON type of a Go type, "" if there may be several.
+// jsonKind returns the only JSON type of a Go type, or "" if there may be several.
 func jsonKind(t *ir.Type) string {
 	switch t.Kind {
 	case ir.String, ir.DateTime, ir.Date, ir.TimeOfDay, ir.Duration, ir.UUID, ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// override returns the type that the config gives a format or a reference, nil if it
-// gives none.
+// override returns the type that the config sets for a format or a reference; nil if
+// there is none.
 func (b *builder) override(s *schema.Schema) *ir.Type {
 	for _, m := range b.project.Config.Types {
 		if s.Ref != nil && s.Ref.Text == m.Match || s.Format != "" && s.Format == m.Match || isNumeric(s, m.Match) {
@@ -31,8 +31,8 @@ func isNumeric(s *schema.Schema, match string) bool {
 	return slices.Contains(s.Types, match) && !slices.ContainsFunc(s.Types, func(t string) bool { return t != match && t != "null" })
 }
 
-// mapped returns a schema as the Go type called name. If that is one that a schema
-// without a format has, the constraints hold as for such a schema.
+// mapped returns a schema as the Go type called name. If that is the type of a schema
+// without a format, the constraints apply as for such a schema.
 func (b *builder) mapped(s *schema.Schema, name string) *ir.Type {
 	t := b.mappedKind(s, name)
 	t.Place = b.place(b.graph.Node(s))
@@ -64,8 +64,7 @@ func (b *builder) mappedKind(s *schema.Schema, name string) *ir.Type {
 	return &ir.Type{Kind: ir.External, Name: name}
 }
 
-// plainly returns the type of a form as one of Go's own types, as if it had no
-// format.
+// plainly returns the type of a form as a basic Go type, as if it had no format.
 func (b *builder) plainly(form *normal.Form, name string) *ir.Type {
 	bare := *form
 	var t *ir.Type

@@ -50,17 +50,17 @@ func (b *builder) path(e *ir.Event, pointer *schema.Name, what string) ir.Path {
 	return p
 }
 
-// pointing is the resolution of one pointer. What is wrong is reported at pos.
+// pointing is the resolution of one pointer. Problems are reported at pos.
 type pointing struct {
 	*builder
 
 	pointer *schema.Name
-	what    string // that the pointer is
+	what    string // what the pointer is
 	pos     finding.Pos
 }
 
-// steps returns the way of the pointer from a value of type t, which start leads to,
-// nil where there is none.
+// steps returns the steps of the pointer from a value of type t, after start; nil if it
+// does not resolve.
 func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 	steps := slices.Clone(start)
 	if p.pointer.Text != "" {
@@ -86,7 +86,7 @@ func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 	return steps
 }
 
-// warn warns of the first step that may lead nowhere.
+// warn warns of the first step that may have no value.
 func (p pointing) warn(steps []ir.Step) {
 	for _, s := range steps {
 		if name, lack, hint := mayLack(s); lack != "" {
@@ -107,7 +107,7 @@ func pointed(pointer *schema.Name) string {
 	return pointer.Text
 }
 
-// step leads from a value of type t to the part that a token names.
+// step returns the step from a value of type t to the part that a token names.
 func step(t *ir.Type, token string) (ir.Step, bool) {
 	if t.Kind == ir.Collection {
 		t = t.Named.Of
@@ -139,8 +139,8 @@ func step(t *ir.Type, token string) (ir.Step, bool) {
 	return ir.Step{}, false
 }
 
-// mayLack says how a step may lead to no value, "" where it always leads to one,
-// what is lacking then, and how to change that.
+// mayLack says why a step may have no value: the name, what is missing, and how to
+// change that. name is "" if it always has one.
 func mayLack(s ir.Step) (name, lack, hint string) {
 	name = "the event data"
 	switch s.Kind {
@@ -175,7 +175,7 @@ func isID(t *ir.Type) bool {
 	return false
 }
 
-// extraName returns the Go name of the field for what nothing else describes.
+// extraName returns the Go name of the field for values that nothing else describes.
 func extraName(n *ir.Named) string {
 	if n.Tuple {
 		return "Rest"

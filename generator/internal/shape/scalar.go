@@ -14,8 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// text returns the type of a string: a real one if its format has one. The rules are
-// for what that type leaves unchecked.
+// text returns the type of a string: a specific Go type if its format has one. The
+// rules check what that type does not.
 func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	form, o := f.Text, b.originsOf(f.Node)
 	t := &ir.Type{Kind: ir.String}
@@ -83,8 +83,8 @@ var kindsOfFormats = map[string]ir.Kind{
 	"uuid": ir.UUID, "guid": ir.UUID, "byte": ir.Bytes, "base64url": ir.Base64URL,
 }
 
-// formats gives a string the type of its format. Of several formats the first
-// with a Go type gives it; the others are rules.
+// formats sets the type of a string by its formats. The first one with a Go type
+// counts; the others become rules.
 func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.Rule {
 	var more []*ir.Rule
 	for _, format := range form.Formats {
@@ -106,7 +106,7 @@ func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.R
 	return more
 }
 
-// checked reports whether Validate checks a format that stays a string in Go.
+// checked reports whether Validate checks a format whose Go type is string.
 func checked(format string) bool {
 	switch format {
 	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex":
@@ -115,7 +115,7 @@ func checked(format string) bool {
 	return false
 }
 
-// encoding gives a string the type of its contentEncoding.
+// encoding sets the type of a string by its contentEncoding.
 func (b *builder) encoding(t *ir.Type, form *normal.TextForm, o *origins) {
 	switch encoding := strings.ToLower(form.Encoding); encoding {
 	case "base64":
@@ -137,8 +137,8 @@ func (b *builder) encoding(t *ir.Type, form *normal.TextForm, o *origins) {
 	}
 }
 
-// warnContent warns of what a schema says about the document inside a string: it
-// is an annotation, which nothing checks.
+// warnContent warns that a schema's description of the document inside a string is an
+// annotation, which is not checked.
 func (b *builder) warnContent(s *schema.Schema) {
 	if s.ContentSchema == nil || s.ContentSchema.Bool != nil && *s.ContentSchema.Bool {
 		return
@@ -170,7 +170,7 @@ func unsigned(bits uint) [2]*big.Int {
 	return [2]*big.Int{new(big.Int), whole.Sub(whole, big.NewInt(1))}
 }
 
-// interval is the range that bounds and a format leave; nil for no end.
+// interval is the range that bounds and a format allow; nil for no end.
 type interval struct{ low, high *big.Int }
 
 func intervalOf(n *normal.NumberForm) interval {
@@ -207,9 +207,9 @@ func (i *interval) lower(to *big.Int) {
 	}
 }
 
-// integer returns the type of an integer: an int64 unless the schema asks for more,
-// by the specification unless its bounds ask for less; bounds with a fraction
-// move to the next integer that meets them.
+// integer returns the type of an integer: an int64 unless the schema allows more or,
+// with validation: spec, unless its bounds allow less. Bounds with a fraction move to
+// the next integer inside.
 func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	n, o := f.Number, b.originsOf(f.Node)
 	specification := b.graph.Options().Specification
@@ -249,7 +249,7 @@ func (b *builder) integer(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	o.bounds(n)
 	var more []*ir.Rule
 	for k, m := range n.MultipleOf {
-		// n is a multiple of a/b in lowest terms if it is one of a.
+		// n is a multiple of a/b in lowest terms if and only if it is one of a.
 		r := jsonvalue.Rational(m.Number.Text)
 		if k > 0 || r == nil || r.Sign() <= 0 || !r.Num().IsInt64() {
 			more = append(more, rules.Only(b.graph, b.list, m.Of, schema.Schema{MultipleOf: m.Number}))
@@ -277,7 +277,7 @@ func (o *origins) bounds(n *normal.NumberForm) {
 	o.limit("exclusiveMaximum", n.ExclusiveMaximum)
 }
 
-// checkFormat warns of a format of numbers that nothing comes of.
+// checkFormat warns of a number format without effect.
 func (b *builder) checkFormat(n *normal.NumberForm, kind string, known ...string) {
 	if n.Format == "" {
 		return
@@ -290,7 +290,7 @@ func (b *builder) checkFormat(n *normal.NumberForm, kind string, known ...string
 	b.list.Warnf(position(n.FormatOf, "format"), "format-not-checked", "format %q is not known; any %s passes", n.Format, kind)
 }
 
-// bound returns a bound as an int64, "" if every int64 meets it.
+// bound returns a bound as an int64, or "" if every int64 satisfies it.
 func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
 	if l == nil {
 		return ""
@@ -310,9 +310,9 @@ func bound(l *normal.Limit, none int64, round func(*big.Rat) *big.Int) string {
 	}
 }
 
-// float returns the type of a number: a float64, by the specification one that keeps
-// every digit. A bound that no float64 is equal to is a rule, since the next
-// float64 may be valid or not.
+// float returns the type of a number: a float64 or, with validation: spec, one that
+// keeps every digit. A bound that no float64 equals is a rule, because the next float64
+// may be valid or not.
 func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	n, o := f.Number, b.originsOf(f.Node)
 	if b.graph.Options().Specification {
@@ -375,8 +375,8 @@ func onlyBound(keyword string, n *schema.Number) schema.Schema {
 	return schema.Schema{ExclusiveMaximum: n}
 }
 
-// boundsBeside returns the rules for the bounds of a number whose Go type has no
-// literal for them.
+// boundsBeside returns the rules for bounds that have no literal in the number's Go
+// type.
 func (b *builder) boundsBeside(f *normal.Form, n *normal.NumberForm) []*ir.Rule {
 	bounds := schema.Schema{
 		Minimum: number(n.Minimum), Maximum: number(n.Maximum),

@@ -1,9 +1,9 @@
-// Package shape turns the normal forms of schemas into Go types without names:
-// structs, unions, enums, maps, tuples, and raw values.
+// Package shape turns the normal forms of schemas into Go types without names: structs,
+// unions, enums, maps, tuples, and raw values.
 //
-// There are three rungs. A value has the precise Go type; or a looser one, whose
-// rules check what the type cannot say; or it is kept as it came, and its rules
-// check the whole schema. What is not the first rung is warned of.
+// There are three levels. A value has the precise Go type; or a looser one, with rules
+// that check the rest; or it is kept as JSON text, with rules that check the whole
+// schema. The second and third level cause a warning.
 package shape
 
 import (
@@ -17,13 +17,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Types is the types of a project.
+// Types has the types of a project.
 type Types struct {
 	Package *ir.Package
-	Claims  []*naming.Claim // every type that wants a name, in the order of discovery
+	Claims  []*naming.Claim // every type that needs a name, in the order of discovery
 }
 
-// Of decides the types of a project. What Go cannot say goes to list.
+// Of computes the types of a project. It adds a finding to list for what Go types
+// cannot express.
 func Of(p *schema.Project, scheme *naming.Scheme, list *finding.List) *Types {
 	options := normal.Options{Specification: p.Config.Validation == schema.SpecValidation}
 	b := &builder{
@@ -55,25 +56,25 @@ type builder struct {
 	byKey   map[string]*ir.Named
 	claims  []*naming.Claim
 	claimOf map[*ir.Named]*naming.Claim
-	inside  map[*ir.Named]*normal.Node // what a declared type was made of
-	joins   map[*ir.Named]*ir.Named    // the union of a branch that has what stands beside it
+	inside  map[*ir.Named]*normal.Node // the node of each declared type
+	joins   map[*ir.Named]*ir.Named    // the union of each branch that includes the schemas around the union
 
 	branches    map[*ir.Branch]*branch
-	collections []*collection // that are being made, outermost first
-	depth       int           // of declared types that are being made
-	combined    int           // of types of several schemas that are being made
+	collections []*collection // being built, outermost first
+	depth       int           // of declared types that are being built
+	combined    int           // number of types of several schemas that are being built
 	reported    map[*normal.Form]bool
 	bared       map[*schema.Schema]*schema.Schema // without constraints
 }
 
-// claim records a type that wants a name.
+// claim registers a type that needs a name.
 func (b *builder) claim(n *ir.Named, at naming.Context) {
 	c := b.scheme.Claim(n, at)
 	b.claimOf[n] = c
 	b.claims = append(b.claims, c)
 }
 
-// report passes on what normalizing found, once.
+// report adds the findings of the normal form, once.
 func (b *builder) report(f *normal.Form) {
 	if b.reported[f] {
 		return
@@ -89,8 +90,8 @@ func (b *builder) rulesOf(residues []normal.Residue, more ...*ir.Rule) *ir.Rules
 	return rules.Of(b.graph, b.list, residues, more...)
 }
 
-// typeOf returns the type of what schemas say together; node is what they are.
-// schemas are as they are written, where a reference gives a name.
+// typeOf returns the type for all schemas together; node is their normal form. schemas
+// are as written, so that a reference gives a name.
 func (b *builder) typeOf(schemas []*schema.Schema, node *normal.Node, at naming.Context) *ir.Type {
 	if len(schemas) == 1 {
 		ref, t := b.follow(schemas[0], at.Ref)
@@ -103,9 +104,9 @@ func (b *builder) typeOf(schemas []*schema.Schema, node *normal.Node, at naming.
 }
 
 // follow returns the definition that a schema refers to, for a name, or the type that
-// the config gives it.
+// the config sets for it.
 func (b *builder) follow(s, ref *schema.Schema) (*schema.Schema, *ir.Type) {
-	var last *schema.Schema // of the chain that s is in
+	var last *schema.Schema // of the chain that contains s
 	for s != nil {
 		if t := b.override(s); t != nil {
 			return nil, t
@@ -156,14 +157,14 @@ func (b *builder) ofNode(node *normal.Node, at naming.Context) *ir.Type {
 	}
 	t := *b.ofForm(form, at)
 	if t.Kind == ir.Any && nullable != form.Nullable {
-		return b.raw(node) // the rules of the branch alone say something else of null
+		return b.raw(node) // the rules of the branch alone treat null differently
 	}
 	t.Nullable = nullable && t.Kind != ir.Null || t.Kind == ir.Any
 	return &t
 }
 
-// tooDeep is how deep types of several schemas may nest before the rest is kept
-// raw: recursive schemas that are intersected need not come to an end.
+// tooDeep is how deep types of several schemas may be nested before the rest is kept
+// raw: intersections of recursive schemas may never end.
 const tooDeep = 100
 
 // ofForm returns the type of a form, null left out.
@@ -205,8 +206,8 @@ func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	return b.ofKind(f, at)
 }
 
-// warnNeverValid tells why no value is valid for a node. The schema false says so
-// itself.
+// warnNeverValid warns that no value is valid for a node, and says why. It is silent
+// for the schema false.
 func (b *builder) warnNeverValid(node *normal.Node) {
 	never := node.Never()
 	if never == nil || slices.ContainsFunc(node.Parts(), func(s *schema.Schema) bool { return s.Bool != nil }) {
@@ -219,14 +220,15 @@ func (b *builder) warnNeverValid(node *normal.Node) {
 	})
 }
 
-// warnImplied tells of a type that was concluded from other keywords.
+// warnImplied warns of a type that other keywords imply.
 func (b *builder) warnImplied(f *normal.Form) {
 	if missing := f.TypeMissing(); missing != nil {
 		b.list.Add(*missing)
 	}
 }
 
-// raw returns a value that is kept as it came, and checked against its whole schema.
+// raw returns the type of a value that is kept as JSON text and checked against its
+// whole schema.
 func (b *builder) raw(node *normal.Node) *ir.Type {
 	return &ir.Type{Kind: ir.Any, Nullable: true, Rules: b.rulesOf(node.Whole()), Place: b.place(node)}
 }
@@ -264,7 +266,7 @@ func (b *builder) place(node *normal.Node) string {
 	return ""
 }
 
-// origins is where keywords stand that are not those of the node's own schema.
+// origins has the places of keywords that are not in the node's own schema.
 type origins struct {
 	of  *schema.Schema
 	all map[string]string
@@ -272,10 +274,11 @@ type origins struct {
 
 func (b *builder) originsOf(node *normal.Node) *origins { return &origins{of: node.Primary()} }
 
-// note tells that a keyword stands at a schema.
+// note records the schema that contains a keyword.
 func (o *origins) note(keyword string, at *schema.Schema) { o.noteAt(keyword, at, keyword) }
 
-// noteAt tells that what a check calls a keyword stands at a schema under a name.
+// noteAt records the schema that contains a keyword under another name than the check
+// uses.
 func (o *origins) noteAt(keyword string, at *schema.Schema, name string) {
 	if at == nil || at == o.of && keyword == name {
 		return
@@ -292,7 +295,7 @@ func (o *origins) limit(keyword string, l *normal.Limit) {
 	}
 }
 
-// indirect marks the fields through which a struct would hold itself.
+// indirect marks the fields through which a struct would contain itself.
 func (b *builder) indirect() {
 	for _, c := range b.claims {
 		for _, f := range c.Named.Fields {
@@ -305,8 +308,8 @@ func (b *builder) indirect() {
 	}
 }
 
-// byValue reports whether the field's Go type may contain its struct itself,
-// not a pointer to it.
+// byValue reports whether the field's Go type may contain its struct, not a pointer to
+// it.
 func byValue(f *ir.Field) bool {
 	return f.Type.Kind == ir.Struct && !f.Type.Indirect && f.Required != f.Type.Nullable
 }
@@ -322,8 +325,8 @@ func reaches(from, to *ir.Named, seen map[*ir.Named]bool) bool {
 	return slices.ContainsFunc(from.Fields, func(f *ir.Field) bool { return byValue(f) && reaches(f.Type.Named, to, seen) })
 }
 
-// endless warns of the types that no value can have, because each would have to
-// hold another one.
+// endless warns of types that no value can have, because each value would have to
+// contain another one.
 func (b *builder) endless() {
 	finite := map[*ir.Named]bool{}
 	has := func(t *ir.Type) bool { return t == nil || t.Nullable || t.Named == nil || finite[t.Named] }

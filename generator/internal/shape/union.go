@@ -10,24 +10,24 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// branch is what is known of a branch of a union besides its Go type.
+// branch is what is known of a union's branch besides its Go type.
 type branch struct {
 	*ir.Branch
 
 	node   *normal.Node
 	form   *normal.Form
 	from   *schema.Schema // as it is written
-	ref    *schema.Schema // the definition that it is a reference to
+	ref    *schema.Schema // the definition that it refers to
 	kind   string         // of a schema that is split into its types
-	inside []string       // the keywords of the unions that it comes from, inside the union
-	joined bool           // with what stands beside the union
-	// together says that a schema inside the union looks at what several of its
+	inside []string       // the keywords of the inner unions that it comes from
+	joined bool           // includes the schemas around the union
+	// together means that a schema inside the union depends on what several of its
 	// branches evaluate.
 	together bool
-	tagged   bool // by discriminator, with a member that its schema does not require
+	tagged   bool // by a discriminator, whose property its schema does not require
 }
 
-// union returns the type of a form that is one of several types.
+// union returns the type of a form that is a union.
 func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 	if t := b.unions[f.Node]; t != nil {
 		clone := *t
@@ -67,7 +67,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 	}
 	if n.Union.Raw = why != ""; n.Union.Raw {
 		if f.Union.Keyword == "oneOf" && b.uncounted(f.Union) {
-			n.Union.Keyword = "anyOf" // at least one branch has to allow a value
+			n.Union.Keyword = "anyOf" // at least one branch has to match
 			o.noteAt("anyOf", f.Union.Of, "oneOf")
 			n.Origins = o.all
 		}
@@ -101,7 +101,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 	return t
 }
 
-// apartHint says how to write a union so that its branches can be told apart.
+// apartHint returns a hint how to write a union whose branches can be distinguished.
 func apartHint(branches []*branch) string {
 	const objects = "a required property with its own const, such as kind"
 	seen := map[string]bool{}
@@ -121,8 +121,8 @@ func apartHint(branches []*branch) string {
 	return "give every branch " + objects
 }
 
-// numbersDiffer reports whether two branches are numbers of different Go types:
-// a value that one of them cannot hold may be valid for it, and so for both.
+// numbersDiffer reports whether two branches are numbers of different Go types: a value
+// that is too large for one Go type may be valid for it, and so for both branches.
 func numbersDiffer(branches []*ir.Branch) bool {
 	first := ir.Any
 	for _, br := range branches {
@@ -138,9 +138,9 @@ func numbersDiffer(branches []*ir.Branch) bool {
 	return false
 }
 
-// apart tells the branches of a union apart. If what they evaluate counts
-// together, they have to be apart before it does: a value that only two branches
-// together describe is valid for both of an anyOf, and for none of a oneOf.
+// apart distinguishes the branches of a union, and returns why it cannot. If what they
+// evaluate counts together, they have to be distinct before that: a value that only two
+// branches together describe is valid for both in an anyOf, and for none in a oneOf.
 func (b *builder) apart(u *union) (why string) {
 	if i := slices.IndexFunc(u.branches, func(br *branch) bool { return br.together }); i >= 0 {
 		return "what " + u.describe(u.branches[i]) + " leaves unevaluated depends on others"
@@ -154,8 +154,8 @@ func (b *builder) apart(u *union) (why string) {
 	return b.tellApart(u)
 }
 
-// exclusive reports whether no value of a branch of a oneOf is valid for another
-// one, whatever is evaluated: each requires a member that the other forbids.
+// exclusive reports whether no value can match two branches of a oneOf, whatever is
+// evaluated: each requires a property that the other forbids.
 func exclusive(u, loose *union) bool {
 	if u.ir.Keyword != "oneOf" || len(u.branches) != len(loose.branches) {
 		return false
@@ -173,7 +173,7 @@ func exclusive(u, loose *union) bool {
 	return true
 }
 
-// union is a union whose branches are being told apart.
+// union is a union whose branches are being distinguished.
 type union struct {
 	of       *normal.Form
 	ir       *ir.Union
@@ -211,8 +211,8 @@ func (b *builder) branchesOf(all []normal.Branch, keyword string) []*branch {
 	return branches
 }
 
-// withoutListed leaves the branches of an anyOf out that list strings if another
-// one allows every string, unless these are all: see openEnum.
+// withoutListed returns the branches of an anyOf without those that list strings, if
+// another branch allows every string, unless that leaves none: see openEnum.
 func withoutListed(branches []*branch) []*branch {
 	free := slices.ContainsFunc(branches, func(o *branch) bool { return o.JSON == "string" && !o.form.Listed && plainText(o.form) })
 	if !free || !slices.ContainsFunc(branches, func(o *branch) bool { return o.JSON != "string" }) {
@@ -227,23 +227,22 @@ func plainText(f *normal.Form) bool {
 	return t != nil && t.MinLength == nil && t.MaxLength == nil && len(t.Patterns)+len(t.Formats) == 0 && t.Encoding == "" && len(f.Residues()) == 0
 }
 
-// counted reports whether as many branches take a value as would of the unions
-// that they come from: it does not matter for anyOf alone, nor if no union was
-// inside another one.
+// counted reports whether the number of matching branches is the same as in the unions
+// that they come from. It does not matter for anyOf, nor without inner unions.
 func counted(keyword string, branches []*branch) bool {
 	return !slices.ContainsFunc(branches, func(br *branch) bool {
 		return len(br.inside) > 0 && (keyword != "anyOf" || slices.Contains(br.inside, "oneOf"))
 	})
 }
 
-// uncounted reports whether a branch of a union has a pattern that Go cannot
-// match, so that nobody knows how many branches allow a value.
+// uncounted reports whether a branch of a union has a pattern that Go cannot match, so
+// that the number of matching branches is unknown.
 func (b *builder) uncounted(u *normal.Union) bool {
 	return slices.ContainsFunc(u.Direct, func(br normal.Branch) bool { return b.graph.Unmatched(br.From) != nil })
 }
 
-// listOf returns the enum of a union whose branches list values of one type, nil for
-// any other union.
+// listOf returns the enum for a union whose branches list values of one type; nil for
+// other unions.
 func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) *ir.Type {
 	if f.Union.Keyword == "type" {
 		return nil
@@ -262,7 +261,7 @@ func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) 
 		for _, v := range br.form.Values {
 			if seen[v.Canonical()] {
 				if f.Union.Keyword == "oneOf" || !counted(f.Union.Keyword, branches) {
-					return nil // which no value may be
+					return nil // no value may be null
 				}
 				continue
 			}
@@ -288,8 +287,8 @@ func (b *builder) listOf(f *normal.Form, branches []*branch, at naming.Context) 
 	return t
 }
 
-// openEnum returns a union of listed strings with any others that a second branch
-// allows, or nil for any other union: an enum whose list is not the last word.
+// openEnum returns the enum for a union of listed strings and other strings that a
+// second branch allows: the list is open. It returns nil for other unions.
 func (b *builder) openEnum(f *normal.Form, branches []*branch, at naming.Context) *ir.Type {
 	if f.Union.Keyword != "anyOf" || len(branches) != 2 || branches[0].JSON != "string" || branches[1].JSON != "string" {
 		return nil
@@ -311,7 +310,7 @@ func (b *builder) openEnum(f *normal.Form, branches []*branch, at naming.Context
 	return t
 }
 
-// branchType gives a branch its Go type.
+// branchType sets the Go type of a branch.
 func (b *builder) branchType(n *ir.Named, u *union, br *branch) {
 	at := naming.Context{Parent: n, Property: u.word(br), Ref: br.ref, Kind: br.kind}
 	if br.joined || br.tagged {
@@ -344,7 +343,7 @@ func (b *builder) branchType(n *ir.Named, u *union, br *branch) {
 	joins(n, declared)
 }
 
-// branchTypeOf returns the type of a branch, by the config if that has one for it.
+// branchTypeOf returns the type of a branch, from the config if it sets one.
 func (b *builder) branchTypeOf(br *branch, at naming.Context) *ir.Type {
 	if !br.joined && !br.tagged && br.kind == "" {
 		if _, t := b.follow(br.from, nil); t != nil {
@@ -354,8 +353,8 @@ func (b *builder) branchTypeOf(br *branch, at naming.Context) *ir.Type {
 	return b.ofNode(br.node, at)
 }
 
-// joins records that a type is one of a union, which is what there is to say of
-// one that is written in line.
+// joins records that a type is a branch of a union. For a type that is written inline
+// this is its description.
 func joins(union, n *ir.Named) {
 	if n.Parent == union {
 		n.Parent, n.Role = nil, ""

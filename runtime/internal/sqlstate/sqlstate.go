@@ -27,7 +27,7 @@ type reported interface {
 	SQLState() string
 }
 
-// Code is the SQLSTATE of the error, or "" if the server did not report it.
+// Code returns the SQLSTATE of the error, or "" if the server did not report it.
 func Code(err error) string {
 	if e, ok := errors.AsType[reported](err); ok {
 		return e.SQLState()
@@ -38,7 +38,7 @@ func Code(err error) string {
 // ConnectionException reports whether the code belongs to class 08.
 func ConnectionException(code string) bool { return strings.HasPrefix(code, "08") }
 
-// Message is the server's message, without what a driver adds to it.
+// Message returns the server's message, without what a driver adds to it.
 func Message(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Message
