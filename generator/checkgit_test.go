@@ -165,7 +165,7 @@ func TestCheckRefusesLinksInCommits(t *testing.T) {
 	}
 	r.commit("a link")
 	_, err := r.check("HEAD")
-	want := "at HEAD, schemas is a symbolic link or a submodule, and its target is not in the commit; check that commit out and compare with the folder: " +
+	want := "at HEAD, schemas is a symbolic link or a submodule, and its target is not in the commit; check out that commit and compare with the folder: " +
 		"git worktree add ../before " + r.git("rev-parse", "HEAD")[:12] + ", and --against ../before"
 	if fmt.Sprint(err) != want {
 		t.Errorf("check: %v\nwant: %s", err, want)

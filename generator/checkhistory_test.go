@@ -118,7 +118,7 @@ func TestCheckInAShallowClone(t *testing.T) {
 	}
 	shallow := clone("--depth=1")
 	_, err := shallow.check("HEAD~1")
-	const want = `there is no commit "HEAD~1", and the clone is shallow; fetch more of it (git fetch --unshallow, or git fetch --deepen=100; ` +
+	const want = `there is no commit "HEAD~1", and the clone is shallow; fetch more history (git fetch --unshallow, or git fetch --deepen=100; ` +
 		`fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab), or fetch the commit itself`
 	if fmt.Sprint(err) != want {
 		t.Errorf("without it: %v", err)
@@ -129,7 +129,7 @@ func TestCheckInAShallowClone(t *testing.T) {
 	apart.commit("something")
 	apart.git("fetch", "-q", "--depth=1", "origin", "+"+r.git("rev-parse", "main~2")+":refs/remotes/origin/main")
 	_, err = apart.check("")
-	if got := fmt.Sprint(err); !strings.HasPrefix(got, "this clone is shallow and does not contain the common ancestor of HEAD and origin/main; fetch more of it") {
+	if got := fmt.Sprint(err); !strings.HasPrefix(got, "this clone is shallow and does not contain the common ancestor of HEAD and origin/main; fetch more history") {
 		t.Errorf("without a common ancestor: %v", err)
 	}
 	apart.git("fetch", "-q", "--unshallow")
@@ -140,7 +140,7 @@ func TestCheckInAShallowClone(t *testing.T) {
 		shallow.write("outboxgen.yaml", shallow.read("outboxgen.yaml")+"compat: {level: FULL_TRANSITIVE}\n")
 		shallow.replace("schemas/payment_taken.v1.yaml", "title: PaymentTaken", "title: PaymentTaken\ndescription: Paid.")
 	})
-	if got := fmt.Sprint(err); !strings.HasPrefix(got, "the transitive level of shop.payments.taken.v1 needs the history, but this clone is shallow; fetch more of it") {
+	if got := fmt.Sprint(err); !strings.HasPrefix(got, "the transitive level of shop.payments.taken.v1 needs the history, but this clone is shallow; fetch more history") {
 		t.Errorf("a transitive level: %v", err)
 	}
 }

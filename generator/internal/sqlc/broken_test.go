@@ -49,7 +49,7 @@ func TestBrokenMigrations(t *testing.T) {
 	const (
 		outbox  = "\n-- db/2.sql --\nCREATE TABLE event_outbox (" + ourColumns + ");\n"
 		correct = "; correct the statement, or remove sqlc.migrations to compile against the tables of `outboxgen migration`"
-		repeat  = "; outboxgen does not follow it; if it does, repeat the change as a plain statement in a later migration, with IF EXISTS or IF NOT EXISTS"
+		repeat  = "; outboxgen cannot evaluate it; if it does, repeat the change as a plain statement in a later migration, with IF EXISTS or IF NOT EXISTS"
 		missing = "; add the migration that `outboxgen migration --format sql` prints, or remove sqlc.migrations to compile against the tables of `outboxgen migration`"
 		nowhere = "outboxgen.yaml:9:1: no migration in db creates the table event_outbox" + missing
 	)

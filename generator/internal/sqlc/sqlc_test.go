@@ -231,7 +231,7 @@ func TestFindings(t *testing.T) {
 			opts:    sqlc.Options{Migrations: "schema.sql"},
 			want: []string{
 				"schema.sql:1:14: column \"id\" of event_outbox has the type int8, not uuid; change its type in a migration",
-				"schema.sql:1:14: warning: column \"event_data\" of event_outbox has the type jsonb, which rewrites the stored data; the bytes of a record would differ from the event's; make it json",
+				"schema.sql:1:14: warning: column \"event_data\" of event_outbox has the type jsonb, which rewrites the stored data; the bytes of a record would differ from the event's; change it to json",
 				"schema.sql:1:14: warning: column \"seq\" of event_outbox has the type int4, not int8; change its type in a migration",
 			},
 		},
