@@ -36,14 +36,18 @@ type EventType[T outbox.Data] struct {
 	CorrelationID func(*T) string
 	// CorrelationUUID is true if every correlation id has to be a UUID.
 	CorrelationUUID bool
+	// Validate validates data that is about to be inserted. nil: the Validate of the
+	// data.
+	Validate func(*T) error
 }
 
-// NewRow validates the data and builds the event's row: ids, envelope, headers. It
-// returns the data's *outbox.ValidationError, or an *outbox.InsertError if an id is
+// NewRow validates the data and builds the event's row: ids, envelope, headers. A
+// required UUID or time that nobody set is a violation, unless outboxgen.yaml has
+// zero: allow. NewRow returns the data's *outbox.ValidationError, or an *outbox.InsertError if an id is
 // missing or too long for its column, the correlation id has to be a UUID and is not, a
 // header is reserved, or the data cannot be encoded. It never truncates a value.
 func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option) (outbox.Row, error) {
-	if err := data.Validate(); err != nil {
+	if err := t.validate(&data); err != nil {
 		return outbox.Row{}, err
 	}
 	row, err := link.NewRow(ctx, link.Event{
@@ -54,6 +58,13 @@ func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option
 		return outbox.Row{}, err
 	}
 	return row.(outbox.Row), nil
+}
+
+func (t *EventType[T]) validate(data *T) error {
+	if t.Validate != nil {
+		return t.Validate(data)
+	}
+	return (*data).Validate()
 }
 
 // values reads from the data what the row needs.

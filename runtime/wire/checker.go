@@ -25,6 +25,8 @@ type Checker struct {
 	texts      texts
 	violations []Violation
 
+	writing bool // the value is about to be written
+
 	asks     *Checker            // the outermost checker, if this one checks a branch of a union
 	branches int                 // number of branches around this one
 	answers  map[question]answer // of the outermost checker
@@ -335,9 +337,11 @@ func shown[T ~string | ~int64 | ~float64](value T) string {
 // Const checks that value equals want, the only valid value.
 func Const[T comparable](c *Checker, value, want T, at ...any) {
 	if value != want {
-		c.Fail("const", fmt.Sprintf("must be %#v", want), at...)
+		c.Fail("const", constText(want), at...)
 	}
 }
+
+func constText(want any) string { return fmt.Sprintf("must be %#v", want) }
 
 // Present checks that a required value is present: a pointer, whose nil stands for
 // null, or an interface.

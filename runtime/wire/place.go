@@ -14,15 +14,7 @@ func (c *Checker) place(rule string, at []any) string {
 	if c.schema.schema == "" {
 		return ""
 	}
-	path := slices.Clone(c.path[c.schema.length:])
-	for _, token := range at {
-		switch token := token.(type) {
-		case string:
-			path = append(path, segment{name: token})
-		case int:
-			path = append(path, segment{index: token, item: true})
-		}
-	}
+	path := c.inSchema(at)
 	if at := c.schema.keyword(path, rule); at != "" {
 		return at
 	}
@@ -42,6 +34,20 @@ func (c *Checker) place(rule string, at []any) string {
 		}
 	}
 	return string(appendSegment(place, rule))
+}
+
+// inSchema returns a path from the value whose schema's place is known.
+func (c *Checker) inSchema(at []any) []segment {
+	path := slices.Clone(c.path[c.schema.length:])
+	for _, token := range at {
+		switch token := token.(type) {
+		case string:
+			path = append(path, segment{name: token})
+		case int:
+			path = append(path, segment{index: token, item: true})
+		}
+	}
+	return path
 }
 
 // keyword returns the place of a keyword of the part at a path, or of the part's schema

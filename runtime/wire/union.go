@@ -204,7 +204,11 @@ func (e *Encoder) NoBranch(name string, value any) {
 // the keyword rule. want lists the branches.
 func (c *Checker) NoBranch(value any, rule, want string) {
 	if value == nil {
-		c.violations = append(c.violations, Violation{Pointer: c.pointer(nil), Rule: "required", Schema: c.place(rule, nil), Message: "is required and missing"})
+		c.violations = append(c.violations, Violation{Pointer: c.pointer(nil), Rule: "required", Schema: c.place(rule, nil), Message: "is required and missing: must be " + want})
+		return
+	}
+	if reflect.TypeOf(value).Kind() == reflect.Pointer {
+		c.Fail(rule, fmt.Sprintf("is a %T; store the value that it points to", value))
 		return
 	}
 	c.Fail(rule, "must be "+want+", is none of them")

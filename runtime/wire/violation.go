@@ -5,25 +5,27 @@ import (
 	"strings"
 )
 
-// Violation is one place where a document violates its schema.
+// Violation is one place where a document violates its schema. As JSON it is an object with
+// the properties pointer, rule and message, and with schema and offset if they are
+// known.
 type Violation struct {
 	// Pointer is the JSON Pointer of the value, "" for the whole document. For a
 	// missing property it points to where the property would be.
-	Pointer string
+	Pointer string `json:"pointer"`
 	// Rule is the violated keyword ("required", "minLength"), or "syntax" if the
 	// document is not JSON.
-	Rule string
+	Rule string `json:"rule"`
 	// Schema is the place of that keyword in the schemas of the project: the path
 	// of the file, # and a JSON Pointer, as in
 	// schemas/order.yaml#/properties/id/minLength. It is "" in a DecodeError.
-	Schema string
+	Schema string `json:"schema,omitempty"`
 	// Message says what is wrong, without the pointer. It contains no part of the
 	// value, so it can be logged. The exception is the rule "enum": its message begins
 	// with up to 32 characters of the value.
-	Message string
+	Message string `json:"message"`
 	// Offset is the byte offset in the decoded document. It is 0 in the errors of
 	// Validate, which checks values and not documents.
-	Offset int
+	Offset int `json:"offset,omitempty"`
 }
 
 // String returns the violation in one line.
@@ -41,10 +43,11 @@ func (v Violation) String() string {
 
 // DecodeError is returned when a document does not fit the Go type: it is not JSON, or
 // a value has the wrong type, is missing, or does not fit. The violations are in
-// document order. The target is unchanged.
+// document order. The target is unchanged. As JSON it is an object with the properties
+// type and violations.
 type DecodeError struct {
-	Type       string // the Go type of the target
-	Violations []Violation
+	Type       string      `json:"type"` // the Go type of the target
+	Violations []Violation `json:"violations"`
 }
 
 // Error returns the first violations with their offsets.
@@ -55,10 +58,11 @@ func (e *DecodeError) Error() string {
 }
 
 // ValidationError is returned by Validate when a value violates the constraints of its
-// schema. It has every violation.
+// schema. It has every violation. As JSON it is an object with the properties type and
+// violations.
 type ValidationError struct {
-	Type       string // the Go type of the value
-	Violations []Violation
+	Type       string      `json:"type"` // the Go type of the value
+	Violations []Violation `json:"violations"`
 }
 
 // Error returns the first violations.

@@ -29,7 +29,8 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 		return true
 	}
 	if n.Holds != nil {
-		return p.needsCheck(n.Holds)
+		c := &coder{printer: p, imports: importSet{}}
+		return p.needsCheck(n.Holds) || len(c.given(held(n), "")) > 0
 	}
 	if n.Of != nil {
 		return p.needsCheck(n.Of)
@@ -43,8 +44,9 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 	if typedMatching(n) || n.Tuple && tupleChecks(n) {
 		return true
 	}
+	c := &coder{printer: p, imports: importSet{}}
 	for _, f := range n.Fields {
-		if p.needsCheck(f.Type) && !f.Conditional {
+		if p.needsCheck(f.Type) && !f.Conditional || len(c.given(f, "")) > 0 {
 			return true
 		}
 	}
@@ -71,9 +73,12 @@ func (c *coder) checks(n *ir.Named) []string {
 		lines = append(lines, "c.Spelled(v."+n.SpellingName+")")
 	}
 	for _, f := range n.Fields {
-		if n.Tuple {
+		switch {
+		case n.Tuple:
 			lines = append(lines, c.checkFieldAt(f, f.JSON)...)
-		} else {
+		case c.filled[n] && f.Type.Const != nil && f.Type.Rules == nil && c.shape(f) == plain && !f.Conditional:
+			lines = append(lines, fmt.Sprintf("wire.ConstBy(c, v.%s, %s, %s, %s)", f.Name, c.literal(f.Type, f.Type.Const), quote("New"+n.Name), quote(f.JSON)))
+		default:
 			lines = append(lines, c.checkField(f)...)
 		}
 	}
@@ -163,9 +168,18 @@ func (c *coder) checkField(f *ir.Field) []string { return c.checkFieldAt(f, quot
 
 // checkFieldAt returns the checks of a field at a path.
 func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
-	if f.Conditional || !c.needsCheck(f.Type) {
+	if f.Conditional {
 		return nil // what applies to it under a condition is a rule
 	}
+	lines := c.given(f, at)
+	if c.needsCheck(f.Type) {
+		lines = append(lines, c.checkValue(f, at)...)
+	}
+	return lines
+}
+
+// checkValue returns what the schema of a field asks of its value.
+func (c *coder) checkValue(f *ir.Field, at string) []string {
 	check := func(v string) []string { return c.check(f.Type, v, at, 0) }
 	v := "v." + f.Name
 	switch c.shape(f) {

@@ -66,7 +66,8 @@ func Package(p *schema.Project, opts Options) ([]File, *finding.List, error) {
 	}
 	printer := &printer{
 		pkg: pkg, opts: opts, templates: all, list: list,
-		pointers: p.Config.Nullable == "pointer", correlationUUID: p.Config.CorrelationID == "uuid", embedded: p.Config.SQLC.Mode != "queries",
+		pointers: p.Config.Nullable == "pointer", correlationUUID: p.Config.CorrelationID == "uuid",
+		refuseZero: p.Config.Zero == "refuse", embedded: p.Config.SQLC.Mode != "queries",
 	}
 	files, err := printer.files()
 	if err != nil || list.HasErrors() {
@@ -94,6 +95,7 @@ type printer struct {
 	templates       *template.Template
 	pointers        bool // absent and null are one
 	correlationUUID bool // every correlation id is a UUID
+	refuseZero      bool // a writer must set every required UUID and time
 	embedded        bool // the package of sqlc is outboxgen's
 	list            *finding.List
 	checked         map[*ir.Named]bool        // has something to check

@@ -7,6 +7,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
 // part is a part of a value that a check method checks directly, at a path of
@@ -106,6 +107,13 @@ func (c *coder) places(n *ir.Named) string {
 		}
 		origins(p.path, c.keywords(p.t), p.t.Origins, p.t.Place)
 	}
+	for _, f := range n.Fields {
+		if !n.Tuple && len(c.given(f, "")) > 0 {
+			if at := requiredAt(n.Schema, f.JSON, map[*schema.Schema]bool{}); at != "" && at != n.Place+"/required" {
+				entry("/"+token(f.JSON), "required", at)
+			}
+		}
+	}
 	if len(entries) == 0 {
 		return ""
 	}
@@ -164,7 +172,7 @@ func (c *coder) keywords(t *ir.Type) []string {
 // standing returns the first statements of a check method, which set the schema's
 // place, if the method itself reports violations.
 func (c *coder) standing(n *ir.Named) []string {
-	finds := n.Union != nil || n.MinProperties != nil || n.MaxProperties != nil || typedMatching(n) ||
+	finds := n.Union != nil || c.givenFields(n) || n.MinProperties != nil || n.MaxProperties != nil || typedMatching(n) ||
 		slices.ContainsFunc(c.parts(n), func(p part) bool { return len(c.keywords(p.t)) > 0 })
 	switch {
 	case !finds:

@@ -382,6 +382,10 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	if c.correlationUUID {
 		add("CorrelationUUID", "true")
 	}
+	if c.asksForValues(e.Data, map[*ir.Named]bool{}) {
+		c.imports[wirePath] = ""
+		add("Validate", "func(v *"+e.GoName+") error { return wire.ValidateNew(v, v.check) }")
+	}
 	return c.execute("event.tmpl", view)
 }
 

@@ -219,7 +219,7 @@ func TestConfig(t *testing.T) {
 			"version: 1\nservice: cj\nschemas: [a.yaml]\nout: ./internal/events/\n",
 			&schema.Config{
 				Path: "outboxgen.yaml", Service: "cj", Schemas: []string{"a.yaml"}, Out: "internal/events", Package: "events",
-				Envelope: "outbox", Nullable: "strict", CorrelationID: "text", Unknown: "keep", Validation: schema.StrictValidation, SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}},
+				Envelope: "outbox", Nullable: "strict", CorrelationID: "text", Unknown: "keep", Zero: "refuse", Validation: schema.StrictValidation, SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}},
 				Compat: schema.CompatConfig{CompatRule: schema.CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"},
 				At:     map[string]finding.Pos{"version": at(1, 1), "service": at(2, 1), "schemas": at(3, 1), "out": at(4, 1)},
 			},
@@ -245,9 +245,10 @@ compat:
   accept: [{id: EVENT_REMOVED, event: gone.v1, reason: nobody reads it}]
 validation: spec
 correlation_id: uuid
+zero: allow
 `,
 			&schema.Config{
-				Path: "outboxgen.yaml", Service: "cj", Out: "api", Package: "cjevents", Envelope: "cloudevents", Nullable: "pointer", CorrelationID: "uuid", Unknown: "keep", Validation: schema.SpecValidation,
+				Path: "outboxgen.yaml", Service: "cj", Out: "api", Package: "cjevents", Envelope: "cloudevents", Nullable: "pointer", CorrelationID: "uuid", Unknown: "keep", Zero: "allow", Validation: schema.SpecValidation,
 				SQLC: schema.SQLCConfig{
 					Mode: "queries", Migrations: "db", Schema: "outbox", Package: "example.com/cj/db", Queries: "db/q.sql", Pos: at(7, 7),
 					At: map[string]finding.Pos{"mode": at(7, 8), "migrations": at(7, 23), "schema": at(7, 39), "package": at(7, 55), "queries": at(7, 83)},
@@ -278,7 +279,7 @@ correlation_id: uuid
 					}},
 				},
 				At: map[string]finding.Pos{
-					"compat": at(11, 1), "validation": at(19, 1), "correlation_id": at(20, 1),
+					"compat": at(11, 1), "validation": at(19, 1), "correlation_id": at(20, 1), "zero": at(21, 1),
 					"version": at(1, 1), "service": at(2, 1), "out": at(3, 1), "package": at(4, 1), "envelope": at(5, 1),
 					"nullable": at(6, 1), "sqlc": at(7, 1), "types": at(8, 1), "events": at(9, 1),
 				},

@@ -24,7 +24,7 @@ type configReader struct {
 // readConfig reads the members of the config v into c and fills in defaults.
 func readConfig(l *loader, c *Config, v *Value) {
 	r := &configReader{reader: reader{list: l.list, at: c.At}, load: l, c: c}
-	c.Envelope, c.Nullable, c.Unknown, c.Validation, c.CorrelationID = "outbox", "strict", "keep", StrictValidation, "text"
+	c.Envelope, c.Nullable, c.Unknown, c.Validation, c.CorrelationID, c.Zero = "outbox", "strict", "keep", StrictValidation, "text", "refuse"
 	c.Compat = CompatConfig{CompatRule: CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"}
 	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}}
 	ok := r.object(v.Pos, v, "the project file", []field{
@@ -41,6 +41,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 		{name: "nullable", read: func(v *Value) { r.choice(&c.Nullable, v, "nullable", []string{"strict", "pointer"}) }},
 		{name: "correlation_id", read: func(v *Value) { r.choice(&c.CorrelationID, v, "correlation_id", []string{"text", "uuid"}) }},
 		{name: "unknown", read: func(v *Value) { r.choice(&c.Unknown, v, "unknown", []string{"keep", "drop"}) }},
+		{name: "zero", read: func(v *Value) { r.choice(&c.Zero, v, "zero", []string{"refuse", "allow"}) }},
 		{name: "validation", read: func(v *Value) {
 			r.choice((*string)(&c.Validation), v, "validation", []string{string(StrictValidation), string(SpecValidation)})
 		}},

@@ -81,6 +81,7 @@ func (v *EssayGradedV1) encode(e *wire.Encoder) {
 func (v *EssayGradedV1) check(c *wire.Checker) {
 	c.Schema("schemas/essay_graded.v1.yaml#")
 	wire.MinLength(c, v.BatchID, 1, "batch_id")
+	c.GivenUUID(v.EssayID, "essay_id")
 	wire.Minimum(c, v.Number, 1, "number")
 	wire.Minimum(c, v.Score, 0, "score")
 	wire.Maximum(c, v.Score, 1, "score")
@@ -88,6 +89,7 @@ func (v *EssayGradedV1) check(c *wire.Checker) {
 	if v.Comment != nil {
 		wire.MaxLength(c, *v.Comment, 2000, "comment")
 	}
+	c.GivenTime(v.GradedAt, "graded_at")
 }
 
 var essayGradedV1Event = gen.EventType[EssayGradedV1]{
@@ -97,6 +99,7 @@ var essayGradedV1Event = gen.EventType[EssayGradedV1]{
 	SchemaURI:     "https://schemas.grading.example/essay_graded.v1",
 	AggregateType: "batch",
 	AggregateID:   func(v *EssayGradedV1) (string, error) { return v.BatchID, nil },
+	Validate:      func(v *EssayGradedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertEssayGradedV1 inserts the event on tx: it is published if and only if

@@ -120,7 +120,8 @@ func TestEventUnionInsertedAndHandled(t *testing.T) {
 // The data of an envelope is read with a type switch.
 func TestEventUnionDecoded(t *testing.T) {
 	t.Parallel()
-	data := eventunions.OrderChangedV1{Value: eventunions.NewOrderPlaced(eventunions.OrderPlaced{OrderID: 7, Lines: []string{"a"}})}
+	customer := eventunions.OrderChangedV1Customer{ID: uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11")}
+	data := eventunions.OrderChangedV1{Value: eventunions.NewOrderPlaced(eventunions.OrderPlaced{OrderID: 7, Customer: customer, Lines: []string{"a"}})}
 	row, err := data.NewRow(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func TestEventUnionDecoded(t *testing.T) {
 		t.Errorf("%T", data)
 	}
 	var raw json.RawMessage
-	if raw, err = json.Marshal(data); err != nil || string(raw) != `{"order_id":7,"customer":{"id":"00000000-0000-0000-0000-000000000000"},"change":"placed","lines":["a"]}` {
+	if raw, err = json.Marshal(data); err != nil || string(raw) != `{"order_id":7,"customer":{"id":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"},"change":"placed","lines":["a"]}` {
 		t.Errorf("%s, %v", raw, err)
 	}
 }

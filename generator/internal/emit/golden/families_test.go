@@ -277,11 +277,11 @@ func TestDelivery(t *testing.T) {
 	}
 	part := delivery.NestedKeyV1Part{Key: "k", Maybe: &delivery.NestedKeyV1PartMaybe{Deep: outbox.Value("deep")}}
 	for name, test := range map[string]struct{ got, want address }{
-		"given":   {of(delivery.GivenAggregateV1{Kind: "one"}, outbox.WithAggregateID("x")), address{ID: "x", Topic: "golden.given.v1", Correlation: "the event id", Key: new("x")}},
+		"given":   {of(delivery.GivenAggregateV1{Kind: "one", ID: id}, outbox.WithAggregateID("x")), address{ID: "x", Topic: "golden.given.v1", Correlation: "the event id", Key: new("x")}},
 		"unkeyed": {of(delivery.UnkeyedV1{Kind: "one", ID: id}), address{ID: id.String(), Topic: "golden.unkeyed.v1", Correlation: "the event id"}},
-		"nested":  {of(delivery.NestedKeyV1{Kind: "one", Number: 7, Part: part}), address{ID: "7", Topic: "golden.nested.v1", Correlation: "deep", Key: new("k")}},
+		"nested":  {of(delivery.NestedKeyV1{Kind: "one", ID: id, Number: 7, Part: part}), address{ID: "7", Topic: "golden.nested.v1", Correlation: "deep", Key: new("k")}},
 		"optional": {
-			of(delivery.OptionalKeyV1{Kind: "one", Name: new("n")}), address{ID: "one", Topic: "golden.topic", Correlation: "the event id", Key: new("n")},
+			of(delivery.OptionalKeyV1{Kind: "one", ID: id, Name: new("n")}), address{ID: "one", Topic: "golden.topic", Correlation: "the event id", Key: new("n")},
 		},
 		"cloud": {of(delivery.CloudV1{Kind: "one", ID: id, Nick: outbox.Value("c")}), address{ID: id.String(), Topic: "golden.cloud.v1", Correlation: "c", Key: new(id.String())}},
 		"bare":  {of(delivery.BareV1{Kind: "one", ID: id}), address{ID: id.String(), Topic: "golden.bare.v1", Correlation: "the event id", Key: new(id.String())}},
@@ -290,7 +290,7 @@ func TestDelivery(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if got := of(delivery.OptionalKeyV1{Kind: "one"}); got.Err == "" {
+	if got := of(delivery.OptionalKeyV1{Kind: "one", ID: id}); got.Err == "" {
 		t.Errorf("a key that is absent: %+v", got)
 	}
 }

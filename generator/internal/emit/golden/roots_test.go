@@ -110,7 +110,7 @@ func TestRootsViolations(t *testing.T) {
 func TestRootsPointers(t *testing.T) {
 	t.Parallel()
 	id, rowID := uuid.New(), uuid.New()
-	many := roots.ManyV1{Items: []roots.ManyV1Item{{}, {ID: id}}, Labels: map[string]string{"tenant": "t"}, Grid: [][]*int64{{nil, new(int64(5))}}}
+	many := roots.ManyV1{Items: []roots.ManyV1Item{{ID: rowID}, {ID: id}}, Labels: map[string]string{"tenant": "t"}, Grid: [][]*int64{{nil, new(int64(5))}}}
 	inserted, err := roots.MessagesV1ValueFromInsert(roots.Insert{First: "i", Second: roots.InsertSecond{ID: "a"}})
 	if err != nil {
 		t.Fatal(err)
@@ -122,8 +122,8 @@ func TestRootsPointers(t *testing.T) {
 		err   string
 	}{
 		"items":         {many, line{id.String(), "5", "t"}, ""},
-		"too few items": {roots.ManyV1{Items: []roots.ManyV1Item{{}, {ID: id}}, Grid: [][]*int64{{nil}}}, line{}, "there is no value at /grid/0/1"},
-		"a null item":   {roots.ManyV1{Items: []roots.ManyV1Item{{}, {ID: id}}, Grid: [][]*int64{{nil, nil}}}, line{}, "there is no value at /grid/0/1"},
+		"too few items": {roots.ManyV1{Items: []roots.ManyV1Item{{ID: rowID}, {ID: id}}, Grid: [][]*int64{{nil}}}, line{}, "there is no value at /grid/0/1"},
+		"a null item":   {roots.ManyV1{Items: []roots.ManyV1Item{{ID: rowID}, {ID: id}}, Grid: [][]*int64{{nil, nil}}}, line{}, "there is no value at /grid/0/1"},
 		"a tuple":       {roots.NewChangeV1(roots.ChangeV1{Operation: roots.OperationInsert, Row: roots.Row{ID: 7}}), line{"7", "7", ""}, ""},
 		"a string":      {roots.CodeV1{Value: "abc"}, line{"abc", "abc", "abc"}, ""},
 		"a uuid":        {roots.SessionV1{Value: id}, line{id.String(), id.String(), ""}, ""},

@@ -160,7 +160,7 @@ func TestUnionViolations(t *testing.T) {
 	})
 	got := unions.TaggedV1{ID: "1"}.Validate()
 	var invalid *outbox.ValidationError
-	if !errors.As(got, &invalid) || len(invalid.Violations) != 1 || invalid.Violations[0].String() != "/pet: is required and missing (schemas/tagged.yaml#/$defs/Pet/oneOf)" {
+	if !errors.As(got, &invalid) || len(invalid.Violations) != 1 || invalid.Violations[0].String() != `/pet: is required and missing: must be an object with "kind" "cat" or an object with "kind" "dog" (schemas/tagged.yaml#/$defs/Pet/oneOf)` {
 		t.Errorf("a union that is not set: %v", got)
 	}
 }

@@ -93,6 +93,7 @@ func (v *OrderPlacedV1) check(c *wire.Checker) {
 	if x, ok := v.Country.Get(); ok {
 		wire.Enum(c, x, `"SE", "NO", "DK"`, "country")
 	}
+	c.GivenTime(v.At, "at")
 	wire.Minimum(c, v.Total, 0, "total")
 }
 
@@ -102,6 +103,7 @@ var orderPlacedV1Event = gen.EventType[OrderPlacedV1]{
 	Source:        Service,
 	AggregateType: "order",
 	AggregateID:   func(v *OrderPlacedV1) (string, error) { return v.OrderID, nil },
+	Validate:      func(v *OrderPlacedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertOrderPlacedV1 inserts the event on tx: it is published if and only if
@@ -181,4 +183,5 @@ var orderPlacedV1Places = wire.Places{
 	{"/short_code", "pattern", "schemas/lib/base.yaml#/$defs/code/pattern"},
 	{"/country", "", "schemas/lib/base.yaml#/$defs/country"},
 	{"/total", "", "schemas/order.yaml#/allOf/2/properties/total"},
+	{"/at", "required", "schemas/lib/base.yaml#/required"},
 }

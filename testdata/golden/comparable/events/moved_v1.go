@@ -62,7 +62,9 @@ func (v *MovedV1) encode(e *wire.Encoder) {
 }
 
 func (v *MovedV1) check(c *wire.Checker) {
+	c.Schema("schemas/moved.yaml#")
 	c.Spelled(v.Spelling)
+	c.GivenUUID(v.ID, "id")
 	if v.Counted != nil {
 		c.In(v.Counted.check, "counted")
 	}
@@ -77,6 +79,7 @@ var movedV1Event = gen.EventType[MovedV1]{
 	Source:        Service,
 	AggregateType: "thing",
 	AggregateID:   func(v *MovedV1) (string, error) { return v.ID.String(), nil },
+	Validate:      func(v *MovedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertMovedV1 inserts the event on tx: it is published if and only if tx

@@ -222,7 +222,7 @@ func (v *DefaultsV1) encode(e *wire.Encoder) {
 
 func (v *DefaultsV1) check(c *wire.Checker) {
 	c.Schema("schemas/defaults.yaml#")
-	wire.Const(c, v.Kind, "thing", "kind")
+	wire.ConstBy(c, v.Kind, "thing", "NewDefaultsV1", "kind")
 	if v.Version != nil {
 		wire.Const(c, *v.Version, 3, "version")
 	}
@@ -329,5 +329,5 @@ func (v *DefaultsV1Head) encode(e *wire.Encoder) {
 }
 
 func (v *DefaultsV1Head) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/defaults.yaml#/properties/head"), v.Magic, "MAGIC", "magic")
+	wire.ConstBy(c.Schema("schemas/defaults.yaml#/properties/head"), v.Magic, "MAGIC", "NewDefaultsV1Head", "magic")
 }

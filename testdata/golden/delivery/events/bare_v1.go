@@ -64,7 +64,9 @@ func (v *BareV1) encode(e *wire.Encoder) {
 }
 
 func (v *BareV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/bare.yaml#"), v.Kind, `"one", "two"`, "kind")
+	c.Schema("schemas/bare.yaml#")
+	c.GivenUUID(v.ID, "id")
+	wire.Enum(c, v.Kind, `"one", "two"`, "kind")
 }
 
 var bareV1Event = gen.EventType[BareV1]{
@@ -75,6 +77,7 @@ var bareV1Event = gen.EventType[BareV1]{
 	Envelope:      outbox.EnvelopeNone,
 	AggregateType: "thing",
 	AggregateID:   func(v *BareV1) (string, error) { return v.ID.String(), nil },
+	Validate:      func(v *BareV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertBareV1 inserts the event on tx: it is published if and only if tx

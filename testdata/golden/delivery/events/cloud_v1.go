@@ -64,7 +64,9 @@ func (v *CloudV1) encode(e *wire.Encoder) {
 }
 
 func (v *CloudV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/cloud.yaml#"), v.Kind, `"one", "two"`, "kind")
+	c.Schema("schemas/cloud.yaml#")
+	c.GivenUUID(v.ID, "id")
+	wire.Enum(c, v.Kind, `"one", "two"`, "kind")
 }
 
 var cloudV1Event = gen.EventType[CloudV1]{
@@ -82,6 +84,7 @@ var cloudV1Event = gen.EventType[CloudV1]{
 		}
 		return value
 	},
+	Validate: func(v *CloudV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertCloudV1 inserts the event on tx: it is published if and only if tx

@@ -67,7 +67,9 @@ func (v *GivenAggregateV1) encode(e *wire.Encoder) {
 }
 
 func (v *GivenAggregateV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/given.yaml#"), v.Kind, `"one", "two"`, "kind")
+	c.Schema("schemas/given.yaml#")
+	c.GivenUUID(v.ID, "id")
+	wire.Enum(c, v.Kind, `"one", "two"`, "kind")
 }
 
 var givenAggregateV1Event = gen.EventType[GivenAggregateV1]{
@@ -76,6 +78,7 @@ var givenAggregateV1Event = gen.EventType[GivenAggregateV1]{
 	Source:        Service,
 	SchemaURI:     "https://example.com/given",
 	AggregateType: "thing",
+	Validate:      func(v *GivenAggregateV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertGivenAggregateV1 inserts the event on tx: it is published if and only

@@ -65,7 +65,9 @@ func (v *NestedKeyV1) encode(e *wire.Encoder) {
 }
 
 func (v *NestedKeyV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/nested.yaml#"), v.Kind, `"one", "two"`, "kind")
+	c.Schema("schemas/nested.yaml#")
+	c.GivenUUID(v.ID, "id")
+	wire.Enum(c, v.Kind, `"one", "two"`, "kind")
 }
 
 var nestedKeyV1Event = gen.EventType[NestedKeyV1]{
@@ -86,6 +88,7 @@ var nestedKeyV1Event = gen.EventType[NestedKeyV1]{
 		}
 		return value
 	},
+	Validate: func(v *NestedKeyV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertNestedKeyV1 inserts the event on tx: it is published if and only if tx

@@ -65,7 +65,9 @@ func (v *OptionalKeyV1) encode(e *wire.Encoder) {
 }
 
 func (v *OptionalKeyV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/optional.yaml#"), v.Kind, `"one", "two"`, "kind")
+	c.Schema("schemas/optional.yaml#")
+	c.GivenUUID(v.ID, "id")
+	wire.Enum(c, v.Kind, `"one", "two"`, "kind")
 }
 
 var optionalKeyV1Event = gen.EventType[OptionalKeyV1]{
@@ -81,6 +83,7 @@ var optionalKeyV1Event = gen.EventType[OptionalKeyV1]{
 		}
 		return *v.Name, nil
 	},
+	Validate: func(v *OptionalKeyV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertOptionalKeyV1 inserts the event on tx: it is published if and only if

@@ -64,7 +64,9 @@ func (v *UnkeyedV1) encode(e *wire.Encoder) {
 }
 
 func (v *UnkeyedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/unkeyed.yaml#"), v.Kind, `"one", "two"`, "kind")
+	c.Schema("schemas/unkeyed.yaml#")
+	c.GivenUUID(v.ID, "id")
+	wire.Enum(c, v.Kind, `"one", "two"`, "kind")
 }
 
 var unkeyedV1Event = gen.EventType[UnkeyedV1]{
@@ -75,6 +77,7 @@ var unkeyedV1Event = gen.EventType[UnkeyedV1]{
 	AggregateType: "thing",
 	AggregateID:   func(v *UnkeyedV1) (string, error) { return v.ID.String(), nil },
 	Unkeyed:       true,
+	Validate:      func(v *UnkeyedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertUnkeyedV1 inserts the event on tx: it is published if and only if tx

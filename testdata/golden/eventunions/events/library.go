@@ -81,7 +81,7 @@ func (v Loaded) encode(e *wire.Encoder) {
 }
 
 func (v Loaded) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/library.yaml#/$defs/Loaded"), v.Kind, "loaded", "kind")
+	wire.ConstBy(c.Schema("schemas/library.yaml#/$defs/Loaded"), v.Kind, "loaded", "NewLoaded", "kind")
 }
 
 // Unloaded is a branch of Move.
@@ -127,5 +127,5 @@ func (v Unloaded) encode(e *wire.Encoder) {
 }
 
 func (v Unloaded) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/library.yaml#/$defs/Unloaded"), v.Kind, "unloaded", "kind")
+	wire.ConstBy(c.Schema("schemas/library.yaml#/$defs/Unloaded"), v.Kind, "unloaded", "NewUnloaded", "kind")
 }

@@ -84,6 +84,7 @@ var orderChangedV1Event = gen.EventType[OrderChangedV1]{
 		}
 		return ""
 	},
+	Validate: func(v *OrderChangedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertOrderChangedV1 inserts the event on tx: it is published if and only if
@@ -197,10 +198,11 @@ func (v OrderPlaced) encode(e *wire.Encoder) {
 
 func (v OrderPlaced) check(c *wire.Checker) {
 	c.Schema("schemas/order_changed.yaml#/oneOf/0", orderPlacedPlaces...)
+	c.In(v.Customer.check, "customer")
 	if v.TraceID != nil {
 		wire.MinLength(c, *v.TraceID, 1, "trace_id")
 	}
-	wire.Const(c, v.Change, "placed", "change")
+	wire.ConstBy(c, v.Change, "placed", "NewOrderPlaced", "change")
 	c.MinItems(len(v.Lines), 1, "lines")
 }
 
@@ -213,7 +215,7 @@ type OrderChangedV1Customer struct {
 }
 
 func (v OrderChangedV1Customer) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v OrderChangedV1Customer) Validate() error              { return nil }
+func (v OrderChangedV1Customer) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *OrderChangedV1Customer) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeOrderChangedV1Customer)
@@ -235,6 +237,10 @@ func (v *OrderChangedV1Customer) encode(e *wire.Encoder) {
 	e.First("id").UUID(v.ID)
 	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *OrderChangedV1Customer) check(c *wire.Checker) {
+	c.Schema("schemas/order_changed.yaml#/properties/customer").GivenUUID(v.ID, "id")
 }
 
 // OrderChangedV1Shipped is a branch of OrderChangedV1Value.
@@ -304,10 +310,11 @@ func (v OrderChangedV1Shipped) encode(e *wire.Encoder) {
 
 func (v OrderChangedV1Shipped) check(c *wire.Checker) {
 	c.Schema("schemas/order_changed.yaml#/oneOf/1", orderChangedV1ShippedPlaces...)
+	c.In(v.Customer.check, "customer")
 	if v.TraceID != nil {
 		wire.MinLength(c, *v.TraceID, 1, "trace_id")
 	}
-	wire.Const(c, v.Change, "shipped", "change")
+	wire.ConstBy(c, v.Change, "shipped", "NewOrderChangedV1Shipped", "change")
 	unionOrderChangedV1Value.CheckOptional(c, v.PartOf, "part_of")
 }
 
@@ -360,6 +367,7 @@ func (v OrderChangedV1Cancelled) encode(e *wire.Encoder) {
 
 func (v OrderChangedV1Cancelled) check(c *wire.Checker) {
 	c.Schema("schemas/order_changed.yaml#/oneOf/2", orderChangedV1CancelledPlaces...)
+	c.In(v.Customer.check, "customer")
 	if v.TraceID != nil {
 		wire.MinLength(c, *v.TraceID, 1, "trace_id")
 	}

@@ -146,6 +146,8 @@ func (v *FormatsV1) encode(e *wire.Encoder) {
 func (v *FormatsV1) check(c *wire.Checker) {
 	c.Schema("schemas/formats.yaml#")
 	c.Spelled(v.Spelling)
+	c.GivenUUID(v.UUID, "uuid")
+	c.GivenTime(v.DateTime, "date_time")
 	wire.UniqueItems(c, v.Dates, "dates")
 	wire.UniqueDocuments(c, v.Moments, (*wire.Encoder).DateTime, "moments")
 	if v.Email != nil {
@@ -190,6 +192,7 @@ var formatsV1Event = gen.EventType[FormatsV1]{
 	Source:        Service,
 	AggregateType: "thing",
 	AggregateID:   func(v *FormatsV1) (string, error) { return v.UUID.String(), nil },
+	Validate:      func(v *FormatsV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertFormatsV1 inserts the event on tx: it is published if and only if tx

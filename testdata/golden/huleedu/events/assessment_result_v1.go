@@ -141,11 +141,13 @@ func (v *AssessmentResultV1) encode(e *wire.Encoder) {
 
 func (v *AssessmentResultV1) check(c *wire.Checker) {
 	c.Schema("assessment_result.v1.yaml#")
-	wire.Const(c, v.EventName, "assessment.result.published", "event_name")
+	wire.ConstBy(c, v.EventName, "assessment.result.published", "NewAssessmentResultV1", "event_name")
+	c.GivenTime(v.Timestamp, "timestamp")
 	if x, ok := v.AssignmentID.Get(); ok {
 		wire.MaxLength(c, x, 100, "assignment_id")
 	}
 	wire.CheckItems(c, v.EssayResults, (*EssayResult).check, "essay_results")
+	c.GivenTime(v.AssessedAt, "assessed_at")
 }
 
 var assessmentResultV1Event = gen.EventType[AssessmentResultV1]{
@@ -156,6 +158,7 @@ var assessmentResultV1Event = gen.EventType[AssessmentResultV1]{
 	AggregateType:   "cj_batch",
 	AggregateID:     func(v *AssessmentResultV1) (string, error) { return v.BatchID, nil },
 	CorrelationUUID: true,
+	Validate:        func(v *AssessmentResultV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertAssessmentResultV1 inserts the event on tx: it is published if and only

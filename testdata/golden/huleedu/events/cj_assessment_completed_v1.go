@@ -97,7 +97,8 @@ func (v *CJAssessmentCompletedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentCompletedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_completed.v1.yaml#", cjAssessmentCompletedV1Places...)
-	wire.Const(c, v.EventName, "cj_assessment.completed", "event_name")
+	wire.ConstBy(c, v.EventName, "cj_assessment.completed", "NewCJAssessmentCompletedV1", "event_name")
+	c.GivenTime(v.Timestamp, "timestamp")
 	wire.Enum(c, v.Status, `the 12 values that the schema lists`, "status")
 	c.In(v.SystemMetadata.check, "system_metadata")
 }
@@ -116,6 +117,7 @@ var cjAssessmentCompletedV1Event = gen.EventType[CJAssessmentCompletedV1]{
 		return value, nil
 	},
 	CorrelationUUID: true,
+	Validate:        func(v *CJAssessmentCompletedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertCJAssessmentCompletedV1 inserts the event on tx: it is published if and

@@ -89,7 +89,8 @@ func (v *CJAssessmentFailedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentFailedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_failed.v1.yaml#", cjAssessmentFailedV1Places...)
-	wire.Const(c, v.EventName, "cj_assessment.failed", "event_name")
+	wire.ConstBy(c, v.EventName, "cj_assessment.failed", "NewCJAssessmentFailedV1", "event_name")
+	c.GivenTime(v.Timestamp, "timestamp")
 	wire.Enum(c, v.Status, `the 12 values that the schema lists`, "status")
 	c.In(v.SystemMetadata.check, "system_metadata")
 }
@@ -108,6 +109,7 @@ var cjAssessmentFailedV1Event = gen.EventType[CJAssessmentFailedV1]{
 		return value, nil
 	},
 	CorrelationUUID: true,
+	Validate:        func(v *CJAssessmentFailedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertCJAssessmentFailedV1 inserts the event on tx: it is published if and

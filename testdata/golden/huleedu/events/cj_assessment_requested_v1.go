@@ -123,7 +123,8 @@ func (v *CJAssessmentRequestedV1) encode(e *wire.Encoder) {
 
 func (v *CJAssessmentRequestedV1) check(c *wire.Checker) {
 	c.Schema("cj_assessment_requested.v1.yaml#", cjAssessmentRequestedV1Places...)
-	wire.Const(c, v.EventName, "els.cj_assessment.requested", "event_name")
+	wire.ConstBy(c, v.EventName, "els.cj_assessment.requested", "NewCJAssessmentRequestedV1", "event_name")
+	c.GivenTime(v.Timestamp, "timestamp")
 	c.In(v.SystemMetadata.check, "system_metadata")
 	wire.Enum(c, v.CourseCode, `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_code")
 	if x, ok := v.LLMConfigOverrides.Get(); ok {
@@ -148,6 +149,7 @@ var cjAssessmentRequestedV1Event = gen.EventType[CJAssessmentRequestedV1]{
 		return value, nil
 	},
 	CorrelationUUID: true,
+	Validate:        func(v *CJAssessmentRequestedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertCJAssessmentRequestedV1 inserts the event on tx: it is published if and

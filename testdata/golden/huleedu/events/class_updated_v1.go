@@ -88,12 +88,14 @@ func (v *ClassUpdatedV1) encode(e *wire.Encoder) {
 
 func (v *ClassUpdatedV1) check(c *wire.Checker) {
 	c.Schema("class_updated.v1.yaml#", classUpdatedV1Places...)
-	wire.Const(c, v.Event, "class.updated", "event")
+	wire.ConstBy(c, v.Event, "class.updated", "NewClassUpdatedV1", "event")
 	if x, ok := v.CourseCodes.Get(); ok {
 		for i, item := range x {
 			wire.Enum(c, item, `"ENG5", "ENG6", "ENG7", "SV1", "SV2", "SV3"`, "course_codes", i)
 		}
 	}
+	c.GivenUUID(v.CorrelationID, "correlation_id")
+	c.GivenTime(v.Timestamp, "timestamp")
 }
 
 var classUpdatedV1Event = gen.EventType[ClassUpdatedV1]{
@@ -105,6 +107,7 @@ var classUpdatedV1Event = gen.EventType[ClassUpdatedV1]{
 	AggregateID:     func(v *ClassUpdatedV1) (string, error) { return v.ClassID, nil },
 	CorrelationID:   func(v *ClassUpdatedV1) string { return v.CorrelationID.String() },
 	CorrelationUUID: true,
+	Validate:        func(v *ClassUpdatedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertClassUpdatedV1 inserts the event on tx: it is published if and only if

@@ -108,7 +108,10 @@ func (v *EssayContentProvisionedV1) encode(e *wire.Encoder) {
 }
 
 func (v *EssayContentProvisionedV1) check(c *wire.Checker) {
-	wire.Const(c.Schema("essay_content_provisioned.v1.yaml#"), v.Event, "essay.content.provisioned", "event")
+	c.Schema("essay_content_provisioned.v1.yaml#")
+	wire.ConstBy(c, v.Event, "essay.content.provisioned", "NewEssayContentProvisionedV1", "event")
+	c.GivenUUID(v.CorrelationID, "correlation_id")
+	c.GivenTime(v.Timestamp, "timestamp")
 }
 
 var essayContentProvisionedV1Event = gen.EventType[EssayContentProvisionedV1]{
@@ -120,6 +123,7 @@ var essayContentProvisionedV1Event = gen.EventType[EssayContentProvisionedV1]{
 	AggregateID:     func(v *EssayContentProvisionedV1) (string, error) { return v.FileUploadID, nil },
 	CorrelationID:   func(v *EssayContentProvisionedV1) string { return v.CorrelationID.String() },
 	CorrelationUUID: true,
+	Validate:        func(v *EssayContentProvisionedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertEssayContentProvisionedV1 inserts the event on tx: it is published if

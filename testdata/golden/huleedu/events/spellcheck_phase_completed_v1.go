@@ -84,7 +84,9 @@ func (v *SpellcheckPhaseCompletedV1) encode(e *wire.Encoder) {
 }
 
 func (v *SpellcheckPhaseCompletedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("spellcheck_phase_completed.v1.yaml#"), v.Status, `"pending", "in_progress", "completed", "failed"`, "status")
+	c.Schema("spellcheck_phase_completed.v1.yaml#")
+	wire.Enum(c, v.Status, `"pending", "in_progress", "completed", "failed"`, "status")
+	c.GivenTime(v.Timestamp, "timestamp")
 }
 
 var spellcheckPhaseCompletedV1Event = gen.EventType[SpellcheckPhaseCompletedV1]{
@@ -96,6 +98,7 @@ var spellcheckPhaseCompletedV1Event = gen.EventType[SpellcheckPhaseCompletedV1]{
 	AggregateID:     func(v *SpellcheckPhaseCompletedV1) (string, error) { return v.EntityID, nil },
 	CorrelationID:   func(v *SpellcheckPhaseCompletedV1) string { return v.CorrelationID },
 	CorrelationUUID: true,
+	Validate:        func(v *SpellcheckPhaseCompletedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertSpellcheckPhaseCompletedV1 inserts the event on tx: it is published if

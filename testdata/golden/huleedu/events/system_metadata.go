@@ -103,6 +103,7 @@ func (v *SystemMetadata) encode(e *wire.Encoder) {
 
 func (v *SystemMetadata) check(c *wire.Checker) {
 	c.Schema("common/system_metadata.yaml#", systemMetadataPlaces...)
+	c.GivenTime(v.Timestamp, "timestamp")
 	if x, ok := v.ProcessingStage.Get(); ok {
 		wire.Enum(c, x, `"pending", "initialized", "processing", "completed", "failed", "cancelled"`, "processing_stage")
 	}

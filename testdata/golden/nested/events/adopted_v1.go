@@ -153,7 +153,7 @@ func (v Cat) encode(e *wire.Encoder) {
 }
 
 func (v Cat) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/base.yaml#/$defs/Cat"), v.PetType, "cat", "petType")
+	wire.ConstBy(c.Schema("schemas/base.yaml#/$defs/Cat"), v.PetType, "cat", "NewCat", "petType")
 }
 
 // Dog is a branch of Animal.
@@ -199,7 +199,7 @@ func (v Dog) encode(e *wire.Encoder) {
 }
 
 func (v Dog) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/base.yaml#/$defs/Dog"), v.PetType, "dog", "petType")
+	wire.ConstBy(c.Schema("schemas/base.yaml#/$defs/Dog"), v.PetType, "dog", "NewDog", "petType")
 }
 
 // Kitten is a branch of Animal.
@@ -249,5 +249,5 @@ func (v Kitten) encode(e *wire.Encoder) {
 }
 
 func (v Kitten) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/base.yaml#/$defs/Kitten"), v.PetType, "kitten", "petType")
+	wire.ConstBy(c.Schema("schemas/base.yaml#/$defs/Kitten"), v.PetType, "kitten", "NewKitten", "petType")
 }

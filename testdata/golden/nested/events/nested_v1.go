@@ -161,7 +161,7 @@ func (v Rock) encode(e *wire.Encoder) {
 }
 
 func (v Rock) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/0"), v.Kind, "rock", "kind")
+	wire.ConstBy(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/0"), v.Kind, "rock", "NewRock", "kind")
 }
 
 // Boat is a branch of Owned.
@@ -207,7 +207,7 @@ func (v Boat) encode(e *wire.Encoder) {
 }
 
 func (v Boat) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/0"), v.Kind, "boat", "kind")
+	wire.ConstBy(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/0"), v.Kind, "boat", "NewBoat", "kind")
 }
 
 // House is a branch of Owned.
@@ -253,7 +253,7 @@ func (v House) encode(e *wire.Encoder) {
 }
 
 func (v House) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/1"), v.Kind, "house", "kind")
+	wire.ConstBy(c.Schema("schemas/nested.yaml#/$defs/Owned/oneOf/1/allOf/1/oneOf/1"), v.Kind, "house", "NewHouse", "kind")
 }
 
 // NestedV1Both is one of NestedV1BothA and NestedV1BothB, told apart by "kind".
@@ -337,7 +337,7 @@ func (v NestedV1BothA) encode(e *wire.Encoder) {
 
 func (v NestedV1BothA) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/both/allOf/0/oneOf/0")
-	wire.Const(c, v.Kind, "a", "kind")
+	wire.ConstBy(c, v.Kind, "a", "NewNestedV1BothA", "kind")
 	wire.Rules(c, v, func(e *wire.Encoder, v NestedV1BothA) { v.encode(e) }, &nestedV1BothARules)
 }
 
@@ -395,7 +395,7 @@ func (v NestedV1BothB) encode(e *wire.Encoder) {
 
 func (v NestedV1BothB) check(c *wire.Checker) {
 	c.Schema("schemas/nested.yaml#/properties/both/allOf/0/oneOf/1")
-	wire.Const(c, v.Kind, "b", "kind")
+	wire.ConstBy(c, v.Kind, "b", "NewNestedV1BothB", "kind")
 	wire.Rules(c, v, func(e *wire.Encoder, v NestedV1BothB) { v.encode(e) }, &nestedV1BothARules)
 }
 

@@ -54,7 +54,9 @@ func (v *ManyV1) encode(e *wire.Encoder) {
 }
 
 func (v *ManyV1) check(c *wire.Checker) {
-	c.Schema("schemas/many.yaml#").MinItems(len(v.Items), 2, "items")
+	c.Schema("schemas/many.yaml#")
+	c.MinItems(len(v.Items), 2, "items")
+	wire.CheckItems(c, v.Items, (*ManyV1Item).check, "items")
 }
 
 var manyV1Event = gen.EventType[ManyV1]{
@@ -87,6 +89,7 @@ var manyV1Event = gen.EventType[ManyV1]{
 		}
 		return value
 	},
+	Validate: func(v *ManyV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertManyV1 inserts the event on tx: it is published if and only if tx
@@ -123,7 +126,7 @@ type ManyV1Item struct {
 }
 
 func (v ManyV1Item) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
-func (v ManyV1Item) Validate() error               { return nil }
+func (v ManyV1Item) Validate() error               { return wire.Validate(&v, v.check) }
 func (v *ManyV1Item) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeManyV1Item) }
 
 func decodeManyV1Item(d *wire.Decoder) (v ManyV1Item) {
@@ -142,4 +145,8 @@ func (v *ManyV1Item) encode(e *wire.Encoder) {
 	e.First("id").UUID(v.ID)
 	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *ManyV1Item) check(c *wire.Checker) {
+	c.Schema("schemas/many.yaml#/properties/items/items").GivenUUID(v.ID, "id")
 }

@@ -20,8 +20,9 @@ type SessionV1 struct {
 }
 
 func (v SessionV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
-func (v SessionV1) Validate() error               { return nil }
+func (v SessionV1) Validate() error               { return wire.Validate(&v, v.check) }
 func (v SessionV1) encode(e *wire.Encoder)        { e.Spelling(v.Spelling, func() { e.UUID(v.Value) }) }
+func (v SessionV1) check(c *wire.Checker)         { c.GivenUUID(v.Value) }
 func (v *SessionV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeSessionV1) }
 
 func decodeSessionV1(d *wire.Decoder) (v SessionV1) {
@@ -35,6 +36,7 @@ var sessionV1Event = gen.EventType[SessionV1]{
 	Source:        Service,
 	AggregateType: "session",
 	AggregateID:   func(v *SessionV1) (string, error) { return v.Value.String(), nil },
+	Validate:      func(v *SessionV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertSessionV1 inserts the event on tx: it is published if and only if tx

@@ -22,7 +22,7 @@ type AllOfReferencesV1 struct {
 }
 
 func (v AllOfReferencesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v AllOfReferencesV1) Validate() error              { return nil }
+func (v AllOfReferencesV1) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *AllOfReferencesV1) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeAllOfReferencesV1)
@@ -45,11 +45,18 @@ func (v *AllOfReferencesV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
+func (v *AllOfReferencesV1) check(c *wire.Checker) {
+	if v.Value != nil {
+		c.In(v.Value.check, "value")
+	}
+}
+
 var allOfReferencesV1Event = gen.EventType[AllOfReferencesV1]{
 	Type:          "golden.all_of_references.v1",
 	Topic:         "golden.all_of_references.v1",
 	Source:        Service,
 	AggregateType: "shape",
+	Validate:      func(v *AllOfReferencesV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertAllOfReferencesV1 inserts the event on tx: it is published if and only
@@ -89,7 +96,7 @@ type AllOfReferencesV1Value struct {
 }
 
 func (v AllOfReferencesV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v AllOfReferencesV1Value) Validate() error              { return nil }
+func (v AllOfReferencesV1Value) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *AllOfReferencesV1Value) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeAllOfReferencesV1Value)
@@ -113,4 +120,12 @@ func (v *AllOfReferencesV1Value) encode(e *wire.Encoder) {
 	e.First("at").DateTime(v.At)
 	e.Name("owner").String(v.Owner)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *AllOfReferencesV1Value) check(c *wire.Checker) {
+	c.Schema("schemas/all_of_references.yaml#/properties/value", allOfReferencesV1ValuePlaces...).GivenTime(v.At, "at")
+}
+
+var allOfReferencesV1ValuePlaces = wire.Places{
+	{"/at", "required", "schemas/all_of_references.yaml#/$defs/Audited/required"},
 }

@@ -146,7 +146,7 @@ func (v Cow) encode(e *wire.Encoder) {
 }
 
 func (v Cow) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/0"), v.Is, "cow", "is")
+	wire.ConstBy(c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/0"), v.Is, "cow", "NewCow", "is")
 }
 
 // Hen is a branch of NullableUnionV1Value.
@@ -188,5 +188,5 @@ func (v Hen) encode(e *wire.Encoder) {
 }
 
 func (v Hen) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/1"), v.Is, "hen", "is")
+	wire.ConstBy(c.Schema("schemas/nullable_union.yaml#/properties/value/oneOf/1"), v.Is, "hen", "NewHen", "is")
 }

@@ -50,7 +50,7 @@ func (v *RequiredConstV1) encode(e *wire.Encoder) {
 }
 
 func (v *RequiredConstV1) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/required_const.yaml#"), v.Value, "v1", "value")
+	wire.ConstBy(c.Schema("schemas/required_const.yaml#"), v.Value, "v1", "NewRequiredConstV1", "value")
 }
 
 var requiredConstV1Event = gen.EventType[RequiredConstV1]{

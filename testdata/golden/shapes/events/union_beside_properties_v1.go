@@ -163,7 +163,7 @@ func (v Square) encode(e *wire.Encoder) {
 }
 
 func (v Square) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/0"), v.Shape, "square", "shape")
+	wire.ConstBy(c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/0"), v.Shape, "square", "NewSquare", "shape")
 }
 
 // Circle is a branch of UnionBesidePropertiesV1Value.
@@ -209,5 +209,5 @@ func (v Circle) encode(e *wire.Encoder) {
 }
 
 func (v Circle) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/1"), v.Shape, "circle", "shape")
+	wire.ConstBy(c.Schema("schemas/union_beside_properties.yaml#/properties/value/oneOf/1"), v.Shape, "circle", "NewCircle", "shape")
 }

@@ -151,7 +151,7 @@ func (v CardPaid) encode(e *wire.Encoder) {
 }
 
 func (v CardPaid) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/0"), v.Kind, "card", "kind")
+	wire.ConstBy(c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/0"), v.Kind, "card", "NewCardPaid", "kind")
 }
 
 // CashPaid is a branch of UnionByConstV1Value.
@@ -188,5 +188,5 @@ func (v CashPaid) encode(e *wire.Encoder) {
 }
 
 func (v CashPaid) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/1"), v.Kind, "cash", "kind")
+	wire.ConstBy(c.Schema("schemas/union_by_const.yaml#/properties/value/oneOf/1"), v.Kind, "cash", "NewCashPaid", "kind")
 }

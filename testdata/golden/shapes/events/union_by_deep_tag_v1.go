@@ -187,7 +187,7 @@ func (v *RunStartedMeta) encode(e *wire.Encoder) {
 }
 
 func (v *RunStartedMeta) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/0/properties/meta"), v.Type, "started", "type")
+	wire.ConstBy(c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/0/properties/meta"), v.Type, "started", "NewRunStartedMeta", "type")
 }
 
 // RunEnded is a branch of UnionByDeepTagV1Value.
@@ -263,5 +263,5 @@ func (v *RunEndedMeta) encode(e *wire.Encoder) {
 }
 
 func (v *RunEndedMeta) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/1/properties/meta"), v.Type, "ended", "type")
+	wire.ConstBy(c.Schema("schemas/union_by_deep_tag.yaml#/properties/value/oneOf/1/properties/meta"), v.Type, "ended", "NewRunEndedMeta", "type")
 }

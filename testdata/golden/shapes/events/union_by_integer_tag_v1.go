@@ -157,7 +157,7 @@ func (v FormOne) encode(e *wire.Encoder) {
 }
 
 func (v FormOne) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/0"), v.V, 1, "v")
+	wire.ConstBy(c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/0"), v.V, 1, "NewFormOne", "v")
 }
 
 // FormTwo is a branch of UnionByIntegerTagV1Value.
@@ -199,5 +199,5 @@ func (v FormTwo) encode(e *wire.Encoder) {
 }
 
 func (v FormTwo) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/1"), v.V, 2, "v")
+	wire.ConstBy(c.Schema("schemas/union_by_integer_tag.yaml#/properties/value/oneOf/1"), v.V, 2, "NewFormTwo", "v")
 }

@@ -99,6 +99,7 @@ func (v *AccountOpenedV1) encode(e *wire.Encoder) {
 
 func (v *AccountOpenedV1) check(c *wire.Checker) {
 	c.Schema("schemas/openapi.yaml#/components/schemas/AccountOpened")
+	c.GivenUUID(v.AccountID, "accountId")
 	unionOwner.Check(c, v.Owner, "owner")
 	if x, ok := v.CoOwner.Get(); ok {
 		c.In(x.check, "coOwner")
@@ -119,6 +120,7 @@ var accountOpenedV1Event = gen.EventType[AccountOpenedV1]{
 	Source:        Service,
 	AggregateType: "account",
 	AggregateID:   func(v *AccountOpenedV1) (string, error) { return v.AccountID.String(), nil },
+	Validate:      func(v *AccountOpenedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertAccountOpenedV1 inserts the event on tx: it is published if and only if
@@ -222,7 +224,7 @@ func (v OwnerPerson) encode(e *wire.Encoder) {
 
 func (v OwnerPerson) check(c *wire.Checker) {
 	c.Schema("schemas/openapi.yaml#/components/schemas/Person", ownerPersonPlaces...)
-	wire.Const(c, v.PartyType, "person", "partyType")
+	wire.ConstBy(c, v.PartyType, "person", "NewOwnerPerson", "partyType")
 	if v.Country != nil {
 		wire.MinLength(c, *v.Country, 2, "country")
 		wire.MaxLength(c, *v.Country, 2, "country")
@@ -273,7 +275,7 @@ func (v Company) encode(e *wire.Encoder) {
 
 func (v Company) check(c *wire.Checker) {
 	c.Schema("schemas/openapi.yaml#/components/schemas/Company", companyPlaces...)
-	wire.Const(c, v.PartyType, "company", "partyType")
+	wire.ConstBy(c, v.PartyType, "company", "NewCompany", "partyType")
 	if v.Country != nil {
 		wire.MinLength(c, *v.Country, 2, "country")
 		wire.MaxLength(c, *v.Country, 2, "country")
@@ -477,7 +479,7 @@ func (v Cash) encode(e *wire.Encoder) {
 }
 
 func (v Cash) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/openapi.yaml#/components/schemas/Cash"), v.Method, "cash", "method")
+	wire.ConstBy(c.Schema("schemas/openapi.yaml#/components/schemas/Cash"), v.Method, "cash", "NewCash", "method")
 }
 
 // Wire is a branch of AccountOpenedV1Funding.
@@ -519,7 +521,7 @@ func (v Wire) encode(e *wire.Encoder) {
 }
 
 func (v Wire) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/openapi.yaml#/components/schemas/Wire"), v.Method, "wire", "method")
+	wire.ConstBy(c.Schema("schemas/openapi.yaml#/components/schemas/Wire"), v.Method, "wire", "NewWire", "method")
 }
 
 var ownerPersonPlaces = wire.Places{

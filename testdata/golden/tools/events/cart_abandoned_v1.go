@@ -87,6 +87,7 @@ func (v *CartAbandonedV1) encode(e *wire.Encoder) {
 
 func (v *CartAbandonedV1) check(c *wire.Checker) {
 	c.Schema("schemas/invopop.json#/$defs/CartAbandoned")
+	c.GivenTime(v.AbandonedAt, "abandoned_at")
 	if v.Counts != nil {
 		c.In(v.Counts.check, "counts")
 	}
@@ -106,6 +107,7 @@ var cartAbandonedV1Event = gen.EventType[CartAbandonedV1]{
 	SchemaURI:     "https://example.com/acme/shop/cart-abandoned",
 	AggregateType: "cart",
 	AggregateID:   func(v *CartAbandonedV1) (string, error) { return v.CartID, nil },
+	Validate:      func(v *CartAbandonedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertCartAbandonedV1 inserts the event on tx: it is published if and only if

@@ -83,6 +83,7 @@ func (v *CartPricedV1) encode(e *wire.Encoder) {
 func (v *CartPricedV1) check(c *wire.Checker) {
 	c.Schema("schemas/zod4.json#")
 	c.Spelled(v.Spelling)
+	c.GivenUUID(v.CartID, "cartId")
 	wire.Rules(c, v.CartID, (*wire.Encoder).UUID, &cartPricedV1CartIDRules, "cartId")
 	c.MinItems(len(v.Items), 1, "items")
 	wire.Minimum(c, v.ItemCount, -9007199254740991, "itemCount")
@@ -103,6 +104,7 @@ var cartPricedV1Event = gen.EventType[CartPricedV1]{
 	Source:        Service,
 	AggregateType: "cart",
 	AggregateID:   func(v *CartPricedV1) (string, error) { return v.CartID.String(), nil },
+	Validate:      func(v *CartPricedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertCartPricedV1 inserts the event on tx: it is published if and only if tx

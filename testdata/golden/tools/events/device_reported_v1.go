@@ -69,7 +69,9 @@ func (v *DeviceReportedV1) encode(e *wire.Encoder) {
 }
 
 func (v *DeviceReportedV1) check(c *wire.Checker) {
-	wire.Enum(c.Schema("schemas/njsonschema.json#", deviceReportedV1Places...), v.Level, `0, 1`, "level")
+	c.Schema("schemas/njsonschema.json#", deviceReportedV1Places...)
+	c.GivenUUID(v.DeviceID, "deviceId")
+	wire.Enum(c, v.Level, `0, 1`, "level")
 }
 
 var deviceReportedV1Event = gen.EventType[DeviceReportedV1]{
@@ -78,6 +80,7 @@ var deviceReportedV1Event = gen.EventType[DeviceReportedV1]{
 	Source:        Service,
 	AggregateType: "device",
 	AggregateID:   func(v *DeviceReportedV1) (string, error) { return v.DeviceID.String(), nil },
+	Validate:      func(v *DeviceReportedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertDeviceReportedV1 inserts the event on tx: it is published if and only

@@ -99,6 +99,8 @@ func (v *OrderPlacedV1) encode(e *wire.Encoder) {
 
 func (v *OrderPlacedV1) check(c *wire.Checker) {
 	c.Schema("schemas/pydantic.json#")
+	c.GivenUUID(v.OrderID, "order_id")
+	c.GivenTime(v.PlacedAt, "placed_at")
 	if v.Channel != nil {
 		wire.Enum(c, *v.Channel, `"web", "app"`, "channel")
 	}
@@ -115,6 +117,7 @@ var orderPlacedV1Event = gen.EventType[OrderPlacedV1]{
 	Source:        Service,
 	AggregateType: "order",
 	AggregateID:   func(v *OrderPlacedV1) (string, error) { return v.OrderID.String(), nil },
+	Validate:      func(v *OrderPlacedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertOrderPlacedV1 inserts the event on tx: it is published if and only if
@@ -413,7 +416,7 @@ func (v Card) encode(e *wire.Encoder) {
 }
 
 func (v Card) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/pydantic.json#/$defs/Card"), v.Kind, "card", "kind")
+	wire.ConstBy(c.Schema("schemas/pydantic.json#/$defs/Card"), v.Kind, "card", "NewCard", "kind")
 }
 
 // Transfer is a branch of OrderPlacedV1Payment.
@@ -455,7 +458,7 @@ func (v Transfer) encode(e *wire.Encoder) {
 }
 
 func (v Transfer) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/pydantic.json#/$defs/Transfer"), v.Kind, "transfer", "kind")
+	wire.ConstBy(c.Schema("schemas/pydantic.json#/$defs/Transfer"), v.Kind, "transfer", "NewTransfer", "kind")
 }
 
 // ShopBillingAddress is part of the event schemas.

@@ -109,6 +109,7 @@ func (v *PaymentCapturedV1) encode(e *wire.Encoder) {
 func (v *PaymentCapturedV1) check(c *wire.Checker) {
 	c.Schema("schemas/zod.json#/definitions/PaymentCaptured")
 	c.Spelled(v.Spelling)
+	c.GivenUUID(v.PaymentID, "paymentId")
 	c.In(v.Amount.check, "amount")
 	if v.Fee != nil {
 		c.In(v.Fee.check, "fee")
@@ -122,6 +123,7 @@ func (v *PaymentCapturedV1) check(c *wire.Checker) {
 	if v.Risk != nil {
 		wire.Enum(c, *v.Risk, `0, 1, 2`, "risk")
 	}
+	c.GivenTime(v.CapturedAt, "capturedAt")
 	if v.Receipt != nil {
 		c.In(v.Receipt.check, "receipt")
 	}
@@ -133,6 +135,7 @@ var paymentCapturedV1Event = gen.EventType[PaymentCapturedV1]{
 	Source:        Service,
 	AggregateType: "payment",
 	AggregateID:   func(v *PaymentCapturedV1) (string, error) { return v.PaymentID.String(), nil },
+	Validate:      func(v *PaymentCapturedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertPaymentCapturedV1 inserts the event on tx: it is published if and only
@@ -281,7 +284,7 @@ func (v PaymentCapturedV1SourceCard) encode(e *wire.Encoder) {
 
 func (v PaymentCapturedV1SourceCard) check(c *wire.Checker) {
 	c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source/anyOf/0")
-	wire.Const(c, v.Type, "card", "type")
+	wire.ConstBy(c, v.Type, "card", "NewPaymentCapturedV1SourceCard", "type")
 	wire.Enum(c, v.Network, `"visa", "mastercard"`, "network")
 }
 
@@ -344,7 +347,7 @@ func (v PaymentCapturedV1SourceBankAccount) encode(e *wire.Encoder) {
 }
 
 func (v PaymentCapturedV1SourceBankAccount) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source/anyOf/1"), v.Type, "bank_account", "type")
+	wire.ConstBy(c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/source/anyOf/1"), v.Type, "bank_account", "NewPaymentCapturedV1SourceBankAccount", "type")
 }
 
 // PaymentCapturedV1Reference is one of PaymentCapturedV1ReferenceText and

@@ -102,6 +102,7 @@ func (v *SeatBookedV1) encode(e *wire.Encoder) {
 
 func (v *SeatBookedV1) check(c *wire.Checker) {
 	c.Schema("schemas/typescript_json_schema.json#", seatBookedV1Places...)
+	c.GivenTime(v.BookedAt, "bookedAt")
 	if v.SeatClass != nil {
 		wire.Enum(c, *v.SeatClass, `"business", "economy", "first"`, "seatClass")
 	}
@@ -121,6 +122,7 @@ var seatBookedV1Event = gen.EventType[SeatBookedV1]{
 	Source:        Service,
 	AggregateType: "booking",
 	AggregateID:   func(v *SeatBookedV1) (string, error) { return v.BookingID, nil },
+	Validate:      func(v *SeatBookedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertSeatBookedV1 inserts the event on tx: it is published if and only if tx

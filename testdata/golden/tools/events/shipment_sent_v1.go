@@ -69,6 +69,7 @@ func (v *ShipmentSentV1) check(c *wire.Checker) {
 	if v.Parcels != nil {
 		c.In(v.Parcels.check, "parcels")
 	}
+	wire.CheckItems(c, v.Statuses, (*ShipmentSentV1Status).check, "statuses")
 }
 
 var shipmentSentV1Event = gen.EventType[ShipmentSentV1]{
@@ -77,6 +78,7 @@ var shipmentSentV1Event = gen.EventType[ShipmentSentV1]{
 	Source:        Service,
 	AggregateType: "shipment",
 	AggregateID:   func(v *ShipmentSentV1) (string, error) { return v.ShipmentID, nil },
+	Validate:      func(v *ShipmentSentV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertShipmentSentV1 inserts the event on tx: it is published if and only if
@@ -211,7 +213,7 @@ type ShipmentSentV1Status struct {
 }
 
 func (v ShipmentSentV1Status) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v ShipmentSentV1Status) Validate() error              { return nil }
+func (v ShipmentSentV1Status) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *ShipmentSentV1Status) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeShipmentSentV1Status)
@@ -230,6 +232,10 @@ func decodeShipmentSentV1Status(d *wire.Decoder) (v ShipmentSentV1Status) {
 func (v *ShipmentSentV1Status) encode(e *wire.Encoder) {
 	e.First("at").DateTime(v.At)
 	e.End()
+}
+
+func (v *ShipmentSentV1Status) check(c *wire.Checker) {
+	c.Schema("schemas/typescript.json#/definitions/ShipmentSent/properties/statuses/items").GivenTime(v.At, "at")
 }
 
 var shipmentSentV1Places = wire.Places{

@@ -75,6 +75,7 @@ func (v *TicketOpenedV1) check(c *wire.Checker) {
 	if v.URL != nil {
 		wire.Format(c, *v.URL, "uri", "url")
 	}
+	c.GivenTime(v.Opened, "opened")
 	wire.CheckItems(c, v.Answers, (*Answer).check, "answers")
 	if v.Mood != nil {
 		wire.Enum(c, *v.Mood, "\"so_so\", \"great!\", \"¯\\\\_(ツ)_/¯\"", "mood")
@@ -87,6 +88,7 @@ var ticketOpenedV1Event = gen.EventType[TicketOpenedV1]{
 	Source:        Service,
 	AggregateType: "ticket",
 	AggregateID:   func(v *TicketOpenedV1) (string, error) { return v.TicketID, nil },
+	Validate:      func(v *TicketOpenedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertTicketOpenedV1 inserts the event on tx: it is published if and only if

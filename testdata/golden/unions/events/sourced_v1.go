@@ -161,7 +161,7 @@ func (v ShopSource) encode(e *wire.Encoder) {
 }
 
 func (v ShopSource) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/sourced.yaml#/$defs/ShopSource"), v.Kind, "shop", "kind")
+	wire.ConstBy(c.Schema("schemas/sourced.yaml#/$defs/ShopSource"), v.Kind, "shop", "NewShopSource", "kind")
 }
 
 // WebSource is a branch of Source.
@@ -278,7 +278,7 @@ func (v WaitStep) encode(e *wire.Encoder) {
 }
 
 func (v WaitStep) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/sourced.yaml#/$defs/WaitStep"), v.Kind, "wait", "kind")
+	wire.ConstBy(c.Schema("schemas/sourced.yaml#/$defs/WaitStep"), v.Kind, "wait", "NewWaitStep", "kind")
 }
 
 // RunStep is a branch of Step.
@@ -325,6 +325,6 @@ func (v RunStep) encode(e *wire.Encoder) {
 
 func (v RunStep) check(c *wire.Checker) {
 	c.Schema("schemas/sourced.yaml#/$defs/RunStep")
-	wire.Const(c, v.Kind, "run", "kind")
+	wire.ConstBy(c, v.Kind, "run", "NewRunStep", "kind")
 	unionStep.CheckOptional(c, v.Then, "then")
 }

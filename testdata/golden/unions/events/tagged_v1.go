@@ -225,7 +225,7 @@ func (v Cat) encode(e *wire.Encoder) {
 
 func (v Cat) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/$defs/Cat")
-	wire.Const(c, v.Kind, "cat", "kind")
+	wire.ConstBy(c, v.Kind, "cat", "NewCat", "kind")
 	wire.MinLength(c, v.Name, 1, "name")
 }
 
@@ -268,7 +268,7 @@ func (v Dog) encode(e *wire.Encoder) {
 
 func (v Dog) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/$defs/Dog")
-	wire.Const(c, v.Kind, "dog", "kind")
+	wire.ConstBy(c, v.Kind, "dog", "NewDog", "kind")
 	unionPet.CheckItems(c, v.Friends, "friends")
 }
 
@@ -403,7 +403,7 @@ func (v *StartedContext) encode(e *wire.Encoder) {
 }
 
 func (v *StartedContext) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/0/properties/context"), v.Type, "run.started", "type")
+	wire.ConstBy(c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/0/properties/context"), v.Type, "run.started", "NewStartedContext", "type")
 }
 
 // Ended is a branch of TaggedV1Signal.
@@ -560,7 +560,7 @@ func (v TaggedV1PayloadVersion1) encode(e *wire.Encoder) {
 }
 
 func (v TaggedV1PayloadVersion1) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/0"), v.Version, 1, "version")
+	wire.ConstBy(c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/0"), v.Version, 1, "NewTaggedV1PayloadVersion1", "version")
 }
 
 // TaggedV1PayloadVersion2 is a branch of TaggedV1Payload.
@@ -606,7 +606,7 @@ func (v TaggedV1PayloadVersion2) encode(e *wire.Encoder) {
 }
 
 func (v TaggedV1PayloadVersion2) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/1"), v.Version, 2, "version")
+	wire.ConstBy(c.Schema("schemas/tagged.yaml#/properties/payload/oneOf/1"), v.Version, 2, "NewTaggedV1PayloadVersion2", "version")
 }
 
 // TaggedV1Outcome is one of TaggedV1OutcomeSuccess and
@@ -680,7 +680,7 @@ func (v TaggedV1OutcomeSuccess) encode(e *wire.Encoder) {
 }
 
 func (v TaggedV1OutcomeSuccess) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/0"), v.Success, true, "success")
+	wire.ConstBy(c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/0"), v.Success, true, "NewTaggedV1OutcomeSuccess", "success")
 }
 
 // TaggedV1OutcomeNotSuccess is a branch of TaggedV1Outcome.
@@ -728,7 +728,7 @@ func (v TaggedV1OutcomeNotSuccess) encode(e *wire.Encoder) {
 
 func (v TaggedV1OutcomeNotSuccess) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/outcome/anyOf/1")
-	wire.Const(c, v.Success, false, "success")
+	wire.ConstBy(c, v.Success, false, "NewTaggedV1OutcomeNotSuccess", "success")
 	if v.Reason != nil {
 		wire.MaxLength(c, *v.Reason, 5, "reason")
 	}
@@ -806,7 +806,7 @@ func (v Car) encode(e *wire.Encoder) {
 func (v Car) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/vehicle/oneOf/0", carPlaces...)
 	wire.Minimum(c, v.Wheels, 1, "wheels")
-	wire.Const(c, v.Kind, "car", "kind")
+	wire.ConstBy(c, v.Kind, "car", "NewCar", "kind")
 }
 
 // Bike is a branch of TaggedV1Vehicle.
@@ -852,7 +852,7 @@ func (v Bike) encode(e *wire.Encoder) {
 func (v Bike) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/vehicle/oneOf/1", bikePlaces...)
 	wire.Minimum(c, v.Wheels, 1, "wheels")
-	wire.Const(c, v.Kind, "bike", "kind")
+	wire.ConstBy(c, v.Kind, "bike", "NewBike", "kind")
 }
 
 // TaggedV1Owned is one of Boat and House, told apart by "kind".
@@ -927,7 +927,7 @@ func (v Boat) encode(e *wire.Encoder) {
 }
 
 func (v Boat) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/0"), v.Kind, "boat", "kind")
+	wire.ConstBy(c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/0"), v.Kind, "boat", "NewBoat", "kind")
 }
 
 // House is a branch of TaggedV1Owned.
@@ -973,7 +973,7 @@ func (v House) encode(e *wire.Encoder) {
 }
 
 func (v House) check(c *wire.Checker) {
-	wire.Const(c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/1"), v.Kind, "house", "kind")
+	wire.ConstBy(c.Schema("schemas/tagged.yaml#/properties/owned/allOf/1/oneOf/1"), v.Kind, "house", "NewHouse", "kind")
 }
 
 // TaggedV1Limited is one of Once and Daily, told apart by "kind".
@@ -1050,7 +1050,7 @@ func (v Once) encode(e *wire.Encoder) {
 
 func (v Once) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/limited/oneOf/0")
-	wire.Const(c, v.Kind, "once", "kind")
+	wire.ConstBy(c, v.Kind, "once", "NewOnce", "kind")
 	wire.Rules(c, v, func(e *wire.Encoder, v Once) { v.encode(e) }, &onceRules)
 }
 
@@ -1103,7 +1103,7 @@ func (v Daily) encode(e *wire.Encoder) {
 
 func (v Daily) check(c *wire.Checker) {
 	c.Schema("schemas/tagged.yaml#/properties/limited/oneOf/1")
-	wire.Const(c, v.Kind, "daily", "kind")
+	wire.ConstBy(c, v.Kind, "daily", "NewDaily", "kind")
 	wire.Rules(c, v, func(e *wire.Encoder, v Daily) { v.encode(e) }, &onceRules)
 }
 

@@ -1,0 +1,59 @@
+package wire
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ValidateNew is Validate for a value that is about to be written. It also refuses
+// what a writer has most likely forgotten to set: see GivenUUID and GivenTime. A
+// value that was read may hold both.
+func ValidateNew(v any, check func(*Checker)) error {
+	c := checkers.Get().(*Checker)
+	defer c.release()
+	c.writing = true
+	check(c)
+	return c.err(func() string { return reflect.TypeOf(v).Elem().Name() })
+}
+
+// GivenUUID refuses the UUID whose bits are all zero at the path of a required
+// value. Only ValidateNew looks at it.
+func (c *Checker) GivenUUID(id uuid.UUID, at ...any) {
+	if c.writing && id == uuid.Nil {
+		c.notGiven("is required and not set: the UUID is all zeros", at)
+	}
+}
+
+// GivenTime refuses the zero time.Time at the path of a required value. Only
+// ValidateNew looks at it.
+func (c *Checker) GivenTime(t time.Time, at ...any) {
+	if c.writing && t.IsZero() {
+		c.notGiven("is required and not set: the time is Go's zero time, in year 1", at)
+	}
+}
+
+// notGiven notes that nobody set a value. Of a member, the keyword is in the schema
+// of the object, or where the Places say; no keyword asks for any other value.
+func (c *Checker) notGiven(message string, at []any) {
+	v := Violation{Pointer: c.pointer(at), Rule: "required", Message: message}
+	if last := len(at) - 1; last >= 0 {
+		if _, member := at[last].(string); member {
+			if v.Schema = c.schema.keyword(c.inSchema(at), "required"); v.Schema == "" {
+				v.Schema = c.place("required", at[:last])
+			}
+		}
+	}
+	c.violations = append(c.violations, v)
+}
+
+// ConstBy is Const for a member that the function called constructor sets.
+func ConstBy[T comparable](c *Checker, value, want T, constructor string, at ...any) {
+	var unset T
+	if value == unset && value != want {
+		c.Fail("const", constText(want)+"; "+constructor+" sets it", at...)
+		return
+	}
+	Const(c, value, want, at...)
+}
