@@ -184,7 +184,15 @@ func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 		p.Next = append(p.Next, printed+string(migrations.Plain))
 		return false, nil
 	case found.Format == string(migrations.Alembic):
-		p.Next = append(p.Next, printed+found.Format+" --down-revision HEAD_REVISION")
+		folders, err := FindAlembic(cfg.Dir)
+		if err != nil {
+			return false, err
+		}
+		versions := "alembic/versions"
+		if len(folders) > 0 {
+			versions = folders[0].Versions
+		}
+		p.Next = append(p.Next, printed+found.Format+" --out "+versions)
 		return false, nil
 	}
 	_, there, err := FindOutbox(join(cfg.Dir, found.Path))

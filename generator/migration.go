@@ -49,6 +49,7 @@ type MigrationConfig struct {
 	Time time.Time
 	// Revision and DownRevision are Alembic's. If Revision is "", it is derived from
 	// the name and Time. If DownRevision is "", the migration is the first one.
+	// AlembicHeads finds the revision to give.
 	Revision, DownRevision string
 }
 

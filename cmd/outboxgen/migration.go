@@ -34,12 +34,18 @@ migrations in the project, --grants prints plain SQL.
 With --out it writes the files, up and down, into a folder, under the tool's file
 names and with the next free number. It replaces no file except atlas.sum, and does
 nothing if the migrations already create the tables.
+
+For Alembic, the migration follows the head of the folder, or the revision that
+--down-revision names. --out also writes outbox_autogenerate.py beside env.py: with
+it, autogenerate leaves the outbox tables alone. --autogenerate prints that file.
+
 Without --format, outboxgen uses the tool whose migrations it finds in the project.`,
 		Example: `  outboxgen migration --format goose --out db/migrations
   outboxgen migration --format sql | psql
   outboxgen migration --format migrate --upgrade --out db/migrations
   outboxgen migration --grants --relay-role grading_relay --service-role grading --consumer-role "" --format goose
-  outboxgen migration --format alembic --down-revision 3f2a1b --out alembic/versions`,
+  outboxgen migration --format alembic --upgrade --out alembic/versions
+  outboxgen migration --autogenerate > alembic/outbox_autogenerate.py`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			cfg.Time = time.Now().UTC()
@@ -60,9 +66,13 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	completeFolders(cmd, "out")
 	flags.BoolVar(&to.down, "down", false, "print the down migration")
 	flags.StringVar(&cfg.Revision, "revision", "", "Alembic revision id (default: derived)")
-	flags.StringVar(&cfg.DownRevision, "down-revision", "", "previous Alembic revision id")
+	flags.StringVar(&cfg.DownRevision, "down-revision", "", "previous Alembic revision id; "+firstRevision+": none (default: the head)")
+	flags.BoolVar(&to.autogenerate, "autogenerate", false, "print what makes Alembic's autogenerate leave the tables alone")
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
 	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade")
+	for _, other := range []string{"out", "down", "grants", "upgrade"} {
+		cmd.MarkFlagsMutuallyExclusive("autogenerate", other)
+	}
 	return cmd
 }
 
@@ -70,9 +80,14 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 type destination struct {
 	folder string // "": it is printed
 	down   bool   // print the file that leads down
+	// autogenerate prints Alembic's filter instead of a migration.
+	autogenerate bool
 }
 
 func runMigration(io streams, at project, cfg generator.MigrationConfig, to destination) error {
+	if to.autogenerate {
+		return printFilter(io, cfg.Format)
+	}
 	if cfg.Format == "" {
 		found, ok, err := generator.FindMigrations(at.dir)
 		if err != nil {
@@ -94,6 +109,9 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 				return err
 			}
 		}
+	}
+	if cfg.Format == string(migrations.Alembic) {
+		return runAlembic(io, at, cfg, to)
 	}
 	files, err := generator.Migration(cfg)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -17,4 +18,13 @@ func joinDir(dir, name string) string {
 func exists(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil
+}
+
+// makeFolder makes a folder and those above it, if need be. shown is its name in
+// an error.
+func makeFolder(dir, shown string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder %s: %w", shown, err)
+	}
+	return nil
 }
