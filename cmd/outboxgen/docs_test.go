@@ -114,7 +114,7 @@ func (p *programs) helpOf(t *testing.T, name, subcommand string) string {
 	}
 	args := []string{"--help"}
 	if subcommand != "" {
-		args = []string{subcommand, "--help"}
+		args = append(strings.Fields(subcommand), "--help")
 	}
 	out, err := exec.CommandContext(t.Context(), filepath.Join(p.dir, name), args...).CombinedOutput()
 	text := string(out)
@@ -207,7 +207,13 @@ func (p *programs) checkCall(t *testing.T, at page, fields []string) {
 	if !strings.HasPrefix(fields[1], "-") {
 		subcommand = fields[1]
 	}
-	help := p.helpOf(t, fields[0], subcommand)
+	help := ""
+	if len(fields) > 2 && subcommand != "" && !strings.HasPrefix(fields[2], "-") {
+		help = p.helpOf(t, fields[0], subcommand+" "+fields[2])
+	}
+	if help == "" {
+		help = p.helpOf(t, fields[0], subcommand)
+	}
 	if help == "" {
 		t.Errorf("%s: %s has no command %s", at.name, fields[0], subcommand)
 		return
@@ -226,6 +232,7 @@ var foreign = setOf(
 	"log_min_duration_statement", "log_min_duration_sample", "pg_stat_activity", "pg_read_all_stats", "pg_signal_backend",
 	"client_encoding", "quote_all_identifiers", "row_security", "default_transaction_read_only", "DateStyle", "PgSleep",
 	"default_query_exec_mode", "cache_statement", "cache_describe", "describe_exec", "simple_protocol", "event_outbox_seq_seq",
+	"model_json_schema", "json_schema_extra", "default_factory", "outbox_autogenerate",
 	"query_to_xml", "cursor_to_xml", "ts_stat", "ts_rewrite",
 	"InsertOrderPlacedV1", "QueueOrderPlacedV1", "OnOrderPlacedV1", "OrderPlacedV1", "OrderLine", "OrderID",
 )

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -165,8 +164,8 @@ func writeNew(io streams, dir, shown string, files []generator.File) error {
 		}
 		write = append(write, output.File{Path: f.Path, Content: f.Content})
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("create the folder %s: %w", shown, err)
+	if err := makeFolder(dir, shown); err != nil {
+		return err
 	}
 	if err := output.Apply(dir, write, nil); err != nil {
 		return err

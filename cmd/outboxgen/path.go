@@ -24,7 +24,7 @@ func exists(name string) bool {
 // an error.
 func makeFolder(dir, shown string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the folder %s: %w", shown, err)
+		return fmt.Errorf("create the folder %s: %w", shown, err)
 	}
 	return nil
 }

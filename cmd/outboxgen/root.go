@@ -88,17 +88,27 @@ the outbox in the same transaction as the business rows.
 	generate, explain, check := newGenerate(io, &at), newExplain(io, &at), newCheck(io, &at)
 	initialize, compat, migration := newInit(io, &at), newCompat(io, &at), newMigration(io, &at)
 	for _, cmd := range []*cobra.Command{initialize, generate, explain, check, compat, migration} {
-		cmd.Flags().StringVarP(&at.dir, "directory", "C", ".", "run in this `folder`")
-		completeFolders(cmd, "directory")
+		projectFlags(cmd, &at)
 	}
 	for _, cmd := range []*cobra.Command{generate, explain, check} {
-		cmd.Flags().StringVar(&at.config, "config", generator.DefaultFile, "the project `file`, relative to the folder")
-		if err := cmd.MarkFlagFilename("config", "yaml", "yml"); err != nil {
-			panic(err) // the flag is defined above
-		}
+		configFlag(cmd, &at)
 	}
-	root.AddCommand(initialize, generate, explain, check, compat, migration, newVersion(io), newSQLC())
+	root.AddCommand(initialize, generate, explain, check, compat, migration, newExport(io, &at), newVersion(io), newSQLC())
 	return root
+}
+
+// projectFlags adds the flag that says where the project is.
+func projectFlags(cmd *cobra.Command, at *project) {
+	cmd.Flags().StringVarP(&at.dir, "directory", "C", ".", "run in this `folder`")
+	completeFolders(cmd, "directory")
+}
+
+// configFlag adds the flag that names the project file.
+func configFlag(cmd *cobra.Command, at *project) {
+	cmd.Flags().StringVar(&at.config, "config", generator.DefaultFile, "the project `file`, relative to the folder")
+	if err := cmd.MarkFlagFilename("config", "yaml", "yml"); err != nil {
+		panic(err) // the flag is defined above
+	}
 }
 
 // unknownCommand refuses an argument of the root, which can only be a command

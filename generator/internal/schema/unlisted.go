@@ -16,10 +16,14 @@ const (
 	maxLookedBytes = 1 << 20
 )
 
+// Exported is the $comment of a schema that was exported from a project. Such a file is
+// no source of events.
+const Exported = "Written by outboxgen export jsonschema. DO NOT EDIT."
+
 // Unlisted reports schemas in the folder of p that p does not use: each file that
 // describes an event but matches no pattern of schemas:; and, in one note, the files
 // with a $schema of JSON Schema that nothing refers to. It does not look into hidden
-// folders, vendor, testdata, the output, other modules, and projects that share their
+// folders, vendor, testdata, the output, exported schemas, other modules, and projects that share their
 // folder with another one.
 func Unlisted(fsys fs.FS, p *Project) []finding.Finding {
 	l := newLoader(fsys)
@@ -108,6 +112,9 @@ func (l *loader) look(name string, listed map[string]bool) (pos finding.Pos, eve
 	}
 	if m := v.member("x-outbox"); m != nil && !marksAlone(m.Value, true) {
 		return m.Pos, true, true
+	}
+	if m := v.Member("$comment"); m != nil && m.Text == Exported {
+		return pos, false, false
 	}
 	if m := v.Member("$schema"); m != nil && m.Kind == String {
 		_, _, schema = standardDialect(m.Text)

@@ -1,0 +1,114 @@
+package generator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/bundle"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Exported is what ExportJSONSchema gives.
+type Exported struct {
+	// Result has one file for each event, and as Orphans the files of an earlier
+	// export that are no longer written. Its Dir is the folder of the export.
+	Result
+	// Types is the event types, in the order of Files.
+	Types []string
+}
+
+// ExportJSONSchema gives the schema of each event as one JSON Schema document of
+// 2020-12 that refers to nothing outside it, so that any validator and any
+// generator of code can read it. dir is the folder that the files are for; ""
+// and one that does not exist have nothing in them. The error is as Generate's.
+func ExportJSONSchema(cfg Config, dir string) (*Exported, error) {
+	l, err := load(cfg.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	e := &Exported{Result: *l.result()}
+	if l.list.HasErrors() {
+		return e, nil
+	}
+	e.Dir = dir
+	events := slices.Clone(l.project.Events)
+	slices.SortFunc(events, func(x, y *schema.Event) int { return strings.Compare(x.Type, y.Type) })
+	names := exportNames(events)
+	order := slices.SortedFunc(slices.Values(events), func(x, y *schema.Event) int { return strings.Compare(names[x], names[y]) })
+	for _, event := range order {
+		content, err := bundle.Document(event)
+		if err != nil {
+			return nil, fmt.Errorf("export the schema: %w", err)
+		}
+		e.Files = append(e.Files, File{Path: names[event], Content: content})
+		e.Types = append(e.Types, event.Type)
+	}
+	return e, e.claim()
+}
+
+// exportNames is the file of each event: its type, where that is a name on
+// every file system and no other event has it, else its Go name.
+func exportNames(events []*schema.Event) map[*schema.Event]string {
+	count := map[string]int{}
+	for _, e := range events {
+		count[strings.ToLower(e.Type)]++
+	}
+	names := map[*schema.Event]string{}
+	for _, e := range events {
+		name := e.Type
+		if count[strings.ToLower(name)] > 1 || !plainFileName(name) {
+			name = e.GoName
+		}
+		names[e] = name + ".json"
+	}
+	return names
+}
+
+// plainFileName says whether a type can be the name of a file.
+func plainFileName(text string) bool {
+	const most = 200 // file systems take 255 bytes
+	return len(text) <= most && !strings.HasPrefix(text, ".") && !strings.ContainsFunc(text, func(r rune) bool {
+		return r != '.' && r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+}
+
+// claim looks at what is in the folder of the export. A file of somebody else
+// that is in the way is an error.
+func (e *Exported) claim() error {
+	if e.Dir == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(e.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the folder of the export: %w", err)
+	}
+	for _, entry := range entries {
+		if path.Ext(entry.Name()) != ".json" || entry.IsDir() {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(e.Dir, entry.Name()))
+		if err != nil {
+			return fmt.Errorf("look at the folder of the export: %w", err)
+		}
+		ours := bytes.Contains(content, []byte(`"$comment": "`+schema.Exported+`"`))
+		written := slices.ContainsFunc(e.Files, func(f File) bool { return f.Path == entry.Name() })
+		switch {
+		case written && !ours:
+			return fmt.Errorf("%s is in the way: export jsonschema has to write it, and somebody else did; move it, or export into another folder",
+				filepath.Join(e.Dir, entry.Name()))
+		case !written && ours:
+			e.Orphans = append(e.Orphans, entry.Name())
+		}
+	}
+	return nil
+}

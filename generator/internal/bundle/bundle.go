@@ -1,0 +1,284 @@
+// Package bundle writes the schema of an event as one JSON Schema document of
+// 2020-12 that refers to nothing outside it. What the event refers to, in
+// whatever file and dialect, stands under $defs. Words that have no meaning in
+// 2020-12 are translated, as far as package schema reads them; other
+// annotations are left out.
+package bundle
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Document is the schema of the event's data, as indented JSON. The same schema
+// gives the same bytes.
+func Document(e *schema.Event) ([]byte, error) {
+	b := &bundler{root: e.Schema, names: map[*schema.Schema]string{}}
+	b.collect(e.Schema)
+	b.assign()
+	doc := &object{}
+	doc.text("$schema", "https://json-schema.org/draft/2020-12/schema")
+	if e.Schema.ID != "" {
+		doc.text("$id", e.Schema.ID)
+	}
+	doc.text("$comment", schema.Exported)
+	b.keywords(doc, e.Schema)
+	doc.add("x-event", event(e))
+	if len(b.targets) > 0 {
+		defs := &object{}
+		for _, target := range b.targets {
+			defs.add(b.names[target], b.schema(target))
+		}
+		doc.add("$defs", defs.String())
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(doc.String()), "", "  "); err != nil {
+		return nil, fmt.Errorf("the schema of %s is no JSON: %w", e.Type, err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// event is what x-outbox says of the event, with defaults written out. It has
+// another name: a document is no source of events.
+func event(e *schema.Event) string {
+	x := &object{}
+	x.add("version", strconv.Itoa(e.Version))
+	x.text("type", e.Type)
+	x.text("topic", e.Topic)
+	x.text("envelope", e.Envelope)
+	aggregate := &object{}
+	aggregate.text("type", e.AggregateType)
+	if e.AggregateID != nil {
+		aggregate.text("id", e.AggregateID.Text)
+	}
+	x.add("aggregate", aggregate.String())
+	switch {
+	case !e.Keyed:
+		x.add("key", "null")
+	case e.Key != nil:
+		x.text("key", e.Key.Text)
+	}
+	if e.Correlation != nil {
+		x.text("correlation", e.Correlation.Text)
+	}
+	return x.String()
+}
+
+type bundler struct {
+	root    *schema.Schema
+	targets []*schema.Schema // of references, but for the root; sorted by name once they have names
+	names   map[*schema.Schema]string
+	// evaluates says that a schema depends on which items another one evaluates.
+	evaluates bool
+}
+
+// collect finds what s refers to, directly or through others.
+func (b *bundler) collect(s *schema.Schema) {
+	if s == nil {
+		return
+	}
+	if s.UnevaluatedItems != nil {
+		b.evaluates = true
+	}
+	if s.Ref != nil {
+		b.target(s.Ref.Target)
+	}
+	if d := s.Discriminator; d != nil {
+		for _, target := range d.Targets {
+			b.target(target)
+		}
+	}
+	for _, sub := range subschemas(s) {
+		b.collect(sub)
+	}
+}
+
+func (b *bundler) target(s *schema.Schema) {
+	if s == nil || s == b.root || slices.Contains(b.targets, s) {
+		return
+	}
+	b.targets = append(b.targets, s)
+	b.collect(s)
+}
+
+// subschemas is the schemas inside s that have a meaning for values.
+func subschemas(s *schema.Schema) []*schema.Schema {
+	all := []*schema.Schema{
+		s.AdditionalProperties, s.UnevaluatedProperties, s.PropertyNames, s.Items, s.Contains, s.UnevaluatedItems,
+		s.ContentSchema, s.Not, s.If, s.Then, s.Else,
+	}
+	for _, list := range [][]*schema.Schema{s.PrefixItems, s.AllOf, s.AnyOf, s.OneOf} {
+		all = append(all, list...)
+	}
+	for _, list := range [][]schema.Property{s.Properties, s.PatternProperties, s.DependentSchemas} {
+		for _, p := range list {
+			all = append(all, p.Schema)
+		}
+	}
+	return all
+}
+
+// schema is s as JSON.
+func (b *bundler) schema(s *schema.Schema) string {
+	if s.Bool != nil {
+		return strconv.FormatBool(*s.Bool)
+	}
+	o := &object{}
+	b.keywords(o, s)
+	return o.String()
+}
+
+// keywords adds what s says.
+func (b *bundler) keywords(o *object, s *schema.Schema) {
+	if s.Title != "" {
+		o.text("title", s.Title)
+	}
+	if s.Description != "" {
+		o.text("description", s.Description)
+	}
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"deprecated", s.Deprecated}, {"readOnly", s.ReadOnly}, {"writeOnly", s.WriteOnly}} {
+		if f.set {
+			o.add(f.name, "true")
+		}
+	}
+	if s.Ref != nil {
+		o.text("$ref", b.reference(s.Ref.Target))
+	}
+	switch len(s.Types) {
+	case 0:
+	case 1:
+		o.text("type", s.Types[0])
+	default:
+		o.add("type", texts(s.Types))
+	}
+	if s.Enum != nil {
+		o.add("enum", values(s.Enum))
+		o.enumNames(s)
+	}
+	if s.Const != nil {
+		o.add("const", s.Const.JSON())
+	}
+	b.strings(o, s)
+	for _, n := range []struct {
+		name  string
+		value *schema.Number
+	}{
+		{"minimum", s.Minimum}, {"exclusiveMinimum", s.ExclusiveMinimum}, {"maximum", s.Maximum},
+		{"exclusiveMaximum", s.ExclusiveMaximum}, {"multipleOf", s.MultipleOf},
+	} {
+		o.number(n.name, n.value)
+	}
+	b.objects(o, s)
+	b.arrays(o, s)
+	b.combinations(o, s)
+	if s.Default != nil {
+		o.add("default", s.Default.JSON())
+	}
+	if len(s.Examples) > 0 {
+		o.add("examples", values(s.Examples))
+	}
+}
+
+func (b *bundler) strings(o *object, s *schema.Schema) {
+	for _, t := range []struct{ name, value string }{
+		{"format", s.Format}, {"contentEncoding", s.ContentEncoding}, {"contentMediaType", s.ContentMediaType},
+	} {
+		if t.value != "" {
+			o.text(t.name, t.value)
+		}
+	}
+	b.sub(o, "contentSchema", s.ContentSchema)
+	o.number("minLength", s.MinLength)
+	o.number("maxLength", s.MaxLength)
+	if s.Pattern != nil {
+		o.text("pattern", s.Pattern.Text)
+	}
+}
+
+func (b *bundler) objects(o *object, s *schema.Schema) {
+	if len(s.Required) > 0 {
+		o.add("required", texts(names(s.Required)))
+	}
+	b.named(o, "properties", s.Properties)
+	b.named(o, "patternProperties", s.PatternProperties)
+	b.sub(o, "additionalProperties", s.AdditionalProperties)
+	b.sub(o, "unevaluatedProperties", s.UnevaluatedProperties)
+	b.sub(o, "propertyNames", s.PropertyNames)
+	o.number("minProperties", s.MinProperties)
+	o.number("maxProperties", s.MaxProperties)
+	if len(s.DependentRequired) > 0 {
+		dependent := &object{}
+		for _, d := range s.DependentRequired {
+			dependent.add(d.Name.Text, texts(names(d.Required)))
+		}
+		o.add("dependentRequired", dependent.String())
+	}
+	b.named(o, "dependentSchemas", s.DependentSchemas)
+}
+
+func (b *bundler) arrays(o *object, s *schema.Schema) {
+	b.list(o, "prefixItems", s.PrefixItems)
+	b.sub(o, "items", s.Items)
+	if !b.hidesContains(s) {
+		b.contains(o, s)
+	}
+	b.sub(o, "unevaluatedItems", s.UnevaluatedItems)
+	o.number("minItems", s.MinItems)
+	o.number("maxItems", s.MaxItems)
+	if s.UniqueItems {
+		o.add("uniqueItems", "true")
+	}
+}
+
+// hidesContains says that contains of s must not evaluate items, as it did not
+// before 2020-12, and that this matters.
+func (b *bundler) hidesContains(s *schema.Schema) bool {
+	return s.Contains != nil && s.ContainsCounts && b.evaluates
+}
+
+func (b *bundler) contains(o *object, s *schema.Schema) {
+	b.sub(o, "contains", s.Contains)
+	o.number("minContains", s.MinContains)
+	o.number("maxContains", s.MaxContains)
+}
+
+func (b *bundler) combinations(o *object, s *schema.Schema) {
+	var also []string
+	if b.hidesContains(s) {
+		hidden := &object{}
+		b.contains(hidden, s)
+		also = append(also, `{"not":{"not":`+hidden.String()+`}}`) // not keeps to itself what was evaluated inside it
+	}
+	b.list(o, "allOf", s.AllOf, also...)
+	b.list(o, "anyOf", s.AnyOf)
+	b.list(o, "oneOf", s.OneOf)
+	b.sub(o, "not", s.Not)
+	b.sub(o, "if", s.If)
+	b.sub(o, "then", s.Then)
+	b.sub(o, "else", s.Else)
+	d := s.Discriminator
+	if d == nil {
+		return
+	}
+	told := &object{}
+	told.text("propertyName", d.PropertyName.Text)
+	mapping := &object{}
+	for i, value := range d.Mapping {
+		if i < len(d.Targets) && d.Targets[i] != nil {
+			mapping.text(value.Text, b.reference(d.Targets[i]))
+		}
+	}
+	if len(mapping.members) > 0 {
+		told.add("mapping", mapping.String())
+	}
+	o.add("discriminator", told.String())
+}

@@ -1,0 +1,145 @@
+package bundle
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// object is a JSON object with its members in the order in which they were added.
+type object struct{ members []string }
+
+func (o *object) String() string { return "{" + strings.Join(o.members, ",") + "}" }
+
+// add adds a member whose value is JSON already.
+func (o *object) add(name, value string) { o.members = append(o.members, quote(name)+":"+value) }
+
+func (o *object) text(name, value string) { o.add(name, quote(value)) }
+
+func (o *object) number(name string, n *schema.Number) {
+	if n != nil {
+		o.add(name, n.Text)
+	}
+}
+
+// enumNames adds the names of the values of an enum, if each has one.
+func (o *object) enumNames(s *schema.Schema) {
+	var all []string
+	for _, value := range s.Enum {
+		name := s.EnumNames[value.Canonical()]
+		if name == "" {
+			return
+		}
+		all = append(all, name)
+	}
+	if len(all) > 0 {
+		o.add("x-enum-varnames", texts(all))
+	}
+}
+
+// sub adds a keyword that holds a schema, if s has it.
+func (b *bundler) sub(o *object, name string, s *schema.Schema) {
+	if s != nil {
+		o.add(name, b.schema(s))
+	}
+}
+
+// list adds a keyword that holds schemas, those that are JSON already last.
+func (b *bundler) list(o *object, name string, all []*schema.Schema, also ...string) {
+	if len(all) == 0 && len(also) == 0 {
+		return
+	}
+	var parts []string
+	for _, s := range all {
+		parts = append(parts, b.schema(s))
+	}
+	o.add(name, array(append(parts, also...)))
+}
+
+// named adds a keyword that holds schemas by name.
+func (b *bundler) named(o *object, name string, all []schema.Property) {
+	if len(all) == 0 {
+		return
+	}
+	members := &object{}
+	for _, p := range all {
+		members.add(p.Name, b.schema(p.Schema))
+	}
+	o.add(name, members.String())
+}
+
+// reference is $ref to a schema in this document.
+func (b *bundler) reference(to *schema.Schema) string {
+	if to == b.root {
+		return "#"
+	}
+	return "#/$defs/" + b.names[to]
+}
+
+// assign gives each schema under $defs a name, and sorts them by it.
+func (b *bundler) assign() {
+	taken := map[string]bool{}
+	for _, s := range b.targets {
+		base := definitionName(s)
+		name := base
+		for n := 2; taken[strings.ToLower(name)]; n++ {
+			name = fmt.Sprintf("%s%d", base, n)
+		}
+		taken[strings.ToLower(name)] = true
+		b.names[s] = name
+	}
+	slices.SortFunc(b.targets, func(x, y *schema.Schema) int { return strings.Compare(b.names[x], b.names[y]) })
+}
+
+// notInName is what a name under $defs does without, so that it needs no escape
+// in a reference and becomes the name of a class.
+var notInName = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+
+// definitionName is the title of a schema, or else the last part of its pointer,
+// or else the name of its file.
+func definitionName(s *schema.Schema) string {
+	name := notInName.ReplaceAllString(s.Title, "")
+	if name == "" {
+		name = strings.Trim(notInName.ReplaceAllString(path.Base(s.Pointer), "_"), "_")
+	}
+	if name == "" {
+		file, _, _ := strings.Cut(path.Base(s.Doc.Path), ".")
+		name = strings.Trim(notInName.ReplaceAllString(file, "_"), "_")
+	}
+	if name == "" {
+		name = "schema"
+	}
+	return name
+}
+
+func quote(text string) string { return (&schema.Value{Kind: schema.String, Text: text}).JSON() }
+
+func array(parts []string) string { return "[" + strings.Join(parts, ",") + "]" }
+
+func texts(all []string) string {
+	var parts []string
+	for _, text := range all {
+		parts = append(parts, quote(text))
+	}
+	return array(parts)
+}
+
+func values(all []*schema.Value) string {
+	var parts []string
+	for _, v := range all {
+		parts = append(parts, v.JSON())
+	}
+	return array(parts)
+}
+
+func names(all []schema.Name) []string {
+	var texts []string
+	for _, n := range all {
+		texts = append(texts, n.Text)
+	}
+	return texts
+}
