@@ -124,7 +124,7 @@ func compatCombinationRules() []Rule {
 			Message: "no variant of READER's %s can read all data of this variant of WRITER",
 			Why: "The variants of both schemas are matched in pairs so that as many as possible are compatible. This one has no match. Readers with the new " +
 				"schema reject its data.",
-			Before: `{"oneOf": [{"type": "string"}, {"type": "null"}]}`, After: `{"oneOf": [{"type": "string", "maxLength": 5}, {"type": "null"}]}`,
+			Before: `{"oneOf": [{"type": "string"}, {"type": "boolean"}]}`, After: `{"oneOf": [{"type": "string", "maxLength": 5}, {"type": "boolean"}]}`,
 			Fix: "keep the variant and add the changed one beside it; or " + newVersion,
 		},
 		{

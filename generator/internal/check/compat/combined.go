@@ -70,6 +70,7 @@ func (c *comparison) nothingBreaks(p *pair) bool {
 func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) {
 	w, r := p.writer, p.reader
 	madeUp := w.madeUp && r.madeUp
+	nullables := c.nullable(w) != nil && c.nullable(r) != nil // there is but one variant, and its own changes say it all
 	free := newUnpaired(r, right)
 	kindsLeft, kindsRight := kinds(w.parts, left), kinds(r.parts, right)
 	for _, i := range left {
@@ -90,7 +91,7 @@ func (c *comparison) changed(p *pair, left, right []int) (removed, added []int) 
 			removed = append(removed, i)
 			continue
 		}
-		if !madeUp {
+		if !madeUp && !nullables {
 			id := "variant-changed"
 			if r.op == allOf {
 				id = "all-of-branch-changed"

@@ -234,6 +234,24 @@ func (c *comparison) empty(s *schema.Schema) bool {
 func isFalse(s *schema.Schema) bool { return s.Bool != nil && !*s.Bool }
 func isTrue(s *schema.Schema) bool  { return s.Bool != nil && *s.Bool }
 
+// nullable returns what a shape accepts besides null, if it is written as a combination
+// of two: anyOf: [..., {type: "null"}], as Pydantic does. It returns nil for any other
+// shape.
+func (c *comparison) nullable(s *shape) *shape {
+	if s.kind != combined || s.madeUp || s.op == allOf {
+		return nil
+	}
+	switch of := c.branches(s); {
+	case len(of) != 2:
+		return nil
+	case of[1].kind == nullKind:
+		return of[0]
+	case of[0].kind == nullKind:
+		return of[1]
+	}
+	return nil
+}
+
 // describe returns a shape for a sentence.
 func (c *comparison) describe(s *shape) string {
 	switch s.kind {
@@ -255,6 +273,9 @@ func (c *comparison) describe(s *shape) string {
 	case conditionKind:
 		return "an if"
 	case combined:
+		if of := c.nullable(s); of != nil && of.kind != combined {
+			return c.describe(of) + " or null"
+		}
 		if !s.madeUp {
 			return "a combination by " + s.op
 		}
