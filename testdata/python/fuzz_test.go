@@ -1,0 +1,139 @@
+package python_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/wire"
+	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
+)
+
+// randomEvents is how many random events the comparison takes.
+const randomEvents = "10000"
+
+// Random events of Pydantic models are read by the generated Go and written again
+// as the same JSON values, and what Go writes, also in its own spelling, is the
+// same event for the models.
+func TestRandomEventsOfPydantic(t *testing.T) {
+	python := interpreter(t)
+	run := func(stdin []byte, args ...string) []byte {
+		t.Helper()
+		cmd := osexec.CommandContext(t.Context(), python, append([]string{"fuzz.py"}, args...)...)
+		cmd.Dir, cmd.Env, cmd.Stdin = "service", append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), bytes.NewReader(stdin)
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("python fuzz.py %s: %v\n%s", strings.Join(args, " "), err, said.String())
+		}
+		return out
+	}
+	var pairs bytes.Buffer
+	lines := json.NewEncoder(&pairs)
+	n := 0
+	for line := range bytes.Lines(run(nil, "make", "1", randomEvents)) {
+		var document string
+		must(t, json.Unmarshal(line, &document))
+		kept, own := again(t, document)
+		if diff := cmp.Diff(canonical(t, document), canonical(t, kept)); diff != "" {
+			t.Fatalf("decoded and encoded again (-want +got):\n%s\n%s", diff, document)
+		}
+		must(t, lines.Encode(map[string]string{"python": document, "go": kept}))
+		must(t, lines.Encode(map[string]string{"python": document, "go": own}))
+		n += 2
+	}
+	if got, want := string(run(pairs.Bytes(), "compare")), fmt.Sprintf("alike: %d\n", n); got != want {
+		t.Errorf("the models say:\n%.3000s\nwant %s", got, want)
+	}
+}
+
+// again decodes a document and encodes it: as it is, and as Go itself writes the
+// same values.
+func again(t *testing.T, document string) (kept, own string) {
+	t.Helper()
+	var head struct {
+		EventType string `json:"event_type"`
+	}
+	must(t, json.Unmarshal([]byte(document), &head))
+	switch head.EventType {
+	case "huleedu.class.updated.v1":
+		return both(t, document, events.DecodeClassUpdatedV1)
+	case "huleedu.cj_assessment.completed.v1":
+		return both(t, document, events.DecodeCJAssessmentCompletedV1)
+	case "huleedu.assessment.result.published.v1":
+		return both(t, document, events.DecodeAssessmentResultV1)
+	}
+	t.Fatalf("an event of type %q", head.EventType)
+	return "", ""
+}
+
+func both[T any](t *testing.T, document string, decode func([]byte, ...outbox.Header) (outbox.Envelope[T], error)) (kept, own string) {
+	t.Helper()
+	envelope, err := decode([]byte(document))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, document)
+	}
+	if v, ok := any(envelope.Data).(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			t.Fatalf("%v\n%s", err, document)
+		}
+	}
+	text := func() string {
+		t.Helper()
+		encoded, err := json.Marshal(envelope)
+		must(t, err)
+		return string(encoded)
+	}
+	kept = text()
+	forget(reflect.ValueOf(&envelope.Data).Elem())
+	return kept, text()
+}
+
+// forget clears what decoded values keep of their spelling.
+func forget(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[wire.Spelling]() {
+			v.SetZero()
+			return
+		}
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				forget(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			forget(v.Index(i))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			forget(v.Elem())
+		}
+	}
+}
+
+// canonical is a document as values that can be compared: numbers by their text,
+// the envelope's time in UTC, as Go writes it.
+func canonical(t *testing.T, document string) any {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(document))
+	decoder.UseNumber()
+	var v map[string]any
+	must(t, decoder.Decode(&v))
+	text, _ := v["event_timestamp"].(string)
+	at, err := time.Parse(time.RFC3339Nano, text)
+	must(t, err)
+	v["event_timestamp"] = at.UTC()
+	return v
+}
