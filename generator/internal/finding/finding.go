@@ -23,7 +23,7 @@ type Pos struct {
 	Col  int
 }
 
-// String is file:line:col, or the file alone where there is no line.
+// String returns file:line:col, or the file alone if there is no line.
 func (p Pos) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -113,7 +113,7 @@ func (f Finding) Line() string { return Printable(f.withOld().String()) }
 // tag returns the id as it follows a message.
 func (f Finding) tag() string { return " [" + f.ID + "]" }
 
-// withOld is f with the earlier place in its message.
+// withOld returns f with the earlier place in its message.
 func (f Finding) withOld() Finding {
 	if f.Old.Pos.File != "" {
 		f.Message += " (" + f.Old.Pos.String() + ")"

@@ -153,7 +153,7 @@ func fingerprint(f Finding) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// relative returns a file as a relative URI, from the top of the repository.
+// relative returns a file as a relative URI, from the root of the repository.
 func relative(prefix, file string) string {
 	parts := strings.Split(path.Join(prefix, file), "/")
 	for i, part := range parts {

@@ -113,8 +113,8 @@ func snippet(b *bytes.Buffer, pos Pos, sources Sources, lines map[string][]strin
 		strings.Repeat(" ", utf8.RuneCountInString(cutLeft)), indent(line[:col-1]), mark, p.reset)
 }
 
-// indent is white space as wide as text: tabs stay tabs, a wide character
-// takes two columns, a combining one none.
+// indent returns white space as wide as text: tabs stay tabs, a wide character counts
+// as two columns, a combining one as none.
 func indent(text []rune) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -137,8 +137,8 @@ func wide(r rune) bool {
 		r >= 0xFF01 && r <= 0xFF60 || r >= 0x1F300 && r <= 0x1FAFF
 }
 
-// Printable replaces control and format characters other than tabs, so that text
-// from a file cannot manipulate the terminal.
+// Printable replaces control and format characters except tabs, so that text from a
+// file cannot manipulate the terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {

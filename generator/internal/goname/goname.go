@@ -1,9 +1,8 @@
-// Package goname turns names from schemas into Go identifiers that a reviewer
-// would have chosen: entity_id becomes EntityID, schemaUri becomes SchemaURI.
+// Package goname turns names from schemas into good Go identifiers: entity_id becomes
+// EntityID, schemaUri becomes SchemaURI.
 //
-// Every function is pure and gives the same result for the same input; none of
-// them knows of other names, so two inputs may give one result and the caller
-// resolves that.
+// Every function is pure. None of them knows other names, so two inputs may give one
+// result; the caller resolves that.
 package goname
 
 import (
@@ -13,12 +12,11 @@ import (
 	"unicode"
 )
 
-// Exported returns an exported identifier for s. Words are cut at everything that
-// is neither letter nor digit and at the humps of camel case, and joined with
-// initialisms in capitals. It is never empty: a name of which nothing is left
-// becomes X, one of signs
-// beyond ASCII alone their code points (U1F389), and one that cannot begin an exported identifier gets an X
-// before it.
+// Exported returns an exported identifier for s. It splits words at everything that is
+// neither letter nor digit and at the humps of camel case, and joins them, with
+// initialisms in capitals. The result is never empty: a name without letters and digits
+// becomes X, or its code points if it has only symbols beyond ASCII (U1F389). A name
+// that cannot begin an exported identifier gets the prefix X.
 func Exported(s string) string {
 	var b strings.Builder
 	for _, w := range words(s) {
@@ -27,10 +25,9 @@ func Exported(s string) string {
 	return exportable(b.String())
 }
 
-// Title returns an exported identifier for a title that somebody wrote with care:
-// as Exported, but inside a word nothing is changed, so that
-// CJAssessmentCompleted and LlmConfig stay as they are. A word in lower case
-// is still capitalized.
+// Title returns an exported identifier for a title: like Exported, but inside a word
+// nothing is changed, so that CJAssessmentCompleted and LlmConfig stay as they are. A
+// word in lower case is capitalized.
 func Title(s string) string {
 	var b strings.Builder
 	for _, w := range chunks(s) {
@@ -63,8 +60,8 @@ func Package(s string) string {
 	return name
 }
 
-// Reserved reports whether name is a keyword of Go, predeclared, or one of
-// init, main and the blank identifier, which declarations cannot use freely.
+// Reserved reports whether name is a Go keyword, predeclared, or one of init, main and
+// the blank identifier, which cannot be declared freely.
 func Reserved(name string) bool {
 	if token.IsKeyword(name) {
 		return true
@@ -92,7 +89,7 @@ func exportable(name string) string {
 	return name
 }
 
-// capital is word, in whatever case, as one hump of an exported name.
+// capital returns word, in any case, as one word of an exported name.
 func capital(word string) string {
 	upper := strings.ToUpper(word)
 	switch {
@@ -112,8 +109,8 @@ func capital(word string) string {
 	return string(r)
 }
 
-// mixedDigits reports whether a word in capitals carries a digit, as ENG5 and
-// SV1 do: a code, not a word that somebody shouted.
+// mixedDigits reports whether a word in capitals contains a digit, like ENG5 and SV1: a
+// code, not a word in capitals.
 func mixedDigits(word string) bool {
 	return strings.ContainsFunc(word, unicode.IsDigit)
 }
@@ -122,8 +119,8 @@ func pluralized(stem string) bool {
 	return initialism(stem) && stem != "HTTP" && stem != "DN" && stem != "T" && stem != "O"
 }
 
-// initialism reports whether upper is written in capitals throughout: those of
-// Go's own style, and those that events are full of.
+// initialism reports whether upper is written in capitals: the initialisms of Go's
+// style, and those that are common in events.
 func initialism(upper string) bool {
 	switch upper {
 	case "ACL", "API", "ASCII", "AWS", "BIC", "CI", "CD", "CJ", "CPU", "CSS", "CSV", "DB", "DNS", "EOF", "GCP", "GID", "GPU", "GUID",
@@ -135,8 +132,8 @@ func initialism(upper string) bool {
 	return false
 }
 
-// chunks cuts s at everything that is neither letter nor digit. Signs that tell
-// names apart are spelled: A+ and A- are APlus and AMinus, -1 is Minus1.
+// chunks splits s at everything that is neither letter nor digit. Signs that
+// distinguish names become words: A+ and A- are APlus and AMinus, -1 is Minus1.
 func chunks(s string) []string {
 	var out []string
 	var current []rune
@@ -153,8 +150,8 @@ func chunks(s string) []string {
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
 			current = append(current, r)
 		case r == '\'' || r == '’' || unicode.IsMark(r) || unicode.Is(unicode.Join_Control, r):
-			// An apostrophe joins: "parent's" is one word. So do the marks that
-			// are written over letters, which Go does not allow in a name.
+			// An apostrophe joins: "parent's" is one word. So do marks over letters,
+			// which Go does not allow in a name.
 		default:
 			flush()
 			last := i == len(runes)-1
@@ -171,7 +168,8 @@ func chunks(s string) []string {
 	return out
 }
 
-// codePoints returns a name for what nothing else is left of, such as an emoji: U1F389.
+// codePoints returns a name for text without letters and digits, such as an emoji:
+// U1F389.
 func codePoints(runes []rune) []string {
 	const most = 4
 	var b strings.Builder
@@ -186,9 +184,8 @@ func codePoints(runes []rune) []string {
 	return []string{b.String()}
 }
 
-// sign spells a sign where it carries meaning: every one in a name made of
-// signs alone, plus anywhere, minus at the end or before a number that it
-// begins.
+// sign returns the word for a sign that has a meaning: any sign in a name of only
+// signs, plus anywhere, minus at the end or before a number at the beginning.
 func sign(r rune, bare, before, last, digitNext bool) string {
 	switch {
 	case r == '+':
@@ -239,7 +236,7 @@ func sign(r rune, bare, before, last, digitNext bool) string {
 	return ""
 }
 
-// words is chunks, cut further at the humps of camel case.
+// words returns the chunks, split further at the humps of camel case.
 func words(s string) []string {
 	var out []string
 	for _, c := range chunks(s) {
@@ -248,10 +245,9 @@ func words(s string) []string {
 	return out
 }
 
-// humps cuts camel case: before a capital that follows a small letter or a
-// digit, and before the last capital of a run that a small letter follows. A
-// plural s stays with its initialism (userIDs), and digits stay with the word
-// before them.
+// humps splits camel case: before a capital after a lower-case letter or a digit, and
+// before the last capital of a run that a lower-case letter follows. A plural s stays
+// with its initialism (userIDs), and digits stay with the word before them.
 func humps(chunk string) []string {
 	r := []rune(chunk)
 	var out []string
@@ -282,8 +278,8 @@ func pluralEnd(r []rune, start, i int) bool {
 	return pluralized(string(r[start : i+1]))
 }
 
-// codeRun reports whether word is capitals and digits only (UTF8, A1B2), in
-// which a capital after a digit begins nothing new.
+// codeRun reports whether word has only capitals and digits (UTF8, A1B2), where a
+// capital after a digit begins no new word.
 func codeRun(word []rune) bool {
 	for _, c := range word {
 		if !unicode.IsUpper(c) && !unicode.IsDigit(c) {

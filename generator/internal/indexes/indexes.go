@@ -1,6 +1,6 @@
 // Package indexes follows the unique indexes and constraints of tables through a
-// service's migrations, from the text alone: what is created, renamed and dropped.
-// It reads what it knows and passes over all else.
+// service's migrations: what is created, renamed and dropped. It reads only the text,
+// and skips what it does not know.
 package indexes
 
 import (
@@ -19,22 +19,22 @@ type Index struct {
 	Name       string
 	Constraint bool
 	Columns    []string // of its key, with Expression for what is no column
-	// File is which of the files creates it, and Offset the byte of that file where
-	// its name stands, or what makes it unique where it is given no name.
+	// File is the index of the file that creates it. Offset is the position in that
+	// file of its name or, if it has none, of what makes it unique.
 	File, Offset int
 
 	table table
-	uses  []string // every name in its definition: those of columns in a WHERE, too
+	uses  []string // every name in its definition, including columns in a WHERE
 }
 
 // table is a table by its schema and name.
 type table struct{ schema, name string }
 
-// Unique returns the unique indexes and constraints that are there after all the
-// files, on the table of that name in that schema, in the order in which they were
-// created. A name without a schema is taken to be in that schema. The primary key
-// counts as well, unless it is that of one of the columns in besides; so does no
-// index with one of these in its key, since it can hardly refuse a row.
+// Unique returns the unique indexes and constraints that exist after all files, on the
+// table with that name in that schema, in the order of their creation. A name without a
+// schema means that schema. The primary key is included, unless it is one of the
+// columns in besides. An index with one of these columns in its key is left out,
+// because it can hardly refuse a row.
 func Unique(files script.Files, schema, name string, besides ...string) []Index {
 	t := tracker{schema: schema}
 	for i := range files.Count {
@@ -49,7 +49,7 @@ func Unique(files script.Files, schema, name string, besides ...string) []Index 
 	})
 }
 
-// tracker is what is there after the statements read so far.
+// tracker is the state after the statements read so far.
 type tracker struct {
 	schema  string
 	file    int
@@ -87,8 +87,7 @@ func (t *tracker) statement(c *cursor) {
 	}
 }
 
-// block follows what stands in the body of a DO: whether it runs is not known, but
-// most often it does, once.
+// block follows the body of a DO: it may not run, but usually it runs once.
 func (t *tracker) block(c *cursor) {
 	for _, token := range c.Rest() {
 		if token.Kind != sqltext.Dollar {
@@ -189,8 +188,8 @@ func (t *tracker) element(c *cursor, of table) {
 	}
 }
 
-// isConstraint reports whether an element of a table that begins with this word
-// is no column.
+// isConstraint reports whether an element of a table that begins with this word is not
+// a column.
 func isConstraint(word string) bool {
 	return slices.Contains([]string{"constraint", "unique", "primary", "check", "foreign", "exclude", "like"}, word)
 }
@@ -230,7 +229,7 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 	t.indexes = append(t.indexes, x)
 }
 
-// promote makes an index a constraint, which gets the name of the constraint.
+// promote makes an index a constraint, which gives it the constraint's name.
 func (t *tracker) promote(index string, x Index) {
 	for i := range t.indexes {
 		if t.indexes[i].Name == index {
@@ -347,7 +346,7 @@ func (t *tracker) eachName(c *cursor, do func(schema, name string)) {
 	}
 }
 
-// unused returns the name that Postgres gives to an index without one.
+// unused returns the name that Postgres gives to an unnamed index.
 func (t *tracker) unused(table string, columns []string, label string) string {
 	for n := 0; ; n++ {
 		name := made(table, strings.Join(columns, "_"), label, n)

@@ -1,7 +1,6 @@
-// Package ir is what the passes of the generator hand to the one that prints: a
-// Go package as named types with their fields, events, and files. Every name is
-// final, every type is decided, and every constraint is a plain number or text.
-// It is data alone.
+// Package ir has the data that the generator's passes give to the printer: a Go package
+// as named types with their fields, events, and files. Every name is final, every type
+// is decided, and every constraint is a plain number or text. It has no logic.
 package ir
 
 import (
@@ -26,7 +25,7 @@ type File struct {
 	Source string // the schema file it comes from, relative to the project
 	Event  *Event // nil in a file of shared types
 	Types  []*Named
-	Defs   []*Definitions // that its rules share
+	Defs   []*Definitions // shared by its rules
 }
 
 // Rules returns the rules of the file's types, each variable once.
@@ -54,13 +53,13 @@ func (f *File) Rules() []*Rules {
 type Event struct {
 	*schema.Event
 	Data        *Named
-	AggregateID Path // empty: given by the caller
-	Key         Path // empty: the aggregate id, or none when not Keyed
+	AggregateID Path // empty: an argument of the insert function
+	Key         Path // empty: the aggregate id, or none if not Keyed
 	Correlation Path // empty: none in the data
 }
 
-// Path leads from event data to one of its values. It has Steps, or Branches
-// where the data is a union, or neither: then there is no such value.
+// Path leads from event data to one of its values. It has Steps, or Branches if the
+// data is a union, or neither if there is no such value.
 type Path struct {
 	Pointer  string
 	Steps    []Step
@@ -71,18 +70,18 @@ type Path struct {
 type Step struct {
 	Kind StepKind
 	Type *Type // of the part
-	// Optional is set where the value may lack the part.
+	// Optional is true if the value may lack the part.
 	Optional bool
-	Field    *Field // that a FieldStep leads to
-	// In is the Go name of the field that an item, a member or a whole value is
-	// in, "" where it is the value itself or in it.
+	Field    *Field // target of a FieldStep
+	// In is the Go name of the field that contains an item, a member or a whole value;
+	// "" if it is in the value itself.
 	In string
-	// Index and Key choose the item and the member.
+	// Index and Key select the item and the member.
 	Index int
 	Key   string
 }
 
-// StepKind tells steps apart.
+// StepKind is the kind of a step.
 type StepKind int
 
 // The kinds of steps.
@@ -90,10 +89,10 @@ const (
 	FieldStep  StepKind = iota // to a member of a struct or a position of a tuple
 	ItemStep                   // to an item of a slice, which may have fewer
 	MemberStep                 // to a member of a map, which may not have it
-	WholeStep                  // to the value itself: what event data holds, or a branch of a union
+	WholeStep                  // to the value itself: of event data, or of a union's branch
 )
 
-// None reports whether the path leads nowhere.
+// None reports whether the path is empty.
 func (p Path) None() bool { return len(p.Steps)+len(p.Branches) == 0 }
 
 // BranchPath is the path through one branch of a union.
@@ -108,63 +107,63 @@ type Named struct {
 	Schema     *schema.Schema
 	Doc        string
 	Deprecated bool
-	// Parent and Role say where a type stands that is written in line: it is
-	// the type of Role of Parent. Parent is nil for any other.
+	// Parent and Role say where an inline type is: it is the type of Role of Parent.
+	// Parent is nil for other types.
 	Parent *Named
 	Role   string
 
 	// Enum is set for an enum, whose Base is String, Int, Float or JSON.
 	Enum []EnumValue
 	Base Kind
-	// Open is set for an enum beside which other strings are valid too: what
-	// holds for those.
+	// Open is set for an enum that also allows other strings: it is what applies to
+	// those.
 	Open *Type
 
 	// Union is set for a union.
 	Union *Union
-	// Holds is set for event data that is no object: the one value of its struct.
+	// Holds is set for event data that is not an object: the one value of its struct.
 	Holds *Type
-	// Of is set for a branch of a union that is neither a struct nor an enum, and
-	// for a slice or map that holds itself: what the declared type is made of.
+	// Of is set for a branch of a union that is neither a struct nor an enum, and for a
+	// slice or map that contains itself: the underlying type.
 	Of *Type
 	// Unions are those that the type is a branch of.
 	Unions []*Named
 
-	// Fields of a struct. Unknown members are kept unless it is Closed, or
-	// Extra gives them a type.
+	// Fields of a struct. Unknown properties are kept unless it is Closed, or Extra
+	// gives them a type.
 	Fields        []*Field
 	Extra         *Type
 	ExtraName     string // Go name of the field for Extra
-	UnknownName   string // Go name of the field for unknown members
+	UnknownName   string // Go name of the field for unknown properties
 	SpellingName  string // Go name of the field for texts that values do not keep; "" if all do
 	Closed        bool
 	MinProperties *int
 	MaxProperties *int
 	Rules         *Rules // nil: none
-	// Matching are the members whose names match a pattern, in their maps.
+	// Matching has the maps for properties whose names match a pattern.
 	Matching []*Matching
 
-	// Tuple is set where the value is an array: the Fields are its positions,
-	// and Extra or UnknownName says what the items behind them are.
+	// Tuple is true for an array: the Fields are its positions, and Extra or
+	// UnknownName is for the items after them.
 	Tuple              bool
 	MinItems, MaxItems *int
 	UniqueItems        bool
 
-	// Place and Origins are those of a Type; PlacesVar is the Go name of the
-	// variable for what they do not tell of the fields.
+	// Place and Origins are as in Type. PlacesVar is the Go name of the variable with
+	// the places of the fields that do not follow from them.
 	Place     string
 	Origins   map[string]string
 	PlacesVar string
 }
 
-// Matching is a map of the members of a struct whose names match a pattern.
+// Matching is the map for properties of a struct whose names match a pattern.
 type Matching struct {
-	Word    string // what it is named after
+	Word    string // the source of its name
 	Name    string
 	Pattern *Pattern
-	Source  string // the pattern as the schema has it
-	Type    *Type  // nil: no member may have such a name
-	// Overlaps are the other maps that may want a member of this one too.
+	Source  string // the pattern in the schema
+	Type    *Type  // nil: no property may have such a name
+	// Overlaps are the other maps that may contain the same property.
 	Overlaps []*Matching
 	Doc      string
 }
@@ -172,20 +171,20 @@ type Matching struct {
 // EnumValue is one constant.
 type EnumValue struct {
 	Name    string
-	Given   string // what the schema calls the value; may be empty
+	Given   string // the value's name in the schema; may be empty
 	Literal string // Go
 }
 
 // Field is one member of a struct.
 type Field struct {
 	JSON     string
-	Word     string // what it is named after, if that is not JSON
+	Word     string // the source of its name, if that is not JSON
 	Name     string
 	Type     *Type
 	Required bool
-	// Conditional is set for a member that only a condition describes: a value
-	// that does not fit the Type stays among the unknown members, and Rules
-	// decide on it.
+	// Conditional is true for a property that only a condition describes: a value that
+	// does not fit the Type stays among the unknown properties, and Rules decide
+	// whether it is valid.
 	Conditional bool
 	Doc         string
 	Deprecated  bool
@@ -193,7 +192,7 @@ type Field struct {
 	Pos         finding.Pos
 }
 
-// Kind tells the types apart.
+// Kind is the kind of a type.
 type Kind int
 
 // The kinds of types.
@@ -224,7 +223,7 @@ const (
 	Base64URL // bytes, as Bytes are
 	Base32
 	Base16
-	Collection // a declared slice or map, which holds itself
+	Collection // a declared slice or map, which contains itself
 )
 
 // Type is the type of a field, an item or a map's value.
@@ -233,13 +232,12 @@ type Type struct {
 	Nullable bool // null is a value too
 	Elem     *Type
 	Named    *Named
-	// Indirect is set where a struct would otherwise hold itself.
+	// Indirect is true if a struct would otherwise contain itself.
 	Indirect bool
-	// Import and Name are those of an External type; Import is "" for one of
-	// Go's own.
+	// Import and Name are those of an External type; Import is "" for a basic Go type.
 	Import, Name string
 
-	// Const is the only value, of a String, Bool, Int or Float; nil: none.
+	// Const is the only valid value of a String, Bool, Int or Float; nil: none.
 	Const *schema.Value
 
 	MinLength, MaxLength *int
@@ -250,8 +248,8 @@ type Type struct {
 	ExclusiveMinimum, ExclusiveMaximum string
 	MultipleOf                         string
 
-	// Place is where the schema stands: the path of its file, # and a JSON
-	// Pointer. Origins is where a keyword stands that is not the schema's own.
+	// Place is where the schema is: the path of its file, # and a JSON Pointer. Origins
+	// has the places of keywords that are not in that schema.
 	Place   string
 	Origins map[string]string
 
@@ -259,8 +257,8 @@ type Type struct {
 	UniqueItems                  bool
 	MinProperties, MaxProperties *int
 
-	Rules *Rules // nil: none; those of a Struct stand at its Named
-	// Keys is what the names of a map's members match, nil for any.
+	Rules *Rules // nil: none; those of a Struct are in its Named
+	// Keys is the pattern of a map's keys, nil for any key.
 	Keys *Pattern
 }
 
@@ -270,8 +268,8 @@ type Pattern struct {
 	Source string
 }
 
-// Parts yields the types that n is made of, each with the name that Go code
-// about it bears behind n's own.
+// Parts yields the types that n consists of, each with its suffix for names derived
+// from n's.
 func (n *Named) Parts() iter.Seq2[string, *Type] {
 	return func(yield func(string, *Type) bool) {
 		more := true
@@ -303,7 +301,7 @@ func (n *Named) Parts() iter.Seq2[string, *Type] {
 	}
 }
 
-// CanBeNil reports whether the Go type of t has a nil that stands for absent.
+// CanBeNil reports whether the Go type of t has a nil, which means absent.
 func (t *Type) CanBeNil() bool {
 	switch t.Kind {
 	case Slice, Map, Object, Bytes, Base64URL, Base32, Base16, Collection, BigInt, Any, UnionKind:

@@ -2,18 +2,17 @@ package ir
 
 import "cmp"
 
-// Rules is what a schema says of a value and no Go type can: a set of package
-// rule.
+// Rules is the part of a schema that no Go type can express: a set of package rule.
 type Rules struct {
 	Var   string  // Go name of the variable that holds them
-	Rules []*Rule // each holds for the value
-	Defs  []*Rule // that references lead to, by key
-	// DefsVar is the Go name of the variable that holds Defs among the Definitions
-	// of the file; "" if no other rules need any.
+	Rules []*Rule // each applies to the value
+	Defs  []*Rule // targets of references, by key
+	// DefsVar is the Go name of the variable that holds Defs among the Definitions of
+	// the file; "" if no other rules need them.
 	DefsVar string
 }
 
-// Definitions is what references of several rules in a file lead to.
+// Definitions are the shared targets of references in several rules of a file.
 type Definitions struct {
 	Var  string
 	Defs []*Rule // by key
@@ -25,7 +24,7 @@ func (r *Rule) DefKey() string { return cmp.Or(r.Key, r.Place) }
 // Rule is one schema of package rule.
 type Rule struct {
 	Place string // path of the file, # and JSON Pointer
-	Key   string // that references name, "" if it is the place
+	Key   string // the key of references, "" if it is the place
 	Words []Word
 }
 
@@ -42,13 +41,13 @@ type Entry struct {
 	Value any
 }
 
-// Literal is a number, true, a string or JSON documents as a rule holds them.
+// Literal is a number, true, a string or JSON documents in a rule.
 type Literal struct {
 	Kind LiteralKind
 	Text []string
 }
 
-// LiteralKind tells literals apart.
+// LiteralKind is the kind of a literal.
 type LiteralKind int
 
 // The kinds of literals.

@@ -1,5 +1,5 @@
-// Package jsonvalue knows which JSON numbers are equal, and what they are in Go.
-// Numbers are compared by value, whatever their size: nothing is rounded.
+// Package jsonvalue compares JSON numbers by value and converts them to Go. It rounds
+// nothing, whatever their size.
 package jsonvalue
 
 import (
@@ -14,13 +14,12 @@ import (
 // exponent.
 const maxPlain = 40
 
-// farthest is where exponents end: numbers beyond are taken as if they had this
-// one, here and in package rule of the runtime.
+// farthest limits exponents: numbers beyond it are treated as if they had this
+// exponent, here and in package rule of the runtime.
 const farthest = 1 << 60
 
-// decimal is a number: digits times ten to the power exp. The digits begin and
-// end with another one than 0; they are "" for zero. An exponent, however large,
-// costs nothing.
+// decimal is a number: digits times ten to the power exp. The digits do not begin or
+// end with 0; they are "" for zero. A large exponent costs nothing.
 type decimal struct {
 	negative bool
 	digits   string
@@ -45,8 +44,8 @@ func parse(text string) decimal {
 	return d
 }
 
-// Compare is negative if the JSON number x is less than y, positive if it is
-// greater, and 0 if they are equal.
+// Compare returns a negative number if the JSON number x is less than y, a positive one
+// if it is greater, and 0 if they are equal.
 func Compare(x, y string) int {
 	a, b := parse(x), parse(y)
 	if order := cmp.Compare(a.sign(), b.sign()); order != 0 {
@@ -70,8 +69,8 @@ func (d decimal) sign() int {
 	return 1
 }
 
-// CanonicalNumber returns a JSON number in the one form of all that equal it: plain
-// if it is an integer of few digits, else digits with an exponent.
+// CanonicalNumber returns a text that is the same for equal JSON numbers: plain for an
+// integer of few digits, else digits with an exponent.
 func CanonicalNumber(text string) string {
 	d := parse(text)
 	if d.digits == "" {
@@ -96,11 +95,11 @@ func CanonicalNumber(text string) string {
 // IsWhole reports whether a JSON number has no fraction, however large it is.
 func IsWhole(text string) bool { return parse(text).exp >= 0 }
 
-// maxWhole is how many zeros Whole writes at most.
+// maxWhole is the largest number of zeros that Whole writes.
 const maxWhole = 10_000
 
-// Whole returns a JSON number that has no fraction, written without an exponent: 2.0
-// and 2e0 are 2. Other numbers, and those with too many digits, are none.
+// Whole returns a JSON number without a fraction, without an exponent: 2.0 and 2e0
+// become 2. ok is false for other numbers, and for those with too many digits.
 func Whole(text string) (string, bool) {
 	digits, exponent, large := strings.Cut(CanonicalNumber(text), "e")
 	if strings.Contains(digits, ".") {
@@ -116,8 +115,8 @@ func Whole(text string) (string, bool) {
 	return digits + strings.Repeat("0", zeros), true
 }
 
-// Rational returns the exact value of a JSON number, or nil if its exponent is
-// beyond what a float64 has.
+// Rational returns the exact value of a JSON number, or nil if its exponent is beyond
+// that of a float64.
 func Rational(text string) *big.Rat {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) {
@@ -136,9 +135,8 @@ func Rational(text string) *big.Rat {
 	return r
 }
 
-// Stand returns the exact value of a JSON number, or a number that stands for it if
-// its exponent is beyond what a float64 has: one beyond all that have a Rational,
-// or next to zero.
+// Stand returns the exact value of a JSON number or, if its exponent is beyond that of
+// a float64, a substitute: one beyond all that have a Rational, or next to zero.
 func Stand(text string) *big.Rat {
 	if r := Rational(text); r != nil {
 		return r
@@ -153,8 +151,8 @@ func Stand(text string) *big.Rat {
 	return stand
 }
 
-// Bounded returns a JSON number as it is written, or one of its sign with a smaller
-// exponent, for whoever would write out its zeros.
+// Bounded returns a JSON number as written, or one of the same sign with a smaller
+// exponent, for code that would write out its zeros.
 func Bounded(text string) string {
 	if r := Rational(text); r != nil {
 		if r.Sign() == 0 {
@@ -171,7 +169,7 @@ func Bounded(text string) string {
 	return sign + d.digits + "e" + strconv.FormatInt(d.exp, 10)
 }
 
-// maxBounded is the exponent of numbers that stand for others.
+// maxBounded is the exponent of substitutes.
 const maxBounded = 1000
 
 // Int64 returns the Go literal of a JSON number that is an int64.
@@ -199,10 +197,10 @@ func ExactFloat64(text string) bool {
 	return err == nil && CanonicalNumber(strconv.FormatFloat(f, 'g', -1, 64)) == CanonicalNumber(text)
 }
 
-// Floor returns the largest integer that is not above r.
+// Floor returns the largest integer that is at most r.
 func Floor(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
 
-// Ceil returns the smallest integer that is not below r.
+// Ceil returns the smallest integer that is at least r.
 func Ceil(r *big.Rat) *big.Int {
 	q, m := new(big.Int).DivMod(r.Num(), r.Denom(), new(big.Int))
 	if m.Sign() != 0 {

@@ -11,9 +11,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// Assign names everything in pkg that has a name in Go, and puts its types into
-// files. claims is every type, in the order in which they were found; taken is
-// what hand-written files of the package declare already.
+// Assign names everything in pkg, and puts its types into files. claims has every type,
+// in the order of discovery; taken has the declarations in hand-written files of the
+// package.
 func Assign(scheme *Scheme, pkg *ir.Package, claims []*Claim, taken Declared, list *finding.List) {
 	a := &assigner{scheme: scheme, claims: claims, list: list}
 	a.checkNames(pkg)
@@ -36,8 +36,8 @@ type assigner struct {
 	home   map[*ir.Named]*ir.File
 }
 
-// names gives every type its name, the strongest claim first. It returns all names
-// that are taken.
+// names names every type, the strongest claim first. It returns all names that are
+// used.
 func (a *assigner) names(pkg *ir.Package) names {
 	a.reach(pkg)
 	names := newNames(pkg)
@@ -81,7 +81,7 @@ func (a *assigner) names(pkg *ir.Package) names {
 			nameUnion(names, r.Named)
 		}
 		if len(later) == len(claims) {
-			break // cannot be: parents are found before their parts
+			break // cannot happen: parents are found before their parts
 		}
 		claims = later
 	}
@@ -107,12 +107,12 @@ func (a *assigner) names(pkg *ir.Package) names {
 	return names
 }
 
-// contested finds the types whose short name goes to another type, each with
-// the one that gets it: see keeper.
+// contested finds the types whose short name goes to another type, each with the type
+// that gets it: see keeper.
 func (a *assigner) contested(claims []*Claim, twins map[*Claim]bool) map[*Claim]*Claim {
 	contested := map[*Claim]*Claim{}
 	for _, all := range wanting(claims) {
-		all = slices.DeleteFunc(all, func(r *Claim) bool { return twins[r] }) // these have a name of their own
+		all = slices.DeleteFunc(all, func(r *Claim) bool { return twins[r] }) // these have their own names
 		for keeper := a.keeper(all); len(all) > 0; all = all[1:] {
 			if all[0] != keeper {
 				contested[all[0]] = keeper
@@ -122,9 +122,8 @@ func (a *assigner) contested(claims []*Claim, twins map[*Claim]bool) map[*Claim]
 	return contested
 }
 
-// keeper returns the one of several types that gets the short name which all of
-// them want: the package's documentation says which, and why. all is in the
-// order of claims.
+// keeper returns the type that gets the short name which several types want: the
+// package documentation says which, and why. all is in the order of claims.
 func (a *assigner) keeper(all []*Claim) *Claim {
 	var keeper *Claim
 	for _, r := range all {
@@ -148,9 +147,9 @@ func wanting(claims []*Claim) map[string][]*Claim {
 	return wanting
 }
 
-// twins finds the definitions of one file that want the same short name, and
-// have a longer one that tells them apart: that of their definition where the
-// titles are the same, or with its prefix where that was left out.
+// twins finds the definitions of one file that want the same short name and have a
+// longer unique one: that of their definition if the titles are the same, or with the
+// prefix that was removed.
 func twins(claims []*Claim) map[*Claim]bool {
 	twins := map[*Claim]bool{}
 	for _, all := range wanting(claims) {
@@ -167,12 +166,12 @@ func (a *assigner) newer(o, r *Claim) bool {
 	return o.version > r.version && r.version > 0 && a.base(o) == a.base(r)
 }
 
-// base returns the name of the event whose file r stands in, without its version.
+// base returns the name of the event whose file contains r, without its version.
 func (a *assigner) base(r *Claim) string {
 	return strings.TrimSuffix(a.scheme.owners[r.doc], "V"+strconv.Itoa(r.version))
 }
 
-// warnContested tells of a name that is longer than its schema says.
+// warnContested warns of a name that is longer than the schema suggests.
 func (a *assigner) warnContested(r, keeper *Claim) {
 	pos := r.Named.Schema.Pos
 	if r.Named.Schema.Title != "" {
@@ -200,7 +199,7 @@ func rank(r *Claim) int {
 	return 2
 }
 
-// reach records which events a type is a part of.
+// reach records the events that use a type.
 func (a *assigner) reach(pkg *ir.Package) {
 	requests := map[*ir.Named]*Claim{}
 	for _, r := range a.claims {

@@ -9,18 +9,18 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Context says where a type stands, for its name.
+// Context says where a type is used, for its name.
 type Context struct {
 	Parent   *ir.Named      // nil inside a definition that is not an object
 	Property string         // of the parent, or the name of that definition
 	Part     string         // "item" or "value" inside an array or a map, "member" of a pattern
-	Ref      *schema.Schema // the definition that a reference leads to
-	Joins    *ir.Named      // the union of a branch that says more than its definition
-	Data     bool           // it is the data of the event that Parent is, whose title it has
-	Kind     string         // the JSON type, of a schema that is split into its types
+	Ref      *schema.Schema // the target of the reference
+	Joins    *ir.Named      // the union, for a branch with more than its definition
+	Data     bool           // it is the data of the event Parent, whose title it has
+	Kind     string         // the JSON type, for a schema that is split by types
 }
 
-// Additional stands for the members that no property describes.
+// Additional stands for the properties that are not declared.
 const Additional = "additional"
 
 // Inside returns the context of an array's items or a map's values.
@@ -32,32 +32,32 @@ func (c Context) Inside(part string) Context {
 	return c
 }
 
-// whole reports whether c is about event data itself, not its items or values.
+// whole reports whether c is for event data itself, not its items or values.
 func (c Context) whole() bool { return c.Data && c.Part == "" }
 
-// Claim is a type that wants a name.
+// Claim is a type that needs a name.
 type Claim struct {
 	Named *ir.Named
-	Fixed string // the name of an event's data, which nothing may take
+	Fixed string // the name of an event's data, which is reserved
 
 	wanted  []string
-	full    string    // of a definition: its whole name, where wanted has only a part or the title
-	parent  *ir.Named // of a type that is written in line
+	full    string    // of a definition: its full name, if wanted has only a part or the title
+	parent  *ir.Named // of an inline type
 	joins   *ir.Named
-	doc     *schema.Document // whose type it is
+	doc     *schema.Document // the file of the type
 	library bool
 	version int
-	events  []*schema.Event // that reach it
+	events  []*schema.Event // events that use it
 }
 
-// Scheme is what the names of a project follow from.
+// Scheme is what the names of a project depend on.
 type Scheme struct {
 	project *schema.Project
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
-	titles  map[*schema.Document]bool   // whether its members have titles that repeat their names
+	titles  map[*schema.Document]bool   // whether its properties have titles that repeat their names
 	keys    map[string][]*keyed         // by name
-	wrote   int                         // schemas written to compare them
+	wrote   int                         // number of schemas written to compare them
 }
 
 // NewScheme returns the scheme of a project.
@@ -86,12 +86,12 @@ func (c *Claim) BeData(e *schema.Event) {
 	c.Fixed, c.wanted, c.parent = e.GoName, []string{e.GoName}, nil
 }
 
-// BeValue turns the claim of a union into that of the value of an event.
+// BeValue turns the claim of a union into that of an event's value.
 func (c *Claim) BeValue(holder *ir.Named) {
 	c.wanted, c.full, c.parent = []string{"Value"}, "", holder
 }
 
-// Move has what was named after one type named after another.
+// Move changes the parent of the types that were named after from.
 func (c *Claim) Move(from, to *ir.Named) {
 	if c.parent == from {
 		c.parent = to
@@ -104,7 +104,7 @@ func (c *Claim) Move(from, to *ir.Named) {
 	}
 }
 
-// Claim works out what a type wants to be called.
+// Claim computes the wanted name of a type.
 func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
 	s := named.Schema
 	title := n.title(s, at)
@@ -149,9 +149,9 @@ func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
 	return c
 }
 
-// title returns the title of s as far as it names a type. Tools that give every
-// member a title repeat its name there: that is no name of a type, which other
-// members may want as well.
+// title returns the title of s if it is usable as a type name. Tools that give every
+// property a title repeat its name there: that is not the name of a type, because other
+// properties may have it too.
 func (n *Scheme) title(s *schema.Schema, at Context) string {
 	if at.whole() || at.Kind != "" {
 		return ""
@@ -174,14 +174,14 @@ func (n *Scheme) title(s *schema.Schema, at Context) string {
 	return s.Title
 }
 
-// sameTitle reports whether a branch bears the title of its union, which tells
-// nothing of the branch.
+// sameTitle reports whether a branch has the title of its union, which does not
+// distinguish it.
 func (c Context) sameTitle(s *schema.Schema) bool {
 	return c.Parent != nil && c.Parent.Union != nil && s != c.Parent.Schema && s.Title == c.Parent.Schema.Title
 }
 
-// repeats reports whether a file gives titles to members that make no types,
-// where nobody would have written them for the sake of a name.
+// repeats reports whether a file gives titles to properties without own types, which
+// nobody writes for the sake of a name.
 func (n *Scheme) repeats(doc *schema.Document) bool {
 	known, ok := n.titles[doc]
 	if ok {
@@ -214,7 +214,7 @@ func (n *Scheme) repeats(doc *schema.Document) bool {
 	return known
 }
 
-// role returns how the place reads in a comment.
+// role returns the place for a comment.
 func (c Context) role() string {
 	role := "the member " + strconv.Quote(c.Property)
 	switch {
@@ -234,10 +234,9 @@ func (c Context) role() string {
 	return role
 }
 
-// RefName returns the name by which a reference's target is known: the name of its
-// definition, or of its file. Of a dotted name only the last part counts, also
-// inside the brackets of a generic one: com.acme.Page<com.acme.Item> is Page
-// Item.
+// RefName returns the name for a reference's target: the name of its definition, or of
+// its file. Of a dotted name only the last part counts, also inside the brackets of a
+// generic one: com.acme.Page<com.acme.Item> is Page Item.
 func RefName(target *schema.Schema) string {
 	if target.Pointer == "" {
 		return stem(target.Doc.Path)
@@ -257,15 +256,15 @@ func RefName(target *schema.Schema) string {
 	return strings.Join(parts, " ")
 }
 
-// Anonymous reports whether a definition has a number for a name, which Zod
-// gives to those that need one only for recursion.
+// Anonymous reports whether the name of a definition is a number, as Zod writes it for
+// definitions that exist only for recursion.
 func Anonymous(target *schema.Schema) bool {
 	number, ok := strings.CutPrefix(lastToken(target), "__schema")
 	_, err := strconv.Atoi(number)
 	return ok && err == nil && target.Title == ""
 }
 
-// lastToken returns the name of a definition as it is written.
+// lastToken returns the name of a definition as written.
 func lastToken(target *schema.Schema) string {
 	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]
 	return Unescape.Replace(name)

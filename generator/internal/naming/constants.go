@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// nameConstants names the values of an enum after it. A value that repeats the
-// name of the type, as STATUS_OPEN of Status does, is named without that.
+// nameConstants names the values of an enum after it. A value that begins with the name
+// of the type, like STATUS_OPEN of Status, is named without it.
 func nameConstants(names names, r *Claim) {
 	n := r.Named
 	words, taken := make([]string, len(n.Enum)), map[string]bool{}
@@ -31,11 +31,11 @@ func nameConstants(names names, r *Claim) {
 	}
 }
 
-// constantWord returns what follows the type's name in that of a value.
+// constantWord returns the part of a constant's name after the type's name.
 func constantWord(base ir.Kind, v ir.EnumValue) string {
 	if v.Given != "" {
 		if upper := strings.ToUpper(v.Given); v.Given != upper && v.Given != strings.ToLower(v.Given) {
-			return goname.Title(v.Given) // in camel case, of a program's own
+			return goname.Title(v.Given) // in camel case, from a program
 		}
 		return goname.Exported(v.Given)
 	}
@@ -46,13 +46,13 @@ func constantWord(base ir.Kind, v ir.EnumValue) string {
 	case base == ir.Int || base == ir.Float:
 		return ir.NumberWord(v.Literal)
 	case !strings.HasPrefix(v.Name, "X") && strings.HasPrefix(word, "X") && len(word) > 1 && (word[1] < 'A' || word[1] > 'Z') && (v.Name[0] < 'a' || v.Name[0] > 'z'):
-		return word[1:] // behind the type's name it may begin with a digit
+		return word[1:] // after the type's name it may begin with a digit
 	}
 	return word
 }
 
-// withoutType is word without the first of the names that it begins with, as
-// long as a word or a number is left.
+// withoutType returns word without the first of names that it begins with, if a word or
+// a number is left.
 func withoutType(word string, names ...string) string {
 	for _, name := range names {
 		if rest, ok := strings.CutPrefix(word, name); ok && rest != "" && (rest[0] >= 'A' && rest[0] <= 'Z' || rest[0] >= '0' && rest[0] <= '9') {
@@ -62,8 +62,8 @@ func withoutType(word string, names ...string) string {
 	return word
 }
 
-// typeNames returns what values may repeat: the name of the type, that which its
-// schema gives it, and that of the union of which it lists the strings.
+// typeNames returns the names that values may begin with: the name of the type, its
+// name in the schema, and that of the union whose strings it lists.
 func typeNames(r *Claim) []string {
 	all := []string{r.Named.Name, r.wanted[0]}
 	for _, union := range r.Named.Unions {

@@ -8,16 +8,17 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// methodNames are the names of a struct's methods, and of fields that are no members.
+// methodNames are the names of a struct's methods, and of fields that are not
+// properties.
 var methodNames = []string{"MarshalJSON", "UnmarshalJSON", "Validate", "NewRow", "Unknown", "Additional"}
 
 // fieldNames are the names of one struct's fields and methods.
 type fieldNames struct {
 	taken map[string]bool
-	next  map[numbered]int // the number from which on there may be a free name
+	next  map[numbered]int // the number from which on a name may be free
 }
 
-// numbered is a name that is to get a number.
+// numbered is a name that needs a number.
 type numbered struct {
 	base       string
 	hasDefault bool
@@ -31,9 +32,9 @@ func newFieldNames(taken ...string) fieldNames {
 	return n
 }
 
-// field returns the Go name of a member: by the rules of goname, followed by Field
-// where a method has that name, or by a number where an earlier field has. One
-// with a default has an accessor, whose name must be free too.
+// field returns the Go name of a property: by the rules of goname, followed by Field if
+// a method has that name, or by a number if an earlier field has it. A property with a
+// default has an accessor, whose name must be free too.
 func (n fieldNames) field(name string, hasDefault bool) string {
 	base := goname.Exported(name)
 	if name == "" {
@@ -55,8 +56,7 @@ func (n fieldNames) field(name string, hasDefault bool) string {
 	return result
 }
 
-// nameFields names the fields of a struct, and says where the members go that
-// have none.
+// nameFields names the fields of a struct, and the fields for undeclared properties.
 func nameFields(n *ir.Named) {
 	names := newFieldNames(methodNames...)
 	if n.Tuple {
@@ -87,7 +87,7 @@ func nameFields(n *ir.Named) {
 	n.SpellingName = spellingName(n, names)
 }
 
-// nameBranches gives the methods of a raw union their names.
+// nameBranches names the methods of a raw union.
 func nameBranches(n *ir.Named) {
 	if n.Union == nil || !n.Union.Raw {
 		return

@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// assignFiles puts every type into a file: those of an event's own schema file
-// beside the event, those of a library in a file of their own.
+// assignFiles puts every type into a file: types of an event's own schema file into the
+// event's file, those of a library into another file.
 func (a *assigner) assignFiles(pkg *ir.Package) {
 	pkg.File = fileName(pkg.Name)
 	if slices.ContainsFunc(pkg.Events, func(e *ir.Event) bool { return eventFile(e.Event) == pkg.File }) {
@@ -70,8 +70,8 @@ func isData(f *ir.File, n *ir.Named) int {
 	return 0
 }
 
-// libraryNames returns the Go file of each schema file, named after it, with its
-// folder where two would share one.
+// libraryNames returns the Go file for each schema file, named after it, with its
+// folder if two would be the same.
 func (a *assigner) libraryNames(pkg *ir.Package) map[*schema.Document]string {
 	used := map[string]bool{pkg.File: true}
 	for _, e := range pkg.Events {
@@ -135,10 +135,10 @@ func eventFile(e *schema.Event) string {
 	return fileName(snake(name) + "_" + strings.ToLower(version))
 }
 
-// fileName returns the name of a Go file that no build constraint hides, and that
-// sorts before the file with the go:generate line: go generate lists the files
-// of a package first, then opens one after the other, and stops at one that the
-// run has removed.
+// fileName returns the name of a Go file that no build constraint excludes, and that
+// sorts before the file with the go:generate line: go generate lists the files of a
+// package first, then opens one after the other, and fails at a file that the run has
+// removed.
 func fileName(base string) string {
 	if strings.HasPrefix(base, "zz") {
 		base = "x_" + base
@@ -152,6 +152,6 @@ func fileName(base string) string {
 	return base + ".go"
 }
 
-// platforms are the words that hide a file from other platforms.
+// platforms are the words that exclude a file on other platforms.
 var platforms = strings.Fields(`aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos
 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm`)

@@ -24,11 +24,11 @@ func newNames(pkg *ir.Package) names {
 	return n
 }
 
-// functions are what the names of an event's functions begin with.
+// functions are the prefixes of an event's functions.
 var functions = []string{"Insert", "Queue", "On", "Decode", "New"}
 
-// checkNames reports events with the name of another event's function, and
-// events whose names are too much alike for a file each.
+// checkNames reports events with the name of another event's function, and events whose
+// names are too similar for separate files.
 func (a *assigner) checkNames(pkg *ir.Package) {
 	events, files := map[string]*ir.Event{}, map[string]*ir.Event{}
 	for _, e := range pkg.Events {
@@ -56,7 +56,7 @@ func (a *assigner) checkNames(pkg *ir.Package) {
 	}
 }
 
-// claim takes the first of the names that is free, or numbers the last one.
+// claim takes the first of the names that is free, or adds a number to the last one.
 func (n names) claim(wanted []string) string {
 	for _, name := range wanted {
 		if n.free(name) {
@@ -84,7 +84,7 @@ func (n names) free(name string) bool {
 	return !slices.ContainsFunc(ofTypes, func(prefix string) bool { return n[prefix+name] })
 }
 
-// ofTypes are what a type's name and those of its functions begin with.
+// ofTypes are the prefixes of a type's name and its functions.
 var ofTypes = []string{"", "New", "encode", "decode"}
 
 // namePatterns names the variables that hold the patterns of a struct.
@@ -117,7 +117,7 @@ func namePatterns(names names, n *ir.Named) {
 	}
 }
 
-// nameUnion takes the names that a union needs beside its own.
+// nameUnion takes the names that a union needs besides its own.
 func nameUnion(names names, n *ir.Named) {
 	switch {
 	case n.Union == nil:

@@ -13,25 +13,24 @@ import (
 )
 
 const (
-	// maxKeyed bounds the schemas that are looked at to see whether two types
-	// of one name are the same. Larger ones are the same only where they stand
-	// in one place.
+	// maxKeyed limits the schemas that are compared to decide whether two types with
+	// one name are the same. Larger ones are the same only if they are in one place.
 	maxKeyed = 50_000
 	// maxKeyedAll bounds them for a whole project.
 	maxKeyedAll = 5_000_000
 )
 
-// keyed is a type among those that want one name.
+// keyed is a type among those with one wanted name.
 type keyed struct {
 	node    *normal.Node
 	schema  *schema.Schema
 	key     string
-	content [sha256.Size]byte // what the schema says, once another type has the name
+	content [sha256.Size]byte // content of the schema, computed when another type has the name
 	written bool
 }
 
-// Key tells types apart that want the same name: two nodes with one key are one
-// type. Schemas written in line are always apart, unless they have a title.
+// Key distinguishes types that want the same name: two nodes with one key are one type.
+// Inline schemas are always different, unless they have a title.
 func (n *Scheme) Key(node *normal.Node, s *schema.Schema, at Context) string {
 	title := n.title(s, at)
 	if title == "" && at.Ref == nil {
@@ -51,7 +50,7 @@ func (n *Scheme) Key(node *normal.Node, s *schema.Schema, at Context) string {
 	return of.key
 }
 
-// place returns where a schema stands, and which one it is there.
+// place returns the place of a schema, with its variant.
 func place(s *schema.Schema) string {
 	if s.Variant > 0 {
 		return fmt.Sprintf("%s#%s (%d)", s.Doc.Path, s.Pointer, s.Variant+1)
@@ -59,8 +58,8 @@ func place(s *schema.Schema) string {
 	return s.Doc.Path + "#" + s.Pointer
 }
 
-// placeOfNode returns where s stands, which node is named after. One that says more
-// than s, or has only one of its types, is told apart.
+// placeOfNode returns the place of s, which node is named after. A node with more than
+// s, or only one of its types, has another place.
 func placeOfNode(node *normal.Node, s *schema.Schema, at Context) string {
 	text := place(s)
 	if at.Kind != "" {
@@ -72,7 +71,7 @@ func placeOfNode(node *normal.Node, s *schema.Schema, at Context) string {
 	return text
 }
 
-// content returns what the schema of k says.
+// content returns the content of k's schema.
 func (n *Scheme) content(k *keyed) [sha256.Size]byte {
 	if !k.written {
 		k.written = true
@@ -80,7 +79,7 @@ func (n *Scheme) content(k *keyed) [sha256.Size]byte {
 		if k.node.Single() {
 			w.schema(k.schema)
 		} else {
-			w.WriteString(k.node.Key()) // a combination is like no other
+			w.WriteString(k.node.Key()) // a combination is always unique
 		}
 		n.wrote += len(w.seen)
 		text := w.String()
@@ -92,13 +91,13 @@ func (n *Scheme) content(k *keyed) [sha256.Size]byte {
 	return k.content
 }
 
-// writer writes what a schema says, without where it says it. A reference is
-// written as the place that it leads to, or, when it leads to a definition of
-// the same file, as that definition the first time.
+// writer writes the content of a schema without its place. A reference is written as
+// its target's place or, if it leads to a definition of the same file, as that
+// definition the first time.
 type writer struct {
 	strings.Builder
 	seen map[*schema.Schema]int
-	most int  // schemas to write
+	most int  // limit of schemas to write
 	over bool // there are more
 }
 
@@ -188,8 +187,8 @@ func (w *writer) schema(s *schema.Schema) {
 	w.WriteString("}")
 }
 
-// discriminator writes what tells the branches of a union apart. A branch that no
-// value is mapped to is known by the name of its definition.
+// discriminator writes what distinguishes the branches of a union. A branch without a
+// mapped value is identified by the name of its definition.
 func (w *writer) discriminator(s *schema.Schema) {
 	d := s.Discriminator
 	if d == nil {

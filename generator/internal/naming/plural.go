@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// singular returns the name of one of several: essay_results gives essay_result,
-// and teamMembers teamMember. A name that is no plural, or one whose singular
-// nobody says, gets the word otherwise behind it: data gives data_item.
+// singular returns the name for one of several: essay_results gives essay_result, and
+// teamMembers teamMember. If the name is not a plural, or its singular is unknown, the
+// word otherwise is appended: data gives data_item.
 func singular(plural, otherwise string) string {
 	start := lastWord(plural)
 	word := plural[start:]
@@ -37,9 +37,9 @@ func lastWord(name string) int {
 	return start
 }
 
-// singularWord returns the singular of an English word in small letters, false when
-// it is no plural. Names in other alphabets and languages that end in s are
-// taken for English: most schemas are.
+// singularWord returns the singular of an English word in lower case, or false if it is
+// not a plural. Names in other languages that end in s count as English, as most
+// schemas are.
 func singularWord(word string) (string, bool) {
 	if len(word) < 3 || uncountable(word) {
 		return "", false
@@ -57,8 +57,8 @@ func singularWord(word string) (string, bool) {
 	return "", false
 }
 
-// uncountable reports whether a word has no plural, or is its own, or is a
-// singular that ends like a plural.
+// uncountable reports whether a word has no plural, equals its plural, or is a singular
+// with the ending of a plural.
 func uncountable(word string) bool {
 	for _, whole := range []string{
 		"news", "series", "species", "means", "lens", "gas", "bias", "alias", "atlas", "canvas", "chaos", "christmas", "cosmos", "pancreas", "texas",
@@ -75,8 +75,8 @@ func uncountable(word string) bool {
 	return false
 }
 
-// irregulars are the plurals that no ending tells, with their singulars. Those
-// of more than four letters count at the end of a longer word too: grandchildren.
+// irregulars are irregular plurals with their singulars. Those of more than four
+// letters also count at the end of a longer word: grandchildren.
 var irregulars = [][2]string{
 	{"children", "child"}, {"people", "person"}, {"women", "woman"}, {"men", "man"}, {"teeth", "tooth"}, {"feet", "foot"}, {"geese", "goose"}, {"mice", "mouse"},
 	{"indices", "index"}, {"vertices", "vertex"}, {"matrices", "matrix"}, {"appendices", "appendix"}, {"codices", "codex"}, {"vortices", "vortex"},
@@ -90,8 +90,8 @@ var irregulars = [][2]string{
 	{"excuses", "excuse"}, {"abuses", "abuse"}, {"uses", "use"}, {"fuses", "fuse"}, {"muses", "muse"}, {"ruses", "ruse"},
 }
 
-// endings turn a plural into its singular; the first that fits counts. Those
-// that give themselves are no plurals.
+// endings turn a plural into its singular; the first match counts. Those that do not
+// change are not plurals.
 var endings = [][2]string{
 	{"ss", "ss"}, {"us", "us"}, {"is", "is"},
 	{"ies", "y"}, {"sses", "ss"}, {"shes", "sh"}, {"ches", "ch"}, {"xes", "x"}, {"zzes", "zz"}, {"oes", "o"},

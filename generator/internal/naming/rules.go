@@ -10,9 +10,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// shareRules gives equal rules of a file one variable, and the definitions that
-// several of them refer to: each rule reaches every definition behind its own, so
-// that a chain of definitions would be printed once for each of its links.
+// shareRules gives equal rules of a file one variable, and shares the definitions that
+// several of them use: each rule has every definition that it reaches, so a chain of
+// definitions would be printed once for each link.
 func shareRules(names names, f *ir.File) {
 	variables := map[string]string{}
 	for _, r := range f.Rules() {
@@ -47,15 +47,15 @@ func shareRules(names names, f *ir.File) {
 	}
 }
 
-// group is rules whose definitions agree.
+// group is rules with consistent definitions.
 type group struct {
 	rules []*ir.Rules
 	defs  []*ir.Rule
 	texts map[string]string // of defs, by key
 }
 
-// join puts rules into the first group that has no other definition by one of their
-// keys.
+// join puts rules into the first group without a different definition under one of
+// their keys.
 func join(groups []*group, r *ir.Rules) []*group {
 	texts := map[string]string{}
 	for _, def := range r.Defs {
@@ -81,7 +81,7 @@ func join(groups []*group, r *ir.Rules) []*group {
 	return groups
 }
 
-// ruleText returns a text that only equal rules have.
+// ruleText returns a text that is the same only for equal rules.
 func ruleText(rules any) string {
 	text, err := json.Marshal(rules)
 	if err != nil {

@@ -3,8 +3,8 @@ package naming
 import "github.com/outboxgen/outboxgen/generator/internal/ir"
 
 // spellingName returns the Go name of the field in which a struct keeps how a document
-// wrote values whose Go type does not, such as UUIDs; "" if it has none. Values in
-// structs inside it are theirs.
+// wrote values that Go stores in one form, such as UUIDs; "" if there are none. Inner
+// structs keep their own values.
 func spellingName(n *ir.Named, names fieldNames) string {
 	if !keepsTexts(n) || !(textSearch{}).named(n) {
 		return ""
@@ -17,7 +17,7 @@ func keepsTexts(n *ir.Named) bool {
 	return n.Union == nil && n.Of == nil && len(n.Enum) == 0
 }
 
-// textSearch is the types that were looked into.
+// textSearch has the types that were checked.
 type textSearch map[*ir.Named]bool
 
 func (s textSearch) named(n *ir.Named) bool {
@@ -47,7 +47,7 @@ func (s textSearch) in(t *ir.Type) bool {
 			return true
 		}
 		if n := t.Named; n != nil && !keepsTexts(n) && (n.Union == nil || !n.Union.Raw) && s.named(n) {
-			return true // a raw union keeps its value as it came
+			return true // a raw union keeps its JSON text
 		}
 	}
 	return false

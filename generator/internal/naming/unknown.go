@@ -2,7 +2,7 @@ package naming
 
 import "github.com/outboxgen/outboxgen/generator/internal/ir"
 
-// dropUnknown takes the fields for unknown properties out of the structs whose
+// dropUnknown removes the fields for unknown properties from the structs whose
 // validation does not depend on these properties.
 func dropUnknown(pkg *ir.Package) {
 	needed := map[*ir.Named]bool{}
@@ -29,7 +29,7 @@ func dropUnknown(pkg *ir.Package) {
 	}
 }
 
-// countsOrSorts reports whether the type itself looks at its unknown properties.
+// countsOrSorts reports whether the type itself uses its unknown properties.
 func countsOrSorts(n *ir.Named) bool {
 	for _, f := range n.Fields {
 		if f.Conditional {
@@ -39,8 +39,8 @@ func countsOrSorts(n *ir.Named) bool {
 	return n.MinProperties != nil || n.MaxProperties != nil || len(n.Matching) > 0
 }
 
-// needsUnknown marks a type, and all types that its values are made of: a rule sees
-// the whole value.
+// needsUnknown marks a type and all types of its parts, because a rule sees the whole
+// value.
 func needsUnknown(needed map[*ir.Named]bool, n *ir.Named) {
 	if n == nil || needed[n] {
 		return

@@ -1,6 +1,5 @@
-// Package plan runs the passes that turn a project into what its Go package
-// consists of: what its schemas allow (package normal), what types that makes
-// (package shape), and what these are called (package naming).
+// Package plan runs the passes from a project to its Go package: what its schemas allow
+// (package normal), the types (package shape), and their names (package naming).
 package plan
 
 import (
@@ -11,9 +10,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/shape"
 )
 
-// Of decides the package of a project. What Go cannot say goes to list; with an
-// error among it the result is not to be printed. taken is what hand-written
-// files of the package declare already.
+// Of plans the package of a project. It adds findings to list; if one is an error, the
+// result must not be printed. taken are the declarations in hand-written files of the
+// package.
 func Of(p *schema.Project, taken naming.Declared, list *finding.List) *ir.Package {
 	scheme := naming.NewScheme(p)
 	types := shape.Of(p, scheme, list)

@@ -6,9 +6,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// exact reports whether rules for schemas allow no more values than they do: a
-// pattern that Go cannot match is left out of rules, with a warning. Keywords
-// that refuse what a schema allows, or count what it allows, need that.
+// exact reports whether rules for schemas allow exactly the same values: rules leave
+// out a pattern that Go cannot match, with a warning. Keywords that exclude or count
+// the values of a schema need exact rules.
 func (m *maker) exact(schemas ...*schema.Schema) bool {
 	for _, s := range schemas {
 		if name := m.graph.Unmatched(s); name != nil {
@@ -33,8 +33,8 @@ func (m *maker) conditions(r builder, s *schema.Schema) {
 	}
 }
 
-// oneOf is the branches of a oneOf. If nobody knows how many of them allow a
-// value, one has to.
+// oneOf adds the branches of a oneOf. If the number of matching branches cannot be
+// known, it requires at least one.
 func (m *maker) oneOf(r builder, s *schema.Schema) {
 	switch {
 	case m.exact(s.OneOf...):
@@ -44,16 +44,16 @@ func (m *maker) oneOf(r builder, s *schema.Schema) {
 	}
 }
 
-// additional is what s says of the members that it does not describe, unless
-// nobody knows which these are.
+// additional adds what s says about the properties that it does not describe, unless
+// these cannot be known.
 func (m *maker) additional(r builder, s *schema.Schema) {
 	if !slices.ContainsFunc(s.PatternProperties, func(p schema.Property) bool { return !m.graph.Pattern(p.Name).Known() }) {
 		r.part("additionalProperties", m.rule(s.AdditionalProperties))
 	}
 }
 
-// unevaluated is what s says of the members or items that no schema below it
-// describes, unless nobody knows which these are.
+// unevaluated adds what s says about the properties or items that no schema below it
+// describes, unless these cannot be known.
 func (m *maker) unevaluated(r builder, s *schema.Schema, keyword string, rest *schema.Schema) {
 	if rest != nil && m.exact(s) {
 		m.evaluates = m.evaluates || keyword == "unevaluatedItems"

@@ -1,4 +1,4 @@
-// Package rules turns what a form leaves to a validator into data of the
+// Package rules turns the part of a form that needs a validator into data for the
 // runtime's package rule.
 package rules
 
@@ -14,8 +14,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Of returns the rules for residues, nil if there are none. more is what a Go type
-// leaves unchecked besides. What Go cannot check goes to list.
+// Of returns the rules for residues, or nil if there are none. more are other rules,
+// for what a Go type does not check. It adds a finding to list for what Go cannot
+// check.
 func Of(graph *normal.Graph, list *finding.List, residues []normal.Residue, more ...*ir.Rule) *ir.Rules {
 	m := &maker{graph: graph, list: list, defs: map[string]*ir.Rule{}}
 	rules := &ir.Rules{}
@@ -55,7 +56,7 @@ func sharesWord(x, y *ir.Rule) bool {
 	})
 }
 
-// Only returns a rule of the keywords of s that only gives, which are those of
+// Only returns a rule with those keywords of s that are set in only: keywords of
 // numbers and strings.
 func Only(graph *normal.Graph, list *finding.List, s *schema.Schema, only schema.Schema) *ir.Rule {
 	r := builder{&ir.Rule{Place: Place(s)}}
@@ -63,17 +64,17 @@ func Only(graph *normal.Graph, list *finding.List, s *schema.Schema, only schema
 	return r.Rule
 }
 
-// Place returns where a schema stands, as a violation names it.
+// Place returns the place of a schema, as in a violation.
 func Place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
 
-// maker makes rules that share what they refer to.
+// maker makes rules that share definitions.
 type maker struct {
 	graph *normal.Graph
 	list  *finding.List
 	defs  map[string]*ir.Rule
 
-	evaluates bool      // a rule asks which items others evaluate
-	counting  []builder // rules whose contains evaluates none
+	evaluates bool      // a rule depends on the items that others evaluate
+	counting  []builder // rules whose contains evaluates no items
 }
 
 // builder adds words to a rule.
@@ -166,7 +167,7 @@ func (m *maker) residue(of normal.Residue) *ir.Rule {
 	return r.Rule
 }
 
-// without returns s without some of its keywords that combine schemas.
+// without returns s without some of its combining keywords.
 func without(s *schema.Schema, keywords []string) *schema.Schema {
 	if len(keywords) == 0 {
 		return s
@@ -191,13 +192,13 @@ func without(s *schema.Schema, keywords []string) *schema.Schema {
 	return &rest
 }
 
-// members is the properties of s that names lists.
+// members adds the properties of s in names.
 func (m *maker) members(r builder, s *schema.Schema, names []string) {
 	r.entries("properties", m.properties(slices.DeleteFunc(slices.Clone(s.Properties), func(p schema.Property) bool { return !slices.Contains(names, p.Name) })))
 }
 
-// described says which members and items of a value s describes whatever it
-// holds; that they are valid is checked elsewhere.
+// described adds the properties and items that s describes for any value; other rules
+// check that they are valid.
 func (m *maker) described(r builder, s *schema.Schema) {
 	m.reference(r, s)
 	if len(s.AllOf) > 0 {
@@ -215,11 +216,11 @@ func (m *maker) described(r builder, s *schema.Schema) {
 	}
 }
 
-// anything returns a rule that only has a place.
+// anything returns a rule with only a place.
 func anything(s *schema.Schema) *ir.Rule { return &ir.Rule{Place: Place(s)} }
 
-// describedMembers says which members of an object s describes by name. Those
-// of whole are checked besides.
+// describedMembers adds the properties that s describes by name. Those in whole are
+// also checked.
 func (m *maker) describedMembers(r builder, s *schema.Schema, whole []string) {
 	var entries []ir.Entry
 	for _, p := range s.Properties {
@@ -279,7 +280,7 @@ func (m *maker) reference(r builder, s *schema.Schema) {
 	}
 	r.text("ref", key)
 	if _, there := m.defs[key]; !there {
-		m.defs[key] = nil // while it is made
+		m.defs[key] = nil // while it is being made
 		m.defs[key] = m.rule(target)
 		if target.Variant > 0 {
 			m.defs[key].Key = key
@@ -414,14 +415,14 @@ func (m *maker) patterns(s *schema.Schema) []ir.Entry {
 	return entries
 }
 
-// pattern returns a pattern in Go's syntax, "" if Go has none.
+// pattern returns a pattern in Go's syntax, or "" if Go cannot express it.
 func (m *maker) pattern(name schema.Name) string {
 	p := m.graph.Pattern(name.Text)
 	ReportPattern(m.list, p, name.Pos)
 	return p.Source
 }
 
-// textPattern returns the pattern of a string, or one that allows more strings.
+// textPattern returns the pattern of a string, or a weaker one.
 func (m *maker) textPattern(name schema.Name) string {
 	p := m.graph.Pattern(name.Text)
 	if p.Known() || p.Loose == "" {
@@ -431,7 +432,7 @@ func (m *maker) textPattern(name schema.Name) string {
 	return p.Loose
 }
 
-// ReportPattern says what is wrong with a pattern that Go cannot match.
+// ReportPattern reports a pattern that Go cannot match.
 func ReportPattern(list *finding.List, p normal.Pattern, pos finding.Pos) {
 	switch {
 	case p.Known():
@@ -454,8 +455,8 @@ func (m *maker) all(schemas []*schema.Schema) []*ir.Rule {
 	return rules
 }
 
-// format returns the format of a schema that package rule is to check, or else its
-// encoding; "" if there is none, or if it is an annotation.
+// format returns the format of a schema for package rule, or else its encoding; "" if
+// there is none, or if it is an annotation.
 func (m *maker) format(s *schema.Schema) string {
 	if m.graph.Options().Specification {
 		return ""

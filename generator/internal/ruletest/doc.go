@@ -1,3 +1,3 @@
-// Package ruletest compares package rule with a validator of JSON Schema, so that
-// the runtime's module does not require the validator.
+// Package ruletest compares package rule with a JSON Schema validator. It is separate
+// so that the runtime's module does not require the validator.
 package ruletest

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// command follows a command of psql in a file. It returns false where psql leaves
-// the file.
+// command follows a psql command in a file. It returns false if psql leaves the file.
 func (r *reader) command(file, at int, command string) bool {
 	words := r.words(command)
 	name, words := words[0], words[1:]
@@ -43,8 +42,7 @@ func (r *reader) command(file, at int, command string) bool {
 	return true
 }
 
-// no reports whether a condition of \if does not hold. One that is not known is
-// taken to hold.
+// no reports whether a condition of \if is false. An unknown one counts as true.
 func no(value string) bool {
 	return slices.Contains([]string{"0", "false", "off", "no", "f", "n"}, strings.ToLower(value))
 }
@@ -52,8 +50,8 @@ func no(value string) bool {
 // word is a word of a command: quoted, or up to a blank.
 var word = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"|` + "`[^`]*`" + `|[^\s'"` + "`" + `]+`)
 
-// words returns the name of a command and what stands behind it, with the variables that
-// are known in their place. There is always a name.
+// words returns the name of a command and its arguments, with known variables replaced.
+// There is always a name.
 func (r *reader) words(command string) []string {
 	command = strings.TrimSuffix(strings.TrimSpace(strings.TrimPrefix(command, `\`)), `\\`)
 	all := word.FindAllString(command, -1)

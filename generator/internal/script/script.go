@@ -1,6 +1,5 @@
-// Package script puts together what psql would run of a service's migrations: with
-// the files that others include, without what \if leaves out and without what a
-// ROLLBACK takes back.
+// Package script returns what psql would run of a service's migrations: with included
+// files, without the parts that \if excludes and without what a ROLLBACK undoes.
 package script
 
 import (
@@ -11,14 +10,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// Files are migrations, and the files that these include.
+// Files are migrations and the files that they include.
 type Files struct {
 	// Count is how many migrations there are. They are the first files.
 	Count int
 	// Text is the text of a file.
 	Text func(file int) []byte
-	// Include is the index of the file that a file includes by this name; ok is false
-	// where there is none.
+	// Include returns the index of the file that a file includes under this name; ok is
+	// false if there is none.
 	Include func(from int, name string) (file int, ok bool)
 }
 
@@ -36,8 +35,8 @@ type Statement struct {
 	// File is the index of the text that it is in.
 	File   int
 	Tokens []sqltext.Token
-	// Missing says that a file is included here that is not among Files. There are no
-	// tokens then.
+	// Missing means that the statement includes a file that is not among Files. Then
+	// there are no tokens.
 	Missing bool
 	// Start is where it begins.
 	Start int
@@ -62,11 +61,11 @@ type reader struct {
 	statements []Statement
 }
 
-// branch is a part between \if and \endif.
+// branch is the part between \if and \endif.
 type branch struct {
-	outer  bool // what is around it is read
+	outer  bool // the outer part is read
 	active bool // it is read itself
-	taken  bool // it is, or one before it was
+	taken  bool // it, or an earlier part, was read
 }
 
 func (r *reader) active() bool {
@@ -108,7 +107,7 @@ func (r *reader) statement(file int, s sqltext.Statement) {
 // ternTemplate includes a file.
 var ternTemplate = regexp.MustCompile(`^\{\{-?\s*template\s+["` + "`" + `]([^"` + "`" + `]*)["` + "`" + `]`)
 
-// filled is tokens with the variables of psql that are known in their place.
+// filled returns tokens with known psql variables replaced by their values.
 func (r *reader) filled(tokens []sqltext.Token) []sqltext.Token {
 	isVariable := func(t sqltext.Token) bool { return t.Kind == sqltext.Placeholder && strings.HasPrefix(t.Text, ":") }
 	if len(r.variables) == 0 || !slices.ContainsFunc(tokens, isVariable) {
@@ -150,7 +149,7 @@ func (r *reader) include(from, at int, name string) {
 	r.statements = append(r.statements, Statement{File: from, Missing: true, Start: at})
 }
 
-// inForce returns the statements without those that a ROLLBACK takes back.
+// inForce returns the statements without those that a ROLLBACK undoes.
 func inForce(statements []Statement) []Statement {
 	undone := map[int]bool{}
 	begin := -1
@@ -160,7 +159,7 @@ func inForce(statements []Statement) []Statement {
 		from := -1
 		switch {
 		case c.Take("begin"), c.Take("start", "transaction"):
-			if begin < 0 { // inside of a transaction it is only warned of
+			if begin < 0 { // inside a transaction psql only warns
 				begin = i
 			}
 		case c.Take("commit"), c.Take("end"):
@@ -196,7 +195,7 @@ func inForce(statements []Statement) []Statement {
 	return all
 }
 
-// savepoint is a point of a transaction that it can return to.
+// savepoint is a point that a transaction can return to.
 type savepoint struct {
 	name string
 	at   int // the index of the statement

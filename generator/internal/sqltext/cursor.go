@@ -25,7 +25,7 @@ func (c *Cursor) Peek() Token {
 	return c.tokens[c.at]
 }
 
-// Next goes over the next token.
+// Next returns the next token and moves past it.
 func (c *Cursor) Next() Token {
 	t := c.Peek()
 	c.at++
@@ -43,7 +43,7 @@ func (c *Cursor) Last() Token {
 // Is reports whether the next token is this key word or sign.
 func (c *Cursor) Is(word string) bool { return c.Peek().Is(word) }
 
-// Take goes over these words if they come next, all of them.
+// Take moves past these words if all of them are next.
 func (c *Cursor) Take(words ...string) bool {
 	for i, word := range words {
 		if c.at+i >= len(c.tokens) || !c.tokens[c.at+i].Is(word) {
@@ -54,7 +54,7 @@ func (c *Cursor) Take(words ...string) bool {
 	return true
 }
 
-// TakeAny goes over all that come next of these words, and says whether there was
+// TakeAny moves past all of these words that are next, and reports whether there was
 // one.
 func (c *Cursor) TakeAny(words ...string) bool {
 	taken := false
@@ -69,7 +69,7 @@ func (c *Cursor) TakeAny(words ...string) bool {
 	return taken
 }
 
-// Group goes over parentheses and what is in them, if they come next.
+// Group moves past parentheses and their content, if they are next.
 func (c *Cursor) Group() {
 	if c.Take("(") {
 		c.Items()
@@ -79,8 +79,8 @@ func (c *Cursor) Group() {
 // Rest returns the tokens that are left.
 func (c *Cursor) Rest() []Token { return c.tokens[min(c.at, len(c.tokens)):] }
 
-// Items reads what commas separate, up to the parenthesis that closes and over it,
-// or to the end. An item may be empty; nothing at all is no item.
+// Items reads items separated by commas, up to and including the closing parenthesis,
+// or to the end. An item may be empty; no tokens at all are no item.
 func (c *Cursor) Items() [][]Token {
 	var items [][]Token
 	depth, start := 0, c.at
@@ -109,15 +109,14 @@ func (c *Cursor) Items() [][]Token {
 // Name is the name of something in a schema.
 type Name struct {
 	Schema, Name string
-	// AnySchema says that a placeholder stands for the schema.
+	// AnySchema is true if the schema is a placeholder.
 	AnySchema bool
-	// Start and End are where it is written, and At is where its last part is:
-	// bytes of the text.
+	// Start and End are the offsets of the name, and At is that of its last part.
 	Start, At, End int
 }
 
-// Name reads a name that may have a schema, or a database and a schema, before it.
-// A placeholder inside of a part is taken to be empty.
+// Name reads a name that may have a schema, or a database and a schema. A placeholder
+// inside a part counts as empty.
 func (c *Cursor) Name() (Name, bool) {
 	from := c.at
 	n := Name{Start: c.Peek().Start}
@@ -145,8 +144,8 @@ func (c *Cursor) Name() (Name, bool) {
 // inName is a placeholder inside of quotes.
 var inName = regexp.MustCompile(`\$\{[^}]*\}|\{\{.*?\}\}`)
 
-// part reads one part of a name: the words, quoted names and placeholders that
-// touch. It says whether a placeholder was among them.
+// part reads one part of a name: adjacent words, quoted names and placeholders. It
+// reports whether there was a placeholder.
 func (c *Cursor) part() (text string, held, ok bool) {
 	end := -1
 	var b strings.Builder

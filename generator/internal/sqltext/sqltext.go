@@ -1,11 +1,11 @@
-// Package sqltext takes the SQL of migrations apart: into statements, and these
-// into tokens. It reads what people and tools write into migrations, not only
-// what Postgres accepts, and it never fails: whatever it does not know is a token
-// of its own, and something that is opened and never closed ends with the text.
+// Package sqltext splits the SQL of migrations into statements, and these into tokens.
+// It reads what people and tools write into migrations, not only what Postgres accepts,
+// and it never fails: anything unknown is its own token, and something that is opened
+// and never closed ends with the text.
 //
-// Beside SQL it knows the data behind COPY … FROM stdin, commands and variables
-// of psql, and the placeholders of migration tools: ${name} and $name of Flyway and
-// goose, {{name}} of tern, {% if %} and {# note #} of Jinja, and their like.
+// Besides SQL it knows the data after COPY … FROM stdin, commands and variables of
+// psql, and the placeholders of migration tools: ${name} and $name of Flyway and goose,
+// {{name}} of tern, {% if %} and {# note #} of Jinja, and similar ones.
 package sqltext
 
 import (
@@ -15,10 +15,10 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says what a token is.
+// Kind is the kind of a token.
 type Kind int
 
-// The kinds of token. Comments and white space are none.
+// The kinds of tokens. Comments and white space are not tokens.
 const (
 	Word        Kind = iota // a key word or a name without quotes
 	Quoted                  // a name in double quotes
@@ -32,8 +32,8 @@ const (
 // Token is a piece of a statement.
 type Token struct {
 	Kind Kind
-	// Text is what the token stands for: a word in lower case, a quoted name and a
-	// string without its quotes, and else what is written.
+	// Text is the meaning of the token: a word in lower case, a quoted name and a
+	// string without quotes, otherwise the text as written.
 	Text string
 	// Start and End are where it is written: bytes of the text.
 	Start, End int
@@ -46,8 +46,8 @@ func (t Token) Is(text string) bool { return (t.Kind == Word || t.Kind == Sign) 
 // data of a COPY.
 type Statement struct {
 	Tokens []Token
-	// Start and End are bytes of the text, from the first token to behind the last
-	// one, or to behind the line of a command.
+	// Start and End are offsets in the text, from the first token to after the last
+	// one, or to after the line of a command.
 	Start, End int
 	// Psql says that it is a command such as \connect. It has no tokens then.
 	Psql bool
@@ -55,7 +55,7 @@ type Statement struct {
 	Data bool
 }
 
-// bom is the mark that some editors write before UTF-8.
+// bom is the byte order mark that some editors write before UTF-8.
 var bom = []byte("\xEF\xBB\xBF")
 
 // Split returns the statements of the text, in order.
@@ -74,10 +74,10 @@ type lexer struct {
 	at         int
 	statements []Statement
 	backslash  bool // escapes in any string: standard_conforming_strings is off
-	flat       bool // no nesting any more: something was opened and never closed
+	flat       bool // no more nesting: something was opened and never closed
 }
 
-// statement reads what comes next and says whether there was anything.
+// statement reads the next statement and reports whether there was one.
 func (l *lexer) statement() bool {
 	l.blanks()
 	if l.at >= len(l.text) {
@@ -89,7 +89,7 @@ func (l *lexer) statement() bool {
 	}
 	var tokens []Token
 	var n nesting
-	first := -1 // where the first semicolon inside of something stands, among the tokens
+	first := -1 // index of the token with the first nested semicolon
 	for ended := false; !ended; {
 		l.blanks()
 		switch {
@@ -141,8 +141,8 @@ func (l *lexer) command() {
 	}
 }
 
-// ends reads a command of psql inside of a statement and says that it ends there:
-// \; and \g do, and their kin. Any other command begins a line of its own.
+// ends reads a psql command inside a statement and reports whether it ends the
+// statement: \; and \g and similar ones do. Any other command begins its own line.
 func (l *lexer) ends() bool {
 	switch {
 	case l.has(`\;`):
@@ -154,18 +154,19 @@ func (l *lexer) ends() bool {
 }
 
 var (
-	// copyCommand is a command of psql that data follows.
+	// copyCommand matches a psql command that is followed by data.
 	copyCommand = regexp.MustCompile(`(?i)^\\copy\s.*\sfrom\s+stdin\b`)
-	// wholeLine is a command that goes to the end of its line, whatever is in it.
+	// wholeLine matches a command that goes to the end of its line, whatever it
+	// contains.
 	wholeLine = regexp.MustCompile(`^\\(!|copy\b|[?h]\b|help\b|[es]f\b|[es]v\b)`)
-	// separator is what ends other commands, unless it is in quotes.
+	// separator matches what ends other commands, unless it is in quotes.
 	separator = regexp.MustCompile("^\\\\(?:[^\\\\'\"`]|'[^']*'|\"[^\"]*\"|`[^`]*`|\\\\[^\\\\])*(\\\\\\\\)")
-	// sends is a command that ends a statement.
+	// sends matches a command that ends a statement.
 	sends = regexp.MustCompile(`^\\(g(x|exec|set|desc)?|crosstabview|watch|bind|parse|r|reset)\b`)
 )
 
-// escapes reports whether a statement says if a backslash escapes in any string,
-// and what.
+// escapes reports whether a statement sets if a backslash escapes in any string, and to
+// what.
 func escapes(tokens []Token) (off, ok bool) {
 	const setting = "standard_conforming_strings"
 	c := NewCursor(tokens)
@@ -189,7 +190,7 @@ func escapes(tokens []Token) (off, ok bool) {
 	return false, false
 }
 
-// isOff reports whether a value of a setting means no. What is not known does not.
+// isOff reports whether a value of a setting means off. Unknown values do not.
 func isOff(t Token) bool {
 	switch strings.ToLower(t.Text) {
 	case "off", "of", "false", "fals", "fal", "fa", "f", "no", "n", "0":
@@ -211,7 +212,7 @@ func copies(tokens []Token) bool {
 	return false
 }
 
-// data reads the lines after a COPY, to the one that ends them.
+// data reads the lines after a COPY, including the line that ends them.
 func (l *lexer) data() {
 	start := l.at
 	for l.at < len(l.text) {
@@ -224,10 +225,10 @@ func (l *lexer) data() {
 	l.statements = append(l.statements, Statement{Start: start, End: l.at, Data: true})
 }
 
-// line goes to the beginning of the next line.
+// line moves to the beginning of the next line.
 func (l *lexer) line() { l.to("\n") }
 
-// to goes behind the next end, or to the end of the text.
+// to moves behind the next end, or to the end of the text.
 func (l *lexer) to(end string) {
 	if i := bytes.Index(l.text[l.at:], []byte(end)); i >= 0 {
 		l.at += i + len(end)
@@ -236,7 +237,7 @@ func (l *lexer) to(end string) {
 	l.at = len(l.text)
 }
 
-// blanks goes over white space and comments.
+// blanks skips white space and comments.
 func (l *lexer) blanks() {
 	for l.at < len(l.text) {
 		switch c := l.text[l.at]; {
@@ -256,7 +257,7 @@ func (l *lexer) blanks() {
 	}
 }
 
-// comment goes over a comment in which there may be others.
+// comment skips a comment, which may contain others.
 func (l *lexer) comment() {
 	depth := 0
 	for l.at < len(l.text) {
@@ -278,7 +279,7 @@ func (l *lexer) comment() {
 
 func (l *lexer) has(prefix string) bool { return bytes.HasPrefix(l.text[l.at:], []byte(prefix)) }
 
-// token reads one token. There is one.
+// token reads one token. There must be one.
 func (l *lexer) token() Token {
 	start, c := l.at, l.text[l.at]
 	kind := Sign
@@ -317,7 +318,7 @@ func (l *lexer) token() Token {
 	return Token{Kind: kind, Text: text, Start: start, End: l.at}
 }
 
-// quoted reads what stands in quotes, and is what it says.
+// quoted reads quoted text, and returns its content.
 func (l *lexer) quoted(quote byte, backslash bool) string {
 	l.at++
 	var said []byte
@@ -341,9 +342,9 @@ func (l *lexer) quoted(quote byte, backslash bool) string {
 	return string(said)
 }
 
-// goesOn goes over what stands between two parts of a string, which is blanks with
-// the end of a line among them, and over the quote that opens the second one. Only
-// where backslashes escape does it matter that both are one string.
+// goesOn skips the part between two parts of a string, which is white space with a line
+// end, and the quote that opens the second part. It matters only where backslashes
+// escape.
 func (l *lexer) goesOn() bool {
 	rest := bytes.TrimLeft(l.text[l.at:], " \t\r\n\f\v")
 	gap := len(l.text) - len(rest) - l.at
@@ -360,7 +361,7 @@ var templates = []struct{ open, end string }{{"{{", "}}"}, {"{%", "%}"}, {"{#", 
 // braced is a placeholder in single braces.
 var braced = regexp.MustCompile(`^\{[A-Za-z_][\w.-]*\}`)
 
-// template goes over a placeholder, if one begins here. No SQL looks like one.
+// template skips a placeholder, if one begins here. No SQL looks like one.
 func (l *lexer) template() bool {
 	for _, t := range templates {
 		if l.has(t.open) {
@@ -452,15 +453,15 @@ func lower(word []byte) string {
 	return string(small)
 }
 
-// begins and continues say where a name may begin and go on.
+// begins and continues report where a name may begin and continue.
 func begins(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= utf8.RuneSelf
 }
 
 func continues(c byte) bool { return begins(c) || '0' <= c && c <= '9' || c == '$' }
 
-// nesting knows where a semicolon does not end a statement: inside parentheses,
-// and in the body of a function that is written in SQL itself.
+// nesting tracks where a semicolon does not end a statement: inside parentheses, and in
+// the body of a function written in SQL.
 type nesting struct {
 	parens int
 	words  []string // the first ones

@@ -17,8 +17,8 @@ type question struct {
 	caseIndex int
 }
 
-// ask has the program answer all documents of a batch. When it ends at one,
-// that one is noted as the cause, and a new process goes on behind it.
+// ask runs the program on all documents of a batch. If it ends at one, that document is
+// recorded as the cause, and a new process continues after it.
 func (b *build) ask(ctx context.Context, binary string, cases []Case, outcomes []Outcome) error {
 	questions, err := b.questions(cases, outcomes)
 	if err != nil {
@@ -70,7 +70,7 @@ func contains(names []string, name string) bool {
 	return false
 }
 
-// converse runs the program on questions. With a crash, answers ends before the
+// converse runs the program on questions. After a crash, answers ends before the
 // question that caused it.
 func converse(ctx context.Context, binary string, questions []question) (answers []Answer, crash string, err error) {
 	var in, out, said bytes.Buffer

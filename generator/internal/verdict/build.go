@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	_ "embed" // the text of the program
+	_ "embed" // the program's source
 	"errors"
 	"fmt"
 	"os"
@@ -23,8 +23,8 @@ const inner = "verdicts"
 //go:embed program.txt
 var program string
 
-// compileAndRun compiles the packages of a batch, and has their program answer
-// the documents. It adds to outcomes.
+// compileAndRun compiles the packages of a batch, and runs their program on the
+// documents. It adds to outcomes.
 func compileAndRun(ctx context.Context, dir string, cases []Case, outcomes []Outcome) error {
 	folder, err := os.MkdirTemp(dir, "batch")
 	if err != nil {
@@ -67,8 +67,8 @@ func (b *build) write(cases []Case, outcomes []Outcome) error {
 		if len(o.Files) == 0 {
 			continue
 		}
-		// The same name gives the same folder in every run, so that the build cache
-		// knows the package again.
+		// The same name gives the same folder in every run, so that the build cache is
+		// used.
 		folder := fmt.Sprintf("p%x", sha256.Sum256([]byte(cases[i].Name)))[:17]
 		b.folders[i], b.packages[folder] = folder, i
 		if err := os.Mkdir(filepath.Join(b.dir, folder), 0o750); err != nil {
@@ -84,7 +84,7 @@ func (b *build) write(cases []Case, outcomes []Outcome) error {
 }
 
 // writeModule writes a module, and a workspace that joins it with the repository's
-// modules: so it has what they require.
+// modules for their requirements.
 func (b *build) writeModule() error {
 	root, err := Root()
 	if err != nil {
@@ -134,7 +134,7 @@ func Root() (string, error) {
 	return root, nil
 }
 
-// compile compiles all packages, and notes what the compiler says.
+// compile compiles all packages, and records the compiler's output.
 func (b *build) compile(ctx context.Context, outcomes []Outcome) error {
 	return b.tool(ctx, func(i int, line string) { outcomes[i].Compile = append(outcomes[i].Compile, line) }, "build", b.sound(outcomes))
 }
@@ -144,7 +144,7 @@ func (b *build) vet(ctx context.Context, outcomes []Outcome) error {
 	return b.tool(ctx, func(i int, line string) { outcomes[i].Vet = append(outcomes[i].Vet, line) }, "vet", b.sound(outcomes))
 }
 
-// sound returns the packages that nothing was said about so far, as patterns.
+// sound returns the packages without problems so far, as patterns.
 func (b *build) sound(outcomes []Outcome) []string {
 	var out []string
 	for i, folder := range b.folders {
@@ -155,13 +155,13 @@ func (b *build) sound(outcomes []Outcome) []string {
 	return out
 }
 
-// allErrors has the compiler report more than ten errors of a package; it does
-// not optimise what runs once.
+// allErrors makes the compiler report more than ten errors of a package, without
+// optimisation.
 const allErrors = "-gcflags=" + inner + "/...=-e -N -l -dwarf=false"
 
 var header = regexp.MustCompile(`^# \[?` + inner + `/(p[0-9a-f]+)\]?`)
 
-// tool runs go with a verb on packages, and notes what it says about each.
+// tool runs go with a verb on packages, and records its output for each.
 func (b *build) tool(ctx context.Context, note func(i int, line string), verb string, packages []string) error {
 	if len(packages) == 0 {
 		return nil
@@ -205,8 +205,8 @@ func (b *build) run(ctx context.Context, args ...string) (string, error) {
 	return string(bytes.ReplaceAll(out, []byte("./"), nil)), err
 }
 
-// link builds the program with the packages that compile; "" when there are
-// none with documents.
+// link builds the program with the packages that compile; "" if none of them has
+// documents.
 func (b *build) link(ctx context.Context, cases []Case, outcomes []Outcome) (string, error) {
 	var imports, events strings.Builder
 	for i, folder := range b.folders {

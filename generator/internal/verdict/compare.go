@@ -15,8 +15,7 @@ import (
 )
 
 // Validator compiles the schema of ForSchema with the independent validator, see
-// Asserting. It takes a schema without $schema to be of 2020-12. Options change
-// the compiler first.
+// Asserting. A schema without $schema is 2020-12. Options change the compiler first.
 func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschema.Schema, error) {
 	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -33,11 +32,10 @@ func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschem
 	return c.Compile(url)
 }
 
-// Asserting returns the compiler of the independent validator, which asserts formats
-// and encodings, as generated types do; a media type stays an annotation. It has
-// checks of its own for two formats that it is wrong about: a uri is ASCII, as
-// RFC 3986 has it, and an expression of a uri-template may begin with a slash, as
-// RFC 6570 has it.
+// Asserting returns the compiler of the independent validator, which checks formats and
+// encodings like generated types; a media type stays an annotation. It has its own
+// checks for two formats in which it is wrong: a uri is ASCII (RFC 3986), and an
+// expression of a uri-template may begin with a slash (RFC 6570).
 func Asserting() *jsonschema.Compiler {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
@@ -59,7 +57,7 @@ var template = func() *regexp.Regexp {
 	return regexp.MustCompile("^(?:" + literal + "|\\{[+#./;?&=,!@|]?" + variable + "(?:," + variable + ")*\\})*$")
 }()
 
-// uriTemplate refuses what is no URI template.
+// uriTemplate refuses a value that is not a URI template.
 func uriTemplate(value any) error {
 	if text, ok := value.(string); ok && !template.MatchString(text) {
 		return errors.New("it is no URI template")
@@ -67,7 +65,7 @@ func uriTemplate(value any) error {
 	return nil
 }
 
-// asciiURI refuses what is no URI in ASCII.
+// asciiURI refuses a value that is not a URI in ASCII.
 func asciiURI(value any) error {
 	text, ok := value.(string)
 	if !ok {
@@ -85,7 +83,7 @@ func asciiURI(value any) error {
 	return nil
 }
 
-// Direction is how a generated type and the validator differ.
+// Direction says how a generated type and the validator differ.
 type Direction string
 
 // The directions.
@@ -96,14 +94,14 @@ const (
 	RefusesValid Direction = "refuses valid"
 	// AcceptsInvalid: the generated type accepts a document that is not valid.
 	AcceptsInvalid Direction = "accepts invalid"
-	// Changes: a valid document is another JSON value when it is written again.
+	// Changes: a valid document becomes another JSON value when it is encoded again.
 	Changes Direction = "changes"
 	// Crashes: the generated code panics, whatever the document.
 	Crashes Direction = "crashes"
 )
 
-// Compare holds an answer to a document against the verdict of the validator.
-// The text says what each of them said.
+// Compare compares an answer about a document with the validator's result. The text has
+// both.
 func Compare(v *jsonschema.Schema, document []byte, a Answer) (Direction, string, error) {
 	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
@@ -192,7 +190,7 @@ func sameNumber(a, b json.Number) bool {
 	return ok && left.Cmp(right) == 0
 }
 
-// Valid reports whether the validator takes a document.
+// Valid reports whether the validator accepts a document.
 func Valid(v *jsonschema.Schema, document []byte) bool {
 	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	return err == nil && v.Validate(instance) == nil

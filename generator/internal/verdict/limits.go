@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// limits are what the errors say of values that the Go types cannot hold, which
-// the documentation lists.
+// limits are error texts for values that the Go types cannot hold, as documented.
 var limits = []string{"is an integer beyond 64 bits", "has more digits than a float64 holds", "has more than nine digits of a second"}
 
-// Documented reports whether a difference of a direction is one of those that
-// come with the Go types: integers beyond 64 bits, digits that a float64 does
-// not hold, parts of a second that no time.Time holds.
+// Documented reports whether a difference is a documented limit of the Go types:
+// integers beyond 64 bits, digits that a float64 does not hold, parts of a second that
+// a time.Time does not hold.
 func Documented(d Direction, document []byte, a Answer) bool {
 	switch d {
 	case RefusesValid:

@@ -10,16 +10,15 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// together is how many schemas share a package in RunSchemas: the compiler reads
-// what a package imports once for all of them.
+// together is how many schemas share a package in RunSchemas: the compiler then reads
+// the imports once for all of them.
 const together = 25
 
-// RunSchemas is Run for cases of ForSchema, several times as fast: many schemas are
-// the events of one package. Cases of a package with which anything is wrong run
-// once more, each by itself, so what is wrong is told of the case that has it. Only
-// the paths of files in what is said of a document begin with the number of the
-// case in its package. A fault that only a package of one schema has, such as an
-// import that nothing uses there, stays hidden.
+// RunSchemas is Run for cases of ForSchema, but several times faster: many schemas are
+// the events of one package. If anything is wrong with a package, its cases run again
+// one by one, so the problem is reported for its case. Only file paths in errors about
+// a document begin with the number of the case in its package. A fault that only a
+// package of one schema has, such as an unused import, stays hidden.
 func RunSchemas(ctx context.Context, dir string, cases []Case) ([]Outcome, error) {
 	if name, twice := repeated(cases); twice {
 		return nil, fmt.Errorf("two cases are called %q", name)
@@ -93,13 +92,13 @@ func mergedCase(cases []Case, members []int) Case {
 func folderOf(k int) string { return fmt.Sprintf("schema%d", k) }
 func eventOf(k int) string  { return fmt.Sprintf("Thing%dV1", k) }
 
-// clean reports whether nothing is wrong with a package.
+// clean reports whether a package has no problems.
 func (o Outcome) clean() bool {
 	return len(o.Refused())+len(o.Compile)+len(o.Vet) == 0 && o.Internal == "" &&
 		!slices.ContainsFunc(o.Answers, func(a Answer) bool { return a.Crashed != "" })
 }
 
-// member returns what the outcome of a package says of its k-th schema, without answers.
+// member returns the part of a package's outcome for its k-th schema, without answers.
 func (o Outcome) member(k int) Outcome {
 	m := Outcome{events: []string{eventOf(k)}}
 	for _, f := range o.Findings {

@@ -19,13 +19,13 @@ type Case struct {
 	Name string
 	// Files is the project: outboxgen.yaml and its schemas.
 	Files map[string][]byte
-	// Documents are what the generated types decode, in this order.
+	// Documents are decoded by the generated types, in this order.
 	Documents []Document
 }
 
 // Document is one JSON text.
 type Document struct {
-	// Event is the Go name of the event that it is data of, such as ThingV1.
+	// Event is the Go name of the event that the document belongs to, such as ThingV1.
 	// Default: the first event of the project.
 	Event string
 	// JSON is the document itself, without an envelope.
@@ -38,9 +38,8 @@ const (
 	projectFile = "outboxgen.yaml"
 )
 
-// ForSchema returns a case with one schema, which is the event ThingV1 by an entry
-// under events: of the project file. The lines of settings are added to that
-// file.
+// ForSchema returns a case with one schema, which is the event ThingV1 through an entry
+// of events: in the project file. settings are more lines for that file.
 func ForSchema(name string, schema []byte, settings ...string) Case {
 	config := "version: 1\nservice: verdicts\nschemas: []\nout: events\nenvelope: none\n" + strings.Join(append(settings, ""), "\n") +
 		eventsLine + eventEntry(SchemaFile, "Thing")
@@ -64,27 +63,27 @@ func (c Case) fsys() fstest.MapFS {
 	return files
 }
 
-// Outcome is what became of a case.
+// Outcome is the result of a case.
 type Outcome struct {
-	// Findings is everything that generating reported, sorted by place.
+	// Findings are all findings of generating, sorted by place.
 	Findings []finding.Finding
-	// Internal is an error or a panic that is the generator's own fault.
+	// Internal is an error or a panic that is a bug of the generator.
 	Internal string
-	// Files is the generated package; empty when an error was found.
+	// Files is the generated package; empty if there are errors.
 	Files []emit.File
-	// Compile is what the compiler said; empty when the package compiles.
+	// Compile is the compiler's output; empty if the package compiles.
 	Compile []string
-	// Vet is what go vet said about a package that compiles.
+	// Vet is the output of go vet for a package that compiles.
 	Vet []string
-	// Answers are those to the documents, one for each; nil when the package was
+	// Answers are the answers to the documents, one for each; nil if the package was
 	// not generated or does not compile.
 	Answers []Answer
 
 	events []string // their Go names, in the project's order
 }
 
-// Refused returns the ids of the errors among the findings, sorted, each once; empty
-// when the project was generated.
+// Refused returns the ids of the errors among the findings, sorted, each once; empty if
+// the project was generated.
 func (o Outcome) Refused() []string {
 	ids := map[string]bool{}
 	for _, f := range o.Findings {
@@ -95,8 +94,8 @@ func (o Outcome) Refused() []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// NoEvent reports whether a document is the null that a warning about an event
-// says is refused, since it is no event. The event is named as in Document.
+// NoEvent reports whether a document is a null that a warning about the event declares
+// invalid. event is as in Document.
 func (o Outcome) NoEvent(event string, document []byte) bool {
 	if event == "" && len(o.events) > 0 {
 		event = o.events[0]
@@ -106,20 +105,20 @@ func (o Outcome) NoEvent(event string, document []byte) bool {
 	})
 }
 
-// Answer is what a generated type makes of a document.
+// Answer is the result of a generated type for a document.
 type Answer struct {
-	// Decode is the error of decoding; Validate that of validating what was
-	// decoded; Encode that of writing it again. A panic is an error too.
+	// Decode is the error of decoding, Validate that of validating the decoded value,
+	// and Encode that of encoding it again. A panic counts as an error.
 	Decode   string `json:"decode,omitempty"`
 	Validate string `json:"validate,omitempty"`
 	Encode   string `json:"encode,omitempty"`
-	// Encoded is the document as it was written again.
+	// Encoded is the document encoded again.
 	Encoded json.RawMessage `json:"encoded,omitempty"`
 	// Crashed says that the program ended at this document.
 	Crashed string `json:"crashed,omitempty"`
 }
 
-// Refusal returns why the document is not valid; empty when it is.
+// Refusal returns why the document is invalid; empty if it is valid.
 func (a Answer) Refusal() string {
 	switch {
 	case a.Crashed != "":
@@ -132,17 +131,17 @@ func (a Answer) Refusal() string {
 	return ""
 }
 
-// batch is how many packages are compiled and linked together: enough to share
-// the start of the tools, and few enough for the memory of the linker.
+// batch is how many packages are compiled and linked together: enough to share the
+// start of the tools, and few enough for the linker's memory.
 const batch = 400
 
-// Generate generates the packages of cases and goes no further. The error is as
-// that of Run.
+// Generate generates the packages of cases without compiling them. Errors are those of
+// Run.
 func Generate(cases []Case) ([]Outcome, error) { return generate(cases) }
 
-// Run takes cases through all steps, and returns what became of each, in their
-// order. The modules that it compiles lie under dir. The error is for runs that
-// could not be made; whatever is wrong with a case is in its Outcome.
+// Run runs cases through all steps, and returns their outcomes in order. It creates the
+// modules under dir. It returns an error only if it could not run; problems of a case
+// are in its Outcome.
 func Run(ctx context.Context, dir string, cases []Case) ([]Outcome, error) {
 	if name, twice := repeated(cases); twice {
 		return nil, fmt.Errorf("two cases are called %q", name)

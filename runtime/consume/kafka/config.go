@@ -24,7 +24,7 @@ const (
 	// Stop makes Run return the error. The record's offset is not committed: the next
 	// Run reads the record first.
 	Stop Action = "stop"
-	// Skip logs the error and goes on after the record. This group does not read the
+	// Skip logs the error and continues after the record. This group does not read the
 	// record again.
 	Skip Action = "skip"
 )
@@ -106,8 +106,8 @@ type Config struct {
 	// TracerProvider makes a span for each attempt, linked to the span that inserted
 	// the event. Default nil: no tracing.
 	TracerProvider trace.TracerProvider
-	// Observer is told what happens, for metrics: see package consume/kafka/metrics.
-	// Default nil: nobody is told.
+	// Observer gets reports for metrics: see package consume/kafka/metrics. Default
+	// nil: none.
 	Observer Observer
 	// Logger gets the log. Default slog.Default().
 	Logger *slog.Logger

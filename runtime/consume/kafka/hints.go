@@ -31,7 +31,7 @@ func brokersHint(err error) string {
 	return noBroker + "; check that Kafka runs, and Config.Brokers"
 }
 
-// connectionHint says what is wrong with TLS or SASL. It is empty for other errors.
+// connectionHint says what is wrong with TLS or SASL. It is "" for other errors.
 func connectionHint(err error) string {
 	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
@@ -59,8 +59,8 @@ func connectionHint(err error) string {
 	return ""
 }
 
-// tooLarge reports whether an answer of a broker was larger than the client reads. The
-// client has no error of its own for it.
+// tooLarge reports whether an answer of a broker was larger than the client's limit,
+// for which the client has no error of its own.
 func tooLarge(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "exceeds BrokerMaxReadBytes")
 }

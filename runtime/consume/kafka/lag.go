@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// progress is the next offset that is to be handled in each partition. A partition
-// that is read from its start, and of which nothing was handled, has none.
+// progress has the next offset to handle of each partition. A partition that is read
+// from its start, and of which no record was handled, has none.
 type progress struct {
 	mu   sync.Mutex
 	next map[partition]int64
@@ -64,8 +64,8 @@ func (p *progress) of(at partition) (next int64, known bool) {
 	return next, known
 }
 
-// status tells the observer how it stands. Only while brokers answer are they asked
-// how far this member is behind.
+// status reports the state to the observer. It asks for this member's lag only while
+// brokers answer.
 func (w *watch) status(ctx context.Context, answered bool) {
 	if w.r.cfg.Observer == nil {
 		return
@@ -82,7 +82,7 @@ func (w *watch) status(ctx context.Context, answered bool) {
 	}
 }
 
-// have returns what this member has, sorted.
+// have returns this member's partitions, sorted.
 func (w *watch) have() []partition {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,8 +91,8 @@ func (w *watch) have() []partition {
 	})
 }
 
-// behind returns the lag of the partitions of this member. Those whose end is not to be
-// had are left out.
+// behind returns the lag of this member's partitions, except those whose end is
+// unknown.
 func (w *watch) behind(ctx context.Context) []Lag {
 	assigned := w.have()
 	asking, cancel := context.WithTimeout(ctx, w.r.cfg.timing.answer)

@@ -8,18 +8,18 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume"
 )
 
-// Observer is told what happens in a consumer, for metrics (package
-// consume/kafka/metrics). Methods must return quickly, must not keep their
-// arguments' slices, and are called from several goroutines. A panic of one is logged
-// and counted in Stats.Panics, and changes nothing else.
+// Observer gets reports of what a consumer does, for metrics (package
+// consume/kafka/metrics). Methods must return quickly and must not keep the slices of
+// their arguments. Several goroutines call them. A panic of a method is logged and
+// counted in Stats.Panics, and has no other effect.
 type Observer interface {
-	// Attempted is called after each call of the router with a record.
+	// Attempted reports a call of the router with a record.
 	Attempted(a Attempt)
-	// Finished is called once for each record when the consumer is done with it: its
+	// Finished reports, once for each record, that the consumer is done with it: its
 	// offset can be committed.
 	Finished(f Finished)
-	// Status is called after each look at the cluster: every 10 s, and more often
-	// while the consumer is not ready.
+	// Status reports the state after each check of the cluster: every 10 s, and more
+	// often while the consumer is not ready.
 	Status(s Status)
 }
 
@@ -27,14 +27,14 @@ type Observer interface {
 type Attempt struct {
 	Record consume.Record
 	Number int           // 1 for the first
-	Took   time.Duration // with middleware and inbox
+	Took   time.Duration // includes middleware and inbox
 	Err    error         // nil: it succeeded
 }
 
-// Outcome is what became of a record.
+// Outcome is the outcome of a record.
 type Outcome string
 
-// Outcomes.
+// The outcomes.
 const (
 	Handled          Outcome = "handled"            // its handler succeeded
 	SkippedNoHandler Outcome = "skipped_no_handler" // the router has no handler for it
@@ -42,7 +42,7 @@ const (
 	DeadLettered     Outcome = "dead_lettered"      // it could not be handled, and the dead letter is stored
 )
 
-// Finished says what became of a record.
+// Finished describes a finished record.
 type Finished struct {
 	Record   consume.Record
 	Outcome  Outcome
@@ -54,7 +54,7 @@ type Finished struct {
 type Status struct {
 	Ready   bool
 	Reasons []string // why it is not ready
-	Lag     []Lag    // of each partition that is assigned to this member; nil: not known now
+	Lag     []Lag    // of each partition of this member; nil: not known now
 	Stats   Stats
 }
 
@@ -62,7 +62,7 @@ type Status struct {
 type Lag struct {
 	Topic     string
 	Partition int32
-	Records   int64 // offsets from the next record to handle to the end of the partition
+	Records   int64 // number of offsets from the next record to handle to the end of the partition
 }
 
 // observe calls the observer, if there is one.
