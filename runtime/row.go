@@ -183,7 +183,7 @@ func key(e link.Event, aggregateID string, o *rowOptions) (*string, error) {
 	}
 }
 
-// correlationID is "" if nobody gives one.
+// correlationID returns the correlation id, or "" if there is none.
 func correlationID(ctx context.Context, e link.Event, o *rowOptions) (string, error) {
 	id, from := o.correlationID, "by WithCorrelationID"
 	if id == "" {

@@ -76,7 +76,7 @@ func New(outbox string) *Metrics {
 		heldRows:    gauge("outbox_retrying_rows", "Rows that wait for their next attempt."),
 		paused:      gauge("outbox_paused_topics", "Topics that cannot be written now."),
 		setAside:    gauge("outbox_partitions_set_aside", "Partitions that cannot be written now."),
-		dead:        gauge("outbox_dead_letters", "Dead rows that nobody has replayed or discarded."),
+		dead:        gauge("outbox_dead_letters", "Dead rows that were not replayed or discarded."),
 		deadLetters: counter("outbox_events_dead_total", "Rows that became dead."),
 		inFlight:    gauge("outbox_relay_in_flight_rows", "Rows that are being sent."),
 		leftOut:     counter("outbox_headers_left_out_total", "Headers that could not be taken from event_data of rows whose column headers is null."),
