@@ -7,9 +7,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// arguments makes the arguments of statements that are written for pgx fit every
+// arguments converts the arguments of statements written for pgx so that they fit every
 // driver. Drivers differ in arrays, in []byte and in uuid.UUID; all of them send a
-// string as it is, and Postgres reads it as the type of the parameter.
+// string as it is, and Postgres reads it as the parameter's type.
 func arguments(args []any) []any {
 	converted := make([]any, len(args))
 	for i, arg := range args {
@@ -72,7 +72,7 @@ func array[T any](list []T, text func(T) (string, bool)) any {
 	return b.String()
 }
 
-// quote writes an element as it stands between the quotes.
+// quote writes an element without its quotes.
 func quote(b *strings.Builder, s string) {
 	for {
 		i := strings.IndexAny(s, `"\`)

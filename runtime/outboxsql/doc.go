@@ -1,5 +1,5 @@
-// Package outboxsql lets services that use database/sql, or a library that is built on
-// it, insert events and handle them once. It imports no driver. Its tests run with the
+// Package outboxsql inserts and handles events in services that use database/sql, or a
+// library that is built on it. It imports no driver. Its tests run with the
 // database/sql driver of pgx and with lib/pq.
 //
 // # A transaction of your own
@@ -18,7 +18,7 @@
 // inbox.Forget.
 //
 // Each insert is a statement of its own and draws the event's seq: take the lock that
-// covers the event's key first. Nobody wakes the relay, and the event is not logged.
+// covers the event's key first. The relay is not woken, and the event is not logged.
 // Call [Outbox.Wake] after the commit.
 //
 // # A transaction of an Outbox

@@ -29,8 +29,8 @@ type DBTX interface {
 //	ent           the *ent.Tx, if the code was generated with the feature sql/execquery
 //	GORM          call OnConnPool(tx.Statement.ConnPool) instead
 //
-// It wants Commit and Rollback so that no *sql.DB and no *sql.Conn fits: an event that
-// is inserted outside the transaction of its business rows does not compile.
+// It has Commit and Rollback so that *sql.DB and *sql.Conn do not fit: code that
+// inserts an event outside a transaction does not compile.
 type Transaction interface {
 	DBTX
 	Commit() error
@@ -38,8 +38,8 @@ type Transaction interface {
 }
 
 // On makes tx a transaction for the insert functions of generated packages, for
-// inbox.Claim and for package outboxtest. The caller goes on to commit tx or to roll it
-// back. What On returns is valid as long as tx is, and as safe for concurrent use.
+// inbox.Claim and for package outboxtest. The caller still commits tx or rolls it back.
+// The result is valid as long as tx, and no safer for concurrent use than tx.
 //
 // If tx is a struct that embeds an *sql.Tx, as the transactions of sqlx and bun, the
 // statements run on that. (bun rewrites the placeholders of a statement otherwise.)
@@ -54,8 +54,8 @@ func On(tx Transaction) outbox.Transaction {
 	return transaction{statements{tx}, tx}
 }
 
-// OnConnPool is On for GORM, where the transaction is in a field whose type also fits a
-// pool:
+// OnConnPool is On for GORM, which has the transaction in a field whose type also fits
+// a pool:
 //
 //	db.Transaction(func(tx *gorm.DB) error {
 //		...
@@ -101,7 +101,7 @@ type transaction struct {
 
 func (t transaction) Rollback(context.Context) error { return t.tx.Rollback() }
 
-// statements runs what is written for pgx on database/sql.
+// statements runs statements written for pgx on database/sql.
 type statements struct{ db DBTX }
 
 func (s statements) Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error) {
@@ -129,7 +129,7 @@ func (s statements) QueryRow(ctx context.Context, query string, args ...any) pgx
 	return row{found, err}
 }
 
-// refusing runs nothing.
+// refusing returns an error for every statement.
 type refusing struct{ err error }
 
 func (r refusing) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
-// Outbox runs transactions of database/sql that insert events. A service has one, for as
-// long as it lives; it is safe for concurrent use.
+// Outbox runs transactions of database/sql that insert events. A service has one. It is
+// safe for concurrent use.
 type Outbox struct {
 	db     *sql.DB
 	writer link.Writer
@@ -27,26 +27,26 @@ func New(db *sql.DB, options outbox.Options) *Outbox {
 	return &Outbox{db: db, writer: link.NewWriter(options)}
 }
 
-// Close waits until the wake-up under way, if any, has ended, which takes no longer than
-// twice Options.WakeTimeout. Transactions after it still commit, and wake nobody. It does
+// Close waits for the wake-up under way, at most twice Options.WakeTimeout.
+// Transactions can still commit after Close, but no longer wake the relay. Close does
 // not close the pool.
 func (o *Outbox) Close() { o.writer.Close() }
 
-// Wake wakes the relay, as InTx does after a commit. Call it after the commit of a
-// transaction of your own, such as one of GORM. It returns at once.
+// Wake wakes the relay, as InTx does after a commit. Call it after you committed events
+// on your own transaction, for example one of GORM. It returns at once.
 func (o *Outbox) Wake() { o.writer.Wake() }
 
-// InTx runs fn in a transaction. When fn returns nil the transaction commits. When fn
-// returns an error or panics, or ctx has ended, it is rolled back and nothing is left of
-// it. The error of fn is returned as it is.
+// InTx runs fn in a transaction. If fn returns nil, InTx commits. If fn returns an
+// error or panics, or ctx has ended, InTx rolls back. It returns the error of fn
+// unchanged.
 //
-// Once COMMIT is on its way, ctx cannot cancel it; Options.CommitTimeout limits it. For
-// every error but an *outbox.CommitUnknownError nothing is committed; other errors of its
-// own are *outbox.InsertError, *outbox.RolledBackError and outbox.ErrTransactionControl.
+// After COMMIT was sent, ctx cannot cancel it; Options.CommitTimeout limits it. If the
+// error is not an *outbox.CommitUnknownError, nothing is committed. InTx's other errors
+// are *outbox.InsertError, *outbox.RolledBackError and outbox.ErrTransactionControl.
 // The package documentation says where this is weaker than with pgx.
 //
-// After a commit with events they are logged and the relay is woken. After an error for
-// which outbox.SafeToRetry holds, fn runs again as often as Options.MaxRetries says.
+// After a commit with events, InTx logs them and wakes the relay. After an error for
+// which outbox.SafeToRetry is true, fn runs again, at most Options.MaxRetries times.
 func (o *Outbox) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return o.InTxOptions(ctx, nil, fn)
 }
@@ -103,7 +103,7 @@ func (o *Outbox) runOnce(ctx context.Context, options *sql.TxOptions, readOnly b
 type session struct {
 	conn   *sql.Conn
 	tx     *sql.Tx
-	cancel context.CancelFunc // ends what the driver does for the transaction
+	cancel context.CancelFunc // cancels the driver's calls for the transaction
 }
 
 func (s *session) close() {
@@ -111,7 +111,7 @@ func (s *session) close() {
 	_ = s.conn.Close() // back to the pool; it may be closed already
 }
 
-// discard has the pool close the connection.
+// discard makes the pool close the connection.
 func (s *session) discard() {
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
 }
@@ -119,7 +119,8 @@ func (s *session) discard() {
 // stands reports whether the connection still works.
 func (s *session) stands(ctx context.Context) bool { return s.conn.PingContext(ctx) == nil }
 
-// beginTries is how many connections BEGIN is tried on: those in the pool may be dead.
+// beginTries is how many connections BEGIN is tried on, because those in the pool may
+// be dead.
 const beginTries = 3
 
 // begin begins a transaction that the end of ctx does not roll back.
@@ -153,13 +154,13 @@ func (o *Outbox) begin(ctx context.Context, options *sql.TxOptions) (*session, e
 	}
 }
 
-// limit has the driver give up on the transaction when ctx ends.
+// limit makes the driver stop when ctx ends.
 func (s *session) limit(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, s.cancel)
 }
 
-// rollback ends the transaction whatever became of ctx. database/sql closes a connection
-// on which that fails, which ends the transaction too.
+// rollback ends the transaction even if ctx has ended. If that fails, database/sql
+// closes the connection, which ends the transaction too.
 func (o *Outbox) rollback(ctx context.Context, s *session) {
 	ctx, cancel := o.writer.CommitContext(ctx)
 	defer cancel()
@@ -169,10 +170,10 @@ func (o *Outbox) rollback(ctx context.Context, s *session) {
 	}
 }
 
-// commit sends COMMIT. database/sql returns an error without the server's answer. So the
-// connection has to tell the rest: if it still works, the exchange was complete, and an
-// error means that COMMIT failed, or that the driver rolled back because a statement had
-// failed before.
+// commit sends COMMIT. database/sql returns an error without the server's answer. So
+// commit checks the connection: if it still works, the exchange was complete, and the
+// error means that COMMIT failed, or that the driver rolled back because a statement
+// had failed before.
 func (o *Outbox) commit(ctx context.Context, s *session, events int) error {
 	ctx, cancel := o.writer.CommitContext(ctx)
 	defer cancel()

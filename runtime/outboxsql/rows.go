@@ -8,8 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// rows is an *sql.Rows as pgx.Rows. There is no connection of pgx behind it: Conn and
-// TypeMap return nil, RawValues returns nothing, and a FieldDescription has a name only.
+// rows implements pgx.Rows with an *sql.Rows. There is no connection of pgx: Conn and
+// TypeMap return nil, RawValues returns nothing, and a FieldDescription has only a
+// name.
 type rows struct {
 	*sql.Rows
 	err error // of Close or Scan

@@ -18,13 +18,13 @@ import (
 // package outboxtest. It is valid only inside the function given to InTx and not for
 // concurrent use.
 //
-// An event is inserted at once, so it belongs to the savepoint that is open. SAVEPOINT,
-// RELEASE and ROLLBACK TO written as SQL work too. COMMIT, ROLLBACK and the like return
-// outbox.ErrTransactionControl and doom the transaction.
+// An event is inserted at once, so it belongs to the open savepoint. SAVEPOINT, RELEASE
+// and ROLLBACK TO written as SQL work too. COMMIT, ROLLBACK and the like return
+// outbox.ErrTransactionControl, and InTx rolls the transaction back.
 type Tx struct {
 	tx        *sql.Tx
 	ledger    link.Ledger
-	savepoint int  // how many of ours are open
+	savepoint int  // number of open savepoints of Savepoint
 	readOnly  bool // a statement failed because the server accepts no writes
 }
 
@@ -37,12 +37,12 @@ var (
 // Ledger is for package outbox.
 func (t *Tx) Ledger() link.Ledger { return t.ledger }
 
-// SQL returns the *sql.Tx itself, for libraries that want one (sqlx, for instance).
-// Statements that run on it pass the Tx unseen: make no savepoint there, and do not end
-// the transaction.
+// SQL returns the *sql.Tx, for libraries that need one (sqlx, for example). The Tx does
+// not see statements that run on it: make no savepoint there, and do not end the
+// transaction.
 func (t *Tx) SQL() *sql.Tx { return t.tx }
 
-// note keeps what an error says about the server.
+// note records what an error says about the server.
 func (t *Tx) note(err error) {
 	if err != nil && outbox.IsReadOnly(err) {
 		t.readOnly = true
@@ -69,8 +69,8 @@ func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 	return found, err
 }
 
-// QueryRowContext runs a query for one row. A query that must not run, because it would
-// end the transaction, fails with context.Canceled.
+// QueryRowContext runs a query for one row. A query that would end the transaction does
+// not run and fails with context.Canceled.
 func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	if err := t.ledger.Before(query); err != nil {
 		refused, cancel := context.WithCancelCause(ctx)
@@ -80,8 +80,8 @@ func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 	return t.tx.QueryRowContext(ctx, query, args...)
 }
 
-// PrepareContext prepares a statement. One that controls the transaction cannot be
-// prepared.
+// PrepareContext prepares a statement. It refuses statements that control the
+// transaction.
 func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if err := t.ledger.Before(query); err != nil {
 		return nil, err
@@ -89,12 +89,13 @@ func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error
 	return t.tx.PrepareContext(ctx, query)
 }
 
-// StmtContext returns a statement of the pool for this transaction, as that of *sql.Tx.
+// StmtContext returns a prepared statement of the pool for this transaction, like
+// *sql.Tx.StmtContext.
 func (t *Tx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
 	return t.tx.StmtContext(ctx, stmt)
 }
 
-// Exec is ExecContext for code that is written for pgx, as the insert functions are.
+// Exec is ExecContext for code that is written for pgx, such as the insert functions.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error) {
 	return statements{t}.Exec(ctx, query, args...)
 }
@@ -109,18 +110,17 @@ func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) pgx.Row {
 	return statements{t}.QueryRow(ctx, query, args...)
 }
 
-// Rollback returns outbox.ErrTransactionControl and dooms the transaction: return an
-// error from the function instead.
+// Rollback returns outbox.ErrTransactionControl, and InTx rolls the transaction back.
+// Return an error from the function instead.
 func (t *Tx) Rollback(context.Context) error { return t.ledger.End() }
 
-// Savepoint runs fn within a savepoint. If fn returns nil, what it did is kept as part of
-// the transaction. If it returns an error or panics, the transaction goes back to the
-// savepoint, the events since are dropped, and the error is returned as it is: the
-// transaction can go on. Savepoints nest.
+// Savepoint runs fn within a savepoint. If fn returns nil, its changes are kept. If it
+// returns an error or panics, Savepoint rolls back to the savepoint, drops the events
+// since then, and returns the error unchanged; the transaction can continue. Savepoints
+// nest.
 //
-// After ctx has ended the driver may have closed the connection; then the whole
-// transaction is lost, and Savepoint returns the error of fn with that of the
-// rollback.
+// After ctx has ended the driver may have closed the connection. Then the whole
+// transaction is lost, and Savepoint returns the errors of fn and of the rollback.
 func (t *Tx) Savepoint(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (err error) {
 	t.savepoint++
 	defer func() { t.savepoint-- }()

@@ -10,42 +10,41 @@ import (
 )
 
 // Rows without headers come from writers that fill only the columns of the older table.
-// What they have to say about the record stands in the row's data: the event's identity
-// in the envelope, headers in its member headers. See "Rows without headers" in the
-// package documentation.
+// Their information about the record is in the row's data: the event's identity in the
+// envelope, headers in its member headers. See "Rows without headers" in the package
+// documentation.
 
-// The bounds of what is taken from a row's data.
+// Limits of what is read from a row's data.
 const (
 	mostHeaders        = 100
 	mostHeaderBytes    = 64 << 10
 	longestType        = 255 // characters, as in the column
 	longestCorrelation = 1_024
-	// mostReasons bounds what is remembered of a row that is full of mistakes.
+	// mostReasons limits what is recorded of a row with many mistakes.
 	mostReasons = 10
 )
 
-// leftOut is a header that could not be taken from a row's data.
+// leftOut is a header that could not be read from a row's data.
 type leftOut struct {
 	seq       int64
-	eventType string // the column's
-	header    string // "": none in particular
+	eventType string // of the column
+	header    string // "": no single header
 	why       string
 }
 
-// leftOuts are what could not be taken from the rows of a page.
+// leftOuts are the headers that could not be read from the rows of a page.
 type leftOuts struct {
-	list  []leftOut // not all of a row that is full of mistakes
+	list  []leftOut // not all of a row with many mistakes
 	count int
 }
 
-// dataReader reads the data of rows without headers. It is used for one row after the
-// other.
+// dataReader reads the data of rows without headers, one row at a time.
 type dataReader struct {
 	strip bool // topic and headers are not sent
 	left  leftOuts
 
 	row     *Row
-	reasons int // of the row, in left.list
+	reasons int // of the row in left.list
 	members map[string][]byte
 	headers []Header
 	bytes   int
@@ -61,9 +60,9 @@ func (r *Row) hasHeaders() bool {
 	return len(r.Headers) > 0 && (r.Headers[0] == '{' || string(bytes.TrimSpace(r.Headers)) != "null")
 }
 
-// read reads the data of a row. What it returns is valid until the next call: the headers
-// of the record, without event_id and event_type, and these two; nil and "" stand for the
-// row's columns.
+// read reads the data of a row. It returns the headers of the record without event_id
+// and event_type, and these two; nil and "" mean the row's columns. The result is valid
+// until the next call.
 func (d *dataReader) read(r *Row) (headers []Header, id uuid.UUID, eventType string) {
 	d.row, d.reasons, d.headers, d.bytes, d.cuts = r, 0, d.headers[:0], 0, d.cuts[:0]
 	if d.members == nil {
@@ -125,7 +124,7 @@ func (d *dataReader) pick(header string, longest int, length func(string) int, f
 	return ""
 }
 
-// split finds the members of the data that matter, and what is cut out of it. It returns
+// split finds the members of the data that matter, and the parts to cut. It returns
 // false if the data is not an object.
 func (d *dataReader) split(data []byte) bool {
 	s := scanner{b: data}
@@ -155,8 +154,8 @@ func (d *dataReader) split(data []byte) bool {
 		case "event_id", "event_type", "correlation_id", "specversion", "id", "type", "correlationid":
 			d.members[name] = value
 		}
-		// A comma goes with the member: the one before it, or, if nothing is kept before
-		// it, the one behind it.
+		// A comma is cut with the member: the one before it or, if nothing is kept
+		// before it, the one after it.
 		switch {
 		case isRouting && kept:
 			d.cuts = append(d.cuts, cut{last, s.i})
@@ -180,16 +179,16 @@ func (d *dataReader) split(data []byte) bool {
 	}
 }
 
-// broken is data that begins like an object and is none, as a column that is not of type
-// json can have it.
+// broken handles data that begins like an object and is not one, which a column that is
+// not of type json can contain.
 func (d *dataReader) broken() bool {
 	d.cuts = d.cuts[:0]
 	d.leave("", "event_data is not JSON")
 	return false
 }
 
-// stripped returns the row's data without its members topic and headers, if they are to
-// be removed.
+// stripped returns the row's data without its members topic and headers, if they have
+// to be removed.
 func (d *dataReader) stripped() []byte {
 	data := d.row.Data
 	if !d.strip || len(d.cuts) == 0 {
@@ -204,8 +203,8 @@ func (d *dataReader) stripped() []byte {
 	return append(out, data[from:]...)
 }
 
-// own collects the headers in the member headers, and returns those with a name that the
-// relay gives.
+// own collects the headers in the member headers, and returns those with a name that
+// the relay sets.
 func (d *dataReader) own() (given map[string][]byte) {
 	object := d.members["headers"]
 	if absent(object) {
@@ -243,7 +242,7 @@ func (d *dataReader) own() (given map[string][]byte) {
 	}
 }
 
-// header takes one of the writer's own headers.
+// header adds one of the writer's own headers.
 func (d *dataReader) header(name string, value []byte) {
 	if absent(value) {
 		return
@@ -268,7 +267,7 @@ func (d *dataReader) header(name string, value []byte) {
 	}
 	at := len(d.headers)
 	for i := range d.headers {
-		if d.headers[i].Key == name { // the last one counts, as for every reader of JSON
+		if d.headers[i].Key == name { // the last one counts, as in JSON parsers
 			at = i
 			d.bytes -= len(name) + len(d.headers[i].Value)
 		}
@@ -331,8 +330,8 @@ func eventID(value []byte) uuid.UUID {
 	return id
 }
 
-// value reads a value of any type and returns its text. It checks no more than it has to
-// for finding the end.
+// value reads a value of any type and returns its text. It checks only what is needed
+// to find the end.
 func (s *scanner) value() ([]byte, bool) {
 	s.space()
 	from, depth := s.i, 0
@@ -366,7 +365,7 @@ func (s *scanner) value() ([]byte, bool) {
 	return nil, false
 }
 
-// skipString moves behind a string, whose first quote is at s.i.
+// skipString moves past a string, whose first quote is at s.i.
 func (s *scanner) skipString() bool {
 	for s.i++; s.i < len(s.b); s.i++ {
 		n := bytes.IndexByte(s.b[s.i:], '"')

@@ -1,6 +1,5 @@
-// Package framing tells the readers of a record which schema it has, as the
-// serialisers of Confluent's schema registry do. Rows stay as they are: the schema
-// id is added when a record is sent.
+// Package framing adds schema ids to records, like the serialisers of Confluent's
+// schema registry. Rows do not change: the schema id is added when a record is sent.
 //
 //	sink, err := kafkasink.New(…)
 //	sink, err = framing.New(sink, framing.Config{
@@ -17,8 +16,8 @@
 //
 // # A registry that cannot be reached
 //
-// A row whose schema id is not known yet is not sent. Its topic pauses, as it does
-// if Kafka has no such topic: its rows wait, in order, and no attempt is counted.
-// Other topics go on. An id that is known stays in use while the registry cannot be
-// reached, also by later terms of the same process.
+// A row whose schema id is not known yet is not sent. Its topic pauses, as if Kafka had
+// no such topic: its rows wait, in order, and no attempts are counted. Other topics
+// continue. A known id stays in use while the registry cannot be reached, also in later
+// terms of the same process.
 package framing

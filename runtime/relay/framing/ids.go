@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// A wave waits for ids: firstWait for those that nobody asked for before, laterWait for
-// those that were not found. Then the topic waits instead, because a registry that hangs
-// must not hold up the topics whose ids are known.
+// How long a wave waits for ids: firstWait for new ones, laterWait for those that were
+// not found. After that the topic waits, because a registry that does not answer must
+// not delay the topics whose ids are known.
 const (
 	firstWait = time.Second
 	laterWait = 100 * time.Millisecond
 )
 
-// ids are the schema ids that are known, by subject. They outlive a term.
+// ids are the known schema ids by subject. They outlive a term.
 type ids struct {
 	cfg Config
 	now func() time.Time
 
 	mu      sync.Mutex
 	known   map[string]*subject
-	failing bool // the registry did not answer last time
+	failing bool // the last request failed
 }
 
-// subject is what is known about one.
+// subject is the state of one subject.
 type subject struct {
 	id      schemaID
 	found   bool
 	at      time.Time     // when it was found
 	err     error         // of the last request, nil if it succeeded
-	running chan struct{} // closed when the request that is under way ends; nil: none is
+	running chan struct{} // closed when the current request ends; nil: none
 }
 
 var errPending = errors.New("the schema registry has not answered yet")
@@ -66,7 +66,7 @@ func (c *ids) want(p *requests, name string) (answered <-chan struct{}, wait tim
 	return s.running, wait
 }
 
-// answered takes the outcome of a request.
+// answered handles the result of a request.
 func (c *ids) answered(ctx context.Context, s *subject, found schemaID, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,7 +76,7 @@ func (c *ids) answered(ctx context.Context, s *subject, found schemaID, err erro
 	}
 	s.err = err
 	if s.found || err == nil {
-		s.at = c.now() // a refresh that failed is tried again after the same time
+		s.at = c.now() // a failed refresh is repeated after the same time
 	}
 	if err == nil {
 		s.id, s.found = found, true
@@ -104,7 +104,7 @@ func (c *ids) get(name string) (schemaID, error) {
 	return schemaID{}, errPending
 }
 
-// requests are those that a term has under way.
+// requests are the requests of a term.
 type requests struct {
 	ctx  context.Context
 	stop context.CancelFunc
@@ -118,7 +118,7 @@ func newRequests() *requests {
 
 func (r *requests) start(f func(context.Context)) { r.all.Go(func() { f(r.ctx) }) }
 
-// end cancels what is under way and waits for it.
+// end cancels the requests and waits for them.
 func (r *requests) end() {
 	r.stop()
 	r.all.Wait()

@@ -19,7 +19,7 @@ const (
 	maxMessage     = 200      // characters of what a registry says in an error
 )
 
-// schemaID is what the registry calls a schema.
+// schemaID is the registry's id of a schema.
 type schemaID struct {
 	number uint32
 	guid   []byte // 16 bytes; nil: the registry has none
@@ -73,7 +73,7 @@ func (c *Config) lookUp(ctx context.Context, subject string) (schemaID, error) {
 	return id, nil
 }
 
-// refused returns the error for an answer that is none.
+// refused returns the error for an unsuccessful answer.
 func (c *Config) refused(status int, subject string, body []byte) error {
 	switch status {
 	case http.StatusNotFound:

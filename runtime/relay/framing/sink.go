@@ -18,8 +18,8 @@ const (
 	guidLength   = 16
 )
 
-// New wraps a sink. Records of the returned sink carry their schema ids. It checks the
-// configuration, and does not connect.
+// New wraps a sink. The returned sink adds schema ids to records. New checks the
+// configuration and does not connect.
 func New(sink relay.Sink, cfg Config) (relay.Sink, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -118,8 +118,8 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	}
 }
 
-// request asks for the ids of a wave, and waits a little for those that nobody asked for
-// before. It returns the subject of each record.
+// request requests the ids of a wave, and waits a little for new ones. It returns the
+// subject of each record.
 func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
 	type event struct{ topic, eventType string }
 	byEvent := map[event]string{}
@@ -155,8 +155,8 @@ func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
 	return subjects
 }
 
-// frame returns the record with its schema id. What the record had is not changed: it
-// may be sent again.
+// frame returns the record with its schema id. It does not change r, which may be sent
+// again.
 func (p *producer) frame(r relay.Record, id schemaID) relay.Record {
 	if r.Value == nil {
 		return r // a tombstone has no schema

@@ -17,8 +17,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 )
 
-// Metrics is a kafka.Observer and a prometheus.Collector. Use one for each consumer.
-// Its methods can be called from several goroutines.
+// Metrics is a kafka.Observer and a prometheus.Collector. Create one for each consumer.
+// It is safe for concurrent use.
 type Metrics struct {
 	handled      *prometheus.CounterVec
 	failed       *prometheus.CounterVec
@@ -38,10 +38,10 @@ type Metrics struct {
 	fetchErrors     prometheus.Counter
 
 	mu   sync.Mutex
-	last kafka.Stats // of which the counters have been told
+	last kafka.Stats // the numbers that the counters have so far
 }
 
-// New returns the metrics of a consumer of a group.
+// New returns the metrics of a consumer. group is the value of the label.
 func New(group string) *Metrics {
 	own := prometheus.Labels{"group": group}
 	gauge := func(name, help string) prometheus.Gauge {
@@ -132,8 +132,8 @@ func (m *Metrics) Finished(f kafka.Finished) {
 	}
 }
 
-// Status implements kafka.Observer. Partitions that went to another member have no lag
-// here any more.
+// Status implements kafka.Observer. It removes the lag of partitions that went to
+// another member.
 func (m *Metrics) Status(s kafka.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
