@@ -17,12 +17,12 @@ type againCounter struct {
 	reads, keys int
 }
 
-func (c *againCounter) ReadAgain(ctx context.Context, s relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
+func (c *againCounter) ReadAgain(ctx context.Context, s relay.Snapshot, rows relay.Selection, after, upTo int64, limit relay.Limit) (relay.Page, error) {
 	c.mu.Lock()
 	c.reads++
-	c.keys += len(scope.Keys)
+	c.keys += len(rows.Keys)
 	c.mu.Unlock()
-	return c.Store.ReadAgain(ctx, s, scope, after, upTo, limit)
+	return c.Store.ReadAgain(ctx, s, rows, after, upTo, limit)
 }
 
 // Keys that are released together are read again together: each reading passes

@@ -58,7 +58,7 @@ type (
 	}
 	opAgain struct {
 		s           Snapshot
-		scope       Scope
+		rows        Selection
 		after, upTo int64
 		limit       Limit
 		catchUp     *catchUp

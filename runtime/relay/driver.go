@@ -220,7 +220,7 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		page, err := store.ReadTick(ctx, op.from, op.to, op.after, op.limit)
 		d.page(ctx, &o, page, err)
 	case opAgain:
-		page, err := store.ReadAgain(ctx, op.s, op.scope, op.after, op.upTo, op.limit)
+		page, err := store.ReadAgain(ctx, op.s, op.rows, op.after, op.upTo, op.limit)
 		d.page(ctx, &o, page, err)
 	case opEdited:
 		var page Page
@@ -329,7 +329,7 @@ func (d *driver) take(o outcome) {
 		d.producer = o.producer
 	}
 	if !cancelled {
-		d.failing.note(now, o)
+		d.failing.update(now, o)
 	}
 	var setup *SetupError
 	switch {
@@ -409,11 +409,11 @@ const statusEvery = 250 * time.Millisecond
 
 // report writes the log and updates the status.
 func (d *driver) report(now time.Duration) {
-	notes := d.m.log.take()
-	for _, n := range notes {
+	lines := d.m.log.take()
+	for _, n := range lines {
 		d.cfg.Logger.LogAttrs(d.root, n.level, n.text, n.attrs...)
 	}
-	if len(notes) == 0 && now < d.statusAt {
+	if len(lines) == 0 && now < d.statusAt {
 		return
 	}
 	d.statusAt = now + statusEvery

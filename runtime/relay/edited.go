@@ -94,7 +94,7 @@ func (r *reader) planEdits(n *agenda) bool {
 		}
 		e.last = true
 		n.do(opAgain{
-			s: r.shown(), scope: Scope{Topic: s.topic.name}, upTo: s.skipped, limit: Limit{Rows: 1, Bytes: 1}, anyLeft: s,
+			s: r.shown(), rows: Selection{Topic: s.topic.name}, upTo: s.skipped, limit: Limit{Rows: 1, Bytes: 1}, anyLeft: s,
 		})
 	}
 	return true

@@ -39,7 +39,7 @@ func (f *flow) admit(e *entry, src *catchUp) {
 	f.queue.met(seq)
 	tp := f.queue.topics.get(e.row.Topic)
 	if s := f.waits.blocker(e, tp, src); s != nil {
-		s.note(seq)
+		s.skip(seq)
 		return
 	}
 	if tp.invalid {
@@ -63,9 +63,9 @@ func (f *flow) fail(e *entry, err error) {
 	r := &heldRow{dead: dead, blocked: dead && f.cfg.policy(e.row.EventType) == Block}
 	f.waits.holdRow(s, e.row.Seq, r)
 	if !dead || r.blocked {
-		s.note(e.row.Seq)
+		s.skip(e.row.Seq)
 	}
-	s.note(f.queue.dropKey(e))
+	s.skip(f.queue.dropKey(e))
 }
 
 func (f *flow) sayFailed(e *entry, attempt int, dead bool, err error) {

@@ -54,16 +54,16 @@ func (p *panicked) Unwrap() error {
 func (g *guard) call(where string, f func()) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = g.note(&panicked{where, v})
+			err = g.record(&panicked{where, v})
 		}
 	}()
 	f()
 	return nil
 }
 
-// note logs and counts a panic. It runs while the panic unwinds, so that the stack is
+// record logs and counts a panic. It runs while the panic unwinds, so that the stack is
 // the panic's.
-func (g *guard) note(p *panicked) error {
+func (g *guard) record(p *panicked) error {
 	g.count.Add(1)
 	g.mu.Lock()
 	s := g.said[p.where]
@@ -160,7 +160,7 @@ func (s guardedSink) Partition(key []byte, n int) (part int32) {
 	defer func() {
 		if v := recover(); v != nil {
 			part = 0
-			_ = s.g.note(&panicked{"Sink.Partition", v})
+			_ = s.g.record(&panicked{"Sink.Partition", v})
 		}
 	}()
 	part = s.s.Partition(key, n)

@@ -3,21 +3,21 @@ package relay
 import "log/slog"
 
 // journal collects log lines until the driver of the machine takes them.
-type journal struct{ notes []note }
+type journal struct{ lines []logLine }
 
-// note is one log line.
-type note struct {
+// logLine is one log line.
+type logLine struct {
 	level slog.Level
 	text  string
 	attrs []slog.Attr
 }
 
 func (j *journal) say(level slog.Level, text string, attrs ...slog.Attr) {
-	j.notes = append(j.notes, note{level, text, attrs})
+	j.lines = append(j.lines, logLine{level, text, attrs})
 }
 
-func (j *journal) take() []note {
-	notes := j.notes
-	j.notes = nil
-	return notes
+func (j *journal) take() []logLine {
+	lines := j.lines
+	j.lines = nil
+	return lines
 }

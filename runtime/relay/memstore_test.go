@@ -285,13 +285,13 @@ func (s *memStore) ReadTick(_ context.Context, from, to Snapshot, after int64, l
 }
 
 // ReadAgain implements Store.
-func (s *memStore) ReadAgain(_ context.Context, sn Snapshot, scope Scope, after, upTo int64, limit Limit) (Page, error) {
+func (s *memStore) ReadAgain(_ context.Context, sn Snapshot, rows Selection, after, upTo int64, limit Limit) (Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.snapshots[sn]
 	return s.page(at, after, limit, func(r *memRow) bool {
-		return r.Seq <= upTo && r.Topic == scope.Topic && s.visible(r, at) &&
-			(scope.Keys == nil || r.Key != nil && slices.Contains(scope.Keys, *r.Key))
+		return r.Seq <= upTo && r.Topic == rows.Topic && s.visible(r, at) &&
+			(rows.Keys == nil || r.Key != nil && slices.Contains(rows.Keys, *r.Key))
 	}), nil
 }
 

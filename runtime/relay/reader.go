@@ -138,16 +138,16 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 			continue
 		}
 		r.round = (r.round + i + 1) % len(topics)
-		scope := Scope{Topic: tp.name}
+		rows := Selection{Topic: tp.name}
 		after := c.after
 		if s := c.scopes[0]; s.kind == scopeKey && s.key.seq != 0 {
 			after = s.key.seq - 1 // a row without a key
 		} else if s.kind == scopeKey {
 			for _, s := range c.scopes {
-				scope.Keys = append(scope.Keys, s.key.key)
+				rows.Keys = append(rows.Keys, s.key.key)
 			}
 		}
-		n.do(opAgain{s: c.snapshot, scope: scope, after: after, upTo: c.upTo, limit: limit, catchUp: c})
+		n.do(opAgain{s: c.snapshot, rows: rows, after: after, upTo: c.upTo, limit: limit, catchUp: c})
 		return true
 	}
 	return false

@@ -18,8 +18,8 @@ type failure struct {
 	at time.Duration
 }
 
-// note takes an outcome.
-func (f failing) note(now time.Duration, o outcome) {
+// update handles an outcome.
+func (f failing) update(now time.Duration, o outcome) {
 	_, takesOver := o.op.(opTakeOver)
 	if !takesOver && slotOf(o.op) != slotRead && slotOf(o.op) != slotSettle {
 		return // the lease has Relay.reached; Kafka may be unavailable

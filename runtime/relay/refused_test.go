@@ -150,11 +150,11 @@ func (s *sick) ReadTick(ctx context.Context, from, to relay.Snapshot, after int6
 	return s.Store.ReadTick(ctx, from, to, after, limit)
 }
 
-func (s *sick) ReadAgain(ctx context.Context, snap relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
+func (s *sick) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Selection, after, upTo int64, limit relay.Limit) (relay.Page, error) {
 	if s.rereads.Load() {
 		return relay.Page{}, errSick
 	}
-	return s.Store.ReadAgain(ctx, snap, scope, after, upTo, limit)
+	return s.Store.ReadAgain(ctx, snap, rows, after, upTo, limit)
 }
 
 func (s *sick) Flushed(ctx context.Context, p relay.Page) error {

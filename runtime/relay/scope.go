@@ -55,7 +55,7 @@ type catchUp struct {
 	after, upTo int64
 }
 
-func (s *scope) note(seq int64) { s.skipped = max(s.skipped, seq) }
+func (s *scope) skip(seq int64) { s.skipped = max(s.skipped, seq) }
 
 // blocks reports whether rows that src read have to be skipped.
 func (s *scope) blocks(src *catchUp) bool {

@@ -293,7 +293,7 @@ func (r *simRelay) execute(op *simOp) {
 	case opTick:
 		page, o.err = s.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
 	case opAgain:
-		page, o.err = s.store.ReadAgain(ctx, c.s, c.scope, c.after, c.upTo, c.limit)
+		page, o.err = s.store.ReadAgain(ctx, c.s, c.rows, c.after, c.upTo, c.limit)
 	case opEdited:
 		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTopics:

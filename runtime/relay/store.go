@@ -44,10 +44,10 @@ type Store interface {
 	// ReadTick reads the unsettled rows that to shows and from does not, in seq order,
 	// after the given seq.
 	ReadTick(ctx context.Context, from, to Snapshot, after int64, limit Limit) (Page, error)
-	// ReadAgain reads the unsettled rows of one scope that s shows, in seq order, with
+	// ReadAgain reads the unsettled rows of a selection that s shows, in seq order, with
 	// after < seq <= upTo. The relay skipped these rows while a key was held, a topic
 	// paused or a partition set aside.
-	ReadAgain(ctx context.Context, s Snapshot, scope Scope, after, upTo int64, limit Limit) (Page, error)
+	ReadAgain(ctx context.Context, s Snapshot, rows Selection, after, upTo int64, limit Limit) (Page, error)
 	// ReadEdited reads the unsettled rows that s shows, in seq order, with after < seq
 	// <= upTo, that were changed after they were inserted, by transactions that edits
 	// shows. It may also return other rows of transactions that s shows, but never a
@@ -142,9 +142,9 @@ type ReleaseHints interface {
 	Released() <-chan struct{}
 }
 
-// Scope selects rows to read again: those of some keys of a topic or, if Keys is nil,
+// Selection selects rows to read again: those of some keys of a topic or, if Keys is nil,
 // all rows of the topic (those without a key too).
-type Scope struct {
+type Selection struct {
 	Topic string
 	Keys  []string
 }

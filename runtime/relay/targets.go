@@ -149,7 +149,7 @@ func (ts *targets) setAside(now time.Duration, p *partition, reason string) {
 	}
 	ts.log.say(level, "partition set aside, retrying; its rows wait, attempts are not counted",
 		slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
-	s.note(ts.q.dropPartition(p, false))
+	s.skip(ts.q.dropPartition(p, false))
 	p.tries++
 	ts.waits.alarm(s, now+backoff.Pause(ts.cfg.PauseMin, ts.cfg.PauseMax, p.tries))
 }
@@ -177,14 +177,14 @@ func (ts *targets) pause(now time.Duration, tp *topic, reason string) {
 // the topic's. A key that was catching up starts again.
 func (ts *targets) fold(tp *topic, s *scope) {
 	for _, p := range tp.parts {
-		s.note(ts.q.dropPartition(p, true))
+		s.skip(ts.q.dropPartition(p, true))
 		if a := p.aside; a != nil {
 			ts.waits.wait(a)
-			s.note(a.skipped)
+			s.skip(a.skipped)
 			ts.waits.forget(a)
 		}
 	}
-	s.note(ts.q.dropWaiting(tp))
+	s.skip(ts.q.dropWaiting(tp))
 	if c := tp.catchUp; c != nil && c != s.catchUp {
 		for _, k := range slices.Clone(c.scopes) {
 			ts.waits.wait(k)
@@ -197,9 +197,9 @@ func (ts *targets) fold(tp *topic, s *scope) {
 // were in flight.
 func (ts *targets) keepOut(p *partition) {
 	if s := p.topic.paused; s != nil && s.state != catching {
-		s.note(ts.q.dropPartition(p, true))
+		s.skip(ts.q.dropPartition(p, true))
 	} else if s := p.aside; s != nil && s.state != catching {
-		s.note(ts.q.dropPartition(p, false))
+		s.skip(ts.q.dropPartition(p, false))
 	}
 }
 

@@ -17,7 +17,7 @@ func newTerm(cfg *Config, log *journal, lease Lease, idles bool, now time.Durati
 
 // plan plans the commands of a leader. A leader that drains only settles.
 func (t *term) plan(n *agenda, draining bool) {
-	t.flow.waits.release(n)
+	t.flow.waits.endDue(n)
 	if !n.busy[slotSettle] {
 		t.flow.settler.plan(n, t.reader.acted)
 	}

@@ -63,7 +63,7 @@ func (w *waits) wait(s *scope) {
 // skipped.
 func (w *waits) leave(s *scope) {
 	c := s.catchUp
-	s.note(c.upTo)
+	s.skip(c.upTo)
 	s.catchUp = nil
 	c.scopes = slices.DeleteFunc(c.scopes, func(o *scope) bool { return o == s })
 	if len(c.scopes) == 0 && c.topic.catchUp == c {
@@ -77,8 +77,8 @@ func (w *waits) alarm(s *scope, until time.Duration) {
 	w.timers.push(s, until)
 }
 
-// release handles everything whose wait is over.
-func (w *waits) release(n *agenda) {
+// endDue handles everything whose wait is over.
+func (w *waits) endDue(n *agenda) {
 	for {
 		s, at, ok := w.timers.first()
 		if !ok || !n.due(at) {
@@ -179,7 +179,7 @@ func (w *waits) load(now time.Duration, held []HeldRow) {
 	for _, h := range held {
 		s := w.hold(keyOf(h.Topic, h.Key, h.Seq))
 		w.holdRow(s, h.Seq, &heldRow{settled: true, dead: h.Dead, blocked: h.Dead, until: now + h.RetryIn})
-		s.note(h.Seq)
+		s.skip(h.Seq)
 		scopes = append(scopes, s)
 	}
 	for _, s := range scopes {
@@ -217,7 +217,7 @@ func (w *waits) compare(listed []HeldRow) {
 		}
 		s := w.hold(keyOf(h.Topic, h.Key, h.Seq))
 		w.holdRow(s, h.Seq, &heldRow{settled: true, dead: true, blocked: true})
-		s.note(h.Seq)
+		s.skip(h.Seq)
 	}
 }
 
@@ -244,7 +244,7 @@ func (w *waits) decided(d Decision) {
 		s = w.hold(id)
 	}
 	if !d.Discarded {
-		s.note(d.Seq)
+		s.skip(d.Seq)
 	}
 	w.schedule(s)
 }

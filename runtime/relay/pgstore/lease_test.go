@@ -263,7 +263,7 @@ func TestSessionsThatRegisterAtOnce(t *testing.T) {
 		return &all
 	}
 	read := func() error {
-		_, err := s.ReadAgain(ctx, "1:1:", relay.Scope{Topic: "orders"}, 0, seq, wide)
+		_, err := s.ReadAgain(ctx, "1:1:", relay.Selection{Topic: "orders"}, 0, seq, wide)
 		return err
 	}
 	all := together(read, read, read)

@@ -99,9 +99,9 @@ func (s *Store) ReadBacklog(ctx context.Context, snap relay.Snapshot, after int6
 }
 
 // ReadAgain reads the unsettled rows of one topic, or of some of its keys.
-func (s *Store) ReadAgain(ctx context.Context, snap relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
-	return s.readRange(ctx, "read rows of topic "+scope.Topic+" again", limit, pgdb.ReadRangeParams{
-		VisibleIn: string(snap), After: after, UpTo: upTo, Topic: &scope.Topic, Keys: scope.Keys,
+func (s *Store) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Selection, after, upTo int64, limit relay.Limit) (relay.Page, error) {
+	return s.readRange(ctx, "read rows of topic "+rows.Topic+" again", limit, pgdb.ReadRangeParams{
+		VisibleIn: string(snap), After: after, UpTo: upTo, Topic: &rows.Topic, Keys: rows.Keys,
 	})
 }
 

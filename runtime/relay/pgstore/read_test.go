@@ -75,7 +75,7 @@ func TestOldWritersTopics(t *testing.T) {
 		if diff := cmp.Diff([]string{"inside", "type", "type", "inside", "inside", "inside"}, topics); diff != "" {
 			t.Fatal(diff)
 		}
-		page, err := s.ReadAgain(t.Context(), snap, relay.Scope{Topic: "inside"}, 0, 100, wide)
+		page, err := s.ReadAgain(t.Context(), snap, relay.Selection{Topic: "inside"}, 0, 100, wide)
 		must(t, err)
 		if diff := cmp.Diff([]int64{1, 4, 5, 6}, seqs(page.Rows)); diff != "" {
 			t.Fatal(diff)
@@ -107,7 +107,7 @@ func TestAPageIsBoundedByRowsAndBytes(t *testing.T) {
 				"backlog": func() (relay.Page, error) { return s.ReadBacklog(t.Context(), snap, 0, c.limit) },
 				"tick":    func() (relay.Page, error) { return s.ReadTick(t.Context(), none, snap, 0, c.limit) },
 				"again": func() (relay.Page, error) {
-					return s.ReadAgain(t.Context(), snap, relay.Scope{Topic: "orders"}, 0, 100, c.limit)
+					return s.ReadAgain(t.Context(), snap, relay.Selection{Topic: "orders"}, 0, 100, c.limit)
 				},
 			} {
 				page, err := read()
@@ -318,18 +318,18 @@ func TestReadAgain(t *testing.T) {
 		snap := snapshot(t, s)
 		insert(t, pg.Pool, "a") // after the snapshot
 		for _, c := range []struct {
-			scope       relay.Scope
+			rows        relay.Selection
 			after, upTo int64
 			want        []int64
 		}{
-			{relay.Scope{Topic: "orders", Keys: []string{"a"}}, 0, 100, []int64{1, 3, 9}},
-			{relay.Scope{Topic: "orders", Keys: []string{"a"}}, 1, 3, []int64{3}},
-			{relay.Scope{Topic: "other", Keys: []string{"a"}}, 0, 100, []int64{5}},
-			{relay.Scope{Topic: "orders", Keys: []string{"b", "a", "c"}}, 1, 9, []int64{2, 3, 4, 8, 9}},
-			{relay.Scope{Topic: "orders"}, 3, 9, []int64{4, 6, 8, 9}},
+			{relay.Selection{Topic: "orders", Keys: []string{"a"}}, 0, 100, []int64{1, 3, 9}},
+			{relay.Selection{Topic: "orders", Keys: []string{"a"}}, 1, 3, []int64{3}},
+			{relay.Selection{Topic: "other", Keys: []string{"a"}}, 0, 100, []int64{5}},
+			{relay.Selection{Topic: "orders", Keys: []string{"b", "a", "c"}}, 1, 9, []int64{2, 3, 4, 8, 9}},
+			{relay.Selection{Topic: "orders"}, 3, 9, []int64{4, 6, 8, 9}},
 		} {
 			rows := all(t, relay.Limit{Rows: 2, Bytes: 1 << 20}, func(after int64, limit relay.Limit) (relay.Page, error) {
-				return s.ReadAgain(t.Context(), snap, c.scope, max(after, c.after), c.upTo, limit)
+				return s.ReadAgain(t.Context(), snap, c.rows, max(after, c.after), c.upTo, limit)
 			})
 			if diff := cmp.Diff(c.want, seqs(rows)); diff != "" {
 				t.Errorf("%+v: %s", c, diff)

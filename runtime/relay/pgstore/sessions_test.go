@@ -51,7 +51,10 @@ func TestSettlingWaitsForNoOtherStatement(t *testing.T) {
 	ctx := t.Context()
 	for _, call := range []func() error{
 		func() error { _, err := s.ReadBacklog(ctx, snap, 0, wide); return err },
-		func() error { _, err := s.ReadAgain(ctx, snap, relay.Scope{Topic: "orders"}, 0, seq, wide); return err },
+		func() error {
+			_, err := s.ReadAgain(ctx, snap, relay.Selection{Topic: "orders"}, 0, seq, wide)
+			return err
+		},
 	} {
 		others.Go(func() {
 			if err := call(); err != nil {

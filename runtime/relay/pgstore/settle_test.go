@@ -293,7 +293,7 @@ func TestHeldRowsAndDecisions(t *testing.T) {
 				t.Fatal(diff)
 			}
 		}
-		again, err := s.ReadAgain(t.Context(), snapshot(t, s), relay.Scope{Topic: "orders", Keys: []string{"parked"}}, 1, 2, wide)
+		again, err := s.ReadAgain(t.Context(), snapshot(t, s), relay.Selection{Topic: "orders", Keys: []string{"parked"}}, 1, 2, wide)
 		must(t, err)
 		if diff := cmp.Diff([]int64{2}, seqs(again.Rows)); diff != "" {
 			t.Fatal(diff)

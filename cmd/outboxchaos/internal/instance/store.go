@@ -91,8 +91,8 @@ func (s *store) saw(page relay.Page) {
 	}
 }
 
-func (s *store) ReadAgain(ctx context.Context, at relay.Snapshot, scope relay.Scope, after, upTo int64, limit relay.Limit) (relay.Page, error) {
-	page, err := s.Store.ReadAgain(ctx, at, scope, after, upTo, limit)
+func (s *store) ReadAgain(ctx context.Context, at relay.Snapshot, rows relay.Selection, after, upTo int64, limit relay.Limit) (relay.Page, error) {
+	page, err := s.Store.ReadAgain(ctx, at, rows, after, upTo, limit)
 	s.points.hit(AfterAgain)
 	return page, err
 }
