@@ -25,8 +25,8 @@ func (c *againCounter) ReadAgain(ctx context.Context, s relay.Snapshot, rows rel
 	return c.Store.ReadAgain(ctx, s, rows, after, upTo, limit)
 }
 
-// Keys that are released together are read again together: each reading passes
-// everything that waits.
+// Keys that are released together are read again together: each reading goes through
+// all rows that wait.
 func TestKeysReleasedTogetherAreReadTogether(t *testing.T) {
 	t.Parallel()
 	const n = 200
@@ -42,7 +42,7 @@ func TestKeysReleasedTogetherAreReadTogether(t *testing.T) {
 	})
 	r.w.publishes(t, 2*n)
 	r.stop()
-	// All keys wait twice, and whatever one scan leaves out takes another.
+	// All keys wait twice, and the next scan reads what one scan leaves out.
 	if store.keys < 2*n || store.reads > n/4 {
 		t.Errorf("%d readings for %d keys", store.reads, store.keys)
 	}

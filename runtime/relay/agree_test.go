@@ -11,9 +11,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// Two relays of one outbox differ in what they must agree on. The one that stands by
-// says whom it stands by for, and names each setting with both values; so does it
-// when it follows as the leader.
+// Two relays of one outbox differ in settings that they must share. The standby logs
+// who leads and each differing setting with both values, and does so again when it
+// becomes the leader.
 func TestSettingsThatDifferAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

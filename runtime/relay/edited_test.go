@@ -18,8 +18,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// taking is a cluster that notes what it takes, as topic/key/n, and refuses
-// data with "poison" in it. Topic "gone" does not exist.
+// taking is a cluster that records what it accepts, as topic/key/n, and refuses data
+// with "poison" in it. Topic "gone" does not exist.
 type taking struct {
 	cluster
 	noted   sync.Mutex
@@ -48,7 +48,7 @@ func newTaking() *taking {
 	return c
 }
 
-// Send refuses a wave with a poisonous record as a whole, as Kafka does a batch.
+// Send refuses a wave with a poisonous record as a whole, as Kafka refuses a batch.
 func (c *taking) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
 	if slices.ContainsFunc(wave, func(r relay.Record) bool { return strings.Contains(string(r.Value), "poison") }) {
 		for i := range results {
@@ -61,7 +61,7 @@ func (c *taking) Send(ctx context.Context, wave []relay.Record, results []relay.
 
 func (c *taking) Open(context.Context) (relay.Producer, error) { return c, nil }
 
-// takes waits until the cluster has taken exactly these, each key's in this order.
+// takes waits until the cluster has accepted exactly these, in this order for each key.
 func (c *taking) takes(t *testing.T, want ...string) {
 	t.Helper()
 	limit := time.After(patience)
@@ -84,8 +84,8 @@ func (c *taking) takes(t *testing.T, want ...string) {
 	}
 }
 
-// What an operator corrects by hand in rows that wait is found by the leader that
-// runs, whatever they wait for.
+// A running leader finds what an operator corrects by hand in rows that wait, whatever
+// they wait for.
 func TestRowsThatAreEditedByHandAreFound(t *testing.T) {
 	t.Parallel()
 	const insert = `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) VALUES ('a', 'a', 't', $1, $2, $3)`
@@ -182,8 +182,8 @@ func TestRowsThatAreEditedByHandAreFound(t *testing.T) {
 	}
 }
 
-// A topic that pauses and has no rows left, for an operator corrected or deleted them,
-// is not called paused for the rest of the term.
+// A paused topic without rows, because an operator corrected or deleted them, is not
+// reported as paused for the rest of the term.
 func TestAPausedTopicWithoutRowsIsForgotten(t *testing.T) {
 	t.Parallel()
 	const insert = `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) VALUES ('a', 'a', 't', $1, 'k', '1')`

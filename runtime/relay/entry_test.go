@@ -46,7 +46,7 @@ func TestHeadersThatAreNoObjectOfStrings(t *testing.T) {
 	}
 }
 
-// The scanner takes what encoding/json takes, with the same result.
+// The scanner accepts what encoding/json accepts, with the same result.
 func FuzzHeaders(f *testing.F) {
 	for _, doc := range []string{`{"a":"b","c":"\u00fc\n\"\\"}`, `{"a":"ü","a":"2"}`, "{\"a\":\"\\ud800\"}", `{"":""}`, "{\"\x80\":\"\xff\"}"} {
 		f.Add(doc)
@@ -99,7 +99,7 @@ func TestTopicNames(t *testing.T) {
 	}
 }
 
-// Rows share what their headers are made of; none may see another's.
+// Rows share the memory of their headers; none may see another's.
 func TestHeadersOfAPage(t *testing.T) {
 	var page []Row
 	var want [][]Header

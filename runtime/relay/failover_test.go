@@ -30,9 +30,9 @@ func followed(t *testing.T, s *standby, k *services.KafkaCluster, topic string) 
 	return startLoad(t, s.eitherURL(), topic)
 }
 
-// The primary dies under load and its standby is promoted. With synchronous
-// replication nothing is forgotten: what was committed is delivered, in order,
-// and what was delivered is in the new primary.
+// The primary dies under load and its standby is promoted. With synchronous replication
+// nothing is lost: committed events are delivered in order, and delivered events are in
+// the new primary.
 func TestFailOverWithSynchronousReplication(t *testing.T) {
 	t.Parallel()
 	primary := newServer(t)
@@ -40,7 +40,7 @@ func TestFailOverWithSynchronousReplication(t *testing.T) {
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "tally", 3)
 	s := newStandby(t, primary)
-	// After the standby was made: a new primary has no standby to wait for.
+	// After the standby was created, because a new primary has no standby to wait for.
 	for _, sql := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
 		if _, err := primary.Pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -63,10 +63,10 @@ func TestFailOverWithSynchronousReplication(t *testing.T) {
 	}
 }
 
-// Without synchronous replication the standby may lack the last transactions, and
-// so rows that were delivered already: the database forgets them, with everything
-// else that their transactions did. That is all: what the new primary has is
-// delivered, in order.
+// Without synchronous replication the standby may lack the last transactions, and so
+// rows that were delivered already: the database has lost them, with everything else in
+// their transactions. Nothing else is lost: what the new primary has is delivered in
+// order.
 func TestFailOverWithoutSynchronousReplication(t *testing.T) {
 	t.Parallel()
 	primary := newServer(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// A next_attempt_at that a writer sets means nothing: a leader that runs and one
-// that starts send the row at once.
+// A next_attempt_at that a writer sets has no effect: a running leader and a new one
+// send the row at once.
 func TestNextAttemptAtOfARowThatNeverFailedMeansNothing(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -39,8 +39,8 @@ func TestNextAttemptAtOfARowThatNeverFailedMeansNothing(t *testing.T) {
 	})
 }
 
-// Old writers store an empty string where a row has no key. Such rows have no order
-// and hold up none of each other, to a leader that runs and to one that starts.
+// Older writers store an empty string for a row without a key. Such rows have no order
+// and do not hold up each other, for a running leader and a new one.
 func TestAnEmptyKeyIsNoKey(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {

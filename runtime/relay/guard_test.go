@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// bomb panics where it is told to, as often as it is told to.
+// bomb panics where and as often as it is told to.
 type bomb struct {
 	where string
 	left  atomic.Int64
@@ -175,9 +175,9 @@ func (l *logText) String() string {
 	return l.b.String()
 }
 
-// Code that the relay was given panics: the relay logs it with the stack, counts it
-// and goes on; every row is published, except for one that makes the sink panic each
-// time, which is counted and dead in the end.
+// Code that the relay was given panics: the relay logs it with the stack, counts it and
+// continues. Every row is published, except one that makes the sink panic each time; it
+// is counted and finally dead.
 func TestAPanicOfGivenCodeDoesNotEndTheRelay(t *testing.T) {
 	t.Parallel()
 	const always = 1 << 40

@@ -27,7 +27,7 @@ type watcher struct {
 	status   relay.Status
 	settled  relay.Settled
 	failures map[relay.Class]int
-	standby  bool // the store said that its server is one
+	standby  bool // the store reported that its server is a standby
 }
 
 func newWatcher() *watcher {
@@ -152,16 +152,16 @@ func consume(t *testing.T, brokers []string, n int, topics ...string) []*kgo.Rec
 	return consumeUntil(t, brokers, func(records []*kgo.Record) int { return n - len(records) }, topics...)
 }
 
-// consumeFirsts reads until n different values were there, for a run whose
-// leaders end uncleanly and so repeat some, and gives them in the order in which
-// they came first.
+// consumeFirsts reads until it has seen n different values, and returns them in the
+// order of their first occurrence. It is for runs whose leaders end uncleanly and so
+// repeat some.
 func consumeFirsts(t *testing.T, brokers []string, n int, topics ...string) []string {
 	t.Helper()
 	return firsts(consumeUntil(t, brokers, func(records []*kgo.Record) int { return n - len(firsts(records)) }, topics...))
 }
 
-// consumeUntil reads from the beginning until missing, of all that was read, is
-// not positive.
+// consumeUntil reads from the beginning until missing returns 0 or less for everything
+// read.
 func consumeUntil(t *testing.T, brokers []string, missing func([]*kgo.Record) int, topics ...string) []*kgo.Record {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topics...),

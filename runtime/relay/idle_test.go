@@ -25,8 +25,8 @@ func newQuiet(t *testing.T, idles bool) *quiet {
 	return q
 }
 
-// step answers what the machine asks for, and moves on to when it next wants to be
-// asked. It returns the commands.
+// step answers the machine's commands, and moves on to the time when it wants to be
+// called again. It returns the commands.
 func (q *quiet) step() []command {
 	q.t.Helper()
 	cmds, at := q.m.next(q.now)
@@ -95,8 +95,8 @@ func TestAWakeUpThatFindsNothingIsFollowedUp(t *testing.T) {
 	}
 }
 
-// Where the store can wait, an idle relay takes a snapshot when the store says so,
-// when it is woken, and now and then to be sure.
+// If the store can wait, an idle relay takes a snapshot when the store says so, when it
+// is woken, and now and then to be sure.
 func TestAnIdleRelayLetsTheStoreWait(t *testing.T) {
 	t.Parallel()
 	q := newQuiet(t, true)

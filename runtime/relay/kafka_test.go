@@ -57,7 +57,7 @@ func TestRecordIsTheRow(t *testing.T) {
 		if got.Timestamp.Before(before) {
 			t.Errorf("timestamp %s is not the time of sending", got.Timestamp)
 		}
-		// Kafka's own clients put this key there.
+		// Kafka's own clients choose this partition for the key.
 		part := kgo.StickyKeyPartitioner(nil).ForTopic(topic).Partition(&kgo.Record{Key: []byte("k1")}, 3)
 		if int(got.Partition) != part {
 			t.Errorf("partition %d, want %d", got.Partition, part)

@@ -15,8 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// load writes events of a few keys, each under the lock of its key's row, and
-// knows which of them were committed.
+// load writes events of a few keys, each under the lock of its key's row, and records
+// which of them were committed.
 type load struct {
 	pool  *pgxpool.Pool
 	topic string
@@ -111,21 +111,20 @@ func (l *load) commits(t *testing.T, n int) {
 	}
 }
 
-// outcome is what became of the events of a load.
+// outcome is the result of a load.
 type outcome struct {
-	// Of events that the writer was told are committed: how many the database no
-	// longer has.
+	// Events that the writer was told are committed and that the database no longer
+	// has.
 	Uncommitted int
-	// Of events that were delivered: how many the database no longer has, and how
-	// many no writer ever wrote.
+	// Delivered events that the database no longer has, and those that no writer wrote.
 	Forgotten, Invented int
-	// Of events that the database has: how many were not delivered.
+	// Events in the database that were not delivered.
 	Lost int
 	// Keys whose events were not first delivered in the order of the database.
 	Reordered []string
 }
 
-// judge compares what the database has with what the broker got.
+// judge compares the database with what the broker has.
 func (l *load) judge(t *testing.T, brokers []string) outcome {
 	t.Helper()
 	rows, err := l.pool.Query(t.Context(), `SELECT id, event_key FROM event_outbox ORDER BY seq`)

@@ -33,7 +33,7 @@ type memStore struct {
 	without    string // the rule that is off
 	savepoints bool   // some rows are inserted under a savepoint, and so look edited
 
-	// The write-ahead log: where it ends, how far it is on disk, and where each
+	// The write-ahead log: its end, how much of it is on disk, and where each
 	// transaction committed.
 	wal, flushed int64
 	commits      map[int64]int64
@@ -54,7 +54,7 @@ type memStore struct {
 type memRow struct {
 	Row
 	tx          int64
-	stamp       int64 // the column: tx by the rule
+	stamp       int64 // the column tx
 	published   bool
 	gone        bool // swept
 	created     time.Duration
@@ -99,8 +99,8 @@ func (s *memStore) nextSeq() int64 {
 	return s.lastSeq
 }
 
-// memIdle is what waiting looks at: how many seqs were drawn, and then which
-// transactions were open.
+// memIdle is the state of waiting: how many seqs were drawn, and which transactions
+// were open after that.
 type memIdle struct {
 	drawn  int64
 	open   []int64
@@ -440,7 +440,7 @@ func (s *memStore) settle(l Lease, st Settlement) {
 	}
 }
 
-// replayed reports whether a replay of the row waits that the leader has not acted
+// replayed reports whether there is a replay of the row that the leader has not acted
 // on.
 func (s *memStore) replayed(seq int64, decided []int64) bool {
 	return slices.ContainsFunc(s.decisions, func(d Decision) bool {

@@ -153,8 +153,8 @@ func (c *counter) Observe(ctx context.Context) (relay.LeaseState, error) {
 	return c.Store.Observe(ctx)
 }
 
-// A leader that no longer answers is replaced once a standby has seen the same
-// lease for a term, on defaults in 12 looks, 250 ms apart.
+// A leader that no longer answers is replaced when a standby has seen the same lease
+// for a term, by default in 12 looks, 250 ms apart.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -173,8 +173,8 @@ func TestHandOver(t *testing.T) {
 	frozen.freeze()
 	insertRows(t, pg, topic, 100, 100, 5, 20)
 	second.w.publishes(t, 100)
-	// A look that begins late sees the end of the term all the sooner. The last
-	// renewal is up to four looks old, and may be seen by the look under way.
+	// A look that begins late sees the end of the term sooner. The last renewal is up
+	// to four looks old, and the current look may see it.
 	if looks := observed.looks.Load() - before; looks > 18 {
 		t.Errorf("a frozen leader was replaced after %d looks at its lease", looks)
 	}
@@ -189,8 +189,8 @@ func TestHandOver(t *testing.T) {
 	consumeFirsts(t, k.Brokers, 300, topic)
 }
 
-// A leader that stops gives the lease back: nobody waits for the end of its term,
-// which would be in an hour.
+// A leader that stops releases the lease, so the next one does not wait for the end of
+// its term, which would be in an hour.
 func TestHandOverInOrder(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -264,8 +264,8 @@ func BenchmarkDrain(b *testing.B) {
 	}
 }
 
-// Postgres goes away and comes back, at once and in order; the term ends with it,
-// the next begins from what is unsettled.
+// Postgres stops and comes back, at once and in order. The term ends with it, and the
+// next one starts with the unsettled rows.
 func TestPostgresRestarts(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t, services.Private())

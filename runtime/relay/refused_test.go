@@ -19,8 +19,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// What a running relay is refused ends it, with the reason that Check finds: it
-// is not asked for again four times a second.
+// A refusal during a run ends the relay, with the reason that Check finds. The call is
+// not repeated four times a second.
 func TestARefusalEndsTheRelay(t *testing.T) {
 	for _, c := range []struct{ name, spoil, restore, remedy string }{
 		{
@@ -125,7 +125,7 @@ func (l *logged) String() string {
 	return l.b.String()
 }
 
-// sick is a store of which one kind of call fails when it is told to.
+// sick is a store in which one kind of call fails on demand.
 type sick struct {
 	relay.Store
 	snapshots, ticks, rereads, settles, flushes atomic.Bool
@@ -171,8 +171,8 @@ func (s *sick) Settle(ctx context.Context, l relay.Lease, settlement relay.Settl
 	return s.Store.Settle(ctx, l, settlement)
 }
 
-// A leader that renews its lease and can do nothing else is not ready; once it
-// can, it is.
+// A leader that renews its lease and can do nothing else is not ready. Once it can, it
+// is ready.
 func TestALeaderThatCannotWorkIsNotReady(t *testing.T) {
 	for i, name := range []string{"snapshots", "ticks", "flushes", "settles"} {
 		t.Run(name, func(t *testing.T) {
@@ -202,8 +202,8 @@ func TestALeaderThatCannotWorkIsNotReady(t *testing.T) {
 	}
 }
 
-// Rows of a held key cannot be read again, and then their topic pauses, so that nobody
-// asks for them any more: what failed before does not keep the relay from being ready.
+// Rows of a held key cannot be read again, and then their topic pauses, so the read is
+// not repeated: its failure does not keep the relay from being ready.
 func TestAFailedReadThatIsNotMadeAgainIsForgotten(t *testing.T) {
 	t.Parallel()
 	mem := relay.NewMemStore()
@@ -229,7 +229,7 @@ func TestAFailedReadThatIsNotMadeAgainIsForgotten(t *testing.T) {
 	becomes(t, "ready again", r.Ready)
 }
 
-// A call that goes on failing is not logged each time.
+// A call that keeps failing is not logged each time.
 func TestFailuresInARowAreLoggedNowAndThen(t *testing.T) {
 	t.Parallel()
 	const failures = 2_000
@@ -250,7 +250,7 @@ func TestFailuresInARowAreLoggedNowAndThen(t *testing.T) {
 	}
 }
 
-// becomes looks again and again until ok.
+// becomes repeats the check until ok.
 func becomes(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	limit := time.After(patience)
@@ -265,8 +265,8 @@ func becomes(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// On a server that refuses to tell positions of its log, as Amazon Aurora does, a
-// relay leads, is ready, and delivers.
+// On a server that does not report positions of its log, such as Amazon Aurora, a relay
+// leads, is ready, and delivers.
 func TestWithoutPositionsOfTheLog(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {

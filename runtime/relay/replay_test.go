@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// hasty is a store whose first settlement of a dead row takes effect, but its
-// answer is lost; before it is made again an operator has replayed the row.
+// hasty is a store whose first settlement of a dead row succeeds, but its answer is
+// lost. Before it is repeated, an operator has replayed the row.
 type hasty struct {
 	*relay.MemStore
 	replayed bool
@@ -26,8 +26,8 @@ func (h *hasty) Settle(ctx context.Context, l relay.Lease, s relay.Settlement) e
 	return err
 }
 
-// A replay stands, also when the death that it undoes is settled once more after
-// it: the row is tried again.
+// A replay stays in effect even if the death is settled again after it: the row is
+// tried again.
 func TestAReplayIsNotUndone(t *testing.T) {
 	t.Parallel()
 	store := relay.NewMemStore()
@@ -38,7 +38,7 @@ func TestAReplayIsNotUndone(t *testing.T) {
 		Store: &hasty{MemStore: store}, Sink: relay.NewStdoutSink(&lines{}), MaxAttempts: 1,
 		DecisionsEvery: 20 * time.Millisecond, OutageMin: 20 * time.Millisecond,
 	})
-	// The settlement that was made again counts as one; the next is of the attempt
-	// that the replay asked for.
+	// The repeated settlement counts as one; the next is for the attempt after the
+	// replay.
 	r.w.until(t, "tried again after the replay", func(w *watcher) bool { return w.settled.Dead >= 2 })
 }

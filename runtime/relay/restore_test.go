@@ -20,8 +20,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// A dump is restored into a new cluster, whose transaction ids are far behind those
-// of the rows. What waited in the dump is delivered, and so is what is written then.
+// A dump is restored into a new cluster, whose transaction ids are far behind those of
+// the rows. The rows that waited in the dump are delivered, and so are new ones.
 func TestRestoreIntoANewCluster(t *testing.T) {
 	t.Parallel()
 	old := newServer(t)
@@ -85,9 +85,8 @@ func TestRestoreIntoANewCluster(t *testing.T) {
 	}
 }
 
-// A sequence that stands below the rows would give new events lower numbers than
-// those of older ones that wait: the relay does not start, and says what to do.
-// Done as it says, it starts.
+// A sequence below the existing rows would give new events lower numbers than older
+// ones that wait. The relay does not start, and says what to do. After that it starts.
 func TestSequenceSetBack(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -95,7 +94,7 @@ func TestSequenceSetBack(t *testing.T) {
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "orders", 1)
 	insertRows(t, pg, topic, 0, 100, 1, 20)
-	// As a restore of the rows alone leaves it.
+	// As a restore of only the rows leaves it.
 	const sequence = "event_outbox_seq_seq"
 	if _, err := pg.Pool.Exec(t.Context(), `SELECT setval($1, 7)`, sequence); err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A settlement that fails is tried again after pauses that grow, and is not asked for
-// ten times a second as long as something is wrong.
+// A failed settlement is retried after growing pauses, and not ten times a second as
+// long as something is wrong.
 func TestPausesBetweenSettlementsGrow(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}.WithDefaults()

@@ -90,9 +90,9 @@ func TestSimulationFindsNothing(t *testing.T) {
 	}
 }
 
-// A leader that looks for the row that kills it must not die under the name of
-// another: in these schedules it sent rows while the lease row still named one
-// that had been resolved, or had failed before it was sent.
+// A leader that searches the row that kills it must not die under the name of another
+// row: in these schedules it sent rows while the lease row still named one that had
+// been resolved, or had failed before it was sent.
 func TestADeathIsPutDownToTheRowThatWasSent(t *testing.T) {
 	for _, seed := range []uint64{1, 16} {
 		if v := newSim(simOptions{policy: Park, killer: true, seed: seed}).run(); v != nil {

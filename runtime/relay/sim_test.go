@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// The simulation runs the machine of several relays against an outbox and a
-// broker in memory. One seed decides everything: what writers do, when a call
-// takes effect and when its answer comes, what fails, who is frozen or killed,
-// how time goes. After a while faults stop and everything has to come to rest.
+// The simulation runs the machines of several relays against an outbox and a broker in
+// memory. One seed decides everything: what writers do, when a call takes effect and
+// when its answer comes, what fails, who is suspended or killed, and how time passes.
+// After a while the faults stop and everything has to finish.
 type sim struct {
 	simOptions
 	rng    *rand.Rand
@@ -35,28 +35,28 @@ type sim struct {
 	log        []string
 }
 
-// simOptions is what a test chooses.
+// simOptions are the choices of a test.
 type simOptions struct {
 	seed    uint64
 	without string // the rule that is off; "": none
 	policy  Policy
 	killer  bool // one row kills whoever sends it
-	grow    bool // topics get more partitions, which voids the promise of order
+	grow    bool // topics get more partitions, so no order is promised
 	async   bool // writers commit without waiting for the disk, and the server crashes
-	sick    bool // part of a topic cannot be written until all else is delivered
+	sick    bool // part of a topic cannot be written until everything else is delivered
 	wide    bool // rows of very different sizes
-	hang    bool // a leader is frozen for good while it settles
+	hang    bool // a leader is suspended forever while it settles
 	upgrade bool // rows are there from before an upgrade
 	forget  bool // the server fails over right after a take-over, and forgets it
 	named   bool // the terms of an instance have the same holder; statements outlive their callers
 	drift   bool // one relay's clock is slow, the other's is fast
 	stall   bool // a client that was handed a row of a missing topic sends nothing else
-	names   bool // some rows have a topic that cannot be
+	names   bool // some rows have invalid topics
 	edits   bool // an operator edits and deletes rows that wait
 	pairs   bool // two at a time
 	// some rows are inserted under a savepoint, and so look edited
 	savepoints bool
-	table      func(*sim) // what the outbox is like at first
+	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
 
@@ -117,7 +117,7 @@ func (s *sim) sicken() {
 	s.broker.down[simPart{name, 1}] = kind > 1
 }
 
-// suffers reports whether a row has to wait for what is sick.
+// suffers reports whether a row has to wait for the sick part.
 func (s *sim) suffers(r *memRow) bool {
 	if !s.sick || r.Topic != s.topicName(0) {
 		return false
@@ -185,7 +185,7 @@ func (s *sim) step() {
 	}
 }
 
-// advance moves time to the next thing that waits for it, or part of the way.
+// advance moves time to the next event, or part of the way.
 func (s *sim) advance() {
 	next := s.now + time.Second
 	for _, r := range s.relays {
@@ -331,9 +331,8 @@ func (s *sim) edit() {
 	s.say("row %d of %s is edited by hand: %s", r.Seq, before, after)
 }
 
-// editTwo moves two rows of a topic that both wait for it to another topic, at a
-// time when no leader has one of them, and none is about to get one without the
-// other.
+// editTwo moves two waiting rows of a topic to another topic, at a time when no leader
+// has one of them or is about to get one without the other.
 func (s *sim) editTwo() {
 	for _, r := range s.relays {
 		if !r.settledDown() {
@@ -385,8 +384,8 @@ func (op *simOp) brings(seq int64) bool {
 		slices.ContainsFunc(op.out.entries, func(e *entry) bool { return e.row.Seq == seq })
 }
 
-// settledDown reports whether a relay is not in the middle of reading something, but
-// perhaps of looking for edits.
+// settledDown reports whether a relay is not reading anything, except perhaps looking
+// for edits.
 func (r *simRelay) settledDown() bool {
 	t := r.m.t
 	if t == nil {

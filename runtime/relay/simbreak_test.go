@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// The relay's own code has no switches. With a rule of its own off, the simulation
-// changes what the relay has, or is told, around each step.
+// The relay's own code has no switches. To turn off one of its rules, the simulation
+// changes the relay's state or inputs around each step.
 
 // later never comes.
 const later = time.Duration(1) << 60
 
-// loosen changes the setting that a rule is about.
+// loosen changes the setting of a rule.
 func (s *sim) loosen(c *Config) {
 	switch s.without {
 	case "the own deadline has a margin for clocks that err":
@@ -131,7 +131,7 @@ func (r *simRelay) after(o outcome, unkeyed map[*topic][]*entry) {
 	}
 }
 
-// forgetSkipped takes what waits for having skipped nothing.
+// forgetSkipped treats waiting scopes as if they had skipped nothing.
 func (r *simRelay) forgetSkipped() {
 	f := r.m.t.flow
 	for _, s := range f.waits.keys.byKey {
@@ -180,8 +180,8 @@ func answerForEachOther(batches []batch, results []Result) (out []batch) {
 	return out
 }
 
-// skipped gives the rows of a page that was read for the first time that were skipped,
-// and because of what.
+// skipped returns the skipped rows of a page that was read for the first time, with the
+// scopes that caused it.
 func (r *simRelay) skipped(o outcome) map[*entry]*scope {
 	switch o.op.(type) {
 	case opBacklog, opTick:
@@ -199,7 +199,7 @@ func (r *simRelay) skipped(o outcome) map[*entry]*scope {
 	return out
 }
 
-// letIn admits rows that were skipped because of something.
+// letIn admits the skipped rows for which because is true.
 func (r *simRelay) letIn(o outcome, because func(*scope, *entry) bool) {
 	skipped := r.skipped(o)
 	for _, e := range o.entries {
@@ -233,8 +233,8 @@ func (r *simRelay) unkeyed(o outcome) map[*topic][]*entry {
 	return out
 }
 
-// setAllAside sets the partitions of a topic aside that has just paused because there
-// was no other; the rows without a key go on being sent.
+// setAllAside sets aside the partitions of a topic that just paused because there was
+// no other; the rows without a key continue to be sent.
 func (r *simRelay) setAllAside(unkeyed map[*topic][]*entry) {
 	f := r.m.t.flow
 	for _, tp := range f.queue.topics.order {

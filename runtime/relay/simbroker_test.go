@@ -17,7 +17,7 @@ type simBroker struct {
 	s         *sim
 	logs      map[simPart]*simLog
 	delivered map[int64]int
-	ghosts    []*simBatch // of clients that are gone; each may still be appended, once
+	ghosts    []*simBatch // of closed clients; each may still be appended, once
 
 	outage  bool
 	down    map[simPart]bool
@@ -62,7 +62,7 @@ func (b *simBroker) describe(name string) TopicInfo {
 	return info
 }
 
-// limit returns what a batch may have.
+// limit returns the largest batch.
 func (b *simBroker) limit() int {
 	if b.s.wide {
 		return batchOverhead + simWideRow/2
@@ -137,9 +137,9 @@ func (b *simBroker) step() {
 	r.client.step()
 }
 
-// simClient behaves like franz-go's: batches of a partition go one after the
-// other; when one fails, all that are buffered for the partition fail with it,
-// and what is handed over afterwards is accepted at once.
+// simClient behaves like franz-go's client: batches of a partition are sent one after
+// the other. When one fails, all buffered batches of the partition fail with it, and
+// later ones are accepted at once.
 type simClient struct {
 	s      *sim
 	r      *simRelay
@@ -228,8 +228,8 @@ func (c *simClient) step() {
 	}
 }
 
-// stalls reports whether the client is looking for a topic that is missing, which
-// holds up all others.
+// stalls reports whether the client is looking for a missing topic, which delays all
+// others.
 func (c *simClient) stalls() bool {
 	for _, at := range c.order {
 		if q := c.queues[at]; len(q) > 0 && q[0].unknown && c.s.broker.missing[at.topic] {
@@ -272,8 +272,7 @@ func (c *simClient) resolve(b *simBatch, class Class) {
 	b.op.done = b.op.pos == len(b.op.out.results)
 }
 
-// ghosts leaves behind what may still be appended: of each partition what is in
-// flight.
+// ghosts leaves the batches in flight, which may still be appended.
 func (c *simClient) ghosts() {
 	for _, at := range c.order {
 		if q := c.queues[at]; len(q) > 0 && !q[0].appended && !q[0].poisoned() && c.s.chance(0.5) {
@@ -303,7 +302,7 @@ func (c *simClient) close() {
 	c.fenced = false
 }
 
-// abandon fails what is under way, and leaves it with the client.
+// abandon fails what is in flight, and leaves it with the client.
 func (c *simClient) abandon(class Class) {
 	for _, at := range c.order {
 		for _, b := range c.queues[at] {

@@ -20,7 +20,7 @@ type simRelay struct {
 	client   *simClient
 	frozen   bool
 	wakeAt   time.Duration
-	deadline time.Duration // by the rule, whatever the switches say
+	deadline time.Duration // by the rule, whatever is switched off
 	frozenAt time.Duration
 	origin   time.Duration // of its clock
 	lost     time.Duration // what a clock that breaks the rules does not show
@@ -180,7 +180,7 @@ func (r *simRelay) deliver(op *simOp) {
 	r.pump()
 }
 
-// reclass blurs what results tell apart.
+// reclass makes results less specific.
 func (s *sim) reclass(results []Result) {
 	for i := range results {
 		r := &results[i]
@@ -214,8 +214,7 @@ func (s *sim) reclass(results []Result) {
 
 var errSimLost = errors.New("the connection broke")
 
-// execute lets a call take effect. In between, its answer or the call itself may
-// get lost.
+// execute makes a call take effect. The call or its answer may get lost.
 func (r *simRelay) execute(op *simOp) {
 	s, ctx := r.s, context.Background()
 	if c, ok := op.cmd.(opSend); ok {
@@ -350,7 +349,7 @@ func (r *simRelay) flushed(op *simOp, page Page) {
 	op.done = true
 }
 
-// send is what the worker does: look at the deadline, then hand the wave over.
+// send does what the driver does: check the deadline, then hand over the wave.
 func (r *simRelay) send(op *simOp, c opSend) {
 	s := r.s
 	records := c.wave.records()
@@ -384,8 +383,7 @@ func (r *simRelay) send(op *simOp, c opSend) {
 	r.client.hand(op, records)
 }
 
-// leaves leaves a settlement to the server, which comes to it when its caller is
-// gone.
+// leaves leaves a settlement to the server, which runs it after its caller is gone.
 func (r *simRelay) leaves(op *simOp) bool {
 	c, ok := op.cmd.(opSettle)
 	if !ok {

@@ -5,17 +5,17 @@ import (
 )
 
 const (
-	// simStrays is how many batches of a topic that is missing a client may be handed
-	// before the relays have noticed.
+	// simStrays is how many batches of a missing topic a client may get before the
+	// relays have noticed.
 	simStrays     = 6
 	simKeep       = 2 * time.Second
 	simSweepRows  = 3
 	simWideRow    = 2_000
 	simWideBuffer = 4_000
-	// simHandOver bounds the time between a clean end and the next term. Left to
-	// run out, the lease would take two seconds at the least.
+	// simHandOver limits the time between a clean end and the next term. If it were not
+	// released, the lease would last at least two seconds more.
 	simHandOver = 1500 * time.Millisecond
-	// simOldRecord is the age from which a client gives up a record, if that has the
+	// simOldRecord is the age at which a client drops a record, if the record has the
 	// time of its event.
 	simOldRecord = 3 * time.Second
 	// simDrift is how much a clock may be slow or fast. A leader with a slow clock
@@ -71,8 +71,8 @@ func (r *simRelay) during(own time.Duration) time.Duration {
 	return time.Duration(float64(own)/(1+r.drift)) + 1
 }
 
-// freeze stops the process, or lets it go on. One that settles at the moment may
-// leave the lease row locked until then.
+// freeze suspends or resumes the process. If it is settling, the lease row may stay
+// locked until it resumes.
 func (r *simRelay) freeze(on bool) {
 	s := r.s
 	r.frozen = on
@@ -106,7 +106,7 @@ func (r *simRelay) hangs() bool {
 	return false
 }
 
-// sweep is what the driver does beside the machine.
+// sweep does what the driver does outside the machine.
 func (r *simRelay) sweep() {
 	s := r.s
 	if r.m.leads() && !r.frozen && s.chance(0.02) {
@@ -194,7 +194,7 @@ func (r *simRelay) checkMemory() {
 	}
 }
 
-// checkSuspect looks at whom the death of a leader will be put down to.
+// checkSuspect checks which row a leader's death would be counted against.
 func (r *simRelay) checkSuspect(killer int64) {
 	s := r.s
 	if named := s.store.lease.Suspect; named != 0 && named != killer && s.store.holds(r.m.own.lease) {
@@ -217,8 +217,8 @@ func (c *simClient) checkSizes() {
 	}
 }
 
-// checkMissing looks at how often a client that others wait for is handed rows of a
-// topic that has been missing for long.
+// checkMissing checks how often a client that others wait for gets rows of a topic that
+// has long been missing.
 func (c *simClient) checkMissing(b *simBatch) {
 	if !b.unknown || !c.s.calm {
 		return
@@ -228,8 +228,7 @@ func (c *simClient) checkMissing(b *simBatch) {
 	}
 }
 
-// checkBuffered looks at how much a client holds: a wave, and nothing of an earlier
-// one.
+// checkBuffered checks how much a client holds: a wave, and nothing of an earlier one.
 func (c *simClient) checkBuffered() {
 	var buffered int
 	for _, q := range c.queues {

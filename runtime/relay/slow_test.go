@@ -15,8 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// laterStore is a store whose clock goes on by ages between the relay's first look at
-// the outbox and its first take-over, as it does for a standby.
+// laterStore is a store whose clock jumps far ahead between the relay's first check of
+// the outbox and its first take-over, as a standby experiences it.
 type laterStore struct {
 	*pgstore.Store
 	start  time.Time
@@ -36,8 +36,8 @@ func (s *laterStore) Check(ctx context.Context) error {
 	return s.Store.Check(ctx)
 }
 
-// On a slow network the look at the outbox before a take-over takes longer than the
-// take-over may. The relay takes over all the same, and publishes.
+// On a slow network the check of the outbox before a take-over takes longer than the
+// take-over may. The relay takes over nevertheless, and publishes.
 func TestTakeOverOnASlowNetwork(t *testing.T) {
 	t.Parallel()
 	for _, roundTrip := range []time.Duration{150 * time.Millisecond, 300 * time.Millisecond} {
@@ -66,7 +66,7 @@ func TestTakeOverOnASlowNetwork(t *testing.T) {
 	}
 }
 
-// longCheck is a store of which each look but the first takes nearly as long as a
+// longCheck is a store in which each check except the first takes nearly as long as a
 // take-over may.
 type longCheck struct {
 	relay.Store
@@ -89,7 +89,7 @@ func (s *longCheck) Check(ctx context.Context) error {
 	return s.Store.Check(ctx)
 }
 
-// The look at the outbox before a take-over takes nothing from the term.
+// The check of the outbox before a take-over does not shorten the term.
 func TestATermBeginsWithTheTakeOver(t *testing.T) {
 	t.Parallel()
 	mem := relay.NewMemStore()

@@ -13,7 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// cluster is a sink whose topics and answers a test chooses.
+// cluster is a sink with topics and answers chosen by a test.
 type cluster struct {
 	mu       sync.Mutex
 	topics   map[string]relay.TopicInfo
@@ -57,8 +57,8 @@ func (c *cluster) seen() (sent []string, timeouts []time.Duration) {
 	return append(sent, c.sent...), append(timeouts, c.timeouts...)
 }
 
-// A topic of one partition that does not answer pauses as a whole. While it is
-// tried again everything waits, so that must not take the whole wave timeout.
+// A topic with one partition that does not answer pauses as a whole. While it is tried
+// again everything waits, so this must not take the whole wave timeout.
 func TestATopicThatDoesNotAnswerIsProbedShortly(t *testing.T) {
 	t.Parallel()
 	store := relay.NewMemStore()
@@ -81,8 +81,8 @@ func TestATopicThatDoesNotAnswerIsProbedShortly(t *testing.T) {
 	}
 }
 
-// Rows of a topic none of whose partitions has a leader are never handed over,
-// also when its pause is over.
+// Rows of a topic without any leader are never handed over, even when its pause is
+// over.
 func TestATopicWithoutALeaderIsNotSentTo(t *testing.T) {
 	t.Parallel()
 	store := relay.NewMemStore()
@@ -105,9 +105,9 @@ func TestATopicWithoutALeaderIsNotSentTo(t *testing.T) {
 	r.w.publishes(t, 21)
 }
 
-// A client that knows fewer partitions than the relay refuses the record without
-// an error of Kafka's. The relay has to look at the topic again, or it would try
-// the same for ever.
+// A client that knows fewer partitions than the relay refuses the record without an
+// error of Kafka. The relay has to describe the topic again, or it would repeat this
+// forever.
 func TestATopicThatShrankIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	store := relay.NewMemStore()
@@ -126,9 +126,9 @@ func TestATopicThatShrankIsLookedAtAgain(t *testing.T) {
 	r.w.publishes(t, 2)
 }
 
-// A topic can be described and not written, as with DESCRIBE granted and WRITE
-// denied. It stays paused, is tried with one row at a time, and the log says once
-// that it paused and once that it goes on: when it has taken a record.
+// A topic may be described and not written, for example with DESCRIBE granted and WRITE
+// denied. It stays paused, is tried with one row at a time, and the log says once that
+// it paused and once that it continues: after it has accepted a record.
 func TestATopicThatIsDescribedAndNotWrittenStaysPaused(t *testing.T) {
 	t.Parallel()
 	store := relay.NewMemStore()

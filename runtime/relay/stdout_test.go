@@ -127,8 +127,8 @@ func (a announced) Write(p []byte) (int, error) {
 	return a.Writer.Write(p)
 }
 
-// A reader that has stopped reading holds a wave up no longer than its context
-// lasts, and gets every line in order once it reads again.
+// A reader that has stopped reading delays a wave at most as long as its context lasts,
+// and gets every line in order when it reads again.
 func TestStdoutSinkHeedsItsContext(t *testing.T) {
 	t.Parallel()
 	reader, writer := io.Pipe()

@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// namesSink notes which rows are sent at once, and which one the lease row names
-// then.
+// namesSink records which rows are sent together, and which row the lease row names at
+// that time.
 type namesSink struct {
 	relay.Sink
 	store relay.Store
@@ -52,8 +52,8 @@ func (p *namesProducer) Send(ctx context.Context, wave []relay.Record, results [
 	p.Producer.Send(ctx, wave, results)
 }
 
-// After three unclean ends every row is named before it is sent alone, also the
-// one behind rows that cannot be sent at all.
+// After three unclean ends every row is named before it is sent alone, also the one
+// after rows that cannot be sent.
 func TestEachSuspectIsNamedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
 	store := relay.NewMemStore()
@@ -97,7 +97,7 @@ func (s *failingRenewals) Renew(ctx context.Context, l relay.Lease, p relay.Prog
 	return s.Store.Renew(ctx, l, p)
 }
 
-// While the store fails, a row that has to be named does not make the leader ask
+// While the store fails, a row that has to be named does not make the leader retry
 // without a pause.
 func TestRenewalsThatNameARowPauseAfterAFailure(t *testing.T) {
 	t.Parallel()

@@ -30,8 +30,8 @@ func (c *skippingClock) Now() time.Duration {
 	return time.Since(c.start) + time.Duration(c.skipped.Load())
 }
 
-// address is one that leads to the primary first, as the name of a service does,
-// and is moved in a switchover.
+// address leads to the primary first, like the name of a service, and is moved in a
+// switchover.
 type address struct {
 	folder string
 	port   atomic.Int64
@@ -55,9 +55,9 @@ func (a *address) store(t *testing.T, s *standby) relay.Store {
 	return store
 }
 
-// In a switchover the address leads for a while to a server that is a standby. A
-// relay that ran before waits that out, and finds the primary when the address has
-// moved; one that starts says what to look at.
+// In a switchover the address leads for a while to a standby. A relay that ran before
+// waits, and finds the primary when the address has moved. A relay that starts reports
+// what to check.
 func TestARunningRelayWaitsOutASwitchover(t *testing.T) {
 	t.Parallel()
 	primary := newServer(t)

@@ -21,8 +21,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// traps is what outboxes are known to get wrong, and the tests that this one does
-// not: folder of the package from here, name of the test.
+// traps are known mistakes of outboxes, with the tests that show that this one does not
+// make them: folder of the package from here, name of the test.
 var traps = []struct {
 	trap  string
 	tests [][2]string
@@ -67,7 +67,7 @@ var traps = []struct {
 		[][2]string{{".", "TestRestoreIntoANewCluster"}, {"pgstore", "TestRowsOfAnotherCluster"}}},
 }
 
-// Each trap has its tests: they are there under these names.
+// Each trap has its tests under these names.
 func TestTraps(t *testing.T) {
 	t.Parallel()
 	declared := map[string]map[string]bool{}
@@ -121,8 +121,8 @@ func (f *forgetful) Settle(ctx context.Context, l relay.Lease, s relay.Settlemen
 	return f.Store.Settle(ctx, l, s)
 }
 
-// A row that is sent again is the same record, to the byte: its event id, too, by
-// which consumers know it.
+// A row that is sent again is the same record, byte for byte, including its event id,
+// by which consumers recognise it.
 func TestEveryAttemptIsTheSameRecord(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
@@ -143,8 +143,8 @@ func TestEveryAttemptIsTheSameRecord(t *testing.T) {
 	}
 }
 
-// Hundreds of rows at the head of the queue wait for their next attempt; those
-// behind them, of other keys, do not.
+// Hundreds of rows at the head of the queue wait for their next attempt. Rows of other
+// keys after them do not.
 func TestFailedRowsAtTheHeadBlockNothing(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
@@ -172,8 +172,8 @@ func TestFailedRowsAtTheHeadBlockNothing(t *testing.T) {
 	}
 }
 
-// Three relays on one outbox: whoever sends, a key's rows keep their order, also
-// when the one that sends ends in the middle of it.
+// Three relays on one outbox: a key's rows keep their order whoever sends, even when
+// the sender ends in the middle.
 func TestSeveralRelaysKeepTheOrder(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -197,7 +197,7 @@ func TestSeveralRelaysKeepTheOrder(t *testing.T) {
 	}
 }
 
-// stuck is a sink whose first wave takes until it is let go.
+// stuck is a sink whose first wave waits until the test lets it continue.
 type stuck struct {
 	relay.Sink
 	sending chan struct{} // closed when a wave is under way
