@@ -70,6 +70,10 @@ func variants() map[string]simOptions {
 }
 
 func TestSimulationFindsNothing(t *testing.T) {
+	schedules := *simSchedules / len(variants())
+	if testing.Short() {
+		schedules /= 8
+	}
 	for name, o := range variants() {
 		t.Run(name, func(t *testing.T) {
 			o.seed = *simSeed
@@ -83,7 +87,7 @@ func TestSimulationFindsNothing(t *testing.T) {
 				t.Logf("%v", v)
 				return
 			}
-			if seed, v := simulate(o, *simSchedules/len(variants())); v != nil {
+			if seed, v := simulate(o, schedules); v != nil {
 				t.Fatalf("seed %d: %v\nplay it with: go test -run %s -sim.seed %d -sim.one", seed, v, t.Name(), seed)
 			}
 		})

@@ -430,9 +430,13 @@ x{2}y{1,2}?
 func TestEngine(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
+	texts, longest := 60, 6000
+	if testing.Short() {
+		texts, longest = 20, 200
+	}
 	var questions []question
 	for _, pattern := range table {
-		questions = append(questions, question{pattern, textsFor(pattern, rng, 60, 6000)})
+		questions = append(questions, question{pattern, textsFor(pattern, rng, texts, longest)})
 	}
 	compared, unchecked, pairs := compare(t, questions)
 	t.Logf("%d patterns of %d compared, %d not translated, %d texts", compared, len(table), unchecked, pairs)
@@ -514,6 +518,9 @@ func randomPart(rng *rand.Rand, depth int) string {
 // What a pattern with back references finds, it finds when it is read loosely.
 func TestRandomBackReferences(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it plays many random patterns")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
