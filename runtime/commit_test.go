@@ -57,9 +57,8 @@ func raiseAndThen(grade int, then func()) func(ctx context.Context, tx *outbox.T
 	}
 }
 
-// The connection breaks when COMMIT is on its way: whether the transaction is
-// committed is unknown, is said to be, and is not tried again; the relay is
-// woken.
+// The connection breaks while COMMIT is being sent: it is unknown whether the
+// transaction is committed, InTx says so and does not retry, and the relay is woken.
 func TestConnectionCutAtCommit(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
@@ -98,8 +97,8 @@ func TestConnectionCutAtCommit(t *testing.T) {
 	})
 }
 
-// The server is terminated at COMMIT, which it answers with a fatal error: that
-// may have been while it waited for a standby, so it is no answer.
+// The server is terminated at COMMIT and answers with a fatal error. It may have
+// committed and been waiting for a standby, so the outcome is unknown.
 func TestBackendTerminatedAtCommit(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
@@ -151,7 +150,8 @@ func TestCommitRefused(t *testing.T) {
 	})
 }
 
-// An insert that the database refuses takes the commit with it, and is named.
+// An insert that the database refuses makes the commit fail, and the error names the
+// event.
 func TestInsertRefusedAtCommit(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
@@ -210,8 +210,8 @@ func TestInsertThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// The function returned without closing its rows: the connection is busy, COMMIT
-// cannot be sent, and that is certain. The pool goes on with another connection.
+// The function returned without closing its rows: the connection is busy and COMMIT
+// cannot be sent, so nothing is committed. The pool continues with another connection.
 func TestRowsLeftOpen(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)
@@ -485,7 +485,7 @@ func TestDeterministicIDs(t *testing.T) {
 	}
 }
 
-// A generated id that is in the table already would lose the event in silence.
+// A generated id that is already in the table would lose the event silently.
 func TestGeneratedIDThatRepeats(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)

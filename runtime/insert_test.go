@@ -101,8 +101,7 @@ func TestInsertAllKeepsTheOrder(t *testing.T) {
 // bare is a Transaction that is no pgx.Tx.
 type bare struct{ outbox.Transaction }
 
-// Every way of pgx to run statements, poolers' favourites among them, carries
-// single and many events.
+// Every query mode of pgx, including those for poolers, inserts single and many events.
 func TestEveryQueryExecMode(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []pgx.QueryExecMode{

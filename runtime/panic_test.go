@@ -65,8 +65,8 @@ func (p *panicking) Values() ([]any, error) {
 func nowhere() *state { return nil }
 func nothing() any    { return nil }
 
-// A function that panics or calls runtime.Goexit leaves nothing in the database and
-// its connection to others, and the panic goes on as it was.
+// If a function panics or calls runtime.Goexit, nothing is left in the database, its
+// connection is free again, and the panic continues unchanged.
 func TestInTxPanics(t *testing.T) {
 	t.Parallel()
 	errPanic := errors.New("oh")
@@ -221,8 +221,8 @@ func (h brokenHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// A panic of what runs after COMMIT changes nothing about the commit, and does not
-// end the process.
+// A panic in code that runs after COMMIT does not affect the commit, and does not end
+// the process.
 func TestPanicsAfterCommit(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -41,8 +41,8 @@ func demoted(t *testing.T) *services.PG {
 	return pg
 }
 
-// readOnly returns a database that its owner has closed for writes: sessions that began
-// then stay so.
+// readOnly returns a database that its owner has made read-only: sessions that begin
+// then stay read-only.
 func readOnly(t *testing.T) *services.PG {
 	t.Helper()
 	pg := newDatabase(t)
@@ -53,8 +53,8 @@ func readOnly(t *testing.T) *services.PG {
 	return pg
 }
 
-// moving is an address that leads to one database first, and to another once it
-// has moved.
+// moving is an address that leads to one database first, and to another after it was
+// moved.
 type moving struct {
 	from, to *pgx.ConnConfig
 	moved    atomic.Bool
@@ -100,8 +100,8 @@ func (m *moving) pool(t *testing.T) *pgxpool.Pool {
 	return pool
 }
 
-// A pool whose connection leads to a demoted primary finds the new one as soon as
-// its address does, however the refused write came to light.
+// A pool whose connection leads to a demoted primary finds the new one as soon as its
+// address does, however the refused write was noticed.
 func TestReadOnlyConnectionsAreGivenUp(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("DATABASE_URL") != "" {

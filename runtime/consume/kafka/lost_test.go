@@ -38,9 +38,9 @@ func (b *bench) evict() {
 	}
 }
 
-// A member loses its partitions while it handles a record: the handler's context
-// is cancelled, nothing of that record is committed even though the handler says
-// that all went well, and whoever gets the partition next handles the record.
+// A member loses its partitions while it handles a record: the handler's context is
+// cancelled, nothing of that record is committed even if the handler returns nil, and
+// the next owner of the partition handles the record.
 func TestLostPartitions(t *testing.T) {
 	each(t, 2, func(b *bench) {
 		b.produce(0, "paid", 5)

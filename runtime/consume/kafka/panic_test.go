@@ -62,9 +62,9 @@ func (panickyTrace) Start(ctx context.Context, name string, opts ...trace.SpanSt
 	return noop.Tracer{}.Start(ctx, name, opts...)
 }
 
-// Whatever of the service's code panics, or ends its goroutine, at one record:
-// that record is tried MaxAttempts times and dead-lettered, the others are
-// handled, once, in order, and all are committed.
+// If any of the service's code panics, or ends its goroutine, at one record, that
+// record is tried MaxAttempts times and dead-lettered. The others are handled once, in
+// order, and all are committed.
 func TestARecordThatPanics(t *testing.T) {
 	type test struct {
 		handle     func(poison bool) error // by the router
@@ -223,7 +223,7 @@ func TestARecordThatPanics(t *testing.T) {
 	}
 }
 
-// Without DeadLetter a panic is answered as an error is: stop, skip, or try again.
+// Without DeadLetter a panic is treated like an error: stop, skip, or try again.
 func TestAPanicWithoutDeadLetter(t *testing.T) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {

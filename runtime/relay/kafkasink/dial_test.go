@@ -19,8 +19,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// host is what answers at an address: it counts connections and does with each what
-// it is told to.
+// host answers at an address: it counts connections and handles each as it is told to.
 type host struct {
 	net.Listener
 	dialled atomic.Int64
@@ -61,7 +60,7 @@ func listen(t *testing.T, address string, serve func(net.Conn)) *host {
 	return h
 }
 
-// silent takes what it is sent and says nothing.
+// silent reads everything and answers nothing.
 func silent(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 func resets(c net.Conn) {
@@ -69,7 +68,7 @@ func resets(c net.Conn) {
 	_ = c.Close()
 }
 
-// once passes the first answer of a broker on, and is silent then.
+// once passes on the first answer of a broker, and nothing after it.
 func once(broker string) func(net.Conn) {
 	return func(c net.Conn) {
 		b, err := net.Dial("tcp", broker)
@@ -147,7 +146,7 @@ func delivers(t *testing.T, opts []kgo.Opt, topic string) {
 	t.Logf("the topic was found after %s, the wave sent after %s", found.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 }
 
-// The first seed broker is not what it should be; the second one is.
+// The first seed broker does not work; the second one does.
 func TestASeedThatDoesNotAnswerIsGotPast(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T, broker string) (string, *host){
@@ -189,7 +188,7 @@ func TestASeedThatDoesNotAnswerIsGotPast(t *testing.T) {
 	}
 }
 
-// The name of the only seed has two addresses, and nobody answers at the first.
+// The name of the only seed has two addresses, and the first does not answer.
 func TestASeedOfSeveralAddresses(t *testing.T) {
 	t.Parallel()
 	for name, serve := range map[string]func(net.Conn){"resets": resets, "accepts and is silent": silent} {
@@ -261,8 +260,8 @@ func secure(config *tls.Config, broker string) func(net.Conn) {
 	}
 }
 
-// The only broker has so much to do that each connection gets its first answer late,
-// that of the TLS handshake or that of Kafka. It is used nevertheless.
+// The only broker is so busy that each connection gets its first answer late, that of
+// the TLS handshake or that of Kafka. It is used nevertheless.
 func TestTheOnlyBrokerAnswersLate(t *testing.T) {
 	t.Parallel()
 	for name, secured := range map[string]bool{"TLS": true, "no TLS": false} {
@@ -288,7 +287,7 @@ func TestTheOnlyBrokerAnswersLate(t *testing.T) {
 	}
 }
 
-// An address that kept silent is passed over only while another one may answer.
+// An address that did not answer is avoided only if there is another one.
 func TestAQuietAddressIsTriedWhenThereIsNoOther(t *testing.T) {
 	t.Parallel()
 	quiet, other := listen(t, "127.0.0.1:0", silent), listen(t, "127.0.0.1:0", silent)
@@ -327,8 +326,8 @@ func TestAQuietAddressIsTriedWhenThereIsNoOther(t *testing.T) {
 	}
 }
 
-// A connection that worked goes silent in the middle of a wave. Nothing is taken for
-// acknowledged, and the next wave goes through when the broker answers again.
+// A connection that worked stops answering in the middle of a wave. Nothing counts as
+// acknowledged, and the next wave is sent when the broker answers again.
 func TestAConnectionThatGoesSilentInAWave(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)

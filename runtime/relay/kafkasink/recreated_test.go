@@ -11,8 +11,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// A topic that is deleted and made again under the same name takes records again,
-// within the same term: the client would hold on to the former id for good.
+// A topic that is deleted and created again under the same name accepts records again,
+// within the same term: the client alone would use the former id forever.
 func TestATopicThatIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	services.EachPrivateKafka(t, func(t *testing.T, k *services.KafkaCluster) {

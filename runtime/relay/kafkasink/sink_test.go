@@ -112,8 +112,8 @@ func TestWaveIsOneBatchForEachPartition(t *testing.T) {
 	}
 }
 
-// When a wave's time is over, what is unresolved fails and concerns its partition,
-// since Kafka answers otherwise; the next wave goes through.
+// When a wave's time is over, the unresolved records fail for their partition, because
+// Kafka answers otherwise. The next wave succeeds.
 func TestWaveThatPassesItsDeadline(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
@@ -188,8 +188,8 @@ func TestTopics(t *testing.T) {
 	}
 }
 
-// The behaviour of the client that waves are there for: one batch fails, and rows
-// that were handed over after it are acknowledged.
+// The client's behaviour that makes waves necessary: one batch fails, and rows that
+// were handed over after it are acknowledged.
 func TestClientAcceptsLaterRecordsAfterAFailedBatch(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
@@ -227,7 +227,7 @@ func TestClientAcceptsLaterRecordsAfterAFailedBatch(t *testing.T) {
 	}
 }
 
-// What would break the relay's promise is refused, and what would not is not.
+// Options that break the relay's guarantees are refused, and others are not.
 func TestOptionsThatBreakThePromiseAreRefused(t *testing.T) {
 	t.Parallel()
 	for want, opts := range map[string][]kgo.Opt{

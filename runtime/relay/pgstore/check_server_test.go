@@ -22,8 +22,8 @@ func withLog(log *bytes.Buffer) func(*pgstore.Config) {
 	return func(c *pgstore.Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) }
 }
 
-// refuse replaces functions of this database by ones that answer with an error,
-// as a managed server does.
+// refuse replaces functions of this database by ones that return an error, as a managed
+// server does.
 func refuse(t *testing.T, pg *services.PG, code, message string, functions ...string) {
 	t.Helper()
 	for _, f := range functions {
@@ -31,8 +31,8 @@ func refuse(t *testing.T, pg *services.PG, code, message string, functions ...st
 	}
 }
 
-// replace moves a function of the server away and puts another in its place. (The
-// server calls its own functions by their oid, whatever CREATE OR REPLACE says.)
+// replace renames a function of the server and puts another in its place. (The server
+// calls its own functions by their oid, in spite of CREATE OR REPLACE.)
 func replace(t *testing.T, pg *services.PG, function, as string) {
 	t.Helper()
 	result := ask[string](t, pg.Pool, `SELECT pg_get_function_result($1::regprocedure)`, "pg_catalog."+function)
@@ -45,8 +45,8 @@ func remove(t *testing.T, pg *services.PG, function string) {
 	exec(t, pg.Pool, `ALTER FUNCTION pg_catalog.`+function+` RENAME TO moved_away_`+strings.Split(function, "(")[0])
 }
 
-// Managed servers let functions of the write-ahead log be found and not be called.
-// The store does without them, says so once, and its rows still come through.
+// Managed servers have functions of the write-ahead log and refuse to run them. The
+// store works without them, logs it once, and its rows are still delivered.
 func TestServersWithoutPositionsOfTheLog(t *testing.T) {
 	const aurora = "wal_level must be set to logical"
 	for _, c := range []struct {
@@ -103,7 +103,7 @@ func TestPositionsOfTheLogGoAway(t *testing.T) {
 		must(t, err)
 
 		refuse(t, pg, "55000", "wal_level must be set to logical", "pg_current_wal_insert_lsn()", "pg_current_wal_flush_lsn()")
-		// A session that has the statement prepared goes on calling what it had found.
+		// A session that has the statement prepared keeps calling the old function.
 		exec(t, pg.Pool, `SELECT pg_terminate_backend((backends -> 1 ->> 'pid')::int) FROM event_outbox_lease`)
 		if err := s.Flushed(t.Context(), relay.Page{Rows: page.Rows, InsertLSN: "0/0"}); err == nil {
 			t.Fatal("the session is still there")
@@ -123,14 +123,14 @@ func TestPositionsOfTheLogGoAway(t *testing.T) {
 	})
 }
 
-// What the commit of the store's own puts on disk is everything before it: rows of
-// a writer with synchronous_commit off survive a crash of the server once Flushed
-// has returned.
+// The commit of the store's own change puts everything before it on disk: rows of a
+// writer with synchronous_commit off survive a crash of the server once Flushed has
+// returned.
 func TestFlushedWithoutPositionsSurvivesACrash(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t, services.Private())
 	migrate(t, pg)
-	// The WAL writer must not flush by chance.
+	// The WAL writer must not flush at this time.
 	exec(t, pg.Pool, `ALTER SYSTEM SET wal_writer_delay = '10s'`)
 	exec(t, pg.Pool, `SELECT pg_reload_conf()`)
 	refuse(t, pg, "55000", "wal_level must be set to logical", "pg_current_wal_insert_lsn()", "pg_current_wal_flush_lsn()")
@@ -210,8 +210,7 @@ func TestCheckRefusesServersThatOnlySpeakTheProtocol(t *testing.T) {
 	}
 }
 
-// Whatever a database or a role sets for its sessions, those of the store set it
-// back.
+// Sessions of the store override the settings of a database or a role.
 func TestHostileSessionSettings(t *testing.T) {
 	settings := []struct{ name, value string }{
 		{"quote_all_identifiers", "on"},
@@ -271,7 +270,7 @@ func TestHostileSessionSettings(t *testing.T) {
 	})
 }
 
-// A role that becomes another one at the start of its sessions needs that one's
+// A role that becomes another one at the start of its sessions needs the other one's
 // privileges, and the remedy names it.
 func TestCheckNamesTheRoleThatIsInForce(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {

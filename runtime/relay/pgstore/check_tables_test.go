@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// Every table that the relay uses is looked at: what hides its rows, and what
-// swallows a change.
+// Check checks every table that the relay uses, for hidden rows and for changes that
+// are not made.
 func TestCheckOfEveryTable(t *testing.T) {
 	const swallow = `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;`
 	for _, c := range []struct{ name, spoil, problem, remedy string }{
@@ -133,8 +133,7 @@ func TestCheckWarnsOfTriggers(t *testing.T) {
 	})
 }
 
-// A unique index over rows that wait makes inserts fail; Check names it and goes
-// on.
+// A unique index over waiting rows makes inserts fail. Check warns of it and succeeds.
 func TestCheckWarnsOfUniqueIndexes(t *testing.T) {
 	for _, c := range []struct{ create, index, remedy string }{
 		{

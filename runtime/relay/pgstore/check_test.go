@@ -137,7 +137,7 @@ func TestCheckPrivileges(t *testing.T) {
 		if !strings.Contains(first.Problem, "role "+role+" lacks SELECT, UPDATE, DELETE on event_outbox;") {
 			t.Fatalf("Check says: %v", first)
 		}
-		// What a remedy says can be run as it stands, and is enough.
+		// A remedy can be run as it is, and is enough.
 		for range 4 {
 			err := s.Check(t.Context())
 			if err == nil {
@@ -242,8 +242,8 @@ func TestQueriesAreGenerated(t *testing.T) {
 	}
 }
 
-// A log whose handler panics harms nothing: lines are written under locks and by
-// goroutines of the store.
+// A log whose handler panics does no harm: the store logs under locks and in
+// goroutines.
 func TestALogThatPanics(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

@@ -21,8 +21,8 @@ import (
 var underWay = regexp.MustCompile(`pgstore\.(\(\*anchor\)\.(renewAll|listen)|onAnchor\[\.\.\.\]\.func\d+|\(\*inserts\)\.\w+|\(\*surroundings\)\.look)\(.*`)
 
 // Calls of every kind are under way while the store is closed, and their callers give
-// up at the same time. Close waits for all that goes on without them. It has no
-// parallel: it looks at all goroutines.
+// up at the same time. Close waits for everything that continues without them. The test
+// is not parallel, because it checks all goroutines.
 func TestCloseWaitsForWhatGoesOnWithoutItsCaller(t *testing.T) {
 	pg := services.Postgres(t)
 	migrate(t, pg)

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// What nobody waited for is told to the next caller, unless it was a failure of the
-// moment: that one tries again.
+// A result that no caller waited for is given to the next caller, unless it was a
+// temporary failure: then the next caller tries again.
 func TestWhatBecomesOfAnAnswerThatNobodyWaitedFor(t *testing.T) {
 	t.Parallel()
 	ofTheMoment := errors.New("connection reset")
@@ -57,7 +57,7 @@ func TestWhatBecomesOfAnAnswerThatNobodyWaitedFor(t *testing.T) {
 	}
 }
 
-// All who come while it is under way share it; a panic is theirs as well.
+// All callers during a run share its result, a panic too.
 func TestAnErrandIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -45,7 +45,7 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 	plans := map[string]string{}
 	for key, st := range statements {
 		err := s.inTerm(ctx, "explain", func(_ *term, se *session) error {
-			// The store's sessions plan once for all values; so must this.
+			// The store's sessions plan once for all values, so this must too.
 			name := strings.ToLower(key)
 			if _, err := se.conn.Exec(ctx, "PREPARE "+name+" AS "+st.sql); err != nil {
 				return err
@@ -94,7 +94,7 @@ func (s *Server) AnchorUsers() int {
 	return a.users
 }
 
-// Trim closes the sessions that nobody uses now.
+// Trim closes the sessions that are not in use.
 func (s *Server) Trim() {
 	r := s.run
 	r.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Each of the relay's grants is needed, and Check says the same GRANT that
+// Each of the relay's grants is needed, and Check suggests the same GRANT that
 // `outboxgen migration --grants` prints.
 func TestCheckNamesThePrintedGrant(t *testing.T) {
 	t.Parallel()

@@ -48,8 +48,8 @@ func idle(t *testing.T, pg *services.PG, s *pgstore.Store) (moved chan bool) {
 const waitingOnServer = `SELECT EXISTS (SELECT FROM pg_stat_activity
 	WHERE datname = current_database() AND query LIKE '-- name: WaitForInserts%' AND state = 'active')`
 
-// Whatever commits rows that the latest snapshot does not show ends the wait, and
-// the next snapshot shows them.
+// Whatever commits rows that the latest snapshot does not show ends the wait, and the
+// next snapshot shows them.
 func TestIdleEndsWithEveryKindOfInsert(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(t *testing.T, pg *services.PG) pgx.Tx // before the snapshots
@@ -149,8 +149,8 @@ func TestIdleEndsWithAWriterThatNoSnapshotNames(t *testing.T) {
 	}
 }
 
-// What goes on beside an outbox does not end its wait: transactions of other
-// tables, open or ended.
+// Other transactions, open or ended, do not end an outbox's wait if they do not touch
+// it.
 func TestIdleSleepsThroughOtherTransactions(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		exec(t, pg.Pool, `CREATE TABLE other (id int)`)
@@ -261,7 +261,8 @@ func (w waitEnds) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.Trace
 	}
 }
 
-// A wait whose caller gave up ends on the server too: it keeps others from waiting.
+// A wait whose caller gave up ends on the server too, because it would keep others from
+// waiting.
 func TestAWaitEndsWithItsCaller(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		ends := make(waitEnds, 1000)
@@ -290,7 +291,7 @@ func TestAWaitEndsWithItsCaller(t *testing.T) {
 	})
 }
 
-// Of two outboxes that wait in one statement, one gives up: the other goes on waiting.
+// Two outboxes wait in one statement, and one gives up: the other continues to wait.
 func TestAWaitGoesOnForWhoIsLeft(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {

@@ -43,8 +43,8 @@ func (i *interrupter) statements() int {
 
 func (i *interrupter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// Whatever is interrupted in whichever way while Check looks, it is not something
-// that needs operator action: the relay must not end because of it.
+// An interruption of Check, whatever it is, is not a problem that needs operator
+// action: the relay must not end because of it.
 func TestCheckTakesNoInterruptionForARefusal(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		check := func(before int, do func(cancel func(), conn *pgx.Conn)) (statements int, err error) {
@@ -65,7 +65,7 @@ func TestCheckTakesNoInterruptionForARefusal(t *testing.T) {
 			"the connection is cut": func(_ func(), conn *pgx.Conn) { _ = conn.PgConn().Conn().Close() },
 			"the caller gives up":   func(cancel func(), _ *pgx.Conn) { cancel() },
 			"the statement takes too long": func(_ func(), conn *pgx.Conn) {
-				// Once with the statement's own lock, which nobody else has: any
+				// Once with the statement's own lock, which only this session has: any
 				// statement fails in an aborted transaction, as after a timeout.
 				_, _ = conn.PgConn().Exec(t.Context(), "BEGIN; SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)").ReadAll()
 			},
@@ -87,7 +87,7 @@ func TestCheckTakesNoInterruptionForARefusal(t *testing.T) {
 	})
 }
 
-// Only what a pooler alone says is evidence of one.
+// Only errors that only a pooler returns are evidence of one.
 func TestWhatAPoolerSays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

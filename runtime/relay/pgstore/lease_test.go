@@ -28,7 +28,7 @@ func TestLeaseGoesThroughItsTerms(t *testing.T) {
 			return state
 		}
 
-		// The row is made by whoever looks first.
+		// The first look creates the row.
 		fresh := observe()
 		if diff := cmp.Diff(relay.LeaseState{}, fresh); diff != "" {
 			t.Fatal(diff)
@@ -46,7 +46,7 @@ func TestLeaseGoesThroughItsTerms(t *testing.T) {
 			t.Fatal(diff)
 		}
 
-		// Who saw an older beat takes nothing over.
+		// A take-over from an older beat fails.
 		if _, err := newStore(t, pg).TakeOver(t.Context(), fresh, holder); !errors.Is(err, relay.ErrLeaseMoved) {
 			t.Fatalf("a take-over by an old observation: %v", err)
 		}
@@ -65,7 +65,7 @@ func TestLeaseGoesThroughItsTerms(t *testing.T) {
 			t.Fatalf("the first term releases: %v", err)
 		}
 
-		// Progress forgives; a clean end leaves nothing behind.
+		// Progress resets UncleanEnds; a clean end leaves nothing behind.
 		renew(t, successor, second, relay.Progress{Settled: true})
 		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 4, Holder: holder}, observe()); diff != "" {
 			t.Fatal(diff)
@@ -80,8 +80,8 @@ func TestLeaseGoesThroughItsTerms(t *testing.T) {
 	})
 }
 
-// A statement that holds the lease row and does not end is what a leader leaves
-// behind that was stopped between two packets.
+// A leader that was suspended between two packets leaves a statement that holds the
+// lease row and does not end.
 func TestTakeOverEndsAFrozenHolder(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)
@@ -114,7 +114,7 @@ func freeze(t *testing.T, conn *pgx.Conn) {
 	exec(t, tx, `SELECT FROM event_outbox_lease FOR KEY SHARE`)
 }
 
-// The pid alone says nothing: it may be somebody else's by now.
+// The pid alone proves nothing, because another session may have it by now.
 func TestTakeOverSparesAStranger(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)
@@ -187,8 +187,8 @@ func TestATermReplacesALostSession(t *testing.T) {
 	})
 }
 
-// Without the session that renews, nobody can say that the server is still the
-// one whose snapshots the term knows.
+// Without the session that renews, it is unknown whether the server is still the one of
+// the term's snapshots.
 func TestATermEndsWithItsKeeper(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)
@@ -203,7 +203,7 @@ func TestATermEndsWithItsKeeper(t *testing.T) {
 		if err := s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}}); !errors.Is(err, relay.ErrLeaseLost) {
 			t.Fatalf("settling after the loss: %v", err)
 		}
-		// The lease is still this holder's, who can give it up at once.
+		// The lease still belongs to this holder, who can release it at once.
 		must(t, s.Release(t.Context(), lease))
 		lead(t, s)
 	})

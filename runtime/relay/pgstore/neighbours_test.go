@@ -19,8 +19,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// Somebody has locked the lease row of one outbox. A standby that cannot take it over
-// does not end the sessions that serve other outboxes too: they hold no such lock.
+// Another session has locked the lease row of one outbox. A standby that cannot take it
+// over does not end the sessions that serve other outboxes too: they hold no such lock.
 func TestALockedLeaseHarmsNoOtherOutbox(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -48,8 +48,9 @@ func TestALockedLeaseHarmsNoOtherOutbox(t *testing.T) {
 	})
 }
 
-// Somebody has locked the table and the sequence of one outbox, as a migration does.
-// The others are waited for nevertheless, and whoever wants the lock gets it soon.
+// Another session has locked the table and the sequence of one outbox, as a migration
+// does. The store still waits for the others, and the next session that wants the lock
+// gets it soon.
 func TestALockedSequenceHarmsNoOtherOutbox(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -101,7 +102,7 @@ func TestACallerWhoGivesUpHarmsNoOtherOutbox(t *testing.T) {
 	})
 }
 
-// What a renewal costs is its commit. Leases that are due together share one, so that
+// The cost of a renewal is its commit. Leases that are due together share one, so that
 // a slow disk or a synchronous standby does not make any of them late.
 func TestRenewalsShareTheirCommits(t *testing.T) {
 	t.Parallel()

@@ -51,8 +51,8 @@ func TestARowIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
-// Writers of before the upgrade put the topic into the event's body, or leave
-// it to be the event type.
+// Writers from before the upgrade put the topic into the event's body, or use the event
+// type as the topic.
 func TestOldWritersTopics(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		exec(t, pg.Pool, `ALTER TABLE event_outbox ALTER topic DROP NOT NULL`)
@@ -60,7 +60,7 @@ func TestOldWritersTopics(t *testing.T) {
 		lead(t, s)
 		for _, data := range []string{
 			`{"topic": "inside"}`, `{}`, `[1]`,
-			// Postgres cannot look into these as they are, and they stop nobody.
+			// Postgres cannot read these as JSON, and they do not stop other rows.
 			`{"nul": "\u0000", "topic": "inside"}`, `{"half": "\ud83d", "topic": "inside"}`,
 			`{"escaped": "\\u0000", "pair": "\ud83d\ude00", "topic": "inside"}`,
 		} {

@@ -157,7 +157,7 @@ func TestIdleOutboxesWaitTogether(t *testing.T) {
 	})
 }
 
-// A standby is told when a lease is given back.
+// A standby is told when a lease is released.
 func TestAReleaseIsHeard(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		leader, standby := newStore(t, pg), newStore(t, pg)
@@ -173,8 +173,8 @@ func TestAReleaseIsHeard(t *testing.T) {
 	})
 }
 
-// A server that has no session left refuses new ones. The relay works with those
-// it has, does not ask again and again, and takes more when it can.
+// A server without a free session refuses new ones. The relay works with those it has,
+// does not ask again and again, and opens more when it can.
 func TestARefusedSessionIsMadeDoWithout(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		exec(t, pg.Pool, `CREATE ROLE few LOGIN CONNECTION LIMIT 2`)
@@ -215,8 +215,8 @@ func TestARefusedSessionIsMadeDoWithout(t *testing.T) {
 	})
 }
 
-// Whatever mode of pgx the address asks for, since services share it with their
-// relay: the store has its own.
+// Any query mode of pgx in the address works, because services share the address with
+// their relay: the store uses its own mode.
 func TestEveryModeOfPgx(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
@@ -336,9 +336,9 @@ func serveBadly(t *testing.T, do func(net.Conn)) (string, uint16) {
 	return "127.0.0.1", portOf(l)
 }
 
-// The first host of several fails in every way there is: calls about the lease,
-// which have less time than it takes to get past it, succeed in the end, and from
-// then on nothing waits for that host any more.
+// The first host of several fails in every way: calls about the lease, which have less
+// time than it takes to try that host, succeed in the end, and from then on nothing
+// waits for it.
 func TestTheFirstHostFails(t *testing.T) {
 	for _, bad := range badHosts {
 		t.Run(bad.name, func(t *testing.T) {

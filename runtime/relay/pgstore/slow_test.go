@@ -18,8 +18,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// A network on which a session takes longer to open than a silent address may take to
-// give any answer: an address that answers is not given up, nor tried last.
+// On this network opening a session takes longer than an address may go without an
+// answer. An address that answers is not given up, nor tried last.
 func TestASlowAddressIsNotASilentOne(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.DialFunc = slownet.Dial(t, 500*time.Millisecond) })
@@ -137,7 +137,7 @@ func (s *silencer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Tr
 
 func (*silencer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// A check that waits for a server that has fallen silent goes on at the next one as
+// A check that waits for a server which no longer answers continues on the next one as
 // soon as the session of the leases is given up.
 func TestACheckLeavesASilentServer(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
@@ -154,8 +154,8 @@ func TestACheckLeavesASilentServer(t *testing.T) {
 	})
 }
 
-// Looking for schemas ends on a server that falls silent meanwhile, also when nobody
-// else uses it, and goes on at the next one.
+// A search for schemas ends on a server that no longer answers, even if no other call
+// uses it, and continues on the next one.
 func TestASilentServerDoesNotKeepALookForSchemas(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
