@@ -5,7 +5,7 @@ import "sort"
 // chars is a set of characters.
 type chars struct {
 	ascii  [2]uint64
-	ranges []rune // pairs of the first and the last of a range
+	ranges []rune // first and last character of each range
 	sorted bool
 }
 

@@ -11,13 +11,13 @@ import (
 type op int
 
 const (
-	opChar  op = iota // takes a character of chars
-	opRun             // takes from low to high characters of chars
-	opFork            // goes on at next and at other
-	opBegin           // at the begin of the text
+	opChar  op = iota // reads a character of chars
+	opRun             // reads from low to high characters of chars
+	opFork            // continues at next and at other
+	opBegin           // at the start of the text
 	opEnd
 	opWord // where a word begins or ends, or with not where none does
-	opLook // where a look-around holds
+	opLook // where a look-around is true
 	opFound
 )
 
@@ -27,7 +27,7 @@ type step struct {
 	next, other int
 	chars       chars
 	low, high   int // opRun
-	index       int // opRun: among the runs; opLook: among the look-arounds
+	index       int // opRun: index of the run; opLook: index of the look-around
 	not         bool
 }
 
@@ -36,29 +36,28 @@ type program struct {
 	steps    []step
 	start    int
 	runs     []int // the steps that are opRun
-	backward bool  // it reads the text from the end to the begin
+	backward bool  // reads the text from the end to the start
 }
 
-// An Expr is a compiled expression. It is safe for concurrent use.
+// Expr is a compiled expression. It is safe for concurrent use.
 type Expr struct {
-	looks []*program // each needs those before it alone
+	looks []*program // each depends only on those before it
 	main  *program
 }
 
 const (
-	// maxSteps is how many instructions an expression may have. The time that
-	// matching takes grows with it.
+	// maxSteps is how many instructions an expression may have. The time of matching
+	// grows with it.
 	maxSteps = 20_000
-	// minRun is the least count from which a repeat of a character is counted
-	// instead of written out.
+	// minRun is the smallest count of a repeated character that is counted instead of
+	// written out.
 	minRun = 20
 )
 
 var errSteps = errors.New("ecma: the expression is too large")
 
-// Valid reports whether pattern is a regular expression of ECMA-262 with the flag
-// u, in the editions from 2018 to 2024. Its time grows with the length of the
-// pattern alone.
+// Valid reports whether pattern is a regular expression of ECMA-262 with the flag u, in
+// the editions from 2018 to 2024. Its time grows only with the length of the pattern.
 func Valid(pattern string) bool { return syntax.Check(pattern) == nil }
 
 // Compile compiles a pattern that [syntax.Parse] reads and that has no back
@@ -82,8 +81,8 @@ type compiler struct {
 	sets  map[*syntax.Node]chars
 }
 
-// chars returns the characters of a set. They are read once, however often the set is
-// repeated.
+// chars returns the characters of a set. They are computed once, however often the set
+// is repeated.
 func (c *compiler) chars(n *syntax.Node) chars {
 	set, known := c.sets[n]
 	if !known {
@@ -93,8 +92,8 @@ func (c *compiler) chars(n *syntax.Node) chars {
 	return set
 }
 
-// program compiles the steps for n. They are added from the last to the first, as
-// each knows the one after it.
+// program compiles the steps for n, from the last to the first, because each step needs
+// the one after it.
 func (c *compiler) program(n *syntax.Node, backward bool) (*program, error) {
 	p := &program{backward: backward}
 	found, err := c.add(p, step{op: opFound})
@@ -129,8 +128,8 @@ func (c *compiler) node(p *program, n *syntax.Node, next int) (int, error) {
 	case syntax.Alternatives:
 		return c.oneOf(p, n.Subs, next)
 	case syntax.Look:
-		// What a look-ahead looks for begins where it stands: it is found by
-		// reading from where it ends.
+		// The body of a look-ahead begins at its place: it is found by reading backward
+		// from its end.
 		body, err := c.program(n.Subs[0], !n.Behind)
 		if err != nil {
 			return 0, err
@@ -193,7 +192,7 @@ func (c *compiler) repeat(p *program, n *syntax.Node, next int) (int, error) {
 			return 0, err
 		}
 		if one == next {
-			break // it takes nothing, however often
+			break // it matches the empty text, however often
 		}
 		if next, err = c.add(p, step{op: opFork, next: one, other: after}); err != nil {
 			return 0, err

@@ -1,9 +1,9 @@
-// Package ecma knows the regular expressions of ECMA-262, which JSON Schema
-// uses: [Valid] checks their syntax, and an [Expr] matches those that package
-// regexp cannot say, because they look ahead or behind or repeat too often. A
-// [Pattern] is what the generator makes of the pattern of a schema.
+// Package ecma implements the regular expressions of ECMA-262, which JSON Schema uses.
+// [Valid] checks their syntax. An [Expr] matches those that package regexp does not
+// support, because they have look-arounds or too many repeats. A [Pattern] is the
+// generator's form of a schema's pattern.
 //
-// All take time that grows with the length of what they read alone. Generated
-// code and package rule use them; services seldom need them. Package syntax reads
-// the expressions for this package and for the generator.
+// The time of all functions grows only with the length of their input. Generated code
+// and package rule use this package; services seldom need it. Package syntax parses the
+// expressions for this package and for the generator.
 package ecma

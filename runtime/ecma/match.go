@@ -1,7 +1,7 @@
 package ecma
 
-// MatchString reports whether the expression is found in text. The time grows
-// with the length of the text alone.
+// MatchString reports whether the expression is found in text. The time grows only with
+// the length of the text.
 func (x *Expr) MatchString(text string) bool {
 	m := matcher{text: []rune(text)}
 	for _, look := range x.looks {
@@ -21,11 +21,11 @@ func (x *Expr) MatchString(text string) bool {
 // matcher is one call of MatchString.
 type matcher struct {
 	text  []rune
-	holds [][]bool // for each look-around, whether it holds at each place
+	holds [][]bool // for each look-around, whether it is true at each place
 }
 
-// everywhere says for each place of the text whether what a look-around looks for
-// begins there, or ends there if it looks behind.
+// everywhere returns for each place of the text whether a match of a look-around's body
+// begins there (for a look-behind, ends there).
 func (m *matcher) everywhere(body *program) []bool {
 	holds := make([]bool, len(m.text)+1)
 	w := m.walk(body)
@@ -38,23 +38,23 @@ func (m *matcher) everywhere(body *program) []bool {
 	}
 }
 
-// walk is the states of a program at one place of the text. A program is in all
-// its states at once, so that no place is read twice.
+// walk is the states of a program at one place of the text. A program is in all its
+// states at once, so no place is read twice.
 type walk struct {
 	*matcher
 	*program
 	at      int
-	moves   int   // how many characters were read
+	moves   int   // number of characters read
 	pending []int // steps that were reached
-	chars   []int // the steps that take the next character
-	seen    []int // for each step, the moves at which it was reached, plus one
+	chars   []int // the steps that need the next character
+	seen    []int // for each step, moves plus one when it was last reached
 	runs    []run
 	found   bool
 }
 
-// run is the repeats of one character that are under way.
+// run is the current repeats of one character.
 type run struct {
-	begins []int // after how many moves, in order
+	begins []int // moves at which they began, in order
 }
 
 func (m *matcher) walk(p *program) *walk {
@@ -65,14 +65,14 @@ func (m *matcher) walk(p *program) *walk {
 	return w
 }
 
-// enter adds the begin of the program to the states, and what is reached without
-// taking a character.
+// enter adds the start of the program to the states, and all states that are reached
+// without a character.
 func (w *walk) enter() {
 	w.pending = append(w.pending, w.start)
 	w.spread()
 }
 
-// spread follows the pending steps up to those that take a character.
+// spread follows the pending steps up to those that need a character.
 func (w *walk) spread() {
 	for len(w.pending) > 0 {
 		last := len(w.pending) - 1
@@ -89,7 +89,7 @@ func (w *walk) spread() {
 			w.chars = append(w.chars, i)
 		case opRun:
 			r := &w.runs[s.index]
-			if s.high >= 0 || len(r.begins) == 0 { // without a limit the first is as good as any
+			if s.high >= 0 || len(r.begins) == 0 { // without a limit the first is enough
 				r.begins = append(r.begins, w.moves)
 			}
 			if s.low == 0 {
@@ -105,7 +105,7 @@ func (w *walk) spread() {
 	}
 }
 
-// passes reports whether a step that takes nothing lets pass here.
+// passes reports whether a step that needs no character lets pass here.
 func (w *walk) passes(s *step) bool {
 	switch s.op {
 	case opBegin:
@@ -126,7 +126,7 @@ func (w *walk) border() bool {
 	return before != after
 }
 
-// step takes the next character; it is false if there is none.
+// step reads the next character. It returns false if there is none.
 func (w *walk) step() bool {
 	var r rune
 	switch {
@@ -154,7 +154,7 @@ func (w *walk) step() bool {
 	return true
 }
 
-// move takes a character in the repeats that are under way.
+// move reads a character in the current repeats.
 func (w *walk) move(r *run, s *step, c rune) {
 	if len(r.begins) == 0 {
 		return

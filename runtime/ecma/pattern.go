@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// A Pattern is a compiled pattern of a schema: one expression in Go's syntax, or
-// several where the schema's pattern looks ahead or behind, which Go's
-// expressions cannot; or an [Expr]. It is safe for concurrent use.
+// Pattern is a compiled pattern of a schema: one expression in Go's syntax; several if
+// the schema's pattern has look-arounds, which Go lacks; or an [Expr]. It is safe for
+// concurrent use.
 type Pattern struct {
 	alternatives [][]search
 	whole        *Expr // if there are no alternatives
@@ -26,11 +26,11 @@ type search struct {
 //	(?=expr)  expr must be found in the text as well
 //	(?!expr)  expr must not be found in the text
 //
-// Each is searched in the whole text: (?!^foo)^[a-z]+$ takes what ^[a-z]+$ takes
-// and ^foo does not. Alternatives have | between them and consist of such
-// expressions only: (?!^foo)(?=^[a-z]+$)|(?=^[0-9]+$).
+// Each is searched in the whole text: (?!^foo)^[a-z]+$ accepts what ^[a-z]+$ accepts
+// and ^foo does not. Alternatives have | between them and consist only of such
+// expressions: (?!^foo)(?=^[a-z]+$)|(?=^[0-9]+$).
 //
-// What begins with (?u) is a pattern for [Compile].
+// A source that begins with (?u) is a pattern for [Compile].
 func CompilePattern(source string) (*Pattern, error) {
 	if expr, is := strings.CutPrefix(source, "(?u)"); is {
 		whole, err := Compile(expr)
@@ -66,8 +66,8 @@ func CompilePattern(source string) (*Pattern, error) {
 	}
 }
 
-// MustCompilePattern is CompilePattern for a pattern that the generator has
-// checked; it panics where it does not compile.
+// MustCompilePattern is CompilePattern for a pattern that the generator has checked. It
+// panics if the pattern does not compile.
 func MustCompilePattern(source string) *Pattern {
 	p, err := CompilePattern(source)
 	if err != nil {
@@ -85,7 +85,7 @@ func newSearch(source string, not bool) (search, error) {
 	return search{expr, not}, err
 }
 
-// groupLength returns how long the group is that text begins with, 0 where it is not
+// groupLength returns the length of the group at the start of text, or 0 if it is not
 // closed.
 func groupLength(text string) int {
 	depth, class := 0, false

@@ -46,8 +46,8 @@ func (p *parser) class() (*Node, error) {
 	return p.leaf(Set, start, text), nil
 }
 
-// unescapedDash reports whether the class that has just been read begins, or
-// ends, with a - that no backslash escapes.
+// unescapedDash reports whether the class that was just read begins or ends with an
+// unescaped -.
 func (p *parser) unescapedDash(start int, first bool) bool {
 	inside := strings.TrimPrefix(p.source[start+1:p.pos-1], "^")
 	if first {
@@ -74,7 +74,7 @@ func (p *parser) classItem() (string, error) {
 	case (from.set != "" || to.set != "") && p.strict:
 		return "", lacks(start, "the range "+p.source[start:p.pos]+" of more than characters")
 	case from.set != "" || to.set != "":
-		return from.item() + `\-` + to.item(), nil // no range: the - is one of the characters
+		return from.item() + `\-` + to.item(), nil // no range: the - is a character
 	case from.r > to.r:
 		return "", broken(start, "the range "+p.source[start:p.pos]+" is backwards")
 	}
@@ -90,8 +90,8 @@ func (p *parser) classItem() (string, error) {
 	return from.item() + "-" + to.item(), nil
 }
 
-// item returns the character as it stands in a class; "" for half a surrogate pair,
-// which no text has.
+// item returns the character for a class; "" for an unpaired surrogate, which no text
+// contains.
 func (c character) item() string {
 	switch {
 	case c.set != "":
@@ -120,7 +120,7 @@ func (p *parser) classAtom() (character, error) {
 	}
 	c, err := p.escape()
 	if err == nil && c.set == "" && strings.HasPrefix(c.text, `\`) && c.text == quoted(c.r) {
-		c.text = string(c.r) // item escapes what a class wants escaped
+		c.text = string(c.r) // item escapes it as a class requires
 	}
 	return c, err
 }

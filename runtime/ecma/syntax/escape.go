@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// character is what an escape means: one character, or a set of them.
+// character is the meaning of an escape: one character, or a set.
 type character struct {
 	r    rune   // one character, if set is ""
-	text string // how it is written in Go outside a class
-	set  string // the characters as they stand in a class
+	text string // its text in Go outside a class
+	set  string // the characters for a class
 }
 
-// outsideEscape reads an escape that is in no class.
+// outsideEscape reads an escape outside a class.
 func (p *parser) outsideEscape() (*Node, error) {
 	start := p.pos
 	if n, err := p.reference(); n != nil || err != nil {
@@ -25,7 +25,7 @@ func (p *parser) outsideEscape() (*Node, error) {
 		n := p.leaf(Word, start, p.source[start:p.pos])
 		n.Not = n.Text == `\B`
 		return n, nil
-	case !p.strict && p.take(`\A`): // of other dialects, and of no use as the letter
+	case !p.strict && p.take(`\A`): // from other dialects, and useless as the letter
 		return p.leaf(Begin, start, ""), nil
 	case !p.strict && p.take(`\z`):
 		return p.leaf(End, start, ""), nil
@@ -44,7 +44,7 @@ func (p *parser) outsideEscape() (*Node, error) {
 	return p.leaf(Set, start, text), nil
 }
 
-// escape reads an escape that means characters.
+// escape reads an escape for characters.
 func (p *parser) escape() (character, error) {
 	start := p.pos
 	p.pos++
@@ -91,10 +91,10 @@ func (p *parser) escape() (character, error) {
 	return character{r: c, text: quoted(c)}, nil
 }
 
-// special are the characters that an expression has a use for.
+// special are the characters with a meaning in an expression.
 const special = `\.+*?()|[]{}^$`
 
-// quoted returns a character outside a class.
+// quoted returns a character for use outside a class.
 func quoted(r rune) string {
 	if strings.ContainsRune(special, r) {
 		return `\` + string(r)
@@ -102,7 +102,7 @@ func quoted(r rune) string {
 	return string(r)
 }
 
-// hex reads so many hexadecimal digits, "" if there are fewer.
+// hex reads n hexadecimal digits, or returns "" if there are fewer.
 func (p *parser) hex(n int) string {
 	if len(p.rest()) < n || !isHex(p.rest()[:n]) {
 		return ""
@@ -115,7 +115,8 @@ func isHex(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }
 
-// hexRune returns the character of a number in hexadecimal digits, or greater than any.
+// hexRune returns the character with a hexadecimal number, or a value above all
+// characters.
 func hexRune(digits string) rune {
 	r, err := strconv.ParseUint(digits, 16, 32)
 	if err != nil || r > utf8.MaxRune {

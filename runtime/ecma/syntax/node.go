@@ -1,9 +1,8 @@
-// Package syntax reads the regular expressions of ECMA-262: [Check] says whether
-// a text is one with the flag u, and [Parse] makes a tree of it that package ecma
-// and the generator share.
+// Package syntax parses the regular expressions of ECMA-262: [Check] checks a text with
+// the flag u, and [Parse] makes a tree for package ecma and the generator.
 //
-// Parse takes more than ECMA-262 has with the flag u, as schemas are written for
-// many engines. It takes
+// Parse accepts more than ECMA-262 with the flag u, because schemas are written for
+// many engines. It accepts
 //
 //   - the escapes that the flag forbids, such as \- and \_, for the character that
 //     they escape, and { } ] without a backslash for themselves, as Annex B does;
@@ -14,22 +13,22 @@
 //   - \A for ^, \z for $, (?P<name>…), the flags i and s in (?i), (?i-s) and
 //     (?i:…), and scripts without their key, as in \p{Greek}.
 //
-// Everything else means the same to both. In particular [] is no character and
-// [^] is any, as only Go and others have it that a class may begin with a ].
+// Everything else means the same to both. In particular [] matches no character and [^]
+// any; in Go and others a class may begin with a ].
 package syntax
 
 import "fmt"
 
-// Op is what a node is.
+// Op is the kind of a node.
 type Op int
 
-// The nodes of a tree.
+// The kinds of nodes.
 const (
 	Set          Op = iota // one character of a set
 	Begin                  // ^
 	End                    // $
 	Word                   // \b, or with Not \B
-	Reference              // what a group took
+	Reference              // the text that a group matched
 	Flags                  // (?i) up to the end of the group
 	Sequence               // Subs, one after the other
 	Alternatives           // one of Subs
@@ -41,21 +40,20 @@ const (
 // Node is a part of an expression.
 type Node struct {
 	Op Op
-	// Pos and End are where it stands: it is the text from Pos up to End, in bytes.
+	// Pos and End are its place: the text from Pos up to End, in bytes.
 	Pos, End int
-	// Text is a Set, Word or Flags in the syntax of package regexp, how a Group
-	// begins there, and the name of a Reference that has one.
+	// Text is a Set, Word or Flags in the syntax of package regexp, the beginning of a
+	// Group, or the name of a named Reference.
 	Text string
 	Subs []*Node
-	// Fold is set for a Set in which case counts for nothing.
+	// Fold means that a Set ignores case.
 	Fold bool
 	// Min and Max are the counts of a Repeat. Max < 0 is no limit.
 	Min, Max int
 	Lazy     bool
 	Behind   bool // of a Look
 	Not      bool // of a Look or Word
-	// Index is the group of a Reference in Tree.Captures, which may have no such
-	// group.
+	// Index is the group of a Reference in Tree.Captures, which may not have it.
 	Index int
 }
 
@@ -67,14 +65,14 @@ type Tree struct {
 	Flagged    bool // it sets flags
 }
 
-// Error says why a text is no expression.
+// Error says why a text is not a valid expression.
 type Error struct {
-	// Reason is what stands in the way, as the object of "has" or after a colon:
-	// "a back reference".
+	// Reason is the obstacle, as the object of "has" or after a colon: "a back
+	// reference".
 	Reason string
-	// Offset is where in the text, in bytes.
+	// Offset is the place in the text, in bytes.
 	Offset int
-	// Broken is set for a text that is a regular expression in no dialect.
+	// Broken means that the text is not a regular expression in any dialect.
 	Broken bool
 }
 

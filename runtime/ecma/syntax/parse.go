@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep groups may stand in each other for Parse, so that what
-// walks a tree needs no deep stack.
+// MaxDepth is how deep groups may be nested for Parse, so that walking a tree needs no
+// deep stack.
 const MaxDepth = 200
 
-// Check reports why pattern is no regular expression of ECMA-262 with the flag u,
-// in the editions from 2018 to 2024; the error is an *Error. Its time grows with
-// the length of the pattern alone, and groups may be nested as deep as they like.
+// Check returns why pattern is not a regular expression of ECMA-262 with the flag u, in
+// the editions from 2018 to 2024; the error is an *Error. Its time depends only on the
+// length of the pattern, and groups may be nested to any depth.
 func Check(pattern string) error {
 	p := parser{source: pattern, strict: true}
 	_, err := p.parse()
 	return err
 }
 
-// Parse reads a pattern and takes more than Check does. The error is an *Error.
+// Parse parses a pattern. It accepts more than Check. The error is an *Error.
 func Parse(pattern string) (*Tree, error) {
 	if !utf8.ValidString(pattern) {
 		return nil, lacks(0, "bytes that are not UTF-8")
@@ -30,27 +30,27 @@ func Parse(pattern string) (*Tree, error) {
 	return p.parse()
 }
 
-// parser reads a pattern of ECMA-262.
+// parser parses a pattern of ECMA-262.
 type parser struct {
 	source string
 	pos    int
-	strict bool // nothing is taken that ECMA-262 does not have; no tree is kept
+	strict bool // accepts only ECMA-262; no tree is kept
 	levels []*level
 	flags
 	tree     Tree
 	captures int
-	names    map[string]int // of captures, by their index
+	names    map[string]int // of captures, by index
 }
 
-// flags are those that change what is read.
+// flags are the flags that change how a pattern is read.
 type flags struct{ dotAll, fold bool }
 
-// level is a group that is open, or the whole pattern.
+// level is an open group, or the whole pattern.
 type level struct {
 	node  *Node // nil for the whole pattern
-	index int   // of a capture, else -1
+	index int   // of a capture, otherwise -1
 	all   []*Node
-	part  *Node // the sequence that is being read, the last of all
+	part  *Node // the current sequence, the last of all
 	outer flags
 }
 
@@ -88,13 +88,13 @@ func (p *parser) parse() (*Tree, error) {
 	return &p.tree, p.resolve()
 }
 
-// begin begins a level.
+// begin starts a level.
 func (p *parser) begin(n *Node, index int, outer flags) {
 	p.levels = append(p.levels, &level{node: n, index: index, outer: outer})
 	p.alternative()
 }
 
-// alternative begins an alternative of the innermost level.
+// alternative starts an alternative of the innermost level.
 func (p *parser) alternative() {
 	l := p.levels[len(p.levels)-1]
 	if l.part != nil {
@@ -106,7 +106,7 @@ func (p *parser) alternative() {
 	}
 }
 
-// body returns what was read of a level that ends.
+// body returns the content of a level that ends.
 func (l *level) body(end int) *Node {
 	l.part.End = end
 	if len(l.all) == 1 {
@@ -115,7 +115,7 @@ func (l *level) body(end int) *Node {
 	return &Node{Op: Alternatives, Pos: l.all[0].Pos, End: end, Subs: l.all}
 }
 
-// part reads one part of a sequence, or what begins or ends one.
+// part reads one part of a sequence, or the beginning or end of one.
 func (p *parser) part() error {
 	start := p.pos
 	if q, ok := p.quantifier(); ok {
@@ -184,8 +184,8 @@ type quantifier struct {
 
 var counted = regexp.MustCompile(`^\{(\d+)(?:(,)(\d*))?\}`)
 
-// quantifier reads a quantifier. One that has more digits than Go can count is
-// the greatest that it can.
+// quantifier reads a quantifier. A number with too many digits for Go becomes the
+// largest int.
 func (p *parser) quantifier() (quantifier, bool) {
 	switch {
 	case p.take("*"):
@@ -256,12 +256,12 @@ func (p *parser) atom() (*Node, error) {
 	return p.leaf(Set, start, text), nil
 }
 
-// leaf returns a node without others in it that has just been read.
+// leaf returns a node without children for the text that was just read.
 func (p *parser) leaf(op Op, start int, text string) *Node {
 	return &Node{Op: op, Pos: start, End: p.pos, Text: text, Fold: p.fold && op == Set}
 }
 
-// group reads how a group begins, or flags that stand alone.
+// group reads the beginning of a group, or flags.
 func (p *parser) group() (*Node, error) {
 	n, index, outer := &Node{Op: Group, Pos: p.pos, Text: "("}, -1, p.flags
 	switch {
@@ -303,7 +303,7 @@ func (p *parser) group() (*Node, error) {
 		return nil, lacks(p.pos, "groups that are nested too deep")
 	}
 	p.begin(n, index, outer)
-	return nil, nil // the group is a part when it is closed
+	return nil, nil // the group becomes a part when it is closed
 }
 
 // closed returns the group that a bracket has just closed.
@@ -338,7 +338,7 @@ func (p *parser) modifiers() (text, closing string, err error) {
 	return text, found[3], nil
 }
 
-// unknownGroup says what is wrong with a group that begins with (?.
+// unknownGroup returns the error for an invalid group that begins with (?.
 func (p *parser) unknownGroup() error {
 	opened := p.rest()
 	if len(opened) > 3 {
@@ -386,8 +386,8 @@ func isNameRune(r rune, first bool) bool {
 
 var number = regexp.MustCompile(`^\\[1-9]\d*`)
 
-// reference reads a back reference, if there is one. A name that no group before
-// it has may be that of a later one.
+// reference reads a back reference, if there is one. An unknown name may be that of a
+// later group.
 func (p *parser) reference() (*Node, error) {
 	start := p.pos
 	if digits := number.FindString(p.rest()); digits != "" {

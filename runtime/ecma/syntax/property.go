@@ -32,13 +32,12 @@ func (p *parser) property(start int, negated bool) (character, error) {
 		set = "^" + set
 	}
 	if set = classOf(Ranges("["+set+"]", false)); set == "" {
-		set = `\x{d800}` // no text has half a surrogate pair
+		set = `\x{d800}` // no text contains an unpaired surrogate
 	}
 	return character{set: set}, nil
 }
 
-// isProperty reports whether ECMA-262 has the property of Unicode that \p{…}
-// names.
+// isProperty reports whether ECMA-262 has the Unicode property of \p{…}.
 func isProperty(name string) bool {
 	key, value, keyed := strings.Cut(name, "=")
 	switch {
@@ -52,8 +51,8 @@ func isProperty(name string) bool {
 	return false
 }
 
-// goProperty returns what Go calls a general category or a script, "" if it has none.
-// Scripts need their key, as in ECMA-262; other dialects leave it out.
+// goProperty returns Go's name of a general category or a script, or "". Scripts need
+// their key, as in ECMA-262; other dialects omit it.
 func goProperty(name string) string {
 	key, value, keyed := strings.Cut(name, "=")
 	switch {
@@ -69,7 +68,7 @@ func goProperty(name string) string {
 	return ""
 }
 
-// category returns what package unicode calls a general category, "" if it has none.
+// category returns the name of a general category in package unicode, or "".
 func category(name string) string {
 	if unicode.Categories[name] != nil {
 		return name
@@ -82,8 +81,8 @@ func isBinary(name string) bool {
 	return strings.Contains(binaryProperties, " "+name+" ") && name != "" && !strings.Contains(name, " ")
 }
 
-// script returns what package unicode calls the script of a name or of a code of four
-// letters; "" if it has none.
+// script returns the name of a script in package unicode, from a name or a code of four
+// letters; "" if there is none.
 func script(name string) string {
 	if long := scriptCodes[name]; long != "" {
 		name = long
@@ -113,8 +112,8 @@ var shortProperties = map[string]string{
 	"Term": "Terminal_Punctuation", "UIdeo": "Unified_Ideograph", "VS": "Variation_Selector", "NChar": "Noncharacter_Code_Point",
 }
 
-// binaryProperty returns the characters that have a property, inside a class; "" for
-// one that package unicode does not know.
+// binaryProperty returns the characters with a property, for a class; "" if package
+// unicode does not have it.
 func binaryProperty(name string) string {
 	switch name {
 	case "Any":
@@ -145,7 +144,7 @@ func binaryProperty(name string) string {
 	return tables(name)
 }
 
-// tables returns the characters of some tables of package unicode, inside a class.
+// tables returns the characters of some tables of package unicode, for a class.
 func tables(names ...string) string {
 	var ranges []rune
 	add := func(low, high, stride rune) {

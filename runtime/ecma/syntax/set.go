@@ -14,13 +14,13 @@ const (
 	Any = `(?s:.)`
 )
 
-// whiteSpace is what \s means in ECMA-262, inside a class.
+// whiteSpace is \s of ECMA-262, for a class.
 const whiteSpace = `\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
 
 var noWhiteSpace = classOf(Ranges("[^"+whiteSpace+"]", false))
 
-// Ranges returns the characters of the text of a Set, as pairs of the first and the
-// last of a range. With fold, case counts for nothing.
+// Ranges returns the characters of a Set's text, as pairs of the first and the last of
+// a range. With fold, it ignores case.
 func Ranges(text string, fold bool) []rune {
 	flags := syntax.Perl
 	if fold {
@@ -51,7 +51,7 @@ func Ranges(text string, fold bool) []rune {
 	}
 }
 
-// classOf is ranges as they stand in a class.
+// classOf returns ranges for a class.
 func classOf(ranges []rune) string {
 	var b strings.Builder
 	for i := 0; i < len(ranges); i += 2 {
