@@ -1,10 +1,10 @@
 package crossing
 
-// Constraint is one kind of constraint: a schema that goes into a place.
+// Constraint is one kind of constraint: a schema for a place.
 type Constraint struct {
 	Name   string
 	Schema string
-	// Defs are definitions that the schema refers to, as members of $defs.
+	// Defs are the definitions that the schema refers to, as members of $defs.
 	Defs string
 }
 

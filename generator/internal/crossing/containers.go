@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// arrays makes arrays of all lengths that a schema speaks of.
+// arrays makes arrays of all lengths that a schema mentions.
 func (m *maker) arrays(s map[string]any, depth int) []any {
 	prefix, _ := s["prefixItems"].([]any)
 	words := []string{"items", "contains", "unevaluatedItems"}
@@ -75,8 +75,8 @@ func (m *maker) arrays(s map[string]any, depth int) []any {
 	return out
 }
 
-// objects makes objects with all members, the required ones only, and with each
-// value of each member.
+// objects makes objects with all properties, with only the required ones, and with each
+// value of each property.
 func (m *maker) objects(s map[string]any, depth int) []any {
 	members := m.members(s, depth)
 	names := slices.Sorted(maps.Keys(members))
@@ -121,8 +121,7 @@ func (m *maker) objects(s map[string]any, depth int) []any {
 	return append(out, map[string]any{})
 }
 
-// members returns the values for each name that a schema speaks of, or that it may
-// take besides.
+// members returns the values for each property that a schema mentions or may allow.
 func (m *maker) members(s map[string]any, depth int) map[string][]any {
 	out := map[string][]any{}
 	put := func(name string, schema any) {

@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// The kinds that are documented: generated types differ from the validator by a
-// rule, on purpose. Such a difference is no failure, and only counted.
+// The documented kinds: generated types intentionally differ from the validator by a
+// rule. Such a difference is not a failure and only counted.
 const (
 	// BeyondInt64: an integer without bounds is an int64. Bounds that ask for more
 	// give a uint64 or a *big.Int.
@@ -28,22 +28,21 @@ const (
 	LeapSecond Kind = "documented: a leap second"
 	// BeyondNanoseconds: no time of Go holds more than nine digits of a second.
 	BeyondNanoseconds Kind = "documented: more than nine digits of a second"
-	// NoEvent: null is no event, so that event data that may be null is refused
-	// when it is.
+	// NoEvent: null is not an event, so nullable event data is refused when it is null.
 	NoEvent Kind = "documented: null is no event"
 	// ImpliedType: a constraint without a type implies its type; validation: spec
 	// turns that off.
 	ImpliedType Kind = "documented: a constraint without a type implies its type"
-	// AssertedFormat: formats and encodings are asserted, those of integers among
-	// them; validation: spec turns that off.
+	// AssertedFormat: formats and encodings are checked, including those of integers;
+	// validation: spec turns that off.
 	AssertedFormat Kind = "documented: a format is asserted"
 )
 
 // Documented reports whether a kind is a documented difference.
 func (k Kind) Documented() bool { return strings.HasPrefix(string(k), "documented: ") }
 
-// refusals are the documented rules by which a valid document is refused, each
-// with the words of its message.
+// refusals are the documented rules that refuse a valid document, each with words of
+// its message.
 var refusals = []struct {
 	kind Kind
 	says string
@@ -114,13 +113,13 @@ func round(value any) any {
 	return value
 }
 
-// specification is the setting that takes schemas at their word.
+// specification is the setting that follows the specification exactly.
 const specification = "validation: spec"
 
-// settle finds the verdicts that the setting changes: their schemas are generated
-// once more with it, and documents that are judged rightly then were judged by a
-// rule that is documented. A rule that refuses more can accept more, too: a value
-// that two branches of oneOf allow, if the rule takes one of them away.
+// settle finds the results that the setting changes: it generates their schemas again
+// with it, and documents with the right result then differ by a documented rule. A rule
+// that refuses more can also accept more: a value that two branches of oneOf allow, if
+// the rule removes one of them.
 func settle(ctx context.Context, dir string, failures []Failure) error {
 	var cases []verdict.Case
 	var open []int
@@ -156,13 +155,13 @@ func settle(ctx context.Context, dir string, failures []Failure) error {
 	return nil
 }
 
-// inGo reports whether a document is refused because of what Go's types hold.
+// inGo reports whether a document is refused because of the limits of Go's types.
 func inGo(a verdict.Answer) bool {
 	return kindOf(verdict.RefusesValid, nil, a) != Kind(verdict.RefusesValid)
 }
 
-// byRule returns the documented rule of validation by which a schema may judge
-// documents otherwise than the validator, "" for none.
+// byRule returns the documented rule of validation by which a schema may differ from
+// the validator, or "".
 func byRule(s Schema, o verdict.Outcome) Kind {
 	for _, f := range o.Findings {
 		if f.ID == "type-missing" {

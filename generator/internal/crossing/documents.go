@@ -9,17 +9,16 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The size of a set of documents: enough of both kinds to see a difference, and
-// few enough to make them for thousands of schemas.
+// The size of a set of documents: enough of both kinds to find a difference, and few
+// enough to make them for thousands of schemas.
 const (
 	validDocuments   = 14
 	invalidDocuments = 22
 )
 
-// Documents makes documents for a schema: values that it asks for, values at
-// its bounds, and changes of one thing at a time. The validator sorts them, so
-// that both valid and invalid ones are among them, in an order that depends on
-// the schema alone.
+// Documents makes documents for a schema: values that it requires, values at its
+// bounds, and changes of one thing at a time. The validator classifies them, so that
+// valid and invalid ones are included, in an order that depends only on the schema.
 func Documents(schema []byte, validator *jsonschema.Schema) ([][]byte, error) {
 	root, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -35,7 +34,7 @@ func Documents(schema []byte, validator *jsonschema.Schema) ([][]byte, error) {
 	return c.withChanges(mutations)
 }
 
-// chosen is documents that the validator has sorted.
+// chosen are documents that the validator has classified.
 type chosen struct {
 	validator      *jsonschema.Schema
 	valid, invalid [][]byte
@@ -77,7 +76,7 @@ func (c *chosen) withChanges(changes func(v any) []any) ([][]byte, error) {
 	return append(spread(c.valid, validDocuments), spread(c.invalid, invalidDocuments)...), nil
 }
 
-// spread is n of the elements at most, evenly from all of them.
+// spread returns at most n of the elements, evenly distributed.
 func spread[T any](all []T, n int) []T {
 	if len(all) <= n {
 		return slices.Clone(all)
@@ -96,11 +95,11 @@ var anything = []any{
 	json.Number("18446744073709551616"), "", "a", "åäö", "é\u2028<&>", []any{}, []any{nil}, []any{"a", "a"}, map[string]any{}, map[string]any{"x": "y"},
 }
 
-// others is what a member is changed into.
+// others are the replacements for a property's value.
 var others = []any{nil, true, "zz", json.Number("7"), json.Number("-0.5"), []any{}, []any{"a"}, map[string]any{}, map[string]any{"x": json.Number("1")}}
 
-// mutations returns v with one change after the other, at every place: a member
-// less, a member more, another value, an array doubled or cut.
+// mutations returns changed copies of v, one for each change at every place: one
+// property less, one more, another value, an array doubled or cut.
 func mutations(v any) []any {
 	var out []any
 	var walk func(v any, put func(any))

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Expected is what is known to fail: for each kind, the reason and the places
-// of each constraint.
+// Expected has the known failures: for each kind, the reason and the places of each
+// constraint.
 type Expected map[Kind]*Group
 
 // Group is what fails in one way.
@@ -18,7 +18,7 @@ type Group struct {
 	places map[string]map[string]bool // constraint -> places
 }
 
-// unexplained stands for a reason until somebody writes one.
+// unexplained is the placeholder for a reason.
 const unexplained = "TODO: say why"
 
 // ParseExpected reads the text that String writes: a line "[kind] reason" for
@@ -65,8 +65,7 @@ func (e Expected) Has(kind Kind, s Schema) bool {
 	return e[kind] != nil && e[kind].places[s.Constraint][s.Place]
 }
 
-// Update makes e say what became of the schemas that were run, and keeps what
-// it says of others.
+// Update replaces the entries of the schemas that were run, and keeps the others.
 func (e Expected) Update(ran []Schema, failures []Failure) {
 	for _, s := range ran {
 		for _, g := range e {
@@ -84,7 +83,7 @@ func (e Expected) Update(ran []Schema, failures []Failure) {
 	}
 }
 
-// Fixed returns what e says of schemas that were run, and that do not fail so.
+// Fixed returns the entries of schemas that were run and did not fail in this way.
 func (e Expected) Fixed(ran []Schema, failures []Failure) []string {
 	failed := map[string]bool{}
 	for _, f := range failures {

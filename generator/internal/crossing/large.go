@@ -7,25 +7,23 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Large makes documents for the schemas of large sets, which refer to one
-// another and to themselves. It makes the values of each schema once.
+// Large makes documents for large sets of schemas that refer to each other. It makes
+// the values of each schema once.
 type Large struct{ maker *maker }
 
-// NewLarge takes the root that references of all schemas lead into: each is a
-// "#" with a JSON pointer.
+// NewLarge takes the root for all references, each of which is "#" with a JSON Pointer.
 func NewLarge(root any) *Large {
 	return &Large{&maker{root: root, known: &known{made: map[uintptr][]any{}}}}
 }
 
-// How large documents get, in values.
+// The size of large documents, in values.
 const (
 	lightest   = 40   // a member's value
 	changeable = 1500 // a document that changes are made of
 	changes    = 80   // of each such document
 )
 
-// Documents makes documents for one of the schemas, as the function of that name
-// does.
+// Documents makes documents for one of the schemas, like the function Documents.
 func (l *Large) Documents(schema any, validator *jsonschema.Schema) ([][]byte, error) {
 	c := &chosen{validator: validator, seen: map[string]bool{}}
 	for _, v := range slices.Concat(l.maker.values(schema, 0), anything) {
@@ -44,8 +42,8 @@ func (l *Large) Documents(schema any, validator *jsonschema.Schema) ([][]byte, e
 // known is the values that were made for each schema.
 type known struct{ made map[uintptr][]any }
 
-// values returns those of a schema, which makes makes. A schema within itself has
-// none, so that members with it are left out.
+// values returns the values of a schema, which makes makes. A schema within itself has
+// none, so that properties with it are left out.
 func (k *known) values(schema any, makes func() []any) []any {
 	s, ok := schema.(map[string]any)
 	if !ok {
@@ -61,7 +59,7 @@ func (k *known) values(schema any, makes func() []any) []any {
 	return values
 }
 
-// light returns the values that are small enough to be a member's, or the first one.
+// light returns the values that are small enough for a property, or the first one.
 func (m *maker) light(values []any) []any {
 	if m.known == nil {
 		return values
@@ -78,7 +76,7 @@ func (m *maker) light(values []any) []any {
 	return spread(out, widest)
 }
 
-// weight returns how many values v consists of, or most when they are more.
+// weight returns the number of values in v, at most most.
 func weight(v any, most int) int {
 	n := 1
 	switch v := v.(type) {

@@ -7,8 +7,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// beyondGo are the patterns of this package that Go's regexp does not compile,
-// written by hand for the validator.
+// beyondGo are the patterns of this package that Go's regexp does not compile, as
+// functions for the validator.
 var beyondGo = map[string]func(string) bool{
 	"^(?!x)[a-z]+$": func(s string) bool {
 		return s != "" && s[0] != 'x' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
@@ -24,8 +24,8 @@ type byHand struct {
 func (p byHand) MatchString(s string) bool { return p.match(s) }
 func (p byHand) String() string            { return p.pattern }
 
-// WithPatterns is an option for verdict.Validator that knows every pattern of
-// this package.
+// WithPatterns is an option for verdict.Validator that supports every pattern of this
+// package.
 func WithPatterns(c *jsonschema.Compiler) {
 	c.UseRegexpEngine(func(pattern string) (jsonschema.Regexp, error) {
 		if match, ok := beyondGo[pattern]; ok {

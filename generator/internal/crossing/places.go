@@ -7,15 +7,15 @@ import (
 	"maps"
 )
 
-// Place is where a constraint stands.
+// Place is where a constraint is.
 type Place struct {
 	Name string
-	// around is the schema around a constraint, which stands at THIS.
+	// around is the schema around a constraint, which replaces THIS.
 	around string
-	// root says that around can be event data as it is; another place is put
-	// into a required property of an object.
+	// root is true if around can be event data; another place is put into a required
+	// property of an object.
 	root bool
-	// defs are definitions of the place, in which THIS may stand too.
+	// defs are definitions of the place, which may also contain THIS.
 	defs string
 }
 
@@ -103,7 +103,7 @@ func Schemas() ([]Schema, error) {
 	for i, outer := range places {
 		for j, inner := range places {
 			if i == 0 || j == 0 || outer.defs != "" && inner.defs != "" {
-				continue // the first is no place of its own, and two would use one definition
+				continue // the first is not a separate place, and two would share one definition
 			}
 			// The steps are prime, so that every constraint meets many pairs.
 			if err := add(constraints[(n*67+29)%len(constraints)], outer, inner); err != nil {

@@ -25,13 +25,13 @@ func Random(seed uint64) (Schema, error) {
 	return Schema{Constraint: fmt.Sprint("seed-", seed), Place: "random", Text: text}, err
 }
 
-// dice chooses.
+// dice makes random choices.
 type dice struct {
 	*rand.Rand
 	defs int // how many definitions there are
-	// inside is one more than the definition that is being made, while a
-	// reference would apply to the same value as it: then only later ones can be
-	// referred to, so that no reference leads in a circle. Deeper, any will do.
+	// inside is one more than the definition that is being made, while a reference
+	// would apply to the same value: then only later definitions can be referred to, so
+	// that no reference leads in a circle. Deeper, any definition is fine.
 	inside int
 }
 
@@ -41,8 +41,8 @@ func (g *dice) often(percent int) bool { return g.IntN(100) < percent }
 
 func choose[T any](g *dice, from ...T) T { return from[g.IntN(len(from))] }
 
-// within makes the schema of a member or an item: references to anything are
-// fine there.
+// within makes the schema of a property or an item, where references to anything are
+// fine.
 func (g *dice) within(depth int) any {
 	before := g.inside
 	g.inside = 0
@@ -101,7 +101,7 @@ func (g *dice) leaf() any {
 	return s
 }
 
-// bounds makes a type with bounds of it.
+// bounds makes a type with bounds.
 func (g *dice) bounds() map[string]any {
 	t := choose(g, "string", "string", "integer", "number", "boolean", "null")
 	s := map[string]any{"type": t}
@@ -213,7 +213,7 @@ func (g *dice) array(depth int) map[string]any {
 
 func (g *dice) union(depth int) map[string]any {
 	word, branches := choose(g, "oneOf", "anyOf"), []any{}
-	if g.often(30) { // told apart by a member
+	if g.often(30) { // distinguished by a property
 		for _, kind := range []string{"a", "b", "c"}[:2+g.IntN(2)] {
 			branch := g.object(depth - 1)
 			properties, _ := branch["properties"].(map[string]any)

@@ -32,17 +32,17 @@ type Failure struct {
 	// Detail is the first message or document that shows it.
 	Detail string
 
-	wrong  []judged // documents that are refused or accepted, if that is the Kind
-	byRule Kind     // the rule that may be why
+	wrong  []judged // documents that are wrongly refused or accepted, if that is the Kind
+	byRule Kind     // the rule that may be the reason
 }
 
-// judged is a document, and who said what of it.
+// judged is a document and the results for it.
 type judged struct {
 	document verdict.Document
 	detail   string
 }
 
-// Count is what was run.
+// Count has the numbers of a run.
 type Count struct{ Schemas, Documents, Valid int }
 
 // Add adds up counts.
@@ -54,15 +54,15 @@ func (c Count) String() string {
 	return fmt.Sprintf("%d schemas, %d documents, %d of them valid", c.Schemas, c.Documents, c.Valid)
 }
 
-// Run takes schemas through package verdict, and returns how they fail: each
-// kind once for a schema, in the order of the schemas.
+// Run runs schemas with package verdict, and returns their failures: each kind once for
+// a schema, in the order of the schemas.
 func Run(ctx context.Context, dir string, schemas []Schema) ([]Failure, Count, error) {
 	return run(ctx, dir, schemas, verdict.Run)
 }
 
 // RunShared is Run in a fraction of the time: schemas share packages. So it does not
-// see a helper or an import of a package that is missing, or too many, when the
-// package has one schema alone.
+// notice a helper or an import that is missing, or unused, in the package of one schema
+// alone.
 func RunShared(ctx context.Context, dir string, schemas []Schema) ([]Failure, Count, error) {
 	return run(ctx, dir, schemas, verdict.RunSchemas)
 }

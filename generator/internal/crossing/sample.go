@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// textsOf is strings for a pattern: those that are listed, or two that are made
-// of its parts.
+// textsOf returns strings for a pattern: the listed ones, or two that are made of its
+// parts.
 func textsOf(pattern string) []any {
 	if listed, ok := byPattern[pattern]; ok {
 		return listed
@@ -18,8 +18,8 @@ func textsOf(pattern string) []any {
 	return []any{sample(parsed, 0), sample(parsed, 1)}
 }
 
-// sample returns a string that an expression is likely to match. The second turn
-// takes other branches, later characters and one repeat more.
+// sample returns a string that an expression probably matches. The second turn takes
+// other branches, later characters and one more repeat.
 func sample(e *syntax.Regexp, turn int) string {
 	var out strings.Builder
 	switch e.Op { // what matches nothing adds nothing
@@ -53,9 +53,8 @@ func sample(e *syntax.Regexp, turn int) string {
 	return out.String()
 }
 
-// character returns one of a class of characters, given as ranges: a letter or a
-// digit if there is one, since others mean different things to different
-// engines.
+// character returns one character of a class, given as ranges: a letter or a digit if
+// there is one, because engines treat others differently.
 func character(ranges []rune, turn int) rune {
 	common := []rune("a1A0-_ ")
 	for i := range common {

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// maker makes values that a schema is likely to take, and some that it just
-// does not. It need not be right: the validator decides.
+// maker makes values that a schema probably accepts, and some that it just refuses. It
+// need not be right: the validator decides.
 type maker struct {
 	root any
-	// known makes the values of each schema once, in large sets of schemas; nil
-	// makes them anew at each place.
+	// known makes the values of each schema once, in large sets of schemas; nil makes
+	// them again at each place.
 	known *known
 }
 
-// How far and how wide values are made.
+// Limits for the depth and the number of values.
 const (
 	deepest = 7
 	widest  = 12
@@ -55,8 +55,8 @@ func (m *maker) fresh(schema any, depth int) []any {
 			out = append(out, m.ofType(t, s, depth)...)
 		}
 	}
-	// Objects take on what the parts ask for; other values stand beside those of
-	// the parts.
+	// Objects get the members that the parts require; other values are added to those
+	// of the parts.
 	var merged []any
 	for _, part := range parts {
 		for i, v := range spread(part, widest) {
@@ -72,7 +72,7 @@ func (m *maker) fresh(schema any, depth int) []any {
 			}
 		}
 	}
-	for i := 0; i+1 < len(parts); i++ { // and what two parts ask for together
+	for i := 0; i+1 < len(parts); i++ { // and what two parts require together
 		for _, a := range spread(objectsOf(parts[i]), 3) {
 			for _, b := range spread(objectsOf(parts[i+1]), 3) {
 				both := maps.Clone(a)
@@ -121,7 +121,7 @@ func (m *maker) parts(s map[string]any, depth int) [][]any {
 	return out
 }
 
-// resolve returns what a reference inside the schema leads to.
+// resolve returns the target of a reference inside the schema.
 func (m *maker) resolve(ref string) any {
 	pointer, ok := strings.CutPrefix(ref, "#")
 	if !ok {
@@ -160,7 +160,7 @@ func (m *maker) resolve(ref string) any {
 	return here
 }
 
-// words are the keywords that say something of one type only.
+// words are the keywords for one type only.
 var words = map[string][]string{
 	"string": {"minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"},
 	"number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
@@ -213,7 +213,7 @@ func (m *maker) ofType(t string, s map[string]any, depth int) []any {
 	return nil
 }
 
-// byPattern are strings for the patterns that schemas of this package have.
+// byPattern are strings for the patterns in schemas of this package.
 var byPattern = map[string][]any{
 	"^[a-c]+$":      {"abc", "a", "cab", "b", "abcabc", "abd"},
 	"b":             {"abc", "b", "xbx", "xyz"},
@@ -225,8 +225,8 @@ var byPattern = map[string][]any{
 	"1$":            {"a1", "1", "a2"},
 }
 
-// byFormat are strings of each format, valid ones and others. Some are valid
-// without being what Go would write.
+// byFormat are valid and invalid strings for each format. Some valid ones differ from
+// what Go would write.
 var byFormat = map[string][]any{
 	"date-time": {"2024-02-29T12:00:00Z", "2024-02-29t12:00:00z", "2024-02-29T12:00:00.000+02:00", "2024-02-29T12:00:00.123456789012Z", "2024-02-29T12:00:00-00:00", "2024-02-29 12:00:00Z", "2024-02-30T12:00:00Z"},
 	"date":      {"2024-02-29", "0001-01-01", "2023-02-29", "2024-2-1"},
@@ -268,7 +268,7 @@ func textsFor(s map[string]any) []any {
 	return append(out, "ab", "", "abcdef", "😀")
 }
 
-// small returns a number that is a length.
+// small returns a number that can be a length.
 func small(v any) (int, bool) {
 	r, ok := rational(v)
 	if !ok || !r.IsInt() || !r.Num().IsInt64() || r.Num().Int64() > 5000 {
@@ -310,7 +310,7 @@ func numbersFor(s map[string]any, whole bool) []any {
 			continue
 		}
 		out = append(out, number(bound), number(new(big.Rat).Add(bound, step)), number(new(big.Rat).Sub(bound, step)))
-		// The multiple next to the bound, on both sides.
+		// The multiples next to the bound, on both sides.
 		steps := new(big.Rat).Quo(bound, step)
 		floor := new(big.Int).Div(steps.Num(), steps.Denom())
 		for _, more := range []int64{0, 1} {

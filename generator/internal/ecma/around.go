@@ -8,29 +8,29 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
-// The rules by which look-arounds become checks of their own. Each keeps the
-// meaning exactly.
+// The rules that turn look-arounds into separate checks. Each keeps the exact meaning.
 //
 //   - pinned: a look-around whose place in the text is known, because everything
-//     between it and the ^ or the $ has a fixed width, is a check of its own.
+//     between it and the ^ or the $ has a fixed width, becomes a separate check.
 //   - push: a look-ahead for single characters moves to the right into what
-//     follows it, where it takes characters away.
-//   - edge: a look-ahead that ends the pattern is the last part of it.
+//     follows it, where it removes characters.
+//   - edge: a look-ahead at the end of the pattern becomes its last part.
 //   - tempered: in ^(?:(?!foo).)*$ the look-ahead forbids foo everywhere.
 //   - everywhere: a look-ahead after a character that nothing else in an
-//     anchored pattern takes holds for every such character of the text.
+//     anchored pattern matches applies to every such character of the text.
 //
-// Look-behinds are look-aheads of the pattern that is read from right to left.
+// Look-behinds are look-aheads of the pattern read from right to left.
 
-// dnf is alternatives of checks; none is never true, an empty one always.
+// dnf is alternatives of checks. No alternatives are never true; an empty alternative
+// is always true.
 type dnf [][]Check
 
 const (
 	// maxAlternatives is how many alternatives a pattern may become.
 	maxAlternatives = 64
-	// maxUnroll is how often a repeat with a look-around in it is written out.
+	// maxUnroll is how often a repeat that contains a look-around is written out.
 	maxUnroll = 4
-	// maxSteps bounds the work.
+	// maxSteps limits the work.
 	maxSteps = 4000
 )
 
@@ -40,7 +40,7 @@ type solver struct {
 
 var errStuck = errors.New("stuck")
 
-// solve says for which texts n is found in them.
+// solve returns the condition for texts in which n is found.
 func (s *solver) solve(n *node) (dnf, error) {
 	ways, err := s.expand(n)
 	if err != nil {
@@ -74,8 +74,8 @@ func cannot(n *node) error {
 	return &Error{Reason: "a look-" + what + " in the middle", Offset: n.Pos}
 }
 
-// expand is n as alternatives of sequences in which no group holds a look-around,
-// but for repeats.
+// expand returns n as alternatives of sequences in which no group contains a
+// look-around, except repeats.
 func (s *solver) expand(n *node) ([][]*node, error) {
 	if s.steps++; s.steps > maxSteps {
 		return nil, tooMany(n)
@@ -150,7 +150,7 @@ func product(ways, next [][]*node) [][]*node {
 	return all
 }
 
-// flat is n as a sequence, without groups that change nothing.
+// flat returns n as a sequence, without groups that have no effect.
 func flat(n *node) []*node {
 	if n.Op == syntax.Group && !strings.HasPrefix(n.Text, "(?:") && n.Text != "(" {
 		return []*node{n}
@@ -169,8 +169,8 @@ func flat(n *node) []*node {
 	return all
 }
 
-// inside returns a repeat without the look-arounds that it holds, where they can be
-// pushed into what stands beside them in the repeat.
+// inside returns a repeat without its look-arounds, if they can be pushed into what is
+// next to them in the repeat.
 func (s *solver) inside(n *node) (*node, bool) {
 	ways, err := s.expand(n.Subs[0])
 	if err != nil {
@@ -228,7 +228,7 @@ func (s *solver) pushAll(way []*node) ([][]*node, error) {
 	return all, nil
 }
 
-// pushEither pushes one of the look-arounds of a sequence by one step.
+// pushEither pushes one of the look-arounds of a sequence one step.
 func (s *solver) pushEither(way []*node) ([][]*node, error) {
 	for i, n := range way {
 		if n.Op != syntax.Look {
@@ -250,7 +250,7 @@ func (s *solver) pushEither(way []*node) ([][]*node, error) {
 	return nil, errStuck
 }
 
-// sequence says for which texts a sequence is found in them.
+// sequence returns the condition for texts in which a sequence is found.
 func (s *solver) sequence(way []*node) (dnf, error) {
 	if s.steps++; s.steps > maxSteps {
 		return nil, tooMany(sequence(way...))
@@ -297,8 +297,8 @@ func find(n *node) *node {
 	return n
 }
 
-// step solves one look-ahead of a sequence, if it can. Backward says that the
-// sequence is read from right to left, so that it was a look-behind.
+// step solves one look-ahead of a sequence, if it can. backward means that the sequence
+// is read from right to left, so it was a look-behind.
 type step func(way []*node, backward bool) (dnf, bool, error)
 
 // either tries a step in both directions.
@@ -318,7 +318,8 @@ func (s *solver) ask(backward bool, way ...*node) (dnf, error) {
 	return s.solve(n)
 }
 
-// together returns a look-around as a check of its own, and the rest of its sequence.
+// together turns a look-around into a separate check, and solves the rest of its
+// sequence.
 func (s *solver) together(check dnf, at *node, backward bool, rest []*node) (dnf, bool, error) {
 	var err error
 	if at.Not {
@@ -347,7 +348,7 @@ func both(a, b dnf, at *node) (dnf, error) {
 	return all, nil
 }
 
-// negation returns true where d is not.
+// negation returns a condition that is true where d is not.
 func negation(d dnf, at *node) (dnf, error) {
 	all := dnf{{}}
 	for _, checks := range d {
@@ -363,8 +364,8 @@ func negation(d dnf, at *node) (dnf, error) {
 	return all, nil
 }
 
-// simplify drops what is said twice and makes one expression of alternatives that
-// are one each.
+// simplify removes repeated checks, and combines alternatives of one check each into
+// one expression.
 func simplify(d dnf) [][]Check {
 	var plain []string
 	var all [][]Check

@@ -1,18 +1,16 @@
-// Package ecma translates the regular expressions of JSON Schema, which are
-// those of ECMA-262, into Go's. It reads one pattern and knows nothing of
-// schemas.
+// Package ecma translates the regular expressions of JSON Schema, which are those of
+// ECMA-262, into Go's. It works on one pattern and does not know schemas.
 //
-// A pattern means what ECMA-262 says with the flag u. Package syntax of the
-// runtime reads it, and says what it takes beyond that.
+// A pattern has the meaning of ECMA-262 with the flag u. Package syntax of the runtime
+// parses it, and documents what it accepts beyond that.
 //
-// Go has no look-around. Most patterns with look-ahead or look-behind can be
-// told apart into several expressions that Go has: ^(?!foo)[a-z]+$ holds for a
-// text in which ^[a-z]+$ is found and ^foo is not. [Translate] does that where
-// the result is exact. Other patterns with look-arounds, and those with repeats
-// that are too large for Go, stay whole, for package ecma of the runtime, which
-// takes more time. It reports an [Error] for what neither can check: a back
-// reference, since no way is known to find one in time that grows with the text
-// alone.
+// Go has no look-around. Most patterns with look-ahead or look-behind can be split into
+// several Go expressions: ^(?!foo)[a-z]+$ is true for a text in which ^[a-z]+$ is found
+// and ^foo is not. [Translate] does that if the result is exact. Other patterns with
+// look-arounds, and those with repeats that are too large for Go, stay whole for
+// package ecma of the runtime, which is slower. Translate returns an [Error] for what
+// neither can check: a back reference, because no known way finds one in time that
+// grows only with the text.
 package ecma
 
 import (
@@ -22,22 +20,22 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
-// A Pattern is a translated pattern: a text matches if it meets all checks of at
-// least one alternative; or, if there are none, package ecma of the runtime
-// matches it Whole.
+// Pattern is a translated pattern: a text matches if it passes all checks of at least
+// one alternative. If there are no alternatives, package ecma of the runtime matches it
+// Whole.
 type Pattern struct {
 	Alternatives [][]Check
 	Whole        string
 }
 
-// A Check is an expression in Go's syntax that must be found in a text, or with
-// Not must not be found.
+// Check is an expression in Go's syntax that must be found in a text or, with Not, must
+// not be found.
 type Check struct {
 	Expr string
 	Not  bool
 }
 
-// An Error says why a pattern cannot be checked.
+// Error says why a pattern cannot be checked.
 type Error = syntax.Error
 
 // Translate translates a pattern. The error is an *Error.
@@ -73,8 +71,7 @@ func split(tree *syntax.Tree) ([][]Check, error) {
 	return simplify(alternatives), err
 }
 
-// Expr returns the pattern as one expression of Go. It is false where the pattern is
-// several.
+// Expr returns the pattern as one Go expression. ok is false if it needs several.
 func (p Pattern) Expr() (string, bool) {
 	if len(p.Alternatives) == 1 && len(p.Alternatives[0]) == 1 && !p.Alternatives[0][0].Not {
 		return p.Alternatives[0][0].Expr, true
@@ -82,11 +79,11 @@ func (p Pattern) Expr() (string, bool) {
 	return "", false
 }
 
-// String returns the pattern as package ecma of the runtime reads it: one expression
-// of Go; or (?=…) for each expression that must be found and (?!…) for each that
-// must not, the last of which may stand without brackets if it must be found; or
-// several of these alternatives with | between them, all in brackets; or (?u) and
-// the whole pattern.
+// String returns the pattern in the form of package ecma of the runtime: one Go
+// expression; or (?=…) for each expression that must be found and (?!…) for each that
+// must not, the last of which may be without brackets if it must be found; or several
+// of these alternatives with | between them, all in brackets; or (?u) and the whole
+// pattern.
 func (p Pattern) String() string {
 	if p.Alternatives == nil {
 		return "(?u)" + p.Whole
@@ -112,5 +109,5 @@ func (p Pattern) String() string {
 // Matcher compiles the pattern.
 func (p Pattern) Matcher() *Matcher { return ecma.MustCompilePattern(p.String()) }
 
-// A Matcher is a compiled pattern.
+// Matcher is a compiled pattern.
 type Matcher = ecma.Pattern

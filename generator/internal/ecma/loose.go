@@ -7,13 +7,13 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
-// Loosely translates a pattern with back references into one that is found
-// wherever the pattern is found, and maybe elsewhere: a back reference may be any
-// text that its group could be. It is false for a pattern without back references,
-// and for one that cannot be read so.
+// Loosely translates a pattern with back references into a weaker one, which matches
+// whenever the pattern does: a back reference may be any text that its group could
+// match. It returns false for a pattern without back references, and for one that
+// cannot be translated this way.
 func Loosely(pattern string) (Pattern, bool) {
 	tree, err := syntax.Parse(pattern)
-	if err != nil || len(tree.References) == 0 || tree.Flagged { // the flags of a group may not be those of a reference to it
+	if err != nil || len(tree.References) == 0 || tree.Flagged { // the flags of a group may differ from those of a reference to it
 		return Pattern{}, false
 	}
 	l := loosener{pattern: pattern, captures: tree.Captures}
@@ -24,10 +24,10 @@ func Loosely(pattern string) (Pattern, bool) {
 	return found, err == nil
 }
 
-// maxCopied is how many nodes are written once more for back references.
+// maxCopied is how many nodes may be written again for back references.
 const maxCopied = 2000
 
-// loosener writes a pattern without its back references.
+// loosener writes a pattern without back references.
 type loosener struct {
 	pattern  string
 	captures []*node
@@ -35,8 +35,8 @@ type loosener struct {
 	out      strings.Builder
 }
 
-// write writes n, in a copy without what it says of the text around it: that was
-// true where n was found, and need not be where it is found again.
+// write writes n. In a copy it leaves out conditions on the surrounding text: they were
+// true where n matched, and need not be true where it is found again.
 func (l *loosener) write(n *node, isCopy bool) bool {
 	if isCopy {
 		l.copied++
@@ -49,8 +49,8 @@ func (l *loosener) write(n *node, isCopy bool) bool {
 			l.out.WriteString("(?:)")
 			return true
 		}
-		// One into a negative look-around cannot be taken loosely, as that would
-		// forbid more.
+		// Making a back reference in a negative look-around weaker would make the
+		// pattern stricter.
 		if n.Not && refers(n) {
 			return false
 		}
@@ -68,9 +68,9 @@ func (l *loosener) write(n *node, isCopy bool) bool {
 	return l.copied <= maxCopied
 }
 
-// reference writes what the group of a reference could be, or nothing. One to a
-// group that is not closed may mean nothing or, in a look-behind, something: it is
-// false.
+// reference writes what the group of a reference could match, or nothing. It returns
+// false for a reference to a group that is not closed, which matches nothing or, in a
+// look-behind, something.
 func (l *loosener) reference(n *node) bool {
 	if n.Index >= len(l.captures) || l.captures[n.Index].End > n.Pos || l.copied > maxCopied {
 		return false
@@ -81,7 +81,7 @@ func (l *loosener) reference(n *node) bool {
 	return written
 }
 
-// refers reports whether there is a back reference in n.
+// refers reports whether n contains a back reference.
 func refers(n *node) bool {
 	return n.Op == syntax.Reference || slices.ContainsFunc(n.Subs, refers)
 }

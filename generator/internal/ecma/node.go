@@ -6,7 +6,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
-// node is a part of a pattern. Nodes are never changed once they are made.
+// node is a part of a pattern. Nodes are never changed.
 type node = syntax.Node
 
 func setOf(text string) *node { return &node{Op: syntax.Set, Text: text} }
@@ -21,17 +21,17 @@ func oneOf(nodes ...*node) *node {
 	return &node{Op: syntax.Group, Text: "(?:", Subs: []*node{{Op: syntax.Alternatives, Subs: nodes}}}
 }
 
-// anyTimes is so many characters of any kind.
+// anyTimes returns a repeat of any characters.
 func anyTimes(low, high int) *node {
 	return &node{Op: syntax.Repeat, Min: low, Max: high, Subs: []*node{setOf(syntax.Any)}}
 }
 
-// looks reports whether there is a look-around in n.
+// looks reports whether n contains a look-around.
 func looks(n *node) bool {
 	return n.Op == syntax.Look || slices.ContainsFunc(n.Subs, looks)
 }
 
-// firstLook returns where the first look-around stands.
+// firstLook returns the place of the first look-around.
 func firstLook(n *node) int {
 	if n.Op == syntax.Look {
 		return n.Pos
@@ -44,8 +44,8 @@ func firstLook(n *node) int {
 	return n.Pos
 }
 
-// width returns the least and the greatest number of characters that n takes, -1 for
-// no limit.
+// width returns the smallest and the greatest number of characters that n matches, -1
+// for no limit.
 func width(n *node) (low, high int) {
 	switch n.Op {
 	case syntax.Set:
@@ -87,14 +87,13 @@ func plus(a, b int) int {
 	return a + b
 }
 
-// fixedWidth returns how many characters the nodes take together, where that does not
-// depend on the text.
+// fixedWidth returns how many characters the nodes match together, if that is fixed.
 func fixedWidth(nodes ...*node) (int, bool) {
 	low, high := width(sequence(nodes...))
 	return low, low == high
 }
 
-// mirror is n read from right to left.
+// mirror returns n read from right to left.
 func mirror(n *node) *node {
 	m := *n
 	m.Subs = make([]*node, len(n.Subs))

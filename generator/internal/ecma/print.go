@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxRepeat is what Go allows as a count, and as the product of the counts of
-	// repeats within each other.
+	// maxRepeat is Go's limit for a count, and for the product of the counts of nested
+	// repeats.
 	maxRepeat = 1000
 	// maxSize is how many instructions an expression may have. The time that
 	// matching takes grows with it.
@@ -23,7 +23,7 @@ const (
 
 var errSize = errors.New("too large")
 
-// write is n in Go's syntax. There is no look-around in n.
+// write returns n in Go's syntax. n must have no look-around.
 func write(n *node) (string, error) {
 	tooLarge := &Error{Reason: "repeats that are too large together", Offset: n.Pos}
 	if size(n) > maxSize {
@@ -45,7 +45,7 @@ func write(n *node) (string, error) {
 	return text, nil
 }
 
-// size is about how many instructions n becomes, at most a little more than
+// size returns roughly how many instructions n becomes, at most a little more than
 // maxSize.
 func size(n *node) int {
 	total := 1
@@ -66,8 +66,7 @@ type printer struct {
 	out strings.Builder
 }
 
-// node writes n and returns the product of the counts of repeats within each
-// other.
+// node writes n and returns the product of the counts of nested repeats.
 func (p *printer) node(n *node) (int, error) {
 	if p.out.Len() > maxText {
 		return 0, errSize
@@ -114,7 +113,7 @@ func (p *printer) list(nodes []*node, between string) (int, error) {
 	return product, nil
 }
 
-// repeat writes a repeat, in pieces where Go does not take its count.
+// repeat writes a repeat, in parts if Go does not accept its count.
 func (p *printer) repeat(n *node) (int, error) {
 	sub := n.Subs[0]
 	if sub.Op != syntax.Set && sub.Op != syntax.Group && sub.Op != syntax.Begin && sub.Op != syntax.End && sub.Op != syntax.Word {
@@ -138,7 +137,7 @@ func (p *printer) repeat(n *node) (int, error) {
 	return product, nil
 }
 
-// repeater writes a text that is repeated, at most so many times at once.
+// repeater writes a repeated text, with a limited count at once.
 type repeater struct {
 	p      *printer
 	text   string
@@ -159,8 +158,8 @@ func (r repeater) write(low, high int) error {
 	if high <= r.most {
 		return r.piece(low, high)
 	}
-	// Either as many as Go takes and the rest, or fewer: one way for each number,
-	// which keeps matching fast.
+	// Either as many as Go accepts followed by the rest, or fewer: one way for each
+	// number, which keeps matching fast.
 	r.p.out.WriteString("(?:")
 	if err := r.piece(r.most, r.most); err != nil {
 		return err

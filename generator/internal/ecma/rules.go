@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma/syntax"
 )
 
-// pinned solves a look-ahead whose place is known from the begin or the end.
+// pinned solves a look-ahead whose place is known from the start or the end.
 func (s *solver) pinned(way []*node, backward bool) (dnf, bool, error) {
 	last := len(way) - 1
 	for i, n := range way {
@@ -52,7 +52,7 @@ func (s *solver) pinned(way []*node, backward bool) (dnf, bool, error) {
 	return nil, false, nil
 }
 
-// begun is body after so many characters of the text.
+// begun returns body after the given number of characters of the text.
 func begun(before int, body *node) []*node {
 	return slices.Concat([]*node{{Op: syntax.Begin}}, exactly(before), []*node{body})
 }
@@ -75,8 +75,8 @@ func alternativesOf(n *node) []*node {
 	return []*node{n}
 }
 
-// push moves the look-ahead at i by one step to the right. It is false where
-// nothing is known of what follows.
+// push moves the look-ahead at i one step to the right. It returns false if what
+// follows is unknown.
 func push(way []*node, i int) ([][]*node, bool) {
 	n := way[i]
 	wanted, ok := charsOf(n.Subs[0], true)
@@ -159,8 +159,8 @@ func pushEach(way []*node, i int, wanted [][]*node) [][]*node {
 	return all
 }
 
-// through returns what is left of a look-ahead n for the characters in list after the
-// first of them has met the character next.
+// through returns the rest of a look-ahead n for the characters in list, after the
+// first of them has matched the character next.
 func through(before []*node, n *node, list []*node, next *node, rest []*node) [][]*node {
 	have, want := rangesOf(next.Text), rangesOf(list[0].Text)
 	common, others := intersection(have, want), without(have, want)
@@ -207,8 +207,8 @@ func unfold(before []*node, n *node, rest []*node) ([][]*node, bool) {
 	return all, true
 }
 
-// charsOf returns the texts that n takes, each as its characters and, it may be, the
-// end. Of a repeat that ends a look-ahead the least is enough.
+// charsOf returns the texts that n matches, each as its characters and possibly the
+// end. For a repeat at the end of a look-ahead the minimum is enough.
 func charsOf(n *node, last bool) ([][]*node, bool) {
 	switch n.Op {
 	case syntax.Set, syntax.End:
@@ -247,7 +247,7 @@ func charsOf(n *node, last bool) ([][]*node, bool) {
 	}
 }
 
-// maxChars is how many characters of a look-ahead are looked at one by one.
+// maxChars is how many characters of a look-ahead are handled one by one.
 const maxChars = 32
 
 func charsOfRepeat(n *node, last bool) ([][]*node, bool) {
@@ -290,7 +290,7 @@ func (s *solver) edge(way []*node, backward bool) (dnf, bool, error) {
 	return found, err == nil, err
 }
 
-// otherThan returns what stands where none of the texts does.
+// otherThan returns an expression for places where none of the texts is.
 func otherThan(lists [][]*node) *node {
 	type region struct {
 		ranges []rune
@@ -300,7 +300,7 @@ func otherThan(lists [][]*node) *node {
 	atEnd := true
 	for _, list := range lists {
 		if len(list) == 0 {
-			return setOf(syntax.Never) // the text is there whatever follows
+			return setOf(syntax.Never) // the text is present whatever follows
 		}
 		if list[0].Op == syntax.End {
 			atEnd = false
@@ -337,8 +337,7 @@ func otherThan(lists [][]*node) *node {
 	return oneOf(ways...)
 }
 
-// tempered solves ^(?:(?!foo).)*$, also with parts of a fixed width around the
-// repeat.
+// tempered solves ^(?:(?!foo).)*$, also with parts of a fixed width around the repeat.
 func (s *solver) tempered(way []*node, backward bool) (dnf, bool, error) {
 	last := len(way) - 1
 	if way[0].Op != syntax.Begin || way[last].Op != syntax.End {
@@ -379,8 +378,8 @@ func (s *solver) tempered(way []*node, backward bool) (dnf, bool, error) {
 	return nil, false, nil
 }
 
-// everywhere solves a look-ahead that follows a character which no other part of
-// a pattern for the whole text takes.
+// everywhere solves a look-ahead after a character that no other part of a pattern for
+// the whole text matches.
 func (s *solver) everywhere(way []*node, backward bool) (dnf, bool, error) {
 	if way[0].Op != syntax.Begin || way[len(way)-1].Op != syntax.End {
 		return nil, false, nil
@@ -401,7 +400,7 @@ func (s *solver) everywhere(way []*node, backward bool) (dnf, bool, error) {
 	return s.together(check, &forbidden, backward, rest.Subs)
 }
 
-// takeAfterChar is root without the first look-ahead that follows a character.
+// takeAfterChar returns root without the first look-ahead that follows a character.
 func takeAfterChar(root *node) (rest, char, taken *node) {
 	if root.Op == syntax.Look {
 		return root, nil, nil
@@ -421,8 +420,8 @@ func takeAfterChar(root *node) (rest, char, taken *node) {
 	return root, nil, nil
 }
 
-// takers returns how many parts of root take a character that char takes; char itself
-// is one.
+// takers returns how many parts of root match a character that char matches, including
+// char itself.
 func takers(root, char *node) int {
 	if root.Op == syntax.Look {
 		return 0

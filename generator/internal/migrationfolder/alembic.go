@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// AlembicProject is where a service keeps its Alembic migrations. Both paths are
+// AlembicProject says where a service keeps its Alembic migrations. Both paths are
 // relative to the project, with forward slashes.
 type AlembicProject struct {
 	Versions string // the folder of the migrations, which need not exist yet
 	Script   string // the folder of env.py; "": there is none above Versions
 }
 
-// SearchAlembic looks through a project for folders of Alembic migrations: those
-// beside an env.py, and those with migrations in them. Nearer to the root comes
-// first, then by name.
+// SearchAlembic searches a project for folders of Alembic migrations: those next to an
+// env.py, and those that contain migrations. Folders nearer to the root come first,
+// then by name.
 func SearchAlembic(root string) ([]AlembicProject, error) {
 	var all []AlembicProject
 	for depth := range maxDepth {
@@ -37,7 +37,7 @@ func SearchAlembic(root string) ([]AlembicProject, error) {
 
 const envFile = "env.py"
 
-// lookAlembic says whether one folder has Alembic's env.py or migrations.
+// lookAlembic checks whether one folder has Alembic's env.py or migrations.
 func lookAlembic(root, dir string) (AlembicProject, bool, error) {
 	names, err := list(filepath.Join(root, dir))
 	if err != nil {

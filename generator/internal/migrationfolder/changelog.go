@@ -11,16 +11,16 @@ import (
 )
 
 var (
-	// changelogName is the file in which Liquibase lists its changes.
+	// changelogName matches the file in which Liquibase lists its changes.
 	changelogName = regexp.MustCompile(`(?i)changelog.*\.(xml|ya?ml|json)$`)
-	// changelogFile is a file of SQL in such a list.
+	// changelogFile matches an SQL file in such a list.
 	changelogFile = regexp.MustCompile(`[\w./@-]+\.sql\b`)
-	// changelogUndo is a part of the list that leads down.
+	// changelogUndo matches a part of the list for the way down.
 	changelogUndo = regexp.MustCompile(`(?is)<rollback\b.*?</rollback>`)
 )
 
-// byChangelog puts the migrations of a folder in the order in which a changelog of
-// Liquibase in it lists them. Those that it does not list come last.
+// byChangelog sorts the migrations of a folder in the order of its Liquibase changelog.
+// Unlisted ones come last.
 func byChangelog(dir string, names, ordered []string, contents map[string][]byte) ([]string, error) {
 	at := slices.IndexFunc(names, changelogName.MatchString)
 	if at < 0 {

@@ -8,9 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// readSQL reads a file as UTF-8 whose lines end as on Unix or Windows, whatever
-// wrote it. It leaves out the byte order mark that some editors begin it with, as
-// psql does.
+// readSQL reads a file as UTF-8 with the line ends of Unix or Windows, whatever wrote
+// it. Like psql, it removes the byte order mark that some editors write.
 func readSQL(path string) ([]byte, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -23,8 +22,8 @@ func readSQL(path string) ([]byte, error) {
 	return content, nil
 }
 
-// inUTF8 returns a text in UTF-8. What is neither that nor UTF-16 is taken for Latin-1,
-// byte by byte.
+// inUTF8 returns a text in UTF-8. A text that is neither UTF-8 nor UTF-16 is read as
+// Latin-1.
 func inUTF8(content []byte) []byte {
 	switch {
 	case bytes.HasPrefix(content, []byte("\xFF\xFE")):

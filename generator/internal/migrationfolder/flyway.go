@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// flywayName is a migration of Flyway, or of a tool that names its files as Flyway
-// does: V1.2__what.sql has a version, R__what.sql is repeated whenever it changes,
-// B3__what.sql stands for all up to its version, and U1.2__what.sql undoes one.
+// flywayName matches a migration of Flyway, or of a tool with the same file names:
+// V1.2__what.sql has a version, R__what.sql is repeated whenever it changes,
+// B3__what.sql replaces everything up to its version, and U1.2__what.sql undoes a
+// version.
 var flywayName = regexp.MustCompile(`^([VUB])(\d+(?:[._]\d+)*)__.*\.(?i:sql)$|^R__.*\.(?i:sql)$`)
 
-// flywayParts returns the parts of such a name, nil where a file has another one. The
-// folder that it is in says nothing.
+// flywayParts returns the parts of such a name, or nil for other names. The folder in
+// the name is ignored.
 func flywayParts(name string) []string { return flywayName.FindStringSubmatch(path.Base(name)) }
 
 // isFlyway reports whether a folder has a versioned migration of Flyway.
@@ -28,9 +29,9 @@ func isFlyway(contents map[string][]byte) bool {
 	return false
 }
 
-// flyway returns the names of the migrations as Flyway applies them to an empty
-// database: the last baseline, the versions after it, what is repeatable. It
-// leaves out what undoes a version, and files of other names, such as callbacks.
+// flyway returns the names of the migrations in the order in which Flyway applies them
+// to an empty database: the last baseline, the versions after it, the repeatable ones.
+// It leaves out undo migrations, and files with other names, such as callbacks.
 func flyway(contents map[string][]byte) []string {
 	var versioned, repeatable []string
 	baseline := ""
@@ -57,8 +58,8 @@ func flyway(contents map[string][]byte) []string {
 	return append(versioned, repeatable...)
 }
 
-// compareVersions compares names by their versions, part by part: 1.2 and 1_2 are
-// one, and so are 1 and 1.0.
+// compareVersions compares names by their versions, part by part: 1.2 equals 1_2, and 1
+// equals 1.0.
 func compareVersions(a, b string) int {
 	parts := func(name string) []string {
 		return strings.FieldsFunc(flywayParts(name)[2], func(r rune) bool { return r == '.' || r == '_' })

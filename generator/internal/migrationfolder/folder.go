@@ -1,6 +1,5 @@
-// Package migrationfolder knows how each migration tool lays out its folder: which
-// files are migrations, in what order they apply, and which part of each one
-// leads up.
+// Package migrationfolder reads the folders of migration tools: which files are
+// migrations, their order, and which part of each is the way up.
 package migrationfolder
 
 import (
@@ -15,20 +14,20 @@ import (
 	"strings"
 )
 
-// Tool is a migration tool, by the name that outboxgen's flags use.
+// Tool is a migration tool, with its name in outboxgen's flags.
 type Tool string
 
-// The tools whose folders are known.
+// The tools whose folders are recognised.
 const (
 	Goose   Tool = "goose"
 	Migrate Tool = "migrate" // golang-migrate
 	Tern    Tool = "tern"
 	Atlas   Tool = "atlas"
-	Alembic Tool = "alembic" // Python: nothing in it can be read as SQL
+	Alembic Tool = "alembic" // Python: not readable as SQL
 	Plain   Tool = "sql"     // SQL files without a tool, or of one of those below
 )
 
-// The tools whose files Read takes for plain SQL, and which only Search tells apart.
+// Tools whose files Read treats as plain SQL. Only Search distinguishes them.
 const (
 	Dbmate     Tool = "dbmate"
 	SQLMigrate Tool = "sql-migrate"
@@ -41,8 +40,8 @@ const (
 type File struct {
 	// Name is the name of the file, relative to the folder of the migrations.
 	Name string
-	// SQL is its text with every line of a way down blanked, so that line
-	// numbers still hold.
+	// SQL is its text with all lines of the way down blanked, so that line numbers stay
+	// the same.
 	SQL []byte
 }
 
@@ -50,10 +49,10 @@ type File struct {
 type Folder struct {
 	Tool  Tool
 	Files []File // in the order in which the tool applies them
-	// Nested says that each migration is a folder of its own, as Prisma and Diesel
-	// have them. The name of a file includes that of its folder then.
+	// Nested is true if each migration is a folder, as for Prisma and Diesel. Then the
+	// name of a file includes its folder.
 	Nested bool
-	// Skipped is the migrations among them that are not SQL, by name.
+	// Skipped are the migrations that are not SQL, by name.
 	Skipped []Skipped
 
 	root     string
@@ -66,10 +65,10 @@ type Skipped struct {
 	Content []byte
 }
 
-// ErrEmpty is what Read returns for a folder without a single migration.
+// ErrEmpty is returned by Read for a folder without migrations.
 var ErrEmpty = errors.New("no migrations")
 
-// UnreadableError is what Read returns for a file that it cannot read.
+// UnreadableError is returned by Read for a file that it cannot read.
 type UnreadableError struct {
 	Name string // relative to the folder
 	Err  error  // of the file system
@@ -77,9 +76,9 @@ type UnreadableError struct {
 
 func (e *UnreadableError) Error() string { return "read " + e.Name + ": " + e.Err.Error() }
 
-// Read reads a folder of migrations, or one file of SQL. Where the folder holds
-// none itself, those of its folders are read, which may be a migration each. The
-// errors are those of the file system, UnreadableError and ErrEmpty.
+// Read reads a folder of migrations, or one file of SQL. If the folder itself has none,
+// it reads its folders, each of which may be a migration. The errors are those of the
+// file system, UnreadableError and ErrEmpty.
 func Read(dir string) (*Folder, error) {
 	folder, err := readFolder(dir)
 	if !errors.Is(err, ErrEmpty) {
@@ -88,8 +87,8 @@ func Read(dir string) (*Folder, error) {
 	return readAll(dir, folder)
 }
 
-// ReadAll is Read for a folder whose files and folders are all read, as those are
-// that hold a table in each file.
+// ReadAll is Read for a folder whose files and folders are all read, such as one with a
+// table in each file.
 func ReadAll(dir string) (*Folder, error) { return readAll(dir, &Folder{Tool: Plain}) }
 
 func readAll(dir string, folder *Folder) (*Folder, error) {
@@ -107,8 +106,8 @@ func readAll(dir string, folder *Folder) (*Folder, error) {
 	return folder, nil
 }
 
-// readFolder is Read without the folders inside of the folder, but for those that
-// are a migration each.
+// readFolder is Read without the folders inside the folder, except those that are a
+// migration each.
 func readFolder(path string) (*Folder, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -185,8 +184,8 @@ func isSQL(name string) bool {
 	return slices.Contains([]string{".sql", ".psql", ".pgsql", ".ddl"}, strings.ToLower(path.Ext(name)))
 }
 
-// ReadAlembic reads a folder of Alembic's versions, in no order that means
-// anything. The SQL of a File is Python then: good for Find and nothing else.
+// ReadAlembic reads a folder of Alembic's versions, in no particular order. The SQL of
+// a File is Python then, which only Find can use.
 func ReadAlembic(dir string) (*Folder, error) {
 	names, err := list(dir)
 	if err != nil {
@@ -231,7 +230,7 @@ var (
 	downName    = regexp.MustCompile(`[./]down\.(sql|psql|pgsql|ddl)$`)
 )
 
-// detect tells from the shapes of files which tool a folder belongs to.
+// detect recognises the tool of a folder by its files.
 func detect(names []string, contents map[string][]byte) Tool {
 	has := func(match func(name string) bool) bool { return slices.ContainsFunc(names, match) }
 	mark := func(re *regexp.Regexp) bool {
@@ -251,9 +250,9 @@ func detect(names []string, contents map[string][]byte) Tool {
 	}
 }
 
-// order picks the migrations among the SQL files of a folder and puts them in
-// the order in which the tool applies them. The tools that number their files
-// compare numbers, so 10 follows 2; atlas compares names.
+// order selects the migrations among the SQL files of a folder and sorts them in the
+// order in which the tool applies them. Tools that number their files compare numbers,
+// so 10 follows 2; atlas compares names.
 func order(tool Tool, contents map[string][]byte) []string {
 	is := func(name string) bool { return !leadsDown(name, contents) }
 	compare := natural
@@ -289,8 +288,8 @@ func order(tool Tool, contents map[string][]byte) []string {
 	return names
 }
 
-// leadsDown reports whether a file takes another one back, by the names that both
-// have: a.down.sql, a-down.sql, a.rollback.sql, 1.undo.a.sql.
+// leadsDown reports whether a file undoes another one, by their names: a.down.sql,
+// a-down.sql, a.rollback.sql, 1.undo.a.sql.
 func leadsDown(name string, contents map[string][]byte) bool {
 	if downName.MatchString(name) {
 		return true
@@ -304,8 +303,8 @@ func leadsDown(name string, contents map[string][]byte) bool {
 	return false
 }
 
-// fromCheckpoint drops what stands before the last checkpoint: atlas builds a
-// new database from there, since a checkpoint repeats all that came before.
+// fromCheckpoint drops the files before the last checkpoint: atlas builds a new
+// database from there, because a checkpoint repeats everything before it.
 func fromCheckpoint(names []string, contents map[string][]byte) []string {
 	for i := len(names) - 1; i > 0; i-- {
 		if bytes.HasPrefix(contents[names[i]], []byte("-- atlas:checkpoint")) {
@@ -315,8 +314,8 @@ func fromCheckpoint(names []string, contents map[string][]byte) []string {
 	return names
 }
 
-// natural compares names as people do: runs of digits by their number, the
-// rest by bytes.
+// natural compares names in natural order: runs of digits as numbers, the rest as
+// bytes.
 func natural(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -342,9 +341,8 @@ func digits(s string) string {
 	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
 }
 
-// Find returns the place of the statement that creates a table, the last one where
-// there are several: index of the file, line and column, counting from 1. Where
-// no file creates it, ok is false.
+// Find returns the place of the last statement that creates a table: index of the file,
+// line and column, counting from 1. ok is false if no file creates it.
 func (f *Folder) Find(table string) (file, line, col int, ok bool) {
 	name := regexp.QuoteMeta(table)
 	statement := `create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?(?:[\w"]+\s*\.\s*)?("?` + name + `"?)[\s(;]`

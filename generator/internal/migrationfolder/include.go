@@ -15,12 +15,12 @@ func (f *Folder) File(index int) File {
 	return f.included[index-len(f.Files)]
 }
 
-// steps bounds how far above the folder Include looks.
+// steps is how far above the folder Include looks.
 const steps = 4
 
-// Include returns the index of the file that another one includes by a name, which is
-// relative to that file, to the folder, or to a folder above it in the same
-// project, since that is where people run psql. ok is false where there is none.
+// Include returns the index of the file that another one includes under a name. The
+// name is relative to that file, to the folder, or to a folder above it in the same
+// project, where people run psql. ok is false if there is none.
 func (f *Folder) Include(from int, name string) (index int, ok bool) {
 	if f.root == "" || filepath.IsAbs(name) {
 		return 0, false
@@ -68,8 +68,8 @@ func isProject(dir string) bool {
 	return false
 }
 
-// includedByOthers returns the files among those of a folder that another one of them
-// includes. They are no migrations of their own.
+// includedByOthers returns the files of a folder that another one of them includes.
+// They are not separate migrations.
 func includedByOthers(contents map[string][]byte) map[string]bool {
 	all := map[string]bool{}
 	for from, content := range contents {

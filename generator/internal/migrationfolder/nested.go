@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// nestedNames are the files that lead up in a folder that is one migration: of
-// Prisma, and of Diesel.
+// nestedNames are the files for the way up in a folder that is one migration: of Prisma
+// and of Diesel.
 var nestedNames = []string{"migration.sql", "up.sql"}
 
-// nested reads the migrations of a folder in which each is a folder, in the order
-// of their names. There are none where no folder holds such a file.
+// nested reads the migrations of a folder in which each is a folder, in the order of
+// their names. There are none if no folder has such a file.
 func nested(dir string) ([]File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -70,8 +70,8 @@ func walk(root, below string, contents map[string][]byte) error {
 	return nil
 }
 
-// ofAnotherDatabase reports whether a folder is for a database that is not Postgres,
-// by its name.
+// ofAnotherDatabase reports whether the name of a folder is that of another database
+// than Postgres.
 func ofAnotherDatabase(name string) bool {
 	return slices.Contains([]string{"db2", "derby", "h2", "hsqldb", "mariadb", "mssql", "mysql", "oracle", "sqlite", "sqlite3", "sqlserver"}, strings.ToLower(name))
 }
@@ -87,8 +87,8 @@ func isGraphile(contents map[string][]byte) bool {
 	return false
 }
 
-// sqitch reads the migrations of Sqitch in the order of their plan: of its folder,
-// or of the folder deploy in it.
+// sqitch reads Sqitch's migrations in the order of the plan: of its folder, or of the
+// folder deploy in it.
 func sqitch(dir string, names []string) (files []File, ok bool, err error) {
 	folder := "deploy"
 	plan := filepath.Join(dir, "sqitch.plan")
@@ -144,8 +144,8 @@ func planned(plan string) []change {
 	return all
 }
 
-// fileOf returns the file of a change. A change that comes again later, reworked, is in a
-// file with the name of a tag between the two.
+// fileOf returns the file of a change. A change that is reworked later is in a file
+// with the name of a tag between the two.
 func fileOf(changes []change, index int, exists func(name string) bool) string {
 	name := changes[index].name
 	again := slices.IndexFunc(changes[index+1:], func(c change) bool { return c.name == name })
@@ -160,8 +160,8 @@ func fileOf(changes []change, index int, exists func(name string) bool) string {
 	return name + ".sql"
 }
 
-// otherLanguage is the name of a migration that is not SQL: in Go, as goose and bun
-// have them, and in Java or Kotlin, as Flyway has them.
+// otherLanguage matches the name of a migration that is not SQL: in Go, as for goose
+// and bun, or in Java or Kotlin, as for Flyway.
 var otherLanguage = regexp.MustCompile(`^\d+_.*\.go$|^[VRB][\d._]*__.*\.(java|kt)$`)
 
 func skippedIn(dir string, names []string) ([]Skipped, error) {

@@ -15,16 +15,16 @@ import (
 // Revision is one migration of Alembic.
 type Revision struct {
 	ID string
-	// Down are the revisions before it. The first migration has none, a merge has
-	// several.
+	// Down are the revisions before it: none for the first migration, several for a
+	// merge.
 	Down []string
 	File string // relative to the folder, with forward slashes
 }
 
-// Heads is the revisions in a folder of Alembic's versions, and in the folders
-// below it, that no other one there follows, sorted by file. It is empty for a
-// folder without revisions and for one that does not exist. The error names the
-// file whose place in the chain is not known.
+// Heads returns the revisions in a folder of Alembic's versions, and in the folders
+// below it, that have no successor there, sorted by file. It is empty for a folder
+// without revisions and for a missing folder. The error names the file whose place in
+// the chain is unknown.
 func Heads(dir string) ([]Revision, error) {
 	all, err := readRevisions(dir)
 	if err != nil {
@@ -94,9 +94,9 @@ func readRevision(source []byte) (Revision, error) {
 
 var assignment = regexp.MustCompile(`^(\w+)[ \t]*(?::[^=\n]*)?=[ \t]*`)
 
-// assignments finds what a Python module assigns to the variables with these
-// names, outside functions and classes: strings, tuples and lists of them, or
-// None, which has no strings. An assignment of anything else is an error.
+// assignments finds the values that a Python module assigns to the variables with these
+// names, outside functions and classes: strings, tuples and lists of strings, or None,
+// which has no strings. Any other assignment is an error.
 func assignments(source []byte, names ...string) (map[string][]string, error) {
 	found := map[string][]string{}
 	s := &pythonScanner{rest: source, line: 1, fresh: true}
@@ -118,8 +118,7 @@ func assignments(source []byte, names ...string) (map[string][]string, error) {
 	return found, nil
 }
 
-// pythonScanner walks through Python source without being misled by what stands
-// in strings and comments.
+// pythonScanner reads Python source and recognises strings and comments.
 type pythonScanner struct {
 	rest  []byte
 	line  int
@@ -136,8 +135,7 @@ func (s *pythonScanner) take(n int) {
 	s.rest = s.rest[n:]
 }
 
-// next moves past one token, or a part of one. text is what a string has
-// between its quotes.
+// next moves past one token, or a part of one. text is the content of a string.
 func (s *pythonScanner) next() (text string, isString bool) {
 	switch c := s.rest[0]; c {
 	case '#':

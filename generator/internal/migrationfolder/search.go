@@ -16,20 +16,19 @@ type Found struct {
 	Tool Tool
 	// Path is relative to the project, with forward slashes.
 	Path string
-	// File says that Path is one file of SQL, not a folder.
+	// File is true if Path is one file of SQL, not a folder.
 	File bool
 }
 
-// maxDepth bounds how far below the project's root Search looks.
+// maxDepth is how far below the project's root Search looks.
 const maxDepth = 5
 
-// skipped are folders that never hold a service's own migrations.
+// skipped are folders that never contain a service's own migrations.
 var skipped = []string{"vendor", "node_modules", "testdata", "third_party", "dist", "build", "bin"}
 
-// Search looks through a project for the migrations in use. A folder that bears
-// the marks of a tool goes before plain SQL, a folder before a schema file, and
-// among equals the one nearer to the root, then the first by name. ok is false
-// where there is nothing.
+// Search searches a project for its migrations. A folder with signs of a tool comes
+// before plain SQL, a folder before a schema file, and among equals the one nearest to
+// the root, then the first by name. ok is false if there is nothing.
 func Search(root string) (best Found, ok bool, err error) {
 	rank := 0
 	consider := func(f Found) {
@@ -56,7 +55,7 @@ func Search(root string) (best Found, ok bool, err error) {
 	return best, rank > 0, nil
 }
 
-// worth ranks what was found: the higher the surer.
+// worth returns the rank of a result: higher means more certain.
 func worth(f Found) int {
 	switch {
 	case f.Tool != Plain:
@@ -103,7 +102,7 @@ func look(root, dir string) (Found, bool, error) {
 	}
 	folder, err := readFolder(path)
 	if err != nil {
-		if folder != nil && folder.Tool != Plain { // marks of a tool, nothing in it yet
+		if folder != nil && folder.Tool != Plain { // signs of a tool, and no migrations yet
 			return Found{Tool: folder.Tool, Path: slash}, true, nil
 		}
 		if errors.Is(err, ErrEmpty) {
@@ -115,7 +114,7 @@ func look(root, dir string) (Found, bool, error) {
 		return Found{Tool: tool, Path: slash}, true, nil
 	}
 	if folder.Nested {
-		return Found{}, false, nil // nothing that outboxgen writes could be added to it
+		return Found{}, false, nil // outboxgen writes no format that could be added to it
 	}
 	base := filepath.Base(path)
 	switch {
@@ -133,7 +132,7 @@ var (
 	sqlMigrateMark = regexp.MustCompile(`(?m)^--\s*\+migrate\s+Up\b`)
 )
 
-// byFiles returns the tool of a folder, if its files tell more than Read needs to know.
+// byFiles returns the tool of a folder, if its files show more than Read needs.
 func byFiles(folder *Folder) Tool {
 	if folder.Tool != Plain {
 		return folder.Tool
@@ -157,7 +156,7 @@ func byFiles(folder *Folder) Tool {
 	return Plain
 }
 
-// isAlembic says whether a folder holds Alembic's versions.
+// isAlembic reports whether a folder has Alembic's versions.
 func isAlembic(path string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		if !strings.HasSuffix(name, ".py") {

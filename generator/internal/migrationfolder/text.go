@@ -12,14 +12,14 @@ import (
 var (
 	upMark   = regexp.MustCompile(`(?i)^\s*(--\s*(\+goose\s+up|\+migrate\s+up|migrate:up|rambler\s+up|up\s+migration)\b|#\s*---\s*!ups\b)`)
 	downMark = regexp.MustCompile(`(?i)^(\s*--\s*(\+goose\s+down|\+migrate\s+down|migrate:down|rambler\s+down|down\s+migration|//\s*@undo)\b|\s*#\s*---\s*!downs\b|---- create above / drop below ----)`)
-	// endMark is where a statement ends without a semicolon: for goose and
+	// endMark matches where a statement ends without a semicolon: for goose and
 	// sql-migrate, bun, Drizzle and Liquibase.
 	endMark = regexp.MustCompile(`(?i)^\s*--\s*(\+(goose|migrate)\s+StatementEnd\b|bun:split\b|>\s*statement-breakpoint\b|changeset\s)`)
 )
 
-// up blanks every line that leads down, the marks too, and ends the statements
-// that the tool ends otherwise than by a semicolon. Every other line stays what and
-// where it is.
+// up blanks every line of the way down, including the marks, and adds a semicolon to
+// statements that the tool ends in another way. All other lines stay unchanged in their
+// place.
 func up(content []byte) []byte {
 	content = newLineDelimiter(ofTxtar(content))
 	lines := bytes.SplitAfter(content, []byte("\n"))
@@ -35,7 +35,7 @@ func up(content []byte) []byte {
 			down = true
 		case upMark.Match(line):
 			down = false
-			if bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) { // of Play: no comment
+			if bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) { // of Play: not a comment
 				lines[i] = blank(line)
 			}
 		case liquibase && changesetMark.Match(line):
@@ -54,12 +54,12 @@ func up(content []byte) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// blank returns the end of the line alone.
+// blank returns only the end of the line.
 func blank(line []byte) []byte {
 	return line[len(bytes.TrimRight(line, "\r\n")):]
 }
 
-// delimited returns a line with a semicolon where a delimiter ends it.
+// delimited returns a line with a semicolon in place of a delimiter at its end.
 func delimited(line []byte, delimiter string) []byte {
 	text := bytes.TrimRight(line, " \t\r\n")
 	start := len(text) - len(delimiter)
@@ -80,8 +80,8 @@ func isWord(text string) bool {
 
 var delimiterMark = regexp.MustCompile(`(?m)^--\s*atlas:delimiter[ \t]+(\S.*?)[ \t]*\r?$`)
 
-// atlasDelimiter returns what ends the statements of a file of Atlas, if it says so and
-// it stands in a line.
+// atlasDelimiter returns the delimiter that an Atlas file declares, if it is within one
+// line.
 func atlasDelimiter(content []byte) string {
 	if m := delimiterMark.FindSubmatch(content); m != nil && !bytes.Contains(m[1], []byte(`\n`)) {
 		return string(m[1])
@@ -94,7 +94,7 @@ var (
 	txtarFile = regexp.MustCompile(`^-- (\S+) --[ \t]*\r?\n?$`)
 )
 
-// ofTxtar blanks what is not the migration in a file of Atlas that holds several:
+// ofTxtar blanks everything except the migration in an Atlas file with several parts:
 // checks, and the way down.
 func ofTxtar(content []byte) []byte {
 	if !txtarMark.Match(content) {
@@ -113,7 +113,8 @@ func ofTxtar(content []byte) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// newLineDelimiter ends the statements of a file of Atlas that empty lines end.
+// newLineDelimiter adds semicolons in an Atlas file whose statements end with empty
+// lines.
 func newLineDelimiter(content []byte) []byte {
 	m := delimiterMark.FindSubmatch(content)
 	if m == nil || len(bytes.ReplaceAll(m[1], []byte(`\n`), nil)) > 0 {
@@ -129,10 +130,10 @@ var (
 	attribute     = regexp.MustCompile(`(?i)\s(dbms|ignore|enddelimiter):("[^"]*"|'[^']*'|\S+)`)
 )
 
-// ignoreMark is where Liquibase does not read some lines: a count, or up to an end.
+// ignoreMark matches where Liquibase ignores lines: a count, or up to an end mark.
 var ignoreMark = regexp.MustCompile(`(?i)^\s*--\s*ignoreLines:(\w+)`)
 
-// ignoredLines returns how many lines are not read from a mark on, with its own.
+// ignoredLines returns how many lines are ignored from a mark on, including the mark.
 func ignoredLines(said string) int {
 	if n, err := strconv.Atoi(said); err == nil {
 		return n + 1
@@ -143,8 +144,8 @@ func ignoredLines(said string) int {
 	return 0
 }
 
-// changeset reads what the head of a changeset of Liquibase says: what ends its
-// statements, "" for a semicolon, and whether it is not for Postgres.
+// changeset reads the head of a Liquibase changeset: the delimiter, "" for a semicolon,
+// and whether it is not for Postgres.
 func changeset(line []byte) (delimiter string, elsewhere bool) {
 	for _, m := range attribute.FindAllStringSubmatch(string(line), -1) {
 		value := strings.Trim(m[2], `"'`)
@@ -163,8 +164,8 @@ func changeset(line []byte) (delimiter string, elsewhere bool) {
 	return delimiter, elsewhere
 }
 
-// forPostgres reports whether a list of databases has Postgres, or leaves only
-// others out.
+// forPostgres reports whether a list of databases includes Postgres, or excludes only
+// others.
 func forPostgres(list string) bool {
 	only := false
 	for name := range strings.SplitSeq(strings.ToLower(list), ",") {

@@ -17,7 +17,7 @@ import (
 // column is a column that the outbox needs.
 type column struct {
 	name  string
-	types []string // that fit, the wanted one first
+	types []string // valid types, the preferred one first
 	relay bool     // only the relay uses it
 }
 
@@ -44,12 +44,11 @@ var (
 	}
 )
 
-// aliases are the types that are another one with something beside it.
+// aliases are types that are another type with a default.
 var aliases = map[string]string{"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8"}
 
-// LacksColumns guesses, from the text of migrations that create the outbox's
-// table, whether they leave out one of its columns. Reading them with sqlc
-// tells for sure; this does without.
+// LacksColumns guesses, from the text of migrations that create the outbox's table,
+// whether one of its columns is missing. Only sqlc knows for sure.
 func LacksColumns(folder *migrationfolder.Folder) bool {
 	return slices.ContainsFunc(columns, func(c column) bool {
 		word := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(c.name) + `\b`)
@@ -57,14 +56,13 @@ func LacksColumns(folder *migrationfolder.Folder) bool {
 	})
 }
 
-// catalogTable is a table as sqlc understood the migrations.
+// catalogTable is a table as sqlc understands it.
 type catalogTable struct {
 	schema  string
 	columns map[string]string // name -> type
 }
 
-// catalog reads the outboxes, in whatever schema, from the catalog that sqlc
-// wrote.
+// catalog reads the outboxes in all schemas from sqlc's catalog.
 func (r *run) catalog() ([]catalogTable, error) {
 	content, err := os.ReadFile(filepath.Join(r.dir, catalogDir, catalogFile))
 	if err != nil {
@@ -103,8 +101,8 @@ func (r *run) catalog() ([]catalogTable, error) {
 	return r.found, nil
 }
 
-// check compares the service's table with what the insert functions and the
-// relay need, and reports each difference where the table is created.
+// check compares the service's table with the needs of the insert functions and the
+// relay, and reports each difference at the place where the table is created.
 func (r *run) check(tables []catalogTable) {
 	want := schemaName(r.opts.Schema)
 	index := slices.IndexFunc(tables, func(t catalogTable) bool { return t.schema == want })
@@ -139,7 +137,8 @@ func (r *run) check(tables []catalogTable) {
 	}
 }
 
-// severity: what only the relay needs does not keep a service from inserting.
+// severity is lower for a column that only the relay needs, because the service can
+// insert without it.
 func (c column) severity() finding.Severity {
 	if c.relay {
 		return finding.Warning

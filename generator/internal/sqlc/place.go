@@ -9,9 +9,9 @@ import (
 // named is the first name that a message of sqlc quotes.
 var named = regexp.MustCompile(`"([^"]+)"`)
 
-// place returns the byte that a message is about. sqlc points one character past a
-// syntax error, and at the beginning when a table or column is not what a statement
-// needs; the name that it quotes tells better.
+// place returns the offset that a message is about. sqlc points one character after a
+// syntax error, and to the beginning if a table or column does not fit a statement; the
+// name that it quotes is more exact.
 func place(sql []byte, m message) int {
 	at := offset(sql, m.line, m.col)
 	match := named.FindStringSubmatch(m.text)
@@ -29,7 +29,7 @@ func place(sql []byte, m message) int {
 	return at
 }
 
-// last returns where a word begins for the last time before end, or -1.
+// last returns the last position of a word before end, or -1.
 func last(word *regexp.Regexp, sql []byte, end int) int {
 	at := -1
 	for from := 0; from < len(sql); {
@@ -43,7 +43,7 @@ func last(word *regexp.Regexp, sql []byte, end int) int {
 	return at
 }
 
-// offset returns the byte that a line and a column name, or the end.
+// offset returns the offset of a line and a column, or the end.
 func offset(sql []byte, line, col int) int {
 	at := 0
 	for ; line > 1; line-- {
@@ -60,7 +60,7 @@ func offset(sql []byte, line, col int) int {
 	return at
 }
 
-// position returns the line and column of a byte, counting from 1.
+// position returns the line and column of an offset, counting from 1.
 func position(sql []byte, at int) (line, col int) {
 	before := sql[:at]
 	start := bytes.LastIndexByte(before, '\n') + 1

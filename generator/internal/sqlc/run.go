@@ -30,21 +30,21 @@ const (
 	catalogFile = "catalog.json"
 )
 
-// run is one use of sqlc in one temporary folder.
+// run is one run of sqlc in one temporary folder.
 type run struct {
 	opts   Options
 	folder *migrationfolder.Folder
 	table  history.Table
-	found  []catalogTable // what sqlc made of it
+	found  []catalogTable // the tables as sqlc understands them
 	dir    string
 	list   *finding.List
 
-	assumed bool // the table is that of outboxgen, since that of the service is not known
+	assumed bool // the table is outboxgen's, because that of the service is unknown
 }
 
-// generate runs sqlc, once if all is well. A service's own tables are looked at
-// as well: sqlc stops at the first missing column, and knows nothing of the
-// columns that only the relay needs.
+// generate runs sqlc, once if all is well. It also checks a service's own tables: sqlc
+// stops at the first missing column, and does not know the columns that only the relay
+// needs.
 func (r *run) generate(ctx context.Context) ([]File, error) {
 	own := r.opts.Migrations != "" && !r.assumed
 	switch {
@@ -81,8 +81,8 @@ func (r *run) generate(ctx context.Context) ([]File, error) {
 	return r.collect()
 }
 
-// ofQuery returns what sqlc says of a query that the table is made of, if that is all
-// that it does not understand.
+// ofQuery returns sqlc's message about a query that the table is created from, if that
+// is its only problem.
 func (r *run) ofQuery(said []message) (at history.Place, text string, ok bool) {
 	for _, m := range said {
 		index, staged := stagedIndex(m.file)
@@ -96,8 +96,8 @@ func (r *run) ofQuery(said []message) (at history.Place, text string, ok bool) {
 	return at, text, ok
 }
 
-// assume generates as if the table had the columns that it should have, since those
-// that a query gives it are not known.
+// assume generates as if the table had the required columns, because those of its query
+// are unknown.
 func (r *run) assume(ctx context.Context, at history.Place, why string) ([]File, error) {
 	r.list.Add(finding.Finding{
 		Pos: r.pos(at), Severity: finding.Warning, ID: "columns-of-query",
@@ -112,12 +112,12 @@ func (r *run) assume(ctx context.Context, at history.Place, why string) ([]File,
 	return r.generate(ctx)
 }
 
-// explain turns what sqlc said into findings.
+// explain turns sqlc's messages into findings.
 func (r *run) explain(ctx context.Context, said []message) error {
 	if r.report(said) {
 		return nil
 	}
-	// The migrations are fine, so the statements do not fit the table.
+	// The migrations are valid, so the statements do not fit the table.
 	again, err := r.exec(ctx, probeFile, false, true)
 	if err != nil {
 		return err
@@ -141,8 +141,8 @@ func (r *run) explain(ctx context.Context, said []message) error {
 	return nil
 }
 
-// report adds a finding for each message about a migration and says whether
-// there was one.
+// report adds a finding for each message about a migration and reports whether there
+// was one.
 func (r *run) report(said []message) bool {
 	found := false
 	for _, m := range said {
@@ -161,7 +161,7 @@ func (r *run) report(said []message) bool {
 	return found
 }
 
-// leaveOut is the way out where a service's migrations cannot be changed.
+// leaveOut is the hint for a service that cannot change its migrations.
 const leaveOut = "remove sqlc.migrations to compile against the tables of `outboxgen migration`"
 
 // pos returns a place in the migrations.
@@ -170,7 +170,7 @@ func (r *run) pos(at history.Place) finding.Pos {
 	return finding.Pos{File: filePath(r.opts, r.folder, at.File), Line: line, Col: col}
 }
 
-// stage writes sqlc's input, each statement into a file of its own.
+// stage writes sqlc's input, one file for each statement.
 func (r *run) stage() error {
 	files := map[string][]byte{
 		QueriesFile: []byte(strings.TrimPrefix(Queries(r.opts.Schema), QueriesHeader+"\n")),
@@ -193,7 +193,7 @@ func (r *run) stage() error {
 	return nil
 }
 
-// stagedName sorts by index as text, too. The first one is that of the schema.
+// stagedName returns names that sort by index. The first file has the schema.
 func stagedName(index int) string { return fmt.Sprintf("%08d.sql", index+1) }
 
 func stagedIndex(file string) (int, bool) {
@@ -205,7 +205,7 @@ func stagedIndex(file string) (int, bool) {
 	return index - 1, err == nil && index > 0
 }
 
-// exec runs the child and returns what it complained about.
+// exec runs the child and returns its messages.
 func (r *run) exec(ctx context.Context, queries string, code, catalog bool) ([]message, error) {
 	config := filepath.Join(r.dir, "sqlc.json")
 	if err := os.WriteFile(config, settings(queries, code, catalog), 0o600); err != nil {
@@ -236,8 +236,7 @@ func (r *run) exec(ctx context.Context, queries string, code, catalog bool) ([]m
 	return said, nil
 }
 
-// environ returns the environment without sqlc's own variables, which would change
-// what it does.
+// environ returns the environment without sqlc's own variables, which would affect it.
 func environ() []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -248,7 +247,7 @@ func environ() []string {
 	return env
 }
 
-// settings is sqlc's configuration, in the JSON that it reads as well as YAML.
+// settings returns sqlc's configuration as JSON.
 func settings(queries string, code, catalog bool) []byte {
 	type object = map[string]any
 	gen := object{}
@@ -277,7 +276,7 @@ func settings(queries string, code, catalog bool) []byte {
 	return content
 }
 
-// message is one complaint of sqlc.
+// message is one message of sqlc.
 type message struct {
 	file      string // relative to the temporary folder
 	line, col int
@@ -288,7 +287,7 @@ func (m message) String() string { return fmt.Sprintf("%s:%d:%d: %s", m.file, m.
 
 var positioned = regexp.MustCompile(`^(.+?\.sql):(\d+):(\d+): (.*)$`)
 
-// messages reads sqlc's stderr. Each package that sqlc writes repeats them.
+// messages parses sqlc's stderr. It is repeated for each package that sqlc writes.
 func messages(stderr string) []message {
 	var all []message
 	seen := map[message]bool{}
@@ -308,8 +307,8 @@ func messages(stderr string) []message {
 	return all
 }
 
-// collect reads what sqlc wrote, and adds the statements themselves. A file
-// that declares nothing is left out.
+// collect reads sqlc's output, and adds the statements. It leaves out a file without
+// declarations.
 func (r *run) collect() ([]File, error) {
 	entries, err := os.ReadDir(filepath.Join(r.dir, Package))
 	if err != nil {

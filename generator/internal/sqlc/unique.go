@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 )
 
-// warnOfUnique reports the unique indexes of the outbox beside its primary key.
+// warnOfUnique reports the unique indexes of the outbox other than its primary key.
 func warnOfUnique(opts Options, folder *migrationfolder.Folder, list *finding.List) {
 	for _, x := range indexes.Unique(scripts(folder), schemaName(opts.Schema), table, "id", "seq") {
 		line, col := position(folder.File(x.File).SQL, x.Offset)
@@ -40,12 +40,11 @@ func keyText(columns []string) string {
 	return strings.Join(all, ", ")
 }
 
-// plain is a name that needs no quotes, unless it is a key word, which no tool
-// calls an index or a schema.
+// plain matches a name that needs no quotes, unless it is a key word, which no tool
+// uses for an index or a schema.
 var plain = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
-// identifier returns a name as a statement has it, with its schema unless that is the
-// usual one.
+// identifier returns a name for a statement, with its schema unless that is public.
 func identifier(schema, name string) string {
 	if !plain.MatchString(name) {
 		name = quote(name)

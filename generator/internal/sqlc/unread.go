@@ -21,8 +21,8 @@ func (r *run) warn() {
 	}
 }
 
-// warnOfIncludes reports, where something is missing, the places that read files
-// which are not found.
+// warnOfIncludes reports the places that include missing files, if something is
+// missing.
 func (r *run) warnOfIncludes() {
 	for _, place := range r.table.Includes {
 		r.list.Add(finding.Finding{
@@ -33,8 +33,8 @@ func (r *run) warnOfIncludes() {
 	}
 }
 
-// noteSkipped reports the migrations that are not SQL. It is a warning where they
-// mention the table.
+// noteSkipped reports the migrations that are not SQL, as a warning if they mention the
+// table.
 func noteSkipped(opts Options, folder *migrationfolder.Folder, list *finding.List) {
 	for _, s := range folder.Skipped {
 		file := path.Join(filepath.ToSlash(opts.Migrations), s.Name)
