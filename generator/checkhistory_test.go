@@ -45,6 +45,8 @@ func history(t testing.TB) *repo {
 		}},
 		{"max-length-decreased", func() { r.replace(v2, "maxLength: 40", "maxLength: 30") }},
 		{"event-removed", func() { r.git("rm", "-q", v1) }},
+		{"PASS", func() { r.write("outboxgen.yaml", project+"correlation_id: uuid\n") }},
+		{"correlation-changed", func() { r.write("outboxgen.yaml", project) }},
 		{"envelope-changed", func() { r.write("outboxgen.yaml", project+"envelope: cloudevents\n") }},
 		{"PASS", func() {
 			r.write("schemas/lib.yaml", "$defs:\n  cents: {type: integer, minimum: 0}\n")

@@ -84,7 +84,7 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 		if event == nil || event.Schema == nil || event.Schema.Doc != document {
 			continue
 		}
-		explained := explainEvent(event, l.project.Config.CorrelationID == "uuid")
+		explained := explainEvent(event)
 		if f, ok := declaring(files, event.GoName); ok {
 			explained.File = f.Path
 			if explained.Go, err = outline(f.Content); err != nil {
@@ -128,7 +128,7 @@ func (l *loaded) explainLibrary(e *Explanation, file string, files []File) error
 	return nil
 }
 
-func explainEvent(event *schema.Event, correlationUUID bool) ExplainedEvent {
+func explainEvent(event *schema.Event) ExplainedEvent {
 	e := ExplainedEvent{
 		Name: event.GoName, At: event.Pos, Dialect: string(event.Schema.Doc.Dialect),
 		Type: event.Type, Topic: event.Topic, Envelope: event.Envelope, SchemaURI: event.Schema.ID,
@@ -148,7 +148,7 @@ func explainEvent(event *schema.Event, correlationUUID bool) ExplainedEvent {
 	if event.Correlation != nil {
 		e.Correlation = pointed(event.Correlation)
 	}
-	if correlationUUID {
+	if event.CorrelationUUID {
 		e.Correlation += "; it must be a UUID"
 	}
 	return e

@@ -66,7 +66,7 @@ func Package(p *schema.Project, opts Options) ([]File, *finding.List, error) {
 	}
 	printer := &printer{
 		pkg: pkg, opts: opts, templates: all, list: list,
-		pointers: p.Config.Nullable == "pointer", correlationUUID: p.Config.CorrelationID == "uuid",
+		pointers:   p.Config.Nullable == "pointer",
 		refuseZero: p.Config.Zero == "refuse", embedded: p.Config.SQLC.Mode != "queries",
 	}
 	files, err := printer.files()
@@ -90,19 +90,18 @@ func Findings(p *schema.Project) *finding.List {
 }
 
 type printer struct {
-	pkg             *ir.Package
-	opts            Options
-	templates       *template.Template
-	pointers        bool // absent and null are one
-	correlationUUID bool // every correlation id is a UUID
-	refuseZero      bool // a writer must set every required UUID and time
-	embedded        bool // the package of sqlc is outboxgen's
-	list            *finding.List
-	checked         map[*ir.Named]bool        // has something to check
-	filled          map[*ir.Named]bool        // has a constructor
-	branches        map[*ir.Named]bool        // is a branch of an interface
-	unionsOf        map[*ir.Named][]*ir.Named // the interfaces that it is a branch of
-	nullable        bool                      // some file reads a Nullable
+	pkg        *ir.Package
+	opts       Options
+	templates  *template.Template
+	pointers   bool // absent and null are one
+	refuseZero bool // a writer must set every required UUID and time
+	embedded   bool // the package of sqlc is outboxgen's
+	list       *finding.List
+	checked    map[*ir.Named]bool        // has something to check
+	filled     map[*ir.Named]bool        // has a constructor
+	branches   map[*ir.Named]bool        // is a branch of an interface
+	unionsOf   map[*ir.Named][]*ir.Named // the interfaces that it is a branch of
+	nullable   bool                      // some file reads a Nullable
 }
 
 func (p *printer) files() ([]File, error) {

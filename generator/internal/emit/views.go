@@ -379,7 +379,7 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	if !e.Correlation.None() {
 		add("CorrelationID", c.getter(e, e.Correlation, false))
 	}
-	if c.correlationUUID {
+	if e.CorrelationUUID {
 		add("CorrelationUUID", "true")
 	}
 	if c.asksForValues(e.Data, map[*ir.Named]bool{}) {

@@ -80,8 +80,8 @@ func contractWireRules() []Rule {
 		},
 		{
 			ID:     "correlation-changed",
-			What:   "an event whose correlation id comes from another place, or no longer from its data",
-			Why:    "Traces and logs of one business process break apart: the header trace_id and the field correlation_id have another value than before.",
+			What:   "an event whose correlation id comes from another place, or no longer from its data, or is no longer always a UUID",
+			Why:    "Traces and logs of one business process break apart: the header trace_id and the field correlation_id have another value than before. Consumers that read correlation ids as UUIDs fail on another text.",
 			Before: "x-outbox: {correlation: /correlation_id, …}", After: "x-outbox: {correlation: /request_id, …}",
 			Fix: "keep the pointer; if the data has both ids, pass the correlation id to the insert function",
 		},

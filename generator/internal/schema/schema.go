@@ -238,8 +238,10 @@ type Event struct {
 	AggregateID   *Name // nil: an argument of the insert function
 	Key           *Name // nil with Keyed: the aggregate id
 	Keyed         bool
-	Correlation   *Name      // nil: none in the data
-	Compat        CompatRule // with the config's values as defaults
+	Correlation   *Name // nil: none in the data
+	// CorrelationUUID is true if every correlation id is a UUID.
+	CorrelationUUID bool
+	Compat          CompatRule // with the config's values as defaults
 
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos

@@ -235,8 +235,8 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 	}
 	old, list, err := schema.LoadPart(tree, config, func(file string) bool { return want(tree, file) })
 	// A file that was left out may be needed: a reference uses its $id, or the project
-	// had another envelope for every event.
-	if err == nil && len(old.LeftOut) > 0 && (list.HasErrors() || old.Config.Envelope != r.now.Config.Envelope) {
+	// had another setting that holds for every event.
+	if err == nil && len(old.LeftOut) > 0 && (list.HasErrors() || changesEvents(old.Config, r.now.Config)) {
 		old, list, err = schema.LoadFS(tree, config)
 	}
 	if err != nil {
@@ -265,6 +265,12 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 		}
 	}
 	return s, nil
+}
+
+// changesEvents reports whether the settings of two project files make different events
+// of the same schemas.
+func changesEvents(old, now *schema.Config) bool {
+	return old.Envelope != now.Envelope || old.CorrelationID != now.CorrelationID
 }
 
 // locate finds the project at a commit: in the current folder, else by its service. dir

@@ -98,6 +98,16 @@ func (c *comparison) ids() {
 	default:
 		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id came from %s and now comes from %s", pointed(old.Correlation), pointed(now.Correlation)))
 	}
+	c.correlationType()
+}
+
+// correlationType compares what correlation ids can be.
+func (c *comparison) correlationType() {
+	if !c.before.Event.CorrelationUUID || c.now.CorrelationUUID {
+		return // a UUID is a text too
+	}
+	c.found("correlation-changed", "correlation", "correlation ids were UUIDs and can be any text now: consumers that read them as UUIDs fail")
+	c.findings[len(c.findings)-1].Hint = "write correlation_id: uuid in outboxgen.yaml again"
 }
 
 // same reports whether two pointers, each of which may be missing, are equal.
