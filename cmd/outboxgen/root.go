@@ -86,14 +86,14 @@ the outbox in the same transaction as the business rows.
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	var at project
 	generate, explain, check := newGenerate(io, &at), newExplain(io, &at), newCheck(io, &at)
-	initialize, compat, migration := newInit(io, &at), newCompat(io, &at), newMigration(io, &at)
-	for _, cmd := range []*cobra.Command{initialize, generate, explain, check, compat, migration} {
+	initialize, compat, migration, register := newInit(io, &at), newCompat(io, &at), newMigration(io, &at), newRegister(io, &at)
+	for _, cmd := range []*cobra.Command{initialize, generate, explain, check, compat, register, migration} {
 		projectFlags(cmd, &at)
 	}
-	for _, cmd := range []*cobra.Command{generate, explain, check} {
+	for _, cmd := range []*cobra.Command{generate, explain, check, register} {
 		configFlag(cmd, &at)
 	}
-	root.AddCommand(initialize, generate, explain, check, compat, migration, newExport(io, &at), newVersion(io), newSQLC())
+	root.AddCommand(initialize, generate, explain, check, compat, register, migration, newExport(io, &at), newVersion(io), newSQLC())
 	return root
 }
 

@@ -8,6 +8,7 @@
 //   - once_test.go: every commit is handled, once, in the order of its key.
 //   - atomic_test.go: what was rolled back leaves no row and no record.
 //   - absent_test.go: Kafka and Redis are absent, or go away.
+//   - registry_test.go: clients of a schema registry read the records, and their records are read.
 //   - traps_test.go: wake-ups come after the commit, and cost the transaction nothing.
 //
 // Each test runs on every Postgres and every Kafka that the machine has; package

@@ -1,0 +1,78 @@
+package bundle
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Record is the schema of the value of the event's records, in the form of Document: the
+// envelope with the event's data inside it. Without an envelope it is Document.
+func Record(e *schema.Event) ([]byte, error) {
+	required, properties := outboxEnvelope(e)
+	switch e.Envelope {
+	case "none":
+		return Document(e)
+	case "cloudevents":
+		required, properties = cloudEvent(e)
+	}
+	b := &bundler{names: map[*schema.Schema]string{}}
+	b.target(e.Schema)
+	b.assign()
+	properties.add("data", reference(b.reference(e.Schema)))
+	doc := &object{}
+	doc.text("$schema", "https://json-schema.org/draft/2020-12/schema")
+	if e.Schema.Title != "" {
+		doc.text("title", e.Schema.Title)
+	}
+	if e.Schema.Description != "" {
+		doc.text("description", e.Schema.Description)
+	}
+	doc.text("type", "object")
+	doc.add("required", texts(append(required, "data")))
+	doc.add("properties", properties.String())
+	doc.add("x-event", event(e))
+	defs := &object{}
+	for _, target := range b.targets {
+		defs.add(b.names[target], b.schema(target))
+	}
+	doc.add("$defs", defs.String())
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(doc.String()), "", "  "); err != nil {
+		return nil, fmt.Errorf("the schema of %s is no JSON: %w", e.Type, err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// outboxEnvelope is the fields of the outbox envelope but for data.
+func outboxEnvelope(e *schema.Event) (required []string, properties *object) {
+	o := &object{}
+	o.add("event_id", `{"type":"string","format":"uuid"}`)
+	o.add("event_type", `{"type":"string","const":`+quote(e.Type)+`}`)
+	o.add("event_timestamp", `{"type":"string","format":"date-time"}`)
+	o.add("source_service", `{"type":"string"}`)
+	o.add("schema_version", `{"type":"integer"}`)
+	o.add("correlation_id", `{"type":"string"}`)
+	o.add("data_schema_uri", `{"type":["string","null"]}`)
+	o.add("metadata", `{"type":["object","null"]}`)
+	return []string{"event_id", "event_type", "event_timestamp", "source_service", "schema_version", "correlation_id"}, o
+}
+
+// cloudEvent is the attributes of a CloudEvent but for data.
+func cloudEvent(e *schema.Event) (required []string, properties *object) {
+	o := &object{}
+	o.add("specversion", `{"type":"string","const":"1.0"}`)
+	o.add("id", `{"type":"string","format":"uuid"}`)
+	o.add("source", `{"type":"string"}`)
+	o.add("type", `{"type":"string","const":`+quote(e.Type)+`}`)
+	o.add("time", `{"type":"string","format":"date-time"}`)
+	o.add("datacontenttype", `{"type":"string"}`)
+	o.add("dataschema", `{"type":"string"}`)
+	o.add("correlationid", `{"type":"string"}`)
+	return []string{"specversion", "id", "source", "type"}, o
+}
+
+func reference(to string) string { return `{"$ref":` + quote(to) + `}` }
