@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -200,9 +201,13 @@ func (p *publisher) judgeOne(ctx context.Context, s *RegisteredSchema) error {
 	case !registry.NotFound(err):
 		return p.client.Failed("to look the schema up in the subject "+s.Subject, err)
 	}
-	verdict, err := p.client.API.CheckCompatibility(sr.WithParams(ctx, sr.Verbose), s.Subject, -1, s.schema)
-	if err != nil {
-		return p.client.Failed("to check the compatibility with the subject "+s.Subject, err)
+	verdict, cause := p.client.API.CheckCompatibility(sr.WithParams(ctx, sr.Verbose), s.Subject, -1, s.schema)
+	if cause != nil {
+		err = p.client.Failed("to check the compatibility with the subject "+s.Subject, cause)
+		if failed, ok := errors.AsType[*sr.ResponseError](cause); ok && failed.StatusCode >= http.StatusInternalServerError {
+			err = fmt.Errorf("%w; if this registry cannot compare schemas of JSON Schema 2020-12, set the compatibility level of the subject to NONE, and compare with outboxgen check", err)
+		}
+		return err
 	}
 	if !verdict.Is {
 		s.refused(verdict.Messages...)
@@ -272,7 +277,7 @@ func (p *publisher) register(ctx context.Context, result *RegisterResult) error 
 
 func (p *publisher) add(ctx context.Context, s *RegisteredSchema) error {
 	added, err := p.client.API.CreateSchema(ctx, s.Subject, s.schema)
-	if failed, ok := errors.AsType[*sr.ResponseError](err); ok && failed.StatusCode == 409 {
+	if failed, ok := errors.AsType[*sr.ResponseError](err); ok && failed.StatusCode == http.StatusConflict {
 		s.refused(p.client.Redacted(failed).Error())
 		return nil
 	}

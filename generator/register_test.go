@@ -147,6 +147,26 @@ func TestRegisterNothingIfOneIsRefused(t *testing.T) {
 	}
 }
 
+func TestRegisterWhereTheRegistryCannotCompare(t *testing.T) {
+	t.Parallel()
+	reg := newFake(t)
+	reg.SeedSchema("shop.order_paid.v1-value", 1, 1, sr.Schema{Schema: `{"type": "string"}`, Type: sr.TypeJSON})
+	reg.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/compatibility/") {
+			return false
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprint(w, `{"error_code": 0, "message": "#: could not determine version"}`)
+		return true
+	})
+	_, _, err := twoEvents(t, "").register(reg.URL())
+	want := "ask the registry " + reg.URL() + " to check the compatibility with the subject shop.order_paid.v1-value: 500: #: could not determine version; " +
+		"if this registry cannot compare schemas of JSON Schema 2020-12, set the compatibility level of the subject to NONE, and compare with outboxgen check"
+	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
 func TestRegisterNoPlace(t *testing.T) {
 	t.Parallel()
 	reg := newFake(t)
