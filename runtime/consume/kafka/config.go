@@ -52,16 +52,32 @@ type Config struct {
 	// Router handles the messages.
 	Router Dispatcher
 
-	// MaxAttempts is how often a record's handler is called before the record goes to
-	// DeadLetter. A panic counts as a failed attempt. Default 0: no limit.
+	// MaxAttempts is how often a record's handler is called before the record goes to the
+	// first of RetryTopics, else to DeadLetterTopic or DeadLetter. The count starts again
+	// in each retry topic. A panic counts as a failed attempt. Default 0: no limit.
 	MaxAttempts int
 	// RetryMin and RetryMax limit the pause between two attempts. It doubles from
 	// RetryMin to RetryMax. Defaults 100ms and 30s.
 	RetryMin, RetryMax time.Duration
-	// DeadLetter gets records that cannot be handled: after MaxAttempts, or at once if
-	// they do not decode or have no handler. Default nil: see GiveUp.
+	// RetryTopics get records whose handler failed MaxAttempts times. A record goes to the
+	// first topic; after its delay and as many attempts to the second one, and so on.
+	// This consumer reads these topics; create them, for this group alone. If Topics are
+	// patterns, these names are patterns too. Records that do not decode or have no
+	// handler skip the retry topics. A record in a retry topic is handled after later
+	// records of its key: do not use them if order matters. Default nil: none.
+	RetryTopics []RetryTopic
+	// DeadLetterTopic gets records that cannot be handled: after MaxAttempts and
+	// RetryTopics, or at once if they do not decode or have no handler. Create the topic,
+	// with a max.message.bytes and a retention that suit. The offset of a record is
+	// committed after the brokers acknowledged the dead letter; until then the record's
+	// partition waits. Package consume/kafka/deadletter documents the headers. Default
+	// "": see DeadLetter.
+	DeadLetterTopic string
+	// DeadLetter gets these records instead of a topic: use it to store them in another
+	// place. Default nil: see GiveUp.
 	DeadLetter DeadLetter
-	// GiveUp says what to do with such a record if DeadLetter is nil. Default Stop.
+	// GiveUp says what to do with such a record if DeadLetterTopic and DeadLetter are not
+	// set. Default Stop.
 	GiveUp Action
 
 	// CommitEvery is how often the offsets of handled records are committed. After a
@@ -168,6 +184,7 @@ func (c Config) validate() error {
 			errs = append(errs, bad("Topics[%d] is %q: give one name to each element", i, topic))
 		}
 	}
+	errs = append(errs, c.validateTopics(bad)...)
 	if c.Router == nil {
 		errs = append(errs, bad("Router is nil: give it a consume.Router"))
 	}

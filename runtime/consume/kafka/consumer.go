@@ -114,7 +114,8 @@ type Stats struct {
 	Failed       uint64 // attempts that failed, panics included
 	Panics       uint64 // panics of handlers, decoders and DeadLetter, and handlers that ended their goroutine
 	Skipped      uint64 // records skipped after their last attempt (GiveUp: Skip)
-	DeadLettered uint64 // records that DeadLetter stored
+	Delayed      uint64 // records that are stored in a retry topic
+	DeadLettered uint64 // records that the dead-letter topic or DeadLetter stored
 	LostRecords  uint64 // offsets that were removed from the log before they were read
 	Polls        uint64 // polls of the client
 	FetchErrors  uint64 // errors in these polls
@@ -126,7 +127,7 @@ type Stats struct {
 }
 
 type stats struct {
-	handled, failed, panics, skipped, deadLettered, lost, polls, fetchErrors atomic.Uint64
+	handled, failed, panics, skipped, delayed, deadLettered, lost, polls, fetchErrors atomic.Uint64
 }
 
 // Stats returns the current counts.
@@ -141,7 +142,7 @@ func (c *Consumer) Stats() Stats {
 func (s *stats) read(r *run) Stats {
 	now := Stats{
 		Handled: s.handled.Load(), Failed: s.failed.Load(), Panics: s.panics.Load(),
-		Skipped: s.skipped.Load(), DeadLettered: s.deadLettered.Load(), LostRecords: s.lost.Load(),
+		Skipped: s.skipped.Load(), Delayed: s.delayed.Load(), DeadLettered: s.deadLettered.Load(), LostRecords: s.lost.Load(),
 		Polls: s.polls.Load(), FetchErrors: s.fetchErrors.Load(),
 	}
 	if r != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -92,6 +93,9 @@ func launch(t *testing.T, cfg kafka.Config) (c *kafka.Consumer, stop func() erro
 	final := make(chan error, 1)
 	go func() {
 		err := c.Run(ctx)
+		if _, unready := errors.AsType[*kafka.NotReadyError](err); err != nil && !unready {
+			t.Logf("Run returns %v", err)
+		}
 		final <- err
 		ended <- err
 	}()

@@ -73,14 +73,15 @@ func answerHint(err error) string {
 	return "broker does not answer fetches, retrying"
 }
 
-func topicHint(err error) string {
+// topicHint says why a topic cannot be read. Field is the field of Config that names it.
+func topicHint(err error, field string) string {
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return "topic does not exist; create it, or correct Config.Topics"
+		return "topic does not exist; create it, or correct Config." + field
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return "topic access denied; grant this client READ and DESCRIBE on it"
 	case errors.Is(err, kerr.InvalidTopicException):
-		return "topic cannot be read: Kafka has no topics with such a name; correct Config.Topics"
+		return "topic cannot be read: Kafka has no topics with such a name; correct Config." + field
 	}
 	return "topic cannot be read"
 }

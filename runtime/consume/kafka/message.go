@@ -61,7 +61,7 @@ func (w *worker) traced(t *task) error {
 			attribute.String("messaging.consumer.group.name", w.run.cfg.Group),
 			attribute.String("messaging.message.id", at.EventID),
 			attribute.String("outbox.event_type", at.EventType),
-			attribute.Int("outbox.attempt", t.attempt),
+			attribute.Int("outbox.attempt", t.before+t.attempt),
 		),
 	}
 	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier{t.m}))

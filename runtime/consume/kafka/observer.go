@@ -26,8 +26,13 @@ type Observer interface {
 // Attempt is one call of the router with a record.
 type Attempt struct {
 	Record consume.Record
+<<<<<<< HEAD
 	Number int           // 1 for the first
 	Took   time.Duration // includes middleware and inbox
+=======
+	Number int           // 1 for the first; it goes on in retry topics
+	Took   time.Duration // with middleware and inbox
+>>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 	Err    error         // nil: it succeeded
 }
 
@@ -36,17 +41,19 @@ type Outcome string
 
 // The outcomes.
 const (
-	Handled          Outcome = "handled"            // its handler succeeded
-	SkippedNoHandler Outcome = "skipped_no_handler" // the router has no handler for it
-	SkippedFailed    Outcome = "skipped_failed"     // it could not be handled, and Config.GiveUp is Skip
-	DeadLettered     Outcome = "dead_lettered"      // it could not be handled, and the dead letter is stored
+	Handled           Outcome = "handled"             // its handler succeeded
+	SkippedNoHandler  Outcome = "skipped_no_handler"  // the router has no handler for it
+	SkippedFailed     Outcome = "skipped_failed"      // it could not be handled, and Config.GiveUp is Skip
+	SkippedOtherGroup Outcome = "skipped_other_group" // it was sent back for another group, or waits in its retry topic
+	Delayed           Outcome = "delayed"             // it failed, and is stored in a retry topic
+	DeadLettered      Outcome = "dead_lettered"       // it could not be handled, and the dead letter is stored
 )
 
 // Finished describes a finished record.
 type Finished struct {
 	Record   consume.Record
 	Outcome  Outcome
-	Attempts int           // calls of the router
+	Attempts int           // calls of the router, in retry topics too
 	Age      time.Duration // since the record's timestamp, by this machine's clock
 }
 
@@ -83,7 +90,7 @@ func (r *run) observe(ctx context.Context, tell func(Observer)) {
 
 func (w *worker) attempted(t *task, took time.Duration, err error) {
 	w.run.observe(w.ctx, func(o Observer) {
-		o.Attempted(Attempt{Record: t.m.Record(), Number: t.attempt, Took: took, Err: err})
+		o.Attempted(Attempt{Record: t.m.Record(), Number: t.before + t.attempt, Took: took, Err: err})
 	})
 }
 
@@ -91,10 +98,12 @@ func (w *worker) attempted(t *task, took time.Duration, err error) {
 func (w *worker) finished(t *task, outcome Outcome, attempts int) {
 	stats := w.run.stats
 	switch outcome {
-	case Handled, SkippedNoHandler:
+	case Handled, SkippedNoHandler, SkippedOtherGroup:
 		stats.handled.Add(1)
 	case SkippedFailed:
 		stats.skipped.Add(1)
+	case Delayed:
+		stats.delayed.Add(1)
 	case DeadLettered:
 		stats.deadLettered.Add(1)
 	default:

@@ -59,6 +59,7 @@ type run struct {
 	brokers   *brokers
 	abort     func() // ends every request of the client
 	resting   resting
+	producing chan struct{}   // holds a token while a record is being written
 	begun     map[string]bool // topics of which the group had no offsets; belongs to offsetsFetched
 
 	mu       sync.Mutex
@@ -73,6 +74,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		workers: map[partition]*worker{}, failed: make(chan error, 1), made: make(chan struct{}),
 		budget:    &budget{limit: cfg.BufferBytes},
 		begun:     map[string]bool{},
+		producing: make(chan struct{}, 1),
 		notices:   newNotices(log, cfg.timing),
 		positions: newPositions(), progress: &progress{next: map[partition]int64{}}, origins: newOrigins(),
 	}
@@ -88,13 +90,21 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.FetchMaxBytes(fetchMark),
 		kgo.FetchMaxPartitionBytes(partitionFetchMark),
 		kgo.AdjustFetchOffsetsFn(r.offsetsFetched),
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytes(largestForward),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), // every client can read that
 		kgo.WithHooks(r.budget, r.brokers),
 	}, cfg.Options...)
 	client, err := kgo.NewClient(append(opts,
 		kgo.WithContext(r.committing(ctx)),
 		kgo.ConsumerGroup(cfg.Group),
+<<<<<<< HEAD
 		kgo.ConsumeTopics(cfg.Topics...),
 		kgo.KeepRetryableFetchErrors(), // otherwise the client fetches failing partitions in a loop
+=======
+		kgo.ConsumeTopics(cfg.consumed()...),
+		kgo.KeepRetryableFetchErrors(), // or partitions that fail for long are fetched in a loop
+>>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 		kgo.AutoCommitMarks(),
 		kgo.AutoCommitInterval(cfg.CommitEvery),
 		kgo.BlockRebalanceOnPoll(),
@@ -113,6 +123,10 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 	r.budget.begin(client, r.gate)
 	r.brokers.begin(client)
 	close(r.made)
+	if err := cfg.checkPatterns(client); err != nil {
+		r.close()
+		return nil, err
+	}
 	return r, nil
 }
 

@@ -15,24 +15,52 @@ import (
 type task struct {
 	record  *kgo.Record
 	m       consume.Message
+<<<<<<< HEAD
 	attempt int     // of the handler, or of DeadLetter once there is a cause
 	tries   int     // attempts of the handler, once there is a cause
 	cause   error   // why the handler is not called again
 	called  bool    // code of the service is running
 	outcome Outcome // of the attempt that succeeded
+=======
+	attempt int         // of the handler, or of writing it to its destination once there is a cause
+	before  int         // attempts before it came to the retry topic that it is read from
+	tries   int         // all attempts of the handler, once there is a cause
+	cause   error       // why it was given up
+	to      destination // where it goes, once there is a cause
+	stage   int         // which of the retry topics it is read from; -1: none
+	due     time.Time   // when it is to be handled, if it is read from one
+	called  bool        // code of the service is running
+	outcome Outcome     // of the attempt that succeeded
+>>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 }
 
-func newTask(record *kgo.Record) *task { return &task{record: record, m: message(record)} }
+func newTask(record *kgo.Record, retries []RetryTopic) *task {
+	t := &task{record: record, m: message(record)}
+	t.delayed(retries)
+	return t
+}
 
 // handle handles one record until it is done, and reports whether it is. False means
 // that the worker stops.
 func (w *worker) handle(t *task) bool {
+	if t.ofAnotherGroup(w.run.cfg.Group) {
+		w.finished(t, SkippedOtherGroup, t.before)
+		return true
+	}
+	if pause := time.Until(t.due); pause > 0 && !w.wait(pause) {
+		return false
+	}
 	for {
 		err := w.call(t)
 		switch {
 		case err == nil && t.cause == nil:
-			w.logger(t, nil).DebugContext(w.ctx, "event handled", "attempt", t.attempt)
-			w.finished(t, t.outcome, t.attempt)
+			w.logger(t, nil).DebugContext(w.ctx, "event handled", "attempt", t.before+t.attempt)
+			w.finished(t, t.outcome, t.before+t.attempt)
+			return true
+		case err == nil && t.to.delay > 0:
+			w.logger(t, t.cause).WarnContext(w.ctx, "event failed, to be retried from its retry topic; later events go on", "attempts", t.tries,
+				"retry_topic", t.to.topic, "retry_in", t.to.delay, "error", t.cause)
+			w.finished(t, Delayed, t.tries)
 			return true
 		case err == nil:
 			w.logger(t, t.cause).ErrorContext(w.ctx, "event dead-lettered", "attempts", t.tries, "error", t.cause)
@@ -42,7 +70,7 @@ func (w *worker) handle(t *task) bool {
 			return false // cancelled: the outcome is unknown
 		case t.cause != nil:
 			pause := w.pause(t.attempt)
-			w.logger(t, err).ErrorContext(w.ctx, "DeadLetter failed, retrying; the event's partition waits",
+			w.logger(t, err).ErrorContext(w.ctx, t.to.failed(),
 				"attempt", t.attempt, "retry_in", pause, "error", errors.Join(err, t.cause))
 			if !w.wait(pause) {
 				return false
@@ -50,23 +78,29 @@ func (w *worker) handle(t *task) bool {
 			continue
 		}
 		w.run.stats.failed.Add(1)
-		if consume.Permanent(err) || (w.run.cfg.MaxAttempts > 0 && t.attempt >= w.run.cfg.MaxAttempts) {
-			if w.run.cfg.DeadLetter == nil {
+		if permanent := consume.Permanent(err); permanent || (w.run.cfg.MaxAttempts > 0 && t.attempt >= w.run.cfg.MaxAttempts) {
+			to := w.destination(t, permanent)
+			if to == (destination{}) {
 				return w.giveUp(t, err)
 			}
-			t.cause, t.tries, t.attempt = err, t.attempt, 0
+			t.cause, t.to, t.tries, t.attempt = err, to, t.before+t.attempt, 0
 			continue
 		}
 		pause := w.pause(t.attempt)
-		w.logger(t, err).WarnContext(w.ctx, "event failed, retrying; its partition waits", "attempt", t.attempt, "retry_in", pause, "error", err)
+		w.logger(t, err).WarnContext(w.ctx, "event failed, retrying; its partition waits", "attempt", t.before+t.attempt, "retry_in", pause, "error", err)
 		if !w.wait(pause) {
 			return false
 		}
 	}
 }
 
+<<<<<<< HEAD
 // call calls the handler, or DeadLetter once there is a cause. If the handler ends its
 // goroutine, the next goroutine finds the error.
+=======
+// call calls the handler, or forwards a record that was given up. The error
+// of one that ended its goroutine is found by the goroutine that goes on.
+>>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 func (w *worker) call(t *task) error {
 	if t.called {
 		t.called = false
@@ -81,7 +115,7 @@ func (w *worker) call(t *task) error {
 		err = w.attempt(t)
 		w.attempted(t, time.Since(began), err)
 	} else {
-		err = w.deadLetter(t)
+		err = w.forward(t)
 	}
 	t.called = false
 	if _, panicked := errors.AsType[*consume.PanicError](err); panicked {
@@ -99,11 +133,15 @@ func (w *worker) deadLetter(t *task) (err error) {
 func (w *worker) giveUp(t *task, cause error) bool {
 	log := w.logger(t, cause)
 	if w.run.cfg.GiveUp == Skip {
-		log.ErrorContext(w.ctx, "event skipped", "attempts", t.attempt, "error", cause)
-		w.finished(t, SkippedFailed, t.attempt)
+		log.ErrorContext(w.ctx, "event skipped", "attempts", t.before+t.attempt, "error", cause)
+		w.finished(t, SkippedFailed, t.before+t.attempt)
 		return true
 	}
+<<<<<<< HEAD
 	log.ErrorContext(w.ctx, "event failed, the consumer stops", "attempts", t.attempt, "error", cause)
+=======
+	log.ErrorContext(w.ctx, "event stops this consumer", "attempts", t.before+t.attempt, "error", cause)
+>>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 	w.run.fail(cause)
 	return false
 }

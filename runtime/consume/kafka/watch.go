@@ -127,12 +127,16 @@ func (w *watch) cluster(ctx context.Context) bool {
 	req := kmsg.NewPtrMetadataRequest()
 	if !w.regex {
 		for _, topic := range w.r.cfg.Topics {
-			t := kmsg.NewMetadataRequestTopic()
-			t.Topic = kmsg.StringPtr(topic)
-			req.Topics = append(req.Topics, t)
+			req.Topics = append(req.Topics, askFor(topic))
 		}
 	} else {
 		req.Topics = []kmsg.MetadataRequestTopic{} // none: the brokers only
+	}
+	for _, topic := range w.r.cfg.RetryTopics {
+		req.Topics = append(req.Topics, askFor(topic.Topic))
+	}
+	if dead := w.r.cfg.DeadLetterTopic; dead != "" {
+		req.Topics = append(req.Topics, askFor(dead))
 	}
 	resp, err := w.ask(asking, req)
 	if ctx.Err() != nil {
@@ -151,7 +155,11 @@ func (w *watch) cluster(ctx context.Context) bool {
 	w.mu.Unlock()
 	w.r.budget.share(len(resp.Brokers), partitions)
 	for i := range resp.Topics {
-		if name := resp.Topics[i].Topic; name != nil {
+		switch name := resp.Topics[i].Topic; {
+		case name == nil:
+		case *name == w.r.cfg.DeadLetterTopic:
+			w.deadLetterTopic(ctx, resp.Topics[i].ErrorCode)
+		default:
 			w.topic(ctx, *name, &resp.Topics[i])
 		}
 	}
@@ -161,8 +169,32 @@ func (w *watch) cluster(ctx context.Context) bool {
 	return true
 }
 
+<<<<<<< HEAD
 // ask tries several times: the client picks a broker at random, which may be the one
 // that does not answer.
+=======
+func askFor(topic string) kmsg.MetadataRequestTopic {
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(topic)
+	return t
+}
+
+// deadLetterTopic warns if the topic cannot be written. The consumer can read, so it is
+// ready all the same.
+func (w *watch) deadLetterTopic(ctx context.Context, code int16) {
+	about := subject{kind: kindDeadLetters, topic: w.r.cfg.DeadLetterTopic}
+	err := kerr.ErrorForCode(code)
+	if err == nil {
+		w.r.notices.over(ctx, about, "dead-letter topic can be written again")
+		return
+	}
+	w.r.notices.report(ctx, about, -1, false,
+		"dead-letter topic cannot be written: "+produceHint(err)+"; until then a record that cannot be handled holds up its partition", err)
+}
+
+// ask asks several times: the client picks a broker at random, which may be the
+// one that is gone.
+>>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest) (*kmsg.MetadataResponse, error) {
 	const (
 		tries  = 6
@@ -204,10 +236,10 @@ func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponse
 	case err == nil:
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		known.missing = true
-		w.r.notices.report(ctx, about, -1, true, topicHint(err), nil)
+		w.r.notices.report(ctx, about, -1, true, topicHint(err, w.r.cfg.field(name)), nil)
 		return
 	default:
-		w.r.notices.report(ctx, about, -1, true, topicHint(err), err)
+		w.r.notices.report(ctx, about, -1, true, topicHint(err, w.r.cfg.field(name)), err)
 		return
 	}
 	leaderless := 0

@@ -172,7 +172,7 @@ func (w *worker) loop() {
 				}
 				continue
 			}
-			w.task = newTask(record)
+			w.task = newTask(record, w.run.cfg.RetryTopics)
 		}
 		if !w.handle(w.task) {
 			return

@@ -24,6 +24,7 @@ type Metrics struct {
 	failed       *prometheus.CounterVec
 	retried      *prometheus.CounterVec
 	skipped      *prometheus.CounterVec
+	delayed      *prometheus.CounterVec
 	deadLettered *prometheus.CounterVec
 	duration     *prometheus.HistogramVec
 	age          *prometheus.HistogramVec
@@ -57,7 +58,8 @@ func New(group string) *Metrics {
 		handled:      counters("outbox_consumer_events_handled_total", "Records whose handler succeeded."),
 		failed:       counters("outbox_consumer_events_failed_total", "Attempts that failed, panics included."),
 		retried:      counters("outbox_consumer_events_retried_total", "Attempts after the first one of a record."),
-		skipped:      counters("outbox_consumer_events_skipped_total", "Records that were skipped: no handler is registered (no_handler), or the handler failed and GiveUp is Skip (failed).", "reason"),
+		skipped:      counters("outbox_consumer_events_skipped_total", "Records that were skipped: no handler is registered (no_handler), the handler failed and GiveUp is Skip (failed), or the record was sent back for another group (other_group).", "reason"),
+		delayed:      counters("outbox_consumer_events_delayed_total", "Records that failed and were stored in a retry topic."),
 		deadLettered: counters("outbox_consumer_events_dead_lettered_total", "Records that could not be handled and were stored as dead letters."),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "outbox_consumer_handler_seconds", ConstLabels: own,
@@ -85,7 +87,7 @@ func New(group string) *Metrics {
 
 func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.handled, m.failed, m.retried, m.skipped, m.deadLettered, m.duration, m.age, m.lag,
+		m.handled, m.failed, m.retried, m.skipped, m.delayed, m.deadLettered, m.duration, m.age, m.lag,
 		m.ready, m.partitions, m.bufferedRecords, m.bufferedBytes, m.lost, m.panics, m.fetchErrors,
 	}
 }
@@ -127,6 +129,10 @@ func (m *Metrics) Finished(f kafka.Finished) {
 		m.skipped.WithLabelValues(topic, "no_handler").Inc()
 	case kafka.SkippedFailed:
 		m.skipped.WithLabelValues(topic, "failed").Inc()
+	case kafka.SkippedOtherGroup:
+		m.skipped.WithLabelValues(topic, "other_group").Inc()
+	case kafka.Delayed:
+		m.delayed.WithLabelValues(topic).Inc()
 	case kafka.DeadLettered:
 		m.deadLettered.WithLabelValues(topic).Inc()
 	}

@@ -50,7 +50,7 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 	record := consume.Record{Topic: "shop.orders", Partition: 3}
 	m.Attempted(kafka.Attempt{Record: record, Number: 1, Took: time.Millisecond, Err: errors.New("no")})
 	m.Attempted(kafka.Attempt{Record: record, Number: 2, Took: time.Millisecond})
-	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.SkippedFailed, kafka.DeadLettered} {
+	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.SkippedFailed, kafka.SkippedOtherGroup, kafka.Delayed, kafka.DeadLettered} {
 		m.Finished(kafka.Finished{Record: record, Outcome: outcome, Attempts: 2, Age: time.Second})
 	}
 	m.Status(kafka.Status{
@@ -58,23 +58,25 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 		Stats: kafka.Stats{LostRecords: 2, Panics: 3, FetchErrors: 4, BufferedRecords: 5, BufferedBytes: 6},
 	})
 	want := map[string]float64{
-		"outbox_consumer_events_handled_total topic=shop.orders":                   1,
-		"outbox_consumer_events_failed_total topic=shop.orders":                    1,
-		"outbox_consumer_events_retried_total topic=shop.orders":                   1,
-		"outbox_consumer_events_skipped_total reason=no_handler topic=shop.orders": 1,
-		"outbox_consumer_events_skipped_total reason=failed topic=shop.orders":     1,
-		"outbox_consumer_events_dead_lettered_total topic=shop.orders":             1,
-		"outbox_consumer_handler_seconds topic=shop.orders":                        2,
-		"outbox_consumer_event_age_seconds topic=shop.orders":                      4,
-		"outbox_consumer_lag partition=3 topic=shop.orders":                        7,
-		"outbox_consumer_lag partition=4 topic=shop.orders":                        8,
-		"outbox_consumer_ready":                                                    1,
-		"outbox_consumer_partitions":                                               2,
-		"outbox_consumer_lost_records_total":                                       2,
-		"outbox_consumer_panics_total":                                             3,
-		"outbox_consumer_fetch_errors_total":                                       4,
-		"outbox_consumer_buffered_records":                                         5,
-		"outbox_consumer_buffered_bytes":                                           6,
+		"outbox_consumer_events_handled_total topic=shop.orders":                    1,
+		"outbox_consumer_events_failed_total topic=shop.orders":                     1,
+		"outbox_consumer_events_retried_total topic=shop.orders":                    1,
+		"outbox_consumer_events_skipped_total reason=no_handler topic=shop.orders":  1,
+		"outbox_consumer_events_skipped_total reason=failed topic=shop.orders":      1,
+		"outbox_consumer_events_skipped_total reason=other_group topic=shop.orders": 1,
+		"outbox_consumer_events_delayed_total topic=shop.orders":                    1,
+		"outbox_consumer_events_dead_lettered_total topic=shop.orders":              1,
+		"outbox_consumer_handler_seconds topic=shop.orders":                         2,
+		"outbox_consumer_event_age_seconds topic=shop.orders":                       6,
+		"outbox_consumer_lag partition=3 topic=shop.orders":                         7,
+		"outbox_consumer_lag partition=4 topic=shop.orders":                         8,
+		"outbox_consumer_ready":              1,
+		"outbox_consumer_partitions":         2,
+		"outbox_consumer_lost_records_total": 2,
+		"outbox_consumer_panics_total":       3,
+		"outbox_consumer_fetch_errors_total": 4,
+		"outbox_consumer_buffered_records":   5,
+		"outbox_consumer_buffered_bytes":     6,
 	}
 	if d := cmp.Diff(want, read(t, reg)); d != "" {
 		t.Errorf("the series (-want +got):\n%s", d)

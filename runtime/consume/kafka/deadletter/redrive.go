@@ -1,0 +1,319 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Filter chooses dead letters. The zero value of a field chooses all.
+type Filter struct {
+	Topic     string  // where the record was published
+	Group     string  // that could not handle it
+	EventType string  // the header event_type
+	EventID   string  // the header event_id
+	Key       *string // nil: every key
+}
+
+// Config configures [Redrive].
+type Config struct {
+	// Topic is the dead-letter topic. Required.
+	Topic string
+	// Options are those of the client: addresses, TLS, SASL.
+	Options []kgo.Opt
+	// Filter chooses the records. Default: all.
+	Filter Filter
+	// To is the topic to send the records to, for instance a retry topic of the group.
+	// Default "": the topic where each was published.
+	To string
+	// Limit is how many records are sent at most. Default 0: without limit.
+	Limit int
+	// DryRun sends nothing.
+	DryRun bool
+	// Again chooses also records that were sent back before.
+	Again bool
+	// Each is called for each record that is chosen, before it is sent. An error ends
+	// Redrive. Default nil.
+	Each func(Entry) error
+}
+
+// Entry is one record of a dead-letter topic.
+type Entry struct {
+	Partition int32
+	Offset    int64
+	Key       []byte // nil: none
+	EventType string // the header event_type, or ""
+	EventID   string // the header event_id, or ""
+	Letter    Letter
+}
+
+// Summary says what [Redrive] did.
+type Summary struct {
+	Chosen     int // records that the filter chooses and that were not sent before
+	Sent       int
+	SentBefore int // records that the filter chooses and that were left out
+	Unreadable int // records without the headers of a letter
+	Forgotten  int // sent records that the next Redrive sends again: there are too many gaps to remember
+}
+
+// ProgressGroup is the consumer group whose offsets say which records of a dead-letter
+// topic were sent back. Delete its offsets to start anew.
+func ProgressGroup(topic string) string { return "outbox-redrive." + topic }
+
+// quiet is how long the brokers may bring no records before Redrive ends with an error.
+const quiet = 30 * time.Second
+
+// Redrive sends records of a dead-letter topic back, in their order, with their own
+// headers and [HeaderRedriveGroup]. It reads up to the end that the topic has now. A
+// record counts as sent when the brokers acknowledged it; after a crash some are sent
+// twice, and none is lost. The dead-letter topic does not change: [ProgressGroup]
+// remembers what was sent. Two calls at the same time send records twice.
+//
+// No order is promised between a record that is sent back and other records of its key.
+//
+// The error says what to do; the summary is valid with an error too.
+func Redrive(ctx context.Context, cfg Config) (Summary, error) {
+	if cfg.Topic == "" {
+		return Summary{}, errors.New("deadletter: Config.Topic is empty: name the dead-letter topic")
+	}
+	r := &redrive{cfg: cfg, partitions: map[int32]*progress{}}
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.ProducerBatchMaxBytes(largest), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.KeepControlRecords(),
+	}, cfg.Options...)...)
+	if err != nil {
+		return Summary{}, fmt.Errorf("deadletter: make a client: %w", err)
+	}
+	defer client.Close()
+	r.client, r.admin = client, kadm.NewClient(client)
+	if err := r.begin(ctx); err != nil {
+		return Summary{}, fmt.Errorf("deadletter: topic %s: %w", cfg.Topic, err)
+	}
+	err = r.all(ctx)
+	if err = errors.Join(err, r.commit(context.WithoutCancel(ctx))); err != nil {
+		err = fmt.Errorf("deadletter: topic %s: %w", cfg.Topic, err)
+	}
+	return r.sum, err
+}
+
+// largest is what the client takes for one record.
+const largest = 64 << 20
+
+// redrive is one call of Redrive.
+type redrive struct {
+	cfg        Config
+	client     *kgo.Client
+	admin      *kadm.Client
+	partitions map[int32]*progress
+	sum        Summary
+}
+
+// begin finds the ends of the topic and what was sent before.
+func (r *redrive) begin(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	starts, err := r.admin.ListStartOffsets(asking, r.cfg.Topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("ask for its offsets: %w", err)
+	}
+	ends, err := r.admin.ListEndOffsets(asking, r.cfg.Topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("ask for its offsets: %w", err)
+	}
+	committed, err := r.admin.FetchOffsets(asking, ProgressGroup(r.cfg.Topic))
+	if err != nil {
+		return fmt.Errorf("ask what was sent before (group %s): %w", ProgressGroup(r.cfg.Topic), err)
+	}
+	read := map[int32]kgo.Offset{}
+	starts.Each(func(start kadm.ListedOffset) {
+		end, ok := ends.Lookup(r.cfg.Topic, start.Partition)
+		if !ok {
+			return
+		}
+		p := &progress{next: start.Offset, end: end.Offset}
+		if before, ok := committed.Lookup(r.cfg.Topic, start.Partition); ok && before.At >= 0 {
+			p.sent = parseSpans(before.At, before.Metadata)
+		}
+		p.sent.upTo = max(p.sent.upTo, start.Offset)
+		if !r.cfg.Again {
+			p.next = p.sent.upTo
+		}
+		if r.partitions[start.Partition] = p; p.next < p.end {
+			read[start.Partition] = kgo.NewOffset().At(p.next)
+		}
+	})
+	r.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: read})
+	return nil
+}
+
+func (r *redrive) finished() bool {
+	if r.cfg.Limit > 0 && r.sum.Chosen >= r.cfg.Limit {
+		return true
+	}
+	for _, p := range r.partitions {
+		if p.next < p.end {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *redrive) all(ctx context.Context) error {
+	for !r.finished() {
+		polling, cancel := context.WithTimeout(ctx, quiet)
+		fetches := r.client.PollRecords(polling, 500)
+		cancel()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		for _, failed := range fetches.Errors() {
+			if errors.Is(failed.Err, context.DeadlineExceeded) {
+				return fmt.Errorf("no records came for %v: look at the brokers, and call it again", quiet)
+			}
+			return fmt.Errorf("read it: %w", failed.Err)
+		}
+		var err error
+		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+			if err == nil {
+				err = r.partition(ctx, p.Partition, p.Records)
+			}
+		})
+		if err == nil {
+			err = r.commit(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partition sends what is chosen of some records of a partition.
+func (r *redrive) partition(ctx context.Context, id int32, records []*kgo.Record) error {
+	p := r.partitions[id]
+	var chosen []*kgo.Record // of the dead-letter topic
+	var sending []*kgo.Record
+	visit := func(record *kgo.Record) error {
+		if record.Attrs.IsControl() || p == nil || record.Offset >= p.end || r.cfg.Limit > 0 && r.sum.Chosen >= r.cfg.Limit {
+			return nil
+		}
+		letter, err := Read(record.Headers)
+		if err != nil {
+			r.sum.Unreadable++
+			return nil
+		}
+		entry := Entry{
+			Partition: record.Partition, Offset: record.Offset, Key: record.Key, Letter: letter,
+			EventType: header(record, "event_type"), EventID: header(record, "event_id"),
+		}
+		switch {
+		case !r.cfg.Filter.chooses(entry):
+			return nil
+		case p.sent.has(record.Offset) && !r.cfg.Again:
+			r.sum.SentBefore++
+			return nil
+		}
+		r.sum.Chosen++
+		chosen, sending = append(chosen, record), append(sending, r.back(record, letter))
+		if r.cfg.Each == nil {
+			return nil
+		}
+		return r.cfg.Each(entry)
+	}
+	for _, record := range records {
+		if err := visit(record); err != nil {
+			return err
+		}
+		if p != nil {
+			p.next = record.Offset + 1
+		}
+	}
+	if r.cfg.DryRun || len(sending) == 0 {
+		return nil
+	}
+	var failed error
+	for i, result := range r.client.ProduceSync(ctx, sending...) {
+		if result.Err != nil {
+			failed = fmt.Errorf("send a record to topic %s: %w", sending[i].Topic, result.Err)
+			continue
+		}
+		r.sum.Sent++
+		p.sent.add(chosen[index(sending, result.Record)].Offset)
+	}
+	return failed
+}
+
+// index is that of a record that was sent: the results come in the order in which they
+// were acknowledged.
+func index(sending []*kgo.Record, record *kgo.Record) int {
+	for i, r := range sending {
+		if r == record {
+			return i
+		}
+	}
+	return -1
+}
+
+// back is what is sent for a dead letter.
+func (r *redrive) back(record *kgo.Record, letter Letter) *kgo.Record {
+	topic := letter.Topic
+	if r.cfg.To != "" {
+		topic = r.cfg.To
+	}
+	headers := Strip(record.Headers)
+	if letter.Group != "" {
+		headers = append(headers, kgo.RecordHeader{Key: HeaderRedriveGroup, Value: []byte(letter.Group)})
+	}
+	return &kgo.Record{Topic: topic, Key: record.Key, Value: record.Value, Headers: headers}
+}
+
+func (f Filter) chooses(e Entry) bool {
+	is := func(want, got string) bool { return want == "" || want == got }
+	return is(f.Topic, e.Letter.Topic) && is(f.Group, e.Letter.Group) && is(f.EventType, e.EventType) && is(f.EventID, e.EventID) &&
+		(f.Key == nil || e.Key != nil && *f.Key == string(e.Key))
+}
+
+func header(record *kgo.Record, name string) string {
+	for _, h := range record.Headers {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// commit remembers what was sent.
+func (r *redrive) commit(ctx context.Context) error {
+	if r.cfg.DryRun {
+		return nil
+	}
+	writing, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	offsets := kadm.Offsets{}
+	r.sum.Forgotten = 0
+	for id, p := range r.partitions {
+		if !p.sent.changed {
+			continue
+		}
+		text, forgotten := p.sent.text()
+		r.sum.Forgotten += forgotten
+		offsets.Add(kadm.Offset{Topic: r.cfg.Topic, Partition: id, At: p.sent.upTo, LeaderEpoch: -1, Metadata: text})
+	}
+	if len(offsets) == 0 {
+		return nil
+	}
+	if err := r.admin.CommitAllOffsets(writing, ProgressGroup(r.cfg.Topic), offsets); err != nil {
+		return fmt.Errorf("remember what was sent (group %s): %w", ProgressGroup(r.cfg.Topic), err)
+	}
+	return nil
+}

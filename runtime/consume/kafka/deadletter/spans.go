@@ -1,0 +1,92 @@
+package deadletter
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// progress is how far a partition was read, and which of its records were sent.
+type progress struct {
+	next, end int64
+	sent      spans
+}
+
+// spans are the offsets of records that were sent: all below upTo, and those of the
+// list, sorted, which do not touch.
+type spans struct {
+	upTo    int64
+	beyond  []span
+	changed bool
+}
+
+type span struct{ first, last int64 }
+
+func (s *spans) has(offset int64) bool {
+	return offset < s.upTo || slices.ContainsFunc(s.beyond, func(b span) bool { return b.first <= offset && offset <= b.last })
+}
+
+func (s *spans) add(offset int64) {
+	if s.has(offset) {
+		return
+	}
+	s.changed = true
+	s.beyond = append(s.beyond, span{offset, offset})
+	slices.SortFunc(s.beyond, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	joined := s.beyond[:0]
+	for _, b := range s.beyond {
+		switch n := len(joined); {
+		case n == 0 && b.first == s.upTo:
+			s.upTo = b.last + 1
+		case n > 0 && joined[n-1].last+1 == b.first:
+			joined[n-1].last = b.last
+		default:
+			joined = append(joined, b)
+		}
+	}
+	s.beyond = joined
+}
+
+const spansPrefix = "sent="
+
+// mostSpans is what the brokers take for the metadata of an offset, by default.
+const mostSpans = 4000
+
+// text is what is remembered beside upTo, and how many records are not.
+func (s *spans) text() (text string, forgotten int) {
+	var b strings.Builder
+	for _, at := range s.beyond {
+		part := fmt.Sprintf("%d-%d", at.first, at.last)
+		if b.Len()+len(part)+1 > mostSpans-len(spansPrefix) {
+			forgotten += int(at.last - at.first + 1)
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(part)
+	}
+	if b.Len() == 0 {
+		return "", forgotten
+	}
+	return spansPrefix + b.String(), forgotten
+}
+
+// parseSpans reads what text has written. What it does not understand it leaves out:
+// then records are sent again, and none is left out.
+func parseSpans(upTo int64, metadata string) spans {
+	s := spans{upTo: upTo}
+	list, ok := strings.CutPrefix(metadata, spansPrefix)
+	if !ok {
+		return s
+	}
+	for part := range strings.SplitSeq(list, ",") {
+		var at span
+		if n, err := fmt.Sscanf(part, "%d-%d", &at.first, &at.last); err == nil && n == 2 && at.first >= upTo && at.first <= at.last {
+			s.beyond = append(s.beyond, at)
+		}
+	}
+	slices.SortFunc(s.beyond, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	return s
+}
