@@ -17,7 +17,7 @@ import (
 // Each command shows the settings that it reads, with their types and defaults.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "run", "status", "dead", "replay", "discard", "config", "version"} {
+	for _, command := range []string{"", "run", "status", "dead", "replay", "discard", "redrive", "config", "version"} {
 		got := call(nil, append(strings.Fields(command), "--help")...)
 		file := filepath.Join("testdata", "help", "outboxrelay_"+command+".txt")
 		if *update {
@@ -53,6 +53,7 @@ func TestCommandsReadWhatTheyDeclare(t *testing.T) {
 	}{
 		"run":           {theirs, readOutbox},
 		"for operators": {place, readPlace},
+		"redrive":       {kafkaPlace, readKafkaPlace},
 	} {
 		for _, undeclared := range append(c.declared, setting{}) {
 			v := values{}

@@ -6,6 +6,7 @@
 //	outboxrelay dead       list dead letters
 //	outboxrelay replay     publish dead letters again
 //	outboxrelay discard    delete dead letters
+//	outboxrelay redrive    send the dead letters of consumers back
 //	outboxrelay config     every setting, where it can be set, and its value now
 //
 // Settings come from flags, the environment, a file and defaults, in that order;

@@ -93,6 +93,7 @@ func rootCommand(env environment) *cobra.Command {
 		deadCommand(env),
 		replayCommand(env),
 		discardCommand(env),
+		redriveCommand(env),
 		configCommand(env),
 		versionCommand(env),
 	)

@@ -12,32 +12,18 @@ import (
 
 // The kinds of problems.
 const (
-<<<<<<< HEAD
-	kindBrokers  = "brokers"  // no broker answers
-	kindBroker   = "broker"   // one cannot be reached
-	kindFetching = "fetching" // one does not answer fetches correctly
-	kindGroup    = "group"    // this member is not in the group
-	kindIdle     = "idle"     // it has no partitions
-	kindTopic    = "topic"    // the topic does not exist, or is not visible
-	kindReading  = "reading"  // fetches fail
-	kindStuck    = "stuck"    // a partition cannot be read until a restart
-	kindFull     = "full"     // the memory is full
-	kindLost     = "lost"     // records were lost
-	kindObserver = "observer" // the observer panics
-=======
-	kindBrokers     = "brokers"      // nobody answers
+	kindBrokers     = "brokers"      // no broker answers
 	kindBroker      = "broker"       // one cannot be reached
-	kindFetching    = "fetching"     // one does not answer fetches as it should
+	kindFetching    = "fetching"     // one does not answer fetches correctly
 	kindGroup       = "group"        // this member is not in the group
 	kindIdle        = "idle"         // it has no partitions
-	kindTopic       = "topic"        // the topic is not there, or not to be seen
+	kindTopic       = "topic"        // the topic does not exist, or is not visible
 	kindReading     = "reading"      // fetches fail
-	kindStuck       = "stuck"        // a partition stands still for good
-	kindFull        = "full"         // no room for records
-	kindLost        = "lost"         // records are gone
+	kindStuck       = "stuck"        // a partition cannot be read until a restart
+	kindFull        = "full"         // the memory is full
+	kindLost        = "lost"         // records were lost
 	kindObserver    = "observer"     // the observer panics
 	kindDeadLetters = "dead letters" // the dead-letter topic cannot be written
->>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 )
 
 const textReadsAgain = "reading from Kafka works again"

@@ -26,13 +26,8 @@ type Observer interface {
 // Attempt is one call of the router with a record.
 type Attempt struct {
 	Record consume.Record
-<<<<<<< HEAD
-	Number int           // 1 for the first
+	Number int           // 1 for the first; the count continues in retry topics
 	Took   time.Duration // includes middleware and inbox
-=======
-	Number int           // 1 for the first; it goes on in retry topics
-	Took   time.Duration // with middleware and inbox
->>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 	Err    error         // nil: it succeeded
 }
 

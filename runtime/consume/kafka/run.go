@@ -98,13 +98,8 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 	client, err := kgo.NewClient(append(opts,
 		kgo.WithContext(r.committing(ctx)),
 		kgo.ConsumerGroup(cfg.Group),
-<<<<<<< HEAD
-		kgo.ConsumeTopics(cfg.Topics...),
-		kgo.KeepRetryableFetchErrors(), // otherwise the client fetches failing partitions in a loop
-=======
 		kgo.ConsumeTopics(cfg.consumed()...),
-		kgo.KeepRetryableFetchErrors(), // or partitions that fail for long are fetched in a loop
->>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
+		kgo.KeepRetryableFetchErrors(), // otherwise the client fetches failing partitions in a loop
 		kgo.AutoCommitMarks(),
 		kgo.AutoCommitInterval(cfg.CommitEvery),
 		kgo.BlockRebalanceOnPoll(),

@@ -15,23 +15,15 @@ import (
 type task struct {
 	record  *kgo.Record
 	m       consume.Message
-<<<<<<< HEAD
-	attempt int     // of the handler, or of DeadLetter once there is a cause
-	tries   int     // attempts of the handler, once there is a cause
-	cause   error   // why the handler is not called again
-	called  bool    // code of the service is running
-	outcome Outcome // of the attempt that succeeded
-=======
-	attempt int         // of the handler, or of writing it to its destination once there is a cause
-	before  int         // attempts before it came to the retry topic that it is read from
+	attempt int         // of the handler, or of storing the record elsewhere once there is a cause
+	before  int         // attempts before the record came to the retry topic that it is read from
 	tries   int         // all attempts of the handler, once there is a cause
-	cause   error       // why it was given up
-	to      destination // where it goes, once there is a cause
-	stage   int         // which of the retry topics it is read from; -1: none
-	due     time.Time   // when it is to be handled, if it is read from one
+	cause   error       // why the handler is not called again
+	to      destination // where the record goes, once there is a cause
+	stage   int         // index of the retry topic that it is read from; -1: none
+	due     time.Time   // when to handle it, if it is read from a retry topic
 	called  bool        // code of the service is running
 	outcome Outcome     // of the attempt that succeeded
->>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
 }
 
 func newTask(record *kgo.Record, retries []RetryTopic) *task {
@@ -94,13 +86,8 @@ func (w *worker) handle(t *task) bool {
 	}
 }
 
-<<<<<<< HEAD
-// call calls the handler, or DeadLetter once there is a cause. If the handler ends its
-// goroutine, the next goroutine finds the error.
-=======
-// call calls the handler, or forwards a record that was given up. The error
-// of one that ended its goroutine is found by the goroutine that goes on.
->>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
+// call calls the handler, or stores the record elsewhere once there is a cause. If the
+// handler ends its goroutine, the next goroutine finds the error.
 func (w *worker) call(t *task) error {
 	if t.called {
 		t.called = false
@@ -137,11 +124,7 @@ func (w *worker) giveUp(t *task, cause error) bool {
 		w.finished(t, SkippedFailed, t.before+t.attempt)
 		return true
 	}
-<<<<<<< HEAD
-	log.ErrorContext(w.ctx, "event failed, the consumer stops", "attempts", t.attempt, "error", cause)
-=======
-	log.ErrorContext(w.ctx, "event stops this consumer", "attempts", t.before+t.attempt, "error", cause)
->>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
+	log.ErrorContext(w.ctx, "event failed, the consumer stops", "attempts", t.before+t.attempt, "error", cause)
 	w.run.fail(cause)
 	return false
 }

@@ -169,10 +169,6 @@ func (w *watch) cluster(ctx context.Context) bool {
 	return true
 }
 
-<<<<<<< HEAD
-// ask tries several times: the client picks a broker at random, which may be the one
-// that does not answer.
-=======
 func askFor(topic string) kmsg.MetadataRequestTopic {
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = kmsg.StringPtr(topic)
@@ -192,9 +188,8 @@ func (w *watch) deadLetterTopic(ctx context.Context, code int16) {
 		"dead-letter topic cannot be written: "+produceHint(err)+"; until then a record that cannot be handled holds up its partition", err)
 }
 
-// ask asks several times: the client picks a broker at random, which may be the
-// one that is gone.
->>>>>>> f5aad87 (consume/kafka: retry topics and a dead-letter topic; package deadletter knows their headers)
+// ask tries several times: the client picks a broker at random, which may be the one
+// that does not answer.
 func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest) (*kmsg.MetadataResponse, error) {
 	const (
 		tries  = 6

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -130,7 +131,7 @@ func (r *redrive) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask for its offsets: %w", err)
 	}
-	committed, err := r.admin.FetchOffsets(asking, ProgressGroup(r.cfg.Topic))
+	committed, err := r.sentBefore(asking)
 	if err != nil {
 		return fmt.Errorf("ask what was sent before (group %s): %w", ProgressGroup(r.cfg.Topic), err)
 	}
@@ -144,7 +145,7 @@ func (r *redrive) begin(ctx context.Context) error {
 		if before, ok := committed.Lookup(r.cfg.Topic, start.Partition); ok && before.At >= 0 {
 			p.sent = parseSpans(before.At, before.Metadata)
 		}
-		p.sent.upTo = max(p.sent.upTo, start.Offset)
+		p.sent.raise(start.Offset)
 		if !r.cfg.Again {
 			p.next = p.sent.upTo
 		}
@@ -154,6 +155,28 @@ func (r *redrive) begin(ctx context.Context) error {
 	})
 	r.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: read})
 	return nil
+}
+
+// sentBefore asks for the offsets of the group, which need not be there. The first
+// group of a cluster has no coordinator for a moment.
+func (r *redrive) sentBefore(ctx context.Context) (kadm.OffsetResponses, error) {
+	const pause = 100 * time.Millisecond
+	for {
+		committed, err := r.admin.FetchOffsets(ctx, ProgressGroup(r.cfg.Topic))
+		switch {
+		case errors.Is(err, kerr.GroupIDNotFound):
+			return nil, nil
+		case !kerr.IsRetriable(err):
+			return committed, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		}
+	}
 }
 
 func (r *redrive) finished() bool {

@@ -48,6 +48,20 @@ func (s *spans) add(offset int64) {
 	s.beyond = joined
 }
 
+// raise is for a topic whose records below an offset are gone.
+func (s *spans) raise(to int64) {
+	s.upTo = max(s.upTo, to)
+	kept := s.beyond[:0]
+	for _, b := range s.beyond {
+		if b.first <= s.upTo {
+			s.upTo = max(s.upTo, b.last+1)
+			continue
+		}
+		kept = append(kept, b)
+	}
+	s.beyond = kept
+}
+
 const spansPrefix = "sent="
 
 // mostSpans is what the brokers take for the metadata of an offset, by default.

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
+)
+
+// kafkaPlace are the settings that say where Kafka is. The commands that need no database
+// read no others.
+var kafkaPlace = only("name", "service", "brokers", "client-id", "compression",
+	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-without-tls")
+
+// readKafkaPlace reads where Kafka is.
+func readKafkaPlace(r *reader) outbox {
+	return outbox{name: cmp.Or(r.text("name"), r.text("service"), "event_outbox"), kafka: readKafka(r), secrets: r.secrets}
+}
+
+// redrive is a call of the command.
+type redrive struct {
+	*configuration
+	cmd    *cobra.Command
+	outbox string
+	cfg    deadletter.Config
+	key    string
+	all    bool
+	asJSON bool
+}
+
+func redriveCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "redrive",
+		Short: "Send the dead letters of consumers back to the topics that they came from",
+		Long: "redrive reads a dead-letter topic of consumers (Config.DeadLetterTopic of package consume/kafka) and sends its records\n" +
+			"back, with their own headers. Only the group that could not handle a record handles it again: consumers of package\n" +
+			"consume/kafka in other groups skip it. Consumers of other programs have to recognise it by its event_id.\n\n" +
+			"A record is sent back once: the offsets of the group outbox-redrive.TOPIC remember that. --again sends it again. The\n" +
+			"dead-letter topic does not change. No order is promised between a record that is sent back and the others of its key.\n\n" +
+			"--dry-run lists the records and sends nothing. Dead rows of an outbox are another matter: see outboxrelay replay.",
+		Example: "  outboxrelay redrive --from mailer.dead --all --dry-run\n" +
+			"  outboxrelay redrive --from mailer.dead --event-type shop.order_placed.v1 --limit 10\n" +
+			"  outboxrelay redrive --from mailer.dead --group mailer --to mailer.retry.1m",
+		Args: noArguments,
+	}
+	r := &redrive{cmd: cmd}
+	flags := cmd.Flags()
+	flags.StringVar(&r.cfg.Topic, "from", "", "the dead-letter topic; required")
+	flags.StringVar(&r.cfg.To, "to", "", "the topic to send the records to (default: the one where each was published)")
+	flags.StringVar(&r.cfg.Filter.Topic, "topic", "", "only records that were published to this topic")
+	flags.StringVar(&r.cfg.Filter.Group, "group", "", "only records that this group could not handle")
+	flags.StringVar(&r.cfg.Filter.EventType, "event-type", "", "only records of this event type")
+	flags.StringVar(&r.cfg.Filter.EventID, "event-id", "", "only the record of this event")
+	flags.StringVar(&r.key, "key", "", "only records of this key")
+	flags.BoolVar(&r.all, "all", false, "every record")
+	flags.IntVar(&r.cfg.Limit, "limit", 0, "send this many records at most; 0: no limit")
+	flags.BoolVar(&r.cfg.Again, "again", false, "also records that were sent back before")
+	flags.BoolVar(&r.cfg.DryRun, "dry-run", false, "list the records and send nothing")
+	flags.BoolVar(&r.asJSON, "json", false, "with --dry-run: print one JSON object a record")
+	flags.StringVar(&r.outbox, "outbox", "", "the outbox whose Kafka is meant, where the file lists several")
+	r.configuration = env.declare(cmd, kafkaPlace)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := r.check(); err != nil {
+			return err
+		}
+		place, err := r.place()
+		if err != nil {
+			return err
+		}
+		r.cfg.Options = place.kafka.options()
+		if r.cfg.DryRun {
+			r.cfg.Each = func(e deadletter.Entry) error { return r.print(e, place) }
+		}
+		sum, err := deadletter.Redrive(cmd.Context(), r.cfg)
+		return r.report(sum, err)
+	}
+	return cmd
+}
+
+// check says what is missing from the call.
+func (r *redrive) check() error {
+	f := r.cfg.Filter
+	if r.cmd.Flags().Changed("key") {
+		r.cfg.Filter.Key = &r.key
+	}
+	chose := f != (deadletter.Filter{}) || r.cfg.Filter.Key != nil
+	switch {
+	case r.cfg.Topic == "":
+		return misuse{errors.New("--from is not set: name the dead-letter topic")}
+	case r.cfg.To == r.cfg.Topic:
+		return misuse{errors.New("--to is the dead-letter topic itself: name another topic, or leave it out")}
+	case r.cfg.Limit < 0:
+		return misuse{errors.New("--limit must not be negative; 0 is no limit")}
+	case chose == r.all:
+		return misuse{errors.New("which records? Give --topic, --group, --event-type, --event-id or --key, or --all")}
+	case r.asJSON && !r.cfg.DryRun:
+		return misuse{errors.New("--json is for --dry-run: add --dry-run, or leave --json out")}
+	}
+	return nil
+}
+
+// place is the outbox whose Kafka is meant: the one that --outbox names, or the first one
+// if all have the same addresses.
+func (r *redrive) place() (outbox, error) {
+	outboxes, err := r.outboxes(readKafkaPlace)
+	if err != nil {
+		return outbox{}, err
+	}
+	addresses := map[string]bool{}
+	for _, o := range outboxes {
+		if o.name == r.outbox {
+			return o, nil
+		}
+		addresses[strings.Join(o.kafka.brokers, ",")] = true
+	}
+	names := strings.Join(namesOf(outboxes), ", ")
+	switch {
+	case r.outbox != "":
+		return outbox{}, misuse{fmt.Errorf("there is no outbox %q: --outbox is one of %s", r.outbox, names)}
+	case len(addresses) > 1:
+		return outbox{}, misuse{fmt.Errorf("which Kafka? Give --outbox: %s", names)}
+	}
+	return outboxes[0], nil
+}
+
+// redriven is how --json prints a record.
+type redriven struct {
+	Partition         int32     `json:"partition"`
+	Offset            int64     `json:"offset"`
+	EventID           string    `json:"event_id"`
+	EventType         string    `json:"event_type"`
+	Key               *string   `json:"key"`
+	OriginalTopic     string    `json:"original_topic"`
+	OriginalPartition int32     `json:"original_partition"`
+	OriginalOffset    int64     `json:"original_offset"`
+	OriginalTimestamp time.Time `json:"original_timestamp"`
+	Group             string    `json:"group"`
+	Attempts          int       `json:"attempts"`
+	ErrorType         string    `json:"error_type"`
+	Error             string    `json:"error"`
+}
+
+func (r *redrive) print(e deadletter.Entry, place outbox) error {
+	l := e.Letter
+	row := redriven{
+		Partition: e.Partition, Offset: e.Offset, EventID: e.EventID, EventType: e.EventType,
+		OriginalTopic: l.Topic, OriginalPartition: l.Partition, OriginalOffset: l.Offset, OriginalTimestamp: l.Timestamp.UTC(),
+		Group: l.Group, Attempts: l.Attempts, ErrorType: l.ErrorType, Error: place.secrets.Text(l.Error),
+	}
+	key := "-"
+	if e.Key != nil {
+		key = string(e.Key)
+		row.Key = &key
+	}
+	if r.asJSON {
+		return printJSON(r.stdout, row)
+	}
+	_, err := fmt.Fprintln(r.stdout, terminal.Text(fmt.Sprintf("%d@%d  %s  %s  key %s  from %s/%d@%d  group %s  after %s: %s", e.Partition, e.Offset,
+		cmp.Or(e.EventID, "-"), cmp.Or(e.EventType, "-"), key, l.Topic, l.Partition, l.Offset, l.Group, several(int64(l.Attempts), "attempt"), row.Error)))
+	return err
+}
+
+// report prints what was done, with an error too.
+func (r *redrive) report(sum deadletter.Summary, err error) error {
+	done := fmt.Sprintf("sent %s back", several(int64(sum.Sent), "record"))
+	if r.cfg.DryRun {
+		done = fmt.Sprintf("would send %s back; nothing was sent", several(int64(sum.Chosen), "record"))
+	}
+	if sum.SentBefore > 0 {
+		done += fmt.Sprintf("; %s sent before", wereOrWas(sum.SentBefore))
+	}
+	if sum.Unreadable > 0 {
+		done += fmt.Sprintf("; %s left out: no consumer of this kind wrote them", several(int64(sum.Unreadable), "record"))
+	}
+	if sum.Forgotten > 0 {
+		done += fmt.Sprintf("; %s may be sent again next time, because too many between them were left out", several(int64(sum.Forgotten), "record"))
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s, then stopped; call it again for the rest", done)
+	case err != nil:
+		return fmt.Errorf("%s, then: %w", done, err)
+	case r.asJSON:
+		return nil
+	}
+	_, err = fmt.Fprintln(r.stdout, done)
+	return err
+}
+
+func wereOrWas(n int) string {
+	if n == 1 {
+		return "1 was"
+	}
+	return fmt.Sprintf("%d were", n)
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// The command lists the dead letters of a topic, and sends the chosen ones back, once.
+func TestRedriveCommand(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t, services.FakeTopic("mailer.dead", 1), services.FakeTopic("shop.orders", 1))
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	var records []*kgo.Record
+	for i := range 3 {
+		letter := deadletter.Letter{
+			Topic: "shop.orders", Offset: int64(40 + i), Group: "mailer", Attempts: 3, ErrorType: "*mailer.Error", Error: "no such mailbox",
+			Timestamp: time.UnixMilli(1_790_000_000_000),
+		}
+		records = append(records, &kgo.Record{Topic: "mailer.dead", Key: []byte("o-1"), Value: []byte("{}"), Headers: letter.Headers([]kgo.RecordHeader{
+			{Key: "event_type", Value: []byte([]string{"paid", "sent"}[i%2])}, {Key: "event_id", Value: fmt.Append(nil, "id-", i)},
+		})})
+	}
+	records = append(records, &kgo.Record{Topic: "mailer.dead", Value: []byte("from somewhere else")})
+	if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"KAFKA_BROKERS": strings.Join(k.Brokers, ",")}
+	line := func(i int, eventType string) string {
+		return fmt.Sprintf("0@%d  id-%d  %s  key o-1  from shop.orders/0@%d  group mailer  after 3 attempts: no such mailbox\n", i, i, eventType, 40+i)
+	}
+	for _, c := range []struct {
+		args string
+		want answer
+	}{
+		{"--from mailer.dead --all --dry-run", answer{Stdout: line(0, "paid") + line(1, "sent") + line(2, "paid") +
+			"would send 3 records back; nothing was sent; 1 record left out: no consumer of this kind wrote them\n"}},
+		{"--from mailer.dead --event-type sent --dry-run --json", answer{Stdout: `{"partition":0,"offset":1,"event_id":"id-1","event_type":"sent","key":"o-1",` +
+			`"original_topic":"shop.orders","original_partition":0,"original_offset":41,"original_timestamp":"2026-09-21T14:13:20Z",` +
+			`"group":"mailer","attempts":3,"error_type":"*mailer.Error","error":"no such mailbox"}` + "\n"}},
+		{"--from mailer.dead --event-type sent", answer{Stdout: "sent 1 record back; 1 record left out: no consumer of this kind wrote them\n"}},
+		{"--from mailer.dead --key o-1 --limit 1", answer{Stdout: "sent 1 record back\n"}},
+		{"--from mailer.dead --all", answer{Stdout: "sent 1 record back; 1 was sent before; 1 record left out: no consumer of this kind wrote them\n"}},
+		{"--from mailer.dead --group mailer --again --to shop.orders", answer{Stdout: "sent 3 records back; 1 record left out: no consumer of this kind wrote them\n"}},
+		{"--from mailer.dead", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: which records? Give --topic, --group, --event-type, --event-id or --key, or --all\n"}},
+		{"--all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --from is not set: name the dead-letter topic\n"}},
+		{"--from mailer.dead --to mailer.dead --all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --to is the dead-letter topic itself: name another topic, or leave it out\n"}},
+		{"--from mailer.dead --all --json", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --json is for --dry-run: add --dry-run, or leave --json out\n"}},
+		{"--from mailer.daed --all", answer{Code: exitcode.Failed, Stderr: "outboxrelay: sent 0 records back, then: deadletter: topic mailer.daed: ask for its offsets: " +
+			"UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition.\n"}},
+	} {
+		if diff := cmp.Diff(c.want, call(env, append([]string{"redrive"}, strings.Fields(c.args)...)...)); diff != "" {
+			t.Errorf("outboxrelay redrive %s (-want +got):\n%s", c.args, diff)
+		}
+	}
+}
+
+// A file with outboxes of several clusters needs --outbox.
+func TestRedriveOfOneOfSeveralKafkas(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "brokers: [127.0.0.1:1]\noutboxes:\n  - {name: shop, database_url: postgres://h/d}\n  - {name: billing, database_url: postgres://h/d, schema: b, brokers: [127.0.0.1:2]}\n")
+	got := call(nil, "redrive", "--config", file, "--from", "dead", "--all")
+	if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: which Kafka? Give --outbox: shop, billing\n"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got = call(nil, "redrive", "--config", file, "--from", "dead", "--all", "--outbox", "mailer")
+	if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: there is no outbox \"mailer\": --outbox is one of shop, billing\n"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+

@@ -1,0 +1,73 @@
+package deadletter
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// What was sent is remembered over writing it down and reading it again, in any order,
+// and nothing else is.
+func TestSpansRememberWhatWasSent(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
+		start := rng.Int64N(5)
+		s := spans{upTo: start}
+		sent := map[int64]bool{}
+		for range rng.IntN(40) {
+			offset := start + rng.Int64N(30)
+			s.add(offset)
+			sent[offset] = true
+			text, forgotten := s.text()
+			if forgotten != 0 {
+				t.Fatalf("seed %d: %d forgotten", seed, forgotten)
+			}
+			changed := s.changed
+			s = parseSpans(s.upTo, text)
+			s.changed = changed
+		}
+		gone := start + rng.Int64N(10)
+		s.raise(gone)
+		for offset := range start + 40 {
+			if want := offset < gone || sent[offset]; s.has(offset) != want && offset >= start {
+				t.Fatalf("seed %d: offset %d: %v, and should be %v: %+v", seed, offset, s.has(offset), want, s)
+			}
+		}
+	}
+}
+
+// There is a limit to what the brokers keep. What is beyond it is counted.
+func TestTooManyGaps(t *testing.T) {
+	t.Parallel()
+	s := spans{}
+	for offset := int64(1); offset < 4000; offset += 2 {
+		s.add(offset)
+	}
+	text, forgotten := s.text()
+	again := parseSpans(0, text)
+	remembered := 0
+	for offset := range int64(4000) {
+		if again.has(offset) {
+			remembered++
+			if offset%2 == 0 {
+				t.Fatalf("%d was not sent", offset)
+			}
+		}
+	}
+	if len(text) > mostSpans || remembered == 0 || remembered+forgotten != 2000 {
+		t.Errorf("%d bytes, %d remembered, %d forgotten", len(text), remembered, forgotten)
+	}
+}
+
+// Metadata that somebody else wrote is no error.
+func TestSpansOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	for _, metadata := range []string{"", "x", "sent=", "sent=,", "sent=9-5", "sent=-1-3", "sent=1-2", "sent=a-b,12-13"} {
+		s := parseSpans(10, metadata)
+		for offset := range int64(20) {
+			if want := offset < 10 || metadata == "sent=a-b,12-13" && (offset == 12 || offset == 13); s.has(offset) != want {
+				t.Errorf("%q: offset %d: %v", metadata, offset, s.has(offset))
+			}
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package kafka_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
+)
+
+// Records of a dead-letter topic go back to where they were published, each once, the
+// chosen ones first.
+func TestRedrive(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead, other := b.k.NewTopic(b.t, "dead", 1), b.k.NewTopic(b.t, "other", 1)
+		var records []*kgo.Record
+		for i := range 6 {
+			eventType := []string{"paid", "sent"}[i%2]
+			letter := deadletter.Letter{Topic: b.topic, Offset: int64(i), Group: "mailer", Attempts: 3, Error: "no"}
+			records = append(records, &kgo.Record{
+				Topic: dead, Key: fmt.Append(nil, "k", i%3), Value: fmt.Append(nil, i),
+				Headers: letter.Headers([]kgo.RecordHeader{{Key: "event_type", Value: []byte(eventType)}, {Key: "event_id", Value: fmt.Append(nil, "id-", i)}}),
+			})
+		}
+		records = slices.Insert(records, 1, &kgo.Record{Topic: dead, Value: []byte("from somewhere else")})
+		if err := b.client.ProduceSync(b.t.Context(), records...).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		redrive := func(change func(*deadletter.Config)) (ids []string, sum deadletter.Summary) {
+			b.t.Helper()
+			cfg := deadletter.Config{
+				Topic: dead, Options: []kgo.Opt{kgo.SeedBrokers(b.k.Brokers...)},
+				Each: func(e deadletter.Entry) error {
+					ids = append(ids, fmt.Sprintf("%s %s at %d of %s", e.EventID, e.EventType, e.Offset, e.Letter.Group))
+					return nil
+				},
+			}
+			change(&cfg)
+			sum, err := deadletter.Redrive(b.t.Context(), cfg)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			return ids, sum
+		}
+		type result struct {
+			IDs []string
+			Sum deadletter.Summary
+		}
+		var got []result
+		for _, change := range []func(*deadletter.Config){
+			func(c *deadletter.Config) { c.DryRun = true; c.Filter.EventType = "sent" },
+			func(c *deadletter.Config) { c.Filter.EventType = "sent"; c.Limit = 2 },
+			func(c *deadletter.Config) { key := "k1"; c.Filter.Key = &key },
+			func(c *deadletter.Config) { c.Filter.Group = "another" },
+			func(*deadletter.Config) {},
+			func(*deadletter.Config) {},
+			func(c *deadletter.Config) { c.Again = true; c.Filter.EventID = "id-2"; c.To = other },
+		} {
+			ids, sum := redrive(change)
+			got = append(got, result{ids, sum})
+		}
+		id := func(i int) string {
+			offset := i + 1
+			if i == 0 {
+				offset = 0
+			}
+			return fmt.Sprintf("id-%d %s at %d of mailer", i, []string{"paid", "sent"}[i%2], offset)
+		}
+		want := []result{
+			{[]string{id(1), id(3), id(5)}, deadletter.Summary{Chosen: 3, Unreadable: 1}},
+			{[]string{id(1), id(3)}, deadletter.Summary{Chosen: 2, Sent: 2, Unreadable: 1}},
+			{[]string{id(4)}, deadletter.Summary{Chosen: 1, Sent: 1, SentBefore: 1, Unreadable: 1}},
+			{nil, deadletter.Summary{Unreadable: 1}},
+			{[]string{id(0), id(2), id(5)}, deadletter.Summary{Chosen: 3, Sent: 3, SentBefore: 3, Unreadable: 1}},
+			{nil, deadletter.Summary{SentBefore: 5, Unreadable: 1}},
+			{[]string{id(2)}, deadletter.Summary{Chosen: 1, Sent: 1, Unreadable: 1}},
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			b.t.Errorf("the calls (-want +got):\n%s", d)
+		}
+		sent := b.values(b.topic, 6)
+		if d := cmp.Diff([]string{
+			"k1=1 event_type=sent event_id=id-1 outbox_redrive_group=mailer",
+			"k0=3 event_type=sent event_id=id-3 outbox_redrive_group=mailer",
+			"k1=4 event_type=paid event_id=id-4 outbox_redrive_group=mailer",
+			"k0=0 event_type=paid event_id=id-0 outbox_redrive_group=mailer",
+			"k2=2 event_type=paid event_id=id-2 outbox_redrive_group=mailer",
+			"k2=5 event_type=sent event_id=id-5 outbox_redrive_group=mailer",
+		}, sent); d != "" {
+			b.t.Errorf("what was sent (-want +got):\n%s", d)
+		}
+		if d := cmp.Diff([]string{"k2=2 event_type=paid event_id=id-2 outbox_redrive_group=mailer"}, b.values(other, 1)); d != "" {
+			b.t.Errorf("what was sent elsewhere (-want +got):\n%s", d)
+		}
+	})
+}
+
+// values returns n records of a topic with their keys and headers.
+func (b *bench) values(topic string, n int) (list []string) {
+	b.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.k.Brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	for len(list) < n && ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			text := fmt.Sprintf("%s=%s", r.Key, r.Value)
+			for _, h := range r.Headers {
+				text += fmt.Sprintf(" %s=%s", h.Key, h.Value)
+			}
+			list = append(list, text)
+		})
+	}
+	return list
+}
+
+// A record that could not be handled is sent back when the cause is gone: its group
+// handles it, and another group, which had handled it, does not do so again.
+func TestDeadLettersAreHandledInTheEnd(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead := b.k.NewTopic(b.t, "dead", 1)
+		b.produce(0, "paid", 3)
+		var fixed atomic.Bool
+		mailer, other := newLog(), newLog()
+		launchGroup := func(group string, handle func(context.Context, consume.Message) error) (stop func() error) {
+			router := consume.NewRouter()
+			router.Handle("paid", handle)
+			cfg := b.config(router)
+			cfg.Group, cfg.MaxAttempts, cfg.DeadLetterTopic = group, 1, dead
+			_, stop, _ = launch(b.t, cfg)
+			return stop
+		}
+		stopMailer := launchGroup(b.group, func(ctx context.Context, m consume.Message) error {
+			if string(m.Value) == "1" && !fixed.Load() {
+				return refusal{"not yet"}
+			}
+			return mailer.handle(ctx, m)
+		})
+		stopOther := launchGroup(b.group+"-other", other.handle)
+		b.read(dead, 1)
+		mailer.wait(b.t, 2)
+		fixed.Store(true)
+		sum, err := deadletter.Redrive(b.t.Context(), deadletter.Config{Topic: dead, Options: []kgo.Opt{kgo.SeedBrokers(b.k.Brokers...)}})
+		if d := cmp.Diff(deadletter.Summary{Chosen: 1, Sent: 1}, sum); err != nil || d != "" {
+			b.t.Fatalf("%v (-want +got):\n%s", err, d)
+		}
+		mailer.wait(b.t, 3)
+		b.produce(0, "paid", 1) // behind the record that was sent back
+		mailer.wait(b.t, 4)
+		other.wait(b.t, 4)
+		for _, stop := range []func() error{stopMailer, stopOther} {
+			if err := stop(); err != nil {
+				b.t.Error(err)
+			}
+		}
+		if d := cmp.Diff([]string{"0:0", "0:2", "0:1", "0:0"}, mailer.list()); d != "" {
+			b.t.Errorf("handled by its group (-want +got):\n%s", d)
+		}
+		if d := cmp.Diff([]string{"0:0", "0:1", "0:2", "0:0"}, other.list()); d != "" {
+			b.t.Errorf("handled by the other group (-want +got):\n%s", d)
+		}
+	})
+}
