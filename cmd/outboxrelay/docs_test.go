@@ -91,7 +91,7 @@ func consumerMetrics(t *testing.T) string {
 	t.Helper()
 	m := consumermetrics.New("mailer")
 	m.Attempted(kafka.Attempt{Number: 2, Err: io.EOF}) // metrics with labels are there once they have a value
-	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.DeadLettered} {
+	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.Delayed, kafka.DeadLettered} {
 		m.Finished(kafka.Finished{Outcome: outcome})
 	}
 	m.Status(kafka.Status{Lag: []kafka.Lag{{}}})

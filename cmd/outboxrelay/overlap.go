@@ -42,9 +42,10 @@ func duplicate(outboxes []outbox) error {
 }
 
 // sameDatabase reports whether two addresses name the same database. It compares
-// the texts: two names of one host are two hosts.
+// the texts: two names of one host are two hosts. A command that needs no database reads
+// no addresses.
 func sameDatabase(a, b *pgx.ConnConfig) bool {
-	if a.Database != b.Database {
+	if a == nil || b == nil || a.Database != b.Database {
 		return false
 	}
 	hosts := hostsOf(a)

@@ -173,9 +173,6 @@ func (r *redrive) report(sum deadletter.Summary, err error) error {
 	if r.cfg.DryRun {
 		done = fmt.Sprintf("would send %s back; nothing was sent", several(int64(sum.Chosen), "record"))
 	}
-	if sum.SentBefore > 0 {
-		done += fmt.Sprintf("; %s sent before", wereOrWas(sum.SentBefore))
-	}
 	if sum.Unreadable > 0 {
 		done += fmt.Sprintf("; %s left out: no consumer of this kind wrote them", several(int64(sum.Unreadable), "record"))
 	}
@@ -192,11 +189,4 @@ func (r *redrive) report(sum deadletter.Summary, err error) error {
 	}
 	_, err = fmt.Fprintln(r.stdout, done)
 	return err
-}
-
-func wereOrWas(n int) string {
-	if n == 1 {
-		return "1 was"
-	}
-	return fmt.Sprintf("%d were", n)
 }

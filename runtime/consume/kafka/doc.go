@@ -16,11 +16,16 @@
 // without limit or up to Config.MaxAttempts. Only the record's partition waits; the
 // others go on. The consumer stops fetching the partition when enough records wait,
 // and stays a member of the group however long it takes. A record that cannot be
-// decoded is not tried again. After the last attempt the record goes to
-// Config.DeadLetter; without that, Config.GiveUp says whether to stop or to skip the
-// record. A handler that ends its goroutine (runtime.Goexit) has failed with
-// ErrHandlerExited. Each line in the log names the record, and has the stack of a
-// panic.
+// decoded is not tried again. A handler that ends its goroutine (runtime.Goexit) has
+// failed with ErrHandlerExited. Each line in the log names the record, and has the stack
+// of a panic.
+//
+// After the last attempt the record goes to Config.RetryTopics, from which it is retried
+// after a delay, and then to Config.DeadLetterTopic or Config.DeadLetter. Without these,
+// Config.GiveUp says whether to stop or to skip the record. The offset of a record is
+// committed after the brokers acknowledged it in the other topic, so none is lost; after
+// a crash it can be there twice. Later records of its key do not wait for it. Package
+// consume/kafka/deadletter has the headers of such a record, and sends dead letters back.
 //
 // # What keeps it from reading
 //

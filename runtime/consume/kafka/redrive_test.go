@@ -75,10 +75,10 @@ func TestRedrive(t *testing.T) {
 		want := []result{
 			{[]string{id(1), id(3), id(5)}, deadletter.Summary{Chosen: 3, Unreadable: 1}},
 			{[]string{id(1), id(3)}, deadletter.Summary{Chosen: 2, Sent: 2, Unreadable: 1}},
-			{[]string{id(4)}, deadletter.Summary{Chosen: 1, Sent: 1, SentBefore: 1, Unreadable: 1}},
+			{[]string{id(4)}, deadletter.Summary{Chosen: 1, Sent: 1, Unreadable: 1}},
 			{nil, deadletter.Summary{Unreadable: 1}},
-			{[]string{id(0), id(2), id(5)}, deadletter.Summary{Chosen: 3, Sent: 3, SentBefore: 3, Unreadable: 1}},
-			{nil, deadletter.Summary{SentBefore: 5, Unreadable: 1}},
+			{[]string{id(0), id(2), id(5)}, deadletter.Summary{Chosen: 3, Sent: 3, Unreadable: 1}},
+			{nil, deadletter.Summary{Unreadable: 1}},
 			{[]string{id(2)}, deadletter.Summary{Chosen: 1, Sent: 1, Unreadable: 1}},
 		}
 		if d := cmp.Diff(want, got); d != "" {

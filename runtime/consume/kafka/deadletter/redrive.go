@@ -56,8 +56,7 @@ type Entry struct {
 type Summary struct {
 	Chosen     int // records that the filter chooses and that were not sent before
 	Sent       int
-	SentBefore int // records that the filter chooses and that were left out
-	Unreadable int // records without the headers of a letter
+	Unreadable int // records without the headers of a letter, which are left out
 	Forgotten  int // sent records that the next Redrive sends again: there are too many gaps to remember
 }
 
@@ -239,11 +238,7 @@ func (r *redrive) partition(ctx context.Context, id int32, records []*kgo.Record
 			Partition: record.Partition, Offset: record.Offset, Key: record.Key, Letter: letter,
 			EventType: header(record, "event_type"), EventID: header(record, "event_id"),
 		}
-		switch {
-		case !r.cfg.Filter.chooses(entry):
-			return nil
-		case p.sent.has(record.Offset) && !r.cfg.Again:
-			r.sum.SentBefore++
+		if !r.cfg.Filter.chooses(entry) || p.sent.has(record.Offset) && !r.cfg.Again {
 			return nil
 		}
 		r.sum.Chosen++
