@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"os"
 	osexec "os/exec"
 	"reflect"
@@ -123,8 +124,8 @@ func forget(v reflect.Value) {
 	}
 }
 
-// canonical is a document as values that can be compared: numbers by their text,
-// the envelope's time in UTC, as Go writes it.
+// canonical is a document as values that can be compared: 1.0 is 1, and the
+// envelope is as Go writes it, with its time in UTC and null for what is absent.
 func canonical(t *testing.T, document string) any {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(document))
@@ -135,5 +136,32 @@ func canonical(t *testing.T, document string) any {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	must(t, err)
 	v["event_timestamp"] = at.UTC()
+	for _, name := range []string{"data_schema_uri", "metadata"} {
+		if _, ok := v[name]; !ok {
+			v[name] = nil
+		}
+	}
+	return exact(t, v)
+}
+
+// exact replaces the numbers in v by their values.
+func exact(t *testing.T, v any) any {
+	t.Helper()
+	switch v := v.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = exact(t, v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = exact(t, v[i])
+		}
+	case json.Number:
+		number, ok := new(big.Rat).SetString(v.String())
+		if !ok {
+			t.Fatalf("%s is no number", v)
+		}
+		return number.RatString()
+	}
 	return v
 }
