@@ -80,6 +80,12 @@ func TestFamily(t *testing.T) {
 		if r.Key != r.ClassID {
 			t.Errorf("the event %s has the key %q, want %q", r.EventID, r.Key, r.ClassID)
 		}
+		wantHeaders := map[string]string{"event_id": r.EventID, "event_type": topic, "trace_id": r.CorrelationID}
+		for name, want := range wantHeaders {
+			if got := r.Headers[name]; got != want {
+				t.Errorf("the event %s has the header %s: %q, want %q", r.EventID, name, got, want)
+			}
+		}
 		seen.add("python", r.EventID, r.ClassID, r.Version, r.Value)
 	})
 
@@ -132,10 +138,7 @@ func startRelay(t *testing.T, pg *services.PG, redis *services.RedisServer, k *s
 	must(t, err)
 	store, err := pgstore.New(pgstore.Config{Conn: conn, Logger: quiet()})
 	must(t, err)
-	sink, err := kafkasink.New(kafkasink.Config{
-		Opts:        []kgo.Opt{kgo.SeedBrokers(k.Brokers...)},
-		Compression: []kgo.CompressionCodec{kgo.NoCompression()}, // what aiokafka reads without more packages
-	})
+	sink, err := kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}})
 	must(t, err)
 	source := &counted{WakeSource: wake.RedisSource(rueidis.ClientOption{InitAddress: []string{redis.Addr}}, events.Service, wake.SourceOptions{Logger: quiet()})}
 	r, err := relay.New(relay.Config{Name: events.Service, Store: store, Sink: sink, Wake: source, Logger: quiet()})

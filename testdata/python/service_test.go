@@ -131,11 +131,13 @@ import outbox_autogenerate
 
 // read is an event as the Python consumer printed it.
 type read struct {
-	EventID string `json:"event_id"`
-	Key     string `json:"key"`
-	ClassID string `json:"class_id"`
-	Version string `json:"version"`
-	Value   string `json:"value"`
+	EventID       string            `json:"event_id"`
+	CorrelationID string            `json:"correlation_id"`
+	Headers       map[string]string `json:"headers"`
+	Key           string            `json:"key"`
+	ClassID       string            `json:"class_id"`
+	Version       string            `json:"version"`
+	Value         string            `json:"value"`
 }
 
 // consume runs the Python consumer until the test ends or end is called, and

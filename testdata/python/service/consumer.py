@@ -26,6 +26,8 @@ async def consume(brokers: str, group: str) -> None:
                 json.dumps(
                     {
                         "event_id": str(event.event_id),
+                        "correlation_id": str(event.correlation_id),
+                        "headers": {name: value.decode() for name, value in record.headers},
                         "key": record.key.decode(),
                         "class_id": event.data.class_id,
                         "version": event.data.class_designation,
