@@ -321,9 +321,9 @@ SELECT coalesce(greatest(
 ), 0)::bigint AS highest
 `
 
-// HighestSeq looks where an index leads: among the rows that are not settled, the
-// dead ones, and the latest transactions. An index over every seq would cost
-// each insert and settle more than this check is worth.
+// HighestSeq looks only where an index helps: at unsettled rows, dead rows, and the
+// latest transactions. An index over every seq would cost each insert and settle
+// more than this check is worth.
 func (q *Queries) HighestSeq(ctx context.Context) (int64, error) {
 	row := q.db.QueryRow(ctx, HighestSeq)
 	var highest int64
@@ -450,8 +450,8 @@ type TryFunctionsRow struct {
 	Slept   bool
 }
 
-// TryFunctions calls what reads transactions. (3 is the first id of all, and has
-// long ended.)
+// TryFunctions calls the functions that read transactions. (3 is the first id of all,
+// and has long ended.)
 func (q *Queries) TryFunctions(ctx context.Context) (TryFunctionsRow, error) {
 	row := q.db.QueryRow(ctx, TryFunctions)
 	var i TryFunctionsRow
@@ -469,8 +469,8 @@ const TryLeaseInsert = `-- name: TryLeaseInsert :execrows
 INSERT INTO event_outbox_lease (name) VALUES ($1) ON CONFLICT (name) DO NOTHING
 `
 
-// TryLease makes and changes a lease row of a name that nobody uses, in a
-// transaction that is rolled back.
+// TryLease inserts and updates a lease row with an unused name, in a transaction
+// that is rolled back.
 func (q *Queries) TryLeaseInsert(ctx context.Context, name string) (int64, error) {
 	result, err := q.db.Exec(ctx, TryLeaseInsert, name)
 	if err != nil {

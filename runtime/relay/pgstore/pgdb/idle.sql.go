@@ -17,8 +17,8 @@ WHERE l.locktype = 'relation' AND l.relation = ANY($1::oid[])
   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
 `
 
-// BlockedSequences are those that somebody has locked, or waits to lock, so that
-// nobody can look at them.
+// BlockedSequences are those that a session has locked or waits to lock, so that
+// they cannot be read.
 func (q *Queries) BlockedSequences(ctx context.Context, sequences []uint32) ([]uint32, error) {
 	rows, err := q.db.Query(ctx, BlockedSequences, sequences)
 	if err != nil {
@@ -97,9 +97,9 @@ SELECT CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
             THEN coalesce(pg_sequence_last_value(($1::oid)::regclass), 0) END::bigint AS standing
 `
 
-// Looking at a sequence takes a lock on it until the statement ends. So a look waits
-// 50 ms for one at most, and ends when somebody waits for a lock on a sequence: for
-// TRUNCATE … RESTART IDENTITY, say, with all inserts behind it.
+// Reading a sequence locks it until the statement ends. So a look waits at most 50 ms
+// for the lock, and ends when another session waits for a lock on a sequence, for
+// example TRUNCATE … RESTART IDENTITY, with all inserts behind it.
 func (q *Queries) SequenceStanding(ctx context.Context, sequence uint32) (int64, error) {
 	row := q.db.QueryRow(ctx, SequenceStanding, sequence)
 	var standing int64

@@ -146,7 +146,7 @@ type SweepWithoutTxRow struct {
 	Swept  int64
 }
 
-// Rows of before an upgrade have no tx.
+// Rows from before an upgrade have no tx.
 func (q *Queries) SweepWithoutTx(ctx context.Context, arg SweepWithoutTxParams) (SweepWithoutTxRow, error) {
 	row := q.db.QueryRow(ctx, SweepWithoutTx,
 		arg.Name,

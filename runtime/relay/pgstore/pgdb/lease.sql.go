@@ -136,8 +136,8 @@ type ReleaseLeaseRow struct {
 	Told   int64
 }
 
-// Releasing twice does no harm, so that an unknown outcome can be asked again.
-// Standbys are told, so that they need not look often.
+// Releasing twice does no harm, so it can be repeated after an unknown outcome.
+// Standbys are notified, so that they need not look often.
 func (q *Queries) ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (ReleaseLeaseRow, error) {
 	row := q.db.QueryRow(ctx, ReleaseLease,
 		arg.Channel,
@@ -185,9 +185,9 @@ type RenewLeaseRow struct {
 	Decided bool
 }
 
-// RenewLease also tells whether an operator has decided something that the leader
-// has not acted on. Many renewals share a transaction, so none waits for a lock: a
-// row that somebody else has locked is left alone, and is still held by this leader.
+// RenewLease also returns whether an operator has made a decision that the leader has
+// not acted on. Many renewals share a transaction, so none waits for a lock: a row
+// that another session has locked is skipped, and this leader still holds it.
 func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLeaseRow, error) {
 	row := q.db.QueryRow(ctx, RenewLease,
 		arg.Name,
@@ -222,7 +222,7 @@ type SetUpSessionParams struct {
 	Values []string
 }
 
-// SetUpSession passes over settings that this version of Postgres does not have.
+// SetUpSession skips settings that this version of Postgres does not have.
 func (q *Queries) SetUpSession(ctx context.Context, arg SetUpSessionParams) error {
 	_, err := q.db.Exec(ctx, SetUpSession, arg.Names, arg.Values)
 	return err

@@ -43,10 +43,10 @@ type AdoptForeignRow struct {
 	Adopted int64
 }
 
-// AdoptForeign finds rows that are visible although their tx says that they
-// cannot be: they were written under another cluster's transaction ids (a dump
-// that was restored). It clears their tx, so that they belong to the backlog. One
-// statement has one snapshot, hence no row of this cluster is ever among them.
+// AdoptForeign finds rows that are visible although, by their tx, they cannot be: they
+// were written under another cluster's transaction ids (a dump was restored). It
+// clears their tx, so that they belong to the backlog. One statement has one
+// snapshot, so it never finds rows of this cluster.
 func (q *Queries) AdoptForeign(ctx context.Context, arg AdoptForeignParams) (AdoptForeignRow, error) {
 	row := q.db.QueryRow(ctx, AdoptForeign,
 		arg.Name,
@@ -309,8 +309,8 @@ type ReadHeldRow struct {
 	RetryInUs     int64
 }
 
-// ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets
-// means nothing, to a leader that runs and to one that starts.
+// ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets has
+// no effect, for a running leader and a new one.
 func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldRow, error) {
 	rows, err := q.db.Query(ctx, ReadHeld, arg.Excepted, arg.ByDefault)
 	if err != nil {

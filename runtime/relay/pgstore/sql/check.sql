@@ -100,9 +100,9 @@ JOIN pg_catalog.pg_depend AS d
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.refobjid = @relation::oid AND a.attname = 'seq';
 
--- HighestSeq looks where an index leads: among the rows that are not settled, the
--- dead ones, and the latest transactions. An index over every seq would cost
--- each insert and settle more than this check is worth.
+-- HighestSeq looks only where an index helps: at unsettled rows, dead rows, and the
+-- latest transactions. An index over every seq would cost each insert and settle
+-- more than this check is worth.
 -- name: HighestSeq :one
 SELECT coalesce(greatest(
     (SELECT o.seq FROM event_outbox AS o WHERE o.published_at IS NULL AND o.dead_at IS NULL ORDER BY o.seq DESC LIMIT 1),
@@ -113,8 +113,8 @@ SELECT coalesce(greatest(
         SELECT o.seq FROM event_outbox AS o WHERE o.tx IS NOT NULL ORDER BY o.tx DESC LIMIT 1000) AS recent)
 ), 0)::bigint AS highest;
 
--- TryLease makes and changes a lease row of a name that nobody uses, in a
--- transaction that is rolled back.
+-- TryLease inserts and updates a lease row with an unused name, in a transaction
+-- that is rolled back.
 -- name: TryLeaseInsert :execrows
 INSERT INTO event_outbox_lease (name) VALUES (@name) ON CONFLICT (name) DO NOTHING;
 
@@ -129,8 +129,8 @@ WHERE c.relname = 'event_' || 'outbox' AND c.relkind IN ('r', 'p') AND n.nspname
   AND has_schema_privilege(n.oid, 'usage')
 ORDER BY n.nspname;
 
--- TryFunctions calls what reads transactions. (3 is the first id of all, and has
--- long ended.)
+-- TryFunctions calls the functions that read transactions. (3 is the first id of all,
+-- and has long ended.)
 -- name: TryFunctions :one
 SELECT pg_visible_in_snapshot('3'::xid8, pg_current_snapshot())::boolean AS visible,
        pg_snapshot_xmin(pg_current_snapshot())::xid8 AS xmin, pg_snapshot_xmax(pg_current_snapshot())::xid8 AS xmax,

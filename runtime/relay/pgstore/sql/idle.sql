@@ -31,15 +31,15 @@ SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass::oid AS sequence,
                  WHERE s.name IN ('log_min_duration_statement', 'log_min_duration_sample', 'auto_explain.log_min_duration')
                    AND s.setting::bigint > 0), 0)::bigint AS slow_ms;
 
--- Looking at a sequence takes a lock on it until the statement ends. So a look waits
--- 50 ms for one at most, and ends when somebody waits for a lock on a sequence: for
--- TRUNCATE … RESTART IDENTITY, say, with all inserts behind it.
+-- Reading a sequence locks it until the statement ends. So a look waits at most 50 ms
+-- for the lock, and ends when another session waits for a lock on a sequence, for
+-- example TRUNCATE … RESTART IDENTITY, with all inserts behind it.
 -- name: SequenceStanding :one
 SELECT CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
             THEN coalesce(pg_sequence_last_value((@sequence::oid)::regclass), 0) END::bigint AS standing;
 
--- BlockedSequences are those that somebody has locked, or waits to lock, so that
--- nobody can look at them.
+-- BlockedSequences are those that a session has locked or waits to lock, so that
+-- they cannot be read.
 -- name: BlockedSequences :many
 SELECT DISTINCT l.relation::oid AS sequence
 FROM pg_catalog.pg_locks AS l

@@ -45,7 +45,7 @@ SELECT (SELECT count(*) FROM lease) AS leases,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx,
        coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
 
--- Rows of before an upgrade have no tx.
+-- Rows from before an upgrade have no tx.
 -- name: SweepWithoutTx :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l

@@ -23,9 +23,9 @@ FROM seen
 WHERE l.name = seen.name
 RETURNING l.epoch, l.unclean_ends, l.suspect_seq;
 
--- RenewLease also tells whether an operator has decided something that the leader
--- has not acted on. Many renewals share a transaction, so none waits for a lock: a
--- row that somebody else has locked is left alone, and is still held by this leader.
+-- RenewLease also returns whether an operator has made a decision that the leader has
+-- not acted on. Many renewals share a transaction, so none waits for a lock: a row
+-- that another session has locked is skipped, and this leader still holds it.
 -- name: RenewLease :one
 WITH mine AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -45,8 +45,8 @@ SELECT (SELECT count(*) FROM renewed) AS renewed,
        (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = @name AND h.epoch = @epoch AND h.holder = @holder::uuid) AS held,
        EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided;
 
--- Releasing twice does no harm, so that an unknown outcome can be asked again.
--- Standbys are told, so that they need not look often.
+-- Releasing twice does no harm, so it can be repeated after an unknown outcome.
+-- Standbys are notified, so that they need not look often.
 -- name: ReleaseLease :one
 WITH released AS (
     UPDATE event_outbox_lease
@@ -75,7 +75,7 @@ WHERE l.name = @name AND l.epoch = @epoch AND a.pid <> pg_backend_pid()
               WHERE k.pid = a.pid AND k.granted AND k.relation = to_regclass('event_outbox_lease')::oid
                 AND k.mode IN ('RowShareLock', 'RowExclusiveLock'));
 
--- SetUpSession passes over settings that this version of Postgres does not have.
+-- SetUpSession skips settings that this version of Postgres does not have.
 -- name: SetUpSession :exec
 SELECT set_config(setting.name, setting.value, false)
 FROM (SELECT unnest(@names::text[]) AS name, unnest(@values::text[]) AS value) AS setting

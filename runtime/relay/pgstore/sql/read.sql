@@ -125,10 +125,10 @@ WHERE a.applied_at IS NULL
 ORDER BY a.id
 LIMIT 1000;
 
--- AdoptForeign finds rows that are visible although their tx says that they
--- cannot be: they were written under another cluster's transaction ids (a dump
--- that was restored). It clears their tx, so that they belong to the backlog. One
--- statement has one snapshot, hence no row of this cluster is ever among them.
+-- AdoptForeign finds rows that are visible although, by their tx, they cannot be: they
+-- were written under another cluster's transaction ids (a dump was restored). It
+-- clears their tx, so that they belong to the backlog. One statement has one
+-- snapshot, so it never finds rows of this cluster.
 -- name: AdoptForeign :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -147,8 +147,8 @@ WITH lease AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted;
 
--- ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets
--- means nothing, to a leader that runs and to one that starts.
+-- ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets has
+-- no effect, for a running leader and a new one.
 -- name: ReadHeld :many
 SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
        next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,

@@ -1,9 +1,8 @@
--- Every settling statement first takes the lease row FOR KEY SHARE under the
--- term's epoch and holder. That does not disturb a renewal, which changes no key;
--- it makes a take-over wait, and it waits for one. An empty lease means that the
--- term has ended: nothing is joined to it, so nothing changes, and leases = 0
--- says so. Asking with EXISTS instead would not do: the take-over could commit
--- between the question and the commit.
+-- Every settling statement first locks the lease row FOR KEY SHARE under the term's
+-- epoch and holder. That does not disturb a renewal, which changes no key. It makes
+-- a take-over wait, and waits for one. If it finds no lease row, the term has ended:
+-- nothing is joined to it, so nothing changes, and leases is 0. EXISTS would not be
+-- enough: the take-over could commit between the check and the commit.
 --
 -- Rows that are settled already are left alone, so that a statement whose outcome
 -- was unknown may be sent again. "published_at IS NULL AND dead_at IS NULL" is
