@@ -1,6 +1,7 @@
 // Package gomod knows the Go modules of this repository: migrations, runtime and the
-// root. go.work joins them for development. Users build without it, from a module
-// proxy, so [Proxy] makes one of a checkout.
+// root, which are released, and testdata/orms, which has only tests. go.work joins them
+// for development. Users build without it, from a module proxy, so [Proxy] makes one of
+// a checkout.
 //
 // A module requires the released version of the others. [Release] compares the
 // versions that the go.mod files name.
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -24,6 +26,8 @@ const Path = "github.com/outboxgen/outboxgen"
 type Module struct {
 	Path   string
 	Folder string // below the repository's root; "." for the root module
+	// TestsOnly is true for a module that is never released: nobody requires it.
+	TestsOnly bool
 }
 
 // TagPrefix returns the text before the version in the module's tags.
@@ -39,8 +43,14 @@ func All() []Module {
 	return []Module{
 		{Path: Path + "/migrations", Folder: "migrations"},
 		{Path: Path + "/runtime", Folder: "runtime"},
+		{Path: Path + "/testdata/orms", Folder: "testdata/orms", TestsOnly: true},
 		{Path: Path, Folder: "."},
 	}
+}
+
+// Released returns the modules that users can require.
+func Released() []Module {
+	return slices.DeleteFunc(All(), func(m Module) bool { return m.TestsOnly })
 }
 
 // owner returns the module that a file of the repository belongs to, given its slash
@@ -130,7 +140,7 @@ func Scratch(root, modulePath string) (mod, sum []byte, err error) {
 		return nil, nil, err
 	}
 	err = errors.Join(f.AddModuleStmt(modulePath), f.AddRequire(Path, "v0.0.0"))
-	for _, m := range All() {
+	for _, m := range Released() {
 		err = errors.Join(err, f.AddReplace(m.Path, "", filepath.Join(root, m.Folder), ""))
 	}
 	if err != nil {

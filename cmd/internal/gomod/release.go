@@ -44,7 +44,7 @@ func CheckRelease(ctx context.Context, root, version string) error {
 // Tags returns the tags of a version, one for each module.
 func Tags(version string) []string {
 	var tags []string
-	for _, m := range All() {
+	for _, m := range Released() {
 		tags = append(tags, m.TagPrefix()+version)
 	}
 	return tags
@@ -140,7 +140,7 @@ func checkTags(ctx context.Context, root string) error {
 	for line := range strings.Lines(string(out)) {
 		tag, commit, _ := strings.Cut(strings.TrimSpace(line), " ")
 		commits[tag] = commit
-		for _, m := range All() {
+		for _, m := range Released() {
 			if v, ok := strings.CutPrefix(tag, m.TagPrefix()); ok && semver.IsValid(v) {
 				versions[v] = true
 			}

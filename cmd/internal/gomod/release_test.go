@@ -29,10 +29,11 @@ func TestTheModulesAgree(t *testing.T) {
 // sound returns a repository whose modules can be released as v0.2.0.
 func sound() map[string]string {
 	return map[string]string{
-		"go.mod":            "module github.com/outboxgen/outboxgen\n\nrequire (\n\tgithub.com/outboxgen/outboxgen/migrations v0.2.0\n\tgithub.com/outboxgen/outboxgen/runtime v0.2.0\n)\n",
-		"runtime/go.mod":    "module github.com/outboxgen/outboxgen/runtime\n\nrequire github.com/outboxgen/outboxgen/migrations v0.2.0\n",
-		"migrations/go.mod": "module github.com/outboxgen/outboxgen/migrations\n",
-		"go.work": "go 1.26.0\n\nuse (\n\t.\n\t./migrations\n\t./runtime\n)\n\nreplace (\n" +
+		"go.mod":               "module github.com/outboxgen/outboxgen\n\nrequire (\n\tgithub.com/outboxgen/outboxgen/migrations v0.2.0\n\tgithub.com/outboxgen/outboxgen/runtime v0.2.0\n)\n",
+		"runtime/go.mod":       "module github.com/outboxgen/outboxgen/runtime\n\nrequire github.com/outboxgen/outboxgen/migrations v0.2.0\n",
+		"migrations/go.mod":    "module github.com/outboxgen/outboxgen/migrations\n",
+		"testdata/orms/go.mod": "module github.com/outboxgen/outboxgen/testdata/orms\n",
+		"go.work": "go 1.26.0\n\nuse (\n\t.\n\t./migrations\n\t./runtime\n\t./testdata/orms\n)\n\nreplace (\n" +
 			"\tgithub.com/outboxgen/outboxgen/migrations v0.2.0 => ./migrations\n\tgithub.com/outboxgen/outboxgen/runtime v0.2.0 => ./runtime\n)\n",
 		"CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n",
 	}
