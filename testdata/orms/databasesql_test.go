@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"testing"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -85,7 +86,7 @@ type outboxShop struct {
 }
 
 func newOutboxShop(db *sql.DB) outboxShop {
-	ob := outboxsql.New(db, outbox.Options{MaxRetries: 3})
+	ob := outboxsql.New(db, outbox.Options{MaxRetries: 3, Logger: slog.New(slog.DiscardHandler)})
 	return outboxShop{ob, inbox.InTx(ob.InTx, "shipping",
 		func(ctx context.Context, tx *outboxsql.Tx, e outbox.Envelope[events.OrderPlacedV1]) error {
 			_, err := tx.ExecContext(ctx, `UPDATE orders SET shipped = shipped + 1 WHERE id = $1`, e.Data.OrderID)
