@@ -90,7 +90,7 @@ func (e *Exported) claim() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("look at the folder of the export: %w", err)
+		return fmt.Errorf("inspect the export folder: %w", err)
 	}
 	for _, entry := range entries {
 		if path.Ext(entry.Name()) != ".json" || entry.IsDir() {
@@ -98,13 +98,13 @@ func (e *Exported) claim() error {
 		}
 		content, err := os.ReadFile(filepath.Join(e.Dir, entry.Name()))
 		if err != nil {
-			return fmt.Errorf("look at the folder of the export: %w", err)
+			return fmt.Errorf("inspect the export folder: %w", err)
 		}
 		ours := bytes.Contains(content, []byte(`"$comment": "`+schema.Exported+`"`))
 		written := slices.ContainsFunc(e.Files, func(f File) bool { return f.Path == entry.Name() })
 		switch {
 		case written && !ours:
-			return fmt.Errorf("%s is in the way: export jsonschema has to write it, and somebody else did; move it, or export into another folder",
+			return fmt.Errorf("export jsonschema needs to write %s, but did not generate the existing file; move it, or export to another folder",
 				filepath.Join(e.Dir, entry.Name()))
 		case !written && ours:
 			e.Orphans = append(e.Orphans, entry.Name())

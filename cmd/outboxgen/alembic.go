@@ -50,7 +50,7 @@ func runAlembic(io streams, at project, cfg generator.MigrationConfig, to destin
 // printFilter prints the filter for autogenerate.
 func printFilter(io streams, format string) error {
 	if format != "" && format != string(migrations.Alembic) {
-		return fmt.Errorf("--autogenerate is for Alembic, and --format names %s; leave one of them out", format)
+		return fmt.Errorf("--autogenerate needs Alembic, but --format is %s; remove one of them", format)
 	}
 	f := generator.AlembicFilter()
 	if err := printf(io.Err, "file: %s, beside env.py\n", f.Path); err != nil {
@@ -77,7 +77,7 @@ func downRevision(at project, folders []generator.AlembicFolder, flag, out strin
 	heads, err := generator.AlembicHeads(joinDir(at.dir, shown))
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("cannot tell which revision of %s is the head: %w; write --down-revision with what \"alembic heads\" prints", shown, err)
+		return "", fmt.Errorf("cannot determine the head revision of %s: %w; set --down-revision to the output of \"alembic heads\"", shown, err)
 	case len(heads) == 1:
 		return heads[0].ID, nil
 	case len(heads) == 0:
@@ -87,27 +87,27 @@ func downRevision(at project, folders []generator.AlembicFolder, flag, out strin
 	for _, head := range heads {
 		fmt.Fprintf(&lines, "\n  --down-revision %s    (%s)", head.ID, head.File)
 	}
-	return "", fmt.Errorf("%s has %d heads, and nothing was written; run \"alembic merge heads\" first, or write which one to follow:%s", shown, len(heads), lines.String())
+	return "", fmt.Errorf("%s has %d heads; nothing was written; run \"alembic merge heads\" first, or select the head to follow:%s", shown, len(heads), lines.String())
 }
 
 // versionsFolder is the folder whose head a migration follows.
 func versionsFolder(at project, folders []generator.AlembicFolder, out string) (string, error) {
 	switch {
 	case out != "" && generator.HasAlembicEnv(joinDir(at.dir, out)):
-		return "", fmt.Errorf("%s has Alembic's env.py, and the migrations go into the folder beside it; write --out %s", out, filepath.Join(out, "versions"))
+		return "", fmt.Errorf("%s contains Alembic's env.py, but the migrations belong in the folder beside it; use --out %s", out, filepath.Join(out, "versions"))
 	case out != "":
 		return out, nil
 	case len(folders) == 1:
 		return folders[0].Versions, nil
 	case len(folders) == 0:
-		return "", errors.New("there are no Alembic migrations here, so it is not known which revision is the head; " +
-			"write --down-revision with what \"alembic heads\" prints, or --down-revision " + firstRevision + " if this is the first migration")
+		return "", errors.New("there are no Alembic migrations here, so the head revision is unknown; " +
+			"set --down-revision to the output of \"alembic heads\", or --down-revision " + firstRevision + " if this is the first migration")
 	}
 	var names []string
 	for _, f := range folders {
 		names = append(names, f.Versions)
 	}
-	return "", fmt.Errorf("there are several folders of Alembic migrations: %s; name one with --out, or write --down-revision", strings.Join(names, ", "))
+	return "", fmt.Errorf("there are several folders of Alembic migrations: %s; select one with --out, or set --down-revision", strings.Join(names, ", "))
 }
 
 // refuseSecondChain returns an error if another folder than the empty one has
@@ -118,7 +118,7 @@ func refuseSecondChain(at project, folders []generator.AlembicFolder, shown stri
 			continue
 		}
 		if heads, err := generator.AlembicHeads(joinDir(at.dir, f.Versions)); err != nil || len(heads) > 0 {
-			return fmt.Errorf("%s has no revisions, and %s has some; write --out %s, or --down-revision %s if this migration does not follow them",
+			return fmt.Errorf("%s has no revisions, but %s does; use --out %s, or --down-revision %s if this migration does not follow them",
 				shown, f.Versions, f.Versions, firstRevision)
 		}
 	}
@@ -155,7 +155,7 @@ func filterFor(at project, folders []generator.AlembicFolder, out string) (alemb
 	}
 	title, _, _ := bytes.Cut(f.file.Content, []byte("\n"))
 	if !bytes.HasPrefix(there, title) {
-		return f, fmt.Errorf("%s is there already and is not outboxgen's; nothing was written", filepath.Join(f.folder, f.file.Path))
+		return f, fmt.Errorf("%s already exists and outboxgen did not generate it; nothing was written", filepath.Join(f.folder, f.file.Path))
 	}
 	f.same = bytes.Equal(there, f.file.Content)
 	return f, nil
@@ -164,7 +164,7 @@ func filterFor(at project, folders []generator.AlembicFolder, out string) (alemb
 // write writes the filter, and says what env.py lacks.
 func (f alembicFilter) write(io streams, at project) error {
 	if f.folder == "" {
-		return printf(io.Err, "outboxgen: %s was not written, because no env.py was found; print it with --autogenerate, and put it beside env.py\n", f.file.Path)
+		return printf(io.Err, "outboxgen: %s was not written, because there is no env.py; print it with --autogenerate, and put it beside env.py\n", f.file.Path)
 	}
 	if !f.same {
 		if err := output.Apply(joinDir(at.dir, f.folder), []output.File{f.file}, nil); err != nil {

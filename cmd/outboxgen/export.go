@@ -16,9 +16,9 @@ import (
 func newExport(io streams, at *project) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "Write the schemas for other languages",
-		Long: `export writes what services in other languages need of a project. It knows one
-form: jsonschema.`,
+		Short: "Export the schemas for other languages",
+		Long: `export writes the files that services in other languages need. It has one format:
+jsonschema.`,
 		Example: `  outboxgen export jsonschema -o jsonschema`,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -32,39 +32,39 @@ func newExportJSONSchema(io streams, at *project) *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "jsonschema [TYPE]",
-		Short: "Write each event as one JSON Schema document",
-		Long: `jsonschema writes the schema of each event's data as one document of JSON Schema
-2020-12. What the event refers to, in other files and in older drafts, is inside,
-under $defs. So any validator can read it, and any generator of code, such as
+		Short: "Export each event as one JSON Schema document",
+		Long: `jsonschema writes the schema of each event's data as one JSON Schema 2020-12
+document. Schemas that it refers to, in other files and in older drafts, are
+included under $defs. So every validator and code generator can read it, such as
 datamodel-code-generator for Pydantic.
 
-The name of a file is the type of its event. x-event in it says the event's topic
-and where its key is. -o names the folder. The command removes the documents there
-that it wrote for events that are gone, and touches no other file. Without -o, it
-prints the event of that type, or the only one.
+The file name is the event's type. x-event in the document has the event's topic
+and the place of its key. -o sets the folder. The command removes documents of
+removed events that it wrote earlier, and never changes other files. Without -o, it
+prints one event: the given type, or the only one.
 
-With --check it writes nothing: it prints a unified diff of what it would change
-and exits 1 if there is any.`,
+With --check it writes nothing: it prints a unified diff of the changes that it
+would make, and the exit code is 1 if there are any.`,
 		Example: `  outboxgen export jsonschema -o jsonschema
   outboxgen export jsonschema -o jsonschema --check    # in CI
   outboxgen export jsonschema shop.order_placed.v1 > order_placed.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return fmt.Errorf("one event type is enough, and there are %d; -o writes all events", len(args))
+				return fmt.Errorf("give one event type, not %d; -o writes all events", len(args))
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if out != "" && len(args) > 0 {
-				return errors.New("-o writes all events; leave out the type, or -o")
+				return errors.New("-o writes all events; remove the type or -o")
 			}
 			if out == "" && check {
-				return errors.New("--check compares with the folder that -o names, and there is no -o")
+				return errors.New("--check compares with the folder of -o, but -o is not set")
 			}
 			return runExport(io, *at, out, check, args)
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "`folder` to write the documents into")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "`folder` for the documents")
 	completeFolders(cmd, "out")
 	cmd.Flags().BoolVar(&check, "check", false, "compare with the folder instead of writing")
 	projectFlags(cmd, at)
@@ -109,7 +109,7 @@ func printExported(io streams, exported *generator.Exported, types []string) err
 			return fmt.Errorf("the project has no event of type %s; it has %s", types[0], strings.Join(exported.Types, ", "))
 		}
 	case len(exported.Files) != 1:
-		return fmt.Errorf("the project has %d events; name the type of one, or write all with -o FOLDER", len(exported.Files))
+		return fmt.Errorf("the project has %d events; give the type of one, or write all with -o FOLDER", len(exported.Files))
 	}
 	return printf(io.Out, "%s", exported.Files[index].Content)
 }
@@ -124,7 +124,7 @@ func differing(io streams, out string, differences []generator.Difference) error
 			return err
 		}
 	}
-	if err := printf(io.Err, "outboxgen: %d of the documents in %s are out of date; run outboxgen export jsonschema -o %s\n", len(differences), out, out); err != nil {
+	if err := printf(io.Err, "outboxgen: %d documents in %s are out of date; run outboxgen export jsonschema -o %s\n", len(differences), out, out); err != nil {
 		return err
 	}
 	return errFindings

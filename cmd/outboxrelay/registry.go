@@ -43,19 +43,19 @@ func readRegistry(r *reader) *framing.Config {
 	if auth != "" {
 		user, password, ok := strings.Cut(auth, ":")
 		if !ok {
-			r.problem("registry-auth", "it is not of the form user:password")
+			r.problem("registry-auth", "it must have the form user:password")
 		}
 		r.secrets.Add(password)
 		c.User, c.Password = user, password
 	}
 	if token != "" && c.User+c.Password != "" {
-		r.problem("registry-token", "there is a user too, in registry-auth or registry-url: give the token or the user")
+		r.problem("registry-token", "registry-auth or registry-url also sets a user: set either the token or the user")
 	}
 	c.Subjects = map[string]string{}
 	for _, entry := range subjects {
 		eventType, subject, ok := strings.Cut(entry, "=")
 		if !ok || eventType == "" || subject == "" {
-			r.problem("registry-subjects", "%q is not of the form EVENT_TYPE=SUBJECT", entry)
+			r.problem("registry-subjects", "%q must have the form EVENT_TYPE=SUBJECT", entry)
 		}
 		c.Subjects[eventType] = subject
 	}

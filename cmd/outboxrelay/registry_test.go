@@ -74,9 +74,9 @@ func TestWrongRegistrySettings(t *testing.T) {
 			"OUTBOXRELAY_REGISTRY_URL, SCHEMA_REGISTRY_URL, or registry_url in the settings file (--config)"},
 		"no URL":             {values{"registry-url": "registry:8081"}, "setting registry-url: it is not an address such as https://user:password@host:8081"},
 		"a cut password":     {values{"registry-url": "http://ann:s3/cret@registry"}, "setting registry-url: an @ follows the first /, ? or #, so a password may have been cut there; in a user"},
-		"no password":        {values{"registry-url": address, "registry-auth": "s3cret"}, "setting registry-auth: it is not of the form user:password"},
-		"a token and a user": {values{"registry-url": address, "registry-auth": "a:s3cret", "registry-token": "s3cret"}, "setting registry-token: there is a user too, in registry-auth or registry-url: give the token or the user"},
-		"no subject":         {values{"registry-url": address, "registry-subjects": "OrderPlaced"}, `setting registry-subjects: "OrderPlaced" is not of the form EVENT_TYPE=SUBJECT`},
+		"no password":        {values{"registry-url": address, "registry-auth": "s3cret"}, "setting registry-auth: it must have the form user:password"},
+		"a token and a user": {values{"registry-url": address, "registry-auth": "a:s3cret", "registry-token": "s3cret"}, "setting registry-token: registry-auth or registry-url also sets a user: set either the token or the user"},
+		"no subject":         {values{"registry-url": address, "registry-subjects": "OrderPlaced"}, `setting registry-subjects: "OrderPlaced" must have the form EVENT_TYPE=SUBJECT`},
 		"an unknown place":   {values{"registry-url": address, "registry-subject": "{name}"}, `setting registry-subject: framing: Config.Subject is "{name}": only {topic} and {type} can be in braces`},
 	} {
 		test.given["schema-id"] = "prefix"

@@ -38,7 +38,7 @@ func Document(e *schema.Event) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	if err := json.Indent(&out, []byte(doc.String()), "", "  "); err != nil {
-		return nil, fmt.Errorf("the schema of %s is no JSON: %w", e.Type, err)
+		return nil, fmt.Errorf("the schema of %s is not valid JSON: %w", e.Type, err)
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil
