@@ -256,14 +256,14 @@ func TestMisuseIsToldAtOnce(t *testing.T) {
 				"setting sasl: it is plain but tls is not set, so the password would be sent in clear text: " +
 				"set tls to true, or set sasl-without-tls to true if the network is trusted"},
 		{"discard without a reason", []string{"discard", "--all", "--yes"},
-			"--reason is missing: set the reason for the audit log; a discard cannot be undone"},
+			"--reason is missing: give the reason for the audit log; a discard cannot be undone"},
 		{"discard without a terminal", []string{"discard", "--all", "--reason", "test data"},
 			"nothing was changed: discard needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes"},
 		{"unknown flag", []string{"run", "--brokres", "x"}, "unknown flag: --brokres: see outboxrelay run --help"},
 		{"several settings", []string{"run", "--settle", "drop", "--retention", "7", "--wake", "redis", "--max-attempts", "0"},
-			"setting settle: it is \"drop\": use mark or delete\n" +
-				"setting retention: it is \"7\": use a duration such as 500ms, 10s or 168h\n" +
-				"setting max-attempts: it is \"0\": use a whole number, at least 1\n" +
+			"setting settle: invalid value \"drop\": use mark or delete\n" +
+				"setting retention: invalid value \"7\": use a duration such as 500ms, 10s or 168h\n" +
+				"setting max-attempts: invalid value \"0\": use a whole number, at least 1\n" +
 				"the database address is missing: set --database-url, OUTBOXRELAY_DATABASE_URL, DATABASE_URL, or database_url in the settings file (--config)\n" +
 				"the address of Redis (wake is redis) is missing: set --redis-url, OUTBOXRELAY_REDIS_URL, REDIS_URL, or redis_url in the settings file (--config)\n" +
 				"the service's name, which identifies its wake-ups (wake is redis), is missing: set --service, OUTBOXRELAY_SERVICE, or service in the settings file (--config)"},

@@ -112,7 +112,7 @@ func TestFlagsHaveTypes(t *testing.T) {
 	for setting, text := range map[string]string{
 		"tls": "maybe", "retention": "7", "buffer-mib": "0", "max-sessions": "1", "settle": "drop", "log-level": "loud", "log-format": "xml",
 	} {
-		want := "setting " + setting + `: it is "` + text + `": use ` + only(setting)[0].kind.instead
+		want := "setting " + setting + `: invalid value "` + text + `": use ` + only(setting)[0].kind.instead
 		member := only(setting)[0].member()
 		file := writeFile(t, member+": "+text)
 		for _, got := range []answer{

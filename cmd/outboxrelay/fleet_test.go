@@ -296,7 +296,7 @@ func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
 		t.Fatal("nothing is sent")
 	}
 	mustExec(t, pg.URL, `ALTER SCHEMA tenant_000 RENAME TO former`)
-	until(t, "it is noticed that the schema is gone", func() bool { return strings.Contains(f.log.String(), "schema is gone") })
+	until(t, "it is noticed that the schema is gone", func() bool { return strings.Contains(f.log.String(), "schema was removed") })
 	createTenants(t, pg, 0, 1)
 	until(t, "it is noticed that the schema is back", func() bool {
 		return strings.Contains(f.log.String(), "schema is back") || strings.Contains(f.log.String(), "retrying later")

@@ -69,7 +69,7 @@ outboxes:
 	if diff := cmp.Diff(want, known()); diff != "" {
 		t.Error(diff)
 	}
-	if n := strings.Count(log.String(), "schema is skipped"); n != 2 {
+	if n := strings.Count(log.String(), "schema skipped"); n != 2 {
 		t.Errorf("it is told %d times that a schema is skipped", n)
 	}
 }

@@ -32,7 +32,7 @@ outboxes:
 	if n := len(f.all()); n != 3 {
 		t.Errorf("%d outboxes, want 3: %v", n, f.all())
 	}
-	if n := strings.Count(f.log.String(), "schema is skipped"); n != 4 {
+	if n := strings.Count(f.log.String(), "schema skipped"); n != 4 {
 		t.Errorf("%d warnings, want one for each of four schemas that are skipped", n)
 	}
 }

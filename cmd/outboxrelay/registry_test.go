@@ -70,10 +70,10 @@ func TestWrongRegistrySettings(t *testing.T) {
 		given values
 		want  string
 	}{
-		"no address": {values{}, "the address of the schema registry (schema-id is prefix) is missing: give --registry-url, " +
+		"no address": {values{}, "the address of the schema registry (schema-id is prefix) is missing: set --registry-url, " +
 			"OUTBOXRELAY_REGISTRY_URL, SCHEMA_REGISTRY_URL, or registry_url in the settings file (--config)"},
 		"no URL":             {values{"registry-url": "registry:8081"}, "setting registry-url: it is not an address such as https://user:password@host:8081"},
-		"a cut password":     {values{"registry-url": "http://ann:s3/cret@registry"}, "setting registry-url: an @ follows the first /, ? or #, so a password may have been cut there; in a user"},
+		"a cut password":     {values{"registry-url": "http://ann:s3/cret@registry"}, "setting registry-url: an @ follows the first /, ? or #, so a password may have been cut off there; in a user"},
 		"no password":        {values{"registry-url": address, "registry-auth": "s3cret"}, "setting registry-auth: it must have the form user:password"},
 		"a token and a user": {values{"registry-url": address, "registry-auth": "a:s3cret", "registry-token": "s3cret"}, "setting registry-token: registry-auth or registry-url also sets a user: set either the token or the user"},
 		"no subject":         {values{"registry-url": address, "registry-subjects": "OrderPlaced"}, `setting registry-subjects: "OrderPlaced" must have the form EVENT_TYPE=SUBJECT`},

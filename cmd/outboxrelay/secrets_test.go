@@ -370,7 +370,7 @@ func TestNoRelayShowsAPassword(t *testing.T) {
 			env := map[string]string{"DATABASE_URL": working["DATABASE_URL"], "REDIS_URL": "redis://u:" + encoded(p) + "@" + redis}
 			said := runUntil(t, env, []string{`"msg":"no wake-ups`}, "--sink", "stdout", "--service", "s")
 			noLeak(t, "run with Redis", p, said)
-			said = runUntil(t, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d"}, []string{"Kafka cannot be reached now"},
+			said = runUntil(t, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d"}, []string{"Kafka unavailable"},
 				"--brokers", kafka.ListenAddrs()[0], "--sasl", "plain", "--sasl-user", "u", "--sasl-password", p, "--sasl-without-tls")
 			noLeak(t, "run with Kafka", p, said)
 		})

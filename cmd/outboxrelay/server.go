@@ -39,7 +39,7 @@ func handler(relays *fleet) http.Handler {
 			missing = append(missing, "schemas that match a pattern")
 		}
 		if len(missing) > 0 {
-			http.Error(w, fmt.Sprintf("not ready: %s: cannot use the database; see /status\n", strings.Join(missing, ", ")), http.StatusServiceUnavailable)
+			http.Error(w, fmt.Sprintf("not ready: %s: cannot use the database; see /status", strings.Join(missing, ", ")), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")

@@ -99,7 +99,7 @@ outboxes:
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 	l.flags = values{"brokers": "flag"}
-	if _, err := l.outboxes(sampleTable); err == nil || !strings.Contains(err.Error(), "--brokers would replace") {
+	if _, err := l.outboxes(sampleTable); err == nil || !strings.Contains(err.Error(), "--brokers would override") {
 		t.Errorf("a flag over an outbox's own setting: %v", err)
 	}
 }
