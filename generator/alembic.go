@@ -15,10 +15,9 @@ type AlembicRevision struct {
 	File string // relative to the folder of the migrations, with forward slashes
 }
 
-// AlembicHeads is the revisions in a folder of Alembic's versions that no other
-// revision there follows, sorted by file. A folder that is empty or does not
-// exist has none. The error names the file whose place in the chain cannot be
-// told.
+// AlembicHeads returns the revisions in a folder of Alembic's versions that have no
+// successor there, sorted by file. It returns none for an empty or missing folder. The
+// error names the file whose place in the chain is unknown.
 func AlembicHeads(dir string) ([]AlembicRevision, error) {
 	found, err := migrationfolder.Heads(dir)
 	if err != nil {
@@ -31,15 +30,15 @@ func AlembicHeads(dir string) ([]AlembicRevision, error) {
 	return heads, nil
 }
 
-// AlembicFolder is where a project keeps Alembic migrations. Both paths are
-// relative to the folder that was searched, with forward slashes.
+// AlembicFolder says where a project keeps Alembic migrations. Both paths are relative
+// to the searched folder, with forward slashes.
 type AlembicFolder struct {
 	Versions string // the folder of the migrations, which need not exist yet
 	Script   string // the folder of env.py; "": it is not known
 }
 
-// FindAlembic looks below dir, as far as five folders deep, for Alembic
-// migrations. The nearest comes first, then the first by name.
+// FindAlembic searches dir, up to five folders deep, for Alembic migrations. The
+// nearest comes first, then the first by name.
 func FindAlembic(dir string) ([]AlembicFolder, error) {
 	found, err := migrationfolder.SearchAlembic(dir)
 	if err != nil {
@@ -52,14 +51,14 @@ func FindAlembic(dir string) ([]AlembicFolder, error) {
 	return folders, nil
 }
 
-// AlembicFilter is the file that keeps Alembic's autogenerate from changing or
+// AlembicFilter returns the file that keeps Alembic's autogenerate from changing or
 // dropping the outbox's tables. Its path is relative to the folder of env.py.
 func AlembicFilter() File {
 	f := migrations.AlembicFilter()
 	return File{Path: f.Name, Content: f.Content}
 }
 
-// HasAlembicEnv says whether a folder has Alembic's env.py.
+// HasAlembicEnv reports whether a folder has Alembic's env.py.
 func HasAlembicEnv(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "env.py"))
 	return err == nil

@@ -15,19 +15,18 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Exported is what ExportJSONSchema gives.
+// Exported is the result of ExportJSONSchema.
 type Exported struct {
-	// Result has one file for each event, and as Orphans the files of an earlier
+	// Result has one file for each event. Its Orphans are the files of an earlier
 	// export that are no longer written. Its Dir is the folder of the export.
 	Result
-	// Types is the event types, in the order of Files.
+	// Types has the event types, in the order of Files.
 	Types []string
 }
 
-// ExportJSONSchema gives the schema of each event as one JSON Schema document of
-// 2020-12 that refers to nothing outside it, so that any validator and any
-// generator of code can read it. dir is the folder that the files are for; ""
-// and one that does not exist have nothing in them. The error is as Generate's.
+// ExportJSONSchema returns the schema of each event as one self-contained JSON Schema
+// document of 2020-12, for any validator and code generator. dir is the folder for the
+// files; "" and a missing folder count as empty. The errors are those of Generate.
 func ExportJSONSchema(cfg Config, dir string) (*Exported, error) {
 	l, err := load(cfg.withDefaults())
 	if err != nil {
@@ -53,8 +52,8 @@ func ExportJSONSchema(cfg Config, dir string) (*Exported, error) {
 	return e, e.claim()
 }
 
-// exportNames is the file of each event: its type, where that is a name on
-// every file system and no other event has it, else its Go name.
+// exportNames returns the file name of each event: its type if that is valid on every
+// file system and unique, else its Go name.
 func exportNames(events []*schema.Event) map[*schema.Event]string {
 	count := map[string]int{}
 	for _, e := range events {
@@ -71,7 +70,7 @@ func exportNames(events []*schema.Event) map[*schema.Event]string {
 	return names
 }
 
-// plainFileName says whether a type can be the name of a file.
+// plainFileName reports whether a type can be a file name.
 func plainFileName(text string) bool {
 	const most = 200 // file systems take 255 bytes
 	return len(text) <= most && !strings.HasPrefix(text, ".") && !strings.ContainsFunc(text, func(r rune) bool {
@@ -79,8 +78,8 @@ func plainFileName(text string) bool {
 	})
 }
 
-// claim looks at what is in the folder of the export. A file of somebody else
-// that is in the way is an error.
+// claim checks the folder of the export. Another file in the place of an exported one
+// is an error.
 func (e *Exported) claim() error {
 	if e.Dir == "" {
 		return nil

@@ -30,16 +30,17 @@ type RegisterConfig struct {
 	Registry string
 	// Types are the event types to register. Default: all events of the project.
 	Types []string
-	// DryRun asks the registry whether it would take the schemas, and changes nothing.
+	// DryRun asks the registry whether it would accept the schemas, and changes
+	// nothing.
 	DryRun bool
 	// SetLevel sets the compatibility level of each subject to the level of its event.
 	SetLevel bool
-	// Env looks up SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO and
-	// SCHEMA_REGISTRY_BEARER_TOKEN. Default: neither is set.
+	// Env returns the environment variables SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO and
+	// SCHEMA_REGISTRY_BEARER_TOKEN. Default: none are set.
 	Env func(string) string
 }
 
-// RegisterState says what became of a schema.
+// RegisterState is the result for a schema.
 type RegisterState string
 
 // The states of a schema.
@@ -51,7 +52,7 @@ const (
 	NotTried     RegisterState = "not tried"    // the registry refuses another one
 )
 
-// RegisteredSchema is what became of the schema of one event.
+// RegisteredSchema is the result for the schema of one event.
 type RegisteredSchema struct {
 	Type    string        `json:"type"`
 	Subject string        `json:"subject"`
@@ -59,11 +60,11 @@ type RegisteredSchema struct {
 	// Version and ID are the registry's; 0 if it does not have the schema.
 	Version int `json:"version,omitempty"`
 	ID      int `json:"id,omitempty"`
-	// Level is the compatibility level that the subject had before, and NewLevel the
-	// one that was set, or would be; both are "" without RegisterConfig.SetLevel.
+	// Level is the compatibility level of the subject before, and NewLevel the one that
+	// was set, or would be. Both are "" without RegisterConfig.SetLevel.
 	Level    string `json:"level,omitempty"`
 	NewLevel string `json:"new_level,omitempty"`
-	// Reasons is why the registry refuses the schema, in its own words.
+	// Reasons are the registry's reasons for refusing the schema.
 	Reasons []string `json:"reasons,omitempty"`
 
 	event  *schema.Event
@@ -71,26 +72,25 @@ type RegisteredSchema struct {
 	exists bool // the subject does
 }
 
-// RegisterResult is the outcome of Register.
+// RegisterResult is the result of Register.
 type RegisterResult struct {
 	Result
 
-	// Registry is its address, without a user and a password.
+	// Registry is the address without user and password.
 	Registry string
-	// Schemas are sorted by event type; empty when Findings has an error.
+	// Schemas are sorted by event type; empty if Findings has an error.
 	Schemas []RegisteredSchema
 }
 
-// Failed reports whether there is an error in the project, or the registry refuses a
-// schema.
+// Failed reports whether the project has an error, or the registry refuses a schema.
 func (r *RegisterResult) Failed() bool {
 	return r.Result.Failed() || slices.ContainsFunc(r.Schemas, func(s RegisteredSchema) bool { return s.State == Incompatible })
 }
 
-// Register registers the schemas of a project's events: for each event one JSON Schema of
-// the record's value, with all that it refers to inside it. It asks the registry about
-// every schema first; if it refuses one, none is registered. The error is for what kept
-// it from finishing: no project file, two events with one subject, no answer from the
+// Register registers the schemas of a project's events: for each event one
+// self-contained JSON Schema of the record's value. It first asks the registry about
+// every schema; if it refuses one, none is registered. Register returns an error if it
+// could not finish: no project file, two events with one subject, no answer from the
 // registry.
 func Register(ctx context.Context, cfg RegisterConfig) (*RegisterResult, error) {
 	cfg.Config = cfg.withDefaults()
@@ -122,7 +122,7 @@ func Register(ctx context.Context, cfg RegisterConfig) (*RegisterResult, error) 
 	return result, p.register(ctx, result)
 }
 
-// publisher is a Register under way.
+// publisher is one call of Register.
 type publisher struct {
 	client *registry.Client
 	cfg    RegisterConfig
@@ -241,7 +241,7 @@ func (p *publisher) level(ctx context.Context, s *RegisteredSchema) error {
 	return nil
 }
 
-// register registers what is new. If the registry refuses one schema, the rest is not
+// register registers the new schemas. If the registry refuses one, the rest is not
 // tried.
 func (p *publisher) register(ctx context.Context, result *RegisterResult) error {
 	for i := range result.Schemas {
@@ -303,7 +303,7 @@ func (p *publisher) setLevel(ctx context.Context, s *RegisteredSchema) error {
 	return nil
 }
 
-// Write writes the outcome as text or json. The error is the writer's.
+// Write writes the result as text or json. It returns the writer's error.
 func (r *RegisterResult) Write(w io.Writer, format string) error {
 	var b bytes.Buffer
 	if format == "json" {

@@ -27,7 +27,7 @@ properties:
   order_id: {$ref: ids.yaml}
 `
 
-// twoEvents is a project with two events, one of which refers to another file.
+// twoEvents returns a project with two events, one of which refers to another file.
 func twoEvents(t *testing.T, config string) *repo {
 	t.Helper()
 	r := &repo{t, t.TempDir()}

@@ -59,7 +59,7 @@ func printFilter(io streams, format string) error {
 	return printf(io.Out, "%s", f.Content)
 }
 
-// downRevision is the revision that a new Alembic migration follows: the one
+// downRevision returns the revision that a new Alembic migration follows: the one
 // that the flag names, or else the only head of the folder that the migration
 // goes into. It is "" where the migration is the first one.
 func downRevision(at project, folders []generator.AlembicFolder, flag, out string) (string, error) {
@@ -90,7 +90,7 @@ func downRevision(at project, folders []generator.AlembicFolder, flag, out strin
 	return "", fmt.Errorf("%s has %d heads; nothing was written; run \"alembic merge heads\" first, or select the head to follow:%s", shown, len(heads), lines.String())
 }
 
-// versionsFolder is the folder whose head a migration follows.
+// versionsFolder returns the folder whose head a migration follows.
 func versionsFolder(at project, folders []generator.AlembicFolder, out string) (string, error) {
 	switch {
 	case out != "" && generator.HasAlembicEnv(joinDir(at.dir, out)):

@@ -106,8 +106,8 @@ func (r *redrive) check() error {
 	return nil
 }
 
-// place is the outbox whose Kafka is meant: the one that --outbox names, or the first one
-// if all have the same addresses.
+// place returns the outbox whose Kafka is meant: the one that --outbox names, or the
+// first one if all have the same addresses.
 func (r *redrive) place() (outbox, error) {
 	outboxes, err := r.outboxes(readKafkaPlace)
 	if err != nil {

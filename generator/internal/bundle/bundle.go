@@ -1,8 +1,7 @@
-// Package bundle writes the schema of an event as one JSON Schema document of
-// 2020-12 that refers to nothing outside it. What the event refers to, in
-// whatever file and dialect, stands under $defs. Words that have no meaning in
-// 2020-12 are translated, as far as package schema reads them; other
-// annotations are left out.
+// Package bundle writes the schema of an event as one self-contained JSON Schema
+// document of 2020-12. Referenced schemas, of any file and dialect, are under $defs.
+// Keywords that 2020-12 does not have are translated, as far as package schema reads
+// them; other annotations are dropped.
 package bundle
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Document is the schema of the event's data, as indented JSON. The same schema
+// Document returns the schema of the event's data as indented JSON. The same schema
 // gives the same bytes.
 func Document(e *schema.Event) ([]byte, error) {
 	b := &bundler{root: e.Schema, names: map[*schema.Schema]string{}}
@@ -44,8 +43,8 @@ func Document(e *schema.Event) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// event is what x-outbox says of the event, with defaults written out. It has
-// another name: a document is no source of events.
+// event returns the content of x-outbox with all defaults. It has another name, because
+// a document is no source of events.
 func event(e *schema.Event) string {
 	x := &object{}
 	x.add("version", strconv.Itoa(e.Version))
@@ -72,9 +71,9 @@ func event(e *schema.Event) string {
 
 type bundler struct {
 	root    *schema.Schema
-	targets []*schema.Schema // of references, but for the root; sorted by name once they have names
+	targets []*schema.Schema // of references, except the root; sorted by name once they have names
 	names   map[*schema.Schema]string
-	// evaluates says that a schema depends on which items another one evaluates.
+	// evaluates is true if a schema depends on the items that another one evaluates.
 	evaluates bool
 }
 
@@ -107,7 +106,7 @@ func (b *bundler) target(s *schema.Schema) {
 	b.collect(s)
 }
 
-// subschemas is the schemas inside s that have a meaning for values.
+// subschemas returns the schemas inside s that have a meaning for values.
 func subschemas(s *schema.Schema) []*schema.Schema {
 	all := []*schema.Schema{
 		s.AdditionalProperties, s.UnevaluatedProperties, s.PropertyNames, s.Items, s.Contains, s.UnevaluatedItems,
@@ -124,7 +123,7 @@ func subschemas(s *schema.Schema) []*schema.Schema {
 	return all
 }
 
-// schema is s as JSON.
+// schema returns s as JSON.
 func (b *bundler) schema(s *schema.Schema) string {
 	if s.Bool != nil {
 		return strconv.FormatBool(*s.Bool)
@@ -239,8 +238,8 @@ func (b *bundler) arrays(o *object, s *schema.Schema) {
 	}
 }
 
-// hidesContains says that contains of s must not evaluate items, as it did not
-// before 2020-12, and that this matters.
+// hidesContains reports whether contains of s must not evaluate items, as before
+// 2020-12, and that matters.
 func (b *bundler) hidesContains(s *schema.Schema) bool {
 	return s.Contains != nil && s.ContainsCounts && b.evaluates
 }
@@ -256,7 +255,7 @@ func (b *bundler) combinations(o *object, s *schema.Schema) {
 	if b.hidesContains(s) {
 		hidden := &object{}
 		b.contains(hidden, s)
-		also = append(also, `{"not":{"not":`+hidden.String()+`}}`) // not keeps to itself what was evaluated inside it
+		also = append(also, `{"not":{"not":`+hidden.String()+`}}`) // not hides what was evaluated inside it
 	}
 	b.list(o, "allOf", s.AllOf, also...)
 	b.list(o, "anyOf", s.AnyOf)

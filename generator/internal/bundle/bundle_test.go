@@ -133,7 +133,8 @@ func original(t *testing.T, project *schema.Project, e *schema.Event) *jsonschem
 	return s
 }
 
-// plain is a YAML value as the validator takes it, with numbers as they were written.
+// plain returns a YAML value as the validator takes it, with numbers as they were
+// written.
 func plain(t *testing.T, node *yaml.Node) any {
 	t.Helper()
 	switch node.Kind {
@@ -161,7 +162,7 @@ func plain(t *testing.T, node *yaml.Node) any {
 	return node.Value
 }
 
-// compiler is the independent validator with these files. What it cannot compile
+// compiler returns the independent validator with these files. What it cannot compile
 // as a pattern allows every string.
 func compiler(f files) *jsonschema.Compiler {
 	c := verdict.Asserting()

@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Record is the schema of the value of the event's records, in the form of Document: the
+// Record returns the schema of the value of the event's records, like Document: the
 // envelope with the event's data inside it. Without an envelope it is Document.
 func Record(e *schema.Event) ([]byte, error) {
 	required, properties := outboxEnvelope(e)
@@ -47,7 +47,7 @@ func Record(e *schema.Event) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// outboxEnvelope is the fields of the outbox envelope but for data.
+// outboxEnvelope returns the fields of the outbox envelope except data.
 func outboxEnvelope(e *schema.Event) (required []string, properties *object) {
 	o := &object{}
 	o.add("event_id", `{"type":"string","format":"uuid"}`)
@@ -61,7 +61,7 @@ func outboxEnvelope(e *schema.Event) (required []string, properties *object) {
 	return []string{"event_id", "event_type", "event_timestamp", "source_service", "schema_version", "correlation_id"}, o
 }
 
-// cloudEvent is the attributes of a CloudEvent but for data.
+// cloudEvent returns the attributes of a CloudEvent except data.
 func cloudEvent(e *schema.Event) (required []string, properties *object) {
 	o := &object{}
 	o.add("specversion", `{"type":"string","const":"1.0"}`)

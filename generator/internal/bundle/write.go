@@ -99,7 +99,7 @@ func (b *bundler) assign() {
 // in a reference and becomes the name of a class.
 var notInName = regexp.MustCompile(`[^A-Za-z0-9_]+`)
 
-// definitionName is the title of a schema, or else the last part of its pointer,
+// definitionName returns the title of a schema, or else the last part of its pointer,
 // or else the name of its file.
 func definitionName(s *schema.Schema) string {
 	name := notInName.ReplaceAllString(s.Title, "")

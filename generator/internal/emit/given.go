@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// given is the check that a writer has set a field: of a required UUID or time,
+// given returns the check that a writer has set a field: of a required UUID or time,
 // whose zero value is a valid document and almost always a forgotten field. It is
 // empty for every other field, and where the schema names the zero value itself.
 func (c *coder) given(f *ir.Field, at string) []string {
@@ -46,7 +46,7 @@ func (c *coder) givenFields(n *ir.Named) bool {
 	return slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return len(c.given(f, "")) > 0 })
 }
 
-// requiredAt is where the keyword stands that requires a member: in the schema, what
+// requiredAt returns where the keyword stands that requires a member: in the schema, what
 // it refers to, or a part of its allOf; "" if it is in none of them.
 func requiredAt(s *schema.Schema, name string, seen map[*schema.Schema]bool) string {
 	if s == nil || seen[s] {

@@ -16,24 +16,25 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
 )
 
-// RetryTopic is a topic of records that are handled again later.
+// RetryTopic is a topic for records that are handled again later.
 type RetryTopic struct {
-	// Topic is its name. It belongs to one group: give each group its own.
+	// Topic is its name. Each group needs its own retry topics.
 	Topic string
-	// Delay is how long a record waits there. The records of a topic have the same
+	// Delay is how long a record waits there. All records of a topic have the same
 	// delay, so that none waits behind one that is due later.
 	Delay time.Duration
 }
 
-// forwardTimeout is how long the brokers have to acknowledge a record that is written
-// to a retry topic or the dead-letter topic, before it is written again.
+// forwardTimeout is how long the brokers have to acknowledge a record in a retry topic
+// or the dead-letter topic, before it is written again.
 const forwardTimeout = 30 * time.Second
 
-// largestForward is what the client takes for one record: what was read has to be
-// written, whatever the topic allows.
+// largestForward is the client's limit for one record: what was read has to be written,
+// whatever the topic allows.
 const largestForward = 64 << 20
 
-// destination is where a record goes that was given up. The zero value is nowhere.
+// destination is where a record goes whose handler is not called again now. The zero
+// value is nowhere.
 type destination struct {
 	topic string
 	delay time.Duration // of a retry topic; 0: the dead-letter topic
@@ -52,7 +53,7 @@ func (w *worker) destination(t *task, permanent bool) destination {
 	return destination{call: cfg.DeadLetter != nil}
 }
 
-// failed is what the log says if the record was not stored.
+// failed returns the log text for a record that was not stored.
 func (d destination) failed() string {
 	switch {
 	case d.call:
@@ -125,7 +126,7 @@ func (w *worker) forward(t *task) error {
 	return nil
 }
 
-// errorType is the type of the service's own error.
+// errorType returns the type of the service's own error.
 func errorType(err error) string {
 	for {
 		switch wrapping := err.(type) { //nolint:errorlint // what these wrap is looked for
@@ -206,7 +207,7 @@ func (c Config) validateTopics(bad func(format string, args ...any) error) (errs
 	return errs
 }
 
-// field is the field that names a topic which is read.
+// field returns the field that names a topic which is read.
 func (c Config) field(topic string) string {
 	if slices.ContainsFunc(c.RetryTopics, func(t RetryTopic) bool { return t.Topic == topic }) {
 		return "RetryTopics"
@@ -214,7 +215,7 @@ func (c Config) field(topic string) string {
 	return "Topics"
 }
 
-// consumed are the topics to read, where they have names.
+// consumed returns the topics to read, where they have names.
 func (c Config) consumed() []string {
 	topics := slices.Clone(c.Topics)
 	for _, topic := range c.RetryTopics {
@@ -247,5 +248,5 @@ func matching(patterns []string, topic string) string {
 	return ""
 }
 
-// exactly is a pattern that one topic matches.
+// exactly returns a pattern that one topic matches.
 func exactly(topic string) string { return "^" + regexp.QuoteMeta(topic) + "$" }

@@ -149,7 +149,7 @@ func (r *registered) load(ctx context.Context, e *schema.Event, s sr.SubjectSche
 	return contract.Before{Schema: dataOf(e, d.Root), Name: name}, nil, nil
 }
 
-// dataOf is the schema of the event data in a registered schema. What outboxgen
+// dataOf returns the schema of the event data in a registered schema. What outboxgen
 // register wrote is the schema of the record's value: the envelope around the data.
 func dataOf(e *schema.Event, root *schema.Schema) *schema.Schema {
 	around := map[string][]string{

@@ -1,4 +1,4 @@
-// Package deadletter knows the records that a consumer (package consume/kafka) writes
+// Package deadletter reads the records that a consumer (package consume/kafka) writes
 // to a dead-letter topic or a retry topic, and sends those of a dead-letter topic back.
 //
 // Such a record has the key, the value and the headers of the record that could not be

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The headers that a record of a dead-letter topic or a retry topic has beside its own.
+// The additional headers of a record in a dead-letter topic or a retry topic.
 const (
 	HeaderTopic     = "kafka_dlt-original-topic"
 	HeaderPartition = "kafka_dlt-original-partition"
@@ -24,11 +24,11 @@ const (
 	HeaderNotBefore = "retry_topic-backoff-timestamp"
 
 	// HeaderRedriveGroup is the header of a record that [Redrive] sent back: the group
-	// whose dead letter it was. Consumers of other groups skip the record.
+	// that dead-lettered it. Consumers of other groups skip the record.
 	HeaderRedriveGroup = "outbox_redrive_group"
 )
 
-// What a header may take, so that a long error does not make a record too large.
+// Limits for headers, so that a long error does not make a record too large.
 const (
 	mostError = 4 << 10
 	mostStack = 16 << 10
@@ -41,16 +41,16 @@ type Letter struct {
 	Partition int32
 	Offset    int64
 	Timestamp time.Time
-	Group     string // that could not handle it
+	Group     string // the group that could not handle it
 	Attempts  int    // calls of the handler, in retry topics too
 	ErrorType string // the Go type of the error
 	Error     string
 	Stack     string    // of a panic; "" for other errors
-	NotBefore time.Time // when it is due; zero: at once. Only in a retry topic
+	NotBefore time.Time // when it is due, only in a retry topic; zero: at once
 }
 
-// Headers returns the headers of a record and after them those of the letter. What the
-// record has of a former letter is left out.
+// Headers returns the headers of a record followed by those of the letter. It leaves
+// out the headers of a former letter.
 func (l Letter) Headers(original []kgo.RecordHeader) []kgo.RecordHeader {
 	headers := Strip(original)
 	add := func(name string, value []byte) {
@@ -73,8 +73,8 @@ func (l Letter) Headers(original []kgo.RecordHeader) []kgo.RecordHeader {
 	return headers
 }
 
-// Read returns the letter of a record. The error says which header is missing or does
-// not have the form that the package documentation gives.
+// Read returns the letter of a record. The error says which header is missing or
+// invalid; the package documentation has the format.
 func Read(headers []kgo.RecordHeader) (Letter, error) {
 	values := map[string][]byte{}
 	for _, h := range headers {
@@ -127,7 +127,7 @@ func Strip(headers []kgo.RecordHeader) []kgo.RecordHeader {
 	return own
 }
 
-// Own reports whether a header is one of a letter or of [Redrive].
+// Own reports whether a header belongs to a letter or to [Redrive].
 func Own(name string) bool {
 	switch name {
 	case HeaderAttempts, HeaderNotBefore, HeaderRedriveGroup:
@@ -140,7 +140,7 @@ func millis(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli()))
 }
 
-// cut shortens a text to so many bytes, at the end of a character.
+// cut shortens a text to at most this many bytes, at the end of a character.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text

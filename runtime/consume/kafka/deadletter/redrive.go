@@ -11,10 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Filter chooses dead letters. The zero value of a field chooses all.
+// Filter selects dead letters. A zero field selects all.
 type Filter struct {
 	Topic     string  // where the record was published
-	Group     string  // that could not handle it
+	Group     string  // the group that could not handle it
 	EventType string  // the header event_type
 	EventID   string  // the header event_id
 	Key       *string // nil: every key
@@ -24,21 +24,21 @@ type Filter struct {
 type Config struct {
 	// Topic is the dead-letter topic. Required.
 	Topic string
-	// Options are those of the client: addresses, TLS, SASL.
+	// Options are options of the Kafka client: addresses, TLS, SASL.
 	Options []kgo.Opt
-	// Filter chooses the records. Default: all.
+	// Filter selects the records. Default: all.
 	Filter Filter
-	// To is the topic to send the records to, for instance a retry topic of the group.
+	// To is the topic to send the records to, for example a retry topic of the group.
 	// Default "": the topic where each was published.
 	To string
-	// Limit is how many records are sent at most. Default 0: without limit.
+	// Limit is the largest number of records to send. Default 0: no limit.
 	Limit int
-	// DryRun sends nothing.
+	// DryRun reads and reports the records, and sends nothing.
 	DryRun bool
-	// Again chooses also records that were sent back before.
+	// Again also selects records that were sent back before.
 	Again bool
-	// Each is called for each record that is chosen, before it is sent. An error ends
-	// Redrive. Default nil.
+	// Each is called for each selected record before it is sent. If it returns an
+	// error, Redrive ends. Default nil.
 	Each func(Entry) error
 }
 
@@ -54,28 +54,29 @@ type Entry struct {
 
 // Summary says what [Redrive] did.
 type Summary struct {
-	Chosen     int // records that the filter chooses and that were not sent before
+	Chosen     int // records that the filter selects and that were not sent before
 	Sent       int
-	Unreadable int // records without the headers of a letter, which are left out
-	Forgotten  int // sent records that the next Redrive sends again: there are too many gaps to remember
+	Unreadable int // records without the headers of a letter; they are skipped
+	Forgotten  int // sent records that the next Redrive sends again, because there are too many gaps to store
 }
 
-// ProgressGroup is the consumer group whose offsets say which records of a dead-letter
-// topic were sent back. Delete its offsets to start anew.
+// ProgressGroup returns the consumer group whose offsets record which records of a
+// dead-letter topic were sent back. Delete its offsets to start again.
 func ProgressGroup(topic string) string { return "outbox-redrive." + topic }
 
-// quiet is how long the brokers may bring no records before Redrive ends with an error.
+// quiet is how long the brokers may return no records before Redrive ends with an
+// error.
 const quiet = 30 * time.Second
 
-// Redrive sends records of a dead-letter topic back, in their order, with their own
-// headers and [HeaderRedriveGroup]. It reads up to the end that the topic has now. A
-// record counts as sent when the brokers acknowledged it; after a crash some are sent
-// twice, and none is lost. The dead-letter topic does not change: [ProgressGroup]
-// remembers what was sent. Two calls at the same time send records twice.
+// Redrive sends records of a dead-letter topic back, in order, with their original
+// headers and [HeaderRedriveGroup]. It reads up to the current end of the topic. A
+// record counts as sent when the brokers have acknowledged it; after a crash some are
+// sent twice, and none is lost. The dead-letter topic does not change: the offsets of
+// [ProgressGroup] record what was sent. Two calls at the same time send records twice.
 //
 // No order is promised between a record that is sent back and other records of its key.
 //
-// The error says what to do; the summary is valid with an error too.
+// The error says what to do. The summary is valid with an error too.
 func Redrive(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Topic == "" {
 		return Summary{}, errors.New("deadletter: Config.Topic is empty: name the dead-letter topic")
@@ -100,7 +101,7 @@ func Redrive(ctx context.Context, cfg Config) (Summary, error) {
 	return r.sum, err
 }
 
-// largest is what the client takes for one record.
+// largest is the client's limit for one record.
 const largest = 64 << 20
 
 // redrive is one call of Redrive.
@@ -112,7 +113,7 @@ type redrive struct {
 	sum        Summary
 }
 
-// begin finds the ends of the topic and what was sent before.
+// begin finds the ends of the topic and the records that were sent before.
 func (r *redrive) begin(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, quiet)
 	defer cancel()
@@ -156,8 +157,8 @@ func (r *redrive) begin(ctx context.Context) error {
 	return nil
 }
 
-// sentBefore asks for the offsets of the group, which need not be there. The first
-// group of a cluster has no coordinator for a moment.
+// sentBefore reads the group's offsets, which may not exist. The first group of a
+// cluster has no coordinator for a moment.
 func (r *redrive) sentBefore(ctx context.Context) (kadm.OffsetResponses, error) {
 	const pause = 100 * time.Millisecond
 	for {
@@ -220,7 +221,7 @@ func (r *redrive) all(ctx context.Context) error {
 	return nil
 }
 
-// partition sends what is chosen of some records of a partition.
+// partition sends the selected records of a partition.
 func (r *redrive) partition(ctx context.Context, id int32, records []*kgo.Record) error {
 	p := r.partitions[id]
 	var chosen []*kgo.Record // of the dead-letter topic
@@ -271,8 +272,8 @@ func (r *redrive) partition(ctx context.Context, id int32, records []*kgo.Record
 	return failed
 }
 
-// index is that of a record that was sent: the results come in the order in which they
-// were acknowledged.
+// index returns the index of a sent record: the results come in the order of
+// acknowledgement.
 func index(sending []*kgo.Record, record *kgo.Record) int {
 	for i, r := range sending {
 		if r == record {
@@ -282,7 +283,7 @@ func index(sending []*kgo.Record, record *kgo.Record) int {
 	return -1
 }
 
-// back is what is sent for a dead letter.
+// back returns the record to send for a dead letter.
 func (r *redrive) back(record *kgo.Record, letter Letter) *kgo.Record {
 	topic := letter.Topic
 	if r.cfg.To != "" {
@@ -310,7 +311,7 @@ func header(record *kgo.Record, name string) string {
 	return ""
 }
 
-// commit remembers what was sent.
+// commit stores what was sent.
 func (r *redrive) commit(ctx context.Context) error {
 	if r.cfg.DryRun {
 		return nil

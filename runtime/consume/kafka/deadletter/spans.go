@@ -13,8 +13,8 @@ type progress struct {
 	sent      spans
 }
 
-// spans are the offsets of records that were sent: all below upTo, and those of the
-// list, sorted, which do not touch.
+// spans are the offsets of sent records: all below upTo, and those in the list, which
+// is sorted and without adjacent spans.
 type spans struct {
 	upTo    int64
 	beyond  []span
@@ -48,7 +48,7 @@ func (s *spans) add(offset int64) {
 	s.beyond = joined
 }
 
-// raise is for a topic whose records below an offset are gone.
+// raise is for a topic whose records below an offset were removed.
 func (s *spans) raise(to int64) {
 	s.upTo = max(s.upTo, to)
 	kept := s.beyond[:0]
@@ -64,10 +64,11 @@ func (s *spans) raise(to int64) {
 
 const spansPrefix = "sent="
 
-// mostSpans is what the brokers take for the metadata of an offset, by default.
+// mostSpans is the brokers' default limit for the metadata of an offset, in bytes.
 const mostSpans = 4000
 
-// text is what is remembered beside upTo, and how many records are not.
+// text returns the metadata for the spans after upTo, and the number of records that do
+// not fit.
 func (s *spans) text() (text string, forgotten int) {
 	var b strings.Builder
 	for _, at := range s.beyond {
@@ -87,8 +88,8 @@ func (s *spans) text() (text string, forgotten int) {
 	return spansPrefix + b.String(), forgotten
 }
 
-// parseSpans reads what text has written. What it does not understand it leaves out:
-// then records are sent again, and none is left out.
+// parseSpans parses the result of text. It ignores what it does not understand: then
+// records are sent again, and none is missed.
 func parseSpans(upTo int64, metadata string) spans {
 	s := spans{upTo: upTo}
 	list, ok := strings.CutPrefix(metadata, spansPrefix)
