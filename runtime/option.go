@@ -18,6 +18,7 @@ type rowOptions struct {
 	time          time.Time
 	aggregateID   *string
 	key           *string
+	topic         *string
 	correlationID string
 	causationID   string
 	headers       []Header
@@ -59,6 +60,15 @@ func WithAggregateID(id string) Option {
 // WithKey sets the record's key. Default: the key that the schema defines.
 func WithKey(key string) Option {
 	return func(o *rowOptions) { o.key = &key }
+}
+
+// WithTopic sets the topic of the record, such as one for each tenant. Default: the topic
+// that the schema defines. The insert returns an error if Kafka takes no topic of that
+// name; an empty name is one. It does not check whether the topic exists: the rows of a
+// topic that does not exist wait in the relay. There is no order between records of
+// different topics, also for the same key.
+func WithTopic(topic string) Option {
+	return func(o *rowOptions) { o.topic = &topic }
 }
 
 // WithHeader adds a record header. The insert returns an error if the name is empty, is

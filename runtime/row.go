@@ -60,6 +60,11 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	if row.ID, err = o.eventID(); err != nil {
 		return err
 	}
+	if o.topic != nil {
+		if row.Topic = *o.topic; row.Topic == "" {
+			return errors.New("the topic given by WithTopic is empty")
+		}
+	}
 	if row.AggregateID, err = aggregateID(e, o); err != nil {
 		return err
 	}

@@ -213,6 +213,25 @@ func TestOptionsOfWith(t *testing.T) {
 	}
 }
 
+// Another topic changes where the record goes, and nothing else.
+func TestWithTopic(t *testing.T) {
+	t.Parallel()
+	rowOf := func(opts ...outbox.Option) outbox.Row {
+		t.Helper()
+		at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		row, err := graded.NewRow(t.Context(), Graded{EssayID: "e"}, append(opts, outbox.WithID(uuid.NameSpaceDNS), outbox.WithTime(at))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return row
+	}
+	want := rowOf()
+	want.Topic = "tenant-7.graded"
+	if diff := cmp.Diff(want, rowOf(outbox.WithTopic("tenant-7.graded"))); diff != "" {
+		t.Errorf("row (-want +got):\n%s", diff)
+	}
+}
+
 func TestUnkeyed(t *testing.T) {
 	t.Parallel()
 	row, err := moved.NewRow(t.Context(), Moved{To: "x"}, outbox.WithAggregateID("c1"))
@@ -242,16 +261,18 @@ func TestNewRowRefuses(t *testing.T) {
 		"the key is empty":                                                       {event: graded, essay: "e", opts: []outbox.Option{outbox.WithKey("")}},
 		"key: is null":                                                           {event: keyed, essay: "e"},
 		"the event type has 256 characters; the column holds at most 255":        {event: typed, essay: "e"},
-		`"" is not a valid Kafka topic name`:                                     {event: topic(""), essay: "e"},
-		`".." is not a valid Kafka topic name`:                                   {event: topic(".."), essay: "e"},
-		`"a b" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`: {event: topic("a b"), essay: "e"},
-		"the topic's name has 250 characters; Kafka allows 249":                                     {event: topic(strings.Repeat("t", 250)), essay: "e"},
-		`the header "Trace_ID" is set by outboxgen and cannot be given`:                             {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("Trace_ID", "x")}},
-		`the header "a" is given twice`:                                                             {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("a", "1"), outbox.WithHeader("a", "2")}},
-		"a header has no name":                                                                      {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("", "x")}},
-		`metadata "f": json: unsupported type: func()`:                                              {event: graded, essay: "e", opts: []outbox.Option{outbox.WithMetadata("f", func() {})}},
-		"the id given by WithID is the nil UUID":                                                    {event: graded, essay: "e", opts: []outbox.Option{outbox.WithID(uuid.Nil)}},
-		"make an event id: no entropy":                                                              {event: graded, essay: "e", opts: []outbox.Option{outbox.WithNewID(func() (uuid.UUID, error) { return uuid.Nil, errors.New("no entropy") })}},
+		`"tenant 7" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`: {event: graded, essay: "e", opts: []outbox.Option{outbox.WithTopic("tenant 7")}},
+		"the topic given by WithTopic is empty":                                                          {event: graded, essay: "e", opts: []outbox.Option{outbox.WithTopic("")}},
+		`"" is not a valid Kafka topic name`:                                                             {event: topic(""), essay: "e"},
+		`".." is not a valid Kafka topic name`:                                                           {event: topic(".."), essay: "e"},
+		`"a b" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`:      {event: topic("a b"), essay: "e"},
+		"the topic's name has 250 characters; Kafka allows 249":                                          {event: topic(strings.Repeat("t", 250)), essay: "e"},
+		`the header "Trace_ID" is set by outboxgen and cannot be given`:                                  {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("Trace_ID", "x")}},
+		`the header "a" is given twice`:                                                                  {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("a", "1"), outbox.WithHeader("a", "2")}},
+		"a header has no name":                                                                           {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("", "x")}},
+		`metadata "f": json: unsupported type: func()`:                                                   {event: graded, essay: "e", opts: []outbox.Option{outbox.WithMetadata("f", func() {})}},
+		"the id given by WithID is the nil UUID":                                                         {event: graded, essay: "e", opts: []outbox.Option{outbox.WithID(uuid.Nil)}},
+		"make an event id: no entropy":                                                                   {event: graded, essay: "e", opts: []outbox.Option{outbox.WithNewID(func() (uuid.UUID, error) { return uuid.Nil, errors.New("no entropy") })}},
 	} {
 		_, err := test.event.NewRow(t.Context(), Graded{EssayID: test.essay}, test.opts...)
 		insert := isError[*outbox.InsertError](t, err)
