@@ -1,13 +1,19 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay/framing"
 )
 
@@ -87,5 +93,48 @@ func TestWrongRegistrySettings(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(secrets.Text(err.Error()), "s3") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// The command adds the id of the schema as its settings say, and shows no password.
+func TestRunAddsSchemaIDs(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "orders", 1)
+	registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "ann" || password != "Kw4zqVx9rt" || r.URL.Path != "/subjects/OrderPaid/versions/latest" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		fmt.Fprint(w, `{"id": 7, "schemaType": "JSON"}`)
+	}))
+	t.Cleanup(registry.Close)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	if _, err := pg.Pool.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
+		VALUES ('a', 'order', 'order.paid.v1', $1, 'k', '{"n": 1}')`, topic); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{
+		"DATABASE_URL": pg.URL, "KAFKA_BROKERS": k.Brokers[0], "SCHEMA_REGISTRY_URL": registry.URL,
+		"SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "ann:Kw4zqVx9rt", "OUTBOXRELAY_SCHEMA_ID": "prefix", "OUTBOXRELAY_REGISTRY_SUBJECTS": "order.paid.v1=OrderPaid",
+	}
+	if diff := cmp.Diff(answer{}, call(env, "run", "--drain", "--listen", "", "--log-level", "error")); diff != "" {
+		t.Fatalf("run (-want +got):\n%s", diff)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	records := client.PollRecords(t.Context(), 1).Records()
+	if diff := cmp.Diff("\x00\x00\x00\x00\x07"+`{"n": 1}`, string(records[0].Value)); diff != "" {
+		t.Errorf("value (-want +got):\n%s", diff)
+	}
+	if shown := call(env, "config"); strings.Contains(shown.Stdout, "Kw4z") {
+		t.Errorf("config shows the password: %s", shown.Stdout)
 	}
 }
