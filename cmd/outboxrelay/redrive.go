@@ -38,13 +38,13 @@ type redrive struct {
 func redriveCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "redrive",
-		Short: "Send the dead letters of consumers back to the topics that they came from",
+		Short: "Send the dead letters of consumers back to their original topics",
 		Long: "redrive reads a dead-letter topic of consumers (Config.DeadLetterTopic of package consume/kafka) and sends its records\n" +
-			"back, with their own headers. Only the group that could not handle a record handles it again: consumers of package\n" +
-			"consume/kafka in other groups skip it. Consumers of other programs have to recognise it by its event_id.\n\n" +
-			"A record is sent back once: the offsets of the group outbox-redrive.TOPIC remember that. --again sends it again. The\n" +
-			"dead-letter topic does not change. No order is promised between a record that is sent back and the others of its key.\n\n" +
-			"--dry-run lists the records and sends nothing. Dead rows of an outbox are another matter: see outboxrelay replay.",
+			"back with their original headers. Only the group that could not handle a record handles it again: consumers of package\n" +
+			"consume/kafka in other groups skip it. Other consumers have to recognise it by its event_id.\n\n" +
+			"A record is sent back once: the offsets of the group outbox-redrive.TOPIC record that. --again sends it again. The\n" +
+			"dead-letter topic does not change. The order between such a record and others of its key is not guaranteed.\n\n" +
+			"--dry-run lists the records and sends nothing. For dead rows of an outbox, use outboxrelay replay.",
 		Example: "  outboxrelay redrive --from mailer.dead --all --dry-run\n" +
 			"  outboxrelay redrive --from mailer.dead --event-type shop.order_placed.v1 --limit 10\n" +
 			"  outboxrelay redrive --from mailer.dead --group mailer --to mailer.retry.1m",
@@ -53,18 +53,18 @@ func redriveCommand(env environment) *cobra.Command {
 	r := &redrive{cmd: cmd}
 	flags := cmd.Flags()
 	flags.StringVar(&r.cfg.Topic, "from", "", "the dead-letter topic; required")
-	flags.StringVar(&r.cfg.To, "to", "", "the topic to send the records to (default: the one where each was published)")
+	flags.StringVar(&r.cfg.To, "to", "", "the topic to send the records to (default: the original topic of each record)")
 	flags.StringVar(&r.cfg.Filter.Topic, "topic", "", "only records that were published to this topic")
 	flags.StringVar(&r.cfg.Filter.Group, "group", "", "only records that this group could not handle")
 	flags.StringVar(&r.cfg.Filter.EventType, "event-type", "", "only records of this event type")
 	flags.StringVar(&r.cfg.Filter.EventID, "event-id", "", "only the record of this event")
 	flags.StringVar(&r.key, "key", "", "only records of this key")
-	flags.BoolVar(&r.all, "all", false, "every record")
-	flags.IntVar(&r.cfg.Limit, "limit", 0, "send this many records at most; 0: no limit")
-	flags.BoolVar(&r.cfg.Again, "again", false, "also records that were sent back before")
+	flags.BoolVar(&r.all, "all", false, "select all records")
+	flags.IntVar(&r.cfg.Limit, "limit", 0, "maximum number of records; 0: no limit")
+	flags.BoolVar(&r.cfg.Again, "again", false, "include records that were already sent back")
 	flags.BoolVar(&r.cfg.DryRun, "dry-run", false, "list the records and send nothing")
-	flags.BoolVar(&r.asJSON, "json", false, "with --dry-run: print one JSON object a record")
-	flags.StringVar(&r.outbox, "outbox", "", "the outbox whose Kafka is meant, where the file lists several")
+	flags.BoolVar(&r.asJSON, "json", false, "with --dry-run: print one JSON object per record")
+	flags.StringVar(&r.outbox, "outbox", "", "the outbox whose Kafka to use, if the settings file has several")
 	r.configuration = env.declare(cmd, kafkaPlace)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := r.check(); err != nil {
@@ -93,15 +93,15 @@ func (r *redrive) check() error {
 	chose := f != (deadletter.Filter{}) || r.cfg.Filter.Key != nil
 	switch {
 	case r.cfg.Topic == "":
-		return misuse{errors.New("--from is not set: name the dead-letter topic")}
+		return misuse{errors.New("--from is missing: give the dead-letter topic")}
 	case r.cfg.To == r.cfg.Topic:
-		return misuse{errors.New("--to is the dead-letter topic itself: name another topic, or leave it out")}
+		return misuse{errors.New("--to is the dead-letter topic itself: use another topic, or remove it")}
 	case r.cfg.Limit < 0:
 		return misuse{errors.New("--limit must not be negative; 0 is no limit")}
 	case chose == r.all:
-		return misuse{errors.New("which records? Give --topic, --group, --event-type, --event-id or --key, or --all")}
+		return misuse{errors.New("no records selected: use --topic, --group, --event-type, --event-id or --key, or --all")}
 	case r.asJSON && !r.cfg.DryRun:
-		return misuse{errors.New("--json is for --dry-run: add --dry-run, or leave --json out")}
+		return misuse{errors.New("--json needs --dry-run: add --dry-run, or remove --json")}
 	}
 	return nil
 }
@@ -123,9 +123,9 @@ func (r *redrive) place() (outbox, error) {
 	names := strings.Join(namesOf(outboxes), ", ")
 	switch {
 	case r.outbox != "":
-		return outbox{}, misuse{fmt.Errorf("there is no outbox %q: --outbox is one of %s", r.outbox, names)}
+		return outbox{}, misuse{fmt.Errorf("unknown outbox %q: --outbox must be one of %s", r.outbox, names)}
 	case len(addresses) > 1:
-		return outbox{}, misuse{fmt.Errorf("which Kafka? Give --outbox: %s", names)}
+		return outbox{}, misuse{fmt.Errorf("select an outbox with --outbox: %s", names)}
 	}
 	return outboxes[0], nil
 }
@@ -174,14 +174,14 @@ func (r *redrive) report(sum deadletter.Summary, err error) error {
 		done = fmt.Sprintf("would send %s back; nothing was sent", several(int64(sum.Chosen), "record"))
 	}
 	if sum.Unreadable > 0 {
-		done += fmt.Sprintf("; %s left out: no consumer of this kind wrote them", several(int64(sum.Unreadable), "record"))
+		done += fmt.Sprintf("; %s skipped: not written by package consume/kafka", several(int64(sum.Unreadable), "record"))
 	}
 	if sum.Forgotten > 0 {
-		done += fmt.Sprintf("; %s may be sent again next time, because too many between them were left out", several(int64(sum.Forgotten), "record"))
+		done += fmt.Sprintf("; %s may be sent again next time, because too many records between them were skipped", several(int64(sum.Forgotten), "record"))
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%s, then stopped; call it again for the rest", done)
+		return fmt.Errorf("%s, then stopped; run it again for the rest", done)
 	case err != nil:
 		return fmt.Errorf("%s, then: %w", done, err)
 	case r.asJSON:

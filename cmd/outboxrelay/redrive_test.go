@@ -46,18 +46,18 @@ func TestRedriveCommand(t *testing.T) {
 		want answer
 	}{
 		{"--from mailer.dead --all --dry-run", answer{Stdout: line(0, "paid") + line(1, "sent") + line(2, "paid") +
-			"would send 3 records back; nothing was sent; 1 record left out: no consumer of this kind wrote them\n"}},
+			"would send 3 records back; nothing was sent; 1 record skipped: not written by package consume/kafka\n"}},
 		{"--from mailer.dead --event-type sent --dry-run --json", answer{Stdout: `{"partition":0,"offset":1,"event_id":"id-1","event_type":"sent","key":"o-1",` +
 			`"original_topic":"shop.orders","original_partition":0,"original_offset":41,"original_timestamp":"2026-09-21T14:13:20Z",` +
 			`"group":"mailer","attempts":3,"error_type":"*mailer.Error","error":"no such mailbox"}` + "\n"}},
-		{"--from mailer.dead --event-type sent", answer{Stdout: "sent 1 record back; 1 record left out: no consumer of this kind wrote them\n"}},
+		{"--from mailer.dead --event-type sent", answer{Stdout: "sent 1 record back; 1 record skipped: not written by package consume/kafka\n"}},
 		{"--from mailer.dead --key o-1 --limit 1", answer{Stdout: "sent 1 record back\n"}},
-		{"--from mailer.dead --all", answer{Stdout: "sent 1 record back; 1 record left out: no consumer of this kind wrote them\n"}},
-		{"--from mailer.dead --group mailer --again --to shop.orders", answer{Stdout: "sent 3 records back; 1 record left out: no consumer of this kind wrote them\n"}},
-		{"--from mailer.dead", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: which records? Give --topic, --group, --event-type, --event-id or --key, or --all\n"}},
-		{"--all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --from is not set: name the dead-letter topic\n"}},
-		{"--from mailer.dead --to mailer.dead --all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --to is the dead-letter topic itself: name another topic, or leave it out\n"}},
-		{"--from mailer.dead --all --json", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --json is for --dry-run: add --dry-run, or leave --json out\n"}},
+		{"--from mailer.dead --all", answer{Stdout: "sent 1 record back; 1 record skipped: not written by package consume/kafka\n"}},
+		{"--from mailer.dead --group mailer --again --to shop.orders", answer{Stdout: "sent 3 records back; 1 record skipped: not written by package consume/kafka\n"}},
+		{"--from mailer.dead", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: no records selected: use --topic, --group, --event-type, --event-id or --key, or --all\n"}},
+		{"--all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --from is missing: give the dead-letter topic\n"}},
+		{"--from mailer.dead --to mailer.dead --all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --to is the dead-letter topic itself: use another topic, or remove it\n"}},
+		{"--from mailer.dead --all --json", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --json needs --dry-run: add --dry-run, or remove --json\n"}},
 		{"--from mailer.daed --all", answer{Code: exitcode.Failed, Stderr: "outboxrelay: sent 0 records back, then: deadletter: topic mailer.daed: ask for its offsets: " +
 			"UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition.\n"}},
 	} {
@@ -72,11 +72,11 @@ func TestRedriveOfOneOfSeveralKafkas(t *testing.T) {
 	t.Parallel()
 	file := writeFile(t, "brokers: [127.0.0.1:1]\noutboxes:\n  - {name: shop, database_url: postgres://h/d}\n  - {name: billing, database_url: postgres://h/d, schema: b, brokers: [127.0.0.1:2]}\n")
 	got := call(nil, "redrive", "--config", file, "--from", "dead", "--all")
-	if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: which Kafka? Give --outbox: shop, billing\n"}, got); diff != "" {
+	if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: select an outbox with --outbox: shop, billing\n"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got = call(nil, "redrive", "--config", file, "--from", "dead", "--all", "--outbox", "mailer")
-	if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: there is no outbox \"mailer\": --outbox is one of shop, billing\n"}, got); diff != "" {
+	if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: unknown outbox \"mailer\": --outbox must be one of shop, billing\n"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
