@@ -29,6 +29,9 @@
 // commit does not wake the relay, and the event is not logged; see [Outbox.Wake]. The
 // insert functions take no pool and no connection: that does not compile.
 //
+// Services that use database/sql, GORM, sqlx, bun or ent need package outboxsql too; see
+// [Transaction].
+//
 // # How a transaction ends
 //
 //   - The function returns nil: COMMIT. InTx returns nil only if the server said

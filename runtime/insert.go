@@ -34,6 +34,8 @@ type DBTX interface {
 //	                                    outboxsql.Outbox.InTx
 //	no database, in a unit test         an outboxtest.Recorder
 //
+// outboxsql is github.com/outboxgen/outboxgen/runtime/outboxsql.
+//
 // Rollback is part of it so that a pool or a connection does not fit: code that inserts
 // an event outside a transaction does not compile.
 type Transaction interface {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -25,10 +26,14 @@ var hard = []string{`plain`, `a"b`, `a\b`, `\`, `"`, `{}`, `{"a",NULL}`, `NULL`,
 func TestBothDriversStoreTheSameRows(t *testing.T) {
 	t.Parallel()
 	stored := map[string][]outbox.Row{}
-	for _, driver := range drivers {
-		db := newDatabase(t, driver)
+	for name, open := range map[string]func() *sql.DB{
+		"pgx":            func() *sql.DB { return newDatabase(t, "pgx") },
+		"lib/pq":         func() *sql.DB { return newDatabase(t, "postgres") },
+		"lib/pq, binary": func() *sql.DB { return newDatabase(t, "postgres", "binary_parameters=yes") },
+	} {
+		db := open()
 		ob := outboxsql.New(db, outbox.Options{Logger: slog.New(slog.DiscardHandler)})
-		defer ob.Close()
+		t.Cleanup(ob.Close)
 		err := ob.InTx(t.Context(), func(ctx context.Context, tx *outboxsql.Tx) error {
 			n := byte(0)
 			ids := outbox.WithNewID(func() (uuid.UUID, error) { n++; return uuid.UUID{15: n}, nil })
@@ -41,18 +46,20 @@ func TestBothDriversStoreTheSameRows(t *testing.T) {
 			return events.InsertAll(ctx, tx, list...)
 		})
 		if err != nil {
-			t.Fatalf("%s: %v", driver, err)
+			t.Fatalf("%s: %v", name, err)
 		}
 		for _, r := range outboxtest.Pending(t, outboxsql.DB(db)) {
-			stored[driver] = append(stored[driver], outbox.Row{ID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
+			stored[name] = append(stored[name], outbox.Row{ID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
 				EventType: r.EventType, Topic: r.Topic, Key: r.Key, Data: r.Data, Headers: r.Headers})
 		}
 	}
 	if n := len(stored["pgx"]); n != len(hard)+1 {
 		t.Errorf("%d rows", n)
 	}
-	if diff := cmp.Diff(stored["pgx"], stored["postgres"]); diff != "" {
-		t.Errorf("(-pgx +lib/pq):\n%s", diff)
+	for _, name := range []string{"lib/pq", "lib/pq, binary"} {
+		if diff := cmp.Diff(stored["pgx"], stored[name]); diff != "" {
+			t.Errorf("(-pgx +%s):\n%s", name, diff)
+		}
 	}
 }
 
@@ -154,6 +161,27 @@ func TestErrorsOfLibPQ(t *testing.T) {
 		err := ob.InTx(t.Context(), func(ctx context.Context, tx *outboxsql.Tx) error {
 			return exec(ctx, tx,
 				`CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'`,
+				`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()`,
+				`INSERT INTO orders VALUES ('o-1', 1, 0)`)
+		})
+		if !outbox.IsCommitUnknown(err) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("the server is silent at COMMIT", func(t *testing.T) {
+		t.Parallel()
+		db, ob := newOutbox(t, outbox.Options{CommitTimeout: 500 * time.Millisecond})
+		holder, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = holder.Close() }()
+		if _, err := holder.ExecContext(t.Context(), `SELECT pg_advisory_lock(7)`); err != nil {
+			t.Fatal(err)
+		}
+		err = ob.InTx(t.Context(), func(ctx context.Context, tx *outboxsql.Tx) error {
+			return exec(ctx, tx,
+				`CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'`,
 				`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()`,
 				`INSERT INTO orders VALUES ('o-1', 1, 0)`)
 		})

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,13 +61,20 @@ func testShop(t *testing.T, open func(t *testing.T, db *sql.DB) shop) {
 	}
 }
 
-func newDatabase(t *testing.T, driver string) *sql.DB {
+// newDatabase is a database with an outbox and the table orders. The settings are of its
+// address.
+func newDatabase(t *testing.T, driver string, settings ...string) *sql.DB {
 	t.Helper()
 	pg := services.Postgres(t)
 	if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open(driver, pg.URL)
+	address, err := url.Parse(pg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.RawQuery = strings.Join(append(settings, address.RawQuery), "&")
+	db, err := sql.Open(driver, address.String())
 	if err != nil {
 		t.Fatal(err)
 	}
