@@ -90,9 +90,15 @@ func TestCheckInARepository(t *testing.T) {
 		{"line ends", "", "HEAD", func(r *repo) { r.write(v1, strings.ReplaceAll(r.read(v1), "\n", "\r\n")) }, "PASS"},
 		{"no level for the event", "", "HEAD", func(r *repo) { shorter(r); r.replace(v1, "  type: shop", "  compat: {level: NONE}\n  type: shop") }, "PASS"},
 		{"forward for the event", "", "HEAD", func(r *repo) {
+			r.replace(v1, "grows: true", "grows: false")
+			r.commit("the enum is complete")
 			r.replace(v1, "  type: shop", "  compat: {level: FORWARD}\n  type: shop")
 			r.replace(v1, "[new, paid]", "[new, paid, lost]")
-		}, "enum-value-removed"},
+		}, "enum-value-added"},
+		{"forward for the event, an enum that grows", "", "HEAD", func(r *repo) {
+			r.replace(v1, "  type: shop", "  compat: {level: FORWARD}\n  type: shop")
+			r.replace(v1, "[new, paid]", "[new, paid, lost]")
+		}, "PASS"},
 		{"back to what it was two commits ago", "compat: {level: BACKWARD}\n", "HEAD", longAgo, "PASS"},
 		{"against all that was", "compat: {level: BACKWARD_TRANSITIVE}\n", "HEAD", longAgo, "max-length-decreased"},
 		{"against the releases", "compat: {level: BACKWARD_TRANSITIVE, released: v*}\n", "HEAD", func(r *repo) {

@@ -58,7 +58,7 @@ properties: {amount: {$ref: "lib.yaml#/$defs/cents"}}
 		}},
 		{"minimum-increased", func() { r.replace("schemas/lib.yaml", "minimum: 0", "minimum: 1") }},
 		{"event-type-changed", func() { r.replace(pay, "shop.payment_taken.v1", "shop.payments.taken.v1") }},
-		{"correlation-added property-added-to-open-model", func() {
+		{"correlation-added", func() {
 			r.replace(pay, "aggregate: {type: payment}", "aggregate: {type: payment}, correlation: /request")
 			r.replace(pay, "properties: {", "properties: {request: {type: string}, ")
 		}},

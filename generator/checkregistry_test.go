@@ -109,7 +109,8 @@ func TestCheckNamesWhatIsRegistered(t *testing.T) {
 		}
 		want := "schemas/order_placed.v1.yaml:12:53: breaks readers with the new schema: the new schema lowers maxLength from 99 to 36: " +
 			"data of the old schema may violate it (subjects/shop.order_placed.v1-value/versions/1:7:36); keep maxLength and check the tighter " +
-			"bound where the event is created; or release the change as a new event version [max-length-decreased]\n1 error (1 event, against http://" + host + ")\n"
+			"bound where the event is created: write maxLength: 99; or release the change as a new event version, in a file of its own with " +
+			"x-outbox: {version: 2, type: shop.order_placed.v2, …} [max-length-decreased]\n1 error (1 event, against http://" + host + ")\n"
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

@@ -28,7 +28,7 @@ type CompatConfig struct {
 	// Level is NONE, BACKWARD, FORWARD or FULL, or one of the last three followed by
 	// _TRANSITIVE, in any case. Default: BACKWARD.
 	Level string
-	// Policy is strict or lenient, in any case. Default: strict.
+	// Policy is generated, lenient or strict, in any case. Default: generated.
 	Policy string
 }
 
@@ -55,7 +55,7 @@ func Compat(cfg CompatConfig) (*CompatResult, error) {
 		cfg.Level = string(compat.Backward)
 	}
 	if cfg.Policy == "" {
-		cfg.Policy = string(compat.Strict)
+		cfg.Policy = string(compat.Generated)
 	}
 	level, err := compat.ParseLevel(cfg.Level)
 	if err != nil {
@@ -166,7 +166,7 @@ func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOp
 	}
 	var findings []Finding
 	for _, c := range r.Changes {
-		if c.Severity != Note || all {
+		if c.Severity != Note || all || c.Change.RegistryRefuses {
 			findings = append(findings, c)
 		}
 	}

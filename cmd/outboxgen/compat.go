@@ -16,16 +16,17 @@ func newCompat(io streams, at *project) *cobra.Command {
 		Use:   "compat OLD... NEW",
 		Short: "Check whether a changed JSON Schema is compatible",
 		Long: `compat compares JSON Schema files by the rules of Confluent's schema registry,
-without a registry and without a project. A change that passes here can be
-registered there.
+without a registry and without a project. With --policy strict, a change that passes
+here can be registered there.
 
 BACKWARD: readers with the new schema can read data written with the old one.
 FORWARD: readers with the old schema can read data written with the new one.
 FULL: both. With several old versions, oldest first, the _TRANSITIVE levels compare
 with all of them, the other levels with the last one.
 
-If a schema allows undeclared properties, the strict policy assumes that data has
-them. The lenient policy assumes that data has none, and that readers ignore them.
+The policy says how undeclared properties count. generated, the default, is what
+readers do that outboxgen generates: a new optional property is compatible. strict
+is the default of a schema registry, and lenient its other policy.
 
 A file without $schema is read as 2020-12, unless it has keywords that only an older
 draft knows.
@@ -52,7 +53,7 @@ verdict. --explain shows what an ID means and how to make the change safely.`,
 	flags := cmd.Flags()
 	choiceFlag(cmd, &cfg.Level, "level", "BACKWARD", "the compatibility `level`: NONE, BACKWARD, FORWARD or FULL; the last three may end in _TRANSITIVE",
 		"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE")
-	choiceFlag(cmd, &cfg.Policy, "policy", "strict", "how to treat undeclared properties", "strict", "lenient")
+	choiceFlag(cmd, &cfg.Policy, "policy", "generated", "how to treat undeclared properties", "generated", "lenient", "strict")
 	choiceFlag(cmd, &format, "format", "text", "output format of the verdict", generator.CompatFormats()...)
 	flags.BoolVar(&all, "all", false, "also list compatible changes")
 	flags.StringVar(&explain, "explain", "", "explain the `ID` of a change instead")

@@ -90,6 +90,9 @@ type Change struct {
 	Direction string
 	// Compatible reports whether the policy allows the change.
 	Compatible bool
+	// RegistryRefuses reports that the change is compatible here and that Confluent's
+	// schema registry rejects it by default.
+	RegistryRefuses bool
 	// Level and Policy are those of the event; "" without a project file.
 	Level, Policy string
 }

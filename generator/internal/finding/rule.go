@@ -61,6 +61,10 @@ const (
 // compatible but may still break a reader.
 const Uncompared = "uncompared-keyword-changed"
 
+// Renamed is the id of a renamed property, which is a warning where it counts as
+// compatible.
+const Renamed = "property-renamed"
+
 // Group is a heading in the list of rules, with the rules under it.
 type Group struct {
 	Area  Area
@@ -158,13 +162,41 @@ func Index() string {
 // Verdict returns the severity of the rule's findings or, for Compat, whether the change
 // is compatible.
 func (r Rule) Verdict() string {
-	switch {
-	case r.Area != Compat:
+	if r.Area != Compat {
 		return r.Severity.String()
-	case r.Allowed == Always:
+	}
+	verdict := r.Allowed.verdict()
+	switch generated := r.Generated(); {
+	case generated && r.Allowed == Leniently:
+		verdict = "compatible; incompatible under the strict policy"
+	case !generated && r.Allowed == Always:
+		verdict = "incompatible; compatible under the policies strict and lenient"
+	}
+	if forward := r.forwardVerdict(); forward != "" {
+		verdict += "; " + forward
+	}
+	return verdict
+}
+
+// Generated reports whether readers that outboxgen generates read the data.
+func (r Rule) Generated() bool {
+	switch r.ID {
+	case "property-added-to-open-model":
+		return true
+	case "required-property-with-default-added-to-open-model", "required-property-with-default-added-to-closed-model",
+		"required-property-with-default-added-to-partially-open-model", "property-with-default-became-required":
+		return false
+	}
+	return r.Allowed == Always
+}
+
+func (a Allowance) verdict() string {
+	switch a {
+	case Always:
 		return "compatible"
-	case r.Allowed == Leniently:
+	case Leniently:
 		return "incompatible; compatible under the lenient policy"
+	case Never:
 	}
 	return "incompatible"
 }

@@ -283,14 +283,14 @@ func TestRules(t *testing.T) {
 func TestText(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
-		"ENUM_VALUE_REMOVED": "enum-value-removed: incompatible\n\nA removed enum value.\n\n" +
+		"ENUM_VALUE_REMOVED": "enum-value-removed: incompatible; at level FORWARD, compatible\n\nA removed enum value.\n\n" +
 			"Readers with the new schema reject old data with this value.\n\n" +
 			"Example at level BACKWARD, from:\n\n  {\"enum\": [\"a\", \"b\"]}\n\nto:\n\n  {\"enum\": [\"a\"]}\n\n" +
 			"Fix: keep the value, stop writing it, and say so in the description; or release the change as a new event version.\n",
 		"yaml-documents": "yaml-documents: error\n\nA second YAML document in one file.\n\n" +
 			"A reference names a file and a place in it. With two documents in the file, that place is ambiguous.\n\n" +
 			"Example:\n\n  title: A\n  ---\n  title: B\n\nBetter:\n\n  title: A\n\nFix: put each schema into its own file.\n",
-		"enum-removed": "enum-removed: compatible\n\nA removed enum.\n\nEvery value of the enum stays valid.\n\n" +
+		"enum-removed": "enum-removed: compatible; at level FORWARD, incompatible\n\nA removed enum.\n\nEvery value of the enum stays valid.\n\n" +
 			"Example at level BACKWARD, from:\n\n  {\"type\": \"string\", \"enum\": [\"a\"]}\n\nto:\n\n  {\"type\": \"string\"}\n",
 	} {
 		r, ok := finding.Lookup(id)
@@ -314,9 +314,9 @@ func TestDocumentation(t *testing.T) {
 			"and `silence` in `x-outbox` suppresses a rule in one schema.",
 		finding.Contract: "Changes of events\n\nReported by `outboxgen check`, which compares the events with an earlier version. " +
 			"To accept an intended change, list it under `compat.accept` in the project file.",
-		finding.Compat: "Changes of schemas\n\nReported by `outboxgen check` and `outboxgen compat`. A rule describes the change from the writer's " +
-			"schema to the reader's. At the default level, BACKWARD, the old schema writes and the new one reads, as in the texts below. At level FORWARD " +
-			"it is the other way round. A compatible change is a note, which only `--all` lists.",
+		finding.Compat: "Changes of schemas\n\nReported by `outboxgen check` and `outboxgen compat`. A rule describes what the author of the new schema " +
+			"changed. At the default level, BACKWARD, the old schema writes and the new one reads, as in the texts below. At level FORWARD " +
+			"it is the other way round, and the id is still that of the change that was made. A compatible change is a note, which only `--all` lists.",
 	}
 	cell := strings.NewReplacer("|", "\\|", "\n", " ")
 	area := finding.Area(-1)

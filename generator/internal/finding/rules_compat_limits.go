@@ -1,9 +1,18 @@
 package finding
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // newVersion is the fix that always works: two versions side by side.
 const newVersion = "release the change as a new event version"
+
+// InVersion returns a fix that says, where it proposes a new event version, what the
+// file of that version has under x-outbox.
+func InVersion(fix, outbox string) string {
+	return strings.Replace(fix, newVersion, newVersion+", in a file of its own with "+outbox, 1)
+}
 
 func compatLimitRules() []Rule {
 	var all []Rule

@@ -1,8 +1,9 @@
 package finding
 
 const (
-	declareAny = "give the property an empty schema ({}), which is compatible; or use the lenient policy if no data has undeclared properties; or " + newVersion
-	optional   = "make the property optional, or give it a default"
+	useLenient = "if no data has undeclared properties, write policy: generated under compat in outboxgen.yaml; or " + newVersion
+	optional   = "make the property optional"
+	noDefaults = " Readers that outboxgen generates do not fill in defaults: under the policy generated, the change is incompatible."
 )
 
 func compatPropertyRules() []Rule {
@@ -11,10 +12,10 @@ func compatPropertyRules() []Rule {
 			ID: "property-added-to-open-model", What: "a new property in an object that allows undeclared properties",
 			Allowed: Leniently,
 			Message: "READER declares the property %s, and WRITER allows any value under that name",
-			Why: "Old data may already have an undeclared property with this name and another value. Readers with the new schema reject it. The lenient " +
-				"policy assumes that no data has one.",
+			Why: "Old data may already have an undeclared property with this name and another value. Readers with the new schema reject it. The policies generated, " +
+				"the default, and lenient assume that no data has one.",
 			Before: `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string"}}}`,
-			Fix: declareAny,
+			Fix: useLenient,
 		},
 		{
 			ID: "empty-property-added-to-open-model", What: "a new property with an empty schema in an object that allows undeclared properties",
@@ -28,16 +29,16 @@ func compatPropertyRules() []Rule {
 			Message: "READER requires the property %s, which data of WRITER may lack",
 			Why:     "Old data lacks the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			Fix: optional + " and use the lenient policy; or " + newVersion,
+			Fix: optional + "; or " + newVersion,
 		},
 		{
 			ID: "required-property-with-default-added-to-open-model", What: "a new required property with a default in an object that allows undeclared properties",
 			Allowed: Leniently,
 			Message: "READER requires the property %s, which has a default; WRITER allows any value under that name",
 			Why: "Readers use the default if old data lacks the property. But old data may already have an undeclared property with this name and another " +
-				"value, which readers with the new schema reject. The lenient policy assumes that no data has one.",
+				"value, which readers with the new schema reject. The lenient policy assumes that no data has one." + noDefaults,
 			Before: `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"]}`,
-			Fix: declareAny,
+			Fix: "make the property optional; or " + newVersion,
 		},
 		{
 			ID: "property-added-to-closed-model", What: "a new property in an object that forbids undeclared properties",
@@ -59,9 +60,10 @@ func compatPropertyRules() []Rule {
 			ID: "required-property-with-default-added-to-closed-model", What: "a new required property with a default in an object that forbids undeclared properties",
 			Allowed: Always,
 			Message: "READER requires the property %s, which has a default; WRITER does not allow it",
-			Why:     "No old data has the property, and readers use the default.",
+			Why:     "No old data has the property, and readers use the default." + noDefaults,
 			Before:  `{"type": "object", "additionalProperties": false}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"], "additionalProperties": false}`,
+			Fix:     "make the property optional; or " + newVersion,
 		},
 		{
 			ID: "covered-property-added-to-partially-open-model", What: "a new property that allows all values that undeclared properties could have",
@@ -93,9 +95,10 @@ func compatPropertyRules() []Rule {
 			ID: "required-property-with-default-added-to-partially-open-model", What: "a new required property with a default in an object that restricts undeclared properties",
 			Allowed: Always,
 			Message: "READER requires the property %s, which has a default",
-			Why:     "Readers use the default if old data lacks the property.",
+			Why:     "Readers use the default if old data lacks the property." + noDefaults,
 			Before:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"], "additionalProperties": {"type": "string"}}`,
+			Fix:     "make the property optional; or " + newVersion,
 		},
 		{
 			ID: "property-removed-from-open-model", What: "a removed property in an object that allows undeclared properties",
@@ -140,29 +143,39 @@ func compatPropertyRules() []Rule {
 			Fix:    "keep the property, mark it deprecated and stop writing it; or " + newVersion,
 		},
 		{
+			ID: "property-renamed", What: "a renamed property: one is gone, and another one has the same schema",
+			Allowed: Leniently,
+			Message: "READER calls the property %[1]s of WRITER %[2]s",
+			Why: "Readers know one of the two names, and writers write the other one. The value is missing for them, also where a registry " +
+				"calls the change compatible. It is then a warning.",
+			Before: `{"type": "object", "properties": {"teacher": {"type": "string"}}}`,
+			After:  `{"type": "object", "properties": {"grader": {"type": "string"}}}`,
+			Fix:    "keep the old property, mark it deprecated, add the new one beside it, and write both; or " + newVersion,
+		},
+		{
 			ID: "property-became-required", What: "an optional property that became required",
 			Message: "READER requires the property %s, which data of WRITER may lack",
 			Why:     "Old data may lack the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			Fix:     "keep it optional and always write it, or give it a default; or " + newVersion,
+			Fix:     "keep it optional and always write it; or " + newVersion,
 		},
 		{
 			ID: "property-with-default-became-required", What: "a property with a default that became required",
 			Allowed: Always,
 			Message: "READER requires the property %s, which has a default",
-			Why:     "Readers use the default if old data lacks the property.",
+			Why:     "Readers use the default if old data lacks the property." + noDefaults,
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"]}`,
+			Fix:     "make the property optional; or " + newVersion,
 		},
 		{
 			ID: "property-became-optional", What: "a required property that became optional",
 			Allowed: Always,
 			Message: "READER does not require the property %s, but WRITER does",
-			Why: "Old data always has the property. At level FORWARD the same change is property-became-required, because readers with the old schema reject " +
-				"new data without it.",
-			Before: `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			After:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
+			Why:     "Old data always has the property. Readers with the old schema reject new data without it.",
+			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
+			After:   `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 		},
 	}
 }

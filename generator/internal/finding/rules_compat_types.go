@@ -19,7 +19,7 @@ func compatTypeRules() []Rule {
 		{
 			ID: "type-widened", What: "a type that allows more values",
 			Allowed: Always, Message: "READER allows %[2]s where WRITER has %[1]s",
-			Why:    "Every value of the old type is valid for the new one. At level FORWARD the same change is type-narrowed.",
+			Why:    "Every value of the old type is valid for the new one. Readers with the old schema reject the new ones.",
 			Before: `{"type": "string"}`, After: `{"type": ["string", "null"]}`,
 		},
 		{
@@ -109,7 +109,7 @@ func compatCombinationRules() []Rule {
 		{
 			ID: "variant-added", What: "a new variant of anyOf or oneOf",
 			Allowed: Always, Message: "READER has a variant in %s that WRITER does not have",
-			Why:    "Old data never has the new variant. At level FORWARD the same change is variant-removed, because readers with the old schema do not know it.",
+			Why:    "Old data never has the new variant. Readers with the old schema reject it.",
 			Before: `{"oneOf": [{"type": "string"}]}`, After: `{"oneOf": [{"type": "string"}, {"type": "null"}]}`,
 		},
 		{
@@ -155,7 +155,7 @@ func compatValueRules() []Rule {
 		{
 			ID: "enum-value-added", What: "a new enum value",
 			Allowed: Always, Message: "READER's enum has %s, which WRITER's does not have",
-			Why:    "Old data never has the new value. At level FORWARD the same change is enum-value-removed, because readers with the old schema do not know the value.",
+			Why:    "Old data never has the new value. Readers with the old schema reject it, unless the enum had x-outbox: {grows: true}: then they expect new values.",
 			Before: `{"enum": ["a"]}`, After: `{"enum": ["a", "b"]}`,
 		},
 		{

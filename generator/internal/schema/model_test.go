@@ -220,7 +220,7 @@ func TestConfig(t *testing.T) {
 			&schema.Config{
 				Path: "outboxgen.yaml", Service: "cj", Schemas: []string{"a.yaml"}, Out: "internal/events", Package: "events",
 				Envelope: "outbox", Nullable: "strict", CorrelationID: "text", Unknown: "keep", Zero: "refuse", Validation: schema.StrictValidation, SQLC: schema.SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}},
-				Compat: schema.CompatConfig{CompatRule: schema.CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"},
+				Compat: schema.CompatConfig{CompatRule: schema.CompatRule{Level: "BACKWARD", Policy: "generated"}, Versions: "apart", Subjects: "topic"},
 				At:     map[string]finding.Pos{"version": at(1, 1), "service": at(2, 1), "schemas": at(3, 1), "out": at(4, 1)},
 			},
 		},
@@ -342,16 +342,16 @@ properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string
 	want := []*schema.Event{
 		{
 			Pos: finding.Pos{File: "outboxgen.yaml", Line: 8, Col: 5}, GoName: "BuildFinishedV2", Version: 2, Type: "ci.finished", Topic: "ci.finished",
-			Envelope: "cloudevents", AggregateType: "build", Compat: schema.CompatRule{Level: "BACKWARD", Policy: "strict"},
+			Envelope: "cloudevents", AggregateType: "build", Compat: schema.CompatRule{Level: "BACKWARD", Policy: "generated"},
 		},
 		{
 			Pos: finding.Pos{File: "schemas/one.yaml", Line: 3, Col: 1}, GoName: "CJAssessmentCompletedV1", Version: 1, Type: "cj.completed.v1", Topic: "cj",
 			Envelope: "none", AggregateType: "batch", AggregateID: name("/entity_id", 3, 103), Key: name("/kind", 3, 121), Keyed: true,
-			Correlation: name("/cid", 3, 141), Compat: schema.CompatRule{Level: "FULL", Policy: "strict"},
+			Correlation: name("/cid", 3, 141), Compat: schema.CompatRule{Level: "FULL", Policy: "generated"},
 		},
 		{
 			Pos: finding.Pos{File: "schemas/deep/er/thing_happened.v3.json", Line: 1, Col: 2}, GoName: "ThingHappenedV3", Version: 3, Type: "t", Topic: "t",
-			Envelope: "cloudevents", AggregateType: "thing", Keyed: true, Compat: schema.CompatRule{Level: "BACKWARD", Policy: "strict"},
+			Envelope: "cloudevents", AggregateType: "thing", Keyed: true, Compat: schema.CompatRule{Level: "BACKWARD", Policy: "generated"},
 		},
 	}
 	if diff := cmp.Diff(want, p.Events, cmpopts.IgnoreUnexported(schema.Event{}), cmpopts.IgnoreFields(schema.Event{}, "Schema")); diff != "" {

@@ -8,7 +8,7 @@ import (
 
 var (
 	compatLevels   = []string{"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"}
-	compatPolicies = []string{"strict", "lenient"}
+	compatPolicies = []string{"generated", "lenient", "strict"}
 )
 
 // compat reads the member compat of the config.

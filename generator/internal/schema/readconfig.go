@@ -25,7 +25,7 @@ type configReader struct {
 func readConfig(l *loader, c *Config, v *Value) {
 	r := &configReader{reader: reader{list: l.list, at: c.At}, load: l, c: c}
 	c.Envelope, c.Nullable, c.Unknown, c.Validation, c.CorrelationID, c.Zero = "outbox", "strict", "keep", StrictValidation, "text", "refuse"
-	c.Compat = CompatConfig{CompatRule: CompatRule{Level: "BACKWARD", Policy: "strict"}, Versions: "apart", Subjects: "topic"}
+	c.Compat = CompatConfig{CompatRule: CompatRule{Level: "BACKWARD", Policy: "generated"}, Versions: "apart", Subjects: "topic"}
 	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}}
 	ok := r.object(v.Pos, v, "the project file", []field{
 		{name: "version", required: true, read: r.version},

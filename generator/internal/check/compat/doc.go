@@ -1,6 +1,6 @@
 // Package compat decides whether a changed JSON Schema is compatible, by the
-// rules of Confluent's schema registry, so that what passes here registers
-// there.
+// rules of Confluent's schema registry. What passes here under the policy strict
+// registers there.
 //
 // # The rules
 //

@@ -30,7 +30,12 @@ func Check(now *schema.Schema, earlier []*schema.Schema, level Level, policy Pol
 		}
 	}
 	Sort(all)
-	return slices.Compact(all)
+	return slices.CompactFunc(all, func(a, b finding.Finding) bool {
+		if a.Change.Compatible { // said once, whoever reads it
+			b.Change = a.Change
+		}
+		return a == b
+	})
 }
 
 // Sort sorts changes by their places in the new schema.
@@ -88,7 +93,9 @@ type pair struct {
 
 // difference is a change before its message is made.
 type difference struct {
-	rule           finding.Rule
+	rule           finding.Rule // says whether it is compatible
+	edit           string       // the rule for what the author did; "": follows from rule
+	stricter       bool         // a schema registry does not allow it under any policy
 	writer, reader place
 	args           []any
 }
@@ -223,7 +230,14 @@ func rule(id string) finding.Rule {
 }
 
 func (c *comparison) allows(r finding.Rule) bool {
-	return r.Allowed == finding.Always || r.Allowed == finding.Leniently && c.policy == Lenient
+	switch c.policy {
+	case Generated:
+		return r.Generated()
+	case Lenient:
+		return r.Allowed != finding.Never
+	case Strict:
+	}
+	return r.Allowed == finding.Always
 }
 
 // report returns the differences of p and of its parts as findings.
@@ -246,25 +260,58 @@ func (c *comparison) report(root *pair) []finding.Finding {
 	return changes
 }
 
-func (c *comparison) change(d difference) finding.Finding {
-	words := strings.NewReplacer("READER", c.direction.reader(), "WRITER", c.direction.writer())
-	now, old := d.reader, d.writer
+// edit is what the author of the schema did, in the words of a rule.
+type edit struct {
+	id, message, fix string
+	old, now         place
+	args             []any
+}
+
+// editOf returns the edit that a difference comes from. The id, the message and the fix
+// are those of the edit, whoever reads whose data.
+func (c *comparison) editOf(d difference) edit {
+	e := edit{d.rule.ID, d.rule.Message, d.rule.Fix, d.writer, d.reader, d.args}
 	if c.direction == OldReadsNew {
-		now, old = old, now
+		forward := finding.ForwardOf(d.rule)
+		e = edit{forward.Edit, forward.Message, forward.Fix, d.reader, d.writer, slices.Clone(d.args)}
+		slices.Reverse(e.args)
 	}
+	if d.edit != "" {
+		r := rule(d.edit)
+		e.id, e.message, e.fix = r.ID, r.Message, r.Fix
+	}
+	return e
+}
+
+func (c *comparison) change(d difference) finding.Finding {
+	words := strings.NewReplacer("READER", "the new schema", "WRITER", "the old schema")
+	e := c.editOf(d)
 	change := finding.Finding{
-		Pos: now.pos, Severity: finding.Note, ID: d.rule.ID,
-		Message: sentence(fmt.Sprintf(words.Replace(d.rule.Message), d.args...)),
-		Pointer: now.pointer, HasPointer: true,
-		Old:    finding.Place{Pos: old.pos, Pointer: old.pointer},
+		Pos: e.now.pos, Severity: finding.Note, ID: e.id,
+		Message: sentence(fmt.Sprintf(words.Replace(e.message), e.args...)),
+		Pointer: e.now.pointer, HasPointer: true,
+		Old:    finding.Place{Pos: e.old.pos, Pointer: e.old.pointer},
 		Change: finding.Change{Direction: string(c.direction), Compatible: c.allows(d.rule)},
 	}
 	switch {
 	case !change.Change.Compatible:
-		change.Severity, change.Hint = finding.Error, d.rule.Fix
+		change.Severity, change.Hint = finding.Error, advise(e.fix, e.id, e.old, e.now)
 		change.Message = "breaks readers with " + c.direction.reader() + ": " + change.Message
-	case d.rule.ID == finding.Uncompared:
+		if d.rule.Allowed == finding.Always {
+			change.Message += "; a schema registry accepts it, but generated readers do not fill in defaults"
+		}
+	case e.id == finding.Renamed:
+		change.Severity, change.Hint = finding.Warning, e.fix
+	case e.id == finding.Uncompared:
 		change.Severity = finding.Warning
+	case d.stricter:
+		change.Change.RegistryRefuses = true
+		change.Message += "; readers expect it, because of grows: true, but a schema registry rejects it at this level"
+		change.Hint = `nothing to do without a registry; in a registry, set this for the subject: {"compatibility": "BACKWARD"}`
+	case d.rule.Allowed == finding.Leniently:
+		change.Change.RegistryRefuses = true
+		change.Message += "; a schema registry rejects it unless its policy is lenient"
+		change.Hint = `nothing to do without a registry; in a registry, set this for the subject: {"compatibilityPolicy": "LENIENT"}`
 	}
 	return change
 }

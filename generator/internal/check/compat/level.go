@@ -61,15 +61,20 @@ type Policy string
 const (
 	Strict  Policy = "strict"
 	Lenient Policy = "lenient"
+	// Generated is what readers do that outboxgen generates. They keep undeclared
+	// properties of open objects and reject those of closed ones, and do not fill in
+	// defaults. It trusts that nobody has used the name of a new property. It is not a
+	// policy of the registry.
+	Generated Policy = "generated"
 )
 
 // ParsePolicy parses a policy in any case.
 func ParsePolicy(text string) (Policy, error) {
 	switch p := Policy(strings.ToLower(text)); p {
-	case Strict, Lenient:
+	case Generated, Lenient, Strict:
 		return p, nil
 	}
-	return "", fmt.Errorf("unknown compatibility policy %q; the policies are strict and lenient", text)
+	return "", fmt.Errorf("unknown compatibility policy %q; the policies are generated, lenient and strict", text)
 }
 
 // Direction says who reads whose data.
@@ -81,17 +86,10 @@ const (
 	OldReadsNew Direction = "forward"
 )
 
-// reader and writer are the two schemas' names in a sentence.
+// reader is the reader's schema in a sentence.
 func (d Direction) reader() string {
 	if d == OldReadsNew {
 		return "the old schema"
 	}
 	return "the new schema"
-}
-
-func (d Direction) writer() string {
-	if d == OldReadsNew {
-		return "the new schema"
-	}
-	return "the old schema"
 }

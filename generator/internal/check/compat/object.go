@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ecma"
@@ -81,8 +82,14 @@ func (c *comparison) properties(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	before, after := byName(w.Properties), byName(r.Properties)
 	neededBefore, neededAfter := names(w.Required), names(r.Required)
+	renamed := c.renamed(w, r, before, after)
 	for _, property := range r.Properties {
 		old, ok := before[property.Name]
+		if former, was := renamed[property.Name]; was {
+			_, needed := neededAfter[property.Name]
+			c.propertyRenamed(p, before[former], property, needed)
+			continue
+		}
 		if !ok {
 			_, needed := neededAfter[property.Name]
 			c.propertyAdded(p, property, needed)
@@ -108,10 +115,67 @@ func (c *comparison) properties(p *pair) {
 		}
 	}
 	for _, property := range w.Properties {
-		if _, ok := after[property.Name]; !ok {
+		if _, ok := after[property.Name]; !ok && !hasValue(renamed, property.Name) {
 			c.propertyRemoved(p, property)
 		}
 	}
+}
+
+func hasValue(names map[string]string, name string) bool {
+	for _, value := range names {
+		if value == name {
+			return true
+		}
+	}
+	return false
+}
+
+// renamed returns the former name of each property that has another name now: of what
+// only one of the schemas declares, the only two with the same schema.
+func (c *comparison) renamed(w, r *schema.Schema, before, after map[string]schema.Property) map[string]string {
+	alone := func(list []schema.Property, others map[string]schema.Property) map[fingerprint][]string {
+		byPrint := map[fingerprint][]string{}
+		for _, property := range list {
+			if _, both := others[property.Name]; !both {
+				print := c.fingerprint(property.Schema)
+				byPrint[print] = append(byPrint[print], property.Name)
+			}
+		}
+		return byPrint
+	}
+	lone := func(list []schema.Property, others map[string]schema.Property) bool {
+		return slices.ContainsFunc(list, func(property schema.Property) bool {
+			_, both := others[property.Name]
+			return !both
+		})
+	}
+	if !lone(w.Properties, after) || !lone(r.Properties, before) {
+		return nil
+	}
+	var names map[string]string
+	gone := alone(w.Properties, after)
+	for print, added := range alone(r.Properties, before) {
+		if former := gone[print]; len(former) == 1 && len(added) == 1 && !c.empty(after[added[0]].Schema) {
+			if names == nil {
+				names = map[string]string{}
+			}
+			names[added[0]] = former[0]
+		}
+	}
+	return names
+}
+
+// propertyRenamed reports one difference in place of a removed and an added property.
+// It is as compatible as these two.
+func (c *comparison) propertyRenamed(p *pair, former, property schema.Property, needed bool) {
+	start := len(p.differences)
+	c.propertyRemoved(p, former)
+	c.propertyAdded(p, property, needed)
+	d := slices.MinFunc(p.differences[start:], func(a, b difference) int { return cmp.Compare(a.rule.Allowed, b.rule.Allowed) })
+	d.edit, d.args = finding.Renamed, []any{quote(former.Name), quote(property.Name)}
+	d.writer = under(p.writer.s, "properties", former.Name, former.Pos)
+	d.reader = under(p.reader.s, "properties", property.Name, property.Pos)
+	p.differences = append(p.differences[:start], d)
 }
 
 // propertyAdded reports a property that only the reader declares. The result depends on
@@ -230,12 +294,12 @@ func (c *comparison) dependencies(p *pair) {
 		if old, ok := before[d.Name]; ok {
 			c.sub(p, old.Schema, d.Schema)
 		} else {
-			p.add("dependent-schema-added", whole(w), place{d.Pos, d.Schema.Pointer}, quote(d.Name))
+			p.add("dependent-schema-added", whole(w), place{pos: d.Pos, pointer: d.Schema.Pointer}, quote(d.Name))
 		}
 	}
 	for _, d := range w.DependentSchemas {
 		if _, ok := after[d.Name]; !ok {
-			p.add("dependent-schema-removed", place{d.Pos, d.Schema.Pointer}, whole(r), quote(d.Name))
+			p.add("dependent-schema-removed", place{pos: d.Pos, pointer: d.Schema.Pointer}, whole(r), quote(d.Name))
 		}
 	}
 }

@@ -130,10 +130,15 @@ func (c *comparison) enums(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	c.work += len(w.Enum) + len(r.Enum)
 	if gone := missing(w.Enum, r.Enum); len(gone) > 0 {
-		p.add("enum-value-removed", place{pos: gone[0].Pos, pointer: at(w, "enum").pointer}, at(r, "enum"), list(gone))
+		from := place{pos: gone[0].Pos, pointer: at(w, "enum").pointer, s: w, keyword: "enum"}
+		p.add("enum-value-removed", from, at(r, "enum"), list(gone))
+		if c.direction == OldReadsNew && r.Marks != nil && r.Marks.Grows != nil && *r.Marks.Grows {
+			d := &p.differences[len(p.differences)-1]
+			d.rule, d.edit, d.stricter = rule("enum-value-added"), "enum-value-added", true
+		}
 	}
 	if more := missing(r.Enum, w.Enum); len(more) > 0 {
-		p.add("enum-value-added", at(w, "enum"), place{pos: more[0].Pos, pointer: at(r, "enum").pointer}, list(more))
+		p.add("enum-value-added", at(w, "enum"), place{pos: more[0].Pos, pointer: at(r, "enum").pointer, s: r, keyword: "enum"}, list(more))
 	}
 }
 

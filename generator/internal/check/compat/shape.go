@@ -55,21 +55,25 @@ type shape struct {
 type place struct {
 	pos     finding.Pos
 	pointer string
+	// The keyword there and its schema, and the name inside the keyword; for the line
+	// that a fix writes.
+	s             *schema.Schema
+	keyword, name string
 }
 
-func whole(s *schema.Schema) place { return place{pos: s.Pos, pointer: s.Pointer} }
+func whole(s *schema.Schema) place { return place{pos: s.Pos, pointer: s.Pointer, s: s} }
 
 // at returns the place of a keyword of s, or of s if the keyword is missing.
 func at(s *schema.Schema, keyword string) place {
 	if pos, ok := s.At[keyword]; ok {
-		return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword)}
+		return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword), s: s, keyword: keyword}
 	}
 	return whole(s)
 }
 
 // under returns the place of a name inside a keyword of s.
 func under(s *schema.Schema, keyword, name string, pos finding.Pos) place {
-	return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword) + "/" + escape(name)}
+	return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword) + "/" + escape(name), s: s, keyword: keyword, name: name}
 }
 
 func escape(name string) string {

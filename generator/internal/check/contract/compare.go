@@ -184,16 +184,23 @@ func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Findin
 		before := earlier[i]
 		for _, change := range compat.Check(now.Schema, []*schema.Schema{before.Schema}, level, policy) {
 			k := key{change.Pos, change.ID, change.Message, change.Change.Direction}
-			if told[k] || change.Severity == finding.Note && !opts.All {
+			if told[k] || change.Severity == finding.Note && !opts.All && !change.Change.RegistryRefuses {
 				continue
 			}
 			told[k] = true
 			change.Old.Pos = before.pos(change.Old.Pos)
+			change.Hint = finding.InVersion(change.Hint, nextVersion(now))
 			change.Event, change.Change.Level, change.Change.Policy = now.Type, now.Compat.Level, now.Compat.Policy
 			findings = append(findings, change)
 		}
 	}
 	return findings
+}
+
+// nextVersion returns what x-outbox of a new version of an event says.
+func nextVersion(e *schema.Event) string {
+	next := e.Version + 1
+	return fmt.Sprintf("x-outbox: {version: %d, type: %s.v%d, …}", next, versionSuffix.ReplaceAllString(e.Type, ""), next)
 }
 
 // Frozen reports that the schema of a released version changed, compatibly or not.
