@@ -232,7 +232,7 @@ var foreign = setOf(
 	"log_min_duration_statement", "log_min_duration_sample", "pg_stat_activity", "pg_read_all_stats", "pg_signal_backend",
 	"client_encoding", "quote_all_identifiers", "row_security", "default_transaction_read_only", "DateStyle", "PgSleep",
 	"default_query_exec_mode", "cache_statement", "cache_describe", "describe_exec", "simple_protocol", "event_outbox_seq_seq",
-	"model_json_schema", "json_schema_extra", "default_factory", "outbox_autogenerate",
+	"UnsupportedCodecError", "model_json_schema", "json_schema_extra", "default_factory", "outbox_autogenerate",
 	"query_to_xml", "cursor_to_xml", "ts_stat", "ts_rewrite",
 	"InsertOrderPlacedV1", "QueueOrderPlacedV1", "OnOrderPlacedV1", "OrderPlacedV1", "OrderLine", "OrderID",
 )
@@ -359,6 +359,9 @@ func TestDocsRun(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			dir := t.TempDir()
+			if strings.Contains(shell, "outboxgen export") {
+				writeProject(t, root, dir)
+			}
 			for i, settings := range p.blocks("yaml") {
 				file := filepath.Join(dir, fmt.Sprintf("settings-%d.yaml", i))
 				if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
@@ -388,6 +391,19 @@ func TestDocsRun(t *testing.T) {
 				t.Errorf("a step failed: %v\n%s\nthe steps printed:\n%s", err, shell, output.String())
 			}
 		})
+	}
+}
+
+// writeProject writes a project with the event of the README.
+func writeProject(t *testing.T, root, dir string) {
+	t.Helper()
+	readme := page{"README.md", read(t, filepath.Join(root, "README.md"))}
+	for name, content := range map[string]string{
+		"outboxgen.yaml": "version: 1\nservice: shop\nout: events\nschemas: [order_placed.yaml]\n", "order_placed.yaml": readme.blocks("yaml schema")[0], "go.mod": "module example.com/shop\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
