@@ -49,6 +49,18 @@ type Config struct {
 	Group string
 	// Topics are the topics to read.
 	Topics []string
+	// InstanceID makes this process a static member of the group: after a restart within
+	// the session timeout (45s, kgo.SessionTimeout) it gets its partitions back without a
+	// rebalance. It does not leave the group when Run ends. Give each process its own id,
+	// for example the name of its pod in a StatefulSet. Default "": a dynamic member.
+	InstanceID string
+	// StartAt says where the group begins to read a partition for which it has no offset.
+	// It does not concern offsets that the group has. A topic that was deleted and created
+	// again is read from its beginning. Default Earliest.
+	StartAt Start
+	// StartTime is another such place: the first record whose timestamp is not before
+	// this time. Default zero: StartAt.
+	StartTime time.Time
 	// Router handles the messages.
 	Router Dispatcher
 
@@ -99,7 +111,8 @@ type Config struct {
 	// include what the client has fetched. Default 64 MiB, at least 1 MiB.
 	BufferBytes int64
 	// DrainTimeout is how long running handlers may take when Run ends or a partition
-	// is revoked. After it their context is cancelled. Default 30s.
+	// is revoked. After it their context is cancelled. A handler that does not return 5s
+	// later is left running, and Run returns an AbandonedError. Default 30s.
 	DrainTimeout time.Duration
 
 	// OnLoss says what to do when records were lost before this group read them: the
@@ -135,6 +148,7 @@ type Config struct {
 func (c Config) WithDefaults() Config {
 	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
 	c.RetryMax = cmp.Or(c.RetryMax, max(30*time.Second, c.RetryMin))
+	c.StartAt = cmp.Or(c.StartAt, Earliest)
 	c.GiveUp = cmp.Or(c.GiveUp, Stop)
 	c.CommitEvery = cmp.Or(c.CommitEvery, time.Second)
 	c.BufferRecords = cmp.Or(c.BufferRecords, 10_000)
@@ -185,6 +199,7 @@ func (c Config) validate() error {
 		}
 	}
 	errs = append(errs, c.validateTopics(bad)...)
+	errs = append(errs, c.validateStart(bad)...)
 	if c.Router == nil {
 		errs = append(errs, bad("Router is nil: give it a consume.Router"))
 	}

@@ -158,6 +158,7 @@ type timing struct {
 	joining      time.Duration // how long joining the group may take before a warning
 	coordinator  time.Duration // how long before the group's coordinator is asked for
 	idle         time.Duration // how long a member may be without partitions before a warning
+	abandon      time.Duration // how long handlers may take after their context was cancelled
 	crowded      time.Duration // how long nothing may be fetched for want of room before it is worth a warning
 	repeatMin    time.Duration // between the first and the second log line about a problem; it doubles
 	repeatMax    time.Duration
@@ -180,6 +181,7 @@ func (t timing) withDefaults() timing {
 	set(&t.coordinator, 2*time.Second)
 	set(&t.idle, 3*time.Second)
 	set(&t.crowded, time.Minute)
+	set(&t.abandon, 5*time.Second)
 	set(&t.repeatMin, time.Minute)
 	set(&t.repeatMax, 15*time.Minute)
 	set(&t.failMin, 250*time.Millisecond)

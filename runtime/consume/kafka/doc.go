@@ -57,4 +57,7 @@
 // Config.DrainTimeout, and its offset is committed before another member gets the
 // partition. If the partition is lost already (the member was removed from the
 // group), the handler's context is cancelled.
+//
+// A handler that ignores its context is left running 5s after that. Its record is not
+// committed, and another member handles it, perhaps at the same time.
 package kafka

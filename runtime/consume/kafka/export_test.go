@@ -15,12 +15,12 @@ func Impatient(c Config, change ...func(*Timing)) Config {
 	}
 	c.timing = timing{
 		watch: t.Watch, joining: t.Joining, idle: t.Idle, failMin: t.FailMin, failMax: t.FailMax, settle: t.Settle,
-		readoptAgain: t.ReadoptAgain, repeatMin: t.RepeatMin, answer: t.Answer,
+		readoptAgain: t.ReadoptAgain, repeatMin: t.RepeatMin, answer: t.Answer, abandon: t.Abandon,
 	}
 	return c
 }
 
 // Timing is what Impatient can set.
 type Timing struct {
-	Watch, Answer, Joining, Idle, FailMin, FailMax, Settle, ReadoptAgain, RepeatMin time.Duration
+	Watch, Answer, Joining, Idle, FailMin, FailMax, Settle, ReadoptAgain, RepeatMin, Abandon time.Duration
 }

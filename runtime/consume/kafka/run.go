@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -95,6 +96,9 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // every client can read that
 		kgo.WithHooks(r.budget, r.brokers),
 	}, cfg.Options...)
+	if cfg.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(cfg.InstanceID))
+	}
 	client, err := kgo.NewClient(append(opts,
 		kgo.WithContext(r.committing(ctx)),
 		kgo.ConsumerGroup(cfg.Group),
@@ -144,7 +148,9 @@ func (r *run) all(ctx context.Context) error {
 	stopWatching()
 	<-watched
 	r.resting.stop()
-	r.stopAll()
+	if abandoned := r.stopAll(); abandoned != nil {
+		err = errors.Join(err, abandoned)
+	}
 	commit, cancelCommit := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.DrainTimeout)
 	defer cancelCommit()
 	if commitErr := r.client.CommitMarkedOffsets(r.committing(commit)); commitErr != nil {
@@ -239,28 +245,6 @@ func (r *run) takeAll() []*worker {
 	return taken
 }
 
-// drain lets the workers finish their current record, and cancels handlers that take
-// longer than wait.
-func drain(workers []*worker, wait time.Duration) {
-	for _, w := range workers {
-		w.stop()
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for _, w := range workers {
-		select {
-		case <-w.done:
-		case <-timer.C:
-			for _, slow := range workers {
-				slow.cancel()
-			}
-			<-w.done
-		}
-	}
-}
-
-func (r *run) stopAll() { drain(r.takeAll(), r.cfg.DrainTimeout) }
-
 // assigned runs after each rebalance, even without new partitions.
 func (r *run) assigned(ctx context.Context, _ *kgo.Client, partitions map[string][]int32) {
 	<-r.made
@@ -279,7 +263,9 @@ func (r *run) offsetsAnswered(_ context.Context, _ *kgo.Client, resp *kmsg.Offse
 // offsetsFetched takes the group's offsets of the assigned partitions.
 func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-r.made
-	r.newOffsets(ctx, offsets)
+	if err := r.startOffsets(ctx, offsets); err != nil {
+		return nil, fmt.Errorf("consume/kafka: %w", err)
+	}
 	for topic, n := range r.origins.adjust(offsets) {
 		r.log.WarnContext(ctx, "offsets belong to a deleted topic of this name, or have no topic id; the topic is read from its beginning",
 			"topic", topic, "partitions", n)
@@ -290,31 +276,13 @@ func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]k
 	return offsets, nil
 }
 
-// newOffsets says of which topics the group has no offsets: the group is new, or its
-// name is not the one that was meant.
-func (r *run) newOffsets(ctx context.Context, offsets map[string]map[int32]kgo.Offset) {
-	for topic, ids := range offsets {
-		without := 0
-		for _, offset := range ids {
-			if offset.EpochOffset().Offset < 0 {
-				without++
-			}
-		}
-		if without > 0 && !r.begun[topic] {
-			r.begun[topic] = true
-			r.log.InfoContext(ctx, "the group has no offsets of these partitions and reads them from their beginning; if it should have some, check Config.Group",
-				"topic", topic, "partitions", without)
-		}
-	}
-}
-
 // revoked runs before partitions go to another member. It finishes and commits the
 // records that are being handled, and drops the waiting ones, which the other member
 // reads.
 func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
 	<-r.made
 	workers := r.take(partitions)
-	drain(workers, r.cfg.DrainTimeout)
+	r.drain(workers, r.cfg.DrainTimeout)
 	r.left(partitions)
 	if len(workers) == 0 {
 		return
@@ -337,7 +305,7 @@ func (r *run) lost(ctx context.Context, _ *kgo.Client, partitions map[string][]i
 	for _, w := range workers {
 		w.cancel()
 	}
-	drain(workers, 0)
+	r.drain(workers, 0)
 	r.left(partitions)
 	r.watch.lost()
 }

@@ -31,8 +31,9 @@ type watch struct {
 	left       time.Time // since when it is not a member
 	idle       time.Time // since when it has no partitions; zero: it has some
 	partitions map[partition]bool
-	unknown    map[string]bool // topics whose id the brokers do not know
-	unready    time.Time       // zero: it is ready
+	begin      map[partition]int64 // where partitions begin that had no offset, until that is committed
+	unknown    map[string]bool     // topics whose id the brokers do not know
+	unready    time.Time           // zero: it is ready
 }
 
 // watched is what is known about a topic.
@@ -49,7 +50,7 @@ func newWatch(r *run) *watch {
 	now := time.Now()
 	return &watch{
 		r: r, poke: make(chan struct{}, 1), left: now, unready: now,
-		topics: map[string]*watched{}, seeds: &seeds{addresses: r.cfg.Brokers}, partitions: map[partition]bool{}, unknown: map[string]bool{},
+		topics: map[string]*watched{}, seeds: &seeds{addresses: r.cfg.Brokers}, partitions: map[partition]bool{}, begin: map[partition]int64{}, unknown: map[string]bool{},
 	}
 }
 
@@ -101,6 +102,7 @@ func (w *watch) all(ctx context.Context) {
 	answered := w.cluster(ctx)
 	w.removed(ctx)
 	w.membership(ctx)
+	w.commitStarts(ctx)
 	w.status(ctx, answered)
 	w.r.settled(ctx)
 	t := w.r.cfg.timing
@@ -434,6 +436,7 @@ func (w *watch) unassigned(partitions map[string][]int32) {
 	for topic, ids := range partitions {
 		for _, id := range ids {
 			delete(w.partitions, partition{topic, id})
+			delete(w.begin, partition{topic, id})
 		}
 	}
 	n := len(w.partitions)

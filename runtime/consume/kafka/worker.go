@@ -22,12 +22,14 @@ type worker struct {
 	done  chan struct{}   // closed when the worker has ended
 	after <-chan struct{} // closed when it may start; nil: at once
 
-	ctx      context.Context    // the context of its handlers
-	cancel   context.CancelFunc // ends the running handler
-	stopping chan struct{}      // closed when it must not start another record
-	once     sync.Once
-	detached atomic.Bool // its topic was deleted: it handles what it has and ends
-	marking  sync.Mutex  // held while an offset is marked: a detached worker marks none
+	ctx       context.Context    // the context of its handlers
+	cancel    context.CancelFunc // ends the running handler
+	stopping  chan struct{}      // closed when it must not start another record
+	once      sync.Once
+	abandoned atomic.Bool  // its handler does not return: it marks no offset
+	offset    atomic.Int64 // of the current record, or the last one
+	detached  atomic.Bool  // its topic was deleted: it handles what it has and ends
+	marking   sync.Mutex   // held while an offset is marked: a detached worker marks none
 
 	task *task // the current record; only its goroutine uses it
 
@@ -73,7 +75,7 @@ func (w *worker) detach() {
 func (w *worker) mark(record *kgo.Record) {
 	w.marking.Lock()
 	defer w.marking.Unlock()
-	if !w.detached.Load() {
+	if !w.detached.Load() && !w.abandoned.Load() {
 		w.run.client.MarkCommitRecords(record)
 		w.run.progress.handled(w.p, record.Offset)
 	}
@@ -131,7 +133,7 @@ func (w *worker) release(r *kgo.Record) {
 
 func (w *worker) resume() {
 	w.paused = false
-	if !w.detached.Load() {
+	if !w.detached.Load() && !w.abandoned.Load() {
 		w.run.gate.open(w.p, holdFull)
 	}
 }
@@ -173,6 +175,7 @@ func (w *worker) loop() {
 				continue
 			}
 			w.task = newTask(record, w.run.cfg.RetryTopics)
+			w.offset.Store(record.Offset)
 		}
 		if !w.handle(w.task) {
 			return

@@ -185,7 +185,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 		},
 		"a group that has read nothing yet": {
 			wrong: func(*fault) {},
-			tells: told{By: "INFO", Text: "the group has no offsets of these partitions and reads them from their beginning; if it should have some, check Config.Group", Where: "group=GROUP partitions=1 topic=TOPIC"},
+			tells: told{By: "INFO", Text: "the group has no offsets of these partitions; if it should have some, check Config.Group", Where: "group=GROUP partitions=1 topic=TOPIC"},
 		},
 		"more members than partitions": {
 			wrong: func(f *fault) {

@@ -1,0 +1,157 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Start says where a group begins to read a partition for which it has no offset.
+type Start string
+
+const (
+	// Earliest begins with the oldest record.
+	Earliest Start = "earliest"
+	// Latest begins behind the newest record. That offset is committed at once, so that a
+	// restart skips nothing.
+	Latest Start = "latest"
+)
+
+// startText is how the log says where reading begins.
+func (c Config) startText() string {
+	switch {
+	case !c.StartTime.IsZero():
+		return "those of " + c.StartTime.UTC().Format(time.RFC3339) + " and later"
+	case c.StartAt == Latest:
+		return "only new records"
+	}
+	return "all records"
+}
+
+func (c Config) validateStart(bad func(format string, args ...any) error) (errs []error) {
+	if c.StartAt != Earliest && c.StartAt != Latest {
+		errs = append(errs, bad("StartAt is %q: use %q or %q", c.StartAt, Earliest, Latest))
+	}
+	if !c.StartTime.IsZero() && c.StartAt == Latest {
+		errs = append(errs, bad("StartTime is set and StartAt is %q: use one of them", Latest))
+	}
+	return errs
+}
+
+// startOffsets sets where partitions begin for which the group has no offset, and says
+// so: the group is new, or its name is not the one that was meant.
+func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo.Offset) error {
+	without := map[string][]int32{}
+	for topic, ids := range offsets {
+		for id, offset := range ids {
+			if offset.EpochOffset().Offset < 0 {
+				without[topic] = append(without[topic], id)
+			}
+		}
+		if n := len(without[topic]); n > 0 && !r.begun[topic] {
+			r.begun[topic] = true
+			r.log.InfoContext(ctx, "the group has no offsets of these partitions; if it should have some, check Config.Group",
+				"topic", topic, "partitions", n, "reads", r.cfg.startText())
+		}
+	}
+	if len(without) == 0 || r.cfg.StartAt == Earliest && r.cfg.StartTime.IsZero() {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
+	defer cancel()
+	var topics []string
+	for topic := range without {
+		topics = append(topics, topic)
+	}
+	admin := kadm.NewClient(r.client)
+	list := admin.ListEndOffsets
+	if at := r.cfg.StartTime; !at.IsZero() {
+		list = func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+			return admin.ListOffsetsAfterMilli(ctx, at.UnixMilli(), topics...)
+		}
+	}
+	listed, err := list(asking, topics...)
+	if err != nil {
+		return fmt.Errorf("ask where to start: %w", err)
+	}
+	begin := map[string]map[int32]kgo.EpochOffset{}
+	for topic, ids := range without {
+		for _, id := range ids {
+			at, ok := listed.Lookup(topic, id)
+			switch {
+			case !ok:
+				return fmt.Errorf("ask where to start: no broker knows partition %s/%d", topic, id)
+			case at.Err != nil:
+				return fmt.Errorf("ask where to start in partition %s/%d: %w", topic, id, at.Err)
+			}
+			offsets[topic][id] = kgo.NewOffset().At(at.Offset)
+			if begin[topic] == nil {
+				begin[topic] = map[int32]kgo.EpochOffset{}
+			}
+			begin[topic][id] = kgo.EpochOffset{Epoch: -1, Offset: at.Offset}
+		}
+	}
+	r.watch.starts(begin)
+	return nil
+}
+
+// starts keeps where partitions begin, to be committed.
+func (w *watch) starts(begin map[string]map[int32]kgo.EpochOffset) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for topic, ids := range begin {
+		for id, at := range ids {
+			w.begin[partition{topic, id}] = at.Offset
+		}
+	}
+}
+
+// commitStarts commits where partitions begin. Otherwise the next member would begin at
+// the newest record of that time, if no record was handled until then.
+func (w *watch) commitStarts(ctx context.Context) {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	w.mu.Lock()
+	for p, at := range w.begin {
+		switch next, known := w.r.progress.of(p); {
+		case known && next != at: // a record was handled
+			delete(w.begin, p)
+		case w.partitions[p]:
+			if offsets[p.topic] == nil {
+				offsets[p.topic] = map[int32]kgo.EpochOffset{}
+			}
+			offsets[p.topic][p.id] = kgo.EpochOffset{Epoch: -1, Offset: at}
+		}
+	}
+	w.mu.Unlock()
+	if len(offsets) == 0 {
+		return
+	}
+	committing, cancel := context.WithTimeout(w.r.committing(ctx), w.r.cfg.timing.answer)
+	defer cancel()
+	var err error
+	w.r.client.CommitOffsetsSync(committing, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
+		err = failed
+		for i := range resp.Topics {
+			for _, p := range resp.Topics[i].Partitions {
+				err = cmp.Or(err, kerr.ErrorForCode(p.ErrorCode))
+			}
+		}
+	})
+	if err != nil {
+		w.r.log.WarnContext(ctx, "offset at which the group starts not committed, retrying", "error", err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for topic, ids := range offsets {
+		for id := range ids {
+			delete(w.begin, partition{topic, id})
+		}
+	}
+}
