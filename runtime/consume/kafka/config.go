@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +94,16 @@ type Config struct {
 	// set. Default Stop.
 	GiveUp Action
 
+	// Concurrency is how many records of a partition are handled at the same time. Records
+	// of one key are handled in order, one after the other; records without a key have no
+	// order. An offset is committed after all records before it are handled, so a key whose
+	// record is retried holds up the commits, and after BufferRecords the partition. A crash
+	// repeats the records that were handled meanwhile. Default 1: one after the other.
+	Concurrency int
+	// TopicConcurrency is the Concurrency of single topics. Default nil: Concurrency holds
+	// for all.
+	TopicConcurrency map[string]int
+
 	// CommitEvery is how often the offsets of handled records are committed. After a
 	// crash, records since the last commit are delivered again. Default 1s, at least
 	// 100ms.
@@ -148,6 +160,7 @@ type Config struct {
 func (c Config) WithDefaults() Config {
 	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
 	c.RetryMax = cmp.Or(c.RetryMax, max(30*time.Second, c.RetryMin))
+	c.Concurrency = cmp.Or(c.Concurrency, 1)
 	c.StartAt = cmp.Or(c.StartAt, Earliest)
 	c.GiveUp = cmp.Or(c.GiveUp, Stop)
 	c.CommitEvery = cmp.Or(c.CommitEvery, time.Second)
@@ -163,6 +176,14 @@ func (c Config) WithDefaults() Config {
 		c.Logger = slog.Default()
 	}
 	return c
+}
+
+// concurrency is how many records of a partition are handled at the same time.
+func (c Config) concurrency(topic string) int {
+	if n, ok := c.TopicConcurrency[topic]; ok {
+		return n
+	}
+	return c.Concurrency
 }
 
 // minCommitEvery is the minimum of franz-go.
@@ -217,6 +238,14 @@ func (c Config) validate() error {
 	}
 	if c.StopWhenUnready < 0 {
 		errs = append(errs, bad("StopWhenUnready is %v: use 0 for never", c.StopWhenUnready))
+	}
+	if c.Concurrency < 1 {
+		errs = append(errs, bad("Concurrency is %d: use 1 or more", c.Concurrency))
+	}
+	for _, topic := range slices.Sorted(maps.Keys(c.TopicConcurrency)) {
+		if n := c.TopicConcurrency[topic]; n < 1 {
+			errs = append(errs, bad("TopicConcurrency[%q] is %d: use 1 or more", topic, n))
+		}
 	}
 	if c.BufferBytes < minBuffer {
 		errs = append(errs, bad("BufferBytes is %d: use %d (1 MiB) or more", c.BufferBytes, minBuffer))

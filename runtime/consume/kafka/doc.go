@@ -3,9 +3,11 @@
 //
 // # Order and offsets
 //
-// Each partition has one goroutine that handles its records one after the other,
-// so records of one key are handled in order. A record's offset is marked after its
-// handler returned without an error, and only marked offsets are committed: in the
+// The records of a partition are handled one after the other. With Config.Concurrency,
+// several are handled at the same time, and those of one key one after the other, so
+// records of one key are handled in order. An offset is marked after the handlers of its
+// record and of all records before it returned without an error, and only marked offsets
+// are committed: in the
 // background, when a partition is revoked, and at the end. After a crash the group
 // gets the records again that were handled and not yet committed; none is skipped.
 // Package inbox makes such a repeat harmless.

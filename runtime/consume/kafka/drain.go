@@ -15,7 +15,7 @@ import (
 // are delivered again.
 type AbandonedError struct {
 	Group   string
-	Records []consume.Record // topic, partition and offset of each
+	Records []consume.Record // topic, partition and offset of the first one of each partition
 }
 
 func (e *AbandonedError) Error() string {
@@ -79,7 +79,7 @@ func (w *worker) abandon() {
 	w.abandoned.Store(true)
 	w.marking.Unlock()
 	w.log.ErrorContext(context.WithoutCancel(w.ctx), "handler ignores that its context was cancelled and is left running; its record is delivered again, perhaps at the same time",
-		"offset", w.offset.Load())
+		"offset", w.oldest())
 }
 
 // stopAll ends all workers when Run ends.
@@ -90,7 +90,7 @@ func (r *run) stopAll() error {
 	}
 	err := &AbandonedError{Group: r.cfg.Group}
 	for _, w := range abandoned {
-		err.Records = append(err.Records, consume.Record{Topic: w.p.topic, Partition: w.p.id, Offset: w.offset.Load()})
+		err.Records = append(err.Records, consume.Record{Topic: w.p.topic, Partition: w.p.id, Offset: w.oldest()})
 	}
 	return err
 }

@@ -286,7 +286,7 @@ func (r *run) orphan(p partition, topic topicID, records []*kgo.Record) {
 	w.paused = true // it must not pause the partition of the new topic
 	w.add(records)
 	r.keep(w)
-	go w.work()
+	w.work()
 }
 
 // former requires the lock. It returns a channel that is closed when the last detached

@@ -191,7 +191,7 @@ func (r *run) worker(p partition, topic topicID) *worker {
 	if w == nil {
 		w = newWorker(r, p, topic, r.former(p))
 		r.workers[p] = w
-		go w.work()
+		w.work()
 	}
 	return w
 }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -13,43 +14,61 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
-// worker handles the records of one partition in order.
+// worker handles the records of one partition. Its lanes handle records at the same time;
+// the records of one key have the same lane, which handles them in order.
 type worker struct {
-	run   *run
-	p     partition
-	topic topicID // zero if the brokers have no ids
-	log   *slog.Logger
-	done  chan struct{}   // closed when the worker has ended
-	after <-chan struct{} // closed when it may start; nil: at once
-
-	ctx       context.Context    // the context of its handlers
-	cancel    context.CancelFunc // ends the running handler
-	stopping  chan struct{}      // closed when it must not start another record
+	run       *run
+	p         partition
+	topic     topicID // zero if the brokers have no ids
+	log       *slog.Logger
+	lanes     []*lane
+	running   atomic.Int32    // lanes that have not ended
+	done      chan struct{}   // closed when the worker has ended
+	after     <-chan struct{} // closed when it may start; nil: at once
+	ctx       context.Context // the context of its handlers
+	cancel    context.CancelFunc
+	stopping  chan struct{} // closed when it must not start another record
 	once      sync.Once
-	abandoned atomic.Bool  // its handler does not return: it marks no offset
-	offset    atomic.Int64 // of the current record, or the last one
-	detached  atomic.Bool  // its topic was deleted: it handles what it has and ends
-	marking   sync.Mutex   // held while an offset is marked: a detached worker marks none
-
-	task *task // the current record; only its goroutine uses it
+	abandoned atomic.Bool // its handler does not return: it marks no offset
+	detached  atomic.Bool // its topic was deleted: it handles what it has and ends
+	marking   sync.Mutex  // held while an offset is marked: a detached worker marks none
 
 	mu      sync.Mutex
-	waiting []*kgo.Record
-	bytes   int64 // of the waiting records and the current one
+	open    []*item // in the order of their offsets: waiting, or handled before an earlier one
+	waiting int     // of these, not started
+	bytes   int64   // of the records that are not handled
 	paused  bool
+}
+
+// item is a record that has no committed offset yet.
+type item struct {
+	record  *kgo.Record // once handled, without key, value and headers
+	handled bool
+}
+
+// lane handles records one after the other.
+type lane struct {
+	w       *worker
+	item    *item         // the current record
+	task    *task         // and what is done with it; only its goroutine uses both
+	waiting []*item       // guarded by the worker's lock
 	wake    chan struct{} // holds a token when there is something new
 }
 
 // newWorker returns a worker. The caller starts it.
 func newWorker(r *run, p partition, topic topicID, after <-chan struct{}) *worker {
 	ctx, cancel := context.WithCancel(r.handling)
-	return &worker{
+	w := &worker{
 		run: r, p: p, topic: topic, after: after, ctx: ctx, cancel: cancel,
 		log:      r.log.With("topic", p.topic, "partition", p.id),
 		done:     make(chan struct{}),
 		stopping: make(chan struct{}),
-		wake:     make(chan struct{}, 1),
 	}
+	for range r.cfg.concurrency(p.topic) {
+		w.lanes = append(w.lanes, &lane{w: w, wake: make(chan struct{}, 1)})
+	}
+	w.running.Store(int32(len(w.lanes)))
+	return w
 }
 
 func (w *worker) stop() { w.once.Do(func() { close(w.stopping) }) }
@@ -69,23 +88,31 @@ func (w *worker) detach() {
 	w.marking.Lock()
 	w.detached.Store(true)
 	w.marking.Unlock()
-	w.notify()
-}
-
-func (w *worker) mark(record *kgo.Record) {
-	w.marking.Lock()
-	defer w.marking.Unlock()
-	if !w.detached.Load() && !w.abandoned.Load() {
-		w.run.client.MarkCommitRecords(record)
-		w.run.progress.handled(w.p, record.Offset)
+	for _, l := range w.lanes {
+		l.notify()
 	}
 }
 
-func (w *worker) notify() {
+func (l *lane) notify() {
 	select {
-	case w.wake <- struct{}{}:
+	case l.wake <- struct{}{}:
 	default:
 	}
+}
+
+// laneOf returns the lane of a record: the same for all records of a key. Records without a
+// key have no order.
+func (w *worker) laneOf(r *kgo.Record) *lane {
+	n := uint64(len(w.lanes))
+	if n == 1 {
+		return w.lanes[0]
+	}
+	if r.Key == nil {
+		return w.lanes[uint64(r.Offset)%n]
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write(r.Key) // a hash takes everything
+	return w.lanes[hash.Sum64()%n]
 }
 
 // add queues records, and pauses the partition when enough of them wait. The client
@@ -98,37 +125,77 @@ func (w *worker) add(records []*kgo.Record) {
 	w.run.budget.add(len(records), bytes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.waiting = append(w.waiting, records...)
+	for _, r := range records {
+		at := &item{record: r}
+		w.open = append(w.open, at)
+		l := w.laneOf(r)
+		l.waiting = append(l.waiting, at)
+		l.notify()
+	}
+	w.waiting += len(records)
 	w.bytes += bytes
-	if !w.paused && (len(w.waiting) > w.run.cfg.BufferRecords || w.run.budget.full(w.bytes)) {
+	if most := w.run.cfg.BufferRecords; !w.paused && (w.waiting > most || len(w.open) > most+len(w.lanes) || w.run.budget.full(w.bytes)) {
 		w.paused = true
 		w.run.gate.shut(w.p, holdFull)
 	}
-	w.notify()
 }
 
-func (w *worker) next() *kgo.Record {
+func (l *lane) next() *item {
+	w := l.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.paused && len(w.waiting) <= w.run.cfg.BufferRecords/2 && w.run.budget.roomy(w.bytes) {
+	if few := w.run.cfg.BufferRecords / 2; w.paused && w.waiting <= few && len(w.open) <= few+len(w.lanes) && w.run.budget.roomy(w.bytes) {
 		w.resume()
 	}
-	if len(w.waiting) == 0 {
+	if len(l.waiting) == 0 {
 		return nil
 	}
-	record := w.waiting[0]
-	w.waiting[0] = nil
-	w.waiting = w.waiting[1:]
-	return record
+	at := l.waiting[0]
+	l.waiting[0] = nil
+	l.waiting = l.waiting[1:]
+	w.waiting--
+	return at
 }
 
-// release gives back the memory of a finished record.
-func (w *worker) release(r *kgo.Record) {
-	n := size(r)
+// finish gives back the memory of a handled record, and marks the offsets up to the first
+// record that is not handled.
+func (w *worker) finish(at *item) {
+	n := size(at.record)
 	w.run.budget.add(-1, -n)
+	w.marking.Lock()
+	defer w.marking.Unlock()
+	if last := w.pop(at, n); last != nil && !w.detached.Load() && !w.abandoned.Load() {
+		w.run.client.MarkCommitRecords(last)
+		w.run.progress.handled(w.p, last.Offset)
+	}
+}
+
+// pop removes the records at the front that are handled, and returns the last of them.
+func (w *worker) pop(at *item, bytes int64) (last *kgo.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.bytes -= n
+	w.bytes -= bytes
+	at.handled = true
+	for len(w.open) > 0 && w.open[0].handled {
+		last = w.open[0].record
+		w.open[0] = nil
+		w.open = w.open[1:]
+	}
+	if last == nil { // an earlier one is not handled: only its place is remembered
+		r := at.record
+		at.record = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch}
+	}
+	return last
+}
+
+// oldest is the offset of the first record that is not handled, or -1.
+func (w *worker) oldest() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.open) == 0 {
+		return -1
+	}
+	return w.open[0].record.Offset
 }
 
 func (w *worker) resume() {
@@ -138,21 +205,31 @@ func (w *worker) resume() {
 	}
 }
 
-// work runs the worker. If a handler ends the goroutine, it continues in another one.
+// work starts the lanes.
 func (w *worker) work() {
+	for _, l := range w.lanes {
+		go l.work()
+	}
+}
+
+// work runs the lane. If a handler ends the goroutine, it continues in another one.
+func (l *lane) work() {
 	returned := false
 	defer func() {
 		if !returned {
-			go w.work()
+			go l.work()
 			return
 		}
-		w.end()
+		if l.w.running.Add(-1) == 0 {
+			l.w.end()
+		}
 	}()
-	w.loop()
+	l.loop()
 	returned = true
 }
 
-func (w *worker) loop() {
+func (l *lane) loop() {
+	w := l.w
 	if w.after != nil {
 		select {
 		case <-w.after:
@@ -161,29 +238,25 @@ func (w *worker) loop() {
 		}
 	}
 	for !w.stopped() {
-		if w.task == nil {
-			record := w.next()
-			if record == nil {
+		if l.task == nil {
+			if l.item = l.next(); l.item == nil {
 				if w.detached.Load() {
 					return
 				}
 				select {
-				case <-w.wake:
+				case <-l.wake:
 				case <-w.stopping:
 				case <-w.ctx.Done():
 				}
 				continue
 			}
-			w.task = newTask(record, w.run.cfg.RetryTopics)
-			w.offset.Store(record.Offset)
+			l.task = newTask(l.item.record, w.run.cfg.RetryTopics)
 		}
-		if !w.handle(w.task) {
+		if !w.handle(l.task) {
 			return
 		}
-		record := w.task.record
-		w.task = nil
-		w.release(record)
-		w.mark(record)
+		l.task = nil
+		w.finish(l.item)
 	}
 }
 
@@ -194,12 +267,14 @@ func (w *worker) end() {
 	w.cancel()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	left := len(w.waiting)
-	if w.task != nil {
-		left++
+	left := 0
+	for _, at := range w.open {
+		if !at.handled {
+			left++
+		}
 	}
 	w.run.budget.add(-left, -w.bytes)
-	w.waiting, w.bytes = nil, 0
+	w.open, w.waiting, w.bytes = nil, 0, 0
 	if w.paused { // a partition that comes back must not be paused
 		w.resume()
 	}
