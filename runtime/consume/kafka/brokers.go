@@ -79,6 +79,20 @@ func (b *brokers) whyNot(err error) error {
 	return err
 }
 
+// noneReached reports whether the last connections to so many addresses of
+// Config.Brokers failed.
+func (b *brokers) noneReached(addresses int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	failed := 0
+	for id, s := range b.state {
+		if id < 0 && s.unreached > 0 {
+			failed++
+		}
+	}
+	return failed >= addresses
+}
+
 // answer records that a request was answered.
 func (b *brokers) answer() {
 	b.mu.Lock()

@@ -416,7 +416,7 @@ func TestOffsetsThatAnOperatorSetsUnderARunningConsumer(t *testing.T) {
 		seen.wait(b.t, len(want))
 		b.waitCommitted(0, 6)
 
-		const told = "the new one is read from its beginning"
+		const told = "offsets belong to a deleted topic of this name"
 		before := len(log.like(b.t, told))
 		b.throwOut()
 		if err := b.setOffset(0, 2); err != nil {

@@ -209,7 +209,8 @@ func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest) (*kmsg.Metad
 		once, cancel := context.WithTimeout(ctx, limit)
 		resp, err := req.RequestWith(once, w.r.client)
 		cancel()
-		if err == nil || try == tries || time.Since(began) >= enough || connectionHint(err) != "" {
+		hopeless := connectionHint(err) != "" || w.r.brokers.noneReached(len(w.r.cfg.Brokers))
+		if err == nil || try == tries || time.Since(began) >= enough || hopeless && time.Since(began) >= first/2 {
 			return resp, err
 		}
 		timer := time.NewTimer(pause)
