@@ -13,10 +13,10 @@ import (
 )
 
 // Tx is a transaction that [Outbox.InTx] runs. It has the methods with a context of an
-// *sql.Tx, so it fits the code that sqlc generates for database/sql, bun's Conn, and the
-// drivers that GORM and ent take. It also fits the insert functions, inbox.Claim and
-// package outboxtest. It is valid only inside the function given to InTx and not for
-// concurrent use.
+// *sql.Tx. So it fits the code that sqlc generates for database/sql, bun's queries
+// (db.NewInsert().Conn(tx)), GORM's postgres.Config.Conn and ent's sql.Conn.ExecQuerier.
+// It also fits the insert functions, inbox.Claim and package outboxtest. It is valid
+// only inside the function given to InTx and not for concurrent use.
 //
 // An event is inserted at once, so it belongs to the open savepoint. SAVEPOINT, RELEASE
 // and ROLLBACK TO written as SQL work too. COMMIT, ROLLBACK and the like return
