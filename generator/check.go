@@ -46,6 +46,9 @@ type CheckConfig struct {
 	Against string
 	// Skip are the parts to leave out. Default: none.
 	Skip []Part
+	// WriteBaseline writes the findings of lint into the file that lint.baseline names:
+	// they are accepted from now on.
+	WriteBaseline bool
 	// All adds the compatible changes as notes.
 	All bool
 	// Env returns environment variables: those with which CI systems name the target
@@ -80,9 +83,9 @@ func (r *CheckResult) Failed(strict bool) bool {
 
 // Check checks a change of a project: it looks for errors in the schemas, for schemas
 // that are valid but risky, for generated code that is out of date, and for changes
-// that break readers or writers of the earlier events. It writes nothing. It returns an
-// error if it cannot check: there is no project file, nothing to compare with, or no
-// answer from a registry.
+// that break readers or writers of the earlier events. It writes nothing but the file of
+// WriteBaseline. It returns an error if it cannot check: there is no project file,
+// nothing to compare with, or no answer from a registry.
 func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 	cfg.Config = cfg.withDefaults()
 	if cfg.Env == nil {
@@ -111,10 +114,8 @@ func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 		}
 	}
 	if !c.skips(PartLint) {
-		for _, f := range lint.Lint(l.project) {
-			if !ofStandard(f) {
-				c.add(f)
-			}
+		if err := c.lint(); err != nil {
+			return nil, err
 		}
 	}
 	if !c.skips(PartCompat) && cfg.Against != AgainstNothing {

@@ -75,6 +75,7 @@ means and how to fix it.`,
 	choiceFlag(cmd, &format, "format", "text", "output format of the findings", generator.CheckFormats()...)
 	flags.StringSliceVar(&skip, "skip", nil, "`parts` to skip: "+strings.Join(parts, ", "))
 	flags.BoolVar(&strict, "strict", false, "treat warnings as errors")
+	flags.BoolVar(&cfg.WriteBaseline, "write-baseline", false, "accept the findings of lint: write them into the file of lint.baseline")
 	flags.BoolVar(&cfg.All, "all", false, "also list compatible changes")
 	flags.StringVar(&explain, "explain", "", "explain the `ID` of a finding instead")
 	complete(cmd, "skip", parts)

@@ -120,6 +120,9 @@ type LintConfig struct {
 	// EventTypes is a Go regular expression that event types must match; nil: words
 	// with dots between them, the last of them the version.
 	EventTypes *Name
+	// Baseline is the file with the findings of lint that are accepted, relative to
+	// Dir; "": none.
+	Baseline string
 }
 
 // LintRule is the level of one rule.

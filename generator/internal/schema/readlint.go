@@ -24,6 +24,7 @@ func (r *configReader) lint(v *Value) {
 		}},
 		{name: "property_names", read: func(v *Value) { r.choice(&c.PropertyNames, v, "lint.property_names", NameStyles()) }},
 		{name: "enum_values", read: func(v *Value) { r.choice(&c.EnumValues, v, "lint.enum_values", NameStyles()) }},
+		{name: "baseline", read: func(v *Value) { c.Baseline = r.path(v, "lint.baseline") }},
 		{name: "event_types", read: func(v *Value) {
 			if v.Kind != String {
 				r.wrong(v, "lint.event_types", "a regular expression")

@@ -26,6 +26,10 @@ func Git(ctx context.Context, now *schema.Project, ref string, env func(string) 
 	}
 	defer func() { err = errors.Join(err, repo.Close()) }()
 	commit, name, err := base(repo, ref, env)
+	if errors.Is(err, errNoCommits) && ref == "" {
+		return &Baseline{Findings: []finding.Finding{contract.Found("project-added", "", finding.Pos{File: path.Base(filepath.ToSlash(now.Config.Path)), Line: 1, Col: 1},
+			"the repository has no commits yet: every event is new")}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +62,9 @@ func Git(ctx context.Context, now *schema.Project, ref string, env func(string) 
 	return b, nil
 }
 
+// errNoCommits is returned for a repository before its first commit.
+var errNoCommits = errors.New("nothing to compare with: the repository has no commits; commit, or use --against none")
+
 func explainOpen(ref string, err error) error {
 	const instead = "name a folder or a registry with --against, or use --against none to skip the comparison"
 	switch {
@@ -87,7 +94,7 @@ func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name s
 	}
 	head, err := repo.Resolve("HEAD")
 	if err != nil {
-		return "", "", errors.New("nothing to compare with: the repository has no commits; commit, or use --against none")
+		return "", "", errNoCommits
 	}
 	if ref == "" {
 		if ref, err = target(repo, env); err != nil {
