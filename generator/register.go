@@ -303,17 +303,27 @@ func (p *publisher) setLevel(ctx context.Context, s *RegisteredSchema) error {
 	return nil
 }
 
-// Write writes the result as text or json. It returns the writer's error.
+// RegisterFormats lists the formats of RegisterResult.Write: text, json, and relay, the
+// setting registry_subjects of outboxrelay.
+func RegisterFormats() []string { return []string{"text", "json", "relay"} }
+
+// Write writes the result in one of RegisterFormats. It returns the writer's error.
 func (r *RegisterResult) Write(w io.Writer, format string) error {
 	var b bytes.Buffer
-	if format == "json" {
+	switch format {
+	case "json":
 		to := json.NewEncoder(&b)
 		to.SetEscapeHTML(false)
 		to.SetIndent("", "  ")
 		if err := to.Encode(map[string]any{"registry": r.Registry, "schemas": r.Schemas}); err != nil {
 			return err
 		}
-	} else {
+	case "relay":
+		b.WriteString("registry_subjects:\n")
+		for _, s := range r.Schemas {
+			fmt.Fprintf(&b, "  - %s=%s\n", s.Type, s.Subject)
+		}
+	default:
 		for _, s := range r.Schemas {
 			s.text(&b)
 		}

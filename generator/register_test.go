@@ -296,6 +296,30 @@ func TestRegisterKeepsThePassword(t *testing.T) {
 	}
 }
 
+// The subjects that have the names of records can be copied into the relay's settings.
+func TestRegisterForTheRelay(t *testing.T) {
+	t.Parallel()
+	reg := newFake(t)
+	for naming, want := range map[string]string{
+		"topic":        "  - shop.order_paid.v1=shop.order_paid.v1-value\n  - shop.order_placed.v1=shop.order_placed.v1-value\n",
+		"record":       "  - shop.order_paid.v1=OrderPaid\n  - shop.order_placed.v1=OrderPlaced\n",
+		"topic-record": "  - shop.order_paid.v1=shop.order_paid.v1-OrderPaid\n  - shop.order_placed.v1=shop.order_placed.v1-OrderPlaced\n",
+	} {
+		dir := twoEvents(t, "compat: {subjects: "+naming+"}\n").dir
+		result, err := generator.Register(t.Context(), generator.RegisterConfig{Config: generator.Config{Dir: dir}, Registry: reg.URL(), DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		if err := result.Write(&got, "relay"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff("registry_subjects:\n"+want, got.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", naming, diff)
+		}
+	}
+}
+
 func TestRegisterInJSON(t *testing.T) {
 	t.Parallel()
 	reg := newFake(t)

@@ -52,7 +52,7 @@ errors or the registry refuses a schema, and 2 when the registry gives no answer
 	flags.StringVar(&cfg.Registry, "registry", "", "`URL` of the schema registry (variable "+registryVariable+")")
 	flags.BoolVar(&cfg.DryRun, "dry-run", false, "ask the registry, and change nothing")
 	flags.BoolVar(&cfg.SetLevel, "set-level", false, "set the compatibility level of each subject to compat.level of its event")
-	choiceFlag(cmd, &format, "format", "text", "how the outcome is written", "text", "json")
+	choiceFlag(cmd, &format, "format", "text", "how the outcome is written; relay: as the setting registry_subjects of outboxrelay", generator.RegisterFormats()...)
 	return cmd
 }
 
