@@ -226,7 +226,15 @@ func (p *printer) packageFile() ([]byte, error) {
 		}
 		helpers = append(helpers, helper)
 	}
+	var settings []string
+	if !p.embedded { // the compiler's error stands here, without a word about sqlc
+		settings = []string{
+			"", "If InsertEvent is undefined, the settings of your sqlc lack a line under gen: go:", "", "\temit_exported_queries: true", "",
+			"No other setting matters: the constants alone are used.",
+		}
+	}
 	part, err := p.execute("package.tmpl", map[string]any{
+		"Settings":  settings,
 		"Handshake": "gen.SupportsGenerator1",
 		"Service":   quote(p.pkg.Service),
 		"DB":        outboxDB,
