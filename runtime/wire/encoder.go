@@ -23,7 +23,7 @@ type Encoder struct {
 // or whose bytes are not JSON.
 type EncodeError struct {
 	Type    string // the Go type of the value
-	Message string // what is wrong, with the property's name
+	Message string // what is wrong, with the JSON Pointer of the value
 	Err     error  // the error of the value's own MarshalJSON, or nil
 }
 
@@ -79,14 +79,12 @@ func (e *Encoder) fail(message string) {
 	}
 }
 
-// where returns the property that was begun last, for an error.
+// where returns the JSON Pointer of the value that is being written, for an error.
 func (e *Encoder) where() string {
-	b := bytes.TrimRight(e.buf, "[{")
-	if !bytes.HasSuffix(b, []byte(`":`)) {
-		return ""
+	if pointer := openPointer(e.buf); pointer != "" {
+		return pointer + ": "
 	}
-	start := bytes.LastIndexByte(b[:len(b)-2], '"')
-	return string(b[start+1:len(b)-2]) + ": "
+	return ""
 }
 
 // Begin opens an object.

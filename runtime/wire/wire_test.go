@@ -322,12 +322,12 @@ func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
 	born := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for want, p := range map[string]person{
-		"cannot encode person: name: the string is not UTF-8":                     {Name: "\xff", Born: born},
-		"cannot encode person: born: a date-time must lie in the years 0 to 9999": {Born: born.AddDate(9000, 0, 0)},
-		"cannot encode person: born: a date-time's offset must be whole minutes":  {Born: born.In(time.FixedZone("LMT", 561))},
-		`cannot encode person: the member "name" has a field of its own`:          {Born: born, Unknown: wire.Unknown{"name": json.RawMessage("1")}},
-		"cannot encode person: x: the raw value is not JSON":                      {Born: born, Unknown: wire.Unknown{"x": json.RawMessage("{")}},
-		"cannot encode person: tags: the string is not UTF-8":                     {Born: born, Tags: []string{"\xc0\x80"}},
+		"cannot encode person: /name: the string is not UTF-8":                     {Name: "\xff", Born: born},
+		"cannot encode person: /born: a date-time must lie in the years 0 to 9999": {Born: born.AddDate(9000, 0, 0)},
+		"cannot encode person: /born: a date-time's offset must be whole minutes":  {Born: born.In(time.FixedZone("LMT", 561))},
+		`cannot encode person: the member "name" has a field of its own`:           {Born: born, Unknown: wire.Unknown{"name": json.RawMessage("1")}},
+		"cannot encode person: /x: the raw value is not JSON":                      {Born: born, Unknown: wire.Unknown{"x": json.RawMessage("{")}},
+		"cannot encode person: /tags/1: the string is not UTF-8":                   {Born: born, Tags: []string{"a,\"]", "\xc0\x80"}},
 	} {
 		_, err := wire.Marshal(p, "person", encodePerson)
 		if err == nil || err.Error() != want {
