@@ -27,7 +27,7 @@ type OrderPlacedV1 struct {
 }
 
 func (v OrderPlacedV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v OrderPlacedV1) Validate() error              { return nil }
+func (v OrderPlacedV1) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *OrderPlacedV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeOrderPlacedV1) }
 
@@ -54,12 +54,17 @@ func (v *OrderPlacedV1) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
+func (v *OrderPlacedV1) check(c *wire.Checker) {
+	c.Schema("schemas/order_placed.v1.yaml#").GivenTime(v.PlacedAt, "placed_at")
+}
+
 var orderPlacedV1Event = gen.EventType[OrderPlacedV1]{
 	Type:          "shop.order_placed.v1",
 	Topic:         "shop.order_placed.v1",
 	Source:        Service,
 	AggregateType: "order",
 	AggregateID:   func(v *OrderPlacedV1) (string, error) { return v.OrderID, nil },
+	Validate:      func(v *OrderPlacedV1) error { return wire.ValidateNew(v, v.check) },
 }
 
 // InsertOrderPlacedV1 inserts the event on tx: it is published if and only if
