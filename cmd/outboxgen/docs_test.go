@@ -359,9 +359,6 @@ func TestDocsRun(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			dir := t.TempDir()
-			if strings.Contains(shell, "outboxgen export") {
-				writeProject(t, root, dir)
-			}
 			for i, settings := range p.blocks("yaml") {
 				file := filepath.Join(dir, fmt.Sprintf("settings-%d.yaml", i))
 				if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
@@ -391,19 +388,6 @@ func TestDocsRun(t *testing.T) {
 				t.Errorf("a step failed: %v\n%s\nthe steps printed:\n%s", err, shell, output.String())
 			}
 		})
-	}
-}
-
-// writeProject writes a project with the event of the README.
-func writeProject(t *testing.T, root, dir string) {
-	t.Helper()
-	readme := page{"README.md", read(t, filepath.Join(root, "README.md"))}
-	for name, content := range map[string]string{
-		"outboxgen.yaml": "version: 1\nservice: shop\nout: events\nschemas: [order_placed.yaml]\n", "order_placed.yaml": readme.blocks("yaml schema")[0], "go.mod": "module example.com/shop\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
