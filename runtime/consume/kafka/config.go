@@ -147,6 +147,10 @@ type Config struct {
 	// TracerProvider makes a span for each attempt, linked to the span that inserted
 	// the event. Default nil: no tracing.
 	TracerProvider trace.TracerProvider
+	// ContinueTraces makes the span that inserted the event the parent of the attempt's
+	// span instead: both are in one trace, and each attempt of each group adds to it.
+	// Handlers also get the baggage of the record's header baggage. Default false.
+	ContinueTraces bool
 	// Observer gets reports for metrics: see package consume/kafka/metrics. Default
 	// nil: none.
 	Observer Observer

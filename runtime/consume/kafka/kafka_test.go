@@ -14,8 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/baggage"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
@@ -461,6 +463,42 @@ func TestSpansAreLinkedToTheProducer(t *testing.T) {
 		link := got[0].Links[0].SpanContext
 		if link.TraceID().String() != "0af7651916cd43dd8448eb211c80319c" || link.SpanID().String() != "b7ad6b7169203331" {
 			b.t.Fatalf("linked to %v", link)
+		}
+	})
+}
+
+// With ContinueTraces the attempt's span is a child of the span that inserted the event,
+// and the handler finds the trace and the baggage in its context, without a tracer too.
+func TestTracesThatContinue(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+		err := b.client.ProduceSync(b.t.Context(), &kgo.Record{Topic: b.topic, Value: []byte("1"), Headers: []kgo.RecordHeader{
+			{Key: "event_type", Value: []byte("paid")}, {Key: "traceparent", Value: []byte(parent)}, {Key: "baggage", Value: []byte("tenant=t1")},
+		}}).FirstErr()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		spans := tracetest.NewInMemoryExporter()
+		for _, provider := range []trace.TracerProvider{nil, sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))} {
+			seen := newLog()
+			stop := b.start(func(ctx context.Context, _ consume.Message) error {
+				at := trace.SpanContextFromContext(ctx)
+				seen.add(fmt.Sprintf("trace %s, tenant %s", at.TraceID(), baggage.FromContext(ctx).Member("tenant").Value()))
+				return nil
+			}, func(c *kafka.Config) {
+				c.Group += fmt.Sprint(provider == nil)
+				c.TracerProvider, c.ContinueTraces = provider, true
+			})
+			if d := cmp.Diff([]string{"trace 0af7651916cd43dd8448eb211c80319c, tenant t1"}, seen.wait(b.t, 1)); d != "" {
+				b.t.Errorf("the handler's context (-want +got):\n%s", d)
+			}
+			if err := stop(); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		got := spans.GetSpans()
+		if len(got) != 1 || len(got[0].Links) != 0 || got[0].Parent.SpanID().String() != "b7ad6b7169203331" || !got[0].Parent.IsRemote() {
+			b.t.Errorf("the spans are %+v", got)
 		}
 	})
 }

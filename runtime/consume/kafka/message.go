@@ -45,9 +45,9 @@ func (w *worker) attempt(t *task) error {
 	return err
 }
 
-// traced dispatches the message in its own span. The span that inserted the event is
-// linked and not the parent: it ended long ago, and several groups may handle the
-// event, each more than once.
+// traced dispatches the message in its own span. By default the span that inserted the
+// event is linked and not the parent: it ended long ago, and several groups may handle
+// the event, each more than once.
 func (w *worker) traced(t *task) error {
 	at := t.m.Record()
 	opts := []trace.SpanStartOption{
@@ -65,10 +65,17 @@ func (w *worker) traced(t *task) error {
 		),
 	}
 	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier{t.m}))
-	if producer.IsValid() {
+	ctx := w.ctx
+	switch {
+	case w.run.cfg.ContinueTraces:
+		ctx = propagation.Baggage{}.Extract(ctx, carrier{t.m})
+		if producer.IsValid() {
+			ctx = trace.ContextWithRemoteSpanContext(ctx, producer)
+		}
+	case producer.IsValid():
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
 	}
-	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(w.ctx, "process "+at.Topic, opts...)
+	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(ctx, "process "+at.Topic, opts...)
 	defer span.End()
 	err := w.dispatch(ctx, t)
 	if err != nil {
