@@ -56,7 +56,7 @@ func TestKeysAreHandledAtTheSameTime(t *testing.T) {
 					close(together)
 				}
 			}
-			fails := !failed[value] && rand.IntN(10) == 0 //nolint:gosec // a test
+			fails := !failed[value] && rand.IntN(10) == 0
 			failed[value] = fails
 			mu.Unlock()
 			select { // nobody goes on before several run
