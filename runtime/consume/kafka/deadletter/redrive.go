@@ -261,9 +261,9 @@ func (r *redrive) partition(ctx context.Context, id int32, records []*kgo.Record
 		return nil
 	}
 	var failed error
-	for i, result := range r.client.ProduceSync(ctx, sending...) {
+	for _, result := range r.client.ProduceSync(ctx, sending...) {
 		if result.Err != nil {
-			failed = fmt.Errorf("send a record to topic %s: %w", sending[i].Topic, result.Err)
+			failed = fmt.Errorf("send a record to topic %s: %w", result.Record.Topic, result.Err)
 			continue
 		}
 		r.sum.Sent++
