@@ -268,7 +268,7 @@ func (r *run) recreatedTopic(ctx context.Context, topic string) bool {
 	req.Topics = append(req.Topics, t)
 	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
 	defer cancel()
-	resp, err := r.watch.ask(asking, req)
+	resp, err := r.watch.ask(asking, req, false)
 	return err == nil && len(resp.Topics) == 1 && resp.Topics[0].ErrorCode == 0 && r.origins.replaced(topic, resp.Topics[0].TopicID)
 }
 

@@ -23,6 +23,7 @@ type watch struct {
 	regex bool
 	poke  chan struct{} // holds a token when it should check at once
 	// Only the goroutine of run uses these.
+	looked bool // at least once
 	topics map[string]*watched
 	seeds  *seeds
 
@@ -140,7 +141,8 @@ func (w *watch) cluster(ctx context.Context) bool {
 	if dead := w.r.cfg.DeadLetterTopic; dead != "" {
 		req.Topics = append(req.Topics, askFor(dead))
 	}
-	resp, err := w.ask(asking, req)
+	resp, err := w.ask(asking, req, !w.looked)
+	w.looked = true
 	if ctx.Err() != nil {
 		return false
 	}
@@ -192,25 +194,25 @@ func (w *watch) deadLetterTopic(ctx context.Context, code int16) {
 
 // ask tries several times: the client picks a broker at random, which may be the one
 // that does not answer.
-func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest) (*kmsg.MetadataResponse, error) {
+func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest, soon bool) (*kmsg.MetadataResponse, error) {
 	const (
 		tries  = 6
-		first  = time.Second // for the first try
+		first  = time.Second // for the first try, if an answer or an error is wanted soon
 		answer = 2 * time.Second
-		enough = 3 * time.Second // after so long no further try is made
+		enough = 3 * time.Second // after so long no further try is made then
 		pause  = 100 * time.Millisecond
 	)
 	began := time.Now()
 	for try := 1; ; try++ {
 		limit := answer
-		if try == 1 {
+		if soon && try == 1 {
 			limit = first
 		}
 		once, cancel := context.WithTimeout(ctx, limit)
 		resp, err := req.RequestWith(once, w.r.client)
 		cancel()
 		hopeless := connectionHint(err) != "" || w.r.brokers.noneReached(len(w.r.cfg.Brokers))
-		if err == nil || try == tries || time.Since(began) >= enough || hopeless && time.Since(began) >= first/2 {
+		if err == nil || try == tries || soon && time.Since(began) >= enough || hopeless && time.Since(began) >= first/2 {
 			return resp, err
 		}
 		timer := time.NewTimer(pause)
