@@ -40,7 +40,7 @@ var table = []setting{
 	{name: "service", kind: anyText, help: "the service's name (service: in outboxgen.yaml), the key of its wake-ups; {schema} stands for the schema that a pattern matched"},
 	{name: "wake", kind: oneOf("auto", "redis", "postgres", "none"), def: "auto", help: "redis, postgres or none; auto: redis if redis-url is set, else postgres if the service is set"},
 	{name: "redis-url", kind: secretText, alias: "REDIS_URL", help: "Redis for wake-ups"},
-	{name: "poll-max", kind: duration, def: "200ms", help: "maximum pause between two queries of an idle outbox; the latency without wake-ups"},
+	{name: "poll-max", kind: duration, def: "200ms", help: "maximum pause between two queries while the relay polls; limits the latency without wake-ups"},
 
 	{name: "max-attempts", kind: atLeast(1, "number"), def: "10", help: "attempts before a row is dead-lettered; outages are not counted"},
 	{name: "on-dead", kind: oneOf("park", "block"), def: "park", help: "effect of a dead row on its key: park releases the key, block holds it until someone replays or discards the row"},

@@ -12,7 +12,7 @@ func compatPropertyRules() []Rule {
 			ID: "property-added-to-open-model", What: "a new property in an object that allows undeclared properties",
 			Allowed: Leniently,
 			Message: "READER declares the property %s, and WRITER allows any value under that name",
-			Why: "Old data may already have an undeclared property with this name and another value. Readers with the new schema reject it. The policies generated, " +
+			Why: "Old data may already have an undeclared property with this name and another value. Readers with the new schema reject such data. The policies generated, " +
 				"the default, and lenient assume that no data has one.",
 			Before: `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			Fix: useLenient,

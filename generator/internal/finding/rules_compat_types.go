@@ -80,7 +80,7 @@ func compatTypeRules() []Rule {
 			Message: "READER's not excludes more than WRITER's",
 			Why:     "Values that were allowed are now excluded. Readers with the new schema reject them.",
 			Before:  `{"not": {"type": "string", "maxLength": 5}}`, After: `{"not": {"type": "string", "maxLength": 10}}`,
-			Fix: "keep not as it is and exclude the values where the event is created; or " + newVersion,
+			Fix: "keep the schema of not unchanged, and exclude the values where the event is created; or " + newVersion,
 		},
 		{
 			ID: "not-narrowed", What: "a not that excludes less",
