@@ -59,7 +59,7 @@ func TestFailOverTable(t *testing.T) {
 	if err := failover.Print(&b, results); err != nil {
 		t.Fatal(err)
 	}
-	const want = `| the primary's machine | asynchronous | synchronous |
+	const want = `| what happens to the primary | asynchronous | synchronous |
 | --- | --- | --- |
 | killed | 1.2 s | 15.0 s |
 | zombie | 1.0 s, then 2.0 s | none in 1m0s; lost |

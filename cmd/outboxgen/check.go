@@ -35,13 +35,13 @@ that break consumers or producers of an earlier version. It writes no files.
 
 The default is the commit where this branch left its target branch. The target
 branch is the one that GitHub or GitLab gives to the job, or else the default
-branch. check compares the files on disk, committed or not.
+branch. The new version is the files on disk, committed or not.
 
 compat.level in the project file, or in x-outbox for one event, sets the
-compatibility level: BACKWARD by default. The _TRANSITIVE levels compare with every
-version of an event in the first-parent history, or in every release if
-compat.released selects the tags of releases, or in the registry. To accept an
-intended change, list it with a reason under compat.accept.
+compatibility level: BACKWARD by default. The _TRANSITIVE levels compare with all
+earlier versions of an event: those of the first-parent history; the releases, if
+compat.released is set; or those in the registry, if --against is a URL. To accept
+an intended change, list it with a reason under compat.accept.
 
 The exit code is 0 without errors, 1 with errors, and 2 if the check could not run.
 With --strict, warnings count as errors; notes never do. --explain shows what an ID

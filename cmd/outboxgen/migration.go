@@ -31,8 +31,8 @@ roles must exist. An empty role name skips that role. Without --format and witho
 migrations in the project, --grants prints plain SQL.
 
 With --out it writes the files, up and down, into a folder, under the tool's file
-names and with the next free number. It replaces no file except atlas.sum, and does
-nothing if the migrations already create the tables.
+names and with the next free number. It replaces no file except atlas.sum. If the
+migrations already create the tables, it writes nothing and exits with 1.
 
 For Alembic, the migration follows the head of the folder, or the revision that
 --down-revision names. --out also writes outbox_autogenerate.py beside env.py: with
@@ -66,7 +66,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	flags.BoolVar(&to.down, "down", false, "print the down migration")
 	flags.StringVar(&cfg.Revision, "revision", "", "Alembic revision id (default: derived)")
 	flags.StringVar(&cfg.DownRevision, "down-revision", "", "previous Alembic revision id; "+firstRevision+": none (default: the head)")
-	flags.BoolVar(&to.autogenerate, "autogenerate", false, "print what makes Alembic's autogenerate leave the tables alone")
+	flags.BoolVar(&to.autogenerate, "autogenerate", false, "print outbox_autogenerate.py, which makes Alembic's autogenerate leave the tables alone")
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
 	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade")
 	for _, other := range []string{"out", "down", "grants", "upgrade"} {

@@ -19,7 +19,7 @@ func newRegister(io streams, at *project) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "register [TYPE...]",
 		Short: "Register the schemas of the events in a schema registry",
-		Long: `register registers the schema of each event, or of the events of these types, in a
+		Long: `register registers the schema of each event, or of the given event types, in a
 schema registry with Confluent's API. One JSON Schema describes the value of the
 event's records: the envelope and the data, with everything that they refer to.
 compat.subjects in the project file says how subjects are named.
@@ -32,8 +32,9 @@ The address comes from --registry or SCHEMA_REGISTRY_URL; user and password from
 address or, as user:password, from SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO; a token
 from SCHEMA_REGISTRY_BEARER_TOKEN. They are never printed.
 
-It exits 0 when every schema is registered, or would be, 1 when the project has
-errors or the registry refuses a schema, and 2 when the registry gives no answer.`,
+The exit code is 0 if every schema is registered (with --dry-run: could be), 1 if
+the project has errors or the registry refuses a schema, and 2 if the registry
+gives no answer.`,
 		Example: `  outboxgen register --registry https://registry.example.com --dry-run   # in a pull request
   outboxgen register --registry https://registry.example.com             # before the deployment
   outboxgen register --registry http://apicurio:8080/apis/ccompat/v7 shop.order_placed.v1`,
@@ -52,7 +53,7 @@ errors or the registry refuses a schema, and 2 when the registry gives no answer
 	flags.StringVar(&cfg.Registry, "registry", "", "`URL` of the schema registry (variable "+registryVariable+")")
 	flags.BoolVar(&cfg.DryRun, "dry-run", false, "ask the registry, and change nothing")
 	flags.BoolVar(&cfg.SetLevel, "set-level", false, "set the compatibility level of each subject to compat.level of its event")
-	choiceFlag(cmd, &format, "format", "text", "how the outcome is written; relay: as the setting registry_subjects of outboxrelay", generator.RegisterFormats()...)
+	choiceFlag(cmd, &format, "format", "text", "output format of the result; relay: as the setting registry_subjects of outboxrelay", generator.RegisterFormats()...)
 	return cmd
 }
 

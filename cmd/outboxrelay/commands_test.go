@@ -225,12 +225,12 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 			"EVENT  order.placed  topic orders  key k1  order/1  dead since TIME  after 10 attempts: too large\n" +
 			"EVENT  order.placed  topic orders  key k2  order/2  dead since TIME  after 10 attempts: too large\n"}},
 		{[]string{"replay"}, answer{Code: 2,
-			Stderr: "outboxrelay: no dead letters selected: use --event-id, --event-type, --topic, --key or --all\n"}},
+			Stderr: "outboxrelay: no dead rows selected: use --event-id, --event-type, --topic, --key or --all\n"}},
 		{[]string{"replay", "--event-id", "1"}, answer{Code: 2, Stderr: "outboxrelay: --event-id \"1\" is not a UUID\n"}},
-		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead letter\n"}},
-		{[]string{"discard", "--all", "--actor", "ann", "--reason", "test", "--yes"}, answer{Stdout: "discarded 1 dead letter\n"}},
-		{[]string{"discard", "--all", "--reason", "test", "--yes"}, answer{Code: 1, Stderr: "outboxrelay: outbox event_outbox: no dead letters match: see outboxrelay dead\n"}},
-		{[]string{"dead"}, answer{Stdout: "no dead letters\n"}},
+		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead row\n"}},
+		{[]string{"discard", "--all", "--actor", "ann", "--reason", "test", "--yes"}, answer{Stdout: "discarded 1 dead row\n"}},
+		{[]string{"discard", "--all", "--reason", "test", "--yes"}, answer{Code: 1, Stderr: "outboxrelay: outbox event_outbox: no dead rows match: see outboxrelay dead\n"}},
+		{[]string{"dead"}, answer{Stdout: "no dead rows\n"}},
 	}
 	for _, step := range steps {
 		if diff := cmp.Diff(step.want, steady(call(env, step.args...))); diff != "" {

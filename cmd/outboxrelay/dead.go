@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
-// selection has the flags that select dead letters.
+// selection has the flags that select dead rows.
 type selection struct {
 	outbox    string
 	ids       []string
@@ -88,7 +88,7 @@ func deadCommand(env environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "dead",
-		Short:   "List dead letters: rows that the relay no longer sends",
+		Short:   "List dead rows: rows that the relay no longer sends",
 		Example: "  outboxrelay dead --event-type grading.essay.graded.v1",
 		Args:    noArguments,
 	}
@@ -111,7 +111,7 @@ func deadCommand(env environment) *cobra.Command {
 				return o.printLetters(env.stdout, letters, asJSON)
 			})
 			if err == nil && !found && !asJSON {
-				_, err = fmt.Fprintln(env.stdout, "no dead letters")
+				_, err = fmt.Fprintln(env.stdout, "no dead rows")
 			}
 			return err
 		})
@@ -119,7 +119,7 @@ func deadCommand(env environment) *cobra.Command {
 	return cmd
 }
 
-// eachPage calls f with the dead letters that the filter selects, page by page.
+// eachPage calls f with the dead rows that the filter selects, page by page.
 func eachPage(ctx context.Context, conn *pgx.Conn, filter admin.Filter, f func([]admin.DeadLetter) error) error {
 	after := int64(0)
 	for {

@@ -17,7 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
-// decision is a command that decides about dead letters.
+// decision is a command that decides about dead rows.
 type decision struct {
 	act  func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
 	verb string // what it does to them
@@ -38,10 +38,10 @@ func replayCommand(env environment) *cobra.Command {
 	d := &decision{act: admin.Replay, verb: "replay", done: "replayed"}
 	return d.command(env, &cobra.Command{
 		Use:   "replay",
-		Short: "Send dead letters again",
-		Long: "replay makes dead letters pending again and resets their attempts. The leading relay sends them within about\n" +
+		Short: "Send dead rows again",
+		Long: "replay makes dead rows pending again and resets their attempts. The leading relay sends them within about\n" +
 			"a second. The order between a replayed row and the other rows of its key is not guaranteed.\n\n" +
-			"--dry-run lists the dead letters and changes nothing.",
+			"--dry-run lists the dead rows and changes nothing.",
 		Example: "  outboxrelay replay --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'topic limit raised'\n" +
 			"  outboxrelay replay --all --dry-run",
 	})
@@ -51,10 +51,9 @@ func discardCommand(env environment) *cobra.Command {
 	d := &decision{act: admin.Discard, verb: "discard", done: "discarded", final: true}
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
-		Short: "Delete dead letters",
-		Long: "discard deletes dead letters with their payloads. Who discarded them, when and why is kept in\n" +
-			"event_outbox_audit.\n\n" +
-			"It lists the dead letters and asks for confirmation. Scripts use --yes instead; without a terminal and without\n" +
+		Short: "Delete dead rows",
+		Long: "discard deletes dead rows with their data. event_outbox_audit keeps who discarded them, when and why.\n\n" +
+			"It lists the dead rows and asks you to type their number. Scripts use --yes instead; without a terminal and without\n" +
 			"--yes nothing is deleted. --dry-run only lists them. discard deletes exactly the rows that it listed: a row that\n" +
 			"is dead-lettered meanwhile stays.",
 		Example: "  outboxrelay discard --event-type grading.essay.graded.v1 --dry-run\n" +
@@ -66,7 +65,7 @@ func discardCommand(env environment) *cobra.Command {
 func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	d.chosen = selectionFlags(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&d.all, "all", false, "select all dead letters")
+	flags.BoolVar(&d.all, "all", false, "select all dead rows")
 	flags.StringVar(&d.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")
 	reason := "the reason, for the audit log"
 	if d.final {
@@ -74,7 +73,7 @@ func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 		flags.BoolVar(&d.yes, "yes", false, "do not ask for confirmation")
 	}
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
-	flags.BoolVar(&d.dryRun, "dry-run", false, "list the dead letters and change nothing")
+	flags.BoolVar(&d.dryRun, "dry-run", false, "list the dead rows and change nothing")
 	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object per row")
 	d.chosen.configuration = env.declarePlace(cmd)
 	cmd.Args = noArguments
@@ -104,7 +103,7 @@ func (d *decision) filter() (admin.Filter, error) {
 	}
 	chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil
 	if chose == d.all {
-		return filter, misuse{errors.New("no dead letters selected: use --event-id, --event-type, --topic, --key or --all")}
+		return filter, misuse{errors.New("no dead rows selected: use --event-id, --event-type, --topic, --key or --all")}
 	}
 	return filter, nil
 }
@@ -129,7 +128,7 @@ func (d *decision) permitted(env environment) error {
 // shownLetters limits what is listed before a confirmation.
 const shownLetters = 20
 
-// run lists the selected dead letters, asks for a confirmation if the decision is
+// run lists the selected dead rows, asks for a confirmation if the decision is
 // final, and decides about exactly those.
 func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) error {
 	var ids []uuid.UUID
@@ -151,10 +150,10 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	if err != nil {
 		return err
 	}
-	count := several(int64(len(ids)), "dead letter")
+	count := several(int64(len(ids)), "dead row")
 	switch {
 	case len(ids) == 0:
-		return errors.New("no dead letters match: see outboxrelay dead")
+		return errors.New("no dead rows match: see outboxrelay dead")
 	case d.dryRun && d.asJSON:
 		return nil
 	case d.dryRun:
@@ -172,14 +171,14 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	if err != nil {
 		return fmt.Errorf("%s %d of %s, then: %w", d.done, done, count, err)
 	}
-	_, err = fmt.Fprintf(env.stdout, "%s %s\n", d.done, several(int64(done), "dead letter"))
+	_, err = fmt.Fprintf(env.stdout, "%s %s\n", d.done, several(int64(done), "dead row"))
 	return err
 }
 
-// confirmed asks for the number of dead letters, to make sure that a person has read
+// confirmed asks for the number of dead rows, to make sure that a person has read
 // it.
 func (d *decision) confirmed(ctx context.Context, env environment, count int) error {
-	fmt.Fprintf(env.stdout, "This deletes %s permanently. Type the number to continue: ", several(int64(count), "dead letter"))
+	fmt.Fprintf(env.stdout, "This deletes %s permanently. Type the number to continue: ", several(int64(count), "dead row"))
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be cancelled; it ends with the process
 		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // an incomplete line may be a confirmation or not
@@ -195,7 +194,7 @@ func (d *decision) confirmed(ctx context.Context, env environment, count int) er
 	return errors.New("not confirmed: nothing was changed")
 }
 
-// decide acts on the dead letters, a thousand in one transaction.
+// decide acts on the dead rows, a thousand in one transaction.
 func (d *decision) decide(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID) (int, error) {
 	done := 0
 	for chunk := range slices.Chunk(ids, 1000) {

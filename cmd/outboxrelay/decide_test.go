@@ -39,7 +39,7 @@ func TestDecisionsShowWhatTheyWouldChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"replay", "discard"} {
-		want := answer{Stdout: letter1 + "would " + verb + " 1 dead letter; nothing was changed\n"}
+		want := answer{Stdout: letter1 + "would " + verb + " 1 dead row; nothing was changed\n"}
 		if diff := cmp.Diff(want, steady(call(env, verb, "--all", "--dry-run"))); diff != "" {
 			t.Errorf("%s --dry-run (-want +got):\n%s", verb, diff)
 		}
@@ -58,7 +58,7 @@ func TestDiscardAsksOnATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const question = letter1 + "This deletes 1 dead letter permanently. Type the number to continue: "
+	const question = letter1 + "This deletes 1 dead row permanently. Type the number to continue: "
 	discard := []string{"discard", "--all", "--actor", "ann", "--reason", "sent by hand"}
 	for _, typed := range []string{"", "\n", "y\n", "2\n", "11\n"} {
 		want := answer{Code: exitcode.Failed, Stdout: question, Stderr: "outboxrelay: outbox event_outbox: not confirmed: nothing was changed\n"}
@@ -69,7 +69,7 @@ func TestDiscardAsksOnATerminal(t *testing.T) {
 	if n := countDead(t, conn); n != 1 {
 		t.Fatalf("without a confirmation %d rows are dead, want 1", n)
 	}
-	want := answer{Stdout: question + "discarded 1 dead letter\n"}
+	want := answer{Stdout: question + "discarded 1 dead row\n"}
 	if diff := cmp.Diff(want, steady(converse(env, strings.NewReader("1\n"), discard...))); diff != "" {
 		t.Errorf("after the confirmation (-want +got):\n%s", diff)
 	}
@@ -113,7 +113,7 @@ func TestDiscardDeletesOnlyWhatWasListed(t *testing.T) {
 			t.Error(err)
 		}
 	}}, "discard", "--all", "--reason", "test data")
-	if got.Code != 0 || !strings.HasSuffix(got.Stdout, "discarded 1 dead letter\n") {
+	if got.Code != 0 || !strings.HasSuffix(got.Stdout, "discarded 1 dead row\n") {
 		t.Errorf("%+v", got)
 	}
 	if n := countDead(t, conn); n != 1 {

@@ -42,7 +42,6 @@ func readKafka(r *reader) kafkaSettings {
 	k := kafkaSettings{
 		brokers:  r.list("brokers"),
 		clientID: r.text("client-id"),
-		codecs:   readCompression(r),
 		sasl:     readSASL(r),
 	}
 	if len(k.brokers) == 0 {

@@ -3,10 +3,10 @@
 //
 //	outboxrelay run        run relays until told to stop
 //	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves
-//	outboxrelay dead       list dead letters
-//	outboxrelay replay     publish dead letters again
-//	outboxrelay discard    delete dead letters
-//	outboxrelay redrive    send the dead letters of consumers back
+//	outboxrelay dead       list dead rows
+//	outboxrelay replay     publish dead rows again
+//	outboxrelay discard    delete dead rows
+//	outboxrelay redrive    send the dead rows of consumers back
 //	outboxrelay config     every setting, where it can be set, and its value now
 //
 // Settings come from flags, the environment, a file and defaults, in that order;

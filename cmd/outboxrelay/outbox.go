@@ -132,6 +132,7 @@ func readOutbox(r *reader) outbox {
 	o.redis = readRedis(r)
 	if !o.toStdout {
 		o.kafka = readKafka(r)
+		o.kafka.codecs = readCompression(r)
 		o.registry = readRegistry(r)
 	}
 	o.wake = readWake(r)

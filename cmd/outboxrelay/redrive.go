@@ -16,7 +16,7 @@ import (
 
 // kafkaPlace are the settings that say where Kafka is. The commands that need no database
 // read no others.
-var kafkaPlace = only("name", "service", "brokers", "client-id", "compression",
+var kafkaPlace = only("name", "service", "brokers", "client-id",
 	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-without-tls")
 
 // readKafkaPlace reads where Kafka is.

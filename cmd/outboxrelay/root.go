@@ -63,7 +63,8 @@ func rootCommand(env environment) *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 		Short:                      "Publish the rows of outbox tables to Kafka",
 		Long: "outboxrelay publishes the rows of outbox tables to Kafka, shows their state, and lets operators fix problems.\n\n" +
-			"Settings come from flags, environment variables, a file (--config) and defaults, in this order.\n\n" +
+			"Settings come from flags, the outbox's entry in the file (--config), environment variables, the top level of\n" +
+			"the file, and defaults. The first value found wins.\n\n" +
 			strings.TrimSpace(exitcode.Help),
 		SilenceErrors: true,
 		SilenceUsage:  true,

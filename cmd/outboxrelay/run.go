@@ -25,7 +25,8 @@ func runCommand(env environment) *cobra.Command {
 		Long: "run leads or stands by for each outbox until SIGTERM or SIGINT. Then it waits for the records in flight,\n" +
 			"records their outcome, and hands the outbox over at once.\n\n" +
 			"Outboxes are independent: one that needs operator action is logged, named by /readyz, and\n" +
-			"retried every 30 s. If there is only one outbox, the process exits with an error that says what to do.",
+			"retried every 30 s. If there is only one outbox, and its schema is not a pattern,\n" +
+			"the process exits with an error that says what to do.",
 		Example: "  outboxrelay run --database-url postgres://localhost/grading --brokers localhost:9092 --service grading_service\n" +
 			"  outboxrelay run --database-url postgres://localhost/grading --sink stdout --drain    # print the records, no Kafka\n" +
 			"  outboxrelay run --config outboxrelay.yaml",

@@ -260,7 +260,7 @@ func Print(w io.Writer, results []Result) error {
 		cells[[2]string{r.Row, r.Mode}] = r
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "| the primary's machine | %s |\n|%s\n", strings.Join(modes, " | "), strings.Repeat(" --- |", len(modes)+1))
+	fmt.Fprintf(&b, "| what happens to the primary | %s |\n|%s\n", strings.Join(modes, " | "), strings.Repeat(" --- |", len(modes)+1))
 	for _, name := range names {
 		fmt.Fprintf(&b, "| %s |", name)
 		for _, mode := range modes {
