@@ -87,7 +87,7 @@ func TestTheDocumentationOfTheTypes(t *testing.T) {
 	const runtime = "github.com/outboxgen/outboxgen/runtime"
 	for name, answers := range map[string][]string{
 		runtime + ".Transaction":           {"outboxsql.On(tx)", "outboxsql.OnConnPool(tx.Statement.ConnPool)", "begin a transaction first"},
-		runtime + "/outboxsql.Transaction": {"*sqlx.Tx", "bun.Tx", "sql/execquery", "OnConnPool(tx.Statement.ConnPool)", "no *sql.DB"},
+		runtime + "/outboxsql.Transaction": {"*sqlx.Tx", "bun.Tx", "sql/execquery", "OnConnPool(tx.Statement.ConnPool)", "*sql.DB"},
 	} {
 		out, err := exec.CommandContext(t.Context(), "go", "doc", name).CombinedOutput()
 		if err != nil {
