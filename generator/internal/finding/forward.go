@@ -194,7 +194,7 @@ func (r Rule) forwardVerdict() string {
 		return ""
 	}
 	for a := range allowed {
-		return "at level FORWARD, " + a.verdict()
+		return "at level FORWARD, " + strings.ReplaceAll(a.verdict(), "; ", ", but ")
 	}
 	return ""
 }

@@ -1,7 +1,7 @@
 package finding
 
 const (
-	useLenient = "if no data has undeclared properties, write policy: generated under compat in outboxgen.yaml; or " + newVersion
+	useGenerated = "if no data has undeclared properties, write policy: generated under compat in outboxgen.yaml; or " + newVersion
 	optional   = "make the property optional"
 	noDefaults = " Readers that outboxgen generates do not fill in defaults: under the policy generated, the change is incompatible."
 )
@@ -15,7 +15,7 @@ func compatPropertyRules() []Rule {
 			Why: "Old data may already have an undeclared property with this name and another value. Readers with the new schema reject such data. The policies generated, " +
 				"the default, and lenient assume that no data has one.",
 			Before: `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string"}}}`,
-			Fix: useLenient,
+			Fix: useGenerated,
 		},
 		{
 			ID: "empty-property-added-to-open-model", What: "a new property with an empty schema in an object that allows undeclared properties",
@@ -146,8 +146,8 @@ func compatPropertyRules() []Rule {
 			ID: "property-renamed", What: "a renamed property: one is gone, and another one has the same schema",
 			Allowed: Leniently,
 			Message: "READER calls the property %[1]s of WRITER %[2]s",
-			Why: "Readers know one of the two names, and writers write the other one. The value is missing for them, also where a registry " +
-				"calls the change compatible. It is then a warning.",
+			Why: "Readers look for one name and writers write the other, so readers miss the value. Where the policy allows the change, " +
+				"this is a warning.",
 			Before: `{"type": "object", "properties": {"teacher": {"type": "string"}}}`,
 			After:  `{"type": "object", "properties": {"grader": {"type": "string"}}}`,
 			Fix:    "keep the old property, mark it deprecated, add the new one beside it, and write both; or " + newVersion,

@@ -121,8 +121,8 @@ func contractBeforeRules() []Rule {
 		{
 			ID: "earlier-unreadable", Severity: Warning,
 			What: "an earlier version that cannot be compared",
-			Why: "The old file is not a valid schema, or it contains an event that this release of outboxgen rejects. Changes against it are not checked, so " +
-				"that you can fix the file.",
+			Why: "The old file is not a valid schema, or it contains an event that this release of outboxgen rejects. It is not compared, " +
+				"so that it does not stop you from fixing the file.",
 			Fix: "review the change yourself",
 		},
 		{
