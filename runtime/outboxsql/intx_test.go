@@ -78,7 +78,10 @@ func TestHowATransactionEnds(t *testing.T) {
 		},
 		"a prepared COMMIT": {
 			run: func(ctx context.Context, tx *outboxsql.Tx) error {
-				_, err := tx.PrepareContext(ctx, `COMMIT`)
+				statement, err := tx.PrepareContext(ctx, `COMMIT`)
+				if err == nil {
+					err = statement.Close()
+				}
 				return err
 			},
 			is: outbox.ErrTransactionControl,
@@ -158,7 +161,8 @@ func TestHowATransactionEnds(t *testing.T) {
 			s := newShop(t)
 			ob, seen := newOutbox(t, s.db, outbox.Options{})
 			err := ob.InTx(t.Context(), test.run)
-			state, isState := test.is.(errState)
+			var state errState
+			isState := errors.As(test.is, &state)
 			if isState && !state.is(err) || !isState && !errors.Is(err, test.is) || outbox.IsCommitUnknown(err) {
 				t.Errorf("InTx = %v, want %v", err, test.is)
 			}

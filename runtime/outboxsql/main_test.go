@@ -105,9 +105,9 @@ func open(t testing.TB, url string) *sql.DB {
 }
 
 // exec runs a statement outside of every transaction under test.
-func (s *shop) exec(t testing.TB, query string, args ...any) {
+func (s *shop) exec(t testing.TB, query string) {
 	t.Helper()
-	if _, err := s.Pool.Exec(t.Context(), query, args...); err != nil {
+	if _, err := s.Pool.Exec(t.Context(), query); err != nil {
 		t.Fatal(err)
 	}
 }

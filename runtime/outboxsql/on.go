@@ -117,7 +117,7 @@ func (s statements) Exec(ctx context.Context, query string, args ...any) (pgconn
 }
 
 func (s statements) Query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
-	found, err := s.db.QueryContext(ctx, query, arguments(args)...)
+	found, err := s.db.QueryContext(ctx, query, arguments(args)...) //nolint:rowserrcheck // the caller asks Err of the result
 	if err != nil {
 		return nil, err
 	}

@@ -232,7 +232,8 @@ func TestRowsFitPgx(t *testing.T) {
 	if err := db.QueryRow(t.Context(), `SELECT 1/0`).Scan(&n); err == nil {
 		t.Error("no error")
 	}
-	if _, err := db.Query(t.Context(), `SELECT nonsense`); err == nil {
+	if rows, err := db.Query(t.Context(), `SELECT nonsense`); err == nil {
+		rows.Close()
 		t.Error("no error")
 	}
 }

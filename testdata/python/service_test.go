@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +66,7 @@ func newService(t *testing.T, python string, pg *services.PG, redis *services.Re
 // command is a run of Python in the folder of the service.
 func (s *service) command(ctx context.Context, driver string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.python, args...)
-	cmd.Dir, cmd.Env = s.dir, append(s.env, "DATABASE_DRIVER="+driver)
+	cmd.Dir, cmd.Env = s.dir, slices.Concat(s.env, []string{"DATABASE_DRIVER=" + driver})
 	return cmd
 }
 

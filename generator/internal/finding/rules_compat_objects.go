@@ -2,8 +2,8 @@ package finding
 
 const (
 	useGenerated = "if no data has undeclared properties, write policy: generated under compat in outboxgen.yaml; or " + newVersion
-	optional   = "make the property optional"
-	noDefaults = " Readers that outboxgen generates do not fill in defaults: under the policy generated, the change is incompatible."
+	optional     = "make the property optional"
+	noDefaults   = " Readers that outboxgen generates do not fill in defaults: under the policy generated, the change is incompatible."
 )
 
 func compatPropertyRules() []Rule {

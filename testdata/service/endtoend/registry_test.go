@@ -60,7 +60,10 @@ func schemaRegistry(t *testing.T) string {
 	must(t, registry.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- registry.Wait() }()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() {
+		cancel()
+		_ = <-ended // it was killed
+	})
 	address := fmt.Sprintf("http://127.0.0.1:%d/apis/ccompat/v7", port)
 	answers := func() bool {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/subjects", http.NoBody)

@@ -134,14 +134,14 @@ func hasValue(names map[string]string, name string) bool {
 // only one of the schemas declares, the only two with the same schema.
 func (c *comparison) renamed(w, r *schema.Schema, before, after map[string]schema.Property) map[string]string {
 	alone := func(list []schema.Property, others map[string]schema.Property) map[fingerprint][]string {
-		byPrint := map[fingerprint][]string{}
+		byMark := map[fingerprint][]string{}
 		for _, property := range list {
 			if _, both := others[property.Name]; !both {
-				print := c.fingerprint(property.Schema)
-				byPrint[print] = append(byPrint[print], property.Name)
+				mark := c.fingerprint(property.Schema)
+				byMark[mark] = append(byMark[mark], property.Name)
 			}
 		}
-		return byPrint
+		return byMark
 	}
 	lone := func(list []schema.Property, others map[string]schema.Property) bool {
 		return slices.ContainsFunc(list, func(property schema.Property) bool {
@@ -154,8 +154,8 @@ func (c *comparison) renamed(w, r *schema.Schema, before, after map[string]schem
 	}
 	var names map[string]string
 	gone := alone(w.Properties, after)
-	for print, added := range alone(r.Properties, before) {
-		if former := gone[print]; len(former) == 1 && len(added) == 1 && !c.empty(after[added[0]].Schema) {
+	for mark, added := range alone(r.Properties, before) {
+		if former := gone[mark]; len(former) == 1 && len(added) == 1 && !c.empty(after[added[0]].Schema) {
 			if names == nil {
 				names = map[string]string{}
 			}
