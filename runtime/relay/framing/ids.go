@@ -104,19 +104,34 @@ func (c *ids) get(name string) (schemaID, error) {
 	return schemaID{}, errPending
 }
 
+// mostRequests is how many requests run at once. A service with a topic for each tenant
+// can need the ids of thousands of subjects at the same time.
+const mostRequests = 16
+
 // requests are the requests of a term.
 type requests struct {
-	ctx  context.Context
-	stop context.CancelFunc
-	all  sync.WaitGroup
+	ctx   context.Context
+	stop  context.CancelFunc
+	all   sync.WaitGroup
+	slots chan struct{}
 }
 
 func newRequests() *requests {
 	ctx, stop := context.WithCancel(context.Background())
-	return &requests{ctx: ctx, stop: stop}
+	return &requests{ctx: ctx, stop: stop, slots: make(chan struct{}, mostRequests)}
 }
 
-func (r *requests) start(f func(context.Context)) { r.all.Go(func() { f(r.ctx) }) }
+// start runs f as soon as a slot is free, or when the requests are cancelled.
+func (r *requests) start(f func(context.Context)) {
+	r.all.Go(func() {
+		select {
+		case r.slots <- struct{}{}:
+			defer func() { <-r.slots }()
+		case <-r.ctx.Done():
+		}
+		f(r.ctx)
+	})
+}
 
 // end cancels the requests and waits for them.
 func (r *requests) end() {

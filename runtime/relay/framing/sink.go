@@ -3,6 +3,7 @@ package framing
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -81,6 +82,13 @@ func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInf
 // is not known, nothing is sent to this partition.
 func (p *producer) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
 	subjects := p.request(ctx, wave)
+	if ctx.Err() != nil { // while it waited for ids; the relay may lead no longer
+		err := fmt.Errorf("nothing was sent: the wave ended while its schema ids were looked up: %w", ctx.Err())
+		for i := range results {
+			results[i] = relay.Result{Class: relay.ClassRelay, Err: err}
+		}
+		return
+	}
 	type place struct {
 		topic     string
 		partition int32
@@ -118,8 +126,8 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	}
 }
 
-// request requests the ids of a wave, and waits a little for new ones. It returns the
-// subject of each record.
+// request requests the ids of a wave, and waits a little for new ones, at most a quarter
+// of the wave's time. It returns the subject of each record.
 func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
 	type event struct{ topic, eventType string }
 	byEvent := map[event]string{}
@@ -140,6 +148,9 @@ func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
 	}
 	if len(pending) == 0 {
 		return subjects
+	}
+	if end, ok := ctx.Deadline(); ok {
+		longest = min(longest, time.Until(end)/4)
 	}
 	limit := time.NewTimer(longest)
 	defer limit.Stop()

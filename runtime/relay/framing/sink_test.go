@@ -79,10 +79,13 @@ func (r *recorder) Topics(_ context.Context, names []string) ([]relay.TopicInfo,
 	return []relay.TopicInfo{{Name: names[0], Partitions: 1, MaxBatchBytes: 1_500_000}}, nil
 }
 
-func (r *recorder) Send(_ context.Context, wave []relay.Record, results []relay.Result) {
+func (r *recorder) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
 	r.sent = append(r.sent, wave...)
 	for i := range results {
 		results[i] = relay.Result{}
+		if ctx.Err() != nil {
+			results[i] = relay.Result{Class: relay.ClassRelay, Err: ctx.Err()}
+		}
 	}
 }
 
