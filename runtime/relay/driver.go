@@ -295,7 +295,7 @@ func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result 
 	}
 	end := d.trace(ctx, records)
 	start := time.Now()
-	producer.Send(ctx, records, results)
+	producer.Send(fenced{ctx, d}, records, results)
 	report := WaveReport{Rows: w.rows, Bytes: w.bytes, Took: time.Since(start), Ages: make([]time.Duration, 0, w.rows)}
 	wall := time.Now()
 	var first error
@@ -319,6 +319,21 @@ func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result 
 		}
 	}
 	return results
+}
+
+// fenced is the context of a wave. Its Err is not nil as soon as the fence has passed,
+// also if nobody had the time to cancel it, as after a suspension.
+type fenced struct {
+	context.Context
+
+	d *driver
+}
+
+func (f fenced) Err() error {
+	if err := f.Context.Err(); err != nil || !f.d.expired() {
+		return err
+	}
+	return errExpired
 }
 
 // take hands an outcome to the machine and to the observer.

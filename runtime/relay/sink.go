@@ -30,7 +30,9 @@ type Producer interface {
 	// order, before it returns. Records of one partition go out in order as one batch.
 	// When ctx ends, the unresolved records fail with the context's error; they may
 	// still be written later. The producer is then ready for the next wave and never
-	// sends a record of the old one again.
+	// sends a record of the old one again. A producer that waits before it sends checks
+	// ctx.Err() after that: it is not nil if the relay may lead no longer, also if
+	// ctx.Done() is still open.
 	Send(ctx context.Context, wave []Record, results []Result)
 	// Close drops what is unresolved and frees the producer.
 	Close()

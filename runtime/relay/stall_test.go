@@ -57,6 +57,32 @@ func (c *cluster) seen() (sent []string, timeouts []time.Duration) {
 	return append(sent, c.sent...), append(timeouts, c.timeouts...)
 }
 
+// A process that was suspended while its sink waited does not know yet that its lease is
+// over. The sink can see it.
+func TestTheContextOfAWaveEndsWithTheLease(t *testing.T) {
+	t.Parallel()
+	clock := &skippingClock{start: time.Now()}
+	c := &cluster{topics: map[string]relay.TopicInfo{"t": {Partitions: 1}}}
+	var before, after error
+	first := true
+	c.answer = func(ctx context.Context, _ *relay.Record) relay.Result {
+		if first {
+			first = false
+			before = ctx.Err()
+			clock.skipped.Add(int64(time.Minute))
+			after = ctx.Err()
+		}
+		return relay.Result{}
+	}
+	store := relay.NewMemStore()
+	store.Add(rows(1, "t", "k")...)
+	r := start(t, relay.Config{Store: store, Sink: c, Clock: clock})
+	r.w.publishes(t, 1)
+	if before != nil || after == nil {
+		t.Errorf("the context's error is %v within the lease and %v after it", before, after)
+	}
+}
+
 // A topic with one partition that does not answer pauses as a whole. While it is tried
 // again everything waits, so this must not take the whole wave timeout.
 func TestATopicThatDoesNotAnswerIsProbedShortly(t *testing.T) {
