@@ -128,6 +128,20 @@ func TestHowATransactionEnds(t *testing.T) {
 			},
 			want: kept{[]string{"a"}, []string{"a"}},
 		},
+		"a statement fails in a savepoint whose function returns nil": {
+			run: func(ctx context.Context, tx *outboxsql.Tx) error {
+				err := tx.Savepoint(ctx, func(ctx context.Context, tx *outboxsql.Tx) error {
+					err := order(ctx, tx, "b")
+					_ = exec(ctx, tx, `SELECT 1/0`)
+					return err
+				})
+				if state := errState("25P02"); !state.is(err) {
+					return fmt.Errorf("Savepoint returned %w", err)
+				}
+				return order(ctx, tx, "a")
+			},
+			want: kept{[]string{"a"}, []string{"a"}},
+		},
 		"the inner one of two savepoints is dropped": {
 			run: func(ctx context.Context, tx *outboxsql.Tx) error {
 				return tx.Savepoint(ctx, func(ctx context.Context, tx *outboxsql.Tx) error {

@@ -144,9 +144,13 @@ func (t *Tx) Savepoint(ctx context.Context, fn func(ctx context.Context, tx *Tx)
 	if err := fn(ctx, t); err != nil {
 		return err
 	}
-	if _, err := t.ExecContext(ctx, "RELEASE SAVEPOINT "+name); err != nil {
+	// The ledger learns of the release after it: if a statement failed unnoticed, the
+	// server refuses to release, and the savepoint is still there to roll back to.
+	release := "RELEASE SAVEPOINT " + name
+	if _, err := t.tx.ExecContext(ctx, release); err != nil {
+		t.note(err)
 		return fmt.Errorf("outboxsql: release a savepoint: %w", err)
 	}
 	released = true
-	return nil
+	return t.ledger.Before(release)
 }
