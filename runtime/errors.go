@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -150,14 +149,15 @@ func IsCommitUnknown(err error) bool {
 // SafeToRetry reports whether the transaction is certainly not committed and the same
 // function may succeed if it runs again. Examples are a serialization failure, a
 // deadlock, a connection that broke before anything was sent, and a server that is no
-// longer the primary (IsReadOnly).
+// longer the primary (IsReadOnly). It is false for driver.ErrBadConn, which lib/pq also
+// returns if the connection broke after COMMIT was sent.
 func SafeToRetry(err error) bool {
 	if err == nil || IsCommitUnknown(err) {
 		return false
 	}
 	switch sqlstate.Code(err) {
 	case "":
-		return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn)
+		return pgconn.SafeToRetry(err)
 	case sqlstate.SerializationFailure, sqlstate.Deadlock, sqlstate.ReadOnly:
 		return true
 	}

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -139,7 +140,7 @@ func (o *Outbox) InTxOptions(ctx context.Context, txOptions pgx.TxOptions, fn fu
 func (o *Outbox) retry(ctx context.Context, readOnly bool, once func() error) error {
 	for try := 0; ; try++ {
 		err := once()
-		again := SafeToRetry(err) && (!IsReadOnly(err) || !readOnly)
+		again := notCommitted(err) && (!IsReadOnly(err) || !readOnly)
 		if err == nil || try >= o.options.MaxRetries || !again {
 			return err
 		}
@@ -150,6 +151,12 @@ func (o *Outbox) retry(ctx context.Context, readOnly bool, once func() error) er
 		case <-time.After(backoff.Jittered(shortestRetryPause, longestRetryPause, try+1)):
 		}
 	}
+}
+
+// notCommitted is SafeToRetry for the error of a whole run. There, driver.ErrBadConn of
+// COMMIT is a CommitUnknownError, and any other means that the run was not committed.
+func notCommitted(err error) bool {
+	return SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) && !IsCommitUnknown(err)
 }
 
 // Pauses before a transaction runs again. They grow, and jitter keeps two transactions

@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"testing"
@@ -518,6 +519,8 @@ func TestSafeToRetry(t *testing.T) {
 		"serialization failure": {fmt.Errorf("x: %w", serialization), true},
 		"unknown commit":        {&outbox.CommitUnknownError{Err: serialization}, false},
 		"business":              {errBusiness, false},
+		// lib/pq returns it for EOF after COMMIT.
+		"a connection of database/sql that broke": {driver.ErrBadConn, false},
 	} {
 		if got := outbox.SafeToRetry(test.err); got != test.want {
 			t.Errorf("%s: %v", name, got)

@@ -46,7 +46,8 @@ func (o *Outbox) Wake() { o.writer.Wake() }
 // The package documentation says where this is weaker than with pgx.
 //
 // After a commit with events, InTx logs them and wakes the relay. After an error for
-// which outbox.SafeToRetry is true, fn runs again, at most Options.MaxRetries times.
+// which outbox.SafeToRetry is true, or driver.ErrBadConn of a statement, fn runs again,
+// at most Options.MaxRetries times.
 func (o *Outbox) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return o.InTxOptions(ctx, nil, fn)
 }
