@@ -12,11 +12,14 @@ import (
 // advise returns the fix with the line to write in the new schema behind its first
 // part, if one line does it.
 func advise(fix, edit string, old, now place) string {
+	first, rest, more := strings.Cut(fix, "; or ")
 	line := lineFor(edit, old, now)
+	if strings.HasSuffix(edit, "-changed") && strings.HasPrefix(first, "remove ") {
+		line = remove(now)
+	}
 	if line == "" || fix == "" {
 		return fix
 	}
-	first, rest, more := strings.Cut(fix, "; or ")
 	first += ": " + line
 	if more {
 		first += "; or " + rest
@@ -44,13 +47,36 @@ func lineFor(edit string, old, now place) string {
 		"uncovered-property-removed-from-partially-open-model":
 		return deprecated(old, now)
 	}
+	if strings.HasSuffix(edit, "-added") && !has(old.s, now.keyword) {
+		if (now.keyword == "not" || now.keyword == "if") && has(now.s, now.keyword) {
+			return "remove " + now.keyword
+		}
+		return remove(now)
+	}
 	if text := textOf(old); text != "" {
 		return write(now, old.keyword, text)
 	}
+	if now.keyword == "type" {
+		return "" // without it, any type is allowed
+	}
+	return remove(now)
+}
+
+// remove returns the line that removes the keyword at a place, if it is known what it
+// is.
+func remove(now place) string {
 	if text := textOf(now); text != "" {
 		return "remove " + member(now, now.keyword, text)
 	}
 	return ""
+}
+
+func has(s *schema.Schema, keyword string) bool {
+	if s == nil {
+		return false
+	}
+	_, there := s.At[keyword]
+	return there
 }
 
 func write(at place, name, text string) string {
@@ -76,10 +102,7 @@ func plainName(name string) bool {
 
 // textOf returns the value of the keyword at a place, if it fits in a line.
 func textOf(p place) string {
-	if p.s == nil || p.name != "" {
-		return ""
-	}
-	if _, there := p.s.At[p.keyword]; !there {
+	if p.name != "" || !has(p.s, p.keyword) {
 		return ""
 	}
 	s := p.s
@@ -94,7 +117,7 @@ func textOf(p place) string {
 	case "enum":
 		return values(s.Enum)
 	case "const":
-		return values([]*schema.Value{s.Const})
+		return short(s.Const.Canonical())
 	case "uniqueItems":
 		return strconv.FormatBool(s.UniqueItems)
 	case "type":
@@ -128,16 +151,16 @@ func boolean(s *schema.Schema) string {
 // longestLine is how long a value may be that is written out.
 const longestLine = 120
 
-// values returns a list of values as JSON, or the one value.
+// values returns a list of values as JSON, if it fits in a line.
 func values(list []*schema.Value) string {
 	texts := make([]string, len(list))
 	for i, v := range list {
 		texts[i] = v.Canonical()
 	}
-	text := "[" + strings.Join(texts, ", ") + "]"
-	if len(list) == 1 {
-		text = texts[0]
-	}
+	return short("[" + strings.Join(texts, ", ") + "]")
+}
+
+func short(text string) string {
 	if len(text) > longestLine {
 		return ""
 	}
