@@ -210,6 +210,9 @@ func (p *publisher) judgeOne(ctx context.Context, s *RegisteredSchema) error {
 		return err
 	}
 	if !verdict.Is {
+		for i, reason := range verdict.Messages {
+			verdict.Messages[i] = p.client.Redacted(errors.New(reason)).Error()
+		}
 		s.refused(verdict.Messages...)
 	}
 	return nil
@@ -246,12 +249,9 @@ func (p *publisher) level(ctx context.Context, s *RegisteredSchema) error {
 func (p *publisher) register(ctx context.Context, result *RegisterResult) error {
 	for i := range result.Schemas {
 		s := &result.Schemas[i]
-		if s.State == WouldAdd && result.Failed() {
+		if s.State == WouldAdd && result.Failed() { // perhaps only since the registry got the schema before it
 			s.State = NotTried
 		}
-	}
-	for i := range result.Schemas {
-		s := &result.Schemas[i]
 		if s.State == NotTried || s.State == Incompatible {
 			s.NewLevel = ""
 			continue

@@ -147,6 +147,30 @@ func TestRegisterNothingIfOneIsRefused(t *testing.T) {
 	}
 }
 
+// A registry may refuse only the registration, as at a transitive level: the schemas
+// after that one are not registered.
+func TestRegisterStopsAtALateRefusal(t *testing.T) {
+	t.Parallel()
+	reg := newFake(t)
+	reg.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || r.URL.Path != "/subjects/shop.order_paid.v1-value/versions" {
+			return false
+		}
+		w.WriteHeader(http.StatusConflict)
+		fmt.Fprint(w, `{"error_code": 409, "message": "incompatible with version 1"}`)
+		return true
+	})
+	got, failed, err := twoEvents(t, "").register(reg.URL())
+	want := "shop.order_paid.v1-value: the registry refuses the schema (shop.order_paid.v1)\n  incompatible with version 1\n" +
+		"shop.order_placed.v1-value: not registered, because the registry refuses another schema (shop.order_placed.v1)\n"
+	if diff := cmp.Diff(want, got); diff != "" || !failed || err != nil {
+		t.Errorf("failed: %t, %v (-want +got):\n%s", failed, err, diff)
+	}
+	if reg.SubjectExists("shop.order_placed.v1-value") {
+		t.Error("the other schema is registered")
+	}
+}
+
 func TestRegisterWhereTheRegistryCannotCompare(t *testing.T) {
 	t.Parallel()
 	reg := newFake(t)
@@ -285,6 +309,19 @@ func TestRegisterKeepsThePassword(t *testing.T) {
 			}))
 			t.Cleanup(echo.Close)
 			got, failed, err := twoEvents(t, "").register(echo.URL, env)
+			if !failed || err != nil || strings.Contains(got, "Kw4z") || strings.Contains(got, test.header) {
+				t.Errorf("failed: %t, %v: %s", failed, err, got)
+			}
+			judge := newFake(t, srfake.WithAuth(test.header))
+			judge.SeedSchema("shop.order_paid.v1-value", 1, 1, sr.Schema{Schema: `{"type": "string"}`, Type: sr.TypeJSON})
+			judge.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasPrefix(r.URL.Path, "/compatibility/") {
+					return false
+				}
+				fmt.Fprintf(w, `{"is_compatible": false, "messages": ["%s may not, with %s"]}`, test.value, r.Header.Get("Authorization"))
+				return true
+			})
+			got, failed, err = twoEvents(t, "").register(judge.URL(), env)
 			if !failed || err != nil || strings.Contains(got, "Kw4z") || strings.Contains(got, test.header) {
 				t.Errorf("failed: %t, %v: %s", failed, err, got)
 			}

@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -158,6 +159,10 @@ func cause(err error) error {
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the response is incomplete")
+	}
+	var text *json.SyntaxError
+	if errors.As(err, &text) {
+		return errors.New("the response is not JSON; check that the address is that of the registry's API, not of its web pages")
 	}
 	return err
 }
