@@ -200,7 +200,7 @@ func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 		return there, err
 	}
 	if found.Format == string(migrations.Plain) {
-		p.Next = append(p.Next, printed+found.Format+", put into "+found.Path+" and then set as "+DefaultFile+" in sqlc.migrations")
+		p.Next = append(p.Next, printed+found.Format+", put into "+found.Path+" and then set as sqlc.migrations in "+DefaultFile)
 		return false, nil
 	}
 	files, err := Migration(MigrationConfig{Format: found.Format, Dir: join(cfg.Dir, found.Path), Time: cfg.Time})

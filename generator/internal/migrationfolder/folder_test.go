@@ -222,6 +222,7 @@ func TestSearch(t *testing.T) {
 		"dbmate":                 {archive: "-- db/migrations/1_a.sql --\n-- migrate:up\n-- migrate:down\n", want: migrationfolder.Found{Tool: migrationfolder.Dbmate, Path: "db/migrations"}},
 		"sql-migrate":            {archive: "-- db/1_a.sql --\n-- +migrate Up\n", want: migrationfolder.Found{Tool: migrationfolder.SQLMigrate, Path: "db"}},
 		"Flyway":                 {archive: "-- sql/V1__a.sql --\n-- sql/R__b.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Flyway, Path: "sql"}},
+		"Flyway's folder":        {archive: "-- src/main/resources/db/migration/V1__a.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Flyway, Path: "src/main/resources/db/migration"}},
 		"Prisma":                 {archive: "-- prisma/migrations/migration_lock.toml --\n-- prisma/migrations/1_a/migration.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Prisma, Path: "prisma/migrations"}},
 		"Diesel":                 {archive: "-- migrations/1_a/up.sql --\n-- migrations/1_a/down.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Diesel, Path: "migrations"}},
 		"Drizzle":                {archive: "-- drizzle/0000_a.sql --\n-- drizzle/meta/_journal.json --\n{}\n", want: migrationfolder.Found{Tool: migrationfolder.Plain, Path: "drizzle"}},

@@ -42,7 +42,11 @@ func Heads(dir string) ([]Revision, error) {
 			followed[down] = true
 		}
 	}
-	return slices.DeleteFunc(all, func(r Revision) bool { return followed[r.ID] }), nil
+	heads := slices.DeleteFunc(slices.Clone(all), func(r Revision) bool { return followed[r.ID] })
+	if len(heads) == 0 && len(all) > 0 {
+		return nil, fmt.Errorf("every revision has one that follows it, %s too: they go round in a circle", all[0].File)
+	}
+	return heads, nil
 }
 
 func readRevisions(dir string) ([]Revision, error) {
@@ -99,7 +103,7 @@ var assignment = regexp.MustCompile(`^(\w+)[ \t]*(?::[^=\n]*)?=[ \t]*`)
 // which has no strings. Any other assignment is an error.
 func assignments(source []byte, names ...string) (map[string][]string, error) {
 	found := map[string][]string{}
-	s := &pythonScanner{rest: source, line: 1, fresh: true}
+	s := &pythonScanner{rest: bytes.TrimPrefix(source, []byte("\ufeff")), line: 1, fresh: true}
 	for len(s.rest) > 0 {
 		if s.fresh && s.depth == 0 {
 			if m := assignment.FindSubmatch(s.rest); m != nil && slices.Contains(names, string(m[1])) && !bytes.HasPrefix(s.rest[len(m[0]):], []byte("=")) {

@@ -64,6 +64,16 @@ func TestHeadsOfAlembic(t *testing.T) {
 			err:   "b.py: revision is not one string",
 		},
 		{
+			name:  "a byte order mark",
+			files: map[string]string{"a.py": "\ufeffrevision = 'a'\ndown_revision = None\n"},
+			want:  []migrationfolder.Revision{{ID: "a", File: "a.py"}},
+		},
+		{
+			name:  "a circle",
+			files: map[string]string{"a.py": "revision = 'a'\ndown_revision = 'b'\n", "b.py": "revision = 'b'\ndown_revision = 'a'\n"},
+			err:   "every revision has one that follows it, a.py too: they go round in a circle",
+		},
+		{
 			name:  "never ends",
 			files: map[string]string{"b.py": "x = 'b\nrevision = 'c'\ndown_revision = ('''a"},
 			err:   "b.py: line 3: cannot tell what down_revision is",

@@ -20,8 +20,9 @@ type Found struct {
 	File bool
 }
 
-// maxDepth is how far below the project's root Search looks.
-const maxDepth = 5
+// maxDepth is how many levels of folders Search looks at, the project's root included:
+// enough for Flyway's src/main/resources/db/migration.
+const maxDepth = 6
 
 // skipped are folders that never contain a service's own migrations.
 var skipped = []string{"vendor", "node_modules", "testdata", "third_party", "dist", "build", "bin"}
