@@ -47,7 +47,8 @@ type CheckConfig struct {
 	// Skip are the parts to leave out. Default: none.
 	Skip []Part
 	// WriteBaseline writes the findings of lint into the file that lint.baseline names:
-	// they are accepted from now on.
+	// they are accepted from now on. It writes nothing if the project has errors. An error
+	// with PartLint in Skip, or if the file is there and of another kind.
 	WriteBaseline bool
 	// All adds the compatible changes as notes.
 	All bool
@@ -95,6 +96,9 @@ func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 		if !slices.Contains(Parts(), part) {
 			return nil, fmt.Errorf("unknown part %q in --skip; the parts are %s", part, join3(Parts()))
 		}
+	}
+	if cfg.WriteBaseline && slices.Contains(cfg.Skip, PartLint) {
+		return nil, errors.New("--write-baseline accepts what lint finds, but --skip leaves lint out; remove one of them")
 	}
 	l, err := load(cfg.Config)
 	if err != nil {

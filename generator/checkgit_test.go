@@ -162,6 +162,26 @@ func second(r *repo) {
 }
 
 // What is not in a commit is not followed.
+// Without a commit everything is new. A HEAD that names no commit beside others is an
+// error: the check would pass without having compared anything.
+func TestCheckWithoutACommit(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.write("outboxgen.yaml", project)
+	r.write(v1, placed)
+	result, err := r.check("")
+	if err != nil || len(result.Findings()) != 1 || result.Findings()[0].ID != "project-added" {
+		t.Errorf("before the first commit: %v, %v", result, err)
+	}
+	r.commit("first")
+	r.git("checkout", "-q", "--orphan", "fresh")
+	_, err = r.check("")
+	want := "HEAD names no commit, but the repository has others; check out the branch to check, or name the commit to compare with: --against REF"
+	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+		t.Errorf("a branch without history (-want +got):\n%s", diff)
+	}
+}
+
 func TestCheckRefusesLinksInCommits(t *testing.T) {
 	t.Parallel()
 	r := shop(t, "")

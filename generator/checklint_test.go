@@ -1,8 +1,10 @@
 package generator_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,5 +80,45 @@ func TestCheckSaysNothingOfTheStandard(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string(nil), got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// The file of accepted findings is never written over another file, nor emptied because
+// the project has errors.
+func TestCheckKeepsFiles(t *testing.T) {
+	t.Parallel()
+	write := func(c *generator.CheckConfig) {
+		c.Skip, c.WriteBaseline = []generator.Part{generator.PartGenerated, generator.PartCompat}, true
+	}
+	r := &repo{t, t.TempDir()}
+	r.write("outboxgen.yaml", project+"lint: {baseline: outboxgen.yaml}\n")
+	r.write(v1, strings.Replace(placed, ", x-outbox: {grows: true}", "", 1))
+	_, err := r.check(generator.AgainstNothing, write)
+	want := `lint.baseline names outboxgen.yaml, which is another file: it does not begin with "# Findings of lint that are accepted. outboxgen check reports only others."; ` +
+		"nothing was written; name a file of its own, as in lint: {baseline: outboxgen.lint}"
+	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+		t.Errorf("the project file (-want +got):\n%s", diff)
+	}
+
+	r.write("outboxgen.yaml", project+"lint: {baseline: accepted}\n")
+	if _, err := r.check(generator.AgainstNothing, write); err != nil {
+		t.Fatal(err)
+	}
+	accepted := r.read("accepted")
+	if !strings.Contains(accepted, "\nenum-closed "+v1+"#/properties/state\n") {
+		t.Errorf("accepted:\n%s", accepted)
+	}
+	r.replace(v1, "type: object", "type: objekt")
+	result, err := r.check(generator.AgainstNothing, write)
+	if err != nil || !result.Failed(false) {
+		t.Errorf("a project with an error: %v, %v", result, err)
+	}
+	if diff := cmp.Diff(accepted, r.read("accepted")); diff != "" {
+		t.Errorf("with an error in the project (-before +after):\n%s", diff)
+	}
+
+	_, err = r.check(generator.AgainstNothing, write, func(c *generator.CheckConfig) { c.Skip = append(c.Skip, generator.PartLint) })
+	if diff := cmp.Diff("--write-baseline accepts what lint finds, but --skip leaves lint out; remove one of them", fmt.Sprint(err)); diff != "" {
+		t.Errorf("without lint (-want +got):\n%s", diff)
 	}
 }

@@ -20,7 +20,7 @@ func (c *check) lint() error {
 	switch {
 	case file == "" && c.cfg.WriteBaseline:
 		return errors.New("no file to write: name it in outboxgen.yaml, as in lint: {baseline: outboxgen.lint}")
-	case file == "":
+	case file == "", c.broken && c.cfg.WriteBaseline: // what lint finds in a broken project is not all
 		c.add(found...)
 		return nil
 	}
@@ -30,8 +30,8 @@ func (c *check) lint() error {
 	}
 	defer root.Close() //nolint:errcheck // a write has its own error
 	if c.cfg.WriteBaseline {
-		if err := root.WriteFile(filepath.FromSlash(file), lintBaseline(found), 0o644); err != nil {
-			return fmt.Errorf("write the findings that are accepted: %w", err)
+		if err := writeBaseline(root, file, lintBaseline(found)); err != nil {
+			return err
 		}
 	}
 	accepted, err := root.ReadFile(filepath.FromSlash(file))
@@ -42,6 +42,19 @@ func (c *check) lint() error {
 		return fmt.Errorf("read the findings that are accepted: %w", err)
 	}
 	c.add(notAccepted(found, string(accepted))...)
+	return nil
+}
+
+// writeBaseline writes the file, unless a file of another kind is there.
+func writeBaseline(root *os.Root, file string, content []byte) error {
+	title, _, _ := strings.Cut(baselineHead, "\n")
+	there, err := root.ReadFile(filepath.FromSlash(file))
+	if err == nil && len(there) > 0 && !strings.HasPrefix(string(there), title) {
+		return fmt.Errorf("lint.baseline names %s, which is another file: it does not begin with %q; nothing was written; name a file of its own, as in lint: {baseline: outboxgen.lint}", file, title)
+	}
+	if err := root.WriteFile(filepath.FromSlash(file), content, 0o644); err != nil {
+		return fmt.Errorf("write the findings that are accepted: %w", err)
+	}
 	return nil
 }
 

@@ -94,7 +94,7 @@ func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name s
 	}
 	head, err := repo.Resolve("HEAD")
 	if err != nil {
-		return "", "", errNoCommits
+		return "", "", noHead(repo, err)
 	}
 	if ref == "" {
 		if ref, err = target(repo, env); err != nil {
@@ -117,6 +117,22 @@ func base(repo *gitfs.Repo, ref string, env func(string) string) (commit, name s
 		return commit, "HEAD", nil
 	}
 	return commit, commit[:12], nil
+}
+
+// noHead says why HEAD is no commit. Only a repository without any commit has nothing to
+// compare with: a new branch without history, or a damaged repository, must not pass.
+func noHead(repo *gitfs.Repo, err error) error {
+	var unknown *gitfs.UnknownRefError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	switch empty, err := repo.Empty(); {
+	case err != nil:
+		return fmt.Errorf("HEAD names no commit: %w", err)
+	case empty:
+		return errNoCommits
+	}
+	return errors.New("HEAD names no commit, but the repository has others; check out the branch to check, or name the commit to compare with: --against REF")
 }
 
 // deepen is the hint for a shallow clone.

@@ -150,6 +150,12 @@ func (r *Repo) Has(ref string) bool {
 	return err == nil
 }
 
+// Empty reports whether no branch and no tag names a commit.
+func (r *Repo) Empty() (bool, error) {
+	out, err := r.git("for-each-ref", "--count=1")
+	return err == nil && out == "", err
+}
+
 // MergeBase returns the best common ancestor of two commits, or "" if this clone has
 // none.
 func (r *Repo) MergeBase(a, b string) (string, error) {
