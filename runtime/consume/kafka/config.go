@@ -57,8 +57,8 @@ type Config struct {
 	// for example the name of its pod in a StatefulSet. Default "": a dynamic member.
 	InstanceID string
 	// StartAt says where the group begins to read a partition for which it has no offset.
-	// It does not concern offsets that the group has. A topic that was deleted and created
-	// again is read from its beginning. Default Earliest.
+	// It does not concern offsets that the group has. RetryTopics, and a topic that was
+	// deleted and created again, are read from their beginning. Default Earliest.
 	StartAt Start
 	// StartTime is another such place: the first record whose timestamp is not before
 	// this time. Default zero: StartAt.

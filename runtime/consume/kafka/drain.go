@@ -76,15 +76,21 @@ func ended(workers []*worker, wait time.Duration) bool {
 // more: the partition may be another member's.
 func (w *worker) abandon() {
 	w.marking.Lock()
-	w.abandoned.Store(true)
+	before := w.abandoned.Swap(true)
 	w.marking.Unlock()
+	if before {
+		return
+	}
 	w.log.ErrorContext(context.WithoutCancel(w.ctx), "handler ignores that its context was cancelled and is left running; its record is delivered again, perhaps at the same time",
 		"offset", w.oldest())
 }
 
 // stopAll ends all workers when Run ends.
 func (r *run) stopAll() error {
-	abandoned := r.drain(r.takeAll(), r.cfg.DrainTimeout)
+	abandoned := r.drain(r.everyWorker(), r.cfg.DrainTimeout)
+	r.mu.Lock()
+	clear(r.workers)
+	r.mu.Unlock()
 	if len(abandoned) == 0 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
@@ -85,6 +86,49 @@ func TestRevokedFromAHandlerThatIgnoresItsContext(t *testing.T) {
 		}
 		if at := b.committed(0); at != 2 {
 			b.t.Errorf("committed at %d: the abandoned handler moved it", at)
+		}
+	})
+}
+
+// A member that is ending and gives up a partition meanwhile finishes the record first:
+// the member that gets the partition does not handle the record too.
+func TestRevokedWhileTheMemberEnds(t *testing.T) {
+	each(t, 2, func(b *bench) {
+		b.produce(0, "paid", 2)
+		b.produce(1, "paid", 2)
+		release := make(chan struct{})
+		first, second := newLog(), newLog()
+		stop := b.start(func(ctx context.Context, m consume.Message) error {
+			_ = first.handle(ctx, m)
+			<-release
+			return nil
+		})
+		first.wait(b.t, 2)
+		stopped := make(chan error, 1)
+		go func() { stopped <- stop() }()
+		b.start(second.handle)
+		admin := kadm.NewClient(b.client)
+		await(b.t, "one partition is to move", func() bool {
+			groups, err := admin.DescribeGroups(b.t.Context(), b.group)
+			if err != nil || len(groups[b.group].Members) != 2 || groups[b.group].State != "Stable" {
+				return false
+			}
+			for _, member := range groups[b.group].Members {
+				if assigned, ok := member.Assigned.AsConsumer(); ok && len(assigned.Topics) == 1 && len(assigned.Topics[0].Partitions) == 2 {
+					return false
+				}
+			}
+			return true
+		}, &lines{})
+		close(release)
+		if err := <-stopped; err != nil {
+			b.t.Fatal(err)
+		}
+		second.wait(b.t, 2)
+		b.waitCommitted(0, 2)
+		b.waitCommitted(1, 2)
+		if d := cmp.Diff([]string{"0:1", "1:1"}, sorted(second.list())); d != "" {
+			b.t.Errorf("handled by the second member (-want +got):\n%s", d)
 		}
 	})
 }

@@ -210,10 +210,12 @@ func (c Config) validateTopics(bad func(format string, args ...any) error) (errs
 // field returns the field that names a topic which is read.
 func (c Config) field(topic string) string {
 	if slices.ContainsFunc(c.RetryTopics, func(t RetryTopic) bool { return t.Topic == topic }) {
-		return "RetryTopics"
+		return fieldRetryTopics
 	}
 	return "Topics"
 }
+
+const fieldRetryTopics = "RetryTopics"
 
 // consumed returns the topics to read, where they have names.
 func (c Config) consumed() []string {

@@ -292,13 +292,12 @@ func (r *run) orphan(p partition, topic topicID, records []*kgo.Record) {
 // former requires the lock. It returns a channel that is closed when the last detached
 // worker of a partition has ended.
 func (r *run) former(p partition) <-chan struct{} {
-	var done <-chan struct{}
-	for _, w := range r.detached {
+	for _, w := range r.detached { // the last one is first
 		if w.p == p {
-			done = w.done
+			return w.done
 		}
 	}
-	return done
+	return nil
 }
 
 // keep requires the lock. It adds a detached worker to those that have not ended.

@@ -6,11 +6,14 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
 )
 
@@ -22,7 +25,7 @@ func TestRedrive(t *testing.T) {
 		var records []*kgo.Record
 		for i := range 6 {
 			eventType := []string{"paid", "sent"}[i%2]
-			letter := deadletter.Letter{Topic: b.topic, Offset: int64(i), Group: "mailer", Attempts: 3, Error: "no"}
+			letter := deadletter.Letter{Topic: b.topic, Offset: int64(i), Group: "mailer", Attempts: 3, Error: "no", Timestamp: time.UnixMilli(1_790_000_000_000)}
 			records = append(records, &kgo.Record{
 				Topic: dead, Key: fmt.Append(nil, "k", i%3), Value: fmt.Append(nil, i),
 				Headers: letter.Headers([]kgo.RecordHeader{{Key: "event_type", Value: []byte(eventType)}, {Key: "event_id", Value: fmt.Append(nil, "id-", i)}}),
@@ -95,7 +98,9 @@ func TestRedrive(t *testing.T) {
 		}, sent); d != "" {
 			b.t.Errorf("what was sent (-want +got):\n%s", d)
 		}
-		if d := cmp.Diff([]string{"k2=2 event_type=paid event_id=id-2 outbox_redrive_group=mailer"}, b.values(other, 1)); d != "" {
+		elsewhere := stored{Key: "k2", Value: "2", Headers: []string{"event_type=paid", "event_id=id-2"},
+			Letter: deadletter.Letter{Topic: b.topic, Offset: 2, Timestamp: time.UnixMilli(1_790_000_000_000), Group: "mailer", Attempts: 3, Error: "no"}}
+		if d := cmp.Diff([]stored{elsewhere}, b.read(other, 1)); d != "" {
 			b.t.Errorf("what was sent elsewhere (-want +got):\n%s", d)
 		}
 	})
@@ -168,5 +173,157 @@ func TestDeadLettersAreHandledInTheEnd(t *testing.T) {
 		if d := cmp.Diff([]string{"0:0", "0:1", "0:2", "0:0"}, other.list()); d != "" {
 			b.t.Errorf("handled by the other group (-want +got):\n%s", d)
 		}
+	})
+}
+
+// dead makes a dead letter for each value.
+func (b *bench) dead(topic string, values ...[]byte) (records []*kgo.Record) {
+	for i, value := range values {
+		letter := deadletter.Letter{Topic: b.topic, Offset: int64(i), Group: b.group, Attempts: 1}
+		records = append(records, &kgo.Record{Topic: topic, Key: []byte("k"), Value: value, Headers: letter.Headers(nil)})
+	}
+	return records
+}
+
+func (b *bench) redrive(topic string, change ...func(*deadletter.Config)) (deadletter.Summary, error) {
+	b.t.Helper()
+	cfg := deadletter.Config{Topic: topic, Options: []kgo.Opt{kgo.SeedBrokers(b.k.Brokers...)}}
+	for _, c := range change {
+		c(&cfg)
+	}
+	return deadletter.Redrive(b.t.Context(), cfg)
+}
+
+// sent calls redrive and fails if its summary is not the one that is wanted.
+func (b *bench) sent(want deadletter.Summary, topic string, change ...func(*deadletter.Config)) {
+	b.t.Helper()
+	sum, err := b.redrive(topic, change...)
+	if d := cmp.Diff(want, sum); err != nil || d != "" {
+		b.t.Fatalf("%v (-want +got):\n%s", err, d)
+	}
+}
+
+// A tombstone that is sent to a retry topic is handled like one of its original topic.
+func TestATombstoneThatWasSentToARetryTopic(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead, retry := b.k.NewTopic(b.t, "dead", 1), b.k.NewTopic(b.t, "retry", 1)
+		if err := b.client.ProduceSync(b.t.Context(), b.dead(dead, nil)...).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		b.sent(deadletter.Summary{Chosen: 1, Sent: 1}, dead, func(c *deadletter.Config) { c.To = retry })
+		seen := newLog()
+		router := consume.NewRouter()
+		consume.OnTombstone(router, b.topic, func(_ context.Context, key string) error {
+			seen.add(key)
+			return nil
+		})
+		cfg := b.config(router)
+		cfg.MaxAttempts, cfg.RetryTopics = 1, []kafka.RetryTopic{{Topic: retry, Delay: time.Millisecond}}
+		_, stop, _ := launch(b.t, cfg)
+		if d := cmp.Diff([]string{"k"}, seen.wait(b.t, 1)); d != "" {
+			b.t.Errorf("tombstones (-want +got):\n%s", d)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// Records that are too large for one batch are sent one by one, in their order.
+func TestManyRecordsForATopicWithSmallBatches(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead, small := b.k.NewTopic(b.t, "dead", 1), b.k.NewTopic(b.t, "small", 1, "max.message.bytes=20000")
+		var values [][]byte
+		var want []string
+		for i := range 60 {
+			values = append(values, append(fmt.Appendf(nil, "%02d", i), make([]byte, 5000)...))
+			want = append(want, fmt.Sprintf("%02d", i))
+		}
+		if err := b.client.ProduceSync(b.t.Context(), b.dead(dead, values...)...).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		b.sent(deadletter.Summary{Chosen: 60, Sent: 60}, dead, func(c *deadletter.Config) { c.To = small })
+		var got []string
+		for _, r := range b.read(small, 60) {
+			got = append(got, r.Value[:2])
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			b.t.Errorf("sent (-want +got):\n%s", d)
+		}
+	})
+}
+
+// In a compacted topic an old record would replace newer ones for every group.
+func TestNothingIsSentBackToACompactedTopic(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead, compacted := b.k.NewTopic(b.t, "dead", 1), b.k.NewTopic(b.t, "latest", 1, "cleanup.policy=compact,delete")
+		if err := b.client.ProduceSync(b.t.Context(), b.dead(dead, []byte("old"))...).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		sum, err := b.redrive(dead, func(c *deadletter.Config) { c.To = compacted })
+		want := fmt.Sprintf("deadletter: topic %s: topic %s is compacted, so that a record that is sent back would replace the newer ones of its key: "+
+			"choose a topic that is not compacted, for instance a retry topic of the group", dead, compacted)
+		if d := cmp.Diff(want, fmt.Sprint(err)); d != "" || sum.Sent != 0 {
+			b.t.Errorf("%d sent (-want +got):\n%s", sum.Sent, d)
+		}
+		b.sent(deadletter.Summary{Chosen: 1, Sent: 1}, dead)
+	})
+}
+
+// Dead letters of transactions: those of an aborted one are not sent, and the offsets
+// that transactions use leave no gaps in what is remembered.
+func TestDeadLettersOfTransactions(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead := b.k.NewTopic(b.t, "dead", 1)
+		writer, err := kgo.NewClient(kgo.SeedBrokers(b.k.Brokers...), kgo.TransactionalID(dead))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		defer writer.Close()
+		for i, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
+			if err := writer.BeginTransaction(); err != nil {
+				b.t.Fatal(err)
+			}
+			if err := writer.ProduceSync(b.t.Context(), b.dead(dead, fmt.Append(nil, i))...).FirstErr(); err != nil {
+				b.t.Fatal(err)
+			}
+			if err := writer.EndTransaction(b.t.Context(), end); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		b.sent(deadletter.Summary{Chosen: 2, Sent: 2}, dead)
+		b.sent(deadletter.Summary{}, dead)
+		var got []string
+		for _, r := range b.values(b.topic, 2) {
+			got = append(got, r[:len("k=0")])
+		}
+		if d := cmp.Diff([]string{"k=0", "k=2"}, got); d != "" {
+			b.t.Errorf("sent (-want +got):\n%s", d)
+		}
+		offsets, err := kadm.NewClient(b.client).FetchOffsets(b.t.Context(), deadletter.ProgressGroup(dead))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if at, _ := offsets.Lookup(dead, 0); at.At != 6 || at.Metadata != "" {
+			b.t.Errorf("remembered: %d %q", at.At, at.Metadata)
+		}
+	})
+}
+
+// An offset beyond the end is of a former topic of this name: nothing of the new one was
+// sent.
+func TestTheProgressOfAFormerTopic(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead := b.k.NewTopic(b.t, "dead", 1)
+		if err := b.client.ProduceSync(b.t.Context(), b.dead(dead, []byte("new"))...).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		offsets := kadm.Offsets{}
+		offsets.AddOffset(dead, 0, 100, -1)
+		await(b.t, "the former offset is there", func() bool {
+			return kadm.NewClient(b.client).CommitAllOffsets(b.t.Context(), deadletter.ProgressGroup(dead), offsets) == nil
+		}, &lines{})
+		b.sent(deadletter.Summary{Chosen: 1, Sent: 1}, dead)
+		b.sent(deadletter.Summary{}, dead)
 	})
 }

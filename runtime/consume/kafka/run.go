@@ -153,6 +153,7 @@ func (r *run) all(ctx context.Context) error {
 	}
 	commit, cancelCommit := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.DrainTimeout)
 	defer cancelCommit()
+	r.watch.commitStarts(commit)
 	if commitErr := r.client.CommitMarkedOffsets(r.committing(commit)); commitErr != nil {
 		// The records are delivered again, which is allowed.
 		r.log.WarnContext(ctx, "last offsets not committed; their records will be delivered again", "error", commitErr)
@@ -233,16 +234,17 @@ func (r *run) take(partitions map[string][]int32) []*worker {
 	return taken
 }
 
-func (r *run) takeAll() []*worker {
+// everyWorker returns all workers. The run still knows those that have a partition: if
+// this is revoked meanwhile, [run.revoked] waits for them, too.
+func (r *run) everyWorker() []*worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	taken := r.detached
+	every := r.detached
 	r.detached = nil
-	for p, w := range r.workers {
-		taken = append(taken, w)
-		delete(r.workers, p)
+	for _, w := range r.workers {
+		every = append(every, w)
 	}
-	return taken
+	return every
 }
 
 // assigned runs after each rebalance, even without new partitions.
@@ -263,13 +265,15 @@ func (r *run) offsetsAnswered(_ context.Context, _ *kgo.Client, resp *kmsg.Offse
 // offsetsFetched takes the group's offsets of the assigned partitions.
 func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-r.made
-	if err := r.startOffsets(ctx, offsets); err != nil {
+	begin, err := r.startOffsets(ctx, offsets)
+	if err != nil {
 		return nil, fmt.Errorf("consume/kafka: %w", err)
 	}
 	for topic, n := range r.origins.adjust(offsets) {
 		r.log.WarnContext(ctx, "offsets belong to a deleted topic of this name, or have no topic id; the topic is read from its beginning",
 			"topic", topic, "partitions", n)
 	}
+	r.watch.starts(begin, offsets)
 	r.positions.begin(offsets)
 	r.progress.begin(offsets)
 	r.watch.look()
@@ -283,6 +287,7 @@ func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[st
 	<-r.made
 	workers := r.take(partitions)
 	r.drain(workers, r.cfg.DrainTimeout)
+	r.watch.commitStarts(ctx)
 	r.left(partitions)
 	if len(workers) == 0 {
 		return

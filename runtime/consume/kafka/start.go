@@ -46,9 +46,15 @@ func (c Config) validateStart(bad func(format string, args ...any) error) (errs 
 
 // startOffsets sets where partitions begin for which the group has no offset, and says
 // so: the group is new, or its name is not the one that was meant.
-func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo.Offset) error {
+//
+// It returns the places that it has asked the brokers for. A retry topic is read from its
+// oldest record, because all of its records are this group's.
+func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[partition]int64, error) {
 	without := map[string][]int32{}
 	for topic, ids := range offsets {
+		if r.cfg.field(topic) == fieldRetryTopics {
+			continue
+		}
 		for id, offset := range ids {
 			if offset.EpochOffset().Offset < 0 {
 				without[topic] = append(without[topic], id)
@@ -61,7 +67,7 @@ func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo
 		}
 	}
 	if len(without) == 0 || r.cfg.StartAt == Earliest && r.cfg.StartTime.IsZero() {
-		return nil
+		return nil, nil
 	}
 	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
 	defer cancel()
@@ -78,36 +84,38 @@ func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo
 	}
 	listed, err := list(asking, topics...)
 	if err != nil {
-		return fmt.Errorf("ask where to start: %w", err)
+		return nil, fmt.Errorf("ask where to start: %w", err)
 	}
-	begin := map[string]map[int32]kgo.EpochOffset{}
+	begin := map[partition]int64{}
 	for topic, ids := range without {
 		for _, id := range ids {
 			at, ok := listed.Lookup(topic, id)
 			switch {
 			case !ok:
-				return fmt.Errorf("ask where to start: no broker knows partition %s/%d", topic, id)
+				return nil, fmt.Errorf("ask where to start: no broker knows partition %s/%d", topic, id)
 			case at.Err != nil:
-				return fmt.Errorf("ask where to start in partition %s/%d: %w", topic, id, at.Err)
+				return nil, fmt.Errorf("ask where to start in partition %s/%d: %w", topic, id, at.Err)
 			}
 			offsets[topic][id] = kgo.NewOffset().At(at.Offset)
-			if begin[topic] == nil {
-				begin[topic] = map[int32]kgo.EpochOffset{}
-			}
-			begin[topic][id] = kgo.EpochOffset{Epoch: -1, Offset: at.Offset}
+			begin[partition{topic, id}] = at.Offset
 		}
 	}
-	r.watch.starts(begin)
-	return nil
+	return begin, nil
 }
 
-// starts keeps where partitions begin, to be committed.
-func (w *watch) starts(begin map[string]map[int32]kgo.EpochOffset) {
+// starts keeps where partitions begin, to be committed. A partition of a topic that was
+// created again begins at its start after all: committing would skip what is before.
+func (w *watch) starts(begin map[partition]int64, offsets map[string]map[int32]kgo.Offset) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for topic, ids := range begin {
-		for id, at := range ids {
-			w.begin[partition{topic, id}] = at.Offset
+	for topic, ids := range offsets {
+		for id, offset := range ids {
+			p := partition{topic, id}
+			if at, ok := begin[p]; ok && offset.EpochOffset().Offset == at {
+				w.begin[p] = at
+			} else {
+				delete(w.begin, p)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
 )
 
 // A new group begins where it is told to. That offset is committed before any record is
@@ -67,6 +69,67 @@ func TestWhereAGroupStarts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What is in a retry topic was put there for this group: it is handled, wherever the group
+// starts to read.
+func TestARetryTopicIsReadFromItsBeginning(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		retry := b.k.NewTopic(b.t, "retry", 1)
+		b.produce(0, "paid", 1)
+		letter := deadletter.Letter{Topic: b.topic, Offset: 7, Group: b.group, Attempts: 3, NotBefore: time.UnixMilli(1)}
+		waits := &kgo.Record{Topic: retry, Value: []byte("waits"), Headers: letter.Headers([]kgo.RecordHeader{{Key: "event_type", Value: []byte("paid")}})}
+		if err := b.client.ProduceSync(b.t.Context(), waits).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		seen := newLog()
+		b.start(seen.handle, func(c *kafka.Config) {
+			c.StartAt, c.MaxAttempts, c.RetryTopics = kafka.Latest, 3, []kafka.RetryTopic{{Topic: retry, Delay: time.Millisecond}}
+		})
+		if d := cmp.Diff([]string{"0:waits"}, seen.wait(b.t, 1)); d != "" {
+			b.t.Errorf("handled (-want +got):\n%s", d)
+		}
+	})
+}
+
+// A group that starts with new records reads a topic that was created again from its
+// beginning, and commits no offset before these records are handled.
+func TestLatestOfARecreatedTopic(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		seen, log := newLog(), &lines{}
+		again := make(chan struct{}, 100)
+		router := consume.NewRouter()
+		router.Handle("paid", func(ctx context.Context, m consume.Message) error {
+			if string(m.Value)[0] == 'b' {
+				again <- struct{}{}
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return b.value(seen)(ctx, m)
+		})
+		cfg := b.config(router)
+		cfg.Logger, cfg.StartAt, cfg.DrainTimeout = log.logger(), kafka.Latest, time.Millisecond
+		consumer, stop, _ := launch(b.t, cfg)
+		await(b.t, "it is ready and its start is committed", func() bool { return consumer.Ready() == nil && b.committed(0) == 0 }, log)
+		b.fill("a", 1, 3)
+		seen.wait(b.t, 3)
+		b.waitCommitted(0, 3)
+		b.deleteTopic()
+		b.createAgain(1)
+		want := b.fill("b", 1, 5)
+		<-again
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+		if at := b.committed(0); at > 0 {
+			b.t.Errorf("committed at %d, and nothing was handled", at)
+		}
+		rest := newLog()
+		b.start(b.value(rest))
+		if d := cmp.Diff(want, rest.wait(b.t, 5)); d != "" {
+			b.t.Errorf("handled by the next member (-want +got):\n%s", d)
+		}
+	})
 }
 
 // A static member that restarts gets its partitions back, and nobody else's change

@@ -1,9 +1,12 @@
 package deadletter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -81,10 +84,10 @@ func Redrive(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Topic == "" {
 		return Summary{}, errors.New("deadletter: Config.Topic is empty: name the dead-letter topic")
 	}
-	r := &redrive{cfg: cfg, partitions: map[int32]*progress{}}
+	r := &redrive{cfg: cfg, partitions: map[int32]*progress{}, checked: map[string]bool{}}
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.ProducerBatchMaxBytes(largest), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.KeepControlRecords(),
+		kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	}, cfg.Options...)...)
 	if err != nil {
 		return Summary{}, fmt.Errorf("deadletter: make a client: %w", err)
@@ -110,6 +113,7 @@ type redrive struct {
 	client     *kgo.Client
 	admin      *kadm.Client
 	partitions map[int32]*progress
+	checked    map[string]bool // topics that can take the records
 	sum        Summary
 }
 
@@ -124,7 +128,7 @@ func (r *redrive) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask for its offsets: %w", err)
 	}
-	ends, err := r.admin.ListEndOffsets(asking, r.cfg.Topic)
+	ends, err := r.admin.ListCommittedOffsets(asking, r.cfg.Topic)
 	if err == nil {
 		err = ends.Error()
 	}
@@ -142,7 +146,7 @@ func (r *redrive) begin(ctx context.Context) error {
 			return
 		}
 		p := &progress{next: start.Offset, end: end.Offset}
-		if before, ok := committed.Lookup(r.cfg.Topic, start.Partition); ok && before.At >= 0 {
+		if before, ok := committed.Lookup(r.cfg.Topic, start.Partition); ok && before.At >= 0 && before.At <= end.Offset { // else it is of a former topic
 			p.sent = parseSpans(before.At, before.Metadata)
 		}
 		p.sent.raise(start.Offset)
@@ -253,43 +257,111 @@ func (r *redrive) partition(ctx context.Context, id int32, records []*kgo.Record
 		if err := visit(record); err != nil {
 			return err
 		}
-		if p != nil {
-			p.next = record.Offset + 1
-		}
-	}
-	if r.cfg.DryRun || len(sending) == 0 {
-		return nil
-	}
-	var failed error
-	for _, result := range r.client.ProduceSync(ctx, sending...) {
-		if result.Err != nil {
-			failed = fmt.Errorf("send a record to topic %s: %w", result.Record.Topic, result.Err)
+		if p == nil {
 			continue
 		}
-		r.sum.Sent++
-		p.sent.add(chosen[index(sending, result.Record)].Offset)
+		p.sent.add(p.next, record.Offset-1) // there are no records between
+		if record.Attrs.IsControl() {
+			p.sent.add(record.Offset, record.Offset)
+		}
+		p.next = record.Offset + 1
 	}
-	return failed
-}
-
-// index returns the index of a sent record: the results come in the order of
-// acknowledgement.
-func index(sending []*kgo.Record, record *kgo.Record) int {
-	for i, r := range sending {
-		if r == record {
-			return i
+	if r.cfg.DryRun {
+		return nil
+	}
+	for _, record := range sending {
+		if err := r.check(ctx, record.Topic); err != nil {
+			return err
 		}
 	}
-	return -1
+	return r.send(ctx, p, chosen, sending)
+}
+
+// mostTogether limits the bytes of records that are sent together. The client makes one
+// batch of those for a partition, and the topic limits the size of a batch.
+const mostTogether = 100 << 10
+
+// send sends records for dead letters, and records which were acknowledged.
+func (r *redrive) send(ctx context.Context, p *progress, chosen, sending []*kgo.Record) error {
+	for len(sending) > 0 {
+		n, bytes := 0, 0
+		for n < len(sending) && (n == 0 || bytes+size(sending[n]) <= mostTogether) {
+			bytes += size(sending[n])
+			n++
+		}
+		var failed error
+		for _, result := range r.client.ProduceSync(ctx, sending[:n]...) {
+			at := chosen[slices.Index(sending, result.Record)].Offset
+			err := result.Err
+			if errors.Is(err, kerr.MessageTooLarge) && n > 1 { // of the batch, perhaps not of the record
+				err = r.client.ProduceSync(ctx, result.Record).FirstErr()
+			}
+			if err != nil {
+				failed = cmp.Or(failed, fmt.Errorf("send the record at offset %d to topic %s: %s%w", at, result.Record.Topic, hint(err), err))
+				continue
+			}
+			r.sum.Sent++
+			p.sent.add(at, at)
+		}
+		if failed != nil {
+			return failed
+		}
+		chosen, sending = chosen[n:], sending[n:]
+	}
+	return nil
+}
+
+func hint(err error) string {
+	switch {
+	case errors.Is(err, kerr.MessageTooLarge):
+		return "raise its max.message.bytes: "
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return "create it, or choose another topic to send to: "
+	}
+	return ""
+}
+
+// size is about what a record needs in a batch.
+func size(record *kgo.Record) int {
+	const overhead = 30 // of a record, and of each header
+	n := overhead + len(record.Key) + len(record.Value)
+	for _, h := range record.Headers {
+		n += overhead + len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// check refuses a compacted topic. Compaction would remove the newer records of the key,
+// and keep the one that was sent back, which the other groups skip. If the topic's
+// settings may not be read, nothing is refused.
+func (r *redrive) check(ctx context.Context, topic string) error {
+	if r.checked[topic] {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	configs, err := r.admin.DescribeTopicConfigs(asking, topic)
+	if err == nil {
+		for _, config := range configs {
+			for _, setting := range config.Configs {
+				if setting.Key == "cleanup.policy" && strings.Contains(setting.MaybeValue(), "compact") {
+					return fmt.Errorf("topic %s is compacted, so that a record that is sent back would replace the newer ones of its key: "+
+						"choose a topic that is not compacted, for instance a retry topic of the group", topic)
+				}
+			}
+		}
+	}
+	r.checked[topic] = true
+	return ctx.Err()
 }
 
 // back returns the record to send for a dead letter.
 func (r *redrive) back(record *kgo.Record, letter Letter) *kgo.Record {
-	topic := letter.Topic
-	if r.cfg.To != "" {
-		topic = r.cfg.To
+	topic, headers := letter.Topic, Strip(record.Headers)
+	if r.cfg.To != "" && r.cfg.To != topic { // it stays known where the record was published
+		letter.NotBefore = time.Time{}
+		topic, headers = r.cfg.To, letter.Headers(record.Headers)
 	}
-	headers := Strip(record.Headers)
 	if letter.Group != "" {
 		headers = append(headers, kgo.RecordHeader{Key: HeaderRedriveGroup, Value: []byte(letter.Group)})
 	}

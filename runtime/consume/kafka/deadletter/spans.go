@@ -23,43 +23,43 @@ type spans struct {
 
 type span struct{ first, last int64 }
 
-func (s *spans) has(offset int64) bool {
-	return offset < s.upTo || slices.ContainsFunc(s.beyond, func(b span) bool { return b.first <= offset && offset <= b.last })
+func (s *spans) has(offset int64) bool { return s.covers(offset, offset) }
+
+func (s *spans) covers(first, last int64) bool {
+	return last < s.upTo || slices.ContainsFunc(s.beyond, func(b span) bool { return b.first <= first && last <= b.last })
 }
 
-func (s *spans) add(offset int64) {
-	if s.has(offset) {
+// add adds the offsets from first to last; none if last is smaller.
+func (s *spans) add(first, last int64) {
+	if first > last || s.covers(first, last) {
 		return
 	}
 	s.changed = true
-	s.beyond = append(s.beyond, span{offset, offset})
+	s.beyond = append(s.beyond, span{first, last})
 	slices.SortFunc(s.beyond, func(a, b span) int { return cmp.Compare(a.first, b.first) })
-	joined := s.beyond[:0]
-	for _, b := range s.beyond {
-		switch n := len(joined); {
-		case n == 0 && b.first == s.upTo:
-			s.upTo = b.last + 1
-		case n > 0 && joined[n-1].last+1 == b.first:
-			joined[n-1].last = b.last
-		default:
-			joined = append(joined, b)
-		}
-	}
-	s.beyond = joined
+	s.join()
 }
 
 // raise is for a topic whose records below an offset were removed.
 func (s *spans) raise(to int64) {
 	s.upTo = max(s.upTo, to)
-	kept := s.beyond[:0]
+	s.join()
+}
+
+// join joins adjacent spans of the sorted list.
+func (s *spans) join() {
+	joined := s.beyond[:0]
 	for _, b := range s.beyond {
-		if b.first <= s.upTo {
+		switch n := len(joined); {
+		case b.first <= s.upTo:
 			s.upTo = max(s.upTo, b.last+1)
-			continue
+		case n > 0 && b.first <= joined[n-1].last+1:
+			joined[n-1].last = max(joined[n-1].last, b.last)
+		default:
+			joined = append(joined, b)
 		}
-		kept = append(kept, b)
 	}
-	s.beyond = kept
+	s.beyond = joined
 }
 
 const spansPrefix = "sent="

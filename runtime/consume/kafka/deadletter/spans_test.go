@@ -16,8 +16,11 @@ func TestSpansRememberWhatWasSent(t *testing.T) {
 		sent := map[int64]bool{}
 		for range rng.IntN(40) {
 			offset := start + rng.Int64N(30)
-			s.add(offset)
-			sent[offset] = true
+			last := offset + rng.Int64N(3)
+			s.add(offset, last)
+			for ; offset <= last; offset++ {
+				sent[offset] = true
+			}
 			text, forgotten := s.text()
 			if forgotten != 0 {
 				t.Fatalf("seed %d: %d forgotten", seed, forgotten)
@@ -41,7 +44,7 @@ func TestTooManyGaps(t *testing.T) {
 	t.Parallel()
 	s := spans{}
 	for offset := int64(1); offset < 4000; offset += 2 {
-		s.add(offset)
+		s.add(offset, offset)
 	}
 	text, forgotten := s.text()
 	again := parseSpans(0, text)
