@@ -58,7 +58,8 @@ type Config struct {
 	InstanceID string
 	// StartAt says where the group begins to read a partition for which it has no offset.
 	// It does not concern offsets that the group has. RetryTopics, and a topic that was
-	// deleted and created again, are read from their beginning. Default Earliest.
+	// deleted and created again, are read from their beginning. With Latest, records of a
+	// partition that is added later are skipped until a member finds it. Default Earliest.
 	StartAt Start
 	// StartTime is another such place: the first record whose timestamp is not before
 	// this time. Default zero: StartAt.

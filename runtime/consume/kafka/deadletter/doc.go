@@ -18,6 +18,7 @@
 //	retry_topic-backoff-timestamp      8 bytes, big-endian: not to be handled before;
 //	                                   only in retry topics
 //
-// [Redrive] removes these headers. It adds [HeaderRedriveGroup], by which the consumers
+// [Redrive] removes these headers, unless it sends a record to another topic than the
+// original one: a consumer that reads it from a retry topic needs them. It adds [HeaderRedriveGroup], by which the consumers
 // of other groups recognise a record that they have handled.
 package deadletter

@@ -75,7 +75,13 @@ const quiet = 30 * time.Second
 // headers and [HeaderRedriveGroup]. It reads up to the current end of the topic. A
 // record counts as sent when the brokers have acknowledged it; after a crash some are
 // sent twice, and none is lost. The dead-letter topic does not change: the offsets of
-// [ProgressGroup] record what was sent. Two calls at the same time send records twice.
+// [ProgressGroup] record what was sent. The brokers delete these 7 days after the last
+// call (offsets.retention.minutes); then records are sent again. Two calls at the same
+// time send records twice, and one may forget what the other has sent.
+//
+// Records are not sent to a compacted topic, if its settings can be read: an old record
+// would replace the newer ones of its key, and the other groups skip it. Dead letters of
+// transactions that are open or aborted are not read.
 //
 // No order is promised between a record that is sent back and other records of its key.
 //
