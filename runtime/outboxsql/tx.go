@@ -80,8 +80,9 @@ func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 	return t.tx.QueryRowContext(ctx, query, args...)
 }
 
-// PrepareContext prepares a statement. It refuses statements that control the
-// transaction.
+// PrepareContext prepares a statement. It refuses COMMIT, ROLLBACK and the like. Do not
+// prepare SAVEPOINT, RELEASE or ROLLBACK TO: the Tx takes them for run when they are
+// prepared, so events may be logged wrongly.
 func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if err := t.ledger.Before(query); err != nil {
 		return nil, err
