@@ -63,22 +63,31 @@ func PutMatching[M ~map[string]T, T any](e *Encoder, members M, write func(*Enco
 		}
 		var again Encoder
 		write(&again, members[name])
-		if again.err != nil || !sameMember(old, again.buf) {
+		if again.err != nil || !sameMember(old, again.buf, exact[T]()) {
 			e.fail(fmt.Sprintf("the member %q matches two patterns and has two values", name))
 		}
 	}
 }
 
-// sameMember reports whether two maps have the same value for a property. One of them
-// may hold a float64, with fewer digits of a number: values are also the same if all
-// their numbers are the same float64.
-func sameMember(a, b []byte) bool {
+// sameMember reports whether two maps have the same value for a member. One of them
+// may hold a float64 and so fewer digits of a number than the other. Unless exact is
+// true, values are therefore also the same if all their numbers are the same float64.
+func sameMember(a, b []byte, exact bool) bool {
 	if rule.JSON(a).Equal(rule.JSON(b)) {
 		return true
 	}
 	var rounded [2]any
-	return json.Unmarshal(a, &rounded[0]) == nil && json.Unmarshal(b, &rounded[1]) == nil &&
+	return !exact && json.Unmarshal(a, &rounded[0]) == nil && json.Unmarshal(b, &rounded[1]) == nil &&
 		reflect.DeepEqual(rounded[0], rounded[1])
+}
+
+// exact reports whether T is an integer, which keeps all digits of a number.
+func exact[T any]() bool {
+	t := reflect.TypeFor[T]()
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64
 }
 
 // Name checks that a map's key matches its pattern; source is the pattern in the

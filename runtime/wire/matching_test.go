@@ -61,3 +61,12 @@ func TestPutMatchingTakesTheDigitsOfAFloat(t *testing.T) {
 		t.Errorf("want two values to be an error, got %s", got)
 	}
 }
+
+// An integer has all digits, so another one is another value.
+func TestPutMatchingComparesIntegersExactly(t *testing.T) {
+	t.Parallel()
+	p := twoPatterns{map[string]json.RawMessage{"n": json.RawMessage(`9007199254740993`)}, map[string]int64{"n": 9007199254740992}}
+	if got, err := p.encode(); err == nil {
+		t.Errorf("want two values to be an error, got %s", got)
+	}
+}
