@@ -128,11 +128,11 @@ func refuseTwice(io streams, cfg generator.MigrationConfig, shown string) error 
 	if err != nil || !ok {
 		return err
 	}
-	next := "there is nothing to do"
+	next := ""
 	if there.Older {
-		next = "the table has an older shape, so add --upgrade"
+		next = "; the table has an older shape: add --upgrade"
 	}
-	if err := printf(io.Err, "outboxgen: %s:%d already creates event_outbox; nothing was written; %s\n", joinDir(shown, there.File), there.Line, next); err != nil {
+	if err := printf(io.Err, "outboxgen: %s:%d already creates event_outbox, so nothing was written%s\n", joinDir(shown, there.File), there.Line, next); err != nil {
 		return err
 	}
 	return errFindings

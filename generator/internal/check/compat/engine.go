@@ -307,11 +307,11 @@ func (c *comparison) change(d difference) finding.Finding {
 	case d.stricter:
 		change.Change.RegistryRefuses = true
 		change.Message += "; readers expect it, because of grows: true, but a schema registry rejects it at this level"
-		change.Hint = `nothing to do without a registry; in a registry, set this for the subject: {"compatibility": "BACKWARD"}`
+		change.Hint = `without a registry, there is nothing to do; in a registry, set this for the subject: {"compatibility": "BACKWARD"}`
 	case d.rule.Allowed == finding.Leniently:
 		change.Change.RegistryRefuses = true
-		change.Message += "; a schema registry rejects it unless its policy is lenient"
-		change.Hint = `nothing to do without a registry; in a registry, set this for the subject: {"compatibilityPolicy": "LENIENT"}`
+		change.Message += "; this is compatible, but a schema registry rejects it unless its policy is lenient"
+		change.Hint = `without a registry, there is nothing to do; in a registry, set this for the subject: {"compatibilityPolicy": "LENIENT"}`
 	}
 	return change
 }
