@@ -89,9 +89,10 @@ func (r *RegisterResult) Failed() bool {
 
 // Register registers the schemas of a project's events: for each event one
 // self-contained JSON Schema of the record's value. It first asks the registry about
-// every schema; if it refuses one, none is registered. Register returns an error if it
-// could not finish: no project file, two events with one subject, no answer from the
-// registry.
+// every schema and its subject's latest version; if it refuses one, none is registered.
+// If it refuses one only when that is registered, as at a transitive level, those after
+// it are not registered. Register returns an error if it could not finish: no project
+// file, two events with one subject, no answer from the registry.
 func Register(ctx context.Context, cfg RegisterConfig) (*RegisterResult, error) {
 	cfg.Config = cfg.withDefaults()
 	if cfg.Env == nil {

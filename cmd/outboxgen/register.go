@@ -24,9 +24,10 @@ schema registry with Confluent's API. One JSON Schema describes the value of the
 event's records: the envelope and the data, with everything that they refer to.
 compat.subjects in the project file says how subjects are named.
 
-It first asks the registry whether each schema is compatible with the versions that
-are there. If the registry refuses one, none is registered. With --dry-run nothing
-is changed.
+It first asks the registry whether each schema is compatible with the latest version
+there. If the registry refuses one, none is registered. At a transitive level it may
+refuse a schema only when that is registered: then those before it stay registered,
+and those after it are not. With --dry-run nothing is changed.
 
 The address comes from --registry or SCHEMA_REGISTRY_URL; user and password from the
 address or, as user:password, from SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO; a token

@@ -124,13 +124,10 @@ func pointed(pointer *schema.Name) string {
 }
 
 func idSource(pointer *schema.Name) string {
-	switch {
-	case pointer == nil:
+	if pointer == nil {
 		return "a parameter of the insert function"
-	case pointer.Text == "":
-		return "the event data itself"
 	}
-	return "at " + pointer.Text
+	return pointed(pointer)
 }
 
 // key describes the source of an event's key.
