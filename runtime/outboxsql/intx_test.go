@@ -80,7 +80,7 @@ func TestHowATransactionEnds(t *testing.T) {
 			run: func(ctx context.Context, tx *outboxsql.Tx) error {
 				statement, err := tx.PrepareContext(ctx, `COMMIT`)
 				if err == nil {
-					err = statement.Close()
+					defer func() { _ = statement.Close() }()
 				}
 				return err
 			},

@@ -58,11 +58,14 @@ func schemaRegistry(t *testing.T) string {
 	registry := exec.CommandContext(ctx, java, "-Xmx512m", "-Dquarkus.http.host=127.0.0.1", fmt.Sprintf("-Dquarkus.http.port=%d", port), "-jar", jars[0])
 	registry.Dir = t.TempDir()
 	must(t, registry.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- registry.Wait() }()
+	ended, cause := make(chan struct{}), error(nil)
+	go func() {
+		defer close(ended)
+		cause = registry.Wait()
+	}()
 	t.Cleanup(func() {
 		cancel()
-		_ = <-ended // it was killed
+		<-ended
 	})
 	address := fmt.Sprintf("http://127.0.0.1:%d/apis/ccompat/v7", port)
 	answers := func() bool {
@@ -81,9 +84,8 @@ func schemaRegistry(t *testing.T) string {
 	defer tick.Stop()
 	for !answers() {
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("Apicurio Registry ended: %v", err)
+		case <-ended:
+			t.Fatalf("Apicurio Registry ended: %v", cause)
 		case <-limit:
 			t.Fatalf("Apicurio Registry does not answer within %s", toStart)
 		case <-tick.C:
