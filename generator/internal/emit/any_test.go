@@ -113,13 +113,13 @@ var untypedFields = []struct {
 	{"an array, or one that is always empty", []string{"shapes ListOfAnythingV1.Value []any", "tuples TuplesV1.Nothing []any"}},
 	{"an array whose items are of one type or another, by what contains describes", []string{"conditions ClosedChangedV1.Flagged []any"}},
 	{"nothing of the items behind the positions of a tuple", []string{
-		"roots DeepV1Item.Rest []json.RawMessage", "roots Delete.Rest []json.RawMessage", "roots Insert.Rest []json.RawMessage",
+		"forgotten ForgottenV1Position.Rest []json.RawMessage", "roots DeepV1Item.Rest []json.RawMessage", "roots Delete.Rest []json.RawMessage", "roots Insert.Rest []json.RawMessage",
 		"shapes OpenTupleV1Value.Rest []json.RawMessage", "tools CartPricedV1Pair.Rest []json.RawMessage",
 		"tuples OlderTuplesV1Open.Rest []json.RawMessage", "tuples TuplesV1Open.Rest []json.RawMessage",
 		"shapes UnevaluatedOfTuplesV1ValueList.Rest []json.RawMessage", "shapes UnevaluatedOfTuplesV1ValueListType.Rest []json.RawMessage",
 	}},
 	{"branches that cannot be told apart, with a warning and a method for each", []string{
-		"eventunions ContactGivenV1.Raw json.RawMessage", "roots MessagesV1Value.Raw json.RawMessage", "shapes ExactlyOneOfV1Value.Raw json.RawMessage", "shapes OverlappingUnionV1Value.Raw json.RawMessage", "shapes UnevaluatedOfTuplesV1Value.Raw json.RawMessage",
+		"eventunions ContactGivenV1.Raw json.RawMessage", "forgotten ForgottenV1Raw.Raw json.RawMessage", "roots MessagesV1Value.Raw json.RawMessage", "shapes ExactlyOneOfV1Value.Raw json.RawMessage", "shapes OverlappingUnionV1Value.Raw json.RawMessage", "shapes UnevaluatedOfTuplesV1Value.Raw json.RawMessage",
 		"unions MixedV1Strict.Raw json.RawMessage", "unions PaymentV1Contact.Raw json.RawMessage", "unions PaymentV1ContactsItem.Raw json.RawMessage",
 		"unions PaymentV1Exactly.Raw json.RawMessage", "nested NestedV1Loose.Raw json.RawMessage", "nested Reachable.Raw json.RawMessage",
 	}},

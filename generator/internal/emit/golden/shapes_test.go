@@ -66,7 +66,7 @@ func TestTupleWithAGap(t *testing.T) {
 		t.Error(err)
 	}
 	var failed *wire.EncodeError
-	if _, err := v.MarshalJSON(); !errors.As(err, &failed) || failed.Message != "the item at position 0 is absent, and a later one is there" {
+	if _, err := v.MarshalJSON(); !errors.As(err, &failed) || failed.Message != "/0: the item at position 0 is absent, and a later one is there" {
 		t.Error(err)
 	}
 }

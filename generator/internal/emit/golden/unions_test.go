@@ -191,7 +191,7 @@ func TestUnionConstructors(t *testing.T) {
 	}
 	_, err = pointer.MarshalJSON()
 	var encode *wire.EncodeError
-	if !errors.As(err, &encode) || encode.Message != "pet: a *events.Cat is no branch of Pet; store the value that it points to" {
+	if !errors.As(err, &encode) || encode.Message != "/pet: a *events.Cat is no branch of Pet; store the value that it points to" {
 		t.Errorf("%v", err)
 	}
 }
