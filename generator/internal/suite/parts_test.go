@@ -112,14 +112,14 @@ func TestRefuse(t *testing.T) {
 		got[g.title] = why.rule + ": " + why.detail
 	}
 	want := map[string]string{
-		"1": "refused at generation: a: groups/g001.json:1:1: x",
-		"2": "refused at generation: c: outboxgen.yaml:9:1: z",
-		"3": "refused at generation: d: remotes/a.json:1:1: the data of event G003V1",
+		"1": "refused at generation: a: groups/g001.json:1:1: x [a]",
+		"2": "refused at generation: c: outboxgen.yaml:9:1: z [c]",
+		"3": "refused at generation: d: remotes/a.json:1:1: the data of event G003V1 [d]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"remotes/b.json:1:1: w"}, p.dropped); diff != "" {
+	if diff := cmp.Diff([]string{"remotes/b.json:1:1: w [e]"}, p.dropped); diff != "" {
 		t.Errorf("dropped (-want +got):\n%s", diff)
 	}
 	if len(p.groups) != 1 || p.groups[0].title != "4" {
