@@ -42,7 +42,7 @@ type EventType[T outbox.Data] struct {
 }
 
 // NewRow validates the data and builds the event's row: ids, envelope, headers. A
-// required UUID or time that nobody set is a violation, unless outboxgen.yaml has
+// required UUID or time that was not set is a violation, unless outboxgen.yaml has
 // zero: allow. NewRow returns the data's *outbox.ValidationError, or an *outbox.InsertError if an id is
 // missing or too long for its column, the correlation id has to be a UUID and is not, a
 // header is reserved, or the data cannot be encoded. It never truncates a value.

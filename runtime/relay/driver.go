@@ -322,7 +322,7 @@ func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result 
 }
 
 // fenced is the context of a wave. Its Err is not nil as soon as the fence has passed,
-// also if nobody had the time to cancel it, as after a suspension.
+// also before the loop cancels it, as after a suspension.
 type fenced struct {
 	context.Context
 

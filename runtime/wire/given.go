@@ -34,7 +34,7 @@ func (c *Checker) GivenTime(t time.Time, at ...any) {
 	}
 }
 
-// notGiven records that nobody set a value. Of a member, the keyword is in the schema
+// notGiven records that a value was not set. Of a member, the keyword is in the schema
 // of the object, or where the Places say; no keyword asks for any other value.
 func (c *Checker) notGiven(message string, at []any) {
 	v := Violation{Pointer: c.pointer(at), Rule: "required", Message: message}

@@ -26,7 +26,7 @@ const Path = "github.com/outboxgen/outboxgen"
 type Module struct {
 	Path   string
 	Folder string // below the repository's root; "." for the root module
-	// TestsOnly is true for a module that is never released: nobody requires it.
+	// TestsOnly is true for a module that is never released and that no module requires.
 	TestsOnly bool
 }
 

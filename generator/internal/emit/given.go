@@ -28,7 +28,7 @@ func (c *coder) given(f *ir.Field, at string) []string {
 }
 
 // namesZero reports whether the default of a field is the zero value of its type:
-// then a field that nobody set is what the schema asks for.
+// then a field that was not set is what the schema asks for.
 func namesZero(f *ir.Field) bool {
 	if f.Default == nil || f.Default.Kind != schema.String {
 		return false

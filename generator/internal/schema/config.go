@@ -19,7 +19,7 @@ type Config struct {
 	// CorrelationID is text or uuid: which correlation ids events can have; default text.
 	CorrelationID string
 	Unknown       string // keep | drop; default keep: what becomes of unknown properties
-	Zero          string // refuse | allow; default refuse: what an insert does with required UUIDs and times that nobody set
+	Zero          string // refuse | allow; default refuse: what an insert does with required UUIDs and times that were not set
 	// Validation is how strictly generated types validate; default strict.
 	Validation Validation
 	SQLC       SQLCConfig

@@ -156,7 +156,7 @@ func (r *run) produce(ctx context.Context, record *kgo.Record) error {
 	select {
 	case err := <-acked:
 		return err
-	case <-writing.Done(): // the client may keep a record that was sent: nobody knows whether it was written
+	case <-writing.Done(): // the client may keep a record that was sent; it may have been written
 		return writing.Err()
 	}
 }

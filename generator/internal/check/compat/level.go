@@ -63,7 +63,7 @@ const (
 	Lenient Policy = "lenient"
 	// Generated is what readers do that outboxgen generates. They keep undeclared
 	// properties of open objects and reject those of closed ones, and do not fill in
-	// defaults. It trusts that nobody has used the name of a new property. It is not a
+	// defaults. It assumes that the name of a new property was not used before. It is not a
 	// policy of the registry.
 	Generated Policy = "generated"
 )
