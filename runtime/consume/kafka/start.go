@@ -144,7 +144,9 @@ func (w *watch) commitStarts(ctx context.Context) {
 	defer cancel()
 	var err error
 	w.r.client.CommitOffsetsSync(committing, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
-		err = failed
+		if err = failed; failed != nil {
+			return // without an answer, resp is nil
+		}
 		for i := range resp.Topics {
 			for _, p := range resp.Topics[i].Partitions {
 				err = cmp.Or(err, kerr.ErrorForCode(p.ErrorCode))

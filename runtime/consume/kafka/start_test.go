@@ -8,10 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 // A new group begins where it is told to. That offset is committed before any record is
@@ -68,6 +70,34 @@ func TestWhereAGroupStarts(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A commit of the start that is not answered is tried again. kgo.Client reports it
+// without a response.
+func TestAStartThatIsNotCommittedAtOnce(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	b := newBench(t, k, 1)
+	b.fill("a", 1, 3)
+	silence := make(chan struct{})
+	k.Fake.Control(t, kmsg.OffsetCommit, func(kmsg.Request) kmsg.Response {
+		<-silence
+		return nil
+	})
+	router, log := consume.NewRouter(), &lines{}
+	router.Handle("paid", newLog().handle)
+	cfg := kafka.Impatient(b.config(router), func(i *kafka.Timing) { i.Answer = 300 * time.Millisecond })
+	cfg.Logger, cfg.StartAt = log.logger(), kafka.Latest
+	_, stop, _ := launch(t, cfg)
+	line := log.await(t, "offset at which the group starts not committed")
+	if d := cmp.Diff(context.DeadlineExceeded.Error(), line["error"]); d != "" {
+		t.Errorf("it says why (-want +got):\n%s", d)
+	}
+	close(silence)
+	b.waitCommitted(0, 3)
+	if err := stop(); err != nil {
+		t.Fatal(err)
 	}
 }
 
