@@ -43,7 +43,7 @@ var table = []setting{
 	{name: "poll-max", kind: duration, def: "200ms", help: "maximum pause between two queries while the relay polls; limits the latency without wake-ups"},
 
 	{name: "max-attempts", kind: atLeast(1, "number"), def: "10", help: "attempts before a row is dead-lettered; outages are not counted"},
-	{name: "on-dead", kind: oneOf("park", "block"), def: "park", help: "effect of a dead row on its key: park releases the key, block holds it until someone replays or discards the row"},
+	{name: "on-dead", kind: oneOf("park", "block"), def: "park", help: "effect of a dead row on its key: park frees the key, block holds it until someone replays or discards the row"},
 	{name: "block-types", kind: list, help: "event types that always block, comma-separated"},
 	{name: "park-types", kind: list, help: "event types that always park, comma-separated"},
 	{name: "buffer-rows", kind: atLeast(1, "number"), def: "20000", help: "maximum number of rows in memory"},

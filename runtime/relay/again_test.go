@@ -25,9 +25,9 @@ func (c *againCounter) ReadAgain(ctx context.Context, s relay.Snapshot, rows rel
 	return c.Store.ReadAgain(ctx, s, rows, after, upTo, limit)
 }
 
-// Keys that are released together are read again together: each reading goes through
-// all rows that wait.
-func TestKeysReleasedTogetherAreReadTogether(t *testing.T) {
+// Keys whose waits end together are read again together: each reading goes through all
+// rows that wait.
+func TestKeysFreedTogetherAreReadTogether(t *testing.T) {
 	t.Parallel()
 	const n = 200
 	mem := relay.NewMemStore()

@@ -9,12 +9,12 @@ import "time"
 //
 //	idle ──wanted──▶ held ──▶ snapshot ──▶ pages ──▶ topics ──▶ idle
 //
-// First it reads the held rows again. A row that is no longer among them was deleted,
-// moved or released by an operator, and no longer holds its key. Then it reads all
-// edited rows that the newest finished snapshot shows, in seq order, and admits them
-// like other rows: rows in memory are known already, and rows of a scope are skipped
-// with it. An edit counts only if it is in a snapshot that was taken after the look
-// began. So if two rows are edited together, no page has the second one alone.
+// First it reads the held rows again. If a row is no longer among them, an operator
+// deleted, moved or replayed it, or ended its wait, and it no longer holds its key. Then
+// it reads all edited rows that the newest finished snapshot shows, in seq order, and
+// admits them like other rows: rows in memory are known already, and rows of a scope are
+// skipped with it. An edit counts only if it is in a snapshot that was taken after the
+// look began. So if two rows are edited together, no page has the second one alone.
 //
 // Last, it checks for some of the paused topics whether rows are left for them. If the
 // rows were corrected or deleted, no row waits for the topic, and it would stay paused

@@ -38,7 +38,7 @@ type heldRow struct {
 	settled bool // the failure is recorded
 	fresh   bool // recorded while a read was under way, which may not show it
 	dead    bool
-	blocked bool // dead; only an operator can release it
+	blocked bool // dead; only an operator can free its key
 	until   time.Duration
 }
 

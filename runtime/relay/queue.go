@@ -16,7 +16,7 @@ type queue struct {
 	bytes  int64 // of queued and in-flight rows
 	high   int64 // highest seq that was admitted or skipped
 
-	ready    []*partition // with queued rows, in turn
+	active   []*partition // with queued rows, in turn
 	inflight []*wave
 	flying   int // rows in flight
 }
@@ -99,16 +99,16 @@ func (q *queue) requeue(p *partition, rows []*entry) {
 func (q *queue) activate(p *partition) {
 	if !p.active && len(p.queue) > 0 {
 		p.active = true
-		q.ready = append(q.ready, p)
+		q.active = append(q.active, p)
 	}
 }
 
 // shift removes the first partition from the turn; unshift adds partitions at its head.
-func (q *queue) shift() { q.ready = q.ready[1:] }
+func (q *queue) shift() { q.active = q.active[1:] }
 
 func (q *queue) unshift(ps []*partition) {
 	if len(ps) > 0 {
-		q.ready = append(ps, q.ready...)
+		q.active = append(ps, q.active...)
 	}
 }
 
@@ -198,7 +198,7 @@ func (q *queue) deactivate(tp *topic) {
 	for _, p := range tp.parts {
 		p.active = false
 	}
-	q.ready = slices.DeleteFunc(q.ready, func(p *partition) bool { return p.topic == tp })
+	q.active = slices.DeleteFunc(q.active, func(p *partition) bool { return p.topic == tp })
 }
 
 // depart records that a wave is under way, and landed that it is resolved.
@@ -220,9 +220,9 @@ func (q *queue) forget(seq int64) { delete(q.mem, seq) }
 func (q *queue) mayShow(seq int64) { q.recent[seq] = struct{}{} }
 func (q *queue) readEnded()        { clear(q.recent) }
 
-// free records that a row in flight needs no room any more: it was acknowledged or
+// vacate records that a row in flight needs no room any more: it was acknowledged or
 // failed.
-func (q *queue) free(e *entry) { q.bytes -= e.size }
+func (q *queue) vacate(e *entry) { q.bytes -= e.size }
 
 // idle reports whether the topic has no row queued or in flight.
 func (q *queue) idle(tp *topic) bool {

@@ -294,7 +294,7 @@ func (r *reader) acted() []int64 { return slices.Sorted(maps.Keys(r.known)) }
 
 // decide acts on what operators did to dead rows. Decisions from before the term need
 // no action, because the held rows and the backlog, which are read later, show their
-// effect. Acting on them later would release a row that has died again.
+// effect. Acting on them later would free the key of a row that has died again.
 func (r *reader) decide(now time.Duration, op opDecisions, decisions []Decision) {
 	for _, id := range op.done {
 		delete(r.known, id)

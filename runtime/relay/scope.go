@@ -11,7 +11,7 @@ import (
 // skipped rows are read again in seq order (the scope catches up). Until that is done,
 // its other rows are skipped:
 //
-//	waiting ──time over, failure settled──▶ ready ──reader──▶ catching ──nothing skipped since──▶ gone
+//	waiting ──time over, failure settled──▶ toRead ──reader──▶ catching ──nothing skipped since──▶ gone
 //	   ▲                                     ▲                 │  │
 //	   │                                     └──rows skipped───┘  │
 //	   └───────────────────── failed again ───────────────────────┘
@@ -41,7 +41,7 @@ type scopeState int
 
 const (
 	waiting scopeState = iota
-	ready
+	toRead
 	catching
 	gone
 )

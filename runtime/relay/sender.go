@@ -72,11 +72,11 @@ func (s *sender) assemble(maxRows int) *wave {
 	w := &wave{}
 	maxBytes := max(1, s.cfg.BufferBytes/2)
 	var passed []*partition // of the other kind: first in the next wave
-	for range len(q.ready) {
-		if len(q.ready) == 0 || w.rows >= maxRows || w.bytes >= maxBytes {
+	for range len(q.active) {
+		if len(q.active) == 0 || w.rows >= maxRows || w.bytes >= maxBytes {
 			break
 		}
-		p := q.ready[0]
+		p := q.active[0]
 		s.failInvalid(p)
 		if len(p.queue) > 0 {
 			if w.rows > 0 && w.probe != p.probing() {
@@ -113,7 +113,7 @@ func (s *sender) assemble(maxRows int) *wave {
 func (s *sender) failInvalid(p *partition) {
 	for len(p.queue) > 0 && p.queue[0].invalid != nil {
 		e := s.f.queue.pop(p)
-		s.f.queue.free(e)
+		s.f.queue.vacate(e)
 		s.f.fail(e, e.invalid)
 	}
 }
@@ -206,7 +206,7 @@ func (s *sender) ack(b *batch, results *[]Result) (failed []*entry, cause Result
 			*results = (*results)[1:]
 		}
 		if r.Class == ClassOK {
-			s.f.queue.free(e)
+			s.f.queue.vacate(e)
 			s.f.settler.sent(e.row.Seq)
 			continue
 		}
@@ -215,7 +215,7 @@ func (s *sender) ack(b *batch, results *[]Result) (failed []*entry, cause Result
 		}
 		failed = append(failed, e)
 		if r.Class == ClassRecord && len(b.rows) == 1 {
-			s.f.queue.free(e)
+			s.f.queue.vacate(e)
 		}
 	}
 	if len(failed) == 0 {

@@ -24,7 +24,7 @@ func (s *sim) loosen(c *Config) {
 		c.UnsettledRows = 1 << 20
 	case "a dead row blocks its key where that is asked for":
 		c.OnDead = Park
-	case "a dead row releases its key where that is asked for":
+	case "a dead row frees its key where that is asked for":
 		c.OnDead = Block
 	case "a row that goes on failing is dead in the end":
 		c.MaxAttempts = 1 << 30
@@ -154,7 +154,7 @@ func (r *simRelay) addNeighbours(w *wave) {
 	t := r.m.t
 	q := &t.flow.queue
 	rows := w.rows
-	for _, p := range slices.Clone(q.ready) {
+	for _, p := range slices.Clone(q.active) {
 		if !slices.ContainsFunc(w.batches, func(b batch) bool { return b.p == p }) {
 			t.sender.failInvalid(p)
 			t.sender.take(w, p, q.waveRows(), r.cfg.BufferBytes)

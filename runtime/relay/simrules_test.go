@@ -115,7 +115,7 @@ var rules = []struct {
 	{"a look shows what was read from the log", simOptions{edits: true, savepoints: true}, "reordered"},
 	{"headers that do not parse fail here", simOptions{}, "corrupted"},
 	{"rows of what waits are not kept", simOptions{}, "memory or lost"},
-	{"a dead row releases its key where that is asked for", simOptions{}, "lost"},
+	{"a dead row frees its key where that is asked for", simOptions{}, "lost"},
 	{"a suspect is sent alone", simOptions{killer: true}, "buried"},
 	{"progress ends a suspicion", simOptions{killer: true}, "suspicion"},
 

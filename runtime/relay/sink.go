@@ -29,7 +29,7 @@ type Producer interface {
 	// Send writes the records of a wave and fills in results, one for each record in
 	// order, before it returns. Records of one partition go out in order as one batch.
 	// When ctx ends, the unresolved records fail with the context's error; they may
-	// still be written later. The producer is then ready for the next wave and never
+	// still be written later. The producer can then send the next wave and never
 	// sends a record of the old one again. A producer that waits before it sends checks
 	// ctx.Err() after that: it is not nil if the relay may lead no longer, also if
 	// ctx.Done() is still open.

@@ -76,7 +76,7 @@ func (ts *targets) landed(now time.Duration, tp *topic) {
 	}
 }
 
-// apply makes a description the current one and releases what it allows.
+// apply makes a description the current one and lets the rows go on that it allows.
 func (ts *targets) apply(now time.Duration, tp *topic, info *TopicInfo) {
 	if tp.info != nil && len(tp.parts) != info.Partitions {
 		ts.repartition(tp)

@@ -22,7 +22,7 @@ type topic struct {
 	next     *TopicInfo
 
 	paused  *scope
-	ready   []*scope // scopes whose rows are to be read again, oldest first
+	toRead  []*scope // scopes whose rows are to be read again, oldest first
 	catchUp *catchUp
 	tries   int    // pauses since it last accepted a record
 	trouble string // why it paused, until it accepts a record; "": it has accepted one
@@ -33,7 +33,7 @@ type partition struct {
 	topic  *topic
 	part   int32
 	queue  []*entry
-	active bool // in queue.ready
+	active bool // in queue.active
 	limit  int  // rows of the next batch while looking for a bad row; 0: no limit
 	aside  *scope
 	tries  int // times set aside since it last accepted a record
@@ -63,7 +63,7 @@ func (ts *topics) get(name string) *topic {
 // unused reports whether a topic was never described and nothing of it waits, except
 // perhaps a key.
 func (tp *topic) unused() bool {
-	return tp.info == nil && tp.paused == nil && tp.catchUp == nil && !tp.describe && len(tp.waiting)+len(tp.ready) == 0
+	return tp.info == nil && tp.paused == nil && tp.catchUp == nil && !tp.describe && len(tp.waiting)+len(tp.toRead) == 0
 }
 
 // forgetUnused forgets the unused topics that are not in needed.
@@ -77,14 +77,14 @@ func (ts *topics) forgetUnused(needed map[*topic]bool) {
 	})
 }
 
-func (tp *topic) unready(s *scope) {
-	tp.ready = slices.DeleteFunc(tp.ready, func(o *scope) bool { return o == s })
+func (tp *topic) notToRead(s *scope) {
+	tp.toRead = slices.DeleteFunc(tp.toRead, func(o *scope) bool { return o == s })
 }
 
 // readsAgain reports whether rows of the topic are being read again, or can be. The
 // rows of its keys wait while it is paused.
 func (tp *topic) readsAgain() bool {
-	return tp.catchUp != nil || len(tp.ready) > 0 && (tp.paused == nil || tp.paused.state == ready)
+	return tp.catchUp != nil || len(tp.toRead) > 0 && (tp.paused == nil || tp.paused.state == toRead)
 }
 
 // resumed records that the topic can be written again: it accepted a record, or has no

@@ -14,7 +14,7 @@ type waits struct {
 	keys   heldKeys
 	count  int // scopes
 	timers timers
-	toRead int // scopes that are ready, and topics that are catching up
+	toRead int // scopes to read again, and topics that are catching up
 	// changes counts what no longer waits, or may not have to because of an operator. A
 	// change starts a look for edited rows.
 	changes int
@@ -48,8 +48,8 @@ func (w *waits) blocker(e *entry, tp *topic, src *catchUp) *scope {
 // wait takes a scope back to waiting, whatever its state.
 func (w *waits) wait(s *scope) {
 	switch s.state {
-	case ready:
-		s.topic.unready(s)
+	case toRead:
+		s.topic.notToRead(s)
 		w.toRead--
 	case catching:
 		w.leave(s)
@@ -104,8 +104,8 @@ func (w *waits) goOn(s *scope) {
 		w.forget(s)
 		return
 	}
-	s.state = ready
-	s.topic.ready = append(s.topic.ready, s)
+	s.state = toRead
+	s.topic.toRead = append(s.topic.toRead, s)
 	w.toRead++
 }
 
@@ -158,7 +158,8 @@ func (w *waits) schedule(s *scope) {
 	}
 }
 
-// failureSettled starts the wait of a failed row, or releases the key of a dead one.
+// failureSettled starts the wait of a failed row. A dead row frees its key, unless it
+// blocks.
 func (w *waits) failureSettled(now time.Duration, f Failure, reading bool) {
 	s := w.keys.byRow[f.Seq]
 	if s == nil {
@@ -187,7 +188,7 @@ func (w *waits) load(now time.Duration, held []HeldRow) {
 	}
 }
 
-// compare releases the rows that the outbox no longer lists as holding their keys. Rows
+// compare frees the keys of rows that the outbox no longer lists as holding them. Rows
 // that were settled while the list was read wait for the next time.
 func (w *waits) compare(listed []HeldRow) {
 	found := make(map[int64]*HeldRow, len(listed))
@@ -259,7 +260,7 @@ const keysAtOnce = 1000
 // the open tick may precede a skipped one.
 func (w *waits) catchUp(tp *topic, shown Snapshot) {
 	var scopes []*scope
-	for _, s := range tp.ready {
+	for _, s := range tp.toRead {
 		switch {
 		case tp.paused != nil:
 			if s == tp.paused {
@@ -269,15 +270,15 @@ func (w *waits) catchUp(tp *topic, shown Snapshot) {
 			scopes = append(scopes, s)
 		}
 	}
-	if len(scopes) == 0 && tp.paused == nil && len(tp.ready) > 0 {
-		scopes = keysTogether(tp.ready)
+	if len(scopes) == 0 && tp.paused == nil && len(tp.toRead) > 0 {
+		scopes = keysTogether(tp.toRead)
 	}
 	if len(scopes) == 0 {
 		return
 	}
 	c := &catchUp{topic: tp, scopes: scopes, snapshot: shown}
 	for _, s := range scopes {
-		tp.unready(s)
+		tp.notToRead(s)
 		s.state, s.catchUp = catching, c
 		c.upTo = max(c.upTo, s.skipped)
 		s.skipped = 0
@@ -287,12 +288,12 @@ func (w *waits) catchUp(tp *topic, shown Snapshot) {
 }
 
 // keysTogether picks the keys for one catch-up.
-func keysTogether(ready []*scope) []*scope {
-	if ready[0].key.seq != 0 {
-		return []*scope{ready[0]}
+func keysTogether(scopes []*scope) []*scope {
+	if scopes[0].key.seq != 0 {
+		return []*scope{scopes[0]}
 	}
 	var keys []*scope
-	for _, s := range ready {
+	for _, s := range scopes {
 		if s.key.seq == 0 && len(keys) < keysAtOnce {
 			keys = append(keys, s)
 		}
