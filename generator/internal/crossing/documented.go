@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"slices"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -117,18 +117,16 @@ func round(value any) any {
 const specification = "validation: spec"
 
 // settle finds the results that the setting changes: it generates their schemas again
-// with it, and documents with the right result then differ by a documented rule. A rule
-// that refuses more can also accept more: a value that two branches of oneOf allow, if
-// the rule removes one of them.
+// with it, and documents that then agree with a validator of the same setting differ by
+// a documented rule. A rule that refuses more can also accept more: a value that two
+// branches of oneOf allow, if the rule removes one of them.
 func settle(ctx context.Context, dir string, failures []Failure) error {
 	var cases []verdict.Case
 	var open []int
 	for i, f := range failures {
 		if len(f.wrong) > 0 && f.byRule != "" {
 			c := verdict.ForSchema(f.Schema.Name()+": "+string(f.Kind), f.Schema.Text, specification)
-			for _, w := range f.wrong {
-				c.Documents = append(c.Documents, w.document)
-			}
+			c.Documents = f.wrong
 			cases, open = append(cases, c), append(open, i)
 		}
 	}
@@ -138,21 +136,40 @@ func settle(ctx context.Context, dir string, failures []Failure) error {
 	}
 	for k, o := range outcomes {
 		f := &failures[open[k]]
-		still := slices.IndexFunc(o.Answers, func(a verdict.Answer) bool {
-			if f.Kind == Kind(verdict.AcceptsInvalid) {
-				return a.Refusal() == ""
-			}
-			return a.Refusal() != "" && !inGo(a)
-		})
+		if len(o.Answers) < len(f.wrong) { // it does not generate or compile
+			continue
+		}
+		still, err := differs(f.Schema, f.wrong, o.Answers)
 		switch {
-		case len(o.Answers) < len(f.wrong): // it does not generate or compile
-		case still < 0:
+		case err != nil:
+			return err
+		case still == "":
 			f.Kind = f.byRule
 		default:
-			f.Detail = f.wrong[still].detail
+			f.Detail = still
 		}
 	}
 	return nil
+}
+
+// differs returns how the first of the answers that were given with the setting differs
+// from a validator of the same setting, or "".
+func differs(s Schema, documents []verdict.Document, answers []verdict.Answer) (string, error) {
+	validator, err := verdict.SpecValidator(s.Text, WithPatterns)
+	if err != nil {
+		return "", fmt.Errorf("%s: the validator: %w", s.Name(), err)
+	}
+	for i, a := range answers {
+		direction, detail, err := verdict.Compare(validator, documents[i].JSON, a)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("%s: %w", s.Name(), err)
+		case direction == verdict.Agrees || direction == verdict.Changes, direction == verdict.RefusesValid && inGo(a):
+		default:
+			return specification + ": " + detail, nil
+		}
+	}
+	return "", nil
 }
 
 // inGo reports whether a document is refused because of the limits of Go's types.

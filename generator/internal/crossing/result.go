@@ -32,14 +32,8 @@ type Failure struct {
 	// Detail is the first message or document that shows it.
 	Detail string
 
-	wrong  []judged // documents that are wrongly refused or accepted, if that is the Kind
-	byRule Kind     // the rule that may be the reason
-}
-
-// judged is a document and the results for it.
-type judged struct {
-	document verdict.Document
-	detail   string
+	wrong  []verdict.Document // those that are wrongly refused or accepted, if that is the Kind
+	byRule Kind               // the rule that may be the reason
 }
 
 // Count has the numbers of a run.
@@ -139,7 +133,7 @@ func judge(s Schema, c verdict.Case, o verdict.Outcome, validator *jsonschema.Sc
 			}
 			f := add(kind, detail)
 			if f.Kind == Kind(verdict.RefusesValid) || f.Kind == Kind(verdict.AcceptsInvalid) {
-				f.wrong, f.byRule = append(f.wrong, judged{c.Documents[i], detail}), byRule(s, o)
+				f.wrong, f.byRule = append(f.wrong, c.Documents[i]), byRule(s, o)
 			}
 		}
 		if a.Refusal() == "" && direction != verdict.AcceptsInvalid || direction == verdict.RefusesValid {

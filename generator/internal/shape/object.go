@@ -180,6 +180,7 @@ func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 		pos, why = never.Pos, ": "+never.Message
 	}
 	b.list.Warnf(pos, "property-never-valid", "no value of %q is valid%s; it has no field, and Validate rejects it", m.Name, why)
+	b.warnImplied(m.Node.Form())
 }
 
 // undescribed returns the type of a required property of n that no property declares.

@@ -218,6 +218,7 @@ func (b *builder) warnNeverValid(node *normal.Node) {
 		Message: "no value is valid here: " + never.Message + "; Validate rejects every value",
 		Hint:    "correct the wrong part",
 	})
+	b.warnImplied(node.Form()) // without the type, values of other types would be valid
 }
 
 // warnImplied warns of a type that other keywords imply.

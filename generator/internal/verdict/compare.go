@@ -17,11 +17,20 @@ import (
 // Validator compiles the schema of ForSchema with the independent validator, see
 // Asserting. A schema without $schema is 2020-12. Options change the compiler first.
 func Validator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschema.Schema, error) {
+	return compile(Asserting(), schema, options)
+}
+
+// SpecValidator is Validator without checks of formats and encodings, as generated
+// types are with validation: spec.
+func SpecValidator(schema []byte, options ...func(*jsonschema.Compiler)) (*jsonschema.Schema, error) {
+	return compile(jsonschema.NewCompiler(), schema, options)
+}
+
+func compile(c *jsonschema.Compiler, schema []byte, options []func(*jsonschema.Compiler)) (*jsonschema.Schema, error) {
 	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
 		return nil, err
 	}
-	c := Asserting()
 	for _, option := range options {
 		option(c)
 	}
