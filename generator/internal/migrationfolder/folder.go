@@ -279,7 +279,7 @@ func order(tool Tool, contents map[string][]byte) []string {
 		}
 	}
 	if isGraphile(contents) {
-		compare = func(a, b string) int { return cmp.Or(cmp.Compare(path.Dir(b), path.Dir(a)), natural(a, b)) }
+		compare = compareGraphile
 	}
 	slices.SortFunc(names, compare)
 	if tool == Atlas {
