@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -45,9 +46,9 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 		return 0, err
 	}
 	defer client.Close()
-	settle := bareMark
-	if d.mode == pgstore.Delete {
-		settle = bareDelete
+	settle, ok := map[pgstore.Mode]string{pgstore.Mark: bareMark, pgstore.Delete: bareDelete}[d.mode]
+	if !ok {
+		return 0, fmt.Errorf("the bare loop has no statement for the settlement mode %q", d.mode)
 	}
 	start := time.Now()
 	if err := pump(ctx, conns[0], client, conns[1], settle); err != nil {

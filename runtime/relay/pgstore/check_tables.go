@@ -125,6 +125,8 @@ type tableUse struct {
 	swallowed                 string   // what a change that is not made would mean
 }
 
+// tableUses lists every table in the store's statements. A table that is not in it gets
+// no schema: see tableNames.
 var tableUses = []tableUse{
 	{
 		table: outboxTable, updates: true, deletes: true,

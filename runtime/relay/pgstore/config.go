@@ -22,6 +22,10 @@ const (
 	Delete Mode = "delete"
 )
 
+func (m Mode) unknown() error {
+	return fmt.Errorf("pgstore: Config.Mode is %q: use %q or %q", m, Mark, Delete)
+}
+
 // Config configures a [Store]. Conn or Server is required; the zero value of any other
 // field means its default.
 type Config struct {
@@ -71,8 +75,10 @@ func (c Config) validate() error {
 	if c.Conn == nil && c.Server == nil {
 		return errors.New("pgstore: Config.Conn is nil: give it what pgx.ParseConfig returns for the database's URL")
 	}
-	if c.Mode != Mark && c.Mode != Delete {
-		return fmt.Errorf("pgstore: Config.Mode is %q: use %q or %q", c.Mode, Mark, Delete)
+	switch c.Mode {
+	case Mark, Delete:
+	default:
+		return c.Mode.unknown()
 	}
 	if len(c.Name) > 63 {
 		return fmt.Errorf("pgstore: Config.Name %q is longer than 63 bytes", c.Name)

@@ -21,15 +21,19 @@ func (s *Store) Settle(ctx context.Context, l relay.Lease, settlement relay.Sett
 		if len(settlement.Failed) > 0 {
 			return s.settleFailures(ctx, se, l, settlement)
 		}
-		if s.cfg.Mode == Delete {
-			return se.q.SettleByDelete(ctx, pgdb.SettleByDeleteParams{
-				Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Published: settlement.Published,
-			})
-		}
-		return se.q.SettleByMark(ctx, pgdb.SettleByMarkParams{
-			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Published: settlement.Published,
-		})
+		return s.settlePublished(ctx, se, l, settlement)
 	})
+}
+
+func (s *Store) settlePublished(ctx context.Context, se *session, l relay.Lease, settlement relay.Settlement) (int64, error) {
+	p := pgdb.SettleByMarkParams{Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Published: settlement.Published}
+	switch s.cfg.Mode {
+	case Mark:
+		return se.q.SettleByMark(ctx, p)
+	case Delete:
+		return se.q.SettleByDelete(ctx, pgdb.SettleByDeleteParams(p))
+	}
+	return 0, s.cfg.Mode.unknown()
 }
 
 func (s *Store) settleFailures(ctx context.Context, se *session, l relay.Lease, settlement relay.Settlement) (int64, error) {
@@ -45,10 +49,13 @@ func (s *Store) settleFailures(ctx context.Context, se *session, l relay.Lease, 
 		p.RetrySeconds = append(p.RetrySeconds, f.RetryIn.Seconds())
 		p.Dead = append(p.Dead, f.Dead)
 	}
-	if s.cfg.Mode == Delete {
+	switch s.cfg.Mode {
+	case Mark:
+		return se.q.SettleByMarkWithFailures(ctx, p)
+	case Delete:
 		return se.q.SettleByDeleteWithFailures(ctx, pgdb.SettleByDeleteWithFailuresParams(p))
 	}
-	return se.q.SettleByMarkWithFailures(ctx, p)
+	return 0, s.cfg.Mode.unknown()
 }
 
 // shorten cuts an error to maxLastError, and drops what a Postgres text cannot store.

@@ -19,8 +19,14 @@ type tableNames struct {
 	qualified sync.Map // statement -> statement
 }
 
-// outboxTables finds the tables, also in the text of a regclass.
-var outboxTables = regexp.MustCompile(`'?\bevent_outbox(?:_lease|_audit)?\b`)
+// usedTables finds the tables of tableUses, also in the text of a regclass.
+var usedTables = func() *regexp.Regexp {
+	var names []string
+	for _, use := range tableUses {
+		names = append(names, regexp.QuoteMeta(use.table))
+	}
+	return regexp.MustCompile(`'?\b(?:` + strings.Join(names, "|") + `)\b`)
+}()
 
 // table returns the name of a table for a statement.
 func (n *tableNames) table(name string) string {
@@ -37,7 +43,7 @@ func (n *tableNames) statement(sql string) string {
 	if done, ok := n.qualified.Load(sql); ok {
 		return done.(string)
 	}
-	done := outboxTables.ReplaceAllStringFunc(sql, func(name string) string {
+	done := usedTables.ReplaceAllStringFunc(sql, func(name string) string {
 		if text, ok := strings.CutPrefix(name, "'"); ok {
 			return "'" + strings.ReplaceAll(n.table(text), "'", "''")
 		}

@@ -76,7 +76,8 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	o = o.withDefaults()
 	const stream = 2
 	random := rand.New(rand.NewPCG(o.Seed, stream))
-	mode := []pgstore.Mode{pgstore.Mark, pgstore.Delete}[random.IntN(2)]
+	modes := []pgstore.Mode{pgstore.Mark, pgstore.Delete}
+	mode := modes[random.IntN(len(modes))]
 	var rates [lab.Relays]float64
 	for i := range rates {
 		const skew = 0.07 // either way: together less than a sixth
