@@ -77,59 +77,46 @@ func (r *run) inflict(ctx context.Context, f fault.Fault) {
 }
 
 func (r *run) perform(ctx context.Context, f fault.Fault) error {
-	switch f.Kind {
+	lock, do := r.action(f.Kind)
+	if do == nil {
+		return unknown(f)
+	}
+	lock.Lock()
+	defer lock.Unlock()
+	return do(ctx, f)
+}
+
+func unknown(f fault.Fault) error { return fmt.Errorf("unknown fault %q", f.Kind) }
+
+// action returns what causes a fault of a kind and ends it, and the lock that it needs;
+// nil for an unknown kind.
+func (r *run) action(k fault.Kind) (*sync.Mutex, func(context.Context, fault.Fault) error) {
+	switch k {
 	case fault.KillAtStage, fault.StopAtStage, fault.KillAtTakeOver, fault.StopAtTakeOver, fault.KillAtRelease,
 		fault.KillAnywhere, fault.KillAll, fault.StopAnywhere, fault.EndLeader:
-		r.locks.relays.Lock()
-		defer r.locks.relays.Unlock()
-		return r.breakRelays(ctx, f)
+		return &r.locks.relays, r.breakRelays
 	case fault.KafkaLink, fault.KafkaLinks:
-		r.locks.toKafka.Lock()
-		defer r.locks.toKafka.Unlock()
-		return r.breakLinks(ctx, f)
+		return &r.locks.toKafka, r.breakLinks
 	case fault.PostgresLink, fault.PostgresLinks:
-		r.locks.toPostgres.Lock()
-		defer r.locks.toPostgres.Unlock()
-		return r.breakLinks(ctx, f)
+		return &r.locks.toPostgres, r.breakLinks
 	case fault.RedisLinks:
-		r.locks.toRedis.Lock()
-		defer r.locks.toRedis.Unlock()
-		return r.breakLinks(ctx, f)
+		return &r.locks.toRedis, r.breakLinks
 	case fault.FewConnections, fault.NoConnections:
-		r.locks.postgres.Lock()
-		defer r.locks.postgres.Unlock()
-		return r.limitConnections(ctx, f)
+		return &r.locks.postgres, r.limitConnections
 	case fault.CutWriters:
-		r.locks.toPostgres.Lock()
-		defer r.locks.toPostgres.Unlock()
-		return r.breakPostgres(ctx, f)
+		return &r.locks.toPostgres, r.breakPostgres
 	case fault.RestartPostgres, fault.CrashPostgres, fault.EndSessions, fault.LockTable, fault.LockLease:
-		r.locks.postgres.Lock()
-		defer r.locks.postgres.Unlock()
-		return r.breakPostgres(ctx, f)
+		return &r.locks.postgres, r.breakPostgres
 	case fault.StopKafka, fault.KillKafka:
-		r.locks.kafka.Lock()
-		defer r.locks.kafka.Unlock()
-		return r.breakKafka(ctx, f)
+		return &r.locks.kafka, r.breakKafka
 	case fault.DeleteTopic, fault.CloseTopic:
-		r.locks.topics.Lock()
-		defer r.locks.topics.Unlock()
-		return r.breakTopics(ctx, f)
+		return &r.locks.topics, r.breakTopics
 	case fault.KillRedis, fault.FlushRedis:
-		r.locks.redis.Lock()
-		defer r.locks.redis.Unlock()
-		return r.breakRedis(ctx, f)
-	case fault.KillConsumer:
-		r.locks.consumer.Lock()
-		defer r.locks.consumer.Unlock()
-		r.Consumer.Kill()
-		return r.Consumer.Start()
-	case fault.HandlersPanic:
-		r.locks.consumer.Lock()
-		defer r.locks.consumer.Unlock()
-		return r.panicHandlers(ctx, f.Hold)
+		return &r.locks.redis, r.breakRedis
+	case fault.KillConsumer, fault.HandlersPanic:
+		return &r.locks.consumer, r.breakConsumer
 	}
-	return fmt.Errorf("unknown fault %q", f.Kind)
+	return nil, nil
 }
 
 // aWhile limits the wait for something that should happen soon.
@@ -186,6 +173,8 @@ func (r *run) breakRelays(ctx context.Context, f fault.Fault) error {
 		} else {
 			err = r.stopAt(ctx, f, others...)
 		}
+	default:
+		err = unknown(f)
 	}
 	for _, one := range r.Relays {
 		err = errors.Join(err, one.Start())

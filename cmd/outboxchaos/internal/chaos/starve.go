@@ -59,6 +59,14 @@ func (r *run) refusedConnection(ctx context.Context) bool {
 	return ok && pgErr.Code == tooManyConnections
 }
 
+func (r *run) breakConsumer(ctx context.Context, f fault.Fault) error {
+	if f.Kind == fault.HandlersPanic {
+		return r.panicHandlers(ctx, f.Hold)
+	}
+	r.Consumer.Kill()
+	return r.Consumer.Start()
+}
+
 // panicHandlers has some of the consumer's deliveries panic.
 func (r *run) panicHandlers(ctx context.Context, hold time.Duration) error {
 	const oneIn = 20
