@@ -63,12 +63,12 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"an unknown envelope", complete + ", envelope: avro}", event, false},
 
 		{"marks of a library", "x-outbox: {silence: {EVENT_UNDESCRIBED: it is none}}", event, true},
-		{"an event with marks", complete + ", personal: true, silence: {key-unbounded: ids are short}}", event, true},
+		{"an event with marks", complete + ", personal: true, suppress: {key-unbounded: ids are short}}", event, true},
 		{"marks inside", "properties: {a: {x-outbox: {personal: true}, items: {x-outbox: {grows: false}}}}", event, true},
 		{"a misspelled mark inside", "properties: {a: {x-outbox: {personl: true}}}", event, false},
 		{"a mark inside that is no boolean", "$defs: {a: {items: {x-outbox: {grows: maybe}}}}", event, false},
-		{"a silence without a reason", "properties: {a: {x-outbox: {silence: {ENUM_CLOSED: ' '}}}}", event, false},
-		{"a silence of no rule", "properties: {a: {x-outbox: {silence: {ENUM_CLOSD: x}}}}", event, false},
+		{"a rule suppressed without a reason", "properties: {a: {x-outbox: {suppress: {ENUM_CLOSED: ' '}}}}", event, false},
+		{"a rule suppressed that is none, under the earlier name", "properties: {a: {x-outbox: {silence: {ENUM_CLOSD: x}}}}", event, false},
 		{"nothing in x-outbox", "title: A\nx-outbox: {}", event, false},
 
 		{"the spelling of earlier versions", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSED: off}}", config, true},

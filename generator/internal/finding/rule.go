@@ -90,7 +90,7 @@ func Groups() []Group {
 		{Lint, "Times", lintTimeRules()},
 		{Lint, "Keys", lintKeyRules()},
 		{Lint, "Growth", lintGrowthRules()},
-		{Lint, "Silenced rules", lintSilenceRules()},
+		{Lint, "Suppressed rules", lintSuppressionRules()},
 		{Contract, "Events", contractEventRules()},
 		{Contract, "Records", contractWireRules()},
 		{Contract, "Earlier versions", contractBeforeRules()},
@@ -126,8 +126,15 @@ var rules = func() map[string]Rule {
 }()
 
 // Canonical returns the current spelling of an id. Earlier releases wrote
-// ENUM_CLOSED instead of enum-closed, and files may still use the old spelling.
-func Canonical(id string) string { return strings.ReplaceAll(strings.ToLower(id), "_", "-") }
+// ENUM_CLOSED instead of enum-closed, and silence instead of suppression. Files may still
+// use these spellings.
+func Canonical(id string) string {
+	id = strings.ReplaceAll(strings.ToLower(id), "_", "-")
+	if rest, ok := strings.CutPrefix(id, "silence-"); ok {
+		return "suppression-" + rest
+	}
+	return id
+}
 
 // Lookup finds a rule by its id, in any spelling that Canonical accepts.
 func Lookup(id string) (Rule, bool) {

@@ -311,7 +311,7 @@ func TestDocumentation(t *testing.T) {
 	areas := map[finding.Area]string{
 		finding.Generate: "Schemas, the project file and migrations\n\nReported by every command that reads them.",
 		finding.Lint: "Lint\n\nValid but risky schemas, reported by `outboxgen check`. `lint.rules` in the project file sets the level of a rule, " +
-			"and `silence` in `x-outbox` suppresses a rule in one schema.",
+			"and `suppress` in `x-outbox` suppresses a rule in one schema.",
 		finding.Contract: "Changes of events\n\nReported by `outboxgen check`, which compares the events with an earlier version. " +
 			"To accept an intended change, list it under `compat.accept` in the project file.",
 		finding.Compat: "Changes of schemas\n\nReported by `outboxgen check` and `outboxgen compat`. A rule describes what the author of the new schema " +

@@ -23,34 +23,34 @@ func lintGrowthRules() []Rule {
 	}
 }
 
-func lintSilenceRules() []Rule {
+func lintSuppressionRules() []Rule {
 	return []Rule{
 		{
-			ID: "silence-without-reason", Severity: Error,
-			What: "a silenced rule without a reason",
+			ID: "suppression-without-reason", Severity: Error,
+			What: "a suppressed rule without a reason",
 			Why:  "Later readers cannot tell whether the exception was intended and still applies.",
 			Before: "properties:\n  note:\n    type: string\n" +
-				"    x-outbox: {silence: {property-undescribed: ''}}\n",
+				"    x-outbox: {suppress: {property-undescribed: ''}}\n",
 			After: "properties:\n  note:\n    type: string\n" +
-				"    x-outbox: {silence: {property-undescribed: described in the handbook}}\n",
+				"    x-outbox: {suppress: {property-undescribed: described in the handbook}}\n",
 			Fix: "write the reason",
 		},
 		{
-			ID: "silence-unused", Severity: Warning,
-			What: "a silenced rule that finds nothing",
-			Why: "The problem is gone, and the entry would hide the next one. An entry under silence applies to its schema, everything inside it, and every " +
+			ID: "suppression-unused", Severity: Warning,
+			What: "a suppressed rule that finds nothing",
+			Why: "The problem is gone, and the entry would hide the next one. An entry under suppress applies to its schema, everything inside it, and every " +
 				"schema that refers to it.",
 			Before: "properties:\n  note:\n    type: string\n    description: A remark.\n" +
-				"    x-outbox: {silence: {property-undescribed: described in the handbook}}\n",
+				"    x-outbox: {suppress: {property-undescribed: described in the handbook}}\n",
 			After: "properties:\n  note:\n    type: string\n    description: A remark.\n",
 			Fix:   "remove the entry",
 		},
 		{
 			ID: "rule-unknown", Severity: Error,
-			What: "an unknown rule id under silence: or in lint.rules",
+			What: "an unknown rule id under suppress: or in lint.rules",
 			Why:  "The id is misspelled or belongs to another release. The entry has no effect.",
 			Before: "properties:\n  note:\n    type: string\n    description: A remark.\n" +
-				"    x-outbox: {silence: {PROPERTY_UNDESCRIBD: described in the handbook}}\n",
+				"    x-outbox: {suppress: {PROPERTY_UNDESCRIBD: described in the handbook}}\n",
 			After: "properties:\n  note:\n    type: string\n    description: A remark.\n",
 			Fix:   "look up the id: outboxgen explain --list lists all rules",
 		},

@@ -13,7 +13,7 @@ func lintNamingRules() []Rule {
 			After: "properties:\n" +
 				"  order_id: {type: string, description: The order.}\n" +
 				"  customer_id: {type: string, description: Who ordered.}\n",
-			Fix: "rename it before the event is released or in its next version; silence the rule if the name is fixed",
+			Fix: "rename it before the event is released or in its next version; suppress the rule if the name is fixed",
 		},
 		{
 			ID: "event-type-unusual", Severity: Warning,
@@ -31,7 +31,7 @@ func lintNamingRules() []Rule {
 				"  status: {description: How far it is., enum: [in_progress, shippedOut, unknown]}\n",
 			After: "properties:\n" +
 				"  status: {description: How far it is., enum: [in_progress, shipped_out, unknown]}\n",
-			Fix: "rename it before the event is released or in its next version; silence the rule if the value is fixed",
+			Fix: "rename it before the event is released or in its next version; suppress the rule if the value is fixed",
 		},
 		{
 			ID: "schema-id-missing", Severity: Warning,

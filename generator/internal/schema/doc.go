@@ -53,7 +53,7 @@
 // each target.
 //
 // x-outbox may stand at any schema, with marks for lint alone: personal, grows,
-// silence. At the root of a file it describes an event unless it holds nothing
+// suppress. At the root of a file it describes an event unless it holds nothing
 // but those.
 //
 // # References

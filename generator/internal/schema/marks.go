@@ -15,17 +15,20 @@ type Marks struct {
 	Personal *bool
 	// Grows is whether an enum will get more values; nil if not set.
 	Grows *bool
-	// Silences lists the lint rules that are silenced here and inside, in source order.
-	Silences []Silence
+	// Suppressed lists the lint rules that are suppressed here and inside, in source
+	// order.
+	Suppressed []Suppression
 }
 
-// Silence silences one rule.
-type Silence struct {
+// Suppression suppresses one rule.
+type Suppression struct {
 	ID     Name
 	Reason string // "" if none is given
 }
 
-var markNames = []string{"personal", "grows", "silence"}
+// markNames are the members of x-outbox for marks. silence is the earlier name of
+// suppress.
+var markNames = []string{"personal", "grows", "suppress", "silence"}
 
 // marksAlone reports whether an x-outbox has only marks and describes no event.
 func marksAlone(v *Value, root bool) bool {
@@ -54,21 +57,25 @@ func (r *reader) markFields(to *Marks) []field {
 			*field = &v.Bool
 		}
 	}
-	return []field{
-		{name: "personal", read: flag(&to.Personal, "personal")},
-		{name: "grows", read: flag(&to.Grows, "grows")},
-		{name: "silence", read: func(v *Value) {
+	suppress := func(name string) func(*Value) {
+		return func(v *Value) {
 			if v.Kind != Object {
-				r.wrong(v, "silence", "an object that maps rule ids to reasons")
+				r.wrong(v, name, "an object that maps rule ids to reasons")
 				return
 			}
 			for _, m := range v.Members {
-				s := Silence{ID: Name{Text: m.Name, Pos: m.Pos}}
+				s := Suppression{ID: Name{Text: m.Name, Pos: m.Pos}}
 				if m.Value.Kind == String {
 					s.Reason = m.Value.Text
 				}
-				to.Silences = append(to.Silences, s)
+				to.Suppressed = append(to.Suppressed, s)
 			}
-		}},
+		}
+	}
+	return []field{
+		{name: "personal", read: flag(&to.Personal, "personal")},
+		{name: "grows", read: flag(&to.Grows, "grows")},
+		{name: "suppress", read: suppress("suppress")},
+		{name: "silence", read: suppress("silence")},
 	}
 }

@@ -31,7 +31,7 @@ func Lint(p *schema.Project) []finding.Finding {
 
 // Covers reports whether f, a warning of the loader or the generator, is also reported
 // by a rule of Lint. Do not show f together with the findings of Lint: the rule reports
-// it once, at its level, and can be silenced.
+// it once, at its level, and can be suppressed.
 func Covers(p *schema.Project, f finding.Finding) bool {
 	if f.Severity != finding.Warning || f.ID != "pointer-optional" && f.ID != "required-undescribed" {
 		return false
@@ -103,17 +103,17 @@ func (l *linter) found(id string, s *schema.Schema, pos finding.Pos, message, hi
 	l.findings = append(l.findings, located{Finding: f, schema: s})
 }
 
-// result returns the findings that are not silenced, and those about silences.
+// result returns the findings that are not suppressed, and those about suppressions.
 func (l *linter) result() []finding.Finding {
-	silences := l.silences()
+	suppressed := l.suppressed()
 	out := make([]finding.Finding, 0, len(l.findings))
 	for _, f := range l.findings {
-		if !silences.cover(f) {
+		if !suppressed.cover(f) {
 			out = append(out, f.Finding)
 		}
 	}
 	before := len(l.findings)
-	l.judge(silences)
+	l.judge(suppressed)
 	for _, f := range l.findings[before:] {
 		out = append(out, f.Finding)
 	}

@@ -90,18 +90,19 @@ func TestExamples(t *testing.T) {
 func TestEarlierSpellingOfIDs(t *testing.T) {
 	t.Parallel()
 	const closed = "properties:\n  carrier:\n    description: Who ships it.\n    enum: [post, courier]\n"
-	for name, tc := range map[string]struct{ lint, silence, want string }{
-		"not silenced":     {"", "", "enum-closed warning"},
-		"silenced":         {"", "    x-outbox: {silence: {ENUM_CLOSED: two for good}}\n", ""},
-		"by its new name":  {"", "    x-outbox: {silence: {enum-closed: two for good}}\n", ""},
+	for name, tc := range map[string]struct{ lint, mark, want string }{
+		"not suppressed":   {"", "", "enum-closed warning"},
+		"suppressed":       {"", "    x-outbox: {silence: {ENUM_CLOSED: two for good}}\n", ""},
+		"by its new name":  {"", "    x-outbox: {suppress: {enum-closed: two for good}}\n", ""},
 		"off":              {"lint: {rules: {ENUM_CLOSED: off}}\n", "", ""},
 		"another level":    {"lint: {rules: {ENUM_CLOSED: error}}\n", "", "enum-closed error"},
 		"its new name too": {"lint: {rules: {enum-closed: error}}\n", "", "enum-closed error"},
 		"another rule":     {"lint: {rules: {ENUM_VALUE_REMOVED: off}}\n", "", "rule-unknown error, enum-closed warning"},
+		"renamed":          {"lint: {rules: {SILENCE_UNUSED: error}}\n", "    x-outbox: {suppress: {enum-closed: two for good, key-too-long: as ever}}\n", "suppression-unused error"},
 	} {
 		project := fstest.MapFS{
 			"outboxgen.yaml": {Data: []byte(config + tc.lint)},
-			"a.v1.yaml":      {Data: []byte(event(closed + tc.silence))},
+			"a.v1.yaml":      {Data: []byte(event(closed + tc.mark))},
 		}
 		p, _, err := schema.LoadFS(project, "outboxgen.yaml")
 		if err != nil {

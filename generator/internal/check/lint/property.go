@@ -20,7 +20,7 @@ func (l *linter) property(sp *spot, t traits) {
 	if t.null && slices.ContainsFunc(owner.schema.Required, func(n schema.Name) bool { return n.Text == p.Name }) {
 		l.found("required-property-nullable", sp.schema, p.Pos,
 			"the property "+name+" is required and may be null: every consumer has to handle null",
-			"make it optional and omit it when there is no value, or do not allow null; silence this if null has its own meaning")
+			"make it optional and omit it when there is no value, or do not allow null; suppress this if null has its own meaning")
 	}
 	parts := words(p.Name)
 	if len(parts) == 0 {

@@ -7,32 +7,32 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// silence is one entry of silence at a schema.
-type silence struct {
-	schema.Silence
+// suppression is one entry of suppress at a schema.
+type suppression struct {
+	schema.Suppression
 
 	at   *schema.Schema
 	used bool
 }
 
-// quiet has the silences of a project, by file and rule.
-type quiet struct {
-	all []*silence
-	in  map[*schema.Document]map[string][]*silence
+// suppressions are those of a project, by file and rule.
+type suppressions struct {
+	all []*suppression
+	in  map[*schema.Document]map[string][]*suppression
 }
 
-func (l *linter) silences() *quiet {
-	q := &quiet{in: map[*schema.Document]map[string][]*silence{}}
+func (l *linter) suppressed() *suppressions {
+	q := &suppressions{in: map[*schema.Document]map[string][]*suppression{}}
 	for i := range l.spots {
 		s := l.spots[i].schema
 		if s.Marks == nil {
 			continue
 		}
-		for _, given := range s.Marks.Silences {
-			one := &silence{Silence: given, at: s}
+		for _, given := range s.Marks.Suppressed {
+			one := &suppression{Suppression: given, at: s}
 			q.all = append(q.all, one)
 			if q.in[s.Doc] == nil {
-				q.in[s.Doc] = map[string][]*silence{}
+				q.in[s.Doc] = map[string][]*suppression{}
 			}
 			id := finding.Canonical(given.ID.Text)
 			q.in[s.Doc][id] = append(q.in[s.Doc][id], one)
@@ -41,9 +41,9 @@ func (l *linter) silences() *quiet {
 	return q
 }
 
-// cover reports whether a finding is silenced: by its schema, by an outer one, or by a
+// cover reports whether a finding is suppressed: by its schema, by an outer one, or by a
 // schema that one of these refers to.
-func (q *quiet) cover(f located) bool {
+func (q *suppressions) cover(f located) bool {
 	if f.schema == nil || len(q.all) == 0 {
 		return false
 	}
@@ -63,8 +63,8 @@ func within(inner, outer string) bool {
 	return strings.HasPrefix(inner, outer) && (len(inner) == len(outer) || inner[len(outer)] == '/')
 }
 
-// judge reports invalid and unused silences.
-func (l *linter) judge(q *quiet) {
+// judge reports invalid and unused suppressions.
+func (l *linter) judge(q *suppressions) {
 	for _, one := range q.all {
 		rule, ok := lookup(one.ID)
 		if !ok {
@@ -73,12 +73,12 @@ func (l *linter) judge(q *quiet) {
 		}
 		id := rule.ID
 		if strings.TrimSpace(one.Reason) == "" {
-			l.found("silence-without-reason", one.at, one.ID.Pos,
-				id+" is silenced without a reason: later readers cannot tell whether the exception still applies", "write a reason after "+id+":")
+			l.found("suppression-without-reason", one.at, one.ID.Pos,
+				id+" is suppressed without a reason: later readers cannot tell whether the exception still applies", "write a reason after "+id+":")
 		}
 		if !one.used && !l.off(id) {
-			l.found("silence-unused", one.at, one.ID.Pos,
-				id+" finds nothing here: the entry would hide a later problem", "remove "+finding.Quote(one.ID.Text)+" from silence")
+			l.found("suppression-unused", one.at, one.ID.Pos,
+				id+" finds nothing here: the entry would hide a later problem", "remove the entry "+finding.Quote(one.ID.Text))
 		}
 	}
 }
