@@ -8,18 +8,19 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
 // decode reads the envelope of an event. It keeps the data as raw JSON.
-func decode(kind EnvelopeKind, eventType string, value []byte, headers []Header) (*Envelope[json.RawMessage], error) {
+func decode(kind link.EnvelopeKind, eventType string, value []byte, headers []Header) (*Envelope[json.RawMessage], error) {
 	e := &Envelope[json.RawMessage]{Kind: kind, EventType: eventType, SchemaVersion: envelopeVersion}
 	read := parsed{data: value}
 	var err error
 	switch kind {
-	case EnvelopeNone:
+	case link.EnvelopeNone:
 		err = readHeaders(e, headers)
-	case EnvelopeCloudEvents:
+	case link.EnvelopeCloudEvents:
 		readEvent := func(d *wire.Decoder) parsed { return readCloudEvent(e, d) }
 		if err = wire.Unmarshal(value, &read, "CloudEvent", readEvent); err == nil && read.version != "1.0" {
 			err = fmt.Errorf("the record is a CloudEvent of version %q; this package reads 1.0", read.version)

@@ -6,14 +6,16 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
 // Envelope is an event with its data and the envelope's fields. The Decode functions of
 // generated packages return one. Encoding it again gives an equal document.
 type Envelope[T any] struct {
-	// Kind is how the event is wrapped.
-	Kind EnvelopeKind
+	// Kind is how the event is wrapped. Its String is outbox, cloudevents or none. Package
+	// gen has the constants.
+	Kind link.EnvelopeKind
 	// EventID is unique to the event, and the same on every delivery.
 	EventID uuid.UUID
 	// EventType is the event's type.
@@ -48,16 +50,16 @@ func (e Envelope[T]) CausationID() string {
 	return ""
 }
 
-// MarshalJSON encodes the envelope in the form of its Kind. For EnvelopeNone it encodes
-// the data alone.
+// MarshalJSON encodes the envelope in the form of its Kind. Without an
+// envelope it encodes the data alone.
 func (e Envelope[T]) MarshalJSON() ([]byte, error) {
 	data, err := marshalData(e.Data)
-	if err != nil || e.Kind == EnvelopeNone {
+	if err != nil || e.Kind == link.EnvelopeNone {
 		return data, err
 	}
 	return wire.Marshal(e, "envelope of "+e.EventType, func(to *wire.Encoder, e Envelope[T]) {
 		to.Begin()
-		if e.Kind == EnvelopeCloudEvents {
+		if e.Kind == link.EnvelopeCloudEvents {
 			e.putCloudEvent(to, data)
 		} else {
 			e.putOutbox(to, data)

@@ -15,7 +15,7 @@ import (
 // kinds returns the three forms of one event.
 func kinds() map[string]*gen.EventType[Graded] {
 	cloud, bareType := graded, graded
-	cloud.Envelope, bareType.Envelope = outbox.EnvelopeCloudEvents, outbox.EnvelopeNone
+	cloud.Envelope, bareType.Envelope = gen.EnvelopeCloudEvents, gen.EnvelopeNone
 	return map[string]*gen.EventType[Graded]{"outbox": &graded, "cloudevents": &cloud, "none": &bareType}
 }
 
@@ -38,14 +38,14 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 				Kind: event.Envelope, EventID: fixedID, EventType: graded.Type, EventTimestamp: noon.Truncate(time.Microsecond),
 				SourceService: "grading", SchemaVersion: 1, CorrelationID: fixedID.String(), Data: Graded{EssayID: "e1", Grade: 4},
 			}
-			if event.Envelope != outbox.EnvelopeNone {
+			if event.Envelope != gen.EnvelopeNone {
 				want.DataSchemaURI = &graded.SchemaURI
 				want.Metadata = map[string]json.RawMessage{"big": []byte("12345678901234567890.10"), "causation_id": []byte(`"why"`)}
 				if got.CausationID() != "why" {
 					t.Errorf("causation id %q", got.CausationID())
 				}
 			}
-			if event.Envelope == outbox.EnvelopeCloudEvents {
+			if event.Envelope == gen.EnvelopeCloudEvents {
 				want.Extra = map[string]json.RawMessage{"subject": []byte(`"e1"`)}
 			}
 			if diff := cmp.Diff(want, got); diff != "" {

@@ -111,9 +111,9 @@ func (e *RolledBackError) Unwrap() error { return pgx.ErrTxCommitRollback }
 var ErrTransactionControl = errors.New("outbox: only InTx may end its transaction: " +
 	"return nil to commit and an error to roll back")
 
-// ErrTxClosed is returned when a Tx is used after its function has returned, or a
+// errTxClosed is returned when a Tx is used after its function has returned, or a
 // nested Tx after its Commit or Rollback. errors.Is(err, pgx.ErrTxClosed) is true.
-var ErrTxClosed = fmt.Errorf("outbox: %w: use it only inside the function given to InTx", pgx.ErrTxClosed)
+var errTxClosed = fmt.Errorf("outbox: %w: use it only inside the function given to InTx", pgx.ErrTxClosed)
 
 // DecodeError is returned by the Decode functions of generated packages when a record
 // is not the expected event. The same bytes never decode, so do not retry.

@@ -88,8 +88,8 @@ func init() {
 		row, err := newRow(ctx, event, opts.([]Option))
 		return row, err
 	}
-	link.Decode = func(kind any, eventType string, value []byte, headers any) (any, error) {
-		return decode(kind.(EnvelopeKind), eventType, value, headers.([]Header))
+	link.Decode = func(kind link.EnvelopeKind, eventType string, value []byte, headers any) (any, error) {
+		return decode(kind, eventType, value, headers.([]Header))
 	}
 	link.InsertAll = func(ctx context.Context, tx any, sql link.SQL, events any) error {
 		return insertAll(ctx, tx.(Transaction), sql, events.([]Event))

@@ -43,7 +43,7 @@ func (l *ledger) insert(ctx context.Context, tx Transaction, sql link.SQL, event
 	case err != nil:
 		return err
 	case l.kept.closed:
-		return ErrTxClosed
+		return errTxClosed
 	}
 	if err := l.kept.fresh(list); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (l *ledger) insert(ctx context.Context, tx Transaction, sql link.SQL, event
 
 func (l *ledger) Before(sql string) error {
 	if l.kept.closed {
-		return ErrTxClosed
+		return errTxClosed
 	}
 	for _, c := range controls(sql, false) {
 		if err := l.kept.follow(c); err != nil {
@@ -77,7 +77,7 @@ func (l *ledger) Misuse() error { return l.kept.misuse }
 
 func (l *ledger) End() error {
 	if l.kept.closed {
-		return ErrTxClosed
+		return errTxClosed
 	}
 	return l.kept.follow(control{kind: controlEnd})
 }

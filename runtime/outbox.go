@@ -30,8 +30,8 @@ type Pool interface {
 
 // Defaults of Options.
 const (
-	DefaultCommitTimeout = 30 * time.Second
-	DefaultWakeTimeout   = 250 * time.Millisecond
+	defaultCommitTimeout = 30 * time.Second
+	defaultWakeTimeout   = 250 * time.Millisecond
 )
 
 // Options configure an Outbox. The zero value is usable.
@@ -56,9 +56,9 @@ type Options struct {
 	MaxRetries int
 	// CommitTimeout limits the last round trip, which sends the events and COMMIT. The
 	// caller's context does not cancel it. After the timeout InTx returns a
-	// CommitUnknownError. 0: DefaultCommitTimeout.
+	// CommitUnknownError. 0: 30 s.
 	CommitTimeout time.Duration
-	// WakeTimeout limits one wake-up. InTx does not wait for it. 0: DefaultWakeTimeout.
+	// WakeTimeout limits one wake-up. InTx does not wait for it. 0: 250 ms.
 	WakeTimeout time.Duration
 	// MaxRecordBytes is the largest record, in bytes, that an insert accepts. A larger
 	// one is refused with a *RecordTooLargeError before anything is sent to the
@@ -80,10 +80,10 @@ func (o Options) withDefaults() Options {
 		o.NewID = uuid.NewV7
 	}
 	if o.CommitTimeout <= 0 {
-		o.CommitTimeout = DefaultCommitTimeout
+		o.CommitTimeout = defaultCommitTimeout
 	}
 	if o.WakeTimeout <= 0 {
-		o.WakeTimeout = DefaultWakeTimeout
+		o.WakeTimeout = defaultWakeTimeout
 	}
 	return o
 }

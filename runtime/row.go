@@ -94,9 +94,8 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	}
 	// Postgres and most readers keep microseconds.
 	occurred := o.occurred().UTC().Truncate(time.Microsecond)
-	kind, _ := e.Envelope.(EnvelopeKind)
 	envelope := Envelope[json.RawMessage]{
-		Kind:           kind,
+		Kind:           e.Envelope,
 		EventID:        row.ID,
 		EventType:      e.Type,
 		EventTimestamp: occurred,
@@ -109,7 +108,7 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	if e.SchemaURI != "" {
 		envelope.DataSchemaURI = &e.SchemaURI
 	}
-	if kind == EnvelopeCloudEvents {
+	if e.Envelope == link.EnvelopeCloudEvents {
 		subject, err := json.Marshal(row.AggregateID)
 		if err != nil {
 			return err
@@ -119,7 +118,7 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	if row.Data, err = envelope.MarshalJSON(); err != nil {
 		return err
 	}
-	if row.Headers, err = o.recordHeaders(ctx, row, e.Source, occurred, kind); err != nil {
+	if row.Headers, err = o.recordHeaders(ctx, row, e.Source, occurred, e.Envelope); err != nil {
 		return err
 	}
 	return o.checkSize(row)
@@ -282,7 +281,7 @@ func (o *rowOptions) metadataObject() (map[string]json.RawMessage, error) {
 }
 
 // recordHeaders encodes the record's headers as a JSON object.
-func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string, occurred time.Time, kind EnvelopeKind) ([]byte, error) {
+func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string, occurred time.Time, kind link.EnvelopeKind) ([]byte, error) {
 	own := map[string]bool{}
 	for _, h := range o.headers {
 		switch {
@@ -305,7 +304,7 @@ func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string,
 		e.Name(headerSourceService).String(source)
 		e.Name(headerSchemaVersion).String(fmt.Sprint(envelopeVersion))
 		e.Name(headerOccurredAt).DateTime(occurred)
-		e.Name(headerContentType).String(kind.contentType())
+		e.Name(headerContentType).String(contentType(kind))
 		if span.IsValid() {
 			e.Name(headerTraceParent).String(traceParent(span))
 			if state := span.TraceState().String(); state != "" {
@@ -333,8 +332,8 @@ func traceParent(span trace.SpanContext) string {
 	return fmt.Sprintf("00-%s-%s-%s", span.TraceID(), span.SpanID(), span.TraceFlags()&(trace.FlagsSampled))
 }
 
-func (k EnvelopeKind) contentType() string {
-	if k == EnvelopeCloudEvents {
+func contentType(kind link.EnvelopeKind) string {
+	if kind == link.EnvelopeCloudEvents {
 		return "application/cloudevents+json; charset=UTF-8"
 	}
 	return "application/json"

@@ -37,9 +37,9 @@ func TestNewRow(t *testing.T) {
 	}))
 	const id = "018f3f6e-0000-7000-8000-000000000001"
 	cloud := graded
-	cloud.Envelope = outbox.EnvelopeCloudEvents
+	cloud.Envelope = gen.EnvelopeCloudEvents
 	bareType := graded
-	bareType.Envelope, bareType.SchemaURI = outbox.EnvelopeNone, ""
+	bareType.Envelope, bareType.SchemaURI = gen.EnvelopeNone, ""
 	keyed := graded
 	keyed.Key = func(g *Graded) (string, error) { return "k-" + g.EssayID, nil }
 	row := outbox.Row{

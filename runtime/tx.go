@@ -11,8 +11,9 @@ import (
 )
 
 // Tx is a pgx.Tx that keeps the events inserted on it until InTx sends them with
-// COMMIT. It is valid only inside the function given to InTx. Like any pgx.Tx, it is
-// not safe for concurrent use.
+// COMMIT. It is valid only inside the function given to InTx; after that its methods
+// return an error that is pgx.ErrTxClosed. Like any pgx.Tx, it is not safe for
+// concurrent use.
 //
 // Begin opens a savepoint, a nested Tx. Its Commit keeps its events; its Rollback drops
 // them. A SAVEPOINT as SQL works too, but costs round trips: the events before it are
@@ -40,7 +41,7 @@ func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 	case err != nil:
 		return err
 	case t.closed():
-		return ErrTxClosed
+		return errTxClosed
 	}
 	if err := t.kept.fresh(list); err != nil {
 		return err
@@ -57,7 +58,7 @@ func (t *Tx) closed() bool { return t.done || t.kept.closed }
 // check handles SQL before it runs.
 func (t *Tx) check(ctx context.Context, sql string) error {
 	if t.closed() {
-		return ErrTxClosed
+		return errTxClosed
 	}
 	return t.kept.before(ctx, t.inner, sql)
 }
@@ -65,7 +66,7 @@ func (t *Tx) check(ctx context.Context, sql string) error {
 // Begin opens a savepoint. The pgx.Tx that it returns is a *Tx.
 func (t *Tx) Begin(ctx context.Context) (pgx.Tx, error) {
 	if t.closed() {
-		return nil, ErrTxClosed
+		return nil, errTxClosed
 	}
 	inner, err := t.inner.Begin(ctx)
 	if err != nil {
@@ -78,7 +79,7 @@ func (t *Tx) Begin(ctx context.Context) (pgx.Tx, error) {
 // ErrTransactionControl, and InTx rolls the transaction back.
 func (t *Tx) Commit(ctx context.Context) error {
 	if t.closed() {
-		return ErrTxClosed
+		return errTxClosed
 	}
 	if t.level == 0 {
 		t.kept.misuse = ErrTransactionControl
@@ -99,7 +100,7 @@ func (t *Tx) Commit(ctx context.Context) error {
 // Return an error from the function instead.
 func (t *Tx) Rollback(ctx context.Context) error {
 	if t.closed() {
-		return ErrTxClosed
+		return errTxClosed
 	}
 	if t.level == 0 {
 		t.kept.misuse = ErrTransactionControl
@@ -147,7 +148,7 @@ func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 // failure it returns an *InsertError, and the transaction is aborted.
 func (t *Tx) Flush(ctx context.Context) error {
 	if t.closed() {
-		return ErrTxClosed
+		return errTxClosed
 	}
 	return t.kept.flush(ctx, t.inner)
 }
@@ -156,7 +157,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 // the transaction, because the Tx would not recognise them by their name.
 func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
 	if t.closed() {
-		return nil, ErrTxClosed
+		return nil, errTxClosed
 	}
 	if len(controls(sql, false)) > 0 {
 		t.kept.misuse = ErrTransactionControl
@@ -173,7 +174,7 @@ func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 // transaction: they are logged after the commit, and the relay is woken.
 func (t *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if t.closed() {
-		return pgx.FailedBatchResults(b, ErrTxClosed)
+		return pgx.FailedBatchResults(b, errTxClosed)
 	}
 	for _, q := range b.QueuedQueries {
 		if len(q.Arguments) > 0 {
@@ -195,7 +196,7 @@ func (t *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 // caller's goroutine.
 func (t *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	if t.closed() {
-		return 0, ErrTxClosed
+		return 0, errTxClosed
 	}
 	if len(table) > 0 && table[len(table)-1] == outboxTable {
 		if err := t.kept.flush(ctx, t.inner); err != nil {

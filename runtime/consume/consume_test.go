@@ -43,7 +43,7 @@ func (o *orderPaid) UnmarshalJSON(text []byte) error {
 
 func (orderPaid) Validate() error { return nil }
 
-func orderPaidType(kind outbox.EnvelopeKind) *gen.EventType[orderPaid] {
+func orderPaidType(kind gen.EnvelopeKind) *gen.EventType[orderPaid] {
 	return &gen.EventType[orderPaid]{
 		Type: "order.paid.v1", Topic: "orders", Source: "shop", AggregateType: "order", Envelope: kind,
 		AggregateID: func(o *orderPaid) (string, error) { return o.Order, nil },
@@ -51,7 +51,7 @@ func orderPaidType(kind outbox.EnvelopeKind) *gen.EventType[orderPaid] {
 }
 
 // paid returns an order.paid.v1 as the relay would send it.
-func paid(t *testing.T, kind outbox.EnvelopeKind, id uuid.UUID) consume.Message {
+func paid(t *testing.T, kind gen.EnvelopeKind, id uuid.UUID) consume.Message {
 	t.Helper()
 	row, err := orderPaidType(kind).NewRow(t.Context(), orderPaid{Order: "7", Cents: 995},
 		outbox.WithID(id), outbox.WithCorrelationID("c-1"))
@@ -79,7 +79,7 @@ func withoutHeaders(m consume.Message) consume.Message {
 
 func TestTypedHandlers(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []outbox.EnvelopeKind{outbox.EnvelopeOutbox, outbox.EnvelopeCloudEvents, outbox.EnvelopeNone} {
+	for _, kind := range []gen.EnvelopeKind{gen.EnvelopeOutbox, gen.EnvelopeCloudEvents, gen.EnvelopeNone} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
 			type seen struct {
@@ -100,7 +100,7 @@ func TestTypedHandlers(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []seen{{eventID, "order.paid.v1", orderPaid{"7", 995}, "c-1", eventID.String()}}
-			if kind != outbox.EnvelopeNone { // an envelope speaks for itself
+			if kind != gen.EnvelopeNone { // an envelope speaks for itself
 				if err := r.Dispatch(t.Context(), withoutHeaders(m)); err != nil {
 					t.Fatal(err)
 				}
@@ -115,7 +115,7 @@ func TestTypedHandlers(t *testing.T) {
 
 func TestWhatAMessageSaysOfItself(t *testing.T) {
 	t.Parallel()
-	m := paid(t, outbox.EnvelopeOutbox, eventID)
+	m := paid(t, gen.EnvelopeOutbox, eventID)
 	for name, m := range map[string]consume.Message{"headers": m, "body": withoutHeaders(m)} {
 		id, err := m.EventID()
 		if err != nil || id != eventID {
@@ -141,9 +141,9 @@ func TestErrorsNameTheRecord(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the database is away")
 	r := consume.NewRouter(consume.OnUnknown(consume.Fail))
-	gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error { return broken })
+	gen.On(r, orderPaidType(gen.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error { return broken })
 
-	good := paid(t, outbox.EnvelopeOutbox, eventID)
+	good := paid(t, gen.EnvelopeOutbox, eventID)
 	unfit := good
 	unfit.Value = []byte(`{"event_type": "order.paid.v1"}`)
 	stranger := withoutHeaders(good)
@@ -244,7 +244,7 @@ func TestMistakesInTheWiring(t *testing.T) {
 		"no type":      func(r *consume.Router) { r.Handle("", handler) },
 		"no handler":   func(r *consume.Router) { r.Handle("a", nil) },
 		"no typed handler": func(r *consume.Router) {
-			gen.On[orderPaid](r, orderPaidType(outbox.EnvelopeOutbox), nil)
+			gen.On[orderPaid](r, orderPaidType(gen.EnvelopeOutbox), nil)
 		},
 		"two tombstone handlers": func(r *consume.Router) { r.HandleTombstone("a", handler); r.HandleTombstone("a", handler) },
 		"no tombstone topic":     func(r *consume.Router) { r.HandleTombstone("", handler) },

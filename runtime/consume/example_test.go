@@ -13,7 +13,7 @@ import (
 // orderPaidType stands in for what such a package declares.
 func ExampleRouter() {
 	r := consume.NewRouter(consume.OnUnknown(consume.Skip))
-	gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(_ context.Context, e outbox.Envelope[orderPaid]) error {
+	gen.On(r, orderPaidType(gen.EnvelopeOutbox), func(_ context.Context, e outbox.Envelope[orderPaid]) error {
 		fmt.Printf("order %s: %d cents\n", e.Data.Order, e.Data.Cents)
 		return nil
 	})

@@ -33,11 +33,11 @@ func TestRecordsOfRegistries(t *testing.T) {
 			}
 			var got []seen
 			r := consume.NewRouter(consume.OnUnknown(consume.Fail))
-			gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(_ context.Context, e outbox.Envelope[orderPaid]) error {
+			gen.On(r, orderPaidType(gen.EnvelopeOutbox), func(_ context.Context, e outbox.Envelope[orderPaid]) error {
 				got = append(got, seen{e.EventID, e.Data})
 				return nil
 			})
-			m := paid(t, outbox.EnvelopeOutbox, eventID)
+			m := paid(t, gen.EnvelopeOutbox, eventID)
 			body := m.Value
 			change(&m)
 			for _, m := range []consume.Message{m, withoutHeaders(m)} {

@@ -76,7 +76,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 		},
 		"typed handler": {
 			wire: func(r *consume.Router) {
-				gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error {
+				gen.On(r, orderPaidType(gen.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error {
 					dereferenceNil()
 					return nil
 				})
@@ -86,7 +86,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 		"decoder": {
 			wire: func(r *consume.Router) {
 				gen.On(r, &gen.EventType[moody]{
-					Type: "order.paid.v1", Topic: "orders", Source: "shop", Envelope: outbox.EnvelopeOutbox,
+					Type: "order.paid.v1", Topic: "orders", Source: "shop", Envelope: gen.EnvelopeOutbox,
 				}, func(context.Context, outbox.Envelope[moody]) error { return nil })
 			},
 			decoder: true, value: "the decoder is broken", stack: "UnmarshalJSON",
@@ -116,7 +116,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 				r = consume.NewRouter()
 			}
 			c.wire(r)
-			m := paid(t, outbox.EnvelopeOutbox, eventID)
+			m := paid(t, gen.EnvelopeOutbox, eventID)
 			if c.change != nil {
 				m = c.change(m)
 			}
@@ -152,7 +152,7 @@ func TestAnErrorNamesARecordWithoutHeaders(t *testing.T) {
 	t.Parallel()
 	r := consume.NewRouter()
 	r.Handle("order.paid.v1", func(context.Context, consume.Message) error { panic("no") })
-	err := r.Dispatch(t.Context(), withoutHeaders(paid(t, outbox.EnvelopeOutbox, eventID)))
+	err := r.Dispatch(t.Context(), withoutHeaders(paid(t, gen.EnvelopeOutbox, eventID)))
 	const want = `consume: handle record orders/2@41 type=order.paid.v1 event_id=018fd0a0-0000-7000-8000-000000000001: panic: no`
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is\n%v\nnot\n%s", err, want)

@@ -57,7 +57,7 @@ func TestTypeInTheEnvelope(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			m := paid(t, outbox.EnvelopeOutbox, eventID)
+			m := paid(t, gen.EnvelopeOutbox, eventID)
 			if tc.value != "" {
 				m.Value = []byte(tc.value)
 			}
@@ -68,7 +68,7 @@ func TestTypeInTheEnvelope(t *testing.T) {
 			log, _ := textLog()
 			called := ""
 			r := consume.NewRouter(consume.Logger(log))
-			gen.On(r, orderPaidType(outbox.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error {
+			gen.On(r, orderPaidType(gen.EnvelopeOutbox), func(context.Context, outbox.Envelope[orderPaid]) error {
 				called = "order.paid.v1"
 				return nil
 			})
@@ -96,7 +96,7 @@ func TestSkippedTypesAreLoggedOnceAndCounted(t *testing.T) {
 	r.Handle("order.paid.v1", func(context.Context, consume.Message) error { return nil })
 	for n := range 3 {
 		for _, header := range []string{"Renamed", "Gone"} {
-			m := paid(t, outbox.EnvelopeOutbox, eventID)
+			m := paid(t, gen.EnvelopeOutbox, eventID)
 			m.Offset += int64(n)
 			m.Value = bytes.ReplaceAll(m.Value, []byte("order.paid.v1"), []byte("order.sent.v1"))
 			m.Headers = []outbox.Header{{Key: "event_type", Value: []byte(header)}}

@@ -9,9 +9,18 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
+// Data is event data: a struct that outboxgen generated from a schema. Its pointer
+// implements json.Unmarshaler.
+type Data interface {
+	// MarshalJSON encodes the data as compact JSON.
+	MarshalJSON() ([]byte, error)
+	// Validate returns a *ValidationError with every violation of the schema.
+	Validate() error
+}
+
 // EventType describes one version of one event. Generated code declares one for each
 // event and never changes it.
-type EventType[T outbox.Data] struct {
+type EventType[T Data] struct {
 	// Type is the event's type, as in the record.
 	Type string
 	// Topic is the Kafka topic.
@@ -21,7 +30,7 @@ type EventType[T outbox.Data] struct {
 	// SchemaURI is the $id of the schema; "": none.
 	SchemaURI string
 	// Envelope says how the event is wrapped. The zero value is EnvelopeOutbox.
-	Envelope outbox.EnvelopeKind
+	Envelope EnvelopeKind
 	// AggregateType is the kind of aggregate.
 	AggregateType string
 	// AggregateID returns the aggregate's id from the data. nil: the caller sets it
@@ -68,7 +77,7 @@ func (t *EventType[T]) validate(data *T) error {
 }
 
 // values reads from the data what the row needs.
-type values[T outbox.Data] struct {
+type values[T Data] struct {
 	of   *EventType[T]
 	data *T
 }

@@ -25,7 +25,7 @@ type Router interface {
 // fits T but violates a constraint of the schema reaches the handler; call
 // Data.Validate to check it. The handler gets no tombstones (records without a value):
 // see consume.OnTombstone.
-func On[T outbox.Data](r Router, t *EventType[T], handle func(ctx context.Context, e outbox.Envelope[T]) error) {
+func On[T Data](r Router, t *EventType[T], handle func(ctx context.Context, e outbox.Envelope[T]) error) {
 	if handle == nil {
 		panic("gen: On: the handler of event type " + t.Type + " is nil")
 	}

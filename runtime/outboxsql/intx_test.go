@@ -416,7 +416,7 @@ func TestATxAfterItsFunction(t *testing.T) {
 		"a savepoint": left.Savepoint(t.Context(), func(context.Context, *outboxsql.Tx) error { return nil }),
 		"Rollback":    left.Rollback(t.Context()),
 	} {
-		if !errors.Is(err, outbox.ErrTxClosed) {
+		if !errors.Is(err, pgx.ErrTxClosed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

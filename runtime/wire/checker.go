@@ -202,38 +202,38 @@ func Matches[S ~string](c *Checker, s S, p *Pattern, at ...any) {
 	}
 }
 
-// Numeric is a number that can be checked.
-type Numeric interface{ ~int64 | ~uint64 | ~float64 }
+// numeric is a number that can be checked.
+type numeric interface{ ~int64 | ~uint64 | ~float64 }
 
 // Minimum checks that n is at least bound.
-func Minimum[N Numeric](c *Checker, n, bound N, at ...any) {
+func Minimum[N numeric](c *Checker, n, bound N, at ...any) {
 	if n < bound {
 		c.Fail("minimum", "must be at least "+text(bound), at...)
 	}
 }
 
 // Maximum checks that n is at most bound.
-func Maximum[N Numeric](c *Checker, n, bound N, at ...any) {
+func Maximum[N numeric](c *Checker, n, bound N, at ...any) {
 	if n > bound {
 		c.Fail("maximum", "must be at most "+text(bound), at...)
 	}
 }
 
 // ExclusiveMinimum checks that n is greater than bound.
-func ExclusiveMinimum[N Numeric](c *Checker, n, bound N, at ...any) {
+func ExclusiveMinimum[N numeric](c *Checker, n, bound N, at ...any) {
 	if n <= bound {
 		c.Fail("exclusiveMinimum", "must be greater than "+text(bound), at...)
 	}
 }
 
 // ExclusiveMaximum checks that n is less than bound.
-func ExclusiveMaximum[N Numeric](c *Checker, n, bound N, at ...any) {
+func ExclusiveMaximum[N numeric](c *Checker, n, bound N, at ...any) {
 	if n >= bound {
 		c.Fail("exclusiveMaximum", "must be less than "+text(bound), at...)
 	}
 }
 
-func text[N Numeric](n N) string {
+func text[N numeric](n N) string {
 	switch v := reflect.ValueOf(n); v.Kind() {
 	case reflect.Uint64:
 		return strconv.FormatUint(v.Uint(), 10)
@@ -301,15 +301,15 @@ func (c *Checker) MaxProperties(n, bound int, at ...any) {
 	}
 }
 
-// Listed is an enum: Valid reports whether the schema lists the value.
-type Listed interface {
+// validator is an enum: Valid reports whether the schema lists the value.
+type validator interface {
 	~string | ~int64 | ~float64
 	Valid() bool
 }
 
 // Enum checks that the schema lists value; choices lists the valid values for the
 // message.
-func Enum[T Listed](c *Checker, value T, choices string, at ...any) {
+func Enum[T validator](c *Checker, value T, choices string, at ...any) {
 	if !value.Valid() {
 		c.Fail("enum", shown(value)+" is not one of "+choices, at...)
 	}

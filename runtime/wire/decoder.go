@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep objects and arrays may be nested.
-const MaxDepth = 1000
+// maxDepth is how deep objects and arrays may be nested.
+const maxDepth = 1000
 
 // maxViolations is the number of violations after which decoding stops.
 const maxViolations = 100
@@ -205,8 +205,8 @@ func (d *Decoder) Skip() {
 
 // enter counts one level of nesting. It returns false if there are too many.
 func (d *Decoder) enter() bool {
-	if d.depth++; d.depth > MaxDepth {
-		d.syntax(fmt.Sprintf("nested deeper than %d levels", MaxDepth))
+	if d.depth++; d.depth > maxDepth {
+		d.syntax(fmt.Sprintf("nested deeper than %d levels", maxDepth))
 		return false
 	}
 	return true

@@ -1,6 +1,7 @@
-// Package wire is for generated code only: it reads, writes and validates the JSON of
-// event types. Package gen has what generated code calls to insert, decode and handle
-// events.
+// Package wire reads, writes and validates the JSON of event types. Its functions are for
+// generated code only. A service writes only the names of a few types, when event data
+// has them: [Date], [TimeOfDay], [Duration] with their functions, and [Unknown]. Package
+// gen has what generated code calls to insert, decode and handle events.
 //
 // Package encoding/json cannot check what an event schema requires: that no required
 // property is missing, that null is allowed, that an integer fits, and where in the
@@ -10,7 +11,7 @@
 //
 // # What it accepts
 //
-// A document is RFC 8259 JSON in UTF-8, nested at most [MaxDepth] deep. Bytes that are
+// A document is RFC 8259 JSON in UTF-8, nested at most 1000 deep. Bytes that are
 // not UTF-8 and escapes that name half a surrogate pair are errors in both directions,
 // because a Go string cannot keep them (encoding/json replaces them). If a property
 // occurs twice, the last one counts, as in encoding/json.

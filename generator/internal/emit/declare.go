@@ -359,9 +359,9 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	}
 	switch e.Envelope {
 	case "cloudevents":
-		add("Envelope", "outbox.EnvelopeCloudEvents")
+		add("Envelope", "gen.EnvelopeCloudEvents")
 	case "none":
-		add("Envelope", "outbox.EnvelopeNone")
+		add("Envelope", "gen.EnvelopeNone")
 	}
 	add("AggregateType", quote(e.AggregateType))
 	if !e.AggregateID.None() {

@@ -14,10 +14,9 @@ import (
 var (
 	// NewRow builds the row of an event. opts is a []outbox.Option, row an outbox.Row.
 	NewRow func(ctx context.Context, event Event, opts any) (row any, err error)
-	// Decode decodes an envelope of the kind, an outbox.EnvelopeKind, and checks the
-	// event type. headers is a []outbox.Header, envelope an
+	// Decode decodes an envelope of the kind and checks the event type. headers is a []outbox.Header, envelope an
 	// *outbox.Envelope[json.RawMessage].
-	Decode func(kind any, eventType string, value []byte, headers any) (envelope any, err error)
+	Decode func(kind EnvelopeKind, eventType string, value []byte, headers any) (envelope any, err error)
 	// InsertAll inserts events, a []outbox.Event, on tx, an outbox.Transaction.
 	InsertAll func(ctx context.Context, tx any, sql SQL, events any) error
 	// Queue adds the insert of an event, an outbox.Event, to the batch.
@@ -38,9 +37,8 @@ type SQL struct {
 // Event is one event with what its schema says about it.
 type Event struct {
 	Type, Topic, Source, SchemaURI, AggregateType string
-	// Envelope is an outbox.EnvelopeKind.
-	Envelope any
-	Unkeyed  bool
+	Envelope                                      EnvelopeKind
+	Unkeyed                                       bool
 	// CorrelationUUID is true if the correlation id has to be a UUID.
 	CorrelationUUID bool
 	Data            json.Marshaler

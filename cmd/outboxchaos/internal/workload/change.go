@@ -35,13 +35,13 @@ type Change struct {
 	Pad string `json:"pad,omitempty"`
 }
 
-// MarshalJSON implements outbox.Data.
+// MarshalJSON implements gen.Data.
 func (c Change) MarshalJSON() ([]byte, error) {
 	type plain Change
 	return json.Marshal(plain(c))
 }
 
-// Validate implements outbox.Data.
+// Validate implements gen.Data.
 func (c Change) Validate() error {
 	if c.Key == "" {
 		return errors.New("a change needs a key")

@@ -9,11 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 )
 
 // envelopeTrip decodes a whole envelope, encodes it, and compares the documents.
-func envelopeTrip[T outbox.Data](decode func([]byte, ...outbox.Header) (outbox.Envelope[T], error)) func(*testing.T, []byte) {
+func envelopeTrip[T gen.Data](decode func([]byte, ...outbox.Header) (outbox.Envelope[T], error)) func(*testing.T, []byte) {
 	return func(t *testing.T, input []byte) {
 		t.Helper()
 		envelope, err := decode(input)

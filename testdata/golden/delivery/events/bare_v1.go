@@ -74,7 +74,7 @@ var bareV1Event = gen.EventType[BareV1]{
 	Topic:         "golden.bare.v1",
 	Source:        Service,
 	SchemaURI:     "https://example.com/bare",
-	Envelope:      outbox.EnvelopeNone,
+	Envelope:      gen.EnvelopeNone,
 	AggregateType: "thing",
 	AggregateID:   func(v *BareV1) (string, error) { return v.ID.String(), nil },
 	Validate:      func(v *BareV1) error { return wire.ValidateNew(v, v.check) },

@@ -74,7 +74,7 @@ var cloudV1Event = gen.EventType[CloudV1]{
 	Topic:         "golden.cloud.v1",
 	Source:        Service,
 	SchemaURI:     "https://example.com/cloud",
-	Envelope:      outbox.EnvelopeCloudEvents,
+	Envelope:      gen.EnvelopeCloudEvents,
 	AggregateType: "thing",
 	AggregateID:   func(v *CloudV1) (string, error) { return v.ID.String(), nil },
 	CorrelationID: func(v *CloudV1) string {

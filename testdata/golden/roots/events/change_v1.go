@@ -76,7 +76,7 @@ var changeV1Event = gen.EventType[ChangeV1]{
 	Type:          "golden.roots.change.v1",
 	Topic:         "golden.roots.change.v1",
 	Source:        Service,
-	Envelope:      outbox.EnvelopeNone,
+	Envelope:      gen.EnvelopeNone,
 	AggregateType: "row",
 	AggregateID:   func(v *ChangeV1) (string, error) { return strconv.FormatInt(v.Row.ID, 10), nil },
 }

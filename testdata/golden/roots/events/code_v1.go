@@ -39,7 +39,7 @@ var codeV1Event = gen.EventType[CodeV1]{
 	Type:          "golden.roots.code.v1",
 	Topic:         "golden.roots.code.v1",
 	Source:        Service,
-	Envelope:      outbox.EnvelopeNone,
+	Envelope:      gen.EnvelopeNone,
 	AggregateType: "code",
 	AggregateID:   func(v *CodeV1) (string, error) { return v.Value, nil },
 	CorrelationID: func(v *CodeV1) string { return v.Value },

@@ -43,7 +43,7 @@ var linesV1Event = gen.EventType[LinesV1]{
 	Type:          "golden.roots.lines.v1",
 	Topic:         "golden.roots.lines.v1",
 	Source:        Service,
-	Envelope:      outbox.EnvelopeCloudEvents,
+	Envelope:      gen.EnvelopeCloudEvents,
 	AggregateType: "order",
 	AggregateID: func(v *LinesV1) (string, error) {
 		if len(v.Value) == 0 {

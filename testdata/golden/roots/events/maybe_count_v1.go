@@ -40,7 +40,7 @@ var maybeCountV1Event = gen.EventType[MaybeCountV1]{
 	Type:          "golden.roots.maybe_count.v1",
 	Topic:         "golden.roots.maybe_count.v1",
 	Source:        Service,
-	Envelope:      outbox.EnvelopeNone,
+	Envelope:      gen.EnvelopeNone,
 	AggregateType: "count",
 }
 
