@@ -116,8 +116,9 @@
 //
 // The row's headers are trace_id (the correlation id), causation_id if there is a
 // cause, source_service, schema_version, occurred_at, content_type, traceparent
-// and tracestate if the context has an OpenTelemetry span, and the caller's own. The
-// relay adds event_id and event_type.
+// and tracestate if the context has an OpenTelemetry span, baggage if it has
+// OpenTelemetry baggage (at most 64 members and 8192 bytes, else none), and the caller's
+// own. The relay adds event_id and event_type.
 //
 // The correlation id comes from the option, else from the context, else from the
 // data, else it is the event id.

@@ -29,6 +29,7 @@ const (
 	headerContentType   = "content_type"
 	headerTraceParent   = "traceparent"
 	headerTraceState    = "tracestate"
+	headerBaggage       = "baggage"
 )
 
 // metadataCausationID is the metadata entry for the causation id.
@@ -294,7 +295,7 @@ func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string,
 		}
 		own[h.Key] = true
 	}
-	span := trace.SpanContextFromContext(ctx)
+	span, bag := trace.SpanContextFromContext(ctx), baggageOf(ctx)
 	return wire.Marshal(o.headers, "record headers", func(e *wire.Encoder, headers []Header) {
 		e.Begin()
 		e.Name(headerTraceID).String(row.CorrelationID)
@@ -311,6 +312,9 @@ func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string,
 				e.Name(headerTraceState).String(state)
 			}
 		}
+		if bag != "" {
+			e.Name(headerBaggage).String(bag)
+		}
 		for _, h := range headers {
 			e.Name(h.Key).String(string(h.Value))
 		}
@@ -321,7 +325,7 @@ func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string,
 func reservedHeader(name string) bool {
 	switch strings.ToLower(name) {
 	case headerEventID, headerEventType, headerTraceID, headerCausationID, headerSourceService, headerSchemaVersion,
-		headerOccurredAt, headerContentType, headerTraceParent, headerTraceState:
+		headerOccurredAt, headerContentType, headerTraceParent, headerTraceState, headerBaggage:
 		return true
 	}
 	return false

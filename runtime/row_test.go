@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -32,7 +33,11 @@ func TestNewRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	span := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+	tenant, err := baggage.Parse("tenant=t1,plan=a%20b;depth=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	span := trace.ContextWithSpanContext(baggage.ContextWithBaggage(context.Background(), tenant), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1, 2, 3}, SpanID: trace.SpanID{4, 5}, TraceFlags: trace.FlagsSampled, TraceState: state,
 	}))
 	const id = "018f3f6e-0000-7000-8000-000000000001"
@@ -84,7 +89,7 @@ func TestNewRow(t *testing.T) {
 					`"data":{"essay_id":"e1","grade":4},"metadata":{"a":null,"causation_id":"cause","n":3}}`),
 				Headers: []byte(`{"trace_id":"corr","causation_id":"cause","source_service":"grading","schema_version":"1",` +
 					`"occurred_at":"2026-05-01T13:00:00.123456Z","content_type":"application/json",` +
-					`"traceparent":"00-01020300000000000000000000000000-0405000000000000-01","tracestate":"vendor=x","tenant":"é"}`),
+					`"traceparent":"00-01020300000000000000000000000000-0405000000000000-01","tracestate":"vendor=x","baggage":"plan=a%20b;depth=1,tenant=t1","tenant":"é"}`),
 			},
 		},
 		"key by option": {event: keyed, opts: []outbox.Option{outbox.WithKey("mine")}, want: with(func(r *outbox.Row) { r.Key = ptr("mine") })},
@@ -268,6 +273,7 @@ func TestNewRowRefuses(t *testing.T) {
 		`"a b" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`:      {event: topic("a b"), essay: "e"},
 		"the topic's name has 250 characters; Kafka allows 249":                                          {event: topic(strings.Repeat("t", 250)), essay: "e"},
 		`the header "Trace_ID" is set by outboxgen and cannot be given`:                                  {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("Trace_ID", "x")}},
+		`the header "baggage" is set by outboxgen and cannot be given`:                                   {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("baggage", "a=b")}},
 		`the header "a" is given twice`:                                                                  {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("a", "1"), outbox.WithHeader("a", "2")}},
 		"a header has no name":                                                                           {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("", "x")}},
 		`metadata "f": json: unsupported type: func()`:                                                   {event: graded, essay: "e", opts: []outbox.Option{outbox.WithMetadata("f", func() {})}},

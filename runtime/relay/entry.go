@@ -172,7 +172,7 @@ func (h *headerMaker) typ(name string) []byte {
 func headerName(key []byte) string {
 	for _, name := range [...]string{
 		"event_id", "event_type", "trace_id", "causation_id", "source_service", "schema_version",
-		"occurred_at", "content_type", "traceparent", "tracestate",
+		"occurred_at", "content_type", "traceparent", "tracestate", "baggage",
 	} {
 		if string(key) == name {
 			return name

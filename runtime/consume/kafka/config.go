@@ -150,7 +150,8 @@ type Config struct {
 	TracerProvider trace.TracerProvider
 	// ContinueTraces makes the span that inserted the event the parent of the attempt's
 	// span instead: both are in one trace, and each attempt of each group adds to it.
-	// Handlers also get the baggage of the record's header baggage. Default false.
+	// Default false. Handlers get the baggage of the record's header baggage in both
+	// cases.
 	ContinueTraces bool
 	// Observer gets reports for metrics: see package consume/kafka/metrics. Default
 	// nil: none.

@@ -439,11 +439,13 @@ func TestRebalance(t *testing.T) {
 	})
 }
 
+// By default the span that inserted the event is only linked. The handler gets the
+// baggage anyway.
 func TestSpansAreLinkedToTheProducer(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 		err := b.client.ProduceSync(b.t.Context(), &kgo.Record{Topic: b.topic, Value: []byte("1"), Headers: []kgo.RecordHeader{
-			{Key: "event_type", Value: []byte("paid")}, {Key: "traceparent", Value: []byte(parent)},
+			{Key: "event_type", Value: []byte("paid")}, {Key: "traceparent", Value: []byte(parent)}, {Key: "baggage", Value: []byte("tenant=t1")},
 		}}).FirstErr()
 		if err != nil {
 			b.t.Fatal(err)
@@ -451,8 +453,13 @@ func TestSpansAreLinkedToTheProducer(t *testing.T) {
 		spans := tracetest.NewInMemoryExporter()
 		provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 		seen := newLog()
-		stop := b.start(seen.handle, func(c *kafka.Config) { c.TracerProvider = provider })
-		seen.wait(b.t, 1)
+		stop := b.start(func(ctx context.Context, _ consume.Message) error {
+			seen.add("tenant " + baggage.FromContext(ctx).Member("tenant").Value())
+			return nil
+		}, func(c *kafka.Config) { c.TracerProvider = provider })
+		if d := cmp.Diff([]string{"tenant t1"}, seen.wait(b.t, 1)); d != "" {
+			b.t.Errorf("the handler's context (-want +got):\n%s", d)
+		}
 		if err := stop(); err != nil {
 			b.t.Fatal(err)
 		}

@@ -64,15 +64,14 @@ func (w *worker) traced(t *task) error {
 			attribute.Int("outbox.attempt", t.before+t.attempt),
 		),
 	}
-	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier{t.m}))
-	ctx := w.ctx
+	var headers propagation.TextMapCarrier = carrier{t.m}
+	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), headers))
+	ctx := propagation.Baggage{}.Extract(w.ctx, headers)
 	switch {
+	case !producer.IsValid():
 	case w.run.cfg.ContinueTraces:
-		ctx = propagation.Baggage{}.Extract(ctx, carrier{t.m})
-		if producer.IsValid() {
-			ctx = trace.ContextWithRemoteSpanContext(ctx, producer)
-		}
-	case producer.IsValid():
+		ctx = trace.ContextWithRemoteSpanContext(ctx, producer)
+	default:
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
 	}
 	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(ctx, "process "+at.Topic, opts...)
