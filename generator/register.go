@@ -134,20 +134,26 @@ func (p *publisher) schemas(project *schema.Project) ([]RegisteredSchema, error)
 	var all []RegisteredSchema
 	owner := map[string]string{}
 	types := slices.Clone(p.cfg.Types)
+	chosen := func(eventType string) bool { return len(p.cfg.Types) == 0 || slices.Contains(p.cfg.Types, eventType) }
 	for _, e := range project.Events {
-		if len(p.cfg.Types) > 0 && !slices.Contains(p.cfg.Types, e.Type) {
-			continue
-		}
 		types = slices.DeleteFunc(types, func(t string) bool { return t == e.Type })
 		subject, err := p.client.Subject(e)
-		if err != nil {
+		if err != nil && chosen(e.Type) {
 			return nil, err
 		}
-		if other, taken := owner[subject]; taken {
+		if err != nil {
+			continue
+		}
+		// The other event counts although it is not registered now: each would replace
+		// the schema of the other one.
+		if other, taken := owner[subject]; taken && (chosen(e.Type) || chosen(other)) {
 			return nil, fmt.Errorf("the events %s and %s have the same subject, %s, and readers expect one schema in a subject; "+
 				"give them different topics or titles, or set compat.subjects to topic-record", other, e.Type, subject)
 		}
 		owner[subject] = e.Type
+		if !chosen(e.Type) {
+			continue
+		}
 		document, err := bundle.Record(e)
 		if err != nil {
 			return nil, err

@@ -209,6 +209,13 @@ func TestRegisterNoPlace(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "have the same subject, OrderPlaced, and readers expect one schema in a subject") {
 		t.Errorf("two events with one subject: %v", err)
 	}
+	// It does not help to register one after the other: each would replace the other's schema.
+	for _, eventType := range []string{"shop.order_placed.v1", "shop.order_placed.v2"} {
+		_, _, err = r.register(reg.URL(), func(c *generator.RegisterConfig) { c.Types = []string{eventType} })
+		if err == nil || !strings.Contains(err.Error(), "have the same subject, OrderPlaced, and readers expect one schema in a subject") || reg.SubjectExists("OrderPlaced") {
+			t.Errorf("one of two events with one subject: %v", err)
+		}
+	}
 	r.replace("schemas/order_paid.v1.yaml", "type: object", "type: objekt")
 	if got, failed, err := r.register(reg.URL()); err != nil || !failed || !strings.Contains(got, "objekt") {
 		t.Errorf("a project with errors: %q, %v", got, err)
