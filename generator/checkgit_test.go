@@ -113,6 +113,12 @@ func TestCheckInARepository(t *testing.T) {
 			r.commit("not released")
 			r.replace(v1, "maxLength: 30", "maxLength: 33")
 		}, "max-length-decreased"},
+		{"an enum that was final", "", "HEAD", func(r *repo) {
+			r.replace(v1, "grows: true", "grows: false")
+			r.commit("the enum is complete")
+			r.replace(v1, "[new, paid]", "[new, paid, lost]")
+		}, "enum-value-added"},
+		{"the service has another name", "", "HEAD", func(r *repo) { r.replace("outboxgen.yaml", "service: shop", "service: orders") }, "service-renamed"},
 		{"frozen", "compat: {frozen: true}\n", "HEAD", func(r *repo) { r.replace(v1, "maxLength: 36", "maxLength: 40") }, "released-version-changed"},
 		{"versions apart", "", "HEAD", second, "PASS"},
 		{"versions together", "compat: {versions: together}\n", "HEAD", second, "max-length-decreased"},

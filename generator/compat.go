@@ -158,7 +158,7 @@ func unsound(name string, c compared, list *finding.List) error {
 func CompatFormats() []string { return []string{"text", "json"} }
 
 // Write writes the result and the changes in one of CompatFormats. Without all it
-// leaves out compatible changes, except those that no rule covers. opts applies to
+// leaves out compatible changes, except those that no rule covers or that need advice. opts applies to
 // text. It returns the writer's error, or one for an unknown format.
 func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOptions) error {
 	if !slices.Contains(CompatFormats(), format) {
@@ -166,7 +166,7 @@ func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOp
 	}
 	var findings []Finding
 	for _, c := range r.Changes {
-		if c.Severity != Note || all || c.Change.RegistryRefuses {
+		if c.Severity != Note || all || c.Change.Told() {
 			findings = append(findings, c)
 		}
 	}

@@ -93,9 +93,15 @@ type Change struct {
 	// RegistryRefuses reports that the change is compatible here and that Confluent's
 	// schema registry rejects it by default.
 	RegistryRefuses bool
+	// Advises reports that the change is compatible, and that the hint matters to its
+	// author nevertheless.
+	Advises bool
 	// Level and Policy are those of the event; "" without a project file.
 	Level, Policy string
 }
+
+// Told reports whether the change is reported although it is compatible.
+func (c Change) Told() bool { return c.RegistryRefuses || c.Advises }
 
 // String returns the finding in one line: file:line:col: message [id].
 func (f Finding) String() string {

@@ -37,7 +37,7 @@ func ForwardOf(r Rule) Forward {
 }
 
 // readersFirst is the second part of every fix at level FORWARD.
-const readersFirst = "; or update all readers first and check the event for that, with compat: {level: BACKWARD} in x-outbox; or " + newVersion
+const readersFirst = "; or update all readers first and check the event for that, with compat: {level: BACKWARD} in x-outbox; or " + NewVersion
 
 // opposite returns the rule for the opposite of the step that a rule is about.
 func opposite(id string) string {

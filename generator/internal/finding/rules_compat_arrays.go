@@ -15,7 +15,7 @@ func compatItemRules() []Rule {
 		text   = `{"type": "string"}`
 		number = `{"type": "number"}`
 		texts  = text + ", " + text
-		keep   = "keep the schema of the item; or " + newVersion
+		keep   = "keep the schema of the item; or " + NewVersion
 	)
 	return append(rules, []Rule{
 		{
@@ -23,7 +23,7 @@ func compatItemRules() []Rule {
 			Message: "READER has a schema for all items (items), which WRITER does not have",
 			Why:     "Old data may have any items. Readers with the new schema reject items that are not valid.",
 			Before:  `{"type": "array"}`, After: `{"type": "array", "items": {"type": "string"}}`,
-			Fix: "check the items where the event is created; or " + newVersion,
+			Fix: "check the items where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "items-removed", What: "a removed schema for all items",
@@ -36,7 +36,7 @@ func compatItemRules() []Rule {
 			Message: "READER requires unique items; WRITER does not",
 			Why:     "Old data may have the same item twice. Readers with the new schema reject it.",
 			Before:  `{"type": "array"}`, After: `{"type": "array", "uniqueItems": true}`,
-			Fix: "remove duplicates where the event is created; or " + newVersion,
+			Fix: "remove duplicates where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "unique-items-removed", What: "a removed uniqueItems",
@@ -49,7 +49,7 @@ func compatItemRules() []Rule {
 			Message: "READER has a schema for item %d, where WRITER allows any value",
 			Why:     "Old data may have any item at this position. Readers with the new schema reject it.",
 			Before:  tuple(text, ""), After: tuple(texts, ""),
-			Fix: "give the item an empty schema ({}); or " + newVersion,
+			Fix: "give the item an empty schema ({}); or " + NewVersion,
 		},
 		{
 			ID: "empty-item-added-to-open-model", What: "a new item position with an empty schema in an array that allows any further items",
@@ -74,7 +74,7 @@ func compatItemRules() []Rule {
 			Message: "READER has a schema for item %d and does not allow every value that WRITER allows there",
 			Why:     "Old data may have such an item at this position. Readers with the new schema reject it.",
 			Before:  tuple(text, text), After: tuple(text+", "+number, text),
-			Fix: "give the item the schema of the further items; or " + newVersion,
+			Fix: "give the item the schema of the further items; or " + NewVersion,
 		},
 		{
 			ID: "item-removed-from-open-model", What: "a removed item position in an array that allows any further items",

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// newVersion is the fix that always works: two versions side by side.
-const newVersion = "release the change as a new event version"
+// NewVersion is the fix that always works: two versions side by side.
+const NewVersion = "release the change as a new event version"
 
 // InVersion returns a fix that says, where it proposes a new event version, what the
 // file of that version has under x-outbox.
 func InVersion(fix, outbox string) string {
-	return strings.Replace(fix, newVersion, newVersion+", in a file of its own with "+outbox, 1)
+	return strings.Replace(fix, NewVersion, NewVersion+", in a file of its own with "+outbox, 1)
 }
 
 func compatLimitRules() []Rule {
@@ -59,7 +59,7 @@ func limits(subject, keyword, noun string, upper bool, base, small, large string
 	relaxed.Why = "Every value within the old " + keyword + " is within the new one."
 	tightened.Why = "Old data may violate the new " + keyword + ". Readers with the new schema reject such " + noun + "."
 	tightened.Message += ": data of WRITER may violate it"
-	tightened.Fix = "keep " + keyword + " and check the tighter bound where the event is created; or " + newVersion
+	tightened.Fix = "keep " + keyword + " and check the tighter bound where the event is created; or " + NewVersion
 	return []Rule{
 		up, down,
 		{
@@ -67,7 +67,7 @@ func limits(subject, keyword, noun string, upper bool, base, small, large string
 			Message: "READER adds " + keyword + " %s, which WRITER does not have: its data may violate it",
 			Why:     "Old data may violate the new bound. Readers with the new schema reject such " + noun + ".",
 			Before:  without, After: with(large),
-			Fix: "check the bound where the event is created, without it in the schema; or " + newVersion,
+			Fix: "check the bound where the event is created, without it in the schema; or " + NewVersion,
 		},
 		{
 			ID: subject + "-removed", What: "a removed " + keyword,

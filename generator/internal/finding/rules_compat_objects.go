@@ -1,7 +1,7 @@
 package finding
 
 const (
-	useGenerated = "if no data has undeclared properties, write policy: generated under compat in outboxgen.yaml; or " + newVersion
+	useGenerated = "if no data has undeclared properties, write policy: generated under compat in outboxgen.yaml; or " + NewVersion
 	optional     = "make the property optional"
 	noDefaults   = " Readers that outboxgen generates do not fill in defaults: under the policy generated, the change is incompatible."
 )
@@ -29,7 +29,7 @@ func compatPropertyRules() []Rule {
 			Message: "READER requires the property %s, which data of WRITER may lack",
 			Why:     "Old data lacks the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			Fix: optional + "; or " + newVersion,
+			Fix: optional + "; or " + NewVersion,
 		},
 		{
 			ID: "required-property-with-default-added-to-open-model", What: "a new required property with a default in an object that allows undeclared properties",
@@ -38,7 +38,7 @@ func compatPropertyRules() []Rule {
 			Why: "Readers use the default if old data lacks the property. But old data may already have an undeclared property with this name and another " +
 				"value, which readers with the new schema reject. The lenient policy assumes that no data has one." + noDefaults,
 			Before: `{"type": "object"}`, After: `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"]}`,
-			Fix: "make the property optional; or " + newVersion,
+			Fix: "make the property optional; or " + NewVersion,
 		},
 		{
 			ID: "property-added-to-closed-model", What: "a new property in an object that forbids undeclared properties",
@@ -54,7 +54,7 @@ func compatPropertyRules() []Rule {
 			Why:     "No old data has the property. Readers with the new schema reject every old event.",
 			Before:  `{"type": "object", "additionalProperties": false}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"], "additionalProperties": false}`,
-			Fix:     optional + "; or " + newVersion,
+			Fix:     optional + "; or " + NewVersion,
 		},
 		{
 			ID: "required-property-with-default-added-to-closed-model", What: "a new required property with a default in an object that forbids undeclared properties",
@@ -63,7 +63,7 @@ func compatPropertyRules() []Rule {
 			Why:     "No old data has the property, and readers use the default." + noDefaults,
 			Before:  `{"type": "object", "additionalProperties": false}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"], "additionalProperties": false}`,
-			Fix:     "make the property optional; or " + newVersion,
+			Fix:     "make the property optional; or " + NewVersion,
 		},
 		{
 			ID: "covered-property-added-to-partially-open-model", What: "a new property that allows all values that undeclared properties could have",
@@ -81,7 +81,7 @@ func compatPropertyRules() []Rule {
 				"the lenient policy does not help.",
 			Before: `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:  `{"type": "object", "properties": {"note": {"type": "number"}}, "additionalProperties": {"type": "string"}}`,
-			Fix:    "give the property the schema of the undeclared properties; or " + newVersion,
+			Fix:    "give the property the schema of the undeclared properties; or " + NewVersion,
 		},
 		{
 			ID: "required-property-added-to-partially-open-model", What: "a new required property in an object that restricts undeclared properties",
@@ -89,7 +89,7 @@ func compatPropertyRules() []Rule {
 			Why:     "Old data lacks the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"], "additionalProperties": {"type": "string"}}`,
-			Fix:     optional + "; or " + newVersion,
+			Fix:     optional + "; or " + NewVersion,
 		},
 		{
 			ID: "required-property-with-default-added-to-partially-open-model", What: "a new required property with a default in an object that restricts undeclared properties",
@@ -98,7 +98,7 @@ func compatPropertyRules() []Rule {
 			Why:     "Readers use the default if old data lacks the property." + noDefaults,
 			Before:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"], "additionalProperties": {"type": "string"}}`,
-			Fix:     "make the property optional; or " + newVersion,
+			Fix:     "make the property optional; or " + NewVersion,
 		},
 		{
 			ID: "property-removed-from-open-model", What: "a removed property in an object that allows undeclared properties",
@@ -114,7 +114,7 @@ func compatPropertyRules() []Rule {
 			Why:     "Old data has the property, and the new schema forbids undeclared properties. The lenient policy assumes that readers ignore unknown properties.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}, "additionalProperties": false}`,
 			After:   `{"type": "object", "additionalProperties": false}`,
-			Fix:     "keep the property, mark it deprecated and stop writing it; or " + newVersion,
+			Fix:     "keep the property, mark it deprecated and stop writing it; or " + NewVersion,
 		},
 		{
 			ID: "false-property-removed-from-closed-model", What: "a removed forbidden property in an object that forbids undeclared properties",
@@ -140,7 +140,7 @@ func compatPropertyRules() []Rule {
 				"own rule, so the lenient policy does not help.",
 			Before: `{"type": "object", "properties": {"note": {"type": "number"}}, "additionalProperties": {"type": "string"}}`,
 			After:  `{"type": "object", "additionalProperties": {"type": "string"}}`,
-			Fix:    "keep the property, mark it deprecated and stop writing it; or " + newVersion,
+			Fix:    "keep the property, mark it deprecated and stop writing it; or " + NewVersion,
 		},
 		{
 			ID: "property-renamed", What: "a renamed property: one is gone, and another one has the same schema",
@@ -150,7 +150,7 @@ func compatPropertyRules() []Rule {
 				"this is a warning.",
 			Before: `{"type": "object", "properties": {"teacher": {"type": "string"}}}`,
 			After:  `{"type": "object", "properties": {"grader": {"type": "string"}}}`,
-			Fix:    "keep the old property, mark it deprecated, add the new one beside it, and write both; or " + newVersion,
+			Fix:    "keep the old property, mark it deprecated, add the new one beside it, and write both; or " + NewVersion,
 		},
 		{
 			ID: "property-became-required", What: "an optional property that became required",
@@ -158,7 +158,7 @@ func compatPropertyRules() []Rule {
 			Why:     "Old data may lack the property. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}`,
-			Fix:     "keep it optional and always write it; or " + newVersion,
+			Fix:     "keep it optional and always write it; or " + NewVersion,
 		},
 		{
 			ID: "property-with-default-became-required", What: "a property with a default that became required",
@@ -167,7 +167,7 @@ func compatPropertyRules() []Rule {
 			Why:     "Readers use the default if old data lacks the property." + noDefaults,
 			Before:  `{"type": "object", "properties": {"note": {"type": "string"}}}`,
 			After:   `{"type": "object", "properties": {"note": {"type": "string", "default": ""}}, "required": ["note"]}`,
-			Fix:     "make the property optional; or " + newVersion,
+			Fix:     "make the property optional; or " + NewVersion,
 		},
 		{
 			ID: "property-became-optional", What: "a required property that became optional",
@@ -189,7 +189,7 @@ func compatObjectRules() []Rule {
 			Message: "READER requires other properties beside %s; WRITER does not",
 			Why:     "Old data may have one property without the others. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "dependentRequired": {"a": ["b"]}}`,
-			Fix: "write the properties together, without this rule in the schema; or " + newVersion,
+			Fix: "write the properties together, without this rule in the schema; or " + NewVersion,
 		},
 		{
 			ID: "dependent-required-removed", What: "properties that another property no longer requires",
@@ -202,7 +202,7 @@ func compatObjectRules() []Rule {
 			Message: "READER requires more properties beside %s than WRITER does",
 			Why:     "Old data may lack the additional properties. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "dependentRequired": {"a": ["b"]}}`, After: `{"type": "object", "dependentRequired": {"a": ["b", "c"]}}`,
-			Fix: "write the properties together, without this rule in the schema; or " + newVersion,
+			Fix: "write the properties together, without this rule in the schema; or " + NewVersion,
 		},
 		{
 			ID: "dependent-required-narrowed", What: "a property that requires fewer other properties",
@@ -215,14 +215,14 @@ func compatObjectRules() []Rule {
 			Message: "READER requires other properties beside %s than WRITER does",
 			Why:     "Old data may lack the new ones. Readers with the new schema reject it.",
 			Before:  `{"type": "object", "dependentRequired": {"a": ["b"]}}`, After: `{"type": "object", "dependentRequired": {"a": ["c"]}}`,
-			Fix: "write the properties together, without this rule in the schema; or " + newVersion,
+			Fix: "write the properties together, without this rule in the schema; or " + NewVersion,
 		},
 		{
 			ID: "dependent-schema-added", What: "a new schema for objects that have a certain property",
 			Message: "READER adds a schema for objects that have %s, which WRITER does not have",
 			Why:     "Old data may have the property but violate the schema. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "dependentSchemas": {"a": {"minProperties": 2}}}`,
-			Fix: "check it where the event is created; or " + newVersion,
+			Fix: "check it where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "dependent-schema-removed", What: "a removed schema for objects that have a certain property",
@@ -249,7 +249,7 @@ func remainderRules(subject, keyword, noun string, tighter Allowance, base strin
 			ID: subject + "-forbidden", What: noun + " that became forbidden", Allowed: tighter, Message: "READER forbids " + noun + " (" + keyword + "), which WRITER allows",
 			Why:    "Old data may have " + noun + ". Readers with the new schema reject it." + lenient,
 			Before: base + "}", After: with("false"),
-			Fix: "keep them allowed; or " + newVersion,
+			Fix: "keep them allowed; or " + NewVersion,
 		},
 		{
 			ID: subject + "-widened", What: noun + " that may now have any value", Allowed: Always, Message: "READER allows any " + noun + "; WRITER restricts them",
@@ -260,7 +260,7 @@ func remainderRules(subject, keyword, noun string, tighter Allowance, base strin
 			ID: subject + "-narrowed", What: noun + " that became restricted", Allowed: tighter, Message: "READER restricts " + noun + " (" + keyword + "); WRITER does not",
 			Why:    "Old data may have any value there. Readers with the new schema reject some of them." + lenient,
 			Before: base + "}", After: with(`{"type": "string"}`),
-			Fix: "keep them allowed; or " + newVersion,
+			Fix: "keep them allowed; or " + NewVersion,
 		},
 	}
 }

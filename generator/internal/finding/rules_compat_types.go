@@ -7,14 +7,14 @@ func compatTypeRules() []Rule {
 			Message: "READER has %[2]s where WRITER has %[1]s",
 			Why:     "The two schemas describe different values. Readers with the new schema reject old data.",
 			Before:  `{"type": "string"}`, After: `{"type": "number"}`,
-			Fix: "add a property of the new type under another name and keep the old one; or " + newVersion,
+			Fix: "add a property of the new type under another name and keep the old one; or " + NewVersion,
 		},
 		{
 			ID: "type-narrowed", What: "a type that allows fewer values",
 			Message: "READER allows %[2]s, but data of WRITER may be %[1]s",
 			Why:     "Some values that were valid are not valid any more, such as a fraction or null. Readers with the new schema reject them.",
 			Before:  `{"type": "number"}`, After: `{"type": "integer"}`,
-			Fix: "keep the wider type and check the narrower one where the event is created; or " + newVersion,
+			Fix: "keep the wider type and check the narrower one where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "type-widened", What: "a type that allows more values",
@@ -41,7 +41,7 @@ func compatTypeRules() []Rule {
 			Message: "READER adds %s, which WRITER does not have",
 			Why:     "Old data may violate the new constraint. Readers with the new schema reject it.",
 			Before:  `{"type": "string"}`, After: `{"type": "string", "anyOf": [{"minLength": 1}, {"pattern": "x"}]}`,
-			Fix: "check the constraint where the event is created; or " + newVersion,
+			Fix: "check the constraint where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "constraint-removed", What: "a removed constraint",
@@ -54,7 +54,7 @@ func compatTypeRules() []Rule {
 			Message: "READER adds an if, which WRITER does not have",
 			Why:     "Old data may violate the condition. Readers with the new schema reject it.",
 			Before:  `{"type": "object"}`, After: `{"type": "object", "if": {"required": ["a"]}, "then": {"required": ["b"]}}`,
-			Fix: "check the condition where the event is created; or " + newVersion,
+			Fix: "check the condition where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "condition-removed", What: "a removed if",
@@ -67,7 +67,7 @@ func compatTypeRules() []Rule {
 			Message: "READER adds a not, which WRITER does not have",
 			Why:     "Old data may be what not excludes. Readers with the new schema reject it.",
 			Before:  `{"type": "string"}`, After: `{"type": "string", "not": {"const": ""}}`,
-			Fix: "exclude the values where the event is created; or " + newVersion,
+			Fix: "exclude the values where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "not-removed", What: "a removed not",
@@ -80,7 +80,7 @@ func compatTypeRules() []Rule {
 			Message: "READER's not excludes more than WRITER's",
 			Why:     "Values that were allowed are now excluded. Readers with the new schema reject them.",
 			Before:  `{"not": {"type": "string", "maxLength": 5}}`, After: `{"not": {"type": "string", "maxLength": 10}}`,
-			Fix: "keep the schema of not unchanged, and exclude the values where the event is created; or " + newVersion,
+			Fix: "keep the schema of not unchanged, and exclude the values where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "not-narrowed", What: "a not that excludes less",
@@ -117,7 +117,7 @@ func compatCombinationRules() []Rule {
 			Message: "READER lacks this variant of WRITER's %s",
 			Why:     "Readers with the new schema reject old data of the variant.",
 			Before:  `{"oneOf": [{"type": "string"}, {"type": "null"}]}`, After: `{"oneOf": [{"type": "string"}]}`,
-			Fix: "keep the variant, mark it deprecated and stop writing it; or " + newVersion,
+			Fix: "keep the variant, mark it deprecated and stop writing it; or " + NewVersion,
 		},
 		{
 			ID: "variant-changed", What: "a variant of anyOf or oneOf that allows less than before",
@@ -125,14 +125,14 @@ func compatCombinationRules() []Rule {
 			Why: "The variants of both schemas are matched in pairs so that as many as possible are compatible. This one has no match. Readers with the new " +
 				"schema reject its data.",
 			Before: `{"oneOf": [{"type": "string"}, {"type": "boolean"}]}`, After: `{"oneOf": [{"type": "string", "maxLength": 5}, {"type": "boolean"}]}`,
-			Fix: "keep the variant and add the changed one beside it; or " + newVersion,
+			Fix: "keep the variant and add the changed one beside it; or " + NewVersion,
 		},
 		{
 			ID: "all-of-branch-added", What: "a new branch of allOf",
 			Message: "READER has another branch in allOf, which WRITER does not have",
 			Why:     "Old data may violate the new branch. Readers with the new schema reject it.",
 			Before:  `{"allOf": [{"type": "string"}]}`, After: `{"allOf": [{"type": "string"}, {"minLength": 1}]}`,
-			Fix: "check the branch where the event is created; or " + newVersion,
+			Fix: "check the branch where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "all-of-branch-removed", What: "a removed branch of allOf",
@@ -145,7 +145,7 @@ func compatCombinationRules() []Rule {
 			Message: "READER's %s is stricter here than WRITER's",
 			Why:     "The branches of both schemas are matched in pairs so that as many as possible are compatible. This one has no match.",
 			Before:  `{"allOf": [{"type": "string"}, {"minLength": 1}]}`, After: `{"allOf": [{"type": "string"}, {"minLength": 2}]}`,
-			Fix: "keep the branch; or " + newVersion,
+			Fix: "keep the branch; or " + NewVersion,
 		},
 	}
 }
@@ -163,14 +163,14 @@ func compatValueRules() []Rule {
 			Message: "READER's enum does not have %s, but data of WRITER may",
 			Why:     "Readers with the new schema reject old data with this value.",
 			Before:  `{"enum": ["a", "b"]}`, After: `{"enum": ["a"]}`,
-			Fix: "keep the value, stop writing it, and say so in the description; or " + newVersion,
+			Fix: "keep the value, stop writing it, and say so in the description; or " + NewVersion,
 		},
 		{
 			ID: "enum-added", What: "a new enum",
 			Message: "READER adds an enum, which WRITER does not have",
 			Why:     "Old data may have other values. Readers with the new schema reject them.",
 			Before:  `{"type": "string"}`, After: `{"type": "string", "enum": ["a"]}`,
-			Fix: "list the known values in the description or under examples, and check them where the event is created; or " + newVersion,
+			Fix: "list the known values in the description or under examples, and check them where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "enum-removed", What: "a removed enum",
@@ -183,14 +183,14 @@ func compatValueRules() []Rule {
 			Message: "READER has the const %[2]s where WRITER has %[1]s",
 			Why:     "All old data has the old constant. Readers with the new schema reject every old event.",
 			Before:  `{"const": "a"}`, After: `{"const": "b"}`,
-			Fix: newVersion,
+			Fix: NewVersion,
 		},
 		{
 			ID: "const-added", What: "a new const",
 			Message: "READER adds a const, which WRITER does not have",
 			Why:     "Old data may have any value. Readers with the new schema reject all but one.",
 			Before:  `{"type": "string"}`, After: `{"type": "string", "const": "a"}`,
-			Fix: "set the value where the event is created, without const in the schema; or " + newVersion,
+			Fix: "set the value where the event is created, without const in the schema; or " + NewVersion,
 		},
 		{
 			ID: "const-removed", What: "a removed const",
@@ -203,7 +203,7 @@ func compatValueRules() []Rule {
 			Message: "READER adds the pattern %s, which WRITER does not have",
 			Why:     "Old data may not match. Readers with the new schema reject strings that do not match.",
 			Before:  `{"type": "string"}`, After: `{"type": "string", "pattern": "^[a-z]+$"}`,
-			Fix: "check the pattern where the event is created; or " + newVersion,
+			Fix: "check the pattern where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "pattern-changed", What: "another pattern",
@@ -211,7 +211,7 @@ func compatValueRules() []Rule {
 			Why: "A string that matches the old pattern may not match the new one. Readers with the new schema reject it. Patterns are not compared with each " +
 				"other, so every change counts.",
 			Before: `{"type": "string", "pattern": "^[a-z]+$"}`, After: `{"type": "string", "pattern": "^[a-z]*$"}`,
-			Fix: "remove the pattern, which is compatible, and check it where the event is created; or " + newVersion,
+			Fix: "remove the pattern, which is compatible, and check it where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "pattern-removed", What: "a removed pattern",
@@ -224,7 +224,7 @@ func compatValueRules() []Rule {
 			Message: "READER adds multipleOf %s, which WRITER does not have",
 			Why:     "Old data may have other numbers. Readers with the new schema reject them.",
 			Before:  `{"type": "number"}`, After: `{"type": "number", "multipleOf": 5}`,
-			Fix: "check it where the event is created; or " + newVersion,
+			Fix: "check it where the event is created; or " + NewVersion,
 		},
 		{
 			ID: "multiple-of-removed", What: "a removed multipleOf",
@@ -237,7 +237,7 @@ func compatValueRules() []Rule {
 			Message: "READER raises multipleOf from %s to %s: not all data of WRITER is a multiple of that",
 			Why:     "Only some multiples of the old number are multiples of the new one. Readers with the new schema reject the others.",
 			Before:  `{"type": "number", "multipleOf": 5}`, After: `{"type": "number", "multipleOf": 10}`,
-			Fix: "keep the smaller number; or " + newVersion,
+			Fix: "keep the smaller number; or " + NewVersion,
 		},
 		{
 			ID: "multiple-of-reduced", What: "a smaller multipleOf that divides the old one",
@@ -250,7 +250,7 @@ func compatValueRules() []Rule {
 			Message: "READER changes multipleOf from %s to %s, and neither divides the other",
 			Why:     "Multiples of the old number may not be multiples of the new one. Readers with the new schema reject them.",
 			Before:  `{"type": "number", "multipleOf": 5}`, After: `{"type": "number", "multipleOf": 7}`,
-			Fix: "remove multipleOf, which is compatible; or " + newVersion,
+			Fix: "remove multipleOf, which is compatible; or " + NewVersion,
 		},
 	}
 }

@@ -93,6 +93,14 @@ func contractWireRules() []Rule {
 			Fix: "check that no consumer uses the correlation id as the event id",
 		},
 		{
+			ID: "service-renamed", Severity: Warning,
+			What: "a service with another name in the project file",
+			Why: "The name is source_service of the envelope (source of a CloudEvent) and of the header. Consumers, dashboards and alerts that filter by it miss the " +
+				"events. It is also the key of the wake-ups: until the relay's setting service has the new name, the relay finds events only at its next query.",
+			Before: "service: shop", After: "service: orders",
+			Fix: "keep the name; or tell the consumers, and change the relay's setting service in the same release",
+		},
+		{
 			ID:     "envelope-changed",
 			What:   "an event with another envelope",
 			Why:    "The record's value has another format. Consumers built for the old one cannot decode it.",

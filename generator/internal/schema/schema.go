@@ -241,7 +241,9 @@ type Event struct {
 	Correlation   *Name // nil: none in the data
 	// CorrelationUUID is true if every correlation id is a UUID.
 	CorrelationUUID bool
-	Compat          CompatRule // with the config's values as defaults
+	// Service is the name of the service in the project file.
+	Service Name
+	Compat  CompatRule // with the config's values as defaults
 
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos

@@ -293,7 +293,7 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 // changesEvents reports whether the settings of two project files make different events
 // of the same schemas.
 func changesEvents(old, now *schema.Config) bool {
-	return old.Envelope != now.Envelope || old.CorrelationID != now.CorrelationID
+	return old.Service != now.Service || old.Envelope != now.Envelope || old.CorrelationID != now.CorrelationID
 }
 
 // locate finds the project at a commit: in the current folder, else by its service. dir

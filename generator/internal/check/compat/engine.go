@@ -96,8 +96,16 @@ type difference struct {
 	rule           finding.Rule // says whether it is compatible
 	edit           string       // the rule for what the author did; "": follows from rule
 	stricter       bool         // a schema registry does not allow it under any policy
+	advice         *advice      // for its author, although it is compatible
 	writer, reader place
 	args           []any
+}
+
+// advice is what the author of a compatible change should know.
+type advice struct {
+	severity finding.Severity
+	more     string // behind the message
+	hint     string
 }
 
 func compare(old, now *schema.Schema, direction Direction, policy Policy, most int) []finding.Finding {
@@ -304,6 +312,10 @@ func (c *comparison) change(d difference) finding.Finding {
 		change.Severity, change.Hint = finding.Warning, e.fix
 	case e.id == finding.Uncompared:
 		change.Severity = finding.Warning
+	case d.advice != nil:
+		change.Change.Advises = true
+		change.Severity, change.Hint = d.advice.severity, d.advice.hint
+		change.Message += "; " + d.advice.more
 	case d.stricter:
 		change.Change.RegistryRefuses = true
 		change.Message += "; readers expect it, because of grows: true, but a schema registry rejects it at this level"

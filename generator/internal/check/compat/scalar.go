@@ -2,8 +2,10 @@ package compat
 
 import (
 	"math/big"
+	"path"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
@@ -132,14 +134,55 @@ func (c *comparison) enums(p *pair) {
 	if gone := missing(w.Enum, r.Enum); len(gone) > 0 {
 		from := place{pos: gone[0].Pos, pointer: at(w, "enum").pointer, s: w, keyword: "enum"}
 		p.add("enum-value-removed", from, at(r, "enum"), list(gone))
-		if c.direction == OldReadsNew && r.Marks != nil && r.Marks.Grows != nil && *r.Marks.Grows {
+		if said := grows(r); c.direction == OldReadsNew && said != nil && *said {
 			d := &p.differences[len(p.differences)-1]
 			d.rule, d.edit, d.stricter = rule("enum-value-added"), "enum-value-added", true
 		}
 	}
 	if more := missing(r.Enum, w.Enum); len(more) > 0 {
 		p.add("enum-value-added", at(w, "enum"), place{pos: more[0].Pos, pointer: at(r, "enum").pointer, s: r, keyword: "enum"}, list(more))
+		if c.direction == NewReadsOld {
+			p.differences[len(p.differences)-1].advice = enumAdvice(w, r)
+		}
 	}
+}
+
+// enumAdvice returns what the author of a new enum value should know about consumers
+// that have the old schema; nil if the enum said, and says, that it grows.
+func enumAdvice(old, now *schema.Schema) *advice {
+	said, says := grows(old), grows(now)
+	here, grow := at(now, "enum"), "{grows: true}"
+	if path.Ext(here.pos.File) == ".json" {
+		grow = `{"grows": true}`
+	}
+	mark := ": " + write(here, "x-outbox", grow)
+	switch {
+	case said != nil && *said && says != nil && *says:
+		return nil
+	case said != nil && *said:
+		return &advice{
+			finding.Note, "consumers with the old schema expect it, because of grows: true, which the new schema does not have",
+			"if more values will follow, keep the mark at the enum" + mark,
+		}
+	case said != nil:
+		return &advice{
+			finding.Warning, "consumers with the old schema may reject it, because grows: false told them that the list is final",
+			"update all consumers first, and if more values will follow, say so at the enum" + mark + "; or " + finding.NewVersion,
+		}
+	}
+	hint := "update the consumers before the service that inserts it"
+	if says == nil {
+		hint += "; if more values will follow, say so at the enum" + mark
+	}
+	return &advice{finding.Note, "consumers with the old schema may reject it", hint}
+}
+
+// grows returns the mark that says whether an enum gets more values; nil: there is none.
+func grows(s *schema.Schema) *bool {
+	if s.Marks == nil {
+		return nil
+	}
+	return s.Marks.Grows
 }
 
 // missing returns the values that others does not have.

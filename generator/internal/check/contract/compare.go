@@ -37,6 +37,10 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 			finding.Quote(old.AggregateType), finding.Quote(now.AggregateType)))
 	}
 	c.ids()
+	if old.Service.Text != now.Service.Text {
+		c.foundAt("service-renamed", now.Service.Pos, old.Service.Pos, fmt.Sprintf("the service was renamed from %s to %s, and with it the source of its events: a filter by it finds only some of them",
+			finding.Quote(old.Service.Text), finding.Quote(now.Service.Text)))
+	}
 	if old.Schema.ID != now.Schema.ID {
 		pos := now.Schema.Pos
 		for _, name := range []string{"$id", "id"} {
@@ -181,7 +185,7 @@ func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Findin
 		before := earlier[i]
 		for _, change := range compat.Check(now.Schema, []*schema.Schema{before.Schema}, level, policy) {
 			k := key{change.Pos, change.ID, change.Message, change.Change.Direction}
-			if told[k] || change.Severity == finding.Note && !opts.All && !change.Change.RegistryRefuses {
+			if told[k] || change.Severity == finding.Note && !opts.All && !change.Change.Told() {
 				continue
 			}
 			told[k] = true
