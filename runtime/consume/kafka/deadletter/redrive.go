@@ -43,6 +43,8 @@ type Config struct {
 	// Each is called for each selected record before it is sent. If it returns an
 	// error, Redrive ends. Default nil.
 	Each func(Entry) error
+
+	quiet time.Duration // 0: quiet
 }
 
 // Entry is one record of a dead-letter topic.
@@ -67,8 +69,8 @@ type Summary struct {
 // dead-letter topic were sent back. Delete its offsets to start again.
 func ProgressGroup(topic string) string { return "outbox-redrive." + topic }
 
-// quiet is how long the brokers may return no records before Redrive ends with an
-// error.
+// quiet is how long the brokers may return no records, and how long they may not accept
+// one, before Redrive ends with an error.
 const quiet = 30 * time.Second
 
 // Redrive sends records of a dead-letter topic back, in order, with their original
@@ -85,15 +87,18 @@ const quiet = 30 * time.Second
 //
 // No order is promised between a record that is sent back and other records of its key.
 //
-// The error says what to do. The summary is valid with an error too.
+// Redrive ends with an error if the brokers return no records for 30 seconds, or do not
+// accept one for that time, as when a partition has no leader (kgo.RecordDeliveryTimeout
+// in Config.Options changes the latter). The error says what to do. The summary is valid with an error too.
 func Redrive(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Topic == "" {
 		return Summary{}, errors.New("deadletter: Config.Topic is empty: name the dead-letter topic")
 	}
+	cfg.quiet = cmp.Or(cfg.quiet, quiet)
 	r := &redrive{cfg: cfg, partitions: map[int32]*progress{}, checked: map[string]bool{}}
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.ProducerBatchMaxBytes(largest), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.RecordDeliveryTimeout(cfg.quiet), kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	}, cfg.Options...)...)
 	if err != nil {
 		return Summary{}, fmt.Errorf("deadletter: make a client: %w", err)
@@ -203,7 +208,7 @@ func (r *redrive) finished() bool {
 
 func (r *redrive) all(ctx context.Context) error {
 	for !r.finished() {
-		polling, cancel := context.WithTimeout(ctx, quiet)
+		polling, cancel := context.WithTimeout(ctx, r.cfg.quiet)
 		fetches := r.client.PollRecords(polling, 500)
 		cancel()
 		if ctx.Err() != nil {
@@ -211,7 +216,7 @@ func (r *redrive) all(ctx context.Context) error {
 		}
 		for _, failed := range fetches.Errors() {
 			if errors.Is(failed.Err, context.DeadlineExceeded) {
-				return fmt.Errorf("no records came for %v: look at the brokers, and call it again", quiet)
+				return fmt.Errorf("no records came for %v: look at the brokers, and call it again", r.cfg.quiet)
 			}
 			return fmt.Errorf("read it: %w", failed.Err)
 		}
@@ -303,7 +308,7 @@ func (r *redrive) send(ctx context.Context, p *progress, chosen, sending []*kgo.
 				err = r.client.ProduceSync(ctx, result.Record).FirstErr()
 			}
 			if err != nil {
-				failed = cmp.Or(failed, fmt.Errorf("send the record at offset %d to topic %s: %s%w", at, result.Record.Topic, hint(err), err))
+				failed = cmp.Or(failed, fmt.Errorf("send the record at offset %d to topic %s: %s%w", at, result.Record.Topic, r.hint(err), err))
 				continue
 			}
 			r.sum.Sent++
@@ -317,8 +322,10 @@ func (r *redrive) send(ctx context.Context, p *progress, chosen, sending []*kgo.
 	return nil
 }
 
-func hint(err error) string {
+func (r *redrive) hint(err error) string {
 	switch {
+	case errors.Is(err, kgo.ErrRecordTimeout):
+		return fmt.Sprintf("no broker accepted it for %v: look whether each partition of the topic has a leader and enough replicas, and call it again: ", r.cfg.quiet)
 	case errors.Is(err, kerr.MessageTooLarge):
 		return "raise its max.message.bytes: "
 	case errors.Is(err, kerr.UnknownTopicOrPartition):

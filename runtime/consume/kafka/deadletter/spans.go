@@ -26,7 +26,17 @@ type span struct{ first, last int64 }
 func (s *spans) has(offset int64) bool { return s.covers(offset, offset) }
 
 func (s *spans) covers(first, last int64) bool {
-	return last < s.upTo || slices.ContainsFunc(s.beyond, func(b span) bool { return b.first <= first && last <= b.last })
+	if last < s.upTo {
+		return true
+	}
+	i := s.after(first)
+	return i > 0 && last <= s.beyond[i-1].last
+}
+
+// after returns the index of the first span that begins after an offset.
+func (s *spans) after(offset int64) int {
+	i, _ := slices.BinarySearchFunc(s.beyond, offset+1, func(b span, first int64) int { return cmp.Compare(b.first, first) })
+	return i
 }
 
 // add adds the offsets from first to last; none if last is smaller.
@@ -35,9 +45,20 @@ func (s *spans) add(first, last int64) {
 		return
 	}
 	s.changed = true
-	s.beyond = append(s.beyond, span{first, last})
-	slices.SortFunc(s.beyond, func(a, b span) int { return cmp.Compare(a.first, b.first) })
-	s.join()
+	// The new span takes the place of those that it touches, from i to j.
+	i := s.after(first)
+	if i > 0 && s.beyond[i-1].last+1 >= first {
+		i--
+		first = s.beyond[i].first
+	}
+	j := s.after(last + 1)
+	if j > i {
+		last = max(last, s.beyond[j-1].last)
+	}
+	s.beyond = slices.Replace(s.beyond, i, j, span{first, last})
+	if s.beyond[0].first <= s.upTo {
+		s.join()
+	}
 }
 
 // raise is for a topic whose records below an offset were removed.

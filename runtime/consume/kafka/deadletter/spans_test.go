@@ -74,3 +74,20 @@ func TestSpansOfSomebodyElse(t *testing.T) {
 		}
 	}
 }
+
+// Each add looks at a few spans only. If it looked at all, this would take hours.
+func TestManySpans(t *testing.T) {
+	t.Parallel()
+	const most = 2_000_000
+	s := spans{}
+	for offset := int64(1); offset < most; offset += 2 {
+		s.add(offset, offset)
+	}
+	if len(s.beyond) != most/2 || !s.has(most-1) || s.has(most-2) {
+		t.Errorf("%d spans", len(s.beyond))
+	}
+	s.add(0, most)
+	if s.upTo != most+1 || len(s.beyond) != 0 {
+		t.Errorf("all up to %d, and %d spans", s.upTo, len(s.beyond))
+	}
+}
