@@ -28,6 +28,7 @@ type Checker struct {
 	writing bool // the value is about to be written
 
 	asks     *Checker            // the outermost checker, if this one checks a branch of a union
+	around   *Checker            // the checker of the union, if this one checks a branch of it
 	branches int                 // number of branches around this one
 	answers  map[question]answer // of the outermost checker
 }
@@ -143,6 +144,9 @@ func (c *Checker) Fail(rule, message string, at ...any) {
 // pointer returns the JSON Pointer of a path from the current value.
 func (c *Checker) pointer(at []any) string {
 	var pointer []byte
+	if c.around != nil {
+		pointer = []byte(c.around.pointer(nil))
+	}
 	for _, s := range c.path {
 		if s.item {
 			pointer = strconv.AppendInt(append(pointer, '/'), int64(s.index), 10)

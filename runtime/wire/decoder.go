@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -25,6 +26,7 @@ type Decoder struct {
 	missing    []missing
 	scratch    []byte
 	unusual    []unusual // texts for Spelling, in the order of the document
+	optional   int       // where the value of the last optional property began; 0: there was none
 }
 
 // missing is a required property that was missing; its pointer is computed at the end.
@@ -102,7 +104,11 @@ func (d *Decoder) mismatch(want string) {
 		d.syntax("expected " + want + ", the document ends here")
 		return
 	}
-	d.failAt(d.pos, "type", fmt.Sprintf("must be %s, is %s", want, typeName(d.data[d.pos])))
+	message := fmt.Sprintf("must be %s, is %s", want, typeName(d.data[d.pos]))
+	if d.data[d.pos] == 'n' && d.optional > 0 && len(bytes.TrimSpace(d.data[d.optional:d.pos])) == 0 {
+		message += "; the property is optional: the producer has to leave it out instead of writing null, or the schema has to allow null"
+	}
+	d.failAt(d.pos, "type", message)
 	d.Skip()
 }
 
@@ -330,6 +336,7 @@ func (o *Object) mark() {
 			return
 		}
 	}
+	o.d.optional = o.value
 }
 
 func (o *Object) set(i int) {

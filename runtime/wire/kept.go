@@ -22,12 +22,19 @@ func From[R ~struct{ Raw json.RawMessage }, T any](v T, write func(*Encoder, T))
 // As decodes the bytes of a union as one of its branches, called name, and validates it
 // with check, which may be nil. asks is the checker of a union that only needs to know
 // whether the branch matches; it is nil if the value is used. The error is a
-// *DecodeError or a *ValidationError.
+// *DecodeError or a *ValidationError. Its JSON Pointers begin at the value that asks
+// checks; without asks they begin at raw, because nobody knows where that came from.
 func As[T any](asks *Checker, raw json.RawMessage, name string, read func(*Decoder) T, check func(*T, *Checker)) (T, error) {
 	var none T
 	d := Decoder{data: raw, lends: asks != nil}
 	value := read(&d)
 	if err := d.finish(func() string { return name }); err != nil {
+		if invalid, ok := err.(*DecodeError); ok && asks != nil { //nolint:errorlint // finish returns no other
+			at := asks.pointer(nil)
+			for i := range invalid.Violations {
+				invalid.Violations[i].Pointer = at + invalid.Violations[i].Pointer
+			}
+		}
 		return none, err
 	}
 	if check == nil {
@@ -36,7 +43,7 @@ func As[T any](asks *Checker, raw json.RawMessage, name string, read func(*Decod
 	c := checkers.Get().(*Checker)
 	defer c.release()
 	if asks != nil {
-		c.asks, c.branches = asks.outermost(), asks.branches+1
+		c.asks, c.around, c.branches = asks.outermost(), asks, asks.branches+1
 	}
 	check(&value, c)
 	if err := c.Err(name); err != nil {

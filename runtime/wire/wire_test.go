@@ -89,7 +89,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-func TestDecodeReportsEveryMisfit(t *testing.T) {
+func TestDecodeReportsEveryMismatch(t *testing.T) {
 	t.Parallel()
 	const document = `{"name": null, "age": 1.5, "tags": ["a", 7, {"b": 1}],
  "friends": [{"name": "Bo", "born": "yesterday"}, [], {"tags": null}], "a/b~": 1}`
@@ -102,7 +102,10 @@ func TestDecodeReportsEveryMisfit(t *testing.T) {
 		{Pointer: "/tags/2", Rule: "type", Message: "must be a string, is an object", Offset: 44},
 		{Pointer: "/friends/0/born", Rule: "format", Message: "must be a date-time with an offset, like 2024-05-01T12:00:00Z", Offset: 91},
 		{Pointer: "/friends/1", Rule: "type", Message: "must be an object, is an array", Offset: 105},
-		{Pointer: "/friends/2/tags", Rule: "type", Message: "must be an array, is null", Offset: 118},
+		{
+			Pointer: "/friends/2/tags", Rule: "type", Offset: 118,
+			Message: "must be an array, is null; the property is optional: the producer has to leave it out instead of writing null, or the schema has to allow null",
+		},
 		{Pointer: "/friends/2/name", Rule: "required", Message: "is required and missing", Offset: 109},
 		{Pointer: "/friends/2/born", Rule: "required", Message: "is required and missing", Offset: 109},
 		{Pointer: "/born", Rule: "required", Message: "is required and missing", Offset: 0},
