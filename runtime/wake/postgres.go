@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
 // DefaultWindow is the default of PostgresOptions.Window. It limits a process to 1,000
@@ -86,6 +87,10 @@ type PostgresWaker struct {
 	conn    *pgx.Conn
 	dialing *dialing // under way, or done and not used yet; nil: none
 	last    time.Time
+
+	failures  int // to connect, in a row
+	failure   error
+	notBefore time.Time // no attempt before then, if there is a failure
 }
 
 // notification is one NOTIFY and its result.
@@ -97,7 +102,9 @@ type notification struct {
 // Postgres returns a waker for the outbox of the service, on the database of
 // connString. A transaction pooler works. Unless connect_timeout is set, a host that
 // does not answer is left after 2 s and the next one is tried; wake-ups during that
-// time are lost. Close the waker when it is no longer needed.
+// time are lost. So are those in the pauses after a failure to connect: they grow from
+// 100 ms to 2 s, or to 10 s if the server has no connections left or refuses the role.
+// Close the waker when it is no longer needed.
 func Postgres(connString, service string, options PostgresOptions) (*PostgresWaker, error) {
 	name, err := PostgresChannel(service)
 	if err != nil {
@@ -195,11 +202,16 @@ func (w *PostgresWaker) exec(ctx context.Context) error {
 
 // connected returns a new connection. Connecting continues after ctx has ended, for the
 // next wake-up: a wake-up has less time than it may take to try hosts that do not
-// answer. fresh is true if this call started it.
+// answer. fresh is true if this call started it. After a failure there is a pause, in
+// which every wake-up fails with the same error: a server that has no connections left
+// must not be asked for one at each commit.
 func (w *PostgresWaker) connected(ctx context.Context) (conn *pgx.Conn, fresh bool, err error) {
 	for {
 		d := w.dialing
 		if d == nil {
+			if wait := time.Until(w.notBefore); w.failure != nil && wait > 0 {
+				return nil, true, fmt.Errorf("the next attempt is in %s: %w", wait.Round(time.Millisecond), w.failure)
+			}
 			d = beginDialing(w.config)
 			w.dialing, fresh = d, true
 		}
@@ -209,13 +221,16 @@ func (w *PostgresWaker) connected(ctx context.Context) (conn *pgx.Conn, fresh bo
 			return nil, fresh, fmt.Errorf("still connecting: %w", context.Cause(ctx))
 		}
 		w.dialing = nil
-		if d.panicked != nil {
-			panic(d.panicked)
+		if d.err == nil {
+			w.failures, w.failure = 0, nil
+			return d.conn, fresh, nil
 		}
-		if d.err == nil || fresh {
-			return d.conn, fresh, d.err
+		w.failures++
+		w.failure, w.notBefore = d.err, time.Now().Add(pgdial.PauseAfter(d.err, w.failures))
+		if fresh {
+			return nil, fresh, d.err
 		}
-		// A failure in the meantime is tried again.
+		// A failure in the meantime is tried again, after the pause.
 	}
 }
 
@@ -333,7 +348,7 @@ func (s *PostgresWaitSource) connect(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*answerTime)
 	defer cancel()
-	conn, err := connect(ctx, s.config)
+	conn, err := pgdial.Connect(ctx, s.config)
 	if err != nil {
 		return err
 	}
@@ -360,7 +375,7 @@ func (s *PostgresWaitSource) proves() bool { return true }
 // would prove nothing, because a pooler delivers it while the statement runs.
 func (s *PostgresWaitSource) probe(ctx context.Context) error {
 	token := "probe " + uuid.NewString()
-	other, err := connect(ctx, s.config)
+	other, err := pgdial.Connect(ctx, s.config)
 	if err != nil {
 		return fmt.Errorf("connect to probe LISTEN: %w", err)
 	}

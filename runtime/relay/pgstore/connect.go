@@ -2,27 +2,15 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
 // Connect opens a connection for a tool next to the relay. It is pgx.ConnectConfig with
-// the time limits of a [Server] for addresses that are slow or do not answer.
+// the time limits of a [Server] for addresses that are slow or do not answer. A panic of
+// code in config, such as a tracer, is returned as an error.
 func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
-	d := newDialer(ServerConfig{Conn: config})
-	targets, err := d.targets(ctx)
-	errs := []error{err}
-	for _, at := range targets {
-		at.config.ValidateConnect = config.ValidateConnect
-		conn, err := d.connect(ctx, at)
-		if err == nil {
-			return conn, nil
-		}
-		errs = append(errs, err)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, errors.Join(errs...)
+	return pgdial.Connect(ctx, config)
 }

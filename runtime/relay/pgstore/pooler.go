@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -23,10 +24,10 @@ const poolerRounds = 5
 //
 // A query that fails proves nothing: the server may be restarting, or somebody ended
 // the session. Such an error is returned unchanged, so that Check runs again.
-func (d *dialer) lookForPooler(ctx context.Context, at target) error {
+func (d *dialer) lookForPooler(ctx context.Context, at pgdial.Target) error {
 	var pair [2]*pgx.Conn
 	for i := range pair {
-		conn, err := d.connect(ctx, at)
+		conn, err := pgdial.ConnectTo(ctx, at)
 		if err != nil {
 			return err
 		}

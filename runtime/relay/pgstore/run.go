@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -19,7 +20,7 @@ import (
 // replaced when lost.
 type serverRun struct {
 	server       *Server
-	target       target
+	target       pgdial.Target
 	started      string // when the server started
 	anchor       *anchor
 	inserts      inserts
@@ -68,7 +69,7 @@ const (
 	waitingSessions = 4
 )
 
-func newRun(s *Server, first *session, at target) *serverRun {
+func newRun(s *Server, first *session, at pgdial.Target) *serverRun {
 	r := &serverRun{server: s, target: at, started: first.serverStarted, changed: make(chan struct{}), opened: map[backend]bool{}}
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	r.done = r.ctx.Done()
@@ -265,7 +266,7 @@ func (r *serverRun) open(ctx context.Context) (*session, error) {
 			r.server.cfg.Logger.WarnContext(ctx, "no further session can be opened; the relay goes on with those it has",
 				slog.Int("sessions", r.workers+1), slog.Any("error", err))
 		}
-		r.noMore = time.Now().Add(pauseAfter(err, r.refusals))
+		r.noMore = time.Now().Add(pgdial.PauseAfter(err, r.refusals))
 		r.refusals++
 		r.refusal = err
 	}

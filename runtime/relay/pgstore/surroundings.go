@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
 // surroundings are the results of checks for all stores of a run: that there is no
@@ -58,7 +60,7 @@ func (v *surroundings) lookAround() error {
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err != nil && !full(err) {
+		if err != nil && !pgdial.Full(err) {
 			return err
 		}
 	}
@@ -75,7 +77,7 @@ func (v *surroundings) lookForOthers(ctx context.Context) error {
 	if !yes {
 		return nil
 	}
-	err := fmt.Errorf("%s was promoted, and %s still accepts writes: fence it", other, target.address)
+	err := fmt.Errorf("%s was promoted, and %s still accepts writes: fence it", other, target.Address)
 	v.run.end(err)
 	return err
 }

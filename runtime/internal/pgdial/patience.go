@@ -1,4 +1,4 @@
-package pgstore
+package pgdial
 
 import (
 	"context"
@@ -23,13 +23,14 @@ type patience struct {
 	spent bool // because it did not answer
 }
 
-// patiently runs attempt, which connects to an address with config and ctx. Without an
-// answer for limit, or after most in total, it ends the attempt.
-func patiently(ctx context.Context, at target, limit, most time.Duration, attempt func(context.Context, *pgx.ConnConfig) error) error {
+// Patiently runs attempt, which connects to an address with config and ctx. Without an
+// answer for limit, or after most in total, it ends the attempt. A panic of attempt is a
+// *PanicError.
+func Patiently(ctx context.Context, at Target, limit, most time.Duration, attempt func(context.Context, *pgx.ConnConfig) error) error {
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	p := &patience{limit: limit, end: cancel}
-	config := at.config.Copy()
+	config := at.Config.Copy()
 	config.ConnectTimeout = most
 	dial := config.DialFunc
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -41,9 +42,12 @@ func patiently(ctx context.Context, at target, limit, most time.Duration, attemp
 		return heard{conn, p}, nil
 	}
 	p.begin()
-	err := attempt(limited, config)
+	err := func() (err error) {
+		defer recoverTo(&err, "code in the configuration of the connection, such as its tracer or DialFunc, at "+at.Address)
+		return attempt(limited, config)
+	}()
 	if p.stop() && err != nil && ctx.Err() == nil {
-		return &silentError{address: at.address, limit: limit, problem: err.Error()}
+		return &SilentError{address: at.Address, limit: limit, problem: err.Error()}
 	}
 	return err
 }
@@ -96,16 +100,16 @@ func (h heard) Read(b []byte) (int, error) {
 // NetConn returns the underlying connection, like [crypto/tls.Conn].
 func (h heard) NetConn() net.Conn { return h.Conn }
 
-// silentError means that an attempt ended because the address did not answer.
-type silentError struct {
+// SilentError means that an attempt ended because the address did not answer.
+type SilentError struct {
 	address string
 	limit   time.Duration
 	problem string // what the driver reported
 }
 
-func (e *silentError) Error() string {
+func (e *SilentError) Error() string {
 	return fmt.Sprintf("%s gave no answer for %s: %s", e.address, e.limit, e.problem)
 }
 
 // Is makes it match context.DeadlineExceeded.
-func (*silentError) Is(target error) bool { return target == context.DeadlineExceeded }
+func (*SilentError) Is(target error) bool { return target == context.DeadlineExceeded }
