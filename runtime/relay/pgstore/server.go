@@ -24,7 +24,10 @@ type ServerConfig struct {
 	// used. connect_timeout limits opening a session; without it, each address may go
 	// without an answer for [DefaultConnectTimeout]. Settings for how pgx sends
 	// statements (default_query_exec_mode, statement_cache_capacity) are ignored,
-	// because the store needs its own.
+	// because the store needs its own. If its Tracer panics, the call is skipped, and
+	// the log has the panic with its stack, at most once a minute; if another function
+	// of it panics, such as LookupFunc, no session is opened there, and the error names
+	// it.
 	Conn *pgx.ConnConfig
 	// MaxSessions limits the sessions that are open at once. At least 2. Default 4,
 	// plus one for every eight stores beyond the first, at most 10. The package
@@ -98,6 +101,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		return nil, err
 	}
 	cfg.Conn = cfg.Conn.Copy()
+	cfg.Conn.Tracer = guardTracer(cfg.Conn.Tracer, cfg.Logger)
 	s := &Server{cfg: cfg, dial: newDialer(cfg)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
