@@ -67,7 +67,7 @@ func (l *lab) measureBulk(ctx context.Context, transactions int, insert bulkInse
 	return []float64{float64(transactions*l.effort.bulkBatch) / took.Seconds()}, nil
 }
 
-// copyReady is COPY of rows that are made before the clock runs.
+// copyReady inserts rows with COPY. They are made before the clock starts.
 func copyReady(ctx context.Context, list []events.EssayGradedV1) (bulkInsert, error) {
 	rows := make([][]any, len(list))
 	for i, e := range list {

@@ -14,11 +14,11 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// drain sends rows that wait.
+// drain measures how long it takes to send rows that wait.
 type drain struct {
 	mode      pgstore.Mode
 	unsettled int  // the relay's UnsettledRows; 0: its default
-	held      bool // a transaction is held open, behind dead rows
+	held      bool // a transaction stays open, and the rows lie behind dead rows
 }
 
 func (d drain) variants(_ context.Context, l *lab) ([]variant, error) {
@@ -32,8 +32,8 @@ func (d drain) variants(_ context.Context, l *lab) ([]variant, error) {
 	}, nil
 }
 
-// drainer sends and settles the rows that wait, and reports how long that took.
-// Then it calls late, which in a held drain commits one more row.
+// drainer sends and settles the rows that wait, and returns how long that took. Then it
+// calls late, which commits one more row if a transaction was held open.
 type drainer func(ctx context.Context, l *lab, brokers []string, late func() error) (time.Duration, error)
 
 func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, err error) {
@@ -126,8 +126,7 @@ func (l *lab) hold(ctx context.Context) (_ *pgx.Conn, err error) {
 	return conn, holder.seed(ctx, 1)
 }
 
-// verify makes sure that the measurement was of what it claims: every row is in
-// Kafka, and none waits any more.
+// verify checks the result: every row is in Kafka, and no row waits.
 func (l *lab) verify(ctx context.Context, kafka *broker.Cluster) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers...))
 	if err != nil {

@@ -20,13 +20,13 @@ const (
 	bareDelete = `DELETE FROM event_outbox WHERE seq = ANY($1) AND published_at IS NULL AND dead_at IS NULL`
 )
 
-// barePage is a page of rows on its way through the bare loop.
+// barePage is a page of rows that the bare loop reads, sends and settles.
 type barePage struct {
 	seqs    []int64
 	records []*kgo.Record
 }
 
-// bare drains with hand-written code. An event that commits late is lost on it.
+// bare drains with a loop written by hand. It loses an event that commits late.
 func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() error) (time.Duration, error) {
 	var conns [2]*pgx.Conn
 	for i := range conns {
@@ -35,7 +35,7 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 			return 0, err
 		}
 		defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
-		// As the relay has it: the plan must not hang on when statistics were taken.
+		// As in the relay: the plan must not depend on when statistics were collected.
 		if _, err := conn.Exec(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan"); err != nil {
 			return 0, err
 		}
@@ -58,7 +58,7 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 	return took, late()
 }
 
-// pump reads, sends and settles until nothing waits, the three overlapping.
+// pump reads, sends and settles at the same time, until nothing waits.
 func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pgx.Conn, settle string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -87,7 +87,7 @@ func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pg
 	})
 	step(func() error {
 		var failed error
-		for p := range sent { // to the end, so that no sender is left
+		for p := range sent { // reads until it is closed, so that no sender stays blocked
 			if failed == nil {
 				_, failed = settler.Exec(ctx, settle, p.seqs)
 			}

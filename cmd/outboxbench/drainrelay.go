@@ -15,10 +15,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// stall is how long anything here may take before the run is given up.
+// stall limits each step. After it the run ends with an error.
 const stall = 5 * time.Minute
 
-// relay drains with ours.
+// relay drains with the relay of this repository.
 func (d drain) relay(ctx context.Context, l *lab, brokers []string, late func() error) (_ time.Duration, err error) {
 	w := newWatch()
 	r, err := l.startRelay(ctx, brokers, d.mode, nil, w, d.unsettled)
@@ -69,7 +69,7 @@ func (w *watch) Settled(s relay.Settled) {
 	w.tell()
 }
 
-// after returns what is closed once n rows are settled.
+// after returns a channel that is closed once n rows are settled.
 func (w *watch) after(n int) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +120,7 @@ func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mod
 	return run, nil
 }
 
-// wait waits for something that the relay does.
+// wait waits until the channel is closed, which the relay causes.
 func (r *running) wait(what <-chan struct{}) error {
 	limit := time.NewTimer(stall)
 	defer limit.Stop()

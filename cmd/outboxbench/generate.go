@@ -23,9 +23,9 @@ type generated struct {
 	turn      int
 }
 
-// generateVariants measures processes: outboxgen as people run it, beside go
-// vet of what it wrote. It asks for a checkout of this repository, which holds
-// the module that the generated package imports.
+// generateVariants measures the process outboxgen, and go vet of what it wrote. It
+// needs a checkout of this repository, which has the module that the generated package
+// imports.
 func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
 	if err != nil {
@@ -85,8 +85,8 @@ func (g *generated) generate(ctx context.Context) ([]float64, error) {
 	return g.measure(ctx, g.outboxgen, "generate")
 }
 
-// vet vets the package for the first time: a file with a new constant makes it
-// one that the build cache has not seen.
+// vet runs go vet on the package. A file with a new constant makes it a package that
+// the build cache does not have.
 func (g *generated) vet(ctx context.Context) (_ []float64, err error) {
 	g.turn++
 	fresh := filepath.Join(g.dir, "events", "zz_turn.go")
@@ -98,12 +98,13 @@ func (g *generated) vet(ctx context.Context) (_ []float64, err error) {
 	return g.measure(ctx, "go", "vet", "./events")
 }
 
-// measure runs a command in the module: seconds, seconds of processor time and
-// the most memory, in MB, that it or one of its children had.
+// measure runs a command in the module. It returns seconds, seconds of processor time,
+// and the most memory, in MB, that the command or one of its children had.
 func (g *generated) measure(ctx context.Context, name string, args ...string) ([]float64, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = g.dir
-	// go.mod has its requirements from elsewhere, and all of them are here.
+	// go.mod has the requirements of the repository, whose modules are downloaded
+	// already.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

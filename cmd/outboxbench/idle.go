@@ -18,20 +18,21 @@ import (
 	"github.com/outboxgen/outboxgen/migrations"
 )
 
-// idle is a number of outboxes in which nothing happens, each in a schema of its
-// own, with two relay processes that serve them all.
+// idle measures outboxes in which nothing happens. Each has its own schema, and two
+// relay processes serve all of them.
 type idle struct {
 	lab     *lab
 	command string // outboxrelay, built for this run
 	dir     string
-	schemas int // how many are there already
+	schemas int // how many schemas exist already
 }
 
-// idlePoll is how often the bare loop looks: the relay's default of poll-max.
+// idlePoll is the pause between two looks of the bare loop: the default of the relay's
+// poll-max.
 const idlePoll = 200 * time.Millisecond
 
-// idleVariants measures processes: outboxrelay as people run it. It asks for a
-// checkout of this repository.
+// idleVariants measures the process outboxrelay. It needs a checkout of this
+// repository.
 func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
 	if err != nil {
@@ -90,8 +91,7 @@ func (i *idle) bare(ctx context.Context) (_ []float64, err error) {
 	}
 }
 
-// relays runs two relay processes for n outboxes and counts once both have nothing
-// to do but wait.
+// relays runs two relay processes for n outboxes, and counts once both only wait.
 func (i *idle) relays(ctx context.Context, n int, wake string) (_ []float64, err error) {
 	if err := i.prepare(ctx, n); err != nil {
 		return nil, err
@@ -118,13 +118,13 @@ func (i *idle) relays(ctx context.Context, n int, wake string) (_ []float64, err
 	if err := i.until(ctx, standby, func() (bool, error) { return standby.meter.sessions.Load() > 0, nil }); err != nil {
 		return nil, err
 	}
-	if err := wait(ctx, i.lab.effort.idleRest); err != nil { // what happens once is over
+	if err := wait(ctx, i.lab.effort.idleRest); err != nil { // what happens only at the start is over
 		return nil, err
 	}
 	return i.count(ctx, n, leader.meter, standby.meter)
 }
 
-// count counts for a while.
+// count counts statements for a while.
 func (i *idle) count(ctx context.Context, n int, leader, standby *meter) ([]float64, error) {
 	commits, err := i.commits(ctx)
 	if err != nil {
@@ -141,7 +141,7 @@ func (i *idle) count(ctx context.Context, n int, leader, standby *meter) ([]floa
 		return nil, err
 	}
 	each := func(count int64) float64 { return float64(count) / took.Seconds() / float64(n) }
-	const own = 1 // the question itself
+	const own = 1 // the commit of the query that counts
 	return []float64{
 		each(l + s), each(l), each(s), each(max(0, after-commits-own)),
 		float64(leader.sessions.Load()), float64(standby.sessions.Load()),
@@ -193,7 +193,7 @@ func (i *idle) leads(ctx context.Context, n int) (bool, error) {
 	return led == n, err
 }
 
-// idleRelay is an outboxrelay process and what it goes to Postgres through.
+// idleRelay is an outboxrelay process and the meter between it and Postgres.
 type idleRelay struct {
 	meter *meter
 	cmd   *exec.Cmd
@@ -224,7 +224,7 @@ func (i *idle) start(ctx context.Context, name string, brokers []string, n int, 
 	}
 	r := &idleRelay{meter: m, cmd: exec.CommandContext(ctx, i.command, "run", "--config", config), done: make(chan struct{})}
 	r.cmd.Stdout, r.cmd.Stderr = &r.said, &r.said
-	r.cmd.Env = []string{"TMPDIR=" + i.dir} // variables are settings of the relay's, and come before the file
+	r.cmd.Env = []string{"TMPDIR=" + i.dir} // variables are settings of the relay, and override the file
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// lab has what the scenarios work with: a database with the outbox's tables
-// and one of a business, and ways to get the rest.
+// lab has what the scenarios need: a database with the tables of an outbox and of a
+// business, and functions that start the rest.
 type lab struct {
 	options
 	server   *services.PostgresServer
@@ -29,7 +29,7 @@ type lab struct {
 	admin    *pgx.Conn             // for setting up; one user at a time
 	redis    *services.RedisServer // nil: there is none
 	log      *slog.Logger
-	cleanup  []func() error // what scenarios leave behind
+	cleanup  []func() error // what to undo at the end
 }
 
 // quiet logs nothing.
@@ -47,7 +47,7 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 	}()
 	var settings []services.Option
 	if os.Getenv("DATABASE_URL") == "" {
-		// Room enough that no checkpoint falls into a measurement.
+		// Large enough that no checkpoint happens during a measurement.
 		settings = append(settings, services.Setting("shared_buffers", "512MB"),
 			services.Setting("max_wal_size", "8GB"), services.Setting("checkpoint_timeout", "1h"),
 			services.Setting("fsync", "off"), services.Setting("max_connections", "600"))
@@ -113,7 +113,7 @@ func (l *lab) machine(ctx context.Context) machine {
 	return m
 }
 
-// reset empties the tables and gives vacuum and the log nothing to do later.
+// reset empties the tables with TRUNCATE, which leaves no work for vacuum.
 func (l *lab) reset(ctx context.Context) error {
 	_, err := l.admin.Exec(ctx, "TRUNCATE event_outbox, event_outbox_lease, event_outbox_audit, batches")
 	return err
@@ -128,7 +128,7 @@ func (l *lab) settleDown(ctx context.Context) error {
 	return nil
 }
 
-// pool has n open connections.
+// pool returns a pool with n open connections.
 func (l *lab) pool(ctx context.Context, n int32) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(l.url)
 	if err != nil {
@@ -138,7 +138,7 @@ func (l *lab) pool(ctx context.Context, n int32) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-// partitions is how many the topic has.
+// partitions is the number of partitions of the topic.
 const partitions = 8
 
 // kafka starts an empty Kafka that has the topic.

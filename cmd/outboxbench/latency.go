@@ -42,10 +42,9 @@ func latencyVariants(_ context.Context, l *lab) ([]variant, error) {
 	return out, nil
 }
 
-// carrier is what brings events from the table to Kafka, with the waker that
-// belongs to it.
+// carrier moves events from the table to Kafka. waker wakes it.
 type carrier struct {
-	waker outbox.Waker // nil: it is not woken
+	waker outbox.Waker // nil: nothing wakes it
 	stop  func() error
 }
 
@@ -90,7 +89,7 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 	}
 	var waits []float64
 	for _, c := range commits[l.effort.warmUp:] {
-		wait := max(0, arrivals[c.id].Sub(c.at)) // the record may be faster than the answer to COMMIT
+		wait := max(0, arrivals[c.id].Sub(c.at)) // the record may arrive before the answer to COMMIT
 		waits = append(waits, float64(wait)/float64(time.Millisecond))
 	}
 	slices.Sort(waits)
@@ -128,7 +127,7 @@ func (l *lab) commitSteadily(ctx context.Context, ob *outbox.Outbox) ([]commit, 
 	return commits, nil
 }
 
-// consume records when each event arrives first, until n have.
+// consume records when each event arrives first, until n events have arrived.
 func consume(ctx context.Context, brokers []string, n int) (map[uuid.UUID]time.Time, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic))
 	if err != nil {
@@ -210,7 +209,7 @@ func (l *lab) redisCarrier(ctx context.Context, brokers []string) (carrier, erro
 	return c, nil
 }
 
-// bareCarrier returns the loop that one writes first.
+// bareCarrier returns a loop as people write it first.
 func (l *lab) bareCarrier(ctx context.Context, brokers []string) (carrier, error) {
 	pool, err := l.pool(ctx, 3)
 	if err != nil {
@@ -227,7 +226,7 @@ func (l *lab) bareCarrier(ctx context.Context, brokers []string) (carrier, error
 	go func() {
 		err := bareLoop(ctx, pool, client, listening)
 		if ctx.Err() != nil {
-			err = nil // it was told to end, wherever it stood
+			err = nil // it was told to end
 		}
 		done <- err
 	}()

@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// meter stands between a client and Postgres. It passes everything on and counts
-// the sessions that are open and the statements that the client sends.
+// meter stands between a client and Postgres. It passes everything on, and counts the
+// open sessions and the statements of the client.
 type meter struct {
 	listener net.Listener
 	dir      string // of its socket
@@ -32,9 +32,9 @@ type meter struct {
 	serving sync.WaitGroup
 }
 
-// newMeter listens on a Unix socket, which is called what Postgres would call it.
+// newMeter listens on a Unix socket with the name that Postgres would give it.
 func newMeter(server *pgx.ConnConfig) (_ *meter, err error) {
-	dir, err := os.MkdirTemp("", "meter") // the name of a socket is short
+	dir, err := os.MkdirTemp("", "meter") // a socket's path must be short
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (m *meter) close() error {
 	m.mu.Lock()
 	m.closed = true
 	for c := range m.links {
-		_ = c.Close() // whoever uses it is told
+		_ = c.Close() // the client is told
 	}
 	m.mu.Unlock()
 	m.serving.Wait()
@@ -105,7 +105,8 @@ func (m *meter) serve(client net.Conn) {
 	answers.Wait()
 }
 
-// keep records the connections, so that close ends them; false: the meter is closed.
+// keep records the connections, so that close ends them. It returns false if the meter
+// is closed.
 func (m *meter) keep(both ...net.Conn) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -127,10 +128,10 @@ func (m *meter) forget(both ...net.Conn) {
 	}
 }
 
-// statementCounter counts the statements in what a client of Postgres sends. A
-// text with several statements ("begin; notify x") is one.
+// statementCounter counts the statements that a client sends to Postgres. A text with
+// several statements ("begin; notify x") counts as one.
 type statementCounter struct {
-	startup bool // the next message is one of those that come before the session
+	startup bool // the next message belongs to the start of the session
 	head    []byte
 	rest    int64 // of the current message
 	count   *atomic.Int64

@@ -16,10 +16,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// repeats kills relays that drain, under several values of UnsettledRows.
+// repeats kills relays while they drain, with several values of UnsettledRows.
 type repeats struct{}
 
-// unsettledRows are the values tried; the default is among them.
+// unsettledRows are the values to measure, with the default among them.
 var unsettledRows = []int{500, 1_000, 2_500, 5_000, 10_000, 30_000}
 
 func (repeats) variants(_ context.Context, l *lab) ([]variant, error) {
@@ -42,7 +42,7 @@ func (repeats) variants(_ context.Context, l *lab) ([]variant, error) {
 	return out, nil
 }
 
-// killed kills a draining relay several times with SIGKILL, and gives how many rows
+// killed kills a draining relay several times with SIGKILL, and returns how many rows
 // the worst kill repeated.
 func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error) {
 	if err := l.reset(ctx); err != nil {
@@ -83,8 +83,8 @@ func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error
 	return worst, nil
 }
 
-// killOne starts a relay in a process of its own and kills it once so many records
-// are in Kafka.
+// killOne starts a relay in its own process, and kills it once a number of records are
+// in Kafka.
 func (l *lab) killOne(ctx context.Context, broker string, kafka *kadm.Client, unsettled int, at int64) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -96,7 +96,7 @@ func (l *lab) killOne(ctx context.Context, broker string, kafka *kadm.Client, un
 	if err := child.Start(); err != nil {
 		return err
 	}
-	defer func() { _ = child.Wait() }()         // its error is the kill
+	defer func() { _ = child.Wait() }()         // its error is that it was killed
 	defer func() { _ = child.Process.Kill() }() // SIGKILL
 	limit := time.Now().Add(stall)
 	for {
@@ -110,7 +110,7 @@ func (l *lab) killOne(ctx context.Context, broker string, kafka *kadm.Client, un
 	}
 }
 
-// ends returns how many records the topic has.
+// ends returns the number of records in the topic.
 func ends(ctx context.Context, kafka *kadm.Client) (sum int64, err error) {
 	offsets, err := kafka.ListEndOffsets(ctx, topic)
 	if err != nil {
@@ -120,14 +120,14 @@ func ends(ctx context.Context, kafka *kadm.Client) (sum int64, err error) {
 	return sum, nil
 }
 
-// A process of its own drains when its environment has these.
+// With these variables in its environment, the process drains until it is killed.
 const (
 	drainerURL       = "OUTBOXBENCH_DRAIN_URL"
 	drainerBroker    = "OUTBOXBENCH_DRAIN_BROKER"
 	drainerUnsettled = "OUTBOXBENCH_DRAIN_UNSETTLED"
 )
 
-// drainUntilKilled is such a process. It returns when it could not begin.
+// drainUntilKilled is that process. It returns only if it cannot start.
 func drainUntilKilled() error {
 	unsettled, err := strconv.Atoi(os.Getenv(drainerUnsettled))
 	if err != nil {

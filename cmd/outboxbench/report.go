@@ -16,7 +16,7 @@ type report struct {
 	Scenarios []result `json:"scenarios"`
 }
 
-// machine is what the numbers were measured on.
+// machine describes where the numbers were measured.
 type machine struct {
 	CPUs     int    `json:"cpus"`
 	Go       string `json:"go"`
@@ -27,7 +27,7 @@ type machine struct {
 	Redis    bool   `json:"redis"`
 }
 
-// result is what a scenario gave; the first variant is the bare one.
+// result is the result of a scenario. The first variant is the bare one.
 type result struct {
 	Name     string    `json:"name"`
 	About    string    `json:"about"`
@@ -42,7 +42,7 @@ type samples struct {
 	Samples [][]float64 `json:"samples"`
 }
 
-// comparison is a variant beside the bare one.
+// comparison compares a variant with the bare one.
 type comparison struct {
 	Name    string    `json:"name"`
 	Medians []float64 `json:"medians"`
@@ -120,7 +120,7 @@ func (r *result) print(w io.Writer) {
 	_ = table.Flush() // output for a person
 }
 
-// number writes a value with three digits or more that matter.
+// number writes a value with at least three significant digits.
 func number(v float64) string {
 	if v < 100 {
 		return fmt.Sprintf("%.2f", v)

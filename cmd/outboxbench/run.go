@@ -29,21 +29,21 @@ type options struct {
 	verbose    bool
 	cpuprofile string
 
-	effort effort // no flags; tests want less of it
+	effort effort // not a flag; tests use a smaller one
 }
 
-// effort is how much a measurement does where no flag says so.
+// effort says how much a measurement does. No flag sets it.
 type effort struct {
-	writing         time.Duration // how long the writers of write go on
-	bulk, bulkBatch int           // how many transactions of bulk there are, and events in each
-	latency, warmUp int           // how many events of latency count, behind those that do not
-	schemas         int           // how many events generate has
-	outboxes        int           // how many outboxes idle has at most
-	idle, idleRest  time.Duration // how long idle counts, and waits before that
-	kills           int           // how often repeats kills a relay, each time
+	writing         time.Duration // how long the writers of the scenario write run
+	bulk, bulkBatch int           // transactions of bulk, and events in each
+	latency, warmUp int           // events of latency that count, and earlier ones that do not
+	schemas         int           // events of generate
+	outboxes        int           // the largest number of outboxes of idle
+	idle, idleRest  time.Duration // how long idle counts, and how long it waits before
+	kills           int           // how often repeats kills a relay for each value
 }
 
-// usual is the effort that gives numbers worth reading.
+// usual is the effort for reliable numbers.
 var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000,
 	outboxes: 40, idle: 30 * time.Second, idleRest: 15 * time.Second, kills: 3}
 
@@ -108,7 +108,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// measure runs the chosen scenarios and prints what they give.
+// measure runs the chosen scenarios and prints their results.
 func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	l, err := openLab(ctx, o)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s scenario) run(ctx context.Context, l *lab, rounds int, progress func(str
 	for round := range rounds {
 		for i, v := range variants {
 			progress(fmt.Sprintf("%s, round %d of %d: %s …", s.name, round+1, rounds, v.name))
-			runtime.GC() // no variant pays for the garbage of another
+			runtime.GC() // no variant collects the garbage of another
 			var values []float64
 			pprof.Do(ctx, pprof.Labels("variant", v.label), func(ctx context.Context) {
 				values, err = v.measure(ctx)

@@ -15,7 +15,7 @@ const (
 	topic   = "grading.essay.graded.v1"
 	keys    = 1_000
 	service = events.Service
-	// commentBytes makes the envelope of a sample 500 bytes long or a little more.
+	// commentBytes makes the envelope of a sample slightly more than 500 bytes long.
 	commentBytes = 40
 )
 

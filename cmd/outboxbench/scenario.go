@@ -6,16 +6,16 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// scenario is one question. Its first variant is the bare one, which the others
-// are compared with.
+// scenario answers one question. The others are compared with its first variant, the
+// bare one.
 type scenario struct {
 	name    string
 	about   string
-	columns []string // what a measurement gives; ratios are of the first
+	columns []string // what is measured; ratios are of the first
 	prepare func(ctx context.Context, l *lab) ([]variant, error)
 }
 
-// variant is one way to do what a scenario asks.
+// variant is one way to do the work of a scenario.
 type variant struct {
 	name  string
 	label string // in the profile
@@ -33,7 +33,7 @@ func scenarios() []scenario {
 	return []scenario{
 		{
 			name: "generate", about: "1,000 event schemas", columns: []string{"s", "CPU s", "peak MB"},
-			prepare: generateVariants, // first: a child's peak counts from what this process has when it starts
+			prepare: generateVariants, // first: the peak of a child includes the memory of this process when it starts
 		},
 		{
 			name: "drain-mark", about: "rows wait; settle by UPDATE", columns: []string{perSecond},

@@ -19,7 +19,7 @@ const (
 	update  = "UPDATE batches SET graded = graded + 1 WHERE id = $1"
 )
 
-// transaction runs one business transaction for the batch with the number.
+// transaction runs one business transaction, for the batch with this number.
 type transaction func(ctx context.Context, n int) error
 
 func writeVariants(_ context.Context, l *lab) ([]variant, error) {
@@ -69,8 +69,8 @@ func (l *lab) seedBatches(ctx context.Context) error {
 	return err
 }
 
-// runWriters counts the transactions that the writers begin in the time, one each
-// at least.
+// runWriters counts the transactions that the writers begin within the time, at least
+// one each.
 func runWriters(ctx context.Context, do transaction, during time.Duration) (int64, error) {
 	var count atomic.Int64
 	var failed atomic.Pointer[error]

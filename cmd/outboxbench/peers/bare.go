@@ -11,8 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// bare is the loop that one writes first, one step after the other. It ties these
-// numbers to those of outboxbench, whose bare loop overlaps the steps.
+// bare is a loop as people write it first, one step after the other. With it these
+// numbers can be compared with those of outboxbench, whose bare loop overlaps the
+// steps.
 var bare = peer{
 	name: "bare loop, one step after the other",
 	prepare: func(ctx context.Context, pool *pgxpool.Pool, rows int) error {

@@ -33,12 +33,12 @@ const (
 	limit = 10 * time.Minute
 )
 
-// peer is one way to drain. The first one is what the others are compared with.
+// peer is one way to drain. The others are compared with the first.
 type peer struct {
 	name string
-	// prepare makes the tables anew, with rows that wait.
+	// prepare makes new tables, with rows that wait.
 	prepare func(ctx context.Context, pool *pgxpool.Pool, rows int) error
-	// drain sends and settles all of them, and ends when the last one is settled.
+	// drain sends and settles all rows, and returns when the last one is settled.
 	drain func(ctx context.Context, pool *pgxpool.Pool, client *kgo.Client, rows int) (time.Duration, error)
 }
 
@@ -148,8 +148,8 @@ func measure(ctx context.Context, config *pgxpool.Config, p peer, rows int) (_ f
 	return float64(rows) / took.Seconds(), nil
 }
 
-// report prints the table of outboxbench: medians, and ratios to the first peer
-// within each round.
+// report prints the table that outboxbench prints: medians, and ratios to the first
+// peer of the same round.
 func report(w io.Writer, samples [][]float64) error {
 	fmt.Fprint(w, "\npeers: rows wait\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -39,9 +39,9 @@ func (w *eventWorker) Work(ctx context.Context, job *river.Job[eventArgs]) error
 	return nil
 }
 
-// riverPeer has each event as a job, whose worker sends it. River promises no order.
-// A cooldown of 0 is its default, 100 ms between two fetches, of one job for each
-// idle worker at most.
+// riverPeer makes each event a job, and a worker sends it. River promises no order. A
+// cooldown of 0 is its default: 100 ms between two fetches, each of at most one job per
+// idle worker.
 func riverPeer(name string, workers int, cooldown time.Duration) peer {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	return peer{
@@ -87,7 +87,7 @@ func riverPeer(name string, workers int, cooldown time.Duration) peer {
 				return 0, err
 			}
 			defer func() { err = errors.Join(err, client.Stop(context.WithoutCancel(ctx))) }()
-			for sent.Load() < int64(rows) { // counting jobs would be work for the database
+			for sent.Load() < int64(rows) { // counting jobs would load the database
 				select {
 				case <-time.After(10 * time.Millisecond):
 				case <-ctx.Done():

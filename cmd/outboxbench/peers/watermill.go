@@ -18,15 +18,15 @@ import (
 
 const forwarderTopic = "events"
 
-// watermill is its forwarder on its Postgres subscriber, with the default schema
-// and offsets. batch is SubscribeBatchSize; 0 is Watermill's default of 100.
+// watermill runs Watermill's forwarder on its Postgres subscriber, with the default
+// schema and offsets. batch is SubscribeBatchSize; 0 means Watermill's default of 100.
 func watermill(name string, batch int) peer {
 	schema := sql.DefaultPostgreSQLSchema{SubscribeBatchSize: batch}
 	offsets := sql.DefaultPostgreSQLOffsetsAdapter{}
 	subscriber := func(pool *pgxpool.Pool) (*sql.Subscriber, error) {
 		return sql.NewSubscriber(sql.BeginnerFromPgx(pool), sql.SubscriberConfig{
 			SchemaAdapter: schema, OffsetsAdapter: offsets, InitializeSchema: true,
-			PollInterval: 10 * time.Millisecond, // the default of a second tells nothing of what it can do
+			PollInterval: 10 * time.Millisecond, // the default of a second would hide how fast it is
 		}, wm.NopLogger{})
 	}
 	return peer{
@@ -63,8 +63,8 @@ func watermill(name string, batch int) peer {
 	}
 }
 
-// seedWatermill inserts what its publisher would, wrapped for the forwarder, each
-// thousand in a transaction.
+// seedWatermill inserts what Watermill's publisher would insert, wrapped for the
+// forwarder, a thousand in each transaction.
 func seedWatermill(ctx context.Context, pool *pgxpool.Pool, table string, rows int) error {
 	const transaction = 1_000
 	for first := 0; first < rows; first += transaction {
@@ -100,7 +100,7 @@ func (p publisher) Publish(topic string, messages ...*message.Message) error {
 
 func (publisher) Close() error { return nil }
 
-// eventually asks until the answer is true.
+// eventually asks until ok is true.
 func eventually(ctx context.Context, pool *pgxpool.Pool, question string, args ...any) error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()

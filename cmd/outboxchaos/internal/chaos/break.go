@@ -16,16 +16,16 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// locks keep faults of one thing apart when they come together.
+// locks make sure that only one fault at a time affects the same server or link.
 type locks struct {
 	relays, postgres, kafka, redis, topics, consumer sync.Mutex
-	toPostgres, toKafka, toRedis                     sync.Mutex // the ways there
+	toPostgres, toKafka, toRedis                     sync.Mutex // the links to it
 }
 
-// breakThings goes through the schedule until the time is over. It ends a fault that
-// has begun.
+// breakThings goes through the schedule until the time is over. It ends each fault that
+// it begins.
 func (r *run) breakThings(ctx context.Context) {
-	const calm = 3 * time.Second // to begin with
+	const calm = 3 * time.Second // at first
 	if !sleep(ctx, calm) {
 		return
 	}
@@ -54,7 +54,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// errMissed means that a fault had no effect, because its target was not there.
+// errMissed means that a fault had no effect, because its target did not exist.
 var errMissed = errors.New("the fault did not happen")
 
 // inflict causes one fault and ends it.
@@ -63,7 +63,7 @@ func (r *run) inflict(ctx context.Context, f fault.Fault) {
 		return
 	}
 	r.say("%s", f)
-	// A fault that has begun is ended cleanly when the time is over.
+	// When the time is over, a fault that has begun still ends cleanly.
 	err := r.perform(context.WithoutCancel(ctx), f)
 	switch {
 	case errors.Is(err, errMissed):
@@ -88,8 +88,8 @@ func (r *run) perform(ctx context.Context, f fault.Fault) error {
 
 func unknown(f fault.Fault) error { return fmt.Errorf("unknown fault %q", f.Kind) }
 
-// action returns what causes a fault of a kind and ends it, and the lock that it needs;
-// nil for an unknown kind.
+// action returns the function that causes and ends a fault of a kind, and the lock that
+// it needs. The function is nil for an unknown kind.
 func (r *run) action(k fault.Kind) (*sync.Mutex, func(context.Context, fault.Fault) error) {
 	switch k {
 	case fault.KillAtStage, fault.StopAtStage, fault.KillAtTakeOver, fault.StopAtTakeOver, fault.KillAtRelease,
@@ -182,7 +182,8 @@ func (r *run) breakRelays(ctx context.Context, f fault.Fault) error {
 	return err
 }
 
-// killAt arms a point in the instances and waits until it has gone off in one.
+// killAt arms a failpoint in the instances, and waits until one instance has reached
+// it.
 func (r *run) killAt(ctx context.Context, p instance.Point, in ...*lab.Relay) error {
 	return r.armed(ctx, p, instance.Kill, in, func(one *lab.Relay) bool { return !one.Running() })
 }
@@ -199,7 +200,7 @@ func (r *run) stopAt(ctx context.Context, f fault.Fault, in ...*lab.Relay) error
 		sleep(ctx, f.Hold)
 	}
 	for _, one := range in {
-		one.Signal(syscall.SIGCONT) // one that went off late as well
+		one.Signal(syscall.SIGCONT) // also one that was reached late
 	}
 	return err
 }
@@ -250,7 +251,7 @@ func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {
 	if f.Kind == fault.LockLease {
 		statement = "SELECT 1 FROM event_outbox_lease FOR UPDATE"
 	}
-	// A transaction of the writers that is held open is not waited for.
+	// Do not wait for a transaction that a writer holds open.
 	if _, err = tx.Exec(ctx, "SET LOCAL lock_timeout = '3s'"); err == nil {
 		if _, err = tx.Exec(ctx, statement); err != nil {
 			err = errMissed
@@ -258,7 +259,7 @@ func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {
 			sleep(ctx, f.Hold)
 		}
 	}
-	_ = tx.Rollback(ctx) // nothing was changed; it may be gone after a restart
+	_ = tx.Rollback(ctx) // nothing was changed; after a restart it may not exist
 	return err
 }
 
@@ -285,8 +286,7 @@ func (r *run) breakRedis(ctx context.Context, f fault.Fault) error {
 	return r.Servers.Redis.Start(ctx)
 }
 
-// breakTopics needs a broker that answers, so it keeps Kafka to itself where it
-// asks for something.
+// breakTopics needs a broker that answers. So it locks Kafka for each request.
 func (r *run) breakTopics(ctx context.Context, f fault.Fault) error {
 	if f.Kind == fault.DeleteTopic {
 		return r.deleteTopic(ctx, f.Hold)
@@ -305,15 +305,15 @@ func (r *run) withKafka(do func() error) error {
 	return do()
 }
 
-// deleteTopic deletes a topic once all that was committed for it has been read:
-// what a deletion takes away is not lost by the relay. Events that are written
-// while the topic is not there wait for it.
+// deleteTopic deletes a topic once everything that was committed for it has been read.
+// Otherwise records that the deletion removes would count as lost. Events that are
+// written while the topic does not exist wait for it.
 func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
 	const topic = workload.TopicFleeting
 	r.fleeting.Store(false)
 	defer r.fleeting.Store(true)
 	const moment = 200 * time.Millisecond
-	sleep(ctx, moment) // what was planned before has begun
+	sleep(ctx, moment) // transactions that were planned before have begun
 	closed := time.Now()
 	const limit = time.Minute
 	for !r.isRead(ctx, topic, closed) {
@@ -345,7 +345,7 @@ func (r *run) isRead(ctx context.Context, topic string, before time.Time) bool {
 	var under int
 	err := r.Pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND xact_start <= $2", lab.WritersName, before).Scan(&under)
 	if err != nil || under > 0 {
-		return false // Postgres may be away
+		return false // Postgres may be unavailable
 	}
 	var unknown int
 	err = r.Pool.QueryRow(ctx, "SELECT count(*) FROM chaos_tx WHERE id = ANY($1)", r.history.Open(topic)).Scan(&unknown)

@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
 )
 
-// links returns the ways that a fault is about.
+// links returns the links that a fault affects.
 func (r *run) links(ctx context.Context, k fault.Kind) (links []*proxy.Proxy, err error) {
 	switch k {
 	case fault.KafkaLinks:
@@ -80,7 +80,7 @@ func (r *run) breakLinks(ctx context.Context, f fault.Fault) error {
 	}
 	each(func(p *proxy.Proxy) { p.Set(proxy.Weather{}) })
 	if (weather.HoldAnswers || weather.HoldRequests) && held() == before {
-		return errMissed // nothing was held
+		return errMissed // no bytes were held
 	}
 	return nil
 }

@@ -14,30 +14,31 @@ import (
 type Options struct {
 	// Seed decides the faults and what is written.
 	Seed uint64
-	// Duration is how long faults go on; the drain comes on top.
+	// Duration is how long faults are caused. The drain comes after it.
 	Duration time.Duration
 	// Writers is the number of concurrent writers. Default 12.
 	Writers int
-	// Pause is about how long each rests between two transactions. Default 60ms.
+	// Pause is about how long each writer pauses between two transactions. Default
+	// 60ms.
 	Pause time.Duration
-	// Patience is how long nothing may move at the end before what is missing counts
-	// as lost. Default 90s.
+	// Patience limits the wait for progress at the end. After that long without any,
+	// missing events count as lost. Default 90s.
 	Patience time.Duration
 	// Only selects faults by the beginnings of their descriptions. Default: all.
 	Only []string
-	// NoPoison leaves out events that cannot be sent as they are.
+	// NoPoison leaves out events that cannot be sent until they are fixed.
 	NoPoison bool
-	// RulesOff are rules of the protocol that are off.
+	// RulesOff are the rules of the protocol that are switched off.
 	RulesOff []string
 	// Midway is called when half of the time is over.
 	Midway func(ctx context.Context, l *lab.Lab) error
-	// Servers are the run's own.
+	// Servers are used by this run alone.
 	Servers lab.Servers
 	// Command makes the command of a child in the given role.
 	Command func(role string) (*exec.Cmd, error)
 	// Dir gets logs and journals.
 	Dir string
-	// Say is told what happens.
+	// Say is called with a line for everything that happens.
 	Say func(format string, args ...any)
 }
 

@@ -33,12 +33,12 @@ type Result struct {
 	history.Verdict
 	Seed   uint64
 	Faults int64
-	// Repeated and Missed count effects of the consumer that are there twice and not
-	// at all.
+	// Repeated and Missed count the effects of the consumer that happened twice, and
+	// not at all.
 	Repeated, Missed int64
 	// Broken counts other violations: transactions whose writer learned the wrong
 	// outcome, rows that are dead and should not be, records that are not valid events,
-	// processes that ended by themselves, data races.
+	// processes that ended without being asked to, data races.
 	Broken int64
 }
 
@@ -68,7 +68,7 @@ type run struct {
 	faults   map[fault.Kind]*count
 }
 
-// count is how often faults of a kind came.
+// count says how often faults of a kind happened.
 type count struct{ happened, missed int64 }
 
 // Run runs the harness once.
@@ -80,7 +80,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	mode := modes[random.IntN(len(modes))]
 	var rates [lab.Relays]float64
 	for i := range rates {
-		const skew = 0.07 // either way: together less than a sixth
+		const skew = 0.07 // in each direction: together less than a sixth
 		rates[i] = 1 - skew + 2*skew*random.Float64()
 	}
 	l, err := lab.New(ctx, lab.Config{
@@ -121,7 +121,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	return r.judge(ctx)
 }
 
-// say tells what happens, and when.
+// say reports what happens, with the time.
 func (r *run) say(format string, args ...any) {
 	r.Say("%7.1fs  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
@@ -132,7 +132,7 @@ func (r *run) problem(err error) {
 	r.problems = append(r.problems, err.Error())
 }
 
-// read starts reading a topic, or its next incarnation.
+// read starts to read a topic, or the topic that was created again.
 func (r *run) read(topic string) error {
 	r.mu.Lock()
 	old, life := r.readers[topic], r.lives[topic]
@@ -160,7 +160,7 @@ func (r *run) closeReaders() {
 	clear(r.readers)
 }
 
-// writeAndBreak runs the writers and the faults until the time is up.
+// writeAndBreak runs the writers and the faults until the time is over.
 func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 	redis, err := rueidis.ParseURL(r.RedisURL)
 	if err != nil {
@@ -200,7 +200,7 @@ func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 	return errors.Join(midway, ctx.Err())
 }
 
-// progress says how far the run has come, now and then.
+// progress reports from time to time how far the run has come.
 func (r *run) progress(ctx context.Context) {
 	const every = 10 * time.Second
 	ticker := time.NewTicker(every)
@@ -220,7 +220,7 @@ func (r *run) sayTally() {
 	r.say("committed %d, read %d of them in %d records", t.Committed, t.Read, t.Records)
 }
 
-// counted records that a fault happened, or found nothing to happen to.
+// counted records that a fault happened, or that it had no target.
 func (r *run) counted(k fault.Kind, happened bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -236,7 +236,7 @@ func (r *run) counted(k fault.Kind, happened bool) {
 	}
 }
 
-// sayFaults tells how many faults of each kind happened, and returns their sum.
+// sayFaults reports how many faults of each kind happened, and returns the total.
 func (r *run) sayFaults() (sum int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -252,8 +252,7 @@ func (r *run) sayFaults() (sum int64) {
 	return sum
 }
 
-// heal ends all faults and waits until everything has arrived, or nothing moves
-// any more.
+// heal ends all faults, and waits until everything has arrived or there is no progress.
 func (r *run) heal(ctx context.Context) error {
 	r.say("no more faults; draining")
 	for _, p := range r.Relays {
@@ -278,7 +277,7 @@ func (r *run) heal(ctx context.Context) error {
 
 // resolve asks the database which transactions are committed.
 func (r *run) resolve(ctx context.Context) error {
-	// A session that was cut off may still be at work.
+	// A session whose connection was cut may still be working.
 	if _, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = $1", lab.WritersName); err != nil {
 		return err
 	}
@@ -300,7 +299,8 @@ func (r *run) resolve(ctx context.Context) error {
 	return nil
 }
 
-// drain waits until all is read. Poison is waited for once it was fixed.
+// drain waits until everything is read. It waits for poison events only after they were
+// fixed.
 func (r *run) drain(ctx context.Context, poison bool) error {
 	const every = 200 * time.Millisecond
 	ticker := time.NewTicker(every)
@@ -351,8 +351,8 @@ func (r *run) unhandled(ctx context.Context, poison bool) (int64, error) {
 	return max(0, r.history.Expected(workload.TopicFleeting, poison)-have), err
 }
 
-// fix makes what could not be sent fit to be sent, and replays it. What is dead
-// and should not be is left dead, and counts as lost.
+// fix corrects the poison events and replays them. Rows that are dead and should not be
+// stay dead, and count as lost.
 func (r *run) fix(ctx context.Context) error {
 	if err := r.RaiseLimits(ctx, workload.Topics()...); err != nil {
 		return err
@@ -367,7 +367,7 @@ func (r *run) fix(ctx context.Context) error {
 	}
 	var replay []uuid.UUID
 	for _, d := range dead {
-		// Whoever kills relays makes the rows suspect that they were sending alone.
+		// A relay that is killed while it sends a row alone makes the row a suspect.
 		if r.history.Poison(d.ID) || strings.Contains(d.LastError, "the relay died") {
 			replay = append(replay, d.ID)
 			continue
@@ -391,7 +391,7 @@ type deadRow struct {
 	LastError string
 }
 
-// judge compares everything.
+// judge compares what was committed with what was read.
 func (r *run) judge(ctx context.Context) (*Result, error) {
 	r.sayTally()
 	for _, p := range r.Relays {

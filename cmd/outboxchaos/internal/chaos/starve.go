@@ -12,12 +12,12 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 )
 
-// limitConnections takes their sessions from the relays, the writers and the
-// consumer, and lets them have few new ones, or none, for a while.
+// limitConnections ends the sessions of the relays, the writers and the consumer. For a
+// while it lets them open few new ones, or none.
 func (r *run) limitConnections(ctx context.Context, f fault.Fault) (err error) {
 	limit := 0
 	if f.Kind == fault.FewConnections {
-		const few = 5 // less than a leader and the writers want
+		const few = 5 // fewer than a leader and the writers need
 		limit = few
 	}
 	role := pgx.Identifier{r.Role}.Sanitize()
@@ -42,7 +42,7 @@ func (r *run) limitConnections(ctx context.Context, f fault.Fault) (err error) {
 	return nil
 }
 
-// refusedConnection reports whether one more session is one too many.
+// refusedConnection reports whether the server refuses one more session.
 func (r *run) refusedConnection(ctx context.Context) bool {
 	config, err := pgx.ParseConfig(r.Database)
 	if err != nil {
@@ -51,7 +51,7 @@ func (r *run) refusedConnection(ctx context.Context) bool {
 	config.User = r.Role
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err == nil {
-		_ = conn.Close(ctx) // it was only a try
+		_ = conn.Close(ctx) // it was only a test
 		return false
 	}
 	const tooManyConnections = "53300"
@@ -67,7 +67,7 @@ func (r *run) breakConsumer(ctx context.Context, f fault.Fault) error {
 	return r.Consumer.Start()
 }
 
-// panicHandlers has some of the consumer's deliveries panic.
+// panicHandlers makes some deliveries of the consumer panic.
 func (r *run) panicHandlers(ctx context.Context, hold time.Duration) error {
 	const oneIn = 20
 	before := r.Consumer.Panics()

@@ -1,4 +1,4 @@
-// Package child starts processes that end with the harness, even when it is killed.
+// Package child starts processes that end when the harness ends, even if it is killed.
 package child
 
 import (
@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// Start starts a command and returns what is closed once it has ended. The process
-// gets the signal when the harness dies, where the system can do that (Linux). The
-// function, unless it is nil, reads the child's output before its end is waited for.
+// Start starts a command, and returns a channel that is closed once it has ended. On
+// Linux the process gets the signal when the harness dies. The function, if not nil,
+// reads the child's output until its end.
 func Start(cmd *exec.Cmd, death syscall.Signal, read func()) (done <-chan struct{}, err error) {
 	tie(cmd, death)
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // the child's life is tied to the thread that made it
+		runtime.LockOSThread() // the child ends with the thread that started it
 		defer runtime.UnlockOSThread()
 		defer close(ended)
 		err := cmd.Start()
@@ -25,7 +25,7 @@ func Start(cmd *exec.Cmd, death syscall.Signal, read func()) (done <-chan struct
 		if read != nil {
 			read()
 		}
-		_ = cmd.Wait() // how it ended stands in cmd.ProcessState
+		_ = cmd.Wait() // cmd.ProcessState says how it ended
 	}()
 	return ended, <-started
 }

@@ -1,4 +1,4 @@
-// Package command is outboxchaos as a command: its flags, its servers, its roles.
+// Package command is the command outboxchaos: its flags, its servers, and its roles.
 package command
 
 import (
@@ -45,7 +45,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return harness(o, stdout, stderr)
 }
 
-// roles returns what the harness starts itself as.
+// roles returns the roles in which the harness starts itself.
 func roles(stdin io.Reader, stdout, stderr io.Writer) map[string]func() error {
 	return map[string]func() error{
 		"relay":    func() error { return instance.Run(stdin, stdout, stderr) },
@@ -117,7 +117,7 @@ func harness(o chaos.Options, stdout, stderr io.Writer) int {
 		if o.Dir, err = os.MkdirTemp("", "outboxchaos"); err != nil {
 			return code(err, stderr)
 		}
-	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs for whoever looks into the run
+	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs, for people who investigate the run
 		return code(err, stderr)
 	}
 	result, err := withServers(ctx, &o)

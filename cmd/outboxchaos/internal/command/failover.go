@@ -17,10 +17,10 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
 )
 
-// RoleNamed is what the harness starts itself as for a relay that looks up names by itself.
+// RoleNamed is the role of a relay that looks up names by itself.
 const RoleNamed = "named-relay"
 
-// failOver measures the table of fail-overs and prints it.
+// failOver measures the fail-overs and prints the table.
 func failOver(args []string, stdout, stderr io.Writer) int {
 	o, err := parseFailOver(args, stderr)
 	switch {
@@ -38,7 +38,7 @@ func failOver(args []string, stdout, stderr io.Writer) int {
 		if o.Dir, err = os.MkdirTemp("", "failover"); err != nil {
 			return code(err, stderr)
 		}
-	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs for whoever looks into the run
+	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs, for people who investigate the run
 		return code(err, stderr)
 	}
 	results, err := failover.Run(ctx, o)

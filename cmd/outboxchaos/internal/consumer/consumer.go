@@ -30,11 +30,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/inbox"
 )
 
-// Table has the effects. Nothing in it keeps an event from having two.
+// Table has the effects of events. It has no unique constraint, so an event can have
+// two.
 const Table = `CREATE TABLE chaos_effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL);`
 
 // Config is the first line of the process's standard input, as JSON. The lines after it
-// are commands: "panic N" makes about one in N deliveries panic, with N=0 none; any
+// are commands. "panic N" makes about one in N deliveries panic; with N=0, none. Any
 // other command ends the process cleanly. It ends at once when its input ends.
 type Config struct {
 	Database string
@@ -45,11 +46,10 @@ type Config struct {
 	Topics     []string
 }
 
-// SaysPanics is what the process says on its standard output when a delivery is
-// about to panic.
+// SaysPanics is the line on standard output before a delivery panics.
 const SaysPanics = "panics"
 
-// Run consumes until it is told to end.
+// Run consumes until a command ends it.
 func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 	lines := bufio.NewScanner(stdin)
 	if !lines.Scan() {
@@ -78,12 +78,13 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 		result <- kafka.Run(ctx, kafka.Config{
 			Brokers: cfg.Brokers, Group: cfg.Group, Topics: cfg.Topics, Router: router,
 			Logger: slog.New(slog.NewTextHandler(stderr, nil)),
-			// Whatever is wrong passes, and then the run must not wait for long.
+			// Every fault ends, and then the run must not wait for long.
 			RetryMax: time.Second,
 			Options: []kgo.Opt{
-				// The group waits that long for a member that was killed. Brokers take no less.
+				// The group waits this long for a member that was killed. Brokers
+				// accept no lower value.
 				kgo.SessionTimeout(6 * time.Second), kgo.HeartbeatInterval(time.Second),
-				// Whatever address a broker advertises, the way there is the proxy.
+				// The proxy is used for every address that a broker advertises.
 				kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) {
 					return dialer.DialContext(ctx, "unix", cfg.KafkaProxy)
 				}),
@@ -106,13 +107,13 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 		pool.Close()
 		return err
 	case <-gone:
-		return errGone // nothing is ended in order
+		return errGone // nothing ends cleanly
 	}
 }
 
 var errGone = errors.New("the harness is gone")
 
-// handler has the effects, and panics when it is told to.
+// handler causes the effects, and panics when it is told to.
 type handler struct {
 	oneIn  atomic.Int64 // deliveries; 0: none
 	mu     sync.Mutex
@@ -134,13 +135,13 @@ func (h *handler) effect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[workl
 	return nil
 }
 
-// mayPanic panics as a handler does that dereferences nil, now and then.
+// mayPanic sometimes panics, as a handler does that dereferences nil.
 func (h *handler) mayPanic() {
 	if n := h.oneIn.Load(); n == 0 || rand.Int64N(2*n) > 0 { // twice in each delivery
 		return
 	}
 	h.mu.Lock()
-	_, _ = fmt.Fprintln(h.stdout, SaysPanics) // without a harness the input ends too
+	_, _ = fmt.Fprintln(h.stdout, SaysPanics) // if the harness dies, the input ends too
 	h.mu.Unlock()
 	var missing *workload.Change
 	_ = missing.Key //nolint:govet // that it is nil is the point

@@ -18,17 +18,17 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// NamedConfig is what a relay process gets on its standard input, as JSON, that
-// looks up names by itself.
+// NamedConfig is the configuration of a relay process that looks up names by itself.
+// The process reads it as JSON from its standard input.
 type NamedConfig struct {
 	Database  string
 	Brokers   []string
 	Addresses []string // of every name
 }
 
-// RunNamed returns a relay with every default, except that the system's resolver is not
-// asked. It says what outboxrelay says, as far as the harness listens, and runs until
-// it is killed or its standard input ends.
+// RunNamed runs a relay with default settings that does not ask the system's resolver.
+// It prints the lines of outboxrelay that the harness reads. It runs until it is killed
+// or its standard input ends.
 func RunNamed(stdin io.Reader, stderr io.Writer) error {
 	var cfg NamedConfig
 	input := json.NewDecoder(stdin)
@@ -63,13 +63,13 @@ func RunNamed(stdin io.Reader, stderr io.Writer) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		_ = input.Decode(&struct{}{}) // until the harness is gone
+		_ = input.Decode(&struct{}{}) // until the harness ends
 		cancel()
 	}()
 	return r.Run(ctx)
 }
 
-// describe answers what the harness asks outboxrelay.
+// describe answers the requests that the harness sends to outboxrelay.
 func describe(r *relay.Relay) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -78,7 +78,7 @@ func describe(r *relay.Relay) http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]relay.Status{"": r.Status()}) // a client that left needs none
+		_ = json.NewEncoder(w).Encode(map[string]relay.Status{"": r.Status()}) // a client that has left needs no answer
 	})
 	return mux
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// relayProcess is a relay of its own process. It is used by one goroutine.
+// relayProcess is a relay in its own process. One goroutine uses it.
 type relayProcess struct {
 	start   func() (*exec.Cmd, error)
-	log     string // path of the file that gets what it says
+	log     string // path of the file for its output
 	cmd     *exec.Cmd
-	address string // of its HTTP server
+	address string // address of its HTTP server
 	done    <-chan struct{}
 }
 
@@ -56,11 +56,11 @@ func (p *relayProcess) run(ctx context.Context, ready bool) (err error) {
 	return until(ctx, "the relay is ready", func() (bool, error) { return p.answers(ctx, "/readyz", nil) == nil, nil })
 }
 
-// listen copies the log, and tells at which address the process listens.
+// listen copies the log, and sends the address at which the process listens.
 func (p *relayProcess) listen(stderr io.Reader, log io.WriteCloser, listening chan<- string) {
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
-		_, _ = fmt.Fprintf(log, "%s\n", lines.Bytes()) // for whoever looks into it
+		_, _ = fmt.Fprintf(log, "%s\n", lines.Bytes()) // for people who investigate the run
 		var line struct{ Msg, Address string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == saysListening {
 			listening <- line.Address
@@ -72,7 +72,8 @@ func (p *relayProcess) listen(stderr io.Reader, log io.WriteCloser, listening ch
 // saysListening is the log line with the address of a relay's HTTP server.
 const saysListening = "listening"
 
-// answers asks the process, and reads its answer into the value unless it is nil.
+// answers sends a request to the process. Unless the value is nil, it reads the answer
+// into it.
 func (p *relayProcess) answers(ctx context.Context, path string, into any) (err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+path, http.NoBody)
 	if err != nil {
@@ -124,7 +125,7 @@ func (s *site) restartRelays(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// killLeader kills the relay that leads; it is not started again.
+// killLeader kills the relay that leads, and does not start it again.
 func (s *site) killLeader(ctx context.Context) error {
 	for _, p := range s.relays {
 		leads, err := p.leads(ctx)
@@ -139,7 +140,7 @@ func (s *site) killLeader(ctx context.Context) error {
 	return errors.New("no relay leads")
 }
 
-// until waits until something holds.
+// until waits until a condition is true.
 func until(ctx context.Context, what string, holds func() (bool, error)) error {
 	const every = 20 * time.Millisecond
 	ticker := time.NewTicker(every)

@@ -11,23 +11,23 @@ import (
 
 // row is one way to fail over.
 type row struct {
-	name string // as it stands in the table
-	// fail is what happens to the primary's machine; the standby is promoted after it.
+	name string // as the table shows it
+	// fail makes the primary's machine fail. The standby is promoted after it.
 	fail func(ctx context.Context, s *site) error
-	// after is what happens once records of the promoted server arrive; the clock
-	// starts again, and stops with the first record of an event that was committed
-	// after that. nil: nothing.
+	// after causes a second failure once records of the promoted server arrive. The
+	// time to the first record of an event that was committed after it is measured too.
+	// nil: there is none.
 	after func(ctx context.Context, s *site) error
-	// tls: the relays ask for TLS, as far as the proxies.
+	// tls: the relays use TLS up to the proxies.
 	tls bool
 	// oneName: both servers are addresses of one name.
 	oneName bool
 }
 
-// silent is what a hung machine does to connections, new ones and others.
+// silent is the weather of a machine that hangs, for new connections and open ones.
 var silent = proxy.Weather{HoldRequests: true, HoldAnswers: true}
 
-// rows returns those of the table, in its order.
+// rows returns the rows of the table, in order.
 func rows() []row {
 	return []row{
 		{name: "killed", fail: killed},
@@ -89,8 +89,8 @@ func returnAsStandby(ctx context.Context, s *site) error {
 	return errors.Join(s.makeReadOnly(), s.primary.Start(ctx), s.a.Up())
 }
 
-// zombie lets the former primary be reached again: it does not know of the promotion. By then both
-// relays have been at the promoted server for a while.
+// zombie makes the former primary, which does not know of the promotion, reachable
+// again. By then both relays have used the promoted server for a while.
 func zombie(ctx context.Context, s *site) error {
 	const awhile = 8 * time.Second
 	select {

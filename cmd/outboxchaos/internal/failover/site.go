@@ -27,10 +27,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// database is the one that both servers have.
+// database is the name of the database on both servers.
 const database = "orders"
 
-// site is a primary and its standby, with what stands before them.
+// site is a primary and its standby, with their proxies.
 type site struct {
 	primary *services.PostgresServer
 	standby *replica.Standby
@@ -60,7 +60,8 @@ func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) 
 	}
 	s.closers = append(s.closers, s.standby.Close)
 	if synchronous {
-		// Not before the backup: the promoted server waits for no standby.
+		// Only after the backup: otherwise the promoted server would wait for a standby
+		// too.
 		if err := execute(ctx, s.primary.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
 			return nil, err
 		}
@@ -71,7 +72,7 @@ func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) 
 	return s, s.listen(r)
 }
 
-// makeDatabase makes the outbox, and finds out where the server has its data.
+// makeDatabase creates the outbox, and finds out where the server has its data.
 func (s *site) makeDatabase(ctx context.Context) (err error) {
 	address, err := s.primary.CreateDatabase(ctx, database)
 	if err != nil {
@@ -88,9 +89,10 @@ func (s *site) makeDatabase(ctx context.Context) (err error) {
 	return conn.QueryRow(ctx, "SHOW data_directory").Scan(&s.dir)
 }
 
-// listen starts the proxies; as addresses of one name they have one port.
+// listen starts the proxies. If they are addresses of one name, they have the same
+// port.
 func (s *site) listen(r row) error {
-	const tries = 10 // somebody may have the second address's port
+	const tries = 10 // the port may be in use at the second address
 	for attempt := 1; ; attempt++ {
 		err := s.listenOnce(r)
 		if err == nil {
@@ -140,8 +142,8 @@ func (s *site) listenOnce(r row) (err error) {
 // name is a name whose addresses are those of both proxies.
 const name = "database.example"
 
-// url returns the address that the relays get: both hosts, the writable one asked for,
-// and no timeout.
+// url returns the address for the relays: both hosts, target_session_attrs for the
+// writable one, and no timeout.
 func (s *site) url(r row) string {
 	hosts := s.a.Address() + "," + s.b.Address()
 	if r.oneName {
@@ -155,7 +157,7 @@ func (s *site) url(r row) string {
 	return "postgres://postgres@" + hosts + "/" + database + "?" + query.Encode()
 }
 
-// makeReadOnly makes the primary come up as a standby that receives no write-ahead log.
+// makeReadOnly makes the primary start as a standby that receives no write-ahead log.
 func (s *site) makeReadOnly() error {
 	file := filepath.Join(s.dir, "standby.signal")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -184,7 +186,7 @@ func execute(ctx context.Context, address string, statements ...string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// takeOffTLS answers a client of Postgres that asks for TLS, and takes it off.
+// takeOffTLS answers a client of Postgres that asks for TLS, and removes the TLS.
 func takeOffTLS(certificate tls.Certificate) proxy.Greeting {
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	return func(client net.Conn) (net.Conn, error) {
@@ -192,7 +194,7 @@ func takeOffTLS(certificate tls.Certificate) proxy.Greeting {
 		if err := client.SetDeadline(time.Now().Add(patience)); err != nil {
 			return nil, err
 		}
-		const requestTLS = 80877103 // the code of SSLRequest, behind its length
+		const requestTLS = 80877103 // the code of SSLRequest, after its length
 		var request [8]byte
 		if _, err := io.ReadFull(client, request[:]); err != nil {
 			return nil, err

@@ -18,7 +18,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 )
 
-// Promised is how long the next record may take in each row that promises anything.
+// Promised limits the time to the next record, in each row that promises a time.
 const Promised = 15 * time.Second
 
 // Modes of replication.
@@ -29,17 +29,18 @@ const (
 
 // Options say what to measure.
 type Options struct {
-	// Rows are the beginnings of the rows to have. Default: all.
+	// Rows are the beginnings of the names of rows to measure. Default: all.
 	Rows []string
 	// Modes are the columns. Default: both.
 	Modes []string
 	// Limit is how long to wait for a record. Default 60s.
 	Limit time.Duration
-	// Named makes the command of a child that runs RunNamed.
+	// Named returns the command of a child that runs RunNamed.
 	Named func() (*exec.Cmd, error)
-	// Dir gets the relays' logs, and the command outboxrelay, which is built there.
+	// Dir is for the logs of the relays and for the command outboxrelay, which is built
+	// there.
 	Dir string
-	// Say is told what happens. Default: nothing is said.
+	// Say is called with a line for everything that happens. Default: none.
 	Say func(format string, args ...any)
 }
 
@@ -62,11 +63,12 @@ type Result struct {
 	Row, Mode string
 	// Took is the time from the failure to the next record; 0: there was none.
 	Took time.Duration
-	// Again is the time from what happened after that to the next record of an event
-	// that was committed later; 0: there was none. It counts where HasAgain is true.
+	// Again is the time from the second failure to the next record of an event that was
+	// committed after it; 0: there was no record. It has a meaning only if HasAgain is
+	// true.
 	Again    time.Duration
 	HasAgain bool
-	// Problems are what was lost or published out of order.
+	// Problems lists what was lost or published out of order.
 	Problems []string
 	Limit    time.Duration
 }
@@ -95,7 +97,7 @@ func (r Result) duration(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// Run measures row after row.
+// Run measures the rows one after the other.
 func Run(ctx context.Context, o Options) ([]Result, error) {
 	o = o.withDefaults()
 	command := filepath.Join(o.Dir, "outboxrelay")
@@ -221,7 +223,7 @@ func (m *measurement) startRelays(ctx context.Context, s *site, brokers []string
 	return nil
 }
 
-// relay returns the command of a relay with every default.
+// relay returns the command of a relay with default settings.
 func (m *measurement) relay(s *site, brokers []string) (*exec.Cmd, error) {
 	address := s.url(m.row)
 	if !m.row.oneName {
@@ -242,7 +244,7 @@ func (m *measurement) relay(s *site, brokers []string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() { _, _ = stdin.Write(config) }() // a child that is gone needs none
+	go func() { _, _ = stdin.Write(config) }() // a child that has ended needs none
 	return cmd, nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// writer inserts events all the time, into the server that is the primary for it.
+// writer inserts events all the time, into the server that it regards as the primary.
 type writer struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -21,7 +21,7 @@ type writer struct {
 	mu      sync.Mutex
 	address string
 	phase   int
-	leave   context.CancelFunc // ends what the writer does at the address; nil: nothing
+	leave   context.CancelFunc // ends the writing at the address; nil: there is none
 	events  map[uuid.UUID]int  // the phase in which each was committed
 }
 
@@ -34,19 +34,19 @@ func startWriter(ctx context.Context, address, topic string) *writer {
 	return w
 }
 
-// follow has the writer go on at an address, and begins a phase.
+// follow makes the writer continue at an address, and begins a phase.
 func (w *writer) follow(address string) (phase int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.address = address
 	w.phase++
 	if w.leave != nil {
-		w.leave() // a commit may wait for a standby that is gone
+		w.leave() // a commit may wait for a standby that has ended
 	}
 	return w.phase
 }
 
-// where tells the address, and gives the time to be spent there once.
+// where returns the address, and a context for the time at this address.
 func (w *writer) where(ctx context.Context) (bounded context.Context, cancel context.CancelFunc, address string, phase int) {
 	const patience = 2 * time.Second
 	w.mu.Lock()
@@ -78,7 +78,7 @@ func (w *writer) run(ctx context.Context, topic string) {
 		if conn != nil {
 			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), every)
 			defer cancel()
-			_ = conn.Close(bounded) // the server may be gone
+			_ = conn.Close(bounded) // the server may have failed
 			conn = nil
 		}
 	}
@@ -95,7 +95,7 @@ func (w *writer) run(ctx context.Context, topic string) {
 			at = address
 		}
 		if conn == nil || conn.IsClosed() {
-			conn, _ = pgx.Connect(bounded, at) // the server may be gone
+			conn, _ = pgx.Connect(bounded, at) // the server may have failed
 		}
 		if conn != nil {
 			w.insert(bounded, conn, phase, topic, n)
@@ -104,7 +104,7 @@ func (w *writer) run(ctx context.Context, topic string) {
 	}
 }
 
-// insert records what was committed; what was not, or may not have been, is left out.
+// insert inserts an event, and records it if it was certainly committed.
 func (w *writer) insert(ctx context.Context, conn *pgx.Conn, phase int, topic string, n int) {
 	id := uuid.New()
 	_, err := conn.Exec(ctx, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
@@ -124,9 +124,9 @@ type reader struct {
 	done   sync.WaitGroup
 
 	mu      sync.Mutex
-	changed chan struct{} // closed when there is more
+	changed chan struct{} // closed when more records have arrived
 	first   map[uuid.UUID]arrival
-	count   int64 // different events
+	count   int64 // number of different events
 }
 
 // arrival is the first record of an event.
@@ -176,7 +176,7 @@ func (r *reader) stop() {
 	r.client.Close()
 }
 
-// wait waits until the records that were read satisfy a condition.
+// wait waits until the records that were read meet a condition.
 func (r *reader) wait(ctx context.Context, holds func() bool) error {
 	for {
 		r.mu.Lock()
@@ -193,7 +193,7 @@ func (r *reader) wait(ctx context.Context, holds func() bool) error {
 	}
 }
 
-// earliest returns when the first record came whose event is of a phase.
+// earliest returns when the first record of an event of a phase arrived.
 func (r *reader) earliest(w *writer, phase int) (at time.Time, ok bool) {
 	for id, a := range r.first {
 		if (!ok || a.at.Before(at)) && w.committedIn(id, phase) {
@@ -203,8 +203,8 @@ func (r *reader) earliest(w *writer, phase int) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// check compares the records with what a server has: all of its events were
-// published, and those of a key in their order.
+// check compares the records with the events of a server: all were published, and those
+// of a key in order.
 func (r *reader) check(ctx context.Context, address string) (problems []string, err error) {
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {

@@ -49,7 +49,7 @@ const (
 	RedisLinks      Kind = "all ways to Redis"
 )
 
-// Weather is what a link goes through.
+// Weather is what happens to a link.
 type Weather string
 
 // The weathers.
@@ -57,12 +57,12 @@ const (
 	Delayed      Weather = "delayed"
 	Cut          Weather = "cut"             // once
 	Refused      Weather = "cut and refused" // for Hold
-	HalfOpen     Weather = "half-open"       // answers do not come, then it is cut
-	Silent       Weather = "silent"          // nothing passes, on new connections too, then it is cut
+	HalfOpen     Weather = "half-open"       // answers are held back, then it is cut
+	Silent       Weather = "silent"          // nothing passes, also on new connections, then it is cut
 	SilentFlows  Weather = "silent, then it flows on"
 	AnswersLater Weather = "answers are held, then flow on"
-	// The long ones last longer than a term, and than anything that waits for an
-	// answer.
+	// The long weathers last longer than a term, and longer than every time limit of a
+	// call.
 	LongSilent      Weather = "silent for long"
 	LongSilentFlows Weather = "silent for long, then it flows on"
 )
@@ -71,9 +71,9 @@ const (
 type entry struct {
 	kind     Kind
 	about    string
-	points   []instance.Point // where in the relay's work; nil: no such place
+	points   []instance.Point // failpoints in the relay's work; nil: none
 	weathers []Weather        // nil: none
-	// low and high bound how long it lasts; 0: it has no length.
+	// low and high limit how long it lasts; 0: it happens at once.
 	low, high time.Duration
 }
 
@@ -121,7 +121,7 @@ func table() []entry {
 	}
 }
 
-// List describes the faults, a line each, as -only takes them.
+// List describes the faults, one in each line, as -only accepts them.
 func List() []string {
 	var lines []string
 	for _, e := range table() {
@@ -165,22 +165,22 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// Step is faults that come together, and the rest after them.
+// Step has the faults that happen together, and the pause after them.
 type Step struct {
 	Faults []Fault
 	Rest   time.Duration
 }
 
-// Schedule yields steps without end. Every fault comes once before any comes a
-// second time.
+// Schedule returns steps without end. Every fault happens once before any happens
+// again.
 type Schedule struct {
 	rand *rand.Rand
 	bag  []Fault
 	from []Fault
 }
 
-// New returns the schedule of a seed. Only faults that are written like one of the
-// beginnings come, if any are given: "kill the leader at send:", or "none".
+// New returns the schedule of a seed. If beginnings are given, only faults whose
+// description starts with one of them happen: "kill the leader at send:", or "none".
 func New(seed uint64, only ...string) *Schedule {
 	const stream = 1
 	s := &Schedule{rand: rand.New(rand.NewPCG(seed, stream)), from: all()}
@@ -227,7 +227,7 @@ func (s *Schedule) draw() Fault {
 	return f
 }
 
-// hold returns how long a fault lasts, where that is to be decided.
+// hold returns how long a fault lasts; 0 if it has no length.
 func (s *Schedule) hold(f Fault) time.Duration {
 	between := func(low, high time.Duration) time.Duration {
 		return low + time.Duration(s.rand.Int64N(int64(high-low)))

@@ -1,11 +1,10 @@
 // Package history records what writers committed and what was read from Kafka, and
 // decides whether the relay's guarantees held.
 //
-// It takes four kinds of facts: transactions (the events of each, and how it ended),
+// It collects four kinds of facts: transactions (the events of each, and how it ended),
 // deliveries (records, by topic, partition and offset), journals (what each relay
-// instance sent, and what it settled), and the end of the run. It decides nothing
-// before the end, because a record may be read before its writer knows that it has
-// committed.
+// instance sent and settled), and the end of the run. It decides nothing before the
+// end, because a record may be read before its writer knows that it was committed.
 package history
 
 import (
@@ -18,7 +17,7 @@ import (
 // Event is one event that a writer inserted.
 type Event struct {
 	ID uuid.UUID
-	// Topic and Key are the record's. Events without a key have no order.
+	// Topic and Key are those of the record. Events without a key have no order.
 	Topic string
 	Key   string
 	Keyed bool
@@ -27,10 +26,10 @@ type Event struct {
 	N int64
 	// Sum is of the record's value: see [Sum].
 	Sum uint64
-	// Dropped is true when a savepoint was rolled back around the event.
+	// Dropped is true if a savepoint around the event was rolled back.
 	Dropped bool
-	// Poison is true when the event cannot be sent as it is. It may be given up, and
-	// no order is promised around it.
+	// Poison is true if the event cannot be sent until it is fixed. It may become a
+	// dead row, and no order is promised around it.
 	Poison bool
 }
 
@@ -41,8 +40,8 @@ type Outcome uint8
 const (
 	RolledBack Outcome = iota
 	Committed
-	// Unknown is what a writer saw when the connection broke after COMMIT was sent.
-	// The end of the run decides.
+	// Unknown: the connection broke after COMMIT was sent. At the end of the run the
+	// database decides.
 	Unknown
 )
 
@@ -50,8 +49,8 @@ func (o Outcome) String() string {
 	return [...]string{"rolled back", "committed", "of unknown outcome"}[o]
 }
 
-// Label says in which term, and in which wave of it, a record was sent, and from
-// which row. The relay instances of a run put it on their records.
+// Label says in which term and wave a record was sent, and from which row. The relay
+// instances of a run add it to their records.
 type Label struct {
 	Epoch int64
 	Wave  int64
@@ -68,7 +67,7 @@ type Delivery struct {
 	Topic       string
 	Key         string
 	Keyed       bool
-	Incarnation int // of the topic: how often it was made again
+	Incarnation int // of the topic: how often it was created again
 	Partition   int32
 	Offset      int64
 	Sum         uint64
@@ -82,7 +81,7 @@ func (d Delivery) before(o Delivery) bool {
 // History collects the facts of a run. It is safe for concurrent use.
 type History struct {
 	mu     sync.Mutex
-	claims map[uuid.UUID]Outcome // by transaction, as the writer saw it
+	claims map[uuid.UUID]Outcome // by transaction, as its writer saw the end
 	events map[uuid.UUID]*event
 	reads  map[uuid.UUID]*reads
 	tally  Tally
@@ -104,7 +103,8 @@ type reads struct {
 type Tally struct {
 	// Committed is the number of events whose writer knows that they are committed.
 	Committed int64
-	// Records is the number of records read, Read that of different events.
+	// Records is the number of records that were read, and Read the number of different
+	// events among them.
 	Records, Read int64
 }
 
@@ -126,7 +126,7 @@ func (h *History) Transaction(id uuid.UUID, outcome Outcome, events []Event) {
 	}
 }
 
-// Delivered records a record. The records of a partition come in the order of their
+// Delivered adds a record. Call it for the records of a partition in the order of their
 // offsets.
 func (h *History) Delivered(d Delivery) {
 	h.mu.Lock()
@@ -141,7 +141,7 @@ func (h *History) Delivered(d Delivery) {
 	r.again = append(r.again, d)
 }
 
-// Spare records that no order is promised around an event: somebody replayed it.
+// Spare records that no order is promised around an event, because it was replayed.
 func (h *History) Spare(ids ...uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -159,7 +159,7 @@ func (h *History) Tally() Tally {
 	return h.tally
 }
 
-// Poison reports whether an event is one that cannot be sent as it is.
+// Poison reports whether an event cannot be sent until it is fixed.
 func (h *History) Poison(id uuid.UUID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -167,8 +167,8 @@ func (h *History) Poison(id uuid.UUID) bool {
 	return e != nil && e.Poison
 }
 
-// Unread counts the events of a topic that are committed, or may be, and have not
-// been read. Poison is not counted unless asked for.
+// Unread counts the events of a topic that are committed, or may be, and were not read.
+// It leaves out poison events unless asked to count them.
 func (h *History) Unread(topic string, poison bool) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -181,8 +181,8 @@ func (h *History) Unread(topic string, poison bool) int {
 	return n
 }
 
-// Resolve says which transactions are in the database at the end of the run: the
-// truth about all of them.
+// Resolve says which transactions are in the database at the end of the run. This
+// overrides what the writers saw.
 func (h *History) Resolve(committed map[uuid.UUID]bool) (broken []uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -24,13 +24,13 @@ type Kind byte
 const (
 	// Sending: a wave is about to be handed to the client.
 	Sending Kind = 'S'
-	// Acked: these rows of a wave were acknowledged; what is missing was not.
+	// Acked: these rows of a wave were acknowledged, and its other rows were not.
 	Acked Kind = 'A'
 	// Settled: these rows were recorded as published.
 	Settled Kind = 'P'
 )
 
-// Journal is what one relay instance wrote down, in order. It may end anywhere:
+// Journal has the entries of one relay instance, in order. It may end anywhere, because
 // the instance may have been killed.
 type Journal struct{ Entries []Entry }
 
@@ -47,8 +47,7 @@ func (e Entry) Append(line []byte) []byte {
 	return append(line, '\n')
 }
 
-// ReadJournal reads lines that Append wrote. A last line that is cut short is
-// left out.
+// ReadJournal reads lines that Append wrote. It ignores a last line that is incomplete.
 func ReadJournal(r io.Reader) (Journal, error) {
 	var j Journal
 	lines := bufio.NewReaderSize(r, 1<<16)
@@ -101,7 +100,7 @@ type sends struct {
 	settled []moment
 }
 
-// moment is where an entry stands.
+// moment is the place of an entry.
 type moment struct {
 	epoch, wave  int64
 	journal, pos int
@@ -128,9 +127,9 @@ func (j *Journal) collect(number int, seqs map[int64]*sends) {
 	}
 }
 
-// unexplained says why sending the row again under the label has no explanation,
-// or "". There is one when it was not settled before: neither in an earlier
-// term, nor in this one; and when this term had no acknowledgement of it yet.
+// unexplained returns why the row should not have been sent again under the label, or
+// "" if it is explained. It is explained if the row was not settled before, in this or
+// an earlier term, and this term had no acknowledgement of it yet.
 func (s *sends) unexplained(l Label) string {
 	var at *moment
 	for i := range s.sending {

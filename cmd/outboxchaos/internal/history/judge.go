@@ -16,24 +16,23 @@ func Sum(value []byte) uint64 {
 	return h.Sum64()
 }
 
-// Verdict is what the history says at the end.
+// Verdict is the result at the end of a run.
 type Verdict struct {
-	// Committed is the number of events in the database, and Consumed that of
+	// Committed is the number of events in the database, and Consumed the number of
 	// records in Kafka.
 	Committed, Consumed int64
-	// Lost counts committed events of which there is no record.
+	// Lost counts committed events without a record.
 	Lost int64
 	// Invented counts events with a record that were not committed.
 	Invented int64
 	// Reordered counts events whose first delivery came after that of an event of
 	// the same topic and key which was committed later.
 	Reordered int64
-	// Corrupted counts records that are not byte for byte what was inserted, or
-	// have another key or topic.
+	// Corrupted counts records whose bytes, key or topic differ from what was inserted.
 	Corrupted int64
-	// Duplicated counts records beyond the first of each event, and Unexplained
-	// those of them that no term that ended and no settlement that failed accounts
-	// for.
+	// Duplicated counts the records after the first one of each event. Unexplained
+	// counts those among them that are explained neither by the end of a term nor by a
+	// settlement that failed.
 	Duplicated, Unexplained int64
 	// Problems describes the first of each kind.
 	Problems []string
@@ -57,8 +56,8 @@ func (v *Verdict) problem(kind, format string, args ...any) {
 	}
 }
 
-// Judge compares what was read to what was committed. Transactions of unknown
-// outcome count as rolled back, so Resolve comes first.
+// Judge compares what was read with what was committed. Transactions of unknown outcome
+// count as rolled back, so call Resolve first.
 func (h *History) Judge(journals []Journal) Verdict {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -107,7 +106,7 @@ func (h *History) judgeRecords(v *Verdict) {
 	}
 }
 
-// differs says what is wrong with a record of the event, or "".
+// differs returns what is wrong with a record of the event, or "".
 func (e *event) differs(d Delivery) string {
 	switch {
 	case d.Topic != e.Topic:
@@ -120,8 +119,7 @@ func (e *event) differs(d Delivery) string {
 	return ""
 }
 
-// judgeOrder looks at the first deliveries of each key, in the order in which
-// they were committed.
+// judgeOrder checks the first deliveries of each key, in the order of the commits.
 func (h *History) judgeOrder(v *Verdict) {
 	type key struct{ topic, key string }
 	keys := map[key][]*event{}
@@ -168,7 +166,7 @@ func (l Label) String() string {
 	return fmt.Sprintf("term %d, wave %d, seq %d", l.Epoch, l.Wave, l.Seq)
 }
 
-// judgeRepeats asks of every repeated record why it was sent again.
+// judgeRepeats looks for the reason why each repeated record was sent again.
 func (h *History) judgeRepeats(v *Verdict, journals []Journal) {
 	repeated := map[uuid.UUID]*reads{}
 	seqs := map[int64]*sends{}

@@ -15,8 +15,8 @@ import (
 // Point names a failpoint: a stage of the relay's work.
 type Point string
 
-// The failpoints. Those that end in "written" lie where the request has gone out
-// and no answer has come.
+// The failpoints. At those that end in "written", the request was sent and no answer
+// has arrived.
 const (
 	BeforeTakeOver  Point = "take-over:before"
 	TakeOverWritten Point = "take-over:written"
@@ -32,7 +32,7 @@ const (
 	AfterFlushed    Point = "flushed:after"
 	BeforeSend      Point = "send:before"
 	SendWritten     Point = "send:written"
-	SendAnswered    Point = "send:answered" // the broker's answer is there, not processed yet
+	SendAnswered    Point = "send:answered" // the broker's answer has arrived and is not processed yet
 	AfterSend       Point = "send:after"
 	BeforeSettle    Point = "settle:before"
 	SettleWritten   Point = "settle:written"
@@ -42,7 +42,7 @@ const (
 	AfterRelease    Point = "release:after"
 )
 
-// Stages returns the points that a leader passes all the time while rows come in.
+// Stages returns the points that a leader passes again and again while rows arrive.
 func Stages() []Point {
 	return []Point{
 		BeforeRenew, RenewWritten, AfterRenew, AfterSnapshot, AfterTick, AfterFlushed,
@@ -50,12 +50,12 @@ func Stages() []Point {
 	}
 }
 
-// TakeOverStages returns those that a standby passes as it becomes the leader.
+// TakeOverStages returns the points that a standby passes while it becomes the leader.
 func TakeOverStages() []Point {
 	return []Point{BeforeTakeOver, TakeOverWritten, AfterTakeOver, AfterHeld, AfterBacklog}
 }
 
-// ReleaseStages returns those that a leader passes as it ends cleanly.
+// ReleaseStages returns the points that a leader passes while it ends cleanly.
 func ReleaseStages() []Point { return []Point{BeforeRelease, ReleaseWritten, AfterRelease} }
 
 // Action is what happens at an armed failpoint.
@@ -67,7 +67,7 @@ const (
 	Stop Action = "stop" // SIGSTOP; the harness has to send SIGCONT
 )
 
-// points is the failpoint that is armed, if any; it goes off once.
+// points has the failpoint that is armed, if any. It acts once.
 type points struct {
 	mu     sync.Mutex
 	point  Point
@@ -86,7 +86,7 @@ func (p *points) armed(point Point) bool {
 	return p.point == point
 }
 
-// hit does what is armed for the point.
+// hit acts if the point is armed.
 func (p *points) hit(point Point) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,16 +98,16 @@ func (p *points) hit(point Point) {
 	if p.action == Stop {
 		signal = syscall.SIGSTOP
 	}
-	_ = syscall.Kill(syscall.Getpid(), signal) // there is no way on without it
-	// Other threads may get the signal first: nothing happens here until then.
+	_ = syscall.Kill(syscall.Getpid(), signal) // if it fails, nothing else can be done
+	// Other threads may get the signal first. Wait here until it stops this one.
 	time.Sleep(100 * time.Millisecond)
 }
 
-// tracer finds the connection that is about to write a statement for which a
-// point is armed; the point goes off once it is written.
+// tracer finds the connection that will write a statement with an armed point. The
+// point acts once the statement is written.
 type tracer struct{ points *points }
 
-// written are the statements with a failpoint behind their writing.
+// written has the statements with a failpoint after they are written.
 var written = map[string]Point{
 	"-- name: TakeOverLease ": TakeOverWritten,
 	"-- name: RenewLease ":    RenewWritten,
@@ -132,10 +132,10 @@ func (tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {
 type watched struct {
 	net.Conn
 	points *points
-	next   Point // hit once the next statement is written
+	next   Point // reached once the next statement is written
 }
 
-// bind is how a message that runs a prepared statement begins.
+// bind is the first byte of a message that runs a prepared statement.
 const bind = 'B'
 
 func (c *watched) Write(b []byte) (int, error) {

@@ -26,13 +26,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// Config is what an instance needs to know, as the first line of its standard
-// input.
+// Config is the first line of an instance's standard input.
 type Config struct {
 	// Database is the address of Postgres, through the instance's own proxy.
 	Database string
-	// Brokers are those of Kafka, and KafkaProxy the Unix socket through which they
-	// are dialled.
+	// Brokers are the addresses of Kafka. They are dialled through KafkaProxy, a Unix
+	// socket.
 	Brokers    []string
 	KafkaProxy string
 	// Redis is its address.
@@ -41,13 +40,14 @@ type Config struct {
 	Service string
 	// Journal is the path of the journal.
 	Journal string
-	// Mode is what becomes of rows that were published.
+	// Mode says what happens to published rows.
 	Mode pgstore.Mode
-	// ClockRate is how fast the relay's clock runs, 1 being right.
+	// ClockRate is the rate of the relay's clock; 1 is correct.
 	ClockRate float64
 	// MaxAttempts is the relay's; 0: 6.
 	MaxAttempts int
-	// RulesOff names rules of the protocol that are off; see the constants.
+	// RulesOff lists the rules of the protocol that are switched off; see the
+	// constants.
 	RulesOff []string
 }
 
@@ -59,7 +59,7 @@ const (
 	RuleBoundedWaves     = "bounded-waves"
 )
 
-// What an instance says, with the epoch behind it.
+// The lines on an instance's standard output. The epoch follows.
 const (
 	SaysLeads  = "leads"
 	SaysStands = "stands by"
@@ -99,7 +99,7 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 	case err := <-result:
 		return errors.Join(err, done())
 	case <-gone:
-		return errGone // nothing is ended in order
+		return errGone // nothing ends cleanly
 	}
 }
 
@@ -138,8 +138,8 @@ func build(cfg Config, p *points, observer relay.Observer, log *slog.Logger) (_ 
 	}
 	r, err := relay.New(relay.Config{
 		Store: s, Sink: k, Wake: wake.RedisSource(redis, cfg.Service, wake.SourceOptions{Logger: log}),
-		// A run is short: what waits is tried again sooner than by default, and what
-		// cannot be sent is given up after seconds instead of minutes.
+		// A run is short. So the relay retries sooner than by default, and rows are
+		// dead after seconds instead of minutes.
 		MaxAttempts: cmp.Or(cfg.MaxAttempts, maxAttempts), RetryMin: 100 * time.Millisecond, RetryMax: time.Second,
 		PauseMax: 3 * time.Second, OutageMax: 2 * time.Second, TopicsEvery: 5 * time.Second,
 		WaveTimeout: 5 * time.Second, StoreTimeout: 10 * time.Second, DrainTimeout: 5 * time.Second,
@@ -182,14 +182,15 @@ func newStore(cfg Config, p *points, j *journal, log *slog.Logger) (*store, erro
 
 const maxAttempts = 6
 
-// statementTimeout is short, so that locks held by the harness run into it.
+// statementTimeout is short, so that statements that wait for a lock of the harness
+// reach it.
 const statementTimeout = 2 * time.Second
 
 func newSink(cfg Config, p *points, j *journal, s *store) (*sink, error) {
 	dialer := net.Dialer{}
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(cfg.Brokers...), kgo.WithHooks(hooks{p}),
-		// Whatever address a broker advertises, the way there is the proxy.
+		// The proxy is used for every address that a broker advertises.
 		kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", cfg.KafkaProxy)
 		}),
@@ -207,7 +208,7 @@ func newSink(cfg Config, p *points, j *journal, s *store) (*sink, error) {
 	return k, nil
 }
 
-// clock is skewed: it has an origin of its own and runs at a rate of its own.
+// clock is skewed: it has its own origin and its own rate.
 type clock struct {
 	start time.Time
 	rate  float64
@@ -229,5 +230,5 @@ func (a *announcer) Term(leader bool, epoch int64) {
 	if leader {
 		word = SaysLeads
 	}
-	_, _ = fmt.Fprintf(a.out, "%s %d\n", word, epoch) // without a harness the input ends too
+	_, _ = fmt.Fprintf(a.out, "%s %d\n", word, epoch) // if the harness dies, the input ends too
 }

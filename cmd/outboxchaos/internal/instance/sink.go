@@ -14,8 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// journal is an instance's file; every entry is written at once, so that it
-// survives the process.
+// journal is a file of an instance. Every entry is written at once, so that it is kept
+// when the process is killed.
 type journal struct {
 	mu   sync.Mutex
 	file *os.File
@@ -27,15 +27,15 @@ func (j *journal) write(e history.Entry) {
 	defer j.mu.Unlock()
 	j.line = e.Append(j.line[:0])
 	if _, err := j.file.Write(j.line); err != nil {
-		panic(fmt.Sprintf("the journal cannot be written: %v", err)) // without it the run proves nothing
+		panic(fmt.Sprintf("the journal cannot be written: %v", err)) // without the journal the run proves nothing
 	}
 }
 
-// labelHeader carries a record's label. The name and the value are short: the
-// relay has measured the record without them.
+// labelHeader is the header with a record's label. Name and value are short, because
+// the relay has measured the record without them.
 const labelHeader = "~"
 
-// base is that of the numbers in a label.
+// base is the base of the numbers in a label.
 const base = 36
 
 func label(l history.Label) relay.Header {
@@ -43,7 +43,7 @@ func label(l history.Label) relay.Header {
 	return relay.Header{Key: labelHeader, Value: []byte(text)}
 }
 
-// ParseLabel reads the label from a header; false: it is another header.
+// ParseLabel reads the label from a header. It returns false for other headers.
 func ParseLabel(key string, value []byte) (history.Label, bool) {
 	parts := strings.Split(string(value), ".")
 	if key != labelHeader || len(parts) != 3 {
@@ -59,7 +59,7 @@ func ParseLabel(key string, value []byte) (history.Label, bool) {
 	return history.Label{Epoch: n[0], Wave: n[1], Seq: n[2]}, true
 }
 
-// CrashType is the type of events that kill whichever relay sends them.
+// CrashType is the type of events that kill the relay that sends them.
 const CrashType = "chaos.crash.v1"
 
 const crashes Point = "a record crashes the relay"
@@ -71,8 +71,8 @@ type sink struct {
 	journal *journal
 	store   *store
 	waves   atomic.Int64
-	// unbounded makes producers that may be used by several goroutines at once, for
-	// the test in which waves are not bounded.
+	// unbounded makes producers that several goroutines may use at once, for the test
+	// without limits on waves.
 	unbounded func() (relay.Producer, error)
 }
 
@@ -90,7 +90,7 @@ func (s *sink) Open(ctx context.Context) (relay.Producer, error) {
 	return &producer{Producer: p, sink: s, epoch: s.store.epoch.Load()}, nil
 }
 
-// producer wraps that of one term.
+// producer wraps the producer of one term.
 type producer struct {
 	relay.Producer
 	sink  *sink
@@ -103,7 +103,7 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	for i := range wave {
 		seqs[i] = wave[i].Seq
 		mark := label(history.Label{Epoch: p.epoch, Wave: number, Seq: wave[i].Seq})
-		wave[i].Headers = append(slices.Clone(wave[i].Headers), mark) // the relay keeps its own
+		wave[i].Headers = append(slices.Clone(wave[i].Headers), mark) // the relay keeps its own headers
 	}
 	p.sink.journal.write(history.Entry{Kind: history.Sending, Epoch: p.epoch, Wave: number, Seqs: seqs})
 	p.sink.points.hit(BeforeSend)

@@ -19,10 +19,10 @@ type store struct {
 	journal *journal
 	epoch   atomic.Int64 // of the current or latest term
 
-	// Rules that are off: nil and false outside of the tests that show what the
-	// harness would find.
-	unfenced  *pgxpool.Pool // settle without looking at the lease
-	readBySeq bool          // a tick is what lies above the highest seq read
+	// Rules that are switched off, only by tests that show what the harness finds
+	// without them.
+	unfenced  *pgxpool.Pool // settle without checking the lease
+	readBySeq bool          // a tick reads the rows above the highest seq that was read
 	highest   atomic.Int64
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
 )
 
-// unbounded is what a relay without waves would have: records go to the client
-// as they come, whatever became of those before.
+// unbounded is the producer of a relay without waves: records go to the client at once,
+// even if earlier ones have failed.
 type unbounded struct {
 	relay.Producer // for Topics
 	client         *kgo.Client

@@ -2,8 +2,9 @@ package lab
 
 import "syscall"
 
-// attributes makes a child die with the harness, even one that is stopped. Its
-// process group is its own, so an interrupt at the terminal goes to the harness.
+// attributes makes a child die when the harness dies, even if the child is stopped. The
+// child has its own process group, so an interrupt at the terminal goes to the harness
+// only.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

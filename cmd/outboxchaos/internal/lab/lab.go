@@ -1,4 +1,4 @@
-// Package lab is what a chaos run happens in: the servers, the proxies before
+// Package lab is the environment of a chaos run: the servers, the proxies in front of
 // them, the relay instances and the consumer.
 package lab
 
@@ -33,47 +33,47 @@ import (
 // Relays is the number of relay instances.
 const Relays = 3
 
-// Servers are those that a run needs. They are its own: it stops and kills them.
+// Servers are the servers of a run. No one else may use them, because the run stops and
+// kills them.
 type Servers struct {
 	Postgres *services.PostgresServer
 	Kafka    *services.KafkaCluster
 	Redis    *services.RedisServer
 }
 
-// Config says what a lab is to be like.
+// Config describes a lab.
 type Config struct {
 	Servers Servers
-	// Command makes the command of a child: the harness itself in the given role,
+	// Command returns the command of a child: the harness itself in the given role,
 	// "relay" or "consumer".
 	Command func(role string) (*exec.Cmd, error)
 	// Dir gets logs and journals.
 	Dir string
-	// Mode is what becomes of published rows.
+	// Mode says what happens to published rows.
 	Mode pgstore.Mode
-	// ClockRates are how fast the instances' clocks run.
+	// ClockRates are the rates of the instances' clocks.
 	ClockRates [Relays]float64
-	// RulesOff are turned off in all instances.
+	// RulesOff are switched off in all instances.
 	RulesOff []string
-	// MaxAttempts is the relays'; 0: 6.
+	// MaxAttempts is the setting of the relays; 0: 6.
 	MaxAttempts int
 }
 
 // Lab is a lab that has been set up.
 type Lab struct {
 	Config
-	// Database is the address of the database, for the harness. Nothing happens on
-	// the way there.
+	// Database is the address of the database for the harness, without a proxy.
 	Database string
-	// Pool goes there, Writers through the writers' proxy.
+	// Pool connects to Database, and Writers through the writers' proxy.
 	Pool, Writers *pgxpool.Pool
 	Admin         *kadm.Client
 	Relays        [Relays]*Relay
 	Consumer      *Process
-	// Role is who the relays, the writers and the consumer are for Postgres. It owns
-	// the tables and may nothing else.
+	// Role is the Postgres role of the relays, the writers and the consumer. It owns
+	// the tables and has no other privileges.
 	Role string
-	// WritersLink is the writers' way to Postgres, ConsumerPostgres and ConsumerKafka
-	// are the consumer's, and all use RedisLink.
+	// WritersLink is the link of the writers to Postgres. ConsumerPostgres and
+	// ConsumerKafka are the links of the consumer. All use RedisLink.
 	WritersLink, ConsumerPostgres, ConsumerKafka, RedisLink *proxy.Proxy
 	// RedisURL leads through RedisLink.
 	RedisURL string
@@ -86,14 +86,14 @@ type Lab struct {
 	closers []func() error
 }
 
-// Relay is one instance and its ways to the servers.
+// Relay is one instance with its links to the servers.
 type Relay struct {
 	*Process
 	Postgres, Kafka *proxy.Proxy
-	life            int // how often it was started
+	life            int // number of starts
 }
 
-// New sets up a lab; nothing runs in it yet but the servers.
+// New sets up a lab. Only the servers run in it.
 func New(ctx context.Context, cfg Config) (_ *Lab, err error) {
 	l := &Lab{Config: cfg}
 	defer func() {
@@ -101,7 +101,7 @@ func New(ctx context.Context, cfg Config) (_ *Lab, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	// Not in Dir: the name of a socket is short.
+	// Not in Dir: a socket's path must be short.
 	if l.sockets, err = os.MkdirTemp("", "chaos"); err != nil {
 		return nil, err
 	}
@@ -180,7 +180,8 @@ func newPool(ctx context.Context, address, name string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
-// postgresLink returns a proxy before Postgres, and the database's address through it.
+// postgresLink returns a proxy in front of Postgres, and the address of the database
+// through it.
 func (l *Lab) postgresLink(name, user string) (*proxy.Proxy, string, error) {
 	dir := filepath.Join(l.sockets, name)
 	const private = 0o700
@@ -200,11 +201,11 @@ func (l *Lab) postgresLink(name, user string) (*proxy.Proxy, string, error) {
 	return p, address.String(), nil
 }
 
-// socket returns what Postgres calls its socket in a folder.
+// socket returns the name that Postgres gives its socket in a folder.
 func (l *Lab) socket() string { return ".s.PGSQL." + strconv.Itoa(int(l.server.Port)) }
 
-// MovePostgres makes everybody go to the server with its socket in another folder,
-// which has a database of the same name.
+// MovePostgres makes everybody connect to another server, whose socket is in the folder
+// and which has a database of the same name.
 func (l *Lab) MovePostgres(dir string) {
 	for _, link := range l.links {
 		link.Point("unix", filepath.Join(dir, l.socket()))
@@ -229,7 +230,7 @@ func (l *Lab) prepareKafka(ctx context.Context) error {
 	return nil
 }
 
-// CreateTopic makes one of the workload's topics.
+// CreateTopic creates one of the workload's topics.
 func (l *Lab) CreateTopic(ctx context.Context, topic string) error {
 	settings := map[string]*string{}
 	if topic == workload.TopicSmall {
@@ -266,7 +267,7 @@ func (l *Lab) newRelay(i int) (*Relay, error) {
 	return r, nil
 }
 
-// kafkaLink returns a proxy before Kafka.
+// kafkaLink returns a proxy in front of Kafka.
 func (l *Lab) kafkaLink(name string) (*proxy.Proxy, error) {
 	p, err := proxy.Listen("unix", filepath.Join(l.sockets, "k"+name), "tcp", l.Servers.Kafka.Brokers[0])
 	if err != nil {
@@ -303,7 +304,8 @@ func (l *Lab) newConsumer() (*Process, error) {
 	return l.newProcess("consumer", "consumer", func() (any, error) {
 		return consumer.Config{
 			Database: database, Brokers: l.Servers.Kafka.Brokers, KafkaProxy: kafka.Address(), Group: "chaos",
-			// What a deletion took from TopicFleeting the group has not always read.
+			// The group may not have read all records that a deletion of TopicFleeting
+			// removed.
 			Topics: []string{workload.TopicHot, workload.TopicCold, workload.TopicSmall},
 		}, nil
 	}), nil
@@ -318,8 +320,8 @@ func (l *Lab) newProcess(name, role string, config func() (any, error)) *Process
 	return p
 }
 
-// Leader returns the instance with the latest term among those that say they lead; nil:
-// none does.
+// Leader returns the instance with the latest term among those that say that they lead,
+// or nil.
 func (l *Lab) Leader() *Relay {
 	var leader *Relay
 	var latest int64
@@ -331,7 +333,8 @@ func (l *Lab) Leader() *Relay {
 	return leader
 }
 
-// Until waits until a condition on the processes holds; false: ctx ended first.
+// Until waits until a condition on the processes is true. It returns false if ctx ended
+// first.
 func (l *Lab) Until(ctx context.Context, holds func() bool) bool {
 	for {
 		changed := l.changes.wait()
@@ -346,7 +349,7 @@ func (l *Lab) Until(ctx context.Context, holds func() bool) bool {
 	}
 }
 
-// Journals reads those of all instances so far.
+// Journals reads the journals of all instances so far.
 func (l *Lab) Journals() ([]history.Journal, error) {
 	paths, err := filepath.Glob(filepath.Join(l.Dir, "*.journal"))
 	if err != nil {
@@ -372,8 +375,8 @@ func readJournal(path string) (_ history.Journal, err error) {
 	return history.ReadJournal(file)
 }
 
-// Crashes lists what the children said as they ended in a way that was not asked
-// for, and the data races that they found.
+// Crashes lists the last output of children that ended without being asked to, and the
+// data races that they found.
 func (l *Lab) Crashes() ([]string, error) {
 	paths, err := filepath.Glob(filepath.Join(l.Dir, "*.log"))
 	if err != nil {
@@ -396,7 +399,7 @@ func (l *Lab) Crashes() ([]string, error) {
 	return crashes, nil
 }
 
-// Close ends everything but the servers.
+// Close ends everything except the servers.
 func (l *Lab) Close() error {
 	var errs []error
 	for i := len(l.closers) - 1; i >= 0; i-- {
@@ -405,7 +408,7 @@ func (l *Lab) Close() error {
 	return errors.Join(errs...)
 }
 
-// broadcast wakes all who wait.
+// broadcast wakes all goroutines that wait.
 type broadcast struct {
 	mu sync.Mutex
 	c  chan struct{}

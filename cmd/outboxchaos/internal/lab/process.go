@@ -24,9 +24,9 @@ import (
 // is called by one goroutine at a time.
 type Process struct {
 	name    string
-	command func() (*exec.Cmd, error) // a fresh one
+	command func() (*exec.Cmd, error) // a new command
 	config  func() (any, error)       // its first line
-	log     string                    // path of the file that gets what it says on standard error
+	log     string                    // path of the file for its standard error
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -35,10 +35,10 @@ type Process struct {
 	leads  bool
 	epoch  int64
 	panics int64
-	signal func() // told of every change
+	signal func() // called at every change
 }
 
-// Start starts the process; it does nothing when it runs.
+// Start starts the process. It does nothing if the process runs.
 func (p *Process) Start() error {
 	if p.Running() {
 		return nil
@@ -72,7 +72,7 @@ func (p *Process) Start() error {
 	done := make(chan struct{})
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // the child's life is tied to the thread that made it
+		runtime.LockOSThread() // the child ends with the thread that started it
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		started <- errors.Join(err, log.Close())
@@ -80,7 +80,7 @@ func (p *Process) Start() error {
 			return
 		}
 		p.listen(stdout)
-		_ = cmd.Wait() // most are killed
+		_ = cmd.Wait() // most of them are killed
 		p.mu.Lock()
 		p.leads = false
 		close(done)
@@ -97,7 +97,7 @@ func (p *Process) Start() error {
 	return err
 }
 
-// listen hears who leads, and what panics, until the process ends.
+// listen reads who leads, and what panics, until the process ends.
 func (p *Process) listen(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
@@ -117,7 +117,7 @@ func (p *Process) listen(stdout io.Reader) {
 	}
 }
 
-// Running reports whether the process is there.
+// Running reports whether the process runs.
 func (p *Process) Running() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,7 +136,8 @@ func (p *Process) running() bool {
 	}
 }
 
-// Leads reports whether the instance said that it leads, and in which term.
+// Leads returns the term in which the instance said that it leads, and whether it said
+// so.
 func (p *Process) Leads() (epoch int64, leads bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,7 +158,7 @@ func (p *Process) Ended() <-chan struct{} {
 	return p.done
 }
 
-// Tell sends a line. A process that is gone does not hear it.
+// Tell sends a line. If the process has ended, nothing happens.
 func (p *Process) Tell(line string) {
 	p.mu.Lock()
 	stdin, running := p.stdin, p.running()
@@ -199,7 +200,7 @@ func (p *Process) Kill() {
 	}
 }
 
-// End asks the process to end in order, and kills it after the limit.
+// End asks the process to end cleanly, and kills it after the limit.
 func (p *Process) End(limit time.Duration) (clean bool) {
 	p.Tell("end")
 	return p.wait(limit)

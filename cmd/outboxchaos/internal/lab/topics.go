@@ -12,9 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// authorize starts the broker again with an authorizer, so that a topic can be
-// made one that no client may write. The broker's settings file is the last argument
-// of its process.
+// authorize restarts the broker with an authorizer, so that clients can be forbidden to
+// write a topic. The last argument of the broker's process is its settings file.
 func (l *Lab) authorize(ctx context.Context) error {
 	k := l.Servers.Kafka
 	if k.Fake != nil {
@@ -43,7 +42,7 @@ message.max.bytes=1048588
 	return k.Start(ctx)
 }
 
-// SetWritable says whether a topic may be written.
+// SetWritable allows or forbids to write a topic.
 func (l *Lab) SetWritable(ctx context.Context, topic string, writable bool) error {
 	deny := kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kmsg.ACLOperationWrite).
 		Deny("User:*").DenyHosts("*")
@@ -54,7 +53,7 @@ func (l *Lab) SetWritable(ctx context.Context, topic string, writable bool) erro
 		}
 		return err
 	}
-	// With any ACL at all, what is not allowed is forbidden.
+	// If there is any ACL, everything that is not allowed is forbidden.
 	allow := kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kmsg.ACLOperationAll).
 		Allow("User:*").AllowHosts("*")
 	for _, acl := range []*kadm.ACLBuilder{allow, deny} {
@@ -69,7 +68,7 @@ func (l *Lab) SetWritable(ctx context.Context, topic string, writable bool) erro
 	return nil
 }
 
-// RaiseLimits makes topics take every record of the run.
+// RaiseLimits makes the topics accept every record of the run.
 func (l *Lab) RaiseLimits(ctx context.Context, topics ...string) error {
 	const limit = 8 << 20
 	value := strconv.Itoa(limit)

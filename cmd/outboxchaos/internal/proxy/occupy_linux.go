@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// occupy holds a TCP address so that the system does not respond there: the queue of
-// connections that wait to be accepted has room for one, and is full.
+// occupy listens at a TCP address so that the system does not respond there: the queue
+// of connections to accept has room for one, and is full.
 func occupy(address string) (_ io.Closer, err error) {
 	where, err := net.ResolveTCPAddr("tcp4", address)
 	if err != nil {
@@ -42,7 +42,7 @@ func occupy(address string) (_ io.Closer, err error) {
 	for range most {
 		c, err := net.DialTimeout("tcp", address, patience)
 		if err != nil {
-			return held, nil // no answer is what is wanted
+			return held, nil // no answer is expected
 		}
 		held.fill = append(held.fill, c)
 	}

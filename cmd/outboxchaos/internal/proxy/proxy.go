@@ -1,9 +1,9 @@
 // Package proxy stands between a client and its server and simulates a bad network.
 //
 // A Proxy accepts connections on a Unix socket or a TCP address and opens one to
-// another address for each. It passes bytes on, late, or not at all in one direction or
-// both, cuts connections, and refuses or ignores new ones. It never changes or reorders
-// bytes: after a silence they are passed on, or the connection is cut.
+// another address for each. It can delay bytes or hold them back, in one direction or
+// both, cut connections, and refuse or ignore new ones. It never changes or reorders
+// bytes. Bytes that were held back are passed on later, or the connection is cut.
 package proxy
 
 import (
@@ -20,7 +20,7 @@ import (
 type Weather struct {
 	// Delay is added to what is passed on, in each direction.
 	Delay time.Duration
-	// HoldRequests and HoldAnswers keep what one side sends from the other: the
+	// HoldRequests and HoldAnswers hold back what one side sends, so that the
 	// connection is half-open.
 	HoldRequests, HoldAnswers bool
 	// Refuse closes new connections at once.
@@ -30,8 +30,8 @@ type Weather struct {
 	Reset bool
 }
 
-// Greeting talks to a client before its bytes are passed on, whatever the weather:
-// it may take off TLS, for instance. It returns the connection to go on with.
+// Greeting talks to a client before its bytes are passed on, in any weather. For
+// example, it removes TLS. It returns the connection to use from then on.
 type Greeting func(client net.Conn) (net.Conn, error)
 
 // Proxy is a listener with weather. It is safe for concurrent use.
@@ -40,23 +40,23 @@ type Proxy struct {
 
 	mu       sync.Mutex
 	listener net.Listener // nil: not listening
-	deaf     io.Closer    // holds the address so that it does not respond; nil: it is not held
+	deaf     io.Closer    // occupies the address so that it does not respond; nil: it is not occupied
 	greeting Greeting     // nil: none
 	server   address
 	weather  Weather
 	changed  chan struct{} // closed when the weather changes
 	links    map[*link]struct{}
-	held     int64 // how often bytes were kept back
+	held     int64 // how often bytes were held back
 	closed   bool
 	serving  sync.WaitGroup
 }
 
-// address is where somebody listens. Networks are "unix" or "tcp".
+// address is the address of a listener. The network is "unix" or "tcp".
 type address struct{ network, name string }
 
 // link is one connection through the proxy.
 type link struct {
-	raw            net.Conn // to the client, as it was accepted
+	raw            net.Conn // to the client, as accepted
 	client, server net.Conn
 	gone           chan struct{}
 	once           sync.Once
@@ -70,13 +70,13 @@ func (l *link) end(reset bool) {
 		if reset {
 			endByReset(l.raw)
 		}
-		_ = l.client.Close() // whoever waits on it is told
+		_ = l.client.Close() // those who use it get an error
 		_ = l.server.Close()
 	})
 }
 
-// endByReset closes a connection so that the other side gets a reset. Other
-// networks than TCP have none.
+// endByReset closes a connection so that the other side gets a reset, if the network is
+// TCP.
 func endByReset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // it may be closed
@@ -84,8 +84,8 @@ func endByReset(c net.Conn) {
 	_ = c.Close() // the same
 }
 
-// Listen starts a proxy at an address of its own for a server. Networks are "unix"
-// or "tcp".
+// Listen starts a proxy for a server, at its own address. The networks are "unix" or
+// "tcp".
 func Listen(network, name, serverNetwork, serverName string) (*Proxy, error) {
 	p := &Proxy{
 		listening: address{network, name}, server: address{serverNetwork, serverName},
@@ -101,15 +101,14 @@ func Listen(network, name, serverNetwork, serverName string) (*Proxy, error) {
 // Address returns where the proxy listens.
 func (p *Proxy) Address() string { return p.listening.name }
 
-// Greet has every new connection greeted from now on.
+// Greet sets the greeting for new connections.
 func (p *Proxy) Greet(g Greeting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.greeting = g
 }
 
-// Down stops listening: new connections are refused by the system. What is open
-// stays.
+// Down stops listening, so the system refuses new connections. Open ones stay.
 func (p *Proxy) Down() error {
 	p.mu.Lock()
 	listener, deaf := p.listener, p.deaf
@@ -141,8 +140,8 @@ func (p *Proxy) Up() error {
 	return nil
 }
 
-// Unreachable lets new connections get no answer at all, not even a refusal, as
-// from a machine that is switched off. What is open stays. It needs TCP and Linux.
+// Unreachable makes new connections get no answer, not even a refusal, as from a
+// machine that is switched off. Open ones stay. It needs TCP and Linux.
 func (p *Proxy) Unreachable() error {
 	if err := p.Down(); err != nil {
 		return err
@@ -166,8 +165,8 @@ func (p *Proxy) Set(w Weather) {
 	p.changed = make(chan struct{})
 }
 
-// Point makes the proxy connect to another server from now on, and cuts what goes
-// to the former.
+// Point makes the proxy connect to another server, and cuts the connections to the
+// former one.
 func (p *Proxy) Point(network, name string) {
 	p.mu.Lock()
 	p.server = address{network, name}
@@ -175,7 +174,7 @@ func (p *Proxy) Point(network, name string) {
 	p.Cut()
 }
 
-// Held returns how often the weather kept bytes back.
+// Held returns how often bytes were held back.
 func (p *Proxy) Held() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -243,7 +242,7 @@ func (p *Proxy) serve(raw net.Conn) {
 	}
 	server, err := net.Dial(to.network, to.name)
 	if err != nil {
-		_ = client.Close() // the server is away, and the client sees it
+		_ = client.Close() // the server does not run, and the client sees it
 		return
 	}
 	l := &link{raw: raw, client: client, server: server, gone: make(chan struct{})}
@@ -270,7 +269,7 @@ func (p *Proxy) look() (Weather, <-chan struct{}) {
 	return p.weather, p.changed
 }
 
-// pass moves bytes in one direction until either end is gone.
+// pass moves bytes in one direction until one end is closed.
 func (p *Proxy) pass(l *link, to, from net.Conn, held func(Weather) bool) {
 	defer l.cut()
 	buffer := make([]byte, 1<<16)
@@ -292,7 +291,7 @@ func (p *Proxy) pass(l *link, to, from net.Conn, held func(Weather) bool) {
 	}
 }
 
-// wait returns when bytes may pass; false: the link was cut.
+// wait returns true when bytes may pass, and false if the link was cut.
 func (p *Proxy) wait(l *link, held func(Weather) bool) bool {
 	w, changed := p.look()
 	if w.Delay > 0 {

@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 )
 
-// Reader reads one incarnation of a topic from its beginning.
+// Reader reads a topic from its beginning until it is deleted.
 type Reader struct {
 	client  *kgo.Client
 	done    sync.WaitGroup
@@ -23,7 +23,7 @@ type Reader struct {
 	problem func(error)
 }
 
-// Start begins to read. A record that cannot be told is handed to problem.
+// Start begins to read. It calls problem for a record that is not a valid event.
 func Start(brokers []string, topic string, incarnation int, h *history.History, problem func(error)) (*Reader, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -38,7 +38,7 @@ func Start(brokers []string, topic string, incarnation int, h *history.History, 
 	return r, nil
 }
 
-// Close ends the reading.
+// Close stops reading.
 func (r *Reader) Close() {
 	r.cancel()
 	r.done.Wait()
@@ -47,7 +47,8 @@ func (r *Reader) Close() {
 
 func (r *Reader) read(ctx context.Context, incarnation int, h *history.History) {
 	for ctx.Err() == nil {
-		// Errors mean that the broker is away, or the topic is; the client goes on.
+		// Errors mean that the broker or the topic is not available. The client
+		// retries.
 		r.client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
 			d, err := delivery(rec, incarnation)
 			if err != nil {

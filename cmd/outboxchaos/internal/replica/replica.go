@@ -21,7 +21,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Standby is a physical standby that follows its primary by a Unix socket.
+// Standby is a physical standby that follows its primary over a Unix socket.
 type Standby struct {
 	// Dir is where its socket is.
 	Dir string
@@ -32,9 +32,8 @@ type Standby struct {
 	said bytes.Buffer
 }
 
-// Program makes the command of one of the server's own programs, such as pg_dump.
-// It is run by the user that Postgres runs as, in a folder that becomes that
-// user's.
+// Program returns the command for one of the server's programs, such as pg_dump. It
+// runs as the user of Postgres, in a folder that is given to this user.
 func Program(ctx context.Context, s *services.PostgresServer, dir, name string, args ...string) (*exec.Cmd, error) {
 	bin, err := ask(ctx, s.URL("postgres"), `SELECT setting FROM pg_config WHERE name = 'BINDIR'`)
 	if err != nil {
@@ -49,7 +48,7 @@ func Program(ctx context.Context, s *services.PostgresServer, dir, name string, 
 	return cmd, err
 }
 
-// Own makes a file or folder one of the user that Postgres runs as.
+// Own gives a file or folder to the user of Postgres.
 func Own(path string) error {
 	if os.Geteuid() != 0 {
 		return nil // it is the same user
@@ -58,7 +57,8 @@ func Own(path string) error {
 	return err
 }
 
-// giveAway gives a file or folder to the user that Postgres runs as for root.
+// giveAway gives a file or folder to the user that Postgres runs as if the harness runs
+// as root.
 func giveAway(path string) (*syscall.Credential, error) {
 	u, err := user.Lookup("postgres")
 	if err != nil {
@@ -77,7 +77,7 @@ func giveAway(path string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(path, uid, gid)
 }
 
-// ask returns the one text that a query gives.
+// ask returns the result of a query, one text.
 func ask(ctx context.Context, address, query string) (answer string, err error) {
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
@@ -87,10 +87,10 @@ func ask(ctx context.Context, address, query string) (answer string, err error) 
 	return answer, conn.QueryRow(ctx, query).Scan(&answer)
 }
 
-// Start makes a standby of a private server and returns when it follows. The caller
+// Start makes a standby of a server, and returns when it follows the server. The caller
 // closes it.
 func Start(ctx context.Context, primary *services.PostgresServer) (_ *Standby, err error) {
-	dir, err := os.MkdirTemp("", "standby") // the name of a socket is short
+	dir, err := os.MkdirTemp("", "standby") // a socket's path must be short
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func Start(ctx context.Context, primary *services.PostgresServer) (_ *Standby, e
 	return s, until(ctx, primary.URL("postgres"), `SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'`)
 }
 
-// until asks a server until the query gives true.
+// until asks a server until the query returns true.
 func until(ctx context.Context, address, query string) error {
 	const every, limit = 20 * time.Millisecond, time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -159,7 +159,7 @@ func (s *Standby) URL(database string) string {
 	}).String()
 }
 
-// CaughtUp waits until the standby has everything that the primary has now.
+// CaughtUp waits until the standby has everything that the primary had at the call.
 func (s *Standby) CaughtUp(ctx context.Context, primary *services.PostgresServer) error {
 	lsn, err := ask(ctx, primary.URL("postgres"), `SELECT pg_current_wal_lsn()::text`)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Standby) CaughtUp(ctx context.Context, primary *services.PostgresServer
 	return until(ctx, s.URL("postgres"), fmt.Sprintf(`SELECT pg_last_wal_replay_lsn() >= '%s'`, lsn))
 }
 
-// Promote makes the standby a primary and returns when it takes writes.
+// Promote makes the standby a primary, and returns when it accepts writes.
 func (s *Standby) Promote(ctx context.Context) error {
 	promoted, err := ask(ctx, s.URL("postgres"), "SELECT pg_promote()::text")
 	if err == nil && promoted != "true" {
@@ -180,7 +180,7 @@ func (s *Standby) Promote(ctx context.Context) error {
 	return nil
 }
 
-// Said returns what the server wrote to its log; call it after Close.
+// Said returns the server's log. Call it after Close.
 func (s *Standby) Said() string { return s.said.String() }
 
 // Close ends the server and removes its data.

@@ -1,5 +1,5 @@
-// Package workload is the service of a chaos run: writers that change rows and
-// insert events in the same transactions, in every way in which that can be done.
+// Package workload is the service of a chaos run: its writers change rows and insert
+// events in the same transactions, in every way that the runtime supports.
 package workload
 
 import (
@@ -14,11 +14,11 @@ const Service = "chaos"
 
 // The topics.
 const (
-	TopicHot  = "chaos.hot"  // few keys that all writers want
+	TopicHot  = "chaos.hot"  // few keys, which all writers use
 	TopicCold = "chaos.cold" // many keys
-	// TopicSmall takes records of up to SmallLimit bytes only.
+	// TopicSmall accepts records of at most SmallLimit bytes.
 	TopicSmall = "chaos.small"
-	// TopicFleeting is deleted and made again.
+	// TopicFleeting is deleted and created again.
 	TopicFleeting = "chaos.fleeting"
 )
 
@@ -49,8 +49,7 @@ func (c Change) Validate() error {
 	return nil
 }
 
-// EventType returns the event of a topic; events without a key have a type of their
-// own.
+// EventType returns the event of a topic. Events without a key have their own type.
 func EventType(topic string, keyed bool) *gen.EventType[Change] {
 	t := &gen.EventType[Change]{
 		Type: topic + ".changed.v1", Topic: topic, Source: Service, AggregateType: "chaos",

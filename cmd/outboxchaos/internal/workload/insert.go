@@ -5,5 +5,5 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events/outboxdb"
 )
 
-// insert is the statements of generated code.
+// insert has the statements of generated code.
 var insert = gen.SQL{One: outboxdb.InsertEvent, Many: outboxdb.InsertEvents}

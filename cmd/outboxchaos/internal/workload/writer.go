@@ -20,8 +20,8 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// Tables are what the writers keep beside the outbox: the counter of each key,
-// whose row is the lock that covers it, and the transactions that committed.
+// Tables are the writers' own tables: a counter for each key, whose row is the lock
+// that covers the key, and the transactions that were committed.
 const Tables = `
 CREATE TABLE chaos_key (topic text, key text, n bigint NOT NULL DEFAULT 0, PRIMARY KEY (topic, key));
 CREATE TABLE chaos_tx (id uuid PRIMARY KEY);
@@ -31,17 +31,18 @@ SELECT topic, 'k' || i FROM (VALUES ('chaos.hot', 4), ('chaos.cold', 300), ('cha
 
 var keys = map[string]int{TopicHot: 4, TopicCold: 300, TopicSmall: 30, TopicFleeting: 20}
 
-// Config is what a writer needs.
+// Config is the configuration of a writer.
 type Config struct {
 	Pool    *pgxpool.Pool
 	Outbox  *outbox.Outbox
 	History *history.History
 	Rand    *rand.Rand
-	// Pause is about how long a writer rests between two transactions.
+	// Pause is about how long a writer pauses between two transactions.
 	Pause time.Duration
 	// Fleeting is false while nothing may be written to TopicFleeting.
 	Fleeting *atomic.Bool
-	// Poison is false when no event shall be one that cannot be sent.
+	// Poison is true if some events shall be ones that cannot be sent until they are
+	// fixed.
 	Poison bool
 }
 
@@ -60,7 +61,7 @@ type plan struct {
 	abort  bool          // roll back at the end
 }
 
-// planned is one event of a plan; row and n are set as it is inserted.
+// planned is one event of a plan. row and n are set when it is inserted.
 type planned struct {
 	topic  string
 	key    string
@@ -80,13 +81,13 @@ type way int
 const (
 	ride      way = iota // on an outbox.Tx, with COMMIT
 	savepoint            // the same, with savepoints, some rolled back
-	plain                // on a pgx.Tx of the service's own, at once
+	plain                // on the service's own pgx.Tx, at once
 	copied               // by COPY
-	batched              // on a batch of the caller's
+	batched              // on the caller's batch
 	ways
 )
 
-// Run writes until ctx ends; the transaction under way is cancelled then.
+// Run writes until ctx ends. Then the current transaction is cancelled.
 func (w *Writer) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.transaction(ctx)
@@ -99,7 +100,7 @@ func (w *Writer) Run(ctx context.Context) {
 	}
 }
 
-// makePlan decides everything about the next transaction before it begins.
+// makePlan plans the next transaction completely before it begins.
 func (w *Writer) makePlan() plan {
 	r := w.Rand
 	p := plan{id: uuid.New(), way: way(r.IntN(int(ways)))}
@@ -123,7 +124,7 @@ func (w *Writer) makePlan() plan {
 		}
 		p.events = append(p.events, e)
 	}
-	// Locks are taken in one order, so that writers do not deadlock.
+	// All writers take locks in the same order, so that they do not deadlock.
 	slices.SortStableFunc(p.events, func(a, b *planned) int {
 		if a.topic != b.topic {
 			return compare(a.topic, b.topic)
@@ -152,7 +153,7 @@ func compare(a, b string) int {
 	return 0
 }
 
-// locksHot reports whether the plan takes a lock that everybody waits for.
+// locksHot reports whether the plan takes a lock that all writers use.
 func (w *Writer) locksHot(p plan) bool {
 	return slices.ContainsFunc(p.events, func(e *planned) bool { return e.topic == TopicHot && e.keyed })
 }
@@ -210,17 +211,17 @@ func (w *Writer) transaction(ctx context.Context) {
 	w.History.Transaction(p.id, outcome, p.made())
 }
 
-// errUnknown is what a commit by hand ends with when the connection broke.
+// errUnknown is the error of a manual commit if the connection broke.
 var errUnknown = errors.New("the outcome of COMMIT is unknown")
 
-// byHand returns a transaction that the outbox knows nothing of.
+// byHand returns a transaction that the outbox does not know.
 func (w *Writer) byHand(ctx context.Context, p *plan) error {
 	tx, err := w.Pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	if err := w.perform(ctx, tx, p); err != nil {
-		_ = tx.Rollback(context.WithoutCancel(ctx)) // the cause is at hand
+		_ = tx.Rollback(context.WithoutCancel(ctx)) // the cause is known already
 		return err
 	}
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -256,10 +257,10 @@ func (p *plan) made() []history.Event {
 	return out
 }
 
-// perform runs the plan in a transaction and returns an error when it is to be
-// rolled back.
+// perform runs the plan in a transaction. It returns an error if the transaction has to
+// be rolled back.
 func (w *Writer) perform(ctx context.Context, tx pgx.Tx, p *plan) error {
-	if w.Rand.IntN(2) == 0 { // the transaction id is drawn early, or with the first lock
+	if w.Rand.IntN(2) == 0 { // the transaction id is assigned early, or with the first lock
 		if _, err := tx.Exec(ctx, "SELECT pg_current_xact_id()"); err != nil {
 			return err
 		}
@@ -308,7 +309,7 @@ func (e *planned) lock(ctx context.Context, tx pgx.Tx) error {
 	return tx.QueryRow(ctx, "UPDATE chaos_key SET n = n + 1 WHERE topic = $1 AND key = $2 RETURNING n", e.topic, e.key).Scan(&e.n)
 }
 
-// event is what the insert functions take; they tell it the row that they made.
+// event is the event for the insert functions. It keeps the row that they build.
 type event struct {
 	w *Writer
 	p *planned
@@ -328,7 +329,7 @@ func (e event) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, e
 	return row, nil
 }
 
-// padding returns text that does not compress away.
+// padding returns text that does not compress well.
 func (w *Writer) padding(n int) string {
 	b := make([]byte, n*3/4)
 	for i := range b {
@@ -367,8 +368,8 @@ func (w *Writer) locked(ctx context.Context, tx pgx.Tx, planned []*planned) ([]o
 	return all, nil
 }
 
-// performNested cuts the events into parts; every other one is in a savepoint, and
-// some of those are rolled back.
+// performNested divides the events into parts. Every second part is in a savepoint, and
+// some savepoints are rolled back.
 func (w *Writer) performNested(ctx context.Context, tx pgx.Tx, p *plan) error {
 	for rest := p.events; len(rest) > 0; {
 		n := 1 + w.Rand.IntN(len(rest))
