@@ -18,7 +18,7 @@ GRANT SELECT ON SEQUENCE event_outbox_seq_seq TO outbox_relay;
 
 -- The service that inserts events. SELECT (id) is for ON CONFLICT (id). A writer
 -- that outboxgen did not generate may name other columns: then INSERT on the table.
-GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
+GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
     ON event_outbox TO outbox_service;
 GRANT SELECT (id) ON event_outbox TO outbox_service;
 

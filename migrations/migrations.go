@@ -80,7 +80,7 @@ func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 
 // Downgrade undoes Upgrade. It keeps the rows, without the values for which the older
 // shape has no columns. Dead rows become unpublished, and the lease, the audit and the
-// inbox are dropped. If the shape is the older one, it does nothing.
+// inbox are dropped. Published tombstones are deleted; unpublished ones are an error. If the shape is the older one, it does nothing.
 func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "downgrade event_outbox", func(s shape) (string, error) {
 		switch s {
@@ -103,7 +103,7 @@ const (
 )
 
 // added are the columns that distinguish the current shape from an older one.
-var added = [...]string{"tx", "seq", "headers", "next_attempt_at", "dead_at"}
+var added = [...]string{"tx", "seq", "headers", "next_attempt_at", "dead_at", "partition"}
 
 // ownSettings override the defaults of a database or a role for one transaction. Only
 // the caller's context limits how long an upgrade takes.

@@ -3,11 +3,26 @@
 --
 -- The older shape knows no dead rows: replay or discard them beforehand, or the
 -- old relay will find them unpublished. What consumers have handled is forgotten
--- with event_inbox. The table is locked (ACCESS EXCLUSIVE) until the transaction
+-- with event_inbox. Unpublished rows lose the partition that was chosen for them, and
+-- published tombstones are deleted; unpublished ones stop this: let the relay
+-- publish them first. The table is locked (ACCESS EXCLUSIVE) until the transaction
 -- ends, which takes as long as one index over the unpublished rows.
 SET LOCAL lock_timeout = '5s';
 
 LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
+
+-- A tombstone has no event_data, which the older shape requires.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM event_outbox WHERE event_data IS NULL AND published_at IS NULL) THEN
+        RAISE EXCEPTION 'event_outbox has tombstones that are not published, and the older shape cannot hold them'
+            USING HINT = 'Let the relay publish them first, or delete them: DELETE FROM event_outbox WHERE event_data IS NULL';
+    END IF;
+END
+$$;
+DELETE FROM event_outbox WHERE event_data IS NULL;
+ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_tombstone;
+ALTER TABLE event_outbox ALTER COLUMN event_data SET NOT NULL;
 
 DROP TABLE event_inbox;
 DROP TABLE event_outbox_audit;
@@ -38,6 +53,7 @@ BEGIN
 END
 $$;
 
-ALTER TABLE event_outbox DROP COLUMN tx, DROP COLUMN seq, DROP COLUMN headers, DROP COLUMN next_attempt_at, DROP COLUMN dead_at;
+ALTER TABLE event_outbox DROP COLUMN tx, DROP COLUMN seq, DROP COLUMN headers, DROP COLUMN next_attempt_at, DROP COLUMN dead_at,
+    DROP COLUMN partition;
 ALTER TABLE event_outbox RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
 CREATE INDEX ix_event_outbox_unpublished ON event_outbox (published_at, created_at) WHERE published_at IS NULL;

@@ -37,6 +37,13 @@ ALTER TABLE event_outbox ADD COLUMN IF NOT EXISTS topic varchar(255);
 ALTER TABLE event_outbox ADD COLUMN headers json;
 ALTER TABLE event_outbox ADD COLUMN next_attempt_at timestamptz;
 ALTER TABLE event_outbox ADD COLUMN dead_at timestamptz;
+ALTER TABLE event_outbox ADD COLUMN partition integer CHECK (partition >= 0);
+
+-- A row without event_data is a tombstone. The columns that old writers fill do not
+-- make one, so a writer that forgets event_data is still refused.
+ALTER TABLE event_outbox ALTER COLUMN event_data DROP NOT NULL;
+ALTER TABLE event_outbox ADD CONSTRAINT event_outbox_tombstone
+    CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL);
 
 DROP INDEX IF EXISTS ix_event_outbox_unpublished;
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -55,6 +56,9 @@ type Row struct {
 	Topic string
 	// Key is the record's key. nil means no key, and so no order.
 	Key *string
+	// Partition is the record's partition. nil means the one that Kafka's hash of the key
+	// gives.
+	Partition *int32
 	// Data is the record's value, byte for byte.
 	Data []byte
 	// Headers is a JSON object whose values are strings.
@@ -210,7 +214,9 @@ func chunk(list []built) int {
 
 // one returns the arguments of the statement that inserts one row.
 func one(r Row) []any {
-	return []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers)}
+	return []any{
+		r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers), r.Partition,
+	}
 }
 
 // many returns the arguments of the statement that inserts several rows.
@@ -227,7 +233,26 @@ func many(list []built) []any {
 		}
 		data[i], headers[i] = r.Data, r.Headers
 	}
-	return []any{ids, types, aggregates, events, topics, keyed, keys, data, headers}
+	return []any{ids, types, aggregates, events, topics, keyed, keys, data, headers, partitions(list)}
+}
+
+// noPartition stands for no partition in the array of partitions.
+const noPartition = -1
+
+// partitions returns the partitions of the rows, or nil if no row has one.
+func partitions(list []built) []int32 {
+	has := func(b built) bool { return b.Row.Partition != nil }
+	if !slices.ContainsFunc(list, has) {
+		return nil
+	}
+	chosen := make([]int32, len(list))
+	for i, b := range list {
+		chosen[i] = noPartition
+		if has(b) {
+			chosen[i] = *b.Row.Partition
+		}
+	}
+	return chosen
 }
 
 var errIDRepeats = errors.New("NewID must never return the same id twice")

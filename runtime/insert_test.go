@@ -122,7 +122,8 @@ func TestEveryQueryExecMode(t *testing.T) {
 				id = 0
 				return errors.Join(
 					InsertGraded(ctx, tx, Graded{EssayID: "single"}, opts...),
-					gen.InsertAll(ctx, tx, insertRows, outbox.With(Graded{EssayID: "many"}, opts...),
+					InsertGraded(ctx, tx, Graded{EssayID: "its partition"}, append(opts, outbox.WithPartition(0))...),
+					gen.InsertAll(ctx, tx, insertRows, outbox.With(Graded{EssayID: "many"}, append(opts, outbox.WithPartition(3))...),
 						outbox.With(Moved{To: "x"}, append(opts, outbox.WithAggregateID("unkeyed"))...)))
 			}
 			if err := errors.Join(insert(t.Context(), recorder),
@@ -136,7 +137,7 @@ func TestEveryQueryExecMode(t *testing.T) {
 			for _, r := range outboxtest.Pending(t, pg.Pool) {
 				got = append(got, printable(outbox.Row{
 					ID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID, EventType: r.EventType, Topic: r.Topic, Key: r.Key,
-					Data: r.Data, Headers: r.Headers, CorrelationID: r.ID.String(),
+					Partition: r.Partition, Data: r.Data, Headers: r.Headers, CorrelationID: r.ID.String(),
 				}))
 			}
 			if diff := cmp.Diff(want, got); diff != "" {

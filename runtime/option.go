@@ -19,6 +19,7 @@ type rowOptions struct {
 	aggregateID   *string
 	key           *string
 	topic         *string
+	partition     *int32
 	correlationID string
 	causationID   string
 	headers       []Header
@@ -69,6 +70,18 @@ func WithKey(key string) Option {
 // different topics, also for the same key.
 func WithTopic(topic string) Option {
 	return func(o *rowOptions) { o.topic = &topic }
+}
+
+// WithPartition sets the partition of the record, from 0. Default: the one that Kafka's
+// hash of the key gives, or any partition for an event without a key. The insert returns
+// an error if n is negative. It does not check whether the topic has the partition: if
+// not, the row fails in the relay, alone, and is dead-lettered when its attempts are used
+// up.
+//
+// Kafka keeps order only within a partition. So events of one key are in order only if
+// all of them have the same partition, or none has one.
+func WithPartition(n int32) Option {
+	return func(o *rowOptions) { o.partition = &n }
 }
 
 // WithHeader adds a record header. The insert returns an error if the name is empty, is

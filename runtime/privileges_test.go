@@ -95,7 +95,7 @@ func TestLeastPrivileges(t *testing.T) {
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
 		for name, grants := range map[string]string{
 			"the table":   `grant insert, select (id) on event_outbox to ROLE`,
-			"its columns": `grant insert (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers), select (id) on event_outbox to ROLE`,
+			"its columns": `grant insert (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition), select (id) on event_outbox to ROLE`,
 		} {
 			t.Run(name, func(t *testing.T) {
 				pg := open(t)

@@ -66,6 +66,9 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 			return errors.New("the topic given by WithTopic is empty")
 		}
 	}
+	if row.Partition = o.partition; row.Partition != nil && *row.Partition < 0 {
+		return fmt.Errorf("the partition given by WithPartition is %d; partitions are numbered from 0", *row.Partition)
+	}
 	if row.AggregateID, err = aggregateID(e, o); err != nil {
 		return err
 	}

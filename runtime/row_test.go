@@ -138,7 +138,7 @@ func printable(r outbox.Row) any {
 		Data, Headers string
 	}{outbox.Row{
 		ID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID, EventType: r.EventType, Topic: r.Topic, Key: r.Key,
-		CorrelationID: r.CorrelationID,
+		Partition: r.Partition, CorrelationID: r.CorrelationID,
 	}, string(r.Data), string(r.Headers)}
 }
 
@@ -237,6 +237,25 @@ func TestWithTopic(t *testing.T) {
 	}
 }
 
+// A partition is set for the record, and nothing else changes.
+func TestWithPartition(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int32{0, 7} {
+		want, err := graded.NewRow(t.Context(), Graded{EssayID: "e"}, fixed()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Partition = &n
+		got, err := graded.NewRow(t.Context(), Graded{EssayID: "e"}, fixed(outbox.WithPartition(n))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(printable(want), printable(got)); diff != "" {
+			t.Errorf("row (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestUnkeyed(t *testing.T) {
 	t.Parallel()
 	row, err := moved.NewRow(t.Context(), Moved{To: "x"}, outbox.WithAggregateID("c1"))
@@ -268,6 +287,7 @@ func TestNewRowRefuses(t *testing.T) {
 		"the event type has 256 characters; the column holds at most 255":        {event: typed, essay: "e"},
 		`"tenant 7" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`: {event: graded, essay: "e", opts: []outbox.Option{outbox.WithTopic("tenant 7")}},
 		"the topic given by WithTopic is empty":                                                          {event: graded, essay: "e", opts: []outbox.Option{outbox.WithTopic("")}},
+		"the partition given by WithPartition is -1; partitions are numbered from 0":                     {event: graded, essay: "e", opts: []outbox.Option{outbox.WithPartition(-1)}},
 		`"" is not a valid Kafka topic name`:                                                             {event: topic(""), essay: "e"},
 		`".." is not a valid Kafka topic name`:                                                           {event: topic(".."), essay: "e"},
 		`"a b" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`:      {event: topic("a b"), essay: "e"},

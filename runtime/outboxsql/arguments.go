@@ -2,6 +2,7 @@ package outboxsql
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -25,6 +26,11 @@ func argument(arg any) any {
 			return nil
 		}
 		return *v
+	case *int32:
+		if v == nil {
+			return nil
+		}
+		return int64(*v)
 	case uuid.UUID:
 		return v.String()
 	case json.RawMessage:
@@ -36,6 +42,8 @@ func argument(arg any) any {
 		return array(v, func(s string) (string, bool) { return s, true })
 	case []json.RawMessage:
 		return array(v, func(m json.RawMessage) (string, bool) { return string(m), m != nil })
+	case []int32:
+		return array(v, func(n int32) (string, bool) { return strconv.FormatInt(int64(n), 10), true })
 	case []bool:
 		return array(v, func(b bool) (string, bool) {
 			if b {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -52,13 +53,13 @@ func (s Swept) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, e
 }
 
 var insertRows = gen.SQL{
-	One: `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
-VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::json, $8::json) ON CONFLICT (id) DO NOTHING`,
-	Many: `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
-SELECT e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic, CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers
+	One: `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::json, $8::json, $9::integer) ON CONFLICT (id) DO NOTHING`,
+	Many: `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
+SELECT e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic, CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers, nullif(e.partition, -1)
 FROM ROWS FROM (unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
-	unnest($6::boolean[]), unnest($7::text[]), unnest($8::json[]), unnest($9::json[]))
-WITH ORDINALITY AS e (id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, ordinality)
+	unnest($6::boolean[]), unnest($7::text[]), unnest($8::json[]), unnest($9::json[]), unnest($10::integer[]))
+WITH ORDINALITY AS e (id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, partition, ordinality)
 ORDER BY e.ordinality ON CONFLICT (id) DO NOTHING`,
 }
 
@@ -188,9 +189,13 @@ func printable(r outbox.Row) map[string]string {
 	if r.Key != nil {
 		key = fmt.Sprintf("%q", *r.Key)
 	}
+	partition := "none"
+	if r.Partition != nil {
+		partition = strconv.Itoa(int(*r.Partition))
+	}
 	return map[string]string{
 		"id": r.ID.String(), "aggregate_type": r.AggregateType, "aggregate_id": r.AggregateID, "event_type": r.EventType,
-		"topic": r.Topic, "key": key, "data": string(r.Data), "headers": string(r.Headers),
+		"topic": r.Topic, "key": key, "data": string(r.Data), "headers": string(r.Headers), "partition": partition,
 	}
 }
 
@@ -198,7 +203,7 @@ func stored(list []outboxtest.StoredRow) []map[string]string {
 	var found []map[string]string
 	for _, r := range list {
 		found = append(found, printable(outbox.Row{ID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
-			EventType: r.EventType, Topic: r.Topic, Key: r.Key, Data: r.Data, Headers: r.Headers}))
+			EventType: r.EventType, Topic: r.Topic, Key: r.Key, Data: r.Data, Headers: r.Headers, Partition: r.Partition}))
 	}
 	return found
 }

@@ -42,8 +42,9 @@ func TestEveryModeStoresTheSameRows(t *testing.T) {
 				}
 				return errors.Join(
 					gen.InsertAll(ctx, tx, insertRows, events...),
-					gen.Insert(ctx, tx, insertRows, Swept{}, ids, at, outbox.WithAggregateID(hard[6])),
+					gen.Insert(ctx, tx, insertRows, Swept{}, ids, at, outbox.WithAggregateID(hard[6]), outbox.WithPartition(5)),
 					gen.Insert(ctx, tx, insertRows, Paid{hard[6]}, ids, at),
+					gen.InsertAll(ctx, tx, insertRows, outbox.With(Paid{"p"}, ids, at, outbox.WithPartition(2)), outbox.With(Paid{"q"}, ids, at)),
 				)
 			}
 			recorder := outboxtest.NewRecorder(t)

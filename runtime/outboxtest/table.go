@@ -22,6 +22,7 @@ type StoredRow struct {
 	EventType     string
 	Topic         string
 	Key           *string
+	Partition     *int32 // nil: the one that the key gives
 	Data          []byte // the envelope, byte for byte
 	Headers       []byte // a JSON object of strings; nil: none
 	CreatedAt     time.Time
@@ -32,7 +33,7 @@ type StoredRow struct {
 }
 
 const selectRows = `select seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, ''), event_key, event_data::text, headers::text,
-	created_at, published_at, dead_at, retry_count, last_error from event_outbox`
+	created_at, published_at, dead_at, retry_count, last_error, partition from event_outbox`
 
 // queryTime limits a query of the table.
 const queryTime = time.Minute
@@ -78,7 +79,7 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 	}
 	found, err := pgx.CollectRows(result, func(row pgx.CollectableRow) (r StoredRow, err error) {
 		err = row.Scan(&r.Seq, &r.ID, &r.AggregateType, &r.AggregateID, &r.EventType, &r.Topic, &r.Key, &r.Data, &r.Headers,
-			&r.CreatedAt, &r.PublishedAt, &r.DeadAt, &r.RetryCount, &r.LastError)
+			&r.CreatedAt, &r.PublishedAt, &r.DeadAt, &r.RetryCount, &r.LastError, &r.Partition)
 		return r, err
 	})
 	if err != nil {

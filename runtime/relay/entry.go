@@ -17,6 +17,7 @@ type entry struct {
 	invalid error // the row cannot be sent as it is; it fails alone
 	size    int64 // upper limit of its size in a batch
 	part    int32
+	asked   bool // the topic was asked about while the row waited for its description
 	derived bool // the headers, and with them the event's id and type, come from the row's data
 }
 
@@ -58,6 +59,8 @@ func (e *entry) make(h *headerMaker) {
 	switch {
 	case err != nil:
 		e.invalid = fmt.Errorf("headers of the row: %w", err)
+	case r.Partition != nil && *r.Partition < 0:
+		e.invalid = fmt.Errorf("partition %d: partitions are numbered from 0", *r.Partition)
 	case !validTopic(r.Topic):
 		e.invalid = fmt.Errorf("topic name %q: Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"", r.Topic)
 	}
@@ -72,11 +75,14 @@ func (e *entry) make(h *headerMaker) {
 
 func (e *entry) record() Record {
 	r := Record{
-		Topic: e.row.Topic, Partition: e.part, Value: e.row.Data, Headers: e.headers,
+		Topic: e.row.Topic, Partition: e.part, Chosen: e.row.Partition != nil, Value: e.row.Data, Headers: e.headers,
 		EventID: e.row.ID, EventType: e.row.EventType, Seq: e.row.Seq, CreatedAt: e.row.CreatedAt,
 	}
 	if e.row.Key != nil {
 		r.Key = []byte(*e.row.Key)
+	}
+	if r.Chosen {
+		r.Partition = *e.row.Partition
 	}
 	if e.derived {
 		r.EventID, r.EventType = uuid.Must(uuid.ParseBytes(e.headers[0].Value)), string(e.headers[1].Value)

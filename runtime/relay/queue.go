@@ -73,11 +73,22 @@ func (q *queue) add(e *entry, tp *topic) {
 	q.queued++
 	q.bytes += e.size
 	tp.used = true
-	if tp.info == nil {
+	tp.chosen = tp.chosen || e.row.Partition != nil
+	switch {
+	case tp.info == nil:
 		tp.waiting = append(tp.waiting, e)
-		return
+	case tp.lacks(e):
+		q.await(e, tp)
+	default:
+		q.enqueue(e, tp)
 	}
-	q.enqueue(e, tp)
+}
+
+// await keeps a row whose partition the topic does not have until the topic has been
+// described again: it may have got more partitions since.
+func (q *queue) await(e *entry, tp *topic) {
+	tp.waiting = append(tp.waiting, e)
+	tp.describe = true
 }
 
 // enqueue appends an entry to its partition.
@@ -112,10 +123,15 @@ func (q *queue) unshift(ps []*partition) {
 	}
 }
 
-// partitionOf returns the partition of a row: by its key; without a key, the next
-// partition in turn that is not set aside.
+// partitionOf returns the partition of a row: the one that the row names, else by its
+// key; with neither, the next partition in turn that is not set aside. A row that names
+// a partition which the topic does not have queues, and waits, with one that the topic
+// has. It fails there.
 func (q *queue) partitionOf(e *entry, tp *topic) int32 {
-	if e.row.Key != nil {
+	switch {
+	case e.row.Partition != nil:
+		return int32(uint32(*e.row.Partition) % uint32(len(tp.parts))) // a partition count is an int32 in Kafka
+	case e.row.Key != nil:
 		return q.cfg.Sink.Partition([]byte(*e.row.Key), len(tp.parts))
 	}
 	return tp.unkeyed(nil).part
@@ -138,13 +154,13 @@ func (q *queue) drop(e *entry) {
 }
 
 // dropPartition empties a partition's queue and returns the highest seq that has to be
-// read again. Unless all is set, rows without a key move to other partitions.
+// read again. Unless all is set, rows that can go to any partition move to others.
 func (q *queue) dropPartition(p *partition, all bool) int64 {
 	var high int64
 	rows := p.queue
 	p.queue = nil
 	for _, e := range rows {
-		if e.row.Key == nil && !all {
+		if !e.row.bound() && !all {
 			q.push(e, p.topic.unkeyed(p))
 			continue
 		}
@@ -186,11 +202,22 @@ func (q *queue) dropKey(of *entry) int64 {
 	}
 	tp := q.topics.get(of.row.Topic)
 	tp.waiting = drop(tp.waiting)
-	if tp.info != nil {
-		p := tp.parts[q.partitionOf(of, tp)]
+	for _, p := range q.partitionsOf(of, tp) {
 		p.queue = drop(p.queue)
 	}
 	return high
+}
+
+// partitionsOf returns the partitions that can have rows of a row's key.
+func (q *queue) partitionsOf(of *entry, tp *topic) []*partition {
+	switch {
+	case tp.info == nil:
+		return nil
+	case tp.chosen: // each row of the key may name another one
+		return tp.parts
+	}
+	at := q.partitionOf(of, tp)
+	return tp.parts[at : at+1]
 }
 
 // deactivate removes a topic's partitions, which are empty, from the turn.

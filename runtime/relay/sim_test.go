@@ -56,6 +56,7 @@ type simOptions struct {
 	pairs   bool // two at a time
 	// some rows are inserted under a savepoint, and so look edited
 	savepoints bool
+	chosen     bool       // rows name partitions, also such that their topic does not have
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
@@ -122,7 +123,13 @@ func (s *sim) suffers(r *memRow) bool {
 	if !s.sick || r.Topic != s.topicName(0) {
 		return false
 	}
-	return s.seed/3%3 != 1 || r.Key != nil && simSink{}.Partition([]byte(*r.Key), simParts) == 0
+	switch {
+	case s.seed/3%3 != 1:
+		return true
+	case r.Partition != nil:
+		return *r.Partition%simParts == 0
+	}
+	return r.Key != nil && simSink{}.Partition([]byte(*r.Key), simParts) == 0
 }
 
 // heal ends the sickness.
@@ -471,8 +478,11 @@ func (s *sim) blockedByDead(r *memRow) bool {
 			continue
 		}
 		blocked := false
-		for _, d := range s.keyRows[rowKey(o)] {
-			blocked = blocked || d.dead && !d.published && !d.gone && (d.Seq < o.Seq || d.edited || o.edited)
+		for _, d := range s.store.rows {
+			if !s.store.committed(d) || o.Key == nil || keyOf(d.Topic, d.Key, d.Seq) != keyOf(o.Topic, o.Key, o.Seq) {
+				continue
+			}
+			blocked = blocked || d.dead && !d.published && !d.gone && (d.Seq < o.Seq || d.edited || o.edited || rowKey(d) != rowKey(o))
 		}
 		if !blocked {
 			return false
@@ -486,7 +496,7 @@ func (s *sim) checkEnd() bool {
 		if s.store.committed(r) && (r.published || r.gone && !r.edited) && s.broker.delivered[r.Seq] == 0 && !r.everDead {
 			s.violate("lost", "row %d is settled as published and was never delivered", r.Seq)
 		}
-		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil && validTopic(r.Topic)
+		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil && validTopic(r.Topic) && !r.misfit
 		if sound && !r.edited && (r.RetryCount > 0 || r.everDead) && r.lastErr != errSuspectDied.Error() {
 			s.violate("counted", "row %d is sound and has %d failures: %s", r.Seq, r.RetryCount, r.lastErr)
 		}
@@ -516,6 +526,9 @@ func (s *sim) topicName(i int) string { return [simTopics]string{"a", "b"}[i] }
 func rowKey(r *memRow) string {
 	if r.Key == nil {
 		return r.Topic + "/null"
+	}
+	if r.Partition != nil {
+		return fmt.Sprintf("%s/%s at %d", r.Topic, *r.Key, *r.Partition)
 	}
 	return r.Topic + "/" + *r.Key
 }

@@ -89,6 +89,16 @@ func (r *simRelay) before(o outcome) map[*topic][]*entry {
 		for _, e := range o.entries {
 			f.queue.topics.get(e.row.Topic).invalid = false
 		}
+	case "a row goes to the partition that it names":
+		for _, e := range o.entries {
+			e.row.Partition = nil
+		}
+	case "rows with a partition that is missing fail here":
+		for _, tp := range f.queue.topics.order {
+			for _, e := range tp.waiting {
+				e.asked = false
+			}
+		}
 	case "what was settled meanwhile stays held":
 		for seq, s := range f.waits.keys.byRow {
 			s.rows[seq].fresh = false
@@ -110,6 +120,18 @@ func (r *simRelay) after(o outcome, unkeyed map[*topic][]*entry) {
 					n++
 				}
 				b.p.queue = slices.Concat(b.p.queue[n:], b.p.queue[:n])
+			}
+		}
+	case "a topic is described again before it lacks a partition":
+		for _, tp := range t.flow.queue.topics.order {
+			for _, e := range tp.waiting {
+				if tp.info != nil {
+					e.invalid = errSimLost
+					t.flow.queue.enqueue(e, tp)
+				}
+			}
+			if tp.info != nil {
+				tp.waiting = nil
 			}
 		}
 	case "the key of a failed row is held":

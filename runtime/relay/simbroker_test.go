@@ -82,6 +82,9 @@ func (b *simBroker) append(batch *simBatch, who string) {
 	var seqs []int64
 	for i := range batch.records {
 		r := &batch.records[i]
+		if p := b.s.store.bySeq[r.Seq].Partition; p != nil && *p != r.Partition {
+			b.s.violate("misplaced", "row %d was delivered to partition %d, not %d", r.Seq, r.Partition, *p)
+		}
 		seqs = append(seqs, r.Seq)
 		b.check(r)
 		b.delivered[r.Seq]++

@@ -88,7 +88,13 @@ func (w *simWriter) insert() {
 	case s.names && s.chance(0.1):
 		row.Topic = "no topic"
 	}
-	w.mine = append(w.mine, s.store.insert(w.tx, row))
+	if s.chosen && s.chance(0.5) {
+		n := int32(s.rng.IntN(simParts + 1)) // the last one is missing, unless the topic grows
+		row.Partition = &n
+	}
+	inserted := s.store.insert(w.tx, row)
+	inserted.misfit = row.Partition != nil && int(*row.Partition) >= s.broker.parts[row.Topic]
+	w.mine = append(w.mine, inserted)
 	w.seq = 0
 }
 

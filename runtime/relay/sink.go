@@ -42,6 +42,7 @@ type Producer interface {
 type Record struct {
 	Topic     string
 	Partition int32
+	Chosen    bool   // the row names the partition
 	Key       []byte // nil: a null key
 	Value     []byte
 	Headers   []Header  // event_id and event_type first, then the row's headers
@@ -67,6 +68,9 @@ type TopicInfo struct {
 	Partitions int
 	// Unavailable lists the partitions that cannot be written now (no leader).
 	Unavailable []int32
+	// Unchecked is true if the topic takes records of any partition, also of one beyond
+	// Partitions. Otherwise a row that names such a partition fails.
+	Unchecked bool
 	// MaxBatchBytes is the largest batch that the topic accepts (max.message.bytes); 0:
 	// no limit.
 	MaxBatchBytes int

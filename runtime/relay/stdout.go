@@ -9,7 +9,7 @@ import (
 )
 
 // NewStdoutSink returns a sink that writes each record to w as a line of JSON, to see
-// what would reach Kafka. Every topic exists and has one partition. A row counts as
+// what would reach Kafka. Every topic exists and has every partition. A row counts as
 // sent when its line is written.
 func NewStdoutSink(w io.Writer) Sink { return &lineSink{w: w, turn: make(chan struct{}, 1)} }
 
@@ -23,6 +23,7 @@ type lineSink struct {
 type line struct {
 	Topic   string            `json:"topic"`
 	Key     *string           `json:"key"`
+	Part    *int32            `json:"partition,omitempty"` // only one that the row names
 	Seq     int64             `json:"seq"`
 	Headers map[string]string `json:"headers"`
 	Value   json.RawMessage   `json:"value,omitempty"`
@@ -37,7 +38,7 @@ func (s *lineSink) Partition([]byte, int) int32 { return 0 }
 func (s *lineSink) Topics(_ context.Context, names []string) ([]TopicInfo, error) {
 	out := make([]TopicInfo, len(names))
 	for i, name := range names {
-		out[i] = TopicInfo{Name: name, Partitions: 1}
+		out[i] = TopicInfo{Name: name, Partitions: 1, Unchecked: true}
 	}
 	return out, nil
 }
@@ -93,6 +94,9 @@ func lineOf(r *Record) line {
 	if r.Key != nil {
 		k := string(r.Key)
 		l.Key = &k
+	}
+	if r.Chosen {
+		l.Part = &r.Partition
 	}
 	for _, h := range r.Headers {
 		l.Headers[h.Key] = string(h.Value)

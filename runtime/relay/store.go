@@ -197,11 +197,15 @@ type Row struct {
 	EventType     string
 	Topic         string
 	Key           *string // nil: no key, no order
+	Partition     *int32  // nil: the key decides
 	Data          []byte  // the record's value, byte for byte
 	Headers       []byte  // a JSON object of strings; nil or null: the headers come from Data
 	CreatedAt     time.Time
 	RetryCount    int
 }
+
+// bound reports whether the row can go to one partition only.
+func (r *Row) bound() bool { return r.Key != nil || r.Partition != nil }
 
 // HeldRow is a row that holds its key.
 type HeldRow struct {

@@ -37,6 +37,9 @@ func (ts *targets) toDescribe(n *agenda) []string {
 		if !idle && (tp.info != nil || tp.describe || len(tp.waiting) > 0) {
 			names = append(names, tp.name)
 			tp.used = false
+			for _, e := range tp.waiting {
+				e.asked = true
+			}
 		}
 	}
 	return names
@@ -104,6 +107,15 @@ func (ts *targets) apply(now time.Duration, tp *topic, info *TopicInfo) {
 	rows := tp.waiting
 	tp.waiting = nil
 	for _, e := range rows {
+		switch {
+		case !tp.lacks(e):
+		case !e.asked: // it came after the question
+			ts.q.await(e, tp)
+			continue
+		default:
+			e.invalid = fmt.Errorf("topic %s has no partition %d, only %d of them, from 0; give it more, or correct the row's column partition",
+				tp.name, *e.row.Partition, len(tp.parts))
+		}
 		ts.q.enqueue(e, tp)
 	}
 	for _, p := range tp.parts {
@@ -124,7 +136,7 @@ func (ts *targets) repartition(tp *topic) {
 	ts.q.deactivate(tp)
 }
 
-// setAside makes a partition wait. Its rows without a key move to other partitions. If
+// setAside makes a partition wait. Its rows that can go to any partition move to others. If
 // there is none, the topic pauses.
 func (ts *targets) setAside(now time.Duration, p *partition, reason string) {
 	tp := p.topic

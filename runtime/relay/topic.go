@@ -14,8 +14,9 @@ type topic struct {
 	info    *TopicInfo
 	infoAt  time.Duration
 	parts   []*partition
-	waiting []*entry // read before the topic was described
-	turn    int      // round robin for rows without a key
+	waiting []*entry // to be queued when the topic is described, or described again
+	turn    int      // round robin for rows that can go to any partition
+	chosen  bool     // rows have named their partition
 
 	describe bool // to be described again
 	used     bool // rows came since it was described
@@ -96,8 +97,13 @@ func (tp *topic) resumed(log *journal) {
 	}
 }
 
-// unkeyed returns the partition for a row without a key: the next in turn that is not set
-// aside and is not but.
+// lacks reports whether a row names a partition that the described topic does not have.
+func (tp *topic) lacks(e *entry) bool {
+	return e.row.Partition != nil && int(*e.row.Partition) >= len(tp.parts) && !tp.info.Unchecked
+}
+
+// unkeyed returns the partition for a row that can go to any: the next in turn that is
+// not set aside and is not but.
 func (tp *topic) unkeyed(but *partition) *partition {
 	for range tp.parts {
 		p := tp.parts[tp.turn%len(tp.parts)]

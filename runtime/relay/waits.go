@@ -37,7 +37,7 @@ func (w *waits) blocker(e *entry, tp *topic, src *catchUp) *scope {
 	if s := w.keys.of(e); s.blocks(src) {
 		return s
 	}
-	if e.row.Key != nil && tp.info != nil {
+	if e.row.bound() && tp.info != nil {
 		if s := tp.parts[w.q.partitionOf(e, tp)].aside; s.blocks(src) {
 			return s
 		}
@@ -321,5 +321,5 @@ func (w *waits) wants(c *catchUp, e *entry) bool {
 		return true
 	case scopePartition:
 	}
-	return e.row.Key != nil && c.topic.parts[w.q.partitionOf(e, c.topic)].aside.in(c)
+	return e.row.bound() && c.topic.parts[w.q.partitionOf(e, c.topic)].aside.in(c)
 }

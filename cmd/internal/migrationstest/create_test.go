@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -24,7 +25,7 @@ func TestUpMakesTheTables(t *testing.T) {
 				"aggregate_id character varying(255) not null",
 				"aggregate_type character varying(100) not null",
 				"event_type character varying(255) not null",
-				"event_data json not null",
+				"event_data json",
 				"event_key character varying(255)",
 				"created_at timestamp with time zone not null default now()",
 				"published_at timestamp with time zone",
@@ -36,6 +37,7 @@ func TestUpMakesTheTables(t *testing.T) {
 				"headers json",
 				"next_attempt_at timestamp with time zone",
 				"dead_at timestamp with time zone",
+				"partition integer",
 			},
 			"event_outbox_lease": {
 				"name character varying(63) not null default 'event_outbox'::character varying",
@@ -91,6 +93,43 @@ func TestUpMakesTheTables(t *testing.T) {
 		}
 		if diff := cmp.Diff(wantIndexes, indexes(t, conn)); diff != "" {
 			t.Errorf("indexes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The columns take what a row may be: event_data is null for a tombstone, which has a
+// key and headers.
+func TestConstraints(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		const insert = `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data, headers, partition)
+			VALUES ('a', 'b', 'c', 't', $1, $2, $3, $4)`
+		key, data, headers := "k", `{}`, `{}`
+		for _, test := range []struct {
+			name               string
+			key, data, headers *string
+			partition          any
+			refused            string // the constraint
+		}{
+			{"an event", nil, &data, nil, nil, ""},
+			{"a partition", &key, &data, nil, 7, ""},
+			{"a partition below 0", &key, &data, nil, -1, "event_outbox_partition_check"},
+			{"a tombstone", &key, nil, &headers, nil, ""},
+			{"a tombstone without a key", nil, nil, &headers, nil, "event_outbox_tombstone"},
+			{"a writer that forgets event_data", &key, nil, nil, nil, "event_outbox_tombstone"},
+		} {
+			_, err := conn.Exec(ctx, insert, test.key, test.data, test.headers, test.partition)
+			refused := ""
+			if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+				refused = pg.ConstraintName
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if refused != test.refused {
+				t.Errorf("%s: refused by %q, want %q", test.name, refused, test.refused)
+			}
 		}
 	})
 }
@@ -191,7 +230,7 @@ func TestWhatDoesNotFitIsSaid(t *testing.T) {
 	}
 	exec(t, conn, `ALTER TABLE event_outbox ADD COLUMN seq bigint, ADD COLUMN headers json`)
 	const want = "migrations: upgrade event_outbox: event_outbox has some of the columns of the current shape and lacks " +
-		"tx, next_attempt_at, dead_at: it was changed by hand; bring it to one shape or the other first"
+		"tx, next_attempt_at, dead_at, partition: it was changed by hand; bring it to one shape or the other first"
 	if err := migrations.Upgrade(ctx, conn); err == nil || err.Error() != want {
 		t.Errorf("Upgrade of a half-changed table:\n got %v\nwant %s", err, want)
 	}

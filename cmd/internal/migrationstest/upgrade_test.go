@@ -171,6 +171,40 @@ func TestUpgradeWithTopic(t *testing.T) {
 	})
 }
 
+// The older shape has no tombstones and no partition: published tombstones go, and
+// unpublished ones stop the downgrade.
+func TestDowngradeWithTombstones(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		exec(t, conn, olderShape)
+		shapeBefore := everything(t, conn)
+		if err := migrations.Upgrade(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, conn, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data, headers, partition) VALUES
+			('published', 'a', 'e.v1', 'orders', 'k', NULL, '{}', NULL),
+			('waiting', 'a', 'e.v1', 'orders', 'k', NULL, '{}', NULL),
+			('event', 'a', 'e.v1', 'orders', 'k', '{}', '{}', 3)`)
+		exec(t, conn, `UPDATE event_outbox SET published_at = now() WHERE aggregate_id = 'published'`)
+		err := migrations.Downgrade(ctx, conn)
+		if err == nil || !strings.Contains(err.Error(), "tombstones that are not published") {
+			t.Fatalf("with a tombstone that waits: %v", err)
+		}
+		if n := lines(t, conn, `SELECT count(*)::text FROM event_outbox`)[0]; n != "3" {
+			t.Errorf("%s rows are left after the refusal, want 3", n)
+		}
+		exec(t, conn, `UPDATE event_outbox SET published_at = now() WHERE aggregate_id = 'waiting'`)
+		if err := migrations.Downgrade(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{`event {"topic":"orders"}`}, lines(t, conn, `SELECT aggregate_id || ' ' || event_data::text FROM event_outbox`)); diff != "" {
+			t.Errorf("rows (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(shapeBefore, everything(t, conn)); diff != "" {
+			t.Errorf("shape (-before +after):\n%s", diff)
+		}
+	})
+}
+
 func TestUpgradeOfAnEmptyTable(t *testing.T) {
 	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
 		exec(t, conn, olderShape+withTopic)

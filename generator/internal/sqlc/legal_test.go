@@ -36,7 +36,7 @@ type legal struct {
 const ourColumns = `id uuid PRIMARY KEY, aggregate_id text NOT NULL, aggregate_type varchar(100) NOT NULL, event_type text NOT NULL,
 	event_data json NOT NULL, event_key text, topic text NOT NULL, headers json, created_at timestamptz NOT NULL DEFAULT now(),
 	published_at timestamptz, retry_count int NOT NULL DEFAULT 0, last_error text, tx xid8 DEFAULT pg_current_xact_id(),
-	seq bigint GENERATED ALWAYS AS IDENTITY, next_attempt_at timestamptz, dead_at timestamptz`
+	seq bigint GENERATED ALWAYS AS IDENTITY, next_attempt_at timestamptz, dead_at timestamptz, partition int`
 
 func (l legal) archiveText(t *testing.T) string {
 	t.Helper()

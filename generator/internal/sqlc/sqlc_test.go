@@ -150,7 +150,7 @@ func TestLayouts(t *testing.T) {
 	tx xid8, seq bigint GENERATED ALWAYS AS IDENTITY
 );
 `
-		second = "ALTER TABLE event_outbox ADD COLUMN next_attempt_at timestamptz, ADD COLUMN dead_at timestamptz, ADD COLUMN subject varchar(255), ADD COLUMN headers json;\n"
+		second = "ALTER TABLE event_outbox ADD COLUMN next_attempt_at timestamptz, ADD COLUMN dead_at timestamptz, ADD COLUMN partition int, ADD COLUMN subject varchar(255), ADD COLUMN headers json;\n"
 		tenth  = "ALTER TABLE event_outbox RENAME COLUMN subject TO topic;\n"
 		undo   = "DROP TABLE event_outbox;\n"
 	)
@@ -193,7 +193,7 @@ func TestLayouts(t *testing.T) {
 
 func TestFindings(t *testing.T) {
 	t.Parallel()
-	const rest = "created_at timestamptz, published_at timestamptz, retry_count int, last_error text, tx xid8, seq bigint, next_attempt_at timestamptz, dead_at timestamptz"
+	const rest = "created_at timestamptz, published_at timestamptz, retry_count int, last_error text, tx xid8, seq bigint, next_attempt_at timestamptz, dead_at timestamptz, partition int"
 	const whole = "id uuid PRIMARY KEY, aggregate_id text, aggregate_type text, event_type text, event_data json, event_key text, topic text, headers json, " + rest
 	for name, test := range map[string]struct {
 		archive string
@@ -205,6 +205,7 @@ func TestFindings(t *testing.T) {
 			opts:    sqlc.Options{Migrations: "db/migrations/"},
 			want: []string{
 				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"headers\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
+				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"partition\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"topic\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"dead_at\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"next_attempt_at\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",

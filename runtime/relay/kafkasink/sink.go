@@ -206,6 +206,10 @@ func (p *producer) Close() {
 
 // Send implements relay.Producer.
 func (p *producer) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
+	if p.client != nil && p.outdated(wave) {
+		p.client.Close() // nothing is under way
+		p.client = nil
+	}
 	if p.client == nil {
 		if err := p.open(); err != nil {
 			fill(results, result(err))
@@ -250,6 +254,9 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 			p.warm[wave[i].Topic] = true
 		}
 		results[i] = result(err)
+		if err != nil && f.unresolved == nil && p.lacks(&wave[i]) {
+			results[i].Class = relay.ClassPartition
+		}
 	}
 	if f.unresolved == nil {
 		p.forgetTopicIDs(f.errs)
@@ -270,6 +277,29 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 			results[i] = relay.Result{Class: class, Err: f.errs[i]}
 		}
 	}
+}
+
+// outdated reports whether the client lacks a partition of the wave. A client that has
+// loaded a topic learns of an added partition only minutes later, and fails its records
+// until then. A new client loads the topic again.
+func (p *producer) outdated(wave []relay.Record) bool {
+	for i := range wave {
+		r := &wave[i]
+		if i > 0 && r.Partition == wave[i-1].Partition && r.Topic == wave[i-1].Topic {
+			continue
+		}
+		if p.lacks(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks reports whether the client has loaded the record's topic without its partition.
+func (p *producer) lacks(r *relay.Record) bool {
+	first, _, firstErr := p.client.PartitionLeader(r.Topic, 0)
+	leader, _, err := p.client.PartitionLeader(r.Topic, r.Partition)
+	return (first >= 0 || firstErr != nil) && leader < 0 && err == nil
 }
 
 // forgetTopicIDs closes the client if it uses the id of a topic that was deleted and

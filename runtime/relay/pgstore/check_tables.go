@@ -227,7 +227,7 @@ func (s *Store) checkBeside(ctx context.Context, se *session, table string, oid 
 }
 
 // addedColumns are the columns that an outbox of the older shape lacks.
-var addedColumns = []string{"tx", "seq", "topic", "headers", "next_attempt_at", "dead_at"}
+var addedColumns = []string{"tx", "seq", "topic", "headers", "next_attempt_at", "dead_at", "partition"}
 
 // columnTypes are the types that the store's statements need. A varchar may also be a
 // text.
@@ -238,6 +238,7 @@ var columnTypes = map[string]string{
 	"retry_count": "integer", "last_error": "text", "tx": "xid8", "seq": "bigint",
 	"topic": "character varying", "headers": "json",
 	"next_attempt_at": "timestamp with time zone", "dead_at": "timestamp with time zone",
+	"partition": "integer",
 }
 
 func (s *Store) checkColumns(ctx context.Context, se *session, c *checked) error {

@@ -26,6 +26,7 @@ const (
 	colRetryCount
 	colData
 	colHeaders
+	colPartition
 	columns
 )
 
@@ -85,7 +86,7 @@ func checkFormats(rows pgx.Rows) error {
 	if len(fields) != columns {
 		return fmt.Errorf("the page query answers with %d columns, not %d", len(fields), columns)
 	}
-	for _, c := range []int{colSeq, colID, colCreatedAt, colRetryCount} {
+	for _, c := range []int{colSeq, colID, colCreatedAt, colRetryCount, colPartition} {
 		if fields[c].Format != pgtype.BinaryFormatCode {
 			return fmt.Errorf("column %s came in text format", fields[c].Name)
 		}
@@ -115,6 +116,7 @@ func (s *scanner) row(raw [][]byte) relay.Row {
 		Headers:       s.bytes(raw[colHeaders]),
 		CreatedAt:     timestamp(raw[colCreatedAt]),
 		RetryCount:    int(int32(binary.BigEndian.Uint32(raw[colRetryCount]))),
+		Partition:     partition(raw[colPartition]),
 	}
 }
 
@@ -151,6 +153,15 @@ func keyOrNil(key *string) *string {
 		return nil
 	}
 	return key
+}
+
+// partition decodes an integer that may be null.
+func partition(raw []byte) *int32 {
+	if raw == nil {
+		return nil
+	}
+	n := int32(binary.BigEndian.Uint32(raw))
+	return &n
 }
 
 func (s *scanner) bytes(raw []byte) []byte {

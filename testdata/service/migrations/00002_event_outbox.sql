@@ -12,7 +12,7 @@ CREATE TABLE event_outbox (
     aggregate_id    varchar(255) NOT NULL,
     aggregate_type  varchar(100) NOT NULL,
     event_type      varchar(255) NOT NULL,
-    event_data      json         NOT NULL,
+    event_data      json,
     event_key       varchar(255),
     created_at      timestamptz  NOT NULL DEFAULT now(),
     published_at    timestamptz,
@@ -23,7 +23,10 @@ CREATE TABLE event_outbox (
     topic           varchar(255) NOT NULL,
     headers         json,
     next_attempt_at timestamptz,
-    dead_at         timestamptz
+    dead_at         timestamptz,
+    partition       integer      CHECK (partition >= 0),
+    CONSTRAINT event_outbox_tombstone
+        CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;

@@ -204,7 +204,7 @@ func (q *Queries) ReadDecisions(ctx context.Context) ([]ReadDecisionsRow, error)
 const ReadEdited = `-- name: ReadEdited :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
        coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM event_outbox AS o
 CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following
 WHERE o.published_at IS NULL AND o.dead_at IS NULL
@@ -237,6 +237,7 @@ type ReadEditedRow struct {
 	RetryCount    int32
 	Data          string
 	Headers       string
+	Partition     *int32
 }
 
 // ReadEdited is ReadRange for rows that were changed after they were inserted, by
@@ -271,6 +272,7 @@ func (q *Queries) ReadEdited(ctx context.Context, arg ReadEditedParams) ([]ReadE
 			&i.RetryCount,
 			&i.Data,
 			&i.Headers,
+			&i.Partition,
 		); err != nil {
 			return nil, err
 		}
@@ -343,7 +345,7 @@ func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldR
 const ReadRange = `-- name: ReadRange :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
        coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM event_outbox AS o
 WHERE o.published_at IS NULL AND o.dead_at IS NULL
   AND o.seq > $1::bigint AND o.seq <= $2::bigint
@@ -379,6 +381,7 @@ type ReadRangeRow struct {
 	RetryCount    int32
 	Data          string
 	Headers       string
+	Partition     *int32
 }
 
 // ReadRange walks the unsettled rows in seq order. hidden_in, topic and keys
@@ -413,6 +416,7 @@ func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRan
 			&i.RetryCount,
 			&i.Data,
 			&i.Headers,
+			&i.Partition,
 		); err != nil {
 			return nil, err
 		}
@@ -428,15 +432,15 @@ const ReadTick = `-- name: ReadTick :many
 SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
        coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
        picked.event_key, picked.created_at, picked.retry_count,
-       picked.event_data::text AS data, picked.headers::text AS headers
+       picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
 FROM (
-    SELECT tick.id, tick.aggregate_id, tick.aggregate_type, tick.event_type, tick.event_data, tick.event_key, tick.created_at, tick.published_at, tick.retry_count, tick.last_error, tick.tx, tick.seq, tick.topic, tick.headers, tick.next_attempt_at, tick.dead_at FROM (
-        SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
+    SELECT tick.id, tick.aggregate_id, tick.aggregate_type, tick.event_type, tick.event_data, tick.event_key, tick.created_at, tick.published_at, tick.retry_count, tick.last_error, tick.tx, tick.seq, tick.topic, tick.headers, tick.next_attempt_at, tick.dead_at, tick.partition FROM (
+        SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at, o.partition FROM event_outbox AS o
         WHERE o.tx >= $1::xid8 AND o.tx < $2::xid8
           AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
           AND coalesce(o.published_at, o.dead_at) IS NULL
         UNION ALL
-        SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at FROM event_outbox AS o
+        SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at, o.partition FROM event_outbox AS o
         WHERE o.tx = ANY($4::xid8[])
           AND coalesce(o.published_at, o.dead_at) IS NULL
     ) AS tick
@@ -468,6 +472,7 @@ type ReadTickRow struct {
 	RetryCount    int32
 	Data          string
 	Headers       string
+	Partition     *int32
 }
 
 // ReadTick gives the first page of a tick. It finds the rows by transaction, so a
@@ -501,6 +506,7 @@ func (q *Queries) ReadTick(ctx context.Context, arg ReadTickParams) ([]ReadTickR
 			&i.RetryCount,
 			&i.Data,
 			&i.Headers,
+			&i.Partition,
 		); err != nil {
 			return nil, err
 		}

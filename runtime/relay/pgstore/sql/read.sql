@@ -38,7 +38,7 @@ SELECT pg_current_snapshot()::text AS snapshot;
 -- name: ReadRange :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
        coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM event_outbox AS o
 WHERE o.published_at IS NULL AND o.dead_at IS NULL
   AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
@@ -59,7 +59,7 @@ LIMIT @max_rows;
 -- name: ReadEdited :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
        coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM event_outbox AS o
 CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following
 WHERE o.published_at IS NULL AND o.dead_at IS NULL
@@ -88,7 +88,7 @@ FROM (
 SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
        coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
        picked.event_key, picked.created_at, picked.retry_count,
-       picked.event_data::text AS data, picked.headers::text AS headers
+       picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
 FROM (
     SELECT tick.* FROM (
         SELECT o.* FROM event_outbox AS o
