@@ -12,7 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/outboxgen/outboxgen/runtime/format"
 )
 
 var (
@@ -136,6 +139,18 @@ func TestDocsListTheMembers(t *testing.T) {
 				t.Errorf("%s has no row for the member %s", file, name)
 			}
 		}
+	}
+}
+
+// TestDocsListTheFormats: the page about schemas lists the formats that Validate checks and that stay strings.
+func TestDocsListTheFormats(t *testing.T) {
+	t.Parallel()
+	text := read(t, filepath.Join(repositoryRoot(t), "docs", "schemas.md"))
+	_, row, _ := strings.Cut(text, "\n| the formats ")
+	cell, _, _ := strings.Cut(row, "|")
+	listed := strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune("`, ", r) })
+	if diff := cmp.Diff(format.Names(), listed); diff != "" {
+		t.Errorf("formats in docs/schemas.md (-checked +listed):\n%s", diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"github.com/outboxgen/outboxgen/runtime/format"
 	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
@@ -31,9 +32,9 @@ func Rules[T any](c *Checker, value T, write func(*Encoder, T), set *rule.Set, a
 
 // isFormat reports whether s has a format or an encoding, including those that have Go
 // types.
-func isFormat(s, format string) bool {
+func isFormat(s, name string) bool {
 	var ok bool
-	switch format {
+	switch name {
 	case "date-time":
 		_, ok = parseDateTime([]byte(s))
 	case "date":
@@ -45,11 +46,11 @@ func isFormat(s, format string) bool {
 	case "uuid":
 		_, ok = parseUUID([]byte(s))
 	case "base64", "base64url", "base32", "base16":
-		_, ok = decodeBytes(s, format)
+		_, ok = decodeBytes(s, name)
 	case "7bit", "quoted-printable":
-		ok = isEncoded(s, format)
+		ok = isEncoded(s, name)
 	default:
-		return hasFormat(s, format)
+		return format.Valid(s, name)
 	}
 	return ok
 }

@@ -34,7 +34,7 @@ func TestDependencies(t *testing.T) {
 		module + "runtime", module + "runtime/internal/backoff", module + "runtime/internal/link", module + "runtime/internal/safelog",
 		module + "runtime/internal/sqlstate",
 		module + "runtime/wire", module + "runtime/rule",
-		module + "runtime/ecma", module + "runtime/ecma/syntax",
+		module + "runtime/ecma", module + "runtime/ecma/syntax", module + "runtime/format",
 		"github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
 		"github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "github.com/jackc/puddle/v2", // pgx's own
 		"golang.org/x/text", "golang.org/x/sync", // pgx's own

@@ -12,6 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/runtime/format"
 )
 
 // Of returns the rules for residues, or nil if there are none. more are other rules,
@@ -461,10 +462,11 @@ func (m *maker) format(s *schema.Schema) string {
 	if m.graph.Options().Specification {
 		return ""
 	}
+	if format.Known(s.Format) {
+		return s.Format
+	}
 	switch s.Format {
-	case "date-time", "date", "time", "duration", "uuid", "base64url",
-		"email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template",
-		"json-pointer", "relative-json-pointer", "regex":
+	case "date-time", "date", "time", "duration", "uuid", "base64url":
 		return s.Format
 	case "guid":
 		return "uuid"

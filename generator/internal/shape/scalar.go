@@ -12,6 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/rules"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/runtime/format"
 )
 
 // text returns the type of a string: a specific Go type if its format has one. The
@@ -87,32 +88,24 @@ var kindsOfFormats = map[string]ir.Kind{
 // counts; the others become rules.
 func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.Rule {
 	var more []*ir.Rule
-	for _, format := range form.Formats {
-		kind, typed := kindsOfFormats[format.Name]
+	for _, f := range form.Formats {
+		kind, typed := kindsOfFormats[f.Name]
+		checked := format.Known(f.Name)
 		switch {
 		case typed && t.Kind == ir.String && t.Format == "":
 			t.Kind = kind
-			o.note("format", format.Of)
-		case typed || t.Format != "" && checked(format.Name) || checked(format.Name) && t.Kind != ir.String:
-			more = append(more, rules.Only(b.graph, b.list, format.Of, schema.Schema{Format: format.Name}))
-		case checked(format.Name):
-			t.Format = format.Name
-			o.note("format", format.Of)
-		case format.Name == "password", format.Name == "binary", format.Name == "char":
+			o.note("format", f.Of)
+		case typed, checked && (t.Format != "" || t.Kind != ir.String):
+			more = append(more, rules.Only(b.graph, b.list, f.Of, schema.Schema{Format: f.Name}))
+		case checked:
+			t.Format = f.Name
+			o.note("format", f.Of)
+		case f.Name == "password", f.Name == "binary", f.Name == "char":
 		default:
-			b.list.Warnf(position(format.Of, "format"), "format-not-checked", "format %q is not known; any string passes", format.Name)
+			b.list.Warnf(position(f.Of, "format"), "format-not-checked", "format %q is not known; any string passes", f.Name)
 		}
 	}
 	return more
-}
-
-// checked reports whether Validate checks a format whose Go type is string.
-func checked(format string) bool {
-	switch format {
-	case "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex":
-		return true
-	}
-	return false
 }
 
 // encoding sets the type of a string by its contentEncoding.

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -70,7 +71,7 @@ func (d *documents) scalars(out map[string]any, s *schema.Schema) {
 		out["pattern"] = s.Pattern.Text
 	}
 	if s.Format != "" {
-		out["format"] = s.Format
+		out["format"] = cmp.Or(ownNames[s.Format], s.Format)
 	}
 	if len(s.Required) > 0 {
 		out["required"] = names(s.Required)

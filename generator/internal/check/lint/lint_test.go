@@ -1,14 +1,18 @@
 package lint_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/outboxgen/outboxgen/generator/internal/check/lint"
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/runtime/format"
 )
 
 const config = "version: 1\nservice: shop\nschemas: [\"*.v1.yaml\"]\nout: events\n"
@@ -118,5 +122,24 @@ func TestEarlierSpellingOfIDs(t *testing.T) {
 		if got := strings.Join(found, ", "); got != strings.Join(want, ", ") {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
+	}
+}
+
+// An example is checked against every format that Validate checks.
+func TestExamplesHaveTheirFormats(t *testing.T) {
+	t.Parallel()
+	const never = "( {" // has none of them
+	for _, name := range format.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			members := fmt.Sprintf("properties: {a: {type: string, format: %s, description: d, examples: [%q]}}\n", name, never)
+			var ids []string
+			for _, f := range lint.Lint(load(t, map[string]string{"a.v1.yaml": event(members)})) {
+				ids = append(ids, f.ID)
+			}
+			if diff := cmp.Diff([]string{"example-invalid"}, ids); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -22,7 +22,8 @@ import (
 
 // values checks defaults and examples against the schemas that they stand in.
 func (l *linter) values() {
-	v := &validator{documents: documents{known: map[*schema.Schema]int{}}}
+	strict := l.project.Config == nil || l.project.Config.Validation != schema.SpecValidation
+	v := &validator{documents: documents{known: map[*schema.Schema]int{}}, formats: strict}
 	for i := range l.spots {
 		s := l.spots[i].schema
 		// A default of null is as good as none, wherever it stands.
@@ -51,6 +52,7 @@ func (l *linter) value(v *validator, s *schema.Schema, value *schema.Value, id, 
 type validator struct {
 	documents
 
+	formats  bool // values are checked against formats
 	compiler *jsonschema.Compiler
 	added    int                           // of documents.order
 	compiled map[string]*jsonschema.Schema // by what they say; nil: cannot be compiled
@@ -62,7 +64,9 @@ type validator struct {
 func (v *validator) compile(s *schema.Schema) *jsonschema.Schema {
 	if v.compiler == nil {
 		v.compiler = jsonschema.NewCompiler()
-		v.compiler.AssertFormat()
+		if v.formats {
+			assertFormats(v.compiler)
+		}
 		v.compiler.UseLoader(nowhere{})
 		v.compiler.UseRegexpEngine(patternOf)
 		v.compiled = map[string]*jsonschema.Schema{}
@@ -171,7 +175,7 @@ func (v *validator) say(e *jsonschema.ValidationError) string {
 	case *kind.MultipleOf:
 		return "it is not a multiple of " + number(k.Want)
 	case *kind.Format:
-		return fmt.Sprintf("it is not a valid %s", k.Want)
+		return fmt.Sprintf("it does not have the format %s", k.Want)
 	}
 	return e.ErrorKind.LocalizedString(v.printer)
 }

@@ -1,10 +1,53 @@
-package wire
+package format
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 )
+
+// isURI reports whether s is a URI of RFC 3986.
+func isURI(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.IsAbs() && isURIText(s)
+}
+
+// isURIReference reports whether s is a URI or a relative reference of RFC 3986.
+func isURIReference(s string) bool {
+	_, err := url.Parse(s)
+	return err == nil && isURIText(s)
+}
+
+// isIRI reports whether s is an IRI of RFC 3987.
+func isIRI(s string) bool {
+	uri, ok := escapeIRI(s)
+	return ok && isURI(uri)
+}
+
+// isIRIReference reports whether s is an IRI or a relative reference of RFC 3987.
+func isIRIReference(s string) bool {
+	uri, ok := escapeIRI(s)
+	return ok && isURIReference(uri)
+}
+
+// isURIText reports whether s has only characters that RFC 3986 allows, and
+// whole percent escapes.
+func isURIText(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c <= ' ', c >= 0x7f, strings.IndexByte("\"<>\\^`{|}", c) >= 0:
+			return false
+		case c == '%' && (i+2 >= len(s) || !isHexDigit(s[i+1]) || !isHexDigit(s[i+2])):
+			return false
+		}
+	}
+	return true
+}
+
+func isHexDigit(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
 
 // escapeIRI returns an IRI of RFC 3987 as a URI; ok is false if it has characters
 // beyond ASCII that it may not have.
