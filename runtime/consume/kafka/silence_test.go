@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,13 +22,12 @@ import (
 )
 
 // silent accepts connections and never answers, as a hung machine does.
-func silent(t *testing.T) (address string, connections *atomic.Int64) {
+func silent(t *testing.T) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	connections = &atomic.Int64{}
 	var mu sync.Mutex
 	var conns []net.Conn
 	done := make(chan struct{})
@@ -38,7 +38,6 @@ func silent(t *testing.T) (address string, connections *atomic.Int64) {
 			if err != nil {
 				return
 			}
-			connections.Add(1)
 			mu.Lock()
 			conns = append(conns, conn)
 			mu.Unlock()
@@ -51,7 +50,7 @@ func silent(t *testing.T) (address string, connections *atomic.Int64) {
 			_ = conn.Close()
 		}
 	})
-	return l.Addr().String(), connections
+	return l.Addr().String()
 }
 
 // setCode sets the error of a whole response, where such a response has one.
@@ -310,7 +309,7 @@ func TestAMemberWithoutPartitions(t *testing.T) {
 }
 
 // Seed brokers that accept connections and never answer do not keep the consumer
-// from the one that does: they are left out after some seconds.
+// from the one that does: they are left out after some seconds, and not dialled again.
 func TestSilentSeedBrokers(t *testing.T) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
@@ -321,27 +320,36 @@ func TestSilentSeedBrokers(t *testing.T) {
 		router := consume.NewRouter()
 		router.Handle("paid", b.value(seen))
 		cfg := b.config(router)
-		var connections []*atomic.Int64
 		cfg.Brokers = nil
 		for range 4 { // the client picks the one that it begins with
-			address, n := silent(t)
-			cfg.Brokers, connections = append(cfg.Brokers, address), append(connections, n)
+			cfg.Brokers = append(cfg.Brokers, silent(t))
 		}
+		var dials atomic.Int64 // to them
+		hung := slices.Clone(cfg.Brokers)
+		cfg.Options = append(cfg.Options, kgo.Dialer(func(ctx context.Context, network, host string) (net.Conn, error) {
+			if slices.Contains(hung, host) {
+				dials.Add(1)
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, host)
+		}))
 		cfg.Brokers = append(cfg.Brokers, k.Brokers[0])
 		cfg.Logger = log.logger()
 		began := time.Now()
 		consumer, end, _ := launch(t, cfg)
-		seen.wait(t, len(want))
-		first := time.Since(began).Round(10 * time.Millisecond)
-		await(t, "it is ready", func() bool { return consumer.Ready() == nil }, log)
-		time.Sleep(window)
-		total := int64(0)
-		for _, n := range connections {
-			total += n.Load()
+		log.await(t, "seed brokers accept connections and do not answer")
+		took := time.Since(began)
+		// Each is asked once, and the client dials it again only after it waited for an
+		// answer, 5 s as kafka.Config.Options says.
+		if n, most := dials.Load(), int64(len(hung))*(2+int64(took/(5*time.Second))); n > most {
+			t.Errorf("%d connections to the silent brokers within %v, more than %d", n, took, most)
 		}
-		t.Logf("the first record after %v, with %d connections to 4 silent brokers", first, total)
-		if total > 16 {
-			t.Errorf("%d connections to the silent brokers", total)
+		seen.wait(t, len(want))
+		await(t, "it is ready", func() bool { return consumer.Ready() == nil }, log)
+		before := dials.Load()
+		t.Logf("the first record after %v, with %d connections to the silent brokers", time.Since(began), before)
+		time.Sleep(window)
+		if n := dials.Load() - before; n > 0 {
+			t.Errorf("%d more connections to the silent brokers, which are left out", n)
 		}
 		if err := end(); err != nil {
 			t.Fatal(err)

@@ -51,7 +51,7 @@ func newWatch(r *run) *watch {
 	now := time.Now()
 	return &watch{
 		r: r, poke: make(chan struct{}, 1), left: now, unready: now,
-		topics: map[string]*watched{}, seeds: &seeds{addresses: r.cfg.Brokers}, partitions: map[partition]bool{}, begin: map[partition]int64{}, unknown: map[string]bool{},
+		topics: map[string]*watched{}, seeds: newSeeds(r.cfg.Brokers), partitions: map[partition]bool{}, begin: map[partition]int64{}, unknown: map[string]bool{},
 	}
 }
 
@@ -68,7 +68,7 @@ func (w *watch) run(ctx context.Context) {
 	probed := make(chan struct{})
 	go func() {
 		defer close(probed)
-		w.seeds.probe(ctx, w.r.client, w.r.log)
+		w.seeds.run(ctx, w.r.client, w.r.log)
 	}()
 	defer func() { <-probed }()
 	for {
@@ -141,13 +141,14 @@ func (w *watch) cluster(ctx context.Context) bool {
 	if dead := w.r.cfg.DeadLetterTopic; dead != "" {
 		req.Topics = append(req.Topics, askFor(dead))
 	}
+	began := time.Now()
 	resp, err := w.ask(asking, req, !w.looked)
 	w.looked = true
 	if ctx.Err() != nil {
 		return false
 	}
 	if err != nil {
-		w.seeds.restore(w.r.client)
+		w.seeds.restore(w.r.client, began)
 		why := w.r.brokers.whyNot(err)
 		w.r.notices.report(ctx, subject{kind: kindBrokers}, -1, true, brokersHint(why), why, "brokers", w.r.cfg.Brokers)
 		return false

@@ -74,8 +74,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 		},
 		"a machine that hangs": {
 			wrong: func(f *fault) {
-				address, _ := silent(f.bench.t)
-				f.cfg.Brokers = []string{address}
+				f.cfg.Brokers = []string{silent(f.bench.t)}
 			},
 			tells: told{By: "WARN", Text: "no Kafka broker answers, retrying; check that Kafka runs, and Config.Brokers", Where: "brokers group=GROUP"},
 			why:   "deadline exceeded",
