@@ -23,38 +23,67 @@ func answered(id topicID, metadata string) *kmsg.OffsetFetchResponse {
 	}}}
 }
 
+// commitOf returns a commit of partition 0, and the answer of a broker that names topics
+// by their ids.
+func commitOf(id topicID) (*kgo.Client, *kmsg.OffsetCommitRequest, *kmsg.OffsetCommitResponse, error) {
+	text := tag(id, "m")
+	return nil, &kmsg.OffsetCommitRequest{Topics: []kmsg.OffsetCommitRequestTopic{{
+			Topic: "t", TopicID: id, Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: 5, Metadata: &text}},
+		}}}, &kmsg.OffsetCommitResponse{Topics: []kmsg.OffsetCommitResponseTopic{{
+			TopicID: id, Partitions: []kmsg.OffsetCommitResponseTopicPartition{{}},
+		}}}, nil
+}
+
+// A commit that is refused or not answered stores no offset.
+func TestCommitsThatAreNotStored(t *testing.T) {
+	_, req, refused, _ := commitOf(topicID{1})
+	refused.Topics[0].Partitions[0].ErrorCode = kerr.IllegalGeneration.Code
+	o := newOrigins()
+	o.committed(nil, req, refused, nil)
+	o.committed(nil, req, nil, kerr.CoordinatorNotAvailable)
+	if stored := o.of("t").stored; len(stored) > 0 {
+		t.Errorf("stored: %v", stored)
+	}
+}
+
 // The offset of a partition is believed when it belongs to the topic that is there.
 func TestWhichOffsetsAreBelieved(t *testing.T) {
 	a, b := topicID{1}, topicID{2}
 	for _, c := range []struct {
 		name      string
 		looks     []topicID // what the watch has seen before
+		stored    topicID   // it has committed an offset of this topic
 		asked     topicID   // the client asked for offsets by this id
 		metadata  string
 		believed  bool
 		delivered topicID  // then these records come
 		want      delivery // and are taken for this
 	}{
-		{"of this topic", []topicID{a}, a, tag(a, "m"), true, a, ofTopic},
-		{"of this topic, a new process", nil, a, tag(a, "m"), true, a, ofTopic},
-		{"of this topic, offsets by name", nil, topicID{}, tag(a, "m"), true, a, ofTopic},
-		{"of another topic", nil, b, tag(a, "m"), false, b, ofTopic},
-		{"of another topic, which was seen", []topicID{a, b}, b, tag(a, "m"), false, b, ofTopic},
-		{"of another topic, offsets by name", nil, topicID{}, tag(a, "m"), true, b, misplaced},
-		{"of another topic, offsets by name, which was seen", []topicID{a, b}, topicID{}, tag(a, "m"), false, b, ofTopic},
-		{"of a newer topic", []topicID{a}, a, tag(b, "m"), false, b, ofTopic},
-		{"of an unknown topic", nil, b, tag(topicID{}, "m"), false, b, ofTopic},
-		{"set by hand", nil, a, "", true, a, ofTopic},
-		{"of another client", nil, a, "consumer-1", true, a, ofTopic},
-		{"of another client, recreated", []topicID{a, b}, b, "consumer-1", false, b, ofTopic},
-		{"of another client, recreated, records of the former", []topicID{a, b}, b, "consumer-1", false, a, ofFormer},
-		{"metadata was cut", nil, a, tagPrefix + "AAA", false, a, ofTopic},
-		{"brokers without ids", []topicID{{}}, topicID{}, "", true, topicID{}, ofTopic},
+		{"of this topic", []topicID{a}, topicID{}, a, tag(a, "m"), true, a, ofTopic},
+		{"of this topic, a new process", nil, topicID{}, a, tag(a, "m"), true, a, ofTopic},
+		{"of this topic, offsets by name", nil, topicID{}, topicID{}, tag(a, "m"), true, a, ofTopic},
+		{"of another topic", nil, topicID{}, b, tag(a, "m"), false, b, ofTopic},
+		{"of another topic, which was seen", []topicID{a, b}, topicID{}, b, tag(a, "m"), false, b, ofTopic},
+		{"of another topic, offsets by name", nil, topicID{}, topicID{}, tag(a, "m"), true, b, misplaced},
+		{"of another topic, offsets by name, which was seen", []topicID{a, b}, topicID{}, topicID{}, tag(a, "m"), false, b, ofTopic},
+		{"of a newer topic", []topicID{a}, topicID{}, a, tag(b, "m"), false, b, ofTopic},
+		{"of an unknown topic", nil, topicID{}, b, tag(topicID{}, "m"), false, b, ofTopic},
+		{"set by hand", nil, topicID{}, a, "", true, a, ofTopic},
+		{"of another client", nil, topicID{}, a, "consumer-1", true, a, ofTopic},
+		{"of another client, recreated", []topicID{a, b}, topicID{}, b, "consumer-1", false, b, ofTopic},
+		{"of another client, recreated, records of the former", []topicID{a, b}, topicID{}, b, "consumer-1", false, a, ofFormer},
+		{"metadata was cut", nil, topicID{}, a, tagPrefix + "AAA", false, a, ofTopic},
+		{"brokers without ids", []topicID{{}}, topicID{}, topicID{}, "", true, topicID{}, ofTopic},
+		{"set by hand after a commit, recreated", []topicID{a, b}, b, b, "", true, b, ofTopic},
+		{"set by hand after a commit to the former, recreated", []topicID{a, b}, a, b, "", false, b, ofTopic},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := newOrigins()
 			for _, id := range c.looks {
 				o.look("t", id)
+			}
+			if c.stored != (topicID{}) {
+				o.committed(commitOf(c.stored))
 			}
 			o.offsets(answered(c.asked, c.metadata))
 			commit := kgo.NewOffset().At(3).WithEpoch(7)

@@ -61,6 +61,7 @@ type origin struct {
 	fetched  topicID          // the client requested offsets by this id; zero: by name
 	metadata map[int32]string // of the offsets that were fetched last
 	starts   map[int32]topicID
+	stored   map[int32]topicID // the topic to which the last offset with an id belongs that the brokers are known to have had
 }
 
 func newOrigins() *origins { return &origins{topics: map[string]*origin{}} }
@@ -69,7 +70,7 @@ func newOrigins() *origins { return &origins{topics: map[string]*origin{}} }
 func (o *origins) of(topic string) *origin {
 	t := o.topics[topic]
 	if t == nil {
-		t = &origin{former: map[topicID]bool{}, metadata: map[int32]string{}, starts: map[int32]topicID{}}
+		t = &origin{former: map[topicID]bool{}, metadata: map[int32]string{}, starts: map[int32]topicID{}, stored: map[int32]topicID{}}
 		o.topics[topic] = t
 	}
 	return t
@@ -166,6 +167,46 @@ func (o *origins) commit(req *kmsg.OffsetCommitRequest) error {
 	return nil
 }
 
+// committed takes the answer to a commit.
+func (o *origins) committed(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+	if err != nil || resp == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	accepted := map[string]map[int32]bool{}
+	for i := range resp.Topics {
+		answer := &resp.Topics[i]
+		name := answer.Topic
+		for j := range req.Topics { // an answer may have the id only
+			if id := req.Topics[j].TopicID; id != [16]byte{} && id == answer.TopicID {
+				name = req.Topics[j].Topic
+			}
+		}
+		if accepted[name] == nil {
+			accepted[name] = map[int32]bool{}
+		}
+		for _, p := range answer.Partitions {
+			accepted[name][p.Partition] = p.ErrorCode == 0
+		}
+	}
+	for i := range req.Topics {
+		t := o.of(req.Topics[i].Topic)
+		for _, p := range req.Topics[i].Partitions {
+			if accepted[req.Topics[i].Topic][p.Partition] && p.Metadata != nil {
+				t.store(p.Partition, *p.Metadata)
+			}
+		}
+	}
+}
+
+// store records that the brokers have had an offset with this metadata.
+func (t *origin) store(partition int32, metadata string) {
+	if id, ok := tagged(metadata); ok {
+		t.stored[partition] = id
+	}
+}
+
 // offsets takes the answer of the group coordinator.
 func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 	o.mu.Lock()
@@ -184,6 +225,7 @@ func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 				delete(t.metadata, p.Partition)
 				if p.Metadata != nil {
 					t.metadata[p.Partition] = *p.Metadata
+					t.store(p.Partition, *p.Metadata)
 				}
 			}
 		}
@@ -192,7 +234,8 @@ func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 
 // adjust moves partitions whose offset belongs to a former topic to the start, and
 // counts them by topic. An offset without a topic id is used unless this run has seen
-// the topic being recreated.
+// the topic being recreated. It is used even then if the brokers had an offset of the new
+// topic before: the other one replaced it, so it was set after the topic was recreated.
 func (o *origins) adjust(offsets map[string]map[int32]kgo.Offset) (former map[string]int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -203,7 +246,7 @@ func (o *origins) adjust(offsets map[string]map[int32]kgo.Offset) (former map[st
 			delete(t.starts, id)
 			of, ok := tagged(t.metadata[id])
 			switch {
-			case !ok && len(t.former) == 0:
+			case !ok && (len(t.former) == 0 || t.current != topicID{} && t.stored[id] == t.current):
 			case !ok, t.former[of], t.current != topicID{} && of != t.current:
 				if offset.EpochOffset().Offset > 0 {
 					former[topic]++

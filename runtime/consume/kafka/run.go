@@ -112,6 +112,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.OnPartitionsRevoked(r.revoked),
 		kgo.OnPartitionsLost(r.lost),
 		kgo.OnOffsetsFetched(r.offsetsAnswered),
+		kgo.AutoCommitCallback(r.origins.committed),
 	)...)
 	if err != nil {
 		r.abort()
