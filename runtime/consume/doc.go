@@ -23,6 +23,15 @@
 // Dispatch recovers a panic and returns it, with its stack, as a [PanicError] inside
 // a HandlerError, or inside a DecodeError if the decoder panicked.
 //
+// # Batches
+//
+// [Router.HandleBatch] registers a handler that gets several messages of one event type
+// and partition at once, in the order of their offsets; [OnBatch] does so for typed
+// events. [BatchOptions] has the limits. A [BatchError]
+// says which message failed. After the last attempt of a batch that failed as a whole, its
+// messages are handed over one by one, so that only those that cannot be handled are
+// dead-lettered. Package inbox has a form for batches.
+//
 // # Tombstones
 //
 // A record whose value is null is a tombstone: what was published under its key is

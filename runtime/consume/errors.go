@@ -62,15 +62,48 @@ func (e *UnknownTypeError) Error() string {
 // error; a panic is a [PanicError].
 type HandlerError struct {
 	Record Record
-	Err    error
+	// Batch is the number of records if a batch handler failed for all of them; Record is
+	// the first one. 0: the error is about one record.
+	Batch int
+	Err   error
 }
 
 func (e *HandlerError) Error() string {
+	if e.Batch > 0 {
+		return fmt.Sprintf("consume: handle batch of %d records from %s: %v", e.Batch, e.Record, e.Err)
+	}
 	return fmt.Sprintf("consume: handle record %s: %v", e.Record, e.Err)
 }
 
 // Unwrap returns the handler's error.
 func (e *HandlerError) Unwrap() error { return e.Err }
+
+// BatchError is returned by a batch handler to say which message failed. The messages
+// before it are handled, and are not delivered again. The failed message and those after
+// it are handed over again, as a batch. After its last attempt (kafka.Config.MaxAttempts),
+// only the failed message goes to the retry or dead-letter topic.
+//
+// A handler whose effects are rolled back together must not return it: then no message is
+// handled, and it returns another error.
+type BatchError struct {
+	Index int   // of the failed message in the batch, from 0
+	Err   error // why it failed
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("message %d of the batch: %v", e.Index, e.Err)
+}
+
+// Unwrap returns the error of the message.
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// cause is the error of the message, or the error itself if it has none.
+func (e *BatchError) cause() error {
+	if e.Err == nil {
+		return e
+	}
+	return e.Err
+}
 
 // Permanent reports whether a retry of the same record must fail again: the record does
 // not decode, or no handler is registered for its type.

@@ -36,7 +36,7 @@ func OnUnknown(u Unknown) Option { return func(r *Router) { r.unknown = u } }
 
 // Use wraps every handler in the middleware, including handlers that are registered
 // later. The first middleware is the outermost. It runs only for messages that have a
-// handler.
+// handler. Batch handlers have their own middleware: [UseBatch].
 func Use(middleware ...Middleware) Option {
 	return func(r *Router) { r.middleware = append(r.middleware, middleware...) }
 }
@@ -50,10 +50,14 @@ func Logger(l *slog.Logger) Option { return func(r *Router) { r.log = l } }
 // call Dispatch.
 type Router struct {
 	handlers   map[string]Handler // by event type
+	batches    map[string]*Batch  // those of batches
 	tombstones map[string]Handler // by topic
 	unknown    Unknown
 	middleware []Middleware
 	log        *slog.Logger
+
+	batchMiddleware    []BatchMiddleware
+	batchMiddlewareSet bool
 
 	skipped           skipped
 	skippedTombstones atomic.Uint64
@@ -69,7 +73,7 @@ type Counts struct {
 
 // NewRouter returns a router without handlers.
 func NewRouter(opts ...Option) *Router {
-	r := &Router{handlers: map[string]Handler{}, tombstones: map[string]Handler{}}
+	r := &Router{handlers: map[string]Handler{}, batches: map[string]*Batch{}, tombstones: map[string]Handler{}}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -84,17 +88,21 @@ func NewRouter(opts ...Option) *Router {
 // type is empty, h is nil, or the type has a handler already: these are programming
 // errors, as in http.ServeMux.
 func (r *Router) Handle(eventType string, h func(ctx context.Context, m Message) error) {
-	if eventType == "" {
-		panic("consume: Router.Handle: the event type is empty")
-	}
 	if h == nil {
 		panic(fmt.Sprintf("consume: Router.Handle: the handler of event type %q is nil", eventType))
 	}
+	r.register(eventType, r.wrap(h))
+}
+
+func (r *Router) register(eventType string, h Handler) {
+	if eventType == "" {
+		panic("consume: Router: the event type of a handler is empty")
+	}
 	if _, taken := r.handlers[eventType]; taken {
-		panic(fmt.Sprintf("consume: Router.Handle: event type %q has a handler already; "+
+		panic(fmt.Sprintf("consume: Router: event type %q has a handler already; "+
 			"call both from one handler if two are wanted", eventType))
 	}
-	r.handlers[eventType] = r.wrap(h)
+	r.handlers[eventType] = h
 }
 
 // HandleTombstone registers a handler for the tombstones of a topic; [OnTombstone] is

@@ -31,7 +31,8 @@ const (
 	Skip Action = "skip"
 )
 
-// Dispatcher handles messages. *consume.Router implements it.
+// Dispatcher handles messages. *consume.Router implements it. One that wraps a router needs
+// its method Batch too, or batch handlers get batches of one message.
 type Dispatcher interface {
 	Dispatch(ctx context.Context, m consume.Message) error
 }
@@ -69,7 +70,9 @@ type Config struct {
 
 	// MaxAttempts is how often a record's handler is called before the record goes to the
 	// first of RetryTopics, else to DeadLetterTopic or DeadLetter. The count starts again
-	// in each retry topic. A panic counts as a failed attempt. Default 0: no limit.
+	// in each retry topic. A panic counts as a failed attempt. A batch that failed as a
+	// whole so often is handled one by one, with as many attempts for each record. Default 0:
+	// no limit.
 	MaxAttempts int
 	// RetryMin and RetryMax limit the pause between two attempts. It doubles from
 	// RetryMin to RetryMax. Defaults 100ms and 30s.
@@ -150,8 +153,9 @@ type Config struct {
 	TracerProvider trace.TracerProvider
 	// ContinueTraces makes the span that inserted the event the parent of the attempt's
 	// span instead: both are in one trace, and each attempt of each group adds to it.
-	// Default false. Handlers get the baggage of the record's header baggage in both
-	// cases.
+	// The span of a batch is linked in any case, to the spans of all its events. Default
+	// false. Handlers of single records get the baggage of the record's header baggage in
+	// both cases.
 	ContinueTraces bool
 	// Observer gets reports for metrics: see package consume/kafka/metrics. Default
 	// nil: none.

@@ -12,6 +12,14 @@
 // gets the records again that were handled and not yet committed; none is skipped.
 // Package inbox makes such a repeat harmless.
 //
+// # Batches
+//
+// A batch handler (consume.OnBatch) gets several records of one partition and event type.
+// Its batches end at a record of another type that has a handler, and each lane of
+// Config.Concurrency has its own. All records of a batch are committed together, after it
+// is handled. If it fails as a whole Config.MaxAttempts times, its records are handled one
+// by one.
+//
 // # Failures
 //
 // If a handler returns an error or panics, the record is tried again after a pause,
@@ -42,11 +50,16 @@
 // A topic that was deleted and created again is read from its beginning, after the
 // records of the former topic that are in memory are handled. Each commit has the
 // topic's id in its metadata, and an offset of a former topic of the same name is not
-// used. An offset without an id is used if another client set it before the consumer
-// began.
+// used. An offset without an id, which another client set, is used unless the consumer has
+// seen the topic being recreated and has not committed to the new one yet.
 //
 // Records that the topic's retention or a delete removed before the group read them
 // are reported with their offsets; see Config.OnLoss.
+//
+// # Other offsets
+//
+// [Consumer.Seek] and [Consumer.SeekToTime] let a running consumer continue at another
+// offset, which they commit.
 //
 // # Memory
 //

@@ -65,7 +65,7 @@ func (w *worker) traced(t *task) error {
 		),
 	}
 	var headers propagation.TextMapCarrier = carrier{t.m}
-	producer := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), headers))
+	producer := insertedBy(headers)
 	ctx := propagation.Baggage{}.Extract(w.ctx, headers)
 	switch {
 	case !producer.IsValid():
@@ -82,6 +82,43 @@ func (w *worker) traced(t *task) error {
 		span.SetStatus(codes.Error, "handling the event failed")
 	}
 	return err
+}
+
+// tracedBatch hands a batch over in its own span, which is linked to the spans that
+// inserted the events: it cannot have several parents.
+func (w *worker) tracedBatch(b *batch) consume.BatchResult {
+	opts := []trace.SpanStartOption{
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "kafka"),
+			attribute.String("messaging.operation.type", "process"),
+			attribute.String("messaging.destination.name", w.p.topic),
+			attribute.Int("messaging.destination.partition.id", int(w.p.id)),
+			attribute.Int64("messaging.kafka.offset", b.tasks[0].m.Offset),
+			attribute.Int("messaging.batch.message_count", len(b.tasks)),
+			attribute.String("messaging.consumer.group.name", w.run.cfg.Group),
+			attribute.String("outbox.event_type", b.handler.EventType()),
+			attribute.Int("outbox.attempt", b.attempt),
+		),
+	}
+	for _, t := range b.tasks {
+		if producer := insertedBy(carrier{t.m}); producer.IsValid() {
+			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
+		}
+	}
+	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(w.ctx, "process "+w.p.topic, opts...)
+	defer span.End()
+	result := b.dispatch(ctx)
+	if result.Err != nil {
+		span.RecordError(result.Err)
+		span.SetStatus(codes.Error, "handling the batch failed")
+	}
+	return result
+}
+
+// insertedBy returns the span that inserted the event.
+func insertedBy(headers propagation.TextMapCarrier) trace.SpanContext {
+	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), headers))
 }
 
 // dispatch notes, too, whether a handler was called, if the dispatcher tells.

@@ -13,7 +13,7 @@ import (
 // their arguments. Several goroutines call them. A panic of a method is logged and
 // counted in Stats.Panics, and has no other effect.
 type Observer interface {
-	// Attempted reports a call of the router with a record.
+	// Attempted reports a call of the router with a record, or of a batch handler.
 	Attempted(a Attempt)
 	// Finished reports, once for each record, that the consumer is done with it: its
 	// offset can be committed.
@@ -23,12 +23,13 @@ type Observer interface {
 	Status(s Status)
 }
 
-// Attempt is one call of the router with a record.
+// Attempt is one call of the router with a record, or of a batch handler.
 type Attempt struct {
-	Record consume.Record
-	Number int           // 1 for the first; the count continues in retry topics
-	Took   time.Duration // includes middleware and inbox
-	Err    error         // nil: it succeeded
+	Record consume.Record // the first one of a batch
+	Batch  int            // number of records if it is a batch; 0: a single record
+	Number int            // 1 for the first; the count continues in retry topics
+	Took   time.Duration  // includes middleware and inbox
+	Err    error          // nil: it succeeded
 }
 
 // Outcome is the outcome of a record.

@@ -13,11 +13,13 @@ import (
 // task is the record that a worker handles. It outlives the worker's goroutine if a
 // handler ends that.
 type task struct {
+	at      *item
 	record  *kgo.Record
 	m       consume.Message
 	attempt int         // of the handler, or of storing the record elsewhere once there is a cause
-	before  int         // attempts before the record came to the retry topic that it is read from
+	before  int         // attempts before the record came to the retry topic that it is read from, or as a part of a batch
 	tries   int         // all attempts of the handler, once there is a cause
+	failed  error       // it failed for good as a part of a batch
 	cause   error       // why the handler is not called again
 	to      destination // where the record goes, once there is a cause
 	stage   int         // index of the retry topic that it is read from; -1: none
@@ -26,8 +28,8 @@ type task struct {
 	outcome Outcome     // of the attempt that succeeded
 }
 
-func newTask(record *kgo.Record, retries []RetryTopic) *task {
-	t := &task{record: record, m: message(record)}
+func newTask(at *item, retries []RetryTopic) *task {
+	t := &task{at: at, record: at.record, m: message(at.record)}
 	t.delayed(retries)
 	return t
 }
@@ -41,6 +43,9 @@ func (w *worker) handle(t *task) bool {
 	}
 	if pause := time.Until(t.due); pause > 0 && !w.wait(pause) {
 		return false
+	}
+	if t.failed != nil && t.cause == nil && !w.leave(t, t.failed) {
+		return w.giveUp(t, t.failed)
 	}
 	for {
 		err := w.call(t)
@@ -70,12 +75,10 @@ func (w *worker) handle(t *task) bool {
 			continue
 		}
 		w.run.stats.failed.Add(1)
-		if permanent := consume.Permanent(err); permanent || (w.run.cfg.MaxAttempts > 0 && t.attempt >= w.run.cfg.MaxAttempts) {
-			to := w.destination(t, permanent)
-			if to == (destination{}) {
+		if w.lastAttempt(t.attempt, err) {
+			if !w.leave(t, err) {
 				return w.giveUp(t, err)
 			}
-			t.cause, t.to, t.tries, t.attempt = err, to, t.before+t.attempt, 0
 			continue
 		}
 		pause := w.pause(t.attempt)
@@ -84,6 +87,22 @@ func (w *worker) handle(t *task) bool {
 			return false
 		}
 	}
+}
+
+// lastAttempt reports whether the handler is not called again after this attempt.
+func (w *worker) lastAttempt(attempt int, err error) bool {
+	return consume.Permanent(err) || w.run.cfg.MaxAttempts > 0 && attempt >= w.run.cfg.MaxAttempts
+}
+
+// leave sets where a record goes that failed for good, and reports whether there is such
+// a place.
+func (w *worker) leave(t *task, err error) bool {
+	to := w.destination(t, consume.Permanent(err))
+	if to == (destination{}) {
+		return false
+	}
+	t.cause, t.to, t.tries, t.attempt = err, to, t.before+t.attempt, 0
+	return true
 }
 
 // call calls the handler, or stores the record elsewhere once there is a cause. If the
@@ -139,8 +158,12 @@ func (w *worker) logger(t *task, err error) *slog.Logger {
 	if id, ok := t.m.Header(headerCorrelationID); ok {
 		log = log.With("correlation_id", id)
 	}
+	return withStack(log, err)
+}
+
+func withStack(log *slog.Logger, err error) *slog.Logger {
 	if caught, ok := errors.AsType[*consume.PanicError](err); ok {
-		log = log.With("stack", string(caught.Stack))
+		return log.With("stack", string(caught.Stack))
 	}
 	return log
 }

@@ -49,8 +49,9 @@ type item struct {
 // lane handles records one after the other.
 type lane struct {
 	w       *worker
-	item    *item         // the current record
-	task    *task         // and what is done with it; only its goroutine uses both
+	task    *task         // the record that is handled; only its goroutine uses this and the next two
+	batch   *batch        // the batch that is handled, after task
+	alone   []*task       // records of a batch that failed, to be handled one by one, after task
 	waiting []*item       // guarded by the worker's lock
 	wake    chan struct{} // holds a token when there is something new
 }
@@ -137,7 +138,21 @@ func (w *worker) add(records []*kgo.Record) {
 	if most := w.run.cfg.BufferRecords; !w.paused && (w.waiting > most || len(w.open) > most+len(w.lanes) || w.run.budget.full(w.bytes)) {
 		w.paused = true
 		w.run.gate.shut(w.p, holdFull)
+		for _, l := range w.lanes { // a batch waits no longer for more
+			l.notify()
+		}
 	}
+}
+
+// peek returns the next record without taking it. If there is none, full reports that
+// none comes before others are handled.
+func (l *lane) peek() (at *item, full bool) {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	if len(l.waiting) > 0 {
+		return l.waiting[0], false
+	}
+	return nil, l.w.paused
 }
 
 func (l *lane) next() *item {
@@ -157,33 +172,39 @@ func (l *lane) next() *item {
 	return at
 }
 
-// finish gives back the memory of a handled record, and marks the offsets up to the first
+// finish gives back the memory of handled records, and marks the offsets up to the first
 // record that is not handled.
-func (w *worker) finish(at *item) {
-	n := size(at.record)
-	w.run.budget.add(-1, -n)
+func (w *worker) finish(done ...*item) {
+	var n int64
+	for _, at := range done {
+		n += size(at.record)
+	}
+	w.run.budget.add(-len(done), -n)
 	w.marking.Lock()
 	defer w.marking.Unlock()
-	if last := w.pop(at, n); last != nil && !w.detached.Load() && !w.abandoned.Load() {
+	if last := w.pop(done, n); last != nil && !w.detached.Load() && !w.abandoned.Load() {
 		w.run.client.MarkCommitRecords(last)
 		w.run.progress.handled(w.p, last.Offset)
 	}
 }
 
 // pop removes the records at the front that are handled, and returns the last of them.
-func (w *worker) pop(at *item, bytes int64) (last *kgo.Record) {
+func (w *worker) pop(done []*item, bytes int64) (last *kgo.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.bytes -= bytes
-	at.handled = true
+	for _, at := range done {
+		at.handled = true
+	}
 	for len(w.open) > 0 && w.open[0].handled {
 		last = w.open[0].record
 		w.open[0] = nil
 		w.open = w.open[1:]
 	}
-	if last == nil { // an earlier one is not handled: only its place is remembered
-		r := at.record
-		at.record = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch}
+	for _, at := range done {
+		if r := at.record; last == nil || r.Offset > last.Offset { // an earlier one is not handled: only its place is remembered
+			at.record = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch}
+		}
 	}
 	return last
 }
@@ -238,25 +259,32 @@ func (l *lane) loop() {
 		}
 	}
 	for !w.stopped() {
-		if l.task == nil {
-			if l.item = l.next(); l.item == nil {
-				if w.detached.Load() {
-					return
-				}
-				select {
-				case <-l.wake:
-				case <-w.stopping:
-				case <-w.ctx.Done():
-				}
-				continue
+		switch {
+		case l.task != nil:
+			if !w.handle(l.task) {
+				return
 			}
-			l.task = newTask(l.item.record, w.run.cfg.RetryTopics)
-		}
-		if !w.handle(l.task) {
+			at := l.task.at
+			l.task = nil
+			w.finish(at)
+		case len(l.alone) > 0:
+			l.task, l.alone = l.alone[0], l.alone[1:]
+		case l.batch != nil && !l.batch.closed:
+			l.gather()
+		case l.batch != nil:
+			if !l.handleBatch() {
+				return
+			}
+		case l.begin():
+		case w.detached.Load():
 			return
+		default:
+			select {
+			case <-l.wake:
+			case <-w.stopping:
+			case <-w.ctx.Done():
+			}
 		}
-		l.task = nil
-		w.finish(l.item)
 	}
 }
 

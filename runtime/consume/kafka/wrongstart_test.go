@@ -32,7 +32,7 @@ const toldWithin = 5 * time.Second
 // told is what somebody reads who started a consumer wrongly: an error of New or Run,
 // or a line of the log.
 type told struct {
-	By    string // "New", "Run", or the level of the line
+	By    string // "panic" when handlers are registered, "New", "Run", or the level of the line
 	Text  string // what happened and what to do
 	Where string // attributes that say where, as name=value; TOPIC and GROUP stand for the names
 }
@@ -66,6 +66,22 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 			wrong: func(f *fault) { f.cfg.Router = consume.NewRouter() },
 			tells: told{By: "Run", Text: "consume/kafka: Config.Router has no handlers, so that every record would be skipped for good: " +
 				"register the handlers, with the On… functions of the generated package, before Run"},
+		},
+		"a negative batch": {
+			wrong: func(f *fault) { f.router().HandleBatch("placed", consume.BatchOptions{MaxRecords: -1}, noBatch) },
+			tells: told{By: "panic", Text: "consume: BatchOptions has MaxRecords -1, MaxBytes 0 and MaxWait 0s: none may be negative; 0 is the default"},
+		},
+		"a handler for records and for batches": {
+			wrong: func(f *fault) { f.router().HandleBatch("paid", consume.BatchOptions{}, noBatch) },
+			tells: told{By: "panic", Text: `consume: Router: event type "paid" has a handler already; call both from one handler if two are wanted`},
+		},
+		"middleware that batches do not get": {
+			wrong: func(f *fault) {
+				r := consume.NewRouter(consume.Use(func(next consume.Handler) consume.Handler { return next }))
+				r.HandleBatch("paid", consume.BatchOptions{}, noBatch)
+			},
+			tells: told{By: "panic", Text: `consume: Router.HandleBatch: the router has middleware of Use, which the batch handler of event type "paid" does not get: ` +
+				"give its batch middleware to UseBatch; UseBatch() if there is none"},
 		},
 		"nobody listens": {
 			wrong: func(f *fault) { f.cfg.Brokers = []string{nobody(f.bench.t)} },
@@ -214,10 +230,12 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 			router.Handle("paid", newLog().handle)
 			log := &lines{}
 			cfg := kafka.Config{Brokers: b.k.Brokers, Group: b.group, Topics: []string{b.topic}, Router: router}
-			c.wrong(&fault{bench: b, cfg: &cfg})
-			cfg.Logger = log.logger()
 			began := time.Now()
-			got, why := b.tells(&cfg, log, c.tells)
+			got, why := panics(func() { c.wrong(&fault{bench: b, cfg: &cfg}) }), ""
+			if got == (told{}) {
+				cfg.Logger = log.logger()
+				got, why = b.tells(&cfg, log, c.tells)
+			}
 			if d := cmp.Diff(c.tells, got); d != "" {
 				t.Errorf("after %v (-want +got):\n%s\n%s", time.Since(began), d, log)
 			}
@@ -226,6 +244,21 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 			}
 		})
 	}
+}
+
+func noBatch(context.Context, []consume.Message) error { return nil }
+
+func (f *fault) router() *consume.Router { return f.cfg.Router.(*consume.Router) }
+
+// panics calls f, and returns the text of its panic.
+func panics(f func()) (got told) {
+	defer func() {
+		if text := recover(); text != nil {
+			got = told{By: "panic", Text: fmt.Sprint(text)}
+		}
+	}()
+	f()
+	return told{}
 }
 
 // tells runs the consumer until it says what is wanted or toldWithin has passed.

@@ -27,6 +27,7 @@ type Metrics struct {
 	delayed      *prometheus.CounterVec
 	deadLettered *prometheus.CounterVec
 	duration     *prometheus.HistogramVec
+	batches      *prometheus.HistogramVec
 	age          *prometheus.HistogramVec
 
 	lag             *prometheus.GaugeVec
@@ -56,8 +57,8 @@ func New(group string) *Metrics {
 	}
 	return &Metrics{
 		handled:      counters("outbox_consumer_events_handled_total", "Records whose handler succeeded."),
-		failed:       counters("outbox_consumer_events_failed_total", "Attempts that failed, panics included."),
-		retried:      counters("outbox_consumer_events_retried_total", "Attempts after the first one of a record."),
+		failed:       counters("outbox_consumer_events_failed_total", "Attempts that failed, panics included; an attempt is a call of a handler with a record or a batch."),
+		retried:      counters("outbox_consumer_events_retried_total", "Attempts after the first one of a record or batch."),
 		skipped:      counters("outbox_consumer_events_skipped_total", "Records that were skipped: no handler is registered (no_handler), the handler failed and GiveUp is Skip (failed), or the record was sent back for another group (other_group).", "reason"),
 		delayed:      counters("outbox_consumer_events_delayed_total", "Records that failed and were stored in a retry topic."),
 		deadLettered: counters("outbox_consumer_events_dead_lettered_total", "Records that could not be handled and were stored as dead letters."),
@@ -65,6 +66,11 @@ func New(group string) *Metrics {
 			Name: "outbox_consumer_handler_seconds", ConstLabels: own,
 			Help:    "Duration of an attempt: decoding, middleware and handler.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
+		}, []string{"topic"}),
+		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "outbox_consumer_batch_records", ConstLabels: own,
+			Help:    "Records in an attempt of a batch handler.",
+			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000},
 		}, []string{"topic"}),
 		age: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "outbox_consumer_event_age_seconds", ConstLabels: own,
@@ -87,7 +93,7 @@ func New(group string) *Metrics {
 
 func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.handled, m.failed, m.retried, m.skipped, m.delayed, m.deadLettered, m.duration, m.age, m.lag,
+		m.handled, m.failed, m.retried, m.skipped, m.delayed, m.deadLettered, m.duration, m.batches, m.age, m.lag,
 		m.ready, m.partitions, m.bufferedRecords, m.bufferedBytes, m.lost, m.panics, m.fetchErrors,
 	}
 }
@@ -110,6 +116,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 func (m *Metrics) Attempted(a kafka.Attempt) {
 	topic := a.Record.Topic
 	m.duration.WithLabelValues(topic).Observe(a.Took.Seconds())
+	if a.Batch > 0 {
+		m.batches.WithLabelValues(topic).Observe(float64(a.Batch))
+	}
 	if a.Number > 1 {
 		m.retried.WithLabelValues(topic).Inc()
 	}

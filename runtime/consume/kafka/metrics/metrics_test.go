@@ -50,6 +50,7 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 	record := consume.Record{Topic: "shop.orders", Partition: 3}
 	m.Attempted(kafka.Attempt{Record: record, Number: 1, Took: time.Millisecond, Err: errors.New("no")})
 	m.Attempted(kafka.Attempt{Record: record, Number: 2, Took: time.Millisecond})
+	m.Attempted(kafka.Attempt{Record: record, Batch: 20, Number: 1, Took: time.Millisecond})
 	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.SkippedFailed, kafka.SkippedOtherGroup, kafka.Delayed, kafka.DeadLettered} {
 		m.Finished(kafka.Finished{Record: record, Outcome: outcome, Attempts: 2, Age: time.Second})
 	}
@@ -66,7 +67,8 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 		"outbox_consumer_events_skipped_total reason=other_group topic=shop.orders": 1,
 		"outbox_consumer_events_delayed_total topic=shop.orders":                    1,
 		"outbox_consumer_events_dead_lettered_total topic=shop.orders":              1,
-		"outbox_consumer_handler_seconds topic=shop.orders":                         2,
+		"outbox_consumer_handler_seconds topic=shop.orders":                         3,
+		"outbox_consumer_batch_records topic=shop.orders":                           1,
 		"outbox_consumer_event_age_seconds topic=shop.orders":                       6,
 		"outbox_consumer_lag partition=3 topic=shop.orders":                         7,
 		"outbox_consumer_lag partition=4 topic=shop.orders":                         8,
