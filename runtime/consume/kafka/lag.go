@@ -3,6 +3,7 @@ package kafka
 import (
 	"cmp"
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -86,7 +87,11 @@ func (w *watch) status(ctx context.Context, answered bool) {
 func (w *watch) have() []partition {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.SortedFunc(maps.Keys(w.partitions), func(a, b partition) int {
+	return sortedPartitions(maps.Keys(w.partitions))
+}
+
+func sortedPartitions(partitions iter.Seq[partition]) []partition {
+	return slices.SortedFunc(partitions, func(a, b partition) int {
 		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.id, b.id))
 	})
 }

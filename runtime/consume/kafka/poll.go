@@ -15,6 +15,7 @@ import (
 // poll hands records to the workers until ctx ends (it returns nil) or an error stops
 // the run.
 func (r *run) poll(ctx context.Context) error {
+	defer r.seeks.end()
 	polling, stop := context.WithCancel(ctx)
 	defer stop()
 	var failure error
@@ -28,7 +29,9 @@ func (r *run) poll(ctx context.Context) error {
 		}
 	}()
 	for barren := 0; polling.Err() == nil; {
-		fetches := r.client.PollRecords(polling, pollRecords)
+		once, polled := r.seeks.poll(polling)
+		fetches := r.client.PollRecords(once, pollRecords)
+		polled()
 		r.stats.polls.Add(1)
 		errs, records := 0, 0
 		fetches.EachError(func(topic string, id int32, err error) {
@@ -44,6 +47,9 @@ func (r *run) poll(ctx context.Context) error {
 				}
 			}
 		})
+		if len(fetches) > 0 { // or rebalances are not blocked
+			r.seeks.serve(r)
+		}
 		// Partitions may be revoked only now: every polled record has a worker, which
 		// the callbacks know.
 		r.client.AllowRebalance()

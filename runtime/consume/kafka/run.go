@@ -60,6 +60,7 @@ type run struct {
 	brokers   *brokers
 	abort     func() // ends every request of the client
 	resting   resting
+	seeks     seeks
 	producing chan struct{}   // holds a token while a record is being written
 	begun     map[string]bool // topics of which the group had no offsets; belongs to offsetsFetched
 
@@ -274,9 +275,9 @@ func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]k
 		r.log.WarnContext(ctx, "offsets belong to a deleted topic of this name, or have no topic id; the topic is read from its beginning",
 			"topic", topic, "partitions", n)
 	}
-	r.watch.starts(begin, offsets)
 	r.positions.begin(offsets)
 	r.progress.begin(offsets)
+	r.watch.starts(begin, offsets)
 	r.watch.look()
 	return offsets, nil
 }
@@ -290,9 +291,6 @@ func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[st
 	r.drain(workers, r.cfg.DrainTimeout)
 	r.watch.commitStarts(ctx)
 	r.left(partitions)
-	if len(workers) == 0 {
-		return
-	}
 	if err := client.CommitMarkedOffsets(r.committing(ctx)); err != nil {
 		r.log.WarnContext(ctx, "offsets not committed before their partitions were revoked; "+
 			"the next member reads those records again", "error", err)

@@ -1,15 +1,12 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Start says where a group begins to read a partition for which it has no offset.
@@ -104,13 +101,15 @@ func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo
 }
 
 // starts keeps where partitions begin, to be committed. A partition of a topic that was
-// created again begins at its start after all: committing would skip what is before.
+// created again begins at its start after all: committing would skip what is before. From
+// now on the offsets of the partitions are known.
 func (w *watch) starts(begin map[partition]int64, offsets map[string]map[int32]kgo.Offset) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for topic, ids := range offsets {
 		for id, offset := range ids {
 			p := partition{topic, id}
+			delete(w.fetching, p)
 			if at, ok := begin[p]; ok && offset.EpochOffset().Offset == at {
 				w.begin[p] = at
 			} else {
@@ -140,20 +139,9 @@ func (w *watch) commitStarts(ctx context.Context) {
 	if len(offsets) == 0 {
 		return
 	}
-	committing, cancel := context.WithTimeout(w.r.committing(ctx), w.r.cfg.timing.answer)
+	committing, cancel := context.WithTimeout(ctx, w.r.cfg.timing.answer)
 	defer cancel()
-	var err error
-	w.r.client.CommitOffsetsSync(committing, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
-		if err = failed; failed != nil {
-			return // without an answer, resp is nil
-		}
-		for i := range resp.Topics {
-			for _, p := range resp.Topics[i].Partitions {
-				err = cmp.Or(err, kerr.ErrorForCode(p.ErrorCode))
-			}
-		}
-	})
-	if err != nil {
+	if err := w.r.commit(committing, offsets); err != nil {
 		w.r.log.WarnContext(ctx, "offset at which the group starts not committed, retrying", "error", err)
 		return
 	}

@@ -32,6 +32,7 @@ type watch struct {
 	left       time.Time // since when it is not a member
 	idle       time.Time // since when it has no partitions; zero: it has some
 	partitions map[partition]bool
+	fetching   map[partition]bool  // of these, those whose offsets are being fetched
 	begin      map[partition]int64 // where partitions begin that had no offset, until that is committed
 	unknown    map[string]bool     // topics whose id the brokers do not know
 	unready    time.Time           // zero: it is ready
@@ -51,7 +52,7 @@ func newWatch(r *run) *watch {
 	now := time.Now()
 	return &watch{
 		r: r, poke: make(chan struct{}, 1), left: now, unready: now,
-		topics: map[string]*watched{}, seeds: newSeeds(r.cfg.Brokers), partitions: map[partition]bool{}, begin: map[partition]int64{}, unknown: map[string]bool{},
+		topics: map[string]*watched{}, seeds: newSeeds(r.cfg.Brokers), partitions: map[partition]bool{}, fetching: map[partition]bool{}, begin: map[partition]int64{}, unknown: map[string]bool{},
 	}
 }
 
@@ -416,7 +417,8 @@ func (w *watch) assigned(ctx context.Context, partitions map[string][]int32) {
 	w.joined = true
 	for topic, ids := range partitions {
 		for _, id := range ids {
-			w.partitions[partition{topic, id}] = true
+			p := partition{topic, id}
+			w.partitions[p], w.fetching[p] = true, true
 		}
 	}
 	n := len(w.partitions)
@@ -439,8 +441,10 @@ func (w *watch) unassigned(partitions map[string][]int32) {
 	w.mu.Lock()
 	for topic, ids := range partitions {
 		for _, id := range ids {
-			delete(w.partitions, partition{topic, id})
-			delete(w.begin, partition{topic, id})
+			p := partition{topic, id}
+			delete(w.partitions, p)
+			delete(w.fetching, p)
+			delete(w.begin, p)
 		}
 	}
 	n := len(w.partitions)

@@ -1,0 +1,342 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// ErrNotRunning is returned by [Consumer.Seek] and [Consumer.SeekToTime] if Run is not
+// running, or ends meanwhile.
+var ErrNotRunning = errors.New("consume/kafka: the consumer does not run: call Seek while Run does, or reset the group's offsets with kafka-consumer-groups.sh")
+
+// NotAssignedError is returned by [Consumer.Seek] and [Consumer.SeekToTime] if partitions
+// are not this member's. Nothing was moved.
+type NotAssignedError struct {
+	Group      string
+	Topic      string  // empty: this member has no partitions of Config.Topics at all
+	Partitions []int32 // those that are not this member's
+}
+
+func (e *NotAssignedError) Error() string {
+	if e.Topic == "" {
+		return fmt.Sprintf("consume/kafka: group %s: no partition is assigned to this member", e.Group)
+	}
+	ids := make([]string, len(e.Partitions))
+	for i, id := range e.Partitions {
+		ids[i] = fmt.Sprint(id)
+	}
+	return fmt.Sprintf("consume/kafka: group %s: partition %s of topic %s is not assigned to this member: call the member that has it", e.Group, strings.Join(ids, ", "), e.Topic)
+}
+
+// Seek lets this member continue at an offset of a partition: back, to handle records
+// again, or forward, to leave records out. Handlers of the partition that are running can
+// finish within Config.DrainTimeout, as in a rebalance; records that wait are dropped.
+// Then the offset is committed, so that a restart begins there too, and reading continues
+// at it. Meanwhile the consumer handles what it has of other partitions, but fetches
+// nothing.
+//
+// The partition may be one of a retry topic. It must be assigned to this member; otherwise
+// the error is a *[NotAssignedError]. The offset must be in the log or at its end. The
+// error is [ErrNotRunning] if Run is not running. After another error the partition may
+// have been moved without a commit: call Seek again. Do not call it from a handler, which
+// it would wait for.
+func (c *Consumer) Seek(ctx context.Context, topic string, partitionID int32, offset int64) error {
+	r, err := c.live()
+	if err != nil {
+		return err
+	}
+	p := partition{topic, partitionID}
+	if !r.watch.has(p) {
+		return r.notAssigned([]partition{p})
+	}
+	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
+	defer cancel()
+	admin := kadm.NewClient(r.client)
+	start, err := listed(admin.ListStartOffsets(asking, topic))(p)
+	if err != nil {
+		return err
+	}
+	end, err := listed(admin.ListEndOffsets(asking, topic))(p)
+	if err != nil {
+		return err
+	}
+	if offset < start || offset > end {
+		return fmt.Errorf("consume/kafka: offset %d is not in partition %s/%d, which has the offsets %d to %d", offset, topic, partitionID, start, end)
+	}
+	return r.seek(ctx, map[partition]int64{p: offset})
+}
+
+// SeekToTime is [Consumer.Seek] for all partitions of Config.Topics that this member has.
+// Each continues at its first record whose timestamp is not before that time, or at its
+// end if there is none. Retry topics are not moved. The other members of the group are not
+// told: call it on each of them, or stop them all and use kafka-consumer-groups.sh.
+func (c *Consumer) SeekToTime(ctx context.Context, at time.Time) error {
+	r, err := c.live()
+	if err != nil {
+		return err
+	}
+	have := slices.DeleteFunc(r.watch.have(), func(p partition) bool { return r.cfg.field(p.topic) == fieldRetryTopics })
+	if len(have) == 0 {
+		return &NotAssignedError{Group: r.cfg.Group}
+	}
+	var topics []string
+	for _, p := range have {
+		topics = append(topics, p.topic)
+	}
+	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
+	defer cancel()
+	offset := listed(kadm.NewClient(r.client).ListOffsetsAfterMilli(asking, at.UnixMilli(), slices.Compact(topics)...))
+	to := map[partition]int64{}
+	for _, p := range have {
+		if to[p], err = offset(p); err != nil {
+			return err
+		}
+	}
+	return r.seek(ctx, to)
+}
+
+// live returns the current run.
+func (c *Consumer) live() (*run, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		return nil, ErrNotRunning
+	}
+	return c.running, nil
+}
+
+// listed returns the offset of a partition in an answer.
+func listed(offsets kadm.ListedOffsets, err error) func(partition) (int64, error) {
+	return func(p partition) (int64, error) {
+		at, ok := offsets.Lookup(p.topic, p.id)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("consume/kafka: ask for the offsets of topic %s: %w", p.topic, err)
+		case !ok:
+			return 0, fmt.Errorf("consume/kafka: no broker knows partition %s/%d", p.topic, p.id)
+		case at.Err != nil:
+			return 0, fmt.Errorf("consume/kafka: ask for the offsets of partition %s/%d: %w", p.topic, p.id, at.Err)
+		}
+		return at.Offset, nil
+	}
+}
+
+// seeks are the calls of Seek that wait for the goroutine that polls: between two polls no
+// partition comes or goes.
+type seeks struct {
+	mu        sync.Mutex
+	ended     bool
+	waiting   []*seeking
+	interrupt func() // ends the current poll
+}
+
+// seeking is one call.
+type seeking struct {
+	ctx  context.Context
+	to   map[partition]int64
+	done chan error // gets the outcome
+}
+
+// seekAgain is how long a call waits if the offsets of a partition that was just assigned
+// are still being fetched.
+const seekAgain = 20 * time.Millisecond
+
+// seek moves the partitions, and waits until they are moved.
+func (r *run) seek(ctx context.Context, to map[partition]int64) error {
+	s := &seeking{ctx: ctx, to: to, done: make(chan error, 1)}
+	if !r.seeks.add(s) {
+		return ErrNotRunning
+	}
+	select {
+	case err := <-s.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("consume/kafka: seek: %w", context.Cause(ctx))
+	}
+}
+
+func (q *seeks) add(s *seeking) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return false
+	}
+	q.waiting = append(q.waiting, s)
+	if q.interrupt != nil {
+		q.interrupt()
+	}
+	return true
+}
+
+// poll returns the context of one poll, which ends when there is a call to serve.
+func (q *seeks) poll(ctx context.Context) (context.Context, func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	once, cancel := context.WithCancel(ctx)
+	q.interrupt = cancel
+	if len(q.waiting) == 0 {
+		return once, cancel
+	}
+	timer := time.AfterFunc(seekAgain, cancel)
+	return once, func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
+func (q *seeks) take() []*seeking {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.waiting
+	q.waiting = nil
+	return waiting
+}
+
+// end refuses the calls that wait, and those to come.
+func (q *seeks) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ended = true
+	for _, s := range q.waiting {
+		s.done <- ErrNotRunning
+	}
+	q.waiting = nil
+}
+
+// serve moves partitions. Rebalances are blocked meanwhile.
+func (q *seeks) serve(r *run) {
+	for _, s := range q.take() {
+		if s.ctx.Err() != nil {
+			continue // the caller has gone
+		}
+		if !r.watch.placed(s.to) {
+			q.mu.Lock()
+			q.waiting = append(q.waiting, s)
+			q.mu.Unlock()
+			continue
+		}
+		s.done <- r.move(s)
+	}
+}
+
+// move ends the workers of the partitions, and sets and commits their offsets.
+func (r *run) move(s *seeking) error {
+	if missing := r.watch.without(s.to); len(missing) > 0 {
+		return r.notAssigned(missing)
+	}
+	partitions, to := map[string][]int32{}, map[string]map[int32]kgo.Offset{}
+	set := map[string]map[int32]kgo.EpochOffset{}
+	for p, at := range s.to {
+		partitions[p.topic] = append(partitions[p.topic], p.id)
+		if to[p.topic] == nil {
+			to[p.topic], set[p.topic] = map[int32]kgo.Offset{}, map[int32]kgo.EpochOffset{}
+		}
+		to[p.topic][p.id] = kgo.NewOffset().At(at)
+		set[p.topic][p.id] = kgo.EpochOffset{Epoch: -1, Offset: at}
+	}
+	r.drain(r.take(partitions), r.cfg.DrainTimeout)
+	r.resting.forget(partitions)
+	r.gate.forget(partitions)
+	r.positions.begin(to)
+	r.progress.begin(to)
+	r.origins.seek(partitions)
+	r.watch.moved(s.to)
+	r.client.SetOffsets(set)
+	for p, at := range s.to {
+		r.log.InfoContext(s.ctx, "reading continues at another offset (Seek)", "topic", p.topic, "partition", p.id, "offset", at)
+	}
+	committing, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), r.cfg.timing.answer)
+	defer cancel()
+	if err := r.commit(committing, set); err != nil {
+		return fmt.Errorf("consume/kafka: reading continues at the offset, but it is not committed yet, and a restart may begin elsewhere: %w", err)
+	}
+	return nil
+}
+
+// commit commits offsets, and returns the first error.
+func (r *run) commit(ctx context.Context, offsets map[string]map[int32]kgo.EpochOffset) (err error) {
+	r.client.CommitOffsetsSync(r.committing(ctx), offsets, func(c *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
+		if err = failed; failed != nil {
+			return // without an answer, resp is nil
+		}
+		r.origins.committed(c, req, resp, nil)
+		for i := range resp.Topics {
+			for _, p := range resp.Topics[i].Partitions {
+				err = cmp.Or(err, kerr.ErrorForCode(p.ErrorCode))
+			}
+		}
+	})
+	return err
+}
+
+func (r *run) notAssigned(missing []partition) error {
+	e := &NotAssignedError{Group: r.cfg.Group, Topic: missing[0].topic}
+	for _, p := range missing {
+		if p.topic == e.Topic {
+			e.Partitions = append(e.Partitions, p.id)
+		}
+	}
+	return e
+}
+
+// has reports whether this member has the partition.
+func (w *watch) has(p partition) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.partitions[p]
+}
+
+// without lists those of the partitions that this member does not have.
+func (w *watch) without(to map[partition]int64) (missing []partition) {
+	for _, p := range sortedPartitions(maps.Keys(to)) {
+		if !w.has(p) {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
+// placed reports whether the client knows where each of the partitions begins that this
+// member has.
+func (w *watch) placed(to map[partition]int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for p := range to {
+		if w.partitions[p] && w.fetching[p] {
+			return false
+		}
+	}
+	return true
+}
+
+// moved forgets where the partitions would have begun.
+func (w *watch) moved(to map[partition]int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for p := range to {
+		delete(w.begin, p)
+	}
+}
+
+// seek forgets to which topic the offsets belong at which the partitions began.
+func (o *origins) seek(partitions map[string][]int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for topic, ids := range partitions {
+		for _, id := range ids {
+			delete(o.of(topic).starts, id)
+		}
+	}
+}

@@ -1,0 +1,402 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// ready runs a consumer and waits until it is ready.
+func (b *bench) ready(handle func(ctx context.Context, m consume.Message) error, change ...func(*kafka.Config)) (c *kafka.Consumer, stop func() error, log *lines) {
+	b.t.Helper()
+	router, log := consume.NewRouter(), &lines{}
+	router.Handle("paid", handle)
+	cfg := b.config(router)
+	cfg.Logger = log.logger()
+	for _, f := range change {
+		f(&cfg)
+	}
+	c, stop, _ = launch(b.t, cfg)
+	await(b.t, "it is ready", func() bool { return c.Ready() == nil }, log)
+	return c, stop, log
+}
+
+// A consumer goes back and handles records again. The offset is committed before the
+// first of them is handled, so that a restart begins there too.
+func TestSeekBack(t *testing.T) {
+	for name, concurrency := range map[string]int{"one after the other": 1, "in parallel": 4} {
+		t.Run(name, func(t *testing.T) {
+			each(t, 1, func(b *bench) {
+				b.produce(0, "paid", 10)
+				seen := newLog()
+				var blocked atomic.Bool
+				handle := func(ctx context.Context, m consume.Message) error {
+					if blocked.Load() {
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					return seen.handle(ctx, m)
+				}
+				change := func(c *kafka.Config) { c.Concurrency, c.DrainTimeout = concurrency, time.Millisecond }
+				c, stop, _ := b.ready(handle, change)
+				seen.wait(b.t, 10)
+				b.waitCommitted(0, 10)
+				blocked.Store(true)
+				if err := c.Seek(b.t.Context(), b.topic, 0, 3); err != nil {
+					b.t.Fatal(err)
+				}
+				if at := b.committed(0); at != 3 {
+					b.t.Errorf("committed at %d", at)
+				}
+				if err := stop(); err != nil {
+					b.t.Fatal(err)
+				}
+				blocked.Store(false)
+				c, stop, _ = b.ready(handle, change)
+				want := append(numbers(0, 10), numbers(0, 10)[3:]...)
+				if d := cmp.Diff(sorted(want), sorted(seen.wait(b.t, len(want)))); d != "" {
+					b.t.Errorf("handled (-want +got):\n%s", d)
+				}
+				// And again, in the run that goes on.
+				if err := c.Seek(b.t.Context(), b.topic, 0, 8); err != nil {
+					b.t.Fatal(err)
+				}
+				want = append(want, "0:8", "0:9")
+				if d := cmp.Diff(sorted(want), sorted(seen.wait(b.t, len(want)))); d != "" {
+					b.t.Errorf("handled in the end (-want +got):\n%s", d)
+				}
+				b.waitCommitted(0, 10)
+				if err := stop(); err != nil {
+					b.t.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// An operator leaves out a record that cannot be handled, and those that wait behind it
+// up to an offset. A batch that waits for more records does not delay that.
+func TestSeekForward(t *testing.T) {
+	for name, register := range map[string]func(r *consume.Router, h func(context.Context, consume.Message) error){
+		"records": func(r *consume.Router, h func(context.Context, consume.Message) error) { r.Handle("paid", h) },
+		"batches": func(r *consume.Router, h func(context.Context, consume.Message) error) {
+			r.HandleBatch("paid", consume.BatchOptions{MaxRecords: 2}, func(ctx context.Context, batch []consume.Message) error {
+				for i, m := range batch {
+					if err := h(ctx, m); err != nil {
+						return &consume.BatchError{Index: i, Err: err}
+					}
+				}
+				return nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, 1, func(b *bench) {
+				b.produce(0, "paid", 6)
+				seen, log := newLog(), &lines{}
+				router := consume.NewRouter()
+				register(router, func(ctx context.Context, m consume.Message) error {
+					if string(m.Value) == "1" {
+						return errors.New("never")
+					}
+					return seen.handle(ctx, m)
+				})
+				cfg := b.config(router)
+				cfg.Logger, cfg.RetryMin, cfg.RetryMax = log.logger(), time.Hour, time.Hour
+				c, stop, _ := launch(b.t, cfg)
+				await(b.t, "record 1 fails", func() bool { return c.Stats().Failed > 0 }, log)
+				if err := c.Seek(b.t.Context(), b.topic, 0, 4); err != nil {
+					b.t.Fatal(err)
+				}
+				want := []string{"0:0", "0:4", "0:5"}
+				if d := cmp.Diff(want, seen.wait(b.t, len(want))); d != "" {
+					b.t.Errorf("handled (-want +got):\n%s", d)
+				}
+				b.waitCommitted(0, 6)
+				if err := stop(); err != nil {
+					b.t.Fatal(err)
+				}
+				line := log.await(b.t, "reading continues at another offset")
+				if d := cmp.Diff([]any{b.topic, 0.0, 4.0}, []any{line["topic"], line["partition"], line["offset"]}); d != "" {
+					b.t.Errorf("the line (-want +got):\n%s", d)
+				}
+			})
+		})
+	}
+}
+
+// A handler that runs is finished first, and records that wait are dropped.
+func TestSeekWhileAHandlerRuns(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		b.produce(0, "paid", 5)
+		seen := newLog()
+		began, release := make(chan struct{}, 5), make(chan struct{})
+		c, stop, log := b.ready(func(ctx context.Context, m consume.Message) error {
+			began <- struct{}{}
+			<-release
+			return seen.handle(ctx, m)
+		})
+		<-began
+		await(b.t, "the others wait", func() bool { return c.Stats().BufferedRecords == 5 }, log)
+		moved := make(chan error, 1)
+		go func() { moved <- c.Seek(b.t.Context(), b.topic, 0, 5) }()
+		select {
+		case err := <-moved:
+			b.t.Errorf("it does not wait for the handler, and returns %v", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+		close(release)
+		if err := <-moved; err != nil {
+			b.t.Fatal(err)
+		}
+		if at := b.committed(0); at != 5 {
+			b.t.Errorf("committed at %d", at)
+		}
+		b.produce(0, "paid", 2)
+		if d := cmp.Diff([]string{"0:0", "0:0", "0:1"}, seen.wait(b.t, 3)); d != "" {
+			b.t.Errorf("handled (-want +got):\n%s", d)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// All partitions of Config.Topics continue at a time, those without such records at their
+// end. Retry topics are not moved.
+func TestSeekToTime(t *testing.T) {
+	base := time.UnixMilli(1_790_000_000_000)
+	each(t, 3, func(b *bench) {
+		retry := b.k.NewTopic(b.t, "retry", 1)
+		for partition, n := range []int{4, 2, 0} {
+			for i := range n {
+				r := &kgo.Record{Topic: b.topic, Partition: int32(partition), Value: fmt.Append(nil, i), Timestamp: base.Add(time.Duration(i) * time.Second),
+					Headers: []kgo.RecordHeader{{Key: "event_type", Value: []byte("paid")}}}
+				if err := b.client.ProduceSync(b.t.Context(), r).FirstErr(); err != nil {
+					b.t.Fatal(err)
+				}
+			}
+		}
+		other := &kgo.Record{Topic: retry, Value: []byte("retry"), Timestamp: base.Add(time.Hour), Headers: []kgo.RecordHeader{{Key: "event_type", Value: []byte("paid")}}}
+		if err := b.client.ProduceSync(b.t.Context(), other).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		seen := newLog()
+		c, stop, _ := b.ready(seen.handle, func(c *kafka.Config) {
+			c.MaxAttempts, c.RetryTopics = 1, []kafka.RetryTopic{{Topic: retry, Delay: time.Millisecond}}
+		})
+		seen.wait(b.t, 7)
+		if err := c.SeekToTime(b.t.Context(), base.Add(2*time.Second)); err != nil {
+			b.t.Fatal(err)
+		}
+		want := []string{"0:0", "0:1", "0:2", "0:3", "0:retry", "1:0", "1:1", "0:2", "0:3"}
+		if d := cmp.Diff(sorted(want), sorted(seen.wait(b.t, len(want)))); d != "" {
+			b.t.Errorf("handled (-want +got):\n%s", d)
+		}
+		b.waitCommitted(0, 4)
+		b.waitCommitted(1, 2)
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// A group that starts with new records is told to go back before it has handled one.
+func TestSeekInANewGroup(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		b.produce(0, "paid", 5)
+		seen := newLog()
+		latest := func(c *kafka.Config) { c.StartAt = kafka.Latest }
+		c, stop, _ := b.ready(seen.handle, latest)
+		if err := c.Seek(b.t.Context(), b.topic, 0, 2); err != nil {
+			b.t.Fatal(err)
+		}
+		if d := cmp.Diff([]string{"0:2", "0:3", "0:4"}, seen.wait(b.t, 3)); d != "" {
+			b.t.Errorf("handled (-want +got):\n%s", d)
+		}
+		b.waitCommitted(0, 5)
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// What cannot be moved is refused, with the reason, and nothing is moved.
+func TestSeeksThatAreRefused(t *testing.T) {
+	each(t, 2, func(b *bench) {
+		b.produce(0, "paid", 3)
+		b.produce(1, "paid", 3)
+		idle, err := kafka.New(b.config(consume.NewRouter()))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if err := idle.Seek(b.t.Context(), b.topic, 0, 0); !errors.Is(err, kafka.ErrNotRunning) {
+			b.t.Errorf("before Run: %v", err)
+		}
+		if err := idle.SeekToTime(b.t.Context(), time.Now()); !errors.Is(err, kafka.ErrNotRunning) {
+			b.t.Errorf("before Run: %v", err)
+		}
+		seen := newLog()
+		c, stop, log := b.ready(seen.handle)
+		seen.wait(b.t, 6)
+		b.waitCommitted(0, 3)
+		b.remove(2)
+		for name, call := range map[string]struct {
+			err  error
+			says string
+		}{
+			"an offset that is not there yet": {c.Seek(b.t.Context(), b.topic, 0, 4), fmt.Sprintf("consume/kafka: offset 4 is not in partition %s/0, which has the offsets 2 to 3", b.topic)},
+			"an offset that was removed":      {c.Seek(b.t.Context(), b.topic, 0, 1), fmt.Sprintf("consume/kafka: offset 1 is not in partition %s/0, which has the offsets 2 to 3", b.topic)},
+			"a partition that does not exist": {c.Seek(b.t.Context(), b.topic, 2, 0), fmt.Sprintf("consume/kafka: group %s: partition 2 of topic %s is not assigned to this member: call the member that has it", b.group, b.topic)},
+			"another topic":                   {c.Seek(b.t.Context(), "other", 0, 0), fmt.Sprintf("consume/kafka: group %s: partition 0 of topic other is not assigned to this member: call the member that has it", b.group)},
+		} {
+			if call.err == nil || call.err.Error() != call.says {
+				b.t.Errorf("%s: %v", name, call.err)
+			}
+		}
+		gone, cancel := context.WithCancel(b.t.Context())
+		cancel()
+		if err := c.Seek(gone, b.topic, 0, 2); !errors.Is(err, context.Canceled) {
+			b.t.Errorf("the caller has gone: %v", err)
+		}
+		// Another member has one of the partitions.
+		_, _, _ = b.ready(seen.handle)
+		of := func() (refused int) {
+			for id := range int32(2) {
+				err := c.Seek(b.t.Context(), b.topic, id, 3)
+				missing, ok := errors.AsType[*kafka.NotAssignedError](err)
+				if err != nil && !ok {
+					b.t.Fatal(err)
+				}
+				if ok {
+					refused++
+					if d := cmp.Diff(&kafka.NotAssignedError{Group: b.group, Topic: b.topic, Partitions: []int32{id}}, missing); d != "" {
+						b.t.Errorf("(-want +got):\n%s", d)
+					}
+				}
+			}
+			return refused
+		}
+		await(b.t, "one partition is the other member's", func() bool { return of() == 1 }, log)
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+		if err := c.Seek(b.t.Context(), b.topic, 0, 3); !errors.Is(err, kafka.ErrNotRunning) {
+			b.t.Errorf("after Run: %v", err)
+		}
+		if d := cmp.Diff(append(numbers(0, 3), numbers(1, 3)...), sorted(seen.list())); d != "" {
+			b.t.Errorf("handled (-want +got):\n%s", d)
+		}
+	})
+}
+
+// Partitions come and go while they are moved. Each call moves a partition that the member
+// has, or is refused, and no record is left out in the end.
+func TestSeekDuringRebalances(t *testing.T) {
+	each(t, 3, func(b *bench) {
+		for p := range int32(3) {
+			b.produce(p, "paid", 20)
+		}
+		seen := newLog()
+		c, stop, log := b.ready(seen.handle, func(c *kafka.Config) { c.Concurrency = 3 })
+		seen.wait(b.t, 60)
+		ending, end := context.WithCancel(b.t.Context())
+		moved := make(chan int, 1)
+		go func() {
+			n := 0
+			for i := 0; ending.Err() == nil; i++ {
+				err := c.Seek(ending, b.topic, int32(i%3), int64(i%20))
+				_, elsewhere := errors.AsType[*kafka.NotAssignedError](err)
+				if err != nil && !elsewhere && ending.Err() == nil {
+					log.logger().Warn("seek", "error", err) // a commit that a rebalance refuses: it is tried again
+				}
+				if err == nil {
+					n++
+				}
+			}
+			moved <- n
+		}()
+		for range 3 {
+			_, leave, _ := b.ready(seen.handle)
+			if err := leave(); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		end()
+		if n := <-moved; n == 0 {
+			b.t.Errorf("nothing was moved\n%s", log)
+		}
+		for p := range int32(3) {
+			b.waitCommitted(p, 20)
+		}
+		for p := range int32(3) {
+			await(b.t, "the partition is this member's again", func() bool { return c.Seek(b.t.Context(), b.topic, p, 19) == nil }, log)
+			b.produce(p, "paid", 1)
+			b.waitCommitted(p, 21)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// A commit that the brokers refuse, as during a rebalance, is an error of Seek. Reading
+// continues at the offset all the same, and the commit is tried again.
+func TestASeekThatIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	b := newBench(t, k, 1)
+	b.produce(0, "paid", 5)
+	seen := newLog()
+	c, stop, _ := b.ready(seen.handle)
+	seen.wait(t, 5)
+	b.waitCommitted(0, 5)
+	var refusing atomic.Bool
+	refusing.Store(true)
+	k.Fake.Control(t, kmsg.OffsetCommit, func(r kmsg.Request) kmsg.Response {
+		if !refusing.Load() {
+			return nil
+		}
+		resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, topic := range r.(*kmsg.OffsetCommitRequest).Topics {
+			answer := kmsg.NewOffsetCommitResponseTopic()
+			answer.Topic, answer.TopicID = topic.Topic, topic.TopicID
+			for _, p := range topic.Partitions {
+				code := kmsg.NewOffsetCommitResponseTopicPartition()
+				code.Partition, code.ErrorCode = p.Partition, kerr.RebalanceInProgress.Code
+				answer.Partitions = append(answer.Partitions, code)
+			}
+			resp.Topics = append(resp.Topics, answer)
+		}
+		return resp
+	})
+	if err := c.Seek(t.Context(), b.topic, 0, 3); !errors.Is(err, kerr.RebalanceInProgress) {
+		t.Errorf("it returns %v", err)
+	}
+	if d := cmp.Diff(append(numbers(0, 5), "0:3", "0:4"), seen.wait(t, 7)); d != "" {
+		t.Errorf("handled (-want +got):\n%s", d)
+	}
+	if err := c.Seek(t.Context(), b.topic, 0, 4); !errors.Is(err, kerr.RebalanceInProgress) {
+		t.Errorf("it returns %v", err)
+	}
+	seen.wait(t, 8)
+	b.produce(0, "paid", 1)
+	seen.wait(t, 9)
+	refusing.Store(false)
+	b.waitCommitted(0, 6)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}
