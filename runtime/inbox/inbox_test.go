@@ -282,7 +282,7 @@ func TestQueriesAreGenerated(t *testing.T) {
 // The consumer's pool may use any mode of pgx.
 func TestInEveryQueryExecMode(t *testing.T) {
 	t.Parallel()
-	querymode.Repeat(t, "^Test(ARepeat|AFailure|ADuplicate|InOutbox|Forget)")
+	querymode.Repeat(t, "^Test(ARepeat|AFailure|ADuplicate|InOutbox|Forget|Batch)")
 }
 
 // A handler that panics or calls runtime.Goexit leaves the event to be handled, and

@@ -83,13 +83,15 @@ func InTx[T any, X outbox.Transaction](inTx func(ctx context.Context, fn func(ct
 	}
 }
 
+var errNoID = errors.New("inbox: the event has no id, by which a repeat could be told")
+
 // Claim records the event's id in the caller's transaction, and reports whether this
 // is the first time. False means that the event was handled before: then end the
 // transaction. Use Claim if [Tx] does not fit your handler.
 // With database/sql, or a library that is built on it, pass outboxsql.On(tx).
 func Claim(ctx context.Context, tx outbox.Transaction, consumer string, eventID uuid.UUID) (bool, error) {
 	if eventID == uuid.Nil {
-		return false, errors.New("inbox: the event has no id, by which a repeat could be told")
+		return false, errNoID
 	}
 	n, err := inboxdb.New(tx).Claim(ctx, inboxdb.ClaimParams{Consumer: consumer, EventID: eventID})
 	if err != nil {

@@ -32,6 +32,43 @@ func (q *Queries) Claim(ctx context.Context, arg ClaimParams) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const claimAll = `-- name: ClaimAll :many
+INSERT INTO event_inbox (consumer, event_id)
+SELECT $1, e.id
+FROM (SELECT DISTINCT unnest($2::text[])::uuid AS id) AS e
+ORDER BY e.id
+ON CONFLICT (consumer, event_id) DO NOTHING
+RETURNING event_id
+`
+
+type ClaimAllParams struct {
+	Consumer string
+	EventIds []string
+}
+
+// ClaimAll is Claim for several events. It returns the ids that are new. All
+// transactions insert them in the same order, so that two which claim the same ids wait
+// for each other and do not deadlock.
+func (q *Queries) ClaimAll(ctx context.Context, arg ClaimAllParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, claimAll, arg.Consumer, arg.EventIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var event_id uuid.UUID
+		if err := rows.Scan(&event_id); err != nil {
+			return nil, err
+		}
+		items = append(items, event_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const forget = `-- name: Forget :one
 WITH ids AS MATERIALIZED (
     SELECT i.event_id, i.handled_at FROM event_inbox AS i

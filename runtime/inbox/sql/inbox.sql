@@ -5,6 +5,17 @@
 INSERT INTO event_inbox (consumer, event_id) VALUES (@consumer, @event_id)
 ON CONFLICT (consumer, event_id) DO NOTHING;
 
+-- ClaimAll is Claim for several events. It returns the ids that are new. All
+-- transactions insert them in the same order, so that two which claim the same ids wait
+-- for each other and do not deadlock.
+-- name: ClaimAll :many
+INSERT INTO event_inbox (consumer, event_id)
+SELECT @consumer, e.id
+FROM (SELECT DISTINCT unnest(@event_ids::text[])::uuid AS id) AS e
+ORDER BY e.id
+ON CONFLICT (consumer, event_id) DO NOTHING
+RETURNING event_id;
+
 -- Forget goes through the ids of one consumer in the order of the primary key,
 -- a window at a time, and deletes the old ones among them; last is the end of the
 -- window, or null when there was nothing left.

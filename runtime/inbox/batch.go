@@ -1,0 +1,104 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/inbox/inboxdb"
+)
+
+// TxBatch is [Tx] for a batch handler (consume.OnBatch): one transaction records the ids
+// of all events and has the effects of h. h gets the events that were not handled before,
+// in their order; if there are none, it is not called.
+//
+// If h returns an error, or panics, the transaction is rolled back, and no event of the
+// batch is handled. A consume.BatchError is no exception: TxBatch returns the error in it,
+// as one of the whole batch. After the last attempt the consumer hands the events over one
+// by one, each in a transaction of its own.
+func TxBatch[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.Tx, batch []outbox.Envelope[T]) error) func(ctx context.Context, batch []outbox.Envelope[T]) error {
+	checkConsumer(consumer)
+	return func(ctx context.Context, batch []outbox.Envelope[T]) error {
+		return asOne(pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+			err := onceEach(ctx, tx, consumer, batch, func(first []outbox.Envelope[T]) error { return h(ctx, tx, first) })
+			if outbox.IsReadOnly(err) {
+				giveUp(ctx, tx)
+			}
+			return err
+		}))
+	}
+}
+
+// InTxBatch is [TxBatch] with the transactions that inTx runs, as in [InTx].
+func InTxBatch[T any, X outbox.Transaction](inTx func(ctx context.Context, fn func(ctx context.Context, tx X) error) error, consumer string, h func(ctx context.Context, tx X, batch []outbox.Envelope[T]) error) func(ctx context.Context, batch []outbox.Envelope[T]) error {
+	checkConsumer(consumer)
+	return func(ctx context.Context, batch []outbox.Envelope[T]) error {
+		return asOne(inTx(ctx, func(ctx context.Context, tx X) error {
+			return onceEach(ctx, tx, consumer, batch, func(first []outbox.Envelope[T]) error { return h(ctx, tx, first) })
+		}))
+	}
+}
+
+// ClaimAll is [Claim] for several events, in one statement. It reports for each of them
+// whether this is the first time; of an id that is there twice, only the first one is.
+func ClaimAll(ctx context.Context, tx outbox.Transaction, consumer string, eventIDs []uuid.UUID) (first []bool, err error) {
+	texts := make([]string, len(eventIDs)) // pgx knows []string in every query mode
+	for i, id := range eventIDs {
+		if id == uuid.Nil {
+			return nil, errNoID
+		}
+		texts[i] = id.String()
+	}
+	claimed, err := inboxdb.New(tx).ClaimAll(ctx, inboxdb.ClaimAllParams{Consumer: consumer, EventIds: texts})
+	if err != nil {
+		return nil, fmt.Errorf("inbox: record %d events for consumer %s: %w%s", len(eventIDs), consumer, err, remedy(err, tx, claimPrivileges))
+	}
+	free := make(map[uuid.UUID]bool, len(claimed))
+	for _, id := range claimed {
+		free[id] = true
+	}
+	first = make([]bool, len(eventIDs))
+	for i, id := range eventIDs {
+		first[i] = free[id]
+		delete(free, id)
+	}
+	return first, nil
+}
+
+func onceEach[T any](ctx context.Context, tx outbox.Transaction, consumer string, batch []outbox.Envelope[T], h func(first []outbox.Envelope[T]) error) error {
+	ids := make([]uuid.UUID, len(batch))
+	for i := range batch {
+		ids[i] = batch[i].EventID
+	}
+	claimed, err := ClaimAll(ctx, tx, consumer, ids)
+	if err != nil {
+		return err
+	}
+	first := make([]outbox.Envelope[T], 0, len(batch))
+	for i := range batch {
+		if claimed[i] {
+			first = append(first, batch[i])
+		}
+	}
+	if len(first) == 0 {
+		return nil
+	}
+	return h(first)
+}
+
+// asOne makes the error of one message one of the batch: the others are rolled back too.
+func asOne(err error) error {
+	failed, ok := errors.AsType[*consume.BatchError](err)
+	if !ok {
+		return err
+	}
+	if failed.Err == nil {
+		return errors.New("inbox: the handler returned a BatchError without an error; the transaction of the batch is rolled back")
+	}
+	return fmt.Errorf("inbox: the transaction of the batch is rolled back: %w", failed.Err)
+}
