@@ -90,7 +90,7 @@ func relayMetrics(t *testing.T) string {
 func consumerMetrics(t *testing.T) string {
 	t.Helper()
 	m := consumermetrics.New("mailer")
-	m.Attempted(kafka.Attempt{Number: 2, Err: io.EOF}) // metrics with labels are there once they have a value
+	m.Attempted(kafka.Attempt{Number: 2, Batch: 2, Err: io.EOF}) // metrics with labels are there once they have a value
 	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.Delayed, kafka.DeadLettered} {
 		m.Finished(kafka.Finished{Outcome: outcome})
 	}

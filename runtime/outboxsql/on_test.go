@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -287,5 +288,32 @@ func TestInbox(t *testing.T) {
 	}
 	if !claim() {
 		t.Error("the event was not forgotten")
+	}
+}
+
+// The inbox handles the new events of a batch, in one transaction.
+func TestInboxOfBatches(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	ob, _ := newOutbox(t, s.db, outbox.Options{})
+	handle := inbox.InTxBatch(ob.InTx, "orders", func(ctx context.Context, tx *outboxsql.Tx, batch []outbox.Envelope[Paid]) error {
+		for _, e := range batch {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO orders VALUES ($1, 1)`, e.Data.Order); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	var batch []outbox.Envelope[Paid]
+	for i := range 3 {
+		batch = append(batch, outbox.Envelope[Paid]{EventID: uuid.New(), Data: Paid{fmt.Sprintf("o-%d", i)}})
+	}
+	for _, b := range [][]outbox.Envelope[Paid]{batch[1:2], batch, batch} {
+		if err := handle(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"o-0", "o-1", "o-2"}, s.kept(t).Orders); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

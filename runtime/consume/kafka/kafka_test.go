@@ -45,7 +45,8 @@ func each(t *testing.T, partitions int32, test func(b *bench)) {
 
 func newBench(t *testing.T, k *services.KafkaCluster, partitions int32) *bench {
 	t.Helper()
-	b := &bench{t: t, k: k, topic: k.NewTopic(t, "orders", partitions)}
+	// Some tests write records of a fixed time, which the default retention would remove.
+	b := &bench{t: t, k: k, topic: k.NewTopic(t, "orders", partitions, "retention.ms=-1")}
 	b.group = b.topic + "-group"
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {

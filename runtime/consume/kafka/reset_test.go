@@ -33,7 +33,7 @@ func consumerGroupsTool(t *testing.T) []string {
 		t.Skipf("%s is not in %s: run \"make services\" (%v)", consumerGroups, dir, err)
 	}
 	classes := filepath.Join(dir, "kafka", "lib", "*") + string(filepath.ListSeparator) + filepath.Join(dir, "kafka-tools", "*")
-	return []string{java, "-Xmx128m", "-cp", classes, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"}
+	return []string{java, "-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classes, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"}
 }
 
 // documented returns the commands of the section in docs/consuming.md.
@@ -78,9 +78,7 @@ func TestTheRecipeToResetOffsets(t *testing.T) {
 			args = append(args, here.Replace(arg))
 		}
 		output, err := exec.CommandContext(t.Context(), tool[0], args...).CombinedOutput()
-		if err != nil {
-			t.Logf("%s: %v", strings.Join(args, " "), err)
-		}
+		t.Logf("%s: %v\n%s", strings.Join(args, " "), err, output)
 		return string(output)
 	}
 	says := func(output, text string) {
