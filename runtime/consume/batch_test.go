@@ -17,7 +17,7 @@ import (
 
 // onPaid is what a generated package has for the event.
 func onPaid(r gen.Router, handle func(context.Context, outbox.Envelope[orderPaid]) error) {
-	gen.On(r, orderPaidType(outbox.EnvelopeOutbox), handle)
+	gen.On(r, orderPaidType(gen.EnvelopeOutbox), handle)
 }
 
 // paidBatch returns messages with the offsets from 10 on. Those at the offsets of bad do
@@ -26,7 +26,7 @@ func paidBatch(t *testing.T, n int, bad ...int) []consume.Message {
 	t.Helper()
 	var batch []consume.Message
 	for i := range n {
-		m := paid(t, outbox.EnvelopeOutbox, uuid.New())
+		m := paid(t, gen.EnvelopeOutbox, uuid.New())
 		m.Offset = int64(10 + i)
 		for _, b := range bad {
 			if b == i {
