@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/manyevents"
 )
 
-// The steps of a run on 1,000 events, without sqlc, which takes the same time
-// for any number of them. outboxbench -scenario generate measures the whole.
+// The steps of a run on 1,000 events, without sqlc, which takes the same time for any
+// number of events. outboxbench -scenario generate measures the whole.
 func BenchmarkStep(b *testing.B) {
 	dir := b.TempDir()
 	files := manyevents.Project(manyevents.Most)

@@ -9,10 +9,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator"
 )
 
-// A thousand schemas that have not changed, against the commit before, and
-// beside it reading and parsing them alone. The metric checked/read is how many
-// times as long the first takes; at most 2 is promised. Rounds of both take
-// turns, so that a busy machine slows both.
+// Compares a thousand unchanged schemas with the commit before, and separately only
+// reads and parses them. The metric checked/read is the ratio of the two times; at most
+// 2 is promised. The two take turns, so that a busy machine slows both.
 func BenchmarkCheckUnchanged(b *testing.B) {
 	r := newRepo(b)
 	r.write("outboxgen.yaml", project)

@@ -25,7 +25,7 @@ func shop(t *testing.T, config string) *repo {
 	return r
 }
 
-// What lies around in a repository, and what check makes of it.
+// States of a repository, and what check finds in each.
 func TestCheckInARepository(t *testing.T) {
 	t.Parallel()
 	shorter := func(r *repo) { r.replace(v1, "maxLength: 36", "maxLength: 30") }
@@ -151,7 +151,8 @@ func TestCheckInARepository(t *testing.T) {
 	}
 }
 
-// longAgo leaves a schema that suits the last commit and not the one before.
+// longAgo makes a schema that is compatible with the last commit and not with the one
+// before.
 func longAgo(r *repo) {
 	r.replace(v1, "maxLength: 36", "maxLength: 99")
 	r.commit("longer")
@@ -167,9 +168,8 @@ func second(r *repo) {
 	r.write("schemas/order_placed.v2.yaml", strings.NewReplacer("version: 1", "version: 2", ".v1", ".v2", "maxLength: 36", "maxLength: 30").Replace(placed))
 }
 
-// What is not in a commit is not followed.
-// Without a commit everything is new. A HEAD that names no commit beside others is an
-// error: the check would pass without having compared anything.
+// Without a commit everything is new. If there are commits and HEAD names none of them,
+// that is an error: the check would pass without a comparison.
 func TestCheckWithoutACommit(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t)

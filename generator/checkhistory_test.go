@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator"
 )
 
-// A history of schema changes. The message of each commit states the verdict
-// that check has to give, against the commit before.
+// A history of schema changes. The message of each commit has the verdict of check
+// against the commit before.
 func history(t testing.TB) *repo {
 	t.Helper()
 	r := newRepo(t)
@@ -87,7 +87,7 @@ func TestCheckGivesEachCommitItsVerdict(t *testing.T) {
 		if i == 0 {
 			continue
 		}
-		// What is judged are the files, committed or not: the same change, not yet
+		// Check judges the files, committed or not: here the same change, not yet
 		// committed, against HEAD.
 		r.git("checkout", "-q", commit+"~1")
 		r.git("checkout", "-q", commit, "--", ".")
@@ -126,7 +126,7 @@ func TestCheckInAShallowClone(t *testing.T) {
 		t.Errorf("without it: %v", err)
 	}
 
-	// Both branches are there, and where they parted is not.
+	// Both branches exist in the clone, but not the commit where they parted.
 	apart := clone("--depth=1", "--no-single-branch", "--branch=topic")
 	apart.commit("something")
 	apart.git("fetch", "-q", "--depth=1", "origin", "+"+r.git("rev-parse", "main~2")+":refs/remotes/origin/main")

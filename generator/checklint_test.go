@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator"
 )
 
-// What the generator warns of and lint finds too is said once, by lint; without
-// lint the warnings are there.
+// If the generator warns of something that lint finds too, only lint reports it.
+// Without lint the generator's warnings remain.
 func TestCheckSaysOnceWhatLintFinds(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -53,7 +53,8 @@ func TestCheckSaysOnceWhatLintFinds(t *testing.T) {
 	}
 }
 
-// Nobody here writes the standard's own schemas, so that nothing is said of them.
+// The project does not write the standard's own schemas, so nothing is reported about
+// them.
 func TestCheckSaysNothingOfTheStandard(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -74,7 +75,7 @@ func TestCheckSaysNothingOfTheStandard(t *testing.T) {
 	}
 	var got []string
 	for _, f := range result.Findings() {
-		if f.Severity != generator.Error { // those are files that are not there yet
+		if f.Severity != generator.Error { // these files do not exist yet
 			got = append(got, f.Pos.File+": "+f.ID)
 		}
 	}
@@ -83,8 +84,8 @@ func TestCheckSaysNothingOfTheStandard(t *testing.T) {
 	}
 }
 
-// The file of accepted findings is never written over another file, nor emptied because
-// the project has errors.
+// Writing the baseline never overwrites another file, and never empties the baseline
+// because the project has errors.
 func TestCheckKeepsFiles(t *testing.T) {
 	t.Parallel()
 	write := func(c *generator.CheckConfig) {

@@ -28,8 +28,7 @@ const registered = `{
   }
 }`
 
-// The registry knows three versions of the schema; the level decides which of
-// them count.
+// The registry has three versions of the schema. The level decides which of them count.
 func TestCheckAgainstARegistry(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -84,8 +83,7 @@ func TestCheckAgainstARegistry(t *testing.T) {
 	}
 }
 
-// Where a finding comes from is said as the registry names it, and the user is
-// not.
+// A finding names its origin as the registry does, without the user.
 func TestCheckNamesWhatIsRegistered(t *testing.T) {
 	t.Parallel()
 	reg := srfake.New(srfake.WithAuth("Basic " + base64.StdEncoding.EncodeToString([]byte("ann:s3cret"))))
@@ -126,8 +124,8 @@ func userInfo(value string) func(string) string {
 	}
 }
 
-// Whatever a server does, and however the address is wrong, the password is in
-// no error and in no report.
+// No error and no report has the password, whatever a server does and in whatever way
+// the address is wrong.
 func TestCheckKeepsThePassword(t *testing.T) {
 	t.Parallel()
 	const user, password = "ann", "p@ss/w%rd:é+ x"
@@ -179,7 +177,7 @@ func TestCheckKeepsThePassword(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	for _, address := range []string{
-		"http://ann:" + escaped + "@" + strings.TrimPrefix(server.URL, "http://"), // nobody listens
+		"http://ann:" + escaped + "@" + strings.TrimPrefix(server.URL, "http://"), // no server listens
 		"http://ann:" + password + "@example.com",                                 // no address
 		"http://ann:" + escaped + "@", "https:ann:" + escaped + "@example.com", "ftp://ann:" + escaped + "@example.com/",
 		"http:/ann:" + escaped + "@example.com", "ann:" + escaped + "@example.com", "ann:" + password + "@example.com:8081",
@@ -189,8 +187,8 @@ func TestCheckKeepsThePassword(t *testing.T) {
 	}
 }
 
-// Passwords with everything that splits an address in the wrong place, written as
-// they must be and as people write them. Their parts are in no output by chance.
+// Passwords with all characters that can split an address in the wrong place, correctly
+// encoded and as people write them. Their parts are not in any output by chance.
 func TestCheckKeepsAwkwardPasswords(t *testing.T) {
 	t.Parallel()
 	passwords := []string{
@@ -200,7 +198,7 @@ func TestCheckKeepsAwkwardPasswords(t *testing.T) {
 	for _, c := range `@:/?#%&=+ '"\;,|<>^[]{}` + "`\n\t$" {
 		passwords = append(passwords, strings.Join([]string{"Kw4zq", "Vx9rt", "Jm2yb"}, string(c)), string(c)+"Kw4zqVx9rt"+string(c))
 	}
-	// It repeats what it was sent, all of it or the beginning, in an error.
+	// It repeats the credentials in an error, all of them or the beginning.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, password, _ := r.BasicAuth()
 		w.WriteHeader(http.StatusInternalServerError)
@@ -234,7 +232,8 @@ func TestCheckKeepsAwkwardPasswords(t *testing.T) {
 	}
 }
 
-// noLeak compares with a registry that does not answer as it should.
+// noLeak runs check with a registry that answers wrongly, and fails if a part of the
+// password is shown.
 func noLeak(t *testing.T, forms []string, address string) {
 	t.Helper()
 	r := &repo{t, t.TempDir()}

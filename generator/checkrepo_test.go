@@ -84,7 +84,7 @@ func (r *repo) read(name string) string {
 	return string(text)
 }
 
-// replace changes a file; the text has to be there.
+// replace changes a file, which must have the text.
 func (r *repo) replace(name, old, now string) {
 	r.t.Helper()
 	text := r.read(name)
@@ -112,7 +112,7 @@ func (r *repo) check(against string, change ...func(*generator.CheckConfig)) (*g
 	return generator.Check(r.t.Context(), cfg)
 }
 
-// verdict returns the IDs of what check finds, notes left out, sorted; PASS for none.
+// verdict returns the sorted ids of the findings, without notes, or PASS.
 func (r *repo) verdict(against string) string {
 	r.t.Helper()
 	result, err := r.check(against)

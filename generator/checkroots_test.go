@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The gate judges event data of any JSON type as it judges objects.
+// The check judges event data of any JSON type as it judges objects.
 func TestCheckEventDataThatIsNoObject(t *testing.T) {
 	t.Parallel()
 	const head = "$id: https://schemas.example.com/order_placed.v1\ntitle: OrderPlaced\ndescription: d\nx-outbox: {version: 1, type: shop.order_placed.v1, aggregate: {type: order}}\n"

@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator"
 )
 
-// The test binary is sqlc itself when it is called with this argument first.
+// The test binary acts as sqlc if this is its first argument.
 const asSQLC = "run-sqlc"
 
 func TestMain(m *testing.M) {
@@ -41,8 +41,8 @@ func config(t *testing.T, archive string) generator.Config {
 	return generator.Config{Dir: dir, SQLCCommand: sqlcCommand(t)}
 }
 
-// sqlcCommand returns the command that behaves as sqlc: an outboxgen that is built
-// without the race detector, which is several times faster, or this test binary.
+// sqlcCommand returns a command that acts as sqlc: an outboxgen without the race
+// detector, which is several times faster, or else this test binary.
 func sqlcCommand(t *testing.T) []string {
 	t.Helper()
 	if plain := os.Getenv("OUTBOXGEN_TEST_PLAIN"); plain != "" {
@@ -113,7 +113,7 @@ func TestGenerateWritesNothing(t *testing.T) {
 	}
 }
 
-// Maps are walked in another order each time; nothing of that shows.
+// The order of maps, which differs in each run, does not affect the output.
 func TestGenerateIsDeterministic(t *testing.T) {
 	t.Parallel()
 	cfg := config(t, "")

@@ -111,7 +111,8 @@ func TestRegisterSetsLevels(t *testing.T) {
 		"shop.order_placed.v1-value: unchanged, version 1, id 2 (shop.order_placed.v1)\n", setLevel)
 }
 
-// If the registry refuses one schema, none is registered, and its words are printed.
+// If the registry refuses one schema, none is registered, and the registry's message is
+// printed.
 func TestRegisterNothingIfOneIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, refuse := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
@@ -222,8 +223,8 @@ func TestRegisterNoPlace(t *testing.T) {
 	}
 }
 
-// What is registered is the schema of the whole value, for each envelope; and a
-// comparison with the registry finds the schema of the data in it.
+// The registered schema is that of the whole value, for each envelope. A comparison
+// with the registry finds the schema of the data in it.
 func TestRegisteredSchemas(t *testing.T) {
 	t.Parallel()
 	const data = `{"order_id": "1", "state": "new"}`
@@ -287,7 +288,7 @@ func TestRegisteredSchemas(t *testing.T) {
 	}
 }
 
-// Credentials reach the registry and nothing that is printed.
+// Credentials are sent to the registry, and never printed.
 func TestRegisterKeepsThePassword(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -340,7 +341,8 @@ func TestRegisterKeepsThePassword(t *testing.T) {
 	}
 }
 
-// The subjects that have the names of records can be copied into the relay's settings.
+// If subjects are named after records, the output can be copied into the relay's
+// settings.
 func TestRegisterForTheRelay(t *testing.T) {
 	t.Parallel()
 	reg := newFake(t)

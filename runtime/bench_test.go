@@ -173,8 +173,8 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkInsert counts what an insert costs before the database: the row, and the
-// statement's arguments, on a transaction that is not there.
+// BenchmarkInsert measures an insert without a database: building the row and the
+// statement's arguments, with a fake transaction.
 func BenchmarkInsert(b *testing.B) {
 	for name, n := range map[string]int{"one": 1, "many": 100} {
 		events := repeat(event(1), n)
@@ -189,7 +189,7 @@ func BenchmarkInsert(b *testing.B) {
 	}
 }
 
-// accepting is a transaction that inserts every row, and keeps none.
+// accepting is a fake transaction that accepts every row, and stores none.
 type accepting struct{ rows int64 }
 
 func (n accepting) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {

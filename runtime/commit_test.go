@@ -34,7 +34,7 @@ func (w *wakes) Wake(context.Context) error {
 	return w.err
 }
 
-// after closes the outbox, so that no wake-up is under way, and counts.
+// after closes the outbox, so that all wake-ups have ended, and returns their number.
 func (w *wakes) after(ob *outbox.Outbox) int {
 	ob.Close()
 	return len(w.count)
@@ -118,7 +118,7 @@ func TestBackendTerminatedAtCommit(t *testing.T) {
 	})
 }
 
-// A commit that the server refuses is an answer.
+// If the server refuses the commit, the outcome is known.
 func TestCommitRefused(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
@@ -193,7 +193,7 @@ func TestInsertErrorNamesTheRemedy(t *testing.T) {
 	}
 }
 
-// Arguments that pgx cannot encode never reach the server: nothing is unknown.
+// Arguments that pgx cannot encode never reach the server, so the outcome is known.
 func TestInsertThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)
@@ -352,7 +352,7 @@ func (w *slowWaker) Wake(context.Context) error {
 	return nil
 }
 
-// Commits during a wake-up share the next one, and wait for none.
+// Commits during a wake-up share the next one, and do not wait for it.
 func TestWakeUpsCoalesce(t *testing.T) {
 	t.Parallel()
 	waker := &slowWaker{began: make(chan struct{}, 100), release: make(chan struct{})}
@@ -426,8 +426,8 @@ level=INFO msg="event was in the outbox already, nothing inserted" event_type=sc
 	}
 }
 
-// An event whose id the caller chose is inserted once, and says so the second
-// time, on every path.
+// An event with an id of the caller's is inserted once, on every path, and the second
+// insert reports it.
 func TestDeterministicIDs(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)

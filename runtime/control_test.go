@@ -30,7 +30,7 @@ func TestControls(t *testing.T) {
 		"prepare x as select 1":                 nil,
 		"select 1; commit":                      {end},
 		"select ';commit'":                      nil,
-		"select '\\'; commit":                   {end}, // the backslash is not an escape there
+		"select '\\'; commit":                   {end}, // the backslash is not an escape here
 		"select E'\\'; commit'":                 nil,
 		"select 'it''s; commit'":                nil,
 		`select "; commit"`:                     nil,
@@ -127,7 +127,8 @@ func TestControls(t *testing.T) {
 	}
 }
 
-// Nothing is asked about what is plainly SQL: that would cost a round trip.
+// The server is not asked about text that is clearly SQL, because that would cost a
+// round trip.
 func TestOnlyWhatMayBeANameIsLookedUp(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

@@ -10,8 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Every way to send a statement counts as one, whatever pieces it arrives in, and
-// preparing counts as none.
+// A statement counts once, in every protocol and however it is split into packets.
+// Preparing it does not count.
 func TestMeterCountsStatements(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// gives returns a measurement that gives these values one after the other, or fails.
+// gives returns a measurement that returns these values one after the other, or fails.
 func gives(err error, rounds ...[]float64) func(context.Context) ([]float64, error) {
 	return func(context.Context) ([]float64, error) {
 		if err != nil {
@@ -24,8 +24,8 @@ func fixed(variants ...variant) func(context.Context, *lab) ([]variant, error) {
 	return func(context.Context, *lab) ([]variant, error) { return variants, nil }
 }
 
-// sleep returns a scenario whose numbers are known. The ratios of its rounds are 2, 8
-// and 0.5; that of its medians would be 4.
+// sleep returns a scenario with known numbers. The ratios of its rounds are 2, 8 and
+// 0.5. The ratio of its medians would be 4.
 func sleep(t *testing.T) result {
 	t.Helper()
 	s := scenario{name: "sleep", about: "nothing happens", columns: []string{"p50 ms", "p99 ms"}, prepare: fixed(

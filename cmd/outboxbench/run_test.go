@@ -100,8 +100,8 @@ idle           nothing to do; a second, for each outbox, and sessions in all
 	}
 }
 
-// Each scenario runs to its end, checks of its own included, and prints its
-// table; the numbers vary.
+// Each scenario runs to its end, with its own checks, and prints its table. The numbers
+// vary.
 func TestEveryScenario(t *testing.T) {
 	pg := services.Postgres(t)
 	services.Redis(t)
@@ -197,8 +197,8 @@ var (
 	span    = regexp.MustCompile(` N-\d[\d,]*\.\d\d$`)
 )
 
-// masked returns a report without its numbers, and without the spaces that line them
-// up. Titles keep theirs.
+// masked returns a report without its numbers and without the spaces that align them.
+// Titles are unchanged.
 func masked(tables string) string {
 	lines := strings.Split(tables, "\n")
 	for i, line := range lines {

@@ -37,7 +37,7 @@ func self(role string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// options returns those of a run on servers of its own.
+// options returns the options of a run on its own servers.
 func options(t *testing.T, seed uint64) chaos.Options {
 	t.Helper()
 	return chaos.Options{
@@ -50,8 +50,8 @@ func options(t *testing.T, seed uint64) chaos.Options {
 	}
 }
 
-// seed is that of the run in the tests: the same for everyone, so that a failure
-// can be had again. OUTBOXGEN_CHAOS_SEED names another; "make chaos" explores.
+// seed is the seed of the run in the tests. It is fixed, so that a failure can be
+// repeated. OUTBOXGEN_CHAOS_SEED sets another one. "make chaos" uses random ones.
 func seed(t *testing.T) uint64 {
 	t.Helper()
 	text := os.Getenv("OUTBOXGEN_CHAOS_SEED")
@@ -86,10 +86,10 @@ func TestNothingIsLostOrReordered(t *testing.T) {
 	}
 }
 
-// With a rule of the protocol off, the harness finds the fault that the rule
-// prevents. Each needs a run of its own, of about a minute, so they run when
-// OUTBOXGEN_CHAOS_NEGATIVE is set; the one of the waves needs the tag
-// outboxfailpoints as well.
+// If a rule of the protocol is switched off, the harness finds the violation that the
+// rule prevents. Each rule needs its own run of about a minute, so they run only if
+// OUTBOXGEN_CHAOS_NEGATIVE is set. The rule about waves also needs the tag
+// outboxfailpoints.
 func TestFindsWhatARuleIsFor(t *testing.T) {
 	if os.Getenv("OUTBOXGEN_CHAOS_NEGATIVE") == "" {
 		t.Skip("set OUTBOXGEN_CHAOS_NEGATIVE=1 to run it")

@@ -24,7 +24,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// program makes the command of one of the server's own programs.
+// program returns the command for one of the server's programs.
 func program(t *testing.T, s *services.PostgresServer, dir, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd, err := replica.Program(t.Context(), s, dir, name, args...)
@@ -44,7 +44,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// newStandby makes a standby and waits until it follows.
+// newStandby makes a standby and waits until it follows its primary.
 func newStandby(t *testing.T, s *services.PostgresServer) *replica.Standby {
 	t.Helper()
 	standby, err := replica.Start(t.Context(), s)
@@ -87,9 +87,9 @@ func fallBehind(ctx context.Context, primary *services.PostgresServer, standby *
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// A standby is promoted under load. With synchronous replication nothing at all is
-// forgotten; without, what the new primary knows is delivered, in order, and what it
-// forgot may have been delivered before.
+// A standby is promoted under load. With synchronous replication nothing is lost.
+// Without it, everything that the new primary has is delivered in order; transactions
+// that it lacks may have been delivered before.
 func TestFailOver(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
@@ -141,8 +141,8 @@ func TestFailOver(t *testing.T) {
 	}
 }
 
-// A dump of a table with rows that wait, taken to a new cluster, whose transaction
-// ids are lower: they are delivered there, in order.
+// A table with waiting rows is dumped and restored in a new cluster, whose transaction
+// ids are lower. The rows are delivered there, in order.
 func TestADumpIsRestoredIntoANewCluster(t *testing.T) {
 	t.Parallel()
 	old, k := migrated(t), services.KFake(t)
@@ -150,7 +150,7 @@ func TestADumpIsRestoredIntoANewCluster(t *testing.T) {
 	fill := func(url string, n int) {
 		t.Helper()
 		statements := make([]string, n)
-		for i := range statements { // each draws a transaction id
+		for i := range statements { // each uses a transaction id
 			statements[i] = `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) VALUES ('a', 'a', 'e.v1', 't', 'blocked', '{}')`
 		}
 		if err := execute(t.Context(), url, statements...); err != nil {
@@ -182,7 +182,7 @@ func TestADumpIsRestoredIntoANewCluster(t *testing.T) {
 	}
 }
 
-// A sequence that was set back below what is in the table can order nothing: the
+// A sequence that was set back below the rows of the table cannot order new rows. The
 // relay refuses to start, and says what to do.
 func TestASequenceSetBackIsRefused(t *testing.T) {
 	t.Parallel()

@@ -16,13 +16,13 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// newLab returns a lab on shared servers, for tests that break processes only.
+// newLab returns a lab on shared servers, for tests that only kill and stop processes.
 func newLab(t *testing.T, maxAttempts int) *lab.Lab {
 	t.Helper()
 	l, err := lab.New(t.Context(), lab.Config{
 		Servers: lab.Servers{
 			Postgres: services.Postgres(t).PostgresServer, Redis: services.Redis(t),
-			Kafka: services.KFake(t, services.FakeBrokers(1)), // the instances' proxies lead to one
+			Kafka: services.KFake(t, services.FakeBrokers(1)), // the proxies of the instances lead to one broker
 		},
 		Command: self, Dir: t.TempDir(), ClockRates: [lab.Relays]float64{1, 1, 1}, MaxAttempts: maxAttempts,
 	})
@@ -65,7 +65,7 @@ func insert(t *testing.T, l *lab.Lab, eventType, topic, key string, n int) {
 	}
 }
 
-// eventually waits until the query gives true.
+// eventually waits until the query returns true.
 func eventually(t *testing.T, db interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }, query string, args ...any) {
@@ -90,9 +90,9 @@ func eventually(t *testing.T, db interface {
 	}
 }
 
-// A leader that is killed or frozen is replaced when its term is over, and one
-// that ends in order sooner than both, over three rounds: measured from the fault to
-// the publication of a row that was inserted right after it.
+// A leader that is killed or frozen is replaced when its lease expires, and one that
+// ends cleanly is replaced sooner. In three rounds, the time is measured from the fault
+// to the publication of a row that was inserted right after it.
 func TestHandOver(t *testing.T) {
 	l := newLab(t, 0)
 	tests := []struct {
@@ -129,8 +129,8 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// A row that kills whichever relay sends it is found, given up and left behind; the
-// rows around it are published.
+// A row that kills the relay that sends it is found and becomes a dead row. The rows
+// around it are published.
 func TestARecordThatCrashesTheRelay(t *testing.T) {
 	if testing.Short() {
 		t.Skip("each death costs a term")
@@ -139,7 +139,7 @@ func TestARecordThatCrashesTheRelay(t *testing.T) {
 	l := newLab(t, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	supervised := make(chan struct{})
-	go func() { // whoever dies is started again, as an init system would
+	go func() { // a relay that dies is started again, as an init system does
 		defer close(supervised)
 		for {
 			if !l.Until(ctx, func() bool { return !l.Relays[0].Running() || !l.Relays[1].Running() || !l.Relays[2].Running() }) {

@@ -64,10 +64,10 @@ func migrated(t *testing.T) *services.PG {
 	return pg
 }
 
-// unreadable are headers that no record can be made of.
+// unreadable are headers that cannot be parsed.
 const unreadable = `{"a": [1]}`
 
-// One bad record among 100,000 holds up its own key and no other.
+// One bad record among 100,000 holds its own key and no other.
 func TestOneBadRecordHoldsUpNoOtherKey(t *testing.T) {
 	t.Parallel()
 	pg, k := migrated(t), services.KFake(t)
@@ -91,8 +91,8 @@ func TestOneBadRecordHoldsUpNoOtherKey(t *testing.T) {
 	}
 }
 
-// A dead row parks or blocks its key by its type; a key that is held stays held
-// under the next leader; a row that is fixed and replayed releases it, in order.
+// A dead row parks or blocks its key, depending on its event type. A held key stays
+// held under the next leader. A row that is fixed and replayed frees it, in order.
 func TestParkAndBlockOverAChangeOfLeader(t *testing.T) {
 	t.Parallel()
 	pg, k := migrated(t), services.KFake(t)

@@ -19,7 +19,7 @@ import (
 // page is the README or a page of the folder docs.
 type page struct{ name, text string }
 
-// pages returns the README and the pages that are written by hand.
+// pages returns the README and all pages that are written by hand.
 func pages(t *testing.T, root string) []page {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
@@ -67,7 +67,7 @@ func (p page) blocks(language string) (list []string) {
 	return list
 }
 
-// code returns what stands in backticks, and the lines of indented and shell blocks.
+// code returns the text in backticks, and the lines of indented and shell blocks.
 func (p page) code() (list []string) {
 	outside := fence.ReplaceAllString(p.text, "")
 	for _, m := range codeSpan.FindAllStringSubmatch(outside, -1) {
@@ -105,7 +105,7 @@ func buildPrograms(t *testing.T, root string, names ...string) *programs {
 	return p
 }
 
-// helpOf returns what a command says of itself, "" if there is no such command.
+// helpOf returns the help of a command, or "" if it does not exist.
 func (p *programs) helpOf(t *testing.T, name, subcommand string) string {
 	t.Helper()
 	key := strings.TrimSpace(name + " " + subcommand)
@@ -125,8 +125,8 @@ func (p *programs) helpOf(t *testing.T, name, subcommand string) string {
 	return text
 }
 
-// Everything that the pages call by its name in backticks is there: commands and their flags, settings, columns,
-// identifiers of Go, pages and headings.
+// Everything that the pages name in backticks exists: commands and their flags,
+// settings, columns, identifiers of Go, pages and headings.
 func TestDocsNameWhatIsThere(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the commands")
@@ -226,7 +226,8 @@ func (p *programs) checkCall(t *testing.T, at page, fields []string) {
 	}
 }
 
-// foreign are names of Postgres, Go, pgx and the package of the page about getting started that the pages use.
+// foreign has names that the pages use and that are not ours: of Postgres, Go, pgx, and
+// the example package of the getting-started page.
 var foreign = setOf(
 	"target_session_attrs", "connect_timeout", "search_path", "set_config", "synchronous_commit", "synchronous_standby_names",
 	"log_min_duration_statement", "log_min_duration_sample", "pg_stat_activity", "pg_read_all_stats", "pg_signal_backend",
@@ -266,7 +267,7 @@ func sourceWords(t *testing.T, root string) map[string]bool {
 	return all
 }
 
-// readSettings returns the members that a file of outboxrelay's settings may have.
+// readSettings returns the members that a settings file of outboxrelay may have.
 func readSettings(t *testing.T, p *programs) map[string]bool {
 	t.Helper()
 	table, err := exec.CommandContext(t.Context(), filepath.Join(p.dir, "outboxrelay"), "config", "--markdown").Output()
@@ -285,7 +286,8 @@ func readSettings(t *testing.T, p *programs) map[string]bool {
 	return members
 }
 
-// The blocks of YAML with the short name of the language, yml, are parts of outboxgen.yaml: it takes each member in them.
+// Blocks of the language yml are parts of outboxgen.yaml. Each member in them must be
+// valid there.
 func TestDocsOfProjectFile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the command")
@@ -302,7 +304,7 @@ func TestDocsOfProjectFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			generate := exec.CommandContext(t.Context(), filepath.Join(ours.dir, "outboxgen"), "generate", "-C", dir)
-			if out, err := generate.CombinedOutput(); err == nil || refused.Match(out) { // the files are not there
+			if out, err := generate.CombinedOutput(); err == nil || refused.Match(out) { // the files do not exist
 				t.Errorf("%s: %v: %s\n%s", p.name, err, out, part)
 			}
 		}
@@ -312,7 +314,7 @@ func TestDocsOfProjectFile(t *testing.T) {
 	}
 }
 
-// The blocks of YAML that are marked as schemas describe events that generate.
+// Code is generated for the events in YAML blocks that are marked as schemas.
 func TestDocsOfSchemas(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -343,8 +345,9 @@ func TestDocsOfSchemas(t *testing.T) {
 	}
 }
 
-// TestDocsRun runs the shell blocks of each page in order, on a database of its own, and reads its YAML as settings of
-// outboxrelay. TestDocsGettingStarted runs that page.
+// TestDocsRun runs the shell blocks of each page in order, with its own database, and
+// reads its YAML blocks as settings of outboxrelay. TestDocsGettingStarted runs that
+// page.
 func TestDocsRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the commands")
@@ -391,7 +394,8 @@ func TestDocsRun(t *testing.T) {
 	}
 }
 
-// documentedRows are the rows that the pages speak of: one for a topic that does not exist, and two dead ones.
+// documentedRows inserts the rows that the pages mention: one for a topic that does not
+// exist, and two dead ones.
 const documentedRows = `
 	INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data, dead_at, last_error, retry_count) VALUES
 		('1', 'order', 'shop.order_placed.v1', 'shop.order_place.v1', '{}', NULL, NULL, 0),

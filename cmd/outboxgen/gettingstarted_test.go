@@ -20,9 +20,9 @@ import (
 // gettingStarted is the page whose steps build a service.
 const gettingStarted = "docs/getting-started.md"
 
-// TestDocsGettingStarted does what the page says, as it is written: each shell
-// block in order, each Go file where its first line says. The module comes from a
-// proxy made of this checkout.
+// TestDocsGettingStarted runs the page as it is written: each shell block in order,
+// with each Go file in the place that its first line names. The modules come from a
+// proxy that serves this checkout.
 func TestDocsGettingStarted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds a service, the generator and the relay as a user would")
@@ -42,7 +42,7 @@ func TestDocsGettingStarted(t *testing.T) {
 	run.Stdout, run.Stderr = &output, &output
 	t.Cleanup(func() {
 		if run.Process != nil {
-			_ = syscall.Kill(-run.Process.Pid, syscall.SIGKILL) // the relay and the consumer go on otherwise
+			_ = syscall.Kill(-run.Process.Pid, syscall.SIGKILL) // otherwise the relay and the consumer continue to run
 		}
 		if t.Failed() {
 			t.Logf("the steps printed:\n%s%s", output.String(), backgroundLogs(dir))
@@ -111,8 +111,8 @@ func waitFor(t *testing.T, limit time.Duration, done func() bool) {
 	}
 }
 
-// moduleProxy serves this checkout as the latest version of its modules. It
-// returns the environment in which go takes them from there.
+// moduleProxy serves this checkout as the latest version of its modules. It returns the
+// environment variables that make go use it.
 func moduleProxy(t *testing.T, root string) []string {
 	t.Helper()
 	served, err := gomod.Proxy(t.Context(), root, t.TempDir())

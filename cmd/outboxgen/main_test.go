@@ -23,12 +23,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
-// plainOutboxgen is the environment variable with the path of an outboxgen to run
-// sqlc with: one that is built without the race detector is several times faster.
+// plainOutboxgen is the environment variable with the path of an outboxgen that runs
+// sqlc. Without the race detector it is several times faster.
 const plainOutboxgen = "OUTBOXGEN_TEST_PLAIN"
 
-// The test binary is outboxgen itself when a script, or outboxgen, runs it
-// under that name.
+// The test binary acts as outboxgen when a script, or outboxgen itself, runs it under
+// that name.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"outboxgen": func() {
 		if plain := os.Getenv(plainOutboxgen); plain != "" {
@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// TestScript runs the scripts of testdata/script. They tell what a user sees:
-// exact messages, exit codes, files.
+// TestScript runs the scripts of testdata/script. They have what a user sees: exact
+// messages, exit codes, files.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -81,7 +81,7 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// exits CODE PROGRAM ARGS…: the program ends with exactly that code.
+// exits CODE PROGRAM ARGS…: check that the program ends with exactly this code.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
@@ -101,8 +101,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// module PATH: a go.mod that finds outboxgen's runtime in this repository and
-// everything else in the module cache.
+// module PATH: write a go.mod that uses outboxgen's runtime of this repository, and the
+// module cache for everything else.
 func module(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: module PATH")
@@ -127,7 +127,7 @@ func snapshotFile(ts *testscript.TestScript, name string) string {
 	return filepath.Join(ts.Getenv("WORK"), ".snapshots", name)
 }
 
-// unchanged NAME PATHS…: they are as they were.
+// unchanged NAME PATHS…: check that they are as they were.
 func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: unchanged NAME PATHS…")
@@ -139,8 +139,7 @@ func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// contents is everything below some paths, as one text that says where it is
-// relative to each.
+// contents returns all files below some paths as one text, with their relative paths.
 func contents(ts *testscript.TestScript, paths []string) string {
 	var all strings.Builder
 	for _, root := range paths {
@@ -184,7 +183,7 @@ func actionStep(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("the action has no step %s", args[1])
 }
 
-// edit FILE REGEXP REPLACEMENT: change a file in place; it has to match.
+// edit FILE REGEXP REPLACEMENT: change a file in place. The expression must match.
 func edit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: edit FILE REGEXP REPLACEMENT")

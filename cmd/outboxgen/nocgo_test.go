@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Without cgo, sqlc's parser is WebAssembly: slower, and the same to the byte.
+// Without cgo, sqlc's parser is WebAssembly. It is slower, and its output has the same
+// bytes.
 func TestWithoutCgo(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -23,8 +23,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// asCommand makes the test binary the command itself: tests that kill and freeze
-// relays need processes of their own for that.
+// asCommand makes the test binary act as the command, for tests that kill and freeze
+// relay processes.
 const asCommand = "OUTBOXRELAY_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	goleak.VerifyTestMain(services.Wrap(m),
-		// rueidis looks at the topology again a second after a failure, and sleeps
-		// until then even when the client is closed.
+		// rueidis checks the topology again a second after a failure. It sleeps until
+		// then even if the client is closed.
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
@@ -50,7 +50,7 @@ func call(env map[string]string, args ...string) answer {
 	return answer{code, stdout.String(), stderr.String()}
 }
 
-// steady replaces what differs from run to run.
+// steady replaces the texts that differ between runs.
 func steady(a answer) answer {
 	for _, r := range []struct{ pattern, to string }{
 		{`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`, "EVENT"},
@@ -155,8 +155,7 @@ func TestRunDrainsToStandardOutput(t *testing.T) {
 	}
 }
 
-// A Redis that refuses, resets or never answers keeps no relay from its work, nor
-// from its end.
+// A relay works and ends normally while Redis refuses, resets or never answers.
 func TestRunDrainsWithoutRedis(t *testing.T) {
 	_, env := newOutbox(t)
 	silent := tellTale(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })

@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Two processes serve outboxes in eight databases of a server that has few
-// connections. Every outbox gets a leader, and the services get connections.
+// Two processes serve outboxes in eight databases of a server with few connections.
+// Every outbox gets a leader, and the services still get connections.
 func TestFewConnections(t *testing.T) {
 	t.Parallel()
 	const databases = 8

@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 )
 
-// converse calls a command on a terminal at which somebody types.
+// converse runs a command on a terminal, with the input of a user.
 func converse(env map[string]string, typed io.Reader, args ...string) answer {
 	var stdout, stderr bytes.Buffer
 	code := execute(args, environment{getenv: func(k string) string { return env[k] },
@@ -82,7 +82,7 @@ func TestDiscardAsksOnATerminal(t *testing.T) {
 	}
 }
 
-// typing types its text once it is asked, after something else has happened.
+// typing calls first when it is asked for input, and then returns its text.
 type typing struct {
 	text  string
 	first func()
@@ -101,8 +101,8 @@ func (t *typing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A row that dies between the list and the confirmation was not seen by the operator,
-// and stays.
+// A row that becomes dead between the list and the confirmation is left alone, because
+// the operator has not seen it.
 func TestDiscardDeletesOnlyWhatWasListed(t *testing.T) {
 	conn, env := newOutbox(t)
 	if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now() WHERE seq = 1"); err != nil {
@@ -140,12 +140,13 @@ func harmless(t *testing.T, what, text string) {
 	}
 }
 
-// What is in the data reaches no terminal as a command, whichever command prints
-// it, as text and as JSON.
+// No command writes data to the terminal in a form that the terminal would interpret,
+// neither as text nor as JSON.
 func TestDataIsEscaped(t *testing.T) {
 	conn, env := newOutbox(t)
 	for i, text := range hostile {
-		// Row by row, each text stands in each column that is printed.
+		// Each of these texts is in each column that is printed, in one row after the
+		// other.
 		_, err := conn.Exec(t.Context(), `
 			INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, last_error, dead_at, next_attempt_at, retry_count)
 			SELECT t, t, t, t, t, json_build_object('data', t), t, d, now(), 1 FROM (SELECT $1::text) AS hostile (t), (VALUES (now()), (NULL)) AS died (d)`, text)

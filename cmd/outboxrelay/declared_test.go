@@ -35,15 +35,15 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// anOutbox is the settings of one outbox that leads the reader past every setting.
+// anOutbox has settings of one outbox with which the reader reads every setting.
 var anOutbox = values{
 	"database-url": "postgres://127.0.0.1:1/d", "sink": "kafka", "tls": "true", "sasl": "plain", "sasl-user": "u", "sasl-password": "p",
 	"redis-url": "redis://127.0.0.1:1", "wake": "redis", "service": "s",
 	"schema-id": "prefix", "registry-url": "http://127.0.0.1:1",
 }
 
-// A command reads the settings that it declares, all of them and no others: to read a
-// setting that is not declared panics.
+// A command reads all settings that it declares, and no others. Reading a setting that
+// is not declared panics.
 func TestCommandsReadWhatTheyDeclare(t *testing.T) {
 	t.Parallel()
 	theirs := slices.DeleteFunc(slices.Clone(table), func(s setting) bool { return s.process })
@@ -93,8 +93,8 @@ func TestDefaultsAreValues(t *testing.T) {
 	}
 }
 
-// A boolean flag stands alone, or has its value behind an equals sign. A list may be
-// given in parts.
+// A boolean flag has no value, or has it after an equals sign. A list may be given in
+// parts.
 func TestFlagsHaveTypes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// A setting has the same default as the field that it sets: someone who runs the relay
-// in their own process gets what the command does.
+// A setting has the same default as the field that it sets, so that a relay in a
+// service's own process works like the command.
 func TestDefaultsAreThoseOfTheLibrary(t *testing.T) {
 	t.Parallel()
 	v := values{}

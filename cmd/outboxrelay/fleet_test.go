@@ -34,7 +34,7 @@ type runningFleet struct {
 	log  *watched
 	stop func()
 	done chan struct{} // closed when the run has ended
-	err  error         // of the run
+	err  error         // the result of the run
 }
 
 // configured returns the configuration of a command that reads every setting, from a
@@ -82,7 +82,7 @@ func startFleet(t *testing.T, config string) *runningFleet {
 	return r
 }
 
-// leads says whether an outbox is led by the fleet and rows of it can move.
+// leads reports whether the fleet leads an outbox and can publish its rows.
 func (r *runningFleet) leads(name string) bool {
 	return slices.ContainsFunc(r.all(), func(m memberState) bool { return m.name == name && m.status.Leader && m.ready })
 }
@@ -154,8 +154,8 @@ func mustExec(t *testing.T, address, sql string) {
 }
 
 // An outbox that needs operator action, from the start or later, does not stop the
-// others of its process. /readyz names it, and once it is put right it is served
-// without a restart.
+// others of its process. /readyz names it. Once it is fixed, it is served without a
+// restart.
 func TestOutboxesDoNotStopEachOther(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -196,8 +196,8 @@ outboxes:
 	})
 }
 
-// A schema that a pattern found and that cannot be served is told by /readyz, /status
-// and the metrics, and does not make the process not ready while others work.
+// A schema that matches a pattern and cannot be served is reported by /readyz, /status
+// and the metrics. While others work, the process stays ready.
 func TestASchemaThatCannotBeServedIsTold(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -217,7 +217,7 @@ func TestASchemaThatCannotBeServedIsTold(t *testing.T) {
 		t.Errorf("no metric says so: %s", metrics)
 	}
 
-	// One after the other: in one transaction they could wait for each other with the relay.
+	// In separate transactions: in one, they and the relay could wait for each other.
 	mustExec(t, pg.URL, `ALTER TABLE tenant_000.event_outbox_lease RENAME TO hidden`)
 	mustExec(t, pg.URL, `ALTER TABLE tenant_000.event_outbox DROP COLUMN headers`)
 	until(t, "/readyz is not ok when no schema is served", func() bool {
@@ -226,7 +226,8 @@ func TestASchemaThatCannotBeServedIsTold(t *testing.T) {
 	})
 }
 
-// The only outbox of a process ends it, with what to do.
+// If the only outbox of a process needs operator action, the process ends and says what
+// to do.
 func TestTheOnlyOutboxEndsTheProcess(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -241,8 +242,8 @@ func TestTheOnlyOutboxEndsTheProcess(t *testing.T) {
 	}
 }
 
-// A drain of several outboxes does not wait for one that needs operator action,
-// and fails because of it.
+// A drain of several outboxes does not wait for one that needs operator action. The
+// command fails because of it.
 func TestDrainSaysWhatWasNotDrained(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -263,8 +264,8 @@ outboxes:
 	}
 }
 
-// A schema is dropped and made again while its relay still waits for Kafka. The new
-// relay starts when the old one has ended, and is seen.
+// A schema is dropped and created again while its relay still waits for Kafka. The new
+// relay starts once the old one has ended, and is listed.
 func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -311,7 +312,7 @@ func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
 	}
 }
 
-// What was made for a relay that cannot be made is closed again.
+// If a relay cannot be created, everything that was opened for it is closed.
 func TestARelayThatCannotBeMadeLeavesNothingOpen(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*outbox){

@@ -19,8 +19,8 @@ import (
 // unreachable is an address at which no server answers.
 const unreachable = "postgres://127.0.0.1:1/d"
 
-// An outbox that needs operator action is tried again. Until the retry has
-// succeeded, nothing says that the outbox is in order.
+// An outbox that needs operator action is retried. Until the retry has succeeded,
+// nothing reports that the outbox works.
 func TestARetryThatHasNotSucceededChangesNothing(t *testing.T) {
 	t.Parallel()
 	log := &watched{written: make(chan struct{}, 1)}
@@ -55,8 +55,8 @@ func TestARetryThatHasNotSucceededChangesNothing(t *testing.T) {
 	}
 }
 
-// A schema of a pattern is broken, and tried again and again. Every answer in between
-// is the same, and the first one after the repair says that all is well.
+// A schema that matches a pattern is broken, and is retried. Every answer meanwhile is
+// the same. After the repair the next answer says that the schema works.
 func TestABrokenSchemaIsToldAllTheTime(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

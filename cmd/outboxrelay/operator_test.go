@@ -24,7 +24,7 @@ func silentPostgres(conn net.Conn) {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// A server that goes silent once a session is open does not hold a command for ever.
+// A command ends even if the server falls silent once a session is open.
 func TestACommandLeavesASilentServer(t *testing.T) {
 	t.Parallel()
 	address := "postgres://u@" + tellTale(t, silentPostgres) + "/d?sslmode=disable"

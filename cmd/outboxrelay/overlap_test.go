@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// A schema is served once, whoever names it first.
+// A schema is served once, even if several settings name it.
 func TestOverlappingOutboxesServeASchemaOnce(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -37,8 +37,7 @@ outboxes:
 	}
 }
 
-// The commands list a schema once too, and one outbox that is listed twice is an
-// error.
+// The commands also list a schema once. One outbox that is listed twice is an error.
 func TestOverlaps(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 )
 
-// Tenants come and go for as long as the process runs: it remembers none that is gone
-// once its relay has ended.
+// Tenants come and go while the process runs. Once a relay has ended, the process
+// forgets its tenant.
 func TestSchemasThatAreGoneAreForgotten(t *testing.T) {
 	t.Parallel()
 	log := &watched{written: make(chan struct{}, 1)}
@@ -64,7 +64,8 @@ outboxes:
 		t.Error(diff)
 	}
 
-	// One that is back begins anew, and one that is skipped again is told again.
+	// A tenant that is back starts again, and one that is skipped again is logged
+	// again.
 	w.update(ctx, []string{"tenant_a", "tenant_b", "tenant_fixed"})
 	if diff := cmp.Diff(want, known()); diff != "" {
 		t.Error(diff)

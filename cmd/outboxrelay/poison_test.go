@@ -14,10 +14,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// A row that cannot be sent is dead after its attempts. Its type says what becomes
-// of its key: parked, the key goes on; blocked, it waits. A key that waits goes on
-// waiting under the next leader, who takes over from one that was killed, until the
-// row is discarded.
+// A row that cannot be sent is dead after its attempts. Its event type decides about
+// its key: with park the key continues, with block it waits. A blocked key still waits
+// under the next leader, after the first one was killed, until the row is discarded.
 func TestHeldKeysSurviveAKilledLeader(t *testing.T) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {

@@ -34,7 +34,7 @@ type process struct {
 	ended   chan struct{} // closed when it has
 }
 
-// startProcess starts one with its defaults but for the settings in args.
+// startProcess starts a process with default settings, except for those in args.
 func startProcess(t *testing.T, databaseURL string, k *services.KafkaCluster, args ...string) *process {
 	t.Helper()
 	args = append([]string{"run", "--listen", "127.0.0.1:0", "--brokers", k.Brokers[0]}, args...)
@@ -57,7 +57,7 @@ func startProcess(t *testing.T, databaseURL string, k *services.KafkaCluster, ar
 				listening <- line.Address
 			}
 		}
-		_ = p.cmd.Wait() // how it ended stands in cmd.ProcessState
+		_ = p.cmd.Wait() // cmd.ProcessState says how it ended
 	}()
 	t.Cleanup(p.kill)
 	select {
@@ -82,7 +82,7 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// get asks the process; one that does not answer answers nothing.
+// get sends a request to the process. Without an answer it returns nothing.
 func (p *process) get(t *testing.T, path string) (status int, body []byte) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -103,7 +103,7 @@ func (p *process) get(t *testing.T, path string) (status int, body []byte) {
 	return response.StatusCode, body
 }
 
-// ready says whether the process leads or stands by.
+// ready reports whether the process leads or stands by.
 func (p *process) ready(t *testing.T) bool {
 	t.Helper()
 	status, _ := p.get(t, "/readyz")
@@ -192,11 +192,11 @@ func (h *handedOver) first(t *testing.T) []int {
 	return out
 }
 
-// A leader's process that is killed or frozen is replaced when its term is over.
-// One that is told to end is replaced sooner than both, because it gives the lease
-// back: measured from the signal to the publication of a row that was inserted
-// right after it. A frozen one that thaws stands by.
-// Whatever happens, the rows of a key are first delivered in their order.
+// A leader's process that is killed or frozen is replaced when its lease expires. One
+// that is told to end is replaced sooner, because it releases the lease. The time is
+// measured from the signal to the publication of a row that was inserted right after
+// it. A frozen process that continues stands by. In every case the first deliveries of
+// a key's rows are in order.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

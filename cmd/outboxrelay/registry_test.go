@@ -96,7 +96,8 @@ func TestWrongRegistrySettings(t *testing.T) {
 	}
 }
 
-// The command adds the id of the schema as its settings say, and shows no password.
+// The command adds the id of the schema according to its settings, and shows no
+// password.
 func TestRunAddsSchemaIDs(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

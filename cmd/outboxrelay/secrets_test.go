@@ -25,8 +25,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// awkward are passwords with everything that splits an address somewhere else
-// than its author meant. Their parts occur in no output by chance.
+// awkward are passwords with all characters that can split an address in the wrong
+// place. Their parts do not occur in any output by chance.
 func awkward() map[string]string {
 	out := map[string]string{
 		"escape that is none": "Kw4zq%zzVx9rt",
@@ -58,8 +58,8 @@ func awkward() map[string]string {
 	return out
 }
 
-// parts returns what may be seen of a password nowhere: its pieces of four bytes and
-// more, and the pieces of what it decodes to.
+// parts returns the parts of a password that no output may have: its pieces of at least
+// four bytes, and those of its decoded form.
 func parts(password string) []string {
 	out := []string{"Kw4z", "kw4z", "Vx9r", "Jm2y", "пароль", url.QueryEscape("пароль")}
 	split := func(text string) {
@@ -86,11 +86,11 @@ func noLeak(t *testing.T, what, password, output string) {
 	}
 }
 
-// encoded returns the password as it stands in a URL.
+// encoded returns the password as it is written in a URL.
 func encoded(p string) string { return strings.ReplaceAll(url.QueryEscape(p), "+", "%20") }
 
-// spellings returns the ways in which a password gets into a setting: encoded as it
-// must be, and as people write it.
+// spellings returns the forms in which a password is written in a setting: correctly
+// encoded, and as people write it.
 func spellings(p string) map[string]map[string]string {
 	const db, redis = "127.0.0.1:1/d", "127.0.0.1:1/0"
 	quoted := `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(p) + `'`
@@ -122,14 +122,14 @@ func spellings(p string) map[string]map[string]string {
 		"user as the file":           {"OUTBOXRELAY_CONFIG": "u:" + p + "@h"},
 		"key without its header":     {"OUTBOXRELAY_TLS": "true", "OUTBOXRELAY_TLS_CERT": "/dev/null", "OUTBOXRELAY_TLS_KEY": p},
 	}
-	if !strings.ContainsAny(p, "@/,?") { // with these it can be a valid address of other hosts
+	if !strings.ContainsAny(p, "@/,?") { // with these it can be a valid address with other hosts
 		out["database, no host"] = map[string]string{"DATABASE_URL": "postgres://u:" + p}
 	}
 	return out
 }
 
-// Whatever is wrong with an address, no command shows a part of the password in
-// it. The commands that would run are those that fail at the first connection.
+// No command shows a part of the password in an address, in whatever way the address is
+// wrong. Commands that would run fail at the first connection.
 func TestNoCommandShowsAPassword(t *testing.T) {
 	t.Parallel()
 	commands := [][]string{
@@ -151,8 +151,8 @@ func TestNoCommandShowsAPassword(t *testing.T) {
 					got := call(env, args...)
 					noLeak(t, fmt.Sprint(spelling, ": ", args), p, got.Stdout+got.Stderr)
 				}
-				// The same in a file, quoted and as people write it, and in flags that a
-				// shell has split at spaces.
+				// The same in a file, quoted and unquoted, and in flags that a shell
+				// has split at spaces.
 				var asFile, quoted strings.Builder
 				flags := []string{"run", "--drain", "--listen", "127.0.0.1:-1"}
 				for variable, value := range env {
@@ -180,7 +180,7 @@ func TestNoCommandShowsAPassword(t *testing.T) {
 						noLeak(t, spelling+" in a file: "+command, p, got.Stdout+got.Stderr)
 					}
 				}
-				if !strings.HasPrefix(p, "--") { // that would be a flag, and its name is told
+				if !strings.HasPrefix(p, "--") { // that would be a flag, whose name is shown
 					got := call(nil, flags...)
 					noLeak(t, spelling+" in flags", p, got.Stdout+got.Stderr)
 				}
@@ -189,8 +189,8 @@ func TestNoCommandShowsAPassword(t *testing.T) {
 	}
 }
 
-// tellTale returns a Postgres or Redis server that repeats the password it is given
-// in its error, as some proxies and old versions do.
+// tellTale returns a Postgres or Redis server that repeats the password in its error,
+// as some proxies and old versions do.
 func tellTale(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -265,7 +265,7 @@ func tellTaleRedis(conn net.Conn) {
 	}
 }
 
-// watched is a buffer that tells when something was written.
+// watched is a buffer that signals each write.
 type watched struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -288,8 +288,8 @@ func (w *watched) String() string {
 	return w.text.String()
 }
 
-// runUntil runs a relay until its log holds all the texts, asks its HTTP server,
-// ends it, and returns everything that it has said.
+// runUntil runs a relay until its log has all the texts, requests the pages of its HTTP
+// server, stops it, and returns all output.
 func runUntil(t *testing.T, env map[string]string, texts []string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
@@ -342,8 +342,8 @@ func runUntil(t *testing.T, env map[string]string, texts []string, args ...strin
 	return said + out.String()
 }
 
-// A relay that runs shows no part of a password either: not when servers are
-// absent, nor when they repeat the password in what they answer.
+// A running relay shows no part of a password either, also if servers do not run or
+// repeat the password in their answers.
 func TestNoRelayShowsAPassword(t *testing.T) {
 	_, working := newOutbox(t)
 	postgres, redis := tellTale(t, tellTalePostgres), tellTale(t, tellTaleRedis)
@@ -377,7 +377,7 @@ func TestNoRelayShowsAPassword(t *testing.T) {
 	}
 }
 
-// What a leader writes into the lease row holds no password either.
+// The state that a leader writes into the lease row has no password either.
 func TestTheLeaseRowShowsNoPassword(t *testing.T) {
 	t.Parallel()
 	for kind, p := range awkward() {

@@ -84,8 +84,8 @@ outboxes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	// DATABASE_URL is in many environments; it must not lead every outbox to one
-	// database.
+	// DATABASE_URL is set in many environments. It must not make several outboxes use
+	// one database.
 	l := layers{getenv: func(k string) string { return map[string]string{"DATABASE_URL": "env"}[k] }, file: f}
 	want := []values{
 		{"listen": ":9464", "database-url": "one", "brokers": "shared"},
@@ -119,8 +119,8 @@ func TestFileProblemsAreAllToldWithTheirPlaces(t *testing.T) {
 	}
 }
 
-// A relay does not start with an address that asks for a server without writes,
-// whether the schema is fixed or a pattern.
+// A relay does not start with an address that asks for a read-only server, for a fixed
+// schema and for a pattern.
 func TestAnAddressOfServersWithoutWrites(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{"", "tenant_*"} {

@@ -71,7 +71,7 @@ func TestManyTenants(t *testing.T) {
 	createTenants(t, pg, 0, manyTenants)
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "orders", 3)
-	// With a long term no lease runs out, however slow the machine is.
+	// With a long term no lease expires, also on a slow machine.
 	args := []string{"--schema", "tenant_*", "--name", "shop", "--term", "2m"}
 	leader := startProcess(t, pg.URL, k, args...)
 	until(t, "every tenant has a leader", func() bool { return leader.leading(t) == manyTenants })

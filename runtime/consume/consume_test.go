@@ -100,7 +100,7 @@ func TestTypedHandlers(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []seen{{eventID, "order.paid.v1", orderPaid{"7", 995}, "c-1", eventID.String()}}
-			if kind != gen.EnvelopeNone { // an envelope speaks for itself
+			if kind != gen.EnvelopeNone { // an envelope has its own fields
 				if err := r.Dispatch(t.Context(), withoutHeaders(m)); err != nil {
 					t.Fatal(err)
 				}

@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
-// Records with a schema id before the value or in a header reach the typed handler, and
-// say who they are, with and without the headers of the relay.
+// Records with a schema id before the value or in a header reach the typed handler and
+// are identified, with and without the headers of the relay.
 func TestRecordsOfRegistries(t *testing.T) {
 	t.Parallel()
 	const guid = "\x89\x79\x17\x62\x23\x36\x41\x86\x96\x74\x29\x9b\x90\xa8\x02\xe2"
@@ -60,7 +60,7 @@ func TestRecordsOfRegistries(t *testing.T) {
 	}
 }
 
-// What is too short to have an id is returned as it is, and nothing panics.
+// A value that is too short to have an id is returned unchanged, without a panic.
 func TestBodiesOfOddValues(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{

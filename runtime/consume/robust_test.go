@@ -26,8 +26,8 @@ var (
 
 func dereferenceNil() { noOrder.Cents++ }
 
-// Wherever code of the service panics, Dispatch returns an error that names the
-// record and carries the stack.
+// If any code of the service panics, Dispatch returns an error that names the record
+// and has the stack.
 func TestPanicsBecomeErrors(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -147,7 +147,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 	}
 }
 
-// What the record's headers do not say is taken from its body.
+// What the record's headers lack is taken from its body.
 func TestAnErrorNamesARecordWithoutHeaders(t *testing.T) {
 	t.Parallel()
 	r := consume.NewRouter()
@@ -212,8 +212,7 @@ func TestTombstones(t *testing.T) {
 	}
 }
 
-// The key comes in the type that the handler asks for, and middleware is around
-// these handlers too.
+// The key is passed in the handler's type. Middleware wraps these handlers too.
 func TestATombstonesKeyHasTheHandlersType(t *testing.T) {
 	t.Parallel()
 	type orderID string

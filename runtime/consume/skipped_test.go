@@ -26,8 +26,8 @@ func textLog() (*slog.Logger, *bytes.Buffer) {
 	}})), &text
 }
 
-// A relay of another make writes the name of a column into the header; the writer's own
-// name for the event stands in the envelope.
+// Another kind of relay writes a column's value into the header. The writer's own name
+// of the event is in the envelope.
 func TestTypeInTheEnvelope(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -121,7 +121,7 @@ func TestSkippedTypesAreLoggedOnceAndCounted(t *testing.T) {
 	}
 }
 
-// A producer with a new type in each record fills neither the memory nor the log.
+// A producer that uses a new type in each record fills neither the memory nor the log.
 func TestSkippedTypesAreBounded(t *testing.T) {
 	t.Parallel()
 	const types = 3_000

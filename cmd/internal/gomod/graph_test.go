@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 )
 
-// service is a module that has a generated package, as a user has it: outboxgen's
-// modules come from a proxy.
+// service is a module with a generated package, like a user's. It gets outboxgen's
+// modules from a proxy.
 type service struct {
 	t   *testing.T
 	dir string

@@ -39,8 +39,8 @@ func sound() map[string]string {
 	}
 }
 
-// repository writes files into a git repository with one commit and tags; "+"
-// among them is one more commit.
+// repository writes files into a git repository with one commit and these tags. A "+"
+// among the tags makes one more commit.
 func repository(t *testing.T, files map[string]string, tags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -119,8 +119,8 @@ func TestCheckRelease(t *testing.T) {
 	}
 }
 
-// Require changes every file that names the version, and the next release is
-// ready but for its changes.
+// Require changes every file that names the version. After that only the changelog is
+// missing for the next release.
 func TestRequire(t *testing.T) {
 	t.Parallel()
 	root := repository(t, sound())

@@ -25,9 +25,9 @@ func dependencies(t *testing.T, pkg string) []string {
 	return strings.Fields(string(out))
 }
 
-// A service that imports its generated package links this package, and with it
-// neither Kafka nor Redis, YAML or sqlc. What pgx and OpenTelemetry's API need
-// themselves is theirs.
+// A service that imports its generated package links package outbox, but no Kafka,
+// Redis, YAML or sqlc code. The requirements of pgx and of OpenTelemetry's API are
+// allowed.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
@@ -59,7 +59,8 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
-// An event outside a transaction does not compile; on any transaction it does.
+// Inserting an event outside a transaction does not compile. On any transaction it
+// does.
 func TestInsertWantsATransaction(t *testing.T) {
 	t.Parallel()
 	const source = `package gen
@@ -95,7 +96,7 @@ func compile(ctx context.Context, pool *pgxpool.Pool, pooled *pgxpool.Conn, conn
 	var got []string
 	for _, e := range loaded[0].Errors {
 		if e.Kind != packages.TypeError {
-			continue // the go command says the same in its own words
+			continue // the go command adds its own lines
 		}
 		message, _, _ := strings.Cut(e.Msg, ":")
 		got = append(got, filepath.Base(e.Pos)+" "+message)

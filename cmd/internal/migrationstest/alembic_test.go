@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/migrations"
 )
 
-// What keeps Alembic's autogenerate from the tables names each of them.
+// The filter for Alembic's autogenerate lists every table.
 func TestAlembicFilterNamesAllTables(t *testing.T) {
 	t.Parallel()
 	find := func(pattern, text string) []string {

@@ -78,8 +78,8 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// The files are run as their tools run them: up makes what Up or Upgrade makes,
-// down leaves what was there before.
+// The files run as their tools run them. The up file makes the same tables as Up or
+// Upgrade, and the down file restores the state before.
 func TestFilesOfEachFormat(t *testing.T) {
 	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
 		var before []string
@@ -97,7 +97,7 @@ func TestFilesOfEachFormat(t *testing.T) {
 
 			for _, format := range migrations.Formats() {
 				exec(t, conn, `DROP SCHEMA public CASCADE; CREATE SCHEMA public;`+prepare)
-				// With a schema given, the names must not depend on the search_path.
+				// If a schema is given, the names must not depend on the search_path.
 				o, path := migrations.Options{Kind: kind, Time: noon}, "public"
 				for _, o.Schema = range []string{"", "public"} {
 					if o.Schema != "" {
@@ -108,7 +108,7 @@ func TestFilesOfEachFormat(t *testing.T) {
 					if diff := cmp.Diff(after, everything(t, conn)); diff != "" {
 						t.Errorf("%s %s, schema %q, after up (-want +got):\n%s", format, kind, o.Schema, diff)
 					}
-					if downs == nil { // the tool's file leads up only
+					if downs == nil { // the tool has no down file
 						_, downs = statements(t, migrations.Tern, files(t, migrations.Tern, o))
 					}
 					runAll(t, conn, path, downs)
@@ -191,8 +191,8 @@ func files(t *testing.T, format migrations.Format, o migrations.Options) []migra
 	return got
 }
 
-// statements takes a tool's files apart as the tool does: each element is what
-// it sends to Postgres at once.
+// statements splits a tool's files as the tool does. Each element is sent to Postgres
+// at once.
 func statements(t *testing.T, format migrations.Format, files []migrations.File) (up, down []string) {
 	t.Helper()
 	first := string(files[0].Content)
@@ -229,8 +229,8 @@ func statements(t *testing.T, format migrations.Format, files []migrations.File)
 	}
 }
 
-// annotatedStatements ends a statement at a semicolon that ends a line, except
-// between the annotations that say otherwise.
+// annotatedStatements ends a statement at a semicolon that ends a line, except between
+// annotations that forbid it.
 func annotatedStatements(part, mark string) []string {
 	var all []string
 	var b strings.Builder
@@ -255,7 +255,7 @@ func annotatedStatements(part, mark string) []string {
 	return all
 }
 
-// bind is what SQLAlchemy takes for a parameter in the text of a statement.
+// bind matches what SQLAlchemy regards as a parameter in the text of a statement.
 var bind = regexp.MustCompile(`(?:^|[^:\w\\]):\w+(?:[^:\w]|$)`)
 
 func alembicStatements(t *testing.T, part string) []string {
@@ -273,9 +273,9 @@ func alembicStatements(t *testing.T, part string) []string {
 	return all
 }
 
-// runAll runs the statements in one transaction, under a search_path. Several
-// statements in one go by the simple protocol, as every tool sends them; a script
-// with its own BEGIN brings its own transaction.
+// runAll runs the statements in one transaction, with a search_path. A text with
+// several statements uses the simple protocol, as in every tool. A script with its own
+// BEGIN has its own transaction.
 func runAll(t *testing.T, conn *pgx.Conn, path string, statements []string) {
 	t.Helper()
 	if len(statements) == 0 {
@@ -287,7 +287,7 @@ func runAll(t *testing.T, conn *pgx.Conn, path string, statements []string) {
 	} else {
 		exec(t, conn, "BEGIN")
 		for _, s := range statements {
-			if _, err := conn.Prepare(t.Context(), "", s); err != nil { // refuses two statements
+			if _, err := conn.Prepare(t.Context(), "", s); err != nil { // does not accept two statements
 				t.Fatalf("%v\n%s", err, s)
 			}
 			exec(t, conn, s)
@@ -297,8 +297,8 @@ func runAll(t *testing.T, conn *pgx.Conn, path string, statements []string) {
 	exec(t, conn, `RESET search_path`)
 }
 
-// Grants are a migration of every format: up gives each role what the SQL says,
-// down takes it back, and a role that is not named is left out.
+// Grants can be a migration of every format. The up file grants each role what the SQL
+// says, and the down file revokes it. A role without a name is left out.
 func TestGrantsOfEachFormat(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -341,7 +341,7 @@ func TestGrantsOfEachFormat(t *testing.T) {
 				if diff := cmp.Diff(want, got); diff != "" || len(got) < 20 {
 					t.Errorf("%s, schema %q, after up (-want +got):\n%s%d", format, o.Schema, diff, len(got))
 				}
-				if downs == nil { // the tool's file leads up only
+				if downs == nil { // the tool has no down file
 					_, downs = statements(t, migrations.Tern, files(t, migrations.Tern, o))
 				}
 				runAll(t, conn, path, downs)

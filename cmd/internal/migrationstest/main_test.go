@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { services.Main(m) }
 
-// onEach runs the test in an empty database of every Postgres version here.
+// onEach runs the test in an empty database of every installed version of Postgres.
 func onEach(t *testing.T, test func(t *testing.T, ctx context.Context, conn *pgx.Conn)) {
 	t.Helper()
 	t.Parallel()
@@ -42,7 +42,7 @@ func lines(t *testing.T, conn *pgx.Conn, sql string, args ...any) []string {
 	return got
 }
 
-// columns describes a table column by column, as the catalog has it.
+// columns describes the columns of a table, from the catalog.
 func columns(t *testing.T, conn *pgx.Conn, table string) []string {
 	t.Helper()
 	return lines(t, conn, `
@@ -55,8 +55,8 @@ func columns(t *testing.T, conn *pgx.Conn, table string) []string {
 		ORDER BY attnum`, table)
 }
 
-// everything describes all that a migration may leave in the schema public:
-// columns, constraints, indexes, settings and sequences, sorted.
+// everything describes what a migration can create in the schema public: columns,
+// constraints, indexes, settings and sequences, sorted.
 func everything(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
 	var all []string

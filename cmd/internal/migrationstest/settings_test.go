@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Whatever a database sets for its sessions, the tables come out the same.
+// The tables are the same with any session settings of a database.
 func TestUnderHostileSettings(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {

@@ -21,8 +21,8 @@ import (
 
 const root = "../../.."
 
-// An independent validator gives the same verdicts with the document, which
-// refers to nothing outside, as with the files of the project.
+// An independent validator gives the same verdicts with the one document as with the
+// files of the project. The document refers to nothing outside itself.
 func TestSameVerdicts(t *testing.T) {
 	t.Parallel()
 	projects, err := filepath.Glob(filepath.Join(root, "testdata/golden/*/outboxgen.yaml"))
@@ -51,7 +51,7 @@ func TestSameVerdicts(t *testing.T) {
 	}
 }
 
-// requireSameVerdicts returns how many values it tried.
+// requireSameVerdicts compares verdicts, and returns how many values it tried.
 func requireSameVerdicts(t *testing.T, project *schema.Project, e *schema.Event) int {
 	t.Helper()
 	content, err := bundle.Document(e)
@@ -133,8 +133,8 @@ func original(t *testing.T, project *schema.Project, e *schema.Event) *jsonschem
 	return s
 }
 
-// plain returns a YAML value as the validator takes it, with numbers as they were
-// written.
+// plain returns a YAML value in the form that the validator accepts, with numbers as
+// they were written.
 func plain(t *testing.T, node *yaml.Node) any {
 	t.Helper()
 	switch node.Kind {
@@ -162,8 +162,8 @@ func plain(t *testing.T, node *yaml.Node) any {
 	return node.Value
 }
 
-// compiler returns the independent validator with these files. What it cannot compile
-// as a pattern allows every string.
+// compiler returns the independent validator with these files. A pattern that it cannot
+// compile allows every string.
 func compiler(f files) *jsonschema.Compiler {
 	c := verdict.Asserting()
 	c.UseLoader(f)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// bundle is copies of all files under one root, in which every reference is a
-// pointer from that root, as the maker of documents wants them.
+// bundle has copies of all files under one root. Every reference in it is a pointer
+// from the root, as the generator of documents requires.
 func bundle(parsed map[string]any) map[string]any {
 	byID := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(parsed)) {

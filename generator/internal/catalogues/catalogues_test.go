@@ -22,8 +22,8 @@ var (
 	report = flag.String("report", "", "write every failure, with its detail, to this `file`")
 )
 
-// Every catalogue generates and compiles as it is, and its types give the
-// verdicts of an independent validator.
+// Code is generated for every catalogue without changes to it. The code compiles, and
+// its types give the same verdicts as an independent validator.
 func TestCatalogues(t *testing.T) {
 	t.Parallel()
 	from, wanted := dir(t), regexp.MustCompile(*only)
@@ -53,12 +53,12 @@ func TestCatalogues(t *testing.T) {
 	}
 }
 
-// count is what became of a catalogue.
+// count has the results of a catalogue.
 type count struct {
 	files, events                         int
 	refused, internal, compile, differing int // events, but internal: projects
 	documents, valid, undecided, limits   int
-	implied                               int // valid ones that are refused because a constraint implies its type
+	implied                               int // valid documents that are refused because a constraint implies a type
 	lines                                 int
 }
 
@@ -68,7 +68,7 @@ func (c count) String() string {
 		c.documents, c.valid, c.differing, c.limits, c.implied, c.undecided)
 }
 
-// summary is what became of a catalogue, and why it fails.
+// summary has the results of a catalogue, and why it fails.
 type summary struct {
 	count
 	failures []string
@@ -99,7 +99,7 @@ func run(t *testing.T, l loaded) *summary {
 	return s
 }
 
-// judge runs a part of a catalogue.
+// judge generates and runs a part of a catalogue.
 func (s *summary) judge(t *testing.T, p part, documents [][][]byte, judges []*jsonschema.Schema, v *validators) {
 	t.Helper()
 	c := p.caseOf("strict", documents)
@@ -134,7 +134,7 @@ func (s *summary) judge(t *testing.T, p part, documents [][][]byte, judges []*js
 	if len(refusals) == 0 {
 		return
 	}
-	// By the specification a constraint implies no type.
+	// By the specification, a constraint does not imply a type.
 	spec, err := verdict.Run(t.Context(), t.TempDir(), []verdict.Case{p.caseOf("spec", documents)})
 	if err != nil {
 		t.Fatal(err)
@@ -150,9 +150,8 @@ func (s *summary) judge(t *testing.T, p part, documents [][][]byte, judges []*js
 	}
 }
 
-// compareAll compares all answers, and returns the valid documents that are
-// refused, by their number: these may be of another type than a constraint
-// implies.
+// compareAll compares all answers. It returns the numbers of the valid documents that
+// are refused; these may be of another type than a constraint implies.
 func (s *summary) compareAll(t *testing.T, p part, documents [][][]byte, judges []*jsonschema.Schema, v *validators, o verdict.Outcome) map[int]string {
 	t.Helper()
 	refused := map[int]string{}
@@ -178,8 +177,8 @@ func (s *summary) compareAll(t *testing.T, p part, documents [][][]byte, judges 
 	return refused
 }
 
-// compare holds an answer against the validator, and returns how they differ, if
-// nothing explains it.
+// compare compares an answer with the validator's. It returns how they differ, unless a
+// documented rule explains it.
 func (s *summary) compare(t *testing.T, judge *jsonschema.Schema, document []byte, a verdict.Answer, v *validators) (verdict.Direction, string) {
 	t.Helper()
 	s.documents++

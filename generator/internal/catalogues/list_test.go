@@ -13,22 +13,22 @@ import (
 	"testing"
 )
 
-// catalogue is schemas that a package carries.
+// catalogue has the schemas of a package.
 type catalogue struct {
 	name   string
 	about  string
-	folder string // of the package that has them
-	// files are the schemas that are events: a pattern of path.Match for names
-	// below folder.
+	folder string // of the package that contains them
+	// files is a path.Match pattern for names below folder: the schemas that are
+	// events.
 	files string
-	// except is a regular expression for those among them whose references lead
-	// nowhere in the package.
+	// except is a regular expression for those whose references have no target in the
+	// package.
 	except string
 	// within lists the events in a file, as pointers; nil: the file is one event.
 	within func(schema map[string]any) []string
 	// settings are lines of the project file.
 	settings []string
-	// dialect is the $schema that the validator reads all files as; "": theirs.
+	// dialect is the $schema with which the validator reads all files; "": their own.
 	dialect string
 }
 
@@ -51,7 +51,7 @@ var all = []catalogue{
 	},
 }
 
-// definitions returns those of a file whose names are wanted.
+// definitions returns the definitions of a file that have one of the names.
 func definitions(wanted func(name string) bool) func(map[string]any) []string {
 	return func(schema map[string]any) []string {
 		var out []string
@@ -69,7 +69,7 @@ func isEvent(name string) bool {
 	return strings.Contains(name, "$") || strings.HasSuffix(name, "_event")
 }
 
-// alternatives returns what the branches of a file's oneOf refer to.
+// alternatives returns the targets of the references in a file's oneOf.
 func alternatives(schema map[string]any) []string {
 	var out []string
 	branches, _ := schema["oneOf"].([]any)
@@ -96,7 +96,7 @@ type loaded struct {
 	events []event
 }
 
-// dir returns where the packages lie.
+// dir returns the folder of the packages.
 func dir(t *testing.T) string {
 	t.Helper()
 	cache := os.Getenv("OUTBOXGEN_SERVICES")

@@ -7,8 +7,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// most is how many events a project has at most. A catalogue with more of them
-// is as many projects as it takes, each with all its files.
+// most is the largest number of events in a project. A catalogue with more events
+// becomes several projects, each with all files.
 const most = 400
 
 // part is some events of a catalogue: a project.
@@ -20,7 +20,7 @@ type part struct {
 
 func (p part) goName(i int) string { return fmt.Sprintf("E%04d", i) }
 
-// caseOf returns the project, with validation as said.
+// caseOf returns the project, with this validation.
 func (p part) caseOf(validation string, documents [][][]byte) verdict.Case {
 	var config strings.Builder
 	fmt.Fprintf(&config, "version: 1\nservice: catalogues\nschemas: []\nout: events\nenvelope: none\nvalidation: %s\n", validation)

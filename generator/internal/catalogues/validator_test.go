@@ -15,19 +15,19 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// base is where the files of a catalogue seem to lie.
+// base is the address that the validator sees for the files of a catalogue.
 const base = "file:///catalogue/"
 
 // validators compiles schemas of a catalogue with the independent validator.
 type validators struct {
 	compiler *jsonschema.Compiler
-	// undecided counts the strings that it was asked to match with a pattern
-	// that Go's regexp does not compile.
+	// undecided counts the strings to match with a pattern that Go's regexp does not
+	// compile.
 	undecided int
 }
 
-// newValidators reads the files: each is found by its path and by its
-// identifier. It returns what they say too.
+// newValidators reads the files. Each is found by its path and by its identifier. It
+// also returns their content.
 func newValidators(l loaded) (*validators, map[string]any) {
 	v := &validators{compiler: verdict.Asserting()}
 	parsed, byID := map[string]any{}, map[string]any{}
@@ -77,7 +77,7 @@ type loader func(address string) (any, error)
 
 func (l loader) Load(address string) (any, error) { return l(address) }
 
-// beyond is a pattern that Go's regexp does not compile.
+// beyond stands for a pattern that Go's regexp does not compile.
 type beyond struct {
 	pattern string
 	asked   *int

@@ -25,13 +25,12 @@ var (
 
 const expectedFile = "testdata/expected.txt"
 
-// step is which part of the schemas an ordinary run takes: every 17th. It is
-// prime, and divides neither the number of places nor that of constraints, so
-// that each of them is met several times.
+// An ordinary run takes every 17th schema. The number is prime, and divides neither the
+// number of places nor that of constraints, so each of them occurs several times.
 const step = 17
 
-// Every kind of constraint in every place generates, compiles, and gives the
-// verdicts of the validator, other than what is listed.
+// For every kind of constraint in every place, code is generated, compiles, and gives
+// the verdicts of the validator, except for listed differences.
 func TestCrossing(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -95,7 +94,7 @@ func selected(t *testing.T) []crossing.Schema {
 	return out[min(*from, len(out)):]
 }
 
-// run runs schemas in parts, and says how many fail in which way.
+// run runs schemas in parts, and reports how many fail in which way.
 func run(t *testing.T, schemas []crossing.Schema) []crossing.Failure {
 	t.Helper()
 	var failures []crossing.Failure
@@ -103,7 +102,7 @@ func run(t *testing.T, schemas []crossing.Schema) []crossing.Failure {
 	done, unknown := 0, 0
 	take := crossing.Run
 	if *full {
-		take = crossing.RunShared // what a package alone would show, the selection shows
+		take = crossing.RunShared // the selection also shows the failures of single packages
 	}
 	for part := range slices.Chunk(schemas, 400) {
 		found, n, err := take(t.Context(), t.TempDir(), part)
@@ -151,8 +150,8 @@ func tally(t *testing.T, count crossing.Count, failures []crossing.Failure) {
 	}
 }
 
-// There are enough schemas, each has a name and a text of its own within its
-// constraint, and the selection meets every constraint and every place.
+// There are enough schemas. Within a constraint each has its own name and text. The
+// selection has every constraint and every place.
 func TestTheSelectionMeetsEverything(t *testing.T) {
 	t.Parallel()
 	all, err := crossing.Schemas()

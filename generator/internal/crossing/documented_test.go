@@ -6,8 +6,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// A documented difference has a kind of its own, and only the words or the
-// numbers of its rule give it that kind.
+// A documented difference has its own kind, and only the words or numbers of its rule
+// give it this kind.
 func TestKindsOfDifferences(t *testing.T) {
 	t.Parallel()
 	refusal := func(words string) verdict.Answer {

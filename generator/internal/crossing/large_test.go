@@ -14,8 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// A schema of thirty definitions that all refer to each other gives documents
-// of both kinds, of a size that a test can handle, and the same ones every time.
+// For a schema of thirty definitions that all refer to each other, there are valid and
+// invalid documents of a moderate size, the same ones in every run.
 func TestLargeMakesDocumentsOfSchemasThatReferToEachOther(t *testing.T) {
 	t.Parallel()
 	const definitions = 30

@@ -18,12 +18,12 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// legal is a schema that real files have the like of, with what its type must
-// make of some documents.
+// legal is a schema as it occurs in real files, with documents and the verdicts that
+// its type must give.
 type legal struct {
 	Name   string
 	Schema json.RawMessage
-	// Validation is that setting of the project. Default: strict.
+	// Validation is the setting validation of the project. Default: strict.
 	Validation string
 	// Valid and Invalid are documents. Differs are documents on which the type
 	// differs from the validator, as the documentation says.
@@ -34,9 +34,9 @@ type legal struct {
 	Code []string
 }
 
-// Every schema of testdata/legal generates and compiles. The generated type and
-// the validator both take the valid documents and refuse the others, and they
-// agree on the documents that are made for the schema.
+// For every schema of testdata/legal, code is generated and compiles. The generated
+// type and the validator both accept the valid documents and reject the others, and
+// they agree on documents that are made for the schema.
 func TestLegalSchemas(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -17,8 +17,8 @@ var (
 	seed     = flag.Uint64("seed", 0, "the seed of the first random schema; each one more is the seed of the next. 0: by the clock. Without -duration, only this one is run")
 )
 
-// A seed gives the same schema every time, the validator takes it, and together
-// the schemas have all keywords.
+// A seed gives the same schema every time, the validator accepts it, and together the
+// schemas have all keywords.
 func TestRandomSchemasAreLegalAndHaveAllKeywords(t *testing.T) {
 	t.Parallel()
 	var all bytes.Buffer
@@ -64,7 +64,8 @@ func random(t *testing.T, seed uint64) crossing.Schema {
 	return s
 }
 
-// Random schemas generate, compile, and give the verdicts of the validator.
+// Code for random schemas is generated, compiles, and gives the verdicts of the
+// validator.
 func TestRandomSchemas(t *testing.T) {
 	t.Parallel()
 	if *duration == 0 && *seed == 0 {

@@ -11,7 +11,7 @@ import (
 
 const spaces = `\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
 
-// What a pattern becomes in Go.
+// Patterns, and their translations to Go.
 func TestTranslate(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]string{
@@ -56,7 +56,7 @@ func TestTranslate(t *testing.T) {
 		`(?!)`:                       `[^\x00-\x{10FFFF}]`,
 		`(?=)`:                       ``,
 		`(?=a)?b`:                    `b`,
-		// What is not told apart stays whole.
+		// Parts that need not be distinguished stay one expression.
 		`a(?=b[^]*c)[^]*d|(?<!x)y`: `(?u)a(?=b[^]*c)[^]*d|(?<!x)y`,
 		`^.{1,65535}$`:             `(?u)^.{1,65535}$`,
 		`a{99999999999}`:           `(?u)a{99999999999}`,
@@ -73,7 +73,7 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
-// What cannot be checked is said with its reason and place.
+// What cannot be checked is reported, with its reason and place.
 func TestUnchecked(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]ecma.Error{

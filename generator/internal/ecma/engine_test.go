@@ -28,7 +28,7 @@ type answer struct {
 	Found []*bool `json:"found"` // nil: not answered in time
 }
 
-// ask puts the questions to Node.js. The test is skipped where there is none.
+// ask asks Node.js. Without Node.js the test is skipped.
 func ask(t testing.TB, questions []question) []answer {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -102,8 +102,8 @@ func compare(t *testing.T, questions []question) (compared, unchecked, pairs int
 	return compared, unchecked, pairs
 }
 
-// wholeOf returns a pattern for package ecma of the runtime, which takes all that are
-// not too large, also those that Go could say.
+// wholeOf returns a pattern for package ecma of the runtime, which accepts all patterns
+// that are not too large, also those that Go's regexp can express.
 func wholeOf(pattern string) *Matcher {
 	if _, err := ecma.Compile(pattern); err != nil {
 		return nil
@@ -111,7 +111,7 @@ func wholeOf(pattern string) *Matcher {
 	return Pattern{Whole: pattern}.Matcher()
 }
 
-// textsFor makes texts that a pattern may match and that it may just miss.
+// textsFor makes texts that a pattern may match, and texts that it may miss by little.
 func textsFor(pattern string, rng *rand.Rand, n, longest int) []string {
 	texts := []string{"", "a", "\n", "\u2028", "é", "😀", " \u00a0", "_", "0", "٣", "a\n", "Ω", "ſ"}
 	tree, err := syntax.Parse(pattern)
@@ -144,8 +144,8 @@ func textsFor(pattern string, rng *rand.Rand, n, longest int) []string {
 	return texts
 }
 
-// sample returns a text that n takes; it does not know of look-arounds, but puts what
-// they look for into the text now and then.
+// sample returns a text that n matches. It ignores look-arounds, except that it
+// sometimes inserts what they look for.
 func sample(n *node, rng *rand.Rand) string {
 	switch n.Op {
 	case syntax.Set:
@@ -515,7 +515,7 @@ func randomPart(rng *rand.Rand, depth int) string {
 	}
 }
 
-// What a pattern with back references finds, it finds when it is read loosely.
+// What a pattern with back references matches, its loose translation matches too.
 func TestRandomBackReferences(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A value of any type stands in a golden package only where its schema says no
-// more: each such field is listed here, with what the schema says.
+// A golden package has a field of any type only if its schema allows no better type.
+// Each such field is listed here, with what the schema says.
 func TestAnyOnlyWhereTheSchemaSaysNoMore(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob(filepath.Join(root, "testdata/golden/*/events/*.go"))
@@ -31,7 +31,7 @@ func TestAnyOnlyWhereTheSchemaSaysNoMore(t *testing.T) {
 		golden := filepath.Base(filepath.Dir(filepath.Dir(path)))
 		note := func(name string, of ast.Expr) {
 			if !untyped(of) || strings.HasPrefix(name, "Unknown") && !strings.Contains(name, ".") {
-				return // the second is what a union holds that is none of its branches
+				return // the second is the value of a union that fits none of its branches
 			}
 			var text strings.Builder
 			if err := printer.Fprint(&text, set, of); err != nil {
@@ -88,8 +88,7 @@ func untyped(of ast.Expr) bool {
 	return found
 }
 
-// untypedFields are the fields whose values may be anything, by what their
-// schemas say.
+// untypedFields are the fields that may have any value, by what their schemas say.
 var untypedFields = []struct {
 	reason string
 	fields []string

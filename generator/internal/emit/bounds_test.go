@@ -23,8 +23,8 @@ func refs(names ...string) []any {
 
 func properties(of object) object { return object{"type": "object", "properties": of} }
 
-// Schemas that are small and stand for very much end in code or in a finding,
-// without much work.
+// Small schemas that stand for very large ones give code or a finding, without much
+// work.
 func TestBombsAreBounded(t *testing.T) {
 	var (
 		text   = object{"type": "string"}
@@ -153,7 +153,7 @@ func TestBombsAreBounded(t *testing.T) {
 	}
 }
 
-// The same property in different combinations has a type of its own in each.
+// The same property in different combinations has a different type in each.
 func TestCombinationsStayApart(t *testing.T) {
 	t.Parallel()
 	text := object{"type": "string"}
@@ -169,5 +169,5 @@ func TestCombinationsStayApart(t *testing.T) {
 	}
 }
 
-// unaligned is code without what gofmt does to align it.
+// unaligned returns code without gofmt's alignment.
 func unaligned(code string) string { return strings.Join(strings.Fields(code), " ") }

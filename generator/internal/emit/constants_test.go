@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Constants bear the names that the schema gives the values, and do not repeat
-// that of their type.
+// Constants have the names that the schema gives the values, and do not repeat the name
+// of their type.
 func TestNamesOfConstants(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string][]string{

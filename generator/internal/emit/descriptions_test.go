@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A description reaches the field, whichever way leads to it; that of a type
-// with a name of its own stands at the type.
+// A description is in the comment of the field, however the schema reaches it. The
+// description of a named type is in the comment of the type.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()
 	const defs = `$defs:

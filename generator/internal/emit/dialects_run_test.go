@@ -16,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// trip is the program that decodes every example with the packages of all
-// dialects, validates it, and writes it again.
+// trip is a program that decodes every example with the packages of all dialects,
+// validates it, and encodes it again.
 const trip = `package main
 
 import (
@@ -98,8 +98,8 @@ func check(read func([]byte) (data, error), file string) error {
 }
 `
 
-// The sample events in every older dialect generate, compile, and take every
-// example there and back.
+// The sample events in every older dialect give code that compiles, and that decodes
+// and encodes every example without a change.
 func TestOlderDialectsTakeEveryExample(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

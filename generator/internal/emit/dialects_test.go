@@ -15,9 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// The sample events, rewritten in each older dialect, give the code that they
-// give in 2020-12, but for the places of keywords: what the golden package does on
-// every payload, theirs does too.
+// The sample events, rewritten in each older dialect, give the same code as in 2020-12,
+// except for the places of keywords.
 func TestOlderDialectsGiveTheSameCode(t *testing.T) {
 	t.Parallel()
 	project := sampleProject(t)
@@ -42,8 +41,7 @@ func TestOlderDialectsGiveTheSameCode(t *testing.T) {
 	}
 }
 
-// places is the code that says where schemas stand, which is under another
-// keyword in another dialect.
+// places matches the code with the places of schemas, which differ between dialects.
 var places = regexp.MustCompile(`(?m)^\tc\.Schema\([^()]*\)\n|c\.Schema\([^()]*\)|^var \w+Places = [^{]*{\n(?:\t.*\n)*}\n*`)
 
 func withoutPlaces(files map[string]string) map[string]string {
@@ -78,8 +76,8 @@ func sampleProject(t *testing.T) fstest.MapFS {
 	return project
 }
 
-// generateFS generates a project that loads without findings: its files, and
-// what is said about them.
+// generateFS generates a project that loads without findings. It returns the files and
+// the findings.
 func generateFS(t *testing.T, project fstest.MapFS) map[string]string {
 	t.Helper()
 	loaded, findings, err := schema.LoadFS(project, "outboxgen.yaml")

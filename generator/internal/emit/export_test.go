@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/templates"
 )
 
-// Print prints a package whose types are made by hand.
+// Print prints a package with types that a test made.
 func Print(pkg *ir.Package, outboxDB string, pointers bool) ([]File, error) {
 	all, err := template.New("").Funcs(functions).ParseFS(templates.FS, "*.tmpl")
 	if err != nil {

@@ -65,8 +65,8 @@ func run(t *testing.T, dir string, files map[string]string) (map[string]string, 
 	return generated, found
 }
 
-// A schema that contradicts itself generates all the same, with a warning that
-// says where and why: no value of it is valid.
+// A schema that contradicts itself still gives code, with a warning that says where and
+// why no value is valid.
 func TestContradictions(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
@@ -162,8 +162,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// Event data may be anything. Null beside an object is no event, with a warning,
-// and what no value can be is an error.
+// Event data may have any type. Null as an alternative to an object is not an event,
+// with a warning. If no value is valid, that is an error.
 func TestEventData(t *testing.T) {
 	t.Parallel()
 	const (
@@ -204,8 +204,8 @@ func TestEventData(t *testing.T) {
 	}
 }
 
-// The hand-written files of the package keep their names: all that belong to
-// it, under whatever build tags, whether it compiles or not.
+// Declarations in hand-written files of the package keep their names, with any build
+// tags, also if the package does not compile.
 func TestNamesThatAreTaken(t *testing.T) {
 	t.Parallel()
 	const thing = head + "  state: {title: State, type: string, enum: [a, b]}\n"
@@ -267,7 +267,7 @@ func TestNamesThatAreTaken(t *testing.T) {
 	}
 }
 
-// An event that may have no aggregate id, or no key, is told of.
+// An event that may have no aggregate id, or no key, gives a finding.
 func TestOptionalIDs(t *testing.T) {
 	t.Parallel()
 	const template = `title: Thing
@@ -292,7 +292,7 @@ properties:
 	}
 }
 
-// Events do not take each other's functions and files.
+// Two events never use the same function or file.
 func TestNamesOfEvents(t *testing.T) {
 	t.Parallel()
 	_, found := run(t, "", map[string]string{
@@ -310,7 +310,8 @@ func TestNamesOfEvents(t *testing.T) {
 	}
 }
 
-// Every file has a name of its own: that of the package gives way to an event's.
+// Every file has its own name. If an event needs the name of the package's file, the
+// package's file gets another one.
 func TestFileNames(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{
@@ -329,8 +330,8 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// The same project gives the same bytes, and an unrelated schema changes nothing
-// in the files of the others.
+// The same project gives the same bytes. An additional unrelated schema does not change
+// the files of the others.
 func TestStability(t *testing.T) {
 	t.Parallel()
 	files := stableFiles()
@@ -350,8 +351,8 @@ func TestStability(t *testing.T) {
 	unchanged(t, first, more)
 }
 
-// A new version of an event takes no name from those before it, though both
-// define a type of one name in their own way.
+// A new version of an event does not change a name of the former versions, even if both
+// define a type with one name differently.
 func TestVersionsLeaveEachOtherTheirNames(t *testing.T) {
 	t.Parallel()
 	files := stableFiles()
@@ -374,9 +375,9 @@ func TestVersionsLeaveEachOtherTheirNames(t *testing.T) {
 	}
 }
 
-// Of several types that want one name, one keeps it, and those that come later
-// leave it that; the others are named after their events. A library comes
-// first. The title that the hint tells gives a type its name for good.
+// If several types want one name, one gets it and keeps it when others are added later.
+// The others are named after their events. A library comes first. The title in the hint
+// fixes the name of a type.
 func TestContestedNames(t *testing.T) {
 	t.Parallel()
 	files := stableFiles()
@@ -427,7 +428,7 @@ func unchanged(t *testing.T, before, after map[string]string) {
 	}
 }
 
-// Event data may be one of several types, and a pointer must hold for each.
+// Event data may be one of several types, and a pointer must be valid for each.
 func TestEventDataThatIsAUnion(t *testing.T) {
 	t.Parallel()
 	const head = "title: Thing\nx-outbox: {version: 1, type: thing.v1, aggregate: {type: t, id: /id}, key: /part/id}\n"

@@ -15,8 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Any schema ends in Go files or in findings, without much work: files that parse, and in
-// which nothing of the schema has become code, a directive or a struct tag.
+// Any schema gives Go files or findings, without much work. The files parse, and no
+// text of the schema has become code, a directive or a struct tag.
 func FuzzGenerate(f *testing.F) {
 	for _, seed := range []string{
 		`{"properties":{"a":{"type":"string","default":"x"},"b":{"$ref":"#/$defs/a"}},"required":["a"],"$defs":{"a":{"enum":["x","*/"]}}}`,
@@ -70,7 +70,7 @@ func FuzzGenerate(f *testing.F) {
 	})
 }
 
-// checkFile makes sure that a generated file is Go that the generator meant.
+// checkFile checks that a generated file has only code that the generator intended.
 func checkFile(t *testing.T, file emit.File) {
 	t.Helper()
 	if path.Base(file.Path) != file.Path || !strings.HasSuffix(file.Path, ".go") || strings.HasSuffix(file.Path, "_test.go") {

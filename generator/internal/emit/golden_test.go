@@ -66,7 +66,7 @@ func generate(t *testing.T, g golden) ([]emit.File, *finding.List) {
 	return files, list
 }
 
-// Every golden package is what the generator writes today.
+// Every golden package is equal to what the generator writes.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	for _, g := range goldens(t) {

@@ -14,8 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
 )
 
-// adversarial are names that are hard to tell apart, that Go or the generated
-// code uses itself, or of which little is left in Go.
+// adversarial are names that are hard to distinguish, that Go or generated code uses,
+// or that lose most characters in Go.
 var adversarial = []string{
 	"foo_bar", "fooBar", "FooBar", "foo-bar", "foo bar", "FOO_BAR", "foo.bar", "Foo[Bar]", "Foo<Bar>", "pkg/foo.Bar", "foo__bar", "foobar", "Foobar",
 	"func", "type", "range", "chan", "map", "string", "error", "any", "nil", "len", "new", "init", "main", "_", "iota",
@@ -28,8 +28,8 @@ var adversarial = []string{
 	"1st", "1", "-1", "01", "1.0", "3d_model", "x", "X", "X1", "x1",
 }
 
-// Every property, definition, and value of an enum under names that are hard
-// for Go: the code compiles, whatever they are, and says nothing twice.
+// Properties, definitions and enum values with names that are hard for Go: the code
+// compiles, and declares nothing twice.
 func TestHardNamesCompile(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -51,7 +51,7 @@ func TestHardNamesCompile(t *testing.T) {
 			return r
 		}, pointer)}
 		if strings.ContainsAny(name, "\x00\n") {
-			delete(properties, name+" of its own") // no URI reference holds these as they are
+			delete(properties, name+" of its own") // a URI reference cannot have these unescaped
 		}
 		values = append(values, name)
 	}
@@ -60,8 +60,8 @@ func TestHardNamesCompile(t *testing.T) {
 	compile(t, generated)
 }
 
-// Hundreds of definitions in one file have each a type of its own, without a
-// number where their names differ.
+// Each of hundreds of definitions in one file has its own type, without a number if the
+// names differ.
 func TestHundredsOfDefinitions(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -101,8 +101,8 @@ func thing(t *testing.T, properties, definitions map[string]any) map[string]stri
 	return generated
 }
 
-// compile builds generated files as a package of this module that exists only
-// for the compiler.
+// compile compiles generated files as a package of this module, without writing them to
+// disk.
 func compile(t *testing.T, generated map[string]string) {
 	t.Helper()
 	if len(generated) == 0 {

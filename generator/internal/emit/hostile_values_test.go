@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A list of 25,000 values is generated in a memory that nobody notices.
+// Generating a list of 25,000 values needs little memory.
 func TestHugeEnum(t *testing.T) {
 	const values = 25_000
 	var text strings.Builder
@@ -30,8 +30,8 @@ func TestHugeEnum(t *testing.T) {
 	}
 }
 
-// What a schema says of an event reaches the database as parameters alone: in
-// the code it is text in quotes, and no statement is written there.
+// The texts of a schema reach the database only as parameters. In the code they are
+// quoted strings, and never part of a statement.
 func TestNothingOfASchemaIsSQL(t *testing.T) {
 	t.Parallel()
 	const hostile = `a'; DROP TABLE event_outbox; --"` + "`$1"

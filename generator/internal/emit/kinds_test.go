@@ -18,7 +18,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// shelf makes types by hand, each with what it needs declared beside it.
+// shelf makes types by hand, with the declarations that each needs.
 type shelf struct {
 	types []*ir.Named
 	names map[string]int
@@ -29,7 +29,7 @@ func (s *shelf) name(base string) string {
 	return fmt.Sprintf("%s%d", base, s.names[base])
 }
 
-// declare adds a type under a name of its own.
+// declare adds a type with its own name.
 func (s *shelf) declare(base string, n *ir.Named) *ir.Named {
 	n.Name = s.name(base)
 	n.Place = "made.yaml#/$defs/" + n.Name
@@ -47,7 +47,7 @@ func (s *shelf) pattern() *ir.Pattern {
 	return &ir.Pattern{Var: strings.ToLower(s.name("Pattern")), Source: "^[a-z]+$"}
 }
 
-// rules returns a set with something in it.
+// rules returns a set of rules that is not empty.
 func (s *shelf) rules() *ir.Rules {
 	word := ir.Word{Keyword: "not", Value: &ir.Rule{Place: "made.yaml#/not", Words: []ir.Word{{Keyword: "required", Value: []string{"x"}}}}}
 	return &ir.Rules{Var: strings.ToLower(s.name("Rules")), Rules: []*ir.Rule{{Place: "made.yaml#", Words: []ir.Word{word}}}}
@@ -65,7 +65,7 @@ func (s *shelf) structure(of *ir.Type) *ir.Named {
 	return s.declare("Struct", &ir.Named{Fields: []*ir.Field{{JSON: "a", Name: "A", Required: true, Type: of}}})
 }
 
-// union returns a union of a type with booleans, which it may be told from.
+// union returns a union of a type and a boolean, which can be distinguished.
 func (s *shelf) union(of *ir.Type) *ir.Named {
 	n := s.declare("Union", &ir.Named{})
 	n.Union = &ir.Union{Keyword: "oneOf", Unknown: "Unknown" + n.Name}
@@ -168,7 +168,7 @@ func madeTypes() map[string]func(s *shelf) *ir.Type {
 	return all
 }
 
-// standings returns where a type may stand.
+// standings returns the places where a type may be used.
 func standings() map[string]func(s *shelf, t *ir.Type) {
 	field := func(required bool) func(s *shelf, t *ir.Type) {
 		return func(s *shelf, t *ir.Type) {
@@ -220,8 +220,7 @@ func standings() map[string]func(s *shelf, t *ir.Type) {
 	}
 }
 
-// Every kind of type compiles in every place: as it is, where it may be null,
-// and with rules.
+// Every kind of type compiles in every place: as it is, nullable, and with rules.
 func TestEveryKindInEveryPlace(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -255,8 +254,8 @@ func TestEveryKindInEveryPlace(t *testing.T) {
 	}
 }
 
-// typeCheck type-checks a generated package without its file of the package,
-// which takes a fraction of the time that the compiler needs.
+// typeCheck type-checks a generated package, without the file that belongs to the whole
+// package. It needs a fraction of the compiler's time.
 func typeCheck(t *testing.T, files []emit.File) {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", "github.com/outboxgen/outboxgen/runtime/wire", "github.com/outboxgen/outboxgen/runtime", "net/netip")

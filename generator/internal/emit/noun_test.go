@@ -2,8 +2,8 @@ package emit
 
 import "testing"
 
-// A description becomes a sentence about the type only if it is surely no sentence
-// itself.
+// A description becomes a sentence about the type only if it is certainly not a
+// sentence.
 func TestAboutType(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -8,8 +8,8 @@ import (
 	"testing/fstest"
 )
 
-// The code of unions stays well below 60 % of the 5,214 lines that it was before
-// the runtime had what unions repeat.
+// The code of unions stays below 60 % of the 5,214 lines that it had before the common
+// part moved to the runtime.
 func TestUnionsAreShort(t *testing.T) {
 	t.Parallel()
 	lines := 0
@@ -21,8 +21,8 @@ func TestUnionsAreShort(t *testing.T) {
 	}
 }
 
-// What definitions come to in Go grows as they do, though the rules of each reach all
-// that come after it.
+// The Go code grows linearly with the number of definitions, although the rules of each
+// reach all later ones.
 func TestChainedDefinitionsAreShared(t *testing.T) {
 	t.Parallel()
 	lines := func(definitions int) int {

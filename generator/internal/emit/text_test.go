@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The package of a configured type gets a name that nothing else has.
+// The package of a configured type is imported under a unique name.
 func TestNamesOfImports(t *testing.T) {
 	t.Parallel()
 	set := importSet{"context": "", outboxPath: "outbox"}

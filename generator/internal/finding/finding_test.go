@@ -110,8 +110,8 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// Errors come before warnings when not everything can be shown, and the order
-// of what is shown stays.
+// If not everything can be shown, errors take precedence over warnings. What is shown
+// keeps its order.
 func TestTooManyFindings(t *testing.T) {
 	t.Parallel()
 	var findings []finding.Finding
@@ -151,7 +151,7 @@ func TestClosest(t *testing.T) {
 		"minlenght":                     "minLength",
 		"tpye":                          "type",
 		"typ":                           "type",
-		"properties":                    "", // the name itself is no misspelling
+		"properties":                    "", // the name itself is not a misspelling
 		"term":                          "",
 		"color":                         "",
 		"":                              "",

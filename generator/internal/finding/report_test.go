@@ -14,7 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// reported returns one finding of each kind, and what formats have to escape.
+// reported returns one finding of each kind, with characters that formats have to
+// escape.
 func reported() []finding.Finding {
 	return []finding.Finding{
 		{
@@ -82,7 +83,7 @@ func TestUnknownFormat(t *testing.T) {
 	}
 }
 
-// validate holds a log against the schema of SARIF 2.1.0.
+// validate checks a log with the schema of SARIF 2.1.0.
 func validate(t *testing.T, log []byte) {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()
@@ -100,7 +101,8 @@ func validate(t *testing.T, log []byte) {
 	}
 }
 
-// Fingerprints stay when a finding only moves, and tell apart what is equal.
+// A fingerprint stays the same if a finding only moves. Equal findings have different
+// fingerprints.
 func TestFingerprints(t *testing.T) {
 	t.Parallel()
 	prints := func(list []finding.Finding) []string {

@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the examples give as what is wanted")
 
-// elsewhere names, for a finding without an example, the test file with its exact
+// elsewhere has, for each finding without an example, the test file with its exact
 // text, and a part of that text.
 var elsewhere = map[string][2]string{
 	"bad-import-path":            {"testdata/script/queries_mode.txtar", "sqlc.package \"db\" is not a valid import path"},
@@ -167,7 +167,7 @@ func TestEveryIDHasARule(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	takes := map[string]int{} // functions that are given an id, with its place among their parameters
+	takes := map[string]int{} // functions with an id as a parameter, and the parameter's index
 	for _, f := range files {
 		for _, decl := range f.Decls {
 			fn, ok := decl.(*ast.FuncDecl)

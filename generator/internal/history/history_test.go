@@ -10,8 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 )
 
-// of follows the table t of the schema public through files, and shows each
-// statement in a line.
+// of selects the statements about the table public.t from files, one in each line.
 func of(files ...string) (history.Table, []string) {
 	all := make([][]byte, len(files))
 	for i, f := range files {
@@ -75,7 +74,7 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// Each piece of a statement knows where it comes from.
+// Each part of a statement knows its place in the files.
 func TestSource(t *testing.T) {
 	t.Parallel()
 	const text = "-- t\nCREATE TABLE t (\n  a int,\n  b text DEFAULT 'x'\n);\nALTER TABLE t ADD c varchar(9);"
@@ -140,7 +139,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// found returns a table that the first file begins with.
+// found returns a statement that creates the table, at the beginning of the first file.
 func found() history.Table { return history.Table{Found: true, Created: history.Place{Offset: 13}} }
 
 // unread is such a table with a statement that is not followed.
@@ -150,7 +149,7 @@ func unread(what string, offset int) history.Table {
 	return table
 }
 
-// Whatever the text, following it comes to an end, and every place is inside it.
+// For any text the search ends, and every place is inside the text.
 func FuzzOf(f *testing.F) {
 	for _, seed := range []string{
 		"CREATE TABLE t (a int, LIKE b, ${c}) INHERITS (d); ALTER TABLE t ADD e int, RENAME TO u", "CREATE TABLE t PARTITION OF p DEFAULT", "SELECT * INTO t FROM t",

@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// plain is the table without anything unique.
+// plain is the table without a unique index.
 const plain = `CREATE TABLE event_outbox (id uuid PRIMARY KEY, aggregate_id text, event_type varchar(255) DEFAULT lower(concat('a', 'b')), published_at timestamptz);
 `
 
@@ -132,7 +132,7 @@ func TestUnique(t *testing.T) {
 	}
 }
 
-// Postgres runs the migrations, and has the same indexes.
+// Postgres runs the migrations and has the same indexes.
 func TestUniqueIsWhatPostgresHas(t *testing.T) {
 	t.Parallel()
 	conn := services.Postgres(t).Connect(t.Context())
@@ -141,7 +141,7 @@ func TestUniqueIsWhatPostgresHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// CONCURRENTLY runs alone only.
+		// CONCURRENTLY must run alone.
 		if _, err := conn.Exec(t.Context(), strings.ReplaceAll(test.sql, "concurrently", "")); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

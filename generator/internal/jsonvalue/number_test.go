@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
-// number is what the package says of a number.
+// number has the results of the package for a number.
 type number struct{ Canonical, Whole, Int64 string }
 
 func TestNumbers(t *testing.T) {
@@ -38,7 +38,7 @@ func TestNumbers(t *testing.T) {
 
 func zeros(n int) string { return strings.Repeat("0", n) }
 
-// Numbers are compared exactly, whatever their exponents.
+// Numbers are compared exactly, with any exponents.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	ascending := []string{
@@ -59,7 +59,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// What stands for a number with a large exponent is of its sign.
+// The substitute for a number with a large exponent has the same sign.
 func TestBounded(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

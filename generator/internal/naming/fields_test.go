@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A name that an earlier member has gets the first number that is free, also for its
+// If an earlier member has the name, the first free number is added, also for the
 // accessor.
 func TestFieldNames(t *testing.T) {
 	t.Parallel()
@@ -26,8 +26,8 @@ func TestFieldNames(t *testing.T) {
 	}
 }
 
-// Counting goes on where it stopped: looking at each number again for each of these
-// names would never end.
+// Counting continues where it stopped. To try each number again for each of these names
+// would take too long.
 func TestManyEqualFieldNames(t *testing.T) {
 	t.Parallel()
 	const fields = 500_000

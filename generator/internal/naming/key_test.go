@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// saysNothing are the fields of a schema that two types may differ in and still
-// be one: where the schema stands, and what no Go type shows.
+// saysNothing are the fields in which two schemas of one type may differ: their places,
+// and what no Go type shows.
 var saysNothing = map[string]string{
 	"Pos": "a place", "Doc": "a place", "Pointer": "a place", "Variant": "a place", "ID": "a place", "Anchor": "a place", "DynamicAnchor": "a place",
 	"At": "places", "Defs": "what is used is referred to", "BaseOf": "its branches are written",
@@ -18,7 +18,7 @@ var saysNothing = map[string]string{
 	"Outbox": "of events", "Marks": "of reviews",
 }
 
-// Two schemas that differ in anything that their type shows are two types.
+// Two schemas that differ in something that the type shows are two types.
 func TestEveryKeywordTellsTypesApart(t *testing.T) {
 	t.Parallel()
 	plain := &schema.Schema{}
@@ -57,8 +57,8 @@ func fill(v reflect.Value) {
 	}
 }
 
-// Values that are missing are not the same as none, and what a discriminator maps
-// to makes a type another one.
+// Without enum is not the same as an empty enum. Another mapping of a discriminator
+// makes another type.
 func TestSmallDifferencesTellTypesApart(t *testing.T) {
 	t.Parallel()
 	cat, dog := &schema.Schema{Title: "Cat"}, &schema.Schema{Title: "Dog"}
@@ -67,7 +67,7 @@ func TestSmallDifferencesTellTypesApart(t *testing.T) {
 			PropertyName: schema.Name{Text: property}, Mapping: []schema.Name{{Text: value}}, Targets: []*schema.Schema{target},
 		}}
 	}
-	called := func(name string) *schema.Schema { // a branch without a mapping is known by the name of its definition
+	called := func(name string) *schema.Schema { // a branch without a mapping is identified by the name of its definition
 		definition := &schema.Schema{Title: "Cat", Pointer: "/$defs/" + name}
 		inner := &schema.Schema{OneOf: []*schema.Schema{{Ref: &schema.Ref{Target: definition}}}}
 		return &schema.Schema{AnyOf: []*schema.Schema{inner}, Discriminator: &schema.Discriminator{PropertyName: schema.Name{Text: "kind"}}}

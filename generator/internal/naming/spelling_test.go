@@ -8,9 +8,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// A struct has a field for texts if values in it lose them, in items, maps and
-// unions too, but not if they are in a struct or a tuple inside it. The struct of
-// other event data has one for its value.
+// A struct has a field for spellings if its values lose theirs, also in items, maps and
+// unions, but not in a struct or a tuple inside it. Event data that is not an object
+// has a struct with one for its value.
 func TestSpellingName(t *testing.T) {
 	t.Parallel()
 	id := &ir.Type{Kind: ir.UUID}

@@ -11,7 +11,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// An allOf of many unions makes nodes for each of them, not for each pair.
+// The normal form of an allOf of many unions has nodes for each union, not for each
+// pair.
 func TestManyUnionsMakeFewNodes(t *testing.T) {
 	t.Parallel()
 	nodes := func(unions int) int {
@@ -28,8 +29,8 @@ func TestManyUnionsMakeFewNodes(t *testing.T) {
 	}
 }
 
-// Definitions that each refer to the next one twice are worked out once each: there
-// are 2^64 ways to the last one.
+// If each definition refers to the next one twice, each is still normalized once. There
+// are 2^64 paths to the last one.
 func TestDefinitionsThatManyWaysLeadTo(t *testing.T) {
 	t.Parallel()
 	for _, keyword := range []string{"allOf", "oneOf"} {
@@ -46,8 +47,8 @@ func TestDefinitionsThatManyWaysLeadTo(t *testing.T) {
 	}
 }
 
-// An anyOf has each branch once, however many ways lead to it; the ways to a branch
-// of a oneOf count.
+// An anyOf has each branch once, even if several references lead to it. In a oneOf they
+// count as several branches.
 func TestBranchesThatManyWaysLeadTo(t *testing.T) {
 	t.Parallel()
 	ladder := func(keyword, other string, steps int) string {

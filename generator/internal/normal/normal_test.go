@@ -24,8 +24,8 @@ func read(t *testing.T, options normal.Options, text string) *normal.Node {
 	return normal.New(options).Node(project.Events[0].Schema)
 }
 
-// summary returns a form in a line: what values there are, and behind "check" the
-// keywords that are left to a validator.
+// summary returns a form as one line: the values, and after "check" the keywords that
+// are left to a validator.
 func summary(n *normal.Node, depth int) string {
 	if n.Never() != nil {
 		return "never"
@@ -158,7 +158,7 @@ func array(a *normal.ArrayForm, depth int) string {
 	return "[" + strings.Join(parts, ", ") + "]" + limits(a.MinItems, a.MaxItems)
 }
 
-// What schemas allow, however it is said.
+// Schemas that allow the same values have the same form.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ schema, want string }{
@@ -173,13 +173,13 @@ func TestForms(t *testing.T) {
 		{`{"type":"null"}`, `nothing or null`},
 		{`{"not":{"type":"null"}}`, `anything check all of it but null`},
 
-		// Bounds: the strictest holds, and none is left if they cross.
+		// Bounds: the strictest holds, and if they cross, no value is left.
 		{`{"allOf":[{"type":"integer","minimum":1},{"minimum":3,"maximum":9}]}`, `integer 3..9`},
 		{`{"type":"integer","minimum":5,"maximum":4}`, `never`},
 		{`{"type":"string","allOf":[{"pattern":"a"},{"pattern":"b"},{"pattern":"a"}]}`, `string /a/ /b/`},
 		{`{"allOf":[{"type":"number","multipleOf":2},{"multipleOf":2.0},{"multipleOf":3}]}`, `number of 2 of 3`},
 
-		// Values: those that are valid.
+		// Values: only the valid ones.
 		{`{"type":"integer","enum":[1,5,9],"maximum":5}`, `one of 1 5`},
 		{`{"type":["string","integer"],"enum":["a","b"]}`, `one of "a" "b"`},
 		{`{"allOf":[{"enum":["a","b",null]},{"enum":["b","c",null]}]}`, `one of "b" or null`},
@@ -206,7 +206,7 @@ func TestForms(t *testing.T) {
 		{`{"$schema":"https://json-schema.org/draft/2019-09/schema","type":"array","contains":{"const":1},"unevaluatedItems":{"type":"integer"}}`,
 			`[integer…] check contains`},
 
-		// Unions: branches that no value takes are dropped, and null stands apart.
+		// Unions: branches without a valid value are dropped, and null is separate.
 		{`{"oneOf":[{"type":"string"},{"type":"null"}]}`, `string or null`},
 		{`{"oneOf":[{},{"type":"null"}]}`, `anything check all of it but null`},
 		{`{"anyOf":[{},{"type":"null"}]}`, `anything`},
@@ -218,7 +218,7 @@ func TestForms(t *testing.T) {
 		{`{"type":"object","properties":{"a":{"type":"string"}},"oneOf":[{"properties":{"b":{"type":"integer"}},"required":["b"]},{"properties":{"c":true},"required":["c"]}]}`,
 			`oneOf({a: string, b!: integer} | {a: string, c!: anything})`},
 
-		// What a form cannot say.
+		// What a form cannot express.
 		{`{"type":"string","not":{"const":"a"}}`, `string check not`},
 		{`{"type":["string","integer"],"not":{"type":"string"}}`, `integer`},
 		{`{"type":"string","if":{"minLength":2},"then":{"pattern":"a"}}`, `string check if`},
@@ -234,8 +234,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// A constraint without a type says nothing of other types if schemas are taken
-// at their word.
+// By the specification, a constraint without a type does not limit other types.
 func TestFormsBySpecification(t *testing.T) {
 	t.Parallel()
 	for schema, want := range map[string]string{
@@ -254,8 +253,8 @@ func TestFormsBySpecification(t *testing.T) {
 	}
 }
 
-// The order of the parts of an allOf does not matter, nor does it whether they
-// are written in line or referred to.
+// The order of the parts of an allOf does not matter, and neither does whether a part
+// is a reference.
 func TestFormsDoNotDependOnOrder(t *testing.T) {
 	t.Parallel()
 	parts := []string{`{"type":["object","null"],"properties":{"a":{"type":"string"}}}`, `{"properties":{"a":{"minLength":2}},"required":["a"]}`, `{"anyOf":[{"required":["b"]},{"type":"null"}]}`}

@@ -12,8 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Schemas that lead back to themselves have the same forms and warnings, whichever
-// of them is met first.
+// Recursive schemas have the same forms and warnings in any order of reading.
 func TestFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -45,11 +44,11 @@ func TestFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 	}
 }
 
-// The same holds for schemas that nobody thought of.
+// The same holds for random schemas.
 func TestRandomFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(1000) {
-		random := rand.New(rand.NewPCG(seed, 9)) // the same each time
+		random := rand.New(rand.NewPCG(seed, 9)) // the same in each run
 		text := `{"$defs":{"a":` + recursive(random, 0) + `,"b":` + recursive(random, 0) + `,"c":` + recursive(random, 0) + `}}`
 		want := formsOf(t, text, nil)
 		for _, order := range []func([]*schema.Schema){slices.Reverse[[]*schema.Schema], func(all []*schema.Schema) { slices.Reverse(all[:2]) }, func(all []*schema.Schema) { slices.Reverse(all[1:]) }} {
@@ -85,8 +84,8 @@ func recursive(random *rand.Rand, depth int) string {
 	}
 }
 
-// formsOf returns the forms of the definitions of a schema, with what is said of them,
-// by their places. They are met in an order.
+// formsOf returns the forms of the definitions of a schema by place, with their
+// findings. It reads the definitions in the given order.
 func formsOf(t *testing.T, text string, order func([]*schema.Schema)) map[string][]string {
 	t.Helper()
 	root := read(t, normal.Options{}, text).Primary()

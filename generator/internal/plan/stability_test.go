@@ -18,7 +18,7 @@ import (
 
 const stableConfig = "version: 1\nservice: shop\nschemas: [\"**/*.v*.yaml\"]\nout: events\n"
 
-// event returns an event schema with definitions of its own, each of which it uses.
+// event returns an event schema with definitions, all of which it uses.
 func event(name string, version int, definitions ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "title: %s\nx-outbox: {version: %d, type: %s.v%d, aggregate: {type: x, id: /id}}\ntype: object\nrequired: [id]\nproperties:\n  id: {type: string}\n", name, version, strings.ToLower(name), version)
@@ -39,7 +39,7 @@ func event(name string, version int, definitions ...string) string {
 	return b.String()
 }
 
-// shop returns a project with names that are wanted once, twice and thrice.
+// shop returns a project with names that one, two and three types could have.
 func shop() map[string]string {
 	return map[string]string{
 		"lib/common.yaml":         "$defs:\n  money: {type: object, properties: {amount: {type: integer}}}\n  status: {enum: [open, closed]}\n",
@@ -50,8 +50,7 @@ func shop() map[string]string {
 	}
 }
 
-// goNames returns the Go name of everything that has one, by where it stands in the
-// schemas, and what was warned of.
+// goNames returns the Go names by their places in the schemas, and the warnings.
 func goNames(t *testing.T, files map[string]string) (names map[string]string, warned []string) {
 	t.Helper()
 	fsys := fstest.MapFS{"outboxgen.yaml": {Data: []byte(stableConfig)}}
@@ -92,7 +91,7 @@ func goNames(t *testing.T, files map[string]string) (names map[string]string, wa
 	return names, warned
 }
 
-// kept compares the names of what was there before with those of later.
+// kept compares the former names with the later ones.
 func kept(t *testing.T, before, after map[string]string) {
 	t.Helper()
 	still := map[string]string{}
@@ -104,13 +103,13 @@ func kept(t *testing.T, before, after map[string]string) {
 	}
 }
 
-// Schemas that have nothing to do with those that are there change no name of
-// them, in whatever folder they stand and however many there are.
+// New, unrelated schemas do not change a name of the existing ones, in whatever folder
+// and number they are added.
 func TestUnrelatedSchemasChangeNoName(t *testing.T) {
 	t.Parallel()
 	files := shop()
 	before, _ := goNames(t, files)
-	random := rand.New(rand.NewPCG(1, 2)) // the same each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same in each run
 	words := strings.Fields("batch cart crate depot driver fleet grade invoice label parcel ranking refund route score seat shift ticket tour truck warehouse")
 	kinds := []string{
 		"{type: object, properties: {a: {type: string}, item: {type: object, properties: {b: {type: integer}}}}}", "{enum: [open, closed, lost]}",
@@ -130,14 +129,14 @@ func TestUnrelatedSchemasChangeNoName(t *testing.T) {
 		one[file] = event(name, 1, definitions...)
 		after, _ := goNames(t, one)
 		kept(t, before, after)
-		files[file] = one[file] // and all of them together
+		files[file] = one[file] // and all together
 	}
 	after, _ := goNames(t, files)
 	kept(t, before, after)
 }
 
-// A schema that defines another type under a name that is in use gets a name of
-// its own, wherever the rule can tell that it is not the one to keep it.
+// A schema that defines another type under a used name gets another name, if the rule
+// can decide that the other one keeps it.
 func TestClashingSchemasChangeNoName(t *testing.T) {
 	t.Parallel()
 	before, warned := goNames(t, shop())
@@ -169,8 +168,8 @@ func TestClashingSchemasChangeNoName(t *testing.T) {
 	}
 }
 
-// What the package's documentation names as the exceptions: only these rename
-// a type that was there, and the warning is at that type.
+// The exceptions in the package documentation: only these rename an existing type, and
+// the warning is at that type.
 func TestSchemasThatComeBefore(t *testing.T) {
 	t.Parallel()
 	before, _ := goNames(t, shop())

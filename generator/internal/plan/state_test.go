@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The passes keep nothing from one run to the next: no variable of their packages
-// is without a value, or holds a lock.
+// The passes keep no state between runs: no package variable is without a value or has
+// a lock.
 func TestPassesKeepNoState(t *testing.T) {
 	t.Parallel()
 	for _, pass := range []string{"normal", "shape", "naming", "rules", "emit", "ecma", "jsonvalue", "plan"} {
@@ -29,7 +29,7 @@ func TestPassesKeepNoState(t *testing.T) {
 	}
 }
 
-// stateIn returns the variables of a file that are made to be changed.
+// stateIn returns the variables of a file that look like state.
 func stateIn(t *testing.T, file string) []string {
 	t.Helper()
 	source, err := os.ReadFile(file)

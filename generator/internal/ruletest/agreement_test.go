@@ -11,8 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
-// table is schemas with documents, some that they take and some that they do
-// not.
+// table has schemas with valid and invalid documents.
 var table = []struct {
 	schema    string
 	documents []string
@@ -146,8 +145,7 @@ func compare(t testing.TB, validator *jsonschema.Schema, schema, text string, go
 	}
 }
 
-// compile gives the independent validator, nil where it does not take the
-// schema.
+// compile returns the independent validator, or nil if it does not accept the schema.
 func compile(t testing.TB, text string) *jsonschema.Schema {
 	t.Helper()
 	source, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
@@ -165,8 +163,8 @@ func compile(t testing.TB, text string) *jsonschema.Schema {
 	return compiled
 }
 
-// Whatever schema a series of bytes stands for, the package and an independent
-// validator agree on the documents that the rest of the bytes stand for.
+// The package and an independent validator agree on random schemas and documents, which
+// are made from a series of bytes.
 func FuzzAgreement(f *testing.F) {
 	for i := range 64 {
 		seed := make([]byte, 40)
@@ -197,7 +195,7 @@ func FuzzAgreement(f *testing.F) {
 	})
 }
 
-// grower makes schemas and values of bytes.
+// grower makes schemas and values from bytes.
 type grower struct {
 	data []byte
 	pos  int

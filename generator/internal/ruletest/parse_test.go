@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
-// parse makes a set of a schema in JSON. Its references lead to its own parts,
-// by JSON Pointer.
+// parse makes a rule.Set from a schema in JSON. Its references are JSON Pointers to its
+// own parts.
 func parse(t testing.TB, text string) *rule.Set {
 	t.Helper()
 	p := parser{root: decode(t, text), set: &rule.Set{Defs: map[string]*rule.Schema{}}}

@@ -17,7 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Hostile input ends in one message about it, soon and in little memory.
+// Hostile input gives one message about it, soon and with little memory.
 func TestHostileInputIsBounded(t *testing.T) {
 	deep := func(open, inner, closing string, n int) string {
 		return strings.Repeat(open, n) + inner + strings.Repeat(closing, n)
@@ -94,8 +94,8 @@ func TestHostileInputIsBounded(t *testing.T) {
 	}
 }
 
-// aliasTower returns a chain of n values in which each holds the one before: small
-// as text, n deep when read.
+// aliasTower returns a chain of n values, in which each contains the one before. It is
+// a short text, and n levels deep when it is read.
 func aliasTower(n int) string {
 	var b strings.Builder
 	b.WriteString("a0: &a0 x\n")
@@ -123,8 +123,8 @@ func refChain(n int) string {
 	return b.String()
 }
 
-// On a real disk nothing outside the folder of the config is read, whichever
-// way a file tries to lead there, and nothing that is no regular file.
+// On a real disk nothing outside the folder of the config is read, in whatever way a
+// file refers to it, and only regular files are read.
 func TestNothingOutsideTheProjectIsRead(t *testing.T) {
 	t.Parallel()
 	outer := t.TempDir()

@@ -23,10 +23,9 @@ schemas: ["*.yaml", "*.json"]
 out: events
 `
 
-// Each archive under testdata/diagnostics is a project, and its last file,
-// named want, every diagnostic that loading it gives. Where an archive has no
-// outboxgen.yaml of its own, every YAML and JSON file of its top folder is a
-// schema.
+// Each archive under testdata/diagnostics is a project. Its last file, want, has every
+// diagnostic of loading it. If an archive has no outboxgen.yaml, every YAML and JSON
+// file of its top folder is a schema.
 func TestDiagnostics(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/diagnostics/*.txtar")

@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// leads returns where the reference of the property a of vendor/a.json leads.
+// leads returns the target of the reference in the property a of vendor/a.json.
 func leads(t *testing.T, p *schema.Project) string {
 	t.Helper()
 	target := property(t, p.Document("vendor/a.json").Root, "a").Ref.Target
@@ -20,8 +20,8 @@ func leads(t *testing.T, p *schema.Project) string {
 	return target.Doc.Path + "#" + target.Pointer
 }
 
-// A file: reference leads to the file that it means, from the file that it
-// stands in, whatever the machine of its author looked like.
+// A reference with file: finds its file relative to the file that contains it, also if
+// it has paths of another machine.
 func TestFileReferences(t *testing.T) {
 	t.Parallel()
 	others := map[string]string{
@@ -78,8 +78,8 @@ func TestFileReferences(t *testing.T) {
 	}
 }
 
-// A reference by id finds its schema in any file of the project, whether or not
-// the config names that.
+// A reference by id finds its schema in any file of the project, also in files that the
+// config does not name.
 func TestReferencesByIDToAnyFile(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -135,8 +135,7 @@ func TestReferencesByIDToAnyFile(t *testing.T) {
 	}
 }
 
-// What a file names by reference leads on from there, to files that nothing
-// else names.
+// References in a referenced file are followed too, to files that nothing else names.
 func TestReferencesFromFilesThatAReferenceNames(t *testing.T) {
 	t.Parallel()
 	p, got := vendored(t, `{"$id": "https://example.com/a", "properties": {"a": {"$ref": "b"}}}`, map[string]string{
@@ -154,7 +153,7 @@ func TestReferencesFromFilesThatAReferenceNames(t *testing.T) {
 	}
 }
 
-// The standard's own schemas are known, each with all that it consists of.
+// The standard's own schemas are known, each with all its parts.
 func TestReferencesToMetaSchemas(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -189,8 +188,8 @@ func TestReferencesToMetaSchemas(t *testing.T) {
 	}
 }
 
-// The references inside the meta-schemas that depend on the way lead back to the
-// meta-schema that was referred to, not to the vocabulary that they stand in.
+// Dynamic references inside the meta-schemas lead to the meta-schema that was referred
+// to, not to the vocabulary that contains them.
 func TestDynamicReferencesOfMetaSchemas(t *testing.T) {
 	t.Parallel()
 	for dialect, place := range map[string][2]string{
@@ -208,8 +207,8 @@ func TestDynamicReferencesOfMetaSchemas(t *testing.T) {
 	}
 }
 
-// A file of the project comes before the standard's, and nothing is taken for a
-// meta-schema by its path.
+// A file of the project takes precedence over the standard's. A path never makes a file
+// a meta-schema.
 func TestMetaSchemasOfTheProject(t *testing.T) {
 	t.Parallel()
 	p, got := vendored(t, `{"properties": {"a": {"$ref": "http://json-schema.org/draft-07/schema#"}, "b": {"$ref": "json-schema.org/draft-07/schema"}}}`, map[string]string{

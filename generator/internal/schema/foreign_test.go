@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// vendored loads a project whose only event is described under events: by
-// vendor/a.json, which has the text given.
+// vendored loads a project with one event, described under events: by vendor/a.json,
+// which has the given text.
 func vendored(t *testing.T, text string, others map[string]string) (*schema.Project, []string) {
 	t.Helper()
 	fsys := fstest.MapFS{
@@ -31,7 +31,7 @@ func vendored(t *testing.T, text string, others map[string]string) (*schema.Proj
 	return p, found(list)
 }
 
-// found returns the findings of a list, the ids of warnings alone.
+// found returns the findings of a list; of warnings, only the ids.
 func found(list *finding.List) []string {
 	var all []string
 	for _, f := range list.Sorted() {
@@ -44,13 +44,12 @@ func found(list *finding.List) []string {
 	return all
 }
 
-// What is wrong in a file that you cannot edit is a warning, and says
-// nothing: the schema is what it is without.
+// An error in a file that you cannot edit is a warning, and the faulty part is ignored.
 func TestFilesThatNobodyMayEdit(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		text     string
-		means    string // the same without what is wrong; "": not read
+		means    string // the same without the faulty part; "": not read
 		warnings []string
 	}{
 		"title":               {`{"title": 5}`, `{}`, []string{"wrong-type"}},
@@ -125,7 +124,7 @@ func TestFilesThatNobodyMayEdit(t *testing.T) {
 			}
 			want := loadSchema(t, "want.json", strings.NewReplacer(`, "default": 1`, "", `, "examples": [1]`, "").Replace(test.means))
 			root := p.Document("vendor/a.json").Root
-			root.Default, root.Examples = nil, nil // they are kept, whatever their type
+			root.Default, root.Examples = nil, nil // they are kept, with any type
 			if diff := cmp.Diff(want, root, meaning); diff != "" {
 				t.Errorf("model (-want +got):\n%s", diff)
 			}
@@ -133,8 +132,8 @@ func TestFilesThatNobodyMayEdit(t *testing.T) {
 	}
 }
 
-// What the standard allows and advises against is a warning in every file, one that
-// describes an event too.
+// What the standard allows and advises against is a warning in every file, also in one
+// that describes an event.
 func TestLegalSchemasAreNoErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -160,8 +159,7 @@ func TestLegalSchemasAreNoErrors(t *testing.T) {
 	}
 }
 
-// What is wrong is an error where somebody here can put it right, and where
-// nothing of a file can be read.
+// A fault is an error if the project can fix it, and if a file cannot be read at all.
 func TestFilesThatAreReadToTheLetter(t *testing.T) {
 	t.Parallel()
 	const event = `{"x-outbox": {"version": 1, "type": "a.v1", "aggregate": {"type": "a"}}, "type": "object", `
@@ -195,8 +193,8 @@ func TestFilesThatAreReadToTheLetter(t *testing.T) {
 	}
 }
 
-// A reference that leads nowhere is an error where an event comes by, and a
-// warning in what none uses.
+// A reference without a target is an error in a schema that an event uses, and a
+// warning in others.
 func TestReferencesThatNoEventUses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -227,8 +225,8 @@ func TestReferencesThatNoEventUses(t *testing.T) {
 	}
 }
 
-// A file of schemas: that no event uses holds nothing up; what is wrong in it is
-// a warning. One that may describe an event counts as used.
+// A fault in a file that schemas: matches and no event uses is a warning. A file that
+// may describe an event counts as used.
 func TestFilesThatNoEventUses(t *testing.T) {
 	t.Parallel()
 	event := func(name string) string {
@@ -267,7 +265,7 @@ func TestFilesThatNoEventUses(t *testing.T) {
 	}
 }
 
-// What is wrong with one entry of events: hides no other event.
+// A fault in one entry of events: does not hide another event.
 func TestEntriesOfEventsAreLookedAtOneByOne(t *testing.T) {
 	t.Parallel()
 	p, list, err := schema.LoadFS(fstest.MapFS{
@@ -296,8 +294,8 @@ lint: {rules: 5}
 	}
 }
 
-// Where two schemas are compared, what bears on no value is a warning; what does
-// is an error, since the comparison would go by something else.
+// When two schemas are compared, a fault that affects no value is a warning. One that
+// affects values is an error, because the comparison would be wrong.
 func TestSchemasToCompare(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]string{
@@ -321,7 +319,7 @@ func TestSchemasToCompare(t *testing.T) {
 	}
 }
 
-// With validation: spec, OpenAPI's nullable allows no null: JSON Schema does not
+// With validation: spec, nullable does not allow null, because JSON Schema does not
 // have it. In a document of OpenAPI 3.0 it is a keyword.
 func TestNullableIsOpenAPIs(t *testing.T) {
 	t.Parallel()

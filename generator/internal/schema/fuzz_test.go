@@ -17,9 +17,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
-// What the JSON reader takes without an error, encoding/json takes, and the
-// other way round but for what is refused on purpose: duplicates, half
-// surrogate pairs, bounds.
+// The JSON reader accepts the same texts as encoding/json, except what it refuses on
+// purpose: duplicates, halves of surrogate pairs, and texts beyond its limits.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,-0.5e+3,"x\u00e4\n",null,true,{}]}`, `[]`, `""`, "\xEF\xBB\xBF{}", `{"a":1,"a":2}`, `"\ud83d"`, `[1,]`, "\"\t\"", "// a\n{\"a\":/* b */1,}"} {
 		f.Add([]byte(seed))
@@ -48,7 +47,7 @@ func refusedOnPurpose(list *finding.List) bool {
 	return regexp.MustCompile(`half a surrogate|nest more than|holds more than|at most|exponent`).MatchString(list.Sorted()[0].Message)
 }
 
-// sameAsStandard compares v with what encoding/json makes of text.
+// sameAsStandard compares v with the value that encoding/json reads from text.
 func sameAsStandard(t *testing.T, v *Value, text []byte) {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -86,8 +85,8 @@ func plain(v *Value) any {
 	return nil
 }
 
-// The YAML reader comes to an end on anything, with a word about what it
-// refuses, and reads JSON as the JSON reader does, places included.
+// The YAML reader ends for any text, reports what it refuses, and reads JSON as the
+// JSON reader does, with the same places.
 func FuzzYAML(f *testing.F) {
 	for _, seed := range []string{
 		"a: &x [1, no, ~]\nb: *x\n", "{a: 'b', \"c\": |-\n d}", "? a\n: b\n", "- - a\n  - b\n", "<<: {a: b}\n", "a: !!str 1\n", "&a [*a]", "a:\n\tb", "%YAML 1.2\n---\na\n...\n",
@@ -123,9 +122,9 @@ func FuzzYAML(f *testing.F) {
 	})
 }
 
-// alikeInYAML leaves out the corners where JSON is not YAML as the library
-// reads it: tabs, escapes by code, control characters, very long names, a
-// name that stands without a space before its value.
+// alikeInYAML returns false for JSON that the YAML library reads differently: with
+// tabs, escapes by code, control characters, very long names, or no space between name
+// and value.
 func alikeInYAML(src []byte) bool {
 	return len(src) < 1000 && !bytes.ContainsAny(src, "\t\\\r\u0085\u2028\u2029\uFEFF\x7f") && !regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x{80}-\x{9f}\x{fffe}\x{ffff}]|\n`).Match(src) &&
 		!regexp.MustCompile(`"\s*:\S|\S:\s|"\s+:|["\d]\s*#`).Match(bytes.ReplaceAll(src, []byte(`": `), []byte(`"`)))
@@ -142,8 +141,7 @@ func depth(v *Value) int {
 	return most + 1
 }
 
-// Loading any project comes to an end, and everything it says has a place
-// that exists.
+// Loading ends for any project, and every finding has a place that exists.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
 		"-- outboxgen.yaml --\nversion: 1\nservice: a\nout: events\nschemas: ['*.yaml']\n-- a.yaml --\ntitle: A\nx-outbox: {version: 1, type: a, aggregate: {type: a, id: /id}}\nproperties: {id: {$ref: 'b.json#/$defs/id'}}\n-- b.json --\n{\"$id\": \"https://example.com/b\", \"$defs\": {\"id\": {\"type\": \"string\"}}}\n",
@@ -179,8 +177,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// checkPlaces makes sure that every finding points into a file, and that what
-// it says is one line that a terminal shows as it is.
+// checkPlaces checks that every finding has a place in a file, and that its message is
+// one line that a terminal does not interpret.
 func checkPlaces(t *testing.T, sources map[string][]byte, list *finding.List) {
 	t.Helper()
 	for _, f := range list.Sorted() {

@@ -17,8 +17,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// What is no regular file, or of no reasonable size, is refused at once and
-// without being read, wherever it is named.
+// A file that is not regular, or is too large, is refused at once and without being
+// read, wherever it is named.
 func TestFilesThatAreNone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -65,8 +65,8 @@ outboxgen.yaml:4:22: "sparse.v1.json" cannot be read: it has more than 8388608 b
 	}
 }
 
-// A file in UTF-16, in either order, is said to be that; a mark at the
-// beginning of UTF-8 is nothing.
+// For a file in UTF-16, in either byte order, the message says so. A byte order mark
+// before UTF-8 is ignored.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

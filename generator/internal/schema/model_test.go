@@ -12,8 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// meaning compares schemas by what they say, not by where and how they are
-// written.
+// meaning compares schemas by their meaning, not by their places and spelling.
 var meaning = cmp.Options{
 	cmpopts.IgnoreTypes(finding.Pos{}),
 	cmpopts.IgnoreFields(schema.Schema{}, "Doc", "Pointer", "At", "ID"),
@@ -159,7 +158,7 @@ func TestPlacesInYAMLAndJSON(t *testing.T) {
 	}
 }
 
-// Old Mac and Windows line ends and a byte order mark do not move anything.
+// Old Mac and Windows line ends and a byte order mark do not move a place.
 func TestLineEndsAndByteOrderMark(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -207,7 +206,7 @@ func TestBytesThatAreNoText(t *testing.T) {
 	}
 }
 
-// A config with every member, and one with none but the needed.
+// A config with every member, and one with only the required members.
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	at := func(line, col int) finding.Pos { return finding.Pos{File: "outboxgen.yaml", Line: line, Col: col} }
@@ -307,7 +306,7 @@ zero: allow
 	}
 }
 
-// What x-outbox and the config say becomes events, with names and defaults.
+// Events are made from x-outbox and the config, with names and defaults.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	p, list, err := schema.LoadFS(fstest.MapFS{
@@ -366,7 +365,7 @@ properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string
 	}
 }
 
-// Numbers lose nothing, however they are written.
+// Numbers lose no digits, in any notation.
 func TestNumbersKeepTheirText(t *testing.T) {
 	t.Parallel()
 	s := loadSchema(t, "a.yaml", "enum: [123456789012345678901234567890, 0.10, 1e400, -1e-9999, 0xffffffffffffffffff, 0o777, +7, 008, .5, 5., -0, -.5E+3, 1E-2]")

@@ -16,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Every reference leads where another implementation takes it, in every
-// dialect and from every place that names a schema.
+// Every reference has the same target as in another implementation, in every dialect
+// and in every place.
 func TestReferencesLeadWhereAnotherValidatorGoes(t *testing.T) {
 	t.Parallel()
 	const draft = "$schema: http://json-schema.org/DRAFT/schema#\n"
@@ -133,8 +133,8 @@ $defs:
 	}
 }
 
-// ourReferences returns where each reference of main.yaml leads, by the place that
-// it stands at.
+// ourReferences returns the target of each reference in main.yaml, by the reference's
+// place.
 func ourReferences(t *testing.T, files map[string]string) map[string]string {
 	t.Helper()
 	fsys := fstest.MapFS{}
@@ -241,8 +241,8 @@ func theirReferences(t *testing.T, files map[string]string) map[string]string {
 	return found
 }
 
-// A dynamic reference goes where validation takes it: to the outermost anchor on
-// the way.
+// A dynamic reference has the target that it has in validation: the outermost anchor on
+// the path.
 func TestDynamicReferences(t *testing.T) {
 	t.Parallel()
 	const list = `
@@ -267,7 +267,7 @@ unevaluatedProperties: false
 	event := "x-outbox: {version: 1, type: TYPE, aggregate: {type: a}}\n"
 	tests := map[string]struct {
 		files map[string]string
-		want  string // where the reference in library.yaml leads
+		want  string // target of the reference in library.yaml
 	}{
 		"extended by one file": {map[string]string{
 			"library.yaml": list, "a.yaml": event + "properties: {list: {$ref: library.yaml}}\n$defs: {item: {$dynamicAnchor: item, type: integer}}\n",
@@ -305,8 +305,8 @@ unevaluatedProperties: false
 	}
 }
 
-// If the way decides where a dynamic reference leads, the schemas on the way are
-// there once for each target; what does not lead to the reference is there once.
+// If the target of a dynamic reference depends on the path to it, the schemas on the
+// path exist once for each target. All others exist once.
 func TestVariants(t *testing.T) {
 	t.Parallel()
 	const event = "version: 1, type: TYPE, aggregate: {type: a}}\n"
@@ -346,7 +346,7 @@ $defs: {any: {$dynamicAnchor: item}}
 	}
 }
 
-// A nullable that no type stands beside is another branch, for null.
+// A nullable without a type adds a branch for null.
 func TestNullableBesideCombinations(t *testing.T) {
 	t.Parallel()
 	const text = `

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// However people write the address of a dialect, it is that dialect.
+// A dialect is recognised in every way in which people write its address.
 func TestAddressesOfDialects(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -53,8 +53,8 @@ func TestAddressesOfDialects(t *testing.T) {
 	}
 }
 
-// A $schema of one's own is read as what the config says, else as what its
-// meta-schema in the project builds on, else by the keywords.
+// A file with an unknown $schema is read in the dialect that the config sets, else in
+// the one of its meta-schema in the project, else in the one that fits its keywords.
 func TestDialectsOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	const (
@@ -65,9 +65,9 @@ func TestDialectsOfOnesOwn(t *testing.T) {
 		return `{"$id": "https://example.com/schemas/self-describing/1-0-0", "id": "https://example.com/schemas/self-describing/1-0-0#", ` + more + `}`
 	}
 	tests := map[string]struct {
-		config  string // added to the entry, or behind the events
+		config  string // added to the entry, or after the events
 		entry   bool
-		schema  string // members behind $schema
+		schema  string // members after $schema
 		address string // default: own
 		others  map[string]string
 		dialect schema.Dialect
@@ -149,8 +149,8 @@ func TestDialectsOfOnesOwn(t *testing.T) {
 	}
 }
 
-// In a dialect that lists its vocabularies without the one for validation, the
-// keywords of that one are annotations, but not below a standard $schema.
+// In a dialect without the vocabulary for validation, its keywords are annotations,
+// except below a standard $schema.
 func TestDialectWithoutValidation(t *testing.T) {
 	t.Parallel()
 	const vocabularies = `{"$id": "https://example.com/meta", "$schema": "https://json-schema.org/draft/2020-12/schema", "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/core": true, "https://json-schema.org/draft/2020-12/vocab/applicator": true%s}}`

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// A schema that the project makes nothing of is mentioned, unless it is plain
-// that it is not the project's.
+// A schema that the project does not use is reported, unless it clearly does not belong
+// to the project.
 func TestUnlistedSchemas(t *testing.T) {
 	t.Parallel()
 	const (
@@ -66,8 +66,8 @@ func TestUnlistedSchemas(t *testing.T) {
 	}
 }
 
-// A pattern may match nothing where another one that differs in the ending
-// matches: a project lists all endings and has files of one.
+// A pattern may match nothing if another one that differs only in the ending matches,
+// because projects list all endings and have files of one.
 func TestPatternsOfSeveralEndings(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]string{

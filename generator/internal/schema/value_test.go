@@ -8,8 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// A value has one canonical form, however it is written, and as JSON keeps the
-// way that it is written.
+// A value has one canonical form. As JSON it keeps its spelling.
 func TestValuesAsJSON(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]string{
@@ -29,7 +28,7 @@ func TestValuesAsJSON(t *testing.T) {
 	}
 }
 
-// A keyword that counts is an int32, which no value is longer than.
+// A count is an int32, because no value is longer.
 func TestCounts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{"3": 3, "3.0": 3, "2147483648": 2147483647, "1e400": 2147483647, "1e999999999": 2147483647} {

@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// A merge key puts members into a mapping as YAML 1.1 has it: what the mapping
-// says itself counts, wherever it stands, then the first of what is merged.
+// A merge key adds members to a mapping as in YAML 1.1. The mapping's own members take
+// precedence, wherever they are, and then the first merged one.
 func TestMergeKeys(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ yaml, want string }{
@@ -36,8 +36,8 @@ func TestMergeKeys(t *testing.T) {
 	}
 }
 
-// What is merged counts each time that it is used, so that merging cannot grow
-// without end; a mapping cannot be merged into itself.
+// Merged members count each time that they are used, so that merging cannot grow
+// without limit. A mapping cannot be merged into itself.
 func TestMergeKeysAreBounded(t *testing.T) {
 	t.Parallel()
 	var doubling strings.Builder

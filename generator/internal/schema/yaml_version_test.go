@@ -8,8 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// A file may say which version of YAML it is written in; what is wrong with it
-// keeps its place.
+// A file may name its version of YAML. Findings after it keep their places.
 func TestYAMLThatSaysItsVersion(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

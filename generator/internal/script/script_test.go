@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 )
 
-// run returns the statements of the first file, with a bar before each and the number of
-// the file that it is in.
+// run returns the statements of the first file, each after a bar and the number of its
+// file.
 func run(files ...string) []string {
 	var texts [][]byte
 	for _, f := range files {

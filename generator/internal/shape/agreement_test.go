@@ -10,17 +10,17 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// agreement is a schema with documents, on which the generated type and an
-// independent validator have to agree.
+// agreement is a schema with documents. The generated type and an independent validator
+// have to agree on them.
 type agreement struct {
 	name, schema string
 	valid        []string
 	invalid      []string
 	findings     []string // the ids of all findings
-	unmatched    bool     // it has a pattern that the validator cannot match either
+	unmatched    bool     // it has a pattern that the validator cannot match
 }
 
-// agreements are schemas whose keywords bear on each other.
+// agreements are schemas with keywords that affect each other.
 var agreements = []agreement{
 	{
 		name: "an anyOf inside a union looks at what its branches evaluate together",
@@ -210,7 +210,7 @@ var asWritten = []agreement{
 	},
 }
 
-// containing are schemas of which the dialect says whether an item that contains
+// containing are schemas in which the dialect decides whether an item that contains
 // allows counts as evaluated.
 var containing = []agreement{
 	{
@@ -243,8 +243,8 @@ var containing = []agreement{
 	},
 }
 
-// The generated types take the valid documents of each schema, and those alone;
-// so does the validator.
+// The generated types and the validator accept exactly the valid documents of each
+// schema.
 func TestAgreements(t *testing.T) {
 	t.Parallel()
 	var cases []verdict.Case

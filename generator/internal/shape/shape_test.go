@@ -16,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/shape"
 )
 
-// typesOf returns the type of the member v of an event, nil if it has no field, with
-// what was found. Lines of settings go to the project file.
+// typesOf returns the type of the member v of an event (nil if it has no field) and the
+// findings. settings are lines of the project file.
 func typesOf(t *testing.T, text string, settings ...string) (*ir.Type, []finding.Finding) {
 	t.Helper()
 	whole := `{"type":"object","properties":{"v":` + text + `}}`
@@ -40,8 +40,8 @@ func typesOf(t *testing.T, text string, settings ...string) (*ir.Type, []finding
 	return nil, list.Sorted()
 }
 
-// printer writes types in a line: those of Go, with * if null is allowed too,
-// and behind them the keywords that a validator checks.
+// printer writes a type as one line: the Go type, with * if null is allowed, and then
+// the keywords that a validator checks.
 type printer struct{ inside []*ir.Named }
 
 func (p *printer) text(t *ir.Type) string {
@@ -192,8 +192,8 @@ func describe(t *ir.Type) string {
 	return (&printer{}).text(t)
 }
 
-// Schemas become the most precise Go type that takes every valid value; what it
-// cannot say is checked.
+// A schema becomes the most precise Go type that accepts every valid value. What the
+// type cannot express is checked.
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ schema, want string }{
@@ -265,13 +265,13 @@ func TestTypes(t *testing.T) {
 		{`{"oneOf":[{"type":"string"},{}]}`, `*raw(string | any)`},
 		{`{"oneOf":[false,{"type":"string"}]}`, `string`},
 
-		// What contradicts itself has no field, and an item of it is raw.
+		// A contradiction has no field, and as an item it is raw.
 		{`{"type":"integer","minimum":5,"maximum":4}`, `no field`},
 		{`{"allOf":[{"type":"string"},{"type":"integer"}]}`, `no field`},
 		{`{"type":"array","prefixItems":[{"type":"string"}],"items":{"allOf":[{"type":"string"},{"type":"integer"}]}}`, `tuple{0? string; closed}`},
 		{`{"type":"object","additionalProperties":{"enum":[]}}`, `struct{closed}`},
 
-		// Recursion needs a name, whatever is on the cycle.
+		// Recursion needs a name, with any types on the cycle.
 		{`{"$ref":"#/$defs/list"} with {"list":{"type":["array","null"],"items":{"$ref":"#/$defs/list"}}}`, `*[]*itself`},
 		{`{"$ref":"#/$defs/tree"} with {"tree":{"type":"object","additionalProperties":{"$ref":"#/$defs/tree"}}}`, `map[string]itself`},
 		{`{"$ref":"#/$defs/node"} with {"node":{"type":"object","properties":{"next":{"$ref":"#/$defs/node"}}}}`, `struct{next? itself}`},
@@ -305,7 +305,7 @@ func TestTypesAtTheirWord(t *testing.T) {
 	}
 }
 
-// What is not the precise type is warned of, and nothing is an error.
+// A type that is not precise gives a warning, and never an error.
 func TestWhatIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{

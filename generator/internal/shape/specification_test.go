@@ -13,9 +13,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/shape"
 )
 
-// With validation: spec a Go type takes every number that the schema allows,
-// whatever its size and digits; a format or an encoding gives no type, and a
-// constraint implies none.
+// With validation: spec a Go type accepts every number that the schema allows, with any
+// size and digits. A format or an encoding gives no type, and a constraint implies
+// none.
 func TestTypesBySpecification(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]ir.Kind{ // strict, spec
@@ -46,7 +46,7 @@ func TestTypesBySpecification(t *testing.T) {
 	}
 }
 
-// kindOf returns the kind of the property a with a schema.
+// kindOf returns the kind of the property a with this schema.
 func kindOf(t *testing.T, validation, text string) ir.Kind {
 	t.Helper()
 	p, list, err := schema.LoadFS(fstest.MapFS{

@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 )
 
-// What a platform has made before the first migration is not there to be looked up,
-// and does not matter. No Postgres runs these without the platform.
+// Objects that a platform creates before the first migration are unknown, and do not
+// matter. Postgres cannot run these migrations without the platform.
 func TestOfThePlatform(t *testing.T) {
 	t.Parallel()
 	for _, statement := range []string{
@@ -42,8 +42,7 @@ func TestOfThePlatform(t *testing.T) {
 	}
 }
 
-// What is wrong with the outbox in a migration is said where it stands, with the
-// way out.
+// A fault of the outbox in a migration is reported at its place, with the fix.
 func TestBrokenMigrations(t *testing.T) {
 	t.Parallel()
 	const (
@@ -148,7 +147,7 @@ func TestBrokenMigrations(t *testing.T) {
 	}
 }
 
-// A file that cannot be read is named, and nothing is said of the folder.
+// A file that cannot be read is reported, and its folder is not.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	dir := project(t, "-- db/1.sql --\n")
@@ -169,7 +168,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// What Postgres has learned since the one inside of sqlc stops nothing.
+// Statements that are newer than sqlc's parser do not stop a run.
 func TestNewerSyntax(t *testing.T) {
 	t.Parallel()
 	const archive = `-- db/1.sql --

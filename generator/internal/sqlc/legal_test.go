@@ -23,16 +23,16 @@ import (
 type legal struct {
 	archive string
 	schema  string
-	// fill is what a migration tool would put in the place of placeholders.
+	// fill has the values that a migration tool would insert for placeholders.
 	fill map[string]string
 	// want is the findings; none of them may be an error.
 	want []string
-	// unlike says that sqlc is not to be compared with Postgres, and why.
+	// unlike says why sqlc is not compared with Postgres; "": it is.
 	unlike string
 }
 
-// ourColumns is the columns that the outbox has. In an archive, @columns@ stands
-// for them, and @outbox@ and @upgrade@ for what `outboxgen migration` prints.
+// ourColumns are the columns of the outbox. In an archive, @columns@ stands for them,
+// and @outbox@ and @upgrade@ for the output of `outboxgen migration`.
 const ourColumns = `id uuid PRIMARY KEY, aggregate_id text NOT NULL, aggregate_type varchar(100) NOT NULL, event_type text NOT NULL,
 	event_data json NOT NULL, event_key text, topic text NOT NULL, headers json, created_at timestamptz NOT NULL DEFAULT now(),
 	published_at timestamptz, retry_count int NOT NULL DEFAULT 0, last_error text, tx xid8 DEFAULT pg_current_xact_id(),
@@ -47,8 +47,8 @@ func (l legal) archiveText(t *testing.T) string {
 	return strings.NewReplacer("@outbox@", migrations.SQL(), "@columns@", ourColumns, "@upgrade@", string(upgrade[len(upgrade)-1].Content)).Replace(l.archive)
 }
 
-// Migrations that Postgres runs generate, and sqlc sees the columns of the outbox
-// that Postgres has then.
+// Code is generated for migrations that Postgres runs, and sqlc sees the columns that
+// the outbox has in Postgres.
 func TestLegalMigrations(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -98,8 +98,8 @@ func TestLegalMigrations(t *testing.T) {
 	}
 }
 
-// kinds returns the types of the columns in the names of Postgres. Only those of
-// Postgres itself count: sqlc is not told of enums and the like.
+// kinds returns the types of the columns in the names of Postgres. Only types of
+// Postgres itself count, because sqlc does not get enums and the like.
 func kinds(got, want map[string]string) map[string]string {
 	all := map[string]string{}
 	for name, kind := range got {
@@ -114,9 +114,9 @@ func kinds(got, want map[string]string) map[string]string {
 	return all
 }
 
-// apply runs the migrations as their tool would, in a database of their own, and
-// returns the columns of the outbox with their types; those of types that are not
-// of Postgres itself are called own.
+// apply runs the migrations as their tool would, in a new database, and returns the
+// columns of the outbox with their types. For types that are not Postgres's own, it
+// returns "own".
 func apply(t *testing.T, psql, dir string, test legal) map[string]string {
 	t.Helper()
 	pg := services.Postgres(t)
@@ -149,7 +149,7 @@ func apply(t *testing.T, psql, dir string, test legal) map[string]string {
 	return columnsOf(t, pg.Connect(t.Context()), schema)
 }
 
-// columnsOf returns the columns of the outbox in a schema of a database, none where
+// columnsOf returns the columns of the outbox in a schema of a database, or none if
 // there is no outbox.
 func columnsOf(t *testing.T, conn *pgx.Conn, schema string) map[string]string {
 	t.Helper()

@@ -6,7 +6,7 @@ import (
 	"unicode/utf16"
 )
 
-// after returns a folder whose first migration is ours, and whose second is this.
+// after returns a folder with our migration first, and this one second.
 func after(sql string) legal {
 	return legal{archive: "-- db/1_outbox.sql --\n@outbox@\n-- db/2_next.sql --\n" + sql + "\n"}
 }
@@ -14,7 +14,7 @@ func after(sql string) legal {
 // file returns a folder with one migration.
 func file(sql string) legal { return legal{archive: "-- db/1.sql --\n" + sql + "\n"} }
 
-// utf16Text returns text as editors of Windows may save it.
+// utf16Text returns text as some editors on Windows save it.
 func utf16Text(text string, order binary.AppendByteOrder) string {
 	var all []byte
 	for _, unit := range append([]uint16{0xFEFF}, utf16.Encode([]rune(text))...) {
@@ -23,10 +23,10 @@ func utf16Text(text string, order binary.AppendByteOrder) string {
 	return string(all)
 }
 
-// plainColumns is ourColumns without what a partition cannot have.
+// plainColumns is ourColumns without what a partitioned table cannot have.
 var plainColumns = strings.NewReplacer(" PRIMARY KEY", "", " GENERATED ALWAYS AS IDENTITY", "").Replace(ourColumns)
 
-// hostile are migrations written to be hard.
+// hostile are migrations that were written to be hard to read.
 var hostile = map[string]legal{
 	"two in a line of psql":     file("CREATE TABLE a (id int)\\; CREATE TABLE event_outbox (@columns@)\\; ALTER TABLE event_outbox ADD extra int;\n"),
 	"escaped names":             file("CREATE TABLE U&\"event\\005foutbox\" (" + strings.Replace(ourColumns, "topic", "U&\"t!006Fpic\" UESCAPE '!'", 1) + ", U&\"d\\0061t\\+000061\" int);\nALTER TABLE U&\"event!005Foutbox\" UESCAPE '!' RENAME U&\"d\\0061ta\" TO U&\"x\\\\y\";"),

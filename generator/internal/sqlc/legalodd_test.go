@@ -1,6 +1,6 @@
 package sqlc_test
 
-// odd are migrations with what few have.
+// odd are migrations with unusual statements.
 var odd = map[string]legal{
 	"placeholders for columns": {
 		archive: "-- db/1.sql --\n@outbox@\nALTER TABLE event_outbox ADD extra int, ADD more int;\n-- db/2.sql --\nALTER TABLE event_outbox DROP COLUMN ${old};\nALTER TABLE event_outbox ALTER COLUMN {{ .col }} TYPE bigint, ALTER {{ .col }} SET DEFAULT 1;\nALTER TABLE event_outbox RENAME COLUMN :from TO third;\nALTER TABLE event_outbox ADD ${new} int;\nALTER TABLE event_outbox ADD CONSTRAINT ${c} CHECK (${expr}), SET (fillfactor = ${fill});\n",

@@ -2,7 +2,7 @@ package sqlc_test
 
 import "strings"
 
-// syntax are migrations that are hard to take apart.
+// syntax are migrations that are hard to split into statements.
 var syntax = map[string]legal{
 	"strings": before(`CREATE TABLE a (t text DEFAULT 'a;''b' , e text DEFAULT E'\';--', u text DEFAULT U&'\0041;', v text DEFAULT U&'!0041' UESCAPE '!', b bit(3) DEFAULT B'101', n text DEFAULT N'x', c text DEFAULT 'a'
 'b;');` + "\nINSERT INTO a (t) VALUES ('/*'), ('--'), ('$$'), ('\\'), (E'\\\\'), ('\"');"),
@@ -25,7 +25,7 @@ var syntax = map[string]legal{
 	"tails of columns":           {archive: "-- db/1.sql --\nCREATE TABLE other (id int PRIMARY KEY);\nCREATE TABLE event_outbox (@columns@, a int CONSTRAINT pos CHECK (a > 0) NOT NULL DEFAULT 1 + (2), b text COLLATE \"C\", c text GENERATED ALWAYS AS (upper(b)) STORED, d int REFERENCES other DEFERRABLE INITIALLY DEFERRED, e double precision, f time(3) with time zone, g interval day to second(2), h bit varying(3), i national character varying(3), j int ARRAY[3], k timestamp(3) without time zone, EXCLUDE USING btree (a WITH =), CONSTRAINT z FOREIGN KEY (id) REFERENCES event_outbox (id)) WITH (fillfactor = 70) TABLESPACE pg_default;"},
 }
 
-// more are migrations that were hard for a first version.
+// more are migrations that an earlier version read wrongly.
 var more = map[string]legal{
 	"data of psql":              before("CREATE TABLE a (id int, t text);\n\\copy a (id, t) from stdin\n1\tit's; CREATE TABLE event_outbox (\n\\.\nALTER TABLE a ADD x int;"),
 	"backslashes of old":        before("SET escape_string_warning = off;\nSET standard_conforming_strings = off;\nCREATE TABLE a (t text);\nINSERT INTO a VALUES ('it\\'s; CREATE TABLE event_outbox (');\nSET standard_conforming_strings TO on;\nINSERT INTO a VALUES ('\\');"),
@@ -42,7 +42,7 @@ var more = map[string]legal{
 	"a database before it":      {archive: "-- db/1.sql --\nCREATE TABLE public.\"event_outbox\" (@columns@);\nALTER TABLE\tpublic\t.\tevent_outbox\tADD\textra\tint\t;\nALTER\nTABLE\n\"public\"/* x */./* y */\"event_outbox\"\n-- z\nADD\nmore\nint"},
 }
 
-// tools are migrations as the tools have them.
+// tools are migrations in the formats of the tools.
 var tools = map[string]legal{
 	"Flyway's placeholders": {archive: "-- db/V1__a.sql --\nCREATE SCHEMA IF NOT EXISTS ${app_schema};\nCREATE TABLE ${app_schema}.t${suffix} (id ${kind}, n varchar(${length}) DEFAULT '${app_schema}') ${tail};\nGRANT USAGE ON SCHEMA ${app_schema} TO ${flyway:user};\n-- db/V2__o.sql --\n@outbox@",
 		fill: map[string]string{"${app_schema}": "app", "${suffix}": "1", "${kind}": "int", "${length}": "5", "${tail}": "", "${flyway:user}": "CURRENT_USER"}},

@@ -32,7 +32,7 @@ func TestRandomMigrations(t *testing.T) {
 	seed := *randomSeed
 	switch {
 	case seed == 0 && *randomFor == 0:
-		seed = 1 // the same ones every time
+		seed = 1 // the same ones in every run
 	case seed == 0:
 		seed = rand.Uint64() >> 32
 	}
@@ -75,7 +75,7 @@ func TestRandomMigrations(t *testing.T) {
 	t.Logf("%d migrations, the last of seed %d", tried, seed-1)
 }
 
-// maker makes statements that Postgres may run.
+// maker makes random statements, most of which Postgres can run.
 type maker struct{ *rand.Rand }
 
 func (m maker) one(of ...string) string { return of[m.IntN(len(of))] }

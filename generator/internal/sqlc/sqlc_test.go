@@ -16,7 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// The test binary is sqlc itself when it is called with this argument first.
+// The test binary acts as sqlc if this is its first argument.
 const asSQLC = "run-sqlc"
 
 func TestMain(m *testing.M) {
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	services.Main(m)
 }
 
-// command returns the command that behaves as sqlc: an outboxgen that is built without
-// the race detector, which is several times faster, or this test binary.
+// command returns a command that acts as sqlc: an outboxgen without the race detector,
+// which is several times faster, or else this test binary.
 func command(t *testing.T) []string {
 	t.Helper()
 	if plain := os.Getenv("OUTBOXGEN_TEST_PLAIN"); plain != "" {
@@ -103,7 +103,7 @@ func TestOurOwnTables(t *testing.T) {
 	}
 }
 
-// The emitted package fills these structs by name.
+// Generated code sets the fields of these structs by name.
 func TestParams(t *testing.T) {
 	t.Parallel()
 	files, _ := generate(t, "", sqlc.Options{})
@@ -137,9 +137,8 @@ type InsertEventsParams struct {
 	}
 }
 
-// The first migration creates the table in an older shape, the second adds a
-// column under the name that the tenth needs. Each tool's own order is the only
-// one that compiles.
+// The first migration creates an older table, the second adds a column with a name that
+// the tenth needs. Only the tool's own order compiles.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
 	const (
@@ -279,8 +278,8 @@ func TestCannotRun(t *testing.T) {
 	}
 }
 
-// Version must be what go.mod pins, since the tool runs the sqlc it is built
-// with.
+// Version must be the version in go.mod, because the command runs the sqlc that it is
+// built with.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	mod, err := os.ReadFile("../../../go.mod")
@@ -292,7 +291,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// The golden packages hold what sqlc writes today.
+// The golden packages are equal to what sqlc writes.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	files, _ := generate(t, "", sqlc.Options{})

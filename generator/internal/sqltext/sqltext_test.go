@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// show returns each statement as it is written, with a bar between its tokens.
+// show returns each statement with a bar between its tokens.
 func show(text string) []string {
 	var all []string
 	for _, s := range sqltext.Split([]byte(text)) {
@@ -97,8 +97,7 @@ func TestTokenText(t *testing.T) {
 	}
 }
 
-// Whatever the text, splitting comes to an end, and statements and tokens stand
-// in order inside it.
+// Splitting ends for any text, and statements and tokens are in order inside it.
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{
 		"SELECT 'a;''b'; x", "DO $$ a; $x$ b; $$;", "COPY t FROM stdin;\n1\n\\.\n", "\\d\n", "${a {{b}} :'c' \"d", "E'\\", "U&'", "$", ":", "\xEF\xBB\xBF",

@@ -15,17 +15,17 @@ import (
 
 const differencesFile = "testdata/differences.json"
 
-// difference is one thing that comes out otherwise than the suite says: a group
-// that there is no code for, or a document with another verdict.
+// difference is one difference from the suite: a group without code, or a document with
+// another verdict.
 type difference struct {
 	mode  string
-	rule  string // what kind of difference it is
+	rule  string // the kind of difference
 	file  string // such as draft7/optional/bignum
 	title string // of the group, and of the document
 }
 
-// listedRule is what the list holds of one kind of difference: in both modes or
-// in one of them, by file and title.
+// listedRule is the entry of the list for one kind of difference: in both modes or in
+// one of them, by file and title.
 type listedRule struct {
 	Rule   string              `json:"rule"`
 	Mode   string              `json:"mode"` // strict | spec | both
@@ -64,7 +64,7 @@ func readDifferences(t *testing.T) (map[difference]bool, map[string]string) {
 	return listed, reasons
 }
 
-// writeDifferences writes the list anew and keeps the reasons.
+// writeDifferences writes a new list and keeps the reasons.
 func writeDifferences(t *testing.T, found map[difference]string, reasons map[string]string) {
 	t.Helper()
 	byRule := map[[2]string]*listedRule{}
@@ -110,9 +110,9 @@ func writeDifferences(t *testing.T, found map[difference]string, reasons map[str
 	}
 }
 
-// compareDifferences fails for each difference that is not listed, for each
-// listed one that is gone, and for rules without a reason. selected says whether
-// a file was looked at.
+// compareDifferences fails for each difference that is not listed, for each listed one
+// that no longer occurs, and for rules without a reason. selected reports whether a
+// file was run.
 func compareDifferences(t *testing.T, found map[difference]string, selected func(file string) bool) {
 	t.Helper()
 	listed, reasons := readDifferences(t)

@@ -14,4 +14,4 @@
 // suite.
 package suite_test
 
-import _ "github.com/outboxgen/outboxgen/runtime" // what generated code runs on: a change of it runs the test again
+import _ "github.com/outboxgen/outboxgen/runtime" // imported so that a change of the runtime runs the test again

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Code is generated for every schema of the suite, in both modes. Whether it
-// compiles, and what it says, TestOfficialSuite looks at.
+// Code is generated for every schema of the suite, in both modes. TestOfficialSuite
+// compiles and runs it.
 func TestSuiteGenerates(t *testing.T) {
 	dir := suiteDir(t)
 	remotes := readRemotes(t, dir)

@@ -40,7 +40,7 @@ type suiteTest struct {
 	Valid       bool            `json:"valid"`
 }
 
-// formats says whether the group is one that tests a format.
+// formats reports whether the group tests a format.
 func (g *group) formats() bool { return strings.HasPrefix(g.file, "optional/format/") }
 
 // kind returns the part of the suite that the group belongs to.
@@ -56,14 +56,14 @@ func (g *group) kind() string {
 
 // remote is a file that the suite expects at an address.
 type remote struct {
-	draft string // whose folder it lies in; "": every draft's
-	name  string // path below the suite's folder of such files
+	draft string // whose folder it is in; "": of every draft
+	name  string // path below the suite's folder of remotes
 	text  []byte
 }
 
 func (r *remote) address() string { return "http://localhost:1234/" + r.name }
 
-// suiteDir returns where the suite lies.
+// suiteDir returns the folder of the suite.
 func suiteDir(t *testing.T) string {
 	t.Helper()
 	cache := os.Getenv("OUTBOXGEN_SERVICES")
@@ -113,8 +113,8 @@ func readGroups(t *testing.T, dir, draft string) []*group {
 	return groups
 }
 
-// readRemotes reads the files that groups refer to by an address, and gives each
-// the address as its identifier.
+// readRemotes reads the files that groups refer to by an address, and makes the address
+// the identifier of each.
 func readRemotes(t *testing.T, dir string) []*remote {
 	t.Helper()
 	var remotes []*remote
@@ -131,8 +131,8 @@ func readRemotes(t *testing.T, dir string) []*remote {
 	return remotes
 }
 
-// files returns what stands for the remote in a project of a draft: the file, and
-// where it names itself otherwise, one that leads from the address to it.
+// files returns the files of the remote in a project of a draft: the file itself and,
+// if it has another identifier, one that refers from the address to it.
 func (r *remote) files(draft string) map[string][]byte {
 	if r.draft != "" {
 		draft = r.draft
@@ -157,8 +157,8 @@ func (r *remote) files(draft string) map[string][]byte {
 	}
 }
 
-// withMember adds a string to an object that has no member of that name; other
-// values stay as they are.
+// withMember adds a string to an object without a member of this name. Other values are
+// unchanged.
 func withMember(object []byte, name, value string) []byte {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil || members[name] != nil {

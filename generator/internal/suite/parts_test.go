@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// A file that the suite expects at an address can be referred to by it, whatever
-// the file calls itself.
+// A file that the suite expects at an address can be referred to by this address, with
+// any identifier of its own.
 func TestFilesOfRemotes(t *testing.T) {
 	t.Parallel()
 	const draft6 = `"$schema": "http://json-schema.org/draft-06/schema#"`
@@ -49,7 +49,7 @@ func TestFilesOfRemotes(t *testing.T) {
 	}
 }
 
-// The keyword that is broken is read from what decoding and validating say.
+// The violated keyword is read from the messages of decoding and validating.
 func TestBrokenRule(t *testing.T) {
 	t.Parallel()
 	for refusal, want := range map[string]string{
@@ -64,8 +64,8 @@ func TestBrokenRule(t *testing.T) {
 	}
 }
 
-// Groups that name the same thing go into different projects, and so do those
-// that test formats.
+// Groups with the same identifier go into different projects, and so do those that test
+// formats.
 func TestProjectsOf(t *testing.T) {
 	t.Parallel()
 	schema := func(id string) []byte { return fmt.Appendf(nil, `{"properties": {"a": {"$id": %q}}}`, id) }
@@ -89,7 +89,7 @@ func TestProjectsOf(t *testing.T) {
 	}
 }
 
-// What is wrong is laid on the group, or the remote, that it stands in, or that
+// A finding is attributed to the group or the remote that contains its place, or that
 // its line of the project file or its message names.
 func TestRefuse(t *testing.T) {
 	t.Parallel()

@@ -10,8 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// mostGroups is how many groups a project has at most: what changes in one of
-// them compiles all of it anew.
+// mostGroups is the largest number of groups in a project, because a change in one
+// group compiles the whole project again.
 const mostGroups = 100
 
 // project has the schemas of some groups of a draft as events. No two of them
@@ -21,25 +21,24 @@ type project struct {
 	draft   string
 	mode    string // the setting validation
 	remotes map[string][]byte
-	groups  []*group // those that generate and compile, as far as is known
+	groups  []*group // those that generate and compile so far
 	ids     map[string]bool
 	formats bool // whether its groups test formats
 
 	number   map[*group]int
 	problems map[*group]problem
 	dropped  []string          // remotes that cannot be read, and why
-	files    map[string]string // what was generated last
+	files    map[string]string // the last generated code
 	answers  map[*group][]verdict.Answer
 }
 
-// problem is why there is no Go code for a group.
+// problem is the reason why a group has no Go code.
 type problem struct {
 	rule   string
 	detail string
 }
 
-// projectsOf spreads groups over as many projects as it takes, with strict
-// validation.
+// projectsOf divides groups into as many projects as necessary, with strict validation.
 func projectsOf(draft string, remotes []*remote, groups []*group) []*project {
 	files := map[string][]byte{}
 	for _, r := range remotes {
@@ -79,7 +78,7 @@ func (p *project) bySpec() *project {
 	}
 }
 
-// identifiers returns what a schema and its parts call themselves.
+// identifiers returns the identifiers of a schema and its parts.
 func identifiers(text []byte) []string {
 	var ids []string
 	var find func(v any)

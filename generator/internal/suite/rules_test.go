@@ -20,8 +20,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// otherRules are the files of the suite whose verdicts rules do not share, and
-// why; all of them are optional.
+// otherRules are the files of the suite for which rules give other verdicts, with the
+// reasons. All of them are optional.
 var otherRules = map[string]string{
 	"draft2020-12/optional/dependencies-compatibility": "dependencies is no keyword of 2020-12",
 	"draft2020-12/optional/format-assertion":           "validation: strict asserts formats, whatever the vocabularies of a dialect say",
@@ -29,9 +29,9 @@ var otherRules = map[string]string{
 	"draft7/optional/content":                          "contentEncoding and contentMediaType are annotations",
 }
 
-// Every schema of the suite, as rules alone, takes the documents that are valid
-// and no others: what no Go type can say is checked by such rules. Nothing is
-// compiled for this, so it is also the quick way to look at a draft.
+// Every schema of the suite, as rules alone, accepts exactly the valid documents. Such
+// rules check what Go types cannot express. Nothing is compiled here, so this is also
+// the fast way to test a draft.
 func TestSuiteAsRules(t *testing.T) {
 	dir := suiteDir(t)
 	remotes := readRemotes(t, dir)
@@ -89,7 +89,7 @@ func checkAsRules(t *testing.T, p *project, differs map[string]bool) {
 	}
 }
 
-// ruleSet is rules as the code that is printed for them has them.
+// ruleSet returns rules in the form of the printed code.
 func ruleSet(r *ir.Rules) *rule.Set {
 	set := &rule.Set{Defs: map[string]*rule.Schema{}}
 	if r == nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// run has the code of all groups answer their documents, in both modes. Groups
-// that there is no code for are taken out of their projects. Of a group whose
-// code is the same in both modes, it is compiled once.
+// run compiles the code of all groups and runs it on their documents, in both modes. It
+// removes groups without code from their projects. If a group has the same code in both
+// modes, it is compiled once.
 func run(ctx context.Context, dir string, strict []*project) (spec []*project, err error) {
 	twins := map[*project]*project{}
 	for _, p := range strict {
@@ -71,8 +71,8 @@ func (p *project) sameAs(other *project) []*group {
 	return same
 }
 
-// generate takes out of projects what Go code cannot be generated for, until
-// nothing is left of that.
+// generate removes from projects everything without Go code, until code is generated
+// for the rest.
 func generate(projects []*project) error {
 	for pending := projects; len(pending) > 0; {
 		outcomes, err := verdict.Generate(casesOf(pending))
@@ -122,7 +122,8 @@ func casesOf(projects []*project) []verdict.Case {
 	return cases
 }
 
-// culprits returns the groups that have an internal error, each on its own.
+// culprits returns the groups that cause an internal error when they are generated
+// alone.
 func (p *project) culprits(groups []*group) (map[*group]string, error) {
 	if len(groups) == 0 {
 		return nil, nil
@@ -151,8 +152,8 @@ func (p *project) culprits(groups []*group) (map[*group]string, error) {
 // eventName is the name of an event in a message.
 var eventName = regexp.MustCompile(`\bG\d{3}V1\b`)
 
-// refuse takes out what findings say cannot be generated: groups, and remotes,
-// without which groups that refer to them are refused the next time.
+// refuse removes the groups and remotes that findings reject. Groups that refer to a
+// removed remote are rejected the next time.
 func (p *project) refuse(findings []finding.Finding) error {
 	byName := map[string]*group{}
 	for _, g := range p.groups {
@@ -188,8 +189,8 @@ func (p *project) refuse(findings []finding.Finding) error {
 	return nil
 }
 
-// answer compiles and runs projects, and takes out of them the groups whose code
-// does not compile.
+// answer compiles and runs projects, and removes the groups whose code does not
+// compile.
 func answer(ctx context.Context, dir string, projects []*project) error {
 	for pending := withGroups(projects); len(pending) > 0; {
 		outcomes, err := verdict.Run(ctx, dir, casesOf(pending))
@@ -226,7 +227,7 @@ func withGroups(projects []*project) []*project {
 	return slices.DeleteFunc(slices.Clone(projects), func(p *project) bool { return len(p.groups) == 0 })
 }
 
-// blame takes out the groups whose code the compiler or vet complains about.
+// blame removes the groups whose code the compiler or vet rejects.
 func (p *project) blame(complaints []string) error {
 	byFile := map[string]*group{}
 	for _, g := range p.groups {

@@ -19,8 +19,8 @@ var (
 	only   = flag.String("only", "", "look at the files of the suite that begin so, such as draft7/ref, and say what differs")
 )
 
-// Generated code agrees with the official test suite, other than where the list
-// says why not.
+// Generated code agrees with the official test suite, except for listed differences,
+// each with its reason.
 func TestOfficialSuite(t *testing.T) {
 	dir, began := suiteDir(t), time.Now()
 	selected := func(file string) bool { return strings.HasPrefix(file, *only) }
@@ -64,7 +64,7 @@ func TestOfficialSuite(t *testing.T) {
 	}
 }
 
-// droppedRemotes returns what is wrong with remotes, each finding once.
+// droppedRemotes returns the findings about remotes, each once.
 func droppedRemotes(projects []*project) []string {
 	var all []string
 	for _, p := range projects {
@@ -74,7 +74,7 @@ func droppedRemotes(projects []*project) []string {
 	return slices.Compact(all)
 }
 
-// row counts what became of a part of the suite.
+// row counts the results of a part of the suite.
 type row struct {
 	groups, refused, broken, internal    int
 	tests, invalidAccepted, validRefused int
@@ -127,8 +127,8 @@ func (r *report) judge(p *project) {
 	}
 }
 
-// violated finds the keyword in the text of a violation: alone where decoding
-// found it, and else at the end of its place in the schemas.
+// violated finds the keyword in the text of a violation: the whole text if decoding
+// found it, else the end of its place in the schemas.
 var violated = regexp.MustCompile(`\((?:(\w+)\) at byte \d+|\S*/([^/()\s]+)\))`)
 
 // brokenRule returns the first keyword that a refusal names.

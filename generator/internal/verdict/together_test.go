@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/verdict"
 )
 
-// Schemas that share packages come to the same outcomes as each alone: those of a
-// package with a fault, those with other settings, and those with warnings too.
+// Schemas that share packages give the same results as each alone, also in a package
+// with a fault, with other settings, and with warnings.
 func TestRunSchemasIsRunForEach(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -66,7 +66,7 @@ func TestRunSchemasIsRunForEach(t *testing.T) {
 	compare(append(cases, verdict.ForSchema("refused", []byte(`{"$ref":"#/$defs/nowhere"}`))))
 }
 
-// verdictOf returns whether an answer refuses, and what was written.
+// verdictOf returns whether an answer refuses the document, and the encoded document.
 func verdictOf(a verdict.Answer) string {
 	return fmt.Sprintf("refused: %t, written: %s", a.Refusal() != "", a.Encoded)
 }

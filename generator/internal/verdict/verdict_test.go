@@ -18,8 +18,8 @@ func documents(texts ...string) []verdict.Document {
 	return out
 }
 
-// A schema that generates gives an answer to each document; one that is refused
-// gives the ids of its errors, and stops no other.
+// A schema with code gives an answer for each document. One that is refused gives the
+// ids of its errors, and does not stop the others.
 func TestRunAnswersDocuments(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -10,9 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// An answer without records that comes at once is an error. One that the broker
-// waited for is none, and neither are records. One in between says nothing: it
-// may come from a busy machine, and must not end the pauses between errors.
+// An answer without records that comes at once is an error. An answer after the
+// broker's wait is not an error, and neither are records. One in between is neither:
+// the machine may be busy, and it must not end the pauses between errors.
 func TestBarrenAnswersAreCounted(t *testing.T) {
 	t.Parallel()
 	const wait = time.Second

@@ -15,9 +15,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// A backlog is many times the bound, and no handler goes on: what is in memory
-// stays within the bound, however the records are spread and compressed, and
-// each partition has its next record. Then all is handled, in order.
+// The backlog is many times the limit, and no handler continues. The records in memory
+// stay within the limit, in every distribution and compression, and each partition has
+// its next record. Then all records are handled, in order.
 func TestWhatIsInMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	const bound, brokers, batch = 4 << 20, 3, 1_000_000 // the client's own batches are no larger
@@ -71,7 +71,7 @@ func TestWhatIsInMemoryIsBounded(t *testing.T) {
 				})
 				cfg := b.config(router)
 				cfg.BufferBytes, cfg.Logger = bound, log.logger()
-				cfg.BufferRecords = 100_000 // it is the bytes that count here
+				cfg.BufferRecords = 100_000 // here the bytes count
 				consumer, stop, _ := launch(t, cfg)
 				await(t, "there are records", func() bool { return began.Load() > 0 }, log)
 
@@ -129,8 +129,8 @@ func (b *bench) produceLarge(partitions, records, size int, text func(int) strin
 	}
 }
 
-// A partition whose handler stands still keeps what it has of the bound, and the
-// others go on.
+// A partition whose handler does not continue keeps its share of the limit, and the
+// others continue.
 func TestAStandingPartitionLeavesRoomForTheOthers(t *testing.T) {
 	each(t, 4, func(b *bench) {
 		const records, size = 60, 100_000
@@ -159,7 +159,7 @@ func TestAStandingPartitionLeavesRoomForTheOthers(t *testing.T) {
 	})
 }
 
-// The sizes of fetches that a service sets are left as they are.
+// Fetch sizes that a service sets are not changed.
 func TestTheServicesOwnFetchSizes(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		want := b.fill("a", 1, 3)

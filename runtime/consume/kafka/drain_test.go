@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 )
 
-// A handler that ignores its context does not keep Run from ending. Its record is not
-// committed and is delivered again; those of the other partition are committed.
+// Run ends even if a handler ignores its context. The handler's record is not committed
+// and is delivered again. Those of the other partition are committed.
 func TestAHandlerThatIgnoresItsContext(t *testing.T) {
 	each(t, 2, func(b *bench) {
 		b.produce(0, "paid", 3)
@@ -56,7 +56,7 @@ func TestAHandlerThatIgnoresItsContext(t *testing.T) {
 	})
 }
 
-// A member whose partition is revoked does not wait for such a handler either: another
+// A member whose partition is revoked does not wait for such a handler either. Another
 // member handles the record.
 func TestRevokedFromAHandlerThatIgnoresItsContext(t *testing.T) {
 	each(t, 1, func(b *bench) {
@@ -90,8 +90,8 @@ func TestRevokedFromAHandlerThatIgnoresItsContext(t *testing.T) {
 	})
 }
 
-// A member that is ending and gives up a partition meanwhile finishes the record first:
-// the member that gets the partition does not handle the record too.
+// A member that is ending and loses a partition meanwhile finishes its record first, so
+// that the next member of the partition does not handle the record too.
 func TestRevokedWhileTheMemberEnds(t *testing.T) {
 	each(t, 2, func(b *bench) {
 		b.produce(0, "paid", 2)

@@ -17,8 +17,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// window is how long something fails in these tests. Only counts are held
-// against it, and only from above: a slow machine makes fewer.
+// window is how long something fails in these tests. Only upper limits of counts depend
+// on it, because a slow machine has lower counts.
 const window = 1500 * time.Millisecond
 
 // codes returns the error codes that the client knows.
@@ -32,9 +32,9 @@ func codes() []int16 {
 	return codes
 }
 
-// Each partition's fetches fail with another error code, and come back at once.
-// The consumer neither spins nor floods the log, a partition beside them is read
-// as ever, and once the errors end everything is read.
+// The fetches of each partition fail at once, each with another error code. The
+// consumer neither spins nor floods the log, a partition without errors is read as
+// usual, and once the errors end everything is read.
 func TestFetchErrorsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	codes := codes()
@@ -42,7 +42,7 @@ func TestFetchErrorsOfEveryKind(t *testing.T) {
 		t.Fatalf("only %d codes", len(codes))
 	}
 	k := services.KFake(t)
-	well := int32(len(codes)) // the partition that is well
+	well := int32(len(codes)) // the partition without errors
 	b := newBench(t, k, well+1)
 	var failing atomic.Bool
 	failing.Store(true)
@@ -102,8 +102,8 @@ func TestFetchErrorsOfEveryKind(t *testing.T) {
 	}
 }
 
-// One code at a time, on every fetch: what comes back at once is not asked for at
-// once again.
+// One error code at a time, on every fetch. After an immediate error the consumer
+// pauses before the next fetch.
 func TestOneFetchErrorForAll(t *testing.T) {
 	t.Parallel()
 	for _, code := range []*kerr.Error{

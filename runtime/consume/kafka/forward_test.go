@@ -26,7 +26,7 @@ import (
 // stored is a record of a dead-letter topic or a retry topic.
 type stored struct {
 	Key, Value string
-	Headers    []string // those that it had before, name=value
+	Headers    []string // the original headers, name=value
 	Letter     deadletter.Letter
 }
 
@@ -63,8 +63,8 @@ type refusal struct{ what string }
 
 func (r refusal) Error() string { return "refused: " + r.what }
 
-// Records that cannot be handled are in the dead-letter topic with their key, their
-// value, their headers and the cause; and what comes behind them is handled.
+// Records that cannot be handled are sent to the dead-letter topic, with their key,
+// value and headers and the cause. The records after them are handled.
 func TestTheDeadLetterTopic(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		dead := b.k.NewTopic(b.t, "orders.dead", 1)
@@ -128,8 +128,8 @@ func TestTheDeadLetterTopic(t *testing.T) {
 	})
 }
 
-// A dead-letter topic that does not exist: the consumer says so at once, holds up the
-// partition, commits nothing, and loses nothing, also over a restart.
+// If the dead-letter topic does not exist, the consumer says so at once, the partition
+// waits, nothing is committed, and nothing is lost, also after a restart.
 func TestADeadLetterTopicThatDoesNotExist(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		b.produce(0, "paid", 2)
@@ -176,8 +176,8 @@ func TestADeadLetterTopicThatDoesNotExist(t *testing.T) {
 	})
 }
 
-// A record that fails is handled again after the delay of each retry topic, as what it
-// was where it was published; what comes behind it is handled meanwhile. In the end it
+// A record that fails is handled again after the delay of each retry topic, with its
+// original topic and headers. The records after it are handled meanwhile. In the end it
 // is a dead letter.
 func TestRetryTopics(t *testing.T) {
 	each(t, 1, func(b *bench) {
@@ -334,7 +334,7 @@ consume/kafka: Config.DeadLetter and DeadLetterTopic are both set: use one`
 	}
 }
 
-// Headers that others wrote, or cut, are errors and no panics.
+// Headers that others wrote, or that are incomplete, give errors and no panics.
 func TestLettersThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	headers := deadletter.Letter{Topic: "orders", Error: strings.Repeat("é", 5000), NotBefore: time.UnixMilli(5)}.Headers(nil)

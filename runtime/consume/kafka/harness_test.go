@@ -67,7 +67,7 @@ func (l *lines) await(t *testing.T, text string) map[string]any {
 	return found[0]
 }
 
-// await waits until something is so.
+// await waits until a condition is true.
 func await(t *testing.T, what string, is func() bool, log *lines) {
 	t.Helper()
 	deadline := time.After(patience)

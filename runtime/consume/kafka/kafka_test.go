@@ -57,7 +57,7 @@ func newBench(t *testing.T, k *services.KafkaCluster, partitions int32) *bench {
 	return b
 }
 
-// config is that of a member whose pauses are short.
+// config returns the configuration of a member with short pauses.
 func (b *bench) config(router kafka.Dispatcher) kafka.Config {
 	return kafka.Impatient(kafka.Config{
 		Brokers: b.k.Brokers, Group: b.group, Topics: []string{b.topic}, Router: router,
@@ -216,7 +216,8 @@ func TestOffsetsAreCommittedAfterTheHandler(t *testing.T) {
 		// Record 0 is handled, record 1 is being handled: 1 is the next to read.
 		b.waitCommitted(0, 1)
 
-		// The end waits for the handler, whose context is still good, and commits.
+		// At the end the consumer waits for the handler, whose context is not
+		// cancelled, and commits.
 		stopped := make(chan error, 1)
 		go func() { stopped <- stop() }()
 		close(proceed)
@@ -229,8 +230,8 @@ func TestOffsetsAreCommittedAfterTheHandler(t *testing.T) {
 	})
 }
 
-// The process dies, or loses its network, before it commits: everything that was
-// not committed comes again.
+// The process dies, or loses its network, before it commits. Everything that was not
+// committed is delivered again.
 func TestACrashBeforeTheCommitDeliversAgain(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		b.produce(0, "paid", 5)
@@ -289,8 +290,8 @@ func TestUnknownTypesAreSkipped(t *testing.T) {
 	})
 }
 
-// A record that fails is tried again where it is; its partition waits, the
-// others do not, and nothing is fetched without bounds meanwhile.
+// A record that fails is retried in place. Its partition waits, the others do not, and
+// the records in memory stay limited meanwhile.
 func TestAFailingRecordHoldsUpItsPartitionOnly(t *testing.T) {
 	each(t, 2, func(b *bench) {
 		const n = 200
@@ -366,7 +367,7 @@ func TestGivingUp(t *testing.T) {
 	t.Run("dead letter", func(t *testing.T) {
 		each(t, 1, func(b *bench) {
 			b.produce(0, "paid", 2)
-			b.produce(0, "", 1) // no type anywhere: not worth a second try
+			b.produce(0, "", 1) // no type anywhere, so there is no second attempt
 			b.produce(0, "paid", 1)
 			seen := newLog()
 			letters := 0
@@ -402,8 +403,8 @@ func TestGivingUp(t *testing.T) {
 	})
 }
 
-// Members come and go while records are handled. Each partition's records are
-// handled in order, and since everyone leaves in good order, once.
+// Members come and go while records are handled. Each partition's records are handled
+// in order and, because every member ends cleanly, once.
 func TestRebalance(t *testing.T) {
 	each(t, 4, func(b *bench) {
 		const n = 150

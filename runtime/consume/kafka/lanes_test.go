@@ -59,7 +59,7 @@ func TestKeysAreHandledAtTheSameTime(t *testing.T) {
 			fails := !failed[value] && rand.IntN(10) == 0
 			failed[value] = fails
 			mu.Unlock()
-			select { // nobody goes on before several run
+			select { // no handler continues before several run
 			case <-together:
 			case <-ctx.Done():
 			}
@@ -87,8 +87,8 @@ func TestKeysAreHandledAtTheSameTime(t *testing.T) {
 	})
 }
 
-// While one key's record cannot be handled, the others go on, and no offset behind it is
-// committed: the next consumer gets it, and none is lost.
+// While the record of one key cannot be handled, the other keys continue, and no offset
+// after it is committed. The next consumer gets it, and no record is lost.
 func TestAKeyThatHoldsUpTheCommits(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		b.keyed(40, 40)
@@ -103,7 +103,7 @@ func TestAKeyThatHoldsUpTheCommits(t *testing.T) {
 		router := consume.NewRouter()
 		router.Handle("paid", blocked)
 		cfg := b.config(router)
-		// The hash of k5 is that of some other keys, too: they wait behind it.
+		// Some other keys have the same hash as k5, and wait behind it.
 		cfg.TopicConcurrency, cfg.Logger = map[string]int{b.topic: 40}, log.logger()
 		_, stop, _ := launch(b.t, cfg)
 		log.await(b.t, "event failed")
@@ -131,8 +131,8 @@ func TestAKeyThatHoldsUpTheCommits(t *testing.T) {
 	})
 }
 
-// A key that does not go on holds up its partition after BufferRecords, so that no more
-// than these are delivered again.
+// A key that does not continue stops its partition after BufferRecords, so that at most
+// these are delivered again.
 func TestAKeyThatHoldsUpItsPartition(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		const n, most = 3000, 50

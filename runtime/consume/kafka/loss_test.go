@@ -36,8 +36,8 @@ func (b *bench) commit(at int64) {
 	}
 }
 
-// Records are removed before the group has read them: the consumer says which, and
-// goes on with those that are left, or stops before it handles one of these.
+// Records are removed before the group has read them. The consumer reports which, and
+// continues with the remaining ones, or stops before it handles any of them.
 func TestRecordsThatWereRemoved(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -164,8 +164,8 @@ func TestRetentionOvertakesAConsumer(t *testing.T) {
 	})
 }
 
-// A tombstone with headers goes to the handler of its topic; one whose topic has
-// none is skipped. Neither stops the consumer.
+// A tombstone with headers goes to the handler of its topic. If the topic has none, it
+// is skipped. Neither stops the consumer.
 func TestTombstonesInATopic(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		b.produce(0, "paid", 1)

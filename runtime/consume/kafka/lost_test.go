@@ -15,8 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 )
 
-// evict removes every member from the group behind its back, as a broker does
-// with one that it has not heard of for too long.
+// evict removes every member from the group, as a broker does with a member that has
+// not sent heartbeats.
 func (b *bench) evict() {
 	b.t.Helper()
 	groups, err := kadm.NewClient(b.client).DescribeGroups(b.t.Context(), b.group)

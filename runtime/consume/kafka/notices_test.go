@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A problem that is reported ten times a second for a day is logged at once, then
-// ever more slowly, with a count; one that comes and goes is logged no more often.
+// A problem that is reported ten times a second for a day is logged at once, and then
+// more and more slowly, with a count. One that comes and goes is not logged more often.
 func TestAProblemIsLoggedOnceAndThenSlowly(t *testing.T) {
 	for name, c := range map[string]struct {
 		partitions int
@@ -57,7 +57,7 @@ func TestAProblemIsLoggedOnceAndThenSlowly(t *testing.T) {
 				if reasons := n.blocking(); len(reasons) > 0 {
 					t.Errorf("after its end there are %v", reasons)
 				}
-				// Much later it is as new.
+				// Much later it counts as new.
 				time.Sleep(24 * time.Hour)
 				text.Reset()
 				n.report(t.Context(), about, 1, true, "reading failed", nil)
@@ -69,7 +69,7 @@ func TestAProblemIsLoggedOnceAndThenSlowly(t *testing.T) {
 	}
 }
 
-// The problem of a topic is over with the last of its partitions.
+// The problem of a topic ends with that of its last partition.
 func TestTheProblemOfSeveralPartitions(t *testing.T) {
 	var text bytes.Buffer
 	n := newNotices(slog.New(slog.NewTextHandler(&text, nil)), timing{}.withDefaults())

@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 )
 
-// notebook is an observer that writes everything down.
+// notebook is an observer that records everything.
 type notebook struct {
 	mu       sync.Mutex
 	attempts []kafka.Attempt
@@ -47,8 +47,8 @@ func (n *notebook) status() kafka.Status {
 	return n.last
 }
 
-// An observer is told of each attempt and of each record, and how far the consumer is
-// behind: here one record's handler waits, with two behind it.
+// An observer gets each attempt, each record, and the lag of the consumer. Here the
+// handler of one record waits, with two records after it.
 func TestAnObserver(t *testing.T) {
 	each(t, 2, func(b *bench) {
 		wait := make(chan struct{})
@@ -116,7 +116,7 @@ func (nervous) Attempted(kafka.Attempt) { panic("attempted") }
 func (nervous) Finished(kafka.Finished) { panic("finished") }
 func (nervous) Status(kafka.Status)     { panic("status") }
 
-// An observer that panics changes nothing but the log and a count.
+// An observer that panics affects only the log and a count.
 func TestAPanickyObserver(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		b.produce(0, "paid", 3)

@@ -20,7 +20,7 @@ import (
 
 const poisonID = "018fd0a0-0000-7000-8000-000000000001"
 
-// poison writes records 0 to 4, of which 2 is the one that does not go well.
+// poison writes records 0 to 4. The one with value 2 fails.
 func (b *bench) poison() {
 	b.t.Helper()
 	b.produce(0, "paid", 2)
@@ -278,8 +278,8 @@ func TestAPanicWithoutDeadLetter(t *testing.T) {
 	})
 }
 
-// A log that panics stops no consumer: the record that fails is dead-lettered, the
-// others are handled.
+// A log that panics does not stop the consumer. The record that fails is dead-lettered,
+// and the others are handled.
 func TestALogThatPanics(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, services.KFake(t), 1)

@@ -17,8 +17,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
 )
 
-// Records of a dead-letter topic go back to where they were published, each once, the
-// chosen ones first.
+// Records of a dead-letter topic go back to their original topic, each once, the chosen
+// ones first.
 func TestRedrive(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		dead, other := b.k.NewTopic(b.t, "dead", 1), b.k.NewTopic(b.t, "other", 1)
@@ -128,8 +128,8 @@ func (b *bench) values(topic string, n int) (list []string) {
 	return list
 }
 
-// A record that could not be handled is sent back when the cause is gone: its group
-// handles it, and another group, which had handled it, does not do so again.
+// A record that could not be handled is sent back once the cause is fixed. Its group
+// handles it. Another group, which had handled it, does not handle it again.
 func TestDeadLettersAreHandledInTheEnd(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		dead := b.k.NewTopic(b.t, "dead", 1)
@@ -194,7 +194,7 @@ func (b *bench) redrive(topic string, change ...func(*deadletter.Config)) (deadl
 	return deadletter.Redrive(b.t.Context(), cfg)
 }
 
-// sent calls redrive and fails if its summary is not the one that is wanted.
+// sent calls redrive, and fails if the summary differs.
 func (b *bench) sent(want deadletter.Summary, topic string, change ...func(*deadletter.Config)) {
 	b.t.Helper()
 	sum, err := b.redrive(topic, change...)
@@ -270,8 +270,8 @@ func TestNothingIsSentBackToACompactedTopic(t *testing.T) {
 	})
 }
 
-// Dead letters of transactions: those of an aborted one are not sent, and the offsets
-// that transactions use leave no gaps in what is remembered.
+// Dead letters of an aborted transaction are not sent. The offsets of transaction
+// markers leave no gaps in the recorded spans.
 func TestDeadLettersOfTransactions(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		dead := b.k.NewTopic(b.t, "dead", 1)
@@ -310,8 +310,8 @@ func TestDeadLettersOfTransactions(t *testing.T) {
 	})
 }
 
-// An offset beyond the end is of a former topic of this name: nothing of the new one was
-// sent.
+// A recorded offset beyond the end belongs to a former topic of this name, so nothing
+// of the new one was sent.
 func TestTheProgressOfAFormerTopic(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		dead := b.k.NewTopic(b.t, "dead", 1)

@@ -16,8 +16,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// A new group begins where it is told to. That offset is committed before any record is
-// handled, so that nothing is skipped that is published while the consumer is away.
+// A new group begins at the configured place. This offset is committed before any
+// record is handled, so that records that are published while the consumer is away are
+// not skipped.
 func TestWhereAGroupStarts(t *testing.T) {
 	base := time.UnixMilli(1_790_000_000_000)
 	for name, c := range map[string]struct {
@@ -53,7 +54,7 @@ func TestWhereAGroupStarts(t *testing.T) {
 				if line := log.await(b.t, "the group has no offsets of these partitions"); line["reads"] != c.reads {
 					b.t.Errorf("it says that it reads %q", line["reads"])
 				}
-				if c.at > 0 { // before a record is handled: the time's are handled in a moment
+				if c.at > 0 { // before a record is handled; those from the start time on are handled soon
 					await(b.t, "the start is committed", func() bool { return b.committed(0) >= c.at }, log)
 				}
 				if err := stop(); err != nil {
@@ -101,8 +102,8 @@ func TestAStartThatIsNotCommittedAtOnce(t *testing.T) {
 	}
 }
 
-// What is in a retry topic was put there for this group: it is handled, wherever the group
-// starts to read.
+// Records in a retry topic were sent there for this group. They are handled wherever
+// the group starts to read.
 func TestARetryTopicIsReadFromItsBeginning(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		retry := b.k.NewTopic(b.t, "retry", 1)
@@ -162,8 +163,8 @@ func TestLatestOfARecreatedTopic(t *testing.T) {
 	})
 }
 
-// A static member that restarts gets its partitions back, and nobody else's change
-// meanwhile.
+// A static member that restarts gets its partitions back, and the other members'
+// partitions do not change meanwhile.
 func TestAStaticMember(t *testing.T) {
 	each(t, 2, func(b *bench) {
 		seen := newLog()

@@ -6,8 +6,8 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 )
 
-// Every fault comes once before any comes again. So the faults before the first
-// repetition are all that there are.
+// Every fault happens once before any happens again. So the faults before the first
+// repetition are all faults.
 func TestEveryFaultHasAnAction(t *testing.T) {
 	t.Parallel()
 	schedule, seen := fault.New(1), map[fault.Fault]bool{}

@@ -35,7 +35,7 @@ func ev(n uint64, key string, number int64, change ...func(*Event)) Event {
 
 func (s *script) tx(n uint64, o Outcome, events ...Event) { s.h.Transaction(id(1000+n), o, events) }
 
-// read has the next record of partition 0.
+// read adds the next record of partition 0.
 func (s *script) read(n uint64, key string, l Label, change ...func(*Delivery)) {
 	d := Delivery{ID: id(n), Topic: "t", Key: key, Keyed: key != "", Offset: s.offsets[0], Sum: Sum([]byte{byte(n)}), Label: l}
 	for _, c := range change {

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// echo answers every line with itself; it tells what it got.
+// echo answers every line with the same line, and records it.
 func echo(t *testing.T) (address string, got <-chan string) {
 	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "server"))
@@ -81,7 +81,8 @@ func (c *client) say(line string) {
 	}
 }
 
-// hears fails unless the line arrives; silent unless nothing does for a moment.
+// hears fails unless the line arrives. silent fails if anything arrives within a
+// moment.
 func (c *client) hears(line string) {
 	c.t.Helper()
 	_ = c.conn.SetReadDeadline(time.Now().Add(time.Minute))
@@ -169,7 +170,7 @@ func TestDelays(t *testing.T) {
 	}
 }
 
-// overTCP returns a proxy that listens on TCP before an echo.
+// overTCP returns a proxy that listens on TCP, in front of an echo.
 func overTCP(t *testing.T) (*Proxy, func() (*client, error)) {
 	t.Helper()
 	address, _ := echo(t)
@@ -188,7 +189,7 @@ func overTCP(t *testing.T) (*Proxy, func() (*client, error)) {
 	}
 }
 
-// What a machine does to new connections, and what to those that are open.
+// What a failed machine does to new connections and to open ones.
 func TestMachines(t *testing.T) {
 	t.Parallel()
 	isReset := func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
@@ -246,7 +247,7 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// talk says a line and wants it back soon.
+// talk sends a line, and expects it back soon.
 func (c *client) talk() error {
 	_ = c.conn.SetDeadline(time.Now().Add(300 * time.Millisecond))
 	if _, err := io.WriteString(c.conn, "line\n"); err != nil {

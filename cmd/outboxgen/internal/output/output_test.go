@@ -76,7 +76,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// Whatever step fails, everything is as it was.
+// If any step fails, all files are as before.
 func TestApplyFails(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -143,8 +143,8 @@ func TestApplyWithoutPermission(t *testing.T) {
 	}
 }
 
-// A link to a place outside the folder stands in the way of writing and removing,
-// also in places that no check covered before; one that stays inside is followed.
+// A link to a place outside the folder is an error when files are written or removed,
+// wherever it is. A link that stays inside is followed.
 func TestApplyFollowsNoLinkOutside(t *testing.T) {
 	t.Parallel()
 	outside := given(t, map[string]string{"old.go": "old", "db/old.go": "old"})

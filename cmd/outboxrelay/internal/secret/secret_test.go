@@ -59,7 +59,7 @@ func TestLogWithoutSecrets(t *testing.T) {
 	}
 }
 
-// What has one meaning is taken as before; what has two is refused.
+// An address with one meaning is accepted unchanged. One with two meanings is refused.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

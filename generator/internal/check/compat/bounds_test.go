@@ -30,7 +30,7 @@ func repeated(n int, format func(i int) string) string {
 	return strings.Join(parts, ", ")
 }
 
-// Pairs that are made to take long do not.
+// Pairs that are made to take long are compared quickly.
 func TestHostilePairs(t *testing.T) {
 	t.Parallel()
 	variants := func(n, shift int) string {
@@ -109,7 +109,7 @@ func workOf(t *testing.T, oldText, newText string) (work, changes int) {
 	return work, changes
 }
 
-// A comparison beyond its bounds counts as incompatible, and says so.
+// A comparison that reaches its limits counts as incompatible, and the finding says so.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	s := loadText(t, `{"anyOf": [{"minLength": 1}, {"minLength": 2}]}`)

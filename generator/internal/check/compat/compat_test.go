@@ -10,7 +10,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// load reads one schema that must be sound.
+// load reads one schema, which must have no errors.
 func load(t testing.TB, file, text string) *schema.Schema {
 	t.Helper()
 	p, list, err := schema.LoadFile(fstest.MapFS{file: {Data: []byte(text)}}, file)
@@ -25,8 +25,8 @@ func load(t testing.TB, file, text string) *schema.Schema {
 	return p.Document(file).Root
 }
 
-// The example of every rule is found under its id, and nothing breaks in it
-// but what the rule says.
+// The example of every rule gives a finding with its id, and no other incompatible
+// finding.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	for _, id := range finding.IDs(finding.Compat) {

@@ -15,8 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// The pairs that another registry judges. Where the verdicts differ, the rules
-// of Confluent's registry are why.
+// Pairs of schemas with the verdicts of another registry. If a verdict differs from
+// ours, the reason is a rule of Confluent's registry.
 func TestCompatibilityCorpus(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("OUTBOXGEN_CORPORA")

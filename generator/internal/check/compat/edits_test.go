@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// edit is something that an author does to a schema.
+// edit is a change that an author makes to a schema.
 type edit struct{ what, old, now string }
 
 // The edits that authors make most, before those of the rules' examples.
@@ -60,9 +60,9 @@ var edits = []edit{
 	{"change a description", `{properties: {at: {type: string, description: When.}}}`, `{properties: {at: {type: string, description: When it was.}}}`},
 }
 
-// What the author of an edit is told at each level and under each policy. The golden
-// file is read from top to bottom: every text must be right for someone who made that
-// edit and does not know what the rules compare.
+// The findings for each edit, at each level and under each policy. Read the golden file
+// from top to bottom: each text must be right for someone who made the edit and does
+// not know what the rules compare.
 func TestEdits(t *testing.T) {
 	t.Parallel()
 	all := slices.Clone(edits)
@@ -95,8 +95,8 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// told returns the findings at BACKWARD and at FORWARD, each with the policies under
-// which they are the same. Those at FULL must be both.
+// told returns the findings at BACKWARD and at FORWARD, grouped by the policies that
+// give the same ones. At FULL the findings must be those of both levels.
 func told(t *testing.T, e edit) string {
 	t.Helper()
 	old, now := load(t, "old.yaml", e.old), load(t, "new.yaml", e.now)

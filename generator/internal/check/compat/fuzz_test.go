@@ -12,10 +12,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// FuzzCheck judges any two schemas that load: it comes to an end, a schema is
-// compatible with itself, one that only says more in words is so both ways,
-// FORWARD is BACKWARD with the two exchanged, and the lenient policy allows what
-// the strict one does.
+// FuzzCheck compares any two schemas that load. The comparison ends, a schema is
+// compatible with itself, a new description is compatible in both directions, FORWARD
+// is BACKWARD with the two exchanged, and the lenient policy allows everything that the
+// strict one allows.
 func FuzzCheck(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.cases")
 	if err != nil || len(files) == 0 {

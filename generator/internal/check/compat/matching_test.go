@@ -14,8 +14,8 @@ func union(n int, format func(i int) string) string {
 	return `{"oneOf": [` + repeated(n, format) + `]}`
 }
 
-// Twice the variants are twice the work, for every way to tell variants apart
-// and whatever happened to them.
+// Twice the variants take twice the work, for every way to distinguish variants and for
+// every change of them.
 func TestUnionsAreLinear(t *testing.T) {
 	t.Parallel()
 	tags := map[string]string{
@@ -51,8 +51,8 @@ func TestUnionsAreLinear(t *testing.T) {
 	}
 }
 
-// The index leaves out no branch that a look at all of them finds, and what
-// counts as two variants is incompatible.
+// The index finds every branch that a search through all of them finds. What counts as
+// two variants is incompatible.
 func TestCandidates(t *testing.T) {
 	t.Parallel()
 	const seed = 20

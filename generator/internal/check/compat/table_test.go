@@ -55,7 +55,7 @@ func readCases(t *testing.T, file string) []tableCase {
 	return cases
 }
 
-// dialects is the $schema of the cases in some files; the others say none.
+// dialects is the $schema of the cases in some files. The other files have none.
 var dialects = map[string]string{
 	"draft-04":      "http://json-schema.org/draft-04/schema#",
 	"draft-06":      "http://json-schema.org/draft-06/schema#",
@@ -63,7 +63,7 @@ var dialects = map[string]string{
 	"draft-2019-09": "https://json-schema.org/draft/2019-09/schema",
 }
 
-// in adds $schema behind everything else, so that no place moves.
+// in adds $schema at the end, so that no place moves.
 func in(dialect, text string) string {
 	body, ok := strings.CutSuffix(text, "}")
 	if dialect == "" || !ok {
@@ -94,8 +94,8 @@ func (c tableCase) judge(t *testing.T, dialect string) (verdicts string, changes
 			})
 			changes = append(changes, line(change, leniently))
 		}
-		// The policy never changes what is there, only what it is called where
-		// something is covered or paired in one of them alone.
+		// The policy never changes what is found. Only the ids differ if something is
+		// covered or paired under one policy alone.
 		if verdict := verdicts[len(verdicts)-2:]; verdict == "+-" {
 			t.Errorf("%s: strict allows what lenient does not", c.name)
 		}

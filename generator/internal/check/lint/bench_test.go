@@ -37,7 +37,7 @@ properties:
 	return files
 }
 
-// Lint is to be a small part of what loading takes.
+// Lint should take a small part of the time of loading.
 func BenchmarkLint1000(b *testing.B) {
 	files := thousand()
 	p, list, err := schema.LoadFS(files, "outboxgen.yaml")

@@ -19,10 +19,10 @@ import (
 
 var update = flag.Bool("update", false, "write the findings that come out as those that are wanted")
 
-// Each archive under testdata/cases is a project, and its last file, named
-// want, every finding in it. One without an outboxgen.yaml has schemas: *.yaml
-// and *.json. Each id has an archive of its name, in which at least one file has
-// such a finding and at least one has none.
+// Each archive under testdata/cases is a project. Its last file, want, has all
+// findings. If an archive has no outboxgen.yaml, its schemas are *.yaml and *.json.
+// Each id has an archive with its name, in which at least one file has this finding and
+// at least one does not.
 func TestCases(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/cases/*.txtar")

@@ -13,8 +13,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// FuzzLint lints whatever loads, errors or not: it never panics, gives every
-// finding a rule and a place, and the same findings twice.
+// FuzzLint lints everything that loads, with or without errors. It never panics, every
+// finding has a rule and a place, and a second run gives the same findings.
 func FuzzLint(f *testing.F) {
 	files, err := filepath.Glob("testdata/cases/*.txtar")
 	if err != nil {

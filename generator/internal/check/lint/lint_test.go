@@ -17,7 +17,7 @@ import (
 
 const config = "version: 1\nservice: shop\nschemas: [\"*.v1.yaml\"]\nout: events\n"
 
-// load reads a project that must be sound.
+// load reads a project, which must have no errors.
 func load(t testing.TB, files map[string]string) *schema.Project {
 	t.Helper()
 	fsys := fstest.MapFS{"outboxgen.yaml": {Data: []byte(config)}}
@@ -36,8 +36,8 @@ func load(t testing.TB, files map[string]string) *schema.Project {
 	return p
 }
 
-// event returns an event schema in which lint finds nothing, with some of its
-// members given otherwise; a name without a value leaves the member out.
+// event returns an event schema without findings, with some of its members replaced. A
+// name without a value removes the member.
 func event(members string) string {
 	var b strings.Builder
 	for _, member := range []string{
@@ -60,8 +60,8 @@ func event(members string) string {
 	return b.String()
 }
 
-// The example of every rule is found under its id alone, and corrected it is
-// clean.
+// The example of every rule gives only a finding with its id. The corrected example
+// gives none.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	for _, id := range finding.IDs(finding.Lint) {

@@ -16,7 +16,7 @@ import (
 
 const root = "../../../../"
 
-// What the repository shows as a sample is clean, or says why not.
+// The samples of the repository have no findings except suppressed ones.
 func TestSamplesAreClean(t *testing.T) {
 	t.Parallel()
 	template, err := os.ReadFile(root + "generator/scaffold/order_placed.v1.yaml.tmpl")
@@ -72,7 +72,7 @@ func TestEditorsKnowTheRules(t *testing.T) {
 	}
 }
 
-// A config may be missing: one file that was loaded alone is linted as it is.
+// A file that was loaded alone is linted without a config.
 func TestWithoutConfig(t *testing.T) {
 	t.Parallel()
 	p, _, err := schema.LoadFile(os.DirFS(root+"schemas/huleedu"), "common/course_code.yaml")
@@ -92,8 +92,8 @@ func TestWithoutConfig(t *testing.T) {
 	}
 }
 
-// What the generator warns of, and a rule finds in the same place, is to be said
-// once; elsewhere the warning stays.
+// If a rule finds what the generator warns of in the same place, it is reported once.
+// In other places the warning stays.
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	p := load(t, map[string]string{

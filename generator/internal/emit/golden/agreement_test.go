@@ -34,7 +34,7 @@ import (
 	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
 
-// verdict is nil when a type takes a document: it decodes and is valid.
+// verdict returns nil if a document decodes and is valid.
 func verdict[T data](document []byte) error {
 	var v T
 	if err := json.Unmarshal(document, &v); err != nil {
@@ -43,8 +43,8 @@ func verdict[T data](document []byte) error {
 	return v.Validate()
 }
 
-// Generated types and an independent validator agree on documents, and on what
-// becomes of them when one thing after the other is changed.
+// Generated types and an independent validator agree on documents, and on each of their
+// mutations.
 func TestAgreementWithAValidator(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -153,8 +153,8 @@ func TestAgreementWithAValidator(t *testing.T) {
 }
 
 // agree compares the verdict of a generated type with that of a validator, on a
-// document and on its mutations, and returns how many there were. They may differ
-// where the one that refuses says excused; "": nowhere.
+// document and on its mutations, and returns how many there were. They may differ only
+// if the reason of the refusal contains excused; "": never.
 func agree(t *testing.T, dir string, validator *jsonschema.Schema, verdict func([]byte) error, whole any, excused string) (compared, valid int) {
 	t.Helper()
 	for changed := range mutations(whole) {
@@ -191,8 +191,8 @@ func violations(err error) []wire.Violation {
 	return nil
 }
 
-// stands reports whether the place of a violation is one in the schemas under
-// dir, and a keyword of the violation's rule.
+// stands reports whether the place of a violation exists in the schemas under dir, and
+// is a keyword of the violation's rule.
 func stands(t *testing.T, dir string, v wire.Violation) bool {
 	t.Helper()
 	file, pointer, ok := strings.Cut(v.Schema, "#/")
@@ -242,7 +242,7 @@ func validators(t *testing.T, dir string) func(name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	c.AssertContent() // which generated types do as well
+	c.AssertContent() // as generated types do
 	urls := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" || entry.Name() == "outboxgen.yaml" {
@@ -280,7 +280,7 @@ func validators(t *testing.T, dir string) func(name string) *jsonschema.Schema {
 	}
 	var compiling sync.Mutex
 	return func(name string) *jsonschema.Schema {
-		compiling.Lock() // a compiler serves one test at a time
+		compiling.Lock() // only one test at a time may use a compiler
 		defer compiling.Unlock()
 		t.Helper()
 		compiled, err := c.Compile(urls[name])
@@ -291,8 +291,8 @@ func validators(t *testing.T, dir string) func(name string) *jsonschema.Schema {
 	}
 }
 
-// mutations yields a value as it is, and then with one change after the other,
-// at every place: a member less, a member more, another value.
+// mutations yields a value unchanged, and then with one change at a time, at every
+// place: without a member, with another member, with another value.
 func mutations(v any) func(yield func(any) bool) {
 	return func(yield func(any) bool) {
 		more := yield(v)

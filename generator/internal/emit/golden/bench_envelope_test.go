@@ -13,7 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 )
 
-// handWrittenEnvelope is the envelope around an event in the terms of
+// handWrittenEnvelope is the envelope of an event, as written by hand for
 // encoding/json.
 type handWrittenEnvelope struct {
 	EventID        uuid.UUID                  `json:"event_id"`
@@ -39,8 +39,8 @@ func (h *handWrittenEnvelope) validate(eventType string) error {
 	return h.Data.validate()
 }
 
-// record is what the relay sends: an envelope of about 2 kB with metadata, and
-// its headers.
+// record is a record of the relay: an envelope of about 2 kB with metadata, and
+// headers.
 func record(b *testing.B) (value []byte, headers []outbox.Header, eventType string) {
 	b.Helper()
 	var data events.AssessmentResultV1
@@ -64,8 +64,8 @@ func record(b *testing.B) (value []byte, headers []outbox.Header, eventType stri
 	return row.Data, headers, row.EventType
 }
 
-// inTurn runs two ways to do one thing in turn, so that both meet the same
-// machine, and reports what each took and the ratio of the first to the second.
+// inTurn runs two functions in turn, so that the load of the machine affects both. It
+// reports the time of each and the ratio of the first to the second.
 func inTurn(b *testing.B, ours, theirs func() error) {
 	b.Helper()
 	var took [2]time.Duration
@@ -74,7 +74,7 @@ func inTurn(b *testing.B, ours, theirs func() error) {
 		rounds++
 		for i, do := range []func() error{ours, theirs} {
 			start := time.Now()
-			for range 20 { // the clock costs little beside these
+			for range 20 { // so many that the clock costs little
 				if err := do(); err != nil {
 					b.Fatal(err)
 				}
@@ -83,7 +83,7 @@ func inTurn(b *testing.B, ours, theirs func() error) {
 		}
 	}
 	calls := float64(20 * rounds)
-	b.ReportMetric(0, "ns/op") // of both together, it says nothing
+	b.ReportMetric(0, "ns/op") // it is of both together, and says nothing
 	b.ReportMetric(float64(took[0].Nanoseconds())/calls, "generated-ns")
 	b.ReportMetric(float64(took[1].Nanoseconds())/calls, "encoding-json-ns")
 	b.ReportMetric(took[0].Seconds()/took[1].Seconds(), "ratio")
@@ -132,7 +132,7 @@ func BenchmarkEncodeEnvelope(b *testing.B) {
 	b.Run("encoding-json", func(b *testing.B) { alone(b, len(value), theirs) })
 }
 
-// alone counts the bytes and allocations of one way.
+// alone counts the bytes and allocations of one function.
 func alone(b *testing.B, size int, do func() error) {
 	b.Helper()
 	b.SetBytes(int64(size))

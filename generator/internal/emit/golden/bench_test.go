@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 )
 
-// handWritten is what a team writes without a generator: the same event as
-// AssessmentResultV1 in the terms of encoding/json.
+// handWritten is what a team writes without a generator: the event AssessmentResultV1
+// for encoding/json.
 type handWritten struct {
 	EventName          string           `json:"event_name"`
 	EntityID           *string          `json:"entity_id"`
@@ -89,8 +89,8 @@ func twoKilobytes(b *testing.B) []byte {
 	}
 }
 
-// Decoding and validating must take no longer in generated code than with
-// encoding/json and checks by hand.
+// Decoding and validating with generated code must not take longer than with
+// encoding/json and hand-written checks.
 func BenchmarkDecodeAndValidate(b *testing.B) {
 	input := twoKilobytes(b)
 	b.Run("generated", func(b *testing.B) {

@@ -25,7 +25,7 @@ import (
 )
 
 // cdEvents is the folder of the CDEvents schemas, which are not part of this
-// repository: in OUTBOXGEN_CORPORA, else in ../shared/corpora beside it.
+// repository: below OUTBOXGEN_CORPORA, or else below ../shared/corpora.
 func cdEvents(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("OUTBOXGEN_CORPORA")
@@ -39,9 +39,9 @@ func cdEvents(t *testing.T) string {
 	return dir
 }
 
-// The CDEvents schemas become a package as they are. It vets, takes every
-// conformance payload and writes it back equal, and agrees with a validator on
-// what becomes of those when one thing after the other is changed.
+// The unchanged CDEvents schemas become a package. It passes go vet, decodes every
+// conformance payload and encodes an equal one, and agrees with a validator on
+// mutations of the payloads.
 func TestCDEvents(t *testing.T) {
 	t.Parallel()
 	dir := cdEvents(t)
@@ -147,8 +147,8 @@ func cdEventsProject(t *testing.T, dir string) (project *schema.Project, names [
 	return project, names
 }
 
-// conformance is the payload of the schema called name: build_finished.json is
-// one of buildfinished.
+// conformance returns the payload of the schema with this name: build_finished.json
+// belongs to buildfinished.
 func conformance(t *testing.T, dir, name string) []byte {
 	t.Helper()
 	found := filepath.Join(dir, "custom/conformance.json")
@@ -171,8 +171,8 @@ func conformance(t *testing.T, dir, name string) []byte {
 	return content
 }
 
-// scratch is a folder of the module that is gone after the test. The packages
-// in it see the runtime as any package of the module does.
+// scratch is a temporary folder inside the module, so that its packages can import the
+// runtime.
 type scratch struct {
 	dir string // absolute
 }
@@ -316,7 +316,7 @@ func cdEventsValidators(t *testing.T, dir string, names []string) map[string]*js
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	c.AssertContent()
-	// RFC 3986 has no characters beyond ASCII, which the validator lets pass.
+	// RFC 3986 allows only ASCII, but the validator accepts other characters.
 	c.RegisterFormat(&jsonschema.Format{Name: "uri-reference", Validate: func(v any) error {
 		text, ok := v.(string)
 		if ok && strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {

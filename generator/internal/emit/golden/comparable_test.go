@@ -9,7 +9,7 @@ import (
 	comparables "github.com/outboxgen/outboxgen/testdata/golden/comparable/events"
 )
 
-// With unknown: drop, unknown properties are lost, unless the validation needs them,
+// With unknown: drop, unknown properties are dropped unless the validation needs them,
 // and structs with plain fields can be compared with ==.
 func TestUnknownDropped(t *testing.T) {
 	t.Parallel()

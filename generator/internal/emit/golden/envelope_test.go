@@ -31,7 +31,7 @@ func envelopeTrip[T gen.Data](decode func([]byte, ...outbox.Header) (outbox.Enve
 	}
 }
 
-// An envelope that Python published comes back equal, member for member.
+// An envelope that Python published is decoded and encoded without a change.
 func TestHuleEduEnvelopes(t *testing.T) {
 	t.Parallel()
 	trips := map[string]func(*testing.T, []byte){
@@ -56,8 +56,8 @@ func TestHuleEduEnvelopes(t *testing.T) {
 			}
 			event, _, _ := strings.Cut(filepath.Base(file), ".")
 			trips[event](t, input)
-			// Python writes an offset of zero as +00:00 where Pydantic writes Z, and
-			// microseconds with their zeros.
+			// Python writes +00:00 for Pydantic's Z, and microseconds with trailing
+			// zeros.
 			other := strings.Replace(string(input), `.201944Z"`, `.201900+00:00"`, 1)
 			trips[event](t, []byte(other))
 		})

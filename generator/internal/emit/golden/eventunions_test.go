@@ -29,7 +29,7 @@ var eventUnionDocuments = map[string][]string{
 	"parcel":  {`{"kind":"loaded","parcel":"p","truck":"t","more":[1]}`, `{"kind":"unloaded","parcel":"p","shelf":3}`},
 }
 
-// Event data that is one of several objects comes back as it came.
+// Event data that is one of several objects is decoded and encoded without a change.
 func TestEventUnionsRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, document := range eventUnionDocuments["order"] {

@@ -25,7 +25,7 @@ import (
 	presence "github.com/outboxgen/outboxgen/testdata/golden/presence/events"
 )
 
-// required are the members that Presence cannot do without.
+// required are the required members of Presence.
 const required = `"id":"1","text":"","number":0,"list":[],"dict":{},"free":{},"part":{"name":"p"},"any":null,"null_text":null,"null_list":null,"null_part":null`
 
 func TestPresenceRoundTrips(t *testing.T) {
@@ -59,7 +59,7 @@ func TestThreeStates(t *testing.T) {
 	}
 }
 
-// A nil slice or map that is required is written empty.
+// A required slice or map that is nil is encoded as empty.
 func TestRequiredNilIsEmpty(t *testing.T) {
 	t.Parallel()
 	got, err := presence.PresenceV1{}.MarshalJSON()
@@ -72,7 +72,7 @@ func TestRequiredNilIsEmpty(t *testing.T) {
 	}
 }
 
-// Null where the schema has none is an error, as is a missing member.
+// Null where the schema does not allow it is an error, and so is a missing member.
 func TestNullAndMissing(t *testing.T) {
 	t.Parallel()
 	var v presence.PresenceV1
@@ -94,7 +94,7 @@ func TestNullAndMissing(t *testing.T) {
 	}
 }
 
-// In the pointer mode absent and null are one, and absent is what is written.
+// In the pointer mode absent and null are the same, and are encoded as absent.
 func TestPointerMode(t *testing.T) {
 	t.Parallel()
 	var v pointers.PresenceV1
@@ -148,7 +148,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// expect decodes a document and compares what Validate finds in it.
+// expect decodes a document and compares the violations that Validate finds.
 func expect[T data](t *testing.T, input string, want []string) {
 	t.Helper()
 	var v T

@@ -13,8 +13,9 @@ import (
 	zeros "github.com/outboxgen/outboxgen/testdata/golden/zeros/events"
 )
 
-// What a writer forgot is refused before anything is inserted, each with the full
-// pointer. What the schema names, what may be null, and what is absent is not.
+// A forgotten field is refused before anything is inserted, with its full pointer. Zero
+// values that the schema lists, null where it is allowed, and absent fields are
+// accepted.
 func TestForgottenFields(t *testing.T) {
 	t.Parallel()
 	const (
@@ -71,7 +72,7 @@ func TestForgottenFields(t *testing.T) {
 	}
 }
 
-// A reader may get zero values: it is the writer who forgets.
+// A reader accepts zero values. Only inserts check for forgotten fields.
 func TestZeroValuesAreRead(t *testing.T) {
 	t.Parallel()
 	const none = `"00000000-0000-0000-0000-000000000000"`
@@ -80,7 +81,7 @@ func TestZeroValuesAreRead(t *testing.T) {
 		"list":[{"id":`+none+`}],"by_name":{},"position":[`+none+`,`+year1+`],"change":{"kind":"moved","at":`+year1+`},"raw":{"id":`+none+`}}`))
 }
 
-// With zero: allow, they are written as well.
+// With zero: allow, inserts accept them too.
 func TestZeroValuesAllowed(t *testing.T) {
 	t.Parallel()
 	row, err := zeros.ZerosV1{}.NewRow(t.Context())

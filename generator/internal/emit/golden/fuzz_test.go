@@ -25,7 +25,7 @@ import (
 	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
 
-// fuzzed are the types that FuzzGeneratedDecoders feeds, but for the shapes.
+// fuzzed are the types that FuzzGeneratedDecoders uses, except the shapes.
 var fuzzed = []func(*testing.T, []byte){
 	again[huleedu.AssessmentResultV1],
 	again[huleedu.CJAssessmentRequestedV1],
@@ -52,9 +52,9 @@ var fuzzed = []func(*testing.T, []byte){
 	again[values.ValuesV1],
 }
 
-// FuzzGeneratedDecoders feeds any bytes to generated types, each time to the one
-// that which chooses: none may panic, and what decodes must encode to something
-// that decodes to the same again.
+// FuzzGeneratedDecoders decodes any bytes as a generated type, which which selects. No
+// type may panic. What decodes must encode to a document that decodes to the same
+// value.
 func FuzzGeneratedDecoders(f *testing.F) {
 	targets := slices.Clone(fuzzed)
 	seed := func(document string) {

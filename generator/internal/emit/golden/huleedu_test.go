@@ -1,6 +1,6 @@
-// Package golden_test calls the golden packages under testdata. It stands apart
-// from the tests of package emit so that those can write the golden packages
-// while they do not compile.
+// Package golden_test calls the golden packages under testdata. It is separate from the
+// tests of package emit, so that those can write the golden packages even while these
+// do not compile.
 package golden_test
 
 import (
@@ -46,14 +46,13 @@ func document(t testing.TB, data []byte) any {
 	return v
 }
 
-// data is what every generated type offers.
+// data has the methods of every generated type.
 type data interface {
 	json.Marshaler
 	Validate() error
 }
 
-// roundTrip decodes, validates and encodes a document, and compares it with
-// what comes out.
+// roundTrip decodes, validates and encodes a document, and compares the result with it.
 func roundTrip[T data](t *testing.T, input []byte) T {
 	t.Helper()
 	var v T
@@ -73,7 +72,7 @@ func roundTrip[T data](t *testing.T, input []byte) T {
 	return v
 }
 
-// Every example of the contract decodes, is valid, and comes back equal.
+// Every example of the contract decodes, is valid, and encodes to an equal document.
 func TestHuleEduExamples(t *testing.T) {
 	t.Parallel()
 	trips := map[string]func(*testing.T, []byte){
@@ -102,7 +101,7 @@ func TestHuleEduExamples(t *testing.T) {
 	}
 }
 
-// Members that the schema does not name survive, at every level.
+// Unknown properties are kept, at every level.
 func TestUnknownMembersSurvive(t *testing.T) {
 	t.Parallel()
 	var changed map[string]any
@@ -121,7 +120,7 @@ func TestUnknownMembersSurvive(t *testing.T) {
 	}
 }
 
-// A value is written by hand, found wanting, fixed and written as JSON.
+// A value is made in Go, found invalid, fixed, and encoded as JSON.
 func TestHuleEduByHand(t *testing.T) {
 	t.Parallel()
 	v := events.NewEssayResult(events.EssayResult{
@@ -157,7 +156,7 @@ func TestHuleEduByHand(t *testing.T) {
 	}
 }
 
-// The description of an event finds the aggregate's id in the data.
+// The event type finds the aggregate's id in the data.
 func TestHuleEduRow(t *testing.T) {
 	t.Parallel()
 	var v events.ClassUpdatedV1

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 
-// Every generated way of inserting reaches the table through sqlc's statements,
-// and what lies there is what the generated handler gets.
+// Every generated insert function uses sqlc's statements, and the generated handler
+// gets what is in the table.
 func TestInsertedAndHandled(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

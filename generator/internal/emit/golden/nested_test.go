@@ -15,8 +15,8 @@ var nestedDocuments = []string{
 	`{"id":"1","owned":{"kind":"house","since":1,"floors":2},"loose":{"phone":"p"}}`,
 }
 
-// Unions inside unions and combinations come back as they came, each branch as
-// a type of its own.
+// Unions inside unions and combinations are decoded and encoded without a change, each
+// branch with its own type.
 func TestNestedUnions(t *testing.T) {
 	t.Parallel()
 	for _, document := range nestedDocuments {
@@ -36,8 +36,8 @@ func TestNestedUnions(t *testing.T) {
 	})
 }
 
-// A base type that lists its branches, which refer back to it, is a union of
-// these with what they share.
+// A base type that lists its branches, which refer back to it, is a union of the
+// branches with the shared members.
 func TestBaseType(t *testing.T) {
 	t.Parallel()
 	v := roundTrip[nested.AdoptedV1](t, []byte(`{"id":"1","animal":{"petType":"kitten","name":"n","lives":9,"weeks":3}}`))

@@ -21,8 +21,8 @@ import (
 	roots "github.com/outboxgen/outboxgen/testdata/golden/roots/events"
 )
 
-// Event data of any JSON type agrees with an independent validator on documents
-// and their mutations, and a valid one comes back as it was.
+// Event data of any JSON type agrees with an independent validator on documents and
+// their mutations. Valid documents are decoded and encoded without a change.
 func TestRootsAgreeWithAValidator(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(root, "testdata/golden/roots")
@@ -93,8 +93,8 @@ func trips[T data](t *testing.T, input []byte) {
 	roundTrip[T](t, input)
 }
 
-// Violations of event data that is no object stand at the root, or at an item
-// under it.
+// Violations of event data that is not an object are at the root, or at an item below
+// it.
 func TestRootsViolations(t *testing.T) {
 	t.Parallel()
 	expect[roots.CodeV1](t, `"A"`, []string{" minLength", " pattern"})
@@ -105,8 +105,8 @@ func TestRootsViolations(t *testing.T) {
 	expectDecodeError[roots.CountV1](t, `"1"`, " type")
 }
 
-// A pointer leads to an item by its index, to a member of a map, and to the
-// whole value. One that leads nowhere is an error when inserting.
+// A pointer leads to an item by its index, to a member of a map, and to the whole
+// value. One without a target is an error of the insert.
 func TestRootsPointers(t *testing.T) {
 	t.Parallel()
 	id, rowID := uuid.New(), uuid.New()
@@ -158,7 +158,7 @@ func TestRootsPointers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got.Correlation = headers["trace_id"]; got.Correlation == row.ID.String() {
-			got.Correlation = "" // for want of another
+			got.Correlation = "" // because there is no other
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -169,8 +169,8 @@ func TestRootsPointers(t *testing.T) {
 	}
 }
 
-// Event data that is no object is inserted under every envelope, and what is
-// handled is what was inserted.
+// Event data that is not an object can be inserted with every envelope, and the handler
+// gets what was inserted.
 func TestRootsInsertedAndHandled(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

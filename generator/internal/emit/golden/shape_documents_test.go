@@ -39,16 +39,16 @@ func documentsOf(t testing.TB, name string) shapeDocuments {
 	return documents
 }
 
-// disagreements are the shapes whose Go types and the validator may differ, and
-// what the one that refuses a document says then.
+// disagreements are the shapes whose Go types may differ from the validator, with the
+// reason that the one that refuses a document gives.
 var disagreements = map[string]string{
 	"unsigned_integer": "must be at least 0",                  // the validator does not know the format
-	"json_in_string":   "not of mediatype 'application/json'", // an annotation, which says nothing of validity
+	"json_in_string":   "not of mediatype 'application/json'", // an annotation, which does not affect validity
 }
 
-// Every shape has a golden file, documents that come back equal, documents that
-// the generated type and an independent validator both refuse, and the same
-// verdict of the two on mutations of all of these.
+// Every shape has a golden file, documents that are decoded and encoded equally, and
+// documents that the generated type and an independent validator both refuse. The two
+// agree on mutations of all of them.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	compile, golden := validators(t, shapesDir), goldenFiles(t)
@@ -150,8 +150,8 @@ var sameNumber = cmp.Comparer(func(a, b json.Number) bool {
 	return okX && okY && x.Cmp(y) == 0
 })
 
-// sameText compares strings, and by what they mean those that have a Go type: a
-// time.Time does not know how many zeros a fraction had, nor a uuid.UUID its case.
+// sameText compares strings. Strings with a Go type are compared by their meaning,
+// because a time.Time does not keep the zeros of a fraction, nor a uuid.UUID its case.
 var sameText = cmp.Comparer(func(a, b string) bool {
 	if a == b {
 		return true
@@ -164,8 +164,8 @@ var sameText = cmp.Comparer(func(a, b string) bool {
 	return uuid.Validate(a) == nil && strings.EqualFold(a, b)
 })
 
-// equalAgain decodes, validates and encodes a document, and compares it with
-// what comes out: to the last digit.
+// equalAgain decodes, validates and encodes a document, and compares the result with
+// it, with all digits.
 func equalAgain[T data](t *testing.T, input []byte) {
 	t.Helper()
 	var v T
@@ -186,8 +186,8 @@ func equalAgain[T data](t *testing.T, input []byte) {
 	}
 }
 
-// A member that only a condition describes has its type where the value fits,
-// and else is as it came, whichever of two comes last.
+// A member that only a condition describes has its type if the value fits, and else
+// stays unchanged. If it occurs twice, the last one counts.
 func TestConditionalMember(t *testing.T) {
 	t.Parallel()
 	many := "[" + strings.Repeat(`"x",`, 200) + `"x"]`
@@ -213,7 +213,7 @@ func TestConditionalMember(t *testing.T) {
 	}
 }
 
-// A default that Go has no literal for is read as a document would be.
+// A default without a Go literal is decoded like a document.
 func TestDefaultsWithoutLiterals(t *testing.T) {
 	t.Parallel()
 	objects := shapes.NewDefaultObjectV1(shapes.DefaultObjectV1{})

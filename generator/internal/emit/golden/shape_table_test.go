@@ -24,7 +24,7 @@ func shapeOf[T data]() shape {
 	}
 }
 
-// shapesByFamily are all shapes, in the order of the table in the manual.
+// shapesByFamily has all shapes by family.
 var shapesByFamily = map[string]map[string]shape{
 	"objects": {
 		"flat_object":          shapeOf[shapes.FlatObjectV1](),

@@ -57,7 +57,7 @@ func TestTuples(t *testing.T) {
 	}
 }
 
-// A position that is absent cannot be followed by one that is there.
+// An absent position cannot be followed by a present one.
 func TestTupleWithAGap(t *testing.T) {
 	t.Parallel()
 	v := tuples.TuplesV1Open{Second: outbox.Value(int64(1))}
@@ -94,7 +94,7 @@ func TestMatching(t *testing.T) {
 	})
 }
 
-// A member that two patterns want is in both maps, and has one value.
+// A member that matches two patterns is in both maps, and has one value.
 func TestMatchingTwoPatterns(t *testing.T) {
 	t.Parallel()
 	v := matching.MatchingV1Overlapping{ID: "a", NMust: 1, NMembers: map[string]int64{"n_id2_id": 1}}
@@ -109,7 +109,7 @@ func TestMatchingTwoPatterns(t *testing.T) {
 	}
 }
 
-// Values of any JSON type have constants, and an unknown one survives.
+// Values of any JSON type have constants, and an unknown value is kept.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	v := roundTrip[values.ValuesV1](t, []byte(`{"id":"1","setting":{"a":[1.0,"b"]},"nothing":null,"maybe_nothing":null,"nothings":[null],"ratio":-2.25,"switch":true,
@@ -163,7 +163,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// An array or a map that holds itself is a declared type.
+// An array or a map that contains itself is a declared type.
 func TestRecursion(t *testing.T) {
 	t.Parallel()
 	v := roundTrip[recursion.RecursionV1](t, []byte(`{"id":"1","tree":[[],[[]]],"paths":{"a":{"b":{}}},"maybe":[null,[]],"forest":{"a":[{"b":[]}]},"chain":[{"name":"x","more":[{"name":"y","more":[]}]}],

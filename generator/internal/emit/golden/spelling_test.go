@@ -13,8 +13,8 @@ import (
 	values "github.com/outboxgen/outboxgen/testdata/golden/values/events"
 )
 
-// What Go writes in one form comes back as the document has it: UUIDs, bytes and
-// times in structs, in branches of unions, in items and beside null.
+// Values that Go writes in only one form are encoded as in the document: UUIDs, bytes
+// and times, in structs, in branches of unions, in items and beside null.
 func TestTextsComeBack(t *testing.T) {
 	t.Parallel()
 	const id = `"3F2B7C1E-5D0A-4C69-8B1C-7F4F0A9B2E11"`

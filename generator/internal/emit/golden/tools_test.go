@@ -6,7 +6,7 @@ import (
 	tools "github.com/outboxgen/outboxgen/testdata/golden/tools/events"
 )
 
-// Payloads of schemas that tools wrote come back as they were.
+// Payloads of schemas that tools wrote are decoded and encoded without a change.
 func TestToolsRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -43,7 +43,7 @@ var unionDocuments = map[string][]string{
 	},
 }
 
-// A union comes back as it came, whichever branch it is.
+// Every branch of a union is decoded and encoded without a change.
 func TestUnionsRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, document := range unionDocuments["tagged"] {
@@ -60,7 +60,7 @@ func TestUnionsRoundTrip(t *testing.T) {
 	}
 }
 
-// Each branch has a Go type of its own, which a type switch finds.
+// Each branch has its own Go type, which a type switch finds.
 func TestUnionBranches(t *testing.T) {
 	t.Parallel()
 	tagged := roundTrip[unions.TaggedV1](t, []byte(unionDocuments["tagged"][0]))
@@ -91,7 +91,7 @@ func TestUnionBranches(t *testing.T) {
 	}
 }
 
-// Absent, null and a value are three things for a union too.
+// A union also distinguishes absent, null and a value.
 func TestUnionPresence(t *testing.T) {
 	t.Parallel()
 	for more, want := range map[string]outbox.Nullable[unions.Pet]{
@@ -124,8 +124,8 @@ func expectDecodeError[T any](t *testing.T, input string, want ...string) {
 	}
 }
 
-// A branch that a later version of the schema adds is kept to the byte, and is
-// not valid.
+// The bytes of a branch that a later version of the schema adds are kept, and the value
+// is not valid.
 func TestUnknownBranchSurvives(t *testing.T) {
 	t.Parallel()
 	const document = `{"id":"1","pet":{"kind":"parrot","words":[1.0,"\u00e5"]}}`
@@ -148,7 +148,7 @@ func TestUnknownBranchSurvives(t *testing.T) {
 	}
 }
 
-// The violations inside a branch are pointed at in the whole document.
+// Violations inside a branch have pointers from the root of the document.
 func TestUnionViolations(t *testing.T) {
 	t.Parallel()
 	expect[unions.TaggedV1](t, `{"id":"1","pet":{"kind":"dog","friends":[{"kind":"cat","name":""}]},"pets":[],"outcome":{"success":false,"reason":"too long"}}`, []string{
@@ -165,7 +165,7 @@ func TestUnionViolations(t *testing.T) {
 	}
 }
 
-// The constructor sets the tag; without it the branch is not valid.
+// The constructor sets the tag. Without the tag the branch is not valid.
 func TestUnionConstructors(t *testing.T) {
 	t.Parallel()
 	cat := unions.NewCat(unions.Cat{Name: "Tom"})
@@ -184,7 +184,8 @@ func TestUnionConstructors(t *testing.T) {
 	if err != nil || string(got) != `"2024-01-01T00:00:00Z"` {
 		t.Errorf("%s, %v", got, err)
 	}
-	// A pointer to a branch has its methods, so that it compiles; it is told of.
+	// A pointer to a branch has its methods, so it compiles. Encoding and Validate
+	// report it.
 	pointer := unions.TaggedV1{ID: "1", Pet: &cat}
 	if err := pointer.Validate(); err == nil {
 		t.Error("a pointer is taken for a branch")
@@ -196,7 +197,8 @@ func TestUnionConstructors(t *testing.T) {
 	}
 }
 
-// What cannot be told apart is read as what the caller asks for.
+// Branches that cannot be distinguished are decoded as the type that the caller asks
+// for.
 func TestRawUnion(t *testing.T) {
 	t.Parallel()
 	v := roundTrip[unions.PaymentV1](t, []byte(`{"id":"1","method":{},"contact":{"phone":"12","mail":"no"}}`))

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What was sent is remembered over writing it down and reading it again, in any order,
-// and nothing else is.
+// Offsets that were sent are kept when they are written and read again, in any order,
+// and no others are.
 func TestSpansRememberWhatWasSent(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
@@ -39,7 +39,7 @@ func TestSpansRememberWhatWasSent(t *testing.T) {
 	}
 }
 
-// There is a limit to what the brokers keep. What is beyond it is counted.
+// The brokers keep a limited number of spans. Those beyond the limit are counted.
 func TestTooManyGaps(t *testing.T) {
 	t.Parallel()
 	s := spans{}
