@@ -12,14 +12,14 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/gen"
 )
 
-// kinds returns the three forms of one event.
+// kinds returns the three kinds of envelope of one event.
 func kinds() map[string]*gen.EventType[Graded] {
 	cloud, bareType := graded, graded
 	cloud.Envelope, bareType.Envelope = gen.EnvelopeCloudEvents, gen.EnvelopeNone
 	return map[string]*gen.EventType[Graded]{"outbox": &graded, "cloudevents": &cloud, "none": &bareType}
 }
 
-// What was written is read again, and written again the same.
+// An envelope is decoded, and encoded again without a change.
 func TestEnvelopeRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, event := range kinds() {
@@ -62,7 +62,7 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 	}
 }
 
-// headersOf returns what the relay makes of a row.
+// headersOf returns the headers that the relay makes of a row.
 func headersOf(t *testing.T, row outbox.Row) []outbox.Header {
 	t.Helper()
 	var object map[string]string
@@ -80,8 +80,8 @@ const pythonEnvelope = `{"event_id": "018F3F6E-0000-7000-8000-000000000001", "ev
 	"event_timestamp": "2026-05-01T14:00:00.5+02:00", "source_service": "grading", "schema_version": 1,
 	"correlation_id": "c", "data": {"essay_id": "e1", "grade": 4}, "tenant": {"x": 1.0}}`
 
-// Another writer's envelope may lack what may be null, and have fields of its
-// own, which are kept.
+// Another writer's envelope may lack fields that may be null, and have additional
+// fields, which are kept.
 func TestDecodeForeignEnvelope(t *testing.T) {
 	t.Parallel()
 	got, err := graded.Decode([]byte(pythonEnvelope))

@@ -38,8 +38,8 @@ func ExampleInsertAll() {
 	// Output: 2 <nil>
 }
 
-// An event that follows from business data gets an id that does, too: handling
-// the cause again inserts nothing.
+// An event that is derived from business data gets a derived id, so handling the cause
+// again inserts nothing.
 func ExampleDeterministicID() {
 	recorder := &outboxtest.Recorder{}
 	for range 2 {
@@ -68,8 +68,8 @@ func ExampleDecodeError() {
 	// true false
 }
 
-// What a consumer inserts in turn belongs together with what it handles. Typed
-// handlers of a consume.Router get such a context; another consumer makes it.
+// Events that a consumer inserts are linked to the event that it handles. Typed
+// handlers of a consume.Router get such a context; other consumers make it.
 func ExampleContextWithCorrelationID() {
 	handle := func(ctx context.Context, tx outbox.Transaction, e outbox.Envelope[Graded]) error {
 		ctx = outbox.ContextWithCorrelationID(ctx, e.CorrelationID)

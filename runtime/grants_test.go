@@ -17,8 +17,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Every way to insert works with what `outboxgen migration --grants` gives a
-// service; without either half of it the error says what is needed.
+// Every way to insert works with the privileges that `outboxgen migration --grants`
+// gives a service. Without either of the two, the error says what is missing.
 func TestTheServiceRoleMayInsert(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {

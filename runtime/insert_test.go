@@ -21,7 +21,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// mixed makes n events of two types, some with an id of the caller's.
+// mixed makes n events of two types, some with the caller's id.
 func mixed(n int) (events []outbox.Event, want []string) {
 	for i := range n {
 		var e outbox.Event = Graded{EssayID: key(i), Grade: i}
@@ -98,7 +98,7 @@ func TestInsertAllKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// bare is a Transaction that is no pgx.Tx.
+// bare is a Transaction that is not a pgx.Tx.
 type bare struct{ outbox.Transaction }
 
 // Every query mode of pgx, including those for poolers, inserts single and many events.
@@ -147,13 +147,13 @@ func TestEveryQueryExecMode(t *testing.T) {
 	}
 }
 
-// The whole of the writer's side works in each of the modes.
+// Everything that a writer does works in each of the modes.
 func TestInEveryQueryExecMode(t *testing.T) {
 	t.Parallel()
 	querymode.Repeat(t, "^Test(PlainTransaction|TxPassesThrough|Queue|DeterministicIDs|LeastPrivileges|EventsKeepTheirMeaning)$")
 }
 
-// An event on the caller's batch goes where the batch goes.
+// An event on the caller's batch is inserted by the batch, and shares its fate.
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
@@ -207,7 +207,7 @@ func TestInsertAllIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// statements is a Transaction that counts, and takes every row for inserted.
+// statements is a fake Transaction that counts, and reports every row as inserted.
 type statements struct {
 	outbox.Transaction
 	rows []int

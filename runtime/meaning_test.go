@@ -78,8 +78,8 @@ func (db tenants) where(t *testing.T) []string {
 	return found
 }
 
-// An event is inserted under the schema, the role and the settings that hold when
-// the function inserts it, as on a plain transaction, although it waits for COMMIT.
+// An event is inserted with the schema, the role and the settings at the time of the
+// insert call, as on a plain transaction, although it waits for COMMIT.
 func TestEventsKeepTheirMeaning(t *testing.T) {
 	t.Parallel()
 	db := newTenants(t, services.Postgres(t))
@@ -233,7 +233,8 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			// Event 1 goes first within the nested transaction, and has to go again.
+			// Event 1 is inserted within the nested transaction first, and has to be
+			// inserted again.
 			return errors.Join(exec(`set local search_path to b`)(ctx, inner), exec(`savepoint s; set local app.tenant = 'x'`)(ctx, inner),
 				inner.Rollback(ctx), exec(`select 1; set local search_path to b`)(ctx, tx))
 		}, inB},
@@ -290,13 +291,13 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 }
 
 // ridesAsPlain inserts event 1 as tenant a, runs between, inserts event 2, once on a
-// plain transaction and once by InTx. It checks that both come to the same, and
+// plain transaction and once by InTx. It checks that both have the same result, and
 // lists the events.
 func (db tenants) ridesAsPlain(t *testing.T, between func(ctx context.Context, tx pgx.Tx) error) []string {
 	t.Helper()
 	pool := db.Pool
 	steps := func(ctx context.Context, tx pgx.Tx) error {
-		// As AfterConnect of a pool would: the Tx does not see it.
+		// As AfterConnect of a pool does. The Tx does not see it.
 		_, err := tx.Conn().Prepare(ctx, "old_into_b", `select set_config('search_path', 'b', true)`)
 		if _, setErr := tx.Exec(ctx, `set local search_path to a`); err == nil {
 			err = setErr
@@ -327,7 +328,7 @@ func (db tenants) ridesAsPlain(t *testing.T, between func(ctx context.Context, t
 	return rides
 }
 
-// restore puts back what a case has changed for the sessions that follow.
+// restore resets what a case has changed for later sessions.
 func restore(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	_, err := pool.Exec(t.Context(), `reset all; reset role; reset session authorization`)

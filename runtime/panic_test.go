@@ -18,7 +18,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// singlePool returns a pool with one connection: one that leaked would be missed.
+// singlePool returns a pool with one connection, so that a leaked connection is
+// noticed.
 func singlePool(t *testing.T, pg *services.PG) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(pg.URL)
@@ -61,7 +62,7 @@ func (p *panicking) Values() ([]any, error) {
 	return []any{key(p.left), 1}, nil
 }
 
-// nowhere and nothing are nil, and the linters do not know.
+// nowhere and nothing are nil in a way that linters do not notice.
 func nowhere() *state { return nil }
 func nothing() any    { return nil }
 
@@ -228,7 +229,7 @@ func TestPanicsAfterCommit(t *testing.T) {
 	for name, test := range map[string]struct {
 		wake   func() error // what the first wake-up does
 		broken string       // method of the log's handler
-		log    []string     // what the log tells of it
+		log    []string     // what the log says about it
 	}{
 		"waker":                 {wake: func() error { panic("oh") }, log: []string{"level=WARN", "wake-up failed", "the waker panicked: panic: oh", "panic_test.go", "wake-ups work again"}},
 		"waker, nil pointer":    {wake: func() error { nowhere().Grade++; return nil }, log: []string{"nil pointer dereference", "panic_test.go"}},

@@ -13,7 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// prepares lists what a tracer sees of one prepared statement.
+// prepares lists the calls of a tracer for one prepared statement.
 type prepares struct {
 	of   string
 	seen []string
@@ -37,8 +37,8 @@ func (*prepares) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQu
 
 func (*prepares) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// What an application's tracer sees of the question whether a name still stands for
-// the same SQL, as docs/writing.md says.
+// The calls of an application's tracer when the Tx checks whether a name still stands
+// for the same SQL, as docs/writing.md says.
 func TestWhatATracerSeesOfPreparedStatements(t *testing.T) {
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
 		newTenants(t, pg)
@@ -77,9 +77,9 @@ func TestWhatATracerSeesOfPreparedStatements(t *testing.T) {
 		}
 		want := []string{
 			"already false, cancelled false", // by the application
-			"already true, cancelled false",  // the question
-			"already false, cancelled false", // by the application, anew
-			"already false, cancelled true",  // the question
+			"already true, cancelled false",  // the check
+			"already false, cancelled false", // by the application, again
+			"already false, cancelled true",  // the check
 		}
 		if diff := cmp.Diff(want, tracer.seen); diff != "" {
 			t.Errorf("prepares (-want +got):\n%s", diff)

@@ -89,7 +89,7 @@ func writePaths(ob *outbox.Outbox, pool *pgxpool.Pool) map[string]func(ctx conte
 	}
 }
 
-// What a service's role needs, and no more.
+// The privileges that a service's role needs, and no others.
 func TestLeastPrivileges(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
@@ -137,13 +137,13 @@ func TestLeastPrivileges(t *testing.T) {
 
 var grantIn = regexp.MustCompile(`GRANT .* TO "(?:[^"]|"")*"`)
 
-// An insert that lacks a privilege says which, on what and for whom; what it says
-// to run helps.
+// The error of an insert without a privilege says which privilege, on what and for
+// which role. The statement in it fixes the error.
 func TestMissingPrivilegesNameTheRemedy(t *testing.T) {
 	t.Parallel()
 	const service = `grant insert, select (id) on event_outbox to ROLE; `
 	for name, test := range map[string]struct {
-		grants string // what the role has, and what else there is
+		grants string // what the role has, and other preparations
 		want   string // part of the message
 		fixes  bool   // the GRANT of the message is all that is missing
 	}{
@@ -193,14 +193,14 @@ func TestMissingPrivilegesNameTheRemedy(t *testing.T) {
 	}
 }
 
-// hidden makes a trigger of the outbox that runs a statement on a schema of its own.
+// hidden makes a trigger of the outbox that runs a statement on another schema.
 func hidden(statement string) string {
 	return `create schema hidden; create table hidden.audit (n int);
 		create function note() returns trigger language plpgsql as $$ begin ` + statement + `; return null; end $$;
 		create trigger note after insert on event_outbox for each row execute function note()`
 }
 
-// What an inbox lacks is told as well.
+// The error also names a privilege that an inbox lacks.
 func TestMissingPrivilegesOfAnInbox(t *testing.T) {
 	t.Parallel()
 	handler := func(context.Context, pgx.Tx, outbox.Envelope[Graded]) error { return nil }

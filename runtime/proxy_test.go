@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// proxy stands between a pool and its database, and lets a test step in.
+// proxy stands between a pool and its database, and lets a test intervene.
 type proxy struct {
 	// Pool goes through the proxy.
 	Pool *pgxpool.Pool
@@ -30,8 +30,8 @@ const (
 	passOnThenCut         // the client never sees the answer
 )
 
-// Next has do asked about the next thing that the client sends, once. Set at the
-// end of a function given to InTx, that is the last round trip, with COMMIT in it.
+// Next calls do once, for the next data that the client sends. If it is called at the
+// end of a function given to InTx, that is the last round trip, with COMMIT.
 func (p *proxy) Next(do func() verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,8 +129,7 @@ func (p *proxy) seen() verdict {
 	return do()
 }
 
-// copyUntil copies; once cut is closed it waits for one more answer, which it
-// drops.
+// copyUntil copies. Once cut is closed, it waits for one more answer, and drops it.
 func copyUntil(client, server net.Conn, cut <-chan struct{}) {
 	buffer := make([]byte, 1<<16)
 	for {

@@ -20,7 +20,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// demoted returns a database whose server was a primary and came back as a standby.
+// demoted returns a database whose server was a primary and is now a standby.
 func demoted(t *testing.T) *services.PG {
 	t.Helper()
 	pg := services.Postgres(t, services.Private())
@@ -41,7 +41,7 @@ func demoted(t *testing.T) *services.PG {
 	return pg
 }
 
-// readOnly returns a database that its owner has made read-only: sessions that begin
+// readOnly returns a database that its owner has made read-only. Sessions that begin
 // then stay read-only.
 func readOnly(t *testing.T) *services.PG {
 	t.Helper()
@@ -53,8 +53,7 @@ func readOnly(t *testing.T) *services.PG {
 	return pg
 }
 
-// moving is an address that leads to one database first, and to another after it was
-// moved.
+// moving is an address that leads to one database, and to another after move.
 type moving struct {
 	from, to *pgx.ConnConfig
 	moved    atomic.Bool
@@ -76,7 +75,7 @@ func newMoving(t *testing.T, from, to *services.PG) *moving {
 	return m
 }
 
-// pool has one connection, to where the address leads when it is made.
+// pool returns a pool with one connection, to the current target of the address.
 func (m *moving) pool(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(m.from.ConnString())
@@ -100,8 +99,8 @@ func (m *moving) pool(t *testing.T) *pgxpool.Pool {
 	return pool
 }
 
-// A pool whose connection leads to a demoted primary finds the new one as soon as its
-// address does, however the refused write was noticed.
+// A pool with a connection to a demoted primary connects to the new primary once its
+// address leads there, in whatever way the refused write was noticed.
 func TestReadOnlyConnectionsAreGivenUp(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("DATABASE_URL") != "" {

@@ -163,7 +163,7 @@ func TestCorrelationIDPrecedence(t *testing.T) {
 	}
 }
 
-// If the project says so, a correlation id is a UUID, whoever gives it.
+// If the project says so, a correlation id must be a UUID, from every source.
 func TestCorrelationIDIsUUID(t *testing.T) {
 	t.Parallel()
 	const id = "3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"
@@ -208,7 +208,7 @@ func TestCorrelationIDIsUUID(t *testing.T) {
 	}
 }
 
-// The option that stands last wins, however it was given.
+// The last option wins, in every way to give options.
 func TestOptionsOfWith(t *testing.T) {
 	t.Parallel()
 	event := outbox.With(outbox.With(Graded{EssayID: "e"}, outbox.WithKey("1")), outbox.WithKey("2"))
@@ -218,7 +218,7 @@ func TestOptionsOfWith(t *testing.T) {
 	}
 }
 
-// Another topic changes where the record goes, and nothing else.
+// Another topic changes the target of the record, and nothing else.
 func TestWithTopic(t *testing.T) {
 	t.Parallel()
 	rowOf := func(opts ...outbox.Option) outbox.Row {

@@ -57,7 +57,7 @@ func InsertGraded(ctx context.Context, tx outbox.Transaction, data Graded, opts 
 	return gen.Insert(ctx, tx, insertRows, data, opts...)
 }
 
-// Moved has no key and no aggregate id of its own.
+// Moved has no key, and no aggregate id in its data.
 type Moved struct {
 	To string `json:"to"`
 }
@@ -143,8 +143,8 @@ func raise(ctx context.Context, tx outbox.DBTX, essay string) (grade int, err er
 	return grade, err
 }
 
-// state is what a transaction leaves behind: the essay's grade, and the grades of
-// the events in the order of seq.
+// state is the result of a transaction: the essay's grade, and the grades of the events
+// in the order of seq.
 type state struct {
 	Grade  int
 	Events []int
@@ -180,7 +180,7 @@ func wantError[E error](t testing.TB, err error) {
 	}
 }
 
-// isError is wantError for those who want to see the error.
+// isError is wantError that also returns the error.
 func isError[E error](t testing.TB, err error) E {
 	t.Helper()
 	e, ok := errors.AsType[E](err)

@@ -88,7 +88,7 @@ func TestMaxRecordBytes(t *testing.T) {
 	}
 }
 
-// What MaxRecordBytes lets through, a topic with that max.message.bytes takes.
+// A topic with this max.message.bytes accepts every record that MaxRecordBytes accepts.
 func TestMaxRecordBytesIsEnoughForKafka(t *testing.T) {
 	t.Parallel()
 	const limit = 5000
@@ -114,7 +114,7 @@ func TestMaxRecordBytesIsEnoughForKafka(t *testing.T) {
 			return []outbox.Option{outbox.WithHeader("large", strings.Repeat("x", n))}
 		},
 	} {
-		largest := outbox.Row{} // of those that are let through
+		largest := outbox.Row{} // of the accepted ones
 		for n := 0; ; n++ {
 			row, err := event(1).NewRow(t.Context(), append(opts(n), outbox.WithMaxRecordBytes(limit))...)
 			if _, large := errors.AsType[*outbox.RecordTooLargeError](err); large {

@@ -222,7 +222,7 @@ func TestInTxIsAtomic(t *testing.T) {
 	})
 }
 
-// The service of the example does what it says.
+// The service of the example works.
 func TestServiceOfTheExample(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)
@@ -288,7 +288,7 @@ func TestTxIsClosedAfterItsFunction(t *testing.T) {
 	}
 }
 
-// The whole of pgx.Tx works on a Tx.
+// All methods of pgx.Tx work on a Tx.
 func TestTxPassesThrough(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)
@@ -382,7 +382,7 @@ func TestInTxRetriesWithAnEmptyList(t *testing.T) {
 	}
 }
 
-// A plain pgx.Tx inserts at once, and keeps the promise of atomicity as well.
+// A plain pgx.Tx inserts at once, and is atomic too.
 func TestPlainTransaction(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
@@ -418,8 +418,8 @@ func TestPlainTransaction(t *testing.T) {
 func TestSeqFollowsTheLockOrder(t *testing.T) {
 	t.Parallel()
 	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
-		// late inserts the event of grade 2, lets early go through with grade 1, and
-		// only then takes the lock.
+		// late inserts the event of grade 2, lets early finish with grade 1, and only
+		// then takes the lock.
 		interleave := func(ctx context.Context, early func() error, late outbox.Transaction) error {
 			if err := InsertGraded(ctx, late, event(2)); err != nil {
 				return err

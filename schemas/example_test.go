@@ -7,7 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/schemas"
 )
 
-// An editor's plug-in offers the meta-schema for event schemas.
+// A plug-in of an editor uses the schema for event schemas.
 func ExampleEventSchema() {
 	var schema struct {
 		ID string `json:"$id"`

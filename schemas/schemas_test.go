@@ -147,8 +147,8 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 }
 
-// The schemas say what the Python models say: a field more or less, a null
-// or a default that differs would break a consumer on the other side.
+// The schemas agree with the Python models. A different field, null or default would
+// break a consumer on the other side.
 func TestSamplesStateTheContract(t *testing.T) {
 	t.Parallel()
 	compiler := newCompiler(t)
@@ -218,7 +218,7 @@ func readEnvelope(t *testing.T, name string) map[string]any {
 	return doc.(map[string]any)
 }
 
-// samples is every sample schema by its path.
+// samples returns every sample schema by its path.
 func samples(t *testing.T) map[string]any {
 	t.Helper()
 	docs := map[string]any{}
@@ -247,7 +247,8 @@ func readYAML(t *testing.T, path string) any {
 	return doc
 }
 
-// newCompiler knows the meta-schemas and the samples, each by its $id.
+// newCompiler returns a compiler with the meta-schemas and the samples, each by its
+// $id.
 func newCompiler(t *testing.T) *jsonschema.Compiler {
 	t.Helper()
 	c := jsonschema.NewCompiler()
@@ -263,7 +264,7 @@ func newCompiler(t *testing.T) *jsonschema.Compiler {
 	}
 	for path, doc := range samples(t) {
 		id := doc.(map[string]any)["$id"].(string)
-		// A reference means the same by path and by $id.
+		// A reference has the same target by path and by $id.
 		if want := huleedu + strings.TrimPrefix(path, "huleedu/"); id != want && id+".yaml" != want {
 			t.Errorf("%s has $id %s", path, id)
 		}

@@ -7,12 +7,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// differs finds what means something else to package regexp: a dot, escapes, a
-// class that begins with a ], [:alpha:], and counts that begin with a 0.
+// differs finds what package regexp reads differently: a dot, escapes, a class that
+// begins with a ], [:alpha:], and counts that begin with a 0.
 var differs = regexp.MustCompile(`\.|\\[^bBdDwWtnrvf]|\[\^?\]|\[:|[{,]0\d`)
 
-// No pattern panics, and one that means the same to package regexp is found where
-// that finds it.
+// No pattern panics. If package regexp reads a pattern the same way, the matches are
+// the same.
 func FuzzExpr(f *testing.F) {
 	for _, line := range table(f, "syntax.txt") {
 		f.Add(line[1], "ab")

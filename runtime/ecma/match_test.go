@@ -16,8 +16,8 @@ func compile(t testing.TB, source string) *ecma.Expr {
 	return x
 }
 
-// An expression finds what an engine of ECMA-262 finds with the flag u; the table
-// keeps its answers.
+// An expression matches what an engine of ECMA-262 matches with the flag u. The table
+// has the engine's answers.
 func TestMatchString(t *testing.T) {
 	t.Parallel()
 	for _, line := range table(t, "match.txt") {
@@ -28,7 +28,7 @@ func TestMatchString(t *testing.T) {
 	}
 }
 
-// With the flag i, case counts for nothing, up to the end of the group.
+// With the flag i, case does not matter, up to the end of the group.
 func TestFlagOfCase(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -52,8 +52,8 @@ func TestFlagOfCase(t *testing.T) {
 	}
 }
 
-// What keeps an engine that tries one way after another busy for ever is found
-// in time that grows with the text alone.
+// Patterns that make a backtracking engine run forever match in time that is linear in
+// the text.
 func TestMatchStringOfLongTexts(t *testing.T) {
 	t.Parallel()
 	const n = 50_000
@@ -78,7 +78,7 @@ func TestMatchStringOfLongTexts(t *testing.T) {
 	}
 }
 
-// What an expression cannot be is an error.
+// Invalid expressions are errors.
 func TestCompileErrors(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{

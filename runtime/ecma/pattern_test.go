@@ -8,7 +8,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/ecma"
 )
 
-// A pattern is an expression with others in front of it, and which texts it takes.
+// Patterns, with the texts that they match.
 func TestPattern(t *testing.T) {
 	t.Parallel()
 	texts := []string{"", "foo", "bar", "foobar", "7", "(", "]"}

@@ -32,8 +32,8 @@ func table(t testing.TB, name string) [][]string {
 	return lines
 }
 
-// Valid agrees with what an engine of ECMA-262 said of each pattern with the
-// flag u; the table keeps its answers.
+// Valid agrees with an engine of ECMA-262 with the flag u about each pattern. The table
+// has the engine's answers.
 func TestValid(t *testing.T) {
 	t.Parallel()
 	for _, line := range table(t, "syntax.txt") {
@@ -44,7 +44,7 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// A long pattern takes no deep stack, and each part of it is read once.
+// A long pattern needs no deep stack, and each part of it is read once.
 func TestValidOfLongPatterns(t *testing.T) {
 	t.Parallel()
 	const n = 200_000

@@ -31,8 +31,7 @@ func ExampleTx() {
 	// grade B+
 }
 
-// oneEvent answers as a database would that has seen the event after the first
-// statement.
+// oneEvent answers like a database that has the event after the first statement.
 type oneEvent struct {
 	pgx.Tx
 	seen bool

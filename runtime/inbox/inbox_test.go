@@ -40,8 +40,8 @@ func setUp(t *testing.T, pg *services.PG) {
 	}
 }
 
-// each runs a test on every Postgres there is, with a pool of a role that has the
-// privileges of a consumer, and may insert effects.
+// each runs a test on every installed Postgres, with a pool whose role has the
+// privileges of a consumer and may insert effects.
 func each(t *testing.T, test func(t *testing.T, pg *services.PG, pool *pgxpool.Pool)) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -70,7 +70,8 @@ func count(t *testing.T, pg *services.PG, sql string) int {
 
 func event() outbox.Envelope[grade] { return outbox.Envelope[grade]{EventID: uuid.New()} }
 
-// insertEffect returns a handler whose effect would be seen twice if it ran twice.
+// insertEffect returns a handler that inserts its effect without a unique constraint,
+// so a second run would show.
 func insertEffect(ctx context.Context, tx pgx.Tx, e outbox.Envelope[grade]) error {
 	_, err := tx.Exec(ctx, `INSERT INTO effect (id) VALUES ($1)`, e.EventID)
 	return err
@@ -89,7 +90,7 @@ func TestARepeatIsSkipped(t *testing.T) {
 		if n := count(t, pg, `SELECT count(*) FROM effect`); n != 1 {
 			t.Fatalf("%d effects", n)
 		}
-		if err := other(t.Context(), e); err != nil { // another consumer has its own memory
+		if err := other(t.Context(), e); err != nil { // another consumer has its own entries
 			t.Fatal(err)
 		}
 		if n := count(t, pg, `SELECT count(*) FROM effect`); n != 2 {
@@ -125,8 +126,8 @@ func TestAFailureLeavesTheEventToBeHandled(t *testing.T) {
 	})
 }
 
-// Deliveries of one event at the same time: the effect is there once, and whoever
-// returns without an error can rely on it.
+// One event is delivered several times at once. The effect exists once, and it exists
+// whenever a delivery returns without an error.
 func TestConcurrentDuplicates(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
 		var runs atomic.Int32
@@ -135,7 +136,7 @@ func TestConcurrentDuplicates(t *testing.T) {
 			if err := insertEffect(ctx, tx, e); err != nil {
 				return err
 			}
-			if run%3 == 1 { // the one that holds the id fails now and then
+			if run%3 == 1 { // the one that holds the id fails sometimes
 				return errors.New("no")
 			}
 			return nil
@@ -285,8 +286,8 @@ func TestInEveryQueryExecMode(t *testing.T) {
 	querymode.Repeat(t, "^Test(ARepeat|AFailure|ADuplicate|InOutbox|Forget|Batch)")
 }
 
-// A handler that panics or calls runtime.Goexit leaves the event to be handled, and
-// its connection to others; the panic goes on as it was.
+// If a handler panics or calls runtime.Goexit, the event can be handled again, its
+// connection is free, and the panic continues unchanged.
 func TestHandlersThatPanic(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

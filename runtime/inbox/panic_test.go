@@ -15,15 +15,15 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// ending is how a handler ends that returns nothing.
+// ending is a way to end a handler without returning.
 type ending func(ctx context.Context, tx pgx.Tx)
 
 var noGrade *grade
 
 func dereferenceNil(context.Context, pgx.Tx) { noGrade.Letter = "A" }
 
-// However a handler leaves, its transaction is rolled back, its connection is
-// given back, and the event is free to be handled again.
+// If a handler does not return, its transaction is rolled back, its connection returns
+// to the pool, and the event can be handled again.
 func TestAHandlerThatPanics(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
 		ends := map[string]ending{

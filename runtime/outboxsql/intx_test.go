@@ -30,8 +30,8 @@ func exec(ctx context.Context, tx *outboxsql.Tx, query string) error {
 	return err
 }
 
-// Every way to end a transaction: what is left, what is logged, and whether the relay is
-// woken.
+// Every way to end a transaction: what remains, what is logged, and whether the relay
+// is woken.
 func TestHowATransactionEnds(t *testing.T) {
 	t.Parallel()
 	steps := errors.Join
@@ -214,7 +214,8 @@ func (e errState) is(err error) bool {
 	return ok && reported.SQLState() == string(e)
 }
 
-// A panic and runtime.Goexit roll back, give the connection back, and go on.
+// After a panic or runtime.Goexit the transaction is rolled back, the connection is
+// free, and the panic continues.
 func TestAPanicRollsBack(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -249,7 +250,7 @@ func TestAPanicRollsBack(t *testing.T) {
 	}
 }
 
-// The caller's context ends a transaction before COMMIT, and never after.
+// The caller's context can end a transaction before COMMIT, and not after it.
 func TestTheContextEnds(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -271,8 +272,8 @@ func TestTheContextEnds(t *testing.T) {
 	}
 }
 
-// A trigger that runs at COMMIT ends the session, so the server's answer never comes.
-// The same goes for a COMMIT that takes too long.
+// A trigger that runs at COMMIT ends the session, so the server never answers. A COMMIT
+// that takes too long has the same result.
 func TestTheOutcomeOfCommitIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, atCommit := range map[string]string{
@@ -321,7 +322,7 @@ func TestRetries(t *testing.T) {
 		if err := tx.QueryRowContext(ctx, `SELECT paid FROM orders WHERE id = 'a'`).Scan(&n); err != nil {
 			return err
 		}
-		if runs == 1 { // somebody else was faster
+		if runs == 1 { // another session was faster
 			s.exec(t, `UPDATE orders SET paid = paid + 1`)
 		}
 		if err := insert(ctx, tx, fmt.Sprintf("run %d", runs)); err != nil {

@@ -105,7 +105,7 @@ func open(t testing.TB, url string) *sql.DB {
 	return db
 }
 
-// exec runs a statement outside of every transaction under test.
+// exec runs a statement outside the transactions under test.
 func (s *shop) exec(t testing.TB, query string) {
 	t.Helper()
 	if _, err := s.Pool.Exec(t.Context(), query); err != nil {
@@ -113,7 +113,7 @@ func (s *shop) exec(t testing.TB, query string) {
 	}
 }
 
-// kept is what is left in the database.
+// kept is what remains in the database.
 type kept struct{ Orders, Events []string }
 
 func (s *shop) kept(t testing.TB) kept {

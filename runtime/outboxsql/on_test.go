@@ -24,8 +24,8 @@ import (
 // hard is texts that go wrong in arrays, in JSON and in SQL.
 var hard = []string{`plain`, `a"b`, `a\b`, `\`, `"`, `{}`, `{"a",NULL}`, `NULL`, `a,b`, ` a `, "a\nb\tc", `é ☃ 𝄞`, `'; --`, `$1 ? :a @b`}
 
-// Events on an *sql.Tx become the rows that they become with pgx, in every mode of the
-// driver: alone and many at once, with and without a key.
+// Events on an *sql.Tx become the same rows as with pgx, in every mode of the driver,
+// one and many at once, with and without a key.
 func TestEveryModeStoresTheSameRows(t *testing.T) {
 	t.Parallel()
 	for _, mode := range append([]string{"cache_statement"}, querymode.Others...) {
@@ -148,7 +148,7 @@ func TestOnUnwrapsWhatEmbedsATransaction(t *testing.T) {
 	}
 }
 
-// What is no transaction says so, and stores nothing.
+// For a value that is not a transaction, the error says so, and nothing is stored.
 func TestWhatIsNoTransaction(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

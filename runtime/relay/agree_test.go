@@ -11,9 +11,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// Two relays of one outbox differ in settings that they must share. The standby logs
-// who leads and each differing setting with both values, and does so again when it
-// becomes the leader.
+// Two relays of one outbox have different values of settings that must be equal. The
+// standby logs who leads and each differing setting with both values, and does so again
+// when it becomes the leader.
 func TestSettingsThatDifferAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

@@ -84,8 +84,7 @@ func (c *taking) takes(t *testing.T, want ...string) {
 	}
 }
 
-// A running leader finds what an operator corrects by hand in rows that wait, whatever
-// they wait for.
+// A running leader finds every correction that an operator makes in waiting rows.
 func TestRowsThatAreEditedByHandAreFound(t *testing.T) {
 	t.Parallel()
 	const insert = `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) VALUES ('a', 'a', 't', $1, $2, $3)`

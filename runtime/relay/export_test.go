@@ -11,5 +11,5 @@ func NewMemStore() *memStore {
 // FailSetup makes Check fail.
 func (s *memStore) FailSetup(err error) { s.checkErr = err }
 
-// MemStore is its type.
+// MemStore is the type of NewMemStore's result.
 type MemStore = memStore

@@ -13,7 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// followed runs two relays that follow the primary, and a load of writers that do.
+// followed runs two relays and a load of writers, all of which follow the primary.
 func followed(t *testing.T, s *standby, k *services.KafkaCluster, topic string) *load {
 	t.Helper()
 	for range 2 {
@@ -40,7 +40,8 @@ func TestFailOverWithSynchronousReplication(t *testing.T) {
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "tally", 3)
 	s := newStandby(t, primary)
-	// After the standby was created, because a new primary has no standby to wait for.
+	// Only after the standby was created, because the new primary must not wait for a
+	// standby.
 	for _, sql := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
 		if _, err := primary.Pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)

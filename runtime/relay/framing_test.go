@@ -16,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/framing"
 )
 
-// While the registry is away, the rows of topics whose schema ids are not known wait.
-// Nothing is counted against them, they come in order after that, and others go on.
+// While the registry is unavailable, the rows of topics without a known schema id wait.
+// No attempt is counted, they are sent in order afterwards, and other topics continue.
 func TestRegistryAway(t *testing.T) {
 	t.Parallel()
 	var away atomic.Bool

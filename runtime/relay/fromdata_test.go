@@ -29,7 +29,7 @@ const (
 	correlation = "3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"
 )
 
-// derived is what becomes of a row without headers.
+// derived is the result for a row without headers.
 type derived struct {
 	Headers []string
 	Left    []string // header: reason
@@ -144,7 +144,7 @@ func TestHeadersFromTheData(t *testing.T) {
 	}
 }
 
-// A row that has headers of its own, if only an empty object, is not looked into.
+// The data of a row with headers, even an empty object, is not read.
 func TestHeadersOfTheColumnComeFirst(t *testing.T) {
 	t.Parallel()
 	want := derived{Headers: []string{"event_id=" + rowID.String(), "event_type=" + rowType, "a=b"}}
@@ -157,7 +157,8 @@ func TestHeadersOfTheColumnComeFirst(t *testing.T) {
 	}
 }
 
-// What a row can give is bounded, and so is what is remembered of its mistakes.
+// The headers from a row are limited, and so is what the relay remembers about faulty
+// rows.
 func TestHeadersFromTheDataAreBounded(t *testing.T) {
 	t.Parallel()
 	object := func(n int, value string) []byte {
@@ -217,8 +218,8 @@ func TestRoutingIsStripped(t *testing.T) {
 	}
 }
 
-// Whatever the data are, nothing panics, the columns stand in, and a document that is
-// stripped is the same but for the two members.
+// With any data, nothing panics, the columns replace missing values, and a stripped
+// document differs only in the two members.
 func FuzzHeadersFromTheData(f *testing.F) {
 	for _, data := range []string{pythonEvent, `{"topic":1,"a":[{}],"headers":{"a":1}}`, `{"a":"\\\"","headers":{"\u0000":[]}}`, `{"headers":{"a":"b"`, "{\"\xff\":0}"} {
 		f.Add(data)
@@ -251,8 +252,7 @@ func FuzzHeadersFromTheData(f *testing.F) {
 	})
 }
 
-// The data of rows that have headers are not looked at: they cost the same whatever
-// they are.
+// The data of rows with headers are not read, so they do not affect the cost.
 func TestDataOfRowsWithHeadersCostNothing(t *testing.T) {
 	allocations := func(page []Row) float64 {
 		return testing.AllocsPerRun(5, func() { prepare(page, true) })

@@ -146,7 +146,7 @@ func newKafkaSink(brokers []string) (relay.Sink, error) {
 	return kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}})
 }
 
-// consume reads n records of topics, in the order of their partitions' logs.
+// consume reads n records of topics, in the order of the partitions.
 func consume(t *testing.T, brokers []string, n int, topics ...string) []*kgo.Record {
 	t.Helper()
 	return consumeUntil(t, brokers, func(records []*kgo.Record) int { return n - len(records) }, topics...)

@@ -7,15 +7,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// quiet is a leader of an empty outbox, driven by hand.
+// quiet is a leader of an empty outbox, which the test drives step by step.
 type quiet struct {
 	t    *testing.T
 	m    *machine
 	now  time.Duration
-	busy []command // neither answered nor expected to be
+	busy []command // without an answer
 }
 
-// newQuiet leads, and has looked often enough to have nothing to do.
+// newQuiet returns a leader that has looked often enough to be idle.
 func newQuiet(t *testing.T, idles bool) *quiet {
 	t.Helper()
 	cfg := Config{Store: newMemStore(nil), Sink: simSink{}, Logger: simLogger}.WithDefaults()
@@ -25,8 +25,8 @@ func newQuiet(t *testing.T, idles bool) *quiet {
 	return q
 }
 
-// step answers the machine's commands, and moves on to the time when it wants to be
-// called again. It returns the commands.
+// step answers the machine's commands, and advances the clock to the time of its next
+// call. It returns the commands.
 func (q *quiet) step() []command {
 	q.t.Helper()
 	cmds, at := q.m.next(q.now)
@@ -96,7 +96,7 @@ func TestAWakeUpThatFindsNothingIsFollowedUp(t *testing.T) {
 }
 
 // If the store can wait, an idle relay takes a snapshot when the store says so, when it
-// is woken, and now and then to be sure.
+// is woken, and from time to time to be sure.
 func TestAnIdleRelayLetsTheStoreWait(t *testing.T) {
 	t.Parallel()
 	q := newQuiet(t, true)

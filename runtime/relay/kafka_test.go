@@ -108,7 +108,7 @@ func TestNoRowOvertakesAFailedBatch(t *testing.T) {
 	}
 }
 
-// noticing is a sink that counts what its producers are handed for a topic.
+// noticing is a sink that counts the records of a topic that its producers get.
 type noticing struct {
 	relay.Sink
 	topic string

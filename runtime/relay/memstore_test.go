@@ -45,8 +45,8 @@ type memStore struct {
 	checkErr error
 
 	drawn    int64    // how many seqs were
-	highest  int64    // where the identity starts over, if it does; 0: nowhere
-	cache    int64    // how many numbers a writer is handed at a time; 0: one
+	highest  int64    // where the identity cycles; 0: nowhere
+	cache    int64    // how many numbers a session gets at a time; 0: one
 	sharers  []func() // end the sessions that hold the lease row FOR KEY SHARE
 	progress int64    // the last epoch that reported some
 }
@@ -373,7 +373,7 @@ func (s *memStore) Decisions(_ context.Context, l Lease, done []int64) ([]Decisi
 	return out, nil
 }
 
-// Decide is what an operator does to a dead row.
+// Decide replays or discards a dead row, as an operator does.
 func (s *memStore) Decide(seq int64, discard bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// A refused call for the lease waits longer than one that may work the next time.
+// After a refused call for the lease, the relay waits longer than after an error that
+// may be temporary.
 func TestARefusedLeaseWaits(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Name: "t"}.WithDefaults()

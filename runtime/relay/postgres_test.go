@@ -223,7 +223,7 @@ func TestSetupErrorEndsRun(t *testing.T) {
 	}
 }
 
-// BenchmarkDrain empties a backlog into an in-process broker.
+// BenchmarkDrain sends a backlog to a broker in the same process.
 func BenchmarkDrain(b *testing.B) {
 	for _, mode := range []pgstore.Mode{pgstore.Mark, pgstore.Delete} {
 		b.Run(string(mode), func(b *testing.B) {
@@ -264,8 +264,8 @@ func BenchmarkDrain(b *testing.B) {
 	}
 }
 
-// Postgres stops and comes back, at once and in order. The term ends with it, and the
-// next one starts with the unsettled rows.
+// Postgres is restarted, with an immediate and with a clean shutdown. The term ends,
+// and the next one starts with the unsettled rows.
 func TestPostgresRestarts(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t, services.Private())

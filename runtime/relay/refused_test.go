@@ -125,7 +125,7 @@ func (l *logged) String() string {
 	return l.b.String()
 }
 
-// sick is a store in which one kind of call fails on demand.
+// sick is a store in which the test can make one kind of call fail.
 type sick struct {
 	relay.Store
 	snapshots, ticks, rereads, settles, flushes atomic.Bool

@@ -28,7 +28,7 @@ func TestRestoreIntoANewCluster(t *testing.T) {
 	migrated(t, old.PG)
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "orders", 3)
-	// A cluster with a past.
+	// A cluster that has used many transaction ids.
 	if _, err := old.Pool.Exec(t.Context(), `DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$`); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestSequenceSetBack(t *testing.T) {
 	k := services.KFake(t)
 	topic := k.NewTopic(t, "orders", 1)
 	insertRows(t, pg, topic, 0, 100, 1, 20)
-	// As a restore of only the rows leaves it.
+	// As after a restore of only the rows.
 	const sequence = "event_outbox_seq_seq"
 	if _, err := pg.Pool.Exec(t.Context(), `SELECT setval($1, 7)`, sequence); err != nil {
 		t.Fatal(err)

@@ -20,10 +20,10 @@ type simRelay struct {
 	client   *simClient
 	frozen   bool
 	wakeAt   time.Duration
-	deadline time.Duration // by the rule, whatever is switched off
+	deadline time.Duration // by the rule, even if it is switched off
 	frozenAt time.Duration
 	origin   time.Duration // of its clock
-	lost     time.Duration // what a clock that breaks the rules does not show
+	lost     time.Duration // time that a clock without the rule does not count
 	drift    float64       // how much faster than time its clock goes
 	leaving  bool          // asked to stop, to see who follows
 }
@@ -58,7 +58,7 @@ func (s *sim) newRelay(id int) *simRelay {
 		BufferRows: []int{3, 6, 12}[s.seed%3], UnsettledRows: s.unsettledRows(), BufferBytes: 1 << 20, PageRows: 3, SettleRows: 3, MaxAttempts: 2,
 		RetryMin: 300 * time.Millisecond, RetryMax: time.Second, WaveTimeout: 2 * time.Second,
 		PauseMin: 200 * time.Millisecond, PauseMax: 2 * time.Second, OnDead: s.policy, TopicsEvery: 2 * time.Second,
-		RenewEvery: time.Second, ObserveEvery: 250 * time.Millisecond, DecisionsEvery: time.Second, // so that much happens
+		RenewEvery: time.Second, ObserveEvery: 250 * time.Millisecond, DecisionsEvery: time.Second, // so that many faults happen
 		NewHolder: func() uuid.UUID {
 			s.ids++
 			return uuid.UUID{15: byte(s.ids), 14: byte(s.ids >> 8)}
@@ -96,7 +96,7 @@ func (r *simRelay) pump() {
 	for _, c := range cmds {
 		op := &simOp{cmd: c, issued: r.s.now, lease: r.m.own.lease, out: outcome{op: c}}
 		if _, renews := c.(opRenew); renews && !r.s.calm && r.s.chance(0.1) {
-			op.notBefore = r.s.now + time.Duration(r.s.rng.IntN(3_000))*time.Millisecond // on its way for long
+			op.notBefore = r.s.now + time.Duration(r.s.rng.IntN(3_000))*time.Millisecond // in progress for long
 		}
 		r.pending = append(r.pending, op)
 	}

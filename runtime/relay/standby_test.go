@@ -19,16 +19,16 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// server is what the tests of fail-over and restore need to know about a cluster
-// of services: where its files are, and who owns them.
+// server is a cluster of package services for the tests of fail-over and restore, with
+// the folder of its files and their owner.
 type server struct {
 	*services.PG
 	data, bin string
 	owner     *syscall.SysProcAttr
 }
 
-// newServer returns a cluster of the test's own, whose programs for dumps and backups
-// are there.
+// newServer returns a new cluster, and skips the test if there are no programs for
+// dumps and backups.
 func newServer(t *testing.T) *server {
 	t.Helper()
 	pg := services.Postgres(t, services.Private())
@@ -38,7 +38,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, program := range []string{"pg_basebackup", "pg_dump", "pg_restore"} { // some installations have a server only
+	for _, program := range []string{"pg_basebackup", "pg_dump", "pg_restore"} { // some installations have only a server
 		services.Program(t, "postgres", filepath.Join(s.bin, program))
 	}
 	info, err := os.Stat(s.data)
@@ -103,8 +103,8 @@ func (s *standby) start(t *testing.T) {
 	} {
 		args = append(args, "-c", name+"="+value)
 	}
-	// Its folder goes when the test ends, however it ends; a server without its
-	// folder gives up by itself.
+	// Its folder is removed at the end of the test in any case. A server without its
+	// folder ends.
 	s.process = s.primary.command(context.Background(), "postgres", args...)
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func (s *standby) start(t *testing.T) {
 	s.admin(t, "SELECT 1")
 }
 
-// stop ends the standby in order.
+// stop ends the standby cleanly.
 func (s *standby) stop(t *testing.T) {
 	t.Helper()
 	if s.process == nil {
@@ -159,7 +159,7 @@ func (s *standby) admin(t *testing.T, sql string) {
 	}
 }
 
-// eitherURL leads to whichever of primary and standby takes writes.
+// eitherURL leads to the one of primary and standby that accepts writes.
 func (s *standby) eitherURL() string {
 	socket := s.primary.socket()
 	address := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/" + s.primary.Database, RawQuery: url.Values{

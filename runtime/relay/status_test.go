@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// However many topics do not exist, what a leader writes into the lease row stays small.
+// The state in the lease row stays small, however many topics do not exist.
 func TestAStatusOfManyPausedTopics(t *testing.T) {
 	t.Parallel()
 	const topics = 5_000

@@ -35,7 +35,7 @@ func ExampleNewStdoutSink() {
 	// Output: {"topic":"orders","key":"o-1","seq":7,"headers":{"event_type":"order.paid.v1"},"value":{"paid":true},"created_at":"2026-01-02T03:04:05Z"}
 }
 
-// lines is where a stdout sink writes in a test.
+// lines collects what a stdout sink writes.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -116,7 +116,7 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// announced tells of each write before it is made.
+// announced signals each write before it is made.
 type announced struct {
 	io.Writer
 	begun chan struct{}

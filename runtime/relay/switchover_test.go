@@ -20,7 +20,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// skippingClock is a clock whose relay need not wait.
+// skippingClock is a clock that skips the relay's waits.
 type skippingClock struct {
 	start   time.Time
 	skipped atomic.Int64
@@ -30,8 +30,8 @@ func (c *skippingClock) Now() time.Duration {
 	return time.Since(c.start) + time.Duration(c.skipped.Load())
 }
 
-// address leads to the primary first, like the name of a service, and is moved in a
-// switchover.
+// address leads to the primary first, and to another server after a switchover, like
+// the name of a service.
 type address struct {
 	folder string
 	port   atomic.Int64
@@ -83,7 +83,7 @@ func TestARunningRelayWaitsOutASwitchover(t *testing.T) {
 	if _, err := primary.Pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'outboxrelay'`); err != nil {
 		t.Fatal(err)
 	}
-	clock.skipped.Store(int64(time.Minute)) // the outbox is looked at again
+	clock.skipped.Store(int64(time.Minute)) // the relay looks at the outbox again
 	for _, w := range []*watcher{leader, waiting} {
 		w.until(t, "meets the standby", func(w *watcher) bool { return w.standby })
 	}

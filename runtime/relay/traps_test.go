@@ -144,7 +144,7 @@ func TestEveryAttemptIsTheSameRecord(t *testing.T) {
 }
 
 // Hundreds of rows at the head of the queue wait for their next attempt. Rows of other
-// keys after them do not.
+// keys after them are sent.
 func TestFailedRowsAtTheHeadBlockNothing(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
@@ -172,8 +172,8 @@ func TestFailedRowsAtTheHeadBlockNothing(t *testing.T) {
 	}
 }
 
-// Three relays on one outbox: a key's rows keep their order whoever sends, even when
-// the sender ends in the middle.
+// Three relays serve one outbox. The rows of a key keep their order, with every sender,
+// even if the sender ends in the middle.
 func TestSeveralRelaysKeepTheOrder(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

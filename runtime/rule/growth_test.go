@@ -7,8 +7,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/rule"
 )
 
-// Each level of a value is checked once, though every branch of a recursive union
-// looks into it: there are 4^60 ways to the last level.
+// Each level of a value is checked once, although every branch of a recursive union
+// reads it. There are 4^60 paths to the last level.
 func TestRecursiveUnionsLookAtEachLevelOnce(t *testing.T) {
 	t.Parallel()
 	two := 2

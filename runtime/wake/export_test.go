@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SetKeepAlive sets how often a quiet listening connection is tried.
+// SetKeepAlive sets how often a quiet listening connection is checked.
 func (s *PostgresWaitSource) SetKeepAlive(every time.Duration) { s.keepAlive = every }
 
 // SetTracer sets the tracer of the waker's connections.

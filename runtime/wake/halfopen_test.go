@@ -16,9 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// gate passes connections on to a server, until it freezes those that there are:
-// they stay open, and nothing goes through them any more, as when a host or a
-// firewall between vanishes without a word. New ones work.
+// gate passes connections on to a server until they are frozen. Then they stay open and
+// pass nothing, as when a host or a firewall disappears. New ones work.
 type gate struct {
 	addr   string
 	frozen chan struct{} // closed: frozen
@@ -73,7 +72,7 @@ func newHoldingGate(t *testing.T, network, server string, hold func([]byte)) *ga
 	return g
 }
 
-// freeze freezes the connections that there are.
+// freeze freezes the open connections.
 func (g *gate) freeze() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -81,7 +80,7 @@ func (g *gate) freeze() {
 	g.frozen = make(chan struct{})
 }
 
-// pass copies until frozen; from then on it swallows.
+// pass copies until the connection is frozen. From then on it drops everything.
 func pass(to, from net.Conn, hold func([]byte), frozen <-chan struct{}) {
 	buffer := make([]byte, 4096)
 	for {
@@ -103,9 +102,8 @@ func pass(to, from net.Conn, hold func([]byte), frozen <-chan struct{}) {
 	}
 }
 
-// The relay's connection is half open: nothing comes, and nothing says so. The
-// source finds out by itself, makes a new connection, which is a wake-up, and is
-// woken by that one.
+// The relay's connection is half open: nothing arrives, and there is no error. The
+// source detects it, makes a new connection, which is a wake-up, and is woken by it.
 func TestRedisHalfOpen(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
@@ -139,8 +137,8 @@ func wakesTwice(t *testing.T, waker outbox.Waker, source waiter) {
 	}
 }
 
-// A listening connection is tried while it is quiet. One that works stays, and
-// one that is half open is found out.
+// A quiet listening connection is checked. One that works is kept, and a half-open one
+// is detected.
 func TestPostgresHalfOpen(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -159,7 +157,7 @@ func TestPostgresHalfOpen(t *testing.T) {
 	source.SetKeepAlive(20 * time.Millisecond)
 	waker := postgresWaker(t, pg.URL, 0)
 	connected(t, source)
-	requireSilent(t, source) // it was tried ten times, and is the same connection
+	requireSilent(t, source) // it was checked ten times, and is the same connection
 	wakesTwice(t, waker, source)
 
 	woken := waitAsync(testContext(t), source)

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(services.Wrap(m),
-		// rueidis looks at the topology again a second after a failure, and sleeps
-		// until then even when the client is closed.
+		// rueidis checks the topology again a second after a failure. It sleeps until
+		// then even if the client is closed.
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }

@@ -101,8 +101,8 @@ func serve(t *testing.T, conn net.Conn, url string) {
 	}
 }
 
-// answer passes on what the server says until it is ready again, and reports
-// whether the transaction has ended.
+// answer passes on the server's messages up to ReadyForQuery, and reports whether the
+// transaction has ended.
 func answer(server *pgproto3.Frontend, client *pgproto3.Backend) (bool, error) {
 	if err := server.Flush(); err != nil {
 		return false, err

@@ -112,7 +112,8 @@ func TestPostgresOneNotifyForAWindow(t *testing.T) {
 	if _, err := listener.WaitForNotification(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	// Notifications arrive in the order of their commits: none came in between.
+	// Notifications arrive in the order of their commits, so no other one came in
+	// between.
 	if _, err := listener.Exec(t.Context(), `select pg_notify('outbox_wake:svc', 'end')`); err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +189,7 @@ func TestPostgresServiceNameTooLong(t *testing.T) {
 	}
 }
 
-// panicsOnce is a tracer that panics when the first statement begins, once it is
-// let go.
+// panicsOnce is a tracer that waits when the first statement begins, and then panics.
 type panicsOnce struct {
 	once       sync.Once
 	began, let chan struct{}
@@ -206,7 +206,7 @@ func (p *panicsOnce) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tra
 
 func (*panicsOnce) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// A panic on the way of one wake-up goes on in its caller, and holds up nobody else.
+// A panic during one wake-up continues in its caller, and does not block others.
 func TestPostgresWakerSurvivesAPanic(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

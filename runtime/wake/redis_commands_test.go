@@ -14,7 +14,8 @@ import (
 
 var _ outbox.Waker = (*wake.RedisCommandWaker)(nil)
 
-// A client of another library leaves the same in Redis, and wakes the same source.
+// A client of another library sends the same commands to Redis, and wakes the same
+// source.
 func TestRedisWithAnotherClient(t *testing.T) {
 	t.Parallel()
 	addr := services.Redis(t).Addr
@@ -27,7 +28,7 @@ func TestRedisWithAnotherClient(t *testing.T) {
 		return client.Do(ctx, built.Build()).Error()
 	}
 	waker := wake.RedisWith(do, "commands")
-	for range 3 { // nobody waits yet
+	for range 3 { // no source waits yet
 		if err := waker.Wake(testContext(t)); err != nil {
 			t.Fatal(err)
 		}

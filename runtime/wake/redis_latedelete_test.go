@@ -8,9 +8,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// The relay deletes the rest of the list after a wake-up. When no answer comes in
-// time, Redis may still delete later, together with a wake-up that came since: that
-// one must not be lost.
+// The relay deletes the rest of the list after a wake-up. If there is no answer in
+// time, Redis may still delete later, together with a new wake-up. The new wake-up must
+// not be lost.
 func TestRedisLateDeleteLosesNoWakeUp(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)

@@ -22,7 +22,7 @@ var (
 	_ outbox.Waker = (*wake.PostgresWaker)(nil)
 )
 
-// waiter is what the sources have in common.
+// waiter has the methods that the sources share.
 type waiter interface {
 	Wait(ctx context.Context) error
 	Close()
@@ -63,14 +63,14 @@ func connected(t *testing.T, source waiter) {
 	}
 }
 
-// waitAsync starts a Wait and returns where its result comes.
+// waitAsync starts a Wait, and returns a channel for its result.
 func waitAsync(ctx context.Context, source waiter) <-chan error {
 	result := make(chan error, 1)
 	go func() { result <- source.Wait(ctx) }()
 	return result
 }
 
-// requireSilent checks that no wake-up comes for a moment.
+// requireSilent fails if a wake-up comes within a moment.
 func requireSilent(t *testing.T, source waiter) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -124,8 +124,8 @@ func TestRedisWakeUpsCoalesce(t *testing.T) {
 	requireSilent(t, source)
 }
 
-// A wake-up that comes after Wait has returned, while the relay reads, is there
-// for the next Wait.
+// A wake-up that comes after Wait has returned, while the relay reads, ends the next
+// Wait.
 func TestRedisWakeUpDuringAReadIsKept(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
@@ -154,8 +154,8 @@ func TestRedisOneOutboxDoesNotWakeAnother(t *testing.T) {
 	requireSilent(t, source)
 }
 
-// Wait ends with its context, although Redis answers nothing any more: it does
-// not wait for the end of the command that blocks.
+// Wait ends with its context even if Redis no longer answers. It does not wait for the
+// end of the blocking command.
 func TestRedisWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
@@ -185,8 +185,8 @@ func TestRedisCloseEndsWait(t *testing.T) {
 	}
 }
 
-// Redis is killed while the relay waits, stays away, and comes back: the relay is
-// woken by the new connection and by what is pushed then.
+// Redis is killed while the relay waits, and starts again later. The relay is woken by
+// the new connection, and by wake-ups after it.
 func TestRedisKilledAndRestarted(t *testing.T) {
 	t.Parallel()
 	redis := services.PrivateRedis(t)
@@ -264,8 +264,8 @@ func waitForBlocked(t *testing.T, addr string) {
 	}
 }
 
-// A waker that is made while Redis is away fails its wake-ups within their
-// time, and works once Redis is there.
+// A waker that is created while Redis does not run returns errors within the time
+// limit, and works once Redis runs.
 func TestRedisLazy(t *testing.T) {
 	t.Parallel()
 	redis := services.PrivateRedis(t)
@@ -296,10 +296,10 @@ func TestRedisLazy(t *testing.T) {
 	}
 }
 
-// An address that never answers costs a wake-up no more than its time.
+// With an address that never answers, a wake-up ends within its time limit.
 func TestRedisLazyKeepsToItsTime(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and sends nothing
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,8 @@ func TestPostgresSourceOutlivesIdleSessionTimeout(t *testing.T) {
 		if err := source.Check(ctx); err != nil {
 			t.Fatal(err)
 		}
-		// A session that began later has been ended: so would the one that listens.
+		// A later session has been ended, so the listening one would have been ended
+		// too.
 		if _, err := pg.Connect(ctx).WaitForNotification(ctx); err == nil {
 			t.Fatal("a notification for nobody")
 		}

@@ -37,8 +37,7 @@ func silentHost(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// behindASilentHost returns the address of a database of which the first host keeps
-// silent.
+// behindASilentHost returns the address of a database whose first host never answers.
 func behindASilentHost(t *testing.T, pg *services.PG) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(pg.URL)
@@ -53,8 +52,8 @@ func behindASilentHost(t *testing.T, pg *services.PG) string {
 	}).String()
 }
 
-// Wake-ups come although the first host of the database keeps silent, on both ends and
-// without any timeout in the address.
+// Wake-ups work although the first host of the database never answers, for waker and
+// source, without a timeout in the address.
 func TestPostgresGetsPastASilentHost(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

@@ -2,7 +2,8 @@ package wire
 
 import "testing"
 
-// A float64 takes the numbers that it gives back, and refuses to round others.
+// A float64 accepts numbers that it encodes again exactly. Others, which it would
+// round, are errors.
 func TestFloatKeepsDigits(t *testing.T) {
 	t.Parallel()
 	for text, kept := range map[string]bool{
@@ -17,7 +18,7 @@ func TestFloatKeepsDigits(t *testing.T) {
 	}
 }
 
-// Bytes in each encoding come back as the text they were.
+// Bytes in each encoding are encoded to the same text again.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// term is a union that holds itself, as it is generated: and and not have the
-// same members, so that their patterns alone tell them apart.
+// term is a generated union that contains itself. and and not have the same members, so
+// only their patterns distinguish them.
 type term struct{ Raw json.RawMessage }
 
 // operation is a branch of term.
@@ -56,8 +56,8 @@ func (v term) operation(asks *wire.Checker, op string) (operation, error) {
 	})
 }
 
-// Each branch looks at each level of a document once or twice, though there are 2^60
-// ways through other branches to the last level; and a message stays short.
+// Each branch reads each level of a document once or twice, although there are 2^60
+// paths through other branches to the last level. A message stays short.
 func TestUnionsInsideThemselvesLookAtEachLevelOnce(t *testing.T) {
 	nested := func(levels int, leaf string) term {
 		return term{json.RawMessage(strings.Repeat(`{"op":"not","args":[`, levels) + leaf + strings.Repeat("]}", levels))}
@@ -85,7 +85,7 @@ func TestUnionsInsideThemselvesLookAtEachLevelOnce(t *testing.T) {
 	}
 }
 
-// What a union hands out as a branch is a copy; changing it leaves the union.
+// A branch that a union returns is a copy. Changing it does not change the union.
 func TestBranchesAreCopies(t *testing.T) {
 	t.Parallel()
 	v := term{json.RawMessage(`{"op":"not","args":["x"]}`)}

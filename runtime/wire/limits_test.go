@@ -25,8 +25,8 @@ func (v integerOrAny) asText(asks *wire.Checker) (string, error) {
 	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, nil)
 }
 
-// An integer that no int64 holds is an integer all the same: with any value beside
-// it two branches take it, and oneOf refuses it.
+// An integer beyond int64 is still an integer. If the other branch is any value, both
+// match, and oneOf refuses it.
 func TestOneOfCountsBranchesOfTooSmallAType(t *testing.T) {
 	t.Parallel()
 	const integer, text = "cannot decode int64: (document): ", "is an integer beyond 64 bits (type) at byte 0"

@@ -8,7 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// twoPatterns writes members that two patterns match, the first as they came.
+// twoPatterns writes members that two patterns match; the first map has them as they
+// were read.
 type twoPatterns struct {
 	raw    map[string]json.RawMessage
 	counts map[string]int64
@@ -24,8 +25,8 @@ func (p twoPatterns) encode() (string, error) {
 	return string(out), err
 }
 
-// A member that two patterns match is written once when both have the same JSON
-// value, however it is spelled, and is an error when they differ.
+// A member that two patterns match is written once if both have the same JSON value, in
+// any spelling. If the values differ, it is an error.
 func TestPutMatchingTakesOneValueForAMember(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{`100`: `{"n":100}`, `1e2`: `{"n":1e2}`, `100.0`: `{"n":100.0}`} {
@@ -40,8 +41,8 @@ func TestPutMatchingTakesOneValueForAMember(t *testing.T) {
 	}
 }
 
-// A float64 has fewer digits than the text that the other map keeps. What was decoded
-// from one number still encodes.
+// A float64 has fewer digits than the text in the other map. If both were decoded from
+// one number, they still encode.
 func TestPutMatchingTakesTheDigitsOfAFloat(t *testing.T) {
 	t.Parallel()
 	encode := func(raw string, number float64) (string, error) {

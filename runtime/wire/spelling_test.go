@@ -11,8 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// parcel is what the generator makes of a struct with values that have one form
-// in Go.
+// parcel is a generated struct with values that have one form in Go.
 type parcel struct {
 	ID       *uuid.UUID
 	All      map[string][]uuid.UUID
@@ -88,7 +87,7 @@ func writeParcel(t *testing.T, v parcel) string {
 	return string(out)
 }
 
-// What is unchanged is written as it was read, wherever it stands in a struct.
+// An unchanged value is written as it was read, everywhere in a struct.
 func TestSpellingIsKept(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{
@@ -106,7 +105,7 @@ func TestSpellingIsKept(t *testing.T) {
 	}
 }
 
-// Escapes are not spelling, and of a member that occurs twice the last one counts.
+// Escapes are not part of the spelling. If a member occurs twice, the last one counts.
 func TestSpellingIsThatOfTheValue(t *testing.T) {
 	t.Parallel()
 	want, got := map[string]string{
@@ -127,7 +126,7 @@ func TestSpellingIsThatOfTheValue(t *testing.T) {
 	}
 }
 
-// What has changed is written in the usual form, and the rest as it was read.
+// A changed value is written in the usual form, and the others as they were read.
 func TestSpellingOfChangedValues(t *testing.T) {
 	t.Parallel()
 	v := readParcel(t, `{"id":`+upper+`,"all":{"a":[`+upper+`,`+mixed+`]},"hex":"ab","bytes":"aGVsbG8","note":`+upper+`}`)
@@ -149,7 +148,7 @@ func TestSpellingIsNotPartOfTheValue(t *testing.T) {
 	}
 }
 
-// Any document that is read comes back as the same JSON value.
+// Any document is encoded again as the same JSON value.
 func FuzzSpelling(f *testing.F) {
 	f.Add(`{"id":` + upper + `,"id":` + lower + `}`)
 	f.Add(`{"all":{"":[` + upper + `],"a":[` + lower + `,` + upper + `,` + mixed + `],"a":[]}}`)
@@ -172,7 +171,7 @@ func FuzzSpelling(f *testing.F) {
 	})
 }
 
-// labelled is what the generator makes of a tuple.
+// labelled is a generated tuple.
 type labelled struct {
 	ID       uuid.UUID
 	Inner    *labelled
@@ -203,8 +202,7 @@ func (v labelled) encode(e *wire.Encoder) {
 	t.End()
 }
 
-// Arrays keep it as objects do: those whose positions have types of their own, and
-// whole values.
+// Tuples and whole values keep the spelling as objects do.
 func TestSpellingInArraysIsKept(t *testing.T) {
 	t.Parallel()
 	type ids struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// texts are texts of a format that are read and written back as they are, and
-// texts that are not of the format.
+// texts has valid texts of a format, which are written back unchanged, and invalid
+// texts.
 type texts struct{ kept, wrong []string }
 
 var dateTimes = texts{
@@ -48,7 +48,7 @@ var durations = texts{
 	wrong: []string{"P", "PT", "P1DT", "P1M2Y", "1D", "P1W2D", "P0W2D", "P2WT0H", "PT1.5S", "-P1D", "p1d", ""},
 }
 
-// A value that was read is written as the text that it came from.
+// A value that was read is written as the original text.
 func TestTextsAreKept(t *testing.T) {
 	t.Parallel()
 	checkTexts(t, "date-time", dateTimes, (*wire.Decoder).DateTime, (*wire.Encoder).DateTime)
@@ -77,8 +77,8 @@ func checkTexts[T any](t *testing.T, format string, texts texts, read func(*wire
 	}
 }
 
-// A time that remembers its text is a time like any other: it equals the same
-// time, is formatted as usual, and is written as usual after a change.
+// A time that remembers its text behaves like others. It equals the same time, is
+// formatted as usual, and is written as usual after a change.
 func TestDateTimeThatRemembersItsText(t *testing.T) {
 	t.Parallel()
 	type seen struct {
@@ -111,7 +111,7 @@ func TestDateTimeThatRemembersItsText(t *testing.T) {
 	}
 }
 
-// A location that only looks like one that remembers a text changes nothing.
+// A location that only resembles one with a text has no effect.
 func TestDateTimeInOtherLocations(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -135,8 +135,8 @@ func TestDateTimeInOtherLocations(t *testing.T) {
 	}
 }
 
-// A text counts for writing only: values are equal whose fields are, and a
-// changed one is written in the usual form.
+// The text matters only for writing. Values with equal fields are equal, and a changed
+// one is written in the usual form.
 func TestTextIsNotPartOfTheValue(t *testing.T) {
 	t.Parallel()
 	type all struct {
@@ -169,7 +169,7 @@ func TestTextIsNotPartOfTheValue(t *testing.T) {
 	}
 }
 
-// Whatever is read comes back as the same text, and is read again as the same
+// Every value that is read is written as the same text, and read again as the same
 // value.
 func FuzzTexts(f *testing.F) {
 	for _, texts := range []texts{dateTimes, timesOfDay, durations} {

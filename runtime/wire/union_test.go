@@ -10,8 +10,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// tags is what the look-ahead of a decoder finds, and the value that is still
-// there afterwards.
+// tags is what the look-ahead of a decoder finds, and the value that it reads
+// afterwards.
 type tags struct {
 	Text   string
 	Int    int64
@@ -34,7 +34,7 @@ func look(d *wire.Decoder) tags {
 	return t
 }
 
-// Looking ahead consumes nothing, and finds what is there and nothing else.
+// Looking ahead consumes nothing, and finds exactly the members of the value.
 func TestLookAhead(t *testing.T) {
 	t.Parallel()
 	object := func(members ...any) any {
@@ -67,7 +67,7 @@ func TestLookAhead(t *testing.T) {
 	}
 }
 
-// What is no JSON is reported once, by the reading and not by the looking.
+// Invalid JSON is reported once, by the reading and not by the look-ahead.
 func TestLookAheadInBrokenDocuments(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{``, `{`, `{"tag"`, `{"tag":`, `{"tag":"a`, `{"tag":"a",}`, `{"x":[}`, `{"tag":tru}`, `{"a":{"b":"c"`} {
@@ -94,7 +94,7 @@ type numeric interface {
 	check(*wire.Checker)
 }
 
-// maybe is a value that is there, or not.
+// maybe is a value that may be absent.
 type maybe struct {
 	value numeric
 	there bool
@@ -102,7 +102,7 @@ type maybe struct {
 
 func (m maybe) Get() (numeric, bool) { return m.value, m.there }
 
-// Every item, member and value is checked where it stands.
+// Every item, member and value is checked with its own pointer.
 func TestChecksOfParts(t *testing.T) {
 	t.Parallel()
 	union := wire.NewUnion(numeric.encode, numeric.check, "s.json#/u", "oneOf", "a number")

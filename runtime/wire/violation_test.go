@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// A violation as JSON has the names that clients expect, and nothing that is not known.
+// A violation as JSON has the names that clients expect, and no empty members.
 func TestViolationAsJSON(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{

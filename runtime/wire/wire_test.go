@@ -256,13 +256,13 @@ func TestTextForms(t *testing.T) {
 	}
 }
 
-// A date begins where the calendar of the place turns to it.
+// A date begins at its first instant in the location.
 func TestDateAndTime(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ zone, date, begins string }{
 		{"UTC", "2024-02-29", "2024-02-29T00:00:00Z"},
 		{"Europe/Stockholm", "2024-07-01", "2024-07-01T00:00:00+02:00"},
-		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00"}, // the clocks skip midnight
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00"}, // the clock skips midnight
 		{"Africa/Cairo", "2010-09-10", "2010-09-10T01:00:00+03:00"},
 	} {
 		loc, err := time.LoadLocation(test.zone)
@@ -283,8 +283,8 @@ func TestDateAndTime(t *testing.T) {
 	}
 }
 
-// What an enum does not list is shown as far as it is short.
-// Enums of whose values the schema lists none.
+// unlistedText and unlistedNumber are enums without listed values. The message shows a
+// value that is not listed if it is short.
 type (
 	unlistedText   string
 	unlistedNumber int64
@@ -357,7 +357,7 @@ func TestAnyKeepsNumbers(t *testing.T) {
 	if diff := cmp.Diff(document, got); diff != "" {
 		t.Error(diff)
 	}
-	// What people put into free-form values goes too.
+	// Go values of other types in free-form values are encoded too.
 	type pair struct {
 		A int
 		B string `json:"b"`
@@ -401,9 +401,9 @@ func TestManyRequired(t *testing.T) {
 	}
 }
 
-// FuzzAgainstEncodingJSON holds the scanner against encoding/json: the same
-// documents are JSON, with the same values. What wire refuses on purpose,
-// encoding/json repairs: bytes that are not UTF-8, and halves of surrogate pairs.
+// FuzzAgainstEncodingJSON compares the scanner with encoding/json: the same documents
+// are JSON, with the same values. Wire refuses on purpose what encoding/json repairs:
+// bytes that are not UTF-8, and halves of surrogate pairs.
 func FuzzAgainstEncodingJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,2.5e3,"x\u00e9\ud83d\ude00\n",null,true,false,{}],"b":{"c":[]}}`, `"\ud800"`, "\"\xff\"", ` [ 1 , 2 ] `, `1e400`, `-`, `[1,]`, `{"a":1,"a":2}`,

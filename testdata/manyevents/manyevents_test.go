@@ -9,8 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/manyevents"
 )
 
-// An event is the same in a project of any size, so that two measurements speak
-// of the same thing.
+// An event is the same in a project of any size, so that measurements can be compared.
 func TestProjectIsStable(t *testing.T) {
 	t.Parallel()
 	few, many := manyevents.Project(5), manyevents.Project(manyevents.Most)

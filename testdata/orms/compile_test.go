@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// program is a service that inserts an event on something else than a transaction.
+// program is a service that inserts an event on something that is not a transaction.
 const program = `package main
 
 import (
@@ -31,7 +31,7 @@ var _ = outboxsql.On
 func main() {}
 `
 
-// What the compiler says names a type whose documentation says what to pass.
+// The compiler's message names a type whose documentation says what to pass.
 func TestWhatTheCompilerSays(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

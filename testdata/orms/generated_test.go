@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The generated package is what outboxgen writes today.
+// The generated package is equal to what outboxgen writes.
 func TestTheGeneratedPackageIsUpToDate(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -21,7 +21,7 @@ func TestTheGeneratedPackageIsUpToDate(t *testing.T) {
 		t.Skip("without go.work this module has no command")
 	}
 	command := []string{"go", "run", "github.com/outboxgen/outboxgen/cmd/outboxgen"}
-	if built := os.Getenv("OUTBOXGEN_TEST_PLAIN"); built != "" { // where the command is built already
+	if built := os.Getenv("OUTBOXGEN_TEST_PLAIN"); built != "" { // where the command is already built
 		command = []string{built}
 	}
 	command = append(command, "generate", "--check")

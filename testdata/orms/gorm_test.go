@@ -83,7 +83,7 @@ func TestGORM(t *testing.T) {
 	}
 }
 
-// Outside a transaction an event is refused, whatever GORM has there.
+// Outside a transaction an event is refused, with each type that GORM uses there.
 func TestGORMOutsideATransaction(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]bool{

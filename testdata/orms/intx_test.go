@@ -85,7 +85,7 @@ func TestLibrariesInATransactionOfAnOutbox(t *testing.T) {
 	}
 }
 
-// waker tells the channel.
+// waker signals each wake-up to the channel.
 type waker chan struct{}
 
 func (w waker) Wake(context.Context) error {

@@ -122,7 +122,7 @@ func TestErrorsOfLibPQ(t *testing.T) {
 			if err := exec(ctx, tx, `SELECT count(*) FROM orders`); err != nil {
 				return err
 			}
-			if runs == 1 { // somebody else is faster
+			if runs == 1 { // another session is faster
 				if _, err := db.ExecContext(ctx, `INSERT INTO orders VALUES ('o-1', 1, 0)`); err != nil {
 					return err
 				}

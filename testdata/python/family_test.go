@@ -51,7 +51,8 @@ func TestFamily(t *testing.T) {
 	k.CreateTopic(t, topic, 3)
 	s := newService(t, python, pg, redis)
 
-	// The service as it was: 40 events, of which the old relay has published 12.
+	// The service before the upgrade: 40 events, of which the old relay has published
+	// 12.
 	s.alembic(psycopg, "upgrade", "head")
 	before := shape(t, pg)
 	s.run(psycopg, append([]string{"writer.py", psycopg, "40"}, classes...)...)
@@ -115,7 +116,8 @@ func TestFamily(t *testing.T) {
 		WHERE retry_count <> 0 OR last_error IS NOT NULL OR published_at IS NULL`).Scan(&counted))
 	equal(t, "rows that failed or wait", 0, counted)
 
-	// And back. The migration goes, too, so that Alembic compares the models again.
+	// Then the downgrade. The migration is removed too, so that Alembic compares the
+	// models again.
 	endPython()
 	endGo()
 	endRelay()
@@ -160,7 +162,7 @@ func (c *counted) Wait(ctx context.Context) error {
 	return err
 }
 
-// writeInGo does with the generated package what writer.py does.
+// writeInGo does the same as writer.py, with the generated package.
 func writeInGo(t *testing.T, pg *services.PG, redis *services.RedisServer, n int) {
 	t.Helper()
 	waker := wake.RedisLazy(rueidis.ClientOption{InitAddress: []string{redis.Addr}}, events.Service)
@@ -198,7 +200,7 @@ func consumeInGo(t *testing.T, k *services.KafkaCluster, seen *deliveries) (end 
 	return background(t, "consumer in Go", func(ctx context.Context) error { return kafka.Run(ctx, cfg) })
 }
 
-// background has f run until the function returned is called, or the test ends.
+// background runs f until the returned function is called or the test ends.
 func background(t *testing.T, what string, f func(context.Context) error) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	result := make(chan error, 1)
@@ -213,7 +215,7 @@ func background(t *testing.T, what string, f func(context.Context) error) (end f
 	return end
 }
 
-// deliveries is what each consumer got, an event once.
+// deliveries has the events that each consumer got, each once.
 type deliveries struct {
 	mu      sync.Mutex
 	got     map[string][]delivery // by consumer
@@ -261,7 +263,7 @@ func (d *deliveries) wait(t *testing.T, consumer string, n int) {
 	}
 }
 
-// versions is the versions of each class in the order in which they came.
+// versions returns the versions of each class in the order of arrival.
 func (d *deliveries) versions(t *testing.T, consumer string) map[string][]int {
 	t.Helper()
 	d.mu.Lock()
@@ -275,7 +277,7 @@ func (d *deliveries) versions(t *testing.T, consumer string) map[string][]int {
 	return all
 }
 
-// values is the values of the records, sorted.
+// values returns the values of the records, sorted.
 func (d *deliveries) values(consumer string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -287,7 +289,7 @@ func (d *deliveries) values(consumer string) []string {
 	return all
 }
 
-// storedValues is event_data of the rows that the new relay has published, sorted.
+// storedValues returns event_data of the rows that the new relay has published, sorted.
 func storedValues(t *testing.T, pg *services.PG) []string {
 	t.Helper()
 	all := texts(t, pg, `SELECT event_data::text FROM event_outbox WHERE seq > 12`)
@@ -295,7 +297,7 @@ func storedValues(t *testing.T, pg *services.PG) []string {
 	return all
 }
 
-// shape is the columns and indexes of the service's tables.
+// shape returns the columns and indexes of the service's tables.
 func shape(t *testing.T, pg *services.PG) []string {
 	t.Helper()
 	columns := texts(t, pg, `SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable, column_default)

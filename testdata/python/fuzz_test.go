@@ -19,12 +19,11 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 )
 
-// randomEvents is how many random events the comparison takes.
+// randomEvents is the number of random events to compare.
 const randomEvents = "10000"
 
-// Random events of Pydantic models are read by the generated Go and written again
-// as the same JSON values, and what Go writes, also in its own spelling, is the
-// same event for the models.
+// The generated Go decodes random events of Pydantic models and encodes the same JSON
+// values. What Go encodes, also in its own spelling, is the same event for the models.
 func TestRandomEventsOfPydantic(t *testing.T) {
 	python := interpreter(t)
 	run := func(stdin []byte, args ...string) []byte {
@@ -58,8 +57,8 @@ func TestRandomEventsOfPydantic(t *testing.T) {
 	}
 }
 
-// again decodes a document and encodes it: as it is, and as Go itself writes the
-// same values.
+// again decodes a document and encodes it twice: with the document's spelling, and with
+// Go's.
 func again(t *testing.T, document string) (kept, own string) {
 	t.Helper()
 	var head struct {
@@ -100,7 +99,7 @@ func both[T any](t *testing.T, document string, decode func([]byte, ...outbox.He
 	return kept, text()
 }
 
-// forget clears what decoded values keep of their spelling.
+// forget removes the spelling from decoded values.
 func forget(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:

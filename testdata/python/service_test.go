@@ -23,7 +23,7 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events"
 )
 
-// interpreter is the Python that OUTBOXGEN_PYTHON names.
+// interpreter returns the Python of OUTBOXGEN_PYTHON.
 func interpreter(t *testing.T) string {
 	t.Helper()
 	python := os.Getenv("OUTBOXGEN_PYTHON")
@@ -85,9 +85,9 @@ func (s *service) alembic(driver string, args ...string) string {
 	return s.run(driver, append([]string{"-m", "alembic"}, args...)...)
 }
 
-// addUpgrade writes the migration that upgrades the outbox behind the head, and
-// the filter for autogenerate, as "outboxgen migration --upgrade --out" does. It
-// returns the file of the migration.
+// addUpgrade writes the migration that upgrades the outbox, after the head, and the
+// filter for autogenerate, as "outboxgen migration --upgrade --out" does. It returns
+// the file of the migration.
 func (s *service) addUpgrade() string {
 	s.t.Helper()
 	folders, err := generator.FindAlembic(s.dir)
@@ -141,8 +141,8 @@ type read struct {
 	Value         string            `json:"value"`
 }
 
-// consume runs the Python consumer until the test ends or end is called, and
-// hands over each event.
+// consume runs the Python consumer until the test ends or end is called, and sends each
+// event to the channel.
 func (s *service) consume(brokers []string, group string, handle func(read)) (end func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))

@@ -69,7 +69,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What Parse takes and ECMA-262 does not have with the flag u, and why.
+// What Parse accepts and ECMA-262 with the flag u does not, and why.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]string{

@@ -17,7 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// The keys of a consumer's events are spread over a cluster.
+// The keys of a consumer's events are distributed over a cluster.
 func TestRedisCluster(t *testing.T) {
 	t.Parallel()
 	client := startCluster(t, 3)
@@ -103,7 +103,7 @@ func startCluster(t *testing.T, n int) rueidis.Client {
 	return client
 }
 
-// dial connects to one node as to a server by itself.
+// dial connects to one node as to a single server.
 func dial(t *testing.T, port string) rueidis.Client {
 	t.Helper()
 	var node rueidis.Client

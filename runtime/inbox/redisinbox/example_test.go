@@ -16,7 +16,7 @@ import (
 // All handlers of a router skip what the consumer has handled before.
 func ExampleInbox_Once() {
 	ctx := context.Background()
-	server, err := services.StartRedis(ctx) // in a service: the Redis that is there
+	server, err := services.StartRedis(ctx) // in a service: its Redis
 	if err != nil {
 		fmt.Println(err)
 		return

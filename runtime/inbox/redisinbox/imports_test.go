@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Who uses the inbox in Postgres does not link a client of Redis.
+// A service that uses the inbox in Postgres does not link a Redis client.
 func TestPackageInboxLinksNoRedis(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "..").Output()

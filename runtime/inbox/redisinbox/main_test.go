@@ -52,14 +52,14 @@ func handleForever(addr string, event uuid.UUID) error {
 }
 
 const (
-	shortLease = 2 * time.Second // a consumer that lives is not taken for dead on a busy machine
+	shortLease = 2 * time.Second // so long that a living consumer does not count as dead on a busy machine
 	patience   = time.Minute
 	eventType  = "essay.graded.v1"
 )
 
 var errNo = errors.New("no")
 
-// message returns a delivery of the event that costs an error to parse.
+// message returns a delivery of the event. Parsing its body fails.
 func message(event uuid.UUID) consume.Message {
 	return consume.Message{
 		Topic: "essays", Value: []byte(`{not JSON`),
@@ -115,7 +115,8 @@ func ttl(t *testing.T, client rueidis.Client, key string) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// blocked is a handler that says when it runs and ends when it is told how.
+// blocked is a handler that signals when it runs, and ends with the result that it is
+// given.
 type blocked struct {
 	running chan context.Context
 	result  chan error
@@ -128,7 +129,7 @@ func (b blocked) handle(ctx context.Context, _ consume.Message) error {
 	return <-b.result
 }
 
-// async runs a delivery and returns where its result comes.
+// async runs a delivery, and returns a channel for its result.
 func async(ctx context.Context, h consume.Handler, m consume.Message) <-chan error {
 	result := make(chan error, 1)
 	go func() { result <- h(ctx, m) }()

@@ -25,8 +25,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// Every message of these tests has a body that is no JSON: whatever looked at it
-// would fail.
+// Every message of these tests has a body that is not JSON, so code that parses it
+// fails.
 func TestARepeatIsSkippedFromItsHeaders(t *testing.T) {
 	t.Parallel()
 	client := connect(t, services.Redis(t).Addr)
@@ -156,7 +156,7 @@ func TestAFailureReleasesTheLease(t *testing.T) {
 	if v := value(t, client, in.Key(id)); v != "" {
 		t.Errorf("a handler that ended its goroutine left %q", v)
 	}
-	// The caller's end is not the lease's.
+	// The end of the caller's context does not end the lease.
 	ctx, cancel := context.WithCancel(t.Context())
 	err := in.Once(func(ctx context.Context, _ consume.Message) error {
 		cancel()
@@ -171,8 +171,7 @@ func TestAFailureReleasesTheLease(t *testing.T) {
 	}
 }
 
-// Through a router a panic is an error: the event is free, and the next attempt
-// handles it.
+// A router makes a panic an error. The event is free, and the next attempt handles it.
 func TestAPanicIsRecoveredAndHandledAgain(t *testing.T) {
 	t.Parallel()
 	client := connect(t, services.Redis(t).Addr)
@@ -204,8 +203,8 @@ func TestAPanicIsRecoveredAndHandledAgain(t *testing.T) {
 	}
 }
 
-// A tombstone has no event id as a rule: it cannot be told from a repeat, and is
-// not worth an error.
+// A tombstone usually has no event id. It cannot be distinguished from a repeat, and is
+// not an error.
 func TestATombstoneWithoutAnIDIsPassedOn(t *testing.T) {
 	t.Parallel()
 	in := newInbox(t, connect(t, services.Redis(t).Addr), redisinbox.Options{})
@@ -229,8 +228,8 @@ func TestATombstoneWithoutAnIDIsPassedOn(t *testing.T) {
 	}
 }
 
-// A consumer's process is killed while it handles an event; another one takes the
-// event over when the lease has run out, and not before.
+// A consumer's process is killed while it handles an event. Another one handles the
+// event once the lease has expired, and not before.
 func TestAConsumerThatDies(t *testing.T) {
 	t.Parallel()
 	addr := services.Redis(t).Addr
@@ -256,7 +255,7 @@ func TestAConsumerThatDies(t *testing.T) {
 		}
 		return nil
 	}), message(id))
-	// It lives on for longer than a lease, which it renews.
+	// It lives longer than a lease, which it renews.
 	awaitRenewals(t, client, in.Key(id), 4)
 	dead.Store(true)
 	if err := victim.Process.Kill(); err != nil {
@@ -291,8 +290,8 @@ func awaitRenewals(t *testing.T, client rueidis.Client, key string, n int) {
 	}
 }
 
-// A consumer that stood still for longer than its lease learns that it has lost it,
-// and does not undo what the other one does.
+// A consumer that was frozen for longer than its lease notices that it lost the lease,
+// and does not undo what the next one does.
 func TestAConsumerThatStoodStill(t *testing.T) {
 	t.Parallel()
 	client := connect(t, services.Redis(t).Addr)
@@ -302,7 +301,7 @@ func TestAConsumerThatStoodStill(t *testing.T) {
 	first, second := newBlocked(), newBlocked()
 	firstResult := async(testContext(t), in.Once(first.handle), m)
 	ctx := receive(t, "the first handles", first.running)
-	// What another consumer does to the key once the lease has run out.
+	// As another consumer does with the key once the lease has expired.
 	set := client.B().Set().Key(in.Key(id)).Value("another").Px(patience).Build()
 	if err := client.Do(t.Context(), set).Error(); err != nil {
 		t.Fatal(err)
@@ -318,7 +317,7 @@ func TestAConsumerThatStoodStill(t *testing.T) {
 	if v := value(t, client, in.Key(id)); v != "another" {
 		t.Errorf("the other's lease is now %q", v)
 	}
-	// A lease that Redis lost is taken up again when nobody else has it.
+	// A lease that Redis lost is taken again if nobody else has it.
 	other := message(uuid.New())
 	secondResult := async(testContext(t), in.Once(second.handle), other)
 	receive(t, "the second handles", second.running)
@@ -370,8 +369,9 @@ func TestTTLByType(t *testing.T) {
 	}
 }
 
-// While Redis is away events are handled anyway, or fail to be delivered again;
-// when it is back, empty, the inbox works as before.
+// While Redis is unavailable, events are handled anyway, or fail and are delivered
+// again, depending on the setting. Once Redis is back, even if empty, the inbox works
+// as before.
 func TestRedisKilledAndBack(t *testing.T) {
 	t.Parallel()
 	for away, want := range map[redisinbox.Away]string{
@@ -450,7 +450,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 		}
 		deliver(2)
 	}
-	// Of each event, the question and the mark.
+	// Two commands for each event: the check and the mark.
 	once := `level=WARN msg="Redis cannot say whether the event was handled before: it is handled anyway"
 level=INFO msg="Redis answers again: what it missed may be handled twice" missed=6
 `
@@ -459,7 +459,7 @@ level=INFO msg="Redis answers again: what it missed may be handled twice" missed
 	}
 }
 
-// Redis dies while an event is handled: that is no failure of the handler's.
+// Redis dies while an event is handled. This is not a failure of the handler.
 func TestRedisDiesUnderAHandler(t *testing.T) {
 	t.Parallel()
 	server := services.PrivateRedis(t)
@@ -511,7 +511,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// A log that panics ends no process and hides no lost lease.
+// A log that panics does not end the process, and a lost lease is still noticed.
 func TestALogThatPanics(t *testing.T) {
 	t.Parallel()
 	client := connect(t, services.Redis(t).Addr)

@@ -39,8 +39,8 @@ func (b broken) WithGroup(name string) slog.Handler {
 	return broken{b.Handler.WithGroup(name), b.in}
 }
 
-// Whatever panics, the program goes on, lines come out where that is possible, and the
-// first panic is reported, with its stack.
+// If any method panics, the program continues, lines are written if possible, and the
+// first panic is reported with its stack.
 func TestAHandlerThatPanics(t *testing.T) {
 	kept := stderr
 	defer func() { stderr = kept }()

@@ -43,7 +43,7 @@ func TestBinariesThatOnlyRootReachesAreCopied(t *testing.T) {
 	if owner, err := unprivileged(); err != nil || owner == nil {
 		t.Skip("only root runs Postgres as another user")
 	}
-	// Given an installation in a folder that only root may enter
+	// Given an installation in a folder that only root can enter
 	found, err := findPostgres(t.Context(), 0)
 	if err != nil {
 		giveUp(t, "postgres", err)
@@ -69,7 +69,7 @@ func TestBinariesThatOnlyRootReachesAreCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Then it runs from a copy, which goes with it
+	// Then it runs from a copy, which is removed with it
 	bin := server.own.install.bin
 	if filepath.Dir(filepath.Dir(bin)) != server.own.folder.path {
 		t.Errorf("it runs from %s, want a folder in %s", bin, server.own.folder.path)

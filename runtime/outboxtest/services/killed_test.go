@@ -19,7 +19,7 @@ func TestServersDieWithAKilledTestBinary(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux ties the life of a child to that of its parent")
 	}
-	services.Postgres(t) // skips, or fails where Postgres is demanded
+	services.Postgres(t) // skips, or fails if Postgres is required
 	tmp := reachableFolder(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), asChild+"=1", "TMPDIR="+tmp)
@@ -50,8 +50,8 @@ func TestServersDieWithAKilledTestBinary(t *testing.T) {
 	requireEmpty(t, tmp)
 }
 
-// waitForEnd waits until the process is gone; it is not a child of this one, so
-// there is no other way than to look.
+// waitForEnd waits until the process has ended. It is not a child of this process, so
+// this can only poll.
 func waitForEnd(t *testing.T, pid int) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -63,7 +63,7 @@ func waitForEnd(t *testing.T, pid int) {
 	}
 }
 
-// alive says whether there is a process of that id.
+// alive reports whether a process with this id exists.
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 // reachableFolder returns a temporary folder that every user may enter, with a short

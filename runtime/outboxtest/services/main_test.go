@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(services.Wrap(m))
 }
 
-// child prints the ids of its servers' processes, and of one session's, and
-// waits for its end.
+// child prints the process ids of its servers and of one session, and waits for its
+// end.
 func child() {
 	ctx := context.Background()
 	postgres, err := services.StartPostgres(ctx, services.Private())

@@ -34,7 +34,7 @@ func (r *recorder) end(how, format string, args []any) {
 	runtime.Goexit()
 }
 
-// outcome returns how a test that does this ends.
+// outcome runs a test function, and returns how it ends.
 func outcome(t *testing.T, do func(testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t, outcome: "runs"}
@@ -55,7 +55,7 @@ func TestAMissingServiceSkipsUnlessItIsDemanded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("with -short every test that needs a service is skipped")
 	}
-	// Given a machine on which nothing is found
+	// Given a machine without servers
 	empty := t.TempDir()
 	t.Setenv("PATH", empty)
 	t.Setenv("JAVA_HOME", "")

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// logged is a server that notes its start and its end.
+// logged is a server that records its start and its end.
 type logged struct {
 	log  *[]string
 	name string

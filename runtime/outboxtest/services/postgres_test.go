@@ -118,7 +118,7 @@ func TestClosingEndsPostgresAndItsSessions(t *testing.T) {
 	ctx := t.Context()
 	server, err := services.StartPostgres(ctx, services.Private())
 	if errors.Is(err, services.ErrNotFound) {
-		services.Postgres(t, services.Private()) // skips, or fails where Postgres is demanded
+		services.Postgres(t, services.Private()) // skips, or fails if Postgres is required
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestClosingEndsPostgresAndItsSessions(t *testing.T) {
 func TestDatabaseURLIsUsedFirst(t *testing.T) {
 	server, err := services.StartPostgres(context.Background(), services.Private())
 	if err != nil {
-		services.Postgres(t, services.Private()) // skips, or fails where Postgres is demanded
+		services.Postgres(t, services.Private()) // skips, or fails if Postgres is required
 		t.Fatal(err)
 	}
 	defer func() {

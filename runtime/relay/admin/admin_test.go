@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 
-// newOutbox gives two connections: one of the tables' owner, and one with the
-// privileges of an operator, and no more.
+// newOutbox returns two connections: one of the tables' owner, and one with only the
+// privileges of an operator.
 func newOutbox(t *testing.T) (owner, operator *pgx.Conn) {
 	t.Helper()
 	t.Parallel()
@@ -119,7 +119,7 @@ func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
 	}
 }
 
-// left is what remains of the rows, and the audit.
+// left has the remaining rows, and the audit.
 type left struct {
 	Pending, Dead []int64
 	Audit         []string
@@ -215,8 +215,8 @@ func TestInEveryQueryExecMode(t *testing.T) {
 	querymode.Repeat(t, "^Test")
 }
 
-// What a decision should have changed, and what the relay learns of it by, is
-// looked at before it counts as done.
+// A decision counts as done only after a check of what it changed and of what the relay
+// learns about it.
 func TestADecisionThatIsSwallowed(t *testing.T) {
 	const swallow = `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; `
 	ann := admin.Decision{Actor: "ann", Reason: "fixed"}
@@ -256,7 +256,7 @@ func TestADecisionThatIsSwallowed(t *testing.T) {
 	}
 }
 
-// Whatever a database sets for its sessions, decisions are the same.
+// Decisions are the same with any session settings of a database.
 func TestDecisionsUnderHostileSettings(t *testing.T) {
 	for _, setting := range []string{
 		"standard_conforming_strings = off", "default_transaction_read_only = on", "default_transaction_isolation = serializable",
@@ -270,7 +270,7 @@ func TestDecisionsUnderHostileSettings(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, conn := outboxOn(t, pg)
-				var owner *pgx.Conn // from before the setting, as far as reading goes
+				var owner *pgx.Conn // from before the setting; it only reads
 				if c, err := pg.Pool.Acquire(t.Context()); err != nil {
 					t.Fatal(err)
 				} else {

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
-// Dead letters of one event type are looked at and given another chance.
+// Lists the dead letters of one event type, and replays them.
 func Example() {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, os.Getenv("DATABASE_URL"))

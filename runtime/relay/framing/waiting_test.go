@@ -32,8 +32,8 @@ func (h halfAway) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// openHalfAway starts a producer with a registry that answers for one topic, whose id
-// it has already. started is the number of other requests.
+// openHalfAway starts a producer with a registry that answers for one topic. The
+// producer already has its id. started returns the number of other requests.
 func openHalfAway(t *testing.T) (inner *recorder, p relay.Producer, started *atomic.Int32) {
 	t.Helper()
 	inner, started = &recorder{}, new(atomic.Int32)

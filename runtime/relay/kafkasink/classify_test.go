@@ -13,8 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Every error that Kafka has, by the class it must have; what is not named
-// concerns the relay.
+// Every error of Kafka with its class. Errors that are not listed have the class relay.
 func TestClassifyEveryKafkaError(t *testing.T) {
 	t.Parallel()
 	named := map[string]relay.Class{

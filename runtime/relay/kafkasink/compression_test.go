@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// Without a setting every client can read what is sent.
+// Without the setting, every client can read the records.
 func TestCompression(t *testing.T) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {

@@ -19,7 +19,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// host answers at an address: it counts connections and handles each as it is told to.
+// host listens at an address, counts connections, and handles each with the given
+// function.
 type host struct {
 	net.Listener
 	dialled atomic.Int64
@@ -60,7 +61,7 @@ func listen(t *testing.T, address string, serve func(net.Conn)) *host {
 	return h
 }
 
-// silent reads everything and answers nothing.
+// silent reads everything and never answers.
 func silent(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 func resets(c net.Conn) {
@@ -68,7 +69,7 @@ func resets(c net.Conn) {
 	_ = c.Close()
 }
 
-// once passes on the first answer of a broker, and nothing after it.
+// once passes on only the first answer of a broker.
 func once(broker string) func(net.Conn) {
 	return func(c net.Conn) {
 		b, err := net.Dial("tcp", broker)
@@ -115,7 +116,7 @@ func muted(broker string, mute *atomic.Bool) func(net.Conn) {
 	}
 }
 
-// delivers sends a wave as a relay does: again, until it is taken.
+// delivers sends a wave as a relay does: again and again, until it is acknowledged.
 func delivers(t *testing.T, opts []kgo.Opt, topic string) {
 	t.Helper()
 	s, err := New(Config{Opts: opts})
@@ -174,7 +175,7 @@ func TestASeedThatDoesNotAnswerIsGotPast(t *testing.T) {
 			topic := k.NewTopic(t, "t", 2)
 			seed, h := start(t, k.Brokers[0])
 			rounds := 0
-			for rounds < 20 && (h.dialled.Load() == 0 || rounds < 3) { // the client begins with any of the seeds
+			for rounds < 20 && (h.dialled.Load() == 0 || rounds < 3) { // the client begins with a random seed
 				delivers(t, []kgo.Opt{kgo.SeedBrokers(seed, k.Brokers[0])}, topic)
 				rounds++
 				if name == "refuses" && rounds == 3 {
@@ -216,8 +217,8 @@ func TestASeedOfSeveralAddresses(t *testing.T) {
 	}
 }
 
-// late passes everything on, and each first answer of a broker so late that it is
-// past the first limit.
+// late passes everything on, but delays each first answer of a broker beyond the first
+// time limit.
 func late(broker string) func(net.Conn) {
 	return func(c net.Conn) {
 		b, err := net.Dial("tcp", broker)
@@ -242,7 +243,7 @@ func late(broker string) func(net.Conn) {
 	}
 }
 
-// secure speaks TLS, and passes on to a broker that does not.
+// secure accepts TLS, and passes the data on to a broker without TLS.
 func secure(config *tls.Config, broker string) func(net.Conn) {
 	return func(c net.Conn) {
 		b, err := net.Dial("tcp", broker)
@@ -260,8 +261,8 @@ func secure(config *tls.Config, broker string) func(net.Conn) {
 	}
 }
 
-// The only broker is so busy that each connection gets its first answer late, that of
-// the TLS handshake or that of Kafka. It is used nevertheless.
+// The only broker is so busy that the first answer on each connection is late, of the
+// TLS handshake or of Kafka. It is used nevertheless.
 func TestTheOnlyBrokerAnswersLate(t *testing.T) {
 	t.Parallel()
 	for name, secured := range map[string]bool{"TLS": true, "no TLS": false} {

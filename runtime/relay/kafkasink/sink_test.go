@@ -88,8 +88,8 @@ func batches(t *testing.T, k *services.KafkaCluster) func() map[int32]int {
 	}
 }
 
-// A wave is one batch for each partition; only the very first record of a topic
-// that a client has not seen goes alone.
+// A wave has one batch for each partition. Only the first record of a topic that is new
+// to the client is sent alone.
 func TestWaveIsOneBatchForEachPartition(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/metrics"
 )
 
-// A relay's metrics are registered once and given to it as its observer.
+// Registers a relay's metrics, and passes them to the relay as its observer.
 func Example() {
 	registry := prometheus.NewRegistry()
 	m := metrics.New("orders")

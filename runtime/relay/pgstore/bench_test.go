@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// benchRows wait in the table, 500 bytes each.
+// benchRows is the number of waiting rows, 500 bytes each.
 const benchRows = 200_000
 
 func benchStore(b *testing.B, mode pgstore.Mode) (*pgstore.Store, relay.Lease, *services.PG) {

@@ -17,13 +17,13 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// withLog gives a store a logger of its own.
+// withLog sets the logger of a store.
 func withLog(log *bytes.Buffer) func(*pgstore.Config) {
 	return func(c *pgstore.Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) }
 }
 
-// refuse replaces functions of this database by ones that return an error, as a managed
-// server does.
+// refuse replaces functions of this database by functions that return an error, as on a
+// managed server.
 func refuse(t *testing.T, pg *services.PG, code, message string, functions ...string) {
 	t.Helper()
 	for _, f := range functions {
@@ -108,7 +108,7 @@ func TestPositionsOfTheLogGoAway(t *testing.T) {
 		if err := s.Flushed(t.Context(), relay.Page{Rows: page.Rows, InsertLSN: "0/0"}); err == nil {
 			t.Fatal("the session is still there")
 		}
-		page.InsertLSN = "FFFFFFFF/0" // as if it were not on disk yet
+		page.InsertLSN = "FFFFFFFF/0" // as if it was not on disk yet
 		must(t, s.Flushed(t.Context(), page))
 		insert(t, pg.Pool, "b")
 		second := snapshot(t, s)
@@ -153,7 +153,7 @@ func TestFlushedWithoutPositionsSurvivesACrash(t *testing.T) {
 	}
 }
 
-// rowGetsThrough reads and settles one row.
+// rowGetsThrough inserts, reads and settles one row.
 func rowGetsThrough(t *testing.T, owner interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }, s *pgstore.Store) {

@@ -137,7 +137,7 @@ func TestCheckPrivileges(t *testing.T) {
 		if !strings.Contains(first.Problem, "role "+role+" lacks SELECT, UPDATE, DELETE on event_outbox;") {
 			t.Fatalf("Check says: %v", first)
 		}
-		// A remedy can be run as it is, and is enough.
+		// A remedy can be run unchanged, and fixes the problem.
 		for range 4 {
 			err := s.Check(t.Context())
 			if err == nil {

@@ -17,12 +17,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// underWay are frames of goroutines that a store began and that use its sessions.
+// underWay are functions in the stacks of a store's goroutines that use its sessions.
 var underWay = regexp.MustCompile(`pgstore\.(\(\*anchor\)\.(renewAll|listen)|onAnchor\[\.\.\.\]\.func\d+|\(\*inserts\)\.\w+|\(\*surroundings\)\.look)\(.*`)
 
-// Calls of every kind are under way while the store is closed, and their callers give
-// up at the same time. Close waits for everything that continues without them. The test
-// is not parallel, because it checks all goroutines.
+// Calls of every kind run while the store is closed, and their contexts end at the same
+// time. Close waits for everything that continues without the callers. The test is not
+// parallel, because it checks all goroutines.
 func TestCloseWaitsForWhatGoesOnWithoutItsCaller(t *testing.T) {
 	pg := services.Postgres(t)
 	migrate(t, pg)
@@ -71,8 +71,8 @@ func TestCloseWaitsForWhatGoesOnWithoutItsCaller(t *testing.T) {
 	}
 }
 
-// holder holds up the first statement that takes a snapshot: it tells that it is there,
-// and waits to be told to go on.
+// holder stops the first statement that takes a snapshot. It signals that, and waits
+// until it may continue.
 type holder struct {
 	once        sync.Once
 	there, goOn chan struct{}
@@ -99,7 +99,7 @@ func TestCloseWaitsForCalls(t *testing.T) {
 		called := make(chan struct{})
 		go func() {
 			defer close(called)
-			_, _ = s.Snapshot(t.Context()) // it may be told that the store is closed
+			_, _ = s.Snapshot(t.Context()) // its error may be that the store is closed
 		}()
 		<-hold.there
 		var goesOn atomic.Bool

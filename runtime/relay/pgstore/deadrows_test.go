@@ -19,7 +19,7 @@ func TestATickDoesNotTouchDeadRows(t *testing.T) {
 		insertMany(t, pg, dead, 10)
 		exec(t, pg.Pool, `UPDATE event_outbox SET published_at = now()`)
 		pg.Pool.Reset()
-		// What a session has read is known for sure once it has ended.
+		// The statistics of a session are complete once it has ended.
 		touched := func() int64 {
 			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

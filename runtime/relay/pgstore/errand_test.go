@@ -32,7 +32,7 @@ func TestWhatBecomesOfAnAnswerThatNobodyWaitedFor(t *testing.T) {
 			gone, cancel := context.WithCancel(t.Context())
 			goOn := make(chan struct{})
 			err := e.run(gone, &work, func() error {
-				cancel() // the caller's patience is over while this is under way
+				cancel() // the caller's context ends while this runs
 				<-goOn
 				return c.answer
 			})

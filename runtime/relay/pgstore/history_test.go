@@ -16,8 +16,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// eventData is what the writers put into an event: which change of which
-// aggregate it is, counted under the aggregate's lock.
+// eventData is the data of an event: the number of the change and its aggregate.
+// Changes are counted under the aggregate's lock.
 type eventData struct {
 	Aggregate int `json:"aggregate"`
 	Change    int `json:"change"`
@@ -28,14 +28,14 @@ const (
 	historyWriters    = 16
 	historyTerms      = 8
 	historyEvents     = 4_000
-	// historyPage cuts ticks and backlogs into many pages.
+	// historyPage is a page size that divides ticks and backlogs into many pages.
 	historyPage = 37
 )
 
-// Sixteen writers change forty aggregates under their locks, in every way that
-// disturbs the order of seqs, transaction ids and times; the reader changes again
-// and again. Every committed event is read, none that was rolled back is, and
-// each term reads an event at most once and an aggregate's events in order.
+// Sixteen writers change forty aggregates under their locks, in every way that disturbs
+// the order of seqs, transaction ids and times. Readers take over from each other.
+// Every committed event is read, and no rolled-back one. Each term reads an event at
+// most once, and the events of an aggregate in order.
 func TestHistory(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		seed := rand.Uint64()
@@ -100,7 +100,7 @@ var errRollback = errors.New("rolled back on purpose")
 func (w *writer) transact(ctx context.Context) error {
 	n := 0
 	err := pgx.BeginFunc(ctx, w.pg.Pool, func(tx pgx.Tx) error {
-		if w.rng.IntN(4) == 0 { // a transaction id long before the lock
+		if w.rng.IntN(4) == 0 { // its transaction id is assigned long before the lock
 			if _, err := tx.Exec(ctx, `SELECT pg_current_xact_id()`); err != nil {
 				return err
 			}
@@ -117,7 +117,7 @@ func (w *writer) transact(ctx context.Context) error {
 				break
 			}
 		}
-		if w.rng.IntN(10) == 0 { // stays open while others go on
+		if w.rng.IntN(10) == 0 { // stays open while others continue
 			if _, err := tx.Exec(ctx, `SELECT pg_sleep(0.05)`); err != nil {
 				return err
 			}
@@ -136,8 +136,8 @@ func (w *writer) transact(ctx context.Context) error {
 	return err
 }
 
-// change locks an aggregate and inserts its event: at once, by COPY, or in a
-// savepoint, sometimes after another savepoint that comes to nothing.
+// change locks an aggregate and inserts its event: at once, by COPY, or in a savepoint,
+// sometimes after another savepoint that is rolled back.
 func (w *writer) change(ctx context.Context, tx pgx.Tx, aggregate int) error {
 	if w.rng.IntN(6) == 0 {
 		dropped, err := tx.Begin(ctx)
@@ -179,7 +179,7 @@ func (w *writer) insert(ctx context.Context, tx pgx.Tx, aggregate int) error {
 	return err
 }
 
-// reader leads one term after the other, as the relay would.
+// reader leads one term after the other, as the relay does.
 type reader struct {
 	t   *testing.T
 	pg  *services.PG

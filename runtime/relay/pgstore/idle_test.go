@@ -48,7 +48,7 @@ func idle(t *testing.T, pg *services.PG, s *pgstore.Store) (moved chan bool) {
 const waitingOnServer = `SELECT EXISTS (SELECT FROM pg_stat_activity
 	WHERE datname = current_database() AND query LIKE '-- name: WaitForInserts%' AND state = 'active')`
 
-// Whatever commits rows that the latest snapshot does not show ends the wait, and the
+// Every commit of rows that the latest snapshot does not show ends the wait, and the
 // next snapshot shows them.
 func TestIdleEndsWithEveryKindOfInsert(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -111,7 +111,7 @@ func TestIdleEndsWithEveryKindOfInsert(t *testing.T) {
 					}
 					now := snapshot(t, s)
 					rows = tick(t, s, shown, now, wide)
-					if len(rows) == 0 { // the seq was drawn, and its transaction is open
+					if len(rows) == 0 { // the seq was assigned, and its transaction is open
 						moved = idle(t, pg, s)
 					}
 				}
@@ -209,7 +209,7 @@ func TestIdleStaysBelowWhatIsLoggedAsSlow(t *testing.T) {
 		fails bool
 	}{
 		{"-1", 1, false},
-		{"0", 1, false}, // everything is logged, and the fewer the better
+		{"0", 1, false}, // everything is logged, so the fewer the better
 		{"400ms", 3, false},
 		{"100ms", 0, true},
 	} {
@@ -246,7 +246,7 @@ func (c *statementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, dat
 
 func (*statementCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// waitEnds hands on how each statement that waits ended.
+// waitEnds sends the result of each waiting statement.
 type waitEnds chan error
 
 type isWait struct{}
@@ -319,10 +319,10 @@ func TestAWaitGoesOnForWhoIsLeft(t *testing.T) {
 	})
 }
 
-// However long one look takes, waiting is bounded by the clock.
+// The clock limits the wait, however long each look takes.
 func TestIdleCountsTimeNotLooks(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
-		// What a busy server does to each look: it pauses ten times as long as it is told.
+		// As on a busy server, each look pauses ten times as long as it should.
 		for _, sql := range []string{
 			`CREATE SCHEMA slow`,
 			`CREATE SEQUENCE slow.pauses`,

@@ -15,7 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// interrupter does something just before the n-th statement of its connections.
+// interrupter calls a function just before the n-th statement of its connections.
 type interrupter struct {
 	mu     sync.Mutex
 	before int // 0: never
@@ -33,7 +33,7 @@ func (i *interrupter) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx
 	return ctx
 }
 
-// statements returns how many there were. What Check began may go on after it has
+// statements returns the number of statements. Work of Check may continue after it has
 // returned.
 func (i *interrupter) statements() int {
 	i.mu.Lock()
@@ -100,7 +100,7 @@ func TestWhatAPoolerSays(t *testing.T) {
 		{"57014", "canceling statement due to statement timeout", false},
 		{"53300", "sorry, too many clients already", false},
 		{"25P02", "current transaction is aborted, commands ignored until end of transaction block", false},
-		// PgBouncer's, of the moment.
+		// PgBouncer's, temporary.
 		{"08P01", "query_wait_timeout", false},
 		{"08P01", "server login has been failing, cached error: connect failed (server_login_retry)", false},
 		{"08P01", "pgbouncer cannot connect to server", false},
@@ -110,7 +110,7 @@ func TestWhatAPoolerSays(t *testing.T) {
 		{"08P01", "unsupported startup parameter: jit", true},
 		{"08P01", "transaction blocks not allowed in statement pooling mode", true},
 		{"08P01", "prepared statement name is already in use", true},
-		// The server's, to a session that is not the one it was.
+		// The server's, to a session that is not the former one.
 		{"26000", `prepared statement "stmtcache_1" does not exist`, true},
 		{"42P05", `prepared statement "stmtcache_1" already exists`, true},
 	} {

@@ -86,7 +86,7 @@ func TestTakeOverEndsAFrozenHolder(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)
 		lead(t, s)
-		// It logged in as the relays do, or else they may not end it.
+		// It has logged in like the relays, because otherwise they may not end it.
 		frozen, err := pgx.Connect(t.Context(), relayOf(pg).URL)
 		must(t, err)
 		t.Cleanup(func() { _ = frozen.Close(context.Background()) })
@@ -230,8 +230,8 @@ func TestATermDoesNotOutliveTheServer(t *testing.T) {
 	snapshot(t, s)
 }
 
-// Sessions that join a term at the same time are all named in the lease row, and those
-// that were closed for want of use are not.
+// All sessions that join a term at the same time are in the lease row, and those that
+// were closed because they were unused are not.
 func TestSessionsThatRegisterAtOnce(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 // the privileges that `outboxgen migration --grants` prints, and no more.
 var relays sync.Map // of pgroles.Login, by database
 
-// each runs a test on every Postgres there is, with the tables and the role of the
-// relay in place.
+// each runs a test on every installed Postgres, with the tables and the role of the
+// relay.
 func each(t *testing.T, test func(t *testing.T, pg *services.PG)) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -35,7 +35,7 @@ func each(t *testing.T, test func(t *testing.T, pg *services.PG)) {
 	})
 }
 
-// relayOf returns the role of the relay, or none where each did not make it.
+// relayOf returns the role of the relay, or "" if each did not make it.
 func relayOf(pg *services.PG) pgroles.Login {
 	role, _ := relays.Load(pg.Database)
 	login, _ := role.(pgroles.Login)
@@ -75,7 +75,7 @@ func ask[T any](t *testing.T, db interface {
 	return v
 }
 
-// waitFor asks until the answer is yes.
+// waitFor asks until the answer is true.
 func waitFor(t *testing.T, db interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }, sql string, args ...any) {

@@ -8,8 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// No mode stands for another: a new one that no statement knows is an error, and its
-// rows are neither marked nor deleted.
+// A mode that no statement knows is an error, and its rows are neither marked nor
+// deleted.
 func TestSettlingInAnUnknownModeFails(t *testing.T) {
 	t.Parallel()
 	s := &Store{cfg: Config{Mode: "burn"}}

@@ -44,7 +44,7 @@ func TestALockedLeaseHarmsNoOtherOutbox(t *testing.T) {
 		renew(t, b, leaseB, relay.Progress{})
 		must(t, b.Settle(t.Context(), leaseB, relay.Settlement{Published: []int64{1}}))
 		must(t, stranger.Rollback(t.Context()))
-		renew(t, a, leaseA, relay.Progress{}) // nor is the term of a over
+		renew(t, a, leaseA, relay.Progress{}) // and the term of a is not over
 	})
 }
 
@@ -63,7 +63,7 @@ func TestALockedSequenceHarmsNoOtherOutbox(t *testing.T) {
 		waitFor(t, pg.Pool, waitingOnServer)
 		moved := idle(t, pg, b)
 
-		stranger := begin(t, pg) // while both are waited for
+		stranger := begin(t, pg) // while the store waits for both
 		exec(t, stranger, `TRUNCATE a.event_outbox RESTART IDENTITY`)
 		if err := <-waitingForA; err != nil && !strings.Contains(err.Error(), "the sequence of seq is locked") {
 			t.Errorf("the wait for a: %v", err)
@@ -76,7 +76,7 @@ func TestALockedSequenceHarmsNoOtherOutbox(t *testing.T) {
 	})
 }
 
-// A caller who gives up does not take the session of the leases with it.
+// A caller that gives up does not end the session of the leases.
 func TestACallerWhoGivesUpHarmsNoOtherOutbox(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -115,7 +115,7 @@ func TestRenewalsShareTheirCommits(t *testing.T) {
 		stores[i] = tenant(t, pg, server, fmt.Sprintf("tenant_%d", i))
 		leases[i] = lead(t, stores[i])
 	}
-	// A commit waits for its like, as for a slow disk.
+	// Each commit waits for the previous one, as on a slow disk.
 	for _, sql := range []string{"ALTER SYSTEM SET commit_delay = 20000", "ALTER SYSTEM SET commit_siblings = 0", "SELECT pg_reload_conf()"} {
 		exec(t, pg.Pool, sql)
 	}
@@ -137,7 +137,7 @@ func TestRenewalsShareTheirCommits(t *testing.T) {
 		t.Errorf("%d transactions for %d renewals", used, rounds*tenants)
 	}
 
-	// A schema that goes away fails its own renewal only.
+	// If a schema is dropped, only its own renewal fails.
 	exec(t, pg.Pool, "DROP SCHEMA tenant_7 CASCADE")
 	var all sync.WaitGroup
 	for i, s := range stores {

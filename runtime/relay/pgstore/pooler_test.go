@@ -97,7 +97,7 @@ func (p *pooler) giveBack(server *pgconn.HijackedConn) {
 	p.free = append(p.free, server)
 }
 
-// serve speaks for the server until the client goes.
+// serve answers for the server until the client leaves.
 func (p *pooler) serve(ctx context.Context, conn net.Conn) error {
 	client := pgproto3.NewBackend(conn, conn)
 	startup, err := client.ReceiveStartupMessage()

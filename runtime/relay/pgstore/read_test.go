@@ -117,7 +117,7 @@ func TestAPageIsBoundedByRowsAndBytes(t *testing.T) {
 				}
 			}
 		}
-		// Every page together is everything, whatever the limit.
+		// All pages together have all rows, with any limit.
 		for _, limit := range []relay.Limit{{Rows: 1, Bytes: 1}, {Rows: 4, Bytes: 1 << 20}, {Rows: 100, Bytes: 3 * one}} {
 			if n := len(backlog(t, s, snap, limit)); n != 10 {
 				t.Errorf("%d rows by pages of %+v", n, limit)
@@ -233,7 +233,7 @@ func TestSavepointsCopyAndRollback(t *testing.T) {
 	})
 }
 
-// A transaction that stays open delays its own rows only.
+// A transaction that stays open delays only its own rows.
 func TestATransactionOpenForLong(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)
@@ -279,7 +279,7 @@ func TestAPreparedTransactionIsAnOpenOne(t *testing.T) {
 	}
 }
 
-// After restoring a dump the rows bear the transaction ids of another cluster.
+// After a dump is restored, the rows have the transaction ids of another cluster.
 func TestRowsOfAnotherCluster(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data, tx)
@@ -421,8 +421,8 @@ func TestReadingOutsideOfATerm(t *testing.T) {
 	})
 }
 
-// Rows may be much larger than those before, by which a page decides how many to
-// ask for.
+// Rows may be much larger than the ones before, from which a page calculates how many
+// to request.
 func TestAPageStaysBoundedWhenRowsGrow(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)

@@ -50,8 +50,8 @@ func tenant(t *testing.T, pg *services.PG, server *pgstore.Server, schema string
 
 const openSessions = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'outboxrelay'`
 
-// Outboxes of several schemas share sessions, and none sees another's rows or lease,
-// whatever the schema is called.
+// Outboxes in several schemas share sessions, and none sees the rows or the lease of
+// another, with any names of schemas.
 func TestStoresShareSessions(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -257,13 +257,13 @@ func TestEveryModeOfPgx(t *testing.T) {
 	}
 }
 
-// badHost is an address that does not serve.
+// badHost is a host that does not work.
 type badHost struct {
 	name  string
 	start func(t *testing.T) (host string, port uint16)
 }
 
-// badHosts are the ways in which the first of several hosts may fail.
+// badHosts are the ways in which the first of several hosts can fail.
 var badHosts = []badHost{
 	{"refuses", func(t *testing.T) (string, uint16) {
 		l := listen(t)
@@ -356,7 +356,7 @@ func TestTheFirstHostFails(t *testing.T) {
 			conn.Fallbacks = append(conn.Fallbacks, &pgconn.FallbackConfig{Host: good.Host, Port: good.Port, TLSConfig: good.TLSConfig})
 			s := newStore(t, pg, func(c *pgstore.Config) { c.Conn = conn })
 
-			// What the relay does: each call has a third of a term.
+			// As in the relay, each call has a third of a term.
 			call := func(f func(ctx context.Context) error) error {
 				var err error
 				for range 20 {
@@ -376,7 +376,7 @@ func TestTheFirstHostFails(t *testing.T) {
 			insert(t, pg.Pool, "a")
 			settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
 			must(t, s.Check(t.Context()))
-			// A session is lost, and replaced on the host that serves.
+			// A session is lost, and replaced by one on the host that works.
 			exec(t, pg.Pool, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'outboxrelay' AND datname = current_database()`)
 			must(t, call(func(ctx context.Context) (err error) { _, err = s.Observe(ctx); return err }))
 		})

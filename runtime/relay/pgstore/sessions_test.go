@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// gate holds up statements of certain names until it is opened.
+// gate stops statements with certain names until it is opened.
 type gate struct {
 	names  []string
 	waits  chan string
@@ -36,8 +36,7 @@ func (g *gate) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQ
 
 func (g *gate) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// Whatever takes long, and however much of it at once: what was sent is settled
-// meanwhile.
+// Rows that were sent are settled, however many other calls take long at the same time.
 func TestSettlingWaitsForNoOtherStatement(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// rowState is what the table says about a row.
+// rowState has the columns of a row that settling changes.
 type rowState struct {
 	Seq        int64
 	Published  bool
@@ -74,7 +74,7 @@ func TestSettle(t *testing.T) {
 					t.Fatal(diff)
 				}
 
-				// What waits for its retry is still to be published.
+				// Rows that wait for a retry still have to be published.
 				must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{2, 5}}))
 				unsettled := backlog(t, s, snapshot(t, s), wide)
 				if len(unsettled) != 0 {
@@ -143,8 +143,8 @@ func TestSettleWithExistsWouldCommitAfterTheTerm(t *testing.T) {
 	})
 }
 
-// The same interleaving: the take-over cannot get past the settling statement,
-// and ends it instead.
+// The same order of events: the take-over cannot pass the settling statement, and ends
+// its session instead.
 func TestSettleNeverCommitsAfterTheTerm(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		s := newStore(t, pg)
@@ -210,8 +210,8 @@ func TestRenewingDoesNotWaitForSettling(t *testing.T) {
 	})
 }
 
-// waitBlocked returns once a session of this database waits for a lock: that of
-// the pid, or any when pid is 0.
+// waitBlocked returns once a session of this database waits for a lock: the session
+// with the pid, or any if pid is 0.
 func waitBlocked(t *testing.T, pg *services.PG, pid uint32) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -28,12 +28,12 @@ func TestASlowAddressIsNotASilentOne(t *testing.T) {
 	})
 }
 
-// impatient are callers that give up when a statement comes.
+// impatient are callers whose context ends when a statement is sent.
 type impatient struct {
 	text string // of the statement
 
 	mu     sync.Mutex
-	giveUp context.CancelFunc // of the caller of the moment
+	giveUp context.CancelFunc // of the current caller
 	asked  map[*pgx.Conn]bool
 	writes int // of checks
 }
@@ -53,8 +53,8 @@ func (i *impatient) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pg
 
 func (*impatient) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// On a slow network a check takes longer than a caller has. It goes on without that
-// caller, and the next one gets its answer.
+// On a slow network a check takes longer than a caller waits. It continues without this
+// caller, and the next one gets its result.
 func TestACheckOutlivesItsCaller(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		for name, text := range map[string]string{
@@ -101,7 +101,7 @@ func (m mute) Read(b []byte) (int, error) {
 	}
 }
 
-// silencer has the server fall silent to all that is connected when a statement is sent
+// silencer makes the server silent for all open connections when a statement is sent
 // for the first time.
 type silencer struct {
 	statement string
@@ -166,7 +166,7 @@ func TestASilentServerDoesNotKeepALookForSchemas(t *testing.T) {
 	})
 	var found []string
 	err := errors.New("not asked yet")
-	for tries := 0; err != nil && tries < 20; tries++ { // as who looks for schemas does
+	for tries := 0; err != nil && tries < 20; tries++ { // as a search for schemas does
 		found, err = server.Schemas(t.Context(), "*")
 		if tries == 0 && err == nil {
 			t.Fatalf("a silent server answered: %v", found)

@@ -16,7 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// absence is how long Kafka is away: OUTBOXGEN_ABSENCE, such as 60s, or a few
+// absence is how long there is no Kafka: OUTBOXGEN_ABSENCE, such as 60s, or a few
 // seconds.
 func absence(t *testing.T) time.Duration {
 	t.Helper()
@@ -29,9 +29,8 @@ func absence(t *testing.T) time.Duration {
 	return d
 }
 
-// There is no Kafka when the events are inserted, and none for a while after that.
-// When it comes, without the topic at first, everything arrives, and no row has
-// paid for the wait.
+// There is no Kafka when the events are inserted, and for a while after that. Then it
+// starts, at first without the topic. Everything arrives, and no attempt was counted.
 func TestKafkaAbsentAtInsert(t *testing.T) {
 	services.EachPrivateKafka(t, func(t *testing.T, k *services.KafkaCluster) {
 		services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -91,8 +90,8 @@ func redisPath(t *testing.T, pg *services.PG, k *services.KafkaCluster, addr str
 	return p, source
 }
 
-// Redis is not there, neither for the service nor for the relay: both start, and
-// everything arrives by polling.
+// There is no Redis. The service and the relay start nevertheless, and everything
+// arrives by polling.
 func TestRedisAbsent(t *testing.T) {
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
 		k := services.KFake(t)
@@ -107,8 +106,8 @@ func TestRedisAbsent(t *testing.T) {
 	})
 }
 
-// Redis wakes the relay long before its next poll; it is killed, and everything
-// arrives by polling; it comes back, and wakes the relay again.
+// Redis wakes the relay long before its next poll. It is killed, and everything arrives
+// by polling. It starts again, and wakes the relay again.
 func TestRedisKilledAndBack(t *testing.T) {
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
 		k := services.KFake(t)
@@ -127,8 +126,8 @@ func TestRedisKilledAndBack(t *testing.T) {
 			p.published(n)
 		}
 		grade() // perhaps by the poll at the start
-		// The relay finds rows by itself, too, while it looks for more after one; and
-		// it may pause before it connects to Redis again. But rows wake it in the end.
+		// The relay also finds rows by itself while it looks for more after a row, and
+		// it may pause before it connects to Redis again. But in the end rows wake it.
 		wakes := func(when string) {
 			t.Helper()
 			const most = 200

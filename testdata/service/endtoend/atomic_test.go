@@ -17,14 +17,14 @@ import (
 
 var errChangedMind = errors.New("changed my mind")
 
-// insert inserts an event under a name, by which it is found again.
+// insert inserts an event with a name, by which the test finds it.
 func insert(ctx context.Context, tx outbox.Transaction, name string) error {
 	e := essay
 	e.BatchID = name
 	return events.InsertEssayGradedV1(ctx, tx, e)
 }
 
-// refused is a statement that the database refuses.
+// refused runs a statement that the database refuses.
 func refused(ctx context.Context, tx pgx.Tx) { _, _ = tx.Exec(ctx, `select 1 / 0`) }
 
 // attempt is a transaction, the names of the events that it must leave, and the
@@ -147,9 +147,9 @@ var attempts = []attempt{
 	},
 }
 
-// Whatever way a transaction or a savepoint ends, rows, records and the error
-// agree: rolled back, there is neither row nor record; committed, there are both.
-// The relay runs all the while and so sees everything half done.
+// In every way to end a transaction or a savepoint, rows, records and the error agree:
+// after a rollback there is neither row nor record, after a commit both exist. The
+// relay runs all the time, so it would see an event of an unfinished transaction.
 func TestAtomicityBothWays(t *testing.T) {
 	each(t, func(p *path) {
 		p.relay()
@@ -190,8 +190,8 @@ func (p *path) panics() {
 	})
 }
 
-// The business row and the event are there together or not at all: a grade that
-// the database refuses when the transaction ends leaves no event.
+// The business row and the event both exist, or neither: a grade that the database
+// refuses at the end of the transaction leaves no event.
 func TestBusinessRowsAndEventsGoTogether(t *testing.T) {
 	each(t, func(p *path) {
 		ctx := p.t.Context()

@@ -30,9 +30,9 @@ func oldEnvelope(id uuid.UUID, number int) string {
 }
 
 // insertOld inserts events as such a service does: with the columns of its own table,
-// and the topic in event_data. The first has the number first. Each is inserted twice, as a job does that was repeated
-// after a crash and makes its event ids from business data. It returns event_data of
-// all rows.
+// and the topic in event_data. The first event has the number first. Each is inserted
+// twice, as by a job that makes event ids from business data and was repeated after a
+// crash. It returns event_data of all rows.
 func (p *path) insertOld(first int, ids ...uuid.UUID) (data []string) {
 	p.t.Helper()
 	// The upgrade of an older table leaves the column open for such writers.
@@ -50,8 +50,9 @@ func (p *path) insertOld(first int, ids ...uuid.UUID) (data []string) {
 	return data
 }
 
-// An event of a writer that fills no headers has one identity: in the record's headers,
-// in its body, and in both inboxes. An event that was inserted twice is handled once.
+// An event of a writer that fills no headers has the same identity in the record's
+// headers, in its body, and in both inboxes. An event that was inserted twice is
+// handled once.
 func TestOldWritersEventsAreHandledOnce(t *testing.T) {
 	each(t, func(p *path) {
 		ids := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
@@ -87,7 +88,8 @@ func TestOldWritersEventsAreHandledOnce(t *testing.T) {
 		})
 		p.consume(router, topic)
 
-		// One partition: when the last event is handled, the repeats before it were met.
+		// There is one partition, so when the last event is handled, the repeats before
+		// it were read.
 		last := uuid.New()
 		p.insertOld(4, last)
 		p.handled(4)
@@ -105,7 +107,7 @@ func TestOldWritersEventsAreHandledOnce(t *testing.T) {
 	}, topic)
 }
 
-// With StripRouting the record's value is what the writer's own envelope is.
+// With StripRouting the record's value is the writer's own envelope.
 func TestRoutingOfOldWritersIsStripped(t *testing.T) {
 	k := services.KFake(t)
 	k.CreateTopic(t, topic, 3)
@@ -125,8 +127,8 @@ func TestRoutingOfOldWritersIsStripped(t *testing.T) {
 	equal(t, "the records", []string{value, value}, got)
 }
 
-// Rows whose event_data cannot give what it should are sent with what their columns say,
-// and stop nobody.
+// Rows whose event_data lacks headers are sent with the values of their columns, and
+// stop no other rows.
 func TestOldWritersMistakesStopNothing(t *testing.T) {
 	k := services.KFake(t)
 	k.CreateTopic(t, topic, 3)
@@ -166,7 +168,7 @@ func TestOldWritersMistakesStopNothing(t *testing.T) {
 	}
 }
 
-// leftOutWatch counts the headers that a relay could not take.
+// leftOutWatch counts the headers that a relay left out.
 type leftOutWatch struct {
 	relay.NopObserver
 	n atomic.Int64

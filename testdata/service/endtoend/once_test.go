@@ -15,9 +15,8 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// journal makes the table in which the consumer writes what it handles, and
-// returns a router that does so, once for each event. The table's own order is
-// the order of the handlers.
+// journal makes a table for the events that the consumer handles, and returns a router
+// that inserts each event once. The order of the table is the order of the handlers.
 func (p *path) journal() *consume.Router {
 	p.t.Helper()
 	_, err := p.pg.Pool.Exec(p.t.Context(),
@@ -32,8 +31,8 @@ func (p *path) journal() *consume.Router {
 	return router
 }
 
-// gradeAll grades so many essays in each of the batches, from several
-// goroutines for each, which contend for the batch's row.
+// gradeAll grades a number of essays in each batch, with several goroutines for each,
+// which contend for the batch's row.
 func (p *path) gradeAll(batches []string, essays int) {
 	p.t.Helper()
 	const graders = 4
@@ -54,8 +53,8 @@ func (p *path) gradeAll(batches []string, essays int) {
 	grading.Wait()
 }
 
-// handled waits until so many events are in the journal, and checks that those
-// of each batch came once and in order.
+// handled waits until n events are in the journal, and checks that those of each batch
+// were handled once and in order.
 func (p *path) handled(n int) {
 	p.t.Helper()
 	p.eventually(fmt.Sprintf("%d events are handled", n), `select count(*) >= $1 from journal`, n)
@@ -69,9 +68,9 @@ func (p *path) handled(n int) {
 	}
 }
 
-// Many writers contend for a few batches while the relay and the consumer run.
-// Every commit is handled, once, in the order of its key; so it stays when
-// another group reads everything again with the same inbox.
+// Many writers contend for a few batches while the relay and the consumer run. Every
+// commit is handled once, in the order of its key. This remains true when another group
+// reads everything again with the same inbox.
 func TestEveryCommitIsHandledOnceAndInOrder(t *testing.T) {
 	each(t, func(p *path) {
 		p.relay()
@@ -85,7 +84,7 @@ func TestEveryCommitIsHandledOnceAndInOrder(t *testing.T) {
 		end()
 
 		p.consume(p.journal(), topic)
-		must(p.t, p.grade.CreateBatch(p.t.Context(), "last")) // on each partition's end nothing tells; one more event does
+		must(p.t, p.grade.CreateBatch(p.t.Context(), "last")) // nothing signals the end of a partition, so one more event is sent
 		_, err := p.grade.Grade(p.t.Context(), "last", uuid.New(), 1)
 		must(p.t, err)
 		p.handled(n + 1)
@@ -93,8 +92,8 @@ func TestEveryCommitIsHandledOnceAndInOrder(t *testing.T) {
 	}, topic)
 }
 
-// What a handler inserts in turn is linked to what it handled: the correlation id
-// goes on, and the event is the cause.
+// An event that a handler inserts is linked to the one that it handled: it has the same
+// correlation id, and the handled event is its cause.
 func TestEventsOfAHandlerAreLinked(t *testing.T) {
 	each(t, func(p *path) {
 		p.relay()

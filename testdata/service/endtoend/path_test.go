@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }
 
-// topic is where the sample service's events go.
+// topic is the topic of the sample service's events.
 const topic = "grading.essay.graded.v1"
 
 // patience bounds every wait.
@@ -45,7 +45,7 @@ type path struct {
 	grade *grading.Service
 }
 
-// each runs the test on every Kafka and every Postgres. The topics are there.
+// each runs the test on every Kafka and every Postgres. The topics exist.
 func each(t *testing.T, test func(p *path), topics ...string) {
 	t.Helper()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
@@ -106,7 +106,7 @@ func (p *path) consume(router *consume.Router, topics ...string) (end func()) {
 	return p.run("consumer", func(ctx context.Context) error { return kafka.Run(ctx, cfg) })
 }
 
-// run has f run until the function returned is called, or the test ends.
+// run runs f until the returned function is called or the test ends.
 func (p *path) run(what string, f func(context.Context) error) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(p.t.Context()))
 	result := make(chan error, 1)
@@ -144,7 +144,7 @@ func (p *path) eventually(what, query string, args ...any) {
 	}
 }
 
-// published waits until n rows are published, and checks that there is no other.
+// published waits until n rows are published, and checks that there are no others.
 func (p *path) published(n int) {
 	p.t.Helper()
 	p.eventually(fmt.Sprintf("%d rows are published", n), `select count(published_at) >= $1 from event_outbox`, n)
@@ -153,7 +153,7 @@ func (p *path) published(n int) {
 	}
 }
 
-// requireNothingCounted checks that nothing was held against any row.
+// requireNothingCounted checks that no row has a counted attempt.
 func (p *path) requireNothingCounted() {
 	p.t.Helper()
 	for _, r := range p.rows() {
@@ -176,7 +176,7 @@ type row struct {
 	DeadAt     *time.Time
 }
 
-// rows are all rows, in the order of seq.
+// rows returns all rows, in the order of seq.
 func (p *path) rows() []row {
 	p.t.Helper()
 	found, err := p.pg.Pool.Query(p.t.Context(), `select id, event_type, coalesce(topic, '') as topic, event_key as key, event_data::text as data,
@@ -191,8 +191,8 @@ func (p *path) rows() []row {
 	return rows
 }
 
-// records reads all that is in the topics, in the order of each partition, with
-// a plain client.
+// records reads all records of the topics, in the order of each partition, with a plain
+// client.
 func (p *path) records(topics ...string) []*kgo.Record {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)

@@ -25,7 +25,7 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// confluent is the Python that has Confluent's client.
+// confluent returns a Python with Confluent's client.
 func confluent(t *testing.T) string {
 	t.Helper()
 	python := os.Getenv("OUTBOXGEN_PYTHON")
@@ -102,8 +102,8 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// Confluent's deserialiser reads what the relay wrote, against a real registry, and our
-// handlers read that and what Confluent's serialiser wrote. Rows stay JSON.
+// With a real registry, Confluent's deserialiser reads what the relay wrote. Our
+// handlers read that, and what Confluent's serialiser wrote. Rows stay JSON.
 func TestConfluentClient(t *testing.T) {
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	python, address := confluent(t), schemaRegistry(t)

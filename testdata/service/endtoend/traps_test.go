@@ -33,7 +33,7 @@ func (l looker) Wake(ctx context.Context) error {
 	return nil
 }
 
-// Whoever is woken finds what it was woken for.
+// A relay that is woken finds the row.
 func TestWakeUpComesAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
@@ -53,7 +53,7 @@ func TestWakeUpComesAfterTheCommit(t *testing.T) {
 	})
 }
 
-// overheard keeps the statements of a pool.
+// overheard records the statements of a pool.
 type overheard struct {
 	mu  sync.Mutex
 	sql []string
@@ -79,9 +79,9 @@ func (o *overheard) TraceBatchQuery(_ context.Context, _ *pgx.Conn, d pgx.TraceB
 }
 func (o *overheard) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// A NOTIFY makes its transaction's commit wait for that of every other one that
-// has a NOTIFY. The service's transactions have none: the wake-up goes by a
-// connection of its own.
+// The commit of a transaction with NOTIFY waits for that of every other one with
+// NOTIFY. The service's transactions have none, because the wake-up uses its own
+// connection.
 func TestNotifyStaysOutOfTheTransaction(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)

@@ -22,7 +22,7 @@ import (
 // pair is a header.
 type pair struct{ Name, Value string }
 
-// pairs are the members of a JSON object of strings, in their order.
+// pairs has the members of a JSON object of strings, in order.
 func pairs(t *testing.T, object *string) (list []pair) {
 	t.Helper()
 	if object == nil {
@@ -42,7 +42,7 @@ func pairs(t *testing.T, object *string) (list []pair) {
 	return list
 }
 
-// wireRow is what a record and a row have in common.
+// wireRow has what a record and its row share.
 type wireRow struct {
 	Topic, Value string
 	Key          *string
@@ -80,12 +80,12 @@ var (
 	}
 )
 
-// awkward survives only if nothing on the way parses and writes it again: white
-// space, a repeated member, escapes, a number beyond float64.
+// awkward stays unchanged only if nothing parses and writes it again: white space, a
+// repeated member, escapes, a number beyond float64.
 const awkward = "{ \"event_type\" : \"old.v1\",\n\t\"n\": 1.10, \"n\": 12345678901234567890123, \"s\": \"\\u0041\\/<&>\u2028\" }"
 
-// insertOfEveryKind inserts in one transaction by every way that there is, and
-// returns how many events it inserted.
+// insertOfEveryKind inserts events in one transaction, in every way, and returns their
+// number.
 func (p *path) insertOfEveryKind() int {
 	p.t.Helper()
 	ctx := trace.ContextWithSpanContext(p.t.Context(), span)
@@ -142,7 +142,7 @@ func TestRecordsAreTheirRows(t *testing.T) {
 			p.t.Errorf("%d records, want %d", len(records), n)
 		}
 
-		// One of them in full, by hand.
+		// One of them, written out in full.
 		id := uuid.UUID{9}.String()
 		key := "b-1"
 		equal(p.t, "the record with every option", wireRow{
@@ -207,7 +207,7 @@ func decoded(t *testing.T, r *kgo.Record) (document []byte, ok bool) {
 
 func wrap[T any](e outbox.Envelope[T], err error) (json.Marshaler, error) { return e, err }
 
-// What the generated package decodes it writes again as it was, and the
+// The generated package decodes and encodes every event without a change, and the
 // generated handlers get what was inserted.
 func TestEnvelopesSurviveARoundTrip(t *testing.T) {
 	each(t, func(p *path) {
@@ -264,7 +264,7 @@ func TestEnvelopesSurviveARoundTrip(t *testing.T) {
 	}, everyTopic...)
 }
 
-// taken hands envelopes to the channel.
+// taken sends envelopes to the channel.
 func taken[T any](to chan<- any) func(context.Context, outbox.Envelope[T]) error {
 	return func(_ context.Context, e outbox.Envelope[T]) error {
 		to <- e

@@ -9,7 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka/metrics"
 )
 
-// A consumer's metrics are registered once and given to it as its observer.
+// Registers a consumer's metrics, and passes them to the consumer as its observer.
 func Example() {
 	registry := prometheus.NewRegistry()
 	m := metrics.New("mailer")
