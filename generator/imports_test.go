@@ -9,8 +9,8 @@ import (
 
 const module = "github.com/outboxgen/outboxgen"
 
-// goList runs go list in the root of the repository. "./" before a package means
-// the root; with modules of its own there, a path says it, with or without go.work.
+// goList runs go list in the root of the repository. A package that begins with "./" is
+// in the root; others are named by import paths, which work with and without go.work.
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
 	args = slices.Clone(args)
@@ -34,8 +34,8 @@ func goList(t *testing.T, args ...string) []string {
 	return lines
 }
 
-// outside returns the packages that are neither of the standard library nor below
-// one of the paths.
+// outside returns the packages that are neither in the standard library nor below one
+// of the paths.
 func outside(packages []string, paths ...string) []string {
 	var found []string
 	for _, p := range packages {
@@ -49,19 +49,19 @@ func outside(packages []string, paths ...string) []string {
 
 func below(pkg, path string) bool { return pkg == path || strings.HasPrefix(pkg, path+"/") }
 
-// light is what package outbox, and code that is generated for it, may link.
+// light lists what package outbox and generated code may link.
 var light = []string{
 	module + "/runtime",
 	"github.com/jackc", // pgx and what pgx brings
 	"github.com/google/uuid",
-	"go.opentelemetry.io/otel", // the API; the SDK is ruled out below
+	"go.opentelemetry.io/otel", // the API; the SDK is forbidden below
 	"go.opentelemetry.io/auto/sdk",
 	"golang.org/x",                                    // of pgx
 	"github.com/cespare/xxhash", "github.com/go-logr", // of OpenTelemetry's API
 }
 
-// The package that generated code runs on stays small: a service that writes
-// events gets these modules and no others.
+// The runtime of generated code stays small: a service that writes events gets only
+// these modules.
 func TestWhatPackageOutboxImports(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range outside(goList(t, "-deps", "./runtime"), light...) {
@@ -79,8 +79,8 @@ func TestWhatPackageOutboxImports(t *testing.T) {
 	}
 }
 
-// Package outboxsql brings no driver: the service has one. And package outbox does not
-// depend on it.
+// Package outboxsql links no driver, because the service has one. And package outbox
+// does not depend on it.
 func TestWhatPackageOutboxsqlImports(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range outside(goList(t, "-deps", "./runtime/outboxsql"), light...) {
@@ -98,8 +98,8 @@ func TestWhatPackageOutboxsqlImports(t *testing.T) {
 	}
 }
 
-// A service that imports nothing but its generated package links no Kafka,
-// Redis, YAML or sqlc code.
+// A service that imports only its generated package links no Kafka, Redis, YAML or sqlc
+// code.
 func TestWhatGeneratedPackagesImport(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range outside(goList(t, "-deps", "./testdata/service/events", "./testdata/golden/huleedu/events", "./testdata/golden/formats/events"),
@@ -131,8 +131,8 @@ func TestWhoImportsWhom(t *testing.T) {
 		// Both the generator and the services match the patterns of schemas, and check
 		// formats.
 		{"./generator/...", []string{"runtime", "cmd"}, []string{"runtime/ecma", "runtime/format"}},
-		// Findings know nothing of who reports them, and what checks a project is
-		// known to package generator alone.
+		// Package finding imports none of the packages that report findings, and only
+		// package generator imports the checks.
 		{finding, []string{"generator"}, []string{finding[2:]}},
 		{"./generator/internal/emit", []string{checks[2:]}, nil},
 		{"./generator/internal/sqlc", []string{checks[2:]}, nil},

@@ -23,7 +23,8 @@ var (
 	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
 
-// TestDocsLinks: every link to a page, a heading or a picture of the repository leads there, and the README links every page.
+// TestDocsLinks: every link to a page, a heading or a picture of the repository has a
+// target, and the README links every page.
 func TestDocsLinks(t *testing.T) {
 	t.Parallel()
 	root := repositoryRoot(t)
@@ -61,7 +62,7 @@ func (p page) checkLinks(t *testing.T, root string) {
 	}
 }
 
-// anchors returns those that GitHub makes of headings.
+// anchors returns the anchors that GitHub makes from the headings.
 func anchors(text string) map[string]bool {
 	set := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(text, -1) {
@@ -154,7 +155,7 @@ func TestDocsListTheFormats(t *testing.T) {
 	}
 }
 
-// TestDocsDrawings: the drawings are XML, and every package in them is there.
+// TestDocsDrawings: the drawings are XML, and every package in them exists.
 func TestDocsDrawings(t *testing.T) {
 	t.Parallel()
 	root := repositoryRoot(t)
@@ -188,7 +189,8 @@ func TestDocsDrawings(t *testing.T) {
 	}
 }
 
-// TestDocsOfWorkflows: what the pages say about CI uses the action and the hook that are here.
+// TestDocsOfWorkflows: the examples for CI use the action and the hook of this
+// repository.
 func TestDocsOfWorkflows(t *testing.T) {
 	t.Parallel()
 	root := repositoryRoot(t)

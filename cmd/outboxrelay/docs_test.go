@@ -23,8 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/help and the generated tables of docs")
 
-// The pages about running the relay and about consuming have the tables of settings and
-// metrics as the code knows them.
+// The pages about running the relay and about consuming have the same tables of
+// settings and metrics as the code.
 func TestDocsHaveTheGeneratedTables(t *testing.T) {
 	t.Parallel()
 	var settings bytes.Buffer
@@ -81,7 +81,7 @@ func relayMetrics(t *testing.T) string {
 	}
 	f.blocked.WithLabelValues("shop").Set(0)
 	m := metrics.New("shop")
-	m.Failed("send", relay.ClassRelay, nil) // a metric with labels is there once it has a value
+	m.Failed("send", relay.ClassRelay, nil) // a metric with labels exists once it has a value
 	f.metrics.MustRegister(m)
 	return metricsTable(t, f.metrics)
 }
@@ -90,7 +90,7 @@ func relayMetrics(t *testing.T) string {
 func consumerMetrics(t *testing.T) string {
 	t.Helper()
 	m := consumermetrics.New("mailer")
-	m.Attempted(kafka.Attempt{Number: 2, Batch: 2, Err: io.EOF}) // metrics with labels are there once they have a value
+	m.Attempted(kafka.Attempt{Number: 2, Batch: 2, Err: io.EOF}) // metrics with labels exist once they have a value
 	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.Delayed, kafka.DeadLettered} {
 		m.Finished(kafka.Finished{Outcome: outcome})
 	}

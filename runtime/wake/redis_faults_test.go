@@ -65,9 +65,9 @@ func runUntil(t *testing.T, source waiter, log *lines, text string, meanwhile fu
 	<-ended
 }
 
-// Redis does not let the relay wait, or not even connect. The log says so once, with
-// what to do. The relay is woken only as often as the source retries, with growing
-// pauses. Once a wait has succeeded, the log says that wake-ups work.
+// Redis lets the relay connect and not wait, or not even connect. The relay is told
+// once, and what to do; it is woken no more often than it tries, with growing
+// pauses; and it is told that wake-ups work once a wait has worked.
 func TestRedisRefusesToWait(t *testing.T) {
 	t.Parallel()
 	const grants = "ACL SETUSER NAME +ping +blpop +del, and unless it may use the key already: ACL SETUSER NAME ~KEY"
@@ -130,8 +130,8 @@ func TestRedisRefusesToWait(t *testing.T) {
 	}
 }
 
-// Without DEL wake-ups still work, and the rest of the list costs at most one read. The
-// log says so once.
+// Without DEL wake-ups work, and the rest of the list costs a read at most: that
+// is said once.
 func TestRedisMayNotDelete(t *testing.T) {
 	t.Parallel()
 	redis := services.PrivateRedis(t)
@@ -152,7 +152,7 @@ func TestRedisMayNotDelete(t *testing.T) {
 	}
 }
 
-// If Redis refuses a wake-up, Wake returns the error, with what to do.
+// What Redis refuses the writer comes back from Wake, with what to do.
 func TestRedisRefusesToPush(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, command, want string }{
@@ -180,7 +180,7 @@ func TestRedisRefusesToPush(t *testing.T) {
 	}
 }
 
-// faulty is a proxy in front of Redis that applies its fault to each connection; nil
+// faulty is a proxy before Redis that treats each connection by its fault: nil
 // passes everything on.
 type faulty struct {
 	listener net.Listener
@@ -236,7 +236,7 @@ func (f *faulty) serve(client net.Conn) {
 	_ = server.Close()
 }
 
-// repair makes new connections work, and ends the open ones.
+// repair has new connections work, and ends those that there are.
 func (f *faulty) repair() {
 	f.mu.Lock()
 	f.fault = nil
@@ -295,7 +295,7 @@ func silentAfter(n int) func(client, server net.Conn) {
 	}
 }
 
-// faults returns the faults between a client and Redis.
+// faults returns what can be wrong between a client and Redis.
 func faults() map[string]func(client, server net.Conn) {
 	return map[string]func(client, server net.Conn){
 		"silent from the start":        silent,
@@ -308,8 +308,8 @@ func faults() map[string]func(client, server net.Conn) {
 	}
 }
 
-// With each fault, the source notices it, logs it once, works again once Redis does,
-// and ends when its context ends.
+// Whatever Redis does, the relay's end notices, says so once, and works when Redis
+// does; and it ends when it is told to.
 func TestRedisFaultsAreNoticed(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
@@ -333,8 +333,8 @@ func TestRedisFaultsAreNoticed(t *testing.T) {
 	}
 }
 
-// patient has time limits that are longer than any test, so they do not end anything in
-// a test.
+// patient has time limits that no test outlasts: what ends in time was not ended by
+// them.
 func patient(addr string) rueidis.ClientOption {
 	o := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true, ConnWriteTimeout: time.Hour}
 	o.Dialer.Timeout = time.Hour
@@ -342,8 +342,8 @@ func patient(addr string) rueidis.ClientOption {
 	return o
 }
 
-// Waker and source end with their context, with every fault of Redis and any limits of
-// the client.
+// Neither end outlasts its context, whatever Redis does and whatever the client's
+// own limits are.
 func TestRedisFaultsHoldNobodyUp(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
@@ -422,8 +422,8 @@ type panicking struct{ rueidis.Client }
 
 func (panicking) DoMulti(context.Context, ...rueidis.Completed) []rueidis.RedisResult { panic("oh") }
 
-// A panic of the service's client continues in the caller, who can recover it, and does
-// not block others.
+// A panic of the service's client goes on in the caller, who can recover from it,
+// and holds up nobody.
 func TestRedisPanicsReachTheCaller(t *testing.T) {
 	t.Parallel()
 	waker := wake.Redis(panicking{redisClient(t, services.Redis(t).Addr)}, "s")

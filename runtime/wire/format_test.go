@@ -9,8 +9,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// Rules take an encoding for a format: text that could not come back as it was
-// has none.
+// Rules treat an encoding as a format. Text that could not be written back unchanged is
+// invalid.
 func TestRulesCheckEncodings(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]bool{

@@ -46,7 +46,7 @@ func TestCommitsThatAreNotStored(t *testing.T) {
 	}
 }
 
-// The offset of a partition is believed when it belongs to the topic that is there.
+// The offset of a partition is used if it belongs to the existing topic.
 func TestWhichOffsetsAreBelieved(t *testing.T) {
 	a, b := topicID{1}, topicID{2}
 	for _, c := range []struct {
@@ -57,7 +57,7 @@ func TestWhichOffsetsAreBelieved(t *testing.T) {
 		metadata  string
 		believed  bool
 		delivered topicID  // then these records come
-		want      delivery // and are taken for this
+		want      delivery // with this verdict
 	}{
 		{"of this topic", []topicID{a}, topicID{}, a, tag(a, "m"), true, a, ofTopic},
 		{"of this topic, a new process", nil, topicID{}, a, tag(a, "m"), true, a, ofTopic},
@@ -106,8 +106,8 @@ func TestWhichOffsetsAreBelieved(t *testing.T) {
 	}
 }
 
-// A broker that is behind gives the id of a topic that was deleted: that is not
-// taken for another recreation, unless the brokers insist.
+// A broker with old metadata returns the id of a deleted topic. This does not count as
+// another recreation, unless the brokers repeat it.
 func TestABrokerThatIsBehind(t *testing.T) {
 	a, b := topicID{1}, topicID{2}
 	o := newOrigins()
@@ -121,8 +121,8 @@ func TestABrokerThatIsBehind(t *testing.T) {
 	}
 }
 
-// The client asked for offsets under the id of a topic that is gone, or they turn
-// out to be of another topic: the topic is read anew.
+// If the client asked for offsets with the id of a deleted topic, or they belong to
+// another topic, the topic is read from its start.
 func TestMisplacedTopics(t *testing.T) {
 	a, b := topicID{1}, topicID{2}
 	for _, c := range []struct {

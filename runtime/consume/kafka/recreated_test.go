@@ -39,7 +39,7 @@ func (b *bench) createAgain(partitions int32) {
 		created = resp.ID
 		return err == nil
 	}, &lines{})
-	// Or a producer that begins now is told of the former topic.
+	// Otherwise a new producer could get the former topic's metadata.
 	await(b.t, "the brokers know the new topic", func() bool {
 		req := kmsg.NewPtrMetadataRequest()
 		topic := kmsg.NewMetadataRequestTopic()
@@ -50,8 +50,8 @@ func (b *bench) createAgain(partitions int32) {
 	}, &lines{})
 }
 
-// fill writes n records, with the text before their number, over the partitions.
-// A client of its own knows nothing of a former topic.
+// fill writes n records to the partitions, each with the text and its number. Its new
+// client does not know a former topic.
 func (b *bench) fill(text string, partitions, n int) (values []string) {
 	b.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.k.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -81,8 +81,8 @@ func (b *bench) value(seen *log) func(context.Context, consume.Message) error {
 	}
 }
 
-// A topic is deleted and created again: the consumer goes on by itself, loses no
-// record of the new topic, and says so in a few lines.
+// A topic is deleted and created again. The consumer continues without a restart, loses
+// no record of the new topic, and logs it in a few lines.
 func TestARecreatedTopic(t *testing.T) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
@@ -92,7 +92,7 @@ func TestARecreatedTopic(t *testing.T) {
 			first, second int  // records
 			wait          bool // until the consumer has noticed that it is gone
 			times         int
-			unwatched     bool // it has only the errors of its fetches to go by
+			unwatched     bool // it knows only the errors of its fetches
 		}{
 			{name: "fewer records than before", before: 2, after: 2, first: 20, second: 6, times: 1},
 			{name: "more records than before", before: 1, after: 1, first: 5, second: 20, times: 1},
@@ -138,7 +138,7 @@ func TestARecreatedTopic(t *testing.T) {
 				if err := stop(); err != nil {
 					t.Fatal(err)
 				}
-				// The next member goes on where this one left off.
+				// The next member continues where this one ended.
 				again := newLog()
 				router = consume.NewRouter()
 				router.Handle("paid", b.value(again))
@@ -160,8 +160,8 @@ func TestARecreatedTopic(t *testing.T) {
 }
 
 // The brokers still have the group's offsets of a topic that was deleted, as when a
-// commit was under way or they were not removed yet: a consumer does not take them
-// for those of the new topic, however many records that has.
+// commit was under way or they were not removed yet: a consumer does not use them for
+// the new topic, with any number of records in it.
 func TestOffsetsOfAFormerTopic(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -209,7 +209,7 @@ func TestOffsetsOfAFormerTopic(t *testing.T) {
 				if n := len(log.like(b.t, "truncated")); n > 0 {
 					b.t.Errorf("the new topic counts as truncated:\n%s", log)
 				}
-				read(b.fill("c", 2, 4)) // the offsets of the new topic are believed
+				read(b.fill("c", 2, 4)) // the offsets of the new topic are used
 			})
 		})
 	}
@@ -274,8 +274,8 @@ func TestATopicIsRecreatedDuringARebalance(t *testing.T) {
 	})
 }
 
-// What a consumer has in memory of a deleted topic can be read by nobody else: it
-// is handled, and its offsets are not taken for those of the new topic.
+// Records of a deleted topic in a consumer's memory cannot be read by others. They are
+// handled, and their offsets are not used for the new topic.
 func TestRecordsInHandOfADeletedTopic(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		seen, log := newLog(), &lines{}
@@ -310,7 +310,7 @@ func TestRecordsInHandOfADeletedTopic(t *testing.T) {
 	})
 }
 
-// A topic that is deleted does not hold up the others.
+// A deleted topic does not stop the others.
 func TestADeletedTopicBesideAnother(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		gone := &bench{t: b.t, k: b.k, topic: b.k.NewTopic(b.t, "gone", 1), group: b.group, client: b.client}
@@ -351,8 +351,8 @@ func (b *bench) setOffset(partition int32, at int64) error {
 }
 
 // An operator resets the group's offsets after the topic was recreated. The brokers
-// refuse that while a consumer runs. Consumers that start afterwards go on where the
-// operator said.
+// refuse that while a consumer runs. Consumers that start afterwards begin at the
+// operator's offsets.
 func TestOffsetsThatAnOperatorSetsAfterARecreation(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		run := func() (*log, func() error) {

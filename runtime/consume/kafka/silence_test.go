@@ -73,14 +73,14 @@ func setCode(r kmsg.Response, code int16) {
 	}
 }
 
-// fault breaks something until repaired.
+// fault breaks something, and repair ends it.
 type fault struct {
 	bench  *bench
 	cfg    *kafka.Config
 	repair func()
 }
 
-// answerWith makes every request of a kind come back with an error.
+// answerWith makes every request of a kind return an error.
 func answerWith(key kmsg.Key, code *kerr.Error) func(*fault) {
 	return func(f *fault) {
 		var failing atomic.Bool
@@ -142,9 +142,9 @@ func topicAnswer(code *kerr.Error) func(*fault) {
 	}
 }
 
-// Whatever keeps a consumer from reading: it says so once, and then slowly; Ready
-// says the same; and when it is over it goes on, and says that, too. With
-// StopWhenUnready it ends.
+// For each fault that stops a consumer from reading, the consumer logs it once and then
+// less and less often, and Ready reports it. When the fault is over, the consumer
+// continues and logs it. With StopWhenUnready it ends.
 func TestWhatKeepsAConsumerFromReading(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -251,8 +251,8 @@ func TestWhatKeepsAConsumerFromReading(t *testing.T) {
 	}
 }
 
-// A second process with the same instance id takes the first one's place: one of
-// them says so, and is not ready.
+// A second process with the same instance id replaces the first one. One of them says
+// so, and is not ready.
 func TestAFencedStaticMember(t *testing.T) {
 	each(t, 2, func(b *bench) {
 		var consumers []*kafka.Consumer

@@ -26,19 +26,19 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
-// toldWithin is how soon a consumer that was started wrongly says so.
+// toldWithin limits the time until a consumer that was started wrongly says so.
 const toldWithin = 5 * time.Second
 
-// told is what somebody reads who started a consumer wrongly: an error of New or Run,
-// or a line of the log.
+// told is the message about a wrong start: an error of New or Run, or a line of the
+// log.
 type told struct {
 	By    string // "panic" when handlers are registered, "New", "Run", or the level of the line
 	Text  string // what happened and what to do
 	Where string // attributes that say where, as name=value; TOPIC and GROUP stand for the names
 }
 
-// A consumer is started wrongly, and waits for nothing else. It says within five
-// seconds what is wrong, where, and what to do; with the pauses that services have.
+// A consumer is started wrongly. With default pauses, it says within five seconds what
+// is wrong, where, and what to do.
 func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -261,7 +261,7 @@ func panics(f func()) (got told) {
 	return told{}
 }
 
-// tells runs the consumer until it says what is wanted or toldWithin has passed.
+// tells runs the consumer until it gives the message or toldWithin has passed.
 func (b *bench) tells(cfg *kafka.Config, log *lines, want told) (got told, why string) {
 	b.t.Helper()
 	consumer, err := kafka.New(*cfg)
@@ -334,7 +334,7 @@ func (f *fault) answerSASL(handshake, authenticate *kerr.Error) {
 	})
 }
 
-// nobody returns an address at which nobody listens.
+// nobody returns an address without a listener.
 func nobody(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -384,7 +384,7 @@ func greeting(t *testing.T, text string) string {
 	})
 }
 
-// secured returns the address of a TLS listener with a certificate that nobody knows.
+// secured returns the address of a TLS listener with an unknown certificate.
 func secured(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
