@@ -28,6 +28,11 @@ func (f *follower) alter(c *sqltext.Cursor, tokens []sqltext.Token) {
 		f.alterDomain(c)
 	case c.Take("type"):
 		f.alterType(c, tokens)
+	case c.Take("sequence"), c.Take("index"):
+		c.Take("if", "exists")
+		if name, ok := c.Name(); ok {
+			f.alterOther(name, c)
+		}
 	case c.Is("function"), c.Is("procedure"), c.Is("routine"):
 		f.alterFunction(c)
 	case c.Is("database"), c.Is("role"), c.Is("user"):
@@ -101,7 +106,7 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 	}
 	t := f.lookupIf(ifExists, name)
 	if t == nil {
-		if f.wanted(name) && !ifExists {
+		if !f.alterOther(name, c) && f.wanted(name) && !ifExists {
 			f.add(nil, f.verbatim(tokens)...)
 		}
 		return

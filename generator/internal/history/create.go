@@ -42,6 +42,19 @@ func (f *follower) create(c *sqltext.Cursor, tokens []sqltext.Token) {
 		f.createType(c, tokens[0].Start)
 	case c.Is("function"), c.Is("procedure"):
 		f.createFunction(tokens)
+	case c.Take("sequence"):
+		c.Take("if", "not", "exists")
+		if name, ok := c.Name(); ok && !temporary {
+			f.createOther(name)
+		}
+		f.look(tokens)
+	case c.Take("unique", "index"), c.Take("index"):
+		c.Take("concurrently")
+		c.Take("if", "not", "exists")
+		if name, ok := c.Name(); ok && !c.Done() && name.Name != "on" {
+			f.createOther(name)
+		}
+		f.look(tokens)
 	default:
 		f.look(tokens)
 	}

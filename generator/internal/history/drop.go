@@ -14,6 +14,7 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 	}
 	c.TakeAny("foreign", "materialized")
 	what := c.Next().Text
+	c.Take("concurrently")
 	ifExists := c.Take("if", "exists") || f.tolerant
 	for _, item := range c.Items() {
 		n, ok := sqltext.NewCursor(item).Name()
@@ -35,6 +36,8 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 				family := t.family()
 				f.remove(n, func(other *table) bool { return slices.Contains(family, other) })
 			}
+		case "sequence", "index":
+			f.dropOther(n)
 		case "extension":
 			f.dropExtension(n.At, n.Name)
 		case "function", "procedure", "routine":

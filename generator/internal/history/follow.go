@@ -1,6 +1,7 @@
 package history
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,7 +14,9 @@ func (f *follower) migration(files script.Files, index int) {
 	if !f.keepPath {
 		f.path, f.pathSet = []string{"public"}, false
 	}
-	for _, s := range script.Statements(files, index) {
+	statements := script.Statements(files, index)
+	f.inTransaction = !untransacted.Match(files.Text(index)) && !slices.ContainsFunc(statements, begins)
+	for _, s := range statements {
 		f.source = source{file: s.File, text: files.Text(s.File)}
 		if s.Missing {
 			f.includes = append(f.includes, f.place(s.Start))
@@ -23,6 +26,17 @@ func (f *follower) migration(files script.Files, index int) {
 	}
 	f.endTransaction()
 	f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t.temporary })
+}
+
+// untransacted matches the comments with which a migration asks its tool for no
+// transaction.
+var untransacted = regexp.MustCompile(`(?im)^--[ \t]*(\+goose[ \t]+no[ \t]+transaction\b|atlas:txmode[ \t]+none\b|migrate:up\b.*\btransaction:[ \t]*false\b)`)
+
+// begins reports whether a statement begins a transaction. Tools run a migration in one,
+// unless it begins its own.
+func begins(s script.Statement) bool {
+	c := sqltext.NewCursor(s.Tokens)
+	return c.Take("begin") || c.Take("start", "transaction")
 }
 
 // statement follows one statement.
@@ -46,8 +60,11 @@ func (f *follower) statement(tokens []sqltext.Token) {
 		}
 	case c.Take("discard", "all"):
 		f.path = []string{"public"}
+	case c.Take("begin"), c.Take("start", "transaction"):
+		f.inTransaction = true
 	case c.Is("commit"), c.Is("end"), c.Is("rollback"), c.Is("abort"):
 		f.endTransaction()
+		f.inTransaction = false
 	case c.Is("select"), c.Is("with"):
 		f.query(tokens)
 	case c.Take("do"):
@@ -126,6 +143,9 @@ func (f *follower) setPath(names []string, local bool) {
 	}
 	if len(path) == 0 {
 		path = []string{"public"}
+	}
+	if local && !f.inTransaction && !f.tolerant {
+		return // Postgres ignores it, with a warning
 	}
 	if local && f.outside == nil {
 		f.outside = f.path

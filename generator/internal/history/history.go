@@ -109,17 +109,20 @@ type follower struct {
 	keepPath bool // across files
 	tolerant bool // the text may have no effect, as in a DO, so it must not cause errors
 
-	path      []string             // search_path
-	pathSet   bool                 // by this file
-	earlier   []string             // the schemas of every search_path set by a file
-	outside   []string             // the one to restore after a transaction with SET LOCAL
-	schemas   map[string]bool      // that are known to exist
-	tables    []*table             // tables, views and types with columns
-	kinds     []*kind              // user-defined types
-	later     []*kind              // the ones that exist in the end
-	functions map[string]*function // by name
-	calls     []string             // the functions that are being read
-	count     int                  // of statements
+	path    []string // search_path
+	pathSet bool     // by this file
+	earlier []string // the schemas of every search_path set by a file
+	outside []string // the one to restore after a transaction with SET LOCAL
+	// inTransaction is false where SET LOCAL has no effect.
+	inTransaction bool
+	schemas       map[string]bool      // that are known to exist
+	tables        []*table             // tables, views and types with columns
+	others        []relation           // sequences and indexes, which ALTER TABLE can rename too
+	kinds         []*kind              // user-defined types
+	later         []*kind              // the ones that exist in the end
+	functions     map[string]*function // by name
+	calls         []string             // the functions that are being read
+	count         int                  // of statements
 
 	orphans  []*statement // that name the table while it does not exist
 	dropped  *Place
