@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -199,28 +200,52 @@ func (k *kept) named(name string) int {
 	return 0
 }
 
-// before handles SQL that is about to run.
-func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) error {
+// before handles SQL that is about to run. If the SQL fails, call undo, unless it is
+// nil: the server refuses SAVEPOINT and RELEASE after a statement that failed, and then
+// the savepoints are those from before.
+func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) (undo func(), err error) {
 	_, known := preparedOn(tx.Conn())[sql]
 	if (known || mayBePrepared(sql)) && len(k.unsent()) > 0 {
-		text, err := preparedText(ctx, tx, sql)
-		if err != nil {
-			return err
+		if sql, err = preparedText(ctx, tx, sql); err != nil {
+			return nil, err
 		}
-		sql = text
 	}
 	scanner := sqlScanner{text: sql, backslash: tx.Conn().PgConn().ParameterStatus("standard_conforming_strings") == "off"}
 	for _, c := range scanner.controls(len(k.entries) > 0) {
 		if c.kind == controlMeaning || c.kind == controlSavepoint {
 			if err := k.flush(ctx, tx); err != nil {
-				return err
+				return nil, err
 			}
 		}
+		switch {
+		case c.kind == controlRollbackTo: // if it fails, only a rollback to an outer savepoint can follow
+			undo = nil
+		case undo == nil:
+			undo = k.restoring(c)
+		}
 		if err := k.follow(c); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return undo, nil
+}
+
+// restoring returns a function that restores the savepoints from before a SAVEPOINT or
+// RELEASE; nil for other statements.
+func (k *kept) restoring(c control) func() {
+	if c.kind != controlSavepoint && c.kind != controlRelease {
+		return nil
+	}
+	marks, levels := slices.Clone(k.marks), make([]int, len(k.entries))
+	for i := range k.entries {
+		levels[i] = k.entries[i].level
+	}
+	return func() {
+		k.marks = marks
+		for i := range min(len(levels), len(k.entries)) {
+			k.entries[i].level = levels[i]
+		}
+	}
 }
 
 // follow records what a statement that is about to run does to the transaction. Events

@@ -61,16 +61,24 @@ func (l *ledger) insert(ctx context.Context, tx Transaction, sql link.SQL, event
 	return nil
 }
 
-func (l *ledger) Before(sql string) error {
+func (l *ledger) Before(sql string) (ran func(), err error) {
 	if l.kept.closed {
-		return errTxClosed
+		return nil, errTxClosed
 	}
-	for _, c := range controls(sql, false) {
-		if err := l.kept.follow(c); err != nil {
-			return err
+	found := controls(sql, false)
+	if len(found) == 0 {
+		return nil, nil
+	}
+	for _, c := range found {
+		if c.kind == controlEnd {
+			return nil, l.kept.follow(c)
 		}
 	}
-	return nil
+	return func() {
+		for _, c := range found {
+			_ = l.kept.follow(c) // only controlEnd has an error
+		}
+	}, nil
 }
 
 func (l *ledger) Misuse() error { return l.kept.misuse }

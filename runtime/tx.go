@@ -55,10 +55,10 @@ func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 
 func (t *Tx) closed() bool { return t.done || t.kept.closed }
 
-// check handles SQL before it runs.
-func (t *Tx) check(ctx context.Context, sql string) error {
+// check handles SQL before it runs. See kept.before for undo.
+func (t *Tx) check(ctx context.Context, sql string) (undo func(), err error) {
 	if t.closed() {
-		return errTxClosed
+		return nil, errTxClosed
 	}
 	return t.kept.before(ctx, t.inner, sql)
 }
@@ -119,23 +119,33 @@ func (t *Tx) Rollback(ctx context.Context) error {
 
 // Exec runs a statement; see Tx for statements that send the waiting events first.
 func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	if err := t.check(ctx, sql); err != nil {
+	undo, err := t.check(ctx, sql)
+	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	return t.inner.Exec(ctx, sql, args...)
+	tag, err := t.inner.Exec(ctx, sql, args...)
+	if err != nil && undo != nil {
+		undo()
+	}
+	return tag, err
 }
 
 // Query runs a query; see Tx for statements that send the waiting events first.
 func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	if err := t.check(ctx, sql); err != nil {
+	undo, err := t.check(ctx, sql)
+	if err != nil {
 		return failedRows{err}, err
 	}
-	return t.inner.Query(ctx, sql, args...)
+	rows, err := t.inner.Query(ctx, sql, args...)
+	if err != nil && undo != nil {
+		undo()
+	}
+	return rows, err
 }
 
 // QueryRow runs a query that returns at most one row. Errors are returned by Scan.
 func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	if err := t.check(ctx, sql); err != nil {
+	if _, err := t.check(ctx, sql); err != nil {
 		return failedRow{err}
 	}
 	return t.inner.QueryRow(ctx, sql, args...)
@@ -185,7 +195,7 @@ func (t *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 				continue
 			}
 		}
-		if err := t.kept.before(ctx, t.inner, q.SQL); err != nil {
+		if _, err := t.kept.before(ctx, t.inner, q.SQL); err != nil {
 			return pgx.FailedBatchResults(b, err)
 		}
 	}

@@ -151,6 +151,28 @@ func TestInTxIsAtomic(t *testing.T) {
 				},
 				want: state{0, []int{1, 3}},
 			},
+			"RELEASE is refused after a failure, and the savepoint rolled back to": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					err := steps(exec(ctx, tx, `savepoint s`), insert(ctx, tx, 1))
+					_ = exec(ctx, tx, `select 1/0`)
+					if exec(ctx, tx, `release s`) == nil {
+						return errors.New("released")
+					}
+					return steps(err, exec(ctx, tx, `rollback to s`), insert(ctx, tx, 2))
+				},
+				want: state{0, []int{2}},
+			},
+			"SAVEPOINT is refused after a failure, and the outer one of its name rolled back to": {
+				run: func(ctx context.Context, tx *outbox.Tx) error {
+					err := steps(exec(ctx, tx, `savepoint s`), insert(ctx, tx, 1))
+					_ = exec(ctx, tx, `select 1/0`)
+					if exec(ctx, tx, `savepoint s`) == nil {
+						return errors.New("opened")
+					}
+					return steps(err, exec(ctx, tx, `rollback to s`), insert(ctx, tx, 2))
+				},
+				want: state{0, []int{2}},
+			},
 			"a raw savepoint is released": {
 				run: func(ctx context.Context, tx *outbox.Tx) error {
 					return steps(insert(ctx, tx, 1), exec(ctx, tx, `savepoint a`), insert(ctx, tx, 2),

@@ -107,6 +107,28 @@ func TestHowATransactionEnds(t *testing.T) {
 			},
 			want: kept{[]string{"a", "b"}, []string{"a", "b"}},
 		},
+		"RELEASE is refused after a failure, and the savepoint rolled back to": {
+			run: func(ctx context.Context, tx *outboxsql.Tx) error {
+				err := steps(exec(ctx, tx, `SAVEPOINT s`), order(ctx, tx, "b"))
+				_ = exec(ctx, tx, `SELECT 1/0`)
+				if exec(ctx, tx, `RELEASE s`) == nil {
+					return errors.New("released")
+				}
+				return steps(err, exec(ctx, tx, `ROLLBACK TO s`), order(ctx, tx, "a"))
+			},
+			want: kept{[]string{"a"}, []string{"a"}},
+		},
+		"SAVEPOINT is refused after a failure, and the outer one of its name rolled back to": {
+			run: func(ctx context.Context, tx *outboxsql.Tx) error {
+				err := steps(exec(ctx, tx, `SAVEPOINT s`), order(ctx, tx, "b"))
+				_ = exec(ctx, tx, `SELECT 1/0`)
+				if exec(ctx, tx, `SAVEPOINT s`) == nil {
+					return errors.New("opened")
+				}
+				return steps(err, exec(ctx, tx, `ROLLBACK TO s`), order(ctx, tx, "a"))
+			},
+			want: kept{[]string{"a"}, []string{"a"}},
+		},
 		"a savepoint is dropped": {
 			run: func(ctx context.Context, tx *outboxsql.Tx) error {
 				err := tx.Savepoint(ctx, func(ctx context.Context, tx *outboxsql.Tx) error {

@@ -49,45 +49,61 @@ func (t *Tx) note(err error) {
 	}
 }
 
+// after notes how a statement ended; ran is what Before of the ledger returned.
+func (t *Tx) after(ran func(), err error) {
+	t.note(err)
+	if err == nil && ran != nil {
+		ran()
+	}
+}
+
 // ExecContext runs a statement.
 func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := t.ledger.Before(query); err != nil {
+	ran, err := t.ledger.Before(query)
+	if err != nil {
 		return nil, err
 	}
 	result, err := t.tx.ExecContext(ctx, query, args...)
-	t.note(err)
+	t.after(ran, err)
 	return result, err
 }
 
 // QueryContext runs a query.
 func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := t.ledger.Before(query); err != nil {
+	ran, err := t.ledger.Before(query)
+	if err != nil {
 		return nil, err
 	}
 	found, err := t.tx.QueryContext(ctx, query, args...)
-	t.note(err)
+	t.after(ran, err)
 	return found, err
 }
 
 // QueryRowContext runs a query for one row. A query that would end the transaction does
 // not run and fails with context.Canceled.
 func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := t.ledger.Before(query); err != nil {
+	ran, err := t.ledger.Before(query)
+	if err != nil {
 		refused, cancel := context.WithCancelCause(ctx)
 		cancel(err)
 		ctx = refused
 	}
-	return t.tx.QueryRowContext(ctx, query, args...)
+	found := t.tx.QueryRowContext(ctx, query, args...)
+	t.after(ran, found.Err())
+	return found
 }
 
 // PrepareContext prepares a statement. It refuses COMMIT, ROLLBACK and the like. Do not
 // prepare SAVEPOINT, RELEASE or ROLLBACK TO: the Tx takes them for run when they are
 // prepared, so events may be logged wrongly.
 func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if err := t.ledger.Before(query); err != nil {
+	ran, err := t.ledger.Before(query)
+	if err != nil {
 		return nil, err
 	}
-	return t.tx.PrepareContext(ctx, query)
+	prepared, err := t.tx.PrepareContext(ctx, query)
+	t.after(ran, err)
+	return prepared, err
 }
 
 // StmtContext returns a prepared statement of the pool for this transaction, like
@@ -145,13 +161,11 @@ func (t *Tx) Savepoint(ctx context.Context, fn func(ctx context.Context, tx *Tx)
 	if err := fn(ctx, t); err != nil {
 		return err
 	}
-	// The ledger learns of the release after it: if a statement failed unnoticed, the
-	// server refuses to release, and the savepoint is still there to roll back to.
-	release := "RELEASE SAVEPOINT " + name
-	if _, err := t.tx.ExecContext(ctx, release); err != nil {
-		t.note(err)
+	// If a statement failed unnoticed, the server refuses to release, and the savepoint
+	// is still there to roll back to.
+	if _, err := t.ExecContext(ctx, "RELEASE SAVEPOINT "+name); err != nil {
 		return fmt.Errorf("outboxsql: release a savepoint: %w", err)
 	}
 	released = true
-	return t.ledger.Before(release)
+	return nil
 }

@@ -28,8 +28,9 @@ type Writer interface {
 // them are in it, and which a savepoint took away. It is not safe for concurrent use.
 type Ledger interface {
 	// Before looks at SQL that is about to run. It returns an error if the SQL must not
-	// run.
-	Before(sql string) error
+	// run. Call ran, unless it is nil, once the SQL has run without an error: until then
+	// a savepoint is neither there nor gone.
+	Before(sql string) (ran func(), err error)
 	// Misuse is the error of SQL, or of a call, that would have ended the transaction.
 	Misuse() error
 	// End dooms the transaction, and returns the error for the call that wanted to end
