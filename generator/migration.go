@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -56,6 +57,11 @@ type MigrationConfig struct {
 // Migration returns the files of one migration. Their paths are base names. None of
 // them exists in Dir, except atlas.sum.
 func Migration(cfg MigrationConfig) ([]File, error) {
+	if cfg.Format == string(migrations.Prisma) {
+		if err := checkPrisma(cfg.Dir); err != nil {
+			return nil, err
+		}
+	}
 	leading := leadingNumber
 	if cfg.Format == string(migrations.Flyway) {
 		leading = flywayVersion
@@ -90,6 +96,33 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 		files = append(files, File{Path: f.Name, Content: f.Content})
 	}
 	return files, nil
+}
+
+// prismaProvider matches the line of Prisma's migration_lock.toml with the database.
+var prismaProvider = regexp.MustCompile(`(?m)^[ \t]*provider[ \t]*=[ \t]*["']([^"'\n]*)["']`)
+
+// checkPrisma refuses a folder of migrations for another database than Postgres.
+func checkPrisma(dir string) error {
+	const lock = "migration_lock.toml"
+	text, err := os.ReadFile(filepath.Join(dir, lock))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the database of the migrations: %w", err)
+	}
+	match := prismaProvider.FindSubmatchIndex(text)
+	if match == nil {
+		return nil
+	}
+	provider := string(text[match[2]:match[3]])
+	if provider == "postgresql" || provider == "postgres" {
+		return nil
+	}
+	line := 1 + bytes.Count(text[:match[2]], []byte("\n"))
+	return fmt.Errorf(`%s:%d: these migrations are for the provider %q, and the outbox's tables need Postgres: write provider = "postgresql" `+
+		"there and in the datasource of schema.prisma if the database is Postgres; otherwise keep the outbox in a Postgres database whose migrations are in another folder",
+		filepath.ToSlash(filepath.Join(dir, lock)), line, provider)
 }
 
 // unused returns the time, or as many seconds later that no file of dir has it as its

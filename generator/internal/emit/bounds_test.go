@@ -64,6 +64,11 @@ func TestBombsAreBounded(t *testing.T) {
 			definition: "type D0 struct",
 		},
 		{
+			name: "each level is a property of the one above", a: ref("d0"),
+			defs:       levels(200, func(i int) object { return properties(object{"next": ref(next(i))}) }, properties(object{"id": text})),
+			definition: "type D200 struct",
+		},
+		{
 			name: "each level has two properties of the next", a: ref("d0"),
 			defs: levels(40, func(i int) object {
 				return object{"type": "object", "allOf": []any{properties(object{"l": ref(next(i)), "r": ref(next(i))}), properties(object{"l": ref("e"), "r": ref(next(i))})}}

@@ -42,14 +42,14 @@ func TestHostileInputIsBounded(t *testing.T) {
 	tests := []struct {
 		name, file, text, want string
 	}{
-		{"JSON nested deeper than any schema", "a.json", deep(`{"items":`, "true", "}", 100_000), "a.json:1:1801: values are nested more than 200 deep\n"},
-		{"JSON arrays nested without end", "a.json", strings.Repeat("[", 4_000_000), "a.json:1:201: values are nested more than 200 deep\n"},
-		{"YAML flow nested", "a.yaml", deep(`{items: `, "true", "}", 9000), "a.yaml:1:1601: values are nested more than 200 deep\n"},
+		{"JSON nested deeper than any schema", "a.json", deep(`{"items":`, "true", "}", 100_000), "a.json:1:1801: values are nested more than 200 deep; move the inner schemas into $defs and refer to them\n"},
+		{"JSON arrays nested without end", "a.json", strings.Repeat("[", 4_000_000), "a.json:1:201: values are nested more than 200 deep; move the inner schemas into $defs and refer to them\n"},
+		{"YAML flow nested", "a.yaml", deep(`{items: `, "true", "}", 9000), "a.yaml:1:1601: values are nested more than 200 deep; move the inner schemas into $defs and refer to them\n"},
 		{"YAML flow nested beyond the library", "a.yaml", strings.Repeat("[", 3_000_000), "a.yaml:1:10001: exceeded max depth of 10000\n"},
-		{"YAML block nested", "a.yaml", strings.Repeat("- ", 9000) + "a\n", "a.yaml:1:401: values are nested more than 200 deep\n"},
+		{"YAML block nested", "a.yaml", strings.Repeat("- ", 9000) + "a\n", "a.yaml:1:401: values are nested more than 200 deep; move the inner schemas into $defs and refer to them\n"},
 		{"aliases that multiply", "a.yaml", bomb.String(),
 			"a.yaml:6:40: the file holds more than 500000 values, counting aliases at each use\n"},
-		{"aliases that nest", "a.yaml", aliasTower(150), "a.yaml:101:15: values are nested more than 200 deep\n"},
+		{"aliases that nest", "a.yaml", aliasTower(150), "a.yaml:101:15: values are nested more than 200 deep; move the inner schemas into $defs and refer to them\n"},
 		{"an enum without end", "a.json", `{"enum":[` + strings.Repeat("0,", 3_000_000) + "0]}", "a.json:1:1000006: the file holds more than 500000 values\n"},
 		{"schemas without end", "a.json", `{"allOf":[` + strings.Repeat("true,", 300_000) + "true]}", "a.json:1:1000006: the project holds more than 200000 schemas\n"},
 		{"a file beyond reason", "a.json", strings.Repeat(" ", 9<<20), "outboxgen.yaml:3:11: \"a.json\" cannot be read: it has more than 8388608 bytes\n"},

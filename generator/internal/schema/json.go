@@ -111,7 +111,7 @@ func (r *jsonReader) value(depth int) (*Value, bool) {
 	v := &Value{Pos: r.at(r.next)}
 	r.values++
 	if depth > maxDepth {
-		r.list.Errorf(v.Pos, "too-deep", "values are nested more than %d deep", maxDepth)
+		r.list.Errorf(v.Pos, "too-deep", tooDeep, maxDepth)
 		return nil, false
 	}
 	if r.values > maxFileValues {

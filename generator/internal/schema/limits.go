@@ -33,3 +33,7 @@ const (
 	maxHints   = 100
 	maxUnknown = 1000
 )
+
+// tooDeep is the message for values that nest deeper than maxDepth. Each level of
+// properties is two levels of values.
+const tooDeep = "values are nested more than %d deep; move the inner schemas into $defs and refer to them"

@@ -167,7 +167,7 @@ func (y *yamlReader) node(n *yaml.Node, depth int) *Value {
 	case y.failed:
 		return &Value{Pos: pos}
 	case depth > maxDepth:
-		return y.stop(pos, "too-deep", "values are nested more than %d deep", maxDepth)
+		return y.stop(pos, "too-deep", tooDeep, maxDepth)
 	case y.total > maxFileValues:
 		return y.stop(pos, "too-many-values", "the file holds more than %d values, counting aliases at each use", maxFileValues)
 	case n.Kind == yaml.AliasNode:
@@ -195,7 +195,7 @@ func (y *yamlReader) alias(n *yaml.Node, pos finding.Pos, depth int) *Value {
 	case y.total > maxFileValues:
 		return y.stop(pos, "too-many-values", "the file holds more than %d values, counting aliases at each use", maxFileValues)
 	case depth+target.depth-1 > maxDepth:
-		return y.stop(pos, "too-deep", "values are nested more than %d deep", maxDepth)
+		return y.stop(pos, "too-deep", tooDeep, maxDepth)
 	}
 	y.deepest = max(y.deepest, depth+target.depth-1)
 	return target.value

@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -102,7 +103,7 @@ func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.R
 			o.note("format", f.Of)
 		case f.Name == "password", f.Name == "binary", f.Name == "char":
 		default:
-			b.list.Warnf(position(f.Of, "format"), "format-not-checked", "format %q is not known; any string passes", f.Name)
+			b.list.Add(unchecked(f.Name, position(f.Of, "format"), "string"))
 		}
 	}
 	return more
@@ -280,7 +281,25 @@ func (b *builder) checkFormat(n *normal.NumberForm, kind string, known ...string
 			return
 		}
 	}
-	b.list.Warnf(position(n.FormatOf, "format"), "format-not-checked", "format %q is not known; any %s passes", n.Format, kind)
+	b.list.Add(unchecked(n.Format, position(n.FormatOf, "format"), kind))
+}
+
+// unchecked returns the finding for a format that is not checked in values of a type.
+func unchecked(name string, pos finding.Pos, kind string) finding.Finding {
+	f := finding.Finding{Pos: pos, Severity: finding.Warning, ID: "format-not-checked", Message: fmt.Sprintf("format %q is not known; any %s passes", name, kind)}
+	_, ofIntegers := widths[name]
+	_, ofStrings := kindsOfFormats[name]
+	switch {
+	case kind == "string" && ofIntegers:
+		f.Message = fmt.Sprintf("format %q is for numbers; any string passes", name)
+		f.Hint = "for an integer in a string, write pattern: ^-?[0-9]+$"
+	case kind == "string" && (name == "decimal" || name == "decimal128" || name == "double" || name == "float"):
+		f.Message = fmt.Sprintf("format %q is for numbers; any string passes", name)
+		f.Hint = "for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$"
+	case kind != "string" && (ofStrings || format.Known(name)):
+		f.Message = fmt.Sprintf("format %q is for strings; any %s passes", name, kind)
+	}
+	return f
 }
 
 // bound returns a bound as an int64, or "" if every int64 satisfies it.

@@ -336,3 +336,27 @@ func TestWhatIsWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+// A format that is known for another type says so.
+func TestFormatsOfOtherTypes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"type":"string","format":"decimal"}`:  `format "decimal" is for numbers; any string passes; for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$ [format-not-checked]`,
+		`{"type":"string","format":"double"}`:   `format "double" is for numbers; any string passes; for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$ [format-not-checked]`,
+		`{"type":"string","format":"int64"}`:    `format "int64" is for numbers; any string passes; for an integer in a string, write pattern: ^-?[0-9]+$ [format-not-checked]`,
+		`{"type":"string","format":"money"}`:    `format "money" is not known; any string passes [format-not-checked]`,
+		`{"type":"integer","format":"uuid"}`:    `format "uuid" is for strings; any integer passes [format-not-checked]`,
+		`{"type":"number","format":"hostname"}`: `format "hostname" is for strings; any number passes [format-not-checked]`,
+		`{"type":"number","format":"decimal"}`:  ``,
+		`{"type":"integer","format":"decimal"}`: ``,
+	} {
+		_, findings := typesOf(t, text)
+		got := ""
+		for _, f := range findings {
+			_, got, _ = strings.Cut(f.String(), "warning: ")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
