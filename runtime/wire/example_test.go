@@ -28,8 +28,8 @@ func ExampleUnmarshal() {
 
 	var p point
 	err := wire.Unmarshal([]byte(`{"x": 1.5, "z": 0}`), &p, "Point", decodePoint)
-	if misfit, ok := errors.AsType[*wire.DecodeError](err); ok {
-		for _, v := range misfit.Violations {
+	if invalid, ok := errors.AsType[*wire.DecodeError](err); ok {
+		for _, v := range invalid.Violations {
 			fmt.Println(v)
 		}
 	}

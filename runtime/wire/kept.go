@@ -23,7 +23,7 @@ func From[R ~struct{ Raw json.RawMessage }, T any](v T, write func(*Encoder, T))
 // with check, which may be nil. asks is the checker of a union that only needs to know
 // whether the branch matches; it is nil if the value is used. The error is a
 // *DecodeError or a *ValidationError. Its JSON Pointers begin at the value that asks
-// checks; without asks they begin at raw, because nobody knows where that came from.
+// checks; without asks they begin at raw, whose place is not known.
 func As[T any](asks *Checker, raw json.RawMessage, name string, read func(*Decoder) T, check func(*T, *Checker)) (T, error) {
 	var none T
 	d := Decoder{data: raw, lends: asks != nil}

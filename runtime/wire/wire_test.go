@@ -151,10 +151,10 @@ func TestSyntaxErrors(t *testing.T) {
 func TestHostileDocumentsEnd(t *testing.T) {
 	t.Parallel()
 	for name, document := range map[string]string{
-		"deep":          strings.Repeat("[", 1_000_000),
-		"many misfits":  `{"tags":[` + strings.Repeat("1,", 1_000_000) + `1]}`,
-		"huge exponent": `{"age":1e999999999999999999}`,
-		"tiny exponent": `{"age":1e-999999999999999999}`,
+		"deep":            strings.Repeat("[", 1_000_000),
+		"many mismatches": `{"tags":[` + strings.Repeat("1,", 1_000_000) + `1]}`,
+		"huge exponent":   `{"age":1e999999999999999999}`,
+		"tiny exponent":   `{"age":1e-999999999999999999}`,
 	} {
 		var p person
 		err := wire.Unmarshal([]byte(document), &p, "person", decodePerson)

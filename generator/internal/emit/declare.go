@@ -159,7 +159,7 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		}
 	case n.Extra != nil:
 		view.Fields = append(view.Fields, fieldView{
-			Doc:  comment(n.ExtraName + " holds the other members, by name."),
+			Doc:  comment(n.ExtraName + " has the other properties, by name."),
 			Name: n.ExtraName, Type: "map[string]" + c.element(n.Extra), Tag: " `json:\"-\"`",
 		})
 		rest = fmt.Sprintf("v.%s = wire.Member(&o, v.%s, %s)", n.ExtraName, n.ExtraName, c.elementReader(n.Extra))

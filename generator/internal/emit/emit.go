@@ -230,7 +230,7 @@ func (p *printer) packageFile() ([]byte, error) {
 	if !p.embedded { // the compiler's error stands here, without a word about sqlc
 		settings = []string{
 			"", "If InsertEvent is undefined, the settings of your sqlc lack a line under gen: go:", "", "\temit_exported_queries: true", "",
-			"No other setting matters: the constants alone are used.",
+			"No other setting matters: only the constants are used.",
 		}
 	}
 	part, err := p.execute("package.tmpl", map[string]any{
@@ -246,7 +246,7 @@ func (p *printer) packageFile() ([]byte, error) {
 	return p.print(fileView{
 		Header: Header,
 		Doc: comment("Package " + p.pkg.Name + " holds the events that " + p.pkg.Service + " publishes: their types, and the functions that insert, register and decode them.\n\n" +
-			"Validate of a type reports every violation of its schema, as a *outbox.ValidationError. UnmarshalJSON reports every mismatch, and leaves the value as it was then."),
+			"Validate of a type reports every violation of its schema, as a *outbox.ValidationError. UnmarshalJSON reports every mismatch, and does not change the value if there is one."),
 		Package: p.pkg.Name,
 		Imports: set.block(),
 		Parts:   []string{part},

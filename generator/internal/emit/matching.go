@@ -18,7 +18,7 @@ func (c *coder) matching(n *ir.Named, view *structView) {
 		if len(doc) > 0 {
 			doc = append(doc, "")
 		}
-		doc = append(doc, comment(m.Name+" holds the members whose names match "+m.Source+", by name.")...)
+		doc = append(doc, comment(m.Name+" has the properties whose names match "+m.Source+", by name.")...)
 		view.Fields = append(view.Fields, fieldView{
 			Doc: doc, Name: m.Name, Type: "map[string]" + c.element(m.Type), Tag: " `json:\"-\"`",
 		})

@@ -219,7 +219,7 @@ func deprecation(deprecated bool) []string {
 func fieldDoc(f *ir.Field) []string {
 	lines := comment(f.Doc)
 	if tag(f.JSON, false) == "" {
-		lines = append(lines, comment("The member is called "+strconv.QuoteToASCII(f.JSON)+".")...)
+		lines = append(lines, comment("Its name in JSON is "+strconv.QuoteToASCII(f.JSON)+".")...)
 	}
 	d := deprecation(f.Deprecated)
 	if len(lines) == 0 && len(d) > 0 {

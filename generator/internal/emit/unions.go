@@ -85,7 +85,7 @@ func (c *coder) unionDoc(n *ir.Named) []string {
 	if tag := n.Union.Tag; len(tag) > 0 {
 		by = ", told apart by " + quote(strings.Join(tag, "/")) + "."
 	} else if slices.ContainsFunc(n.Union.Branches, func(b *ir.Branch) bool { return b.Order > 0 }) {
-		by = ", told apart by their members."
+		by = ", told apart by their properties."
 	}
 	lines := comment(n.Name + " is " + c.alternatives(n.Union) + by)
 	if about := comment(n.Doc); len(about) > 0 {
@@ -412,7 +412,7 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 		checks = append(checks, fmt.Sprintf("wire.Rules(c, v, %s, &%s)", c.writer(&ir.Type{Kind: ir.Struct, Named: n}), n.Rules.Var))
 	}
 	view.Checks = oneCheck(checks)
-	view.Doc = comment(fmt.Sprintf("%s may be several things at once, so it is kept as it came: %s read it.", n.Name, enumerate(names, "and")))
+	view.Doc = comment(fmt.Sprintf("%s may match several branches, so it holds the JSON: %s decode it.", n.Name, enumerate(names, "and")))
 	if about := comment(n.Doc); len(about) > 0 {
 		view.Doc = append(append(view.Doc, ""), about...)
 	}

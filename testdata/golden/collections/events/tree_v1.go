@@ -281,7 +281,7 @@ func (v *TreeV1Nothing) encode(e *wire.Encoder) {
 // TreeV1Typed is the type of the member "typed" of TreeV1.
 type TreeV1Typed struct {
 	Name string `json:"name"`
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]int64 `json:"-"`
 }
 
@@ -318,7 +318,7 @@ func (v *TreeV1Typed) check(c *wire.Checker) {
 // TreeV1TypedParts is the type of the member "typed_parts" of TreeV1.
 type TreeV1TypedParts struct {
 	Name *string `json:"name,omitzero"`
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]Leaf `json:"-"`
 }
 

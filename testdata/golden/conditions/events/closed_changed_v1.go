@@ -128,7 +128,7 @@ func (v ClosedChangedV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 // ClosedChangedV1Rest is the type of the member "rest" of ClosedChangedV1.
 type ClosedChangedV1Rest struct {
 	Name *string `json:"name,omitzero"`
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]int64 `json:"-"`
 }
 

@@ -46,7 +46,7 @@ type ShipmentChangedV1 struct {
 	Unknown        wire.Unknown            `json:"-"`
 }
 
-// NewShipmentChangedV1 returns v with its constants and defaults filled in.
+// NewShipmentChangedV1 returns v with its constants and defaults set.
 func NewShipmentChangedV1(v ShipmentChangedV1) ShipmentChangedV1 {
 	if v.Grade == nil {
 		v.Grade = new(int64(2))

@@ -46,7 +46,7 @@ type ConstraintsV1 struct {
 	Unknown wire.Unknown               `json:"-"`
 }
 
-// NewConstraintsV1 returns v with its constants and defaults filled in.
+// NewConstraintsV1 returns v with its constants and defaults set.
 func NewConstraintsV1(v ConstraintsV1) ConstraintsV1 {
 	if v.Always == nil {
 		v.Always = new("yes-please")

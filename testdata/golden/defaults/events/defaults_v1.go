@@ -36,7 +36,7 @@ type DefaultsV1 struct {
 	Unknown   wire.Unknown            `json:"-"`
 }
 
-// NewDefaultsV1 returns v with its constants and defaults filled in.
+// NewDefaultsV1 returns v with its constants and defaults set.
 func NewDefaultsV1(v DefaultsV1) DefaultsV1 {
 	v.Kind = "thing"
 	if v.Version == nil {
@@ -82,25 +82,25 @@ func NewDefaultsV1(v DefaultsV1) DefaultsV1 {
 	return v
 }
 
-// TextOrDefault is Text, or the default of the schema where it is absent.
+// TextOrDefault returns Text, or the default of the schema if it is absent.
 func (v DefaultsV1) TextOrDefault() string { return wire.Or(v.Text, "say \"hi\"") }
 
-// CountOrDefault is Count, or the default of the schema where it is absent.
+// CountOrDefault returns Count, or the default of the schema if it is absent.
 func (v DefaultsV1) CountOrDefault() int64 { return wire.Or(v.Count, 10) }
 
-// ShareOrDefault is Share, or the default of the schema where it is absent.
+// ShareOrDefault returns Share, or the default of the schema if it is absent.
 func (v DefaultsV1) ShareOrDefault() float64 { return wire.Or(v.Share, 1) }
 
-// FlagOrDefault is Flag, or the default of the schema where it is absent.
+// FlagOrDefault returns Flag, or the default of the schema if it is absent.
 func (v DefaultsV1) FlagOrDefault() bool { return wire.Or(v.Flag, true) }
 
-// OtherModeOrDefault is OtherMode, or the default of the schema where it is
+// OtherModeOrDefault returns OtherMode, or the default of the schema if it is
 // absent.
 func (v DefaultsV1) OtherModeOrDefault() DefaultsV1OtherMode {
 	return wire.Or(v.OtherMode, DefaultsV1OtherModeFast)
 }
 
-// NullTextOrDefault is NullText, or the default of the schema where it is
+// NullTextOrDefault returns NullText, or the default of the schema if it is
 // absent.
 func (v DefaultsV1) NullTextOrDefault() outbox.Nullable[string] {
 	if v.NullText.IsZero() {
@@ -109,7 +109,7 @@ func (v DefaultsV1) NullTextOrDefault() outbox.Nullable[string] {
 	return v.NullText
 }
 
-// ListOrDefault is List, or the default of the schema where it is absent.
+// ListOrDefault returns List, or the default of the schema if it is absent.
 func (v DefaultsV1) ListOrDefault() []string {
 	if v.List == nil {
 		return []string{"a", "b"}
@@ -117,7 +117,7 @@ func (v DefaultsV1) ListOrDefault() []string {
 	return v.List
 }
 
-// EmptyOrDefault is Empty, or the default of the schema where it is absent.
+// EmptyOrDefault returns Empty, or the default of the schema if it is absent.
 func (v DefaultsV1) EmptyOrDefault() []int64 {
 	if v.Empty == nil {
 		return []int64{}
@@ -125,7 +125,7 @@ func (v DefaultsV1) EmptyOrDefault() []int64 {
 	return v.Empty
 }
 
-// FreeOrDefault is Free, or the default of the schema where it is absent.
+// FreeOrDefault returns Free, or the default of the schema if it is absent.
 func (v DefaultsV1) FreeOrDefault() map[string]any {
 	if v.Free == nil {
 		return map[string]any{"a": json.Number("1"), "b": []any{true, nil}}
@@ -133,7 +133,7 @@ func (v DefaultsV1) FreeOrDefault() map[string]any {
 	return v.Free
 }
 
-// DictOrDefault is Dict, or the default of the schema where it is absent.
+// DictOrDefault returns Dict, or the default of the schema if it is absent.
 func (v DefaultsV1) DictOrDefault() map[string]int64 {
 	if v.Dict == nil {
 		return map[string]int64{}
@@ -141,7 +141,7 @@ func (v DefaultsV1) DictOrDefault() map[string]int64 {
 	return v.Dict
 }
 
-// MomentOrDefault is Moment, or the default of the schema where it is absent.
+// MomentOrDefault returns Moment, or the default of the schema if it is absent.
 func (v DefaultsV1) MomentOrDefault() time.Time {
 	if v.Moment == nil {
 		return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -299,7 +299,7 @@ type DefaultsV1Head struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDefaultsV1Head returns v with its constants and defaults filled in.
+// NewDefaultsV1Head returns v with its constants and defaults set.
 func NewDefaultsV1Head(v DefaultsV1Head) DefaultsV1Head {
 	v.Magic = "MAGIC"
 	return v

@@ -13,34 +13,36 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/wire"
 )
 
-// ContactGivenV1 may be several things at once, so it is kept as it came:
-// AsMailContact and AsPhoneContact read it.
+// ContactGivenV1 may match several branches, so it holds the JSON:
+// AsMailContact and AsPhoneContact decode it.
 //
 // Nothing tells the branches apart.
 type ContactGivenV1 struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// ContactGivenV1FromMailContact writes v as JSON, or says why it cannot.
+// ContactGivenV1FromMailContact encodes v as JSON. The error says why v cannot
+// be encoded.
 func ContactGivenV1FromMailContact(v MailContact) (ContactGivenV1, error) {
 	return wire.From[ContactGivenV1](v, func(e *wire.Encoder, v MailContact) { v.encode(e) })
 }
 
-// AsMailContact is v as a valid MailContact, or an error that says why it is
-// none.
+// AsMailContact returns v as a valid MailContact, or an error that says why v
+// is not one. The JSON Pointers of the error begin at v.
 func (v ContactGivenV1) AsMailContact() (MailContact, error) { return v.asMailContact(nil) }
 func (v ContactGivenV1) asMailContact(asks *wire.Checker) (MailContact, error) {
 	return wire.As(asks, v.Raw, "MailContact", decodeMailContact, (*MailContact).check)
 }
 
-// ContactGivenV1FromPhoneContact writes v as JSON, or says why it cannot.
+// ContactGivenV1FromPhoneContact encodes v as JSON. The error says why v cannot
+// be encoded.
 func ContactGivenV1FromPhoneContact(v PhoneContact) (ContactGivenV1, error) {
 	return wire.From[ContactGivenV1](v, func(e *wire.Encoder, v PhoneContact) { v.encode(e) })
 }
 
-// AsPhoneContact is v as a valid PhoneContact, or an error that says why it is
-// none.
+// AsPhoneContact returns v as a valid PhoneContact, or an error that says why v
+// is not one. The JSON Pointers of the error begin at v.
 func (v ContactGivenV1) AsPhoneContact() (PhoneContact, error) { return v.asPhoneContact(nil) }
 func (v ContactGivenV1) asPhoneContact(asks *wire.Checker) (PhoneContact, error) {
 	return wire.As(asks, v.Raw, "PhoneContact", decodePhoneContact, (*PhoneContact).check)

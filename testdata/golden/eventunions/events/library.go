@@ -17,7 +17,7 @@ type Move interface {
 	isMove()
 }
 
-// UnknownMove keeps any other value as it came; it is never valid.
+// UnknownMove holds the JSON of any other value. It is never valid.
 type UnknownMove json.RawMessage
 
 func (v UnknownMove) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -46,7 +46,7 @@ type Loaded struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewLoaded returns v with its constants and defaults filled in.
+// NewLoaded returns v with its constants and defaults set.
 func NewLoaded(v Loaded) Loaded {
 	v.Kind = "loaded"
 	return v
@@ -92,7 +92,7 @@ type Unloaded struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewUnloaded returns v with its constants and defaults filled in.
+// NewUnloaded returns v with its constants and defaults set.
 func NewUnloaded(v Unloaded) Unloaded {
 	v.Kind = "unloaded"
 	return v

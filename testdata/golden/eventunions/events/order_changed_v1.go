@@ -120,7 +120,7 @@ type OrderChangedV1Value interface {
 	isOrderChangedV1Value()
 }
 
-// UnknownOrderChangedV1Value keeps any other value as it came; it is never
+// UnknownOrderChangedV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownOrderChangedV1Value json.RawMessage
 
@@ -156,7 +156,7 @@ type OrderPlaced struct {
 	Unknown  wire.Unknown           `json:"-"`
 }
 
-// NewOrderPlaced returns v with its constants and defaults filled in.
+// NewOrderPlaced returns v with its constants and defaults set.
 func NewOrderPlaced(v OrderPlaced) OrderPlaced {
 	v.Change = "placed"
 	return v
@@ -256,7 +256,7 @@ type OrderChangedV1Shipped struct {
 	Unknown  wire.Unknown           `json:"-"`
 }
 
-// NewOrderChangedV1Shipped returns v with its constants and defaults filled in.
+// NewOrderChangedV1Shipped returns v with its constants and defaults set.
 func NewOrderChangedV1Shipped(v OrderChangedV1Shipped) OrderChangedV1Shipped {
 	v.Change = "shipped"
 	if v.Carrier == nil {
@@ -265,7 +265,8 @@ func NewOrderChangedV1Shipped(v OrderChangedV1Shipped) OrderChangedV1Shipped {
 	return v
 }
 
-// CarrierOrDefault is Carrier, or the default of the schema where it is absent.
+// CarrierOrDefault returns Carrier, or the default of the schema if it is
+// absent.
 func (v OrderChangedV1Shipped) CarrierOrDefault() string { return wire.Or(v.Carrier, "post") }
 
 func (v OrderChangedV1Shipped) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

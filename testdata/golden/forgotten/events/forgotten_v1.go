@@ -174,7 +174,7 @@ func (v *Part) check(c *wire.Checker) {
 type ForgottenV1Position struct {
 	First  uuid.UUID
 	Second time.Time
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest     []json.RawMessage
 	Spelling wire.Spelling
 }
@@ -223,7 +223,8 @@ type ForgottenV1Change interface {
 	isForgottenV1Change()
 }
 
-// UnknownForgottenV1Change keeps any other value as it came; it is never valid.
+// UnknownForgottenV1Change holds the JSON of any other value. It is never
+// valid.
 type UnknownForgottenV1Change json.RawMessage
 
 func (v UnknownForgottenV1Change) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -251,7 +252,7 @@ type Moved struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewMoved returns v with its constants and defaults filled in.
+// NewMoved returns v with its constants and defaults set.
 func NewMoved(v Moved) Moved {
 	v.Kind = "moved"
 	return v
@@ -294,7 +295,7 @@ type Lost struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewLost returns v with its constants and defaults filled in.
+// NewLost returns v with its constants and defaults set.
 func NewLost(v Lost) Lost {
 	v.Kind = "lost"
 	return v
@@ -325,30 +326,34 @@ func (v Lost) check(c *wire.Checker) {
 	wire.ConstBy(c.Schema("schemas/forgotten.yaml#/$defs/Lost"), v.Kind, "lost", "NewLost", "kind")
 }
 
-// ForgottenV1Raw may be several things at once, so it is kept as it came:
-// AsPart and AsAt read it.
+// ForgottenV1Raw may match several branches, so it holds the JSON: AsPart and
+// AsAt decode it.
 type ForgottenV1Raw struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// ForgottenV1RawFromPart writes v as JSON, or says why it cannot.
+// ForgottenV1RawFromPart encodes v as JSON. The error says why v cannot be
+// encoded.
 func ForgottenV1RawFromPart(v Part) (ForgottenV1Raw, error) {
 	return wire.From[ForgottenV1Raw](v, func(e *wire.Encoder, v Part) { v.encode(e) })
 }
 
-// AsPart is v as a valid Part, or an error that says why it is none.
+// AsPart returns v as a valid Part, or an error that says why v is not one. The
+// JSON Pointers of the error begin at v.
 func (v ForgottenV1Raw) AsPart() (Part, error) { return v.asPart(nil) }
 func (v ForgottenV1Raw) asPart(asks *wire.Checker) (Part, error) {
 	return wire.As(asks, v.Raw, "Part", decodePart, (*Part).check)
 }
 
-// ForgottenV1RawFromAt writes v as JSON, or says why it cannot.
+// ForgottenV1RawFromAt encodes v as JSON. The error says why v cannot be
+// encoded.
 func ForgottenV1RawFromAt(v ForgottenV1RawAt) (ForgottenV1Raw, error) {
 	return wire.From[ForgottenV1Raw](v, func(e *wire.Encoder, v ForgottenV1RawAt) { v.encode(e) })
 }
 
-// AsAt is v as a valid ForgottenV1RawAt, or an error that says why it is none.
+// AsAt returns v as a valid ForgottenV1RawAt, or an error that says why v is
+// not one. The JSON Pointers of the error begin at v.
 func (v ForgottenV1Raw) AsAt() (ForgottenV1RawAt, error) { return v.asAt(nil) }
 func (v ForgottenV1Raw) asAt(asks *wire.Checker) (ForgottenV1RawAt, error) {
 	return wire.As(asks, v.Raw, "ForgottenV1RawAt", decodeForgottenV1RawAt, (*ForgottenV1RawAt).check)

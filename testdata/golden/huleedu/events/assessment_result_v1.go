@@ -50,7 +50,7 @@ type AssessmentResultV1 struct {
 	Unknown    wire.Unknown `json:"-"`
 }
 
-// NewAssessmentResultV1 returns v with its constants and defaults filled in.
+// NewAssessmentResultV1 returns v with its constants and defaults set.
 func NewAssessmentResultV1(v AssessmentResultV1) AssessmentResultV1 {
 	v.EventName = "assessment.result.published"
 	if v.AssessmentMetadata == nil {
@@ -59,8 +59,8 @@ func NewAssessmentResultV1(v AssessmentResultV1) AssessmentResultV1 {
 	return v
 }
 
-// AssessmentMetadataOrDefault is AssessmentMetadata, or the default of the
-// schema where it is absent.
+// AssessmentMetadataOrDefault returns AssessmentMetadata, or the default of the
+// schema if it is absent.
 func (v AssessmentResultV1) AssessmentMetadataOrDefault() map[string]any {
 	if v.AssessmentMetadata == nil {
 		return map[string]any{}
@@ -216,7 +216,7 @@ type EssayResult struct {
 	Unknown     wire.Unknown            `json:"-"`
 }
 
-// NewEssayResult returns v with its constants and defaults filled in.
+// NewEssayResult returns v with its constants and defaults set.
 func NewEssayResult(v EssayResult) EssayResult {
 	if v.IsAnchor == nil {
 		v.IsAnchor = new(false)
@@ -224,7 +224,7 @@ func NewEssayResult(v EssayResult) EssayResult {
 	return v
 }
 
-// IsAnchorOrDefault is IsAnchor, or the default of the schema where it is
+// IsAnchorOrDefault returns IsAnchor, or the default of the schema if it is
 // absent.
 func (v EssayResult) IsAnchorOrDefault() bool { return wire.Or(v.IsAnchor, false) }
 

@@ -37,8 +37,7 @@ type CJAssessmentCompletedV1 struct {
 	Unknown           wire.Unknown      `json:"-"`
 }
 
-// NewCJAssessmentCompletedV1 returns v with its constants and defaults filled
-// in.
+// NewCJAssessmentCompletedV1 returns v with its constants and defaults set.
 func NewCJAssessmentCompletedV1(v CJAssessmentCompletedV1) CJAssessmentCompletedV1 {
 	v.EventName = "cj_assessment.completed"
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)

@@ -35,7 +35,7 @@ type CJAssessmentFailedV1 struct {
 	Unknown           wire.Unknown `json:"-"`
 }
 
-// NewCJAssessmentFailedV1 returns v with its constants and defaults filled in.
+// NewCJAssessmentFailedV1 returns v with its constants and defaults set.
 func NewCJAssessmentFailedV1(v CJAssessmentFailedV1) CJAssessmentFailedV1 {
 	v.EventName = "cj_assessment.failed"
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)

@@ -48,8 +48,7 @@ type CJAssessmentRequestedV1 struct {
 	Unknown wire.Unknown            `json:"-"`
 }
 
-// NewCJAssessmentRequestedV1 returns v with its constants and defaults filled
-// in.
+// NewCJAssessmentRequestedV1 returns v with its constants and defaults set.
 func NewCJAssessmentRequestedV1(v CJAssessmentRequestedV1) CJAssessmentRequestedV1 {
 	v.EventName = "els.cj_assessment.requested"
 	v.SystemMetadata = NewSystemMetadata(v.SystemMetadata)

@@ -36,7 +36,7 @@ type ClassUpdatedV1 struct {
 	Spelling  wire.Spelling `json:"-"`
 }
 
-// NewClassUpdatedV1 returns v with its constants and defaults filled in.
+// NewClassUpdatedV1 returns v with its constants and defaults set.
 func NewClassUpdatedV1(v ClassUpdatedV1) ClassUpdatedV1 {
 	v.Event = "class.updated"
 	return v

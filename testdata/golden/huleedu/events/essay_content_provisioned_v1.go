@@ -43,8 +43,7 @@ type EssayContentProvisionedV1 struct {
 	Spelling  wire.Spelling `json:"-"`
 }
 
-// NewEssayContentProvisionedV1 returns v with its constants and defaults filled
-// in.
+// NewEssayContentProvisionedV1 returns v with its constants and defaults set.
 func NewEssayContentProvisionedV1(v EssayContentProvisionedV1) EssayContentProvisionedV1 {
 	v.Event = "essay.content.provisioned"
 	return v

@@ -34,7 +34,7 @@ type SystemMetadata struct {
 	Unknown   wire.Unknown   `json:"-"`
 }
 
-// NewSystemMetadata returns v with its constants and defaults filled in.
+// NewSystemMetadata returns v with its constants and defaults set.
 func NewSystemMetadata(v SystemMetadata) SystemMetadata {
 	if v.ErrorInfo == nil {
 		v.ErrorInfo = map[string]any{}
@@ -42,7 +42,7 @@ func NewSystemMetadata(v SystemMetadata) SystemMetadata {
 	return v
 }
 
-// ErrorInfoOrDefault is ErrorInfo, or the default of the schema where it is
+// ErrorInfoOrDefault returns ErrorInfo, or the default of the schema if it is
 // absent.
 func (v SystemMetadata) ErrorInfoOrDefault() map[string]any {
 	if v.ErrorInfo == nil {

@@ -28,7 +28,7 @@ type MatchingV1 struct {
 	Both        *MatchingV1Both            `json:"both,omitzero"`
 	// An extension of the sender's own.
 	//
-	// XMembers holds the members whose names match ^x-, by name.
+	// XMembers has the properties whose names match ^x-, by name.
 	XMembers map[string]string `json:"-"`
 	Unknown  wire.Unknown      `json:"-"`
 }
@@ -165,7 +165,7 @@ func (v MatchingV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 
 // MatchingV1Amounts is the type of the member "amounts" of MatchingV1.
 type MatchingV1Amounts struct {
-	// Matching holds the members whose names match ^[A-Z]{3}$, by name.
+	// Matching has the properties whose names match ^[A-Z]{3}$, by name.
 	Matching map[string]float64 `json:"-"`
 	Unknown  wire.Unknown       `json:"-"`
 }
@@ -239,11 +239,11 @@ type MatchingV1Overlapping struct {
 	ID    string `json:"id"`
 	NID   *int64 `json:"n_id,omitzero"`
 	NMust int64  `json:"n_must"`
-	// NMembers holds the members whose names match ^n_, by name.
+	// NMembers has the properties whose names match ^n_, by name.
 	NMembers map[string]int64 `json:"-"`
-	// IDMembers holds the members whose names match _id$, by name.
+	// IDMembers has the properties whose names match _id$, by name.
 	IDMembers map[string]float64 `json:"-"`
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]bool `json:"-"`
 }
 
@@ -308,9 +308,9 @@ func (v *MatchingV1Overlapping) check(c *wire.Checker) {
 
 // MatchingV1Closed is the type of the member "closed" of MatchingV1.
 type MatchingV1Closed struct {
-	// AMembers holds the members whose names match ^a, by name.
+	// AMembers has the properties whose names match ^a, by name.
 	AMembers map[string]string `json:"-"`
-	// Flags holds the members whose names match ^b, by name.
+	// Flags has the properties whose names match ^b, by name.
 	Flags map[string]*bool `json:"-"`
 }
 
@@ -387,7 +387,7 @@ func (v *MatchingV1Forbidden) encode(e *wire.Encoder) {
 
 // MatchingV1Many is the type of the member "many" of MatchingV1.
 type MatchingV1Many struct {
-	// SMembers holds the members whose names match ^s_, by name.
+	// SMembers has the properties whose names match ^s_, by name.
 	SMembers map[string][]string `json:"-"`
 	Unknown  wire.Unknown        `json:"-"`
 }
@@ -430,9 +430,9 @@ func (v *MatchingV1Many) check(c *wire.Checker) {
 
 // MatchingV1Both is the type of the member "both" of MatchingV1.
 type MatchingV1Both struct {
-	// KMembers holds the members whose names match ^k, by name.
+	// KMembers has the properties whose names match ^k, by name.
 	KMembers map[string]string `json:"-"`
-	// LMembers holds the members whose names match ^l, by name.
+	// LMembers has the properties whose names match ^l, by name.
 	LMembers map[string]int64 `json:"-"`
 	Unknown  wire.Unknown     `json:"-"`
 }

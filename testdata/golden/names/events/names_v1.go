@@ -32,17 +32,17 @@ type NamesV1 struct {
 	UserID3          *string `json:"UserID,omitzero"`
 	UserIDOrDefault  *string `json:"user_id_or_default,omitzero"`
 	X1st             *string `json:"1st,omitzero"`
-	// The member is called "".
+	// Its name in JSON is "".
 	Empty *string
-	// The member is called "-".
+	// Its name in JSON is "-".
 	Minus *string
-	// The member is called "a,b".
+	// Its name in JSON is "a,b".
 	AB *string
-	// The member is called "a\"b`c\\d".
+	// Its name in JSON is "a\"b`c\\d".
 	ABCD *string
 	// two
 	// lines
-	// The member is called "new\nline".
+	// Its name in JSON is "new\nline".
 	NewLine   *string
 	Åäö       *string           `json:"åäö,omitzero"`
 	X日本       *string           `json:"日本,omitzero"`
@@ -64,7 +64,7 @@ type NamesV1 struct {
 	Unknown      wire.Unknown `json:"-"`
 }
 
-// NewNamesV1 returns v with its constants and defaults filled in.
+// NewNamesV1 returns v with its constants and defaults set.
 func NewNamesV1(v NamesV1) NamesV1 {
 	if v.StatusType == nil {
 		v.StatusType = new("x")

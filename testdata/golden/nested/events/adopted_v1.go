@@ -87,7 +87,7 @@ type Animal interface {
 	isAnimal()
 }
 
-// UnknownAnimal keeps any other value as it came; it is never valid.
+// UnknownAnimal holds the JSON of any other value. It is never valid.
 type UnknownAnimal json.RawMessage
 
 func (v UnknownAnimal) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -118,7 +118,7 @@ type Cat struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCat returns v with its constants and defaults filled in.
+// NewCat returns v with its constants and defaults set.
 func NewCat(v Cat) Cat {
 	v.PetType = "cat"
 	return v
@@ -164,7 +164,7 @@ type Dog struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDog returns v with its constants and defaults filled in.
+// NewDog returns v with its constants and defaults set.
 func NewDog(v Dog) Dog {
 	v.PetType = "dog"
 	return v
@@ -211,7 +211,7 @@ type Kitten struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewKitten returns v with its constants and defaults filled in.
+// NewKitten returns v with its constants and defaults set.
 func NewKitten(v Kitten) Kitten {
 	v.PetType = "kitten"
 	return v

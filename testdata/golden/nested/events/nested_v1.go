@@ -104,7 +104,7 @@ type Owned interface {
 	isOwned()
 }
 
-// UnknownOwned keeps any other value as it came; it is never valid.
+// UnknownOwned holds the JSON of any other value. It is never valid.
 type UnknownOwned json.RawMessage
 
 func (v UnknownOwned) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -133,7 +133,7 @@ type Rock struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRock returns v with its constants and defaults filled in.
+// NewRock returns v with its constants and defaults set.
 func NewRock(v Rock) Rock {
 	v.Kind = "rock"
 	return v
@@ -172,7 +172,7 @@ type Boat struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewBoat returns v with its constants and defaults filled in.
+// NewBoat returns v with its constants and defaults set.
 func NewBoat(v Boat) Boat {
 	v.Kind = "boat"
 	return v
@@ -218,7 +218,7 @@ type House struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewHouse returns v with its constants and defaults filled in.
+// NewHouse returns v with its constants and defaults set.
 func NewHouse(v House) House {
 	v.Kind = "house"
 	return v
@@ -262,7 +262,7 @@ type NestedV1Both interface {
 	isNestedV1Both()
 }
 
-// UnknownNestedV1Both keeps any other value as it came; it is never valid.
+// UnknownNestedV1Both holds the JSON of any other value. It is never valid.
 type UnknownNestedV1Both json.RawMessage
 
 func (v UnknownNestedV1Both) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -293,7 +293,7 @@ type NestedV1BothA struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewNestedV1BothA returns v with its constants and defaults filled in.
+// NewNestedV1BothA returns v with its constants and defaults set.
 func NewNestedV1BothA(v NestedV1BothA) NestedV1BothA {
 	v.Kind = "a"
 	return v
@@ -351,7 +351,7 @@ type NestedV1BothB struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewNestedV1BothB returns v with its constants and defaults filled in.
+// NewNestedV1BothB returns v with its constants and defaults set.
 func NewNestedV1BothB(v NestedV1BothB) NestedV1BothB {
 	v.Kind = "b"
 	return v
@@ -399,32 +399,36 @@ func (v NestedV1BothB) check(c *wire.Checker) {
 	wire.Rules(c, v, func(e *wire.Encoder, v NestedV1BothB) { v.encode(e) }, &nestedV1BothARules)
 }
 
-// NestedV1Loose may be several things at once, so it is kept as it came:
-// AsReachable and AsSilent read it.
+// NestedV1Loose may match several branches, so it holds the JSON: AsReachable
+// and AsSilent decode it.
 //
 // One of two, of which the first is itself one or both of two.
 type NestedV1Loose struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// NestedV1LooseFromReachable writes v as JSON, or says why it cannot.
+// NestedV1LooseFromReachable encodes v as JSON. The error says why v cannot be
+// encoded.
 func NestedV1LooseFromReachable(v Reachable) (NestedV1Loose, error) {
 	return wire.From[NestedV1Loose](v, func(e *wire.Encoder, v Reachable) { v.encode(e) })
 }
 
-// AsReachable is v as a valid Reachable, or an error that says why it is none.
+// AsReachable returns v as a valid Reachable, or an error that says why v is
+// not one. The JSON Pointers of the error begin at v.
 func (v NestedV1Loose) AsReachable() (Reachable, error) { return v.asReachable(nil) }
 func (v NestedV1Loose) asReachable(asks *wire.Checker) (Reachable, error) {
 	return wire.As(asks, v.Raw, "Reachable", wire.Kept[Reachable], (*Reachable).check)
 }
 
-// NestedV1LooseFromSilent writes v as JSON, or says why it cannot.
+// NestedV1LooseFromSilent encodes v as JSON. The error says why v cannot be
+// encoded.
 func NestedV1LooseFromSilent(v Silent) (NestedV1Loose, error) {
 	return wire.From[NestedV1Loose](v, func(e *wire.Encoder, v Silent) { v.encode(e) })
 }
 
-// AsSilent is v as a valid Silent, or an error that says why it is none.
+// AsSilent returns v as a valid Silent, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v NestedV1Loose) AsSilent() (Silent, error) { return v.asSilent(nil) }
 func (v NestedV1Loose) asSilent(asks *wire.Checker) (Silent, error) {
 	return wire.As(asks, v.Raw, "Silent", decodeSilent, nil)
@@ -439,30 +443,34 @@ func (v NestedV1Loose) check(c *wire.Checker) {
 	wire.OneOf(c.Schema("schemas/nested.yaml#/properties/loose"), v, "Reachable and Silent", wire.Refusal(v.asReachable), wire.Refusal(v.asSilent))
 }
 
-// Reachable may be several things at once, so it is kept as it came: AsByMail
-// and AsByPhone read it.
+// Reachable may match several branches, so it holds the JSON: AsByMail and
+// AsByPhone decode it.
 type Reachable struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// ReachableFromByMail writes v as JSON, or says why it cannot.
+// ReachableFromByMail encodes v as JSON. The error says why v cannot be
+// encoded.
 func ReachableFromByMail(v ByMail) (Reachable, error) {
 	return wire.From[Reachable](v, func(e *wire.Encoder, v ByMail) { v.encode(e) })
 }
 
-// AsByMail is v as a valid ByMail, or an error that says why it is none.
+// AsByMail returns v as a valid ByMail, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v Reachable) AsByMail() (ByMail, error) { return v.asByMail(nil) }
 func (v Reachable) asByMail(asks *wire.Checker) (ByMail, error) {
 	return wire.As(asks, v.Raw, "ByMail", decodeByMail, nil)
 }
 
-// ReachableFromByPhone writes v as JSON, or says why it cannot.
+// ReachableFromByPhone encodes v as JSON. The error says why v cannot be
+// encoded.
 func ReachableFromByPhone(v ByPhone) (Reachable, error) {
 	return wire.From[Reachable](v, func(e *wire.Encoder, v ByPhone) { v.encode(e) })
 }
 
-// AsByPhone is v as a valid ByPhone, or an error that says why it is none.
+// AsByPhone returns v as a valid ByPhone, or an error that says why v is not
+// one. The JSON Pointers of the error begin at v.
 func (v Reachable) AsByPhone() (ByPhone, error) { return v.asByPhone(nil) }
 func (v Reachable) asByPhone(asks *wire.Checker) (ByPhone, error) {
 	return wire.As(asks, v.Raw, "ByPhone", decodeByPhone, nil)

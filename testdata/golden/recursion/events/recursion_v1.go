@@ -214,7 +214,7 @@ type RecursionV1LabelledItem interface {
 	isRecursionV1LabelledItem()
 }
 
-// UnknownRecursionV1LabelledItem keeps any other value as it came; it is never
+// UnknownRecursionV1LabelledItem holds the JSON of any other value. It is never
 // valid.
 type UnknownRecursionV1LabelledItem json.RawMessage
 

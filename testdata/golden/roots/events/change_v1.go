@@ -22,11 +22,11 @@ type ChangeV1 struct {
 	Format    int64
 	Operation Operation
 	Row       Row
-	// Rest holds the items behind those.
+	// Rest has the items that follow.
 	Rest []string
 }
 
-// NewChangeV1 returns v with its constants and defaults filled in.
+// NewChangeV1 returns v with its constants and defaults set.
 func NewChangeV1(v ChangeV1) ChangeV1 {
 	v.Format = 2
 	return v

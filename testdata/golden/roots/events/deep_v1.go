@@ -94,7 +94,7 @@ func (v DeepV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 // It is a JSON array: the fields are its items, in their order.
 type DeepV1Item struct {
 	First outbox.Nullable[uuid.UUID]
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest     []json.RawMessage
 	Spelling wire.Spelling
 }

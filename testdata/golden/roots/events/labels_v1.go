@@ -14,7 +14,7 @@ import (
 
 // LabelsV1 is the event golden.roots.labels.v1.
 type LabelsV1 struct {
-	// Matching holds the members whose names match ^[a-z]+$, by name.
+	// Matching has the properties whose names match ^[a-z]+$, by name.
 	Matching map[string]string `json:"-"`
 }
 

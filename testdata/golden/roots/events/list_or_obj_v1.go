@@ -82,7 +82,7 @@ type ListOrObjV1Value interface {
 	isListOrObjV1Value()
 }
 
-// UnknownListOrObjV1Value keeps any other value as it came; it is never valid.
+// UnknownListOrObjV1Value holds the JSON of any other value. It is never valid.
 type UnknownListOrObjV1Value json.RawMessage
 
 func (v UnknownListOrObjV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

@@ -83,30 +83,34 @@ func (v MessagesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return messagesV1Event.NewRow(ctx, v, opts...)
 }
 
-// MessagesV1Value may be several things at once, so it is kept as it came:
-// AsInsert and AsDelete read it.
+// MessagesV1Value may match several branches, so it holds the JSON: AsInsert
+// and AsDelete decode it.
 type MessagesV1Value struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// MessagesV1ValueFromInsert writes v as JSON, or says why it cannot.
+// MessagesV1ValueFromInsert encodes v as JSON. The error says why v cannot be
+// encoded.
 func MessagesV1ValueFromInsert(v Insert) (MessagesV1Value, error) {
 	return wire.From[MessagesV1Value](v, func(e *wire.Encoder, v Insert) { v.encode(e) })
 }
 
-// AsInsert is v as a valid Insert, or an error that says why it is none.
+// AsInsert returns v as a valid Insert, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v MessagesV1Value) AsInsert() (Insert, error) { return v.asInsert(nil) }
 func (v MessagesV1Value) asInsert(asks *wire.Checker) (Insert, error) {
 	return wire.As(asks, v.Raw, "Insert", decodeInsert, (*Insert).check)
 }
 
-// MessagesV1ValueFromDelete writes v as JSON, or says why it cannot.
+// MessagesV1ValueFromDelete encodes v as JSON. The error says why v cannot be
+// encoded.
 func MessagesV1ValueFromDelete(v Delete) (MessagesV1Value, error) {
 	return wire.From[MessagesV1Value](v, func(e *wire.Encoder, v Delete) { v.encode(e) })
 }
 
-// AsDelete is v as a valid Delete, or an error that says why it is none.
+// AsDelete returns v as a valid Delete, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v MessagesV1Value) AsDelete() (Delete, error) { return v.asDelete(nil) }
 func (v MessagesV1Value) asDelete(asks *wire.Checker) (Delete, error) {
 	return wire.As(asks, v.Raw, "Delete", decodeDelete, (*Delete).check)
@@ -127,11 +131,11 @@ func (v MessagesV1Value) check(c *wire.Checker) {
 type Insert struct {
 	First  string
 	Second InsertSecond
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 
-// NewInsert returns v with its constants and defaults filled in.
+// NewInsert returns v with its constants and defaults set.
 func NewInsert(v Insert) Insert {
 	v.First = "i"
 	return v
@@ -201,11 +205,11 @@ func (v *InsertSecond) encode(e *wire.Encoder) {
 type Delete struct {
 	First  string
 	Second DeleteSecond
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 
-// NewDelete returns v with its constants and defaults filled in.
+// NewDelete returns v with its constants and defaults set.
 func NewDelete(v Delete) Delete {
 	v.First = "d"
 	return v

@@ -71,7 +71,7 @@ type MixedV1Value interface {
 	isMixedV1Value()
 }
 
-// UnknownMixedV1Value keeps any other value as it came; it is never valid.
+// UnknownMixedV1Value holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Value json.RawMessage
 
 func (v UnknownMixedV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

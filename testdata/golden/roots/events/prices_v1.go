@@ -14,7 +14,7 @@ import (
 
 // PricesV1 is the event golden.roots.prices.v1.
 type PricesV1 struct {
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]float64 `json:"-"`
 }
 

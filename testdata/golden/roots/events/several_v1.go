@@ -81,7 +81,7 @@ type SeveralV1Value interface {
 	isSeveralV1Value()
 }
 
-// UnknownSeveralV1Value keeps any other value as it came; it is never valid.
+// UnknownSeveralV1Value holds the JSON of any other value. It is never valid.
 type UnknownSeveralV1Value json.RawMessage
 
 func (v UnknownSeveralV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

@@ -16,7 +16,7 @@ import (
 //
 // Codes by name.
 type SharedV1 struct {
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]string `json:"-"`
 }
 

@@ -22,7 +22,7 @@ type AwkwardNamesV1 struct {
 	X2nd      *bool      `json:"2nd,omitzero"`
 	ABC       *wire.Null `json:"a/b~c,omitzero"`
 	Åäö       *string    `json:"åäö,omitzero"`
-	// The member is called "".
+	// Its name in JSON is "".
 	Empty   *int64
 	Unknown wire.Unknown `json:"-"`
 }

@@ -20,7 +20,7 @@ type BooleanEnumV1 struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewBooleanEnumV1 returns v with its constants and defaults filled in.
+// NewBooleanEnumV1 returns v with its constants and defaults set.
 func NewBooleanEnumV1(v BooleanEnumV1) BooleanEnumV1 {
 	if v.Value == nil {
 		v.Value = new(true)

@@ -24,7 +24,7 @@ type DefaultObjectV1 struct {
 	Unknown wire.Unknown          `json:"-"`
 }
 
-// NewDefaultObjectV1 returns v with its constants and defaults filled in.
+// NewDefaultObjectV1 returns v with its constants and defaults set.
 func NewDefaultObjectV1(v DefaultObjectV1) DefaultObjectV1 {
 	if v.Point == nil {
 		v.Point = new(wire.Default(`{"x":0.5}`, decodeDefaultObjectV1Point))
@@ -45,7 +45,7 @@ func NewDefaultObjectV1(v DefaultObjectV1) DefaultObjectV1 {
 	return v
 }
 
-// PointOrDefault is Point, or the default of the schema where it is absent.
+// PointOrDefault returns Point, or the default of the schema if it is absent.
 func (v DefaultObjectV1) PointOrDefault() DefaultObjectV1Point {
 	if v.Point == nil {
 		return wire.Default(`{"x":0.5}`, decodeDefaultObjectV1Point)
@@ -53,7 +53,7 @@ func (v DefaultObjectV1) PointOrDefault() DefaultObjectV1Point {
 	return *v.Point
 }
 
-// LabelsOrDefault is Labels, or the default of the schema where it is absent.
+// LabelsOrDefault returns Labels, or the default of the schema if it is absent.
 func (v DefaultObjectV1) LabelsOrDefault() map[string]*string {
 	if v.Labels == nil {
 		return wire.Default(`{"a":"b","c":null}`, func(d *wire.Decoder) map[string]*string {
@@ -63,7 +63,7 @@ func (v DefaultObjectV1) LabelsOrDefault() map[string]*string {
 	return v.Labels
 }
 
-// StepsOrDefault is Steps, or the default of the schema where it is absent.
+// StepsOrDefault returns Steps, or the default of the schema if it is absent.
 func (v DefaultObjectV1) StepsOrDefault() []*int64 {
 	if v.Steps == nil {
 		return wire.Default(`[1,null]`, func(d *wire.Decoder) []*int64 {
@@ -73,7 +73,7 @@ func (v DefaultObjectV1) StepsOrDefault() []*int64 {
 	return v.Steps
 }
 
-// FreeOrDefault is Free, or the default of the schema where it is absent.
+// FreeOrDefault returns Free, or the default of the schema if it is absent.
 func (v DefaultObjectV1) FreeOrDefault() map[string]any {
 	if v.Free == nil {
 		return map[string]any{"a": []any{json.Number("1"), "x"}}
@@ -157,7 +157,7 @@ type DefaultObjectV1Point struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDefaultObjectV1Point returns v with its constants and defaults filled in.
+// NewDefaultObjectV1Point returns v with its constants and defaults set.
 func NewDefaultObjectV1Point(v DefaultObjectV1Point) DefaultObjectV1Point {
 	if v.Y == nil {
 		v.Y = new(float64(1))
@@ -165,7 +165,7 @@ func NewDefaultObjectV1Point(v DefaultObjectV1Point) DefaultObjectV1Point {
 	return v
 }
 
-// YOrDefault is Y, or the default of the schema where it is absent.
+// YOrDefault returns Y, or the default of the schema if it is absent.
 func (v DefaultObjectV1Point) YOrDefault() float64 { return wire.Or(v.Y, 1) }
 
 func (v DefaultObjectV1Point) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

@@ -29,7 +29,7 @@ type DefaultOfFormatsV1 struct {
 	Spelling wire.Spelling   `json:"-"`
 }
 
-// NewDefaultOfFormatsV1 returns v with its constants and defaults filled in.
+// NewDefaultOfFormatsV1 returns v with its constants and defaults set.
 func NewDefaultOfFormatsV1(v DefaultOfFormatsV1) DefaultOfFormatsV1 {
 	if v.At == nil {
 		v.At = new(time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC))
@@ -55,7 +55,7 @@ func NewDefaultOfFormatsV1(v DefaultOfFormatsV1) DefaultOfFormatsV1 {
 	return v
 }
 
-// AtOrDefault is At, or the default of the schema where it is absent.
+// AtOrDefault returns At, or the default of the schema if it is absent.
 func (v DefaultOfFormatsV1) AtOrDefault() time.Time {
 	if v.At == nil {
 		return time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -63,7 +63,8 @@ func (v DefaultOfFormatsV1) AtOrDefault() time.Time {
 	return *v.At
 }
 
-// PreciseOrDefault is Precise, or the default of the schema where it is absent.
+// PreciseOrDefault returns Precise, or the default of the schema if it is
+// absent.
 func (v DefaultOfFormatsV1) PreciseOrDefault() time.Time {
 	if v.Precise == nil {
 		return wire.Default(`"2024-05-01T12:00:00.25+02:00"`, (*wire.Decoder).DateTime)
@@ -71,12 +72,12 @@ func (v DefaultOfFormatsV1) PreciseOrDefault() time.Time {
 	return *v.Precise
 }
 
-// DayOrDefault is Day, or the default of the schema where it is absent.
+// DayOrDefault returns Day, or the default of the schema if it is absent.
 func (v DefaultOfFormatsV1) DayOrDefault() wire.Date {
 	return wire.Or(v.Day, wire.Date{Year: 2024, Month: 2, Day: 29})
 }
 
-// ClockOrDefault is Clock, or the default of the schema where it is absent.
+// ClockOrDefault returns Clock, or the default of the schema if it is absent.
 func (v DefaultOfFormatsV1) ClockOrDefault() wire.TimeOfDay {
 	if v.Clock == nil {
 		return wire.Default(`"08:30:00Z"`, (*wire.Decoder).TimeOfDay)
@@ -84,7 +85,7 @@ func (v DefaultOfFormatsV1) ClockOrDefault() wire.TimeOfDay {
 	return *v.Clock
 }
 
-// WaitOrDefault is Wait, or the default of the schema where it is absent.
+// WaitOrDefault returns Wait, or the default of the schema if it is absent.
 func (v DefaultOfFormatsV1) WaitOrDefault() wire.Duration {
 	if v.Wait == nil {
 		return wire.Default(`"PT15M"`, (*wire.Decoder).Duration)
@@ -92,7 +93,7 @@ func (v DefaultOfFormatsV1) WaitOrDefault() wire.Duration {
 	return *v.Wait
 }
 
-// IDOrDefault is ID, or the default of the schema where it is absent.
+// IDOrDefault returns ID, or the default of the schema if it is absent.
 func (v DefaultOfFormatsV1) IDOrDefault() uuid.UUID {
 	if v.ID == nil {
 		return uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11")
@@ -100,7 +101,7 @@ func (v DefaultOfFormatsV1) IDOrDefault() uuid.UUID {
 	return *v.ID
 }
 
-// DataOrDefault is Data, or the default of the schema where it is absent.
+// DataOrDefault returns Data, or the default of the schema if it is absent.
 func (v DefaultOfFormatsV1) DataOrDefault() []byte {
 	if v.Data == nil {
 		return wire.Default(`"aGk="`, (*wire.Decoder).Base64)

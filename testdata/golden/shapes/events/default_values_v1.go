@@ -26,7 +26,7 @@ type DefaultValuesV1 struct {
 	Unknown wire.Unknown            `json:"-"`
 }
 
-// NewDefaultValuesV1 returns v with its constants and defaults filled in.
+// NewDefaultValuesV1 returns v with its constants and defaults set.
 func NewDefaultValuesV1(v DefaultValuesV1) DefaultValuesV1 {
 	if v.Text == nil {
 		v.Text = new("none")
@@ -49,19 +49,19 @@ func NewDefaultValuesV1(v DefaultValuesV1) DefaultValuesV1 {
 	return v
 }
 
-// TextOrDefault is Text, or the default of the schema where it is absent.
+// TextOrDefault returns Text, or the default of the schema if it is absent.
 func (v DefaultValuesV1) TextOrDefault() string { return wire.Or(v.Text, "none") }
 
-// CountOrDefault is Count, or the default of the schema where it is absent.
+// CountOrDefault returns Count, or the default of the schema if it is absent.
 func (v DefaultValuesV1) CountOrDefault() int64 { return wire.Or(v.Count, 3) }
 
-// RatioOrDefault is Ratio, or the default of the schema where it is absent.
+// RatioOrDefault returns Ratio, or the default of the schema if it is absent.
 func (v DefaultValuesV1) RatioOrDefault() float64 { return wire.Or(v.Ratio, 0.5) }
 
-// OnOrDefault is On, or the default of the schema where it is absent.
+// OnOrDefault returns On, or the default of the schema if it is absent.
 func (v DefaultValuesV1) OnOrDefault() bool { return wire.Or(v.On, true) }
 
-// ListOrDefault is List, or the default of the schema where it is absent.
+// ListOrDefault returns List, or the default of the schema if it is absent.
 func (v DefaultValuesV1) ListOrDefault() []string {
 	if v.List == nil {
 		return []string{"a", "b"}
@@ -69,7 +69,7 @@ func (v DefaultValuesV1) ListOrDefault() []string {
 	return v.List
 }
 
-// LevelOrDefault is Level, or the default of the schema where it is absent.
+// LevelOrDefault returns Level, or the default of the schema if it is absent.
 func (v DefaultValuesV1) LevelOrDefault() DefaultValuesV1Level {
 	return wire.Or(v.Level, DefaultValuesV1LevelLow)
 }

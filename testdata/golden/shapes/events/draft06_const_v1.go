@@ -20,7 +20,7 @@ type Draft06ConstV1 struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDraft06ConstV1 returns v with its constants and defaults filled in.
+// NewDraft06ConstV1 returns v with its constants and defaults set.
 func NewDraft06ConstV1(v Draft06ConstV1) Draft06ConstV1 {
 	if v.Value == nil {
 		v.Value = new("six")

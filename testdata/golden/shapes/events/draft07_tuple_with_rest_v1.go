@@ -92,7 +92,7 @@ func (v Draft07TupleWithRestV1) NewRow(ctx context.Context, opts ...outbox.Optio
 // It is a JSON array: the fields are its items, in their order.
 type Draft07TupleWithRestV1Value struct {
 	First *string
-	// Rest holds the items behind those.
+	// Rest has the items that follow.
 	Rest []bool
 }
 

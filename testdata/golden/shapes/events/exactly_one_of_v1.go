@@ -84,19 +84,21 @@ func (v ExactlyOneOfV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return exactlyOneOfV1Event.NewRow(ctx, v, opts...)
 }
 
-// ExactlyOneOfV1Value may be several things at once, so it is kept as it came:
-// AsInteger and AsInteger2 read it.
+// ExactlyOneOfV1Value may match several branches, so it holds the JSON:
+// AsInteger and AsInteger2 decode it.
 type ExactlyOneOfV1Value struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// ExactlyOneOfV1ValueFromInteger writes v as JSON, or says why it cannot.
+// ExactlyOneOfV1ValueFromInteger encodes v as JSON. The error says why v cannot
+// be encoded.
 func ExactlyOneOfV1ValueFromInteger(v int64) (ExactlyOneOfV1Value, error) {
 	return wire.From[ExactlyOneOfV1Value](v, (*wire.Encoder).Int)
 }
 
-// AsInteger is v as a valid int64, or an error that says why it is none.
+// AsInteger returns v as a valid int64, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v ExactlyOneOfV1Value) AsInteger() (int64, error) { return v.asInteger(nil) }
 func (v ExactlyOneOfV1Value) asInteger(asks *wire.Checker) (int64, error) {
 	return wire.As(asks, v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
@@ -104,12 +106,14 @@ func (v ExactlyOneOfV1Value) asInteger(asks *wire.Checker) (int64, error) {
 	})
 }
 
-// ExactlyOneOfV1ValueFromInteger2 writes v as JSON, or says why it cannot.
+// ExactlyOneOfV1ValueFromInteger2 encodes v as JSON. The error says why v
+// cannot be encoded.
 func ExactlyOneOfV1ValueFromInteger2(v int64) (ExactlyOneOfV1Value, error) {
 	return wire.From[ExactlyOneOfV1Value](v, (*wire.Encoder).Int)
 }
 
-// AsInteger2 is v as a valid int64, or an error that says why it is none.
+// AsInteger2 returns v as a valid int64, or an error that says why v is not
+// one. The JSON Pointers of the error begin at v.
 func (v ExactlyOneOfV1Value) AsInteger2() (int64, error) { return v.asInteger2(nil) }
 func (v ExactlyOneOfV1Value) asInteger2(asks *wire.Checker) (int64, error) {
 	return wire.As(asks, v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {

@@ -91,7 +91,7 @@ func (v ForbiddenBesidePatternV1) NewRow(ctx context.Context, opts ...outbox.Opt
 // ForbiddenBesidePatternV1Value is the type of the member "value" of
 // ForbiddenBesidePatternV1.
 type ForbiddenBesidePatternV1Value struct {
-	// FMembers holds the members whose names match ^f, by name.
+	// FMembers has the properties whose names match ^f, by name.
 	FMembers map[string]int64 `json:"-"`
 	Unknown  wire.Unknown     `json:"-"`
 }

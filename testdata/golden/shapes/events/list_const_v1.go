@@ -20,7 +20,7 @@ type ListConstV1 struct {
 	Unknown wire.Unknown      `json:"-"`
 }
 
-// NewListConstV1 returns v with its constants and defaults filled in.
+// NewListConstV1 returns v with its constants and defaults set.
 func NewListConstV1(v ListConstV1) ListConstV1 {
 	if v.Value == nil {
 		v.Value = new(ListConstV1ValueValue)

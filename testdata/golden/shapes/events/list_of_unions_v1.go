@@ -89,7 +89,7 @@ type ListOfUnionsV1ValueItem interface {
 	isListOfUnionsV1ValueItem()
 }
 
-// UnknownListOfUnionsV1ValueItem keeps any other value as it came; it is never
+// UnknownListOfUnionsV1ValueItem holds the JSON of any other value. It is never
 // valid.
 type UnknownListOfUnionsV1ValueItem json.RawMessage
 

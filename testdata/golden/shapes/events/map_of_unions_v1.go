@@ -87,7 +87,7 @@ type MapOfUnionsV1ValueValue interface {
 	isMapOfUnionsV1ValueValue()
 }
 
-// UnknownMapOfUnionsV1ValueValue keeps any other value as it came; it is never
+// UnknownMapOfUnionsV1ValueValue holds the JSON of any other value. It is never
 // valid.
 type UnknownMapOfUnionsV1ValueValue json.RawMessage
 

@@ -88,7 +88,7 @@ type NullableUnionV1Value interface {
 	isNullableUnionV1Value()
 }
 
-// UnknownNullableUnionV1Value keeps any other value as it came; it is never
+// UnknownNullableUnionV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownNullableUnionV1Value json.RawMessage
 
@@ -118,7 +118,7 @@ type Cow struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCow returns v with its constants and defaults filled in.
+// NewCow returns v with its constants and defaults set.
 func NewCow(v Cow) Cow {
 	v.Is = "cow"
 	return v
@@ -156,7 +156,7 @@ type Hen struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewHen returns v with its constants and defaults filled in.
+// NewHen returns v with its constants and defaults set.
 func NewHen(v Hen) Hen {
 	v.Is = "hen"
 	return v

@@ -20,7 +20,7 @@ type NumberConstV1 struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewNumberConstV1 returns v with its constants and defaults filled in.
+// NewNumberConstV1 returns v with its constants and defaults set.
 func NewNumberConstV1(v NumberConstV1) NumberConstV1 {
 	if v.Value == nil {
 		v.Value = new(int64(1))

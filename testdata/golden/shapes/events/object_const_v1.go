@@ -20,7 +20,7 @@ type ObjectConstV1 struct {
 	Unknown wire.Unknown        `json:"-"`
 }
 
-// NewObjectConstV1 returns v with its constants and defaults filled in.
+// NewObjectConstV1 returns v with its constants and defaults set.
 func NewObjectConstV1(v ObjectConstV1) ObjectConstV1 {
 	if v.Value == nil {
 		v.Value = new(ObjectConstV1ValueValue)

@@ -87,7 +87,7 @@ func (v OpenTupleV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 type OpenTupleV1Value struct {
 	First  *string
 	Second outbox.Nullable[bool]
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 

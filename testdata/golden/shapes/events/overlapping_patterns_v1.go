@@ -88,9 +88,9 @@ func (v OverlappingPatternsV1) NewRow(ctx context.Context, opts ...outbox.Option
 // OverlappingPatternsV1Value is the type of the member "value" of
 // OverlappingPatternsV1.
 type OverlappingPatternsV1Value struct {
-	// AMembers holds the members whose names match ^a, by name.
+	// AMembers has the properties whose names match ^a, by name.
 	AMembers map[string]int64 `json:"-"`
-	// ZMembers holds the members whose names match z$, by name.
+	// ZMembers has the properties whose names match z$, by name.
 	ZMembers map[string]float64 `json:"-"`
 	Unknown  wire.Unknown       `json:"-"`
 }

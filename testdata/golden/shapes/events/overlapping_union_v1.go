@@ -86,30 +86,34 @@ func (v OverlappingUnionV1) NewRow(ctx context.Context, opts ...outbox.Option) (
 	return overlappingUnionV1Event.NewRow(ctx, v, opts...)
 }
 
-// OverlappingUnionV1Value may be several things at once, so it is kept as it
-// came: AsWithA and AsWithB read it.
+// OverlappingUnionV1Value may match several branches, so it holds the JSON:
+// AsWithA and AsWithB decode it.
 type OverlappingUnionV1Value struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// OverlappingUnionV1ValueFromWithA writes v as JSON, or says why it cannot.
+// OverlappingUnionV1ValueFromWithA encodes v as JSON. The error says why v
+// cannot be encoded.
 func OverlappingUnionV1ValueFromWithA(v WithA) (OverlappingUnionV1Value, error) {
 	return wire.From[OverlappingUnionV1Value](v, func(e *wire.Encoder, v WithA) { v.encode(e) })
 }
 
-// AsWithA is v as a valid WithA, or an error that says why it is none.
+// AsWithA returns v as a valid WithA, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v OverlappingUnionV1Value) AsWithA() (WithA, error) { return v.asWithA(nil) }
 func (v OverlappingUnionV1Value) asWithA(asks *wire.Checker) (WithA, error) {
 	return wire.As(asks, v.Raw, "WithA", decodeWithA, nil)
 }
 
-// OverlappingUnionV1ValueFromWithB writes v as JSON, or says why it cannot.
+// OverlappingUnionV1ValueFromWithB encodes v as JSON. The error says why v
+// cannot be encoded.
 func OverlappingUnionV1ValueFromWithB(v WithB) (OverlappingUnionV1Value, error) {
 	return wire.From[OverlappingUnionV1Value](v, func(e *wire.Encoder, v WithB) { v.encode(e) })
 }
 
-// AsWithB is v as a valid WithB, or an error that says why it is none.
+// AsWithB returns v as a valid WithB, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v OverlappingUnionV1Value) AsWithB() (WithB, error) { return v.asWithB(nil) }
 func (v OverlappingUnionV1Value) asWithB(asks *wire.Checker) (WithB, error) {
 	return wire.As(asks, v.Raw, "WithB", decodeWithB, nil)

@@ -92,7 +92,7 @@ func (v PatternBesidePropertiesV1) NewRow(ctx context.Context, opts ...outbox.Op
 // PatternBesidePropertiesV1.
 type PatternBesidePropertiesV1Value struct {
 	ID string `json:"id"`
-	// XMembers holds the members whose names match ^x-, by name.
+	// XMembers has the properties whose names match ^x-, by name.
 	XMembers map[string]string `json:"-"`
 	Unknown  wire.Unknown      `json:"-"`
 }

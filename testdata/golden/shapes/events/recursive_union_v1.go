@@ -91,7 +91,7 @@ type Expression interface {
 	isExpression()
 }
 
-// UnknownExpression keeps any other value as it came; it is never valid.
+// UnknownExpression holds the JSON of any other value. It is never valid.
 type UnknownExpression json.RawMessage
 
 func (v UnknownExpression) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

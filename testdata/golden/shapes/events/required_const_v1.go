@@ -20,7 +20,7 @@ type RequiredConstV1 struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRequiredConstV1 returns v with its constants and defaults filled in.
+// NewRequiredConstV1 returns v with its constants and defaults set.
 func NewRequiredConstV1(v RequiredConstV1) RequiredConstV1 {
 	v.Value = "v1"
 	return v

@@ -20,7 +20,7 @@ type StringConstV1 struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewStringConstV1 returns v with its constants and defaults filled in.
+// NewStringConstV1 returns v with its constants and defaults set.
 func NewStringConstV1(v StringConstV1) StringConstV1 {
 	if v.Value == nil {
 		v.Value = new("fixed")

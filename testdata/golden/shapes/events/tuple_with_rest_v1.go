@@ -88,7 +88,7 @@ func (v TupleWithRestV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 // It is a JSON array: the fields are its items, in their order.
 type TupleWithRestV1Value struct {
 	First string
-	// Rest holds the items behind those.
+	// Rest has the items that follow.
 	Rest []int64
 }
 

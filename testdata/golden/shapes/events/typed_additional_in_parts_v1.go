@@ -92,7 +92,7 @@ func (v TypedAdditionalInPartsV1) NewRow(ctx context.Context, opts ...outbox.Opt
 type TypedAdditionalInPartsV1Value struct {
 	A *int64   `json:"a,omitzero"`
 	B *float64 `json:"b,omitzero"`
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]int64 `json:"-"`
 }
 

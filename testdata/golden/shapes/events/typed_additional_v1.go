@@ -83,7 +83,7 @@ func (v TypedAdditionalV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 // TypedAdditionalV1.
 type TypedAdditionalV1Value struct {
 	Name *string `json:"name,omitzero"`
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]int64 `json:"-"`
 }
 

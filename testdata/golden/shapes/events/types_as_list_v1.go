@@ -88,7 +88,7 @@ type TypesAsListV1Value interface {
 	isTypesAsListV1Value()
 }
 
-// UnknownTypesAsListV1Value keeps any other value as it came; it is never
+// UnknownTypesAsListV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownTypesAsListV1Value json.RawMessage
 

@@ -83,7 +83,7 @@ func (v UnevaluatedInPartsV1) NewRow(ctx context.Context, opts ...outbox.Option)
 // UnevaluatedInPartsV1.
 type UnevaluatedInPartsV1Value struct {
 	A *string `json:"a,omitzero"`
-	// Additional holds the other members, by name.
+	// Additional has the other properties, by name.
 	Additional map[string]int64 `json:"-"`
 }
 

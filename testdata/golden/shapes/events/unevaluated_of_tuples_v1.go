@@ -87,20 +87,21 @@ func (v UnevaluatedOfTuplesV1) NewRow(ctx context.Context, opts ...outbox.Option
 	return unevaluatedOfTuplesV1Event.NewRow(ctx, v, opts...)
 }
 
-// UnevaluatedOfTuplesV1Value may be several things at once, so it is kept as it
-// came: AsList and AsList2 read it.
+// UnevaluatedOfTuplesV1Value may match several branches, so it holds the JSON:
+// AsList and AsList2 decode it.
 type UnevaluatedOfTuplesV1Value struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// UnevaluatedOfTuplesV1ValueFromList writes v as JSON, or says why it cannot.
+// UnevaluatedOfTuplesV1ValueFromList encodes v as JSON. The error says why v
+// cannot be encoded.
 func UnevaluatedOfTuplesV1ValueFromList(v UnevaluatedOfTuplesV1ValueList) (UnevaluatedOfTuplesV1Value, error) {
 	return wire.From[UnevaluatedOfTuplesV1Value](v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueList) { v.encode(e) })
 }
 
-// AsList is v as a valid UnevaluatedOfTuplesV1ValueList, or an error that says
-// why it is none.
+// AsList returns v as a valid UnevaluatedOfTuplesV1ValueList, or an error that
+// says why v is not one. The JSON Pointers of the error begin at v.
 func (v UnevaluatedOfTuplesV1Value) AsList() (UnevaluatedOfTuplesV1ValueList, error) {
 	return v.asList(nil)
 }
@@ -108,13 +109,14 @@ func (v UnevaluatedOfTuplesV1Value) asList(asks *wire.Checker) (UnevaluatedOfTup
 	return wire.As(asks, v.Raw, "UnevaluatedOfTuplesV1ValueList", decodeUnevaluatedOfTuplesV1ValueList, (*UnevaluatedOfTuplesV1ValueList).check)
 }
 
-// UnevaluatedOfTuplesV1ValueFromList2 writes v as JSON, or says why it cannot.
+// UnevaluatedOfTuplesV1ValueFromList2 encodes v as JSON. The error says why v
+// cannot be encoded.
 func UnevaluatedOfTuplesV1ValueFromList2(v UnevaluatedOfTuplesV1ValueListType) (UnevaluatedOfTuplesV1Value, error) {
 	return wire.From[UnevaluatedOfTuplesV1Value](v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1ValueListType) { v.encode(e) })
 }
 
-// AsList2 is v as a valid UnevaluatedOfTuplesV1ValueListType, or an error that
-// says why it is none.
+// AsList2 returns v as a valid UnevaluatedOfTuplesV1ValueListType, or an error
+// that says why v is not one. The JSON Pointers of the error begin at v.
 func (v UnevaluatedOfTuplesV1Value) AsList2() (UnevaluatedOfTuplesV1ValueListType, error) {
 	return v.asList2(nil)
 }
@@ -141,12 +143,12 @@ func (v UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
 type UnevaluatedOfTuplesV1ValueList struct {
 	First  string
 	Second string
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 
 // NewUnevaluatedOfTuplesV1ValueList returns v with its constants and defaults
-// filled in.
+// set.
 func NewUnevaluatedOfTuplesV1ValueList(v UnevaluatedOfTuplesV1ValueList) UnevaluatedOfTuplesV1ValueList {
 	v.First = "foo"
 	v.Second = "bar"
@@ -200,12 +202,12 @@ type UnevaluatedOfTuplesV1ValueListType struct {
 	First  string
 	Second string
 	Third  *int64
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 
 // NewUnevaluatedOfTuplesV1ValueListType returns v with its constants and
-// defaults filled in.
+// defaults set.
 func NewUnevaluatedOfTuplesV1ValueListType(v UnevaluatedOfTuplesV1ValueListType) UnevaluatedOfTuplesV1ValueListType {
 	v.First = "foo"
 	v.Second = "baz"

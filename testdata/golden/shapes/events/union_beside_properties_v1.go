@@ -92,7 +92,7 @@ type UnionBesidePropertiesV1Value interface {
 	isUnionBesidePropertiesV1Value()
 }
 
-// UnknownUnionBesidePropertiesV1Value keeps any other value as it came; it is
+// UnknownUnionBesidePropertiesV1Value holds the JSON of any other value. It is
 // never valid.
 type UnknownUnionBesidePropertiesV1Value json.RawMessage
 
@@ -128,7 +128,7 @@ type Square struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewSquare returns v with its constants and defaults filled in.
+// NewSquare returns v with its constants and defaults set.
 func NewSquare(v Square) Square {
 	v.Shape = "square"
 	return v
@@ -174,7 +174,7 @@ type Circle struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCircle returns v with its constants and defaults filled in.
+// NewCircle returns v with its constants and defaults set.
 func NewCircle(v Circle) Circle {
 	v.Shape = "circle"
 	return v

@@ -88,7 +88,7 @@ type UnionByConstV1Value interface {
 	isUnionByConstV1Value()
 }
 
-// UnknownUnionByConstV1Value keeps any other value as it came; it is never
+// UnknownUnionByConstV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownUnionByConstV1Value json.RawMessage
 
@@ -119,7 +119,7 @@ type CardPaid struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCardPaid returns v with its constants and defaults filled in.
+// NewCardPaid returns v with its constants and defaults set.
 func NewCardPaid(v CardPaid) CardPaid {
 	v.Kind = "card"
 	return v
@@ -160,7 +160,7 @@ type CashPaid struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCashPaid returns v with its constants and defaults filled in.
+// NewCashPaid returns v with its constants and defaults set.
 func NewCashPaid(v CashPaid) CashPaid {
 	v.Kind = "cash"
 	return v

@@ -91,7 +91,7 @@ type UnionByDeepTagV1Value interface {
 	isUnionByDeepTagV1Value()
 }
 
-// UnknownUnionByDeepTagV1Value keeps any other value as it came; it is never
+// UnknownUnionByDeepTagV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownUnionByDeepTagV1Value json.RawMessage
 
@@ -123,7 +123,7 @@ type RunStarted struct {
 	Unknown wire.Unknown   `json:"-"`
 }
 
-// NewRunStarted returns v with its constants and defaults filled in.
+// NewRunStarted returns v with its constants and defaults set.
 func NewRunStarted(v RunStarted) RunStarted {
 	v.Meta = NewRunStartedMeta(v.Meta)
 	return v
@@ -157,7 +157,7 @@ type RunStartedMeta struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunStartedMeta returns v with its constants and defaults filled in.
+// NewRunStartedMeta returns v with its constants and defaults set.
 func NewRunStartedMeta(v RunStartedMeta) RunStartedMeta {
 	v.Type = "started"
 	return v
@@ -197,7 +197,7 @@ type RunEnded struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunEnded returns v with its constants and defaults filled in.
+// NewRunEnded returns v with its constants and defaults set.
 func NewRunEnded(v RunEnded) RunEnded {
 	v.Meta = NewRunEndedMeta(v.Meta)
 	return v
@@ -235,7 +235,7 @@ type RunEndedMeta struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunEndedMeta returns v with its constants and defaults filled in.
+// NewRunEndedMeta returns v with its constants and defaults set.
 func NewRunEndedMeta(v RunEndedMeta) RunEndedMeta {
 	v.Type = "ended"
 	return v

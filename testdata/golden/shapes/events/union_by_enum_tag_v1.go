@@ -90,7 +90,7 @@ type UnionByEnumTagV1Value interface {
 	isUnionByEnumTagV1Value()
 }
 
-// UnknownUnionByEnumTagV1Value keeps any other value as it came; it is never
+// UnknownUnionByEnumTagV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownUnionByEnumTagV1Value json.RawMessage
 

@@ -90,8 +90,8 @@ type UnionByIntegerTagV1Value interface {
 	isUnionByIntegerTagV1Value()
 }
 
-// UnknownUnionByIntegerTagV1Value keeps any other value as it came; it is never
-// valid.
+// UnknownUnionByIntegerTagV1Value holds the JSON of any other value. It is
+// never valid.
 type UnknownUnionByIntegerTagV1Value json.RawMessage
 
 func (v UnknownUnionByIntegerTagV1Value) Validate() error           { return wire.Validate(&v, v.check) }
@@ -125,7 +125,7 @@ type FormOne struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewFormOne returns v with its constants and defaults filled in.
+// NewFormOne returns v with its constants and defaults set.
 func NewFormOne(v FormOne) FormOne {
 	v.V = 1
 	return v
@@ -167,7 +167,7 @@ type FormTwo struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewFormTwo returns v with its constants and defaults filled in.
+// NewFormTwo returns v with its constants and defaults set.
 func NewFormTwo(v FormTwo) FormTwo {
 	v.V = 2
 	return v

@@ -85,13 +85,13 @@ func (v UnionByRequiredV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 }
 
 // UnionByRequiredV1Value is one of ByMail and ByPhone, told apart by their
-// members.
+// properties.
 type UnionByRequiredV1Value interface {
 	branch
 	isUnionByRequiredV1Value()
 }
 
-// UnknownUnionByRequiredV1Value keeps any other value as it came; it is never
+// UnknownUnionByRequiredV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownUnionByRequiredV1Value json.RawMessage
 

@@ -88,7 +88,7 @@ type UnionByTypeV1Value interface {
 	isUnionByTypeV1Value()
 }
 
-// UnknownUnionByTypeV1Value keeps any other value as it came; it is never
+// UnknownUnionByTypeV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownUnionByTypeV1Value json.RawMessage
 

@@ -155,7 +155,7 @@ type Owner interface {
 	isOwner()
 }
 
-// UnknownOwner keeps any other value as it came; it is never valid.
+// UnknownOwner holds the JSON of any other value. It is never valid.
 type UnknownOwner json.RawMessage
 
 func (v UnknownOwner) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -185,7 +185,7 @@ type OwnerPerson struct {
 	Unknown   wire.Unknown `json:"-"`
 }
 
-// NewOwnerPerson returns v with its constants and defaults filled in.
+// NewOwnerPerson returns v with its constants and defaults set.
 func NewOwnerPerson(v OwnerPerson) OwnerPerson {
 	v.PartyType = "person"
 	return v
@@ -239,7 +239,7 @@ type Company struct {
 	Unknown      wire.Unknown `json:"-"`
 }
 
-// NewCompany returns v with its constants and defaults filled in.
+// NewCompany returns v with its constants and defaults set.
 func NewCompany(v Company) Company {
 	v.PartyType = "company"
 	return v
@@ -370,7 +370,7 @@ type Feature struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewFeature returns v with its constants and defaults filled in.
+// NewFeature returns v with its constants and defaults set.
 func NewFeature(v Feature) Feature {
 	if v.Enabled == nil {
 		v.Enabled = new(false)
@@ -378,7 +378,8 @@ func NewFeature(v Feature) Feature {
 	return v
 }
 
-// EnabledOrDefault is Enabled, or the default of the schema where it is absent.
+// EnabledOrDefault returns Enabled, or the default of the schema if it is
+// absent.
 func (v Feature) EnabledOrDefault() bool { return wire.Or(v.Enabled, false) }
 
 func (v Feature) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -412,7 +413,7 @@ type AccountOpenedV1Funding interface {
 	isAccountOpenedV1Funding()
 }
 
-// UnknownAccountOpenedV1Funding keeps any other value as it came; it is never
+// UnknownAccountOpenedV1Funding holds the JSON of any other value. It is never
 // valid.
 type UnknownAccountOpenedV1Funding json.RawMessage
 
@@ -447,7 +448,7 @@ type Cash struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCash returns v with its constants and defaults filled in.
+// NewCash returns v with its constants and defaults set.
 func NewCash(v Cash) Cash {
 	v.Method = "cash"
 	return v
@@ -489,7 +490,7 @@ type Wire struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewWire returns v with its constants and defaults filled in.
+// NewWire returns v with its constants and defaults set.
 func NewWire(v Wire) Wire {
 	v.Method = "wire"
 	return v

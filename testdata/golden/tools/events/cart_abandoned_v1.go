@@ -171,7 +171,7 @@ func (v *CartItem) encode(e *wire.Encoder) {
 
 // CartAbandonedV1Counts is the type of the member "counts" of CartAbandonedV1.
 type CartAbandonedV1Counts struct {
-	// Matching holds the members whose names match ^[0-9]+$, by name.
+	// Matching has the properties whose names match ^[0-9]+$, by name.
 	Matching map[string]int64 `json:"-"`
 	Unknown  wire.Unknown     `json:"-"`
 }
@@ -213,7 +213,7 @@ type CartAbandonedV1Score interface {
 	isCartAbandonedV1Score()
 }
 
-// UnknownCartAbandonedV1Score keeps any other value as it came; it is never
+// UnknownCartAbandonedV1Score holds the JSON of any other value. It is never
 // valid.
 type UnknownCartAbandonedV1Score json.RawMessage
 

@@ -28,7 +28,7 @@ type CartPricedV1 struct {
 	Spelling  wire.Spelling       `json:"-"`
 }
 
-// NewCartPricedV1 returns v with its constants and defaults filled in.
+// NewCartPricedV1 returns v with its constants and defaults set.
 func NewCartPricedV1(v CartPricedV1) CartPricedV1 {
 	if v.Channel == "" {
 		v.Channel = CartPricedV1ChannelWeb
@@ -172,7 +172,7 @@ func (v *CartPricedV1Item) encode(e *wire.Encoder) {
 type CartPricedV1Pair struct {
 	First  *string
 	Second *int64
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 

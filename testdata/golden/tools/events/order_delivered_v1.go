@@ -30,7 +30,7 @@ type OrderDeliveredV1 struct {
 	Unknown     wire.Unknown                           `json:"-"`
 }
 
-// NewOrderDeliveredV1 returns v with its constants and defaults filled in.
+// NewOrderDeliveredV1 returns v with its constants and defaults set.
 func NewOrderDeliveredV1(v OrderDeliveredV1) OrderDeliveredV1 {
 	if v.Kind == nil {
 		v.Kind = new("ORDER")

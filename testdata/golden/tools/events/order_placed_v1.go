@@ -33,7 +33,7 @@ type OrderPlacedV1 struct {
 	Spelling wire.Spelling           `json:"-"`
 }
 
-// NewOrderPlacedV1 returns v with its constants and defaults filled in.
+// NewOrderPlacedV1 returns v with its constants and defaults set.
 func NewOrderPlacedV1(v OrderPlacedV1) OrderPlacedV1 {
 	if v.Channel == nil {
 		v.Channel = new(OrderPlacedV1ChannelWeb)
@@ -41,7 +41,8 @@ func NewOrderPlacedV1(v OrderPlacedV1) OrderPlacedV1 {
 	return v
 }
 
-// ChannelOrDefault is Channel, or the default of the schema where it is absent.
+// ChannelOrDefault returns Channel, or the default of the schema if it is
+// absent.
 func (v OrderPlacedV1) ChannelOrDefault() OrderPlacedV1Channel {
 	return wire.Or(v.Channel, OrderPlacedV1ChannelWeb)
 }
@@ -200,7 +201,7 @@ type Line struct {
 	Unknown   wire.Unknown `json:"-"`
 }
 
-// NewLine returns v with its constants and defaults filled in.
+// NewLine returns v with its constants and defaults set.
 func NewLine(v Line) Line {
 	if v.Quantity == nil {
 		v.Quantity = new(int64(1))
@@ -209,7 +210,7 @@ func NewLine(v Line) Line {
 	return v
 }
 
-// QuantityOrDefault is Quantity, or the default of the schema where it is
+// QuantityOrDefault returns Quantity, or the default of the schema if it is
 // absent.
 func (v Line) QuantityOrDefault() int64 { return wire.Or(v.Quantity, 1) }
 
@@ -256,7 +257,7 @@ type Money struct {
 	Unknown  wire.Unknown `json:"-"`
 }
 
-// NewMoney returns v with its constants and defaults filled in.
+// NewMoney returns v with its constants and defaults set.
 func NewMoney(v Money) Money {
 	if v.Currency == nil {
 		v.Currency = new("EUR")
@@ -303,7 +304,7 @@ type MoneyAmount interface {
 	isMoneyAmount()
 }
 
-// UnknownMoneyAmount keeps any other value as it came; it is never valid.
+// UnknownMoneyAmount holds the JSON of any other value. It is never valid.
 type UnknownMoneyAmount json.RawMessage
 
 func (v UnknownMoneyAmount) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -353,7 +354,7 @@ type OrderPlacedV1Payment interface {
 	isOrderPlacedV1Payment()
 }
 
-// UnknownOrderPlacedV1Payment keeps any other value as it came; it is never
+// UnknownOrderPlacedV1Payment holds the JSON of any other value. It is never
 // valid.
 type UnknownOrderPlacedV1Payment json.RawMessage
 
@@ -384,7 +385,7 @@ type Card struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCard returns v with its constants and defaults filled in.
+// NewCard returns v with its constants and defaults set.
 func NewCard(v Card) Card {
 	v.Kind = "card"
 	return v
@@ -426,7 +427,7 @@ type Transfer struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTransfer returns v with its constants and defaults filled in.
+// NewTransfer returns v with its constants and defaults set.
 func NewTransfer(v Transfer) Transfer {
 	v.Kind = "transfer"
 	return v

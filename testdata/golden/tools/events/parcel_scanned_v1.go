@@ -143,7 +143,7 @@ type ScanStatus interface {
 	isScanStatus()
 }
 
-// UnknownScanStatus keeps any other value as it came; it is never valid.
+// UnknownScanStatus holds the JSON of any other value. It is never valid.
 type UnknownScanStatus json.RawMessage
 
 func (v UnknownScanStatus) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

@@ -213,7 +213,7 @@ type PaymentCapturedV1Source interface {
 	isPaymentCapturedV1Source()
 }
 
-// UnknownPaymentCapturedV1Source keeps any other value as it came; it is never
+// UnknownPaymentCapturedV1Source holds the JSON of any other value. It is never
 // valid.
 type UnknownPaymentCapturedV1Source json.RawMessage
 
@@ -247,8 +247,7 @@ type PaymentCapturedV1SourceCard struct {
 	Network PaymentCapturedV1SourceCardNetwork `json:"network"`
 }
 
-// NewPaymentCapturedV1SourceCard returns v with its constants and defaults
-// filled in.
+// NewPaymentCapturedV1SourceCard returns v with its constants and defaults set.
 func NewPaymentCapturedV1SourceCard(v PaymentCapturedV1SourceCard) PaymentCapturedV1SourceCard {
 	v.Type = "card"
 	return v
@@ -310,7 +309,7 @@ type PaymentCapturedV1SourceBankAccount struct {
 }
 
 // NewPaymentCapturedV1SourceBankAccount returns v with its constants and
-// defaults filled in.
+// defaults set.
 func NewPaymentCapturedV1SourceBankAccount(v PaymentCapturedV1SourceBankAccount) PaymentCapturedV1SourceBankAccount {
 	v.Type = "bank_account"
 	return v
@@ -357,7 +356,7 @@ type PaymentCapturedV1Reference interface {
 	isPaymentCapturedV1Reference()
 }
 
-// UnknownPaymentCapturedV1Reference keeps any other value as it came; it is
+// UnknownPaymentCapturedV1Reference holds the JSON of any other value. It is
 // never valid.
 type UnknownPaymentCapturedV1Reference json.RawMessage
 
@@ -477,8 +476,7 @@ type PaymentCapturedV1Receipt struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewPaymentCapturedV1Receipt returns v with its constants and defaults filled
-// in.
+// NewPaymentCapturedV1Receipt returns v with its constants and defaults set.
 func NewPaymentCapturedV1Receipt(v PaymentCapturedV1Receipt) PaymentCapturedV1Receipt {
 	if v.Locale == nil {
 		v.Locale = new("en")
@@ -486,7 +484,7 @@ func NewPaymentCapturedV1Receipt(v PaymentCapturedV1Receipt) PaymentCapturedV1Re
 	return v
 }
 
-// LocaleOrDefault is Locale, or the default of the schema where it is absent.
+// LocaleOrDefault returns Locale, or the default of the schema if it is absent.
 func (v PaymentCapturedV1Receipt) LocaleOrDefault() string { return wire.Or(v.Locale, "en") }
 
 func (v PaymentCapturedV1Receipt) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

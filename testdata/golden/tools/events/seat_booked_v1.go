@@ -33,7 +33,7 @@ type SeatBookedV1 struct {
 	Unknown     wire.Unknown             `json:"-"`
 }
 
-// NewSeatBookedV1 returns v with its constants and defaults filled in.
+// NewSeatBookedV1 returns v with its constants and defaults set.
 func NewSeatBookedV1(v SeatBookedV1) SeatBookedV1 {
 	if v.SeatClass == nil {
 		v.SeatClass = new(SeatClassEconomy)
@@ -44,7 +44,7 @@ func NewSeatBookedV1(v SeatBookedV1) SeatBookedV1 {
 	return v
 }
 
-// SeatClassOrDefault is SeatClass, or the default of the schema where it is
+// SeatClassOrDefault returns SeatClass, or the default of the schema if it is
 // absent.
 func (v SeatBookedV1) SeatClassOrDefault() SeatClass { return wire.Or(v.SeatClass, SeatClassEconomy) }
 
@@ -278,7 +278,7 @@ type SeatBookedV1Baggage interface {
 	isSeatBookedV1Baggage()
 }
 
-// UnknownSeatBookedV1Baggage keeps any other value as it came; it is never
+// UnknownSeatBookedV1Baggage holds the JSON of any other value. It is never
 // valid.
 type UnknownSeatBookedV1Baggage json.RawMessage
 

@@ -12,7 +12,7 @@ type Ramp struct {
 	Number *int64 `json:"number,omitzero"`
 }
 
-// NewRamp returns v with its constants and defaults filled in.
+// NewRamp returns v with its constants and defaults set.
 func NewRamp(v Ramp) Ramp {
 	if v.Number == nil {
 		v.Number = new(int64(0))
@@ -20,7 +20,7 @@ func NewRamp(v Ramp) Ramp {
 	return v
 }
 
-// NumberOrDefault is Number, or the default of the schema where it is absent.
+// NumberOrDefault returns Number, or the default of the schema if it is absent.
 func (v Ramp) NumberOrDefault() int64 { return wire.Or(v.Number, 0) }
 
 func (v Ramp) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }

@@ -178,7 +178,7 @@ type Value interface {
 	isValue()
 }
 
-// UnknownValue keeps any other value as it came; it is never valid.
+// UnknownValue holds the JSON of any other value. It is never valid.
 type UnknownValue json.RawMessage
 
 func (v UnknownValue) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

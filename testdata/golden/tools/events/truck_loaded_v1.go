@@ -25,9 +25,9 @@ type TruckLoadedV1 struct {
 	Ramps      []Ramp                  `json:"ramps,omitzero"`
 	Departs    *time.Time              `json:"departs,omitzero"`
 	Load       TruckLoadedV1Load       `json:"load,omitzero"`
-	// TruckIDMembers holds the members whose names match ^(truck_id)$, by name.
+	// TruckIDMembers has the properties whose names match ^(truck_id)$, by name.
 	TruckIDMembers map[string]string `json:"-"`
-	// CargoUnitsMembers holds the members whose names match ^(cargo_units)$, by
+	// CargoUnitsMembers has the properties whose names match ^(cargo_units)$, by
 	// name.
 	CargoUnitsMembers map[string]TruckLoadedV1CargoUnitsMember `json:"-"`
 }
@@ -146,7 +146,7 @@ type TruckLoadedV1CargoUnits interface {
 	isTruckLoadedV1CargoUnits()
 }
 
-// UnknownTruckLoadedV1CargoUnits keeps any other value as it came; it is never
+// UnknownTruckLoadedV1CargoUnits holds the JSON of any other value. It is never
 // valid.
 type UnknownTruckLoadedV1CargoUnits json.RawMessage
 
@@ -209,7 +209,7 @@ type TruckSize interface {
 	isTruckSize()
 }
 
-// UnknownTruckSize keeps any other value as it came; it is never valid.
+// UnknownTruckSize holds the JSON of any other value. It is never valid.
 type UnknownTruckSize json.RawMessage
 
 func (v UnknownTruckSize) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -273,7 +273,8 @@ type TruckLoadedV1Load interface {
 	isTruckLoadedV1Load()
 }
 
-// UnknownTruckLoadedV1Load keeps any other value as it came; it is never valid.
+// UnknownTruckLoadedV1Load holds the JSON of any other value. It is never
+// valid.
 type UnknownTruckLoadedV1Load json.RawMessage
 
 func (v UnknownTruckLoadedV1Load) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -321,7 +322,7 @@ type TruckLoadedV1CargoUnitsMember interface {
 	isTruckLoadedV1CargoUnitsMember()
 }
 
-// UnknownTruckLoadedV1CargoUnitsMember keeps any other value as it came; it is
+// UnknownTruckLoadedV1CargoUnitsMember holds the JSON of any other value. It is
 // never valid.
 type UnknownTruckLoadedV1CargoUnitsMember json.RawMessage
 

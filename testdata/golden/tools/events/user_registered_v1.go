@@ -26,7 +26,7 @@ type UserRegisteredV1 struct {
 	Spelling  wire.Spelling `json:"-"`
 }
 
-// NewUserRegisteredV1 returns v with its constants and defaults filled in.
+// NewUserRegisteredV1 returns v with its constants and defaults set.
 func NewUserRegisteredV1(v UserRegisteredV1) UserRegisteredV1 {
 	if v.Role == nil {
 		v.Role = new(RoleReader)
@@ -34,7 +34,7 @@ func NewUserRegisteredV1(v UserRegisteredV1) UserRegisteredV1 {
 	return v
 }
 
-// RoleOrDefault is Role, or the default of the schema where it is absent.
+// RoleOrDefault returns Role, or the default of the schema if it is absent.
 func (v UserRegisteredV1) RoleOrDefault() Role { return wire.Or(v.Role, RoleReader) }
 
 func (v UserRegisteredV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

@@ -145,7 +145,7 @@ func (v *OlderTuplesV1Closed) encode(e *wire.Encoder) {
 // It is a JSON array: the fields are its items, in their order.
 type OlderTuplesV1Typed struct {
 	First *string
-	// Rest holds the items behind those.
+	// Rest has the items that follow.
 	Rest []bool
 }
 
@@ -185,7 +185,7 @@ func (v *OlderTuplesV1Typed) check(c *wire.Checker) {
 // It is a JSON array: the fields are its items, in their order.
 type OlderTuplesV1Open struct {
 	First *string
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 

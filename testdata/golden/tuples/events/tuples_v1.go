@@ -207,7 +207,7 @@ type Point struct {
 	Altitude *float64
 }
 
-// NewPoint returns v with its constants and defaults filled in.
+// NewPoint returns v with its constants and defaults set.
 func NewPoint(v Point) Point {
 	if v.Altitude == nil {
 		v.Altitude = new(float64(0))
@@ -215,7 +215,7 @@ func NewPoint(v Point) Point {
 	return v
 }
 
-// AltitudeOrDefault is Altitude, or the default of the schema where it is
+// AltitudeOrDefault returns Altitude, or the default of the schema if it is
 // absent.
 func (v Point) AltitudeOrDefault() float64 { return wire.Or(v.Altitude, 0) }
 
@@ -264,7 +264,7 @@ type TuplesV1Line struct {
 	Second Point
 }
 
-// NewTuplesV1Line returns v with its constants and defaults filled in.
+// NewTuplesV1Line returns v with its constants and defaults set.
 func NewTuplesV1Line(v TuplesV1Line) TuplesV1Line {
 	v.First = NewPoint(v.First)
 	v.Second = NewPoint(v.Second)
@@ -310,7 +310,7 @@ type TuplesV1Open struct {
 	First  *string
 	Second outbox.Nullable[int64]
 	Third  []string
-	// Rest keeps the items behind those, which the schema does not describe.
+	// Rest has the items that follow, which the schema does not describe.
 	Rest []json.RawMessage
 }
 
@@ -362,7 +362,7 @@ func (v *TuplesV1Open) check(c *wire.Checker) {
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Numbered struct {
 	First string
-	// Rest holds the items behind those.
+	// Rest has the items that follow.
 	Rest []int64
 }
 
@@ -408,7 +408,7 @@ func (v *TuplesV1Numbered) check(c *wire.Checker) {
 type TuplesV1Long struct {
 	First  string
 	Second string
-	// Rest holds the items behind those.
+	// Rest has the items that follow.
 	Rest []string
 }
 
@@ -450,7 +450,7 @@ func (v *TuplesV1Long) check(c *wire.Checker) {
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Parts struct {
 	First string
-	// Rest holds the items behind those.
+	// Rest has the items that follow.
 	Rest []TuplesV1PartsRestItem
 }
 

@@ -173,7 +173,7 @@ type MixedV1Value interface {
 	isMixedV1Value()
 }
 
-// UnknownMixedV1Value keeps any other value as it came; it is never valid.
+// UnknownMixedV1Value holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Value json.RawMessage
 
 func (v UnknownMixedV1Value) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -276,7 +276,7 @@ type MixedV1Count interface {
 	isMixedV1Count()
 }
 
-// UnknownMixedV1Count keeps any other value as it came; it is never valid.
+// UnknownMixedV1Count holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Count json.RawMessage
 
 func (v UnknownMixedV1Count) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -330,7 +330,7 @@ type MixedV1Listed interface {
 	isMixedV1Listed()
 }
 
-// UnknownMixedV1Listed keeps any other value as it came; it is never valid.
+// UnknownMixedV1Listed holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Listed json.RawMessage
 
 func (v UnknownMixedV1Listed) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -406,7 +406,7 @@ type MixedV1Data interface {
 	isMixedV1Data()
 }
 
-// UnknownMixedV1Data keeps any other value as it came; it is never valid.
+// UnknownMixedV1Data holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Data json.RawMessage
 
 func (v UnknownMixedV1Data) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -457,7 +457,7 @@ type MixedV1When interface {
 	isMixedV1When()
 }
 
-// UnknownMixedV1When keeps any other value as it came; it is never valid.
+// UnknownMixedV1When holds the JSON of any other value. It is never valid.
 type UnknownMixedV1When json.RawMessage
 
 func (v UnknownMixedV1When) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -507,7 +507,7 @@ type MixedV1Owner interface {
 	isMixedV1Owner()
 }
 
-// UnknownMixedV1Owner keeps any other value as it came; it is never valid.
+// UnknownMixedV1Owner holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Owner json.RawMessage
 
 func (v UnknownMixedV1Owner) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -580,7 +580,7 @@ type MixedV1Backup interface {
 	isMixedV1Backup()
 }
 
-// UnknownMixedV1Backup keeps any other value as it came; it is never valid.
+// UnknownMixedV1Backup holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Backup json.RawMessage
 
 func (v UnknownMixedV1Backup) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -620,7 +620,7 @@ type JSON interface {
 	isJSON()
 }
 
-// UnknownJSON keeps any other value as it came; it is never valid.
+// UnknownJSON holds the JSON of any other value. It is never valid.
 type UnknownJSON json.RawMessage
 
 func (v UnknownJSON) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -717,7 +717,7 @@ type MixedV1Level interface {
 	isMixedV1Level()
 }
 
-// UnknownMixedV1Level keeps any other value as it came; it is never valid.
+// UnknownMixedV1Level holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Level json.RawMessage
 
 func (v UnknownMixedV1Level) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -776,7 +776,7 @@ type MixedV1Ruled interface {
 	isMixedV1Ruled()
 }
 
-// UnknownMixedV1Ruled keeps any other value as it came; it is never valid.
+// UnknownMixedV1Ruled holds the JSON of any other value. It is never valid.
 type UnknownMixedV1Ruled json.RawMessage
 
 func (v UnknownMixedV1Ruled) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -845,19 +845,21 @@ func (v MixedV1RuledObject) check(c *wire.Checker) {
 	wire.Rules(c, map[string]any(v), (*wire.Encoder).AnyObject, &mixedV1RuledObjectRules)
 }
 
-// MixedV1Strict may be several things at once, so it is kept as it came:
-// AsInteger and AsNumber read it.
+// MixedV1Strict may match several branches, so it holds the JSON: AsInteger and
+// AsNumber decode it.
 type MixedV1Strict struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// MixedV1StrictFromInteger writes v as JSON, or says why it cannot.
+// MixedV1StrictFromInteger encodes v as JSON. The error says why v cannot be
+// encoded.
 func MixedV1StrictFromInteger(v int64) (MixedV1Strict, error) {
 	return wire.From[MixedV1Strict](v, (*wire.Encoder).Int)
 }
 
-// AsInteger is v as a valid int64, or an error that says why it is none.
+// AsInteger returns v as a valid int64, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v MixedV1Strict) AsInteger() (int64, error) { return v.asInteger(nil) }
 func (v MixedV1Strict) asInteger(asks *wire.Checker) (int64, error) {
 	return wire.As(asks, v.Raw, "int64", (*wire.Decoder).Int, func(v *int64, c *wire.Checker) {
@@ -865,12 +867,14 @@ func (v MixedV1Strict) asInteger(asks *wire.Checker) (int64, error) {
 	})
 }
 
-// MixedV1StrictFromNumber writes v as JSON, or says why it cannot.
+// MixedV1StrictFromNumber encodes v as JSON. The error says why v cannot be
+// encoded.
 func MixedV1StrictFromNumber(v float64) (MixedV1Strict, error) {
 	return wire.From[MixedV1Strict](v, (*wire.Encoder).Float)
 }
 
-// AsNumber is v as a valid float64, or an error that says why it is none.
+// AsNumber returns v as a valid float64, or an error that says why v is not
+// one. The JSON Pointers of the error begin at v.
 func (v MixedV1Strict) AsNumber() (float64, error) { return v.asNumber(nil) }
 func (v MixedV1Strict) asNumber(asks *wire.Checker) (float64, error) {
 	return wire.As(asks, v.Raw, "float64", (*wire.Decoder).Float, func(v *float64, c *wire.Checker) {
@@ -897,7 +901,7 @@ type MixedV1MixedItem interface {
 	isMixedV1MixedItem()
 }
 
-// UnknownMixedV1MixedItem keeps any other value as it came; it is never valid.
+// UnknownMixedV1MixedItem holds the JSON of any other value. It is never valid.
 type UnknownMixedV1MixedItem json.RawMessage
 
 func (v UnknownMixedV1MixedItem) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }

@@ -109,13 +109,13 @@ func (v PaymentV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 }
 
 // PaymentV1Method is one of CardPayment, BankPayment and CashPayment, told
-// apart by their members.
+// apart by their properties.
 type PaymentV1Method interface {
 	branch
 	isPaymentV1Method()
 }
 
-// UnknownPaymentV1Method keeps any other value as it came; it is never valid.
+// UnknownPaymentV1Method holds the JSON of any other value. It is never valid.
 type UnknownPaymentV1Method json.RawMessage
 
 func (v UnknownPaymentV1Method) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -226,13 +226,13 @@ func (v CashPayment) encode(e *wire.Encoder) {
 }
 
 // PaymentV1Shape is one of PaymentV1ShapeRadius and PaymentV1ShapeWidth, told
-// apart by their members.
+// apart by their properties.
 type PaymentV1Shape interface {
 	branch
 	isPaymentV1Shape()
 }
 
-// UnknownPaymentV1Shape keeps any other value as it came; it is never valid.
+// UnknownPaymentV1Shape holds the JSON of any other value. It is never valid.
 type UnknownPaymentV1Shape json.RawMessage
 
 func (v UnknownPaymentV1Shape) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -316,30 +316,34 @@ func (v PaymentV1ShapeWidth) encode(e *wire.Encoder) {
 	e.End()
 }
 
-// PaymentV1Contact may be several things at once, so it is kept as it came:
-// AsMail and AsPhone read it.
+// PaymentV1Contact may match several branches, so it holds the JSON: AsMail and
+// AsPhone decode it.
 type PaymentV1Contact struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// PaymentV1ContactFromMail writes v as JSON, or says why it cannot.
+// PaymentV1ContactFromMail encodes v as JSON. The error says why v cannot be
+// encoded.
 func PaymentV1ContactFromMail(v Mail) (PaymentV1Contact, error) {
 	return wire.From[PaymentV1Contact](v, func(e *wire.Encoder, v Mail) { v.encode(e) })
 }
 
-// AsMail is v as a valid Mail, or an error that says why it is none.
+// AsMail returns v as a valid Mail, or an error that says why v is not one. The
+// JSON Pointers of the error begin at v.
 func (v PaymentV1Contact) AsMail() (Mail, error) { return v.asMail(nil) }
 func (v PaymentV1Contact) asMail(asks *wire.Checker) (Mail, error) {
 	return wire.As(asks, v.Raw, "Mail", decodeMail, (*Mail).check)
 }
 
-// PaymentV1ContactFromPhone writes v as JSON, or says why it cannot.
+// PaymentV1ContactFromPhone encodes v as JSON. The error says why v cannot be
+// encoded.
 func PaymentV1ContactFromPhone(v Phone) (PaymentV1Contact, error) {
 	return wire.From[PaymentV1Contact](v, func(e *wire.Encoder, v Phone) { v.encode(e) })
 }
 
-// AsPhone is v as a valid Phone, or an error that says why it is none.
+// AsPhone returns v as a valid Phone, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v PaymentV1Contact) AsPhone() (Phone, error) { return v.asPhone(nil) }
 func (v PaymentV1Contact) asPhone(asks *wire.Checker) (Phone, error) {
 	return wire.As(asks, v.Raw, "Phone", decodePhone, (*Phone).check)
@@ -414,19 +418,21 @@ func (v *Phone) check(c *wire.Checker) {
 	wire.Matches(c.Schema("schemas/payment.yaml#/properties/contact/anyOf/1"), v.Phone, phonePhonePattern, "phone")
 }
 
-// PaymentV1Exactly may be several things at once, so it is kept as it came:
-// AsShort and AsDigits read it.
+// PaymentV1Exactly may match several branches, so it holds the JSON: AsShort
+// and AsDigits decode it.
 type PaymentV1Exactly struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// PaymentV1ExactlyFromShort writes v as JSON, or says why it cannot.
+// PaymentV1ExactlyFromShort encodes v as JSON. The error says why v cannot be
+// encoded.
 func PaymentV1ExactlyFromShort(v string) (PaymentV1Exactly, error) {
 	return wire.From[PaymentV1Exactly](v, (*wire.Encoder).String)
 }
 
-// AsShort is v as a valid string, or an error that says why it is none.
+// AsShort returns v as a valid string, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v PaymentV1Exactly) AsShort() (string, error) { return v.asShort(nil) }
 func (v PaymentV1Exactly) asShort(asks *wire.Checker) (string, error) {
 	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
@@ -434,12 +440,14 @@ func (v PaymentV1Exactly) asShort(asks *wire.Checker) (string, error) {
 	})
 }
 
-// PaymentV1ExactlyFromDigits writes v as JSON, or says why it cannot.
+// PaymentV1ExactlyFromDigits encodes v as JSON. The error says why v cannot be
+// encoded.
 func PaymentV1ExactlyFromDigits(v string) (PaymentV1Exactly, error) {
 	return wire.From[PaymentV1Exactly](v, (*wire.Encoder).String)
 }
 
-// AsDigits is v as a valid string, or an error that says why it is none.
+// AsDigits returns v as a valid string, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v PaymentV1Exactly) AsDigits() (string, error) { return v.asDigits(nil) }
 func (v PaymentV1Exactly) asDigits(asks *wire.Checker) (string, error) {
 	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
@@ -456,19 +464,21 @@ func (v PaymentV1Exactly) check(c *wire.Checker) {
 	wire.OneOf(c.Schema("schemas/payment.yaml#/properties/exactly"), v, "Short and Digits", wire.Refusal(v.asShort), wire.Refusal(v.asDigits))
 }
 
-// PaymentV1ContactsItem may be several things at once, so it is kept as it
-// came: AsEmail and AsURI read it.
+// PaymentV1ContactsItem may match several branches, so it holds the JSON:
+// AsEmail and AsURI decode it.
 type PaymentV1ContactsItem struct {
-	// Raw is the value as it came, or as one of the functions below wrote it.
+	// Raw is the JSON that was decoded, or that one of the functions below encoded.
 	Raw json.RawMessage
 }
 
-// PaymentV1ContactsItemFromEmail writes v as JSON, or says why it cannot.
+// PaymentV1ContactsItemFromEmail encodes v as JSON. The error says why v cannot
+// be encoded.
 func PaymentV1ContactsItemFromEmail(v string) (PaymentV1ContactsItem, error) {
 	return wire.From[PaymentV1ContactsItem](v, (*wire.Encoder).String)
 }
 
-// AsEmail is v as a valid string, or an error that says why it is none.
+// AsEmail returns v as a valid string, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v PaymentV1ContactsItem) AsEmail() (string, error) { return v.asEmail(nil) }
 func (v PaymentV1ContactsItem) asEmail(asks *wire.Checker) (string, error) {
 	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {
@@ -476,12 +486,14 @@ func (v PaymentV1ContactsItem) asEmail(asks *wire.Checker) (string, error) {
 	})
 }
 
-// PaymentV1ContactsItemFromURI writes v as JSON, or says why it cannot.
+// PaymentV1ContactsItemFromURI encodes v as JSON. The error says why v cannot
+// be encoded.
 func PaymentV1ContactsItemFromURI(v string) (PaymentV1ContactsItem, error) {
 	return wire.From[PaymentV1ContactsItem](v, (*wire.Encoder).String)
 }
 
-// AsURI is v as a valid string, or an error that says why it is none.
+// AsURI returns v as a valid string, or an error that says why v is not one.
+// The JSON Pointers of the error begin at v.
 func (v PaymentV1ContactsItem) AsURI() (string, error) { return v.asURI(nil) }
 func (v PaymentV1ContactsItem) asURI(asks *wire.Checker) (string, error) {
 	return wire.As(asks, v.Raw, "string", (*wire.Decoder).String, func(v *string, c *wire.Checker) {

@@ -101,7 +101,7 @@ type Source interface {
 	isSource()
 }
 
-// UnknownSource keeps any other value as it came; it is never valid.
+// UnknownSource holds the JSON of any other value. It is never valid.
 type UnknownSource json.RawMessage
 
 func (v UnknownSource) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -129,7 +129,7 @@ type ShopSource struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewShopSource returns v with its constants and defaults filled in.
+// NewShopSource returns v with its constants and defaults set.
 func NewShopSource(v ShopSource) ShopSource {
 	v.Kind = "shop"
 	return v
@@ -218,7 +218,7 @@ type Step interface {
 	isStep()
 }
 
-// UnknownStep keeps any other value as it came; it is never valid.
+// UnknownStep holds the JSON of any other value. It is never valid.
 type UnknownStep json.RawMessage
 
 func (v UnknownStep) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -246,7 +246,7 @@ type WaitStep struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewWaitStep returns v with its constants and defaults filled in.
+// NewWaitStep returns v with its constants and defaults set.
 func NewWaitStep(v WaitStep) WaitStep {
 	v.Kind = "wait"
 	return v
@@ -289,7 +289,7 @@ type RunStep struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewRunStep returns v with its constants and defaults filled in.
+// NewRunStep returns v with its constants and defaults set.
 func NewRunStep(v RunStep) RunStep {
 	v.Kind = "run"
 	return v

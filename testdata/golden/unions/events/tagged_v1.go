@@ -153,7 +153,7 @@ type Pet interface {
 	isPet()
 }
 
-// UnknownPet keeps any other value as it came; it is never valid.
+// UnknownPet holds the JSON of any other value. It is never valid.
 type UnknownPet json.RawMessage
 
 func (v UnknownPet) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -182,7 +182,7 @@ type Cat struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewCat returns v with its constants and defaults filled in.
+// NewCat returns v with its constants and defaults set.
 func NewCat(v Cat) Cat {
 	v.Kind = "cat"
 	if v.Lives == nil {
@@ -191,7 +191,7 @@ func NewCat(v Cat) Cat {
 	return v
 }
 
-// LivesOrDefault is Lives, or the default of the schema where it is absent.
+// LivesOrDefault returns Lives, or the default of the schema if it is absent.
 func (v Cat) LivesOrDefault() int64 { return wire.Or(v.Lives, 9) }
 
 func (v Cat) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -235,7 +235,7 @@ type Dog struct {
 	Friends []Pet  `json:"friends,omitzero"`
 }
 
-// NewDog returns v with its constants and defaults filled in.
+// NewDog returns v with its constants and defaults set.
 func NewDog(v Dog) Dog {
 	v.Kind = "dog"
 	return v
@@ -278,7 +278,7 @@ type TaggedV1Row interface {
 	isTaggedV1Row()
 }
 
-// UnknownTaggedV1Row keeps any other value as it came; it is never valid.
+// UnknownTaggedV1Row holds the JSON of any other value. It is never valid.
 type UnknownTaggedV1Row json.RawMessage
 
 func (v UnknownTaggedV1Row) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -307,7 +307,7 @@ type TaggedV1Signal interface {
 	isTaggedV1Signal()
 }
 
-// UnknownTaggedV1Signal keeps any other value as it came; it is never valid.
+// UnknownTaggedV1Signal holds the JSON of any other value. It is never valid.
 type UnknownTaggedV1Signal json.RawMessage
 
 func (v UnknownTaggedV1Signal) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -335,7 +335,7 @@ type Started struct {
 	Unknown wire.Unknown   `json:"-"`
 }
 
-// NewStarted returns v with its constants and defaults filled in.
+// NewStarted returns v with its constants and defaults set.
 func NewStarted(v Started) Started {
 	v.Context = NewStartedContext(v.Context)
 	return v
@@ -373,7 +373,7 @@ type StartedContext struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewStartedContext returns v with its constants and defaults filled in.
+// NewStartedContext returns v with its constants and defaults set.
 func NewStartedContext(v StartedContext) StartedContext {
 	v.Type = "run.started"
 	return v
@@ -496,7 +496,7 @@ type TaggedV1Payload interface {
 	isTaggedV1Payload()
 }
 
-// UnknownTaggedV1Payload keeps any other value as it came; it is never valid.
+// UnknownTaggedV1Payload holds the JSON of any other value. It is never valid.
 type UnknownTaggedV1Payload json.RawMessage
 
 func (v UnknownTaggedV1Payload) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -524,8 +524,7 @@ type TaggedV1PayloadVersion1 struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1PayloadVersion1 returns v with its constants and defaults filled
-// in.
+// NewTaggedV1PayloadVersion1 returns v with its constants and defaults set.
 func NewTaggedV1PayloadVersion1(v TaggedV1PayloadVersion1) TaggedV1PayloadVersion1 {
 	v.Version = 1
 	return v
@@ -570,8 +569,7 @@ type TaggedV1PayloadVersion2 struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1PayloadVersion2 returns v with its constants and defaults filled
-// in.
+// NewTaggedV1PayloadVersion2 returns v with its constants and defaults set.
 func NewTaggedV1PayloadVersion2(v TaggedV1PayloadVersion2) TaggedV1PayloadVersion2 {
 	v.Version = 2
 	return v
@@ -616,7 +614,7 @@ type TaggedV1Outcome interface {
 	isTaggedV1Outcome()
 }
 
-// UnknownTaggedV1Outcome keeps any other value as it came; it is never valid.
+// UnknownTaggedV1Outcome holds the JSON of any other value. It is never valid.
 type UnknownTaggedV1Outcome json.RawMessage
 
 func (v UnknownTaggedV1Outcome) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -644,8 +642,7 @@ type TaggedV1OutcomeSuccess struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1OutcomeSuccess returns v with its constants and defaults filled
-// in.
+// NewTaggedV1OutcomeSuccess returns v with its constants and defaults set.
 func NewTaggedV1OutcomeSuccess(v TaggedV1OutcomeSuccess) TaggedV1OutcomeSuccess {
 	v.Success = true
 	return v
@@ -690,8 +687,7 @@ type TaggedV1OutcomeNotSuccess struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewTaggedV1OutcomeNotSuccess returns v with its constants and defaults filled
-// in.
+// NewTaggedV1OutcomeNotSuccess returns v with its constants and defaults set.
 func NewTaggedV1OutcomeNotSuccess(v TaggedV1OutcomeNotSuccess) TaggedV1OutcomeNotSuccess {
 	v.Success = false
 	return v
@@ -742,7 +738,7 @@ type TaggedV1Vehicle interface {
 	isTaggedV1Vehicle()
 }
 
-// UnknownTaggedV1Vehicle keeps any other value as it came; it is never valid.
+// UnknownTaggedV1Vehicle holds the JSON of any other value. It is never valid.
 type UnknownTaggedV1Vehicle json.RawMessage
 
 func (v UnknownTaggedV1Vehicle) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -770,7 +766,7 @@ type Car struct {
 	Doors  *int64 `json:"doors,omitzero"`
 }
 
-// NewCar returns v with its constants and defaults filled in.
+// NewCar returns v with its constants and defaults set.
 func NewCar(v Car) Car {
 	v.Kind = "car"
 	return v
@@ -816,7 +812,7 @@ type Bike struct {
 	Bell   *bool  `json:"bell,omitzero"`
 }
 
-// NewBike returns v with its constants and defaults filled in.
+// NewBike returns v with its constants and defaults set.
 func NewBike(v Bike) Bike {
 	v.Kind = "bike"
 	return v
@@ -863,7 +859,7 @@ type TaggedV1Owned interface {
 	isTaggedV1Owned()
 }
 
-// UnknownTaggedV1Owned keeps any other value as it came; it is never valid.
+// UnknownTaggedV1Owned holds the JSON of any other value. It is never valid.
 type UnknownTaggedV1Owned json.RawMessage
 
 func (v UnknownTaggedV1Owned) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -892,7 +888,7 @@ type Boat struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewBoat returns v with its constants and defaults filled in.
+// NewBoat returns v with its constants and defaults set.
 func NewBoat(v Boat) Boat {
 	v.Kind = "boat"
 	return v
@@ -938,7 +934,7 @@ type House struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewHouse returns v with its constants and defaults filled in.
+// NewHouse returns v with its constants and defaults set.
 func NewHouse(v House) House {
 	v.Kind = "house"
 	return v
@@ -984,7 +980,7 @@ type TaggedV1Limited interface {
 	isTaggedV1Limited()
 }
 
-// UnknownTaggedV1Limited keeps any other value as it came; it is never valid.
+// UnknownTaggedV1Limited holds the JSON of any other value. It is never valid.
 type UnknownTaggedV1Limited json.RawMessage
 
 func (v UnknownTaggedV1Limited) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
@@ -1013,7 +1009,7 @@ type Once struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewOnce returns v with its constants and defaults filled in.
+// NewOnce returns v with its constants and defaults set.
 func NewOnce(v Once) Once {
 	v.Kind = "once"
 	return v
@@ -1063,7 +1059,7 @@ type Daily struct {
 	Unknown wire.Unknown `json:"-"`
 }
 
-// NewDaily returns v with its constants and defaults filled in.
+// NewDaily returns v with its constants and defaults set.
 func NewDaily(v Daily) Daily {
 	v.Kind = "daily"
 	return v

@@ -32,7 +32,7 @@ type EncodingsV1 struct {
 	Spelling  wire.Spelling           `json:"-"`
 }
 
-// NewEncodingsV1 returns v with its constants and defaults filled in.
+// NewEncodingsV1 returns v with its constants and defaults set.
 func NewEncodingsV1(v EncodingsV1) EncodingsV1 {
 	if v.When == nil {
 		v.When = new(wire.Date{Year: 2024, Month: 2, Day: 29})
@@ -46,12 +46,12 @@ func NewEncodingsV1(v EncodingsV1) EncodingsV1 {
 	return v
 }
 
-// WhenOrDefault is When, or the default of the schema where it is absent.
+// WhenOrDefault returns When, or the default of the schema if it is absent.
 func (v EncodingsV1) WhenOrDefault() wire.Date {
 	return wire.Or(v.When, wire.Date{Year: 2024, Month: 2, Day: 29})
 }
 
-// WhoOrDefault is Who, or the default of the schema where it is absent.
+// WhoOrDefault returns Who, or the default of the schema if it is absent.
 func (v EncodingsV1) WhoOrDefault() uuid.UUID {
 	if v.Who == nil {
 		return uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11")
@@ -59,7 +59,7 @@ func (v EncodingsV1) WhoOrDefault() uuid.UUID {
 	return *v.Who
 }
 
-// RatesOrDefault is Rates, or the default of the schema where it is absent.
+// RatesOrDefault returns Rates, or the default of the schema if it is absent.
 func (v EncodingsV1) RatesOrDefault() map[string]float64 {
 	if v.Rates == nil {
 		return map[string]float64{"a": 0.5}

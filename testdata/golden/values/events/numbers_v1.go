@@ -37,7 +37,7 @@ type NumbersV1 struct {
 	Unknown  wire.Unknown                   `json:"-"`
 }
 
-// NewNumbersV1 returns v with its constants and defaults filled in.
+// NewNumbersV1 returns v with its constants and defaults set.
 func NewNumbersV1(v NumbersV1) NumbersV1 {
 	if v.Maybe.IsZero() {
 		v.Maybe = outbox.Value(json.Number("1.10"))
@@ -45,7 +45,7 @@ func NewNumbersV1(v NumbersV1) NumbersV1 {
 	return v
 }
 
-// MaybeOrDefault is Maybe, or the default of the schema where it is absent.
+// MaybeOrDefault returns Maybe, or the default of the schema if it is absent.
 func (v NumbersV1) MaybeOrDefault() outbox.Nullable[json.Number] {
 	if v.Maybe.IsZero() {
 		return outbox.Value(json.Number("1.10"))

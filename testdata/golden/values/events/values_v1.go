@@ -34,7 +34,7 @@ type ValuesV1 struct {
 	Unknown      wire.Unknown                    `json:"-"`
 }
 
-// NewValuesV1 returns v with its constants and defaults filled in.
+// NewValuesV1 returns v with its constants and defaults set.
 func NewValuesV1(v ValuesV1) ValuesV1 {
 	if v.Off == nil {
 		v.Off = new(false)
