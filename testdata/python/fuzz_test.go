@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	osexec "os/exec"
+	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +44,16 @@ func TestRandomEventsOfPydantic(t *testing.T) {
 	}
 	var pairs bytes.Buffer
 	lines := json.NewEncoder(&pairs)
-	n := 0
+	n, seen := 0, map[string]bool{}
 	for line := range bytes.Lines(run(nil, "make", "1", randomEvents)) {
 		var document string
 		must(t, json.Unmarshal(line, &document))
-		kept, own := again(t, document)
+		var head struct {
+			EventType string `json:"event_type"`
+		}
+		must(t, json.Unmarshal([]byte(document), &head))
+		seen[head.EventType] = true
+		kept, own := again(t, document, head.EventType)
 		if diff := cmp.Diff(canonical(t, document), canonical(t, kept)); diff != "" {
 			t.Fatalf("decoded and encoded again (-want +got):\n%s\n%s", diff, document)
 		}
@@ -52,28 +61,53 @@ func TestRandomEventsOfPydantic(t *testing.T) {
 		must(t, lines.Encode(map[string]string{"python": document, "go": own}))
 		n += 2
 	}
+	if diff := cmp.Diff(eventTypes(t), slices.Sorted(maps.Keys(seen))); diff != "" {
+		t.Errorf("types of the random events (-schemas +events):\n%s", diff)
+	}
 	if got, want := string(run(pairs.Bytes(), "compare")), fmt.Sprintf("alike: %d\n", n); got != want {
 		t.Errorf("the models say:\n%.3000s\nwant %s", got, want)
 	}
 }
 
+// eventTypes lists the event types of the sample schemas, sorted.
+func eventTypes(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.FromSlash("../../schemas/huleedu/*.yaml"))
+	must(t, err)
+	line := regexp.MustCompile(`(?m)^  type: (huleedu\.\S+)$`)
+	var types []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		if found := line.FindSubmatch(text); found != nil {
+			types = append(types, string(found[1]))
+		}
+	}
+	slices.Sort(types)
+	return types
+}
+
 // again decodes a document and encodes it twice: with the document's spelling, and with
 // Go's.
-func again(t *testing.T, document string) (kept, own string) {
+func again(t *testing.T, document, eventType string) (kept, own string) {
 	t.Helper()
-	var head struct {
-		EventType string `json:"event_type"`
-	}
-	must(t, json.Unmarshal([]byte(document), &head))
-	switch head.EventType {
+	switch eventType {
 	case "huleedu.class.updated.v1":
 		return both(t, document, events.DecodeClassUpdatedV1)
 	case "huleedu.cj_assessment.completed.v1":
 		return both(t, document, events.DecodeCJAssessmentCompletedV1)
+	case "huleedu.cj_assessment.failed.v1":
+		return both(t, document, events.DecodeCJAssessmentFailedV1)
+	case "huleedu.els.cj_assessment.requested.v1":
+		return both(t, document, events.DecodeCJAssessmentRequestedV1)
+	case "huleedu.file.essay.content.provisioned.v1":
+		return both(t, document, events.DecodeEssayContentProvisionedV1)
+	case "huleedu.batch.spellcheck.phase.completed.v1":
+		return both(t, document, events.DecodeSpellcheckPhaseCompletedV1)
 	case "huleedu.assessment.result.published.v1":
 		return both(t, document, events.DecodeAssessmentResultV1)
 	}
-	t.Fatalf("an event of type %q", head.EventType)
+	t.Fatalf("an event of type %q", eventType)
 	return "", ""
 }
 

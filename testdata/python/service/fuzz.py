@@ -21,6 +21,10 @@ BATCH_STATUS = Literal[
     "awaiting_content_validation", "content_ingestion_failed", "processing_pipelines", "completed_successfully", "cancelled"
 ]
 STAGE = Literal["pending", "initialized", "processing", "completed", "failed", "cancelled"]
+CONTENT = Literal[
+    "original_essay", "corrected_text", "processing_log", "nlp_metrics_json", "student_facing_ai_feedback_text", "ai_editor_revision_text",
+    "ai_detailed_analysis_json", "grammar_analysis_json", "cj_results_json", "raw_upload_blob", "extracted_plaintext", "student_prompt_text",
+]
 
 
 class SystemMetadata(BaseModel):
@@ -45,6 +49,87 @@ class CJAssessmentCompletedV1(BaseModel):
     system_metadata: SystemMetadata
     cj_assessment_job_id: str
     processing_summary: dict[str, Any]
+
+
+class CJAssessmentFailedV1(BaseModel):
+    event_name: str = "cj_assessment.failed"
+    entity_id: str | None = None
+    entity_type: str | None = None
+    parent_id: str | None = None
+    timestamp: datetime
+    status: BATCH_STATUS
+    system_metadata: SystemMetadata
+    cj_assessment_job_id: str
+
+
+class StorageReference(BaseModel):
+    references: dict[CONTENT, dict[str, str]] = Field(default_factory=dict)
+
+
+class LLMConfig(BaseModel):
+    model_override: str | None = None
+    provider_override: str | None = None
+    system_prompt_override: str | None = None
+    judge_rubric_override: str | None = None
+    reasoning_effort: str | None = None
+    output_verbosity: str | None = None
+    temperature_override: float | None = Field(default=None, ge=0, le=2)
+    max_tokens_override: int | None = Field(default=None, gt=0)
+
+
+class SpellcheckMetrics(BaseModel):
+    total_corrections: int
+    l2_dictionary_corrections: int
+    spellchecker_corrections: int
+    word_count: int
+    correction_density: float
+
+
+class EssayForCJ(BaseModel):
+    essay_id: str
+    text_storage_id: str
+    spellcheck_metrics: SpellcheckMetrics | None = None
+
+
+class CJAssessmentRequestedV1(BaseModel):
+    event_name: str = "els.cj_assessment.requested"
+    entity_id: str | None = None
+    entity_type: str | None = None
+    parent_id: str | None = None
+    timestamp: datetime
+    system_metadata: SystemMetadata
+    essays_for_cj: list[EssayForCJ]
+    language: str
+    course_code: CourseCode
+    student_prompt_ref: StorageReference | None = None
+    llm_config_overrides: LLMConfig | None = None
+    assignment_id: str | None = Field(default=None, max_length=100)
+    user_id: str
+    org_id: str | None = None
+
+
+class EssayContentProvisionedV1(BaseModel):
+    event: Literal["essay.content.provisioned"] = "essay.content.provisioned"
+    entity_id: str
+    file_upload_id: str
+    original_file_name: str
+    raw_file_storage_id: str
+    text_storage_id: str
+    file_size_bytes: int
+    content_md5_hash: str | None = None
+    correlation_id: UUID
+    timestamp: datetime
+
+
+class SpellcheckPhaseCompletedV1(BaseModel):
+    entity_id: str
+    batch_id: str
+    correlation_id: str
+    status: Literal["pending", "in_progress", "completed", "failed"]
+    corrected_text_storage_id: str | None = None
+    error_code: str | None = None
+    processing_duration_ms: int
+    timestamp: datetime
 
 
 class EssayResult(BaseModel):
@@ -82,7 +167,11 @@ class AssessmentResultV1(BaseModel):
 ENVELOPES = {
     "huleedu.class.updated.v1": EventEnvelope[ClassUpdatedV1],
     "huleedu.cj_assessment.completed.v1": EventEnvelope[CJAssessmentCompletedV1],
+    "huleedu.cj_assessment.failed.v1": EventEnvelope[CJAssessmentFailedV1],
+    "huleedu.els.cj_assessment.requested.v1": EventEnvelope[CJAssessmentRequestedV1],
     "huleedu.assessment.result.published.v1": EventEnvelope[AssessmentResultV1],
+    "huleedu.file.essay.content.provisioned.v1": EventEnvelope[EssayContentProvisionedV1],
+    "huleedu.batch.spellcheck.phase.completed.v1": EventEnvelope[SpellcheckPhaseCompletedV1],
 }
 
 
@@ -141,16 +230,69 @@ class Maker:
             "parent_id": self.optional(self.text), "timestamp": self.moment(),
         }
 
-    def completed(self) -> CJAssessmentCompletedV1:
-        metadata = SystemMetadata(
+    def metadata(self) -> SystemMetadata:
+        return SystemMetadata(
             entity_id=self.text(), entity_type=self.text(), parent_id=self.optional(self.text), timestamp=self.moment(),
             processing_stage=self.optional(lambda: self.random.choice(STAGE.__args__)), started_at=self.optional(self.moment),
             completed_at=self.optional(self.moment), event=self.optional(self.text), error_info=self.object(),
         )
+
+    def completed(self) -> CJAssessmentCompletedV1:
         summary = {"total_essays": self.random.randrange(10**6), "processing_time_seconds": self.number(), "successful_essay_ids": [self.text()]}
         return CJAssessmentCompletedV1(
-            **self.base(), status=self.random.choice(BATCH_STATUS.__args__), system_metadata=metadata,
+            **self.base(), status=self.random.choice(BATCH_STATUS.__args__), system_metadata=self.metadata(),
             cj_assessment_job_id=self.text(), processing_summary={**summary, "x" + self.text(6): self.value()},
+        )
+
+    def failed(self) -> CJAssessmentFailedV1:
+        return CJAssessmentFailedV1(
+            **self.base(), status=self.random.choice(BATCH_STATUS.__args__), system_metadata=self.metadata(), cj_assessment_job_id=self.text(),
+        )
+
+    def count(self) -> int:
+        return self.random.choice([0, -1, 1, 2**53 + 1, -(2**63), 2**63 - 1, self.random.randrange(10**6)])
+
+    def storage(self) -> StorageReference:
+        kinds = self.random.sample(CONTENT.__args__, self.random.randrange(4))
+        return StorageReference(references={kind: {self.text(8): self.text() for _ in range(self.random.randrange(3))} for kind in kinds})
+
+    def llm_config(self) -> LLMConfig:
+        return LLMConfig(
+            model_override=self.optional(self.text), provider_override=self.optional(self.text), system_prompt_override=self.optional(self.text),
+            judge_rubric_override=self.optional(self.text), reasoning_effort=self.optional(self.text), output_verbosity=self.optional(self.text),
+            temperature_override=self.optional(lambda: self.random.choice([0.0, 2.0, 2 * self.random.random()])),
+            max_tokens_override=self.optional(lambda: self.random.choice([1, 2**63 - 1, self.random.randrange(1, 10**6)])),
+        )
+
+    def metrics(self) -> SpellcheckMetrics:
+        return SpellcheckMetrics(
+            total_corrections=self.count(), l2_dictionary_corrections=self.count(), spellchecker_corrections=self.count(),
+            word_count=self.count(), correction_density=self.number(),
+        )
+
+    def essay_for_cj(self) -> EssayForCJ:
+        return EssayForCJ(essay_id=self.text(), text_storage_id=self.text(), spellcheck_metrics=self.optional(self.metrics))
+
+    def requested(self) -> CJAssessmentRequestedV1:
+        return CJAssessmentRequestedV1(
+            **self.base(), system_metadata=self.metadata(), essays_for_cj=[self.essay_for_cj() for _ in range(self.random.randrange(4))],
+            language=self.text(), course_code=self.random.choice(list(CourseCode)), student_prompt_ref=self.optional(self.storage),
+            llm_config_overrides=self.optional(self.llm_config), assignment_id=self.optional(lambda: self.text(100)), user_id=self.text(),
+            org_id=self.optional(self.text),
+        )
+
+    def provisioned(self) -> EssayContentProvisionedV1:
+        return EssayContentProvisionedV1(
+            entity_id=self.text(), file_upload_id=self.text() + "f", original_file_name=self.text(), raw_file_storage_id=self.text(),
+            text_storage_id=self.text(), file_size_bytes=self.count(), content_md5_hash=self.optional(self.text), correlation_id=self.uuid(),
+            timestamp=self.moment(),
+        )
+
+    def spellchecked(self) -> SpellcheckPhaseCompletedV1:
+        return SpellcheckPhaseCompletedV1(
+            entity_id=self.text() + "e", batch_id=self.text(), correlation_id=self.text() + "c",
+            status=self.random.choice(["pending", "in_progress", "completed", "failed"]), corrected_text_storage_id=self.optional(self.text),
+            error_code=self.optional(self.text), processing_duration_ms=self.count(), timestamp=self.moment(),
         )
 
     def essay(self) -> EssayResult:
@@ -171,7 +313,15 @@ class Maker:
 
     def envelope(self) -> EventEnvelope:
         event_type = self.random.choice(list(ENVELOPES))
-        make = {"class": self.class_updated, "cj_assessment": self.completed, "assessment": self.result}[event_type.split(".")[1]]
+        make = {
+            "huleedu.class.updated.v1": self.class_updated,
+            "huleedu.cj_assessment.completed.v1": self.completed,
+            "huleedu.cj_assessment.failed.v1": self.failed,
+            "huleedu.els.cj_assessment.requested.v1": self.requested,
+            "huleedu.assessment.result.published.v1": self.result,
+            "huleedu.file.essay.content.provisioned.v1": self.provisioned,
+            "huleedu.batch.spellcheck.phase.completed.v1": self.spellchecked,
+        }[event_type]
         return ENVELOPES[event_type](
             event_id=self.uuid(), event_type=event_type, event_timestamp=self.moment(), source_service=self.text() + "s",
             correlation_id=self.uuid(), data_schema_uri=self.optional(lambda: "https://schemas.example/x"), data=make(), metadata=self.optional(self.object),
