@@ -60,7 +60,7 @@ func (f *flow) fail(e *entry, err error) {
 	})
 	f.sayFailed(e, attempt, dead, err)
 	s := f.waits.hold(keyOf(e.row.Topic, e.row.Key, e.row.Seq))
-	r := &heldRow{dead: dead, blocked: dead && f.cfg.policy(e.row.EventType) == Block}
+	r := &heldRow{dead: dead, blocked: dead && e.row.Key != nil && f.cfg.policy(e.row.EventType) == Block}
 	f.waits.holdRow(s, e.row.Seq, r)
 	if !dead || r.blocked {
 		s.skip(e.row.Seq)

@@ -3,7 +3,8 @@ package relay
 import "time"
 
 // heldKeys are the keys that wait because one of their rows failed, and the rows that
-// hold them.
+// hold them. Of the dead rows that block a key only one is kept: there may be a million.
+// A dead row without a key blocks nothing and is not kept.
 type heldKeys struct {
 	byKey map[keyID]*scope
 	byRow map[int64]*scope
@@ -39,7 +40,18 @@ type heldRow struct {
 	fresh   bool // recorded while a read was under way, which may not show it
 	dead    bool
 	blocked bool // dead; only an operator can free its key
+	others  bool // the outbox has further dead rows of the key, which are not kept
 	until   time.Duration
+}
+
+// blocker returns a dead row that blocks the key, or nil.
+func (s *scope) blocker() *heldRow {
+	for _, r := range s.rows {
+		if r.blocked && r.settled {
+			return r
+		}
+	}
+	return nil
 }
 
 // of returns the scope of a row's key, if the key is held.
@@ -50,17 +62,10 @@ func (h *heldKeys) of(e *entry) *scope {
 	return h.byKey[keyOf(e.row.Topic, e.row.Key, e.row.Seq)]
 }
 
-// hold makes a row hold a key. If the row was edited and held another key before, hold
-// returns that key's scope.
-func (h *heldKeys) hold(s *scope, seq int64, r *heldRow) (former *scope) {
-	if former = h.byRow[seq]; former == s {
-		former = nil
-	} else if former != nil {
-		delete(former.rows, seq)
-	}
+// hold makes a row hold a key.
+func (h *heldKeys) hold(s *scope, seq int64, r *heldRow) {
 	s.rows[seq] = r
 	h.byRow[seq] = s
-	return former
 }
 
 // letGo makes a row hold its key no longer.
@@ -75,6 +80,9 @@ func (h *heldKeys) free(s *scope) { delete(h.byKey, s.key) }
 // due returns when a key may continue: when every row that holds it is settled and due,
 // and none blocks it. never is true if something else has to happen first.
 func (s *scope) due() (at time.Duration, never bool) {
+	if s.look {
+		return 0, true
+	}
 	for _, r := range s.rows {
 		if !r.settled || r.blocked {
 			return 0, true

@@ -341,10 +341,21 @@ func (s *memStore) ReadHeld(_ context.Context, b Blocking) ([]HeldRow, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []HeldRow
+	first := map[keyID]int{} // of the dead rows of a key, as in pgstore
 	for _, r := range s.rows {
 		blocks := r.dead && b.ByDefault != slices.Contains(b.Except, r.EventType)
 		if s.off("a new leader loads the held rows") || r.published || r.gone || !s.committed(r) || (r.dead && !blocks) || (!r.dead && (r.nextAttempt == 0 || r.RetryCount == 0)) {
 			continue
+		}
+		if i, listed := first[keyOf(r.Topic, r.Key, r.Seq)]; r.dead && listed {
+			out[i].Others = true
+			continue
+		}
+		if r.dead && r.Key == nil {
+			continue
+		}
+		if r.dead {
+			first[keyOf(r.Topic, r.Key, r.Seq)] = len(out)
 		}
 		out = append(out, HeldRow{
 			Seq: r.Seq, Topic: r.Topic, Key: r.Key, EventType: r.EventType, RetryCount: r.RetryCount,

@@ -26,6 +26,7 @@ type scope struct {
 	skipped int64         // highest seq skipped since the current catch-up began; 0: none
 	catchUp *catchUp      // catching
 	rows    map[int64]*heldRow
+	look    bool // a key: the outbox may have further dead rows that block it
 	reason  string
 }
 

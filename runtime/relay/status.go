@@ -114,7 +114,7 @@ func list(shown *[]Paused, p Paused) int {
 }
 
 func (s *scope) describe(now time.Duration) HeldKey {
-	h := HeldKey{Topic: s.key.topic, Key: s.key.pointer(), RetryIn: max(0, s.until-now)}
+	h := HeldKey{Topic: s.key.topic, Key: s.key.pointer(), RetryIn: max(0, s.until-now), Blocked: s.look}
 	for seq, r := range s.rows {
 		if h.Seq == 0 || seq < h.Seq {
 			h.Seq = seq

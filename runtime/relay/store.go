@@ -57,6 +57,8 @@ type Store interface {
 	ReadEdited(ctx context.Context, s, edits Snapshot, after, upTo int64, limit Limit) (Page, int64, error)
 	// ReadHeld lists, in seq order and without data, the rows that hold their key: rows
 	// that failed (RetryCount above 0) and wait for a retry, and dead rows that block.
+	// Of the dead rows of a key only the first one is needed, with Others set if there
+	// are more; dead rows without a key are not needed.
 	ReadHeld(ctx context.Context, blocking Blocking) ([]HeldRow, error)
 	// Decisions lists what operators did to dead rows (replayed or discarded them) and
 	// no leader has acted on yet: oldest first, at most 1,000. First it marks those in
@@ -217,6 +219,9 @@ type HeldRow struct {
 	NextAttempt time.Time     // zero for a dead row
 	RetryIn     time.Duration // time until NextAttempt, by the database's clock
 	Dead        bool
+	// Others is true for a dead row if there are further dead rows of its key that
+	// block it and are not listed.
+	Others bool
 }
 
 // Settlement has the outcomes of rows.

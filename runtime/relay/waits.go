@@ -12,7 +12,8 @@ type waits struct {
 	log *journal
 
 	keys   heldKeys
-	count  int // scopes
+	looks  []*scope // the keys for which the outbox has to be asked for further dead rows
+	count  int      // scopes
 	timers timers
 	toRead int // scopes to read again, and topics that are catching up
 	// changes counts what no longer waits, or may not have to because of an operator. A
@@ -141,8 +142,23 @@ func (w *waits) hold(id keyID) *scope {
 
 // holdRow makes a row hold a key.
 func (w *waits) holdRow(s *scope, seq int64, r *heldRow) {
-	if former := w.keys.hold(s, seq, r); former != nil {
+	former := w.keys.byRow[seq]
+	if former != nil && former != s {
+		w.letGo(former, seq)
 		w.schedule(former)
+	}
+	w.keys.hold(s, seq, r)
+}
+
+// letGo makes a row hold its key no longer. If the outbox may have further dead rows of
+// the key, the key waits until the held rows were read again.
+func (w *waits) letGo(s *scope, seq int64) {
+	r := s.rows[seq]
+	w.keys.letGo(s, seq)
+	if r.blocked && r.others && s.blocker() == nil && !s.look {
+		s.look = true
+		w.looks = append(w.looks, s)
+		w.changed()
 	}
 }
 
@@ -151,7 +167,7 @@ func (w *waits) schedule(s *scope) {
 	if s.state != waiting {
 		return
 	}
-	if len(s.rows) == 0 {
+	if len(s.rows) == 0 && !s.look {
 		w.goOn(s)
 	} else if at, never := s.due(); !never {
 		w.alarm(s, at)
@@ -177,9 +193,14 @@ func (w *waits) failureSettled(now time.Duration, f Failure, reading bool) {
 // load takes the rows that hold their keys when a term begins.
 func (w *waits) load(now time.Duration, held []HeldRow) {
 	var scopes []*scope
-	for _, h := range held {
+	for i := range held {
+		h := &held[i]
+		if h.Dead {
+			w.block(h)
+			continue
+		}
 		s := w.hold(keyOf(h.Topic, h.Key, h.Seq))
-		w.holdRow(s, h.Seq, &heldRow{settled: true, dead: h.Dead, blocked: h.Dead, until: now + h.RetryIn})
+		w.holdRow(s, h.Seq, &heldRow{settled: true, until: now + h.RetryIn})
 		s.skip(h.Seq)
 		scopes = append(scopes, s)
 	}
@@ -188,13 +209,42 @@ func (w *waits) load(now time.Duration, held []HeldRow) {
 	}
 }
 
+// block makes a dead row block its key. If another one does already, it only notes that
+// there are several.
+func (w *waits) block(h *HeldRow) {
+	if h.Key == nil {
+		return
+	}
+	id := keyOf(h.Topic, h.Key, h.Seq)
+	s, holder := w.keys.byKey[id], w.keys.byRow[h.Seq]
+	if holder != nil { // it does already, or its outcome is being recorded
+		if r := holder.rows[h.Seq]; holder == s && r.blocked {
+			r.others, s.look = r.others || h.Others, false
+		}
+		return
+	}
+	if s != nil && s.blocker() != nil {
+		s.blocker().others, s.look = true, false
+		return
+	}
+	s = w.hold(id)
+	s.look = false
+	w.holdRow(s, h.Seq, &heldRow{settled: true, dead: true, blocked: true, others: h.Others})
+	s.skip(h.Seq)
+}
+
 // compare frees the keys of rows that the outbox no longer lists as holding them. Rows
 // that were settled while the list was read wait for the next time.
 func (w *waits) compare(listed []HeldRow) {
-	found := make(map[int64]*HeldRow, len(listed))
+	found := make(map[int64]*HeldRow, len(w.keys.byRow))
 	for i := range listed {
-		found[listed[i].Seq] = &listed[i]
+		if w.keys.byRow[listed[i].Seq] != nil {
+			found[listed[i].Seq] = &listed[i]
+		}
 	}
+	looks := w.looks
+	w.looks = nil
+	var changed []*scope // once it is known which dead rows block them
 	for _, seq := range slices.Sorted(maps.Keys(w.keys.byRow)) {
 		s := w.keys.byRow[seq]
 		held := s.rows[seq]
@@ -205,20 +255,28 @@ func (w *waits) compare(listed []HeldRow) {
 			held.fresh = false
 			continue
 		}
+		held.others = false // the list tells
 		h := found[seq]
 		if h == nil || keyOf(h.Topic, h.Key, h.Seq) != s.key || h.Dead != held.blocked {
 			w.keys.letGo(s, seq)
-			w.schedule(s)
+			changed = append(changed, s)
 		}
 	}
 	for i := range listed {
-		h := &listed[i]
-		if !h.Dead || w.q.has(h.Seq) || w.keys.byRow[h.Seq] != nil {
-			continue
+		if h := &listed[i]; h.Dead && !w.q.has(h.Seq) {
+			w.block(h)
 		}
-		s := w.hold(keyOf(h.Topic, h.Key, h.Seq))
-		w.holdRow(s, h.Seq, &heldRow{settled: true, dead: true, blocked: true})
-		s.skip(h.Seq)
+	}
+	for _, s := range looks {
+		if s.look && s.state == waiting {
+			s.look = false
+			changed = append(changed, s)
+		}
+	}
+	for _, s := range changed {
+		if s.state != gone {
+			w.schedule(s)
+		}
 	}
 }
 
@@ -233,7 +291,7 @@ func (w *waits) decided(d Decision) {
 	id := keyOf(d.Topic, d.Key, d.Seq)
 	s, holder := w.keys.byKey[id], w.keys.byRow[d.Seq] // two if the row's key was edited
 	if holder != nil {
-		w.keys.letGo(holder, d.Seq)
+		w.letGo(holder, d.Seq)
 		if holder != s {
 			w.schedule(holder)
 		}

@@ -229,7 +229,7 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 		for i, r := range rows {
 			held[i] = relay.HeldRow{
 				Seq: r.Seq, Topic: r.Topic, Key: keyOrNil(r.EventKey), EventType: r.EventType, RetryCount: int(r.RetryCount),
-				NextAttempt: orZero(r.NextAttemptAt), RetryIn: time.Duration(r.RetryInUs) * time.Microsecond, Dead: r.Dead,
+				NextAttempt: orZero(r.NextAttemptAt), RetryIn: time.Duration(r.RetryInUs) * time.Microsecond, Dead: r.Dead, Others: r.Others,
 			}
 			if r.Dead {
 				held[i].NextAttempt, held[i].RetryIn = time.Time{}, 0

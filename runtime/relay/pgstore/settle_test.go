@@ -380,3 +380,32 @@ func TestSettlingAgainUndoesNoReplay(t *testing.T) {
 		}
 	})
 }
+
+// Of the dead rows of a key the first is listed, and none without a key.
+func TestDeadRowsOfAKeyAreListedOnce(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		for _, key := range []string{"a", "b", "a", "none", "empty", "a", "other topic"} {
+			insert(t, pg.Pool, key)
+		}
+		exec(t, pg.Pool, `UPDATE event_outbox SET event_key = CASE seq WHEN 4 THEN NULL WHEN 5 THEN '' ELSE 'a' END, topic = CASE seq WHEN 7 THEN 'others' ELSE topic END WHERE seq IN (4, 5, 7)`)
+		var failed []relay.Failure
+		for seq := range int64(7) {
+			failed = append(failed, relay.Failure{Seq: seq + 1, Err: "no", RetryCount: 10, Dead: seq != 5, RetryIn: time.Hour})
+		}
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Failed: failed}))
+		held, err := s.ReadHeld(t.Context(), relay.Blocking{ByDefault: true})
+		must(t, err)
+		for i := range held {
+			held[i].RetryIn, held[i].NextAttempt = 0, time.Time{}
+		}
+		row := func(seq int64, topic, key string, dead, others bool) relay.HeldRow {
+			return relay.HeldRow{Seq: seq, Topic: topic, Key: &key, EventType: "order.paid.v1", RetryCount: 10, Dead: dead, Others: others}
+		}
+		want := []relay.HeldRow{row(1, "orders", "a", true, true), row(2, "orders", "b", true, false), row(6, "orders", "a", false, false), row(7, "others", "a", true, false)}
+		if diff := cmp.Diff(want, held); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

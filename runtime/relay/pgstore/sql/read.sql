@@ -148,15 +148,26 @@ WITH lease AS MATERIALIZED (
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted;
 
 -- ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets has
--- no effect, for a running leader and a new one.
+-- no effect, for a running leader and a new one. Of the dead rows of a key it lists the
+-- first, because there may be very many.
 -- name: ReadHeld :many
-SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
-       next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead,
+WITH held AS (
+    SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
+           next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead
+    FROM event_outbox
+    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
+      AND (dead_at IS NOT NULL OR retry_count > 0)
+      AND (dead_at IS NULL OR (event_type = ANY(@excepted::text[])) <> @by_default::boolean AND event_key <> '')
+), placed AS (
+    SELECT seq, topic, event_key, event_type, retry_count, next_attempt_at, dead,
+           row_number() OVER (PARTITION BY dead, topic, event_key ORDER BY seq) AS place,
+           count(*) OVER (PARTITION BY dead, topic, event_key) AS together
+    FROM held
+)
+SELECT seq, topic, event_key, event_type, retry_count, next_attempt_at, dead, (dead AND together > 1)::boolean AS others,
        greatest(0, extract(epoch FROM next_attempt_at - clock_timestamp()) * 1000000)::bigint AS retry_in_us
-FROM event_outbox
-WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
-  AND (dead_at IS NOT NULL OR retry_count > 0)
-  AND (dead_at IS NULL OR (event_type = ANY(@excepted::text[])) <> @by_default::boolean)
+FROM placed
+WHERE NOT dead OR place = 1
 ORDER BY seq;
 
 -- name: IsFlushed :one
