@@ -189,8 +189,8 @@ type RedisWaitSource struct {
 	options rueidis.ClientOption
 	key     string
 	source  source
-	client  rueidis.Client // nil: not connected
-	spared  bool           // it was logged that the list cannot be deleted
+	conn    *redisConn // nil: not connected
+	spared  bool       // it was logged that the list cannot be deleted
 }
 
 // RedisSource returns the source of wake-ups for the outbox of the service. It creates
@@ -211,72 +211,47 @@ func (s *RedisWaitSource) Wait(ctx context.Context) error { return s.source.wait
 func (s *RedisWaitSource) Close() { s.source.close(s) }
 
 func (s *RedisWaitSource) connect(ctx context.Context) error {
-	if s.client == nil {
-		client, err := newRedisClient(ctx, s.options)
+	if s.conn == nil {
+		conn, err := dialRedis(ctx, s.options)
 		if err != nil {
 			return s.failed("connect", err)
 		}
-		s.client = client
+		s.conn = conn
 	}
-	ctx, cancel := context.WithTimeout(ctx, redisGrace)
-	defer cancel()
-	if err := s.client.Do(ctx, s.client.B().Ping().Build()).Error(); err != nil {
+	if err := s.conn.do(ctx, redisGrace, s.conn.B().Ping().Build()); err != nil {
 		return s.failed("PING", err)
 	}
 	return nil
 }
 
-// newRedisClient creates a client. If ctx ends first, the client is closed as soon as
-// it is created.
-func newRedisClient(ctx context.Context, options rueidis.ClientOption) (rueidis.Client, error) {
-	type made struct {
-		client rueidis.Client
-		err    error
-	}
-	done := make(chan made, 1)
-	go func() {
-		client, err := rueidis.NewClient(options)
-		done <- made{client, err}
-	}()
-	select {
-	case m := <-done:
-		return m.client, m.err
-	case <-ctx.Done():
-		go func() {
-			if m := <-done; m.client != nil {
-				m.client.Close()
-			}
-		}()
-		return nil, context.Cause(ctx)
-	}
-}
-
-// failed adds the remedy to err. If the connection broke, the client is closed, and the
-// next one starts fresh.
+// failed adds the remedy to err. If the connection broke, it is closed, and the next one
+// starts fresh.
 func (s *RedisWaitSource) failed(what string, err error) error {
-	if _, answered := rueidis.IsRedisErr(err); !answered && s.client != nil {
-		go s.client.Close() // waits up to a second for a server that does not answer
-		s.client = nil
+	if _, answered := rueidis.IsRedisErr(err); !answered {
+		s.disconnected()
 	}
 	return fmt.Errorf("%s: %w%s", what, err, redisRemedy(err, s.options.Username, s.key, relayCommands))
+}
+
+// disconnected closes the connection in the background.
+func (s *RedisWaitSource) disconnected() {
+	if s.conn != nil {
+		go s.conn.close()
+		s.conn = nil
+	}
 }
 
 // proves returns false: the user may be allowed to connect and not to wait.
 func (s *RedisWaitSource) proves() bool { return false }
 
 func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
-	blocked, cancel := context.WithTimeout(ctx, redisBlock+redisGrace)
-	defer cancel()
-	b := s.client.B()
-	pop := b.Blpop().Key(s.key).Timeout(redisBlock.Seconds()).Build().ToPipe().UnblockOnCancel()
-	err := s.client.Do(blocked, pop).Error()
+	err := s.conn.do(ctx, redisBlock+redisGrace, s.conn.B().Blpop().Key(s.key).Timeout(redisBlock.Seconds()).Build())
 	switch {
 	case rueidis.IsRedisNil(err):
 		return false, nil // nothing came, and the connection works
 	case ctx.Err() != nil:
 		// Redis still waits for this connection, and would give it the next wake-up.
-		s.client.Close()
-		s.client = nil
+		s.disconnected()
 		s.source.connected = false
 		return false, context.Cause(ctx)
 	case err != nil:
@@ -291,9 +266,7 @@ func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
 // delete the list later, with the wake-up of a row that the read did not see. So the
 // next Wait connects again, and a new connection counts as a wake-up.
 func (s *RedisWaitSource) empty(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, redisGrace)
-	defer cancel()
-	err := s.client.Do(ctx, s.client.B().Del().Key(s.key).Build()).Error()
+	err := s.conn.do(ctx, redisGrace, s.conn.B().Del().Key(s.key).Build())
 	if err == nil {
 		return
 	}
@@ -305,17 +278,16 @@ func (s *RedisWaitSource) empty(ctx context.Context) {
 		}
 		return
 	}
-	go s.client.Close() // waits up to a second for a server that does not answer
-	s.client = nil
+	s.disconnected()
 	s.source.connected = false
 }
 
-// disconnect keeps a client whose server answered.
+// disconnect keeps a connection whose server answered.
 func (s *RedisWaitSource) disconnect() {}
 
 func (s *RedisWaitSource) shutdown() {
-	if s.client != nil {
-		s.client.Close()
-		s.client = nil
+	if s.conn != nil {
+		s.conn.close()
+		s.conn = nil
 	}
 }

@@ -401,19 +401,46 @@ func ended(t *testing.T, what string, f func(ctx context.Context) error) {
 	}
 }
 
-// A Wait whose context ends leaves nothing behind in Redis that would take the
-// next wake-up.
+// A Wait whose context ends leaves nothing behind in Redis that would take the next
+// wake-up, and no connection.
 func TestRedisCancelledWaitTakesNoWakeUp(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
-	waker := wake.Redis(redisClient(t, redis.Addr), t.Name())
-	source := redisSource(t, redis.Addr, t.Name())
+	client := redisClient(t, redis.Addr)
+	waker := wake.Redis(client, t.Name())
+	source := wake.RedisSource(rueidis.ClientOption{InitAddress: []string{redis.Addr}, ClientName: t.Name()}, t.Name(), quiet())
+	t.Cleanup(source.Close)
+	connections := func() (lines []string) {
+		list, err := client.Do(testContext(t), client.B().ClientList().Build()).ToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(list) {
+			if strings.Contains(line, " name="+t.Name()+" ") {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
 	for range 3 {
 		connected(t, source)
 		requireSilent(t, source)
+		for _, line := range connections() {
+			if strings.Contains(line, " cmd=blpop ") {
+				t.Errorf("Redis still waits for %s", line)
+			}
+		}
 		connected(t, source)
 		wakesTwice(t, waker, source)
 		requireSilent(t, source)
+	}
+	source.Close()
+	for ctx := testContext(t); len(connections()) > 0; {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("these connections of a closed source are open:\n%s", strings.Join(connections(), ""))
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 
