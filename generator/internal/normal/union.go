@@ -94,7 +94,9 @@ func (f *Form) alive(u union) []*schema.Schema {
 	for _, branch := range u.branches() {
 		kinds := g.kindsOf(branch, f.Kinds|Null)
 		never := kinds == None || kinds == Null && !g.acceptsNull(branch)
-		if !never && kinds != Null {
+		if kinds&^Null == None {
+			f.add(g.Node(branch).formAt(f.depth).TypeMissing())
+		} else {
 			node := n.settle(u).taking(u, branch, f.Kinds)
 			if never = f.impossible(node); never {
 				f.add(node.formAt(f.depth).TypeMissing())

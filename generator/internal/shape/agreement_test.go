@@ -112,6 +112,13 @@ var agreements = []agreement{
 		invalid: []string{`{"k":{"b":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"}}`, `{"k":{"b":[],"c":1}}`},
 	},
 	{
+		name:     "a member that only a condition describes, and that no value can satisfy there",
+		schema:   `{"type":"object","dependentSchemas":{"b":{"properties":{"x":{"type":"object","properties":{"a":{"allOf":[{"type":"array"},{"type":"integer"}]}},"required":["a"]}}}}}`,
+		valid:    []string{`{}`, `{"x":{"a":1}}`, `{"x":2}`, `{"b":1}`},
+		invalid:  []string{`{"b":1,"x":{"a":1}}`, `{"b":1,"x":2}`},
+		findings: []string{"conditional-member", "never-valid"},
+	},
+	{
 		name:     "a branch whose type is concluded, and that no value of this type can take",
 		schema:   `{"type":"object","properties":{"v":{"anyOf":[{"required":["b"],"properties":{"b":false}},{"type":"array"},{"type":"integer"}]}}}`,
 		valid:    []string{`{"v":1}`, `{"v":[]}`},

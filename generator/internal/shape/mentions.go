@@ -115,7 +115,11 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 		Hint:    "give its type under properties",
 	})
 	bare := b.bare(first)
-	return b.typeOf([]*schema.Schema{bare}, b.graph.Node(bare), naming.Context{Parent: n, Property: m.name})
+	t := b.typeOf([]*schema.Schema{bare}, b.graph.Node(bare), naming.Context{Parent: n, Property: m.name})
+	if t.Kind == ir.Any {
+		return anything() // its rules hold only where the condition does, which checks them
+	}
+	return t
 }
 
 // anyMember returns the type of a required property that only conditions describe: it

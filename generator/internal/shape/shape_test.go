@@ -311,16 +311,17 @@ func TestWhatIsWarnedOf(t *testing.T) {
 	for text, want := range map[string][]string{
 		`{"type":"string"}`: nil,
 		`{"minLength":2}`:   {"type-missing"},
-		`{"type":"object","additionalProperties":{"required":["b"],"properties":{"b":false}}}`: {"never-valid", "type-missing"},
-		`{"type":"array","items":{"required":["b"],"properties":{"b":false}}}`:                 {"never-valid", "type-missing"},
-		`{"type":"array","prefixItems":[{"required":["b"],"properties":{"b":false}}]}`:         {"never-valid", "type-missing"},
-		`{"type":"object","properties":{"a":{"required":["b"],"properties":{"b":false}}}}`:     {"property-never-valid", "type-missing"},
-		`{"oneOf":[{"type":"string","minLength":2},{"type":"string","maxLength":3}]}`:          {"union-kept-raw"},
-		`{"allOf":[{"type":"string"},{"type":"integer"}]}`:                                     {"property-never-valid"},
-		`{"oneOf":[{"type":"string"},{"type":"string","enum":[]}]}`:                            {"branch-never-valid"},
-		`{"type":"string","enum":["a",1]}`:                                                     {"value-type"},
-		`{"type":"object","properties":{"a":{"type":"string","const":1}}}`:                     {"property-never-valid"},
-		`{"type":"string","format":"colour"}`:                                                  {"format-not-checked"},
+		`{"allOf":[{"anyOf":[{"properties":{"a":{}}},{"type":"boolean"},{"type":"null"}]},{"anyOf":[{"type":"array"},{"type":"null"}]}]}`: {"branch-never-valid", "type-missing"},
+		`{"type":"object","additionalProperties":{"required":["b"],"properties":{"b":false}}}`:                                            {"never-valid", "type-missing"},
+		`{"type":"array","items":{"required":["b"],"properties":{"b":false}}}`:                                                            {"never-valid", "type-missing"},
+		`{"type":"array","prefixItems":[{"required":["b"],"properties":{"b":false}}]}`:                                                    {"never-valid", "type-missing"},
+		`{"type":"object","properties":{"a":{"required":["b"],"properties":{"b":false}}}}`:                                                {"property-never-valid", "type-missing"},
+		`{"oneOf":[{"type":"string","minLength":2},{"type":"string","maxLength":3}]}`:                                                     {"union-kept-raw"},
+		`{"allOf":[{"type":"string"},{"type":"integer"}]}`:                                                                                {"property-never-valid"},
+		`{"oneOf":[{"type":"string"},{"type":"string","enum":[]}]}`:                                                                       {"branch-never-valid"},
+		`{"type":"string","enum":["a",1]}`:                                                                                                {"value-type"},
+		`{"type":"object","properties":{"a":{"type":"string","const":1}}}`:                                                                {"property-never-valid"},
+		`{"type":"string","format":"colour"}`:                                                                                             {"format-not-checked"},
 	} {
 		_, findings := typesOf(t, text)
 		var ids []string
