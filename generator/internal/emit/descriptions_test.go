@@ -26,9 +26,9 @@ func TestDescriptions(t *testing.T) {
 		`{type: array, description: About x., items: {$ref: '#/$defs/text'}}`: "\t// About x.\n\tX []string ",
 		`{$ref: '#/$defs/part'}`:                                              "// Part is part of the event schemas.\n//\n// About a part.\ntype Part struct {\n\t// About n.\n\tN *int64 ",
 		`{$ref: '#/$defs/part', description: About x.}`:                       "\t// About x.\n\tX *Part ",
-		`{type: object, properties: {n: true}}`:                               "// ThingV1X is the type of the member \"x\" of ThingV1.\ntype ThingV1X struct {",
-		`{type: array, items: {type: object, properties: {n: true}}}`:         "// ThingV1XItem is the type of the items of the member \"x\" of ThingV1.\ntype ThingV1XItem struct {",
-		`{type: string, deprecated: true, description: About x.}`:             "\t// About x.\n\t//\n\t// Deprecated: the schema marks it so.\n\tX *string ",
+		`{type: object, properties: {n: true}}`:                               "// ThingV1X is the type of the property \"x\" of ThingV1.\ntype ThingV1X struct {",
+		`{type: array, items: {type: object, properties: {n: true}}}`:         "// ThingV1XItem is the type of the items of the property \"x\" of ThingV1.\ntype ThingV1XItem struct {",
+		`{type: string, deprecated: true, description: About x.}`:             "\t// About x.\n\t//\n\t// Deprecated: the schema marks it as deprecated.\n\tX *string ",
 	} {
 		t.Run(property, func(t *testing.T) {
 			t.Parallel()

@@ -211,7 +211,7 @@ func deprecation(deprecated bool) []string {
 	if !deprecated {
 		return nil
 	}
-	return []string{"", "Deprecated: the schema marks it so."}
+	return []string{"", "Deprecated: the schema marks it as deprecated."}
 }
 
 // fieldDoc documents a field. If no tag can contain the property's name, the comment

@@ -216,12 +216,12 @@ func (n *Scheme) repeats(doc *schema.Document) bool {
 
 // role returns the place for a comment.
 func (c Context) role() string {
-	role := "the member " + strconv.Quote(c.Property)
+	role := "the property " + strconv.Quote(c.Property)
 	switch {
 	case c.Data:
 		role = "the value"
 	case c.Property == Additional:
-		role = "the additional members"
+		role = "the additional properties"
 	}
 	switch c.Part {
 	case "item":
@@ -229,7 +229,7 @@ func (c Context) role() string {
 	case "value":
 		return "the values of " + role
 	case "member":
-		return "the members whose names match a pattern"
+		return "the properties whose names match a pattern"
 	}
 	return role
 }

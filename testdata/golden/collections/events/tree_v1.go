@@ -230,7 +230,7 @@ func (v *Twin) check(c *wire.Checker) {
 	}
 }
 
-// TreeV1Closed is the type of the member "closed" of TreeV1.
+// TreeV1Closed is the type of the property "closed" of TreeV1.
 type TreeV1Closed struct {
 	A *string `json:"a,omitzero"`
 }
@@ -256,7 +256,7 @@ func (v *TreeV1Closed) encode(e *wire.Encoder) {
 	e.End()
 }
 
-// TreeV1Nothing is the type of the member "nothing" of TreeV1.
+// TreeV1Nothing is the type of the property "nothing" of TreeV1.
 type TreeV1Nothing struct {
 }
 
@@ -278,7 +278,7 @@ func (v *TreeV1Nothing) encode(e *wire.Encoder) {
 	e.End()
 }
 
-// TreeV1Typed is the type of the member "typed" of TreeV1.
+// TreeV1Typed is the type of the property "typed" of TreeV1.
 type TreeV1Typed struct {
 	Name string `json:"name"`
 	// Additional has the other properties, by name.
@@ -315,7 +315,7 @@ func (v *TreeV1Typed) check(c *wire.Checker) {
 	}
 }
 
-// TreeV1TypedParts is the type of the member "typed_parts" of TreeV1.
+// TreeV1TypedParts is the type of the property "typed_parts" of TreeV1.
 type TreeV1TypedParts struct {
 	Name *string `json:"name,omitzero"`
 	// Additional has the other properties, by name.
@@ -375,7 +375,8 @@ func (v *Leaf) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// TreeV1Category is the type of the items of the member "categories" of TreeV1.
+// TreeV1Category is the type of the items of the property "categories" of
+// TreeV1.
 type TreeV1Category struct {
 	Name     *string               `json:"name,omitzero"`
 	Children []TreeV1CategoryChild `json:"children,omitzero"`
@@ -414,7 +415,7 @@ func (v *TreeV1Category) check(c *wire.Checker) {
 	wire.CheckItems(c, v.Children, (*TreeV1CategoryChild).check, "children")
 }
 
-// TreeV1CategoryChild is the type of the items of the member "children" of
+// TreeV1CategoryChild is the type of the items of the property "children" of
 // TreeV1Category.
 type TreeV1CategoryChild struct {
 	Kind    *TreeV1CategoryChildKind `json:"kind,omitzero"`
@@ -452,7 +453,7 @@ func (v *TreeV1CategoryChild) check(c *wire.Checker) {
 	}
 }
 
-// TreeV1CategoryChildKind is the type of the member "kind" of
+// TreeV1CategoryChildKind is the type of the property "kind" of
 // TreeV1CategoryChild.
 type TreeV1CategoryChildKind string
 
@@ -467,7 +468,7 @@ func (v TreeV1CategoryChildKind) Valid() bool {
 	return v == TreeV1CategoryChildKindA || v == TreeV1CategoryChildKindB
 }
 
-// TreeV1ByNameValue is the type of the values of the member "by_name" of
+// TreeV1ByNameValue is the type of the values of the property "by_name" of
 // TreeV1.
 type TreeV1ByNameValue struct {
 	Size    *int64       `json:"size,omitzero"`

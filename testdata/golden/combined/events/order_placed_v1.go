@@ -132,7 +132,7 @@ func (v OrderPlacedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return orderPlacedV1Event.NewRow(ctx, v, opts...)
 }
 
-// OrderPlacedV1StrictAddress is the type of the member "strict_address" of
+// OrderPlacedV1StrictAddress is the type of the property "strict_address" of
 // OrderPlacedV1.
 //
 // A postal address.

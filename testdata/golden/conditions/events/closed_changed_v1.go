@@ -125,7 +125,7 @@ func (v ClosedChangedV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return closedChangedV1Event.NewRow(ctx, v, opts...)
 }
 
-// ClosedChangedV1Rest is the type of the member "rest" of ClosedChangedV1.
+// ClosedChangedV1Rest is the type of the property "rest" of ClosedChangedV1.
 type ClosedChangedV1Rest struct {
 	Name *string `json:"name,omitzero"`
 	// Additional has the other properties, by name.
@@ -166,7 +166,8 @@ func (v *ClosedChangedV1Rest) check(c *wire.Checker) {
 	}
 }
 
-// ClosedChangedV1Chosen is the type of the member "chosen" of ClosedChangedV1.
+// ClosedChangedV1Chosen is the type of the property "chosen" of
+// ClosedChangedV1.
 type ClosedChangedV1Chosen struct {
 	Kind    *string      `json:"kind,omitzero"`
 	More    *string      `json:"more,omitzero"`

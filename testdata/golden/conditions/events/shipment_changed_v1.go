@@ -239,7 +239,7 @@ func (v ShipmentChangedV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 	return shipmentChangedV1Event.NewRow(ctx, v, opts...)
 }
 
-// ShipmentChangedV1Status is the type of the member "status" of
+// ShipmentChangedV1Status is the type of the property "status" of
 // ShipmentChangedV1.
 type ShipmentChangedV1Status string
 
@@ -259,7 +259,7 @@ func (v ShipmentChangedV1Status) Valid() bool {
 	return false
 }
 
-// ShipmentChangedV1Level is the type of the member "level" of
+// ShipmentChangedV1Level is the type of the property "level" of
 // ShipmentChangedV1.
 type ShipmentChangedV1Level string
 
@@ -274,7 +274,7 @@ func (v ShipmentChangedV1Level) Valid() bool {
 	return v == ShipmentChangedV1LevelLow || v == ShipmentChangedV1LevelHigh
 }
 
-// ShipmentChangedV1Stop is the type of the items of the member "stops" of
+// ShipmentChangedV1Stop is the type of the items of the property "stops" of
 // ShipmentChangedV1.
 type ShipmentChangedV1Stop struct {
 	Place    string       `json:"place"`

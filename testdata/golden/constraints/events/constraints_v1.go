@@ -316,7 +316,7 @@ func (v ConstraintsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return constraintsV1Event.NewRow(ctx, v, opts...)
 }
 
-// ConstraintsV1Part is the type of the items of the member "parts" of
+// ConstraintsV1Part is the type of the items of the property "parts" of
 // ConstraintsV1.
 type ConstraintsV1Part struct {
 	Name    string       `json:"name"`
@@ -359,7 +359,7 @@ func (v *ConstraintsV1Part) check(c *wire.Checker) {
 	}
 }
 
-// ConstraintsV1Level is the type of the member "level" of ConstraintsV1.
+// ConstraintsV1Level is the type of the property "level" of ConstraintsV1.
 type ConstraintsV1Level int64
 
 // The values of ConstraintsV1Level.
@@ -374,7 +374,7 @@ func (v ConstraintsV1Level) Valid() bool {
 	return v == ConstraintsV1Level1 || v == ConstraintsV1Level2 || v == ConstraintsV1Level3
 }
 
-// ConstraintsV1Colour is the type of the member "colour" of ConstraintsV1.
+// ConstraintsV1Colour is the type of the property "colour" of ConstraintsV1.
 type ConstraintsV1Colour string
 
 // The values of ConstraintsV1Colour.
@@ -403,8 +403,8 @@ func (v ConstraintsV1Colour) Valid() bool {
 	return false
 }
 
-// ConstraintsV1ColoursItem is the type of the items of the member "colours" of
-// ConstraintsV1.
+// ConstraintsV1ColoursItem is the type of the items of the property "colours"
+// of ConstraintsV1.
 type ConstraintsV1ColoursItem string
 
 // The values of ConstraintsV1ColoursItem.
@@ -418,7 +418,7 @@ func (v ConstraintsV1ColoursItem) Valid() bool {
 	return v == ConstraintsV1ColoursItemCyan || v == ConstraintsV1ColoursItemMagenta
 }
 
-// ConstraintsV1Listed is the type of the member "listed" of ConstraintsV1.
+// ConstraintsV1Listed is the type of the property "listed" of ConstraintsV1.
 type ConstraintsV1Listed string
 
 // The values of ConstraintsV1Listed.

@@ -267,7 +267,7 @@ func (v DefaultsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return defaultsV1Event.NewRow(ctx, v, opts...)
 }
 
-// DefaultsV1Mode is the type of the member "mode" of DefaultsV1.
+// DefaultsV1Mode is the type of the property "mode" of DefaultsV1.
 type DefaultsV1Mode string
 
 // The values of DefaultsV1Mode.
@@ -279,7 +279,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v DefaultsV1Mode) Valid() bool { return v == DefaultsV1ModeFast || v == DefaultsV1ModeSlow }
 
-// DefaultsV1OtherMode is the type of the member "other_mode" of DefaultsV1.
+// DefaultsV1OtherMode is the type of the property "other_mode" of DefaultsV1.
 type DefaultsV1OtherMode string
 
 // The values of DefaultsV1OtherMode.
@@ -293,7 +293,7 @@ func (v DefaultsV1OtherMode) Valid() bool {
 	return v == DefaultsV1OtherModeFast || v == DefaultsV1OtherModeSlow
 }
 
-// DefaultsV1Head is the type of the member "head" of DefaultsV1.
+// DefaultsV1Head is the type of the property "head" of DefaultsV1.
 type DefaultsV1Head struct {
 	Magic   string       `json:"magic"`
 	Unknown wire.Unknown `json:"-"`

@@ -106,7 +106,7 @@ func (v BareV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 	return bareV1Event.NewRow(ctx, v, opts...)
 }
 
-// BareV1Kind is the type of the member "kind" of BareV1.
+// BareV1Kind is the type of the property "kind" of BareV1.
 type BareV1Kind string
 
 // The values of BareV1Kind.
@@ -118,7 +118,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v BareV1Kind) Valid() bool { return v == BareV1KindOne || v == BareV1KindTwo }
 
-// BareV1Part is the type of the member "part" of BareV1.
+// BareV1Part is the type of the property "part" of BareV1.
 type BareV1Part struct {
 	Key     string           `json:"key"`
 	Maybe   *BareV1PartMaybe `json:"maybe,omitzero"`
@@ -149,7 +149,7 @@ func (v *BareV1Part) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// BareV1PartMaybe is the type of the member "maybe" of BareV1Part.
+// BareV1PartMaybe is the type of the property "maybe" of BareV1Part.
 type BareV1PartMaybe struct {
 	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
 	Unknown wire.Unknown            `json:"-"`

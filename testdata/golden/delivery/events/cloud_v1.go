@@ -113,7 +113,7 @@ func (v CloudV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 	return cloudV1Event.NewRow(ctx, v, opts...)
 }
 
-// CloudV1Kind is the type of the member "kind" of CloudV1.
+// CloudV1Kind is the type of the property "kind" of CloudV1.
 type CloudV1Kind string
 
 // The values of CloudV1Kind.
@@ -125,7 +125,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v CloudV1Kind) Valid() bool { return v == CloudV1KindOne || v == CloudV1KindTwo }
 
-// CloudV1Part is the type of the member "part" of CloudV1.
+// CloudV1Part is the type of the property "part" of CloudV1.
 type CloudV1Part struct {
 	Key     string            `json:"key"`
 	Maybe   *CloudV1PartMaybe `json:"maybe,omitzero"`
@@ -156,7 +156,7 @@ func (v *CloudV1Part) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// CloudV1PartMaybe is the type of the member "maybe" of CloudV1Part.
+// CloudV1PartMaybe is the type of the property "maybe" of CloudV1Part.
 type CloudV1PartMaybe struct {
 	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
 	Unknown wire.Unknown            `json:"-"`

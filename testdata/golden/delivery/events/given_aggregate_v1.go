@@ -109,7 +109,7 @@ func (v GivenAggregateV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return givenAggregateV1Event.NewRow(ctx, v, opts...)
 }
 
-// GivenAggregateV1Kind is the type of the member "kind" of GivenAggregateV1.
+// GivenAggregateV1Kind is the type of the property "kind" of GivenAggregateV1.
 type GivenAggregateV1Kind string
 
 // The values of GivenAggregateV1Kind.
@@ -123,7 +123,7 @@ func (v GivenAggregateV1Kind) Valid() bool {
 	return v == GivenAggregateV1KindOne || v == GivenAggregateV1KindTwo
 }
 
-// GivenAggregateV1Part is the type of the member "part" of GivenAggregateV1.
+// GivenAggregateV1Part is the type of the property "part" of GivenAggregateV1.
 type GivenAggregateV1Part struct {
 	Key     string                     `json:"key"`
 	Maybe   *GivenAggregateV1PartMaybe `json:"maybe,omitzero"`
@@ -157,7 +157,7 @@ func (v *GivenAggregateV1Part) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// GivenAggregateV1PartMaybe is the type of the member "maybe" of
+// GivenAggregateV1PartMaybe is the type of the property "maybe" of
 // GivenAggregateV1Part.
 type GivenAggregateV1PartMaybe struct {
 	Deep    outbox.Nullable[string] `json:"deep,omitzero"`

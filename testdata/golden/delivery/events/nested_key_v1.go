@@ -117,7 +117,7 @@ func (v NestedKeyV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 	return nestedKeyV1Event.NewRow(ctx, v, opts...)
 }
 
-// NestedKeyV1Kind is the type of the member "kind" of NestedKeyV1.
+// NestedKeyV1Kind is the type of the property "kind" of NestedKeyV1.
 type NestedKeyV1Kind string
 
 // The values of NestedKeyV1Kind.
@@ -129,7 +129,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v NestedKeyV1Kind) Valid() bool { return v == NestedKeyV1KindOne || v == NestedKeyV1KindTwo }
 
-// NestedKeyV1Part is the type of the member "part" of NestedKeyV1.
+// NestedKeyV1Part is the type of the property "part" of NestedKeyV1.
 type NestedKeyV1Part struct {
 	Key     string                `json:"key"`
 	Maybe   *NestedKeyV1PartMaybe `json:"maybe,omitzero"`
@@ -163,7 +163,7 @@ func (v *NestedKeyV1Part) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// NestedKeyV1PartMaybe is the type of the member "maybe" of NestedKeyV1Part.
+// NestedKeyV1PartMaybe is the type of the property "maybe" of NestedKeyV1Part.
 type NestedKeyV1PartMaybe struct {
 	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
 	Unknown wire.Unknown            `json:"-"`

@@ -112,7 +112,7 @@ func (v OptionalKeyV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return optionalKeyV1Event.NewRow(ctx, v, opts...)
 }
 
-// OptionalKeyV1Kind is the type of the member "kind" of OptionalKeyV1.
+// OptionalKeyV1Kind is the type of the property "kind" of OptionalKeyV1.
 type OptionalKeyV1Kind string
 
 // The values of OptionalKeyV1Kind.
@@ -126,7 +126,7 @@ func (v OptionalKeyV1Kind) Valid() bool {
 	return v == OptionalKeyV1KindOne || v == OptionalKeyV1KindTwo
 }
 
-// OptionalKeyV1Part is the type of the member "part" of OptionalKeyV1.
+// OptionalKeyV1Part is the type of the property "part" of OptionalKeyV1.
 type OptionalKeyV1Part struct {
 	Key     string                  `json:"key"`
 	Maybe   *OptionalKeyV1PartMaybe `json:"maybe,omitzero"`
@@ -160,7 +160,7 @@ func (v *OptionalKeyV1Part) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// OptionalKeyV1PartMaybe is the type of the member "maybe" of
+// OptionalKeyV1PartMaybe is the type of the property "maybe" of
 // OptionalKeyV1Part.
 type OptionalKeyV1PartMaybe struct {
 	Deep    outbox.Nullable[string] `json:"deep,omitzero"`

@@ -106,7 +106,7 @@ func (v UnkeyedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 	return unkeyedV1Event.NewRow(ctx, v, opts...)
 }
 
-// UnkeyedV1Kind is the type of the member "kind" of UnkeyedV1.
+// UnkeyedV1Kind is the type of the property "kind" of UnkeyedV1.
 type UnkeyedV1Kind string
 
 // The values of UnkeyedV1Kind.
@@ -118,7 +118,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v UnkeyedV1Kind) Valid() bool { return v == UnkeyedV1KindOne || v == UnkeyedV1KindTwo }
 
-// UnkeyedV1Part is the type of the member "part" of UnkeyedV1.
+// UnkeyedV1Part is the type of the property "part" of UnkeyedV1.
 type UnkeyedV1Part struct {
 	Key     string              `json:"key"`
 	Maybe   *UnkeyedV1PartMaybe `json:"maybe,omitzero"`
@@ -150,7 +150,7 @@ func (v *UnkeyedV1Part) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// UnkeyedV1PartMaybe is the type of the member "maybe" of UnkeyedV1Part.
+// UnkeyedV1PartMaybe is the type of the property "maybe" of UnkeyedV1Part.
 type UnkeyedV1PartMaybe struct {
 	Deep    outbox.Nullable[string] `json:"deep,omitzero"`
 	Unknown wire.Unknown            `json:"-"`

@@ -206,7 +206,7 @@ func (v OrderPlaced) check(c *wire.Checker) {
 	c.MinItems(len(v.Lines), 1, "lines")
 }
 
-// OrderChangedV1Customer is the type of the member "customer" of
+// OrderChangedV1Customer is the type of the property "customer" of
 // OrderChangedV1.
 type OrderChangedV1Customer struct {
 	ID       uuid.UUID     `json:"id"`
@@ -375,7 +375,7 @@ func (v OrderChangedV1Cancelled) check(c *wire.Checker) {
 	wire.Enum(c, v.Change, `"cancelled", "refused"`, "change")
 }
 
-// OrderChangedV1CancelledChange is the type of the member "change" of
+// OrderChangedV1CancelledChange is the type of the property "change" of
 // OrderChangedV1Cancelled.
 type OrderChangedV1CancelledChange string
 

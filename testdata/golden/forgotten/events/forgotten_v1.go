@@ -168,7 +168,7 @@ func (v *Part) check(c *wire.Checker) {
 	c.Schema("schemas/forgotten.yaml#/$defs/Part").GivenUUID(v.ID, "id")
 }
 
-// ForgottenV1Position is the type of the member "position" of ForgottenV1.
+// ForgottenV1Position is the type of the property "position" of ForgottenV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type ForgottenV1Position struct {
@@ -368,7 +368,7 @@ func (v ForgottenV1Raw) check(c *wire.Checker) {
 	wire.AnyOf(c.Schema("schemas/forgotten.yaml#/properties/raw"), v, "Part and At", wire.Refusal(v.asPart), wire.Refusal(v.asAt))
 }
 
-// ForgottenV1RawAt is the type of the member "at" of ForgottenV1Raw.
+// ForgottenV1RawAt is the type of the property "at" of ForgottenV1Raw.
 type ForgottenV1RawAt struct {
 	At      time.Time    `json:"at"`
 	Unknown wire.Unknown `json:"-"`

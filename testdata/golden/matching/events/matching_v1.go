@@ -163,7 +163,7 @@ func (v MatchingV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.R
 	return matchingV1Event.NewRow(ctx, v, opts...)
 }
 
-// MatchingV1Amounts is the type of the member "amounts" of MatchingV1.
+// MatchingV1Amounts is the type of the property "amounts" of MatchingV1.
 type MatchingV1Amounts struct {
 	// Matching has the properties whose names match ^[A-Z]{3}$, by name.
 	Matching map[string]float64 `json:"-"`
@@ -200,7 +200,7 @@ func (v *MatchingV1Amounts) check(c *wire.Checker) {
 	}
 }
 
-// MatchingV1Shape is the type of the values of the member "shapes" of
+// MatchingV1Shape is the type of the values of the property "shapes" of
 // MatchingV1.
 type MatchingV1Shape struct {
 	Sides   int64        `json:"sides"`
@@ -234,7 +234,8 @@ func (v *MatchingV1Shape) check(c *wire.Checker) {
 	wire.Minimum(c.Schema("schemas/matching.yaml#/properties/shapes/patternProperties/^[a-z]+$"), v.Sides, 3, "sides")
 }
 
-// MatchingV1Overlapping is the type of the member "overlapping" of MatchingV1.
+// MatchingV1Overlapping is the type of the property "overlapping" of
+// MatchingV1.
 type MatchingV1Overlapping struct {
 	ID    string `json:"id"`
 	NID   *int64 `json:"n_id,omitzero"`
@@ -306,7 +307,7 @@ func (v *MatchingV1Overlapping) check(c *wire.Checker) {
 	c.MinProperties(n, 1)
 }
 
-// MatchingV1Closed is the type of the member "closed" of MatchingV1.
+// MatchingV1Closed is the type of the property "closed" of MatchingV1.
 type MatchingV1Closed struct {
 	// AMembers has the properties whose names match ^a, by name.
 	AMembers map[string]string `json:"-"`
@@ -351,7 +352,7 @@ func (v *MatchingV1Closed) check(c *wire.Checker) {
 	}
 }
 
-// MatchingV1Forbidden is the type of the member "forbidden" of MatchingV1.
+// MatchingV1Forbidden is the type of the property "forbidden" of MatchingV1.
 type MatchingV1Forbidden struct {
 	A       *string      `json:"a,omitzero"`
 	Unknown wire.Unknown `json:"-"`
@@ -385,7 +386,7 @@ func (v *MatchingV1Forbidden) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// MatchingV1Many is the type of the member "many" of MatchingV1.
+// MatchingV1Many is the type of the property "many" of MatchingV1.
 type MatchingV1Many struct {
 	// SMembers has the properties whose names match ^s_, by name.
 	SMembers map[string][]string `json:"-"`
@@ -428,7 +429,7 @@ func (v *MatchingV1Many) check(c *wire.Checker) {
 	c.MaxProperties(n, 2)
 }
 
-// MatchingV1Both is the type of the member "both" of MatchingV1.
+// MatchingV1Both is the type of the property "both" of MatchingV1.
 type MatchingV1Both struct {
 	// KMembers has the properties whose names match ^k, by name.
 	KMembers map[string]string `json:"-"`

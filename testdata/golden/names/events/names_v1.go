@@ -54,9 +54,9 @@ type NamesV1 struct {
 	Status    *Status           `json:"status,omitzero"`
 	// Not any more.
 	//
-	// Deprecated: the schema marks it so.
+	// Deprecated: the schema marks it as deprecated.
 	Old *string `json:"old,omitzero"`
-	// Deprecated: the schema marks it so.
+	// Deprecated: the schema marks it as deprecated.
 	Older        *string      `json:"older,omitzero"`
 	StatusType   *string      `json:"status_type,omitzero"`
 	StateBox     *State       `json:"state_box,omitzero"`
@@ -284,7 +284,7 @@ func (v *NamesV1InsertAll) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// NamesV1NewsItem is the type of the items of the member "news" of NamesV1.
+// NamesV1NewsItem is the type of the items of the property "news" of NamesV1.
 type NamesV1NewsItem struct {
 	Headline *string      `json:"headline,omitzero"`
 	Unknown  wire.Unknown `json:"-"`
@@ -314,7 +314,8 @@ func (v *NamesV1NewsItem) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// NamesV1Address is the type of the items of the member "addresses" of NamesV1.
+// NamesV1Address is the type of the items of the property "addresses" of
+// NamesV1.
 type NamesV1Address struct {
 	Zip     *string      `json:"zip,omitzero"`
 	Unknown wire.Unknown `json:"-"`
@@ -344,7 +345,7 @@ func (v *NamesV1Address) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// NamesV1Story is the type of the items of the member "stories" of NamesV1.
+// NamesV1Story is the type of the items of the property "stories" of NamesV1.
 type NamesV1Story struct {
 	Text    *string      `json:"text,omitzero"`
 	Unknown wire.Unknown `json:"-"`

@@ -362,7 +362,7 @@ func (v Matching) check(c *wire.Checker) {
 	}
 }
 
-// RecursionV1ChainItem is the type of the items of the member "chain" of
+// RecursionV1ChainItem is the type of the items of the property "chain" of
 // RecursionV1.
 type RecursionV1ChainItem struct {
 	Name    string                 `json:"name"`

@@ -118,7 +118,7 @@ func (v ManyV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, 
 	return manyV1Event.NewRow(ctx, v, opts...)
 }
 
-// ManyV1Item is the type of the items of the member "items" of ManyV1.
+// ManyV1Item is the type of the items of the property "items" of ManyV1.
 type ManyV1Item struct {
 	ID       uuid.UUID     `json:"id"`
 	Unknown  wire.Unknown  `json:"-"`

@@ -172,7 +172,7 @@ func (v *Insert) check(c *wire.Checker) {
 	wire.Const(c.Schema("schemas/messages.yaml#/oneOf/0", insertPlaces...), v.First, "i", 0)
 }
 
-// InsertSecond is the type of the member "second" of Insert.
+// InsertSecond is the type of the property "second" of Insert.
 type InsertSecond struct {
 	ID      string       `json:"id"`
 	Unknown wire.Unknown `json:"-"`
@@ -246,7 +246,7 @@ func (v *Delete) check(c *wire.Checker) {
 	wire.Const(c.Schema("schemas/messages.yaml#/oneOf/1", deletePlaces...), v.First, "d", 0)
 }
 
-// DeleteSecond is the type of the member "second" of Delete.
+// DeleteSecond is the type of the property "second" of Delete.
 type DeleteSecond struct {
 	ID      int64        `json:"id"`
 	Unknown wire.Unknown `json:"-"`

@@ -87,7 +87,7 @@ func (v AllOfReferencesV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 	return allOfReferencesV1Event.NewRow(ctx, v, opts...)
 }
 
-// AllOfReferencesV1Value is the type of the member "value" of
+// AllOfReferencesV1Value is the type of the property "value" of
 // AllOfReferencesV1.
 type AllOfReferencesV1Value struct {
 	At      time.Time    `json:"at"`

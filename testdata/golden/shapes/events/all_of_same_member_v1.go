@@ -85,7 +85,7 @@ func (v AllOfSameMemberV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 	return allOfSameMemberV1Event.NewRow(ctx, v, opts...)
 }
 
-// AllOfSameMemberV1Value is the type of the member "value" of
+// AllOfSameMemberV1Value is the type of the property "value" of
 // AllOfSameMemberV1.
 type AllOfSameMemberV1Value struct {
 	N       *string      `json:"n,omitzero"`

@@ -79,7 +79,7 @@ func (v ClosedBesideAllOfV1) NewRow(ctx context.Context, opts ...outbox.Option) 
 	return closedBesideAllOfV1Event.NewRow(ctx, v, opts...)
 }
 
-// ClosedBesideAllOfV1Value is the type of the member "value" of
+// ClosedBesideAllOfV1Value is the type of the property "value" of
 // ClosedBesideAllOfV1.
 type ClosedBesideAllOfV1Value struct {
 	A *string `json:"a,omitzero"`

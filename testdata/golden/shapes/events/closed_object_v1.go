@@ -77,7 +77,7 @@ func (v ClosedObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return closedObjectV1Event.NewRow(ctx, v, opts...)
 }
 
-// ClosedObjectV1Value is the type of the member "value" of ClosedObjectV1.
+// ClosedObjectV1Value is the type of the property "value" of ClosedObjectV1.
 type ClosedObjectV1Value struct {
 	A *string `json:"a,omitzero"`
 }

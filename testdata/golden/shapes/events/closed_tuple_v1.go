@@ -75,7 +75,7 @@ func (v ClosedTupleV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return closedTupleV1Event.NewRow(ctx, v, opts...)
 }
 
-// ClosedTupleV1Value is the type of the member "value" of ClosedTupleV1.
+// ClosedTupleV1Value is the type of the property "value" of ClosedTupleV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type ClosedTupleV1Value struct {

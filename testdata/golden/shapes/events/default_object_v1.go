@@ -150,7 +150,7 @@ func (v DefaultObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return defaultObjectV1Event.NewRow(ctx, v, opts...)
 }
 
-// DefaultObjectV1Point is the type of the member "point" of DefaultObjectV1.
+// DefaultObjectV1Point is the type of the property "point" of DefaultObjectV1.
 type DefaultObjectV1Point struct {
 	X       float64      `json:"x"`
 	Y       *float64     `json:"y,omitzero"`

@@ -157,7 +157,7 @@ func (v DefaultValuesV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return defaultValuesV1Event.NewRow(ctx, v, opts...)
 }
 
-// DefaultValuesV1Level is the type of the member "level" of DefaultValuesV1.
+// DefaultValuesV1Level is the type of the property "level" of DefaultValuesV1.
 type DefaultValuesV1Level string
 
 // The values of DefaultValuesV1Level.

@@ -18,7 +18,7 @@ import (
 type DeprecatedMemberV1 struct {
 	// The old name.
 	//
-	// Deprecated: the schema marks it so.
+	// Deprecated: the schema marks it as deprecated.
 	Value   *string      `json:"value,omitzero"`
 	Title   *string      `json:"title,omitzero"`
 	Unknown wire.Unknown `json:"-"`

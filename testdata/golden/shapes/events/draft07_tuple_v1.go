@@ -77,7 +77,7 @@ func (v Draft07TupleV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return draft07TupleV1Event.NewRow(ctx, v, opts...)
 }
 
-// Draft07TupleV1Value is the type of the member "value" of Draft07TupleV1.
+// Draft07TupleV1Value is the type of the property "value" of Draft07TupleV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type Draft07TupleV1Value struct {

@@ -86,7 +86,7 @@ func (v Draft07TupleWithRestV1) NewRow(ctx context.Context, opts ...outbox.Optio
 	return draft07TupleWithRestV1Event.NewRow(ctx, v, opts...)
 }
 
-// Draft07TupleWithRestV1Value is the type of the member "value" of
+// Draft07TupleWithRestV1Value is the type of the property "value" of
 // Draft07TupleWithRestV1.
 //
 // It is a JSON array: the fields are its items, in their order.

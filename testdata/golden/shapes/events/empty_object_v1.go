@@ -75,7 +75,7 @@ func (v EmptyObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return emptyObjectV1Event.NewRow(ctx, v, opts...)
 }
 
-// EmptyObjectV1Value is the type of the member "value" of EmptyObjectV1.
+// EmptyObjectV1Value is the type of the property "value" of EmptyObjectV1.
 type EmptyObjectV1Value struct {
 }
 

@@ -79,7 +79,8 @@ func (v ExtendedObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return extendedObjectV1Event.NewRow(ctx, v, opts...)
 }
 
-// ExtendedObjectV1Value is the type of the member "value" of ExtendedObjectV1.
+// ExtendedObjectV1Value is the type of the property "value" of
+// ExtendedObjectV1.
 type ExtendedObjectV1Value struct {
 	Extra *int64 `json:"extra,omitzero"`
 	ID    string `json:"id"`

@@ -88,7 +88,7 @@ func (v ForbiddenBesidePatternV1) NewRow(ctx context.Context, opts ...outbox.Opt
 	return forbiddenBesidePatternV1Event.NewRow(ctx, v, opts...)
 }
 
-// ForbiddenBesidePatternV1Value is the type of the member "value" of
+// ForbiddenBesidePatternV1Value is the type of the property "value" of
 // ForbiddenBesidePatternV1.
 type ForbiddenBesidePatternV1Value struct {
 	// FMembers has the properties whose names match ^f, by name.

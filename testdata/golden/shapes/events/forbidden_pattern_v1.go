@@ -79,7 +79,7 @@ func (v ForbiddenPatternV1) NewRow(ctx context.Context, opts ...outbox.Option) (
 	return forbiddenPatternV1Event.NewRow(ctx, v, opts...)
 }
 
-// ForbiddenPatternV1Value is the type of the member "value" of
+// ForbiddenPatternV1Value is the type of the property "value" of
 // ForbiddenPatternV1.
 type ForbiddenPatternV1Value struct {
 	A       *string      `json:"a,omitzero"`

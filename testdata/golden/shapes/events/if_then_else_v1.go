@@ -89,7 +89,7 @@ func (v IfThenElseV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox
 	return ifThenElseV1Event.NewRow(ctx, v, opts...)
 }
 
-// IfThenElseV1Unit is the type of the member "unit" of IfThenElseV1.
+// IfThenElseV1Unit is the type of the property "unit" of IfThenElseV1.
 type IfThenElseV1Unit string
 
 // The values of IfThenElseV1Unit.

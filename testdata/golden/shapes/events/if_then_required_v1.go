@@ -90,7 +90,7 @@ func (v IfThenRequiredV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return ifThenRequiredV1Event.NewRow(ctx, v, opts...)
 }
 
-// IfThenRequiredV1Status is the type of the member "status" of
+// IfThenRequiredV1Status is the type of the property "status" of
 // IfThenRequiredV1.
 type IfThenRequiredV1Status string
 

@@ -82,7 +82,7 @@ func (v IntegerEnumV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return integerEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// IntegerEnumV1Value is the type of the member "value" of IntegerEnumV1.
+// IntegerEnumV1Value is the type of the property "value" of IntegerEnumV1.
 type IntegerEnumV1Value int64
 
 // The values of IntegerEnumV1Value.

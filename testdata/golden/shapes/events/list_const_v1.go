@@ -89,7 +89,7 @@ func (v ListConstV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 	return listConstV1Event.NewRow(ctx, v, opts...)
 }
 
-// ListConstV1Value is the type of the member "value" of ListConstV1.
+// ListConstV1Value is the type of the property "value" of ListConstV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ListConstV1Value string

@@ -83,7 +83,7 @@ func (v ListOfEnumsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return listOfEnumsV1Event.NewRow(ctx, v, opts...)
 }
 
-// ListOfEnumsV1ValueItem is the type of the items of the member "value" of
+// ListOfEnumsV1ValueItem is the type of the items of the property "value" of
 // ListOfEnumsV1.
 type ListOfEnumsV1ValueItem string
 

@@ -77,7 +77,7 @@ func (v ListOfObjectsV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return listOfObjectsV1Event.NewRow(ctx, v, opts...)
 }
 
-// ListOfObjectsV1ValueItem is the type of the items of the member "value" of
+// ListOfObjectsV1ValueItem is the type of the items of the property "value" of
 // ListOfObjectsV1.
 type ListOfObjectsV1ValueItem struct {
 	ID      int64        `json:"id"`

@@ -77,7 +77,7 @@ func (v ListOfTuplesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return listOfTuplesV1Event.NewRow(ctx, v, opts...)
 }
 
-// ListOfTuplesV1ValueItem is the type of the items of the member "value" of
+// ListOfTuplesV1ValueItem is the type of the items of the property "value" of
 // ListOfTuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.

@@ -77,7 +77,7 @@ func (v MapOfObjectsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return mapOfObjectsV1Event.NewRow(ctx, v, opts...)
 }
 
-// MapOfObjectsV1ValueValue is the type of the values of the member "value" of
+// MapOfObjectsV1ValueValue is the type of the values of the property "value" of
 // MapOfObjectsV1.
 type MapOfObjectsV1ValueValue struct {
 	N       int64        `json:"n"`

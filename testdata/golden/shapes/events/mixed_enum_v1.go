@@ -81,7 +81,7 @@ func (v MixedEnumV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 	return mixedEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// MixedEnumV1Value is the type of the member "value" of MixedEnumV1.
+// MixedEnumV1Value is the type of the property "value" of MixedEnumV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type MixedEnumV1Value string

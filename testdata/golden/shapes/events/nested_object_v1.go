@@ -77,7 +77,7 @@ func (v NestedObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (outb
 	return nestedObjectV1Event.NewRow(ctx, v, opts...)
 }
 
-// NestedObjectV1Value is the type of the member "value" of NestedObjectV1.
+// NestedObjectV1Value is the type of the property "value" of NestedObjectV1.
 type NestedObjectV1Value struct {
 	Inner   NestedObjectV1ValueInner `json:"inner"`
 	Unknown wire.Unknown             `json:"-"`
@@ -106,7 +106,7 @@ func (v *NestedObjectV1Value) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// NestedObjectV1ValueInner is the type of the member "inner" of
+// NestedObjectV1ValueInner is the type of the property "inner" of
 // NestedObjectV1Value.
 type NestedObjectV1ValueInner struct {
 	Core    string       `json:"core"`

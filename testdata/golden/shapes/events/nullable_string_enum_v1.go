@@ -86,7 +86,7 @@ func (v NullableStringEnumV1) NewRow(ctx context.Context, opts ...outbox.Option)
 	return nullableStringEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// NullableStringEnumV1Value is the type of the member "value" of
+// NullableStringEnumV1Value is the type of the property "value" of
 // NullableStringEnumV1.
 type NullableStringEnumV1Value string
 

@@ -82,7 +82,7 @@ func (v NumberEnumV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox
 	return numberEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// NumberEnumV1Value is the type of the member "value" of NumberEnumV1.
+// NumberEnumV1Value is the type of the property "value" of NumberEnumV1.
 type NumberEnumV1Value float64
 
 // The values of NumberEnumV1Value.

@@ -90,7 +90,7 @@ func (v ObjectConstV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return objectConstV1Event.NewRow(ctx, v, opts...)
 }
 
-// ObjectConstV1Value is the type of the member "value" of ObjectConstV1.
+// ObjectConstV1Value is the type of the property "value" of ObjectConstV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ObjectConstV1Value string

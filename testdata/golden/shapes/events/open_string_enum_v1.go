@@ -88,7 +88,8 @@ func (v OpenStringEnumV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return openStringEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// OpenStringEnumV1Value is the type of the member "value" of OpenStringEnumV1.
+// OpenStringEnumV1Value is the type of the property "value" of
+// OpenStringEnumV1.
 type OpenStringEnumV1Value string
 
 // Values of OpenStringEnumV1Value, which may have others too.

@@ -81,7 +81,7 @@ func (v OpenTupleV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.
 	return openTupleV1Event.NewRow(ctx, v, opts...)
 }
 
-// OpenTupleV1Value is the type of the member "value" of OpenTupleV1.
+// OpenTupleV1Value is the type of the property "value" of OpenTupleV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type OpenTupleV1Value struct {

@@ -79,7 +79,8 @@ func (v OptionalObjectV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return optionalObjectV1Event.NewRow(ctx, v, opts...)
 }
 
-// OptionalObjectV1Value is the type of the member "value" of OptionalObjectV1.
+// OptionalObjectV1Value is the type of the property "value" of
+// OptionalObjectV1.
 type OptionalObjectV1Value struct {
 	A       string       `json:"a"`
 	Unknown wire.Unknown `json:"-"`

@@ -85,7 +85,7 @@ func (v OverlappingPatternsV1) NewRow(ctx context.Context, opts ...outbox.Option
 	return overlappingPatternsV1Event.NewRow(ctx, v, opts...)
 }
 
-// OverlappingPatternsV1Value is the type of the member "value" of
+// OverlappingPatternsV1Value is the type of the property "value" of
 // OverlappingPatternsV1.
 type OverlappingPatternsV1Value struct {
 	// AMembers has the properties whose names match ^a, by name.

@@ -88,7 +88,7 @@ func (v PatternBesidePropertiesV1) NewRow(ctx context.Context, opts ...outbox.Op
 	return patternBesidePropertiesV1Event.NewRow(ctx, v, opts...)
 }
 
-// PatternBesidePropertiesV1Value is the type of the member "value" of
+// PatternBesidePropertiesV1Value is the type of the property "value" of
 // PatternBesidePropertiesV1.
 type PatternBesidePropertiesV1Value struct {
 	ID string `json:"id"`

@@ -160,7 +160,7 @@ func (v Operation) check(c *wire.Checker) {
 	unionExpression.CheckItems(c, v.Args, "args")
 }
 
-// OperationOp is the type of the member "op" of Operation.
+// OperationOp is the type of the property "op" of Operation.
 type OperationOp string
 
 // The values of OperationOp.

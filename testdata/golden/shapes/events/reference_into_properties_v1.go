@@ -97,7 +97,7 @@ func (v ReferenceIntoPropertiesV1) NewRow(ctx context.Context, opts ...outbox.Op
 	return referenceIntoPropertiesV1Event.NewRow(ctx, v, opts...)
 }
 
-// ReferenceIntoPropertiesV1Other is the type of the member "other" of
+// ReferenceIntoPropertiesV1Other is the type of the property "other" of
 // ReferenceIntoPropertiesV1.
 type ReferenceIntoPropertiesV1Other struct {
 	Deep    *int64       `json:"deep,omitzero"`

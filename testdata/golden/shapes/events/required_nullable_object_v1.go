@@ -80,7 +80,7 @@ func (v RequiredNullableObjectV1) NewRow(ctx context.Context, opts ...outbox.Opt
 	return requiredNullableObjectV1Event.NewRow(ctx, v, opts...)
 }
 
-// RequiredNullableObjectV1Value is the type of the member "value" of
+// RequiredNullableObjectV1Value is the type of the property "value" of
 // RequiredNullableObjectV1.
 type RequiredNullableObjectV1Value struct {
 	A       int64        `json:"a"`

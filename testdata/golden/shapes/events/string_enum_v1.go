@@ -82,7 +82,7 @@ func (v StringEnumV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox
 	return stringEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// StringEnumV1Value is the type of the member "value" of StringEnumV1.
+// StringEnumV1Value is the type of the property "value" of StringEnumV1.
 type StringEnumV1Value string
 
 // The values of StringEnumV1Value.

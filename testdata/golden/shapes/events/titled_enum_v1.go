@@ -82,7 +82,7 @@ func (v TitledEnumV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox
 	return titledEnumV1Event.NewRow(ctx, v, opts...)
 }
 
-// TitledEnumV1Value is the type of the member "value" of TitledEnumV1.
+// TitledEnumV1Value is the type of the property "value" of TitledEnumV1.
 type TitledEnumV1Value string
 
 // The values of TitledEnumV1Value.

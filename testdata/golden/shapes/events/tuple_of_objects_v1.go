@@ -79,7 +79,8 @@ func (v TupleOfObjectsV1) NewRow(ctx context.Context, opts ...outbox.Option) (ou
 	return tupleOfObjectsV1Event.NewRow(ctx, v, opts...)
 }
 
-// TupleOfObjectsV1Value is the type of the member "value" of TupleOfObjectsV1.
+// TupleOfObjectsV1Value is the type of the property "value" of
+// TupleOfObjectsV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TupleOfObjectsV1Value struct {

@@ -83,7 +83,7 @@ func (v TupleWithRestV1) NewRow(ctx context.Context, opts ...outbox.Option) (out
 	return tupleWithRestV1Event.NewRow(ctx, v, opts...)
 }
 
-// TupleWithRestV1Value is the type of the member "value" of TupleWithRestV1.
+// TupleWithRestV1Value is the type of the property "value" of TupleWithRestV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TupleWithRestV1Value struct {

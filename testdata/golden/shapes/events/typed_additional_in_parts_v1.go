@@ -87,7 +87,7 @@ func (v TypedAdditionalInPartsV1) NewRow(ctx context.Context, opts ...outbox.Opt
 	return typedAdditionalInPartsV1Event.NewRow(ctx, v, opts...)
 }
 
-// TypedAdditionalInPartsV1Value is the type of the member "value" of
+// TypedAdditionalInPartsV1Value is the type of the property "value" of
 // TypedAdditionalInPartsV1.
 type TypedAdditionalInPartsV1Value struct {
 	A *int64   `json:"a,omitzero"`

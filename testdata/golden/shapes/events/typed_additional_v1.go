@@ -79,7 +79,7 @@ func (v TypedAdditionalV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 	return typedAdditionalV1Event.NewRow(ctx, v, opts...)
 }
 
-// TypedAdditionalV1Value is the type of the member "value" of
+// TypedAdditionalV1Value is the type of the property "value" of
 // TypedAdditionalV1.
 type TypedAdditionalV1Value struct {
 	Name *string `json:"name,omitzero"`

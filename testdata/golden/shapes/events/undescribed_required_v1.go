@@ -79,7 +79,7 @@ func (v UndescribedRequiredV1) NewRow(ctx context.Context, opts ...outbox.Option
 	return undescribedRequiredV1Event.NewRow(ctx, v, opts...)
 }
 
-// UndescribedRequiredV1Value is the type of the member "value" of
+// UndescribedRequiredV1Value is the type of the property "value" of
 // UndescribedRequiredV1.
 type UndescribedRequiredV1Value struct {
 	ID      int64        `json:"id"`

@@ -85,7 +85,7 @@ func (v UnevaluatedBesideAdditionalV1) NewRow(ctx context.Context, opts ...outbo
 	return unevaluatedBesideAdditionalV1Event.NewRow(ctx, v, opts...)
 }
 
-// UnevaluatedBesideAdditionalV1Value is the type of the member "value" of
+// UnevaluatedBesideAdditionalV1Value is the type of the property "value" of
 // UnevaluatedBesideAdditionalV1.
 type UnevaluatedBesideAdditionalV1Value struct {
 	A       *string      `json:"a,omitzero"`

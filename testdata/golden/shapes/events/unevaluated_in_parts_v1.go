@@ -79,7 +79,7 @@ func (v UnevaluatedInPartsV1) NewRow(ctx context.Context, opts ...outbox.Option)
 	return unevaluatedInPartsV1Event.NewRow(ctx, v, opts...)
 }
 
-// UnevaluatedInPartsV1Value is the type of the member "value" of
+// UnevaluatedInPartsV1Value is the type of the property "value" of
 // UnevaluatedInPartsV1.
 type UnevaluatedInPartsV1Value struct {
 	A *string `json:"a,omitzero"`

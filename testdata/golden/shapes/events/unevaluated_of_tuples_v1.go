@@ -136,7 +136,7 @@ func (v UnevaluatedOfTuplesV1Value) check(c *wire.Checker) {
 	wire.Rules(c, v, func(e *wire.Encoder, v UnevaluatedOfTuplesV1Value) { v.encode(e) }, &unevaluatedOfTuplesV1ValueRules)
 }
 
-// UnevaluatedOfTuplesV1ValueList is the type of the member "list" of
+// UnevaluatedOfTuplesV1ValueList is the type of the property "list" of
 // UnevaluatedOfTuplesV1Value.
 //
 // It is a JSON array: the fields are its items, in their order.
@@ -194,7 +194,7 @@ func (v *UnevaluatedOfTuplesV1ValueList) check(c *wire.Checker) {
 	wire.Const(c, v.Second, "bar", 1)
 }
 
-// UnevaluatedOfTuplesV1ValueListType is the type of the member "list" of
+// UnevaluatedOfTuplesV1ValueListType is the type of the property "list" of
 // UnevaluatedOfTuplesV1Value.
 //
 // It is a JSON array: the fields are its items, in their order.

@@ -151,7 +151,7 @@ func (v RunStarted) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// RunStartedMeta is the type of the member "meta" of RunStarted.
+// RunStartedMeta is the type of the property "meta" of RunStarted.
 type RunStartedMeta struct {
 	Type    string       `json:"type"`
 	Unknown wire.Unknown `json:"-"`
@@ -229,7 +229,7 @@ func (v RunEnded) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// RunEndedMeta is the type of the member "meta" of RunEnded.
+// RunEndedMeta is the type of the property "meta" of RunEnded.
 type RunEndedMeta struct {
 	Type    string       `json:"type"`
 	Unknown wire.Unknown `json:"-"`

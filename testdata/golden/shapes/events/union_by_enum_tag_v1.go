@@ -152,7 +152,7 @@ func (v Opened) check(c *wire.Checker) {
 	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/0"), v.State, `"open", "reopened"`, "state")
 }
 
-// OpenedState is the type of the member "state" of Opened.
+// OpenedState is the type of the property "state" of Opened.
 type OpenedState string
 
 // The values of OpenedState.
@@ -195,7 +195,7 @@ func (v Shut) check(c *wire.Checker) {
 	wire.Enum(c.Schema("schemas/union_by_enum_tag.yaml#/properties/value/oneOf/1"), v.State, `"closed", "merged"`, "state")
 }
 
-// ShutState is the type of the member "state" of Shut.
+// ShutState is the type of the property "state" of Shut.
 type ShutState string
 
 // The values of ShutState.

@@ -329,7 +329,7 @@ func (v *Person) check(c *wire.Checker) {
 	}
 }
 
-// AccountOpenedV1Product is the type of the member "product" of
+// AccountOpenedV1Product is the type of the property "product" of
 // AccountOpenedV1.
 type AccountOpenedV1Product int64
 
@@ -349,7 +349,8 @@ func (v AccountOpenedV1Product) Valid() bool {
 	return false
 }
 
-// AccountOpenedV1Branch is the type of the member "branch" of AccountOpenedV1.
+// AccountOpenedV1Branch is the type of the property "branch" of
+// AccountOpenedV1.
 type AccountOpenedV1Branch string
 
 // The values of AccountOpenedV1Branch.

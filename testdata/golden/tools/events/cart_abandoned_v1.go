@@ -169,7 +169,8 @@ func (v *CartItem) encode(e *wire.Encoder) {
 	e.End()
 }
 
-// CartAbandonedV1Counts is the type of the member "counts" of CartAbandonedV1.
+// CartAbandonedV1Counts is the type of the property "counts" of
+// CartAbandonedV1.
 type CartAbandonedV1Counts struct {
 	// Matching has the properties whose names match ^[0-9]+$, by name.
 	Matching map[string]int64 `json:"-"`

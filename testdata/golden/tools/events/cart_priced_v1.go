@@ -133,7 +133,7 @@ func (v CartPricedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox
 	return cartPricedV1Event.NewRow(ctx, v, opts...)
 }
 
-// CartPricedV1Item is the type of the items of the member "items" of
+// CartPricedV1Item is the type of the items of the property "items" of
 // CartPricedV1.
 type CartPricedV1Item struct {
 	SKU    string             `json:"sku"`
@@ -166,7 +166,7 @@ func (v *CartPricedV1Item) encode(e *wire.Encoder) {
 	e.End()
 }
 
-// CartPricedV1Pair is the type of the member "pair" of CartPricedV1.
+// CartPricedV1Pair is the type of the property "pair" of CartPricedV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type CartPricedV1Pair struct {
@@ -215,7 +215,7 @@ func (v *CartPricedV1Pair) check(c *wire.Checker) {
 	c.Gapless(0, v.First != nil, v.Second != nil, len(v.Rest) > 0)
 }
 
-// CartPricedV1Channel is the type of the member "channel" of CartPricedV1.
+// CartPricedV1Channel is the type of the property "channel" of CartPricedV1.
 type CartPricedV1Channel string
 
 // The values of CartPricedV1Channel.

@@ -139,7 +139,7 @@ func (v *Customer) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// InvoicePaidV1Kind is the type of the member "kind" of InvoicePaidV1.
+// InvoicePaidV1Kind is the type of the property "kind" of InvoicePaidV1.
 type InvoicePaidV1Kind string
 
 // The values of InvoicePaidV1Kind.

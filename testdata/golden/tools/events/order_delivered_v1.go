@@ -299,7 +299,8 @@ func (v *ParcelLine) check(c *wire.Checker) {
 	}
 }
 
-// OrderDeliveredV1State is the type of the member "state" of OrderDeliveredV1.
+// OrderDeliveredV1State is the type of the property "state" of
+// OrderDeliveredV1.
 type OrderDeliveredV1State string
 
 // The values of OrderDeliveredV1State.

@@ -147,7 +147,7 @@ func (v OrderPlacedV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return orderPlacedV1Event.NewRow(ctx, v, opts...)
 }
 
-// OrderPlacedV1Channel is the type of the member "channel" of OrderPlacedV1.
+// OrderPlacedV1Channel is the type of the property "channel" of OrderPlacedV1.
 type OrderPlacedV1Channel string
 
 // The values of OrderPlacedV1Channel.

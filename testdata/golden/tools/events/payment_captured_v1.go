@@ -166,7 +166,7 @@ func (v PaymentCapturedV1) NewRow(ctx context.Context, opts ...outbox.Option) (o
 	return paymentCapturedV1Event.NewRow(ctx, v, opts...)
 }
 
-// PaymentCapturedV1Amount is the type of the member "amount" of
+// PaymentCapturedV1Amount is the type of the property "amount" of
 // PaymentCapturedV1.
 type PaymentCapturedV1Amount struct {
 	Value    int64  `json:"value"`
@@ -287,7 +287,7 @@ func (v PaymentCapturedV1SourceCard) check(c *wire.Checker) {
 	wire.Enum(c, v.Network, `"visa", "mastercard"`, "network")
 }
 
-// PaymentCapturedV1SourceCardNetwork is the type of the member "network" of
+// PaymentCapturedV1SourceCardNetwork is the type of the property "network" of
 // PaymentCapturedV1SourceCard.
 type PaymentCapturedV1SourceCardNetwork string
 
@@ -414,7 +414,8 @@ func (v *PaymentCapturedV1ReferenceNumber) UnmarshalJSON(b []byte) error {
 	return wire.DecodeFloat(b, v)
 }
 
-// PaymentCapturedV1Risk is the type of the member "risk" of PaymentCapturedV1.
+// PaymentCapturedV1Risk is the type of the property "risk" of
+// PaymentCapturedV1.
 type PaymentCapturedV1Risk int64
 
 // The values of PaymentCapturedV1Risk.
@@ -429,7 +430,7 @@ func (v PaymentCapturedV1Risk) Valid() bool {
 	return v == PaymentCapturedV1Risk0 || v == PaymentCapturedV1Risk1 || v == PaymentCapturedV1Risk2
 }
 
-// PaymentCapturedV1Location is the type of the member "location" of
+// PaymentCapturedV1Location is the type of the property "location" of
 // PaymentCapturedV1.
 //
 // It is a JSON array: the fields are its items, in their order.
@@ -468,7 +469,7 @@ func (v *PaymentCapturedV1Location) encode(e *wire.Encoder) {
 	t.End()
 }
 
-// PaymentCapturedV1Receipt is the type of the member "receipt" of
+// PaymentCapturedV1Receipt is the type of the property "receipt" of
 // PaymentCapturedV1.
 type PaymentCapturedV1Receipt struct {
 	Email   string       `json:"email"`
@@ -518,7 +519,7 @@ func (v *PaymentCapturedV1Receipt) check(c *wire.Checker) {
 	wire.Format(c.Schema("schemas/zod.json#/definitions/PaymentCaptured/properties/receipt", paymentCapturedV1ReceiptPlaces...), v.Email, "email", "email")
 }
 
-// PaymentCapturedV1Split is the type of the items of the member "splits" of
+// PaymentCapturedV1Split is the type of the items of the property "splits" of
 // PaymentCapturedV1.
 type PaymentCapturedV1Split struct {
 	Account  string                   `json:"account"`

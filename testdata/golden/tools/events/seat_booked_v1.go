@@ -236,7 +236,7 @@ func (v *Gate) check(c *wire.Checker) {
 	wire.Minimum(c.Schema("schemas/typescript_json_schema.json#/definitions/Gate"), v.Number, 1, "number")
 }
 
-// SeatBookedV1Leg is the type of the items of the member "legs" of
+// SeatBookedV1Leg is the type of the items of the property "legs" of
 // SeatBookedV1.
 type SeatBookedV1Leg struct {
 	From    string       `json:"from"`
@@ -326,7 +326,7 @@ func (v *SeatBookedV1BaggageNumber) UnmarshalJSON(b []byte) error { return wire.
 
 func (v SeatBookedV1BaggageNumber) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
 
-// SeatBookedV1Coordinates is the type of the member "coordinates" of
+// SeatBookedV1Coordinates is the type of the property "coordinates" of
 // SeatBookedV1.
 //
 // It is a JSON array: the fields are its items, in their order.

@@ -206,7 +206,7 @@ func (v *Parcel) check(c *wire.Checker) {
 	wire.Format(c.Schema("schemas/typescript.json#/definitions/Parcel"), v.TrackingURL, "uri", "trackingUrl")
 }
 
-// ShipmentSentV1Status is the type of the items of the member "statuses" of
+// ShipmentSentV1Status is the type of the items of the property "statuses" of
 // ShipmentSentV1.
 type ShipmentSentV1Status struct {
 	At time.Time `json:"at"`

@@ -103,7 +103,7 @@ func (v OlderTuplesV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbo
 	return olderTuplesV1Event.NewRow(ctx, v, opts...)
 }
 
-// OlderTuplesV1Closed is the type of the member "closed" of OlderTuplesV1.
+// OlderTuplesV1Closed is the type of the property "closed" of OlderTuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type OlderTuplesV1Closed struct {
@@ -140,7 +140,7 @@ func (v *OlderTuplesV1Closed) encode(e *wire.Encoder) {
 	t.End()
 }
 
-// OlderTuplesV1Typed is the type of the member "typed" of OlderTuplesV1.
+// OlderTuplesV1Typed is the type of the property "typed" of OlderTuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type OlderTuplesV1Typed struct {
@@ -180,7 +180,7 @@ func (v *OlderTuplesV1Typed) check(c *wire.Checker) {
 	c.Gapless(0, v.First != nil, len(v.Rest) > 0)
 }
 
-// OlderTuplesV1Open is the type of the member "open" of OlderTuplesV1.
+// OlderTuplesV1Open is the type of the property "open" of OlderTuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type OlderTuplesV1Open struct {
@@ -217,7 +217,7 @@ func (v *OlderTuplesV1Open) encode(e *wire.Encoder) {
 	t.End()
 }
 
-// OlderTuplesV1Both is the type of the member "both" of OlderTuplesV1.
+// OlderTuplesV1Both is the type of the property "both" of OlderTuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type OlderTuplesV1Both struct {

@@ -256,7 +256,7 @@ func (v *Point) check(c *wire.Checker) {
 	wire.Maximum(c, v.Latitude, 90, 1)
 }
 
-// TuplesV1Line is the type of the member "line" of TuplesV1.
+// TuplesV1Line is the type of the property "line" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Line struct {
@@ -303,7 +303,7 @@ func (v *TuplesV1Line) check(c *wire.Checker) {
 	c.In(v.Second.check, 1)
 }
 
-// TuplesV1Open is the type of the member "open" of TuplesV1.
+// TuplesV1Open is the type of the property "open" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Open struct {
@@ -357,7 +357,7 @@ func (v *TuplesV1Open) check(c *wire.Checker) {
 	c.Gapless(0, v.First != nil, !v.Second.IsZero(), v.Third != nil, len(v.Rest) > 0)
 }
 
-// TuplesV1Numbered is the type of the member "numbered" of TuplesV1.
+// TuplesV1Numbered is the type of the property "numbered" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Numbered struct {
@@ -402,7 +402,7 @@ func (v *TuplesV1Numbered) check(c *wire.Checker) {
 	c.MaxItems(1+len(v.Rest), 5)
 }
 
-// TuplesV1Long is the type of the member "long" of TuplesV1.
+// TuplesV1Long is the type of the property "long" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Long struct {
@@ -445,7 +445,7 @@ func (v *TuplesV1Long) check(c *wire.Checker) {
 	wire.UniquePositions(c, *v, func(e *wire.Encoder, v TuplesV1Long) { v.encode(e) })
 }
 
-// TuplesV1Parts is the type of the member "parts" of TuplesV1.
+// TuplesV1Parts is the type of the property "parts" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Parts struct {
@@ -485,7 +485,7 @@ func (v *TuplesV1Parts) check(c *wire.Checker) {
 	}
 }
 
-// TuplesV1PartsRestItem is the type of the items of the member "rest" of
+// TuplesV1PartsRestItem is the type of the items of the property "rest" of
 // TuplesV1Parts.
 type TuplesV1PartsRestItem struct {
 	Name    string       `json:"name"`
@@ -519,7 +519,7 @@ func (v *TuplesV1PartsRestItem) check(c *wire.Checker) {
 	wire.MinLength(c.Schema("schemas/tuples.yaml#/properties/parts/items"), v.Name, 2, "name")
 }
 
-// TuplesV1Nested is the type of the member "nested" of TuplesV1.
+// TuplesV1Nested is the type of the property "nested" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Nested struct {
@@ -552,7 +552,7 @@ func (v *TuplesV1Nested) encode(e *wire.Encoder) {
 	t.End()
 }
 
-// TuplesV1NestedFirst is the type of the member "first" of TuplesV1Nested.
+// TuplesV1NestedFirst is the type of the property "first" of TuplesV1Nested.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1NestedFirst struct {
@@ -585,7 +585,7 @@ func (v *TuplesV1NestedFirst) encode(e *wire.Encoder) {
 	t.End()
 }
 
-// TuplesV1Maybe is the type of the member "maybe" of TuplesV1.
+// TuplesV1Maybe is the type of the property "maybe" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Maybe struct {
@@ -650,7 +650,7 @@ func (v *Cons) encode(e *wire.Encoder) {
 	t.End()
 }
 
-// TuplesV1Unevaluated is the type of the member "unevaluated" of TuplesV1.
+// TuplesV1Unevaluated is the type of the property "unevaluated" of TuplesV1.
 //
 // It is a JSON array: the fields are its items, in their order.
 type TuplesV1Unevaluated struct {

@@ -675,7 +675,7 @@ func (JSONObject) isJSON()                         {}
 func (v *JSONObject) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeJSONObject) }
 func decodeJSONObject(d *wire.Decoder) JSONObject  { return wire.Map(d, decodeJSON) }
 
-// MixedV1Colour is the type of the member "colour" of MixedV1.
+// MixedV1Colour is the type of the property "colour" of MixedV1.
 type MixedV1Colour string
 
 // The values of MixedV1Colour.
@@ -687,7 +687,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v MixedV1Colour) Valid() bool { return v == MixedV1ColourRed || v == MixedV1ColourGreen }
 
-// MixedV1Mood is the type of the member "mood" of MixedV1.
+// MixedV1Mood is the type of the property "mood" of MixedV1.
 type MixedV1Mood string
 
 // Values of MixedV1Mood, which may have others too.
@@ -699,7 +699,7 @@ const (
 // Known reports whether the schema lists the value; others are allowed as well.
 func (v MixedV1Mood) Known() bool { return v == MixedV1MoodGood || v == MixedV1MoodBad }
 
-// MixedV1MoodsItem is the type of the items of the member "moods" of MixedV1.
+// MixedV1MoodsItem is the type of the items of the property "moods" of MixedV1.
 type MixedV1MoodsItem string
 
 // Values of MixedV1MoodsItem, which may have others too.

@@ -200,7 +200,7 @@ func (v WebSource) check(c *wire.Checker) {
 	wire.Enum(c.Schema("schemas/sourced.yaml#/$defs/WebSource"), v.Kind, `"web", "app"`, "kind")
 }
 
-// WebSourceKind is the type of the member "kind" of WebSource.
+// WebSourceKind is the type of the property "kind" of WebSource.
 type WebSourceKind string
 
 // The values of WebSourceKind.

@@ -367,7 +367,7 @@ func (v Started) encode(e *wire.Encoder) {
 	e.EndOpen(v.Unknown)
 }
 
-// StartedContext is the type of the member "context" of Started.
+// StartedContext is the type of the property "context" of Started.
 type StartedContext struct {
 	Type    string       `json:"type"`
 	Unknown wire.Unknown `json:"-"`
@@ -444,7 +444,7 @@ func (v Ended) check(c *wire.Checker) {
 	wire.Minimum(c, v.Seconds, 0, "seconds")
 }
 
-// EndedContext is the type of the member "context" of Ended.
+// EndedContext is the type of the property "context" of Ended.
 type EndedContext struct {
 	Type    EndedContextType `json:"type"`
 	Unknown wire.Unknown     `json:"-"`
@@ -475,7 +475,7 @@ func (v *EndedContext) check(c *wire.Checker) {
 	wire.Enum(c.Schema("schemas/tagged.yaml#/properties/signal/oneOf/1/properties/context"), v.Type, `"run.ended", "run.failed"`, "type")
 }
 
-// EndedContextType is the type of the member "type" of EndedContext.
+// EndedContextType is the type of the property "type" of EndedContext.
 type EndedContextType string
 
 // The values of EndedContextType.

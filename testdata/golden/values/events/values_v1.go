@@ -217,7 +217,7 @@ func (v ValuesV1Setting) Valid() bool {
 	return false
 }
 
-// ValuesV1Ratio is the type of the member "ratio" of ValuesV1.
+// ValuesV1Ratio is the type of the property "ratio" of ValuesV1.
 type ValuesV1Ratio float64
 
 // The values of ValuesV1Ratio.
@@ -232,7 +232,7 @@ func (v ValuesV1Ratio) Valid() bool {
 	return v == ValuesV1Ratio0Point5 || v == ValuesV1Ratio1 || v == ValuesV1RatioMinus2Point25
 }
 
-// ValuesV1Either is the type of the member "either" of ValuesV1.
+// ValuesV1Either is the type of the property "either" of ValuesV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1Either string
@@ -246,7 +246,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v ValuesV1Either) Valid() bool { return v == ValuesV1EitherA || v == ValuesV1Either1 }
 
-// ValuesV1Huge is the type of the member "huge" of ValuesV1.
+// ValuesV1Huge is the type of the property "huge" of ValuesV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1Huge string
@@ -262,7 +262,7 @@ func (v ValuesV1Huge) Valid() bool {
 	return v == ValuesV1Huge1 || v == ValuesV1Huge123456789012345678901234567890
 }
 
-// ValuesV1Origin is the type of the member "origin" of ValuesV1.
+// ValuesV1Origin is the type of the property "origin" of ValuesV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1Origin string
@@ -275,7 +275,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v ValuesV1Origin) Valid() bool { return v == ValuesV1OriginValue }
 
-// ValuesV1List is the type of the member "list" of ValuesV1.
+// ValuesV1List is the type of the property "list" of ValuesV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1List string
@@ -288,7 +288,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v ValuesV1List) Valid() bool { return v == ValuesV1ListValue }
 
-// ValuesV1Large is the type of the member "large" of ValuesV1.
+// ValuesV1Large is the type of the property "large" of ValuesV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1Large string
@@ -301,7 +301,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v ValuesV1Large) Valid() bool { return v == ValuesV1Large123456789012345678901 }
 
-// ValuesV1Precise is the type of the member "precise" of ValuesV1.
+// ValuesV1Precise is the type of the property "precise" of ValuesV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1Precise string
@@ -314,7 +314,7 @@ const (
 // Valid reports whether the schema lists the value.
 func (v ValuesV1Precise) Valid() bool { return v == ValuesV1Precise0Point12345678901234567890 }
 
-// ValuesV1Shape is the type of the items of the member "shapes" of ValuesV1.
+// ValuesV1Shape is the type of the items of the property "shapes" of ValuesV1.
 //
 // It holds the value as JSON, without spaces: a string has its quotes.
 type ValuesV1Shape string
