@@ -93,6 +93,10 @@ func TestRegister(t *testing.T) {
 		"shop.order_placed.v1-value: unchanged, version 1, id 2 (shop.order_placed.v1)\n")
 	r.registers(reg.URL(), "shop.order_placed.v1-value: unchanged, version 1, id 2 (shop.order_placed.v1)\n",
 		func(c *generator.RegisterConfig) { c.Types = []string{"shop.order_placed.v1"} })
+	// A schema that is registered is not registered again, also if it is not the latest version.
+	r.replace("schemas/order_paid.v1.yaml", "A customer has paid.", "A customer paid.")
+	r.registers(reg.URL(), "shop.order_paid.v1-value: unchanged, version 1, id 1 (shop.order_paid.v1)\n",
+		func(c *generator.RegisterConfig) { c.Types = []string{"shop.order_paid.v1"} })
 	got, failed, err := r.register(reg.URL(), func(c *generator.RegisterConfig) { c.Types = []string{"shop.order_placed.v2"} })
 	if diff := cmp.Diff("the project has no event of type shop.order_placed.v2", fmt.Sprint(err)); diff != "" {
 		t.Errorf("an unknown type: %q, %t, %s", got, failed, diff)

@@ -89,7 +89,8 @@ const quiet = 30 * time.Second
 //
 // Redrive ends with an error if the brokers return no records for 30 seconds, or do not
 // accept one for that time, as when a partition has no leader (kgo.RecordDeliveryTimeout
-// in Config.Options changes the latter). The error says what to do. The summary is valid with an error too.
+// in Config.Options changes the latter). The error says what to do. The summary is valid
+// with an error too.
 func Redrive(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Topic == "" {
 		return Summary{}, errors.New("deadletter: Config.Topic is empty: name the dead-letter topic")
