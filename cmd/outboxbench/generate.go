@@ -27,19 +27,11 @@ type generated struct {
 // needs a checkout of this repository, which has the module that the generated package
 // imports.
 func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
-	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
-	if err != nil {
-		return nil, fmt.Errorf("find the repository (run this scenario in a checkout): %w", err)
-	}
-	dir, err := os.MkdirTemp("", "outboxbench-generate-")
+	root, dir, err := l.build(ctx, "outboxgen")
 	if err != nil {
 		return nil, err
 	}
-	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
 	g := &generated{dir: filepath.Join(dir, "service"), outboxgen: filepath.Join(dir, "outboxgen")}
-	if _, err := goOutput(ctx, root, "build", "-o", g.outboxgen, "./cmd/outboxgen"); err != nil {
-		return nil, err
-	}
 	if err := g.write(root, l.effort.schemas); err != nil {
 		return nil, err
 	}
@@ -116,6 +108,20 @@ func (g *generated) measure(ctx context.Context, name string, args ...string) ([
 	return []float64{
 		time.Since(start).Seconds(), (state.UserTime() + state.SystemTime()).Seconds(), peakMemory(state) / megabyte,
 	}, nil
+}
+
+// build builds a command of the repository into a new folder. It needs a checkout of the
+// repository, whose root it also returns.
+func (l *lab) build(ctx context.Context, command string) (root, dir string, err error) {
+	if root, err = goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path); err != nil {
+		return "", "", fmt.Errorf("find the repository (run this scenario in a checkout): %w", err)
+	}
+	if dir, err = os.MkdirTemp("", "outboxbench-"); err != nil {
+		return "", "", err
+	}
+	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
+	_, err = goOutput(ctx, root, "build", "-o", filepath.Join(dir, command), "./cmd/"+command)
+	return root, dir, err
 }
 
 // goOutput returns what a command of go prints, without the line end.

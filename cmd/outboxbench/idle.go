@@ -14,7 +14,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 	"github.com/outboxgen/outboxgen/migrations"
 )
 
@@ -34,19 +33,11 @@ const idlePoll = 200 * time.Millisecond
 // idleVariants measures the process outboxrelay. It needs a checkout of this
 // repository.
 func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
-	root, err := goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path)
-	if err != nil {
-		return nil, fmt.Errorf("find the repository (run this scenario in a checkout): %w", err)
-	}
-	dir, err := os.MkdirTemp("", "outboxbench-idle-")
+	_, dir, err := l.build(ctx, "outboxrelay")
 	if err != nil {
 		return nil, err
 	}
-	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
 	i := &idle{lab: l, dir: dir, command: filepath.Join(dir, "outboxrelay")}
-	if _, err := goOutput(ctx, root, "build", "-o", i.command, "./cmd/outboxrelay"); err != nil {
-		return nil, err
-	}
 	out := []variant{{name: "bare loop, polling", label: bareLabel, measure: i.bare}}
 	for _, n := range []int{1, l.effort.outboxes} {
 		outboxes := "1 outbox"

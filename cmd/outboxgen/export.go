@@ -134,15 +134,7 @@ func writeExported(io streams, dir, out string, all int, differences []generator
 	if len(differences) == 0 {
 		return printf(io.Out, "up to date: %d documents\n", all)
 	}
-	var write []output.File
-	var remove []string
-	for _, d := range differences {
-		if d.Kind == generator.Orphaned {
-			remove = append(remove, d.Path)
-			continue
-		}
-		write = append(write, output.File{Path: d.Path, Content: d.New})
-	}
+	write, remove := changes(differences)
 	if err := makeFolder(dir, out); err != nil {
 		return err
 	}

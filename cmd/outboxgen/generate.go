@@ -72,15 +72,7 @@ func runGenerate(ctx context.Context, io streams, at project) error {
 	if len(differences) == 0 {
 		return printf(io.Out, "up to date: %d files\n", len(result.Files))
 	}
-	var write []output.File
-	var remove []string
-	for _, d := range differences {
-		if d.Kind == generator.Orphaned {
-			remove = append(remove, d.Path)
-			continue
-		}
-		write = append(write, output.File{Path: d.Path, Content: d.New})
-	}
+	write, remove := changes(differences)
 	if err := output.Apply(result.Dir, write, remove); err != nil {
 		return unwritable(io, result, err)
 	}
@@ -95,6 +87,18 @@ func runGenerate(ctx context.Context, io streams, at project) error {
 		}
 	}
 	return foretell(io, remove)
+}
+
+// changes returns the files to write and the paths to remove.
+func changes(differences []generator.Difference) (write []output.File, remove []string) {
+	for _, d := range differences {
+		if d.Kind == generator.Orphaned {
+			remove = append(remove, d.Path)
+			continue
+		}
+		write = append(write, output.File{Path: d.Path, Content: d.New})
+	}
+	return write, remove
 }
 
 // foretell explains an error that go generate will report: it has listed the files of

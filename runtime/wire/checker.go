@@ -347,14 +347,6 @@ func Const[T comparable](c *Checker, value, want T, at ...any) {
 
 func constText(want any) string { return fmt.Sprintf("must be %#v", want) }
 
-// Present checks that a required value is present: a pointer, whose nil stands for
-// null, or an interface.
-func (c *Checker) Present(there bool, at ...any) {
-	if !there {
-		c.Fail("required", "is required and missing", at...)
-	}
-}
-
 // UniqueItems checks that no two items are equal.
 func UniqueItems[T comparable](c *Checker, items []T, at ...any) {
 	if len(items) < 2 {

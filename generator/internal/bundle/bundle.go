@@ -27,6 +27,11 @@ func Document(e *schema.Event) ([]byte, error) {
 	}
 	doc.text("$comment", schema.Exported)
 	b.keywords(doc, e.Schema)
+	return b.finish(doc, e)
+}
+
+// finish adds the event and the definitions to a document, and returns its bytes.
+func (b *bundler) finish(doc *object, e *schema.Event) ([]byte, error) {
 	doc.add("x-event", event(e))
 	if len(b.targets) > 0 {
 		defs := &object{}

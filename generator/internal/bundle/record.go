@@ -1,12 +1,6 @@
 package bundle
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-
-	"github.com/outboxgen/outboxgen/generator/internal/schema"
-)
+import "github.com/outboxgen/outboxgen/generator/internal/schema"
 
 // Record returns the schema of the value of the event's records, like Document: the
 // envelope with the event's data inside it. Without an envelope it is Document.
@@ -33,18 +27,7 @@ func Record(e *schema.Event) ([]byte, error) {
 	doc.text("type", "object")
 	doc.add("required", texts(append(required, "data")))
 	doc.add("properties", properties.String())
-	doc.add("x-event", event(e))
-	defs := &object{}
-	for _, target := range b.targets {
-		defs.add(b.names[target], b.schema(target))
-	}
-	doc.add("$defs", defs.String())
-	var out bytes.Buffer
-	if err := json.Indent(&out, []byte(doc.String()), "", "  "); err != nil {
-		return nil, fmt.Errorf("the schema of %s is no JSON: %w", e.Type, err)
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
+	return b.finish(doc, e)
 }
 
 // outboxEnvelope returns the fields of the outbox envelope except data.

@@ -56,12 +56,6 @@ func (o *ObjectForm) Member(name string) *Member {
 	return nil
 }
 
-// Requires reports whether every object has a member.
-func (o *ObjectForm) Requires(name string) bool {
-	m := o.Member(name)
-	return m != nil && m.Required
-}
-
 // Forbids reports whether no object has a member.
 func (o *ObjectForm) Forbids(name string) bool {
 	if m := o.Member(name); m != nil {

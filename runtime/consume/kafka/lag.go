@@ -51,11 +51,7 @@ func (p *progress) forget(partitions map[string][]int32) {
 func (p *progress) forgetTopic(topic string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for at := range p.next {
-		if at.topic == topic {
-			delete(p.next, at)
-		}
-	}
+	maps.DeleteFunc(p.next, func(at partition, _ int64) bool { return at.topic == topic })
 }
 
 func (p *progress) of(at partition) (next int64, known bool) {
