@@ -1,4 +1,4 @@
--- Takes back what the way up gives.
+-- Revokes what the up migration grants.
 REVOKE ALL ON event_outbox FROM outbox_relay;
 REVOKE ALL ON event_outbox_lease FROM outbox_relay;
 REVOKE ALL ON event_outbox_audit FROM outbox_relay;

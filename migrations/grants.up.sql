@@ -1,4 +1,4 @@
--- What each role needs, and no more. The roles must be there; as groups that
+-- What each role needs, and no more. The roles must exist; as groups that
 -- login roles belong to:
 --
 --   CREATE ROLE outbox_relay;
@@ -7,9 +7,9 @@
 --   CREATE ROLE outbox_consumer;
 --   GRANT outbox_relay TO <the role that the relay logs in as>;
 --
--- The relay (outboxrelay run). It sees its own sessions and may end those that a
--- former leader left behind, as long as all relays of an outbox log in as one role.
--- With a role for each they need more: GRANT pg_read_all_stats, pg_signal_backend.
+-- The relay (outboxrelay run). If all relays of an outbox log in as one role, they
+-- see each other's sessions, and may end those that a former leader left behind.
+-- If each has its own role, they need more: GRANT pg_read_all_stats, pg_signal_backend.
 GRANT SELECT, DELETE, UPDATE (published_at, retry_count, last_error, tx, next_attempt_at, dead_at)
     ON event_outbox TO outbox_relay;
 GRANT SELECT, INSERT, UPDATE ON event_outbox_lease TO outbox_relay;

@@ -1,9 +1,9 @@
--- Turns the current event_outbox into the older shape again. Stop the relay and
+-- Changes the current event_outbox back into the older table. Stop the relay and
 -- the writers that fill the topic column first.
 --
--- The older shape knows no dead rows: replay or discard them beforehand, or the
--- old relay will find them unpublished. What consumers have handled is forgotten
--- with event_inbox. Unpublished rows lose the partition that was chosen for them, and
+-- The older table has no dead rows: replay or discard them beforehand, or the old
+-- relay will publish them. event_inbox, with the events that consumers have
+-- handled, is dropped. Unpublished rows lose the partition that was chosen for them, and
 -- published tombstones are deleted; unpublished ones stop this: let the relay
 -- publish them first. The table is locked (ACCESS EXCLUSIVE) until the transaction
 -- ends, which takes as long as one index over the unpublished rows.
@@ -31,9 +31,9 @@ DROP INDEX IF EXISTS ix_event_outbox_unpublished;
 DROP INDEX IF EXISTS ix_event_outbox_tx;
 DROP INDEX IF EXISTS ix_event_outbox_held;
 
--- A topic column that stands after seq came with the upgrade, and goes. Rows yet
--- to be published whose event_data does not name the topic get it there, as the
--- first member; nothing else of event_data changes.
+-- A topic column after seq was added by the upgrade, and is dropped. In unpublished
+-- rows whose event_data does not have the topic, the topic becomes the first member
+-- of event_data; nothing else of it changes.
 DO $$
 BEGIN
     IF (SELECT topic.attnum > seq.attnum

@@ -1,38 +1,38 @@
--- Turns an event_outbox of an older shape into the current one, in place.
+-- Changes an older event_outbox into the current one, in place.
 --
 -- Stop the old relay first; it and the new one must never run together. Writers
--- may go on: their inserts wait while this runs and need no change after it.
--- Old rows that were never published will be, also those that the old relay had
--- given up on: delete what shall not be sent.
+-- may continue: their inserts wait while this runs, and need no change after it.
+-- Old rows that were never published will be published, also those that the old
+-- relay had stopped retrying. Delete the rows that must not be sent.
 --
 -- The table is locked (ACCESS EXCLUSIVE) until the transaction ends. Adding the
--- columns takes no time, but every row is written once more to number it: expect
--- half a minute for a million rows, and room for a second copy of them. Where that
--- is too long, delete old published rows beforehand, in batches.
+-- columns takes no time, but every row is written again to number it: expect half
+-- a minute for a million rows, and space for a second copy of them. If that is too
+-- long, delete old published rows beforehand, in batches.
 --
--- A unique index of your own over unpublished rows, such as UNIQUE (aggregate_id,
--- event_type) WHERE published_at IS NULL, stays, and this warns of it: with it the
+-- Your own unique index over unpublished rows, such as UNIQUE (aggregate_id,
+-- event_type) WHERE published_at IS NULL, is kept, with a warning. With it the
 -- insert of a second event fails (23505), and so does its business transaction;
--- behind a dead row every later one. Drop such an index. To insert an event at
--- most once, give it a deterministic id: the insert of an id that is there is left
--- out without an error.
+-- after a dead row, every later insert fails. Drop such an index. To insert an
+-- event at most once, give it a deterministic id: the insert of an existing id does
+-- nothing.
 --
--- Waiting for the lock would stop the writers behind it, so this gives up after
--- 5 s, changes nothing, and can be run again.
+-- Writers would have to wait behind a statement that waits for the lock. So this
+-- stops after 5 s, changes nothing, and can be run again.
 SET LOCAL lock_timeout = '5s';
 
 LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
 
--- Without a default at first: a volatile one would rewrite the table and stamp
--- the old rows. They keep no tx, by which the relay knows them. tx comes before
--- seq because defaults are evaluated in the order of the columns.
+-- Without a default at first: a volatile one would rewrite the table and set tx in
+-- the old rows. Their tx stays null; the relay recognises them by that. tx is
+-- before seq because defaults are evaluated in the order of the columns.
 ALTER TABLE event_outbox ADD COLUMN tx xid8;
 ALTER TABLE event_outbox ALTER COLUMN tx SET DEFAULT pg_current_xact_id();
 ALTER TABLE event_outbox ADD COLUMN seq bigint;
 
--- Where the topic sat inside event_data it may be null: writers that have not
--- changed yet leave it out, and the relay looks into event_data then. When the
--- last of them is gone: ALTER TABLE event_outbox ALTER COLUMN topic SET NOT NULL.
+-- If the topic was inside event_data, the column may be null: old writers do not
+-- set it, and then the relay reads event_data. After the last of them has changed:
+-- ALTER TABLE event_outbox ALTER COLUMN topic SET NOT NULL.
 ALTER TABLE event_outbox ADD COLUMN IF NOT EXISTS topic varchar(255);
 ALTER TABLE event_outbox ADD COLUMN headers json;
 ALTER TABLE event_outbox ADD COLUMN next_attempt_at timestamptz;
@@ -47,8 +47,8 @@ ALTER TABLE event_outbox ADD CONSTRAINT event_outbox_tombstone
 
 DROP INDEX IF EXISTS ix_event_outbox_unpublished;
 
--- json holds \u0000 but ->> cannot read past it. What is no topic name at all is
--- something else that happens to be called topic.
+-- json can contain \u0000, but ->> cannot read such a value. A value that is not a
+-- valid topic name is something else with the name topic.
 UPDATE event_outbox AS o
 SET seq   = numbered.seq,
     topic = coalesce(

@@ -358,7 +358,7 @@ func TestGrantsAsPrinted(t *testing.T) {
 	got := string(files(t, migrations.Migrate, migrations.Options{
 		Kind: migrations.KindGrants, Number: 1, Schema: "app", Roles: migrations.Roles{Consumer: "grades@project.iam"},
 	})[1].Content)
-	const want = `-- What each role needs, and no more. The roles must be there; as groups that
+	const want = `-- What each role needs, and no more. The roles must exist; as groups that
 -- login roles belong to:
 --
 --   CREATE ROLE "grades@project.iam";

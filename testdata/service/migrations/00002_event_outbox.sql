@@ -1,12 +1,12 @@
 -- +goose Up
 -- The outbox: one row is one event to publish. Defaults are evaluated in the
--- order of the columns, so tx stands before seq: a row's transaction has its id
+-- order of the columns. tx is before seq, so that a row's transaction has its id
 -- before the row has its number.
 --
--- fillfactor stays at its default: published_at is part of index predicates, so
--- settling a row can never be a HOT update, and free room on the page would only
--- make the table larger. Autovacuum comes by share of the table, which a week of
--- published rows makes large: hence the lower share.
+-- fillfactor has its default. published_at is part of index predicates, so
+-- recording the outcome of a row is never a HOT update, and free space on a page
+-- would only make the table larger. Autovacuum starts at a share of the table.
+-- The share is lower here, because a week of published rows makes the table large.
 CREATE TABLE event_outbox (
     id              uuid         NOT NULL DEFAULT gen_random_uuid() PRIMARY KEY,
     aggregate_id    varchar(255) NOT NULL,
@@ -48,8 +48,8 @@ CREATE TABLE event_outbox_lease (
     updated_at   timestamptz NOT NULL DEFAULT now()
 );
 
--- What operators did to dead letters. A replay that the relay has not yet taken
--- up has no applied_at.
+-- What operators did to dead letters. applied_at of a replay is null until the
+-- relay has acted on it.
 CREATE TABLE event_outbox_audit (
     id         bigint       NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at         timestamptz  NOT NULL DEFAULT now(),
@@ -66,7 +66,8 @@ CREATE TABLE event_outbox_audit (
 
 CREATE INDEX ix_event_outbox_audit_pending ON event_outbox_audit (seq) WHERE action = 'replay' AND applied_at IS NULL;
 
--- What consumers have handled. The index on handled_at is for forgetting.
+-- The events that consumers have handled. The index on handled_at is for deleting
+-- old ones.
 CREATE TABLE event_inbox (
     consumer   varchar(255) NOT NULL,
     event_id   uuid         NOT NULL,
