@@ -140,7 +140,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Turns an event_outbox`
+    # Changes an older event_outbox`
 	if got := string(file.Content)[:len(head)]; got != head {
 		t.Errorf("head (-want +got):\n%s", cmp.Diff(head, got))
 	}
