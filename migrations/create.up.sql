@@ -47,13 +47,35 @@ CREATE TABLE event_outbox_lease (
     updated_at   timestamptz NOT NULL DEFAULT now()
 );
 
--- What operators did to dead letters. applied_at of a replay is null until the
--- relay has acted on it.
+-- Delayed events wait here until deliver_at. Then the leading relay moves them into
+-- event_outbox, by deliver_at and seq. A table of their own, so that nothing that
+-- reads event_outbox finds an event before its time.
+CREATE TABLE event_outbox_delayed (
+    id             uuid         NOT NULL PRIMARY KEY,
+    aggregate_id   varchar(255) NOT NULL,
+    aggregate_type varchar(100) NOT NULL,
+    event_type     varchar(255) NOT NULL,
+    event_data     json,
+    event_key      varchar(255),
+    topic          varchar(255) NOT NULL,
+    headers        json,
+    partition      integer      CHECK (partition >= 0),
+    created_at     timestamptz  NOT NULL DEFAULT now(),
+    deliver_at     timestamptz  NOT NULL,
+    seq            bigint       NOT NULL GENERATED ALWAYS AS IDENTITY,
+    CONSTRAINT event_outbox_delayed_tombstone
+        CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
+CREATE INDEX ix_event_outbox_delayed_due ON event_outbox_delayed (deliver_at, seq);
+
+-- What operators did to dead letters and to delayed events. applied_at of a replay or
+-- discard is null until the relay has acted on it. seq of a delayed event is 0.
 CREATE TABLE event_outbox_audit (
     id         bigint       NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at         timestamptz  NOT NULL DEFAULT now(),
     actor      varchar(255) NOT NULL,
-    action     varchar(20)  NOT NULL CHECK (action IN ('replay', 'discard')),
+    action     varchar(20)  NOT NULL CHECK (action IN ('replay', 'discard', 'cancel', 'send-now')),
     seq        bigint       NOT NULL,
     event_id   uuid         NOT NULL,
     event_type varchar(255) NOT NULL,

@@ -11,8 +11,10 @@
 // # The tables
 //
 //   - event_outbox: one row is one event to publish
+//   - event_outbox_delayed: events that are not published before a time
 //   - event_outbox_lease: which relay leads
-//   - event_outbox_audit: replays and discards of dead rows
+//   - event_outbox_audit: replays and discards of dead rows, and decisions about delayed
+//     events
 //   - event_inbox: what consumers have handled
 //
 // Their names are fixed; the Postgres schema that holds them is not

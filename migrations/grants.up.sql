@@ -12,6 +12,9 @@
 -- If each has its own role, they need more: GRANT pg_read_all_stats, pg_signal_backend.
 GRANT SELECT, DELETE, UPDATE (published_at, retry_count, last_error, tx, next_attempt_at, dead_at)
     ON event_outbox TO outbox_relay;
+GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
+    ON event_outbox TO outbox_relay;
+GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO outbox_relay;
 GRANT SELECT, INSERT, UPDATE ON event_outbox_lease TO outbox_relay;
 GRANT SELECT, UPDATE (applied_at) ON event_outbox_audit TO outbox_relay;
 GRANT SELECT ON SEQUENCE event_outbox_seq_seq TO outbox_relay;
@@ -21,12 +24,17 @@ GRANT SELECT ON SEQUENCE event_outbox_seq_seq TO outbox_relay;
 GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
     ON event_outbox TO outbox_service;
 GRANT SELECT (id) ON event_outbox TO outbox_service;
+GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition, deliver_at)
+    ON event_outbox_delayed TO outbox_service;
+GRANT SELECT (id), DELETE ON event_outbox_delayed TO outbox_service;
 
--- People and tools that look at an outbox, and replay or discard dead letters
--- (outboxrelay status, dead, replay, discard).
+-- People and tools that look at an outbox, replay or discard dead letters, and cancel
+-- delayed events or send them now (outboxrelay status, dead, replay, discard, delayed,
+-- cancel, send-now).
 GRANT SELECT, DELETE, UPDATE (dead_at, next_attempt_at, retry_count) ON event_outbox TO outbox_operator;
+GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO outbox_operator;
 GRANT SELECT ON event_outbox_lease TO outbox_operator;
-GRANT SELECT, INSERT (actor, action, seq, event_id, event_type, topic, event_key, reason)
+GRANT SELECT, INSERT (actor, action, seq, event_id, event_type, topic, event_key, reason, applied_at)
     ON event_outbox_audit TO outbox_operator;
 
 -- The service that handles events once (package inbox).

@@ -80,7 +80,8 @@ func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 
 // Downgrade undoes Upgrade. It keeps the rows, without the values for which the older
 // shape has no columns. Dead rows become unpublished, and the lease, the audit and the
-// inbox are dropped. Published tombstones are deleted; unpublished ones are an error. If the shape is the older one, it does nothing.
+// inbox are dropped. Delayed events that wait are an error. Published tombstones are
+// deleted; unpublished ones are an error. If the shape is the older one, it does nothing.
 func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "downgrade event_outbox", func(s shape) (string, error) {
 		switch s {

@@ -15,6 +15,7 @@ functions to every context.configure(...):
 TABLES = frozenset(
     {
         "event_outbox",
+        "event_outbox_delayed",
         "event_outbox_lease",
         "event_outbox_audit",
         "event_inbox",

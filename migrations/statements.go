@@ -72,7 +72,7 @@ func indent(s, by string) string {
 
 // names finds the places where Postgres looks up a table or, in DROP INDEX, an index.
 // It also matches a default with a table's name, which is left unchanged.
-var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_lease|_audit|_seq_seq)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
+var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_delayed|_lease|_audit|_seq_seq)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
 
 // qualify adds the schema to each of these names.
 func qualify(sql, schema string) string {

@@ -2,14 +2,25 @@
 -- the writers that fill the topic column first.
 --
 -- The older table has no dead rows: replay or discard them beforehand, or the old
--- relay will publish them. event_inbox, with the events that consumers have
--- handled, is dropped. Unpublished rows lose the partition that was chosen for them, and
--- published tombstones are deleted; unpublished ones stop this: let the relay
--- publish them first. The table is locked (ACCESS EXCLUSIVE) until the transaction
+-- relay will publish them. It has no delayed events and no tombstones either: while
+-- any waits, this stops and changes nothing; let the relay publish them first.
+-- Published tombstones are deleted, and unpublished rows lose the partition that was
+-- chosen for them. event_inbox, with the events that consumers have handled, is
+-- dropped. The table is locked (ACCESS EXCLUSIVE) until the transaction
 -- ends, which takes as long as one index over the unpublished rows.
 SET LOCAL lock_timeout = '5s';
 
 LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE event_outbox_delayed IN ACCESS EXCLUSIVE MODE;
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM event_outbox_delayed) THEN
+        RAISE EXCEPTION 'event_outbox_delayed has events that wait for their time, and the older shape cannot hold them'
+            USING HINT = 'Let the relay publish them first: outboxrelay send-now --all. Or cancel them: outboxrelay cancel --all';
+    END IF;
+END
+$$;
 
 -- A tombstone has no event_data, which the older shape requires.
 DO $$
@@ -26,6 +37,7 @@ ALTER TABLE event_outbox ALTER COLUMN event_data SET NOT NULL;
 
 DROP TABLE event_inbox;
 DROP TABLE event_outbox_audit;
+DROP TABLE event_outbox_delayed;
 DROP TABLE event_outbox_lease;
 DROP INDEX IF EXISTS ix_event_outbox_unpublished;
 DROP INDEX IF EXISTS ix_event_outbox_tx;

@@ -141,10 +141,10 @@ func (s *sqlScanner) setting() string {
 }
 
 // touchesOutbox reports whether a statement that writes or locks may write to or lock
-// the outbox, or calls set_config.
+// the outbox or its delayed events, or calls set_config.
 func (s *sqlScanner) touchesOutbox() bool {
 	start := s.pos
-	if s.names(outboxTable, "pg_settings", "cascade") {
+	if s.names(outboxTable, delayedTable, "pg_settings", "cascade") {
 		return true
 	}
 	s.pos = start
@@ -175,7 +175,7 @@ func (s *sqlScanner) callsSetConfig() bool {
 		case strings.EqualFold(word, "update"), strings.EqualFold(word, "insert"),
 			strings.EqualFold(word, "delete"), strings.EqualFold(word, "merge"):
 			writes = true
-		case strings.EqualFold(word, outboxTable):
+		case strings.EqualFold(word, outboxTable), strings.EqualFold(word, delayedTable):
 			outbox = true
 		case strings.EqualFold(word, "pg_settings"):
 			settings = true

@@ -32,6 +32,9 @@
 // Services that use database/sql, GORM, sqlx, bun or ent need package outboxsql too; see
 // [Transaction].
 //
+// [WithDeliverAt] delays an event. It waits in a table of its own, and the relay moves it
+// into event_outbox when it is due.
+//
 // # How a transaction ends
 //
 //   - The function returns nil: COMMIT. InTx returns nil only if the server said

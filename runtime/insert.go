@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -64,6 +65,10 @@ type Row struct {
 	// Headers is a JSON object whose values are strings.
 	Headers []byte
 
+	// DeliverAt is the time of WithDeliverAt, before which the event is not published.
+	// Zero means at once. A row with a time is inserted into event_outbox_delayed.
+	DeliverAt time.Time
+
 	// CorrelationID is for logs. The table has no such column.
 	CorrelationID string
 }
@@ -75,8 +80,8 @@ type Outcome struct {
 	// Known is true when the result is known: at once on a plain pgx.Tx, after the
 	// commit on a *Tx, after the results are read on a batch.
 	Known bool
-	// Inserted is false if the table already had an event with this id. Then nothing
-	// was inserted.
+	// Inserted is false if there already was an event with this id. Then nothing was
+	// inserted.
 	Inserted bool
 }
 
@@ -182,9 +187,12 @@ func plan(sql link.SQL, list []built) []statement {
 	for len(list) > 0 {
 		n := chunk(list)
 		s := statement{built: list[:n]}
-		if n == 1 {
+		switch {
+		case list[0].Row.delayed():
+			s.sql, s.args = delayedSQL(sql.One), manyDelayed(list[:n])
+		case n == 1:
 			s.sql, s.args = sql.One, one(list[0].Row)
-		} else {
+		default:
 			s.sql, s.args = sql.Many, many(list[:n])
 		}
 		statements = append(statements, s)
@@ -201,7 +209,8 @@ func chunk(list []built) int {
 	bytes := 0
 	for i, b := range list {
 		bytes += len(b.Row.Data) + len(b.Row.Headers)
-		if i > 0 && (b.IDGiven || i == maxChunkRows || bytes > maxChunkBytes) {
+		apart := b.IDGiven || b.Row.delayed() != list[0].Row.delayed()
+		if i > 0 && (apart || i == maxChunkRows || bytes > maxChunkBytes) {
 			return i
 		}
 	}

@@ -20,6 +20,7 @@ type rowOptions struct {
 	key           *string
 	topic         *string
 	partition     *int32
+	deliverAt     time.Time
 	correlationID string
 	causationID   string
 	headers       []Header
@@ -47,7 +48,8 @@ func WithID(id uuid.UUID) Option {
 	return func(o *rowOptions) { o.id, o.idGiven = id, true }
 }
 
-// WithTime sets when the event occurred. Default: now.
+// WithTime sets when the event occurred. Default: now. It does not delay the event: see
+// WithDeliverAt.
 func WithTime(t time.Time) Option {
 	return func(o *rowOptions) { o.time = t }
 }
@@ -82,6 +84,27 @@ func WithTopic(topic string) Option {
 // all of them have the same partition, or none has one.
 func WithPartition(n int32) Option {
 	return func(o *rowOptions) { o.partition = &n }
+}
+
+// WithDeliverAt delays the event: it is not published before t. The zero time means no
+// delay. The event waits in the table event_outbox_delayed. The relay notices that its
+// time has come by the database's clock, and usually publishes it within milliseconds,
+// at most about a second later; the guide about writing events says when it takes longer.
+//
+// A time that is past when the event is inserted, by the database's clock at the begin of
+// the transaction, means no delay. t has microseconds; the rest is rounded up. The insert
+// returns an error if t is not in the years 1 to 9999.
+//
+// A delayed event takes its place in the order of its key when its time has come, not
+// when it was inserted: among other delayed events by t, and for the same t by the order
+// of their inserts. The event's own time (WithTime) and its id are those of the insert.
+//
+// If the id of WithID exists already, published, waiting or delayed, the insert does
+// nothing. An event without a delay is not compared with those that are delayed: if a
+// delayed event has its id, that one is dropped when its time comes. CancelDelayed
+// deletes an event that waits.
+func WithDeliverAt(t time.Time) Option {
+	return func(o *rowOptions) { o.deliverAt = t }
 }
 
 // WithHeader adds a record header. The insert returns an error if the name is empty, is

@@ -258,13 +258,17 @@ func (o *Outbox) log(ctx context.Context, list []built, inserted int64) {
 		return
 	}
 	for _, b := range list {
-		o.options.Logger.LogAttrs(ctx, level, message,
+		attrs := []slog.Attr{
 			slog.String("event_type", b.Row.EventType),
 			slog.String("event_id", b.Row.ID.String()),
 			slog.String("aggregate_type", b.Row.AggregateType),
 			slog.String("aggregate_id", b.Row.AggregateID),
 			slog.String("topic", b.Row.Topic),
 			slog.String("correlation_id", b.Row.CorrelationID),
-		)
+		}
+		if b.Row.delayed() {
+			attrs = append(attrs, slog.Time("deliver_at", b.Row.DeliverAt))
+		}
+		o.options.Logger.LogAttrs(ctx, level, message, attrs...)
 	}
 }

@@ -17,6 +17,10 @@ func remedy(err error, role string) string {
 	}
 	switch sqlstate.Code(err) {
 	case sqlstate.UndefinedTable:
+		if strings.Contains(sqlstate.Message(err), delayedTable) {
+			return " (the table of delayed events is missing, or not in the search_path: apply the statements about " + delayedTable +
+				" that `outboxgen migration` and `outboxgen migration --grants` print)"
+		}
 		return fmt.Sprintf(" (is the outbox table migrated? `outboxgen migration` prints it. Is search_path the schema it lives in? "+
 			"Postgres skips a schema on which the role has no USAGE: GRANT USAGE ON SCHEMA <its schema> TO %s)", to)
 	case sqlstate.UndefinedColumn:
@@ -39,7 +43,8 @@ func denied(err error, role string) string {
 	const afterSetRole = "; after SET ROLE, to the role that was set"
 	switch {
 	case sqlstate.RowPolicy(err):
-		return " (a row-level security policy refuses the row: event_outbox needs a policy FOR INSERT that lets the service's role pass)"
+		return fmt.Sprintf(" (a row-level security policy refuses the row: %s needs a policy FOR INSERT that lets the service's role pass)",
+			tableIn(message))
 	case strings.Contains(message, "for schema"):
 		return fmt.Sprintf(" (GRANT USAGE ON SCHEMA %s TO %s%s)", deniedObject(message), role, afterSetRole)
 	case strings.Contains(message, "for sequence"):
@@ -51,8 +56,20 @@ func denied(err error, role string) string {
 		return fmt.Sprintf(" (a trigger or a rule of event_outbox uses the table %s: grant the role the privileges that this needs, or make the "+
 			"trigger's function SECURITY DEFINER)", deniedObject(message))
 	}
+	if tableIn(message) == delayedTable {
+		return fmt.Sprintf(" (delayed events need INSERT, SELECT on the column id because of ON CONFLICT (id), and DELETE to be cancelled: "+
+			"GRANT INSERT, SELECT (id), DELETE ON %s TO %s%s)", delayedTable, role, afterSetRole)
+	}
 	return fmt.Sprintf(" (the insert needs INSERT, and SELECT on the column id because of its ON CONFLICT (id): "+
 		"GRANT INSERT, SELECT (id) ON event_outbox TO %s%s)", role, afterSetRole)
+}
+
+// tableIn returns the table that the server's message is about.
+func tableIn(message string) string {
+	if strings.Contains(message, delayedTable) {
+		return delayedTable
+	}
+	return outboxTable
 }
 
 // deniedObject returns the object's name at the end of the message.

@@ -78,6 +78,9 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	if row.CorrelationID, err = correlationID(ctx, e, o); err != nil {
 		return err
 	}
+	if row.DeliverAt, err = o.deliverTime(); err != nil {
+		return err
+	}
 	if row.CorrelationID == "" {
 		row.CorrelationID = row.ID.String()
 	}

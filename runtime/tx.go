@@ -22,7 +22,7 @@ import (
 // Before a statement that may change what an insert means, the Tx inserts the events
 // that wait. Such statements are SET, RESET and set_config of search_path, of the role
 // or of any setting that a policy may read; DDL; DO, CALL, EXECUTE, FETCH; and writes
-// to event_outbox. Of changes that a function, view, trigger or operator makes, the Tx
+// to event_outbox or event_outbox_delayed. Of changes that a function, view, trigger or operator makes, the Tx
 // notices only search_path, and only from Postgres 18 on. Call Flush before a statement
 // that changes search_path, the role or a setting in this way.
 type Tx struct {
@@ -208,7 +208,7 @@ func (t *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []strin
 	if t.closed() {
 		return 0, errTxClosed
 	}
-	if len(table) > 0 && table[len(table)-1] == outboxTable {
+	if len(table) > 0 && (table[len(table)-1] == outboxTable || table[len(table)-1] == delayedTable) {
 		if err := t.kept.flush(ctx, t.inner); err != nil {
 			return 0, err
 		}

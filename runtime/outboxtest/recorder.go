@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,19 @@ func (r *Recorder) has(id uuid.UUID) bool {
 		}
 	}
 	return false
+}
+
+// CancelDelayed drops a delayed event, and reports whether there was one.
+// outbox.CancelDelayed calls it. In a Recorder an event waits as long as it is there.
+func (r *Recorder) CancelDelayed(id uuid.UUID) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rolledBack {
+		return false, errRolledBack
+	}
+	before := len(r.events)
+	r.events = slices.DeleteFunc(r.events, func(e built) bool { return e.Row.ID == id && !e.Row.DeliverAt.IsZero() })
+	return len(r.events) < before, nil
 }
 
 // Rollback drops the events. After it the Recorder accepts no more, until Reset.

@@ -13,9 +13,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
-// StoredRow is a row of the table event_outbox.
+// StoredRow is a row of the table event_outbox, or of event_outbox_delayed.
 type StoredRow struct {
-	Seq           int64
+	Seq           int64 // 0 for a delayed event that waits
 	ID            uuid.UUID
 	AggregateType string
 	AggregateID   string
@@ -30,29 +30,41 @@ type StoredRow struct {
 	DeadAt        *time.Time
 	RetryCount    int
 	LastError     *string
+	// DeliverAt is the time for which a delayed event waits; nil: it does not wait.
+	DeliverAt *time.Time
 }
 
 const selectRows = `select seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, ''), event_key, event_data::text, headers::text,
-	created_at, published_at, dead_at, retry_count, last_error, partition from event_outbox`
+	created_at, published_at, dead_at, retry_count, last_error, partition, null::timestamptz as deliver_at from event_outbox`
+
+const selectDelayed = `select 0::bigint as seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data::text, headers::text,
+	created_at, null::timestamptz, null::timestamptz, 0, null::text, partition, deliver_at from event_outbox_delayed`
 
 // queryTime limits a query of the table.
 const queryTime = time.Minute
 
 // Pending returns the rows that the relay has yet to publish, in that order. Dead rows
-// are not included. db is a pool, a connection, or a transaction that sees the rows. An
+// and delayed events are not included. db is a pool, a connection, or a transaction that sees the rows. An
 // error ends the test.
 func Pending(t testing.TB, db outbox.DBTX) []StoredRow {
 	t.Helper()
 	return rows(t, db, selectRows+` where published_at is null and dead_at is null order by seq`)
 }
 
-// RequireInserted returns the only row of the event type, published or not. It ends the
-// test if there is none or more than one. Events on a *outbox.Tx are in the table only
+// Delayed returns the delayed events that wait, in the order in which they will be
+// published. db is as for Pending.
+func Delayed(t testing.TB, db outbox.DBTX) []StoredRow {
+	t.Helper()
+	return rows(t, db, selectDelayed+` order by deliver_at, event_outbox_delayed.seq`)
+}
+
+// RequireInserted returns the only row of the event type: published, waiting to be, or
+// delayed. It ends the test if there is none or more than one. Events on a *outbox.Tx are in the table only
 // after its commit, so call it outside the transaction.
 // With database/sql pass outboxsql.DB(db), or outboxsql.On(tx) to read in tx.
 func RequireInserted(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
 	t.Helper()
-	found := rows(t, db, selectRows+` where event_type = $1 order by seq`, eventType)
+	found := rows(t, db, selectRows+` where event_type = $1 union all `+selectDelayed+` where event_type = $1 order by seq`, eventType)
 	if len(found) == 1 {
 		return found[0]
 	}
@@ -79,7 +91,7 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 	}
 	found, err := pgx.CollectRows(result, func(row pgx.CollectableRow) (r StoredRow, err error) {
 		err = row.Scan(&r.Seq, &r.ID, &r.AggregateType, &r.AggregateID, &r.EventType, &r.Topic, &r.Key, &r.Data, &r.Headers,
-			&r.CreatedAt, &r.PublishedAt, &r.DeadAt, &r.RetryCount, &r.LastError, &r.Partition)
+			&r.CreatedAt, &r.PublishedAt, &r.DeadAt, &r.RetryCount, &r.LastError, &r.Partition, &r.DeliverAt)
 		return r, err
 	})
 	if err != nil {
@@ -91,7 +103,7 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 // remedy returns what to do about a missing privilege.
 func remedy(err error) string {
 	if sqlstate.Code(err) == sqlstate.Denied {
-		return " (a test that reads the table needs SELECT on event_outbox, which the service's role need not have: use another connection)"
+		return " (a test that reads the tables needs SELECT on event_outbox and event_outbox_delayed, which the service's role need not have: use another connection)"
 	}
 	return ""
 }

@@ -66,6 +66,13 @@
 // every snapshot that shows b shows a, so a is read before b. Nothing about progress
 // outlives the term.
 //
+// # Delayed events
+//
+// A store that is a [Delayer] holds events that wait for a time. The leader asks it to
+// make rows of those that are due: when a renewal or the last such call announced one,
+// and once a minute. For everything else these rows are those of one more writer, so the
+// calls need no lease.
+//
 // # Sending
 //
 // A wave is at most one batch for each partition. Nothing is passed to the client
@@ -174,7 +181,7 @@
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it
-// has no effect. An empty event_key means that the row has no key.
+// has no effect. To delay an event, use outbox.WithDeliverAt. An empty event_key means that the row has no key.
 //
 // # Why these defaults
 //

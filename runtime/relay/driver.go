@@ -24,6 +24,8 @@ type driver struct {
 	wakes    chan struct{}
 	released <-chan struct{} // hints of the store; nil: none
 	idler    Idler
+	delayer  Delayer  // nil: the store has no delayed events
+	due      chan Due // what the latest renewal found out; holds one
 	stats    chan Stats
 	workers  sync.WaitGroup
 
@@ -57,10 +59,11 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 	root, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d := &driver{
 		r: r, cfg: &r.cfg, m: newMachine(&r.cfg),
-		outcomes: make(chan outcome, 2*numSlots), wakes: make(chan struct{}, 1), stats: make(chan Stats, 1),
+		outcomes: make(chan outcome, 2*numSlots), wakes: make(chan struct{}, 1), stats: make(chan Stats, 1), due: make(chan Due, 1),
 		root: root, cancelRoot: cancel, failing: failing{}, complains: complaints{},
 	}
 	d.idler, d.m.idles = r.cfg.Store.(Idler)
+	d.delayer, _ = r.cfg.Store.(Delayer)
 	if hints, ok := r.cfg.Store.(ReleaseHints); ok {
 		d.released = hints.Released()
 	}
@@ -152,6 +155,9 @@ func (d *driver) beginTerm() {
 		lease := d.m.own.lease
 		d.workers.Go(func() { d.sweep(ctx, lease) })
 	}
+	if d.delayer != nil {
+		d.workers.Go(func() { d.moveDue(ctx) })
+	}
 	if d.cfg.Wake != nil {
 		d.workers.Go(func() { d.listen(ctx) })
 	}
@@ -204,6 +210,9 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 	case opRenew:
 		if op.progress.State, o.err = json.Marshal(d.r.Status()); o.err == nil {
 			o.renewal, o.err = store.Renew(ctx, op.lease, op.progress)
+		}
+		if o.err == nil {
+			d.tellDue(o.renewal.Next)
 		}
 	case opRelease:
 		o.err = store.Release(ctx, op.lease)

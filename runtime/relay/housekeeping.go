@@ -100,10 +100,7 @@ func (d *driver) listen(ctx context.Context) {
 			continue
 		}
 		tries = 0
-		select {
-		case d.wakes <- struct{}{}:
-		default: // one is waiting already
-		}
+		d.wake()
 	}
 }
 

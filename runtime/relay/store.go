@@ -127,6 +127,40 @@ type Progress struct {
 type Renewal struct {
 	// Decided is true if Store.Decisions has something to return.
 	Decided bool
+	// Next is when the next delayed event is due, if the store is a Delayer. It may miss
+	// one whose transaction took very long.
+	Next Due
+}
+
+// Due says when the next delayed event is due.
+type Due struct {
+	// Waiting is false if no delayed event waits that is not due yet.
+	Waiting bool
+	// In is the time until it is due, at most 100 years.
+	In time.Duration
+}
+
+// Delayer is a Store with delayed events: events that wait beside the rows until they are
+// due.
+type Delayer interface {
+	// MoveDue makes rows of delayed events that are due, at most limit of them: those
+	// that are due first come first. To all other methods it is a writer like any other,
+	// so it needs no lease: two relays may run it at once, and a relay whose term has
+	// ended may run it late. The rows of a key are made in the order in which they are
+	// due, also then.
+	MoveDue(ctx context.Context, limit int) (Moved, error)
+}
+
+// Moved is the result of Delayer.MoveDue.
+type Moved struct {
+	// Rows is how many rows were made.
+	Rows int
+	// Known lists delayed events that were deleted, because there is a row with their id.
+	Known []uuid.UUID
+	// More is true if more delayed events may be due now.
+	More bool
+	// Next is when the next one is due that is not due yet.
+	Next Due
 }
 
 // Idler is a Store that can wait for rows. The relay uses it when an outbox has been
@@ -253,4 +287,8 @@ type Stats struct {
 	Dead      int64         `json:"dead"`
 	OldestAge time.Duration `json:"oldest_age_ns"` // age of the oldest unsettled row; 0 if there is none
 	LastSeq   int64         `json:"last_seq"`
+	Delayed   int64         `json:"delayed"` // delayed events that wait, at most 100,001
+	// DelayedIn is the time until the next of them is due; negative: it is overdue; 0 if
+	// there is none.
+	DelayedIn time.Duration `json:"delayed_in_ns"`
 }

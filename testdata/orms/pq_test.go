@@ -63,6 +63,45 @@ func TestBothDriversStoreTheSameRows(t *testing.T) {
 	}
 }
 
+// Delayed events, which are arrays too, are inserted, found and cancelled with lib/pq.
+func TestDelayedEventsWithLibPQ(t *testing.T) {
+	t.Parallel()
+	for _, parameters := range [][]string{nil, {"binary_parameters=yes"}} {
+		db := newDatabase(t, "postgres", parameters...)
+		ob := outboxsql.New(db, outbox.Options{Logger: slog.New(slog.DiscardHandler)})
+		t.Cleanup(ob.Close)
+		at := time.Date(2999, 1, 2, 3, 4, 5, 678_000, time.UTC)
+		var outcomes [2]outbox.Outcome
+		insert := func(outcome *outbox.Outcome) {
+			t.Helper()
+			err := ob.InTx(t.Context(), func(ctx context.Context, tx *outboxsql.Tx) error {
+				return events.InsertOrderPlacedV1(ctx, tx, placed("o-1"), outbox.WithID(uuid.Max), outbox.WithDeliverAt(at), outbox.WithOutcome(outcome))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		insert(&outcomes[0])
+		insert(&outcomes[1])
+		if !outcomes[0].Inserted || outcomes[1].Inserted {
+			t.Errorf("outcomes %+v, want that only the first event was inserted", outcomes)
+		}
+		if got := outboxtest.RequireInserted(t, outboxsql.DB(db), "shop.order_placed.v1"); got.DeliverAt == nil || !got.DeliverAt.Equal(at) {
+			t.Errorf("%+v", got)
+		}
+		err := ob.InTx(t.Context(), func(ctx context.Context, tx *outboxsql.Tx) error {
+			found, err := outbox.CancelDelayed(ctx, tx, uuid.Max)
+			if err == nil && !found {
+				err = errors.New("not found")
+			}
+			return err
+		})
+		if left := outboxtest.Delayed(t, outboxsql.DB(db)); err != nil || len(left) > 0 {
+			t.Errorf("cancel: %v; left %+v", err, left)
+		}
+	}
+}
+
 // The errors of lib/pq are understood as those of pgx are.
 func TestErrorsOfLibPQ(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,20 @@ func TestUpMakesTheTables(t *testing.T) {
 				"dead_at timestamp with time zone",
 				"partition integer",
 			},
+			"event_outbox_delayed": {
+				"id uuid not null",
+				"aggregate_id character varying(255) not null",
+				"aggregate_type character varying(100) not null",
+				"event_type character varying(255) not null",
+				"event_data json",
+				"event_key character varying(255)",
+				"topic character varying(255) not null",
+				"headers json",
+				"partition integer",
+				"created_at timestamp with time zone not null default now()",
+				"deliver_at timestamp with time zone not null",
+				"seq bigint not null identity always",
+			},
 			"event_outbox_lease": {
 				"name character varying(63) not null default 'event_outbox'::character varying",
 				"epoch bigint not null default 0",
@@ -80,12 +94,14 @@ func TestUpMakesTheTables(t *testing.T) {
 		wantIndexes := []string{
 			"event_inbox_pkey ON event_inbox USING btree (consumer, event_id)",
 			"event_outbox_audit_pkey ON event_outbox_audit USING btree (id)",
+			"event_outbox_delayed_pkey ON event_outbox_delayed USING btree (id)",
 			"event_outbox_lease_pkey ON event_outbox_lease USING btree (name)",
 			"event_outbox_pkey ON event_outbox USING btree (id)",
 			"ix_event_inbox_handled_at ON event_inbox USING btree (handled_at)",
 			"ix_event_outbox_aggregate ON event_outbox USING btree (aggregate_type, aggregate_id)",
 			"ix_event_outbox_audit_pending ON event_outbox_audit USING btree (seq) " +
 				"WHERE (((action)::text = 'replay'::text) AND (applied_at IS NULL))",
+			"ix_event_outbox_delayed_due ON event_outbox_delayed USING btree (deliver_at, seq)",
 			"ix_event_outbox_held ON event_outbox USING btree (seq) " +
 				"WHERE (((next_attempt_at IS NOT NULL) OR (dead_at IS NOT NULL)) AND (published_at IS NULL))",
 			"ix_event_outbox_tx ON event_outbox USING btree (tx)",

@@ -316,3 +316,27 @@ func currentShape(t *testing.T, ctx context.Context, conn *pgx.Conn, topic strin
 }
 
 func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
+
+// The older shape cannot hold delayed events, so the way back waits for them.
+func TestDowngradeRefusesDelayedEvents(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		exec(t, conn, olderShape)
+		if err := migrations.Upgrade(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, conn, `INSERT INTO event_outbox_delayed (id, aggregate_id, aggregate_type, event_type, event_data, topic, deliver_at)
+			VALUES (gen_random_uuid(), '1', 'order', 'order.placed.v1', '{}', 'orders', now())`)
+		before := everything(t, conn)
+		const want = "event_outbox_delayed has events that wait for their time, and the older shape cannot hold them"
+		if err := migrations.Downgrade(ctx, conn); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Downgrade says %v, want %q", err, want)
+		}
+		if diff := cmp.Diff(before, everything(t, conn)); diff != "" {
+			t.Errorf("changed although refused (-before +after):\n%s", diff)
+		}
+		exec(t, conn, `DELETE FROM event_outbox_delayed`)
+		if err := migrations.Downgrade(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -74,4 +75,9 @@ type Recorder[P, E, R, O any] interface {
 	// Record keeps the events that build returns. build applies options before those of
 	// each event.
 	Record(build func(options []P) ([]Built[E, R, O], error)) error
+}
+
+// Canceler is a Recorder that can cancel a delayed event.
+type Canceler interface {
+	CancelDelayed(id uuid.UUID) (bool, error)
 }

@@ -74,6 +74,60 @@ SELECT count(*) FROM event_outbox WHERE seq = ANY(@seqs::bigint[]) AND dead_at I
 -- HiddenTables lists the tables of which row security hides rows from the role.
 -- name: HiddenTables :many
 SELECT t.name::text AS name FROM (
-    SELECT unnest(ARRAY['event_outbox', 'event_outbox_lease', 'event_outbox_audit']::text[]) AS name
+    SELECT unnest(ARRAY['event_outbox', 'event_outbox_delayed', 'event_outbox_lease', 'event_outbox_audit']::text[]) AS name
 ) AS t
 WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false);
+
+-- name: CountDelayed :one
+SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT @cap) AS capped;
+
+-- DelayedEvents lists delayed events in the order in which they will be sent, after the
+-- one with this time and seq.
+-- name: DelayedEvents :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, deliver_at,
+       (extract(epoch FROM deliver_at - clock_timestamp()) * 1000)::bigint AS due_in_ms
+FROM event_outbox_delayed
+WHERE (deliver_at, seq) > (@after_time::timestamptz, @after_seq::bigint)
+  AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+  AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR topic = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+ORDER BY deliver_at, seq
+LIMIT @max_rows;
+
+-- The audit of a delayed event has applied_at, because the leader need not act on it, and
+-- seq 0, because the event has none yet.
+-- name: CancelDelayed :one
+WITH cancelled AS (
+    DELETE FROM event_outbox_delayed WHERE id = ANY(sqlc.arg(ids)::text[]::uuid[])
+    RETURNING id, event_type, topic, event_key
+), audited AS (
+    INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason, applied_at)
+    SELECT @actor, 'cancel', 0, c.id, c.event_type, c.topic, c.event_key, @reason, now() FROM cancelled AS c ORDER BY c.id
+    RETURNING seq
+)
+SELECT (SELECT count(*) FROM cancelled) AS changed, (SELECT count(*) FROM audited) AS audited;
+
+-- SendNow makes delayed events due. Their times become different ones, a microsecond
+-- apart, so that they keep their order.
+-- name: SendNow :one
+WITH early AS MATERIALIZED (
+    SELECT e.id, row_number() OVER (ORDER BY e.deliver_at DESC, e.seq DESC) AS place
+    FROM event_outbox_delayed AS e
+    WHERE e.id = ANY(sqlc.arg(ids)::text[]::uuid[]) AND e.deliver_at > now()
+), sent AS (
+    UPDATE event_outbox_delayed AS d SET deliver_at = now() - early.place * interval '1 microsecond'
+    FROM early
+    WHERE d.id = early.id
+    RETURNING d.id, d.event_type, d.topic, d.event_key
+), audited AS (
+    INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason, applied_at)
+    SELECT @actor, 'send-now', 0, s.id, s.event_type, s.topic, s.event_key, @reason, now() FROM sent AS s ORDER BY s.id
+    RETURNING seq
+)
+SELECT (SELECT count(*) FROM sent) AS changed, (SELECT count(*) FROM audited) AS audited;
+
+-- StillDelayed counts the events that a decision should have changed and did not.
+-- name: StillDelayed :one
+SELECT count(*) FROM event_outbox_delayed
+WHERE id = ANY(sqlc.arg(ids)::text[]::uuid[]) AND (@due_too::boolean OR deliver_at > now());

@@ -1,6 +1,7 @@
-// Package admin is for operators: it reads the state of an outbox and its dead rows,
-// and replays or discards dead rows. The commands status, dead, replay and discard of
-// outboxrelay use it; a service can offer the same in its own tools.
+// Package admin is for operators: it reads the state of an outbox, its dead rows and its
+// delayed events, replays or discards dead rows, and cancels delayed events or sends them
+// now.
+// The commands of outboxrelay use it; a service can offer the same in its own tools.
 //
 // A row is dead after Kafka refused this single row as often as the relay's settings
 // allow. It stays in the table until someone replays it (it is published again) or

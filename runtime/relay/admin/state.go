@@ -37,6 +37,9 @@ type State struct {
 	Pending int64  `json:"pending"` // rows that are neither published nor dead, at most PendingCap
 	Waiting int64  `json:"waiting"` // of the pending rows, those that failed and wait for their next attempt
 	Dead    int64  `json:"dead"`    // rows that used up their attempts
+	Delayed int64  `json:"delayed"` // delayed events that wait for their time, at most PendingCap
+	// NextDelayed is the delayed event that is due first; nil if none waits.
+	NextDelayed *DelayedEvent `json:"next_delayed"`
 	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
 	// Held lists the first rows that failed and wait, at most 20.
@@ -132,6 +135,16 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
 			RetryCount: int(r.RetryCount), LastError: value(r.LastError), NextAttempt: value(r.NextAttemptAt),
 		})
+	}
+	if s.Delayed, err = q.CountDelayed(ctx, PendingCap); err != nil {
+		return State{}, fmt.Errorf("admin: count the delayed events: %w", missing(err))
+	}
+	next, err := delayedPage(ctx, q, Filter{}, DelayedEvent{}, 1)
+	if err != nil {
+		return State{}, err
+	}
+	if len(next) > 0 {
+		s.NextDelayed = &next[0]
 	}
 	return s, nil
 }

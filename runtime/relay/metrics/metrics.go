@@ -39,6 +39,8 @@ type Metrics struct {
 	inFlight    prometheus.Gauge
 	unsettled   prometheus.Gauge
 	leftOut     prometheus.Counter
+	delayed     prometheus.Gauge
+	delayedIn   prometheus.Gauge
 }
 
 // New returns the metrics of one outbox. outbox is the value of the label.
@@ -80,6 +82,8 @@ func New(outbox string) *Metrics {
 		deadLetters: counter("outbox_events_dead_total", "Rows that became dead."),
 		inFlight:    gauge("outbox_relay_in_flight_rows", "Rows that are being sent."),
 		leftOut:     counter("outbox_headers_left_out_total", "Headers that could not be taken from event_data of rows whose column headers is null."),
+		delayed:     gauge("outbox_delayed_events", "Delayed events that wait for their time. The count stops at 100,001, which means more."),
+		delayedIn:   gauge("outbox_delayed_next_seconds", "Time until the next delayed event is due; negative: it is overdue; 0 if none waits."),
 		unsettled:   gauge("outbox_relay_unsettled_rows", "Rows that were sent and whose outcome is not recorded yet."),
 	}
 	return m
@@ -89,6 +93,7 @@ func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.queueDepth, m.added, m.published, m.failed, m.errors, m.age, m.processing, m.oldest, m.leader, m.epoch,
 		m.heldKeys, m.heldRows, m.paused, m.setAside, m.dead, m.deadLetters, m.inFlight, m.unsettled, m.leftOut,
+		m.delayed, m.delayedIn,
 	}
 }
 
@@ -150,6 +155,8 @@ func (m *Metrics) Stats(s relay.Stats) {
 	m.queueDepth.Set(float64(s.Pending))
 	m.heldRows.Set(float64(s.Held))
 	m.dead.Set(float64(s.Dead))
+	m.delayed.Set(float64(s.Delayed))
+	m.delayedIn.Set(s.DelayedIn.Round(time.Millisecond).Seconds())
 	m.oldest.Set(s.OldestAge.Round(time.Millisecond).Seconds())
 }
 

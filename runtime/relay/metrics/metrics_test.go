@@ -51,13 +51,15 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 	m.Wave(relay.WaveReport{Rows: 2, Acked: 1, Took: time.Millisecond, Ages: []time.Duration{time.Second}})
 	m.Settled(relay.Settled{Published: 3, Failed: 2, Dead: 1})
 	m.Failed("send", relay.ClassTopic, errors.New("missing"))
-	m.Stats(relay.Stats{Pending: 7, Held: 2, Dead: 1, OldestAge: 90 * time.Second})
+	m.Stats(relay.Stats{Pending: 7, Held: 2, Dead: 1, OldestAge: 90 * time.Second, Delayed: 11, DelayedIn: -1500 * time.Millisecond})
 	m.Status(relay.Status{
 		Leader: true, Epoch: 4, HeldKeys: 2, InFlight: 8, Unsettled: 9,
 		PausedTopicCount: 1, SetAsideCount: 3,
 	})
 	want := map[string]float64{
 		"outbox_queue_depth":                               7,
+		"outbox_delayed_events":                            11,
+		"outbox_delayed_next_seconds":                      -1.5,
 		"outbox_events_added_total":                        5,
 		"outbox_events_published_total":                    3,
 		"outbox_events_failed_total":                       2,

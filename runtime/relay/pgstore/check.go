@@ -28,9 +28,10 @@ const (
 
 // The tables that the store uses.
 const (
-	outboxTable = "event_outbox"
-	leaseTable  = "event_outbox_lease"
-	auditTable  = "event_outbox_audit"
+	outboxTable  = "event_outbox"
+	delayedTable = "event_outbox_delayed"
+	leaseTable   = "event_outbox_lease"
+	auditTable   = "event_outbox_audit"
 )
 
 // checked is what the checks of one outbox have found.

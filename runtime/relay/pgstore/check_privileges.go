@@ -17,8 +17,11 @@ type privilege struct{ name, column string }
 
 func (u tableUse) privileges() []privilege {
 	needed := []privilege{{"SELECT", ""}}
-	if u.inserts {
+	if u.inserts && u.inserted == nil {
 		needed = append(needed, privilege{"INSERT", ""})
+	}
+	for _, column := range u.inserted {
+		needed = append(needed, privilege{"INSERT", column})
 	}
 	if u.updates && u.columns == nil {
 		needed = append(needed, privilege{"UPDATE", ""})
@@ -39,6 +42,9 @@ func (s *Store) grant(u tableUse, role string) string {
 		if p.column == "" {
 			list = append(list, p.name)
 		}
+	}
+	if u.inserted != nil {
+		list = append(list, fmt.Sprintf("INSERT (%s)", strings.Join(u.inserted, ", ")))
 	}
 	if u.columns != nil {
 		list = append(list, fmt.Sprintf("UPDATE (%s)", strings.Join(u.columns, ", ")))

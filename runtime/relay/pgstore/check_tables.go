@@ -51,7 +51,7 @@ func (s *Store) place(c *checked) string {
 func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error {
 	var err error
 	c.tables, err = se.q.FindTables(ctx, pgdb.FindTablesParams{
-		Outbox: s.relation(outboxTable), Lease: s.relation(leaseTable), Audit: s.relation(auditTable),
+		Outbox: s.relation(outboxTable), Lease: s.relation(leaseTable), Audit: s.relation(auditTable), Delayed: s.relation(delayedTable),
 	})
 	if err != nil {
 		return err
@@ -74,6 +74,16 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 			Problem: fmt.Sprintf("there is an event_outbox in %s, but event_outbox_lease or event_outbox_audit is missing", s.place(c)),
 			Remedy:  upgradeRemedy,
 		}
+	}
+	if c.tables.Delayed == 0 {
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("there is an event_outbox in %s, but event_outbox_delayed is missing", s.place(c)),
+			Remedy: "apply the statements about event_outbox_delayed that `outboxgen migration` and " +
+				"`outboxgen migration --grants` print",
+		}
+	}
+	if err := s.checkBeside(ctx, se, delayedTable, c.tables.Delayed, delayedColumns); err != nil {
+		return err
 	}
 	if err := s.checkBeside(ctx, se, leaseTable, c.tables.Lease, leaseColumns); err != nil {
 		return err
@@ -121,6 +131,7 @@ type tableUse struct {
 	table                     string
 	inserts, updates, deletes bool
 	columns                   []string // columns that it updates; nil: any
+	inserted                  []string // columns that it inserts; nil: any
 	hidden                    string   // what a hidden row would mean
 	swallowed                 string   // what a change that is not made would mean
 }
@@ -129,10 +140,16 @@ type tableUse struct {
 // no schema: see tableNames.
 var tableUses = []tableUse{
 	{
-		table: outboxTable, updates: true, deletes: true,
+		table: outboxTable, inserts: true, updates: true, deletes: true,
 		columns:   []string{"published_at", "retry_count", "last_error", "tx", "next_attempt_at", "dead_at"},
+		inserted:  writerColumns,
 		hidden:    "a hidden row is never delivered",
-		swallowed: "a row that cannot be marked as published is sent again by every new leader",
+		swallowed: "a row that cannot be marked as published is sent again by every new leader, and a delayed event that cannot be inserted waits",
+	},
+	{
+		table: delayedTable, updates: true, deletes: true, columns: []string{"deliver_at"}, // FOR UPDATE needs it
+		hidden:    "a hidden row is never delivered",
+		swallowed: "an event that cannot be deleted there is looked at again and again",
 	},
 	{
 		table: leaseTable, inserts: true, updates: true,
@@ -147,7 +164,7 @@ var tableUses = []tableUse{
 }
 
 func (c *checked) oid(table string) uint32 {
-	return map[string]uint32{outboxTable: c.tables.Outbox, leaseTable: c.tables.Lease, auditTable: c.tables.Audit}[table]
+	return map[string]uint32{outboxTable: c.tables.Outbox, delayedTable: c.tables.Delayed, leaseTable: c.tables.Lease, auditTable: c.tables.Audit}[table]
 }
 
 func (s *Store) checkTable(ctx context.Context, se *session, c *checked, use tableUse) error {
@@ -193,9 +210,14 @@ func (s *Store) checkTable(ctx context.Context, se *session, c *checked, use tab
 	return nil
 }
 
-// leaseColumns and auditColumns are the columns in the store's statements.
+// writerColumns are the columns that a delayed event has from its writer.
+var writerColumns = []string{"id", "aggregate_type", "aggregate_id", "event_type", "topic", "event_key", "event_data", "headers", "partition"}
+
+// delayedColumns, leaseColumns and auditColumns are the columns in the store's
+// statements.
 var (
-	leaseColumns = []string{
+	delayedColumns = append([]string{"deliver_at", "seq"}, writerColumns...)
+	leaseColumns   = []string{
 		"name", "epoch", "beat", "holder", "backends", "suspect_seq", "unclean_ends", "state", "updated_at",
 	}
 	auditColumns = []string{"id", "action", "seq", "event_type", "topic", "event_key", "applied_at"}

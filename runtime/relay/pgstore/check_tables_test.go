@@ -31,6 +31,26 @@ func TestCheckOfEveryTable(t *testing.T) {
 			"a replay that the relay does not see leaves its row unpublished", "ALTER TABLE event_outbox_audit DISABLE ROW LEVEL SECURITY",
 		},
 		{
+			"row security on the delayed events", `ALTER TABLE event_outbox_delayed ENABLE ROW LEVEL SECURITY`,
+			"row security hides rows of event_outbox_delayed from role", "ALTER TABLE event_outbox_delayed DISABLE ROW LEVEL SECURITY",
+		},
+		{
+			"no delayed events", `ALTER TABLE event_outbox_delayed RENAME TO hidden`,
+			"but event_outbox_delayed is missing", "apply the statements about event_outbox_delayed that `outboxgen migration`",
+		},
+		{
+			"an older table of delayed events", `ALTER TABLE event_outbox_delayed DROP COLUMN headers`,
+			"event_outbox_delayed lacks headers", "compare the table with `outboxgen migration --format sql`",
+		},
+		{
+			"no insert into the outbox", `REVOKE INSERT (headers) ON event_outbox FROM {role}`,
+			"lacks INSERT on event_outbox", "INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)",
+		},
+		{
+			"no locking of delayed events", `REVOKE UPDATE (deliver_at) ON event_outbox_delayed FROM {role}`,
+			"lacks UPDATE on event_outbox_delayed", "GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO",
+		},
+		{
 			"a policy for all", `ALTER TABLE event_outbox_audit ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON event_outbox_audit USING (true)`,
 			"row security hides rows of event_outbox_audit", "BYPASSRLS",
 		},

@@ -50,6 +50,13 @@
 // again. The store limits the time of statements about leases; a caller that stops
 // waiting does not end them.
 //
+// A renewal also tells when the next delayed event is due. It does that without the
+// table of delayed events if another session has locked that.
+//
+// # Delayed events
+//
+// See sql/delayed.sql: one autocommit statement moves those that are due, like a writer.
+//
 // # Reading
 //
 // The statements are in sql/read.sql, with the reasons for their shape. Every plan is

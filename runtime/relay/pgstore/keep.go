@@ -24,6 +24,7 @@ func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 		stats = relay.Stats{
 			Pending: row.Pending, Held: row.Held, Dead: row.Dead,
 			OldestAge: time.Duration(row.AgeUs) * time.Microsecond, LastSeq: row.LastSeq,
+			Delayed: row.Delayed, DelayedIn: atMost(row.DelayedInUs),
 		}
 		return err
 	})

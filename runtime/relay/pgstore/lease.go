@@ -144,6 +144,7 @@ func (s *Store) TakeOver(ctx context.Context, seen relay.LeaseState, holder uuid
 		return relay.Lease{}, s.wrap(what, err)
 	}
 	s.sweep.reset()
+	s.delayed.reset()
 	s.swapTerm(begun, relay.ErrLeaseLost)
 	return begun.lease, nil
 }
@@ -199,7 +200,8 @@ func (s *Store) tryTakeOver(ctx context.Context, se *session, arg pgdb.TakeOverL
 	return row, tx.Commit(ctx)
 }
 
-// Renew raises the beat, and returns whether an operator has made a decision.
+// Renew raises the beat, and returns whether an operator has made a decision and when
+// the next delayed event is due.
 func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progress) (relay.Renewal, error) {
 	const what = "renew the lease"
 	var renewal relay.Renewal
@@ -209,7 +211,7 @@ func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progres
 	}
 	row, err := t.run.anchor.renew(ctx, s.names, pgdb.RenewLeaseParams{
 		Progress: progress.Settled, Suspect: progress.Suspect, State: progress.State,
-		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder,
+		Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, LookedAt: s.delayed.from(),
 	})
 	switch {
 	case err != nil:
@@ -218,7 +220,7 @@ func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progres
 	case row.Renewed == 0:
 		err = errLeaseLocked
 	}
-	renewal.Decided = row.Decided
+	renewal.Decided, renewal.Next = row.Decided, dueIn(row.DueInUs)
 	return renewal, s.wrap(what, t.judge(err))
 }
 

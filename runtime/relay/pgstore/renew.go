@@ -26,16 +26,19 @@ type renewals struct {
 }
 
 type renewal struct {
-	sql  string
-	args pgdb.RenewLeaseParams
-	done chan struct{}
-	row  pgdb.RenewLeaseRow // set when done
-	err  error
+	sql   string
+	alone string // the statement without the tables beside the lease's
+	args  pgdb.RenewLeaseParams
+	done  chan struct{}
+	row   pgdb.RenewLeaseRow // set when done
+	err   error
 }
 
 // renew renews one lease, together with others.
 func (a *anchor) renew(ctx context.Context, names *tableNames, args pgdb.RenewLeaseParams) (pgdb.RenewLeaseRow, error) {
-	r := &renewal{sql: names.statement(pgdb.RenewLease), args: args, done: make(chan struct{})}
+	r := &renewal{
+		sql: names.statement(pgdb.RenewLease), alone: names.statement(pgdb.RenewLeaseAlone), args: args, done: make(chan struct{}),
+	}
 	a.renewals.mu.Lock()
 	a.renewals.waiting = append(a.renewals.waiting, r)
 	start := !a.renewals.busy
@@ -73,7 +76,14 @@ func (a *anchor) renewAll() {
 // renewHalves renews leases together. If one fails, for example because its schema was
 // dropped, all in its transaction fail, so it tries halves until the bad one is alone.
 func (a *anchor) renewHalves(now []*renewal) {
-	if err := a.renewTogether(now); err == nil || len(now) == 1 || a.run.reason() != nil {
+	err := a.renewTogether(now)
+	switch {
+	case err == nil || a.run.reason() != nil:
+		return
+	case len(now) == 1 && isLockTimeout(err):
+		a.renewAlone(now[0])
+		return
+	case len(now) == 1:
 		return
 	}
 	half := len(now) / 2
@@ -87,8 +97,10 @@ func (a *anchor) renewTogether(now []*renewal) error {
 		batch := &pgx.Batch{}
 		rows := make([]pgdb.RenewLeaseRow, len(now))
 		for i, r := range now {
-			batch.Queue(r.sql, r.args.Name, r.args.Epoch, r.args.Holder, r.args.Progress, r.args.Suspect, r.args.State).
-				QueryRow(func(row pgx.Row) error { return row.Scan(&rows[i].Renewed, &rows[i].Held, &rows[i].Decided) })
+			batch.Queue(r.sql, r.args.Name, r.args.Epoch, r.args.Holder, r.args.LookedAt, r.args.Progress, r.args.Suspect, r.args.State).
+				QueryRow(func(row pgx.Row) error {
+					return row.Scan(&rows[i].Renewed, &rows[i].Held, &rows[i].Decided, &rows[i].DueInUs)
+				})
 		}
 		return rows, s.conn.SendBatch(ctx, batch).Close()
 	})
@@ -99,4 +111,16 @@ func (a *anchor) renewTogether(now []*renewal) error {
 		}
 	}
 	return err
+}
+
+// renewAlone renews one lease although another session has locked a table beside the
+// lease's, for example with VACUUM FULL. It does not learn of decisions and delayed
+// events.
+func (a *anchor) renewAlone(r *renewal) {
+	r.row, r.err = onAnchor(a.run.server.ctx, a, noNames, func(ctx context.Context, s *session) (row pgdb.RenewLeaseRow, err error) {
+		err = s.conn.QueryRow(ctx, r.alone, r.args.Name, r.args.Epoch, r.args.Holder, r.args.Progress, r.args.Suspect, r.args.State).
+			Scan(&row.Renewed, &row.Held)
+		row.DueInUs = -1
+		return row, err
+	})
 }

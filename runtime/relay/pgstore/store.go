@@ -34,10 +34,12 @@ type Store struct {
 	warned     sync.Map     // warnings of Check that were logged
 	withoutLog atomic.Bool  // the server does not report positions of its write-ahead log
 	sweep      sweepState
+	delayed    delayedState
 }
 
 var (
 	_ relay.Store        = (*Store)(nil)
+	_ relay.Delayer      = (*Store)(nil)
 	_ relay.Idler        = (*Store)(nil)
 	_ relay.ReleaseHints = (*Store)(nil)
 )

@@ -256,25 +256,38 @@ func (q *Queries) DescribeTable(ctx context.Context, arg DescribeTableParams) (D
 const FindTables = `-- name: FindTables :one
 SELECT coalesce(to_regclass($1::text)::oid, 0)::oid AS outbox,
        coalesce(to_regclass($2::text)::oid, 0)::oid  AS lease,
-       coalesce(to_regclass($3::text)::oid, 0)::oid  AS audit
+       coalesce(to_regclass($3::text)::oid, 0)::oid  AS audit,
+       coalesce(to_regclass($4::text)::oid, 0)::oid AS delayed
 `
 
 type FindTablesParams struct {
-	Outbox string
-	Lease  string
-	Audit  string
+	Outbox  string
+	Lease   string
+	Audit   string
+	Delayed string
 }
 
 type FindTablesRow struct {
-	Outbox uint32
-	Lease  uint32
-	Audit  uint32
+	Outbox  uint32
+	Lease   uint32
+	Audit   uint32
+	Delayed uint32
 }
 
 func (q *Queries) FindTables(ctx context.Context, arg FindTablesParams) (FindTablesRow, error) {
-	row := q.db.QueryRow(ctx, FindTables, arg.Outbox, arg.Lease, arg.Audit)
+	row := q.db.QueryRow(ctx, FindTables,
+		arg.Outbox,
+		arg.Lease,
+		arg.Audit,
+		arg.Delayed,
+	)
 	var i FindTablesRow
-	err := row.Scan(&i.Outbox, &i.Lease, &i.Audit)
+	err := row.Scan(
+		&i.Outbox,
+		&i.Lease,
+		&i.Audit,
+		&i.Delayed,
+	)
 	return i, err
 }
 

@@ -21,7 +21,12 @@ SELECT (SELECT count(*) FROM (
                  WHERE o.published_at IS NULL AND o.dead_at IS NULL
                  ORDER BY o.seq
                  LIMIT 1), 0)::bigint AS age_us,
-       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq
+       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $1) AS waiting) AS delayed,
+       coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
+                 FROM event_outbox_delayed AS d
+                 ORDER BY d.deliver_at
+                 LIMIT 1), 0)::bigint AS delayed_in_us
 FROM (
     SELECT count(*) FILTER (WHERE h.dead_at IS NULL AND h.retry_count > 0) AS held, count(*) FILTER (WHERE h.dead_at IS NOT NULL) AS dead
     FROM event_outbox AS h
@@ -30,11 +35,13 @@ FROM (
 `
 
 type CountRowsRow struct {
-	Pending int64
-	Held    int64
-	Dead    int64
-	AgeUs   int64
-	LastSeq int64
+	Pending     int64
+	Held        int64
+	Dead        int64
+	AgeUs       int64
+	LastSeq     int64
+	Delayed     int64
+	DelayedInUs int64
 }
 
 func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error) {
@@ -46,6 +53,8 @@ func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error
 		&i.Dead,
 		&i.AgeUs,
 		&i.LastSeq,
+		&i.Delayed,
+		&i.DelayedInUs,
 	)
 	return i, err
 }

@@ -7,6 +7,7 @@ package pgdb
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -158,22 +159,28 @@ WITH mine AS MATERIALIZED (
 ), renewed AS (
     UPDATE event_outbox_lease AS l
     SET beat         = l.beat + 1,
-        unclean_ends = CASE WHEN $4::boolean THEN 0 ELSE l.unclean_ends END,
-        suspect_seq  = nullif($5::bigint, 0),
-        state        = $6::json,
+        unclean_ends = CASE WHEN $5::boolean THEN 0 ELSE l.unclean_ends END,
+        suspect_seq  = nullif($6::bigint, 0),
+        state        = $7::json,
         updated_at   = now()
     FROM mine WHERE l.name = mine.name
     RETURNING l.name
 )
 SELECT (SELECT count(*) FROM renewed) AS renewed,
        (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = $1 AND h.epoch = $2 AND h.holder = $3::uuid) AS held,
-       EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided
+       EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided,
+       coalesce((SELECT greatest(0, extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000)
+                 FROM event_outbox_delayed AS d
+                 WHERE d.deliver_at >= $4::timestamptz
+                 ORDER BY d.deliver_at
+                 LIMIT 1), -1)::bigint AS due_in_us
 `
 
 type RenewLeaseParams struct {
 	Name     string
 	Epoch    int64
 	Holder   uuid.UUID
+	LookedAt time.Time
 	Progress bool
 	Suspect  int64
 	State    []byte
@@ -183,13 +190,72 @@ type RenewLeaseRow struct {
 	Renewed int64
 	Held    int64
 	Decided bool
+	DueInUs int64
 }
 
 // RenewLease also returns whether an operator has made a decision that the leader has
 // not acted on. Many renewals share a transaction, so none waits for a lock: a row
-// that another session has locked is skipped, and this leader still holds it.
+// that another session has locked is skipped, and this leader still holds it. And it
+// tells when the next delayed event is due; negative: no event waits. Those that were
+// due before looked_at are not looked for: the leader has moved them, and until a
+// vacuum their entries are still in the index, which could make a renewal slow.
 func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLeaseRow, error) {
 	row := q.db.QueryRow(ctx, RenewLease,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.LookedAt,
+		arg.Progress,
+		arg.Suspect,
+		arg.State,
+	)
+	var i RenewLeaseRow
+	err := row.Scan(
+		&i.Renewed,
+		&i.Held,
+		&i.Decided,
+		&i.DueInUs,
+	)
+	return i, err
+}
+
+const RenewLeaseAlone = `-- name: RenewLeaseAlone :one
+WITH mine AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR NO KEY UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE event_outbox_lease AS l
+    SET beat         = l.beat + 1,
+        unclean_ends = CASE WHEN $4::boolean THEN 0 ELSE l.unclean_ends END,
+        suspect_seq  = nullif($5::bigint, 0),
+        state        = $6::json,
+        updated_at   = now()
+    FROM mine WHERE l.name = mine.name
+    RETURNING l.name
+)
+SELECT (SELECT count(*) FROM renewed) AS renewed,
+       (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = $1 AND h.epoch = $2 AND h.holder = $3::uuid) AS held
+`
+
+type RenewLeaseAloneParams struct {
+	Name     string
+	Epoch    int64
+	Holder   uuid.UUID
+	Progress bool
+	Suspect  int64
+	State    []byte
+}
+
+type RenewLeaseAloneRow struct {
+	Renewed int64
+	Held    int64
+}
+
+// RenewLeaseAlone is RenewLease without the other tables: a lock on one of them must not
+// end the term.
+func (q *Queries) RenewLeaseAlone(ctx context.Context, arg RenewLeaseAloneParams) (RenewLeaseAloneRow, error) {
+	row := q.db.QueryRow(ctx, RenewLeaseAlone,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
@@ -197,8 +263,8 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLe
 		arg.Suspect,
 		arg.State,
 	)
-	var i RenewLeaseRow
-	err := row.Scan(&i.Renewed, &i.Held, &i.Decided)
+	var i RenewLeaseAloneRow
+	err := row.Scan(&i.Renewed, &i.Held)
 	return i, err
 }
 

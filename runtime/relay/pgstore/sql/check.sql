@@ -25,7 +25,8 @@ ORDER BY 1 LIMIT 10;
 -- name: FindTables :one
 SELECT coalesce(to_regclass(@outbox::text)::oid, 0)::oid AS outbox,
        coalesce(to_regclass(@lease::text)::oid, 0)::oid  AS lease,
-       coalesce(to_regclass(@audit::text)::oid, 0)::oid  AS audit;
+       coalesce(to_regclass(@audit::text)::oid, 0)::oid  AS audit,
+       coalesce(to_regclass(@delayed::text)::oid, 0)::oid AS delayed;
 
 -- The functions' arguments differ between versions of Postgres.
 -- name: ForbiddenFunctions :many

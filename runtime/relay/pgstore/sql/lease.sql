@@ -25,7 +25,10 @@ RETURNING l.epoch, l.unclean_ends, l.suspect_seq;
 
 -- RenewLease also returns whether an operator has made a decision that the leader has
 -- not acted on. Many renewals share a transaction, so none waits for a lock: a row
--- that another session has locked is skipped, and this leader still holds it.
+-- that another session has locked is skipped, and this leader still holds it. And it
+-- tells when the next delayed event is due; negative: no event waits. Those that were
+-- due before looked_at are not looked for: the leader has moved them, and until a
+-- vacuum their entries are still in the index, which could make a renewal slow.
 -- name: RenewLease :one
 WITH mine AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -43,7 +46,32 @@ WITH mine AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM renewed) AS renewed,
        (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = @name AND h.epoch = @epoch AND h.holder = @holder::uuid) AS held,
-       EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided;
+       EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided,
+       coalesce((SELECT greatest(0, extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000)
+                 FROM event_outbox_delayed AS d
+                 WHERE d.deliver_at >= @looked_at::timestamptz
+                 ORDER BY d.deliver_at
+                 LIMIT 1), -1)::bigint AS due_in_us;
+
+-- RenewLeaseAlone is RenewLease without the other tables: a lock on one of them must not
+-- end the term.
+-- name: RenewLeaseAlone :one
+WITH mine AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR NO KEY UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE event_outbox_lease AS l
+    SET beat         = l.beat + 1,
+        unclean_ends = CASE WHEN @progress::boolean THEN 0 ELSE l.unclean_ends END,
+        suspect_seq  = nullif(@suspect::bigint, 0),
+        state        = sqlc.narg(state)::json,
+        updated_at   = now()
+    FROM mine WHERE l.name = mine.name
+    RETURNING l.name
+)
+SELECT (SELECT count(*) FROM renewed) AS renewed,
+       (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = @name AND h.epoch = @epoch AND h.holder = @holder::uuid) AS held;
 
 -- Releasing twice does no harm, so it can be repeated after an unknown outcome.
 -- Standbys are notified, so that they need not look often.

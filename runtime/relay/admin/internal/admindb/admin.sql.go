@@ -12,6 +12,49 @@ import (
 	"github.com/google/uuid"
 )
 
+const cancelDelayed = `-- name: CancelDelayed :one
+WITH cancelled AS (
+    DELETE FROM event_outbox_delayed WHERE id = ANY($1::text[]::uuid[])
+    RETURNING id, event_type, topic, event_key
+), audited AS (
+    INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason, applied_at)
+    SELECT $2, 'cancel', 0, c.id, c.event_type, c.topic, c.event_key, $3, now() FROM cancelled AS c ORDER BY c.id
+    RETURNING seq
+)
+SELECT (SELECT count(*) FROM cancelled) AS changed, (SELECT count(*) FROM audited) AS audited
+`
+
+type CancelDelayedParams struct {
+	Ids    []string
+	Actor  string
+	Reason *string
+}
+
+type CancelDelayedRow struct {
+	Changed int64
+	Audited int64
+}
+
+// The audit of a delayed event has applied_at, because the leader need not act on it, and
+// seq 0, because the event has none yet.
+func (q *Queries) CancelDelayed(ctx context.Context, arg CancelDelayedParams) (CancelDelayedRow, error) {
+	row := q.db.QueryRow(ctx, cancelDelayed, arg.Ids, arg.Actor, arg.Reason)
+	var i CancelDelayedRow
+	err := row.Scan(&i.Changed, &i.Audited)
+	return i, err
+}
+
+const countDelayed = `-- name: CountDelayed :one
+SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $1) AS capped
+`
+
+func (q *Queries) CountDelayed(ctx context.Context, cap int32) (int64, error) {
+	row := q.db.QueryRow(ctx, countDelayed, cap)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countRows = `-- name: CountRows :one
 SELECT (SELECT count(*) FROM (
            SELECT FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL LIMIT $1
@@ -110,6 +153,83 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 	return items, nil
 }
 
+const delayedEvents = `-- name: DelayedEvents :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, deliver_at,
+       (extract(epoch FROM deliver_at - clock_timestamp()) * 1000)::bigint AS due_in_ms
+FROM event_outbox_delayed
+WHERE (deliver_at, seq) > ($1::timestamptz, $2::bigint)
+  AND ($3::text[] IS NULL OR id = ANY($3::text[]::uuid[]))
+  AND ($4::text IS NULL OR event_type = $4)
+  AND ($5::text IS NULL OR topic = $5)
+  AND ($6::text IS NULL OR event_key = $6)
+ORDER BY deliver_at, seq
+LIMIT $7
+`
+
+type DelayedEventsParams struct {
+	AfterTime time.Time
+	AfterSeq  int64
+	Ids       []string
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+}
+
+type DelayedEventsRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	CreatedAt     time.Time
+	DeliverAt     time.Time
+	DueInMs       int64
+}
+
+// DelayedEvents lists delayed events in the order in which they will be sent, after the
+// one with this time and seq.
+func (q *Queries) DelayedEvents(ctx context.Context, arg DelayedEventsParams) ([]DelayedEventsRow, error) {
+	rows, err := q.db.Query(ctx, delayedEvents,
+		arg.AfterTime,
+		arg.AfterSeq,
+		arg.Ids,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DelayedEventsRow
+	for rows.Next() {
+		var i DelayedEventsRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.DeliverAt,
+			&i.DueInMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const discard = `-- name: Discard :one
 WITH discarded AS (
     DELETE FROM event_outbox
@@ -192,7 +312,7 @@ func (q *Queries) HeldRows(ctx context.Context, maxRows int32) ([]HeldRowsRow, e
 
 const hiddenTables = `-- name: HiddenTables :many
 SELECT t.name::text AS name FROM (
-    SELECT unnest(ARRAY['event_outbox', 'event_outbox_lease', 'event_outbox_audit']::text[]) AS name
+    SELECT unnest(ARRAY['event_outbox', 'event_outbox_delayed', 'event_outbox_lease', 'event_outbox_audit']::text[]) AS name
 ) AS t
 WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false)
 `
@@ -334,6 +454,44 @@ func (q *Queries) Replay(ctx context.Context, arg ReplayParams) (ReplayRow, erro
 	return i, err
 }
 
+const sendNow = `-- name: SendNow :one
+WITH early AS MATERIALIZED (
+    SELECT e.id, row_number() OVER (ORDER BY e.deliver_at DESC, e.seq DESC) AS place
+    FROM event_outbox_delayed AS e
+    WHERE e.id = ANY($1::text[]::uuid[]) AND e.deliver_at > now()
+), sent AS (
+    UPDATE event_outbox_delayed AS d SET deliver_at = now() - early.place * interval '1 microsecond'
+    FROM early
+    WHERE d.id = early.id
+    RETURNING d.id, d.event_type, d.topic, d.event_key
+), audited AS (
+    INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason, applied_at)
+    SELECT $2, 'send-now', 0, s.id, s.event_type, s.topic, s.event_key, $3, now() FROM sent AS s ORDER BY s.id
+    RETURNING seq
+)
+SELECT (SELECT count(*) FROM sent) AS changed, (SELECT count(*) FROM audited) AS audited
+`
+
+type SendNowParams struct {
+	Ids    []string
+	Actor  string
+	Reason *string
+}
+
+type SendNowRow struct {
+	Changed int64
+	Audited int64
+}
+
+// SendNow makes delayed events due. Their times become different ones, a microsecond
+// apart, so that they keep their order.
+func (q *Queries) SendNow(ctx context.Context, arg SendNowParams) (SendNowRow, error) {
+	row := q.db.QueryRow(ctx, sendNow, arg.Ids, arg.Actor, arg.Reason)
+	var i SendNowRow
+	err := row.Scan(&i.Changed, &i.Audited)
+	return i, err
+}
+
 const stillDead = `-- name: StillDead :one
 SELECT count(*) FROM event_outbox WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
 `
@@ -341,6 +499,24 @@ SELECT count(*) FROM event_outbox WHERE seq = ANY($1::bigint[]) AND dead_at IS N
 // StillDead counts the rows that a decision should have changed and did not.
 func (q *Queries) StillDead(ctx context.Context, seqs []int64) (int64, error) {
 	row := q.db.QueryRow(ctx, stillDead, seqs)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const stillDelayed = `-- name: StillDelayed :one
+SELECT count(*) FROM event_outbox_delayed
+WHERE id = ANY($1::text[]::uuid[]) AND ($2::boolean OR deliver_at > now())
+`
+
+type StillDelayedParams struct {
+	Ids    []string
+	DueToo bool
+}
+
+// StillDelayed counts the events that a decision should have changed and did not.
+func (q *Queries) StillDelayed(ctx context.Context, arg StillDelayedParams) (int64, error) {
+	row := q.db.QueryRow(ctx, stillDelayed, arg.Ids, arg.DueToo)
 	var count int64
 	err := row.Scan(&count)
 	return count, err

@@ -1,0 +1,104 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/delayeddb"
+	"github.com/outboxgen/outboxgen/runtime/internal/link"
+)
+
+// delayedTable is the table in which delayed events wait.
+const delayedTable = "event_outbox_delayed"
+
+// CancelDelayed deletes a delayed event that still waits for its time (see
+// WithDeliverAt), and reports whether there was one. It is part of the transaction: if
+// that is rolled back, the event waits again. The event's id can then be used again.
+//
+// It returns false if no event with this id waits: there was none, it was cancelled
+// before, or its time has come and the relay has taken it. Then it is published, and
+// CancelDelayed cannot prevent that. If the relay is just taking it, CancelDelayed waits
+// for the end of that.
+//
+// While the transaction is open, the relay leaves the event and later delayed events of
+// its topic and key alone, also if their time comes. So keep it short.
+//
+// The table is found by the search_path, as in package inbox.
+func CancelDelayed(ctx context.Context, tx Transaction, id uuid.UUID) (bool, error) {
+	if r, ok := tx.(link.Canceler); ok {
+		return r.CancelDelayed(id)
+	}
+	tag, err := tx.Exec(ctx, delayeddb.CancelDelayed, id)
+	if err != nil {
+		role := ""
+		if conn := connOf(tx); conn != nil {
+			role = conn.Config().User
+		}
+		return false, fmt.Errorf("outbox: cancel the delayed event %s: %w%s", id, err, remedy(err, role))
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+// delayed reports whether the event is inserted into the table of delayed events.
+func (r *Row) delayed() bool { return !r.DeliverAt.IsZero() }
+
+// lastYear is the last one whose text has the form of RFC 3339.
+const lastYear = 9999
+
+// deliverTime returns the time of WithDeliverAt as the column holds it: in microseconds,
+// rounded up, so that the event is never early.
+func (o *rowOptions) deliverTime() (time.Time, error) {
+	if o.deliverAt.IsZero() {
+		return time.Time{}, nil
+	}
+	at := o.deliverAt.UTC().Add(time.Microsecond - 1).Truncate(time.Microsecond)
+	if at.Year() < 1 || at.Year() > lastYear {
+		return time.Time{}, errors.New("the time given by WithDeliverAt is not in the years 1 to 9999")
+	}
+	return at, nil
+}
+
+// manyDelayed returns the arguments of the statement that inserts delayed events.
+func manyDelayed(list []built) []any {
+	times := make([]string, len(list))
+	for i, b := range list {
+		times[i] = b.Row.DeliverAt.Format(time.RFC3339Nano)
+	}
+	return append(many(list), times)
+}
+
+// delayedStatements has the statement for each schema.
+var delayedStatements sync.Map
+
+// delayedSQL returns the statement that inserts delayed events into the schema of the
+// statement insert, which inserts other events.
+func delayedSQL(insert string) string {
+	schema := schemaOf(insert)
+	if schema == "" {
+		return delayeddb.InsertDelayed
+	}
+	if sql, ok := delayedStatements.Load(schema); ok {
+		return sql.(string)
+	}
+	sql := strings.ReplaceAll(delayeddb.InsertDelayed, outboxTable, schema+outboxTable)
+	delayedStatements.Store(schema, sql)
+	return sql
+}
+
+// schemaOf returns what stands before the table's name in an INSERT: a schema with its
+// dot, or nothing.
+func schemaOf(insert string) string {
+	before, _, _ := strings.Cut(insert, outboxTable)
+	const into = "into "
+	i := strings.LastIndex(strings.ToLower(before), into)
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimSpace(before[i+len(into):]), `"`)
+}
