@@ -55,6 +55,9 @@ func steady(a answer) answer {
 	for _, r := range []struct{ pattern, to string }{
 		{`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`, "EVENT"},
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, "TIME"},
+		{`TIME, in [0-9hms]+`, "TIME, in AGE"},
+		{`TIME, [0-9hms]+ ago`, "TIME, AGE ago"},
+		{`for [0-9]+h[0-9]+m[0-9]+s`, "for AGE"},
 		{`\d+(\.\d+)?m?s ago`, "AGO"},
 		{`for \d+s`, "for AGE"},
 	} {
@@ -185,6 +188,7 @@ pending  2, the oldest for AGE: seq 2, event EVENT, order.placed, topic orders, 
 held     1
          seq 3, event EVENT, order.placed, topic orders, key "k3": failed 2 times, next attempt TIME: too large
 dead     1
+delayed  0
 paused   orders: it does not exist (next check in 14s)
 why      every topic with rows is paused
          1 row failed and will be retried; later rows of the same key wait for it
@@ -202,6 +206,7 @@ leader   none: no relay has run on this outbox yet
 pending  3, the oldest for AGE: seq 1, event EVENT, order.placed, topic orders, key "k1"
 held     0
 dead     0
+delayed  0
 why      no leader: start a relay (outboxrelay run)
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {

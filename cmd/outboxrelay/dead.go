@@ -15,7 +15,23 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
-// selection has the flags that select dead rows.
+var deadRows = subject{
+	noun: "dead row",
+	list: "dead",
+	each: func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(page) error) error {
+		return eachPage(ctx, conn, filter, func(letters []admin.DeadLetter) error {
+			p := page{print: func(w io.Writer, most int, asJSON bool) error {
+				return o.printLetters(w, letters[:min(len(letters), most)], asJSON)
+			}}
+			for _, l := range letters {
+				p.ids = append(p.ids, l.EventID)
+			}
+			return f(p)
+		})
+	},
+}
+
+// selection has the flags that select dead rows or delayed events.
 type selection struct {
 	outbox    string
 	ids       []string
@@ -143,12 +159,8 @@ func (o outbox) printLetters(w io.Writer, letters []admin.DeadLetter, asJSON boo
 			}
 			continue
 		}
-		key := "-"
-		if l.Key != nil {
-			key = *l.Key
-		}
 		line := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
-			l.Topic, key, l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
+			l.Topic, keyOr(l.Key), l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
 		if _, err := fmt.Fprintln(w, terminal.Text(line)); err != nil {
 			return err
 		}

@@ -17,11 +17,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
-// decision is a command that decides about dead rows.
+// decision is a command that decides about dead rows or delayed events.
 type decision struct {
-	act  func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
-	verb string // what it does to them
-	done string // what it did
+	about subject
+	act   func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
+	verb  string // what it does to them
+	done  string // what it did
 	// final means that the decision cannot be undone: it needs a reason and a
 	// confirmation.
 	final bool
@@ -35,7 +36,7 @@ type decision struct {
 }
 
 func replayCommand(env environment) *cobra.Command {
-	d := &decision{act: admin.Replay, verb: "replay", done: "replayed"}
+	d := &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed"}
 	return d.command(env, &cobra.Command{
 		Use:   "replay",
 		Short: "Send dead rows again",
@@ -48,7 +49,7 @@ func replayCommand(env environment) *cobra.Command {
 }
 
 func discardCommand(env environment) *cobra.Command {
-	d := &decision{act: admin.Discard, verb: "discard", done: "discarded", final: true}
+	d := &decision{about: deadRows, act: admin.Discard, verb: "discard", done: "discarded", final: true}
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
 		Short: "Delete dead rows",
@@ -65,7 +66,7 @@ func discardCommand(env environment) *cobra.Command {
 func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	d.chosen = selectionFlags(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&d.all, "all", false, "select all dead rows")
+	flags.BoolVar(&d.all, "all", false, "select all "+d.about.noun+"s")
 	flags.StringVar(&d.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")
 	reason := "the reason, for the audit log"
 	if d.final {
@@ -73,8 +74,8 @@ func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 		flags.BoolVar(&d.yes, "yes", false, "do not ask for confirmation")
 	}
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
-	flags.BoolVar(&d.dryRun, "dry-run", false, "list the dead rows and change nothing")
-	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object per row")
+	flags.BoolVar(&d.dryRun, "dry-run", false, "list the "+d.about.noun+"s and change nothing")
+	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object for each")
 	d.chosen.configuration = env.declarePlace(cmd)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -103,7 +104,7 @@ func (d *decision) filter() (admin.Filter, error) {
 	}
 	chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil
 	if chose == d.all {
-		return filter, misuse{errors.New("no dead rows selected: use --event-id, --event-type, --topic, --key or --all")}
+		return filter, misuse{fmt.Errorf("no %ss selected: use --event-id, --event-type, --topic, --key or --all", d.about.noun)}
 	}
 	return filter, nil
 }
@@ -128,32 +129,29 @@ func (d *decision) permitted(env environment) error {
 // shownLetters limits what is listed before a confirmation.
 const shownLetters = 20
 
-// run lists the selected dead rows, asks for a confirmation if the decision is
+// run lists what is selected, asks for a confirmation if the decision is
 // final, and decides about exactly those.
 func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) error {
 	var ids []uuid.UUID
 	ask := d.final && !d.yes
-	err := eachPage(ctx, conn, filter, func(letters []admin.DeadLetter) error {
-		show := letters
+	err := d.about.each(ctx, conn, o, filter, func(p page) error {
+		show := 0
 		switch {
 		case d.dryRun:
+			show = len(p.ids)
 		case ask:
-			show = letters[:max(0, min(len(letters), shownLetters-len(ids)))]
-		default:
-			show = nil
+			show = max(0, shownLetters-len(ids))
 		}
-		for _, l := range letters {
-			ids = append(ids, l.EventID)
-		}
-		return o.printLetters(env.stdout, show, d.asJSON)
+		ids = append(ids, p.ids...)
+		return p.print(env.stdout, show, d.asJSON)
 	})
 	if err != nil {
 		return err
 	}
-	count := several(int64(len(ids)), "dead row")
+	count := several(int64(len(ids)), d.about.noun)
 	switch {
 	case len(ids) == 0:
-		return errors.New("no dead rows match: see outboxrelay dead")
+		return fmt.Errorf("no %ss match: see outboxrelay %s", d.about.noun, d.about.list)
 	case d.dryRun && d.asJSON:
 		return nil
 	case d.dryRun:
@@ -171,14 +169,14 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	if err != nil {
 		return fmt.Errorf("%s %d of %s, then: %w", d.done, done, count, err)
 	}
-	_, err = fmt.Fprintf(env.stdout, "%s %s\n", d.done, several(int64(done), "dead row"))
+	_, err = fmt.Fprintf(env.stdout, "%s %s\n", d.done, several(int64(done), d.about.noun))
 	return err
 }
 
-// confirmed asks for the number of dead rows, to make sure that a person has read
+// confirmed asks for the number of what was listed, to make sure that a person has read
 // it.
 func (d *decision) confirmed(ctx context.Context, env environment, count int) error {
-	fmt.Fprintf(env.stdout, "This deletes %s permanently. Type the number to continue: ", several(int64(count), "dead row"))
+	fmt.Fprintf(env.stdout, "This deletes %s permanently. Type the number to continue: ", several(int64(count), d.about.noun))
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be cancelled; it ends with the process
 		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // an incomplete line may be a confirmation or not
@@ -194,7 +192,7 @@ func (d *decision) confirmed(ctx context.Context, env environment, count int) er
 	return errors.New("not confirmed: nothing was changed")
 }
 
-// decide acts on the dead rows, a thousand in one transaction.
+// decide acts on the listed ones, a thousand in one transaction.
 func (d *decision) decide(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID) (int, error) {
 	done := 0
 	for chunk := range slices.Chunk(ids, 1000) {

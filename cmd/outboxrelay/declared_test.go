@@ -17,7 +17,7 @@ import (
 // Each command shows the settings that it reads, with their types and defaults.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "run", "status", "dead", "replay", "discard", "redrive", "config", "version"} {
+	for _, command := range []string{"", "run", "status", "dead", "replay", "discard", "delayed", "cancel", "send-now", "redrive", "config", "version"} {
 		got := call(nil, append(strings.Fields(command), "--help")...)
 		file := filepath.Join("testdata", "help", "outboxrelay_"+command+".txt")
 		if *update {

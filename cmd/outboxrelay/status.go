@@ -22,7 +22,7 @@ func statusCommand(env environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show pending, held, paused and dead rows, the leader, and why rows are not sent",
+		Short: "Show pending, held, paused and dead rows, delayed events, the leader, and why rows are not sent",
 		Example: "  outboxrelay status --database-url postgres://localhost/grading\n" +
 			"  outboxrelay status --config outboxrelay.yaml --json",
 		Args: noArguments,
@@ -91,6 +91,7 @@ func printState(w io.Writer, name string, s admin.State) error {
 			describe(r), several(int64(r.RetryCount), "time"), r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
 	}
 	line("dead", "%d", s.Dead)
+	line("delayed", "%s", delayed(s))
 	label := "paused"
 	for _, p := range s.Leader.State.PausedTopics {
 		line(label, "%s: %s%s", p.Topic, p.Reason, again(p.RetryIn))
@@ -135,14 +136,27 @@ func leader(l admin.Leader) string {
 }
 
 func pending(s admin.State) string {
-	count := fmt.Sprint(s.Pending)
-	if s.Pending >= admin.PendingCap {
-		count = fmt.Sprintf("more than %d", admin.PendingCap-1)
-	}
+	count := counted(s.Pending)
 	if s.Oldest == nil {
 		return count
 	}
 	return fmt.Sprintf("%s, the oldest for %s: %s", count, s.Oldest.Age.Round(time.Second), describe(*s.Oldest))
+}
+
+func delayed(s admin.State) string {
+	count := counted(s.Delayed)
+	if s.NextDelayed == nil {
+		return count
+	}
+	return fmt.Sprintf("%s, the next: %s", count, describeDelayed(*s.NextDelayed))
+}
+
+// counted returns a count that stops at a maximum.
+func counted(n int64) string {
+	if n >= admin.PendingCap {
+		return fmt.Sprintf("more than %d", admin.PendingCap-1)
+	}
+	return fmt.Sprint(n)
 }
 
 func describe(r admin.Row) string {
@@ -165,15 +179,20 @@ const patience = 3 * time.Second
 func reasons(s admin.State) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
 	switch l := s.Leader; {
-	case s.Pending > 0 && (!l.Known || l.Holder == uuid.Nil):
+	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
 		say("no leader: start a relay (outboxrelay run)")
-	case s.Pending > 0 && l.Silent > silence:
+	case (s.Pending > 0 || overdue) && l.Silent > silence:
 		say("the leader's last heartbeat was %s ago and no other relay took over: check the logs of the relays, or start one", l.Silent.Round(time.Second))
 	case l.State.Reason != "":
 		say("%s", l.State.Reason)
 	case s.Oldest != nil && s.Oldest.NextAttempt.IsZero() && s.Oldest.Age > patience:
 		say("rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", s.Oldest.Age.Round(time.Second))
+	}
+	if overdue && len(out) == 0 {
+		say("delayed events have been due for %s although a relay leads: look in its log for \"delayed events not moved\"",
+			(-s.NextDelayed.DueIn).Round(time.Second))
 	}
 	if s.Waiting > 0 {
 		say("%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+var delayedEvents = subject{
+	noun: "delayed event",
+	list: "delayed",
+	each: func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(page) error) error {
+		return eachDelayed(ctx, conn, filter, func(events []admin.DelayedEvent) error {
+			p := page{print: func(w io.Writer, most int, asJSON bool) error {
+				return printDelayed(w, events[:min(len(events), most)], asJSON)
+			}}
+			for _, e := range events {
+				p.ids = append(p.ids, e.EventID)
+			}
+			return f(p)
+		})
+	},
+}
+
+func delayedCommand(env environment) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "delayed",
+		Short:   "List delayed events: events that wait for their time",
+		Example: "  outboxrelay delayed --event-type shop.reminder.v1",
+		Args:    noArguments,
+	}
+	chosen := selectionFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per event")
+	chosen.configuration = env.declarePlace(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o, err := chosen.one(cmd.Context())
+		if err != nil {
+			return err
+		}
+		filter, err := chosen.filter()
+		if err != nil {
+			return err
+		}
+		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
+			found := false
+			err := eachDelayed(cmd.Context(), conn, filter, func(events []admin.DelayedEvent) error {
+				found = true
+				return printDelayed(env.stdout, events, asJSON)
+			})
+			if err == nil && !found && !asJSON {
+				_, err = fmt.Fprintln(env.stdout, "no delayed events")
+			}
+			return err
+		})
+	}
+	return cmd
+}
+
+func cancelCommand(env environment) *cobra.Command {
+	d := &decision{act: admin.CancelDelayed, verb: "cancel", done: "cancelled", final: true, about: delayedEvents}
+	return d.command(env, &cobra.Command{
+		Use:   "cancel",
+		Short: "Delete delayed events",
+		Long: "cancel deletes delayed events with their data, so that they are never sent. event_outbox_audit keeps who cancelled\n" +
+			"them, when and why. An event whose time comes meanwhile is sent and not cancelled.\n\n" +
+			"It lists the delayed events and asks you to type their number. Scripts use --yes instead; without a terminal and\n" +
+			"without --yes nothing is deleted. --dry-run only lists them. cancel deletes exactly the events that it listed.",
+		Example: "  outboxrelay cancel --event-type shop.reminder.v1 --dry-run\n" +
+			"  outboxrelay cancel --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'order was cancelled'",
+	})
+}
+
+func sendNowCommand(env environment) *cobra.Command {
+	d := &decision{act: admin.SendNow, verb: "send-now", done: "made due", about: delayedEvents}
+	return d.command(env, &cobra.Command{
+		Use:   "send-now",
+		Short: "Send delayed events before their time",
+		Long: "send-now makes delayed events due. The leading relay sends them within about two seconds, in the order of their\n" +
+			"former times. Events that are due already are left alone.\n\n" +
+			"--dry-run lists the delayed events and changes nothing.",
+		Example: "  outboxrelay send-now --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'customer asked'\n" +
+			"  outboxrelay send-now --all --dry-run",
+	})
+}
+
+// eachDelayed calls f with the delayed events that the filter selects, page by page.
+func eachDelayed(ctx context.Context, conn *pgx.Conn, filter admin.Filter, f func([]admin.DelayedEvent) error) error {
+	after := admin.DelayedEvent{}
+	for {
+		events, err := admin.DelayedEvents(ctx, conn, filter, after)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		if err := f(events); err != nil {
+			return err
+		}
+		after = events[len(events)-1]
+	}
+}
+
+func printDelayed(w io.Writer, events []admin.DelayedEvent, asJSON bool) error {
+	for _, e := range events {
+		if asJSON {
+			if err := printJSON(w, e); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintln(w, terminal.Text(describeDelayed(e))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func describeDelayed(e admin.DelayedEvent) string {
+	return fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  due at %s, %s", e.EventID, e.EventType, e.Topic, keyOr(e.Key),
+		e.AggregateType, e.AggregateID, e.DeliverAt.UTC().Format(time.RFC3339), due(e.DueIn))
+}
+
+// due says when something is due.
+func due(in time.Duration) string {
+	if in < 0 {
+		return fmt.Sprintf("%s ago", (-in).Round(time.Second))
+	}
+	return fmt.Sprintf("in %s", in.Round(time.Second))
+}
+
+// keyOr returns the key, or a dash for none.
+func keyOr(key *string) string {
+	if key == nil {
+		return "-"
+	}
+	return *key
+}
+
+// subject is what a decision is about.
+type subject struct {
+	noun string // "dead row"
+	list string // the command that lists them
+	// each calls f with those that the filter selects, page by page.
+	each func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(page) error) error
+}
+
+// page is a part of what a filter selects.
+type page struct {
+	ids []uuid.UUID
+	// print writes the first ones.
+	print func(w io.Writer, most int, asJSON bool) error
+}
