@@ -10,6 +10,7 @@ package history
 import (
 	"cmp"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -31,6 +32,9 @@ type Event struct {
 	// Poison is true if the event cannot be sent until it is fixed. It may become a
 	// dead row, and no order is promised around it.
 	Poison bool
+	// DeliverAt is the time before which the event must not be sent; zero: at once. No
+	// order is promised between a delayed event and others.
+	DeliverAt time.Time
 }
 
 // Outcome is how a transaction ended.
@@ -72,6 +76,7 @@ type Delivery struct {
 	Offset      int64
 	Sum         uint64
 	Label       Label
+	At          time.Time // when the relay made the record, by its wall clock
 }
 
 func (d Delivery) before(o Delivery) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -88,6 +89,15 @@ func TestEachFaultIsFound(t *testing.T) {
 			s.read(3, "k", w(1, 1, 3))
 			s.read(2, "k", w(1, 2, 2))
 		}, Verdict{Committed: 3, Consumed: 3, Reordered: 1}},
+		{"a delayed event has no order, but a time", func(s *script) {
+			due := time.Unix(1000, 123_456_000)
+			delayed := func(e *Event) { e.DeliverAt = due }
+			at := func(at time.Time) func(*Delivery) { return func(d *Delivery) { d.At = at } }
+			s.tx(1, Committed, ev(1, "k", 1, delayed), ev(2, "k", 2), ev(3, "k", 3, delayed))
+			s.read(2, "k", w(1, 1, 2))
+			s.read(1, "k", w(1, 1, 3), at(due.Truncate(time.Millisecond)))
+			s.read(3, "k", w(1, 1, 4), at(due.Add(-time.Millisecond)))
+		}, Verdict{Committed: 3, Consumed: 3, Corrupted: 1}},
 		{"a repeat may come in any order", func(s *script) {
 			s.tx(1, Committed, ev(1, "k", 1), ev(2, "k", 2))
 			s.note(Sending, 1, 1, 1, 2)

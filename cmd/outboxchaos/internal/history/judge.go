@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -28,7 +29,8 @@ type Verdict struct {
 	// Reordered counts events whose first delivery came after that of an event of
 	// the same topic and key which was committed later.
 	Reordered int64
-	// Corrupted counts records whose bytes, key or topic differ from what was inserted.
+	// Corrupted counts records whose bytes, key or topic differ from what was inserted,
+	// and records that were sent before their time.
 	Corrupted int64
 	// Duplicated counts the records after the first one of each event. Unexplained
 	// counts those among them that are explained neither by the end of a term nor by a
@@ -115,6 +117,8 @@ func (e *event) differs(d Delivery) string {
 		return fmt.Sprintf("its key is %q", d.Key)
 	case d.Sum != e.Sum:
 		return "its value is not what was inserted"
+	case d.At.Before(e.DeliverAt.Truncate(time.Millisecond)): // Kafka keeps milliseconds
+		return fmt.Sprintf("it was sent at %s, before its time %s", d.At, e.DeliverAt)
 	}
 	return ""
 }
@@ -124,7 +128,7 @@ func (h *History) judgeOrder(v *Verdict) {
 	type key struct{ topic, key string }
 	keys := map[key][]*event{}
 	for id, e := range h.events {
-		if e.Keyed && !e.Poison && !e.spared && h.committed(e) && h.reads[id] != nil {
+		if e.Keyed && !e.Poison && !e.spared && e.DeliverAt.IsZero() && h.committed(e) && h.reads[id] != nil {
 			k := key{e.Topic, e.Key}
 			keys[k] = append(keys[k], e)
 		}

@@ -63,7 +63,7 @@ func (r *Reader) read(ctx context.Context, incarnation int, h *history.History) 
 func delivery(rec *kgo.Record, incarnation int) (history.Delivery, error) {
 	d := history.Delivery{
 		Topic: rec.Topic, Key: string(rec.Key), Keyed: rec.Key != nil, Incarnation: incarnation,
-		Partition: rec.Partition, Offset: rec.Offset, Sum: history.Sum(rec.Value),
+		Partition: rec.Partition, Offset: rec.Offset, Sum: history.Sum(rec.Value), At: rec.Timestamp,
 	}
 	labelled := false
 	for _, h := range rec.Headers {

@@ -68,6 +68,7 @@ type planned struct {
 	keyed  bool
 	pad    int
 	poison bool // headers that do not parse
+	delay  time.Duration
 
 	n       int64
 	row     outbox.Row
@@ -111,6 +112,9 @@ func (w *Writer) makePlan() plan {
 	chosen := map[[2]string]bool{}
 	for range n {
 		e := w.makeEvent()
+		if p.way != copied && r.IntN(20) == 0 {
+			e.delay = time.Duration(r.Int64N(int64(5 * time.Second)))
+		}
 		if len(chosen) >= 5 && e.keyed { // few locks, many events
 			for k := range chosen {
 				if k[0] != TopicSmall || e.pad < SmallLimit {
@@ -247,7 +251,7 @@ func (p *plan) made() []history.Event {
 		}
 		h := history.Event{
 			ID: e.row.ID, Topic: e.topic, Keyed: e.keyed, N: e.n, Sum: history.Sum(e.row.Data),
-			Dropped: e.dropped, Poison: e.poison || e.pad > SmallLimit,
+			Dropped: e.dropped, Poison: e.poison || e.pad > SmallLimit, DeliverAt: e.row.DeliverAt,
 		}
 		if e.keyed {
 			h.Key = e.key
@@ -318,6 +322,9 @@ type event struct {
 // NewRow implements outbox.Event.
 func (e event) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
 	c := Change{Key: e.p.key, N: e.p.n, Pad: e.w.padding(e.p.pad)}
+	if e.p.delay > 0 {
+		opts = append(opts, outbox.WithDeliverAt(time.Now().Add(e.p.delay)))
+	}
 	row, err := EventType(e.p.topic, e.p.keyed).NewRow(ctx, c, opts...)
 	if err != nil {
 		return row, err
