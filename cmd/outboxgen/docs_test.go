@@ -133,7 +133,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	}
 	root := repositoryRoot(t)
 	ours := buildPrograms(t, root, "outboxgen", "outboxrelay", "outboxbench", "outboxchaos")
-	for _, subcommand := range []string{"run", "status", "dead", "replay", "discard", "redrive", "config"} {
+	for _, subcommand := range []string{"run", "status", "dead", "replay", "discard", "delayed", "cancel", "send-now", "redrive", "config"} {
 		ours.helpOf(t, "outboxrelay", subcommand)
 	}
 	for _, subcommand := range []string{"migration", "generate", "check", "compat", "register"} {
@@ -395,8 +395,10 @@ func TestDocsRun(t *testing.T) {
 }
 
 // documentedRows inserts the rows that the pages mention: one for a topic that does not
-// exist, and two dead ones.
+// exist, two dead ones, and a delayed event.
 const documentedRows = `
+	INSERT INTO event_outbox_delayed (id, aggregate_id, aggregate_type, event_type, topic, event_data, deliver_at) VALUES
+		(gen_random_uuid(), '1', 'order', 'shop.reminder.v1', 'shop.reminder.v1', '{}', now() + interval '1 day');
 	INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data, dead_at, last_error, retry_count) VALUES
 		('1', 'order', 'shop.order_placed.v1', 'shop.order_place.v1', '{}', NULL, NULL, 0),
 		('1', 'order', 'shop.order_placed.v1', 'shop.order_placed.v1', '{}', now(), 'MESSAGE_TOO_LARGE', 10),
