@@ -42,8 +42,8 @@ func TestRedriveWithoutALeader(t *testing.T) {
 		}
 		return response
 	})
-	sum, err := Redrive(t.Context(), Config{Topic: dead, Options: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, quiet: 2 * time.Second})
-	want := "deadletter: topic " + dead + ": send the record at offset 0 to topic " + topic + ": no broker accepted it for 2s: " +
+	sum, err := Redrive(t.Context(), Config{Topic: dead, Options: []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, quiet: 10 * time.Second})
+	want := "deadletter: topic " + dead + ": send the record at offset 0 to topic " + topic + ": no broker accepted it for 10s: " +
 		"look whether each partition of the topic has a leader and enough replicas, and call it again: " + kgo.ErrRecordTimeout.Error()
 	if err == nil {
 		t.Fatal("no error")
