@@ -63,6 +63,10 @@ properties: {amount: {$ref: "lib.yaml#/$defs/cents"}}
 			r.replace(pay, "properties: {", "properties: {request: {type: string}, ")
 		}},
 		{"PASS", func() { r.replace("outboxgen.yaml", "schemas/*.yaml", "schemas/**/*.yaml") }},
+		{"tombstone-added", func() {
+			r.replace(v2, "aggregate: {type: order, id: /order_id}", "aggregate: {type: order, id: /order_id}\n  tombstone: true")
+		}},
+		{"tombstone-removed", func() { r.replace(v2, "\n  tombstone: true", "") }},
 		{"event-removed event-removed no-events unlisted-event unlisted-event", func() { r.replace("outboxgen.yaml", "schemas/**/*.yaml", "schemas/l*.yaml") }},
 	} {
 		change.make()

@@ -45,6 +45,8 @@ type ExplainedEvent struct {
 	Type, Topic, Envelope, SchemaURI string
 	// Aggregate, Key and Correlation say where each value comes from.
 	Aggregate, Key, Correlation string
+	// Tombstone is true if the event has functions for tombstones.
+	Tombstone bool
 	// File is the generated file, relative to the project; "" if there are errors.
 	File string
 	// Go is the file's exported types and functions, without methods and function
@@ -135,6 +137,7 @@ func explainEvent(event *schema.Event) ExplainedEvent {
 		Aggregate:   event.AggregateType + ", its id is a parameter of the insert function",
 		Key:         "the aggregate id",
 		Correlation: "not in the data",
+		Tombstone:   event.Tombstone,
 	}
 	if event.AggregateID != nil {
 		e.Aggregate = event.AggregateType + ", its id " + pointed(event.AggregateID)
@@ -195,10 +198,14 @@ func (e ExplainedEvent) write(b *bytes.Buffer) {
 	if uri == "" {
 		uri = "none, the schema has no $id"
 	}
-	for _, row := range [][2]string{
+	rows := [][2]string{
 		{"type", e.Type}, {"topic", e.Topic}, {"envelope", e.Envelope}, {"schema URI", uri},
 		{"aggregate", e.Aggregate}, {"key", e.Key}, {"correlation", e.Correlation}, {"dialect", e.Dialect},
-	} {
+	}
+	if e.Tombstone {
+		rows = append(rows, [2]string{"tombstone", "Insert" + e.Name + "Tombstone deletes what was published under a key"})
+	}
+	for _, row := range rows {
 		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1])
 	}
 	_ = table.Flush() // it writes to memory

@@ -60,7 +60,8 @@ type Row struct {
 	// Partition is the record's partition. nil means the one that Kafka's hash of the key
 	// gives.
 	Partition *int32
-	// Data is the record's value, byte for byte.
+	// Data is the record's value, byte for byte. nil: a tombstone, whose record has a
+	// null value.
 	Data []byte
 	// Headers is a JSON object whose values are strings.
 	Headers []byte

@@ -91,16 +91,33 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 		return err
 	}
 
+	// Postgres and most readers keep microseconds.
+	occurred := o.occurred().UTC().Truncate(time.Microsecond)
+	content := ""
+	if e.Data != nil {
+		content = contentType(e.Envelope)
+		if row.Data, err = o.value(row, e, occurred); err != nil {
+			return err
+		}
+	} else if len(o.metadata) > 0 {
+		return errors.New("a tombstone has no envelope for WithMetadata: use WithHeader")
+	}
+	if row.Headers, err = o.recordHeaders(ctx, row, e.Source, occurred, content); err != nil {
+		return err
+	}
+	return o.checkSize(row)
+}
+
+// value encodes the envelope with the data.
+func (o *rowOptions) value(row *Row, e link.Event, occurred time.Time) ([]byte, error) {
 	metadata, err := o.metadataObject()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data, err := e.Data.MarshalJSON()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// Postgres and most readers keep microseconds.
-	occurred := o.occurred().UTC().Truncate(time.Microsecond)
 	envelope := Envelope[json.RawMessage]{
 		Kind:           e.Envelope,
 		EventID:        row.ID,
@@ -118,17 +135,11 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	if e.Envelope == link.EnvelopeCloudEvents {
 		subject, err := json.Marshal(row.AggregateID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		envelope.Extra = map[string]json.RawMessage{"subject": subject}
 	}
-	if row.Data, err = envelope.MarshalJSON(); err != nil {
-		return err
-	}
-	if row.Headers, err = o.recordHeaders(ctx, row, e.Source, occurred, e.Envelope); err != nil {
-		return err
-	}
-	return o.checkSize(row)
+	return envelope.MarshalJSON()
 }
 
 func (o *rowOptions) checkSize(row *Row) error {
@@ -287,8 +298,9 @@ func (o *rowOptions) metadataObject() (map[string]json.RawMessage, error) {
 	return object, nil
 }
 
-// recordHeaders encodes the record's headers as a JSON object.
-func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string, occurred time.Time, kind link.EnvelopeKind) ([]byte, error) {
+// recordHeaders encodes the record's headers as a JSON object. content is the value's
+// type; "": a tombstone has none.
+func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string, occurred time.Time, content string) ([]byte, error) {
 	own := map[string]bool{}
 	for _, h := range o.headers {
 		switch {
@@ -311,7 +323,9 @@ func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string,
 		e.Name(headerSourceService).String(source)
 		e.Name(headerSchemaVersion).String(fmt.Sprint(envelopeVersion))
 		e.Name(headerOccurredAt).DateTime(occurred)
-		e.Name(headerContentType).String(contentType(kind))
+		if content != "" {
+			e.Name(headerContentType).String(content)
+		}
 		if span.IsValid() {
 			e.Name(headerTraceParent).String(traceParent(span))
 			if state := span.TraceState().String(); state != "" {

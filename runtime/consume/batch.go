@@ -160,7 +160,7 @@ func (r *Router) Batch(m Message) (b *Batch, skips bool) {
 		return nil, false
 	}
 	if m.Tombstone() {
-		return nil, r.tombstones[m.Topic] == nil
+		return nil, r.forTombstone(m) == nil
 	}
 	eventType, h, err := r.find(m)
 	switch {

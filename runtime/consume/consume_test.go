@@ -252,6 +252,14 @@ func TestMistakesInTheWiring(t *testing.T) {
 		"no typed tombstone handler": func(r *consume.Router) {
 			consume.OnTombstone[string](r, "a", nil)
 		},
+		"no tombstone handler of an event": func(r *consume.Router) {
+			gen.OnTombstone(r, orderPaidType(gen.EnvelopeOutbox), gen.KeyString[string], nil)
+		},
+		"two tombstone handlers of an event": func(r *consume.Router) {
+			for range 2 {
+				gen.OnTombstone(r, orderPaidType(gen.EnvelopeOutbox), gen.KeyString[string], func(context.Context, string) error { return nil })
+			}
+		},
 	} {
 		func() {
 			defer func() {

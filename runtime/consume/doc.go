@@ -35,7 +35,7 @@
 // # Tombstones
 //
 // A record whose value is null is a tombstone: what was published under its key is
-// deleted. It has no event, whatever its headers say. [OnTombstone] registers a
-// handler for a topic. Without one the tombstone is skipped and counted
+// deleted. It has no event. The On…Tombstone functions of generated packages register a
+// typed handler for an event type, [OnTombstone] registers one for a topic. Without one the tombstone is skipped and counted
 // ([Router.Counts]), under [Fail] too.
 package consume

@@ -40,7 +40,8 @@ func (m Message) Header(name string) (value string, ok bool) {
 }
 
 // Tombstone reports whether the record's value is null (an empty value is not null). A
-// tombstone has no event, whatever its headers say: see [OnTombstone].
+// tombstone has no event; its headers may name the type of the event that it deletes: see
+// [OnTombstone].
 func (m Message) Tombstone() bool { return m.Value == nil }
 
 // Body returns the value without the schema id that serialisers of a schema registry put

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"fmt"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 )
@@ -30,13 +31,43 @@ func decoded(decode func([]byte, []outbox.Header) (func(context.Context) error, 
 	return decode(m.Body(), m.Headers)
 }
 
+// HandleEventTombstone registers a typed handler for the tombstones of an event type. The
+// On…Tombstone functions of generated packages call it; services call those. A tombstone
+// has the type in its header event_type. It panics like [Router.Handle].
+//
+// If decode returns an error, Dispatch returns a [DecodeError] and does not call the
+// handler.
+func (r *Router) HandleEventTombstone(eventType string, decode func(key []byte, headers []outbox.Header) (handle func(context.Context) error, err error)) {
+	if eventType == "" {
+		panic("consume: Router.HandleEventTombstone: the event type is empty")
+	}
+	if _, taken := r.eventTombstones[eventType]; taken {
+		panic(fmt.Sprintf("consume: Router.HandleEventTombstone: event type %q has a handler for tombstones already; "+
+			"call both from one handler if two are wanted", eventType))
+	}
+	r.eventTombstones[eventType] = r.wrap(func(ctx context.Context, m Message) error {
+		handle, err := decodedKey(decode, m)
+		if err != nil {
+			return &DecodeError{Record: m.Record(), Err: err}
+		}
+		return handle(ctx)
+	})
+}
+
+func decodedKey(decode func([]byte, []outbox.Header) (func(context.Context) error, error), m Message) (handle func(context.Context) error, err error) {
+	defer RecoverTo(&err)
+	return decode(m.Key, m.Headers)
+}
+
 // OnTombstone registers a handler for the tombstones of a topic. A tombstone is a
 // record with a key and a null value: the producer has deleted what it published under
 // the key, and log compaction will remove it. The handler gets the record's key; it is
 // empty if the record has none. A tombstone can be delivered more than once.
 //
-// Other handlers get no tombstones. Without a handler for its topic a tombstone is
-// skipped and counted: see [Router.Counts]. OnTombstone panics like
+// It gets those of an event type that has its own handler, by the On…Tombstone function
+// of a generated package, only from producers that do not name the type in the header
+// event_type. Other handlers get no tombstones. Without a handler a tombstone is skipped
+// and counted: see [Router.Counts]. OnTombstone panics like
 // [Router.HandleTombstone].
 func OnTombstone[K ~string | ~[]byte](r *Router, topic string, h func(ctx context.Context, key K) error) {
 	if h == nil {

@@ -52,9 +52,11 @@ type Router struct {
 	handlers   map[string]Handler // by event type
 	batches    map[string]*Batch  // those of batches
 	tombstones map[string]Handler // by topic
-	unknown    Unknown
-	middleware []Middleware
-	log        *slog.Logger
+	// eventTombstones are the handlers of tombstones by event type.
+	eventTombstones map[string]Handler
+	unknown         Unknown
+	middleware      []Middleware
+	log             *slog.Logger
 
 	batchMiddleware    []BatchMiddleware
 	batchMiddlewareSet bool
@@ -66,14 +68,17 @@ type Router struct {
 // Counts are the numbers of records that a [Router] skipped since it was created.
 type Counts struct {
 	SkippedUnknown    uint64 // their event type has no handler
-	SkippedTombstones uint64 // their topic has no handler for tombstones
+	SkippedTombstones uint64 // neither their event type nor their topic has a handler for tombstones
 	// SkippedByType is SkippedUnknown by event type. It has the first 1,000 types.
 	SkippedByType map[string]uint64
 }
 
 // NewRouter returns a router without handlers.
 func NewRouter(opts ...Option) *Router {
-	r := &Router{handlers: map[string]Handler{}, batches: map[string]*Batch{}, tombstones: map[string]Handler{}}
+	r := &Router{
+		handlers: map[string]Handler{}, batches: map[string]*Batch{},
+		tombstones: map[string]Handler{}, eventTombstones: map[string]Handler{},
+	}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -145,8 +150,8 @@ func (r *Router) EventTypes() []string {
 	return types
 }
 
-// Dispatch calls the handler of the message's event type or, for a tombstone, of its
-// topic. The type is the one in the header event_type. If there is no such header, or
+// Dispatch calls the handler of the message's event type or, for a tombstone, the one
+// for tombstones of its event type, or else of its topic. The type is the one in the header event_type. If there is no such header, or
 // no handler for that type, it is the type in the envelope. Dispatch returns a
 // [DecodeError], an [UnknownTypeError] or a [HandlerError]. It recovers panics of
 // handlers and decoders and returns each as a [PanicError] inside one of these.
@@ -159,8 +164,8 @@ func (r *Router) Dispatch(ctx context.Context, m Message) error {
 // without an error, false means that the message was skipped.
 func (r *Router) Route(ctx context.Context, m Message) (called bool, err error) {
 	if m.Tombstone() {
-		h, ok := r.tombstones[m.Topic]
-		if !ok {
+		h := r.forTombstone(m)
+		if h == nil {
 			r.skippedTombstones.Add(1)
 			return false, nil
 		}
@@ -177,6 +182,14 @@ func (r *Router) Route(ctx context.Context, m Message) (called bool, err error) 
 		return false, nil
 	}
 	return false, &UnknownTypeError{Record: named(m, eventType)}
+}
+
+// forTombstone returns the handler of a tombstone, or nil.
+func (r *Router) forTombstone(m Message) Handler {
+	if h := r.eventTombstones[m.Record().EventType]; h != nil {
+		return h
+	}
+	return r.tombstones[m.Topic]
 }
 
 // find returns the handler of a message, or nil, and the event type that selected it.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/google/uuid"
+
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
@@ -68,6 +70,36 @@ func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option
 	}
 	return row.(outbox.Row), nil
 }
+
+// NewTombstone builds the row of a tombstone: a record with the key and a null value,
+// which says that what was published under the key is deleted. The key is also the
+// aggregate's id, unless outbox.WithAggregateID sets another one. It is not checked
+// against the schema, except that it must not be empty, and not the zero UUID if Validate
+// refuses those. NewTombstone returns an *outbox.InsertError as NewRow does, also for
+// outbox.WithMetadata: a tombstone has no envelope.
+func (t *EventType[T]) NewTombstone(ctx context.Context, key string, opts ...outbox.Option) (outbox.Row, error) {
+	switch {
+	case key == "":
+		return outbox.Row{}, &outbox.InsertError{EventType: t.Type, Err: errors.New("the key of the tombstone is empty")}
+	case key == uuid.Nil.String() && t.Validate != nil:
+		return outbox.Row{}, &outbox.InsertError{EventType: t.Type, Err: errors.New("the key of the tombstone is the zero UUID; it was probably not set")}
+	}
+	row, err := link.NewRow(ctx, link.Event{
+		Type: t.Type, Topic: t.Topic, Source: t.Source, AggregateType: t.AggregateType,
+		CorrelationUUID: t.CorrelationUUID, Values: deleted(key),
+	}, opts)
+	if err != nil {
+		return outbox.Row{}, err
+	}
+	return row.(outbox.Row), nil
+}
+
+// deleted is the values of a tombstone: its key.
+type deleted string
+
+func (k deleted) AggregateID() (string, bool, error) { return string(k), true, nil }
+func (k deleted) Key() (string, bool, error)         { return string(k), true, nil }
+func (k deleted) CorrelationID() string              { return "" }
 
 func (t *EventType[T]) validate(data *T) error {
 	if t.Validate != nil {

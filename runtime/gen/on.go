@@ -24,7 +24,7 @@ type Router interface {
 // record that does not fit T is a decode error, and handle is not called. A record that
 // fits T but violates a constraint of the schema reaches the handler; call
 // Data.Validate to check it. The handler gets no tombstones (records without a value):
-// see consume.OnTombstone.
+// see OnTombstone.
 func On[T Data](r Router, t *EventType[T], handle func(ctx context.Context, e outbox.Envelope[T]) error) {
 	if handle == nil {
 		panic("gen: On: the handler of event type " + t.Type + " is nil")

@@ -52,6 +52,13 @@ func (s Swept) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, e
 	return sweptType.NewRow(ctx, s, opts...)
 }
 
+// unpaid is a tombstone of Paid.
+type unpaid string
+
+func (u unpaid) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, error) {
+	return paidType.NewTombstone(ctx, string(u), opts...)
+}
+
 var insertRows = gen.SQL{
 	One: `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
 VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::json, $8::json, $9::integer) ON CONFLICT (id) DO NOTHING`,
@@ -189,13 +196,16 @@ func printable(r outbox.Row) map[string]string {
 	if r.Key != nil {
 		key = fmt.Sprintf("%q", *r.Key)
 	}
-	partition := "none"
+	partition, data := "none", "none"
+	if r.Data != nil {
+		data = string(r.Data)
+	}
 	if r.Partition != nil {
 		partition = strconv.Itoa(int(*r.Partition))
 	}
 	return map[string]string{
 		"id": r.ID.String(), "aggregate_type": r.AggregateType, "aggregate_id": r.AggregateID, "event_type": r.EventType,
-		"topic": r.Topic, "key": key, "data": string(r.Data), "headers": string(r.Headers), "partition": partition,
+		"topic": r.Topic, "key": key, "data": data, "headers": string(r.Headers), "partition": partition,
 	}
 }
 

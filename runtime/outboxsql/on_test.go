@@ -46,6 +46,8 @@ func TestEveryModeStoresTheSameRows(t *testing.T) {
 					gen.Insert(ctx, tx, insertRows, Swept{}, ids, at, outbox.WithAggregateID(hard[6]), outbox.WithPartition(5)),
 					gen.Insert(ctx, tx, insertRows, Paid{hard[6]}, ids, at),
 					gen.InsertAll(ctx, tx, insertRows, outbox.With(Paid{"p"}, ids, at, outbox.WithPartition(2)), outbox.With(Paid{"q"}, ids, at)),
+					gen.Insert(ctx, tx, insertRows, unpaid("alone"), ids, at),
+					gen.InsertAll(ctx, tx, insertRows, outbox.With(Paid{"r"}, ids, at), outbox.With(unpaid("among others"), ids, at)),
 				)
 			}
 			recorder := outboxtest.NewRecorder(t)

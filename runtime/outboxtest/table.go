@@ -23,7 +23,7 @@ type StoredRow struct {
 	Topic         string
 	Key           *string
 	Partition     *int32 // nil: the one that the key gives
-	Data          []byte // the envelope, byte for byte
+	Data          []byte // the envelope, byte for byte; nil: a tombstone
 	Headers       []byte // a JSON object of strings; nil: none
 	CreatedAt     time.Time
 	PublishedAt   *time.Time
@@ -58,13 +58,27 @@ func Delayed(t testing.TB, db outbox.DBTX) []StoredRow {
 	return rows(t, db, selectDelayed+` order by deliver_at, event_outbox_delayed.seq`)
 }
 
-// RequireInserted returns the only row of the event type: published, waiting to be, or
-// delayed. It ends the test if there is none or more than one. Events on a *outbox.Tx are in the table only
-// after its commit, so call it outside the transaction.
+// RequireInserted returns the only row of the event type that is no tombstone: published,
+// waiting to be, or delayed. It ends the test if there is none or more than one. Events
+// on a *outbox.Tx are in the table only after its commit, so call it outside the
+// transaction.
 // With database/sql pass outboxsql.DB(db), or outboxsql.On(tx) to read in tx.
 func RequireInserted(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
 	t.Helper()
-	found := rows(t, db, selectRows+` where event_type = $1 union all `+selectDelayed+` where event_type = $1 order by seq`, eventType)
+	return only(t, db, "one row", ` and event_data is not null`, eventType)
+}
+
+// RequireTombstone returns the only tombstone of the event type, as RequireInserted does
+// for events.
+func RequireTombstone(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
+	t.Helper()
+	return only(t, db, "one tombstone", ` and event_data is null`, eventType)
+}
+
+// only returns the only row of the event type that meets a condition.
+func only(t testing.TB, db outbox.DBTX, what, condition, eventType string) StoredRow {
+	t.Helper()
+	found := rows(t, db, selectRows+` where event_type = $1`+condition+` union all `+selectDelayed+` where event_type = $1`+condition+` order by seq`, eventType)
 	if len(found) == 1 {
 		return found[0]
 	}
@@ -72,12 +86,15 @@ func RequireInserted(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
 	types := make([]string, len(others))
 	for i, r := range others {
 		types[i] = r.EventType
+		if r.Data == nil {
+			types[i] += " (a tombstone)"
+		}
 	}
 	hint := ""
 	if _, ok := db.(*outbox.Tx); ok {
 		hint = " (events ride with COMMIT: look after InTx has returned)"
 	}
-	t.Fatalf("outboxtest: want one row of type %s, got %d%s; the last rows are: %s", eventType, len(found), hint, strings.Join(types, ", "))
+	t.Fatalf("outboxtest: want %s of type %s, got %d%s; the last rows are: %s", what, eventType, len(found), hint, strings.Join(types, ", "))
 	return StoredRow{}
 }
 

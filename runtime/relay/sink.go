@@ -42,9 +42,9 @@ type Producer interface {
 type Record struct {
 	Topic     string
 	Partition int32
-	Chosen    bool   // the row names the partition
-	Key       []byte // nil: a null key
-	Value     []byte
+	Chosen    bool      // the row names the partition
+	Key       []byte    // nil: a null key
+	Value     []byte    // nil: a null value, of a tombstone
 	Headers   []Header  // event_id and event_type first, then the row's headers
 	EventID   uuid.UUID // as in the headers
 	EventType string    // as in the headers

@@ -19,7 +19,7 @@ type lineSink struct {
 }
 
 // line is the JSON of a record. A value that is not JSON is a base64 string under
-// value_bytes.
+// value_bytes, and a null value is "tombstone": true.
 type line struct {
 	Topic   string            `json:"topic"`
 	Key     *string           `json:"key"`
@@ -28,6 +28,7 @@ type line struct {
 	Headers map[string]string `json:"headers"`
 	Value   json.RawMessage   `json:"value,omitempty"`
 	Bytes   []byte            `json:"value_bytes,omitempty"`
+	Deleted bool              `json:"tombstone,omitempty"` // there is no value
 	At      time.Time         `json:"created_at"`
 }
 
@@ -101,9 +102,12 @@ func lineOf(r *Record) line {
 	for _, h := range r.Headers {
 		l.Headers[h.Key] = string(h.Value)
 	}
-	if json.Valid(r.Value) {
+	switch {
+	case r.Value == nil:
+		l.Deleted = true
+	case json.Valid(r.Value):
 		l.Value = r.Value
-	} else {
+	default:
 		l.Bytes = r.Value
 	}
 	return l

@@ -31,8 +31,13 @@ func ExampleNewStdoutSink() {
 		Headers:   []relay.Header{{Key: "event_type", Value: []byte("order.paid.v1")}},
 		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}}
-	producer.Send(context.Background(), wave, make([]relay.Result, 1))
-	// Output: {"topic":"orders","key":"o-1","seq":7,"headers":{"event_type":"order.paid.v1"},"value":{"paid":true},"created_at":"2026-01-02T03:04:05Z"}
+	tombstone := wave[0]
+	tombstone.Value, tombstone.Seq, tombstone.Partition, tombstone.Chosen = nil, 8, 3, true
+	wave = append(wave, tombstone)
+	producer.Send(context.Background(), wave, make([]relay.Result, 2))
+	// Output:
+	// {"topic":"orders","key":"o-1","seq":7,"headers":{"event_type":"order.paid.v1"},"value":{"paid":true},"created_at":"2026-01-02T03:04:05Z"}
+	// {"topic":"orders","key":"o-1","partition":3,"seq":8,"headers":{"event_type":"order.paid.v1"},"tombstone":true,"created_at":"2026-01-02T03:04:05Z"}
 }
 
 // lines collects what a stdout sink writes.

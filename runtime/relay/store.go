@@ -234,7 +234,7 @@ type Row struct {
 	Topic         string
 	Key           *string // nil: no key, no order
 	Partition     *int32  // nil: the key decides
-	Data          []byte  // the record's value, byte for byte
+	Data          []byte  // the record's value, byte for byte; nil: a tombstone
 	Headers       []byte  // a JSON object of strings; nil or null: the headers come from Data
 	CreatedAt     time.Time
 	RetryCount    int

@@ -71,6 +71,9 @@ func event(e *schema.Event) string {
 	if e.Correlation != nil {
 		x.text("correlation", e.Correlation.Text)
 	}
+	if e.Tombstone {
+		x.add("tombstone", "true")
+	}
 	return x.String()
 }
 

@@ -386,7 +386,68 @@ func (c *coder) event(e *ir.Event) (string, error) {
 		c.imports[wirePath] = ""
 		add("Validate", "func(v *"+e.GoName+") error { return wire.ValidateNew(v, v.check) }")
 	}
-	return c.execute("event.tmpl", view)
+	text, err := c.execute("event.tmpl", view)
+	if err != nil || !e.Tombstone {
+		return text, err
+	}
+	tombstone, err := c.tombstone(e)
+	return text + tombstone, err
+}
+
+type tombstoneView struct {
+	Var, Name, Event string // Name is that of the tombstone's type
+	Key              string // its Go type
+	Parse, Text      string // read and write it
+}
+
+// tombstone prints the type and the functions for the tombstones of an event.
+func (c *coder) tombstone(e *ir.Event) (string, error) {
+	view := tombstoneView{Var: ir.EventVar(e.GoName), Name: e.GoName + "Tombstone", Event: e.GoName}
+	t := keyType(e)
+	view.Key, view.Text = c.base(t), "v.Key"
+	switch {
+	case t.Kind == ir.UUID:
+		view.Parse, view.Text = "gen.KeyUUID", "v.Key.String()"
+	case t.Kind == ir.Uint:
+		c.imports["strconv"] = ""
+		view.Parse, view.Text = "gen.KeyUint", "strconv.FormatUint(v.Key, 10)"
+	case t.Kind == ir.Int:
+		c.imports["strconv"] = ""
+		view.Parse, view.Text = "gen.KeyInt[int64]", "strconv.FormatInt(v.Key, 10)"
+	case t.Kind == ir.Enum && t.Named.Base == ir.Int:
+		c.imports["strconv"] = ""
+		view.Parse, view.Text = "gen.KeyInt["+view.Key+"]", "strconv.FormatInt(int64(v.Key), 10)"
+	case t.Kind == ir.Enum:
+		view.Parse, view.Text = "gen.KeyString["+view.Key+"]", "string(v.Key)"
+	default:
+		view.Parse = "gen.KeyString[string]"
+	}
+	return c.execute("tombstone.tmpl", view)
+}
+
+// keyType returns the type of an event's key. It is a string if the caller gives the key,
+// or if the branches of a union have keys of several types.
+func keyType(e *ir.Event) *ir.Type {
+	path := e.Key
+	if path.None() {
+		path = e.AggregateID
+	}
+	text := &ir.Type{Kind: ir.String}
+	if path.Branches == nil {
+		if path.None() {
+			return text
+		}
+		return path.Steps[len(path.Steps)-1].Type
+	}
+	var of *ir.Type
+	for _, way := range path.Branches {
+		t := way.Steps[len(way.Steps)-1].Type
+		if of != nil && (t.Kind != of.Kind || t.Named != of.Named) {
+			return text
+		}
+		of = t
+	}
+	return of
 }
 
 // patterns declares the regular expressions of the file's types.

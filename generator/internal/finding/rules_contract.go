@@ -93,6 +93,22 @@ func contractWireRules() []Rule {
 			Fix: "check that no consumer uses the correlation id as the event id",
 		},
 		{
+			ID:   "tombstone-added",
+			What: "an event that has tombstones now",
+			Why: "Consumers of today get records with a null value. Generated handlers skip these, and keep what was deleted. Consumers in other languages " +
+				"often fail on them, because they decode every value.",
+			Before: "x-outbox: {…}", After: "x-outbox: {tombstone: true, …}",
+			Fix: "make the consumers ready for a null value first, then accept the change with a reason under compat.accept in the project file; or " + newEvent,
+		},
+		{
+			ID: "tombstone-removed", Severity: Warning,
+			What: "an event that has no tombstones any more",
+			Why: "Code that calls the functions for tombstones no longer compiles. Consumers that delete what a tombstone names keep it from now on, and a compacted " +
+				"topic keeps the last record of every key.",
+			Before: "x-outbox: {tombstone: true, …}", After: "x-outbox: {…}",
+			Fix: "keep tombstone: true as long as keys are deleted; or tell consumers in another way, for example with an event",
+		},
+		{
 			ID: "service-renamed", Severity: Warning,
 			What: "a service with another name in the project file",
 			Why: "The name is source_service of the envelope (source of a CloudEvent) and of the header. Consumers, dashboards and alerts that filter by it miss the " +

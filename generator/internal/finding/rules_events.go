@@ -47,6 +47,11 @@ func eventRules() []Rule {
 			Fix: "add the member to required", Before: event("version: 1, type: a.v1, aggregate: {type: a, id: /note}"), After: event("version: 1, type: a.v1, aggregate: {type: a, id: /id}"),
 		},
 		{
+			ID: "tombstone-without-key", What: "tombstones of an event without a key", Why: "A tombstone is a record with a key and a null value: it deletes what was published under the key.",
+			Fix: "give the event a key, or remove tombstone: true", Before: event("version: 1, type: a.v1, aggregate: {type: a}, key: null, tombstone: true"),
+			After: event("version: 1, type: a.v1, aggregate: {type: a, id: /id}, tombstone: true"),
+		},
+		{
 			ID: "misplaced-x-outbox", What: "x-outbox inside a nested schema", Why: "x-outbox describes an event at the top level of its file.",
 			Fix: "move it there, or describe the event under events: in the project file", Before: "x: {type: string, x-outbox: {version: 1}}", After: "x: {type: string}",
 		},

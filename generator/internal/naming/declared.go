@@ -163,6 +163,9 @@ func (a *assigner) checkDeclared(pkg *ir.Package, taken Declared) {
 	check(configPos, "Service", "InsertAll", "insertRows", "nullable")
 	for _, e := range pkg.Events {
 		check(e.Pos, "Insert"+e.GoName, "Queue"+e.GoName, "On"+e.GoName, "Decode"+e.GoName, ir.EventVar(e.GoName), e.GoName+".NewRow")
+		if e.Tombstone {
+			check(e.Pos, tombstoneNames(e.GoName)...)
+		}
 	}
 	for _, f := range pkg.Files {
 		for _, n := range f.Types {

@@ -18,6 +18,11 @@ func newNames(pkg *ir.Package) names {
 		for _, prefix := range functions {
 			n[prefix+e.GoName] = true
 		}
+		if e.Tombstone {
+			for _, name := range tombstoneNames(e.GoName) {
+				n[name] = true
+			}
+		}
 		n.take(e.GoName)
 		n[ir.EventVar(e.GoName)] = true
 	}
@@ -26,6 +31,13 @@ func newNames(pkg *ir.Package) names {
 
 // functions are the prefixes of an event's functions.
 var functions = []string{"Insert", "Queue", "On", "Decode", "New"}
+
+// tombstoneNames are the names of the type and the functions for the tombstones of an
+// event.
+func tombstoneNames(event string) []string {
+	name := event + "Tombstone"
+	return []string{name, "Insert" + name, "Queue" + name, "On" + name}
+}
 
 // checkNames reports events with the name of another event's function, and events whose
 // names are too similar for separate files.

@@ -98,6 +98,7 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 		Schema: s, Pos: x.Pos, Version: version, Type: x.Type.Text, Topic: x.Type.Text,
 		Envelope: c.Envelope, AggregateType: x.AggregateType.Text,
 		AggregateID: x.AggregateID, Key: x.Key, Keyed: !x.NoKey, Correlation: x.Correlation, CorrelationUUID: c.CorrelationID == "uuid",
+		Tombstone: x.Tombstone,
 		Service: Name{Text: c.Service, Pos: c.At["service"]},
 		Compat:  CompatRule{Level: cmp.Or(x.Compat.Level, c.Compat.Level), Policy: cmp.Or(x.Compat.Policy, c.Compat.Policy)},
 		at:      x.At,

@@ -25,7 +25,7 @@ const (
 var versionSuffix = regexp.MustCompile(`\.v([1-9][0-9]*)$`)
 
 // eventMembers are the members of x-outbox that describe an event.
-var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate", "key", "correlation"}
+var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate", "key", "correlation", "tombstone"}
 
 var envelopes = []string{"outbox", "cloudevents", "none"}
 
@@ -67,6 +67,13 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 			}
 		}},
 		{name: "correlation", read: func(v *Value) { e.Correlation = r.pointer(v, "correlation") }},
+		{name: "tombstone", read: func(v *Value) {
+			if v.Kind != Bool {
+				r.wrong(v, "tombstone", "true or false")
+				return
+			}
+			e.Tombstone = v.Bool
+		}},
 		{name: "compat", read: func(v *Value) { r.compat(&e.Compat, v) }},
 	}, more...)
 	if !r.object(pos, v, where, fields) {
@@ -80,6 +87,13 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 				Hint:    "use the same version in both",
 			})
 		}
+	}
+	if e.Tombstone && e.NoKey {
+		list.Add(finding.Finding{
+			Pos: e.At["tombstone"], ID: "tombstone-without-key",
+			Message: "tombstone: true, but the event has no key; a tombstone deletes what was published under its key",
+			Hint:    "remove key: null, or remove tombstone: true",
+		})
 	}
 	if e.Topic == nil && e.Type != nil && !r.seen("topic") {
 		if problem := topicProblem(e.Type.Text); problem != "" {

@@ -158,6 +158,7 @@ type Extension struct {
 	NoKey         bool  // key: null
 	KeyPos        finding.Pos
 	Correlation   *Name // JSON Pointer
+	Tombstone     bool  // the event's key can be deleted
 	Compat        CompatRule
 	// At has the position of each member.
 	At map[string]finding.Pos
@@ -241,6 +242,8 @@ type Event struct {
 	Correlation   *Name // nil: none in the data
 	// CorrelationUUID is true if every correlation id is a UUID.
 	CorrelationUUID bool
+	// Tombstone is true if the event's key can be deleted: a record with a null value.
+	Tombstone bool
 	// Service is the name of the service in the project file.
 	Service Name
 	Compat  CompatRule // with the config's values as defaults

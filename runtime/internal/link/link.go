@@ -43,7 +43,7 @@ type Event struct {
 	Unkeyed                                       bool
 	// CorrelationUUID is true if the correlation id has to be a UUID.
 	CorrelationUUID bool
-	Data            json.Marshaler
+	Data            json.Marshaler // nil: a tombstone
 	Values          Values
 }
 

@@ -31,7 +31,7 @@ LIMIT @max_rows;
 
 -- name: DeadRows :many
 SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
-       event_key, created_at, dead_at, retry_count, last_error
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
 FROM event_outbox
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
   AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))

@@ -22,6 +22,8 @@ type DeadLetter struct {
 	EventType     string    `json:"event_type"`
 	Topic         string    `json:"topic"`
 	Key           *string   `json:"key"`
+	Partition     *int32    `json:"partition,omitempty"` // nil: the one that the key gives
+	Tombstone     bool      `json:"tombstone,omitempty"` // the row has no data
 	CreatedAt     time.Time `json:"created_at"`
 	DeadAt        time.Time `json:"dead_at"`
 	RetryCount    int       `json:"retry_count"`
@@ -70,7 +72,7 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 	for _, r := range rows {
 		out = append(out, DeadLetter{
 			Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
-			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
+			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone,
 			CreatedAt: r.CreatedAt, DeadAt: value(r.DeadAt),
 			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
 		})

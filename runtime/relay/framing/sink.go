@@ -101,7 +101,10 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 		err := failed[at]
 		if err == nil {
 			var id schemaID
-			if id, err = p.ids.get(subjects[i]); err == nil {
+			if r.Value != nil { // a tombstone has no schema
+				id, err = p.ids.get(subjects[i])
+			}
+			if err == nil {
 				send, from = append(send, p.frame(r, id)), append(from, i)
 				continue
 			}
@@ -135,6 +138,9 @@ func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
 	var pending []<-chan struct{}
 	var longest time.Duration
 	for i, r := range wave {
+		if r.Value == nil {
+			continue
+		}
 		e := event{r.Topic, r.EventType}
 		name, ok := byEvent[e]
 		if !ok {
@@ -170,7 +176,7 @@ func (p *producer) request(ctx context.Context, wave []relay.Record) []string {
 // again.
 func (p *producer) frame(r relay.Record, id schemaID) relay.Record {
 	if r.Value == nil {
-		return r // a tombstone has no schema
+		return r
 	}
 	if p.ids.cfg.Mode == Prefix {
 		value := make([]byte, 0, 1+numberLength+len(r.Value))

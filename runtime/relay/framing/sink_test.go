@@ -177,8 +177,11 @@ func TestTombstonesCarryNone(t *testing.T) {
 		reg := newRegistry(t, map[string]string{"orders-value": `{"id": 1, "schemaType": "JSON"}`})
 		inner, p := open(t, framing.Config{Registry: reg.URL, Mode: mode})
 		tombstone := relay.Record{Topic: "orders", EventType: "order.deleted.v1", Key: []byte("k")}
-		send(t, p, tombstone)
-		if diff := cmp.Diff([]relay.Record{tombstone}, inner.sent); diff != "" {
+		unknown := relay.Record{Topic: "bills", EventType: "bill.deleted.v1", Key: []byte("k")} // its subject is not there
+		if diff := cmp.Diff([]string{"ok", "ok"}, send(t, p, tombstone, unknown)); diff != "" {
+			t.Errorf("%s: the results (-want +got):\n%s", mode, diff)
+		}
+		if diff := cmp.Diff([]relay.Record{tombstone, unknown}, inner.sent); diff != "" {
 			t.Errorf("%s: the record (-want +got):\n%s", mode, diff)
 		}
 	}

@@ -179,7 +179,7 @@ type row struct {
 // rows returns all rows, in the order of seq.
 func (p *path) rows() []row {
 	p.t.Helper()
-	found, err := p.pg.Pool.Query(p.t.Context(), `select id, event_type, coalesce(topic, '') as topic, event_key as key, event_data::text as data,
+	found, err := p.pg.Pool.Query(p.t.Context(), `select id, event_type, coalesce(topic, '') as topic, event_key as key, coalesce(event_data::text, '') as data,
 		headers::text, retry_count, last_error, dead_at from event_outbox order by seq`)
 	if err != nil {
 		p.t.Fatal(err)

@@ -37,6 +37,7 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 			finding.Quote(old.AggregateType), finding.Quote(now.AggregateType)))
 	}
 	c.ids()
+	c.tombstones()
 	if old.Service.Text != now.Service.Text {
 		c.foundAt("service-renamed", now.Service.Pos, old.Service.Pos, fmt.Sprintf("the service was renamed from %s to %s, and with it the source of its events: a filter by it finds only some of them",
 			finding.Quote(old.Service.Text), finding.Quote(now.Service.Text)))
@@ -103,6 +104,16 @@ func (c *comparison) ids() {
 		c.found("correlation-changed", "correlation", fmt.Sprintf("the correlation id came from %s and now comes from %s", pointed(old.Correlation), pointed(now.Correlation)))
 	}
 	c.correlationType()
+}
+
+// tombstones compares whether the event has tombstones.
+func (c *comparison) tombstones() {
+	switch old, now := c.before.Event.Tombstone, c.now.Tombstone; {
+	case now && !old:
+		c.found("tombstone-added", "tombstone", "the event has tombstones now: consumers get records with a null value, which they did not get before")
+	case old && !now:
+		c.found("tombstone-removed", "tombstone", "the event has no tombstones any more: what was published under a key can no longer be deleted")
+	}
 }
 
 // correlationType compares what correlation ids can be.

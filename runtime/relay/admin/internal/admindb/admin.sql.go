@@ -80,7 +80,7 @@ func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error
 
 const deadRows = `-- name: DeadRows :many
 SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
-       event_key, created_at, dead_at, retry_count, last_error
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
 FROM event_outbox
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1
   AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
@@ -108,6 +108,8 @@ type DeadRowsRow struct {
 	EventType     string
 	Topic         string
 	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
 	CreatedAt     time.Time
 	DeadAt        *time.Time
 	RetryCount    int32
@@ -138,6 +140,8 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 			&i.EventType,
 			&i.Topic,
 			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
 			&i.CreatedAt,
 			&i.DeadAt,
 			&i.RetryCount,
