@@ -10,7 +10,8 @@
 //
 // # The tables
 //
-//   - event_outbox: one row is one event to publish
+//   - event_outbox: one row is one event to publish, or one tombstone (event_data is
+//     NULL)
 //   - event_outbox_delayed: events that are not published before a time
 //   - event_outbox_lease: which relay leads
 //   - event_outbox_audit: replays and discards of dead rows, and decisions about delayed

@@ -101,6 +101,19 @@
 //	 │   ├── discarded by an operator: its key goes on
 //	 └───┘── replayed by an operator
 //
+// # Partitions
+//
+// A row goes to the partition that it names ([Row.Partition]), else to the one that
+// [Sink.Partition] gives for its key. If its topic does not have the partition, the
+// topic is described again, because it may have got more; then the row fails alone. It
+// holds its key, as any row that failed. Rows of one key are in order only if they name
+// the same partition, or none.
+//
+// # Tombstones
+//
+// A row without data becomes a record with a null value. A row whose data is empty or the
+// JSON value null is no tombstone.
+//
 // # Rows without headers
 //
 // Writers that fill only the columns of the older table leave headers null, which means
@@ -134,7 +147,8 @@
 //	authorised, against a policy  the others go on                                                  and WRITE
 //	a record is too large or      its batch is halved until it     events_failed_total, the key in  raise max.message.bytes, or
 //	invalid; headers of a row     fails alone; only then is it     held_keys; then dead_letters     fix the row; replay or discard
-//	that do not parse             counted, and its key held
+//	that do not parse; a          counted, and its key held
+//	partition that is missing
 //	Postgres away                 past the deadline the term       leader 0, relay_errors_total     fix Postgres
 //	                              ends; then a new one begins
 //	Postgres switches over        past the deadline the term       "the server is a standby" in     nothing, if the address follows
@@ -164,8 +178,8 @@
 //
 //	edit of an unpublished row that waits        what happens
 //	-------------------------------------------  --------------------------------------------
-//	UPDATE topic, event_key, event_type,         the row is sent as it is now; rows corrected in
-//	event_data or headers                        one transaction keep their order
+//	UPDATE topic, event_key, partition,          the row is sent as it is now; rows corrected in
+//	event_type, event_data or headers            one transaction keep their order
 //	DELETE                                       the row is never sent; a key that it held goes on
 //	next_attempt_at = NULL, or retry_count = 0,  the row is tried again without waiting
 //	of a row that failed

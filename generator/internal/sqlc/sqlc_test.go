@@ -117,6 +117,7 @@ type InsertEventParams struct {
 	EventKey      *string
 	EventData     []byte
 	Headers       []byte
+	Partition     *int32
 }
 `, `
 type InsertEventsParams struct {
@@ -129,6 +130,7 @@ type InsertEventsParams struct {
 	EventKeys      []string
 	EventData      [][]byte
 	Headers        [][]byte
+	Partitions     []int32
 }
 `} {
 		if !bytes.Contains(files[2].Content, []byte(want)) {

@@ -69,6 +69,10 @@ func TestCheckNamesTheRemedy(t *testing.T) {
 			"is of the older shape: it lacks tx, seq, next_attempt_at, dead_at", "outboxgen migration --upgrade",
 		},
 		{
+			"without a column that came later", `ALTER TABLE event_outbox DROP partition`,
+			"is of the older shape: it lacks partition", "outboxgen migration --upgrade",
+		},
+		{
 			"no lease table", `DROP TABLE event_outbox_lease`,
 			"event_outbox_lease or event_outbox_audit is missing", "outboxgen migration --upgrade",
 		},
