@@ -4,8 +4,8 @@
 // and the functions that insert, register and decode them.
 //
 // Validate of a type reports every violation of its schema, as a
-// *outbox.ValidationError. UnmarshalJSON reports every mismatch, and leaves the
-// value as it was then.
+// *outbox.ValidationError. UnmarshalJSON reports every mismatch, and does not
+// change the value if there is one.
 package events
 
 import (
@@ -17,9 +17,9 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/golden/huleedu/events/outboxdb"
 )
 
-// If the next line does not compile, this package and the outbox module that it
-// is built with do not fit. Run go generate with the outboxgen of the module's
-// version, or upgrade the module: go get github.com/outboxgen/outboxgen/runtime
+// If the next line does not compile, this package and the outbox module have
+// different versions. Run go generate with the outboxgen of the module's version,
+// or upgrade the module: go get github.com/outboxgen/outboxgen/runtime
 const _ = gen.SupportsGenerator1
 
 // Service is the service that publishes these events: their source_service, and
@@ -27,15 +27,15 @@ const _ = gen.SupportsGenerator1
 const Service = "golden_service"
 
 // InsertAll inserts events of any types, in their order, in the transaction of
-// the business rows. outbox.With gives an event options of its own.
+// the business rows. outbox.With sets options for one event.
 func InsertAll(ctx context.Context, tx outbox.Transaction, events ...outbox.Event) error {
 	return gen.InsertAll(ctx, tx, insertRows, events...)
 }
 
-// insertRows is the statements that sqlc has checked.
+// insertRows has the insert statements, which sqlc has checked.
 var insertRows = gen.SQL{One: outboxdb.InsertEvent, Many: outboxdb.InsertEvents}
 
-// branch is what every branch of a union can do.
+// branch is implemented by every branch of a union.
 type branch interface {
 	wire.Value
 	encode(*wire.Encoder)

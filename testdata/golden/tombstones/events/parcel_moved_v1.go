@@ -111,7 +111,7 @@ type ParcelMovedV1Value interface {
 	isParcelMovedV1Value()
 }
 
-// UnknownParcelMovedV1Value keeps any other value as it came; it is never
+// UnknownParcelMovedV1Value holds the JSON of any other value. It is never
 // valid.
 type UnknownParcelMovedV1Value json.RawMessage
 
@@ -142,7 +142,7 @@ type ParcelSent struct {
 	Spelling wire.Spelling `json:"-"`
 }
 
-// NewParcelSent returns v with its constants and defaults filled in.
+// NewParcelSent returns v with its constants and defaults set.
 func NewParcelSent(v ParcelSent) ParcelSent {
 	v.Kind = "sent"
 	return v
@@ -189,7 +189,7 @@ type ParcelLost struct {
 	Spelling wire.Spelling `json:"-"`
 }
 
-// NewParcelLost returns v with its constants and defaults filled in.
+// NewParcelLost returns v with its constants and defaults set.
 func NewParcelLost(v ParcelLost) ParcelLost {
 	v.Kind = "lost"
 	return v
