@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -102,6 +103,7 @@ func TestTombstonesAreStoredAsNull(t *testing.T) {
 					gen.InsertAll(t.Context(), tx, insertRows, GradedTombstone{"two"}, GradedTombstone{"of them"}),
 					gen.Queue(t.Context(), &batch, insertRows, GradedTombstone{"in a batch"}),
 					tx.SendBatch(t.Context(), &batch).Close(),
+					gen.Insert(t.Context(), tx, insertRows, GradedTombstone{"later"}, outbox.WithDeliverAt(time.Now().Add(time.Hour)), outbox.WithPartition(1)),
 				)
 			})
 			if err != nil {
@@ -117,6 +119,10 @@ func TestTombstonesAreStoredAsNull(t *testing.T) {
 			}
 			if diff := cmp.Diff([]string{"alone", "event", "between", "event", "two", "of them", "in a batch"}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+			later := outboxtest.Delayed(t, pg.Pool)
+			if len(later) != 1 || later[0].Data != nil || *later[0].Key != "later" || *later[0].Partition != 1 {
+				t.Errorf("delayed: %+v", later)
 			}
 		})
 	}

@@ -121,7 +121,7 @@ func (v OrderChangedV1Tombstone) NewRow(ctx context.Context, opts ...outbox.Opti
 	return orderChangedV1Event.NewTombstone(ctx, v.Key.String(), opts...)
 }
 
-// OrderChangedV1TombstoneType is the type of the member "tombstone" of
+// OrderChangedV1TombstoneType is the type of the property "tombstone" of
 // OrderChangedV1.
 type OrderChangedV1TombstoneType struct {
 	Why     string       `json:"why"`

@@ -111,7 +111,7 @@ func (v RegionOpenedV1Tombstone) NewRow(ctx context.Context, opts ...outbox.Opti
 	return regionOpenedV1Event.NewTombstone(ctx, string(v.Key), opts...)
 }
 
-// RegionOpenedV1Region is the type of the member "region" of RegionOpenedV1.
+// RegionOpenedV1Region is the type of the property "region" of RegionOpenedV1.
 type RegionOpenedV1Region string
 
 // The values of RegionOpenedV1Region.

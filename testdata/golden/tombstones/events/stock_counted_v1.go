@@ -113,7 +113,7 @@ func (v StockCountedV1Tombstone) NewRow(ctx context.Context, opts ...outbox.Opti
 	return stockCountedV1Event.NewTombstone(ctx, strconv.FormatInt(v.Key, 10), opts...)
 }
 
-// StockCountedV1Item is the type of the member "item" of StockCountedV1.
+// StockCountedV1Item is the type of the property "item" of StockCountedV1.
 type StockCountedV1Item struct {
 	Number  int64        `json:"number"`
 	Unknown wire.Unknown `json:"-"`
