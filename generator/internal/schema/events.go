@@ -99,10 +99,10 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 		Envelope: c.Envelope, AggregateType: x.AggregateType.Text,
 		AggregateID: x.AggregateID, Key: x.Key, Keyed: !x.NoKey, Correlation: x.Correlation, CorrelationUUID: c.CorrelationID == "uuid",
 		Tombstone: x.Tombstone,
-		Service: Name{Text: c.Service, Pos: c.At["service"]},
-		Compat:  CompatRule{Level: cmp.Or(x.Compat.Level, c.Compat.Level), Policy: cmp.Or(x.Compat.Policy, c.Compat.Policy)},
-		at:      x.At,
-		typePos: x.Type.Pos,
+		Service:   Name{Text: c.Service, Pos: c.At["service"]},
+		Compat:    CompatRule{Level: cmp.Or(x.Compat.Level, c.Compat.Level), Policy: cmp.Or(x.Compat.Policy, c.Compat.Policy)},
+		at:        x.At,
+		typePos:   x.Type.Pos,
 	}
 	if x.Topic != nil {
 		e.Topic = x.Topic.Text
