@@ -45,13 +45,13 @@ func (w *worker) batchOf(t *task) (handler *consume.Batch, skips bool) {
 	router, ok := w.run.cfg.Router.(interface {
 		Batch(m consume.Message) (handler *consume.Batch, skips bool)
 	})
-	switch {
-	case !ok || t.stage >= 0:
+	if !ok || t.stage >= 0 {
 		return nil, false
-	case t.ofAnotherGroup(w.run.cfg.Group):
+	}
+	if handler, skips = router.Batch(t.m); handler != nil && t.ofAnotherGroup(w.run.cfg.Group) {
 		return nil, true
 	}
-	return router.Batch(t.m)
+	return handler, skips
 }
 
 // gather adds the records that wait, and closes the batch if no more are added. It stops

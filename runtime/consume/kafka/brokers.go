@@ -21,8 +21,7 @@ type brokers struct {
 	notices *notices
 
 	mu      sync.Mutex
-	atOnce  time.Duration // a faster answer to a fetch did not wait for records
-	waited  time.Duration // a slower one did
+	waited  time.Duration // an answer to a fetch that took less did not wait for records
 	dialErr error         // of the last connection that failed, since a request was answered
 	state   map[int32]*brokerState
 }
@@ -31,15 +30,14 @@ type brokers struct {
 type brokerState struct {
 	unreached int // connections
 	broken    int // fetches that ended in a connection error
-	barren    int // fetches answered at once and without records
+	barren    int // fetches answered early and without records
 }
 
 const (
 	brokerLimit = 3 // failures in a row before a warning
 
 	// A broker waits for records before it answers without any, so an answer without
-	// records that comes at once is an error.
-	atOnceMost  = 5 * time.Millisecond
+	// records that comes earlier is an error. A busy machine only makes it later.
 	barrenLimit = 20 // such answers in a row before a warning
 	barrenLow   = 10 * time.Millisecond
 	barrenHigh  = 250 * time.Millisecond
@@ -54,7 +52,7 @@ func (b *brokers) begin(client *kgo.Client) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if wait, ok := client.OptValue(kgo.FetchMaxWait).(time.Duration); ok {
-		b.atOnce, b.waited = min(atOnceMost, wait/4), wait/2
+		b.waited = wait / 2
 	}
 }
 
@@ -157,12 +155,8 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	case tooLarge(e2e.Err()): // it will be so again
 		s.broken = max(s.broken, brokerLimit)
 	}
-	switch took := e2e.DurationE2E(); {
-	case e2e.Err() != nil || took >= b.waited:
+	if s.barren++; e2e.Err() != nil || e2e.DurationE2E() >= b.waited {
 		s.barren = 0
-	case took <= b.atOnce:
-		s.barren++
-	default: // a busy machine answers late too: that proves nothing
 	}
 	broken, barren := s.broken, s.barren-barrenLimit
 	b.mu.Unlock()

@@ -12,6 +12,10 @@ import (
 // it.
 var ErrHandlerExited = errors.New("the handler ended its goroutine instead of returning (runtime.Goexit, as t.FailNow does)")
 
+// ErrNotRunning is returned by [Consumer.Seek] and [Consumer.SeekToTime] if Run is not
+// running, or ends meanwhile.
+var ErrNotRunning = errors.New("consume/kafka: the consumer does not run: call Seek while Run does, or reset the group's offsets with kafka-consumer-groups.sh")
+
 // NotReadyError is returned by [Consumer.Ready] while the consumer cannot read all of
 // its topics, and by Run when that lasted for Config.StopWhenUnready.
 type NotReadyError struct {
@@ -51,4 +55,23 @@ func (e *LostRecordsError) Error() string {
 	return fmt.Sprintf("consume/kafka: group %s: records %d to %d of partition %s/%d were removed (retention or a delete) before the group read them; "+
 		"to go on without them, set Config.OnLoss to %q or move the group's offset to %d",
 		e.Group, e.From, e.To-1, e.Topic, e.Partition, Skip, e.To)
+}
+
+// NotAssignedError is returned by [Consumer.Seek] and [Consumer.SeekToTime] if partitions
+// are not this member's. Nothing was moved.
+type NotAssignedError struct {
+	Group      string
+	Topic      string  // empty: this member has no partitions of Config.Topics at all
+	Partitions []int32 // those that are not this member's
+}
+
+func (e *NotAssignedError) Error() string {
+	if e.Topic == "" {
+		return fmt.Sprintf("consume/kafka: group %s: no partition is assigned to this member", e.Group)
+	}
+	ids := make([]string, len(e.Partitions))
+	for i, id := range e.Partitions {
+		ids[i] = fmt.Sprint(id)
+	}
+	return fmt.Sprintf("consume/kafka: group %s: partition %s of topic %s is not assigned to this member: call the member that has it", e.Group, strings.Join(ids, ", "), e.Topic)
 }

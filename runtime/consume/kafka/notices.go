@@ -26,7 +26,11 @@ const (
 	kindDeadLetters = "dead letters" // the dead-letter topic cannot be written
 )
 
-const textReadsAgain = "reading from Kafka works again"
+const (
+	textReadsAgain    = "reading from Kafka works again"
+	textJoinedAgain   = "joined the group again"
+	textAssignedAgain = "partitions are assigned again"
+)
 
 // subject identifies a problem. All partitions of a topic share one problem, so that a
 // thousand partitions do not write a thousand log lines. The partition is part of the

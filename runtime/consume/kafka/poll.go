@@ -15,6 +15,7 @@ import (
 // poll hands records to the workers until ctx ends (it returns nil) or an error stops
 // the run.
 func (r *run) poll(ctx context.Context) error {
+	defer r.polled.Store(true)
 	defer r.seeks.end()
 	polling, stop := context.WithCancel(ctx)
 	defer stop()
@@ -131,15 +132,13 @@ func (r *run) lostRecords(ctx context.Context, lost *LostRecordsError) bool {
 // fetchFailed handles an error of a poll.
 func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error) {
 	r.stats.fetchErrors.Add(1)
-	session, isSession := errors.AsType[*kgo.ErrGroupSession](err)
+	_, isSession := errors.AsType[*kgo.ErrGroupSession](err)
 	loss, isLoss := errors.AsType[*kgo.ErrDataLoss](err)
 	tooLarge, isTooLarge := errors.AsType[*kgo.ErrDecompressTooLarge](err)
 	switch {
 	case errors.Is(err, kgo.ErrClientClosed):
 		r.fail(err)
-	case isSession:
-		r.watch.lost()
-		r.notices.report(ctx, subject{kind: kindGroup}, -1, true, groupHint(session.Err), session.Err)
+	case isSession: // the hook has reported it
 	case isLoss && !r.positions.known(partition{loss.Topic, loss.Partition}):
 		// The offset belongs to a former topic, which this run no longer reads.
 	case isLoss && r.recreatedTopic(ctx, loss.Topic): // nothing was lost: it is another log

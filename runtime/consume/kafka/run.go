@@ -50,6 +50,7 @@ type run struct {
 	handling  context.Context // the parent of every handler's context
 	failed    chan error      // the first error that stops the run
 	ended     atomic.Bool     // an error stops the run
+	polled    atomic.Bool     // no more records are polled: the run ends
 	gate      *gate
 	budget    *budget
 	notices   *notices
@@ -95,7 +96,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytes(largestForward),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // every client can read that
-		kgo.WithHooks(r.budget, r.brokers),
+		kgo.WithHooks(r.budget, r.brokers, sessions{r}),
 	}, cfg.Options...)
 	if cfg.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(cfg.InstanceID))

@@ -3,11 +3,9 @@ package kafka
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,29 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// ErrNotRunning is returned by [Consumer.Seek] and [Consumer.SeekToTime] if Run is not
-// running, or ends meanwhile.
-var ErrNotRunning = errors.New("consume/kafka: the consumer does not run: call Seek while Run does, or reset the group's offsets with kafka-consumer-groups.sh")
-
-// NotAssignedError is returned by [Consumer.Seek] and [Consumer.SeekToTime] if partitions
-// are not this member's. Nothing was moved.
-type NotAssignedError struct {
-	Group      string
-	Topic      string  // empty: this member has no partitions of Config.Topics at all
-	Partitions []int32 // those that are not this member's
-}
-
-func (e *NotAssignedError) Error() string {
-	if e.Topic == "" {
-		return fmt.Sprintf("consume/kafka: group %s: no partition is assigned to this member", e.Group)
-	}
-	ids := make([]string, len(e.Partitions))
-	for i, id := range e.Partitions {
-		ids[i] = fmt.Sprint(id)
-	}
-	return fmt.Sprintf("consume/kafka: group %s: partition %s of topic %s is not assigned to this member: call the member that has it", e.Group, strings.Join(ids, ", "), e.Topic)
-}
 
 // Seek lets this member continue at an offset of a partition: back, to handle records
 // again, or forward, to leave records out. Handlers of the partition that are running can

@@ -207,6 +207,7 @@ func TestWhatKeepsAConsumerFromReading(t *testing.T) {
 					i.Joining, i.Answer = time.Second, 2*time.Second
 				})
 				cfg.Logger = log.logger()
+				cfg.Options = append(cfg.Options, kgo.FetchMaxWait(fetchWait))
 				f := &fault{bench: b, cfg: &cfg}
 				c.fault(f)
 				if stop {

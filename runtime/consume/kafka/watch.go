@@ -381,6 +381,9 @@ func (w *watch) membership(ctx context.Context) {
 	w.mu.Lock()
 	joined, left, idle := w.joined, w.left, w.idle
 	w.mu.Unlock()
+	if !joined {
+		defer w.joinedMeanwhile(ctx)
+	}
 	t := w.r.cfg.timing
 	if !joined && time.Since(left) >= t.coordinator && len(w.r.notices.blocking()) == 0 {
 		w.coordinator(ctx)
@@ -395,6 +398,20 @@ func (w *watch) membership(ctx context.Context) {
 	if joined && !idle.IsZero() && time.Since(idle) >= t.idle {
 		w.r.notices.report(ctx, subject{kind: kindIdle}, -1, false,
 			"no partitions are assigned to this member; the group has more members than its topics have partitions: run fewer, or add partitions", nil)
+	}
+}
+
+// joinedMeanwhile ends the problems that membership reports of a member that is not in the
+// group, if it is by now: [watch.assigned] may have ended them before they were reported.
+func (w *watch) joinedMeanwhile(ctx context.Context) {
+	w.mu.Lock()
+	joined, idle := w.joined, !w.idle.IsZero()
+	w.mu.Unlock()
+	if joined {
+		w.r.notices.over(ctx, subject{kind: kindGroup}, textJoinedAgain)
+	}
+	if joined && !idle {
+		w.r.notices.over(ctx, subject{kind: kindIdle}, textAssignedAgain)
 	}
 }
 
@@ -430,9 +447,9 @@ func (w *watch) assigned(ctx context.Context, partitions map[string][]int32) {
 	}
 	w.mu.Unlock()
 	w.r.budget.share(0, n)
-	w.r.notices.over(ctx, subject{kind: kindGroup}, "joined the group again")
+	w.r.notices.over(ctx, subject{kind: kindGroup}, textJoinedAgain)
 	if n > 0 {
-		w.r.notices.over(ctx, subject{kind: kindIdle}, "partitions are assigned again")
+		w.r.notices.over(ctx, subject{kind: kindIdle}, textAssignedAgain)
 	}
 	w.look()
 }
@@ -458,6 +475,18 @@ func (w *watch) lost() {
 	defer w.mu.Unlock()
 	if w.joined {
 		w.joined, w.left = false, time.Now()
+	}
+}
+
+// sessions is a hook of the client. The goroutine that joins the group again calls it
+// before it does, so that the end of the problem follows its report.
+type sessions struct{ r *run }
+
+// OnGroupManageError implements kgo.HookGroupManageError.
+func (s sessions) OnGroupManageError(err error) {
+	s.r.watch.lost()
+	if !s.r.polled.Load() {
+		s.r.notices.report(context.Background(), subject{kind: kindGroup}, -1, true, groupHint(err), err)
 	}
 }
 
