@@ -125,7 +125,7 @@ func TestLeastPrivileges(t *testing.T) {
 		})
 		t.Run("a test", func(t *testing.T) {
 			pg := open(t)
-			_, pool := serviceRole(t, pg, `grant insert, select on event_outbox to ROLE`)
+			_, pool := serviceRole(t, pg, `grant insert on event_outbox to ROLE; grant select on event_outbox, event_outbox_delayed to ROLE`)
 			if err := newOutbox(t, pool, outbox.Options{}).InTx(t.Context(), raiseAndInsert(1)); err != nil {
 				t.Fatal(err)
 			}
