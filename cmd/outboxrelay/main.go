@@ -6,6 +6,9 @@
 //	outboxrelay dead       list dead rows
 //	outboxrelay replay     publish dead rows again
 //	outboxrelay discard    delete dead rows
+//	outboxrelay delayed    list delayed events
+//	outboxrelay cancel     delete delayed events
+//	outboxrelay send-now   publish delayed events before their time
 //	outboxrelay redrive    send the dead rows of consumers back
 //	outboxrelay config     every setting, where it can be set, and its value now
 //
