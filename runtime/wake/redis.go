@@ -218,18 +218,17 @@ func (s *RedisWaitSource) connect(ctx context.Context) error {
 		}
 		s.conn = conn
 	}
-	if err := s.conn.do(ctx, redisGrace, s.conn.B().Ping().Build()); err != nil {
+	// In a cluster the connection is one to the node that has the list.
+	if err := s.conn.do(ctx, redisGrace, s.conn.B().Ping().Build().SetSlot(s.key)); err != nil {
 		return s.failed("PING", err)
 	}
 	return nil
 }
 
-// failed adds the remedy to err. If the connection broke, it is closed, and the next one
-// starts fresh.
+// failed adds the remedy to err, and closes the connection also if Redis answered: after a
+// failover, or after a slot has moved, the list may be on another server.
 func (s *RedisWaitSource) failed(what string, err error) error {
-	if _, answered := rueidis.IsRedisErr(err); !answered {
-		s.disconnected()
-	}
+	s.disconnected()
 	return fmt.Errorf("%s: %w%s", what, err, redisRemedy(err, s.options.Username, s.key, relayCommands))
 }
 
@@ -282,7 +281,7 @@ func (s *RedisWaitSource) empty(ctx context.Context) {
 	s.source.connected = false
 }
 
-// disconnect keeps a connection whose server answered.
+// disconnect does nothing: the connection was closed when it failed.
 func (s *RedisWaitSource) disconnect() {}
 
 func (s *RedisWaitSource) shutdown() {
