@@ -145,10 +145,8 @@ func (o *Outbox) retry(ctx context.Context, readOnly bool, once func() error) er
 			return err
 		}
 		o.options.Logger.DebugContext(ctx, "transaction runs again", "try", try+2, "error", err)
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, backoff.Jittered(shortestRetryPause, longestRetryPause, try+1)) {
 			return err
-		case <-time.After(backoff.Jittered(shortestRetryPause, longestRetryPause, try+1)):
 		}
 	}
 }

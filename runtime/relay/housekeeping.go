@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -12,18 +11,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
-
-// pause waits, or returns false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
 
 // keepStats asks the store for its statistics as long as the term lasts.
 func (d *driver) keepStats(ctx context.Context) {
@@ -48,7 +35,7 @@ func (d *driver) keepStats(ctx context.Context) {
 				return
 			}
 		}
-		if !pause(ctx, d.cfg.StatsEvery) {
+		if !backoff.Sleep(ctx, d.cfg.StatsEvery) {
 			return
 		}
 	}
@@ -74,7 +61,7 @@ func (d *driver) sweep(ctx context.Context, lease Lease) {
 		case n >= d.cfg.SweepRows:
 			wait /= 10
 		}
-		if !pause(ctx, wait) {
+		if !backoff.Sleep(ctx, wait) {
 			return
 		}
 	}
@@ -94,7 +81,7 @@ func (d *driver) listen(ctx context.Context) {
 					slog.Duration("poll", d.cfg.PollMax), slog.Any("error", err))
 			}
 			tries++
-			if !pause(ctx, backoff.Jittered(d.cfg.OutageMin, d.cfg.OutageMax, tries)) {
+			if !backoff.Sleep(ctx, backoff.Jittered(d.cfg.OutageMin, d.cfg.OutageMax, tries)) {
 				return
 			}
 			continue

@@ -69,7 +69,7 @@ func (r *Relay) check(ctx context.Context) error {
 		}
 		r.cfg.Logger.WarnContext(ctx, "outbox not reached, retrying", slog.Any("error", err))
 		r.status.Store(&Status{Reason: "the outbox cannot be reached: " + err.Error()})
-		if !pause(ctx, backoff.Jittered(r.cfg.OutageMin, r.cfg.OutageMax, tries)) {
+		if !backoff.Sleep(ctx, backoff.Jittered(r.cfg.OutageMin, r.cfg.OutageMax, tries)) {
 			return nil
 		}
 	}

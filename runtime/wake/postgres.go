@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
@@ -173,9 +174,7 @@ func (w *PostgresWaker) send(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	defer func() { w.turn <- struct{}{} }()
-	select {
-	case <-time.After(time.Until(w.last.Add(w.window))):
-	case <-ctx.Done():
+	if !backoff.Sleep(ctx, time.Until(w.last.Add(w.window))) {
 		return context.Cause(ctx)
 	}
 	seal()

@@ -150,10 +150,7 @@ func (s *source) complain(err error) {
 
 func (s *source) pause(ctx context.Context) {
 	s.failures++
-	select {
-	case <-ctx.Done():
-	case <-time.After(backoff.Jittered(shortestPause, longestPause, s.failures)):
-	}
+	backoff.Sleep(ctx, backoff.Jittered(shortestPause, longestPause, s.failures))
 }
 
 func (s *source) close(c channel) {

@@ -74,14 +74,8 @@ func (r *run) poll(ctx context.Context) error {
 // often as the client is polled.
 func (r *run) brake(ctx context.Context, barren int) {
 	const shortest = 10 * time.Millisecond
-	if barren == 0 {
-		return
-	}
-	timer := time.NewTimer(backoff.Pause(shortest, r.cfg.timing.brake, barren))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	if barren > 0 {
+		backoff.Sleep(ctx, backoff.Pause(shortest, r.cfg.timing.brake, barren))
 	}
 }
 

@@ -217,11 +217,7 @@ func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest, soon bool) (
 		if err == nil || try == tries || soon && time.Since(began) >= enough || hopeless && time.Since(began) >= first/2 {
 			return resp, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !backoff.Sleep(ctx, pause) {
 			return nil, err
 		}
 	}

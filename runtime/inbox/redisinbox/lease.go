@@ -64,11 +64,7 @@ func (l *lease) take(ctx context.Context) (alreadyHandled bool, err error) {
 		case state == held:
 			return false, nil
 		}
-		timer := time.NewTimer(backoff.Jittered(shortestWait, longestWait, tries))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !backoff.Sleep(ctx, backoff.Jittered(shortestWait, longestWait, tries)) {
 			return false, fmt.Errorf("another delivery of it is being handled: %w", context.Cause(ctx))
 		}
 	}

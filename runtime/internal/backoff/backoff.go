@@ -2,6 +2,7 @@
 package backoff
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -25,4 +26,16 @@ func Pause(shortest, longest time.Duration, failures int) time.Duration {
 func Jittered(shortest, longest time.Duration, failures int) time.Duration {
 	pause := Pause(shortest, longest, failures)
 	return pause/2 + rand.N(pause/2+1)
+}
+
+// Sleep waits. It returns false if ctx ends first.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -1,6 +1,7 @@
 package backoff_test
 
 import (
+	"context"
 	"math"
 	"testing"
 	"time"
@@ -54,5 +55,17 @@ func TestJittered(t *testing.T) {
 	}
 	if got := backoff.Jittered(0, 0, 9); got != 0 {
 		t.Errorf("without a pause: %d", got)
+	}
+}
+
+func TestSleep(t *testing.T) {
+	t.Parallel()
+	if !backoff.Sleep(t.Context(), time.Millisecond) {
+		t.Error("it did not wait")
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if backoff.Sleep(ended, time.Hour) {
+		t.Error("it waited, although the context had ended")
 	}
 }

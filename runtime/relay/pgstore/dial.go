@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
@@ -46,14 +47,8 @@ func (d *dialer) any(ctx context.Context) (*session, pgdial.Target, error) {
 	d.mu.Lock()
 	wait := time.Until(d.next)
 	d.mu.Unlock()
-	if wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return nil, pgdial.Target{}, context.Cause(ctx)
-		}
+	if wait > 0 && !backoff.Sleep(ctx, wait) {
+		return nil, pgdial.Target{}, context.Cause(ctx)
 	}
 	opened, at, err := d.round(ctx)
 	d.mu.Lock()

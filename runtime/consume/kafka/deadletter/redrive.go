@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
 
 // Filter selects dead letters. A zero field selects all.
@@ -185,11 +187,7 @@ func (r *redrive) sentBefore(ctx context.Context) (kadm.OffsetResponses, error) 
 		case !kerr.IsRetriable(err):
 			return committed, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !backoff.Sleep(ctx, pause) {
 			return nil, err
 		}
 	}
