@@ -24,7 +24,7 @@ WITH picked AS MATERIALIZED (
     FROM last CROSS JOIN event_outbox_delayed AS s
     WHERE (s.deliver_at, s.seq) < (last.deliver_at, last.seq)
       AND s.id NOT IN (SELECT p.id FROM picked AS p) -- hashed, also where sessions forbid hash joins
-), ready AS MATERIALIZED (
+), movable AS MATERIALIZED (
     SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.topic, p.headers, p.partition, p.created_at, p.deliver_at, p.seq FROM picked AS p
     WHERE NOT EXISTS (
         SELECT FROM skipped AS s
@@ -35,12 +35,12 @@ WITH picked AS MATERIALIZED (
         id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition
     )
     SELECT r.id, r.aggregate_type, r.aggregate_id, r.event_type, r.topic, r.event_key, r.event_data, r.headers, r.partition
-    FROM ready AS r
+    FROM movable AS r
     ORDER BY r.deliver_at, r.seq
     ON CONFLICT DO NOTHING
     RETURNING id
 ), known AS MATERIALIZED (
-    SELECT r.id FROM ready AS r WHERE EXISTS (SELECT FROM event_outbox AS o WHERE o.id = r.id)
+    SELECT r.id FROM movable AS r WHERE EXISTS (SELECT FROM event_outbox AS o WHERE o.id = r.id)
 ), removed AS (
     DELETE FROM event_outbox_delayed AS d
     WHERE d.id IN (SELECT m.id FROM moved AS m UNION ALL SELECT k.id FROM known AS k)
