@@ -27,15 +27,15 @@
 //
 // [Router.HandleBatch] registers a handler that gets several messages of one event type
 // and partition at once, in the order of their offsets; [OnBatch] does so for typed
-// events. [BatchOptions] has the limits. A [BatchError]
-// says which message failed. After the last attempt of a batch that failed as a whole, its
-// messages are handed over one by one, so that only those that cannot be handled are
-// dead-lettered. Package inbox has a form for batches.
+// events. [BatchOptions] has the limits. A [BatchError] says which message failed. After
+// the last attempt of a batch that failed as a whole, its messages are handed over one by
+// one, so that only those that cannot be handled are dead-lettered. Package inbox has
+// TxBatch for them.
 //
 // # Tombstones
 //
 // A record whose value is null is a tombstone: what was published under its key is
 // deleted. It has no event. The On…Tombstone functions of generated packages register a
-// typed handler for an event type, [OnTombstone] registers one for a topic. Without one the tombstone is skipped and counted
-// ([Router.Counts]), under [Fail] too.
+// typed handler for an event type, [OnTombstone] registers one for a topic. Without a
+// handler the tombstone is skipped and counted ([Router.Counts]), under [Fail] too.
 package consume

@@ -83,8 +83,8 @@ func (e *HandlerError) Unwrap() error { return e.Err }
 // it are handed over again, as a batch. After its last attempt (kafka.Config.MaxAttempts),
 // only the failed message goes to the retry or dead-letter topic.
 //
-// A handler whose effects are rolled back together must not return it: then no message is
-// handled, and it returns another error.
+// Return another error if the effects of the messages before it are rolled back: with a
+// BatchError these messages would be lost.
 type BatchError struct {
 	Index int   // of the failed message in the batch, from 0
 	Err   error // why it failed

@@ -150,11 +150,13 @@ func (r *Router) EventTypes() []string {
 	return types
 }
 
-// Dispatch calls the handler of the message's event type or, for a tombstone, the one
-// for tombstones of its event type, or else of its topic. The type is the one in the header event_type. If there is no such header, or
-// no handler for that type, it is the type in the envelope. Dispatch returns a
-// [DecodeError], an [UnknownTypeError] or a [HandlerError]. It recovers panics of
-// handlers and decoders and returns each as a [PanicError] inside one of these.
+// Dispatch calls the handler of the message's event type. The type is the one in the
+// header event_type. If there is no such header, or no handler for that type, it is the
+// type in the envelope. For a tombstone, Dispatch calls the handler for tombstones of its
+// event type, or else the one for its topic.
+//
+// Dispatch returns a [DecodeError], an [UnknownTypeError] or a [HandlerError]. It recovers
+// panics of handlers and decoders and returns each as a [PanicError] inside one of these.
 func (r *Router) Dispatch(ctx context.Context, m Message) error {
 	_, err := r.Route(ctx, m)
 	return err

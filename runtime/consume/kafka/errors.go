@@ -13,8 +13,8 @@ import (
 var ErrHandlerExited = errors.New("the handler ended its goroutine instead of returning (runtime.Goexit, as t.FailNow does)")
 
 // ErrNotRunning is returned by [Consumer.Seek] and [Consumer.SeekToTime] if Run is not
-// running, or ends meanwhile.
-var ErrNotRunning = errors.New("consume/kafka: the consumer does not run: call Seek while Run does, or reset the group's offsets with kafka-consumer-groups.sh")
+// running, or if it ends before the partitions are moved.
+var ErrNotRunning = errors.New("consume/kafka: the consumer is not running: call Seek during Run, or reset the group's offsets with kafka-consumer-groups.sh")
 
 // NotReadyError is returned by [Consumer.Ready] while the consumer cannot read all of
 // its topics, and by Run when that lasted for Config.StopWhenUnready.

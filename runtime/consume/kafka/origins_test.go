@@ -160,3 +160,24 @@ func TestMisplacedTopics(t *testing.T) {
 		})
 	}
 }
+
+// The offset of a topic that was recreated is gone, as after it is recreated once more: the
+// partition is read from its beginning, wherever a new group would begin.
+func TestAnOffsetThatIsGone(t *testing.T) {
+	a, b := topicID{1}, topicID{2}
+	o := newOrigins()
+	o.look("t", a)
+	o.look("t", b)
+	o.committed(commitOf(b))
+	resp := answered(b, "")
+	resp.Groups[0].Topics[0].Partitions[0].Offset = -1
+	o.offsets(resp)
+	got := map[string]map[int32]kgo.Offset{"t": {0: kgo.NewOffset().At(9)}} // where StartAt would have it begin
+	former := o.adjust(got)
+	if got["t"][0] != kgo.NewOffset().AtStart() {
+		t.Errorf("it begins at %v", got["t"][0])
+	}
+	if diff := cmp.Diff(map[string]int{"t": 1}, former); diff != "" {
+		t.Error(diff)
+	}
+}

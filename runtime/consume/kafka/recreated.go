@@ -223,6 +223,9 @@ func (o *origins) offsets(resp *kmsg.OffsetFetchResponse) {
 					t.see(topic.TopicID)
 				}
 				delete(t.metadata, p.Partition)
+				if p.ErrorCode == 0 && p.Offset < 0 { // it was deleted, perhaps with the topic
+					delete(t.stored, p.Partition)
+				}
 				if p.Metadata != nil {
 					t.metadata[p.Partition] = *p.Metadata
 					t.store(p.Partition, *p.Metadata)

@@ -296,8 +296,11 @@ func (w *watch) placed(to map[partition]int64) bool {
 	return true
 }
 
-// moved forgets where the partitions would have begun.
+// moved forgets where the partitions would have begun. A commit of that which is under way
+// ends first, so that it does not replace the one of Seek.
 func (w *watch) moved(to map[partition]int64) {
+	w.starting.Lock()
+	defer w.starting.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for p := range to {

@@ -122,6 +122,8 @@ func (w *watch) starts(begin map[partition]int64, offsets map[string]map[int32]k
 // commitStarts commits where partitions begin. Otherwise the next member would begin at
 // the newest record of that time, if no record was handled until then.
 func (w *watch) commitStarts(ctx context.Context) {
+	w.starting.Lock()
+	defer w.starting.Unlock()
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	w.mu.Lock()
 	for p, at := range w.begin {

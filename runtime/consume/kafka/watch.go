@@ -27,6 +27,8 @@ type watch struct {
 	topics map[string]*watched
 	seeds  *seeds
 
+	starting sync.Mutex // held while commitStarts commits; taken before mu
+
 	mu         sync.Mutex
 	joined     bool
 	left       time.Time // since when it is not a member
