@@ -150,7 +150,7 @@ func TestBatchesAtTheSameTime(t *testing.T) {
 }
 
 func TestBatchesWithoutAnID(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG, pool *pgxpool.Pool) {
+	each(t, func(t *testing.T, _ *services.PG, pool *pgxpool.Pool) {
 		for name, handle := range batchInboxes(pool, func([]outbox.Envelope[grade]) error { return nil }) {
 			if err := handle(t.Context(), []outbox.Envelope[grade]{event(), {}}); err == nil {
 				t.Errorf("%s: no error", name)

@@ -27,7 +27,7 @@ func listening(t *testing.T, after time.Duration) string {
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		if after > 0 {
 			<-time.After(after)
 			_, _ = conn.Write(make([]byte, 4))
