@@ -321,7 +321,7 @@ events:
 `)},
 		"schemas/one.yaml": {Data: []byte(`
 title: CJAssessmentCompleted
-x-outbox: {version: 1, type: cj.completed.v1, topic: cj, envelope: none, aggregate: {type: batch, id: /entity_id}, key: /kind, correlation: /cid, compat: {level: FULL}}
+x-outbox: {version: 1, type: cj.completed.v1, topic: cj, envelope: none, aggregate: {type: batch, id: /entity_id}, key: /kind, correlation: /cid, compat: {level: FULL}, tombstone: true}
 properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string, format: uuid}}
 `)},
 		"schemas/deep/er/thing_happened.v3.json": {Data: []byte(`{"x-outbox": {"version": 3, "type": "t", "aggregate": {"type": "thing"}}}`)},
@@ -338,19 +338,20 @@ properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string
 	name := func(text string, line, col int) *schema.Name {
 		return &schema.Name{Text: text, Pos: finding.Pos{File: "schemas/one.yaml", Line: line, Col: col}}
 	}
+	service := schema.Name{Text: "cj", Pos: finding.Pos{File: "outboxgen.yaml", Line: 3, Col: 1}}
 	want := []*schema.Event{
 		{
 			Pos: finding.Pos{File: "outboxgen.yaml", Line: 8, Col: 5}, GoName: "BuildFinishedV2", Version: 2, Type: "ci.finished", Topic: "ci.finished",
-			Envelope: "cloudevents", AggregateType: "build", Compat: schema.CompatRule{Level: "BACKWARD", Policy: "generated"},
+			Envelope: "cloudevents", AggregateType: "build", Service: service, Compat: schema.CompatRule{Level: "BACKWARD", Policy: "generated"},
 		},
 		{
 			Pos: finding.Pos{File: "schemas/one.yaml", Line: 3, Col: 1}, GoName: "CJAssessmentCompletedV1", Version: 1, Type: "cj.completed.v1", Topic: "cj",
 			Envelope: "none", AggregateType: "batch", AggregateID: name("/entity_id", 3, 103), Key: name("/kind", 3, 121), Keyed: true,
-			Correlation: name("/cid", 3, 141), Compat: schema.CompatRule{Level: "FULL", Policy: "generated"},
+			Correlation: name("/cid", 3, 141), Tombstone: true, Service: service, Compat: schema.CompatRule{Level: "FULL", Policy: "generated"},
 		},
 		{
 			Pos: finding.Pos{File: "schemas/deep/er/thing_happened.v3.json", Line: 1, Col: 2}, GoName: "ThingHappenedV3", Version: 3, Type: "t", Topic: "t",
-			Envelope: "cloudevents", AggregateType: "thing", Keyed: true, Compat: schema.CompatRule{Level: "BACKWARD", Policy: "generated"},
+			Envelope: "cloudevents", AggregateType: "thing", Keyed: true, Service: service, Compat: schema.CompatRule{Level: "BACKWARD", Policy: "generated"},
 		},
 	}
 	if diff := cmp.Diff(want, p.Events, cmpopts.IgnoreUnexported(schema.Event{}), cmpopts.IgnoreFields(schema.Event{}, "Schema")); diff != "" {
