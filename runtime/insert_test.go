@@ -150,7 +150,7 @@ func TestEveryQueryExecMode(t *testing.T) {
 // Everything that a writer does works in each of the modes.
 func TestInEveryQueryExecMode(t *testing.T) {
 	t.Parallel()
-	querymode.Repeat(t, "^Test(PlainTransaction|TxPassesThrough|Queue|DeterministicIDs|LeastPrivileges|EventsKeepTheirMeaning)$")
+	querymode.Repeat(t, "^Test(PlainTransaction|TxPassesThrough|Queue|DelayedEvents|DelayedEventWithAnID|CancelDelayed|TombstonesAreStoredAsNull|DeterministicIDs|LeastPrivileges|EventsKeepTheirMeaning)$")
 }
 
 // An event on the caller's batch is inserted by the batch, and shares its fate.

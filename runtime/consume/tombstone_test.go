@@ -69,6 +69,24 @@ func TestTombstonesOfAnEvent(t *testing.T) {
 	}
 }
 
+// A tombstone without a key deletes nothing, also where the key can be any text.
+func TestTombstoneWithoutAKey(t *testing.T) {
+	t.Parallel()
+	for _, key := range [][]byte{nil, {}} {
+		r := consume.NewRouter()
+		gen.OnTombstone(r, orderPaidType(gen.EnvelopeOutbox), gen.KeyString[string], func(context.Context, string) error {
+			t.Errorf("the handler is called for the key %#v", key)
+			return nil
+		})
+		err := r.Dispatch(t.Context(), consume.Message{
+			Topic: "orders", Key: key, Headers: []outbox.Header{{Key: "event_type", Value: []byte("order.paid.v1")}},
+		})
+		if _, ok := errors.AsType[*consume.DecodeError](err); !ok {
+			t.Errorf("Dispatch returns %v for the key %#v", err, key)
+		}
+	}
+}
+
 // The key comes in the type that the schema gives it.
 func TestKeysOfTombstones(t *testing.T) {
 	t.Parallel()

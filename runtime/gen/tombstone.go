@@ -2,6 +2,7 @@ package gen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -19,8 +20,8 @@ type TombstoneRouter interface {
 
 // OnTombstone registers a typed handler for the tombstones of one event: records with
 // the event's type in the header event_type, a key, and a null value. parse reads the
-// key: KeyString, KeyUUID, KeyInt or KeyUint. A key that it cannot read is a decode error,
-// and handle is not called.
+// key: KeyString, KeyUUID, KeyInt or KeyUint. A key that it cannot read, or that is empty
+// or missing, is a decode error, and handle is not called.
 //
 // The handler's context has the correlation id of the tombstone's headers, and the
 // tombstone's id as the causation id.
@@ -29,6 +30,9 @@ func OnTombstone[T Data, K any](r TombstoneRouter, t *EventType[T], parse func(k
 		panic("gen: OnTombstone: the handler of event type " + t.Type + " is nil")
 	}
 	r.HandleEventTombstone(t.Type, func(key []byte, headers []outbox.Header) (func(context.Context) error, error) {
+		if len(key) == 0 {
+			return nil, errors.New("the tombstone has no key")
+		}
 		parsed, err := parse(string(key))
 		if err != nil {
 			return nil, fmt.Errorf("the key %.100q of the tombstone: %w", key, err)

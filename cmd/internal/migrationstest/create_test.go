@@ -147,6 +147,27 @@ func TestConstraints(t *testing.T) {
 				t.Errorf("%s: refused by %q, want %q", test.name, refused, test.refused)
 			}
 		}
+
+		// A relay cannot compute the time until infinity, and renewing its lease would fail.
+		const delay = `INSERT INTO event_outbox_delayed (id, aggregate_id, aggregate_type, event_type, topic, event_data, deliver_at)
+			VALUES (gen_random_uuid(), 'a', 'b', 'c', 't', '{}', $1::text::timestamptz)`
+		for at, refused := range map[string]string{
+			"infinity":           "event_outbox_delayed_deliver_at_check",
+			"-infinity":          "event_outbox_delayed_deliver_at_check",
+			"294276-12-31 23:59": "",
+			"4713-01-01 BC":      "",
+		} {
+			_, err := conn.Exec(ctx, delay, at)
+			got := ""
+			if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+				got = pg.ConstraintName
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if got != refused {
+				t.Errorf("a delay until %s: refused by %q, want %q", at, got, refused)
+			}
+		}
 	})
 }
 

@@ -50,7 +50,8 @@ CREATE TABLE event_outbox_lease (
 
 -- Delayed events wait here until deliver_at. Then the leading relay moves them into
 -- event_outbox, by deliver_at and seq. A table of their own, so that nothing that
--- reads event_outbox finds an event before its time.
+-- reads event_outbox finds an event before its time. deliver_at is finite, because
+-- the relay computes how long to wait.
 CREATE TABLE event_outbox_delayed (
     id             uuid         NOT NULL PRIMARY KEY,
     aggregate_id   varchar(255) NOT NULL,
@@ -62,7 +63,7 @@ CREATE TABLE event_outbox_delayed (
     headers        json,
     partition      integer      CHECK (partition >= 0),
     created_at     timestamptz  NOT NULL DEFAULT now(),
-    deliver_at     timestamptz  NOT NULL,
+    deliver_at     timestamptz  NOT NULL CHECK (isfinite(deliver_at)),
     seq            bigint       NOT NULL GENERATED ALWAYS AS IDENTITY,
     CONSTRAINT event_outbox_delayed_tombstone
         CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
