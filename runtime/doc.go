@@ -126,6 +126,10 @@
 // The correlation id comes from the option, else from the context, else from the
 // data, else it is the event id.
 //
+// A tombstone is a row without data, which the functions for tombstones of a generated
+// package insert. Its record has a null value, the key, and the same headers except
+// content_type.
+//
 // # Privileges
 //
 // The role that inserts needs USAGE on the schema, and on event_outbox INSERT and
