@@ -90,3 +90,25 @@ func TestAKeyWaitsForAllItsDeadRows(t *testing.T) {
 		}
 	}
 }
+
+// Two dead rows of a key are kept, as when an operator gave one of them this key while the
+// other one failed. That there are more is not forgotten with the first of them.
+func TestAKeyWithTwoDeadRowsInMemory(t *testing.T) {
+	t.Parallel()
+	key := new("a")
+	q := newQueue(&Config{})
+	w := &waits{q: &q, keys: newHeldKeys()}
+	w.load(0, []HeldRow{{Seq: 1, Topic: "orders", Key: key, Dead: true, Others: true}})
+	s := w.keys.byKey[keyOf("orders", key, 1)]
+	w.holdRow(s, 5, &heldRow{settled: true, dead: true, blocked: true})
+	for i, seq := range []int64{1, 5} {
+		w.decided(Decision{ID: seq, Seq: seq, Topic: "orders", Key: key, Discarded: true})
+		if s.state != waiting {
+			t.Fatalf("the key goes on after %d decisions, and the outbox has another dead row", i+1)
+		}
+	}
+	w.compare([]HeldRow{{Seq: 7, Topic: "orders", Key: key, Dead: true}})
+	if s.state != waiting {
+		t.Error("the key goes on before its last dead row")
+	}
+}

@@ -155,7 +155,12 @@ func (w *waits) holdRow(s *scope, seq int64, r *heldRow) {
 func (w *waits) letGo(s *scope, seq int64) {
 	r := s.rows[seq]
 	w.keys.letGo(s, seq)
-	if r.blocked && r.others && s.blocker() == nil && !s.look {
+	if !r.blocked || !r.others {
+		return
+	}
+	if other := s.blocker(); other != nil {
+		other.others = true
+	} else if !s.look {
 		s.look = true
 		w.looks = append(w.looks, s)
 		w.changed()
