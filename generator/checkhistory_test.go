@@ -108,7 +108,7 @@ func TestCheckGivesEachCommitItsVerdict(t *testing.T) {
 func TestCheckInAShallowClone(t *testing.T) {
 	t.Parallel()
 	r := history(t)
-	r.git("reset", "-q", "--hard", "HEAD~1") // a change that passes
+	r.git("reset", "-q", "--hard", r.git("log", "-1", "--grep=^PASS$", "--format=%H"))
 	r.git("branch", "topic")
 	r.git("config", "uploadpack.allowAnySHA1InWant", "true")
 	clone := func(args ...string) *repo {
