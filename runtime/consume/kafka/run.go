@@ -50,6 +50,7 @@ type run struct {
 	handling  context.Context // the parent of every handler's context
 	failed    chan error      // the first error that stops the run
 	ended     atomic.Bool     // an error stops the run
+	owing     atomic.Bool     // an offset of Seek was not committed
 	polled    atomic.Bool     // no more records are polled: the run ends
 	gate      *gate
 	budget    *budget
@@ -292,6 +293,9 @@ func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[st
 	r.drain(workers, r.cfg.DrainTimeout)
 	r.watch.commitStarts(ctx)
 	r.left(partitions)
+	if len(workers) == 0 && !r.owing.Swap(false) { // a commit after a topic was purged could be one of the former topic
+		return
+	}
 	if err := client.CommitMarkedOffsets(r.committing(ctx)); err != nil {
 		r.log.WarnContext(ctx, "offsets not committed before their partitions were revoked; "+
 			"the next member reads those records again", "error", err)

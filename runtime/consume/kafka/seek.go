@@ -235,6 +235,7 @@ func (r *run) move(s *seeking) error {
 	committing, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), r.cfg.timing.answer)
 	defer cancel()
 	if err := r.commit(committing, set); err != nil {
+		r.owing.Store(true)
 		return fmt.Errorf("consume/kafka: reading continues at the offset, but it is not committed yet, and a restart may begin elsewhere: %w", err)
 	}
 	return nil
