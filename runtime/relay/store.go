@@ -147,7 +147,8 @@ type Delayer interface {
 	// that are due first come first. To all other methods it is a writer like any other,
 	// so it needs no lease: two relays may run it at once, and a relay whose term has
 	// ended may run it late. The rows of a key are made in the order in which they are
-	// due, also then.
+	// due, also then. If Moved.More is true, the next call continues behind the events
+	// that this one looked at, and does not look at those again that had to stay.
 	MoveDue(ctx context.Context, limit int) (Moved, error)
 }
 

@@ -20,15 +20,50 @@ const lateCommits = time.Minute
 // delayedState is what the current term knows about delayed events.
 type delayedState struct {
 	mu       sync.Mutex
-	lookedAt time.Time // of the last complete look, by the database's clock
+	lookedAt time.Time // when the last complete look began, by the database's clock
+	look     dueLook
 }
 
-func (d *delayedState) reset() { d.looked(time.Time{}) }
+// dueLook is a look at all events that are due. It takes several calls if there are many.
+type dueLook struct {
+	began     time.Time  // of its first call, by the database's clock
+	afterTime *time.Time // the last event of the call before; nil: the look begins
+	afterSeq  int64
+}
 
-func (d *delayedState) looked(at time.Time) {
+// longestLook limits a look. Then the next one begins, so that events that stayed are
+// tried again, also if more events become due than can be moved.
+const longestLook = time.Minute
+
+func (d *delayedState) reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.lookedAt = at
+	d.lookedAt, d.look = time.Time{}, dueLook{}
+}
+
+// at returns the look that the next call continues or begins.
+func (d *delayedState) at() dueLook {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.look
+}
+
+// called records a call of the look; full means that more events may be due.
+func (d *delayedState) called(look dueLook, row pgdb.MoveDueRow, full bool) {
+	if look.afterTime == nil {
+		look.began = row.LookedAt
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case !full:
+		d.lookedAt, d.look = look.began, dueLook{}
+	case row.LookedAt.Sub(look.began) >= longestLook:
+		d.look = dueLook{}
+	default:
+		look.afterTime, look.afterSeq = &row.LastTime, row.LastSeq
+		d.look = look
+	}
 }
 
 // from returns the time from which a renewal looks for delayed events.
@@ -45,18 +80,17 @@ func (d *delayedState) from() time.Time {
 // lease; see sql/delayed.sql.
 func (s *Store) MoveDue(ctx context.Context, limit int) (relay.Moved, error) {
 	var row pgdb.MoveDueRow
+	look := s.delayed.at()
 	err := s.anywhere(ctx, "move delayed events", func(se *session) (err error) {
-		row, err = se.q.MoveDue(ctx, int32(limit))
+		row, err = se.q.MoveDue(ctx, pgdb.MoveDueParams{AfterTime: look.afterTime, AfterSeq: look.afterSeq, MaxRows: int32(limit)})
 		return err
 	})
 	if err != nil {
 		return relay.Moved{}, err
 	}
 	full := row.Picked >= int64(limit)
-	if !full {
-		s.delayed.looked(row.LookedAt)
-	}
-	moved := relay.Moved{Rows: int(row.Moved), More: full && row.Removed > 0, Next: dueIn(row.DueInUs)}
+	s.delayed.called(look, row, full)
+	moved := relay.Moved{Rows: int(row.Moved), More: full, Next: dueIn(row.DueInUs)}
 	for _, text := range row.Known {
 		id, err := uuid.Parse(text)
 		if err != nil {

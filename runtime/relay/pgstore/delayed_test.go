@@ -113,6 +113,49 @@ func TestMoveDueSkipsKeysOfLockedRows(t *testing.T) {
 	})
 }
 
+// Events that have to stay, more of them than one call looks at, do not keep other events
+// from being moved: those of a key of which the first one is being cancelled, and those
+// that a trigger keeps out. The next look begins with them again.
+func TestMoveDueBehindRowsThatStay(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		for n, key := range []string{"a", "a", "a", "a", "", "", "b", "a", "b", ""} {
+			delay(t, pg.Pool, n, key, time.Duration(n-100)*time.Second)
+		}
+		exec(t, pg.Pool, `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+			CREATE TRIGGER t BEFORE INSERT ON event_outbox FOR EACH ROW WHEN ((NEW.event_data ->> 'n')::int IN (4, 5)) EXECUTE FUNCTION swallow()`)
+		cancelling := begin(t, pg)
+		exec(t, cancelling, `DELETE FROM event_outbox_delayed WHERE id = $1`, number(0))
+		look := func() (calls, rows int) {
+			t.Helper()
+			for more := true; more; calls++ {
+				moved := move(t, s, 2)
+				more, rows = moved.More, rows+moved.Rows
+			}
+			return calls, rows
+		}
+		var got [][]int32
+		for _, then := range []func(){
+			func() { must(t, cancelling.Rollback(t.Context())) },
+			func() { exec(t, pg.Pool, `DROP TRIGGER t ON event_outbox`) },
+			func() {},
+		} {
+			calls, rows := look()
+			there, wait := order(t, pg)
+			got = append(got, []int32{int32(calls), int32(rows)}, there, wait)
+			then()
+		}
+		want := [][]int32{
+			{5, 3}, {6, 8, 9}, {0, 1, 2, 3, 4, 5, 7},
+			{4, 5}, {6, 8, 9, 0, 1, 2, 3, 7}, {4, 5},
+			{2, 2}, {6, 8, 9, 0, 1, 2, 3, 7, 4, 5}, {},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("calls and rows, moved, waiting (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // Stores that move at once, with small limits, move each event once, and keep the order
 // of each key.
 func TestMoveDueAtOnce(t *testing.T) {
@@ -171,8 +214,10 @@ func TestMoveDueOfRowsThatDoNotFit(t *testing.T) {
 		if diff := cmp.Diff(want, move(t, s, 10)); diff != "" {
 			t.Errorf("moved (-want +got):\n%s", diff)
 		}
-		if got := move(t, s, 1); got.Rows != 0 || got.More {
-			t.Errorf("moved %+v, want nothing, and no more to come", got)
+		for _, more := range []bool{true, false} { // the event that stays may be followed by others
+			if got := move(t, s, 1); got.Rows != 0 || got.More != more {
+				t.Errorf("moved %+v, want nothing, and more to come: %t", got, more)
+			}
 		}
 		exec(t, pg.Pool, `DROP TRIGGER t ON event_outbox`)
 		move(t, s, 10)

@@ -10,22 +10,30 @@
 -- or because it was there before. A row that a trigger or a unique index of the service
 -- keeps out of event_outbox stays, and is tried again.
 --
+-- after_time and after_seq are the last row of the call before, or null and 0: then it
+-- begins with the first row. So rows that stay, however many, do not keep the others from
+-- being moved. skipped has the first row of each key that stayed, also those of earlier
+-- calls, so that the order of the keys is kept.
+--
 -- known are ids that event_outbox had already. due_in_us tells when the next row is due
 -- that is not due at looked_at; negative: there is none.
 -- name: MoveDue :one
 WITH picked AS MATERIALIZED (
     SELECT d.* FROM event_outbox_delayed AS d
     WHERE d.deliver_at <= now()
+      AND (d.deliver_at, d.seq) > (coalesce(sqlc.narg(after_time)::timestamptz, '-infinity'), @after_seq::bigint)
     ORDER BY d.deliver_at, d.seq
     LIMIT @max_rows
     FOR UPDATE SKIP LOCKED
 ), last AS MATERIALIZED (
     SELECT p.deliver_at, p.seq FROM picked AS p ORDER BY p.deliver_at DESC, p.seq DESC LIMIT 1
 ), skipped AS MATERIALIZED (
-    SELECT s.topic, s.event_key, s.deliver_at, s.seq
+    SELECT DISTINCT ON (s.topic, s.event_key) s.topic, s.event_key, s.deliver_at, s.seq
     FROM last CROSS JOIN event_outbox_delayed AS s
     WHERE (s.deliver_at, s.seq) < (last.deliver_at, last.seq)
+      AND s.event_key IS NOT NULL
       AND s.id NOT IN (SELECT p.id FROM picked AS p) -- hashed, also where sessions forbid hash joins
+    ORDER BY s.topic, s.event_key, s.deliver_at, s.seq
 ), movable AS MATERIALIZED (
     SELECT p.* FROM picked AS p
     WHERE NOT EXISTS (
@@ -46,12 +54,12 @@ WITH picked AS MATERIALIZED (
 ), removed AS (
     DELETE FROM event_outbox_delayed AS d
     WHERE d.id IN (SELECT m.id FROM moved AS m UNION ALL SELECT k.id FROM known AS k)
-    RETURNING d.id
 )
 SELECT (SELECT count(*) FROM moved)   AS moved,
-       (SELECT count(*) FROM removed) AS removed,
        ARRAY(SELECT k.id::text FROM known AS k ORDER BY k.id)::text[] AS known,
        (SELECT count(*) FROM picked) AS picked,
+       coalesce((SELECT l.deliver_at FROM last AS l), now())::timestamptz AS last_time,
+       coalesce((SELECT l.seq FROM last AS l), 0)::bigint AS last_seq,
        now()::timestamptz AS looked_at,
        coalesce((SELECT greatest(0, extract(epoch FROM w.deliver_at - clock_timestamp()) * 1000000)
                  FROM event_outbox_delayed AS w
