@@ -2,6 +2,7 @@ package pgdial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -25,7 +26,7 @@ type patience struct {
 
 // Patiently runs attempt, which connects to an address with config and ctx. Without an
 // answer for limit, or after most in total, it ends the attempt. A panic of attempt is a
-// *PanicError.
+// *PanicError, and closes what attempt has opened.
 func Patiently(ctx context.Context, at Target, limit, most time.Duration, attempt func(context.Context, *pgx.ConnConfig) error) error {
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -33,12 +34,14 @@ func Patiently(ctx context.Context, at Target, limit, most time.Duration, attemp
 	config := at.Config.Copy()
 	config.ConnectTimeout = most
 	dial := config.DialFunc
+	var dialled []net.Conn // one after the other
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
 		p.answered()
+		dialled = append(dialled, conn)
 		return heard{conn, p}, nil
 	}
 	p.begin()
@@ -46,6 +49,11 @@ func Patiently(ctx context.Context, at Target, limit, most time.Duration, attemp
 		defer recoverTo(&err, "code in the configuration of the connection, such as its tracer or DialFunc, at "+at.Address)
 		return attempt(limited, config)
 	}()
+	if _, panicked := errors.AsType[*PanicError](err); panicked {
+		for _, conn := range dialled { // the driver does not close it
+			_ = conn.Close()
+		}
+	}
 	if p.stop() && err != nil && ctx.Err() == nil {
 		return &SilentError{address: at.Address, limit: limit, problem: err.Error()}
 	}

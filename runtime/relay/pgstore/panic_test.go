@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -51,7 +53,20 @@ func TestATracerThatPanics(t *testing.T) {
 	})
 }
 
-// Other code of the configuration that panics is named in the error.
+// counted is a connection that counts as open until it is closed.
+type counted struct {
+	net.Conn
+	open   *atomic.Int64
+	closed sync.Once
+}
+
+func (c *counted) Close() error {
+	c.closed.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// Other code of the configuration that panics is named in the error, and leaves no
+// connection open.
 func TestConfiguredCodeThatPanics(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		for name, test := range map[string]struct {
@@ -78,7 +93,17 @@ func TestConfiguredCodeThatPanics(t *testing.T) {
 			},
 		} {
 			var log bytes.Buffer
+			var open atomic.Int64
 			s := newStore(t, pg, func(c *pgstore.Config) {
+				dial := c.Conn.DialFunc
+				c.Conn.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := dial(ctx, network, address)
+					if err != nil {
+						return nil, err
+					}
+					open.Add(1)
+					return &counted{Conn: conn, open: &open}, nil
+				}
 				test.change(c.Conn)
 				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			})
@@ -87,6 +112,9 @@ func TestConfiguredCodeThatPanics(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			s.Close()
+			if n := open.Load(); n != 0 {
+				t.Errorf("%s: %d connections were left open", name, n)
+			}
 			if !strings.Contains(log.String(), "code in the configuration of the database connections panicked, retrying") {
 				t.Errorf("%s: the log is\n%s", name, log.String())
 			}
