@@ -3,11 +3,13 @@ package pgstore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -29,11 +31,16 @@ type dueLook struct {
 	began     time.Time  // of its first call, by the database's clock
 	afterTime *time.Time // the last event of the call before; nil: the look begins
 	afterSeq  int64
+	refused   int // events that the database refused to insert
 }
 
 // longestLook limits a look. Then the next one begins, so that events that stayed are
 // tried again, also if more events become due than can be moved.
 const longestLook = time.Minute
+
+// mostRefused limits the events of a look that the database refuses to insert. If there
+// are more, the cause is not in the events.
+const mostRefused = 100
 
 func (d *delayedState) reset() {
 	d.mu.Lock()
@@ -46,6 +53,18 @@ func (d *delayedState) at() dueLook {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.look
+}
+
+// passed records that the look continues behind an event.
+func (d *delayedState) passed(look dueLook, first pgdb.FirstDueRow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if look.afterTime == nil {
+		look.began = first.LookedAt
+	}
+	look.afterTime, look.afterSeq = &first.DeliverAt, first.Seq
+	look.refused++
+	d.look = look
 }
 
 // called records a call of the look; full means that more events may be due.
@@ -78,9 +97,48 @@ func (d *delayedState) from() time.Time {
 
 // MoveDue moves at most limit delayed events that are due into event_outbox. It needs no
 // lease; see sql/delayed.sql.
+//
+// If the database refuses an event, the others are moved in smaller calls, and the event
+// waits for the next look.
 func (s *Store) MoveDue(ctx context.Context, limit int) (relay.Moved, error) {
+	for look := s.delayed.at(); ; limit /= 2 {
+		moved, err := s.moveDue(ctx, look, limit)
+		switch {
+		case err == nil || !refusesRow(err) || look.refused >= mostRefused:
+			return moved, err
+		case limit == 1:
+			return relay.Moved{More: true}, s.passOver(ctx, look, err)
+		}
+	}
+}
+
+// refusesRow reports whether an error may be about a row: a constraint, a value, or what
+// a trigger raises.
+func refusesRow(err error) bool {
+	code := sqlstate.Code(err)
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || code == "P0001"
+}
+
+// passOver lets the look continue behind its first event, which the database refuses.
+// Later events of its key wait, because MoveDue sees that it was skipped.
+func (s *Store) passOver(ctx context.Context, look dueLook, refusal error) error {
+	var first []pgdb.FirstDueRow
+	err := s.anywhere(ctx, "find a delayed event that is refused", func(se *session) (err error) {
+		first, err = se.q.FirstDue(ctx, pgdb.FirstDueParams{AfterTime: look.afterTime, AfterSeq: look.afterSeq})
+		return err
+	})
+	if err != nil || len(first) == 0 {
+		return err
+	}
+	s.warnOnce(ctx, "delayed events not moved: the database refuses one; it waits, and so do later events of its key",
+		"event_id", first[0].ID, "error", refusal)
+	s.delayed.passed(look, first[0])
+	return nil
+}
+
+// moveDue makes one call of a look.
+func (s *Store) moveDue(ctx context.Context, look dueLook, limit int) (relay.Moved, error) {
 	var row pgdb.MoveDueRow
-	look := s.delayed.at()
 	err := s.anywhere(ctx, "move delayed events", func(se *session) (err error) {
 		row, err = se.q.MoveDue(ctx, pgdb.MoveDueParams{AfterTime: look.afterTime, AfterSeq: look.afterSeq, MaxRows: int32(limit)})
 		return err

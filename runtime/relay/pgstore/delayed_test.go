@@ -1,7 +1,9 @@
 package pgstore_test
 
 import (
+	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,6 +154,52 @@ func TestMoveDueBehindRowsThatStay(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("calls and rows, moved, waiting (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// An event that the database refuses to insert waits, and so do later events of its key.
+// The others are moved. The log has the event and the error once.
+func TestMoveDueOfRefusedRows(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		var log bytes.Buffer
+		s := newStore(t, pg, withLog(&log))
+		for n, key := range []string{"a", "b", "a", "b", "", "c", "a"} {
+			delay(t, pg.Pool, n, key, time.Duration(n-100)*time.Second)
+		}
+		exec(t, pg.Pool, `ALTER TABLE event_outbox ADD CONSTRAINT own CHECK ((event_data ->> 'n')::int NOT IN (1, 4))`)
+		for range 2 {
+			for move(t, s, 4).More {
+			}
+		}
+		there, wait := order(t, pg)
+		if diff := cmp.Diff([][]int32{{0, 2, 5, 6}, {1, 3, 4}}, [][]int32{there, wait}); diff != "" {
+			t.Errorf("moved and waiting (-want +got):\n%s", diff)
+		}
+		for _, n := range []int{1, 4} {
+			if got := strings.Count(log.String(), number(n).String()); got != 1 {
+				t.Errorf("event %d is %d times in the log, want once:\n%s", n, got, log.String())
+			}
+		}
+		exec(t, pg.Pool, `ALTER TABLE event_outbox DROP CONSTRAINT own`)
+		move(t, s, 4)
+		there, wait = order(t, pg)
+		if diff := cmp.Diff([][]int32{{0, 2, 5, 6, 1, 3, 4}, {}}, [][]int32{there, wait}); diff != "" {
+			t.Errorf("moved and waiting without the constraint (-want +got):\n%s", diff)
+		}
+
+		// If every event is refused, the cause is elsewhere: the call fails, and the relay pauses.
+		exec(t, pg.Pool, `INSERT INTO event_outbox_delayed (id, aggregate_id, aggregate_type, event_type, topic, event_data, deliver_at)
+			SELECT gen_random_uuid(), 'a', 'order', 'order.paid.v1', 'orders', '{"n": 1}', now() FROM generate_series(1, 150)`)
+		exec(t, pg.Pool, `ALTER TABLE event_outbox ADD CONSTRAINT own CHECK (topic <> 'orders') NOT VALID`)
+		var err error
+		for calls := 0; err == nil; calls++ {
+			if _, err = s.MoveDue(t.Context(), 4); calls > 150 {
+				t.Fatal("every event is refused, and no call fails")
+			}
+		}
+		if !strings.Contains(err.Error(), `"own"`) {
+			t.Errorf("error %v", err)
 		}
 	})
 }

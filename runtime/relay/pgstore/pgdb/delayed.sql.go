@@ -8,7 +8,56 @@ package pgdb
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
+
+const FirstDue = `-- name: FirstDue :many
+SELECT d.id, d.deliver_at, d.seq, now()::timestamptz AS looked_at FROM event_outbox_delayed AS d
+WHERE d.deliver_at <= now()
+  AND (d.deliver_at, d.seq) > (coalesce($1::timestamptz, '-infinity'), $2::bigint)
+ORDER BY d.deliver_at, d.seq
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+`
+
+type FirstDueParams struct {
+	AfterTime *time.Time
+	AfterSeq  int64
+}
+
+type FirstDueRow struct {
+	ID        uuid.UUID
+	DeliverAt time.Time
+	Seq       int64
+	LookedAt  time.Time
+}
+
+// FirstDue is the event with which MoveDue begins.
+func (q *Queries) FirstDue(ctx context.Context, arg FirstDueParams) ([]FirstDueRow, error) {
+	rows, err := q.db.Query(ctx, FirstDue, arg.AfterTime, arg.AfterSeq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FirstDueRow
+	for rows.Next() {
+		var i FirstDueRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.DeliverAt,
+			&i.Seq,
+			&i.LookedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 const MoveDue = `-- name: MoveDue :one
 WITH picked AS MATERIALIZED (

@@ -66,3 +66,12 @@ SELECT (SELECT count(*) FROM moved)   AS moved,
                  WHERE w.deliver_at > now()
                  ORDER BY w.deliver_at
                  LIMIT 1), -1)::bigint AS due_in_us;
+
+-- FirstDue is the event with which MoveDue begins.
+-- name: FirstDue :many
+SELECT d.id, d.deliver_at, d.seq, now()::timestamptz AS looked_at FROM event_outbox_delayed AS d
+WHERE d.deliver_at <= now()
+  AND (d.deliver_at, d.seq) > (coalesce(sqlc.narg(after_time)::timestamptz, '-infinity'), @after_seq::bigint)
+ORDER BY d.deliver_at, d.seq
+LIMIT 1
+FOR UPDATE SKIP LOCKED;
