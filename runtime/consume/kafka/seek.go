@@ -55,8 +55,9 @@ func (c *Consumer) Seek(ctx context.Context, topic string, partitionID int32, of
 
 // SeekToTime is [Consumer.Seek] for all partitions of Config.Topics that this member has.
 // Each continues at its first record whose timestamp is not before that time, or at its
-// end if there is none. Retry topics are not moved. The other members of the group are not
-// told: call it on each of them, or stop them all and use kafka-consumer-groups.sh.
+// end if there is none. The zero time is before all records. Retry topics are not moved.
+// The other members of the group are not told: call it on each of them, or stop them all
+// and use kafka-consumer-groups.sh.
 func (c *Consumer) SeekToTime(ctx context.Context, at time.Time) error {
 	r, err := c.live()
 	if err != nil {
@@ -72,7 +73,7 @@ func (c *Consumer) SeekToTime(ctx context.Context, at time.Time) error {
 	}
 	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
 	defer cancel()
-	offset := listed(kadm.NewClient(r.client).ListOffsetsAfterMilli(asking, at.UnixMilli(), slices.Compact(topics)...))
+	offset := listed(kadm.NewClient(r.client).ListOffsetsAfterMilli(asking, milli(at), slices.Compact(topics)...))
 	to := map[partition]int64{}
 	for _, p := range have {
 		if to[p], err = offset(p); err != nil {

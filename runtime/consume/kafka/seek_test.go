@@ -207,6 +207,15 @@ func TestSeekToTime(t *testing.T) {
 		}
 		b.waitCommitted(0, 4)
 		b.waitCommitted(1, 2)
+		for _, early := range []time.Time{{}, time.UnixMilli(-1)} { // -1 means the end to a broker
+			if err := c.SeekToTime(b.t.Context(), early); err != nil {
+				b.t.Fatal(err)
+			}
+			want = append(want, "0:0", "0:1", "0:2", "0:3", "1:0", "1:1")
+			if d := cmp.Diff(sorted(want), sorted(seen.wait(b.t, len(want)))); d != "" {
+				b.t.Errorf("from %v (-want +got):\n%s", early, d)
+			}
+		}
 		if err := stop(); err != nil {
 			b.t.Fatal(err)
 		}

@@ -76,7 +76,7 @@ func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo
 	list := admin.ListEndOffsets
 	if at := r.cfg.StartTime; !at.IsZero() {
 		list = func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
-			return admin.ListOffsetsAfterMilli(ctx, at.UnixMilli(), topics...)
+			return admin.ListOffsetsAfterMilli(ctx, milli(at), topics...)
 		}
 	}
 	listed, err := list(asking, topics...)
@@ -99,6 +99,9 @@ func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo
 	}
 	return begin, nil
 }
+
+// milli returns a time as the brokers take it. Negative times have other meanings there.
+func milli(at time.Time) int64 { return max(0, at.UnixMilli()) }
 
 // starts keeps where partitions begin, to be committed. A partition of a topic that was
 // created again begins at its start after all: committing would skip what is before. From
