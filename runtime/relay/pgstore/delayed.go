@@ -55,6 +55,13 @@ func (d *delayedState) at() dueLook {
 	return d.look
 }
 
+// startOver ends the look. The next call begins with the first event.
+func (d *delayedState) startOver() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.look = dueLook{}
+}
+
 // passed records that the look continues behind an event.
 func (d *delayedState) passed(look dueLook, first pgdb.FirstDueRow) {
 	d.mu.Lock()
@@ -104,7 +111,10 @@ func (s *Store) MoveDue(ctx context.Context, limit int) (relay.Moved, error) {
 	for look := s.delayed.at(); ; limit /= 2 {
 		moved, err := s.moveDue(ctx, look, limit)
 		switch {
-		case err == nil || !refusesRow(err) || look.refused >= mostRefused:
+		case err == nil || !refusesRow(err):
+			return moved, err
+		case look.refused >= mostRefused:
+			s.delayed.startOver()
 			return moved, err
 		case limit == 1:
 			return relay.Moved{More: true}, s.passOver(ctx, look, err)

@@ -201,6 +201,15 @@ func TestMoveDueOfRefusedRows(t *testing.T) {
 		if !strings.Contains(err.Error(), `"own"`) {
 			t.Errorf("error %v", err)
 		}
+		exec(t, pg.Pool, `ALTER TABLE event_outbox DROP CONSTRAINT own`)
+		rows := 0
+		for more := true; more; {
+			moved := move(t, s, 100)
+			more, rows = moved.More, rows+moved.Rows
+		}
+		if rows != 150 {
+			t.Errorf("%d events were moved without the constraint, want 150", rows)
+		}
 	})
 }
 
