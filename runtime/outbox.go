@@ -264,6 +264,9 @@ func (o *Outbox) log(ctx context.Context, list []built, inserted int64) {
 			slog.String("topic", b.Row.Topic),
 			slog.String("correlation_id", b.Row.CorrelationID),
 		}
+		if b.Row.Data == nil {
+			attrs = append(attrs, slog.Bool("tombstone", true))
+		}
 		if b.Row.delayed() {
 			attrs = append(attrs, slog.Time("deliver_at", b.Row.DeliverAt))
 		}

@@ -128,6 +128,26 @@ func TestTombstonesAreStoredAsNull(t *testing.T) {
 	}
 }
 
+// The log tells a tombstone from an event.
+func TestTombstonesInTheLog(t *testing.T) {
+	t.Parallel()
+	pg := newDatabase(t)
+	var log text
+	ob := newOutbox(t, pg.Pool, outbox.Options{Logger: log.logger()})
+	id := uuid.MustParse("018f3f6e-0000-7000-8000-000000000001")
+	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+		return gen.Insert(ctx, tx, insertRows, GradedTombstone{"e1"}, outbox.WithID(id), outbox.WithCorrelationID("c-1"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `level=INFO msg="event committed" event_type=school.essay.graded.v1 event_id=018f3f6e-0000-7000-8000-000000000001 ` +
+		"aggregate_type=essay aggregate_id=e1 topic=school.essay.graded.v1 correlation_id=c-1 tombstone=true\n"
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
 // Tombstones of a savepoint that is rolled back are not stored, like events.
 func TestTombstonesInSavepoints(t *testing.T) {
 	t.Parallel()

@@ -84,7 +84,8 @@ SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT @cap) AS capped;
 -- DelayedEvents lists delayed events in the order in which they will be sent, after the
 -- one with this time and seq.
 -- name: DelayedEvents :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, deliver_at,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, partition,
+       (event_data IS NULL)::boolean AS tombstone, created_at, deliver_at,
        (extract(epoch FROM deliver_at - clock_timestamp()) * 1000)::bigint AS due_in_ms
 FROM event_outbox_delayed
 WHERE (deliver_at, seq) > (@after_time::timestamptz, @after_seq::bigint)

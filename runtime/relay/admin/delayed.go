@@ -22,6 +22,8 @@ type DelayedEvent struct {
 	EventType     string    `json:"event_type"`
 	Topic         string    `json:"topic"`
 	Key           *string   `json:"key"`
+	Partition     *int32    `json:"partition,omitempty"` // nil: the one that the key gives
+	Tombstone     bool      `json:"tombstone,omitempty"` // the row has no data
 	CreatedAt     time.Time `json:"created_at"`
 	DeliverAt     time.Time `json:"deliver_at"`
 	// DueIn is the time until DeliverAt, by the database's clock; negative: it is over.
@@ -55,7 +57,7 @@ func delayedPage(ctx context.Context, q *admindb.Queries, f Filter, after Delaye
 	for _, r := range rows {
 		out = append(out, DelayedEvent{
 			Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
-			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, CreatedAt: r.CreatedAt, DeliverAt: r.DeliverAt,
+			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone, CreatedAt: r.CreatedAt, DeliverAt: r.DeliverAt,
 			DueIn: milliseconds(r.DueInMs),
 		})
 	}

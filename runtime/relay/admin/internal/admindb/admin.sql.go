@@ -158,7 +158,8 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 }
 
 const delayedEvents = `-- name: DelayedEvents :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, created_at, deliver_at,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, partition,
+       (event_data IS NULL)::boolean AS tombstone, created_at, deliver_at,
        (extract(epoch FROM deliver_at - clock_timestamp()) * 1000)::bigint AS due_in_ms
 FROM event_outbox_delayed
 WHERE (deliver_at, seq) > ($1::timestamptz, $2::bigint)
@@ -188,6 +189,8 @@ type DelayedEventsRow struct {
 	EventType     string
 	Topic         string
 	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
 	CreatedAt     time.Time
 	DeliverAt     time.Time
 	DueInMs       int64
@@ -220,6 +223,8 @@ func (q *Queries) DelayedEvents(ctx context.Context, arg DelayedEventsParams) ([
 			&i.EventType,
 			&i.Topic,
 			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
 			&i.CreatedAt,
 			&i.DeliverAt,
 			&i.DueInMs,
