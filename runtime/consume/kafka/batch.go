@@ -42,16 +42,24 @@ func (l *lane) begin() bool {
 // skipped, so that it does not end a batch. A record of a retry topic is handled alone: it
 // has failed before.
 func (w *worker) batchOf(t *task) (handler *consume.Batch, skips bool) {
-	router, ok := w.run.cfg.Router.(interface {
-		Batch(m consume.Message) (handler *consume.Batch, skips bool)
-	})
-	if !ok || t.stage >= 0 {
+	if t.stage >= 0 {
 		return nil, false
 	}
-	if handler, skips = router.Batch(t.m); handler != nil && t.ofAnotherGroup(w.run.cfg.Group) {
+	if handler, skips = w.batchHandler(t.m); handler != nil && t.ofAnotherGroup(w.run.cfg.Group) {
 		return nil, true
 	}
 	return handler, skips
+}
+
+// batchHandler is batchOf for a message, also one that is handled alone.
+func (w *worker) batchHandler(m consume.Message) (handler *consume.Batch, skips bool) {
+	router, ok := w.run.cfg.Router.(interface {
+		Batch(m consume.Message) (handler *consume.Batch, skips bool)
+	})
+	if !ok {
+		return nil, false
+	}
+	return router.Batch(m)
 }
 
 // gather adds the records that wait, and closes the batch if no more are added. It stops

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/baggage"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -342,6 +343,45 @@ func TestABatchAndARetryTopic(t *testing.T) {
 			b.t.Errorf("calls (-want +got):\n%s", d)
 		}
 		b.waitCommitted(0, 3)
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// No call of a batch handler has baggage: neither that of a batch, nor that of a record
+// that failed and is handled alone, before and after a retry topic. Handlers of single
+// records have it.
+func TestABatchHasNoBaggage(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		retry := b.k.NewTopic(b.t, "retry", 1)
+		var records []*kgo.Record
+		for _, eventType := range []string{"paid", "paid", "sent"} {
+			records = append(records, &kgo.Record{Topic: b.topic, Value: []byte(eventType), Headers: []kgo.RecordHeader{
+				{Key: "event_type", Value: []byte(eventType)}, {Key: "baggage", Value: []byte("tenant=t1")},
+			}})
+		}
+		if err := b.client.ProduceSync(b.t.Context(), records...).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		seen := newLog()
+		note := func(ctx context.Context, what string) { seen.add(what + " " + baggage.FromContext(ctx).String()) }
+		router := consume.NewRouter()
+		router.HandleBatch("paid", consume.BatchOptions{}, func(ctx context.Context, batch []consume.Message) error {
+			note(ctx, values(batch))
+			return errors.New("no")
+		})
+		router.Handle("sent", func(ctx context.Context, _ consume.Message) error {
+			note(ctx, "single")
+			return nil
+		})
+		cfg := b.config(router)
+		cfg.MaxAttempts, cfg.RetryTopics, cfg.GiveUp = 1, []kafka.RetryTopic{{Topic: retry, Delay: time.Millisecond}}, kafka.Skip
+		_, stop, _ := launch(b.t, cfg)
+		want := []string{"[paid paid] ", "[paid] ", "[paid] ", "[paid] ", "[paid] ", "single tenant=t1"}
+		if d := cmp.Diff(want, sortedFrom(1, seen.wait(b.t, len(want)))); d != "" {
+			b.t.Errorf("calls, each with its baggage (-want +got):\n%s", d)
+		}
 		if err := stop(); err != nil {
 			b.t.Fatal(err)
 		}

@@ -66,7 +66,10 @@ func (w *worker) traced(t *task) error {
 	}
 	var headers propagation.TextMapCarrier = carrier{t.m}
 	producer := insertedBy(headers)
-	ctx := propagation.Baggage{}.Extract(w.ctx, headers)
+	ctx := w.ctx
+	if handler, _ := w.batchHandler(t.m); handler == nil { // a batch has no baggage, a batch of one neither
+		ctx = propagation.Baggage{}.Extract(ctx, headers)
+	}
 	switch {
 	case !producer.IsValid():
 	case w.run.cfg.ContinueTraces:
