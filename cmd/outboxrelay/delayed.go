@@ -17,7 +17,7 @@ import (
 var delayedEvents = subject{
 	noun: "delayed event",
 	list: "delayed",
-	each: func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(page) error) error {
+	each: func(ctx context.Context, conn *pgx.Conn, _ outbox, filter admin.Filter, f func(page) error) error {
 		return eachDelayed(ctx, conn, filter, func(events []admin.DelayedEvent) error {
 			p := page{print: func(w io.Writer, most int, asJSON bool) error {
 				return printDelayed(w, events[:min(len(events), most)], asJSON)

@@ -25,18 +25,18 @@ func answered(id topicID, metadata string) *kmsg.OffsetFetchResponse {
 
 // commitOf returns a commit of partition 0, and the answer of a broker that names topics
 // by their ids.
-func commitOf(id topicID) (*kgo.Client, *kmsg.OffsetCommitRequest, *kmsg.OffsetCommitResponse, error) {
+func commitOf(id topicID) (*kmsg.OffsetCommitRequest, *kmsg.OffsetCommitResponse) {
 	text := tag(id, "m")
-	return nil, &kmsg.OffsetCommitRequest{Topics: []kmsg.OffsetCommitRequestTopic{{
+	return &kmsg.OffsetCommitRequest{Topics: []kmsg.OffsetCommitRequestTopic{{
 			Topic: "t", TopicID: id, Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: 5, Metadata: &text}},
 		}}}, &kmsg.OffsetCommitResponse{Topics: []kmsg.OffsetCommitResponseTopic{{
 			TopicID: id, Partitions: []kmsg.OffsetCommitResponseTopicPartition{{}},
-		}}}, nil
+		}}}
 }
 
 // A commit that is refused or not answered stores no offset.
 func TestCommitsThatAreNotStored(t *testing.T) {
-	_, req, refused, _ := commitOf(topicID{1})
+	req, refused := commitOf(topicID{1})
 	refused.Topics[0].Partitions[0].ErrorCode = kerr.IllegalGeneration.Code
 	o := newOrigins()
 	o.committed(nil, req, refused, nil)
@@ -83,7 +83,8 @@ func TestWhichOffsetsAreBelieved(t *testing.T) {
 				o.look("t", id)
 			}
 			if c.stored != (topicID{}) {
-				o.committed(commitOf(c.stored))
+				req, resp := commitOf(c.stored)
+				o.committed(nil, req, resp, nil)
 			}
 			o.offsets(answered(c.asked, c.metadata))
 			commit := kgo.NewOffset().At(3).WithEpoch(7)
@@ -168,7 +169,8 @@ func TestAnOffsetThatIsGone(t *testing.T) {
 	o := newOrigins()
 	o.look("t", a)
 	o.look("t", b)
-	o.committed(commitOf(b))
+	req, accepted := commitOf(b)
+	o.committed(nil, req, accepted, nil)
 	resp := answered(b, "")
 	resp.Groups[0].Topics[0].Partitions[0].Offset = -1
 	o.offsets(resp)

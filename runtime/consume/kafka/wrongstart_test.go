@@ -76,7 +76,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 			tells: told{By: "panic", Text: `consume: Router: event type "paid" has a handler already; call both from one handler if two are wanted`},
 		},
 		"middleware that batches do not get": {
-			wrong: func(f *fault) {
+			wrong: func(*fault) {
 				r := consume.NewRouter(consume.Use(func(next consume.Handler) consume.Handler { return next }))
 				r.HandleBatch("paid", consume.BatchOptions{}, noBatch)
 			},

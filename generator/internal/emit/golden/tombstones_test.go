@@ -18,6 +18,14 @@ import (
 	tombstones "github.com/outboxgen/outboxgen/testdata/golden/tombstones/events"
 )
 
+// noting returns a handler that notes its keys.
+func noting[Key any](handled *[]string, what string) func(context.Context, Key) error {
+	return func(_ context.Context, key Key) error {
+		*handled = append(*handled, fmt.Sprintf("%s %T %v", what, key, key))
+		return nil
+	}
+}
+
 // Every generated function for tombstones inserts a row without data, whose key is that of
 // the events, and the generated handlers get the key in its type.
 func TestTombstonesAreInsertedAndHandled(t *testing.T) {
@@ -52,17 +60,13 @@ func TestTombstonesAreInsertedAndHandled(t *testing.T) {
 		t.Fatal(err)
 	}
 	var handled []string
-	handle := func(what string, key any) error {
-		handled = append(handled, fmt.Sprintf("%s %T %v", what, key, key))
-		return nil
-	}
 	router := consume.NewRouter()
-	tombstones.OnOrderChangedV1Tombstone(router, func(_ context.Context, key uuid.UUID) error { return handle("order", key) })
-	tombstones.OnStockCountedV1Tombstone(router, func(_ context.Context, key int64) error { return handle("stock", key) })
-	tombstones.OnPriceSetV1Tombstone(router, func(_ context.Context, key string) error { return handle("price", key) })
-	tombstones.OnRegionOpenedV1Tombstone(router, func(_ context.Context, key tombstones.RegionOpenedV1Region) error { return handle("region", key) })
-	tombstones.OnCustomerV1Tombstone(router, func(_ context.Context, key uint64) error { return handle("customer", key) })
-	tombstones.OnParcelMovedV1Tombstone(router, func(_ context.Context, key uuid.UUID) error { return handle("parcel", key) })
+	tombstones.OnOrderChangedV1Tombstone(router, noting[uuid.UUID](&handled, "order"))
+	tombstones.OnStockCountedV1Tombstone(router, noting[int64](&handled, "stock"))
+	tombstones.OnPriceSetV1Tombstone(router, noting[string](&handled, "price"))
+	tombstones.OnRegionOpenedV1Tombstone(router, noting[tombstones.RegionOpenedV1Region](&handled, "region"))
+	tombstones.OnCustomerV1Tombstone(router, noting[uint64](&handled, "customer"))
+	tombstones.OnParcelMovedV1Tombstone(router, noting[uuid.UUID](&handled, "parcel"))
 
 	type line struct {
 		Topic, Key string
