@@ -159,15 +159,8 @@ func (o outbox) printLetters(w io.Writer, letters []admin.DeadLetter, asJSON boo
 			}
 			continue
 		}
-		key := keyOr(l.Key)
-		if l.Partition != nil {
-			key += fmt.Sprintf("  partition %d", *l.Partition)
-		}
-		if l.Tombstone {
-			key += "  tombstone"
-		}
 		line := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
-			l.Topic, key, l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
+			l.Topic, recordOf(l.Key, l.Partition, l.Tombstone), l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
 		if _, err := fmt.Fprintln(w, terminal.Text(line)); err != nil {
 			return err
 		}

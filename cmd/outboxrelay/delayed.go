@@ -123,7 +123,7 @@ func printDelayed(w io.Writer, events []admin.DelayedEvent, asJSON bool) error {
 }
 
 func describeDelayed(e admin.DelayedEvent) string {
-	return fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  due at %s, %s", e.EventID, e.EventType, e.Topic, keyOr(e.Key),
+	return fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  due at %s, %s", e.EventID, e.EventType, e.Topic, recordOf(e.Key, e.Partition, e.Tombstone),
 		e.AggregateType, e.AggregateID, e.DeliverAt.UTC().Format(time.RFC3339), due(e.DueIn))
 }
 
@@ -133,6 +133,18 @@ func due(in time.Duration) string {
 		return fmt.Sprintf("%s ago", (-in).Round(time.Second))
 	}
 	return fmt.Sprintf("in %s", in.Round(time.Second))
+}
+
+// recordOf describes the record of a row by its key, and by what few rows have.
+func recordOf(key *string, partition *int32, tombstone bool) string {
+	text := keyOr(key)
+	if partition != nil {
+		text += fmt.Sprintf("  partition %d", *partition)
+	}
+	if tombstone {
+		text += "  tombstone"
+	}
+	return text
 }
 
 // keyOr returns the key, or a dash for none.

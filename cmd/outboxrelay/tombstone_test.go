@@ -8,12 +8,14 @@ import (
 )
 
 // A dead tombstone that names a partition is listed, replayed, sent and discarded like
-// any other row.
+// any other row. A delayed one is listed too.
 func TestTombstonesOfOperators(t *testing.T) {
 	conn, env := newOutbox(t)
 	_, err := conn.Exec(t.Context(), `
 		UPDATE event_outbox SET event_data = NULL, headers = '{"trace_id":"t"}', partition = 7, dead_at = now(), retry_count = 10, last_error = 'no partition 7' WHERE seq < 3;
-		DELETE FROM event_outbox WHERE seq = 3`)
+		DELETE FROM event_outbox WHERE seq = 3;
+		INSERT INTO event_outbox_delayed (id, aggregate_type, aggregate_id, event_type, topic, event_key, headers, partition, deliver_at)
+		VALUES ('00000000-0000-7000-8000-000000000009', 'order', '9', 'order.late', 'orders', 'k9', '{"trace_id":"t"}', 6, now() + interval '1 day')`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,22 +26,24 @@ func TestTombstonesOfOperators(t *testing.T) {
 	}{
 		{[]string{"dead", "--key", "k1"}, answer{Stdout: "EVENT  order.placed  topic orders  key k1  partition 7  tombstone  order/1  " +
 			"dead since TIME  after 10 attempts: no partition 7\n"}},
+		{[]string{"delayed"}, answer{Stdout: "EVENT  order.late  topic orders  key k9  partition 6  tombstone  order/9  due at TIME, in AGE\n"}},
 		{[]string{"replay", "--event-id", first}, answer{Stdout: "replayed 1 dead row\n"}},
 		{[]string{"discard", "--key", "k2", "--reason", "test", "--yes"}, answer{Stdout: "discarded 1 dead row\n"}},
 	} {
 		if diff := cmp.Diff(step.want, steady(call(env, step.args...))); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", step.args, diff)
 		}
-		if step.args[0] == "dead" {
+		if list := step.args[0]; list == "dead" || list == "delayed" {
 			type letter struct {
 				Partition *int32
 				Tombstone bool
 			}
 			var got letter
-			if err := json.Unmarshal([]byte(call(env, "dead", "--key", "k1", "--json").Stdout), &got); err != nil {
+			if err := json.Unmarshal([]byte(call(env, append(step.args, "--json")...).Stdout), &got); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(letter{new(int32(7)), true}, got); diff != "" {
+			want := map[string]letter{"dead": {new(int32(7)), true}, "delayed": {new(int32(6)), true}}[list]
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("as JSON (-want +got):\n%s", diff)
 			}
 		}
