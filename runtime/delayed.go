@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/outboxgen/outboxgen/runtime/internal/delayeddb"
+	"github.com/outboxgen/outboxgen/runtime/internal/insertdb"
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
@@ -34,7 +32,7 @@ func CancelDelayed(ctx context.Context, tx Transaction, id uuid.UUID) (bool, err
 	if r, ok := tx.(link.Canceler); ok {
 		return r.CancelDelayed(id)
 	}
-	tag, err := tx.Exec(ctx, delayeddb.CancelDelayed, id)
+	tag, err := tx.Exec(ctx, insertdb.CancelDelayed, id)
 	if err != nil {
 		role := ""
 		if conn := connOf(tx); conn != nil {
@@ -64,41 +62,11 @@ func (o *rowOptions) deliverTime() (time.Time, error) {
 	return at, nil
 }
 
-// manyDelayed returns the arguments of the statement that inserts delayed events.
-func manyDelayed(list []built) []any {
+// deliverTimes returns the times of delayed events, as an argument of their statement.
+func deliverTimes(list []built) []string {
 	times := make([]string, len(list))
 	for i, b := range list {
 		times[i] = b.Row.DeliverAt.Format(time.RFC3339Nano)
 	}
-	return append(many(list), times)
-}
-
-// delayedStatements has the statement for each schema.
-var delayedStatements sync.Map
-
-// delayedSQL returns the statement that inserts delayed events into the schema of the
-// statement insert, which inserts other events.
-func delayedSQL(insert string) string {
-	schema := schemaOf(insert)
-	if schema == "" {
-		return delayeddb.InsertDelayed
-	}
-	if sql, ok := delayedStatements.Load(schema); ok {
-		return sql.(string)
-	}
-	sql := strings.ReplaceAll(delayeddb.InsertDelayed, outboxTable, schema+outboxTable)
-	delayedStatements.Store(schema, sql)
-	return sql
-}
-
-// schemaOf returns what stands before the table's name in an INSERT: a schema with its
-// dot, or nothing.
-func schemaOf(insert string) string {
-	before, _, _ := strings.Cut(insert, outboxTable)
-	const into = "into "
-	i := strings.LastIndex(strings.ToLower(before), into)
-	if i < 0 {
-		return ""
-	}
-	return strings.TrimSuffix(strings.TrimSpace(before[i+len(into):]), `"`)
+	return times
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -190,7 +189,9 @@ func plan(sql link.SQL, list []built) []statement {
 		s := statement{built: list[:n]}
 		switch {
 		case list[0].Row.delayed():
-			s.sql, s.args = delayedSQL(sql.One), manyDelayed(list[:n])
+			s.sql, s.args = delayedIn.as(sql.One), append(many(list[:n]), partitions(list[:n]), deliverTimes(list[:n]))
+		case list[0].Row.partitioned():
+			s.sql, s.args = partitionedIn.as(sql.One), append(many(list[:n]), partitions(list[:n]))
 		case n == 1:
 			s.sql, s.args = sql.One, one(list[0].Row)
 		default:
@@ -210,7 +211,7 @@ func chunk(list []built) int {
 	bytes := 0
 	for i, b := range list {
 		bytes += len(b.Row.Data) + len(b.Row.Headers)
-		apart := b.IDGiven || b.Row.delayed() != list[0].Row.delayed()
+		apart := b.IDGiven || b.Row.delayed() != list[0].Row.delayed() || b.Row.partitioned() != list[0].Row.partitioned()
 		if i > 0 && (apart || i == maxChunkRows || bytes > maxChunkBytes) {
 			return i
 		}
@@ -224,9 +225,7 @@ func chunk(list []built) int {
 
 // one returns the arguments of the statement that inserts one row.
 func one(r Row) []any {
-	return []any{
-		r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers), r.Partition,
-	}
+	return []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers)}
 }
 
 // many returns the arguments of the statement that inserts several rows.
@@ -243,26 +242,7 @@ func many(list []built) []any {
 		}
 		data[i], headers[i] = r.Data, r.Headers
 	}
-	return []any{ids, types, aggregates, events, topics, keyed, keys, data, headers, partitions(list)}
-}
-
-// noPartition stands for no partition in the array of partitions.
-const noPartition = -1
-
-// partitions returns the partitions of the rows, or nil if no row has one.
-func partitions(list []built) []int32 {
-	has := func(b built) bool { return b.Row.Partition != nil }
-	if !slices.ContainsFunc(list, has) {
-		return nil
-	}
-	chosen := make([]int32, len(list))
-	for i, b := range list {
-		chosen[i] = noPartition
-		if has(b) {
-			chosen[i] = *b.Row.Partition
-		}
-	}
-	return chosen
+	return []any{ids, types, aggregates, events, topics, keyed, keys, data, headers}
 }
 
 var errIDRepeats = errors.New("NewID must never return the same id twice")

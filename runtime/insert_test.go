@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -145,6 +146,40 @@ func TestEveryQueryExecMode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A table without what only some events need takes all others.
+func TestATableOfAnOlderShape(t *testing.T) {
+	t.Parallel()
+	onEachPostgres(t, func(t *testing.T, open func(testing.TB) *services.PG) {
+		pg := open(t)
+		drop := func(what string) {
+			if _, err := pg.Pool.Exec(t.Context(), what); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ob := newOutbox(t, pg.Pool, outbox.Options{})
+		insert := func(opts ...outbox.Option) error {
+			return ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+				return gen.InsertAll(ctx, tx, insertRows, outbox.With(event(1), opts...), event(2))
+			})
+		}
+		drop("DROP TABLE event_outbox_delayed")
+		if err := insert(outbox.WithDeliverAt(time.Now().Add(time.Hour))); err == nil || !strings.Contains(err.Error(), "(the table of delayed events is missing") {
+			t.Errorf("with a time: %v", err)
+		}
+		drop("ALTER TABLE event_outbox DROP COLUMN partition")
+		if err := insert(outbox.WithPartition(1)); err == nil || !strings.Contains(err.Error(), "(the outbox table has an older shape: apply the upgrade that `outboxgen migration") {
+			t.Errorf("with a partition: %v", err)
+		}
+		if err := insert(); err != nil {
+			t.Error(err)
+		}
+		var rows int
+		if err := pg.Pool.QueryRow(t.Context(), "SELECT count(*) FROM event_outbox").Scan(&rows); err != nil || rows != 2 {
+			t.Errorf("%d rows, %v", rows, err)
+		}
+	})
 }
 
 // Everything that a writer does works in each of the modes.

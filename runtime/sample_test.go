@@ -77,14 +77,14 @@ var moved = gen.EventType[Moved]{
 	AggregateType: "class", Unkeyed: true,
 }
 
-const insertEvent = `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
-VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::json, $8::json, $9::integer) ON CONFLICT (id) DO NOTHING`
+const insertEvent = `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::json, $8::json) ON CONFLICT (id) DO NOTHING`
 
-const insertEvents = `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
-SELECT e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic, CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers, nullif(e.partition, -1)
+const insertEvents = `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
+SELECT e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic, CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers
 FROM ROWS FROM (unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
-	unnest($6::boolean[]), unnest($7::text[]), unnest($8::json[]), unnest($9::json[]), unnest($10::integer[]))
-WITH ORDINALITY AS e (id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, partition, ordinality)
+	unnest($6::boolean[]), unnest($7::text[]), unnest($8::json[]), unnest($9::json[]))
+WITH ORDINALITY AS e (id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, ordinality)
 ORDER BY e.ordinality ON CONFLICT (id) DO NOTHING`
 
 var insertRows = gen.SQL{One: insertEvent, Many: insertEvents}

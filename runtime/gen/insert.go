@@ -13,12 +13,11 @@ import (
 // that exist already.
 type SQL struct {
 	// One inserts one event. Its arguments are the columns id, aggregate_type,
-	// aggregate_id, event_type, topic, event_key, event_data, headers and partition.
+	// aggregate_id, event_type, topic, event_key, event_data and headers.
 	One string
 	// Many inserts several events in order. Its arguments are arrays of the same
 	// columns, with an array of booleans before event_key that is false for an event
-	// without a key. A partition is -1 for an event without one; the array of them may
-	// be null.
+	// without a key.
 	Many string
 }
 

@@ -54,9 +54,9 @@ func (r Refused) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row,
 	return refusedType.NewRow(ctx, r, opts...)
 }
 
-const columns = `insert into event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition) `
+const columns = `insert into event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers) `
 
-var insertRows = gen.SQL{One: columns + `values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do nothing`}
+var insertRows = gen.SQL{One: columns + `values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do nothing`}
 
 func insert(tx outbox.Transaction, events ...outbox.Event) error {
 	for _, e := range events {

@@ -33,7 +33,7 @@ var (
 		{name: "event_key", types: text},
 		{name: "topic", types: text},
 		{name: "headers", types: []string{"json", "jsonb"}},
-		{name: "partition", types: []string{"int4", "int8"}},
+		{name: "partition", types: []string{"int4", "int8"}, relay: true},
 		{name: "created_at", types: moment, relay: true},
 		{name: "published_at", types: moment, relay: true},
 		{name: "retry_count", types: []string{"int4", "int8"}, relay: true},

@@ -117,7 +117,6 @@ type InsertEventParams struct {
 	EventKey      *string
 	EventData     []byte
 	Headers       []byte
-	Partition     *int32
 }
 `, `
 type InsertEventsParams struct {
@@ -130,7 +129,6 @@ type InsertEventsParams struct {
 	EventKeys      []string
 	EventData      [][]byte
 	Headers        [][]byte
-	Partitions     []int32
 }
 `} {
 		if !bytes.Contains(files[2].Content, []byte(want)) {
@@ -206,10 +204,10 @@ func TestFindings(t *testing.T) {
 			opts:    sqlc.Options{Migrations: "db/migrations/"},
 			want: []string{
 				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"headers\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
-				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"partition\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: table event_outbox has no column \"topic\", which the insert functions write; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"dead_at\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"next_attempt_at\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
+				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"partition\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"seq\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
 				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"tx\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
 			},

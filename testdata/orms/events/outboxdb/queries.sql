@@ -4,25 +4,23 @@
 -- InsertEvent inserts one event. It inserts nothing, and says 0, where an event
 -- with that id is there already.
 INSERT INTO event_outbox (
-    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition
+    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers
 ) VALUES (
     @id::uuid, @aggregate_type::text, @aggregate_id::text, @event_type::text, @topic::text,
-    sqlc.narg(event_key)::text, sqlc.narg(event_data)::json, sqlc.narg(headers)::json, sqlc.narg(partition)::integer
+    sqlc.narg(event_key)::text, sqlc.narg(event_data)::json, sqlc.narg(headers)::json
 )
 ON CONFLICT (id) DO NOTHING;
 
 -- name: InsertEvents :execrows
 -- InsertEvents inserts many events, in their order, in one statement. The arrays
--- are equally long; an event has a key where keyed says so, headers where they are
--- not null, and a partition of its own where that is not -1. Without partitions, the
--- array of them may be null.
+-- are equally long; an event has a key where keyed says so, and headers where they
+-- are not null.
 INSERT INTO event_outbox (
-    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition
+    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers
 )
 SELECT
     e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic,
-    CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers,
-    nullif(e.partition, -1)
+    CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers
 FROM ROWS FROM (
     unnest(@ids::uuid[]),
     unnest(@aggregate_types::text[]),
@@ -32,10 +30,9 @@ FROM ROWS FROM (
     unnest(@keyed::boolean[]),
     unnest(@event_keys::text[]),
     unnest(@event_data::json[]),
-    unnest(@headers::json[]),
-    unnest(@partitions::integer[])
+    unnest(@headers::json[])
 ) WITH ORDINALITY AS e (
-    id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, partition, ordinality
+    id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, ordinality
 )
 ORDER BY e.ordinality
 ON CONFLICT (id) DO NOTHING;

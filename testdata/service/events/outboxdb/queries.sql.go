@@ -13,10 +13,10 @@ import (
 
 const InsertEvent = `-- name: InsertEvent :execrows
 INSERT INTO event_outbox (
-    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition
+    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers
 ) VALUES (
     $1::uuid, $2::text, $3::text, $4::text, $5::text,
-    $6::text, $7::json, $8::json, $9::integer
+    $6::text, $7::json, $8::json
 )
 ON CONFLICT (id) DO NOTHING
 `
@@ -30,7 +30,6 @@ type InsertEventParams struct {
 	EventKey      *string
 	EventData     []byte
 	Headers       []byte
-	Partition     *int32
 }
 
 // InsertEvent inserts one event. It inserts nothing, and says 0, where an event
@@ -45,7 +44,6 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 		arg.EventKey,
 		arg.EventData,
 		arg.Headers,
-		arg.Partition,
 	)
 	if err != nil {
 		return 0, err
@@ -55,12 +53,11 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 
 const InsertEvents = `-- name: InsertEvents :execrows
 INSERT INTO event_outbox (
-    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition
+    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers
 )
 SELECT
     e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic,
-    CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers,
-    nullif(e.partition, -1)
+    CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers
 FROM ROWS FROM (
     unnest($1::uuid[]),
     unnest($2::text[]),
@@ -70,10 +67,9 @@ FROM ROWS FROM (
     unnest($6::boolean[]),
     unnest($7::text[]),
     unnest($8::json[]),
-    unnest($9::json[]),
-    unnest($10::integer[])
+    unnest($9::json[])
 ) WITH ORDINALITY AS e (
-    id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, partition, ordinality
+    id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, ordinality
 )
 ORDER BY e.ordinality
 ON CONFLICT (id) DO NOTHING
@@ -89,13 +85,11 @@ type InsertEventsParams struct {
 	EventKeys      []string
 	EventData      [][]byte
 	Headers        [][]byte
-	Partitions     []int32
 }
 
 // InsertEvents inserts many events, in their order, in one statement. The arrays
-// are equally long; an event has a key where keyed says so, headers where they are
-// not null, and a partition of its own where that is not -1. Without partitions, the
-// array of them may be null.
+// are equally long; an event has a key where keyed says so, and headers where they
+// are not null.
 func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InsertEvents,
 		arg.IDs,
@@ -107,7 +101,6 @@ func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) (int
 		arg.EventKeys,
 		arg.EventData,
 		arg.Headers,
-		arg.Partitions,
 	)
 	if err != nil {
 		return 0, err

@@ -50,3 +50,30 @@ SELECT due.id FROM due UNION ALL SELECT waiting.id FROM waiting;
 -- event_outbox, this waits for the end of that, and finds no row.
 -- name: CancelDelayed :execrows
 DELETE FROM event_outbox_delayed WHERE id = @id::uuid;
+
+-- InsertPartitioned inserts events with a partition of their own, in their order. The
+-- arrays are as for InsertDelayed. It is apart from what is generated for a service, so
+-- that a table without the column takes all other events.
+-- name: InsertPartitioned :execrows
+INSERT INTO event_outbox (
+    id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition
+)
+SELECT
+    e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic,
+    CASE WHEN e.keyed THEN e.event_key END, e.event_data, e.headers, e.partition
+FROM ROWS FROM (
+    unnest(@ids::uuid[]),
+    unnest(@aggregate_types::text[]),
+    unnest(@aggregate_ids::text[]),
+    unnest(@event_types::text[]),
+    unnest(@topics::text[]),
+    unnest(@keyed::boolean[]),
+    unnest(@event_keys::text[]),
+    unnest(@event_data::json[]),
+    unnest(@headers::json[]),
+    unnest(@partitions::integer[])
+) WITH ORDINALITY AS e (
+    id, aggregate_type, aggregate_id, event_type, topic, keyed, event_key, event_data, headers, partition, ordinality
+)
+ORDER BY e.ordinality
+ON CONFLICT (id) DO NOTHING;

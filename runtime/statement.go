@@ -1,0 +1,71 @@
+package outbox
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/insertdb"
+)
+
+// Some events are not inserted by the statements that are generated for a service: the
+// table of an older service takes all others without the columns or the table that these
+// need.
+var (
+	delayedIn     = statementIn{sql: insertdb.InsertDelayed}
+	partitionedIn = statementIn{sql: insertdb.InsertPartitioned}
+)
+
+// statementIn is a statement with the tables of a schema. It is safe for concurrent use.
+type statementIn struct {
+	sql      string
+	bySchema sync.Map
+}
+
+// as returns the statement for the schema of the statement insert, which inserts other
+// events.
+func (s *statementIn) as(insert string) string {
+	schema := schemaOf(insert)
+	if schema == "" {
+		return s.sql
+	}
+	if sql, ok := s.bySchema.Load(schema); ok {
+		return sql.(string)
+	}
+	sql := strings.ReplaceAll(s.sql, outboxTable, schema+outboxTable)
+	s.bySchema.Store(schema, sql)
+	return sql
+}
+
+// schemaOf returns what stands before the table's name in an INSERT: a schema with its
+// dot, or nothing.
+func schemaOf(insert string) string {
+	before, _, _ := strings.Cut(insert, outboxTable)
+	const into = "into "
+	i := strings.LastIndex(strings.ToLower(before), into)
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimSpace(before[i+len(into):]), `"`)
+}
+
+// partitioned reports whether the event has a partition of its own.
+func (r *Row) partitioned() bool { return r.Partition != nil }
+
+// noPartition stands for no partition in the array of partitions.
+const noPartition = -1
+
+// partitions returns the partitions of the rows, or nil if no row has one.
+func partitions(list []built) []int32 {
+	if !slices.ContainsFunc(list, func(b built) bool { return b.Row.partitioned() }) {
+		return nil
+	}
+	chosen := make([]int32, len(list))
+	for i, b := range list {
+		chosen[i] = noPartition
+		if b.Row.partitioned() {
+			chosen[i] = *b.Row.Partition
+		}
+	}
+	return chosen
+}
