@@ -10,9 +10,9 @@
 -- The relay (outboxrelay run). If all relays of an outbox log in as one role, they
 -- see each other's sessions, and may end those that a former leader left behind.
 -- If each has its own role, they need more: GRANT pg_read_all_stats, pg_signal_backend.
-GRANT SELECT, DELETE, UPDATE (published_at, retry_count, last_error, tx, next_attempt_at, dead_at)
-    ON event_outbox TO outbox_relay;
-GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
+GRANT SELECT, DELETE,
+    INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition),
+    UPDATE (published_at, retry_count, last_error, tx, next_attempt_at, dead_at)
     ON event_outbox TO outbox_relay;
 GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO outbox_relay;
 GRANT SELECT, INSERT, UPDATE ON event_outbox_lease TO outbox_relay;

@@ -138,7 +138,7 @@ func TestCheckPrivileges(t *testing.T) {
 		asRole := func(c *pgstore.Config) { c.Conn.User, c.Conn.Password = role, "p" }
 		s := newStore(t, pg, asRole)
 		first := checkError(t, s)
-		if !strings.Contains(first.Problem, "role "+role+" lacks SELECT, UPDATE, DELETE on event_outbox;") {
+		if !strings.Contains(first.Problem, "role "+role+" lacks SELECT, INSERT, UPDATE, DELETE on event_outbox;") {
 			t.Fatalf("Check says: %v", first)
 		}
 		// A remedy can be run unchanged, and fixes the problem.

@@ -36,8 +36,8 @@ func TestCheckNamesThePrintedGrant(t *testing.T) {
 			must(t, s.Check(t.Context()))
 			checked++
 		}
-		if checked != 4 {
-			t.Errorf("%d grants for the relay, want 4", checked)
+		if checked != 5 {
+			t.Errorf("%d grants for the relay, want 5", checked)
 		}
 	})
 }
