@@ -39,7 +39,7 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		"Sweep":          {pgdb.Sweep, []any{s.cfg.Name, l.Epoch, l.Holder, 1.0, uint64(0), 1000, 1000}},
 		"CountRows":      {pgdb.CountRows, []any{1000}},
 		"HighestSeq":     {pgdb.HighestSeq, nil},
-		"MoveDue":        {pgdb.MoveDue, []any{1000}},
+		"MoveDue":        {pgdb.MoveDue, []any{nil, 0, 1000}},
 		"RenewLease":     {pgdb.RenewLease, []any{s.cfg.Name, l.Epoch, l.Holder, time.Now(), false, int64(0), "{}"}},
 		"SettleByMarkWithFailures": {pgdb.SettleByMarkWithFailures, []any{s.cfg.Name, l.Epoch, l.Holder, many, many,
 			make([]string, 1000), make([]int32, 1000), make([]float64, 1000), make([]bool, 1000), many}},
