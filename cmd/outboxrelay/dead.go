@@ -101,15 +101,19 @@ func (s *selection) one(ctx context.Context) (outbox, error) {
 }
 
 func deadCommand(env environment) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:     "dead",
+	return deadRows.listing(env, "row", &cobra.Command{
 		Short:   "List dead rows: rows that the relay no longer sends",
 		Example: "  outboxrelay dead --event-type grading.essay.graded.v1",
-		Args:    noArguments,
-	}
+	})
+}
+
+// listing makes cmd the command that lists what the subject is about; one is a word for
+// one of them.
+func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra.Command {
+	var asJSON bool
+	cmd.Use, cmd.Args = s.list, noArguments
 	chosen := selectionFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per row")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per "+one)
 	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o, err := chosen.one(cmd.Context())
@@ -122,12 +126,12 @@ func deadCommand(env environment) *cobra.Command {
 		}
 		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
 			found := false
-			err := eachPage(cmd.Context(), conn, filter, func(letters []admin.DeadLetter) error {
+			err := s.each(cmd.Context(), conn, o, filter, func(p page) error {
 				found = true
-				return o.printLetters(env.stdout, letters, asJSON)
+				return p.print(env.stdout, len(p.ids), asJSON)
 			})
 			if err == nil && !found && !asJSON {
-				_, err = fmt.Fprintln(env.stdout, "no dead rows")
+				_, err = fmt.Fprintf(env.stdout, "no %ss\n", s.noun)
 			}
 			return err
 		})

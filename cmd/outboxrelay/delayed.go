@@ -31,38 +31,10 @@ var delayedEvents = subject{
 }
 
 func delayedCommand(env environment) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:     "delayed",
+	return delayedEvents.listing(env, "event", &cobra.Command{
 		Short:   "List delayed events: events that wait for their time",
 		Example: "  outboxrelay delayed --event-type shop.reminder.v1",
-		Args:    noArguments,
-	}
-	chosen := selectionFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per event")
-	chosen.configuration = env.declarePlace(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := chosen.one(cmd.Context())
-		if err != nil {
-			return err
-		}
-		filter, err := chosen.filter()
-		if err != nil {
-			return err
-		}
-		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
-			found := false
-			err := eachDelayed(cmd.Context(), conn, filter, func(events []admin.DelayedEvent) error {
-				found = true
-				return printDelayed(env.stdout, events, asJSON)
-			})
-			if err == nil && !found && !asJSON {
-				_, err = fmt.Fprintln(env.stdout, "no delayed events")
-			}
-			return err
-		})
-	}
-	return cmd
+	})
 }
 
 func cancelCommand(env environment) *cobra.Command {

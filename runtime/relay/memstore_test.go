@@ -61,7 +61,7 @@ type memRow struct {
 	publishedAt time.Duration
 	dead        bool
 	edit        int64   // the transaction that changed it last; 0: none
-	misfit      bool    // names a partition that its topic did not have when it was inserted
+	noPartition bool    // names a partition that its topic did not have when it was inserted
 	edited      bool    // ever, by hand
 	pair        *memRow // the row before it that was edited together with it
 	everDead    bool

@@ -496,7 +496,7 @@ func (s *sim) checkEnd() bool {
 		if s.store.committed(r) && (r.published || r.gone && !r.edited) && s.broker.delivered[r.Seq] == 0 && !r.everDead {
 			s.violate("lost", "row %d is settled as published and was never delivered", r.Seq)
 		}
-		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil && validTopic(r.Topic) && !r.misfit
+		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil && validTopic(r.Topic) && !r.noPartition
 		if sound && !r.edited && (r.RetryCount > 0 || r.everDead) && r.lastErr != errSuspectDied.Error() {
 			s.violate("counted", "row %d is sound and has %d failures: %s", r.Seq, r.RetryCount, r.lastErr)
 		}

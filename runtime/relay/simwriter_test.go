@@ -93,7 +93,7 @@ func (w *simWriter) insert() {
 		row.Partition = &n
 	}
 	inserted := s.store.insert(w.tx, row)
-	inserted.misfit = row.Partition != nil && int(*row.Partition) >= s.broker.parts[row.Topic]
+	inserted.noPartition = row.Partition != nil && int(*row.Partition) >= s.broker.parts[row.Topic]
 	w.mine = append(w.mine, inserted)
 	w.seq = 0
 }

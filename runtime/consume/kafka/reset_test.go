@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,20 +18,21 @@ import (
 
 const consumerGroups = "kafka-consumer-groups.sh"
 
-// consumerGroupsTool returns what the script of Kafka's distribution starts, or skips the
-// test.
+// consumerGroupsTool returns what the script of Kafka's distribution starts. If it is
+// missing, the test is skipped, or fails if OUTBOXGEN_REQUIRE names kafka.
 func consumerGroupsTool(t *testing.T) []string {
 	t.Helper()
 	dir := os.Getenv("OUTBOXGEN_SERVICES")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", ".services")
 	}
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skipf("no Java: %v", err)
-	}
+	java := services.Program(t, "kafka", "java")
 	if jars, err := filepath.Glob(filepath.Join(dir, "kafka-tools", "*.jar")); err != nil || len(jars) == 0 {
-		t.Skipf("%s is not in %s: run \"make services\" (%v)", consumerGroups, dir, err)
+		missing := t.Skipf
+		if slices.Contains(strings.Split(os.Getenv("OUTBOXGEN_REQUIRE"), ","), "kafka") {
+			missing = t.Fatalf
+		}
+		missing("%s is not in %s: run \"make services\" (%v)", consumerGroups, dir, err)
 	}
 	classes := filepath.Join(dir, "kafka", "lib", "*") + string(filepath.ListSeparator) + filepath.Join(dir, "kafka-tools", "*")
 	return []string{java, "-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classes, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"}

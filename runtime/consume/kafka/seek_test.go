@@ -362,7 +362,7 @@ func TestSeekDuringRebalances(t *testing.T) {
 }
 
 // A commit that the brokers refuse, as during a rebalance, is an error of Seek. Reading
-// continues at the offset all the same, and the commit is tried again.
+// still continues at the offset, and tries the commit again.
 func TestASeekThatIsNotCommitted(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
