@@ -102,51 +102,29 @@ func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, err
 	})
 }
 
-// Beginner begins transactions: a connection or a pool.
-type Beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
+func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*admindb.Queries, []int64) (admindb.ReplayRow, error)) (int, error) {
+	return decision[DeadLetter]{
+		nouns: "rows",
+		read:  func(tx pgx.Tx, after DeadLetter) ([]DeadLetter, error) { return DeadLetters(ctx, tx, f, after.Seq) },
+		act: func(q *admindb.Queries, page []DeadLetter) (outcome, error) {
+			row, err := act(q, seqsOf(page))
+			return outcome(row), err
+		},
+		verify: func(tx pgx.Tx, page []DeadLetter, acted outcome) error { return verify(ctx, tx, seqsOf(page), acted) },
+	}.carryOut(ctx, conn, d)
 }
 
-func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*admindb.Queries, []int64) (admindb.ReplayRow, error)) (int, error) {
-	if d.Actor == "" {
-		return 0, errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+func seqsOf(page []DeadLetter) []int64 {
+	seqs := make([]int64, len(page))
+	for i, letter := range page {
+		seqs[i] = letter.Seq
 	}
-	done, after := 0, int64(0)
-	for {
-		var page []DeadLetter
-		var acted admindb.ReplayRow
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			// Overrides the defaults of the database.
-			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
-				return fmt.Errorf("admin: begin: %w", err)
-			}
-			var err error
-			if page, err = DeadLetters(ctx, tx, f, after); err != nil || len(page) == 0 {
-				return err
-			}
-			seqs := make([]int64, len(page))
-			for i, letter := range page {
-				seqs[i] = letter.Seq
-			}
-			if acted, err = act(admindb.New(tx), seqs); err != nil {
-				return fmt.Errorf("admin: after %d rows: %w", done, missing(err))
-			}
-			return verify(ctx, tx, seqs, acted)
-		})
-		if err != nil {
-			return done, err
-		}
-		done += int(acted.Changed)
-		if len(page) < pageRows {
-			return done, nil
-		}
-		after = page[len(page)-1].Seq
-	}
+	return seqs
 }
 
 // verify checks that a decision was carried out and that the relay will see it. A
 // trigger may have prevented either without an error.
-func verify(ctx context.Context, tx pgx.Tx, seqs []int64, acted admindb.ReplayRow) error {
+func verify(ctx context.Context, tx pgx.Tx, seqs []int64, acted outcome) error {
 	if acted.Audited != acted.Changed {
 		return fmt.Errorf("admin: event_outbox_audit took %d of %d entries, without which the relay does not learn of the decision; "+
 			"this transaction changed nothing: look for a trigger on event_outbox_audit", acted.Audited, acted.Changed)

@@ -101,45 +101,30 @@ func SendNow(ctx context.Context, conn Beginner, f Filter, d Decision) (int, err
 func decideDelayed(ctx context.Context, conn Beginner, f Filter, d Decision, dueToo bool,
 	act func(*admindb.Queries, []string) (admindb.CancelDelayedRow, error),
 ) (int, error) {
-	if d.Actor == "" {
-		return 0, errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	return decision[DelayedEvent]{
+		nouns: "events",
+		read:  func(tx pgx.Tx, after DelayedEvent) ([]DelayedEvent, error) { return DelayedEvents(ctx, tx, f, after) },
+		act: func(q *admindb.Queries, page []DelayedEvent) (outcome, error) {
+			row, err := act(q, idsOf(page))
+			return outcome(row), err
+		},
+		verify: func(tx pgx.Tx, page []DelayedEvent, acted outcome) error {
+			return verifyDelayed(ctx, tx, idsOf(page), dueToo, acted)
+		},
+	}.carryOut(ctx, conn, d)
+}
+
+func idsOf(page []DelayedEvent) []string {
+	ids := make([]string, len(page))
+	for i, e := range page {
+		ids[i] = e.EventID.String()
 	}
-	done, after := 0, DelayedEvent{}
-	for {
-		var page []DelayedEvent
-		var acted admindb.CancelDelayedRow
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			// Overrides the defaults of the database.
-			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
-				return fmt.Errorf("admin: begin: %w", err)
-			}
-			var err error
-			if page, err = DelayedEvents(ctx, tx, f, after); err != nil || len(page) == 0 {
-				return err
-			}
-			ids := make([]string, len(page))
-			for i, e := range page {
-				ids[i] = e.EventID.String()
-			}
-			if acted, err = act(admindb.New(tx), ids); err != nil {
-				return fmt.Errorf("admin: after %d events: %w", done, missing(err))
-			}
-			return verifyDelayed(ctx, tx, ids, dueToo, acted)
-		})
-		if err != nil {
-			return done, err
-		}
-		done += int(acted.Changed)
-		if len(page) < pageRows {
-			return done, nil
-		}
-		after = page[len(page)-1]
-	}
+	return ids
 }
 
 // verifyDelayed checks that a decision was carried out and recorded. A trigger may have
 // prevented either without an error.
-func verifyDelayed(ctx context.Context, tx pgx.Tx, ids []string, dueToo bool, acted admindb.CancelDelayedRow) error {
+func verifyDelayed(ctx context.Context, tx pgx.Tx, ids []string, dueToo bool, acted outcome) error {
 	if acted.Audited != acted.Changed {
 		return fmt.Errorf("admin: event_outbox_audit took %d of %d entries; this transaction changed nothing: "+
 			"look for a trigger on event_outbox_audit", acted.Audited, acted.Changed)

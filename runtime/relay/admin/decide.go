@@ -1,0 +1,62 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
+)
+
+// Beginner begins transactions: a connection or a pool.
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// outcome counts what a decision changed and what the audit took of it.
+type outcome struct{ Changed, Audited int64 }
+
+// decision is what an operator decides about each T: a dead letter or a delayed event.
+type decision[T any] struct {
+	nouns  string // of several T
+	read   func(tx pgx.Tx, after T) ([]T, error)
+	act    func(q *admindb.Queries, page []T) (outcome, error)
+	verify func(tx pgx.Tx, page []T, acted outcome) error
+}
+
+// carryOut acts page by page, each in a transaction of its own, and returns how many were
+// changed.
+func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (int, error) {
+	if d.Actor == "" {
+		return 0, errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	}
+	var after T
+	for done := 0; ; {
+		var page []T
+		var acted outcome
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			// Overrides the defaults of the database.
+			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
+				return fmt.Errorf("admin: begin: %w", err)
+			}
+			var err error
+			if page, err = c.read(tx, after); err != nil || len(page) == 0 {
+				return err
+			}
+			if acted, err = c.act(admindb.New(tx), page); err != nil {
+				return fmt.Errorf("admin: after %d %s: %w", done, c.nouns, missing(err))
+			}
+			return c.verify(tx, page, acted)
+		})
+		if err != nil {
+			return done, err
+		}
+		done += int(acted.Changed)
+		if len(page) < pageRows {
+			return done, nil
+		}
+		after = page[len(page)-1]
+	}
+}
