@@ -84,7 +84,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 				"give its batch middleware to UseBatch; UseBatch() if there is none"},
 		},
 		"nobody listens": {
-			wrong: func(f *fault) { f.cfg.Brokers = []string{nobody(f.bench.t)} },
+			wrong: func(f *fault) { f.cfg.Brokers = []string{noListener(f.bench.t)} },
 			tells: told{By: "WARN", Text: "no Kafka broker answers, retrying; check that Kafka runs, and Config.Brokers", Where: "brokers group=GROUP"},
 			why:   "connection refused",
 		},
@@ -334,8 +334,8 @@ func (f *fault) answerSASL(handshake, authenticate *kerr.Error) {
 	})
 }
 
-// nobody returns an address without a listener.
-func nobody(t *testing.T) string {
+// noListener returns an address without a listener.
+func noListener(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

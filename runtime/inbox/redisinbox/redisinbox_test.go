@@ -317,7 +317,7 @@ func TestAConsumerThatStoodStill(t *testing.T) {
 	if v := value(t, client, in.Key(id)); v != "another" {
 		t.Errorf("the other's lease is now %q", v)
 	}
-	// A lease that Redis lost is taken again if nobody else has it.
+	// A lease that Redis lost is taken again if no one else holds it.
 	other := message(uuid.New())
 	secondResult := async(testContext(t), in.Once(second.handle), other)
 	receive(t, "the second handles", second.running)
