@@ -80,8 +80,9 @@ func TestRandomSchemas(t *testing.T) {
 	}
 	var failures []crossing.Failure
 	var count crossing.Count
+	unknown := 0
 	for until := time.Now().Add(*duration); ; from += size {
-		fmt.Printf("random schemas: seeds %d to %d; so far %v, %d failures\n", from, from+size-1, count, len(failures))
+		fmt.Printf("random schemas: seeds %d to %d; so far %v: %d failures, and %d of documented kinds\n", from, from+size-1, count, unknown, len(failures)-unknown)
 		var schemas []crossing.Schema
 		for next := range size {
 			schemas = append(schemas, random(t, from+next))
@@ -94,6 +95,8 @@ func TestRandomSchemas(t *testing.T) {
 			if f.Kind.Documented() {
 				continue
 			}
+			unknown++
+			fmt.Printf("random schemas: %s: %s\n", f.Schema.Constraint, f.Kind)
 			t.Errorf("%s: %s\n%s\n\t%s", f.Schema.Constraint, f.Kind, f.Schema.Text, f.Detail)
 		}
 		failures, count = append(failures, found...), count.Add(n)
