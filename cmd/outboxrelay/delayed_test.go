@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -108,5 +109,27 @@ why      no leader: start a relay (outboxrelay run)
 	const why = `why      delayed events have been due for AGE although a relay leads: look in its log for "delayed events not moved"` + "\n"
 	if got := steady(call(env, "status")); !strings.HasSuffix(got.Stdout, why) {
 		t.Errorf("status of a leader:\n%s", got.Stdout)
+	}
+}
+
+// A time that was set by hand may be one that RFC 3339 does not have.
+func TestDelayedEventsBeyondTheYear9999(t *testing.T) {
+	conn, env := newOutbox(t)
+	_, err := conn.Exec(t.Context(), `
+		INSERT INTO event_outbox_delayed (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, created_at, deliver_at)
+		VALUES ('00000000-0000-7000-8000-000000000001', 'order', '1', 'order.late', 'orders', 'k1', '{}', '2026-01-31Z', '12000-01-31Z')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		DeliverAt string `json:"deliver_at"`
+		DueIn     int64  `json:"due_in_ns"`
+	}
+	listed := call(env, "delayed", "--json")
+	if err := json.Unmarshal([]byte(listed.Stdout), &got); err != nil || got.DeliverAt != "+12000-01-31T00:00:00Z" || got.DueIn <= 0 {
+		t.Errorf("%+v: %v", listed, err)
+	}
+	if state := call(env, "status", "--json"); state.Code != 0 || !strings.Contains(state.Stdout, `"deliver_at":"+12000-01-31T00:00:00Z"`) {
+		t.Errorf("status: %+v", state)
 	}
 }

@@ -82,18 +82,25 @@ WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false);
 SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT @cap) AS capped;
 
 -- DelayedEvents lists delayed events in the order in which they will be sent, after the
--- one with this time and seq.
+-- one with this time and seq. deliver_at_us is the time in microseconds since 2000: as
+-- text, drivers do not read years of five digits; since 1970, the last ones do not fit, and
+-- extract rounds them. An infinite time, which a table without its CHECK may have, is shown
+-- as the last or first one that Postgres has.
 -- name: DelayedEvents :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, partition,
-       (event_data IS NULL)::boolean AS tombstone, created_at, deliver_at,
-       (extract(epoch FROM deliver_at - clock_timestamp()) * 1000)::bigint AS due_in_ms
-FROM event_outbox_delayed
-WHERE (deliver_at, seq) > (@after_time::timestamptz, @after_seq::bigint)
-  AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
-  AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
-  AND (sqlc.narg(topic)::text IS NULL OR topic = sqlc.narg(topic))
-  AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
-ORDER BY deliver_at, seq
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic, d.event_key, d.partition,
+       (d.event_data IS NULL)::boolean AS tombstone, d.created_at,
+       ((finite.at::date - date '2000-01-01') * 86400000000 + extract(epoch FROM finite.at::time) * 1000000)::bigint AS deliver_at_us,
+       (extract(epoch FROM finite.at - clock_timestamp() AT TIME ZONE 'UTC') * 1000)::bigint AS due_in_ms
+FROM event_outbox_delayed AS d
+CROSS JOIN LATERAL (
+    SELECT greatest(least(d.deliver_at, '294276-12-31 23:59:59.999999Z'), '4713-01-01 00:00:00Z BC') AT TIME ZONE 'UTC' AS at
+) AS finite
+WHERE (d.deliver_at, d.seq) > (sqlc.arg(after_time)::text::timestamptz, @after_seq::bigint)
+  AND (sqlc.narg(ids)::text[] IS NULL OR d.id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+  AND (sqlc.narg(event_type)::text IS NULL OR d.event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR d.topic = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR d.event_key = sqlc.narg(event_key))
+ORDER BY d.deliver_at, d.seq
 LIMIT @max_rows;
 
 -- The audit of a delayed event has applied_at, because the leader need not act on it, and

@@ -25,7 +25,9 @@ type DelayedEvent struct {
 	Partition     *int32    `json:"partition,omitempty"` // nil: the one that the key gives
 	Tombstone     bool      `json:"tombstone,omitempty"` // the row has no data
 	CreatedAt     time.Time `json:"created_at"`
-	DeliverAt     time.Time `json:"deliver_at"`
+	// DeliverAt is the time before which the event is not sent. In JSON, a year beyond 9999
+	// has a sign: "+12000-01-31T00:00:00Z".
+	DeliverAt time.Time `json:"deliver_at"`
 	// DueIn is the time until DeliverAt, by the database's clock; negative: it is over.
 	DueIn time.Duration `json:"due_in_ns"`
 }
@@ -42,7 +44,7 @@ func DelayedEvents(ctx context.Context, db DB, f Filter, after DelayedEvent) ([]
 
 func delayedPage(ctx context.Context, q *admindb.Queries, f Filter, after DelayedEvent, limit int32) ([]DelayedEvent, error) {
 	rows, err := q.DelayedEvents(ctx, admindb.DelayedEventsParams{
-		AfterTime: after.DeliverAt,
+		AfterTime: after.place(),
 		AfterSeq:  after.Seq,
 		Ids:       texts(f.EventIDs),
 		EventType: optional(f.EventType),
@@ -57,8 +59,9 @@ func delayedPage(ctx context.Context, q *admindb.Queries, f Filter, after Delaye
 	for _, r := range rows {
 		out = append(out, DelayedEvent{
 			Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
-			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone, CreatedAt: r.CreatedAt, DeliverAt: r.DeliverAt,
-			DueIn: milliseconds(r.DueInMs),
+			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone, CreatedAt: r.CreatedAt,
+			DeliverAt: sinceY2K(r.DeliverAtUs),
+			DueIn:     milliseconds(r.DueInMs),
 		})
 	}
 	return out, nil

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -197,6 +198,133 @@ func TestADecisionAboutDelayedEventsThatFails(t *testing.T) {
 				}
 				if diff := cmp.Diff(undecided{Waiting: []string{"2", "1"}}, lookAtDelayed(t, owner)); diff != "" {
 					t.Errorf("what is left (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// A time that was written by hand may be any that Postgres has. It is listed, also page by
+// page, and has a text in JSON.
+func TestDelayedEventsAtAnyTime(t *testing.T) {
+	owner, conn := newOutbox(t)
+	times := []string{
+		"-infinity", "4713-01-01 00:00:00Z BC", "0044-03-15 12:00:00.000001Z BC", "0001-12-31 00:00:00Z BC", "9999-12-31 23:59:59.999999Z",
+		"10000-01-01 00:00:00Z", "294247-01-10 04:00:54.775808Z", "294276-12-31 23:59:59.999998Z", "infinity", "infinity",
+	}
+	_, err := owner.Exec(t.Context(), `ALTER TABLE event_outbox_delayed DROP CONSTRAINT event_outbox_delayed_deliver_at_check`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = owner.Exec(t.Context(), `
+		INSERT INTO event_outbox_delayed (id, aggregate_type, aggregate_id, event_type, topic, event_data, deliver_at)
+		SELECT ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 'a', i, 't', 'topic', '{}', at::timestamptz
+		FROM unnest($1::text[]) WITH ORDINALITY AS x (at, i)`, times)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const last, first = "+294276-12-31T23:59:59.999999Z", "-4712-01-01T00:00:00Z"
+	want := []string{
+		first, first, "-0043-03-15T12:00:00.000001Z", "0000-12-31T00:00:00Z", "9999-12-31T23:59:59.999999Z",
+		"+10000-01-01T00:00:00Z", "+294247-01-10T04:00:54.775808Z", "+294276-12-31T23:59:59.999998Z", last, last,
+	}
+	for _, mode := range []string{"cache_statement", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) {
+			config := conn.Config()
+			if config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement; mode == "simple_protocol" {
+				config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+			}
+			conn, err := pgx.ConnectConfig(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+			texts := func(after admin.DelayedEvent) (list []string, events []admin.DelayedEvent) {
+				events, err := admin.DelayedEvents(t.Context(), conn, admin.Filter{}, after)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range events {
+					events[i].DeliverAt = events[i].DeliverAt.UTC()
+					text, err := json.Marshal(events[i])
+					if err != nil {
+						t.Fatal(err)
+					}
+					var shown struct {
+						At  string `json:"deliver_at"`
+						Seq int64  `json:"seq"`
+					}
+					if err := json.Unmarshal(text, &shown); err != nil || shown.Seq != events[i].Seq {
+						t.Errorf("%s: %v", text, err)
+					}
+					list = append(list, shown.At)
+				}
+				return list, events
+			}
+			got, events := texts(admin.DelayedEvent{})
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("times (-want +got):\n%s", diff)
+			}
+			for i, e := range events {
+				rest, _ := texts(e)
+				if diff := cmp.Diff(want[i+1:], rest, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("after %s (-want +got):\n%s", times[i], diff)
+				}
+			}
+		})
+	}
+	if _, err := admin.Inspect(t.Context(), conn, ""); err != nil {
+		t.Error(err)
+	}
+	n, err := admin.CancelDelayed(t.Context(), conn, admin.Filter{}, admin.Decision{Actor: "ann", Reason: "asked"})
+	if err != nil || n != len(times) {
+		t.Errorf("cancelled %d, %v", n, err)
+	}
+}
+
+// An event that the relay takes at the same time is left out, also if the database has
+// another isolation level by default.
+func TestDecisionsBesideTheRelay(t *testing.T) {
+	for name, act := range map[string]func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error){
+		"cancel": admin.CancelDelayed, "send-now": admin.SendNow,
+	} {
+		for _, level := range []string{"repeatable read", "serializable"} {
+			t.Run(name+" "+level, func(t *testing.T) {
+				owner, conn := newOutbox(t)
+				delay(t, owner, 2)
+				for _, c := range []*pgx.Conn{owner, conn} {
+					if _, err := c.Exec(t.Context(), `SET default_transaction_isolation = `+pgx.Identifier{level}.Sanitize()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				relay, err := owner.Begin(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := relay.Exec(t.Context(), `DELETE FROM event_outbox_delayed WHERE id = $1`, id(1)); err != nil {
+					t.Fatal(err)
+				}
+				type result struct {
+					n   int
+					err error
+				}
+				done := make(chan result, 1)
+				pid := conn.PgConn().PID()
+				go func() {
+					n, err := act(t.Context(), conn, admin.Filter{}, admin.Decision{Actor: "ann", Reason: "asked"})
+					done <- result{n, err}
+				}()
+				for waits := false; !waits; {
+					err := relay.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)`, pid).Scan(&waits)
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := relay.Commit(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := <-done; got.n != 1 || got.err != nil {
+					t.Errorf("decided about %d, %v; want 1", got.n, got.err)
 				}
 			})
 		}

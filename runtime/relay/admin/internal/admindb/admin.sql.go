@@ -158,21 +158,25 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 }
 
 const delayedEvents = `-- name: DelayedEvents :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, partition,
-       (event_data IS NULL)::boolean AS tombstone, created_at, deliver_at,
-       (extract(epoch FROM deliver_at - clock_timestamp()) * 1000)::bigint AS due_in_ms
-FROM event_outbox_delayed
-WHERE (deliver_at, seq) > ($1::timestamptz, $2::bigint)
-  AND ($3::text[] IS NULL OR id = ANY($3::text[]::uuid[]))
-  AND ($4::text IS NULL OR event_type = $4)
-  AND ($5::text IS NULL OR topic = $5)
-  AND ($6::text IS NULL OR event_key = $6)
-ORDER BY deliver_at, seq
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic, d.event_key, d.partition,
+       (d.event_data IS NULL)::boolean AS tombstone, d.created_at,
+       ((finite.at::date - date '2000-01-01') * 86400000000 + extract(epoch FROM finite.at::time) * 1000000)::bigint AS deliver_at_us,
+       (extract(epoch FROM finite.at - clock_timestamp() AT TIME ZONE 'UTC') * 1000)::bigint AS due_in_ms
+FROM event_outbox_delayed AS d
+CROSS JOIN LATERAL (
+    SELECT greatest(least(d.deliver_at, '294276-12-31 23:59:59.999999Z'), '4713-01-01 00:00:00Z BC') AT TIME ZONE 'UTC' AS at
+) AS finite
+WHERE (d.deliver_at, d.seq) > ($1::text::timestamptz, $2::bigint)
+  AND ($3::text[] IS NULL OR d.id = ANY($3::text[]::uuid[]))
+  AND ($4::text IS NULL OR d.event_type = $4)
+  AND ($5::text IS NULL OR d.topic = $5)
+  AND ($6::text IS NULL OR d.event_key = $6)
+ORDER BY d.deliver_at, d.seq
 LIMIT $7
 `
 
 type DelayedEventsParams struct {
-	AfterTime time.Time
+	AfterTime string
 	AfterSeq  int64
 	Ids       []string
 	EventType *string
@@ -192,12 +196,15 @@ type DelayedEventsRow struct {
 	Partition     *int32
 	Tombstone     bool
 	CreatedAt     time.Time
-	DeliverAt     time.Time
+	DeliverAtUs   int64
 	DueInMs       int64
 }
 
 // DelayedEvents lists delayed events in the order in which they will be sent, after the
-// one with this time and seq.
+// one with this time and seq. deliver_at_us is the time in microseconds since 2000: as
+// text, drivers do not read years of five digits; since 1970, the last ones do not fit, and
+// extract rounds them. An infinite time, which a table without its CHECK may have, is shown
+// as the last or first one that Postgres has.
 func (q *Queries) DelayedEvents(ctx context.Context, arg DelayedEventsParams) ([]DelayedEventsRow, error) {
 	rows, err := q.db.Query(ctx, delayedEvents,
 		arg.AfterTime,
@@ -226,7 +233,7 @@ func (q *Queries) DelayedEvents(ctx context.Context, arg DelayedEventsParams) ([
 			&i.Partition,
 			&i.Tombstone,
 			&i.CreatedAt,
-			&i.DeliverAt,
+			&i.DeliverAtUs,
 			&i.DueInMs,
 		); err != nil {
 			return nil, err
