@@ -10,6 +10,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/internal/insertdb"
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
 // delayedTable is the table in which delayed events wait.
@@ -24,23 +25,46 @@ const delayedTable = "event_outbox_delayed"
 // CancelDelayed cannot prevent that. If the relay is just taking it, CancelDelayed waits
 // for the end of that.
 //
+// A transaction that is REPEATABLE READ or SERIALIZABLE still sees an event that was
+// taken after its first statement, so the answer would be wrong either way. Postgres
+// refuses the statement then (SQLSTATE 40001), and the transaction has to run again:
+// SafeToRetry is true for the error, and InTx runs the function again if
+// Options.MaxRetries allows it. The next run gets false.
+//
 // While the transaction is open, the relay leaves the event and later delayed events of
 // its topic and key alone, also if their time comes. So keep it short.
 //
-// The table is found by the search_path, as in package inbox.
+// The table is found by the search_path, as in package inbox. If outboxgen.yaml has
+// sqlc.schema, call CancelDelayed of the generated package, which uses the table of its
+// insert functions.
 func CancelDelayed(ctx context.Context, tx Transaction, id uuid.UUID) (bool, error) {
+	return cancelDelayed(ctx, tx, insertdb.CancelDelayed, id)
+}
+
+// cancelDelayed is CancelDelayed with the statement for a schema.
+func cancelDelayed(ctx context.Context, tx Transaction, sql string, id uuid.UUID) (bool, error) {
 	if r, ok := tx.(link.Canceler); ok {
 		return r.CancelDelayed(id)
 	}
-	tag, err := tx.Exec(ctx, insertdb.CancelDelayed, id)
+	tag, err := tx.Exec(ctx, sql, id)
 	if err != nil {
-		role := ""
-		if conn := connOf(tx); conn != nil {
-			role = conn.Config().User
+		hint := remedy(err, sessionOf(connOf(tx)))
+		if sqlstate.Code(err) == sqlstate.SerializationFailure {
+			hint = " (the event was taken by the relay, or changed, after this transaction took its snapshot: " +
+				"run the transaction again, as InTx does with Options.MaxRetries)"
 		}
-		return false, fmt.Errorf("outbox: cancel the delayed event %s: %w%s", id, err, remedy(err, role))
+		return false, fmt.Errorf("outbox: cancel the delayed event %s: %w%s", id, err, hint)
 	}
-	return tag.RowsAffected() > 0, nil
+	if tag.RowsAffected() == 0 {
+		return false, nil
+	}
+	switch tx := tx.(type) {
+	case *Tx:
+		tx.kept.cancel(id)
+	case link.Ledgered:
+		tx.Ledger().(*ledger).kept.cancel(id)
+	}
+	return true, nil
 }
 
 // delayed reports whether the event is inserted into the table of delayed events.

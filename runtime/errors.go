@@ -34,7 +34,7 @@ type InsertError struct {
 	// Err is the cause, often the driver's error: a *pgconn.PgError with pgx.
 	Err error
 
-	role string // of the connection; "" if unknown
+	on session
 }
 
 func (e *InsertError) Error() string {
@@ -46,7 +46,7 @@ func (e *InsertError) Error() string {
 	if e.EventID != uuid.Nil {
 		id = " " + e.EventID.String()
 	}
-	return fmt.Sprintf("outbox: insert %s %s%s: %v%s", what, e.EventType, id, e.Err, remedy(e.Err, e.role))
+	return fmt.Sprintf("outbox: insert %s %s%s: %v%s", what, e.EventType, id, e.Err, remedy(e.Err, e.on))
 }
 
 // Unwrap returns the cause.

@@ -103,6 +103,9 @@ func init() {
 	link.InsertAll = func(ctx context.Context, tx any, sql link.SQL, events any) error {
 		return insertAll(ctx, tx.(Transaction), sql, events.([]Event))
 	}
+	link.CancelDelayed = func(ctx context.Context, tx any, sql link.SQL, id uuid.UUID) (bool, error) {
+		return cancelDelayed(ctx, tx.(Transaction), cancelIn.as(sql.One), id)
+	}
 	link.Queue = func(ctx context.Context, batch *pgx.Batch, sql link.SQL, event any) error {
 		return queue(ctx, batch, sql, event.(Event))
 	}

@@ -22,6 +22,7 @@ type kept struct {
 
 	entries []entry
 	ids     map[uuid.UUID]struct{} // of all events so far
+	cancels []cancelled            // events of the transaction that it cancelled again
 	marks   []mark                 // open savepoints, outermost first
 	// eager is set by the first raw SAVEPOINT. From then on events are inserted at
 	// once, and the database keeps track of them.
@@ -46,10 +47,17 @@ type entry struct {
 	path string
 }
 
+// cancelled is a delayed event that the transaction inserted and cancelled.
+type cancelled struct {
+	entry int // its index
+	id    uuid.UUID
+}
+
 // mark is an open savepoint.
 type mark struct {
-	name string // of a raw SAVEPOINT; "" for a nested Tx
-	at   int    // number of entries before it
+	name    string // of a raw SAVEPOINT; "" for a nested Tx
+	at      int    // number of entries before it
+	cancels int    // number of cancelled events before it
 }
 
 // options stand before those of every event.
@@ -71,11 +79,34 @@ func (e *entry) rowCount() int64 {
 
 // events counts the kept events.
 func (k *kept) events() int {
-	n := 0
+	n := -len(k.cancels)
 	for _, e := range k.entries {
 		n += len(e.built)
 	}
 	return n
+}
+
+// cancel records that the event with this id was cancelled, if the transaction inserted
+// it. An id can be inserted again after that, so the last insert counts.
+func (k *kept) cancel(id uuid.UUID) {
+	for i := len(k.entries) - 1; i >= 0; i-- {
+		e := &k.entries[i]
+		if e.rowCount() > 0 && slices.ContainsFunc(e.built, func(b built) bool { return b.Row.ID == id }) {
+			k.cancels = append(k.cancels, cancelled{i, id})
+			return
+		}
+	}
+}
+
+// left returns the events of an entry that were not cancelled.
+func (k *kept) left(entry int) []built {
+	list := k.entries[entry].built
+	if len(k.cancels) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(b built) bool {
+		return slices.Contains(k.cancels, cancelled{entry, b.Row.ID})
+	})
 }
 
 // unsent lists the entries whose statements have not run yet.
@@ -156,7 +187,7 @@ func (k *kept) ran(e *entry, tag pgconn.CommandTag, err error, conn *pgx.Conn) e
 
 // open adds a savepoint and returns how many are open now.
 func (k *kept) open(name string) int {
-	k.marks = append(k.marks, mark{name: name, at: len(k.entries)})
+	k.marks = append(k.marks, mark{name: name, at: len(k.entries), cancels: len(k.cancels)})
 	return len(k.marks)
 }
 
@@ -182,6 +213,7 @@ func (k *kept) rollback(level int) {
 	m := k.marks[level-1]
 	clear(k.entries[m.at:])
 	k.entries = k.entries[:m.at]
+	k.cancels = k.cancels[:m.cancels]
 	k.marks = k.marks[:level]
 	for i := range k.entries {
 		if e := &k.entries[i]; e.level >= level {

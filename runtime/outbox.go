@@ -231,11 +231,11 @@ func (o *Outbox) rollback(ctx context.Context, inner pgx.Tx) {
 // have happened, so it only wakes the relay.
 func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
 	inserted := !known && len(k.entries) > 0
-	for _, e := range k.entries {
+	for i, e := range k.entries {
 		n := e.rowCount()
 		inserted = inserted || n > 0
 		if known {
-			o.log(ctx, e.built, n)
+			o.log(ctx, e.built, n, k.left(i))
 		}
 	}
 	if inserted {
@@ -243,7 +243,9 @@ func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
 	}
 }
 
-func (o *Outbox) log(ctx context.Context, list []built, inserted int64) {
+// log logs the events of a statement that are left; the statement inserted so many of its
+// list.
+func (o *Outbox) log(ctx context.Context, list []built, inserted int64, left []built) {
 	level, message := slog.LevelInfo, "event committed"
 	switch {
 	case inserted == int64(len(list)):
@@ -255,7 +257,7 @@ func (o *Outbox) log(ctx context.Context, list []built, inserted int64) {
 	if !o.options.Logger.Enabled(ctx, level) {
 		return
 	}
-	for _, b := range list {
+	for _, b := range left {
 		attrs := []slog.Attr{
 			slog.String("event_type", b.Row.EventType),
 			slog.String("event_id", b.Row.ID.String()),

@@ -9,11 +9,30 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
-// remedy returns what to do when the database refused an insert that ran as role.
-func remedy(err error, role string) string {
+// session is what a remedy needs to know about a connection. The zero value knows nothing.
+type session struct {
+	role string
+	// writes is true if the server said that it accepts writes (from Postgres 14 on).
+	writes bool
+}
+
+// sessionOf describes a connection, which may be nil.
+func sessionOf(conn *pgx.Conn) session {
+	if conn == nil {
+		return session{}
+	}
+	pg := conn.PgConn()
+	return session{
+		role:   conn.Config().User,
+		writes: pg.ParameterStatus("in_hot_standby") == "off" && pg.ParameterStatus("default_transaction_read_only") == "off",
+	}
+}
+
+// remedy returns what to do when the database refused a statement of the session.
+func remedy(err error, s session) string {
 	to := "<the service's role>"
-	if role != "" {
-		to = pgx.Identifier{role}.Sanitize()
+	if s.role != "" {
+		to = pgx.Identifier{s.role}.Sanitize()
 	}
 	switch sqlstate.Code(err) {
 	case sqlstate.UndefinedTable:
@@ -30,8 +49,13 @@ func remedy(err error, role string) string {
 	case sqlstate.FailedTransaction:
 		return " (an earlier statement of the transaction failed, and its error was not returned)"
 	case sqlstate.ReadOnly:
+		const remove = "the transaction is READ ONLY: remove this access mode from where it begins, or SET TRANSACTION READ ONLY"
+		if s.writes {
+			return " (" + remove + ")"
+		}
 		return " (the connection leads to a standby or to a server that is read-only; InTx closes it, and the next one goes " +
-			"to where the address leads then: with several hosts in the DSN, target_session_attrs=read-write finds the primary)"
+			"to where the address leads then: with several hosts in the DSN, target_session_attrs=read-write finds the primary. " +
+			"Or " + remove + ")"
 	}
 	return ""
 }
@@ -77,13 +101,11 @@ func deniedObject(message string) string {
 	return message[strings.LastIndexByte(message, ' ')+1:]
 }
 
-// refused is insertError with the role that was refused, if conn is known.
+// refused is insertError for what was refused on a connection, which may be nil.
 func refused(list []built, err error, conn *pgx.Conn) error {
-	e := &InsertError{EventType: list[0].Row.EventType, EventID: list[0].Row.ID, Events: len(list), Err: err}
-	if conn != nil {
-		e.role = conn.Config().User
+	return &InsertError{
+		EventType: list[0].Row.EventType, EventID: list[0].Row.ID, Events: len(list), Err: err, on: sessionOf(conn),
 	}
-	return e
 }
 
 // connOf returns the connection of a transaction if it has one.

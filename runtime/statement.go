@@ -8,12 +8,12 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/insertdb"
 )
 
-// Some events are not inserted by the statements that are generated for a service: the
-// table of an older service takes all others without the columns or the table that these
-// need.
+// Some statements are not generated for a service: its table may be an older one, without
+// the columns or the table of delayed events that these need.
 var (
 	delayedIn     = statementIn{sql: insertdb.InsertDelayed}
 	partitionedIn = statementIn{sql: insertdb.InsertPartitioned}
+	cancelIn      = statementIn{sql: insertdb.CancelDelayed}
 )
 
 // statementIn is a statement with the tables of a schema. It is safe for concurrent use.

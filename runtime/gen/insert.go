@@ -3,6 +3,7 @@ package gen
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -37,6 +38,11 @@ func Insert(ctx context.Context, tx outbox.Transaction, sql SQL, event outbox.Ev
 // the events cannot be built, none is inserted. Errors are those of Insert.
 func InsertAll(ctx context.Context, tx outbox.Transaction, sql SQL, events ...outbox.Event) error {
 	return link.InsertAll(ctx, tx, link.SQL(sql), events)
+}
+
+// CancelDelayed is outbox.CancelDelayed for the table that the statements insert into.
+func CancelDelayed(ctx context.Context, tx outbox.Transaction, sql SQL, id uuid.UUID) (bool, error) {
+	return link.CancelDelayed(ctx, tx, link.SQL(sql), id)
 }
 
 // Queue adds the insert of an event to a batch. The caller sends the batch within a

@@ -28,7 +28,8 @@ func remedy(err error, db any, privileges string) string {
 			privileges, role)
 	case sqlstate.ReadOnly:
 		return " (the connection leads to a standby or to a server that is read-only: with several hosts in the DSN, " +
-			"target_session_attrs=read-write finds the primary)"
+			"target_session_attrs=read-write finds the primary. Or the transaction is READ ONLY: remove this access mode from where " +
+			"it begins, or SET TRANSACTION READ ONLY)"
 	}
 	return ""
 }

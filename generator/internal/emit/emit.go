@@ -205,7 +205,7 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 
 func (p *printer) packageFile() ([]byte, error) {
 	// A package of the service's own sqlc may have any name.
-	set := importSet{"context": "", outboxPath: "outbox", genPath: "", p.opts.OutboxDB: outboxDB}
+	set := importSet{"context": "", uuidPath: "", outboxPath: "outbox", genPath: "", p.opts.OutboxDB: outboxDB}
 	if p.embedded {
 		set[p.opts.OutboxDB] = ""
 	}

@@ -20,7 +20,7 @@ var adversarial = []string{
 	"foo_bar", "fooBar", "FooBar", "foo-bar", "foo bar", "FOO_BAR", "foo.bar", "Foo[Bar]", "Foo<Bar>", "pkg/foo.Bar", "foo__bar", "foobar", "Foobar",
 	"func", "type", "range", "chan", "map", "string", "error", "any", "nil", "len", "new", "init", "main", "_", "iota",
 	"time", "wire", "outbox", "context", "gen", "consume", "uuid", "json", "pgx", "outboxdb", "slices", "regexp", "events",
-	"Validate", "MarshalJSON", "UnmarshalJSON", "NewRow", "Unknown", "Additional", "String", "Error", "Valid", "Service", "InsertAll", "insertRows", "nullable",
+	"Validate", "MarshalJSON", "UnmarshalJSON", "NewRow", "Unknown", "Additional", "String", "Error", "Valid", "Service", "InsertAll", "CancelDelayed", "insertRows", "nullable",
 	"InsertThingV1", "QueueThingV1", "OnThingV1", "DecodeThingV1", "NewThingV1", "thingV1Event", "ThingV1", "ThingV1Event", "encodeThingV1", "EncodeThingV1", "New", "NewNew",
 	"validate_or_default", "ValidateOrDefault", "e", "v", "d", "o", "ok", "err", "data", "opts", "ctx",
 	"", " ", "-", "--", "+", "*", "#/$defs/x", "~", "~1", "%", "%41", "\\", "\"", "`", "'", "\x00", "\n", "*/", "//", "\u2028", "\u202e", "\ufeff",

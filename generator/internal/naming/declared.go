@@ -160,7 +160,7 @@ func (a *assigner) checkDeclared(pkg *ir.Package, taken Declared) {
 			}
 		}
 	}
-	check(configPos, "Service", "InsertAll", "insertRows", "nullable")
+	check(configPos, "Service", "InsertAll", "CancelDelayed", "insertRows", "nullable")
 	for _, e := range pkg.Events {
 		check(e.Pos, "Insert"+e.GoName, "Queue"+e.GoName, "On"+e.GoName, "Decode"+e.GoName, ir.EventVar(e.GoName), e.GoName+".NewRow")
 		if e.Tombstone {

@@ -13,7 +13,7 @@ import (
 type names map[string]bool
 
 func newNames(pkg *ir.Package) names {
-	n := names{"Service": true, "InsertAll": true, "insertRows": true, "nullable": true}
+	n := names{"Service": true, "InsertAll": true, "CancelDelayed": true, "insertRows": true, "nullable": true}
 	for _, e := range pkg.Events {
 		for _, prefix := range functions {
 			n[prefix+e.GoName] = true

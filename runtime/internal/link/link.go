@@ -20,6 +20,8 @@ var (
 	Decode func(kind EnvelopeKind, eventType string, value []byte, headers any) (envelope any, err error)
 	// InsertAll inserts events, a []outbox.Event, on tx, an outbox.Transaction.
 	InsertAll func(ctx context.Context, tx any, sql SQL, events any) error
+	// CancelDelayed deletes a delayed event on tx, an outbox.Transaction.
+	CancelDelayed func(ctx context.Context, tx any, sql SQL, id uuid.UUID) (bool, error)
 	// Queue adds the insert of an event, an outbox.Event, to the batch.
 	Queue func(ctx context.Context, batch *pgx.Batch, sql SQL, event any) error
 )

@@ -11,6 +11,7 @@ package events
 import (
 	"context"
 
+	"github.com/google/uuid"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/wire"
@@ -30,6 +31,12 @@ const Service = "golden"
 // the business rows. outbox.With sets options for one event.
 func InsertAll(ctx context.Context, tx outbox.Transaction, events ...outbox.Event) error {
 	return gen.InsertAll(ctx, tx, insertRows, events...)
+}
+
+// CancelDelayed deletes a delayed event that still waits for its time, and
+// reports whether there was one; see outbox.CancelDelayed.
+func CancelDelayed(ctx context.Context, tx outbox.Transaction, id uuid.UUID) (bool, error) {
+	return gen.CancelDelayed(ctx, tx, insertRows, id)
 }
 
 // insertRows has the insert statements, which sqlc has checked.
