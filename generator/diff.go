@@ -151,11 +151,9 @@ func (l *loaded) claimFile(f File) error {
 	var pathErr *fs.PathError
 	switch {
 	case err == nil && !isOurs(f.Path, old):
-		l.list.Add(finding.Finding{
-			Pos: finding.Pos{File: f.Path, Line: 1, Col: 1}, ID: "foreign-file",
-			Message: "outboxgen needs to write this file, but did not generate the existing one",
-			Hint:    "rename the file, or set out: to another folder",
-		})
+		l.list.Errorf(finding.Pos{File: f.Path, Line: 1, Col: 1}, "foreign-file",
+			"outboxgen needs to write this file, but did not generate the existing one").
+			SetHint("rename the file, or set out: to another folder")
 	case err == nil, errors.Is(err, fs.ErrNotExist), notFolder(err):
 	case errors.As(err, &pathErr):
 		l.list.Errorf(l.project.Config.At["out"], "unreadable-output", "cannot read %s: %v", f.Path, pathErr.Err)

@@ -227,11 +227,8 @@ func (l *loaded) emit() ([]File, error) {
 	db := out + "/" + sqlc.Package
 	switch {
 	case c.SQLC.Mode == "queries" && c.SQLC.Package == out:
-		l.list.Add(finding.Finding{
-			Pos: c.SQLC.At["package"], ID: "import-cycle",
-			Message: "sqlc.package is the generated package itself, which cannot import itself",
-			Hint:    "let sqlc generate into another package",
-		})
+		l.list.Errorf(c.SQLC.At["package"], "import-cycle", "sqlc.package is the generated package itself, which cannot import itself").
+			SetHint("let sqlc generate into another package")
 		return nil, nil
 	case c.SQLC.Mode == "queries":
 		db = c.SQLC.Package // its import path needs no go.mod here
@@ -269,11 +266,8 @@ func (l *loaded) typesElsewhere(out string) bool {
 	for _, m := range l.project.Config.Types {
 		if dot := strings.LastIndexByte(m.Type, '.'); dot >= 0 && m.Type[:dot] == out {
 			elsewhere = false
-			l.list.Add(finding.Finding{
-				Pos: m.Pos, ID: "import-cycle",
-				Message: m.Type + " is declared in the generated package, which cannot import itself",
-				Hint:    "move the type to another package",
-			})
+			l.list.Errorf(m.Pos, "import-cycle", "%s is declared in the generated package, which cannot import itself", m.Type).
+				SetHint("move the type to another package")
 		}
 	}
 	return elsewhere

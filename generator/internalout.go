@@ -1,14 +1,11 @@
 package generator
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/modfile"
-
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // outImportable warns of an output below a folder called internal if another module of
@@ -35,11 +32,9 @@ func (l *loaded) outImportable() {
 		if user == within || strings.HasPrefix(user, within+"/") {
 			continue
 		}
-		l.list.Add(finding.Finding{
-			Pos: l.project.Config.At["out"], Severity: finding.Warning, ID: "out-internal",
-			Message: fmt.Sprintf("only packages of %s can import %s; the module %s of this workspace requires this one, but cannot import it", within, out, user),
-			Hint:    "use a folder outside internal/ if that module consumes the events",
-		})
+		l.list.Warnf(l.project.Config.At["out"], "out-internal",
+			"only packages of %s can import %s; the module %s of this workspace requires this one, but cannot import it", within, out, user).
+			SetHint("use a folder outside internal/ if that module consumes the events")
 		return
 	}
 }

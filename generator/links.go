@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -30,11 +29,8 @@ func (l *loaded) inside(name string, pos Pos) bool {
 	if link == "" {
 		return true
 	}
-	l.list.Add(finding.Finding{
-		Pos: pos, ID: "output-link",
-		Message: fmt.Sprintf("the output %s goes through the symbolic link %s, which %s", finding.Quote(name), finding.Quote(link), problem),
-		Hint:    "replace the link with a folder or file of the project, or use another path",
-	})
+	l.list.Errorf(pos, "output-link", "the output %s goes through the symbolic link %s, which %s", finding.Quote(name), finding.Quote(link), problem).
+		SetHint("replace the link with a folder or file of the project, or use another path")
 	return false
 }
 

@@ -85,11 +85,9 @@ func (l *loaded) importable(name string) bool {
 			folder = filepath.ToSlash(rel)
 		}
 	}
-	l.list.Add(finding.Finding{
-		Pos: l.project.Config.SQLC.At["package"], ID: "bad-import-path",
-		Message: fmt.Sprintf("sqlc.package %s is not a valid import path: it is neither in this module, %s, nor in one that it requires", finding.Quote(name), mod.Module.Mod.Path),
-		Hint:    "write " + path.Join(mod.Module.Mod.Path, folder),
-	})
+	l.list.Errorf(l.project.Config.SQLC.At["package"], "bad-import-path",
+		"sqlc.package %s is not a valid import path: it is neither in this module, %s, nor in one that it requires", finding.Quote(name), mod.Module.Mod.Path).
+		SetHint("write " + path.Join(mod.Module.Mod.Path, folder))
 	return false
 }
 

@@ -136,18 +136,27 @@ type List struct {
 	findings []Finding
 }
 
-// Errorf adds an error.
-func (l *List) Errorf(pos Pos, id, format string, args ...any) {
-	l.Add(Finding{Pos: pos, ID: id, Message: fmt.Sprintf(format, args...)})
+// Errorf adds an error, and returns it for its hint. The result is valid until the
+// next finding is added.
+func (l *List) Errorf(pos Pos, id, format string, args ...any) *Finding {
+	return l.addf(Error, pos, id, format, args)
 }
 
-// Warnf adds a warning.
-func (l *List) Warnf(pos Pos, id, format string, args ...any) {
-	l.Add(Finding{Pos: pos, Severity: Warning, ID: id, Message: fmt.Sprintf(format, args...)})
+// Warnf is Errorf for a warning.
+func (l *List) Warnf(pos Pos, id, format string, args ...any) *Finding {
+	return l.addf(Warning, pos, id, format, args)
 }
 
-// Add adds f.
-func (l *List) Add(f Finding) { l.findings = append(l.findings, f) }
+func (l *List) addf(severity Severity, pos Pos, id, format string, args []any) *Finding {
+	l.Add(Finding{Pos: pos, Severity: severity, ID: id, Message: fmt.Sprintf(format, args...)})
+	return &l.findings[len(l.findings)-1]
+}
+
+// SetHint sets the hint of f.
+func (f *Finding) SetHint(hint string) { f.Hint = hint }
+
+// Add adds findings.
+func (l *List) Add(f ...Finding) { l.findings = append(l.findings, f...) }
 
 // HasErrors reports whether any finding is an Error.
 func (l *List) HasErrors() bool {

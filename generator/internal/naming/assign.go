@@ -177,11 +177,9 @@ func (a *assigner) warnContested(r, keeper *Claim) {
 	if r.Named.Schema.Title != "" {
 		pos = r.Named.Schema.At["title"]
 	}
-	a.list.Add(finding.Finding{
-		Pos: pos, Severity: finding.Warning, ID: "name-contested",
-		Message: fmt.Sprintf("the Go name %s belongs to another schema, at %s, so this type is called %s", r.wanted[0], keeper.Named.Schema.Pos, r.Named.Name),
-		Hint:    fmt.Sprintf("set title: %s here to fix its name, or let both files refer to one definition", r.Named.Name),
-	})
+	a.list.Warnf(pos, "name-contested",
+		"the Go name %s belongs to another schema, at %s, so this type is called %s", r.wanted[0], keeper.Named.Schema.Pos, r.Named.Name).
+		SetHint(fmt.Sprintf("set title: %s here to fix its name, or let both files refer to one definition", r.Named.Name))
 }
 
 // rank orders claims: events, libraries, definitions of events, inline types.

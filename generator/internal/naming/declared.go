@@ -152,11 +152,8 @@ func (a *assigner) checkDeclared(pkg *ir.Package, taken Declared) {
 	check := func(pos finding.Pos, names ...string) {
 		for _, name := range names {
 			if file, ok := taken[name]; ok {
-				a.list.Add(finding.Finding{
-					Pos: pos, ID: "name-taken",
-					Message: fmt.Sprintf("the Go name %s is already declared in %s/%s", name, config.Out, file),
-					Hint:    "rename that declaration, or change the title of the schema",
-				})
+				a.list.Errorf(pos, "name-taken", "the Go name %s is already declared in %s/%s", name, config.Out, file).
+					SetHint("rename that declaration, or change the title of the schema")
 			}
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
@@ -47,22 +46,17 @@ func (a *assigner) checkNames(pkg *ir.Package) {
 		events[e.GoName] = e
 		file := eventFile(e.Event)
 		if other := files[file]; other != nil {
-			a.list.Add(finding.Finding{
-				Pos: e.Pos, ID: "file-shared",
-				Message: fmt.Sprintf("the Go names %s and %s, of the event at %s, need the same file name, %s", e.GoName, other.GoName, other.Pos, file),
-				Hint:    "change the title of one of them",
-			})
+			a.list.Errorf(e.Pos, "file-shared",
+				"the Go names %s and %s, of the event at %s, need the same file name, %s", e.GoName, other.GoName, other.Pos, file).
+				SetHint("change the title of one of them")
 		}
 		files[file] = e
 	}
 	for _, e := range pkg.Events {
 		for _, prefix := range functions {
 			if other := events[prefix+e.GoName]; other != nil {
-				a.list.Add(finding.Finding{
-					Pos: other.Pos, ID: "name-taken",
-					Message: fmt.Sprintf("the Go name %s is also that of a function for the event at %s", other.GoName, e.Pos),
-					Hint:    "change the title of one of them",
-				})
+				a.list.Errorf(other.Pos, "name-taken", "the Go name %s is also that of a function for the event at %s", other.GoName, e.Pos).
+					SetHint("change the title of one of them")
 			}
 		}
 	}

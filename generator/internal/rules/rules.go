@@ -438,11 +438,8 @@ func ReportPattern(list *finding.List, p normal.Pattern, pos finding.Pos) {
 	switch {
 	case p.Known():
 	case p.Broken != "":
-		list.Add(finding.Finding{
-			Pos: pos, Severity: finding.Warning, ID: "bad-pattern",
-			Message: "the pattern " + finding.Quote(p.Text) + " is not a valid regular expression: " + p.Broken + "; Validate does not check it",
-			Hint:    "correct the pattern",
-		})
+		list.Warnf(pos, "bad-pattern", "the pattern %s is not a valid regular expression: %s; Validate does not check it", finding.Quote(p.Text), p.Broken).
+			SetHint("correct the pattern")
 	default:
 		list.Warnf(pos, "pattern-not-checked", "Go's regular expressions do not support this pattern (%s); Validate does not check it", p.Missing)
 	}

@@ -1,11 +1,8 @@
 package schema
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // bases handles OpenAPI's base types: a schema with a discriminator lists its subtypes
@@ -33,11 +30,9 @@ func (l *loader) bases() {
 				}
 				if bare[base] == nil {
 					bare[base] = withoutBranches(base)
-					l.list.Add(finding.Finding{
-						Pos: base.Pos, Severity: finding.Warning, ID: "discriminator-base",
-						Message: fmt.Sprintf("the targets of this discriminator refer back to it, at %s: it is read as in OpenAPI, as the properties that they share, although a JSON Schema validator never finishes here", part.Ref.Pos),
-						Hint:    "move the shared properties into their own definition",
-					})
+					l.list.Warnf(base.Pos, "discriminator-base",
+						"the targets of this discriminator refer back to it, at %s: it is read as in OpenAPI, as the properties that they share, although a JSON Schema validator never finishes here", part.Ref.Pos).
+						SetHint("move the shared properties into their own definition")
 				}
 				part.Ref = &Ref{Text: part.Ref.Text, Pos: part.Ref.Pos, Target: bare[base]}
 			}

@@ -154,10 +154,8 @@ func (b *builder) member(s *Schema, m Member) {
 		s.At[m.Name] = m.Pos
 		if m.Name != "x-outbox" && finding.Closest(m.Name, []string{"x-outbox"}) != "" {
 			b.unit.mayDescribe = true
-			b.list.Add(finding.Finding{
-				Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + finding.Quote(m.Name),
-				Hint: finding.DidYouMean(m.Name, []string{"x-outbox"}),
-			})
+			b.list.Errorf(m.Pos, "unknown-keyword", "unknown keyword %s", finding.Quote(m.Name)).
+				SetHint(finding.DidYouMean(m.Name, []string{"x-outbox"}))
 		}
 	case ok:
 		b.unknown(finding.Finding{
@@ -201,10 +199,8 @@ func (b *builder) id(s *Schema, m Member) {
 		return
 	}
 	if u.Fragment != "" && b.level >= level2019 {
-		b.list.Add(finding.Finding{
-			Pos: m.Value.Pos, ID: "bad-id", Message: fmt.Sprintf("%s %s has a fragment", m.Name, finding.Quote(text)),
-			Hint: "write $anchor for a name inside the file",
-		})
+		b.list.Errorf(m.Value.Pos, "bad-id", "%s %s has a fragment", m.Name, finding.Quote(text)).
+			SetHint("write $anchor for a name inside the file")
 		return
 	}
 	if strings.HasPrefix(text, "#") && len(text) > 1 {

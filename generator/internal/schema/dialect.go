@@ -54,10 +54,8 @@ func olderWords(words map[string]keyword) {
 		switch {
 		case b.load.spec && !openAPI3(b.unit.value):
 			delete(s.At, m.Name)
-			b.list.Add(finding.Finding{
-				Pos: m.Pos, Severity: finding.Warning, ID: "other-dialect",
-				Message: m.Name + " is ignored: it is an OpenAPI keyword, and validation: spec uses JSON Schema only", Hint: `list "null" in type`,
-			})
+			b.list.Warnf(m.Pos, "other-dialect", "%s is ignored: it is an OpenAPI keyword, and validation: spec uses JSON Schema only", m.Name).
+				SetHint(`list "null" in type`)
 		case m.Value.Kind != Bool:
 			b.wrong(m, "true or false")
 		default:
@@ -105,11 +103,8 @@ func items(b *builder, s *Schema, m Member) {
 		}
 	case b.level == level2020:
 		b.ignore(m)
-		b.list.Add(finding.Finding{
-			Pos: m.Value.Pos, ID: "other-dialect",
-			Message: "items must be a schema, not an array, which was the tuple form of older drafts",
-			Hint:    "use prefixItems",
-		})
+		b.list.Errorf(m.Value.Pos, "other-dialect", "items must be a schema, not an array, which was the tuple form of older drafts").
+			SetHint("use prefixItems")
 	case len(m.Value.Items) == 0:
 		b.older.tuple = true
 	default:
@@ -208,11 +203,9 @@ func (b *builder) nullable(s *Schema, m *Member) {
 	case s.Enum != nil || s.Const != nil:
 		b.nullableValues(s, m)
 	case s.Ref != nil || len(s.AllOf) > 0 || len(s.AnyOf)+len(s.OneOf) > 0 && !slices.ContainsFunc(slices.Concat(s.AnyOf, s.OneOf), isNull):
-		b.list.Add(finding.Finding{
-			Pos: m.Pos, Severity: finding.Warning, ID: "nullable-without-type",
-			Message: m.Name + " has no type beside it, so it has no meaning in OpenAPI; it is taken to mean that null is valid",
-			Hint:    `use anyOf with {type: "null"} as one branch`,
-		})
+		b.list.Warnf(m.Pos, "nullable-without-type",
+			"%s has no type beside it, so it has no meaning in OpenAPI; it is taken to mean that null is valid", m.Name).
+			SetHint(`use anyOf with {type: "null"} as one branch`)
 		orNull(s, m)
 	}
 }

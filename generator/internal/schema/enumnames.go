@@ -2,8 +2,6 @@ package schema
 
 import (
 	"fmt"
-
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 // enumNameWords are annotations in which tools name the values of an enum: those of
@@ -20,18 +18,14 @@ func (b *builder) enumNames(s *Schema, v *Value) {
 			continue
 		case m.Value.Kind != Array, enum == nil, enum.Value.Kind != Array, len(enum.Value.Items) != len(m.Value.Items):
 			what := fmt.Sprintf("%s must be an array with one name for each value of the enum", word)
-			b.list.Add(finding.Finding{
-				Pos: m.Pos, Severity: finding.Warning, ID: "enum-names", Message: what + "; without it the constants are named after the values",
-				Hint: "list one name for each value, in the same order",
-			})
+			b.list.Warnf(m.Pos, "enum-names", "%s; without it the constants are named after the values", what).
+				SetHint("list one name for each value, in the same order")
 			continue
 		}
 		for i, name := range m.Value.Items {
 			if name.Kind != String {
-				b.list.Add(finding.Finding{
-					Pos: name.Pos, Severity: finding.Warning, ID: "enum-names", Message: fmt.Sprintf("%s must list names, not %s; the constant is named after the value", word, name.Describe()),
-					Hint: "quote the name",
-				})
+				b.list.Warnf(name.Pos, "enum-names", "%s must list names, not %s; the constant is named after the value", word, name.Describe()).
+					SetHint("quote the name")
 				continue
 			}
 			if s.EnumNames == nil {

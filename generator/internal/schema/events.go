@@ -2,7 +2,6 @@ package schema
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -49,11 +48,8 @@ func (l *loader) events(c *Config) []*Event {
 			continue
 		}
 		if other := ref.Target.Outbox; other != nil {
-			l.list.Add(finding.Finding{
-				Pos: ec.Pos, ID: "event-described-twice",
-				Message: fmt.Sprintf("this event is also described in its file, at %s", other.Pos),
-				Hint:    "keep either x-outbox there or this entry",
-			})
+			l.list.Errorf(ec.Pos, "event-described-twice", "this event is also described in its file, at %s", other.Pos).
+				SetHint("keep either x-outbox there or this entry")
 			continue
 		}
 		if e := l.event(c, ref.Target, &ec.Extension, ec.Name); e != nil {
@@ -112,10 +108,8 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 	}
 	e.GoName, e.namePos = eventName(s, x, name, version)
 	if len(e.GoName) > maxGoName {
-		l.list.Add(finding.Finding{
-			Pos: e.namePos, ID: "bad-name", Message: fmt.Sprintf("the Go name of the event has %d bytes; the maximum is %d", len(e.GoName), maxGoName),
-			Hint: "shorten the title, or set a name under events:",
-		})
+		l.list.Errorf(e.namePos, "bad-name", "the Go name of the event has %d bytes; the maximum is %d", len(e.GoName), maxGoName).
+			SetHint("shorten the title, or set a name under events:")
 	}
 	for _, p := range []struct {
 		what    string

@@ -38,10 +38,8 @@ func (b *builder) extension(s *Schema, m Member) {
 		r.object(m.Pos, m.Value, "x-outbox inside a schema", r.markFields(marks))
 	case s.Pointer != "":
 		b.unit.mayDescribe = true
-		b.list.Add(finding.Finding{
-			Pos: m.Pos, ID: "misplaced-x-outbox", Message: "x-outbox belongs at the top level of a file, one event version per file",
-			Hint: "describe this schema under events: in the project file, or move it to its own file",
-		})
+		b.list.Errorf(m.Pos, "misplaced-x-outbox", "x-outbox belongs at the top level of a file, one event version per file").
+			SetHint("describe this schema under events: in the project file, or move it to its own file")
 		return
 	default:
 		s.Outbox = readExtension(b.list, m.Pos, m.Value, "x-outbox", r.markFields(marks))
@@ -81,26 +79,18 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 	}
 	if e.Type != nil && e.Version != nil {
 		if named := versionSuffix.FindStringSubmatch(e.Type.Text); named != nil && named[1] != e.Version.Text {
-			list.Add(finding.Finding{
-				Pos: e.Type.Pos, Severity: finding.Warning, ID: "version-mismatch",
-				Message: fmt.Sprintf("the type ends in .v%s, but the version is %s", named[1], e.Version.Text),
-				Hint:    "use the same version in both",
-			})
+			list.Warnf(e.Type.Pos, "version-mismatch", "the type ends in .v%s, but the version is %s", named[1], e.Version.Text).
+				SetHint("use the same version in both")
 		}
 	}
 	if e.Tombstone && e.NoKey {
-		list.Add(finding.Finding{
-			Pos: e.At["tombstone"], ID: "tombstone-without-key",
-			Message: "tombstone: true, but the event has no key; a tombstone deletes what was published under its key",
-			Hint:    "remove key: null, or remove tombstone: true",
-		})
+		list.Errorf(e.At["tombstone"], "tombstone-without-key",
+			"tombstone: true, but the event has no key; a tombstone deletes what was published under its key").
+			SetHint("remove key: null, or remove tombstone: true")
 	}
 	if e.Topic == nil && e.Type != nil && !r.seen("topic") {
 		if problem := topicProblem(e.Type.Text); problem != "" {
-			list.Add(finding.Finding{
-				Pos: e.Type.Pos, ID: "bad-topic", Message: "the type is also the topic, but " + problem,
-				Hint: "set topic:",
-			})
+			list.Errorf(e.Type.Pos, "bad-topic", "the type is also the topic, but %s", problem).SetHint("set topic:")
 		}
 	}
 	return e

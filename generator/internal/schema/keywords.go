@@ -307,9 +307,7 @@ func enum(b *builder, s *Schema, m Member) {
 	}
 	s.Enum = []*Value{}
 	if len(m.Value.Items) == 0 {
-		b.list.Add(finding.Finding{
-			Pos: m.Value.Pos, Severity: finding.Warning, ID: "empty-list", Message: "the enum lists no values, so no value is valid", Hint: "list the valid values",
-		})
+		b.list.Warnf(m.Value.Pos, "empty-list", "the enum lists no values, so no value is valid").SetHint("list the valid values")
 		return
 	}
 	seen := map[string]finding.Pos{}
@@ -355,10 +353,8 @@ func quoted(m Member) Member {
 func required(b *builder, s *Schema, m Member) {
 	if m.Value.Kind == Bool {
 		b.ignore(m)
-		b.list.Add(finding.Finding{
-			Pos: m.Value.Pos, ID: "wrong-type", Message: "required must be an array of names, not " + m.Value.Describe(),
-			Hint: "list the property in the required array of the enclosing object",
-		})
+		b.list.Errorf(m.Value.Pos, "wrong-type", "required must be an array of names, not %s", m.Value.Describe()).
+			SetHint("list the property in the required array of the enclosing object")
 		return
 	}
 	s.Required = b.names(m)
@@ -465,10 +461,8 @@ func discriminator(b *builder, s *Schema, m Member) {
 			b.wrong(p, "an object from values to references")
 		case strings.HasPrefix(p.Name, "x-"):
 		default:
-			b.list.Add(finding.Finding{
-				Pos: p.Pos, ID: "unknown-member", Message: "discriminator has no member " + finding.Quote(p.Name),
-				Hint: finding.DidYouMean(p.Name, []string{"propertyName", "mapping"}),
-			})
+			b.list.Errorf(p.Pos, "unknown-member", "discriminator has no member %s", finding.Quote(p.Name)).
+				SetHint(finding.DidYouMean(p.Name, []string{"propertyName", "mapping"}))
 		}
 	}
 	if d.PropertyName.Text == "" {

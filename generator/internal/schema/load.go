@@ -94,10 +94,8 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 	l.misfits(used)
 	l.list = l.unused(used)
 	if len(project.Events) == 0 && !l.list.HasErrors() {
-		l.list.Add(finding.Finding{
-			Pos: c.At["schemas"], Severity: finding.Warning, ID: "no-events", Message: "no schema file describes an event",
-			Hint: "add x-outbox to a schema, or describe the event under events:",
-		})
+		l.list.Warnf(c.At["schemas"], "no-events", "no schema file describes an event").
+			SetHint("add x-outbox to a schema, or describe the event under events:")
 	}
 	return project, l.list, nil
 }
@@ -451,10 +449,8 @@ func (l *loader) globs(c *Config) {
 				continue // the config itself
 			}
 			if !isSchemaFile(name) {
-				l.list.Add(finding.Finding{
-					Pos: pattern.Pos, ID: "bad-glob", Message: fmt.Sprintf("%s matches %s, which is neither YAML nor JSON", finding.Quote(pattern.Text), finding.Quote(name)),
-					Hint: "schema files end in .yaml, .yml or .json",
-				})
+				l.list.Errorf(pattern.Pos, "bad-glob", "%s matches %s, which is neither YAML nor JSON", finding.Quote(pattern.Text), finding.Quote(name)).
+					SetHint("schema files end in .yaml, .yml or .json")
 				continue
 			}
 			if l.want != nil && !l.want(name) {

@@ -1,8 +1,6 @@
 package schema
 
 import (
-	"fmt"
-
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
@@ -35,10 +33,8 @@ func (r *reader) object(pos finding.Pos, v *Value, where string, fields []field)
 	for _, m := range v.Members {
 		f, ok := byName[m.Name]
 		if !ok {
-			r.list.Add(finding.Finding{
-				Pos: m.Pos, ID: "unknown-member", Message: fmt.Sprintf("%s has no member %s", where, finding.Quote(m.Name)),
-				Hint: finding.DidYouMean(m.Name, names),
-			})
+			r.list.Errorf(m.Pos, "unknown-member", "%s has no member %s", where, finding.Quote(m.Name)).
+				SetHint(finding.DidYouMean(m.Name, names))
 			continue
 		}
 		r.at[m.Name] = m.Pos

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"strings"
 	"unicode/utf8"
@@ -40,10 +39,8 @@ func isJSON(file string, src []byte) bool {
 func plainText(file string, src []byte, list *finding.List) ([]byte, bool) {
 	for _, mark := range []string{"\xFF\xFE", "\xFE\xFF", "\x00"} {
 		if bytes.HasPrefix(src, []byte(mark)) {
-			list.Add(finding.Finding{
-				Pos: finding.Pos{File: file, Line: 1, Col: 1}, ID: "not-utf8",
-				Message: "the file is not UTF-8 (it begins like UTF-16 or UTF-32)", Hint: "save it as UTF-8",
-			})
+			list.Errorf(finding.Pos{File: file, Line: 1, Col: 1}, "not-utf8", "the file is not UTF-8 (it begins like UTF-16 or UTF-32)").
+				SetHint("save it as UTF-8")
 			return nil, false
 		}
 	}
@@ -54,10 +51,8 @@ func plainText(file string, src []byte, list *finding.List) ([]byte, bool) {
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])
 		if r == utf8.RuneError && size <= 1 {
-			list.Add(finding.Finding{
-				Pos: positionAt(file, src, i), ID: "not-utf8",
-				Message: fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), Hint: "save the file as UTF-8",
-			})
+			list.Errorf(positionAt(file, src, i), "not-utf8", "byte 0x%02X is not UTF-8", src[i]).
+				SetHint("save the file as UTF-8")
 			break
 		}
 		i += size

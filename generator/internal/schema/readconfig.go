@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"go/token"
 	"io/fs"
 	"path"
@@ -121,10 +120,8 @@ func (r *reader) goPackage(v *Value, name string) string {
 		r.wrong(v, name, "the name of a Go package")
 		return ""
 	case !token.IsIdentifier(v.Text) || goname.Reserved(v.Text) && v.Text != "main":
-		r.list.Add(finding.Finding{
-			Pos: v.Pos, ID: "bad-package", Message: fmt.Sprintf("%s %s is not a valid Go package name", name, finding.Quote(v.Text)),
-			Hint: "write " + goname.Package(v.Text),
-		})
+		r.list.Errorf(v.Pos, "bad-package", "%s %s is not a valid Go package name", name, finding.Quote(v.Text)).
+			SetHint("write " + goname.Package(v.Text))
 		return ""
 	case v.Text == "main":
 		r.list.Errorf(v.Pos, "bad-package", "package main cannot be imported")
@@ -139,10 +136,8 @@ func (r *configReader) defaultPackage(v *Value) {
 		r.c.Package = base
 		return
 	}
-	r.list.Add(finding.Finding{
-		Pos: v.Member("out").Pos, ID: "bad-package", Message: fmt.Sprintf("the folder name %s is not a valid Go package name", finding.Quote(base)),
-		Hint: "add package: " + goname.Package(base),
-	})
+	r.list.Errorf(v.Member("out").Pos, "bad-package", "the folder name %s is not a valid Go package name", finding.Quote(base)).
+		SetHint("add package: " + goname.Package(base))
 }
 
 var (
@@ -192,10 +187,8 @@ func (r *configReader) migrations(v *Value) string {
 		return ""
 	}
 	if _, err := fs.Stat(r.load.fsys, name); err != nil {
-		r.list.Add(finding.Finding{
-			Pos: v.Pos, ID: "unknown-file", Message: fmt.Sprintf("sqlc.migrations %s: %s", finding.Quote(v.Text), readProblem(err)),
-			Hint: "give the folder or file relative to the project file, or remove sqlc.migrations",
-		})
+		r.list.Errorf(v.Pos, "unknown-file", "sqlc.migrations %s: %s", finding.Quote(v.Text), readProblem(err)).
+			SetHint("give the folder or file relative to the project file, or remove sqlc.migrations")
 		return ""
 	}
 	return name
@@ -249,10 +242,8 @@ func (r *configReader) events(v *Value) {
 					if v.Kind == String {
 						hint = goname.Title(v.Text)
 					}
-					r.list.Add(finding.Finding{
-						Pos: v.Pos, ID: "bad-name", Message: "name must be an exported Go identifier, not " + v.Describe(),
-						Hint: strings.TrimSuffix("write "+hint, "write "),
-					})
+					r.list.Errorf(v.Pos, "bad-name", "name must be an exported Go identifier, not %s", v.Describe()).
+						SetHint(strings.TrimSuffix("write "+hint, "write "))
 					return
 				}
 				e.Name = Name{Text: v.Text, Pos: v.Pos}

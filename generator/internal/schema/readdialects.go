@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"net/url"
 	"path"
 	"strings"
@@ -59,10 +58,8 @@ func (l *loader) configuredDialects(c *Config) {
 			problem = "no file matches"
 		}
 		if problem != "" {
-			l.list.Add(finding.Finding{
-				Pos: setting.Match.Pos, ID: "bad-glob", Message: finding.Quote(setting.Match.Text) + ": " + problem,
-				Hint: "the keys of dialects: are file patterns and $schema values",
-			})
+			l.list.Errorf(setting.Match.Pos, "bad-glob", "%s: %s", finding.Quote(setting.Match.Text), problem).
+				SetHint("the keys of dialects: are file patterns and $schema values")
 		}
 		for _, file := range files {
 			l.dialectFor(file, setting.Dialect, setting.Match.Pos, said, "remove one of the entries, or change the patterns so that only one matches the file")
@@ -80,10 +77,8 @@ func (l *loader) configuredDialects(c *Config) {
 // settings of the same kind.
 func (l *loader) dialectFor(file string, d Dialect, pos finding.Pos, said map[string]finding.Pos, hint string) {
 	if other, twice := said[file]; twice && l.dialects.files[file] != d {
-		l.list.Add(finding.Finding{
-			Pos: pos, ID: "bad-choice", Hint: hint,
-			Message: fmt.Sprintf("the dialect of %s is %s here, and %s at line %d", finding.Quote(file), d, l.dialects.files[file], other.Line),
-		})
+		l.list.Errorf(pos, "bad-choice", "the dialect of %s is %s here, and %s at line %d", finding.Quote(file), d, l.dialects.files[file], other.Line).
+			SetHint(hint)
 		return
 	}
 	said[file] = pos

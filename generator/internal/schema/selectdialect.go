@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -157,11 +156,8 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 // strangeDialects reports each $schema with an unknown dialect.
 func (l *loader) strangeDialects() {
 	for _, v := range l.strange {
-		l.list.Add(finding.Finding{
-			Pos: v.Pos, ID: "unknown-dialect",
-			Message: fmt.Sprintf("$schema %s is not a known dialect", finding.Quote(v.Text)),
-			Hint: "write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04; " +
-				"or map it in outboxgen.yaml, as in dialects: {" + finding.Quote(v.Text) + ": draft-07}",
-		})
+		l.list.Errorf(v.Pos, "unknown-dialect", "$schema %s is not a known dialect", finding.Quote(v.Text)).
+			SetHint("write https://json-schema.org/draft/2020-12/schema, draft/2019-09/schema, or http://json-schema.org/draft-07/schema#, draft-06, draft-04; " +
+				"or map it in outboxgen.yaml, as in dialects: {" + finding.Quote(v.Text) + ": draft-07}")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -85,11 +84,9 @@ func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 	}
 	u.ir.Tag, u.ir.Base = path, ir.String
 	if trusted {
-		b.list.Add(finding.Finding{
-			Pos: d.PropertyName.Pos, Severity: finding.Warning, ID: "discriminator-trusted",
-			Message: fmt.Sprintf("as in OpenAPI, %s alone decides the branch; a validator that ignores discriminator may choose another one", strconv.Quote(path[0])),
-			Hint:    "in every branch, require it and give it a const",
-		})
+		b.list.Warnf(d.PropertyName.Pos, "discriminator-trusted",
+			"as in OpenAPI, %s alone decides the branch; a validator that ignores discriminator may choose another one", strconv.Quote(path[0])).
+			SetHint("in every branch, require it and give it a const")
 	}
 	return true
 }

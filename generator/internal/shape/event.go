@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -23,11 +22,9 @@ func (b *builder) event(e *schema.Event) *ir.Named {
 	b.report(node.Form())
 	b.report(form)
 	if nullable {
-		b.list.Add(finding.Finding{
-			Pos: e.Schema.Pos, Severity: finding.Warning, ID: "event-may-be-null",
-			Message: "the schema allows null, which is not an event: the Go type of " + e.GoName + " is that of the object, and null is rejected",
-			Hint:    "remove null from the schema",
-		})
+		b.list.Warnf(e.Schema.Pos, "event-may-be-null",
+			"the schema allows null, which is not an event: the Go type of %s is that of the object, and null is rejected", e.GoName).
+			SetHint("remove null from the schema")
 	}
 	b.warnImplied(form)
 	if n := b.named[form.Node]; n != nil && b.claimOf[n] != nil && b.claimOf[n].Fixed == "" {

@@ -27,18 +27,14 @@ func (b *builder) warnPatterns(o *normal.ObjectForm) bool {
 		}
 		found = true
 		if p.Pattern.Broken != "" {
-			b.list.Add(finding.Finding{
-				Pos: p.Pos, Severity: finding.Warning, ID: "bad-pattern",
-				Message: "the pattern " + finding.Quote(p.Pattern.Text) + " is not a valid regular expression: " + p.Pattern.Broken + "; properties that it may describe are kept as raw JSON, unchecked",
-				Hint:    "correct the pattern",
-			})
+			b.list.Warnf(p.Pos, "bad-pattern",
+				"the pattern %s is not a valid regular expression: %s; properties that it may describe are kept as raw JSON, unchecked", finding.Quote(p.Pattern.Text), p.Pattern.Broken).
+				SetHint("correct the pattern")
 			continue
 		}
-		b.list.Add(finding.Finding{
-			Pos: p.Pos, Severity: finding.Warning, ID: "pattern-not-checked",
-			Message: "Go's regular expressions do not support this pattern (" + p.Pattern.Missing + "); properties that it may describe are kept as raw JSON, unchecked",
-			Hint:    "rewrite it without " + p.Pattern.Missing + " if possible",
-		})
+		b.list.Warnf(p.Pos, "pattern-not-checked",
+			"Go's regular expressions do not support this pattern (%s); properties that it may describe are kept as raw JSON, unchecked", p.Pattern.Missing).
+			SetHint("rewrite it without " + p.Pattern.Missing + " if possible")
 	}
 	return found
 }

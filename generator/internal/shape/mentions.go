@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -98,22 +97,17 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 		case first == nil:
 			first, kind = s, k
 		case k != kind:
-			b.list.Add(finding.Finding{
-				Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
-				Message: fmt.Sprintf("the conditions disagree on the type of %s, so its Go type is any", finding.Quote(m.name)),
-				Hint:    "describe it under properties",
-			})
+			b.list.Warnf(m.pos, "conditional-member", "the conditions disagree on the type of %s, so its Go type is any", finding.Quote(m.name)).
+				SetHint("describe it under properties")
 			return anything()
 		}
 	}
 	if first == nil {
 		return anything()
 	}
-	b.list.Add(finding.Finding{
-		Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
-		Message: fmt.Sprintf("only a condition describes %s; if it is not %s, the value is kept among the unknown properties", finding.Quote(m.name), kind),
-		Hint:    "give its type under properties",
-	})
+	b.list.Warnf(m.pos, "conditional-member",
+		"only a condition describes %s; if it is not %s, the value is kept among the unknown properties", finding.Quote(m.name), kind).
+		SetHint("give its type under properties")
 	bare := b.bare(first)
 	t := b.typeOf([]*schema.Schema{bare}, b.graph.Node(bare), naming.Context{Parent: n, Property: m.name})
 	if t.Kind == ir.Any {
@@ -125,11 +119,8 @@ func (b *builder) mentioned(n *ir.Named, m *mention) *ir.Type {
 // anyMember returns the type of a required property that only conditions describe: it
 // is present whether they are met or not, so its type is any.
 func (b *builder) anyMember(m *mention) *ir.Type {
-	b.list.Add(finding.Finding{
-		Pos: m.pos, Severity: finding.Warning, ID: "conditional-member",
-		Message: fmt.Sprintf("only a condition describes %s, which is always required, so its Go type is any", finding.Quote(m.name)),
-		Hint:    "give its type under properties",
-	})
+	b.list.Warnf(m.pos, "conditional-member", "only a condition describes %s, which is always required, so its Go type is any", finding.Quote(m.name)).
+		SetHint("give its type under properties")
 	return anything()
 }
 

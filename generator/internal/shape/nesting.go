@@ -1,9 +1,6 @@
 package shape
 
 import (
-	"fmt"
-
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 )
@@ -19,11 +16,9 @@ func (b *builder) shallow(t *ir.Type, node *normal.Node) *ir.Type {
 	if nesting(t) < maxNesting {
 		return t
 	}
-	b.list.Add(finding.Finding{
-		Pos: node.Primary().Pos, Severity: finding.Warning, ID: "value-kept-raw",
-		Message: fmt.Sprintf("lists and maps are nested more than %d deep here; the Go type accepts any value, and Validate checks it", maxNesting),
-		Hint:    "put an object in between",
-	})
+	b.list.Warnf(node.Primary().Pos, "value-kept-raw",
+		"lists and maps are nested more than %d deep here; the Go type accepts any value, and Validate checks it", maxNesting).
+		SetHint("put an object in between")
 	return b.raw(node)
 }
 

@@ -167,11 +167,9 @@ func (b *builder) warnNever(f *normal.Form, m normal.Member) {
 	for _, a := range f.Atoms {
 		pos, written := a.At["additionalProperties"]
 		if written && a.AdditionalProperties != nil && a.AdditionalProperties.Bool != nil && slices.Contains(m.Schemas, a.AdditionalProperties) {
-			b.list.Add(finding.Finding{
-				Pos: pos, Severity: finding.Warning, ID: "part-not-seen",
-				Message: "additionalProperties: false forbids " + finding.Quote(m.Name) + ", which another part of this combination describes",
-				Hint:    "use unevaluatedProperties: false, which includes the properties of all parts",
-			})
+			b.list.Warnf(pos, "part-not-seen",
+				"additionalProperties: false forbids %s, which another part of this combination describes", finding.Quote(m.Name)).
+				SetHint("use unevaluatedProperties: false, which includes the properties of all parts")
 			return
 		}
 	}

@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,11 +89,9 @@ func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 func (p pointing) warn(steps []ir.Step) {
 	for _, s := range steps {
 		if name, lack, hint := mayLack(s); lack != "" {
-			p.list.Add(finding.Finding{
-				Pos: p.pos, Severity: finding.Warning, ID: "pointer-optional",
-				Message: fmt.Sprintf("%s points to %s, but %s %s: an event without it cannot be inserted", p.what, pointed(p.pointer), name, lack),
-				Hint:    hint,
-			})
+			p.list.Warnf(p.pos, "pointer-optional",
+				"%s points to %s, but %s %s: an event without it cannot be inserted", p.what, pointed(p.pointer), name, lack).
+				SetHint(hint)
 			return
 		}
 	}

@@ -181,11 +181,9 @@ func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	b.warnImplied(f)
 	switch {
 	case b.combined > tooDeep || b.graph.Full():
-		b.list.Add(finding.Finding{
-			Pos: node.Primary().Pos, Severity: finding.Warning, ID: "too-many-combinations",
-			Message: "the parts of an allOf describe the same recursive properties and combine in too many ways for Go types; the value is kept as raw JSON",
-			Hint:    "describe each of these properties in one part only",
-		})
+		b.list.Warnf(node.Primary().Pos, "too-many-combinations",
+			"the parts of an allOf describe the same recursive properties and combine in too many ways for Go types; the value is kept as raw JSON").
+			SetHint("describe each of these properties in one part only")
 		return b.raw(node)
 	case f.Union != nil:
 		return b.union(f, at)
@@ -196,11 +194,9 @@ func (b *builder) ofForm(f *normal.Form, at naming.Context) *ir.Type {
 	case f.Kinds|normal.Null == normal.All:
 		return &ir.Type{Kind: ir.Any, Nullable: true, Rules: b.rulesOf(f.Residues()), Place: b.place(node)}
 	case f.Kinds.One() == "":
-		b.list.Add(finding.Finding{
-			Pos: node.Primary().Pos, Severity: finding.Warning, ID: "value-kept-raw",
-			Message: "no type keyword names the types of this value; the Go type accepts any value, and Validate checks it",
-			Hint:    "name the types",
-		})
+		b.list.Warnf(node.Primary().Pos, "value-kept-raw",
+			"no type keyword names the types of this value; the Go type accepts any value, and Validate checks it").
+			SetHint("name the types")
 		return b.raw(node)
 	}
 	return b.ofKind(f, at)
@@ -213,11 +209,8 @@ func (b *builder) warnNeverValid(node *normal.Node) {
 	if never == nil || slices.ContainsFunc(node.Parts(), func(s *schema.Schema) bool { return s.Bool != nil }) {
 		return
 	}
-	b.list.Add(finding.Finding{
-		Pos: never.Pos, Severity: finding.Warning, ID: "never-valid",
-		Message: "no value is valid here: " + never.Message + "; Validate rejects every value",
-		Hint:    "correct the wrong part",
-	})
+	b.list.Warnf(never.Pos, "never-valid", "no value is valid here: %s; Validate rejects every value", never.Message).
+		SetHint("correct the wrong part")
 	b.warnImplied(node.Form()) // without the type, values of other types would be valid
 }
 
@@ -350,11 +343,8 @@ func (b *builder) endless() {
 	}
 	for _, c := range b.claims {
 		if n := c.Named; !finite[n] {
-			b.list.Add(finding.Finding{
-				Pos: n.Schema.Pos, Severity: finding.Warning, ID: "endless-type",
-				Message: "no value is valid: each one would have to contain another one, without end",
-				Hint:    "allow the recursive property to be absent or null",
-			})
+			b.list.Warnf(n.Schema.Pos, "endless-type", "no value is valid: each one would have to contain another one, without end").
+				SetHint("allow the recursive property to be absent or null")
 		}
 	}
 }

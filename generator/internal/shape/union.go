@@ -3,7 +3,6 @@ package shape
 import (
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
@@ -84,11 +83,9 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 		b.branchType(n, u, br)
 	}
 	if n.Union.Raw {
-		b.list.Add(finding.Finding{
-			Pos: position(f.Union.Of, f.Union.Keyword), Severity: finding.Warning, ID: "union-kept-raw",
-			Message: "the branches of this " + f.Union.Keyword + " cannot be told apart: " + why + "; the value is kept as raw JSON, with a method for each branch",
-			Hint:    apartHint(u.branches),
-		})
+		b.list.Warnf(position(f.Union.Of, f.Union.Keyword), "union-kept-raw",
+			"the branches of this %s cannot be told apart: %s; the value is kept as raw JSON, with a method for each branch", f.Union.Keyword, why).
+			SetHint(apartHint(u.branches))
 		for _, br := range u.branches {
 			if br.Word = br.titled(); br.Word == "" {
 				br.Word = u.word(br)

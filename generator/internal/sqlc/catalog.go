@@ -129,11 +129,9 @@ func (r *run) check(tables []catalogTable) {
 				Hint:    "change its type in a migration",
 			})
 		case c.name == "event_data" && is == "jsonb":
-			r.list.Add(finding.Finding{
-				Pos: pos, Severity: finding.Warning, ID: "column-type",
-				Message: fmt.Sprintf("column %q of %s has the type jsonb, which rewrites the stored data; the bytes of a record would differ from the event's", c.name, table),
-				Hint:    "change it to json",
-			})
+			r.list.Warnf(pos, "column-type",
+				"column %q of %s has the type jsonb, which rewrites the stored data; the bytes of a record would differ from the event's", c.name, table).
+				SetHint("change it to json")
 		}
 	}
 }
@@ -163,23 +161,15 @@ func (r *run) noTable(schema string) {
 	folder := strings.TrimSuffix(r.opts.Migrations, "/")
 	switch {
 	case len(r.table.Elsewhere) > 0:
-		r.list.Add(finding.Finding{
-			Pos: r.opts.Pos, ID: "table-schema",
-			Message: fmt.Sprintf("%s creates %s in the schema %q, not in %q", r.opts.Migrations, table, r.table.Elsewhere[0], schema),
-			Hint:    "set sqlc.schema to it",
-		})
+		r.list.Errorf(r.opts.Pos, "table-schema", "%s creates %s in the schema %q, not in %q", r.opts.Migrations, table, r.table.Elsewhere[0], schema).
+			SetHint("set sqlc.schema to it")
 	case r.table.Dropped != nil:
-		r.list.Add(finding.Finding{
-			Pos: r.pos(*r.table.Dropped), ID: "table-missing",
-			Message: fmt.Sprintf("no table %s is left after this statement, and no later migration in %s creates it", table, folder),
-			Hint:    "add the migration that `" + r.command() + "` prints, or " + leaveOut,
-		})
+		r.list.Errorf(r.pos(*r.table.Dropped), "table-missing",
+			"no table %s is left after this statement, and no later migration in %s creates it", table, folder).
+			SetHint("add the migration that `" + r.command() + "` prints, or " + leaveOut)
 	default:
-		r.list.Add(finding.Finding{
-			Pos: r.opts.Pos, ID: "table-missing",
-			Message: fmt.Sprintf("no migration in %s creates the table %s", folder, table),
-			Hint:    "add the migration that `" + r.command() + "` prints, or " + leaveOut,
-		})
+		r.list.Errorf(r.opts.Pos, "table-missing", "no migration in %s creates the table %s", folder, table).
+			SetHint("add the migration that `" + r.command() + "` prints, or " + leaveOut)
 	}
 	r.warnOfIncludes()
 }

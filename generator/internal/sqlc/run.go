@@ -99,11 +99,8 @@ func (r *run) ofQuery(said []message) (at history.Place, text string, ok bool) {
 // assume generates as if the table had the required columns, because those of its query
 // are unknown.
 func (r *run) assume(ctx context.Context, at history.Place, why string) ([]File, error) {
-	r.list.Add(finding.Finding{
-		Pos: r.pos(at), Severity: finding.Warning, ID: "columns-of-query",
-		Message: fmt.Sprintf("outboxgen cannot determine the columns that this query gives %s; %s", table, why),
-		Hint:    "compare them with those that `" + r.command() + "` prints; outboxgen assumes that they exist",
-	})
+	r.list.Warnf(r.pos(at), "columns-of-query", "outboxgen cannot determine the columns that this query gives %s; %s", table, why).
+		SetHint("compare them with those that `" + r.command() + "` prints; outboxgen assumes that they exist")
 	r.assumed = true
 	r.table = history.Of(script.Only(ours(r.opts.Schema)), schemaName(r.opts.Schema), table)
 	if err := os.RemoveAll(filepath.Join(r.dir, schemaDir)); err != nil {
@@ -132,10 +129,8 @@ func (r *run) explain(ctx context.Context, said []message) error {
 	r.check(tables)
 	if !r.list.HasErrors() {
 		for _, m := range said {
-			r.list.Add(finding.Finding{
-				Pos: r.opts.Pos, ID: "insert-does-not-compile", Message: fmt.Sprintf("sqlc cannot compile the insert statements against %s: %s", r.opts.Migrations, m.text),
-				Hint: "compare event_outbox with the migration that `" + r.command() + "` prints, or " + leaveOut,
-			})
+			r.list.Errorf(r.opts.Pos, "insert-does-not-compile", "sqlc cannot compile the insert statements against %s: %s", r.opts.Migrations, m.text).
+				SetHint("compare event_outbox with the migration that `" + r.command() + "` prints, or " + leaveOut)
 		}
 	}
 	return nil
@@ -153,10 +148,8 @@ func (r *run) report(said []message) bool {
 		found = true
 		s := r.table.Statements[index]
 		at := history.Place{File: s.File, Offset: s.Source(place([]byte(s.SQL), m))}
-		r.list.Add(finding.Finding{
-			Pos: r.pos(at), ID: "migration-does-not-compile", Message: "sqlc: " + m.text,
-			Hint: "correct the statement, or " + leaveOut,
-		})
+		r.list.Errorf(r.pos(at), "migration-does-not-compile", "sqlc: %s", m.text).
+			SetHint("correct the statement, or " + leaveOut)
 	}
 	return found
 }

@@ -162,25 +162,17 @@ func read(opts Options, list *finding.List) (*migrationfolder.Folder, error) {
 	var unreadable *migrationfolder.UnreadableError
 	switch {
 	case errors.As(err, &unreadable):
-		list.Add(finding.Finding{
-			Pos: finding.Pos{File: path.Join(filepath.ToSlash(opts.Migrations), unreadable.Name), Line: 1, Col: 1}, ID: "migration-unreadable",
-			Message: fmt.Sprintf("this migration cannot be read: %v", underlying(unreadable.Err)),
-			Hint:    "make the file readable, or " + leaveOut,
-		})
+		list.Errorf(finding.Pos{File: path.Join(filepath.ToSlash(opts.Migrations), unreadable.Name), Line: 1, Col: 1}, "migration-unreadable",
+			"this migration cannot be read: %v", underlying(unreadable.Err)).
+			SetHint("make the file readable, or " + leaveOut)
 		return nil, nil
 	case errors.Is(err, migrationfolder.ErrEmpty):
-		list.Add(finding.Finding{
-			Pos: opts.Pos, ID: "migrations-empty",
-			Message: fmt.Sprintf("%s contains no SQL migration", opts.Migrations),
-			Hint:    "sqlc reads only SQL; remove sqlc.migrations to compile against the tables of `outboxgen migration`",
-		})
+		list.Errorf(opts.Pos, "migrations-empty", "%s contains no SQL migration", opts.Migrations).
+			SetHint("sqlc reads only SQL; remove sqlc.migrations to compile against the tables of `outboxgen migration`")
 		return folder, nil
 	case errors.Is(err, fs.ErrNotExist):
-		list.Add(finding.Finding{
-			Pos: opts.Pos, ID: "migrations-missing",
-			Message: fmt.Sprintf("%s does not exist", opts.Migrations),
-			Hint:    "give the folder or file relative to the project file, or remove sqlc.migrations",
-		})
+		list.Errorf(opts.Pos, "migrations-missing", "%s does not exist", opts.Migrations).
+			SetHint("give the folder or file relative to the project file, or remove sqlc.migrations")
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the migrations: %w", err)

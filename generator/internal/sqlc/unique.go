@@ -1,7 +1,6 @@
 package sqlc
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -18,13 +17,10 @@ func warnOfUnique(opts Options, folder *migrationfolder.Folder, list *finding.Li
 		if x.Constraint {
 			kind, drop = "constraint", "ALTER TABLE "+identifier(opts.Schema, table)+" DROP CONSTRAINT "+identifier("", x.Name)
 		}
-		list.Add(finding.Finding{
-			Pos: finding.Pos{File: filePath(opts, folder, x.File), Line: line, Col: col}, Severity: finding.Warning, ID: "unique-index",
-			Message: fmt.Sprintf("the unique %s %s of %s makes an insert fail with SQLSTATE 23505 while an earlier row has the same (%s); "+
-				"if that row is dead-lettered, every later business transaction that inserts these values fails",
-				kind, finding.Quote(x.Name), table, keyText(x.Columns)),
-			Hint: "add a migration with " + drop + "; to insert an event at most once, give it an id made with outbox.DeterministicID",
-		})
+		list.Warnf(finding.Pos{File: filePath(opts, folder, x.File), Line: line, Col: col}, "unique-index",
+			"the unique %s %s of %s makes an insert fail with SQLSTATE 23505 while an earlier row has the same (%s); "+
+				"if that row is dead-lettered, every later business transaction that inserts these values fails", kind, finding.Quote(x.Name), table, keyText(x.Columns)).
+			SetHint("add a migration with " + drop + "; to insert an event at most once, give it an id made with outbox.DeterministicID")
 	}
 }
 

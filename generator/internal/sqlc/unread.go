@@ -13,11 +13,8 @@ import (
 // warn reports the statements that may change the table and are not followed.
 func (r *run) warn() {
 	for _, u := range r.table.Unread {
-		r.list.Add(finding.Finding{
-			Pos: r.pos(u.Place), Severity: finding.Warning, ID: "migration-not-followed",
-			Message: fmt.Sprintf("%s may change the columns of %s; outboxgen cannot evaluate it", u.What, table),
-			Hint:    "if it does, repeat the change as a plain statement in a later migration, with IF EXISTS or IF NOT EXISTS",
-		})
+		r.list.Warnf(r.pos(u.Place), "migration-not-followed", "%s may change the columns of %s; outboxgen cannot evaluate it", u.What, table).
+			SetHint("if it does, repeat the change as a plain statement in a later migration, with IF EXISTS or IF NOT EXISTS")
 	}
 }
 
@@ -25,11 +22,8 @@ func (r *run) warn() {
 // missing.
 func (r *run) warnOfIncludes() {
 	for _, place := range r.table.Includes {
-		r.list.Add(finding.Finding{
-			Pos: r.pos(place), Severity: finding.Warning, ID: "migration-not-followed",
-			Message: "this migration includes another file, which outboxgen cannot find",
-			Hint:    "if that file has " + table + ", set sqlc.migrations to the file or its folder",
-		})
+		r.list.Warnf(r.pos(place), "migration-not-followed", "this migration includes another file, which outboxgen cannot find").
+			SetHint("if that file has " + table + ", set sqlc.migrations to the file or its folder")
 	}
 }
 
