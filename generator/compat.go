@@ -118,7 +118,7 @@ func (r *CompatResult) load(dir, name string) (compared, error) {
 	defer root.Close() //nolint:errcheck // nothing was written
 	file = filepath.ToSlash(file)
 	project, list, err := schema.LoadGuessing(func(dialect schema.Dialect) (*schema.Project, *finding.List, error) {
-		return schema.LoadFileAs(root.FS(), file, dialect)
+		return schema.LoadFile(root.FS(), file, dialect)
 	})
 	if err != nil {
 		return c, err

@@ -152,9 +152,7 @@ func (l *loaded) unlisted() {
 		return // it was there when the project was loaded
 	}
 	defer root.Close() //nolint:errcheck // nothing was written
-	for _, f := range schema.Unlisted(root.FS(), l.project) {
-		l.list.Add(f)
-	}
+	l.list.Add(schema.Unlisted(root.FS(), l.project)...)
 }
 
 func (l *loaded) result() *Result {
@@ -274,10 +272,7 @@ func (l *loaded) typesElsewhere(out string) bool {
 }
 
 func (l *loaded) add(list *finding.List) {
-	if list == nil {
-		return
-	}
-	for _, f := range list.Sorted() {
-		l.list.Add(f)
+	if list != nil {
+		l.list.Add(list.Sorted()...)
 	}
 }

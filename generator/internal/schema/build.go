@@ -188,10 +188,6 @@ func (b *builder) unknown(f finding.Finding) {
 }
 
 func (b *builder) id(s *Schema, m Member) {
-	if m.Value.Kind != String {
-		b.wrong(m, "a URI reference, as a string")
-		return
-	}
 	text := m.Value.Text
 	u, err := url.Parse(text)
 	if err != nil {
@@ -244,10 +240,6 @@ func isAnchor(name string) bool {
 }
 
 func (b *builder) ref(s *Schema, m Member) {
-	if m.Value.Kind != String {
-		b.wrong(m, "a URI reference, as a string")
-		return
-	}
 	ref := &Ref{Text: m.Value.Text, Pos: m.Value.Pos}
 	if s.Ref == nil {
 		s.Ref = ref

@@ -1,8 +1,6 @@
 package schema
 
 import (
-	"cmp"
-
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
@@ -50,7 +48,7 @@ const (
 func (c *Config) member(pos finding.Pos) string {
 	name, last := "", finding.Pos{}
 	for member, at := range c.At {
-		if !before(pos, at) && before(last, at) {
+		if at.Compare(pos) <= 0 && last.Compare(at) < 0 {
 			name, last = member, at
 		}
 	}
@@ -61,16 +59,11 @@ func (c *Config) member(pos finding.Pos) string {
 func (c *Config) entry(pos finding.Pos) finding.Pos {
 	var last finding.Pos
 	for _, e := range c.Events {
-		if !before(pos, e.Pos) && before(last, e.Pos) {
+		if e.Pos.Compare(pos) <= 0 && last.Compare(e.Pos) < 0 {
 			last = e.Pos
 		}
 	}
 	return last
-}
-
-// before reports whether a stands before b in one file.
-func before(a, b finding.Pos) bool {
-	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) < 0
 }
 
 // SQLCConfig says how the insert functions reach the table.

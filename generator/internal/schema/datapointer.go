@@ -81,20 +81,7 @@ func (p *place) cases(name string, seen map[*Schema]bool) []*place {
 		return []*place{p}
 	}
 	for _, union := range p.alternatives {
-		var all []*place
-		for _, branch := range union {
-			if seen[branch] {
-				continue
-			}
-			seen[branch] = true
-			with := newPlace(branch)
-			with.branch = branch
-			for _, inner := range with.cases(name, seen) {
-				inner.schemas = append(inner.schemas, p.schemas...)
-				inner.broken = inner.broken || p.broken
-				all = append(all, inner)
-			}
-		}
+		all := p.each(union, seen, func(branch *place) []*place { return branch.cases(name, seen) })
 		if slices.ContainsFunc(all, func(p *place) bool { return len(p.step(name).schemas) > 0 }) {
 			return all
 		}
@@ -108,18 +95,24 @@ func (p *place) branches(seen map[*Schema]bool) []*place {
 	if len(p.alternatives) == 0 {
 		return []*place{p}
 	}
+	return p.each(p.alternatives[0], seen, func(branch *place) []*place { return branch.branches(seen) })
+}
+
+// each returns the place with each branch of a union, as far as inner follows it.
+// Branches in seen are skipped.
+func (p *place) each(union []*Schema, seen map[*Schema]bool, inner func(*place) []*place) []*place {
 	var all []*place
-	for _, branch := range p.alternatives[0] {
+	for _, branch := range union {
 		if seen[branch] {
 			continue
 		}
 		seen[branch] = true
 		with := newPlace(branch)
 		with.branch = branch
-		for _, inner := range with.branches(seen) {
-			inner.schemas = append(inner.schemas, p.schemas...)
-			inner.broken = inner.broken || p.broken
-			all = append(all, inner)
+		for _, one := range inner(with) {
+			one.schemas = append(one.schemas, p.schemas...)
+			one.broken = one.broken || p.broken
+			all = append(all, one)
 		}
 	}
 	return all
@@ -257,10 +250,8 @@ func (p *place) scalar(mappings []TypeMapping) string {
 		return "a string of the format " + finding.Quote(format) + ", which is not text in Go"
 	case types[0] == "string", types[0] == "integer":
 		return types[0]
-	case types[0] == "array", types[0] == "object":
-		return "an " + types[0]
 	}
-	return "a " + types[0]
+	return TypeText(types[0])
 }
 
 // applies reports whether the mapping decides the Go type of s.
@@ -303,10 +294,8 @@ func (s *Schema) valueTypes() []string {
 	var types []string
 	for _, v := range values {
 		name := v.Kind.String()
-		if v.Kind == NumberKind {
-			if jsonvalue.IsWhole(v.Text) {
-				name = "integer"
-			}
+		if v.Kind == NumberKind && jsonvalue.IsWhole(v.Text) {
+			name = "integer"
 		}
 		if !slices.Contains(types, name) {
 			types = append(types, name)

@@ -35,21 +35,17 @@ type older struct {
 
 // olderWords adds the keywords that 2020-12 no longer has.
 func olderWords(words map[string]keyword) {
-	words["id"] = keyword{read: (*builder).id, last: level4, annotation: true}
+	words["id"] = keyword{read: needs(String, uriReference, (*builder).id), last: level4, annotation: true}
 	words["additionalItems"] = keyword{read: func(b *builder, s *Schema, m Member) {
 		b.older.additionalItems = b.schema(m.Value, join(s.Pointer, m.Name))
 	}, last: level2019}
-	words["dependencies"] = keyword{read: dependencies, last: level2019}
-	words["$recursiveRef"] = keyword{read: (*builder).ref, first: level2019, last: level2019}
-	words["$recursiveAnchor"] = keyword{read: func(b *builder, s *Schema, m Member) {
-		if m.Value.Kind != Bool {
-			b.wrong(m, "true or false")
-			return
-		}
+	words["dependencies"] = keyword{read: needs(Object, "an object whose members are arrays of names or schemas", dependencies), last: level2019}
+	words["$recursiveRef"] = keyword{read: needs(String, uriReference, (*builder).ref), first: level2019, last: level2019}
+	words["$recursiveAnchor"] = keyword{read: needs(Bool, "true or false", func(b *builder, s *Schema, m Member) {
 		if s == b.within.root {
 			b.within.recursive = m.Value.Bool
 		}
-	}, first: level2019, last: level2019, annotation: true}
+	}), first: level2019, last: level2019, annotation: true}
 	nullable := keyword{read: func(b *builder, s *Schema, m Member) {
 		switch {
 		case b.load.spec && !openAPI3(b.unit.value):
@@ -68,7 +64,6 @@ func olderWords(words map[string]keyword) {
 // otherDialect returns what to write instead of a keyword that the current dialect does
 // not have.
 func otherDialect(name string, level int) string {
-	newer := level >= level2019
 	switch name {
 	case "id":
 		return "use $id"
@@ -83,7 +78,7 @@ func otherDialect(name string, level int) string {
 			return "use the array form of items, or set $schema: https://json-schema.org/draft/2020-12/schema"
 		}
 	case "dependentRequired", "dependentSchemas":
-		if !newer {
+		if level < level2019 {
 			return "use dependencies, or set $schema: https://json-schema.org/draft/2020-12/schema"
 		}
 	case "$id":
@@ -146,10 +141,6 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 
 // dependencies reads the older form of dependentRequired and dependentSchemas.
 func dependencies(b *builder, s *Schema, m Member) {
-	if m.Value.Kind != Object {
-		b.wrong(m, "an object whose members are arrays of names or schemas")
-		return
-	}
 	at := join(s.Pointer, m.Name)
 	for _, p := range m.Value.Members {
 		if p.Value.Kind == Array {

@@ -65,13 +65,7 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 			}
 		}},
 		{name: "correlation", read: func(v *Value) { e.Correlation = r.pointer(v, "correlation") }},
-		{name: "tombstone", read: func(v *Value) {
-			if v.Kind != Bool {
-				r.wrong(v, "tombstone", "true or false")
-				return
-			}
-			e.Tombstone = v.Bool
-		}},
+		{name: "tombstone", read: func(v *Value) { store(&e.Tombstone, r.flag(v, "tombstone")) }},
 		{name: "compat", read: func(v *Value) { r.compat(&e.Compat, v) }},
 	}, more...)
 	if !r.object(pos, v, where, fields) {
@@ -108,12 +102,11 @@ func (r *reader) version(v *Value) *Number {
 }
 
 func (r *reader) aggregate(e *Extension, v *Value) {
-	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
-	sub.object(v.Pos, v, "aggregate", []field{
+	at := r.inner(v, "aggregate", []field{
 		{name: "type", required: true, read: func(v *Value) { e.AggregateType = r.label(v, "aggregate.type", maxAggregateType) }},
 		{name: "id", read: func(v *Value) { e.AggregateID = r.pointer(v, "aggregate.id") }},
 	})
-	for name, pos := range sub.at {
+	for name, pos := range at {
 		e.At["aggregate."+name] = pos
 	}
 }

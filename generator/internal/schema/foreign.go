@@ -17,13 +17,6 @@ func (c *Config) described() map[string]bool {
 	return files
 }
 
-// add records the findings in u.
-func (u *unit) add(list *finding.List) {
-	for _, f := range list.Sorted() {
-		u.found.Add(f)
-	}
-}
-
 // foreignFindings adds the findings in files that users cannot edit: as warnings,
 // without advice on what to write.
 func (l *loader) foreignFindings() {

@@ -305,7 +305,7 @@ func TestSchemasToCompare(t *testing.T) {
 		`{"maxLength": "5"}`:                              {`a.json:1:15: maxLength must be a whole number, zero or more, not the string "5"`},
 	}
 	for text, want := range tests {
-		_, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json")
+		_, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", schema.Draft202012)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,15 +20,23 @@ func listing(says string, names []string, text func(name string) string) string 
 		return says
 	}
 	names = slices.Sorted(slices.Values(names))
-	listed := make([]string, 0, maxListed)
-	for _, name := range names[:min(len(names), maxListed)] {
-		listed = append(listed, finding.Quote(text(name)))
+	for i, name := range names {
+		names[i] = text(name)
 	}
-	more := ""
-	if n := len(names) - len(listed); n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
+	return says + ": " + quotedList(names, maxListed)
+}
+
+// quotedList returns names for a message, at most so many of them.
+func quotedList(names []string, most int) string {
+	var listed []string
+	for _, name := range names[:min(len(names), most)] {
+		listed = append(listed, finding.Quote(name))
 	}
-	return says + ": " + strings.Join(listed, ", ") + more
+	list := strings.Join(listed, ", ")
+	if more := len(names) - len(listed); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }
 
 func itself(name string) string { return name }

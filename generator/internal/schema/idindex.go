@@ -35,7 +35,7 @@ func (l *loader) index() map[string]string {
 		v, n := readValue(name, src, &finding.List{})
 		values += n
 		if v != nil {
-			l.indexValue(v, name, projectBase(name), 0)
+			l.indexValue(v, name, projectBase(name))
 		}
 	}
 	return l.idFiles
@@ -43,7 +43,7 @@ func (l *loader) index() map[string]string {
 
 // indexValue records the ids of v and below, under both keywords, because the file's
 // dialect is unknown.
-func (l *loader) indexValue(v *Value, file string, base *url.URL, depth int) {
+func (l *loader) indexValue(v *Value, file string, base *url.URL) {
 	for _, name := range []string{"$id", "id"} {
 		m := v.Member(name)
 		if m == nil || m.Kind != String {
@@ -61,10 +61,10 @@ func (l *loader) indexValue(v *Value, file string, base *url.URL, depth int) {
 		break
 	}
 	for _, m := range v.Members {
-		l.indexValue(m.Value, file, base, depth+1)
+		l.indexValue(m.Value, file, base)
 	}
 	for _, item := range v.Items {
-		l.indexValue(item, file, base, depth+1)
+		l.indexValue(item, file, base)
 	}
 }
 

@@ -223,7 +223,9 @@ func (r *jsonReader) object(v *Value, depth int) bool {
 			return false
 		}
 		if other, dup := seen[m.Name]; dup {
-			r.duplicate(m, other.first)
+			if r.reported++; r.reported <= maxSyntaxErrors {
+				duplicateMember(r.list, m, other.first)
+			}
 			v.Members[other.index] = m
 		} else {
 			seen[m.Name] = seenMember{first: m.Pos, index: len(v.Members)}
@@ -239,12 +241,6 @@ func (r *jsonReader) object(v *Value, depth int) bool {
 		default:
 			return r.unclosed("object", v.Pos)
 		}
-	}
-}
-
-func (r *jsonReader) duplicate(m Member, other finding.Pos) {
-	if r.reported++; r.reported <= maxSyntaxErrors {
-		duplicateMember(r.list, m, other)
 	}
 }
 

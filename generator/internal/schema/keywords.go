@@ -28,23 +28,23 @@ func vocabulary() map[string]keyword {
 		"title":       {read: text(func(s *Schema) *string { return &s.Title }), annotation: true},
 		"description": {read: text(func(s *Schema) *string { return &s.Description }), annotation: true},
 		"default":     {read: func(_ *builder, s *Schema, m Member) { s.Default = m.Value }, annotation: true},
-		"examples":    {read: examples, annotation: true},
+		"examples":    {read: needs(Array, "an array of values", examples), annotation: true},
 		"example":     {read: func(_ *builder, s *Schema, m Member) { s.Examples = append(s.Examples, m.Value) }, annotation: true},
 		"deprecated":  {read: flag(func(s *Schema) *bool { return &s.Deprecated }), annotation: true},
 		"readOnly":    {read: flag(func(s *Schema) *bool { return &s.ReadOnly }), annotation: true},
 		"writeOnly":   {read: flag(func(s *Schema) *bool { return &s.WriteOnly }), annotation: true},
 
-		"$ref":           {read: (*builder).ref},
-		"$id":            {read: (*builder).id, first: level6, annotation: true},
+		"$ref":           {read: needs(String, uriReference, (*builder).ref)},
+		"$id":            {read: needs(String, uriReference, (*builder).id), first: level6, annotation: true},
 		"$anchor":        {read: (*builder).anchor, first: level2019, annotation: true},
 		"$defs":          {read: named(func(s *Schema) *[]Property { return &s.Defs }), annotation: true},
 		"definitions":    {read: named(func(s *Schema) *[]Property { return &s.Defs }), annotation: true},
-		"$dynamicRef":    {read: (*builder).ref, first: level2020},
+		"$dynamicRef":    {read: needs(String, uriReference, (*builder).ref), first: level2020},
 		"$dynamicAnchor": {read: (*builder).anchor, first: level2020, annotation: true},
 		"x-outbox":       {read: (*builder).extension, annotation: true},
 
 		"type":  {read: types},
-		"enum":  {read: enum},
+		"enum":  {read: needs(Array, "an array of values", enum)},
 		"const": {read: func(_ *builder, s *Schema, m Member) { s.Const = m.Value }, first: level6},
 
 		"properties":            {read: named(func(s *Schema) *[]Property { return &s.Properties })},
@@ -55,7 +55,7 @@ func vocabulary() map[string]keyword {
 		"required":              {read: required},
 		"minProperties":         {read: count(func(s *Schema) **Number { return &s.MinProperties })},
 		"maxProperties":         {read: count(func(s *Schema) **Number { return &s.MaxProperties })},
-		"dependentRequired":     {read: dependentRequired, first: level2019},
+		"dependentRequired":     {read: needs(Object, "an object whose members are arrays of names", dependentRequired), first: level2019},
 		"dependentSchemas":      {read: named(func(s *Schema) *[]Property { return &s.DependentSchemas }), first: level2019},
 
 		"prefixItems":      {read: subs(func(s *Schema) *[]*Schema { return &s.PrefixItems }), first: level2020},
@@ -70,7 +70,7 @@ func vocabulary() map[string]keyword {
 
 		"minLength":        {read: count(func(s *Schema) **Number { return &s.MinLength })},
 		"maxLength":        {read: count(func(s *Schema) **Number { return &s.MaxLength })},
-		"pattern":          {read: pattern},
+		"pattern":          {read: needs(String, "a regular expression, as a string", pattern)},
 		"format":           {read: text(func(s *Schema) *string { return &s.Format })},
 		"contentEncoding":  {read: text(func(s *Schema) *string { return &s.ContentEncoding })},
 		"contentMediaType": {read: text(func(s *Schema) *string { return &s.ContentMediaType })},
@@ -89,7 +89,7 @@ func vocabulary() map[string]keyword {
 		"if":            {read: sub(func(s *Schema) **Schema { return &s.If }), first: level7},
 		"then":          {read: sub(func(s *Schema) **Schema { return &s.Then }), first: level7},
 		"else":          {read: sub(func(s *Schema) **Schema { return &s.Else }), first: level7},
-		"discriminator": {read: discriminator, annotation: true},
+		"discriminator": {read: needs(Object, "an object with propertyName", discriminator), annotation: true},
 
 		// OpenAPI's annotations, which schemas copied from there still have.
 		"externalDocs": {read: ignored, annotation: true},
@@ -149,26 +149,30 @@ func (v *Value) Describe() string {
 	return "an object"
 }
 
-func text(field func(*Schema) *string) func(*builder, *Schema, Member) {
+// uriReference describes the values of keywords with a reference or an id.
+const uriReference = "a URI reference, as a string"
+
+// needs calls read for a keyword whose value is of a kind, and reports any other value.
+func needs(kind ValueKind, wanted string, read func(*builder, *Schema, Member)) func(*builder, *Schema, Member) {
 	return func(b *builder, s *Schema, m Member) {
-		if m.Value.Kind != String {
-			b.wrong(m, "a string")
+		if m.Value.Kind != kind {
+			b.wrong(m, wanted)
 			return
 		}
-		if field != nil {
-			*field(s) = m.Value.Text
-		}
+		read(b, s, m)
 	}
 }
 
-func flag(field func(*Schema) *bool) func(*builder, *Schema, Member) {
-	return func(b *builder, s *Schema, m Member) {
-		if m.Value.Kind != Bool {
-			b.wrong(m, "true or false")
-			return
+func text(field func(*Schema) *string) func(*builder, *Schema, Member) {
+	return needs(String, "a string", func(_ *builder, s *Schema, m Member) {
+		if field != nil {
+			*field(s) = m.Value.Text
 		}
-		*field(s) = m.Value.Bool
-	}
+	})
+}
+
+func flag(field func(*Schema) *bool) func(*builder, *Schema, Member) {
+	return needs(Bool, "true or false", func(_ *builder, s *Schema, m Member) { *field(s) = m.Value.Bool })
 }
 
 func sub(field func(*Schema) **Schema) func(*builder, *Schema, Member) {
@@ -213,11 +217,7 @@ func (b *builder) schemas(s *Schema, m Member) []*Schema {
 }
 
 func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
-	return func(b *builder, s *Schema, m Member) {
-		if m.Value.Kind != Object {
-			b.wrong(m, "an object whose members are schemas")
-			return
-		}
+	return needs(Object, "an object whose members are schemas", func(b *builder, s *Schema, m Member) {
 		at := join(s.Pointer, m.Name)
 		definitions := m.Name == "$defs" || m.Name == "definitions"
 		for _, p := range m.Value.Members {
@@ -233,7 +233,7 @@ func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
 				*field(s) = append(*field(s), Property{Name: p.Name, Pos: p.Pos, Schema: sub})
 			}
 		}
-	}
+	})
 }
 
 func (b *builder) number(m Member) *Number {
@@ -270,41 +270,22 @@ func multipleOf(b *builder, s *Schema, m Member) {
 	if n == nil {
 		return
 	}
-	if strings.HasPrefix(n.Text, "-") || strings.Trim(mantissa(n.Text), "0.") == "" {
+	if strings.HasPrefix(n.Text, "-") || jsonvalue.CanonicalNumber(n.Text) == "0" {
 		b.wrong(m, "greater than zero")
 		return
 	}
 	s.MultipleOf = n
 }
 
-func mantissa(number string) string {
-	if i := strings.IndexAny(number, "eE"); i >= 0 {
-		return number[:i]
-	}
-	return number
-}
-
-func pattern(b *builder, s *Schema, m Member) {
-	if m.Value.Kind != String {
-		b.wrong(m, "a regular expression, as a string")
-		return
-	}
+func pattern(_ *builder, s *Schema, m Member) {
 	s.Pattern = &Name{Text: m.Value.Text, Pos: m.Value.Pos}
 }
 
-func examples(b *builder, s *Schema, m Member) {
-	if m.Value.Kind != Array {
-		b.wrong(m, "an array of values")
-		return
-	}
+func examples(_ *builder, s *Schema, m Member) {
 	s.Examples = append(s.Examples, m.Value.Items...)
 }
 
 func enum(b *builder, s *Schema, m Member) {
-	if m.Value.Kind != Array {
-		b.wrong(m, "an array of values")
-		return
-	}
 	s.Enum = []*Value{}
 	if len(m.Value.Items) == 0 {
 		b.list.Warnf(m.Value.Pos, "empty-list", "the enum lists no values, so no value is valid").SetHint("list the valid values")
@@ -361,10 +342,6 @@ func required(b *builder, s *Schema, m Member) {
 }
 
 func dependentRequired(b *builder, s *Schema, m Member) {
-	if m.Value.Kind != Object {
-		b.wrong(m, "an object whose members are arrays of names")
-		return
-	}
 	for _, p := range m.Value.Members {
 		s.DependentRequired = append(s.DependentRequired, Dependent{
 			Name: Name{Text: p.Name, Pos: p.Pos}, Required: b.names(quoted(p)),
@@ -418,20 +395,18 @@ func (b *builder) typeName(m Member, v *Value) (string, bool) {
 	return "", false
 }
 
+// otherNames are the names of types in other languages.
+var otherNames = map[string]string{
+	"int": "integer", "int32": "integer", "int64": "integer", "long": "integer", "bool": "boolean",
+	"float": "number", "double": "number", "decimal": "number", "str": "string", "text": "string",
+	"list": "array", "tuple": "array", "map": "object", "dict": "object", "struct": "object",
+}
+
 func typeHint(text string) string {
+	if meant := otherNames[strings.ToLower(text)]; meant != "" {
+		return "use " + meant
+	}
 	switch strings.ToLower(text) {
-	case "int", "int32", "int64", "long":
-		return "use integer"
-	case "bool":
-		return "use boolean"
-	case "float", "double", "decimal":
-		return "use number"
-	case "str", "text":
-		return "use string"
-	case "list", "tuple":
-		return "use array"
-	case "map", "dict", "struct":
-		return "use object"
 	case "date", "time", "date-time", "datetime", "uuid", "uri", "email":
 		return "use type: string with format: " + strings.Replace(strings.ToLower(text), "datetime", "date-time", 1)
 	case "none", "nil":
@@ -444,10 +419,6 @@ func typeHint(text string) string {
 }
 
 func discriminator(b *builder, s *Schema, m Member) {
-	if m.Value.Kind != Object {
-		b.wrong(m, "an object with propertyName")
-		return
-	}
 	d := &Discriminator{}
 	for _, p := range m.Value.Members {
 		switch {
@@ -489,21 +460,18 @@ func (b *builder) mapping(s *Schema, d *Discriminator, v *Value) {
 
 // join appends a name to a JSON Pointer.
 func join(pointer, name string) string {
-	return pointer + "/" + escapePointer(name)
+	return pointer + "/" + EscapeToken(name)
 }
 
-func escapePointer(name string) string {
-	if !strings.ContainsAny(name, "~/") {
-		return name
-	}
-	return escaper.Replace(name)
-}
-
-// escaper writes a reference token of a JSON Pointer, unescaper reads one.
 var (
 	escaper   = strings.NewReplacer("~", "~0", "/", "~1")
 	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
 )
+
+// EscapeToken writes a name as a reference token of a JSON Pointer, and UnescapeToken
+// reads one.
+func EscapeToken(name string) string    { return escaper.Replace(name) }
+func UnescapeToken(token string) string { return unescaper.Replace(token) }
 
 // known lists the keywords of a dialect, for suggestions.
 func known(words map[string]keyword, level int) []string {

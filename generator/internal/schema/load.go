@@ -101,10 +101,10 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 }
 
 // LoadFile loads one schema file and the files that it refers to, without a config, for
-// comparisons: unknown keywords are warnings. References cannot leave fsys. The schema
-// is Project.Document(file).Root.
-func LoadFile(fsys fs.FS, file string) (*Project, *finding.List, error) {
-	return LoadFileAs(fsys, file, Draft202012)
+// comparisons: unknown keywords are warnings. References cannot leave fsys. The dialect
+// is that of files without $schema. The schema is Project.Document(file).Root.
+func LoadFile(fsys fs.FS, file string, dialect Dialect) (*Project, *finding.List, error) {
+	return newLoader(fsys).loadFile(file, dialect)
 }
 
 // LoadGuessing loads a schema of unknown origin with load, which gets the dialect for
@@ -156,11 +156,6 @@ func LoadRegistered(fsys fs.FS, file string, dialect Dialect, libraries map[stri
 		}
 	}
 	return l.loadFile(file, dialect)
-}
-
-// LoadFileAs is LoadFile with another dialect than 2020-12 for files without $schema.
-func LoadFileAs(fsys fs.FS, file string, dialect Dialect) (*Project, *finding.List, error) {
-	return newLoader(fsys).loadFile(file, dialect)
 }
 
 func (l *loader) loadFile(file string, dialect Dialect) (*Project, *finding.List, error) {
@@ -320,7 +315,7 @@ func (l *loader) read(u *unit) {
 	if !u.foreign {
 		u.found = l.list
 	}
-	u.add(reading)
+	u.found.Add(reading.Sorted()...)
 	if v == nil || !l.countValues(values, v.Pos) {
 		return
 	}
@@ -463,16 +458,11 @@ func (l *loader) globs(c *Config) {
 				continue
 			}
 			u.doc.Listed = true
-			l.matched = appendUnit(l.matched, u)
+			if !slices.Contains(l.matched, u) {
+				l.matched = append(l.matched, u)
+			}
 		}
 	}
-}
-
-func appendUnit(units []*unit, u *unit) []*unit {
-	if slices.Contains(units, u) {
-		return units
-	}
-	return append(units, u)
 }
 
 func isSchemaFile(name string) bool {

@@ -48,17 +48,8 @@ func marksAlone(v *Value, root bool) bool {
 
 // markFields reads the marks into to.
 func (r *reader) markFields(to *Marks) []field {
-	flag := func(field **bool, name string) func(*Value) {
-		return func(v *Value) {
-			if v.Kind != Bool {
-				r.wrong(v, name, "true or false")
-				return
-			}
-			*field = &v.Bool
-		}
-	}
-	suppress := func(name string) func(*Value) {
-		return func(v *Value) {
+	suppress := func(name string) field {
+		return field{name: name, read: func(v *Value) {
 			if v.Kind != Object {
 				r.wrong(v, name, "an object that maps rule ids to reasons")
 				return
@@ -70,12 +61,11 @@ func (r *reader) markFields(to *Marks) []field {
 				}
 				to.Suppressed = append(to.Suppressed, s)
 			}
-		}
+		}}
 	}
 	return []field{
-		{name: "personal", read: flag(&to.Personal, "personal")},
-		{name: "grows", read: flag(&to.Grows, "grows")},
-		{name: "suppress", read: suppress("suppress")},
-		{name: "silence", read: suppress("silence")},
+		{name: "personal", read: func(v *Value) { to.Personal = r.flag(v, "personal") }},
+		{name: "grows", read: func(v *Value) { to.Grows = r.flag(v, "grows") }},
+		suppress("suppress"), suppress("silence"),
 	}
 }

@@ -53,6 +53,47 @@ func (r *reader) seen(name string) bool {
 	return ok
 }
 
+// inner reads the members of an object inside another one, and returns where they are.
+func (r *reader) inner(v *Value, where string, fields []field) map[string]finding.Pos {
+	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
+	sub.object(v.Pos, v, where, fields)
+	return sub.at
+}
+
+// text reads a string; nil: it is not valid, which was reported.
+func (r *reader) text(v *Value, name, wanted string, valid func(text string) bool) *Name {
+	if v.Kind != String || !valid(v.Text) {
+		r.wrong(v, name, wanted)
+		return nil
+	}
+	return &Name{Text: v.Text, Pos: v.Pos}
+}
+
+func notEmpty(text string) bool { return text != "" }
+
+// flag reads true or false; nil: it is neither, which was reported.
+func (r *reader) flag(v *Value, name string) *bool {
+	if v.Kind != Bool {
+		r.wrong(v, name, "true or false")
+		return nil
+	}
+	return &v.Bool
+}
+
+// store stores what was read, unless a problem was reported.
+func store[T any](to, read *T) {
+	if read != nil {
+		*to = *read
+	}
+}
+
+// storeText is store without the position.
+func storeText(to *string, read *Name) {
+	if read != nil {
+		*to = read.Text
+	}
+}
+
 func (r *reader) wrong(v *Value, name, wanted string) {
 	r.list.Errorf(v.Pos, "wrong-type", "%s must be %s, not %s", name, wanted, v.Describe())
 }

@@ -46,12 +46,7 @@ func (l *loader) metaschema(id string) *resource {
 // IsMetaSchema reports whether a document's path is that of one of the standard's own
 // schemas, which are in no project.
 func IsMetaSchema(path string) bool {
-	for _, scheme := range []string{"http", "https"} {
-		if strings.HasPrefix(path, scheme+"://json-schema.org/") {
-			return true
-		}
-	}
-	return false
+	return strings.HasPrefix(path, "http://json-schema.org/") || strings.HasPrefix(path, "https://json-schema.org/")
 }
 
 // metaschemaFile returns the embedded file of a meta-schema or vocabulary.

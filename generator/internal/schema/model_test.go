@@ -23,7 +23,7 @@ var meaning = cmp.Options{
 
 func loadSchema(t *testing.T, file, text string) *schema.Schema {
 	t.Helper()
-	p, list, err := schema.LoadFile(fstest.MapFS{file: {Data: []byte(text)}}, file)
+	p, list, err := schema.LoadFile(fstest.MapFS{file: {Data: []byte(text)}}, file, schema.Draft202012)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package schema
 
 import (
 	"strings"
-
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
 var (
@@ -15,51 +13,33 @@ var (
 func (r *configReader) compat(v *Value) {
 	c := &r.c.Compat
 	c.Pos = v.Pos
-	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
-	fields := append(r.rule(&c.CompatRule, "compat."), []field{
-		{name: "versions", read: func(v *Value) { r.choice(&c.Versions, v, "compat.versions", []string{"apart", "together"}) }},
+	isPattern := func(text string) bool { return text != "" && !strings.HasPrefix(text, "-") }
+	r.inner(v, "compat", append(r.rule(&c.CompatRule), []field{
+		{name: "versions", read: func(v *Value) {
+			storeText(&c.Versions, r.oneOf(v, "compat.versions", []string{"apart", "together"}))
+		}},
 		{name: "subjects", read: func(v *Value) {
-			r.choice(&c.Subjects, v, "compat.subjects", []string{"topic", "record", "topic-record"})
+			storeText(&c.Subjects, r.oneOf(v, "compat.subjects", []string{"topic", "record", "topic-record"}))
 		}},
 		{name: "released", read: func(v *Value) {
-			if v.Kind != String || v.Text == "" || strings.HasPrefix(v.Text, "-") {
-				r.wrong(v, "compat.released", "a pattern of git tags such as v*")
-				return
-			}
-			c.Released = v.Text
+			storeText(&c.Released, r.text(v, "compat.released", "a pattern of git tags such as v*", isPattern))
 		}},
-		{name: "frozen", read: func(v *Value) {
-			if v.Kind != Bool {
-				r.wrong(v, "compat.frozen", "true or false")
-				return
-			}
-			c.Frozen = v.Bool
-		}},
+		{name: "frozen", read: func(v *Value) { store(&c.Frozen, r.flag(v, "compat.frozen")) }},
 		{name: "accept", read: r.accept},
-	}...)
-	sub.object(v.Pos, v, "compat", fields)
+	}...))
 }
 
 // rule returns the members that say how changes are checked.
-func (r *reader) rule(to *CompatRule, prefix string) []field {
+func (r *reader) rule(to *CompatRule) []field {
 	return []field{
-		{name: "level", read: func(v *Value) {
-			if n := r.oneOf(v, prefix+"level", compatLevels); n != nil {
-				to.Level = n.Text
-			}
-		}},
-		{name: "policy", read: func(v *Value) {
-			if n := r.oneOf(v, prefix+"policy", compatPolicies); n != nil {
-				to.Policy = n.Text
-			}
-		}},
+		{name: "level", read: func(v *Value) { storeText(&to.Level, r.oneOf(v, "compat.level", compatLevels)) }},
+		{name: "policy", read: func(v *Value) { storeText(&to.Policy, r.oneOf(v, "compat.policy", compatPolicies)) }},
 	}
 }
 
 // compat reads the member compat of an event's description.
 func (r *reader) compat(to *CompatRule, v *Value) {
-	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
-	sub.object(v.Pos, v, "compat", r.rule(to, "compat."))
+	r.inner(v, "compat", r.rule(to))
 }
 
 func (r *configReader) accept(v *Value) {
@@ -69,17 +49,11 @@ func (r *configReader) accept(v *Value) {
 	}
 	for _, item := range v.Items {
 		a := Acceptance{Pos: item.Pos}
-		sub := &reader{list: r.list, at: map[string]finding.Pos{}}
+		notBlank := func(text string) bool { return strings.TrimSpace(text) != "" }
 		read := func(to *Name, name, what string) field {
-			return field{name: name, required: true, read: func(v *Value) {
-				if v.Kind != String || strings.TrimSpace(v.Text) == "" {
-					r.wrong(v, name, what)
-					return
-				}
-				*to = Name{Text: v.Text, Pos: v.Pos}
-			}}
+			return field{name: name, required: true, read: func(v *Value) { store(to, r.text(v, name, what, notBlank)) }}
 		}
-		sub.object(item.Pos, item, "the accepted change", []field{
+		r.inner(item, "the accepted change", []field{
 			read(&a.ID, "id", "the id of a finding, such as event-removed"),
 			read(&a.Event, "event", "the type of the event"),
 			read(&a.Reason, "reason", "a sentence that says why no consumer breaks"),

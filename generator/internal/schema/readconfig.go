@@ -28,21 +28,17 @@ func readConfig(l *loader, c *Config, v *Value) {
 	c.SQLC = SQLCConfig{Mode: "embedded", Schema: "public", At: map[string]finding.Pos{}}
 	ok := r.object(v.Pos, v, "the project file", []field{
 		{name: "version", required: true, read: r.version},
-		{name: "service", required: true, read: func(v *Value) {
-			if n := r.label(v, "service", maxEventType); n != nil {
-				c.Service = n.Text
-			}
-		}},
+		{name: "service", required: true, read: func(v *Value) { storeText(&c.Service, r.label(v, "service", maxEventType)) }},
 		{name: "schemas", read: r.schemas},
 		{name: "out", required: true, read: func(v *Value) { c.Out = r.path(v, "out") }},
 		{name: "package", read: func(v *Value) { c.Package = r.goPackage(v, "package") }},
-		{name: "envelope", read: func(v *Value) { r.choice(&c.Envelope, v, "envelope", envelopes) }},
-		{name: "nullable", read: func(v *Value) { r.choice(&c.Nullable, v, "nullable", []string{"strict", "pointer"}) }},
-		{name: "correlation_id", read: func(v *Value) { r.choice(&c.CorrelationID, v, "correlation_id", []string{"text", "uuid"}) }},
-		{name: "unknown", read: func(v *Value) { r.choice(&c.Unknown, v, "unknown", []string{"keep", "drop"}) }},
-		{name: "zero", read: func(v *Value) { r.choice(&c.Zero, v, "zero", []string{"refuse", "allow"}) }},
+		{name: "envelope", read: func(v *Value) { storeText(&c.Envelope, r.oneOf(v, "envelope", envelopes)) }},
+		{name: "nullable", read: func(v *Value) { storeText(&c.Nullable, r.oneOf(v, "nullable", []string{"strict", "pointer"})) }},
+		{name: "correlation_id", read: func(v *Value) { storeText(&c.CorrelationID, r.oneOf(v, "correlation_id", []string{"text", "uuid"})) }},
+		{name: "unknown", read: func(v *Value) { storeText(&c.Unknown, r.oneOf(v, "unknown", []string{"keep", "drop"})) }},
+		{name: "zero", read: func(v *Value) { storeText(&c.Zero, r.oneOf(v, "zero", []string{"refuse", "allow"})) }},
 		{name: "validation", read: func(v *Value) {
-			r.choice((*string)(&c.Validation), v, "validation", []string{string(StrictValidation), string(SpecValidation)})
+			storeText((*string)(&c.Validation), r.oneOf(v, "validation", []string{string(StrictValidation), string(SpecValidation)}))
 		}},
 		{name: "sqlc", read: r.sqlc},
 		{name: "types", read: r.types},
@@ -74,12 +70,6 @@ func (r *configReader) version(v *Value) {
 	r.list.Errorf(v.Pos, "bad-version", "version must be 1, the only version of the project file, not %s", v.Describe())
 }
 
-func (r *configReader) choice(to *string, v *Value, name string, choices []string) {
-	if n := r.oneOf(v, name, choices); n != nil {
-		*to = n.Text
-	}
-}
-
 func (r *configReader) schemas(v *Value) {
 	if v.Kind != Array {
 		r.wrong(v, "schemas", "an array of patterns such as schemas/**/*.yaml")
@@ -97,8 +87,7 @@ func (r *configReader) schemas(v *Value) {
 
 // path reads a path inside the project.
 func (r *reader) path(v *Value, name string) string {
-	if v.Kind != String || v.Text == "" {
-		r.wrong(v, name, "a path relative to the project file")
+	if r.text(v, name, "a path relative to the project file", notEmpty) == nil {
 		return ""
 	}
 	clean := path.Clean(v.Text)
@@ -148,23 +137,14 @@ var (
 func (r *configReader) sqlc(v *Value) {
 	c := &r.c.SQLC
 	c.Pos = v.Pos
-	sub := &reader{list: r.list, at: c.At}
-	sub.object(v.Pos, v, "sqlc", []field{
-		{name: "mode", read: func(v *Value) { r.choice(&c.Mode, v, "sqlc.mode", []string{"embedded", "queries"}) }},
+	c.At = r.inner(v, "sqlc", []field{
+		{name: "mode", read: func(v *Value) { storeText(&c.Mode, r.oneOf(v, "sqlc.mode", []string{"embedded", "queries"})) }},
 		{name: "migrations", read: func(v *Value) { c.Migrations = r.migrations(v) }},
 		{name: "schema", read: func(v *Value) {
-			if v.Kind != String || !postgresName.MatchString(v.Text) {
-				r.wrong(v, "sqlc.schema", "the name of a Postgres schema")
-				return
-			}
-			c.Schema = v.Text
+			storeText(&c.Schema, r.text(v, "sqlc.schema", "the name of a Postgres schema", postgresName.MatchString))
 		}},
 		{name: "package", read: func(v *Value) {
-			if v.Kind != String || !importPath.MatchString(v.Text) {
-				r.wrong(v, "sqlc.package", "the import path of a Go package")
-				return
-			}
-			c.Package = v.Text
+			storeText(&c.Package, r.text(v, "sqlc.package", "the import path of a Go package", importPath.MatchString))
 		}},
 		{name: "queries", read: func(v *Value) { c.Queries = r.path(v, "sqlc.queries") }},
 	})
@@ -172,11 +152,11 @@ func (r *configReader) sqlc(v *Value) {
 		"package": "the import path of the Go package that your sqlc generates, such as example.com/shop/internal/db",
 		"queries": "the .sql file to generate for your sqlc, such as db/queries/outbox.sql; its first lines list what your sqlc.yaml needs",
 	} {
-		switch {
-		case c.Mode == "queries" && !sub.seen(name):
+		switch at, seen := c.At[name]; {
+		case c.Mode == "queries" && !seen:
 			r.list.Errorf(v.Pos, "missing-member", "the mode queries needs sqlc.%s: %s", name, needed)
-		case c.Mode == "embedded" && sub.seen(name):
-			r.list.Errorf(sub.at[name], "unused-member", "sqlc.%s is for mode queries, but the mode is embedded", name)
+		case c.Mode == "embedded" && seen:
+			r.list.Errorf(at, "unused-member", "sqlc.%s is for mode queries, but the mode is embedded", name)
 		}
 	}
 }
@@ -230,11 +210,7 @@ func (r *configReader) events(v *Value) {
 		var e EventConfig
 		x := readExtension(r.list, item.Pos, item, "the event", []field{
 			{name: "schema", required: true, read: func(v *Value) {
-				if v.Kind != String || v.Text == "" {
-					r.wrong(v, "schema", "the path of a schema file, with an optional #fragment")
-					return
-				}
-				e.Schema = Name{Text: v.Text, Pos: v.Pos}
+				store(&e.Schema, r.text(v, "schema", "the path of a schema file, with an optional #fragment", notEmpty))
 			}},
 			{name: "name", read: func(v *Value) {
 				if v.Kind != String || !token.IsIdentifier(v.Text) || !token.IsExported(v.Text) {

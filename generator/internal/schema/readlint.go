@@ -9,8 +9,7 @@ import (
 // lint reads the settings of lint. It does not know the rules.
 func (r *configReader) lint(v *Value) {
 	c := &r.c.Lint
-	sub := &reader{list: r.list, at: map[string]finding.Pos{}}
-	sub.object(v.Pos, v, "lint", []field{
+	r.inner(v, "lint", []field{
 		{name: "rules", read: func(v *Value) {
 			if v.Kind != Object {
 				r.wrong(v, "lint.rules", "an object that maps rule ids to levels")
@@ -22,8 +21,8 @@ func (r *configReader) lint(v *Value) {
 				}
 			}
 		}},
-		{name: "property_names", read: func(v *Value) { r.choice(&c.PropertyNames, v, "lint.property_names", NameStyles()) }},
-		{name: "enum_values", read: func(v *Value) { r.choice(&c.EnumValues, v, "lint.enum_values", NameStyles()) }},
+		{name: "property_names", read: func(v *Value) { storeText(&c.PropertyNames, r.oneOf(v, "lint.property_names", NameStyles())) }},
+		{name: "enum_values", read: func(v *Value) { storeText(&c.EnumValues, r.oneOf(v, "lint.enum_values", NameStyles())) }},
 		{name: "baseline", read: func(v *Value) { c.Baseline = r.path(v, "lint.baseline") }},
 		{name: "event_types", read: func(v *Value) {
 			if v.Kind != String {

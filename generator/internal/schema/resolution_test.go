@@ -365,7 +365,7 @@ properties:
 $defs: {x: {type: string}}
 `)
 	for _, keyword := range []string{"nullable", "x-nullable"} {
-		p, list, err := schema.LoadFile(fstest.MapFS{"a.yaml": {Data: []byte(strings.ReplaceAll(text, "NULLABLE", keyword))}}, "a.yaml")
+		p, list, err := schema.LoadFile(fstest.MapFS{"a.yaml": {Data: []byte(strings.ReplaceAll(text, "NULLABLE", keyword))}}, "a.yaml", schema.Draft202012)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -113,7 +113,7 @@ func (u *unit) definitions() []string {
 // definition returns the schema that a discriminator names without a path.
 func definition(u *unit, name string) *Schema {
 	for _, at := range definitionsAt() {
-		if s := u.byPointer[at+escapePointer(name)]; s != nil {
+		if s := u.byPointer[at+EscapeToken(name)]; s != nil {
 			return s
 		}
 	}
@@ -203,9 +203,7 @@ func (l *loader) localFile(name string) (*resource, *failure) {
 		}
 	}
 	if problem != "" {
-		f := &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", finding.Quote(name), problem)}
-		f.hint = l.fileHint(name, problem)
-		return nil, f
+		return nil, &failure{id: "unknown-file", message: fmt.Sprintf("%s: %s", finding.Quote(name), problem), hint: l.fileHint(name, problem)}
 	}
 	return u.resources[0], nil
 }
@@ -232,9 +230,8 @@ func (l *loader) fragment(r *resource, fragment string) (*Schema, *failure) {
 	if s := r.anchors[fragment]; s != nil {
 		return s, nil
 	}
-	f := &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", finding.Quote(u.doc.Path), finding.Quote(fragment)),
+	return nil, &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", finding.Quote(u.doc.Path), finding.Quote(fragment)),
 		hint: l.anchorHint(r, fragment)}
-	return nil, f
 }
 
 // lazy returns the schema at a JSON Pointer in a resource. A place that no keyword
@@ -253,10 +250,8 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	all, _ := pointerTokens(pointer)
 	v, followed, reached := u.value.at(all)
 	if v == nil {
-		f := &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
-			finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(all[:followed+1])))}
-		f.hint = l.pointerHint(u, all, followed, reached)
-		return nil, f
+		return nil, &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
+			finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(all[:followed+1]))), hint: l.pointerHint(u, all, followed, reached)}
 	}
 	if v.Kind != Object && v.Kind != Bool {
 		return nil, &failure{

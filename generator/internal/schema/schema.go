@@ -307,7 +307,7 @@ func (p *Project) Sound(list *finding.List) *Project {
 		}
 	}
 	for _, e := range p.Events {
-		if e != nil && e.Schema != nil && !entries[e.Pos] && !e.Schema.Doc.reaches(broken, map[*Document]bool{}) {
+		if e != nil && e.Schema != nil && !entries[e.Pos] && !slices.ContainsFunc(e.Schema.Doc.Reached(), func(d *Document) bool { return broken[d.Path] }) {
 			sound.Events = append(sound.Events, e)
 		}
 	}
@@ -325,15 +325,6 @@ func (d *Document) Reached() []*Document {
 		}
 	}
 	return all
-}
-
-// reaches reports whether d, or a file that it refers to, is among files.
-func (d *Document) reaches(files map[string]bool, seen map[*Document]bool) bool {
-	if seen[d] {
-		return false
-	}
-	seen[d] = true
-	return files[d.Path] || slices.ContainsFunc(d.refers, func(to *Document) bool { return to.reaches(files, seen) })
 }
 
 // Resolved returns the schema that s stands for: s itself or, if s is only a $ref, the

@@ -68,14 +68,6 @@ func Unlisted(fsys fs.FS, p *Project) []finding.Finding {
 // unlistedSchemas returns the note about unused schemas.
 func unlistedSchemas(p *Project, names []string) finding.Finding {
 	const most = 3
-	shown := make([]string, 0, most)
-	for _, name := range names[:min(most, len(names))] {
-		shown = append(shown, finding.Quote(name))
-	}
-	list := strings.Join(shown, ", ")
-	if more := len(names) - len(shown); more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
 	what := "these schema files are"
 	if len(names) == 1 {
 		what = "this schema file is"
@@ -86,7 +78,7 @@ func unlistedSchemas(p *Project, names []string) finding.Finding {
 	}
 	return finding.Finding{
 		Pos: at, Severity: finding.Note, ID: "unlisted-schemas",
-		Message: fmt.Sprintf("%s not used: no pattern of schemas:, no entry of events: and no reference leads to %s", what, list),
+		Message: fmt.Sprintf("%s not used: no pattern of schemas:, no entry of events: and no reference leads to %s", what, quotedList(names, most)),
 	}
 }
 

@@ -171,7 +171,7 @@ func pointerTokens(pointer string) (tokens []string, problem string) {
 				return nil, "in a JSON Pointer, write ~0 for ~, and ~1 for / inside a name"
 			}
 		}
-		tokens = append(tokens, unescaper.Replace(token))
+		tokens = append(tokens, UnescapeToken(token))
 	}
 	return tokens, ""
 }
@@ -179,7 +179,7 @@ func pointerTokens(pointer string) (tokens []string, problem string) {
 func joinTokens(tokens []string) string {
 	var b strings.Builder
 	for _, t := range tokens {
-		b.WriteString("/" + escapePointer(t))
+		b.WriteString("/" + EscapeToken(t))
 	}
 	return b.String()
 }

@@ -42,7 +42,11 @@ func readYAML(file string, src []byte, list *finding.List) (*Value, int) {
 		return nil, 0
 	}
 	y := &yamlReader{file: file, list: list, done: map[*yaml.Node]converted{}, open: map[*yaml.Node]bool{}}
-	return y.convert(root.Content[0], 1)
+	v := y.node(root.Content[0], 1)
+	if y.failed {
+		return nil, y.total
+	}
+	return v, y.total
 }
 
 var yamlVersion = regexp.MustCompile(`\A(?:[ \t]*(?:#.*)?\r?\n)*(%)YAML[ \t]+1\.[0-9]+[ \t]*(?:#.*)?\r?\n`)
@@ -123,16 +127,6 @@ type yamlReader struct {
 
 func (y *yamlReader) pos(n *yaml.Node) finding.Pos {
 	return finding.Pos{File: y.file, Line: n.Line, Col: n.Column}
-}
-
-// convert converts a node into a value and counts the values in it. nil means that
-// reading the file ended.
-func (y *yamlReader) convert(root *yaml.Node, depth int) (*Value, int) {
-	v := y.node(root, depth)
-	if y.failed {
-		return nil, y.total
-	}
-	return v, y.total
 }
 
 // stop reports a problem that ends reading the file.

@@ -11,7 +11,7 @@ import (
 
 func loadText(t testing.TB, text string) *schema.Schema {
 	t.Helper()
-	p, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json")
+	p, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", schema.Draft202012)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // load reads one schema, which must have no errors.
 func load(t testing.TB, file, text string) *schema.Schema {
 	t.Helper()
-	p, list, err := schema.LoadFile(fstest.MapFS{file: {Data: []byte(text)}}, file)
+	p, list, err := schema.LoadFile(fstest.MapFS{file: {Data: []byte(text)}}, file, schema.Draft202012)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func FuzzCheck(f *testing.F) {
 }
 
 func sound(text string) *schema.Schema {
-	p, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json")
+	p, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", schema.Draft202012)
 	if err != nil || list.HasErrors() {
 		return nil
 	}
