@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,28 +10,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// findChecked finds the types with checks, including those in their parts.
-func (p *printer) findChecked() {
-	p.checked = map[*ir.Named]bool{}
-	for changed := true; changed; {
-		changed = false
-		for _, f := range p.pkg.Files {
-			for _, n := range f.Types {
-				if !p.checked[n] && p.hasChecks(n) {
-					p.checked[n], changed = true, true
-				}
-			}
-		}
-	}
-}
-
+// hasChecks reports whether a type has checks, as far as p.checked has those of its
+// parts.
 func (p *printer) hasChecks(n *ir.Named) bool {
 	if n.Union != nil {
 		return true
 	}
 	if n.Holds != nil {
-		c := &coder{printer: p, imports: importSet{}}
-		return p.needsCheck(n.Holds) || len(c.given(held(n), "")) > 0
+		return p.needsCheck(n.Holds) || len(p.given(held(n), "")) > 0
 	}
 	if n.Of != nil {
 		return p.needsCheck(n.Of)
@@ -44,13 +31,9 @@ func (p *printer) hasChecks(n *ir.Named) bool {
 	if typedMatching(n) || n.Tuple && tupleChecks(n) {
 		return true
 	}
-	c := &coder{printer: p, imports: importSet{}}
-	for _, f := range n.Fields {
-		if p.needsCheck(f.Type) && !f.Conditional || len(c.given(f, "")) > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.Fields, func(f *ir.Field) bool {
+		return p.needsCheck(f.Type) && !f.Conditional || len(p.given(f, "")) > 0
+	})
 }
 
 // needsCheck reports whether a value of type t has checks.
@@ -61,9 +44,49 @@ func (p *printer) needsCheck(t *ir.Type) bool {
 	if t.Rules != nil || t.Elem != nil && p.needsCheck(t.Elem) {
 		return true
 	}
-	return t.Const != nil || atLeast(t.MinLength) > 0 || t.MaxLength != nil || t.Pattern != nil || t.Format != "" ||
-		t.Minimum != "" || t.Maximum != "" || t.ExclusiveMinimum != "" || t.ExclusiveMaximum != "" || t.MultipleOf != "" ||
-		atLeast(t.MinItems) > 0 || t.MaxItems != nil || t.UniqueItems || t.Keys != nil || atLeast(t.MinProperties) > 0 || t.MaxProperties != nil
+	return t.Const != nil || t.UniqueItems || t.Keys != nil || len(constraints(t)) > 0
+}
+
+// constraint is a keyword that a call checks: call is its beginning, with a place for
+// the value, and arg the next argument.
+type constraint struct{ keyword, call, arg string }
+
+// constraints returns the constraints of a type, in the order of their checks.
+func constraints(t *ir.Type) []constraint {
+	var all []constraint
+	add := func(keyword, call, arg string) {
+		if arg != "" {
+			all = append(all, constraint{keyword, call, arg})
+		}
+	}
+	count := func(n *int, least int) string {
+		if n == nil || *n < least {
+			return ""
+		}
+		return strconv.Itoa(*n)
+	}
+	add("minLength", "wire.MinLength(c, %s", count(t.MinLength, 1))
+	add("maxLength", "wire.MaxLength(c, %s", count(t.MaxLength, 0))
+	if t.Pattern != nil {
+		add("pattern", "wire.Matches(c, %s", t.Pattern.Var)
+	}
+	if t.Format != "" {
+		add("format", "wire.Format(c, %s", quote(t.Format))
+	}
+	add("minimum", "wire.Minimum(c, %s", t.Minimum)
+	add("maximum", "wire.Maximum(c, %s", t.Maximum)
+	add("exclusiveMinimum", "wire.ExclusiveMinimum(c, %s", t.ExclusiveMinimum)
+	add("exclusiveMaximum", "wire.ExclusiveMaximum(c, %s", t.ExclusiveMaximum)
+	if t.Kind == ir.Float {
+		add("multipleOf", "wire.MultipleOfFloat(c, %s", t.MultipleOf)
+	} else {
+		add("multipleOf", "wire.MultipleOf(c, %s", t.MultipleOf)
+	}
+	add("minItems", "c.MinItems(len(%s)", count(t.MinItems, 1))
+	add("maxItems", "c.MaxItems(len(%s)", count(t.MaxItems, 0))
+	add("minProperties", "c.MinProperties(len(%s)", count(t.MinProperties, 1))
+	add("maxProperties", "c.MaxProperties(len(%s)", count(t.MaxProperties, 0))
+	return all
 }
 
 // checks returns the body of a type's check method.
@@ -255,43 +278,8 @@ func (c *coder) check(t *ir.Type, v, at string, depth int) []string {
 	case ir.Enum:
 		return append(lines, c.checkEnum(t, v, at, depth)...)
 	}
-	if atLeast(t.MinLength) > 0 {
-		add("wire.MinLength(c, %s, %d%s)", v, *t.MinLength, to)
-	}
-	if t.MaxLength != nil {
-		add("wire.MaxLength(c, %s, %d%s)", v, *t.MaxLength, to)
-	}
-	if t.Pattern != nil {
-		add("wire.Matches(c, %s, %s%s)", v, t.Pattern.Var, to)
-	}
-	if t.Format != "" {
-		add("wire.Format(c, %s, %s%s)", v, quote(t.Format), to)
-	}
-	for _, bound := range []struct{ name, limit string }{
-		{"Minimum", t.Minimum}, {"Maximum", t.Maximum}, {"ExclusiveMinimum", t.ExclusiveMinimum}, {"ExclusiveMaximum", t.ExclusiveMaximum},
-	} {
-		if bound.limit != "" {
-			add("wire.%s(c, %s, %s%s)", bound.name, v, bound.limit, to)
-		}
-	}
-	if t.MultipleOf != "" {
-		name := "MultipleOf"
-		if t.Kind == ir.Float {
-			name = "MultipleOfFloat"
-		}
-		add("wire.%s(c, %s, %s%s)", name, v, t.MultipleOf, to)
-	}
-	if atLeast(t.MinItems) > 0 {
-		add("c.MinItems(len(%s), %d%s)", v, *t.MinItems, to)
-	}
-	if t.MaxItems != nil {
-		add("c.MaxItems(len(%s), %d%s)", v, *t.MaxItems, to)
-	}
-	if atLeast(t.MinProperties) > 0 {
-		add("c.MinProperties(len(%s), %d%s)", v, *t.MinProperties, to)
-	}
-	if t.MaxProperties != nil {
-		add("c.MaxProperties(len(%s), %d%s)", v, *t.MaxProperties, to)
+	for _, k := range constraints(t) {
+		add(k.call+", %s%s)", v, k.arg, to)
 	}
 	if t.UniqueItems {
 		lines = append(lines, c.unique(t, v, at))
@@ -445,9 +433,7 @@ func (c *coder) goLiteral(t *ir.Type, v *schema.Value) string {
 		return c.numberLiteral(t, v)
 	case (t.Kind == ir.Int || t.Kind == ir.Float) && v.Kind == schema.NumberKind:
 		return numberLiteral(v.Text, t.Kind)
-	case t.Kind == ir.Any:
-		return c.anyLiteral(v)
-	case t.Kind == ir.Object && v.Kind == schema.Object:
+	case t.Kind == ir.Any, t.Kind == ir.Object && v.Kind == schema.Object:
 		return c.anyLiteral(v)
 	case v.Kind == schema.String && c.formattedLiteral(t, v.Text) != "":
 		return c.formattedLiteral(t, v.Text)

@@ -230,31 +230,20 @@ func (c *coder) structDoc(n *ir.Named) []string {
 	if e == nil || e.Data != n {
 		return typeDoc(n)
 	}
-	doc := comment(n.Name + " is the event " + e.Type + ".")
+	return described(n, n.Name+" is the event "+e.Type+".")
+}
+
+// described returns the doc comment of a type: what it is, and its description.
+func described(n *ir.Named, what string) []string {
+	doc := comment(what)
 	if about := comment(n.Doc); len(about) > 0 {
 		doc = append(append(doc, ""), about...)
 	}
 	return append(doc, deprecation(n.Deprecated)...)
 }
 
-// findFilled finds the types with a constructor: those with constants or defaults, or
-// with a required field of such a type.
-func (p *printer) findFilled() {
-	p.filled = map[*ir.Named]bool{}
-	c := &coder{printer: p, imports: importSet{}}
-	for changed := true; changed; {
-		changed = false
-		for _, f := range p.pkg.Files {
-			for _, n := range f.Types {
-				if !p.filled[n] && len(c.constructor(n)) > 0 {
-					p.filled[n], changed = true, true
-				}
-			}
-		}
-	}
-}
-
-// constructor returns the body of a type's constructor, except the return.
+// constructor returns the body of a type's constructor, except the return: of a type with
+// constants or defaults, or with a required field of such a type.
 func (c *coder) constructor(n *ir.Named) []string {
 	var lines []string
 	for _, f := range n.Fields {
@@ -382,7 +371,7 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	if e.CorrelationUUID {
 		add("CorrelationUUID", "true")
 	}
-	if c.asksForValues(e.Data, map[*ir.Named]bool{}) {
+	if c.asksForValues(e.Data) {
 		c.imports[wirePath] = ""
 		add("Validate", "func(v *"+e.GoName+") error { return wire.ValidateNew(v, v.check) }")
 	}
@@ -462,10 +451,8 @@ func (c *coder) patterns() string {
 	}
 	for _, n := range c.file.Types {
 		for _, t := range n.Parts() {
-			for ; t != nil; t = t.Elem {
-				declare(t.Pattern)
-				declare(t.Keys)
-			}
+			declare(t.Pattern)
+			declare(t.Keys)
 		}
 		for _, m := range n.Matching {
 			declare(m.Pattern)

@@ -7,14 +7,15 @@ package emit
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/format"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"text/template"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -106,8 +107,10 @@ type printer struct {
 
 func (p *printer) files() ([]File, error) {
 	p.findBranches()
-	p.findChecked()
-	p.findFilled()
+	p.checked, p.filled = map[*ir.Named]bool{}, map[*ir.Named]bool{}
+	p.mark(p.checked, p.hasChecks)
+	c := &coder{printer: p, imports: importSet{}}
+	p.mark(p.filled, func(n *ir.Named) bool { return len(c.constructor(n)) > 0 })
 	var out []File
 	for _, f := range p.pkg.Files {
 		source, err := p.file(f)
@@ -128,15 +131,25 @@ func (p *printer) files() ([]File, error) {
 // findBranches finds the types that are branches of interfaces.
 func (p *printer) findBranches() {
 	p.branches, p.unionsOf = map[*ir.Named]bool{}, map[*ir.Named][]*ir.Named{}
-	for _, f := range p.pkg.Files {
-		for _, n := range f.Types {
-			if n.Union != nil && !n.Union.Raw {
-				for _, branch := range n.Union.Branches {
-					p.branches[branch.Named] = true
-					if unions := p.unionsOf[branch.Named]; !slices.Contains(unions, n) {
-						p.unionsOf[branch.Named] = append(unions, n)
-					}
+	for n := range p.pkg.Types() {
+		if n.Union != nil && !n.Union.Raw {
+			for _, branch := range n.Union.Branches {
+				p.branches[branch.Named] = true
+				if unions := p.unionsOf[branch.Named]; !slices.Contains(unions, n) {
+					p.unionsOf[branch.Named] = append(unions, n)
 				}
+			}
+		}
+	}
+}
+
+// mark marks the types that have something, which may depend on the marks of others.
+func (p *printer) mark(marked map[*ir.Named]bool, has func(*ir.Named) bool) {
+	for changed := true; changed; {
+		changed = false
+		for n := range p.pkg.Types() {
+			if !marked[n] && has(n) {
+				marked[n], changed = true, true
 			}
 		}
 	}
@@ -146,22 +159,16 @@ func (p *printer) findBranches() {
 // generator.
 func formatAll(files []File) error {
 	errs := make([]error, len(files))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(files)) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
-				files[i].Content, errs[i] = formatted(files[i].Path, files[i].Content)
-			}
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range files {
+		workers.Go(func() error {
+			files[i].Content, errs[i] = formatted(files[i].Path, files[i].Content)
+			return nil
 		})
 	}
-	workers.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err // the first by path
-		}
-	}
-	return nil
+	_ = workers.Wait()
+	return cmp.Or(errs...) // the first by path
 }
 
 // fileView is what file.tmpl prints.
@@ -190,14 +197,10 @@ func (p *printer) file(f *ir.File) ([]byte, error) {
 			view.Parts = append(view.Parts, part)
 		}
 	}
-	if patterns := c.patterns(); patterns != "" {
-		view.Parts = append(view.Parts, patterns)
-	}
-	if tables := c.placeTables(); tables != "" {
-		view.Parts = append(view.Parts, tables)
-	}
-	if rules := c.rules(); rules != "" {
-		view.Parts = append(view.Parts, rules)
+	for _, variables := range []string{c.patterns(), c.placeTables(), c.rules()} {
+		if variables != "" {
+			view.Parts = append(view.Parts, variables)
+		}
 	}
 	view.Imports = c.imports.block()
 	return p.print(view)
@@ -210,17 +213,15 @@ func (p *printer) packageFile() ([]byte, error) {
 		set[p.opts.OutboxDB] = ""
 	}
 	var helpers []string
-	if p.nullable {
-		set[wirePath] = ""
-		helper, err := p.execute("nullable.tmpl", nil)
-		if err != nil {
-			return nil, err
+	for _, h := range []struct {
+		file string
+		used bool
+	}{{"nullable.tmpl", p.nullable}, {"union_branch.tmpl", len(p.branches) > 0}} {
+		if !h.used {
+			continue
 		}
-		helpers = append(helpers, helper)
-	}
-	if len(p.branches) > 0 {
 		set[wirePath] = ""
-		helper, err := p.execute("union_branch.tmpl", nil)
+		helper, err := p.execute(h.file, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -263,11 +264,8 @@ func (p *printer) execute(name string, view any) (string, error) {
 
 // print returns the source of a file, not formatted yet.
 func (p *printer) print(view fileView) ([]byte, error) {
-	var b bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&b, "file.tmpl", view); err != nil {
-		return nil, fmt.Errorf("fill template file.tmpl: %w", err)
-	}
-	return b.Bytes(), nil
+	text, err := p.execute("file.tmpl", view)
+	return []byte(text), err
 }
 
 // formatted returns a file as gofmt formats it. Code that does not parse is a bug of

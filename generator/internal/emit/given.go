@@ -14,8 +14,8 @@ import (
 // given returns the check that a writer has set a field: of a required UUID or time,
 // whose zero value is a valid document and almost always a forgotten field. It is
 // empty for every other field, and where the schema names the zero value itself.
-func (c *coder) given(f *ir.Field, at string) []string {
-	if !c.refuseZero || f.Conditional || !f.Required || c.shape(f) != plain || namesZero(f) {
+func (p *printer) given(f *ir.Field, at string) []string {
+	if !p.refuseZero || f.Conditional || !f.Required || p.shape(f) != plain || namesZero(f) {
 		return nil
 	}
 	switch f.Type.Kind {
@@ -42,8 +42,8 @@ func namesZero(f *ir.Field) bool {
 }
 
 // givenFields reports whether a writer must set a field of n.
-func (c *coder) givenFields(n *ir.Named) bool {
-	return slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return len(c.given(f, "")) > 0 })
+func (p *printer) givenFields(n *ir.Named) bool {
+	return slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return len(p.given(f, "")) > 0 })
 }
 
 // requiredAt returns where the keyword stands that requires a member: in the schema, what
@@ -69,28 +69,19 @@ func requiredAt(s *schema.Schema, name string, seen map[*schema.Schema]bool) str
 }
 
 // asksForValues reports whether the check of n, or of a value that it holds, asks
-// whether a writer has set a field.
-func (c *coder) asksForValues(n *ir.Named, seen map[*ir.Named]bool) bool {
-	if n == nil || seen[n] {
+// whether a writer has set a field. A raw union keeps what was decoded.
+func (p *printer) asksForValues(n *ir.Named) bool {
+	known := func(n *ir.Named) bool { return n.Union == nil || !n.Union.Raw }
+	asks := func(n *ir.Named) bool { return p.givenFields(n) || n.Holds != nil && len(p.given(held(n), "")) > 0 }
+	if !known(n) {
 		return false
 	}
-	seen[n] = true
-	if n.Union != nil {
-		for _, branch := range n.Union.Branches {
-			if !n.Union.Raw && c.asksForValues(branch.Named, seen) {
-				return true
-			}
-		}
-		return false
-	}
-	if c.givenFields(n) || n.Holds != nil && len(c.given(held(n), "")) > 0 {
+	if asks(n) {
 		return true
 	}
-	for _, t := range n.Parts() {
-		for ; t != nil; t = t.Elem {
-			if c.asksForValues(t.Named, seen) {
-				return true
-			}
+	for t := range n.Within(known) {
+		if t.Named != nil && known(t.Named) && asks(t.Named) {
+			return true
 		}
 	}
 	return false

@@ -45,10 +45,10 @@ func (c *coder) parts(n *ir.Named) []part {
 		if f.Conditional {
 			continue
 		}
-		walk(f.Type, "/"+token(f.JSON), n.Place+"/properties/"+token(f.JSON))
+		walk(f.Type, "/"+schema.EscapeToken(f.JSON), n.Place+"/properties/"+schema.EscapeToken(f.JSON))
 	}
 	for _, m := range n.Matching {
-		walk(m.Type, "/*"+token(m.Pattern.Source), "")
+		walk(m.Type, "/*"+schema.EscapeToken(m.Pattern.Source), "")
 	}
 	if n.Extra != nil {
 		walk(n.Extra, "/*", n.Place+"/properties/*")
@@ -110,7 +110,7 @@ func (c *coder) places(n *ir.Named) string {
 	for _, f := range n.Fields {
 		if !n.Tuple && len(c.given(f, "")) > 0 {
 			if at := requiredAt(n.Schema, f.JSON, map[*schema.Schema]bool{}); at != "" && at != n.Place+"/required" {
-				entry("/"+token(f.JSON), "required", at)
+				entry("/"+schema.EscapeToken(f.JSON), "required", at)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func (c *coder) shadowed(n *ir.Named, path string) bool {
 	if n.Extra != nil && c.needsCheck(n.Extra) {
 		return true
 	}
-	name = unescaper.Replace(name)
+	name = schema.UnescapeToken(name)
 	return slices.ContainsFunc(n.Matching, func(m *ir.Matching) bool {
 		return m.Type != nil && matches(m.Source, name)
 	})
@@ -151,20 +151,10 @@ func (c *coder) keywords(t *ir.Type) []string {
 	}
 	add(t.Const != nil, "const")
 	add(t.Kind == ir.Enum, "enum")
-	add(atLeast(t.MinLength) > 0, "minLength")
-	add(t.MaxLength != nil, "maxLength")
-	add(t.Pattern != nil, "pattern")
-	add(t.Format != "", "format")
-	add(t.Minimum != "", "minimum")
-	add(t.Maximum != "", "maximum")
-	add(t.ExclusiveMinimum != "", "exclusiveMinimum")
-	add(t.ExclusiveMaximum != "", "exclusiveMaximum")
-	add(t.MultipleOf != "", "multipleOf")
-	add(atLeast(t.MinItems) > 0, "minItems")
-	add(t.MaxItems != nil, "maxItems")
+	for _, k := range constraints(t) {
+		all = append(all, k.keyword)
+	}
 	add(t.UniqueItems, "uniqueItems")
-	add(atLeast(t.MinProperties) > 0, "minProperties")
-	add(t.MaxProperties != nil, "maxProperties")
 	add(t.Keys != nil, "patternProperties")
 	return all
 }

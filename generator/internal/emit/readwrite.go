@@ -13,43 +13,39 @@ type coder struct {
 	imports importSet
 }
 
+// scalar says how generated code writes the values of a kind.
+type scalar struct {
+	goType string
+	from   string // the import path of the type's package; "" for none
+	method string // of wire.Decoder and wire.Encoder
+	decode string // of package wire, for a type declared on goType; "" for none
+}
+
+var scalars = map[ir.Kind]scalar{
+	ir.Any:       {goType: "any", method: "Any"},
+	ir.Bool:      {goType: "bool", method: "Bool", decode: "DecodeBool"},
+	ir.Int:       {goType: "int64", method: "Int", decode: "DecodeInt"},
+	ir.Float:     {goType: "float64", method: "Float", decode: "DecodeFloat"},
+	ir.String:    {goType: "string", method: "String", decode: "DecodeText"},
+	ir.DateTime:  {goType: "time.Time", from: "time", method: "DateTime"},
+	ir.Date:      {goType: "wire.Date", from: wirePath, method: "Date"},
+	ir.TimeOfDay: {goType: "wire.TimeOfDay", from: wirePath, method: "TimeOfDay"},
+	ir.Duration:  {goType: "wire.Duration", from: wirePath, method: "Duration"},
+	ir.UUID:      {goType: "uuid.UUID", from: uuidPath, method: "UUID"},
+	ir.Bytes:     {goType: "[]byte", method: "Base64"},
+	ir.Base64URL: {goType: "[]byte", method: "Base64URL"},
+	ir.Base32:    {goType: "[]byte", method: "Base32"},
+	ir.Base16:    {goType: "[]byte", method: "Base16"},
+	ir.Null:      {goType: "wire.Null", from: wirePath, method: "NullValue"},
+	ir.Uint:      {goType: "uint64", method: "Uint"},
+	ir.BigInt:    {goType: "*big.Int", from: "math/big", method: "BigInt"},
+	ir.Number:    {goType: "json.Number", from: "encoding/json", method: "Number"},
+	ir.Object:    {goType: "map[string]any", method: "AnyObject", decode: "DecodeObject"},
+}
+
 // base returns the Go type of t without null.
 func (c *coder) base(t *ir.Type) string {
 	switch t.Kind {
-	case ir.Bool:
-		return "bool"
-	case ir.Int:
-		return "int64"
-	case ir.Float:
-		return "float64"
-	case ir.String:
-		return "string"
-	case ir.DateTime:
-		c.imports["time"] = ""
-		return "time.Time"
-	case ir.Date:
-		return c.wire("Date")
-	case ir.TimeOfDay:
-		return c.wire("TimeOfDay")
-	case ir.Duration:
-		return c.wire("Duration")
-	case ir.UUID:
-		c.imports[uuidPath] = ""
-		return "uuid.UUID"
-	case ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:
-		return "[]byte"
-	case ir.Null:
-		return c.wire("Null")
-	case ir.Uint:
-		return "uint64"
-	case ir.BigInt:
-		c.imports["math/big"] = ""
-		return "*big.Int"
-	case ir.Number:
-		c.imports["encoding/json"] = ""
-		return "json.Number"
-	case ir.Object:
-		return "map[string]any"
 	case ir.Slice:
 		return "[]" + c.element(t.Elem)
 	case ir.Map:
@@ -61,14 +57,12 @@ func (c *coder) base(t *ir.Type) string {
 			return t.Name
 		}
 		return c.imports.external(t.Import) + "." + t.Name
-	default:
-		return "any"
 	}
-}
-
-func (c *coder) wire(name string) string {
-	c.imports[wirePath] = ""
-	return "wire." + name
+	s := scalars[t.Kind]
+	if s.from != "" {
+		c.imports[s.from] = ""
+	}
+	return s.goType
 }
 
 // element returns the Go type of an item or a map's value.
@@ -89,7 +83,7 @@ const (
 	nullable                   // outbox.Nullable[T]
 )
 
-func (c *coder) shape(f *ir.Field) fieldShape {
+func (p *printer) shape(f *ir.Field) fieldShape {
 	t := f.Type
 	null := t.Nullable
 	switch {
@@ -97,7 +91,7 @@ func (c *coder) shape(f *ir.Field) fieldShape {
 		return plain
 	case t.Kind == ir.Any && f.Required:
 		return plain
-	case !f.Required && null && !c.pointers:
+	case !f.Required && null && !p.pointers:
 		return nullable
 	case t.CanBeNil():
 		return nilable
@@ -135,21 +129,15 @@ func (c *coder) read(t *ir.Type) string {
 		return fmt.Sprintf("wire.Slice(d, %s)", c.elementReader(t.Elem))
 	case ir.Map:
 		return fmt.Sprintf("wire.Map(d, %s)", c.elementReader(t.Elem))
-	case ir.Struct, ir.UnionKind, ir.Collection:
-		return decoder(t.Named) + "(d)"
 	case ir.Enum:
-		switch t.Named.Base {
-		case ir.Int, ir.Float:
-			return t.Named.Name + "(d." + method(t.Named.Base) + "())"
-		case ir.JSON:
-			return "wire.JSON[" + t.Named.Name + "](d)"
+		if base := t.Named.Base; base == ir.Int || base == ir.Float {
+			return t.Named.Name + "(d." + scalars[base].method + "())"
 		}
-		return "wire.Text[" + t.Named.Name + "](d)"
-	case ir.External:
-		return "wire.External[" + c.base(t) + "](d)"
+	case ir.Struct, ir.UnionKind, ir.Collection, ir.External:
 	default:
-		return "d." + method(t.Kind) + "()"
+		return "d." + scalars[t.Kind].method + "()"
 	}
+	return c.reader(t) + "(d)"
 }
 
 // decoder returns the function that reads a declared type.
@@ -158,50 +146,6 @@ func decoder(n *ir.Named) string {
 		return "wire.Kept[" + n.Name + "]"
 	}
 	return "decode" + n.Name
-}
-
-// method returns the method name for a kind in wire.Decoder and wire.Encoder.
-func method(k ir.Kind) string {
-	switch k {
-	case ir.Bool:
-		return "Bool"
-	case ir.Int:
-		return "Int"
-	case ir.Float:
-		return "Float"
-	case ir.String:
-		return "String"
-	case ir.DateTime:
-		return "DateTime"
-	case ir.Date:
-		return "Date"
-	case ir.TimeOfDay:
-		return "TimeOfDay"
-	case ir.Duration:
-		return "Duration"
-	case ir.UUID:
-		return "UUID"
-	case ir.Bytes:
-		return "Base64"
-	case ir.Base64URL:
-		return "Base64URL"
-	case ir.Base32:
-		return "Base32"
-	case ir.Base16:
-		return "Base16"
-	case ir.Null:
-		return "NullValue"
-	case ir.Uint:
-		return "Uint"
-	case ir.BigInt:
-		return "BigInt"
-	case ir.Number:
-		return "Number"
-	case ir.Object:
-		return "AnyObject"
-	default:
-		return "Any"
-	}
 }
 
 // reader returns a function that reads a value which is not null.
@@ -221,7 +165,7 @@ func (c *coder) reader(t *ir.Type) string {
 		return "wire.External[" + c.base(t) + "]"
 	case ir.Slice, ir.Map:
 	default:
-		return "(*wire.Decoder)." + method(t.Kind)
+		return "(*wire.Decoder)." + scalars[t.Kind].method
 	}
 	return fmt.Sprintf("func(d *wire.Decoder) %s { return %s }", c.base(t), c.read(t))
 }
@@ -296,7 +240,7 @@ func (c *coder) write(t *ir.Type, e, v string) string {
 	case ir.External:
 		return fmt.Sprintf("wire.PutExternal(%s, %s)", e, v)
 	default:
-		return fmt.Sprintf("%s.%s(%s)", e, method(t.Kind), v)
+		return fmt.Sprintf("%s.%s(%s)", e, scalars[t.Kind].method, v)
 	}
 }
 
@@ -316,7 +260,7 @@ func (c *coder) writer(t *ir.Type) string {
 		return "wire.PutExternal[" + c.base(t) + "]"
 	case ir.Slice, ir.Map, ir.Struct, ir.Collection:
 	default:
-		return "(*wire.Encoder)." + method(t.Kind)
+		return "(*wire.Encoder)." + scalars[t.Kind].method
 	}
 	return fmt.Sprintf("func(e *wire.Encoder, v %s) { %s }", c.base(t), c.write(t, "e", "v"))
 }

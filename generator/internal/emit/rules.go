@@ -6,6 +6,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
 const rulePath = "github.com/outboxgen/outboxgen/runtime/rule"
@@ -105,7 +106,7 @@ func ruleEntries(entries []ir.Entry, at string) string {
 		}
 		switch v := e.Value.(type) {
 		case *ir.Rule:
-			parts = append(parts, name+": "+ruleLiteral(v, at+"/"+token(e.Name)))
+			parts = append(parts, name+": "+ruleLiteral(v, at+"/"+schema.EscapeToken(e.Name)))
 		case []string:
 			kind = "map[string][]string"
 			parts = append(parts, name+": "+braces(quoted(v)))
@@ -144,12 +145,3 @@ func quoted(words []string) []string {
 	}
 	return all
 }
-
-// token returns a name as a reference token of a JSON Pointer.
-func token(name string) string { return escaper.Replace(name) }
-
-// escaper writes a reference token of a JSON Pointer, unescaper reads one.
-var (
-	escaper   = strings.NewReplacer("~", "~0", "/", "~1")
-	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
-)

@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -102,12 +103,7 @@ func (s importSet) used(name string) bool {
 		"v", "e", "d", "o", "c", "i", "n", "x", "ok", "item", "key", "value", "data":
 		return true
 	}
-	for _, n := range s {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(slices.Collect(maps.Values(s)), name)
 }
 
 // quote returns text as a Go string.

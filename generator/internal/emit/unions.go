@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,11 +88,7 @@ func (c *coder) unionDoc(n *ir.Named) []string {
 	} else if slices.ContainsFunc(n.Union.Branches, func(b *ir.Branch) bool { return b.Order > 0 }) {
 		by = ", told apart by their properties."
 	}
-	lines := comment(n.Name + " is " + c.alternatives(n.Union) + by)
-	if about := comment(n.Doc); len(about) > 0 {
-		lines = append(append(lines, ""), about...)
-	}
-	return append(lines, deprecation(n.Deprecated)...)
+	return described(n, n.Name+" is "+c.alternatives(n.Union)+by)
 }
 
 // alternatives names the types of a union.
@@ -182,11 +179,7 @@ func (c *coder) chooseObject(u *ir.Union, objects []*ir.Branch, otherwise string
 		for _, branch := range objects {
 			lines = append(lines, tagCase(u.Base, branch.Tags), "return "+c.readBranch(branch))
 		}
-		lines = append(lines, "}")
-		if otherwise != "" {
-			lines = append(lines, otherwise)
-		}
-		return lines
+		return closed(lines, otherwise)
 	}
 	objects = slices.Clone(objects)
 	slices.SortFunc(objects, func(a, b *ir.Branch) int { return a.Order - b.Order })
@@ -202,9 +195,14 @@ func (c *coder) chooseObject(u *ir.Union, objects []*ir.Branch, otherwise string
 		// An object without any of the members, or not an object at all.
 		otherwise = "return " + c.readBranch(last)
 	}
+	return closed(lines, otherwise)
+}
+
+// closed ends a switch, and adds the statement after it, if there is one.
+func closed(lines []string, after string) []string {
 	lines = append(lines, "}")
-	if otherwise != "" {
-		lines = append(lines, otherwise)
+	if after != "" {
+		lines = append(lines, after)
 	}
 	return lines
 }
@@ -231,16 +229,7 @@ func tagCase(base ir.Kind, tags []*schema.Value) string {
 
 // firstByte returns Decoder.Kind for a JSON type.
 func firstByte(json string) string {
-	switch json {
-	case "string":
-		return `'"'`
-	case "array":
-		return `'['`
-	case "boolean":
-		return `'t', 'f'`
-	default:
-		return `'0'`
-	}
+	return cmp.Or(map[string]string{"string": `'"'`, "array": `'['`, "boolean": `'t', 'f'`}[json], `'0'`)
 }
 
 func (c *coder) readBranch(branch *ir.Branch) string {
@@ -274,7 +263,7 @@ func (c *coder) branch(n *ir.Named) (string, error) {
 		written = "v"
 	}
 	unmarshal, read := unmarshal, ""
-	if text := decodeNamed(n.Of.Kind); text != "" {
+	if text := scalars[n.Of.Kind].decode; text != "" {
 		unmarshal = "func (v *NAME) UnmarshalJSON(b []byte) error { return wire." + text + "(b, v) }"
 	} else if plainly(n.Of) {
 		unmarshal = "func (v *NAME) UnmarshalJSON(b []byte) error {\nreturn wire.Decode(b, v, func(d *wire.Decoder) NAME { return " + c.readOf(n) + " })\n}"
@@ -338,24 +327,6 @@ func wrapped(t *ir.Type) bool {
 	return t.Kind == ir.BigInt || t.Kind == ir.Any || t.Kind == ir.UnionKind
 }
 
-// decodeNamed returns the function that reads a named type of a kind, or "".
-func decodeNamed(k ir.Kind) string {
-	switch k {
-	case ir.String:
-		return "DecodeText"
-	case ir.Int:
-		return "DecodeInt"
-	case ir.Float:
-		return "DecodeFloat"
-	case ir.Bool:
-		return "DecodeBool"
-	case ir.Object:
-		return "DecodeObject"
-	default:
-		return ""
-	}
-}
-
 // takenAsIs reports whether the checks of t accept a value of a type declared on it.
 func takenAsIs(t *ir.Type) bool {
 	switch t.Kind {
@@ -409,14 +380,10 @@ func (c *coder) rawUnion(n *ir.Named) (string, error) {
 	args := append([]string{quote(enumerate(words, "and"))}, refusals...)
 	checks := append(c.standing(n), fmt.Sprintf("wire.%s(c, v, %s)", check, breakLine(args)))
 	if n.Rules != nil {
-		checks = append(checks, fmt.Sprintf("wire.Rules(c, v, %s, &%s)", c.writer(&ir.Type{Kind: ir.Struct, Named: n}), n.Rules.Var))
+		checks = append(checks, fmt.Sprintf("wire.Rules(c, v, %s, &%s)", c.writer(typeOf(n)), n.Rules.Var))
 	}
 	view.Checks = oneCheck(checks)
-	view.Doc = comment(fmt.Sprintf("%s may match several branches, so it holds the JSON: %s decode it.", n.Name, enumerate(names, "and")))
-	if about := comment(n.Doc); len(about) > 0 {
-		view.Doc = append(append(view.Doc, ""), about...)
-	}
-	view.Doc = append(view.Doc, deprecation(n.Deprecated)...)
+	view.Doc = described(n, fmt.Sprintf("%s may match several branches, so it holds the JSON: %s decode it.", n.Name, enumerate(names, "and")))
 	view.Methods = c.sealing(n, view.Methods)
 	return c.execute("rawunion.tmpl", view)
 }

@@ -19,6 +19,19 @@ type Package struct {
 	Files   []*File // of types and events, sorted by name
 }
 
+// Types yields the declared types of all files.
+func (p *Package) Types() iter.Seq[*Named] {
+	return func(yield func(*Named) bool) {
+		for _, f := range p.Files {
+			for _, n := range f.Types {
+				if !yield(n) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // File is one Go file of the package.
 type File struct {
 	Name   string // base name
@@ -41,9 +54,7 @@ func (f *File) Rules() []*Rules {
 	for _, n := range f.Types {
 		add(n.Rules)
 		for _, t := range n.Parts() {
-			for ; t != nil; t = t.Elem {
-				add(t.Rules)
-			}
+			add(t.Rules)
 		}
 	}
 	return all
@@ -268,13 +279,13 @@ type Pattern struct {
 	Source string
 }
 
-// Parts yields the types that n consists of, each with its suffix for names derived
-// from n's.
+// Parts yields the types that n consists of and those of their elements, each with its
+// suffix for names derived from n's.
 func (n *Named) Parts() iter.Seq2[string, *Type] {
 	return func(yield func(string, *Type) bool) {
 		more := true
 		part := func(name string, t *Type) {
-			if more && t != nil {
+			for ; more && t != nil; t, name = t.Elem, name+"Item" {
 				more = yield(name, t)
 			}
 		}
@@ -299,6 +310,40 @@ func (n *Named) Parts() iter.Seq2[string, *Type] {
 			part(m.Name, m.Type)
 		}
 	}
+}
+
+// Within yields the types that n consists of, those of the branches of a union, and the
+// same of each declared type among them that into selects.
+func (n *Named) Within(into func(*Named) bool) iter.Seq[*Type] {
+	return func(yield func(*Type) bool) {
+		n.within(into, yield, map[*Named]bool{})
+	}
+}
+
+func (n *Named) within(into func(*Named) bool, yield func(*Type) bool, seen map[*Named]bool) bool {
+	if seen[n] {
+		return true
+	}
+	seen[n] = true
+	visit := func(t *Type) bool {
+		return yield(t) && (t.Named == nil || !into(t.Named) || t.Named.within(into, yield, seen))
+	}
+	for _, t := range n.Parts() {
+		if !visit(t) {
+			return false
+		}
+	}
+	if n.Union == nil {
+		return true
+	}
+	for _, branch := range n.Union.Branches {
+		for t := branch.Type; t != nil; t = t.Elem {
+			if !visit(t) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // CanBeNil reports whether the Go type of t has a nil, which means absent.

@@ -98,11 +98,7 @@ func (a *assigner) names(pkg *ir.Package) names {
 	}
 	for _, r := range a.claims {
 		r.Named.Place = place(r.Named.Schema)
-		r.Named.PlacesVar = ir.Unexported(r.Named.Name) + "Places"
-		for k := 2; names[r.Named.PlacesVar]; k++ {
-			r.Named.PlacesVar = fmt.Sprintf("%sPlaces%d", ir.Unexported(r.Named.Name), k)
-		}
-		names[r.Named.PlacesVar] = true
+		r.Named.PlacesVar = names.unused(ir.Unexported(r.Named.Name) + "Places")
 	}
 	return names
 }
@@ -206,16 +202,6 @@ func (a *assigner) reach(pkg *ir.Package) {
 	for _, e := range pkg.Events {
 		seen := map[*ir.Named]bool{}
 		var visit func(n *ir.Named)
-		var visitType func(t *ir.Type)
-		visitType = func(t *ir.Type) {
-			if t == nil {
-				return
-			}
-			if t.Named != nil {
-				visit(t.Named)
-			}
-			visitType(t.Elem)
-		}
 		visit = func(n *ir.Named) {
 			if seen[n] || requests[n] == nil {
 				return
@@ -223,14 +209,14 @@ func (a *assigner) reach(pkg *ir.Package) {
 			seen[n] = true
 			requests[n].events = append(requests[n].events, e.Event)
 			for _, t := range n.Parts() {
-				visitType(t)
+				visit(t.Named)
 			}
 			if n.Union != nil {
 				for _, branch := range n.Union.Branches {
-					visitType(branch.Type)
-					if branch.Named != nil {
-						visit(branch.Named)
+					for t := branch.Type; t != nil; t = t.Elem {
+						visit(t.Named)
 					}
+					visit(branch.Named)
 				}
 			}
 		}

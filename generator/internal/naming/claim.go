@@ -267,8 +267,5 @@ func Anonymous(target *schema.Schema) bool {
 // lastToken returns the name of a definition as written.
 func lastToken(target *schema.Schema) string {
 	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]
-	return Unescape.Replace(name)
+	return schema.UnescapeToken(name)
 }
-
-// Unescape reads a reference token of a JSON Pointer.
-var Unescape = strings.NewReplacer("~1", "/", "~0", "~")

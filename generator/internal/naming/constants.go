@@ -1,7 +1,6 @@
 package naming
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
@@ -22,12 +21,7 @@ func nameConstants(names names, r *Claim) {
 			taken[short] = true
 			word = short
 		}
-		name := n.Name + word
-		for k := 2; names[name]; k++ {
-			name = fmt.Sprintf("%s%s%d", n.Name, word, k)
-		}
-		names[name] = true
-		n.Enum[i].Name = name
+		n.Enum[i].Name = names.unused(n.Name + word)
 	}
 }
 

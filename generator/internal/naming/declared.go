@@ -164,17 +164,15 @@ func (a *assigner) checkDeclared(pkg *ir.Package, taken Declared) {
 			check(e.Pos, tombstoneNames(e.GoName)...)
 		}
 	}
-	for _, f := range pkg.Files {
-		for _, n := range f.Types {
-			pos := n.Schema.Pos
-			check(pos, n.Name, "decode"+n.Name, "encode"+n.Name, "New"+n.Name,
-				n.Name+".MarshalJSON", n.Name+".UnmarshalJSON", n.Name+".Validate", n.Name+".Valid", n.Name+".Known", n.Name+".check")
-			for _, v := range n.Enum {
-				check(pos, v.Name)
-			}
-			for _, field := range n.Fields {
-				check(field.Pos, n.Name+"."+field.Name, n.Name+"."+field.Name+"OrDefault")
-			}
+	for n := range pkg.Types() {
+		pos := n.Schema.Pos
+		check(pos, n.Name, "decode"+n.Name, "encode"+n.Name, "New"+n.Name,
+			n.Name+".MarshalJSON", n.Name+".UnmarshalJSON", n.Name+".Validate", n.Name+".Valid", n.Name+".Known", n.Name+".check")
+		for _, v := range n.Enum {
+			check(pos, v.Name)
+		}
+		for _, field := range n.Fields {
+			check(field.Pos, n.Name+"."+field.Name, n.Name+"."+field.Name+"OrDefault")
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package naming
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -79,6 +78,16 @@ func (n names) claim(wanted []string) string {
 	}
 }
 
+// unused takes a name, or adds a number to it if it is not free.
+func (n names) unused(base string) string {
+	name := base
+	for i := 2; n[name]; i++ {
+		name = base + strconv.Itoa(i)
+	}
+	n[name] = true
+	return name
+}
+
 // take reserves a type's name and those of its functions.
 func (n names) take(name string) {
 	for _, prefix := range ofTypes {
@@ -99,20 +108,11 @@ func namePatterns(names names, n *ir.Named) {
 		if p == nil || p.Var != "" {
 			return
 		}
-		p.Var = ir.Unexported(n.Name) + base + "Pattern"
-		for k := 2; names[p.Var]; k++ {
-			p.Var = fmt.Sprintf("%s%sPattern%d", ir.Unexported(n.Name), base, k)
-		}
-		names[p.Var] = true
-	}
-	name := func(t *ir.Type, base string) {
-		for ; t != nil; t, base = t.Elem, base+"Item" {
-			claim(t.Pattern, base)
-			claim(t.Keys, base+"Name")
-		}
+		p.Var = names.unused(ir.Unexported(n.Name) + base + "Pattern")
 	}
 	for base, t := range n.Parts() {
-		name(t, base)
+		claim(t.Pattern, base)
+		claim(t.Keys, base+"Name")
 	}
 	for _, m := range n.Matching {
 		if m.Type == nil {
@@ -143,16 +143,10 @@ func nameRules(names names, n *ir.Named) {
 		if r == nil || r.Var != "" {
 			return
 		}
-		r.Var = ir.Unexported(n.Name) + base + "Rules"
-		for k := 2; names[r.Var]; k++ {
-			r.Var = fmt.Sprintf("%s%sRules%d", ir.Unexported(n.Name), base, k)
-		}
-		names[r.Var] = true
+		r.Var = names.unused(ir.Unexported(n.Name) + base + "Rules")
 	}
 	name(n.Rules, "")
 	for base, t := range n.Parts() {
-		for ; t != nil; t, base = t.Elem, base+"Item" {
-			name(t.Rules, base)
-		}
+		name(t.Rules, base)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -33,12 +32,7 @@ func shareRules(names names, f *ir.File) {
 		if len(g.rules) < 2 {
 			continue
 		}
-		base := strings.TrimSuffix(g.rules[0].Var, "Rules") + "Definitions"
-		name := base
-		for k := 2; names[name]; k++ {
-			name = base + strconv.Itoa(k)
-		}
-		names[name] = true
+		name := names.unused(strings.TrimSuffix(g.rules[0].Var, "Rules") + "Definitions")
 		slices.SortFunc(g.defs, func(x, y *ir.Rule) int { return cmp.Compare(x.DefKey(), y.DefKey()) })
 		f.Defs = append(f.Defs, &ir.Definitions{Var: name, Defs: g.defs})
 		for _, r := range g.rules {

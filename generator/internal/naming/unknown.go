@@ -1,42 +1,36 @@
 package naming
 
-import "github.com/outboxgen/outboxgen/generator/internal/ir"
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
+)
 
 // dropUnknown removes the fields for unknown properties from the structs whose
 // validation does not depend on these properties.
 func dropUnknown(pkg *ir.Package) {
 	needed := map[*ir.Named]bool{}
-	for _, f := range pkg.Files {
-		for _, n := range f.Types {
-			if n.Rules != nil || n.UniqueItems {
-				needsUnknown(needed, n)
-			}
-			for _, t := range n.Parts() {
-				for ; t != nil; t = t.Elem {
-					if t.Rules != nil || t.UniqueItems {
-						needsUnknownOf(needed, t)
-					}
-				}
+	for n := range pkg.Types() {
+		if n.Rules != nil || n.UniqueItems {
+			needsUnknown(needed, n)
+		}
+		for _, t := range n.Parts() {
+			if t.Rules != nil || t.UniqueItems {
+				needsUnknownOf(needed, t)
 			}
 		}
 	}
-	for _, f := range pkg.Files {
-		for _, n := range f.Types {
-			if !n.Tuple && !needed[n] && !countsOrSorts(n) {
-				n.UnknownName = ""
-			}
+	for n := range pkg.Types() {
+		if !n.Tuple && !needed[n] && !countsOrSorts(n) {
+			n.UnknownName = ""
 		}
 	}
 }
 
 // countsOrSorts reports whether the type itself uses its unknown properties.
 func countsOrSorts(n *ir.Named) bool {
-	for _, f := range n.Fields {
-		if f.Conditional {
-			return true
-		}
-	}
-	return n.MinProperties != nil || n.MaxProperties != nil || len(n.Matching) > 0
+	return n.MinProperties != nil || n.MaxProperties != nil || len(n.Matching) > 0 ||
+		slices.ContainsFunc(n.Fields, func(f *ir.Field) bool { return f.Conditional })
 }
 
 // needsUnknown marks a type and all types of its parts, because a rule sees the whole

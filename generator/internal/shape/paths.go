@@ -7,7 +7,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
-	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -64,7 +63,7 @@ func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 	steps := slices.Clone(start)
 	if p.pointer.Text != "" {
 		for token := range strings.SplitSeq(strings.TrimPrefix(p.pointer.Text, "/"), "/") {
-			step, ok := step(t, naming.Unescape.Replace(token))
+			step, ok := step(t, schema.UnescapeToken(token))
 			if !ok {
 				p.list.Errorf(p.pos, "pointer-not-found", "%s points to %s, which the schema does not describe", p.what, p.pointer.Text)
 				return nil
