@@ -12,8 +12,8 @@ type ArrayForm struct {
 	Positions []Position
 	// Rest is what holds for the items behind them; nil: anything.
 	Rest *Node
-	// RestSchema is Rest as it is written, nil if several schemas say it.
-	RestSchema *schema.Schema
+	// RestSchemas is Rest as it is written.
+	RestSchemas []*schema.Schema
 	// Closed says that there are no such items. ClosedBy is the schema false, or
 	// what else allows none.
 	Closed   bool
@@ -54,10 +54,7 @@ func (n *Node) arrayForm(f *Form) *ArrayForm {
 		r.Positions = append(r.Positions, p)
 	}
 	if rest := f.itemSchemas(longest); len(rest) > 0 {
-		r.Rest = n.graph.Node(rest...)
-		if len(rest) == 1 {
-			r.RestSchema = rest[0]
-		}
+		r.Rest, r.RestSchemas = n.graph.Node(rest...), rest
 		if r.Closed = impossible(r.Rest, maxDepth-1); r.Closed {
 			r.ClosedBy = rest[0]
 		}

@@ -28,11 +28,7 @@ type Form struct {
 	// out, if Listed.
 	Listed bool
 	Values []*schema.Value
-	// Stated says that the kinds of a form with several are said by a type
-	// keyword, or by a union of types.
-	Stated bool
-
-	Union *Union // nil: none, or all are residues
+	Union  *Union // nil: none, or all are residues
 
 	Text   *TextForm // what strings are, if Kinds has String
 	Number *NumberForm

@@ -66,45 +66,22 @@ func kindsOfTypes(types []string) Kinds {
 	return k
 }
 
-// KindsOfType returns the kinds of one type of JSON Schema.
-func KindsOfType(name string) Kinds {
-	switch name {
-	case "null":
-		return Null
-	case "boolean":
-		return Boolean
-	case "integer":
-		return Integer
-	case "number":
-		return Number
-	case "string":
-		return String
-	case "array":
-		return Array
-	case "object":
-		return Object
-	}
-	return None
+var kindsOfType = map[string]Kinds{
+	"null": Null, "boolean": Boolean, "integer": Integer, "number": Number, "string": String, "array": Array, "object": Object,
 }
+
+// KindsOfType returns the kinds of one type of JSON Schema.
+func KindsOfType(name string) Kinds { return kindsOfType[name] }
 
 // KindOf returns the kind of a value.
 func KindOf(v *schema.Value) Kinds {
-	switch v.Kind {
-	case schema.Null:
-		return Null
-	case schema.Bool:
-		return Boolean
-	case schema.NumberKind:
-		if jsonvalue.IsWhole(v.Text) {
-			return Integer
-		}
-		return Fraction
-	case schema.String:
-		return String
-	case schema.Array:
-		return Array
+	switch {
+	case v.Kind != schema.NumberKind:
+		return KindsOfType(v.Kind.String())
+	case jsonvalue.IsWhole(v.Text):
+		return Integer
 	}
-	return Object
+	return Fraction
 }
 
 // kindsOfValues returns the kinds of a schema's listed values; without a list, all

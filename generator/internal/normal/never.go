@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
-	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -101,11 +100,7 @@ func (f *Form) empty(low string, x *Limit, high string, y *Limit) bool {
 	for _, a := range f.Atoms {
 		kinds &= kindsOfTypes(a.Types)
 	}
-	open := low == "exclusiveMinimum" || high == "exclusiveMaximum"
-	if order := jsonvalue.Compare(x.Number.Text, y.Number.Text); order > 0 || order == 0 && open {
-		return true
-	}
-	return kinds&Number == Integer && noneBetween(x.Number.Text, low == "exclusiveMinimum", y.Number.Text, high == "exclusiveMaximum")
+	return excludes(x, low == "exclusiveMinimum", y, high == "exclusiveMaximum", kinds&Number)
 }
 
 // limits returns the strictest bounds of a form, by keyword.

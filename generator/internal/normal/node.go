@@ -235,18 +235,10 @@ func (n *Node) Key() string { return n.key }
 
 // Single reports whether the node is one schema as it is written, without a
 // choice.
-func (n *Node) Single() bool { return len(n.parts) == 1 && len(n.choices) == 0 && n.within == All }
+func (n *Node) Single() bool { return len(n.parts) == 1 && n.whole() }
 
 // whole reports whether n is all that its schemas allow.
 func (n *Node) whole() bool { return len(n.choices) == 0 && n.within == All }
-
-// And returns what n and the parts allow together.
-func (n *Node) And(parts ...*schema.Schema) *Node {
-	if len(parts) == 0 {
-		return n
-	}
-	return n.graph.node(append(slices.Clone(n.parts), parts...), n.choices, n.within, n.primary)
-}
 
 // Within is n for values of some kinds alone.
 func (n *Node) Within(kinds Kinds) *Node {

@@ -102,19 +102,21 @@ func (f *Form) emptyRange(kind Kinds) bool {
 			*Limit
 			open bool
 		}{{n.Maximum, false}, {n.ExclusiveMaximum, true}} {
-			if low.Limit == nil || high.Limit == nil {
-				continue
-			}
-			order := jsonvalue.Compare(low.Number.Text, high.Number.Text)
-			if order > 0 || order == 0 && (low.open || high.open || kind == Fraction && jsonvalue.IsWhole(low.Number.Text)) {
-				return true
-			}
-			if kind == Integer && noneBetween(low.Number.Text, low.open, high.Number.Text, high.open) {
+			if low.Limit != nil && high.Limit != nil && excludes(low.Limit, low.open, high.Limit, high.open, kind) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// excludes reports whether there is certainly no number of a kind between two bounds.
+func excludes(low *Limit, openLow bool, high *Limit, openHigh bool, kind Kinds) bool {
+	order := jsonvalue.Compare(low.Number.Text, high.Number.Text)
+	if order > 0 || order == 0 && (openLow || openHigh || kind == Fraction && jsonvalue.IsWhole(low.Number.Text)) {
+		return true
+	}
+	return kind == Integer && noneBetween(low.Number.Text, openLow, high.Number.Text, openHigh)
 }
 
 // noneBetween reports whether there is certainly no integer between two bounds.

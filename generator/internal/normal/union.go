@@ -71,9 +71,7 @@ func (f *Form) alternatives() {
 		f.unite(*main, shaping)
 		return
 	}
-	if f.stated() {
-		f.split()
-	}
+	f.split()
 }
 
 // distinct returns the branches of an anyOf without repeated targets.
@@ -268,9 +266,6 @@ func flat(node *Node, form *Form, from *schema.Schema) []Branch {
 	return all
 }
 
-// stated reports whether a type keyword, or a union of types, gives the kinds.
-func (f *Form) stated() bool { return len(f.statedTypes()) > 0 }
-
 // statedTypes returns the types of a form that a keyword names, in its order.
 func (f *Form) statedTypes() []string {
 	for _, a := range f.Atoms {
@@ -297,13 +292,13 @@ func typesOnly(branches []*schema.Schema) bool {
 	})
 }
 
-// split makes a union of a form with several types, one branch for each.
+// split makes a union of a form with several types that a keyword names, one branch for
+// each.
 func (f *Form) split() {
-	names := f.Kinds.Types()
-	if len(names) < 2 || f.Kinds|Null == All {
+	names, order := f.Kinds.Types(), f.statedTypes()
+	if len(order) == 0 || len(names) < 2 || f.Kinds|Null == All {
 		return
 	}
-	order := f.statedTypes()
 	slices.SortStableFunc(names, func(x, y string) int { return rank(order, x) - rank(order, y) })
 	f.Union = &Union{Keyword: "type", Of: f.Node.primary}
 	for _, name := range names {

@@ -24,14 +24,10 @@ func (b *builder) array(f *normal.Form, at naming.Context) *ir.Type {
 func (b *builder) slice(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Array(), b.originsOf(f.Node)
 	t := &ir.Type{
-		Kind: ir.Slice, UniqueItems: form.UniqueItems, MinItems: count(form.MinItems), MaxItems: count(form.MaxItems),
+		Kind: ir.Slice, UniqueItems: form.UniqueItems, MinItems: o.count("minItems", form.MinItems), MaxItems: o.count("maxItems", form.MaxItems),
 		Elem: &ir.Type{Nullable: true},
 	}
-	o.limit("minItems", form.MinItems)
-	o.limit("maxItems", form.MaxItems)
-	if form.UniqueItems {
-		o.note("uniqueItems", form.UniqueOf)
-	}
+	o.note("uniqueItems", form.UniqueOf)
 	switch {
 	case form.Rest == nil:
 	case form.Closed:
@@ -42,18 +38,10 @@ func (b *builder) slice(f *normal.Form, at naming.Context) *ir.Type {
 		}
 		o.all["maxItems"] = rules.Place(form.ClosedBy)
 	default:
-		t.Elem = b.shallow(b.typeOf(restSchemas(form), form.Rest, at.Inside("item")), form.Rest)
+		t.Elem = b.shallow(b.typeOf(form.RestSchemas, form.Rest, at.Inside("item")), form.Rest)
 	}
 	t.Origins = o.all
 	return t
-}
-
-// restSchemas returns the schemas of the items after the positions as written.
-func restSchemas(form *normal.ArrayForm) []*schema.Schema {
-	if form.RestSchema == nil {
-		return nil
-	}
-	return []*schema.Schema{form.RestSchema}
 }
 
 // ordinals are the words for positions of a tuple without a better name.
@@ -64,12 +52,8 @@ var ordinals = []string{"first", "second", "third", "fourth", "fifth", "sixth", 
 func (b *builder) fillTuple(n *ir.Named, f *normal.Form) {
 	form, o := f.Array(), b.originsOf(f.Node)
 	n.Tuple = true
-	n.MinItems, n.MaxItems, n.UniqueItems = count(form.MinItems), count(form.MaxItems), form.UniqueItems
-	o.limit("minItems", form.MinItems)
-	o.limit("maxItems", form.MaxItems)
-	if form.UniqueItems {
-		o.note("uniqueItems", form.UniqueOf)
-	}
+	n.MinItems, n.MaxItems, n.UniqueItems = o.count("minItems", form.MinItems), o.count("maxItems", form.MaxItems), form.UniqueItems
+	o.note("uniqueItems", form.UniqueOf)
 	n.Rules, n.Origins = b.rulesOf(f.Residues()), o.all
 	for i, p := range form.Positions {
 		if p.Never {
@@ -102,7 +86,7 @@ func (b *builder) fillTuple(n *ir.Named, f *normal.Form) {
 		n.Closed = true
 	case form.Rest != nil:
 		at := naming.Context{Parent: n, Property: "rest", Part: "item"}
-		if t := b.typeOf(restSchemas(form), form.Rest, at); t.Kind != ir.Any || t.Rules != nil {
+		if t := b.typeOf(form.RestSchemas, form.Rest, at); t.Kind != ir.Any || t.Rules != nil {
 			n.Extra = t
 		}
 	}

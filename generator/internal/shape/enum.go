@@ -93,10 +93,8 @@ func (b *builder) enum(f *normal.Form, kind string, values []*schema.Value, at n
 		b.named[node] = t.Named
 		return t
 	}
-	n := &ir.Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Base: baseOf(kind, values)}
-	if at.Kind != "" {
-		n.Doc, n.Deprecated = "", false
-	}
+	n := newNamed(s, at)
+	n.Base = baseOf(kind, values)
 	if n.Doc == "An enumeration." {
 		n.Doc = "" // Python's text for an enum without a description
 	}

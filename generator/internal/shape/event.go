@@ -33,7 +33,9 @@ func (b *builder) event(e *schema.Event) *ir.Named {
 	}
 	n := &ir.Named{Schema: form.Node.Primary()}
 	b.begin(n, form)
-	b.claimData(n, e)
+	c := b.scheme.Data(n, e)
+	b.claimOf[n] = c
+	b.claims = append(b.claims, c)
 	b.fillStruct(n, form)
 	return n
 }
@@ -46,12 +48,6 @@ func isStruct(f *normal.Form, nullable bool) bool {
 	}
 	kinds := f.Kinds &^ normal.Null
 	return kinds == normal.Object || kinds == normal.Array && !nullable && len(f.Array().Positions) > 0
-}
-
-func (b *builder) claimData(n *ir.Named, e *schema.Event) {
-	c := b.scheme.Data(n, e)
-	b.claimOf[n] = c
-	b.claims = append(b.claims, c)
 }
 
 // holder builds the struct for event data that is not a struct: it holds the value. A
@@ -77,14 +73,14 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 			own.BeData(e)
 			return held
 		}
-	}
-	if held != nil && own != nil && own.Fixed == "" && held.Schema == s && s == e.Schema && !isDefinition(e.Schema) {
-		own.BeValue(n)
-		held.Doc, held.Deprecated = "", false // the event has them
-		held.Parent, held.Role = n, "the value"
-		for _, c := range b.claims {
-			if c != own {
-				c.Move(held, n)
+		if !isDefinition(e.Schema) {
+			own.BeValue(n)
+			held.Doc, held.Deprecated = "", false // the event has them
+			held.Parent, held.Role = n, "the value"
+			for _, c := range b.claims {
+				if c != own {
+					c.Move(held, n)
+				}
 			}
 		}
 	}

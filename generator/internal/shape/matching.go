@@ -56,11 +56,9 @@ func (b *builder) matchingMap(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Object(), b.originsOf(f.Node)
 	p := form.Patterns[0]
 	t := &ir.Type{
-		Kind: ir.Map, MinProperties: count(form.MinProperties), MaxProperties: count(form.MaxProperties),
+		Kind: ir.Map, MinProperties: o.count("minProperties", form.MinProperties), MaxProperties: o.count("maxProperties", form.MaxProperties),
 		Elem: b.shallow(b.typeOf(p.Schemas, p.Node, at.Inside("value")), p.Node),
 	}
-	o.limit("minProperties", form.MinProperties)
-	o.limit("maxProperties", form.MaxProperties)
 	if !slices.Contains(everything, p.Pattern.Text) {
 		t.Keys = &ir.Pattern{Source: p.Pattern.Source}
 		o.note("patternProperties", p.Of)

@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -29,9 +30,10 @@ func (b *builder) object(f *normal.Form, at naming.Context) *ir.Type {
 // mapOf returns the type of an object whose properties all have one type.
 func (b *builder) mapOf(f *normal.Form, at naming.Context) *ir.Type {
 	form, o := f.Object(), b.originsOf(f.Node)
-	t := &ir.Type{Kind: ir.Object, MinProperties: count(form.MinProperties), MaxProperties: count(form.MaxProperties)}
-	o.limit("minProperties", form.MinProperties)
-	o.limit("maxProperties", form.MaxProperties)
+	t := &ir.Type{
+		Kind:          ir.Object,
+		MinProperties: o.count("minProperties", form.MinProperties), MaxProperties: o.count("maxProperties", form.MaxProperties),
+	}
 	b.warnPatterns(form)
 	if form.Rest != nil {
 		if elem := b.shallow(b.typeOf(form.RestSchemas, form.Rest, at.Inside("value")), form.Rest); elem.Kind != ir.Any || elem.Rules != nil {
@@ -88,9 +90,7 @@ func (b *builder) fillStruct(n *ir.Named, f *normal.Form) {
 // else the first description among its references and parts.
 func about(f *normal.Form) (doc string, deprecated bool) {
 	for _, s := range f.Node.Named() {
-		if doc == "" {
-			doc = s.Description
-		}
+		doc = cmp.Or(doc, s.Description)
 		deprecated = deprecated || s.Deprecated
 	}
 	return doc, deprecated
@@ -99,9 +99,7 @@ func about(f *normal.Form) (doc string, deprecated bool) {
 // fill builds the fields of a struct.
 func (b *builder) fill(n *ir.Named, f *normal.Form) {
 	form, o := f.Object(), b.originsOf(f.Node)
-	n.MinProperties, n.MaxProperties = count(form.MinProperties), count(form.MaxProperties)
-	o.limit("minProperties", form.MinProperties)
-	o.limit("maxProperties", form.MaxProperties)
+	n.MinProperties, n.MaxProperties = o.count("minProperties", form.MinProperties), o.count("maxProperties", form.MaxProperties)
 	mentions := b.mentions(f)
 	for _, m := range form.Members {
 		i := slices.IndexFunc(mentions, func(o *mention) bool { return o.name == m.Name })
@@ -208,24 +206,17 @@ func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.
 // annotate sets description and default from the keywords next to a reference, or else
 // from its target. A named type has its own description.
 func (b *builder) annotate(f *ir.Field, s *schema.Schema) {
-	for s != nil {
-		if f.Doc == "" {
-			f.Doc = s.Description
-		}
+	from := func(s *schema.Schema) {
+		f.Doc = cmp.Or(f.Doc, s.Description)
 		f.Deprecated = f.Deprecated || s.Deprecated
-		if f.Default == nil {
-			f.Default = s.Default
-		}
+		f.Default = cmp.Or(f.Default, s.Default)
+	}
+	for s != nil {
+		from(s)
 		part := normal.Sole(s)
 		for _, p := range s.AllOf {
 			if part != nil && p != part {
-				if f.Doc == "" {
-					f.Doc = p.Description
-				}
-				f.Deprecated = f.Deprecated || p.Deprecated
-				if f.Default == nil {
-					f.Default = p.Default
-				}
+				from(p)
 			}
 		}
 		if branches := slices.Concat(s.AnyOf, s.OneOf); part == nil && s.Ref == nil {

@@ -15,6 +15,7 @@ func (b *builder) override(s *schema.Schema) *ir.Type {
 	for _, m := range b.project.Config.Types {
 		if s.Ref != nil && s.Ref.Text == m.Match || s.Format != "" && s.Format == m.Match || isNumeric(s, m.Match) {
 			t := b.mapped(s, m.Type)
+			t.Place = b.place(b.graph.Node(s))
 			t.Nullable = t.Nullable || slices.Contains(s.Types, "null")
 			return t
 		}
@@ -34,12 +35,6 @@ func isNumeric(s *schema.Schema, match string) bool {
 // mapped returns a schema as the Go type called name. If that is the type of a schema
 // without a format, the constraints apply as for such a schema.
 func (b *builder) mapped(s *schema.Schema, name string) *ir.Type {
-	t := b.mappedKind(s, name)
-	t.Place = b.place(b.graph.Node(s))
-	return t
-}
-
-func (b *builder) mappedKind(s *schema.Schema, name string) *ir.Type {
 	node := b.graph.Node(s)
 	form, _ := node.Settled()
 	switch name {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,9 +32,7 @@ func (b *builder) text(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	}
 	lengths := schema.Schema{}
 	if t.Kind == ir.String {
-		t.MinLength, t.MaxLength = count(form.MinLength), count(form.MaxLength)
-		o.limit("minLength", form.MinLength)
-		o.limit("maxLength", form.MaxLength)
+		t.MinLength, t.MaxLength = o.count("minLength", form.MinLength), o.count("maxLength", form.MaxLength)
 	} else {
 		lengths.MinLength, lengths.MaxLength = number(form.MinLength), number(form.MaxLength)
 		more = append(more, rules.Only(b.graph, b.list, first(form.MinLength, form.MaxLength, f), lengths))
@@ -63,13 +62,6 @@ func first(low, high *normal.Limit, f *normal.Form) *schema.Schema {
 		return high.Of
 	}
 	return f.Node.Primary()
-}
-
-func count(l *normal.Limit) *int {
-	if l == nil {
-		return nil
-	}
-	return l.Number.Count()
 }
 
 func number(l *normal.Limit) *schema.Number {
@@ -273,13 +265,8 @@ func (o *origins) bounds(n *normal.NumberForm) {
 
 // checkFormat warns of a number format without effect.
 func (b *builder) checkFormat(n *normal.NumberForm, kind string, known ...string) {
-	if n.Format == "" {
+	if n.Format == "" || slices.Contains(known, n.Format) {
 		return
-	}
-	for _, k := range known {
-		if k == n.Format {
-			return
-		}
 	}
 	b.list.Add(unchecked(n.Format, position(n.FormatOf, "format"), kind))
 }
@@ -341,9 +328,12 @@ func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 		keyword string
 		limit   *normal.Limit
 		literal *string
+		rule    schema.Schema
 	}{
-		{"minimum", n.Minimum, &t.Minimum}, {"maximum", n.Maximum, &t.Maximum},
-		{"exclusiveMinimum", n.ExclusiveMinimum, &t.ExclusiveMinimum}, {"exclusiveMaximum", n.ExclusiveMaximum, &t.ExclusiveMaximum},
+		{"minimum", n.Minimum, &t.Minimum, schema.Schema{Minimum: number(n.Minimum)}},
+		{"maximum", n.Maximum, &t.Maximum, schema.Schema{Maximum: number(n.Maximum)}},
+		{"exclusiveMinimum", n.ExclusiveMinimum, &t.ExclusiveMinimum, schema.Schema{ExclusiveMinimum: number(n.ExclusiveMinimum)}},
+		{"exclusiveMaximum", n.ExclusiveMaximum, &t.ExclusiveMaximum, schema.Schema{ExclusiveMaximum: number(n.ExclusiveMaximum)}},
 	} {
 		switch {
 		case limit.limit == nil:
@@ -351,7 +341,7 @@ func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 			*limit.literal = jsonvalue.Float64(limit.limit.Number.Text)
 			o.limit(limit.keyword, limit.limit)
 		default:
-			more = append(more, rules.Only(b.graph, b.list, limit.limit.Of, onlyBound(limit.keyword, limit.limit.Number)))
+			more = append(more, rules.Only(b.graph, b.list, limit.limit.Of, limit.rule))
 		}
 	}
 	for i, m := range n.MultipleOf {
@@ -373,18 +363,6 @@ func (b *builder) float(f *normal.Form) (*ir.Type, []*ir.Rule) {
 	}
 	t.Origins = o.all
 	return t, more
-}
-
-func onlyBound(keyword string, n *schema.Number) schema.Schema {
-	switch keyword {
-	case "minimum":
-		return schema.Schema{Minimum: n}
-	case "maximum":
-		return schema.Schema{Maximum: n}
-	case "exclusiveMinimum":
-		return schema.Schema{ExclusiveMinimum: n}
-	}
-	return schema.Schema{ExclusiveMaximum: n}
 }
 
 // boundsBeside returns the rules for bounds that have no literal in the number's Go

@@ -80,9 +80,7 @@ func (b *builder) report(f *normal.Form) {
 		return
 	}
 	b.reported[f] = true
-	for _, found := range f.Findings() {
-		b.list.Add(found)
-	}
+	b.list.Add(f.Findings()...)
 }
 
 // rulesOf returns the rules for residues and more.
@@ -287,6 +285,24 @@ func (o *origins) limit(keyword string, l *normal.Limit) {
 	if l != nil {
 		o.note(keyword, l.Of)
 	}
+}
+
+// count returns a limit that counts something, and records the schema that sets it.
+func (o *origins) count(keyword string, l *normal.Limit) *int {
+	o.limit(keyword, l)
+	if l == nil {
+		return nil
+	}
+	return l.Number.Count()
+}
+
+// newNamed returns a type that is declared for a schema, with its description unless it
+// is only one of the schema's types.
+func newNamed(s *schema.Schema, at naming.Context) *ir.Named {
+	if at.Kind != "" {
+		return &ir.Named{Schema: s}
+	}
+	return &ir.Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated}
 }
 
 // indirect marks the fields through which a struct would contain itself.

@@ -50,10 +50,8 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 	if n := b.byKey[key]; n != nil {
 		return b.unionType(f, n)
 	}
-	n := &ir.Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Union: &ir.Union{Keyword: f.Union.Keyword}}
-	if at.Kind != "" {
-		n.Doc, n.Deprecated = "", false
-	}
+	n := newNamed(s, at)
+	n.Union = &ir.Union{Keyword: f.Union.Keyword}
 	b.byKey[key], b.inside[n] = n, f.Node
 	b.claim(n, at)
 	o := b.originsOf(f.Node)
@@ -326,17 +324,13 @@ func (b *builder) branchType(n *ir.Named, u *union, br *branch) {
 	}
 	s := br.form.Node.Primary()
 	key := "declared " + b.scheme.Key(br.form.Node, s, at)
-	if declared := b.byKey[key]; declared != nil {
-		br.Named = declared
-		joins(n, declared)
-		return
+	declared := b.byKey[key]
+	if declared == nil {
+		declared = newNamed(s, at)
+		declared.Of, b.byKey[key] = &t, declared
+		b.claim(declared, at)
 	}
-	declared := &ir.Named{Schema: s, Doc: s.Description, Deprecated: s.Deprecated, Of: &t}
-	if at.Kind != "" {
-		declared.Doc, declared.Deprecated = "", false
-	}
-	br.Named, b.byKey[key] = declared, declared
-	b.claim(declared, at)
+	br.Named = declared
 	joins(n, declared)
 }
 

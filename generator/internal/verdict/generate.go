@@ -57,9 +57,7 @@ func generateOne(c Case) (o Outcome, err error) {
 		o.Internal = err.Error()
 	}
 	if found != nil {
-		for _, f := range found.Sorted() {
-			list.Add(f)
-		}
+		list.Add(found.Sorted()...)
 	}
 	o.Findings = list.Sorted()
 	if err != nil || list.HasErrors() {
