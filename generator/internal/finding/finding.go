@@ -4,9 +4,43 @@
 // package holds all rules, and a Report prints the findings in the same form for
 // all commands.
 //
-// To add a finding, add its rule to the right group in a file rules_*.go, and
-// report the finding with the id of the rule. The tests of this package then
-// require an example.
+// # Rules
+//
+// The rules are Markdown files: rules/generate, rules/lint, rules/contract and
+// rules/compat have a file for each group. To add a rule, add it to the right file, in
+// the order of the documentation, and report a finding with its id. The tests of this
+// package then require an example, and -update writes docs/findings.md. The first line
+// of a file is the title of the group. A rule looks like this:
+//
+//	## money-as-float
+//
+//	Warning: an amount of money in a JSON number.
+//
+//	Why it matters, on one line.
+//
+//	Example:
+//
+//	(a code block)
+//
+//	Better:
+//
+//	(a code block)
+//
+//	Fix: use an integer of the smallest unit.
+//
+// Error, Warning or Note is the severity. In contract and compat the two examples are
+// called From and To. A code block in the language go is a Go string, for text that is
+// not UTF-8. A rule of compat also has a list:
+//
+//   - Allowed by: "no policy", "lenient", "lenient, generated", "strict, lenient" or
+//     "strict, lenient, generated".
+//   - Message: see [Rule].
+//   - Opposite: the id of the rule about the opposite change, if there is one.
+//   - Forward message, Forward fix: replace those of level FORWARD, see [Forward].
+//
+// Rules that differ only in words come from a file in rules/templates. A table at the
+// start of a group's file names the template, and the text for each of its words in
+// capitals. Every row adds the rules of the template before the rules of the file.
 package finding
 
 import (

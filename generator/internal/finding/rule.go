@@ -23,17 +23,28 @@ type Rule struct {
 	// Contract and Compat, the two versions. Both are empty if there is no example.
 	// An example of Generate that begins with "x:" is a property of an event.
 	// Otherwise it is a whole file, or several files in txtar form ("-- a.yaml --").
+	// They have no newline at the end.
 	Before, After string
 	// Fix says what to do; empty if there is nothing to do.
 	Fix string
 
 	// Area is the part of outboxgen that reports the finding.
 	Area Area
-	// Allowed says which policies allow the change. Only for Compat.
+	// Allowed says which of the policies strict and lenient allow the change. Only for
+	// Compat.
 	Allowed Allowance
+	// Generated reports whether the policy generated allows the change: readers that
+	// outboxgen generates read the data. Only for Compat.
+	Generated bool
 	// Message is the format of the message. READER and WRITER in it stand for the
 	// two schemas. Only for Compat.
 	Message string
+	// Opposite is the id of the rule about the opposite change, or its own id if there
+	// is none. Only for Compat.
+	Opposite string
+
+	allowedBy                  string // the list in the file
+	forwardMessage, forwardFix string // see ForwardOf
 }
 
 // Area is a part of outboxgen that reports findings.
@@ -50,7 +61,7 @@ const (
 // Allowance says which policies allow a change.
 type Allowance int
 
-// From no policy to all.
+// From no policy to both.
 const (
 	Never     Allowance = iota // no policy
 	Leniently                  // the lenient policy
@@ -72,58 +83,9 @@ type Group struct {
 	Rules []Rule
 }
 
-// Groups returns all rules, in the order of the documentation.
-func Groups() []Group {
-	all := []Group{
-		{Generate, "Files", fileRules()},
-		{Generate, "Keywords", keywordRules()},
-		{Generate, "References", referenceRules()},
-		{Generate, "Events", eventRules()},
-		{Generate, "Project file", configRules()},
-		{Generate, "Types", typeRules()},
-		{Generate, "Values", valueRules()},
-		{Generate, "Go package", goRules()},
-		{Generate, "Tables", tableRules()},
-		{Lint, "Names", lintNamingRules()},
-		{Lint, "Descriptions", lintDescriptionRules()},
-		{Lint, "Values", lintValueRules()},
-		{Lint, "Times", lintTimeRules()},
-		{Lint, "Keys", lintKeyRules()},
-		{Lint, "Growth", lintGrowthRules()},
-		{Lint, "Suppressed rules", lintSuppressionRules()},
-		{Contract, "Events", contractEventRules()},
-		{Contract, "Records", contractWireRules()},
-		{Contract, "Earlier versions", contractBeforeRules()},
-		{Contract, "Generated files", contractOutputRules()},
-		{Compat, "Types", compatTypeRules()},
-		{Compat, "Combinations", compatCombinationRules()},
-		{Compat, "Values", compatValueRules()},
-		{Compat, "Properties", compatPropertyRules()},
-		{Compat, "Objects", compatObjectRules()},
-		{Compat, "Arrays", compatItemRules()},
-		{Compat, "Bounds", compatLimitRules()},
-	}
-	for _, g := range all {
-		for i := range g.Rules {
-			r := &g.Rules[i]
-			r.Area = g.Area
-			if g.Area == Compat && r.Allowed == Always && r.Severity == Error {
-				r.Severity = Note
-			}
-		}
-	}
-	return all
-}
-
-var rules = func() map[string]Rule {
-	all := map[string]Rule{}
-	for _, g := range Groups() {
-		for _, r := range g.Rules {
-			all[r.ID] = r
-		}
-	}
-	return all
-}()
+// Groups returns all rules, in the order of the documentation. Callers must not change
+// them.
+func Groups() []Group { return book().groups }
 
 // Canonical returns the current spelling of an id. Earlier releases wrote
 // ENUM_CLOSED instead of enum-closed, and silence instead of suppression. Files may still
@@ -138,13 +100,14 @@ func Canonical(id string) string {
 
 // Lookup finds a rule by its id, in any spelling that Canonical accepts.
 func Lookup(id string) (Rule, bool) {
-	r, ok := rules[Canonical(id)]
+	r, ok := book().rules[Canonical(id)]
 	return r, ok
 }
 
 // IDs returns the sorted ids of the rules of some areas, or of all areas if none is
 // given.
 func IDs(areas ...Area) []string {
+	rules := book().rules
 	ids := slices.Sorted(maps.Keys(rules))
 	return slices.DeleteFunc(ids, func(id string) bool { return len(areas) > 0 && !slices.Contains(areas, rules[id].Area) })
 }
@@ -173,28 +136,16 @@ func (r Rule) Verdict() string {
 		return r.Severity.String()
 	}
 	verdict := r.Allowed.verdict()
-	switch generated := r.Generated(); {
-	case generated && r.Allowed == Leniently:
+	switch {
+	case r.Generated && r.Allowed == Leniently:
 		verdict = "compatible; incompatible under the strict policy"
-	case !generated && r.Allowed == Always:
+	case !r.Generated && r.Allowed == Always:
 		verdict = "incompatible; compatible under the policies strict and lenient"
 	}
 	if forward := r.forwardVerdict(); forward != "" {
 		verdict += "; " + forward
 	}
 	return verdict
-}
-
-// Generated reports whether readers that outboxgen generates read the data.
-func (r Rule) Generated() bool {
-	switch r.ID {
-	case "property-added-to-open-model":
-		return true
-	case "required-property-with-default-added-to-open-model", "required-property-with-default-added-to-closed-model",
-		"required-property-with-default-added-to-partially-open-model", "property-with-default-became-required":
-		return false
-	}
-	return r.Allowed == Always
 }
 
 func (a Allowance) verdict() string {
@@ -234,7 +185,7 @@ func (r Rule) explain(code func(example string) string) string {
 			from = "Example at level BACKWARD, from"
 		case Contract:
 		}
-		parts = append(parts, from+":", code(strings.TrimRight(r.Before, "\n")), to+":", code(strings.TrimRight(r.After, "\n")))
+		parts = append(parts, from+":", code(r.Before), to+":", code(r.After))
 	}
 	if r.Fix != "" {
 		parts = append(parts, "Fix: "+r.Fix+".")

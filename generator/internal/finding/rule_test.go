@@ -211,11 +211,10 @@ func TestEveryIDHasARule(t *testing.T) {
 			})
 			continue
 		}
-		inCatalogue := strings.Contains(fset.Position(f.Pos()).Filename, "rules_")
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.KeyValueExpr:
-				if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "ID" || key.Name == "id") && !inCatalogue {
+				if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "ID" || key.Name == "id") {
 					use(n.Value)
 				}
 			case *ast.AssignStmt:
@@ -263,6 +262,9 @@ func TestRules(t *testing.T) {
 				strings.HasSuffix(r.What, "."), !strings.HasSuffix(r.Why, "."), strings.HasSuffix(r.Fix, "."),
 				(r.Area == finding.Compat) != (r.Message != ""), (r.Before == "") != (r.After == "") && r.ID != "not-utf8":
 				t.Errorf("incomplete: %+v", r)
+			}
+			if strings.Contains(r.Fix, "new event version") && !strings.Contains(r.Fix, finding.NewVersion) {
+				t.Errorf("%s: its fix must hold %q, which InVersion looks for", r.ID, finding.NewVersion)
 			}
 			for _, spelling := range []string{r.ID, strings.ToUpper(strings.ReplaceAll(r.ID, "-", "_"))} {
 				if found, ok := finding.Lookup(spelling); !ok || found != r {

@@ -99,7 +99,7 @@ func (r Report) sarif(b *bytes.Buffer) {
 		ColumnKind: "unicodeCodePoints", Results: []sarifResult{}, Properties: r.Head,
 	}
 	for _, id := range ids {
-		rule := rules[id]
+		rule := book().rules[id]
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
 			ID: id, ShortDescription: sarifText{rule.What}, FullDescription: sarifText{rule.Why},
 			Help: sarifMarkdown{Text: rule.Text(), Markdown: rule.markdown()}, DefaultConfig: sarifLevel{severity[id].String()},

@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 		}
 		e, _ := finding.Lookup(id)
 		strict, lenient := e.Allowed == finding.Always, e.Allowed != finding.Never
-		if e.Before == "" || e.After == "" || (e.Fix == "") != (strict && e.Generated()) {
+		if e.Before == "" || e.After == "" || (e.Fix == "") != (strict && e.Generated) {
 			t.Errorf("%s is explained badly: %+v", id, e)
 			continue
 		}

@@ -240,7 +240,7 @@ func rule(id string) finding.Rule {
 func (c *comparison) allows(r finding.Rule) bool {
 	switch c.policy {
 	case Generated:
-		return r.Generated()
+		return r.Generated
 	case Lenient:
 		return r.Allowed != finding.Never
 	case Strict:

@@ -33,7 +33,7 @@ func FuzzLint(f *testing.F) {
 	}
 	for _, id := range finding.IDs(finding.Lint) {
 		r, _ := finding.Lookup(id)
-		f.Add(event(r.Before))
+		f.Add(event(r.Before + "\n"))
 	}
 	f.Add("properties: {a: 7, b: {$ref: nowhere.yaml, default: {}}}\nallOf: [null]\nrequired: 1")
 	f.Add("$defs: {a: {allOf: [{$ref: '#/$defs/b'}], default: 1}, b: {allOf: [{$ref: '#/$defs/a'}]}}")

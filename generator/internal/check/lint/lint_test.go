@@ -70,13 +70,13 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s has no example", id)
 			continue
 		}
-		for _, f := range lint.Lint(load(t, map[string]string{"a.v1.yaml": event(e.After)})) {
+		for _, f := range lint.Lint(load(t, map[string]string{"a.v1.yaml": event(e.After + "\n")})) {
 			if f.Severity != finding.Note {
 				t.Errorf("the good example of %s: %s %s", id, f.ID, f)
 			}
 		}
 		var found []string
-		for _, f := range lint.Lint(load(t, map[string]string{"a.v1.yaml": event(e.Before)})) {
+		for _, f := range lint.Lint(load(t, map[string]string{"a.v1.yaml": event(e.Before + "\n")})) {
 			if f.Severity != finding.Note || f.ID == id {
 				found = append(found, f.ID)
 			}
