@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/runtime/ecma"
+	"github.com/outboxgen/outboxgen/runtime/internal/decimal"
 )
 
 // compiler makes the nodes of a set, one for each schema, so that a schema may refer to
@@ -75,13 +76,13 @@ func (c *compiler) values(n *node) {
 		n.pattern = ecma.MustCompilePattern(n.Pattern)
 	}
 	for _, bound := range []struct {
-		into **number
+		into **decimal.Number
 		text string
 	}{{&n.minimum, n.Minimum}, {&n.maximum, n.Maximum}, {&n.above, n.ExclusiveMinimum}, {&n.below, n.ExclusiveMaximum}, {&n.step, n.MultipleOf}} {
 		if bound.text == "" {
 			continue
 		}
-		value, ok := parseNumber(bound.text)
+		value, ok := decimal.Parse(bound.text)
 		if !ok {
 			panic("rule: " + n.at + ": " + bound.text + " is not a number")
 		}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/decimal"
 )
 
 // value checks the keywords that apply to every type.
@@ -56,24 +58,24 @@ func (e *evaluation) number(n *node, v any) bool {
 	if !is || n.minimum == nil && n.maximum == nil && n.above == nil && n.below == nil && n.step == nil {
 		return true
 	}
-	x, is := parseNumber(string(text))
+	x, is := decimal.Parse(string(text))
 	if !is {
 		return true
 	}
 	ok := true
-	if n.minimum != nil && x.compare(*n.minimum) < 0 {
+	if n.minimum != nil && x.Compare(*n.minimum) < 0 {
 		ok = e.fail(n, "minimum", "must be at least "+n.Minimum)
 	}
-	if n.maximum != nil && x.compare(*n.maximum) > 0 {
+	if n.maximum != nil && x.Compare(*n.maximum) > 0 {
 		ok = e.fail(n, "maximum", "must be at most "+n.Maximum)
 	}
-	if n.above != nil && x.compare(*n.above) <= 0 {
+	if n.above != nil && x.Compare(*n.above) <= 0 {
 		ok = e.fail(n, "exclusiveMinimum", "must be greater than "+n.ExclusiveMinimum)
 	}
-	if n.below != nil && x.compare(*n.below) >= 0 {
+	if n.below != nil && x.Compare(*n.below) >= 0 {
 		ok = e.fail(n, "exclusiveMaximum", "must be less than "+n.ExclusiveMaximum)
 	}
-	if n.step != nil && !x.multiple(*n.step) {
+	if n.step != nil && !x.Multiple(*n.step) {
 		ok = e.fail(n, "multipleOf", "must be a multiple of "+n.MultipleOf)
 	}
 	return ok

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/outboxgen/outboxgen/runtime/ecma"
+	"github.com/outboxgen/outboxgen/runtime/internal/decimal"
 )
 
 // Schema is one JSON Schema. The zero value accepts every value. Each field is the
@@ -96,9 +97,9 @@ type node struct {
 	prefix              []*node
 	items, remaining    *node
 	contains            *node
-	minimum, maximum    *number
-	above, below        *number
-	step                *number
+	minimum, maximum    *decimal.Number
+	above, below        *decimal.Number
+	step                *decimal.Number
 	pattern             *ecma.Pattern
 	allOf, anyOf, oneOf []*node
 	not, when           *node

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/decimal"
 )
 
 // canonical returns a text that is the same for equal documents.
@@ -36,8 +38,8 @@ func writeCanonical(b *strings.Builder, v any) {
 	case bool:
 		b.WriteString(strconv.FormatBool(v))
 	case json.Number:
-		n, _ := parseNumber(string(v))
-		b.WriteString(n.canonical())
+		n, _ := decimal.Parse(string(v))
+		b.WriteString(n.String())
 	case string:
 		b.WriteString(strconv.Quote(v))
 	case []any:
@@ -73,8 +75,8 @@ func isType(v any, name string) bool {
 		return name == "object"
 	case json.Number:
 		if name == "integer" {
-			n, ok := parseNumber(string(v))
-			return ok && n.whole()
+			n, ok := decimal.Parse(string(v))
+			return ok && n.Whole()
 		}
 		return name == "number"
 	}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"math/big"
 	"reflect"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/outboxgen/outboxgen/runtime/ecma"
+	"github.com/outboxgen/outboxgen/runtime/internal/decimal"
 )
 
 // Checker collects the violations of a value. The last argument of every check is the
@@ -75,6 +75,19 @@ type segment struct {
 	item  bool
 }
 
+// along appends the tokens of at to a path.
+func along(path []segment, at []any) []segment {
+	for _, token := range at {
+		switch token := token.(type) {
+		case string:
+			path = append(path, segment{name: token})
+		case int:
+			path = append(path, segment{index: token, item: true})
+		}
+	}
+	return path
+}
+
 // Err returns what was found, a *ValidationError that names the type, or nil. The
 // violations are sorted by pointer.
 func (c *Checker) Err(name string) error { return c.err(func() string { return name }) }
@@ -118,14 +131,7 @@ func cutToken(pointer string) (token, rest string) {
 // Enter makes the value at the path the current value, until Leave.
 func (c *Checker) Enter(at ...any) {
 	c.marks = append(c.marks, mark{len(c.path), c.schema, c.texts})
-	for _, token := range at {
-		switch token := token.(type) {
-		case string:
-			c.path = append(c.path, segment{name: token})
-		case int:
-			c.path = append(c.path, segment{index: token, item: true})
-		}
-	}
+	c.path = along(c.path, at)
 }
 
 // Leave restores the value before Enter.
@@ -138,7 +144,12 @@ func (c *Checker) Leave() {
 
 // Fail records a violation of the keyword rule at the path.
 func (c *Checker) Fail(rule, message string, at ...any) {
-	c.violations = append(c.violations, Violation{Pointer: c.pointer(at), Rule: rule, Schema: c.place(rule, at), Message: message})
+	c.add(rule, message, c.place(rule, at), at)
+}
+
+// add records a violation of the keyword rule, which is at schema, at the path.
+func (c *Checker) add(rule, message, schema string, at []any) {
+	c.violations = append(c.violations, Violation{Pointer: c.pointer(at), Rule: rule, Schema: schema, Message: message})
 }
 
 // pointer returns the JSON Pointer of a path from the current value.
@@ -147,19 +158,11 @@ func (c *Checker) pointer(at []any) string {
 	if c.around != nil {
 		pointer = []byte(c.around.pointer(nil))
 	}
-	for _, s := range c.path {
+	for _, s := range along(slices.Clip(c.path), at) {
 		if s.item {
 			pointer = strconv.AppendInt(append(pointer, '/'), int64(s.index), 10)
 		} else {
 			pointer = appendSegment(pointer, s.name)
-		}
-	}
-	for _, token := range at {
-		switch token := token.(type) {
-		case string:
-			pointer = appendSegment(pointer, token)
-		case int:
-			pointer = strconv.AppendInt(append(pointer, '/'), int64(token), 10)
 		}
 	}
 	return string(pointer)
@@ -261,7 +264,8 @@ func MultipleOf[N ~int64 | ~uint64](c *Checker, n, step N, at ...any) {
 // MultipleOfFloat checks that n is an integer multiple of step, in decimal: 0.3 is a
 // multiple of 0.1.
 func MultipleOfFloat[N ~float64](c *Checker, n, step N, at ...any) {
-	if !isMultiple(float64(n), float64(step)) {
+	finite := !math.IsInf(float64(n), 0) && !math.IsNaN(float64(n))
+	if !finite || !decimal.Float(float64(n)).Multiple(decimal.Float(float64(step))) {
 		c.Fail("multipleOf", "must be a multiple of "+text(step), at...)
 	}
 }
@@ -378,14 +382,4 @@ func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at .
 	if len(slices.CompactFunc(documents, bytes.Equal)) < len(items) {
 		c.Fail("uniqueItems", "must not hold the same item twice", at...)
 	}
-}
-
-// isMultiple divides in decimal, by the shortest text of each number.
-func isMultiple(n, step float64) bool {
-	if math.IsInf(n, 0) || math.IsNaN(n) || step == 0 {
-		return false
-	}
-	a, _ := new(big.Rat).SetString(strconv.FormatFloat(n, 'g', -1, 64))
-	b, _ := new(big.Rat).SetString(strconv.FormatFloat(step, 'g', -1, 64))
-	return a.Quo(a, b).IsInt()
 }

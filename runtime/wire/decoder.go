@@ -38,9 +38,13 @@ type missing struct {
 // Unmarshal decodes all of data with read and stores the result in into. On error it
 // returns a *DecodeError with the type, and into keeps its value.
 func Unmarshal[T any](data []byte, into *T, name string, read func(*Decoder) T) error {
+	return decode(data, into, func() string { return name }, read)
+}
+
+func decode[T any](data []byte, into *T, name func() string, read func(*Decoder) T) error {
 	d := Decoder{data: data}
 	value := read(&d)
-	if err := d.finish(func() string { return name }); err != nil {
+	if err := d.finish(name); err != nil {
 		return err
 	}
 	*into = value
@@ -197,7 +201,7 @@ func (d *Decoder) Skip() {
 			d.Skip()
 		}
 	case '"':
-		d.skipString()
+		d.text()
 	case 't':
 		d.literal("true")
 	case 'f':
@@ -310,8 +314,6 @@ func (o *Object) Next() bool {
 	return true
 }
 
-// mark notes that a required member was seen. Documents tend to hold their
-// members in the order of the schema, so the first guess is mostly right.
 // rest reads a member that the caller has not read; false says that reading ends.
 func (o *Object) rest() bool {
 	switch {
@@ -323,6 +325,8 @@ func (o *Object) rest() bool {
 	return !o.d.dead
 }
 
+// mark notes that a required member was seen. Documents tend to hold their
+// members in the order of the schema, so the first guess is mostly right.
 func (o *Object) mark() {
 	if o.hint < len(o.required) && string(o.Name) == o.required[o.hint] {
 		o.set(o.hint)
@@ -454,9 +458,6 @@ func (d *Decoder) text() []byte {
 	d.syntax("a string does not end")
 	return nil
 }
-
-// skipString consumes a string without unescaping it.
-func (d *Decoder) skipString() { d.text() }
 
 // pointerAt returns the JSON Pointer of the value at offset, or of the property whose
 // name begins there. It reads the document again from the start, which happens only to

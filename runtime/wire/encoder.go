@@ -290,20 +290,18 @@ func sorted[M ~map[string]T, T any](members M) []string {
 	return names
 }
 
-// PutNullable writes a property of the open object: null if v is null, or nothing if v
-// is absent.
-func PutNullable[N interface {
+// nullable is an outbox.Nullable.
+type nullable[T any] interface {
 	IsZero() bool
 	Get() (T, bool)
-}, T any](e *Encoder, name string, v N, write func(*Encoder, T)) {
-	if v.IsZero() {
-		return
-	}
-	e.Name(name)
-	if value, ok := v.Get(); ok {
-		write(e, value)
-	} else {
-		e.Null()
+}
+
+// PutNullable writes a property of the open object: null if v is null, or nothing if v
+// is absent.
+func PutNullable[N nullable[T], T any](e *Encoder, name string, v N, write func(*Encoder, T)) {
+	if !v.IsZero() {
+		value, ok := v.Get()
+		PutOrNull(e.Name(name), !ok, value, write)
 	}
 }
 

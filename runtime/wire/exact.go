@@ -3,24 +3,28 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"math/big"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/decimal"
 )
 
 // keeps reports whether f represents text: it is the number itself, or it gives the
 // same text when rounded to as many digits. So 0.1 with 17 digits, 0.10000000000000001,
 // is kept; an integer whose last digits a float64 rounds is not.
 func keeps(f float64, text []byte) bool {
-	want := canonicalNumber(string(text))
-	if want == canonicalNumber(strconv.FormatFloat(f, 'g', -1, 64)) {
+	want, _ := decimal.Parse(string(text))
+	if want == decimal.Float(f) {
 		return true
 	}
 	digits := significant(text)
 	const exactDigits = 767 // no float64 has more
-	return digits > 0 && digits <= exactDigits && want == canonicalNumber(strconv.FormatFloat(f, 'e', digits-1, 64))
+	if digits == 0 || digits > exactDigits {
+		return false
+	}
+	rounded, _ := decimal.Parse(strconv.FormatFloat(f, 'e', digits-1, 64))
+	return want == rounded
 }
 
 // significant returns the number of digits of a number, without leading zeros.
@@ -35,44 +39,6 @@ func significant(text []byte) int {
 		}
 	}
 	return n
-}
-
-// maxPlain is how many digits a number may have that is written without an exponent.
-const maxPlain = 40
-
-// canonicalNumber returns a text that is the same for equal JSON numbers: plain if it
-// has few digits, else digits with an exponent. The time does not depend on the
-// exponent.
-func canonicalNumber(text string) string {
-	text, negative := strings.CutPrefix(text, "-")
-	exp := 0
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		exp, _ = strconv.Atoi(strings.TrimPrefix(text[i+1:], "+")) // clamped where it overflows
-		exp = max(min(exp, math.MaxInt32), math.MinInt32)
-		text = text[:i]
-	}
-	whole, fraction, _ := strings.Cut(text, ".")
-	digits := strings.TrimLeft(whole+fraction, "0")
-	exp -= len(fraction)
-	trimmed := strings.TrimRight(digits, "0")
-	exp += len(digits) - len(trimmed)
-	if trimmed == "" {
-		return "0"
-	}
-	sign := ""
-	if negative {
-		sign = "-"
-	}
-	switch point := len(trimmed) + exp; {
-	case exp >= 0 && point <= maxPlain:
-		return sign + trimmed + strings.Repeat("0", exp)
-	case exp < 0 && point > 0:
-		return sign + trimmed[:point] + "." + trimmed[point:]
-	case exp < 0 && point > -6:
-		return sign + "0." + strings.Repeat("0", -point) + trimmed
-	default:
-		return sign + trimmed + "e" + strconv.Itoa(exp)
-	}
 }
 
 // canonicalDocument returns a text that is the same for equal JSON documents.
@@ -91,7 +57,8 @@ func (d *Decoder) canonical() []byte {
 func (e *Encoder) canonical(v any) {
 	switch v := v.(type) {
 	case json.Number:
-		e.buf = append(e.buf, canonicalNumber(string(v))...)
+		n, _ := decimal.Parse(string(v))
+		e.buf = append(e.buf, n.String()...)
 	case []any:
 		PutSlice(e, v, (*Encoder).canonical)
 	case map[string]any:
@@ -136,18 +103,16 @@ func (d *Decoder) whole() (*big.Int, int) {
 	if d.dead {
 		return nil, start
 	}
-	digits, exponent, _ := strings.Cut(canonicalNumber(string(text)), "e")
-	exp, _ := strconv.Atoi(exponent)
-	switch {
-	case exp < 0 || strings.Contains(digits, "."):
+	n, _ := decimal.Parse(string(text))
+	if !n.Whole() {
 		d.failAt(start, "type", "must be an integer, is a number with a fraction")
 		return nil, start
-	case len(digits)+exp > maxDigits:
-		d.failAt(start, "type", "is an integer of more than "+strconv.Itoa(maxDigits)+" digits")
-		return nil, start
 	}
-	n, _ := new(big.Int).SetString(digits+strings.Repeat("0", exp), 10)
-	return n, start
+	value, ok := n.Int(maxDigits)
+	if !ok {
+		d.failAt(start, "type", "is an integer of more than "+strconv.Itoa(maxDigits)+" digits")
+	}
+	return value, start
 }
 
 // Uint writes an integer.

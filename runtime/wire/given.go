@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,13 +9,7 @@ import (
 // ValidateNew is Validate for a value that is about to be written. It also refuses
 // what a writer has most likely forgotten to set: see GivenUUID and GivenTime. A
 // value that was read may hold both.
-func ValidateNew(v any, check func(*Checker)) error {
-	c := checkers.Get().(*Checker)
-	defer c.release()
-	c.writing = true
-	check(c)
-	return c.err(func() string { return reflect.TypeOf(v).Elem().Name() })
-}
+func ValidateNew(v any, check func(*Checker)) error { return validate(v, check, true) }
 
 // GivenUUID refuses the UUID whose bits are all zero at the path of a required
 // value. Only ValidateNew looks at it.
@@ -37,15 +30,16 @@ func (c *Checker) GivenTime(t time.Time, at ...any) {
 // notGiven records that a value was not set. Of a member, the keyword is in the schema
 // of the object, or where the Places say; no keyword asks for any other value.
 func (c *Checker) notGiven(message string, at []any) {
-	v := Violation{Pointer: c.pointer(at), Rule: "required", Message: message}
+	const rule = "required"
+	schema := ""
 	if last := len(at) - 1; last >= 0 {
 		if _, member := at[last].(string); member {
-			if v.Schema = c.schema.keyword(c.inSchema(at), "required"); v.Schema == "" {
-				v.Schema = c.place("required", at[:last])
+			if schema = c.schema.keyword(c.inSchema(at), rule); schema == "" {
+				schema = c.place(rule, at[:last])
 			}
 		}
 	}
-	c.violations = append(c.violations, v)
+	c.add(rule, message, schema, at)
 }
 
 // ConstBy is Const for a member that the function called constructor sets.

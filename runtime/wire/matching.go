@@ -94,10 +94,7 @@ func exact[T any]() bool {
 // schema.
 func Name(c *Checker, key string, p *Pattern, source string, at ...any) {
 	if !p.once().MatchString(key) {
-		c.violations = append(c.violations, Violation{
-			Pointer: c.pointer(at), Rule: "patternProperties", Message: "has a name that does not match " + source,
-			Schema: c.place("patternProperties", at[:len(at)-1]), // of the object, not of the member
-		})
+		c.failPattern("has a name that does not match "+source, at)
 	}
 }
 
@@ -105,11 +102,15 @@ func Name(c *Checker, key string, p *Pattern, source string, at ...any) {
 // matches: in members, if it matches p.
 func MatchesToo[T any](c *Checker, key string, p *Pattern, source string, members map[string]T, at ...any) {
 	if _, ok := members[key]; !ok && p.once().MatchString(key) {
-		c.violations = append(c.violations, Violation{
-			Pointer: c.pointer(at), Rule: "patternProperties", Message: "has a name that also matches " + source + ", and is not in the map for that",
-			Schema: c.place("patternProperties", at[:len(at)-1]),
-		})
+		c.failPattern("has a name that also matches "+source+", and is not in the map for that", at)
 	}
+}
+
+// failPattern records that the name of a member is wrong. The keyword is in the schema of
+// the object, not in that of the member.
+func (c *Checker) failPattern(message string, at []any) {
+	const rule = "patternProperties"
+	c.add(rule, message, c.place(rule, at[:len(at)-1]), at)
 }
 
 // CountMembers returns how many members an object has.

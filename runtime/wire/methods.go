@@ -22,13 +22,7 @@ func Encode(v any, write func(*Encoder)) ([]byte, error) {
 // Decode implements UnmarshalJSON of a declared type. On an error, into keeps its
 // value.
 func Decode[T any](data []byte, into *T, read func(*Decoder) T) error {
-	d := Decoder{data: data}
-	value := read(&d)
-	if err := d.finish(nameOf[T]); err != nil {
-		return err
-	}
-	*into = value
-	return nil
+	return decode(data, into, nameOf[T], read)
 }
 
 // DecodeText is Decode for a named string.
@@ -63,9 +57,12 @@ func DecodeKept[R ~struct{ Raw json.RawMessage }](data []byte, into *R) error {
 
 // Validate implements the method Validate of a declared type: v is a pointer to the
 // value, which check checks. The error is a *ValidationError.
-func Validate(v any, check func(*Checker)) error {
+func Validate(v any, check func(*Checker)) error { return validate(v, check, false) }
+
+func validate(v any, check func(*Checker), writing bool) error {
 	c := checkers.Get().(*Checker)
 	defer c.release()
+	c.writing = writing
 	check(c)
 	return c.err(func() string { return reflect.TypeOf(v).Elem().Name() })
 }

@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/decimal"
 )
 
 // number consumes a number and returns its text. If there is none, it is a syntax
@@ -85,9 +86,10 @@ func (d *Decoder) Int() int64 {
 	if len(text) < 19 && !bytes.ContainsAny(text, ".eE") {
 		return smallInt(text)
 	}
-	value, whole, fits := integer(string(text))
+	n, _ := decimal.Parse(string(text))
+	value, fits := n.Int64()
 	switch {
-	case !whole:
+	case !n.Whole():
 		d.failAt(start, "type", "must be an integer, is a number with a fraction")
 	case !fits:
 		d.failAt(start, "type", beyondInt)
@@ -109,43 +111,6 @@ func smallInt(text []byte) int64 {
 		return -n
 	}
 	return n
-}
-
-// integer parses the JSON number text. whole reports whether it has no fraction, fits
-// whether it fits an int64. The time does not depend on the size of the exponent.
-func integer(text string) (value int64, whole, fits bool) {
-	sign := ""
-	if strings.HasPrefix(text, "-") {
-		sign, text = "-", text[1:]
-	}
-	exponent := 0
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		var err error
-		// An exponent that overflows is clamped by Atoi, which is enough.
-		if exponent, err = strconv.Atoi(text[i+1:]); err != nil && exponent == 0 {
-			return 0, false, false
-		}
-		text = text[:i]
-	}
-	digits, fraction, _ := strings.Cut(text, ".")
-	digits = strings.TrimLeft(digits+fraction, "0")
-	if digits == "" {
-		return 0, true, true
-	}
-	// The value is 0.digits * 10^point.
-	trimmed := strings.TrimRight(digits, "0")
-	shift := int64(exponent) - int64(len(fraction)) + int64(len(digits)-len(trimmed))
-	if exponent == math.MaxInt || exponent == math.MinInt {
-		shift = int64(exponent)
-	}
-	if shift < 0 {
-		return 0, false, false
-	}
-	if shift > 19 || int64(len(trimmed))+shift > 19 {
-		return 0, true, false
-	}
-	value, err := strconv.ParseInt(sign+trimmed+strings.Repeat("0", int(shift)), 10, 64)
-	return value, true, err == nil
 }
 
 // Float reads a number.

@@ -38,16 +38,7 @@ func (c *Checker) place(rule string, at []any) string {
 
 // inSchema returns a path from the value whose schema's place is known.
 func (c *Checker) inSchema(at []any) []segment {
-	path := slices.Clone(c.path[c.schema.length:])
-	for _, token := range at {
-		switch token := token.(type) {
-		case string:
-			path = append(path, segment{name: token})
-		case int:
-			path = append(path, segment{index: token, item: true})
-		}
-	}
-	return path
+	return along(slices.Clip(c.path[c.schema.length:]), at)
 }
 
 // keyword returns the place of a keyword of the part at a path, or of the part's schema

@@ -160,30 +160,20 @@ func (c *Checker) spelled(document []byte, at []any) []byte {
 	if s == nil {
 		return document
 	}
-	for _, token := range c.path[c.texts.length:] {
-		s = s.part(token.name, token.index, token.item)
-	}
-	for _, token := range at {
-		index, item := token.(int)
-		name, _ := token.(string)
-		s = s.part(name, index, item)
-	}
-	if s == nil {
-		return document
+	for _, token := range along(slices.Clip(c.path[c.texts.length:]), at) {
+		if s = s.part(token); s == nil {
+			return document
+		}
 	}
 	return respelled(nil, document, s)
 }
 
 // part returns a property or an item of s, or nil if nothing in it is unusual.
-func (s *spelled) part(name string, index int, item bool) *spelled {
-	switch {
-	case s == nil:
-		return nil
-	case item:
-		return s.parts[strconv.Itoa(index)]
-	default:
-		return s.parts[name]
+func (s *spelled) part(token segment) *spelled {
+	if token.item {
+		return s.parts[strconv.Itoa(token.index)]
 	}
+	return s.parts[token.name]
 }
 
 // respelling copies a document and replaces texts.

@@ -96,20 +96,13 @@ func PutOptionalItem[T any](t *TupleWriter, v *T, write func(*Encoder, T)) {
 }
 
 // PutNullableItem writes the next item: null if v is null; it skips it if v is absent.
-func PutNullableItem[N interface {
-	IsZero() bool
-	Get() (T, bool)
-}, T any](t *TupleWriter, v N, write func(*Encoder, T)) {
+func PutNullableItem[N nullable[T], T any](t *TupleWriter, v N, write func(*Encoder, T)) {
 	if v.IsZero() {
 		t.Absent()
 		return
 	}
-	t.Item()
-	if value, ok := v.Get(); ok {
-		write(t.e, value)
-	} else {
-		t.e.Null()
-	}
+	value, ok := v.Get()
+	PutOrNull(t.Item(), !ok, value, write)
 }
 
 // PutRest writes the items after the positions.

@@ -204,7 +204,7 @@ func (e *Encoder) NoBranch(name string, value any) {
 // the keyword rule. want lists the branches.
 func (c *Checker) NoBranch(value any, rule, want string) {
 	if value == nil {
-		c.violations = append(c.violations, Violation{Pointer: c.pointer(nil), Rule: "required", Schema: c.place(rule, nil), Message: "is required and missing: must be " + want})
+		c.add("required", "is required and missing: must be "+want, c.place(rule, nil), nil)
 		return
 	}
 	if reflect.TypeOf(value).Kind() == reflect.Pointer {
