@@ -4,6 +4,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -111,11 +114,24 @@ func inLabel(r rune) bool {
 		return false
 	case !unicode.In(r, unicode.Ll, unicode.Lo, unicode.Lm, unicode.Mn, unicode.Mc, unicode.Nd):
 		return false
-	case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector), unicode.Is(oldJamo, r):
+	case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, oldJamo):
 		return false
 	}
-	return !unicode.Is(unstable, r)
+	return isStable(r)
 }
+
+// isStable reports whether folding the case of a character and normalizing it does not
+// change it.
+func isStable(r rune) bool {
+	s := string(r)
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))) == s
+}
+
+// isVirama reports whether a character has the combining class of viramas.
+func isVirama(r rune) bool { return norm.NFC.PropertiesString(string(r)).CCC() == 9 }
+
+// oldJamo are the conjoining jamo of Hangul.
+var oldJamo = &unicode.RangeTable{R16: []unicode.Range16{{0x1100, 0x11ff, 1}, {0xa960, 0xa97c, 1}, {0xd7b0, 0xd7fb, 1}}}
 
 const (
 	arabicDigits   = "٠١٢٣٤٥٦٧٨٩"
@@ -133,9 +149,9 @@ var labelContexts = func() map[rune]func(text []rune, i int) bool {
 		'׳':      afterHebrew,
 		'״':      afterHebrew,
 		'・':      besideJapanese,
-		'\u200d': func(text []rune, i int) bool { return i > 0 && unicode.Is(viramas, text[i-1]) },
+		'\u200d': func(text []rune, i int) bool { return i > 0 && isVirama(text[i-1]) },
 		'\u200c': func(text []rune, i int) bool {
-			return i > 0 && unicode.Is(viramas, text[i-1]) || joins(text[:i], -1) && joins(text[i+1:], 1)
+			return i > 0 && isVirama(text[i-1]) || joins(text[:i], -1) && joins(text[i+1:], 1)
 		},
 	}
 	for _, digit := range arabicDigits {
