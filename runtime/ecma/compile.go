@@ -54,8 +54,6 @@ const (
 	minRun = 20
 )
 
-var errSteps = errors.New("ecma: the expression is too large")
-
 // Valid reports whether pattern is a regular expression of ECMA-262 with the flag u, in
 // the editions from 2018 to 2024. Its time grows only with the length of the pattern.
 func Valid(pattern string) bool { return syntax.Check(pattern) == nil }
@@ -71,13 +69,16 @@ func Compile(pattern string) (*Expr, error) {
 		return nil, errors.New("ecma: no way is known to find a back reference in time that grows with the text alone")
 	}
 	c := compiler{expr: &Expr{}, sets: map[*syntax.Node]chars{}}
-	c.expr.main, err = c.program(tree.Root, false)
-	return c.expr, err
+	c.expr.main = c.program(tree.Root, false)
+	if c.total > maxSteps {
+		return nil, errors.New("ecma: the expression is too large")
+	}
+	return c.expr, nil
 }
 
 type compiler struct {
 	expr  *Expr
-	total int // steps so far
+	total int // steps so far; above maxSteps, nothing more is compiled
 	sets  map[*syntax.Node]chars
 }
 
@@ -94,26 +95,26 @@ func (c *compiler) chars(n *syntax.Node) chars {
 
 // program compiles the steps for n, from the last to the first, because each step needs
 // the one after it.
-func (c *compiler) program(n *syntax.Node, backward bool) (*program, error) {
+func (c *compiler) program(n *syntax.Node, backward bool) *program {
 	p := &program{backward: backward}
-	found, err := c.add(p, step{op: opFound})
-	if err != nil {
-		return nil, err
-	}
-	p.start, err = c.node(p, n, found)
-	return p, err
+	p.start = c.node(p, n, c.add(p, step{op: opFound}))
+	return p
 }
 
-func (c *compiler) add(p *program, s step) (int, error) {
+// add adds a step, unless there are too many, and returns its place.
+func (c *compiler) add(p *program, s step) int {
 	if c.total++; c.total > maxSteps {
-		return 0, errSteps
+		return s.next
 	}
 	p.steps = append(p.steps, s)
-	return len(p.steps) - 1, nil
+	return len(p.steps) - 1
 }
 
 // node adds the steps for n, after which next follows, and returns the first.
-func (c *compiler) node(p *program, n *syntax.Node, next int) (int, error) {
+func (c *compiler) node(p *program, n *syntax.Node, next int) int {
+	if c.total > maxSteps {
+		return next
+	}
 	switch n.Op {
 	case syntax.Set:
 		return c.add(p, step{op: opChar, chars: c.chars(n), next: next})
@@ -130,10 +131,7 @@ func (c *compiler) node(p *program, n *syntax.Node, next int) (int, error) {
 	case syntax.Look:
 		// The body of a look-ahead begins at its place: it is found by reading backward
 		// from its end.
-		body, err := c.program(n.Subs[0], !n.Behind)
-		if err != nil {
-			return 0, err
-		}
+		body := c.program(n.Subs[0], !n.Behind)
 		c.expr.looks = append(c.expr.looks, body)
 		return c.add(p, step{op: opLook, index: len(c.expr.looks) - 1, not: n.Not, next: next})
 	case syntax.Sequence, syntax.Group, syntax.Flags, syntax.Reference:
@@ -144,71 +142,51 @@ func (c *compiler) node(p *program, n *syntax.Node, next int) (int, error) {
 		slices.Reverse(subs)
 	}
 	for _, sub := range subs {
-		var err error
-		if next, err = c.node(p, sub, next); err != nil {
-			return 0, err
-		}
+		next = c.node(p, sub, next)
 	}
-	return next, nil
+	return next
 }
 
-func (c *compiler) oneOf(p *program, subs []*syntax.Node, next int) (int, error) {
+func (c *compiler) oneOf(p *program, subs []*syntax.Node, next int) int {
 	last := -1
 	for _, sub := range slices.Backward(subs) {
-		one, err := c.node(p, sub, next)
-		if err == nil && last >= 0 {
-			one, err = c.add(p, step{op: opFork, next: one, other: last})
-		}
-		if err != nil {
-			return 0, err
+		one := c.node(p, sub, next)
+		if last >= 0 {
+			one = c.add(p, step{op: opFork, next: one, other: last})
 		}
 		last = one
 	}
-	return last, nil
+	return last
 }
 
-func (c *compiler) repeat(p *program, n *syntax.Node, next int) (int, error) {
+func (c *compiler) repeat(p *program, n *syntax.Node, next int) int {
 	sub := single(n.Subs[0])
 	if sub.Op == syntax.Set && max(n.Min, n.Max) >= minRun {
 		p.runs = append(p.runs, len(p.steps))
 		return c.add(p, step{op: opRun, chars: c.chars(sub), low: n.Min, high: n.Max, index: len(p.runs) - 1, next: next})
 	}
 	if n.Max < 0 {
-		loop, err := c.add(p, step{op: opFork, other: next})
-		if err != nil {
-			return 0, err
-		}
-		body, err := c.node(p, sub, loop)
-		if err != nil {
-			return 0, err
-		}
+		loop := c.add(p, step{op: opFork, other: next})
+		body := c.node(p, sub, loop)
 		p.steps[loop].next = body
 		next = loop
 	}
 	after := next
 	for range max(0, n.Max-n.Min) {
-		one, err := c.node(p, sub, next)
-		if err != nil {
-			return 0, err
-		}
+		one := c.node(p, sub, next)
 		if one == next {
 			break // it matches the empty text, however often
 		}
-		if next, err = c.add(p, step{op: opFork, next: one, other: after}); err != nil {
-			return 0, err
-		}
+		next = c.add(p, step{op: opFork, next: one, other: after})
 	}
 	for range n.Min {
-		one, err := c.node(p, sub, next)
-		if err != nil {
-			return 0, err
-		}
+		one := c.node(p, sub, next)
 		if one == next {
 			break
 		}
 		next = one
 	}
-	return next, nil
+	return next
 }
 
 // single is n without the groups around it.
