@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -124,13 +125,13 @@ func (b *brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ ne
 	case err == nil:
 		b.notices.over(context.Background(), about, "broker can be reached again", "broker", meta.NodeID)
 	case unreached >= brokerLimit:
-		hint := connectionHint(err)
-		if hint == "" {
-			hint = "broker cannot be reached, retrying; if it runs, check the address that it advertises"
-		}
-		b.notices.report(context.Background(), about, -1, true, hint, err,
-			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
+		hint := cmp.Or(connectionHint(err), "broker cannot be reached, retrying; if it runs, check the address that it advertises")
+		b.report(about, meta, hint, err)
 	}
+}
+
+func (b *brokers) report(about subject, meta kgo.BrokerMetadata, text string, err error) {
+	b.notices.report(context.Background(), about, -1, true, text, err, "broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
 }
 
 // OnFetchBatchRead is a hook of the client: records have arrived.
@@ -161,16 +162,14 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	broken, barren := s.broken, s.barren-barrenLimit
 	b.mu.Unlock()
 
-	ctx, about := context.Background(), subject{kind: kindFetching, partition: meta.NodeID}
+	about := subject{kind: kindFetching, partition: meta.NodeID}
 	switch {
 	case broken >= brokerLimit:
-		b.notices.report(ctx, about, -1, true, answerHint(e2e.Err()), e2e.Err(),
-			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
+		b.report(about, meta, answerHint(e2e.Err()), e2e.Err())
 	case barren > 0:
-		b.notices.report(ctx, about, -1, true, "broker answers fetches at once and without records, retrying; look at its log", nil,
-			"broker", meta.NodeID, "host", meta.Host, "port", meta.Port)
+		b.report(about, meta, "broker answers fetches at once and without records, retrying; look at its log", nil)
 		time.Sleep(backoff.Pause(barrenLow, barrenHigh, barren))
 	case broken == 0 && barren == -barrenLimit:
-		b.notices.over(ctx, about, "broker answers fetches again", "broker", meta.NodeID)
+		b.notices.over(context.Background(), about, "broker answers fetches again", "broker", meta.NodeID)
 	}
 }

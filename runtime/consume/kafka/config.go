@@ -200,71 +200,45 @@ func (c Config) concurrency(topic string) int {
 const minCommitEvery = 100 * time.Millisecond
 
 func (c Config) validate() error {
-	bad := func(format string, args ...any) error { return fmt.Errorf("consume/kafka: Config."+format, args...) }
 	var errs []error
-	if len(c.Brokers) == 0 {
-		errs = append(errs, bad("Brokers is empty: name at least one host:port"))
+	check := func(valid bool, format string, args ...any) {
+		if !valid {
+			errs = append(errs, fmt.Errorf("consume/kafka: Config."+format, args...))
+		}
 	}
+	check(len(c.Brokers) > 0, "Brokers is empty: name at least one host:port")
 	for i, broker := range c.Brokers {
 		switch {
 		case strings.TrimSpace(broker) == "":
-			errs = append(errs, bad("Brokers[%d] is empty: name a host:port", i))
+			check(false, "Brokers[%d] is empty: name a host:port", i)
 		case strings.ContainsAny(broker, ", \t\r\n"):
-			errs = append(errs, bad("Brokers[%d] has a comma or a space: give one host:port to each element", i))
+			check(false, "Brokers[%d] has a comma or a space: give one host:port to each element", i)
 		case strings.Contains(broker, "://"):
-			errs = append(errs, bad("Brokers[%d] is a URL: write host:port, without a scheme", i))
+			check(false, "Brokers[%d] is a URL: write host:port, without a scheme", i)
 		}
 	}
-	if c.Group == "" {
-		errs = append(errs, bad("Group is empty: name the consumer group, for instance after the service"))
-	}
-	if strings.TrimSpace(c.Group) != c.Group {
-		errs = append(errs, bad("Group is %q: remove the space around the name", c.Group))
-	}
-	if len(c.Topics) == 0 {
-		errs = append(errs, bad("Topics is empty: name the topics to read"))
-	}
+	check(c.Group != "", "Group is empty: name the consumer group, for instance after the service")
+	check(strings.TrimSpace(c.Group) == c.Group, "Group is %q: remove the space around the name", c.Group)
+	check(len(c.Topics) > 0, "Topics is empty: name the topics to read")
 	for i, topic := range c.Topics {
-		if topic == "" || strings.ContainsAny(topic, ", \t\r\n") {
-			errs = append(errs, bad("Topics[%d] is %q: give one name to each element", i, topic))
-		}
+		check(topic != "" && !strings.ContainsAny(topic, ", \t\r\n"), "Topics[%d] is %q: give one name to each element", i, topic)
 	}
-	errs = append(errs, c.validateTopics(bad)...)
-	errs = append(errs, c.validateStart(bad)...)
-	if c.Router == nil {
-		errs = append(errs, bad("Router is nil: give it a consume.Router"))
-	}
-	if c.MaxAttempts < 0 {
-		errs = append(errs, bad("MaxAttempts is %d: use 0 for no limit", c.MaxAttempts))
-	}
-	if c.RetryMin < 0 || c.RetryMax < c.RetryMin {
-		errs = append(errs, bad("RetryMin and RetryMax are %v and %v: use 0 <= RetryMin <= RetryMax", c.RetryMin, c.RetryMax))
-	}
-	if c.GiveUp != Stop && c.GiveUp != Skip {
-		errs = append(errs, bad("GiveUp is %q: use %q or %q", c.GiveUp, Stop, Skip))
-	}
-	if c.OnLoss != Stop && c.OnLoss != Skip {
-		errs = append(errs, bad("OnLoss is %q: use %q or %q", c.OnLoss, Stop, Skip))
-	}
-	if c.StopWhenUnready < 0 {
-		errs = append(errs, bad("StopWhenUnready is %v: use 0 for never", c.StopWhenUnready))
-	}
-	if c.Concurrency < 1 {
-		errs = append(errs, bad("Concurrency is %d: use 1 or more", c.Concurrency))
-	}
+	c.validateTopics(check)
+	check(c.StartAt == Earliest || c.StartAt == Latest, "StartAt is %q: use %q or %q", c.StartAt, Earliest, Latest)
+	check(c.StartTime.IsZero() || c.StartAt != Latest, "StartTime is set and StartAt is %q: use one of them", Latest)
+	check(c.Router != nil, "Router is nil: give it a consume.Router")
+	check(c.MaxAttempts >= 0, "MaxAttempts is %d: use 0 for no limit", c.MaxAttempts)
+	check(0 <= c.RetryMin && c.RetryMin <= c.RetryMax, "RetryMin and RetryMax are %v and %v: use 0 <= RetryMin <= RetryMax", c.RetryMin, c.RetryMax)
+	check(c.GiveUp == Stop || c.GiveUp == Skip, "GiveUp is %q: use %q or %q", c.GiveUp, Stop, Skip)
+	check(c.OnLoss == Stop || c.OnLoss == Skip, "OnLoss is %q: use %q or %q", c.OnLoss, Stop, Skip)
+	check(c.StopWhenUnready >= 0, "StopWhenUnready is %v: use 0 for never", c.StopWhenUnready)
+	check(c.Concurrency >= 1, "Concurrency is %d: use 1 or more", c.Concurrency)
 	for _, topic := range slices.Sorted(maps.Keys(c.TopicConcurrency)) {
-		if n := c.TopicConcurrency[topic]; n < 1 {
-			errs = append(errs, bad("TopicConcurrency[%q] is %d: use 1 or more", topic, n))
-		}
+		n := c.TopicConcurrency[topic]
+		check(n >= 1, "TopicConcurrency[%q] is %d: use 1 or more", topic, n)
 	}
-	if c.BufferBytes < minBuffer {
-		errs = append(errs, bad("BufferBytes is %d: use %d (1 MiB) or more", c.BufferBytes, minBuffer))
-	}
-	if c.CommitEvery < minCommitEvery {
-		errs = append(errs, bad("CommitEvery is %v: use %v or more", c.CommitEvery, minCommitEvery))
-	}
-	if c.BufferRecords < 0 || c.DrainTimeout < 0 {
-		errs = append(errs, bad("BufferRecords and DrainTimeout must not be negative"))
-	}
+	check(c.BufferBytes >= minBuffer, "BufferBytes is %d: use %d (1 MiB) or more", c.BufferBytes, minBuffer)
+	check(c.CommitEvery >= minCommitEvery, "CommitEvery is %v: use %v or more", c.CommitEvery, minCommitEvery)
+	check(c.BufferRecords >= 0 && c.DrainTimeout >= 0, "BufferRecords and DrainTimeout must not be negative")
 	return errors.Join(errs...)
 }

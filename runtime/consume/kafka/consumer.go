@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -170,24 +171,20 @@ type timing struct {
 }
 
 func (t timing) withDefaults() timing {
-	set := func(d *time.Duration, otherwise time.Duration) {
-		if *d == 0 {
-			*d = otherwise
-		}
+	return timing{
+		watch:        cmp.Or(t.watch, 10*time.Second),
+		answer:       cmp.Or(t.answer, 15*time.Second),
+		joining:      cmp.Or(t.joining, 30*time.Second),
+		coordinator:  cmp.Or(t.coordinator, 2*time.Second),
+		idle:         cmp.Or(t.idle, 3*time.Second),
+		abandon:      cmp.Or(t.abandon, 5*time.Second),
+		crowded:      cmp.Or(t.crowded, time.Minute),
+		repeatMin:    cmp.Or(t.repeatMin, time.Minute),
+		repeatMax:    cmp.Or(t.repeatMax, 15*time.Minute),
+		failMin:      cmp.Or(t.failMin, 250*time.Millisecond),
+		failMax:      cmp.Or(t.failMax, 30*time.Second),
+		settle:       cmp.Or(t.settle, 10*time.Second),
+		brake:        cmp.Or(t.brake, time.Second),
+		readoptAgain: cmp.Or(t.readoptAgain, 2*time.Second),
 	}
-	set(&t.watch, 10*time.Second)
-	set(&t.answer, 15*time.Second)
-	set(&t.joining, 30*time.Second)
-	set(&t.coordinator, 2*time.Second)
-	set(&t.idle, 3*time.Second)
-	set(&t.crowded, time.Minute)
-	set(&t.abandon, 5*time.Second)
-	set(&t.repeatMin, time.Minute)
-	set(&t.repeatMax, 15*time.Minute)
-	set(&t.failMin, 250*time.Millisecond)
-	set(&t.failMax, 30*time.Second)
-	set(&t.settle, 10*time.Second)
-	set(&t.brake, time.Second)
-	set(&t.readoptAgain, 2*time.Second)
-	return t
 }

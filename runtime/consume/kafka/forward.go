@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -161,50 +160,30 @@ func (r *run) produce(ctx context.Context, record *kgo.Record) error {
 	}
 }
 
-func produceHint(err error) string {
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return "it does not exist; create it"
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "this client may not write to it; give it WRITE and DESCRIBE on the topic"
-	case errors.Is(err, kerr.MessageTooLarge):
-		return "the record is too large for it; raise its max.message.bytes above that of the topics that are read"
-	}
-	return "it was not acknowledged"
-}
-
 // validateTopics checks the retry topics and the dead-letter topic.
-func (c Config) validateTopics(bad func(format string, args ...any) error) (errs []error) {
+func (c Config) validateTopics(check func(valid bool, format string, args ...any)) {
 	taken := map[string]string{}
 	for _, topic := range c.Topics {
 		taken[topic] = "Topics"
 	}
 	take := func(topic, field string) {
-		if other, ok := taken[topic]; ok {
-			errs = append(errs, bad("%s is %q, and so is one of %s: use another topic", field, topic, other))
-		}
+		other, twice := taken[topic]
+		check(!twice, "%s is %q, and so is one of %s: use another topic", field, topic, other)
 		taken[topic] = field
 	}
 	for i, topic := range c.RetryTopics {
 		if topic.Topic == "" {
-			errs = append(errs, bad("RetryTopics[%d].Topic is empty: name the topic", i))
+			check(false, "RetryTopics[%d].Topic is empty: name the topic", i)
 			continue
 		}
-		if topic.Delay <= 0 {
-			errs = append(errs, bad("RetryTopics[%d].Delay is %v: use more than 0", i, topic.Delay))
-		}
+		check(topic.Delay > 0, "RetryTopics[%d].Delay is %v: use more than 0", i, topic.Delay)
 		take(topic.Topic, fmt.Sprintf("RetryTopics[%d].Topic", i))
 	}
-	if len(c.RetryTopics) > 0 && c.MaxAttempts == 0 {
-		errs = append(errs, bad("MaxAttempts is 0, so no record would get to RetryTopics: set the attempts before that"))
-	}
+	check(len(c.RetryTopics) == 0 || c.MaxAttempts != 0, "MaxAttempts is 0, so no record would get to RetryTopics: set the attempts before that")
 	if c.DeadLetterTopic != "" {
 		take(c.DeadLetterTopic, "DeadLetterTopic")
-		if c.DeadLetter != nil {
-			errs = append(errs, bad("DeadLetter and DeadLetterTopic are both set: use one"))
-		}
+		check(c.DeadLetter == nil, "DeadLetter and DeadLetterTopic are both set: use one")
 	}
-	return errs
 }
 
 // field returns the field that names a topic which is read.

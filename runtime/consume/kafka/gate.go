@@ -85,9 +85,7 @@ func (g *gate) open(p partition, why hold) {
 // forget removes the pauses of partitions that went to another member, so that a
 // partition is not paused when it comes back.
 func (g *gate) forget(partitions map[string][]int32) {
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			g.open(partition{topic, id}, holdFull|holdFailing)
-		}
+	for p := range each(partitions) {
+		g.open(p, holdFull|holdFailing)
 	}
 }

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -31,6 +32,28 @@ func brokersHint(err error) string {
 	return noBroker + "; check that Kafka runs, and Config.Brokers"
 }
 
+// hints say what to do about errors of Kafka.
+type hints []struct {
+	err  error
+	hint string
+}
+
+// of returns the hint for an error, or otherwise.
+func (h hints) of(err error, otherwise string) string {
+	for _, known := range h {
+		if errors.Is(err, known.err) {
+			return known.hint
+		}
+	}
+	return otherwise
+}
+
+var saslHints = hints{
+	{kerr.SaslAuthenticationFailed, "Kafka refuses the user or the password; correct kgo.SASL in Config.Options"},
+	{kerr.UnsupportedSaslMechanism, "Kafka does not offer this SASL mechanism; use one that the brokers enable (sasl.enabled.mechanisms) in kgo.SASL in Config.Options"},
+	{kerr.IllegalSaslState, "Kafka does not expect SASL at this address, or requires it; compare kgo.SASL in Config.Options with the brokers' listeners"},
+}
+
 // connectionHint says what is wrong with TLS or SASL. It is "" for other errors.
 func connectionHint(err error) string {
 	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
@@ -41,12 +64,6 @@ func connectionHint(err error) string {
 	switch {
 	case err == nil:
 		return ""
-	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		return "Kafka refuses the user or the password; correct kgo.SASL in Config.Options"
-	case errors.Is(err, kerr.UnsupportedSaslMechanism):
-		return "Kafka does not offer this SASL mechanism; use one that the brokers enable (sasl.enabled.mechanisms) in kgo.SASL in Config.Options"
-	case errors.Is(err, kerr.IllegalSaslState):
-		return "Kafka does not expect SASL at this address, or requires it; compare kgo.SASL in Config.Options with the brokers' listeners"
 	case notTLS:
 		return "the address in Config.Brokers does not speak TLS; use that of a TLS listener, or leave kgo.DialTLSConfig out of Config.Options"
 	case untrusted, authority:
@@ -56,7 +73,7 @@ func connectionHint(err error) string {
 	case closed, strings.Contains(err.Error(), "speaking to a tls endpoint"):
 		return hangsUp
 	}
-	return ""
+	return saslHints.of(err, "")
 }
 
 // tooLarge reports whether an answer of a broker was larger than the client's limit,
@@ -75,52 +92,45 @@ func answerHint(err error) string {
 
 // topicHint says why a topic cannot be read. Field is the field of Config that names it.
 func topicHint(err error, field string) string {
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return "topic does not exist; create it, or correct Config." + field
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "topic access denied; grant this client READ and DESCRIBE on it"
-	case errors.Is(err, kerr.InvalidTopicException):
-		return "topic cannot be read: Kafka has no topics with such a name; correct Config." + field
-	}
-	return "topic cannot be read"
+	return hints{
+		{kerr.UnknownTopicOrPartition, "topic does not exist; create it, or correct Config." + field},
+		{kerr.TopicAuthorizationFailed, "topic access denied; grant this client READ and DESCRIBE on it"},
+		{kerr.InvalidTopicException, "topic cannot be read: Kafka has no topics with such a name; correct Config." + field},
+	}.of(err, "topic cannot be read")
+}
+
+const recreated = "the topic was deleted, and perhaps created again; it is read as soon as it exists"
+
+var fetchHints = hints{
+	{kerr.TopicAuthorizationFailed, "reading from Kafka is not allowed; grant this client READ and DESCRIBE on the topic"},
+	{kerr.UnknownTopicID, recreated},
+	{kerr.InconsistentTopicID, recreated},
 }
 
 func fetchHint(err error) string {
-	if hint := connectionHint(err); hint != "" {
-		return hint
-	}
-	switch {
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "reading from Kafka is not allowed; grant this client READ and DESCRIBE on the topic"
-	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
-		return "the topic was deleted, and perhaps created again; it is read as soon as it exists"
-	}
-	return "reading from Kafka failed, retrying"
+	return cmp.Or(connectionHint(err), fetchHints.of(err, "reading from Kafka failed, retrying"))
 }
 
-func groupHint(err error) string {
-	const again = "membership in the group failed, joining again"
-	if hint := connectionHint(err); hint != "" {
-		return hint
-	}
-	switch {
-	case errors.Is(err, kerr.FencedInstanceID):
-		return "another member of the group has the same kgo.InstanceID and took this one's place; give each process its own"
-	case errors.Is(err, kerr.GroupAuthorizationFailed):
-		return "joining the group is not allowed; grant this client READ on the group, or correct Config.Group"
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "the group may not read its topics; grant this client READ and DESCRIBE on them"
-	case errors.Is(err, kerr.InconsistentGroupProtocol):
-		return again + "; its other members use another kind of client or other balancers: give this service a group of its own in Config.Group, or all members the same kgo.Balancers"
-	case errors.Is(err, kerr.InvalidGroupID):
-		return again + "; the brokers do not take the name of the group: correct Config.Group"
-	case errors.Is(err, kerr.GroupMaxSizeReached):
-		return again + "; the group has as many members as the brokers allow (group.max.size): run fewer, or raise it"
-	case errors.Is(err, kerr.InvalidSessionTimeout):
-		return again + "; the brokers do not take kgo.SessionTimeout: keep it between group.min.session.timeout.ms and group.max.session.timeout.ms"
-	case errors.Is(err, kerr.CoordinatorNotAvailable):
-		return again + "; the group has no coordinator: look at the log of the brokers, which may not be able to create the topic __consumer_offsets"
-	}
-	return again
+const joining = "membership in the group failed, joining again"
+
+var groupHints = hints{
+	{kerr.FencedInstanceID, "another member of the group has the same kgo.InstanceID and took this one's place; give each process its own"},
+	{kerr.GroupAuthorizationFailed, "joining the group is not allowed; grant this client READ on the group, or correct Config.Group"},
+	{kerr.TopicAuthorizationFailed, "the group may not read its topics; grant this client READ and DESCRIBE on them"},
+	{kerr.InconsistentGroupProtocol, joining + "; its other members use another kind of client or other balancers: give this service a group of its own in Config.Group, or all members the same kgo.Balancers"},
+	{kerr.InvalidGroupID, joining + "; the brokers do not take the name of the group: correct Config.Group"},
+	{kerr.GroupMaxSizeReached, joining + "; the group has as many members as the brokers allow (group.max.size): run fewer, or raise it"},
+	{kerr.InvalidSessionTimeout, joining + "; the brokers do not take kgo.SessionTimeout: keep it between group.min.session.timeout.ms and group.max.session.timeout.ms"},
+	{kerr.CoordinatorNotAvailable, joining + "; the group has no coordinator: look at the log of the brokers, which may not be able to create the topic __consumer_offsets"},
 }
+
+func groupHint(err error) string { return cmp.Or(connectionHint(err), groupHints.of(err, joining)) }
+
+// produceHints say why a retry topic or the dead-letter topic cannot be written.
+var produceHints = hints{
+	{kerr.UnknownTopicOrPartition, "it does not exist; create it"},
+	{kerr.TopicAuthorizationFailed, "this client may not write to it; give it WRITE and DESCRIBE on the topic"},
+	{kerr.MessageTooLarge, "the record is too large for it; raise its max.message.bytes above that of the topics that are read"},
+}
+
+func produceHint(err error) string { return produceHints.of(err, "it was not acknowledged") }

@@ -6,60 +6,9 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
-
-// progress has the next offset to handle of each partition. A partition that is read
-// from its start, and of which no record was handled, has none.
-type progress struct {
-	mu   sync.Mutex
-	next map[partition]int64
-}
-
-func (p *progress) begin(offsets map[string]map[int32]kgo.Offset) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for topic, ids := range offsets {
-		for id, offset := range ids {
-			delete(p.next, partition{topic, id})
-			if at := offset.EpochOffset().Offset; at >= 0 {
-				p.next[partition{topic, id}] = at
-			}
-		}
-	}
-}
-
-func (p *progress) handled(at partition, offset int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.next[at] = offset + 1
-}
-
-func (p *progress) forget(partitions map[string][]int32) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			delete(p.next, partition{topic, id})
-		}
-	}
-}
-
-func (p *progress) forgetTopic(topic string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	maps.DeleteFunc(p.next, func(at partition, _ int64) bool { return at.topic == topic })
-}
-
-func (p *progress) of(at partition) (next int64, known bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	next, known = p.next[at]
-	return next, known
-}
 
 // status reports the state to the observer. It asks for this member's lag only while
 // brokers answer.
@@ -92,31 +41,34 @@ func sortedPartitions(partitions iter.Seq[partition]) []partition {
 	})
 }
 
+// topicsOf returns the topics of sorted partitions.
+func topicsOf(partitions []partition) []string {
+	topics := make([]string, len(partitions))
+	for i, p := range partitions {
+		topics[i] = p.topic
+	}
+	return slices.Compact(topics)
+}
+
 // behind returns the lag of this member's partitions, except those whose end is
 // unknown.
 func (w *watch) behind(ctx context.Context) []Lag {
 	assigned := w.have()
 	asking, cancel := context.WithTimeout(ctx, w.r.cfg.timing.answer)
 	defer cancel()
-	var topics []string
-	fresh := false // one was not read yet
-	for _, p := range assigned {
-		topics = append(topics, p.topic)
-		_, known := w.r.progress.of(p)
-		fresh = fresh || !known
-	}
 	lags := make([]Lag, 0, len(assigned))
 	if len(assigned) == 0 {
 		return lags
 	}
-	topics = slices.Compact(topics)
+	topics := topicsOf(assigned)
 	admin := kadm.NewClient(w.r.client)
 	ends, err := admin.ListEndOffsets(asking, topics...)
 	if err != nil {
 		return nil
 	}
 	var starts kadm.ListedOffsets
-	if fresh {
+	fresh := func(p partition) bool { _, known := w.r.positions.toHandle(p); return !known }
+	if slices.ContainsFunc(assigned, fresh) {
 		if starts, err = admin.ListStartOffsets(asking, topics...); err != nil {
 			return nil
 		}
@@ -126,7 +78,7 @@ func (w *watch) behind(ctx context.Context) []Lag {
 		if !ok || end.Err != nil {
 			continue
 		}
-		next, known := w.r.progress.of(p)
+		next, known := w.r.positions.toHandle(p)
 		if start, ok := starts.Lookup(p.topic, p.id); !known && ok && start.Err == nil {
 			next, known = start.Offset, true
 		}

@@ -50,8 +50,48 @@ func (w *worker) attempt(t *task) error {
 // the event, each more than once.
 func (w *worker) traced(t *task) error {
 	at := t.m.Record()
-	opts := []trace.SpanStartOption{
-		trace.WithSpanKind(trace.SpanKindConsumer),
+	var headers propagation.TextMapCarrier = carrier{t.m}
+	producer := insertedBy(headers)
+	ctx := w.ctx
+	if handler, _ := w.batchHandler(t.m); handler == nil { // a batch has no baggage, a batch of one neither
+		ctx = propagation.Baggage{}.Extract(ctx, headers)
+	}
+	var links []trace.Link
+	switch {
+	case !producer.IsValid():
+	case w.run.cfg.ContinueTraces:
+		ctx = trace.ContextWithRemoteSpanContext(ctx, producer)
+	default:
+		links = []trace.Link{{SpanContext: producer}}
+	}
+	id := attribute.String("messaging.message.id", at.EventID)
+	return w.inSpan(ctx, "event", at, t.before+t.attempt, id, links, func(ctx context.Context) error { return w.dispatch(ctx, t) })
+}
+
+// tracedBatch hands a batch over in its own span, which is linked to the spans that
+// inserted the events: it cannot have several parents.
+func (w *worker) tracedBatch(b *batch) (result consume.BatchResult) {
+	var links []trace.Link
+	for _, t := range b.tasks {
+		if producer := insertedBy(carrier{t.m}); producer.IsValid() {
+			links = append(links, trace.Link{SpanContext: producer})
+		}
+	}
+	at := consume.Record{Topic: w.p.topic, Partition: w.p.id, Offset: b.tasks[0].m.Offset, EventType: b.handler.EventType()}
+	count := attribute.Int("messaging.batch.message_count", len(b.tasks))
+	_ = w.inSpan(w.ctx, "batch", at, b.attempt, count, links, func(ctx context.Context) error {
+		result = b.dispatch(ctx)
+		return result.Err
+	})
+	return result
+}
+
+// inSpan runs an attempt to handle an event or a batch in a span.
+func (w *worker) inSpan(
+	ctx context.Context, what string, at consume.Record, attempt int, more attribute.KeyValue, links []trace.Link, handle func(context.Context) error,
+) error {
+	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(ctx, "process "+at.Topic,
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
 		trace.WithAttributes(
 			attribute.String("messaging.system", "kafka"),
 			attribute.String("messaging.operation.type", "process"),
@@ -59,64 +99,17 @@ func (w *worker) traced(t *task) error {
 			attribute.Int("messaging.destination.partition.id", int(at.Partition)),
 			attribute.Int64("messaging.kafka.offset", at.Offset),
 			attribute.String("messaging.consumer.group.name", w.run.cfg.Group),
-			attribute.String("messaging.message.id", at.EventID),
 			attribute.String("outbox.event_type", at.EventType),
-			attribute.Int("outbox.attempt", t.before+t.attempt),
-		),
-	}
-	var headers propagation.TextMapCarrier = carrier{t.m}
-	producer := insertedBy(headers)
-	ctx := w.ctx
-	if handler, _ := w.batchHandler(t.m); handler == nil { // a batch has no baggage, a batch of one neither
-		ctx = propagation.Baggage{}.Extract(ctx, headers)
-	}
-	switch {
-	case !producer.IsValid():
-	case w.run.cfg.ContinueTraces:
-		ctx = trace.ContextWithRemoteSpanContext(ctx, producer)
-	default:
-		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
-	}
-	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(ctx, "process "+at.Topic, opts...)
+			attribute.Int("outbox.attempt", attempt),
+			more,
+		))
 	defer span.End()
-	err := w.dispatch(ctx, t)
+	err := handle(ctx)
 	if err != nil {
 		span.RecordError(err)
-		span.SetStatus(codes.Error, "handling the event failed")
+		span.SetStatus(codes.Error, "handling the "+what+" failed")
 	}
 	return err
-}
-
-// tracedBatch hands a batch over in its own span, which is linked to the spans that
-// inserted the events: it cannot have several parents.
-func (w *worker) tracedBatch(b *batch) consume.BatchResult {
-	opts := []trace.SpanStartOption{
-		trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithAttributes(
-			attribute.String("messaging.system", "kafka"),
-			attribute.String("messaging.operation.type", "process"),
-			attribute.String("messaging.destination.name", w.p.topic),
-			attribute.Int("messaging.destination.partition.id", int(w.p.id)),
-			attribute.Int64("messaging.kafka.offset", b.tasks[0].m.Offset),
-			attribute.Int("messaging.batch.message_count", len(b.tasks)),
-			attribute.String("messaging.consumer.group.name", w.run.cfg.Group),
-			attribute.String("outbox.event_type", b.handler.EventType()),
-			attribute.Int("outbox.attempt", b.attempt),
-		),
-	}
-	for _, t := range b.tasks {
-		if producer := insertedBy(carrier{t.m}); producer.IsValid() {
-			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
-		}
-	}
-	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(w.ctx, "process "+w.p.topic, opts...)
-	defer span.End()
-	result := b.dispatch(ctx)
-	if result.Err != nil {
-		span.RecordError(result.Err)
-		span.SetStatus(codes.Error, "handling the batch failed")
-	}
-	return result
 }
 
 // insertedBy returns the span that inserted the event.

@@ -20,15 +20,14 @@ func (r *run) poll(ctx context.Context) error {
 	polling, stop := context.WithCancel(ctx)
 	defer stop()
 	var failure error
-	watched := make(chan struct{})
-	go func() { // a failing worker interrupts a poll that waits
-		defer close(watched)
+	var watched sync.WaitGroup
+	watched.Go(func() { // a failing worker interrupts a poll that waits
 		select {
 		case failure = <-r.failed:
 			stop()
 		case <-polling.Done():
 		}
-	}()
+	})
 	for barren := 0; polling.Err() == nil; {
 		once, polled := r.seeks.poll(polling)
 		fetches := r.client.PollRecords(once, pollRecords)
@@ -60,7 +59,7 @@ func (r *run) poll(ctx context.Context) error {
 		r.brake(polling, barren)
 	}
 	stop()
-	<-watched
+	watched.Wait()
 	if failure == nil {
 		select { // it failed while ctx ended
 		case failure = <-r.failed:
@@ -252,12 +251,10 @@ func (r *run) settled(ctx context.Context) {
 func (s *resting) forget(partitions map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			if at := s.rests[partition{topic, id}]; at != nil {
-				at.timer.Stop()
-				delete(s.rests, partition{topic, id})
-			}
+	for p := range each(partitions) {
+		if at := s.rests[p]; at != nil {
+			at.timer.Stop()
+			delete(s.rests, p)
 		}
 	}
 }

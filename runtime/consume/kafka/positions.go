@@ -1,21 +1,35 @@
 package kafka
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// positions has the next offset of each partition. It finds records that were removed
-// before they were read.
+// positions has where this member is in each partition. It finds records that were
+// removed before they were read.
 type positions struct {
-	mu        sync.Mutex
-	next      map[partition]int64
-	unchecked map[partition]int64 // committed offsets that were not compared with the log yet
+	mu sync.Mutex
+	at map[partition]position
 }
 
-func newPositions() *positions {
-	return &positions{next: map[partition]int64{}, unchecked: map[partition]int64{}}
+// position is where this member is in a partition. In one that is read from its start,
+// the offsets are not known (noOffset) before the first record.
+type position struct {
+	read      int64 // the next offset to read
+	handled   int64 // the next offset to handle
+	unchecked bool  // read is a committed offset that was not compared with the log yet
+}
+
+const noOffset = -1
+
+// of requires the lock.
+func (s *positions) of(p partition) position {
+	if at, ok := s.at[p]; ok {
+		return at
+	}
+	return position{read: noOffset, handled: noOffset}
 }
 
 // begin sets the first offsets of partitions. An offset below zero means that the group
@@ -23,14 +37,10 @@ func newPositions() *positions {
 func (s *positions) begin(offsets map[string]map[int32]kgo.Offset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for topic, ids := range offsets {
-		for id, offset := range ids {
-			p := partition{topic, id}
-			delete(s.next, p)
-			delete(s.unchecked, p)
-			if at := offset.EpochOffset().Offset; at >= 0 {
-				s.next[p], s.unchecked[p] = at, at
-			}
+	for p, offset := range eachOffset(offsets) {
+		delete(s.at, p)
+		if at := offset.EpochOffset().Offset; at >= 0 {
+			s.at[p] = position{read: at, handled: at, unchecked: true}
 		}
 	}
 }
@@ -42,25 +52,27 @@ func (s *positions) begin(offsets map[string]map[int32]kgo.Offset) {
 func (s *positions) read(p partition, records []*kgo.Record, logStart int64, stop bool) (from int64, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from, known := s.next[p]
-	lost = known && logStart > from && records[0].Offset >= logStart
-	if lost && stop {
-		return from, true
+	at := s.of(p)
+	from = at.read
+	lost = from != noOffset && logStart > from && records[0].Offset >= logStart
+	if !lost || !stop {
+		at.read, at.unchecked = records[len(records)-1].Offset+1, false
+		s.at[p] = at
 	}
-	s.next[p] = records[len(records)-1].Offset + 1
-	delete(s.unchecked, p)
 	return from, lost
 }
 
-// toCheck returns the partitions that were not read since they were assigned.
-func (s *positions) toCheck() map[partition]int64 {
+// toCheck returns the partitions that were not read since they were assigned, sorted.
+func (s *positions) toCheck() []partition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	check := make(map[partition]int64, len(s.unchecked))
-	for p, at := range s.unchecked {
-		check[p] = at
-	}
-	return check
+	return sortedPartitions(func(yield func(partition) bool) {
+		for p, at := range s.at {
+			if at.unchecked && !yield(p) {
+				return
+			}
+		}
+	})
 }
 
 // checked compares a partition with the start of its log, and returns the first offset
@@ -68,15 +80,17 @@ func (s *positions) toCheck() map[partition]int64 {
 func (s *positions) checked(p partition, logStart int64, stop bool) (from int64, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from, ok := s.unchecked[p]
-	delete(s.unchecked, p)
-	if !ok || logStart <= from {
+	at := s.of(p)
+	if !at.unchecked {
 		return 0, false
 	}
-	if !stop {
-		s.next[p] = logStart
+	from, lost = at.read, logStart > at.read
+	at.unchecked = false
+	if lost && !stop {
+		at.read = logStart
 	}
-	return from, true
+	s.at[p] = at
+	return from, lost
 }
 
 // known reports whether an offset of the partition was read or committed. Otherwise
@@ -84,18 +98,31 @@ func (s *positions) checked(p partition, logStart int64, stop bool) (from int64,
 func (s *positions) known(p partition) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.next[p]
-	return ok
+	return s.of(p).read != noOffset
+}
+
+// handled records that an offset and all before it are handled.
+func (s *positions) handled(p partition, offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.of(p)
+	at.handled = offset + 1
+	s.at[p] = at
+}
+
+// toHandle returns the next offset to handle.
+func (s *positions) toHandle(p partition) (next int64, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.of(p)
+	return at.handled, at.handled != noOffset
 }
 
 func (s *positions) forget(partitions map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			delete(s.next, partition{topic, id})
-			delete(s.unchecked, partition{topic, id})
-		}
+	for p := range each(partitions) {
+		delete(s.at, p)
 	}
 }
 
@@ -103,10 +130,16 @@ func (s *positions) forget(partitions map[string][]int32) {
 func (s *positions) forgetTopic(topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := range s.next {
+	maps.DeleteFunc(s.at, func(p partition, _ position) bool { return p.topic == topic })
+}
+
+// unread forgets what was read of a topic whose offsets start again, not what was handled.
+func (s *positions) unread(topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, at := range s.at {
 		if p.topic == topic {
-			delete(s.next, p)
-			delete(s.unchecked, p)
+			s.at[p] = position{read: noOffset, handled: at.handled}
 		}
 	}
 }

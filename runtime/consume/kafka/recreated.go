@@ -243,21 +243,19 @@ func (o *origins) adjust(offsets map[string]map[int32]kgo.Offset) (former map[st
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	former = map[string]int{}
-	for topic, ids := range offsets {
-		t := o.of(topic)
-		for id, offset := range ids {
-			delete(t.starts, id)
-			of, ok := tagged(t.metadata[id])
-			switch {
-			case !ok && (len(t.former) == 0 || t.current != topicID{} && t.stored[id] == t.current):
-			case !ok, t.former[of], t.current != topicID{} && of != t.current:
-				if offset.EpochOffset().Offset > 0 {
-					former[topic]++
-				}
-				ids[id] = kgo.NewOffset().AtStart()
-			default:
-				t.starts[id] = of
+	for p, offset := range eachOffset(offsets) {
+		t := o.of(p.topic)
+		delete(t.starts, p.id)
+		of, ok := tagged(t.metadata[p.id])
+		switch {
+		case !ok && (len(t.former) == 0 || t.current != topicID{} && t.stored[p.id] == t.current):
+		case !ok, t.former[of], t.current != topicID{} && of != t.current:
+			if offset.EpochOffset().Offset > 0 {
+				former[p.topic]++
 			}
+			offsets[p.topic][p.id] = kgo.NewOffset().AtStart()
+		default:
+			t.starts[p.id] = of
 		}
 	}
 	return former
@@ -291,12 +289,10 @@ func (o *origins) delivered(p partition, id topicID) delivery {
 func (o *origins) forget(partitions map[string][]int32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for topic, ids := range partitions {
-		t := o.of(topic)
-		for _, id := range ids {
-			delete(t.starts, id)
-			delete(t.metadata, id)
-		}
+	for p := range each(partitions) {
+		t := o.of(p.topic)
+		delete(t.starts, p.id)
+		delete(t.metadata, p.id)
 	}
 }
 
@@ -309,9 +305,7 @@ func (r *run) committing(ctx context.Context) context.Context {
 // seen.
 func (r *run) recreatedTopic(ctx context.Context, topic string) bool {
 	req := kmsg.NewPtrMetadataRequest()
-	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
-	req.Topics = append(req.Topics, t)
+	req.Topics = append(req.Topics, askFor(topic))
 	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
 	defer cancel()
 	resp, err := r.watch.ask(asking, req, false)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,32 @@ type partition struct {
 
 func (p partition) list() map[string][]int32 { return map[string][]int32{p.topic: {p.id}} }
 
+// each lists partitions that the client has by topic.
+func each(partitions map[string][]int32) iter.Seq[partition] {
+	return func(yield func(partition) bool) {
+		for topic, ids := range partitions {
+			for _, id := range ids {
+				if !yield(partition{topic, id}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// eachOffset lists partitions with their offsets.
+func eachOffset[O any](offsets map[string]map[int32]O) iter.Seq2[partition, O] {
+	return func(yield func(partition, O) bool) {
+		for topic, ids := range offsets {
+			for id, offset := range ids {
+				if !yield(partition{topic, id}, offset) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // run is the state of one Run.
 type run struct {
 	cfg       Config
@@ -56,7 +83,6 @@ type run struct {
 	budget    *budget
 	notices   *notices
 	positions *positions
-	progress  *progress
 	origins   *origins
 	watch     *watch
 	brokers   *brokers
@@ -80,7 +106,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		begun:     map[string]bool{},
 		producing: make(chan struct{}, 1),
 		notices:   newNotices(log, cfg.timing),
-		positions: newPositions(), progress: &progress{next: map[partition]int64{}}, origins: newOrigins(),
+		positions: &positions{at: map[partition]position{}}, origins: newOrigins(),
 	}
 	r.watch, r.brokers = newWatch(r), newBrokers(r.notices)
 	var ctx context.Context
@@ -143,14 +169,11 @@ func (r *run) all(ctx context.Context) error {
 	r.handling = handling
 
 	watching, stopWatching := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		r.watch.run(watching)
-	}()
+	var watched sync.WaitGroup
+	watched.Go(func() { r.watch.run(watching) })
 	err := r.poll(ctx)
 	stopWatching()
-	<-watched
+	watched.Wait()
 	r.resting.stop()
 	if abandoned := r.stopAll(); abandoned != nil {
 		err = errors.Join(err, abandoned)
@@ -226,13 +249,10 @@ func (r *run) take(partitions map[string][]int32) []*worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var taken []*worker
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			p := partition{topic, id}
-			if w := r.workers[p]; w != nil {
-				taken = append(taken, w)
-				delete(r.workers, p)
-			}
+	for p := range each(partitions) {
+		if w := r.workers[p]; w != nil {
+			taken = append(taken, w)
+			delete(r.workers, p)
 		}
 	}
 	return taken
@@ -278,7 +298,6 @@ func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]k
 			"topic", topic, "partitions", n)
 	}
 	r.positions.begin(offsets)
-	r.progress.begin(offsets)
 	r.watch.starts(begin, offsets)
 	r.watch.look()
 	return offsets, nil
@@ -324,7 +343,6 @@ func (r *run) left(partitions map[string][]int32) {
 	r.resting.forget(partitions)
 	r.gate.forget(partitions)
 	r.positions.forget(partitions)
-	r.progress.forget(partitions)
 	r.origins.forget(partitions)
 	r.watch.unassigned(partitions)
 }

@@ -41,11 +41,11 @@ func (c *Consumer) Seek(ctx context.Context, topic string, partitionID int32, of
 	admin := kadm.NewClient(r.client)
 	start, err := listed(admin.ListStartOffsets(asking, topic))(p)
 	if err != nil {
-		return err
+		return fmt.Errorf("consume/kafka: %w", err)
 	}
 	end, err := listed(admin.ListEndOffsets(asking, topic))(p)
 	if err != nil {
-		return err
+		return fmt.Errorf("consume/kafka: %w", err)
 	}
 	if offset < start || offset > end {
 		return fmt.Errorf("consume/kafka: offset %d is not in partition %s/%d, which has the offsets %d to %d", offset, topic, partitionID, start, end)
@@ -67,17 +67,13 @@ func (c *Consumer) SeekToTime(ctx context.Context, at time.Time) error {
 	if len(have) == 0 {
 		return &NotAssignedError{Group: r.cfg.Group}
 	}
-	var topics []string
-	for _, p := range have {
-		topics = append(topics, p.topic)
-	}
 	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
 	defer cancel()
-	offset := listed(kadm.NewClient(r.client).ListOffsetsAfterMilli(asking, milli(at), slices.Compact(topics)...))
+	offset := listed(kadm.NewClient(r.client).ListOffsetsAfterMilli(asking, milli(at), topicsOf(have)...))
 	to := map[partition]int64{}
 	for _, p := range have {
 		if to[p], err = offset(p); err != nil {
-			return err
+			return fmt.Errorf("consume/kafka: %w", err)
 		}
 	}
 	return r.seek(ctx, to)
@@ -99,11 +95,11 @@ func listed(offsets kadm.ListedOffsets, err error) func(partition) (int64, error
 		at, ok := offsets.Lookup(p.topic, p.id)
 		switch {
 		case err != nil:
-			return 0, fmt.Errorf("consume/kafka: ask for the offsets of topic %s: %w", p.topic, err)
+			return 0, fmt.Errorf("ask for the offsets of topic %s: %w", p.topic, err)
 		case !ok:
-			return 0, fmt.Errorf("consume/kafka: no broker knows partition %s/%d", p.topic, p.id)
+			return 0, fmt.Errorf("no broker knows partition %s/%d", p.topic, p.id)
 		case at.Err != nil:
-			return 0, fmt.Errorf("consume/kafka: ask for the offsets of partition %s/%d: %w", p.topic, p.id, at.Err)
+			return 0, fmt.Errorf("ask for the offsets of partition %s/%d: %w", p.topic, p.id, at.Err)
 		}
 		return at.Offset, nil
 	}
@@ -226,7 +222,6 @@ func (r *run) move(s *seeking) error {
 	r.resting.forget(partitions)
 	r.gate.forget(partitions)
 	r.positions.begin(to)
-	r.progress.begin(to)
 	r.origins.seek(partitions)
 	r.watch.moved(s.to)
 	r.client.SetOffsets(set)
@@ -314,9 +309,7 @@ func (w *watch) moved(to map[partition]int64) {
 func (o *origins) seek(partitions map[string][]int32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			delete(o.of(topic).starts, id)
-		}
+	for p := range each(partitions) {
+		delete(o.of(p.topic).starts, p.id)
 	}
 }

@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -29,16 +31,6 @@ func (c Config) startText() string {
 		return "only new records"
 	}
 	return "all records"
-}
-
-func (c Config) validateStart(bad func(format string, args ...any) error) (errs []error) {
-	if c.StartAt != Earliest && c.StartAt != Latest {
-		errs = append(errs, bad("StartAt is %q: use %q or %q", c.StartAt, Earliest, Latest))
-	}
-	if !c.StartTime.IsZero() && c.StartAt == Latest {
-		errs = append(errs, bad("StartTime is set and StartAt is %q: use one of them", Latest))
-	}
-	return errs
 }
 
 // startOffsets sets where partitions begin for which the group has no offset, and says
@@ -68,10 +60,6 @@ func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo
 	}
 	asking, cancel := context.WithTimeout(ctx, r.cfg.timing.answer)
 	defer cancel()
-	var topics []string
-	for topic := range without {
-		topics = append(topics, topic)
-	}
 	admin := kadm.NewClient(r.client)
 	list := admin.ListEndOffsets
 	if at := r.cfg.StartTime; !at.IsZero() {
@@ -79,23 +67,15 @@ func (r *run) startOffsets(ctx context.Context, offsets map[string]map[int32]kgo
 			return admin.ListOffsetsAfterMilli(ctx, milli(at), topics...)
 		}
 	}
-	listed, err := list(asking, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("ask where to start: %w", err)
-	}
+	offset := listed(list(asking, slices.Collect(maps.Keys(without))...))
 	begin := map[partition]int64{}
-	for topic, ids := range without {
-		for _, id := range ids {
-			at, ok := listed.Lookup(topic, id)
-			switch {
-			case !ok:
-				return nil, fmt.Errorf("ask where to start: no broker knows partition %s/%d", topic, id)
-			case at.Err != nil:
-				return nil, fmt.Errorf("ask where to start in partition %s/%d: %w", topic, id, at.Err)
-			}
-			offsets[topic][id] = kgo.NewOffset().At(at.Offset)
-			begin[partition{topic, id}] = at.Offset
+	for p := range each(without) {
+		at, err := offset(p)
+		if err != nil {
+			return nil, fmt.Errorf("look where to start: %w", err)
 		}
+		offsets[p.topic][p.id] = kgo.NewOffset().At(at)
+		begin[p] = at
 	}
 	return begin, nil
 }
@@ -109,15 +89,12 @@ func milli(at time.Time) int64 { return max(0, at.UnixMilli()) }
 func (w *watch) starts(begin map[partition]int64, offsets map[string]map[int32]kgo.Offset) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for topic, ids := range offsets {
-		for id, offset := range ids {
-			p := partition{topic, id}
-			delete(w.fetching, p)
-			if at, ok := begin[p]; ok && offset.EpochOffset().Offset == at {
-				w.begin[p] = at
-			} else {
-				delete(w.begin, p)
-			}
+	for p, offset := range eachOffset(offsets) {
+		delete(w.fetching, p)
+		if at, ok := begin[p]; ok && offset.EpochOffset().Offset == at {
+			w.begin[p] = at
+		} else {
+			delete(w.begin, p)
 		}
 	}
 }
@@ -130,7 +107,7 @@ func (w *watch) commitStarts(ctx context.Context) {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	w.mu.Lock()
 	for p, at := range w.begin {
-		switch next, known := w.r.progress.of(p); {
+		switch next, known := w.r.positions.toHandle(p); {
 		case known && next != at: // a record was handled
 			delete(w.begin, p)
 		case w.partitions[p]:
@@ -152,9 +129,7 @@ func (w *watch) commitStarts(ctx context.Context) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for topic, ids := range offsets {
-		for id := range ids {
-			delete(w.begin, partition{topic, id})
-		}
+	for p := range eachOffset(offsets) {
+		delete(w.begin, p)
 	}
 }

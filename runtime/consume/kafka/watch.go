@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,12 +70,9 @@ func (w *watch) look() {
 
 func (w *watch) run(ctx context.Context) {
 	w.regex, _ = w.r.client.OptValue(kgo.ConsumeRegex).(bool)
-	probed := make(chan struct{})
-	go func() {
-		defer close(probed)
-		w.seeds.run(ctx, w.r.client, w.r.log)
-	}()
-	defer func() { <-probed }()
+	var probing sync.WaitGroup
+	probing.Go(func() { w.seeds.run(ctx, w.r.client, w.r.log) })
+	defer probing.Wait()
 	for {
 		w.all(ctx)
 		timer := time.NewTimer(w.pause())
@@ -225,12 +224,16 @@ func (w *watch) ask(ctx context.Context, req *kmsg.MetadataRequest, soon bool) (
 	}
 }
 
-func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponseTopic) {
-	known := w.topics[name]
-	if known == nil {
-		known = &watched{}
-		w.topics[name] = known
+// known returns what is known about a topic.
+func (w *watch) known(name string) *watched {
+	if w.topics[name] == nil {
+		w.topics[name] = &watched{}
 	}
+	return w.topics[name]
+}
+
+func (w *watch) topic(ctx context.Context, name string, t *kmsg.MetadataResponseTopic) {
+	known := w.known(name)
 	about := subject{kind: kindTopic, topic: name}
 	switch err := kerr.ErrorForCode(t.ErrorCode); {
 	case err == nil:
@@ -295,8 +298,8 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	delete(w.unknown, name)
 	w.mu.Unlock()
 	w.r.log.WarnContext(ctx, "topic was deleted and created again; it is read from its beginning", "topic", name, "try", known.tries)
-	w.r.positions.forgetTopic(name) // before its id: a truncation that is reported now belongs to the former topic
-	w.r.detachTopic(name)           // before the purge, or the rebalance drops their records
+	w.r.positions.unread(name) // before its id: a truncation that is reported now belongs to the former topic
+	w.r.detachTopic(name)      // before the purge, or the rebalance drops their records
 	w.r.client.PurgeTopicsFromClient(name)
 	w.r.detachTopic(name) // what a poll has brought meanwhile
 	resting := map[string][]int32{name: w.r.resting.ofTopic(name)}
@@ -304,7 +307,6 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 	w.r.notices.over(ctx, subject{kind: kindReading, topic: name}, "topic is read again") // no partition rests that could end it
 	w.r.gate.forget(resting)
 	w.r.positions.forgetTopic(name)
-	w.r.progress.forgetTopic(name)
 	// After the purge: a poll that it waits for may still bring records that begin at
 	// an offset of the former topic, and has to be told so.
 	w.r.origins.readopt(name)
@@ -315,19 +317,11 @@ func (w *watch) readopt(ctx context.Context, name string, known *watched) {
 // cannot ask for them by name.
 func (w *watch) unknownOfRegex(ctx context.Context) {
 	w.mu.Lock()
-	var names []string
-	for name := range w.unknown {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(w.unknown))
 	w.mu.Unlock()
 	for _, name := range names {
-		known := w.topics[name]
-		if known == nil {
-			known = &watched{}
-			w.topics[name] = known
-		}
 		w.r.recreatedTopic(ctx, name) // to know its id before the offsets are fetched
-		w.readopt(ctx, name, known)
+		w.readopt(ctx, name, w.known(name))
 	}
 }
 
@@ -351,19 +345,11 @@ func (w *watch) removed(ctx context.Context) {
 	}
 	asking, cancel := context.WithTimeout(ctx, w.r.cfg.timing.answer)
 	defer cancel()
-	byTopic := map[string]bool{}
-	var topics []string
-	for p := range check {
-		if !byTopic[p.topic] {
-			byTopic[p.topic] = true
-			topics = append(topics, p.topic)
-		}
-	}
-	starts, err := kadm.NewClient(w.r.client).ListStartOffsets(asking, topics...)
+	starts, err := kadm.NewClient(w.r.client).ListStartOffsets(asking, topicsOf(check)...)
 	if err != nil {
 		return // the next check asks the brokers again
 	}
-	for p := range check {
+	for _, p := range check {
 		start, ok := starts.Lookup(p.topic, p.id)
 		if !ok || start.Err != nil {
 			continue
@@ -430,11 +416,8 @@ func (w *watch) coordinator(ctx context.Context) {
 func (w *watch) assigned(ctx context.Context, partitions map[string][]int32) {
 	w.mu.Lock()
 	w.joined = true
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			p := partition{topic, id}
-			w.partitions[p], w.fetching[p] = true, true
-		}
+	for p := range each(partitions) {
+		w.partitions[p], w.fetching[p] = true, true
 	}
 	n := len(w.partitions)
 	if n == 0 && w.idle.IsZero() {
@@ -454,13 +437,10 @@ func (w *watch) assigned(ctx context.Context, partitions map[string][]int32) {
 
 func (w *watch) unassigned(partitions map[string][]int32) {
 	w.mu.Lock()
-	for topic, ids := range partitions {
-		for _, id := range ids {
-			p := partition{topic, id}
-			delete(w.partitions, p)
-			delete(w.fetching, p)
-			delete(w.begin, p)
-		}
+	for p := range each(partitions) {
+		delete(w.partitions, p)
+		delete(w.fetching, p)
+		delete(w.begin, p)
 	}
 	n := len(w.partitions)
 	w.mu.Unlock()

@@ -184,7 +184,7 @@ func (w *worker) finish(done ...*item) {
 	defer w.marking.Unlock()
 	if last := w.pop(done, n); last != nil && !w.detached.Load() && !w.abandoned.Load() {
 		w.run.client.MarkCommitRecords(last)
-		w.run.progress.handled(w.p, last.Offset)
+		w.run.positions.handled(w.p, last.Offset)
 	}
 }
 
