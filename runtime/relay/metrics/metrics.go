@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
@@ -19,6 +20,8 @@ import (
 // Metrics is a relay.Observer and a prometheus.Collector. Create one for each relay. It
 // is safe for concurrent use.
 type Metrics struct {
+	all *prometheus.Registry
+
 	queueDepth prometheus.Gauge
 	added      prometheus.Counter
 	published  prometheus.Counter
@@ -45,29 +48,31 @@ type Metrics struct {
 
 // New returns the metrics of one outbox. outbox is the value of the label.
 func New(outbox string) *Metrics {
-	labels := prometheus.Labels{"outbox": outbox}
+	all := prometheus.NewRegistry()
+	add := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"outbox": outbox}, all))
 	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
+		return add.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
 	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels})
+		return add.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	m := &Metrics{
+	return &Metrics{
+		all:        all,
 		queueDepth: gauge("outbox_queue_depth", "Committed rows that are not published yet. The count stops at 100,001, which means more."),
 		added:      counter("outbox_events_added_total", "Rows that this relay has read for the first time in a term."),
 		published:  counter("outbox_events_published_total", "Rows recorded as published."),
 		failed:     counter("outbox_events_failed_total", "Failed attempts that count against a row."),
-		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "outbox_relay_errors_total", ConstLabels: labels,
+		errors: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "outbox_relay_errors_total",
 			Help: "Failures by where they happened (store, lease, send, topics, open, wake, panic) and by class (what they concern).",
 		}, []string{"where", "class"}),
-		age: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "outbox_event_age_seconds", ConstLabels: labels,
+		age: add.NewHistogram(prometheus.HistogramOpts{
+			Name:    "outbox_event_age_seconds",
 			Help:    "Time from a row's created_at to Kafka's acknowledgement, by the relay's wall clock.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}),
-		processing: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "outbox_relay_processing_seconds", ConstLabels: labels,
+		processing: add.NewHistogram(prometheus.HistogramOpts{
+			Name:    "outbox_relay_processing_seconds",
 			Help:    "Time from sending a wave until each of its rows was acknowledged or had failed.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
@@ -86,30 +91,13 @@ func New(outbox string) *Metrics {
 		delayedIn:   gauge("outbox_delayed_next_seconds", "Time until the next delayed event is due; negative: it is overdue; 0 if none waits."),
 		unsettled:   gauge("outbox_relay_unsettled_rows", "Rows that were sent and whose outcome is not recorded yet."),
 	}
-	return m
-}
-
-func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		m.queueDepth, m.added, m.published, m.failed, m.errors, m.age, m.processing, m.oldest, m.leader, m.epoch,
-		m.heldKeys, m.heldRows, m.paused, m.setAside, m.dead, m.deadLetters, m.inFlight, m.unsettled, m.leftOut,
-		m.delayed, m.delayedIn,
-	}
 }
 
 // Describe implements prometheus.Collector.
-func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range m.collectors() {
-		c.Describe(ch)
-	}
-}
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { m.all.Describe(ch) }
 
 // Collect implements prometheus.Collector.
-func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range m.collectors() {
-		c.Collect(ch)
-	}
-}
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) { m.all.Collect(ch) }
 
 // Read implements relay.Observer.
 func (m *Metrics) Read(rows int) { m.added.Add(float64(rows)) }

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 )
@@ -20,6 +21,8 @@ import (
 // Metrics is a kafka.Observer and a prometheus.Collector. Create one for each consumer.
 // It is safe for concurrent use.
 type Metrics struct {
+	all *prometheus.Registry
+
 	handled      *prometheus.CounterVec
 	failed       *prometheus.CounterVec
 	retried      *prometheus.CounterVec
@@ -45,40 +48,42 @@ type Metrics struct {
 
 // New returns the metrics of a consumer. group is the value of the label.
 func New(group string) *Metrics {
-	own := prometheus.Labels{"group": group}
+	all := prometheus.NewRegistry()
+	add := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"group": group}, all))
 	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: own})
+		return add.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
 	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: own})
+		return add.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: own}, append([]string{"topic"}, labels...))
+		return add.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"topic"}, labels...))
 	}
 	return &Metrics{
+		all:          all,
 		handled:      counters("outbox_consumer_events_handled_total", "Records whose handler succeeded."),
 		failed:       counters("outbox_consumer_events_failed_total", "Attempts that failed, panics included; an attempt is a call of a handler with a record or a batch."),
 		retried:      counters("outbox_consumer_events_retried_total", "Attempts after the first one of a record or batch."),
 		skipped:      counters("outbox_consumer_events_skipped_total", "Records that were skipped: no handler is registered (no_handler), the handler failed and GiveUp is Skip (failed), or the record was sent back for another group (other_group).", "reason"),
 		delayed:      counters("outbox_consumer_events_delayed_total", "Records that failed and were stored in a retry topic."),
 		deadLettered: counters("outbox_consumer_events_dead_lettered_total", "Records that could not be handled and were stored as dead letters."),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "outbox_consumer_handler_seconds", ConstLabels: own,
+		duration: add.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "outbox_consumer_handler_seconds",
 			Help:    "Duration of an attempt: decoding, middleware and handler.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
 		}, []string{"topic"}),
-		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "outbox_consumer_batch_records", ConstLabels: own,
+		batches: add.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "outbox_consumer_batch_records",
 			Help:    "Records in an attempt of a batch handler.",
 			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000},
 		}, []string{"topic"}),
-		age: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "outbox_consumer_event_age_seconds", ConstLabels: own,
+		age: add.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "outbox_consumer_event_age_seconds",
 			Help:    "Time from a record's timestamp until the consumer was done with it, by this machine's wall clock.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400},
 		}, []string{"topic"}),
-		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "outbox_consumer_lag", ConstLabels: own,
+		lag: add.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "outbox_consumer_lag",
 			Help: "Offsets from the next record to handle to the end of the partition. Only partitions of this member; read every 10 s.",
 		}, []string{"topic", "partition"}),
 		ready:           gauge("outbox_consumer_ready", "1 while the consumer is a member of its group and can read all topics."),
@@ -91,26 +96,11 @@ func New(group string) *Metrics {
 	}
 }
 
-func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		m.handled, m.failed, m.retried, m.skipped, m.delayed, m.deadLettered, m.duration, m.batches, m.age, m.lag,
-		m.ready, m.partitions, m.bufferedRecords, m.bufferedBytes, m.lost, m.panics, m.fetchErrors,
-	}
-}
-
 // Describe implements prometheus.Collector.
-func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range m.collectors() {
-		c.Describe(ch)
-	}
-}
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { m.all.Describe(ch) }
 
 // Collect implements prometheus.Collector.
-func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range m.collectors() {
-		c.Collect(ch)
-	}
-}
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) { m.all.Collect(ch) }
 
 // Attempted implements kafka.Observer.
 func (m *Metrics) Attempted(a kafka.Attempt) {
