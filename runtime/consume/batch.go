@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -76,8 +77,8 @@ func (r *Router) HandleBatch(eventType string, options BatchOptions, h func(ctx 
 			"give its batch middleware to UseBatch; UseBatch() if there is none", eventType))
 	}
 	b := &Batch{eventType: eventType, options: options.withDefaults(), handle: h}
-	for i := len(r.batchMiddleware) - 1; i >= 0; i-- {
-		b.handle = r.batchMiddleware[i](b.handle)
+	for _, m := range slices.Backward(r.batchMiddleware) {
+		b.handle = m(b.handle)
 	}
 	r.register(eventType, b.one)
 	r.batches[eventType] = b
@@ -131,11 +132,9 @@ func (d *decoding) HandleEvent(eventType string, decode func(value []byte, heade
 // all hands over the events of the messages, up to the first that does not decode.
 func (d *decoding) all(ctx context.Context, batch []Message) error {
 	for i, m := range batch {
-		handle, err := decoded(d.decode, m)
+		handle, err := decoded(d.decode, m.Body(), m)
 		if err != nil {
-			record := m.Record()
-			record.EventType = d.eventType
-			return &BatchError{Index: i, Err: &DecodeError{Record: record, Err: err}}
+			return &BatchError{Index: i, Err: undecodable(m, d.eventType, err)}
 		}
 		if err := handle(ctx); err != nil {
 			return &BatchError{Index: i, Err: err}

@@ -14,21 +14,25 @@ import (
 // handler. The handler gets no tombstones (records without a value): see [OnTombstone].
 func (r *Router) HandleEvent(eventType string, decode func(value []byte, headers []outbox.Header) (handle func(context.Context) error, err error)) {
 	r.Handle(eventType, func(ctx context.Context, m Message) error {
-		handle, err := decoded(decode, m)
+		handle, err := decoded(decode, m.Body(), m)
 		if err != nil {
-			record := m.Record()
-			record.EventType = eventType
-			return &DecodeError{Record: record, Err: err}
+			return undecodable(m, eventType, err)
 		}
 		return handle(ctx)
 	})
 }
 
-// decoded runs the decoder. It may run code of the service: a custom Go type, or a
-// hand-written UnmarshalJSON.
-func decoded(decode func([]byte, []outbox.Header) (func(context.Context) error, error), m Message) (handle func(context.Context) error, err error) {
+// decoded runs the decoder for the body or the key of a message. It may run code of the
+// service: a custom Go type, or a hand-written UnmarshalJSON.
+func decoded(decode func([]byte, []outbox.Header) (func(context.Context) error, error), part []byte, m Message) (handle func(context.Context) error, err error) {
 	defer RecoverTo(&err)
-	return decode(m.Body(), m.Headers)
+	return decode(part, m.Headers)
+}
+
+func undecodable(m Message, eventType string, err error) error {
+	record := m.Record()
+	record.EventType = eventType
+	return &DecodeError{Record: record, Err: err}
 }
 
 // HandleEventTombstone registers a typed handler for the tombstones of an event type. The
@@ -46,17 +50,12 @@ func (r *Router) HandleEventTombstone(eventType string, decode func(key []byte, 
 			"call both from one handler if two are wanted", eventType))
 	}
 	r.eventTombstones[eventType] = r.wrap(func(ctx context.Context, m Message) error {
-		handle, err := decodedKey(decode, m)
+		handle, err := decoded(decode, m.Key, m)
 		if err != nil {
 			return &DecodeError{Record: m.Record(), Err: err}
 		}
 		return handle(ctx)
 	})
-}
-
-func decodedKey(decode func([]byte, []outbox.Header) (func(context.Context) error, error), m Message) (handle func(context.Context) error, err error) {
-	defer RecoverTo(&err)
-	return decode(m.Key, m.Headers)
 }
 
 // OnTombstone registers a handler for the tombstones of a topic. A tombstone is a

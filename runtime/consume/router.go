@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -142,13 +143,14 @@ func (r *Router) Counts() Counts {
 
 // EventTypes returns the event types that have a handler, sorted.
 func (r *Router) EventTypes() []string {
-	types := make([]string, 0, len(r.handlers))
-	for t := range r.handlers {
-		types = append(types, t)
-	}
+	types := slices.AppendSeq(make([]string, 0, len(r.handlers)), maps.Keys(r.handlers))
 	slices.Sort(types)
 	return types
 }
+
+// Empty reports whether no handler is registered, for event types or tombstones. Such a
+// router skips every record.
+func (r *Router) Empty() bool { return len(r.handlers)+len(r.tombstones)+len(r.eventTombstones) == 0 }
 
 // Dispatch calls the handler of the message's event type. The type is the one in the
 // header event_type. If there is no such header, or no handler for that type, it is the

@@ -22,16 +22,7 @@ import (
 // as one of the whole batch. After the last attempt the consumer hands the events over one
 // by one, each in a transaction of its own.
 func TxBatch[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.Tx, batch []outbox.Envelope[T]) error) func(ctx context.Context, batch []outbox.Envelope[T]) error {
-	checkConsumer(consumer)
-	return func(ctx context.Context, batch []outbox.Envelope[T]) error {
-		return asOne(pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			err := onceEach(ctx, tx, consumer, batch, func(first []outbox.Envelope[T]) error { return h(ctx, tx, first) })
-			if outbox.IsReadOnly(err) {
-				giveUp(ctx, tx)
-			}
-			return err
-		}))
-	}
+	return InTxBatch(inTx(db), consumer, h)
 }
 
 // InTxBatch is [TxBatch] with the transactions that inTx runs, as in [InTx].
@@ -39,7 +30,11 @@ func InTxBatch[T any, X outbox.Transaction](inTx func(ctx context.Context, fn fu
 	checkConsumer(consumer)
 	return func(ctx context.Context, batch []outbox.Envelope[T]) error {
 		return asOne(inTx(ctx, func(ctx context.Context, tx X) error {
-			return onceEach(ctx, tx, consumer, batch, func(first []outbox.Envelope[T]) error { return h(ctx, tx, first) })
+			first, err := unhandled(ctx, tx, consumer, batch)
+			if err != nil || len(first) == 0 {
+				return err
+			}
+			return h(ctx, tx, first)
 		}))
 	}
 }
@@ -70,14 +65,15 @@ func ClaimAll(ctx context.Context, tx outbox.Transaction, consumer string, event
 	return first, nil
 }
 
-func onceEach[T any](ctx context.Context, tx outbox.Transaction, consumer string, batch []outbox.Envelope[T], h func(first []outbox.Envelope[T]) error) error {
+// unhandled claims the events of a batch, and returns those that were not handled before.
+func unhandled[T any](ctx context.Context, tx outbox.Transaction, consumer string, batch []outbox.Envelope[T]) ([]outbox.Envelope[T], error) {
 	ids := make([]uuid.UUID, len(batch))
 	for i := range batch {
 		ids[i] = batch[i].EventID
 	}
 	claimed, err := ClaimAll(ctx, tx, consumer, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	first := make([]outbox.Envelope[T], 0, len(batch))
 	for i := range batch {
@@ -85,10 +81,7 @@ func onceEach[T any](ctx context.Context, tx outbox.Transaction, consumer string
 			first = append(first, batch[i])
 		}
 	}
-	if len(first) == 0 {
-		return nil
-	}
-	return h(first)
+	return first, nil
 }
 
 // asOne makes the error of one message one of the batch: the others are rolled back too.

@@ -39,10 +39,14 @@ type Beginner interface {
 // A connection to a server that accepts no writes (see [outbox.IsReadOnly]) is closed
 // instead of returned to the pool.
 func Tx[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.Tx, e outbox.Envelope[T]) error) func(ctx context.Context, e outbox.Envelope[T]) error {
-	checkConsumer(consumer)
-	return func(ctx context.Context, e outbox.Envelope[T]) error {
+	return InTx(inTx(db), consumer, h)
+}
+
+// inTx returns a function that runs others in a transaction.
+func inTx(db Beginner) func(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	return func(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx) error) error {
 		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			err := once(ctx, tx, consumer, e.EventID, func() error { return h(ctx, tx, e) })
+			err := fn(ctx, tx)
 			if outbox.IsReadOnly(err) {
 				giveUp(ctx, tx)
 			}
@@ -78,7 +82,11 @@ func InTx[T any, X outbox.Transaction](inTx func(ctx context.Context, fn func(ct
 	checkConsumer(consumer)
 	return func(ctx context.Context, e outbox.Envelope[T]) error {
 		return inTx(ctx, func(ctx context.Context, tx X) error {
-			return once(ctx, tx, consumer, e.EventID, func() error { return h(ctx, tx, e) })
+			first, err := Claim(ctx, tx, consumer, e.EventID)
+			if err != nil || !first {
+				return err
+			}
+			return h(ctx, tx, e)
 		})
 	}
 }
@@ -98,14 +106,6 @@ func Claim(ctx context.Context, tx outbox.Transaction, consumer string, eventID 
 		return false, fmt.Errorf("inbox: record event %s for consumer %s: %w%s", eventID, consumer, err, remedy(err, tx, claimPrivileges))
 	}
 	return n == 1, nil
-}
-
-func once(ctx context.Context, tx outbox.Transaction, consumer string, id uuid.UUID, h func() error) error {
-	first, err := Claim(ctx, tx, consumer, id)
-	if err != nil || !first {
-		return err
-	}
-	return h()
 }
 
 // checkConsumer panics, because the name is a constant in the code.
