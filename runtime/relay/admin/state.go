@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
@@ -151,12 +152,10 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 
 // missing adds the remedy to an error about a missing table or column.
 func missing(err error) error {
-	const undefinedTable, undefinedColumn, insufficientPrivilege = "42P01", "42703", "42501"
-	pg := (*pgconn.PgError)(nil)
-	if errors.As(err, &pg) && (pg.Code == undefinedTable || pg.Code == undefinedColumn) {
+	switch sqlstate.Code(err) {
+	case sqlstate.UndefinedTable, sqlstate.UndefinedColumn:
 		return fmt.Errorf("%w; the outbox's tables are not there, or are of the older shape: see outboxgen migration, and --upgrade there", err)
-	}
-	if pg != nil && pg.Code == insufficientPrivilege {
+	case sqlstate.Denied:
 		return fmt.Errorf("%w; `outboxgen migration --grants` prints what the role of an operator needs", err)
 	}
 	return err
