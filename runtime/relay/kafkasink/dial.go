@@ -38,21 +38,32 @@ type dialer struct {
 	timeout time.Duration
 	chosen  bool // the caller's options set the timeout, which limits the TLS handshake too
 
-	mu    sync.Mutex
-	start map[string]int       // by host and port: index of the first address
-	known map[string][]string  // by host and port: its addresses; missing: not looked up yet
-	quiet map[string]time.Time // by address and port: when it last did not answer
-	fails map[string]time.Time // by address and port: when it last failed
-	slow  map[string]bool      // by address and port: it did not answer in time
+	mu        sync.Mutex
+	brokers   map[string]broker    // by host and port
+	addresses map[string]condition // by address and port
+}
+
+// broker is what is known about a broker.
+type broker struct {
+	addresses []string // with the port; nil: not looked up yet
+	start     int      // index of the first one to try
+}
+
+// condition is what is known about an address. A time is zero if the address has answered
+// since.
+type condition struct {
+	failed time.Time // when it last failed
+	quiet  time.Time // when it last did not answer
+	slow   bool      // it did not answer in time
 }
 
 func newDialer(config *tls.Config, seeds ...string) *dialer {
 	d := &dialer{
 		tls: config, lookup: net.DefaultResolver.LookupHost, timeout: dialTimeout,
-		start: map[string]int{}, known: map[string][]string{}, quiet: map[string]time.Time{}, fails: map[string]time.Time{}, slow: map[string]bool{},
+		brokers: map[string]broker{}, addresses: map[string]condition{},
 	}
 	for _, seed := range seeds {
-		d.known[seed] = nil
+		d.brokers[seed] = broker{}
 	}
 	return d
 }
@@ -64,28 +75,37 @@ func (d *dialer) dial(ctx context.Context, network, hostport string) (net.Conn, 
 	}
 	lookCtx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	addresses, err := d.lookup(lookCtx, host)
+	hosts, err := d.lookup(lookCtx, host)
 	if err != nil {
 		return nil, err
 	}
-	if len(addresses) == 0 {
+	if len(hosts) == 0 {
 		return nil, fmt.Errorf("kafkasink: the broker's name %q has no address", host)
 	}
-	first := d.learn(hostport, port, addresses)
+	addresses := make([]string, len(hosts))
+	for i, h := range hosts {
+		addresses[i] = net.JoinHostPort(h, port)
+	}
+	first := d.learn(hostport, addresses)
 	passOver := d.anyAnswers()
 	var errs []error
 	for i := range addresses {
 		at := (first + i) % len(addresses)
-		address := net.JoinHostPort(addresses[at], port)
-		if passOver && d.isQuiet(address) {
+		address := addresses[at]
+		known := d.condition(address)
+		if passOver && time.Since(known.quiet) < quietFor {
 			errs = append(errs, fmt.Errorf("kafkasink: %s kept silent less than %s ago", address, quietFor))
 			continue
 		}
 		failed := func(err error) {
-			d.failed(address, errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded))
+			silent := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+			d.failed(address, silent)
 			d.next(hostport, at)
 		}
-		limit, began := d.patience(address), time.Now()
+		limit, began := firstAnswer, time.Now()
+		if known.slow {
+			limit = slowAnswer
+		}
 		conn, err := d.dialOne(ctx, network, address, host, limit)
 		if err == nil {
 			shaken := time.Since(began)
@@ -126,15 +146,12 @@ func (d *dialer) dialOne(ctx context.Context, network, address, host string, lim
 }
 
 // learn stores a broker's addresses, and returns the index of the first one to try.
-func (d *dialer) learn(hostport, port string, addresses []string) (first int) {
+func (d *dialer) learn(hostport string, addresses []string) (first int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	known := make([]string, len(addresses))
-	for i, a := range addresses {
-		known[i] = net.JoinHostPort(a, port)
-	}
-	d.known[hostport] = known
-	return d.start[hostport]
+	first = d.brokers[hostport].start
+	d.brokers[hostport] = broker{addresses, first}
+	return first
 }
 
 // anyAnswers reports whether there is a broker with unknown addresses, or an address
@@ -142,12 +159,12 @@ func (d *dialer) learn(hostport, port string, addresses []string) (first int) {
 func (d *dialer) anyAnswers() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, addresses := range d.known {
-		if len(addresses) == 0 {
+	for _, b := range d.brokers {
+		if len(b.addresses) == 0 {
 			return true
 		}
-		for _, a := range addresses {
-			if since, ok := d.fails[a]; !ok || time.Since(since) >= quietFor {
+		for _, a := range b.addresses {
+			if time.Since(d.addresses[a].failed) >= quietFor {
 				return true
 			}
 		}
@@ -155,53 +172,35 @@ func (d *dialer) anyAnswers() bool {
 	return false
 }
 
-// patience returns how long an address may take to answer.
-func (d *dialer) patience(address string) time.Duration {
+func (d *dialer) condition(address string) condition {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.slow[address] {
-		return slowAnswer
-	}
-	return firstAnswer
+	return d.addresses[address]
 }
 
 // answered records how long an address took to answer.
 func (d *dialer) answered(address string, took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.quiet, address)
-	delete(d.fails, address)
-	if took < firstAnswer/2 {
-		delete(d.slow, address)
-	}
+	d.addresses[address] = condition{slow: d.addresses[address].slow && took >= firstAnswer/2}
 }
 
 // next makes the next dial of a broker start after the address.
 func (d *dialer) next(hostport string, at int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.start[hostport] = at + 1
+	d.brokers[hostport] = broker{d.brokers[hostport].addresses, at + 1}
 }
 
 func (d *dialer) failed(address string, silent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now()
-	d.fails[address] = now
+	known := d.addresses[address]
+	known.failed = time.Now()
 	if silent {
-		d.quiet[address], d.slow[address] = now, true
+		known.quiet, known.slow = known.failed, true
 	}
-}
-
-func (d *dialer) isQuiet(address string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	since, ok := d.quiet[address]
-	if ok && time.Since(since) >= quietFor {
-		delete(d.quiet, address)
-		ok = false
-	}
-	return ok
+	d.addresses[address] = known
 }
 
 // watched is a connection whose reads time out after the limit until the other side has

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,11 +87,16 @@ func New(cfg Config) (*Sink, error) {
 		kgo.RequestTimeoutOverhead(requestOverhead),
 		kgo.DisableClientMetrics(),
 	)
-	dialling, err := dialling(cfg.Opts)
+	given, err := kgo.NewClient(cfg.Opts...) // to read the options; it does not connect before it is used
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("kafkasink: the client's options do not fit together: %w", err)
 	}
-	s.opts = append(s.opts, dialling...)
+	defer given.Close()
+	d := dialerFor(given)
+	s.opts = append(append(s.opts, kgo.Dialer(d.dial)), cfg.Opts...) // a dialer in cfg.Opts stays in effect
+	if d.tls != nil {
+		s.opts = append(s.opts, kgo.DialTLSConfig(nil)) // the sink's dialer uses it
+	}
 	s.produce = []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -101,44 +107,28 @@ func New(cfg Config) (*Sink, error) {
 		kgo.ProducerBatchCompression(cfg.Compression...),
 		kgo.UnknownTopicRetries(1), // the relay describes topics itself
 	}
-	if err := kgo.ValidateOpts(append(append([]kgo.Opt(nil), s.opts...), s.produce...)...); err != nil {
+	if err := kgo.ValidateOpts(slices.Concat(s.opts, s.produce)...); err != nil {
 		return nil, fmt.Errorf("kafkasink: the client's options do not fit together: %w", err)
 	}
-	if err := s.refuse(); err != nil {
+	if err := refuse(given); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// dialling adds the sink's dialer to a client's options. kgo.Dialer, if set, stays in
-// effect; the sink's dialer uses kgo.DialTLSConfig.
-func dialling(opts []kgo.Opt) ([]kgo.Opt, error) {
-	client, err := kgo.NewClient(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("kafkasink: the client's options do not fit together: %w", err)
-	}
-	defer client.Close()
-	config, _ := client.OptValue(kgo.DialTLSConfig).(*tls.Config)
-	seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
+// dialerFor returns the sink's dialer for a client with these options.
+func dialerFor(given *kgo.Client) *dialer {
+	config, _ := given.OptValue(kgo.DialTLSConfig).(*tls.Config)
+	seeds, _ := given.OptValue(kgo.SeedBrokers).([]string)
 	d := newDialer(config, seeds...)
-	if t, ok := client.OptValue(kgo.DialTimeout).(time.Duration); ok && t != clientDialTimeout {
+	if t, ok := given.OptValue(kgo.DialTimeout).(time.Duration); ok && t != clientDialTimeout {
 		d.timeout, d.chosen = t, true
 	}
-	out := append([]kgo.Opt{kgo.Dialer(d.dial)}, opts...)
-	if config != nil {
-		out = append(out, kgo.DialTLSConfig(nil))
-	}
-	return out, nil
+	return d
 }
 
-// refuse returns an error for options that break the relay's guarantees. It asks a
-// client for their values, which does not connect before it is used.
-func (s *Sink) refuse() error {
-	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), s.opts...), s.produce...)...)
-	if err != nil {
-		return fmt.Errorf("kafkasink: starting the client: %w", err)
-	}
-	defer client.Close()
+// refuse returns an error for options that break the relay's guarantees.
+func refuse(given *kgo.Client) error {
 	for _, o := range []struct {
 		name, why string
 		option    any
@@ -147,7 +137,7 @@ func (s *Sink) refuse() error {
 		{"AllowAutoTopicCreation", "a misspelt topic would be made instead of reported", kgo.AllowAutoTopicCreation},
 		{"TransactionalID", "the sink begins no transactions, so every record would fail", kgo.TransactionalID},
 	} {
-		if set := client.OptValue(o.option); set != nil && !reflect.ValueOf(set).IsZero() {
+		if set := given.OptValue(o.option); set != nil && !reflect.ValueOf(set).IsZero() {
 			return fmt.Errorf("kafkasink: Config.Opts has kgo.%s: %s; leave it out", o.name, o.why)
 		}
 	}
@@ -188,7 +178,7 @@ type producer struct {
 }
 
 func (p *producer) open() error {
-	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), p.sink.opts...), p.sink.produce...)...)
+	client, err := kgo.NewClient(slices.Concat(p.sink.opts, p.sink.produce)...)
 	if err != nil {
 		return fmt.Errorf("kafkasink: starting the client: %w", err)
 	}
@@ -212,7 +202,9 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	}
 	if p.client == nil {
 		if err := p.open(); err != nil {
-			fill(results, result(err))
+			for i := range results {
+				results[i] = result(err)
+			}
 			return
 		}
 	}
@@ -312,12 +304,6 @@ func (p *producer) forgetTopicIDs(errs []error) {
 			p.client = nil
 			return
 		}
-	}
-}
-
-func fill(results []relay.Result, r relay.Result) {
-	for i := range results {
-		results[i] = r
 	}
 }
 
