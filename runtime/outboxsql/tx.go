@@ -57,26 +57,25 @@ func (t *Tx) after(ran func(), err error) {
 	}
 }
 
-// ExecContext runs a statement.
-func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+// through runs a statement that the ledger has seen.
+func through[T any](t *Tx, query string, run func() (T, error)) (result T, err error) {
 	ran, err := t.ledger.Before(query)
 	if err != nil {
-		return nil, err
+		return result, err
 	}
-	result, err := t.tx.ExecContext(ctx, query, args...)
+	result, err = run()
 	t.after(ran, err)
 	return result, err
 }
 
+// ExecContext runs a statement.
+func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return through(t, query, func() (sql.Result, error) { return t.tx.ExecContext(ctx, query, args...) })
+}
+
 // QueryContext runs a query.
 func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	ran, err := t.ledger.Before(query)
-	if err != nil {
-		return nil, err
-	}
-	found, err := t.tx.QueryContext(ctx, query, args...)
-	t.after(ran, err)
-	return found, err
+	return through(t, query, func() (*sql.Rows, error) { return t.tx.QueryContext(ctx, query, args...) })
 }
 
 // QueryRowContext runs a query for one row. A query that would end the transaction does
@@ -97,13 +96,7 @@ func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 // prepare SAVEPOINT, RELEASE or ROLLBACK TO: the Tx takes them for run when they are
 // prepared, so events may be logged wrongly.
 func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	ran, err := t.ledger.Before(query)
-	if err != nil {
-		return nil, err
-	}
-	prepared, err := t.tx.PrepareContext(ctx, query)
-	t.after(ran, err)
-	return prepared, err
+	return through(t, query, func() (*sql.Stmt, error) { return t.tx.PrepareContext(ctx, query) })
 }
 
 // StmtContext returns a prepared statement of the pool for this transaction, like

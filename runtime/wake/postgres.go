@@ -314,7 +314,8 @@ func PostgresSource(connString, service string, options SourceOptions) (*Postgre
 	if err != nil {
 		return nil, err
 	}
-	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres"), keepAlive: keepAlive}, nil
+	// A notification has come through a connection before it counts as one.
+	return &PostgresWaitSource{config: config, name: name, source: newSource(options, "Postgres", true), keepAlive: keepAlive}, nil
 }
 
 // Check connects, listens, and sends a notification from a second connection. It
@@ -366,9 +367,6 @@ func (s *PostgresWaitSource) connect(ctx context.Context) error {
 	}
 	return nil
 }
-
-// proves returns true: a notification came through the connection.
-func (s *PostgresWaitSource) proves() bool { return true }
 
 // probe sends a notification from a second connection. One from the same connection
 // would prove nothing, because a pooler delivers it while the statement runs.
@@ -443,5 +441,3 @@ func (s *PostgresWaitSource) disconnect() {
 	_ = s.conn.Close(ctx) // it has failed, or is not needed any more
 	s.conn = nil
 }
-
-func (s *PostgresWaitSource) shutdown() { s.disconnect() }

@@ -199,7 +199,8 @@ type RedisWaitSource struct {
 // ConnWriteTimeout. A connection that no longer answers while the relay waits is closed
 // after 7 s. The Redis user needs PING, BLPOP and DEL.
 func RedisSource(redis rueidis.ClientOption, service string, options SourceOptions) *RedisWaitSource {
-	return &RedisWaitSource{options: bounded(redis), key: RedisKey(service), source: newSource(options, "Redis")}
+	// The user may be allowed to connect and not to wait, so a connection proves nothing.
+	return &RedisWaitSource{options: bounded(redis), key: RedisKey(service), source: newSource(options, "Redis", false)}
 }
 
 // Wait returns nil when there is a wake-up, and an error only when ctx ends or
@@ -240,9 +241,6 @@ func (s *RedisWaitSource) disconnected() {
 	}
 }
 
-// proves returns false: the user may be allowed to connect and not to wait.
-func (s *RedisWaitSource) proves() bool { return false }
-
 func (s *RedisWaitSource) receive(ctx context.Context) (bool, error) {
 	err := s.conn.do(ctx, redisBlock+redisGrace, s.conn.B().Blpop().Key(s.key).Timeout(redisBlock.Seconds()).Build())
 	switch {
@@ -281,10 +279,8 @@ func (s *RedisWaitSource) empty(ctx context.Context) {
 	s.source.connected = false
 }
 
-// disconnect does nothing: the connection was closed when it failed.
-func (s *RedisWaitSource) disconnect() {}
-
-func (s *RedisWaitSource) shutdown() {
+// disconnect closes the connection, unless it was closed when it failed.
+func (s *RedisWaitSource) disconnect() {
 	if s.conn != nil {
 		s.conn.close()
 		s.conn = nil

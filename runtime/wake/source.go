@@ -35,22 +35,20 @@ type SourceOptions struct {
 type channel interface {
 	// connect opens the connection, or checks the existing one.
 	connect(ctx context.Context) error
-	// proves reports whether a connection proves that wake-ups arrive. Otherwise only a
-	// receive without an error proves it.
-	proves() bool
 	// receive waits for a wake-up. It returns false without an error after its time
 	// limit.
 	receive(ctx context.Context) (bool, error)
-	// disconnect closes a connection that has failed.
+	// disconnect closes the connection, if there is one.
 	disconnect()
-	// shutdown closes everything.
-	shutdown()
 }
 
 // source is what all sources share: one connection that is reopened when needed.
 type source struct {
 	options SourceOptions
 	what    string
+	// proves says that a connection proves that wake-ups arrive. Otherwise only a receive
+	// without an error proves it.
+	proves bool
 
 	closed context.Context
 	cancel context.CancelFunc
@@ -63,12 +61,12 @@ type source struct {
 	quiet     time.Duration // how long failures are not logged after that
 }
 
-func newSource(options SourceOptions, what string) source {
+func newSource(options SourceOptions, what string, proves bool) source {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
 	closed, cancel := context.WithCancel(context.Background())
-	return source{options: options, what: what, closed: closed, cancel: cancel}
+	return source{options: options, what: what, proves: proves, closed: closed, cancel: cancel}
 }
 
 func (s *source) wait(ctx context.Context, c channel) error {
@@ -116,7 +114,7 @@ func (s *source) step(ctx context.Context, c channel) (bool, error) {
 		return false, err
 	}
 	s.connected = true
-	if c.proves() {
+	if s.proves {
 		s.works()
 	}
 	return true, nil
@@ -157,5 +155,5 @@ func (s *source) close(c channel) {
 	s.cancel()
 	s.mu.Lock() // Wait has returned
 	defer s.mu.Unlock()
-	c.shutdown()
+	c.disconnect()
 }
