@@ -256,35 +256,23 @@ type batcher interface {
 }
 
 // execute runs the statements now, in one round trip if tx can send batches.
-func execute(ctx context.Context, tx Transaction, statements []statement) error {
+func execute(ctx context.Context, tx Transaction, statements []statement) (err error) {
+	run := func(s statement) (pgconn.CommandTag, error) { return tx.Exec(ctx, s.sql, s.args...) }
 	if b, ok := tx.(batcher); ok && len(statements) > 1 {
-		return executeBatch(ctx, b, statements)
+		var batch pgx.Batch
+		for _, s := range statements {
+			batch.Queue(s.sql, s.args...)
+		}
+		results := b.SendBatch(ctx, &batch)
+		defer func() {
+			if closeErr := results.Close(); err == nil && closeErr != nil {
+				err = fmt.Errorf("outbox: insert %d events: %w", len(statements), closeErr)
+			}
+		}()
+		run = func(statement) (pgconn.CommandTag, error) { return results.Exec() }
 	}
 	for _, s := range statements {
-		tag, err := tx.Exec(ctx, s.sql, s.args...)
-		if err != nil {
-			return refused(s.built, err, connOf(tx))
-		}
-		if err := resolve(s.built, tag.RowsAffected()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func executeBatch(ctx context.Context, tx batcher, statements []statement) (err error) {
-	var batch pgx.Batch
-	for _, s := range statements {
-		batch.Queue(s.sql, s.args...)
-	}
-	results := tx.SendBatch(ctx, &batch)
-	defer func() {
-		if closeErr := results.Close(); err == nil && closeErr != nil {
-			err = fmt.Errorf("outbox: insert %d events: %w", len(statements), closeErr)
-		}
-	}()
-	for _, s := range statements {
-		tag, err := results.Exec()
+		tag, err := run(s)
 		if err != nil {
 			return refused(s.built, err, connOf(tx))
 		}
@@ -306,15 +294,9 @@ func resolve(list []built, inserted int64) error {
 		}
 	}
 	if missing := int64(len(list)) - inserted; missing > 0 && !list[0].IDGiven {
-		return insertError(list, fmt.Errorf("%d of the generated ids were in the table already: %w", missing, errIDRepeats))
+		return refused(list, fmt.Errorf("%d of the generated ids were in the table already: %w", missing, errIDRepeats), nil)
 	}
 	return nil
-}
-
-// insertError returns an InsertError for the event, or the first of the events, that
-// failed.
-func insertError(list []built, err error) error {
-	return refused(list, err, nil)
 }
 
 // queuedEvents is the first argument of its statement in a batch. pgx allows a
@@ -336,8 +318,3 @@ func (q *queuedEvents) resolve(inserted int64) error {
 	q.inserted, q.known = inserted, true
 	return resolve(q.built, inserted)
 }
-
-// failedRow is a pgx.Row that only returns an error.
-type failedRow struct{ err error }
-
-func (r failedRow) Scan(...any) error { return r.err }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -15,10 +14,7 @@ import (
 // they share the connection: an event belongs to the innermost open savepoint,
 // whichever Tx it is inserted on.
 type kept struct {
-	now   func() time.Time
-	newID func() (uuid.UUID, error)
-	// maxRecordBytes is Options.MaxRecordBytes.
-	maxRecordBytes int
+	options []Option // before those of each event
 
 	entries []entry
 	ids     map[uuid.UUID]struct{} // of all events so far
@@ -58,11 +54,6 @@ type mark struct {
 	name    string // of a raw SAVEPOINT; "" for a nested Tx
 	at      int    // number of entries before it
 	cancels int    // number of cancelled events before it
-}
-
-// options stand before those of every event.
-func (k *kept) options() []Option {
-	return []Option{WithClock(k.now), WithNewID(k.newID), WithMaxRecordBytes(k.maxRecordBytes)}
 }
 
 // rowCount returns the number of events of the entry that were inserted. It is all of
@@ -120,6 +111,18 @@ func (k *kept) unsent() []*entry {
 	return list
 }
 
+// build builds events for the transaction, unless that is closed.
+func (k *kept) build(ctx context.Context, events []Event, closed bool) ([]built, error) {
+	list, err := build(ctx, k.options, events)
+	switch {
+	case err != nil:
+		return nil, err
+	case closed:
+		return nil, errTxClosed
+	}
+	return list, k.fresh(list)
+}
+
 // fresh checks the ids of new events. A generated id that was used before is a fault of
 // NewID. The table would ignore the second row, and the fault would show only after the
 // commit.
@@ -129,7 +132,7 @@ func (k *kept) fresh(events []built) error {
 	}
 	for _, e := range events {
 		if _, twice := k.ids[e.Row.ID]; twice && !e.IDGiven {
-			return insertError([]built{e}, fmt.Errorf("the id was generated for an earlier event of the transaction: %w", errIDRepeats))
+			return refused([]built{e}, fmt.Errorf("the id was generated for an earlier event of the transaction: %w", errIDRepeats), nil)
 		}
 		k.ids[e.Row.ID] = struct{}{}
 	}
@@ -280,13 +283,18 @@ func (k *kept) restoring(c control) func() {
 	}
 }
 
+// end records that the function tried to end the transaction, and returns the error.
+func (k *kept) end() error {
+	k.misuse = ErrTransactionControl
+	return k.misuse
+}
+
 // follow records what a statement that is about to run does to the transaction. Events
 // that wait were inserted before, where that is necessary.
 func (k *kept) follow(c control) error {
 	switch c.kind {
 	case controlEnd:
-		k.misuse = ErrTransactionControl
-		return k.misuse
+		return k.end()
 	case controlSavepoint:
 		k.eager = true
 		k.open(c.name)

@@ -26,7 +26,7 @@ func (w writer) Debug(ctx context.Context, message string, err error) {
 }
 
 func (w writer) NewLedger() link.Ledger {
-	return &ledger{of: w.Outbox, kept: kept{now: w.options.Now, newID: w.options.NewID, maxRecordBytes: w.options.MaxRecordBytes}}
+	return &ledger{of: w.Outbox, kept: kept{options: w.rowOptions}}
 }
 
 // ledger is what an *outboxsql.Tx remembers about its events. Each is inserted at once,
@@ -38,14 +38,8 @@ type ledger struct {
 
 // insert inserts events on the transaction of the ledger.
 func (l *ledger) insert(ctx context.Context, tx Transaction, sql link.SQL, events []Event) error {
-	list, err := build(ctx, l.kept.options(), events)
-	switch {
-	case err != nil:
-		return err
-	case l.kept.closed:
-		return errTxClosed
-	}
-	if err := l.kept.fresh(list); err != nil {
+	list, err := l.kept.build(ctx, events, l.kept.closed)
+	if err != nil {
 		return err
 	}
 	for _, s := range plan(sql, list) {
@@ -71,7 +65,7 @@ func (l *ledger) Before(sql string) (ran func(), err error) {
 	}
 	for _, c := range found {
 		if c.kind == controlEnd {
-			return nil, l.kept.follow(c)
+			return nil, l.kept.end()
 		}
 	}
 	return func() {
@@ -87,7 +81,7 @@ func (l *ledger) End() error {
 	if l.kept.closed {
 		return errTxClosed
 	}
-	return l.kept.follow(control{kind: controlEnd})
+	return l.kept.end()
 }
 
 func (l *ledger) Close()      { l.kept.closed = true }

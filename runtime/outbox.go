@@ -94,11 +94,14 @@ type Outbox struct {
 	pool    Pool
 	options Options
 	alarm   alarm
+	// rowOptions apply before those of every event.
+	rowOptions []Option
 }
 
 // New returns an Outbox that takes its connections from pool.
 func New(pool Pool, options Options) *Outbox {
 	o := &Outbox{pool: pool, options: options.withDefaults()}
+	o.rowOptions = []Option{WithClock(o.options.Now), WithNewID(o.options.NewID), WithMaxRecordBytes(o.options.MaxRecordBytes)}
 	o.alarm = alarm{waker: o.options.Waker, logger: o.options.Logger, timeout: o.options.WakeTimeout}
 	return o
 }
@@ -176,7 +179,7 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 		closeReadOnly(ctx, conn.Conn(), txOptions, err)
 		return fmt.Errorf("outbox: begin: %w", err)
 	}
-	tx := &Tx{inner: inner, kept: &kept{now: o.options.Now, newID: o.options.NewID, maxRecordBytes: o.options.MaxRecordBytes}}
+	tx := &Tx{inner: inner, kept: &kept{options: o.rowOptions}}
 	ended := false
 	defer func() { // also when fn panics or calls runtime.Goexit
 		tx.kept.closed = true

@@ -101,7 +101,8 @@ func deniedObject(message string) string {
 	return message[strings.LastIndexByte(message, ' ')+1:]
 }
 
-// refused is insertError for what was refused on a connection, which may be nil.
+// refused returns an InsertError for events that were refused on a connection, which may be
+// nil.
 func refused(list []built, err error, conn *pgx.Conn) error {
 	return &InsertError{
 		EventType: list[0].Row.EventType, EventID: list[0].Row.ID, Events: len(list), Err: err, on: sessionOf(conn),

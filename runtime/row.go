@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -229,21 +230,17 @@ func isUUID(s string) bool {
 
 // checkRow checks the row against the table's columns and Kafka's rules.
 func checkRow(row *Row) error {
-	if err := checkText("aggregate id", row.AggregateID, 255); err != nil {
-		return err
-	}
+	var badKey error
 	if row.Key != nil {
-		if err := checkText("key", *row.Key, 255); err != nil {
-			return err
-		}
+		badKey = checkText("key", *row.Key, 255)
 	}
-	if err := checkText("aggregate type", row.AggregateType, 100); err != nil {
-		return err
-	}
-	if err := checkText("event type", row.EventType, 255); err != nil {
-		return err
-	}
-	return checkTopic(row.Topic)
+	return cmp.Or(
+		checkText("aggregate id", row.AggregateID, 255),
+		badKey,
+		checkText("aggregate type", row.AggregateType, 100),
+		checkText("event type", row.EventType, 255),
+		checkTopic(row.Topic),
+	)
 }
 
 // checkText checks a value for a varchar column. limit is in characters.

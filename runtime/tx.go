@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
@@ -36,14 +35,8 @@ var _ pgx.Tx = (*Tx)(nil)
 
 // keep keeps events for COMMIT. After a raw SAVEPOINT it inserts them at once.
 func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
-	list, err := build(ctx, t.kept.options(), events)
-	switch {
-	case err != nil:
-		return err
-	case t.closed():
-		return errTxClosed
-	}
-	if err := t.kept.fresh(list); err != nil {
+	list, err := t.kept.build(ctx, events, t.closed())
+	if err != nil {
 		return err
 	}
 	t.kept.add(plan(sql, list), t.Conn())
@@ -82,8 +75,7 @@ func (t *Tx) Commit(ctx context.Context) error {
 		return errTxClosed
 	}
 	if t.level == 0 {
-		t.kept.misuse = ErrTransactionControl
-		return t.kept.misuse
+		return t.kept.end()
 	}
 	t.done = true
 	if err := t.inner.Commit(ctx); err != nil {
@@ -103,8 +95,7 @@ func (t *Tx) Rollback(ctx context.Context) error {
 		return errTxClosed
 	}
 	if t.level == 0 {
-		t.kept.misuse = ErrTransactionControl
-		return t.kept.misuse
+		return t.kept.end()
 	}
 	t.done = true
 	err := t.inner.Rollback(ctx)
@@ -134,7 +125,7 @@ func (t *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandT
 func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	undo, err := t.check(ctx, sql)
 	if err != nil {
-		return failedRows{err}, err
+		return failedResults(err).Query()
 	}
 	rows, err := t.inner.Query(ctx, sql, args...)
 	if err != nil && undo != nil {
@@ -146,7 +137,7 @@ func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 // QueryRow runs a query that returns at most one row. Errors are returned by Scan.
 func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if _, err := t.check(ctx, sql); err != nil {
-		return failedRow{err}
+		return failedResults(err).QueryRow()
 	}
 	return t.inner.QueryRow(ctx, sql, args...)
 }
@@ -170,8 +161,7 @@ func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 		return nil, errTxClosed
 	}
 	if len(controls(sql, false)) > 0 {
-		t.kept.misuse = ErrTransactionControl
-		return nil, t.kept.misuse
+		return nil, t.kept.end()
 	}
 	description, err := t.inner.Prepare(ctx, name, sql)
 	if err == nil {
@@ -240,16 +230,5 @@ func (c connTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	return c.Conn().SendBatch(ctx, b)
 }
 
-// failedRows is a pgx.Rows that only returns an error.
-type failedRows struct{ err error }
-
-func (failedRows) Close()                                       {}
-func (r failedRows) Err() error                                 { return r.err }
-func (failedRows) CommandTag() pgconn.CommandTag                { return pgconn.CommandTag{} }
-func (failedRows) FieldDescriptions() []pgconn.FieldDescription { return nil }
-func (failedRows) Next() bool                                   { return false }
-func (r failedRows) Scan(...any) error                          { return r.err }
-func (r failedRows) Values() ([]any, error)                     { return nil, r.err }
-func (failedRows) RawValues() [][]byte                          { return nil }
-func (failedRows) Conn() *pgx.Conn                              { return nil }
-func (failedRows) TypeMap() *pgtype.Map                         { return nil }
+// failedResults returns the results of SQL that was not sent because of an error.
+func failedResults(err error) pgx.BatchResults { return pgx.FailedBatchResults(&pgx.Batch{}, err) }

@@ -61,14 +61,15 @@ func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option
 	if err := t.validate(&data); err != nil {
 		return outbox.Row{}, err
 	}
-	row, err := link.NewRow(ctx, link.Event{
+	return newRow(ctx, link.Event{
 		Type: t.Type, Topic: t.Topic, Source: t.Source, SchemaURI: t.SchemaURI, AggregateType: t.AggregateType,
 		Envelope: t.Envelope, Unkeyed: t.Unkeyed, CorrelationUUID: t.CorrelationUUID, Data: data, Values: values[T]{t, &data},
 	}, opts)
-	if err != nil {
-		return outbox.Row{}, err
-	}
-	return row.(outbox.Row), nil
+}
+
+func newRow(ctx context.Context, e link.Event, opts []outbox.Option) (outbox.Row, error) {
+	row, err := link.NewRow(ctx, e, opts)
+	return row.(outbox.Row), err
 }
 
 // NewTombstone builds the row of a tombstone: a record with the key and a null value,
@@ -84,14 +85,10 @@ func (t *EventType[T]) NewTombstone(ctx context.Context, key string, opts ...out
 	case key == uuid.Nil.String() && t.Validate != nil:
 		return outbox.Row{}, &outbox.InsertError{EventType: t.Type, Err: errors.New("the key of the tombstone is the zero UUID; it was probably not set")}
 	}
-	row, err := link.NewRow(ctx, link.Event{
+	return newRow(ctx, link.Event{
 		Type: t.Type, Topic: t.Topic, Source: t.Source, AggregateType: t.AggregateType,
 		CorrelationUUID: t.CorrelationUUID, Values: deleted(key),
 	}, opts)
-	if err != nil {
-		return outbox.Row{}, err
-	}
-	return row.(outbox.Row), nil
 }
 
 // deleted is the values of a tombstone: its key.

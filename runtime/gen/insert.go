@@ -12,15 +12,7 @@ import (
 
 // SQL has the two statements that insert events, as sqlc compiled them. Both skip ids
 // that exist already.
-type SQL struct {
-	// One inserts one event. Its arguments are the columns id, aggregate_type,
-	// aggregate_id, event_type, topic, event_key, event_data and headers.
-	One string
-	// Many inserts several events in order. Its arguments are arrays of the same
-	// columns, with an array of booleans before event_key that is false for an event
-	// without a key.
-	Many string
-}
+type SQL = link.SQL
 
 // Insert builds the event's row and inserts it on tx. An *outbox.Tx sends it with
 // COMMIT; on any other transaction it is one round trip.
@@ -37,12 +29,12 @@ func Insert(ctx context.Context, tx outbox.Transaction, sql SQL, event outbox.Ev
 // chose, to learn its outcome. outbox.With sets options of a single event. If one of
 // the events cannot be built, none is inserted. Errors are those of Insert.
 func InsertAll(ctx context.Context, tx outbox.Transaction, sql SQL, events ...outbox.Event) error {
-	return link.InsertAll(ctx, tx, link.SQL(sql), events)
+	return link.InsertAll(ctx, tx, sql, events)
 }
 
 // CancelDelayed is outbox.CancelDelayed for the table that the statements insert into.
 func CancelDelayed(ctx context.Context, tx outbox.Transaction, sql SQL, id uuid.UUID) (bool, error) {
-	return link.CancelDelayed(ctx, tx, link.SQL(sql), id)
+	return link.CancelDelayed(ctx, tx, sql, id)
 }
 
 // Queue adds the insert of an event to a batch. The caller sends the batch within a
@@ -54,5 +46,5 @@ func CancelDelayed(ctx context.Context, tx outbox.Transaction, sql SQL, id uuid.
 // A batch belongs to no Outbox, so Now and NewID of Options do not apply. Use
 // outbox.WithClock and outbox.WithNewID instead.
 func Queue(ctx context.Context, batch *pgx.Batch, sql SQL, event outbox.Event, opts ...outbox.Option) error {
-	return link.Queue(ctx, batch, link.SQL(sql), outbox.With(event, opts...))
+	return link.Queue(ctx, batch, sql, outbox.With(event, opts...))
 }

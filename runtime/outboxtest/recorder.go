@@ -153,7 +153,7 @@ func (r *Recorder) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 // QueryRow runs SQL on DB.
 func (r *Recorder) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if err := r.refuse(sql); err != nil {
-		return failedRow{err}
+		return pgx.FailedBatchResults(&pgx.Batch{}, err).QueryRow()
 	}
 	return r.DB.QueryRow(ctx, sql, args...)
 }
@@ -180,10 +180,6 @@ func firstLine(sql string) string {
 	}
 	return line
 }
-
-type failedRow struct{ err error }
-
-func (r failedRow) Scan(...any) error { return r.err }
 
 // list returns the events for a message.
 func (r *Recorder) list() string {

@@ -13,7 +13,8 @@ import (
 
 // Package outbox sets these functions when it is initialized.
 var (
-	// NewRow builds the row of an event. opts is a []outbox.Option, row an outbox.Row.
+	// NewRow builds the row of an event. opts is a []outbox.Option, row an outbox.Row, empty
+	// after an error.
 	NewRow func(ctx context.Context, event Event, opts any) (row any, err error)
 	// Decode decodes an envelope of the kind and checks the event type. headers is a []outbox.Header, envelope an
 	// *outbox.Envelope[json.RawMessage].
@@ -26,7 +27,7 @@ var (
 	Queue func(ctx context.Context, batch *pgx.Batch, sql SQL, event any) error
 )
 
-// SQL is the statements that insert events; see gen.SQL.
+// SQL is the statements that insert events.
 type SQL struct {
 	// One inserts one event. Its arguments are the columns id, aggregate_type,
 	// aggregate_id, event_type, topic, event_key, event_data and headers.
