@@ -149,6 +149,21 @@ func (e *evaluation) below(token string, n *node, v any) bool {
 	return ok
 }
 
+// part checks a part of the value, which child may forbid: then keyword of n is violated.
+func (e *evaluation) part(n, child *node, keyword, what, token string, v any) bool {
+	if child.Never {
+		return e.fail(n, keyword, "is not "+what+" that the schema allows", token)
+	}
+	return e.below(escape(token), child, v)
+}
+
+// also checks the value against another schema, and adds what that evaluates.
+func (e *evaluation) also(n *node, v any, s *seen) bool {
+	ok, inner := e.check(n, v)
+	s.add(inner)
+	return ok
+}
+
 // try checks without recording violations.
 func (e *evaluation) try(n *node, v any) (bool, seen) {
 	e.quiet++
@@ -246,9 +261,7 @@ func (e *evaluation) answer(q question, a answer) {
 func (e *evaluation) combined(n *node, v any, s *seen) bool {
 	ok := true
 	for _, part := range n.allOf {
-		valid, inner := e.check(part, v)
-		ok = valid && ok
-		s.add(inner)
+		ok = e.also(part, v, s) && ok
 	}
 	ok = e.alternatives(n, v, s) && ok
 	if n.not != nil {
@@ -264,17 +277,13 @@ func (e *evaluation) combined(n *node, v any, s *seen) bool {
 			branch = n.then
 		}
 		if branch != nil {
-			valid, inner := e.check(branch, v)
-			ok = valid && ok
-			s.add(inner)
+			ok = e.also(branch, v, s) && ok
 		}
 	}
 	if object, is := v.(map[string]any); is {
 		for _, d := range n.dependents {
 			if _, there := object[d.name]; there {
-				valid, inner := e.check(d.node, v)
-				ok = valid && ok
-				s.add(inner)
+				ok = e.also(d.node, v, s) && ok
 			}
 		}
 	}
@@ -356,11 +365,7 @@ func (e *evaluation) restOfObject(n *node, v map[string]any, s *seen) bool {
 		if s.everything || s.names[name] {
 			continue
 		}
-		if n.rest.Never {
-			ok = e.fail(n, "unevaluatedProperties", "is not a member that the schema allows", name)
-		} else {
-			ok = e.below(escape(name), n.rest, v[name]) && ok
-		}
+		ok = e.part(n, n.rest, "unevaluatedProperties", "a member", name, v[name]) && ok
 	}
 	s.everything = true
 	return ok
@@ -372,13 +377,8 @@ func (e *evaluation) restOfArray(n *node, v []any, s *seen) bool {
 	}
 	ok := true
 	for i := s.first; i < len(v); i++ {
-		if s.items[i] {
-			continue
-		}
-		if n.remaining.Never {
-			ok = e.fail(n, "unevaluatedItems", "is not an item that the schema allows", strconv.Itoa(i))
-		} else {
-			ok = e.below(strconv.Itoa(i), n.remaining, v[i]) && ok
+		if !s.items[i] {
+			ok = e.part(n, n.remaining, "unevaluatedItems", "an item", strconv.Itoa(i), v[i]) && ok
 		}
 	}
 	s.everything = true

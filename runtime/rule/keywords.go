@@ -126,10 +126,8 @@ func (e *evaluation) dependentRequired(n *node, v map[string]any) bool {
 // member checks one property of an object.
 func (e *evaluation) member(n *node, name string, v any, s *seen) bool {
 	ok := true
-	if n.names != nil {
-		if !e.tryBelow(n.names, name) {
-			ok = e.fail(n, "propertyNames", "is called what the schema does not allow", name)
-		}
+	if n.names != nil && !e.tryBelow(n.names, name) {
+		ok = e.fail(n, "propertyNames", "is called what the schema does not allow", name)
 	}
 	known := false
 	if p := n.properties[name]; p != nil {
@@ -144,11 +142,7 @@ func (e *evaluation) member(n *node, name string, v any, s *seen) bool {
 	}
 	if !known && n.additional != nil {
 		known = true
-		if n.additional.Never {
-			ok = e.fail(n, "additionalProperties", "is not a member that the schema allows", name)
-		} else {
-			ok = e.below(escape(name), n.additional, v) && ok
-		}
+		ok = e.part(n, n.additional, "additionalProperties", "a member", name, v) && ok
 	}
 	if known && e.annotates {
 		s.name(name)
@@ -178,10 +172,8 @@ func (e *evaluation) array(n *node, v []any, s *seen) bool {
 		case i < len(n.prefix):
 			ok = e.below(strconv.Itoa(i), n.prefix[i], item) && ok
 			s.first = max(s.first, i+1)
-		case n.items != nil && n.items.Never:
-			ok = e.fail(n, "items", "is not an item that the schema allows", strconv.Itoa(i))
 		case n.items != nil:
-			ok = e.below(strconv.Itoa(i), n.items, item) && ok
+			ok = e.part(n, n.items, "items", "an item", strconv.Itoa(i), item) && ok
 			s.everything = true
 		}
 	}
