@@ -20,10 +20,12 @@ type outcome struct{ Changed, Audited int64 }
 
 // decision is what an operator decides about each T: a dead letter or a delayed event.
 type decision[T any] struct {
-	nouns  string // of several T
-	read   func(tx pgx.Tx, after T) ([]T, error)
-	act    func(q *admindb.Queries, page []T) (outcome, error)
-	verify func(tx pgx.Tx, page []T, acted outcome) error
+	nouns        string // of several T
+	table, state string // where they are, and what they are no longer afterwards
+	unaudited    string // what an entry that is missing in the audit means; "": nothing else
+	read         func(tx pgx.Tx, after T) ([]T, error)
+	act          func(q *admindb.Queries, page []T) (outcome, error)
+	still        func(q *admindb.Queries, page []T) (int64, error) // counts those that are still in the state
 }
 
 // carryOut acts page by page, each in a transaction of its own, and returns how many were
@@ -48,7 +50,7 @@ func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (i
 			if acted, err = c.act(admindb.New(tx), page); err != nil {
 				return fmt.Errorf("admin: after %d %s: %w", done, c.nouns, missing(err))
 			}
-			return c.verify(tx, page, acted)
+			return c.verify(admindb.New(tx), page, acted)
 		})
 		if err != nil {
 			return done, err
@@ -59,4 +61,22 @@ func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (i
 		}
 		after = page[len(page)-1]
 	}
+}
+
+// verify checks that a decision was carried out, and recorded in the audit. A trigger may
+// have prevented either without an error.
+func (c decision[T]) verify(q *admindb.Queries, page []T, acted outcome) error {
+	if acted.Audited != acted.Changed {
+		return fmt.Errorf("admin: event_outbox_audit took %d of %d entries%s; this transaction changed nothing: "+
+			"look for a trigger on event_outbox_audit", acted.Audited, acted.Changed, c.unaudited)
+	}
+	still, err := c.still(q, page)
+	if err != nil {
+		return fmt.Errorf("admin: look at the %s again: %w", c.nouns, err)
+	}
+	if still > 0 {
+		return fmt.Errorf("admin: %d of %d %s are still %s; this transaction changed nothing: "+
+			"look for a trigger on %s that keeps rows as they are", still, len(page), c.nouns, c.state, c.table)
+	}
+	return nil
 }
