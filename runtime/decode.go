@@ -15,20 +15,22 @@ import (
 // decode reads the envelope of an event. It keeps the data as raw JSON.
 func decode(kind link.EnvelopeKind, eventType string, value []byte, headers []Header) (*Envelope[json.RawMessage], error) {
 	e := &Envelope[json.RawMessage]{Kind: kind, EventType: eventType, SchemaVersion: envelopeVersion}
-	read := parsed{data: value}
 	var err error
 	switch kind {
 	case link.EnvelopeNone:
+		e.Data = value
 		err = readHeaders(e, headers)
 	case link.EnvelopeCloudEvents:
-		readEvent := func(d *wire.Decoder) parsed { return readCloudEvent(e, d) }
-		if err = wire.Unmarshal(value, &read, "CloudEvent", readEvent); err == nil && read.version != "1.0" {
-			err = fmt.Errorf("the record is a CloudEvent of version %q; this package reads 1.0", read.version)
+		var version string
+		readEvent := func(d *wire.Decoder) string { return readCloudEvent(e, d) }
+		if err = wire.Unmarshal(value, &version, "CloudEvent", readEvent); err == nil && version != "1.0" {
+			err = fmt.Errorf("the record is a CloudEvent of version %q; this package reads 1.0", version)
 		}
 	default:
-		readEnvelope := func(d *wire.Decoder) parsed { return readOutbox(e, d) }
-		if err = wire.Unmarshal(value, &read, "envelope", readEnvelope); err == nil && e.SchemaVersion != envelopeVersion {
-			err = fmt.Errorf("the envelope has version %d; this package reads %d", e.SchemaVersion, envelopeVersion)
+		var version int
+		readEnvelope := func(d *wire.Decoder) int { return readOutbox(e, d) }
+		if err = wire.Unmarshal(value, &version, "envelope", readEnvelope); err == nil && version != envelopeVersion {
+			err = fmt.Errorf("the envelope has version %d; this package reads %d", version, envelopeVersion)
 		}
 	}
 	if err == nil && e.EventType != eventType {
@@ -37,17 +39,11 @@ func decode(kind link.EnvelopeKind, eventType string, value []byte, headers []He
 	if err != nil {
 		return nil, &DecodeError{EventType: eventType, Err: err}
 	}
-	e.Data = read.data
 	return e, nil
 }
 
-// parsed holds what was read besides the envelope's fields.
-type parsed struct {
-	data    json.RawMessage
-	version string // of CloudEvents
-}
-
-func readOutbox(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed) {
+// readOutbox reads an envelope and returns its version.
+func readOutbox(e *Envelope[json.RawMessage], d *wire.Decoder) (version int) {
 	o := d.Object("event_id", "event_type", "event_timestamp", "source_service", "schema_version", "correlation_id", "data")
 	for o.Next() {
 		switch string(o.Name) {
@@ -60,13 +56,13 @@ func readOutbox(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed) {
 		case "source_service":
 			e.SourceService = d.String()
 		case "schema_version":
-			e.SchemaVersion = int(d.Int())
+			version = int(d.Int())
 		case "correlation_id":
 			e.CorrelationID = d.String()
 		case "data_schema_uri":
 			e.DataSchemaURI = wire.Pointer(d, (*wire.Decoder).String)
 		case "data":
-			read.data = d.Raw()
+			e.Data = d.Raw()
 		case "metadata":
 			e.Metadata = nil
 			if !d.Null() {
@@ -76,15 +72,16 @@ func readOutbox(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed) {
 			keepField(e, &o)
 		}
 	}
-	return read
+	return version
 }
 
-func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed) {
+// readCloudEvent reads a CloudEvent and returns its version.
+func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (version string) {
 	o := d.Object("specversion", "id", "source", "type", "data")
 	for o.Next() {
 		switch string(o.Name) {
 		case "specversion":
-			read.version = d.String()
+			version = d.String()
 		case "id":
 			e.EventID = d.UUID()
 		case "source":
@@ -100,7 +97,7 @@ func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed)
 		case "correlationid":
 			e.CorrelationID = d.String()
 		case "data":
-			read.data = d.Raw()
+			e.Data = d.Raw()
 		default:
 			keepField(e, &o)
 		}
@@ -110,7 +107,7 @@ func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (read parsed)
 	if json.Unmarshal(e.Extra["metadata"], &text) == nil && json.Unmarshal([]byte(text), &e.Metadata) == nil {
 		delete(e.Extra, "metadata")
 	}
-	return read
+	return version
 }
 
 // keepField keeps a field that this package does not know.
