@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -42,35 +41,6 @@ type DBTX interface {
 type Transaction interface {
 	DBTX
 	Rollback(ctx context.Context) error
-}
-
-// Row is one row of the table event_outbox, before it is inserted.
-type Row struct {
-	// ID is the event id and the table's primary key.
-	ID uuid.UUID
-	// AggregateType and AggregateID identify the aggregate that the event belongs to.
-	AggregateType, AggregateID string
-	// EventType is the event's type, as in the record.
-	EventType string
-	// Topic is the Kafka topic.
-	Topic string
-	// Key is the record's key. nil means no key, and so no order.
-	Key *string
-	// Partition is the record's partition. nil means the one that Kafka's hash of the key
-	// gives.
-	Partition *int32
-	// Data is the record's value, byte for byte. nil: a tombstone, whose record has a
-	// null value.
-	Data []byte
-	// Headers is a JSON object whose values are strings.
-	Headers []byte
-
-	// DeliverAt is the time of WithDeliverAt, before which the event is not published.
-	// Zero means at once. A row with a time is inserted into event_outbox_delayed.
-	DeliverAt time.Time
-
-	// CorrelationID is for logs. The table has no such column.
-	CorrelationID string
 }
 
 // Outcome is the result of an insert; see WithOutcome.

@@ -44,21 +44,6 @@ func (m Message) Header(name string) (value string, ok bool) {
 // [OnTombstone].
 func (m Message) Tombstone() bool { return m.Value == nil }
 
-// Body returns the value without the schema id that serialisers of a schema registry put
-// before it: a byte 0 and four bytes, or a byte 1 and a GUID of 16 bytes. JSON begins with
-// neither, so a value without a schema id is returned as it is. Typed handlers and the
-// methods below read this; handlers of [Router.Handle] get the value as it was read.
-func (m Message) Body() []byte {
-	const number, guid = 4, 16
-	switch {
-	case len(m.Value) > number && m.Value[0] == 0:
-		return m.Value[1+number:]
-	case len(m.Value) > guid && m.Value[0] == 1:
-		return m.Value[1+guid:]
-	}
-	return m.Value
-}
-
 // EventType returns the event's type: the header event_type or, if there is none, the
 // type in the envelope. It returns an error if the record has neither.
 func (m Message) EventType() (string, error) {
