@@ -9,7 +9,7 @@ build: ## Build the commands into bin/
 	@.ci/notice
 	go build -o bin/ ./cmd/outbox...
 
-demo: ## Generate the sample, then run service, relay and consumer on it (needs Go only)
+demo: ## Generate the sample, then run service, relay and consumer on it, with a fake Kafka
 	@.ci/services postgres redis
 	@.ci/notice
 	go run ./cmd/outboxgen -C testdata/service generate
