@@ -23,7 +23,7 @@ type items struct {
 
 func itemsOf(s *schema.Schema) items {
 	keyword := "items"
-	if _, ok := s.At["additionalItems"]; ok {
+	if has(s, "additionalItems") {
 		keyword = "additionalItems"
 	}
 	switch {
@@ -123,12 +123,7 @@ func (c *comparison) itemRemoved(p *pair, gone *schema.Schema, after items) stri
 		return "item-removed-from-open-model"
 	}
 	if there := c.coveringItems(p.reader.s, after); there != nil {
-		q := c.pair(c.shape(gone), c.shape(there))
-		p.include(q)
-		if c.holds(p, q) {
-			return "covered-item-removed-from-partially-open-model"
-		}
-		return "uncovered-item-removed-from-partially-open-model"
+		return c.covered(p, gone, there) + "-item-removed-from-partially-open-model"
 	}
 	if isFalse(gone) {
 		return "false-item-removed-from-closed-model"
@@ -144,12 +139,7 @@ func (c *comparison) itemAdded(p *pair, more *schema.Schema, before items) strin
 		return "item-added-to-open-model"
 	}
 	if there := c.coveringItems(p.writer.s, before); there != nil {
-		q := c.pair(c.shape(there), c.shape(more))
-		p.include(q)
-		if c.holds(p, q) {
-			return "covered-item-added-to-partially-open-model"
-		}
-		return "uncovered-item-added-to-partially-open-model"
+		return c.covered(p, there, more) + "-item-added-to-partially-open-model"
 	}
 	return "item-added-to-closed-model"
 }

@@ -219,8 +219,19 @@ func (c *comparison) readable(p *pair, writer, reader *shape) (*pair, bool) {
 func (p *pair) include(q *pair) { p.parts = append(p.parts, q) }
 
 // sub compares two schemas as part of p.
-func (c *comparison) sub(p *pair, writer, reader *schema.Schema) {
-	p.include(c.pair(c.shape(writer), c.shape(reader)))
+func (c *comparison) sub(p *pair, writer, reader *schema.Schema) *pair {
+	q := c.pair(c.shape(writer), c.shape(reader))
+	p.include(q)
+	return q
+}
+
+// covered compares two schemas as part of p, and returns the first word of the rule: the
+// reader's schema covers what the writer's allows, or leaves some of it uncovered.
+func (c *comparison) covered(p *pair, writer, reader *schema.Schema) string {
+	if c.holds(p, c.sub(p, writer, reader)) {
+		return "covered"
+	}
+	return "uncovered"
 }
 
 // add records a difference of p.
@@ -329,11 +340,4 @@ func (c *comparison) change(d difference) finding.Finding {
 }
 
 // sentence returns text as one line for a message.
-func sentence(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' {
-			return ' '
-		}
-		return r
-	}, text)
-}
+func sentence(text string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(text) }

@@ -106,12 +106,10 @@ func textOf(p place) string {
 		return ""
 	}
 	s := p.s
+	if n := numberOf(s, p.keyword); n != nil {
+		return n.Text
+	}
 	switch p.keyword {
-	case "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems",
-		"minProperties", "maxProperties", "minContains", "maxContains":
-		if n := numberOf(s, p.keyword); n != nil {
-			return n.Text
-		}
 	case "pattern":
 		return strconv.Quote(s.Pattern.Text)
 	case "enum":

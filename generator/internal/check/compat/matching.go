@@ -1,6 +1,9 @@
 package compat
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // matching pairs the branches of two combinations, each with at most one branch of the
 // other side that can read it, so that as many as possible have a partner. Each
@@ -17,8 +20,9 @@ type matching struct {
 }
 
 func (m *matching) find() {
-	m.partner, m.owner = minusOnes(len(m.before)), minusOnes(len(m.after))
-	m.edges, m.seen = make([][]int, len(m.before)), minusOnes(len(m.after))
+	none := []int{-1}
+	m.partner, m.owner = slices.Repeat(none, len(m.before)), slices.Repeat(none, len(m.after))
+	m.edges, m.seen = make([][]int, len(m.before)), slices.Repeat(none, len(m.after))
 	// Most branches are unchanged; only the others need a look at every pair.
 	byName := map[string]int{}
 	for j := range m.after {
@@ -70,14 +74,6 @@ func (m *matching) augment(i, round int) bool {
 	return false
 }
 
-func minusOnes(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = -1
-	}
-	return out
-}
-
 // branchIndex finds the branches that may read another one without checking all of
 // them; readable rejects all others. In a union whose variants differ in a property
 // with a constant, one branch is left for each variant.
@@ -120,9 +116,7 @@ func (x *branchIndex) candidates(c *comparison, writer *shape) []int {
 	var lists [][]int
 	switch writer.kind {
 	case combined, nothing:
-		for _, list := range x.ofKind {
-			lists = append(lists, list)
-		}
+		lists = slices.Collect(maps.Values(x.ofKind))
 	case objectKind:
 		lists = append(x.objects(c, writer), x.ofKind[combined], x.ofKind[anything])
 	case anything:

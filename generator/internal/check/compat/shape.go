@@ -66,21 +66,15 @@ func whole(s *schema.Schema) place { return place{pos: s.Pos, pointer: s.Pointer
 // at returns the place of a keyword of s, or of s if the keyword is missing.
 func at(s *schema.Schema, keyword string) place {
 	if pos, ok := s.At[keyword]; ok {
-		return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword), s: s, keyword: keyword}
+		return place{pos: pos, pointer: s.Pointer + "/" + schema.EscapeToken(keyword), s: s, keyword: keyword}
 	}
 	return whole(s)
 }
 
 // under returns the place of a name inside a keyword of s.
 func under(s *schema.Schema, keyword, name string, pos finding.Pos) place {
-	return place{pos: pos, pointer: s.Pointer + "/" + escape(keyword) + "/" + escape(name), s: s, keyword: keyword, name: name}
-}
-
-func escape(name string) string {
-	if !strings.ContainsAny(name, "~/") {
-		return name
-	}
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	pointer := s.Pointer + "/" + schema.EscapeToken(keyword) + "/" + schema.EscapeToken(name)
+	return place{pos: pos, pointer: pointer, s: s, keyword: keyword, name: name}
 }
 
 // modern reports whether the registry reads the dialect of s with its newer parser,
@@ -189,10 +183,7 @@ func typed(s *schema.Schema) []*shape {
 		if slices.Contains(said, g.kind) {
 			continue
 		}
-		i := slices.IndexFunc(g.keywords, func(keyword string) bool {
-			_, ok := s.At[keyword]
-			return ok
-		})
+		i := slices.IndexFunc(g.keywords, func(keyword string) bool { return has(s, keyword) })
 		switch {
 		case i >= 0:
 			parts = append(parts, &shape{kind: g.kind, s: s, at: at(s, g.keywords[i])})

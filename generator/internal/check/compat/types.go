@@ -1,5 +1,7 @@
 package compat
 
+import "slices"
+
 // types checks the types of p's two shapes and, if they are the same, the rest.
 func (c *comparison) types(p *pair) {
 	w, r := p.writer, p.reader
@@ -107,7 +109,7 @@ func (c *comparison) otherKind(p *pair) {
 		p.add("type-narrowed", w.at, r.at, says...)
 		return
 	case r.kind == combined && (r.madeUp || len(c.branches(r)) == 1):
-		if i := c.alike(c.branches(r), w); i >= 0 {
+		if i := alike(c.branches(r), w); i >= 0 {
 			p.include(c.pair(w, r.parts[i]))
 			if r.op == allOf {
 				for j := range r.parts {
@@ -119,7 +121,7 @@ func (c *comparison) otherKind(p *pair) {
 			return
 		}
 	case w.kind == combined && (w.madeUp || len(c.branches(w)) == 1):
-		if i := c.alike(c.branches(w), r); i >= 0 {
+		if i := alike(c.branches(w), r); i >= 0 {
 			p.include(c.pair(w.parts[i], r))
 			if w.op == anyOf && len(w.parts) > 1 {
 				p.add("type-narrowed", w.at, r.at, says...)
@@ -139,16 +141,8 @@ func (c *comparison) otherKind(p *pair) {
 
 // alike returns the first of the parts that a shape is compared with: one of its kind,
 // or the only one; -1 if there is none.
-func (c *comparison) alike(parts []*shape, s *shape) int {
-	if len(parts) == 1 {
-		return 0
-	}
-	for i, part := range parts {
-		if part.kind == s.kind {
-			return i
-		}
-	}
-	return -1
+func alike(parts []*shape, s *shape) int {
+	return slices.IndexFunc(parts, func(part *shape) bool { return len(parts) == 1 || part.kind == s.kind })
 }
 
 // not swaps the two: the set of values that must not match may only shrink.

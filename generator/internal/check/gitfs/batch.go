@@ -26,7 +26,7 @@ func (r *Repo) blob(hash string) ([]byte, error) {
 	if r.batch == nil {
 		b, err := r.startBatch()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("start git cat-file: %w", err)
 		}
 		r.batch = b
 	}
@@ -41,17 +41,14 @@ func (r *Repo) startBatch() (*batch, error) {
 	b := &batch{cmd: r.command("cat-file", "--batch")}
 	in, err := b.cmd.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start git cat-file: %w", err)
+		return nil, err
 	}
 	out, err := b.cmd.StdoutPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start git cat-file: %w", err)
-	}
-	if err := b.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start git cat-file: %w", err)
+		return nil, err
 	}
 	b.in, b.out = in, bufio.NewReaderSize(out, 64<<10)
-	return b, nil
+	return b, b.cmd.Start()
 }
 
 func (b *batch) read(hash string) ([]byte, error) {

@@ -193,15 +193,11 @@ func (r *Repo) Tags(commit, pattern string) ([]string, error) {
 
 // Hash returns git's id for a file with that content.
 func (r *Repo) Hash(content []byte) string {
-	header := fmt.Appendf(nil, "blob %d\x00", len(content))
-	if r.sha256 {
-		h := sha256.New()
-		h.Write(header)
-		h.Write(content)
-		return hex.EncodeToString(h.Sum(nil))
-	}
 	h := sha1.New()
-	h.Write(header)
+	if r.sha256 {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(content))
 	h.Write(content)
 	return hex.EncodeToString(h.Sum(nil))
 }

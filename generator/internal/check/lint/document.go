@@ -46,10 +46,10 @@ func (d *documents) write(s *schema.Schema) any {
 
 func (d *documents) scalars(out map[string]any, s *schema.Schema) {
 	if len(s.Types) > 0 {
-		out["type"] = texts(s.Types)
+		out["type"] = list(s.Types, func(name string) any { return name })
 	}
 	if s.Enum != nil {
-		out["enum"] = instances(s.Enum)
+		out["enum"] = list(s.Enum, instance)
 	}
 	if s.Const != nil {
 		out["const"] = instance(s.Const)
@@ -74,12 +74,12 @@ func (d *documents) scalars(out map[string]any, s *schema.Schema) {
 		out["format"] = cmp.Or(ownNames[s.Format], s.Format)
 	}
 	if len(s.Required) > 0 {
-		out["required"] = names(s.Required)
+		out["required"] = list(s.Required, text)
 	}
 	if len(s.DependentRequired) > 0 {
 		all := map[string]any{}
 		for _, dependent := range s.DependentRequired {
-			all[dependent.Name.Text] = names(dependent.Required)
+			all[dependent.Name.Text] = list(dependent.Required, text)
 		}
 		out["dependentRequired"] = all
 	}
@@ -110,38 +110,21 @@ func (d *documents) subschemas(out map[string]any, s *schema.Schema) {
 		"prefixItems": s.PrefixItems, "allOf": s.AllOf, "anyOf": s.AnyOf, "oneOf": s.OneOf,
 	} {
 		if len(subs) > 0 {
-			all := make([]any, len(subs))
-			for i, sub := range subs {
-				all[i] = d.write(sub)
-			}
-			out[keyword] = all
+			out[keyword] = list(subs, d.write)
 		}
 	}
 }
 
-func texts(list []string) []any {
-	out := make([]any, len(list))
-	for i, text := range list {
-		out[i] = text
+// list returns a JSON array: what write returns for each of some things.
+func list[T any](things []T, write func(T) any) []any {
+	out := make([]any, len(things))
+	for i, thing := range things {
+		out[i] = write(thing)
 	}
 	return out
 }
 
-func names(list []schema.Name) []any {
-	out := make([]any, len(list))
-	for i, n := range list {
-		out[i] = n.Text
-	}
-	return out
-}
-
-func instances(values []*schema.Value) []any {
-	out := make([]any, len(values))
-	for i, v := range values {
-		out[i] = instance(v)
-	}
-	return out
-}
+func text(n schema.Name) any { return n.Text }
 
 // instance returns v as encoding/json decodes it. A number whose exponent a validator
 // would write out in zeros gets another exponent.
@@ -154,7 +137,7 @@ func instance(v *schema.Value) any {
 	case schema.String:
 		return v.Text
 	case schema.Array:
-		return instances(v.Items)
+		return list(v.Items, instance)
 	case schema.Object:
 		out := make(map[string]any, len(v.Members))
 		for _, m := range v.Members {

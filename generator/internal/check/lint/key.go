@@ -62,7 +62,7 @@ func follow(s *schema.Schema, pointer string) (target *schema.Schema, gap string
 		return s, gap
 	}
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		name := schema.UnescapeToken(token)
 		next, required := step(s, name)
 		if next == nil {
 			return nil, ""

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (l *linter) money(sp *spot, t traits, parts []string) {
 	if !anyOf(parts, moneyWords) && (!beside || !anyOf(parts, sumWords)) {
 		return
 	}
-	instead := "use an integer of the smallest unit, such as " + finding.Quote(styled(sp.property.Name+" cents", l.style(sp.property.Name))) +
+	instead := "use an integer of the smallest unit, such as " + finding.Quote(like(sp.property.Name, "cents")) +
 		", or as a decimal in a string"
 	if !beside {
 		instead += ", and add its currency"
@@ -64,12 +65,9 @@ func (l *linter) money(sp *spot, t traits, parts []string) {
 		fmt.Sprintf("the property %s looks like money and is a number: readers use binary floating point, where 0.1 + 0.2 is not 0.3", finding.Quote(sp.property.Name)), instead)
 }
 
-// style returns the style of a name.
-func (*linter) style(name string) string {
-	if style := common([]string{name}, schema.NameStyles()); style != "" {
-		return style
-	}
-	return "snake_case"
+// like returns a name with another word behind it, in the style of the name.
+func like(name, word string) string {
+	return styled(name+" "+word, cmp.Or(common([]string{name}, schema.NameStyles()), "snake_case"))
 }
 
 func anyOf(parts, list []string) bool {
@@ -110,15 +108,15 @@ func (l *linter) time(sp *spot, t traits, parts []string) {
 		}
 		l.found("time-unit-unsaid", sp.schema, sp.property.Pos,
 			"the property "+name+" looks like a time and is a number without a unit: seconds and milliseconds differ by a factor of 1,000",
-			unitHint(instant, sp.property.Name, l.style(sp.property.Name)))
+			unitHint(instant, sp.property.Name))
 	}
 }
 
-func unitHint(instant bool, name, style string) string {
+func unitHint(instant bool, name string) string {
 	if instant {
 		return "use a string with format: date-time; or put the unit into the name or the description"
 	}
-	return "put the unit into the name, such as " + finding.Quote(styled(name+" ms", style)) + ", or into the description"
+	return "put the unit into the name, such as " + finding.Quote(like(name, "ms")) + ", or into the description"
 }
 
 // Personal data by the end of the name: each entry is the last words of a name in the

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,16 +34,9 @@ func (l *linter) required(sp *spot) {
 		if !l.named(sp, name.Text) {
 			l.found("required-property-undeclared", s, name.Pos,
 				fmt.Sprintf("%s is required, but no properties declare it: its meaning is undefined", finding.Quote(name.Text)),
-				hint(finding.DidYouMean(name.Text, l.names(sp)), "declare it under properties, or remove it from required"))
+				cmp.Or(finding.DidYouMean(name.Text, l.names(sp)), "declare it under properties, or remove it from required"))
 		}
 	}
-}
-
-func hint(near, otherwise string) string {
-	if near != "" {
-		return near
-	}
-	return otherwise
 }
 
 // named reports whether a property that sp requires is declared anywhere. For a part
@@ -121,7 +115,7 @@ func (l *linter) enum(sp *spot) {
 		l.found("enum-closed", s, at(s, "enum"),
 			fmt.Sprintf("the enum of %d values has no fallback value and does not say whether it will grow: consumers that handle only these values fail on a new one", len(texts)),
 			"set x-outbox: {grows: true} to make consumers expect new values, or {grows: false} if the list is final; or add a value such as "+
-				finding.Quote(styled("unknown", like(texts))))
+				finding.Quote(styled("unknown", cmp.Or(common(texts, enumStyles), "snake_case"))))
 	}
 	l.enumStyle(s, texts, places)
 }
@@ -129,14 +123,6 @@ func (l *linter) enum(sp *spot) {
 func isEscape(value string) bool {
 	parts := words(value)
 	return len(parts) > 0 && (slices.Contains(escapes, parts[0]) || slices.Contains(escapes, parts[len(parts)-1]))
-}
-
-// like returns the style of most of the values.
-func like(values []string) string {
-	if style := common(values, enumStyles); style != "" {
-		return style
-	}
-	return "snake_case"
 }
 
 // enumStyles has schema.NameStyles in the order that applies to single words.
@@ -185,24 +171,24 @@ func (l *linter) unused() {
 	if l.off(id) {
 		return
 	}
-	// used has, by file, the pointers on the path to the targets of references from
-	// outside the definition.
-	used := map[*schema.Document]map[string]bool{}
-	refer := func(from *schema.Schema, to *schema.Schema) {
+	type location struct {
+		doc     *schema.Document
+		pointer string
+	}
+	// used has the locations on the path to the targets of references from outside the
+	// definition.
+	used := map[location]bool{}
+	refer := func(from, to *schema.Schema) {
 		if to == nil {
 			return
 		}
-		pointers := used[to.Doc]
-		if pointers == nil {
-			pointers = map[string]bool{}
-			used[to.Doc] = pointers
-		}
-		for i := range to.Pointer {
-			if i > 0 && to.Pointer[i] == '/' {
-				mark(pointers, from, to, to.Pointer[:i])
+		for i := range len(to.Pointer) + 1 {
+			inner := to.Pointer[:i]
+			ends := i == len(to.Pointer) || i > 0 && to.Pointer[i] == '/'
+			if ends && (from == nil || from.Doc != to.Doc || !within(from.Pointer, inner)) {
+				used[location{to.Doc, inner}] = true
 			}
 		}
-		mark(pointers, from, to, to.Pointer)
 	}
 	for i := range l.spots {
 		s := l.spots[i].schema
@@ -226,17 +212,9 @@ func (l *linter) unused() {
 			continue // a library is for other files
 		}
 		for _, d := range s.Defs {
-			if d.Schema != nil && !used[s.Doc][d.Schema.Pointer] {
+			if d.Schema != nil && !used[location{s.Doc, d.Schema.Pointer}] {
 				l.found(id, d.Schema, d.Pos, "the definition "+finding.Quote(d.Name)+" is not used: it is not part of the event", "refer to it with $ref, or remove it")
 			}
 		}
-	}
-}
-
-// mark records that pointer leads to something used, unless what refers to it is
-// inside as well.
-func mark(pointers map[string]bool, from, to *schema.Schema, pointer string) {
-	if from == nil || from.Doc != to.Doc || !within(from.Pointer, pointer) {
-		pointers[pointer] = true
 	}
 }

@@ -15,14 +15,20 @@ type suppression struct {
 	used bool
 }
 
-// suppressions are those of a project, by file and rule.
+// suppressions are those of a project.
 type suppressions struct {
 	all []*suppression
-	in  map[*schema.Document]map[string][]*suppression
+	in  map[ruleIn][]*suppression
+}
+
+// ruleIn is a rule in a file.
+type ruleIn struct {
+	doc *schema.Document
+	id  string
 }
 
 func (l *linter) suppressed() *suppressions {
-	q := &suppressions{in: map[*schema.Document]map[string][]*suppression{}}
+	q := &suppressions{in: map[ruleIn][]*suppression{}}
 	for i := range l.spots {
 		s := l.spots[i].schema
 		if s.Marks == nil {
@@ -31,11 +37,8 @@ func (l *linter) suppressed() *suppressions {
 		for _, given := range s.Marks.Suppressed {
 			one := &suppression{Suppression: given, at: s}
 			q.all = append(q.all, one)
-			if q.in[s.Doc] == nil {
-				q.in[s.Doc] = map[string][]*suppression{}
-			}
-			id := finding.Canonical(given.ID.Text)
-			q.in[s.Doc][id] = append(q.in[s.Doc][id], one)
+			key := ruleIn{s.Doc, finding.Canonical(given.ID.Text)}
+			q.in[key] = append(q.in[key], one)
 		}
 	}
 	return q
@@ -49,7 +52,7 @@ func (q *suppressions) cover(f located) bool {
 	}
 	covered := false
 	for _, s := range place(f.schema) {
-		for _, one := range q.in[s.Doc][f.ID] {
+		for _, one := range q.in[ruleIn{s.Doc, f.ID}] {
 			if one.at == s || s == f.schema && within(s.Pointer, one.at.Pointer) {
 				one.used, covered = true, true
 			}

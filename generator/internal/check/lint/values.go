@@ -140,9 +140,7 @@ func (v *validator) first(invalid *jsonschema.ValidationError, value *schema.Val
 		all = append(all, place{pos: inside(value, e.InstanceLocation).Pos, text: text})
 	}
 	collect(invalid)
-	least := slices.MinFunc(all, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.pos.Line, b.pos.Line), cmp.Compare(a.pos.Col, b.pos.Col), strings.Compare(a.text, b.text))
-	})
+	least := slices.MinFunc(all, func(a, b place) int { return cmp.Or(a.pos.Compare(b.pos), strings.Compare(a.text, b.text)) })
 	return least.pos, least.text
 }
 
