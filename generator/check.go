@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -249,7 +247,7 @@ func (c *check) configPos() finding.Pos {
 			return pos
 		}
 	}
-	return finding.Pos{File: path.Base(filepath.ToSlash(c.project.Config.Path)), Line: 1, Col: 1}
+	return finding.Pos{File: c.project.Config.File(), Line: 1, Col: 1}
 }
 
 // join3 lists names for a message.

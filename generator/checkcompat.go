@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -79,7 +78,7 @@ func (c *check) predecessors(e *schema.Event, before []contract.Before) []contra
 // removed reports the removed events. It reports nothing for events that may be in
 // files that could not be read.
 func (c *check) removed(gone []contract.Before) {
-	config := path.Base(filepath.ToSlash(c.project.Config.Path))
+	config := c.project.Config.File()
 	broken := map[string]bool{}
 	for _, f := range c.list.Sorted() {
 		if f.Severity == Error {

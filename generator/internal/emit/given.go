@@ -53,7 +53,7 @@ func requiredAt(s *schema.Schema, name string, seen map[*schema.Schema]bool) str
 		return ""
 	}
 	seen[s] = true
-	if slices.ContainsFunc(s.Required, func(n schema.Name) bool { return n.Text == name }) {
+	if s.Requires(name) {
 		return rules.Place(s) + "/required"
 	}
 	parts := s.AllOf

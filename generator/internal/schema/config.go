@@ -1,6 +1,9 @@
 package schema
 
 import (
+	"path"
+	"path/filepath"
+
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
@@ -43,6 +46,9 @@ const (
 	// values of another type, formats are annotations, and numbers have any size.
 	SpecValidation Validation = "spec"
 )
+
+// File returns the name of the file, as findings have it.
+func (c *Config) File() string { return path.Base(filepath.ToSlash(c.Path)) }
 
 // member returns the top-level member of the config that contains pos, or "".
 func (c *Config) member(pos finding.Pos) string {

@@ -337,6 +337,11 @@ func (s *Schema) Resolved() *Schema {
 	return s
 }
 
+// Requires reports whether required of s lists the name.
+func (s *Schema) Requires(name string) bool {
+	return slices.ContainsFunc(s.Required, func(n Name) bool { return n.Text == name })
+}
+
 // OnlyRef reports whether s has only $ref, annotations and definitions.
 func (s *Schema) OnlyRef() bool {
 	return s.Ref != nil && !s.SaysMore()

@@ -66,7 +66,7 @@ func unreadable(old *schema.Project, list *finding.List) map[string]finding.Find
 	broken := map[string]finding.Finding{}
 	for _, f := range list.Sorted() {
 		// A file that the project file names and that does not exist was no event.
-		missing := f.Pos.File == path.Base(filepath.ToSlash(old.Config.Path)) && slices.Contains([]string{"bad-glob", "unknown-file", "outside-project", "empty-list"}, f.ID)
+		missing := f.Pos.File == old.Config.File() && slices.Contains([]string{"bad-glob", "unknown-file", "outside-project", "empty-list"}, f.ID)
 		if _, told := broken[f.Pos.File]; f.Severity == finding.Error && !told && !missing {
 			broken[f.Pos.File] = f
 		}
@@ -93,7 +93,7 @@ func sound(old *schema.Project, broken map[string]finding.Finding, name func(str
 func tell(now *schema.Project, broken map[string]finding.Finding, name func(string) string) []finding.Finding {
 	var findings []finding.Finding
 	for file, f := range broken {
-		pos := finding.Pos{File: path.Base(filepath.ToSlash(now.Config.Path)), Line: 1, Col: 1}
+		pos := finding.Pos{File: now.Config.File(), Line: 1, Col: 1}
 		if now.Document(file) != nil {
 			pos.File = file
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,7 +26,7 @@ func Git(ctx context.Context, now *schema.Project, ref string, env func(string) 
 	defer func() { err = errors.Join(err, repo.Close()) }()
 	commit, name, err := base(repo, ref, env)
 	if errors.Is(err, errNoCommits) && ref == "" {
-		return &Baseline{Findings: []finding.Finding{contract.Found("project-added", "", finding.Pos{File: path.Base(filepath.ToSlash(now.Config.Path)), Line: 1, Col: 1},
+		return &Baseline{Findings: []finding.Finding{contract.Found("project-added", "", finding.Pos{File: now.Config.File(), Line: 1, Col: 1},
 			"the repository has no commits yet: every event is new")}}, nil
 	}
 	if err != nil {
@@ -186,7 +185,7 @@ type closure map[string]string
 
 func newReader(repo *gitfs.Repo, now *schema.Project) *reader {
 	r := &reader{
-		repo: repo, now: now, config: path.Base(filepath.ToSlash(now.Config.Path)),
+		repo: repo, now: now, config: now.Config.File(),
 		eventAt: map[string]*schema.Event{}, hashes: map[string]string{}, seen: map[string][]closure{},
 	}
 	for _, e := range now.Events {

@@ -157,7 +157,7 @@ func dataOf(e *schema.Event, root *schema.Schema) *schema.Schema {
 		"cloudevents": {"specversion", "id", "type", "data"},
 	}[e.Envelope]
 	for _, name := range around {
-		if !slices.ContainsFunc(root.Required, func(n schema.Name) bool { return n.Text == name }) {
+		if !root.Requires(name) {
 			return root
 		}
 	}

@@ -223,7 +223,7 @@ func deprecated(old, now place) string {
 	}
 	s := old.s.Properties[i].Schema
 	var mark []string
-	if !slices.ContainsFunc(old.s.Required, func(n schema.Name) bool { return n.Text == old.name }) {
+	if !old.s.Requires(old.name) {
 		mark = []string{member(now, "deprecated", "true")}
 	}
 	for keyword := range s.At {

@@ -91,7 +91,7 @@ func step(s *schema.Schema, name string) (next *schema.Schema, required bool) {
 				next = p.Schema
 			}
 		}
-		required = required || slices.ContainsFunc(part.Required, func(n schema.Name) bool { return n.Text == name })
+		required = required || part.Requires(name)
 		if rest == nil {
 			rest = part.AdditionalProperties
 		}

@@ -18,7 +18,7 @@ func (l *linter) property(sp *spot, t traits) {
 		l.found("property-undescribed", sp.schema, p.Pos,
 			"the property "+name+" has no description: consumers have to guess what it means", "add description, here or in the schema that $ref refers to")
 	}
-	if t.null && slices.ContainsFunc(owner.schema.Required, func(n schema.Name) bool { return n.Text == p.Name }) {
+	if t.null && owner.schema.Requires(p.Name) {
 		l.found("required-property-nullable", sp.schema, p.Pos,
 			"the property "+name+" is required and may be null: every consumer has to handle null",
 			"make it optional and omit it when there is no value, or do not allow null; suppress this if null has its own meaning")
