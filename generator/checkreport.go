@@ -38,12 +38,12 @@ func (r *CheckResult) head() map[string]any {
 	if r.Against != "" {
 		against = r.Against
 	}
-	return map[string]any{"against": against, "events": r.Events, "errors": r.count(Error), "warnings": r.count(Warning)}
+	return map[string]any{"against": against, "events": r.Events, "errors": count(r.findings, Error), "warnings": count(r.findings, Warning)}
 }
 
-func (r *CheckResult) count(severity finding.Severity) int {
+func count(findings []Finding, severity finding.Severity) int {
 	n := 0
-	for _, f := range r.findings {
+	for _, f := range findings {
 		if f.Severity == severity {
 			n++
 		}
@@ -57,7 +57,7 @@ func (r *CheckResult) summary() string {
 	for _, of := range []struct {
 		n    int
 		what string
-	}{{r.count(Error), "error"}, {r.count(Warning), "warning"}} {
+	}{{count(r.findings, Error), "error"}, {count(r.findings, Warning), "warning"}} {
 		if of.n > 0 {
 			found = append(found, plural(of.n, of.what))
 		}

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -51,17 +52,11 @@ func (r *CompatResult) Compatible() bool { return compat.Compatible(r.Changes) }
 // project and without a registry. It returns an error, and no result, if an argument is
 // invalid or a file cannot be read.
 func Compat(cfg CompatConfig) (*CompatResult, error) {
-	if cfg.Level == "" {
-		cfg.Level = string(compat.Backward)
-	}
-	if cfg.Policy == "" {
-		cfg.Policy = string(compat.Generated)
-	}
-	level, err := compat.ParseLevel(cfg.Level)
+	level, err := compat.ParseLevel(cmp.Or(cfg.Level, string(compat.Backward)))
 	if err != nil {
 		return nil, err
 	}
-	policy, err := compat.ParsePolicy(cfg.Policy)
+	policy, err := compat.ParsePolicy(cmp.Or(cfg.Policy, string(compat.Generated)))
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +92,7 @@ func (c compared) path(file string) string { return path.Join(c.folder, file) }
 
 // load reads one schema file.
 func (r *CompatResult) load(dir, name string) (compared, error) {
-	if dir == "" {
-		dir = "."
-	}
+	dir = cmp.Or(dir, ".")
 	folder, file := dir, filepath.Clean(name)
 	var c compared
 	if !filepath.IsLocal(name) {
@@ -179,17 +172,8 @@ func (r *CompatResult) Write(w io.Writer, format string, all bool, opts ReportOp
 // verdict returns the result in one line.
 func (r *CompatResult) verdict() string {
 	by := fmt.Sprintf("(%s, %s)", r.Level, r.Policy)
-	breaking := 0
-	for _, c := range r.Changes {
-		if c.Severity == Error {
-			breaking++
-		}
+	if breaking := count(r.Changes, Error); breaking > 0 {
+		return "incompatible: " + plural(breaking, "change") + " " + by
 	}
-	switch breaking {
-	case 0:
-		return "compatible " + by
-	case 1:
-		return "incompatible: 1 change " + by
-	}
-	return fmt.Sprintf("incompatible: %d changes %s", breaking, by)
+	return "compatible " + by
 }

@@ -43,12 +43,13 @@ type Difference struct {
 // Diff returns a unified diff from the disk to the generated content, as git prints it:
 // a missing file comes from /dev/null, an orphan becomes /dev/null.
 func (d Difference) Diff() string {
+	const none = "/dev/null"
 	from, to := "a/"+d.Path, "b/"+d.Path
 	switch d.Kind {
 	case Missing:
-		from = ""
+		from = none
 	case Orphaned:
-		to = ""
+		to = none
 	case Stale:
 	}
 	return unified(from, to, d.old, d.New)
@@ -88,17 +89,10 @@ func unix(content []byte) []byte { return bytes.ReplaceAll(content, []byte("\r\n
 // that the file cannot exist.
 func notFolder(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
 
-// unified returns a unified diff; a name of "" is /dev/null.
 func unified(oldName, newName string, oldText, newText []byte) string {
-	name := func(s string) string {
-		if s == "" {
-			return "/dev/null"
-		}
-		return s
-	}
 	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
 		A: lines(oldText), B: lines(newText),
-		FromFile: name(oldName), ToFile: name(newName),
+		FromFile: oldName, ToFile: newName,
 		Context: 3,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package generator
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/format"
@@ -194,12 +195,8 @@ func (e *Explanation) writeLibrary(b *bytes.Buffer) {
 func (e ExplainedEvent) write(b *bytes.Buffer) {
 	fmt.Fprintf(b, "%s: %s\n", e.At, e.Name)
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	uri := e.SchemaURI
-	if uri == "" {
-		uri = "none, the schema has no $id"
-	}
 	rows := [][2]string{
-		{"type", e.Type}, {"topic", e.Topic}, {"envelope", e.Envelope}, {"schema URI", uri},
+		{"type", e.Type}, {"topic", e.Topic}, {"envelope", e.Envelope}, {"schema URI", cmp.Or(e.SchemaURI, "none, the schema has no $id")},
 		{"aggregate", e.Aggregate}, {"key", e.Key}, {"correlation", e.Correlation}, {"dialect", e.Dialect},
 	}
 	if e.Tombstone {

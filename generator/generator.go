@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -38,12 +39,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Dir == "" {
-		c.Dir = "."
-	}
-	if c.File == "" {
-		c.File = DefaultFile
-	}
+	c.Dir, c.File = cmp.Or(c.Dir, "."), cmp.Or(c.File, DefaultFile)
 	if len(c.SQLCCommand) == 0 {
 		c.SQLCCommand = []string{"sqlc"}
 	}

@@ -2,6 +2,7 @@ package generator
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -83,15 +84,7 @@ const directiveFile = "zz_generate.go"
 // folder of a tool that Formats lists has none yet. It writes
 // nothing, and never replaces a file.
 func Init(cfg InitConfig) (*Project, error) {
-	if cfg.Dir == "" {
-		cfg.Dir = "."
-	}
-	if cfg.Out == "" {
-		cfg.Out = "events"
-	}
-	if cfg.Version == "" {
-		cfg.Version = "latest"
-	}
+	cfg.Dir, cfg.Out, cfg.Version = cmp.Or(cfg.Dir, "."), cmp.Or(cfg.Out, "events"), cmp.Or(cfg.Version, "latest")
 	if _, err := os.Lstat(filepath.Join(cfg.Dir, DefaultFile)); err == nil {
 		return nil, ErrInitialized
 	}

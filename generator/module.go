@@ -26,7 +26,15 @@ func importPath(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return packageIn(root, content, abs)
+	module := modfile.ModulePath(content)
+	if module == "" {
+		return "", fmt.Errorf("%s names no module", filepath.Join(root, "go.mod"))
+	}
+	rel, err := filepath.Rel(root, abs)
+	if err != nil {
+		return "", fmt.Errorf("find the import path: %w", err)
+	}
+	return path.Join(module, filepath.ToSlash(rel)), nil
 }
 
 // findModule finds the go.mod of the module that a folder is in.
@@ -43,18 +51,6 @@ func findModule(abs string) (root string, mod []byte, err error) {
 			return "", nil, fmt.Errorf("there is no go.mod in %s or above it, so the generated package has no import path; run go mod init first", abs)
 		}
 	}
-}
-
-func packageIn(root string, mod []byte, dir string) (string, error) {
-	module := modfile.ModulePath(mod)
-	if module == "" {
-		return "", fmt.Errorf("%s names no module", filepath.Join(root, "go.mod"))
-	}
-	rel, err := filepath.Rel(root, dir)
-	if err != nil {
-		return "", fmt.Errorf("find the import path: %w", err)
-	}
-	return path.Join(module, filepath.ToSlash(rel)), nil
 }
 
 // importable reports a sqlc.package that cannot be the import path of a package: its

@@ -22,9 +22,7 @@ func Document(e *schema.Event) ([]byte, error) {
 	b.assign()
 	doc := &object{}
 	doc.text("$schema", "https://json-schema.org/draft/2020-12/schema")
-	if e.Schema.ID != "" {
-		doc.text("$id", e.Schema.ID)
-	}
+	doc.optional("$id", e.Schema.ID)
 	doc.text("$comment", schema.Exported)
 	b.keywords(doc, e.Schema)
 	return b.finish(doc, e)
@@ -71,9 +69,7 @@ func event(e *schema.Event) string {
 	if e.Correlation != nil {
 		x.text("correlation", e.Correlation.Text)
 	}
-	if e.Tombstone {
-		x.add("tombstone", "true")
-	}
+	x.flag("tombstone", e.Tombstone)
 	return x.String()
 }
 
@@ -143,20 +139,11 @@ func (b *bundler) schema(s *schema.Schema) string {
 
 // keywords adds what s says.
 func (b *bundler) keywords(o *object, s *schema.Schema) {
-	if s.Title != "" {
-		o.text("title", s.Title)
-	}
-	if s.Description != "" {
-		o.text("description", s.Description)
-	}
-	for _, f := range []struct {
-		name string
-		set  bool
-	}{{"deprecated", s.Deprecated}, {"readOnly", s.ReadOnly}, {"writeOnly", s.WriteOnly}} {
-		if f.set {
-			o.add(f.name, "true")
-		}
-	}
+	o.optional("title", s.Title)
+	o.optional("description", s.Description)
+	o.flag("deprecated", s.Deprecated)
+	o.flag("readOnly", s.ReadOnly)
+	o.flag("writeOnly", s.WriteOnly)
 	if s.Ref != nil {
 		o.text("$ref", b.reference(s.Ref.Target))
 	}
@@ -175,15 +162,11 @@ func (b *bundler) keywords(o *object, s *schema.Schema) {
 		o.add("const", s.Const.JSON())
 	}
 	b.strings(o, s)
-	for _, n := range []struct {
-		name  string
-		value *schema.Number
-	}{
-		{"minimum", s.Minimum}, {"exclusiveMinimum", s.ExclusiveMinimum}, {"maximum", s.Maximum},
-		{"exclusiveMaximum", s.ExclusiveMaximum}, {"multipleOf", s.MultipleOf},
-	} {
-		o.number(n.name, n.value)
-	}
+	o.number("minimum", s.Minimum)
+	o.number("exclusiveMinimum", s.ExclusiveMinimum)
+	o.number("maximum", s.Maximum)
+	o.number("exclusiveMaximum", s.ExclusiveMaximum)
+	o.number("multipleOf", s.MultipleOf)
 	b.objects(o, s)
 	b.arrays(o, s)
 	b.combinations(o, s)
@@ -196,13 +179,9 @@ func (b *bundler) keywords(o *object, s *schema.Schema) {
 }
 
 func (b *bundler) strings(o *object, s *schema.Schema) {
-	for _, t := range []struct{ name, value string }{
-		{"format", s.Format}, {"contentEncoding", s.ContentEncoding}, {"contentMediaType", s.ContentMediaType},
-	} {
-		if t.value != "" {
-			o.text(t.name, t.value)
-		}
-	}
+	o.optional("format", s.Format)
+	o.optional("contentEncoding", s.ContentEncoding)
+	o.optional("contentMediaType", s.ContentMediaType)
 	b.sub(o, "contentSchema", s.ContentSchema)
 	o.number("minLength", s.MinLength)
 	o.number("maxLength", s.MaxLength)
@@ -213,7 +192,7 @@ func (b *bundler) strings(o *object, s *schema.Schema) {
 
 func (b *bundler) objects(o *object, s *schema.Schema) {
 	if len(s.Required) > 0 {
-		o.add("required", texts(names(s.Required)))
+		o.add("required", texts(schema.Texts(s.Required)))
 	}
 	b.named(o, "properties", s.Properties)
 	b.named(o, "patternProperties", s.PatternProperties)
@@ -225,7 +204,7 @@ func (b *bundler) objects(o *object, s *schema.Schema) {
 	if len(s.DependentRequired) > 0 {
 		dependent := &object{}
 		for _, d := range s.DependentRequired {
-			dependent.add(d.Name.Text, texts(names(d.Required)))
+			dependent.add(d.Name.Text, texts(schema.Texts(d.Required)))
 		}
 		o.add("dependentRequired", dependent.String())
 	}
@@ -241,9 +220,7 @@ func (b *bundler) arrays(o *object, s *schema.Schema) {
 	b.sub(o, "unevaluatedItems", s.UnevaluatedItems)
 	o.number("minItems", s.MinItems)
 	o.number("maxItems", s.MaxItems)
-	if s.UniqueItems {
-		o.add("uniqueItems", "true")
-	}
+	o.flag("uniqueItems", s.UniqueItems)
 }
 
 // hidesContains reports whether contains of s must not evaluate items, as before

@@ -18,12 +18,8 @@ func Record(e *schema.Event) ([]byte, error) {
 	properties.add("data", reference(b.reference(e.Schema)))
 	doc := &object{}
 	doc.text("$schema", "https://json-schema.org/draft/2020-12/schema")
-	if e.Schema.Title != "" {
-		doc.text("title", e.Schema.Title)
-	}
-	if e.Schema.Description != "" {
-		doc.text("description", e.Schema.Description)
-	}
+	doc.optional("title", e.Schema.Title)
+	doc.optional("description", e.Schema.Description)
 	doc.text("type", "object")
 	doc.add("required", texts(append(required, "data")))
 	doc.add("properties", properties.String())

@@ -20,6 +20,20 @@ func (o *object) add(name, value string) { o.members = append(o.members, quote(n
 
 func (o *object) text(name, value string) { o.add(name, quote(value)) }
 
+// optional adds a text, unless it is empty.
+func (o *object) optional(name, value string) {
+	if value != "" {
+		o.text(name, value)
+	}
+}
+
+// flag adds true, if it is set.
+func (o *object) flag(name string, set bool) {
+	if set {
+		o.add(name, "true")
+	}
+}
+
 func (o *object) number(name string, n *schema.Number) {
 	if n != nil {
 		o.add(name, n.Text)
@@ -134,12 +148,4 @@ func values(all []*schema.Value) string {
 		parts = append(parts, v.JSON())
 	}
 	return array(parts)
-}
-
-func names(all []schema.Name) []string {
-	var texts []string
-	for _, n := range all {
-		texts = append(texts, n.Text)
-	}
-	return texts
 }

@@ -24,14 +24,17 @@ func Documents(schema []byte, validator *jsonschema.Schema) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &maker{root: root}
+	return (&maker{root: root}).documents(root, validator, mutations)
+}
+
+func (m *maker) documents(schema any, validator *jsonschema.Schema, changes func(v any) []any) ([][]byte, error) {
 	c := &chosen{validator: validator, seen: map[string]bool{}}
-	for _, v := range append(m.values(root, 0), anything...) {
+	for _, v := range slices.Concat(m.values(schema, 0), anything) {
 		if err := c.add(v); err != nil {
 			return nil, err
 		}
 	}
-	return c.withChanges(mutations)
+	return c.withChanges(changes)
 }
 
 // chosen are documents that the validator has classified.

@@ -13,7 +13,7 @@ type Large struct{ maker *maker }
 
 // NewLarge takes the root for all references, each of which is "#" with a JSON Pointer.
 func NewLarge(root any) *Large {
-	return &Large{&maker{root: root, known: &known{made: map[uintptr][]any{}}}}
+	return &Large{&maker{root: root, known: known{}}}
 }
 
 // The size of large documents, in values.
@@ -25,13 +25,7 @@ const (
 
 // Documents makes documents for one of the schemas, like the function Documents.
 func (l *Large) Documents(schema any, validator *jsonschema.Schema) ([][]byte, error) {
-	c := &chosen{validator: validator, seen: map[string]bool{}}
-	for _, v := range slices.Concat(l.maker.values(schema, 0), anything) {
-		if err := c.add(v); err != nil {
-			return nil, err
-		}
-	}
-	return c.withChanges(func(v any) []any {
+	return l.maker.documents(schema, validator, func(v any) []any {
 		if weight(v, changeable) >= changeable {
 			return nil
 		}
@@ -40,22 +34,22 @@ func (l *Large) Documents(schema any, validator *jsonschema.Schema) ([][]byte, e
 }
 
 // known is the values that were made for each schema.
-type known struct{ made map[uintptr][]any }
+type known map[uintptr][]any
 
 // values returns the values of a schema, which makes makes. A schema within itself has
 // none, so that properties with it are left out.
-func (k *known) values(schema any, makes func() []any) []any {
+func (k known) values(schema any, makes func() []any) []any {
 	s, ok := schema.(map[string]any)
 	if !ok {
 		return makes()
 	}
 	key := reflect.ValueOf(s).Pointer()
-	if values, ok := k.made[key]; ok {
-		return values
+	values, ok := k[key]
+	if !ok {
+		k[key] = nil
+		values = makes()
+		k[key] = values
 	}
-	k.made[key] = nil
-	values := makes()
-	k.made[key] = values
 	return values
 }
 

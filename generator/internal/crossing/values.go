@@ -17,7 +17,7 @@ type maker struct {
 	root any
 	// known makes the values of each schema once, in large sets of schemas; nil makes
 	// them again at each place.
-	known *known
+	known known
 }
 
 // Limits for the depth and the number of values.

@@ -71,14 +71,6 @@ func split(tree *syntax.Tree) ([][]Check, error) {
 	return simplify(alternatives), err
 }
 
-// Expr returns the pattern as one Go expression. ok is false if it needs several.
-func (p Pattern) Expr() (string, bool) {
-	if len(p.Alternatives) == 1 && len(p.Alternatives[0]) == 1 && !p.Alternatives[0][0].Not {
-		return p.Alternatives[0][0].Expr, true
-	}
-	return "", false
-}
-
 // String returns the pattern in the form of package ecma of the runtime: one Go
 // expression; or (?=…) for each expression that must be found and (?!…) for each that
 // must not, the last of which may be without brackets if it must be found; or several

@@ -33,13 +33,8 @@ func looks(n *node) bool {
 
 // firstLook returns the place of the first look-around.
 func firstLook(n *node) int {
-	if n.Op == syntax.Look {
-		return n.Pos
-	}
-	for _, sub := range n.Subs {
-		if looks(sub) {
-			return firstLook(sub)
-		}
+	if looks(n) {
+		return find(n).Pos
 	}
 	return n.Pos
 }

@@ -8,6 +8,7 @@ package goname
 import (
 	"fmt"
 	"go/token"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -195,45 +196,12 @@ func sign(r rune, bare, before, last, digitNext bool) string {
 	case !bare:
 		return ""
 	}
-	switch r {
-	case '*':
-		return "Star"
-	case '/':
-		return "Slash"
-	case '%':
-		return "Percent"
-	case '&':
-		return "And"
-	case '|':
-		return "Or"
-	case '!':
-		return "Not"
-	case '=':
-		return "Equal"
-	case '<':
-		return "Less"
-	case '>':
-		return "Greater"
-	case '?':
-		return "Question"
-	case '.':
-		return "Dot"
-	case ',':
-		return "Comma"
-	case ':':
-		return "Colon"
-	case '#':
-		return "Hash"
-	case '@':
-		return "At"
-	case '$':
-		return "Dollar"
-	case '_':
-		return "Underscore"
-	case '~':
-		return "Tilde"
-	}
-	return ""
+	return signs[r]
+}
+
+var signs = map[rune]string{
+	'*': "Star", '/': "Slash", '%': "Percent", '&': "And", '|': "Or", '!': "Not", '=': "Equal", '<': "Less", '>': "Greater", '?': "Question",
+	'.': "Dot", ',': "Comma", ':': "Colon", '#': "Hash", '@': "At", '$': "Dollar", '_': "Underscore", '~': "Tilde",
 }
 
 // words returns the chunks, split further at the humps of camel case.
@@ -281,10 +249,5 @@ func pluralEnd(r []rune, start, i int) bool {
 // codeRun reports whether word has only capitals and digits (UTF8, A1B2), where a
 // capital after a digit begins no new word.
 func codeRun(word []rune) bool {
-	for _, c := range word {
-		if !unicode.IsUpper(c) && !unicode.IsDigit(c) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(word, func(c rune) bool { return !unicode.IsUpper(c) && !unicode.IsDigit(c) })
 }

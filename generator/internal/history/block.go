@@ -18,11 +18,10 @@ func (f *follower) do(tokens []sqltext.Token) {
 func bodyOf(tokens []sqltext.Token) (body sqltext.Token, language string, ok bool) {
 	language = "plpgsql"
 	for i, t := range tokens {
-		isText := t.Kind == sqltext.String || t.Kind == sqltext.Dollar
 		switch {
 		case i > 0 && tokens[i-1].Is("language"):
 			language = strings.ToLower(t.Text)
-		case isText && !ok && (tokens[0].Is("do") || i > 0 && tokens[i-1].Is("as")):
+		case t.IsText() && !ok && (tokens[0].Is("do") || i > 0 && tokens[i-1].Is("as")):
 			body, ok = t, true
 		}
 	}
@@ -335,7 +334,7 @@ func (b *block) doubtStatement(tokens []sqltext.Token) {
 // doubtStrings records strings that may be run and change the table.
 func (b *block) doubtStrings(tokens []sqltext.Token) {
 	for _, t := range tokens {
-		if t.Kind != sqltext.String && t.Kind != sqltext.Dollar {
+		if !t.IsText() {
 			continue
 		}
 		inner := b.inside(t)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
@@ -26,7 +27,7 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 	t := c.Peek()
 	var value source
 	switch {
-	case t.Kind == sqltext.String, t.Kind == sqltext.Dollar:
+	case t.IsText():
 		c.Next()
 		value = b.inside(t)
 		for c.Peek().Kind == sqltext.String && t.Kind == sqltext.String { // continued on the next line
@@ -104,7 +105,7 @@ func (b *block) format(text source, values []source) (source, bool) {
 	all := source{file: b.file}
 	add := func(said string, from int) {
 		all.text = append(all.text, said...)
-		all.at = append(all.at, repeated(text.origin(from), len(said))...)
+		all.at = append(all.at, slices.Repeat([]int{text.origin(from)}, len(said))...)
 	}
 	next := 0
 	for i := 0; i < len(text.text); i++ {
@@ -147,15 +148,7 @@ func literalText(value string) string { return "'" + strings.ReplaceAll(value, "
 
 // made returns the text that a token stands for.
 func (b *block) made(text string, t sqltext.Token) source {
-	return source{file: b.file, text: []byte(text), at: repeated(b.origin(t.Start), len(text)+1)}
-}
-
-func repeated(at, count int) []int {
-	all := make([]int, count)
-	for i := range all {
-		all[i] = at
-	}
-	return all
+	return source{file: b.file, text: []byte(text), at: slices.Repeat([]int{b.origin(t.Start)}, len(text)+1)}
 }
 
 // joined returns two texts in sequence.

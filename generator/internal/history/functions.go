@@ -86,16 +86,12 @@ func (f *follower) call(tokens []sqltext.Token) {
 
 // lookIntoFunctions checks what functions that no migration calls may do.
 func (f *follower) lookIntoFunctions() {
-	var uncalled []*function
-	for fn := range maps.Values(f.functions) {
-		if !fn.called {
-			uncalled = append(uncalled, fn)
-		}
-	}
-	slices.SortFunc(uncalled, func(a, b *function) int {
+	inOrder := slices.SortedFunc(maps.Values(f.functions), func(a, b *function) int {
 		return cmp.Or(cmp.Compare(a.body.file, b.body.file), cmp.Compare(a.body.origin(0), b.body.origin(0)))
 	})
-	for _, fn := range uncalled {
-		f.doubtText(fn.body, fn.what)
+	for _, fn := range inOrder {
+		if !fn.called {
+			f.doubtText(fn.body, fn.what)
+		}
 	}
 }

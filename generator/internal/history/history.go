@@ -287,7 +287,7 @@ func (f *follower) verbatim(tokens []sqltext.Token) []piece {
 		switch {
 		case t.Kind == sqltext.Placeholder:
 			p.text, p.size, p.glued = "null", 0, false
-		case (t.Kind == sqltext.String || t.Kind == sqltext.Dollar) && (len(p.text) > long || strings.ContainsAny(p.text, "\r\n")):
+		case t.IsText() && (len(p.text) > long || strings.ContainsAny(p.text, "\r\n")):
 			p.text, p.size = "''", 0
 		case i > 0 && tokens[i-1].Is(","), i > 0 && tokens[i-1].Kind == sqltext.Placeholder:
 			p.glued = false

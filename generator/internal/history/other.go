@@ -34,6 +34,12 @@ func (f *follower) alterOther(n sqltext.Name, c *sqltext.Cursor) bool {
 	if r == nil {
 		return false
 	}
+	r.alter(c)
+	return true
+}
+
+// alter follows a new name or another schema, if one is next.
+func (r *relation) alter(c *sqltext.Cursor) {
 	switch {
 	case c.Take("rename", "to"):
 		if to, ok := c.Name(); ok {
@@ -44,7 +50,6 @@ func (f *follower) alterOther(n sqltext.Name, c *sqltext.Cursor) bool {
 			r.schema = to.Name
 		}
 	}
-	return true
 }
 
 // dropOther follows DROP SEQUENCE and DROP INDEX.

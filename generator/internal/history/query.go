@@ -184,17 +184,9 @@ func (f *follower) query(tokens []sqltext.Token) {
 		f.setPath(strings.Split(value, ","), local)
 		return
 	}
-	depth := 0
-	for i, t := range tokens {
-		switch {
-		case t.Is("("):
-			depth++
-		case t.Is(")"):
-			depth--
-		case depth == 0 && t.Is("into"):
-			f.selectInto(tokens, i)
-			return
-		}
+	if before, _, ok := cut(tokens, "into"); ok {
+		f.selectInto(tokens, len(before))
+		return
 	}
 	f.look(tokens)
 	f.call(tokens)

@@ -34,7 +34,7 @@ func (s source) written(t sqltext.Token) string {
 	case sqltext.Quoted:
 		return quoted(t.Text)
 	case sqltext.String:
-		return "'" + string(bytes.ReplaceAll([]byte(t.Text), []byte("'"), []byte("''"))) + "'"
+		return literalText(t.Text)
 	default:
 		return t.Text
 	}

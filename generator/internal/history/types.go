@@ -95,22 +95,9 @@ func (f *follower) createType(c *sqltext.Cursor, start int) {
 
 // alterDomain follows the renaming of a domain.
 func (f *follower) alterDomain(c *sqltext.Cursor) {
-	if n, ok := c.Name(); ok {
-		f.renameKind(f.kindOf(n), c)
-	}
-}
-
-func (f *follower) renameKind(k *kind, c *sqltext.Cursor) {
-	switch {
-	case k == nil:
-	case c.Take("rename", "to"):
-		if to, ok := c.Name(); ok {
-			k.name = to.Name
-		}
-	case c.Take("set", "schema"):
-		if to, ok := c.Name(); ok {
-			k.schema = to.Name
-		}
+	n, ok := c.Name()
+	if k := f.kindOf(n); ok && k != nil {
+		k.alter(c)
 	}
 }
 
@@ -120,8 +107,10 @@ func (f *follower) alterType(c *sqltext.Cursor, tokens []sqltext.Token) {
 	if !ok {
 		return
 	}
-	rest := *c
-	f.renameKind(f.kindOf(n), &rest)
+	if k := f.kindOf(n); k != nil {
+		rest := *c
+		k.alter(&rest)
+	}
 	t := f.lookup(n)
 	if t == nil {
 		return
@@ -135,12 +124,9 @@ func (f *follower) alterType(c *sqltext.Cursor, tokens []sqltext.Token) {
 
 // asColumn returns the action on an attribute of a type as one on a column.
 func asColumn(item []sqltext.Token) []sqltext.Token {
-	var all []sqltext.Token
-	for i, t := range item {
-		if i == 1 && t.Is("attribute") {
-			continue
-		}
-		all = append(all, t)
+	all := slices.Clone(item)
+	if len(all) > 1 && all[1].Is("attribute") {
+		all = slices.Delete(all, 1, 2)
 	}
 	if last := len(all) - 1; last > 1 && (all[last].Is("cascade") || all[last].Is("restrict")) {
 		all = all[:last]

@@ -16,10 +16,7 @@ func (f *follower) look(tokens []sqltext.Token) {
 		return
 	}
 	for _, t := range tokens {
-		if t.Kind != sqltext.String && t.Kind != sqltext.Dollar {
-			continue
-		}
-		if f.doubtText(f.inside(t), "a string") {
+		if t.IsText() && f.doubtText(f.inside(t), "a string") {
 			return
 		}
 	}
@@ -61,7 +58,7 @@ func (f *follower) changes(text source) (at Place, found bool) {
 		for _, s := range sqltext.Split(text.text) {
 			for i, t := range s.Tokens {
 				switch {
-				case t.Kind == sqltext.String || t.Kind == sqltext.Dollar:
+				case t.IsText():
 					inner := f.inside(t)
 					if at, found = f.changes(inner); found {
 						return

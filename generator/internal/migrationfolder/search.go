@@ -32,12 +32,6 @@ var skipped = []string{"vendor", "node_modules", "testdata", "third_party", "dis
 // the root, then the first by name. ok is false if there is nothing.
 func Search(root string) (best Found, ok bool, err error) {
 	rank := 0
-	consider := func(f Found) {
-		r := worth(f)
-		if r > rank {
-			best, rank = f, r
-		}
-	}
 	for depth := range maxDepth {
 		dirs, err := foldersAt(root, depth)
 		if err != nil {
@@ -48,8 +42,8 @@ func Search(root string) (best Found, ok bool, err error) {
 			if err != nil {
 				return Found{}, false, err
 			}
-			if ok {
-				consider(f)
+			if r := worth(f); ok && r > rank {
+				best, rank = f, r
 			}
 		}
 	}

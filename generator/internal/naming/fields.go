@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -63,11 +64,7 @@ func nameFields(n *ir.Named) {
 		names.taken["Rest"] = true
 	}
 	for _, f := range n.Fields {
-		word := f.JSON
-		if f.Word != "" {
-			word = f.Word
-		}
-		f.Name = names.field(word, f.Default != nil)
+		f.Name = names.field(cmp.Or(f.Word, f.JSON), f.Default != nil)
 	}
 	for _, m := range n.Matching {
 		if m.Type != nil {

@@ -22,12 +22,10 @@ func (a *assigner) assignFiles(pkg *ir.Package) {
 	a.home = map[*ir.Named]*ir.File{}
 	files := map[string]*ir.File{}
 	file := func(name, source string) *ir.File {
-		f := files[name]
-		if f == nil {
-			f = &ir.File{Name: name, Source: source}
-			files[name] = f
+		if files[name] == nil {
+			files[name] = &ir.File{Name: name, Source: source}
 		}
-		return f
+		return files[name]
 	}
 	home := map[*schema.Document]*ir.File{}
 	for _, e := range pkg.Events {

@@ -70,12 +70,12 @@ func (n names) claim(wanted []string) string {
 		}
 	}
 	last := wanted[len(wanted)-1]
-	for i := 2; ; i++ {
-		if name := last + strconv.Itoa(i); n.free(name) {
-			n.take(name)
-			return name
-		}
+	name := last
+	for i := 2; !n.free(name); i++ {
+		name = last + strconv.Itoa(i)
 	}
+	n.take(name)
+	return name
 }
 
 // unused takes a name, or adds a number to it if it is not free.

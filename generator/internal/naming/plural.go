@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -60,19 +61,14 @@ func singularWord(word string) (string, bool) {
 // uncountable reports whether a word has no plural, equals its plural, or is a singular
 // with the ending of a plural.
 func uncountable(word string) bool {
-	for _, whole := range []string{
+	return slices.Contains([]string{
 		"news", "series", "species", "means", "lens", "gas", "bias", "alias", "atlas", "canvas", "chaos", "christmas", "cosmos", "pancreas", "texas",
 		"aws", "css", "dns", "gps", "https", "ios", "os", "sms", "tls", "kubernetes", "redis", "postgres",
 		"was", "has", "this", "always", "sometimes", "minus", "plus", "versus", "yes", "else", "whereas", "perhaps", "less",
 		"analytics", "logistics", "physics", "mathematics", "economics", "politics", "genetics", "ethics", "graphics",
 		"thanks", "goods", "headquarters", "corps", "diabetes", "apparatus",
 		"data", "metadata", "media", "information", "equipment", "feedback", "content",
-	} {
-		if word == whole {
-			return true
-		}
-	}
-	return false
+	}, word)
 }
 
 // irregulars are irregular plurals with their singulars. Those of more than four

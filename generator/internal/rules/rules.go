@@ -91,6 +91,12 @@ func (r builder) part(keyword string, part *ir.Rule) {
 	}
 }
 
+func (r builder) list(keyword string, parts []*ir.Rule) {
+	if len(parts) > 0 {
+		r.add(keyword, parts)
+	}
+}
+
 func (r builder) entries(keyword string, entries []ir.Entry) {
 	if len(entries) > 0 {
 		r.add(keyword, entries)
@@ -202,16 +208,12 @@ func (m *maker) members(r builder, s *schema.Schema, names []string) {
 // check that they are valid.
 func (m *maker) described(r builder, s *schema.Schema) {
 	m.reference(r, s)
-	if len(s.AllOf) > 0 {
-		r.add("allOf", m.all(s.AllOf))
-	}
+	r.list("allOf", m.all(s.AllOf))
 	var prefix []*ir.Rule
 	for _, item := range s.PrefixItems {
 		prefix = append(prefix, anything(item))
 	}
-	if prefix != nil {
-		r.add("prefixItems", prefix)
-	}
+	r.list("prefixItems", prefix)
 	if s.Items != nil {
 		r.add("items", anything(s.Items))
 	}
@@ -243,7 +245,7 @@ func (m *maker) rule(s *schema.Schema) *ir.Rule {
 	r := builder{&ir.Rule{Place: Place(s)}}
 	if s.Bool != nil {
 		if !*s.Bool {
-			r.add("never", ir.Literal{Kind: ir.TrueLiteral})
+			r.true("never")
 		}
 		return r.Rule
 	}
@@ -296,19 +298,13 @@ func (m *maker) objects(r builder, s *schema.Schema) {
 	r.entries("properties", m.properties(s.Properties))
 	r.entries("patternProperties", m.patterns(s))
 	m.additional(r, s)
-	if s.PropertyNames != nil {
-		r.part("propertyNames", m.rule(s.PropertyNames))
-	}
+	r.part("propertyNames", m.rule(s.PropertyNames))
 	m.dependentRequired(r, s)
 	r.entries("dependentSchemas", m.properties(s.DependentSchemas))
 }
 
 func (m *maker) required(r builder, s *schema.Schema) {
-	var names []string
-	for _, name := range s.Required {
-		names = append(names, name.Text)
-	}
-	if names != nil {
+	if names := schema.Texts(s.Required); names != nil {
 		r.add("required", names)
 	}
 }
@@ -324,11 +320,7 @@ func (m *maker) properties(properties []schema.Property) []ir.Entry {
 func (m *maker) dependentRequired(r builder, s *schema.Schema) {
 	var needs []ir.Entry
 	for _, d := range s.DependentRequired {
-		var names []string
-		for _, name := range d.Required {
-			names = append(names, name.Text)
-		}
-		if names != nil {
+		if names := schema.Texts(d.Required); names != nil {
 			needs = append(needs, ir.Entry{Name: d.Name.Text, Value: names})
 		}
 	}
@@ -339,14 +331,12 @@ func (m *maker) dependentRequired(r builder, s *schema.Schema) {
 }
 
 func (m *maker) items(r builder, s *schema.Schema) {
-	if len(s.PrefixItems) > 0 {
-		r.add("prefixItems", m.all(s.PrefixItems))
-	}
+	r.list("prefixItems", m.all(s.PrefixItems))
 	r.part("items", m.rule(s.Items))
 	r.count("minItems", s.MinItems.Count())
 	r.limit("maxItems", s.MaxItems.Count())
 	if s.UniqueItems {
-		r.add("uniqueItems", ir.Literal{Kind: ir.TrueLiteral})
+		r.true("uniqueItems")
 	}
 	m.contains(r, s)
 }
@@ -392,12 +382,8 @@ func (m *maker) lengths(r builder, s *schema.Schema) {
 }
 
 func (m *maker) combinations(r builder, s *schema.Schema) {
-	if len(s.AllOf) > 0 {
-		r.add("allOf", m.all(s.AllOf))
-	}
-	if len(s.AnyOf) > 0 {
-		r.add("anyOf", m.all(s.AnyOf))
-	}
+	r.list("allOf", m.all(s.AllOf))
+	r.list("anyOf", m.all(s.AnyOf))
 	if len(s.OneOf) > 0 {
 		m.oneOf(r, s)
 	}

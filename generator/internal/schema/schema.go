@@ -117,6 +117,15 @@ type Name struct {
 	Pos  finding.Pos
 }
 
+// Texts returns names without their positions.
+func Texts(names []Name) []string {
+	var texts []string
+	for _, n := range names {
+		texts = append(texts, n.Text)
+	}
+	return texts
+}
+
 // Number is a number as written, so that nothing is lost.
 type Number struct {
 	Text string // a JSON number

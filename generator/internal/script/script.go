@@ -203,8 +203,8 @@ type savepoint struct {
 
 // lastOf returns the index of the last savepoint of a name, -1 if there is none.
 func lastOf(savepoints []savepoint, name string) int {
-	for i := len(savepoints) - 1; i >= 0; i-- {
-		if savepoints[i].name == name {
+	for i, s := range slices.Backward(savepoints) {
+		if s.name == name {
 			return i
 		}
 	}

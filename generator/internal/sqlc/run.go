@@ -231,13 +231,7 @@ func (r *run) exec(ctx context.Context, queries string, code, catalog bool) ([]m
 
 // environ returns the environment without sqlc's own variables, which would affect it.
 func environ() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "SQLC") {
-			env = append(env, v)
-		}
-	}
-	return env
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SQLC") })
 }
 
 // settings returns sqlc's configuration as JSON.

@@ -12,6 +12,7 @@ package sqlc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -103,14 +104,9 @@ func scripts(folder *migrationfolder.Folder) script.Files {
 }
 
 // schemaName returns the Postgres schema of the table.
-func schemaName(schema string) string {
-	if schema == "" {
-		return "public"
-	}
-	return schema
-}
+func schemaName(schema string) string { return cmp.Or(schema, "public") }
 
-func isDefault(schema string) bool { return schema == "" || schema == "public" }
+func isDefault(schema string) bool { return schemaName(schema) == "public" }
 
 // quote makes any text a Postgres identifier.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -42,6 +42,9 @@ type Token struct {
 // Is reports whether the token is this key word, in lower case, or sign.
 func (t Token) Is(text string) bool { return (t.Kind == Word || t.Kind == Sign) && t.Text == text }
 
+// IsText reports whether the token is a string, of any quotes.
+func (t Token) IsText() bool { return t.Kind == String || t.Kind == Dollar }
+
 // Statement is one statement without its semicolon, a command of psql, or the
 // data of a COPY.
 type Statement struct {

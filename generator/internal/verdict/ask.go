@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -52,22 +53,13 @@ func (b *build) questions(cases []Case, outcomes []Outcome) ([]question, error) 
 			if event == "" && len(outcomes[i].events) > 0 {
 				event = outcomes[i].events[0]
 			}
-			if !contains(outcomes[i].events, event) {
+			if !slices.Contains(outcomes[i].events, event) {
 				return nil, fmt.Errorf("case %s: a document for %q, which is no event of it: %v", cases[i].Name, event, outcomes[i].events)
 			}
 			out = append(out, question{Event: folder + "." + event, Document: string(d.JSON), caseIndex: i})
 		}
 	}
 	return out, nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // converse runs the program on questions. After a crash, answers ends before the

@@ -135,10 +135,6 @@ func (a Answer) Refusal() string {
 // start of the tools, and few enough for the linker's memory.
 const batch = 400
 
-// Generate generates the packages of cases without compiling them. Errors are those of
-// Run.
-func Generate(cases []Case) ([]Outcome, error) { return generate(cases) }
-
 // Run runs cases through all steps, and returns their outcomes in order. It creates the
 // modules under dir. It returns an error only if it could not run; problems of a case
 // are in its Outcome.
@@ -148,7 +144,7 @@ func Run(ctx context.Context, dir string, cases []Case) ([]Outcome, error) {
 	}
 	outcomes := make([]Outcome, 0, len(cases))
 	for part := range slices.Chunk(cases, batch) {
-		generated, err := generate(part)
+		generated, err := Generate(part)
 		if err != nil {
 			return nil, err
 		}
