@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/routing"
 	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
@@ -152,6 +153,9 @@ func (r *Router) EventTypes() []string {
 // router skips every record.
 func (r *Router) Empty() bool { return len(r.handlers)+len(r.tombstones)+len(r.eventTombstones) == 0 }
 
+// BatchEventTypes returns the event types that have a batch handler, sorted.
+func (r *Router) BatchEventTypes() []string { return slices.Sorted(maps.Keys(r.batches)) }
+
 // Dispatch calls the handler of the message's event type. The type is the one in the
 // header event_type. If there is no such header, or no handler for that type, it is the
 // type in the envelope. For a tombstone, Dispatch calls the handler for tombstones of its
@@ -160,7 +164,8 @@ func (r *Router) Empty() bool { return len(r.handlers)+len(r.tombstones)+len(r.e
 // Dispatch returns a [DecodeError], an [UnknownTypeError] or a [HandlerError]. It recovers
 // panics of handlers and decoders and returns each as a [PanicError] inside one of these.
 func (r *Router) Dispatch(ctx context.Context, m Message) error {
-	_, err := r.Route(ctx, m)
+	called, err := r.Route(ctx, m)
+	routing.Note(ctx, called)
 	return err
 }
 

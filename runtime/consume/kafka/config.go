@@ -31,8 +31,14 @@ const (
 	Skip Action = "skip"
 )
 
-// Dispatcher handles messages. *consume.Router implements it. One that wraps a router needs
-// its method Batch too, or batch handlers get batches of one message.
+// Dispatcher handles messages. *consume.Router implements it. The consumer calls Dispatch of
+// a wrapper for each message, with a context that the router behind it needs, so that
+// skipped messages are counted.
+//
+// Batch handlers behind a wrapper get batches of one message, unless the wrapper has the
+// method Batch of the router too; whole batches then go to their handlers, not through
+// Dispatch. A wrapper that embeds a router with batch handlers has that method without
+// having asked for it, so New and Run refuse it.
 type Dispatcher interface {
 	Dispatch(ctx context.Context, m consume.Message) error
 }
@@ -227,6 +233,7 @@ func (c Config) validate() error {
 	check(c.StartAt == Earliest || c.StartAt == Latest, "StartAt is %q: use %q or %q", c.StartAt, Earliest, Latest)
 	check(c.StartTime.IsZero() || c.StartAt != Latest, "StartTime is set and StartAt is %q: use one of them", Latest)
 	check(c.Router != nil, "Router is nil: give it a consume.Router")
+	errs = append(errs, checkWrapper(c.Router))
 	check(c.MaxAttempts >= 0, "MaxAttempts is %d: use 0 for no limit", c.MaxAttempts)
 	check(0 <= c.RetryMin && c.RetryMin <= c.RetryMax, "RetryMin and RetryMax are %v and %v: use 0 <= RetryMin <= RetryMax", c.RetryMin, c.RetryMax)
 	check(c.GiveUp == Stop || c.GiveUp == Skip, "GiveUp is %q: use %q or %q", c.GiveUp, Stop, Skip)

@@ -74,6 +74,9 @@ func (c *Consumer) begin() (*run, error) {
 	if router, ok := c.cfg.Router.(interface{ Empty() bool }); ok && router.Empty() {
 		return nil, errNoHandlers
 	}
+	if err := checkWrapper(c.cfg.Router); err != nil { // handlers may be registered after New
+		return nil, err
+	}
 	r, err := newRun(c.cfg, &c.stats)
 	if err != nil {
 		return nil, err

@@ -28,18 +28,19 @@ func (e *AbandonedError) Error() string {
 }
 
 // drain lets the workers finish their current record. It cancels handlers that take
-// longer than wait, and returns the workers whose handlers do not return even then.
-func (r *run) drain(workers []*worker, wait time.Duration) (abandoned []*worker) {
+// longer than wait, or until ctx ends, and returns the workers whose handlers do not
+// return even then.
+func (r *run) drain(ctx context.Context, workers []*worker, wait time.Duration) (abandoned []*worker) {
 	for _, w := range workers {
 		w.stop()
 	}
-	if ended(workers, wait) {
+	if ended(ctx, workers, wait) {
 		return nil
 	}
 	for _, w := range workers {
 		w.cancel()
 	}
-	if ended(workers, r.cfg.timing.abandon) {
+	if ended(context.WithoutCancel(ctx), workers, r.cfg.timing.abandon) {
 		return nil
 	}
 	for _, w := range workers {
@@ -59,13 +60,15 @@ func (r *run) drain(workers []*worker, wait time.Duration) (abandoned []*worker)
 }
 
 // ended waits until the workers have ended, and reports whether they did.
-func ended(workers []*worker, wait time.Duration) bool {
+func ended(ctx context.Context, workers []*worker, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for _, w := range workers {
 		select {
 		case <-w.done:
 		case <-timer.C:
+			return false
+		case <-ctx.Done():
 			return false
 		}
 	}
@@ -87,7 +90,7 @@ func (w *worker) abandon() {
 
 // stopAll ends all workers when Run ends.
 func (r *run) stopAll() error {
-	abandoned := r.drain(r.everyWorker(), r.cfg.DrainTimeout)
+	abandoned := r.drain(context.Background(), r.everyWorker(), r.cfg.DrainTimeout)
 	r.mu.Lock()
 	clear(r.workers)
 	r.mu.Unlock()

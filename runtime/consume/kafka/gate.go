@@ -14,6 +14,7 @@ type hold uint8
 const (
 	holdFull    hold = 1 << iota // enough of its records wait in memory
 	holdFailing                  // its fetches fail at once; tried again after a pause
+	holdSeeking                  // it continues elsewhere when its handlers have ended
 )
 
 // gate pauses fetching a partition, or all partitions, while there is a reason.
@@ -86,6 +87,6 @@ func (g *gate) open(p partition, why hold) {
 // partition is not paused when it comes back.
 func (g *gate) forget(partitions map[string][]int32) {
 	for p := range each(partitions) {
-		g.open(p, holdFull|holdFailing)
+		g.open(p, holdFull|holdFailing|holdSeeking)
 	}
 }

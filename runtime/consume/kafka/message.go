@@ -11,6 +11,7 @@ import (
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
+	"github.com/outboxgen/outboxgen/runtime/internal/routing"
 )
 
 const (
@@ -117,17 +118,21 @@ func insertedBy(headers propagation.TextMapCarrier) trace.SpanContext {
 	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), headers))
 }
 
-// dispatch notes, too, whether a handler was called, if the dispatcher tells.
-func (w *worker) dispatch(ctx context.Context, t *task) error {
-	router, ok := w.run.cfg.Router.(interface {
-		Route(ctx context.Context, m consume.Message) (bool, error)
-	})
+// dispatch notes, too, whether a handler was called. A wrapper that embeds the router has
+// its method Route too, which would not run the wrapper's Dispatch.
+func (w *worker) dispatch(ctx context.Context, t *task) (err error) {
 	t.outcome = Handled
-	if !ok {
-		return w.run.cfg.Router.Dispatch(ctx, t.m)
+	skipped := false
+	if router, ok := w.run.cfg.Router.(*consume.Router); ok {
+		var called bool
+		called, err = router.Route(ctx, t.m)
+		skipped = !called
+	} else {
+		watched, noted := routing.Watch(ctx)
+		err = w.run.cfg.Router.Dispatch(watched, t.m)
+		skipped = noted.Skipped()
 	}
-	called, err := router.Route(ctx, t.m)
-	if !called {
+	if skipped {
 		t.outcome = SkippedNoHandler
 	}
 	return err

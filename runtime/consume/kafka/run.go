@@ -178,6 +178,7 @@ func (r *run) all(ctx context.Context) error {
 	if abandoned := r.stopAll(); abandoned != nil {
 		err = errors.Join(err, abandoned)
 	}
+	r.seeks.emptying.Wait() // for the same workers
 	commit, cancelCommit := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.DrainTimeout)
 	defer cancelCommit()
 	r.watch.commitStarts(commit)
@@ -258,6 +259,29 @@ func (r *run) take(partitions map[string][]int32) []*worker {
 	return taken
 }
 
+// having returns the workers of the partitions.
+func (r *run) having(partitions map[partition]int64) (workers []*worker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range partitions {
+		if w := r.workers[p]; w != nil {
+			workers = append(workers, w)
+		}
+	}
+	return workers
+}
+
+// drop removes workers that have ended, or were abandoned.
+func (r *run) drop(workers []*worker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range workers {
+		if r.workers[w.p] == w {
+			delete(r.workers, w.p)
+		}
+	}
+}
+
 // everyWorker returns all workers. The run still knows those that have a partition: if
 // this is revoked meanwhile, [run.revoked] waits for them, too.
 func (r *run) everyWorker() []*worker {
@@ -309,7 +333,7 @@ func (r *run) offsetsFetched(ctx context.Context, offsets map[string]map[int32]k
 func (r *run) revoked(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
 	<-r.made
 	workers := r.take(partitions)
-	r.drain(workers, r.cfg.DrainTimeout)
+	r.drain(context.WithoutCancel(ctx), workers, r.cfg.DrainTimeout)
 	r.watch.commitStarts(ctx)
 	r.left(partitions)
 	if len(workers) == 0 && !r.owing.Swap(false) { // a commit after a topic was purged could be one of the former topic
@@ -333,7 +357,7 @@ func (r *run) lost(ctx context.Context, _ *kgo.Client, partitions map[string][]i
 	for _, w := range workers {
 		w.cancel()
 	}
-	r.drain(workers, 0)
+	r.drain(context.WithoutCancel(ctx), workers, 0)
 	r.left(partitions)
 	r.watch.lost()
 }

@@ -17,16 +17,22 @@ import (
 
 // Seek lets this member continue at an offset of a partition: back, to handle records
 // again, or forward, to leave records out. Handlers of the partition that are running can
-// finish within Config.DrainTimeout, as in a rebalance; records that wait are dropped.
-// Then the offset is committed, so that a restart begins there too, and reading continues
-// at it. Meanwhile the consumer handles what it has of other partitions, but fetches
-// nothing.
+// finish within Config.DrainTimeout, and until ctx ends; records that wait are dropped.
+// Then their context is cancelled, and a handler that does not return 5s later is left
+// running, as in a rebalance. When they have ended, the offset is committed, so that a
+// restart begins there too, and reading continues at it. Other partitions are read
+// meanwhile, and no rebalance has to wait for it. A call for a partition that another call
+// is moving waits for that one.
+//
+// If ctx ends first, Seek returns its error at once. If handlers were told to end by then,
+// the partition is moved all the same.
 //
 // The partition may be one of a retry topic. It must be assigned to this member; otherwise
 // the error is a *[NotAssignedError]. The offset must be in the log or at its end. The
 // error is [ErrNotRunning] if Run is not running. After another error the partition may
-// have been moved without a commit: call Seek again. Do not call it from a handler, which
-// it would wait for.
+// have been moved, with or without a commit: call Seek again. Do not call it from a
+// handler, which it would wait for. After a handler that was left running, the partition
+// continues when that returns.
 func (c *Consumer) Seek(ctx context.Context, topic string, partitionID int32, offset int64) error {
 	r, err := c.live()
 	if err != nil {
@@ -112,13 +118,17 @@ type seeks struct {
 	ended     bool
 	waiting   []*seeking
 	interrupt func() // ends the current poll
+
+	moving   map[partition]*seeking // the calls that have begun; only the goroutine that polls uses it
+	emptying sync.WaitGroup         // the goroutines that wait for handlers
 }
 
 // seeking is one call.
 type seeking struct {
-	ctx  context.Context
-	to   map[partition]int64
-	done chan error // gets the outcome
+	ctx   context.Context
+	to    map[partition]int64
+	begun bool       // handlers were told to end
+	done  chan error // gets the outcome
 }
 
 // seekAgain is how long a call waits if the offsets of a partition that was just assigned
@@ -187,25 +197,77 @@ func (q *seeks) end() {
 	q.waiting = nil
 }
 
-// serve moves partitions. Rebalances are blocked meanwhile.
+// serve moves the partitions of a call, or tells their handlers to end first. Rebalances
+// are blocked meanwhile, so it moves those of one call only and waits for no handler.
 func (q *seeks) serve(r *run) {
-	for _, s := range q.take() {
-		if s.ctx.Err() != nil {
-			continue // the caller has gone
+	waiting := q.take()
+	for i, s := range waiting {
+		switch {
+		case s.ctx.Err() != nil && !s.begun:
+			// The caller has gone.
+		case !r.watch.placed(s.to), q.others(s):
+			q.again(s)
+		case q.empty(r, s):
+			// It comes back when the handlers have ended.
+		default:
+			s.done <- r.move(s)
+			maps.DeleteFunc(q.moving, func(_ partition, moving *seeking) bool { return moving == s })
+			q.again(waiting[i+1:]...)
+			return
 		}
-		if !r.watch.placed(s.to) {
-			q.mu.Lock()
-			q.waiting = append(q.waiting, s)
-			q.mu.Unlock()
-			continue
-		}
-		s.done <- r.move(s)
 	}
 }
 
-// move ends the workers of the partitions, and sets and commits their offsets.
+func (q *seeks) again(calls ...*seeking) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, calls...)
+}
+
+// others reports whether another call is moving one of the partitions.
+func (q *seeks) others(s *seeking) bool {
+	for p := range s.to {
+		if other := q.moving[p]; other != nil && other != s {
+			return true
+		}
+	}
+	return false
+}
+
+// empty tells the handlers of the partitions to end, and returns false if there are none.
+func (q *seeks) empty(r *run, s *seeking) bool {
+	workers := r.having(s.to)
+	if len(workers) == 0 || !s.begun && len(r.watch.without(s.to)) > 0 {
+		return false
+	}
+	s.begun = true
+	if q.moving == nil {
+		q.moving = map[partition]*seeking{}
+	}
+	for p := range s.to {
+		if q.moving[p] = s; r.watch.has(p) {
+			r.gate.shut(p, holdSeeking)
+		}
+	}
+	q.emptying.Go(func() {
+		r.drain(s.ctx, workers, r.cfg.DrainTimeout)
+		r.drop(workers)
+		if !q.add(s) {
+			s.done <- ErrNotRunning
+		}
+	})
+	return true
+}
+
+// move sets and commits the offsets of partitions, whose workers have ended. If handlers
+// were told to end, those that this member still has are moved in any case, because they
+// have to continue somewhere.
 func (r *run) move(s *seeking) error {
-	if missing := r.watch.without(s.to); len(missing) > 0 {
+	missing := r.watch.without(s.to)
+	for _, p := range missing {
+		delete(s.to, p)
+	}
+	if len(missing) > 0 && (!s.begun || len(s.to) == 0) {
 		return r.notAssigned(missing)
 	}
 	partitions, to := map[string][]int32{}, map[string]map[int32]kgo.Offset{}
@@ -218,7 +280,6 @@ func (r *run) move(s *seeking) error {
 		to[p.topic][p.id] = kgo.NewOffset().At(at)
 		set[p.topic][p.id] = kgo.EpochOffset{Epoch: -1, Offset: at}
 	}
-	r.drain(r.take(partitions), r.cfg.DrainTimeout)
 	r.resting.forget(partitions)
 	r.gate.forget(partitions)
 	r.positions.begin(to)
@@ -233,6 +294,9 @@ func (r *run) move(s *seeking) error {
 	if err := r.commit(committing, set); err != nil {
 		r.owing.Store(true)
 		return fmt.Errorf("consume/kafka: reading continues at the offset, but it is not committed yet, and a restart may begin elsewhere: %w", err)
+	}
+	if len(missing) > 0 {
+		return r.notAssigned(missing)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -408,4 +409,108 @@ func TestASeekThatIsNotCommitted(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// While handlers of some partitions do not end, other partitions are read and rebalances
+// are not held up, however many calls wait. The calls end with their contexts, the handlers
+// are cancelled then, and the partitions continue at the offsets when they have ended.
+func TestSeeksThatWaitForHandlers(t *testing.T) {
+	each(t, 4, func(b *bench) {
+		for p := range int32(4) {
+			b.produce(p, "paid", 3)
+		}
+		seen := newLog()
+		began, cancelled, release := make(chan struct{}, 3), make(chan struct{}, 3), make(chan struct{})
+		var holding atomic.Bool
+		holding.Store(true)
+		c, stop, log := b.ready(func(ctx context.Context, m consume.Message) error {
+			if m.Partition > 0 && holding.Load() {
+				began <- struct{}{}
+				<-ctx.Done()
+				cancelled <- struct{}{}
+				<-release
+				return ctx.Err()
+			}
+			return seen.handle(ctx, m)
+		}, func(c *kafka.Config) { c.DrainTimeout = time.Hour })
+		for range 3 {
+			<-began
+		}
+		holding.Store(false)
+		seeking, giveUp := context.WithCancel(b.t.Context())
+		type outcome struct {
+			partition int32
+			err       error
+		}
+		outcomes := make(chan outcome, 4)
+		for p := int32(1); p < 4; p++ {
+			go func() { outcomes <- outcome{p, c.Seek(seeking, b.topic, p, 2)} }()
+		}
+		go func() { outcomes <- outcome{0, c.Seek(b.t.Context(), b.topic, 0, 3)} }()
+		if first := <-outcomes; first.partition != 0 || first.err != nil {
+			b.t.Errorf("partition %d is moved first, with %v", first.partition, first.err)
+		}
+		b.produce(0, "paid", 2)
+		if d := cmp.Diff([]string{"0:0", "0:0", "0:1", "0:1", "0:2"}, sorted(seen.wait(b.t, 5))); d != "" {
+			b.t.Errorf("handled beside the calls (-want +got):\n%s", d)
+		}
+		b.waitCommitted(0, 5)
+		if n := len(cancelled); n != 0 {
+			b.t.Errorf("%d handlers are cancelled too early", n)
+		}
+		giveUp()
+		for range 3 {
+			if got := <-outcomes; !errors.Is(got.err, context.Canceled) {
+				b.t.Errorf("partition %d: %v", got.partition, got.err)
+			}
+			<-cancelled
+		}
+		close(release)
+		want := []string{"0:0", "0:0", "0:1", "0:1", "0:2", "1:2", "2:2", "3:2"}
+		if d := cmp.Diff(want, sorted(seen.wait(b.t, len(want)))); d != "" {
+			b.t.Errorf("handled in the end (-want +got):\n%s", d)
+		}
+		for p := int32(1); p < 4; p++ {
+			b.waitCommitted(p, 3)
+		}
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+		if lines := log.like(b.t, "reading continues at another offset"); len(lines) != 4 {
+			b.t.Errorf("%d partitions were moved, want 4\n%s", len(lines), log)
+		}
+	})
+}
+
+// Calls for one partition at the same time are all served.
+func TestSeeksForOnePartition(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		b.produce(0, "paid", 6)
+		seen := newLog()
+		began, release := make(chan struct{}), make(chan struct{})
+		signal := sync.OnceFunc(func() { close(began) })
+		c, stop, _ := b.ready(func(ctx context.Context, m consume.Message) error {
+			signal()
+			<-release
+			return seen.handle(ctx, m)
+		})
+		<-began
+		outcomes := make(chan error, 3)
+		for range cap(outcomes) {
+			go func() { outcomes <- c.Seek(b.t.Context(), b.topic, 0, 5) }()
+		}
+		close(release)
+		for range cap(outcomes) {
+			if err := <-outcomes; err != nil {
+				b.t.Error(err)
+			}
+		}
+		b.waitCommitted(0, 6)
+		if err := stop(); err != nil {
+			b.t.Fatal(err)
+		}
+		if list := seen.list(); list[0] != "0:0" || list[len(list)-1] != "0:5" {
+			b.t.Errorf("handled %q", list)
+		}
+	})
 }
