@@ -105,10 +105,11 @@ func (d *delayedState) from() time.Time {
 // MoveDue moves at most limit delayed events that are due into event_outbox. It needs no
 // lease; see sql/delayed.sql.
 //
-// If the database refuses an event, the others are moved in smaller calls, and the event
-// waits for the next look.
+// If the database refuses an event, or another transaction is inserting its id, the others
+// are moved in smaller calls, and the event waits for the next look.
 func (s *Store) MoveDue(ctx context.Context, limit int) (relay.Moved, error) {
-	for look := s.delayed.at(); ; limit /= 2 {
+	const smaller = 8
+	for look := s.delayed.at(); ; limit = max(1, limit/smaller) {
 		moved, err := s.moveDue(ctx, look, limit)
 		switch {
 		case err == nil || !refusesRow(err):
@@ -122,11 +123,11 @@ func (s *Store) MoveDue(ctx context.Context, limit int) (relay.Moved, error) {
 	}
 }
 
-// refusesRow reports whether an error may be about a row: a constraint, a value, or what
-// a trigger raises.
+// refusesRow reports whether an error may be about a row: a constraint, a value, what a
+// trigger raises, or a lock that another transaction has.
 func refusesRow(err error) bool {
 	code := sqlstate.Code(err)
-	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || code == "P0001"
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || code == "P0001" || isLockTimeout(err)
 }
 
 // passOver lets the look continue behind its first event, which the database refuses.
@@ -140,8 +141,12 @@ func (s *Store) passOver(ctx context.Context, look dueLook, refusal error) error
 	if err != nil || len(first) == 0 {
 		return err
 	}
-	s.warnOnce(ctx, "delayed events not moved: the database refuses one; it waits, and so do later events of its key",
-		"event_id", first[0].ID, "error", refusal)
+	text := "delayed events not moved: the database refuses one; it waits, and so do later events of its key"
+	if isLockTimeout(refusal) {
+		text = "delayed events not moved: one needs a lock of an open transaction, which may be inserting an event with its id; " +
+			"it waits, and so do later events of its key"
+	}
+	s.warnOnce(ctx, text, "event_id", first[0].ID, "error", refusal)
 	s.delayed.passed(look, first[0])
 	return nil
 }
@@ -155,6 +160,9 @@ func (s *Store) moveDue(ctx context.Context, look dueLook, limit int) (relay.Mov
 	})
 	if err != nil {
 		return relay.Moved{}, err
+	}
+	for _, id := range row.Stayed {
+		s.warnOnce(ctx, "delayed events not moved: a trigger or a unique index of event_outbox keeps one out; the relay tries again", "event_id", id)
 	}
 	full := row.Picked >= int64(limit)
 	s.delayed.called(look, row, full)

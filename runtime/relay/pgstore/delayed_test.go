@@ -259,7 +259,8 @@ func TestMoveDueAtOnce(t *testing.T) {
 // trigger keeps out of event_outbox waits.
 func TestMoveDueOfRowsThatDoNotFit(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
-		s := newStore(t, pg)
+		var log bytes.Buffer
+		s := newStore(t, pg, withLog(&log))
 		for n := range 3 {
 			delay(t, pg.Pool, n, "", -time.Hour)
 		}
@@ -275,6 +276,10 @@ func TestMoveDueOfRowsThatDoNotFit(t *testing.T) {
 			if got := move(t, s, 1); got.Rows != 0 || got.More != more {
 				t.Errorf("moved %+v, want nothing, and more to come: %t", got, more)
 			}
+		}
+		const text = "delayed events not moved: a trigger or a unique index of event_outbox keeps one out"
+		if got := strings.Count(log.String(), text); got != 1 || !strings.Contains(log.String(), number(2).String()) {
+			t.Errorf("the log says %d times what keeps the event, want once:\n%s", got, log.String())
 		}
 		exec(t, pg.Pool, `DROP TRIGGER t ON event_outbox`)
 		move(t, s, 10)
@@ -374,6 +379,77 @@ func TestStatsOfDelayedEvents(t *testing.T) {
 		look()
 		if diff := cmp.Diff([]found{{0, 0}, {1, time.Hour}, {2, -2 * time.Hour}}, got); diff != "" {
 			t.Errorf("delayed events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A trigger that changes ids would insert an event again at each look. The event waits
+// instead, with an error in the log, and others are moved.
+func TestMoveDueBesideATriggerThatChangesIDs(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		var log bytes.Buffer
+		s := newStore(t, pg, withLog(&log))
+		for n, key := range []string{"a", "b", "a", "b", ""} {
+			delay(t, pg.Pool, n, key, time.Duration(n-100)*time.Second)
+		}
+		exec(t, pg.Pool, `CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := gen_random_uuid(); RETURN NEW; END $$;
+			CREATE TRIGGER t BEFORE INSERT ON event_outbox FOR EACH ROW WHEN ((NEW.event_data ->> 'n')::int = 1) EXECUTE FUNCTION change()`)
+		for range 2 {
+			for move(t, s, 4).More {
+			}
+		}
+		there, wait := order(t, pg)
+		if diff := cmp.Diff([][]int32{{0, 2, 4}, {1, 3}}, [][]int32{there, wait}); diff != "" {
+			t.Errorf("moved and waiting (-want +got):\n%s", diff)
+		}
+		for _, text := range []string{number(1).String(), "a trigger of event_outbox changes the id of a delayed event to"} {
+			if got := strings.Count(log.String(), text); got != 1 {
+				t.Errorf("%q is %d times in the log, want once:\n%s", text, got, log.String())
+			}
+		}
+		exec(t, pg.Pool, `DROP TRIGGER t ON event_outbox`)
+		move(t, s, 4)
+		there, wait = order(t, pg)
+		if diff := cmp.Diff([][]int32{{0, 2, 4, 1, 3}, {}}, [][]int32{there, wait}); diff != "" {
+			t.Errorf("moved and waiting without the trigger (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// An open transaction that inserts the id of a delayed event holds up that event and later
+// ones of its key, and nothing else. In the end the event is there once.
+func TestMoveDueBesideAnOpenInsertOfItsID(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		var log bytes.Buffer
+		s := newStore(t, pg, withLog(&log))
+		for n, key := range []string{"a", "b", "a", "b", ""} {
+			delay(t, pg.Pool, n, key, time.Duration(n-100)*time.Second)
+		}
+		inserting := begin(t, pg)
+		exec(t, inserting, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_data)
+			SELECT id, aggregate_id, aggregate_type, event_type, topic, '{"n": 100}' FROM event_outbox_delayed WHERE id = ANY ($1::uuid[])`,
+			[]string{number(1).String(), number(4).String()})
+		for range 2 {
+			for move(t, s, 4).More {
+			}
+		}
+		there, wait := order(t, pg)
+		if diff := cmp.Diff([][]int32{{0, 2}, {1, 3, 4}}, [][]int32{there, wait}); diff != "" {
+			t.Errorf("moved and waiting (-want +got):\n%s", diff)
+		}
+		for _, n := range []int{1, 4} {
+			if got := strings.Count(log.String(), number(n).String()); got != 1 {
+				t.Errorf("event %d is %d times in the log, want once:\n%s", n, got, log.String())
+			}
+		}
+		must(t, inserting.Commit(t.Context()))
+		want := relay.Moved{Rows: 1, Known: []uuid.UUID{number(1), number(4)}}
+		if diff := cmp.Diff(want, move(t, s, 4)); diff != "" {
+			t.Errorf("moved after the commit (-want +got):\n%s", diff)
+		}
+		there, wait = order(t, pg)
+		if diff := cmp.Diff([][]int32{{100, 100, 0, 2, 3}, {}}, [][]int32{there, wait}); diff != "" {
+			t.Errorf("moved and waiting in the end (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -62,7 +62,8 @@ func (q *Queries) FirstDue(ctx context.Context, arg FirstDueParams) ([]FirstDueR
 const MoveDue = `-- name: MoveDue :one
 WITH picked AS MATERIALIZED (
     SELECT d.id, d.aggregate_id, d.aggregate_type, d.event_type, d.event_data, d.event_key, d.topic, d.headers, d.partition, d.created_at, d.deliver_at, d.seq FROM event_outbox_delayed AS d
-    WHERE d.deliver_at <= now()
+    WHERE (SELECT set_config('lock_timeout', '250ms', true)) IS NOT NULL
+      AND d.deliver_at <= now()
       AND (d.deliver_at, d.seq) > (coalesce($1::timestamptz, '-infinity'), $2::bigint)
     ORDER BY d.deliver_at, d.seq
     LIMIT $3
@@ -97,8 +98,13 @@ WITH picked AS MATERIALIZED (
     DELETE FROM event_outbox_delayed AS d
     WHERE d.id IN (SELECT m.id FROM moved AS m UNION ALL SELECT k.id FROM known AS k)
 )
-SELECT (SELECT count(*) FROM moved)   AS moved,
+SELECT ((SELECT count(*) FROM moved)
+        + coalesce((SELECT format('a trigger of event_outbox changes the id of a delayed event to %s', m.id)::integer
+                    FROM moved AS m WHERE m.id NOT IN (SELECT r.id FROM movable AS r) LIMIT 1), 0))::bigint AS moved,
        ARRAY(SELECT k.id::text FROM known AS k ORDER BY k.id)::text[] AS known,
+       ARRAY(SELECT r.id::text FROM movable AS r
+             WHERE r.id NOT IN (SELECT m.id FROM moved AS m UNION ALL SELECT k.id FROM known AS k)
+             ORDER BY r.deliver_at, r.seq LIMIT 1)::text[] AS stayed,
        (SELECT count(*) FROM picked) AS picked,
        coalesce((SELECT l.deliver_at FROM last AS l), now())::timestamptz AS last_time,
        coalesce((SELECT l.seq FROM last AS l), 0)::bigint AS last_seq,
@@ -119,6 +125,7 @@ type MoveDueParams struct {
 type MoveDueRow struct {
 	Moved    int64
 	Known    []string
+	Stayed   []string
 	Picked   int64
 	LastTime time.Time
 	LastSeq  int64
@@ -136,7 +143,11 @@ type MoveDueRow struct {
 //
 // A row is deleted only if event_outbox has its id: because this statement inserted it,
 // or because it was there before. A row that a trigger or a unique index of the service
-// keeps out of event_outbox stays, and is tried again.
+// keeps out of event_outbox stays, and is tried again; stayed are some of those. If a
+// trigger changes an id, the statement fails: the row would stay and be inserted again and
+// again. SQL has no other way to fail than a wrong cast, whose error has the text.
+//
+// An id that another transaction is inserting is waited for at most 250 ms.
 //
 // after_time and after_seq are the last row of the call before, or null and 0: then it
 // begins with the first row. So rows that stay, however many, do not keep the others from
@@ -151,6 +162,7 @@ func (q *Queries) MoveDue(ctx context.Context, arg MoveDueParams) (MoveDueRow, e
 	err := row.Scan(
 		&i.Moved,
 		&i.Known,
+		&i.Stayed,
 		&i.Picked,
 		&i.LastTime,
 		&i.LastSeq,
