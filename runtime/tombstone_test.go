@@ -52,7 +52,7 @@ func TestTombstoneRow(t *testing.T) {
 func TestTombstoneRefuses(t *testing.T) {
 	t.Parallel()
 	strict, ids := graded, graded
-	strict.Validate = func(*Graded) error { return nil } // refuses zero UUIDs
+	strict.RefuseZeroKey = true
 	ids.CorrelationUUID = true
 	for want, test := range map[string]struct {
 		event gen.EventType[Graded]

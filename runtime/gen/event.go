@@ -50,6 +50,9 @@ type EventType[T Data] struct {
 	// Validate validates data that is about to be inserted. nil: the Validate of the
 	// data.
 	Validate func(*T) error
+	// RefuseZeroKey is true if the key is a UUID, and the zero UUID means that it was not
+	// set. Only NewTombstone uses it.
+	RefuseZeroKey bool
 }
 
 // NewRow validates the data and builds the event's row: ids, envelope, headers. A
@@ -75,14 +78,14 @@ func newRow(ctx context.Context, e link.Event, opts []outbox.Option) (outbox.Row
 // NewTombstone builds the row of a tombstone: a record with the key and a null value,
 // which says that what was published under the key is deleted. The key is also the
 // aggregate's id, unless outbox.WithAggregateID sets another one. It is not checked
-// against the schema, except that it must not be empty, and not the zero UUID if Validate
-// refuses those. NewTombstone returns an *outbox.InsertError as NewRow does, also for
+// against the schema, except that it must not be empty, and not the zero UUID if
+// RefuseZeroKey is true. NewTombstone returns an *outbox.InsertError as NewRow does, also for
 // outbox.WithMetadata: a tombstone has no envelope.
 func (t *EventType[T]) NewTombstone(ctx context.Context, key string, opts ...outbox.Option) (outbox.Row, error) {
 	switch {
 	case key == "":
 		return outbox.Row{}, &outbox.InsertError{EventType: t.Type, Err: errors.New("the key of the tombstone is empty")}
-	case key == uuid.Nil.String() && t.Validate != nil:
+	case t.RefuseZeroKey && key == uuid.Nil.String():
 		return outbox.Row{}, &outbox.InsertError{EventType: t.Type, Err: errors.New("the key of the tombstone is the zero UUID; it was probably not set")}
 	}
 	return newRow(ctx, link.Event{

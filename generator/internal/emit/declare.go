@@ -375,6 +375,9 @@ func (c *coder) event(e *ir.Event) (string, error) {
 		c.imports[wirePath] = ""
 		add("Validate", "func(v *"+e.GoName+") error { return wire.ValidateNew(v, v.check) }")
 	}
+	if e.Tombstone && c.refuseZero && keyType(e).Kind == ir.UUID {
+		add("RefuseZeroKey", "true")
+	}
 	text, err := c.execute("event.tmpl", view)
 	if err != nil || !e.Tombstone {
 		return text, err

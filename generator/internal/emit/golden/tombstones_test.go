@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -106,6 +107,10 @@ func TestForgottenKeyOfATombstone(t *testing.T) {
 	err := tombstones.InsertOrderChangedV1Tombstone(t.Context(), rec, uuid.UUID{})
 	if _, ok := errors.AsType[*outbox.InsertError](err); !ok {
 		t.Errorf("the zero UUID: %v", err)
+	}
+	err = tombstones.InsertDeviceSeenV1Tombstone(t.Context(), rec, uuid.UUID{}) // the data need not have it, but a tombstone must
+	if err == nil || !strings.Contains(err.Error(), "the key of the tombstone is the zero UUID; it was probably not set") {
+		t.Errorf("the zero UUID as an optional key: %v", err)
 	}
 	if err := tombstones.InsertPriceSetV1Tombstone(t.Context(), rec, ""); err == nil {
 		t.Error("an empty key is accepted")
