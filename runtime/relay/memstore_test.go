@@ -65,6 +65,7 @@ type memRow struct {
 	edited      bool    // ever, by hand
 	pair        *memRow // the row before it that was edited together with it
 	everDead    bool
+	waited      *waited       // of a delayed event that was moved; nil: another row
 	nextAttempt time.Duration // 0: none
 	lastErr     string
 }

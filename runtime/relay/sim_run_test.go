@@ -66,6 +66,8 @@ func variants() map[string]simOptions {
 		"edits of two":          {policy: Park, edits: true, pairs: true},
 		"edits of what blocks":  {policy: Block, edits: true},
 		"edits of a sick topic": {policy: Park, edits: true, sick: true},
+		"delays":                {policy: Park, delays: true},
+		"delays, block":         {policy: Block, delays: true},
 		"chosen":                {policy: Park, chosen: true},
 		"chosen, block":         {policy: Block, chosen: true},
 		"chosen, grow":          {policy: Park, chosen: true, grow: true},

@@ -22,6 +22,8 @@ type sim struct {
 	ids    uint64
 
 	writers []*simWriter
+	delayed []*simDelayed
+	delayer []interface{ step() } // move and cancel delayed events
 	locks   map[string]bool
 	keyRows map[string][]*memRow // by topic and key, in the order of commits
 
@@ -56,6 +58,7 @@ type simOptions struct {
 	pairs   bool // two at a time
 	// some rows are inserted under a savepoint, and so look edited
 	savepoints bool
+	delays     bool       // some events are delayed
 	chosen     bool       // rows name partitions, also such that their topic does not have
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
@@ -101,6 +104,9 @@ func newSim(o simOptions) *sim {
 	s.watch()
 	for range 3 {
 		s.writers = append(s.writers, &simWriter{s: s})
+	}
+	if s.delays {
+		s.delayer = []interface{ step() }{&simMover{s: s}, &simMover{s: s}, &simCanceller{s: s}}
 	}
 	s.sicken()
 	return s
@@ -177,6 +183,10 @@ func (s *sim) run() *violation {
 }
 
 func (s *sim) step() {
+	if s.delays && s.chance(0.2) {
+		s.delayer[s.rng.IntN(len(s.delayer))].step()
+		return
+	}
 	switch x := s.rng.IntN(100); {
 	case x < 18:
 		s.writers[s.rng.IntN(len(s.writers))].step()
@@ -465,7 +475,7 @@ func (s *sim) finished() bool {
 			return s.blockedByDead(r)
 		}
 	}
-	return s.checkEnd()
+	return s.allMoved() && s.checkEnd()
 }
 
 // blockedByDead is for the block policy: rows behind a dead row wait.
@@ -488,7 +498,7 @@ func (s *sim) blockedByDead(r *memRow) bool {
 			return false
 		}
 	}
-	return s.checkEnd()
+	return s.allMoved() && s.checkEnd()
 }
 
 func (s *sim) checkEnd() bool {
@@ -509,6 +519,11 @@ func (s *sim) stuck() {
 	for _, r := range s.store.rows {
 		if s.store.committed(r) && !r.published && !r.dead {
 			fmt.Fprintf(&b, "row %d of %s waits; ", r.Seq, rowKey(r))
+		}
+	}
+	for _, d := range s.delayed {
+		if !s.store.rolled[d.tx] && !d.cancelled && d.row == nil {
+			fmt.Fprintf(&b, "delayed event %d waits; ", d.seq)
 		}
 	}
 	for _, r := range s.relays {

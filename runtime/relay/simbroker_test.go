@@ -108,6 +108,10 @@ func (b *simBroker) check(r *Record) {
 	if row.Key == nil || s.grow || b.delivered[r.Seq] > 0 || row.edited {
 		return
 	}
+	if row.waited != nil {
+		b.checkWaited(row)
+		return
+	}
 	for _, before := range s.keyRows[rowKey(row)] {
 		if before == row {
 			return

@@ -122,6 +122,12 @@ var rules = []struct {
 	{"a suspect is sent alone", simOptions{killer: true}, "buried"},
 	{"progress ends a suspicion", simOptions{killer: true}, "suspicion"},
 
+	// Delayed events: the statement MoveDue of pgstore, which the simulation plays.
+	{"a delayed event is not moved before its time", simOptions{delays: true}, "early"},
+	{"a delayed event does not pass an earlier one of its key", simOptions{delays: true}, "reordered"},
+	{"delayed events are moved in the order of their times", simOptions{delays: true}, "reordered"},
+	{"a delayed event is deleted in the statement that inserts it", simOptions{delays: true}, "lost"},
+
 	// Settling.
 	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},
 	{"retention spares what is not settled", simOptions{}, "lost"},

@@ -75,6 +75,11 @@ func (w *simWriter) begin() {
 
 func (w *simWriter) insert() {
 	s := w.s
+	if s.delays && s.chance(0.4) {
+		w.delay()
+		w.seq = 0
+		return
+	}
 	row := Row{Seq: w.seq, Topic: w.topic, Key: w.key, EventType: "t", Data: []byte("x")}
 	switch {
 	case s.wide:

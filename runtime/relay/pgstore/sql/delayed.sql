@@ -10,7 +10,8 @@
 -- or because it was there before. A row that a trigger or a unique index of the service
 -- keeps out of event_outbox stays, and is tried again; stayed are some of those. If a
 -- trigger changes an id, the statement fails: the row would stay and be inserted again and
--- again. SQL has no other way to fail than a wrong cast, whose error has the text.
+-- again. SQL has no other way to fail than a wrong cast, whose error has the text; a
+-- constant one would be evaluated in any case.
 --
 -- An id that another transaction is inserting is waited for at most 250 ms.
 --
@@ -61,7 +62,7 @@ WITH picked AS MATERIALIZED (
     WHERE d.id IN (SELECT m.id FROM moved AS m UNION ALL SELECT k.id FROM known AS k)
 )
 SELECT ((SELECT count(*) FROM moved)
-        + coalesce((SELECT format('a trigger of event_outbox changes the id of a delayed event to %s', m.id)::integer
+        + coalesce((SELECT ('a trigger of event_outbox changes the ids of delayed events' || left(m.id::text, 0))::integer
                     FROM moved AS m WHERE m.id NOT IN (SELECT r.id FROM movable AS r) LIMIT 1), 0))::bigint AS moved,
        ARRAY(SELECT k.id::text FROM known AS k ORDER BY k.id)::text[] AS known,
        ARRAY(SELECT r.id::text FROM movable AS r
