@@ -64,6 +64,7 @@ var orderChangedV1Event = gen.EventType[OrderChangedV1]{
 	AggregateType: "order",
 	AggregateID:   func(v *OrderChangedV1) (string, error) { return v.OrderID.String(), nil },
 	Validate:      func(v *OrderChangedV1) error { return wire.ValidateNew(v, v.check) },
+	RefuseZeroKey: true,
 }
 
 // InsertOrderChangedV1 inserts the event on tx: it is published if and only if

@@ -47,7 +47,8 @@ var parcelMovedV1Event = gen.EventType[ParcelMovedV1]{
 		}
 		return "", wire.NoValue("/parcel")
 	},
-	Validate: func(v *ParcelMovedV1) error { return wire.ValidateNew(v, v.check) },
+	Validate:      func(v *ParcelMovedV1) error { return wire.ValidateNew(v, v.check) },
+	RefuseZeroKey: true,
 }
 
 // InsertParcelMovedV1 inserts the event on tx: it is published if and only if
