@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,6 +65,12 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 		return err
 	}
 	if missing := lacking(columns, addedColumns); len(missing) > 0 {
+		if other := lacking(columns, olderColumns); len(other) > 0 {
+			return &relay.SetupError{
+				Problem: fmt.Sprintf("event_outbox in %s is a table of another kind: it lacks %s", s.place(c), strings.Join(other, ", ")),
+				Remedy:  "rename that table and " + createRemedy + "; if only the names of its columns differ, rename them and " + upgradeRemedy,
+			}
+		}
 		return &relay.SetupError{
 			Problem: fmt.Sprintf("event_outbox in %s is of the older shape: it lacks %s", s.place(c), strings.Join(missing, ", ")),
 			Remedy:  upgradeRemedy,
@@ -101,24 +108,25 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 
 // noOutbox returns the reason why no event_outbox was found.
 func (s *Store) noOutbox(ctx context.Context, se *session, c *checked) error {
+	schemas, err := se.q.SchemasWith(ctx, outboxTable)
+	if err != nil {
+		return err
+	}
+	searched := s.cfg.Schema == ""
+	var elsewhere []string
+	for _, schema := range schemas {
+		if searched && !schema.Usable &&
+			(len(schemas) == 1 || slices.Contains(strings.Split(c.server.SearchPath, ", "), pgx.Identifier{schema.Name}.Sanitize())) {
+			return s.schemaError(c, schema.Name)
+		}
+		elsewhere = append(elsewhere, schema.Name)
+	}
 	remedy := createRemedy
-	if s.cfg.Schema == "" {
-		schemas, err := se.q.SchemasWith(ctx, outboxTable)
-		if err != nil {
-			return err
-		}
-		var elsewhere []string
-		for _, schema := range schemas {
-			if !schema.Usable && slices.Contains(strings.Split(c.server.SearchPath, ", "), pgx.Identifier{schema.Name}.Sanitize()) ||
-				!schema.Usable && len(schemas) == 1 {
-				return s.schemaError(c, schema.Name)
-			}
-			elsewhere = append(elsewhere, schema.Name)
-		}
-		remedy += ", or name the schema that the tables are in"
-		if len(elsewhere) > 0 {
-			remedy += ": there is an event_outbox in " + strings.Join(elsewhere, ", ")
-		}
+	switch {
+	case len(elsewhere) > 0:
+		remedy += ", or set the schema: there is an event_outbox in " + strings.Join(elsewhere, ", ")
+	case searched:
+		remedy += ", or set the schema that the tables are in"
 	}
 	return &relay.SetupError{
 		Problem: fmt.Sprintf("there is no table event_outbox in %s (role %s)", s.place(c), c.server.RoleName),
@@ -251,6 +259,11 @@ func (s *Store) checkBeside(ctx context.Context, se *session, table string, oid 
 // addedColumns are the columns that an outbox of the older shape lacks.
 var addedColumns = []string{"tx", "seq", "topic", "headers", "next_attempt_at", "dead_at", "partition"}
 
+// olderColumns are the columns of the older shape.
+var olderColumns = []string{
+	"id", "aggregate_id", "aggregate_type", "event_type", "event_data", "event_key", "created_at", "published_at", "retry_count", "last_error",
+}
+
 // columnTypes are the types that the store's statements need. A varchar may also be a
 // text.
 var columnTypes = map[string]string{
@@ -272,21 +285,27 @@ func (s *Store) checkColumns(ctx context.Context, se *session, c *checked) error
 	for _, column := range columns {
 		found[column.Name] = column
 	}
-	var wrong []string
-	for name, want := range columnTypes {
+	var wrong, changes []string
+	missing := false
+	for _, name := range slices.Sorted(maps.Keys(columnTypes)) {
 		column, ok := found[name]
-		switch {
+		switch want := columnTypes[name]; {
 		case !ok:
+			missing = true
 			wrong = append(wrong, name+" is missing")
 		case column.Type != want && !(want == "character varying" && column.Type == "text"):
 			wrong = append(wrong, fmt.Sprintf("%s is %s, not %s", name, column.Type, want))
+			changes = append(changes, fmt.Sprintf("ALTER %s TYPE %s", name, want))
 		}
 	}
 	if len(wrong) > 0 {
-		slices.Sort(wrong)
+		remedy := fmt.Sprintf("ALTER TABLE %s %s", s.relation(outboxTable), strings.Join(changes, ", "))
+		if missing {
+			remedy = "compare the table with `outboxgen migration --format sql`, and change the columns"
+		}
 		return &relay.SetupError{
 			Problem: "the columns of event_outbox are not those of an outbox: " + strings.Join(wrong, "; "),
-			Remedy:  "compare the table with `outboxgen migration --format sql`, and change the columns",
+			Remedy:  remedy,
 		}
 	}
 	if !strings.Contains(found["tx"].DefaultExpression, "pg_current_xact_id()") {

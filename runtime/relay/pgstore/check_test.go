@@ -78,7 +78,16 @@ func TestCheckNamesTheRemedy(t *testing.T) {
 		},
 		{
 			"wrong column", `ALTER TABLE event_outbox ALTER event_data TYPE jsonb, ALTER retry_count TYPE bigint`,
-			"event_data is jsonb, not json; retry_count is bigint, not integer", "outboxgen migration --format sql",
+			"event_data is jsonb, not json; retry_count is bigint, not integer",
+			"ALTER TABLE event_outbox ALTER event_data TYPE json, ALTER retry_count TYPE integer",
+		},
+		{
+			"no column of the older shape", `ALTER TABLE event_outbox DROP last_error`,
+			"last_error is missing", "outboxgen migration --format sql",
+		},
+		{
+			"another kind of outbox", `ALTER TABLE event_outbox DROP tx, DROP seq; ALTER TABLE event_outbox RENAME event_data TO payload`,
+			"is a table of another kind: it lacks event_data", "rename that table and apply",
 		},
 		{
 			"no default for tx", `ALTER TABLE event_outbox ALTER tx DROP DEFAULT`,
@@ -205,6 +214,10 @@ func TestCheckInASchemaOfItsOwn(t *testing.T) {
 		got := checkError(t, newStore(t, pg))
 		if !strings.Contains(got.Problem, "there is no table event_outbox in the search_path") {
 			t.Fatalf("Check says: %v", got)
+		}
+		public := checkError(t, newStore(t, pg, func(c *pgstore.Config) { c.Schema = "public" }))
+		if want := "or set the schema: there is an event_outbox in Grades"; !strings.Contains(public.Remedy, want) {
+			t.Fatalf("Check says: %v, not %s", public, want)
 		}
 		s := newStore(t, pg, func(c *pgstore.Config) { c.Schema = "Grades" })
 		must(t, s.Check(t.Context()))
