@@ -23,6 +23,33 @@ SET LOCAL lock_timeout = '5s';
 
 LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
 
+-- The columns of the older shape. A column of text may be varchar or text.
+DO $$
+DECLARE
+    misfits text;
+BEGIN
+    misfits := (
+        SELECT string_agg(
+            older.name || CASE WHEN a.attname IS NULL THEN ' is missing' ELSE ' is ' || format_type(a.atttypid, NULL) END
+            || ' (' || older.type || ')', ', ' ORDER BY older.name)
+        FROM unnest(
+            ARRAY['id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key',
+                  'created_at', 'published_at', 'retry_count', 'last_error'],
+            ARRAY['uuid', 'character varying', 'character varying', 'character varying', 'json', 'character varying',
+                  'timestamp with time zone', 'timestamp with time zone', 'integer', 'text']) AS older (name, type)
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = 'event_outbox'::regclass AND a.attname = older.name AND NOT a.attisdropped
+        WHERE a.attname IS NULL
+           OR format_type(a.atttypid, NULL) <> older.type
+              AND NOT (older.type = 'character varying' AND format_type(a.atttypid, NULL) = 'text'));
+    IF misfits IS NOT NULL THEN
+        RAISE EXCEPTION 'event_outbox does not have the columns of the older shape: %', misfits
+            USING HINT = 'First rename, add or convert these columns; the type in brackets is the right one. '
+                         'For jsonb: ALTER COLUMN event_data TYPE json.';
+    END IF;
+END
+$$;
+
 -- Without a default at first: a volatile one would rewrite the table and set tx in
 -- the old rows. Their tx stays null; the relay recognises them by that. tx is
 -- before seq because defaults are evaluated in the order of the columns.

@@ -2,6 +2,7 @@ package migrationstest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -121,6 +123,35 @@ func TestUpgradeWithoutTopic(t *testing.T) {
 		}
 		if err := migrations.Upgrade(ctx, conn); err != nil {
 			t.Fatalf("upgrade again: %v", err)
+		}
+	})
+}
+
+// An outbox of another shape: nothing changes, and the error lists what to change first.
+func TestUpgradeOfAnotherShape(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		exec(t, conn, olderShape+`
+			ALTER TABLE event_outbox RENAME COLUMN event_key TO key;
+			ALTER TABLE event_outbox ALTER COLUMN event_data TYPE jsonb, ALTER COLUMN event_type TYPE text, ALTER COLUMN created_at TYPE timestamp;`)
+		before := everything(t, conn)
+		err := migrations.Upgrade(ctx, conn)
+		failure, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok {
+			t.Fatalf("Upgrade returns %v", err)
+		}
+		want := "event_outbox does not have the columns of the older shape: created_at is timestamp without time zone (timestamp with time zone), " +
+			"event_data is jsonb (json), event_key is missing (character varying)"
+		if failure.Message != want || !strings.Contains(failure.Hint, "First rename, add or convert these columns") {
+			t.Errorf("%s\nhint: %s", failure.Message, failure.Hint)
+		}
+		if diff := cmp.Diff(before, everything(t, conn)); diff != "" {
+			t.Errorf("shape (-before +after):\n%s", diff)
+		}
+		exec(t, conn, `
+			ALTER TABLE event_outbox RENAME COLUMN key TO event_key;
+			ALTER TABLE event_outbox ALTER COLUMN event_data TYPE json, ALTER COLUMN created_at TYPE timestamptz;`)
+		if err := migrations.Upgrade(ctx, conn); err != nil {
+			t.Fatal(err)
 		}
 	})
 }
