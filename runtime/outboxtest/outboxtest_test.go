@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/runtime/internal/querymode"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest"
@@ -83,6 +85,53 @@ func TestRecorderFindsEventsByType(t *testing.T) {
 	}
 	if got := outboxtest.One[Refused](t, rec); got.Data.Order != "1" || got.Row.Topic != "shop.refused.v1" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestMessage(t *testing.T) {
+	t.Parallel()
+	id := uuid.MustParse("00000000-0000-0000-0000-00000000000a")
+	rec := outboxtest.NewRecorder(t)
+	rec.Options = []outbox.Option{outbox.WithID(id), outbox.WithTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))}
+	if err := insert(rec, outbox.With(Paid{"1"}, outbox.WithHeader("tenant", "north"), outbox.WithPartition(2))); err != nil {
+		t.Fatal(err)
+	}
+	row := outboxtest.One[Paid](t, rec).Row
+	var got consume.Message
+	router := consume.NewRouter()
+	router.Handle("shop.paid.v1", func(_ context.Context, m consume.Message) error {
+		got = m
+		return nil
+	})
+	if err := router.Dispatch(t.Context(), outboxtest.Message(t, row)); err != nil {
+		t.Fatal(err)
+	}
+	want := consume.Message{
+		Topic: "shop.paid.v1", Partition: 2, Key: []byte("1"), Value: row.Data,
+		Headers: []outbox.Header{
+			{Key: "event_id", Value: []byte(id.String())},
+			{Key: "event_type", Value: []byte("shop.paid.v1")},
+			{Key: "content_type", Value: []byte("application/json")},
+			{Key: "occurred_at", Value: []byte("2026-01-02T03:04:05Z")},
+			{Key: "schema_version", Value: []byte("1")},
+			{Key: "source_service", Value: []byte("shop")},
+			{Key: "tenant", Value: []byte("north")},
+			{Key: "trace_id", Value: []byte(id.String())},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	at := time.Unix(0, 0)
+	stored := outboxtest.StoredRow{ID: id, EventType: "shop.paid.v1", Topic: "t", Data: []byte("{}"), CreatedAt: at}
+	want = consume.Message{Topic: "t", Value: []byte("{}"), Timestamp: at, Headers: want.Headers[:2]}
+	if diff := cmp.Diff(want, outboxtest.Message(t, stored)); diff != "" {
+		t.Errorf("of a stored row (-want +got):\n%s", diff)
+	}
+	stored.Headers = []byte(`{"n": 1}`)
+	if said := failure(t, func(t testing.TB) { outboxtest.Message(t, stored) }); !strings.Contains(said, "are not a JSON object of strings") {
+		t.Errorf("other headers: %q", said)
 	}
 }
 
