@@ -210,7 +210,7 @@ func aggregateID(e link.Event, o *rowOptions) (string, error) {
 	}
 	switch id, given, err := e.Values.AggregateID(); {
 	case err != nil:
-		return "", fmt.Errorf("aggregate id: %w", err)
+		return "", fmt.Errorf("aggregate id: %w; set one with WithAggregateID", err)
 	case !given:
 		return "", errors.New("the event data has no aggregate id: set one with WithAggregateID")
 	default:
@@ -227,7 +227,7 @@ func key(e link.Event, aggregateID string, o *rowOptions) (*string, error) {
 	}
 	switch key, given, err := e.Values.Key(); {
 	case err != nil:
-		return nil, fmt.Errorf("key: %w", err)
+		return nil, fmt.Errorf("key: %w; set one with WithKey", err)
 	case !given:
 		return &aggregateID, nil
 	default:

@@ -278,13 +278,13 @@ func TestNewRowRefuses(t *testing.T) {
 		essay string
 		opts  []outbox.Option
 	}{
-		"the aggregate id has 256 characters; the column holds at most 255":      {event: graded, essay: long},
-		"the aggregate id is empty":                                              {event: graded},
-		"the aggregate id contains a NUL character, which Postgres cannot store": {event: graded, essay: "a\x00"},
-		"the aggregate id is not UTF-8":                                          {event: graded, essay: "a\xff"},
-		"the key is empty":                                                       {event: graded, essay: "e", opts: []outbox.Option{outbox.WithKey("")}},
-		"key: is null":                                                           {event: keyed, essay: "e"},
-		"the event type has 256 characters; the column holds at most 255":        {event: typed, essay: "e"},
+		"the aggregate id has 256 characters; the column holds at most 255":                              {event: graded, essay: long},
+		"the aggregate id is empty":                                                                      {event: graded},
+		"the aggregate id contains a NUL character, which Postgres cannot store":                         {event: graded, essay: "a\x00"},
+		"the aggregate id is not UTF-8":                                                                  {event: graded, essay: "a\xff"},
+		"the key is empty":                                                                               {event: graded, essay: "e", opts: []outbox.Option{outbox.WithKey("")}},
+		"key: is null; set one with WithKey":                                                             {event: keyed, essay: "e"},
+		"the event type has 256 characters; the column holds at most 255":                                {event: typed, essay: "e"},
 		`"tenant 7" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`: {event: graded, essay: "e", opts: []outbox.Option{outbox.WithTopic("tenant 7")}},
 		"the topic given by WithTopic is empty":                                                          {event: graded, essay: "e", opts: []outbox.Option{outbox.WithTopic("")}},
 		"the partition given by WithPartition is -1; partitions are numbered from 0":                     {event: graded, essay: "e", opts: []outbox.Option{outbox.WithPartition(-1)}},
