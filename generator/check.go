@@ -158,6 +158,9 @@ func (c *check) prefix(ctx context.Context) string {
 // generated compares the generated files with the disk.
 func (c *check) generated(ctx context.Context) error {
 	files, err := c.generate(ctx, c.cfg.Config)
+	if _, none := errors.AsType[*noModuleError](err); none {
+		return fmt.Errorf("%w; a project without generated Go skips this part: --skip generated", err)
+	}
 	if err != nil || c.list.HasErrors() {
 		return err
 	}

@@ -78,6 +78,7 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 		return nil, fmt.Errorf("%s is not a schema of %s, and no schema refers to it", file, cfg.File)
 	}
 	document := l.project.Documents[index]
+	l.shown = true
 	files, err := l.emit()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package generator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -127,6 +128,7 @@ type loaded struct {
 	dir     string // the project's folder, for the file system
 	list    *finding.List
 	from    map[string]string // the schema file that each emitted file comes from
+	shown   bool              // the package is shown and not written, so it needs no go.mod
 }
 
 func load(cfg Config) (*loaded, error) {
@@ -218,6 +220,9 @@ func (l *loaded) emit() ([]File, error) {
 	c := l.project.Config
 	dir := join(l.dir, c.Out)
 	out, err := importPath(dir)
+	if _, none := errors.AsType[*noModuleError](err); none && l.shown {
+		out, err = path.Join("example.com", c.Out), nil
+	}
 	db := out + "/" + sqlc.Package
 	switch {
 	case c.SQLC.Mode == "queries" && c.SQLC.Package == out:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/sqlc"
 	"github.com/outboxgen/outboxgen/migrations"
 )
@@ -38,8 +39,8 @@ type MigrationConfig struct {
 	Grants bool
 	// Roles are the roles for Grants.
 	Roles migrations.Roles
-	// Schema is the Postgres schema of the tables. "": names are unqualified, and the
-	// tool's search_path decides.
+	// Schema is the Postgres schema of the tables; SchemaOfTables returns that of a
+	// project. "": names are unqualified, and the tool's search_path decides.
 	Schema string
 	// Dir is the folder of the service's migrations. The next free number comes from
 	// it, and Atlas's atlas.sum covers it. If it is "" or does not exist, the number is
@@ -52,6 +53,28 @@ type MigrationConfig struct {
 	// the name and Time. If DownRevision is "", the migration is the first one.
 	// AlembicHeads finds the revision to give.
 	Revision, DownRevision string
+}
+
+// SchemaOfTables returns the Postgres schema that the project file sets for the outbox's
+// tables. It is "" for public, which is the default, and if there is no project file.
+// Other problems of the project file are left to Generate.
+func SchemaOfTables(cfg Config) (string, error) {
+	cfg = cfg.withDefaults()
+	file := cfg.File
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(cfg.Dir, file)
+	}
+	none := func(string) bool { return false }
+	project, _, err := schema.LoadPart(os.DirFS(filepath.Dir(file)), filepath.Base(file), none)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	case project.Config.SQLC.Schema == "public":
+		return "", nil
+	}
+	return project.Config.SQLC.Schema, nil
 }
 
 // Migration returns the files of one migration. Their paths are base names. None of

@@ -37,6 +37,13 @@ func importPath(dir string) (string, error) {
 	return path.Join(module, filepath.ToSlash(rel)), nil
 }
 
+// noModuleError says that a folder is in no Go module.
+type noModuleError struct{ folder string }
+
+func (e *noModuleError) Error() string {
+	return fmt.Sprintf("there is no go.mod in %s or above it, so the generated package has no import path; run go mod init first", e.folder)
+}
+
 // findModule finds the go.mod of the module that a folder is in.
 func findModule(abs string) (root string, mod []byte, err error) {
 	for root = abs; ; root = filepath.Dir(root) {
@@ -48,7 +55,7 @@ func findModule(abs string) (root string, mod []byte, err error) {
 			return "", nil, fmt.Errorf("find go.mod: %w", err)
 		}
 		if root == filepath.Dir(root) {
-			return "", nil, fmt.Errorf("there is no go.mod in %s or above it, so the generated package has no import path; run go mod init first", abs)
+			return "", nil, &noModuleError{abs}
 		}
 	}
 }

@@ -46,8 +46,14 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
   outboxgen migration --format alembic --upgrade --out alembic/versions
   outboxgen migration --autogenerate > alembic/outbox_autogenerate.py`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg.Time = time.Now().UTC()
+			if !cmd.Flags().Changed("schema") {
+				var err error
+				if cfg.Schema, err = generator.SchemaOfTables(generator.Config{Dir: at.dir, File: at.config}); err != nil {
+					return err
+				}
+			}
 			return runMigration(io, *at, cfg, to)
 		},
 	}
@@ -60,7 +66,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	flags.StringVar(&cfg.Roles.Service, "service-role", roles.Service, "with --grants: role of the service that inserts events")
 	flags.StringVar(&cfg.Roles.Operator, "operator-role", roles.Operator, "with --grants: role of operators")
 	flags.StringVar(&cfg.Roles.Consumer, "consumer-role", roles.Consumer, "with --grants: role of consumers")
-	flags.StringVar(&cfg.Schema, "schema", "", "Postgres schema of the tables (default: from the search_path)")
+	flags.StringVar(&cfg.Schema, "schema", "", "Postgres schema of the tables (default: sqlc.schema of outboxgen.yaml, else from the search_path)")
 	flags.StringVar(&to.folder, "out", "", "`folder` for the files")
 	completeFolders(cmd, "out")
 	flags.BoolVar(&to.down, "down", false, "print the down migration")

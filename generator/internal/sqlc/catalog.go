@@ -161,8 +161,12 @@ func (r *run) noTable(schema string) {
 	folder := strings.TrimSuffix(r.opts.Migrations, "/")
 	switch {
 	case len(r.table.Elsewhere) > 0:
+		hint := "set sqlc.schema to it"
+		if !isDefault(schema) {
+			hint += ", or create the table in the other one: `" + r.command() + "` prints how"
+		}
 		r.list.Errorf(r.opts.Pos, "table-schema", "%s creates %s in the schema %q, not in %q", r.opts.Migrations, table, r.table.Elsewhere[0], schema).
-			SetHint("set sqlc.schema to it")
+			SetHint(hint)
 	case r.table.Dropped != nil:
 		r.list.Errorf(r.pos(*r.table.Dropped), "table-missing",
 			"no table %s is left after this statement, and no later migration in %s creates it", table, folder).

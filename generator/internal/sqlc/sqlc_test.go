@@ -222,6 +222,12 @@ func TestFindings(t *testing.T) {
 			opts:    sqlc.Options{Migrations: "schema.sql"},
 			want:    []string{"outboxgen.yaml:9:1: schema.sql creates event_outbox in the schema \"app\", not in \"public\"; set sqlc.schema to it"},
 		},
+		"another schema than the one that was asked for": {
+			archive: "-- schema.sql --\nCREATE TABLE event_outbox (" + whole + ");\n",
+			opts:    sqlc.Options{Migrations: "schema.sql", Schema: "app"},
+			want: []string{"outboxgen.yaml:9:1: schema.sql creates event_outbox in the schema \"public\", not in \"app\"; set sqlc.schema to it, " +
+				"or create the table in the other one: `outboxgen migration --format sql` prints how"},
+		},
 		"the schema that was asked for": {
 			archive: "-- schema.sql --\nCREATE SCHEMA app;\nCREATE TABLE app.event_outbox (" + whole + ");\n",
 			opts:    sqlc.Options{Migrations: "schema.sql", Schema: "app"},
