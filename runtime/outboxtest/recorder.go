@@ -71,7 +71,7 @@ func (r *Recorder) Record(build func([]outbox.Option) ([]built, error)) error {
 		return errRolledBack
 	}
 	for _, e := range events {
-		repeated := r.has(e.Row.ID)
+		repeated := slices.ContainsFunc(r.events, func(earlier built) bool { return earlier.Row.ID == e.Row.ID })
 		if repeated && !e.IDGiven {
 			return &outbox.InsertError{EventType: e.Row.EventType, EventID: e.Row.ID,
 				Err: errors.New("an event with this generated id was inserted before: the function for ids must never return the same one twice")}
@@ -84,15 +84,6 @@ func (r *Recorder) Record(build func([]outbox.Option) ([]built, error)) error {
 		}
 	}
 	return nil
-}
-
-func (r *Recorder) has(id uuid.UUID) bool {
-	for _, e := range r.events {
-		if e.Row.ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 // CancelDelayed drops a delayed event, and reports whether there was one.

@@ -158,15 +158,11 @@ var errPanicked = errors.New("wake: the call that notifies panicked")
 
 // send waits for the turn and the window, then stops sharing and notifies.
 func (w *PostgresWaker) send(ctx context.Context) error {
-	sealed := false
-	seal := func() {
-		if !sealed {
-			sealed = true
-			w.mu.Lock()
-			w.next = nil
-			w.mu.Unlock()
-		}
-	}
+	seal := sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.next = nil
+	})
 	defer seal()
 	select {
 	case <-w.turn:

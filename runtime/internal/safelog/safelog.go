@@ -53,20 +53,19 @@ func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	return h.h.Handle(ctx, r)
 }
 
-func (h handler) WithAttrs(attrs []slog.Attr) (with slog.Handler) {
-	defer func() {
-		if h.report(recover()) {
-			with = h
-		}
-	}()
-	return handler{h.h.WithAttrs(attrs), h.first}
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.with(func() slog.Handler { return h.h.WithAttrs(attrs) })
 }
 
-func (h handler) WithGroup(name string) (with slog.Handler) {
+func (h handler) WithGroup(name string) slog.Handler {
+	return h.with(func() slog.Handler { return h.h.WithGroup(name) })
+}
+
+func (h handler) with(inner func() slog.Handler) (with slog.Handler) {
 	defer func() {
 		if h.report(recover()) {
 			with = h
 		}
 	}()
-	return handler{h.h.WithGroup(name), h.first}
+	return handler{inner(), h.first}
 }

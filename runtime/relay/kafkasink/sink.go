@@ -226,12 +226,12 @@ func (p *producer) Send(ctx context.Context, wave []relay.Record, results []rela
 	}
 	rest := make([]int, 0, len(wave)-len(first))
 	for i := range wave {
-		if f.begun(i) {
+		if f.errs[i] != errNotSent { //nolint:errorlint // newFlight sets it
 			continue
 		}
 		if len(failed) > 0 {
 			if err := failed[where{wave[i].Topic, wave[i].Partition}]; err != nil {
-				f.settle(i, err)
+				f.errs[i] = err
 				continue
 			}
 		}
@@ -326,7 +326,7 @@ func (p *producer) firsts(wave []relay.Record) []int {
 func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 	if f.unresolved != nil {
 		for _, i := range which {
-			f.settle(i, f.unresolved)
+			f.errs[i] = f.unresolved
 		}
 		return
 	}
@@ -368,33 +368,27 @@ var errUnresolved = errors.New("kafkasink: the broker did not answer within the 
 type flight struct {
 	wave       []relay.Record
 	mu         sync.Mutex
-	errs       []error
-	state      []recordState
+	errs       []error // of each record; errNotSent or errInFlight before there is a result
 	pending    int
 	done       chan struct{} // closed when no record is pending
 	over       bool
 	unresolved error
 }
 
-type recordState uint8
-
-const (
-	notSent recordState = iota
-	sent
-	resolved
+var (
+	errNotSent  = errors.New("kafkasink: the record was not sent yet")
+	errInFlight = errors.New("kafkasink: the record is in flight")
 )
 
 func newFlight(wave []relay.Record) *flight {
-	return &flight{wave: wave, errs: make([]error, len(wave)), state: make([]recordState, len(wave))}
+	return &flight{wave: wave, errs: slices.Repeat([]error{errNotSent}, len(wave))}
 }
-
-func (f *flight) begun(i int) bool { return f.state[i] != notSent }
 
 func (f *flight) start(which []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, i := range which {
-		f.state[i] = sent
+		f.errs[i] = errInFlight
 	}
 	f.pending = len(which)
 	f.done = make(chan struct{})
@@ -407,16 +401,10 @@ func (f *flight) promise(i int, err error) {
 		return // aborted; results were reported
 	}
 	f.errs[i] = err
-	f.state[i] = resolved
 	f.pending--
 	if f.pending == 0 {
 		close(f.done)
 	}
-}
-
-func (f *flight) settle(i int, err error) {
-	f.errs[i] = err
-	f.state[i] = resolved
 }
 
 // abort waits for the closed client to fail its records, and marks the rest as
@@ -432,10 +420,9 @@ func (f *flight) abort(err error) {
 	defer f.mu.Unlock()
 	f.over = true
 	f.unresolved = err
-	for i := range f.errs {
-		if f.state[i] == sent || errors.Is(f.errs[i], kgo.ErrClientClosed) || errors.Is(f.errs[i], context.Canceled) {
+	for i, resolved := range f.errs {
+		if errors.Is(resolved, errInFlight) || errors.Is(resolved, kgo.ErrClientClosed) || errors.Is(resolved, context.Canceled) {
 			f.errs[i] = err
-			f.state[i] = resolved
 		}
 	}
 }
