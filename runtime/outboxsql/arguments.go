@@ -45,12 +45,7 @@ func argument(arg any) any {
 	case []int32:
 		return array(v, func(n int32) (string, bool) { return strconv.FormatInt(int64(n), 10), true })
 	case []bool:
-		return array(v, func(b bool) (string, bool) {
-			if b {
-				return "t", true
-			}
-			return "f", true
-		})
+		return array(v, func(b bool) (string, bool) { return strconv.FormatBool(b), true })
 	}
 	return arg
 }

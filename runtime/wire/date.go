@@ -102,24 +102,11 @@ func parseDate(b []byte) (Date, bool) {
 	year, ok1 := number(b[:4])
 	month, ok2 := number(b[5:7])
 	day, ok3 := number(b[8:10])
-	if !ok1 || !ok2 || !ok3 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+	date := Date{Year: year, Month: time.Month(month), Day: day}
+	if !ok1 || !ok2 || !ok3 || month < 1 || month > 12 || day < 1 || day > 28 && DateOf(time.Date(year, date.Month, day, 0, 0, 0, 0, time.UTC)) != date {
 		return Date{}, false
 	}
-	return Date{Year: year, Month: time.Month(month), Day: day}, true
-}
-
-func daysIn(year, month int) int {
-	switch month {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	default:
-		return 31
-	}
+	return date, true
 }
 
 // number returns the value of b, which must be digits, few enough for an int.

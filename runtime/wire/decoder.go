@@ -432,19 +432,33 @@ func (a *Array) Next() bool {
 func (d *Decoder) text() []byte {
 	start := d.pos
 	d.pos++
-	i, ascii := d.pos, true
+	var out []byte // what the document has before done, if that has escapes
+	i, done, ascii := d.pos, d.pos, true
 	for i < len(d.data) {
 		c := d.data[i]
 		switch {
 		case c == '"':
-			raw := d.data[d.pos:i]
+			text := d.data[done:i]
+			if out != nil {
+				d.scratch = append(out, text...)
+				text = d.scratch
+			}
 			d.pos = i + 1
-			if !ascii && !utf8.Valid(raw) {
+			if !ascii && !utf8.Valid(text) {
 				d.failAt(start, "encoding", "is not UTF-8")
 			}
-			return raw
+			return text
 		case c == '\\':
-			return d.escapedText(start, i, ascii)
+			if out == nil {
+				out = d.scratch[:0]
+			}
+			var n int
+			if out, n = d.escape(append(out, d.data[done:i]...), start, i); n == 0 {
+				return nil
+			}
+			i += n
+			done = i
+			continue
 		case c < ' ':
 			d.pos = i
 			d.syntax("a control character must be escaped in a string")

@@ -143,10 +143,7 @@ type unit struct {
 // parseUnits reads numbers with their units until a letter T or the end.
 func parseUnits(b []byte, units []unit) (rest []byte, count int, ok bool) {
 	for len(b) > 0 && b[0] != 'T' {
-		end := 0
-		for end < len(b) && '0' <= b[end] && b[end] <= '9' {
-			end++
-		}
+		end := scanDigits(b, 0)
 		if end == 0 || end > 9 || end == len(b) {
 			return b, count, false
 		}

@@ -79,9 +79,10 @@ func (e *Encoder) fail(message string) {
 	}
 }
 
-// where returns the JSON Pointer of the value that is being written, for an error.
+// where returns the JSON Pointer of the value that is being written, or of the object that
+// it would be a property of, for an error.
 func (e *Encoder) where() string {
-	if pointer := openPointer(e.buf); pointer != "" {
+	if pointer := pointerAt(e.buf, len(e.buf)); pointer != "" {
 		return pointer + ": "
 	}
 	return ""

@@ -83,15 +83,21 @@ func (d *Decoder) Int() int64 {
 	if d.dead {
 		return 0
 	}
-	if len(text) < 19 && !bytes.ContainsAny(text, ".eE") {
+	plain := !bytes.ContainsAny(text, ".eE")
+	if plain && len(text) < 19 {
 		return smallInt(text)
 	}
-	n, _ := decimal.Parse(string(text))
-	value, fits := n.Int64()
-	switch {
-	case !n.Whole():
-		d.failAt(start, "type", "must be an integer, is a number with a fraction")
-	case !fits:
+	digits := string(text)
+	if !plain {
+		n, _ := decimal.Parse(digits)
+		if !n.Whole() {
+			d.failAt(start, "type", "must be an integer, is a number with a fraction")
+			return 0
+		}
+		digits = n.String() // with an exponent if it is beyond 64 bits
+	}
+	value, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
 		d.failAt(start, "type", beyondInt)
 	}
 	return value

@@ -117,10 +117,7 @@ func parseClock(b []byte) (t TimeOfDay, digits int, ok bool) {
 	}
 	b = b[8:]
 	if b[0] == '.' {
-		end := 1
-		for end < len(b) && '0' <= b[end] && b[end] <= '9' {
-			end++
-		}
+		end := scanDigits(b, 1)
 		if digits = end - 1; digits == 0 {
 			return t, 0, false
 		}

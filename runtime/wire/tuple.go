@@ -66,12 +66,12 @@ type TupleWriter struct {
 
 // Item begins the next item; its value must follow.
 func (t *TupleWriter) Item() *Encoder {
+	t.e.comma('[')
 	if t.gap {
 		t.e.fail(fmt.Sprintf("the item at position %d is absent, and a later one is there", t.index-1))
 		t.gap = false
 	}
 	t.index++
-	t.e.comma('[')
 	return t.e
 }
 

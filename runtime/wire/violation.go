@@ -74,21 +74,17 @@ func (e *ValidationError) Error() string {
 const listed = 10
 
 func list(what string, violations []Violation, one func(Violation) string) string {
-	var b strings.Builder
-	b.WriteString(what)
-	for i, v := range violations {
-		if i == listed {
-			fmt.Fprintf(&b, "; and %d more", len(violations)-listed)
-			break
-		}
-		if i == 0 {
-			b.WriteString(": ")
-		} else {
-			b.WriteString("; ")
-		}
-		b.WriteString(one(v))
+	var texts []string
+	for _, v := range violations[:min(len(violations), listed)] {
+		texts = append(texts, one(v))
 	}
-	return b.String()
+	if more := len(violations) - listed; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	if len(texts) == 0 {
+		return what
+	}
+	return what + ": " + strings.Join(texts, "; ")
 }
 
 // appendSegment appends one reference token of a JSON Pointer.

@@ -67,15 +67,6 @@ func (n Number) Whole() bool { return n.power() >= 0 }
 // power is the power of ten that the digits are multiplied with, as a whole number.
 func (n Number) power() int64 { return n.exp - int64(len(n.digits)) }
 
-// Int64 returns a whole number. ok is false if n is none, or does not fit.
-func (n Number) Int64() (_ int64, ok bool) {
-	if n.exp > maxPlain {
-		return 0, false
-	}
-	value, err := strconv.ParseInt(n.String(), 10, 64)
-	return value, err == nil
-}
-
 // Int returns a whole number. ok is false if it has more than this many digits.
 func (n Number) Int(most int) (_ *big.Int, ok bool) {
 	if n.exp > int64(most) {
