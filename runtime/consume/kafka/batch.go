@@ -103,19 +103,7 @@ func (l *lane) gather() {
 // more waits for something new in the lane, and reports false when the time is over.
 func (l *lane) more(until time.Time) bool {
 	left := time.Until(until)
-	if left <= 0 {
-		return false
-	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return false
-	case <-l.wake:
-	case <-l.w.stopping:
-	case <-l.w.ctx.Done():
-	}
-	return true
+	return left > 0 && !l.w.sleep(left, l.wake)
 }
 
 // handleBatch calls the batch handler until the batch is done. A record that failed for

@@ -86,18 +86,21 @@ func (t *task) delayed(topics []RetryTopic) {
 // ofAnotherGroup reports whether the record was sent back for another group, or waits in
 // a retry topic of another group.
 func (t *task) ofAnotherGroup(group string) bool {
-	var values map[string]string // most records have none
+	var redriven, failed string
+	waits := false
 	for _, h := range t.record.Headers {
-		if deadletter.Own(h.Key) {
-			if values == nil {
-				values = map[string]string{}
-			}
-			values[h.Key] = string(h.Value)
+		switch h.Key {
+		case deadletter.HeaderRedriveGroup:
+			redriven = string(h.Value)
+		case deadletter.HeaderGroup:
+			failed = string(h.Value)
+		case deadletter.HeaderNotBefore:
+			waits = true
 		}
 	}
-	its := values[deadletter.HeaderRedriveGroup]
-	if _, waits := values[deadletter.HeaderNotBefore]; waits {
-		its = values[deadletter.HeaderGroup]
+	its := redriven
+	if waits {
+		its = failed
 	}
 	return its != "" && its != group
 }

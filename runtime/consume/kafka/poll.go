@@ -196,9 +196,6 @@ func (s *resting) add(p partition, t timing, open func()) int {
 	if s.stopped {
 		return 0
 	}
-	if s.rests == nil {
-		s.rests = map[partition]*rest{}
-	}
 	at := s.rests[p]
 	if at == nil {
 		at = &rest{}

@@ -174,7 +174,7 @@ func (o *origins) committed(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	accepted := map[string]map[int32]bool{}
+	accepted := map[partition]bool{}
 	for i := range resp.Topics {
 		answer := &resp.Topics[i]
 		name := answer.Topic
@@ -183,18 +183,15 @@ func (o *origins) committed(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *
 				name = req.Topics[j].Topic
 			}
 		}
-		if accepted[name] == nil {
-			accepted[name] = map[int32]bool{}
-		}
 		for _, p := range answer.Partitions {
-			accepted[name][p.Partition] = p.ErrorCode == 0
+			accepted[partition{name, p.Partition}] = p.ErrorCode == 0
 		}
 	}
 	for i := range req.Topics {
-		t := o.of(req.Topics[i].Topic)
+		name := req.Topics[i].Topic
 		for _, p := range req.Topics[i].Partitions {
-			if accepted[req.Topics[i].Topic][p.Partition] && p.Metadata != nil {
-				t.store(p.Partition, *p.Metadata)
+			if accepted[partition{name, p.Partition}] && p.Metadata != nil {
+				o.of(name).store(p.Partition, *p.Metadata)
 			}
 		}
 	}

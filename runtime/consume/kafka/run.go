@@ -106,7 +106,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		begun:     map[string]bool{},
 		producing: make(chan struct{}, 1),
 		notices:   newNotices(log, cfg.timing),
-		positions: &positions{at: map[partition]position{}}, origins: newOrigins(),
+		positions: &positions{at: map[partition]position{}}, origins: newOrigins(), resting: resting{rests: map[partition]*rest{}},
 	}
 	r.watch, r.brokers = newWatch(r), newBrokers(r.notices)
 	var ctx context.Context

@@ -319,15 +319,19 @@ func (w *worker) pause(attempt int) time.Duration {
 }
 
 // wait waits, and reports whether the worker may continue.
-func (w *worker) wait(pause time.Duration) bool {
-	timer := time.NewTimer(pause)
+func (w *worker) wait(pause time.Duration) bool { return w.sleep(pause, nil) }
+
+// sleep waits, and reports whether it did so to the end: it was not woken, and the worker
+// does not stop.
+func (w *worker) sleep(d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
+	case <-wake:
 	case <-w.stopping:
-		return false
 	case <-w.ctx.Done():
-		return false
 	}
+	return false
 }
