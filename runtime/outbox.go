@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -69,10 +70,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	o.Logger = safelog.New(o.Logger)
+	o.Logger = safelog.New(cmp.Or(o.Logger, slog.Default()))
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -84,10 +85,7 @@ func NewRouter(opts ...Option) *Router {
 	for _, opt := range opts {
 		opt(r)
 	}
-	if r.log == nil {
-		r.log = slog.Default()
-	}
-	r.log = safelog.New(r.log)
+	r.log = safelog.New(cmp.Or(r.log, slog.Default()))
 	return r
 }
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -157,86 +158,61 @@ const (
 
 // WithDefaults returns a copy in which every zero field has its default.
 func (c Config) WithDefaults() Config {
-	def(&c.Name, "event_outbox")
-	def(&c.Term, 3*time.Second)
-	def(&c.TermMargin, c.Term/6)
-	def(&c.RenewEvery, c.Term*5/12)
-	def(&c.ObserveEvery, c.Term*7/12)
-	def(&c.BufferRows, 20_000)
-	def(&c.UnsettledRows, 5_000)
-	def(&c.BufferBytes, 64<<20)
-	def(&c.PageRows, 4_000)
-	def(&c.PageBytes, 8<<20)
-	def(&c.SettleRows, 5_000)
-	def(&c.WaveTimeout, 10*time.Second)
-	def(&c.StoreTimeout, 30*time.Second)
-	def(&c.DrainTimeout, 15*time.Second)
-	def(&c.PollMin, 10*time.Millisecond)
-	def(&c.PollMax, 200*time.Millisecond)
-	def(&c.DecisionsEvery, time.Minute)
-	def(&c.MaxAttempts, 10)
-	def(&c.RetryMin, time.Second)
-	def(&c.RetryMax, 5*time.Minute)
-	def(&c.PauseMin, 500*time.Millisecond)
-	def(&c.PauseMax, 30*time.Second)
-	def(&c.OutageMin, 100*time.Millisecond)
-	def(&c.OutageMax, 5*time.Second)
-	def(&c.TopicsEvery, time.Minute)
-	def(&c.OnDead, Park)
-	def(&c.Keep, 7*24*time.Hour)
-	def(&c.SweepEvery, time.Minute)
-	def(&c.SweepRows, 5_000)
-	def(&c.StatsEvery, 15*time.Second)
-	def(&c.IdleWait, 30*time.Second)
-	if c.Clock == nil {
-		c.Clock = systemClock{}
-	}
+	c.Name = cmp.Or(c.Name, "event_outbox")
+	c.Term = cmp.Or(c.Term, 3*time.Second)
+	c.TermMargin = cmp.Or(c.TermMargin, c.Term/6)
+	c.RenewEvery = cmp.Or(c.RenewEvery, c.Term*5/12)
+	c.ObserveEvery = cmp.Or(c.ObserveEvery, c.Term*7/12)
+	c.BufferRows = cmp.Or(c.BufferRows, 20_000)
+	c.UnsettledRows = cmp.Or(c.UnsettledRows, 5_000)
+	c.BufferBytes = cmp.Or(c.BufferBytes, 64<<20)
+	c.PageRows = cmp.Or(c.PageRows, 4_000)
+	c.PageBytes = cmp.Or(c.PageBytes, 8<<20)
+	c.SettleRows = cmp.Or(c.SettleRows, 5_000)
+	c.WaveTimeout = cmp.Or(c.WaveTimeout, 10*time.Second)
+	c.StoreTimeout = cmp.Or(c.StoreTimeout, 30*time.Second)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 15*time.Second)
+	c.PollMin = cmp.Or(c.PollMin, 10*time.Millisecond)
+	c.PollMax = cmp.Or(c.PollMax, 200*time.Millisecond)
+	c.DecisionsEvery = cmp.Or(c.DecisionsEvery, time.Minute)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, 10)
+	c.RetryMin = cmp.Or(c.RetryMin, time.Second)
+	c.RetryMax = cmp.Or(c.RetryMax, 5*time.Minute)
+	c.PauseMin = cmp.Or(c.PauseMin, 500*time.Millisecond)
+	c.PauseMax = cmp.Or(c.PauseMax, 30*time.Second)
+	c.OutageMin = cmp.Or(c.OutageMin, 100*time.Millisecond)
+	c.OutageMax = cmp.Or(c.OutageMax, 5*time.Second)
+	c.TopicsEvery = cmp.Or(c.TopicsEvery, time.Minute)
+	c.OnDead = cmp.Or(c.OnDead, Park)
+	c.Keep = cmp.Or(c.Keep, 7*24*time.Hour)
+	c.SweepEvery = cmp.Or(c.SweepEvery, time.Minute)
+	c.SweepRows = cmp.Or(c.SweepRows, 5_000)
+	c.StatsEvery = cmp.Or(c.StatsEvery, 15*time.Second)
+	c.IdleWait = cmp.Or(c.IdleWait, 30*time.Second)
+	c.Clock = cmp.Or(c.Clock, Clock(systemClock{}))
 	if c.NewHolder == nil {
 		c.NewHolder = uuid.New
 	}
-	if c.Observer == nil {
-		c.Observer = NopObserver{}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Observer = cmp.Or(c.Observer, Observer(NopObserver{}))
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	return c
-}
-
-func def[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // validate reports every invalid field by its name.
 func (c *Config) validate() error {
 	var errs []error
-	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("relay: config: "+format, args...))
+	check := func(valid bool, format string, args ...any) {
+		if !valid {
+			errs = append(errs, fmt.Errorf("relay: config: "+format, args...))
+		}
 	}
-	if c.Store == nil {
-		bad("Store is nil: set the outbox to read")
-	}
-	if c.Sink == nil {
-		bad("Sink is nil: set where the records go")
-	}
-	if c.Term < minTerm {
-		bad("Term is %s: at least %s is needed", c.Term, minTerm)
-	}
-	if c.TermMargin < 0 || c.TermMargin*2 > c.Term {
-		bad("TermMargin is %s: it must be between 0 and half of Term (%s)", c.TermMargin, c.Term)
-	}
-	if c.RenewEvery <= 0 || c.RenewEvery*2 > c.Term {
-		bad("RenewEvery is %s: it must be at most half of Term (%s)", c.RenewEvery, c.Term)
-	}
-	if c.RenewEvery+c.TermMargin >= c.Term {
-		bad("RenewEvery is %s and TermMargin %s: together they must be less than Term (%s), otherwise no renewal arrives in time", c.RenewEvery, c.TermMargin, c.Term)
-	}
-	if c.BufferRows > maxBufferRows {
-		bad("BufferRows is %d: at most %d are possible", c.BufferRows, maxBufferRows)
-	}
+	check(c.Store != nil, "Store is nil: set the outbox to read")
+	check(c.Sink != nil, "Sink is nil: set where the records go")
+	check(c.Term >= minTerm, "Term is %s: at least %s is needed", c.Term, minTerm)
+	check(0 <= c.TermMargin && c.TermMargin*2 <= c.Term, "TermMargin is %s: it must be between 0 and half of Term (%s)", c.TermMargin, c.Term)
+	check(0 < c.RenewEvery && c.RenewEvery*2 <= c.Term, "RenewEvery is %s: it must be at most half of Term (%s)", c.RenewEvery, c.Term)
+	check(c.RenewEvery+c.TermMargin < c.Term, "RenewEvery is %s and TermMargin %s: together they must be less than Term (%s), otherwise no renewal arrives in time", c.RenewEvery, c.TermMargin, c.Term)
+	check(c.BufferRows <= maxBufferRows, "BufferRows is %d: at most %d are possible", c.BufferRows, maxBufferRows)
 	for name, n := range map[string]int64{
 		"BufferRows": int64(c.BufferRows), "BufferBytes": c.BufferBytes, "PageRows": int64(c.PageRows),
 		"PageBytes": c.PageBytes, "UnsettledRows": int64(c.UnsettledRows), "SettleRows": int64(c.SettleRows), "MaxAttempts": int64(c.MaxAttempts),
@@ -245,25 +221,17 @@ func (c *Config) validate() error {
 		"DecisionsEvery": int64(c.DecisionsEvery), "TopicsEvery": int64(c.TopicsEvery),
 		"SweepEvery": int64(c.SweepEvery), "StatsEvery": int64(c.StatsEvery),
 	} {
-		if n < 0 {
-			bad("%s is negative", name)
-		}
+		check(n >= 0, "%s is negative", name)
 	}
 	for name, r := range map[string][2]time.Duration{
 		"Poll": {c.PollMin, c.PollMax}, "Retry": {c.RetryMin, c.RetryMax},
 		"Pause": {c.PauseMin, c.PauseMax}, "Outage": {c.OutageMin, c.OutageMax},
 	} {
-		if r[0] <= 0 || r[1] < r[0] {
-			bad("%sMin is %s and %sMax is %s: the first must be above zero and not above the second", name, r[0], name, r[1])
-		}
+		check(0 < r[0] && r[0] <= r[1], "%sMin is %s and %sMax is %s: the first must be above zero and not above the second", name, r[0], name, r[1])
 	}
-	if !c.OnDead.valid() {
-		bad("OnDead is %q: use %q or %q", c.OnDead, Park, Block)
-	}
+	check(c.OnDead.valid(), "OnDead is %q: use %q or %q", c.OnDead, Park, Block)
 	for typ, p := range c.OnDeadByType {
-		if !p.valid() {
-			bad("OnDeadByType[%q] is %q: use %q or %q", typ, p, Park, Block)
-		}
+		check(p.valid(), "OnDeadByType[%q] is %q: use %q or %q", typ, p, Park, Block)
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package wake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -62,9 +63,7 @@ type source struct {
 }
 
 func newSource(options SourceOptions, what string, proves bool) source {
-	if options.Logger == nil {
-		options.Logger = slog.Default()
-	}
+	options.Logger = cmp.Or(options.Logger, slog.Default())
 	closed, cancel := context.WithCancel(context.Background())
 	return source{options: options, what: what, proves: proves, closed: closed, cancel: cancel}
 }

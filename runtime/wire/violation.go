@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -30,15 +31,7 @@ type Violation struct {
 
 // String returns the violation in one line.
 func (v Violation) String() string {
-	pointer := v.Pointer
-	if pointer == "" {
-		pointer = "(document)"
-	}
-	rule := v.Rule
-	if v.Schema != "" {
-		rule = v.Schema
-	}
-	return fmt.Sprintf("%s: %s (%s)", pointer, v.Message, rule)
+	return fmt.Sprintf("%s: %s (%s)", cmp.Or(v.Pointer, "(document)"), v.Message, cmp.Or(v.Schema, v.Rule))
 }
 
 // DecodeError is returned when a document does not fit the Go type: it is not JSON, or

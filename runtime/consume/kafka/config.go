@@ -185,12 +185,8 @@ func (c Config) WithDefaults() Config {
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 30*time.Second)
 	c.OnLoss = cmp.Or(c.OnLoss, Skip)
 	c.timing = c.timing.withDefaults()
-	if c.TracerProvider == nil {
-		c.TracerProvider = noop.NewTracerProvider()
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.TracerProvider = cmp.Or(c.TracerProvider, trace.TracerProvider(noop.NewTracerProvider()))
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	return c
 }
 

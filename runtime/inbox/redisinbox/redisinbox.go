@@ -63,10 +63,7 @@ func (o Options) withDefaults() Options {
 	o.TTLByType = maps.Clone(o.TTLByType)
 	o.Lease = cmp.Or(o.Lease, 10*time.Second)
 	o.Timeout = min(cmp.Or(o.Timeout, time.Second), o.Lease/renewals)
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	o.Logger = safelog.New(o.Logger)
+	o.Logger = safelog.New(cmp.Or(o.Logger, slog.Default()))
 	return o
 }
 

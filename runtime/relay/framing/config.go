@@ -1,6 +1,7 @@
 package framing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -82,23 +83,16 @@ func (c Config) withDefaults() (Config, error) {
 	case c.Token != "" && (c.User != "" || c.Password != ""):
 		return c, errors.New("framing: Config has both a token and a user: give one of them")
 	}
-	if c.Subject == "" {
-		c.Subject = DefaultSubject
-	}
+	c.Subject = cmp.Or(c.Subject, DefaultSubject)
 	rest := strings.NewReplacer("{topic}", "", "{type}", "").Replace(c.Subject)
 	if strings.ContainsAny(rest, "{}") {
 		return c, fmt.Errorf("framing: Config.Subject is %q: only {topic} and {type} can be in braces", c.Subject)
 	}
-	if c.Refresh == 0 {
-		c.Refresh = DefaultRefresh
-	}
+	c.Refresh = cmp.Or(c.Refresh, DefaultRefresh)
 	if c.Client == nil {
 		c.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	c.Logger = safelog.New(c.Logger)
+	c.Logger = safelog.New(cmp.Or(c.Logger, slog.Default()))
 	return c, nil
 }
 

@@ -1,6 +1,7 @@
 package kafkasink
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -68,9 +69,7 @@ type Sink struct {
 // New returns a Sink. It does not connect. The error names the options that cannot be
 // used.
 func New(cfg Config) (*Sink, error) {
-	if cfg.MaxRecordBytes == 0 {
-		cfg.MaxRecordBytes = defaultMaxRecordBytes
-	}
+	cfg.MaxRecordBytes = cmp.Or(cfg.MaxRecordBytes, defaultMaxRecordBytes)
 	if len(cfg.Compression) == 0 {
 		cfg.Compression = []kgo.CompressionCodec{kgo.NoCompression()}
 	}
