@@ -47,28 +47,21 @@ func (a *alarm) ring() {
 	}
 }
 
-// run sends wake-ups until no commit has happened since the last one began.
+// run sends a wake-up, and another one if there was a commit meanwhile.
 func (a *alarm) run() {
 	returned := false
 	defer func() {
 		if !returned { // the waker called runtime.Goexit
 			a.logger.Warn("wake-up failed: the waker ended its goroutine with runtime.Goexit")
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			if a.ringing = a.again; a.again {
-				a.again = false
-				a.done.Go(a.run)
-			}
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.ringing, a.again = a.again, false
+		if a.ringing {
+			a.done.Go(a.run)
 		}
 	}()
-	for more := true; more; {
-		a.wake()
-		a.mu.Lock()
-		more = a.again
-		a.again = false
-		a.ringing = more
-		a.mu.Unlock()
-	}
+	a.wake()
 	returned = true
 }
 

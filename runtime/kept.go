@@ -139,13 +139,6 @@ func (k *kept) fresh(events []built) error {
 	return nil
 }
 
-// add keeps events.
-func (k *kept) add(statements []statement, conn *pgx.Conn) {
-	for _, s := range statements {
-		k.entries = append(k.entries, entry{statement: s, path: searchPath(conn)})
-	}
-}
-
 // flush runs the remaining statements in one round trip.
 func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
 	unsent := k.unsent()

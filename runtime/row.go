@@ -122,7 +122,11 @@ func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error
 	}
 
 	// Postgres and most readers keep microseconds.
-	occurred := o.occurred().UTC().Truncate(time.Microsecond)
+	occurred := o.time
+	if occurred.IsZero() {
+		occurred = o.now()
+	}
+	occurred = occurred.UTC().Truncate(time.Microsecond)
 	content := ""
 	if e.Data != nil {
 		content = contentType(e.Envelope)
@@ -195,13 +199,6 @@ func (o *rowOptions) eventID() (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("make an event id: %w", err)
 	}
 	return id, nil
-}
-
-func (o *rowOptions) occurred() time.Time {
-	if o.time.IsZero() {
-		return o.now()
-	}
-	return o.time
 }
 
 func aggregateID(e link.Event, o *rowOptions) (string, error) {

@@ -39,7 +39,9 @@ func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 	if err != nil {
 		return err
 	}
-	t.kept.add(plan(sql, list), t.Conn())
+	for _, s := range plan(sql, list) {
+		t.kept.entries = append(t.kept.entries, entry{statement: s, path: searchPath(t.Conn())})
+	}
 	if t.kept.eager {
 		return t.kept.flush(ctx, t.inner)
 	}

@@ -1,21 +1,19 @@
 package ecma
 
-import "sort"
+import "slices"
 
 // chars is a set of characters.
 type chars struct {
 	ascii  [2]uint64
-	ranges []rune // first and last character of each range
-	sorted bool
+	ranges []rune // first and last character of each range, in order
 }
 
 func newChars(ranges []rune) chars {
-	c := chars{ranges: ranges, sorted: true}
+	c := chars{ranges: slices.Sorted(slices.Values(ranges))} // those of a letter in both cases have no order
 	for i := 0; i < len(ranges); i += 2 {
 		for r := ranges[i]; r <= min(ranges[i+1], 127); r++ {
 			c.ascii[r/64] |= 1 << (r % 64)
 		}
-		c.sorted = c.sorted && (i == 0 || ranges[i-1] < ranges[i])
 	}
 	return c
 }
@@ -24,16 +22,8 @@ func (c *chars) has(r rune) bool {
 	if 0 <= r && r < 128 {
 		return c.ascii[r/64]>>(r%64)&1 == 1
 	}
-	if c.sorted {
-		i := sort.Search(len(c.ranges)/2, func(i int) bool { return r <= c.ranges[2*i+1] })
-		return 2*i < len(c.ranges) && c.ranges[2*i] <= r
-	}
-	for i := 0; i < len(c.ranges); i += 2 {
-		if c.ranges[i] <= r && r <= c.ranges[i+1] {
-			return true
-		}
-	}
-	return false
+	i, found := slices.BinarySearch(c.ranges, r)
+	return found || i%2 == 1 // behind the first of a range, and not behind its last
 }
 
 func isWord(r rune) bool {

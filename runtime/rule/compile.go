@@ -97,7 +97,7 @@ func (c *compiler) members(n *node) {
 	}
 	for _, source := range slices.Sorted(maps.Keys(n.PatternProperties)) {
 		n.patterns = append(n.patterns, pattern{
-			source: source, expr: ecma.MustCompilePattern(source),
+			expr: ecma.MustCompilePattern(source),
 			node: c.node(n.PatternProperties[source], n.at+"/patternProperties/"+escape(source)),
 		})
 	}

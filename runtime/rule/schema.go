@@ -113,7 +113,6 @@ type member struct {
 }
 
 type pattern struct {
-	source string
-	expr   *ecma.Pattern
-	node   *node
+	expr *ecma.Pattern
+	node *node
 }

@@ -376,7 +376,8 @@ func UniqueDocuments[T any](c *Checker, items []T, write func(*Encoder, T), at .
 	for i, item := range items {
 		var e Encoder
 		write(&e, item)
-		documents[i] = canonicalDocument(c.spelled(e.buf, append(slices.Clone(at), i)))
+		d := Decoder{data: c.spelled(e.buf, append(slices.Clone(at), i))}
+		documents[i] = d.canonical()
 	}
 	slices.SortFunc(documents, bytes.Compare)
 	if len(slices.CompactFunc(documents, bytes.Equal)) < len(items) {

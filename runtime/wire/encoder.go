@@ -159,7 +159,7 @@ func (e *Encoder) Float(v float64) {
 
 // Number writes a number unchanged.
 func (e *Encoder) Number(v json.Number) {
-	if !isNumber(string(v)) {
+	if n, wrong := scanNumber(v); wrong != "" || n < len(v) {
 		e.fail("the text is not a number")
 		v = "0"
 	}

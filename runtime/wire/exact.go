@@ -41,12 +41,6 @@ func significant(text []byte) int {
 	return n
 }
 
-// canonicalDocument returns a text that is the same for equal JSON documents.
-func canonicalDocument(text []byte) []byte {
-	d := Decoder{data: text}
-	return d.canonical()
-}
-
 // canonical reads the next value and returns a text that is the same for equal values.
 func (d *Decoder) canonical() []byte {
 	var e Encoder

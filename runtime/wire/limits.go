@@ -15,8 +15,8 @@ const (
 // limited reports whether err is only about Go types that are too small for a document,
 // so that its schema may allow it.
 func limited(err error) bool {
-	var decoding *DecodeError
-	return errors.As(err, &decoding) && !slices.ContainsFunc(decoding.Violations, func(v Violation) bool {
+	decoding, ok := errors.AsType[*DecodeError](err)
+	return ok && !slices.ContainsFunc(decoding.Violations, func(v Violation) bool {
 		return v.Message != beyondInt && v.Message != beyondFloat && v.Message != beyondDigits
 	})
 }

@@ -67,11 +67,6 @@ func scanDigits[T ~string | ~[]byte](text T, i int) int {
 	return i
 }
 
-func isNumber(text string) bool {
-	n, wrong := scanNumber(text)
-	return wrong == "" && n == len(text)
-}
-
 // Int reads an integer: a number without a fraction, in any notation.
 func (d *Decoder) Int() int64 {
 	if d.Kind() != '0' {

@@ -48,7 +48,6 @@ type flags struct{ dotAll, fold bool }
 // level is an open group, or the whole pattern.
 type level struct {
 	node  *Node // nil for the whole pattern
-	index int   // of a capture, otherwise -1
 	all   []*Node
 	part  *Node // the current sequence, the last of all
 	outer flags
@@ -74,7 +73,7 @@ func (p *parser) take(prefix string) bool {
 
 func (p *parser) parse() (*Tree, error) {
 	p.names = map[string]int{}
-	p.begin(nil, -1, flags{})
+	p.begin(nil, flags{})
 	for !p.done() {
 		if err := p.part(); err != nil {
 			return nil, err
@@ -89,8 +88,8 @@ func (p *parser) parse() (*Tree, error) {
 }
 
 // begin starts a level.
-func (p *parser) begin(n *Node, index int, outer flags) {
-	p.levels = append(p.levels, &level{node: n, index: index, outer: outer})
+func (p *parser) begin(n *Node, outer flags) {
+	p.levels = append(p.levels, &level{node: n, outer: outer})
 	p.alternative()
 }
 
@@ -263,7 +262,7 @@ func (p *parser) leaf(op Op, start int, text string) *Node {
 
 // group reads the beginning of a group, or flags.
 func (p *parser) group() (*Node, error) {
-	n, index, outer := &Node{Op: Group, Pos: p.pos, Text: "("}, -1, p.flags
+	n, captures, outer := &Node{Op: Group, Pos: p.pos, Text: "("}, false, p.flags
 	switch {
 	case p.take("(?:"):
 		n.Text = "(?:"
@@ -279,8 +278,8 @@ func (p *parser) group() (*Node, error) {
 		if _, twice := p.names[name]; twice && p.strict {
 			return nil, lacks(n.Pos, "two groups of the name "+name)
 		}
-		index = p.captures
-		p.names[name] = index
+		p.names[name] = p.captures
+		captures = true
 	case strings.HasPrefix(p.rest(), "(?"):
 		text, closing, err := p.modifiers()
 		if err != nil {
@@ -291,9 +290,9 @@ func (p *parser) group() (*Node, error) {
 		}
 	default:
 		p.pos++
-		index = p.captures
+		captures = true
 	}
-	if index >= 0 {
+	if captures {
 		p.captures++
 		if !p.strict {
 			p.tree.Captures = append(p.tree.Captures, n)
@@ -302,7 +301,7 @@ func (p *parser) group() (*Node, error) {
 	if len(p.levels) >= MaxDepth && !p.strict {
 		return nil, lacks(p.pos, "groups that are nested too deep")
 	}
-	p.begin(n, index, outer)
+	p.begin(n, outer)
 	return nil, nil // the group becomes a part when it is closed
 }
 

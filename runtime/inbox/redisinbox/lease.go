@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -98,15 +99,12 @@ func (l *lease) twice(ctx context.Context, command func(context.Context) error) 
 // run handles the event under the lease.
 func (l *lease) run(ctx context.Context, next consume.Handler) error {
 	handling, end := context.WithCancelCause(ctx)
-	renewing := make(chan struct{})
-	go func() {
-		defer close(renewing)
-		l.renew(handling, end)
-	}()
+	var renewing sync.WaitGroup
+	renewing.Go(func() { l.renew(handling, end) })
 	succeeded := false
 	defer func() { // also if next panics
 		end(nil)
-		<-renewing
+		renewing.Wait()
 		l.settle(context.WithoutCancel(ctx), succeeded)
 	}()
 	err := next(handling, l.message)

@@ -97,8 +97,7 @@ func (c *Config) refused(status int, subject string, body []byte) error {
 
 // cause returns err without the address, which the caller names.
 func cause(err error) error {
-	var inURL *url.Error
-	if errors.As(err, &inURL) {
+	if inURL, ok := errors.AsType[*url.Error](err); ok {
 		return inURL.Err
 	}
 	return err

@@ -14,8 +14,8 @@ func Classify(err error) relay.Class {
 	if err == nil {
 		return relay.ClassOK
 	}
-	var ke *kerr.Error
-	if !errors.As(err, &ke) {
+	ke, ok := errors.AsType[*kerr.Error](err)
+	if !ok {
 		return relay.ClassRelay
 	}
 	switch ke.Code {
