@@ -1,7 +1,7 @@
 // Package generator turns the event schemas of a project into a Go package.
 //
-// Its functions return files or findings and write nothing. The command outboxgen is a
-// thin layer over it:
+// Its functions return files or findings. Only Check writes a file: the baseline, if
+// WriteBaseline asks for it. The command outboxgen is a thin layer over it:
 //
 //	result, err := generator.Generate(ctx, generator.Config{Dir: "."})
 //	if err != nil {

@@ -151,7 +151,7 @@ type CompatConfig struct {
 // values.
 type CompatRule struct {
 	Level  string // NONE, BACKWARD, FORWARD, FULL or with _TRANSITIVE; the config's default is BACKWARD
-	Policy string // strict | lenient; the config's default is strict
+	Policy string // generated | strict | lenient; the config's default is generated
 }
 
 // Acceptance is an intended change.
