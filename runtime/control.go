@@ -1,6 +1,9 @@
 package outbox
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // controlKind says what a statement does to its transaction.
 type controlKind uint8
@@ -214,10 +217,8 @@ func (s *sqlScanner) names(words ...string) bool {
 		if word == unicodeName {
 			return true // it may be any name
 		}
-		for _, w := range words {
-			if strings.EqualFold(word, w) {
-				return true
-			}
+		if slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(word, w) }) {
+			return true
 		}
 	}
 	return false

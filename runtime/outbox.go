@@ -77,12 +77,8 @@ func (o Options) withDefaults() Options {
 	if o.NewID == nil {
 		o.NewID = uuid.NewV7
 	}
-	if o.CommitTimeout <= 0 {
-		o.CommitTimeout = defaultCommitTimeout
-	}
-	if o.WakeTimeout <= 0 {
-		o.WakeTimeout = defaultWakeTimeout
-	}
+	o.CommitTimeout = cmp.Or(max(o.CommitTimeout, 0), defaultCommitTimeout)
+	o.WakeTimeout = cmp.Or(max(o.WakeTimeout, 0), defaultWakeTimeout)
 	return o
 }
 

@@ -1,6 +1,7 @@
 package wake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,14 +116,11 @@ func Postgres(connString, service string, options PostgresOptions) (*PostgresWak
 	if err != nil {
 		return nil, err
 	}
-	if options.Window <= 0 {
-		options.Window = DefaultWindow
-	}
 	w := &PostgresWaker{
 		config: config,
 		// A wake-up need not survive a crash, so do not wait for the disk.
 		notify: "set local synchronous_commit = off; notify " + pgx.Identifier{name}.Sanitize(),
-		window: options.Window,
+		window: cmp.Or(max(options.Window, 0), DefaultWindow),
 		turn:   make(chan struct{}, 1),
 	}
 	w.turn <- struct{}{}

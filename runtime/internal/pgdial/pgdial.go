@@ -3,6 +3,7 @@
 package pgdial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -24,18 +25,12 @@ const longestAttempt = 5
 
 // Timeout returns how long an address may go without an answer.
 func Timeout(config *pgx.ConnConfig) time.Duration {
-	if config.ConnectTimeout > 0 {
-		return config.ConnectTimeout
-	}
-	return DefaultTimeout
+	return cmp.Or(max(config.ConnectTimeout, 0), DefaultTimeout)
 }
 
 // Longest returns how long connecting to an address may take in total.
 func Longest(config *pgx.ConnConfig) time.Duration {
-	if config.ConnectTimeout > 0 {
-		return config.ConnectTimeout
-	}
-	return longestAttempt * DefaultTimeout
+	return cmp.Or(max(config.ConnectTimeout, 0), longestAttempt*DefaultTimeout)
 }
 
 // Target is one address of a database.

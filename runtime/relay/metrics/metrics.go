@@ -56,6 +56,9 @@ func New(outbox string) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return add.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return add.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	}
 	return &Metrics{
 		all:        all,
 		queueDepth: gauge("outbox_queue_depth", "Committed rows that are not published yet. The count stops at 100,001, which means more."),
@@ -66,16 +69,10 @@ func New(outbox string) *Metrics {
 			Name: "outbox_relay_errors_total",
 			Help: "Failures by where they happened (store, lease, send, topics, open, wake, panic) and by class (what they concern).",
 		}, []string{"where", "class"}),
-		age: add.NewHistogram(prometheus.HistogramOpts{
-			Name:    "outbox_event_age_seconds",
-			Help:    "Time from a row's created_at to Kafka's acknowledgement, by the relay's wall clock.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
-		}),
-		processing: add.NewHistogram(prometheus.HistogramOpts{
-			Name:    "outbox_relay_processing_seconds",
-			Help:    "Time from sending a wave until each of its rows was acknowledged or had failed.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
-		}),
+		age: histogram("outbox_event_age_seconds", "Time from a row's created_at to Kafka's acknowledgement, by the relay's wall clock.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600}),
+		processing: histogram("outbox_relay_processing_seconds", "Time from sending a wave until each of its rows was acknowledged or had failed.",
+			prometheus.ExponentialBuckets(0.0005, 2, 16)),
 		oldest:      gauge("outbox_oldest_event_age_seconds", "Age of the oldest row that is not published yet."),
 		leader:      gauge("outbox_relay_leader", "1 while this instance leads the outbox."),
 		epoch:       gauge("outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),

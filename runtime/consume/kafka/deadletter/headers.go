@@ -3,6 +3,7 @@ package deadletter
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -118,13 +119,7 @@ func Read(headers []kgo.RecordHeader) (Letter, error) {
 
 // Strip returns the headers that are not those of a letter or of [Redrive].
 func Strip(headers []kgo.RecordHeader) []kgo.RecordHeader {
-	own := make([]kgo.RecordHeader, 0, len(headers))
-	for _, h := range headers {
-		if !Own(h.Key) {
-			own = append(own, h)
-		}
-	}
-	return own
+	return slices.DeleteFunc(slices.Clone(headers), func(h kgo.RecordHeader) bool { return Own(h.Key) })
 }
 
 // Own reports whether a header belongs to a letter or to [Redrive].

@@ -59,6 +59,9 @@ func New(group string) *Metrics {
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return add.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"topic"}, labels...))
 	}
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return add.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"topic"})
+	}
 	return &Metrics{
 		all:          all,
 		handled:      counters("outbox_consumer_events_handled_total", "Records whose handler succeeded."),
@@ -67,21 +70,12 @@ func New(group string) *Metrics {
 		skipped:      counters("outbox_consumer_events_skipped_total", "Records that were skipped: no handler is registered (no_handler), the handler failed and GiveUp is Skip (failed), or the record was sent back for another group (other_group).", "reason"),
 		delayed:      counters("outbox_consumer_events_delayed_total", "Records that failed and were stored in a retry topic."),
 		deadLettered: counters("outbox_consumer_events_dead_lettered_total", "Records that could not be handled and were stored as dead letters."),
-		duration: add.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "outbox_consumer_handler_seconds",
-			Help:    "Duration of an attempt: decoding, middleware and handler.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18),
-		}, []string{"topic"}),
-		batches: add.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "outbox_consumer_batch_records",
-			Help:    "Records in an attempt of a batch handler.",
-			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000},
-		}, []string{"topic"}),
-		age: add.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "outbox_consumer_event_age_seconds",
-			Help:    "Time from a record's timestamp until the consumer was done with it, by this machine's wall clock.",
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400},
-		}, []string{"topic"}),
+		duration: histogram("outbox_consumer_handler_seconds", "Duration of an attempt: decoding, middleware and handler.",
+			prometheus.ExponentialBuckets(0.0005, 2, 18)),
+		batches: histogram("outbox_consumer_batch_records", "Records in an attempt of a batch handler.",
+			[]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000}),
+		age: histogram("outbox_consumer_event_age_seconds", "Time from a record's timestamp until the consumer was done with it, by this machine's wall clock.",
+			[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400}),
 		lag: add.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "outbox_consumer_lag",
 			Help: "Offsets from the next record to handle to the end of the partition. Only partitions of this member; read every 10 s.",
