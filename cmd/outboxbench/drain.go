@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
@@ -62,12 +61,12 @@ func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, e
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, kafka.Close()) }()
-	took, err := run(ctx, l, kafka.Brokers, late)
+	defer kafka.Close()
+	took, err := run(ctx, l, kafka.ListenAddrs(), late)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.verify(ctx, kafka); err != nil {
+	if err := l.verify(ctx, kafka.ListenAddrs()); err != nil {
 		return nil, err
 	}
 	return []float64{float64(l.rows) / took.Seconds()}, nil
@@ -127,8 +126,8 @@ func (l *lab) hold(ctx context.Context) (_ *pgx.Conn, err error) {
 }
 
 // verify checks the result: every row is in Kafka, and no row waits.
-func (l *lab) verify(ctx context.Context, kafka *broker.Cluster) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers...))
+func (l *lab) verify(ctx context.Context, brokers []string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 	if err != nil {
 		return err
 	}

@@ -91,8 +91,8 @@ func (i *idle) relays(ctx context.Context, n int, wake string) (_ []float64, err
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, kafka.Close()) }()
-	start := func(name string) (*idleRelay, error) { return i.start(ctx, name, kafka.Brokers, n, wake) }
+	defer kafka.Close()
+	start := func(name string) (*idleRelay, error) { return i.start(ctx, name, kafka.ListenAddrs(), n, wake) }
 	leader, err := start("leader")
 	if err != nil {
 		return nil, err

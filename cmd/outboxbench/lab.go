@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -142,6 +141,6 @@ func (l *lab) pool(ctx context.Context, n int32) (*pgxpool.Pool, error) {
 const partitions = 8
 
 // kafka starts an empty Kafka that has the topic.
-func (l *lab) kafka() (*broker.Cluster, error) {
-	return broker.Start(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic))
+func (l *lab) kafka() (*kfake.Cluster, error) {
+	return kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic))
 }

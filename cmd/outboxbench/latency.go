@@ -59,13 +59,14 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, kafka.Close()) }()
+	defer kafka.Close()
+	brokers := kafka.ListenAddrs()
 	pool, err := l.pool(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
 	defer pool.Close()
-	c, err := start(ctx, kafka.Brokers)
+	c, err := start(ctx, brokers)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 	var arrivals map[uuid.UUID]time.Time
 	var consumer sync.WaitGroup
 	var consumeErr error
-	consumer.Go(func() { arrivals, consumeErr = consume(ctx, kafka.Brokers, l.effort.warmUp+l.effort.latency) })
+	consumer.Go(func() { arrivals, consumeErr = consume(ctx, brokers, l.effort.warmUp+l.effort.latency) })
 	commits, err := l.commitSteadily(ctx, ob)
 	if err != nil {
 		cancel()

@@ -3,51 +3,46 @@ package main
 import (
 	"encoding/binary"
 	"errors"
-	"io"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
 )
 
 // meter stands between a client and Postgres. It passes everything on, and counts the
 // open sessions and the statements of the client.
 type meter struct {
-	listener net.Listener
-	dir      string // of its socket
-	server   *pgx.ConnConfig
+	proxy  *proxy.Proxy
+	dir    string // of its socket
+	server *pgx.ConnConfig
 
 	statements atomic.Int64
 	sessions   atomic.Int64
-
-	mu      sync.Mutex
-	closed  bool
-	links   map[net.Conn]struct{}
-	serving sync.WaitGroup
 }
 
 // newMeter listens on a Unix socket with the name that Postgres would give it.
-func newMeter(server *pgx.ConnConfig) (_ *meter, err error) {
+func newMeter(server *pgx.ConnConfig) (*meter, error) {
 	dir, err := os.MkdirTemp("", "meter") // a socket's path must be short
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("unix", filepath.Join(dir, socketName(server)))
-	if err != nil {
+	m := &meter{dir: dir, server: server}
+	network, address := pgconn.NetworkAddress(server.Host, server.Port)
+	socket := fmt.Sprintf(".s.PGSQL.%d", server.Port)
+	if m.proxy, err = proxy.Listen("unix", filepath.Join(dir, socket), network, address); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	m := &meter{listener: listener, dir: dir, server: server, links: map[net.Conn]struct{}{}}
-	m.serving.Go(m.accept)
+	m.proxy.Greet(m.count)
 	return m, nil
 }
-
-func socketName(server *pgx.ConnConfig) string { return ".s.PGSQL." + strconv.Itoa(int(server.Port)) }
 
 // url returns the address of the database through the meter.
 func (m *meter) url() string {
@@ -59,73 +54,30 @@ func (m *meter) url() string {
 	return (&url.URL{Scheme: "postgres", User: user, Path: "/" + m.server.Database, RawQuery: query.Encode()}).String()
 }
 
-func (m *meter) close() error {
-	err := m.listener.Close()
-	m.mu.Lock()
-	m.closed = true
-	for c := range m.links {
-		_ = c.Close() // the client is told
-	}
-	m.mu.Unlock()
-	m.serving.Wait()
-	return errors.Join(err, os.RemoveAll(m.dir))
-}
+func (m *meter) close() error { return errors.Join(m.proxy.Close(), os.RemoveAll(m.dir)) }
 
-func (m *meter) accept() {
-	for {
-		client, err := m.listener.Accept()
-		if err != nil {
-			return
-		}
-		m.serving.Go(func() { m.serve(client) })
-	}
-}
-
-func (m *meter) serve(client net.Conn) {
-	network, address := pgconn.NetworkAddress(m.server.Host, m.server.Port)
-	server, err := net.Dial(network, address)
-	if err != nil {
-		_ = client.Close() // the server is away, and the client sees it
-		return
-	}
-	if !m.keep(client, server) {
-		return
-	}
-	defer m.forget(client, server)
+// count counts a session, and its statements from now on.
+func (m *meter) count(client net.Conn) (net.Conn, error) {
 	m.sessions.Add(1)
-	defer m.sessions.Add(-1)
-	var answers sync.WaitGroup
-	answers.Go(func() {
-		_, _ = io.Copy(client, server) // it ends with the connection
-		_ = client.Close()
-	})
-	counted := &statementCounter{startup: true, count: &m.statements}
-	_, _ = io.Copy(io.MultiWriter(counted, server), client) // the same; counted before it is answered
-	_ = server.Close()
-	answers.Wait()
+	return &session{Conn: client, meter: m, counter: statementCounter{startup: true, count: &m.statements}}, nil
 }
 
-// keep records the connections, so that close ends them. It returns false if the meter
-// is closed.
-func (m *meter) keep(both ...net.Conn) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, c := range both {
-		if m.closed {
-			_ = c.Close() // it is unused
-			continue
-		}
-		m.links[c] = struct{}{}
-	}
-	return !m.closed
+// session is the connection to a client.
+type session struct {
+	net.Conn
+	meter   *meter
+	counter statementCounter
 }
 
-func (m *meter) forget(both ...net.Conn) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, c := range both {
-		delete(m.links, c)
-	}
+func (s *session) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	s.counter.see(p[:n])
+	return n, err
+}
+
+func (s *session) Close() error {
+	s.meter.sessions.Add(-1)
+	return s.Conn.Close()
 }
 
 // statementCounter counts the statements that a client sends to Postgres. A text with
@@ -137,9 +89,8 @@ type statementCounter struct {
 	count   *atomic.Int64
 }
 
-// Write implements io.Writer; it never fails.
-func (s *statementCounter) Write(p []byte) (int, error) {
-	n := len(p)
+// see takes the next bytes from the client.
+func (s *statementCounter) see(p []byte) {
 	for len(p) > 0 {
 		if s.rest > 0 {
 			skipped := min(s.rest, int64(len(p)))
@@ -158,7 +109,6 @@ func (s *statementCounter) Write(p []byte) (int, error) {
 			s.message()
 		}
 	}
-	return n, nil
 }
 
 func (s *statementCounter) message() {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,15 +57,16 @@ func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, kafka.Close()) }()
-	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers...))
+	defer kafka.Close()
+	brokers := kafka.ListenAddrs()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
 	var before int64 // repeated by earlier kills
 	for i := range l.effort.kills {
-		if err := l.killOne(ctx, kafka.Brokers[0], kadm.NewClient(client), unsettled, int64(l.rows)*int64(i+1)/int64(l.effort.kills+1)+before); err != nil {
+		if err := l.killOne(ctx, brokers[0], kadm.NewClient(client), unsettled, int64(l.rows)*int64(i+1)/int64(l.effort.kills+1)+before); err != nil {
 			return 0, err
 		}
 		sent, err := ends(ctx, kadm.NewClient(client))

@@ -20,7 +20,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
-	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -271,11 +270,11 @@ func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
 	pg := services.Postgres(t)
 	createTenants(t, pg, 0, 1)
 	const topic = "orders"
-	k, err := broker.Start(kfake.SeedTopics(1, topic))
+	k, err := kfake.NewCluster(kfake.SeedTopics(1, topic))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = k.Close() })
+	t.Cleanup(k.Close)
 	sent, release := make(chan struct{}, 100), make(chan struct{})
 	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.KeepControl()
@@ -287,7 +286,7 @@ func TestASchemaThatComesBackWhileItsRelayEnds(t *testing.T) {
 		return nil, nil, false
 	})
 	f := startFleet(t, fmt.Sprintf(`
-{brokers: %q, name: shop, schema: "tenant_*", database_url: %q, wave_timeout: 40s, drain_timeout: 40s}`, k.Brokers[0], pg.URL))
+{brokers: %q, name: shop, schema: "tenant_*", database_url: %q, wave_timeout: 40s, drain_timeout: 40s}`, k.ListenAddrs()[0], pg.URL))
 	const name = "shop/tenant_000"
 	until(t, "the schema is served", func() bool { return f.leads(name) })
 	mustExec(t, pg.URL, fmt.Sprintf(`INSERT INTO tenant_000.event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('a', 'b', 'c', '%s', '{}')`, topic))

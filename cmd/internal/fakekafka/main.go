@@ -5,12 +5,10 @@ package main
 import (
 	"fmt"
 	"os"
-
-	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 )
 
 func main() {
-	if err := broker.Serve(os.Stdin, os.Stdout); err != nil {
+	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

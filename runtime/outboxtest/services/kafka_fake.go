@@ -17,7 +17,7 @@ type KFakeOption func(*fakeproto.Request)
 
 // FakeBrokers sets the number of the fake's brokers. Default: 3.
 func FakeBrokers(n int) KFakeOption {
-	return func(r *fakeproto.Request) { r.Brokers = n }
+	return func(r *fakeproto.Request) { r.Ports = make([]int, n) }
 }
 
 // FakeTopic adds a topic to the fake that is there from the start.
@@ -101,18 +101,21 @@ func (f *FakeKafka) Fault(t testing.TB, fault Fault) (repair func()) {
 	if fault.Lasting {
 		count = -1
 	}
-	reply, err := f.host.do(fakeproto.Request{Do: fakeproto.Break, Cluster: f.id, Fault: fakeproto.Fault{
-		Key: int16(fault.Request), Topic: fault.Topic, Partitions: fault.Partitions, Code: fault.Err.Code, Count: count,
-	}})
-	if err != nil {
-		t.Fatalf("services: %v", err)
-	}
+	r := fakeproto.Request{Do: fakeproto.Break, Cluster: f.id, Fault: fakeproto.Fault{
+		ID: f.host.number(), Key: int16(fault.Request), Topic: fault.Topic, Partitions: fault.Partitions, Code: fault.Err.Code, Count: count,
+	}}
+	f.must(t, r)
 	return func() {
 		t.Helper()
-		_, err := f.host.do(fakeproto.Request{Do: fakeproto.Repair, Cluster: f.id, Fault: fakeproto.Fault{ID: reply.Fault}})
-		if err != nil {
-			t.Fatalf("services: %v", err)
-		}
+		r.Do = fakeproto.Repair
+		f.must(t, r)
+	}
+}
+
+func (f *FakeKafka) must(t testing.TB, r fakeproto.Request) {
+	t.Helper()
+	if err := f.host.do(r); err != nil {
+		t.Fatalf("services: %v", err)
 	}
 }
 
@@ -122,9 +125,7 @@ func (f *FakeKafka) Fault(t testing.TB, fault Fault) (repair func()) {
 func (f *FakeKafka) Control(t testing.TB, key kmsg.Key, answer func(kmsg.Request) kmsg.Response) {
 	t.Helper()
 	f.host.controls.Store(control{f.id, int16(key)}, answer)
-	if _, err := f.host.do(fakeproto.Request{Do: fakeproto.Control, Cluster: f.id, Key: int16(key)}); err != nil {
-		t.Fatalf("services: %v", err)
-	}
+	f.must(t, fakeproto.Request{Do: fakeproto.Control, Cluster: f.id, Key: int16(key)})
 }
 
 // The methods of a kafkaServer.
@@ -138,6 +139,5 @@ func (f *FakeKafka) pid() int                    { return 0 }
 func (f *FakeKafka) Close() error { return f.tell(fakeproto.Close) }
 
 func (f *FakeKafka) tell(what fakeproto.Action) error {
-	_, err := f.host.do(fakeproto.Request{Do: what, Cluster: f.id})
-	return err
+	return f.host.do(fakeproto.Request{Do: what, Cluster: f.id})
 }

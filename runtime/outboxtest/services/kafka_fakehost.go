@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -54,9 +57,10 @@ type fakeHost struct {
 	writing sync.Mutex // guards out; reading goes on meanwhile, so that neither side waits for the other
 	out     *json.Encoder
 
-	mu      sync.Mutex                     // guards what follows
+	mu      sync.Mutex                     // guards waiting
 	waiting map[int64]chan fakeproto.Reply // nil once the process has ended
-	last    int64
+
+	last atomic.Int64 // the last number
 }
 
 // control is what is asked about: the requests of a kind to a cluster.
@@ -132,41 +136,54 @@ func (h *fakeHost) read(replies *json.Decoder) {
 	h.waiting = nil
 }
 
+// number returns a new number, for a request, a cluster or a fault.
+func (h *fakeHost) number() int64 { return h.last.Add(1) }
+
 // do makes a request and waits for its reply.
-func (h *fakeHost) do(r fakeproto.Request) (fakeproto.Reply, error) {
+func (h *fakeHost) do(r fakeproto.Request) error {
+	r.ID = h.number()
 	waiting := make(chan fakeproto.Reply, 1)
 	h.mu.Lock()
 	if h.waiting == nil {
 		h.mu.Unlock()
-		return fakeproto.Reply{}, h.failure()
+		return h.failure()
 	}
-	h.last++
-	r.ID = h.last
 	h.waiting[r.ID] = waiting
 	h.mu.Unlock()
 	h.write(r)
 	reply, ok := <-waiting
 	switch {
 	case !ok:
-		return fakeproto.Reply{}, h.failure()
+		return h.failure()
 	case reply.Error != "":
-		return fakeproto.Reply{}, errors.New(reply.Error)
+		return errors.New(reply.Error)
 	}
-	return reply, nil
+	return nil
 }
 
 // cluster starts a fake Kafka in the process.
 func (h *fakeHost) cluster(opts []KFakeOption) (*KafkaCluster, error) {
-	r := fakeproto.Request{Do: fakeproto.Start}
+	const brokers = 3
+	r := fakeproto.Request{Do: fakeproto.Start, Cluster: h.number(), Ports: make([]int, brokers)}
 	for _, o := range opts {
 		o(&r)
 	}
-	reply, err := h.do(r)
-	if err != nil {
-		return nil, err
+	var err error
+	const tries = 5 // another process may take a port first
+	for range tries {
+		addresses := make([]string, len(r.Ports))
+		for i := range r.Ports {
+			if r.Ports[i], err = freePort(); err != nil {
+				return nil, err
+			}
+			addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Ports[i]))
+		}
+		if err = h.do(r); err == nil {
+			fake := &FakeKafka{host: h, id: r.Cluster}
+			return &KafkaCluster{Brokers: addresses, Fake: fake, own: fake, control: true}, nil
+		}
 	}
-	fake := &FakeKafka{host: h, id: reply.Cluster}
-	return &KafkaCluster{Brokers: reply.Addresses, Fake: fake, own: fake, control: true}, nil
+	return nil, err
 }
 
 // answer asks the function of a control.

@@ -8,10 +8,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
 )
 
 // links returns the links that a fault affects.

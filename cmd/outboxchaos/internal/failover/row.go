@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 

@@ -21,7 +21,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/replica"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-
-	"github.com/outboxgen/outboxgen/cmd/internal/fakekafka/broker"
 )
 
 // Promised limits the time to the next record, in each row that promises a time.
@@ -143,11 +141,12 @@ func (m *measurement) run(ctx context.Context) (_ Result, err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	const topic = "order.changed.v1"
-	kafka, err := broker.Start(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, kafka.Close()) }()
+	defer kafka.Close()
+	brokers := kafka.ListenAddrs()
 	const setUp = 2 * time.Minute
 	began, cancel := context.WithTimeout(ctx, setUp)
 	defer cancel()
@@ -156,10 +155,10 @@ func (m *measurement) run(ctx context.Context) (_ Result, err error) {
 			p.kill()
 		}
 	}()
-	if err := m.startRelays(began, s, kafka.Brokers); err != nil {
+	if err := m.startRelays(began, s, brokers); err != nil {
 		return result, err
 	}
-	read, err := startReader(ctx, kafka.Brokers, topic)
+	read, err := startReader(ctx, brokers, topic)
 	if err != nil {
 		return result, err
 	}

@@ -20,10 +20,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/proxy"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"

@@ -11,11 +11,11 @@ type Action string
 
 // Actions.
 const (
-	Start   Action = "start"   // a new cluster, with Brokers and Topics; the reply has Cluster and Addresses
+	Start   Action = "start"   // a new cluster with the number Cluster, brokers on Ports, and Topics
 	Open    Action = "open"    // let the cluster's brokers listen again
 	Shut    Action = "shut"    // end the cluster's listeners and connections
 	Close   Action = "close"   // end the cluster
-	Break   Action = "break"   // answer as Fault says; the reply has Fault
+	Break   Action = "break"   // answer as Fault says, which gets the number Fault.ID
 	Repair  Action = "repair"  // end the fault with the number Fault.ID
 	Control Action = "control" // ask, by a Call, what to answer to each request of the kind Key
 	Answer  Action = "answer"  // the answer to the Call with the number ID; it gets no reply
@@ -26,7 +26,7 @@ type Request struct {
 	ID      int64            `json:"id"` // the reply has it too
 	Do      Action           `json:"do"`
 	Cluster int64            `json:"cluster,omitempty"`
-	Brokers int              `json:"brokers,omitempty"`
+	Ports   []int            `json:"ports,omitempty"`
 	Topics  map[string]int32 `json:"topics,omitempty"` // with their numbers of partitions
 	Key     int16            `json:"key,omitempty"`
 	Fault   Fault            `json:"fault,omitzero"`
@@ -47,12 +47,9 @@ type Fault struct {
 
 // Reply answers a request, or makes a Call.
 type Reply struct {
-	ID        int64    `json:"id,omitempty"`
-	Error     string   `json:"error,omitempty"`
-	Cluster   int64    `json:"cluster,omitempty"`
-	Addresses []string `json:"addresses,omitempty"`
-	Fault     int64    `json:"fault,omitempty"`
-	Call      *Call    `json:"call,omitempty"`
+	ID    int64  `json:"id,omitempty"`
+	Error string `json:"error,omitempty"`
+	Call  *Call  `json:"call,omitempty"`
 }
 
 // Call asks what to answer to a request to Kafka that Control named.

@@ -1,4 +1,4 @@
-package broker
+package main
 
 import (
 	"encoding/json"
@@ -18,18 +18,18 @@ import (
 type server struct {
 	mu       sync.Mutex // guards what follows
 	out      *json.Encoder
-	clusters map[int64]*Cluster
+	clusters map[int64]*cluster
 	faults   map[int64]*kfake.FaultHandle
 	calls    map[int64]chan []byte // wait for an Answer
-	last     int64                 // the last number
+	last     int64                 // the number of the last call
 
 	ended chan struct{} // closed when calls are no longer answered
 }
 
-// Serve runs the fake Kafkas that the requests on in ask for, until in ends.
-func Serve(in io.Reader, out io.Writer) error {
+// serve runs the fake Kafkas that the requests on in ask for, until in ends.
+func serve(in io.Reader, out io.Writer) error {
 	s := &server{
-		clusters: map[int64]*Cluster{}, faults: map[int64]*kfake.FaultHandle{},
+		clusters: map[int64]*cluster{}, faults: map[int64]*kfake.FaultHandle{},
 		out: json.NewEncoder(out), calls: map[int64]chan []byte{}, ended: make(chan struct{}),
 	}
 	var working sync.WaitGroup
@@ -37,7 +37,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		close(s.ended)
 		working.Wait()
 		for _, c := range s.clusters {
-			_ = c.Close() // the process ends
+			_ = c.close() // the process ends
 		}
 	}()
 	requests := json.NewDecoder(in)
@@ -55,9 +55,8 @@ func Serve(in io.Reader, out io.Writer) error {
 		// A cluster that waits for an Answer does nothing else, so the loop must not
 		// wait for the cluster.
 		working.Go(func() {
-			reply, err := s.do(r)
-			reply.ID = r.ID
-			if err != nil {
+			reply := fakeproto.Reply{ID: r.ID}
+			if err := s.do(r); err != nil {
 				reply.Error = err.Error()
 			}
 			_ = s.write(reply) // this fails only when the reader is gone; then the input ends
@@ -71,69 +70,54 @@ func (s *server) write(r fakeproto.Reply) error {
 	return s.out.Encode(r)
 }
 
-func (s *server) do(r fakeproto.Request) (fakeproto.Reply, error) {
+func (s *server) do(r fakeproto.Request) error {
 	if r.Do == fakeproto.Start {
-		return s.start(r)
+		c, err := start(r.Ports, r.Topics)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.clusters[r.Cluster] = c
+		return nil
 	}
 	s.mu.Lock()
 	c, f := s.clusters[r.Cluster], s.faults[r.Fault.ID]
 	s.mu.Unlock()
 	if c == nil {
-		return fakeproto.Reply{}, fmt.Errorf("fakekafka: there is no cluster %d", r.Cluster)
+		return fmt.Errorf("fakekafka: there is no cluster %d", r.Cluster)
 	}
 	switch r.Do {
 	case fakeproto.Open:
-		return fakeproto.Reply{}, c.Open()
+		return c.open()
 	case fakeproto.Shut:
-		return fakeproto.Reply{}, c.Shut()
+		return c.shut()
 	case fakeproto.Close:
 		s.mu.Lock()
 		delete(s.clusters, r.Cluster)
 		s.mu.Unlock()
-		return fakeproto.Reply{}, c.Close()
+		return c.close()
 	case fakeproto.Break:
-		f := c.Fault(kfake.Fault{
+		f = c.Fault(kfake.Fault{
 			Keys: []kmsg.Key{kmsg.Key(r.Fault.Key)}, Topic: r.Fault.Topic, Partitions: r.Fault.Partitions,
 			Err: kerr.TypedErrorForCode(r.Fault.Code), Count: r.Fault.Count,
 		})
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.last++
-		s.faults[s.last] = f
-		return fakeproto.Reply{Fault: s.last}, nil
+		s.faults[r.Fault.ID] = f
+		return nil
 	case fakeproto.Repair:
-		if f != nil {
-			f.Remove()
-		}
-		return fakeproto.Reply{}, nil
+		f.Remove()
+		return nil
 	case fakeproto.Control:
 		s.control(c, r)
-		return fakeproto.Reply{}, nil
+		return nil
 	}
-	return fakeproto.Reply{}, fmt.Errorf("fakekafka: unknown request %q", r.Do)
-}
-
-func (s *server) start(r fakeproto.Request) (fakeproto.Reply, error) {
-	var opts []kfake.Opt
-	if r.Brokers > 0 {
-		opts = append(opts, kfake.NumBrokers(r.Brokers))
-	}
-	for topic, partitions := range r.Topics {
-		opts = append(opts, kfake.SeedTopics(partitions, topic))
-	}
-	c, err := Start(opts...)
-	if err != nil {
-		return fakeproto.Reply{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last++
-	s.clusters[s.last] = c
-	return fakeproto.Reply{Cluster: s.last, Addresses: c.Brokers}, nil
+	return fmt.Errorf("fakekafka: unknown request %q", r.Do)
 }
 
 // control asks the test about each request of a kind.
-func (s *server) control(c *Cluster, r fakeproto.Request) {
+func (s *server) control(c *cluster, r fakeproto.Request) {
 	c.ControlKey(r.Key, func(request kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		body := s.ask(fakeproto.Call{Cluster: r.Cluster, Key: request.Key(), Version: request.GetVersion(), Body: request.AppendTo(nil)})

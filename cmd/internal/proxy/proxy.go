@@ -47,7 +47,6 @@ type Proxy struct {
 	changed  chan struct{} // closed when the weather changes
 	links    map[*link]struct{}
 	held     int64 // how often bytes were held back
-	closed   bool
 	serving  sync.WaitGroup
 }
 
@@ -124,9 +123,15 @@ func (p *Proxy) Down() error {
 	return errors.Join(errs...)
 }
 
-// Up listens again after Down or Unreachable.
+// Up listens again after Down or Unreachable. It does nothing if the proxy listens.
 func (p *Proxy) Up() error {
-	if err := p.Down(); err != nil {
+	p.mu.Lock()
+	listening := p.listener != nil
+	p.mu.Unlock()
+	if listening {
+		return nil
+	}
+	if err := p.Down(); err != nil { // after Unreachable
 		return err
 	}
 	listener, err := net.Listen(p.listening.network, p.listening.name)
@@ -203,9 +208,6 @@ func (p *Proxy) endAll(reset bool) {
 
 // Close ends the proxy and all connections.
 func (p *Proxy) Close() error {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
 	err := p.Down()
 	p.Cut()
 	p.serving.Wait()
@@ -218,11 +220,12 @@ func (p *Proxy) accept(listener net.Listener) {
 		if err != nil {
 			return
 		}
-		p.serving.Go(func() { p.serve(client) })
+		p.serving.Go(func() { p.serve(client, listener) })
 	}
 }
 
-func (p *Proxy) serve(raw net.Conn) {
+// serve serves a connection that a listener has accepted.
+func (p *Proxy) serve(raw net.Conn, from net.Listener) {
 	switch w, _ := p.look(); {
 	case w.Reset:
 		endByReset(raw)
@@ -247,7 +250,7 @@ func (p *Proxy) serve(raw net.Conn) {
 	}
 	l := &link{raw: raw, client: client, server: server, gone: make(chan struct{})}
 	p.mu.Lock()
-	if p.closed {
+	if p.listener != from { // it was closed meanwhile, and Cut may be over
 		p.mu.Unlock()
 		l.cut()
 		return
