@@ -15,56 +15,48 @@ type bulkInsert func(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1
 
 func bulkVariants(_ context.Context, l *lab) ([]variant, error) {
 	many, few := l.effort.bulk, max(1, l.effort.bulk/6)
-	kinds := []struct {
-		name, label  string
-		transactions int
-		insert       bulkInsert
-	}{
-		{"COPY of ready rows", bareLabel, many, nil},
-		{"Insert, one by one", "single", few, insertSingly},
-		{"Queue on a pgx.Batch", "batch", many, insertByBatch},
-		{"InsertAll (unnest)", "unnest", many, insertAll},
-	}
-	var out []variant
-	for _, k := range kinds {
-		out = append(out, variant{name: k.name, label: k.label, measure: func(ctx context.Context) ([]float64, error) {
-			return l.measureBulk(ctx, k.transactions, k.insert)
-		}})
-	}
-	return out, nil
+	return []variant{
+		{"COPY of ready rows", bareLabel, l.bulk(many, nil)},
+		{"Insert, one by one", "single", l.bulk(few, insertSingly)},
+		{"Queue on a pgx.Batch", "batch", l.bulk(many, insertByBatch)},
+		{"InsertAll (unnest)", "unnest", l.bulk(many, insertAll)},
+	}, nil
 }
 
-func (l *lab) measureBulk(ctx context.Context, transactions int, insert bulkInsert) ([]float64, error) {
-	if err := l.reset(ctx); err != nil {
-		return nil, err
-	}
-	conn, err := pgx.Connect(ctx, l.url)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
-	var took time.Duration
-	for i := range transactions + 1 { // the first warms up
-		list := make([]events.EssayGradedV1, l.effort.bulkBatch)
-		for n := range list {
-			list[n] = sample(n)
+// bulk measures transactions that insert events. Without an insert it copies rows.
+func (l *lab) bulk(transactions int, insert bulkInsert) measurement {
+	return func(ctx context.Context) ([]float64, error) {
+		if err := l.reset(ctx); err != nil {
+			return nil, err
 		}
-		do := insert
-		if do == nil {
-			if do, err = copyReady(ctx, list); err != nil {
-				return nil, err
-			}
-		}
-		start := time.Now()
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return do(ctx, tx, list) })
+		conn, err := pgx.Connect(ctx, l.url)
 		if err != nil {
 			return nil, err
 		}
-		if i > 0 {
-			took += time.Since(start)
+		defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
+		var took time.Duration
+		for i := range transactions + 1 { // the first warms up
+			list := make([]events.EssayGradedV1, l.effort.bulkBatch)
+			for n := range list {
+				list[n] = sample(n)
+			}
+			do := insert
+			if do == nil {
+				if do, err = copyReady(ctx, list); err != nil {
+					return nil, err
+				}
+			}
+			start := time.Now()
+			err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return do(ctx, tx, list) })
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				took += time.Since(start)
+			}
 		}
+		return []float64{float64(transactions*l.effort.bulkBatch) / took.Seconds()}, nil
 	}
-	return []float64{float64(transactions*l.effort.bulkBatch) / took.Seconds()}, nil
 }
 
 // copyReady inserts rows with COPY. They are made before the clock starts.

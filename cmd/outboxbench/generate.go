@@ -42,14 +42,14 @@ func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 		return nil, err
 	}
 	return []variant{
-		{name: "go vet of the output", label: bareLabel, measure: g.vet},
-		{name: "outboxgen generate, no output yet", label: "cold", measure: func(ctx context.Context) ([]float64, error) {
+		{"go vet of the output", bareLabel, g.vet},
+		{"outboxgen generate, no output yet", "cold", func(ctx context.Context) ([]float64, error) {
 			if err := os.RemoveAll(filepath.Join(g.dir, "events")); err != nil {
 				return nil, err
 			}
 			return g.generate(ctx)
 		}},
-		{name: "outboxgen generate, nothing changed", label: "unchanged", measure: g.generate},
+		{"outboxgen generate, nothing changed", "unchanged", g.generate},
 	}, nil
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/child"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/migrations"
 )
 
@@ -38,14 +40,14 @@ func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 		return nil, err
 	}
 	i := &idle{lab: l, dir: dir, command: filepath.Join(dir, "outboxrelay")}
-	out := []variant{{name: "bare loop, polling", label: bareLabel, measure: i.bare}}
+	out := []variant{{"bare loop, polling", bareLabel, i.bare}}
 	for _, n := range []int{1, l.effort.outboxes} {
 		outboxes := "1 outbox"
 		if n > 1 {
 			outboxes = fmt.Sprintf("%d outboxes", n)
 		}
 		for _, w := range []struct{ name, setting string }{{"polling", "none"}, {"woken by Postgres", "postgres"}} {
-			out = append(out, variant{name: outboxes + ", " + w.name, label: oursLabel, measure: func(ctx context.Context) ([]float64, error) {
+			out = append(out, variant{outboxes + ", " + w.name, oursLabel, func(ctx context.Context) ([]float64, error) {
 				return i.relays(ctx, n, w.setting)
 			}})
 		}
@@ -109,8 +111,8 @@ func (i *idle) relays(ctx context.Context, n int, wake string) (_ []float64, err
 	if err := i.until(ctx, standby, func() (bool, error) { return standby.meter.sessions.Load() > 0, nil }); err != nil {
 		return nil, err
 	}
-	if err := wait(ctx, i.lab.effort.idleRest); err != nil { // what happens only at the start is over
-		return nil, err
+	if !wait.For(ctx, i.lab.effort.idleRest) { // what happens only at the start is over
+		return nil, ctx.Err()
 	}
 	return i.count(ctx, n, leader.meter, standby.meter)
 }
@@ -122,8 +124,8 @@ func (i *idle) count(ctx context.Context, n int, leader, standby *meter) ([]floa
 		return nil, err
 	}
 	began, l, s := time.Now(), leader.statements.Load(), standby.statements.Load()
-	if err := wait(ctx, i.lab.effort.idle); err != nil {
-		return nil, err
+	if !wait.For(ctx, i.lab.effort.idle) {
+		return nil, ctx.Err()
 	}
 	l, s = leader.statements.Load()-l, standby.statements.Load()-s
 	took := time.Since(began)
@@ -186,11 +188,10 @@ func (i *idle) leads(ctx context.Context, n int) (bool, error) {
 
 // idleRelay is an outboxrelay process and the meter between it and Postgres.
 type idleRelay struct {
+	*child.Process
 	meter *meter
 	cmd   *exec.Cmd
-	said  bytes.Buffer // once done
-	done  chan struct{}
-	err   error // once done
+	said  bytes.Buffer // once ended
 }
 
 func (i *idle) start(ctx context.Context, name string, brokers []string, n int, wake string) (_ *idleRelay, err error) {
@@ -213,62 +214,33 @@ func (i *idle) start(ctx context.Context, name string, brokers []string, n int, 
 	if err := os.WriteFile(config, []byte(text.String()), private); err != nil {
 		return nil, err
 	}
-	r := &idleRelay{meter: m, cmd: exec.CommandContext(ctx, i.command, "run", "--config", config), done: make(chan struct{})}
+	r := &idleRelay{meter: m, cmd: exec.CommandContext(ctx, i.command, "run", "--config", config)}
 	r.cmd.Stdout, r.cmd.Stderr = &r.said, &r.said
 	r.cmd.Env = []string{"TMPDIR=" + i.dir} // variables are settings of the relay, and override the file
-	if err := r.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(r.done)
-		r.err = r.cmd.Wait()
-	}()
-	return r, nil
+	r.Process, err = child.Start(r.cmd, nil)
+	return r, err
 }
 
 // stop ends the process cleanly.
 func (r *idleRelay) stop() error {
-	_ = r.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	limit := time.NewTimer(stall)
-	defer limit.Stop()
-	select {
-	case <-r.done:
-	case <-limit.C:
-		_ = r.cmd.Process.Kill() // it may have ended
-		<-r.done
+	r.Signal(syscall.SIGTERM)
+	r.EndsWithin(stall)
+	err := r.meter.close()
+	if !r.cmd.ProcessState.Success() {
+		err = errors.Join(fmt.Errorf("outboxrelay: %s\n%s", r.cmd.ProcessState, r.said.String()), err)
 	}
-	if r.err != nil {
-		return errors.Join(fmt.Errorf("outboxrelay: %w\n%s", r.err, r.said.String()), r.meter.close())
-	}
-	return r.meter.close()
+	return err
 }
 
 // until waits until something holds while the process runs.
 func (i *idle) until(ctx context.Context, r *idleRelay, holds func() (bool, error)) error {
-	const every = 50 * time.Millisecond
-	for end := time.Now().Add(stall); time.Now().Before(end); {
-		ok, err := holds()
-		if ok || err != nil {
-			return err
+	ctx, cancel := context.WithTimeoutCause(ctx, stall, fmt.Errorf("outboxrelay did not start in %s", stall))
+	defer cancel()
+	const pause = 50 * time.Millisecond
+	return wait.Until(ctx, pause, func() (bool, error) {
+		if !r.Running() {
+			return false, errors.New("outboxrelay ended")
 		}
-		select {
-		case <-r.done:
-			return errors.New("outboxrelay ended")
-		case <-time.After(every):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return fmt.Errorf("outboxrelay did not start in %s", stall)
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+		return holds()
+	})
 }

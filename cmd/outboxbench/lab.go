@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,13 +22,11 @@ import (
 // business, and functions that start the rest.
 type lab struct {
 	options
-	server   *services.PostgresServer
-	database string
-	url      string
-	admin    *pgx.Conn             // for setting up; one user at a time
-	redis    *services.RedisServer // nil: there is none
-	log      *slog.Logger
-	cleanup  []func() error // what to undo at the end
+	url     string                // of the database
+	admin   *pgx.Conn             // for setting up; one user at a time
+	redis   *services.RedisServer // nil: there is none
+	log     *slog.Logger
+	cleanup []func() error // what to do at the end, the last one first
 }
 
 // quiet logs nothing.
@@ -51,48 +49,41 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 			services.Setting("max_wal_size", "8GB"), services.Setting("checkpoint_timeout", "1h"),
 			services.Setting("fsync", "off"), services.Setting("max_connections", "600"))
 	}
-	if l.server, err = services.StartPostgres(ctx, settings...); err != nil {
+	server, err := services.StartPostgres(ctx, settings...)
+	if err != nil {
 		return nil, err
 	}
-	l.database = fmt.Sprintf("outboxbench_%d", os.Getpid())
-	if l.url, err = l.server.CreateDatabase(ctx, l.database); err != nil {
-		l.database = ""
+	l.cleanup = append(l.cleanup, server.Close)
+	database := fmt.Sprintf("outboxbench_%d", os.Getpid())
+	if l.url, err = server.CreateDatabase(ctx, database); err != nil {
 		return nil, err
 	}
+	l.cleanup = append(l.cleanup, func() error { return server.DropDatabase(context.WithoutCancel(ctx), database) })
 	if l.admin, err = pgx.Connect(ctx, l.url); err != nil {
 		return nil, err
 	}
+	l.cleanup = append(l.cleanup, func() error { return l.admin.Close(context.WithoutCancel(ctx)) })
 	if err = migrations.Up(ctx, l.admin); err != nil {
 		return nil, err
 	}
 	if _, err = l.admin.Exec(ctx, "CREATE TABLE batches (id text PRIMARY KEY, graded bigint NOT NULL DEFAULT 0)"); err != nil {
 		return nil, err
 	}
-	l.redis, err = services.StartRedis(ctx)
+	redis, err := services.StartRedis(ctx)
 	if errors.Is(err, services.ErrNotFound) {
-		err = nil
+		return l, nil
 	}
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	l.redis, l.cleanup = redis, append(l.cleanup, redis.Close)
+	return l, nil
 }
 
 func (l *lab) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	var errs []error
-	for _, clean := range l.cleanup {
+	for _, clean := range slices.Backward(l.cleanup) {
 		errs = append(errs, clean())
-	}
-	if l.redis != nil {
-		errs = append(errs, l.redis.Close())
-	}
-	if l.admin != nil {
-		errs = append(errs, l.admin.Close(ctx))
-	}
-	if l.server != nil {
-		if l.database != "" {
-			errs = append(errs, l.server.DropDatabase(ctx, l.database))
-		}
-		errs = append(errs, l.server.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -116,15 +107,6 @@ func (l *lab) machine(ctx context.Context) machine {
 func (l *lab) reset(ctx context.Context) error {
 	_, err := l.admin.Exec(ctx, "TRUNCATE event_outbox, event_outbox_lease, event_outbox_audit, batches")
 	return err
-}
-
-func (l *lab) settleDown(ctx context.Context) error {
-	for _, sql := range []string{"VACUUM ANALYZE event_outbox", "CHECKPOINT"} {
-		if _, err := l.admin.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("%s: %w", sql, err)
-		}
-	}
-	return nil
 }
 
 // pool returns a pool with n open connections.

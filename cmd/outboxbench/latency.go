@@ -24,22 +24,19 @@ const latencyPause = time.Second / 200
 
 func latencyVariants(_ context.Context, l *lab) ([]variant, error) {
 	out := []variant{
-		{name: "bare loop, NOTIFY", label: bareLabel, measure: func(ctx context.Context) ([]float64, error) {
-			return l.measureLatency(ctx, l.bareCarrier)
-		}},
-		{name: "relay, woken by Postgres", label: "postgres", measure: func(ctx context.Context) ([]float64, error) {
-			return l.measureLatency(ctx, l.postgresCarrier)
-		}},
-		{name: "relay, polling", label: "polling", measure: func(ctx context.Context) ([]float64, error) {
-			return l.measureLatency(ctx, l.pollingCarrier)
-		}},
+		{"bare loop, NOTIFY", bareLabel, l.latency(l.bareCarrier)},
+		{"relay, woken by Postgres", "postgres", l.latency(l.postgresCarrier)},
+		{"relay, polling", "polling", l.latency(l.pollingCarrier)},
 	}
 	if l.redis != nil {
-		out = append(out, variant{name: "relay, woken by Redis", label: "redis", measure: func(ctx context.Context) ([]float64, error) {
-			return l.measureLatency(ctx, l.redisCarrier)
-		}})
+		out = append(out, variant{"relay, woken by Redis", "redis", l.latency(l.redisCarrier)})
 	}
 	return out, nil
+}
+
+// latency measures how long events take with a carrier.
+func (l *lab) latency(start func(context.Context, []string) (carrier, error)) measurement {
+	return func(ctx context.Context) ([]float64, error) { return l.measureLatency(ctx, start) }
 }
 
 // carrier moves events from the table to Kafka. waker wakes it.
@@ -49,10 +46,7 @@ type carrier struct {
 }
 
 func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []string) (carrier, error)) (_ []float64, err error) {
-	if err := l.reset(ctx); err != nil {
-		return nil, err
-	}
-	if err := l.seedBatches(ctx); err != nil {
+	if err := l.newBatches(ctx); err != nil {
 		return nil, err
 	}
 	kafka, err := l.kafka()
@@ -194,19 +188,14 @@ func (l *lab) redisCarrier(ctx context.Context, brokers []string) (carrier, erro
 	if err != nil {
 		return carrier{}, err
 	}
-	option.DisableCache = true
-	client, err := rueidis.NewClient(option)
-	if err != nil {
-		return carrier{}, err
-	}
+	waker := wake.RedisLazy(option, service)
 	source := wake.RedisSource(option, service, wake.SourceOptions{Logger: l.log})
-	c, err := l.relayCarrier(ctx, brokers, wake.Redis(client, service), source)
+	c, err := l.relayCarrier(ctx, brokers, waker, source)
 	if err != nil {
-		client.Close()
 		return carrier{}, err
 	}
 	stop := c.stop
-	c.stop = func() error { defer client.Close(); return stop() }
+	c.stop = func() error { defer waker.Close(); return stop() }
 	return c, nil
 }
 

@@ -15,21 +15,19 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// repeats kills relays while they drain, with several values of UnsettledRows.
-type repeats struct{}
-
 // unsettledRows are the values to measure, with the default among them.
 var unsettledRows = []int{500, 1_000, 2_500, 5_000, 10_000, 30_000}
 
-func (repeats) variants(_ context.Context, l *lab) ([]variant, error) {
+// repeatsVariants kills relays while they drain, with several values of UnsettledRows.
+func repeatsVariants(_ context.Context, l *lab) ([]variant, error) {
 	d := drain{mode: pgstore.Mark}
-	out := []variant{{name: "bare loop, not killed", label: bareLabel, measure: func(ctx context.Context) ([]float64, error) {
+	out := []variant{{"bare loop, not killed", bareLabel, func(ctx context.Context) ([]float64, error) {
 		speed, err := d.measure(ctx, l, d.bare)
 		return append(speed, 0), err
 	}}}
 	for _, n := range unsettledRows {
 		d := drain{mode: pgstore.Mark, unsettled: n}
-		out = append(out, variant{name: fmt.Sprintf("unsettled-rows %d", n), label: oursLabel, measure: func(ctx context.Context) ([]float64, error) {
+		out = append(out, variant{fmt.Sprintf("unsettled-rows %d", n), oursLabel, func(ctx context.Context) ([]float64, error) {
 			speed, err := d.measure(ctx, l, d.relay)
 			if err != nil {
 				return nil, err
@@ -47,10 +45,7 @@ func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error
 	if err := l.reset(ctx); err != nil {
 		return 0, err
 	}
-	if err := l.seed(ctx, l.rows); err != nil {
-		return 0, err
-	}
-	if err := l.settleDown(ctx); err != nil {
+	if err := l.fill(ctx); err != nil {
 		return 0, err
 	}
 	kafka, err := l.kafka()
@@ -64,12 +59,14 @@ func (l *lab) killed(ctx context.Context, unsettled int) (worst int64, err error
 		return 0, err
 	}
 	defer client.Close()
+	admin := kadm.NewClient(client)
 	var before int64 // repeated by earlier kills
 	for i := range l.effort.kills {
-		if err := l.killOne(ctx, brokers[0], kadm.NewClient(client), unsettled, int64(l.rows)*int64(i+1)/int64(l.effort.kills+1)+before); err != nil {
+		at := int64(l.rows)*int64(i+1)/int64(l.effort.kills+1) + before
+		if err := l.killOne(ctx, brokers[0], admin, unsettled, at); err != nil {
 			return 0, err
 		}
-		sent, err := ends(ctx, kadm.NewClient(client))
+		sent, err := ends(ctx, admin)
 		if err != nil {
 			return 0, err
 		}

@@ -17,11 +17,13 @@ type scenario struct {
 
 // variant is one way to do the work of a scenario.
 type variant struct {
-	name  string
-	label string // in the profile
-	// measure sets up, measures once, and gives one value for each column.
-	measure func(ctx context.Context) ([]float64, error)
+	name    string
+	label   string // in the profile
+	measure measurement
 }
+
+// measurement sets up, measures once, and gives one value for each column.
+type measurement func(ctx context.Context) ([]float64, error)
 
 const (
 	perSecond = "events/s"
@@ -49,7 +51,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "repeats", about: "a draining relay is killed", columns: []string{perSecond, "repeated"},
-			prepare: repeats{}.variants,
+			prepare: repeatsVariants,
 		},
 		{
 			name: "write", about: "business transactions on 8 connections, with an event", columns: []string{"transactions/s"},

@@ -23,48 +23,42 @@ const (
 type transaction func(ctx context.Context, n int) error
 
 func writeVariants(_ context.Context, l *lab) ([]variant, error) {
-	kinds := []struct {
-		name, label string
-		with        func(pool *pgxpool.Pool, ob *outbox.Outbox) transaction
-	}{
-		{"no event", bareLabel, bareTransaction},
-		{"event sent with COMMIT", "commit", ridingTransaction},
-		{"event in the update's batch", "batch", batchTransaction},
-		{"event as a round trip", "round-trip", roundTripTransaction(false)},
-		{"the same, pg_notify inside", "notify", roundTripTransaction(true)},
-	}
-	var out []variant
-	for _, k := range kinds {
-		out = append(out, variant{name: k.name, label: k.label, measure: func(ctx context.Context) ([]float64, error) {
-			return l.measureWrites(ctx, k.with)
-		}})
-	}
-	return out, nil
+	return []variant{
+		{"no event", bareLabel, l.writes(bareTransaction)},
+		{"event sent with COMMIT", "commit", l.writes(ridingTransaction)},
+		{"event in the update's batch", "batch", l.writes(batchTransaction)},
+		{"event as a round trip", "round-trip", l.writes(roundTripTransaction(false))},
+		{"the same, pg_notify inside", "notify", l.writes(roundTripTransaction(true))},
+	}, nil
 }
 
-func (l *lab) measureWrites(ctx context.Context, with func(*pgxpool.Pool, *outbox.Outbox) transaction) ([]float64, error) {
+// writes measures transactions of the writers.
+func (l *lab) writes(with func(*pgxpool.Pool, *outbox.Outbox) transaction) measurement {
+	return func(ctx context.Context) ([]float64, error) {
+		if err := l.newBatches(ctx); err != nil {
+			return nil, err
+		}
+		pool, err := l.pool(ctx, writers)
+		if err != nil {
+			return nil, err
+		}
+		defer pool.Close()
+		ob := outbox.New(pool, outbox.Options{Logger: l.log})
+		defer ob.Close()
+		do := with(pool, ob)
+		if _, err := runWriters(ctx, do, l.effort.writing/10); err != nil {
+			return nil, err
+		}
+		n, err := runWriters(ctx, do, l.effort.writing)
+		return []float64{float64(n) / l.effort.writing.Seconds()}, err
+	}
+}
+
+// newBatches empties the tables and inserts the batches.
+func (l *lab) newBatches(ctx context.Context) error {
 	if err := l.reset(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if err := l.seedBatches(ctx); err != nil {
-		return nil, err
-	}
-	pool, err := l.pool(ctx, writers)
-	if err != nil {
-		return nil, err
-	}
-	defer pool.Close()
-	ob := outbox.New(pool, outbox.Options{Logger: l.log})
-	defer ob.Close()
-	do := with(pool, ob)
-	if _, err := runWriters(ctx, do, l.effort.writing/10); err != nil {
-		return nil, err
-	}
-	n, err := runWriters(ctx, do, l.effort.writing)
-	return []float64{float64(n) / l.effort.writing.Seconds()}, err
-}
-
-func (l *lab) seedBatches(ctx context.Context) error {
 	_, err := l.admin.Exec(ctx, "INSERT INTO batches (id) SELECT 'batch-' || lpad(i::text, 4, '0') FROM generate_series(0, $1::integer - 1) AS i", keys)
 	return err
 }

@@ -44,7 +44,7 @@ func options(t *testing.T, seed uint64) chaos.Options {
 		Seed: seed, Dir: t.TempDir(), Command: self, Say: t.Logf,
 		Servers: lab.Servers{
 			Postgres: services.Postgres(t, services.Private()).PostgresServer,
-			Kafka:    services.PrivateKafka(t),
+			Kafka:    services.PrivateKafka(t, lab.KafkaSettings()...),
 			Redis:    services.PrivateRedis(t),
 		},
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/replica"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
@@ -25,38 +23,25 @@ import (
 )
 
 // program returns the command for one of the server's programs.
-func program(t *testing.T, s *services.PostgresServer, dir, name string, args ...string) *exec.Cmd {
+func program(t *testing.T, pg *services.PG, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd, err := replica.Program(t.Context(), s, dir, name, args...)
-	if err != nil {
+	var folder string
+	if err := pg.Pool.QueryRow(t.Context(), `SELECT setting FROM pg_config WHERE name = 'BINDIR'`).Scan(&folder); err != nil {
 		t.Fatal(err)
 	}
-	return cmd
-}
-
-func folder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "dump") // a folder of t.TempDir cannot be given to another user
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
+	return exec.Command(filepath.Join(folder, name), args...)
 }
 
 // newStandby makes a standby and waits until it follows its primary.
-func newStandby(t *testing.T, s *services.PostgresServer) *replica.Standby {
+func newStandby(t *testing.T, s *services.PostgresServer) *services.PostgresServer {
 	t.Helper()
-	standby, err := replica.Start(t.Context(), s)
+	standby, err := s.Standby(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := standby.Close(); err != nil {
 			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the standby said:\n%s", standby.Said())
 		}
 	})
 	return standby
@@ -75,7 +60,7 @@ func execute(ctx context.Context, url string, statements ...string) error {
 }
 
 // fallBehind cuts the standby off and waits until the primary has committed more.
-func fallBehind(ctx context.Context, primary *services.PostgresServer, standby *replica.Standby) error {
+func fallBehind(ctx context.Context, primary, standby *services.PostgresServer) error {
 	if err := execute(ctx, standby.URL("postgres"), "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"); err != nil {
 		return err
 	}
@@ -120,8 +105,7 @@ func TestFailOver(t *testing.T) {
 					if err := standby.Promote(ctx); err != nil {
 						return err
 					}
-					l.MovePostgres(standby.Dir)
-					return nil
+					return l.MovePostgres(standby)
 				},
 			})
 			if err != nil {
@@ -164,13 +148,12 @@ func TestADumpIsRestoredIntoANewCluster(t *testing.T) {
 	fill(old.URL, 100)
 
 	fresh := services.Postgres(t, services.Private())
-	dir := folder(t)
-	file := filepath.Join(dir, "dump.sql")
-	dump := program(t, old.PostgresServer, dir, "pg_dump", "--no-owner", "-f", file, old.URL)
+	file := filepath.Join(t.TempDir(), "dump.sql")
+	dump := program(t, old, "pg_dump", "--no-owner", "-f", file, old.URL)
 	if out, err := dump.CombinedOutput(); err != nil {
 		t.Fatalf("pg_dump: %v\n%s", err, out)
 	}
-	restore := program(t, fresh.PostgresServer, dir, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", file, fresh.URL)
+	restore := program(t, fresh, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", file, fresh.URL)
 	if out, err := restore.CombinedOutput(); err != nil {
 		t.Fatalf("psql: %v\n%s", err, out)
 	}

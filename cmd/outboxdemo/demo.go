@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/testdata/service/grading"
 	"github.com/outboxgen/outboxgen/testdata/service/migrations"
@@ -148,17 +149,14 @@ func (d *demo) outage(ctx context.Context) error {
 		return nil
 	}
 	third := int64(d.options.events / 3)
-	if err := d.until(ctx, func() bool { inserted, _ := d.ledger.counts(); return inserted >= third }); err != nil {
+	if err := until(ctx, func() bool { inserted, _ := d.ledger.counts(); return inserted >= third }); err != nil {
 		return nil //nolint:nilerr // the run ended before the outage began; why is told elsewhere
 	}
 	if err := d.parts.kafka.Stop(); err != nil {
 		return fmt.Errorf("stop Kafka: %w", err)
 	}
 	d.setPhase("Kafka stopped")
-	select {
-	case <-ctx.Done():
-	case <-time.After(d.options.outage):
-	}
+	wait.For(ctx, d.options.outage)
 	if err := d.parts.kafka.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start Kafka again: %w", err)
 	}
@@ -171,7 +169,7 @@ func (d *demo) outage(ctx context.Context) error {
 func (d *demo) drain(ctx context.Context) error {
 	const patience = time.Minute
 	last, moved := int64(-1), time.Now()
-	return d.until(ctx, func() bool {
+	return until(ctx, func() bool {
 		inserted, read := d.ledger.counts()
 		if read != last {
 			last, moved = read, time.Now()
@@ -181,17 +179,8 @@ func (d *demo) drain(ctx context.Context) error {
 }
 
 // until waits for a condition, or for the end of ctx.
-func (d *demo) until(ctx context.Context, done func() bool) error {
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for !done() {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
-	}
-	return nil
+func until(ctx context.Context, done func() bool) error {
+	return wait.Until(ctx, 10*time.Millisecond, func() (bool, error) { return done(), nil })
 }
 
 func (d *demo) setPhase(phase string) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
 const (
@@ -43,7 +45,7 @@ func (d *demo) write(ctx context.Context) error {
 					return
 				}
 				due := began.Add(writingTakes * time.Duration(n) / time.Duration(d.options.events))
-				if err := sleepUntil(ctx, due); err != nil {
+				if !wait.For(ctx, time.Until(due)) {
 					return
 				}
 				if err := d.grade(ctx, random); err != nil {
@@ -74,17 +76,4 @@ func (d *demo) grade(ctx context.Context, random *rand.Rand) error {
 		return nil
 	}
 	return fmt.Errorf("an essay was graded twice: %w", err)
-}
-
-func sleepUntil(ctx context.Context, due time.Time) error {
-	wait := time.Until(due)
-	if wait <= 0 {
-		return nil
-	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(wait):
-		return nil
-	}
 }

@@ -233,15 +233,3 @@ func (f *fleet) runOnly(ctx context.Context, m *member) error {
 	}
 	return fmt.Errorf("outbox %s: %w", m.outbox.name, err)
 }
-
-// sleep waits, or returns false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -24,7 +25,7 @@ func (f *fleet) keep(ctx context.Context, m *member) {
 		} else {
 			f.log.ErrorContext(ctx, "relay stopped, retrying later", "outbox", name, "error", err, "retry_in", f.retry)
 		}
-		if !sleep(ctx, f.retry) {
+		if !wait.For(ctx, f.retry) {
 			return
 		}
 	}
@@ -72,10 +73,7 @@ func (f *fleet) solveWhenReady(ctx context.Context, m *member, r *relay.Relay) {
 	if !f.hasProblem(m) {
 		return
 	}
-	for !r.Ready() {
-		if !sleep(ctx, lookForReady) {
-			return
-		}
+	if wait.Until(ctx, lookForReady, func() (bool, error) { return r.Ready(), nil }) == nil {
+		f.solved(m)
 	}
-	f.solved(m)
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
 // running is the relay of a schema that a pattern found.
@@ -68,7 +70,7 @@ func (f *fleet) follow(ctx context.Context, o outbox, earlier []outbox) {
 				f.mu.Unlock()
 			}
 		}
-		if !sleep(ctx, f.look) {
+		if !wait.For(ctx, f.look) {
 			return
 		}
 	}

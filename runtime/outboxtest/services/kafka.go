@@ -35,7 +35,6 @@ type kafkaServer interface {
 	start(ctx context.Context) error
 	stop() error
 	kill() error
-	pid() int
 }
 
 // StartKafka finds or starts a Kafka; the package documentation says in which
@@ -56,17 +55,18 @@ func StartKafka(ctx context.Context) (*KafkaCluster, error) {
 	return k, err
 }
 
-// StartRealKafka is [StartKafka] that never falls back to kfake. The error wraps
-// [ErrNotFound] when there is no real Kafka.
-func StartRealKafka(ctx context.Context) (*KafkaCluster, error) {
-	if list := os.Getenv("KAFKA_BROKERS"); list != "" {
+// StartRealKafka is [StartKafka] that never falls back to kfake. With settings of the
+// broker, such as "message.max.bytes=1000000", it always starts a Kafka, and ignores
+// KAFKA_BROKERS. The error wraps [ErrNotFound] when there is no real Kafka.
+func StartRealKafka(ctx context.Context, settings ...string) (*KafkaCluster, error) {
+	if list := os.Getenv("KAFKA_BROKERS"); list != "" && len(settings) == 0 {
 		k := &KafkaCluster{Brokers: strings.Split(list, ",")}
 		if err := k.ping(ctx); err != nil {
 			return nil, fmt.Errorf("the brokers that KAFKA_BROKERS names: %w", err)
 		}
 		return k, nil
 	}
-	return startBroker(ctx)
+	return startBroker(ctx, settings...)
 }
 
 type kafkaKind string
@@ -139,26 +139,19 @@ func sharedReal(t testing.TB) (*KafkaCluster, error) {
 }
 
 // PrivateKafka returns the test's own real Kafka, which it may Stop, Kill and Start. It
-// takes some seconds to start. KAFKA_BROKERS has no effect on it.
-func PrivateKafka(t testing.TB) *KafkaCluster {
+// takes some seconds to start. Settings of the broker are like
+// "message.max.bytes=1000000". KAFKA_BROKERS has no effect on it.
+func PrivateKafka(t testing.TB, settings ...string) *KafkaCluster {
 	t.Helper()
 	skipShort(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
-	k, err := startBroker(ctx)
+	k, err := startBroker(ctx, settings...)
 	if err != nil {
 		giveUp(t, "kafka", err)
 	}
 	closeAfter(t, k)
 	return k
-}
-
-func closeAfter(t testing.TB, c io.Closer) {
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Errorf("services: %v", err)
-		}
-	})
 }
 
 // EachKafka runs the test as a subtest on kfake and on the real Kafka that is
@@ -171,7 +164,7 @@ func EachKafka(t *testing.T, test func(t *testing.T, k *KafkaCluster)) {
 // EachPrivateKafka is [EachKafka] with a real Kafka that is the test's own.
 func EachPrivateKafka(t *testing.T, test func(t *testing.T, k *KafkaCluster)) {
 	t.Helper()
-	eachKafka(t, PrivateKafka, test)
+	eachKafka(t, func(t testing.TB) *KafkaCluster { return PrivateKafka(t) }, test)
 }
 
 func eachKafka(t *testing.T, realKafka func(testing.TB) *KafkaCluster, test func(t *testing.T, k *KafkaCluster)) {
@@ -188,10 +181,18 @@ func eachKafka(t *testing.T, realKafka func(testing.TB) *KafkaCluster, test func
 	}
 }
 
+// controlled returns an error for a Kafka that others use too.
+func (k *KafkaCluster) controlled() error {
+	if k.control {
+		return nil
+	}
+	return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
+}
+
 // Stop stops the brokers cleanly. Nothing listens at their addresses until Start.
 func (k *KafkaCluster) Stop() error {
-	if !k.control {
-		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
+	if err := k.controlled(); err != nil {
+		return err
 	}
 	k.down = true
 	return k.own.stop()
@@ -199,8 +200,8 @@ func (k *KafkaCluster) Stop() error {
 
 // Kill ends the brokers at once. What they acknowledged is there after Start.
 func (k *KafkaCluster) Kill() error {
-	if !k.control {
-		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
+	if err := k.controlled(); err != nil {
+		return err
 	}
 	k.down = true
 	return k.own.kill()
@@ -209,8 +210,8 @@ func (k *KafkaCluster) Kill() error {
 // Start starts the brokers again after Stop or Kill, and returns when they
 // answer.
 func (k *KafkaCluster) Start(ctx context.Context) error {
-	if !k.control {
-		return errShared("Kafka", "services.PrivateKafka(t) or services.KFake(t)")
+	if err := k.controlled(); err != nil {
+		return err
 	}
 	if err := k.own.start(ctx); err != nil {
 		return err
@@ -226,14 +227,6 @@ func (k *KafkaCluster) Close() error {
 		return nil
 	}
 	return k.own.Close()
-}
-
-// PID returns the process id of the broker's JVM, or 0 when it is not one of ours.
-func (k *KafkaCluster) PID() int {
-	if k.own == nil {
-		return 0
-	}
-	return k.own.pid()
 }
 
 // admin runs the function with a client for administration.

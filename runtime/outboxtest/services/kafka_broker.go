@@ -19,18 +19,20 @@ import (
 // broker is one Apache Kafka node in a JVM, broker and controller at once.
 type broker struct {
 	java    string
-	lib     string // folder with the jars
+	lib     string   // folder with the jars
+	extra   []string // settings, as name=value
 	folder  *folder
 	address string
 	process *process
 }
 
 // startBroker starts a Kafka of our own.
-func startBroker(ctx context.Context) (*KafkaCluster, error) {
+func startBroker(ctx context.Context, settings ...string) (*KafkaCluster, error) {
 	b, err := findBroker()
 	if err != nil {
 		return nil, err
 	}
+	b.extra = settings
 	if b.folder, err = newFolder("kafka", nil); err != nil {
 		return nil, err
 	}
@@ -114,6 +116,9 @@ func (b *broker) format(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&text, "%s=%s\n", name, settings[name])
 	}
+	for _, setting := range b.extra { // the last one of a name counts
+		fmt.Fprintln(&text, setting)
+	}
 	const readable = 0o644
 	if err := os.WriteFile(b.settingsFile(), []byte(text.String()), readable); err != nil {
 		return err
@@ -163,12 +168,5 @@ func (b *broker) start(ctx context.Context) error {
 func (b *broker) stop() error { return b.process.stop(syscall.SIGTERM) }
 
 func (b *broker) kill() error { return b.process.kill() }
-
-func (b *broker) pid() int {
-	if !b.process.running() {
-		return 0
-	}
-	return b.process.cmd.Process.Pid
-}
 
 func (b *broker) Close() error { return errors.Join(b.process.kill(), b.folder.remove()) }

@@ -133,7 +133,6 @@ func (f *FakeKafka) Control(t testing.TB, key kmsg.Key, answer func(kmsg.Request
 func (f *FakeKafka) start(context.Context) error { return f.tell(fakeproto.Open) }
 func (f *FakeKafka) stop() error                 { return f.tell(fakeproto.Shut) }
 func (f *FakeKafka) kill() error                 { return f.tell(fakeproto.Shut) }
-func (f *FakeKafka) pid() int                    { return 0 }
 
 // Close ends the fake.
 func (f *FakeKafka) Close() error { return f.tell(fakeproto.Close) }

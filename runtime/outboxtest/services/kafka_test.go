@@ -61,10 +61,10 @@ func TestPrivateKafkaGoesAwayAndComesBack(t *testing.T) {
 
 func TestClosingEndsKafka(t *testing.T) {
 	t.Parallel()
-	var pid int
-	t.Run("use", func(t *testing.T) { pid = services.PrivateKafka(t).PID() })
-	if pid != 0 && alive(pid) {
-		t.Errorf("process %d still runs", pid)
+	var used *services.KafkaCluster
+	t.Run("use", func(t *testing.T) { used = services.PrivateKafka(t) })
+	if used != nil && answers(t, used) {
+		t.Error("the broker still answers")
 	}
 }
 

@@ -153,3 +153,12 @@ func use[S io.Closer](t testing.TB, name string, start func() (S, error)) (S, er
 	}
 	return server.(S), nil
 }
+
+// closeAfter closes a server when the test ends.
+func closeAfter(t testing.TB, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("services: %v", err)
+		}
+	})
+}

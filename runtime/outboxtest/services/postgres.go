@@ -85,11 +85,7 @@ func postgresServer(ctx context.Context, t testing.TB, o postgresOptions, opts [
 	if err != nil {
 		return nil, err
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("services: %v", err)
-		}
-	})
+	closeAfter(t, s)
 	return s, nil
 }
 

@@ -107,7 +107,6 @@ type cluster struct {
 	install  installation
 	user     *account
 	folder   *folder
-	data     string
 	settings map[string]string
 	process  *process
 }
@@ -172,41 +171,45 @@ func startCluster(ctx context.Context, install installation, o postgresOptions) 
 			return nil, fmt.Errorf("copy the Postgres binaries to where its user can run them: %w", err)
 		}
 	}
-	c := &cluster{
-		install: install, user: user, folder: dir,
-		data:     filepath.Join(dir.path, "data"),
-		settings: o.serverSettings(dir.path),
+	c := &cluster{install: install, user: user, folder: dir, settings: o.serverSettings(dir.path)}
+	args := []string{
+		"--pgdata", c.data(), "--username", "postgres", "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C", "--no-sync",
 	}
-	if err := c.init(ctx); err != nil {
+	if install.major > 13 {
+		args = append(args, "--no-instructions")
+	}
+	if err := c.run(ctx, "initdb", args...); err != nil {
 		return nil, err
 	}
-	s := &PostgresServer{Version: install.major, own: c, control: true}
+	return c.serve(ctx)
+}
+
+// data returns the path of the data folder.
+func (c *cluster) data() string { return filepath.Join(c.folder.path, "data") }
+
+// run runs one of Postgres's programs.
+func (c *cluster) run(ctx context.Context, name string, args ...string) error {
+	program := exec.CommandContext(ctx, filepath.Join(c.install.bin, name), args...)
+	program.Dir = c.folder.path
+	program.SysProcAttr = attributes(c.user, syscall.SIGKILL)
+	if out, err := program.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+// serve starts a server on the data folder.
+func (c *cluster) serve(ctx context.Context) (_ *PostgresServer, err error) {
+	s := &PostgresServer{Version: c.install.major, own: c, control: true}
 	s.url = url.URL{
 		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
-		RawQuery: url.Values{"host": {dir.path}}.Encode(),
+		RawQuery: url.Values{"host": {c.folder.path}}.Encode(),
 	}
 	if s.admin, err = pgx.ParseConfig(s.url.String()); err != nil {
 		return nil, err
 	}
 	return s, s.Start(ctx)
-}
-
-// init makes the data folder.
-func (c *cluster) init(ctx context.Context) error {
-	args := []string{
-		"--pgdata", c.data, "--username", "postgres", "--auth", "trust",
-		"--encoding", "UTF8", "--locale", "C", "--no-sync",
-	}
-	if c.install.major > 13 {
-		args = append(args, "--no-instructions")
-	}
-	initdb := exec.CommandContext(ctx, filepath.Join(c.install.bin, "initdb"), args...)
-	initdb.Dir = c.folder.path
-	initdb.SysProcAttr = attributes(c.user, syscall.SIGKILL)
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // URL returns the address of a database of this server.
@@ -275,7 +278,7 @@ func (s *PostgresServer) Start(ctx context.Context) error {
 	if c.process.running() {
 		return nil
 	}
-	args := []string{"-D", c.data}
+	args := []string{"-D", c.data()}
 	for _, name := range slices.Sorted(maps.Keys(c.settings)) {
 		args = append(args, "-c", name+"="+c.settings[name])
 	}

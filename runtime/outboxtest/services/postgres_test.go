@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -89,6 +90,46 @@ func TestPrivatePostgresStopsAndStarts(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+func TestAStandbyFollowsAndIsPromoted(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	pg := services.Postgres(t, services.Private())
+	if _, err := pg.Pool.Exec(ctx, "CREATE TABLE kept AS SELECT 7 AS n"); err != nil {
+		t.Fatal(err)
+	}
+	standby, err := pg.Standby(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := standby.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	conn, err := pgx.Connect(ctx, standby.URL(pg.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing depends on it
+	const write = "INSERT INTO kept VALUES (8)"
+	if _, err := conn.Exec(ctx, write); err == nil {
+		t.Error("a standby took a write")
+	}
+	if err := pg.Stop(ctx, services.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	if err := standby.Promote(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(ctx, write); err != nil {
+		t.Fatal(err)
+	}
+	var sum int
+	if err := conn.QueryRow(ctx, "SELECT sum(n) FROM kept").Scan(&sum); err != nil || sum != 15 {
+		t.Errorf("the sum after the promotion is %d, error %v; want 15", sum, err)
 	}
 }
 

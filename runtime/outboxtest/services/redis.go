@@ -164,10 +164,6 @@ func redisFor(t testing.TB, start func(context.Context) (*RedisServer, error)) *
 	if err != nil {
 		giveUp(t, "redis", err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("services: %v", err)
-		}
-	})
+	closeAfter(t, s)
 	return s
 }

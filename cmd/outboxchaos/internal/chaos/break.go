@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
@@ -26,7 +28,7 @@ type locks struct {
 // it begins.
 func (r *run) breakThings(ctx context.Context) {
 	const calm = 3 * time.Second // at first
-	if !sleep(ctx, calm) {
+	if !wait.For(ctx, calm) {
 		return
 	}
 	for {
@@ -36,21 +38,9 @@ func (r *run) breakThings(ctx context.Context) {
 			together.Go(func() { r.inflict(ctx, f) })
 		}
 		together.Wait()
-		if !sleep(ctx, step.Rest) {
+		if !wait.For(ctx, step.Rest) {
 			return
 		}
-	}
-}
-
-// sleep waits; false: ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 
@@ -147,7 +137,7 @@ func (r *run) breakRelays(ctx context.Context, f fault.Fault) error {
 		}
 	case fault.StopAnywhere:
 		leader.Signal(syscall.SIGSTOP)
-		sleep(ctx, f.Hold)
+		wait.For(ctx, f.Hold)
 		leader.Signal(syscall.SIGCONT)
 	case fault.EndLeader:
 		if !leader.End(aWhile) {
@@ -197,7 +187,7 @@ func (r *run) stopAt(ctx context.Context, f fault.Fault, in ...*lab.Relay) error
 		return stopped != nil
 	})
 	if stopped != nil {
-		sleep(ctx, f.Hold)
+		wait.For(ctx, f.Hold)
 	}
 	for _, one := range in {
 		one.Signal(syscall.SIGCONT) // also one that was reached late
@@ -214,16 +204,13 @@ func (r *run) armed(ctx context.Context, p instance.Point, a instance.Action, in
 			one.Tell("disarm")
 		}
 	}()
-	const every = 20 * time.Millisecond
-	for end := time.Now().Add(aWhile); time.Now().Before(end); {
-		for _, one := range in {
-			if off(one) {
-				return nil
-			}
-		}
-		sleep(ctx, every)
+	ctx, cancel := context.WithTimeout(ctx, aWhile)
+	defer cancel()
+	const pause = 20 * time.Millisecond
+	if wait.Until(ctx, pause, func() (bool, error) { return slices.ContainsFunc(in, off), nil }) != nil {
+		return errMissed
 	}
-	return errMissed
+	return nil
 }
 
 func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {
@@ -235,7 +222,7 @@ func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {
 	case fault.CutWriters:
 		r.WritersLink.Set(proxy.Weather{HoldAnswers: true})
 		const moment = 30 * time.Millisecond
-		sleep(ctx, moment)
+		wait.For(ctx, moment)
 		r.WritersLink.Cut()
 		r.WritersLink.Set(proxy.Weather{})
 		return nil
@@ -256,7 +243,7 @@ func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {
 		if _, err = tx.Exec(ctx, statement); err != nil {
 			err = errMissed
 		} else {
-			sleep(ctx, f.Hold)
+			wait.For(ctx, f.Hold)
 		}
 	}
 	_ = tx.Rollback(ctx) // nothing was changed; after a restart it may not exist
@@ -271,7 +258,7 @@ func (r *run) breakKafka(ctx context.Context, f fault.Fault) error {
 	if err := end(); err != nil {
 		return err
 	}
-	sleep(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return r.Servers.Kafka.Start(ctx)
 }
 
@@ -282,7 +269,7 @@ func (r *run) breakRedis(ctx context.Context, f fault.Fault) error {
 	if err := r.Servers.Redis.Kill(); err != nil {
 		return err
 	}
-	sleep(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return r.Servers.Redis.Start(ctx)
 }
 
@@ -295,7 +282,7 @@ func (r *run) breakTopics(ctx context.Context, f fault.Fault) error {
 	if err := r.withKafka(func() error { return r.SetWritable(ctx, topic, false) }); err != nil {
 		return err
 	}
-	sleep(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return r.withKafka(func() error { return r.SetWritable(ctx, topic, true) })
 }
 
@@ -313,14 +300,12 @@ func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
 	r.fleeting.Store(false)
 	defer r.fleeting.Store(true)
 	const moment = 200 * time.Millisecond
-	sleep(ctx, moment) // transactions that were planned before have begun
+	wait.For(ctx, moment) // transactions that were planned before have begun
 	closed := time.Now()
-	const limit = time.Minute
-	for !r.isRead(ctx, topic, closed) {
-		if time.Since(closed) > limit {
-			return errMissed
-		}
-		sleep(ctx, moment)
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if wait.Until(limited, moment, func() (bool, error) { return r.isRead(limited, topic, closed), nil }) != nil {
+		return errMissed
 	}
 	err := r.withKafka(func() error {
 		_, err := r.Admin.DeleteTopic(ctx, topic)
@@ -330,7 +315,7 @@ func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
 		return err
 	}
 	r.fleeting.Store(true)
-	sleep(ctx, hold)
+	wait.For(ctx, hold)
 	return r.withKafka(func() error {
 		if err := r.CreateTopic(ctx, topic); err != nil {
 			return err

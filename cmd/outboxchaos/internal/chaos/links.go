@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 )
 
@@ -74,7 +75,7 @@ func (r *run) breakLinks(ctx context.Context, f fault.Fault) error {
 	if cutBefore {
 		each((*proxy.Proxy).Cut)
 	}
-	sleep(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	if cutAfter {
 		each((*proxy.Proxy).Cut)
 	}

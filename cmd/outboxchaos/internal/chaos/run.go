@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
@@ -166,14 +167,10 @@ func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	redis.DisableCache = true
-	client, err := rueidis.NewClient(redis)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
+	waker := wake.RedisLazy(redis, workload.Service)
+	defer waker.Close()
 	quiet := slog.New(slog.DiscardHandler)
-	ob := outbox.New(r.Lab.Writers, outbox.Options{Waker: wake.Redis(client, workload.Service), Logger: quiet})
+	ob := outbox.New(r.Lab.Writers, outbox.Options{Waker: waker, Logger: quiet})
 	defer ob.Close()
 
 	limited, cancel := context.WithTimeout(ctx, r.Duration)
@@ -190,7 +187,7 @@ func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 	var midway error
 	if r.Midway != nil {
 		writers.Go(func() {
-			if sleep(limited, r.Duration/2) {
+			if wait.For(limited, r.Duration/2) {
 				midway = r.Midway(ctx, r.Lab)
 			}
 		})

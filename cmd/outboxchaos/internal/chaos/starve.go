@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 )
 
@@ -33,7 +34,7 @@ func (r *run) limitConnections(ctx context.Context, f fault.Fault) (err error) {
 	}
 	refused := false
 	const every = 100 * time.Millisecond
-	for end := time.Now().Add(f.Hold); time.Now().Before(end); sleep(ctx, every) {
+	for end := time.Now().Add(f.Hold); time.Now().Before(end); wait.For(ctx, every) {
 		refused = refused || r.refusedConnection(ctx)
 	}
 	if !refused {
@@ -72,7 +73,7 @@ func (r *run) panicHandlers(ctx context.Context, hold time.Duration) error {
 	const oneIn = 20
 	before := r.Consumer.Panics()
 	r.Consumer.Tell(fmt.Sprintf("panic %d", oneIn))
-	sleep(ctx, hold)
+	wait.For(ctx, hold)
 	r.Consumer.Tell("panic 0")
 	if r.Consumer.Panics() == before {
 		return errMissed

@@ -111,25 +111,37 @@ func harness(o chaos.Options, stdout, stderr io.Writer) int {
 	defer cancel()
 	o.Say = func(format string, args ...any) { _, _ = fmt.Fprintf(stdout, format+"\n", args...) }
 	o.Command = self
-	made := o.Dir == ""
-	if made {
-		var err error
-		if o.Dir, err = os.MkdirTemp("", "outboxchaos"); err != nil {
-			return code(err, stderr)
+	return inFolder(&o.Dir, "outboxchaos", stderr, func() (bool, error) {
+		result, err := withServers(ctx, &o)
+		if err != nil {
+			return false, err
 		}
-	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs, for people who investigate the run
-		return code(err, stderr)
+		_, _ = fmt.Fprintln(stdout, result.Line())
+		return result.OK(), nil
+	})
+}
+
+// inFolder returns the exit code of a run that writes logs and journals into a folder.
+// If the user has not set one, it makes a temporary one, and removes it after success.
+func inFolder(dir *string, name string, stderr io.Writer, run func() (ok bool, err error)) int {
+	made := *dir == ""
+	var err error
+	if made {
+		*dir, err = os.MkdirTemp("", name)
+	} else {
+		err = os.MkdirAll(*dir, 0o755) // for people who investigate the run
 	}
-	result, err := withServers(ctx, &o)
 	if err != nil {
 		return code(err, stderr)
 	}
-	_, _ = fmt.Fprintln(stdout, result.Line())
-	if !result.OK() {
+	ok, err := run()
+	switch {
+	case err != nil:
+		return code(err, stderr)
+	case !ok:
 		return exitcode.Failed
-	}
-	if made {
-		return code(os.RemoveAll(o.Dir), stderr)
+	case made:
+		return code(os.RemoveAll(*dir), stderr)
 	}
 	return exitcode.OK
 }
@@ -142,7 +154,7 @@ func withServers(ctx context.Context, o *chaos.Options) (_ *chaos.Result, err er
 		return nil, err
 	}
 	defer func() { stop(s.Postgres) }()
-	if s.Kafka, err = services.StartRealKafka(ctx); err != nil {
+	if s.Kafka, err = services.StartRealKafka(ctx, lab.KafkaSettings()...); err != nil {
 		return nil, err
 	}
 	defer func() { stop(s.Kafka) }()

@@ -33,29 +33,20 @@ func failOver(args []string, stdout, stderr io.Writer) int {
 	defer cancel()
 	o.Say = func(format string, args ...any) { _, _ = fmt.Fprintf(stderr, format+"\n", args...) }
 	o.Named = func() (*exec.Cmd, error) { return self(RoleNamed) }
-	made := o.Dir == ""
-	if made {
-		if o.Dir, err = os.MkdirTemp("", "failover"); err != nil {
-			return code(err, stderr)
+	return inFolder(&o.Dir, "failover", stderr, func() (bool, error) {
+		results, err := failover.Run(ctx, o)
+		if err != nil {
+			return false, err
 		}
-	} else if err := os.MkdirAll(o.Dir, 0o755); err != nil { // logs, for people who investigate the run
-		return code(err, stderr)
-	}
-	results, err := failover.Run(ctx, o)
-	if err != nil {
-		return code(err, stderr)
-	}
-	if err := failover.Print(stdout, results); err != nil {
-		return code(err, stderr)
-	}
-	if slices.ContainsFunc(results, func(r failover.Result) bool { return !r.OK(failover.Promised) }) {
-		_, _ = fmt.Fprintf(stderr, "outboxchaos: a row took longer than %s, or lost its order; the relays' logs are in %s\n", failover.Promised, o.Dir)
-		return exitcode.Failed
-	}
-	if made {
-		return code(os.RemoveAll(o.Dir), stderr)
-	}
-	return exitcode.OK
+		if err := failover.Print(stdout, results); err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(results, func(r failover.Result) bool { return !r.OK(failover.Promised) }) {
+			_, _ = fmt.Fprintf(stderr, "outboxchaos: a row took longer than %s, or lost its order; the relays' logs are in %s\n", failover.Promised, o.Dir)
+			return false, nil
+		}
+		return true, nil
+	})
 }
 
 func parseFailOver(args []string, stderr io.Writer) (failover.Options, error) {

@@ -10,28 +10,28 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/child"
+	"github.com/outboxgen/outboxgen/cmd/internal/child"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
 // relayProcess is a relay in its own process. One goroutine uses it.
 type relayProcess struct {
+	*child.Process
 	start   func() (*exec.Cmd, error)
 	log     string // path of the file for its output
-	cmd     *exec.Cmd
 	address string // address of its HTTP server
-	done    <-chan struct{}
 }
 
 // run starts the process, and returns once it leads or stands by.
 func (p *relayProcess) run(ctx context.Context, ready bool) (err error) {
-	if p.cmd, err = p.start(); err != nil {
+	cmd, err := p.start()
+	if err != nil {
 		return err
 	}
-	stderr, err := p.cmd.StderrPipe()
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return err
 	}
@@ -40,12 +40,12 @@ func (p *relayProcess) run(ctx context.Context, ready bool) (err error) {
 		return err
 	}
 	listening := make(chan string, 1)
-	if p.done, err = child.Start(p.cmd, syscall.SIGKILL, func() { p.listen(stderr, log, listening) }); err != nil {
+	if p.Process, err = child.Start(cmd, func() { p.listen(stderr, log, listening) }); err != nil {
 		return errors.Join(err, log.Close())
 	}
 	select {
 	case p.address = <-listening:
-	case <-p.done:
+	case <-p.Ended():
 		return fmt.Errorf("a relay ended; its log is %s", p.log)
 	case <-ctx.Done():
 		return ctx.Err()
@@ -53,7 +53,11 @@ func (p *relayProcess) run(ctx context.Context, ready bool) (err error) {
 	if !ready {
 		return nil
 	}
-	return until(ctx, "the relay is ready", func() (bool, error) { return p.answers(ctx, "/readyz", nil) == nil, nil })
+	err = wait.Until(ctx, look, func() (bool, error) { return p.answers(ctx, "/readyz", nil) == nil, nil })
+	if err != nil {
+		return fmt.Errorf("wait until the relay is ready: %w", err)
+	}
+	return nil
 }
 
 // listen copies the log, and sends the address at which the process listens.
@@ -68,6 +72,9 @@ func (p *relayProcess) listen(stderr io.Reader, log io.WriteCloser, listening ch
 	}
 	_ = log.Close() // the process has ended
 }
+
+// look is the pause between two looks at a relay.
+const look = 20 * time.Millisecond
 
 // saysListening is the log line with the address of a relay's HTTP server.
 const saysListening = "listening"
@@ -104,19 +111,10 @@ func (p *relayProcess) leads(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// kill ends the process at once.
-func (p *relayProcess) kill() {
-	if p.done == nil || p.cmd.Process == nil {
-		return
-	}
-	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may have ended
-	<-p.done
-}
-
 // restartRelays kills both relays and starts them again.
 func (s *site) restartRelays(ctx context.Context) error {
 	for _, p := range s.relays {
-		p.kill()
+		p.Kill()
 	}
 	var errs []error
 	for _, p := range s.relays {
@@ -133,27 +131,9 @@ func (s *site) killLeader(ctx context.Context) error {
 			return err
 		}
 		if leads {
-			p.kill()
+			p.Kill()
 			return nil
 		}
 	}
 	return errors.New("no relay leads")
-}
-
-// until waits until a condition is true.
-func until(ctx context.Context, what string, holds func() (bool, error)) error {
-	const every = 20 * time.Millisecond
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		ok, err := holds()
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w", what, context.Cause(ctx))
-		case <-ticker.C:
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -93,9 +94,7 @@ func returnAsStandby(ctx context.Context, s *site) error {
 // again. By then both relays have used the promoted server for a while.
 func zombie(ctx context.Context, s *site) error {
 	const awhile = 8 * time.Second
-	select {
-	case <-time.After(awhile):
-	case <-ctx.Done():
+	if !wait.For(ctx, awhile) {
 		return ctx.Err()
 	}
 	s.a.Set(proxy.Weather{})

@@ -20,9 +20,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/replica"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -33,7 +33,7 @@ const database = "orders"
 // site is a primary and its standby, with their proxies.
 type site struct {
 	primary *services.PostgresServer
-	standby *replica.Standby
+	standby *services.PostgresServer
 	a, b    *proxy.Proxy // before the primary and the standby
 	dir     string       // of the primary's data
 	relays  []*relayProcess
@@ -55,7 +55,7 @@ func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) 
 	if err := s.makeDatabase(ctx); err != nil {
 		return nil, err
 	}
-	if s.standby, err = replica.Start(ctx, s.primary); err != nil {
+	if s.standby, err = s.primary.Standby(ctx); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.standby.Close)
@@ -65,9 +65,6 @@ func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) 
 		if err := execute(ctx, s.primary.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.standby.CaughtUp(ctx, s.primary); err != nil {
-		return nil, err
 	}
 	return s, s.listen(r)
 }
@@ -117,12 +114,7 @@ func (s *site) listen(r row) error {
 }
 
 func (s *site) listenOnce(r row) (err error) {
-	conn, err := pgx.ParseConfig(s.primary.URL(database))
-	if err != nil {
-		return err
-	}
-	const socket = ".s.PGSQL.5432"
-	if s.a, err = proxy.Listen("tcp", "127.0.0.1:0", "unix", filepath.Join(conn.Host, socket)); err != nil {
+	if s.a, err = before(s.primary, "127.0.0.1:0"); err != nil {
 		return err
 	}
 	second := "127.0.0.1:0"
@@ -133,10 +125,20 @@ func (s *site) listenOnce(r row) (err error) {
 		}
 		second = net.JoinHostPort("127.0.0.2", port)
 	}
-	if s.b, err = proxy.Listen("tcp", second, "unix", filepath.Join(s.standby.Dir, socket)); err != nil {
+	if s.b, err = before(s.standby, second); err != nil {
 		return errors.Join(err, s.a.Close())
 	}
 	return nil
+}
+
+// before returns a proxy before a server.
+func before(s *services.PostgresServer, address string) (*proxy.Proxy, error) {
+	conn, err := pgx.ParseConfig(s.URL(database))
+	if err != nil {
+		return nil, err
+	}
+	network, socket := pgconn.NetworkAddress(conn.Host, conn.Port)
+	return proxy.Listen("tcp", address, network, socket)
 }
 
 // name is a name whose addresses are those of both proxies.
@@ -158,12 +160,9 @@ func (s *site) url(r row) string {
 }
 
 // makeReadOnly makes the primary start as a standby that receives no write-ahead log.
+// Postgres only looks whether the file exists.
 func (s *site) makeReadOnly() error {
-	file := filepath.Join(s.dir, "standby.signal")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		return err
-	}
-	return replica.Own(file)
+	return os.WriteFile(filepath.Join(s.dir, "standby.signal"), nil, 0o600)
 }
 
 func (s *site) close() error {

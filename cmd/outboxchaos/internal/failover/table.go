@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
 // Promised limits the time to the next record, in each row that promises a time.
@@ -152,7 +154,7 @@ func (m *measurement) run(ctx context.Context) (_ Result, err error) {
 	defer cancel()
 	defer func() {
 		for _, p := range s.relays {
-			p.kill()
+			p.Kill()
 		}
 	}()
 	if err := m.startRelays(began, s, brokers); err != nil {
@@ -215,8 +217,8 @@ func (m *measurement) startRelays(ctx context.Context, s *site, brokers []string
 		if i > 0 {
 			break
 		}
-		if err := until(ctx, "the relay leads", func() (bool, error) { return p.leads(ctx) }); err != nil {
-			return err
+		if err := wait.Until(ctx, look, func() (bool, error) { return p.leads(ctx) }); err != nil {
+			return fmt.Errorf("wait until the relay leads: %w", err)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,7 +35,7 @@ import (
 const Relays = 3
 
 // Servers are the servers of a run. No one else may use them, because the run stops and
-// kills them.
+// kills them. A real Kafka has the KafkaSettings.
 type Servers struct {
 	Postgres *services.PostgresServer
 	Kafka    *services.KafkaCluster
@@ -81,7 +82,6 @@ type Lab struct {
 	server  *pgx.ConnConfig // the database without a proxy
 	links   []*proxy.Proxy  // to it
 	sockets string
-	kafka   *kgo.Client
 	changes broadcast
 	closers []func() error
 }
@@ -188,7 +188,9 @@ func (l *Lab) postgresLink(name, user string) (*proxy.Proxy, string, error) {
 	if err := os.Mkdir(dir, private); err != nil {
 		return nil, "", err
 	}
-	p, err := proxy.Listen("unix", filepath.Join(dir, l.socket()), "unix", filepath.Join(l.server.Host, l.socket()))
+	socket := fmt.Sprintf(".s.PGSQL.%d", l.server.Port) // the name that Postgres gives it
+	network, server := pgconn.NetworkAddress(l.server.Host, l.server.Port)
+	p, err := proxy.Listen("unix", filepath.Join(dir, socket), network, server)
 	if err != nil {
 		return nil, "", err
 	}
@@ -201,27 +203,26 @@ func (l *Lab) postgresLink(name, user string) (*proxy.Proxy, string, error) {
 	return p, address.String(), nil
 }
 
-// socket returns the name that Postgres gives its socket in a folder.
-func (l *Lab) socket() string { return ".s.PGSQL." + strconv.Itoa(int(l.server.Port)) }
-
-// MovePostgres makes everybody connect to another server, whose socket is in the folder
-// and which has a database of the same name.
-func (l *Lab) MovePostgres(dir string) {
-	for _, link := range l.links {
-		link.Point("unix", filepath.Join(dir, l.socket()))
+// MovePostgres makes everybody connect to another server, which has a database of the
+// same name.
+func (l *Lab) MovePostgres(to *services.PostgresServer) error {
+	server, err := pgx.ParseConfig(to.URL(l.server.Database))
+	if err != nil {
+		return err
 	}
+	for _, link := range l.links {
+		link.Point(pgconn.NetworkAddress(server.Host, server.Port))
+	}
+	return nil
 }
 
 func (l *Lab) prepareKafka(ctx context.Context) error {
-	var err error
-	if err := l.authorize(ctx); err != nil {
+	client, err := kgo.NewClient(kgo.SeedBrokers(l.Servers.Kafka.Brokers...))
+	if err != nil {
 		return err
 	}
-	if l.kafka, err = kgo.NewClient(kgo.SeedBrokers(l.Servers.Kafka.Brokers...)); err != nil {
-		return err
-	}
-	l.closers = append(l.closers, func() error { l.kafka.Close(); return nil })
-	l.Admin = kadm.NewClient(l.kafka)
+	l.closers = append(l.closers, func() error { client.Close(); return nil })
+	l.Admin = kadm.NewClient(client)
 	for _, topic := range workload.Topics() {
 		if err := l.CreateTopic(ctx, topic); err != nil {
 			return err

@@ -3,18 +3,17 @@ package lab
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/child"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 )
@@ -29,9 +28,8 @@ type Process struct {
 	log     string                    // path of the file for its standard error
 
 	mu     sync.Mutex
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	done   chan struct{} // closed when the current process has ended
+	child  *child.Process // the latest one
+	stdin  io.WriteCloser // its input
 	leads  bool
 	epoch  int64
 	panics int64
@@ -59,40 +57,27 @@ func (p *Process) Start() error {
 	if err != nil {
 		return err
 	}
+	defer log.Close() //nolint:errcheck // the child writes to its own copy
 	cmd.Stderr = log
-	cmd.SysProcAttr = attributes()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return errors.Join(err, log.Close())
+		return err
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return errors.Join(err, log.Close())
+		return err
 	}
-	done := make(chan struct{})
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the child ends with the thread that started it
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- errors.Join(err, log.Close())
-		if err != nil {
-			return
-		}
-		p.listen(stdout)
-		_ = cmd.Wait() // most of them are killed
-		p.mu.Lock()
-		p.leads = false
-		close(done)
-		p.mu.Unlock()
-		p.signal()
-	}()
-	if err := <-started; err != nil {
+	started, err := child.Start(cmd, func() { p.listen(stdout) })
+	if err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	p.mu.Lock()
-	p.cmd, p.stdin, p.done = cmd, stdin, done
+	p.child, p.stdin = started, stdin
 	p.mu.Unlock()
+	go func() {
+		<-started.Ended()
+		p.signal()
+	}()
 	_, err = stdin.Write(append(line, '\n'))
 	return err
 }
@@ -115,25 +100,34 @@ func (p *Process) listen(stdout io.Reader) {
 		p.mu.Unlock()
 		p.signal()
 	}
+	p.mu.Lock()
+	p.leads = false
+	p.mu.Unlock()
+}
+
+// current returns the latest process; nil: there was none.
+func (p *Process) current() *child.Process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.child
 }
 
 // Running reports whether the process runs.
-func (p *Process) Running() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.running()
-}
+func (p *Process) Running() bool { return p.current().Running() }
 
-func (p *Process) running() bool {
-	if p.done == nil {
-		return false
-	}
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
+// Stopped reports whether the process has been stopped by a signal.
+func (p *Process) Stopped() bool { return p.current().Stopped() }
+
+// Signal sends a signal.
+func (p *Process) Signal(s syscall.Signal) { p.current().Signal(s) }
+
+// Kill ends the process at once and waits for its end.
+func (p *Process) Kill() { p.current().Kill() }
+
+// End asks the process to end cleanly, and kills it after the limit.
+func (p *Process) End(limit time.Duration) (clean bool) {
+	p.Tell("end")
+	return p.current().EndsWithin(limit)
 }
 
 // Leads returns the term in which the instance said that it leads, and whether it said
@@ -151,73 +145,12 @@ func (p *Process) Panics() int64 {
 	return p.panics
 }
 
-// Ended is closed when the current process has ended.
-func (p *Process) Ended() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.done
-}
-
 // Tell sends a line. If the process has ended, nothing happens.
 func (p *Process) Tell(line string) {
 	p.mu.Lock()
-	stdin, running := p.stdin, p.running()
+	stdin, running := p.stdin, p.child.Running()
 	p.mu.Unlock()
 	if running {
 		_, _ = io.WriteString(stdin, line+"\n") // it may end at any time
-	}
-}
-
-// Signal sends a signal.
-func (p *Process) Signal(s syscall.Signal) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.running() {
-		_ = p.cmd.Process.Signal(s) // it may end at any time
-	}
-}
-
-// Stopped reports whether the process has been stopped by a signal.
-func (p *Process) Stopped() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.running() {
-		return false
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return false
-	}
-	_, rest, ok := strings.Cut(string(stat), ") ")
-	return ok && strings.HasPrefix(rest, "T")
-}
-
-// Kill ends the process at once and waits for its end.
-func (p *Process) Kill() {
-	p.Signal(syscall.SIGKILL)
-	if done := p.Ended(); done != nil {
-		<-done
-	}
-}
-
-// End asks the process to end cleanly, and kills it after the limit.
-func (p *Process) End(limit time.Duration) (clean bool) {
-	p.Tell("end")
-	return p.wait(limit)
-}
-
-func (p *Process) wait(limit time.Duration) bool {
-	done := p.Ended()
-	if done == nil {
-		return true
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		p.Kill()
-		return false
 	}
 }

@@ -3,43 +3,20 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"strconv"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// authorize restarts the broker with an authorizer, so that clients can be forbidden to
-// write a topic. The last argument of the broker's process is its settings file.
-func (l *Lab) authorize(ctx context.Context) error {
-	k := l.Servers.Kafka
-	if k.Fake != nil {
-		return nil
+// KafkaSettings returns the settings that a real broker needs: with an authorizer,
+// clients can be forbidden to write a topic.
+func KafkaSettings() []string {
+	return []string{
+		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+		"allow.everyone.if.no.acl.found=true",
+		"message.max.bytes=1048588",
 	}
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", k.PID()))
-	if err != nil {
-		return fmt.Errorf("find the broker's settings (the run needs a broker of its own, not the one of KAFKA_BROKERS): %w", err)
-	}
-	args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
-	settings, err := os.OpenFile(args[len(args)-1], os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = settings.WriteString(`
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-allow.everyone.if.no.acl.found=true
-message.max.bytes=1048588
-`)
-	if err := errors.Join(err, settings.Close()); err != nil {
-		return err
-	}
-	if err := k.Stop(); err != nil {
-		return err
-	}
-	return k.Start(ctx)
 }
 
 // SetWritable allows or forbids to write a topic.

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/gen"
@@ -47,10 +49,7 @@ type Config struct {
 }
 
 // Writer runs transactions one after the other.
-type Writer struct {
-	Config
-	plan plan
-}
+type Writer struct{ Config }
 
 // plan is one transaction.
 type plan struct {
@@ -92,12 +91,7 @@ const (
 func (w *Writer) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.transaction(ctx)
-		pause := time.NewTimer(time.Duration(w.Rand.Int64N(int64(2*w.Pause) + 1)))
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
+		wait.For(ctx, time.Duration(w.Rand.Int64N(int64(2*w.Pause)+1)))
 	}
 }
 
@@ -130,10 +124,7 @@ func (w *Writer) makePlan() plan {
 	}
 	// All writers take locks in the same order, so that they do not deadlock.
 	slices.SortStableFunc(p.events, func(a, b *planned) int {
-		if a.topic != b.topic {
-			return compare(a.topic, b.topic)
-		}
-		return compare(a.key, b.key)
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.key, b.key))
 	})
 	p.abort = r.IntN(7) == 0
 	switch r.IntN(40) {
@@ -145,16 +136,6 @@ func (w *Writer) makePlan() plan {
 		p.hold = time.Duration(r.Int64N(int64(100 * time.Millisecond)))
 	}
 	return p
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // locksHot reports whether the plan takes a lock that all writers use.
@@ -197,7 +178,6 @@ var errAbort = errors.New("the plan is to roll back")
 
 func (w *Writer) transaction(ctx context.Context) {
 	p := w.makePlan()
-	w.plan = p
 	var err error
 	if p.way == ride || p.way == savepoint || p.way == batched && w.Rand.IntN(2) == 0 {
 		err = w.Outbox.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error { return w.perform(ctx, tx, &p) })
@@ -286,14 +266,8 @@ func (w *Writer) perform(ctx context.Context, tx pgx.Tx, p *plan) error {
 	if err != nil {
 		return err
 	}
-	if p.hold > 0 {
-		hold := time.NewTimer(p.hold)
-		defer hold.Stop()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-hold.C:
-		}
+	if p.hold > 0 && !wait.For(ctx, p.hold) {
+		return ctx.Err()
 	}
 	if !p.abort {
 		return nil
