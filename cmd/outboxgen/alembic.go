@@ -167,10 +167,7 @@ func (f alembicFilter) write(io streams, at project) error {
 		return printf(io.Err, "outboxgen: %s was not written, because there is no env.py; print it with --autogenerate, and put it beside env.py\n", f.file.Path)
 	}
 	if !f.same {
-		if err := output.Apply(joinDir(at.dir, f.folder), []output.File{f.file}, nil); err != nil {
-			return err
-		}
-		if err := printf(io.Out, "wrote %s\n", filepath.Join(f.folder, f.file.Path)); err != nil {
+		if err := apply(io, joinDir(at.dir, f.folder), f.folder, []output.File{f.file}, nil); err != nil {
 			return err
 		}
 	}

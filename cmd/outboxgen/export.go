@@ -3,13 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 	"github.com/outboxgen/outboxgen/generator"
 )
 
@@ -119,10 +117,8 @@ func differing(io streams, out string, differences []generator.Difference) error
 	if len(differences) == 0 {
 		return nil
 	}
-	for _, d := range differences {
-		if err := printf(io.Out, "%s", d.Diff()); err != nil {
-			return err
-		}
+	if err := printDiffs(io, differences); err != nil {
+		return err
 	}
 	if err := printf(io.Err, "outboxgen: %d documents in %s are out of date; run outboxgen export jsonschema -o %s\n", len(differences), out, out); err != nil {
 		return err
@@ -138,18 +134,5 @@ func writeExported(io streams, dir, out string, all int, differences []generator
 	if err := makeFolder(dir, out); err != nil {
 		return err
 	}
-	if err := output.Apply(dir, write, remove); err != nil {
-		return err
-	}
-	for _, f := range write {
-		if err := printf(io.Out, "wrote %s\n", filepath.Join(out, f.Path)); err != nil {
-			return err
-		}
-	}
-	for _, name := range remove {
-		if err := printf(io.Out, "removed %s\n", filepath.Join(out, name)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return apply(io, dir, out, write, remove)
 }

@@ -73,18 +73,8 @@ func runGenerate(ctx context.Context, io streams, at project) error {
 		return printf(io.Out, "up to date: %d files\n", len(result.Files))
 	}
 	write, remove := changes(differences)
-	if err := output.Apply(result.Dir, write, remove); err != nil {
+	if err := apply(io, result.Dir, "", write, remove); err != nil {
 		return unwritable(io, result, err)
-	}
-	for _, f := range write {
-		if err := printf(io.Out, "wrote %s\n", f.Path); err != nil {
-			return err
-		}
-	}
-	for _, name := range remove {
-		if err := printf(io.Out, "removed %s\n", name); err != nil {
-			return err
-		}
 	}
 	return foretell(io, remove)
 }
@@ -130,6 +120,15 @@ func unwritable(io streams, result *generator.Result, err error) error {
 	return errFindings
 }
 
+func printDiffs(io streams, differences []generator.Difference) error {
+	for _, d := range differences {
+		if err := printf(io.Out, "%s", d.Diff()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func runCheck(ctx context.Context, io streams, at project) error {
 	result, err := generateFiles(ctx, io, at)
 	if err != nil {
@@ -142,10 +141,8 @@ func runCheck(ctx context.Context, io streams, at project) error {
 	if len(differences) == 0 {
 		return nil
 	}
-	for _, d := range differences {
-		if err := printf(io.Out, "%s", d.Diff()); err != nil {
-			return err
-		}
+	if err := printDiffs(io, differences); err != nil {
+		return err
 	}
 	for _, d := range differences {
 		if err := printf(io.Err, "%s: %s [generated-file-%[2]s]\n", d.Path, d.Kind); err != nil {

@@ -53,13 +53,8 @@ func runInit(ctx context.Context, io streams, at project, cfg generator.InitConf
 	for _, f := range begun.Files {
 		write = append(write, output.File{Path: f.Path, Content: f.Content})
 	}
-	if err := output.Apply(cfg.Dir, write, nil); err != nil {
+	if err := apply(io, cfg.Dir, "", write, nil); err != nil {
 		return err
-	}
-	for _, f := range write {
-		if err := printf(io.Out, "wrote %s\n", f.Path); err != nil {
-			return err
-		}
 	}
 	for _, name := range begun.Kept {
 		if err := printf(io.Out, "kept %s\n", name); err != nil {

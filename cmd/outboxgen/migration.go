@@ -173,13 +173,5 @@ func writeNew(io streams, dir, shown string, files []generator.File) error {
 	if err := makeFolder(dir, shown); err != nil {
 		return err
 	}
-	if err := output.Apply(dir, write, nil); err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := printf(io.Out, "wrote %s\n", joinDir(shown, f.Path)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return apply(io, dir, shown, write, nil)
 }

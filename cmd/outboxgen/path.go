@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 )
 
 // joinDir returns name below dir, unless name is absolute.
@@ -25,6 +27,25 @@ func exists(name string) bool {
 func makeFolder(dir, shown string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("create the folder %s: %w", shown, err)
+	}
+	return nil
+}
+
+// apply writes and removes files in a folder, and lists them. shown is the folder's name
+// in messages.
+func apply(io streams, dir, shown string, write []output.File, remove []string) error {
+	if err := output.Apply(dir, write, remove); err != nil {
+		return err
+	}
+	for _, f := range write {
+		if err := printf(io.Out, "wrote %s\n", joinDir(shown, f.Path)); err != nil {
+			return err
+		}
+	}
+	for _, name := range remove {
+		if err := printf(io.Out, "removed %s\n", joinDir(shown, name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

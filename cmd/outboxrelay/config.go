@@ -85,10 +85,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 func printValues(w io.Writer, v values) error {
 	columns := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, s := range table {
-		value := s.shown(v[s.name])
-		if _, err := fmt.Fprintf(columns, "--%s\t%s\t%s\t%s\n", s.name, s.variables(", "), s.member(), value); err != nil {
-			return err
-		}
+		fmt.Fprintf(columns, "--%s\t%s\t%s\t%s\n", s.name, s.variables(", "), s.member(), s.shown(v[s.name]))
 	}
 	return columns.Flush()
 }
@@ -115,18 +112,15 @@ func (s setting) shown(value string) string {
 }
 
 func printMarkdown(w io.Writer) error {
-	if _, err := fmt.Fprintln(w, "| flag | environment | file | default | meaning |\n| --- | --- | --- | --- | --- |"); err != nil {
-		return err
-	}
+	var b strings.Builder
+	b.WriteString("| flag | environment | file | default | meaning |\n| --- | --- | --- | --- | --- |\n")
 	for _, s := range table {
 		def := s.def
 		if def != "" {
 			def = "`" + def + "`"
 		}
-		_, err := fmt.Fprintf(w, "| `--%s` | `%s` | `%s` | %s | %s |\n", s.name, s.variables("`, `"), s.member(), def, s.help)
-		if err != nil {
-			return err
-		}
+		fmt.Fprintf(&b, "| `--%s` | `%s` | `%s` | %s | %s |\n", s.name, s.variables("`, `"), s.member(), def, s.help)
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -11,23 +10,29 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
-	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 var deadRows = subject{
 	noun: "dead row",
 	list: "dead",
-	each: func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(page) error) error {
-		return eachPage(ctx, conn, filter, func(letters []admin.DeadLetter) error {
-			p := page{print: func(w io.Writer, most int, asJSON bool) error {
-				return o.printLetters(w, letters[:min(len(letters), most)], asJSON)
-			}}
-			for _, l := range letters {
-				p.ids = append(p.ids, l.EventID)
+	each: func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(item) error) error {
+		for after := int64(0); ; {
+			letters, err := admin.DeadLetters(ctx, conn, filter, after)
+			if err != nil || len(letters) == 0 {
+				return err
 			}
-			return f(p)
-		})
+			for _, l := range letters {
+				l.LastError = o.secrets.Text(l.LastError)
+				text := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
+					l.Topic, recordOf(l.Key, l.Partition, l.Tombstone), l.AggregateType, l.AggregateID,
+					l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
+				if err := f(item{l.EventID, text, l}); err != nil {
+					return err
+				}
+				after = l.Seq
+			}
+		}
 	},
 }
 
@@ -126,9 +131,9 @@ func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra
 		}
 		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
 			found := false
-			err := s.each(cmd.Context(), conn, o, filter, func(p page) error {
+			err := s.each(cmd.Context(), conn, o, filter, func(i item) error {
 				found = true
-				return p.print(env.stdout, len(p.ids), asJSON)
+				return i.print(env.stdout, asJSON)
 			})
 			if err == nil && !found && !asJSON {
 				_, err = fmt.Fprintf(env.stdout, "no %ss\n", s.noun)
@@ -137,37 +142,4 @@ func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra
 		})
 	}
 	return cmd
-}
-
-// eachPage calls f with the dead rows that the filter selects, page by page.
-func eachPage(ctx context.Context, conn *pgx.Conn, filter admin.Filter, f func([]admin.DeadLetter) error) error {
-	after := int64(0)
-	for {
-		letters, err := admin.DeadLetters(ctx, conn, filter, after)
-		if err != nil || len(letters) == 0 {
-			return err
-		}
-		if err := f(letters); err != nil {
-			return err
-		}
-		after = letters[len(letters)-1].Seq
-	}
-}
-
-func (o outbox) printLetters(w io.Writer, letters []admin.DeadLetter, asJSON bool) error {
-	for _, l := range letters {
-		l.LastError = o.secrets.Text(l.LastError)
-		if asJSON {
-			if err := printJSON(w, l); err != nil {
-				return err
-			}
-			continue
-		}
-		line := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
-			l.Topic, recordOf(l.Key, l.Partition, l.Tombstone), l.AggregateType, l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
-		if _, err := fmt.Fprintln(w, terminal.Text(line)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -134,16 +134,12 @@ const shownLetters = 20
 func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) error {
 	var ids []uuid.UUID
 	ask := d.final && !d.yes
-	err := d.about.each(ctx, conn, o, filter, func(p page) error {
-		show := 0
-		switch {
-		case d.dryRun:
-			show = len(p.ids)
-		case ask:
-			show = max(0, shownLetters-len(ids))
+	err := d.about.each(ctx, conn, o, filter, func(i item) error {
+		ids = append(ids, i.id)
+		if d.dryRun || ask && len(ids) <= shownLetters {
+			return i.print(env.stdout, d.asJSON)
 		}
-		ids = append(ids, p.ids...)
-		return p.print(env.stdout, show, d.asJSON)
+		return nil
 	})
 	if err != nil {
 		return err

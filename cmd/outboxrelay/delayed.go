@@ -17,16 +17,19 @@ import (
 var delayedEvents = subject{
 	noun: "delayed event",
 	list: "delayed",
-	each: func(ctx context.Context, conn *pgx.Conn, _ outbox, filter admin.Filter, f func(page) error) error {
-		return eachDelayed(ctx, conn, filter, func(events []admin.DelayedEvent) error {
-			p := page{print: func(w io.Writer, most int, asJSON bool) error {
-				return printDelayed(w, events[:min(len(events), most)], asJSON)
-			}}
-			for _, e := range events {
-				p.ids = append(p.ids, e.EventID)
+	each: func(ctx context.Context, conn *pgx.Conn, _ outbox, filter admin.Filter, f func(item) error) error {
+		for after := (admin.DelayedEvent{}); ; {
+			events, err := admin.DelayedEvents(ctx, conn, filter, after)
+			if err != nil || len(events) == 0 {
+				return err
 			}
-			return f(p)
-		})
+			for _, e := range events {
+				if err := f(item{e.EventID, describeDelayed(e), e}); err != nil {
+					return err
+				}
+				after = e
+			}
+		}
 	},
 }
 
@@ -64,36 +67,6 @@ func sendNowCommand(env environment) *cobra.Command {
 	})
 }
 
-// eachDelayed calls f with the delayed events that the filter selects, page by page.
-func eachDelayed(ctx context.Context, conn *pgx.Conn, filter admin.Filter, f func([]admin.DelayedEvent) error) error {
-	after := admin.DelayedEvent{}
-	for {
-		events, err := admin.DelayedEvents(ctx, conn, filter, after)
-		if err != nil || len(events) == 0 {
-			return err
-		}
-		if err := f(events); err != nil {
-			return err
-		}
-		after = events[len(events)-1]
-	}
-}
-
-func printDelayed(w io.Writer, events []admin.DelayedEvent, asJSON bool) error {
-	for _, e := range events {
-		if asJSON {
-			if err := printJSON(w, e); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := fmt.Fprintln(w, terminal.Text(describeDelayed(e))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func describeDelayed(e admin.DelayedEvent) string {
 	return fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  due at %s, %s", e.EventID, e.EventType, e.Topic, recordOf(e.Key, e.Partition, e.Tombstone),
 		e.AggregateType, e.AggregateID, e.DeliverAt.UTC().Format(time.RFC3339), due(e.DueIn))
@@ -109,7 +82,10 @@ func due(in time.Duration) string {
 
 // recordOf describes the record of a row by its key, and by what few rows have.
 func recordOf(key *string, partition *int32, tombstone bool) string {
-	text := keyOr(key)
+	text := "-"
+	if key != nil {
+		text = *key
+	}
 	if partition != nil {
 		text += fmt.Sprintf("  partition %d", *partition)
 	}
@@ -119,25 +95,25 @@ func recordOf(key *string, partition *int32, tombstone bool) string {
 	return text
 }
 
-// keyOr returns the key, or a dash for none.
-func keyOr(key *string) string {
-	if key == nil {
-		return "-"
-	}
-	return *key
-}
-
 // subject is what a decision is about.
 type subject struct {
 	noun string // "dead row"
 	list string // the command that lists them
-	// each calls f with those that the filter selects, page by page.
-	each func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(page) error) error
+	// each calls f with those that the filter selects. It reads them page by page.
+	each func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(item) error) error
 }
 
-// page is a part of what a filter selects.
-type page struct {
-	ids []uuid.UUID
-	// print writes the first ones.
-	print func(w io.Writer, most int, asJSON bool) error
+// item is one of them.
+type item struct {
+	id   uuid.UUID
+	text string // for a person
+	json any
+}
+
+func (i item) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, i.json)
+	}
+	_, err := fmt.Fprintln(w, terminal.Text(i.text))
+	return err
 }

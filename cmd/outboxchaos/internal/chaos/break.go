@@ -166,10 +166,7 @@ func (r *run) breakRelays(ctx context.Context, f fault.Fault) error {
 	default:
 		err = unknown(f)
 	}
-	for _, one := range r.Relays {
-		err = errors.Join(err, one.Start())
-	}
-	return err
+	return errors.Join(err, r.startRelays())
 }
 
 // killAt arms a failpoint in the instances, and waits until one instance has reached

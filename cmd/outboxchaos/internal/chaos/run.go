@@ -104,12 +104,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 			return nil, err
 		}
 	}
-	for _, p := range r.Relays {
-		if err := p.Start(); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.Consumer.Start(); err != nil {
+	if err := r.startAll(); err != nil {
 		return nil, err
 	}
 	r.began = time.Now()
@@ -120,6 +115,19 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 		return nil, err
 	}
 	return r.judge(ctx)
+}
+
+// startAll starts the relays and the consumer, unless they run.
+func (r *run) startAll() error {
+	err := r.startRelays()
+	return errors.Join(err, r.Consumer.Start())
+}
+
+func (r *run) startRelays() (err error) {
+	for _, one := range r.Relays {
+		err = errors.Join(err, one.Start())
+	}
+	return err
 }
 
 // say reports what happens, with the time.
@@ -252,12 +260,7 @@ func (r *run) sayFaults() (sum int64) {
 // heal ends all faults, and waits until everything has arrived or there is no progress.
 func (r *run) heal(ctx context.Context) error {
 	r.say("no more faults; draining")
-	for _, p := range r.Relays {
-		if err := p.Start(); err != nil {
-			return err
-		}
-	}
-	if err := r.Consumer.Start(); err != nil {
+	if err := r.startAll(); err != nil {
 		return err
 	}
 	if err := r.resolve(ctx); err != nil {

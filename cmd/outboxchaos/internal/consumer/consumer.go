@@ -3,10 +3,7 @@
 package consumer
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/role"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
@@ -34,9 +32,9 @@ import (
 // two.
 const Table = `CREATE TABLE chaos_effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL);`
 
-// Config is the first line of the process's standard input, as JSON. The lines after it
-// are commands. "panic N" makes about one in N deliveries panic; with N=0, none. Any
-// other command ends the process cleanly. It ends at once when its input ends.
+// Config is the configuration of the process: see package role. The command "panic N"
+// makes about one in N deliveries panic; with N=0, none. Any other command ends the
+// process cleanly.
 type Config struct {
 	Database string
 	Brokers  []string
@@ -51,17 +49,12 @@ const SaysPanics = "panics"
 
 // Run consumes until a command ends it.
 func Run(stdin io.Reader, stdout, stderr io.Writer) error {
-	lines := bufio.NewScanner(stdin)
-	if !lines.Scan() {
-		return fmt.Errorf("no configuration: %w", errors.Join(lines.Err(), io.ErrUnexpectedEOF))
-	}
 	var cfg Config
-	if err := json.Unmarshal(lines.Bytes(), &cfg); err != nil {
-		return fmt.Errorf("the configuration: %w", err)
+	input, err := role.Read(stdin, &cfg)
+	if err != nil {
+		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	pool, err := pgxpool.New(ctx, cfg.Database)
+	pool, err := pgxpool.New(context.Background(), cfg.Database)
 	if err != nil {
 		return err
 	}
@@ -73,9 +66,9 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 		}
 	}
 	dialer := net.Dialer{}
-	result, gone := make(chan error, 1), make(chan struct{})
-	go func() {
-		result <- kafka.Run(ctx, kafka.Config{
+	run := func(ctx context.Context) error {
+		defer pool.Close()
+		return kafka.Run(ctx, kafka.Config{
 			Brokers: cfg.Brokers, Group: cfg.Group, Topics: cfg.Topics, Router: router,
 			Logger: slog.New(slog.NewTextHandler(stderr, nil)),
 			// Every fault ends, and then the run must not wait for long.
@@ -90,28 +83,15 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 				}),
 			},
 		})
-	}()
-	go func() {
-		for lines.Scan() {
-			if n, ok := strings.CutPrefix(lines.Text(), "panic "); ok {
-				h.obey(n)
-				continue
-			}
-			cancel()
-			return
-		}
-		close(gone)
-	}()
-	select {
-	case err := <-result:
-		pool.Close()
-		return err
-	case <-gone:
-		return errGone // nothing ends cleanly
 	}
+	return input.Run(run, func(command string, end func()) {
+		if n, ok := strings.CutPrefix(command, "panic "); ok {
+			h.obey(n)
+		} else {
+			end()
+		}
+	})
 }
-
-var errGone = errors.New("the harness is gone")
 
 // handler causes the effects, and panics when it is told to.
 type handler struct {

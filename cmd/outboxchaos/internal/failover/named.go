@@ -3,7 +3,6 @@ package failover
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,13 +12,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/role"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// NamedConfig is the configuration of a relay process that looks up names by itself.
-// The process reads it as JSON from its standard input.
+// NamedConfig is the configuration of a relay process that looks up names by itself: see
+// package role.
 type NamedConfig struct {
 	Database  string
 	Brokers   []string
@@ -31,9 +31,9 @@ type NamedConfig struct {
 // or its standard input ends.
 func RunNamed(stdin io.Reader, stderr io.Writer) error {
 	var cfg NamedConfig
-	input := json.NewDecoder(stdin)
-	if err := input.Decode(&cfg); err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
+	input, err := role.Read(stdin, &cfg)
+	if err != nil {
+		return err
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	conn, err := pgx.ParseConfig(cfg.Database)
@@ -60,13 +60,7 @@ func RunNamed(stdin io.Reader, stderr io.Writer) error {
 	server := &http.Server{Handler: describe(r), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }() // it ends with the process
 	log.Info(saysListening, "address", listener.Addr().String())
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		_ = input.Decode(&struct{}{}) // until the harness ends
-		cancel()
-	}()
-	return r.Run(ctx)
+	return input.Run(r.Run, func(string, func()) {})
 }
 
 // describe answers the requests that the harness sends to outboxrelay.

@@ -245,7 +245,7 @@ func (m *measurement) relay(s *site, brokers []string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() { _, _ = stdin.Write(config) }() // a child that has ended needs none
+	go func() { _, _ = stdin.Write(append(config, '\n')) }() // a child that has ended needs none
 	return cmd, nil
 }
 

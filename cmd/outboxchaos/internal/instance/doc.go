@@ -3,8 +3,6 @@
 //
 // The wrappers write the journal that explains repeats, label the records, and contain
 // the failpoints: named places where the process kills or stops itself if the harness
-// has armed them. None of this is compiled into the relay. A process reads its Config
-// as JSON from its standard input, then one command in each line. On its standard
-// output it says when it leads and when it stands by. It ends when its standard input
-// ends.
+// has armed them. None of this is compiled into the relay. On its standard output a
+// process says when it leads and when it stands by.
 package instance

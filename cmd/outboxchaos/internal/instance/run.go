@@ -1,10 +1,8 @@
 package instance
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +18,14 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/role"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
-// Config is the first line of an instance's standard input.
+// Config is the configuration of an instance: see package role.
 type Config struct {
 	// Database is the address of Postgres, through the instance's own proxy.
 	Database string
@@ -67,15 +66,10 @@ const (
 
 // Run runs an instance until its standard input ends or it is told to stop.
 func Run(stdin io.Reader, stdout, stderr io.Writer) error {
-	lines := bufio.NewScanner(stdin)
-	const longest = 1 << 20
-	lines.Buffer(nil, longest)
-	if !lines.Scan() {
-		return fmt.Errorf("no configuration: %w", errors.Join(lines.Err(), io.ErrUnexpectedEOF))
-	}
 	var cfg Config
-	if err := json.Unmarshal(lines.Bytes(), &cfg); err != nil {
-		return fmt.Errorf("the configuration: %w", err)
+	input, err := role.Read(stdin, &cfg)
+	if err != nil {
+		return err
 	}
 	if err := rulesOff(cfg.RulesOff); err != nil {
 		return err
@@ -85,25 +79,11 @@ func Run(stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	result, gone := make(chan error, 1), make(chan struct{})
-	go func() { result <- r.Run(ctx) }()
-	go func() {
-		defer close(gone)
-		for lines.Scan() {
-			command(lines.Text(), p, cancel)
-		}
-	}()
-	select {
-	case err := <-result:
-		return errors.Join(err, done())
-	case <-gone:
-		return errGone // nothing ends cleanly
-	}
+	return input.Run(
+		func(ctx context.Context) error { return errors.Join(r.Run(ctx), done()) },
+		func(line string, end func()) { command(line, p, end) },
+	)
 }
-
-var errGone = errors.New("the harness is gone")
 
 // command obeys a line: "arm POINT ACTION" or "end".
 func command(line string, p *points, end func()) {
