@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -38,9 +38,8 @@ type demo struct {
 	pool    *pgxpool.Pool
 	service *grading.Service
 
-	mu             sync.Mutex
-	publishedCount int64 // as last read from the table
-	phase          string
+	published atomic.Int64 // rows, as last read from the table
+	phase     atomic.Value // string
 }
 
 func (d *demo) run(ctx context.Context) (v verdict, err error) {
@@ -59,6 +58,7 @@ func (d *demo) run(ctx context.Context) (v verdict, err error) {
 		return verdict{}, err
 	}
 	consumerEnds := d.startConsumer(ctx)
+	d.phase.Store("writing")
 	liveCtx, stopLive := context.WithCancel(ctx)
 	var liveDone sync.WaitGroup
 	liveDone.Go(func() { live(liveCtx, d.out, isTerminal(d.out), d.line) })
@@ -90,11 +90,7 @@ func (d *demo) prepare(ctx context.Context) error {
 		return err
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil)) // one line an event is too much here
-	waker, err := d.parts.waker()
-	if err != nil {
-		return err
-	}
-	d.service = grading.New(outbox.New(d.pool, outbox.Options{Waker: waker, Logger: quiet}))
+	d.service = grading.New(outbox.New(d.pool, outbox.Options{Waker: d.parts.waker(), Logger: quiet}))
 	for i := range d.options.aggregates {
 		if err := d.service.CreateBatch(ctx, batchName(i)); err != nil {
 			return err
@@ -127,14 +123,13 @@ func (d *demo) perform(ctx context.Context) error {
 			cancel(err)
 		}
 	})
-	d.setPhase("writing")
 	err := d.write(ctx)
 	if err != nil {
 		cancel(err)
 	}
 	outage.Wait()
 	if err == nil && ctx.Err() == nil {
-		d.setPhase("draining")
+		d.phase.Store("draining")
 		err = d.drain(ctx)
 	}
 	if cause := context.Cause(ctx); err == nil && cause != nil {
@@ -155,12 +150,12 @@ func (d *demo) outage(ctx context.Context) error {
 	if err := d.parts.kafka.Stop(); err != nil {
 		return fmt.Errorf("stop Kafka: %w", err)
 	}
-	d.setPhase("Kafka stopped")
+	d.phase.Store("Kafka stopped")
 	wait.For(ctx, d.options.outage)
 	if err := d.parts.kafka.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start Kafka again: %w", err)
 	}
-	d.setPhase("Kafka started again")
+	d.phase.Store("Kafka started again")
 	return nil
 }
 
@@ -183,42 +178,22 @@ func until(ctx context.Context, done func() bool) error {
 	return wait.Until(ctx, 10*time.Millisecond, func() (bool, error) { return done(), nil })
 }
 
-func (d *demo) setPhase(phase string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.phase = phase
-}
-
 // countPublished reads how many rows of the table are published.
 func (d *demo) countPublished(ctx context.Context) error {
-	rows, err := d.pool.Query(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NOT NULL")
-	if err != nil {
-		return err
+	var n int64
+	err := d.pool.QueryRow(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NOT NULL").Scan(&n)
+	if err == nil {
+		d.published.Store(n)
 	}
-	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.publishedCount = n
-	return nil
-}
-
-func (d *demo) published() int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.publishedCount
+	return err
 }
 
 // line returns the live line.
 func (d *demo) line() string {
 	inserted, read := d.ledger.counts()
-	published := d.published()
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	published := d.published.Load()
 	return fmt.Sprintf("inserted %6d  published %6d  pending %6d  consumed %6d  lag %6d  %s",
-		inserted, published, max(0, inserted-published), read, max(0, inserted-read), d.phase)
+		inserted, published, max(0, inserted-published), read, max(0, inserted-read), d.phase.Load())
 }
 
 func isTerminal(f *os.File) bool {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
 // live prints one line about the demo every so often, until ctx ends: over
@@ -14,15 +16,8 @@ func live(ctx context.Context, w io.Writer, terminal bool, line func() string) {
 	if terminal {
 		every, start, end = 100*time.Millisecond, "\r\x1b[K", ""
 	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			_, _ = fmt.Fprint(w, start+line()+"\n") // the terminal may be gone
-			return
-		case <-ticker.C:
-			_, _ = fmt.Fprint(w, start+line()+end)
-		}
+	for wait.For(ctx, every) {
+		_, _ = fmt.Fprint(w, start+line()+end) // the terminal may be gone
 	}
+	_, _ = fmt.Fprint(w, start+line()+"\n")
 }

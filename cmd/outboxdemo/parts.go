@@ -15,14 +15,11 @@ import (
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// errBadRedis does not repeat the address, which may contain a password.
-var errBadRedis = errors.New("invalid Redis address: use the form redis://host:6379")
-
 // parts are the servers that the demo runs on.
 type parts struct {
 	databaseURL string
 	kafka       *services.KafkaCluster
-	redisURL    string // "": there is none, and the relay polls
+	redis       *rueidis.ClientOption // nil: there is none, and the relay polls
 	stops       []func() error
 }
 
@@ -65,7 +62,11 @@ func (p *parts) start(ctx context.Context, o options, say func(string, ...any)) 
 		return err
 	default:
 		p.stops = append(p.stops, redis.Close)
-		p.redisURL = redis.URL
+		option, err := rueidis.ParseURL(redis.URL)
+		if err != nil { // it may repeat a password
+			return errors.New("invalid Redis address: use the form redis://host:6379")
+		}
+		p.redis = &option
 		say("Redis is ready, for wake-ups")
 	}
 	say("set-up took %s", time.Since(began).Round(100*time.Millisecond))
@@ -82,27 +83,19 @@ func (p *parts) stop() error {
 }
 
 // waker returns the service's end of the wake-ups; nil without Redis.
-func (p *parts) waker() (outbox.Waker, error) {
-	if p.redisURL == "" {
-		return nil, nil // an Outbox without a waker sends no wake-ups
+func (p *parts) waker() outbox.Waker {
+	if p.redis == nil {
+		return nil // an Outbox without a waker sends no wake-ups
 	}
-	option, err := rueidis.ParseURL(p.redisURL)
-	if err != nil {
-		return nil, errBadRedis
-	}
-	waker := wake.RedisLazy(option, events.Service)
+	waker := wake.RedisLazy(*p.redis, events.Service)
 	p.stops = append(p.stops, func() error { waker.Close(); return nil })
-	return waker, nil
+	return waker
 }
 
 // wakeSource returns the relay's end; nil without Redis.
-func (p *parts) wakeSource() (relay.WakeSource, error) {
-	if p.redisURL == "" {
-		return nil, nil // a relay without a source polls
+func (p *parts) wakeSource() relay.WakeSource {
+	if p.redis == nil {
+		return nil // a relay without a source polls
 	}
-	option, err := rueidis.ParseURL(p.redisURL)
-	if err != nil {
-		return nil, errBadRedis
-	}
-	return wake.RedisSource(option, events.Service, wake.SourceOptions{}), nil
+	return wake.RedisSource(*p.redis, events.Service, wake.SourceOptions{})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
@@ -32,11 +33,7 @@ func (d *demo) startRelay(ctx context.Context) (end func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := d.parts.wakeSource()
-	if err != nil {
-		return nil, err
-	}
-	r, err := relay.New(relay.Config{Name: events.Service, Store: store, Sink: sink, Wake: source, Logger: d.log})
+	r, err := relay.New(relay.Config{Name: events.Service, Store: store, Sink: sink, Wake: d.parts.wakeSource(), Logger: d.log})
 	if err != nil {
 		return nil, err
 	}
@@ -52,16 +49,9 @@ func (d *demo) startRelay(ctx context.Context) (end func() error, err error) {
 
 // watchTable keeps the number of published rows up to date.
 func (d *demo) watchTable(ctx context.Context) {
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if err := d.countPublished(ctx); err != nil && ctx.Err() == nil {
-				d.log.Warn("the published rows cannot be counted", "error", err)
-			}
+	for wait.For(ctx, 200*time.Millisecond) {
+		if err := d.countPublished(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("the published rows cannot be counted", "error", err)
 		}
 	}
 }

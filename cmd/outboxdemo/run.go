@@ -46,7 +46,7 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 		_, _ = fmt.Fprintln(stdout, "  "+p)
 	}
 	_, _ = fmt.Fprintf(stdout, "demo: inserted=%d published=%d consumed=%d lost=%d duplicated=%d out_of_order=%d\n",
-		v.Inserted, d.published(), v.Consumed, v.Lost+v.Invented, v.Duplicated, v.OutOfOrder)
+		v.Inserted, d.published.Load(), v.Consumed, v.Lost+v.Invented, v.Duplicated, v.OutOfOrder)
 	if !v.OK() {
 		return exitcode.Failed
 	}

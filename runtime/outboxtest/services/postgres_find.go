@@ -117,43 +117,9 @@ func findPostgres(ctx context.Context, major int) (installation, error) {
 // copyTo copies the installation into the folder, for a user who cannot reach
 // the place where it is.
 func (in installation) copyTo(dir string) (installation, error) {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return in, err
+	err := os.CopyFS(dir, os.DirFS(filepath.Dir(in.bin)))
+	if err == nil { // what the owner may, everybody may
+		err = exec.Command("chmod", "-R", "a+rX", dir).Run()
 	}
-	err := copyTree(filepath.Dir(in.bin), dir)
 	return installation{filepath.Join(dir, filepath.Base(in.bin)), in.major}, err
-}
-
-// copyTree copies a folder with its symbolic links into an existing one.
-func copyTree(from, to string) error {
-	return filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		below, err := filepath.Rel(from, path)
-		if err != nil || below == "." {
-			return err
-		}
-		target := filepath.Join(to, below)
-		switch {
-		case entry.IsDir():
-			return os.Mkdir(target, 0o755)
-		case entry.Type()&os.ModeSymlink != 0:
-			link, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(link, target)
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		owner := info.Mode().Perm() & 0o500 // what the owner may, everybody may
-		return os.WriteFile(target, content, 0o200|owner|owner>>3|owner>>6)
-	})
 }

@@ -52,9 +52,11 @@ func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) 
 		return nil, err
 	}
 	s.closers = append(s.closers, s.primary.Close)
-	if err := s.makeDatabase(ctx); err != nil {
+	conn, err := s.makeDatabase(ctx)
+	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	if s.standby, err = s.primary.Standby(ctx); err != nil {
 		return nil, err
 	}
@@ -62,28 +64,30 @@ func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) 
 	if synchronous {
 		// Only after the backup: otherwise the promoted server would wait for a standby
 		// too.
-		if err := execute(ctx, s.primary.URL("postgres"), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
-			return nil, err
+		for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s, s.listen(r)
 }
 
 // makeDatabase creates the outbox, and finds out where the server has its data.
-func (s *site) makeDatabase(ctx context.Context) (err error) {
+func (s *site) makeDatabase(ctx context.Context) (*pgx.Conn, error) {
 	address, err := s.primary.CreateDatabase(ctx, database)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	if err := migrations.Up(ctx, conn); err != nil {
-		return err
+	err = errors.Join(migrations.Up(ctx, conn), conn.QueryRow(ctx, "SHOW data_directory").Scan(&s.dir))
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
 	}
-	return conn.QueryRow(ctx, "SHOW data_directory").Scan(&s.dir)
+	return conn, nil
 }
 
 // listen starts the proxies. If they are addresses of one name, they have the same
@@ -171,18 +175,6 @@ func (s *site) close() error {
 		errs = append(errs, s.closers[i]())
 	}
 	return errors.Join(errs...)
-}
-
-func execute(ctx context.Context, address string, statements ...string) error {
-	conn, err := pgx.Connect(ctx, address)
-	if err != nil {
-		return err
-	}
-	for _, s := range statements {
-		_, e := conn.Exec(ctx, s)
-		err = errors.Join(err, e)
-	}
-	return errors.Join(err, conn.Close(ctx))
 }
 
 // takeOffTLS answers a client of Postgres that asks for TLS, and removes the TLS.

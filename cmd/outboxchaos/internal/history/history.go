@@ -174,12 +174,16 @@ func (h *History) Poison(id uuid.UUID) bool {
 
 // Unread counts the events of a topic that are committed, or may be, and were not read.
 // It leaves out poison events unless asked to count them.
-func (h *History) Unread(topic string, poison bool) int {
+func (h *History) Unread(topic string, poison bool) int64 {
+	return h.count(poison, func(e *event) bool { return (topic == "" || e.Topic == topic) && h.reads[e.ID] == nil })
+}
+
+// count counts the committed events that meet a condition.
+func (h *History) count(poison bool, meets func(*event) bool) (n int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
-	for id, e := range h.events {
-		if (topic == "" || e.Topic == topic) && h.claims[e.tx] == Committed && !e.Dropped && (poison || !e.Poison) && h.reads[id] == nil {
+	for _, e := range h.events {
+		if (poison || !e.Poison) && h.committed(e) && meets(e) {
 			n++
 		}
 	}
@@ -216,15 +220,7 @@ func (h *History) committed(e *event) bool {
 
 // Expected counts the committed events of all topics but one.
 func (h *History) Expected(except string, poison bool) int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var n int64
-	for _, e := range h.events {
-		if e.Topic != except && (poison || !e.Poison) && h.committed(e) {
-			n++
-		}
-	}
-	return n
+	return h.count(poison, func(e *event) bool { return e.Topic != except })
 }
 
 // Open lists the transactions with events for a topic that have not been read,

@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -213,11 +214,14 @@ func TestResolveFindsWhatTheWriterWasToldWrongly(t *testing.T) {
 func TestJournalSurvivesBeingCut(t *testing.T) {
 	t.Parallel()
 	want := Journal{[]Entry{{Sending, 1, 1, []int64{1, 2, 30}}, {Acked, 1, 1, nil}, {Settled, 2, 0, []int64{5}}}}
-	var text []byte
+	var text bytes.Buffer
 	for _, e := range want.Entries {
-		text = e.Append(text)
+		if err := json.NewEncoder(&text).Encode(e); err != nil {
+			t.Fatal(err)
+		}
 	}
-	got, err := ReadJournal(bytes.NewReader(append(text, "S 3 1 4,"...)))
+	text.WriteString(`{"Kind":"sending","Epoch":3,"Seqs":[4,`)
+	got, err := ReadJournal(&text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,13 @@
 package history
 
 import (
-	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 )
 
-// Entry is a line of a journal.
+// Entry is an entry of a journal.
 type Entry struct {
 	Kind  Kind
 	Epoch int64
@@ -18,79 +16,36 @@ type Entry struct {
 }
 
 // Kind says what an instance did.
-type Kind byte
+type Kind string
 
 // The kinds of entries.
 const (
 	// Sending: a wave is about to be handed to the client.
-	Sending Kind = 'S'
+	Sending Kind = "sending"
 	// Acked: these rows of a wave were acknowledged, and its other rows were not.
-	Acked Kind = 'A'
+	Acked Kind = "acked"
 	// Settled: these rows were recorded as published.
-	Settled Kind = 'P'
+	Settled Kind = "settled"
 )
 
 // Journal has the entries of one relay instance, in order. It may end anywhere, because
 // the instance may have been killed.
 type Journal struct{ Entries []Entry }
 
-// Append writes the entry as a line.
-func (e Entry) Append(line []byte) []byte {
-	line = append(line, byte(e.Kind), ' ')
-	line = strconv.AppendInt(line, e.Epoch, 10)
-	line = append(line, ' ')
-	line = strconv.AppendInt(line, e.Wave, 10)
-	for i, seq := range e.Seqs {
-		line = append(line, " ,"[min(i, 1)])
-		line = strconv.AppendInt(line, seq, 10)
-	}
-	return append(line, '\n')
-}
-
-// ReadJournal reads lines that Append wrote. It ignores a last line that is incomplete.
+// ReadJournal reads entries in JSON. It ignores a last one that is incomplete.
 func ReadJournal(r io.Reader) (Journal, error) {
 	var j Journal
-	lines := bufio.NewReaderSize(r, 1<<16)
-	for {
-		line, err := lines.ReadString('\n')
-		if errors.Is(err, io.EOF) {
+	for entries := json.NewDecoder(r); ; {
+		var e Entry
+		err := entries.Decode(&e)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return j, nil
 		}
 		if err != nil {
 			return j, err
 		}
-		e, err := parseEntry(strings.TrimSuffix(line, "\n"))
-		if err != nil {
-			return j, err
-		}
 		j.Entries = append(j.Entries, e)
 	}
-}
-
-func parseEntry(line string) (Entry, error) {
-	fields := strings.Split(line, " ")
-	if len(fields) < 3 || len(fields[0]) != 1 {
-		return Entry{}, fmt.Errorf("invalid line in a journal: %q", line)
-	}
-	e := Entry{Kind: Kind(fields[0][0])}
-	var err error
-	if e.Epoch, err = strconv.ParseInt(fields[1], 10, 64); err != nil {
-		return Entry{}, err
-	}
-	if e.Wave, err = strconv.ParseInt(fields[2], 10, 64); err != nil {
-		return Entry{}, err
-	}
-	if len(fields) == 3 {
-		return e, nil
-	}
-	for text := range strings.SplitSeq(fields[3], ",") {
-		seq, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return Entry{}, err
-		}
-		e.Seqs = append(e.Seqs, seq)
-	}
-	return e, nil
 }
 
 // sends is what the journals say about one row.

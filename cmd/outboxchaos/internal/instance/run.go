@@ -3,6 +3,7 @@ package instance
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,7 +104,7 @@ func build(cfg Config, p *points, observer relay.Observer, log *slog.Logger) (_ 
 	if err != nil {
 		return nil, nil, err
 	}
-	j := &journal{file: file}
+	j := &journal{file: json.NewEncoder(file)}
 	s, err := newStore(cfg, p, j, log)
 	if err != nil {
 		return nil, nil, err

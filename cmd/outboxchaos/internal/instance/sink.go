@@ -2,8 +2,8 @@ package instance
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,15 +18,13 @@ import (
 // when the process is killed.
 type journal struct {
 	mu   sync.Mutex
-	file *os.File
-	line []byte
+	file *json.Encoder
 }
 
 func (j *journal) write(e history.Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.line = e.Append(j.line[:0])
-	if _, err := j.file.Write(j.line); err != nil {
+	if err := j.file.Encode(e); err != nil {
 		panic(fmt.Sprintf("the journal cannot be written: %v", err)) // without the journal the run proves nothing
 	}
 }

@@ -4,6 +4,7 @@
 package terminal
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -63,7 +64,7 @@ func JSON(w io.Writer) io.Writer { return jsonWriter{w} }
 type jsonWriter struct{ w io.Writer }
 
 func (j jsonWriter) Write(p []byte) (int, error) {
-	if !needsEscape(p) {
+	if !bytes.ContainsFunc(p, odd) {
 		return j.w.Write(p)
 	}
 	var b strings.Builder
@@ -84,23 +85,8 @@ func (j jsonWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func needsEscape(p []byte) bool {
-	for len(p) > 0 {
-		if p[0] < utf8.RuneSelf {
-			if p[0] != '\n' && (p[0] < ' ' || p[0] == 0x7f) {
-				return true
-			}
-			p = p[1:]
-			continue
-		}
-		r, size := utf8.DecodeRune(p)
-		if !unicode.IsPrint(r) || r == utf8.RuneError {
-			return true
-		}
-		p = p[size:]
-	}
-	return false
-}
+// odd reports whether a character is not printed as it is. A broken character is odd.
+func odd(r rune) bool { return r == utf8.RuneError || r != '\n' && !unicode.IsPrint(r) }
 
 // Is reports whether the file is a terminal: a character device that is not the
 // null device.
