@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
@@ -60,22 +60,13 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 
 // pump reads, sends and settles at the same time, until nothing waits.
 func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pgx.Conn, settle string) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	steps, ctx := errgroup.WithContext(ctx)
 	read, sent := make(chan barePage, 2), make(chan barePage, 2)
-	var steps sync.WaitGroup
-	step := func(do func() error) {
-		steps.Go(func() {
-			if err := do(); err != nil {
-				cancel(err)
-			}
-		})
-	}
-	step(func() error {
+	steps.Go(func() error {
 		defer close(read)
 		return readPages(ctx, reader, read)
 	})
-	step(func() error {
+	steps.Go(func() error {
 		defer close(sent)
 		for p := range read {
 			if err := client.ProduceSync(ctx, p.records...).FirstErr(); err != nil {
@@ -85,7 +76,7 @@ func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pg
 		}
 		return nil
 	})
-	step(func() error {
+	steps.Go(func() error {
 		var failed error
 		for p := range sent { // reads until it is closed, so that no sender stays blocked
 			if failed == nil {
@@ -94,8 +85,7 @@ func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pg
 		}
 		return failed
 	})
-	steps.Wait()
-	return context.Cause(ctx)
+	return steps.Wait()
 }
 
 func readPages(ctx context.Context, conn *pgx.Conn, pages chan<- barePage) error {
@@ -109,7 +99,7 @@ func readPages(ctx context.Context, conn *pgx.Conn, pages chan<- barePage) error
 		select {
 		case pages <- p:
 		case <-ctx.Done():
-			return nil
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -54,14 +54,12 @@ type watch struct {
 
 func newWatch() *watch { return &watch{began: make(chan struct{})} }
 
-// Term implements relay.Observer.
 func (w *watch) Term(leader bool, _ int64) {
 	if leader {
 		w.first.Do(func() { close(w.began) })
 	}
 }
 
-// Settled implements relay.Observer.
 func (w *watch) Settled(s relay.Settled) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,7 +84,6 @@ func (w *watch) tell() {
 	}
 }
 
-// running is a relay that runs.
 type running struct {
 	relay  *relay.Relay
 	cancel context.CancelFunc
@@ -134,7 +131,6 @@ func (r *running) wait(what <-chan struct{}) error {
 	}
 }
 
-// stop ends the relay cleanly.
 func (r *running) stop() error {
 	r.cancel()
 	<-r.done

@@ -29,7 +29,6 @@ type lab struct {
 	cleanup []func() error // what to do at the end, the last one first
 }
 
-// quiet logs nothing.
 var quiet = slog.New(slog.DiscardHandler)
 
 func openLab(ctx context.Context, o options) (_ *lab, err error) {
@@ -119,7 +118,6 @@ func (l *lab) pool(ctx context.Context, n int32) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-// partitions is the number of partitions of the topic.
 const partitions = 8
 
 // kafka starts an empty Kafka that has the topic.

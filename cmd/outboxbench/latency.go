@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -71,15 +71,16 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 	ctx, cancel := context.WithTimeout(ctx, stall)
 	defer cancel()
 	var arrivals map[uuid.UUID]time.Time
-	var consumer sync.WaitGroup
-	var consumeErr error
-	consumer.Go(func() { arrivals, consumeErr = consume(ctx, brokers, l.effort.warmUp+l.effort.latency) })
+	var consumer errgroup.Group
+	consumer.Go(func() (err error) {
+		arrivals, err = consume(ctx, brokers, l.effort.warmUp+l.effort.latency)
+		return err
+	})
 	commits, err := l.commitSteadily(ctx, ob)
 	if err != nil {
 		cancel()
 	}
-	consumer.Wait()
-	if err := errors.Join(err, consumeErr); err != nil {
+	if err := errors.Join(err, consumer.Wait()); err != nil {
 		return nil, err
 	}
 	var waits []float64
@@ -236,10 +237,8 @@ func (l *lab) bareCarrier(ctx context.Context, brokers []string) (carrier, error
 	}
 }
 
-// notifier wakes the bare loop.
 type notifier struct{ pool *pgxpool.Pool }
 
-// Wake implements outbox.Waker.
 func (n notifier) Wake(ctx context.Context) error {
 	_, err := n.pool.Exec(ctx, "NOTIFY outboxbench")
 	return err

@@ -18,7 +18,6 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 )
 
-// options are the flags.
 type options struct {
 	scenarios  []string
 	rows       int

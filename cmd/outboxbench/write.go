@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/testdata/service/events"
@@ -67,25 +67,21 @@ func (l *lab) newBatches(ctx context.Context) error {
 // one each.
 func runWriters(ctx context.Context, do transaction, during time.Duration) (int64, error) {
 	var count atomic.Int64
-	var failed atomic.Pointer[error]
 	end := time.Now().Add(during)
-	var all sync.WaitGroup
+	var all errgroup.Group
 	for range writers {
-		all.Go(func() {
+		all.Go(func() error {
 			for again := true; again; again = time.Now().Before(end) {
 				if err := do(ctx, rand.IntN(keys)); err != nil {
-					failed.Store(&err)
-					return
+					return err
 				}
 				count.Add(1)
 			}
+			return nil
 		})
 	}
-	all.Wait()
-	if err := failed.Load(); err != nil {
-		return 0, *err
-	}
-	return count.Load(), nil
+	err := all.Wait()
+	return count.Load(), err
 }
 
 func bareTransaction(pool *pgxpool.Pool, _ *outbox.Outbox) transaction {

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -27,7 +28,6 @@ const (
 	partitions = 6
 )
 
-// demo is one run.
 type demo struct {
 	options options
 	out     *os.File
@@ -115,27 +115,14 @@ func createTopic(ctx context.Context, brokers []string) error {
 // perform writes events, stops and starts Kafka, and waits until all committed events
 // were read.
 func (d *demo) perform(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var outage sync.WaitGroup
-	outage.Go(func() {
-		if err := d.outage(ctx); err != nil {
-			cancel(err)
-		}
-	})
-	err := d.write(ctx)
-	if err != nil {
-		cancel(err)
+	working, limited := errgroup.WithContext(ctx)
+	working.Go(func() error { return d.outage(limited) })
+	working.Go(func() error { return d.write(limited) })
+	if err := working.Wait(); err != nil {
+		return err
 	}
-	outage.Wait()
-	if err == nil && ctx.Err() == nil {
-		d.phase.Store("draining")
-		err = d.drain(ctx)
-	}
-	if cause := context.Cause(ctx); err == nil && cause != nil {
-		err = cause
-	}
-	return err
+	d.phase.Store("draining")
+	return d.drain(ctx)
 }
 
 // outage stops Kafka once a third of the events are in the table.
@@ -178,7 +165,6 @@ func until(ctx context.Context, done func() bool) error {
 	return wait.Until(ctx, 10*time.Millisecond, func() (bool, error) { return done(), nil })
 }
 
-// countPublished reads how many rows of the table are published.
 func (d *demo) countPublished(ctx context.Context) error {
 	var n int64
 	err := d.pool.QueryRow(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NOT NULL").Scan(&n)
@@ -188,7 +174,6 @@ func (d *demo) countPublished(ctx context.Context) error {
 	return err
 }
 
-// line returns the live line.
 func (d *demo) line() string {
 	inserted, read := d.ledger.counts()
 	published := d.published.Load()

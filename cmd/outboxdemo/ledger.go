@@ -83,7 +83,6 @@ type verdict struct {
 // OK reports whether the guarantees held; duplicates are allowed.
 func (v verdict) OK() bool { return v.Lost == 0 && v.Invented == 0 && v.OutOfOrder == 0 }
 
-// judge compares what was read to what was committed.
 func (l *ledger) judge() verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,7 +8,6 @@ import (
 	"time"
 )
 
-// options are the flags of the demo.
 type options struct {
 	events     int
 	aggregates int

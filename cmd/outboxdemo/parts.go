@@ -23,7 +23,6 @@ type parts struct {
 	stops       []func() error
 }
 
-// start finds or starts them.
 func (p *parts) start(ctx context.Context, o options, say func(string, ...any)) error {
 	began := time.Now()
 	postgres, err := services.StartPostgres(ctx)

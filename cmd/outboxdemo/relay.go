@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -38,13 +38,10 @@ func (d *demo) startRelay(ctx context.Context) (end func() error, err error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var (
-		running  sync.WaitGroup
-		relayErr error
-	)
-	running.Go(func() { relayErr = r.Run(ctx) })
-	running.Go(func() { d.watchTable(ctx) })
-	return func() error { cancel(); running.Wait(); return relayErr }, nil
+	var running errgroup.Group
+	running.Go(func() error { return r.Run(ctx) })
+	running.Go(func() error { d.watchTable(ctx); return nil })
+	return func() error { cancel(); return running.Wait() }, nil
 }
 
 // watchTable keeps the number of published rows up to date.
@@ -65,12 +62,9 @@ func (d *demo) startConsumer(ctx context.Context) (end func() error) {
 		return nil
 	})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var (
-		running  sync.WaitGroup
-		kafkaErr error
-	)
-	running.Go(func() {
-		kafkaErr = kafka.Run(ctx, kafka.Config{
+	var running errgroup.Group
+	running.Go(func() error {
+		return kafka.Run(ctx, kafka.Config{
 			Brokers: d.parts.kafka.Brokers,
 			Group:   "outboxdemo",
 			Topics:  []string{topic},
@@ -78,5 +72,5 @@ func (d *demo) startConsumer(ctx context.Context) (end func() error) {
 			Logger:  d.log,
 		})
 	})
-	return func() error { cancel(); running.Wait(); return kafkaErr }
+	return func() error { cancel(); return running.Wait() }
 }

@@ -53,7 +53,6 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 	return exitcode.OK
 }
 
-// say prints a step of the demo.
 func (d *demo) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, "%s %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
@@ -29,33 +29,28 @@ func batchName(i int) string { return fmt.Sprintf("batch-%04d", i) }
 
 // write has the writers grade essays until the events are in.
 func (d *demo) write(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var (
-		writers sync.WaitGroup
-		started atomic.Int64
-		began   = time.Now()
-	)
+	writers, ctx := errgroup.WithContext(ctx)
+	var started atomic.Int64
+	began := time.Now()
 	for w := range d.options.writers {
 		random := rand.New(rand.NewPCG(uint64(w), 1))
-		writers.Go(func() {
-			for ctx.Err() == nil {
+		writers.Go(func() error {
+			for {
 				n := started.Add(1)
 				if n > int64(d.options.events) {
-					return
+					return nil
 				}
 				due := began.Add(writingTakes * time.Duration(n) / time.Duration(d.options.events))
 				if !wait.For(ctx, time.Until(due)) {
-					return
+					return context.Cause(ctx)
 				}
 				if err := d.grade(ctx, random); err != nil {
-					cancel(err)
+					return err
 				}
 			}
 		})
 	}
-	writers.Wait()
-	return context.Cause(ctx)
+	return writers.Wait()
 }
 
 // grade grades one essay of some batch. Sometimes it first tries an essay that was

@@ -47,7 +47,6 @@ func runAlembic(io streams, at project, cfg generator.MigrationConfig, to destin
 	return filter.write(io, at)
 }
 
-// printFilter prints the filter for autogenerate.
 func printFilter(io streams, format string) error {
 	if format != "" && format != string(migrations.Alembic) {
 		return fmt.Errorf("--autogenerate needs Alembic, but --format is %s; remove one of them", format)

@@ -104,7 +104,6 @@ func runGate(ctx context.Context, io streams, cfg generator.CheckConfig, format 
 	return nil
 }
 
-// explainID explains the finding with one ID.
 func explainID(io streams, id string, args []string) error {
 	if len(args) > 0 {
 		return errors.New("--explain does not take files")

@@ -98,7 +98,6 @@ func runExport(io streams, at project, out string, check bool, types []string) e
 	return writeExported(io, dir, out, len(exported.Files), differences)
 }
 
-// printExported prints the document of one event.
 func printExported(io streams, exported *generator.Exported, types []string) error {
 	index := 0
 	switch {

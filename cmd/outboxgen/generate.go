@@ -79,7 +79,6 @@ func runGenerate(ctx context.Context, io streams, at project) error {
 	return foretell(io, remove)
 }
 
-// changes returns the files to write and the paths to remove.
 func changes(differences []generator.Difference) (write []output.File, remove []string) {
 	for _, d := range differences {
 		if d.Kind == generator.Orphaned {

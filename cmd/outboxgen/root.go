@@ -31,7 +31,6 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// run runs the command and returns its exit code.
 func run(args []string, io streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -97,13 +96,11 @@ the outbox in the same transaction as the business rows.
 	return root
 }
 
-// projectFlags adds the flag that says where the project is.
 func projectFlags(cmd *cobra.Command, at *project) {
 	cmd.Flags().StringVarP(&at.dir, "directory", "C", ".", "run in this `folder`")
 	completeFolders(cmd, "directory")
 }
 
-// configFlag adds the flag that names the project file.
 func configFlag(cmd *cobra.Command, at *project) {
 	cmd.Flags().StringVar(&at.config, "config", generator.DefaultFile, "the project `file`, relative to the folder")
 	if err := cmd.MarkFlagFilename("config", "yaml", "yml"); err != nil {

@@ -28,7 +28,6 @@ func versions() string {
 		builtVersion(), generator.SQLCVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// modulePath is the module that holds this command.
 const modulePath = "github.com/outboxgen/outboxgen"
 
 // builtVersion returns the version in the binary: of the main module if it was built

@@ -61,7 +61,6 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 	return r, forget, err
 }
 
-// sink writes to Kafka.
 func (o outbox) sink(log *slog.Logger) (relay.Sink, error) {
 	sink, err := kafkasink.New(kafkasink.Config{Opts: o.kafka.options(), Compression: o.kafka.codecs})
 	if err != nil {

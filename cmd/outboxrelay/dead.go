@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,25 +85,28 @@ func (s *selection) filter() (admin.Filter, error) {
 	return f, nil
 }
 
-// one returns the selected outbox.
 func (s *selection) one(ctx context.Context) (outbox, error) {
 	outboxes, err := s.outboxesNow(ctx)
 	if err != nil {
 		return outbox{}, err
 	}
-	if s.outbox == "" && len(outboxes) == 1 {
+	return named(s.outbox, outboxes, len(outboxes) == 1)
+}
+
+// named returns the outbox that --outbox names. Without a name it returns the first one,
+// if they are the same for the command.
+func named(name string, outboxes []outbox, same bool) (outbox, error) {
+	at := slices.IndexFunc(outboxes, func(o outbox) bool { return o.name == name })
+	names := strings.Join(namesOf(outboxes), ", ")
+	switch {
+	case at >= 0:
+		return outboxes[at], nil
+	case name != "":
+		return outbox{}, misuse{fmt.Errorf("unknown outbox %q: --outbox must be one of %s", name, names)}
+	case same:
 		return outboxes[0], nil
 	}
-	for _, o := range outboxes {
-		if o.name == s.outbox {
-			return o, nil
-		}
-	}
-	names := namesOf(outboxes)
-	if s.outbox == "" {
-		return outbox{}, misuse{fmt.Errorf("select an outbox with --outbox: %s", strings.Join(names, ", "))}
-	}
-	return outbox{}, misuse{fmt.Errorf("unknown outbox %q: --outbox must be one of %s", s.outbox, strings.Join(names, ", "))}
+	return outbox{}, misuse{fmt.Errorf("select an outbox with --outbox: %s", names)}
 }
 
 func deadCommand(env environment) *cobra.Command {

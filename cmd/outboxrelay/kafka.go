@@ -16,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// kafkaSettings has the settings for Kafka.
 type kafkaSettings struct {
 	brokers  []string
 	clientID string
@@ -26,7 +25,6 @@ type kafkaSettings struct {
 	exposed  bool           // SASL without TLS, which no setting allows
 }
 
-// options returns the settings as options of franz-go.
 func (k kafkaSettings) options() []kgo.Opt {
 	opts := []kgo.Opt{kgo.SeedBrokers(k.brokers...), kgo.ClientID(k.clientID)}
 	if k.tls != nil {

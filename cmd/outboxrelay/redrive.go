@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,12 +19,10 @@ import (
 var kafkaPlace = only("name", "service", "brokers", "client-id",
 	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-without-tls")
 
-// readKafkaPlace reads where Kafka is.
 func readKafkaPlace(r *reader) outbox {
 	return outbox{name: cmp.Or(r.text("name"), r.text("service"), "event_outbox"), kafka: readKafka(r), secrets: r.secrets}
 }
 
-// redrive is a call of the command.
 type redrive struct {
 	*configuration
 	cmd    *cobra.Command
@@ -115,21 +113,8 @@ func (r *redrive) place() (outbox, error) {
 	if err != nil {
 		return outbox{}, err
 	}
-	addresses := map[string]bool{}
-	for _, o := range outboxes {
-		if o.name == r.outbox {
-			return o, nil
-		}
-		addresses[strings.Join(o.kafka.brokers, ",")] = true
-	}
-	names := strings.Join(namesOf(outboxes), ", ")
-	switch {
-	case r.outbox != "":
-		return outbox{}, misuse{fmt.Errorf("unknown outbox %q: --outbox must be one of %s", r.outbox, names)}
-	case len(addresses) > 1:
-		return outbox{}, misuse{fmt.Errorf("select an outbox with --outbox: %s", names)}
-	}
-	return outboxes[0], nil
+	other := func(o outbox) bool { return !slices.Equal(o.kafka.brokers, outboxes[0].kafka.brokers) }
+	return named(r.outbox, outboxes, !slices.ContainsFunc(outboxes, other))
 }
 
 // redriven is how --json prints a record.

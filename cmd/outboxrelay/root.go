@@ -145,7 +145,6 @@ func (c *configuration) layers() (layers, error) {
 	return layers{flags: given, getenv: c.getenv, file: f}, nil
 }
 
-// process reads the settings of the process.
 func (c *configuration) process() (*reader, error) {
 	l, err := c.layers()
 	if err != nil {

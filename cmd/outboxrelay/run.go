@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -80,14 +81,7 @@ func runCommand(env environment) *cobra.Command {
 // stopWhenDrained ends the run when no relay has anything left to do. It does not wait
 // for an outbox that needs operator action: the error says what is needed.
 func stopWhenDrained(ctx context.Context, relays *fleet, stop func()) error {
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	for wait.For(ctx, 50*time.Millisecond) {
 		if !relays.complete() {
 			continue
 		}
@@ -105,6 +99,7 @@ func stopWhenDrained(ctx context.Context, relays *fleet, stop func()) error {
 			return errors.Join(problems...)
 		}
 	}
+	return nil
 }
 
 func drained(s relay.Status) bool {

@@ -109,7 +109,6 @@ func (l layers) resolve(table []setting, own values) values {
 	return out
 }
 
-// file is the parsed configuration file.
 type file struct {
 	process  values
 	outboxes []values

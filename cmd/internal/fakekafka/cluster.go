@@ -63,7 +63,6 @@ func (c *cluster) each(do func(*proxy.Proxy) error) error {
 	return errors.Join(errs...)
 }
 
-// shut ends the brokers' listeners and connections.
 func (c *cluster) shut() error {
 	return c.each(func(gate *proxy.Proxy) error {
 		defer gate.Cut()
@@ -71,7 +70,6 @@ func (c *cluster) shut() error {
 	})
 }
 
-// open lets the brokers listen again.
 func (c *cluster) open() error { return c.each((*proxy.Proxy).Up) }
 
 func (c *cluster) close() error {

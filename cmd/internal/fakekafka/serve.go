@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,114 +12,107 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services/fakeproto"
 )
 
-// server runs clusters for one process of tests.
-type server struct {
+// fake runs clusters for one process of tests. Its exported methods are those that
+// package fakeproto lists.
+type fake struct {
+	asked chan fakeproto.Call
+	ended chan struct{} // closed when the input has ended
+
 	mu       sync.Mutex // guards what follows
-	out      *json.Encoder
 	clusters map[int64]*cluster
 	faults   map[int64]*kfake.FaultHandle
 	calls    map[int64]chan []byte // wait for an Answer
 	last     int64                 // the number of the last call
-
-	ended chan struct{} // closed when calls are no longer answered
 }
 
-// serve runs the fake Kafkas that the requests on in ask for, until in ends.
-func serve(in io.Reader, out io.Writer) error {
-	s := &server{
-		clusters: map[int64]*cluster{}, faults: map[int64]*kfake.FaultHandle{},
-		out: json.NewEncoder(out), calls: map[int64]chan []byte{}, ended: make(chan struct{}),
-	}
-	var working sync.WaitGroup
-	defer func() {
-		close(s.ended)
-		working.Wait()
-		for _, c := range s.clusters {
-			_ = c.close() // the process ends
-		}
-	}()
-	requests := json.NewDecoder(in)
-	for {
-		var r fakeproto.Request
-		if err := requests.Decode(&r); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("fakekafka: read a request: %w", err)
-		}
-		if r.Do == fakeproto.Answer {
-			s.answer(r)
-			continue
-		}
-		// A cluster that waits for an Answer does nothing else, so the loop must not
-		// wait for the cluster.
-		working.Go(func() {
-			reply := fakeproto.Reply{ID: r.ID}
-			if err := s.do(r); err != nil {
-				reply.Error = err.Error()
-			}
-			_ = s.write(reply) // this fails only when the reader is gone; then the input ends
-		})
+func newFake() *fake {
+	return &fake{
+		asked: make(chan fakeproto.Call), ended: make(chan struct{}),
+		clusters: map[int64]*cluster{}, faults: map[int64]*kfake.FaultHandle{}, calls: map[int64]chan []byte{},
 	}
 }
 
-func (s *server) write(r fakeproto.Reply) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.Encode(r)
+func (f *fake) cluster(number int64) (*cluster, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.clusters[number]; c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("fakekafka: there is no cluster %d", number)
 }
 
-func (s *server) do(r fakeproto.Request) error {
-	if r.Do == fakeproto.Start {
-		c, err := start(r.Ports, r.Topics)
-		if err != nil {
-			return err
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.clusters[r.Cluster] = c
-		return nil
+func (f *fake) Start(r fakeproto.Cluster, _ *int) error {
+	c, err := start(r.Ports, r.Topics)
+	if err != nil {
+		return err
 	}
-	s.mu.Lock()
-	c, f := s.clusters[r.Cluster], s.faults[r.Fault.ID]
-	s.mu.Unlock()
-	if c == nil {
-		return fmt.Errorf("fakekafka: there is no cluster %d", r.Cluster)
-	}
-	switch r.Do {
-	case fakeproto.Open:
-		return c.open()
-	case fakeproto.Shut:
-		return c.shut()
-	case fakeproto.Close:
-		s.mu.Lock()
-		delete(s.clusters, r.Cluster)
-		s.mu.Unlock()
-		return c.close()
-	case fakeproto.Break:
-		f = c.Fault(kfake.Fault{
-			Keys: []kmsg.Key{kmsg.Key(r.Fault.Key)}, Topic: r.Fault.Topic, Partitions: r.Fault.Partitions,
-			Err: kerr.TypedErrorForCode(r.Fault.Code), Count: r.Fault.Count,
-		})
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.faults[r.Fault.ID] = f
-		return nil
-	case fakeproto.Repair:
-		f.Remove()
-		return nil
-	case fakeproto.Control:
-		s.control(c, r)
-		return nil
-	}
-	return fmt.Errorf("fakekafka: unknown request %q", r.Do)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clusters[r.Number] = c
+	return nil
 }
 
-// control asks the test about each request of a kind.
-func (s *server) control(c *cluster, r fakeproto.Request) {
+func (f *fake) Open(number int64, _ *int) error {
+	c, err := f.cluster(number)
+	if err != nil {
+		return err
+	}
+	return c.open()
+}
+
+func (f *fake) Shut(number int64, _ *int) error {
+	c, err := f.cluster(number)
+	if err != nil {
+		return err
+	}
+	return c.shut()
+}
+
+func (f *fake) Close(number int64, _ *int) error {
+	c, err := f.cluster(number)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	delete(f.clusters, number)
+	f.mu.Unlock()
+	return c.close()
+}
+
+func (f *fake) Break(r fakeproto.Fault, _ *int) error {
+	c, err := f.cluster(r.Cluster)
+	if err != nil {
+		return err
+	}
+	fault := c.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Key(r.Key)}, Topic: r.Topic, Partitions: r.Partitions,
+		Err: kerr.TypedErrorForCode(r.Code), Count: r.Count,
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults[r.Number] = fault
+	return nil
+}
+
+func (f *fake) Repair(number int64, _ *int) error {
+	f.mu.Lock()
+	fault := f.faults[number]
+	f.mu.Unlock()
+	if fault != nil {
+		fault.Remove()
+	}
+	return nil
+}
+
+func (f *fake) Control(r fakeproto.Control, _ *int) error {
+	c, err := f.cluster(r.Cluster)
+	if err != nil {
+		return err
+	}
 	c.ControlKey(r.Key, func(request kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
-		body := s.ask(fakeproto.Call{Cluster: r.Cluster, Key: request.Key(), Version: request.GetVersion(), Body: request.AppendTo(nil)})
-		if body == nil {
+		body := f.ask(fakeproto.Call{Control: r, Version: request.GetVersion(), Body: request.AppendTo(nil)})
+		if len(body) == 0 {
 			return nil, nil, false
 		}
 		response := request.ResponseKind()
@@ -130,34 +121,45 @@ func (s *server) control(c *cluster, r fakeproto.Request) {
 		}
 		return response, nil, true
 	})
+	return nil
 }
 
 // ask makes a call and waits for its answer.
-func (s *server) ask(call fakeproto.Call) []byte {
+func (f *fake) ask(call fakeproto.Call) []byte {
 	answer := make(chan []byte, 1)
-	s.mu.Lock()
-	s.last++
-	call.ID = s.last
-	s.calls[call.ID] = answer
-	err := s.out.Encode(fakeproto.Reply{Call: &call})
-	s.mu.Unlock()
-	if err != nil {
-		return nil // the reader is gone
+	f.mu.Lock()
+	f.last++
+	call.Number = f.last
+	f.calls[call.Number] = answer
+	f.mu.Unlock()
+	select {
+	case f.asked <- call:
+	case <-f.ended:
+		return nil
 	}
 	select {
 	case body := <-answer:
 		return body
-	case <-s.ended:
+	case <-f.ended:
 		return nil
 	}
 }
 
-func (s *server) answer(r fakeproto.Request) {
-	s.mu.Lock()
-	answer := s.calls[r.ID]
-	delete(s.calls, r.ID)
-	s.mu.Unlock()
-	if answer != nil {
-		answer <- r.Response
+func (f *fake) Next(_ int64, call *fakeproto.Call) error {
+	select {
+	case *call = <-f.asked:
+		return nil
+	case <-f.ended:
+		return errors.New("fakekafka: the input has ended")
 	}
+}
+
+func (f *fake) Answer(a fakeproto.Answer, _ *int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if answer := f.calls[a.Number]; answer != nil {
+		answer <- a.Response
+	}
+	delete(f.calls, a.Number)
+	return nil
 }

@@ -11,10 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/mod/modfile"
 )
@@ -53,23 +51,6 @@ func Released() []Module {
 	return slices.DeleteFunc(All(), func(m Module) bool { return m.TestsOnly })
 }
 
-// owner returns the module that a file of the repository belongs to, given its slash
-// path below the root, and the file's path in the module. ok is false if the module is
-// not published.
-func owner(name string, nested map[string]bool) (m Module, within string, ok bool) {
-	for _, m := range All() {
-		if m.Folder != "." && strings.HasPrefix(name, m.Folder+"/") {
-			return m, strings.TrimPrefix(name, m.Folder+"/"), true
-		}
-	}
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if nested[dir] {
-			return Module{}, "", false
-		}
-	}
-	return Module{Path: Path, Folder: "."}, name, true
-}
-
 // FindRoot returns the root of the repository that a folder is in.
 func FindRoot(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
@@ -86,7 +67,6 @@ func FindRoot(dir string) (string, error) {
 	}
 }
 
-// read reads the go.mod of a module.
 func read(root string, m Module) (*modfile.File, error) {
 	name := filepath.Join(root, m.Folder, "go.mod")
 	text, err := os.ReadFile(name)

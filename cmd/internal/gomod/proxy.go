@@ -35,36 +35,39 @@ type Served struct {
 }
 
 // Proxy writes the checkout's modules into a folder that is a proxy.
-func Proxy(ctx context.Context, root, dir string) (*Served, error) {
-	version, files, err := checkout(ctx, root)
+func Proxy(ctx context.Context, root, dir string) (_ *Served, err error) {
+	files, err := os.MkdirTemp("", "outboxgen-files-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Served{Dir: dir, Version: version, Sums: map[string]string{}}
+	defer func() { err = errors.Join(err, os.RemoveAll(files)) }()
+	s := &Served{Dir: dir, Sums: map[string]string{}}
+	if s.Version, err = export(ctx, root, files); err != nil {
+		return nil, err
+	}
 	for _, m := range All() {
-		if err := s.serve(root, m, files[m.Path]); err != nil {
+		if err := s.serve(files, m); err != nil {
 			return nil, fmt.Errorf("serve %s: %w", m.Path, err)
 		}
 	}
 	return s, nil
 }
 
-func (s *Served) serve(root string, m Module, files []modzip.File) error {
+// serve serves a module of the exported files.
+func (s *Served) serve(root string, m Module) error {
 	mod, err := withSiblings(root, m, s.Version)
 	if err != nil {
 		return err
 	}
-	for i, f := range files {
-		if f.Path() == "go.mod" {
-			files[i] = goMod{f, mod}
-		}
+	if err := os.WriteFile(filepath.Join(root, m.Folder, "go.mod"), mod, 0o600); err != nil {
+		return err
 	}
 	info, err := json.Marshal(map[string]string{"Version": s.Version, "Time": "2026-01-02T03:04:05Z"})
 	if err != nil {
 		return err
 	}
 	var archive bytes.Buffer
-	if err := modzip.Create(&archive, module.Version{Path: m.Path, Version: s.Version}, files); err != nil {
+	if err := modzip.CreateFromDir(&archive, module.Version{Path: m.Path, Version: s.Version}, filepath.Join(root, m.Folder)); err != nil {
 		return err
 	}
 	dir := filepath.Join(s.Dir, m.Path, "@v")
@@ -159,68 +162,35 @@ func makeWritable(dir string) {
 	})
 }
 
-// checkout returns the files that a commit of the work tree would have, by the path of
-// their module.
-func checkout(ctx context.Context, root string) (version string, files map[string][]modzip.File, err error) {
+// export copies the files that a commit of the work tree would have into a folder. The
+// version depends on them.
+func export(ctx context.Context, root, dir string) (version string, err error) {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
-		return "", nil, fmt.Errorf("%w: %w", ErrNoWorkTree, err)
+		return "", fmt.Errorf("%w: %w", ErrNoWorkTree, err)
 	}
 	list := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	out, err := list.Output()
 	if err != nil {
-		return "", nil, fmt.Errorf("gomod: list the files of the work tree: %w", err)
-	}
-	names := strings.Split(strings.Trim(string(out), "\x00"), "\x00")
-	nested := map[string]bool{}
-	for _, name := range names {
-		if folder, ok := strings.CutSuffix(name, "/go.mod"); ok {
-			nested[folder] = true
-		}
+		return "", fmt.Errorf("gomod: list the files of the work tree: %w", err)
 	}
 	hash := sha256.New()
-	files = map[string][]modzip.File{}
-	for _, name := range names {
-		m, within, ok := owner(name, nested)
-		if !ok {
-			continue
-		}
+	for name := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
 		content, err := os.ReadFile(filepath.Join(root, name))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return "", nil, err
+			return "", err
 		}
 		fmt.Fprintf(hash, "%s %d\n", name, len(content))
 		hash.Write(content)
-		files[m.Path] = append(files[m.Path], file{within, filepath.Join(root, name)})
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			return "", err
+		}
 	}
-	return "v0.1.0-test." + hex.EncodeToString(hash.Sum(nil))[:12], files, nil
+	return "v0.1.0-test." + hex.EncodeToString(hash.Sum(nil))[:12], nil
 }
-
-// file is a file of the checkout for a module's archive.
-type file struct{ within, name string }
-
-func (f file) Path() string                 { return f.within }
-func (f file) Lstat() (os.FileInfo, error)  { return os.Lstat(f.name) }
-func (f file) Open() (io.ReadCloser, error) { return os.Open(f.name) }
-
-// goMod is a go.mod with other content.
-type goMod struct {
-	modzip.File
-	content []byte
-}
-
-func (f goMod) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.content)), nil }
-
-func (f goMod) Lstat() (os.FileInfo, error) {
-	info, err := f.File.Lstat()
-	return sized{info, int64(len(f.content))}, err
-}
-
-type sized struct {
-	os.FileInfo
-	size int64
-}
-
-func (s sized) Size() int64 { return s.size }

@@ -48,7 +48,6 @@ func newFolder(kind string, owner *account) (*folder, error) {
 	return f, nil
 }
 
-// remove removes the folder with all that is in it.
 func (f *folder) remove() error {
 	return errors.Join(os.RemoveAll(f.path), f.lock.Close())
 }

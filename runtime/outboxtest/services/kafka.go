@@ -239,7 +239,6 @@ func (k *KafkaCluster) admin(do func(*kadm.Client) error) error {
 	return do(kadm.NewClient(client))
 }
 
-// ping asks for the brokers.
 func (k *KafkaCluster) ping(ctx context.Context) error {
 	const limit = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)

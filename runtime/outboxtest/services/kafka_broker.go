@@ -26,7 +26,6 @@ type broker struct {
 	process *process
 }
 
-// startBroker starts a Kafka of our own.
 func startBroker(ctx context.Context, settings ...string) (*KafkaCluster, error) {
 	b, err := findBroker()
 	if err != nil {

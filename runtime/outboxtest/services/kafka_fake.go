@@ -13,20 +13,20 @@ import (
 )
 
 // KFakeOption changes a fake Kafka.
-type KFakeOption func(*fakeproto.Request)
+type KFakeOption func(*fakeproto.Cluster)
 
 // FakeBrokers sets the number of the fake's brokers. Default: 3.
 func FakeBrokers(n int) KFakeOption {
-	return func(r *fakeproto.Request) { r.Ports = make([]int, n) }
+	return func(c *fakeproto.Cluster) { c.Ports = make([]int, n) }
 }
 
 // FakeTopic adds a topic to the fake that is there from the start.
 func FakeTopic(name string, partitions int32) KFakeOption {
-	return func(r *fakeproto.Request) {
-		if r.Topics == nil {
-			r.Topics = map[string]int32{}
+	return func(c *fakeproto.Cluster) {
+		if c.Topics == nil {
+			c.Topics = map[string]int32{}
 		}
-		r.Topics[name] = partitions
+		c.Topics[name] = partitions
 	}
 }
 
@@ -101,20 +101,20 @@ func (f *FakeKafka) Fault(t testing.TB, fault Fault) (repair func()) {
 	if fault.Lasting {
 		count = -1
 	}
-	r := fakeproto.Request{Do: fakeproto.Break, Cluster: f.id, Fault: fakeproto.Fault{
-		ID: f.host.number(), Key: int16(fault.Request), Topic: fault.Topic, Partitions: fault.Partitions, Code: fault.Err.Code, Count: count,
-	}}
-	f.must(t, r)
+	number := f.host.number()
+	f.must(t, "Break", fakeproto.Fault{
+		Cluster: f.id, Number: number, Key: int16(fault.Request), Topic: fault.Topic, Partitions: fault.Partitions,
+		Code: fault.Err.Code, Count: count,
+	})
 	return func() {
 		t.Helper()
-		r.Do = fakeproto.Repair
-		f.must(t, r)
+		f.must(t, "Repair", number)
 	}
 }
 
-func (f *FakeKafka) must(t testing.TB, r fakeproto.Request) {
+func (f *FakeKafka) must(t testing.TB, method string, argument any) {
 	t.Helper()
-	if err := f.host.do(r); err != nil {
+	if err := f.host.do(method, argument); err != nil {
 		t.Fatalf("services: %v", err)
 	}
 }
@@ -124,19 +124,16 @@ func (f *FakeKafka) must(t testing.TB, r fakeproto.Request) {
 // The fake handles nothing else meanwhile.
 func (f *FakeKafka) Control(t testing.TB, key kmsg.Key, answer func(kmsg.Request) kmsg.Response) {
 	t.Helper()
-	f.host.controls.Store(control{f.id, int16(key)}, answer)
-	f.must(t, fakeproto.Request{Do: fakeproto.Control, Cluster: f.id, Key: int16(key)})
+	c := fakeproto.Control{Cluster: f.id, Key: int16(key)}
+	f.host.controls.Store(c, answer)
+	f.must(t, "Control", c)
 }
 
 // The methods of a kafkaServer.
 
-func (f *FakeKafka) start(context.Context) error { return f.tell(fakeproto.Open) }
-func (f *FakeKafka) stop() error                 { return f.tell(fakeproto.Shut) }
-func (f *FakeKafka) kill() error                 { return f.tell(fakeproto.Shut) }
+func (f *FakeKafka) start(context.Context) error { return f.host.do("Open", f.id) }
+func (f *FakeKafka) stop() error                 { return f.host.do("Shut", f.id) }
+func (f *FakeKafka) kill() error                 { return f.host.do("Shut", f.id) }
 
 // Close ends the fake.
-func (f *FakeKafka) Close() error { return f.tell(fakeproto.Close) }
-
-func (f *FakeKafka) tell(what fakeproto.Action) error {
-	return f.host.do(fakeproto.Request{Do: what, Cluster: f.id})
-}
+func (f *FakeKafka) Close() error { return f.host.do("Close", f.id) }

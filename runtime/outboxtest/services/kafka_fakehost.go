@@ -2,11 +2,11 @@ package services
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/rpc"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,32 +49,23 @@ func findFakeSource() (fakeSource, error) {
 // fakeHost is the process with the fake Kafkas.
 type fakeHost struct {
 	command  *exec.Cmd
-	in       io.Closer
+	client   *rpc.Client
 	stderr   bytes.Buffer // may be read after done
 	done     chan struct{}
-	controls sync.Map // of functions, by control
-
-	writing sync.Mutex // guards out; reading goes on meanwhile, so that neither side waits for the other
-	out     *json.Encoder
-
-	mu      sync.Mutex                     // guards waiting
-	waiting map[int64]chan fakeproto.Reply // nil once the process has ended
-
-	last atomic.Int64 // the last number
+	controls sync.Map // of functions, by fakeproto.Control
+	last     atomic.Int64
 }
 
-// control is what is asked about: the requests of a kind to a cluster.
-type control struct {
-	cluster int64
-	key     int16
+// pipes are the process's standard output and input.
+type pipes struct {
+	io.Reader
+	io.WriteCloser
 }
 
 // start builds and starts the process. It ends when this one does, since its
 // input ends then.
 func (s fakeSource) start() (*fakeHost, error) {
-	h := &fakeHost{
-		command: exec.Command(s.goTool, "run", "./"+fakeCommand), done: make(chan struct{}), waiting: map[int64]chan fakeproto.Reply{},
-	}
+	h := &fakeHost{command: exec.Command(s.goTool, "run", "./"+fakeCommand), done: make(chan struct{})}
 	h.command.Dir = s.root
 	h.command.Env = append(os.Environ(), "GOWORK="+filepath.Join(s.root, "go.work"), "GOFLAGS=")
 	h.command.Stderr = &h.stderr
@@ -87,17 +78,17 @@ func (s fakeSource) start() (*fakeHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.in, h.out = in, json.NewEncoder(in)
 	if err := h.command.Start(); err != nil {
 		return nil, fmt.Errorf("start kfake: %w", err)
 	}
-	go h.read(json.NewDecoder(out))
+	h.client = rpc.NewClient(pipes{out, in})
+	go h.serve()
 	return h, nil
 }
 
 // Close ends the process.
 func (h *fakeHost) Close() error {
-	err := h.in.Close()
+	err := h.client.Close()
 	<-h.done
 	if !h.command.ProcessState.Success() {
 		err = errors.Join(err, h.failure())
@@ -105,104 +96,70 @@ func (h *fakeHost) Close() error {
 	return err
 }
 
+// failure says how the process ended.
 func (h *fakeHost) failure() error {
+	<-h.done
 	return fmt.Errorf("the process with kfake ended: %s\n%s", h.command.ProcessState, h.stderr.String())
 }
 
-// read reads what the process writes, until it ends.
-func (h *fakeHost) read(replies *json.Decoder) {
+// serve answers the process's calls, until it ends.
+func (h *fakeHost) serve() {
 	defer close(h.done)
 	for {
-		var r fakeproto.Reply
-		if replies.Decode(&r) != nil {
+		var call fakeproto.Call
+		if h.client.Call(fakeproto.Name+".Next", int64(0), &call) != nil {
 			break
 		}
-		if r.Call != nil {
-			go h.answer(r.Call)
-			continue
-		}
-		h.mu.Lock()
-		waiting := h.waiting[r.ID]
-		delete(h.waiting, r.ID)
-		h.mu.Unlock()
-		waiting <- r
+		go h.answer(call)
 	}
 	_ = h.command.Wait() // how it ended stands in its ProcessState
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, waiting := range h.waiting {
-		close(waiting)
-	}
-	h.waiting = nil
-}
-
-// number returns a new number, for a request, a cluster or a fault.
-func (h *fakeHost) number() int64 { return h.last.Add(1) }
-
-// do makes a request and waits for its reply.
-func (h *fakeHost) do(r fakeproto.Request) error {
-	r.ID = h.number()
-	waiting := make(chan fakeproto.Reply, 1)
-	h.mu.Lock()
-	if h.waiting == nil {
-		h.mu.Unlock()
-		return h.failure()
-	}
-	h.waiting[r.ID] = waiting
-	h.mu.Unlock()
-	h.write(r)
-	reply, ok := <-waiting
-	switch {
-	case !ok:
-		return h.failure()
-	case reply.Error != "":
-		return errors.New(reply.Error)
-	}
-	return nil
-}
-
-// cluster starts a fake Kafka in the process.
-func (h *fakeHost) cluster(opts []KFakeOption) (*KafkaCluster, error) {
-	const brokers = 3
-	r := fakeproto.Request{Do: fakeproto.Start, Cluster: h.number(), Ports: make([]int, brokers)}
-	for _, o := range opts {
-		o(&r)
-	}
-	var err error
-	const tries = 5 // another process may take a port first
-	for range tries {
-		addresses := make([]string, len(r.Ports))
-		for i := range r.Ports {
-			if r.Ports[i], err = freePort(); err != nil {
-				return nil, err
-			}
-			addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Ports[i]))
-		}
-		if err = h.do(r); err == nil {
-			fake := &FakeKafka{host: h, id: r.Cluster}
-			return &KafkaCluster{Brokers: addresses, Fake: fake, own: fake, control: true}, nil
-		}
-	}
-	return nil, err
 }
 
 // answer asks the function of a control.
-func (h *fakeHost) answer(call *fakeproto.Call) {
-	answer := fakeproto.Request{ID: call.ID, Do: fakeproto.Answer}
+func (h *fakeHost) answer(call fakeproto.Call) {
+	answer := fakeproto.Answer{Number: call.Number}
 	request := kmsg.RequestForKey(call.Key)
 	request.SetVersion(call.Version)
-	do, ok := h.controls.Load(control{call.Cluster, call.Key})
+	do, ok := h.controls.Load(call.Control)
 	if err := request.ReadFrom(call.Body); ok && err == nil {
 		if response := do.(func(kmsg.Request) kmsg.Response)(request); response != nil {
 			answer.Response = response.AppendTo(nil)
 		}
 	}
-	h.write(answer)
+	_ = h.do("Answer", answer) // it fails only if the process has ended
 }
 
-// write writes a request. If it fails the process has ended, and read says so.
-func (h *fakeHost) write(r fakeproto.Request) {
-	h.writing.Lock()
-	defer h.writing.Unlock()
-	_ = h.out.Encode(r)
+func (h *fakeHost) number() int64 { return h.last.Add(1) }
+
+func (h *fakeHost) do(method string, argument any) error {
+	err := h.client.Call(fakeproto.Name+"."+method, argument, new(int))
+	if _, ok := errors.AsType[rpc.ServerError](err); err != nil && !ok {
+		return h.failure()
+	}
+	return err
+}
+
+// cluster starts a fake Kafka in the process.
+func (h *fakeHost) cluster(opts []KFakeOption) (*KafkaCluster, error) {
+	const brokers = 3
+	c := fakeproto.Cluster{Number: h.number(), Ports: make([]int, brokers)}
+	for _, o := range opts {
+		o(&c)
+	}
+	var err error
+	const tries = 5 // another process may take a port first
+	for range tries {
+		addresses := make([]string, len(c.Ports))
+		for i := range c.Ports {
+			if c.Ports[i], err = freePort(); err != nil {
+				return nil, err
+			}
+			addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Ports[i]))
+		}
+		if err = h.do("Start", c); err == nil {
+			fake := &FakeKafka{host: h, id: c.Number}
+			return &KafkaCluster{Brokers: addresses, Fake: fake, own: fake, control: true}, nil
+		}
+	}
+	return nil, err
 }

@@ -116,7 +116,6 @@ func (p *pool) release(name string) error {
 	return s.close()
 }
 
-// close stops every server.
 func (p *pool) close() error {
 	p.mu.Lock()
 	servers := p.servers
@@ -154,7 +153,6 @@ func use[S io.Closer](t testing.TB, name string, start func() (S, error)) (S, er
 	return server.(S), nil
 }
 
-// closeAfter closes a server when the test ends.
 func closeAfter(t testing.TB, c io.Closer) {
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {

@@ -185,7 +185,6 @@ func startCluster(ctx context.Context, install installation, o postgresOptions) 
 	return c.serve(ctx)
 }
 
-// data returns the path of the data folder.
 func (c *cluster) data() string { return filepath.Join(c.folder.path, "data") }
 
 // run runs one of Postgres's programs.

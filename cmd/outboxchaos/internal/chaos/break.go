@@ -47,7 +47,6 @@ func (r *run) breakThings(ctx context.Context) {
 // errMissed means that a fault had no effect, because its target did not exist.
 var errMissed = errors.New("the fault did not happen")
 
-// inflict causes one fault and ends it.
 func (r *run) inflict(ctx context.Context, f fault.Fault) {
 	if ctx.Err() != nil {
 		return
@@ -81,6 +80,7 @@ func unknown(f fault.Fault) error { return fmt.Errorf("unknown fault %q", f.Kind
 // action returns the function that causes and ends a fault of a kind, and the lock that
 // it needs. The function is nil for an unknown kind.
 func (r *run) action(k fault.Kind) (*sync.Mutex, func(context.Context, fault.Fault) error) {
+	postgres, kafka, redis := r.Servers.Postgres, r.Servers.Kafka, r.Servers.Redis
 	switch k {
 	case fault.KillAtStage, fault.StopAtStage, fault.KillAtTakeOver, fault.StopAtTakeOver, fault.KillAtRelease,
 		fault.KillAnywhere, fault.KillAll, fault.StopAnywhere, fault.EndLeader:
@@ -91,28 +91,54 @@ func (r *run) action(k fault.Kind) (*sync.Mutex, func(context.Context, fault.Fau
 		return &r.locks.toPostgres, r.breakLinks
 	case fault.RedisLinks:
 		return &r.locks.toRedis, r.breakLinks
+	case fault.CutWriters:
+		return &r.locks.toPostgres, r.cutWriters
 	case fault.FewConnections, fault.NoConnections:
 		return &r.locks.postgres, r.limitConnections
-	case fault.CutWriters:
-		return &r.locks.toPostgres, r.breakPostgres
-	case fault.RestartPostgres, fault.CrashPostgres, fault.EndSessions, fault.LockTable, fault.LockLease:
-		return &r.locks.postgres, r.breakPostgres
-	case fault.StopKafka, fault.KillKafka:
-		return &r.locks.kafka, r.breakKafka
-	case fault.DeleteTopic, fault.CloseTopic:
-		return &r.locks.topics, r.breakTopics
-	case fault.KillRedis, fault.FlushRedis:
-		return &r.locks.redis, r.breakRedis
-	case fault.KillConsumer, fault.HandlersPanic:
-		return &r.locks.consumer, r.breakConsumer
+	case fault.RestartPostgres:
+		return &r.locks.postgres, func(ctx context.Context, _ fault.Fault) error { return postgres.Restart(ctx, services.Fast) }
+	case fault.CrashPostgres:
+		return &r.locks.postgres, func(ctx context.Context, _ fault.Fault) error { return postgres.Restart(ctx, services.Immediate) }
+	case fault.EndSessions:
+		return &r.locks.postgres, r.endSessions
+	case fault.LockTable:
+		return &r.locks.postgres, r.blocked("LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE")
+	case fault.LockLease:
+		return &r.locks.postgres, r.blocked("SELECT 1 FROM event_outbox_lease FOR UPDATE")
+	case fault.StopKafka:
+		return &r.locks.kafka, away(kafka.Stop, kafka.Start)
+	case fault.KillKafka:
+		return &r.locks.kafka, away(kafka.Kill, kafka.Start)
+	case fault.DeleteTopic:
+		return &r.locks.topics, r.deleteTopic
+	case fault.CloseTopic:
+		return &r.locks.topics, r.closeTopic
+	case fault.KillRedis:
+		return &r.locks.redis, away(redis.Kill, redis.Start)
+	case fault.FlushRedis:
+		return &r.locks.redis, r.flushRedis
+	case fault.KillConsumer:
+		return &r.locks.consumer, r.killConsumer
+	case fault.HandlersPanic:
+		return &r.locks.consumer, r.panicHandlers
 	}
 	return nil, nil
+}
+
+// away ends a server, and starts it again later.
+func away(end func() error, start func(context.Context) error) func(context.Context, fault.Fault) error {
+	return func(ctx context.Context, f fault.Fault) error {
+		if err := end(); err != nil {
+			return err
+		}
+		wait.For(ctx, f.Hold)
+		return start(ctx)
+	}
 }
 
 // aWhile limits the wait for something that should happen soon.
 const aWhile = 10 * time.Second
 
-// leader waits for a leader.
 func (r *run) leader(ctx context.Context) (*lab.Relay, error) {
 	ctx, cancel := context.WithTimeout(ctx, aWhile)
 	defer cancel()
@@ -210,71 +236,43 @@ func (r *run) armed(ctx context.Context, p instance.Point, a instance.Action, in
 	return nil
 }
 
-func (r *run) breakPostgres(ctx context.Context, f fault.Fault) error {
-	switch f.Kind {
-	case fault.RestartPostgres:
-		return r.Servers.Postgres.Restart(ctx, services.Fast)
-	case fault.CrashPostgres:
-		return r.Servers.Postgres.Restart(ctx, services.Immediate)
-	case fault.CutWriters:
-		r.WritersLink.Set(proxy.Weather{HoldAnswers: true})
-		const moment = 30 * time.Millisecond
-		wait.For(ctx, moment)
-		r.WritersLink.Cut()
-		r.WritersLink.Set(proxy.Weather{})
-		return nil
-	case fault.EndSessions:
-		_, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'outboxrelay' AND random() < 0.5")
-		return err
-	}
-	tx, err := r.Pool.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	statement := "LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE"
-	if f.Kind == fault.LockLease {
-		statement = "SELECT 1 FROM event_outbox_lease FOR UPDATE"
-	}
-	// Do not wait for a transaction that a writer holds open.
-	if _, err = tx.Exec(ctx, "SET LOCAL lock_timeout = '3s'"); err == nil {
-		if _, err = tx.Exec(ctx, statement); err != nil {
-			err = errMissed
-		} else {
-			wait.For(ctx, f.Hold)
-		}
-	}
-	_ = tx.Rollback(ctx) // nothing was changed; after a restart it may not exist
+func (r *run) cutWriters(ctx context.Context, _ fault.Fault) error {
+	r.WritersLink.Set(proxy.Weather{HoldAnswers: true})
+	const moment = 30 * time.Millisecond
+	wait.For(ctx, moment)
+	r.WritersLink.Cut()
+	r.WritersLink.Set(proxy.Weather{})
+	return nil
+}
+
+func (r *run) endSessions(ctx context.Context, _ fault.Fault) error {
+	_, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'outboxrelay' AND random() < 0.5")
 	return err
 }
 
-func (r *run) breakKafka(ctx context.Context, f fault.Fault) error {
-	end := r.Servers.Kafka.Stop
-	if f.Kind == fault.KillKafka {
-		end = r.Servers.Kafka.Kill
-	}
-	if err := end(); err != nil {
+// blocked holds the lock that a statement takes.
+func (r *run) blocked(statement string) func(context.Context, fault.Fault) error {
+	return func(ctx context.Context, f fault.Fault) error {
+		tx, err := r.Pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		// Do not wait for a transaction that a writer holds open.
+		if _, err = tx.Exec(ctx, "SET LOCAL lock_timeout = '3s'"); err == nil {
+			if _, err = tx.Exec(ctx, statement); err != nil {
+				err = errMissed
+			} else {
+				wait.For(ctx, f.Hold)
+			}
+		}
+		_ = tx.Rollback(ctx) // nothing was changed; after a restart it may not exist
 		return err
 	}
-	wait.For(ctx, f.Hold)
-	return r.Servers.Kafka.Start(ctx)
 }
 
-func (r *run) breakRedis(ctx context.Context, f fault.Fault) error {
-	if f.Kind == fault.FlushRedis {
-		return r.flushRedis(ctx)
-	}
-	if err := r.Servers.Redis.Kill(); err != nil {
-		return err
-	}
-	wait.For(ctx, f.Hold)
-	return r.Servers.Redis.Start(ctx)
-}
-
-// breakTopics needs a broker that answers. So it locks Kafka for each request.
-func (r *run) breakTopics(ctx context.Context, f fault.Fault) error {
-	if f.Kind == fault.DeleteTopic {
-		return r.deleteTopic(ctx, f.Hold)
-	}
+// closeTopic needs a broker that answers, as deleteTopic does. So they lock Kafka for
+// each request.
+func (r *run) closeTopic(ctx context.Context, f fault.Fault) error {
 	const topic = workload.TopicSmall
 	if err := r.withKafka(func() error { return r.SetWritable(ctx, topic, false) }); err != nil {
 		return err
@@ -292,7 +290,7 @@ func (r *run) withKafka(do func() error) error {
 // deleteTopic deletes a topic once everything that was committed for it has been read.
 // Otherwise records that the deletion removes would count as lost. Events that are
 // written while the topic does not exist wait for it.
-func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
+func (r *run) deleteTopic(ctx context.Context, f fault.Fault) error {
 	const topic = workload.TopicFleeting
 	r.fleeting.Store(false)
 	defer r.fleeting.Store(true)
@@ -312,7 +310,7 @@ func (r *run) deleteTopic(ctx context.Context, hold time.Duration) error {
 		return err
 	}
 	r.fleeting.Store(true)
-	wait.For(ctx, hold)
+	wait.For(ctx, f.Hold)
 	return r.withKafka(func() error {
 		if err := r.CreateTopic(ctx, topic); err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 )
 
-// links returns the links that a fault affects.
 func (r *run) links(ctx context.Context, k fault.Kind) (links []*proxy.Proxy, err error) {
 	switch k {
 	case fault.KafkaLinks:

@@ -4,9 +4,11 @@ import (
 	"context"
 
 	"github.com/redis/rueidis"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 )
 
-func (r *run) flushRedis(ctx context.Context) error {
+func (r *run) flushRedis(ctx context.Context, _ fault.Fault) error {
 	option, err := rueidis.ParseURL(r.Servers.Redis.URL)
 	if err != nil {
 		return err

@@ -52,7 +52,6 @@ func (r *Result) Line() string {
 		r.Seed, r.Faults, r.Committed, r.Consumed, r.Lost, r.Invented, r.Reordered, r.Corrupted, r.Duplicated, r.Unexplained)
 }
 
-// run is one run.
 type run struct {
 	Options
 	*lab.Lab
@@ -208,15 +207,8 @@ func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 // progress reports from time to time how far the run has come.
 func (r *run) progress(ctx context.Context) {
 	const every = 10 * time.Second
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			r.sayTally()
-		}
+	for wait.For(ctx, every) {
+		r.sayTally()
 	}
 }
 
@@ -302,41 +294,35 @@ func (r *run) resolve(ctx context.Context) error {
 // drain waits until everything is read. It waits for poison events only after they were
 // fixed.
 func (r *run) drain(ctx context.Context, poison bool) error {
-	const every = 200 * time.Millisecond
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+	const pause = 200 * time.Millisecond
 	var last int64
 	moved := time.Now()
-	for {
+	return wait.Until(ctx, pause, func() (bool, error) {
 		unread := r.history.Unread("", poison)
 		unsettled, err := r.count(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL")
 		if err != nil {
-			return err
+			return false, err
 		}
 		effects, err := r.count(ctx, "SELECT count(*) FROM chaos_effect")
 		if err != nil {
-			return err
+			return false, err
 		}
 		waiting, err := r.unhandled(ctx, poison)
 		if err != nil {
-			return err
-		}
-		if unread == 0 && unsettled == 0 && waiting == 0 {
-			return nil
+			return false, err
 		}
 		if now := r.history.Tally().Records + effects - unsettled; now != last {
 			last, moved = now, time.Now()
 		}
-		if time.Since(moved) > r.Patience {
-			r.say("no progress for %s: %d not read, %d rows without outcome, %d not handled by the consumer", r.Patience, unread, unsettled, waiting)
-			return nil
+		if unread == 0 && unsettled == 0 && waiting == 0 {
+			return true, nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
+		if time.Since(moved) <= r.Patience {
+			return false, nil
 		}
-	}
+		r.say("no progress for %s: %d not read, %d rows without outcome, %d not handled by the consumer", r.Patience, unread, unsettled, waiting)
+		return true, nil
+	})
 }
 
 func (r *run) count(ctx context.Context, query string) (int64, error) {
@@ -391,7 +377,6 @@ type deadRow struct {
 	LastError string
 }
 
-// judge compares what was committed with what was read.
 func (r *run) judge(ctx context.Context) (*Result, error) {
 	r.sayTally()
 	for _, p := range r.Relays {

@@ -60,20 +60,16 @@ func (r *run) refusedConnection(ctx context.Context) bool {
 	return ok && pgErr.Code == tooManyConnections
 }
 
-func (r *run) breakConsumer(ctx context.Context, f fault.Fault) error {
-	if f.Kind == fault.HandlersPanic {
-		return r.panicHandlers(ctx, f.Hold)
-	}
+func (r *run) killConsumer(context.Context, fault.Fault) error {
 	r.Consumer.Kill()
 	return r.Consumer.Start()
 }
 
-// panicHandlers makes some deliveries of the consumer panic.
-func (r *run) panicHandlers(ctx context.Context, hold time.Duration) error {
+func (r *run) panicHandlers(ctx context.Context, f fault.Fault) error {
 	const oneIn = 20
 	before := r.Consumer.Panics()
 	r.Consumer.Tell(fmt.Sprintf("panic %d", oneIn))
-	wait.For(ctx, hold)
+	wait.For(ctx, f.Hold)
 	r.Consumer.Tell("panic 0")
 	if r.Consumer.Panics() == before {
 		return errMissed

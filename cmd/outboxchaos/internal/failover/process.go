@@ -111,7 +111,6 @@ func (p *relayProcess) leads(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// restartRelays kills both relays and starts them again.
 func (s *site) restartRelays(ctx context.Context) error {
 	for _, p := range s.relays {
 		p.Kill()

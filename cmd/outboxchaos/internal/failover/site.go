@@ -40,7 +40,6 @@ type site struct {
 	closers []func() error
 }
 
-// newSite starts the servers and the proxies.
 func newSite(ctx context.Context, r row, synchronous bool) (_ *site, err error) {
 	s := &site{}
 	defer func() {

@@ -117,7 +117,6 @@ func (w *writer) insert(ctx context.Context, conn *pgx.Conn, phase int, topic st
 	w.events[id] = phase
 }
 
-// reader reads the records.
 type reader struct {
 	client *kgo.Client
 	cancel context.CancelFunc

@@ -245,7 +245,6 @@ func (s *Schedule) hold(f Fault) time.Duration {
 	return 0
 }
 
-// all lists every fault.
 func all() []Fault {
 	var out []Fault
 	for _, e := range table() {

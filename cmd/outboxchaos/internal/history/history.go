@@ -178,7 +178,6 @@ func (h *History) Unread(topic string, poison bool) int64 {
 	return h.count(poison, func(e *event) bool { return (topic == "" || e.Topic == topic) && h.reads[e.ID] == nil })
 }
 
-// count counts the committed events that meet a condition.
 func (h *History) count(poison bool, meets func(*event) bool) (n int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

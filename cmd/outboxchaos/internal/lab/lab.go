@@ -268,7 +268,6 @@ func (l *Lab) newRelay(i int) (*Relay, error) {
 	return r, nil
 }
 
-// kafkaLink returns a proxy in front of Kafka.
 func (l *Lab) kafkaLink(name string) (*proxy.Proxy, error) {
 	p, err := proxy.Listen("unix", filepath.Join(l.sockets, "k"+name), "tcp", l.Servers.Kafka.Brokers[0])
 	if err != nil {

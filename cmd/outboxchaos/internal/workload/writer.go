@@ -51,7 +51,6 @@ type Config struct {
 // Writer runs transactions one after the other.
 type Writer struct{ Config }
 
-// plan is one transaction.
 type plan struct {
 	id     uuid.UUID
 	way    way

@@ -105,7 +105,6 @@ func open(dir string) (*apply, error) {
 
 func (a *apply) close() { _ = a.root.Close() } // it was only looked up in
 
-// errOutside is returned for a path that leaves the project.
 var errOutside = errors.New("a symbolic link leads outside the project")
 
 // real returns where a file is after the links in its folders have been followed. The
