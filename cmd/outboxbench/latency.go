@@ -35,17 +35,15 @@ func latencyVariants(_ context.Context, l *lab) ([]variant, error) {
 }
 
 // latency measures how long events take with a carrier.
-func (l *lab) latency(start func(context.Context, []string) (carrier, error)) measurement {
+func (l *lab) latency(start carrier) measurement {
 	return func(ctx context.Context) ([]float64, error) { return l.measureLatency(ctx, start) }
 }
 
-// carrier moves events from the table to Kafka. waker wakes it.
-type carrier struct {
-	waker outbox.Waker // nil: nothing wakes it
-	stop  func() error
-}
+// carrier starts what moves events from the table to Kafka, and returns what wakes it;
+// nil: nothing does. atEnd takes what ends it, the last one first.
+type carrier func(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error)
 
-func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []string) (carrier, error)) (_ []float64, err error) {
+func (l *lab) measureLatency(ctx context.Context, start carrier) (_ []float64, err error) {
 	if err := l.newBatches(ctx); err != nil {
 		return nil, err
 	}
@@ -60,12 +58,17 @@ func (l *lab) measureLatency(ctx context.Context, start func(context.Context, []
 		return nil, err
 	}
 	defer pool.Close()
-	c, err := start(ctx, brokers)
+	var ends []func() error
+	defer func() {
+		for _, end := range slices.Backward(ends) {
+			err = errors.Join(err, end())
+		}
+	}()
+	waker, err := start(ctx, brokers, func(end func() error) { ends = append(ends, end) })
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	ob := outbox.New(pool, outbox.Options{Logger: l.log, Waker: c.waker})
+	ob := outbox.New(pool, outbox.Options{Logger: l.log, Waker: waker})
 	defer ob.Close()
 
 	ctx, cancel := context.WithTimeout(ctx, stall)
@@ -150,90 +153,70 @@ func consume(ctx context.Context, brokers []string, n int) (map[uuid.UUID]time.T
 	return arrivals, nil
 }
 
-func (l *lab) relayCarrier(ctx context.Context, brokers []string, waker outbox.Waker, source relay.WakeSource) (carrier, error) {
+// carry starts a relay.
+func (l *lab) carry(ctx context.Context, brokers []string, source relay.WakeSource, atEnd func(func() error)) error {
 	w := newWatch()
 	r, err := l.startRelay(ctx, brokers, pgstore.Mark, source, w, 0)
 	if err != nil {
-		return carrier{}, err
-	}
-	if err := r.wait(w.began); err != nil {
-		return carrier{}, errors.Join(err, r.stop())
-	}
-	return carrier{waker: waker, stop: r.stop}, nil
-}
-
-func (l *lab) pollingCarrier(ctx context.Context, brokers []string) (carrier, error) {
-	return l.relayCarrier(ctx, brokers, nil, nil)
-}
-
-func (l *lab) postgresCarrier(ctx context.Context, brokers []string) (carrier, error) {
-	waker, err := wake.Postgres(l.url, service, wake.PostgresOptions{})
-	if err != nil {
-		return carrier{}, err
-	}
-	source, err := wake.PostgresSource(l.url, service, wake.SourceOptions{Logger: l.log})
-	if err != nil {
-		return carrier{}, err
-	}
-	c, err := l.relayCarrier(ctx, brokers, waker, source)
-	if err != nil {
-		return carrier{}, err
-	}
-	stop := c.stop
-	c.stop = func() error { return errors.Join(stop(), waker.Close(context.WithoutCancel(ctx))) }
-	return c, nil
-}
-
-func (l *lab) redisCarrier(ctx context.Context, brokers []string) (carrier, error) {
-	option, err := rueidis.ParseURL(l.redis.URL)
-	if err != nil {
-		return carrier{}, err
-	}
-	waker := wake.RedisLazy(option, service)
-	source := wake.RedisSource(option, service, wake.SourceOptions{Logger: l.log})
-	c, err := l.relayCarrier(ctx, brokers, waker, source)
-	if err != nil {
-		return carrier{}, err
-	}
-	stop := c.stop
-	c.stop = func() error { defer waker.Close(); return stop() }
-	return c, nil
-}
-
-// bareCarrier returns a loop as people write it first.
-func (l *lab) bareCarrier(ctx context.Context, brokers []string) (carrier, error) {
-	pool, err := l.pool(ctx, 3)
-	if err != nil {
-		return carrier{}, err
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
-	if err != nil {
-		pool.Close()
-		return carrier{}, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	listening := make(chan struct{})
-	go func() {
-		err := bareLoop(ctx, pool, client, listening)
-		if ctx.Err() != nil {
-			err = nil // it was told to end
-		}
-		done <- err
-	}()
-	stop := func() error {
-		cancel()
-		err := <-done
-		client.Close()
-		pool.Close()
 		return err
 	}
+	atEnd(r.stop)
+	return r.wait(w.began)
+}
+
+func (l *lab) pollingCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
+	return nil, l.carry(ctx, brokers, nil, atEnd)
+}
+
+func (l *lab) postgresCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
+	waker, err := wake.Postgres(l.url, service, wake.PostgresOptions{})
+	if err != nil {
+		return nil, err
+	}
+	atEnd(func() error { return waker.Close(context.WithoutCancel(ctx)) })
+	source, err := wake.PostgresSource(l.url, service, wake.SourceOptions{Logger: l.log})
+	if err != nil {
+		return nil, err
+	}
+	return waker, l.carry(ctx, brokers, source, atEnd)
+}
+
+func (l *lab) redisCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
+	option, err := rueidis.ParseURL(l.redis.URL)
+	if err != nil {
+		return nil, err
+	}
+	waker := wake.RedisLazy(option, service)
+	atEnd(func() error { waker.Close(); return nil })
+	return waker, l.carry(ctx, brokers, wake.RedisSource(option, service, wake.SourceOptions{Logger: l.log}), atEnd)
+}
+
+// bareCarrier starts a loop as people write it first.
+func (l *lab) bareCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
+	pool, err := l.pool(ctx, 3)
+	if err != nil {
+		return nil, err
+	}
+	atEnd(func() error { pool.Close(); return nil })
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		return nil, err
+	}
+	atEnd(func() error { client.Close(); return nil })
+	ctx, cancel := context.WithCancel(ctx)
+	listening, failed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(failed)
+		if err := bareLoop(ctx, pool, client, listening); ctx.Err() == nil { // it was not told to end
+			failed <- err
+		}
+	}()
+	atEnd(func() error { cancel(); return <-failed })
 	select {
 	case <-listening:
-		return carrier{waker: notifier{pool}, stop: stop}, nil
-	case err := <-done:
-		done <- err
-		return carrier{}, stop()
+		return notifier{pool}, nil
+	case err := <-failed:
+		return nil, err
 	}
 }
 

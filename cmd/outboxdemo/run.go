@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
 // run returns the demo; it returns the exit code.
@@ -55,4 +56,17 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 
 func (d *demo) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, "%s %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
+}
+
+// live prints one line about the demo every so often, until ctx ends: over
+// itself on a terminal, below itself elsewhere.
+func live(ctx context.Context, w io.Writer, terminal bool, line func() string) {
+	every, start, end := time.Second, "", "\n"
+	if terminal {
+		every, start, end = 100*time.Millisecond, "\r\x1b[K", ""
+	}
+	for wait.For(ctx, every) {
+		_, _ = fmt.Fprint(w, start+line()+end) // the terminal may be gone
+	}
+	_, _ = fmt.Fprint(w, start+line()+"\n")
 }

@@ -131,22 +131,15 @@ func EachPostgres(t *testing.T, test func(t *testing.T, pg *PG)) {
 	skipShort(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
-	var majors []int
+	majors := requiredPostgres()
 	for in := range installations(ctx) {
-		if !slices.Contains(majors, in.major) {
-			majors = append(majors, in.major)
-		}
-	}
-	for _, major := range requiredPostgres() {
-		if !slices.Contains(majors, major) {
-			majors = append(majors, major)
-		}
+		majors = append(majors, in.major)
 	}
 	if len(majors) == 0 {
 		majors = []int{0}
 	}
 	slices.Sort(majors)
-	for _, major := range majors {
+	for _, major := range slices.Compact(majors) {
 		name := "postgres"
 		if major > 0 {
 			name = fmt.Sprintf("postgres%d", major)
@@ -191,14 +184,11 @@ func databaseName(t testing.TB) string { return uniqueName(t, "_", 63) }
 // uniqueName returns a fresh name made from the test's, at most so long.
 func uniqueName(t testing.TB, separator string, longest int) string {
 	name := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
-		case r >= 'A' && r <= 'Z':
-			return r - 'A' + 'a'
 		}
 		return '_'
-	}, strings.TrimPrefix(t.Name(), "Test"))
+	}, strings.ToLower(strings.TrimPrefix(t.Name(), "Test")))
 	suffix := fmt.Sprintf("%s%08x", separator, rand.Uint32())
 	return name[:min(len(name), longest-len(suffix))] + suffix
 }

@@ -23,7 +23,6 @@ type command struct {
 	path  string
 	args  []string
 	dir   string   // working directory
-	env   []string // nil for this process's own
 	log   string   // file for its output, appended to
 	user  *account // nil for the current user
 	death syscall.Signal
@@ -38,7 +37,7 @@ func (c command) start() (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(c.path, c.args...), log: c.log, done: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Env = c.dir, c.env
+	p.cmd.Dir = c.dir
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = attributes(c.user, c.death)
 	started := make(chan error)
@@ -110,11 +109,9 @@ func (p *process) kill() error {
 }
 
 // tail returns the end of the process's output, for an error message.
-func (p *process) tail() string { return tail(p.log) }
-
-func tail(path string) string {
+func (p *process) tail() string {
 	const lines = 15
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return fmt.Sprintf("(no output: %v)", err)
 	}

@@ -4,25 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
-
-// locks make sure that only one fault at a time affects the same server or link.
-type locks struct {
-	relays, postgres, kafka, redis, topics, consumer sync.Mutex
-	toPostgres, toKafka, toRedis                     sync.Mutex // the links to it
-}
 
 // breakThings goes through the schedule until the time is over. It ends each fault that
 // it begins.
@@ -66,63 +59,14 @@ func (r *run) inflict(ctx context.Context, f fault.Fault) {
 }
 
 func (r *run) perform(ctx context.Context, f fault.Fault) error {
-	lock, do := r.action(f.Kind)
-	if do == nil {
-		return unknown(f)
+	for _, d := range r.deeds() {
+		if d.Name == f.Kind {
+			d.lock.Lock()
+			defer d.lock.Unlock()
+			return d.do(ctx, f)
+		}
 	}
-	lock.Lock()
-	defer lock.Unlock()
-	return do(ctx, f)
-}
-
-func unknown(f fault.Fault) error { return fmt.Errorf("unknown fault %q", f.Kind) }
-
-// action returns the function that causes and ends a fault of a kind, and the lock that
-// it needs. The function is nil for an unknown kind.
-func (r *run) action(k fault.Kind) (*sync.Mutex, func(context.Context, fault.Fault) error) {
-	postgres, kafka, redis := r.Servers.Postgres, r.Servers.Kafka, r.Servers.Redis
-	switch k {
-	case fault.KillAtStage, fault.StopAtStage, fault.KillAtTakeOver, fault.StopAtTakeOver, fault.KillAtRelease,
-		fault.KillAnywhere, fault.KillAll, fault.StopAnywhere, fault.EndLeader:
-		return &r.locks.relays, r.breakRelays
-	case fault.KafkaLink, fault.KafkaLinks:
-		return &r.locks.toKafka, r.breakLinks
-	case fault.PostgresLink, fault.PostgresLinks:
-		return &r.locks.toPostgres, r.breakLinks
-	case fault.RedisLinks:
-		return &r.locks.toRedis, r.breakLinks
-	case fault.CutWriters:
-		return &r.locks.toPostgres, r.cutWriters
-	case fault.FewConnections, fault.NoConnections:
-		return &r.locks.postgres, r.limitConnections
-	case fault.RestartPostgres:
-		return &r.locks.postgres, func(ctx context.Context, _ fault.Fault) error { return postgres.Restart(ctx, services.Fast) }
-	case fault.CrashPostgres:
-		return &r.locks.postgres, func(ctx context.Context, _ fault.Fault) error { return postgres.Restart(ctx, services.Immediate) }
-	case fault.EndSessions:
-		return &r.locks.postgres, r.endSessions
-	case fault.LockTable:
-		return &r.locks.postgres, r.blocked("LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE")
-	case fault.LockLease:
-		return &r.locks.postgres, r.blocked("SELECT 1 FROM event_outbox_lease FOR UPDATE")
-	case fault.StopKafka:
-		return &r.locks.kafka, away(kafka.Stop, kafka.Start)
-	case fault.KillKafka:
-		return &r.locks.kafka, away(kafka.Kill, kafka.Start)
-	case fault.DeleteTopic:
-		return &r.locks.topics, r.deleteTopic
-	case fault.CloseTopic:
-		return &r.locks.topics, r.closeTopic
-	case fault.KillRedis:
-		return &r.locks.redis, away(redis.Kill, redis.Start)
-	case fault.FlushRedis:
-		return &r.locks.redis, r.flushRedis
-	case fault.KillConsumer:
-		return &r.locks.consumer, r.killConsumer
-	case fault.HandlersPanic:
-		return &r.locks.consumer, r.panicHandlers
-	}
-	return nil, nil
+	return fmt.Errorf("unknown fault %q", f.Kind)
 }
 
 // away ends a server, and starts it again later.
@@ -136,104 +80,9 @@ func away(end func() error, start func(context.Context) error) func(context.Cont
 	}
 }
 
-// aWhile limits the wait for something that should happen soon.
-const aWhile = 10 * time.Second
-
-func (r *run) leader(ctx context.Context) (*lab.Relay, error) {
-	ctx, cancel := context.WithTimeout(ctx, aWhile)
-	defer cancel()
-	var leader *lab.Relay
-	if !r.Until(ctx, func() bool { leader = r.Leader(); return leader != nil }) {
-		return nil, errMissed
-	}
-	return leader, nil
-}
-
-func (r *run) breakRelays(ctx context.Context, f fault.Fault) error {
-	leader, err := r.leader(ctx)
-	if err != nil {
-		return err
-	}
-	switch f.Kind {
-	case fault.KillAnywhere:
-		leader.Kill()
-	case fault.KillAll:
-		for _, one := range r.Relays {
-			one.Kill()
-		}
-	case fault.StopAnywhere:
-		leader.Signal(syscall.SIGSTOP)
-		wait.For(ctx, f.Hold)
-		leader.Signal(syscall.SIGCONT)
-	case fault.EndLeader:
-		if !leader.End(aWhile) {
-			r.say("the leader did not end within %s", aWhile)
-		}
-	case fault.KillAtStage:
-		err = r.killAt(ctx, f.Point, leader)
-	case fault.StopAtStage:
-		err = r.stopAt(ctx, f, leader)
-	case fault.KillAtRelease:
-		leader.Tell(fmt.Sprintf("arm %s %s", f.Point, instance.Kill))
-		leader.End(aWhile)
-	case fault.KillAtTakeOver, fault.StopAtTakeOver:
-		var others []*lab.Relay
-		for _, one := range r.Relays {
-			if one != leader {
-				others = append(others, one)
-			}
-		}
-		leader.Kill()
-		if f.Kind == fault.KillAtTakeOver {
-			err = r.killAt(ctx, f.Point, others...)
-		} else {
-			err = r.stopAt(ctx, f, others...)
-		}
-	default:
-		err = unknown(f)
-	}
-	return errors.Join(err, r.startRelays())
-}
-
-// killAt arms a failpoint in the instances, and waits until one instance has reached
-// it.
-func (r *run) killAt(ctx context.Context, p instance.Point, in ...*lab.Relay) error {
-	return r.armed(ctx, p, instance.Kill, in, func(one *lab.Relay) bool { return !one.Running() })
-}
-
-func (r *run) stopAt(ctx context.Context, f fault.Fault, in ...*lab.Relay) error {
-	var stopped *lab.Relay
-	err := r.armed(ctx, f.Point, instance.Stop, in, func(one *lab.Relay) bool {
-		if one.Stopped() {
-			stopped = one
-		}
-		return stopped != nil
-	})
-	if stopped != nil {
-		wait.For(ctx, f.Hold)
-	}
-	for _, one := range in {
-		one.Signal(syscall.SIGCONT) // also one that was reached late
-	}
-	return err
-}
-
-func (r *run) armed(ctx context.Context, p instance.Point, a instance.Action, in []*lab.Relay, off func(*lab.Relay) bool) error {
-	for _, one := range in {
-		one.Tell(fmt.Sprintf("arm %s %s", p, a))
-	}
-	defer func() {
-		for _, one := range in {
-			one.Tell("disarm")
-		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, aWhile)
-	defer cancel()
-	const pause = 20 * time.Millisecond
-	if wait.Until(ctx, pause, func() (bool, error) { return slices.ContainsFunc(in, off), nil }) != nil {
-		return errMissed
-	}
-	return nil
+// restart restarts Postgres.
+func (r *run) restart(mode services.StopMode) func(context.Context, fault.Fault) error {
+	return func(ctx context.Context, _ fault.Fault) error { return r.Servers.Postgres.Restart(ctx, mode) }
 }
 
 func (r *run) cutWriters(ctx context.Context, _ fault.Fault) error {
@@ -268,6 +117,20 @@ func (r *run) blocked(statement string) func(context.Context, fault.Fault) error
 		_ = tx.Rollback(ctx) // nothing was changed; after a restart it may not exist
 		return err
 	}
+}
+
+func (r *run) flushRedis(ctx context.Context, _ fault.Fault) error {
+	option, err := rueidis.ParseURL(r.Servers.Redis.URL)
+	if err != nil {
+		return err
+	}
+	option.DisableCache = true
+	client, err := rueidis.NewClient(option)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Do(ctx, client.B().Flushall().Build()).Error()
 }
 
 // closeTopic needs a broker that answers, as deleteTopic does. So they lock Kafka for

@@ -9,38 +9,54 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 )
 
-func (r *run) links(ctx context.Context, k fault.Kind) (links []*proxy.Proxy, err error) {
-	switch k {
-	case fault.KafkaLinks:
-		links = append(links, r.ConsumerKafka)
-		for _, one := range r.Relays {
-			links = append(links, one.Kafka)
-		}
-		return links, nil
-	case fault.PostgresLinks:
-		links = append(links, r.ConsumerPostgres, r.WritersLink)
-		for _, one := range r.Relays {
-			links = append(links, one.Postgres)
-		}
-		return links, nil
-	case fault.RedisLinks:
-		return append(links, r.RedisLink), nil
-	}
+func (r *run) leaderToKafka(ctx context.Context) ([]*proxy.Proxy, error) {
 	leader, err := r.leader(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if k == fault.PostgresLink {
-		return append(links, leader.Postgres), nil
-	}
-	return append(links, leader.Kafka), nil
+	return []*proxy.Proxy{leader.Kafka}, nil
 }
 
-func (r *run) breakLinks(ctx context.Context, f fault.Fault) error {
-	links, err := r.links(ctx, f.Kind)
+func (r *run) leaderToPostgres(ctx context.Context) ([]*proxy.Proxy, error) {
+	leader, err := r.leader(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return []*proxy.Proxy{leader.Postgres}, nil
+}
+
+func (r *run) allToKafka(context.Context) ([]*proxy.Proxy, error) {
+	links := []*proxy.Proxy{r.ConsumerKafka}
+	for _, one := range r.Relays {
+		links = append(links, one.Kafka)
+	}
+	return links, nil
+}
+
+func (r *run) allToPostgres(context.Context) ([]*proxy.Proxy, error) {
+	links := []*proxy.Proxy{r.ConsumerPostgres, r.WritersLink}
+	for _, one := range r.Relays {
+		links = append(links, one.Postgres)
+	}
+	return links, nil
+}
+
+func (r *run) allToRedis(context.Context) ([]*proxy.Proxy, error) {
+	return []*proxy.Proxy{r.RedisLink}, nil
+}
+
+// breakLinks changes the weather of links for a while.
+func (r *run) breakLinks(of func(context.Context) ([]*proxy.Proxy, error)) func(context.Context, fault.Fault) error {
+	return func(ctx context.Context, f fault.Fault) error {
+		links, err := of(ctx)
+		if err != nil {
+			return err
+		}
+		return breakAll(ctx, links, f)
+	}
+}
+
+func breakAll(ctx context.Context, links []*proxy.Proxy, f fault.Fault) error {
 	var weather proxy.Weather
 	cutBefore, cutAfter := false, false
 	switch f.Weather {

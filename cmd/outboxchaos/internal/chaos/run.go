@@ -21,7 +21,6 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/fault"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
-	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/reader"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/workload"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
@@ -62,10 +61,10 @@ type run struct {
 	locks    locks
 
 	mu       sync.Mutex
-	readers  map[string]*reader.Reader
+	readers  map[string]*reader
 	lives    map[string]int // of topics
 	problems []string
-	faults   map[fault.Kind]*count
+	faults   map[string]*count
 }
 
 // count says how often faults of a kind happened.
@@ -91,9 +90,9 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	r := &run{
-		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, o.Only...), began: time.Now(),
-		readers: map[string]*reader.Reader{}, lives: map[string]int{},
-		faults: map[fault.Kind]*count{},
+		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, Kinds(), o.Only...), began: time.Now(),
+		readers: map[string]*reader{}, lives: map[string]int{},
+		faults: map[string]*count{},
 	}
 	r.fleeting.Store(true)
 	o.Say("rows are marked by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", mode, rates, o.Dir)
@@ -147,9 +146,9 @@ func (r *run) read(topic string) error {
 	r.lives[topic]++
 	r.mu.Unlock()
 	if old != nil {
-		old.Close()
+		old.close()
 	}
-	next, err := reader.Start(r.Servers.Kafka.Brokers, topic, life, r.history, r.problem)
+	next, err := startReader(r.Servers.Kafka.Brokers, topic, life, r.history, r.problem)
 	if err != nil {
 		return err
 	}
@@ -163,7 +162,7 @@ func (r *run) closeReaders() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, one := range r.readers {
-		one.Close()
+		one.close()
 	}
 	clear(r.readers)
 }
@@ -218,7 +217,7 @@ func (r *run) sayTally() {
 }
 
 // counted records that a fault happened, or that it had no target.
-func (r *run) counted(k fault.Kind, happened bool) {
+func (r *run) counted(k string, happened bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.faults[k]

@@ -15,32 +15,29 @@ import (
 
 // limitConnections ends the sessions of the relays, the writers and the consumer. For a
 // while it lets them open few new ones, or none.
-func (r *run) limitConnections(ctx context.Context, f fault.Fault) (err error) {
-	limit := 0
-	if f.Kind == fault.FewConnections {
-		const few = 5 // fewer than a leader and the writers need
-		limit = few
+func (r *run) limitConnections(limit int) func(context.Context, fault.Fault) error {
+	return func(ctx context.Context, f fault.Fault) (err error) {
+		role := pgx.Identifier{r.Role}.Sanitize()
+		if _, err := r.Pool.Exec(ctx, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d", role, limit)); err != nil {
+			return err
+		}
+		defer func() {
+			_, unlimited := r.Pool.Exec(ctx, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", role))
+			err = errors.Join(err, unlimited)
+		}()
+		if _, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", r.Role); err != nil {
+			return err
+		}
+		refused := false
+		const every = 100 * time.Millisecond
+		for end := time.Now().Add(f.Hold); time.Now().Before(end); wait.For(ctx, every) {
+			refused = refused || r.refusedConnection(ctx)
+		}
+		if !refused {
+			return errMissed
+		}
+		return nil
 	}
-	role := pgx.Identifier{r.Role}.Sanitize()
-	if _, err := r.Pool.Exec(ctx, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d", role, limit)); err != nil {
-		return err
-	}
-	defer func() {
-		_, unlimited := r.Pool.Exec(ctx, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", role))
-		err = errors.Join(err, unlimited)
-	}()
-	if _, err := r.Pool.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", r.Role); err != nil {
-		return err
-	}
-	refused := false
-	const every = 100 * time.Millisecond
-	for end := time.Now().Add(f.Hold); time.Now().Before(end); wait.For(ctx, every) {
-		refused = refused || r.refusedConnection(ctx)
-	}
-	if !refused {
-		return errMissed
-	}
-	return nil
 }
 
 // refusedConnection reports whether the server refuses one more session.

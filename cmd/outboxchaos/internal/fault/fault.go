@@ -12,42 +12,15 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 )
 
-// Kind says what goes wrong.
-type Kind string
-
-// The kinds; the table says what each does.
-const (
-	KillAtStage     Kind = "kill the leader"
-	StopAtStage     Kind = "stop the leader"
-	KillAtTakeOver  Kind = "kill the next leader"
-	StopAtTakeOver  Kind = "stop the next leader"
-	KillAtRelease   Kind = "kill a leader that ends"
-	KillAnywhere    Kind = "kill the leader anywhere"
-	KillAll         Kind = "kill all relays"
-	StopAnywhere    Kind = "stop the leader anywhere"
-	EndLeader       Kind = "end the leader in order"
-	KillConsumer    Kind = "kill the consumer"
-	HandlersPanic   Kind = "handlers panic"
-	RestartPostgres Kind = "restart Postgres fast"
-	CrashPostgres   Kind = "restart Postgres immediate"
-	EndSessions     Kind = "end the relay's sessions"
-	FewConnections  Kind = "few connections left"
-	NoConnections   Kind = "no connections left"
-	StopKafka       Kind = "stop Kafka"
-	KillKafka       Kind = "kill Kafka"
-	KillRedis       Kind = "kill Redis"
-	FlushRedis      Kind = "flush Redis"
-	LockTable       Kind = "lock the table"
-	LockLease       Kind = "lock the lease row"
-	DeleteTopic     Kind = "delete a topic"
-	CloseTopic      Kind = "forbid writing a topic"
-	CutWriters      Kind = "cut the writers off"
-	KafkaLink       Kind = "the leader's way to Kafka"
-	PostgresLink    Kind = "the leader's way to Postgres"
-	KafkaLinks      Kind = "all ways to Kafka"
-	PostgresLinks   Kind = "all ways to Postgres"
-	RedisLinks      Kind = "all ways to Redis"
-)
+// Kind is a kind of faults.
+type Kind struct {
+	Name     string
+	About    string
+	Points   []instance.Point // failpoints in the relay's work; nil: none
+	Weathers []Weather        // of links; nil: none
+	// Low and High limit how long it lasts; 0: it happens at once.
+	Low, High time.Duration
+}
 
 // Weather is what happens to a link.
 type Weather string
@@ -67,71 +40,17 @@ const (
 	LongSilentFlows Weather = "silent for long, then it flows on"
 )
 
-// entry is one line of the table of faults.
-type entry struct {
-	kind     Kind
-	about    string
-	points   []instance.Point // failpoints in the relay's work; nil: none
-	weathers []Weather        // nil: none
-	// low and high limit how long it lasts; 0: it happens at once.
-	low, high time.Duration
-}
-
-// table lists every fault. The term is 3s.
-func table() []entry {
-	const (
-		second = time.Second
-		half   = second / 2
-	)
-	link := []Weather{Delayed, Cut, Refused, HalfOpen, Silent, SilentFlows, AnswersLater}
-	return []entry{
-		{kind: KillAtStage, about: "SIGKILL at a point of its work", points: instance.Stages()},
-		{kind: StopAtStage, about: "SIGSTOP there, then SIGCONT", points: instance.Stages(), low: second, high: 7 * second},
-		{kind: KillAtTakeOver, about: "the leader is killed, and its successor as it takes over", points: instance.TakeOverStages()},
-		{kind: StopAtTakeOver, about: "the leader is killed, and its successor stopped as it takes over", points: instance.TakeOverStages(), low: second, high: 7 * second},
-		{kind: KillAtRelease, about: "SIGKILL as it hands over", points: instance.ReleaseStages()},
-		{kind: KillAnywhere, about: "SIGKILL"},
-		{kind: KillAll, about: "SIGKILL"},
-		{kind: StopAnywhere, about: "SIGSTOP, then SIGCONT", low: second, high: 7 * second},
-		{kind: EndLeader, about: "as by SIGTERM"},
-		{kind: KillConsumer, about: "SIGKILL"},
-		{kind: HandlersPanic, about: "some deliveries panic, before or after their effect", low: second, high: 6 * second},
-		{kind: RestartPostgres, about: "sessions are closed"},
-		{kind: CrashPostgres, about: "as by a crash"},
-		{kind: EndSessions, about: "pg_terminate_backend for half of them"},
-		{kind: FewConnections, about: "relays, writers and consumer lose their sessions and share five", low: second, high: 9 * second},
-		{kind: NoConnections, about: "they lose them, and get 53300 for new ones", low: second, high: 9 * second},
-		{kind: StopKafka, about: "in order, then started again", high: 4 * second},
-		{kind: KillKafka, about: "SIGKILL, then started again", high: 4 * second},
-		{kind: KillRedis, about: "SIGKILL, then started again, empty", high: 4 * second},
-		{kind: FlushRedis, about: "FLUSHALL"},
-		{kind: LockTable, about: "ACCESS EXCLUSIVE, beyond the statement timeout", low: half, high: 5 * second},
-		{kind: LockLease, about: "FOR UPDATE", low: half, high: 5 * second},
-		{kind: DeleteTopic, about: "and make it again", low: half, high: 6 * second},
-		{kind: CloseTopic, about: "by an ACL", low: half, high: 6 * second},
-		{kind: CutWriters, about: "between COMMIT and its answer"},
-		{kind: KafkaLink, about: "one relay's connections", weathers: link, low: half, high: 6 * second},
-		{kind: PostgresLink, about: "one relay's connections", weathers: link, low: half, high: 6 * second},
-		{kind: KafkaLinks, about: "those of relays and consumer", low: half, high: 6 * second,
-			weathers: []Weather{Refused, HalfOpen, SilentFlows, LongSilent, LongSilentFlows}},
-		{kind: PostgresLinks, about: "those of relays, writers and consumer", low: half, high: 6 * second,
-			weathers: []Weather{Refused, HalfOpen, LongSilent, LongSilentFlows}},
-		{kind: RedisLinks, about: "those of relays and writers", low: half, high: 6 * second,
-			weathers: []Weather{Refused, HalfOpen, LongSilent, LongSilentFlows}},
-	}
-}
-
-// List describes the faults, one in each line, as -only accepts them.
-func List() []string {
+// List describes kinds of faults, one in each line, as -only accepts them.
+func List(kinds []Kind) []string {
 	var lines []string
-	for _, e := range table() {
+	for _, k := range kinds {
 		const width = 32
-		line := fmt.Sprintf("%-*s %s", width, e.kind, e.about)
-		if n := len(e.points); n > 0 {
+		line := fmt.Sprintf("%-*s %s", width, k.Name, k.About)
+		if n := len(k.Points); n > 0 {
 			line += fmt.Sprintf(" (%d points)", n)
 		}
 		var weathers []string
-		for _, w := range e.weathers {
+		for _, w := range k.Weathers {
 			weathers = append(weathers, string(w))
 		}
 		if len(weathers) > 0 {
@@ -144,15 +63,17 @@ func List() []string {
 
 // Fault is one fault.
 type Fault struct {
-	Kind    Kind
+	Kind    string // its name
 	Point   instance.Point
 	Weather Weather
 	Hold    time.Duration
+
+	low, high time.Duration // of Hold
 }
 
 func (f Fault) String() string {
 	var b strings.Builder
-	b.WriteString(string(f.Kind))
+	b.WriteString(f.Kind)
 	switch {
 	case f.Point != "":
 		fmt.Fprintf(&b, " at %s", f.Point)
@@ -181,16 +102,13 @@ type Schedule struct {
 
 // New returns the schedule of a seed. If beginnings are given, only faults whose
 // description starts with one of them happen: "kill the leader at send:", or "none".
-func New(seed uint64, only ...string) *Schedule {
+func New(seed uint64, kinds []Kind, only ...string) *Schedule {
 	const stream = 1
-	s := &Schedule{rand: rand.New(rand.NewPCG(seed, stream)), from: all()}
+	s := &Schedule{rand: rand.New(rand.NewPCG(seed, stream)), from: faults(kinds)}
 	if len(only) > 0 {
-		s.from = nil
-		for _, f := range all() {
-			if slices.ContainsFunc(only, func(begin string) bool { return strings.HasPrefix(f.String(), begin) }) {
-				s.from = append(s.from, f)
-			}
-		}
+		s.from = slices.DeleteFunc(s.from, func(f Fault) bool {
+			return !slices.ContainsFunc(only, func(begin string) bool { return strings.HasPrefix(f.String(), begin) })
+		})
 	}
 	return s
 }
@@ -210,7 +128,9 @@ func (s *Schedule) Next() Step {
 	}
 	for range n {
 		f := s.draw()
-		f.Hold = s.hold(f)
+		if f.high > 0 {
+			f.Hold = f.low + time.Duration(s.rand.Int64N(int64(f.high-f.low)))
+		}
 		step.Faults = append(step.Faults, f)
 	}
 	step.Rest = time.Duration(s.rand.Int64N(int64(2 * time.Second)))
@@ -227,38 +147,26 @@ func (s *Schedule) draw() Fault {
 	return f
 }
 
-// hold returns how long a fault lasts; 0 if it has no length.
-func (s *Schedule) hold(f Fault) time.Duration {
-	between := func(low, high time.Duration) time.Duration {
-		return low + time.Duration(s.rand.Int64N(int64(high-low)))
-	}
-	switch f.Weather {
-	case LongSilent, LongSilentFlows:
-		const low, high = 4 * time.Second, 12 * time.Second
-		return between(low, high)
-	}
-	for _, e := range table() {
-		if e.kind == f.Kind && e.high > 0 {
-			return between(e.low, e.high)
-		}
-	}
-	return 0
-}
-
-func all() []Fault {
+// faults lists every fault of the kinds.
+func faults(kinds []Kind) []Fault {
 	var out []Fault
-	for _, e := range table() {
-		switch {
-		case e.points != nil:
-			for _, p := range e.points {
-				out = append(out, Fault{Kind: e.kind, Point: p})
+	for _, k := range kinds {
+		plain := Fault{Kind: k.Name, low: k.Low, high: k.High}
+		for _, p := range k.Points {
+			f := plain
+			f.Point = p
+			out = append(out, f)
+		}
+		for _, w := range k.Weathers {
+			f := plain
+			f.Weather = w
+			if w == LongSilent || w == LongSilentFlows {
+				f.low, f.high = 4*time.Second, 12*time.Second
 			}
-		case e.weathers != nil:
-			for _, w := range e.weathers {
-				out = append(out, Fault{Kind: e.kind, Weather: w})
-			}
-		default:
-			out = append(out, Fault{Kind: e.kind})
+			out = append(out, f)
+		}
+		if k.Points == nil && k.Weathers == nil {
+			out = append(out, plain)
 		}
 	}
 	return out

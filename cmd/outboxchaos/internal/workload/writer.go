@@ -20,6 +20,7 @@ import (
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/gen"
 	"github.com/outboxgen/outboxgen/testdata/service/events"
+	"github.com/outboxgen/outboxgen/testdata/service/events/outboxdb"
 )
 
 // Tables are the writers' own tables: a counter for each key, whose row is the lock
@@ -30,6 +31,9 @@ CREATE TABLE chaos_tx (id uuid PRIMARY KEY);
 INSERT INTO chaos_key (topic, key)
 SELECT topic, 'k' || i FROM (VALUES ('chaos.hot', 4), ('chaos.cold', 300), ('chaos.small', 30), ('chaos.fleeting', 20)) AS t (topic, keys),
        generate_series(1, keys) AS i;`
+
+// insert has the statements of generated code.
+var insert = gen.SQL{One: outboxdb.InsertEvent, Many: outboxdb.InsertEvents}
 
 var keys = map[string]int{TopicHot: 4, TopicCold: 300, TopicSmall: 30, TopicFleeting: 20}
 

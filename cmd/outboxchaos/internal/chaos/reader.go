@@ -1,6 +1,4 @@
-// Package reader reads every record of a topic with a plain client, for the
-// history.
-package reader
+package chaos
 
 import (
 	"context"
@@ -15,16 +13,17 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
 )
 
-// Reader reads a topic from its beginning until it is deleted.
-type Reader struct {
+// reader reads every record of a topic with a plain client, for the history.
+type reader struct {
 	client  *kgo.Client
 	done    sync.WaitGroup
 	cancel  context.CancelFunc
 	problem func(error)
 }
 
-// Start begins to read. It calls problem for a record that is not a valid event.
-func Start(brokers []string, topic string, incarnation int, h *history.History, problem func(error)) (*Reader, error) {
+// startReader reads a topic from its beginning until it is deleted. It calls problem for
+// a record that is not a valid event.
+func startReader(brokers []string, topic string, incarnation int, h *history.History, problem func(error)) (*reader, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(200*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond), kgo.KeepControlRecords(),
@@ -33,19 +32,18 @@ func Start(brokers []string, topic string, incarnation int, h *history.History, 
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &Reader{client: client, cancel: cancel, problem: problem}
+	r := &reader{client: client, cancel: cancel, problem: problem}
 	r.done.Go(func() { r.read(ctx, incarnation, h) })
 	return r, nil
 }
 
-// Close stops reading.
-func (r *Reader) Close() {
+func (r *reader) close() {
 	r.cancel()
 	r.done.Wait()
 	r.client.Close()
 }
 
-func (r *Reader) read(ctx context.Context, incarnation int, h *history.History) {
+func (r *reader) read(ctx context.Context, incarnation int, h *history.History) {
 	for ctx.Err() == nil {
 		// Errors mean that the broker or the topic is not available. The client
 		// retries.
