@@ -32,13 +32,15 @@ func newFake() *fake {
 	}
 }
 
-func (f *fake) cluster(number int64) (*cluster, error) {
+// on does something to the cluster with the number.
+func (f *fake) on(number int64, do func(*cluster) error) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if c := f.clusters[number]; c != nil {
-		return c, nil
+	c := f.clusters[number]
+	f.mu.Unlock()
+	if c == nil {
+		return fmt.Errorf("fakekafka: there is no cluster %d", number)
 	}
-	return nil, fmt.Errorf("fakekafka: there is no cluster %d", number)
+	return do(c)
 }
 
 func (f *fake) Start(r fakeproto.Cluster, _ *int) error {
@@ -52,46 +54,30 @@ func (f *fake) Start(r fakeproto.Cluster, _ *int) error {
 	return nil
 }
 
-func (f *fake) Open(number int64, _ *int) error {
-	c, err := f.cluster(number)
-	if err != nil {
-		return err
-	}
-	return c.open()
-}
+func (f *fake) Open(number int64, _ *int) error { return f.on(number, (*cluster).open) }
 
-func (f *fake) Shut(number int64, _ *int) error {
-	c, err := f.cluster(number)
-	if err != nil {
-		return err
-	}
-	return c.shut()
-}
+func (f *fake) Shut(number int64, _ *int) error { return f.on(number, (*cluster).shut) }
 
 func (f *fake) Close(number int64, _ *int) error {
-	c, err := f.cluster(number)
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	delete(f.clusters, number)
-	f.mu.Unlock()
-	return c.close()
+	return f.on(number, func(c *cluster) error {
+		f.mu.Lock()
+		delete(f.clusters, number)
+		f.mu.Unlock()
+		return c.close()
+	})
 }
 
 func (f *fake) Break(r fakeproto.Fault, _ *int) error {
-	c, err := f.cluster(r.Cluster)
-	if err != nil {
-		return err
-	}
-	fault := c.Fault(kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Key(r.Key)}, Topic: r.Topic, Partitions: r.Partitions,
-		Err: kerr.TypedErrorForCode(r.Code), Count: r.Count,
+	return f.on(r.Cluster, func(c *cluster) error {
+		fault := c.Fault(kfake.Fault{
+			Keys: []kmsg.Key{kmsg.Key(r.Key)}, Topic: r.Topic, Partitions: r.Partitions,
+			Err: kerr.TypedErrorForCode(r.Code), Count: r.Count,
+		})
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.faults[r.Number] = fault
+		return nil
 	})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.faults[r.Number] = fault
-	return nil
 }
 
 func (f *fake) Repair(number int64, _ *int) error {
@@ -105,23 +91,21 @@ func (f *fake) Repair(number int64, _ *int) error {
 }
 
 func (f *fake) Control(r fakeproto.Control, _ *int) error {
-	c, err := f.cluster(r.Cluster)
-	if err != nil {
-		return err
-	}
-	c.ControlKey(r.Key, func(request kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		body := f.ask(fakeproto.Call{Control: r, Version: request.GetVersion(), Body: request.AppendTo(nil)})
-		if len(body) == 0 {
-			return nil, nil, false
-		}
-		response := request.ResponseKind()
-		if err := response.ReadFrom(body); err != nil {
-			return nil, fmt.Errorf("fakekafka: read the test's answer: %w", err), true
-		}
-		return response, nil, true
+	return f.on(r.Cluster, func(c *cluster) error {
+		c.ControlKey(r.Key, func(request kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			body := f.ask(fakeproto.Call{Control: r, Version: request.GetVersion(), Body: request.AppendTo(nil)})
+			if len(body) == 0 {
+				return nil, nil, false
+			}
+			response := request.ResponseKind()
+			if err := response.ReadFrom(body); err != nil {
+				return nil, fmt.Errorf("fakekafka: read the test's answer: %w", err), true
+			}
+			return response, nil, true
+		})
+		return nil
 	})
-	return nil
 }
 
 // ask makes a call and waits for its answer.

@@ -186,12 +186,6 @@ func (p *Proxy) Held() int64 {
 	return p.held
 }
 
-func (p *Proxy) target() (address, Greeting) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.server, p.greeting
-}
-
 // Cut ends all connections at once.
 func (p *Proxy) Cut() { p.endAll(false) }
 
@@ -226,7 +220,10 @@ func (p *Proxy) accept(listener net.Listener) {
 
 // serve serves a connection that a listener has accepted.
 func (p *Proxy) serve(raw net.Conn, from net.Listener) {
-	switch w, _ := p.look(); {
+	p.mu.Lock()
+	w, to, greeting := p.weather, p.server, p.greeting
+	p.mu.Unlock()
+	switch {
 	case w.Reset:
 		endByReset(raw)
 		return
@@ -234,7 +231,6 @@ func (p *Proxy) serve(raw net.Conn, from net.Listener) {
 		_ = raw.Close() // refused
 		return
 	}
-	to, greeting := p.target()
 	client := raw
 	if greeting != nil {
 		var err error

@@ -102,19 +102,25 @@ func servicesFolder() string {
 	if dir := os.Getenv("OUTBOXGEN_SERVICES"); dir != "" {
 		return dir
 	}
+	const name = ".services"
+	if dir := above(name); dir != "" {
+		return filepath.Join(dir, name)
+	}
+	return ""
+}
+
+// above returns the nearest folder that has a folder of that name: the working directory
+// or one above it; "" when there is none.
+func above(name string) string {
 	dir, err := os.Getwd()
-	if err != nil {
-		return ""
-	}
-	for {
-		candidate := filepath.Join(dir, ".services")
-		if info, err := os.Stat(candidate); err == nil && info.IsDir() {
-			return candidate
+	for err == nil {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
+			return dir
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return ""
+		if dir == filepath.Dir(dir) {
+			break
 		}
-		dir = parent
+		dir = filepath.Dir(dir)
 	}
+	return ""
 }

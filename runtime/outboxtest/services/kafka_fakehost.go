@@ -31,19 +31,11 @@ func findFakeSource() (fakeSource, error) {
 	if err != nil {
 		return fakeSource{}, fmt.Errorf("%w: no kfake: there is no go on PATH to build it with", ErrNotFound)
 	}
-	start, err := os.Getwd()
-	if err != nil {
-		return fakeSource{}, err
+	if dir := above(fakeCommand); dir != "" {
+		return fakeSource{goTool, dir}, nil
 	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if info, err := os.Stat(filepath.Join(dir, fakeCommand)); err == nil && info.IsDir() {
-			return fakeSource{goTool, dir}, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return fakeSource{}, fmt.Errorf("%w: no kfake: neither %s nor a folder above it has %s, from which it is built; "+
-				"run this in a clone of the outboxgen repository, or use the real Kafka", ErrNotFound, start, fakeCommand)
-		}
-	}
+	return fakeSource{}, fmt.Errorf("%w: no kfake: neither the working directory nor a folder above it has %s, from which it is built; "+
+		"run this in a clone of the outboxgen repository, or use the real Kafka", ErrNotFound, fakeCommand)
 }
 
 // fakeHost is the process with the fake Kafkas.

@@ -119,8 +119,7 @@ func (r *run) armed(ctx context.Context, p instance.Point, a instance.Action, in
 	}()
 	ctx, cancel := context.WithTimeout(ctx, aWhile)
 	defer cancel()
-	const pause = 20 * time.Millisecond
-	if wait.Until(ctx, pause, func() (bool, error) { return slices.ContainsFunc(in, off), nil }) != nil {
+	if !r.Until(ctx, func() bool { return slices.ContainsFunc(in, off) }) {
 		return errMissed
 	}
 	return nil

@@ -36,13 +36,19 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return failOver(args[1:], stdout, stderr)
 	}
 	o, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitcode.OK
-	case err != nil:
-		return exitcode.Misuse
+	if err != nil {
+		return misuse(err)
 	}
 	return harness(o, stdout, stderr)
+}
+
+// misuse returns the exit code of flags that were not accepted. The reason is printed
+// already.
+func misuse(err error) int {
+	if errors.Is(err, flag.ErrHelp) {
+		return exitcode.OK
+	}
+	return exitcode.Misuse
 }
 
 // roles returns the roles in which the harness starts itself.

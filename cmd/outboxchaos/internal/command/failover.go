@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/failover"
 )
 
@@ -23,11 +22,8 @@ const RoleNamed = "named-relay"
 // failOver measures the fail-overs and prints the table.
 func failOver(args []string, stdout, stderr io.Writer) int {
 	o, err := parseFailOver(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitcode.OK
-	case err != nil:
-		return exitcode.Misuse
+	if err != nil {
+		return misuse(err)
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()

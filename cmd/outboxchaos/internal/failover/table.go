@@ -168,7 +168,7 @@ func (m *measurement) run(ctx context.Context) (_ Result, err error) {
 	write := startWriter(ctx, s.primary.URL(database), topic)
 	defer write.stop()
 	const steady = 20
-	if err := read.wait(began, func() bool { return read.count >= steady }); err != nil {
+	if err := read.wait(began, func() bool { return len(read.first) >= steady }); err != nil {
 		return result, fmt.Errorf("wait for the first records: %w", err)
 	}
 

@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
 // writer inserts events all the time, into the server that it regards as the primary.
@@ -122,10 +124,8 @@ type reader struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	mu      sync.Mutex
-	changed chan struct{} // closed when more records have arrived
-	first   map[uuid.UUID]arrival
-	count   int64 // number of different events
+	mu    sync.Mutex
+	first map[uuid.UUID]arrival // by event
 }
 
 // arrival is the first record of an event.
@@ -140,7 +140,7 @@ func startReader(ctx context.Context, brokers []string, topic string) (*reader, 
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &reader{client: client, cancel: cancel, changed: make(chan struct{}), first: map[uuid.UUID]arrival{}}
+	r := &reader{client: client, cancel: cancel, first: map[uuid.UUID]arrival{}}
 	r.done.Go(func() {
 		for ctx.Err() == nil {
 			fetches := client.PollFetches(ctx)
@@ -161,12 +161,9 @@ func (r *reader) note(records []*kgo.Record, now time.Time) {
 			id, err := uuid.ParseBytes(h.Value)
 			if _, seen := r.first[id]; err == nil && !seen {
 				r.first[id] = arrival{now, record.Offset} // the topic has one partition
-				r.count++
 			}
 		}
 	}
-	close(r.changed)
-	r.changed = make(chan struct{})
 }
 
 func (r *reader) stop() {
@@ -177,19 +174,12 @@ func (r *reader) stop() {
 
 // wait waits until the records that were read meet a condition.
 func (r *reader) wait(ctx context.Context, holds func() bool) error {
-	for {
+	const pause = 10 * time.Millisecond
+	return wait.Until(ctx, pause, func() (bool, error) {
 		r.mu.Lock()
-		ok, changed := holds(), r.changed
-		r.mu.Unlock()
-		if ok {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-changed:
-		}
-	}
+		defer r.mu.Unlock()
+		return holds(), nil
+	})
 }
 
 // earliest returns when the first record of an event of a phase arrived.

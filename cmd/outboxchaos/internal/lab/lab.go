@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -22,6 +24,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/proxy"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/consumer"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/history"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/instance"
@@ -82,7 +85,6 @@ type Lab struct {
 	server  *pgx.ConnConfig // the database without a proxy
 	links   []*proxy.Proxy  // to it
 	sockets string
-	changes broadcast
 	closers []func() error
 }
 
@@ -314,7 +316,7 @@ func (l *Lab) newConsumer() (*Process, error) {
 func (l *Lab) newProcess(name, role string, config func() (any, error)) *Process {
 	p := &Process{
 		name: name, command: func() (*exec.Cmd, error) { return l.Command(role) },
-		config: config, log: filepath.Join(l.Dir, name+".log"), signal: l.changes.signal,
+		config: config, log: filepath.Join(l.Dir, name+".log"),
 	}
 	l.closers = append(l.closers, func() error { p.Kill(); return nil })
 	return p
@@ -323,30 +325,18 @@ func (l *Lab) newProcess(name, role string, config func() (any, error)) *Process
 // Leader returns the instance with the latest term among those that say that they lead,
 // or nil.
 func (l *Lab) Leader() *Relay {
-	var leader *Relay
-	var latest int64
-	for _, r := range l.Relays {
-		if epoch, leads := r.Leads(); leads && epoch > latest {
-			leader, latest = r, epoch
-		}
+	last := slices.MaxFunc(l.Relays[:], func(a, b *Relay) int { return cmp.Compare(a.Term(), b.Term()) })
+	if last.Term() == 0 {
+		return nil
 	}
-	return leader
+	return last
 }
 
 // Until waits until a condition on the processes is true. It returns false if ctx ended
 // first.
 func (l *Lab) Until(ctx context.Context, holds func() bool) bool {
-	for {
-		changed := l.changes.wait()
-		if holds() {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-changed:
-		}
-	}
+	const pause = 10 * time.Millisecond
+	return wait.Until(ctx, pause, func() (bool, error) { return holds(), nil }) == nil
 }
 
 // Journals reads the journals of all instances so far.
@@ -406,28 +396,4 @@ func (l *Lab) Close() error {
 		errs = append(errs, l.closers[i]())
 	}
 	return errors.Join(errs...)
-}
-
-// broadcast wakes all goroutines that wait.
-type broadcast struct {
-	mu sync.Mutex
-	c  chan struct{}
-}
-
-func (b *broadcast) wait() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.c == nil {
-		b.c = make(chan struct{})
-	}
-	return b.c
-}
-
-func (b *broadcast) signal() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.c != nil {
-		close(b.c)
-		b.c = nil
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,13 +28,11 @@ type Process struct {
 	config  func() (any, error)       // its first line
 	log     string                    // path of the file for its standard error
 
-	mu     sync.Mutex
-	child  *child.Process // the latest one
-	stdin  io.WriteCloser // its input
-	leads  bool
-	epoch  int64
-	panics int64
-	signal func() // called at every change
+	mu    sync.Mutex
+	child *child.Process // the latest one
+	stdin io.WriteCloser // its input
+
+	term, panics atomic.Int64
 }
 
 // Start starts the process. It does nothing if the process runs.
@@ -74,10 +73,6 @@ func (p *Process) Start() error {
 	p.mu.Lock()
 	p.child, p.stdin = started, stdin
 	p.mu.Unlock()
-	go func() {
-		<-started.Ended()
-		p.signal()
-	}()
 	_, err = stdin.Write(append(line, '\n'))
 	return err
 }
@@ -87,22 +82,17 @@ func (p *Process) listen(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		line := lines.Text()
-		p.mu.Lock()
 		if rest, ok := strings.CutPrefix(line, instance.SaysLeads+" "); ok {
 			if epoch, err := strconv.ParseInt(rest, 10, 64); err == nil {
-				p.leads, p.epoch = true, epoch
+				p.term.Store(epoch)
 			}
 		} else if strings.HasPrefix(line, instance.SaysStands) {
-			p.leads = false
+			p.term.Store(0)
 		} else if line == consumer.SaysPanics {
-			p.panics++
+			p.panics.Add(1)
 		}
-		p.mu.Unlock()
-		p.signal()
 	}
-	p.mu.Lock()
-	p.leads = false
-	p.mu.Unlock()
+	p.term.Store(0)
 }
 
 // current returns the latest process; nil: there was none.
@@ -130,20 +120,11 @@ func (p *Process) End(limit time.Duration) (clean bool) {
 	return p.current().EndsWithin(limit)
 }
 
-// Leads returns the term in which the instance said that it leads, and whether it said
-// so.
-func (p *Process) Leads() (epoch int64, leads bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.epoch, p.leads
-}
+// Term returns the term in which the instance said that it leads; 0: it does not lead.
+func (p *Process) Term() int64 { return p.term.Load() }
 
 // Panics returns how often the consumer said that a delivery panics.
-func (p *Process) Panics() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.panics
-}
+func (p *Process) Panics() int64 { return p.panics.Load() }
 
 // Tell sends a line. If the process has ended, nothing happens.
 func (p *Process) Tell(line string) {
