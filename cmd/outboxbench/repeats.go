@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/child"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
@@ -87,14 +88,14 @@ func (l *lab) killOne(ctx context.Context, broker string, kafka *kadm.Client, un
 	if err != nil {
 		return err
 	}
-	child := exec.CommandContext(ctx, self)
-	child.Env = append(os.Environ(), drainerURL+"="+l.url, drainerBroker+"="+broker, drainerUnsettled+"="+strconv.Itoa(unsettled))
-	child.Stderr = os.Stderr
-	if err := child.Start(); err != nil {
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), drainerURL+"="+l.url, drainerBroker+"="+broker, drainerUnsettled+"="+strconv.Itoa(unsettled))
+	cmd.Stderr = os.Stderr
+	drainer, err := child.Start(cmd, nil)
+	if err != nil {
 		return err
 	}
-	defer func() { _ = child.Wait() }()         // its error is that it was killed
-	defer func() { _ = child.Process.Kill() }() // SIGKILL
+	defer drainer.Kill()
 	limit := time.Now().Add(stall)
 	for {
 		sent, err := ends(ctx, kafka)
