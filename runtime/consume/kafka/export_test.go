@@ -24,3 +24,14 @@ func Impatient(c Config, change ...func(*Timing)) Config {
 type Timing struct {
 	Watch, Answer, Joining, Idle, FailMin, FailMax, Settle, ReadoptAgain, RepeatMin, Abandon time.Duration
 }
+
+// Stopping reports whether the handlers of a partition have been told to end: each
+// finishes its record and begins no other.
+func Stopping(c *Consumer, topic string, id int32) bool {
+	r, err := c.live()
+	if err != nil {
+		return false
+	}
+	workers := r.having(map[partition]int64{{topic, id}: 0})
+	return len(workers) == 1 && workers[0].stopped()
+}

@@ -153,6 +153,7 @@ func TestSeekWhileAHandlerRuns(t *testing.T) {
 		await(b.t, "the others wait", func() bool { return c.Stats().BufferedRecords == 5 }, log)
 		moved := make(chan error, 1)
 		go func() { moved <- c.Seek(b.t.Context(), b.topic, 0, 5) }()
+		await(b.t, "the handler is told to end", func() bool { return kafka.Stopping(c, b.topic, 0) }, log)
 		select {
 		case err := <-moved:
 			b.t.Errorf("it does not wait for the handler, and returns %v", err)
@@ -457,6 +458,9 @@ func TestSeeksThatWaitForHandlers(t *testing.T) {
 		b.waitCommitted(0, 5)
 		if n := len(cancelled); n != 0 {
 			b.t.Errorf("%d handlers are cancelled too early", n)
+		}
+		for p := int32(1); p < 4; p++ {
+			await(b.t, "the handlers are told to end", func() bool { return kafka.Stopping(c, b.topic, p) }, log)
 		}
 		giveUp()
 		for range 3 {
