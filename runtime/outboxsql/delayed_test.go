@@ -3,6 +3,7 @@ package outboxsql_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func TestDelayedEventsInEveryMode(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
 			db := open(t, querymode.In(t, s.URL, mode))
-			ob, _ := newOutbox(t, db, outbox.Options{})
+			ob, seen := newOutbox(t, db, outbox.Options{})
 			at := time.Date(2999, 1, 2, 3, 4, 5, 678_000, time.FixedZone("", 3600))
 			id := outbox.WithID(uuid.UUID{15: 1})
 			var first, again outbox.Outcome
@@ -67,6 +68,9 @@ func TestDelayedEventsInEveryMode(t *testing.T) {
 			}
 			if diff := cmp.Diff(hard, got); diff != "" {
 				t.Errorf("delayed (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(append(slices.Clone(hard), "past"), seen.committed()); diff != "" { // not what was cancelled
+				t.Errorf("logged (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff([]string{"past"}, s.kept(t).Events); diff != "" {
 				t.Errorf("not delayed (-want +got):\n%s", diff)
