@@ -189,14 +189,6 @@ func newSink(cfg Config, p *points, j *journal, s *store) (*sink, error) {
 	return k, nil
 }
 
-// clock is skewed: it has its own origin and its own rate.
-type clock struct {
-	start time.Time
-	rate  float64
-}
-
-func (c clock) Now() time.Duration { return time.Duration(float64(time.Since(c.start)) * c.rate) }
-
 // announcer tells the harness who leads.
 type announcer struct {
 	relay.NopObserver
