@@ -6,7 +6,7 @@ Usage:
 
 	outboxgen init                    set up a project: project file, example schema, go:generate line
 	outboxgen generate [--check]      write the Go package, or compare it with the files on disk
-	outboxgen explain FILE            show what outboxgen makes of a schema
+	outboxgen explain FILE            show the event and the Go code of a schema
 	outboxgen explain ID              explain a finding
 	outboxgen check                   check whether a change may be merged
 	outboxgen compat OLD NEW          check whether a changed schema is compatible

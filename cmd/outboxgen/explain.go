@@ -14,10 +14,10 @@ func newExplain(io streams, at *project) *cobra.Command {
 	var list bool
 	cmd := &cobra.Command{
 		Use:   "explain FILE | ID",
-		Short: "Show what outboxgen makes of a schema, or explain a finding",
-		Long: `explain shows what outboxgen makes of one schema file of the project: the event's
-type, topic, envelope, aggregate and key, the Go types and functions, and all
-findings in the file.
+		Short: "Show the event and the Go code of a schema, or explain a finding",
+		Long: `explain shows what generate reads from one schema file of the project and what it
+writes: the event's type, topic, envelope, aggregate and key, the Go types and
+functions, and all findings in the file.
 
 With the ID of a finding, which every message has at its end in brackets, it shows
 what the finding means, why it matters, and how to fix it.`,

@@ -25,13 +25,13 @@ event's records: the envelope and the data, with everything that they refer to.
 compat.subjects in the project file says how subjects are named.
 
 It first asks the registry whether each schema is compatible with the latest version
-there. If the registry refuses one, none is registered. At a transitive level it may
-refuse a schema only when that is registered: then those before it stay registered,
-and those after it are not. With --dry-run nothing is changed.
+there. If the registry refuses one, none is registered. At a transitive level, the
+registry may refuse a schema only when it is registered. Then the schemas before it
+stay registered, and those after it are not registered. --dry-run changes nothing.
 
-The address comes from --registry or SCHEMA_REGISTRY_URL; user and password from the
-address or, as user:password, from SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO; a token
-from SCHEMA_REGISTRY_BEARER_TOKEN. They are never printed.
+The address comes from --registry or SCHEMA_REGISTRY_URL. User and password are in
+the address or, as user:password, in SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO; a token is
+in SCHEMA_REGISTRY_BEARER_TOKEN. They are never printed.
 
 The exit code is 0 if every schema is registered (with --dry-run: could be), 1 if
 the project has errors or the registry refuses a schema, and 2 if the registry

@@ -45,8 +45,8 @@ func cancelCommand(env environment) *cobra.Command {
 	return d.command(env, &cobra.Command{
 		Use:   "cancel",
 		Short: "Delete delayed events",
-		Long: "cancel deletes delayed events with their data, so that they are never sent. event_outbox_audit keeps who cancelled\n" +
-			"them, when and why. An event whose time comes meanwhile is sent and not cancelled.\n\n" +
+		Long: "cancel deletes delayed events with their data, so that they are never sent. event_outbox_audit records who cancelled\n" +
+			"them, when and why. An event that becomes due meanwhile is sent, not cancelled.\n\n" +
 			"It lists the delayed events and asks you to type their number. Scripts use --yes instead; without a terminal and\n" +
 			"without --yes nothing is deleted. --dry-run only lists them. cancel deletes exactly the events that it listed.",
 		Example: "  outboxrelay cancel --event-type shop.reminder.v1 --dry-run\n" +

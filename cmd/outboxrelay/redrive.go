@@ -39,11 +39,11 @@ func redriveCommand(env environment) *cobra.Command {
 		Short: "Send the dead letters of consumers back to their original topics",
 		Long: "redrive reads a dead-letter topic of consumers (Config.DeadLetterTopic of package consume/kafka) and sends its records\n" +
 			"back with their original headers. Only the group that could not handle a record handles it again: consumers of package\n" +
-			"consume/kafka in other groups skip it. Other consumers have to recognise it by its event_id.\n\n" +
-			"A record is sent back once: the offsets of the group outbox-redrive.TOPIC record that. --again sends it again. The\n" +
-			"dead-letter topic does not change. The order between such a record and others of its key is not guaranteed. The\n" +
-			"brokers delete these offsets 7 days after the last call (offsets.retention.minutes); then, and if redrive runs twice\n" +
-			"at the same time, records are sent again. Nothing is sent to a compacted topic: use --to with a retry topic.\n\n" +
+			"consume/kafka in other groups skip it. Other consumers get it again, with the same event_id.\n\n" +
+			"A record is sent back once: the offsets of the group outbox-redrive.TOPIC record that. --again sends it again. Records\n" +
+			"are also sent again after the brokers have deleted these offsets, 7 days after the last call (offsets.retention.minutes),\n" +
+			"and if redrive runs twice at the same time. The dead-letter topic does not change. The order between such a record and\n" +
+			"others of its key is not guaranteed. Nothing is sent to a compacted topic: use --to with a retry topic.\n\n" +
 			"--dry-run lists the records and sends nothing. For dead rows of an outbox, use outboxrelay replay.",
 		Example: "  outboxrelay redrive --from mailer.dead --all --dry-run\n" +
 			"  outboxrelay redrive --from mailer.dead --event-type shop.order_placed.v1 --limit 10\n" +
