@@ -22,13 +22,13 @@ const delayedTable = "event_outbox_delayed"
 //
 // It returns false if no event with this id waits: there was none, it was cancelled
 // before, or its time has come and the relay has taken it. Then it is published, and
-// CancelDelayed cannot prevent that. If the relay is just taking it, CancelDelayed waits
-// for the end of that.
+// CancelDelayed cannot prevent that. If the relay is taking it at this moment,
+// CancelDelayed waits for the result.
 //
-// A transaction that is REPEATABLE READ or SERIALIZABLE still sees an event that was
-// taken after its first statement, so the answer would be wrong either way. Postgres
-// refuses the statement then (SQLSTATE 40001), and the transaction has to run again:
-// SafeToRetry is true for the error, and InTx runs the function again if
+// If the relay takes the event after the first statement of a REPEATABLE READ or
+// SERIALIZABLE transaction, the transaction still sees the event but cannot delete it.
+// Then CancelDelayed returns an error (SQLSTATE 40001), and the transaction has to run
+// again: SafeToRetry is true for the error, and InTx runs the function again if
 // Options.MaxRetries allows it. The next run gets false.
 //
 // While the transaction is open, the relay leaves the event and later delayed events of

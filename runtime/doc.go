@@ -1,11 +1,9 @@
-// Package outbox inserts events into the table event_outbox, in the transaction
-// that changes the business rows, and decodes them in consumers. Services use it with
-// the package that outboxgen generates from their event schemas. A relay (package
-// relay) sends the rows to Kafka. Packages gen and wire have what only generated code
-// calls.
+// Package outbox inserts events into the table event_outbox, in the transaction that
+// changes the business rows, and decodes them in consumers. Services use it with the
+// package that outboxgen generates from their event schemas. A relay (package relay) sends
+// the rows to Kafka. Packages gen and wire are for generated code only.
 //
-// In this module a Config has fields that are required. Options have none: their
-// zero value works.
+// In this module, a Config has required fields. Options have none: their zero value works.
 //
 // # Writing
 //
@@ -16,18 +14,18 @@
 //
 //   - an event exists if and only if its transaction committed,
 //   - an event costs little more than the transaction,
-//   - its seq is drawn last, when the transaction holds all its locks.
+//   - its seq is assigned last, when the transaction holds all its locks.
 //
-// Order rests on the last point. Of two transactions that lock the same row before
-// they commit, the second one's events have the higher seq, and the relay delivers
-// events of one topic and key in the order of seq. The lock must cover the key. The
-// UPDATE of the aggregate's row takes such a lock. If a key spans several
-// aggregates, call pg_advisory_xact_lock.
+// The order of events depends on the last point. If two transactions lock the same row,
+// the one that gets the lock second has events with a higher seq. The relay delivers
+// events of one topic and key in the order of seq. The lock must cover the key. The UPDATE
+// of the aggregate's row takes such a lock. If a key spans several aggregates, call
+// pg_advisory_xact_lock.
 //
-// The insert functions take any other pgx.Tx too. Then each insert is a statement of
-// its own, which costs a round trip and draws seq early: take the lock first. Such a
-// commit does not wake the relay, and the event is not logged; see [Outbox.Wake]. The
-// insert functions take no pool and no connection: that does not compile.
+// The insert functions take any other pgx.Tx too. Then each insert is a statement of its
+// own, which costs a round trip and assigns seq early: take the lock first. Such a commit
+// does not wake the relay (see [Outbox.Wake]), and the event is not logged. The insert
+// functions take no pool and no connection: that does not compile.
 //
 // Services that use database/sql, GORM, sqlx, bun or ent need package outboxsql too; see
 // [Transaction].
@@ -44,7 +42,7 @@
 //     answers ROLLBACK; [RolledBackError].
 //   - The database refuses an event: rolled back; [InsertError] names it.
 //   - The connection breaks, or CommitTimeout passes, after COMMIT was sent:
-//     [CommitUnknownError]. Only the database knows; InTx does not try again.
+//     [CommitUnknownError]. Only the database knows the outcome; InTx does not retry.
 //   - The function commits or rolls back by itself: [ErrTransactionControl].
 //   - It panics or calls runtime.Goexit: rolled back, and the panic goes on with its
 //     value. The waker and the log handler run after COMMIT. A panic there is
@@ -53,9 +51,10 @@
 //     [IsReadOnly] is true, and the connection is closed instead of returned to the
 //     pool.
 //
-// So if InTx returns an error and [IsCommitUnknown] is false for it, nothing is
-// committed. After COMMIT was sent, the caller's context cannot cancel it. A
-// function runs again, with no events, only if Options.MaxRetries allows that.
+// So if InTx returns an error and [IsCommitUnknown] is false for it, nothing is committed.
+// After COMMIT was sent, the caller's context cannot cancel it. InTx runs the function
+// again only if Options.MaxRetries allows it, and then without the events of the first
+// run.
 //
 // # Savepoints
 //
@@ -67,9 +66,9 @@
 //
 // # Tenants, roles and settings
 //
-// Events that wait for COMMIT must mean what they meant where they were inserted.
-// So before a statement that can change what an insert means, the Tx inserts the
-// events that wait, in one round trip. Such statements are
+// A statement can change what a later insert does, for example by switching the role. So
+// before such a statement, the Tx inserts the events that wait for COMMIT, in one round
+// trip. These are such statements:
 //
 //   - SET, SET LOCAL, RESET and DISCARD of search_path, the role, the session
 //     authorization or another setting (policies, defaults and triggers may read
@@ -80,18 +79,18 @@
 //   - calls of query_to_xml, cursor_to_xml, ts_stat, ts_rewrite or crosstab, which
 //     run a query that they get as text, and names in Unicode escapes (U&"…").
 //
-// They are seen alone, among several statements, in a batch, and under the name of
-// a prepared statement. (A name that begins with an SQL command and a blank, such as
-// "select tenant", is seen only if it was prepared on the Tx.) Timeouts, memory,
-// planner and log settings, synchronous_commit, the isolation level and SET
-// CONSTRAINTS do not change an insert: events go on waiting.
+// The Tx recognises them alone, among several statements, in a batch, and by the name of a
+// prepared statement. (If a name begins with an SQL command and a space, such as "select
+// tenant", the statement must have been prepared on the Tx.) Timeouts, memory, planner and
+// log settings, synchronous_commit, the isolation level and SET CONSTRAINTS do not change
+// an insert: events stay buffered.
 //
-// The Tx cannot see what a function, a view, a trigger or an operator does. If one
-// of them switches the tenant, call [Tx.Flush] before the statement that uses it. Do
-// the same before you switch on Tx.Conn. From Postgres 18 on the server reports the
-// search_path, so events are inserted under the right one even then; it does not
-// report roles and other settings. An event that is inserted early draws its seq
-// early: take the lock that covers its key before you switch.
+// The Tx cannot see what a function, a view, a trigger or an operator does. If one of them
+// switches the tenant, call [Tx.Flush] before the statement that uses it. Do the same
+// before you switch on Tx.Conn. From Postgres 18 on the server reports the search_path, so
+// events are inserted under the right one even then; it does not report roles and other
+// settings. An event that is inserted early gets its seq early: take the lock that covers
+// its key before you switch.
 //
 // # Waking the relay
 //
@@ -142,11 +141,11 @@
 //
 // With Options.MaxRecordBytes, an insert refuses a record that the topic would refuse.
 //
-// Nothing is truncated. These are an [InsertError] before anything is sent: an
-// aggregate id or key that has more than 255 characters, is empty, or has a NUL
-// character; a topic name that Kafka does not allow; a header that this package sets
-// itself. (For an event without order, write key: null in its schema. An empty key
-// would put all of them on one partition.)
+// Nothing is truncated. These are an [InsertError] before anything is sent: an aggregate
+// id or key that has more than 255 characters, is empty, or has a NUL character; a topic
+// name that Kafka does not allow; a header that this package sets itself. (For an event
+// without order, write key: null in its schema. An empty key would send all such events to
+// one partition.)
 //
 // # Concurrency
 //

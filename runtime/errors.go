@@ -139,8 +139,8 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the cause.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IsCommitUnknown reports whether err leaves it open if the transaction was committed.
-// If it is false, InTx committed nothing.
+// IsCommitUnknown reports whether err is a *CommitUnknownError: the transaction may be
+// committed or not. If it is false for an error of InTx, nothing is committed.
 func IsCommitUnknown(err error) bool {
 	_, ok := errors.AsType[*CommitUnknownError](err)
 	return ok

@@ -66,19 +66,19 @@ func WithKey(key string) Option {
 }
 
 // WithTopic sets the topic of the record, such as one for each tenant. Default: the topic
-// that the schema defines. The insert returns an error if Kafka takes no topic of that
-// name; an empty name is one. It does not check whether the topic exists: the rows of a
-// topic that does not exist wait in the relay. There is no order between records of
-// different topics, also for the same key.
+// that the schema defines. The insert returns an error if Kafka does not allow the name,
+// or if it is empty. It does not check whether the topic exists: the rows of a topic that
+// does not exist wait in the relay. There is no order between records of different topics,
+// not even for the same key.
 func WithTopic(topic string) Option {
 	return func(o *rowOptions) { o.topic = &topic }
 }
 
 // WithPartition sets the partition of the record, from 0. Default: the one that Kafka's
 // hash of the key gives, or any partition for an event without a key. The insert returns
-// an error if n is negative. It does not check whether the topic has the partition: if
-// not, the row fails in the relay, alone, and is dead-lettered when its attempts are used
-// up.
+// an error if n is negative. It does not check whether the topic has the partition. If it
+// does not, only this row fails in the relay, and it is dead-lettered after its last
+// attempt.
 //
 // Kafka keeps order only within a partition. So events of one key are in order only if
 // all of them have the same partition, or none has one.
@@ -87,17 +87,18 @@ func WithPartition(n int32) Option {
 }
 
 // WithDeliverAt delays the event: it is not published before t. The zero time means no
-// delay. The event waits in the table event_outbox_delayed. The relay notices that its
-// time has come by the database's clock, and usually publishes it within milliseconds,
-// at most about a second later; the guide about writing events says when it takes longer.
+// delay. The event waits in the table event_outbox_delayed, and the database's clock
+// decides. The relay usually publishes it a few milliseconds after t; the guide about
+// writing events says when it takes longer.
 //
-// A time that is past when the event is inserted, by the database's clock at the begin of
-// the transaction, means no delay. t has microseconds; the rest is rounded up. The insert
-// returns an error if t is not in the years 1 to 9999.
+// A time that is past when the transaction begins, by the database's clock, means no
+// delay. t is rounded up to microseconds. The insert returns an error if t is not in the
+// years 1 to 9999.
 //
-// A delayed event takes its place in the order of its key when its time has come, not
-// when it was inserted: among other delayed events by t, and for the same t by the order
-// of their inserts. The event's own time (WithTime) and its id are those of the insert.
+// A delayed event takes its place in the order of its key when its time has come, not when
+// it was inserted. Delayed events of a key are published in the order of t, and for the
+// same t in the order of their inserts. The event's own time (WithTime) and its id are
+// those of the insert.
 //
 // If the id of WithID exists already, published, waiting or delayed, the insert does
 // nothing. An event without a delay is not compared with those that are delayed: if a

@@ -18,12 +18,10 @@ import (
 // them. A SAVEPOINT as SQL works too, but costs round trips: the events before it are
 // inserted first, and later events at once.
 //
-// Before a statement that may change what an insert means, the Tx inserts the events
-// that wait. Such statements are SET, RESET and set_config of search_path, of the role
-// or of any setting that a policy may read; DDL; DO, CALL, EXECUTE, FETCH; and writes
-// to event_outbox or event_outbox_delayed. Of changes that a function, view, trigger or operator makes, the Tx
-// notices only search_path, and only from Postgres 18 on. Call Flush before a statement
-// that changes search_path, the role or a setting in this way.
+// Before a statement that may change what an insert does, the Tx inserts the events that
+// wait; the package documentation lists such statements. If a function, view, trigger or
+// operator makes such a change, the Tx notices only a changed search_path, and only from
+// Postgres 18 on: call Flush before the statement that uses it.
 type Tx struct {
 	inner pgx.Tx
 	kept  *kept
@@ -145,10 +143,10 @@ func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 }
 
 // Flush inserts the waiting events now, in one extra round trip. Call it before a
-// statement that changes what an insert means in a way that the Tx cannot see, for
-// example a function that switches the tenant. The events draw their seq now, so hold
-// the lock that covers their key. Without waiting events, Flush does nothing. On
-// failure it returns an *InsertError, and the transaction is aborted.
+// statement that changes what an insert does in a way that the Tx cannot see, for example
+// a function that switches the tenant. The events get their seq now, so hold the lock that
+// covers their key. Without waiting events, Flush does nothing. On failure it returns an
+// *InsertError, and the transaction is aborted.
 func (t *Tx) Flush(ctx context.Context) error {
 	if t.closed() {
 		return errTxClosed

@@ -15,8 +15,8 @@ import (
 // BatchHandler handles the messages of a batch. They have one event type, come from one
 // partition, and are in the order of their offsets. If it returns nil, all of them are
 // handled and their offsets can be committed. To say which message failed, it returns a
-// [BatchError]; the messages before that one then count as handled. Another error, or a
-// panic, is one of the whole batch.
+// [BatchError]; the messages before that one then count as handled. Any other error, or a
+// panic, concerns the whole batch.
 type BatchHandler func(ctx context.Context, batch []Message) error
 
 // BatchMiddleware wraps a batch handler.
@@ -53,10 +53,10 @@ func (o BatchOptions) check() {
 	}
 }
 
-// UseBatch wraps every batch handler in the middleware. The first one is the outermost.
-// It runs once for each batch. Batch handlers do not get the middleware of [Use]: a router
-// that has such needs UseBatch for its batch handlers, without arguments if they need
-// none.
+// UseBatch wraps every batch handler in the middleware. The first one is the outermost. It
+// runs once for each batch. The middleware of [Use] does not run for batch handlers. A
+// router that has middleware of Use needs UseBatch before it accepts batch handlers,
+// without arguments if they need no middleware.
 func UseBatch(middleware ...BatchMiddleware) Option {
 	return func(r *Router) {
 		r.batchMiddleware = append(r.batchMiddleware, middleware...)

@@ -30,7 +30,7 @@
 // events. [BatchOptions] has the limits. A [BatchError] says which message failed. After
 // the last attempt of a batch that failed as a whole, its messages are handed over one by
 // one, so that only those that cannot be handled are dead-lettered. Package inbox has
-// TxBatch for them.
+// TxBatch for batch handlers.
 //
 // # Tombstones
 //

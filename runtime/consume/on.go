@@ -63,11 +63,11 @@ func (r *Router) HandleEventTombstone(eventType string, decode func(key []byte, 
 // the key, and log compaction will remove it. The handler gets the record's key; it is
 // empty if the record has none. A tombstone can be delivered more than once.
 //
-// It gets those of an event type that has its own handler, by the On…Tombstone function
-// of a generated package, only from producers that do not name the type in the header
-// event_type. Other handlers get no tombstones. Without a handler a tombstone is skipped
-// and counted: see [Router.Counts]. OnTombstone panics like
-// [Router.HandleTombstone].
+// An event type can have its own handler for tombstones: an On…Tombstone function of a
+// generated package registers it. That one gets the tombstones with this type in the
+// header event_type; OnTombstone gets all others of the topic. Other handlers get no
+// tombstones. Without a handler a tombstone is skipped and counted: see [Router.Counts].
+// OnTombstone panics like [Router.HandleTombstone].
 func OnTombstone[K ~string | ~[]byte](r *Router, topic string, h func(ctx context.Context, key K) error) {
 	if h == nil {
 		panic("consume: OnTombstone: the handler of topic " + topic + " is nil")

@@ -18,9 +18,9 @@ import (
 // in their order; if there are none, it is not called.
 //
 // If h returns an error, or panics, the transaction is rolled back, and no event of the
-// batch is handled. A consume.BatchError is no exception: TxBatch returns the error in it,
-// as one of the whole batch. After the last attempt the consumer hands the events over one
-// by one, each in a transaction of its own.
+// batch is handled. That includes a consume.BatchError: TxBatch returns the error inside
+// it, which then concerns the whole batch. After the last attempt the consumer hands the
+// events over one by one, each in a transaction of its own.
 func TxBatch[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.Tx, batch []outbox.Envelope[T]) error) func(ctx context.Context, batch []outbox.Envelope[T]) error {
 	return InTxBatch(inTx(db), consumer, h)
 }
@@ -40,7 +40,8 @@ func InTxBatch[T any, X outbox.Transaction](inTx func(ctx context.Context, fn fu
 }
 
 // ClaimAll is [Claim] for several events, in one statement. It reports for each of them
-// whether this is the first time; of an id that is there twice, only the first one is.
+// whether this is the first time. If eventIDs has an id twice, it is false for the second
+// one.
 func ClaimAll(ctx context.Context, tx outbox.Transaction, consumer string, eventIDs []uuid.UUID) (first []bool, err error) {
 	texts := make([]string, len(eventIDs)) // pgx knows []string in every query mode
 	for i, id := range eventIDs {

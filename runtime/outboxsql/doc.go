@@ -17,9 +17,9 @@
 // result too. [DB] does the same for a pool, for functions that only read, and for
 // inbox.Forget.
 //
-// Each insert is a statement of its own and draws the event's seq: take the lock that
-// covers the event's key first. The relay is not woken, and the event is not logged.
-// Call [Outbox.Wake] after the commit.
+// Each insert is a statement of its own and assigns the event's seq: take the lock that
+// covers the event's key first. The relay is not woken, and the event is not logged. Call
+// [Outbox.Wake] after the commit.
 //
 // # A transaction of an Outbox
 //
@@ -31,13 +31,13 @@
 // # Where it is weaker than pgx
 //
 //   - An event is inserted at once, not together with COMMIT. So it costs one more round
-//     trip, and its seq is drawn earlier.
+//     trip, and its seq is assigned earlier.
 //   - database/sql does not show the server's answer to COMMIT. If the driver returns an
 //     error, InTx asks whether the connection still works. If it does, the server or the
 //     driver has answered, and nothing is committed. Otherwise the outcome is an
 //     outbox.CommitUnknownError. So it can be unknown more often than with pgx.
-//   - Statements that run on [Tx.SQL] pass the Tx unseen. A savepoint that is rolled back
-//     there leaves the log line of an event that does not exist. With pgx's driver a
+//   - The Tx does not see statements that run on [Tx.SQL]. If a savepoint is rolled back
+//     there, the log still says that its events were committed. With pgx's driver, a
 //     COMMIT that is written there as SQL is not noticed; lib/pq notices it.
 //   - A connection to a server that accepts no writes (outbox.IsReadOnly) is closed only
 //     if a statement of the Tx, or the function, returned that error.

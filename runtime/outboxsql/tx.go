@@ -15,8 +15,8 @@ import (
 // Tx is a transaction that [Outbox.InTx] runs. It has the methods with a context of an
 // *sql.Tx. So it fits the code that sqlc generates for database/sql, bun's queries
 // (db.NewInsert().Conn(tx)), GORM's postgres.Config.Conn and ent's sql.Conn.ExecQuerier.
-// It also fits the insert functions, inbox.Claim and package outboxtest. It is valid
-// only inside the function given to InTx and not for concurrent use.
+// It also fits the insert functions, inbox.Claim and package outboxtest. It is valid only
+// inside the function given to InTx, and is not safe for concurrent use.
 //
 // An event is inserted at once, so it belongs to the open savepoint. SAVEPOINT, RELEASE
 // and ROLLBACK TO written as SQL work too. COMMIT, ROLLBACK and the like return
@@ -93,7 +93,7 @@ func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 }
 
 // PrepareContext prepares a statement. It refuses COMMIT, ROLLBACK and the like. Do not
-// prepare SAVEPOINT, RELEASE or ROLLBACK TO: the Tx takes them for run when they are
+// prepare SAVEPOINT, RELEASE or ROLLBACK TO: the Tx counts them as run when they are
 // prepared, so events may be logged wrongly.
 func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	return through(t, query, func() (*sql.Stmt, error) { return t.tx.PrepareContext(ctx, query) })

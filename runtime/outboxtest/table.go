@@ -43,9 +43,9 @@ const selectDelayed = `select 0::bigint as seq, id, aggregate_type, aggregate_id
 // queryTime limits a query of the table.
 const queryTime = time.Minute
 
-// Pending returns the rows that the relay has yet to publish, in that order. Dead rows
-// and delayed events are not included. db is a pool, a connection, or a transaction that sees the rows. An
-// error ends the test.
+// Pending returns the rows that the relay still has to publish, in order. It does not
+// include dead rows and delayed events. db is a pool, a connection, or a transaction that
+// sees the rows. An error ends the test.
 func Pending(t testing.TB, db outbox.DBTX) []StoredRow {
 	t.Helper()
 	return rows(t, db, selectRows+` where published_at is null and dead_at is null order by seq`)
@@ -58,10 +58,9 @@ func Delayed(t testing.TB, db outbox.DBTX) []StoredRow {
 	return rows(t, db, selectDelayed+` order by deliver_at, event_outbox_delayed.seq`)
 }
 
-// RequireInserted returns the only row of the event type that is no tombstone: published,
-// waiting to be, or delayed. It ends the test if there is none or more than one. Events
-// on a *outbox.Tx are in the table only after its commit, so call it outside the
-// transaction.
+// RequireInserted returns the only row of the event type, published, pending or delayed.
+// It ignores tombstones. It ends the test if there is none or more than one. Events on a
+// *outbox.Tx are in the table only after its commit, so call it outside the transaction.
 // With database/sql pass outboxsql.DB(db), or outboxsql.On(tx) to read in tx.
 func RequireInserted(t testing.TB, db outbox.DBTX, eventType string) StoredRow {
 	t.Helper()

@@ -16,10 +16,10 @@
 //
 //   - Every committed row is delivered at least once, as long as a relay is
 //     running. A row that was rolled back is never delivered.
-//   - Of two rows with one topic and one key, where the first committed before the
-//     second drew its seq, the first delivery of the first precedes the first
-//     delivery of the second. A writer gets there by locking the aggregate's row
-//     (or an advisory lock) before it inserts the event.
+//   - Rows of one topic and key are first delivered in commit order: if row a was
+//     committed before row b got its seq, a is first delivered before b. A writer ensures
+//     that by locking the aggregate's row (or taking an advisory lock) before it inserts
+//     the event.
 //   - The record's value is the row's event_data, byte for byte, on each attempt.
 //
 // No order is promised between keys or topics, for rows without a key, across a
@@ -69,9 +69,9 @@
 // # Delayed events
 //
 // A store that is a [Delayer] holds events that wait for a time. The leader asks it to
-// make rows of those that are due: when a renewal or the last such call announced one,
-// and once a minute. For everything else these rows are those of one more writer, so the
-// calls need no lease.
+// make rows of those that are due: when a renewal or the last such call announced one, and
+// once a minute. To the rest of the relay, these rows look like those of any other writer,
+// so the calls need no lease.
 //
 // # Sending
 //
@@ -194,8 +194,8 @@
 // dead rows with package admin or the commands of outboxrelay, which tell the
 // leader. Do not change event_outbox_lease while a relay runs.
 //
-// next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it
-// has no effect. To delay an event, use outbox.WithDeliverAt. An empty event_key means that the row has no key.
+// next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
+// no effect. To delay an event, use outbox.WithDeliverAt. An empty event_key means no key.
 //
 // # Why these defaults
 //

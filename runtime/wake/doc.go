@@ -1,9 +1,9 @@
 // Package wake sends wake-ups from the services that write events to the relay, through
 // Redis or Postgres.
 //
-// A wake-up is a hint that rows may be waiting. It is sent after the commit. It may
-// get lost, and it may come for nothing: the relay also polls, and finds every row
-// without it. A wake-up shortens the latency from the poll interval to about a
+// A wake-up is a hint that rows may be waiting. It is sent after the commit. It may get
+// lost, and it may come when there are no new rows: the relay also polls, and finds every
+// row without it. A wake-up shortens the latency from the poll interval to about a
 // millisecond.
 //
 // # The writer's end

@@ -64,11 +64,11 @@ type Config struct {
 	// for example the name of its pod in a StatefulSet. Default "": a dynamic member.
 	InstanceID string
 	// StartAt says where the group begins to read a partition for which it has no offset.
-	// It does not concern offsets that the group has. RetryTopics, and a topic that was
+	// It has no effect where the group has an offset. RetryTopics, and a topic that was
 	// deleted and created again, are read from their beginning. With Latest, records of a
 	// partition that is added later are skipped until a member finds it. Default Earliest.
 	StartAt Start
-	// StartTime is another such place: the first record whose timestamp is not before
+	// StartTime makes the group begin at the first record whose timestamp is not before
 	// this time. Default zero: StartAt.
 	StartTime time.Time
 	// Router handles the messages.
@@ -76,9 +76,9 @@ type Config struct {
 
 	// MaxAttempts is how often a record's handler is called before the record goes to the
 	// first of RetryTopics, else to DeadLetterTopic or DeadLetter. The count starts again
-	// in each retry topic. A panic counts as a failed attempt. A batch that failed as a
-	// whole so often is handled one by one, with as many attempts for each record. Default 0:
-	// no limit.
+	// in each retry topic. A panic counts as a failed attempt. After a batch has failed
+	// this often as a whole, its records are handled one by one, with as many attempts for
+	// each. Default 0: no limit.
 	MaxAttempts int
 	// RetryMin and RetryMax limit the pause between two attempts. It doubles from
 	// RetryMin to RetryMax. Defaults 100ms and 30s.
@@ -92,10 +92,10 @@ type Config struct {
 	RetryTopics []RetryTopic
 	// DeadLetterTopic gets records that cannot be handled: after MaxAttempts and
 	// RetryTopics, or at once if they do not decode or have no handler. Create the topic,
-	// with a max.message.bytes and a retention that suit. The offset of a record is
-	// committed after the brokers acknowledged the dead letter; until then the record's
-	// partition waits. Package consume/kafka/deadletter documents the headers. Default
-	// "": see DeadLetter.
+	// with a larger max.message.bytes than the source topics and a long retention. The
+	// offset of a record is committed after the brokers acknowledged the dead letter;
+	// until then the record's partition waits. Package consume/kafka/deadletter documents
+	// the headers. Default "": see DeadLetter.
 	DeadLetterTopic string
 	// DeadLetter gets these records instead of a topic: use it to store them in another
 	// place. Default nil: see GiveUp.
@@ -106,8 +106,8 @@ type Config struct {
 
 	// Concurrency is how many records of a partition are handled at the same time. Records
 	// of one key are handled in order, one after the other; records without a key have no
-	// order. An offset is committed after all records before it are handled, so a key whose
-	// record is retried holds up the commits, and after BufferRecords the partition. A crash
+	// order. An offset is committed after all records before it are handled, so a record
+	// that is retried holds up the commits, and after BufferRecords the partition. A crash
 	// repeats the records that were handled meanwhile. Default 1: one after the other.
 	Concurrency int
 	// TopicConcurrency is the Concurrency of single topics. Default nil: Concurrency holds

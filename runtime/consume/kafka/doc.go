@@ -5,12 +5,11 @@
 //
 // The records of a partition are handled one after the other. With Config.Concurrency,
 // several are handled at the same time, and those of one key one after the other, so
-// records of one key are handled in order. An offset is marked after the handlers of its
-// record and of all records before it returned without an error, and only marked offsets
-// are committed: in the
-// background, when a partition is revoked, and at the end. After a crash the group
-// gets the records again that were handled and not yet committed; none is skipped.
-// Package inbox makes such a repeat harmless.
+// records of one key are handled in order. An offset is committed only after the handlers
+// of its record and of all records before it returned without an error. The consumer
+// commits in the background, when a partition is revoked, and at the end. After a crash
+// the group gets the records again that were handled and not yet committed; none is
+// skipped. Package inbox makes such a repeat harmless.
 //
 // # Batches
 //

@@ -31,8 +31,8 @@ import (
 // the error is a *[NotAssignedError]. The offset must be in the log or at its end. The
 // error is [ErrNotRunning] if Run is not running. After another error the partition may
 // have been moved, with or without a commit: call Seek again. Do not call it from a
-// handler, which it would wait for. After a handler that was left running, the partition
-// continues when that returns.
+// handler: it would wait for that handler. After a handler that was left running, the
+// partition continues when that returns.
 func (c *Consumer) Seek(ctx context.Context, topic string, partitionID int32, offset int64) error {
 	r, err := c.live()
 	if err != nil {
@@ -62,8 +62,8 @@ func (c *Consumer) Seek(ctx context.Context, topic string, partitionID int32, of
 // SeekToTime is [Consumer.Seek] for all partitions of Config.Topics that this member has.
 // Each continues at its first record whose timestamp is not before that time, or at its
 // end if there is none. The zero time is before all records. Retry topics are not moved.
-// The other members of the group are not told: call it on each of them, or stop them all
-// and use kafka-consumer-groups.sh.
+// It does not move the partitions of other members: call it on each of them, or stop them
+// all and use kafka-consumer-groups.sh.
 func (c *Consumer) SeekToTime(ctx context.Context, at time.Time) error {
 	r, err := c.live()
 	if err != nil {

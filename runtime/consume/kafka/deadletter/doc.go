@@ -19,6 +19,6 @@
 //	                                   only in retry topics
 //
 // [Redrive] removes these headers, unless it sends a record to another topic than the
-// original one: a consumer that reads it from a retry topic needs them. It adds [HeaderRedriveGroup], by which the consumers
-// of other groups recognise a record that they have handled.
+// original one: a consumer that reads it from a retry topic needs them. It adds
+// [HeaderRedriveGroup], so that consumers of other groups skip the record.
 package deadletter

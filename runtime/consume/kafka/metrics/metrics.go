@@ -83,7 +83,7 @@ func New(group string) *Metrics {
 		ready:           gauge("outbox_consumer_ready", "1 while the consumer is a member of its group and can read all topics."),
 		partitions:      gauge("outbox_consumer_partitions", "Partitions of this member whose lag is known."),
 		bufferedRecords: gauge("outbox_consumer_buffered_records", "Records in memory that are not handled yet."),
-		bufferedBytes:   gauge("outbox_consumer_buffered_bytes", "Bytes of these records, as BufferBytes counts them."),
+		bufferedBytes:   gauge("outbox_consumer_buffered_bytes", "Bytes of the records in memory that are not handled yet, as BufferBytes counts them."),
 		lost:            counter("outbox_consumer_lost_records_total", "Offsets that were removed from the log before this group read them."),
 		panics:          counter("outbox_consumer_panics_total", "Panics of handlers, decoders, the dead-letter function and the observer."),
 		fetchErrors:     counter("outbox_consumer_fetch_errors_total", "Errors of fetching records."),
