@@ -89,7 +89,8 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 			continue
 		}
 		explained := explainEvent(event)
-		if f, ok := declaring(files, event.GoName); ok {
+		if i := slices.IndexFunc(files, func(f File) bool { return l.emitted[f.Path].Event == event.GoName }); i >= 0 {
+			f := files[i]
 			explained.File = f.Path
 			if explained.Go, err = outline(f.Content); err != nil {
 				return nil, fmt.Errorf("read %s: %w", f.Path, err)
@@ -119,7 +120,7 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 func (l *loaded) explainLibrary(e *Explanation, file string, files []File) error {
 	e.Library = &ExplainedLibrary{}
 	for _, f := range files {
-		if l.from[f.Path] != file {
+		if l.emitted[f.Path].Source != file {
 			continue
 		}
 		text, err := outline(f.Content)
@@ -222,28 +223,6 @@ func writeGo(b *bytes.Buffer, file, text string) {
 		}
 		b.WriteString(line)
 	}
-}
-
-// declaring finds the file that declares a type.
-func declaring(files []File, name string) (File, bool) {
-	for _, f := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), f.Path, f.Content, parser.SkipObjectResolution)
-		if err != nil {
-			continue // not Go
-		}
-		for _, decl := range parsed.Decls {
-			gen, ok := decl.(*ast.GenDecl)
-			if !ok || gen.Tok != token.TYPE {
-				continue
-			}
-			for _, spec := range gen.Specs {
-				if spec.(*ast.TypeSpec).Name.Name == name {
-					return f, true
-				}
-			}
-		}
-	}
-	return File{}, false
 }
 
 // outline returns the exported types of a file with their comments, and its functions

@@ -127,8 +127,8 @@ type loaded struct {
 	project *schema.Project
 	dir     string // the project's folder, for the file system
 	list    *finding.List
-	from    map[string]string // the schema file that each emitted file comes from
-	shown   bool              // the package is shown and not written, so it needs no go.mod
+	emitted map[string]emit.File // by their paths in the project
+	shown   bool                 // the package is shown and not written, so it needs no go.mod
 }
 
 func load(cfg Config) (*loaded, error) {
@@ -249,11 +249,11 @@ func (l *loaded) emit() ([]File, error) {
 	}
 	l.add(list)
 	var files []File
-	l.from = map[string]string{}
+	l.emitted = map[string]emit.File{}
 	for _, f := range emitted {
 		name := path.Join(c.Out, f.Path)
 		files = append(files, File{Path: name, Content: f.Content})
-		l.from[name] = f.Source
+		l.emitted[name] = f
 	}
 	return files, nil
 }

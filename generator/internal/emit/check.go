@@ -102,7 +102,7 @@ func (c *coder) checks(n *ir.Named) []string {
 		case c.filled[n] && f.Type.Const != nil && f.Type.Rules == nil && c.shape(f) == plain && !f.Conditional:
 			lines = append(lines, fmt.Sprintf("wire.ConstBy(c, v.%s, %s, %s, %s)", f.Name, c.literal(f.Type, f.Type.Const), quote("New"+n.Name), quote(f.JSON)))
 		default:
-			lines = append(lines, c.checkField(f)...)
+			lines = append(lines, c.checkFieldAt(f, quote(f.JSON))...)
 		}
 	}
 	if n.Tuple {
@@ -137,7 +137,6 @@ func (c *coder) whole(n *ir.Named) string {
 	return "*v"
 }
 
-// typeOf returns the type of a struct.
 func typeOf(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Struct, Named: n} }
 
 // countMembers returns an expression for the number of members of a struct.
@@ -185,9 +184,6 @@ func (c *coder) there(n *ir.Named) (required int, optional []string) {
 	}
 	return required, optional
 }
-
-// checkField returns the checks of a field.
-func (c *coder) checkField(f *ir.Field) []string { return c.checkFieldAt(f, quote(f.JSON)) }
 
 // checkFieldAt returns the checks of a field at a path.
 func (c *coder) checkFieldAt(f *ir.Field, at string) []string {
@@ -481,4 +477,19 @@ func (c *coder) anyLiteral(v *schema.Value) string {
 		}
 		return "map[string]any{" + strings.Join(members, ", ") + "}"
 	}
+}
+
+// comparesTexts reports whether checks of a struct compare the texts of its values,
+// except in inner structs, whose own checks set the texts: rules, and uniqueItems.
+func comparesTexts(n *ir.Named) bool {
+	plain := func(n *ir.Named) bool { return n.SpellingName == "" }
+	for t := range n.Within(plain) {
+		if t.Rules != nil || t.UniqueItems {
+			return true
+		}
+		if inner := t.Named; inner != nil && plain(inner) && (inner.Rules != nil || inner.UniqueItems) {
+			return true
+		}
+	}
+	return false
 }

@@ -113,6 +113,9 @@ type fieldView struct {
 	Name, Type, Tag string
 }
 
+// hidden is the tag of a field that is no property.
+const hidden = " `json:\"-\"`"
+
 type linesView struct{ Lines []string }
 
 type defaultView struct {
@@ -128,9 +131,7 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 	view := structView{Doc: c.structDoc(n)}
 	var required, cases []string
 	for _, f := range n.Fields {
-		view.Fields = append(view.Fields, fieldView{
-			Doc: fieldDoc(f), Name: f.Name, Type: c.field(f), Tag: tag(f.JSON, !f.Required),
-		})
+		view.Fields = append(view.Fields, fieldView{Doc: fieldDoc(f), Name: f.Name, Type: c.field(f), Tag: tag(f.JSON, !f.Required)})
 		if f.Required {
 			required = append(required, f.JSON)
 		}
@@ -158,18 +159,14 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 			view.Open = "o := d.Closed(" + list(required) + ")"
 		}
 	case n.Extra != nil:
-		view.Fields = append(view.Fields, fieldView{
-			Doc:  comment(n.ExtraName + " has the other properties, by name."),
-			Name: n.ExtraName, Type: "map[string]" + c.element(n.Extra), Tag: " `json:\"-\"`",
-		})
+		doc := comment(n.ExtraName + " has the other properties, by name.")
+		view.Fields = append(view.Fields, fieldView{Doc: doc, Name: n.ExtraName, Type: "map[string]" + c.element(n.Extra), Tag: hidden})
 		rest = fmt.Sprintf("v.%s = wire.Member(&o, v.%s, %s)", n.ExtraName, n.ExtraName, c.elementReader(n.Extra))
 		view.Encode = append(view.Encode, fmt.Sprintf("wire.PutMembers(e, v.%s, %s)", n.ExtraName, c.elementWriter(n.Extra)))
 	case n.UnknownName == "":
 		rest = "d.Skip()"
 	default:
-		view.Fields = append(view.Fields, fieldView{
-			Name: n.UnknownName, Type: "wire.Unknown", Tag: " `json:\"-\"`",
-		})
+		view.Fields = append(view.Fields, fieldView{Name: n.UnknownName, Type: "wire.Unknown", Tag: hidden})
 		rest = "o.Unknown(&v." + n.UnknownName + ")"
 		if implied {
 			view.Open = "o := d.Open(" + list(required) + ")"
@@ -178,7 +175,7 @@ func (c *coder) structure(n *ir.Named) (string, error) {
 		end = "e.EndOpen(v." + n.UnknownName + ")"
 	}
 	if n.SpellingName != "" {
-		view.Fields = append(view.Fields, fieldView{Name: n.SpellingName, Type: "wire.Spelling", Tag: " `json:\"-\"`"})
+		view.Fields = append(view.Fields, fieldView{Name: n.SpellingName, Type: "wire.Spelling", Tag: hidden})
 		view.Kept = append(view.Kept, "v."+n.SpellingName+" = o.Spelling()")
 		view.Encode = append(view.Encode, "e.Spelled(v."+n.SpellingName+")")
 	}
@@ -211,13 +208,8 @@ func (c *coder) declare(n *ir.Named, view structView) (string, error) {
 	if c.branches[n] {
 		view.Receiver = n.Name
 	}
-	view.Methods = []string{marshal, alwaysValid, unmarshal}
-	if c.checked[n] {
-		view.Methods[1] = validate
-		view.Methods, view.Check = checking(view.Methods, strings.Replace(view.Receiver, n.Name, "NAME", 1), n.Name, oneCheck(c.checks(n)))
-	} else if c.branches[n] {
-		view.Methods = slices.Insert(view.Methods, 2, nothingToCheck)
-	}
+	receiver := strings.Replace(view.Receiver, n.Name, "NAME", 1)
+	view.Methods, view.Check = c.checking(n, []string{marshal, validate, unmarshal}, receiver, func() []string { return c.checks(n) })
 	view.Methods = c.sealing(n, view.Methods)
 	if c.filled[n] {
 		view.Constructor = []linesView{{c.constructor(n)}}
@@ -396,23 +388,16 @@ type tombstoneView struct {
 func (c *coder) tombstone(e *ir.Event) (string, error) {
 	view := tombstoneView{Var: ir.EventVar(e.GoName), Name: e.GoName + "Tombstone", Event: e.GoName}
 	t := keyType(e)
-	view.Key, view.Text = c.base(t), "v.Key"
+	view.Key, view.Text = c.base(t), getting{coder: c}.text("v.Key", ir.Step{Type: t})
 	switch {
 	case t.Kind == ir.UUID:
-		view.Parse, view.Text = "gen.KeyUUID", "v.Key.String()"
+		view.Parse = "gen.KeyUUID"
 	case t.Kind == ir.Uint:
-		c.imports["strconv"] = ""
-		view.Parse, view.Text = "gen.KeyUint", "strconv.FormatUint(v.Key, 10)"
-	case t.Kind == ir.Int:
-		c.imports["strconv"] = ""
-		view.Parse, view.Text = "gen.KeyInt[int64]", "strconv.FormatInt(v.Key, 10)"
-	case t.Kind == ir.Enum && t.Named.Base == ir.Int:
-		c.imports["strconv"] = ""
-		view.Parse, view.Text = "gen.KeyInt["+view.Key+"]", "strconv.FormatInt(int64(v.Key), 10)"
-	case t.Kind == ir.Enum:
-		view.Parse, view.Text = "gen.KeyString["+view.Key+"]", "string(v.Key)"
+		view.Parse = "gen.KeyUint"
+	case t.Kind == ir.Int, t.Kind == ir.Enum && t.Named.Base == ir.Int:
+		view.Parse = "gen.KeyInt[" + view.Key + "]"
 	default:
-		view.Parse = "gen.KeyString[string]"
+		view.Parse = "gen.KeyString[" + view.Key + "]"
 	}
 	return c.execute("tombstone.tmpl", view)
 }

@@ -42,6 +42,7 @@ type Options struct {
 type File struct {
 	Path    string // base name, in the package's folder
 	Source  string // path of the schema file that it comes from; "" for the package file
+	Event   string // Go name of the event that it declares; "" for none
 	Content []byte
 }
 
@@ -117,7 +118,11 @@ func (p *printer) files() ([]File, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, File{Path: f.Name, Source: f.Source, Content: source})
+		file := File{Path: f.Name, Source: f.Source, Content: source}
+		if f.Event != nil {
+			file.Event = f.Event.GoName
+		}
+		out = append(out, file)
 	}
 	source, err := p.packageFile()
 	if err != nil {

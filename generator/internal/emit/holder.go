@@ -28,7 +28,7 @@ func (c *coder) holder(n *ir.Named) (string, error) {
 	if view.Spelling = n.SpellingName; view.Spelling != "" {
 		write = "e.Spelling(v." + view.Spelling + ", func() { " + write + " })"
 	}
-	view.Methods = []string{marshal, alwaysValid, "func (v NAME) encode(e *wire.Encoder) { " + write + " }", unmarshal}
+	methods := []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { " + write + " }", unmarshal}
 	var about []string
 	if u := unionHeld(n); u != nil && !u.Union.Raw {
 		about = append(about, "Value is "+c.alternatives(u.Union)+".")
@@ -37,14 +37,13 @@ func (c *coder) holder(n *ir.Named) (string, error) {
 		about = append(about, "A nil Value is null.")
 	}
 	view.About = comment(strings.Join(about, " "))
-	if c.checked[n] {
-		view.Methods[1] = validate
+	view.Methods, view.Check = c.checking(n, methods, "NAME", func() []string {
 		lines := c.standing(n)
 		if view.Spelling != "" && comparesTexts(n) {
 			lines = append(lines, "c.Spelled(v."+view.Spelling+")")
 		}
-		view.Methods, view.Check = checking(view.Methods, "NAME", n.Name, oneCheck(append(lines, c.checkFieldAt(f, "")...)))
-	}
+		return append(lines, c.checkFieldAt(f, "")...)
+	})
 	return c.execute("holder.tmpl", view)
 }
 

@@ -19,9 +19,7 @@ func (c *coder) matching(n *ir.Named, view *structView) {
 			doc = append(doc, "")
 		}
 		doc = append(doc, comment(m.Name+" has the properties whose names match "+m.Source+", by name.")...)
-		view.Fields = append(view.Fields, fieldView{
-			Doc: doc, Name: m.Name, Type: "map[string]" + c.element(m.Type), Tag: " `json:\"-\"`",
-		})
+		view.Fields = append(view.Fields, fieldView{Doc: doc, Name: m.Name, Type: "map[string]" + c.element(m.Type), Tag: hidden})
 		put := "PutMembers"
 		if slices.ContainsFunc(m.Overlaps, func(other *ir.Matching) bool { return written[other] }) {
 			put = "PutMatching"

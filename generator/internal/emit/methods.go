@@ -3,6 +3,8 @@ package emit
 import (
 	"slices"
 	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
 // Methods of a declared type called NAME.
@@ -45,12 +47,20 @@ func oneCheck(lines []string) []string {
 	return lines
 }
 
-// checking adds the method check to the one-line methods if its body is one statement
-// that fits, else it returns the body for a template. It is inserted before the last
-// method, which may be long.
-func checking(methods []string, receiver, name string, lines []string) ([]string, []linesView) {
+// checking adds the method check to the methods of a type, whose second one is validate:
+// if the body is one statement that fits, before the last method, which may be long; else
+// it returns the body for a template. A type without checks is always valid.
+func (c *coder) checking(n *ir.Named, methods []string, receiver string, checks func() []string) ([]string, []linesView) {
+	if !c.checked[n] {
+		methods[1] = alwaysValid
+		if c.branches[n] {
+			methods = slices.Insert(methods, len(methods)-1, nothingToCheck)
+		}
+		return methods, nil
+	}
+	lines := oneCheck(checks())
 	method := "func (v " + receiver + ") check(c *wire.Checker) " + body(lines)
-	if len(lines) != 1 || strings.Contains(method, "\n") || len(strings.ReplaceAll(method, "NAME", name)) > maxOneLine {
+	if len(lines) != 1 || strings.Contains(method, "\n") || len(strings.ReplaceAll(method, "NAME", n.Name)) > maxOneLine {
 		return methods, []linesView{{lines}}
 	}
 	return slices.Insert(methods, len(methods)-1, method), nil

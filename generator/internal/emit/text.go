@@ -106,7 +106,6 @@ func (s importSet) used(name string) bool {
 	return slices.Contains(slices.Collect(maps.Values(s)), name)
 }
 
-// quote returns text as a Go string.
 func quote(text string) string { return strconv.Quote(text) }
 
 // lineWidth is where comments are wrapped.

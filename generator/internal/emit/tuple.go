@@ -29,17 +29,14 @@ func (c *coder) tuple(n *ir.Named) (string, error) {
 	switch {
 	case n.Closed:
 	case n.Extra != nil:
-		view.Fields = append(view.Fields, fieldView{
-			Doc: comment(n.ExtraName + " has the items that follow."), Name: n.ExtraName, Type: "[]" + c.element(n.Extra),
-		})
+		doc := comment(n.ExtraName + " has the items that follow.")
+		view.Fields = append(view.Fields, fieldView{Doc: doc, Name: n.ExtraName, Type: "[]" + c.element(n.Extra)})
 		rest = fmt.Sprintf("v.%s = append(v.%s, %s(d))", n.ExtraName, n.ExtraName, c.elementReader(n.Extra))
 		view.Encode = append(view.Encode, fmt.Sprintf("wire.PutRest(&t, v.%s, %s)", n.ExtraName, c.elementWriter(n.Extra)))
 	default:
 		c.imports["encoding/json"] = ""
-		view.Fields = append(view.Fields, fieldView{
-			Doc:  comment(n.UnknownName + " has the items that follow, which the schema does not describe."),
-			Name: n.UnknownName, Type: "[]json.RawMessage",
-		})
+		doc := comment(n.UnknownName + " has the items that follow, which the schema does not describe.")
+		view.Fields = append(view.Fields, fieldView{Doc: doc, Name: n.UnknownName, Type: "[]json.RawMessage"})
 		rest = "t.Rest(&v." + n.UnknownName + ")"
 		view.Encode = append(view.Encode, "wire.PutRest(&t, v."+n.UnknownName+", (*wire.Encoder).Raw)")
 	}

@@ -65,11 +65,9 @@ func (c *coder) checkBranches(n *ir.Named) string {
 // sameEnum reports whether the method of an enum checks all of t, as a branch of a
 // union whose schema is at a place.
 func (c *coder) sameEnum(t *ir.Type, union string) bool {
-	own := enumType(t.Named)
-	return t.Rules == nil && (t.Place == own.Place || t.Place == "" && union == "")
+	return t.Rules == nil && (t.Place == t.Named.Place || t.Place == "" && union == "")
 }
 
-// enumType returns the type of an enum on its own.
 func enumType(n *ir.Named) *ir.Type { return &ir.Type{Kind: ir.Enum, Named: n, Place: n.Place} }
 
 // conversion returns v converted to another type.
@@ -273,19 +271,13 @@ func (c *coder) branch(n *ir.Named) (string, error) {
 			read = "func decodeNAME(d *wire.Decoder) NAME { return " + c.readOf(n) + " }"
 		}
 	}
-	view.Methods = []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { " + c.write(n.Of, "e", written) + " }", unmarshal}
-	switch {
-	case c.checked[n]:
+	methods := []string{marshal, validate, "func (v NAME) encode(e *wire.Encoder) { " + c.write(n.Of, "e", written) + " }", unmarshal}
+	view.Methods, view.Check = c.checking(n, methods, "NAME", func() []string {
 		if !wrapped(n.Of) && takenAsIs(n.Of) {
 			value = "v"
 		}
-		view.Methods, view.Check = checking(view.Methods, "NAME", n.Name, oneCheck(append(c.standing(n), c.check(n.Of, value, "", 0)...)))
-	default:
-		view.Methods[1] = alwaysValid
-		if c.branches[n] {
-			view.Methods = slices.Insert(view.Methods, 3, nothingToCheck)
-		}
-	}
+		return append(c.standing(n), c.check(n.Of, value, "", 0)...)
+	})
 	view.Methods = c.sealing(n, view.Methods)
 	if read != "" {
 		view.Methods = append(view.Methods, read)
