@@ -81,7 +81,6 @@ func extends(s, base *Schema, seen map[*Schema]bool) {
 	}
 }
 
-// withoutBranches returns a schema without its union.
 func withoutBranches(base *Schema) *Schema {
 	bare := *base
 	bare.OneOf, bare.AnyOf, bare.Discriminator, bare.BaseOf = nil, nil, nil, base

@@ -1,8 +1,8 @@
 package schema
 
 import (
-	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -143,7 +143,7 @@ func (b *builder) alias(s *Schema, v *Value, name string) {
 func (b *builder) member(s *Schema, m Member) {
 	word, ok := b.load.words[m.Name]
 	switch {
-	case b.unvalidated && validating(m.Name):
+	case b.unvalidated && slices.Contains(validating, m.Name):
 	case ok && word.first <= b.level && b.level <= word.last:
 		s.At[m.Name] = m.Pos
 		word.read(b, s, m)
@@ -158,33 +158,26 @@ func (b *builder) member(s *Schema, m Member) {
 				SetHint(finding.DidYouMean(m.Name, []string{"x-outbox"}))
 		}
 	case ok:
-		b.unknown(finding.Finding{
-			Pos: m.Pos, ID: "other-dialect",
-			Message: fmt.Sprintf("%s is ignored: it is not a keyword of %s", m.Name, dialects[b.level]),
-			Hint:    otherDialect(m.Name, b.level),
-		})
+		b.unknown(m.Pos, "other-dialect", otherDialect(m.Name, b.level), "%s is ignored: it is not a keyword of %s", m.Name, dialects[b.level])
 	case b.unit.unknown >= maxUnknown:
 		if b.unit.unknown == maxUnknown {
 			b.unit.unknown++
-			b.unknown(finding.Finding{Pos: m.Pos, ID: "unknown-keyword", Message: "more unknown keywords from here on are ignored"})
+			b.unknown(m.Pos, "unknown-keyword", "", "more unknown keywords from here on are ignored")
 		}
 	default:
 		b.unit.unknown++
-		b.unknown(finding.Finding{
-			Pos: m.Pos, ID: "unknown-keyword", Message: "unknown keyword " + finding.Quote(m.Name) + ", which is ignored",
-			Hint: finding.DidYouMean(m.Name, known(b.load.words, b.level)),
-		})
+		hint := finding.DidYouMean(m.Name, known(b.load.words, b.level))
+		b.unknown(m.Pos, "unknown-keyword", hint, "unknown keyword %s, which is ignored", finding.Quote(m.Name))
 	}
 }
 
 // unknown reports a keyword that the dialect does not have. JSON Schema allows it, and
 // it has no effect.
-func (b *builder) unknown(f finding.Finding) {
-	f.Severity = finding.Warning
-	if f.Hint == "" && b.unit.owned {
-		f.Hint = "start custom annotations with x-"
+func (b *builder) unknown(pos finding.Pos, id, hint, format string, args ...any) {
+	if hint == "" && b.unit.owned {
+		hint = "start custom annotations with x-"
 	}
-	b.list.Add(f)
+	b.list.Warnf(pos, id, format, args...).SetHint(hint)
 }
 
 func (b *builder) id(s *Schema, m Member) {

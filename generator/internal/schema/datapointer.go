@@ -27,10 +27,9 @@ func (l *loader) checkPointer(c *Config, s *Schema, what string, pointer *Name) 
 
 // checkPlace is checkPointer for one case of the event data.
 func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, tokens []string) {
-	f := finding.Finding{Pos: pointer.Pos, ID: "bad-pointer"}
-	data := "the event data"
+	pos, data := pointer.Pos, "the event data"
 	if set.branch != nil {
-		f.Pos, data = set.branch.Pos, "this branch of the event data"
+		pos, data = set.branch.Pos, "this branch of the event data"
 	}
 	for i, token := range tokens {
 		next := set.step(token)
@@ -46,9 +45,7 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 			if set.isArray() {
 				part = "item " + finding.Quote(token)
 			}
-			f.Message = fmt.Sprintf("%s %s: %s has no %s", what, finding.Quote(pointer.Text), whole, part)
-			f.Hint = set.hint(token)
-			l.list.Add(f)
+			l.list.Errorf(pos, "bad-pointer", "%s %s: %s has no %s", what, finding.Quote(pointer.Text), whole, part).SetHint(set.hint(token))
 			return
 		}
 		set = next
@@ -57,9 +54,8 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 	if set.broken || kind == "string" || kind == "integer" {
 		return
 	}
-	f.Message = fmt.Sprintf("%s %s refers to %s at %s; it must refer to a string, an integer or a UUID",
+	l.list.Errorf(pos, "bad-pointer", "%s %s refers to %s at %s; it must refer to a string, an integer or a UUID",
 		what, finding.Quote(pointer.Text), kind, set.schemas[0].Pos)
-	l.list.Add(f)
 }
 
 // place is the schemas that apply at one point of the event data: several if $ref and
@@ -186,7 +182,6 @@ func (p *place) step(name string) *place {
 	return next
 }
 
-// isArray reports whether the values at the place are arrays.
 func (p *place) isArray() bool {
 	return slices.ContainsFunc(p.schemas, func(s *Schema) bool {
 		return slices.Contains(s.Types, "array") || s.Items != nil || s.PrefixItems != nil
@@ -246,7 +241,7 @@ func (p *place) scalar(mappings []TypeMapping) string {
 		return "only null"
 	case len(types) > 1:
 		return "a value of several types (" + strings.Join(types, ", ") + ")"
-	case types[0] == "string" && notText(format):
+	case types[0] == "string" && slices.Contains(notText, format):
 		return "a string of the format " + finding.Quote(format) + ", which is not text in Go"
 	case types[0] == "string", types[0] == "integer":
 		return types[0]
@@ -270,15 +265,9 @@ func (m TypeMapping) kind() string {
 	return fmt.Sprintf("a value of the Go type %s (%s)", m.Type, m.Pos)
 }
 
-// notText reports whether strings of a format become a Go type in which one value has
-// several texts.
-func notText(format string) bool {
-	switch format {
-	case "date-time", "date", "time", "duration", "byte", "binary", "base64", "base64url", "base16", "base32":
-		return true
-	}
-	return false
-}
+// notText are the formats whose strings become a Go type in which one value has several
+// texts.
+var notText = []string{"date-time", "date", "time", "duration", "byte", "binary", "base64", "base64url", "base16", "base32"}
 
 // valueTypes lists the types that s itself allows; nil if it does not restrict them.
 func (s *Schema) valueTypes() []string {

@@ -123,16 +123,12 @@ func exclusive(field func(*Schema) **Number) func(*builder, *Schema, Member) {
 		case b.level == level4:
 			b.wrong(m, "true or false in draft-04")
 		case m.Value.Kind == Bool:
-			f := finding.Finding{
-				Pos: m.Value.Pos, ID: "other-dialect",
-				Message: fmt.Sprintf("%s must be a number, not %s, the form of draft-04", m.Name, m.Value.Describe()),
-				Hint:    "remove it",
-			}
+			hint := "remove it"
 			if m.Value.Bool {
-				f.Hint = fmt.Sprintf("move the number from %s here", plain)
+				hint = fmt.Sprintf("move the number from %s here", plain)
 			}
 			b.ignore(m)
-			b.list.Add(f)
+			b.list.Errorf(m.Value.Pos, "other-dialect", "%s must be a number, not %s, the form of draft-04", m.Name, m.Value.Describe()).SetHint(hint)
 		default:
 			*field(s) = b.number(m)
 		}
@@ -203,19 +199,11 @@ func (b *builder) nullable(s *Schema, m *Member) {
 
 // nullableValues reports a nullable that contradicts the enum.
 func (b *builder) nullableValues(s *Schema, m *Member) {
-	keyword, values := "enum", s.Enum
-	if s.Const != nil {
-		keyword, values = "const", []*Value{s.Const}
-	}
-	if len(values) > 0 && !slices.ContainsFunc(values, func(v *Value) bool { return v.Kind == Null }) {
-		f := finding.Finding{
-			Pos: m.Pos, Severity: finding.Warning, ID: "nullable-enum",
-			Message: fmt.Sprintf("%s has no effect: %s does not list null", m.Name, keyword), Hint: "add null to enum",
-		}
-		if keyword == "const" {
-			f.Message, f.Hint = m.Name+" has no effect: const is not null", "use an enum of the value and null"
-		}
-		b.list.Add(f)
+	switch {
+	case s.Const != nil && s.Const.Kind != Null:
+		b.list.Warnf(m.Pos, "nullable-enum", "%s has no effect: const is not null", m.Name).SetHint("use an enum of the value and null")
+	case s.Const == nil && len(s.Enum) > 0 && !slices.ContainsFunc(s.Enum, func(v *Value) bool { return v.Kind == Null }):
+		b.list.Warnf(m.Pos, "nullable-enum", "%s has no effect: enum does not list null", m.Name).SetHint("add null to enum")
 	}
 }
 

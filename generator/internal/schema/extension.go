@@ -29,7 +29,6 @@ var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate",
 
 var envelopes = []string{"outbox", "cloudevents", "none"}
 
-// extension reads the x-outbox keyword.
 func (b *builder) extension(s *Schema, m Member) {
 	marks := &Marks{Pos: m.Pos}
 	r := &reader{list: b.list, at: map[string]finding.Pos{}}
@@ -178,11 +177,10 @@ func (r *reader) pointer(v *Value, name string) *Name {
 	}
 	_, problem := pointerTokens(v.Text)
 	if problem != "" {
-		f := finding.Finding{Pos: v.Pos, ID: "bad-pointer", Message: fmt.Sprintf("%s %s: %s", name, finding.Quote(v.Text), problem)}
+		f := r.list.Errorf(v.Pos, "bad-pointer", "%s %s: %s", name, finding.Quote(v.Text), problem)
 		if text := strings.TrimLeft(v.Text, "#$./"); text != "" && !strings.HasPrefix(v.Text, "/") {
-			f.Hint = "write " + finding.Quote("/"+strings.ReplaceAll(text, ".", "/"))
+			f.SetHint("write " + finding.Quote("/"+strings.ReplaceAll(text, ".", "/")))
 		}
-		r.list.Add(f)
 		return nil
 	}
 	return &Name{Text: v.Text, Pos: v.Pos}
@@ -192,11 +190,9 @@ func (r *reader) oneOf(v *Value, name string, choices []string) *Name {
 	if v.Kind == String && slices.Contains(choices, v.Text) {
 		return &Name{Text: v.Text, Pos: v.Pos}
 	}
-	f := finding.Finding{Pos: v.Pos, ID: "bad-choice", Message: fmt.Sprintf("%s must be one of %s, not %s",
-		name, strings.Join(choices, ", "), v.Describe())}
+	f := r.list.Errorf(v.Pos, "bad-choice", "%s must be one of %s, not %s", name, strings.Join(choices, ", "), v.Describe())
 	if v.Kind == String {
-		f.Hint = finding.DidYouMean(v.Text, choices)
+		f.SetHint(finding.DidYouMean(v.Text, choices))
 	}
-	r.list.Add(f)
 	return nil
 }

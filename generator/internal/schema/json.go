@@ -168,7 +168,6 @@ func literalHint(word string) string {
 	return "; strings need double quotes"
 }
 
-// unexpected reports an unexpected character.
 func (r *jsonReader) unexpected(wanted string) bool {
 	if r.next >= len(r.src) {
 		return r.fail(r.next, "the file ends where %s is expected", wanted)

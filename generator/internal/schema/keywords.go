@@ -380,18 +380,14 @@ func (b *builder) typeName(m Member, v *Value) (string, bool) {
 	if v.Kind == String && slices.Contains(typeNames, v.Text) {
 		return v.Text, true
 	}
-	f := finding.Finding{Pos: v.Pos, ID: "unknown-type"}
 	switch v.Kind {
 	case Null:
-		f.Message, f.Hint = "this is the value null, not the type name", `quote it: "null"`
+		b.list.Errorf(v.Pos, "unknown-type", "this is the value null, not the type name").SetHint(`quote it: "null"`)
 	case String:
-		f.Message = fmt.Sprintf("%s is not a type of JSON Schema", finding.Quote(v.Text))
-		f.Hint = typeHint(v.Text)
+		b.list.Errorf(v.Pos, "unknown-type", "%s is not a type of JSON Schema", finding.Quote(v.Text)).SetHint(typeHint(v.Text))
 	default:
 		b.wrong(Member{Name: m.Name, Pos: m.Pos, Value: v}, "the name of a type, or an array of them")
-		return "", false
 	}
-	b.list.Add(f)
 	return "", false
 }
 
@@ -458,7 +454,6 @@ func (b *builder) mapping(s *Schema, d *Discriminator, v *Value) {
 	}
 }
 
-// join appends a name to a JSON Pointer.
 func join(pointer, name string) string {
 	return pointer + "/" + EscapeToken(name)
 }

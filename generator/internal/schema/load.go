@@ -466,11 +466,7 @@ func (l *loader) globs(c *Config) {
 }
 
 func isSchemaFile(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".yaml", ".yml", ".json":
-		return true
-	}
-	return false
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(name)))
 }
 
 // finish resolves every reference, which may load more files.

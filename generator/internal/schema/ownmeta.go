@@ -82,13 +82,9 @@ func (v *ownMetaSchema) unknown() string {
 	return "it has no validation vocabulary, so type, enum, bounds and so on have no effect; what else it adds is unknown"
 }
 
-// validating reports whether a keyword belongs to the vocabulary for validation.
-func validating(keyword string) bool {
-	switch keyword {
-	case "type", "const", "enum", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-		"minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains",
-		"minProperties", "maxProperties", "required", "dependentRequired":
-		return true
-	}
-	return false
+// validating are the keywords of the vocabulary for validation.
+var validating = []string{
+	"type", "const", "enum", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+	"minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains",
+	"minProperties", "maxProperties", "required", "dependentRequired",
 }

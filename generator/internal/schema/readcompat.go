@@ -9,7 +9,6 @@ var (
 	compatPolicies = []string{"generated", "lenient", "strict"}
 )
 
-// compat reads the member compat of the config.
 func (r *configReader) compat(v *Value) {
 	c := &r.c.Compat
 	c.Pos = v.Pos

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -85,7 +86,6 @@ func (r *configReader) schemas(v *Value) {
 	}
 }
 
-// path reads a path inside the project.
 func (r *reader) path(v *Value, name string) string {
 	if r.text(v, name, "a path relative to the project file", notEmpty) == nil {
 		return ""
@@ -192,11 +192,9 @@ func (r *configReader) types(v *Value) {
 func isGoType(text string) bool {
 	dot := strings.LastIndexByte(text, '.')
 	if dot < 0 {
-		switch text {
-		case "string", "bool", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "any":
-			return true
-		}
-		return false
+		return slices.Contains([]string{
+			"string", "bool", "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "any",
+		}, text)
 	}
 	return importPath.MatchString(text[:dot]) && token.IsExported(text[dot+1:]) && token.IsIdentifier(text[dot+1:])
 }

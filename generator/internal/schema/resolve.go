@@ -269,14 +269,11 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, &failure{}
 	}
 	if keyword != "" {
-		f := finding.Finding{
-			Pos: v.Pos, Severity: finding.Warning, ID: "not-a-schema",
-			Message: fmt.Sprintf("a reference leads here, to %s; %s contains no schema there, but this is read as one", finding.Quote("#"+pointer), keyword),
-		}
+		f := u.found.Warnf(v.Pos, "not-a-schema",
+			"a reference leads here, to %s; %s contains no schema there, but this is read as one", finding.Quote("#"+pointer), keyword)
 		if !u.foreign {
-			f.Hint = "move it into its own definition"
+			f.SetHint("move it into its own definition")
 		}
-		u.found.Add(f)
 	}
 	return s, nil
 }

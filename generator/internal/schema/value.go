@@ -147,7 +147,6 @@ func (v *Value) at(tokens []string) (found *Value, followed int, reached *Value)
 	return v, len(tokens), v
 }
 
-// names lists the members of an object value.
 func (v *Value) names() []string {
 	out := make([]string, len(v.Members))
 	for i, m := range v.Members {
