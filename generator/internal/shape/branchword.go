@@ -35,7 +35,7 @@ func (u *union) word(br *branch) string {
 	}
 	if alone > 1 && br.form.Kinds.Has(normal.Object) && br.form.Union == nil && !br.form.Listed {
 		for _, name := range requiredOf(br.form) {
-			if !slices.ContainsFunc(u.branches, func(o *branch) bool { return o != br && o.requires(name) }) {
+			if !slices.ContainsFunc(u.branches, func(o *branch) bool { return o != br && slices.Contains(requiredOf(o.form), name) }) {
 				return name
 			}
 		}
@@ -66,8 +66,6 @@ func requiredOf(f *normal.Form) []string {
 	}
 	return names
 }
-
-func (br *branch) requires(name string) bool { return slices.Contains(requiredOf(br.form), name) }
 
 // textWord returns the word for a string branch: its format, if that describes the
 // string.

@@ -2,7 +2,6 @@ package shape
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -96,7 +95,6 @@ func about(f *normal.Form) (doc string, deprecated bool) {
 	return doc, deprecated
 }
 
-// fill builds the fields of a struct.
 func (b *builder) fill(n *ir.Named, f *normal.Form) {
 	form, o := f.Object(), b.originsOf(f.Node)
 	n.MinProperties, n.MaxProperties = o.count("minProperties", form.MinProperties), o.count("maxProperties", form.MaxProperties)
@@ -135,7 +133,6 @@ func (b *builder) fill(n *ir.Named, f *normal.Form) {
 	b.fillMatching(n, f)
 }
 
-// field returns the field of a member.
 func (b *builder) field(n *ir.Named, m normal.Member) *ir.Field {
 	f := &ir.Field{JSON: m.Name, Pos: m.Pos, Required: m.Required}
 	f.Type = b.typeOf(m.Schemas, m.Node, naming.Context{Parent: b.whose(n, m), Property: m.Name})
@@ -188,18 +185,10 @@ func (b *builder) undescribed(n *ir.Named, f *normal.Form, m normal.Member) *ir.
 			near = append(near, o.Name)
 		}
 	}
-	missing := finding.Finding{
-		Pos: m.Pos, Severity: finding.Warning, ID: "required-undescribed",
-		Message: fmt.Sprintf("%s is required, but no property describes it, so its Go type is any", finding.Quote(m.Name)),
-		Hint:    finding.DidYouMean(m.Name, near),
+	if hint := finding.DidYouMean(m.Name, near); hint != "" || len(m.Schemas) == 0 {
+		b.list.Warnf(m.Pos, "required-undescribed", "%s is required, but no property describes it, so its Go type is any", finding.Quote(m.Name)).
+			SetHint(cmp.Or(hint, "describe it under properties"))
 	}
-	if missing.Hint == "" {
-		if len(m.Schemas) > 0 {
-			return b.typeOf(m.Schemas, m.Node, naming.Context{Parent: n, Property: naming.Additional})
-		}
-		missing.Hint = "describe it under properties"
-	}
-	b.list.Add(missing)
 	return b.typeOf(m.Schemas, m.Node, naming.Context{Parent: n, Property: naming.Additional})
 }
 
@@ -265,39 +254,22 @@ func (b *builder) checkDefault(f *ir.Field) {
 	f.Default = nil
 }
 
+var jsonKinds = map[ir.Kind]string{
+	ir.String: "string", ir.DateTime: "string", ir.Date: "string", ir.TimeOfDay: "string", ir.Duration: "string", ir.UUID: "string",
+	ir.Bytes: "string", ir.Base64URL: "string", ir.Base32: "string", ir.Base16: "string",
+	ir.Int: "integer", ir.Uint: "integer", ir.BigInt: "integer", ir.Float: "number", ir.Number: "number", ir.Bool: "boolean",
+	ir.Slice: "array", ir.Map: "object", ir.Object: "object", ir.Struct: "object",
+}
+
 // jsonKind returns the only JSON type of a Go type, or "" if there may be several.
 func jsonKind(t *ir.Type) string {
-	switch t.Kind {
-	case ir.String, ir.DateTime, ir.Date, ir.TimeOfDay, ir.Duration, ir.UUID, ir.Bytes, ir.Base64URL, ir.Base32, ir.Base16:
-		return "string"
-	case ir.Int, ir.Uint, ir.BigInt:
-		return "integer"
-	case ir.Float, ir.Number:
-		return "number"
-	case ir.Bool:
-		return "boolean"
-	case ir.Slice:
+	switch {
+	case t.Kind == ir.Enum:
+		return jsonKinds[t.Named.Base]
+	case t.Kind == ir.Struct && t.Named.Union != nil:
+		return ""
+	case t.Kind == ir.Struct && t.Named.Tuple:
 		return "array"
-	case ir.Map, ir.Object:
-		return "object"
-	case ir.Struct:
-		switch n := t.Named; {
-		case n.Union != nil:
-			return ""
-		case n.Tuple:
-			return "array"
-		}
-		return "object"
-	case ir.Enum:
-		switch t.Named.Base {
-		case ir.Int:
-			return "integer"
-		case ir.Float:
-			return "number"
-		case ir.JSON:
-			return ""
-		}
-		return "string"
 	}
-	return ""
+	return jsonKinds[t.Kind]
 }

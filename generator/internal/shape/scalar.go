@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -95,7 +94,7 @@ func (b *builder) formats(t *ir.Type, form *normal.TextForm, o *origins) []*ir.R
 			o.note("format", f.Of)
 		case f.Name == "password", f.Name == "binary", f.Name == "char":
 		default:
-			b.list.Add(unchecked(f.Name, position(f.Of, "format"), "string"))
+			b.unchecked(f.Name, position(f.Of, "format"), "string")
 		}
 	}
 	return more
@@ -268,25 +267,23 @@ func (b *builder) checkFormat(n *normal.NumberForm, kind string, known ...string
 	if n.Format == "" || slices.Contains(known, n.Format) {
 		return
 	}
-	b.list.Add(unchecked(n.Format, position(n.FormatOf, "format"), kind))
+	b.unchecked(n.Format, position(n.FormatOf, "format"), kind)
 }
 
-// unchecked returns the finding for a format that is not checked in values of a type.
-func unchecked(name string, pos finding.Pos, kind string) finding.Finding {
-	f := finding.Finding{Pos: pos, Severity: finding.Warning, ID: "format-not-checked", Message: fmt.Sprintf("format %q is not known; any %s passes", name, kind)}
+// unchecked warns of a format that is not checked in values of a type.
+func (b *builder) unchecked(name string, pos finding.Pos, kind string) {
+	is, hint := "not known", ""
 	_, ofIntegers := widths[name]
 	_, ofStrings := kindsOfFormats[name]
 	switch {
 	case kind == "string" && ofIntegers:
-		f.Message = fmt.Sprintf("format %q is for numbers; any string passes", name)
-		f.Hint = "for an integer in a string, write pattern: ^-?[0-9]+$"
+		is, hint = "for numbers", "for an integer in a string, write pattern: ^-?[0-9]+$"
 	case kind == "string" && (name == "decimal" || name == "decimal128" || name == "double" || name == "float"):
-		f.Message = fmt.Sprintf("format %q is for numbers; any string passes", name)
-		f.Hint = "for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$"
+		is, hint = "for numbers", "for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$"
 	case kind != "string" && (ofStrings || format.Known(name)):
-		f.Message = fmt.Sprintf("format %q is for strings; any %s passes", name, kind)
+		is = "for strings"
 	}
-	return f
+	b.list.Warnf(pos, "format-not-checked", "format %q is %s; any %s passes", name, is, kind).SetHint(hint)
 }
 
 // bound returns a bound as an int64, or "" if every int64 satisfies it.
