@@ -55,7 +55,6 @@ func (o *object) enumNames(s *schema.Schema) {
 	}
 }
 
-// sub adds a keyword that holds a schema, if s has it.
 func (b *bundler) sub(o *object, name string, s *schema.Schema) {
 	if s != nil {
 		o.add(name, b.schema(s))
@@ -67,14 +66,9 @@ func (b *bundler) list(o *object, name string, all []*schema.Schema, also ...str
 	if len(all) == 0 && len(also) == 0 {
 		return
 	}
-	var parts []string
-	for _, s := range all {
-		parts = append(parts, b.schema(s))
-	}
-	o.add(name, array(append(parts, also...)))
+	o.add(name, array(all, b.schema, also...))
 }
 
-// named adds a keyword that holds schemas by name.
 func (b *bundler) named(o *object, name string, all []schema.Property) {
 	if len(all) == 0 {
 		return
@@ -132,20 +126,15 @@ func definitionName(s *schema.Schema) string {
 
 func quote(text string) string { return (&schema.Value{Kind: schema.String, Text: text}).JSON() }
 
-func array(parts []string) string { return "[" + strings.Join(parts, ",") + "]" }
-
-func texts(all []string) string {
+// array returns an array of the elements, those that are JSON already last.
+func array[T any](all []T, text func(T) string, also ...string) string {
 	var parts []string
-	for _, text := range all {
-		parts = append(parts, quote(text))
+	for _, element := range all {
+		parts = append(parts, text(element))
 	}
-	return array(parts)
+	return "[" + strings.Join(append(parts, also...), ",") + "]"
 }
 
-func values(all []*schema.Value) string {
-	var parts []string
-	for _, v := range all {
-		parts = append(parts, v.JSON())
-	}
-	return array(parts)
-}
+func texts(all []string) string { return array(all, quote) }
+
+func values(all []*schema.Value) string { return array(all, (*schema.Value).JSON) }

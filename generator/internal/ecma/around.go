@@ -46,9 +46,14 @@ func (s *solver) solve(n *node) (dnf, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all dnf
+	return each(ways, n, s.sequence)
+}
+
+// each returns the alternatives that do finds for all ways of n together.
+func each[T any, S ~[]T](ways [][]*node, n *node, do func(way []*node) (S, error)) (S, error) {
+	var all S
 	for _, way := range ways {
-		found, err := s.sequence(way)
+		found, err := do(way)
 		if err != nil {
 			return nil, err
 		}
@@ -215,17 +220,7 @@ func (s *solver) pushAll(way []*node) ([][]*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all [][]*node
-	for _, way := range next {
-		rest, err := s.pushAll(way)
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, rest...); len(all) > maxAlternatives {
-			return nil, errStuck
-		}
-	}
-	return all, nil
+	return each(next, way[i], s.pushAll)
 }
 
 // pushEither pushes one of the look-arounds of a sequence one step.
@@ -269,17 +264,7 @@ func (s *solver) sequence(way []*node) (dnf, error) {
 		return found, err
 	}
 	if next, err := s.pushEither(way); err == nil {
-		var all dnf
-		for _, way := range next {
-			found, err := s.solve(sequence(way...))
-			if err != nil {
-				return nil, err
-			}
-			if all = append(all, found...); len(all) > maxAlternatives {
-				return nil, tooMany(sequence(way...))
-			}
-		}
-		return all, nil
+		return each(next, sequence(way...), func(way []*node) (dnf, error) { return s.solve(sequence(way...)) })
 	}
 	for _, step := range []step{s.edge, s.tempered, s.everywhere} {
 		if found, ok, err := s.either(way, step); ok || err != nil {

@@ -102,18 +102,12 @@ func capital(word string) string {
 	if stem, ok := strings.CutSuffix(upper, "S"); ok && pluralized(stem) {
 		return stem + "s"
 	}
-	if word == upper && len(word) > 1 && strings.ContainsFunc(word, unicode.IsLetter) && mixedDigits(word) {
-		return upper
+	if word == upper && len(word) > 1 && strings.ContainsFunc(word, unicode.IsLetter) && strings.ContainsFunc(word, unicode.IsDigit) {
+		return upper // a code such as ENG5 or SV1, not a word in capitals
 	}
 	r := []rune(strings.ToLower(word))
 	r[0] = unicode.ToUpper(r[0])
 	return string(r)
-}
-
-// mixedDigits reports whether a word in capitals contains a digit, like ENG5 and SV1: a
-// code, not a word in capitals.
-func mixedDigits(word string) bool {
-	return strings.ContainsFunc(word, unicode.IsDigit)
 }
 
 func pluralized(stem string) bool {

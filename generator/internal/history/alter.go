@@ -91,8 +91,7 @@ func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 // leaves records where the table gets another name, in case it never comes back.
 func (f *follower) leaves(t *table, to sqltext.Name) {
 	if t.relation == f.want && !t.temporary {
-		at := f.place(to.At)
-		f.dropped = &at
+		f.dropped = new(f.place(to.At))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// do follows the block of a DO.
 func (f *follower) do(tokens []sqltext.Token) {
 	if body, language, ok := bodyOf(tokens); ok {
 		f.runBody(f.inside(body), language, "a DO block", nil)
@@ -264,10 +263,7 @@ func (b *block) does(tokens []sqltext.Token) {
 			b.call(tokens)
 		}
 	case runs == unclear:
-		b.doubtStatement(tokens)
-		if adds(tokens) {
-			b.statement(tokens)
-		}
+		b.mayRun(tokens)
 	case known(c.Peek(), []string{"create", "alter", "drop", "set", "reset"}):
 		b.statement(tokens)
 	default:
@@ -282,24 +278,27 @@ func (b *block) execute(tokens []sqltext.Token, c *sqltext.Cursor, runs answer) 
 		expression, _, _ = cut(expression, end)
 	}
 	text, ok := b.constant(expression)
-	switch {
-	case !ok:
+	if !ok {
 		b.doubtStrings(tokens)
-	case runs == unclear:
+		return
+	}
+	follow := b.statement
+	if runs == unclear {
+		follow = b.mayRun
+	}
+	b.inBody(text, func() {
 		for _, s := range sqltext.Split(text.text) {
-			b.inBody(text, func() {
-				b.doubtStatement(s.Tokens)
-				if adds(s.Tokens) {
-					b.statement(s.Tokens)
-				}
-			})
+			follow(s.Tokens)
 		}
-	default:
-		b.inBody(text, func() {
-			for _, s := range sqltext.Split(text.text) {
-				b.statement(s.Tokens)
-			}
-		})
+	})
+}
+
+// mayRun follows a statement that may not run: what it adds counts, and other changes of
+// the table are recorded.
+func (b *block) mayRun(tokens []sqltext.Token) {
+	b.doubtStatement(tokens)
+	if adds(tokens) {
+		b.statement(tokens)
 	}
 }
 

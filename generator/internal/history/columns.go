@@ -17,7 +17,6 @@ type column struct {
 	inherited int
 }
 
-// find returns the column with that name, or nil.
 func (t *table) find(name string) *column {
 	for i := range t.columns {
 		if t.columns[i].name == name {
@@ -27,7 +26,6 @@ func (t *table) find(name string) *column {
 	return nil
 }
 
-// has reports whether a table has a column of that name.
 func (t *table) has(name string) bool { return t.find(name) != nil }
 
 // gets adds a column to a table, as its own or from one more parent.

@@ -24,7 +24,7 @@ func (b *block) constant(tokens []sqltext.Token) (source, bool) {
 
 // operand returns one operand of ||.
 func (b *block) operand(c *sqltext.Cursor) (source, bool) {
-	t := c.Peek()
+	t, ok := c.Peek(), true
 	var value source
 	switch {
 	case t.IsText():
@@ -36,25 +36,16 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 	case t.Is("("):
 		c.Next()
 		items := c.Items()
-		if len(items) != 1 {
-			return source{}, false
-		}
-		var ok bool
-		if value, ok = b.constant(items[0]); !ok {
-			return source{}, false
+		if ok = len(items) == 1; ok {
+			value, ok = b.constant(items[0])
 		}
 	case t.Is("format"), t.Is("concat"), t.Is("quote_ident"), t.Is("quote_literal"), t.Is("quote_nullable"), t.Is("current_schema"):
-		var ok bool
-		if value, ok = b.function(c); !ok {
-			return source{}, false
-		}
+		value, ok = b.function(c)
 	case t.Kind == sqltext.Number && t.Text[0] != '$':
 		value = b.made(c.Next().Text, t)
 	case t.Kind == sqltext.Word:
-		text, ok := b.variables[t.Text]
-		if !ok {
-			return source{}, false
-		}
+		var text string
+		text, ok = b.variables[t.Text]
 		c.Next()
 		value = b.made(text, t)
 	default:
@@ -63,7 +54,7 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 	for c.Take("::") {
 		_, _ = c.Name()
 	}
-	return value, true
+	return value, ok
 }
 
 // function returns the result of a function that joins or quotes text.

@@ -182,7 +182,6 @@ func (f *follower) inheritAll(t *table, names [][]sqltext.Token) {
 	}
 }
 
-// inherit makes a table a child of another one.
 func (f *follower) inherit(t, parent *table) {
 	f.takeColumns(t, parent, false)
 	parent.children = append(parent.children, t)

@@ -70,8 +70,7 @@ func (f *follower) remove(by sqltext.Name, gone func(t *table) bool) {
 			return false
 		}
 		if t.relation == f.want && !t.temporary && !t.isType {
-			at := f.place(by.At)
-			f.dropped = &at
+			f.dropped = new(f.place(by.At))
 		}
 		return true
 	})

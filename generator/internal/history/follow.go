@@ -39,7 +39,6 @@ func begins(s script.Statement) bool {
 	return c.Take("begin") || c.Take("start", "transaction")
 }
 
-// statement follows one statement.
 func (f *follower) statement(tokens []sqltext.Token) {
 	if len(tokens) == 0 {
 		return

@@ -121,7 +121,6 @@ func (b *block) isThere(name string) answer {
 	return b.isTable(n)
 }
 
-// isTable says whether there is a table with a name.
 func (b *block) isTable(n sqltext.Name) answer {
 	switch {
 	case b.lookup(n) != nil:

@@ -190,7 +190,6 @@ func (f *follower) find(r relation) *table {
 	return nil
 }
 
-// table returns the result.
 func (f *follower) table() Table {
 	result := Table{Unread: f.unread, Includes: f.includes}
 	kept := slices.Clone(f.orphans)

@@ -93,7 +93,6 @@ func (f *follower) createType(c *sqltext.Cursor, start int) {
 	f.tables = append(f.tables, t)
 }
 
-// alterDomain follows the renaming of a domain.
 func (f *follower) alterDomain(c *sqltext.Cursor) {
 	n, ok := c.Name()
 	if k := f.kindOf(n); ok && k != nil {

@@ -69,6 +69,13 @@ func (d decimal) sign() int {
 	return 1
 }
 
+func (d decimal) minus() string {
+	if d.negative {
+		return "-"
+	}
+	return ""
+}
+
 // CanonicalNumber returns a text that is the same for equal JSON numbers: plain for an
 // integer of few digits, else digits with an exponent.
 func CanonicalNumber(text string) string {
@@ -76,10 +83,7 @@ func CanonicalNumber(text string) string {
 	if d.digits == "" {
 		return "0"
 	}
-	sign := ""
-	if d.negative {
-		sign = "-"
-	}
+	sign := d.minus()
 	switch point := int64(len(d.digits)) + d.exp; {
 	case d.exp >= 0 && point <= maxPlain:
 		return sign + d.digits + strings.Repeat("0", int(d.exp))
@@ -162,11 +166,7 @@ func Bounded(text string) string {
 	}
 	d := parse(text)
 	d.exp = max(min(d.exp, maxBounded), -maxBounded)
-	sign := ""
-	if d.negative {
-		sign = "-"
-	}
-	return sign + d.digits + "e" + strconv.FormatInt(d.exp, 10)
+	return d.minus() + d.digits + "e" + strconv.FormatInt(d.exp, 10)
 }
 
 // maxBounded is the exponent of substitutes.

@@ -17,22 +17,14 @@ type AlembicProject struct {
 // then by name.
 func SearchAlembic(root string) ([]AlembicProject, error) {
 	var all []AlembicProject
-	for depth := range maxDepth {
-		dirs, err := foldersAt(root, depth)
-		if err != nil {
-			return nil, err
+	err := eachFolder(root, func(dir string) error {
+		found, ok, err := lookAlembic(root, dir)
+		if ok && !slices.ContainsFunc(all, func(p AlembicProject) bool { return p.Versions == found.Versions }) {
+			all = append(all, found)
 		}
-		for _, dir := range dirs {
-			found, ok, err := lookAlembic(root, dir)
-			if err != nil {
-				return nil, err
-			}
-			if ok && !slices.ContainsFunc(all, func(p AlembicProject) bool { return p.Versions == found.Versions }) {
-				all = append(all, found)
-			}
-		}
-	}
-	return all, nil
+		return err
+	})
+	return all, err
 }
 
 const envFile = "env.py"

@@ -32,22 +32,14 @@ var skipped = []string{"vendor", "node_modules", "testdata", "third_party", "dis
 // the root, then the first by name. ok is false if there is nothing.
 func Search(root string) (best Found, ok bool, err error) {
 	rank := 0
-	for depth := range maxDepth {
-		dirs, err := foldersAt(root, depth)
-		if err != nil {
-			return Found{}, false, err
+	err = eachFolder(root, func(dir string) error {
+		f, ok, err := look(root, dir)
+		if r := worth(f); ok && r > rank {
+			best, rank = f, r
 		}
-		for _, dir := range dirs {
-			f, ok, err := look(root, dir)
-			if err != nil {
-				return Found{}, false, err
-			}
-			if r := worth(f); ok && r > rank {
-				best, rank = f, r
-			}
-		}
-	}
-	return best, rank > 0, nil
+		return err
+	})
+	return best, rank > 0, err
 }
 
 // worth returns the rank of a result: higher means more certain.
@@ -62,26 +54,31 @@ func worth(f Found) int {
 	}
 }
 
-// foldersAt returns the folders exactly depth steps below root, sorted, relative to
-// it.
-func foldersAt(root string, depth int) ([]string, error) {
+// eachFolder calls visit for the folders of a project, relative to its root: those nearer
+// to the root first, then by name.
+func eachFolder(root string, visit func(dir string) error) error {
 	dirs := []string{"."}
-	for range depth {
-		var next []string
+	for range maxDepth {
+		for _, dir := range dirs {
+			if err := visit(dir); err != nil {
+				return err
+			}
+		}
+		var inside []string
 		for _, dir := range dirs {
 			entries, err := os.ReadDir(filepath.Join(root, dir))
 			if err != nil {
-				return nil, err
+				return err
 			}
 			for _, e := range entries {
 				if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains(skipped, e.Name()) {
-					next = append(next, filepath.Join(dir, e.Name()))
+					inside = append(inside, filepath.Join(dir, e.Name()))
 				}
 			}
 		}
-		dirs = next
+		dirs = inside
 	}
-	return dirs, nil
+	return nil
 }
 
 // look says what one folder is.

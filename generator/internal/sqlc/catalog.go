@@ -1,6 +1,7 @@
 package sqlc
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -114,20 +115,15 @@ func (r *run) check(tables []catalogTable) {
 	pos := r.pos(r.table.Created)
 	for _, c := range columns {
 		is, there := tables[index].columns[c.name]
-		if alias, ok := aliases[is]; ok {
-			is = alias
-		}
+		is = cmp.Or(aliases[is], is)
 		switch {
 		case !there:
 			r.noColumn(pos, c)
 			r.warnOfIncludes()
 		case is == history.UnknownType, is == "any": // of a placeholder, of an expression
 		case !slices.Contains(c.types, is):
-			r.list.Add(finding.Finding{
-				Pos: pos, Severity: c.severity(), ID: "column-type",
-				Message: fmt.Sprintf("column %q of %s has the type %s, not %s", c.name, table, is, c.types[0]),
-				Hint:    "change its type in a migration",
-			})
+			r.wrong(c, pos, "column-type", "column %q of %s has the type %s, not %s", c.name, table, is, c.types[0]).
+				SetHint("change its type in a migration")
 		case c.name == "event_data" && is == "jsonb":
 			r.list.Warnf(pos, "column-type",
 				"column %q of %s has the type jsonb, which rewrites the stored data; the bytes of a record would differ from the event's", c.name, table).
@@ -136,13 +132,13 @@ func (r *run) check(tables []catalogTable) {
 	}
 }
 
-// severity is lower for a column that only the relay needs, because the service can
-// insert without it.
-func (c column) severity() finding.Severity {
+// wrong reports a problem of a column: as a warning if only the relay needs it, because
+// the service can insert without it.
+func (r *run) wrong(c column, pos finding.Pos, id, format string, args ...any) *finding.Finding {
 	if c.relay {
-		return finding.Warning
+		return r.list.Warnf(pos, id, format, args...)
 	}
-	return finding.Error
+	return r.list.Errorf(pos, id, format, args...)
 }
 
 func (r *run) noColumn(pos finding.Pos, c column) {
@@ -150,11 +146,8 @@ func (r *run) noColumn(pos finding.Pos, c column) {
 	if c.relay {
 		why = "which the relay needs"
 	}
-	r.list.Add(finding.Finding{
-		Pos: pos, Severity: c.severity(), ID: "column-missing",
-		Message: fmt.Sprintf("table %s has no column %q, %s", table, c.name, why),
-		Hint:    "add the migration that `" + r.command() + " --upgrade` prints",
-	})
+	r.wrong(c, pos, "column-missing", "table %s has no column %q, %s", table, c.name, why).
+		SetHint("add the migration that `" + r.command() + " --upgrade` prints")
 }
 
 func (r *run) noTable(schema string) {
@@ -180,9 +173,5 @@ func (r *run) noTable(schema string) {
 
 // command returns how to print a migration for the tool in use.
 func (r *run) command() string {
-	tool := r.folder.Tool
-	if tool == "" {
-		tool = migrationfolder.Plain
-	}
-	return "outboxgen migration --format " + string(tool)
+	return "outboxgen migration --format " + string(cmp.Or(r.folder.Tool, migrationfolder.Plain))
 }

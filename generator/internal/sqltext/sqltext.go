@@ -11,6 +11,7 @@ package sqltext
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -195,11 +196,7 @@ func escapes(tokens []Token) (off, ok bool) {
 
 // isOff reports whether a value of a setting means off. Unknown values do not.
 func isOff(t Token) bool {
-	switch strings.ToLower(t.Text) {
-	case "off", "of", "false", "fals", "fal", "fa", "f", "no", "n", "0":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"off", "of", "false", "fals", "fal", "fa", "f", "no", "n", "0"}, strings.ToLower(t.Text))
 }
 
 // copies reports whether data follows a statement.
@@ -498,10 +495,5 @@ func (n *nesting) function() bool {
 	if len(n.words) == 0 || n.words[0] != "create" {
 		return false
 	}
-	for _, w := range n.words {
-		if w == "function" || w == "procedure" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(n.words, "function") || slices.Contains(n.words, "procedure")
 }
