@@ -162,19 +162,8 @@ func (f *follower) endTransaction() {
 
 // lookup returns the table that a name currently means, or nil.
 func (f *follower) lookup(n sqltext.Name) *table {
-	var named []*table
-	for _, t := range f.tables {
-		if t.name == n.Name {
-			named = append(named, t)
-		}
-	}
 	in := func(fits func(t *table) bool) *table {
-		for _, t := range slices.Backward(named) {
-			if fits(t) {
-				return t
-			}
-		}
-		return nil
+		return last(f.tables, func(t *table) bool { return t.name == n.Name && fits(t) })
 	}
 	switch {
 	case n.Schema == "pg_temp":
@@ -195,10 +184,26 @@ func (f *follower) lookup(n sqltext.Name) *table {
 			}
 		}
 	}
-	if len(named) == 1 { // the path may be set elsewhere
-		return named[0]
+	return only(f.tables, func(t *table) bool { return t.name == n.Name }) // the path may be set elsewhere
+}
+
+// last returns the last element that fits, or nil.
+func last[T any](all []*T, fits func(*T) bool) *T {
+	for _, e := range slices.Backward(all) {
+		if fits(e) {
+			return e
+		}
 	}
 	return nil
+}
+
+// only returns the only element that fits, or nil.
+func only[T any](all []*T, fits func(*T) bool) *T {
+	i := slices.IndexFunc(all, fits)
+	if i < 0 || slices.ContainsFunc(all[i+1:], fits) {
+		return nil
+	}
+	return all[i]
 }
 
 // lookupIf is lookup for a statement with or without IF EXISTS. With it, a name that is

@@ -182,12 +182,7 @@ func follow(files script.Files, want relation, keepPath bool, later []*kind) *fo
 
 // find returns the table with that name, the last one if there are several.
 func (f *follower) find(r relation) *table {
-	for _, t := range slices.Backward(f.tables) {
-		if t.relation == r && !t.temporary && !t.isType {
-			return t
-		}
-	}
-	return nil
+	return last(f.tables, func(t *table) bool { return t.relation == r && !t.temporary && !t.isType })
 }
 
 func (f *follower) table() Table {

@@ -31,12 +31,7 @@ var ofExtensions = map[string][]string{
 // kindOf returns the user-defined type that a name currently means, or nil.
 func (f *follower) kindOf(n sqltext.Name) *kind {
 	in := func(schema string) *kind {
-		for _, k := range slices.Backward(f.kinds) {
-			if k.relation == (relation{schema, n.Name}) {
-				return k
-			}
-		}
-		return nil
+		return last(f.kinds, func(k *kind) bool { return k.relation == relation{schema, n.Name} })
 	}
 	switch {
 	case n.Schema != "":
@@ -49,16 +44,7 @@ func (f *follower) kindOf(n sqltext.Name) *kind {
 			return k
 		}
 	}
-	var named []*kind
-	for _, k := range f.kinds {
-		if k.name == n.Name {
-			named = append(named, k)
-		}
-	}
-	if len(named) == 1 {
-		return named[0]
-	}
-	return nil
+	return only(f.kinds, func(k *kind) bool { return k.name == n.Name })
 }
 
 // createDomain stores the base type of a domain.

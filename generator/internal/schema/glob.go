@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -21,11 +22,7 @@ func (l *loader) glob(pattern string) (files []string, problem string) {
 	if err := g.walk(".", segments); err != nil {
 		return nil, err.Error()
 	}
-	for name := range g.found {
-		files = append(files, name)
-	}
-	slices.Sort(files)
-	return files, ""
+	return slices.Sorted(maps.Keys(g.found)), ""
 }
 
 func globProblem(pattern string) string {

@@ -205,11 +205,7 @@ func (l *loader) idHint(id string) string {
 			last[other[cut:]] = other
 		}
 	}
-	var names []string
-	for name := range last {
-		names = append(names, name)
-	}
-	if near := finding.Closest(id[cut:], names); near != "" {
+	if near := finding.Closest(id[cut:], slices.Collect(maps.Keys(last))); near != "" {
 		return "did you mean " + finding.Quote(last[near]) + "?"
 	}
 	return otherwise
