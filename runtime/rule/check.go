@@ -116,8 +116,6 @@ func (s *seen) item(i int) {
 
 // fail records that a keyword of n is violated, at the value or at one of its parts. It
 // returns false.
-//
-//nolint:unparam // so that every check can say ok = e.fail(…)
 func (e *evaluation) fail(n *node, keyword, message string, at ...string) bool {
 	if e.quiet > 0 {
 		return false

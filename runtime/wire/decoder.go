@@ -440,8 +440,8 @@ func (d *Decoder) text() []byte {
 		case c == '"':
 			text := d.data[done:i]
 			if out != nil {
-				d.scratch = append(out, text...)
-				text = d.scratch
+				out = append(out, text...)
+				d.scratch, text = out, out
 			}
 			d.pos = i + 1
 			if !ascii && !utf8.Valid(text) {

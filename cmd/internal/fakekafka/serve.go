@@ -80,7 +80,7 @@ func (f *fake) Break(r fakeproto.Fault, _ *int) error {
 	})
 }
 
-func (f *fake) Repair(number int64, _ *int) error {
+func (f *fake) Repair(number int64, _ *int) error { //nolint:unparam // net/rpc asks for an error
 	f.mu.Lock()
 	fault := f.faults[number]
 	f.mu.Unlock()

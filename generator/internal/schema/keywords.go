@@ -463,9 +463,10 @@ var (
 	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// EscapeToken writes a name as a reference token of a JSON Pointer, and UnescapeToken
-// reads one.
-func EscapeToken(name string) string    { return escaper.Replace(name) }
+// EscapeToken writes a name as a reference token of a JSON Pointer.
+func EscapeToken(name string) string { return escaper.Replace(name) }
+
+// UnescapeToken reads a reference token of a JSON Pointer.
 func UnescapeToken(token string) string { return unescaper.Replace(token) }
 
 // known lists the keywords of a dialect, for suggestions.

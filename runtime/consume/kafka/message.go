@@ -122,7 +122,7 @@ func insertedBy(headers propagation.TextMapCarrier) trace.SpanContext {
 // its method Route too, which would not run the wrapper's Dispatch.
 func (w *worker) dispatch(ctx context.Context, t *task) (err error) {
 	t.outcome = Handled
-	skipped := false
+	var skipped bool
 	if router, ok := w.run.cfg.Router.(*consume.Router); ok {
 		var called bool
 		called, err = router.Route(ctx, t.m)
