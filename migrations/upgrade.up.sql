@@ -30,18 +30,19 @@ DECLARE
 BEGIN
     misfits := (
         SELECT string_agg(
-            older.name || CASE WHEN a.attname IS NULL THEN ' is missing' ELSE ' is ' || format_type(a.atttypid, NULL) END
-            || ' (' || older.type || ')', ', ' ORDER BY older.name)
+            older.name || CASE WHEN a.attname IS NULL THEN ' is missing' ELSE ' is ' || a.atttypid::regtype::text END
+            || ' (' || older.type::text || ')', ', ' ORDER BY older.name)
         FROM unnest(
             ARRAY['id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key',
                   'created_at', 'published_at', 'retry_count', 'last_error'],
-            ARRAY['uuid', 'character varying', 'character varying', 'character varying', 'json', 'character varying',
-                  'timestamp with time zone', 'timestamp with time zone', 'integer', 'text']) AS older (name, type)
+            ARRAY['pg_catalog.uuid', 'pg_catalog.varchar', 'pg_catalog.varchar', 'pg_catalog.varchar', 'pg_catalog.json',
+                  'pg_catalog.varchar', 'pg_catalog.timestamptz', 'pg_catalog.timestamptz', 'pg_catalog.int4',
+                  'pg_catalog.text']::regtype[]) AS older (name, type)
         LEFT JOIN pg_attribute AS a
             ON a.attrelid = 'event_outbox'::regclass AND a.attname = older.name AND NOT a.attisdropped
         WHERE a.attname IS NULL
-           OR format_type(a.atttypid, NULL) <> older.type
-              AND NOT (older.type = 'character varying' AND format_type(a.atttypid, NULL) = 'text'));
+           OR a.atttypid <> older.type
+              AND NOT (older.type = 'pg_catalog.varchar'::regtype AND a.atttypid = 'pg_catalog.text'::regtype));
     IF misfits IS NOT NULL THEN
         RAISE EXCEPTION 'event_outbox does not have the columns of the older shape: %', misfits
             USING HINT = 'First rename, add or convert these columns; the type in brackets is the right one. '
