@@ -10,12 +10,15 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -106,8 +109,8 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 		},
 		"an advertised address that does not exist": {
 			wrong: func(f *fault) {
-				bad := f.bench.k.Brokers[1]
-				f.cfg.Brokers = f.bench.k.Brokers[:1]
+				bad := f.leader() // of the other broker, the consumer may need nothing
+				f.cfg.Brokers = slices.DeleteFunc(slices.Clone(f.bench.k.Brokers), func(address string) bool { return address == bad })
 				f.cfg.Options = append(f.cfg.Options, kgo.Dialer(func(ctx context.Context, network, host string) (net.Conn, error) {
 					if host == bad {
 						return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "kafka-2", IsNotFound: true}}
@@ -247,6 +250,17 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 }
 
 func noBatch(context.Context, []consume.Message) error { return nil }
+
+// leader returns the address of the broker that leads the partition.
+func (f *fault) leader() string {
+	metadata, err := kadm.NewClient(f.bench.client).Metadata(f.bench.t.Context(), f.bench.topic)
+	if err != nil {
+		f.bench.t.Fatal(err)
+	}
+	leader := metadata.Topics[f.bench.topic].Partitions[0].Leader
+	i := slices.IndexFunc(metadata.Brokers, func(b kadm.BrokerDetail) bool { return b.NodeID == leader })
+	return net.JoinHostPort(metadata.Brokers[i].Host, strconv.Itoa(int(metadata.Brokers[i].Port)))
+}
 
 func (f *fault) router() *consume.Router { return f.cfg.Router.(*consume.Router) }
 
