@@ -26,9 +26,9 @@ LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
 -- The columns of the older shape. A column of text may be varchar or text.
 DO $$
 DECLARE
-    misfits text;
+    mismatches text;
 BEGIN
-    misfits := (
+    mismatches := (
         SELECT string_agg(
             older.name || CASE WHEN a.attname IS NULL THEN ' is missing' ELSE ' is ' || a.atttypid::regtype::text END
             || ' (' || older.type::text || ')', ', ' ORDER BY older.name)
@@ -43,8 +43,8 @@ BEGIN
         WHERE a.attname IS NULL
            OR a.atttypid <> older.type
               AND NOT (older.type = 'pg_catalog.varchar'::regtype AND a.atttypid = 'pg_catalog.text'::regtype));
-    IF misfits IS NOT NULL THEN
-        RAISE EXCEPTION 'event_outbox does not have the columns of the older shape: %', misfits
+    IF mismatches IS NOT NULL THEN
+        RAISE EXCEPTION 'event_outbox does not have the columns of the older shape: %', mismatches
             USING HINT = 'First rename, add or convert these columns; the type in brackets is the right one. '
                          'For jsonb: ALTER COLUMN event_data TYPE json.';
     END IF;

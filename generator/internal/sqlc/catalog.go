@@ -122,7 +122,7 @@ func (r *run) check(tables []catalogTable) {
 			r.warnOfIncludes()
 		case is == history.UnknownType, is == "any": // of a placeholder, of an expression
 		case !slices.Contains(c.types, is):
-			r.misfit(c, pos, "column-type", "column %q of %s has the type %s, not %s", c.name, table, is, c.types[0]).
+			r.columnProblem(c, pos, "column-type", "column %q of %s has the type %s, not %s", c.name, table, is, c.types[0]).
 				SetHint("change its type in a migration")
 		case c.name == "event_data" && is == "jsonb":
 			r.list.Warnf(pos, "column-type",
@@ -132,9 +132,9 @@ func (r *run) check(tables []catalogTable) {
 	}
 }
 
-// misfit reports a problem of a column: as a warning if only the relay needs it, because
+// columnProblem reports a problem of a column: as a warning if only the relay needs it, because
 // the service can insert without it.
-func (r *run) misfit(c column, pos finding.Pos, id, format string, args ...any) *finding.Finding {
+func (r *run) columnProblem(c column, pos finding.Pos, id, format string, args ...any) *finding.Finding {
 	if c.relay {
 		return r.list.Warnf(pos, id, format, args...)
 	}
@@ -146,7 +146,7 @@ func (r *run) noColumn(pos finding.Pos, c column) {
 	if c.relay {
 		why = "which the relay needs"
 	}
-	r.misfit(c, pos, "column-missing", "table %s has no column %q, %s", table, c.name, why).
+	r.columnProblem(c, pos, "column-missing", "table %s has no column %q, %s", table, c.name, why).
 		SetHint("add the migration that `" + r.command() + " --upgrade` prints")
 }
 

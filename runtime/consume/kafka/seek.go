@@ -25,7 +25,7 @@ import (
 // is moving waits for that one.
 //
 // If ctx ends first, Seek returns its error at once. If handlers were told to end by then,
-// the partition is moved all the same.
+// the partition is still moved.
 //
 // The partition may be one of a retry topic. It must be assigned to this member; otherwise
 // the error is a *[NotAssignedError]. The offset must be in the log or at its end. The

@@ -183,7 +183,7 @@ func askFor(topic string) kmsg.MetadataRequestTopic {
 }
 
 // deadLetterTopic warns if the topic cannot be written. The consumer can read, so it is
-// ready all the same.
+// still ready.
 func (w *watch) deadLetterTopic(ctx context.Context, code int16) {
 	about := subject{kind: kindDeadLetters, topic: w.r.cfg.DeadLetterTopic}
 	err := kerr.ErrorForCode(code)
