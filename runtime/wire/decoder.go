@@ -432,33 +432,19 @@ func (a *Array) Next() bool {
 func (d *Decoder) text() []byte {
 	start := d.pos
 	d.pos++
-	var out []byte // what the document has before done, if that has escapes
-	i, done, ascii := d.pos, d.pos, true
+	i, ascii := d.pos, true
 	for i < len(d.data) {
 		c := d.data[i]
 		switch {
 		case c == '"':
-			text := d.data[done:i]
-			if out != nil {
-				out = append(out, text...)
-				d.scratch, text = out, out
-			}
+			raw := d.data[d.pos:i]
 			d.pos = i + 1
-			if !ascii && !utf8.Valid(text) {
+			if !ascii && !utf8.Valid(raw) {
 				d.failAt(start, "encoding", "is not UTF-8")
 			}
-			return text
+			return raw
 		case c == '\\':
-			if out == nil {
-				out = d.scratch[:0]
-			}
-			var n int
-			if out, n = d.escape(append(out, d.data[done:i]...), start, i); n == 0 {
-				return nil
-			}
-			i += n
-			done = i
-			continue
+			return d.escapedText(start, i, ascii) // a loop of its own: most strings have no escapes
 		case c < ' ':
 			d.pos = i
 			d.syntax("a control character must be escaped in a string")

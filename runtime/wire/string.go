@@ -17,6 +17,42 @@ func (d *Decoder) String() string {
 // Text reads a string into a named string type.
 func Text[T ~string](d *Decoder) T { return T(d.String()) }
 
+// escapedText finishes text from the first backslash, at i.
+func (d *Decoder) escapedText(start, i int, ascii bool) []byte {
+	out := d.scratch[:0]
+	out = append(out, d.data[d.pos:i]...)
+	for i < len(d.data) {
+		c := d.data[i]
+		switch {
+		case c == '"':
+			d.pos = i + 1
+			if !ascii && !utf8.Valid(out) {
+				d.failAt(start, "encoding", "is not UTF-8")
+			}
+			d.scratch = out
+			return out
+		case c == '\\':
+			var n int
+			if out, n = d.escape(out, start, i); n == 0 {
+				return nil
+			}
+			i += n
+			continue
+		case c < ' ':
+			d.pos = i
+			d.syntax("a control character must be escaped in a string")
+			return nil
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+		out = append(out, c)
+		i++
+	}
+	d.pos = len(d.data)
+	d.syntax("a string does not end")
+	return nil
+}
+
 // escape appends the character of the escape at i and returns the escape's length, 0
 // after a syntax error.
 func (d *Decoder) escape(out []byte, start, i int) ([]byte, int) {
