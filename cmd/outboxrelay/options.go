@@ -12,7 +12,7 @@ var table = []setting{
 		help: "address of the Postgres database with the outbox; a direct address, not a transaction pooler"},
 	{name: "schema", kind: anyText, def: "public", help: "Postgres schema of event_outbox (a search_path in database-url has no effect), or a pattern such as tenant_*: each matching schema with an event_outbox gets a relay, new ones within 10 s"},
 	{name: "max-sessions", kind: atLeast(2, "number"), help: "maximum number of sessions in one database, shared by its outboxes; at least 2 (default: 4, and one more for every 8 outboxes, up to 10)"},
-	{name: "settle", kind: oneOf("mark", "delete"), def: "mark", help: "mark: keep published rows for the retention; delete: delete them at once (faster)"},
+	{name: "settle", kind: oneOf("mark", "delete"), def: "mark", help: "mark: keep published rows for the retention; delete: delete them immediately (faster)"},
 	{name: "retention", kind: duration, def: "168h", help: "how long published rows are kept; 0 or less: forever"},
 
 	{name: "sink", kind: oneOf("kafka", "stdout"), def: "kafka", help: "kafka, or stdout to print the records without Kafka"},

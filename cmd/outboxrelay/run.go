@@ -24,7 +24,7 @@ func runCommand(env environment) *cobra.Command {
 		Use:   "run",
 		Short: "Run relays until SIGTERM or SIGINT",
 		Long: "run leads or stands by for each outbox until SIGTERM or SIGINT. Then it waits for the records in flight,\n" +
-			"records their outcome, and hands the outbox over at once.\n\n" +
+			"records their outcome, and hands the outbox over immediately.\n\n" +
 			"Outboxes are independent: one that needs operator action is logged, named by /readyz, and\n" +
 			"retried every 30 s. If there is only one outbox, and its schema is not a pattern,\n" +
 			"the process exits with an error that says what to do.",

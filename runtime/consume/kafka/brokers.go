@@ -167,7 +167,7 @@ func (b *brokers) OnBrokerE2E(meta kgo.BrokerMetadata, key int16, e2e kgo.Broker
 	case broken >= brokerLimit:
 		b.report(about, meta, answerHint(e2e.Err()), e2e.Err())
 	case barren > 0:
-		b.report(about, meta, "broker answers fetches at once and without records, retrying; look at its log", nil)
+		b.report(about, meta, "broker answers fetches immediately and without records, retrying; look at its log", nil)
 		time.Sleep(backoff.Pause(barrenLow, barrenHigh, barren))
 	case broken == 0 && barren == -barrenLimit:
 		b.notices.over(context.Background(), about, "broker answers fetches again", "broker", meta.NodeID)

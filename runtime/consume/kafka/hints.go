@@ -15,7 +15,7 @@ import (
 
 const (
 	noBroker = "no Kafka broker answers, retrying"
-	hangsUp  = "Kafka closes the connection at once; compare TLS and SASL in Config.Options with the brokers' listeners: one of both sides expects them and the other does not"
+	hangsUp  = "Kafka closes the connection immediately; compare TLS and SASL in Config.Options with the brokers' listeners: one of both sides expects them and the other does not"
 )
 
 // brokersHint says why no broker can be used, and what to do.

@@ -166,7 +166,7 @@ func TestWhatKeepsAConsumerFromReading(t *testing.T) {
 		"fenced when syncing":       {fault: answerWith(kmsg.SyncGroup, kerr.FencedInstanceID), says: "another member of the group has the same kgo.InstanceID", again: "joined the group again"},
 		"no coordinator":            {fault: answerWith(kmsg.JoinGroup, kerr.CoordinatorNotAvailable), says: "the group was not joined yet", again: "joined the group again"},
 		"offsets not allowed":       {fault: answerWith(kmsg.OffsetFetch, kerr.GroupAuthorizationFailed), says: "joining the group is not allowed", again: "joined the group again"},
-		"fetches broken as a whole": {fault: answerWith(kmsg.Fetch, kerr.InconsistentTopicID), says: "broker answers fetches at once and without records", again: "broker answers fetches again"},
+		"fetches broken as a whole": {fault: answerWith(kmsg.Fetch, kerr.InconsistentTopicID), says: "broker answers fetches immediately and without records", again: "broker answers fetches again"},
 		"no broker listens": {fault: func(f *fault) {
 			if err := f.bench.k.Stop(); err != nil {
 				f.bench.t.Fatal(err)

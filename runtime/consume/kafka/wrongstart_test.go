@@ -150,7 +150,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 				f.cfg.Brokers = []string{greeting(f.bench.t, "")}
 				f.cfg.Options = append(f.cfg.Options, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
 			},
-			tells: told{By: "WARN", Text: "Kafka closes the connection at once; compare TLS and SASL in Config.Options with the brokers' listeners: " +
+			tells: told{By: "WARN", Text: "Kafka closes the connection immediately; compare TLS and SASL in Config.Options with the brokers' listeners: " +
 				"one of both sides expects them and the other does not", Where: "brokers group=GROUP"},
 			why: "connection reset by peer",
 		},
@@ -164,7 +164,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 		},
 		"no TLS with a broker that wants it": {
 			wrong: func(f *fault) { f.cfg.Brokers = []string{secured(f.bench.t)} },
-			tells: told{By: "WARN", Text: "Kafka closes the connection at once; compare TLS and SASL in Config.Options with the brokers' listeners: " +
+			tells: told{By: "WARN", Text: "Kafka closes the connection immediately; compare TLS and SASL in Config.Options with the brokers' listeners: " +
 				"one of both sides expects them and the other does not", Where: "brokers group=GROUP"},
 			why: "is TLS missing?",
 		},
