@@ -3,11 +3,14 @@ package kafka
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // The kinds of problems.
@@ -49,16 +52,36 @@ type problem struct {
 	since      time.Time
 	seen       time.Time // when it was last reported
 	times      int
-	logged     int           // reports up to the last log line
-	next       time.Time     // earliest time of the next log line
-	pause      time.Duration // between two log lines
-	told       bool          // it was logged since it began
-	ended      time.Time     // zero: it lasts
+	logged     int       // reports up to the last log line
+	told       bool      // it was logged since it began
+	ended      time.Time // zero: it lasts
 	partitions map[int32]time.Time
+	causes     map[cause]*pace
 }
 
-// notices remembers the current problems. Each is logged when it begins, then after
-// growing pauses with a count, and once more when it is over.
+// cause is why there is a problem. While a problem lasts, its cause may become known, or
+// change: the group was not joined yet, then its coordinator refuses this member.
+type cause struct {
+	text string
+	code int16 // of Kafka's error
+}
+
+func causeOf(text string, err error) cause {
+	c := cause{text: text}
+	if answer, ok := errors.AsType[*kerr.Error](err); ok {
+		c.code = answer.Code
+	}
+	return c
+}
+
+// pace limits the log lines about one cause.
+type pace struct {
+	next  time.Time     // earliest time of the next line
+	pause time.Duration // after the last one
+}
+
+// notices remembers the current problems. Each is logged when it begins and when it has
+// another cause, then after growing pauses with a count, and once more when it is over.
 type notices struct {
 	log    *slog.Logger
 	timing timing
@@ -82,7 +105,7 @@ func (n *notices) report(ctx context.Context, s subject, partition int32, blocki
 		p.ended, p.told = time.Time{}, false
 	}
 	if p == nil {
-		p = &problem{since: now, pause: n.timing.repeatMin, partitions: map[int32]time.Time{}}
+		p = &problem{since: now, partitions: map[int32]time.Time{}, causes: map[cause]*pace{}}
 		n.problems[s] = p
 	}
 	p.text, p.err, p.blocking, p.seen = text, err, blocking, now
@@ -90,13 +113,9 @@ func (n *notices) report(ctx context.Context, s subject, partition int32, blocki
 	if partition >= 0 {
 		p.partitions[partition] = now
 	}
-	if now.Before(p.next) {
+	if !p.mayLog(causeOf(text, err), now, n.timing) {
 		return
 	}
-	if p.times > 1 {
-		p.pause = min(2*p.pause, n.timing.repeatMax)
-	}
-	p.next = now.Add(p.pause)
 	if partition >= 0 {
 		attrs = append(attrs, "partition", partition)
 	}
@@ -116,6 +135,32 @@ func (n *notices) report(ctx context.Context, s subject, partition int32, blocki
 	n.log.WarnContext(ctx, text, attrs...)
 }
 
+// mayLog reports whether a line about the cause is due, and then counts it.
+func (p *problem) mayLog(c cause, now time.Time, t timing) bool {
+	at := p.causes[c]
+	switch {
+	case at == nil:
+		at = &pace{pause: t.repeatMin}
+		p.causes[c] = at
+	case now.Before(at.next):
+		return false
+	default:
+		at.pause = min(2*at.pause, t.repeatMax)
+	}
+	at.next = now.Add(at.pause)
+	return true
+}
+
+// forgettable reports whether a problem that has ended may begin with a new line.
+func (p *problem) forgettable(t timing) bool {
+	for _, at := range p.causes {
+		if time.Since(at.next) <= t.repeatMin {
+			return false
+		}
+	}
+	return !p.ended.IsZero()
+}
+
 // over records that the problem, if there was one, has ended.
 func (n *notices) over(ctx context.Context, s subject, text string, attrs ...any) {
 	n.mu.Lock()
@@ -132,7 +177,7 @@ func (n *notices) end(ctx context.Context, s subject, text string, attrs ...any)
 	p.ended = time.Now()
 	clear(p.partitions)
 	for other, former := range n.problems {
-		if !former.ended.IsZero() && time.Since(former.next) > n.timing.repeatMin {
+		if former.forgettable(n.timing) {
 			delete(n.problems, other)
 		}
 	}

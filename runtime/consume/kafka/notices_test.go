@@ -3,6 +3,7 @@ package kafka
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // A problem that is reported ten times a second for a day is logged at once, and then
@@ -67,6 +69,46 @@ func TestAProblemIsLoggedOnceAndThenSlowly(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A cause that becomes known while a problem lasts is logged at once: the first line
+// only says that the group was not joined yet. Causes that alternate are logged no more
+// often than problems of their own would be.
+func TestAnotherCauseIsLoggedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		n := newNotices(slog.New(slog.NewTextHandler(&text, nil)), timing{}.withDefaults())
+		about := subject{kind: kindGroup}
+		for i, report := range []struct {
+			text string
+			err  error
+			line string // "": none
+		}{
+			{text: "not joined yet", line: `msg="not joined yet"`},
+			{text: "not joined yet"},
+			{text: "refused", err: kerr.GroupMaxSizeReached, line: "msg=refused since="},
+			{text: "refused", err: fmt.Errorf("join: %w", kerr.GroupMaxSizeReached)},
+			{text: "refused", err: kerr.InconsistentGroupProtocol, line: "INCONSISTENT_GROUP_PROTOCOL"},
+			{text: "not joined yet"},
+			{text: "refused", err: kerr.GroupMaxSizeReached},
+		} {
+			text.Reset()
+			n.report(t.Context(), about, -1, true, report.text, report.err)
+			if got := text.String(); !strings.Contains(got, report.line) || report.line == "" && got != "" {
+				t.Errorf("report %d: the log says %q, want %q", i, got, report.line)
+			}
+			time.Sleep(time.Second)
+		}
+		text.Reset()
+		const causes = 2
+		for i := range 24 * 60 * 60 {
+			n.report(t.Context(), about, -1, true, fmt.Sprintf("cause %d", i%causes), nil)
+			time.Sleep(time.Second)
+		}
+		if got := strings.Count(text.String(), "level=WARN"); got > causes*99 {
+			t.Errorf("%d warnings in a day", got)
+		}
+	})
 }
 
 // The problem of a topic ends with that of its last partition.
