@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 )
 
 // quietFor is how long repeated wake-up failures are not logged.
@@ -26,7 +28,8 @@ type alarm struct {
 	done    sync.WaitGroup
 
 	// Only the goroutine in run uses these.
-	failures  int
+	failures  int       // since the last log line
+	troubled  bool      // a failure was logged, and no wake-up has worked since
 	complains time.Time // when the last failure was logged
 }
 
@@ -71,28 +74,32 @@ func (a *alarm) wake() {
 	defer cancel()
 	err := a.call(ctx)
 	if err == nil {
-		if a.failures > 0 {
+		if a.troubled {
 			a.logger.Info("wake-ups work again", "failures", a.failures)
+			a.troubled, a.failures = false, 0
 		}
-		a.failures = 0
 		return
 	}
 	a.failures++
-	if a.failures == 1 || time.Since(a.complains) > quietFor {
-		a.complains = time.Now()
-		a.logger.Warn("wake-up failed; the events are committed, and the relay finds them at its next poll",
-			"error", err, "failures", a.failures, stackOf(err))
+	if !a.complains.IsZero() && time.Since(a.complains) <= quietFor { // even if some work in between
+		return
 	}
+	a.complains = time.Now()
+	a.logger.Warn("wake-up failed; the events are committed, and the relay finds them at its next poll",
+		"error", err, "failures", a.failures, stackOf(err))
+	a.troubled = true
 }
 
-// call calls the waker and returns its panic as an error.
+// call calls the waker and returns its panic, or that of its error, as an error.
 func (a *alarm) call(ctx context.Context) (err error) {
 	defer func() {
 		if p := recovered(recover()); p != nil {
 			err = fmt.Errorf("the waker panicked: %w", p)
 		}
 	}()
-	return a.waker.Wake(ctx)
+	err = a.waker.Wake(ctx)
+	safeerr.Use(err)
+	return err
 }
 
 // close waits for the wake-up under way and allows no others.

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/internal/panicky"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -231,12 +232,13 @@ func TestPanicsAfterCommit(t *testing.T) {
 		broken string       // method of the log's handler
 		log    []string     // what the log says about it
 	}{
-		"waker":                 {wake: func() error { panic("oh") }, log: []string{"level=WARN", "wake-up failed", "the waker panicked: panic: oh", "panic_test.go", "wake-ups work again"}},
-		"waker, nil pointer":    {wake: func() error { nowhere().Grade++; return nil }, log: []string{"nil pointer dereference", "panic_test.go"}},
-		"waker, runtime.Goexit": {wake: func() error { runtime.Goexit(); return nil }, log: []string{"runtime.Goexit"}},
-		"handler, Handle":       {broken: "Handle"},
-		"handler, Enabled":      {broken: "Enabled"},
-		"handler and waker":     {wake: func() error { panic("oh") }, broken: "Handle"},
+		"waker":                               {wake: func() error { panic("oh") }, log: []string{"level=WARN", "wake-up failed", "the waker panicked: panic: oh", "panic_test.go", "wake-ups work again"}},
+		"waker, nil pointer":                  {wake: func() error { nowhere().Grade++; return nil }, log: []string{"nil pointer dereference", "panic_test.go"}},
+		"waker, runtime.Goexit":               {wake: func() error { runtime.Goexit(); return nil }, log: []string{"runtime.Goexit"}},
+		"waker, an error whose methods panic": {wake: panicky.Error, log: []string{"level=WARN", "wake-up failed", "nil pointer dereference", "panicky.go"}},
+		"handler, Handle":                     {broken: "Handle"},
+		"handler, Enabled":                    {broken: "Enabled"},
+		"handler and waker":                   {wake: func() error { panic("oh") }, broken: "Handle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 )
 
 // Record identifies the record that an error is about. Unknown fields are empty.
@@ -130,7 +132,8 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// RecoverTo recovers a panic and sets *err to a [PanicError]. Defer it in code that
+// RecoverTo recovers a panic and sets *err to a [PanicError]. It does so, too, if *err is
+// an error whose methods panic, as those of a nil pointer often do. Defer it in code that
 // calls functions of a service:
 //
 //	func call(f func() error) (err error) {
@@ -140,5 +143,18 @@ func (e *PanicError) Unwrap() error {
 func RecoverTo(err *error) {
 	if v := recover(); v != nil {
 		*err = &PanicError{Value: v, Stack: debug.Stack()}
+		return
 	}
+	*err = usable(*err)
+}
+
+// usable returns err, or the panic of its methods.
+func usable(err error) (usable error) {
+	defer func() {
+		if v := recover(); v != nil {
+			usable = &PanicError{Value: fmt.Sprintf("a method of the error, a %T, panicked: %v", err, v), Stack: debug.Stack()}
+		}
+	}()
+	safeerr.Use(err)
+	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 )
 
 const (
@@ -80,7 +82,10 @@ func (d *driver) moveDue(ctx context.Context) {
 func (d *driver) move(ctx context.Context, limit int) (moved Moved, err error) {
 	callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
 	defer cancel()
-	if failed := d.r.guard.call("Store.MoveDue", func() { moved, err = d.delayer.MoveDue(callCtx, limit) }); failed != nil {
+	if failed := d.r.guard.call("Store.MoveDue", func() {
+		moved, err = d.delayer.MoveDue(callCtx, limit)
+		safeerr.Use(err)
+	}); failed != nil {
 		err = failed
 	}
 	if err != nil && ctx.Err() == nil {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 )
 
 // driver runs a machine with the real store, sink and clock. Its loop owns the machine.
@@ -182,7 +184,10 @@ func (d *driver) start(c command) {
 		callCtx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		var o outcome
-		if err := d.r.guard.call("the call "+callName(c), func() { o = d.exec(callCtx, c, lease, producer) }); err != nil {
+		if err := d.r.guard.call("the call "+callName(c), func() {
+			o = d.exec(callCtx, c, lease, producer)
+			safeerr.Use(o.err)
+		}); err != nil {
 			o = outcome{op: c, err: err}
 		}
 		d.outcomes <- o

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
@@ -59,6 +60,17 @@ func (g *guard) call(where string, f func()) (err error) {
 	}()
 	f()
 	return nil
+}
+
+// sound returns err, or the panic of its methods if they panic.
+func (g *guard) sound(where string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if failed := g.call("an error of "+where, func() { safeerr.Use(err) }); failed != nil {
+		return failed
+	}
+	return err
 }
 
 // record logs and counts a panic. It runs while the panic unwinds, so that the stack is
@@ -150,7 +162,7 @@ func (s guardedSink) Open(ctx context.Context) (p Producer, err error) {
 		err = errors.New("relay: Sink.Open gave neither a producer nor an error")
 	}
 	if err != nil {
-		return nil, err
+		return nil, s.g.sound("Sink.Open", err)
 	}
 	return guardedProducer{p, s.g}, nil
 }
@@ -179,7 +191,22 @@ func (p guardedProducer) Topics(ctx context.Context, names []string) (infos []To
 	if failed := p.g.call("Producer.Topics", func() { infos, err = p.p.Topics(ctx, names) }); failed != nil {
 		return nil, failed
 	}
-	return infos, err
+	for i := range infos {
+		infos[i].Problem = p.sound("Producer.Topics", infos[i].Problem)
+	}
+	return infos, p.g.sound("Producer.Topics", err)
+}
+
+// sound gives a failure an error that can be used.
+func (p guardedProducer) sound(where string, r Result) Result {
+	if r.Class == ClassOK {
+		return r
+	}
+	if r.Err == nil {
+		r.Err = fmt.Errorf("relay: %s gave a failure without an error", where)
+	}
+	r.Err = p.g.sound(where, r.Err)
+	return r
 }
 
 // Send reports an unknown result for each record if the producer panics.
@@ -188,6 +215,10 @@ func (p guardedProducer) Send(ctx context.Context, wave []Record, results []Resu
 		for i := range results {
 			results[i] = Result{ClassRelay, failed}
 		}
+		return
+	}
+	for i := range results {
+		results[i] = p.sound("Producer.Send", results[i])
 	}
 }
 
@@ -214,7 +245,7 @@ func (w guardedWake) Wait(ctx context.Context) (err error) {
 	if failed := w.g.call("WakeSource.Wait", func() { err = w.w.Wait(ctx) }); failed != nil {
 		return failed
 	}
-	return err
+	return w.g.sound("WakeSource.Wait", err)
 }
 
 func (w guardedWake) Close() { _ = w.g.call("WakeSource.Close", w.w.Close) }

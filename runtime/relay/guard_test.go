@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/panicky"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -25,6 +26,14 @@ func (b *bomb) at(where string) {
 	if where == b.where && b.left.Add(-1) >= 0 {
 		panic("boom in " + where)
 	}
+}
+
+// err returns an error whose methods panic, in place of an error.
+func (b *bomb) err(where string) error {
+	if where == b.where && b.left.Add(-1) >= 0 {
+		return panicky.Error()
+	}
+	return nil
 }
 
 type bombObserver struct {
@@ -48,7 +57,10 @@ type bombSink struct {
 	b *bomb
 }
 
-func (s bombSink) Open(context.Context) (relay.Producer, error) { s.b.at("Sink.Open"); return s, nil }
+func (s bombSink) Open(context.Context) (relay.Producer, error) {
+	s.b.at("Sink.Open")
+	return s, s.b.err("an error of Sink.Open")
+}
 
 func (s bombSink) Partition(key []byte, n int) int32 {
 	s.b.at("Sink.Partition")
@@ -60,7 +72,14 @@ func (s bombSink) Partition(key []byte, n int) int32 {
 
 func (s bombSink) Topics(ctx context.Context, names []string) ([]relay.TopicInfo, error) {
 	s.b.at("Producer.Topics")
-	return s.taking.Topics(ctx, names)
+	if err := s.b.err("an error of Producer.Topics"); err != nil {
+		return nil, err
+	}
+	infos, err := s.taking.Topics(ctx, names)
+	if problem := s.b.err("the problem of a topic"); problem != nil {
+		infos[0].Problem = relay.Result{Class: relay.ClassTopic, Err: problem}
+	}
+	return infos, err
 }
 
 func (s bombSink) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
@@ -71,6 +90,14 @@ func (s bombSink) Send(ctx context.Context, wave []relay.Record, results []relay
 		}
 	}
 	s.taking.Send(ctx, wave, results)
+	for i := range results {
+		if err := s.b.err("the result of a record"); err != nil {
+			results[i] = relay.Result{Class: relay.ClassTopic, Err: err}
+		}
+		if s.b.err("a failure without an error") != nil {
+			results[i] = relay.Result{Class: relay.ClassPartition}
+		}
+	}
 }
 
 func (s bombSink) Close() { s.b.at("Producer.Close") }
@@ -79,6 +106,9 @@ type bombWake struct{ b *bomb }
 
 func (w bombWake) Wait(ctx context.Context) error {
 	w.b.at("WakeSource.Wait")
+	if err := w.b.err("an error of WakeSource.Wait"); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -89,20 +119,35 @@ type bombStore struct {
 	b *bomb
 }
 
-func (s bombStore) Check(ctx context.Context) error { s.b.at("Store.Check"); return s.Store.Check(ctx) }
+func (s bombStore) Check(ctx context.Context) error {
+	s.b.at("Store.Check")
+	if err := s.b.err("an error of Store.Check"); err != nil {
+		return err
+	}
+	return s.Store.Check(ctx)
+}
 
 func (s bombStore) Stats(ctx context.Context) (relay.Stats, error) {
 	s.b.at("Store.Stats")
+	if err := s.b.err("an error of Store.Stats"); err != nil {
+		return relay.Stats{}, err
+	}
 	return s.Store.Stats(ctx)
 }
 
 func (s bombStore) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limit int) (int, error) {
 	s.b.at("Store.Sweep")
+	if err := s.b.err("an error of Store.Sweep"); err != nil {
+		return 0, err
+	}
 	return s.Store.Sweep(ctx, l, keep, limit)
 }
 
 func (s bombStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	s.b.at("the call Snapshot")
+	if err := s.b.err("an error of the call Snapshot"); err != nil {
+		return "", err
+	}
 	return s.Store.Snapshot(ctx)
 }
 
@@ -189,7 +234,10 @@ func TestAPanicOfGivenCodeDoesNotEndTheRelay(t *testing.T) {
 		"WakeSource.Wait": always, "WakeSource.Close": always,
 		"Store.Check": 1, "Store.Stats": always, "Store.Sweep": always, "the call Snapshot": 1, "the call Settle": 1, "Store.Close": 1,
 		"TracerProvider.Tracer": 1, "Tracer.Start": always, "Span.End": always,
-		"slog.Handler": always,
+		"slog.Handler":          always,
+		"an error of Sink.Open": 2, "an error of Producer.Topics": 2, "the problem of a topic": 2, "the result of a record": 1,
+		"an error of WakeSource.Wait": always, "an error of Store.Check": 1, "an error of Store.Stats": always,
+		"an error of Store.Sweep": always, "an error of the call Snapshot": 1, "a failure without an error": 1,
 	} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
@@ -232,7 +280,7 @@ func TestAPanicOfGivenCodeDoesNotEndTheRelay(t *testing.T) {
 					}
 				}
 				atTheEnd := strings.HasSuffix(where, ".Close") || where == "slog.Handler"
-				return atTheEnd || strings.Contains(log.String(), "panicked")
+				return atTheEnd || strings.Contains(log.String(), "panicked") || strings.Contains(log.String(), "without an error")
 			})
 			cancel()
 			if err := <-ended; err != nil {
@@ -244,8 +292,8 @@ func TestAPanicOfGivenCodeDoesNotEndTheRelay(t *testing.T) {
 					t.Errorf("row %d: published %v, dead %v after %d attempts", seq, published, dead, row.RetryCount)
 				}
 			}
-			if where == "slog.Handler" {
-				return // what it panicked on is lost
+			if where == "slog.Handler" || where == "a failure without an error" {
+				return // what it panicked on is lost; and nothing panicked
 			}
 			text := log.String()
 			if !strings.Contains(text, "code given to the relay panicked") || !strings.Contains(text, "goroutine") {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
+	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 )
 
 // keepStats asks the store for its statistics as long as the term lasts.
@@ -18,7 +19,10 @@ func (d *driver) keepStats(ctx context.Context) {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
 		var s Stats
 		var err error
-		if failed := d.r.guard.call("Store.Stats", func() { s, err = d.cfg.Store.Stats(callCtx) }); failed != nil {
+		if failed := d.r.guard.call("Store.Stats", func() {
+			s, err = d.cfg.Store.Stats(callCtx)
+			safeerr.Use(err)
+		}); failed != nil {
 			err = failed
 		}
 		cancel()
@@ -47,7 +51,10 @@ func (d *driver) sweep(ctx context.Context, lease Lease) {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
 		var n int
 		var err error
-		if failed := d.r.guard.call("Store.Sweep", func() { n, err = d.cfg.Store.Sweep(callCtx, lease, d.cfg.Keep, d.cfg.SweepRows) }); failed != nil {
+		if failed := d.r.guard.call("Store.Sweep", func() {
+			n, err = d.cfg.Store.Sweep(callCtx, lease, d.cfg.Keep, d.cfg.SweepRows)
+			safeerr.Use(err)
+		}); failed != nil {
 			err = failed
 		}
 		cancel()

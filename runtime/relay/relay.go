@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
+	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 )
 
 // Relay moves the rows of one outbox to its sink while it leads, and stands by while
@@ -56,7 +57,10 @@ func (r *Relay) check(ctx context.Context) error {
 	for tries := 1; ; tries++ {
 		callCtx, cancel := context.WithTimeout(ctx, r.cfg.StoreTimeout)
 		var err error
-		if failed := r.guard.call("Store.Check", func() { err = r.cfg.Store.Check(callCtx) }); failed != nil {
+		if failed := r.guard.call("Store.Check", func() {
+			err = r.cfg.Store.Check(callCtx)
+			safeerr.Use(err)
+		}); failed != nil {
 			err = failed
 		}
 		cancel()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,13 +24,16 @@ const (
 	// time, up to maxQuiet.
 	quietFor = time.Minute
 	maxQuiet = time.Hour
+	// mostCauses limits the causes that are logged at once, in case that no two failures
+	// have the same text.
+	mostCauses = 8
 )
 
 // SourceOptions configure a source. The zero value is usable.
 type SourceOptions struct {
 	// Logger gets a warning when no wake-ups can arrive: at once, then after one, two,
-	// four minutes and so on, up to an hour. It also gets a line when they work again.
-	// nil: slog.Default().
+	// four minutes and so on, up to an hour. Another cause is logged at once. It also gets
+	// a line when they work again. nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -60,6 +65,7 @@ type source struct {
 	troubled  bool          // a failure was logged, and wake-ups have not worked since
 	complains time.Time     // when the last failure was logged
 	quiet     time.Duration // how long failures are not logged after that
+	causes    []string      // that were logged since complains
 }
 
 func newSource(options SourceOptions, what string, proves bool) source {
@@ -130,19 +136,40 @@ func (s *source) works() {
 	}
 }
 
-// complain logs the failure, unless it was logged lately, even if wake-ups worked for a
-// moment in between.
+// complain logs the failure, unless one with the same cause was logged lately, even if
+// wake-ups worked for a moment in between.
 func (s *source) complain(err error) {
-	quiet := max(s.quiet, quietFor)
-	if !s.complains.IsZero() && time.Since(s.complains) < quiet {
+	quiet, cause := max(s.quiet, quietFor), causeOf(err)
+	switch early := !s.complains.IsZero() && time.Since(s.complains) < quiet; {
+	case early && (slices.Contains(s.causes, cause) || len(s.causes) >= mostCauses):
 		return
+	case !early:
+		if s.troubled {
+			s.quiet = min(2*quiet, maxQuiet)
+		}
+		s.complains, s.causes = time.Now(), nil
 	}
-	if s.troubled {
-		s.quiet = min(2*quiet, maxQuiet)
-	}
+	s.causes = append(s.causes, cause)
 	s.troubled = true
-	s.complains = time.Now()
 	s.options.Logger.Warn("no wake-ups; the relay polls until they are back", "by", s.what, "error", err)
+}
+
+// causeOf returns the texts of the innermost errors: those around them have the ports of
+// connections, and differ each time.
+func causeOf(err error) string {
+	switch wrapping := err.(type) { //nolint:errorlint // all are looked into
+	case interface{ Unwrap() error }:
+		if inner := wrapping.Unwrap(); inner != nil {
+			return causeOf(inner)
+		}
+	case interface{ Unwrap() []error }:
+		var texts []string
+		for _, inner := range wrapping.Unwrap() {
+			texts = append(texts, causeOf(inner))
+		}
+		return strings.Join(texts, "; ")
+	}
+	return err.Error()
 }
 
 func (s *source) pause(ctx context.Context) {

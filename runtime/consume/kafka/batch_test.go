@@ -19,6 +19,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka/deadletter"
+	"github.com/outboxgen/outboxgen/runtime/internal/panicky"
 )
 
 const elsewhere = "elsewhere"
@@ -241,6 +242,10 @@ func TestABatchThatFails(t *testing.T) {
 		"by a panic": {fails: func(int) error { panic("oh") }, attempts: 4,
 			want: []string{"[0 1 2 3 4]", "[0 1 2 3 4]", "[0]", "[1]", "[2]", "[2]", "dead 2", "[3]", "[4]"}},
 		"by Goexit": {fails: func(int) error { runtime.Goexit(); return nil }, attempts: 4,
+			want: []string{"[0 1 2 3 4]", "[0 1 2 3 4]", "[0]", "[1]", "[2]", "[2]", "dead 2", "[3]", "[4]"}},
+		"by an error whose methods panic": {fails: func(int) error { return panicky.Error() }, attempts: 4,
+			want: []string{"[0 1 2 3 4]", "[0 1 2 3 4]", "[0]", "[1]", "[2]", "[2]", "dead 2", "[3]", "[4]"}},
+		"at a message, by such an error": {fails: func(i int) error { return &consume.BatchError{Index: i, Err: panicky.Error()} }, attempts: 4,
 			want: []string{"[0 1 2 3 4]", "[0 1 2 3 4]", "[0]", "[1]", "[2]", "[2]", "dead 2", "[3]", "[4]"}},
 		"at a message": {fails: func(i int) error { return &consume.BatchError{Index: i, Err: broken} }, attempts: 2,
 			want: []string{"[0 1 2 3 4]", "[2 3 4]", "dead 2", "[3 4]"}},

@@ -27,6 +27,7 @@ const (
 	kindLost        = "lost"         // records were lost
 	kindObserver    = "observer"     // the observer panics
 	kindDeadLetters = "dead letters" // the dead-letter topic cannot be written
+	kindCommits     = "commits"      // offsets are not committed
 )
 
 const (

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -104,6 +105,24 @@ func TestARecordThatPanics(t *testing.T) {
 		"goexit": {
 			handle: func(poison bool) error { return when(poison, runtime.Goexit) },
 			cause:  "ended its goroutine",
+		},
+		"an error whose methods panic": {
+			handle: func(poison bool) error {
+				if poison {
+					return panicky.Error()
+				}
+				return nil
+			},
+			cause: "a method of the error, a *panicky.lost, panicked: runtime error", stack: "panicky.go",
+		},
+		"another dispatcher's error": {
+			dispatcher: func(poison bool) error {
+				if poison {
+					return fmt.Errorf("it failed: %w", panicky.Error())
+				}
+				return nil
+			},
+			cause: "panicked: runtime error", stack: "panicky.go",
 		},
 		"middleware": {
 			middleware: func(next consume.Handler) consume.Handler {

@@ -177,12 +177,7 @@ func (o *origins) committed(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *
 	accepted := map[partition]bool{}
 	for i := range resp.Topics {
 		answer := &resp.Topics[i]
-		name := answer.Topic
-		for j := range req.Topics { // an answer may have the id only
-			if id := req.Topics[j].TopicID; id != [16]byte{} && id == answer.TopicID {
-				name = req.Topics[j].Topic
-			}
-		}
+		name := topicOf(req, answer)
 		for _, p := range answer.Partitions {
 			accepted[partition{name, p.Partition}] = p.ErrorCode == 0
 		}

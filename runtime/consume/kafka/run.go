@@ -84,6 +84,7 @@ type run struct {
 	notices   *notices
 	positions *positions
 	origins   *origins
+	commits   commits
 	watch     *watch
 	brokers   *brokers
 	abort     func() // ends every request of the client
@@ -106,6 +107,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		begun:     map[string]bool{},
 		producing: make(chan struct{}, 1),
 		notices:   newNotices(log, cfg.timing),
+		commits:   commits{failed: map[string]int{}},
 		positions: &positions{at: map[partition]position{}}, origins: newOrigins(), resting: resting{rests: map[partition]*rest{}},
 	}
 	r.watch, r.brokers = newWatch(r), newBrokers(r.notices)
@@ -141,7 +143,7 @@ func newRun(cfg Config, stats *stats) (*run, error) {
 		kgo.OnPartitionsRevoked(r.revoked),
 		kgo.OnPartitionsLost(r.lost),
 		kgo.OnOffsetsFetched(r.offsetsAnswered),
-		kgo.AutoCommitCallback(r.origins.committed),
+		kgo.AutoCommitCallback(r.committed),
 	)...)
 	if err != nil {
 		r.abort()

@@ -117,6 +117,7 @@ func (w *watch) all(ctx context.Context) {
 		w.r.notices.over(ctx, subject{kind: kindFull}, "there is memory for records again")
 	}
 	w.r.notices.expire(ctx, kindReading, t.failMax+2*t.settle, textReadsAgain)
+	w.r.notices.expire(ctx, kindCommits, 2*patientWith*w.r.cfg.CommitEvery+2*t.settle, "no more commits of offsets fail")
 	w.r.notices.expire(ctx, kindLost, t.repeatMax, "no more records were lost")
 	limit := w.r.cfg.StopWhenUnready
 	if err := w.r.ready(); err != nil && limit > 0 && err.For >= limit && ctx.Err() == nil {

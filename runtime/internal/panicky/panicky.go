@@ -1,4 +1,4 @@
-// Package panicky has a log handler that panics, for tests.
+// Package panicky has a log handler and an error that panic, for tests.
 package panicky
 
 import (
@@ -33,3 +33,18 @@ func (l Log) WithAttrs([]slog.Attr) slog.Handler { return l }
 
 // WithGroup implements [slog.Handler].
 func (l Log) WithGroup(string) slog.Handler { return l }
+
+// Error returns a nil pointer as an error, as code does by mistake that keeps its error in
+// a variable of a pointer type. It is not nil, and its methods panic.
+func Error() error {
+	var err *lost
+	return err
+}
+
+type lost struct {
+	what  string
+	cause error
+}
+
+func (l *lost) Error() string { return l.what + ": " + l.cause.Error() }
+func (l *lost) Unwrap() error { return l.cause }
