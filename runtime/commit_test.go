@@ -426,6 +426,32 @@ level=INFO msg="event was in the outbox already, nothing inserted" event_type=sc
 	}
 }
 
+// Wake-ups that fail every second time are logged once, and not at each failure.
+func TestWakeUpsThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	var log text
+	woken := make(chan struct{}, 1)
+	wakes := 0
+	ob := outbox.New(nil, outbox.Options{Logger: log.logger(), Waker: wakerFunc(func() error {
+		defer func() { woken <- struct{}{} }()
+		if wakes++; wakes%2 == 1 {
+			return errors.New("no redis")
+		}
+		return nil
+	})})
+	for range 40 {
+		ob.Wake()
+		<-woken
+	}
+	ob.Close()
+	want := `level=WARN msg="wake-up failed; the events are committed, and the relay finds them at its next poll" error="no redis" failures=1
+level=INFO msg="wake-ups work again" failures=1
+`
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
 // An event with an id of the caller's is inserted once, on every path, and the second
 // insert reports it.
 func TestDeterministicIDs(t *testing.T) {

@@ -152,6 +152,42 @@ func TestRedisMayNotDelete(t *testing.T) {
 	}
 }
 
+// Redis is away, and when it is back it refuses the relay. Both are logged at once,
+// although the first is repeated only after a minute.
+func TestRedisIsAwayAndThenRefuses(t *testing.T) {
+	t.Parallel()
+	redis := services.PrivateRedis(t)
+	if err := redis.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	log, options := logged()
+	source := wake.RedisSource(rueidis.ClientOption{InitAddress: []string{redis.Addr}, Username: "relay", Password: "any"}, "s", options)
+	defer source.Close()
+	runUntil(t, source, log, "connection refused", nil)
+	if err := redis.Start(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	runUntil(t, source, log, "WRONGPASS", nil)
+	admin := redisClient(t, redis.Addr)
+	setUser := func(rules ...string) {
+		t.Helper()
+		if err := admin.Do(testContext(t), admin.B().Arbitrary("ACL", "SETUSER", "relay").Args(rules...).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setUser("on", "nopass", "~*", "+@all", "-blpop")
+	runUntil(t, source, log, "NOPERM", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	run(ctx, source)
+	if got := log.String(); strings.Count(got, warning) != 3 {
+		t.Errorf("want a warning for each cause, got:\n%s", got)
+	}
+	setUser("+blpop")
+	waker := wake.Redis(admin, "s")
+	runUntil(t, source, log, again, func() { _ = waker.Wake(testContext(t)) })
+}
+
 // What Redis refuses the writer comes back from Wake, with what to do.
 func TestRedisRefusesToPush(t *testing.T) {
 	t.Parallel()
@@ -295,12 +331,32 @@ func silentAfter(n int) func(client, server net.Conn) {
 	}
 }
 
+// slowly passes answers on, a byte at a time.
+func slowly(client, server net.Conn) {
+	var passing sync.WaitGroup
+	passing.Go(func() { _, _ = io.Copy(server, client); _ = server.Close() })
+	passing.Go(func() {
+		defer func() { _ = client.Close() }()
+		for one := make([]byte, 1); ; {
+			if _, err := server.Read(one); err != nil {
+				return
+			}
+			time.Sleep(300 * time.Millisecond) // this is the fault
+			if _, err := client.Write(one); err != nil {
+				return
+			}
+		}
+	})
+	passing.Wait()
+}
+
 // faults returns what can be wrong between a client and Redis.
 func faults() map[string]func(client, server net.Conn) {
 	return map[string]func(client, server net.Conn){
 		"silent from the start":        silent,
 		"reset":                        reset,
 		"garbage":                      garbage,
+		"a byte at a time":             slowly,
 		"silent after the first reply": silentAfter(1),
 		"silent after the second":      silentAfter(2),
 		"silent after the third":       silentAfter(3),
@@ -422,23 +478,38 @@ func TestRedisCancelledWaitTakesNoWakeUp(t *testing.T) {
 		}
 		return lines
 	}
+	// ended starts a Wait, and cancels it when Redis waits. Before, it would leave the
+	// connection as it is.
+	ended := func() {
+		t.Helper()
+		ctx, cancel := context.WithCancel(testContext(t))
+		defer cancel()
+		result := waitAsync(ctx, source)
+		until(t, "Redis waits", func() bool { return strings.Contains(strings.Join(connections(), ""), " cmd=blpop ") })
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Fatalf("Wait = %v, want the end of the context", err)
+		}
+	}
 	for range 3 {
 		connected(t, source)
-		requireSilent(t, source)
-		for _, line := range connections() {
-			if strings.Contains(line, " cmd=blpop ") {
-				t.Errorf("Redis still waits for %s", line)
-			}
-		}
+		ended()
+		until(t, "Redis no longer waits", func() bool { return !strings.Contains(strings.Join(connections(), ""), " cmd=blpop ") })
 		connected(t, source)
 		wakesTwice(t, waker, source)
-		requireSilent(t, source)
+		ended()
 	}
 	source.Close()
-	for ctx := testContext(t); len(connections()) > 0; {
+	until(t, "no connection of a closed source is open", func() bool { return len(connections()) == 0 })
+}
+
+// until waits until a condition is true.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for ctx := testContext(t); !is(); {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("these connections of a closed source are open:\n%s", strings.Join(connections(), ""))
+			t.Fatalf("it does not happen: %s", what)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

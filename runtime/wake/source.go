@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
@@ -155,7 +159,8 @@ func (s *source) complain(err error) {
 }
 
 // causeOf returns the texts of the innermost errors: those around them have the ports of
-// connections, and differ each time.
+// connections, and differ each time. A connection can break in several ways for one
+// reason, so these have the same text.
 func causeOf(err error) string {
 	switch wrapping := err.(type) { //nolint:errorlint // all are looked into
 	case interface{ Unwrap() error }:
@@ -168,6 +173,13 @@ func causeOf(err error) string {
 			texts = append(texts, causeOf(inner))
 		}
 		return strings.Join(texts, "; ")
+	case syscall.Errno:
+		return "connection"
+	}
+	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, os.ErrDeadlineExceeded, context.DeadlineExceeded} {
+		if err == broken { //nolint:errorlint // it wraps nothing
+			return "connection"
+		}
 	}
 	return err.Error()
 }

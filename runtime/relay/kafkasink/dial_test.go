@@ -69,6 +69,20 @@ func resets(c net.Conn) {
 	_ = c.Close()
 }
 
+// slowly begins an answer of a megabyte, and sends a byte of it at a time.
+func slowly(c net.Conn) {
+	_, err := c.Read(make([]byte, 1024))
+	for _, b := range []byte{0, 16, 0, 0} {
+		if err == nil {
+			_, err = c.Write([]byte{b})
+		}
+	}
+	for err == nil {
+		time.Sleep(50 * time.Millisecond) // this is the fault
+		_, err = c.Write([]byte{0})
+	}
+}
+
 // once passes on only the first answer of a broker.
 func once(broker string) func(net.Conn) {
 	return func(c net.Conn) {
@@ -166,6 +180,17 @@ func TestASeedThatDoesNotAnswerIsGotPast(t *testing.T) {
 		},
 		"is silent after its first answer": func(t *testing.T, broker string) (string, *host) {
 			h := listen(t, "127.0.0.1:0", once(broker))
+			return h.Addr().String(), h
+		},
+		"answers a byte at a time": func(t *testing.T, _ string) (string, *host) {
+			h := listen(t, "127.0.0.1:0", slowly)
+			return h.Addr().String(), h
+		},
+		"speaks another protocol": func(t *testing.T, _ string) (string, *host) {
+			h := listen(t, "127.0.0.1:0", func(c net.Conn) {
+				_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+				silent(c)
+			})
 			return h.Addr().String(), h
 		},
 	} {

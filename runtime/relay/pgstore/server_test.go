@@ -293,6 +293,35 @@ var badHosts = []badHost{
 			_, _ = c.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 3})
 		})
 	}},
+	{"answers a byte at a time", func(t *testing.T) (string, uint16) {
+		return serveBadly(t, func(c net.Conn) { answerForEver(c, 1, 50*time.Millisecond) })
+	}},
+	{"sends notices for ever", func(t *testing.T) (string, uint16) {
+		return serveBadly(t, func(c net.Conn) { answerForEver(c, len(notice), time.Millisecond) })
+	}},
+}
+
+// notice is a message that a server may send at any time.
+const notice = "N\x00\x00\x00\x10SNOTICE\x00My\x00\x00"
+
+// answerForEver refuses TLS and lets everybody in. It never gets to the end: it sends
+// notices in pieces of a size until the connection is closed.
+func answerForEver(c net.Conn, size int, pause time.Duration) {
+	_, _ = c.Read(make([]byte, 1024))
+	_, err := c.Write([]byte("N"))
+	if err == nil {
+		_, err = c.Read(make([]byte, 1024))
+	}
+	if err == nil {
+		_, err = c.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 0})
+	}
+	for left := ""; err == nil; left = left[size:] {
+		if len(left) < size {
+			left += notice
+		}
+		_, err = c.Write([]byte(left[:size]))
+		time.Sleep(pause) // this is the fault
+	}
 }
 
 func listen(t *testing.T) net.Listener {
