@@ -34,6 +34,7 @@ type Form struct {
 	Number *NumberForm
 
 	impliedType string // that Implied is about
+	untyped     bool   // nothing says the types, so that each branch of a union implies its own
 
 	depth int  // how deep it looks into what is required: see impossible
 	asked bool // whether another depth could have given another form
@@ -93,9 +94,11 @@ func (f *Form) build() {
 		return
 	}
 	kinds := g.narrow(f.Atoms, n.open(), n.within)
+	f.untyped = g.stated(f.Atoms, n.open(), n.within) == All
 	if kinds == All {
 		if kind, keyword := g.implied(f.Atoms, n.open()); kind != "" {
 			kinds, f.Implied, f.impliedType = KindsOfType(kind), keyword, kind
+			f.untyped = false
 		}
 	}
 	f.Kinds = kinds

@@ -124,8 +124,23 @@ type kindsKey struct {
 	within Kinds
 }
 
-// narrow returns the kinds of within that atoms and unions allow.
+// narrow returns the kinds of within that atoms and unions allow. Branches of unions
+// imply types only if no keyword of atoms and unions names any, so the order of the
+// unions does not matter.
 func (g *Graph) narrow(atoms []*schema.Schema, unions []union, within Kinds) Kinds {
+	k := g.stated(atoms, unions, within)
+	if k != All {
+		return k
+	}
+	for _, u := range unions {
+		k &= anyOf(u, func(b *schema.Schema) Kinds { return g.kindsOf(b, All) })
+	}
+	return k
+}
+
+// stated is narrow by the keywords that name types or values, without types that other
+// keywords imply.
+func (g *Graph) stated(atoms []*schema.Schema, unions []union, within Kinds) Kinds {
 	k := within
 	for _, a := range atoms {
 		k &= kindsOfTypes(a.Types) & kindsOfValues(a)
@@ -134,13 +149,29 @@ func (g *Graph) narrow(atoms []*schema.Schema, unions []union, within Kinds) Kin
 		}
 	}
 	for _, u := range unions {
-		var some Kinds
-		for _, branch := range u.branches() {
-			some |= g.kindsOf(branch, k)
-		}
-		k &= some
+		k &= anyOf(u, g.statedBy)
 	}
 	return k
+}
+
+// statedBy is stated for a schema.
+func (g *Graph) statedBy(s *schema.Schema) Kinds {
+	k, known := g.named[s]
+	if !known {
+		n := g.Node(s)
+		k = g.stated(n.atoms(), n.open(), All)
+		g.named[s] = k
+	}
+	return k
+}
+
+// anyOf returns the kinds that one of a union's branches allows.
+func anyOf(u union, kinds func(branch *schema.Schema) Kinds) Kinds {
+	var some Kinds
+	for _, branch := range u.branches() {
+		some |= kinds(branch)
+	}
+	return some
 }
 
 // refuses returns the kinds that not: s excludes: those that s always accepts.

@@ -23,7 +23,8 @@ type Graph struct {
 	nodes   map[string]*Node
 	ids     map[*schema.Schema]int
 	kinds   map[kindsKey]Kinds
-	nulls   map[*schema.Schema]bool // whether null is valid
+	named   map[*schema.Schema]Kinds // see statedBy
+	nulls   map[*schema.Schema]bool  // whether null is valid
 	marks   map[string]*schema.Schema
 	answers map[question]bool
 	made    map[*schema.Schema]bool // by mark
@@ -35,7 +36,7 @@ type Graph struct {
 // New returns a graph without nodes.
 func New(options Options) *Graph {
 	return &Graph{
-		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{}, nulls: map[*schema.Schema]bool{},
+		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{}, named: map[*schema.Schema]Kinds{}, nulls: map[*schema.Schema]bool{},
 		marks: map[string]*schema.Schema{}, answers: map[question]bool{}, made: map[*schema.Schema]bool{},
 		matched: map[*schema.Schema]bool{}, patterns: map[string]Pattern{},
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +56,61 @@ func TestRandomFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 			if diff := cmp.Diff(want, formsOf(t, text, order)); diff != "" {
 				t.Errorf("seed %d: %s (-in order +otherwise):\n%s", seed, text, diff)
 			}
+		}
+	}
+}
+
+// If a union names the types of a value, its kinds do not depend on the order of the
+// unions that apply to it, nor on the order of their branches.
+func TestKindsDoNotDependOnTheOrderOfUnions(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 10)) // the same in each run
+	typed := []string{`{"type":"string"}`, `{"type":["object","null"]}`, `{"enum":[1,"a",null]}`, `{"type":["boolean","array"]}`}
+	all := append(slices.Clone(typed),
+		`{"properties":{"a":{"type":"integer"}}}`, `{"minLength":2}`, `{"items":{"type":"integer"}}`, `{"minimum":3}`, `{"not":{"type":"string"}}`, `{}`,
+	)
+	for range 300 {
+		unions := make([][]string, 2+random.IntN(2))
+		for i := range unions {
+			branches := all
+			if i == 0 {
+				branches = typed
+			}
+			for range 1 + random.IntN(3) {
+				unions[i] = append(unions[i], branches[random.IntN(len(branches))])
+			}
+		}
+		kinds := func() string {
+			text := ""
+			for i, of := range unions {
+				text += fmt.Sprintf(`,{"anyOf":[%s],"$comment":"%d"}`, strings.Join(of, ","), i)
+			}
+			f, nullable := read(t, normal.Options{}, `{"allOf":[`+text[1:]+`]}`).Settled()
+			return fmt.Sprint(f.Kinds&^normal.Null, nullable)
+		}
+		random.Shuffle(len(unions), func(i, j int) { unions[i], unions[j] = unions[j], unions[i] })
+		want := kinds()
+		slices.Reverse(unions)
+		for _, of := range unions {
+			slices.Reverse(of)
+		}
+		if got := kinds(); got != want {
+			t.Errorf("%v: %s in this order, %s in the reverse", unions, got, want)
+		}
+	}
+}
+
+// A branch without a type implies one only if nothing beside its union names types, in
+// whatever order these are written.
+func TestTypesBesideAUnionImplyThoseOfItsBranches(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"type":["boolean","string","null"],"anyOf":[{"enum":[6,"foo"]},{"properties":{"a":{"type":"integer"}}}]}`,
+		`{"oneOf":[{"type":"boolean"},{"type":["null","string"]}],"anyOf":[{"enum":[6,"foo"]},{"properties":{"a":{"type":"integer"}}}]}`,
+		`{"allOf":[{"anyOf":[{"enum":[6,"foo"]},{"properties":{"a":{"type":"integer"}}}]},{"oneOf":[{"type":"boolean"},{"type":["null","string"]}]}]}`,
+	} {
+		if f, nullable := read(t, normal.Options{}, text).Settled(); f.Kinds&^normal.Null != normal.Boolean|normal.String || !nullable {
+			t.Errorf("%s: %v, nullable %t", text, f.Kinds.Types(), nullable)
 		}
 	}
 }

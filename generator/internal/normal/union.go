@@ -41,7 +41,7 @@ func (f *Form) alternatives() {
 	listed := slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return a.Const != nil || a.Enum != nil })
 	for _, u := range n.unresolved() {
 		alive := f.alive(u)
-		shapes := slices.DeleteFunc(slices.Clone(alive), func(b *schema.Schema) bool { return g.kindsOf(b, f.Kinds|Null) == Null })
+		shapes := slices.DeleteFunc(slices.Clone(alive), func(b *schema.Schema) bool { return f.kindsOf(b) == Null })
 		if u.keyword == "anyOf" {
 			shapes = g.distinct(shapes)
 		}
@@ -90,7 +90,7 @@ func (f *Form) alive(u union) []*schema.Schema {
 	n, g := f.Node, f.Node.graph
 	var alive []*schema.Schema
 	for _, branch := range u.branches() {
-		kinds := g.kindsOf(branch, f.Kinds|Null)
+		kinds := f.kindsOf(branch)
 		never := kinds == None || kinds == Null && !g.acceptsNull(branch)
 		if kinds&^Null == None {
 			f.add(g.Node(branch).formAt(f.depth).TypeMissing())
@@ -107,6 +107,15 @@ func (f *Form) alive(u union) []*schema.Schema {
 		alive = append(alive, branch)
 	}
 	return alive
+}
+
+// kindsOf returns the kinds that a branch of a union allows here, including null.
+func (f *Form) kindsOf(branch *schema.Schema) Kinds {
+	within := f.Kinds | Null
+	if f.untyped {
+		return f.Node.graph.kindsOf(branch, All) & within
+	}
+	return f.Node.graph.kindsOf(branch, within)
 }
 
 // constrains reports whether the branches of a union only say which values of one type
