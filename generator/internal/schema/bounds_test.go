@@ -124,7 +124,8 @@ func refChain(n int) string {
 }
 
 // On a real disk nothing outside the folder of the config is read, in whatever way a
-// file refers to it, and only regular files are read.
+// file refers to it, and only regular files are read. A file that a pattern matches is
+// not left out in silence.
 func TestNothingOutsideTheProjectIsRead(t *testing.T) {
 	t.Parallel()
 	outer := t.TempDir()
@@ -142,6 +143,8 @@ func TestNothingOutsideTheProjectIsRead(t *testing.T) {
 	for link, to := range map[string]string{
 		"link-inside.yaml":  "../real/lib.yaml",
 		"link-outside.yaml": "../../secret.yaml",
+		"link-nowhere.yaml": "gone.yaml",
+		"link-nowhere.txt":  "gone.txt",
 		"folder":            "../../secrets",
 		"loop.yaml":         "loop.yaml",
 		"absolute.yaml":     filepath.Join(outer, "secret.yaml"),
@@ -160,7 +163,9 @@ func TestNothingOutsideTheProjectIsRead(t *testing.T) {
 	for _, f := range list.Sorted() {
 		got.WriteString(strings.TrimSuffix(f.String(), " ["+f.ID+"]") + "\n")
 	}
-	want := `outboxgen.yaml:4:52: "schemas/folder/*.yaml": no file matches
+	want := `outboxgen.yaml:4:30: "schemas/link-nowhere.yaml" cannot be read: it is a symbolic link that leads nowhere
+outboxgen.yaml:4:30: "schemas/link-outside.yaml" cannot be read: it leads outside the project
+outboxgen.yaml:4:52: "schemas/folder/*.yaml": the folder schemas/folder cannot be read: it leads outside the project
 schemas/good.yaml:3:13: "schemas/link-outside.yaml": it leads outside the project; copy the file into the project
 schemas/good.yaml:4:13: "schemas/folder/inside.yaml": it leads outside the project; copy the file into the project
 schemas/good.yaml:5:13: "../../secret.yaml" leads outside the project; copy the file into the project

@@ -71,23 +71,33 @@ func (g *globber) walk(dir string, segments []string) error {
 		})
 	}
 	if !strings.ContainsAny(segments[0], "*?[") {
-		return g.enter(path.Join(dir, segments[0]), segments[1:])
+		return g.enter(path.Join(dir, segments[0]), segments[1:], false)
 	}
 	return g.each(dir, func(e fs.DirEntry) error {
 		if ok, err := path.Match(segments[0], e.Name()); err != nil || !ok || hidden(e.Name()) {
 			return err
 		}
-		return g.enter(path.Join(dir, e.Name()), segments[1:])
+		return g.enter(path.Join(dir, e.Name()), segments[1:], true)
 	})
 }
 
-// enter continues in the file or folder called name.
-func (g *globber) enter(name string, rest []string) error {
+// enter continues in the file or folder called name. seen says that a folder lists it.
+// A schema file that is listed and cannot be looked at, such as a link that leads
+// nowhere, counts as found: it would be missing among the events otherwise.
+func (g *globber) enter(name string, rest []string, seen bool) error {
 	info, err := fs.Stat(g.fsys, name)
+	problem := ""
+	if err != nil {
+		problem = readProblem(err)
+	}
 	switch {
-	case err != nil:
-		// It does not exist, or is a link that leads nowhere or outside.
-		return nil //nolint:nilerr // it simply does not match
+	case len(rest) > 0 && problem == leadsOutside:
+		return fmt.Errorf("the folder %s cannot be read: %s", name, problem)
+	case len(rest) == 0 && err != nil:
+		if isSchemaFile(name) && (seen || problem != noSuchFile) {
+			g.found[name] = true
+		}
+	case err != nil: // it does not match
 	case len(rest) > 0 && info.IsDir():
 		return g.walk(name, rest)
 	case len(rest) == 0 && !info.IsDir():

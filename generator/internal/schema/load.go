@@ -453,6 +453,9 @@ func (l *loader) globs(c *Config) {
 				continue
 			}
 			u, problem := l.file(name)
+			if problem == noSuchFile { // and yet its folder lists it
+				problem = "it is a symbolic link that leads nowhere"
+			}
 			if problem != "" {
 				l.list.Errorf(pattern.Pos, "unreadable", "%s cannot be read: %s", finding.Quote(name), problem)
 				continue
