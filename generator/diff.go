@@ -141,7 +141,12 @@ func (l *loaded) claimFile(f File) error {
 	if !l.inside(f.Path, l.project.Config.At["out"]) {
 		return nil
 	}
-	old, err := os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(f.Path)))
+	at := filepath.Join(l.dir, filepath.FromSlash(f.Path))
+	if info, err := os.Stat(at); err == nil && !info.Mode().IsRegular() {
+		l.list.Errorf(l.project.Config.At["out"], "unreadable-output", "cannot read %s: it is not a regular file", f.Path)
+		return nil
+	}
+	old, err := os.ReadFile(at)
 	var pathErr *fs.PathError
 	switch {
 	case err == nil && !isOurs(f.Path, old):

@@ -15,7 +15,10 @@ import (
 func (l *loaded) outputInside() {
 	c := l.project.Config
 	if c.Out != "" && l.inside(c.Out, c.At["out"]) && c.SQLC.Mode != "queries" {
-		l.inside(path.Join(c.Out, sqlc.Package), c.At["out"])
+		below := path.Join(c.Out, sqlc.Package)
+		if l.inside(below, c.At["out"]) && l.sameFolder(c.Out, below) {
+			l.linked(below, below, "leads to the folder of the other package", c.At["out"])
+		}
 	}
 	if c.SQLC.Queries != "" {
 		l.inside(c.SQLC.Queries, c.SQLC.At["queries"])
@@ -29,9 +32,23 @@ func (l *loaded) inside(name string, pos Pos) bool {
 	if link == "" {
 		return true
 	}
+	l.linked(name, link, problem, pos)
+	return false
+}
+
+func (l *loaded) linked(name, link, problem string, pos Pos) {
 	l.list.Errorf(pos, "output-link", "the output %s goes through the symbolic link %s, which %s", finding.Quote(name), finding.Quote(link), problem).
 		SetHint("replace the link with a folder or file of the project, or use another path")
-	return false
+}
+
+// sameFolder reports whether two paths lead to one folder, which is there.
+func (l *loaded) sameFolder(a, b string) bool {
+	one, err := os.Stat(filepath.Join(l.dir, filepath.FromSlash(a)))
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(filepath.Join(l.dir, filepath.FromSlash(b)))
+	return err == nil && os.SameFile(one, other)
 }
 
 // escape returns the first symbolic link on the path from a project to a name in it

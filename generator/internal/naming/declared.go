@@ -48,7 +48,8 @@ func ReadDeclared(dir string) (Declared, error) {
 	return declared, nil
 }
 
-// handWritten returns the Go files of dir that outboxgen did not write, by name.
+// handWritten returns the Go files of dir that outboxgen did not write, by name. What is
+// not a file, such as a link that leads nowhere, is not there for Go either.
 func handWritten(dir string) (map[string][]byte, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,10 +61,14 @@ func handWritten(dir string) (map[string][]byte, error) {
 	written := map[string][]byte{}
 	for _, entry := range entries {
 		name := entry.Name()
-		if entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
+		if !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
 			continue
 		}
-		source, err := os.ReadFile(filepath.Join(dir, name))
+		file := filepath.Join(dir, name)
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		source, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("read the package's folder: %w", err)
 		}
