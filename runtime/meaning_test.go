@@ -54,6 +54,7 @@ func newTenants(t *testing.T, pg *services.PG) tenants {
 	exec(`create schema code; grant usage on schema code to ROLE2;
 		create function code.use_tenant(name text) returns text language sql as $$ select set_config('search_path', name, true) $$;
 		create procedure code.switch_tenant(name text) language plpgsql as $$ begin perform set_config('search_path', name, true); end $$;
+		create function code.third() returns trigger language plpgsql as $$ begin new.tenant := 'three'; return new; end $$;
 		create table code.essay (id text primary key, grade int not null); insert into code.essay values ('e1', 0);
 		create table code.staging (id text); grant all on all tables in schema code to ROLE2`)
 	return db
@@ -261,6 +262,23 @@ func TestEventsKeepTheirMeaning(t *testing.T) {
 		"a temporary outbox": {func(ctx context.Context, tx pgx.Tx) error {
 			return exec(`create temp table event_outbox (like b.event_outbox including all) on commit drop`)(ctx, tx)
 		}, ""},
+		"set_config in VALUES":             {query(`values (set_config('search_path', 'b', true))`), inB},
+		"set_config in parentheses":        {query(`(select set_config('search_path', 'b', true))`), inB},
+		"set_config after a harmless one":  {exec(`select set_config('work_mem', '8MB', true), set_config('search_path', 'b', true)`), inB},
+		"set_config in RETURNING":          {exec(`insert into code.staging values ('x') returning set_config('search_path', 'b', true)`), inB},
+		"set_config, a name with escapes":  {query(`select set_config(E'search\x5fpath', 'b', true)`), inB},
+		"SET between comments":             {exec(`set/**/search_path/* to a */to b`), inB},
+		"after a dollar-quoted semicolon":  {exec(`select $x$; set search_path to a$x$; set local search_path to b`), inB},
+		"SET NAMES":                        {exec(`set names 'UTF8'; set local search_path to b`), inB},
+		"a role that policies do not bind": {exec(`set local row_security = off; set local app.tenant = 'two'`), tenantTwo},
+		"BEGIN READ ONLY":                  {exec(`begin read only`), "fails"},
+		"TRUNCATE":                         {exec(`truncate table only event_outbox`), "only 2 a service"},
+		"MERGE":                            {exec(`merge into event_outbox using (values (1)) as v(n) on true when matched then delete`), "only 2 a service"},
+		"UPDATE ONLY of a quoted name":     {exec(`update only a."event_outbox" set tenant = 'three'`), "1 a service three, 2 a service"},
+		"a trigger that comes and goes": {func(ctx context.Context, tx pgx.Tx) error {
+			return errors.Join(exec(`create trigger third before insert on event_outbox for each row execute function code.third()`)(ctx, tx),
+				InsertGraded(ctx, tx, event(3)), exec(`drop trigger third on event_outbox`)(ctx, tx))
+		}, "2 a service, 3 a service three"},
 		"DELETE":           {exec(`delete from event_outbox`), "only 2 a service"},
 		"DELETE in a WITH": {exec(`with gone as (delete from event_outbox returning id) select count(*) from gone`), "only 2 a service"},
 		"UPDATE":           {exec(`update event_outbox set tenant = 'three'`), "1 a service three, 2 a service"},
