@@ -112,6 +112,7 @@ func (l *lane) more(until time.Time) bool {
 func (l *lane) handleBatch() bool {
 	w, b := l.w, l.batch
 	for {
+		l.current.Store(b.tasks[0])
 		result := w.callBatch(b)
 		w.finishBatch(b, result.Handled)
 		if result.Err == nil {
@@ -161,6 +162,9 @@ func (w *worker) callBatch(b *batch) (result consume.BatchResult) {
 	}
 	b.attempt++
 	b.called = true
+	first := b.tasks[0]
+	first.since.Store(int64(uptime()))
+	defer first.since.Store(0)
 	began := time.Now()
 	err := func() (err error) {
 		defer consume.RecoverTo(&err) // of a tracer: the router recovers those of handlers

@@ -163,6 +163,7 @@ type timing struct {
 	coordinator  time.Duration // how long before the group's coordinator is asked for
 	idle         time.Duration // how long a member may be without partitions before a warning
 	abandon      time.Duration // how long handlers may take after their context was cancelled
+	hanging      time.Duration // how long a handler may run before a warning
 	crowded      time.Duration // how long nothing may be fetched for want of room before it is worth a warning
 	repeatMin    time.Duration // between the first and the second log line about a problem; it doubles
 	repeatMax    time.Duration
@@ -181,6 +182,7 @@ func (t timing) withDefaults() timing {
 		coordinator:  cmp.Or(t.coordinator, 2*time.Second),
 		idle:         cmp.Or(t.idle, 3*time.Second),
 		abandon:      cmp.Or(t.abandon, 5*time.Second),
+		hanging:      cmp.Or(t.hanging, time.Minute),
 		crowded:      cmp.Or(t.crowded, time.Minute),
 		repeatMin:    cmp.Or(t.repeatMin, time.Minute),
 		repeatMax:    cmp.Or(t.repeatMax, 15*time.Minute),

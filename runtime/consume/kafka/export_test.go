@@ -15,14 +15,14 @@ func Impatient(c Config, change ...func(*Timing)) Config {
 	}
 	c.timing = timing{
 		watch: t.Watch, joining: t.Joining, idle: t.Idle, failMin: t.FailMin, failMax: t.FailMax, settle: t.Settle,
-		readoptAgain: t.ReadoptAgain, repeatMin: t.RepeatMin, answer: t.Answer, abandon: t.Abandon,
+		readoptAgain: t.ReadoptAgain, repeatMin: t.RepeatMin, answer: t.Answer, abandon: t.Abandon, hanging: t.Hanging,
 	}
 	return c
 }
 
 // Timing is what Impatient can set.
 type Timing struct {
-	Watch, Answer, Joining, Idle, FailMin, FailMax, Settle, ReadoptAgain, RepeatMin, Abandon time.Duration
+	Watch, Answer, Joining, Idle, FailMin, FailMax, Settle, ReadoptAgain, RepeatMin, Abandon, Hanging time.Duration
 }
 
 // Stopping reports whether the handlers of a partition have been told to end: each

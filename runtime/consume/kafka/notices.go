@@ -27,6 +27,7 @@ const (
 	kindLost        = "lost"         // records were lost
 	kindObserver    = "observer"     // the observer panics
 	kindDeadLetters = "dead letters" // the dead-letter topic cannot be written
+	kindHandler     = "handler"      // a handler does not return
 	kindCommits     = "commits"      // offsets are not committed
 )
 
@@ -220,6 +221,18 @@ func (n *notices) expire(ctx context.Context, kind string, quiet time.Duration, 
 			n.end(ctx, s, text)
 		}
 	}
+}
+
+// lasting lists the subjects of the problems of a kind.
+func (n *notices) lasting(kind string) (subjects []subject) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s, p := range n.problems {
+		if s.kind == kind && p.ended.IsZero() {
+			subjects = append(subjects, s)
+		}
+	}
+	return subjects
 }
 
 // blocking lists the problems because of which the consumer is not ready.

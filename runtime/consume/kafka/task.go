@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,16 +17,17 @@ type task struct {
 	at      *item
 	record  *kgo.Record
 	m       consume.Message
-	attempt int         // of the handler, or of storing the record elsewhere once there is a cause
-	before  int         // attempts before the record came to the retry topic that it is read from, or as a part of a batch
-	tries   int         // all attempts of the handler, once there is a cause
-	failed  error       // it failed for good as a part of a batch
-	cause   error       // why the handler is not called again
-	to      destination // where the record goes, once there is a cause
-	stage   int         // index of the retry topic that it is read from; -1: none
-	due     time.Time   // when to handle it, if it is read from a retry topic
-	called  bool        // code of the service is running
-	outcome Outcome     // of the attempt that succeeded
+	attempt int          // of the handler, or of storing the record elsewhere once there is a cause
+	before  int          // attempts before the record came to the retry topic that it is read from, or as a part of a batch
+	tries   int          // all attempts of the handler, once there is a cause
+	failed  error        // it failed for good as a part of a batch
+	cause   error        // why the handler is not called again
+	to      destination  // where the record goes, once there is a cause
+	stage   int          // index of the retry topic that it is read from; -1: none
+	due     time.Time    // when to handle it, if it is read from a retry topic
+	called  bool         // code of the service is running
+	outcome Outcome      // of the attempt that succeeded
+	since   atomic.Int64 // since when code of the service is running, on [uptime]; 0: none is
 }
 
 func newTask(at *item, retries []RetryTopic) *task {
@@ -115,6 +117,8 @@ func (w *worker) call(t *task) error {
 	}
 	t.attempt++
 	t.called = true
+	t.since.Store(int64(uptime()))
+	defer t.since.Store(0)
 	var err error
 	if t.cause == nil {
 		began := time.Now()

@@ -108,6 +108,7 @@ func (w *watch) all(ctx context.Context) {
 	w.commitStarts(ctx)
 	w.status(ctx, answered)
 	w.r.settled(ctx)
+	w.r.lookAtHandlers(ctx)
 	t := w.r.cfg.timing
 	if w.r.budget.crowdedFor() >= t.crowded {
 		w.r.notices.report(ctx, subject{kind: kindFull}, -1, false,

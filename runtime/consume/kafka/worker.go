@@ -49,11 +49,12 @@ type item struct {
 // lane handles records one after the other.
 type lane struct {
 	w       *worker
-	task    *task         // the record that is handled; only its goroutine uses this and the next two
-	batch   *batch        // the batch that is handled, after task
-	alone   []*task       // records of a batch that failed, to be handled one by one, after task
-	waiting []*item       // guarded by the worker's lock
-	wake    chan struct{} // holds a token when there is something new
+	task    *task                // the record that is handled; only its goroutine uses this and the next two
+	batch   *batch               // the batch that is handled, after task
+	alone   []*task              // records of a batch that failed, to be handled one by one, after task
+	current atomic.Pointer[task] // for watch.handlers: the last task, or the first one of the last batch
+	waiting []*item              // guarded by the worker's lock
+	wake    chan struct{}        // holds a token when there is something new
 }
 
 // newWorker returns a worker. The caller starts it.
@@ -261,6 +262,7 @@ func (l *lane) loop() {
 	for !w.stopped() {
 		switch {
 		case l.task != nil:
+			l.current.Store(l.task)
 			if !w.handle(l.task) {
 				return
 			}
