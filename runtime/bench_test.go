@@ -65,7 +65,7 @@ func BenchmarkCommit(b *testing.B) {
 				return err
 			}
 			var batch pgx.Batch
-			batch.Queue(insertEvent, uuid.New(), row.AggregateType, essay, row.EventType, row.Topic, row.Key, row.Data, row.Headers, row.Partition)
+			batch.Queue(insertEvent, uuid.New(), row.AggregateType, essay, row.EventType, row.Topic, row.Key, row.Data, row.Headers)
 			batch.Queue("commit")
 			return conn.SendBatch(ctx, &batch).Close()
 		})
@@ -140,10 +140,10 @@ func BenchmarkInsertAll(b *testing.B) {
 	run("COPY, rows at hand", func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, pg.Pool, func(tx pgx.Tx) error {
 			_, err := tx.CopyFrom(ctx, pgx.Identifier{"event_outbox"},
-				[]string{"id", "aggregate_type", "aggregate_id", "event_type", "topic", "event_key", "event_data", "headers", "partition"},
+				[]string{"id", "aggregate_type", "aggregate_id", "event_type", "topic", "event_key", "event_data", "headers"},
 				pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 					r := rows[i]
-					return []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers, r.Partition}, nil
+					return []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers}, nil
 				}))
 			return err
 		})

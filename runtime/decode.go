@@ -13,22 +13,22 @@ import (
 )
 
 // decode reads the envelope of an event. It keeps the data as raw JSON.
-func decode(kind link.EnvelopeKind, eventType string, value []byte, headers []Header) (*Envelope[json.RawMessage], error) {
-	e := &Envelope[json.RawMessage]{Kind: kind, EventType: eventType, SchemaVersion: envelopeVersion}
+func decode(kind link.EnvelopeKind, eventType string, value []byte, headers []Header) (Envelope[json.RawMessage], error) {
+	e := Envelope[json.RawMessage]{Kind: kind, EventType: eventType, SchemaVersion: envelopeVersion}
 	var err error
 	switch kind {
 	case link.EnvelopeNone:
 		e.Data = value
-		err = readHeaders(e, headers)
+		err = readHeaders(&e, headers)
 	case link.EnvelopeCloudEvents:
 		var version string
-		readEvent := func(d *wire.Decoder) string { return readCloudEvent(e, d) }
+		readEvent := func(d *wire.Decoder) string { return readCloudEvent(&e, d) }
 		if err = wire.Unmarshal(value, &version, "CloudEvent", readEvent); err == nil && version != "1.0" {
 			err = fmt.Errorf("the record is a CloudEvent of version %q; this package reads 1.0", version)
 		}
 	default:
 		var version int
-		readEnvelope := func(d *wire.Decoder) int { return readOutbox(e, d) }
+		readEnvelope := func(d *wire.Decoder) int { return readOutbox(&e, d) }
 		if err = wire.Unmarshal(value, &version, "envelope", readEnvelope); err == nil && version != envelopeVersion {
 			err = fmt.Errorf("the envelope has version %d; this package reads %d", version, envelopeVersion)
 		}
@@ -37,7 +37,7 @@ func decode(kind link.EnvelopeKind, eventType string, value []byte, headers []He
 		err = fmt.Errorf("the record is a %q", e.EventType)
 	}
 	if err != nil {
-		return nil, &DecodeError{EventType: eventType, Err: err}
+		return Envelope[json.RawMessage]{}, &DecodeError{EventType: eventType, Err: err}
 	}
 	return e, nil
 }
@@ -102,12 +102,24 @@ func readCloudEvent(e *Envelope[json.RawMessage], d *wire.Decoder) (version stri
 			keepField(e, &o)
 		}
 	}
-	// The metadata is a JSON object as text. Anything else stays an extra attribute.
-	var text string
-	if json.Unmarshal(e.Extra["metadata"], &text) == nil && json.Unmarshal([]byte(text), &e.Metadata) == nil {
-		delete(e.Extra, "metadata")
+	if raw, ok := e.Extra["metadata"]; ok {
+		if metadata, ok := metadataFromText(raw); ok {
+			e.Metadata = metadata
+			delete(e.Extra, "metadata")
+		}
 	}
 	return version
+}
+
+// metadataFromText reads metadata that is a JSON object as text. Anything else stays an
+// extra attribute.
+func metadataFromText(raw json.RawMessage) (map[string]json.RawMessage, bool) {
+	var text string
+	var metadata map[string]json.RawMessage // not the envelope's, or else that is allocated
+	if json.Unmarshal(raw, &text) != nil || json.Unmarshal([]byte(text), &metadata) != nil {
+		return nil, false
+	}
+	return metadata, true
 }
 
 // keepField keeps a field that this package does not know.

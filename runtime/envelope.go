@@ -54,8 +54,16 @@ func (e Envelope[T]) CausationID() string {
 // envelope it encodes the data alone.
 func (e Envelope[T]) MarshalJSON() ([]byte, error) {
 	data, err := marshalData(e.Data)
-	if err != nil || e.Kind == link.EnvelopeNone {
-		return data, err
+	if err != nil {
+		return nil, err
+	}
+	return e.around(data)
+}
+
+// around encodes the envelope with data that is encoded already.
+func (e Envelope[T]) around(data json.RawMessage) ([]byte, error) {
+	if e.Kind == link.EnvelopeNone {
+		return data, nil
 	}
 	return wire.Marshal(e, "envelope of "+e.EventType, func(to *wire.Encoder, e Envelope[T]) {
 		to.Begin()

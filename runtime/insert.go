@@ -63,21 +63,14 @@ type built = link.Built[Event, Row, Outcome]
 type recorder = link.Recorder[Option, Event, Row, Outcome]
 
 func init() {
-	link.NewRow = func(ctx context.Context, event link.Event, opts any) (any, error) {
-		row, err := newRow(ctx, event, opts.([]Option))
-		return row, err
-	}
-	link.Decode = func(kind link.EnvelopeKind, eventType string, value []byte, headers any) (any, error) {
-		return decode(kind, eventType, value, headers.([]Header))
-	}
-	link.InsertAll = func(ctx context.Context, tx any, sql link.SQL, events any) error {
-		return insertAll(ctx, tx.(Transaction), sql, events.([]Event))
-	}
-	link.CancelDelayed = func(ctx context.Context, tx any, sql link.SQL, id uuid.UUID) (bool, error) {
-		return cancelDelayed(ctx, tx.(Transaction), cancelIn.as(sql.One), id)
-	}
-	link.Queue = func(ctx context.Context, batch *pgx.Batch, sql link.SQL, event any) error {
-		return queue(ctx, batch, sql, event.(Event))
+	link.Outbox = link.Functions[Transaction, Option, Event, Row, Header, Envelope[json.RawMessage]]{
+		NewRow:    newRow,
+		Decode:    decode,
+		InsertAll: insertAll,
+		CancelDelayed: func(ctx context.Context, tx Transaction, sql link.SQL, id uuid.UUID) (bool, error) {
+			return cancelDelayed(ctx, tx, cancelIn.as(sql.One), id)
+		},
+		Queue: queue,
 	}
 }
 
@@ -96,7 +89,9 @@ func insertAll(ctx context.Context, tx Transaction, sql link.SQL, events []Event
 	case link.Ledgered:
 		return tx.Ledger().(*ledger).insert(ctx, tx.(Transaction), sql, events)
 	case recorder:
-		return tx.Record(func(options []Option) ([]built, error) { return build(ctx, options, events) })
+		return tx.Record(func(options []Option) ([]built, error) {
+			return build(ctx, nil, after(options, events))
+		})
 	}
 	list, err := build(ctx, nil, events)
 	if err != nil {
@@ -120,11 +115,24 @@ func queue(ctx context.Context, batch *pgx.Batch, sql link.SQL, event Event) err
 	return nil
 }
 
-// build builds the rows. options apply before the options of each event.
+// after returns the events with options that apply before their own.
+func after(options []Option, events []Event) []Event {
+	list := make([]Event, len(events))
+	for i, e := range events {
+		event, own := unwrap(e)
+		list[i] = With(event, append(options[:len(options):len(options)], own...)...)
+	}
+	return list
+}
+
+// build builds the rows. options are those of an Outbox, which apply before the options
+// of each event: they give neither an id nor an outcome.
 func build(ctx context.Context, options []Option, events []Event) ([]built, error) {
 	list := make([]built, 0, len(events))
+	var o *rowOptions // of the event; allocated once, and only if an event has options
 	for i, e := range events {
-		if e == nil {
+		event, own := unwrap(e)
+		if event == nil {
 			return nil, fmt.Errorf("outbox: event %d of %d is nil", i+1, len(events))
 		}
 		row, err := e.NewRow(ctx, options...)
@@ -134,11 +142,15 @@ func build(ctx context.Context, options []Option, events []Event) ([]built, erro
 			}
 			return nil, err
 		}
-		b := built{Row: row}
-		var own []Option
-		b.Event, own = unwrap(e)
-		o := optionsOf(append(options[:len(options):len(options)], own...))
-		b.IDGiven, b.Outcome = o.idGiven, o.outcome
+		b := built{Event: event, Row: row}
+		if len(own) > 0 {
+			if o == nil {
+				o = new(rowOptions)
+			}
+			*o = rowOptions{}
+			o.apply(own)
+			b.IDGiven, b.Outcome = o.idGiven, o.outcome
+		}
 		if b.Outcome != nil {
 			*b.Outcome = Outcome{EventID: row.ID}
 		}

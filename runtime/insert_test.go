@@ -291,3 +291,16 @@ func repeat(e outbox.Event, n int) []outbox.Event {
 	}
 	return events
 }
+
+func TestNilEvent(t *testing.T) {
+	const want = "outbox: event 2 of 2 is nil"
+	for name, event := range map[string]outbox.Event{"nil": nil, "nil with options": outbox.With(nil, outbox.WithKey("k"))} {
+		for on, tx := range map[string]outbox.Transaction{
+			"transaction": accepting{2}, "recorder": &outboxtest.Recorder{Options: []outbox.Option{outbox.WithKey("k")}},
+		} {
+			if err := gen.InsertAll(t.Context(), tx, insertRows, Graded{EssayID: "e1"}, event); err == nil || err.Error() != want {
+				t.Errorf("%s on a %s: %v, not %q", name, on, err, want)
+			}
+		}
+	}
+}

@@ -70,7 +70,8 @@ const envelopeVersion = 1
 
 // newRow builds the row of an event whose data is valid.
 func newRow(ctx context.Context, e link.Event, opts []Option) (Row, error) {
-	o := optionsOf(opts)
+	o := rowOptions{now: time.Now, newID: uuid.NewV7}
+	o.apply(opts)
 	row := Row{AggregateType: e.AggregateType, EventType: e.Type, Topic: e.Topic}
 	if err := fill(ctx, &row, e, &o); err != nil {
 		return Row{}, &InsertError{EventType: e.Type, EventID: row.ID, Err: err}
@@ -78,13 +79,11 @@ func newRow(ctx context.Context, e link.Event, opts []Option) (Row, error) {
 	return row, nil
 }
 
-// optionsOf applies the options in order, so later ones win.
-func optionsOf(opts []Option) rowOptions {
-	o := rowOptions{now: time.Now, newID: uuid.NewV7}
+// apply applies the options in order, so later ones win.
+func (o *rowOptions) apply(opts []Option) {
 	for _, opt := range opts {
-		opt(&o)
+		opt(o)
 	}
-	return o
 }
 
 func fill(ctx context.Context, row *Row, e link.Event, o *rowOptions) (err error) {
@@ -160,11 +159,10 @@ func (o *rowOptions) value(row *Row, e link.Event, occurred time.Time) ([]byte, 
 		SourceService:  e.Source,
 		SchemaVersion:  envelopeVersion,
 		CorrelationID:  row.CorrelationID,
-		Data:           data,
 		Metadata:       metadata,
 	}
-	if e.SchemaURI != "" {
-		envelope.DataSchemaURI = &e.SchemaURI
+	if uri := e.SchemaURI; uri != "" { // a copy, or else the whole event is allocated
+		envelope.DataSchemaURI = &uri
 	}
 	if e.Envelope == link.EnvelopeCloudEvents {
 		subject, err := json.Marshal(row.AggregateID)
@@ -173,7 +171,7 @@ func (o *rowOptions) value(row *Row, e link.Event, occurred time.Time) ([]byte, 
 		}
 		envelope.Extra = map[string]json.RawMessage{"subject": subject}
 	}
-	return envelope.MarshalJSON()
+	return envelope.around(data)
 }
 
 func (o *rowOptions) checkSize(row *Row) error {
@@ -226,9 +224,11 @@ func key(e link.Event, aggregateID string, o *rowOptions) (*string, error) {
 	case err != nil:
 		return nil, fmt.Errorf("key: %w; set one with WithKey", err)
 	case !given:
-		return &aggregateID, nil
+		id := aggregateID // copies, so that one of the two is allocated
+		return &id, nil
 	default:
-		return &key, nil
+		own := key
+		return &own, nil
 	}
 }
 

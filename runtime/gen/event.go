@@ -11,6 +11,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
 
+// runtime is the functions of package outbox.
+var runtime = link.Outbox.(link.Functions[outbox.Transaction, outbox.Option, outbox.Event, outbox.Row, outbox.Header, outbox.Envelope[json.RawMessage]])
+
 // Data is event data: a struct that outboxgen generated from a schema. Its pointer
 // implements json.Unmarshaler.
 type Data interface {
@@ -61,18 +64,14 @@ type EventType[T Data] struct {
 // missing or too long for its column, the correlation id has to be a UUID and is not, a
 // header is reserved, or the data cannot be encoded. It never truncates a value.
 func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option) (outbox.Row, error) {
-	if err := t.validate(&data); err != nil {
+	of := &values[T]{t, data}
+	if err := of.validate(); err != nil {
 		return outbox.Row{}, err
 	}
-	return newRow(ctx, link.Event{
+	return runtime.NewRow(ctx, link.Event{
 		Type: t.Type, Topic: t.Topic, Source: t.Source, SchemaURI: t.SchemaURI, AggregateType: t.AggregateType,
-		Envelope: t.Envelope, Unkeyed: t.Unkeyed, CorrelationUUID: t.CorrelationUUID, Data: data, Values: values[T]{t, &data},
+		Envelope: t.Envelope, Unkeyed: t.Unkeyed, CorrelationUUID: t.CorrelationUUID, Data: of, Values: of,
 	}, opts)
-}
-
-func newRow(ctx context.Context, e link.Event, opts []outbox.Option) (outbox.Row, error) {
-	row, err := link.NewRow(ctx, e, opts)
-	return row.(outbox.Row), err
 }
 
 // NewTombstone builds the row of a tombstone: a record with the key and a null value,
@@ -88,7 +87,7 @@ func (t *EventType[T]) NewTombstone(ctx context.Context, key string, opts ...out
 	case t.RefuseZeroKey && key == uuid.Nil.String():
 		return outbox.Row{}, &outbox.InsertError{EventType: t.Type, Err: errors.New("the key of the tombstone is the zero UUID; it was probably not set")}
 	}
-	return newRow(ctx, link.Event{
+	return runtime.NewRow(ctx, link.Event{
 		Type: t.Type, Topic: t.Topic, Source: t.Source, AggregateType: t.AggregateType,
 		CorrelationUUID: t.CorrelationUUID, Values: deleted(key),
 	}, opts)
@@ -101,40 +100,42 @@ func (k deleted) AggregateID() (string, bool, error) { return string(k), true, n
 func (k deleted) Key() (string, bool, error)         { return string(k), true, nil }
 func (k deleted) CorrelationID() string              { return "" }
 
-func (t *EventType[T]) validate(data *T) error {
-	if t.Validate != nil {
-		return t.Validate(data)
-	}
-	return (*data).Validate()
-}
-
-// values reads from the data what the row needs.
+// values is event data, and reads from it what the row needs.
 type values[T Data] struct {
 	of   *EventType[T]
-	data *T
+	data T
 }
 
-func (v values[T]) AggregateID() (string, bool, error) {
+func (v *values[T]) validate() error {
+	if v.of.Validate != nil {
+		return v.of.Validate(&v.data)
+	}
+	return v.data.Validate()
+}
+
+func (v *values[T]) MarshalJSON() ([]byte, error) { return v.data.MarshalJSON() }
+
+func (v *values[T]) AggregateID() (string, bool, error) {
 	if v.of.AggregateID == nil {
 		return "", false, nil
 	}
-	id, err := v.of.AggregateID(v.data)
+	id, err := v.of.AggregateID(&v.data)
 	return id, true, err
 }
 
-func (v values[T]) Key() (string, bool, error) {
+func (v *values[T]) Key() (string, bool, error) {
 	if v.of.Key == nil {
 		return "", false, nil
 	}
-	key, err := v.of.Key(v.data)
+	key, err := v.of.Key(&v.data)
 	return key, true, err
 }
 
-func (v values[T]) CorrelationID() string {
+func (v *values[T]) CorrelationID() string {
 	if v.of.CorrelationID == nil {
 		return ""
 	}
-	return v.of.CorrelationID(v.data)
+	return v.of.CorrelationID(&v.data)
 }
 
 // Decode decodes a record's value as this event. The envelope's own fields must be
@@ -147,11 +148,10 @@ func (v values[T]) CorrelationID() string {
 //
 // Every error is an *outbox.DecodeError.
 func (t *EventType[T]) Decode(value []byte, headers ...outbox.Header) (outbox.Envelope[T], error) {
-	decoded, err := link.Decode(t.Envelope, t.Type, value, headers)
+	raw, err := runtime.Decode(t.Envelope, t.Type, value, headers)
 	if err != nil {
 		return outbox.Envelope[T]{}, err
 	}
-	raw := decoded.(*outbox.Envelope[json.RawMessage])
 	e := outbox.Envelope[T]{
 		Kind: raw.Kind, EventID: raw.EventID, EventType: raw.EventType, EventTimestamp: raw.EventTimestamp,
 		SourceService: raw.SourceService, SchemaVersion: raw.SchemaVersion, CorrelationID: raw.CorrelationID,

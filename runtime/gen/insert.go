@@ -29,12 +29,12 @@ func Insert(ctx context.Context, tx outbox.Transaction, sql SQL, event outbox.Ev
 // chose, to learn its outcome. outbox.With sets options of a single event. If one of
 // the events cannot be built, none is inserted. Errors are those of Insert.
 func InsertAll(ctx context.Context, tx outbox.Transaction, sql SQL, events ...outbox.Event) error {
-	return link.InsertAll(ctx, tx, sql, events)
+	return runtime.InsertAll(ctx, tx, sql, events)
 }
 
 // CancelDelayed is outbox.CancelDelayed for the table that the statements insert into.
 func CancelDelayed(ctx context.Context, tx outbox.Transaction, sql SQL, id uuid.UUID) (bool, error) {
-	return link.CancelDelayed(ctx, tx, sql, id)
+	return runtime.CancelDelayed(ctx, tx, sql, id)
 }
 
 // Queue adds the insert of an event to a batch. The caller sends the batch within a
@@ -46,5 +46,5 @@ func CancelDelayed(ctx context.Context, tx outbox.Transaction, sql SQL, id uuid.
 // A batch belongs to no Outbox, so Now and NewID of Options do not apply. Use
 // outbox.WithClock and outbox.WithNewID instead.
 func Queue(ctx context.Context, batch *pgx.Batch, sql SQL, event outbox.Event, opts ...outbox.Option) error {
-	return link.Queue(ctx, batch, sql, outbox.With(event, opts...))
+	return runtime.Queue(ctx, batch, sql, outbox.With(event, opts...))
 }

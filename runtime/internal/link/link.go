@@ -1,6 +1,6 @@
 // Package link lets packages gen and outboxtest call unexported functions of package
 // outbox, as log/internal does for log/slog. It knows no type of package outbox, which
-// imports it; the comments name the types.
+// imports it, so they are type parameters; the comments name the types.
 package link
 
 import (
@@ -11,21 +11,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Package outbox sets these functions when it is initialized.
-var (
-	// NewRow builds the row of an event. opts is a []outbox.Option, row an outbox.Row, empty
-	// after an error.
-	NewRow func(ctx context.Context, event Event, opts any) (row any, err error)
-	// Decode decodes an envelope of the kind and checks the event type. headers is a []outbox.Header, envelope an
-	// *outbox.Envelope[json.RawMessage].
-	Decode func(kind EnvelopeKind, eventType string, value []byte, headers any) (envelope any, err error)
-	// InsertAll inserts events, a []outbox.Event, on tx, an outbox.Transaction.
-	InsertAll func(ctx context.Context, tx any, sql SQL, events any) error
-	// CancelDelayed deletes a delayed event on tx, an outbox.Transaction.
-	CancelDelayed func(ctx context.Context, tx any, sql SQL, id uuid.UUID) (bool, error)
-	// Queue adds the insert of an event, an outbox.Event, to the batch.
-	Queue func(ctx context.Context, batch *pgx.Batch, sql SQL, event any) error
-)
+// Outbox is the Functions of package outbox, which sets them when it is initialized.
+var Outbox any
+
+// Functions are functions of package outbox. T is outbox.Transaction, P outbox.Option, E
+// outbox.Event, R outbox.Row, H outbox.Header, and V outbox.Envelope[json.RawMessage].
+// The functions have these types, and not any, because a value that becomes an interface
+// is an allocation for each event.
+type Functions[T, P, E, R, H, V any] struct {
+	// NewRow builds the row of an event. After an error the row is empty.
+	NewRow func(ctx context.Context, event Event, opts []P) (R, error)
+	// Decode decodes an envelope of the kind and checks the event type.
+	Decode func(kind EnvelopeKind, eventType string, value []byte, headers []H) (V, error)
+	// InsertAll inserts events on tx.
+	InsertAll func(ctx context.Context, tx T, sql SQL, events []E) error
+	// CancelDelayed deletes a delayed event on tx.
+	CancelDelayed func(ctx context.Context, tx T, sql SQL, id uuid.UUID) (bool, error)
+	// Queue adds the insert of an event to the batch.
+	Queue func(ctx context.Context, batch *pgx.Batch, sql SQL, event E) error
+}
 
 // SQL is the statements that insert events.
 type SQL struct {
