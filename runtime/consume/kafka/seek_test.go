@@ -518,3 +518,95 @@ func TestSeeksForOnePartition(t *testing.T) {
 		}
 	})
 }
+
+// A rebalance begins while calls wait for handlers. It waits for the same handlers. The
+// partition that goes to another member continues there after the record that was handled,
+// and the call says so. The one that stays is moved.
+func TestARebalanceWhileASeekWaits(t *testing.T) {
+	type outcome struct {
+		partition int32 // -1: of all
+		err       error
+	}
+	for name, seek := range map[string]func(b *bench, c *kafka.Consumer, outcomes chan<- outcome) (calls int){
+		"a call for each": func(b *bench, c *kafka.Consumer, outcomes chan<- outcome) int {
+			for p := range int32(2) {
+				go func() { outcomes <- outcome{p, c.Seek(b.t.Context(), b.topic, p, 0)} }()
+			}
+			return 2
+		},
+		"one call for both": func(b *bench, c *kafka.Consumer, outcomes chan<- outcome) int {
+			go func() { outcomes <- outcome{-1, c.SeekToTime(b.t.Context(), time.Time{})} }()
+			return 1
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, 2, func(b *bench) {
+				for p := range int32(2) {
+					b.produce(p, "paid", 3)
+				}
+				seen, others := newLog(), newLog()
+				began, release := make(chan struct{}, 10), make(chan struct{})
+				c, stop, log := b.ready(func(ctx context.Context, m consume.Message) error {
+					began <- struct{}{}
+					<-release
+					return seen.handle(ctx, m)
+				}, func(c *kafka.Config) { c.DrainTimeout = time.Hour })
+				<-began
+				<-began
+				outcomes := make(chan outcome, 2)
+				calls := seek(b, c, outcomes)
+				for p := range int32(2) {
+					await(b.t, "the handlers are told to end", func() bool { return kafka.Stopping(c, b.topic, p) }, log)
+				}
+
+				router := consume.NewRouter()
+				router.Handle("paid", others.handle)
+				cfg := b.config(router)
+				cfg.Logger = log.logger()
+				other, leave, _ := launch(b.t, cfg)
+				var stays, goes int32
+				await(b.t, "a partition is being revoked", func() bool {
+					zero, one := kafka.Stopping(c, b.topic, 0), kafka.Stopping(c, b.topic, 1)
+					if stays, goes = 0, 1; one {
+						stays, goes = 1, 0
+					}
+					return zero != one
+				}, log)
+				if n := len(outcomes); n != 0 {
+					b.t.Errorf("%d calls do not wait for the handlers", n)
+				}
+				close(release)
+
+				for range calls {
+					got := <-outcomes
+					refused, left := errors.AsType[*kafka.NotAssignedError](got.err)
+					switch {
+					case got.partition == stays && (got.err == nil || errors.Is(got.err, kerr.RebalanceInProgress)): // then it is committed later
+					case got.partition != stays && left:
+						if d := cmp.Diff(&kafka.NotAssignedError{Group: b.group, Topic: b.topic, Partitions: []int32{goes}}, refused); d != "" {
+							b.t.Errorf("the partition that goes (-want +got):\n%s", d)
+						}
+					case got.partition < 0 && errors.Is(got.err, kerr.RebalanceInProgress):
+					default:
+						b.t.Errorf("partition %d of 0 and 1, of which %d stays: %v", got.partition, stays, got.err)
+					}
+				}
+				await(b.t, "the other member has its partition", func() bool { return other.Ready() == nil }, log)
+				if d := cmp.Diff(sorted(append(numbers(int(stays), 3), numbers(0, 1)[0], numbers(1, 1)[0])), sorted(seen.wait(b.t, 5))); d != "" {
+					b.t.Errorf("handled by the first member (-want +got):\n%s", d)
+				}
+				if d := cmp.Diff(numbers(int(goes), 3)[1:], others.wait(b.t, 2)); d != "" {
+					b.t.Errorf("handled by the other member (-want +got):\n%s", d)
+				}
+				for p := range int32(2) {
+					b.waitCommitted(p, 3)
+				}
+				for _, end := range []func() error{leave, stop} {
+					if err := end(); err != nil {
+						b.t.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
