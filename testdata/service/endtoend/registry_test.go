@@ -5,11 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +37,7 @@ func confluent(t *testing.T) string {
 	if python == "" {
 		t.Skip("skipped without Python: OUTBOXGEN_PYTHON must name an interpreter that has confluent-kafka[json,schemaregistry]")
 	}
-	if out, err := exec.CommandContext(t.Context(), python, "-c", "import confluent_kafka.schema_registry.json_schema").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), python, "-c", "from confluent_kafka.schema_registry import header_schema_id_serializer, json_schema").CombinedOutput(); err != nil {
 		t.Skipf("skipped: %s, which OUTBOXGEN_PYTHON names, has no confluent-kafka[json,schemaregistry]: %s", python, out)
 	}
 	return python
@@ -102,6 +107,57 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
+// withGUIDs returns the address of the registry as one that gives GUIDs, as Confluent's own
+// does and Apicurio does not: it adds one to each answer about a schema, and finds a schema
+// by it.
+func withGUIDs(t *testing.T, address string) string {
+	t.Helper()
+	const prefix = "89791762-2336-4186-9674-" // and the id, in hexadecimal
+	to, err := url.Parse(address)
+	must(t, err)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			if base, guid, ok := strings.Cut(r.Out.URL.Path, "/schemas/guids/"+prefix); ok {
+				id, err := strconv.ParseUint(guid, 16, 32)
+				if err != nil {
+					t.Errorf("the client asks for the GUID %s%s", prefix, guid)
+				}
+				r.Out.URL.Path = fmt.Sprintf("%s/schemas/ids/%d", base, id)
+			}
+			r.SetURL(to)
+			r.Out.Header.Del("Accept-Encoding")
+		},
+		ModifyResponse: func(r *http.Response) error {
+			text, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			var answer map[string]any
+			if json.Unmarshal(text, &answer) == nil && answer["schema"] != nil {
+				id, ok := answer["id"].(float64)
+				if !ok { // an answer about an id
+					at := r.Request.URL.Path
+					if id, err = strconv.ParseFloat(at[strings.LastIndexByte(at, '/')+1:], 64); err != nil {
+						return err
+					}
+					answer["id"] = id
+				}
+				answer["guid"] = fmt.Sprintf("%s%012x", prefix, int(id))
+				if text, err = json.Marshal(answer); err != nil {
+					return err
+				}
+			}
+			r.Body = io.NopCloser(bytes.NewReader(text))
+			r.Header.Set("Content-Length", strconv.Itoa(len(text)))
+			r.ContentLength = int64(len(text))
+			return nil
+		},
+	}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 // With a real registry, Confluent's deserialiser reads what the relay wrote. Our
 // handlers read that, and what Confluent's serialiser wrote. Rows stay JSON.
 func TestConfluentClient(t *testing.T) {
@@ -112,14 +168,25 @@ func TestConfluentClient(t *testing.T) {
 	if registered.Failed() {
 		t.Fatalf("the schemas are not registered: %+v", registered)
 	}
-	for _, mode := range framing.Modes() {
-		t.Run(string(mode), func(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode     framing.Mode
+		address  string
+		write    string // the command of confluent.py
+		prefixed int    // of two records, one of ours and one of Confluent's
+		header   string // with which each schema id in a header begins; "": there is none
+	}{
+		"prefix":           {framing.Prefix, address, "write", 2, ""},
+		"header":           {framing.Header, address, "write", 1, "\x00"},
+		"header with GUID": {framing.Header, withGUIDs(t, address), "write-guid", 0, "\x01"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := c.address
 			k := services.KFake(t)
 			k.CreateTopic(t, topic, 3)
 			p := newPath(t, services.Postgres(t), k, nil)
 			p.relay(func(cfg *relay.Config) {
 				var err error
-				cfg.Sink, err = framing.New(cfg.Sink, framing.Config{Registry: address, Mode: mode, Logger: quiet()})
+				cfg.Sink, err = framing.New(cfg.Sink, framing.Config{Registry: address, Mode: c.mode, Logger: quiet()})
 				must(t, err)
 			})
 			const n = 16
@@ -159,15 +226,20 @@ func TestConfluentClient(t *testing.T) {
 			}
 			equal(t, "what Confluent's deserialiser reads", want, got)
 
-			run(more, "write")
+			run(more, c.write)
 			records := p.records(topic)
-			prefixed := 0
+			prefixed, inHeader := 0, 0
 			for _, r := range records {
 				if r.Value[0] == 0 {
 					prefixed++
 				}
+				for _, h := range r.Headers {
+					if h.Key == "__value_schema_id" && c.header != "" && strings.HasPrefix(string(h.Value), c.header) {
+						inHeader++
+					}
+				}
 			}
-			equal(t, "records with the id before the value", map[framing.Mode]int{framing.Prefix: 2 * n, framing.Header: n}[mode], prefixed)
+			equal(t, "records with the id before the value, and in a header", []int{c.prefixed * n, (2 - c.prefixed) * n}, []int{prefixed, inHeader})
 
 			handled := make(chan uuid.UUID, len(records))
 			router := consume.NewRouter(consume.OnUnknown(consume.Fail))
