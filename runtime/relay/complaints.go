@@ -3,16 +3,18 @@ package relay
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 )
 
-// complaints are the calls that fail, by name. The first failure is logged, later ones
-// after growing pauses and with a count: while a database is unavailable, every outbox
-// of a process fails every second or two. The driver's loop owns it.
+// complaints are what fails, by name: calls, topics, partitions, Kafka. The first failure
+// is logged, later ones after growing pauses and with a count, even if some attempts
+// succeed in between: while a database is unavailable, every outbox of a process fails
+// every second or two.
 type complaints map[string]*complaint
 
 type complaint struct {
-	failures int // in a row
+	failures int // since the last log line
 	refused  bool
 	pause    time.Duration
 	next     time.Duration // no log line before this time
@@ -21,30 +23,53 @@ type complaint struct {
 const (
 	shortestSilence = 2 * time.Second
 	longestSilence  = time.Minute
+	// mostComplaints limits the names that are remembered: topics can have any name.
+	mostComplaints = 1_000
 )
 
-// failed records a failure. It returns the attributes of its log line, and whether to
-// log it. The first refusal after other failures is always logged.
-func (c complaints) failed(now time.Duration, call string, err error) (attrs []any, say bool) {
-	refused := errors.Is(err, ErrRefused)
-	of := c[call]
+// of returns what is known about a name.
+func (c complaints) of(now time.Duration, name string) *complaint {
+	of := c[name]
 	if of == nil {
+		if len(c) >= mostComplaints {
+			maps.DeleteFunc(c, func(_ string, old *complaint) bool { return now >= old.next })
+		}
+		if len(c) >= mostComplaints {
+			clear(c)
+		}
 		of = &complaint{}
-		c[call] = of
+		c[name] = of
 	}
 	of.failures++
-	if of.failures > 1 && now < of.next && refused == of.refused {
+	return of
+}
+
+// due reports whether to log a failure, and how many there were since the last line.
+func (of *complaint) due(now time.Duration, urgent bool) (failures int, say bool) {
+	if of.pause > 0 && now < of.next && !urgent {
+		return 0, false
+	}
+	if now > of.next+longestSilence { // it was well for long
+		of.pause = 0
+	}
+	of.pause = min(max(2*of.pause, shortestSilence), longestSilence)
+	of.next = now + of.pause
+	failures, of.failures = of.failures, 0
+	return failures, true
+}
+
+// failed records a failure of a call. It returns the attributes of its log line, and
+// whether to log it. The first refusal after other failures is always logged.
+func (c complaints) failed(now time.Duration, call string, err error) (attrs []any, say bool) {
+	refused, of := errors.Is(err, ErrRefused), c.of(now, call)
+	failures, say := of.due(now, refused != of.refused)
+	if !say {
 		return nil, false
 	}
 	of.refused = refused
-	of.pause = min(max(2*of.pause, shortestSilence), longestSilence)
-	of.next = now + of.pause
 	attrs = []any{slog.String("call", call), slog.Any("error", err)}
-	if of.failures > 1 {
-		attrs = append(attrs, slog.Int("failures", of.failures))
+	if failures > 1 {
+		attrs = append(attrs, slog.Int("failures", failures))
 	}
 	return attrs, true
 }
-
-// succeeded forgets the failures of a call.
-func (c complaints) succeeded(call string) { delete(c, call) }

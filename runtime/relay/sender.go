@@ -184,7 +184,7 @@ func (s *sender) resolved(now time.Duration, w *wave, results []Result) error {
 		f.targets.keepOut(b.p)
 	}
 	if outage != nil {
-		s.log.say(slog.LevelWarn, "Kafka unavailable, retrying; attempts are not counted", slog.Any("error", outage))
+		s.log.trouble(now, "Kafka", "Kafka unavailable, retrying; attempts are not counted", slog.Any("error", outage))
 		s.outage(now, outage)
 	} else if acked {
 		s.tries, s.err = 0, nil

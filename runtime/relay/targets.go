@@ -155,12 +155,10 @@ func (ts *targets) setAside(now time.Duration, p *partition, reason string) {
 	}
 	ts.waits.wait(s)
 	s.reason = reason
-	level := slog.LevelWarn
-	if p.tries > 0 {
-		level = slog.LevelDebug // logged before; it has accepted nothing since
+	if !p.told {
+		p.told = ts.log.trouble(now, fmt.Sprintf("partition %s/%d", tp.name, p.part), "partition set aside, retrying; its rows wait, attempts are not counted",
+			slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
 	}
-	ts.log.say(level, "partition set aside, retrying; its rows wait, attempts are not counted",
-		slog.String("topic", tp.name), slog.Int("partition", int(p.part)), slog.String("reason", reason))
 	s.skip(ts.q.dropPartition(p, false))
 	p.tries++
 	ts.waits.alarm(s, now+backoff.Pause(ts.cfg.PauseMin, ts.cfg.PauseMax, p.tries))
@@ -175,10 +173,10 @@ func (ts *targets) pause(now time.Duration, tp *topic, reason string) {
 	}
 	ts.waits.wait(s)
 	s.reason = reason
-	if reason != tp.trouble {
-		ts.log.say(slog.LevelWarn, "topic paused, retrying; its rows wait, attempts are not counted",
-			slog.String("topic", tp.name), slog.String("reason", reason))
-		tp.trouble = reason
+	tp.trouble = reason
+	if reason != tp.told && ts.log.trouble(now, "topic "+tp.name+": "+reason, "topic paused, retrying; its rows wait, attempts are not counted",
+		slog.String("topic", tp.name), slog.String("reason", reason)) {
+		tp.told = reason
 	}
 	ts.fold(tp, s)
 	tp.tries++
@@ -217,7 +215,7 @@ func (ts *targets) keepOut(p *partition) {
 
 // took records that a partition accepted a whole batch.
 func (ts *targets) took(p *partition) {
-	p.tries, p.topic.tries = 0, 0
+	p.tries, p.topic.tries, p.told = 0, 0, false
 	p.topic.resumed(ts.log)
 	if p.limit *= 2; p.limit > ts.q.waveRows() {
 		p.limit = 0

@@ -27,6 +27,7 @@ type topic struct {
 	catchUp *catchUp
 	tries   int    // pauses since it last accepted a record
 	trouble string // why it paused, until it accepts a record; "": it has accepted one
+	told    string // the trouble that was logged since it accepted one
 }
 
 // partition is the queue of one partition: rows in seq order within each key.
@@ -37,7 +38,8 @@ type partition struct {
 	active bool // in queue.active
 	limit  int  // rows of the next batch while looking for a bad row; 0: no limit
 	aside  *scope
-	tries  int // times set aside since it last accepted a record
+	tries  int  // times set aside since it last accepted a record
+	told   bool // that it is set aside was logged since then
 }
 
 // probing reports whether the partition has accepted nothing since it, or its whole
@@ -91,10 +93,10 @@ func (tp *topic) readsAgain() bool {
 // resumed records that the topic can be written again: it accepted a record, or has no
 // rows left. That it can be described does not show it.
 func (tp *topic) resumed(log *journal) {
-	if tp.trouble != "" {
+	if tp.told != "" {
 		log.say(slog.LevelInfo, "topic resumed", slog.String("topic", tp.name))
-		tp.trouble = ""
 	}
+	tp.trouble, tp.told = "", ""
 }
 
 // lacks reports whether a row names a partition that the described topic does not have.

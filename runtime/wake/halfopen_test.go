@@ -137,11 +137,9 @@ func wakesTwice(t *testing.T, waker outbox.Waker, source waiter) {
 	}
 }
 
-// A quiet listening connection is checked. One that works is kept, and a half-open one
-// is detected.
-func TestPostgresHalfOpen(t *testing.T) {
-	t.Parallel()
-	pg := services.Postgres(t)
+// gated returns a source whose connections pass through a gate.
+func gated(t *testing.T, pg *services.PG) (*wake.PostgresWaitSource, *gate) {
+	t.Helper()
 	config, err := pgx.ParseConfig(pg.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -152,8 +150,29 @@ func TestPostgresHalfOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := postgresSource(t, fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname='%s' sslmode=disable",
-		host, port, config.User, config.Password, config.Database))
+	return postgresSource(t, fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname='%s' sslmode=disable",
+		host, port, config.User, config.Password, config.Database)), g
+}
+
+// The connection is half open when the first Wait uses what Check has opened.
+func TestPostgresHalfOpenAfterCheck(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	source, g := gated(t, pg)
+	if err := source.Check(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	g.freeze()
+	connected(t, source)
+	wakesTwice(t, postgresWaker(t, pg.URL, 0), source)
+}
+
+// A quiet listening connection is checked. One that works is kept, and a half-open one
+// is detected.
+func TestPostgresHalfOpen(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	source, g := gated(t, pg)
 	source.SetKeepAlive(20 * time.Millisecond)
 	waker := postgresWaker(t, pg.URL, 0)
 	connected(t, source)

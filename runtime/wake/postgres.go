@@ -337,11 +337,11 @@ func (s *PostgresWaitSource) Wait(ctx context.Context) error { return s.source.w
 func (s *PostgresWaitSource) Close() { s.source.close(s) }
 
 func (s *PostgresWaitSource) connect(ctx context.Context) error {
-	if s.conn != nil { // Check has used it
-		return s.conn.Ping(ctx)
-	}
 	ctx, cancel := context.WithTimeout(ctx, 3*answerTime)
 	defer cancel()
+	if s.conn != nil { // Check has used it; it may be half open by now
+		return s.conn.Ping(ctx)
+	}
 	conn, err := pgdial.Connect(ctx, s.config)
 	if err != nil {
 		return err

@@ -83,10 +83,14 @@ func (l *lease) hold(ctx context.Context) (state int64, err error) {
 // twice runs a command within Options.Timeout, and once more if its connection was
 // dead. The client's own retries would last as long as allowed, which would delay every
 // event while Redis is unavailable.
-func (l *lease) twice(ctx context.Context, command func(context.Context) error) error {
+//
+// A panic of the client's hooks is an error, too: the lease is renewed in a goroutine of
+// its own, and an event that was handled must not fail because it cannot be marked.
+func (l *lease) twice(ctx context.Context, command func(context.Context) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.inbox.options.Timeout)
 	defer cancel()
-	err := command(ctx)
+	defer consume.RecoverTo(&err)
+	err = command(ctx)
 	if _, answered := rueidis.IsRedisErr(err); err != nil && !answered && ctx.Err() == nil {
 		err = command(ctx)
 	}

@@ -7,12 +7,16 @@ import (
 )
 
 // outage records that Redis is unavailable, so that it is logged once and not for each
-// event.
+// event. If Redis comes and goes, only the first outages of a minute are logged.
 type outage struct {
 	mu     sync.Mutex
-	since  time.Time // zero: Redis answers
-	missed int       // commands that failed since
+	since  time.Time // zero: Redis answers, or the outage was not logged
+	missed int       // commands that failed since, or since the last logged outage
+	minute time.Time // when the minute began
+	logged int       // outages in it
 }
+
+const mostLogged = 5 // outages in a minute
 
 // missed logs what the outage means for the event, unless it was logged already.
 func (l *lease) missed(ctx context.Context, text string, err error) {
@@ -20,10 +24,15 @@ func (l *lease) missed(ctx context.Context, text string, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.missed++
-	if !o.since.IsZero() {
+	now := time.Now()
+	if now.Sub(o.minute) > time.Minute {
+		o.minute, o.logged = now, 0
+	}
+	if !o.since.IsZero() || o.logged >= mostLogged {
 		return
 	}
-	o.since = time.Now()
+	o.logged++
+	o.since = now
 	l.warn(ctx, text, "error", err, "note", "what else is missed is counted until Redis answers again")
 }
 

@@ -144,7 +144,8 @@ func (i *Inbox) Once(next consume.Handler) consume.Handler {
 			return &consume.DecodeError{Record: m.Record(), Err: err}
 		}
 		l := &lease{inbox: i, key: i.Key(id), token: uuid.NewString(), message: m}
-		switch done, err := l.take(ctx); {
+		done, err := l.take(ctx)
+		switch {
 		case done:
 			return nil
 		case err == nil:

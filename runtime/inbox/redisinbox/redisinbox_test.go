@@ -459,6 +459,76 @@ level=INFO msg="Redis answers again: what it missed may be handled twice" missed
 	}
 }
 
+// flaky is a client that fails in its own way, as often as it is told to.
+type flaky struct {
+	rueidis.Client
+	fail  func() error // may panic; nil: never
+	fails func(command int64) bool
+	count atomic.Int64
+}
+
+func (f *flaky) Do(ctx context.Context, c rueidis.Completed) rueidis.RedisResult {
+	if n := f.count.Add(1); f.fails(n) {
+		if err := f.fail(); err != nil {
+			return rueidis.NewErrorResult(err)
+		}
+	}
+	return f.Client.Do(ctx, c)
+}
+
+// A Redis that fails every second time does not fill the log.
+func TestAnOutageThatComesAndGoes(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	client := &flaky{
+		Client: connect(t, services.Redis(t).Addr), fail: func() error { return errNo },
+		fails: func(command int64) bool { return command%4 > 1 }, // and the second try of it
+	}
+	in := newInbox(t, client, redisinbox.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	handled := 0
+	handle := in.Once(func(context.Context, consume.Message) error { handled++; return nil })
+	const n = 40
+	for range n {
+		if err := handle(testContext(t), message(uuid.New())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if warnings := strings.Count(log.String(), "error=no "); handled != n || warnings == 0 || warnings > n/4 {
+		t.Errorf("%d events handled, with %d warnings:\n%s", handled, warnings, &log)
+	}
+}
+
+// The client's hooks panic while the inbox asks, renews the lease, or marks the event.
+// The event is handled once, and the process goes on.
+func TestAClientThatPanics(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]int64{"it asks": 1, "it renews, and all that follows": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			panicked := make(chan struct{}, 100)
+			client := &flaky{Client: connect(t, services.Redis(t).Addr), fail: func() error {
+				panicked <- struct{}{}
+				panic("oh")
+			}}
+			client.fails = func(command int64) bool { return command >= at }
+			in := newInbox(t, client, redisinbox.Options{Lease: shortLease, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			handled := 0
+			err := in.Once(func(context.Context, consume.Message) error {
+				<-panicked
+				handled++
+				return nil
+			})(testContext(t), message(uuid.New()))
+			if err != nil || handled != 1 {
+				t.Errorf("handled %d times: %v", handled, err)
+			}
+			if !strings.Contains(log.String(), "panic: oh") {
+				t.Errorf("the log is %s", &log)
+			}
+		})
+	}
+}
+
 // Redis dies while an event is handled. This is not a failure of the handler.
 func TestRedisDiesUnderAHandler(t *testing.T) {
 	t.Parallel()
