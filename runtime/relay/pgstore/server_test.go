@@ -293,12 +293,51 @@ var badHosts = []badHost{
 			_, _ = c.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 3})
 		})
 	}},
+	{"answers no query", func(t *testing.T) (string, uint16) { return serveBadly(t, letIn) }},
+	{"closes at the first query", func(t *testing.T) (string, uint16) {
+		return serveBadly(t, func(c net.Conn) { letIn(c); _ = c.Close() })
+	}},
+	{"starts up for ever", func(t *testing.T) (string, uint16) {
+		return serveBadly(t, func(c net.Conn) { answerError(c, "57P03") })
+	}},
+	{"has no connection left", func(t *testing.T) (string, uint16) {
+		return serveBadly(t, func(c net.Conn) { answerError(c, "53300") })
+	}},
 	{"answers a byte at a time", func(t *testing.T) (string, uint16) {
 		return serveBadly(t, func(c net.Conn) { answerForEver(c, 1, 50*time.Millisecond) })
 	}},
 	{"sends notices for ever", func(t *testing.T) (string, uint16) {
 		return serveBadly(t, func(c net.Conn) { answerForEver(c, len(notice), time.Millisecond) })
 	}},
+}
+
+// letIn refuses TLS, lets everybody in, and returns when the first query has come.
+func letIn(c net.Conn) {
+	_, _ = c.Read(make([]byte, 1024))
+	_, err := c.Write([]byte("N"))
+	if err == nil {
+		_, err = c.Read(make([]byte, 1024))
+	}
+	if err == nil {
+		_, err = c.Write([]byte("R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05I"))
+	}
+	if err == nil {
+		_, _ = c.Read(make([]byte, 1024))
+	}
+}
+
+// answerError answers the start of a session with an error.
+func answerError(c net.Conn, code string) {
+	_, _ = c.Read(make([]byte, 1024))
+	_, err := c.Write([]byte("N"))
+	if err == nil {
+		_, err = c.Read(make([]byte, 1024))
+	}
+	if err == nil {
+		fields := "SFATAL\x00VFATAL\x00C" + code + "\x00Mnot now\x00\x00"
+		_, _ = c.Write(append([]byte{'E', 0, 0, 0, byte(len(fields) + 4)}, fields...))
+	}
+	_ = c.Close()
 }
 
 // notice is a message that a server may send at any time.
