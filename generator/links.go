@@ -17,7 +17,7 @@ func (l *loaded) outputInside() {
 	if c.Out != "" && l.inside(c.Out, c.At["out"]) && c.SQLC.Mode != "queries" {
 		below := path.Join(c.Out, sqlc.Package)
 		if l.inside(below, c.At["out"]) && l.sameFolder(c.Out, below) {
-			l.linked(below, below, "leads to the folder of the other package", c.At["out"])
+			l.linked(below, below, "points to the folder of the other package", c.At["out"])
 		}
 	}
 	if c.SQLC.Queries != "" {
@@ -26,7 +26,7 @@ func (l *loaded) outputInside() {
 }
 
 // inside reports the first symbolic link on the path to an output file or folder that
-// leads outside the project, or to nothing. It returns whether there is none.
+// points outside the project, or to nothing. It returns whether there is none.
 func (l *loaded) inside(name string, pos Pos) bool {
 	link, problem := escape(l.dir, name)
 	if link == "" {
@@ -52,7 +52,7 @@ func (l *loaded) sameFolder(a, b string) bool {
 }
 
 // escape returns the first symbolic link on the path from a project to a name in it
-// that leads outside the project or to nothing, and the problem; "" if there is none.
+// that points outside the project or to nothing, and the problem; "" if there is none.
 func escape(dir, name string) (link, problem string) {
 	root, err := filepath.Abs(dir)
 	if err != nil {
@@ -74,10 +74,10 @@ func escape(dir, name string) (link, problem string) {
 		}
 		target, err := filepath.EvalSymlinks(at)
 		if err != nil {
-			return link, "leads nowhere"
+			return link, "is broken"
 		}
 		if inside, err := filepath.Rel(root, target); err != nil || !filepath.IsLocal(inside) {
-			return link, "leads outside the project"
+			return link, "points outside the project"
 		}
 	}
 	return "", ""

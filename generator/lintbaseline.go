@@ -39,7 +39,7 @@ func (c *check) lint() error {
 		return fmt.Errorf("lint.baseline names %s, and there is no such file; write it with outboxgen check --write-baseline", file)
 	}
 	if err != nil {
-		return fmt.Errorf("read the findings that are accepted: %w", err)
+		return fmt.Errorf("read the accepted findings: %w", err)
 	}
 	c.add(notAccepted(found, string(accepted))...)
 	return nil
@@ -53,7 +53,7 @@ func writeBaseline(root *os.Root, file string, content []byte) error {
 		return fmt.Errorf("lint.baseline names %s, which is another file: it does not begin with %q; nothing was written; name a file of its own, as in lint: {baseline: outboxgen.lint}", file, title)
 	}
 	if err := root.WriteFile(filepath.FromSlash(file), content, 0o644); err != nil {
-		return fmt.Errorf("write the findings that are accepted: %w", err)
+		return fmt.Errorf("write the accepted findings: %w", err)
 	}
 	return nil
 }

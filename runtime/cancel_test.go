@@ -242,7 +242,7 @@ func TestCancelledEventsAreNotLogged(t *testing.T) {
 // What to do about a write in a read-only transaction depends on who made it so.
 func TestReadOnlyTransactionsSayWhy(t *testing.T) {
 	t.Parallel()
-	const mine, servers = "the transaction is READ ONLY: remove this access mode", "the connection leads to a standby or to a server that is read-only"
+	const mine, servers = "the transaction is READ ONLY: remove this access mode", "the connection goes to a standby or to a read-only server"
 	insert := func(ctx context.Context, tx *outbox.Tx) error {
 		return errors.Join(InsertGraded(ctx, tx, event(1)), tx.Flush(ctx))
 	}

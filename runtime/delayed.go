@@ -16,23 +16,23 @@ import (
 // delayedTable is the table in which delayed events wait.
 const delayedTable = "event_outbox_delayed"
 
-// CancelDelayed deletes a delayed event that still waits for its time (see
+// CancelDelayed deletes a delayed event that is still waiting for its time (see
 // WithDeliverAt), and reports whether there was one. It is part of the transaction: if
 // that is rolled back, the event waits again. The event's id can then be used again.
 //
 // It returns false if no event with this id waits: there was none, it was cancelled
-// before, or its time has come and the relay has taken it. Then it is published, and
-// CancelDelayed cannot prevent that. If the relay is taking it at this moment,
+// before, or its time has come and the relay has moved it. Then it is published, and
+// CancelDelayed cannot prevent that. If the relay is moving it at this moment,
 // CancelDelayed waits for the result.
 //
-// If the relay takes the event after the first statement of a REPEATABLE READ or
+// If the relay moves the event after the first statement of a REPEATABLE READ or
 // SERIALIZABLE transaction, the transaction still sees the event but cannot delete it.
 // Then CancelDelayed returns an error (SQLSTATE 40001), and the transaction has to run
 // again: SafeToRetry is true for the error, and InTx runs the function again if
 // Options.MaxRetries allows it. The next run gets false.
 //
-// While the transaction is open, the relay leaves the event and later delayed events of
-// its topic and key alone, also if their time comes. So keep it short.
+// While the transaction is open, the relay does not move the event and later delayed
+// events of its topic and key, even if they are due. So keep the transaction short.
 //
 // The table is found by the search_path, as in package inbox. If outboxgen.yaml has
 // sqlc.schema, call CancelDelayed of the generated package, which uses the table of its

@@ -22,16 +22,16 @@
 // of the aggregate's row takes such a lock. If a key spans several aggregates, call
 // pg_advisory_xact_lock.
 //
-// The insert functions take any other pgx.Tx too. Then each insert is a statement of its
-// own, which costs a round trip and assigns seq early: take the lock first. Such a commit
-// does not wake the relay (see [Outbox.Wake]), and the event is not logged. The insert
-// functions take no pool and no connection: that does not compile.
+// The insert functions accept any other pgx.Tx too. Then each insert is its own
+// statement, which costs a round trip and assigns seq early: take the lock first. Such a
+// commit does not wake the relay (see [Outbox.Wake]), and the event is not logged. The
+// insert functions accept neither a pool nor a connection: such code does not compile.
 //
 // Services that use database/sql, GORM, sqlx, bun or ent need package outboxsql too; see
 // [Transaction].
 //
-// [WithDeliverAt] delays an event. It waits in a table of its own, and the relay moves it
-// into event_outbox when it is due.
+// [WithDeliverAt] delays an event. It waits in its own table, and the relay moves it into
+// event_outbox when it is due.
 //
 // # How a transaction ends
 //
@@ -43,10 +43,10 @@
 //   - The database refuses an event: rolled back; [InsertError] names it.
 //   - The connection breaks, or CommitTimeout passes, after COMMIT was sent:
 //     [CommitUnknownError]. Only the database knows the outcome; InTx does not retry.
-//   - The function commits or rolls back by itself: [ErrTransactionControl].
-//   - It panics or calls runtime.Goexit: rolled back, and the panic goes on with its
-//     value. The waker and the log handler run after COMMIT. A panic there is
-//     recovered and logged, and InTx returns nil: the transaction is committed.
+//   - The function itself commits or rolls back: [ErrTransactionControl].
+//   - It panics or calls runtime.Goexit: rolled back, and the panic continues with its
+//     value. The waker and the log handler run after COMMIT. A panic there is recovered
+//     and logged, and InTx returns nil: the transaction is committed.
 //   - The server accepts no writes, as a demoted primary does: rolled back;
 //     [IsReadOnly] is true, and the connection is closed instead of returned to the
 //     pool.
@@ -58,11 +58,11 @@
 //
 // # Savepoints
 //
-// Begin on a Tx opens a savepoint, a nested Tx. Its Commit keeps its events, its
-// Rollback drops them. An event belongs to the innermost open savepoint, whichever
-// Tx it is inserted on, as any row does. A SAVEPOINT written as SQL works too: the
-// events before it are inserted before it runs, and all later ones at once. The Tx
-// cannot see statements that run on Tx.Conn.
+// Begin on a Tx opens a savepoint, a nested Tx. Its Commit keeps its events, its Rollback
+// drops them. An event belongs to the innermost open savepoint, whichever Tx it is
+// inserted on, as any row does. A SAVEPOINT written as SQL works too: earlier events are
+// inserted before it runs, and later ones immediately. The Tx cannot see statements that
+// run on Tx.Conn.
 //
 // # Tenants, roles and settings
 //
@@ -122,8 +122,8 @@
 // OpenTelemetry baggage (at most 64 members and 8192 bytes, else none), and the caller's
 // own. The relay adds event_id and event_type.
 //
-// The correlation id comes from the option, else from the context, else from the
-// data, else it is the event id.
+// The correlation id is the first of these that is set: the one of the option, of the
+// context, of the data, the event id.
 //
 // A tombstone is a row without data, which the functions for tombstones of a generated
 // package insert. Its record has a null value, the key, and the same headers except

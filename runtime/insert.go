@@ -47,7 +47,7 @@ type Transaction interface {
 type Outcome struct {
 	// EventID is the event's id.
 	EventID uuid.UUID
-	// Known is true when the result is known: at once on a plain pgx.Tx, after the
+	// Known is true when the result is known: immediately on a plain pgx.Tx, after the
 	// commit on a *Tx, after the results are read on a batch.
 	Known bool
 	// Inserted is false if there already was an event with this id. Then nothing was

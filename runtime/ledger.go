@@ -29,7 +29,7 @@ func (w writer) NewLedger() link.Ledger {
 	return &ledger{of: w.Outbox, kept: kept{options: w.rowOptions}}
 }
 
-// ledger is what an *outboxsql.Tx remembers about its events. Each is inserted at once,
+// ledger is what an *outboxsql.Tx remembers about its events. Each is inserted immediately,
 // so the database drops the events of a savepoint, and kept only follows it.
 type ledger struct {
 	of   *Outbox

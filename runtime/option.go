@@ -91,7 +91,7 @@ func WithPartition(n int32) Option {
 // decides. The relay usually publishes it a few milliseconds after t; the guide about
 // writing events says when it takes longer.
 //
-// A time that is past when the transaction begins, by the database's clock, means no
+// A time that has passed when the transaction begins, by the database's clock, means no
 // delay. t is rounded up to microseconds. The insert returns an error if t is not in the
 // years 1 to 9999.
 //

@@ -46,8 +46,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock for event times. nil: time.Now.
 	Now func() time.Time
-	// NewID makes event ids. It must never return the same id twice: a row whose id is
-	// in the table is not inserted. Several goroutines may call it at once. nil:
+	// NewID makes event ids. It must never return the same id twice: a row whose id is in
+	// the table is not inserted. Several goroutines may call it at the same time. nil:
 	// UUIDv7.
 	NewID func() (uuid.UUID, error)
 	// MaxRetries is how often InTx runs the function again after an error for which
@@ -106,7 +106,7 @@ func New(pool Pool, options Options) *Outbox {
 func (o *Outbox) Close() { o.alarm.close() }
 
 // Wake wakes the relay, as InTx does after a commit. Call it after you committed events
-// on your own transaction. It returns at once.
+// on your own transaction. It returns immediately.
 func (o *Outbox) Wake() { o.alarm.ring() }
 
 // InTx runs fn in a transaction. If fn returns nil, InTx sends the events and COMMIT in

@@ -16,9 +16,9 @@ const closeTime = time.Second
 
 // IsReadOnly reports whether the server refused a write because the transaction is
 // read-only (SQLSTATE 25006). Unless the caller asked for a read-only transaction, the
-// server is not the primary, or no longer. InTx, inbox.Tx and wake.Postgres close such
-// a connection, so that the next one goes to the current primary. With several hosts in
-// the DSN, target_session_attrs=read-write finds it.
+// server is not, or is no longer, the primary. InTx, inbox.Tx and wake.Postgres close
+// such a connection, so that the next one goes to the current primary. With several hosts
+// in the DSN, target_session_attrs=read-write finds it.
 func IsReadOnly(err error) bool {
 	return sqlstate.Code(err) == sqlstate.ReadOnly
 }

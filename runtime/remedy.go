@@ -53,8 +53,8 @@ func remedy(err error, s session) string {
 		if s.writes {
 			return " (" + remove + ")"
 		}
-		return " (the connection leads to a standby or to a server that is read-only; InTx closes it, and the next one goes " +
-			"to where the address leads then: with several hosts in the DSN, target_session_attrs=read-write finds the primary. " +
+		return " (the connection goes to a standby or to a read-only server; InTx closes it, and the pool " +
+			"opens another: with several hosts in the DSN, target_session_attrs=read-write finds the primary. " +
 			"Or " + remove + ")"
 	}
 	return ""

@@ -38,8 +38,8 @@ type Row struct {
 	// Headers is a JSON object whose values are strings.
 	Headers []byte
 
-	// DeliverAt is the time of WithDeliverAt, before which the event is not published.
-	// Zero means at once. A row with a time is inserted into event_outbox_delayed.
+	// DeliverAt is the time of WithDeliverAt, before which the event is not published. Zero
+	// means no delay. A row with a time is inserted into event_outbox_delayed.
 	DeliverAt time.Time
 
 	// CorrelationID is for logs. The table has no such column.

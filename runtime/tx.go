@@ -16,7 +16,7 @@ import (
 //
 // Begin opens a savepoint, a nested Tx. Its Commit keeps its events; its Rollback drops
 // them. A SAVEPOINT as SQL works too, but costs round trips: the events before it are
-// inserted first, and later events at once.
+// inserted first, and later events immediately.
 //
 // Before a statement that may change what an insert does, the Tx inserts the events that
 // wait; the package documentation lists such statements. If a function, view, trigger or
@@ -31,7 +31,7 @@ type Tx struct {
 
 var _ pgx.Tx = (*Tx)(nil)
 
-// keep keeps events for COMMIT. After a raw SAVEPOINT it inserts them at once.
+// keep keeps events for COMMIT. After a raw SAVEPOINT it inserts them immediately.
 func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 	list, err := t.kept.build(ctx, events, t.closed())
 	if err != nil {

@@ -127,8 +127,8 @@ func TestAnAddressOfServersWithoutWrites(t *testing.T) {
 		got := call(nil, "run", "--listen", "", "--sink", "stdout", "--name", "shop", "--schema", schema,
 			"--database-url", "postgres://127.0.0.1:1/d?target_session_attrs=standby")
 		want := answer{Code: exitcode.Misuse, Stderr: "outboxrelay: outbox shop: setting database-url: " +
-			"target_session_attrs is standby (in the address, or in PGTARGETSESSIONATTRS): that asks for a server that accepts no writes, " +
-			"and the relay writes its lease and what became of each row: write target_session_attrs=read-write\n"}
+			"target_session_attrs is standby (in the address, or in PGTARGETSESSIONATTRS): this selects a server that accepts no writes, " +
+			"but the relay writes its lease and the outcome of each row: write target_session_attrs=read-write\n"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("schema %q: %s", schema, diff)
 		}

@@ -30,8 +30,8 @@ type BatchOptions struct {
 	// MaxRecords is the largest number of records in a batch. Default 500, like
 	// max.poll.records of Kafka's own client.
 	MaxRecords int
-	// MaxBytes limits the keys, values and headers of a batch. A larger record is a batch
-	// of its own. Default 1 MiB.
+	// MaxBytes limits the keys, values and headers of a batch. A larger record is its own
+	// batch. Default 1 MiB.
 	MaxBytes int64
 	// MaxWait is how long a batch waits for more records, after its first one. Default 0:
 	// it does not wait; a batch has the records that are in memory.
@@ -152,8 +152,8 @@ type Batch struct {
 	handle    BatchHandler
 }
 
-// Batch returns the batch handler of the message's event type, or nil. skips reports that
-// the router has no handler for the message at all, and Dispatch would skip it.
+// Batch returns the batch handler of the message's event type, or nil. skips is true if
+// the router has no handler at all for the message, so that Dispatch would skip it.
 func (r *Router) Batch(m Message) (b *Batch, skips bool) {
 	if len(r.batches) == 0 {
 		return nil, false

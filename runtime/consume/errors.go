@@ -107,7 +107,7 @@ func (e *BatchError) cause() error {
 	return e.Err
 }
 
-// Permanent reports whether a retry of the same record must fail again: the record does
+// Permanent reports whether a retry of the same record is certain to fail: the record does
 // not decode, or no handler is registered for its type.
 func Permanent(err error) bool {
 	_, undecodable := errors.AsType[*DecodeError](err)

@@ -64,10 +64,10 @@ func (r *Router) HandleEventTombstone(eventType string, decode func(key []byte, 
 // empty if the record has none. A tombstone can be delivered more than once.
 //
 // An event type can have its own handler for tombstones: an On…Tombstone function of a
-// generated package registers it. That one gets the tombstones with this type in the
-// header event_type; OnTombstone gets all others of the topic. Other handlers get no
-// tombstones. Without a handler a tombstone is skipped and counted: see [Router.Counts].
-// OnTombstone panics like [Router.HandleTombstone].
+// generated package registers it. That handler gets the tombstones with this type in the
+// header event_type; the handler of OnTombstone gets all others of the topic. Other
+// handlers get no tombstones. Without a handler a tombstone is skipped and counted: see
+// [Router.Counts]. OnTombstone panics like [Router.HandleTombstone].
 func OnTombstone[K ~string | ~[]byte](r *Router, topic string, h func(ctx context.Context, key K) error) {
 	if h == nil {
 		panic("consume: OnTombstone: the handler of topic " + topic + " is nil")

@@ -75,11 +75,11 @@ func (t *EventType[T]) NewRow(ctx context.Context, data T, opts ...outbox.Option
 }
 
 // NewTombstone builds the row of a tombstone: a record with the key and a null value,
-// which says that what was published under the key is deleted. The key is also the
+// which means that what was published under the key is deleted. The key is also the
 // aggregate's id, unless outbox.WithAggregateID sets another one. It is not checked
 // against the schema, except that it must not be empty, and not the zero UUID if
-// RefuseZeroKey is true. NewTombstone returns an *outbox.InsertError as NewRow does, also for
-// outbox.WithMetadata: a tombstone has no envelope.
+// RefuseZeroKey is true. NewTombstone returns an *outbox.InsertError as NewRow does, also
+// for outbox.WithMetadata: a tombstone has no envelope.
 func (t *EventType[T]) NewTombstone(ctx context.Context, key string, opts ...outbox.Option) (outbox.Row, error) {
 	switch {
 	case key == "":

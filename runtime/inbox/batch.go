@@ -20,7 +20,7 @@ import (
 // If h returns an error, or panics, the transaction is rolled back, and no event of the
 // batch is handled. That includes a consume.BatchError: TxBatch returns the error inside
 // it, which then concerns the whole batch. After the last attempt the consumer hands the
-// events over one by one, each in a transaction of its own.
+// events over one by one, each in its own transaction.
 func TxBatch[T any](db Beginner, consumer string, h func(ctx context.Context, tx pgx.Tx, batch []outbox.Envelope[T]) error) func(ctx context.Context, batch []outbox.Envelope[T]) error {
 	return InTxBatch(inTx(db), consumer, h)
 }

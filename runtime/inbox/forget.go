@@ -17,8 +17,8 @@ const forgetWindow = 1_000
 // Forget deletes the ids that the consumer handled longer ago than keep, and returns how
 // many. Run it regularly, for example daily, on a pool (with database/sql,
 // outboxsql.DB(db)). It deletes the consumer's ids in small statements, each in its own
-// transaction. Several calls can run at the same time. After an error, the returned number
-// of ids is deleted.
+// transaction. Several calls can run at the same time. If it returns an error, the number
+// is that of the ids that were deleted before it.
 func Forget(ctx context.Context, db outbox.DBTX, consumer string, keep time.Duration) (int64, error) {
 	q := inboxdb.New(db)
 	var total int64

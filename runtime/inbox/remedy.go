@@ -27,7 +27,7 @@ func remedy(err error, db any, privileges string) string {
 		return fmt.Sprintf(" (GRANT %s ON event_inbox TO %s; after SET ROLE, to the role that was set; with row-level security a policy too)",
 			privileges, role)
 	case sqlstate.ReadOnly:
-		return " (the connection leads to a standby or to a server that is read-only: with several hosts in the DSN, " +
+		return " (the connection goes to a standby or to a read-only server: with several hosts in the DSN, " +
 			"target_session_attrs=read-write finds the primary. Or the transaction is READ ONLY: remove this access mode from where " +
 			"it begins, or SET TRANSACTION READ ONLY)"
 	}

@@ -33,7 +33,7 @@ type Beginner interface {
 // one service that both handle the same event need two names. Changing the name
 // forgets what was handled.
 //
-// An event that h inserts in tx is inserted at once. To send it with COMMIT, use
+// An event that h inserts in tx is inserted immediately. To send it with COMMIT, use
 // [InOutbox].
 //
 // A connection to a server that accepts no writes (see [outbox.IsReadOnly]) is closed

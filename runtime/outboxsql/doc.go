@@ -12,25 +12,24 @@
 //	...
 //	err = tx.Commit()
 //
-// sqlx, bun and ent have transactions that On takes as they are, and [OnConnPool] takes
-// what GORM has; see [Transaction]. inbox.Claim and outboxtest.RequireInserted take the
-// result too. [DB] does the same for a pool, for functions that only read, and for
-// inbox.Forget.
+// On also accepts the transactions of sqlx, bun and ent, and [OnConnPool] accepts that of
+// GORM; see [Transaction]. inbox.Claim and outboxtest.RequireInserted accept the result
+// too. [DB] does the same for a pool, for functions that only read, and for inbox.Forget.
 //
-// Each insert is a statement of its own and assigns the event's seq: take the lock that
-// covers the event's key first. The relay is not woken, and the event is not logged. Call
+// Each insert is its own statement and assigns the event's seq: take the lock that covers
+// the event's key first. The relay is not woken, and the event is not logged. Call
 // [Outbox.Wake] after the commit.
 //
 // # A transaction of an Outbox
 //
 // [Outbox.InTx] begins a transaction, commits it and rolls it back, as outbox.Outbox does
-// with pgx. It tells how the commit ended, logs the events, wakes the relay, and runs
+// with pgx. It reports how the commit ended, logs the events, wakes the relay, and runs
 // the function again if Options.MaxRetries allows it. The function gets a [Tx], which
 // fits both the insert functions and the code that sqlc generates for database/sql.
 //
 // # Where it is weaker than pgx
 //
-//   - An event is inserted at once, not together with COMMIT. So it costs one more round
+//   - An event is inserted immediately, not together with COMMIT. So it costs one more round
 //     trip, and its seq is assigned earlier.
 //   - database/sql does not show the server's answer to COMMIT. If the driver returns an
 //     error, InTx asks whether the connection still works. If it does, the server or the

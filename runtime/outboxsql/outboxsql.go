@@ -33,7 +33,7 @@ func New(db *sql.DB, options outbox.Options) *Outbox {
 func (o *Outbox) Close() { o.writer.Close() }
 
 // Wake wakes the relay, as InTx does after a commit. Call it after you committed events
-// on your own transaction, for example one of GORM. It returns at once.
+// on your own transaction, for example one of GORM. It returns immediately.
 func (o *Outbox) Wake() { o.writer.Wake() }
 
 // InTx runs fn in a transaction. If fn returns nil, InTx commits. If fn returns an

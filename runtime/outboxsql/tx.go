@@ -18,7 +18,7 @@ import (
 // It also fits the insert functions, inbox.Claim and package outboxtest. It is valid only
 // inside the function given to InTx, and is not safe for concurrent use.
 //
-// An event is inserted at once, so it belongs to the open savepoint. SAVEPOINT, RELEASE
+// An event is inserted immediately, so it belongs to the open savepoint. SAVEPOINT, RELEASE
 // and ROLLBACK TO written as SQL work too. COMMIT, ROLLBACK and the like return
 // outbox.ErrTransactionControl, and InTx rolls the transaction back.
 type Tx struct {

@@ -58,8 +58,8 @@ func NewRecorder(t testing.TB) *Recorder {
 	return r
 }
 
-// Record keeps events. Package outbox calls it when events are inserted. Like the
-// table, it ignores an event whose id the caller gave and that it has already.
+// Record keeps events. Package outbox calls it when events are inserted. Like the table,
+// it ignores an event with an id that the caller gave and that it already has.
 func (r *Recorder) Record(build func([]outbox.Option) ([]built, error)) error {
 	events, err := build(r.Options)
 	if err != nil {
@@ -87,7 +87,8 @@ func (r *Recorder) Record(build func([]outbox.Option) ([]built, error)) error {
 }
 
 // CancelDelayed drops a delayed event, and reports whether there was one.
-// outbox.CancelDelayed calls it. In a Recorder an event waits as long as it is there.
+// outbox.CancelDelayed calls it. A Recorder never moves an event, so a delayed event
+// waits until it is cancelled.
 func (r *Recorder) CancelDelayed(id uuid.UUID) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -47,7 +47,7 @@ type Config struct {
 	// (1.25s).
 	RenewEvery time.Duration
 	// ObserveEvery is how often a standby looks at the lease. If the store implements
-	// [ReleaseHints], as pgstore does, a standby notices a clean end of a term at once.
+	// [ReleaseHints], as pgstore does, a standby notices a clean end of a term immediately.
 	// Default 7/12 of Term (1.75s).
 	ObserveEvery time.Duration
 
@@ -90,9 +90,8 @@ type Config struct {
 	// rows. Rows are still found within PollMax, and an idle outbox costs fewer
 	// statements than the five a second of polling. Default 30s; -1: poll instead.
 	IdleWait time.Duration
-	// DecisionsEvery is how often the leader looks for dead rows that an operator
-	// replayed or discarded. A renewal that reports some makes it look at once. Default
-	// 1m.
+	// DecisionsEvery is how often the leader looks for dead rows that an operator replayed
+	// or discarded. A renewal that reports some makes it look immediately. Default 1m.
 	DecisionsEvery time.Duration
 
 	// MaxAttempts is the number of attempts before a row is dead-lettered. Outages

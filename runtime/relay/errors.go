@@ -26,10 +26,10 @@ type SetupError struct {
 	Problem string
 	// Remedy says what to do.
 	Remedy string
-	// Transient is true if the problem may also pass by itself, for example a server
-	// that is a standby during a switchover. Run returns a transient error only before
-	// it has found the outbox in order, because the address may be wrong. After that it
-	// logs the error and retries.
+	// Transient is true if the problem may go away without action, for example a server that
+	// is a standby during a switchover. Run returns a transient error only before it has
+	// found the outbox in order, because the address may be wrong. After that it logs the
+	// error and retries.
 	Transient bool
 	// Err is the cause, or nil.
 	Err error

@@ -33,7 +33,7 @@ func (p *poller) due(n *agenda) bool { return !p.waiting && n.due(p.at) }
 // lookAt sets the time of the next look.
 func (p *poller) lookAt(at time.Duration) { p.at = at }
 
-// found records that a look found rows: the next one follows at once.
+// found records that a look found rows: the next one follows immediately.
 func (p *poller) found(now time.Duration) {
 	p.pause, p.at, p.soon = p.cfg.PollMin, now, 0
 }

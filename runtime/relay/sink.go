@@ -21,18 +21,17 @@ type Sink interface {
 }
 
 // Producer sends the waves of one term. The relay calls Topics from one goroutine at a
-// time and Send from one goroutine at a time. Both may run at once.
+// time and Send from one goroutine at a time. Both may run at the same time.
 type Producer interface {
 	// Topics describes topics, in the given order. It returns an error only if it
 	// learned nothing about any of them.
 	Topics(ctx context.Context, names []string) ([]TopicInfo, error)
-	// Send writes the records of a wave and fills in results, one for each record in
-	// order, before it returns. Records of one partition go out in order as one batch.
-	// When ctx ends, the unresolved records fail with the context's error; they may
-	// still be written later. The producer can then send the next wave and never
-	// sends a record of the old one again. A producer that waits before it sends checks
-	// ctx.Err() after that: it is not nil if the relay may lead no longer, also if
-	// ctx.Done() is still open.
+	// Send writes the records of a wave and fills in results, one for each record in order,
+	// before it returns. Records of one partition go out in order as one batch. When ctx
+	// ends, the unresolved records fail with the context's error; they may still be written
+	// later. The producer can then send the next wave and never sends a record of the old
+	// one again. A producer that waits before it sends checks ctx.Err() after that: it is
+	// not nil if the relay may no longer lead, even if ctx.Done() is still open.
 	Send(ctx context.Context, wave []Record, results []Result)
 	// Close drops what is unresolved and frees the producer.
 	Close()
@@ -68,7 +67,7 @@ type TopicInfo struct {
 	Partitions int
 	// Unavailable lists the partitions that cannot be written now (no leader).
 	Unavailable []int32
-	// Unchecked is true if the topic takes records of any partition, also of one beyond
+	// Unchecked is true if the topic accepts records of any partition, even beyond
 	// Partitions. Otherwise a row that names such a partition fails.
 	Unchecked bool
 	// MaxBatchBytes is the largest batch that the topic accepts (max.message.bytes); 0:

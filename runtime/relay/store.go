@@ -7,9 +7,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Store is the database side of a relay: it holds the lease, reads rows and settles
-// them for one outbox. pgstore implements it for Postgres. Several goroutines may call
-// its methods at once, but the relay never runs two calls of one method at once.
+// Store is the database side of a relay: it holds the lease, reads rows and settles them
+// for one outbox. pgstore implements it for Postgres. Several goroutines may call its
+// methods at the same time, but the relay never makes two calls of one method at the same
+// time.
 //
 // A method with a Lease argument returns ErrLeaseLost (wrapped) if that lease is not
 // the current one, and then has changed nothing. After any other error the outcome is
@@ -32,7 +33,7 @@ type Store interface {
 	TakeOver(ctx context.Context, seen LeaseState, holder uuid.UUID) (Lease, error)
 	// Renew raises the beat and records the progress.
 	Renew(ctx context.Context, l Lease, progress Progress) (Renewal, error)
-	// Release ends the term at once, so that a standby need not wait. It clears the
+	// Release ends the term immediately, so that a standby need not wait. It clears the
 	// holder, the suspect and UncleanEnds.
 	Release(ctx context.Context, l Lease) error
 
@@ -95,8 +96,8 @@ type LeaseState struct {
 	// Suspect is the seq of a row that may have killed earlier leaders. The leader sets
 	// it before it sends the row; 0: none.
 	Suspect int64
-	// UncleanEnds counts the take-overs after an unclean end, in a row, without
-	// progress in between.
+	// UncleanEnds counts consecutive take-overs after unclean ends, without progress in
+	// between.
 	UncleanEnds int
 	// Led is what the leader wrote with its last renewal; nil: nothing yet.
 	Led *Led
@@ -134,21 +135,21 @@ type Renewal struct {
 
 // Due says when the next delayed event is due.
 type Due struct {
-	// Waiting is false if no delayed event waits that is not due yet.
+	// Waiting is true if there is a delayed event that is not due yet.
 	Waiting bool
-	// In is the time until it is due, at most 100 years.
+	// In is the time until the next one is due, at most 100 years.
 	In time.Duration
 }
 
 // Delayer is a Store with delayed events: events that wait beside the rows until they are
 // due.
 type Delayer interface {
-	// MoveDue makes rows of delayed events that are due, at most limit of them: those
-	// that are due first come first. To all other methods it is a writer like any other,
-	// so it needs no lease: two relays may run it at once, and a relay whose term has
-	// ended may run it late. The rows of a key are made in the order in which they are
-	// due, also then. If Moved.More is true, the next call continues behind the events
-	// that this one looked at, and does not look at those again that had to stay.
+	// MoveDue makes rows of delayed events that are due, at most limit of them: those that
+	// are due first come first. To all other methods it is a writer like any other, so it
+	// needs no lease: two relays may run it at the same time, and a relay whose term has
+	// ended may run it late. Even then the rows of a key are made in the order in which they
+	// are due. If Moved.More is true, the next call continues after the events that this one
+	// looked at, so it does not look again at events that could not be moved.
 	MoveDue(ctx context.Context, limit int) (Moved, error)
 }
 
@@ -160,7 +161,7 @@ type Moved struct {
 	Known []uuid.UUID
 	// More is true if more delayed events may be due now.
 	More bool
-	// Next is when the next one is due that is not due yet.
+	// Next is the time of the next event that is not due yet.
 	Next Due
 }
 
@@ -263,10 +264,10 @@ type HeldRow struct {
 type Settlement struct {
 	Published []int64
 	Failed    []Failure
-	// Decided lists the decisions that the relay has acted on and not yet seen marked.
-	// A failed row with any other replay is left alone: it failed before the operator
-	// replayed it, and this settlement repeats one whose outcome was unknown. The relay
-	// sees that decision later and reads the row again.
+	// Decided lists the decisions that the relay has acted on, but has not yet seen marked
+	// as acted on. A failed row with any other replay is left alone: it failed before the
+	// operator replayed it, and this settlement repeats one whose outcome was unknown. The
+	// relay sees that decision later and reads the row again.
 	Decided []int64
 }
 

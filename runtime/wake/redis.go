@@ -46,10 +46,10 @@ func Redis(client rueidis.Client, service string) *RedisWaker {
 	return w
 }
 
-// RedisLazy is Redis with a client of its own, which it creates at the first wake-up
-// that reaches Redis. So Redis can be unavailable when the service starts. Connecting
-// takes at most Dialer.Timeout (2 s if it is zero), and goes on after the wake-up that
-// began it has ended. Close the waker at the end.
+// RedisLazy is Redis with its own client, which it creates at the first wake-up that
+// reaches Redis. So Redis can be unavailable when the service starts. Connecting takes at
+// most Dialer.Timeout (2 s if it is zero), and continues after the wake-up that began it
+// has ended. Close the waker at the end.
 func RedisLazy(redis rueidis.ClientOption, service string) *RedisWaker {
 	w := newRedisWaker(service)
 	w.options, w.own = bounded(redis), true
@@ -270,7 +270,7 @@ func (s *RedisWaitSource) empty(ctx context.Context) {
 	if _, answered := rueidis.IsRedisErr(err); answered {
 		if !s.spared {
 			s.spared = true // it is the same each time
-			s.source.options.Logger.Warn("wake-up taken, the rest of the list not deleted: a read for nothing may follow",
+			s.source.options.Logger.Warn("wake-up received, but the rest of the list was not deleted; the relay may read once in vain",
 				"error", fmt.Errorf("%w%s", err, redisRemedy(err, s.options.Username, s.key, relayCommands)))
 		}
 		return

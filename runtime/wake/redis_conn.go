@@ -60,7 +60,7 @@ func (c *redisConn) do(ctx context.Context, limit time.Duration, command rueidis
 	defer time.AfterFunc(limit, func() { cancel(context.DeadlineExceeded) }).Stop()
 	err := c.dedicated.Do(running, command).Error()
 	if _, answered := rueidis.IsRedisErr(err); err != nil && !answered && command.IsBlock() {
-		c.dedicated.Close() // at once, because Redis has nothing to answer
+		c.dedicated.Close() // immediately, because Redis has nothing to answer
 	}
 	if err != nil && running.Err() != nil {
 		return context.Cause(running)

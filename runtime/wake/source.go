@@ -35,8 +35,8 @@ const (
 
 // SourceOptions configure a source. The zero value is usable.
 type SourceOptions struct {
-	// Logger gets a warning when no wake-ups can arrive: at once, then after one, two,
-	// four minutes and so on, up to an hour. Another cause is logged at once. It also gets
+	// Logger gets a warning when no wake-ups can arrive: immediately, then after one, two,
+	// four minutes and so on, up to an hour. Another cause is logged immediately. It also gets
 	// a line when they work again. nil: slog.Default().
 	Logger *slog.Logger
 }
@@ -130,7 +130,7 @@ func (s *source) step(ctx context.Context, c channel) (bool, error) {
 }
 
 // works records that wake-ups can arrive. The pauses between tries keep growing until a
-// wait has worked: otherwise a connection that opens, with a wait that fails at once,
+// wait has worked: otherwise a connection that opens, with a wait that fails immediately,
 // would be tried without pause.
 func (s *source) works() {
 	s.quiet = 0

@@ -284,7 +284,7 @@ func (c *Checker) MaxItems(n, bound int, at ...any) {
 	}
 }
 
-// Count returns how many of its arguments are true: the members that are there.
+// Count returns how many of its arguments are true: the members that are present.
 func Count(there ...bool) int {
 	n := 0
 	for _, t := range there {

@@ -36,26 +36,26 @@
 // 3339 with T and Z and as many digits as it needs, or as many as it had if only
 // the number of digits was unusual; a duration without parts that are zero.
 //
-// The text of a time.Time is in its location, which has the offset, equals UTC or
-// the same time elsewhere, and does not change how the time is formatted; a
-// [TimeOfDay] and a [Duration] hold their text themselves. So compare with Equal
-// (as cmp.Diff does), not with ==.
+// A time.Time keeps its text in its location. That location has the offset of the text,
+// and does not change how the time is formatted or what it is Equal to. A [TimeOfDay] and
+// a [Duration] hold their text themselves. So compare with Equal (as cmp.Diff does), not
+// with ==.
 //
 // A leap second is the first instant of the next day in a time.Time, and Second 60
 // in a TimeOfDay. Go holds nine digits of a second; further ones are in the text
 // alone.
 //
-// A date-time has a T between its parts; a space is an error. A duration can leave
-// out units between others. ISO 8601 allows that and the grammar of RFC 3339 does not,
-// so stricter validators refuse some durations that are accepted here.
+// A date-time has a T between its parts; a space is an error. A duration can leave out
+// units between others. ISO 8601 allows that and the grammar of RFC 3339 does not, so
+// stricter validators reject some durations that are accepted here.
 //
 // # Texts that Go values do not keep
 //
 // A UUID is written in lower case, base64url with padding and base16 in upper case. A
-// struct with such values has a [Spelling], which remembers those that a document wrote
-// otherwise. An unchanged value is written in the same form again, and rules check the
-// text that was read. Tuples, and event data that is not an object, have a Spelling
-// too. A branch of a union that is decoded alone is written in the usual form.
+// struct with such values has a [Spelling], which remembers the values that a document
+// wrote in another form. An unchanged value is written in the same form again, and rules
+// check the text that was read. Tuples, and event data that is not an object, have a
+// Spelling too. A branch of a union that is decoded alone is written in the usual form.
 //
 // # Strings
 //

@@ -30,8 +30,8 @@ type unusual struct {
 	usual  string
 }
 
-// Spelling returns how the values of the object were written, those of objects inside
-// it that have a Spelling of their own aside. Call it once, after the last member.
+// Spelling returns how the values of the object were written, except those of inner
+// objects that have their own Spelling. Call it once, after the last member.
 func (o *Object) Spelling() Spelling {
 	if len(o.d.unusual) == 0 {
 		return Spelling{}
@@ -43,8 +43,8 @@ func (o *Object) Spelling() Spelling {
 // last item.
 func (t *Tuple) Spelling() Spelling { return t.array.d.spelling(t.start) }
 
-// Spelling returns how the values that read reads were written, where they stand in
-// no object.
+// Spelling calls read, and returns how the values that it reads were written, if they are
+// not in an object.
 func (d *Decoder) Spelling(read func()) Spelling {
 	d.space()
 	start := d.pos
@@ -125,8 +125,8 @@ func (t *TupleWriter) Spelled(s Spelling) {
 	}
 }
 
-// Spelling writes what write writes, with the texts of s for values that have not
-// changed, if they are in no object.
+// Spelling calls write, and uses the texts of s for values that have not changed and are
+// not in an object.
 func (e *Encoder) Spelling(s Spelling, write func()) {
 	start := len(e.buf)
 	write()

@@ -22,8 +22,8 @@ type Union[T any] struct {
 	check           func(T, *Checker)
 }
 
-// NewUnion returns the union whose schema stands at place, under keyword. wanted names
-// its branches in a message; write and check are methods of T.
+// NewUnion returns the union whose schema is at place, under keyword. wanted names its
+// branches in a message; write and check are methods of T.
 func NewUnion[T any](write func(T, *Encoder), check func(T, *Checker), place, keyword, wanted string, parts ...[3]string) *Union[T] {
 	return &Union[T]{place: place, parts: parts, keyword: keyword, wanted: wanted, write: write, check: check}
 }
@@ -157,8 +157,8 @@ func (d *Decoder) BoolAt(path ...string) (v, ok bool) {
 	return v, len(look.violations) == 0
 }
 
-// FirstOf returns the first of names that is a member of the next value, which is
-// not consumed; "" where none is, or it is not an object.
+// FirstOf returns the first of names that is a member of the next value, which is not
+// consumed. It returns "" if none is, or if the value is not an object.
 func (d *Decoder) FirstOf(names ...string) string {
 	look := Decoder{data: d.data, pos: d.pos, depth: d.depth, dead: d.dead}
 	if look.peek() != '{' {

@@ -80,7 +80,7 @@ func (p *Process) Signal(s syscall.Signal) {
 	}
 }
 
-// Kill ends the process at once and waits for its end.
+// Kill ends the process immediately and waits for its end.
 func (p *Process) Kill() {
 	p.Signal(syscall.SIGKILL)
 	if p != nil {

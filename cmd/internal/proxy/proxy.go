@@ -16,16 +16,16 @@ import (
 )
 
 // Weather is what a proxy does to the connections through it. The zero value is
-// fair: everything passes at once.
+// fair: everything passes immediately.
 type Weather struct {
 	// Delay is added to what is passed on, in each direction.
 	Delay time.Duration
 	// HoldRequests and HoldAnswers hold back what one side sends, so that the
 	// connection is half-open.
 	HoldRequests, HoldAnswers bool
-	// Refuse closes new connections at once.
+	// Refuse closes new connections immediately.
 	Refuse bool
-	// Reset ends new connections at once with a reset, where the proxy listens on
+	// Reset ends new connections immediately with a reset, where the proxy listens on
 	// TCP.
 	Reset bool
 }
@@ -186,10 +186,10 @@ func (p *Proxy) Held() int64 {
 	return p.held
 }
 
-// Cut ends all connections at once.
+// Cut ends all connections immediately.
 func (p *Proxy) Cut() { p.endAll(false) }
 
-// Abort ends all connections at once with a reset, where the proxy listens on TCP.
+// Abort ends all connections immediately with a reset, where the proxy listens on TCP.
 func (p *Proxy) Abort() { p.endAll(true) }
 
 func (p *Proxy) endAll(reset bool) {

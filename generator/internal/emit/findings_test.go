@@ -110,11 +110,11 @@ func TestContradictions(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`{properties: {a: {type: string}}}`:                                                 "11:6: warning: properties without a type allows every value of another type; it is taken as type: object; add type: object",
+		`{properties: {a: {type: string}}}`:                                                 "11:6: warning: properties without a type allows every value of another type; outboxgen treats it as type: object; add type: object",
 		`{type: string, pattern: '\p{Emoji}[(]'}`:                                           "11:30: warning: Go's regular expressions do not support this pattern (the property \\p{Emoji}); Validate does not check it",
 		`{type: object, properties: {line1: true}, required: [line1, line2]}`:               "11:66: warning: \"line2\" is required, but no property describes it, so its Go type is any; describe it under properties",
 		`{type: object, required: [a], additionalProperties: {type: string}}`:               "",
-		`{type: string, pattern: '(a)b\1'}`:                                                 "11:30: warning: Go's regular expressions do not support this pattern (a back reference); Validate checks it as if a back reference were any text that its group matches",
+		`{type: string, pattern: '(a)b\1'}`:                                                 "11:30: warning: Go's regular expressions do not support this pattern (a back reference); Validate lets a back reference match any text that its group matches",
 		`{type: string, format: date-time, maxLength: 30}`:                                  "",
 		`{type: string, contentEncoding: uuencode}`:                                         `11:21: warning: contentEncoding "uuencode" is not decoded; the value is the encoded string`,
 		`{type: string, contentMediaType: application/json, contentSchema: {type: object}}`: "11:57: warning: contentSchema describes the document inside this string; the document is neither decoded nor checked, and the Go value is the string",
@@ -131,7 +131,7 @@ func TestWarnings(t *testing.T) {
 		`{allOf: [{enum: [a, null]}, {type: string}]}`:                                                                     "11:26: warning: null is listed but never valid: its type is not allowed; remove it, or add null to the types",
 		`{oneOf: [{title: A, type: object}, {title: B, type: object, properties: {b: true}}]}`:                             "11:7: warning: the branches of this oneOf cannot be told apart: A and B are objects, and one value may be valid for both; the value is kept as raw JSON, with a method for each branch; give every branch a required property with its own const, such as kind",
 		`{type: object, allOf: [{properties: {a: true}}], additionalProperties: false}`:                                    `11:55: warning: additionalProperties: false forbids "a", which another part of this combination describes; use unevaluatedProperties: false, which includes the properties of all parts`,
-		`{unevaluatedItems: false}`: "11:6: warning: unevaluatedItems without a type allows every value of another type; it is taken as type: array; add type: array",
+		`{unevaluatedItems: false}`: "11:6: warning: unevaluatedItems without a type allows every value of another type; outboxgen treats it as type: array; add type: array",
 		`{anyOf: [{type: object, required: [a], properties: {a: true}}, {type: object, required: [b], properties: {b: true}}], unevaluatedProperties: false}`: "11:7: warning: the branches of this anyOf cannot be told apart: branch 1 and branch 2 are objects, and one value may be valid for both; the value is kept as raw JSON, with a method for each branch; give every branch a required property with its own const, such as kind",
 		`{oneOf: [{type: object, required: [a], properties: {a: true}}, {type: object, required: [b], properties: {b: true}}], unevaluatedProperties: false}`: "",
 		`{oneOf: [{type: string}, {type: integer}]}`:                                     "",
@@ -183,7 +183,7 @@ func TestEventData(t *testing.T) {
 		"type: array\nitems: {title: Part, type: object}\n":                          {"", "type ThingV1 struct {\n\tValue []map[string]any\n}"},
 		object + "const: {id: a}\n":                                                  {"", "type ThingV1 struct {\n\tValue ThingV1Value\n}"},
 		object + "minProperties: 3\nmaxProperties: 2\n":                              {"thing.yaml:6:16: warning: no value is valid here: maxProperties 2 leaves no value with minProperties 3; Validate rejects every value; correct the wrong part", "type ThingV1 struct {\n\tValue any\n}"},
-		"minProperties: 1\n":                                                         {"thing.yaml:1:1: warning: minProperties without a type allows every value of another type; it is taken as type: object; add type: object", "type ThingV1 struct {\n\tUnknown wire.Unknown"},
+		"minProperties: 1\n":                                                         {"thing.yaml:1:1: warning: minProperties without a type allows every value of another type; outboxgen treats it as type: object; add type: object", "type ThingV1 struct {\n\tUnknown wire.Unknown"},
 		"type: object\nallOf: [{anyOf: [{properties: {id: {type: string}}}]}, {}]\n": {"", "type ThingV1 struct {\n\tID      *string"},
 		"prefixItems: [{type: string}]\nminItems: 1\ntype: array\n":                  {"", "type ThingV1 struct {\n\tFirst string\n"},
 	} {

@@ -40,7 +40,7 @@ var elsewhere = map[string][2]string{
 	"migration-skipped":          {"generator/internal/sqlc/legaltools_test.go", "is not SQL; outboxgen does not read it"},
 	"migrations-empty":           {"generator/internal/sqlc/sqlc_test.go", "db contains no SQL migration"},
 	"migrations-missing":         {"generator/internal/sqlc/sqlc_test.go", "db does not exist; give the folder"},
-	"output-link":                {"testdata/script/output_link.txtar", "which leads outside the project"},
+	"output-link":                {"testdata/script/output_link.txtar", "which points outside the project"},
 	"out-internal":               {"testdata/script/out_internal.txtar", "the module example.com/reader of this workspace"},
 	"package-mismatch":           {"generator/internal/emit/findings_test.go", "the generated package is called events"},
 	"table-missing":              {"generator/internal/sqlc/sqlc_test.go", "creates the table event_outbox; add the migration"},
@@ -313,7 +313,7 @@ func TestDocumentation(t *testing.T) {
 	areas := map[finding.Area]string{
 		finding.Generate: "Schemas, the project file and migrations\n\nReported by every command that reads them.",
 		finding.Lint: "Lint\n\nValid but risky schemas, reported by `outboxgen check`. `lint.rules` in the project file sets the level of a rule, " +
-			"and `suppress` in `x-outbox` suppresses a rule in one schema.",
+			"and `suppress` in `x-outbox` switches off a rule for one schema.",
 		finding.Contract: "Changes of events\n\nReported by `outboxgen check`, which compares the events with an earlier version. " +
 			"To accept an intended change, list it under `compat.accept` in the project file.",
 		finding.Compat: "Changes of schemas\n\nReported by `outboxgen check` and `outboxgen compat`. A rule describes what the author of the new schema " +

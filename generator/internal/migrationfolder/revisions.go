@@ -44,7 +44,7 @@ func Heads(dir string) ([]Revision, error) {
 	}
 	heads := slices.DeleteFunc(slices.Clone(all), func(r Revision) bool { return followed[r.ID] })
 	if len(heads) == 0 && len(all) > 0 {
-		return nil, fmt.Errorf("every revision has one that follows it, %s too: they go round in a circle", all[0].File)
+		return nil, fmt.Errorf("the revisions form a circle, and %s is one of them", all[0].File)
 	}
 	return heads, nil
 }

@@ -71,7 +71,7 @@ func TestHeadsOfAlembic(t *testing.T) {
 		{
 			name:  "a circle",
 			files: map[string]string{"a.py": "revision = 'a'\ndown_revision = 'b'\n", "b.py": "revision = 'b'\ndown_revision = 'a'\n"},
-			err:   "every revision has one that follows it, a.py too: they go round in a circle",
+			err:   "the revisions form a circle, and a.py is one of them",
 		},
 		{
 			name:  "never ends",

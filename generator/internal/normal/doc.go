@@ -6,7 +6,7 @@
 // value can take are dropped, null is separated from the rest, and objects and
 // arrays are intersected member by member and item by item. The same schemas
 // give the same Node, in whatever order they are met, so that a schema which
-// leads back to itself comes to an end.
+// refers back to itself comes to an end.
 //
 // A Form says which kinds of JSON values may be valid (an upper bound), and for
 // objects, arrays, strings and numbers what holds for all of them. What a Form

@@ -148,7 +148,7 @@ func (f *Form) TypeMissing() *finding.Finding {
 	kind := KindsOfType(f.impliedType).One()
 	return &finding.Finding{
 		Pos: f.Node.Primary().Pos, Severity: finding.Warning, ID: "type-missing",
-		Message: f.Implied + " without a type allows every value of another type; it is taken as type: " + kind,
+		Message: f.Implied + " without a type allows every value of another type; outboxgen treats it as type: " + kind,
 		Hint:    "add type: " + kind,
 	}
 }

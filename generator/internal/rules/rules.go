@@ -415,7 +415,7 @@ func (m *maker) textPattern(name schema.Name) string {
 	if p.Known() || p.Loose == "" {
 		return m.pattern(name)
 	}
-	m.list.Warnf(name.Pos, "pattern-not-checked", "Go's regular expressions do not support this pattern (%s); Validate checks it as if a back reference were any text that its group matches", p.Missing)
+	m.list.Warnf(name.Pos, "pattern-not-checked", "Go's regular expressions do not support this pattern (%s); Validate lets a back reference match any text that its group matches", p.Missing)
 	return p.Loose
 }
 

@@ -70,7 +70,7 @@ func (w *cycleWalker) report(s *Schema) {
 	}
 	w.load.misfit = append(w.load.misfit, misfit{at: s, finding: finding.Finding{
 		Pos: closing.Pos, ID: "reference-circle",
-		Message: fmt.Sprintf("this reference leads back to itself (%s): no value could be checked against it", strings.Join(texts, " → ")),
+		Message: fmt.Sprintf("this reference refers back to itself (%s): no value could be checked against it", strings.Join(texts, " → ")),
 		Hint:    circleHint(chain),
 	}})
 }

@@ -35,7 +35,7 @@
 // lead to a place that no keyword makes a schema, such as the components of an OpenAPI
 // file. It becomes one.
 //
-// A reference that leads back to itself without a property or an item in between is an
+// A reference that refers back to itself without a property or an item in between is an
 // error, so that walking a schema in place always ends.
 //
 // # Events

@@ -248,7 +248,7 @@ func TestReferencesToValues(t *testing.T) {
 	t.Parallel()
 	for pointer, want := range map[string][]string{
 		"/default": {"not-a-schema"}, "/examples/0": {"not-a-schema"}, "/enum/1": {"not-a-schema"}, "/const/a": {"not-a-schema"}, "/x-own/b": nil,
-		"/examples":   {`vendor/a.json:1:121: "#/examples" leads to an array, not to a schema; refer to one of its items, such as "#/examples/0"`},
+		"/examples":   {`vendor/a.json:1:121: "#/examples" points to an array, not to a schema; refer to one of its items, such as "#/examples/0"`},
 		"/properties": {`vendor/a.json:1:121: "#/properties" is not a schema; refer to one of its members: "#/properties/a"`},
 	} {
 		_, got := vendored(t, `{"default": {}, "examples": [{}], "enum": [1, {}], "const": {"a": {}}, "x-own": {"b": {}}, "properties": {"a": {"$ref": "#`+pointer+`"}}}`, nil)

@@ -212,7 +212,7 @@ func TestReferencesThatNoEventUses(t *testing.T) {
 		"to a file that cannot be read": {`{"properties": {"a": {"$ref": "broken.json"}}}`,
 			[]string{`vendor/broken.json:1:2: the file ends where a member name in double quotes is expected`}},
 		"to a definition that is no schema": {`{"properties": {"a": {"$ref": "#/$defs/v"}}, "$defs": {"v": "1.0"}}`,
-			[]string{`vendor/a.json:1:31: "#/$defs/v" leads to the string "1.0", not to a schema; refer to a schema, such as one under $defs`, "wrong-type"}},
+			[]string{`vendor/a.json:1:31: "#/$defs/v" points to the string "1.0", not to a schema; refer to a schema, such as one under $defs`, "wrong-type"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -358,7 +358,7 @@ func (l *loader) builder(u *unit, within *resource) *builder {
 
 const (
 	noSuchFile   = "there is no such file"
-	leadsOutside = "it leads outside the project"
+	leadsOutside = "it points outside the project"
 )
 
 // readProblem returns a short reason why a file could not be read.
@@ -454,7 +454,7 @@ func (l *loader) globs(c *Config) {
 			}
 			u, problem := l.file(name)
 			if problem == noSuchFile { // and yet its folder lists it
-				problem = "it is a symbolic link that leads nowhere"
+				problem = "it is a broken symbolic link"
 			}
 			if problem != "" {
 				l.list.Errorf(pattern.Pos, "unreadable", "%s cannot be read: %s", finding.Quote(name), problem)

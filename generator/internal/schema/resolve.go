@@ -187,7 +187,7 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 }
 
 func outsideFailure(u *url.URL) *failure {
-	return &failure{id: "outside-project", message: finding.Quote(u.Path) + " leads outside the project",
+	return &failure{id: "outside-project", message: finding.Quote(u.Path) + " points outside the project",
 		hint: "copy the file into the project"}
 }
 
@@ -255,7 +255,7 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	}
 	if v.Kind != Object && v.Kind != Bool {
 		return nil, &failure{
-			id: "not-a-schema", message: fmt.Sprintf("%s leads to %s, not to a schema", finding.Quote("#"+pointer), v.Describe()),
+			id: "not-a-schema", message: fmt.Sprintf("%s points to %s, not to a schema", finding.Quote("#"+pointer), v.Describe()),
 			hint: u.schemaHint(all, v),
 		}
 	}
@@ -270,7 +270,7 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	}
 	if keyword != "" {
 		f := u.found.Warnf(v.Pos, "not-a-schema",
-			"a reference leads here, to %s; %s contains no schema there, but this is read as one", finding.Quote("#"+pointer), keyword)
+			"a reference points here, to %s; %s contains no schema there, but this is read as one", finding.Quote("#"+pointer), keyword)
 		if !u.foreign {
 			f.SetHint("move it into its own definition")
 		}

@@ -78,7 +78,7 @@ func unlistedSchemas(p *Project, names []string) finding.Finding {
 	}
 	return finding.Finding{
 		Pos: at, Severity: finding.Note, ID: "unlisted-schemas",
-		Message: fmt.Sprintf("%s not used: no pattern of schemas:, no entry of events: and no reference leads to %s", what, quotedList(names, most)),
+		Message: fmt.Sprintf("%s not used: no pattern of schemas:, no entry of events: and no reference names %s", what, quotedList(names, most)),
 	}
 }
 

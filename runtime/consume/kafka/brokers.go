@@ -17,7 +17,7 @@ import (
 
 // brokers watches, as a hook of the client, how the brokers answer. The client does not
 // report a broker that it cannot reach, nor fetches that fail as a whole; after some
-// errors it asks again at once.
+// errors it asks again immediately.
 type brokers struct {
 	notices *notices
 

@@ -31,14 +31,14 @@ const (
 	Skip Action = "skip"
 )
 
-// Dispatcher handles messages. *consume.Router implements it. The consumer calls Dispatch of
-// a wrapper for each message, with a context that the router behind it needs, so that
-// skipped messages are counted.
+// Dispatcher handles messages. *consume.Router implements it. The consumer calls Dispatch
+// of a wrapper for each message. The wrapper has to pass the context on to its router,
+// which needs it to count skipped messages.
 //
 // Batch handlers behind a wrapper get batches of one message, unless the wrapper has the
 // method Batch of the router too; whole batches then go to their handlers, not through
-// Dispatch. A wrapper that embeds a router with batch handlers has that method without
-// having asked for it, so New and Run refuse it.
+// Dispatch. A wrapper that embeds a router with batch handlers has that method by
+// accident, so New and Run refuse it.
 type Dispatcher interface {
 	Dispatch(ctx context.Context, m consume.Message) error
 }
@@ -90,12 +90,12 @@ type Config struct {
 	// handler skip the retry topics. A record in a retry topic is handled after later
 	// records of its key: do not use them if order matters. Default nil: none.
 	RetryTopics []RetryTopic
-	// DeadLetterTopic gets records that cannot be handled: after MaxAttempts and
-	// RetryTopics, or at once if they do not decode or have no handler. Create the topic,
-	// with a larger max.message.bytes than the source topics and a long retention. The
-	// offset of a record is committed after the brokers acknowledged the dead letter;
-	// until then the record's partition waits. Package consume/kafka/deadletter documents
-	// the headers. Default "": see DeadLetter.
+	// DeadLetterTopic gets records that cannot be handled: after MaxAttempts and RetryTopics,
+	// or immediately if they do not decode or have no handler. Create the topic, with a
+	// larger max.message.bytes than the source topics and a long retention. The offset of a
+	// record is committed after the brokers acknowledged the dead letter; until then the
+	// record's partition waits. Package consume/kafka/deadletter documents the headers.
+	// Default "": see DeadLetter.
 	DeadLetterTopic string
 	// DeadLetter gets these records instead of a topic: use it to store them in another
 	// place. Default nil: see GiveUp.
@@ -110,8 +110,8 @@ type Config struct {
 	// that is retried holds up the commits, and after BufferRecords the partition. A crash
 	// repeats the records that were handled meanwhile. Default 1: one after the other.
 	Concurrency int
-	// TopicConcurrency is the Concurrency of single topics. Default nil: Concurrency holds
-	// for all.
+	// TopicConcurrency is the Concurrency of single topics. Default nil: Concurrency applies
+	// to all.
 	TopicConcurrency map[string]int
 
 	// CommitEvery is how often the offsets of handled records are committed. After a
@@ -122,15 +122,15 @@ type Config struct {
 	// then pauses the partition until half of them are left. BufferBytes limits the
 	// memory too. Default 10,000.
 	BufferRecords int
-	// BufferBytes limits the memory for records that are fetched and not handled: the
-	// keys, values and headers of all partitions, and 250 bytes for each record. The
-	// consumer requests less from the brokers, pauses partitions that exceed their
-	// share and, at three quarters, fetches nothing until handlers have made progress.
-	// A broker sends at least one batch, so one batch of each broker may exceed the
-	// limit, and a record that is larger than the limit is still read. Garbage that is
-	// not collected yet comes on top: allow for about twice the limit. With
-	// kgo.FetchMaxBytes or kgo.FetchMaxPartitionBytes in Options, the limit does not
-	// include what the client has fetched. Default 64 MiB, at least 1 MiB.
+	// BufferBytes limits the memory for records that are fetched and not handled: the keys,
+	// values and headers of all partitions, and 250 bytes for each record. The consumer
+	// requests less from the brokers, pauses partitions that exceed their share and, at
+	// three quarters, fetches nothing until handlers have made progress. A broker sends at
+	// least one batch, so one batch of each broker may exceed the limit, and a record that
+	// is larger than the limit is still read. Garbage that is not collected yet is not
+	// included: allow for about twice the limit. With kgo.FetchMaxBytes or
+	// kgo.FetchMaxPartitionBytes in Options, the limit does not include what the client has
+	// fetched. Default 64 MiB, at least 1 MiB.
 	BufferBytes int64
 	// DrainTimeout is how long running handlers may take when Run ends or a partition
 	// is revoked. After it their context is cancelled. A handler that does not return 5s

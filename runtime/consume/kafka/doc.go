@@ -23,11 +23,10 @@
 //
 // If a handler returns an error or panics, the record is tried again after a pause,
 // without limit or up to Config.MaxAttempts. Only the record's partition waits; the
-// others go on. The consumer stops fetching the partition when enough records wait,
-// and stays a member of the group however long it takes. A record that cannot be
-// decoded is not tried again. A handler that ends its goroutine (runtime.Goexit) has
-// failed with ErrHandlerExited. Each line in the log names the record, and has the stack
-// of a panic.
+// others continue. The consumer stops fetching the partition when enough records wait,
+// and stays a member of the group however long it takes. A record that cannot be decoded
+// is not tried again. A handler that ends its goroutine (runtime.Goexit) has failed with
+// ErrHandlerExited. Each line in the log names the record, and has the stack of a panic.
 //
 // After the last attempt the record goes to Config.RetryTopics, from which it is retried
 // after a delay, and then to Config.DeadLetterTopic or Config.DeadLetter. Without these,
@@ -36,15 +35,15 @@
 // a crash it can be there twice. Later records of its key do not wait for it. Package
 // consume/kafka/deadletter has the headers of such a record, and sends dead letters back.
 //
-// # What keeps it from reading
+// # What stops it from reading
 //
 // Examples are a topic that does not exist or cannot be read, a group that cannot be
-// joined, a member whose kgo.InstanceID another process took over, and brokers that
-// do not answer. The consumer warns once, then after one, two, four and at most 15
-// minutes with a count, and logs when the problem is over. Meanwhile it tries again
-// with growing pauses. A partition whose fetches fail is paused alone; the others are
-// read. [Consumer.Ready] returns the reasons, for a readiness probe, and
-// Config.StopWhenUnready makes Run end if they last.
+// joined, a member whose kgo.InstanceID another process took over, and brokers that do
+// not answer. The consumer warns once, then after one, two, four and at most 15 minutes
+// with a count, and logs when the problem is over. Meanwhile it tries again with growing
+// pauses. If the fetches of a partition fail, only that partition is paused.
+// [Consumer.Ready] returns the reasons, for a readiness probe, and Config.StopWhenUnready
+// makes Run end if they last.
 //
 // A topic that was deleted and created again is read from its beginning, after the
 // records of the former topic that are in memory are handled. Each commit has the
@@ -55,7 +54,7 @@
 // Records that the topic's retention or a delete removed before the group read them
 // are reported with their offsets; see Config.OnLoss.
 //
-// # Other offsets
+// # Continuing at another offset
 //
 // [Consumer.Seek] and [Consumer.SeekToTime] let a running consumer continue at another
 // offset, which they commit.
@@ -72,6 +71,6 @@
 // partition. If the partition is lost already (the member was removed from the
 // group), the handler's context is cancelled.
 //
-// A handler that ignores its context is left running 5s after that. Its record is not
+// A handler that has not returned 5s after that is left running. Its record is not
 // committed, and another member handles it, perhaps at the same time.
 package kafka

@@ -53,7 +53,7 @@ func (e *LostRecordsError) Error() string {
 			"offsets from %d on are used again", e.Group, e.Topic, e.Partition, e.To, e.From, e.From)
 	}
 	return fmt.Sprintf("consume/kafka: group %s: records %d to %d of partition %s/%d were removed (retention or a delete) before the group read them; "+
-		"to go on without them, set Config.OnLoss to %q or move the group's offset to %d",
+		"to continue without them, set Config.OnLoss to %q or move the group's offset to %d",
 		e.Group, e.From, e.To-1, e.Topic, e.Partition, Skip, e.To)
 }
 

@@ -13,7 +13,7 @@ type hold uint8
 
 const (
 	holdFull    hold = 1 << iota // enough of its records wait in memory
-	holdFailing                  // its fetches fail at once; tried again after a pause
+	holdFailing                  // its fetches fail immediately; tried again after a pause
 	holdSeeking                  // it continues elsewhere when its handlers have ended
 )
 

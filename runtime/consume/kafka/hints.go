@@ -15,7 +15,7 @@ import (
 
 const (
 	noBroker = "no Kafka broker answers, retrying"
-	hangsUp  = "Kafka closes the connection immediately; compare TLS and SASL in Config.Options with the brokers' listeners: one of both sides expects them and the other does not"
+	hangsUp  = "Kafka closes the connection immediately; compare TLS and SASL in Config.Options with the brokers' listeners: one side expects them and the other does not"
 )
 
 // brokersHint says why no broker can be used, and what to do.
@@ -27,7 +27,7 @@ func brokersHint(err error) string {
 		return hangsUp
 	}
 	if name, ok := errors.AsType[*net.DNSError](err); ok && name.IsNotFound {
-		return noBroker + "; the name of a broker is unknown: correct Config.Brokers, or look at the DNS"
+		return noBroker + "; the name of a broker is unknown: correct Config.Brokers, or check the DNS"
 	}
 	return noBroker + "; check that Kafka runs, and Config.Brokers"
 }
@@ -85,7 +85,7 @@ func tooLarge(err error) bool {
 // answerHint says why a broker's answers to fetches cannot be used.
 func answerHint(err error) string {
 	if tooLarge(err) {
-		return "a record is larger than this client reads, so its partitions stand still; raise kgo.BrokerMaxReadBytes in Config.Options"
+		return "a record is larger than this client reads, so its partitions make no progress; raise kgo.BrokerMaxReadBytes in Config.Options"
 	}
 	return "broker does not answer fetches, retrying"
 }
@@ -117,10 +117,10 @@ var groupHints = hints{
 	{kerr.FencedInstanceID, "another member of the group has the same kgo.InstanceID and took this one's place; give each process its own"},
 	{kerr.GroupAuthorizationFailed, "joining the group is not allowed; grant this client READ on the group, or correct Config.Group"},
 	{kerr.TopicAuthorizationFailed, "the group may not read its topics; grant this client READ and DESCRIBE on them"},
-	{kerr.InconsistentGroupProtocol, joining + "; its other members use another kind of client or other balancers: give this service a group of its own in Config.Group, or all members the same kgo.Balancers"},
-	{kerr.InvalidGroupID, joining + "; the brokers do not take the name of the group: correct Config.Group"},
+	{kerr.InconsistentGroupProtocol, joining + "; its other members use another kind of client or other balancers: give this service its own group in Config.Group, or all members the same kgo.Balancers"},
+	{kerr.InvalidGroupID, joining + "; the brokers do not accept the name of the group: correct Config.Group"},
 	{kerr.GroupMaxSizeReached, joining + "; the group has as many members as the brokers allow (group.max.size): run fewer, or raise it"},
-	{kerr.InvalidSessionTimeout, joining + "; the brokers do not take kgo.SessionTimeout: keep it between group.min.session.timeout.ms and group.max.session.timeout.ms"},
+	{kerr.InvalidSessionTimeout, joining + "; the brokers do not accept kgo.SessionTimeout: keep it between group.min.session.timeout.ms and group.max.session.timeout.ms"},
 	{kerr.CoordinatorNotAvailable, joining + "; the group has no coordinator: look at the log of the brokers, which may not be able to create the topic __consumer_offsets"},
 }
 

@@ -69,7 +69,7 @@ func (r *run) poll(ctx context.Context) error {
 	return failure
 }
 
-// brake pauses after polls that returned only errors: some errors come back at once, as
+// brake pauses after polls that returned only errors: some errors come back immediately, as
 // often as the client is polled.
 func (r *run) brake(ctx context.Context, barren int) {
 	const shortest = 10 * time.Millisecond
@@ -154,7 +154,7 @@ func (r *run) fetchFailed(ctx context.Context, topic string, id int32, err error
 	}
 }
 
-// resting has the partitions whose fetches fail at once. Such a partition is paused,
+// resting has the partitions whose fetches fail immediately. Such a partition is paused,
 // longer each time, so that it uses no CPU and fills no log. The others continue.
 type resting struct {
 	mu      sync.Mutex

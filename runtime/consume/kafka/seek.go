@@ -17,22 +17,22 @@ import (
 
 // Seek lets this member continue at an offset of a partition: back, to handle records
 // again, or forward, to leave records out. Handlers of the partition that are running can
-// finish within Config.DrainTimeout, and until ctx ends; records that wait are dropped.
-// Then their context is cancelled, and a handler that does not return 5s later is left
+// finish within Config.DrainTimeout, and until ctx ends; waiting records are dropped.
+// Then their context is cancelled, and a handler that has not returned 5s later is left
 // running, as in a rebalance. When they have ended, the offset is committed, so that a
-// restart begins there too, and reading continues at it. Other partitions are read
-// meanwhile, and no rebalance has to wait for it. A call for a partition that another call
-// is moving waits for that one.
+// restart begins there too, and reading continues at it. Meanwhile other partitions are
+// read, and rebalances do not wait for it. A call for a partition that another call is
+// moving waits for that one.
 //
-// If ctx ends first, Seek returns its error at once. If handlers were told to end by then,
-// the partition is still moved.
+// If ctx ends first, Seek returns its error immediately. If the context of the handlers
+// was already cancelled, the partition is still moved.
 //
-// The partition may be one of a retry topic. It must be assigned to this member; otherwise
-// the error is a *[NotAssignedError]. The offset must be in the log or at its end. The
-// error is [ErrNotRunning] if Run is not running. After another error the partition may
-// have been moved, with or without a commit: call Seek again. Do not call it from a
-// handler: it would wait for that handler. After a handler that was left running, the
-// partition continues when that returns.
+// The partition may be one of a retry topic. It must be assigned to this member;
+// otherwise the error is a *[NotAssignedError]. The offset must be in the log or at its
+// end. The error is [ErrNotRunning] if Run is not running. After another error the
+// partition may have been moved, with or without a commit: call Seek again. Do not call
+// it from a handler: it would wait for that handler. If a handler was left running, the
+// partition continues when the handler returns.
 func (c *Consumer) Seek(ctx context.Context, topic string, partitionID int32, offset int64) error {
 	r, err := c.live()
 	if err != nil {

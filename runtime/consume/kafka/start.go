@@ -17,7 +17,7 @@ type Start string
 const (
 	// Earliest begins with the oldest record.
 	Earliest Start = "earliest"
-	// Latest begins behind the newest record. That offset is committed at once, so that a
+	// Latest begins after the newest record. That offset is committed immediately, so that a
 	// restart skips nothing.
 	Latest Start = "latest"
 )

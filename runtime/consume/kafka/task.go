@@ -57,7 +57,7 @@ func (w *worker) handle(t *task) bool {
 			w.finished(t, t.outcome, t.before+t.attempt)
 			return true
 		case err == nil && t.to.delay > 0:
-			w.logger(t, t.cause).WarnContext(w.ctx, "event failed, to be retried from its retry topic; later events go on", "attempts", t.tries,
+			w.logger(t, t.cause).WarnContext(w.ctx, "event failed, to be retried from its retry topic; later events continue", "attempts", t.tries,
 				"retry_topic", t.to.topic, "retry_in", t.to.delay, "error", t.cause)
 			w.finished(t, Delayed, t.tries)
 			return true

@@ -23,7 +23,7 @@ import (
 type watch struct {
 	r     *run
 	regex bool
-	poke  chan struct{} // holds a token when it should check at once
+	poke  chan struct{} // holds a token when it should check immediately
 	// Only the goroutine of run uses these.
 	looked bool // at least once
 	topics map[string]*watched

@@ -24,7 +24,7 @@ type worker struct {
 	lanes     []*lane
 	running   atomic.Int32    // lanes that have not ended
 	done      chan struct{}   // closed when the worker has ended
-	after     <-chan struct{} // closed when it may start; nil: at once
+	after     <-chan struct{} // closed when it may start; nil: immediately
 	ctx       context.Context // the context of its handlers
 	cancel    context.CancelFunc
 	stopping  chan struct{} // closed when it must not start another record

@@ -108,7 +108,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 					return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 				}))
 			},
-			tells: told{By: "WARN", Text: "no Kafka broker answers, retrying; the name of a broker is unknown: correct Config.Brokers, or look at the DNS", Where: "brokers group=GROUP"},
+			tells: told{By: "WARN", Text: "no Kafka broker answers, retrying; the name of a broker is unknown: correct Config.Brokers, or check the DNS", Where: "brokers group=GROUP"},
 			why:   "no such host",
 		},
 		"an advertised address that does not exist": {
@@ -155,7 +155,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 				f.cfg.Options = append(f.cfg.Options, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
 			},
 			tells: told{By: "WARN", Text: "Kafka closes the connection immediately; compare TLS and SASL in Config.Options with the brokers' listeners: " +
-				"one of both sides expects them and the other does not", Where: "brokers group=GROUP"},
+				"one side expects them and the other does not", Where: "brokers group=GROUP"},
 			why: "connection reset by peer",
 		},
 		"a certificate of an unknown authority": {
@@ -169,7 +169,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 		"no TLS with a broker that wants it": {
 			wrong: func(f *fault) { f.cfg.Brokers = []string{secured(f.bench.t)} },
 			tells: told{By: "WARN", Text: "Kafka closes the connection immediately; compare TLS and SASL in Config.Options with the brokers' listeners: " +
-				"one of both sides expects them and the other does not", Where: "brokers group=GROUP"},
+				"one side expects them and the other does not", Where: "brokers group=GROUP"},
 			why: "is TLS missing?",
 		},
 		"a topic that does not exist": {
@@ -196,7 +196,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 		"a group that other clients use": {
 			wrong: answerWith(kmsg.JoinGroup, kerr.InconsistentGroupProtocol),
 			tells: told{By: "WARN", Text: "membership in the group failed, joining again; its other members use another kind of client or other balancers: " +
-				"give this service a group of its own in Config.Group, or all members the same kgo.Balancers", Where: "group=GROUP"},
+				"give this service its own group in Config.Group, or all members the same kgo.Balancers", Where: "group=GROUP"},
 			why: "INCONSISTENT_GROUP_PROTOCOL",
 		},
 		"a group that nobody coordinates": {
@@ -226,7 +226,7 @@ func TestAConsumerThatWasStartedWrongly(t *testing.T) {
 				}
 				f.cfg.Options = append(f.cfg.Options, kgo.BrokerMaxReadBytes(100<<10), kgo.FetchMaxBytes(50<<10))
 			},
-			tells: told{By: "WARN", Text: "a record is larger than this client reads, so its partitions stand still; raise kgo.BrokerMaxReadBytes in Config.Options", Where: "broker group=GROUP host port"},
+			tells: told{By: "WARN", Text: "a record is larger than this client reads, so its partitions make no progress; raise kgo.BrokerMaxReadBytes in Config.Options", Where: "broker group=GROUP host port"},
 			why:   "exceeds BrokerMaxReadBytes",
 		},
 	} {

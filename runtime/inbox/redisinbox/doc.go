@@ -31,15 +31,15 @@
 //
 //   - the consumer died, or was ended by its caller, after the effect and before
 //     the mark: a window of one round trip to Redis;
-//   - the handler stood still for longer than the lease (a frozen process, a lost
-//     network between it and Redis), so that another consumer took the event over.
-//     The context of the handler that lost the lease ends, with [ErrLeaseLost] as
-//     its cause, as soon as it finds out;
+//   - the handler made no progress for longer than the lease (a frozen process, a lost
+//     network between it and Redis), so that another consumer took the event over. The
+//     context of the handler that lost the lease ends, with [ErrLeaseLost] as its cause,
+//     as soon as the inbox notices;
 //   - Redis lost the key: it was restarted without persistence, failed over to a
 //     replica that lagged behind, or evicted the key (use the policy noeviction);
 //   - Redis was unavailable when the event was delivered ([HandleAnyway]), or when it was
 //     to be marked;
 //   - the mark had expired: the repeat came later than the TTL.
 //
-// No event is lost: only a handler that succeeded leads to a mark.
+// No event is lost: an event is marked only after its handler succeeded.
 package redisinbox

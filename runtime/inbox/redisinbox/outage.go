@@ -44,7 +44,7 @@ func (i *Inbox) answered(ctx context.Context) {
 	if o.since.IsZero() {
 		return
 	}
-	i.options.Logger.InfoContext(ctx, "Redis answers again: what it missed may be handled twice",
+	i.options.Logger.InfoContext(ctx, "Redis answers again; events that were handled meanwhile may be handled again",
 		"consumer", i.consumer, "missed", o.missed, "away_for", time.Since(o.since).Round(time.Millisecond))
 	o.since, o.missed = time.Time{}, 0
 }

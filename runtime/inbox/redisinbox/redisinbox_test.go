@@ -452,7 +452,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 	}
 	// Two commands for each event: the check and the mark.
 	once := `level=WARN msg="Redis cannot say whether the event was handled before: it is handled anyway"
-level=INFO msg="Redis answers again: what it missed may be handled twice" missed=6
+level=INFO msg="Redis answers again; events that were handled meanwhile may be handled again" missed=6
 `
 	if diff := cmp.Diff(once+once, log.String()); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)

@@ -1,7 +1,7 @@
 -- InsertDelayed inserts delayed events in their order. The arrays are equally long; an
 -- event has a key where keyed says so, headers where they are not null, and a partition
 -- of its own where that is not -1; the array of partitions may be null. An event whose
--- time has come goes into event_outbox at once. An id that either table has already is
+-- time has come goes into event_outbox immediately. An id that either table has already is
 -- left out. The statement returns a row for each event that it inserted.
 -- name: InsertDelayed :execrows
 WITH event AS MATERIALIZED (

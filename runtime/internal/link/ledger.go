@@ -24,8 +24,8 @@ type Writer interface {
 	NewLedger() Ledger
 }
 
-// Ledger keeps the books of a transaction that inserts its events at once: which of
-// them are in it, and which a savepoint took away. It is not safe for concurrent use.
+// Ledger keeps track of a transaction that inserts its events immediately: which of them
+// are in it, and which a savepoint took away. It is not safe for concurrent use.
 type Ledger interface {
 	// Before looks at SQL that is about to run. It returns an error if the SQL must not
 	// run. Call ran, unless it is nil, once the SQL has run without an error: until then

@@ -198,7 +198,7 @@ func (k *KafkaCluster) Stop() error {
 	return k.own.stop()
 }
 
-// Kill ends the brokers at once. What they acknowledged is there after Start.
+// Kill ends the brokers immediately. What they acknowledged is there after Start.
 func (k *KafkaCluster) Kill() error {
 	if err := k.controlled(); err != nil {
 		return err

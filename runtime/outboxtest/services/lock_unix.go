@@ -13,7 +13,7 @@ func lock(path string) (*os.File, error) {
 	return lockFile(path, os.O_RDWR|os.O_CREATE)
 }
 
-// lockExisting locks a file that is there; it fails at once when another process
+// lockExisting locks a file that is there; it fails immediately when another process
 // holds the lock.
 func lockExisting(path string) (*os.File, error) { return lockFile(path, os.O_RDWR) }
 

@@ -96,7 +96,7 @@ func (p *process) stop(signal os.Signal) error {
 	return fmt.Errorf("stop %s: it had not ended %s after the signal %q, so it was killed", p.cmd.Path, stopGrace, signal)
 }
 
-// kill ends the process at once and waits for its end.
+// kill ends the process immediately and waits for its end.
 func (p *process) kill() error {
 	if !p.running() {
 		return nil

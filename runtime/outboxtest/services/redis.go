@@ -104,7 +104,7 @@ func (s *RedisServer) Start(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the server at once, and with it all that it held.
+// Kill ends the server immediately, and with it all that it held.
 func (s *RedisServer) Kill() error {
 	if s.own == nil {
 		return errShared("Redis", "services.PrivateRedis(t)")

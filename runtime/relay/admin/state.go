@@ -154,7 +154,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 func missing(err error) error {
 	switch sqlstate.Code(err) {
 	case sqlstate.UndefinedTable, sqlstate.UndefinedColumn:
-		return fmt.Errorf("%w; the outbox's tables are not there, or are of the older shape: see outboxgen migration, and --upgrade there", err)
+		return fmt.Errorf("%w; the outbox's tables are not there, or have the older shape: see outboxgen migration, and --upgrade there", err)
 	case sqlstate.Denied:
 		return fmt.Errorf("%w; `outboxgen migration --grants` prints what the role of an operator needs", err)
 	}

@@ -12,12 +12,12 @@
 // unresolved, and the next wave gets a new client. The broker may still append a batch
 // of the old client, as a duplicate.
 //
-// The sink dials brokers itself, unless Config.Opts has kgo.Dialer. Each address has
-// two seconds each for the connection, the TLS handshake and the first answer. After an
+// The sink dials brokers itself, unless Config.Opts has kgo.Dialer. Each address has two
+// seconds each for the connection, the TLS handshake and the first answer. After an
 // address did not answer, it has five seconds for each of these, because the broker may
 // be busy; for three seconds the sink prefers other addresses, if there are any. A
-// request without a time of its own has three seconds. So a seed broker that hangs
-// costs two to four seconds, once, and not for each client and retry.
+// request without its own timeout has three seconds. So a seed broker that hangs costs
+// two to four seconds, once, and not for each client and retry.
 //
 // Within the wave's time the client itself retries what can be retried (a moved leader,
 // too few replicas, a lost connection). [Classify] says what the remaining errors

@@ -360,7 +360,7 @@ func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 
 // errUnresolved is the error of records that were in flight when the wave's time was
 // over.
-var errUnresolved = errors.New("kafkasink: the broker did not answer within the wave's time; the record may be written nevertheless")
+var errUnresolved = errors.New("kafkasink: the broker did not answer within the wave's time; the record may still be written")
 
 // flight collects the results of a wave's records. The client's goroutines call its
 // promises, even after the wave was aborted.

@@ -32,7 +32,7 @@ func checkAddress(conn *pgx.ConnConfig) error {
 	for _, t := range readOnlyTargets {
 		if reflect.ValueOf(t.validate).Pointer() == asked {
 			return fmt.Errorf("target_session_attrs is %s (in the address, or in PGTARGETSESSIONATTRS): "+
-				"that asks for a server that accepts no writes, and the relay writes its lease and what became of each row: "+
+				"this selects a server that accepts no writes, but the relay writes its lease and the outcome of each row: "+
 				"write target_session_attrs=read-write", t.value)
 		}
 	}

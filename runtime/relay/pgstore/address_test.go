@@ -15,7 +15,7 @@ func TestAddressesOfServersWithoutWrites(t *testing.T) {
 	t.Parallel()
 	refused := func(value string) string {
 		return "pgstore: target_session_attrs is " + value + " (in the address, or in PGTARGETSESSIONATTRS): " +
-			"that asks for a server that accepts no writes, and the relay writes its lease and what became of each row: " +
+			"this selects a server that accepts no writes, but the relay writes its lease and the outcome of each row: " +
 			"write target_session_attrs=read-write"
 	}
 	got := map[string]string{}

@@ -104,7 +104,7 @@ func (s *Store) checkWrites(ctx context.Context, se *session, _ *checked) error 
 	}
 	if inserted != 1 || updated != 1 {
 		return &relay.SetupError{
-			Problem: fmt.Sprintf("%s does not take changes, although the role may make them: no relay can lead without the lease row", leaseTable),
+			Problem: fmt.Sprintf("%s does not accept changes, although the role has the privileges: no relay can lead without the lease row", leaseTable),
 			Remedy:  "look for a trigger on " + s.relation(leaseTable) + " that returns NULL, and drop it",
 		}
 	}

@@ -202,7 +202,7 @@ func TestCheckRefusesServersThatOnlySpeakTheProtocol(t *testing.T) {
 			each(t, func(t *testing.T, pg *services.PG) {
 				remove(t, pg, function)
 				got := checkError(t, newStore(t, pg))
-				if !strings.Contains(got.Problem, "cannot tell transactions apart") || !strings.Contains(got.Error(), strings.Split(function, "(")[0]) {
+				if !strings.Contains(got.Problem, "has no transaction snapshots") || !strings.Contains(got.Error(), strings.Split(function, "(")[0]) {
 					t.Fatalf("Check says: %v", got)
 				}
 			})

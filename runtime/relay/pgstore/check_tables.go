@@ -36,7 +36,7 @@ func (s *Store) checkSchema(ctx context.Context, se *session, c *checked) error 
 
 func (s *Store) schemaError(c *checked, schema string) error {
 	return &relay.SetupError{
-		Problem: fmt.Sprintf("role %s may not look into schema %s", c.server.RoleName, schema),
+		Problem: fmt.Sprintf("role %s may not use schema %s", c.server.RoleName, schema),
 		Remedy:  fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", pgx.Identifier{schema}.Sanitize(), c.role()),
 	}
 }
@@ -72,7 +72,7 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 			}
 		}
 		return &relay.SetupError{
-			Problem: fmt.Sprintf("event_outbox in %s is of the older shape: it lacks %s", s.place(c), strings.Join(missing, ", ")),
+			Problem: fmt.Sprintf("event_outbox in %s has the older shape: it lacks %s", s.place(c), strings.Join(missing, ", ")),
 			Remedy:  upgradeRemedy,
 		}
 	}
@@ -187,7 +187,7 @@ func (s *Store) checkTable(ctx context.Context, se *session, c *checked, use tab
 	case table.Kind != "r":
 		return &relay.SetupError{
 			Problem: fmt.Sprintf("%s in %s is not a plain table (relkind %q)", use.table, s.place(c), table.Kind),
-			Remedy:  createRemedy + " in a schema of its own",
+			Remedy:  createRemedy + " in another schema",
 		}
 	case table.Persistence != "p":
 		return &relay.SetupError{
@@ -403,7 +403,7 @@ func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) erro
 		}
 	case !id.MaySee:
 		return &relay.SetupError{
-			Problem: fmt.Sprintf("role %s may not look at the sequence %s", c.server.RoleName, id.SequenceName),
+			Problem: fmt.Sprintf("role %s may not read the sequence %s", c.server.RoleName, id.SequenceName),
 			Remedy:  fmt.Sprintf("GRANT SELECT ON SEQUENCE %s TO %s", sequence, c.role()),
 		}
 	}

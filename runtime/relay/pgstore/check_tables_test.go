@@ -90,7 +90,7 @@ func TestCheckOfEveryTable(t *testing.T) {
 		},
 		{
 			"no sequence", `REVOKE SELECT ON SEQUENCE event_outbox_seq_seq FROM {role}`,
-			"may not look at the sequence event_outbox_seq_seq", "GRANT SELECT ON SEQUENCE event_outbox_seq_seq TO",
+			"may not read the sequence event_outbox_seq_seq", "GRANT SELECT ON SEQUENCE event_outbox_seq_seq TO",
 		},
 		{
 			"no ending of sessions", `REVOKE EXECUTE ON FUNCTION pg_terminate_backend FROM public`,

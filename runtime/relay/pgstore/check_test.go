@@ -66,11 +66,11 @@ func TestCheckNamesTheRemedy(t *testing.T) {
 		},
 		{
 			"older shape", `ALTER TABLE event_outbox DROP tx, DROP seq, DROP next_attempt_at, DROP dead_at`,
-			"is of the older shape: it lacks tx, seq, next_attempt_at, dead_at", "outboxgen migration --upgrade",
+			"has the older shape: it lacks tx, seq, next_attempt_at, dead_at", "outboxgen migration --upgrade",
 		},
 		{
 			"without a column that came later", `ALTER TABLE event_outbox DROP partition`,
-			"is of the older shape: it lacks partition", "outboxgen migration --upgrade",
+			"has the older shape: it lacks partition", "outboxgen migration --upgrade",
 		},
 		{
 			"no lease table", `DROP TABLE event_outbox_lease`,

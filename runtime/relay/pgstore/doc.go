@@ -14,28 +14,28 @@
 //	settling while outcomes are recorded  it must not wait for a slow read: what was sent and
 //	                                      is not settled comes twice if the relay dies
 //
-// A standby has one session (two in its first minute), an idle leader three, a busy
-// one four, and each eight further stores add one, up to ten; see [ServerConfig]. If
-// the server refuses a further session, the stores go on with those they have (two are
+// A standby has one session (two in its first minute), an idle leader three, a busy one
+// four, and each eight further stores add one, up to ten; see [ServerConfig]. If the
+// server refuses a further session, the stores continue with those they have (two are
 // enough) and ask again after a growing pause, once for all of them.
 //
 // The lease row names the sessions that may lock it by their backend pids and start
 // times. So a successor can end those that are in its way, and never ends a later
 // session with the same pid.
 //
-// Connecting is not limited by the call that needs it, because a call about the lease
-// has less time than it can take to get past a host that accepts connections and never
-// answers. The attempt goes on, and the next call uses its result. Each address can
+// Connecting is not limited by the call that needs it, because a call about the lease has
+// less time than it can take to get past a host that accepts connections and never
+// answers. The attempt continues, and the next call uses its result. Each address can
 // stay silent for [DefaultConnectTimeout], unless the configuration says otherwise. An
-// address that did not answer lately is tried last. A check goes on without its caller
-// too.
+// address that did not answer lately is tried last. A check too continues without its
+// caller.
 //
-// What a term knows about its progress is a database snapshot. It means something
-// only on the server run that made it: after a crash, a fail-over or a restore,
-// transaction ids and even seqs can be given out a second time. So a lost session is
-// replaced only while the session of the leases still answers, on a server with the
-// same start time. Otherwise the term ends, and the calls return
-// [relay.ErrLeaseLost]. A new term begins with the unsettled rows.
+// What a term knows about its progress is a database snapshot. It is valid only for the
+// server run that made it: after a crash, a fail-over or a restore, transaction ids and
+// even seqs can be assigned a second time. So a lost session is replaced only while the
+// session of the leases still answers, on a server with the same start time. Otherwise
+// the term ends, and the calls return [relay.ErrLeaseLost]. A new term begins with the
+// unsettled rows.
 //
 // # Waiting
 //
@@ -50,8 +50,8 @@
 // again. The store limits the time of statements about leases; a caller that stops
 // waiting does not end them.
 //
-// A renewal also tells when the next delayed event is due. It does that without the
-// table of delayed events if another session has locked that.
+// A renewal also returns when the next delayed event is due. If another session has
+// locked the table of delayed events, the renewal does not read it.
 //
 // # Delayed events
 //
@@ -81,17 +81,17 @@
 // nothing but a logical message. That flushes the log up to its own commit record, and
 // shares the fsync with other commits at the same moment.
 //
-// Some managed servers refuse to tell positions of their log (Amazon Aurora, without
-// rds.logical_replication). [Store.Check] detects that and warns. Then the store
-// commits, for each page, an update of the lease row that changes nothing. What a
-// snapshot shows is in the log before that commit. So it is on disk when the commit
-// is, on every server whose log reaches the disk in order. This costs one commit for
-// each page of rows, and nothing while there are none.
+// Some managed servers do not report positions of their log (Amazon Aurora, without
+// rds.logical_replication). [Store.Check] detects that and warns. Then the store commits,
+// for each page, an update of the lease row that changes nothing. What a snapshot shows
+// is in the log before that commit. So on every server that writes its log to disk in
+// order, it is on disk as soon as the commit is. This costs one commit for each page of
+// rows, and nothing while there are none.
 //
 // # Settling
 //
-// See sql/settle.sql: one autocommit statement that locks the lease row first.
-// [Mark] keeps the rows for [Store.Sweep], [Delete] removes them at once.
+// See sql/settle.sql: one autocommit statement that locks the lease row first. [Mark]
+// keeps the rows for [Store.Sweep], [Delete] removes them immediately.
 package pgstore
 
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc generate

@@ -112,7 +112,7 @@ func (i *inserts) wait(ctx context.Context, w *waiter, limit time.Duration) (boo
 	}
 }
 
-// leave removes a waiter that gave up. A look without waiters ends at once, because it
+// leave removes a waiter that gave up. A look without waiters ends immediately, because it
 // delays other looks and vacuum.
 func (i *inserts) leave(w *waiter) {
 	i.mu.Lock()

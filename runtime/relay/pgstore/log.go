@@ -61,7 +61,7 @@ func (s *Store) goWithoutLog(ctx context.Context, cause error) {
 	if s.withoutLog.Swap(true) {
 		return
 	}
-	s.cfg.Logger.WarnContext(ctx, "the server does not tell how far its write-ahead log is on disk: instead the relay commits "+
+	s.cfg.Logger.WarnContext(ctx, "the server does not report how far its write-ahead log is on disk; instead the relay commits "+
 		"an update of its row in event_outbox_lease for each page of rows, before it sends them. "+
 		"Rows that were inserted with synchronous_commit off may be sent before they are durable, "+
 		"unless the server makes commits durable in their order, as Postgres does. "+
@@ -76,7 +76,7 @@ func (s *Store) probeLog(ctx context.Context, se *session) error {
 	_, err := se.q.TryFunctions(ctx)
 	if unsupported(err) {
 		return &relay.SetupError{
-			Problem: "the server cannot tell transactions apart as the relay needs it",
+			Problem: "the server has no transaction snapshots, which the relay needs",
 			Remedy:  serverRemedy,
 			Err:     err,
 		}

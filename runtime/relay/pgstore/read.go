@@ -82,7 +82,7 @@ func (s *Store) adoptForeign(ctx context.Context, t *term, se *session) error {
 		}
 	}
 	if total > 0 {
-		s.cfg.Logger.WarnContext(ctx, "rows bear transaction ids of another cluster, as after restoring a dump; "+
+		s.cfg.Logger.WarnContext(ctx, "rows have transaction ids of another cluster, as after restoring a dump; "+
 			"they are delivered first, in the order of their seq", "lease", s.cfg.Name, "rows", total)
 	}
 	t.mu.Lock()
@@ -207,7 +207,7 @@ func (s *Store) learnRowBytes(page relay.Page) {
 		total += size(&page.Rows[i])
 	}
 	mean := max(total/int64(len(page.Rows)), 1)
-	// A larger size counts at once, because it costs memory; a smaller one gradually.
+	// A larger size counts immediately, because it costs memory; a smaller one gradually.
 	s.rowBytes.Store(max(mean, (s.rowBytes.Load()+mean)/2))
 }
 

@@ -263,7 +263,7 @@ func (r *serverRun) open(ctx context.Context) (*session, error) {
 	err = fmt.Errorf("open a session: %w", err)
 	if ctx.Err() == nil {
 		if r.refusals == 0 && r.workers > 0 {
-			r.server.cfg.Logger.WarnContext(ctx, "no further session can be opened; the relay goes on with those it has",
+			r.server.cfg.Logger.WarnContext(ctx, "no further session can be opened; the relay continues with those it has",
 				slog.Int("sessions", r.workers+1), slog.Any("error", err))
 		}
 		r.noMore = time.Now().Add(pgdial.PauseAfter(err, r.refusals))

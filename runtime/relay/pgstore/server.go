@@ -238,5 +238,5 @@ func writesError(err error) error {
 	if setup, ok := errors.AsType[*relay.SetupError](err); ok {
 		return setup
 	}
-	return &relay.SetupError{Problem: "the server takes no writes", Remedy: primaryRemedy, Transient: true, Err: err}
+	return &relay.SetupError{Problem: "the server accepts no writes", Remedy: primaryRemedy, Transient: true, Err: err}
 }

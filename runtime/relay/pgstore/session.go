@@ -78,7 +78,7 @@ func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, 
 	}
 	if d.Started == "" {
 		return nil, &relay.SetupError{
-			Problem: fmt.Sprintf("role %s, which %s becomes when it logs in, may not look at the session that it has itself", d.RoleName, d.Login),
+			Problem: fmt.Sprintf("role %s, which %s becomes when it logs in, may not see its own session", d.RoleName, d.Login),
 			Remedy: fmt.Sprintf("GRANT pg_read_all_stats, pg_signal_backend TO %s, or ALTER ROLE %s RESET role",
 				pgx.Identifier{d.RoleName}.Sanitize(), pgx.Identifier{d.Login}.Sanitize()),
 		}

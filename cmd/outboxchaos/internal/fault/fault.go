@@ -18,7 +18,7 @@ type Kind struct {
 	About    string
 	Points   []instance.Point // failpoints in the relay's work; nil: none
 	Weathers []Weather        // of links; nil: none
-	// Low and High limit how long it lasts; 0: it happens at once.
+	// Low and High limit how long it lasts; 0: it happens immediately.
 	Low, High time.Duration
 }
 

@@ -32,7 +32,7 @@ type Event struct {
 	// Poison is true if the event cannot be sent until it is fixed. It may become a
 	// dead row, and no order is promised around it.
 	Poison bool
-	// DeliverAt is the time before which the event must not be sent; zero: at once. No
+	// DeliverAt is the time before which the event must not be sent; zero: immediately. No
 	// order is promised between a delayed event and others.
 	DeliverAt time.Time
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// journal is a file of an instance. Every entry is written at once, so that it is kept
+// journal is a file of an instance. Every entry is written immediately, so that it is kept
 // when the process is killed.
 type journal struct {
 	mu   sync.Mutex

@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/kafkasink"
 )
 
-// unbounded is the producer of a relay without waves: records go to the client at once,
+// unbounded is the producer of a relay without waves: records go to the client immediately,
 // even if earlier ones have failed.
 type unbounded struct {
 	relay.Producer // for Topics

@@ -111,7 +111,7 @@ func (p *Process) Stopped() bool { return p.current().Stopped() }
 // Signal sends a signal.
 func (p *Process) Signal(s syscall.Signal) { p.current().Signal(s) }
 
-// Kill ends the process at once and waits for its end.
+// Kill ends the process immediately and waits for its end.
 func (p *Process) Kill() { p.current().Kill() }
 
 // End asks the process to end cleanly, and kills it after the limit.

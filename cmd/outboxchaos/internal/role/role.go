@@ -1,6 +1,6 @@
 // Package role is the side of a child of the harness. A child reads its configuration as
 // JSON from the first line of its standard input, and a command from each line after it.
-// It ends at once when its input ends.
+// It ends immediately when its input ends.
 package role
 
 import (

@@ -84,7 +84,7 @@ type way int
 const (
 	ride      way = iota // on an outbox.Tx, with COMMIT
 	savepoint            // the same, with savepoints, some rolled back
-	plain                // on the service's own pgx.Tx, at once
+	plain                // on the service's own pgx.Tx, immediately
 	copied               // by COPY
 	batched              // on the caller's batch
 	ways

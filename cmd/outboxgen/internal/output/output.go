@@ -105,7 +105,7 @@ func open(dir string) (*apply, error) {
 
 func (a *apply) close() { _ = a.root.Close() } // it was only looked up in
 
-var errOutside = errors.New("a symbolic link leads outside the project")
+var errOutside = errors.New("a symbolic link points outside the project")
 
 // real returns where a file is after the links in its folders have been followed. The
 // file itself may be a link, and it and its folders may be missing.
@@ -125,7 +125,7 @@ func (a *apply) real(path string) (string, error) {
 			return "", err
 		}
 		if _, err := os.Lstat(filepath.Join(a.dir, folder)); err == nil {
-			return "", fmt.Errorf("%s is a symbolic link that leads nowhere", filepath.Base(folder))
+			return "", fmt.Errorf("%s is a broken symbolic link", filepath.Base(folder))
 		}
 		rest = filepath.Join(filepath.Base(folder), rest)
 		folder = filepath.Dir(folder)

@@ -161,10 +161,10 @@ func TestApplyFollowsNoLinkOutside(t *testing.T) {
 		write, remove string
 		want          string
 	}{
-		"write":              {write: "out/new.go", want: "cannot write out/new.go: a symbolic link leads outside the project; nothing was changed"},
-		"write further down": {write: "real/db/sub/new.go", want: "cannot write real/db/sub/new.go: a symbolic link leads outside the project; nothing was changed"},
-		"write to nothing":   {write: "gone/new.go", want: "cannot write gone/new.go: gone is a symbolic link that leads nowhere; nothing was changed"},
-		"remove":             {remove: "real/db/old.go", want: "cannot remove real/db/old.go: a symbolic link leads outside the project; nothing was changed"},
+		"write":              {write: "out/new.go", want: "cannot write out/new.go: a symbolic link points outside the project; nothing was changed"},
+		"write further down": {write: "real/db/sub/new.go", want: "cannot write real/db/sub/new.go: a symbolic link points outside the project; nothing was changed"},
+		"write to nothing":   {write: "gone/new.go", want: "cannot write gone/new.go: gone is a broken symbolic link; nothing was changed"},
+		"remove":             {remove: "real/db/old.go", want: "cannot remove real/db/old.go: a symbolic link points outside the project; nothing was changed"},
 	} {
 		var write []output.File
 		var remove []string

@@ -47,7 +47,7 @@ type Letter struct {
 	ErrorType string // the Go type of the error
 	Error     string
 	Stack     string    // of a panic; "" for other errors
-	NotBefore time.Time // when it is due, only in a retry topic; zero: at once
+	NotBefore time.Time // when it is due, only in a retry topic; zero: immediately
 }
 
 // Headers returns the headers of a record followed by those of the letter. It leaves

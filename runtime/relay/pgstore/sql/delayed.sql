@@ -2,7 +2,7 @@
 -- due and then by the order of their inserts. It is one more writer: no statement of the
 -- relay that reads or settles knows of delayed events.
 --
--- It needs no lease. Two relays may run it at once, and one that was frozen may run it
+-- It needs no lease. Two relays may run it together, and one that was frozen may run it
 -- late: a row that is locked, by another move or by a cancellation, is skipped, and so
 -- is every later row of its key. So the rows of a key never overtake each other.
 --
