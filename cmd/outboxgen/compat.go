@@ -16,8 +16,8 @@ func newCompat(io streams, at *project) *cobra.Command {
 		Use:   "compat OLD... NEW",
 		Short: "Check whether a changed JSON Schema is compatible",
 		Long: `compat compares JSON Schema files by the rules of Confluent's schema registry,
-without a registry and without a project. With --policy strict, a change that passes
-here can be registered there.
+without a registry and without a project. With --policy strict, the registry accepts a
+change that passes here.
 
 BACKWARD: readers with the new schema can read data written with the old one.
 FORWARD: readers with the old schema can read data written with the new one.

@@ -19,7 +19,7 @@ func newExplain(io streams, at *project) *cobra.Command {
 writes: the event's type, topic, envelope, aggregate and key, the Go types and
 functions, and all findings in the file.
 
-With the ID of a finding, which every message has at its end in brackets, it shows
+With the ID of a finding, which is in brackets at the end of every message, it shows
 what the finding means, why it matters, and how to fix it.`,
 		Example: `  outboxgen explain schemas/order_placed.v1.yaml
   outboxgen explain enum-closed

@@ -41,31 +41,29 @@ would make, and the exit code is 1 if there are any.`,
 	return cmd
 }
 
-// generateFiles generates and writes the findings.
-func generateFiles(ctx context.Context, io streams, at project) (*generator.Result, error) {
+// generateFiles generates the files, writes the findings, and compares the files with
+// those on disk.
+func generateFiles(ctx context.Context, io streams, at project) (*generator.Result, []generator.Difference, error) {
 	command, err := self()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	result, err := generator.Generate(ctx, generator.Config{Dir: at.dir, File: at.config, SQLCCommand: command})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := result.Report(io.Err, io.reportOptions()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if result.Failed() {
-		return nil, errFindings
+		return nil, nil, errFindings
 	}
-	return result, nil
+	differences, err := result.Compare()
+	return result, differences, err
 }
 
 func runGenerate(ctx context.Context, io streams, at project) error {
-	result, err := generateFiles(ctx, io, at)
-	if err != nil {
-		return err
-	}
-	differences, err := result.Compare()
+	result, differences, err := generateFiles(ctx, io, at)
 	if err != nil {
 		return err
 	}
@@ -129,11 +127,7 @@ func printDiffs(io streams, differences []generator.Difference) error {
 }
 
 func runCheck(ctx context.Context, io streams, at project) error {
-	result, err := generateFiles(ctx, io, at)
-	if err != nil {
-		return err
-	}
-	differences, err := result.Compare()
+	_, differences, err := generateFiles(ctx, io, at)
 	if err != nil {
 		return err
 	}

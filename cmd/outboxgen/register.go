@@ -26,8 +26,9 @@ compat.subjects in the project file says how subjects are named.
 
 It first asks the registry whether each schema is compatible with the latest version
 there. If the registry refuses one, none is registered. At a transitive level, the
-registry may refuse a schema only when it is registered. Then the schemas before it
-stay registered, and those after it are not registered. --dry-run changes nothing.
+registry may still refuse a schema later, when it is registered. Then the schemas
+before it stay registered, and those after it are not registered. --dry-run changes
+nothing.
 
 The address comes from --registry or SCHEMA_REGISTRY_URL. User and password are in
 the address or, as user:password, in SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO; a token is

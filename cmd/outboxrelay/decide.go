@@ -56,7 +56,7 @@ func discardCommand(env environment) *cobra.Command {
 		Long: "discard deletes dead rows with their data. event_outbox_audit records who discarded them, when and why.\n\n" +
 			"It lists the dead rows and asks you to type their number. Scripts use --yes instead; without a terminal and without\n" +
 			"--yes nothing is deleted. --dry-run only lists them. discard deletes exactly the rows that it listed: a row that\n" +
-			"is dead-lettered meanwhile stays.",
+			"becomes dead meanwhile stays.",
 		Example: "  outboxrelay discard --event-type grading.essay.graded.v1 --dry-run\n" +
 			"  outboxrelay discard --event-type grading.essay.graded.v1 --reason 'sent by hand'\n" +
 			"  outboxrelay discard --all --reason 'test data' --yes",

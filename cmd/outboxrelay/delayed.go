@@ -60,7 +60,7 @@ func sendNowCommand(env environment) *cobra.Command {
 		Use:   "send-now",
 		Short: "Send delayed events before their time",
 		Long: "send-now makes delayed events due. The leading relay sends them within about two seconds, in the order of their\n" +
-			"former times. Events that are due already are left alone.\n\n" +
+			"former times. Events that are already due are not changed.\n\n" +
 			"--dry-run lists the delayed events and changes nothing.",
 		Example: "  outboxrelay send-now --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'customer asked'\n" +
 			"  outboxrelay send-now --all --dry-run",

@@ -203,9 +203,9 @@ func RedisSource(redis rueidis.ClientOption, service string, options SourceOptio
 	return &RedisWaitSource{options: bounded(redis), key: RedisKey(service), source: newSource(options, "Redis", false)}
 }
 
-// Wait returns nil when there is a wake-up, and an error only when ctx ends or
-// the source is closed: while Redis is away, or does not let the relay wait, it
-// tries again, with back-off. It must not be called twice at the same time.
+// Wait returns nil when there is a wake-up, and an error only when ctx ends or the source
+// is closed: while Redis is unavailable, or does not allow the relay to wait, it retries
+// with back-off. Do not call it twice at the same time.
 func (s *RedisWaitSource) Wait(ctx context.Context) error { return s.source.wait(ctx, s) }
 
 // Close ends a Wait under way and closes the connection.

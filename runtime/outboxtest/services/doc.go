@@ -8,9 +8,9 @@
 //
 //	func TestOrder(t *testing.T) {
 //		t.Parallel()
-//		pg := services.Postgres(t)                      // a database of its own
+//		pg := services.Postgres(t)                      // its own database
 //		kafka := services.Kafka(t)                      // a broker
-//		topic := kafka.NewTopic(t, "orders", 3)         // a topic of its own
+//		topic := kafka.NewTopic(t, "orders", 3)         // its own topic
 //		...
 //	}
 //
@@ -43,17 +43,17 @@
 //
 // A test whose service is not available is skipped, and the skip says why. With
 // OUTBOXGEN_REQUIRE=kafka,postgres,redis the named services are required: a missing one
-// fails the test, and kfake does not count as kafka. postgres18 requires that version
-// for [EachPostgres]. The same holds for a program that a test runs ([Program]). A
-// service that is installed and does not start always fails the test.
+// fails the test, and kfake does not count as kafka. postgres18 requires that version for
+// [EachPostgres]. The same applies to a program that a test runs ([Program]). A service
+// that is installed and does not start always fails the test.
 //
 // # How they end
 //
-// [Main] stops the servers after the last test, whether tests passed or not.
-// Without [Main] a server stops with the last test that uses it, and the next
-// test that wants one pays for a new start. On Linux the servers also die with
-// the test binary when it is killed, panics or runs into its time limit; the
-// kernel sees to that. Data folders of killed runs are removed by the next run.
+// [Main] stops the servers after the last test, whether tests passed or not. Without
+// [Main] a server stops with the last test that uses it, and the next test that wants one
+// pays for a new start. On Linux the servers also die with the test binary when it is
+// killed, panics or runs into its time limit; the kernel ensures that. Data folders of
+// killed runs are removed by the next run.
 //
 // Postgres refuses to run as root, so for root it runs as the user postgres or nobody.
 // Clients connect through a Unix socket. Test clusters run with fsync off unless they

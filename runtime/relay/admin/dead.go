@@ -81,8 +81,8 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 }
 
 // Replay makes the dead letters that f selects pending again, with no attempts counted,
-// and returns how many there were. It runs transactions of 1,000 rows. After an error,
-// the returned number of rows is done.
+// and returns how many there were. It runs transactions of 1,000 rows. If it returns an
+// error, the number is that of the rows that were replayed before it.
 func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
 	return decide(ctx, conn, f, d, func(q *admindb.Queries, seqs []int64) (admindb.ReplayRow, error) {
 		return q.Replay(ctx, admindb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})

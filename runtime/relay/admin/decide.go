@@ -28,7 +28,7 @@ type decision[T any] struct {
 	still        func(q *admindb.Queries, page []T) (int64, error) // counts those that are still in the state
 }
 
-// carryOut acts page by page, each in a transaction of its own, and returns how many were
+// carryOut acts page by page, each in its own transaction, and returns how many were
 // changed.
 func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (int, error) {
 	if d.Actor == "" {

@@ -74,11 +74,11 @@ func milliseconds(n int64) time.Duration {
 	return time.Duration(max(-most, min(n, most))) * time.Millisecond
 }
 
-// CancelDelayed deletes the delayed events that f selects and returns how many there were.
-// Their data is lost. event_outbox_audit records each event and the reason, which is
-// required. It runs transactions of 1,000 rows. After an error, the returned number of
-// events is done. An event whose time comes meanwhile may be sent instead; then it is not
-// counted.
+// CancelDelayed deletes the delayed events that f selects and returns how many there
+// were. Their data is lost. event_outbox_audit records each event and the reason, which
+// is required. It runs transactions of 1,000 rows. If it returns an error, the number is
+// that of the events that were deleted before it. An event whose time comes meanwhile may
+// be sent instead; then it is not counted.
 func CancelDelayed(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
 	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("admin: Decision.Reason is empty: a cancellation cannot be taken back, so the audit needs to know why")
@@ -90,7 +90,7 @@ func CancelDelayed(ctx context.Context, conn Beginner, f Filter, d Decision) (in
 
 // SendNow makes the delayed events that f selects due now and returns how many there were.
 // The leading relay sends them about a second later, in the order of their former times.
-// Events that are due already are left alone. Like CancelDelayed, it runs transactions of
+// Events that are already due are not changed. Like CancelDelayed, it runs transactions of
 // 1,000 rows and is recorded in event_outbox_audit.
 func SendNow(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
 	return decideDelayed(ctx, conn, f, d, false, func(q *admindb.Queries, ids []string) (admindb.CancelDelayedRow, error) {

@@ -57,8 +57,7 @@ type Leader struct {
 	// Silent is the time since the leader last renewed its lease. A healthy leader
 	// renews about every second. After its term, 3s by default, a standby takes over.
 	Silent time.Duration `json:"silent_ns"`
-	// UncleanEnds counts the terms in a row that ended with a crash and made no
-	// progress.
+	// UncleanEnds counts the consecutive terms that ended with a crash and made no progress.
 	UncleanEnds int `json:"unclean_ends"`
 	// Suspect is the seq of the row that is suspected of crashing relays; 0: none.
 	Suspect int64 `json:"suspect_seq"`

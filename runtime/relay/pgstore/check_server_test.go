@@ -78,7 +78,7 @@ func TestServersWithoutPositionsOfTheLog(t *testing.T) {
 				must(t, s.Check(t.Context()))
 				must(t, s.Check(t.Context()))
 				rowGetsThrough(t, pg.Pool, s)
-				if n := strings.Count(log.String(), "does not tell how far its write-ahead log is on disk"); n != 1 {
+				if n := strings.Count(log.String(), "does not report how far its write-ahead log is on disk"); n != 1 {
 					t.Errorf("%d warnings, want 1:\n%s", n, &log)
 				}
 				if !strings.Contains(log.String(), "set rds.logical_replication to 1") {
@@ -117,7 +117,7 @@ func TestPositionsOfTheLogGoAway(t *testing.T) {
 			t.Fatal(diff)
 		}
 		settle(t, s, lease, append(page.Rows, rows...))
-		if !strings.Contains(log.String(), "does not tell how far") {
+		if !strings.Contains(log.String(), "does not report how far") {
 			t.Errorf("no warning: %s", &log)
 		}
 	})

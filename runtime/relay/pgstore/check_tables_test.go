@@ -74,7 +74,7 @@ func TestCheckOfEveryTable(t *testing.T) {
 		{
 			"a trigger that swallows the lease's changes",
 			swallow + `CREATE TRIGGER t BEFORE UPDATE ON event_outbox_lease FOR EACH ROW EXECUTE FUNCTION swallow()`,
-			"event_outbox_lease does not take changes", "look for a trigger on event_outbox_lease",
+			"event_outbox_lease does not accept changes", "look for a trigger on event_outbox_lease",
 		},
 		{
 			"an unlogged lease", `ALTER TABLE event_outbox_lease SET UNLOGGED`,

@@ -7,10 +7,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
-// WakeSource returns the relay's end of wake-ups that services send with NOTIFY on a
-// channel; wake.PostgresChannel returns the name for a service. It listens on the
-// session of the leases, so it needs no session of its own. Each new connection counts
-// as a wake-up.
+// WakeSource returns the relay's source of wake-ups that services send with NOTIFY on a
+// channel; wake.PostgresChannel returns the name for a service. It listens on the session
+// of the leases, so it needs no other session. Each new connection counts as a wake-up.
 func (s *Server) WakeSource(channel string) relay.WakeSource {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &wakeSource{server: s, channel: channel, told: make(chan struct{}, 1), closed: ctx, cancel: cancel}
