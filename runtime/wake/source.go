@@ -28,7 +28,7 @@ const (
 	// time, up to maxQuiet.
 	quietFor = time.Minute
 	maxQuiet = time.Hour
-	// mostCauses limits the causes that are logged at once, in case that no two failures
+	// mostCauses limits the causes that are logged immediately, in case that no two failures
 	// have the same text.
 	mostCauses = 8
 )
