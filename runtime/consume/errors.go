@@ -149,10 +149,10 @@ func RecoverTo(err *error) {
 }
 
 // usable returns err, or the panic of its methods.
-func usable(err error) (usable error) {
+func usable(err error) (checked error) {
 	defer func() {
 		if v := recover(); v != nil {
-			usable = &PanicError{Value: fmt.Sprintf("a method of the error, a %T, panicked: %v", err, v), Stack: debug.Stack()}
+			checked = &PanicError{Value: fmt.Sprintf("a method of the error, a %T, panicked: %v", err, v), Stack: debug.Stack()}
 		}
 	}()
 	safeerr.Use(err)

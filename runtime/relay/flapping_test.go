@@ -46,6 +46,47 @@ func (f *flappingStore) Settle(ctx context.Context, l relay.Lease, s relay.Settl
 
 func (f *flapping) Close() {}
 
+// flappingWake is a wake source that fails every second time.
+type flappingWake struct {
+	calls atomic.Int64
+	done  chan struct{}
+}
+
+func (w *flappingWake) Wait(ctx context.Context) error {
+	const enough = 200
+	switch n := w.calls.Add(1); {
+	case n == enough:
+		close(w.done)
+		fallthrough
+	case n > enough:
+		<-ctx.Done()
+		return ctx.Err()
+	case n%2 == 1:
+		return errors.New("not now")
+	}
+	return nil
+}
+
+func (w *flappingWake) Close() {}
+
+func TestWakeUpsThatComeAndGoFillNoLog(t *testing.T) {
+	t.Parallel()
+	log, wake := &logText{}, &flappingWake{done: make(chan struct{})}
+	r := start(t, relay.Config{
+		Store: relay.NewMemStore(), Sink: newTaking(), Wake: wake, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		OutageMin: time.Millisecond, OutageMax: time.Millisecond,
+	})
+	select {
+	case <-wake.done:
+	case <-time.After(patience):
+		t.Fatal("nobody waits for wake-ups")
+	}
+	r.stop()
+	if n := strings.Count(log.String(), "wake-ups unavailable"); n == 0 || n > 10 {
+		t.Errorf("%d lines about wake-ups:\n%s", n, log)
+	}
+}
+
 // What fails every second time is logged at first, and then less and less often.
 func TestWhatComesAndGoesFillsNoLog(t *testing.T) {
 	t.Parallel()

@@ -76,6 +76,7 @@ func (d *driver) sweep(ctx context.Context, lease Lease) {
 
 // listen passes wake-ups on as long as the term lasts.
 func (d *driver) listen(ctx context.Context) {
+	told, troubles := false, complaints{}
 	for tries := 0; ; {
 		err := d.cfg.Wake.Wait(ctx)
 		if ctx.Err() != nil {
@@ -83,9 +84,13 @@ func (d *driver) listen(ctx context.Context) {
 		}
 		if err != nil {
 			d.cfg.Observer.Failed("wake", ClassRelay, err)
-			if tries == 0 {
-				d.cfg.Logger.WarnContext(ctx, "wake-ups unavailable, retrying; the outbox is polled",
-					slog.Duration("poll", d.cfg.PollMax), slog.Any("error", err))
+			if !told {
+				var failures int
+				now := d.cfg.Clock.Now()
+				if failures, told = troubles.of(now, "wake-ups").due(now, false); told {
+					d.cfg.Logger.WarnContext(ctx, "wake-ups unavailable, retrying; the outbox is polled",
+						slog.Duration("poll", d.cfg.PollMax), slog.Int("failures", failures), slog.Any("error", err))
+				}
 			}
 			tries++
 			if !backoff.Sleep(ctx, backoff.Jittered(d.cfg.OutageMin, d.cfg.OutageMax, tries)) {
@@ -93,7 +98,7 @@ func (d *driver) listen(ctx context.Context) {
 			}
 			continue
 		}
-		tries = 0
+		tries, told = 0, false
 		d.wake()
 	}
 }
