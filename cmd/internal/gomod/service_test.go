@@ -32,7 +32,8 @@ func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		module + "runtime", module + "runtime/internal/backoff", module + "runtime/internal/link", module + "runtime/internal/safelog",
-		module + "runtime/internal/sqlstate", module + "runtime/internal/insertdb", module + "runtime/internal/decimal",
+		module + "runtime/internal/safeerr", module + "runtime/internal/sqlstate", module + "runtime/internal/insertdb",
+		module + "runtime/internal/decimal",
 		module + "runtime/wire", module + "runtime/rule",
 		module + "runtime/ecma", module + "runtime/ecma/syntax", module + "runtime/format",
 		"github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
