@@ -255,7 +255,7 @@ func (b *block) does(tokens []sqltext.Token) {
 				delete(b.variables, tokens[i+1].Text)
 			}
 		}
-		if value, local, ok := setConfig(tokens); ok && runs != unclear {
+		if value, local, ok := b.setConfig(tokens); ok && runs != unclear {
 			b.setPath(strings.Split(value, ","), local)
 		}
 		b.doubtStrings(tokens)

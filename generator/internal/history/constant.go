@@ -41,6 +41,11 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 		}
 	case t.Is("format"), t.Is("concat"), t.Is("quote_ident"), t.Is("quote_literal"), t.Is("quote_nullable"), t.Is("current_schema"):
 		value, ok = b.function(c)
+	case t.Is("current_setting"):
+		value, ok = b.setting(c)
+	case known(t, someName):
+		value = b.made(c.Next().Text, t)
+		c.Take("(", ")")
 	case t.Kind == sqltext.Number && t.Text[0] != '$':
 		value = b.made(c.Next().Text, t)
 	case t.Kind == sqltext.Word:
@@ -55,6 +60,24 @@ func (b *block) operand(c *sqltext.Cursor) (source, bool) {
 		_, _ = c.Name()
 	}
 	return value, ok
+}
+
+// someName are names that only Postgres knows. No table is called so, so any text will
+// do: what matters is the statement around it, such as ALTER DATABASE ... SET search_path.
+var someName = []string{"current_database", "current_catalog", "current_user", "session_user", "current_role", "user"}
+
+// setting returns the value of current_setting('search_path').
+func (b *block) setting(c *sqltext.Cursor) (source, bool) {
+	t := c.Next()
+	if !c.Take("(") {
+		return source{}, false
+	}
+	items := c.Items() // the second one says what happens to a setting that is not there
+	if len(items) == 0 {
+		return source{}, false
+	}
+	name, ok := b.constant(items[0])
+	return b.made(strings.Join(b.path, ","), t), ok && string(name.text) == "search_path"
 }
 
 // function returns the result of a function that joins or quotes text.

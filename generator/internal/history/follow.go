@@ -25,6 +25,11 @@ func (f *follower) migration(files script.Files, index int) {
 		f.statement(s.Tokens)
 	}
 	f.endTransaction()
+	f.dropTemporary()
+}
+
+// dropTemporary forgets the tables of a session.
+func (f *follower) dropTemporary() {
 	f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t.temporary })
 }
 
@@ -57,8 +62,13 @@ func (f *follower) statement(tokens []sqltext.Token) {
 		if c.Is("search_path") || c.Is("all") {
 			f.path = []string{"public"}
 		}
-	case c.Take("discard", "all"):
-		f.path = []string{"public"}
+	case c.Take("discard"):
+		if c.Is("all") {
+			f.path = []string{"public"}
+		}
+		if c.TakeAny("all", "temp", "temporary") {
+			f.dropTemporary()
+		}
 	case c.Take("begin"), c.Take("start", "transaction"):
 		f.inTransaction = true
 	case c.Is("commit"), c.Is("end"), c.Is("rollback"), c.Is("abort"):

@@ -180,7 +180,7 @@ func (f *follower) outputs(t *table, query []sqltext.Token) (names []string, ok 
 // query follows a query that creates a table, sets the search_path, or calls a
 // function.
 func (f *follower) query(tokens []sqltext.Token) {
-	if value, local, ok := setConfig(tokens); ok {
+	if value, local, ok := (&block{follower: f}).setConfig(tokens); ok {
 		f.setPath(strings.Split(value, ","), local)
 		return
 	}
@@ -205,17 +205,24 @@ func (f *follower) selectInto(tokens []sqltext.Token, at int) {
 	}
 }
 
-// setConfig returns the value that SELECT set_config('search_path', …) sets, and
-// whether it is only for the transaction.
-func setConfig(tokens []sqltext.Token) (value string, local, ok bool) {
+// setConfig returns the value that SELECT set_config('search_path', …) sets, if it is
+// known, and whether it is only for the transaction.
+func (b *block) setConfig(tokens []sqltext.Token) (value string, local, ok bool) {
 	for i, t := range tokens {
-		if !t.Is("set_config") || i+5 >= len(tokens) {
+		c := sqltext.NewCursor(tokens[i:])
+		if !t.Is("set_config") || !c.Take("set_config", "(") {
 			continue
 		}
-		setting, to := tokens[i+2], tokens[i+4]
-		if setting.Kind == sqltext.String && setting.Text == "search_path" && to.Kind == sqltext.String {
-			return to.Text, i+6 < len(tokens) && tokens[i+6].Is("true"), true
+		items := c.Items()
+		if len(items) != 3 {
+			continue
 		}
+		setting, known := b.constant(items[0])
+		if !known || string(setting.text) != "search_path" {
+			continue
+		}
+		to, known := b.constant(items[1])
+		return string(to.text), len(items[2]) == 1 && items[2][0].Is("true"), known
 	}
 	return "", false, false
 }
