@@ -292,6 +292,39 @@ properties:
 	}
 }
 
+// An id can be an integer of any size, wherever it is. An id that is nil is missing.
+func TestBigIntegersAsIDs(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it compiles what it generates")
+	}
+	const big = "{type: integer, minimum: -1e30}"
+	for name, test := range map[string]struct{ pointer, schema string }{
+		"Required": {"/a", "type: object\nrequired: [a]\nproperties: {a: " + big + "}"},
+		"Nullable": {"/a", "type: object\nproperties: {a: {type: [integer, 'null'], minimum: -1e30}}"},
+		"Item":     {"/a/0", "type: object\nrequired: [a]\nproperties: {a: {type: array, minItems: 1, items: " + big + "}}"},
+		"Member":   {"/a/b", "type: object\nrequired: [a]\nproperties: {a: {type: object, additionalProperties: " + big + "}}"},
+		"Rest":     {"/1", "type: array\nminItems: 2\nprefixItems: [true]\nitems: " + big},
+		"Whole":    {"", "type: integer\nminimum: -1e30"},
+		"Branch":   {"", "oneOf: [" + big + ", {type: string}]"},
+		"Raw":      {"", "oneOf: [{type: integer, minimum: -1e30, multipleOf: 7}, {type: integer, minimum: -1e30, maximum: 5}]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			generated, found := run(t, "", map[string]string{"thing.yaml": "title: Thing\nx-outbox: {version: 1, type: thing.v1, aggregate: {type: thing, id: '" + test.pointer + "'}}\n" + test.schema + "\n"})
+			for _, f := range found {
+				if !strings.Contains(f, "warning:") {
+					t.Error(f)
+				}
+			}
+			if code := generated["thing_v1.go"]; !strings.Contains(code, ".String(), nil") || !strings.Contains(code, "== nil {\n") {
+				t.Errorf("no id, or none is missing:\n%s", code)
+			}
+			compile(t, generated)
+		})
+	}
+}
+
 // Two events never use the same function or file.
 func TestNamesOfEvents(t *testing.T) {
 	t.Parallel()

@@ -11,9 +11,9 @@ import (
 // a missing value is an error; otherwise the text is "".
 func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 	var b strings.Builder
-	g := getting{c, "string", `return ""`, "return %s"}
+	g := getting{coder: c, results: "string", missing: `return ""`, yield: "return %s"}
 	if must {
-		g = getting{c, "(string, error)", fmt.Sprintf(`return "", wire.NoValue(%s)`, quote(path.Pointer)), "return %s, nil"}
+		g = getting{coder: c, results: "(string, error)", missing: fmt.Sprintf(`return "", wire.NoValue(%s)`, quote(path.Pointer)), yield: "return %s, nil"}
 	}
 	fmt.Fprintf(&b, "func(v *%s) %s {\n", e.GoName, g.results)
 	if path.Branches == nil {
@@ -27,6 +27,7 @@ func (c *coder) getter(e *ir.Event, path ir.Path, must bool) string {
 		union, value = e.Data.Holds.Named, "v.Value"
 	}
 	if union.Union.Raw {
+		g.bare = true
 		if e.Data.Holds != nil && c.shape(held(e.Data)) == pointer {
 			fmt.Fprintf(&b, "if %s == nil {\n%s\n}\n", value, g.missing)
 		}
@@ -51,6 +52,7 @@ type getting struct {
 	*coder
 
 	results, missing, yield string
+	bare                    bool // the branches of the union have no types of their own
 }
 
 // value returns the statements that return the value at the end of steps from v.
@@ -87,6 +89,9 @@ func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
 		fmt.Fprintf(b, "%s, ok := %s[%s]\nif !ok {\n%s\n}\n", name, v, quote(s.Key), g.missing)
 		v = name
 	case ir.WholeStep:
+		if s.In == "" && wrapped(s.Type) && !g.bare {
+			v += ".Value"
+		}
 	}
 	switch form {
 	case pointer:
@@ -99,6 +104,9 @@ func (g getting) step(b *strings.Builder, v, name string, s ir.Step) string {
 		v = name
 	case plain, nilable: // a nil slice or map has no items
 	}
+	if s.Type.Kind == ir.BigInt {
+		absent(v + " == nil")
+	}
 	return v
 }
 
@@ -110,7 +118,7 @@ func (g getting) text(v string, last ir.Step) string {
 	switch {
 	case t.Kind == ir.UUID && declared:
 		return g.base(t) + "(" + v + ").String()"
-	case t.Kind == ir.UUID:
+	case t.Kind == ir.UUID, t.Kind == ir.BigInt:
 		return call(v, "String()")
 	case t.Kind == ir.Uint:
 		g.imports["strconv"] = ""

@@ -163,7 +163,7 @@ func mayLack(s ir.Step) (name, lack, hint string) {
 
 func isID(t *ir.Type) bool {
 	switch t.Kind {
-	case ir.String, ir.Int, ir.Uint, ir.UUID:
+	case ir.String, ir.Int, ir.Uint, ir.BigInt, ir.UUID:
 		return true
 	case ir.Enum:
 		return t.Named.Base == ir.String || t.Named.Base == ir.Int
