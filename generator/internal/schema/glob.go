@@ -82,28 +82,29 @@ func (g *globber) walk(dir string, segments []string) error {
 }
 
 // enter continues in the file or folder called name. seen says that a folder lists it.
-// A schema file that is listed and cannot be looked at, such as a link that leads
+// A schema file that is listed and cannot be looked at, such as a link that points
 // nowhere, counts as found: it would be missing among the events otherwise.
 func (g *globber) enter(name string, rest []string, seen bool) error {
-	info, err := fs.Stat(g.fsys, name)
-	problem := ""
-	if err != nil {
-		problem = readProblem(err)
-	}
+	isDir, problem := g.look(name)
 	switch {
 	case len(rest) > 0 && problem == leadsOutside:
 		return fmt.Errorf("the folder %s cannot be read: %s", name, problem)
-	case len(rest) == 0 && err != nil:
-		if isSchemaFile(name) && (seen || problem != noSuchFile) {
-			g.found[name] = true
-		}
-	case err != nil: // it does not match
-	case len(rest) > 0 && info.IsDir():
+	case len(rest) > 0 && isDir:
 		return g.walk(name, rest)
-	case len(rest) == 0 && !info.IsDir():
+	case len(rest) > 0 || isDir: // it does not match
+	case problem == "", isSchemaFile(name) && (seen || problem != noSuchFile):
 		g.found[name] = true
 	}
 	return nil
+}
+
+// look tells whether name is a folder, or why that cannot be told.
+func (g *globber) look(name string) (isDir bool, problem string) {
+	info, err := fs.Stat(g.fsys, name)
+	if err != nil {
+		return false, readProblem(err)
+	}
+	return info.IsDir(), ""
 }
 
 func (g *globber) each(dir string, visit func(fs.DirEntry) error) error {
