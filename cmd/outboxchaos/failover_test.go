@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/chaos"
 	"github.com/outboxgen/outboxgen/cmd/outboxchaos/internal/lab"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -59,17 +60,30 @@ func execute(ctx context.Context, url string, statements ...string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// fallBehind cuts the standby off and waits until the primary has committed more.
-func fallBehind(ctx context.Context, primary, standby *services.PostgresServer) error {
+// fallBehind cuts the standby off and waits until the primary has committed rows that
+// the standby lacks, and a relay has published some of them.
+func fallBehind(ctx context.Context, l *lab.Lab, standby *services.PostgresServer) error {
 	if err := execute(ctx, standby.URL("postgres"), "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"); err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, primary.URL("postgres"))
+	const look = 50 * time.Millisecond
+	var cut bool
+	err := wait.Until(ctx, look, func() (bool, error) {
+		err := l.Pool.QueryRow(ctx, "SELECT NOT EXISTS (SELECT FROM pg_stat_replication)").Scan(&cut)
+		return cut, err
+	})
 	if err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "SELECT pg_sleep(2)") // the writers go on
-	return errors.Join(err, conn.Close(ctx))
+	var after int64
+	if err := l.Pool.QueryRow(ctx, "SELECT max(seq) FROM event_outbox").Scan(&after); err != nil {
+		return err
+	}
+	var forgotten bool
+	return wait.Until(ctx, look, func() (bool, error) {
+		err := l.Pool.QueryRow(ctx, "SELECT count(*) >= 50 FROM event_outbox WHERE seq > $1 AND published_at IS NOT NULL", after).Scan(&forgotten)
+		return forgotten, err
+	})
 }
 
 // A standby is promoted under load. With synchronous replication nothing is lost.
@@ -94,7 +108,7 @@ func TestFailOver(t *testing.T) {
 				Servers: lab.Servers{Postgres: primary, Kafka: services.KFake(t, services.FakeBrokers(1)), Redis: services.Redis(t)},
 				Midway: func(ctx context.Context, l *lab.Lab) error {
 					if mode == "asynchronous" {
-						if err := fallBehind(ctx, primary, standby); err != nil {
+						if err := fallBehind(ctx, l, standby); err != nil {
 							return err
 						}
 					}
