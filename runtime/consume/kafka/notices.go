@@ -76,6 +76,10 @@ func causeOf(text string, err error) cause {
 	return c
 }
 
+// maxCauses limits the causes of a problem that are logged on their own. The others share
+// their lines: the partitions of a topic may fail in a hundred ways.
+const maxCauses = 10
+
 // pace limits the log lines about one cause.
 type pace struct {
 	next  time.Time     // earliest time of the next line
@@ -140,6 +144,10 @@ func (n *notices) report(ctx context.Context, s subject, partition int32, blocki
 // mayLog reports whether a line about the cause is due, and then counts it.
 func (p *problem) mayLog(c cause, now time.Time, t timing) bool {
 	at := p.causes[c]
+	if at == nil && len(p.causes) >= maxCauses {
+		c = cause{}
+		at = p.causes[c]
+	}
 	switch {
 	case at == nil:
 		at = &pace{pause: t.repeatMin}
