@@ -79,7 +79,7 @@ func TestWakeUpsThatComeAndGoFillNoLog(t *testing.T) {
 	select {
 	case <-wake.done:
 	case <-time.After(patience):
-		t.Fatal("nobody waits for wake-ups")
+		t.Fatal("the relay does not wait for wake-ups")
 	}
 	r.stop()
 	if n := strings.Count(log.String(), "wake-ups unavailable"); n == 0 || n > 10 {

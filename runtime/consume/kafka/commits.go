@@ -21,7 +21,7 @@ var commitHints = hints{
 }
 
 // commits counts the commits that failed, in a row: for each topic, and whole requests
-// under "". The client repeats them without a word.
+// under "". The client retries them and logs nothing.
 type commits struct {
 	mu     sync.Mutex
 	failed map[string]int

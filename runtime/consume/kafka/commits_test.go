@@ -17,9 +17,15 @@ import (
 
 // refuseCommits makes every commit of offsets fail, until repair.
 func (f *fault) refuseCommits(code *kerr.Error) {
-	var failing atomic.Bool
+	failing := refuseCommits(f.bench.t, f.bench.k, code)
+	f.repair = func() { failing.Store(false) }
+}
+
+// refuseCommits makes every commit of offsets fail as long as the flag is true.
+func refuseCommits(t testing.TB, k *services.KafkaCluster, code *kerr.Error) *atomic.Bool {
+	failing := new(atomic.Bool)
 	failing.Store(true)
-	f.bench.k.Fake.Control(f.bench.t, kmsg.OffsetCommit, func(r kmsg.Request) kmsg.Response {
+	k.Fake.Control(t, kmsg.OffsetCommit, func(r kmsg.Request) kmsg.Response {
 		if !failing.Load() {
 			return nil
 		}
@@ -36,11 +42,11 @@ func (f *fault) refuseCommits(code *kerr.Error) {
 		}
 		return resp
 	})
-	f.repair = func() { failing.Store(false) }
+	return failing
 }
 
-// The brokers refuse the group's offsets, and the client repeats commits without a word.
-// The consumer warns, goes on with the records, and says when commits work again.
+// The brokers refuse the group's offsets, and the client retries commits and logs nothing.
+// The consumer warns, continues with the records, and says when commits work again.
 func TestCommitsThatFail(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -8,7 +8,7 @@ import (
 
 var processStart = time.Now()
 
-// uptime is a clock that nobody sets. It is never 0.
+// uptime is the time since the process started. It is never 0, and not changed by the system clock.
 func uptime() time.Duration { return time.Since(processStart) + 1 }
 
 // lookAtHandlers warns of handlers that do not return: their partitions wait, and nothing

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
@@ -374,25 +373,7 @@ func TestASeekThatIsNotCommitted(t *testing.T) {
 	c, stop, _ := b.ready(seen.handle)
 	seen.wait(t, 5)
 	b.waitCommitted(0, 5)
-	var refusing atomic.Bool
-	refusing.Store(true)
-	k.Fake.Control(t, kmsg.OffsetCommit, func(r kmsg.Request) kmsg.Response {
-		if !refusing.Load() {
-			return nil
-		}
-		resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
-		for _, topic := range r.(*kmsg.OffsetCommitRequest).Topics {
-			answer := kmsg.NewOffsetCommitResponseTopic()
-			answer.Topic, answer.TopicID = topic.Topic, topic.TopicID
-			for _, p := range topic.Partitions {
-				code := kmsg.NewOffsetCommitResponseTopicPartition()
-				code.Partition, code.ErrorCode = p.Partition, kerr.RebalanceInProgress.Code
-				answer.Partitions = append(answer.Partitions, code)
-			}
-			resp.Topics = append(resp.Topics, answer)
-		}
-		return resp
-	})
+	refusing := refuseCommits(t, k, kerr.RebalanceInProgress)
 	if err := c.Seek(t.Context(), b.topic, 0, 3); !errors.Is(err, kerr.RebalanceInProgress) {
 		t.Errorf("it returns %v", err)
 	}

@@ -1,6 +1,6 @@
 // Package safeerr finds errors whose methods panic. The usual one is a nil pointer that
 // was returned as an error: it is not nil, and its methods dereference it. Such an error
-// would panic later, where it is logged or compared, and where nobody recovers it.
+// would panic later, where it is logged or compared and no code recovers the panic.
 package safeerr
 
 import "errors"
