@@ -55,7 +55,7 @@ func (p page) checkLinks(t *testing.T, root string) {
 		}
 		switch {
 		case !exists(file):
-			t.Errorf("%s: the link %s leads nowhere", p.name, m[1])
+			t.Errorf("%s: the link %s points to nothing", p.name, m[1])
 		case anchor != "" && !anchors(read(t, file))[anchor]:
 			t.Errorf("%s: %s has no heading for #%s", p.name, filepath.Base(file), anchor)
 		}

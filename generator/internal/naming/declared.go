@@ -49,7 +49,7 @@ func ReadDeclared(dir string) (Declared, error) {
 }
 
 // handWritten returns the Go files of dir that outboxgen did not write, by name. What is
-// not a file, such as a link that leads nowhere, is not there for Go either.
+// not a file, such as a broken symbolic link, does not exist for Go either.
 func handWritten(dir string) (map[string][]byte, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

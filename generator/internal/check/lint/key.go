@@ -53,7 +53,7 @@ func (l *linter) keys(e *schema.Event) {
 
 // follow goes where a JSON Pointer into the event data leads. gap says why
 // there may be nothing, "" where there always is a value; target is nil where
-// the pointer leads nowhere.
+// the pointer points to nothing.
 func follow(s *schema.Schema, pointer string) (target *schema.Schema, gap string) {
 	if pointer == "" {
 		if traitsOf(s).null {
