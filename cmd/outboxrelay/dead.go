@@ -48,14 +48,14 @@ type selection struct {
 	*configuration
 }
 
-func selectionFlags(cmd *cobra.Command) *selection {
+func selectionFlags(env environment, cmd *cobra.Command) *selection {
 	s := &selection{cmd: cmd}
 	cmd.Flags().StringVar(&s.outbox, "outbox", "", "the outbox, if the settings file has several")
 	cmd.Flags().StringSliceVar(&s.ids, "event-id", nil, "event ids, comma-separated")
 	cmd.Flags().StringVar(&s.eventType, "event-type", "", "event type")
 	cmd.Flags().StringVar(&s.topic, "topic", "", "topic")
 	cmd.Flags().StringVar(&s.key, "key", "", "key")
-	complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
 		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
 	})
@@ -121,7 +121,7 @@ func deadCommand(env environment) *cobra.Command {
 func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra.Command {
 	var asJSON bool
 	cmd.Use, cmd.Args = s.list, noArguments
-	chosen := selectionFlags(cmd)
+	chosen := selectionFlags(env, cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per "+one)
 	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

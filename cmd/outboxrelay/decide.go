@@ -64,7 +64,7 @@ func discardCommand(env environment) *cobra.Command {
 }
 
 func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
-	d.chosen = selectionFlags(cmd)
+	d.chosen = selectionFlags(env, cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&d.all, "all", false, "select all "+d.about.noun+"s")
 	flags.StringVar(&d.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")

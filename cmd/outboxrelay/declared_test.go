@@ -1,12 +1,15 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -163,5 +166,15 @@ func TestExitCodes(t *testing.T) {
 		if got := call(nil, strings.Fields(args)...); got.Code != want {
 			t.Errorf("outboxrelay %s exits with %d, want %d: %s", args, got.Code, want, got.Stderr)
 		}
+	}
+}
+
+// A command is not kept in memory after it has ended, although cobra keeps completions.
+func TestEndedCommandsAreFreed(t *testing.T) {
+	t.Parallel()
+	root := weak.Make(rootCommand(environment{getenv: os.Getenv, stdout: io.Discard, stderr: io.Discard}))
+	runtime.GC()
+	if root.Value() != nil {
+		t.Error("the commands are still in memory")
 	}
 }

@@ -85,7 +85,7 @@ func (f *settingFlag) Set(text string) error {
 }
 
 // flag adds the flag of a setting to a command.
-func (s setting) flag(cmd *cobra.Command) {
+func (s setting) flag(env environment, cmd *cobra.Command) {
 	flag := &pflag.Flag{Name: s.name, Usage: s.help, Value: &settingFlag{kind: s.kind, text: s.def}, DefValue: s.def}
 	if s.kind.name == boolean.name {
 		flag.NoOptDefVal = "true"
@@ -95,12 +95,17 @@ func (s setting) flag(cmd *cobra.Command) {
 		completeFiles(cmd, s.name, s.kind.endings...)
 	}
 	if s.kind.choices != nil {
-		complete(cmd, s.name, cobra.FixedCompletions(s.kind.choices, cobra.ShellCompDirectiveNoFileComp))
+		env.complete(cmd, s.name, cobra.FixedCompletions(s.kind.choices, cobra.ShellCompDirectiveNoFileComp))
 	}
 }
 
-// complete sets the values that the shell offers for a flag.
-func complete(cmd *cobra.Command, flag string, values cobra.CompletionFunc) {
+// complete sets the values that the shell offers for a flag. Without a request of the shell
+// it does nothing, because cobra keeps these functions, and so the commands, until the
+// process ends.
+func (env environment) complete(cmd *cobra.Command, flag string, values cobra.CompletionFunc) {
+	if !env.completes {
+		return
+	}
 	if err := cmd.RegisterFlagCompletionFunc(flag, values); err != nil {
 		panic(err) // the command has no such flag, or has it twice
 	}

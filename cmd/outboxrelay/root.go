@@ -25,6 +25,7 @@ type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	interactive    bool // a person can answer a question
+	completes      bool // the shell asks for completions
 	// secrets learns every secret that is read and keeps it out of the output.
 	secrets *secret.Redactor
 }
@@ -43,6 +44,7 @@ func execute(args []string, env environment) int {
 // executeUntil runs a command until it ends or ctx ends.
 func executeUntil(ctx context.Context, args []string, env environment) int {
 	env.secrets = &secret.Redactor{}
+	env.completes = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
 	root := rootCommand(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -122,7 +124,7 @@ func (env environment) declare(cmd *cobra.Command, settings []setting) *configur
 	c.flags.StringVar(&c.path, "config", "", "settings `file` (environment variable OUTBOXRELAY_CONFIG)")
 	completeFiles(cmd, "config", "yaml", "yml")
 	for _, s := range settings {
-		s.flag(cmd)
+		s.flag(env, cmd)
 	}
 	return c
 }
