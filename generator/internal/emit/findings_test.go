@@ -325,6 +325,51 @@ func TestBigIntegersAsIDs(t *testing.T) {
 	}
 }
 
+// An id can be one of several listed integers of any size, a constant, and an integer or
+// a UUID with a type of the config.
+func TestListedAndMappedIDs(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it compiles what it generates")
+	}
+	const property = "type: object\nrequired: [a]\nproperties: {a: %s}"
+	for name, test := range map[string]struct{ pointer, schema, want string }{
+		"Beyond":         {"/a", fmt.Sprintf(property, "{enum: [1, 18446744073709551615]}"), "return string(v.A), nil"},
+		"Optional":       {"/a", "type: object\nproperties: {a: {enum: [1, 18446744073709551615, null]}}", "return string("},
+		"Float":          {"/a", fmt.Sprintf(property, "{enum: [1, 1e30]}"), "return strconv.FormatFloat(float64(v.A), 'f', -1, 64), nil"},
+		"Written":        {"/a", fmt.Sprintf(property, "{enum: [1.0, 2e0]}"), "return strconv.FormatInt(int64(v.A), 10), nil"},
+		"One":            {"/a", fmt.Sprintf(property, "{const: 18446744073709551615}"), "return string(v.A), nil"},
+		"OneNumber":      {"/a", fmt.Sprintf(property, "{type: number, const: 5}"), "return strconv.FormatFloat(v.A, 'f', -1, 64), nil"},
+		"Items":          {"/a/0", fmt.Sprintf(property, "{type: array, items: {enum: [1, 18446744073709551615]}}"), "return string(v.A[0]), nil"},
+		"Whole":          {"", "enum: [1, 18446744073709551615]", "return string(v.Value), nil"},
+		"Branch":         {"", "oneOf: [{enum: [1, 18446744073709551615]}, {type: string}]", "return string(v), nil"},
+		"BranchOfFloats": {"", "oneOf: [{enum: [1, 1e30]}, {type: string}]", "return strconv.FormatFloat(float64(v), 'f', -1, 64), nil"},
+		"Int32":          {"/a", fmt.Sprintf(property, "{type: integer, format: int32}"), "return strconv.FormatInt(int64(v.A), 10), nil"},
+		"Uint64":         {"/a", fmt.Sprintf(property, "{type: integer, format: uint64}"), "return strconv.FormatUint(uint64(v.A), 10), nil"},
+		"BigInt":         {"/a", fmt.Sprintf(property, "{type: integer, format: money}"), "return v.A.String(), nil"},
+		"UUID":           {"/a", fmt.Sprintf(property, "{type: string, format: uuid}"), "return v.A.String(), nil"},
+		"BranchOfUUIDs":  {"", "oneOf: [{type: string, format: uuid}, {type: integer, format: int32}]", "return uuid.UUID(v).String(), nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			generated, found := run(t, "", map[string]string{
+				"outboxgen.yml": strings.Replace(config, "*.yaml", "**/*.yaml", 1) + `types: {int32: int32, uint64: uint64, money: math/big.Int, uuid: github.com/google/uuid.UUID}
+`,
+				"thing.yaml": "title: Thing\nx-outbox: {version: 1, type: thing.v1, aggregate: {type: thing, id: '" + test.pointer + "'}}\n" + test.schema + "\n",
+			})
+			for _, f := range found {
+				if !strings.Contains(f, "warning:") {
+					t.Error(f)
+				}
+			}
+			if code := generated["thing_v1.go"]; !strings.Contains(code, test.want) {
+				t.Errorf("want %q in\n%s", test.want, code)
+			}
+			compile(t, generated)
+		})
+	}
+}
+
 // Two events never use the same function or file.
 func TestNamesOfEvents(t *testing.T) {
 	t.Parallel()

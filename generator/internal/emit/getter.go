@@ -115,27 +115,39 @@ func (g getting) text(v string, last ir.Step) string {
 	t := last.Type
 	v = strings.TrimSuffix(strings.TrimPrefix(v, "("), ")")
 	declared := last.Kind == ir.WholeStep && last.In == "" // a branch's own type
-	switch {
-	case t.Kind == ir.UUID && declared:
-		return g.base(t) + "(" + v + ").String()"
-	case t.Kind == ir.UUID, t.Kind == ir.BigInt:
-		return call(v, "String()")
-	case t.Kind == ir.Uint:
-		g.imports["strconv"] = ""
-		if declared {
-			v = "uint64(" + v + ")"
-		}
-		return "strconv.FormatUint(" + v + ", 10)"
-	case t.Kind == ir.Int, t.Kind == ir.Enum && t.Named.Base == ir.Int:
-		g.imports["strconv"] = ""
-		if t.Kind == ir.Enum || declared {
-			v = "int64(" + v + ")"
-		}
-		return "strconv.FormatInt(" + v + ", 10)"
-	case t.Kind == ir.Enum, declared:
-		return "string(" + v + ")"
+	kind := t.Kind
+	switch kind {
+	case ir.Enum:
+		kind, declared = t.Named.Base, true
+	case ir.External:
+		kind = t.External()
+		declared = declared || kind != ir.UUID
 	}
-	return v
+	converted := func(to string) string {
+		if declared {
+			return to + "(" + v + ")"
+		}
+		return v
+	}
+	switch kind {
+	case ir.UUID:
+		if declared {
+			return g.base(t) + "(" + v + ").String()"
+		}
+		return call(v, "String()")
+	case ir.BigInt:
+		return call(v, "String()")
+	case ir.Uint:
+		g.imports["strconv"] = ""
+		return "strconv.FormatUint(" + converted("uint64") + ", 10)"
+	case ir.Int:
+		g.imports["strconv"] = ""
+		return "strconv.FormatInt(" + converted("int64") + ", 10)"
+	case ir.Float: // the values that are ids are integers
+		g.imports["strconv"] = ""
+		return "strconv.FormatFloat(" + converted("float64") + ", 'f', -1, 64)"
+	}
+	return converted("string")
 }
 
 // tooShort returns the condition that a slice has no item at an index.

@@ -354,3 +354,17 @@ func (t *Type) CanBeNil() bool {
 	}
 	return false
 }
+
+// External returns the kind of the same values for an External type: Int or Uint for a
+// Go integer, UUID for uuid.UUID, and Any for other types.
+func (t *Type) External() Kind {
+	switch t.Import + "." + t.Name {
+	case ".int", ".int8", ".int16", ".int32", ".int64":
+		return Int
+	case ".uint", ".uint8", ".uint16", ".uint32", ".uint64":
+		return Uint
+	case "github.com/google/uuid.UUID":
+		return UUID
+	}
+	return Any
+}

@@ -259,7 +259,7 @@ func (m TypeMapping) kind() string {
 	switch m.Type {
 	case "string", "github.com/google/uuid.UUID":
 		return "string"
-	case "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64":
+	case "int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "math/big.Int":
 		return "integer"
 	}
 	return fmt.Sprintf("a value of the Go type %s (%s)", m.Type, m.Pos)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -75,7 +76,7 @@ func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 		steps = []ir.Step{{Kind: ir.WholeStep, Type: t}}
 	}
 	if !isID(t) {
-		p.list.Errorf(p.pos, "pointer-type", "%s points to %s, which is not a string, an integer or a UUID", p.what, pointed(p.pointer))
+		p.list.Errorf(p.pos, "pointer-type", "%s points to %s, which is %s; it must be a string, an integer or a UUID", p.what, pointed(p.pointer), noID(t))
 		return nil
 	}
 	if p.what != "correlation" {
@@ -165,10 +166,48 @@ func isID(t *ir.Type) bool {
 	switch t.Kind {
 	case ir.String, ir.Int, ir.Uint, ir.BigInt, ir.UUID:
 		return true
+	case ir.Float:
+		return t.Const != nil && jsonvalue.IsWhole(t.Const.Text)
 	case ir.Enum:
-		return t.Named.Base == ir.String || t.Named.Base == ir.Int
+		return t.Named.Base == ir.String || t.Named.Base == ir.Int || ofIntegers(t.Named)
+	case ir.External:
+		return t.External() != ir.Any
 	}
 	return false
+}
+
+// noID says what a value is that is no id.
+func noID(t *ir.Type) string {
+	switch kind := jsonKind(t); {
+	case t.Kind == ir.External:
+		return "a value of the Go type " + strings.TrimPrefix(t.Import+"."+t.Name, ".")
+	case t.Kind == ir.Null:
+		return "only null"
+	case t.Kind == ir.Any:
+		return "a value of any type"
+	case kind == "string":
+		return "a string that is not text in Go"
+	case kind != "":
+		return schema.TypeText(kind)
+	}
+	return "a value of several types"
+}
+
+// ofIntegers reports whether the values of an enum are integers, some of them beyond 64
+// bits.
+func ofIntegers(n *ir.Named) bool {
+	return !slices.ContainsFunc(n.Enum, func(v ir.EnumValue) bool {
+		text := v.Literal
+		if n.Base == ir.JSON {
+			text, _ = strconv.Unquote(text)
+		}
+		return !isNumber(text) || !jsonvalue.IsWhole(text)
+	})
+}
+
+// isNumber reports whether a JSON value is a number.
+func isNumber(text string) bool {
+	return strings.IndexAny(text, "-0123456789") == 0
 }
 
 // extraName returns the Go name of the field for values that nothing else describes.
