@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -12,18 +13,28 @@ import (
 //
 // A decoded Duration remembers its text, such as P0D or PT05M, and is written like that
 // until a field changes. Compare with Equal, as cmp.Diff does: == also compares the
-// text.
+// text. A part that is too large for an int is math.MaxInt; the text has its digits.
 type Duration struct {
 	Years, Months, Weeks, Days, Hours, Minutes, Seconds int
 
 	text string // the text that was read, if it differs from String
 }
 
-// Equal reports whether the fields of d and other are equal. The text does not matter.
-// PT60M and PT1H are different.
+// Equal reports whether the fields of d and other are equal. The text matters only if a
+// part is too large for its field. PT60M and PT1H are different.
 func (d Duration) Equal(other Duration) bool {
+	return d.same(other) && (d.text == other.text || !d.large())
+}
+
+// same reports whether the fields of d and other are equal.
+func (d Duration) same(other Duration) bool {
 	d.text, other.text = "", ""
 	return d == other
+}
+
+// large reports whether a part may be too large for its field.
+func (d Duration) large() bool {
+	return max(d.Years, d.Months, d.Weeks, d.Days, d.Hours, d.Minutes, d.Seconds) == math.MaxInt
 }
 
 // ParseDuration parses a duration as defined in appendix A of RFC 3339.
@@ -40,7 +51,7 @@ func (d Duration) String() string { return string(d.appendTo(nil)) }
 
 func (d Duration) appendTo(b []byte) []byte {
 	if d.text != "" {
-		if kept, ok := splitDuration([]byte(d.text)); ok && kept.Equal(d) {
+		if kept, ok := splitDuration([]byte(d.text)); ok && kept.same(d) {
 			return append(b, d.text...)
 		}
 	}
@@ -144,7 +155,7 @@ type unit struct {
 func parseUnits(b []byte, units []unit) (rest []byte, count int, ok bool) {
 	for len(b) > 0 && b[0] != 'T' {
 		end := scanDigits(b, 0)
-		if end == 0 || end > 9 || end == len(b) {
+		if end == 0 || end == len(b) {
 			return b, count, false
 		}
 		for len(units) > 0 && units[0].letter != b[end] {
@@ -153,10 +164,23 @@ func parseUnits(b []byte, units []unit) (rest []byte, count int, ok bool) {
 		if len(units) == 0 {
 			return b, count, false
 		}
-		*units[0].into, _ = number(b[:end])
+		*units[0].into = wholeNumber(b[:end])
 		units = units[1:]
 		b = b[end+1:]
 		count++
 	}
 	return b, count, true
+}
+
+// wholeNumber returns the value of digits, or math.MaxInt if they are too large.
+func wholeNumber(digits []byte) int {
+	if len(digits) <= 9 {
+		n, _ := number(digits)
+		return n
+	}
+	n, err := strconv.Atoi(string(digits))
+	if err != nil {
+		return math.MaxInt
+	}
+	return n
 }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,8 @@ var timesOfDay = texts{
 var durations = texts{
 	kept: []string{
 		"P1Y2M3DT4H5M6S", "P2W", "PT0S", "P0D", "P0W", "PT0H", "P0Y0M0DT0H0M0S", "PT1H", "PT36H", "PT05M", "P01D", "P0Y1D", "P1DT0H",
-		"PT1H0M2S", "PT1H2S", "P1Y1D",
+		"PT1H0M2S", "PT1H2S", "P1Y1D", "P1234567890D", "P9223372036854775807D", "PT9223372036854775808S", "P99999999999999999999D",
+		"P" + strings.Repeat("0", 30) + "1Y" + strings.Repeat("9", 100) + "M",
 	},
 	wrong: []string{"P", "PT", "P1DT", "P1M2Y", "1D", "P1W2D", "P0W2D", "P2WT0H", "PT1.5S", "-P1D", "p1d", ""},
 }
@@ -197,5 +199,26 @@ func comesBack[T any](t *testing.T, text string, read func(*wire.Decoder) T, wri
 	}
 	if diff := cmp.Diff(`"`+text+`"`, out); diff != "" {
 		t.Errorf("%T of %q (-want +got):\n%s", *new(T), text, diff)
+	}
+}
+
+// A part of a duration that is too large for an int is the largest int, and durations
+// with different digits differ. It is written with its digits until a field changes.
+func TestLargeDurations(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) wire.Duration {
+		d, err := wire.ParseDuration(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	a, b := parse("P99999999999999999999D"), parse("P99999999999999999998D")
+	if a.Days != math.MaxInt || !a.Equal(parse("P99999999999999999999D")) || a.Equal(b) {
+		t.Errorf("%d days, equal %t", a.Days, a.Equal(b))
+	}
+	a.Days = 1
+	if diff := cmp.Diff([]string{"P1D", "P99999999999999999998D"}, []string{a.String(), b.String()}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
