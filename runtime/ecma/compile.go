@@ -46,8 +46,8 @@ type Expr struct {
 }
 
 const (
-	// maxSteps is how many instructions an expression may have. The time of matching
-	// grows with it.
+	// maxSteps is how many instructions an expression may have, unless its pattern is
+	// longer. The time of matching grows with it.
 	maxSteps = 20_000
 	// minRun is the smallest count of a repeated character that is counted instead of
 	// written out.
@@ -68,9 +68,9 @@ func Compile(pattern string) (*Expr, error) {
 	if len(tree.References) > 0 {
 		return nil, errors.New("ecma: no way is known to find a back reference in time that grows with the text alone")
 	}
-	c := compiler{expr: &Expr{}, sets: map[*syntax.Node]chars{}}
+	c := compiler{expr: &Expr{}, sets: map[*syntax.Node]chars{}, most: max(maxSteps, 2*len(pattern))}
 	c.expr.main = c.program(tree.Root, false)
-	if c.total > maxSteps {
+	if c.total > c.most {
 		return nil, errors.New("ecma: the expression is too large")
 	}
 	return c.expr, nil
@@ -78,7 +78,8 @@ func Compile(pattern string) (*Expr, error) {
 
 type compiler struct {
 	expr  *Expr
-	total int // steps so far; above maxSteps, nothing more is compiled
+	total int // steps so far; above most, nothing more is compiled
+	most  int
 	sets  map[*syntax.Node]chars
 }
 
@@ -103,7 +104,7 @@ func (c *compiler) program(n *syntax.Node, backward bool) *program {
 
 // add adds a step, unless there are too many, and returns its place.
 func (c *compiler) add(p *program, s step) int {
-	if c.total++; c.total > maxSteps {
+	if c.total++; c.total > c.most {
 		return s.next
 	}
 	p.steps = append(p.steps, s)
@@ -112,7 +113,7 @@ func (c *compiler) add(p *program, s step) int {
 
 // node adds the steps for n, after which next follows, and returns the first.
 func (c *compiler) node(p *program, n *syntax.Node, next int) int {
-	if c.total > maxSteps {
+	if c.total > c.most {
 		return next
 	}
 	switch n.Op {

@@ -51,7 +51,7 @@ func Translate(pattern string) (Pattern, error) {
 	if err == nil {
 		return Pattern{Alternatives: alternatives}, nil
 	}
-	if _, large := ecma.Compile(pattern); large != nil || len(pattern) > maxText {
+	if _, large := ecma.Compile(pattern); large != nil {
 		return Pattern{}, err
 	}
 	return Pattern{Whole: pattern}, nil

@@ -1,6 +1,7 @@
 package ecma_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -139,6 +140,30 @@ func TestLoosely(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%.60s (-want +got):\n%s", pattern, diff)
+		}
+	}
+}
+
+// A pattern may be as large as it is written: only repeats make it too large.
+func TestManyAlternatives(t *testing.T) {
+	t.Parallel()
+	var codes []string
+	for i := range 20_000 {
+		codes = append(codes, fmt.Sprintf("code-%d", i))
+	}
+	all, some := "(?:"+strings.Join(codes, "|")+")", "(?:"+strings.Join(codes[:3000], "|")+")"
+	for pattern, want := range map[string][2]string{
+		"^" + all + "$":             {"code-19999", "code-20000"},
+		some + `{2}x`:               {"code-7code-2999x", "code-7x"},
+		"^(?!code-7$)" + some + "$": {"code-2999", "code-7"},
+	} {
+		found, err := ecma.Translate(pattern)
+		if err != nil {
+			t.Errorf("%.30s: %v", pattern, err)
+			continue
+		}
+		if m := found.Matcher(); !m.MatchString(want[0]) || m.MatchString(want[1]) {
+			t.Errorf("%.30s: %s matches %t, %s %t", pattern, want[0], m.MatchString(want[0]), want[1], m.MatchString(want[1]))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	gosyntax "regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,10 +15,10 @@ const (
 	// maxRepeat is Go's limit for a count, and for the product of the counts of nested
 	// repeats.
 	maxRepeat = 1000
-	// maxSize is how many instructions an expression may have. The time that
-	// matching takes grows with it.
+	// maxSize is how many instructions an expression may have, unless it has more
+	// characters. The time that matching takes grows with it.
 	maxSize = 20_000
-	// maxText is how long an expression may be.
+	// maxText is how long an expression may be, unless the pattern has as many parts.
 	maxText = 100_000
 )
 
@@ -26,10 +27,13 @@ var errSize = errors.New("too large")
 // write returns n in Go's syntax. n must have no look-around.
 func write(n *node) (string, error) {
 	tooLarge := &Error{Reason: "repeats that are too large together", Offset: n.Pos}
-	if size(n) > maxSize {
+	if !repeats(n) {
+		tooLarge.Reason = "an expression that is too long"
+	}
+	if most := max(maxSize, nodes(n)); size(n, most) > most {
 		return "", tooLarge
 	}
-	var p printer
+	p := printer{most: max(maxText, 20*nodes(n))}
 	if _, err := p.node(n); err != nil {
 		return "", tooLarge
 	}
@@ -45,30 +49,44 @@ func write(n *node) (string, error) {
 	return text, nil
 }
 
-// size returns roughly how many instructions n becomes, at most a little more than
-// maxSize.
-func size(n *node) int {
+// size returns roughly how many instructions n becomes, at most a little more than most.
+func size(n *node, most int) int {
 	total := 1
 	for _, sub := range n.Subs {
-		total = min(total+size(sub), maxSize+1)
+		total = min(total+size(sub, most), most+1)
 	}
 	if n.Op == syntax.Repeat {
 		times := max(n.Min, n.Max, 1)
-		if times > maxSize {
-			return maxSize + 1
+		if times > most {
+			return most + 1
 		}
-		total = min((total-1)*times, maxSize+1)
+		total = min((total-1)*times, most+1)
 	}
 	return total
 }
 
+// nodes returns how many nodes n has.
+func nodes(n *node) int {
+	total := 1
+	for _, sub := range n.Subs {
+		total += nodes(sub)
+	}
+	return total
+}
+
+// repeats reports whether n has a repeat.
+func repeats(n *node) bool {
+	return n.Op == syntax.Repeat || slices.ContainsFunc(n.Subs, repeats)
+}
+
 type printer struct {
-	out strings.Builder
+	out  strings.Builder
+	most int // how long out may become
 }
 
 // node writes n and returns the product of the counts of nested repeats.
 func (p *printer) node(n *node) (int, error) {
-	if p.out.Len() > maxText {
+	if p.out.Len() > p.most {
 		return 0, errSize
 	}
 	switch n.Op {
@@ -119,7 +137,7 @@ func (p *printer) repeat(n *node) (int, error) {
 	if sub.Op != syntax.Set && sub.Op != syntax.Group && sub.Op != syntax.Begin && sub.Op != syntax.End && sub.Op != syntax.Word {
 		sub = &node{Op: syntax.Group, Text: "(?:", Subs: []*node{sub}}
 	}
-	var inner printer
+	inner := printer{most: p.most}
 	product, err := inner.node(sub)
 	if err != nil {
 		return 0, err
@@ -176,7 +194,7 @@ func (r repeater) write(low, high int) error {
 }
 
 func (r repeater) piece(low, high int) error {
-	if r.p.out.Len() > maxText {
+	if r.p.out.Len() > r.p.most {
 		return errSize
 	}
 	out := &r.p.out
