@@ -109,9 +109,9 @@ type printer struct {
 func (p *printer) files() ([]File, error) {
 	p.findBranches()
 	p.checked, p.filled = map[*ir.Named]bool{}, map[*ir.Named]bool{}
-	p.mark(p.checked, p.hasChecks)
+	ir.Mark(p.pkg.Types(), p.checked, p.hasChecks)
 	c := &coder{printer: p, imports: importSet{}}
-	p.mark(p.filled, func(n *ir.Named) bool { return len(c.constructor(n)) > 0 })
+	ir.Mark(p.pkg.Types(), p.filled, func(n *ir.Named) bool { return len(c.constructor(n)) > 0 })
 	var out []File
 	for _, f := range p.pkg.Files {
 		source, err := p.file(f)
@@ -143,18 +143,6 @@ func (p *printer) findBranches() {
 				if unions := p.unionsOf[branch.Named]; !slices.Contains(unions, n) {
 					p.unionsOf[branch.Named] = append(unions, n)
 				}
-			}
-		}
-	}
-}
-
-// mark marks the types that have something, which may depend on the marks of others.
-func (p *printer) mark(marked map[*ir.Named]bool, has func(*ir.Named) bool) {
-	for changed := true; changed; {
-		changed = false
-		for n := range p.pkg.Types() {
-			if !marked[n] && has(n) {
-				marked[n], changed = true, true
 			}
 		}
 	}

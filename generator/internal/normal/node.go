@@ -31,6 +31,7 @@ type Graph struct {
 	matched map[*schema.Schema]bool // without a pattern that Go cannot match
 
 	patterns map[string]Pattern
+	byName   map[*schema.Schema]map[string][]*schema.Schema // see properties
 }
 
 // New returns a graph without nodes.
@@ -38,7 +39,7 @@ func New(options Options) *Graph {
 	return &Graph{
 		options: options, nodes: map[string]*Node{}, ids: map[*schema.Schema]int{}, kinds: map[kindsKey]Kinds{}, named: map[*schema.Schema]Kinds{}, nulls: map[*schema.Schema]bool{},
 		marks: map[string]*schema.Schema{}, answers: map[question]bool{}, made: map[*schema.Schema]bool{},
-		matched: map[*schema.Schema]bool{}, patterns: map[string]Pattern{},
+		matched: map[*schema.Schema]bool{}, patterns: map[string]Pattern{}, byName: map[*schema.Schema]map[string][]*schema.Schema{},
 	}
 }
 

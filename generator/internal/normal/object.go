@@ -123,10 +123,8 @@ func (n *Node) conditional(s *schema.Schema) bool {
 func (s scope) describe(name string) (schemas []*schema.Schema, described bool) {
 	unsure := false
 	for _, d := range s.describes {
-		for _, p := range d.Properties {
-			if p.Name == name {
-				schemas, described = append(schemas, p.Schema), true
-			}
+		for _, of := range s.graph.properties(d, name) {
+			schemas, described = append(schemas, of), true
 		}
 		for _, p := range d.PatternProperties {
 			switch pattern := s.graph.Pattern(p.Name); {
@@ -147,6 +145,31 @@ func (s scope) describe(name string) (schemas []*schema.Schema, described bool) 
 		schemas = append(schemas, s.rest)
 	}
 	return schemas, described
+}
+
+// fewProperties is how many properties are searched without an index.
+const fewProperties = 8
+
+// properties returns the schemas of a property.
+func (g *Graph) properties(s *schema.Schema, name string) []*schema.Schema {
+	if len(s.Properties) > fewProperties {
+		index := g.byName[s]
+		if index == nil {
+			index = map[string][]*schema.Schema{}
+			for _, p := range s.Properties {
+				index[p.Name] = append(index[p.Name], p.Schema)
+			}
+			g.byName[s] = index
+		}
+		return index[name]
+	}
+	var all []*schema.Schema
+	for _, p := range s.Properties {
+		if p.Name == name {
+			all = append(all, p.Schema)
+		}
+	}
+	return all
 }
 
 // describe returns what several scopes say of a member.

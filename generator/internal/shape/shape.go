@@ -307,14 +307,16 @@ func newNamed(s *schema.Schema, at naming.Context) *ir.Named {
 
 // indirect marks the fields through which a struct would contain itself.
 func (b *builder) indirect() {
+	cycles := cyclesOf(b.claims)
 	for _, c := range b.claims {
 		for _, f := range c.Named.Fields {
-			if f.Type.Kind == ir.Struct && byValue(f) && reaches(f.Type.Named, c.Named, map[*ir.Named]bool{}) {
+			if byValue(f) && cycles.reaches(f.Type.Named, c.Named) {
 				clone := *f.Type
 				clone.Indirect = true
 				f.Type = &clone
 			}
 		}
+		cycles.leave(c.Named)
 	}
 }
 
@@ -322,17 +324,6 @@ func (b *builder) indirect() {
 // it.
 func byValue(f *ir.Field) bool {
 	return f.Type.Kind == ir.Struct && !f.Type.Indirect && f.Required != f.Type.Nullable
-}
-
-func reaches(from, to *ir.Named, seen map[*ir.Named]bool) bool {
-	if from == to {
-		return true
-	}
-	if seen[from] {
-		return false
-	}
-	seen[from] = true
-	return slices.ContainsFunc(from.Fields, func(f *ir.Field) bool { return byValue(f) && reaches(f.Type.Named, to, seen) })
 }
 
 // endless warns of types that no value can have, because each value would have to
@@ -349,14 +340,13 @@ func (b *builder) endless() {
 		}
 		return n.Of == nil || !atLeastOne(n.Of.MinItems) && !atLeastOne(n.Of.MinProperties) || has(n.Of.Elem)
 	}
-	for changed := true; changed; {
-		changed = false
+	ir.Mark(func(yield func(*ir.Named) bool) {
 		for _, c := range b.claims {
-			if !finite[c.Named] && ends(c.Named) {
-				finite[c.Named], changed = true, true
+			if !yield(c.Named) {
+				return
 			}
 		}
-	}
+	}, finite, ends)
 	for _, c := range b.claims {
 		if n := c.Named; !finite[n] {
 			b.list.Warnf(n.Schema.Pos, "endless-type", "no value is valid: each one would have to contain another one, without end").
