@@ -33,8 +33,8 @@ type Form struct {
 	Text   *TextForm // what strings are, if Kinds has String
 	Number *NumberForm
 
-	impliedType string // that Implied is about
-	untyped     bool   // nothing says the types, so that each branch of a union implies its own
+	implied Kinds          // that Implied is about
+	each    map[union]bool // see Node.each
 
 	depth int  // how deep it looks into what is required: see impossible
 	asked bool // whether another depth could have given another form
@@ -60,7 +60,7 @@ func (n *Node) formAt(depth int) *Form {
 	if f := n.forms[depth]; f != nil {
 		return f
 	}
-	f := &Form{Node: n, Atoms: n.atoms(), depth: depth}
+	f := &Form{Node: n, Atoms: n.atoms(), depth: depth, each: map[union]bool{}}
 	n.forms[depth] = f
 	f.build()
 	if f.asked {
@@ -93,12 +93,17 @@ func (f *Form) build() {
 	if slices.ContainsFunc(f.Atoms, isFalse) {
 		return
 	}
-	kinds := g.narrow(f.Atoms, n.open(), n.within)
-	f.untyped = g.stated(f.Atoms, n.open(), n.within) == All
-	if kinds == All {
-		if kind, keyword := g.implied(f.Atoms, n.open()); kind != "" {
-			kinds, f.Implied, f.impliedType = KindsOfType(kind), keyword, kind
-			f.untyped = false
+	around := g.context(n.base())
+	f.Implied, f.implied = around.implied, around.kinds
+	kinds := g.stated(f.Atoms, n.open(), n.within) & around.kinds
+	for _, c := range n.choices {
+		if c.branch == nil || !n.each(c.union) {
+			continue
+		}
+		inner := g.context(g.Node(c.branch))
+		kinds &= inner.kinds
+		if f.Implied == "" {
+			f.Implied, f.implied = inner.implied, inner.kinds
 		}
 	}
 	f.Kinds = kinds
@@ -145,7 +150,7 @@ func (f *Form) TypeMissing() *finding.Finding {
 	if f.Implied == "" {
 		return nil
 	}
-	kind := KindsOfType(f.impliedType).One()
+	kind := f.implied.One()
 	return &finding.Finding{
 		Pos: f.Node.Primary().Pos, Severity: finding.Warning, ID: "type-missing",
 		Message: f.Implied + " without a type allows every value of another type; outboxgen treats it as type: " + kind,

@@ -108,13 +108,9 @@ func (g *Graph) kindsOf(s *schema.Schema, within Kinds) Kinds {
 	if k, known := g.kinds[key]; known {
 		return k
 	}
-	n := g.Node(s)
-	k := g.narrow(n.atoms(), n.open(), within)
-	if k == All {
-		if implied, _ := g.implied(n.atoms(), n.open()); implied != "" {
-			k = KindsOfType(implied)
-		}
-	}
+	n := *g.Node(s)
+	n.within = within
+	k := g.context(&n).kinds
 	g.kinds[key] = k
 	return k
 }
@@ -124,22 +120,90 @@ type kindsKey struct {
 	within Kinds
 }
 
-// narrow returns the kinds of within that atoms and unions allow. Branches of unions
-// imply types only if no keyword of atoms and unions names any, so the order of the
-// unions does not matter.
-func (g *Graph) narrow(atoms []*schema.Schema, unions []union, within Kinds) Kinds {
-	k := g.stated(atoms, unions, within)
+// context is what the schemas of a node say about types, before a branch of their
+// unions is chosen.
+type context struct {
+	kinds Kinds
+	// implied is the keyword that implies the kinds; "" if the schemas name types, or
+	// if there is nothing that implies any.
+	implied string
+	// each says that each branch of the only union implies a type of its own, because
+	// nothing else says anything about types. Several unions imply only a type that
+	// all of their branches imply, so that their order does not matter.
+	each bool
+}
+
+// context returns the context of a node of which no branch is chosen.
+func (g *Graph) context(n *Node) context {
+	atoms, unions := n.atoms(), n.open()
+	k := g.stated(atoms, unions, n.within)
 	if k != All {
-		return k
+		return context{kinds: k}
 	}
+	unions = slices.DeleteFunc(unions, func(u union) bool { return u.keyword == "anyOf" && slices.ContainsFunc(u.branches(), g.anything) })
+	if len(unions) == 1 {
+		if k = g.commonTo(unions); k != All {
+			return context{kinds: k, each: true}
+		}
+	} else {
+		if k = g.agreed(unions); k.One() != "" {
+			return context{kinds: k, implied: unions[0].keyword}
+		}
+		unions = nil
+	}
+	if kind, keyword := g.implied(atoms, unions); kind != "" {
+		return context{kinds: KindsOfType(kind), implied: keyword}
+	}
+	return context{kinds: All, each: len(unions) == 1}
+}
+
+// agreed returns the kinds that each of several unions allows, if all allow the same.
+func (g *Graph) agreed(unions []union) Kinds {
+	k := g.commonTo(unions)
+	if slices.ContainsFunc(unions, func(u union) bool { return g.commonTo([]union{u}) != k }) {
+		return All
+	}
+	return k
+}
+
+// commonTo returns the kinds that all unions allow, with those that branches imply.
+func (g *Graph) commonTo(unions []union) Kinds {
+	k := All
 	for _, u := range unions {
 		k &= anyOf(u, func(b *schema.Schema) Kinds { return g.kindsOf(b, All) })
 	}
 	return k
 }
 
-// stated is narrow by the keywords that name types or values, without types that other
-// keywords imply.
+// base returns n before a branch of its unions was chosen.
+func (n *Node) base() *Node {
+	if !slices.ContainsFunc(n.choices, func(c choice) bool { return c.branch != nil }) {
+		return n
+	}
+	base := *n
+	base.choices = slices.DeleteFunc(slices.Clone(n.choices), func(c choice) bool { return c.branch != nil })
+	return &base
+}
+
+// each reports whether each branch of a union of n implies a type of its own.
+func (n *Node) each(u union) bool {
+	base := n.base()
+	if base == n || slices.Contains(base.unions(), u) {
+		return n.graph.context(base).each
+	}
+	for _, c := range n.choices { // the one whose branch has the union
+		if c.branch == nil || c.union == u {
+			continue
+		}
+		if inner := n.graph.Node(c.branch); slices.Contains(inner.unions(), u) {
+			return n.each(c.union) && n.graph.context(inner).each
+		}
+	}
+	return false
+}
+
+// stated returns the kinds of within that the keywords of atoms and unions allow which
+// name types or values, without types that other keywords imply.
 func (g *Graph) stated(atoms []*schema.Schema, unions []union, within Kinds) Kinds {
 	k := within
 	for _, a := range atoms {

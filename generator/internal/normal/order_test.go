@@ -100,6 +100,44 @@ func TestKindsDoNotDependOnTheOrderOfUnions(t *testing.T) {
 	}
 }
 
+// If no keyword names the types of a value, what its unions imply does not depend on
+// their order either, nor do the types of the branches.
+func TestImpliedKindsDoNotDependOnTheOrderOfUnions(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 11)) // the same in each run
+	all := []string{
+		`{"properties":{"a":{"type":"integer"}}}`, `{"minLength":2}`, `{"items":{"type":"integer"}}`, `{"minimum":3}`, `{"not":{"type":"string"}}`, `{}`,
+		`{"required":["b"]}`, `{"anyOf":[{"minLength":3},{"maximum":5}]}`, `{"type":"string"}`, `{"pattern":"x"}`,
+	}
+	for range 300 {
+		unions := make([]string, 2+random.IntN(2))
+		for i := range unions {
+			var branches []string
+			for range 1 + random.IntN(3) {
+				branches = append(branches, all[random.IntN(len(all))])
+			}
+			unions[i] = fmt.Sprintf(`{"%s":[%s],"$comment":"%d"}`, []string{"anyOf", "oneOf"}[random.IntN(2)], strings.Join(branches, ","), i)
+		}
+		beside := []string{``, `,"properties":{"z":{}}`, `,"minLength":1`}[random.IntN(3)]
+		kinds := func() string {
+			f, nullable := read(t, normal.Options{}, `{"allOf":[`+strings.Join(unions, ",")+`]`+beside+`}`).Settled()
+			of := f.Kinds &^ normal.Null
+			if f.Union != nil {
+				of = normal.None
+				for _, b := range f.Union.Branches {
+					of |= b.Kinds
+				}
+			}
+			return fmt.Sprint(of, nullable)
+		}
+		want := kinds()
+		slices.Reverse(unions)
+		if got := kinds(); got != want {
+			t.Errorf("%v%s: %s in this order, %s in the reverse", unions, beside, got, want)
+		}
+	}
+}
+
 // A branch without a type implies one only if nothing beside its union names types, in
 // whatever order these are written.
 func TestTypesBesideAUnionImplyThoseOfItsBranches(t *testing.T) {

@@ -41,7 +41,7 @@ func (f *Form) alternatives() {
 	listed := slices.ContainsFunc(f.Atoms, func(a *schema.Schema) bool { return a.Const != nil || a.Enum != nil })
 	for _, u := range n.unresolved() {
 		alive := f.alive(u)
-		shapes := slices.DeleteFunc(slices.Clone(alive), func(b *schema.Schema) bool { return f.kindsOf(b) == Null })
+		shapes := slices.DeleteFunc(slices.Clone(alive), func(b *schema.Schema) bool { return f.kindsOf(u, b) == Null })
 		if u.keyword == "anyOf" {
 			shapes = g.distinct(shapes)
 		}
@@ -90,7 +90,7 @@ func (f *Form) alive(u union) []*schema.Schema {
 	n, g := f.Node, f.Node.graph
 	var alive []*schema.Schema
 	for _, branch := range u.branches() {
-		kinds := f.kindsOf(branch)
+		kinds := f.kindsOf(u, branch)
 		never := kinds == None || kinds == Null && !g.acceptsNull(branch)
 		if kinds&^Null == None {
 			f.add(g.Node(branch).formAt(f.depth).TypeMissing())
@@ -110,10 +110,18 @@ func (f *Form) alive(u union) []*schema.Schema {
 }
 
 // kindsOf returns the kinds that a branch of a union allows here, including null.
-func (f *Form) kindsOf(branch *schema.Schema) Kinds {
+func (f *Form) kindsOf(u union, branch *schema.Schema) Kinds {
 	within := f.Kinds | Null
-	if f.untyped {
+	each, known := f.each[u]
+	if !known {
+		each = f.Node.each(u)
+		f.each[u] = each
+	}
+	switch {
+	case each:
 		return f.Node.graph.kindsOf(branch, All) & within
+	case within == All:
+		return f.Node.graph.statedBy(branch)
 	}
 	return f.Node.graph.kindsOf(branch, within)
 }
@@ -124,7 +132,13 @@ func (f *Form) kindsOf(branch *schema.Schema) Kinds {
 func (f *Form) constrains(u union, branches []*schema.Schema) bool {
 	n, g := f.Node, f.Node.graph
 	others := slices.DeleteFunc(n.open(), func(o union) bool { return o == u })
-	kinds := g.narrow(f.Atoms, others, n.within)
+	if f.Kinds|Null == All {
+		return false
+	}
+	kinds := g.stated(f.Atoms, others, n.within)
+	if kinds == All {
+		kinds = g.commonTo(others)
+	}
 	if kinds == All {
 		kind, _ := g.implied(f.Atoms, others)
 		kinds = KindsOfType(kind)

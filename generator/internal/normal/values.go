@@ -106,7 +106,7 @@ func (f *Form) narrowed(v *schema.Value) bool {
 		return false
 	}
 	alone := g.Node(of)
-	if !g.narrow(alone.atoms(), alone.open(), All).Has(KindOf(v)) {
+	if !g.context(alone).kinds.Has(KindOf(v)) {
 		return false
 	}
 	return v.Kind == schema.Null && g.acceptsNull(of) || v.Kind != schema.Null && g.breaks(alone.atoms(), v) == ""
