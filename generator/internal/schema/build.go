@@ -42,11 +42,7 @@ func (b *builder) schema(v *Value, pointer string) *Schema {
 		b.list.Errorf(v.Pos, "wrong-type", "a schema must be an object, true or false, not %s", v.Describe())
 		return nil
 	}
-	if len(pointer) > maxPointer {
-		b.list.Errorf(v.Pos, "too-deep", "the names on the path to this schema have more than %d bytes", maxPointer)
-		return nil
-	}
-	if !b.load.countSchema(v.Pos) {
+	if !b.load.countSchema(v.Pos, pointer) {
 		return nil
 	}
 	s := &Schema{Pos: v.Pos, Doc: b.unit.doc, Pointer: pointer}

@@ -15,8 +15,9 @@ const (
 	maxProjectValues = 4_000_000
 	// maxSchemas bounds the schemas of all files together.
 	maxSchemas = 200_000
-	// maxPointer bounds the JSON Pointer of one schema, in bytes.
-	maxPointer = 2048
+	// maxPointers bounds the JSON Pointers of all schemas together, in bytes. The names
+	// around a schema are part of its pointer, so a long one counts for each inner schema.
+	maxPointers = 32 << 20
 	// maxNumberLen bounds how many characters a number has.
 	maxNumberLen = 10_000
 	// maxFiles bounds the files of one run.

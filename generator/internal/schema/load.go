@@ -225,6 +225,7 @@ type loader struct {
 
 	hints           bool // search for what a dangling reference may mean
 	values, schemas int
+	pointers        int // bytes of the pointers of schemas
 	want            func(file string) bool
 	leftOut         []string
 	full            bool // a limit was reached and reported
@@ -387,9 +388,11 @@ func (l *loader) countValues(n int, pos finding.Pos) bool {
 	return l.bounded(l.values <= maxProjectValues, pos, "too-many-values", "the project holds more than %d values", maxProjectValues)
 }
 
-func (l *loader) countSchema(pos finding.Pos) bool {
+func (l *loader) countSchema(pos finding.Pos, pointer string) bool {
 	l.schemas++
-	return l.bounded(l.schemas <= maxSchemas, pos, "too-many-schemas", "the project holds more than %d schemas", maxSchemas)
+	l.pointers += len(pointer)
+	return l.bounded(l.pointers <= maxPointers, pos, "too-deep", "the names on the paths to schemas have more than %d bytes together", maxPointers) &&
+		l.bounded(l.schemas <= maxSchemas, pos, "too-many-schemas", "the project holds more than %d schemas", maxSchemas)
 }
 
 func (l *loader) bounded(ok bool, pos finding.Pos, id, format string, most int) bool {
