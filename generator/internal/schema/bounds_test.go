@@ -56,7 +56,7 @@ func TestHostileInputIsBounded(t *testing.T) {
 		{"a number with a huge exponent", "a.json", `{"minimum":1e999999999,"maximum":-1e999999999999999999999,"multipleOf":1e-999999999,"minLength":1e999999999,"enum":[1e999999999,10e999999998]}`, "a.json:1:129: warning: the enum lists the number 10e999999998 twice; the first is at line 1, column 117\n" + noEvents},
 		{"a number with many digits", "a.yaml", "minimum: 0x" + strings.Repeat("f", 1_000_000), "a.yaml:1:10: the number has 1000000 characters; the maximum is 10000\n"},
 		{"names that multiply with their depth", "a.json", `{"properties":{"` + strings.Repeat("n", 1_000_000) + `":{"allOf":[` + strings.Repeat("true,", 1000) + "true]}}}",
-			"a.json:1:1000360: the names on the paths to schemas have more than 33554432 bytes together\n"},
+			"a.json:1:1000189: the names on the paths to schemas have more than 33554432 bytes together\n"},
 		{"references that multiply", "a.yaml", refs.String(), noEvents},
 		{"references that multiply under a pointer", "a.yaml", pointer, ""},
 		{"a chain of references", "a.json", refChain(50_000), noEvents},

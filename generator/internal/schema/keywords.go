@@ -204,6 +204,9 @@ func (b *builder) schemas(s *Schema, m Member) []*Schema {
 	var out []*Schema
 	at := join(s.Pointer, m.Name)
 	for i, item := range m.Value.Items {
+		if b.load.full {
+			return nil // a limit is exceeded, and no more pointers are made
+		}
 		if sub := b.schema(item, join(at, fmt.Sprint(i))); sub != nil {
 			out = append(out, sub)
 			continue
@@ -224,6 +227,9 @@ func named(field func(*Schema) *[]Property) func(*builder, *Schema, Member) {
 			if definitions && p.Value.Kind != Object && p.Value.Kind != Bool {
 				b.list.Warnf(p.Value.Pos, "wrong-type", "a schema must be an object, true or false, not %s; it is ignored", p.Value.Describe())
 				continue
+			}
+			if b.load.full {
+				return
 			}
 			sub := b.schema(p.Value, join(at, p.Name))
 			if sub == nil && b.unit.foreign && !definitions {
