@@ -60,6 +60,7 @@ type simOptions struct {
 	savepoints bool
 	delays     bool       // some events are delayed
 	chosen     bool       // rows name partitions, also such that their topic does not have
+	inLog      bool       // the outbox is a log
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
