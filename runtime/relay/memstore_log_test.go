@@ -69,7 +69,11 @@ func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w == nil {
 		s.w = logcursor.New(s.log.cursor)
 	}
-	if first := s.w.First(); !s.w.Begun() && first != "" && !s.off("a term finishes the tick of the last one") {
+	first := s.w.First()
+	switch {
+	case s.w.Begun() && first != "" && !s.off("the first snapshot is given until the backlog is read"):
+		return Snapshot(first), nil
+	case !s.w.Begun() && first != "" && !s.off("a term finishes the tick of the last one"):
 		s.w.Begin(first)
 		return Snapshot(first), nil
 	}
@@ -77,7 +81,7 @@ func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w.Begun() {
 		return taken, err
 	}
-	if s.w.First() != "" { // the rule is off
+	if first != "" { // the rule is off
 		s.w = logcursor.New(logcursor.Cursor{Base: s.log.cursor.Base, Shown: string(taken), Seq: s.log.cursor.Seq, Ahead: s.log.cursor.Ahead})
 	}
 	s.w.Begin(string(taken))

@@ -308,6 +308,9 @@ func (r *simRelay) execute(op *simOp) {
 		page, o.end, o.err = r.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTidy:
 		o.tidied, o.err = r.store.Tidy(ctx, op.lease, c.setAside || s.off("no row is set aside during a look for edits"))
+		if s.inLog {
+			s.say("relay %d, epoch %d, sets rows aside: %v; cursor %+v, late %v", r.id, op.lease.Epoch, o.err, s.store.log.cursor, s.store.log.late)
+		}
 	case opTopics:
 		if s.broker.outage {
 			o.err = errSimLost

@@ -29,7 +29,7 @@ func (s *logStore) span(ctx context.Context, se *session, lt *logTerm) (logSpan,
 	lt.mu.Lock()
 	shown, _, _ := lt.w.Unread()
 	span := logSpan{hidden: lt.w.From(), shown: shown}
-	span.start = max(lt.w.Start(), lt.floors[span.hidden])
+	span.start = max(lt.w.Start(), lt.floorOf(span.hidden))
 	before, after := lt.ends[span.hidden], lt.ends[shown]
 	lt.forget()
 	lt.mu.Unlock()

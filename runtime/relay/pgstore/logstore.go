@@ -63,15 +63,16 @@ type logTerm struct {
 	term    *term
 	writing chan struct{} // holds a token while no cursor is being written
 
-	mu      sync.Mutex
-	w       *logcursor.Window
-	n       int64            // of the last cursor row that is known to be written
-	floor   int64            // any later snapshot shows every row up to this seq
-	floors  map[string]int64 // of the snapshots that the window needs
-	ends    map[string]int64 // the highest seq when a snapshot was read first
-	topics  map[string]string
-	noted   string // the snapshot of the last tick in the history
-	notedAt time.Time
+	mu        sync.Mutex
+	w         *logcursor.Window
+	n         int64            // of the last cursor row that is known to be written
+	floor     int64            // any later snapshot shows every row up to this seq
+	floors    map[string]int64 // of some snapshots
+	baseFloor int64            // of the cursor's base, and so of every later snapshot
+	ends      map[string]int64 // the highest seq when a snapshot was read first
+	topics    map[string]string
+	noted     string // the snapshot of the last tick in the history
+	notedAt   time.Time
 	// where the cursor belongs
 	system, database, file int64
 	low                    lowWater // how floor is found; only safe, asked and open
@@ -101,7 +102,7 @@ func (s *logStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, e
 	}
 	lt := &logTerm{
 		term: t, writing: make(chan struct{}, 1), w: logcursor.New(cursor), n: row.N, floor: floor,
-		floors: map[string]int64{cursor.Base: floor}, ends: map[string]int64{}, topics: map[string]string{},
+		baseFloor: floor, floors: map[string]int64{}, ends: map[string]int64{}, topics: map[string]string{},
 		system: row.SystemNow, database: row.DatabaseNow, file: row.SequenceFileNow, noted: cursor.Base,
 	}
 	lt.low.safe = floor
@@ -168,7 +169,8 @@ func (s *logStore) inLog(ctx context.Context, what string, fn func(*term, *sessi
 }
 
 // Snapshot takes a snapshot of the database. The first one of a term is that of the tick
-// which the last leader was in.
+// which the last leader was in. It is given until the backlog was read, because the answer
+// with it may be lost.
 func (s *logStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
 	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {
@@ -190,7 +192,7 @@ func (s *logStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		}
 		lt.mu.Lock()
 		defer lt.mu.Unlock()
-		if first := lt.w.First(); !lt.w.Begun() && first != "" {
+		if first := lt.w.First(); first != "" {
 			taken = relay.Snapshot(first)
 		} else {
 			lt.floors[string(taken)] = floor
@@ -232,6 +234,9 @@ func (lt *logTerm) noteRows(rows []relay.Row) []logcursor.Row {
 
 // mostTopics limits the topics of which one copy of the name is kept.
 const mostTopics = 10_000
+
+// floorOf returns up to which seq a snapshot shows every row. It requires lt.mu.
+func (lt *logTerm) floorOf(snapshot string) int64 { return max(lt.baseFloor, lt.floors[snapshot]) }
 
 // forget drops what is known about snapshots that are not needed any more. It requires
 // lt.mu.

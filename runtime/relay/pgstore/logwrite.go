@@ -95,6 +95,7 @@ func (lt *logTerm) write(ctx context.Context, s *logStore, se *session, settleme
 	}
 	lt.w.Stored(at)
 	lt.n++
+	lt.baseFloor = lt.floorOf(at.Base)
 	lt.unsure = false
 	if arg.History {
 		lt.noted, lt.notedAt = at.Base, time.Now()
@@ -115,7 +116,7 @@ func (lt *logTerm) cursorParams(s *logStore, at logcursor.Position, settlement r
 	history := lt.noted != at.Base && (len(settlement.Published) == 0 || time.Since(lt.notedAt) >= time.Second)
 	arg := pgdb.WriteCursorParams{
 		Name: s.cfg.Name, Epoch: lt.term.lease.Epoch, Holder: lt.term.lease.Holder,
-		N: lt.n + 1, Base: at.Base, Shown: shown, Seq: at.Seq, Ahead: logcursor.Encode(at.Ahead), Floor: lt.floors[at.Base],
+		N: lt.n + 1, Base: at.Base, Shown: shown, Seq: at.Seq, Ahead: logcursor.Encode(at.Ahead), Floor: lt.floorOf(at.Base),
 		System: lt.system, Database: lt.database, SequenceFile: lt.file,
 		LateIds: make([]uuid.UUID, 0, len(at.Late)), History: history,
 	}

@@ -54,6 +54,8 @@ type tick struct {
 	rows   []*noted
 	readTo int64 // rows up to this seq were read
 	closed bool  // all were
+
+	backlog bool // with which the term began
 }
 
 type noted struct {
@@ -74,13 +76,22 @@ func New(c Cursor) *Window {
 	return w
 }
 
-// First returns the snapshot with which the term has to begin; "": a new one.
-func (w *Window) First() string { return w.first }
+// First returns the snapshot that the term has to take next; "": a new one. It is the first
+// one until the backlog was read to its end, because the answer with it may be lost.
+func (w *Window) First() string {
+	switch {
+	case !w.begun:
+		return w.first
+	case w.last.backlog && !w.last.closed:
+		return w.last.to
+	}
+	return ""
+}
 
 // Begin begins the backlog: the rows that the term's first snapshot shows and that are not
 // behind the cursor.
 func (w *Window) Begin(first string) {
-	t := &tick{to: first}
+	t := &tick{to: first, backlog: true}
 	if first == w.first {
 		t.start, t.readTo = w.seq, w.seq
 	}

@@ -568,11 +568,14 @@ SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked
        picked.event_key, picked.created_at,
        0::integer AS retry_count, picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
 FROM (
-    SELECT tick.id, tick.aggregate_id, tick.aggregate_type, tick.event_type, tick.event_data, tick.event_key, tick.created_at, tick.published_at, tick.retry_count, tick.last_error, tick.tx, tick.seq, tick.topic, tick.headers, tick.next_attempt_at, tick.dead_at, tick.partition FROM (
-        SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at, o.partition FROM event_outbox AS o
+    SELECT tick.seq, tick.id, tick.aggregate_type, tick.aggregate_id, tick.event_type, tick.topic, tick.event_key, tick.created_at, tick.event_data, tick.headers, tick.partition FROM (
+        SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data, o.headers, o.partition
+        FROM event_outbox AS o
         WHERE o.tx >= $1::xid8 AND o.tx < $2::xid8 AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
         UNION ALL
-        SELECT c.id, c.aggregate_id, c.aggregate_type, c.event_type, c.event_data, c.event_key, c.created_at, c.published_at, c.retry_count, c.last_error, c.tx, c.seq, c.topic, c.headers, c.next_attempt_at, c.dead_at, c.partition FROM event_outbox AS c WHERE c.tx = ANY($4::xid8[])
+        SELECT c.seq, c.id, c.aggregate_type, c.aggregate_id, c.event_type, c.topic, c.event_key, c.created_at, c.event_data, c.headers, c.partition
+        FROM event_outbox AS c
+        WHERE c.tx = ANY($4::xid8[])
     ) AS tick
     ORDER BY tick.seq
     LIMIT $5

@@ -112,10 +112,13 @@ SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked
        0::integer AS retry_count, picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
 FROM (
     SELECT tick.* FROM (
-        SELECT o.* FROM event_outbox AS o
+        SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data, o.headers, o.partition
+        FROM event_outbox AS o
         WHERE o.tx >= @from_xmax::xid8 AND o.tx < @to_xmax::xid8 AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
         UNION ALL
-        SELECT c.* FROM event_outbox AS c WHERE c.tx = ANY(@closed::xid8[])
+        SELECT c.seq, c.id, c.aggregate_type, c.aggregate_id, c.event_type, c.topic, c.event_key, c.created_at, c.event_data, c.headers, c.partition
+        FROM event_outbox AS c
+        WHERE c.tx = ANY(@closed::xid8[])
     ) AS tick
     ORDER BY tick.seq
     LIMIT @max_rows
