@@ -18,7 +18,7 @@ type memLog struct {
 	cursor logcursor.Cursor
 	late   map[int64]bool // rows that were set aside and are not published
 	copied map[int64]bool // rows that failed, and dead ones
-	unsure func() bool    // whether the store does not learn that it has settled
+	unsure func() bool    // whether the store does not learn that it has written
 
 	onAgain func(*memRow) // of a row that is read again after it was recorded as published
 }
@@ -219,6 +219,9 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 		if r.Seq <= after || r.Seq > upTo || r.Topic != sel.Topic || sel.Keys != nil && (r.Key == nil || !slices.Contains(sel.Keys, *r.Key)) {
 			continue
 		}
+		if !s.visible(r, s.snapshots[sn]) && !s.off("what is read again is what the snapshot shows") {
+			continue
+		}
 		late := s.waitsInLog(r) && !s.off("rows that were set aside are read again")
 		if late || inWindow[r.Seq] || peeks(r) && !s.off("the open tick is read again too") {
 			rows = append(rows, r)
@@ -250,7 +253,7 @@ func (s *memLogStore) ReadEdited(_ context.Context, sn, edits Snapshot, after, u
 	p := Page{InsertLSN: strconv.FormatInt(s.snapshots[sn].wal, 10)}
 	var rows []*memRow
 	for _, r := range s.rows {
-		if r.Seq > after && r.Seq <= upTo && s.log.copied[r.Seq] && !r.dead && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit)) {
+		if r.Seq > after && r.Seq <= upTo && s.log.copied[r.Seq] && !r.dead && s.visible(r, s.snapshots[sn]) && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit)) {
 			rows = append(rows, r)
 		}
 	}
@@ -325,7 +328,7 @@ func (s *memLogStore) write(st Settlement) error {
 			r.dead, r.everDead, r.nextAttempt = true, true, 0
 		}
 	}
-	if len(st.Failed) > 0 && s.log.unsure != nil && s.log.unsure() {
+	if len(st.Failed) > 0 && s.log.unsure() {
 		undo()
 		s.unsure = true
 		return errMemUnsure
@@ -344,6 +347,9 @@ func (s *memLogStore) Tidy(_ context.Context, l Lease, _ bool) (Tidied, error) {
 		return Tidied{}, nil
 	}
 	s.w.SetAside(memAside)
+	if s.log.unsure() {
+		return Tidied{}, errSimLost // nothing was written; the next write has these rows too
+	}
 	return Tidied{}, s.write(Settlement{})
 }
 

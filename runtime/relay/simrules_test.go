@@ -153,6 +153,7 @@ var rules = []struct {
 	{"rows that were set aside are read again", simOptions{inLog: true}, "lost or reordered"},
 	{"a new leader reads the rows that were set aside", simOptions{inLog: true}, "lost or reordered"},
 	{"the open tick is read again too", simOptions{inLog: true}, "reordered"},
+	{"what is read again is what the snapshot shows", simOptions{inLog: true, async: true}, "invented or reordered"},
 	{"open transactions are part of a cursor's snapshot", simOptions{inLog: true}, "lost or reordered"},
 	{"a partition is dropped when the base shows all of it", simOptions{inLog: true}, "lost"},
 	{"a partition with rows that were set aside is not dropped", simOptions{inLog: true}, "lost"},

@@ -200,16 +200,25 @@ func (w *Window) Peek(rows []Row) []bool {
 }
 
 // Unsettled returns the unsettled rows of a topic with after < seq <= upTo, in the order of
-// seq. If keys is not nil, their keys have one of these hashes.
+// seq. If keys is not nil, their keys have one of these hashes. Rows that were set aside are
+// among them as long as it is not known that they have entries.
 func (w *Window) Unsettled(topic string, keys map[uint64]struct{}, after, upTo int64) []Row {
 	var rows []Row
+	add := func(r Row) {
+		if r.Topic != topic || r.Seq <= after || r.Seq > upTo {
+			return
+		}
+		if _, wanted := keys[r.Key]; wanted || keys == nil {
+			rows = append(rows, r)
+		}
+	}
+	for _, r := range w.late {
+		add(r)
+	}
 	for _, t := range w.ticks {
 		for _, n := range t.rows {
-			if n.done || n.Topic != topic || n.Seq <= after || n.Seq > upTo {
-				continue
-			}
-			if _, wanted := keys[n.Key]; wanted || keys == nil {
-				rows = append(rows, n.Row)
+			if !n.done {
+				add(n.Row)
 			}
 		}
 	}

@@ -115,7 +115,11 @@ func TestRowsAreSetAside(t *testing.T) {
 	if d := cmp.Diff(logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 3}, p.Cursor); d != "" {
 		t.Errorf("the cursor (-want +got): %s", d)
 	}
-	// The write fails. A row that is settled meanwhile needs no entry, and one may be there.
+	// The write fails. The rows are still read again.
+	if d := cmp.Diff(rows(1, 3, 4, 5, 6), w.Unsettled("orders", nil, 0, 9)); d != "" {
+		t.Errorf("unsettled (-want +got): %s", d)
+	}
+	// A row that is settled meanwhile needs no entry, and one may be there.
 	if d := cmp.Diff([]int64{3}, settle(w, 3, 4)); d != "" {
 		t.Errorf("settled elsewhere (-want +got): %s", d)
 	}
