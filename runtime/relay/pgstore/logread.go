@@ -93,7 +93,7 @@ func (s *logStore) readTick(ctx context.Context, what string, after int64, limit
 	}
 	var others []relay.Row
 	if waiting {
-		if page, others, err = s.mergeWaiting(ctx, what, lt, page, after, limit); err != nil {
+		if page, others, err = s.mergeWaiting(ctx, what, lt, relay.Snapshot(span.shown), page, after, limit); err != nil {
 			return relay.Page{}, err
 		}
 	}
@@ -154,14 +154,14 @@ func (s *logStore) readByTx(ctx context.Context, what string, span logSpan, limi
 
 // mergeWaiting adds the rows that wait behind the cursor to a page of a tick. It cuts the page
 // where the page of these rows ends, so that all are in the order of seq.
-func (s *logStore) mergeWaiting(ctx context.Context, what string, lt *logTerm, page relay.Page, after int64, limit relay.Limit) (relay.Page, []relay.Row, error) {
+func (s *logStore) mergeWaiting(ctx context.Context, what string, lt *logTerm, snap relay.Snapshot, page relay.Page, after int64, limit relay.Limit) (relay.Page, []relay.Row, error) {
 	lt.mu.Lock()
 	none := lt.nothingWaits && after >= lt.waitsAfter
 	lt.mu.Unlock()
 	if none {
 		return page, nil, nil
 	}
-	waiting, err := s.readWaiting(ctx, what, after, math.MaxInt64, nil, nil, limit)
+	waiting, err := s.readWaiting(ctx, what, snap, after, math.MaxInt64, nil, nil, limit)
 	if err != nil {
 		return relay.Page{}, nil, err
 	}
@@ -224,9 +224,9 @@ func fits(end int64, limit relay.Limit, lists ...[]relay.Row) int64 {
 }
 
 // readWaiting reads rows that wait behind the cursor.
-func (s *logStore) readWaiting(ctx context.Context, what string, after, upTo int64, topic *string, keys []string, limit relay.Limit) (relay.Page, error) {
+func (s *logStore) readWaiting(ctx context.Context, what string, snap relay.Snapshot, after, upTo int64, topic *string, keys []string, limit relay.Limit) (relay.Page, error) {
 	rows := s.rowLimit(limit)
-	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.LogWaiting, after, upTo, topic, keys, rows+1)
+	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.LogWaiting, after, upTo, string(snap), topic, keys, rows+1)
 }
 
 // ReadBacklog reads the rows that the term's first snapshot shows and that are not settled.
@@ -251,7 +251,7 @@ func (s *logStore) ReadTick(ctx context.Context, _, to relay.Snapshot, after int
 // ReadAgain reads the unsettled rows of one topic, or of some of its keys: those that wait
 // behind the cursor, those that were read past it, and those of the open tick that are still
 // to be read.
-func (s *logStore) ReadAgain(ctx context.Context, _ relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {
+func (s *logStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {
 	what := "read rows of topic " + rows.Topic + " again"
 	var lt *logTerm
 	var span logSpan
@@ -274,18 +274,19 @@ func (s *logStore) ReadAgain(ctx context.Context, _ relay.Snapshot, rows relay.S
 	if err != nil {
 		return relay.Page{}, err
 	}
-	waiting, err := s.readWaiting(ctx, what, after, to, &rows.Topic, rows.Keys, limit)
+	waiting, err := s.readWaiting(ctx, what, snap, after, to, &rows.Topic, rows.Keys, limit)
 	if err != nil {
 		return relay.Page{}, err
 	}
 	var window, ahead relay.Page
 	if len(known) > 0 {
 		n := s.rowLimit(limit)
-		window, err = s.readPage(ctx, what, relay.Limit{Rows: int(n), Bytes: limit.Bytes}, pgdb.LogRows, known, rows.Keys, n+1)
+		window, err = s.readPage(ctx, what, relay.Limit{Rows: int(n), Bytes: limit.Bytes}, pgdb.LogRows, known, string(snap), rows.Keys, n+1)
 		if err != nil {
 			return relay.Page{}, err
 		}
 	}
+	span.shown = string(snap) // if that is older than the tick, no row of the tick is read
 	if unread && to > readTo {
 		if ahead, err = s.readSpan(ctx, what, span, max(after, readTo), to, &rows.Topic, rows.Keys, limit); err != nil {
 			return relay.Page{}, err
@@ -323,10 +324,10 @@ func hashes(keys []string) map[uint64]struct{} {
 }
 
 // ReadEdited reads the copies of failed rows: nothing else can be edited.
-func (s *logStore) ReadEdited(ctx context.Context, _, edits relay.Snapshot, after, upTo int64, limit relay.Limit) (relay.Page, int64, error) {
+func (s *logStore) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, after, upTo int64, limit relay.Limit) (relay.Page, int64, error) {
 	rows := s.rowLimit(limit)
 	page, err := s.readPage(ctx, "read the rows that were edited", relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.LogEdited,
-		after, upTo, string(edits), rows+1)
+		after, upTo, string(snap), string(edits), rows+1)
 	if page.More {
 		upTo = page.Rows[len(page.Rows)-1].Seq
 	}

@@ -58,6 +58,9 @@ func newLog(cfg Config) (*logStore, error) {
 	return l, nil
 }
 
+// Settings returns the settings that all relays of an outbox must share.
+func (s *logStore) Settings() map[string]string { return map[string]string{"store": "log"} }
+
 // logTerm is what a term knows of the log.
 type logTerm struct {
 	term    *term
@@ -75,6 +78,7 @@ type logTerm struct {
 	notedAt   time.Time
 	// where the cursor belongs
 	system, database, file int64
+	standing               int64    // of the sequence
 	low                    lowWater // how floor is found; only safe, asked and open
 	// unsure is true while it is not known whether a settlement with failures was recorded.
 	// Then only its repetition may write.
@@ -103,7 +107,7 @@ func (s *logStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, e
 	lt := &logTerm{
 		term: t, writing: make(chan struct{}, 1), w: logcursor.New(cursor), n: row.N, floor: floor,
 		baseFloor: floor, floors: map[string]int64{}, ends: map[string]int64{}, topics: map[string]string{},
-		system: row.SystemNow, database: row.DatabaseNow, file: row.SequenceFileNow, noted: cursor.Base,
+		system: row.SystemNow, database: row.DatabaseNow, file: row.SequenceFileNow, standing: row.Standing, noted: cursor.Base,
 	}
 	lt.low.safe = floor
 	lt.writing <- struct{}{}
@@ -190,8 +194,17 @@ func (s *logStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		if err := t.advance(parsed, filled, flushed); err != nil {
 			return err
 		}
+		// After the snapshot: it shows no row with a number of another sequence.
+		place, err := se.q.LogPlace(ctx)
+		if err != nil {
+			return err
+		}
 		lt.mu.Lock()
 		defer lt.mu.Unlock()
+		if place.File != lt.file || place.Standing < lt.standing {
+			return fmt.Errorf("the sequence of event_outbox.seq was replaced or set back, so that seqs come again: %w", relay.ErrLeaseLost)
+		}
+		lt.standing = place.Standing
 		if first := lt.w.First(); first != "" {
 			taken = relay.Snapshot(first)
 		} else {

@@ -425,6 +425,32 @@ func TestLogCursorOfAnotherDatabase(t *testing.T) {
 	})
 }
 
+// If the table is emptied and its numbers start over, the term ends, and the next one delivers
+// the new rows, although numbers of the former ones are among those that are settled.
+func TestLogNumbersStartOver(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		for range 3 {
+			insert(t, pg.Pool, "k")
+		}
+		rows := backlog(t, s, snapshot(t, s), wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{2, 3}}))
+		exec(t, pg.Pool, `TRUNCATE event_outbox RESTART IDENTITY`)
+		for range 3 {
+			insert(t, pg.Pool, "k")
+		}
+		if _, err := s.Snapshot(t.Context()); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Errorf("Snapshot says %v; want that the term is over", err)
+		}
+		next := newLog(t, pg)
+		lead(t, next)
+		if d := cmp.Diff(seqs(rows), seqs(backlog(t, next, snapshot(t, next), wide))); d != "" {
+			t.Errorf("the next term reads (-want +got): %s", d)
+		}
+	})
+}
+
 // An idle log notices an insert.
 func TestLogIdle(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {

@@ -97,3 +97,5 @@ BEGIN
     EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partitions(integer), %1$s.event_outbox_drop_partitions(interval) FROM PUBLIC', place);
 END
 $$;
+
+SELECT event_outbox_make_partitions(3);

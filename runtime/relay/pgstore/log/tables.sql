@@ -42,6 +42,7 @@ CREATE TABLE event_outbox_failed (
     event_data      json,
     event_key       varchar(255),
     created_at      timestamptz  NOT NULL,
+    tx              xid8         NOT NULL,
     seq             bigint       NOT NULL,
     topic           varchar(255) NOT NULL,
     headers         json,

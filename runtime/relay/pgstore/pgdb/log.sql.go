@@ -33,9 +33,9 @@ WITH failure AS MATERIALIZED (
     DELETE FROM event_outbox_late AS l USING failure AS f
     WHERE l.seq = f.seq AND l.seq = ANY($1::bigint[]) AND l.published_at IS NULL
 )
-INSERT INTO event_outbox_failed (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic,
+INSERT INTO event_outbox_failed (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic,
                                  headers, partition, retry_count, last_error, next_attempt_at, dead_at)
-SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.seq, o.topic,
+SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic,
        o.headers, o.partition, f.retry_count, f.error, f.next_attempt_at, CASE WHEN f.dead THEN now() END
 FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY($1::bigint[]) AND f.retry_count = 1
@@ -220,18 +220,20 @@ SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::tex
        f.retry_count, f.event_data::text AS data, f.headers::text AS headers, f.partition
 FROM event_outbox_failed AS f
 WHERE f.dead_at IS NULL AND f.seq > $1::bigint AND f.seq <= $2::bigint
+  AND pg_visible_in_snapshot(f.tx, $3::pg_snapshot)
   AND pg_visible_in_snapshot(
       (SELECT following.xid - mod(following.xid - f.xmin::text::bigint, 4294967296)
-       FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following)::text::xid8, $3::pg_snapshot)
+       FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following)::text::xid8, $4::pg_snapshot)
 ORDER BY f.seq
-LIMIT $4
+LIMIT $5
 `
 
 type LogEditedParams struct {
-	After    int64
-	UpTo     int64
-	EditedIn string
-	MaxRows  int32
+	After     int64
+	UpTo      int64
+	VisibleIn string
+	EditedIn  string
+	MaxRows   int32
 }
 
 type LogEditedRow struct {
@@ -254,6 +256,7 @@ func (q *Queries) LogEdited(ctx context.Context, arg LogEditedParams) ([]LogEdit
 	rows, err := q.db.Query(ctx, LogEdited,
 		arg.After,
 		arg.UpTo,
+		arg.VisibleIn,
 		arg.EditedIn,
 		arg.MaxRows,
 	)
@@ -369,6 +372,25 @@ func (q *Queries) LogMakePartitions(ctx context.Context, days int32) (int32, err
 	return made, err
 }
 
+const LogPlace = `-- name: LogPlace :one
+SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS file,
+       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS standing
+`
+
+type LogPlaceRow struct {
+	File     int64
+	Standing int64
+}
+
+// LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
+// lower than before, new rows have numbers that old ones had.
+func (q *Queries) LogPlace(ctx context.Context) (LogPlaceRow, error) {
+	row := q.db.QueryRow(ctx, LogPlace)
+	var i LogPlaceRow
+	err := row.Scan(&i.File, &i.Standing)
+	return i, err
+}
+
 const LogRange = `-- name: LogRange :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.created_at,
        0::integer AS retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
@@ -452,15 +474,17 @@ const LogRows = `-- name: LogRows :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.created_at,
        0::integer AS retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM unnest($1::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
-WHERE ($2::text[] IS NULL OR o.event_key = ANY($2::text[]))
+WHERE pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
+  AND ($3::text[] IS NULL OR o.event_key = ANY($3::text[]))
 ORDER BY o.seq
-LIMIT $3
+LIMIT $4
 `
 
 type LogRowsParams struct {
-	Ids     []uuid.UUID
-	Keys    []string
-	MaxRows int32
+	Ids       []uuid.UUID
+	VisibleIn string
+	Keys      []string
+	MaxRows   int32
 }
 
 type LogRowsRow struct {
@@ -480,7 +504,12 @@ type LogRowsRow struct {
 
 // LogRows reads rows that were read before, by their ids.
 func (q *Queries) LogRows(ctx context.Context, arg LogRowsParams) ([]LogRowsRow, error) {
-	rows, err := q.db.Query(ctx, LogRows, arg.Ids, arg.Keys, arg.MaxRows)
+	rows, err := q.db.Query(ctx, LogRows,
+		arg.Ids,
+		arg.VisibleIn,
+		arg.Keys,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -678,30 +707,33 @@ FROM (
             0::integer AS retry_count, o.event_data, o.headers, o.partition
      FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id
      WHERE l.published_at IS NULL AND l.seq > $1::bigint AND l.seq <= $2::bigint
-       AND ($3::text IS NULL OR l.topic = $3::text)
-       AND ($4::text[] IS NULL OR l.event_key = ANY($4::text[]))
+       AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
+       AND ($4::text IS NULL OR l.topic = $4::text)
+       AND ($5::text[] IS NULL OR l.event_key = ANY($5::text[]))
      ORDER BY l.seq
-     LIMIT $5)
+     LIMIT $6)
     UNION ALL
     (SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic, f.event_key, f.created_at,
             f.retry_count, f.event_data, f.headers, f.partition
      FROM event_outbox_failed AS f
      WHERE f.dead_at IS NULL AND f.seq > $1::bigint AND f.seq <= $2::bigint
-       AND ($3::text IS NULL OR f.topic = $3::text)
-       AND ($4::text[] IS NULL OR f.event_key = ANY($4::text[]))
+       AND pg_visible_in_snapshot(f.tx, $3::pg_snapshot)
+       AND ($4::text IS NULL OR f.topic = $4::text)
+       AND ($5::text[] IS NULL OR f.event_key = ANY($5::text[]))
      ORDER BY f.seq
-     LIMIT $5)
+     LIMIT $6)
 ) AS w
 ORDER BY w.seq
-LIMIT $5
+LIMIT $6
 `
 
 type LogWaitingParams struct {
-	After   int64
-	UpTo    int64
-	Topic   *string
-	Keys    []string
-	MaxRows int32
+	After     int64
+	UpTo      int64
+	VisibleIn string
+	Topic     *string
+	Keys      []string
+	MaxRows   int32
 }
 
 type LogWaitingRow struct {
@@ -720,11 +752,13 @@ type LogWaitingRow struct {
 }
 
 // LogWaiting reads the rows that the cursor has passed and that are not settled: those that
-// were set aside, and the copies of those that failed.
+// were set aside, and the copies of those that failed. Some of them may be of a tick that is
+// newer than the snapshot; they are left out, because rows before them may be missing.
 func (q *Queries) LogWaiting(ctx context.Context, arg LogWaitingParams) ([]LogWaitingRow, error) {
 	rows, err := q.db.Query(ctx, LogWaiting,
 		arg.After,
 		arg.UpTo,
+		arg.VisibleIn,
 		arg.Topic,
 		arg.Keys,
 		arg.MaxRows,

@@ -17,6 +17,12 @@ FROM event_outbox_cursor AS c
 ORDER BY c.n DESC
 LIMIT 1;
 
+-- LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
+-- lower than before, new rows have numbers that old ones had.
+-- name: LogPlace :one
+SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS file,
+       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS standing;
+
 -- WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome.
 -- late_ids are the rows that wait and that this cursor passes. settled are published rows
 -- that an earlier cursor has passed: they were late or had failed. A row is never in both.
@@ -85,9 +91,9 @@ WITH failure AS MATERIALIZED (
     DELETE FROM event_outbox_late AS l USING failure AS f
     WHERE l.seq = f.seq AND l.seq = ANY(@failed::bigint[]) AND l.published_at IS NULL
 )
-INSERT INTO event_outbox_failed (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic,
+INSERT INTO event_outbox_failed (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic,
                                  headers, partition, retry_count, last_error, next_attempt_at, dead_at)
-SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.seq, o.topic,
+SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic,
        o.headers, o.partition, f.retry_count, f.error, f.next_attempt_at, CASE WHEN f.dead THEN now() END
 FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY(@failed::bigint[]) AND f.retry_count = 1
@@ -126,7 +132,8 @@ FROM (
 ORDER BY picked.seq;
 
 -- LogWaiting reads the rows that the cursor has passed and that are not settled: those that
--- were set aside, and the copies of those that failed.
+-- were set aside, and the copies of those that failed. Some of them may be of a tick that is
+-- newer than the snapshot; they are left out, because rows before them may be missing.
 -- name: LogWaiting :many
 SELECT w.seq, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.topic::text AS topic, w.event_key, w.created_at,
        w.retry_count, w.event_data::text AS data, w.headers::text AS headers, w.partition
@@ -135,6 +142,7 @@ FROM (
             0::integer AS retry_count, o.event_data, o.headers, o.partition
      FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id
      WHERE l.published_at IS NULL AND l.seq > @after::bigint AND l.seq <= @up_to::bigint
+       AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
        AND (sqlc.narg('topic')::text IS NULL OR l.topic = sqlc.narg('topic')::text)
        AND (sqlc.narg('keys')::text[] IS NULL OR l.event_key = ANY(sqlc.narg('keys')::text[]))
      ORDER BY l.seq
@@ -144,6 +152,7 @@ FROM (
             f.retry_count, f.event_data, f.headers, f.partition
      FROM event_outbox_failed AS f
      WHERE f.dead_at IS NULL AND f.seq > @after::bigint AND f.seq <= @up_to::bigint
+       AND pg_visible_in_snapshot(f.tx, @visible_in::pg_snapshot)
        AND (sqlc.narg('topic')::text IS NULL OR f.topic = sqlc.narg('topic')::text)
        AND (sqlc.narg('keys')::text[] IS NULL OR f.event_key = ANY(sqlc.narg('keys')::text[]))
      ORDER BY f.seq
@@ -157,7 +166,8 @@ LIMIT @max_rows;
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.created_at,
        0::integer AS retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM unnest(@ids::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
-WHERE (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
+WHERE pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
+  AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
 ORDER BY o.seq
 LIMIT @max_rows;
 
@@ -167,6 +177,7 @@ SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::tex
        f.retry_count, f.event_data::text AS data, f.headers::text AS headers, f.partition
 FROM event_outbox_failed AS f
 WHERE f.dead_at IS NULL AND f.seq > @after::bigint AND f.seq <= @up_to::bigint
+  AND pg_visible_in_snapshot(f.tx, @visible_in::pg_snapshot)
   AND pg_visible_in_snapshot(
       (SELECT following.xid - mod(following.xid - f.xmin::text::bigint, 4294967296)
        FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following)::text::xid8, @edited_in::pg_snapshot)
