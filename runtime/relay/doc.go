@@ -28,8 +28,8 @@
 //
 // # The term
 //
-// The lease is a row in the database. Each take-over raises its epoch, each
-// renewal its beat; no wall clock takes part.
+// The lease is a row in the database. Each take-over raises its epoch, each renewal its
+// beat; no wall clock is used.
 //
 //	           no holder, or (epoch, beat) unchanged
 //	           for Term on this instance's clock
@@ -45,11 +45,11 @@
 //
 // To settle a row is to record its outcome: published, failed or dead.
 //
-// The leader knows the end of its term without asking: the time at which it sent
-// its last successful renewal, plus Term, minus TermMargin, on a clock that goes on
-// while the machine is suspended. It checks that before it sends and before it
-// settles. A leader that was frozen past the end settles nothing either, because the
-// settling statement first locks the lease row under the leader's epoch.
+// The leader knows the end of its term without asking: the time at which it sent its last
+// successful renewal, plus Term, minus TermMargin, on a clock that continues while the
+// machine is suspended. It checks that before it sends and before it settles. A leader
+// that was frozen past the end settles nothing either, because the settling statement
+// first locks the lease row under the leader's epoch.
 //
 // Records that a former leader passed to the client may still be appended. They
 // cannot change the order of first deliveries. Every leader sends, for each key, its
@@ -64,8 +64,7 @@
 // (the backlog). After that, a tick takes the next snapshot and reads, in seq order,
 // what it shows and the one before did not. If a committed before b drew its seq,
 // every snapshot that shows b shows a, so a is read before b. Nothing about progress
-// outlives the term, except the mark of a store that is a [Tidier]: a seq up to which only
-// rows that wait have to be looked for.
+// outlives the term.
 //
 // # Delayed events
 //
@@ -76,39 +75,39 @@
 //
 // # Sending
 //
-// A wave is at most one batch for each partition. Nothing is passed to the client
-// while anything of the last wave is unresolved: a client that fails a batch accepts
-// later rows of the partition at once, and they would overtake the failed ones.
-// Reading ahead and settling overlap with waves.
+// A wave is at most one batch for each partition. Nothing is passed to the client while
+// anything of the last wave is unresolved: a client that fails a batch accepts later rows
+// of the partition immediately, and they would overtake the failed ones. Reading ahead
+// and settling overlap with waves.
 //
-// Rows that failed go out again before any later row of their partition, unless they
-// have to wait. Then their key, partition or topic waits with them. Its rows are
-// skipped when they are read, not kept, so an outage of weeks costs no memory. When
-// the wait is over they are read again, before any later row.
+// Rows that failed are sent again before any later row of their partition, unless they
+// have to wait. Then their key, partition or topic waits with them. Its rows are skipped
+// when they are read, not kept, so an outage of weeks costs no memory. When the wait is
+// over they are read again, before any later row.
 //
 // # A row
 //
 //	             acknowledged            settled
 //	pending ───────────────▶ sent ───────────────▶ published (marked, or deleted)
 //	 ▲   │
-//	 │   │ fails alone, for a reason of its own: retry_count + 1
+//	 │   │ fails alone, for its own reason: retry_count + 1
 //	 │   ▼
 //	 │  held, with its key, until next_attempt_at ──▶ pending
 //	 │   │
 //	 │   │ MaxAttempts
 //	 │   ▼
-//	 │  dead ── park (default): its key goes on without it
+//	 │  dead ── park (default): its key continues without it
 //	 │   │      block: its key waits
-//	 │   ├── discarded by an operator: its key goes on
+//	 │   ├── discarded by an operator: its key continues
 //	 └───┘── replayed by an operator
 //
 // # Partitions
 //
 // A row goes to the partition that it names ([Row.Partition]), else to the one that
-// [Sink.Partition] gives for its key. If its topic does not have the partition, the
-// topic is described again, because it may have got more; then the row fails alone. It
-// holds its key, as any row that failed. Rows of one key are in order only if they name
-// the same partition, or none.
+// [Sink.Partition] gives for its key. If its topic does not have the partition, the topic
+// is described again, because it may have more partitions now; then the row fails alone.
+// It holds its key, like any row that failed. Rows of one key are in order only if they
+// name the same partition, or none.
 //
 // # Tombstones
 //
@@ -130,11 +129,11 @@
 //	others      the member headers: strings, and numbers and booleans as their text;
 //	            at most 100 with 64 KiB
 //
-// So a row has the same headers at every attempt. What cannot be used is left out, logged
-// once for each event type and reason, and counted; it is no failure of the row. The
-// value of the record is the row's data, byte for byte, unless Config.StripRouting is set.
-// The policy for dead rows goes by the row's event type. Rows with headers cost nothing
-// more: their data is not looked at.
+// So a row has the same headers at every attempt. A header that cannot be used is left
+// out, logged once for each event type and reason, and counted; the row does not fail.
+// The value of the record is the row's data, byte for byte, unless Config.StripRouting is
+// set. The policy for dead rows depends on the row's event type. Rows with headers cost
+// nothing more: their data is not read.
 //
 // # When something fails
 //
@@ -143,9 +142,9 @@
 //	Kafka away, TLS, SASL,        all rows wait; tried again       status "Kafka unavailable",      fix Kafka or the credentials;
 //	unknown errors                after 100 ms to 5 s              relay_errors_total{relay}        no attempts are counted
 //	a partition has no leader or  it is set aside, 0.5 to 30 s;    partitions_set_aside             fix the broker
-//	too few replicas              the others go on
+//	too few replicas              the others continue
 //	a topic is missing, not       it pauses, 0.5 to 30 s;          paused_topics, status names it   create it, or grant DESCRIBE
-//	authorised, against a policy  the others go on                                                  and WRITE
+//	authorised, against a policy  the others continue                                               and WRITE
 //	a record is too large or      its batch is halved until it     events_failed_total, the key in  raise max.message.bytes, or
 //	invalid; headers of a row     fails alone; only then is it     held_keys; then dead_letters     fix the row; replay or discard
 //	that do not parse; a          counted, and its key held
@@ -154,7 +153,7 @@
 //	                              ends; then a new one begins
 //	Postgres switches over        past the deadline the term       "the server is a standby" in     nothing, if the address follows
 //	                              ends; it is tried again until    the log, relay_errors_total      the primary
-//	                              the address leads to a primary
+//	                              the address reaches a primary
 //	a leader dies or freezes      another leads within 5 s; some   leader moves, epoch rises        nothing
 //	                              records come twice
 //	no wake-ups                   rows are found by polling,       relay_errors_total{wake}         fix Redis; it is not urgent
@@ -182,7 +181,7 @@
 //	UPDATE topic, event_key, partition,          the row is sent as it is now; rows corrected in
 //	event_type, event_data or headers            one transaction keep their order
 //	DELETE                                       the row is never sent; a key that it held continues
-//	retry_count = 0, or next_attempt_at = NULL,  the row is tried again without waiting
+//	next_attempt_at = NULL, or retry_count = 0,  the row is tried again without waiting
 //	of a row that failed
 //	UPDATE event_key or topic of a dead row      its former key continues; under Block the dead
 //	                                             row holds the new one
@@ -196,8 +195,7 @@
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
-// no effect. Do not set it to NULL while no relay runs: it keeps the row in an index by
-// which the relay finds it. To delay an event, use outbox.WithDeliverAt. An empty event_key means no key.
+// no effect. To delay an event, use outbox.WithDeliverAt. An empty event_key means no key.
 //
 // # Why these defaults
 //
@@ -205,7 +203,7 @@
 //	                              take-over); a renewal that fails is tried again before the deadline; clocks may differ by
 //	                              a sixth
 //	RenewEvery 1.25s              leaves as long again for a renewal that is slow or has to be repeated
-//	ObserveEvery 1.75s            the most that keeps the 5 s; pgstore tells standbys of a clean end at once
+//	ObserveEvery 1.75s            the most that keeps the 5 s; pgstore tells standbys of a clean end immediately
 //	BufferRows 20,000,            reading ahead by several waves keeps the sender busy; the bytes bound memory
 //	BufferBytes 64 MiB            whatever rows hold
 //	UnsettledRows 5,000           a kill repeats no more rows than this: two waves of 2,500, of which one is sent
@@ -223,7 +221,7 @@
 //	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, the rest snapshots to be
 //	                              sure and counts (outboxbench -scenario idle counts them); pgstore finds a row within 25 ms, in an
 //	                              outbox that shares its sessions within 225 ms
-//	DecisionsEvery 1m             a renewal tells when there are some, so this only makes sure
+//	DecisionsEvery 1m             a renewal reports them, so this is only a precaution
 //	StatsEvery 15s                numbers for charts, which are read less often
 //	MaxAttempts 10, Retry 1s..5m  about 9 minutes before a row is given up: long enough to raise a topic's limit,
 //	                              short enough to be noticed
@@ -235,10 +233,9 @@
 //
 // # How it is built
 //
-// The protocol is a state machine without I/O (machine.go has a map of its parts): it
-// is told what happened and says what to do. Run drives it with goroutines
-// (driver.go). The tests drive the same code, several instances at once, with a
-// virtual clock, random interleavings and every fault above, and check each record as
-// it is appended; with each rule switched off they find the violation that it
-// prevents.
+// The protocol is a state machine without I/O (machine.go has a map of its parts): its
+// input is what happened, its output is what to do. Run drives it with goroutines
+// (driver.go). The tests drive the same code, several instances at the same time, with a
+// virtual clock, random interleavings and every fault above, and check each record as it
+// is appended; with each rule switched off they find the violation that it prevents.
 package relay

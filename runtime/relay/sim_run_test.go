@@ -73,17 +73,6 @@ func variants() map[string]simOptions {
 		"chosen, grow":          {policy: Park, chosen: true, grow: true},
 		"chosen, sick":          {policy: Park, chosen: true, sick: true},
 		"chosen, edits":         {policy: Park, chosen: true, edits: true},
-		"log":                   {policy: Park, inLog: true},
-		"log, block":            {policy: Block, inLog: true},
-		"log, killer":           {policy: Park, inLog: true, killer: true},
-		"log, async":            {policy: Park, inLog: true, async: true},
-		"log, sick":             {policy: Park, inLog: true, sick: true},
-		"log, wide":             {policy: Park, inLog: true, wide: true},
-		"log, delays":           {policy: Park, inLog: true, delays: true},
-		"log, hang":             {policy: Park, inLog: true, hang: true},
-		"log, forget":           {policy: Park, inLog: true, forget: true},
-		"log, named":            {policy: Park, inLog: true, named: true},
-		"log, chosen":           {policy: Park, inLog: true, chosen: true},
 	}
 }
 

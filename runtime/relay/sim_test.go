@@ -60,7 +60,6 @@ type simOptions struct {
 	savepoints bool
 	delays     bool       // some events are delayed
 	chosen     bool       // rows name partitions, also such that their topic does not have
-	inLog      bool       // the outbox is a log
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
@@ -78,7 +77,6 @@ const (
 	simRows   = 30
 	simTopics = 2
 	simParts  = 2
-	simLook   = 10 // rows that a page looks at
 )
 
 func newSim(o simOptions) *sim {
@@ -89,13 +87,12 @@ func newSim(o simOptions) *sim {
 		keyRows:    map[string][]*memRow{},
 	}
 	s.store = newMemStore(func() time.Duration { return s.now })
-	s.store.without, s.store.savepoints, s.store.look = o.without, o.savepoints, simLook
+	s.store.without, s.store.savepoints = o.without, o.savepoints
 	s.store.onSettle = func(l Lease, current bool, st Settlement) {
 		if !current {
 			s.violate("unfenced", "epoch %d settled %v after its term", l.Epoch, st)
 		}
 	}
-	s.store.low.onMove = func(l Lease) { s.violate("unfenced", "epoch %d moved the low-water mark after its term", l.Epoch) }
 	s.store.onRenew = func(l Lease) { s.violate("unfenced", "epoch %d renewed after its term", l.Epoch) }
 	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[int64]int{}, down: map[simPart]bool{}, missing: map[string]bool{}, parts: map[string]int{}}
 	for i := range simTopics {

@@ -13,7 +13,6 @@ import (
 // simRelay is one instance: its machine, the calls under way, its client.
 type simRelay struct {
 	s        *sim
-	store    simStore
 	id       int
 	cfg      *Config
 	m        *machine
@@ -27,12 +26,6 @@ type simRelay struct {
 	lost     time.Duration // time that a clock without the rule does not count
 	drift    float64       // how much faster than time its clock goes
 	leaving  bool          // asked to stop, to see who follows
-}
-
-// simStore is what a relay calls.
-type simStore interface {
-	Store
-	Tidier
 }
 
 // simOp is a call: first it takes effect, later its outcome arrives.
@@ -80,13 +73,9 @@ func (s *sim) newRelay(id int) *simRelay {
 	}
 	s.loosen(&cfg)
 	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
-	r.m.idles, r.m.tidies = s.seed%2 == 0, true
+	r.m.idles = s.seed%2 == 0
 	if s.drift {
 		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
-	}
-	r.store = s.store
-	if s.inLog {
-		r.store = &memLogStore{memStore: s.store}
 	}
 	r.client = newSimClient(s, r)
 	return r
@@ -270,26 +259,26 @@ func (r *simRelay) execute(op *simOp) {
 	var page Page
 	switch c := op.cmd.(type) {
 	case opObserve:
-		o.state, o.err = r.store.Observe(ctx)
+		o.state, o.err = s.store.Observe(ctx)
 	case opTakeOver:
-		if o.err = r.store.Check(ctx); o.err != nil {
+		if o.err = s.store.Check(ctx); o.err != nil {
 			s.refused = true
 			break
 		}
-		if o.lease, o.err = r.store.TakeOver(ctx, c.seen, c.holder); o.err == nil {
+		if o.lease, o.err = s.store.TakeOver(ctx, c.seen, c.holder); o.err == nil {
 			s.tookOver(o.lease)
 		}
 		s.say("relay %d takes over: %+v %v", r.id, o.lease.Epoch, o.err)
 	case opRenew:
-		o.renewal, o.err = r.store.Renew(ctx, c.lease, c.progress)
+		o.renewal, o.err = s.store.Renew(ctx, c.lease, c.progress)
 	case opRelease:
-		o.err = r.store.Release(ctx, c.lease)
+		o.err = s.store.Release(ctx, c.lease)
 	case opReadHeld:
-		o.held, o.err = r.store.ReadHeld(ctx, r.cfg.blocking())
+		o.held, o.err = s.store.ReadHeld(ctx, r.cfg.blocking())
 	case opDecisions:
-		o.decisions, o.err = r.store.Decisions(ctx, op.lease, c.done)
+		o.decisions, o.err = s.store.Decisions(ctx, op.lease, c.done)
 	case opSnapshot:
-		o.snapshot, o.err = r.store.Snapshot(ctx)
+		o.snapshot, o.err = s.store.Snapshot(ctx)
 	case opIdle:
 		if op.idle == nil {
 			op.idle = s.store.beginIdle()
@@ -299,18 +288,13 @@ func (r *simRelay) execute(op *simOp) {
 			return // it goes on waiting
 		}
 	case opBacklog:
-		page, o.err = r.store.ReadBacklog(ctx, c.s, c.after, c.limit)
+		page, o.err = s.store.ReadBacklog(ctx, c.s, c.after, c.limit)
 	case opTick:
-		page, o.err = r.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
+		page, o.err = s.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
 	case opAgain:
-		page, o.err = r.store.ReadAgain(ctx, c.s, c.rows, c.after, c.upTo, c.limit)
+		page, o.err = s.store.ReadAgain(ctx, c.s, c.rows, c.after, c.upTo, c.limit)
 	case opEdited:
-		page, o.end, o.err = r.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
-	case opTidy:
-		o.tidied, o.err = r.store.Tidy(ctx, op.lease, c.setAside || s.off("no row is set aside during a look for edits"))
-		if s.inLog {
-			s.say("relay %d, epoch %d, sets rows aside: %v; cursor %+v, late %v", r.id, op.lease.Epoch, o.err, s.store.log.cursor, s.store.log.late)
-		}
+		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTopics:
 		if s.broker.outage {
 			o.err = errSimLost
@@ -321,7 +305,7 @@ func (r *simRelay) execute(op *simOp) {
 		}
 	case opSettle:
 		s.store.sharers = nil
-		o.err = r.store.Settle(ctx, op.lease, c.settlement)
+		o.err = s.store.Settle(ctx, op.lease, c.settlement)
 		s.say("relay %d settles %v %v: %v", r.id, c.settlement.Published, c.settlement.Failed, o.err)
 	case opOpen:
 		r.client.fenced = r.client.fenced && s.off("a term has a client of its own")
@@ -350,9 +334,6 @@ func (r *simRelay) flushed(op *simOp, page Page) {
 	}
 	op.out.entries, op.out.left = prepare(page.Rows, false)
 	op.out.more = page.More
-	if page.End > 0 {
-		op.out.end = page.End
-	}
 	if r.s.off("headers that do not parse fail here") {
 		for _, e := range op.out.entries {
 			e.invalid = nil
@@ -408,9 +389,9 @@ func (r *simRelay) leaves(op *simOp) bool {
 	if !ok {
 		return false
 	}
-	lease, store := op.lease, r.store
+	lease := op.lease
 	r.s.stragglers = append(r.s.stragglers, func() {
-		err := store.Settle(context.Background(), lease, c.settlement)
+		err := r.s.store.Settle(context.Background(), lease, c.settlement)
 		r.s.say("a settlement of epoch %d that was left behind: %v", lease.Epoch, err)
 	})
 	return true

@@ -38,7 +38,6 @@ const (
 type checked struct {
 	server pgdb.DescribeServerRow
 	tables pgdb.FindTablesRow
-	marked bool // the lease has a low-water mark
 }
 
 // role returns the role for GRANT statements in remedies.
@@ -91,16 +90,6 @@ func (s *Store) check() error {
 	return err
 }
 
-// checkStep is one step of a check.
-type checkStep func(context.Context, *session, *checked) error
-
-func (s *Store) tableChecks() []checkStep {
-	return []checkStep{
-		s.checkServer, s.checkSchema, s.checkTables, s.checkColumns, s.checkIndexes, s.checkPrivileges,
-		s.checkWrites, s.checkIdentity, s.checkLog,
-	}
-}
-
 // checkAll checks the server and the tables with one session.
 func (s *Store) checkAll(ctx context.Context, se *session) error {
 	server, err := se.q.DescribeServer(ctx)
@@ -108,7 +97,11 @@ func (s *Store) checkAll(ctx context.Context, se *session) error {
 		return err
 	}
 	c := &checked{server: server}
-	for _, check := range s.checks {
+	checks := []func(context.Context, *session, *checked) error{
+		s.checkServer, s.checkSchema, s.checkTables, s.checkColumns, s.checkIndexes, s.checkPrivileges,
+		s.checkWrites, s.checkIdentity, s.checkLog,
+	}
+	for _, check := range checks {
 		if err := check(ctx, se, c); err != nil {
 			return err
 		}
