@@ -97,8 +97,7 @@ func (f *follower) leaves(t *table, to sqltext.Name) {
 
 func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 	ifExists := c.Take("if", "exists") || f.tolerant
-	only := c.Take("only")
-	name, ok := c.Name()
+	name, only, ok := c.Relation()
 	if !ok {
 		f.unknown(tokens)
 		return

@@ -113,8 +113,7 @@ func (f *follower) target(tokens []sqltext.Token) (sqltext.Name, bool) {
 	}
 	rest := *c
 	_ = c.Take("if", "not", "exists") || c.Take("if", "exists")
-	c.Take("only")
-	n, ok := c.Name()
+	n, _, ok := c.Relation()
 	switch {
 	case !ok:
 		return n, false
