@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -249,10 +248,10 @@ type statements struct {
 	rows []int
 }
 
-func (s *statements) Exec(_ context.Context, _ string, args ...any) (pgconn.CommandTag, error) {
+func (s *statements) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	n := 1
-	if ids, many := args[0].([]pgtype.UUID); many {
-		n = len(ids)
+	if sql == insertEvents {
+		n = len(args[0].([]string)) // as text, which every mode of pgx sends
 	}
 	s.rows = append(s.rows, n)
 	return pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", n)), nil

@@ -46,9 +46,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock for event times. nil: time.Now.
 	Now func() time.Time
-	// NewID makes event ids. It must never return the same id twice: the insert of an id
-	// that is in the table already fails. Several goroutines may call it at the same time.
-	// nil: UUIDv7.
+	// NewID makes event ids. It must never return the same id twice: a row whose id is in
+	// the table is not inserted. Several goroutines may call it at the same time. nil:
+	// UUIDv7.
 	NewID func() (uuid.UUID, error)
 	// MaxRetries is how often InTx runs the function again after an error for which
 	// SafeToRetry is true, such as a serialization failure or a deadlock. Each run has
@@ -88,7 +88,6 @@ type Outbox struct {
 	pool    Pool
 	options Options
 	alarm   alarm
-	apart   apart
 	// rowOptions apply before those of every event.
 	rowOptions []Option
 }
@@ -169,12 +168,15 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 	}
 	defer conn.Release() // closes the connection unless it is idle again
 
-	inner := o.opening(ctx, conn.Conn(), txOptions)
+	inner, err := conn.BeginTx(ctx, txOptions)
+	if err != nil {
+		closeReadOnly(ctx, conn.Conn(), txOptions, err)
+		return fmt.Errorf("outbox: begin: %w", err)
+	}
 	tx := &Tx{inner: inner, kept: &kept{options: o.rowOptions}}
 	ended := false
 	defer func() { // also when fn panics or calls runtime.Goexit
 		tx.kept.closed = true
-		inner.end()
 		if ended {
 			return
 		}
@@ -197,10 +199,6 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("outbox: rolled back, the context ended before COMMIT was sent: %w", context.Cause(ctx))
-	}
-	if _, err := inner.begin(); err != nil {
-		closeReadOnly(ctx, conn.Conn(), txOptions, err)
-		return err
 	}
 	tx.kept.closed = true
 	err = o.commit(ctx, conn.Conn(), txOptions, tx.kept)

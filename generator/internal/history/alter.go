@@ -97,7 +97,8 @@ func (f *follower) leaves(t *table, to sqltext.Name) {
 
 func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 	ifExists := c.Take("if", "exists") || f.tolerant
-	name, only, ok := c.Relation()
+	only := c.Take("only")
+	name, ok := c.Name()
 	if !ok {
 		f.unknown(tokens)
 		return

@@ -73,8 +73,7 @@ type block struct {
 	declaring bool
 	frames    []frame
 	doubted   bool
-	madeUp    bool   // it runs text that it composes
-	left      answer // what is known of the statements after a RETURN
+	madeUp    bool // it runs text that it composes
 }
 
 // frame is a construct around a statement: BEGIN, an EXCEPTION, IF, CASE or a loop.
@@ -82,10 +81,6 @@ type frame struct {
 	word string
 	runs answer
 	done bool // an earlier branch runs
-	// changed is where it changes the table, and raises says that it may raise an error.
-	// With a handler, the error undoes the change.
-	changed *Place
-	raises  bool
 }
 
 // answer says whether something is true.
@@ -100,7 +95,7 @@ const (
 
 // runs says whether the next statement runs.
 func (b *block) runs() answer {
-	worst := b.left
+	worst := yes
 	for _, f := range b.frames {
 		worst = max(worst, f.runs)
 	}
@@ -170,9 +165,6 @@ func (b *block) head(c *sqltext.Cursor) bool {
 	case (top.word == "case" || top.word == "exception") && c.Take("when"):
 		upTo(c, "then")
 	case top.word == "begin" && c.Take("exception", "when"):
-		if top.raises && top.changed != nil {
-			b.doubtAt(*top.changed)
-		}
 		top.word, top.runs = "exception", unclear
 		upTo(c, "then")
 	case c.Take("loop"):
@@ -244,13 +236,8 @@ func (b *block) does(tokens []sqltext.Token) {
 	if runs == never {
 		return
 	}
-	b.note(tokens)
 	c := sqltext.NewCursor(tokens)
 	switch {
-	case c.Take("return"):
-		if !c.Is("next") && !c.Is("query") {
-			b.left = max(b.left, left(runs))
-		}
 	case len(tokens) > 2 && (tokens[1].Is(":") && tokens[2].Is("=") || tokens[1].Is("=")):
 		value := tokens[2:]
 		if tokens[1].Is(":") {
@@ -261,7 +248,7 @@ func (b *block) does(tokens []sqltext.Token) {
 			delete(b.variables, tokens[0].Text)
 		}
 	case c.Take("execute"):
-		b.execute(c, runs)
+		b.execute(tokens, c, runs)
 	case c.Is("perform"), c.Is("select"), c.Is("with"), c.Is("call"):
 		for i, t := range tokens {
 			if t.Is("into") && i+1 < len(tokens) {
@@ -284,55 +271,15 @@ func (b *block) does(tokens []sqltext.Token) {
 	}
 }
 
-// left says what is known of the statements after a RETURN.
-func left(runs answer) answer {
-	if runs == yes {
-		return never
-	}
-	return runs
-}
-
-// note records a statement that changes the table or raises an error, for the blocks
-// around it.
-func (b *block) note(tokens []sqltext.Token) {
-	raises := tokens[0].Is("assert") || tokens[0].Is("raise") &&
-		(len(tokens) == 1 || !known(tokens[1], []string{"debug", "log", "info", "notice", "warning"}))
-	at, changes := b.place(tokens[0].Start), false
-	if n, ok := b.target(tokens); ok {
-		at, changes = b.place(n.At), true
-	}
-	for i := 0; i < len(tokens) && !changes && !raises; i++ {
-		if tokens[i].IsText() {
-			at, changes = b.changes(b.inside(tokens[i]))
-		}
-	}
-	for i := range b.frames {
-		if f := &b.frames[i]; f.word == "begin" {
-			f.raises = f.raises || raises
-			if changes && f.changed == nil {
-				f.changed = &at
-			}
-		}
-	}
-}
-
-// execute follows EXECUTE.
-func (b *block) execute(c *sqltext.Cursor, runs answer) {
+// execute follows EXECUTE if the text that it runs is known.
+func (b *block) execute(tokens []sqltext.Token, c *sqltext.Cursor, runs answer) {
 	expression := c.Rest()
 	for _, end := range []string{"using", "into"} {
 		expression, _, _ = cut(expression, end)
 	}
-	b.runText(expression, runs)
-}
-
-// runText follows the text that an expression gives, if it is known.
-func (b *block) runText(expression []sqltext.Token, runs answer) {
-	if runs == never {
-		return
-	}
 	text, ok := b.constant(expression)
 	if !ok {
-		b.doubtStrings(expression)
+		b.doubtStrings(tokens)
 		return
 	}
 	follow := b.statement
@@ -365,7 +312,8 @@ func adds(tokens []sqltext.Token) bool {
 		return false
 	}
 	c.Take("if", "exists")
-	if _, _, ok := c.Relation(); !ok {
+	c.Take("only")
+	if _, ok := c.Name(); !ok {
 		return false
 	}
 	return !slices.ContainsFunc(c.Items(), func(item []sqltext.Token) bool { return len(item) == 0 || !item[0].Is("add") })

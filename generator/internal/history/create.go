@@ -126,9 +126,6 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 		}
 		return
 	}
-	if query, _, ok := cut(tokens, "as"); ok && len(query)+1 < len(tokens) && tokens[len(query)+1].Is("execute") && f.execute(tokens, len(query)+1) {
-		return
-	}
 	parent, isPart := f.partOf(c)
 	rest := *c
 	var elements []piece

@@ -22,53 +22,10 @@ func (f *follower) migration(files script.Files, index int) {
 			f.includes = append(f.includes, f.place(s.Start))
 			continue
 		}
-		switch {
-		case s.Unsure:
-			f.perhaps(s.Tokens)
-		case s.Executed:
-			f.results(s.Tokens)
-		default:
-			f.statement(s.Tokens)
-		}
+		f.statement(s.Tokens)
 	}
 	f.endTransaction()
-	f.newSession()
-}
-
-// newSession forgets what ends with a session.
-func (f *follower) newSession() {
 	f.dropTemporary()
-	clear(f.prepared)
-}
-
-// perhaps follows a statement in a branch of \if that psql may not read.
-func (f *follower) perhaps(tokens []sqltext.Token) {
-	f.inBody(f.source, func() { (&block{follower: f, what: "a branch of \\if"}).mayRun(tokens) })
-}
-
-// results follows a query whose results psql runs as statements.
-func (f *follower) results(tokens []sqltext.Token) {
-	f.call(tokens)
-	b := block{follower: f, what: "the result of a query"}
-	last := tokens[len(tokens)-1]
-	text := f.text[tokens[0].Start:last.End]
-	b.catalogs = catalogs(text)
-	targets, rest, _ := cut(tokens[1:], "from")
-	runs := yes
-	if len(rest) > 0 {
-		runs = unclear
-	}
-	if before, where, ok := cut(targets, "where"); ok {
-		targets, runs = before, b.holds(where)
-	}
-	for _, item := range sqltext.NewCursor(targets).Items() {
-		b.runText(item, runs)
-	}
-	if b.madeUp && !b.doubted {
-		if at, ok := f.mention(text); ok {
-			f.doubt(tokens[0].Start+at, b.what)
-		}
-	}
 }
 
 // dropTemporary forgets the tables of a session.
@@ -109,10 +66,7 @@ func (f *follower) statement(tokens []sqltext.Token) {
 		if c.Is("all") {
 			f.path = []string{"public"}
 		}
-		switch {
-		case c.Is("all"):
-			f.newSession()
-		case c.TakeAny("temp", "temporary"):
+		if c.TakeAny("all", "temp", "temporary") {
 			f.dropTemporary()
 		}
 	case c.Take("begin"), c.Take("start", "transaction"):
@@ -126,13 +80,6 @@ func (f *follower) statement(tokens []sqltext.Token) {
 		f.do(tokens)
 	case c.Is("call"):
 		f.call(tokens)
-	case c.Take("prepare"):
-		f.prepare(c)
-		f.look(tokens)
-	case c.Is("execute"):
-		f.execute(tokens, 0)
-	case c.Take("explain"):
-		f.explain(c, tokens)
 	case c.Is("("), known(c.Peek(), harmless):
 		f.look(tokens)
 	default:

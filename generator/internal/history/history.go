@@ -121,7 +121,6 @@ type follower struct {
 	kinds         []*kind              // user-defined types
 	later         []*kind              // the ones that exist in the end
 	functions     map[string]*function // by name
-	prepared      map[string]prepared  // by name
 	calls         []string             // the functions that are being read
 	count         int                  // of statements
 
@@ -172,7 +171,7 @@ type piece struct {
 func follow(files script.Files, want relation, keepPath bool, later []*kind) *follower {
 	f := &follower{
 		want: want, keepPath: keepPath, path: []string{"public"}, schemas: map[string]bool{"public": true, want.schema: true},
-		later: later, functions: map[string]*function{}, prepared: map[string]prepared{},
+		later: later, functions: map[string]*function{},
 	}
 	for i := range files.Count {
 		f.migration(files, i)

@@ -51,14 +51,11 @@ func (f *follower) isQuery(c *sqltext.Cursor, name sqltext.Name, temporary bool,
 func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, start int, query []sqltext.Token) {
 	t := f.newTable(name, temporary)
 	t.ofQuery = true
-	query, aliases := withoutAliases(withoutOptions(query))
+	query = withoutOptions(query)
 	pieces := append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}, literal("AS", name.At)}, f.queryPieces(t, query)...)
 	f.add(t, pieces...)
 	f.tables = append(f.tables, t)
 	outputs, known := f.outputs(t, query)
-	if len(aliases) > 0 && len(names) < len(aliases) {
-		names = slices.Concat(names, aliases[len(names):])
-	}
 	if !known || len(names) > len(outputs) {
 		t.opaque = t.opaque || len(names) > 0
 		return
@@ -79,47 +76,6 @@ func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, s
 	for _, name := range given {
 		t.gets(column{name: name}, true)
 	}
-}
-
-// withoutAliases returns SELECT * FROM t AS a (x, y) without the new names of the columns,
-// which sqlc ignores, and these names. Other queries stay as they are.
-func withoutAliases(query []sqltext.Token) (without []sqltext.Token, aliases []string) {
-	c := sqltext.NewCursor(query)
-	if !c.Take("select", "*", "from") {
-		return query, nil
-	}
-	if _, _, ok := c.Relation(); !ok {
-		return query, nil
-	}
-	c.TakeAny("*", "as")
-	if alias := c.Next(); alias.Kind != sqltext.Word && alias.Kind != sqltext.Quoted || !c.Is("(") {
-		return query, nil
-	}
-	end := len(query) - len(c.Rest())
-	c.Next()
-	for _, item := range c.Items() {
-		aliases = append(aliases, sqltext.NewCursor(item).Peek().Text)
-	}
-	if !c.Done() && !c.Is("where") && !c.Is("limit") {
-		return query, nil
-	}
-	return slices.Concat(query[:end], c.Rest()), aliases
-}
-
-// behindTables are words after a table in a query that are no other name of it.
-var behindTables = []string{
-	"cross", "except", "fetch", "for", "full", "group", "having", "inner", "intersect", "join", "left", "limit", "natural", "offset",
-	"on", "order", "right", "tablesample", "union", "using", "where", "window",
-}
-
-// renames reports whether the part of a query behind a table gives the columns other
-// names: AS a (x, y).
-func renames(query []sqltext.Token) bool {
-	c := sqltext.NewCursor(query)
-	c.TakeAny(")", "*")
-	as := c.Take("as")
-	name := c.Next()
-	return (name.Kind == sqltext.Word || name.Kind == sqltext.Quoted) && (as || !known(name, behindTables)) && c.Is("(")
 }
 
 // withoutOptions returns a query without the options that may follow it in CREATE TABLE
@@ -151,7 +107,7 @@ func (f *follower) queryPieces(t *table, query []sqltext.Token) []piece {
 			if n, ok := c.Name(); ok && !c.Is("(") {
 				if other := f.lookup(n); other != nil {
 					t.needs = append(t.needs, other)
-					t.opaque = t.opaque || other.opaque || renames(c.Rest())
+					t.opaque = t.opaque || other.opaque
 					pieces = append(pieces, piece{table: other, source: n.At})
 					i += len(query[i:]) - len(c.Rest()) - 1
 					continue

@@ -2,7 +2,6 @@ package history
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
@@ -34,27 +33,16 @@ func (s source) written(t sqltext.Token) string {
 	switch t.Kind { // of a variable of psql
 	case sqltext.Quoted:
 		return quoted(t.Text)
-	case sqltext.String, sqltext.Dollar:
+	case sqltext.String:
 		return literalText(t.Text)
 	default:
 		return t.Text
 	}
 }
 
-// part returns the text between two offsets.
-func (s source) part(from, to int) source {
-	if s.at == nil {
-		return source{file: s.file, text: s.text[from:to], base: s.base + from}
-	}
-	return source{file: s.file, text: s.text[from:to], at: s.at[from : to+1]}
-}
-
 // inside returns the content of a string.
 func (s source) inside(t sqltext.Token) source {
 	raw := s.text[t.Start:t.End]
-	if raw[0] == ':' { // of a variable of psql
-		return source{file: s.file, text: []byte(t.Text), at: slices.Repeat([]int{s.origin(t.Start)}, len(t.Text)+1)}
-	}
 	open := bytes.IndexByte(raw, '\'') + 1
 	end := len(raw)
 	if t.Kind == sqltext.Dollar {

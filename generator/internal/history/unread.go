@@ -113,7 +113,8 @@ func (f *follower) target(tokens []sqltext.Token) (sqltext.Name, bool) {
 	}
 	rest := *c
 	_ = c.Take("if", "not", "exists") || c.Take("if", "exists")
-	n, _, ok := c.Relation()
+	c.Take("only")
+	n, ok := c.Name()
 	switch {
 	case !ok:
 		return n, false

@@ -224,9 +224,9 @@ var (
 	gooseMark   = regexp.MustCompile(`(?im)^\s*--\s*\+goose\s+up\b`)
 	ternMark    = regexp.MustCompile(`(?im)^---- create above / drop below ----`)
 	alembicMark = regexp.MustCompile(`(?m)^\s*(from alembic import|import alembic)\b`)
-	numbered    = regexp.MustCompile(`(?i)^(\d+)_.*\.sql$`)
-	migrateUp   = regexp.MustCompile(`(?i)^(\d+)_.*\.up\.(sql|psql|pgsql|ddl)$`)
-	downName    = regexp.MustCompile(`(?i)[./]down\.(sql|psql|pgsql|ddl)$`)
+	numbered    = regexp.MustCompile(`^(\d+)_.*\.sql$`)
+	migrateUp   = regexp.MustCompile(`^(\d+)_.*\.up\.(sql|psql|pgsql|ddl)$`)
+	downName    = regexp.MustCompile(`[./]down\.(sql|psql|pgsql|ddl)$`)
 )
 
 // detect recognises the tool of a folder by its files.
@@ -253,11 +253,7 @@ func detect(names []string, contents map[string][]byte) Tool {
 // order in which the tool applies them. Tools that number their files compare numbers,
 // so 10 follows 2; atlas compares names.
 func order(tool Tool, contents map[string][]byte) []string {
-	lowered := map[string]bool{}
-	for name := range contents {
-		lowered[strings.ToLower(name)] = true
-	}
-	is := func(name string) bool { return !leadsDown(name, lowered) }
+	is := func(name string) bool { return !leadsDown(name, contents) }
 	compare := natural
 	switch tool {
 	case Goose, Tern:
@@ -292,14 +288,14 @@ func order(tool Tool, contents map[string][]byte) []string {
 }
 
 // leadsDown reports whether a file undoes another one, by their names: a.down.sql,
-// a-down.sql, a.rollback.sql, 1.undo.a.sql. lowered has all names in lower case.
-func leadsDown(name string, lowered map[string]bool) bool {
+// a-down.sql, a.rollback.sql, 1.undo.a.sql.
+func leadsDown(name string, contents map[string][]byte) bool {
 	if downName.MatchString(name) {
 		return true
 	}
 	for _, pair := range [][2]string{{"-down.sql", "-up.sql"}, {"_down.sql", "_up.sql"}, {".undo.", ".do."}, {".rollback.sql", ".sql"}} {
-		lower := strings.ToLower(name)
-		if partner := strings.Replace(lower, pair[0], pair[1], 1); lowered[partner] && partner != lower {
+		partner := strings.Replace(name, pair[0], pair[1], 1)
+		if _, ok := contents[partner]; ok && partner != name {
 			return true
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
 // command follows a psql command in a file. It returns false if psql leaves the file.
@@ -18,49 +16,35 @@ func (r *reader) command(file, at int, command string) bool {
 	}
 	switch last := len(r.branches) - 1; {
 	case name == "if":
-		r.branches = append(r.branches, branch{left: r.now()})
-		r.branches[last+1].enter(value)
+		b := branch{outer: r.active()}
+		b.active = b.outer && !no(value)
+		b.taken = b.active
+		r.branches = append(r.branches, b)
 	case name == "elif" && last >= 0:
-		r.branches[last].enter(value)
+		b := &r.branches[last]
+		b.active = b.outer && !b.taken && !no(value)
+		b.taken = b.taken || b.active
 	case name == "else" && last >= 0:
-		r.branches[last].enter("true")
+		b := &r.branches[last]
+		b.active, b.taken = b.outer && !b.taken, true
 	case name == "endif" && last >= 0:
 		r.branches = r.branches[:last]
-	case r.now() == off:
+	case !r.active():
 	case name == "set" && value != "":
 		r.variables[value] = strings.Join(words[1:], "")
-		if r.now() == unsure {
-			delete(r.variables, value)
-		}
-	case name == "unset", name == "getenv":
+	case name == "unset":
 		delete(r.variables, value)
-	case name == "prompt":
-		delete(r.variables, words[max(len(words)-1, 0):][0])
 	case slices.Contains([]string{"i", "ir", "include", "include_relative"}, name) && value != "":
 		r.include(file, at, value)
-	case name == "c", name == "connect":
-		r.add(Statement{File: file, Start: at, Tokens: newSession(at), Unsure: r.now() == unsure})
 	case name == "q", name == "quit":
-		return slices.ContainsFunc(r.branches, func(b branch) bool { return b.guessed })
+		return false
 	}
 	return true
 }
 
-// newSession returns a statement with the effect of a new connection.
-func newSession(at int) []sqltext.Token {
-	return []sqltext.Token{{Kind: sqltext.Word, Text: "discard", Start: at, End: at}, {Kind: sqltext.Word, Text: "all", Start: at, End: at}}
-}
-
-// isNo reports whether a condition of \if is false.
-func isNo(value string) bool { return isBoolean(value, "0", "off", "false", "no") }
-
-// isYes reports whether a condition of \if is true.
-func isYes(value string) bool { return isBoolean(value, "1", "on", "true", "yes") }
-
-// isBoolean reports whether a value is one of these, or the beginning of a long one.
-func isBoolean(value string, digit, short string, long ...string) bool {
-	value = strings.ToLower(value)
-	return value == digit || value == short || value != "" && slices.ContainsFunc(long, func(word string) bool { return strings.HasPrefix(word, value) })
+// no reports whether a condition of \if is false. An unknown one counts as true.
+func no(value string) bool {
+	return slices.Contains([]string{"0", "false", "off", "no", "f", "n"}, strings.ToLower(value))
 }
 
 // word is a word of a command: quoted, or up to a blank.

@@ -40,10 +40,6 @@ type Statement struct {
 	Missing bool
 	// Start is where it begins.
 	Start int
-	// Unsure means that psql runs it only if a condition is false that counts as true.
-	Unsure bool
-	// Executed means that psql runs its results as statements.
-	Executed bool
 }
 
 // Statements returns what the migration of that index runs, in order.
@@ -65,41 +61,15 @@ type reader struct {
 	statements []Statement
 }
 
-// reading says whether psql reads a part of a file.
-type reading int
-
-const (
-	on     reading = iota
-	unsure         // if a condition is false that counts as true
-	off
-)
-
 // branch is the part between \if and \endif.
 type branch struct {
-	now     reading
-	left    reading // of a part whose condition is true
-	guessed bool    // a condition is unknown
+	outer  bool // the outer part is read
+	active bool // it is read itself
+	taken  bool // it, or an earlier part, was read
 }
 
-// enter begins the part of a branch with that condition. An unknown one counts as true,
-// and what follows it may be read as well.
-func (b *branch) enter(condition string) {
-	switch {
-	case isNo(condition):
-		b.now = off
-	case isYes(condition):
-		b.now, b.left = b.left, off
-	default:
-		b.now, b.left, b.guessed = b.left, max(b.left, unsure), true
-	}
-}
-
-// now says whether what follows is read.
-func (r *reader) now() reading {
-	if len(r.branches) == 0 {
-		return on
-	}
-	return r.branches[len(r.branches)-1].now
+func (r *reader) active() bool {
+	return len(r.branches) == 0 || r.branches[len(r.branches)-1].active
 }
 
 func (r *reader) read(file int) {
@@ -112,36 +82,15 @@ func (r *reader) read(file int) {
 			if !r.command(file, s.Start, string(text[s.Start:s.End])) {
 				return
 			}
-		case s.Data:
-		default:
-			if !r.statement(file, text, s) {
-				return
-			}
+		case r.active() && !s.Data:
+			r.statement(file, s)
 		}
 	}
 }
 
-// statement adds a statement, and runs the commands inside it and the templates of tern
-// before it. It returns false if psql leaves the file.
-func (r *reader) statement(file int, text []byte, s sqltext.Statement) bool {
-	var tokens []sqltext.Token
-	at, now := 0, r.now()
-	take := func(end int) {
-		if r.now() != off {
-			tokens, now = append(tokens, s.Tokens[at:end]...), max(now, r.now())
-		}
-		at = end
-	}
-	if now == off {
-		now = on // if only a part of it is read
-	}
-	for _, c := range s.Commands {
-		take(c.Before)
-		if !r.command(file, c.Start, string(text[c.Start:c.End])) {
-			return false
-		}
-	}
-	take(len(s.Tokens))
+// statement adds a statement, and reads the templates of tern before it.
+func (r *reader) statement(file int, s sqltext.Statement) {
+	tokens := s.Tokens
 	for len(tokens) > 0 && tokens[0].Kind == sqltext.Placeholder {
 		if m := ternTemplate.FindStringSubmatch(tokens[0].Text); m != nil {
 			r.include(file, tokens[0].Start, m[1])
@@ -150,58 +99,42 @@ func (r *reader) statement(file int, text []byte, s sqltext.Statement) bool {
 		}
 		tokens = tokens[1:]
 	}
-	for _, part := range r.filled(tokens) {
-		r.add(Statement{File: file, Tokens: part, Start: part[0].Start, Unsure: now == unsure, Executed: s.Sent == "gexec"})
+	if len(tokens) > 0 {
+		r.statements = append(r.statements, Statement{File: file, Tokens: r.filled(tokens), Start: tokens[0].Start})
 	}
-	if s.Sent == "gset" && len(tokens) > 0 {
-		clear(r.variables) // it may set any of them
-	}
-	return true
 }
-
-func (r *reader) add(s Statement) { r.statements = append(r.statements, s) }
 
 // ternTemplate includes a file.
 var ternTemplate = regexp.MustCompile(`^\{\{-?\s*template\s+["` + "`" + `]([^"` + "`" + `]*)["` + "`" + `]`)
 
-// filled returns tokens with known psql variables replaced by their values. A value may
-// have the end of a statement.
-func (r *reader) filled(tokens []sqltext.Token) [][]sqltext.Token {
-	parts := [][]sqltext.Token{nil}
-	put := func(t sqltext.Token) {
-		last := len(parts) - 1
-		parts[last] = append(parts[last], t)
+// filled returns tokens with known psql variables replaced by their values.
+func (r *reader) filled(tokens []sqltext.Token) []sqltext.Token {
+	isVariable := func(t sqltext.Token) bool { return t.Kind == sqltext.Placeholder && strings.HasPrefix(t.Text, ":") }
+	if len(r.variables) == 0 || !slices.ContainsFunc(tokens, isVariable) {
+		return tokens
 	}
-	for _, t := range tokens {
-		value, known := "", false
-		if t.Kind == sqltext.Placeholder && strings.HasPrefix(t.Text, ":") {
-			value, known = r.variables[strings.Trim(t.Text[1:], `'"`)]
+	tokens = slices.Clone(tokens)
+	for i, t := range tokens {
+		if !isVariable(t) {
+			continue
 		}
-		switch {
-		case !known:
-			put(t)
-		case t.Text[1] == '\'':
-			t.Kind, t.Text = sqltext.String, value
-			put(t)
-		case t.Text[1] == '"':
-			t.Kind, t.Text = sqltext.Quoted, value
-			put(t)
+		name := strings.Trim(t.Text[1:], `'"`)
+		value, ok := r.variables[name]
+		if !ok {
+			continue
+		}
+		switch t.Text[1] {
+		case '\'':
+			tokens[i].Kind, tokens[i].Text = sqltext.String, value
+		case '"':
+			tokens[i].Kind, tokens[i].Text = sqltext.Quoted, value
 		default:
-			for i, s := range sqltext.Split([]byte(value)) {
-				if i > 0 || strings.HasPrefix(strings.TrimSpace(value), ";") {
-					parts = append(parts, nil)
-				}
-				for _, inner := range s.Tokens {
-					inner.Start, inner.End = t.Start, t.End
-					put(inner)
-				}
-			}
-			if strings.HasSuffix(strings.TrimSpace(value), ";") {
-				parts = append(parts, nil)
+			if said := sqltext.Split([]byte(value)); len(said) == 1 && len(said[0].Tokens) == 1 && !said[0].Psql {
+				tokens[i].Kind, tokens[i].Text = said[0].Tokens[0].Kind, said[0].Tokens[0].Text
 			}
 		}
 	}
-	return slices.DeleteFunc(parts, func(part []sqltext.Token) bool { return len(part) == 0 })
+	return tokens
 }
 
 // include reads another file.
@@ -213,7 +146,7 @@ func (r *reader) include(from, at int, name string) {
 			return
 		}
 	}
-	r.add(Statement{File: from, Missing: true, Start: at})
+	r.statements = append(r.statements, Statement{File: from, Missing: true, Start: at})
 }
 
 // inForce returns the statements without those that a ROLLBACK undoes.
@@ -222,9 +155,6 @@ func inForce(statements []Statement) []Statement {
 	begin := -1
 	var savepoints []savepoint
 	for i, s := range statements {
-		if s.Unsure {
-			continue
-		}
 		c := sqltext.NewCursor(s.Tokens)
 		from := -1
 		switch {

@@ -141,18 +141,6 @@ func (c *Cursor) Name() (Name, bool) {
 	return n, true
 }
 
-// Relation reads the name of a table, which may be with ONLY and then in parentheses.
-func (c *Cursor) Relation() (n Name, only, ok bool) {
-	from := c.at
-	only = c.Take("only")
-	inside := only && c.Take("(")
-	if n, ok = c.Name(); !ok || inside && !c.Take(")") {
-		c.at = from
-		return Name{}, only, false
-	}
-	return n, only, true
-}
-
 // inName is a placeholder inside of quotes.
 var inName = regexp.MustCompile(`\$\{[^}]*\}|\{\{.*?\}\}`)
 

@@ -34,8 +34,7 @@ const (
 type Token struct {
 	Kind Kind
 	// Text is the meaning of the token: a word in lower case, a quoted name and a
-	// string without quotes, otherwise the text as written. Postgres cuts names off
-	// after 63 bytes, and so does Text.
+	// string without quotes, otherwise the text as written.
 	Text string
 	// Start and End are where it is written: bytes of the text.
 	Start, End int
@@ -58,16 +57,6 @@ type Statement struct {
 	Psql bool
 	// Data says that it is the data of the COPY before it. It has no tokens then.
 	Data bool
-	// Commands are the commands of psql inside it, in order.
-	Commands []Command
-	// Sent is the command of psql that ends it, such as gset; "" for a semicolon.
-	Sent string
-}
-
-// Command is a command of psql inside a statement.
-type Command struct {
-	Before     int // the index of the token that follows
-	Start, End int // of its text
 }
 
 // bom is the byte order mark that some editors write before UTF-8.
@@ -102,23 +91,21 @@ func (l *lexer) statement() bool {
 		l.command()
 		return true
 	}
-	s := Statement{}
+	var tokens []Token
 	var n nesting
 	first := -1 // index of the token with the first nested semicolon
-	dropped := false
 	for ended := false; !ended; {
 		l.blanks()
 		switch {
 		case l.at >= len(l.text):
 			if n.open() && first >= 0 && !l.flat {
 				l.flat = true
-				l.at, s.Tokens = s.Tokens[first].End, s.Tokens[:first]
-				s.Commands = slices.DeleteFunc(s.Commands, func(c Command) bool { return c.Start >= l.at })
+				l.at, tokens = tokens[first].End, tokens[:first]
 			}
 			ended = true
 			continue
 		case l.text[l.at] == '\\':
-			ended, dropped = l.inner(&s)
+			ended = l.ends()
 			continue
 		}
 		t := l.token()
@@ -126,27 +113,20 @@ func (l *lexer) statement() bool {
 			break
 		}
 		if t.Is(";") && first < 0 {
-			first = len(s.Tokens)
+			first = len(tokens)
 		}
-		s.Tokens = append(s.Tokens, t)
+		tokens = append(tokens, t)
 		n.see(t)
 	}
-	if dropped {
-		for _, c := range s.Commands {
-			l.statements = append(l.statements, Statement{Start: c.Start, End: c.End, Psql: true})
-		}
-		return true
-	}
-	if len(s.Tokens) == 0 {
+	if len(tokens) == 0 {
 		return true // a semicolon alone
 	}
-	s.Start, s.End = s.Tokens[0].Start, s.Tokens[len(s.Tokens)-1].End
-	l.statements = append(l.statements, s)
-	if copies(s.Tokens) {
+	l.statements = append(l.statements, Statement{Tokens: tokens, Start: tokens[0].Start, End: tokens[len(tokens)-1].End})
+	if copies(tokens) {
 		l.line()
 		l.data()
 	}
-	if off, ok := escapes(s.Tokens); ok {
+	if off, ok := escapes(tokens); ok {
 		l.backslash = off
 	}
 	return true
@@ -155,48 +135,26 @@ func (l *lexer) statement() bool {
 // command reads a command of psql and the data that may follow it.
 func (l *lexer) command() {
 	start := l.at
-	if l.has(`\\`) { // it ends the arguments of a command
-		l.at += len(`\\`)
-		return
+	l.line()
+	if end := separator.FindSubmatchIndex(l.text[start:l.at]); end != nil && !wholeLine.Match(l.text[start:l.at]) {
+		l.at = start + end[3]
 	}
-	l.toNextCommand()
 	l.statements = append(l.statements, Statement{Start: start, End: l.at, Psql: true})
 	if copyCommand.Match(l.text[start:l.at]) {
 		l.data()
 	}
 }
 
-// toNextCommand moves behind a command: to the next one in its line, or to the next line.
-func (l *lexer) toNextCommand() {
-	start := l.at
-	l.line()
-	line := l.text[start:l.at]
-	if end := arguments.FindIndex(line); end != nil && end[1] < len(line) && line[end[1]] == '\\' && !wholeLine.Match(line) {
-		l.at = start + end[1]
-		if l.has(`\\`) {
-			l.at += len(`\\`)
-		}
-	}
-}
-
-// inner reads a command of psql inside a statement. Some commands end the statement, and
-// some of these drop it.
-func (l *lexer) inner(s *Statement) (ended, dropped bool) {
-	start := l.at
-	if end := l.has(`\;`); end || l.has(`\\`) {
-		l.at += len(`\;`)
-		return end, false
-	}
-	ends := sends.FindSubmatch(l.text[start:])
-	drops := drops.Match(l.text[start:])
-	l.toNextCommand()
+// ends reads a psql command inside a statement and reports whether it ends the
+// statement: \; and \g and similar ones do. Any other command begins its own line.
+func (l *lexer) ends() bool {
 	switch {
-	case ends != nil:
-		s.Sent = string(ends[1])
-	case !drops:
-		s.Commands = append(s.Commands, Command{Before: len(s.Tokens), Start: start, End: l.at})
+	case l.has(`\;`):
+		l.at += len(`\;`)
+	case sends.Match(l.text[l.at:]):
+		l.line()
 	}
-	return ends != nil || drops, drops
+	return true
 }
 
 var (
@@ -205,11 +163,10 @@ var (
 	// wholeLine matches a command that goes to the end of its line, whatever it
 	// contains.
 	wholeLine = regexp.MustCompile(`^\\(!|copy\b|[?h]\b|help\b|[es]f\b|[es]v\b)`)
-	// arguments matches a command and its arguments, up to a backslash.
-	arguments = regexp.MustCompile("^\\\\[^\\s\\\\]*(?:[^\\\\'\"`]|'(?:[^'\\\\]|\\\\.)*'|\"[^\"]*\"|`[^`]*`)*")
-	// sends matches a command that sends a statement, and drops one that drops it.
-	sends = regexp.MustCompile(`^\\(g(?:x|exec|set)?|crosstabview|watch|bind|bind_named|parse|sendpipeline)(?:[\s\\]|$)`)
-	drops = regexp.MustCompile(`^\\(?:r|reset|gdesc)(?:[\s\\]|$)`)
+	// separator matches what ends other commands, unless it is in quotes.
+	separator = regexp.MustCompile("^\\\\(?:[^\\\\'\"`]|'[^']*'|\"[^\"]*\"|`[^`]*`|\\\\[^\\\\])*(\\\\\\\\)")
+	// sends matches a command that ends a statement.
+	sends = regexp.MustCompile(`^\\(g(x|exec|set|desc)?|crosstabview|watch|bind|parse|r|reset)\b`)
 )
 
 // escapes reports whether a statement sets if a backslash escapes in any string, and to
@@ -331,7 +288,7 @@ func (l *lexer) token() Token {
 	case c == '\'':
 		kind, text = String, l.quoted('\'', l.backslash)
 	case c == '"':
-		kind, text = Quoted, clipped(l.quoted('"', false))
+		kind, text = Quoted, l.quoted('"', false)
 	case c == '$':
 		kind, text = l.dollar()
 	case l.template():
@@ -359,21 +316,6 @@ func (l *lexer) token() Token {
 		text = string(l.text[start:l.at])
 	}
 	return Token{Kind: kind, Text: text, Start: start, End: l.at}
-}
-
-// maxName is how many bytes of a name Postgres keeps.
-const maxName = 63
-
-// clipped returns a name as Postgres keeps it. One with a placeholder stays whole.
-func clipped(name string) string {
-	if len(name) <= maxName || inName.MatchString(name) {
-		return name
-	}
-	end := maxName
-	for !utf8.RuneStart(name[end]) {
-		end--
-	}
-	return name[:end]
 }
 
 // quoted reads quoted text, and returns its content.
@@ -495,9 +437,9 @@ func (l *lexer) word() (Kind, string) {
 		return String, l.unescaped(l.quoted('\'', false))
 	case text == "u" && l.has(`&"`):
 		l.at++
-		return Quoted, clipped(l.unescaped(l.quoted('"', false)))
+		return Quoted, l.unescaped(l.quoted('"', false))
 	}
-	return Word, clipped(text)
+	return Word, text
 }
 
 // lower returns a word as Postgres takes it: only letters of ASCII lose their case.
