@@ -73,6 +73,9 @@ type TopicInfo struct {
 	// MaxBatchBytes is the largest batch that the topic accepts (max.message.bytes); 0:
 	// no limit.
 	MaxBatchBytes int
+	// Compacted is true if the topic keeps only the last record of each key
+	// (cleanup.policy), as far as the sink may read that. The relay does not use it.
+	Compacted bool
 	// Problem is set if the topic cannot be written: a Result of class ClassTopic or
 	// ClassRelay.
 	Problem Result

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -32,12 +33,12 @@ func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInf
 	if err != nil {
 		return nil, fmt.Errorf("kafkasink: looking at topics: %w", err)
 	}
-	limits := p.limits(ctx, names)
+	known := p.settings(ctx, names)
 	found := map[string]relay.TopicInfo{}
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		if t.Topic != nil {
-			found[*t.Topic] = describe(t, limits[*t.Topic])
+			found[*t.Topic] = describe(t, known[*t.Topic])
 		}
 	}
 	out := make([]relay.TopicInfo, len(names))
@@ -53,8 +54,8 @@ func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInf
 	return out, nil
 }
 
-func describe(t *kmsg.MetadataResponseTopic, limit int) relay.TopicInfo {
-	info := relay.TopicInfo{Name: *t.Topic, Partitions: len(t.Partitions), MaxBatchBytes: limit}
+func describe(t *kmsg.MetadataResponseTopic, s settings) relay.TopicInfo {
+	info := relay.TopicInfo{Name: *t.Topic, Partitions: len(t.Partitions), MaxBatchBytes: s.maxBytes, Compacted: s.compacted}
 	if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
 		info.Problem = result(remedy(err))
 		return info
@@ -78,25 +79,35 @@ func remedy(err error) error {
 	return err
 }
 
-// limits reads max.message.bytes of topics, where that is allowed.
-func (p *producer) limits(ctx context.Context, names []string) map[string]int {
-	out := make(map[string]int, len(names))
+// settings are what the sink needs of a topic's configuration.
+type settings struct {
+	maxBytes  int
+	compacted bool
+}
+
+// settings reads the configuration of topics, where that is allowed.
+func (p *producer) settings(ctx context.Context, names []string) map[string]settings {
+	out := make(map[string]settings, len(names))
 	for _, name := range names {
-		out[name] = defaultMaxMessageBytes
+		out[name] = settings{maxBytes: defaultMaxMessageBytes}
 	}
 	configs, err := kadm.NewClient(p.admin).DescribeTopicConfigs(ctx, names...)
 	if err != nil {
 		return out
 	}
 	for _, c := range configs {
+		s := out[c.Name]
 		for _, kv := range c.Configs {
-			if kv.Key != "max.message.bytes" || kv.Value == nil {
-				continue
-			}
-			if n, err := strconv.Atoi(*kv.Value); err == nil && n > 0 {
-				out[c.Name] = n
+			switch kv.Key {
+			case "max.message.bytes":
+				if n, err := strconv.Atoi(kv.MaybeValue()); err == nil && n > 0 {
+					s.maxBytes = n
+				}
+			case "cleanup.policy":
+				s.compacted = strings.Contains(kv.MaybeValue(), "compact")
 			}
 		}
+		out[c.Name] = s
 	}
 	return out
 }

@@ -1,0 +1,92 @@
+-- How published rows are read again
+--
+-- Each statement looks at a limited number of rows, in seq order over an index on seq,
+-- whatever it selects: first HistoryWindow finds where so many rows end, and the others
+-- filter what is up to there. No statement needs an index on a time. None locks a row.
+
+-- HistoryTable describes event_outbox for someone who reads history. indexed means that
+-- an index has all rows in the order of seq.
+-- name: HistoryTable :one
+SELECT (t.oid IS NOT NULL)::boolean AS found,
+       coalesce(row_security_active(t.oid), false)::boolean AS hidden,
+       coalesce(pg_relation_size(t.oid), 0)::bigint AS bytes,
+       EXISTS (
+           SELECT FROM pg_catalog.pg_index AS i
+           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           WHERE i.indrelid = t.oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'seq'
+       ) AS indexed
+FROM (SELECT to_regclass('event_outbox')::oid AS oid) AS t;
+
+-- name: HistoryOldest :one
+SELECT o.created_at FROM event_outbox AS o
+WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL AND isfinite(o.created_at)
+ORDER BY o.seq
+LIMIT 1;
+
+-- name: HistoryBounds :one
+SELECT coalesce(min(o.seq), 0)::bigint AS first, coalesce(max(o.seq), 0)::bigint AS last FROM event_outbox AS o;
+
+-- HistoryProbe returns the last of a few rows that was published before a time; 0: none.
+-- A row is inserted before it is published, and after the beginning of its transaction.
+-- So all rows with a lower seq were created before that time too.
+-- name: HistoryProbe :one
+SELECT coalesce(max(p.seq) FILTER (WHERE p.published_at < @before::timestamptz), 0)::bigint AS seq
+FROM (
+    SELECT o.seq, o.published_at FROM event_outbox AS o
+    WHERE o.seq >= @at::bigint
+    ORDER BY o.seq
+    LIMIT @probe_rows
+) AS p;
+
+-- HistoryWindow is the end of the next rows, and whether all of them were created at or
+-- after a time.
+-- name: HistoryWindow :one
+SELECT coalesce(max(w.seq), 0)::bigint AS last, coalesce(bool_and(w.created_at >= @beyond::timestamptz), true)::boolean AS beyond
+FROM (
+    SELECT o.seq, o.created_at FROM event_outbox AS o
+    WHERE o.seq > @after::bigint
+    ORDER BY o.seq
+    LIMIT @window_rows
+) AS w;
+
+-- HistorySizes lists the selected rows with their sizes, so that their data is read in
+-- parts that fit into memory.
+-- name: HistorySizes :many
+SELECT o.seq, (coalesce(octet_length(o.event_data::text), 0) + coalesce(octet_length(o.headers::text), 0))::bigint AS bytes
+FROM event_outbox AS o
+WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
+  AND o.published_at IS NOT NULL AND o.dead_at IS NULL
+  AND o.created_at >= @from_time::timestamptz AND o.created_at < @to_time::timestamptz
+  AND (sqlc.narg('event_types')::text[] IS NULL OR o.event_type LIKE ANY(sqlc.narg('event_types')::text[]))
+  AND (sqlc.narg('topics')::text[] IS NULL
+       OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) LIKE ANY(sqlc.narg('topics')::text[]))
+  AND (sqlc.narg('event_key')::text IS NULL OR o.event_key = sqlc.narg('event_key')::text)
+  AND (sqlc.narg('aggregate_type')::text IS NULL OR o.aggregate_type = sqlc.narg('aggregate_type')::text)
+  AND (sqlc.narg('aggregate_id')::text IS NULL OR o.aggregate_id = sqlc.narg('aggregate_id')::text)
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- name: HistoryRows :many
+SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
+       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
+FROM event_outbox AS o
+WHERE o.seq = ANY(@seqs::bigint[]) AND o.published_at IS NOT NULL AND o.dead_at IS NULL
+ORDER BY o.seq;
+
+-- HistoryCounts counts what HistorySizes would list.
+-- name: HistoryCounts :many
+SELECT o.event_type,
+       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
+       count(*) AS events, min(o.created_at)::timestamptz AS first, max(o.created_at)::timestamptz AS last
+FROM event_outbox AS o
+WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
+  AND o.published_at IS NOT NULL AND o.dead_at IS NULL
+  AND o.created_at >= @from_time::timestamptz AND o.created_at < @to_time::timestamptz
+  AND (sqlc.narg('event_types')::text[] IS NULL OR o.event_type LIKE ANY(sqlc.narg('event_types')::text[]))
+  AND (sqlc.narg('topics')::text[] IS NULL
+       OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) LIKE ANY(sqlc.narg('topics')::text[]))
+  AND (sqlc.narg('event_key')::text IS NULL OR o.event_key = sqlc.narg('event_key')::text)
+  AND (sqlc.narg('aggregate_type')::text IS NULL OR o.aggregate_type = sqlc.narg('aggregate_type')::text)
+  AND (sqlc.narg('aggregate_id')::text IS NULL OR o.aggregate_id = sqlc.narg('aggregate_id')::text)
+GROUP BY 1, 2;
