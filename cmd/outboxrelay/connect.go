@@ -62,10 +62,23 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 }
 
 func (o outbox) sink(log *slog.Logger) (relay.Sink, error) {
+	sink, err := o.kafkaSink()
+	if err != nil {
+		return nil, err
+	}
+	return o.framed(sink, log)
+}
+
+func (o outbox) kafkaSink() (relay.Sink, error) {
 	sink, err := kafkasink.New(kafkasink.Config{Opts: o.kafka.options(), Compression: o.kafka.codecs})
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
+	return sink, nil
+}
+
+// framed adds the schema ids of a registry, if there is one.
+func (o outbox) framed(sink relay.Sink, log *slog.Logger) (relay.Sink, error) {
 	if o.registry == nil {
 		return sink, nil
 	}

@@ -39,21 +39,45 @@ var deadRows = subject{
 
 // selection has the flags that select dead rows or delayed events.
 type selection struct {
-	outbox    string
-	ids       []string
-	eventType string
-	topic     string
-	key       string
-	cmd       *cobra.Command
+	outbox     string
+	ids        []string
+	eventTypes texts
+	topics     texts
+	key        string
+	cmd        *cobra.Command
 	*configuration
+}
+
+// texts are the values of a flag that may be repeated. To pflag it is a text, so that a
+// comma is a part of it.
+type texts []string
+
+func (t *texts) String() string { return strings.Join(*t, " ") }
+
+func (t *texts) Type() string { return "string" }
+
+func (t *texts) Set(text string) error {
+	*t = append(*t, text)
+	return nil
+}
+
+// one returns the only value, or "".
+func (t texts) one(flag, noun string) (string, error) {
+	switch len(t) {
+	case 0:
+		return "", nil
+	case 1:
+		return t[0], nil
+	}
+	return "", misuse{fmt.Errorf("--%s is given %d times: select %ss with one at a time", flag, len(t), noun)}
 }
 
 func selectionFlags(env environment, cmd *cobra.Command) *selection {
 	s := &selection{cmd: cmd}
 	cmd.Flags().StringVar(&s.outbox, "outbox", "", "the outbox, if the settings file has several")
 	cmd.Flags().StringSliceVar(&s.ids, "event-id", nil, "event ids, comma-separated")
-	cmd.Flags().StringVar(&s.eventType, "event-type", "", "event type")
-	cmd.Flags().StringVar(&s.topic, "topic", "", "topic")
+	cmd.Flags().Var(&s.eventTypes, "event-type", "event type")
+	cmd.Flags().Var(&s.topics, "topic", "topic")
 	cmd.Flags().StringVar(&s.key, "key", "", "key")
 	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
@@ -70,8 +94,13 @@ func namesOf(outboxes []outbox) []string {
 	return names
 }
 
-func (s *selection) filter() (admin.Filter, error) {
-	f := admin.Filter{EventType: s.eventType, Topic: s.topic}
+func (s *selection) filter(noun string) (f admin.Filter, err error) {
+	if f.EventType, err = s.eventTypes.one("event-type", noun); err != nil {
+		return f, err
+	}
+	if f.Topic, err = s.topics.one("topic", noun); err != nil {
+		return f, err
+	}
 	if s.cmd.Flags().Changed("key") {
 		f.Key = &s.key
 	}
@@ -85,8 +114,8 @@ func (s *selection) filter() (admin.Filter, error) {
 	return f, nil
 }
 
-func (s *selection) one(ctx context.Context) (outbox, error) {
-	outboxes, err := s.outboxesNow(ctx)
+func (s *selection) one(ctx context.Context, read func(*reader) outbox) (outbox, error) {
+	outboxes, err := s.outboxesNow(ctx, read)
 	if err != nil {
 		return outbox{}, err
 	}
@@ -125,11 +154,11 @@ func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per "+one)
 	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := chosen.one(cmd.Context())
+		o, err := chosen.one(cmd.Context(), readPlace)
 		if err != nil {
 			return err
 		}
-		filter, err := chosen.filter()
+		filter, err := chosen.filter(s.noun)
 		if err != nil {
 			return err
 		}

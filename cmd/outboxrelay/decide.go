@@ -35,19 +35,6 @@ type decision struct {
 	yes    bool
 }
 
-func replayCommand(env environment) *cobra.Command {
-	d := &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed"}
-	return d.command(env, &cobra.Command{
-		Use:   "replay",
-		Short: "Send dead rows again",
-		Long: "replay makes dead rows pending again and resets their attempts. The leading relay sends them within about\n" +
-			"a second. The order between a replayed row and the other rows of its key is not guaranteed.\n\n" +
-			"--dry-run lists the dead rows and changes nothing.",
-		Example: "  outboxrelay replay --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'topic limit raised'\n" +
-			"  outboxrelay replay --all --dry-run",
-	})
-}
-
 func discardCommand(env environment) *cobra.Command {
 	d := &decision{about: deadRows, act: admin.Discard, verb: "discard", done: "discarded", final: true}
 	return d.command(env, &cobra.Command{
@@ -64,6 +51,15 @@ func discardCommand(env environment) *cobra.Command {
 }
 
 func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
+	d.addFlags(env, cmd)
+	d.chosen.configuration = env.declarePlace(cmd)
+	cmd.Args = noArguments
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return d.carryOut(cmd.Context(), env) }
+	return cmd
+}
+
+// addFlags adds the command's own flags.
+func (d *decision) addFlags(env environment, cmd *cobra.Command) {
 	d.chosen = selectionFlags(env, cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&d.all, "all", false, "select all "+d.about.noun+"s")
@@ -76,29 +72,27 @@ func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
 	flags.BoolVar(&d.dryRun, "dry-run", false, "list the "+d.about.noun+"s and change nothing")
 	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object for each")
-	d.chosen.configuration = env.declarePlace(cmd)
-	cmd.Args = noArguments
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		filter, err := d.filter()
-		if err != nil {
-			return err
-		}
-		if err := d.permitted(env); err != nil {
-			return err
-		}
-		o, err := d.chosen.one(cmd.Context())
-		if err != nil {
-			return err
-		}
-		return d.chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
-			return d.run(cmd.Context(), env, o, conn, filter)
-		})
+}
+
+func (d *decision) carryOut(ctx context.Context, env environment) error {
+	filter, err := d.filter()
+	if err != nil {
+		return err
 	}
-	return cmd
+	if err := d.permitted(env); err != nil {
+		return err
+	}
+	o, err := d.chosen.one(ctx, readPlace)
+	if err != nil {
+		return err
+	}
+	return d.chosen.connected(ctx, o, func(conn *pgx.Conn) error {
+		return d.run(ctx, env, o, conn, filter)
+	})
 }
 
 func (d *decision) filter() (admin.Filter, error) {
-	filter, err := d.chosen.filter()
+	filter, err := d.chosen.filter(d.about.noun)
 	if err != nil {
 		return filter, err
 	}
@@ -157,8 +151,8 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 		if len(ids) > shownLetters {
 			fmt.Fprintf(env.stdout, "… and %d more\n", len(ids)-shownLetters)
 		}
-		if err := d.confirmed(ctx, env, len(ids)); err != nil {
-			return err
+		if !env.confirmed(ctx, fmt.Sprintf("This deletes %s permanently.", count), int64(len(ids))) {
+			return errors.New("not confirmed: nothing was changed")
 		}
 	}
 	done, err := d.decide(ctx, conn, ids)
@@ -169,10 +163,10 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	return err
 }
 
-// confirmed asks for the number of what was listed, to make sure that a person has read
-// it.
-func (d *decision) confirmed(ctx context.Context, env environment, count int) error {
-	fmt.Fprintf(env.stdout, "This deletes %s permanently. Type the number to continue: ", several(int64(count), d.about.noun))
+// confirmed says what will happen, and asks for the number of what was listed, to make
+// sure that a person has read it.
+func (env environment) confirmed(ctx context.Context, what string, count int64) bool {
+	fmt.Fprintf(env.stdout, "%s Type the number to continue: ", what)
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be cancelled; it ends with the process
 		line, _ := bufio.NewReader(env.stdin).ReadString('\n') // an incomplete line may be a confirmation or not
@@ -180,12 +174,10 @@ func (d *decision) confirmed(ctx context.Context, env environment, count int) er
 	}()
 	select {
 	case text := <-answer:
-		if text == fmt.Sprint(count) {
-			return nil
-		}
+		return text == fmt.Sprint(count)
 	case <-ctx.Done():
+		return false
 	}
-	return errors.New("not confirmed: nothing was changed")
 }
 
 // decide acts on the listed ones, a thousand in one transaction.

@@ -15,7 +15,12 @@ import (
 // declarePlace declares the settings of the operator commands: where the outbox is, and
 // how long they wait for its database.
 func (env environment) declarePlace(cmd *cobra.Command) *configuration {
-	c := env.declare(cmd, place)
+	return env.declareWith(cmd, place)
+}
+
+// declareWith is declarePlace for a command that reads more settings.
+func (env environment) declareWith(cmd *cobra.Command, settings []setting) *configuration {
+	c := env.declare(cmd, settings)
 	cmd.Flags().DurationVar(&c.timeout, "timeout", 10*time.Second,
 		"maximum wait for a connection to the database, and then for its first response")
 	return c

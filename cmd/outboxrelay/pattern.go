@@ -9,12 +9,13 @@ import (
 )
 
 // outboxesNow returns the outboxes, with each schema that matches a pattern as its own
-// outbox. Schemas of an earlier outbox are left to that one.
-func (c *configuration) outboxesNow(ctx context.Context) ([]outbox, error) {
+// outbox. Schemas of an earlier outbox are left to that one. read reads the settings of
+// an outbox.
+func (c *configuration) outboxesNow(ctx context.Context, read func(*reader) outbox) ([]outbox, error) {
 	if c.timeout <= 0 {
 		return nil, misuse{fmt.Errorf("invalid --timeout %s: use a duration above zero", c.timeout)}
 	}
-	outboxes, err := c.outboxes(readPlace)
+	outboxes, err := c.outboxes(read)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func statusCommand(env environment) *cobra.Command {
 			"  outboxrelay status --config outboxrelay.yaml --json",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			outboxes, err := c.outboxesNow(cmd.Context())
+			outboxes, err := c.outboxesNow(cmd.Context(), readPlace)
 			if err != nil {
 				return err
 			}

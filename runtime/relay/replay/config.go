@@ -43,9 +43,10 @@ const (
 	defaultPatience = 30 * time.Second
 	// readTimeout limits one call of a History.
 	readTimeout = time.Minute
-	// longestID is the longest id. It has to leave room for the record.
-	longestID = 255
 )
+
+// LongestID is the largest number of bytes of an id.
+const LongestID = 255
 
 func (c Config) withDefaults() (Config, error) {
 	switch {
@@ -53,8 +54,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("replay: Config.History is missing")
 	case c.Sink == nil:
 		return c, errors.New("replay: Config.Sink is missing")
-	case len(c.ID) > longestID:
-		return c, fmt.Errorf("replay: Config.ID has %d bytes, at most %d are allowed", len(c.ID), longestID)
+	case len(c.ID) > LongestID:
+		return c, fmt.Errorf("replay: Config.ID has %d bytes, at most %d are allowed", len(c.ID), LongestID)
 	case c.Rate < -1:
 		return c, fmt.Errorf("replay: Config.Rate is %d: use a number of events per second, or -1 for no limit", c.Rate)
 	case c.WaveTimeout < 0 || c.Patience < 0:

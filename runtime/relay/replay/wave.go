@@ -39,9 +39,6 @@ func (r *run) wave(ctx context.Context, events []Event, records []relay.Outgoing
 	sizes := map[place]int64{}
 	var total int64
 	for i := range records {
-		if i == r.cfg.waveRows() {
-			break
-		}
 		out := &records[i]
 		if out.Invalid != nil {
 			if i > 0 {
@@ -69,7 +66,8 @@ func (r *run) wave(ctx context.Context, events []Event, records []relay.Outgoing
 		at := place{tp.info.Name, record.Partition}
 		size := out.Size + relay.HeaderOverhead + int64(len(Header)+len(r.cfg.ID))
 		full := tp.info.MaxBatchBytes > 0 && sizes[at]+size > int64(tp.info.MaxBatchBytes)-relay.BatchOverhead
-		if sizes[at] > 0 && full || i > 0 && total+size > mostWaveBytes {
+		cost := int((size + bytesPerEvent - 1) / bytesPerEvent)
+		if sizes[at] > 0 && full || i > 0 && (total+size > mostWaveBytes || w.cost+cost > r.cfg.waveRows()) {
 			break
 		}
 		if record.Key == nil && !record.Chosen {
@@ -79,7 +77,7 @@ func (r *run) wave(ctx context.Context, events []Event, records []relay.Outgoing
 		total += size
 		record.Headers = append(record.Headers[:len(record.Headers):len(record.Headers)], relay.Header{Key: Header, Value: []byte(r.cfg.ID)})
 		w.records, w.places = append(w.records, record), append(w.places, at)
-		w.cost += int((size + bytesPerEvent - 1) / bytesPerEvent)
+		w.cost += cost
 	}
 	w.events = events[:len(w.records)]
 	w.done = make([]bool, len(w.records))

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+	"github.com/outboxgen/outboxgen/runtime/relay/replay"
+)
+
+// past sends published events again.
+func (r *replaying) past(ctx context.Context, env environment) error {
+	s, err := r.selection(time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	if r.dead.asJSON && !r.dead.dryRun && !r.yes {
+		return misuse{errors.New("--json needs --dry-run or --yes: add one of them, or remove --json")}
+	}
+	if !r.dead.dryRun && !r.yes && !env.interactive {
+		return misuse{errors.New("nothing was sent: replay --from needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes")}
+	}
+	o, err := r.dead.chosen.one(ctx, readReplayPlace)
+	if err != nil {
+		return err
+	}
+	err = r.dead.chosen.connected(ctx, o, func(conn *pgx.Conn) error {
+		history, err := pgstore.NewHistory(ctx, conn)
+		if err != nil {
+			return err
+		}
+		return (&pastRun{replaying: r, environment: env, outbox: o, history: history, selection: s}).run(ctx)
+	})
+	if errors.Is(err, replay.ErrCursor) {
+		return misuse{fmt.Errorf("--after %q is not a place in the history of this outbox: use the one that outboxrelay replay printed", r.after)}
+	}
+	return err
+}
+
+// pastRun is one replay of published events.
+type pastRun struct {
+	*replaying
+	environment
+
+	outbox    outbox
+	history   replay.History
+	selection replay.Selection
+	total     int64 // 0: not counted
+}
+
+// run counts what is selected, asks for a confirmation, and sends it. With --yes it does
+// not count.
+func (p *pastRun) run(ctx context.Context) error {
+	if p.dead.dryRun || !p.yes {
+		confirmed, err := p.review(ctx)
+		if err != nil || !confirmed {
+			return err
+		}
+	}
+	sink, err := p.sink()
+	if err != nil {
+		return err
+	}
+	rate := p.rate
+	if rate == 0 {
+		rate = -1
+	}
+	show := &progress{w: p.stderr, total: p.total, interactive: p.interactive && !p.outbox.toStdout, began: time.Now()}
+	result, err := replay.Run(ctx, replay.Config{
+		History: p.history, Sink: sink, Selection: p.selection, After: replay.Cursor(p.after), ID: p.id, Rate: rate,
+		StripRouting: p.outbox.relay.StripRouting, WaveTimeout: p.outbox.relay.WaveTimeout, Progress: show.update,
+	})
+	show.end()
+	return p.report(ctx, result, err)
+}
+
+// review prints what is selected. It returns true if that is to be sent.
+func (p *pastRun) review(ctx context.Context) (bool, error) {
+	counts, err := replay.CountAll(ctx, p.history, p.selection, replay.Cursor(p.after))
+	if err != nil {
+		return false, err
+	}
+	if err := p.tellOldest(ctx); err != nil {
+		return false, err
+	}
+	for _, c := range counts {
+		p.total += c.Events
+	}
+	if p.dead.dryRun && p.dead.asJSON {
+		for _, c := range counts {
+			if err := printJSON(p.stdout, replayCount{c, p.toTopic}); err != nil {
+				return false, err
+			}
+		}
+	} else if err := p.print(counts); err != nil {
+		return false, err
+	}
+	events := several(p.total, "event")
+	switch {
+	case p.total == 0:
+		return false, errors.New("no published events match")
+	case p.dead.dryRun && p.dead.asJSON:
+		return false, nil
+	case p.dead.dryRun:
+		_, err := fmt.Fprintf(p.stdout, "would replay %s; nothing was sent\n", events)
+		return false, err
+	}
+	where := "to the topics above: all their consumers get them"
+	if p.toTopic != "" {
+		where = "to topic " + terminal.Text(p.toTopic)
+	}
+	if !p.confirmed(ctx, fmt.Sprintf("This publishes %s again, %s.", events, where), p.total) {
+		return false, errors.New("not confirmed: nothing was sent")
+	}
+	return true, nil
+}
+
+// replayCount is how --json prints a part of what is selected.
+type replayCount struct {
+	replay.Count
+
+	ToTopic string `json:"to_topic,omitempty"`
+}
+
+func (p *pastRun) print(counts []replay.Count) error {
+	columns := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	for _, c := range counts {
+		fmt.Fprintf(columns, "%s\t%s\t%s\t%s to %s\n", terminal.Text(c.Topic), terminal.Text(c.EventType), several(c.Events, "event"),
+			c.First.Format(time.RFC3339), c.Last.Format(time.RFC3339))
+	}
+	return columns.Flush()
+}
+
+// tellOldest says where the history begins, if that is later than the range.
+func (p *pastRun) tellOldest(ctx context.Context) error {
+	oldest, found, err := p.history.Oldest(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		_, err = fmt.Fprintln(p.stderr, "the history is empty: event_outbox has no published rows; with settle: delete the relay keeps none")
+	case p.selection.From.Before(oldest):
+		_, err = fmt.Fprintf(p.stderr, "the history begins at %s; earlier events are not kept\n", oldest.Format(time.RFC3339))
+	}
+	return err
+}
+
+// sink returns where the records go, with clients of its own.
+func (p *pastRun) sink() (relay.Sink, error) {
+	var sink relay.Sink
+	if p.outbox.toStdout {
+		sink = relay.NewStdoutSink(terminal.JSON(p.stdout))
+	} else {
+		var err error
+		if sink, err = p.outbox.kafkaSink(); err != nil {
+			return nil, err
+		}
+	}
+	if p.toTopic != "" {
+		sink = replay.Redirect(sink, p.toTopic)
+	}
+	if p.outbox.toStdout {
+		return sink, nil
+	}
+	return p.outbox.framed(sink, newLogger(p.stderr, "warn", "text", p.secrets)) // the subjects are those of the events' own topics
+}
+
+// outcome is how --json prints the result.
+type outcome struct {
+	ID       string `json:"id"`
+	Events   int64  `json:"events"`
+	After    string `json:"after"`
+	Repeats  int    `json:"repeats"` // events that are sent again when it is continued
+	Complete bool   `json:"complete"`
+}
+
+// report prints what was done, with an error too.
+func (p *pastRun) report(ctx context.Context, result replay.Result, err error) error {
+	if errors.Is(err, replay.ErrCursor) {
+		return err
+	}
+	if p.dead.asJSON {
+		out := outcome{result.ID, result.Sent, string(result.After), result.Ahead, result.Complete}
+		if err := printJSON(p.stdout, out); err != nil {
+			return err
+		}
+	}
+	done := "replayed " + several(result.Sent, "event")
+	switch {
+	case err == nil && p.dead.asJSON:
+		return nil
+	case err == nil:
+		out := p.stdout
+		if p.outbox.toStdout {
+			out = p.stderr // standard output has the records
+		}
+		if result.Sent == 0 && p.after == "" && !p.outbox.toStdout {
+			return errors.New("no published events match")
+		}
+		_, err := fmt.Fprintf(out, "%s, %s: %s\n", done, replay.Header, terminal.Text(result.ID))
+		return err
+	case ctx.Err() != nil:
+		err = errors.New("stopped")
+	}
+	if result.Ahead > 0 {
+		done += fmt.Sprintf(" (%d of them will be sent again)", result.Ahead)
+	}
+	return fmt.Errorf("%s, then: %w\ncontinue with: %s", done, err, p.continuation(result))
+}
+
+// progress shows how far a replay got: as one line that changes on a terminal, else as a
+// line now and then.
+type progress struct {
+	w           io.Writer
+	total       int64
+	interactive bool
+	began, last time.Time
+	width       int // of the line on the terminal
+}
+
+const (
+	redrawEvery = 500 * time.Millisecond
+	logEvery    = 30 * time.Second
+)
+
+func (p *progress) update(result replay.Result) {
+	now := time.Now()
+	every := logEvery
+	if p.interactive {
+		every = redrawEvery
+	} else if p.last.IsZero() {
+		p.last = now
+	}
+	if now.Sub(p.last) < every {
+		return
+	}
+	p.last = now
+	line := p.line(result, now)
+	if !p.interactive {
+		fmt.Fprintln(p.w, line)
+		return
+	}
+	fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", max(0, p.width-len(line))))
+	p.width = len(line)
+}
+
+func (p *progress) line(result replay.Result, now time.Time) string {
+	line := "replayed " + several(result.Sent, "event")
+	if p.total > 0 {
+		line = fmt.Sprintf("replayed %d of %s", result.Sent, several(p.total, "event"))
+	}
+	if took := now.Sub(p.began); took > time.Second {
+		line += fmt.Sprintf(", %.0f/s", float64(result.Sent)/took.Seconds())
+	}
+	if !result.At.IsZero() {
+		line += ", up to " + result.At.Format(time.RFC3339)
+	}
+	return line + fmt.Sprintf(" (--after %s --id %s)", result.After, terminal.Text(result.ID))
+}
+
+// end leaves the line on the terminal.
+func (p *progress) end() {
+	if p.width > 0 {
+		fmt.Fprintln(p.w)
+	}
+}
+
