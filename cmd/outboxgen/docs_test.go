@@ -382,9 +382,10 @@ func TestDocsRun(t *testing.T) {
 			if _, err := pg.Pool.Exec(t.Context(), documentedRows); err != nil {
 				t.Fatal(err)
 			}
+			kafka := services.KFake(t, services.FakeTopic("shop.replayed", 1))
 			run := exec.CommandContext(t.Context(), "bash", "-c", "set -euo pipefail\n"+shell)
 			run.Dir = dir
-			run.Env = append(os.Environ(), "DATABASE_URL="+pg.URL, "PATH="+ours.dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			run.Env = append(os.Environ(), "DATABASE_URL="+pg.URL, "KAFKA_BROKERS="+strings.Join(kafka.Brokers, ","), "PATH="+ours.dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			var output bytes.Buffer
 			run.Stdout, run.Stderr = &output, &output
 			if err := run.Run(); err != nil {
@@ -395,11 +396,13 @@ func TestDocsRun(t *testing.T) {
 }
 
 // documentedRows inserts the rows that the pages mention: one for a topic that does not
-// exist, two dead ones, and a delayed event.
+// exist, two dead ones, a published one, and a delayed event.
 const documentedRows = `
 	INSERT INTO event_outbox_delayed (id, aggregate_id, aggregate_type, event_type, topic, event_data, deliver_at) VALUES
 		(gen_random_uuid(), '1', 'order', 'shop.reminder.v1', 'shop.reminder.v1', '{}', now() + interval '1 day');
 	INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data, dead_at, last_error, retry_count) VALUES
 		('1', 'order', 'shop.order_placed.v1', 'shop.order_place.v1', '{}', NULL, NULL, 0),
 		('1', 'order', 'shop.order_placed.v1', 'shop.order_placed.v1', '{}', now(), 'MESSAGE_TOO_LARGE', 10),
-		('1', 'order', 'shop.order_test.v1', 'shop.order_test.v1', '{}', now(), 'MESSAGE_TOO_LARGE', 10)`
+		('1', 'order', 'shop.order_test.v1', 'shop.order_test.v1', '{}', now(), 'MESSAGE_TOO_LARGE', 10);
+	INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data, published_at) VALUES
+		('17', 'order', 'shop.order_placed.v1', 'shop.order_placed.v1', '17', '{}', now())`

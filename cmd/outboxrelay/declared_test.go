@@ -57,6 +57,7 @@ func TestCommandsReadWhatTheyDeclare(t *testing.T) {
 		"run":           {theirs, readOutbox},
 		"for operators": {place, readPlace},
 		"redrive":       {kafkaPlace, readKafkaPlace},
+		"replay":        {replayPlace, readReplayPlace},
 	} {
 		for _, undeclared := range append(c.declared, setting{}) {
 			v := values{}

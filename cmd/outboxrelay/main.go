@@ -4,7 +4,7 @@
 //	outboxrelay run        run relays until told to stop
 //	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves
 //	outboxrelay dead       list dead rows
-//	outboxrelay replay     publish dead rows again
+//	outboxrelay replay     publish dead rows again, or published events of the past
 //	outboxrelay discard    delete dead rows
 //	outboxrelay delayed    list delayed events
 //	outboxrelay cancel     delete delayed events

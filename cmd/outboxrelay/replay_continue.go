@@ -31,7 +31,11 @@ func (p *pastRun) continuation(result replay.Result) string {
 			hidden = append(hidden, "--"+flag.Name)
 			return
 		}
-		words = append(words, "--"+flag.Name+"="+flag.Value.String())
+		word := "--" + flag.Name
+		if text := flag.Value.String(); text != flag.NoOptDefVal {
+			word += "=" + text
+		}
+		words = append(words, word)
 	})
 	words = append(words, "--id", result.ID)
 	if result.After != "" {

@@ -60,6 +60,11 @@ type pastRun struct {
 // run counts what is selected, asks for a confirmation, and sends it. With --yes it does
 // not count.
 func (p *pastRun) run(ctx context.Context) error {
+	if p.after == "" {
+		if err := p.tellOldest(ctx); err != nil {
+			return err
+		}
+	}
 	if p.dead.dryRun || !p.yes {
 		confirmed, err := p.review(ctx)
 		if err != nil || !confirmed {
@@ -87,9 +92,6 @@ func (p *pastRun) run(ctx context.Context) error {
 func (p *pastRun) review(ctx context.Context) (bool, error) {
 	counts, err := replay.CountAll(ctx, p.history, p.selection, replay.Cursor(p.after))
 	if err != nil {
-		return false, err
-	}
-	if err := p.tellOldest(ctx); err != nil {
 		return false, err
 	}
 	for _, c := range counts {
@@ -273,4 +275,3 @@ func (p *progress) end() {
 		fmt.Fprintln(p.w)
 	}
 }
-

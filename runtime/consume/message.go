@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ const (
 	headerEventID       = "event_id"
 	headerEventType     = "event_type"
 	headerCorrelationID = "trace_id"
+	headerReplay        = "outbox_replay"
 )
 
 // Message is one record. Its byte slices belong to the reader and must not be changed.
@@ -43,6 +45,22 @@ func (m Message) Header(name string) (value string, ok bool) {
 // tombstone has no event; its headers may name the type of the event that it deletes: see
 // [OnTombstone].
 func (m Message) Tombstone() bool { return m.Value == nil }
+
+// Replay returns the id of the replay that published the record again (outboxrelay replay
+// --from), and whether there was one. Apart from that, a replayed record is the same as
+// the first one, with the same event id.
+func (m Message) Replay() (id string, ok bool) { return m.Header(headerReplay) }
+
+// SkipReplays is middleware for [Use] that counts replayed records as handled, without
+// calling the handler.
+func SkipReplays(next Handler) Handler {
+	return func(ctx context.Context, m Message) error {
+		if _, ok := m.Replay(); ok {
+			return nil
+		}
+		return next(ctx, m)
+	}
+}
 
 // EventType returns the event's type: the header event_type or, if there is none, the
 // type in the envelope. It returns an error if the record has neither.
