@@ -288,6 +288,47 @@ func endOf(t *testing.T, k *services.KafkaCluster, topic string) (n int64) {
 	return n
 }
 
+// While the brokers are away the replay waits. Then it continues in order, and leaves
+// nothing out.
+func TestReplayWaitsForTheBrokers(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	migrated(t, conn)
+	topic := k.NewTopic(t, "orders", 2)
+	const n = 200
+	publishedRows(t, conn, topic, n)
+	ended := make(chan answer)
+	go func() {
+		ended <- call(map[string]string{"DATABASE_URL": pg.URL}, "replay", "--from", "1h", "--rate", "100", "--yes", "--brokers", k.Brokers[0])
+	}()
+	records(t, k, 20, topic)
+	if err := k.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-ended; got.Code != exitcode.OK {
+		t.Fatalf("%+v", got)
+	}
+	last, values := map[string]int{}, map[int]bool{}
+	for _, r := range records(t, k, n, topic) {
+		i, err := strconv.Atoi(r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i <= last[r.Key] {
+			t.Errorf("event %d of key %s comes after %d", i, r.Key, last[r.Key])
+		}
+		last[r.Key], values[i] = i, true
+	}
+	if len(values) != n {
+		t.Errorf("%d events", len(values))
+	}
+}
+
 func publishedRows(t *testing.T, conn *pgx.Conn, topic string, n int) {
 	t.Helper()
 	_, err := conn.Exec(t.Context(), `

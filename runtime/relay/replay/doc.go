@@ -33,7 +33,9 @@
 // # Range
 //
 // A selection is a range of times, from From up to but without To. The time of an event
-// is when its transaction began (created_at). So a consumer that gets a replay up to a
-// time T, and reads the topics themselves from T on, gets every event: an event that
-// was published at T or later, but was created before, it may get twice.
+// is when its transaction began (created_at), which is before it was published. So a
+// consumer that gets a replay up to a time T, and reads the topics themselves from T on,
+// gets every event, and those around T perhaps twice. T has to be so long ago that the
+// relay has marked what it sent before T: a replay leaves out events that are not marked
+// as published when it passes them.
 package replay
