@@ -82,7 +82,7 @@ func (p *pastRun) run(ctx context.Context) error {
 	show := &progress{w: p.stderr, total: p.total, interactive: p.interactive && !p.outbox.toStdout, began: time.Now()}
 	result, err := replay.Run(ctx, replay.Config{
 		History: p.history, Sink: sink, Selection: p.selection, After: replay.Cursor(p.after), ID: p.id, Rate: rate,
-		StripRouting: p.outbox.relay.StripRouting, WaveTimeout: p.outbox.relay.WaveTimeout, Progress: show.update,
+		NotCompacted: p.notCompacted, StripRouting: p.outbox.relay.StripRouting, WaveTimeout: p.outbox.relay.WaveTimeout, Progress: show.update,
 	})
 	show.end()
 	return p.report(ctx, result, err)
@@ -212,6 +212,8 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 		return err
 	case ctx.Err() != nil:
 		err = errors.New("stopped")
+	case errors.Is(err, replay.ErrMaybeCompacted):
+		err = fmt.Errorf("%w\ngrant DESCRIBE_CONFIGS on the topic, or use --to-topic, or --not-compacted if you know that it is not", err)
 	}
 	if result.Ahead > 0 {
 		done += fmt.Sprintf(" (%d of them will be sent again)", result.Ahead)

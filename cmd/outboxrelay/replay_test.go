@@ -21,7 +21,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/migrations"
@@ -433,9 +435,16 @@ func TestReplayAfterAWrongPlaceOrToAWrongTopic(t *testing.T) {
 	migrated(t, conn)
 	compacted := k.NewTopic(t, "compacted", 1, "cleanup.policy=compact")
 	publishedRows(t, conn, compacted, 3)
+	hidden := k.NewTopic(t, "hidden", 1)
+	publishedRows(t, conn, hidden, 2)
 	env := map[string]string{"DATABASE_URL": pg.URL, "KAFKA_BROKERS": k.Brokers[0]}
+	k.Fake.Fault(t, services.Fault{Request: kmsg.DescribeConfigs, Topic: hidden, Err: kerr.TopicAuthorizationFailed, Lasting: true})
 	for args, want := range map[string]answer{
-		"--after x": {Code: exitcode.Misuse, Stderr: `outboxrelay: --after "x" is not a place in the history of this outbox: use the one that outboxrelay replay printed` + "\n"},
+		"--topic hidden*": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic " + hidden + ": " +
+			replay.ErrMaybeCompacted.Error() + ": TOPIC_AUTHORIZATION_FAILED: Not authorized to access topics: [Topic authorization failed.]\n" +
+			"grant DESCRIBE_CONFIGS on the topic, or use --to-topic, or --not-compacted if you know that it is not\nCONTINUE\n"},
+		"--topic hidden* --not-compacted --id a": {Stdout: "replayed 2 events, outbox_replay: a\n"},
+		"--after x":                              {Code: exitcode.Misuse, Stderr: `outboxrelay: --after "x" is not a place in the history of this outbox: use the one that outboxrelay replay printed` + "\n"},
 		"--id a": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic " + compacted + ": " +
 			replay.ErrCompacted.Error() + "\nCONTINUE\n"},
 		"--to-topic missing": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic missing: " +

@@ -74,8 +74,13 @@ type TopicInfo struct {
 	// no limit.
 	MaxBatchBytes int
 	// Compacted is true if the topic keeps only the last record of each key
-	// (cleanup.policy), as far as the sink may read that. The relay does not use it.
+	// (cleanup.policy). The relay does not use it.
 	Compacted bool
+	// Unread is set if the sink could not read the topic's settings, so that the topic
+	// may be compacted and MaxBatchBytes is an assumption. Class ClassTopic means that
+	// asking again is of no use, for example if the sink lacks the privilege. The relay
+	// does not use it.
+	Unread Result
 	// Problem is set if the topic cannot be written: a Result of class ClassTopic or
 	// ClassRelay.
 	Problem Result

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -185,6 +186,37 @@ func TestTopics(t *testing.T) {
 	want := relay.TopicInfo{Name: small, Partitions: 5, MaxBatchBytes: 4321}
 	if d := cmp.Diff(want, got[1]); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// A topic whose settings may not be read, or are not told, says so.
+func TestTopicsWhoseSettingsCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		code int16
+		want relay.Result
+	}{
+		"not allowed": {kerr.TopicAuthorizationFailed.Code, relay.Result{Class: relay.ClassTopic, Err: kerr.TopicAuthorizationFailed}},
+		"not told":    {0, relay.Result{Class: relay.ClassTopic, Err: cmpopts.AnyError}},
+		"not now":     {kerr.UnknownServerError.Code, relay.Result{Class: relay.ClassRelay, Err: kerr.UnknownServerError}},
+	} {
+		k := services.KFake(t)
+		topic := k.NewTopic(t, "t", 1, "cleanup.policy=compact")
+		k.Fake.Control(t, kmsg.DescribeConfigs, func(req kmsg.Request) kmsg.Response {
+			answer := req.ResponseKind().(*kmsg.DescribeConfigsResponse) //nolint:forcetypeassert // as the request
+			resource := kmsg.NewDescribeConfigsResponseResource()
+			resource.ResourceType, resource.ResourceName, resource.ErrorCode = kmsg.ConfigResourceTypeTopic, topic, test.code
+			answer.Resources = append(answer.Resources, resource)
+			return answer
+		})
+		got, err := open(t, k).Topics(t.Context(), []string{topic})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []relay.TopicInfo{{Name: topic, Partitions: 1, MaxBatchBytes: 1_048_588, Unread: test.want}}
+		if d := cmp.Diff(want, got, cmpopts.EquateErrors()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInf
 }
 
 func describe(t *kmsg.MetadataResponseTopic, s settings) relay.TopicInfo {
-	info := relay.TopicInfo{Name: *t.Topic, Partitions: len(t.Partitions), MaxBatchBytes: s.maxBytes, Compacted: s.compacted}
+	info := relay.TopicInfo{Name: *t.Topic, Partitions: len(t.Partitions), MaxBatchBytes: s.maxBytes, Compacted: s.compacted, Unread: s.unread}
 	if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
 		info.Problem = result(remedy(err))
 		return info
@@ -83,31 +83,41 @@ func remedy(err error) error {
 type settings struct {
 	maxBytes  int
 	compacted bool
+	unread    relay.Result // why these are not the topic's
 }
 
 // settings reads the configuration of topics, where that is allowed.
 func (p *producer) settings(ctx context.Context, names []string) map[string]settings {
+	configs, err := kadm.NewClient(p.admin).DescribeTopicConfigs(ctx, names...)
+	if err == nil {
+		err = errors.New("the broker's answer does not name the topic")
+	}
 	out := make(map[string]settings, len(names))
 	for _, name := range names {
-		out[name] = settings{maxBytes: defaultMaxMessageBytes}
+		out[name] = settings{maxBytes: defaultMaxMessageBytes, unread: result(err)}
 	}
-	configs, err := kadm.NewClient(p.admin).DescribeTopicConfigs(ctx, names...)
-	if err != nil {
-		return out
-	}
-	for _, c := range configs {
-		s := out[c.Name]
-		for _, kv := range c.Configs {
-			switch kv.Key {
-			case "max.message.bytes":
-				if n, err := strconv.Atoi(kv.MaybeValue()); err == nil && n > 0 {
-					s.maxBytes = n
-				}
-			case "cleanup.policy":
-				s.compacted = strings.Contains(kv.MaybeValue(), "compact")
-			}
-		}
-		out[c.Name] = s
+	for _, c := range configs { // after an error, those of the other topics
+		out[c.Name] = settingsOf(c)
 	}
 	return out
+}
+
+func settingsOf(c kadm.ResourceConfig) settings {
+	s := settings{maxBytes: defaultMaxMessageBytes, unread: result(c.Err)}
+	if c.Err == nil {
+		s.unread = relay.Result{Class: relay.ClassTopic, Err: errors.New("the broker does not tell the topic's cleanup.policy")}
+	}
+	for _, kv := range c.Configs {
+		switch kv.Key {
+		case "max.message.bytes":
+			if n, err := strconv.Atoi(kv.MaybeValue()); err == nil && n > 0 {
+				s.maxBytes = n
+			}
+		case "cleanup.policy":
+			if kv.Value != nil {
+				s.compacted, s.unread = strings.Contains(*kv.Value, "compact"), relay.Result{}
+			}
+		}
+	}
+	return s
 }

@@ -26,6 +26,9 @@ type Config struct {
 	// Rate is the maximum number of events per second. An event that is larger than 16 KiB
 	// counts as one for each 16 KiB, or part of it. Default 500; -1: no limit.
 	Rate int
+	// NotCompacted says that topics whose settings Sink cannot read are not compacted.
+	// Default: Run returns ErrMaybeCompacted for such a topic.
+	NotCompacted bool
 	// StripRouting is that of the relay (relay.Config).
 	StripRouting bool
 	// WaveTimeout limits one attempt to send a wave. Default 10 s.

@@ -189,3 +189,8 @@ func (e *TopicError) Unwrap() error { return e.Err }
 // ErrCompacted is the cause of a TopicError: the replay would write old records into the
 // events' own topic, which keeps only the last record of each key.
 var ErrCompacted = errors.New("the topic is compacted, so that an old record would replace the newer ones of its key; replay to another topic")
+
+// ErrMaybeCompacted is the cause of a TopicError: ErrCompacted may hold, because the
+// topic's settings cannot be read. Grant DESCRIBE_CONFIGS on the topic, replay to another
+// one, or set Config.NotCompacted.
+var ErrMaybeCompacted = errors.New("its settings cannot be read, and if it is compacted, an old record would replace the newer ones of its key")

@@ -65,11 +65,13 @@ func rows(n, keys int) []relay.Row {
 type broker struct {
 	partitions int
 	compacted  bool
+	unread     relay.Result
 	maxBytes   int
 	answer     func(relay.Record) relay.Result
 	sent       []relay.Record
 	waves      [][]string // the values of each wave
 	opened     int
+	described  func() // called after each call of Topics
 }
 
 func (b *broker) Open(context.Context) (relay.Producer, error) { b.opened++; return b, nil }
@@ -79,7 +81,10 @@ func (b *broker) Partition(key []byte, n int) int32 { return int32(int(key[len(k
 func (b *broker) Topics(_ context.Context, names []string) ([]relay.TopicInfo, error) {
 	var out []relay.TopicInfo
 	for _, name := range names {
-		out = append(out, relay.TopicInfo{Name: name, Partitions: b.partitions, Compacted: b.compacted, MaxBatchBytes: b.maxBytes})
+		out = append(out, relay.TopicInfo{Name: name, Partitions: b.partitions, Compacted: b.compacted, Unread: b.unread, MaxBatchBytes: b.maxBytes})
+	}
+	if b.described != nil {
+		b.described()
 	}
 	return out, nil
 }
@@ -273,6 +278,7 @@ func TestWhatStopsBeforeAnythingIsSent(t *testing.T) {
 	invalid, elsewhere := rows(1, 1), rows(1, 1)
 	invalid[0].Headers = []byte("[]")
 	elsewhere[0].Partition = new(int32(9))
+	denied := relay.Result{Class: relay.ClassTopic, Err: errors.New("not allowed")}
 	for name, test := range map[string]struct {
 		rows  []relay.Row
 		sink  *broker
@@ -283,13 +289,38 @@ func TestWhatStopsBeforeAnythingIsSent(t *testing.T) {
 			"event 00000000-0000-0000-0000-000000000000 of type order.placed cannot be sent to topic t0: headers of the row: not a JSON object of strings"},
 		"no such partition": {elsewhere, &broker{partitions: 1}, "",
 			"event 00000000-0000-0000-0000-000000000000 of type order.placed cannot be sent to topic t0: the event names partition 9, and the topic has 1"},
-		"a compacted topic": {rows(1, 1), &broker{partitions: 1, compacted: true}, "", "topic t0: " + replay.ErrCompacted.Error()},
-		"a wrong cursor":    {rows(1, 1), &broker{partitions: 1}, "x", "read the history: replay: this is not a place in the history: x"},
+		"a compacted topic":             {rows(1, 1), &broker{partitions: 1, compacted: true}, "", "topic t0: " + replay.ErrCompacted.Error()},
+		"a topic that may be compacted": {rows(1, 1), &broker{partitions: 1, unread: denied}, "", "topic t0: " + replay.ErrMaybeCompacted.Error() + ": not allowed"},
+		"a wrong cursor":                {rows(1, 1), &broker{partitions: 1}, "x", "read the history: replay: this is not a place in the history: x"},
 	} {
 		_, err := replay.Run(t.Context(), replay.Config{History: memory{test.rows, 10}, Sink: test.sink, After: test.after})
 		if fmt.Sprint(err) != test.want || len(test.sink.sent) > 0 {
 			t.Errorf("%s: %v, and %d records are sent", name, err, len(test.sink.sent))
 		}
+	}
+}
+
+// A topic whose settings cannot be read may be compacted. It counts as not compacted only
+// if the caller says so, and another topic for the replay need not be readable.
+func TestTopicsWhoseSettingsCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*replay.Config){
+		"said so":       func(c *replay.Config) { c.NotCompacted = true },
+		"another topic": func(c *replay.Config) { c.Sink = replay.Redirect(c.Sink, "copy") },
+		"read later": func(c *replay.Config) {
+			b := c.Sink.(*broker) //nolint:forcetypeassert // set below
+			b.unread.Class = relay.ClassRelay
+			b.described = func() { b.unread = relay.Result{} }
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &broker{partitions: 1, unread: relay.Result{Class: relay.ClassTopic, Err: errors.New("not allowed")}}
+			cfg := replay.Config{History: memory{rows(2, 1), 10}, Sink: b}
+			change(&cfg)
+			if result, err := replay.Run(t.Context(), cfg); err != nil || len(b.sent) != 2 {
+				t.Errorf("%s: %+v, %v", name, result, err)
+			}
+		})
 	}
 }
 

@@ -111,8 +111,14 @@ func (r *run) describe(ctx context.Context, name string) (*topic, error) {
 			return false, fmt.Errorf("look at topic %s: %w", found.Name, found.Problem.Err)
 		case found.Partitions < 1:
 			return false, fmt.Errorf("look at topic %s: it has no partitions", found.Name)
-		case found.Compacted && found.Name == name:
+		case found.Name != name: // the events' own topic is spared
+		case found.Compacted:
 			return false, &TopicError{name, ErrCompacted}
+		case found.Unread.Err == nil || r.cfg.NotCompacted:
+		case found.Unread.Class == relay.ClassTopic:
+			return false, &TopicError{name, fmt.Errorf("%w: %w", ErrMaybeCompacted, found.Unread.Err)}
+		default:
+			return false, fmt.Errorf("read the settings of topic %s: %w", name, found.Unread.Err)
 		}
 		return true, nil
 	})
