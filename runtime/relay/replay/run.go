@@ -159,7 +159,9 @@ func (r *run) account(w *wave) {
 	}
 }
 
-// EventError is the error of an event that cannot be replayed, whenever it is tried.
+// EventError is the error of an event that cannot be replayed, whenever it is tried. All
+// events before it were acknowledged: Result.After is the place before it, and Event.At
+// the one after it, for a Run that leaves it out.
 type EventError struct {
 	Event Event
 	Topic string // to which it should be sent

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -270,6 +272,52 @@ func TestARejectedRecordStopsTheReplay(t *testing.T) {
 	}
 	if int(result.Sent) != len(b.sent) || result.Ahead != len(b.sent)-21 {
 		t.Errorf("%d records are sent, and the result is %+v", len(b.sent), result)
+	}
+}
+
+// Events that cannot be sent, each found while others of the wave fail for a while, can be
+// skipped one by one. Nothing else is left out.
+func TestRejectedRecordsAreSkipped(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 9))
+			all := rows(200, 7)
+			bad := map[int64]bool{1: true, 200: true}
+			for range 10 {
+				bad[1+rng.Int64N(200)] = true
+			}
+			b := &broker{partitions: 4, answer: func(r relay.Record) relay.Result {
+				switch {
+				case rng.IntN(10) == 0:
+					return relay.Result{Class: relay.ClassPartition, Err: errors.New("no leader")}
+				case bad[r.Seq]:
+					return relay.Result{Class: relay.ClassRecord, Err: errors.New("MESSAGE_TOO_LARGE")}
+				}
+				return relay.Result{}
+			}}
+			var after replay.Cursor
+			var skipped []int64
+			for {
+				result, err := replay.Run(t.Context(), replay.Config{History: memory{all, 50}, Sink: b, After: after, Rate: 200})
+				if err == nil {
+					break
+				}
+				failed, ok := errors.AsType[*replay.EventError](err)
+				if !ok {
+					t.Fatal(err)
+				}
+				if want := replay.Cursor(strconv.FormatInt(failed.Event.Seq-1, 10)); cmp.Or(result.After, "0") != want {
+					t.Errorf("event %d cannot be sent, and the others are sent up to %s", failed.Event.Seq, result.After)
+				}
+				skipped = append(skipped, failed.Event.Seq)
+				after = failed.Event.At
+			}
+			if diff := gocmp.Diff(slices.Sorted(maps.Keys(bad)), skipped); diff != "" {
+				t.Errorf("skipped (-want +got):\n%s", diff)
+			}
+			ordered(t, slices.DeleteFunc(all, func(r relay.Row) bool { return bad[r.Seq] }), b.sent)
+		})
 	}
 }
 

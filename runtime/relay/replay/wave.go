@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -28,6 +29,10 @@ type wave struct {
 	places  []place
 	done    []bool // acknowledged
 	cost    int    // in events, for the rate
+	// end is the first event that cannot be sent, and failure its error; the events after
+	// it are not needed. It is behind the last event if all can be sent.
+	end     int
+	failure error
 	// single has the partitions whose records are sent one by one, to find the one that
 	// the brokers reject.
 	single map[place]bool
@@ -81,6 +86,7 @@ func (r *run) wave(ctx context.Context, events []Event, records []relay.Outgoing
 	}
 	w.events = events[:len(w.records)]
 	w.done = make([]bool, len(w.records))
+	w.end = len(w.records)
 	return w, nil
 }
 
@@ -155,14 +161,20 @@ func (r *run) open(ctx context.Context) error {
 	return nil
 }
 
-// deliver sends a wave until all of it is acknowledged.
+// deliver sends a wave until all of it is acknowledged, or all before the first event
+// that cannot be sent. So a caller may continue after this event and leaves out nothing
+// else.
 func (r *run) deliver(ctx context.Context, w *wave) error {
-	return r.again(ctx, func() (bool, error) {
+	err := r.again(ctx, func() (bool, error) {
 		if err := r.open(ctx); err != nil {
 			return false, err
 		}
 		return r.attempt(ctx, w)
 	})
+	if err != nil {
+		return err
+	}
+	return w.failure
 }
 
 // again repeats an action with growing pauses until it succeeds, fails for good, or has
@@ -202,11 +214,12 @@ func lasting(err error) bool {
 }
 
 // attempt sends what is left of a wave once. It returns an error while something is left.
+// An event that cannot be sent ends the wave before it.
 func (r *run) attempt(ctx context.Context, w *wave) (progress bool, err error) {
 	var which []int
 	var records []relay.Record
 	begun := map[place]bool{}
-	for i, at := range w.places {
+	for i, at := range w.places[:w.end] {
 		if w.done[i] || w.single[at] && begun[at] {
 			continue
 		}
@@ -235,7 +248,11 @@ func (r *run) attempt(ctx context.Context, w *wave) (progress bool, err error) {
 			failed[at] = true
 			fenced = fenced || res.Class == relay.ClassLeadership
 			if res.Class == relay.ClassRecord && batch[at] == 1 {
-				return progress, &EventError{Event: w.events[i], Topic: at.topic, Err: res.Err}
+				if i < w.end {
+					w.end, w.failure = i, &EventError{Event: w.events[i], Topic: at.topic, Err: res.Err}
+				}
+				progress = true
+				continue
 			}
 			if res.Class == relay.ClassRecord {
 				w.single[at], progress = true, true // one of the batch; try them one by one
@@ -248,12 +265,11 @@ func (r *run) attempt(ctx context.Context, w *wave) (progress bool, err error) {
 	if fenced {
 		r.close()
 	}
-	if err == nil {
-		for _, done := range w.done {
-			if !done {
-				return true, errUnfinished
-			}
-		}
+	switch {
+	case !slices.Contains(w.done[:w.end], false):
+		return true, nil
+	case err == nil:
+		return true, errUnfinished
 	}
 	return progress, err
 }
