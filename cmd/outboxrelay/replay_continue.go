@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -12,11 +11,10 @@ import (
 )
 
 // continuation returns the command that continues a replay: the same call with fixed
-// times and id, after the place that was reached. Secrets are not shown: the command
-// needs the same flags again.
-func (p *pastRun) continuation(result replay.Result) string {
+// times and id, after the place that was reached. It does not show secrets. hidden are
+// their flags, which the command needs again.
+func (p *pastRun) continuation(result replay.Result) (line string, hidden []string) {
 	words := []string{"outboxrelay", "replay", "--from", stamp(p.selection.From), "--to", stamp(p.selection.To)}
-	var hidden []string
 	p.cmd.Flags().Visit(func(flag *pflag.Flag) {
 		switch flag.Name {
 		case "from", "to", "after", "id", "dry-run":
@@ -32,7 +30,7 @@ func (p *pastRun) continuation(result replay.Result) string {
 			return
 		}
 		word := "--" + flag.Name
-		if text := flag.Value.String(); text != flag.NoOptDefVal {
+		if text := flag.Value.String(); flag.NoOptDefVal == "" || text != flag.NoOptDefVal {
 			word += "=" + text
 		}
 		words = append(words, word)
@@ -42,21 +40,21 @@ func (p *pastRun) continuation(result replay.Result) string {
 		words = append(words, "--after", string(result.After))
 	}
 	for i, word := range words {
-		words[i] = quoted(terminal.Text(word))
+		words[i] = quoted(word)
 	}
-	line := strings.Join(words, " ")
-	if len(hidden) > 0 {
-		line += fmt.Sprintf(" (and the same %s)", strings.Join(hidden, " and "))
-	}
-	return line
+	return strings.Join(words, " "), hidden
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+-]+$`)
 
-// quoted returns a word as a shell reads it.
+// quoted returns a word as a shell reads it. What a terminal would interpret is escaped,
+// as bash, zsh and ksh read it.
 func quoted(word string) string {
-	if plainWord.MatchString(word) {
+	switch safe := terminal.Text(word); {
+	case plainWord.MatchString(word):
 		return word
+	case safe != strings.ReplaceAll(word, `\`, `\\`):
+		return "$'" + strings.ReplaceAll(safe, "'", `\'`) + "'"
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -181,8 +181,17 @@ type outcome struct {
 	ID       string `json:"id"`
 	Events   int64  `json:"events"`
 	After    string `json:"after"`
-	Repeats  int    `json:"repeats"` // events that are sent again when it is continued
+	Repeats  int    `json:"repeats"`        // events that are sent again when it is continued
+	Skip     string `json:"skip,omitempty"` // the place after the event that cannot be sent
 	Complete bool   `json:"complete"`
+}
+
+// skipping returns the place after the event that stopped the replay, or "".
+func skipping(err error) replay.Cursor {
+	if failed, ok := errors.AsType[*replay.EventError](err); ok {
+		return failed.Event.At
+	}
+	return ""
 }
 
 // report prints what was done, with an error too.
@@ -191,7 +200,7 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 		return err
 	}
 	if p.dead.asJSON {
-		out := outcome{result.ID, result.Sent, string(result.After), result.Ahead, result.Complete}
+		out := outcome{result.ID, result.Sent, string(result.After), result.Ahead, string(skipping(err)), result.Complete}
 		if err := printJSON(p.stdout, out); err != nil {
 			return err
 		}
@@ -218,7 +227,15 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 	if result.Ahead > 0 {
 		done += fmt.Sprintf(" (%d of them will be sent again)", result.Ahead)
 	}
-	return fmt.Errorf("%s, then: %w\ncontinue with: %s", done, err, p.continuation(result))
+	line, hidden := p.continuation(result)
+	err = fmt.Errorf("%s, then: %w\ncontinue with: %s", done, err, line)
+	if skip := skipping(err); skip != "" {
+		err = fmt.Errorf("%w\nto skip this event, add: --after %s", err, skip)
+	}
+	if len(hidden) > 0 {
+		err = fmt.Errorf("%w\nadd also, as in this call: %s", err, strings.Join(hidden, " "))
+	}
+	return err
 }
 
 // progress shows how far a replay got: as one line that changes on a terminal, else as a
