@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,6 +136,13 @@ func (r *replaying) selection(now time.Time) (replay.Selection, error) {
 	}
 	s.AggregateType, s.AggregateID, _ = strings.Cut(r.aggregate, "/")
 	var problems []error
+	for _, name := range []string{"event-type", "topic", "aggregate", "to-topic", "after", "id"} { // "$UNSET" must not select everything
+		flag := r.cmd.Flags().Lookup(name)
+		values, several := flag.Value.(*texts)
+		if flag.Changed && (flag.Value.String() == "" || several && slices.Contains(*values, "")) {
+			problems = append(problems, fmt.Errorf("--%s is empty: give it a value, or remove it", name))
+		}
+	}
 	read := func(flag, text string) time.Time {
 		at, err := parseTime(text, now)
 		if err != nil {

@@ -445,15 +445,19 @@ func TestReplayIsReviewed(t *testing.T) {
 func TestMisuseOfReplay(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"--from 1h":                          "nothing was sent: replay --from needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes",
-		"--from 1h --json":                   "--json needs --dry-run or --yes: add one of them, or remove --json",
-		"--from yesterday --yes":             `--from: "yesterday" is not a time: use 2026-09-21T14:00:00Z, 2026-09-21 (UTC), or how long ago, such as 90m or 24h`,
-		"--from -1h --yes":                   `--from: "-1h" is not a time: use 2026-09-21T14:00:00Z, 2026-09-21 (UTC), or how long ago, such as 90m or 24h`,
-		"--from 2026-09-22 --to 2026-09-21":  "the range is empty: --from is 2026-09-22T00:00:00Z and --to is 2026-09-21T00:00:00Z",
-		"--from 1h --aggregate /7 --rate -1": "--aggregate must be a type, or a type and an id: order or order/17\n--rate must not be negative; 0 is no limit",
-		"--from 1h --all":                    "--all is a flag of replay without --from, which dead rows have: remove --from to replay dead rows, or remove --all",
-		"--to 1h --all":                      "--to is a flag of replay with --from, which sends published events again: add --from, or remove --to",
-		"--topic a --topic b":                "--topic is given 2 times: select dead rows with one at a time",
+		"--from 1h":                                  "nothing was sent: replay --from needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes",
+		"--from 1h --json":                           "--json needs --dry-run or --yes: add one of them, or remove --json",
+		"--from yesterday --yes":                     `--from: "yesterday" is not a time: use 2026-09-21T14:00:00Z, 2026-09-21 (UTC), or how long ago, such as 90m or 24h`,
+		"--from -1h --yes":                           `--from: "-1h" is not a time: use 2026-09-21T14:00:00Z, 2026-09-21 (UTC), or how long ago, such as 90m or 24h`,
+		"--from 2026-09-22 --to 2026-09-21":          "the range is empty: --from is 2026-09-22T00:00:00Z and --to is 2026-09-21T00:00:00Z",
+		"--from 1h --aggregate /7 --rate -1":         "--aggregate must be a type, or a type and an id: order or order/17\n--rate must not be negative; 0 is no limit",
+		"--from 1h --all":                            "--all is a flag of replay without --from, which dead rows have: remove --from to replay dead rows, or remove --all",
+		"--to 1h --all":                              "--to is a flag of replay with --from, which sends published events again: add --from, or remove --to",
+		"--from 1h --yes --to-topic=":                "--to-topic is empty: give it a value, or remove it",
+		"--from 1h --yes --after= --id=":             "--after is empty: give it a value, or remove it\n--id is empty: give it a value, or remove it",
+		"--from 1h --yes --aggregate=":               "--aggregate is empty: give it a value, or remove it",
+		"--from 1h --yes --type= --topic t --topic=": "--event-type is empty: give it a value, or remove it\n--topic is empty: give it a value, or remove it",
+		"--topic a --topic b":                        "--topic is given 2 times: select dead rows with one at a time",
 	} {
 		got := call(map[string]string{"DATABASE_URL": unreachable}, append([]string{"replay"}, strings.Fields(args)...)...)
 		if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: " + want + "\n"}, got); diff != "" {
