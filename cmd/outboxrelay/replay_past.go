@@ -33,12 +33,16 @@ func (r *replaying) past(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
+	records := env.stdout
+	if o.toStdout && !r.dead.dryRun {
+		env.stdout = env.stderr // standard output has the records, and nothing else
+	}
 	err = r.dead.chosen.connected(ctx, o, func(conn *pgx.Conn) error {
 		history, err := pgstore.NewHistory(ctx, conn)
 		if err != nil {
 			return err
 		}
-		return (&pastRun{replaying: r, environment: env, outbox: o, history: history, selection: s}).run(ctx)
+		return (&pastRun{replaying: r, environment: env, outbox: o, history: history, selection: s, records: records}).run(ctx)
 	})
 	if errors.Is(err, replay.ErrCursor) {
 		return misuse{fmt.Errorf("--after %q is not a place in the history of this outbox: use the one that outboxrelay replay printed", r.after)}
@@ -54,7 +58,8 @@ type pastRun struct {
 	outbox    outbox
 	history   replay.History
 	selection replay.Selection
-	total     int64 // 0: not counted
+	records   io.Writer // of --sink stdout
+	total     int64     // 0: not counted
 }
 
 // run counts what is selected, asks for a confirmation, and sends it. With --yes it does
@@ -160,7 +165,7 @@ func (p *pastRun) tellOldest(ctx context.Context) error {
 func (p *pastRun) sink() (relay.Sink, error) {
 	var sink relay.Sink
 	if p.outbox.toStdout {
-		sink = relay.NewStdoutSink(terminal.JSON(p.stdout))
+		sink = relay.NewStdoutSink(terminal.JSON(p.records))
 	} else {
 		var err error
 		if sink, err = p.outbox.kafkaSink(); err != nil {
@@ -210,14 +215,10 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 	case err == nil && p.dead.asJSON:
 		return nil
 	case err == nil:
-		out := p.stdout
-		if p.outbox.toStdout {
-			out = p.stderr // standard output has the records
-		}
 		if result.Sent == 0 && p.after == "" && !p.outbox.toStdout {
 			return errors.New("no published events match")
 		}
-		_, err := fmt.Fprintf(out, "%s, %s: %s\n", done, replay.Header, terminal.Text(result.ID))
+		_, err := fmt.Fprintf(p.stdout, "%s, %s: %s\n", done, replay.Header, terminal.Text(result.ID))
 		return err
 	case ctx.Err() != nil:
 		err = errors.New("stopped")

@@ -435,10 +435,29 @@ func TestReplayIsReviewed(t *testing.T) {
 			t.Errorf("replay %s (-want +got):\n%s", step.args, diff)
 		}
 	}
-	got := converse(env, strings.NewReader("3\n"), "replay", "--from", "2026-09-21T11:00:00Z", "--id", "r", "--sink", "stdout", "--aggregate", "order")
-	lines := strings.Split(strings.TrimPrefix(got.Stdout, both+question), "\n")
-	if got.Code != exitcode.OK || len(lines) != 4 || !strings.Contains(lines[0], `"outbox_replay":"r"`) {
-		t.Errorf("%+v", got)
+
+	// With --sink stdout, standard output has the records and nothing else.
+	for _, step := range []struct{ typed, args, report string }{
+		{"3\n", "--aggregate=order", both + question + "replayed 3 events, outbox_replay: r\n"},
+		{"", "--yes", "replayed 3 events, outbox_replay: r\n"},
+		{"", "--yes --json", `{"id":"r","events":3,"after":"3","repeats":0,"complete":true}` + "\n"},
+	} {
+		args := "replay --from 2026-09-21T11:00:00Z --id r --sink stdout " + step.args
+		got := converse(env, strings.NewReader(step.typed), strings.Fields(args)...)
+		if diff := cmp.Diff(answer{Stderr: step.report}, answer{Code: got.Code, Stderr: got.Stderr}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", args, diff)
+		}
+		var events []float64
+		for line := range strings.Lines(got.Stdout) {
+			var record map[string]any
+			if err := json.Unmarshal([]byte(line), &record); err != nil || record["seq"] == nil {
+				t.Fatalf("%s: standard output has the line %q: %v", args, line, err)
+			}
+			events = append(events, record["seq"].(float64)) //nolint:forcetypeassert // a number in JSON
+		}
+		if diff := cmp.Diff([]float64{1, 2, 3}, events); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", args, diff)
+		}
 	}
 }
 
