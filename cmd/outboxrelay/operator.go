@@ -21,6 +21,7 @@ func (env environment) declarePlace(cmd *cobra.Command) *configuration {
 // declareWith is declarePlace for a command that reads more settings.
 func (env environment) declareWith(cmd *cobra.Command, settings []setting) *configuration {
 	c := env.declare(cmd, settings)
+	c.session = "outboxrelay status"
 	cmd.Flags().DurationVar(&c.timeout, "timeout", 10*time.Second,
 		"maximum wait for a connection to the database, and then for its first response")
 	return c
@@ -32,7 +33,7 @@ func (c *configuration) connected(ctx context.Context, o outbox, f func(*pgx.Con
 	if o.schema != "" {
 		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
 	}
-	config.RuntimeParams["application_name"] = "outboxrelay status"
+	config.RuntimeParams["application_name"] = c.session
 	conn, err := c.connect(ctx, o, config)
 	if err == nil {
 		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is at stake on a connection that is done

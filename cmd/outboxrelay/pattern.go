@@ -25,7 +25,7 @@ func (c *configuration) outboxesNow(ctx context.Context, read func(*reader) outb
 			now = append(now, o)
 			continue
 		}
-		server, err := pgstore.NewServer(pgstore.ServerConfig{Conn: o.database, ApplicationName: "outboxrelay status", Logger: slog.New(slog.DiscardHandler)})
+		server, err := pgstore.NewServer(pgstore.ServerConfig{Conn: o.database, ApplicationName: c.session, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return nil, err
 		}

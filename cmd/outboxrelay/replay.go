@@ -108,6 +108,7 @@ func replayCommand(env environment) *cobra.Command {
 		if !history {
 			return r.dead.carryOut(cmd.Context(), env)
 		}
+		r.dead.chosen.session = "outboxrelay replay" // it can be open for hours
 		return r.past(cmd.Context(), env)
 	}
 	return cmd

@@ -84,7 +84,7 @@ func (p *pastRun) run(ctx context.Context) error {
 	if rate == 0 {
 		rate = -1
 	}
-	show := &progress{w: p.stderr, total: p.total, interactive: p.interactive && !p.outbox.toStdout, began: time.Now()}
+	show := &progress{w: p.stderr, total: p.total, interactive: p.interactive && !p.outbox.toStdout, began: time.Now(), continuation: p.continuation}
 	result, err := replay.Run(ctx, replay.Config{
 		History: p.history, Sink: sink, Selection: p.selection, After: replay.Cursor(p.after), ID: p.id, Rate: rate,
 		NotCompacted: p.notCompacted, StripRouting: p.outbox.relay.StripRouting, WaveTimeout: p.outbox.relay.WaveTimeout, Progress: show.update,
@@ -240,18 +240,24 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 }
 
 // progress shows how far a replay got: as one line that changes on a terminal, else as a
-// line now and then.
+// line now and then. A line above them says how to continue from there.
 type progress struct {
 	w           io.Writer
 	total       int64
 	interactive bool
 	began, last time.Time
 	width       int // of the line on the terminal
+	told        bool
+	// continuation returns the command without a place.
+	continuation func(replay.Result) (line string, hidden []string)
 }
 
 const (
 	redrawEvery = 500 * time.Millisecond
 	logEvery    = 30 * time.Second
+	// columns is the most that the line on a terminal has. A longer one would take two
+	// lines, of which only one can be written over.
+	columns = 79
 )
 
 func (p *progress) update(result replay.Result) {
@@ -266,27 +272,38 @@ func (p *progress) update(result replay.Result) {
 		return
 	}
 	p.last = now
+	if !p.told {
+		p.told = true
+		line, hidden := p.continuation(replay.Result{ID: result.ID})
+		fmt.Fprintf(p.w, "if this is killed, continue with: %s\n", strings.Join(append([]string{line}, hidden...), " "))
+	}
 	line := p.line(result, now)
 	if !p.interactive {
 		fmt.Fprintln(p.w, line)
 		return
 	}
-	fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", max(0, p.width-len(line))))
+	fmt.Fprintf(p.w, "\r%-*s", p.width, line)
 	p.width = len(line)
 }
 
 func (p *progress) line(result replay.Result, now time.Time) string {
-	line := "replayed " + several(result.Sent, "event")
+	line := fmt.Sprintf("replayed %d", result.Sent)
 	if p.total > 0 {
-		line = fmt.Sprintf("replayed %d of %s", result.Sent, several(p.total, "event"))
+		line += fmt.Sprintf(" of %d", p.total)
+	}
+	place := fmt.Sprintf(" (--after %s)", result.After)
+	add := func(part string) {
+		if !p.interactive || len(line)+len(part)+len(place) <= columns {
+			line += part
+		}
 	}
 	if took := now.Sub(p.began); took > time.Second {
-		line += fmt.Sprintf(", %.0f/s", float64(result.Sent)/took.Seconds())
+		add(fmt.Sprintf(", %.0f/s", float64(result.Sent)/took.Seconds()))
 	}
 	if !result.At.IsZero() {
-		line += ", up to " + result.At.Format(time.RFC3339)
+		add(", up to " + result.At.Format(time.RFC3339))
 	}
-	return line + fmt.Sprintf(" (--after %s --id %s)", result.After, terminal.Text(result.ID))
+	return line + place
 }
 
 // end leaves the line on the terminal.

@@ -114,6 +114,7 @@ type configuration struct {
 	flags    *pflag.FlagSet
 	path     string
 	timeout  time.Duration // of the operator commands
+	session  string        // application_name of their sessions
 }
 
 // declare adds flags for the settings that a command reads, and --config. A command
