@@ -111,7 +111,7 @@ func WithDeliverAt(t time.Time) Option {
 // WithHeader adds a record header. The insert returns an error if the name is empty, is
 // given twice, or belongs to outboxgen: event_id, event_type, trace_id, causation_id,
 // source_service, schema_version, occurred_at, content_type, traceparent, tracestate,
-// baggage.
+// baggage, outbox_replay.
 func WithHeader(name, value string) Option {
 	return func(o *rowOptions) { o.headers = append(o.headers, Header{name, []byte(value)}) }
 }

@@ -62,6 +62,10 @@ const (
 	headerBaggage       = "baggage"
 )
 
+// headerReplay is the header of an event that was published again (outboxrelay replay
+// --from). No event has it before.
+const headerReplay = "outbox_replay"
+
 // metadataCausationID is the metadata entry for the causation id.
 const metadataCausationID = "causation_id"
 
@@ -368,7 +372,7 @@ func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string,
 func reservedHeader(name string) bool {
 	switch strings.ToLower(name) {
 	case headerEventID, headerEventType, headerTraceID, headerCausationID, headerSourceService, headerSchemaVersion,
-		headerOccurredAt, headerContentType, headerTraceParent, headerTraceState, headerBaggage:
+		headerOccurredAt, headerContentType, headerTraceParent, headerTraceState, headerBaggage, headerReplay:
 		return true
 	}
 	return false

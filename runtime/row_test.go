@@ -293,6 +293,7 @@ func TestNewRowRefuses(t *testing.T) {
 		`"a b" is not a valid Kafka topic name: only letters, digits, '.', '_' and '-' are allowed`:      {event: topic("a b"), essay: "e"},
 		"the topic's name has 250 characters; Kafka allows 249":                                          {event: topic(strings.Repeat("t", 250)), essay: "e"},
 		`the header "Trace_ID" is set by outboxgen and cannot be given`:                                  {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("Trace_ID", "x")}},
+		`the header "outbox_replay" is set by outboxgen and cannot be given`:                             {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("outbox_replay", "x")}},
 		`the header "baggage" is set by outboxgen and cannot be given`:                                   {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("baggage", "a=b")}},
 		`the header "a" is given twice`:                                                                  {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("a", "1"), outbox.WithHeader("a", "2")}},
 		"a header has no name":                                                                           {event: graded, essay: "e", opts: []outbox.Option{outbox.WithHeader("", "x")}},

@@ -124,7 +124,7 @@ func TestMessage(t *testing.T) {
 	}
 
 	at := time.Unix(0, 0)
-	stored := outboxtest.StoredRow{ID: id, EventType: "shop.paid.v1", Topic: "t", Data: []byte("{}"), CreatedAt: at}
+	stored := outboxtest.StoredRow{ID: id, EventType: "shop.paid.v1", Topic: "t", Data: []byte("{}"), Headers: []byte(`{"outbox_replay": "x"}`), CreatedAt: at}
 	want = consume.Message{Topic: "t", Value: []byte("{}"), Timestamp: at, Headers: want.Headers[:2]}
 	if diff := cmp.Diff(want, outboxtest.Message(t, stored)); diff != "" {
 		t.Errorf("of a stored row (-want +got):\n%s", diff)

@@ -90,6 +90,10 @@ func (e *entry) record() Record {
 	return r
 }
 
+// headerReplay is the header of package replay. A row cannot set it: a consumer that skips
+// replays would never handle the event.
+const headerReplay = "outbox_replay"
+
 // headerMaker makes the records' headers. It allocates for several rows at once, and
 // rows of one event type share its name.
 type headerMaker struct {
@@ -109,13 +113,14 @@ const (
 )
 
 // parse makes the headers of a row: event_id and event_type from the columns, then the
-// headers of the row in order, without these two. Values point into the row's JSON.
+// headers of the row in order, without these two and without the mark of a replay. Values
+// point into the row's JSON.
 func (h *headerMaker) parse(r *Row) ([]Header, error) {
 	out := h.begin(r.ID, r.EventType)
 	s := scanner{b: r.Headers}
 	err := s.object(func(key, value []byte) {
 		name := headerName(key)
-		if name != "event_id" && name != "event_type" {
+		if name != "event_id" && name != "event_type" && name != headerReplay {
 			out = append(out, Header{name, value})
 		}
 	})

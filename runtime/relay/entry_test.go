@@ -23,7 +23,7 @@ func headersOf(t *testing.T, doc string) (map[string]string, []string, error) {
 
 func TestHeadersKeepTheirOrder(t *testing.T) {
 	t.Parallel()
-	_, order, err := headersOf(t, ` { "z" : "1", "a":"2","event_id":"mine", "m" : "" } `)
+	_, order, err := headersOf(t, ` { "z" : "1", "a":"2","event_id":"mine", "outbox_replay":"mine", "m" : "" } `)
 	if err != nil {
 		t.Fatal(err)
 	}

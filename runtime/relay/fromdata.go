@@ -233,6 +233,8 @@ func (d *dataReader) own() (given map[string][]byte) {
 				given = make(map[string][]byte, 3)
 			}
 			given[name] = value
+		case headerReplay:
+			d.leave(name, "only a replay sets it")
 		default:
 			d.header(name, value)
 		}

@@ -89,6 +89,8 @@ func TestHeadersFromTheData(t *testing.T) {
 		{"a name twice: the last one counts", `{"event_type":"a.v1","event_type":"b.v1","headers":{"x":"1","y":"2","x":"3"}}`,
 			derived{Headers: []string{ownID, "event_type=b.v1", "x=3", "y=2"}}},
 		{"names that differ from ours in case", `{"headers":{"Event_ID":"1","Trace_Id":"2"}}`, derived{Headers: []string{ownID, ownType, "Event_ID=1", "Trace_Id=2"}}},
+		{"the mark of a replay", `{"headers":{"outbox_replay":"x","a":"1"}}`,
+			derived{[]string{ownID, ownType, "a=1"}, []string{"outbox_replay: only a replay sets it"}, 1}},
 		{"numbers, booleans and null", `{"headers":{"a":1,"b":-2.50e3,"c":true,"d":null,"e":""}}`,
 			derived{Headers: []string{ownID, ownType, "a=1", "b=-2.50e3", "c=true", "e="}}},
 		{"null stands for nothing", `{"event_id":null,"event_type":null,"correlation_id":null,"headers":null}`, derived{Headers: columns}},
