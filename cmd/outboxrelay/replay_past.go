@@ -60,15 +60,14 @@ type pastRun struct {
 	selection replay.Selection
 	records   io.Writer // of --sink stdout
 	total     int64     // 0: not counted
+	known     time.Time // how far back the history reached at the start, if that was not enough
 }
 
 // run counts what is selected, asks for a confirmation, and sends it. With --yes it does
 // not count.
 func (p *pastRun) run(ctx context.Context) error {
-	if p.after == "" {
-		if err := p.tellOldest(ctx); err != nil {
-			return err
-		}
+	if err := p.tellMissing(ctx); err != nil {
+		return err
 	}
 	if p.dead.dryRun || !p.yes {
 		confirmed, err := p.review(ctx)
@@ -147,19 +146,27 @@ func (p *pastRun) print(counts []replay.Count) error {
 	return columns.Flush()
 }
 
-// tellOldest says where the history begins, if that is later than the range.
-func (p *pastRun) tellOldest(ctx context.Context) error {
-	oldest, found, err := p.history.Oldest(ctx)
+// tellMissing says how far back the history reaches, if that is not as far as the
+// selection.
+func (p *pastRun) tellMissing(ctx context.Context) error {
+	reach, err := p.history.Reach(ctx, replay.Cursor(p.after))
 	switch {
 	case err != nil:
 		return err
-	case !found:
-		_, err = fmt.Fprintln(p.stderr, "the history is empty: event_outbox has no published rows; with settle: delete the relay keeps none")
-	case p.selection.From.Before(oldest):
-		_, err = fmt.Fprintf(p.stderr, "the history begins at %s; earlier events are not kept\n", oldest.Format(time.RFC3339))
+	case reach.Empty:
+		return errors.New("the history is empty: event_outbox has no published rows; with settle: delete the relay keeps none")
+	case !reach.Lacks(p.selection):
+		return nil
+	case p.after != "":
+		_, err = fmt.Fprintf(p.stderr, "%s now; events after --after %s that were created earlier may be missing\n", begins(reach.Back), p.after)
+	default:
+		_, err = fmt.Fprintf(p.stderr, "%s; earlier events are not kept\n", begins(reach.Back))
 	}
+	p.known = reach.Back
 	return err
 }
+
+func begins(back time.Time) string { return "the history begins at " + back.Format(time.RFC3339) }
 
 // sink returns where the records go, with clients of its own.
 func (p *pastRun) sink() (relay.Sink, error) {
@@ -183,12 +190,14 @@ func (p *pastRun) sink() (relay.Sink, error) {
 
 // outcome is how --json prints the result.
 type outcome struct {
-	ID       string `json:"id"`
-	Events   int64  `json:"events"`
-	After    string `json:"after"`
-	Repeats  int    `json:"repeats"`        // events that are sent again when it is continued
-	Skip     string `json:"skip,omitempty"` // the place after the event that cannot be sent
-	Complete bool   `json:"complete"`
+	ID      string `json:"id"`
+	Events  int64  `json:"events"`
+	After   string `json:"after"`
+	Repeats int    `json:"repeats"` // events that are sent again when it is continued
+	// Missing is set if events that were created up to this time may be missing.
+	Missing  time.Time `json:"missing_before,omitzero"`
+	Skip     string    `json:"skip,omitempty"` // the place after the event that cannot be sent
+	Complete bool      `json:"complete"`
 }
 
 // skipping returns the place after the event that stopped the replay, or "".
@@ -205,13 +214,19 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 		return err
 	}
 	if p.dead.asJSON {
-		out := outcome{result.ID, result.Sent, string(result.After), result.Ahead, string(skipping(err)), result.Complete}
+		out := outcome{result.ID, result.Sent, string(result.After), result.Ahead, result.Missing, string(skipping(err)), result.Complete}
 		if err := printJSON(p.stdout, out); err != nil {
 			return err
 		}
 	}
 	done := "replayed " + several(result.Sent, "event")
+	gap := result.Missing.After(p.known)
+	if gap {
+		fmt.Fprintf(p.stderr, "%s now; events that were created earlier and not read before may be missing\n", begins(result.Missing))
+	}
 	switch {
+	case err == nil && gap && p.known.IsZero(): // all was there at the start
+		return fmt.Errorf("%s, %s: %s; others were deleted before they were read", done, replay.Header, result.ID)
 	case err == nil && p.dead.asJSON:
 		return nil
 	case err == nil:

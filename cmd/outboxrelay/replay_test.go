@@ -121,8 +121,9 @@ func drain(t *testing.T, env map[string]string, args ...string) {
 	}
 }
 
-// withoutNote drops the line that says where the history begins.
+// withoutNote drops what says where the history begins.
 func withoutNote(a answer) answer {
+	a.Stdout = regexp.MustCompile(`"missing_before":"[^"]*",`).ReplaceAllString(a.Stdout, "")
 	a.Stderr = regexp.MustCompile(`(?m)^the history begins at .*\n`).ReplaceAllString(a.Stderr, "")
 	return a
 }
@@ -409,7 +410,8 @@ func TestReplayOfARejectedRecord(t *testing.T) {
 func TestReplayIsReviewed(t *testing.T) {
 	conn, env := newOutbox(t)
 	_, err := conn.Exec(t.Context(), `
-		UPDATE event_outbox SET published_at = now(), created_at = '2026-09-21T10:00:00Z'::timestamptz + seq * interval '1 hour';
+		UPDATE event_outbox SET created_at = '2026-09-21T10:00:00Z'::timestamptz + seq * interval '1 hour';
+		UPDATE event_outbox SET published_at = created_at;
 		UPDATE event_outbox SET event_type = 'order.paid' WHERE seq = 3`)
 	if err != nil {
 		t.Fatal(err)
@@ -461,6 +463,73 @@ func TestReplayIsReviewed(t *testing.T) {
 		}
 		if diff := cmp.Diff([]float64{1, 2, 3}, events); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", args, diff)
+		}
+	}
+}
+
+// deletes is a terminal at which someone types an answer after the retention has deleted
+// rows.
+type deletes struct {
+	t     *testing.T
+	conn  *pgx.Conn
+	upTo  int
+	typed *strings.Reader
+}
+
+func (d deletes) Read(p []byte) (int, error) {
+	if _, err := d.conn.Exec(d.t.Context(), `DELETE FROM event_outbox WHERE seq <= $1`, d.upTo); err != nil {
+		d.t.Error(err)
+	}
+	return d.typed.Read(p)
+}
+
+// Rows that are deleted while a replay runs, or before it is continued, are told about.
+func TestReplayTellsWhatTheRetentionDeleted(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	migrated(t, conn)
+	publishedRows(t, conn, "orders", 9)
+	if _, err := conn.Exec(t.Context(), `
+		UPDATE event_outbox SET created_at = '2026-09-21T10:00:00Z'::timestamptz + seq * interval '1 hour';
+		UPDATE event_outbox SET published_at = created_at + interval '1 second'`); err != nil {
+		t.Fatal(err)
+	}
+	const (
+		gap    = "the history begins at %s now; events that were created earlier and not read before may be missing\n"
+		failed = "outboxrelay: outbox event_outbox: %s\n"
+	)
+	for _, step := range []struct {
+		args  string
+		typed string
+		upTo  int // the rows that are deleted between the review and the replay
+		code  int
+		said  string
+	}{
+		{"", "8", 0, exitcode.OK, "replayed 8 events, outbox_replay: r\n"},
+		{"", "8", 3, exitcode.Failed, fmt.Sprintf(gap, "2026-09-21T14:00:01Z") +
+			fmt.Sprintf(failed, "replayed 6 events, outbox_replay: r; others were deleted before they were read")},
+		{"--after 2", "6", 0, exitcode.OK, "the history begins at 2026-09-21T14:00:01Z now; events after --after 2 that were created earlier may be missing\n" +
+			"replayed 6 events, outbox_replay: r\n"},
+		{"--after 5", "4", 0, exitcode.OK, "replayed 4 events, outbox_replay: r\n"},
+		{"--after 5", "4", 7, exitcode.Failed, fmt.Sprintf(gap, "2026-09-21T18:00:01Z") +
+			fmt.Sprintf(failed, "replayed 2 events, outbox_replay: r; others were deleted before they were read")},
+		{"", "2", 8, exitcode.OK, "the history begins at 2026-09-21T18:00:01Z; earlier events are not kept\n" +
+			fmt.Sprintf(gap, "2026-09-21T19:00:01Z") + "replayed 1 event, outbox_replay: r\n"},
+		{"--after 8", "1", 9, exitcode.OK, "the history begins at 2026-09-21T19:00:01Z now; events after --after 8 that were created earlier may be missing\n" +
+			fmt.Sprintf(gap, "TIME") + "replayed 0 events, outbox_replay: r\n"},
+		{"--after 8", "", 9, exitcode.Failed, fmt.Sprintf(failed, "the history is empty: event_outbox has no published rows; with settle: delete the relay keeps none")},
+	} {
+		got := converse(map[string]string{"DATABASE_URL": pg.URL}, deletes{t, conn, step.upTo, strings.NewReader(step.typed + "\n")},
+			append([]string{"replay", "--from", "2026-09-21T11:00:02Z", "--id", "r", "--sink", "stdout"}, strings.Fields(step.args)...)...)
+		said := regexp.MustCompile(`(?s)(orders  .*Type the number to continue: )|`+time.Now().UTC().Format("2006-01-02")+`T[0-9:]+Z`).ReplaceAllStringFunc(got.Stderr, func(text string) string {
+			if strings.HasPrefix(text, "orders") {
+				return ""
+			}
+			return "TIME"
+		})
+		if got.Code != step.code || said != step.said {
+			t.Errorf("replay %s ends with %d (-want +got):\n%s", step.args, got.Code, cmp.Diff(step.said, said))
 		}
 	}
 }

@@ -2,13 +2,10 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -40,8 +37,8 @@ const (
 	historyWindow = 5_000
 	// countWindow is historyWindow for counting, which reads no data.
 	countWindow = 20_000
-	// historyProbeRows limits the rows that are looked at to find out when those at a seq
-	// were published.
+	// historyProbeRows limits the rows that are looked at to find out when those at a seq,
+	// or the oldest ones, were published.
 	historyProbeRows = 100
 	// assumedHistoryRow is the size of a row before any was read. It is large, so that
 	// the first page is small.
@@ -84,13 +81,17 @@ func NewHistory(ctx context.Context, db HistoryDB) (*History, error) {
 	return h, nil
 }
 
-// Oldest implements replay.History.
-func (h *History) Oldest(ctx context.Context) (time.Time, bool, error) {
-	oldest, err := h.q.HistoryOldest(ctx)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return time.Time{}, false, nil
+// Reach implements replay.History.
+func (h *History) Reach(ctx context.Context, after replay.Cursor) (replay.Reach, error) {
+	var at int64 // below all rows
+	if after != "" {
+		var err error
+		if at, err = seqAt(after); err != nil {
+			return replay.Reach{}, err
+		}
 	}
-	return oldest.UTC(), err == nil, h.wrap("look for the oldest published row", err)
+	row, err := h.q.HistoryReach(ctx, pgdb.HistoryReachParams{After: at, ProbeRows: historyProbeRows})
+	return replay.Reach{Back: row.Back.UTC(), Empty: row.Empty, Place: row.Place.UTC()}, h.wrap("look for the oldest published rows", err)
 }
 
 // Read implements replay.History.
@@ -132,7 +133,8 @@ func (h *History) Read(ctx context.Context, s replay.Selection, after replay.Cur
 	return page, nil
 }
 
-// rows reads rows with their data. Those that were deleted meanwhile are left out.
+// rows reads rows with their data. Those that were deleted meanwhile are left out: see
+// Reach.
 func (h *History) rows(ctx context.Context, seqs []int64) ([]relay.Row, error) {
 	rows, err := h.db.Query(ctx, pgdb.HistoryRows, seqs)
 	if err != nil {
@@ -185,11 +187,7 @@ func (h *History) position(ctx context.Context, s replay.Selection, after replay
 		begin, err := h.seek(ctx, s)
 		return begin, h.wrap("find the beginning of the range", err)
 	}
-	seq, err := strconv.ParseInt(string(after), 10, 64)
-	if err != nil || cursor(seq) != after {
-		return 0, fmt.Errorf("%q: %w", after, replay.ErrCursor)
-	}
-	return seq, nil
+	return seqAt(after)
 }
 
 // seek returns a seq below all rows of the range, and as high as it can find out. A row
@@ -223,6 +221,15 @@ func (h *History) seek(ctx context.Context, s replay.Selection) (int64, error) {
 }
 
 func cursor(seq int64) replay.Cursor { return replay.Cursor(strconv.FormatInt(seq, 10)) }
+
+// seqAt returns the seq of a cursor.
+func seqAt(c replay.Cursor) (int64, error) {
+	seq, err := strconv.ParseInt(string(c), 10, 64)
+	if err != nil || cursor(seq) != c {
+		return 0, fmt.Errorf("%q: %w", c, replay.ErrCursor)
+	}
+	return seq, nil
+}
 
 // timesOf returns the range of a selection, with limits that Postgres knows.
 func timesOf(s replay.Selection) (from, to time.Time) {

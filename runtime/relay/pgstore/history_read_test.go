@@ -134,10 +134,6 @@ func TestHistoryReadsPublishedRows(t *testing.T) {
 		}, counts); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
-		oldest, found, err := h.Oldest(t.Context())
-		if err != nil || !found || !oldest.Equal(hour(1)) {
-			t.Errorf("the oldest row is of %s, %v, %v", oldest, found, err)
-		}
 		for _, cursor := range []replay.Cursor{"x", "1.5", " 1", "0x1", "+1", "01"} {
 			if _, err := h.Read(t.Context(), replay.Selection{}, cursor, relay.Limit{Rows: 1, Bytes: 1}); !errors.Is(err, replay.ErrCursor) {
 				t.Errorf("cursor %q: %v", cursor, err)
@@ -146,11 +142,47 @@ func TestHistoryReadsPublishedRows(t *testing.T) {
 	})
 }
 
+// How far back the history reaches is told by the oldest rows, and not only by the first
+// one, which was dead for a while.
+func TestHistoryReachesBack(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		for i, published := range []float64{9, 2.5, 3.5, 4.5} {
+			exec(t, pg.Pool, insertPast, uuid.New(), "a", "1", "e", "t", "k", "{}", nil, nil, hour(float64(i+1)), hour(published), nil)
+		}
+		exec(t, pg.Pool, insertPast, uuid.New(), "a", "1", "e", "t", "k", "{}", nil, nil, hour(0), nil, nil) // pending
+		h := historyOf(t, pg)
+		epoch := time.Unix(0, 0).UTC()
+		for _, step := range []struct {
+			deleted int64
+			after   replay.Cursor
+			want    replay.Reach
+		}{
+			{0, "", replay.Reach{Back: hour(2.5), Place: epoch}},
+			{0, "3", replay.Reach{Back: hour(2.5), Place: hour(3)}},
+			{2, "3", replay.Reach{Back: hour(3.5), Place: hour(3)}},
+			{3, "3", replay.Reach{Back: hour(4.5), Place: hour(1)}},
+			{1, "3", replay.Reach{Back: hour(4.5), Place: epoch}},
+			{0, "5", replay.Reach{Back: hour(4.5), Place: hour(0)}},
+		} {
+			exec(t, pg.Pool, `DELETE FROM event_outbox WHERE seq = $1`, step.deleted)
+			got, err := h.Reach(t.Context(), step.after)
+			must(t, err)
+			if diff := cmp.Diff(step.want, got); diff != "" {
+				t.Errorf("without row %d, after %q (-want +got):\n%s", step.deleted, step.after, diff)
+			}
+		}
+		if _, err := h.Reach(t.Context(), "x"); !errors.Is(err, replay.ErrCursor) {
+			t.Errorf("cursor x: %v", err)
+		}
+	})
+}
+
 func TestHistoryOfAnEmptyTable(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		h := historyOf(t, pg)
-		if _, found, err := h.Oldest(t.Context()); found || err != nil {
-			t.Errorf("%v, %v", found, err)
+		reach, err := h.Reach(t.Context(), "")
+		if err != nil || !reach.Empty || reach.Back.Before(hour(0)) {
+			t.Errorf("%+v, %v", reach, err)
 		}
 		if got := pages(t, h, replay.Selection{From: hour(1)}, "", relay.Limit{Rows: 1, Bytes: 1}); got != nil {
 			t.Errorf("%v", got)
@@ -274,7 +306,7 @@ func TestHistoryOfALargeTable(t *testing.T) {
 		"filter": {pgdb.HistorySizes, `150000, 155000, '2026-09-21', '2026-09-22', '{none}', '{none}', 'k', 'a', '7', 500`},
 		"counts": {pgdb.HistoryCounts, `150000, 170000, '2026-09-21', '2026-09-22', NULL, NULL, NULL, NULL, NULL`},
 		"rows":   {pgdb.HistoryRows, `'{` + strings.Repeat("150000,", 499) + `150001}'`},
-		"oldest": {pgdb.HistoryOldest, ""},
+		"reach":  {pgdb.HistoryReach, `150000, 100`},
 	}
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 		planner := pg.Connect(t.Context())

@@ -20,8 +20,9 @@ const Header = "outbox_replay"
 // A History changes nothing and locks no rows. Each call looks at a limited number of
 // events, so that it holds no snapshot of the database for long.
 type History interface {
-	// Oldest returns the time of the first event in the history; false if it is empty.
-	Oldest(ctx context.Context) (time.Time, bool, error)
+	// Reach returns how far back the history reaches now. The place is the one that was
+	// reached, or "".
+	Reach(ctx context.Context, after Cursor) (Reach, error)
 	// Read returns events that s selects, in order, after a place in the history. A page
 	// may be empty without being the last one.
 	Read(ctx context.Context, s Selection, after Cursor, limit relay.Limit) (Page, error)
@@ -46,6 +47,28 @@ type Selection struct {
 	Key                *string
 	AggregateType      string
 	AggregateID        string
+}
+
+// Reach is how far back a history reaches. A store deletes old events, for example those
+// that are older than its retention.
+type Reach struct {
+	// Back is a time such that no event that was created later has been deleted. An empty
+	// history reaches back to now.
+	Back time.Time
+	// Empty is true if the history has no events.
+	Empty bool
+	// Place is a time before which the events after the place were not there yet. Zero, or
+	// long ago: unknown.
+	Place time.Time
+}
+
+// Lacks reports whether events that s selects may be missing after the place.
+func (r Reach) Lacks(s Selection) bool {
+	from := s.From
+	if r.Place.After(from) {
+		from = r.Place
+	}
+	return from.Before(r.Back) && (s.To.IsZero() || from.Before(s.To))
 }
 
 // Page is a part of a history.

@@ -23,6 +23,9 @@ type Result struct {
 	Ahead int
 	// At is the time of the last event up to After; zero: there is none yet.
 	At time.Time
+	// Missing is set if events of the selection may have been deleted before they were
+	// read: some that were created up to this time. The history reached back only to there.
+	Missing time.Time
 	// Complete is true if nothing is left to send.
 	Complete bool
 }
@@ -85,13 +88,21 @@ func (r *run) read(ctx context.Context) (Page, error) {
 	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	page, err := r.cfg.History.Read(reading, r.cfg.Selection, r.result.After, r.cfg.page())
+	var reach Reach
+	if err == nil { // what is deleted after the page was read is not missing in it
+		reach, err = r.cfg.History.Reach(reading, r.result.After)
+	}
 	switch {
 	case err == nil:
-		return page, nil
 	case ctx.Err() != nil:
 		return Page{}, ctx.Err()
+	default:
+		return Page{}, fmt.Errorf("read the history: %w", err)
 	}
-	return Page{}, fmt.Errorf("read the history: %w", err)
+	if reach.Lacks(r.cfg.Selection) {
+		r.result.Missing = reach.Back
+	}
+	return page, nil
 }
 
 // send sends the events of a page in waves.

@@ -27,10 +27,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type memory struct {
 	rows []relay.Row
 	page int // rows of a page
+	// back tells how far back the history reaches after a page was read from a place.
+	back func(after replay.Cursor) time.Time
 }
 
-func (m memory) Oldest(context.Context) (time.Time, bool, error) {
-	return time.Time{}, len(m.rows) > 0, nil
+func (m memory) Reach(_ context.Context, after replay.Cursor) (replay.Reach, error) {
+	if m.back == nil {
+		return replay.Reach{}, nil
+	}
+	reach := replay.Reach{Back: m.back(after)}
+	if n, err := strconv.Atoi(string(after)); err == nil {
+		reach.Place = m.rows[n-1].CreatedAt
+	}
+	return reach, nil
 }
 
 func (m memory) Read(_ context.Context, _ replay.Selection, after replay.Cursor, limit relay.Limit) (replay.Page, error) {
@@ -155,7 +164,7 @@ func TestRecordsAreThoseOfTheRelay(t *testing.T) {
 	all := rows(2, 2)
 	all[1].Partition = new(int32(2))
 	b := &broker{partitions: 3}
-	result, err := replay.Run(t.Context(), replay.Config{History: memory{all, 10}, Sink: b, ID: someID, Rate: -1})
+	result, err := replay.Run(t.Context(), replay.Config{History: memory{rows: all, page: 10}, Sink: b, ID: someID, Rate: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +201,7 @@ func TestFailuresDoNotReorder(t *testing.T) {
 				}
 				return relay.Result{Class: classes[rng.IntN(len(classes))], Err: errors.New("broker is away")}
 			}}
-			result, err := replay.Run(t.Context(), replay.Config{History: memory{all, 37}, Sink: b, Rate: 300})
+			result, err := replay.Run(t.Context(), replay.Config{History: memory{rows: all, page: 37}, Sink: b, Rate: 300})
 			if err != nil || result.Sent != 500 || !result.Complete {
 				t.Fatalf("%+v, %v", result, err)
 			}
@@ -230,7 +239,7 @@ func TestStoppedReplayContinues(t *testing.T) {
 					}
 					return relay.Result{}
 				}
-				result, err := replay.Run(ctx, replay.Config{History: memory{all, 50}, Sink: b, After: after, Rate: 200})
+				result, err := replay.Run(ctx, replay.Config{History: memory{rows: all, page: 50}, Sink: b, After: after, Rate: 200})
 				stop()
 				done = result.Complete
 				if done != (err == nil) {
@@ -260,7 +269,7 @@ func TestARejectedRecordStopsTheReplay(t *testing.T) {
 		}
 		return relay.Result{}
 	}}
-	result, err := replay.Run(t.Context(), replay.Config{History: memory{all, 100}, Sink: b, Rate: -1})
+	result, err := replay.Run(t.Context(), replay.Config{History: memory{rows: all, page: 100}, Sink: b, Rate: -1})
 	failed, ok := errors.AsType[*replay.EventError](err)
 	if !ok || failed.Event.Seq != 22 || !errors.Is(err, tooLarge) || result.After != "21" {
 		t.Fatalf("%+v, %v", result, err)
@@ -299,7 +308,7 @@ func TestRejectedRecordsAreSkipped(t *testing.T) {
 			var after replay.Cursor
 			var skipped []int64
 			for {
-				result, err := replay.Run(t.Context(), replay.Config{History: memory{all, 50}, Sink: b, After: after, Rate: 200})
+				result, err := replay.Run(t.Context(), replay.Config{History: memory{rows: all, page: 50}, Sink: b, After: after, Rate: 200})
 				if err == nil {
 					break
 				}
@@ -341,7 +350,7 @@ func TestWhatStopsBeforeAnythingIsSent(t *testing.T) {
 		"a topic that may be compacted": {rows(1, 1), &broker{partitions: 1, unread: denied}, "", "topic t0: " + replay.ErrMaybeCompacted.Error() + ": not allowed"},
 		"a wrong cursor":                {rows(1, 1), &broker{partitions: 1}, "x", "read the history: replay: this is not a place in the history: x"},
 	} {
-		_, err := replay.Run(t.Context(), replay.Config{History: memory{test.rows, 10}, Sink: test.sink, After: test.after})
+		_, err := replay.Run(t.Context(), replay.Config{History: memory{rows: test.rows, page: 10}, Sink: test.sink, After: test.after})
 		if fmt.Sprint(err) != test.want || len(test.sink.sent) > 0 {
 			t.Errorf("%s: %v, and %d records are sent", name, err, len(test.sink.sent))
 		}
@@ -363,7 +372,7 @@ func TestTopicsWhoseSettingsCannotBeRead(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := &broker{partitions: 1, unread: relay.Result{Class: relay.ClassTopic, Err: errors.New("not allowed")}}
-			cfg := replay.Config{History: memory{rows(2, 1), 10}, Sink: b}
+			cfg := replay.Config{History: memory{rows: rows(2, 1), page: 10}, Sink: b}
 			change(&cfg)
 			if result, err := replay.Run(t.Context(), cfg); err != nil || len(b.sent) != 2 {
 				t.Errorf("%s: %+v, %v", name, result, err)
@@ -380,7 +389,7 @@ func TestPatienceEnds(t *testing.T) {
 			return relay.Result{Class: relay.ClassRelay, Err: errors.New("connection refused")}
 		}}
 		began := time.Now()
-		result, err := replay.Run(t.Context(), replay.Config{History: memory{rows(5, 2), 10}, Sink: b, ID: someID, Patience: 20 * time.Second})
+		result, err := replay.Run(t.Context(), replay.Config{History: memory{rows: rows(5, 2), page: 10}, Sink: b, ID: someID, Patience: 20 * time.Second})
 		const want = "nothing was acknowledged for 20s: send to partition 0 of topic t0: connection refused"
 		if fmt.Sprint(err) != want {
 			t.Errorf("%v", err)
@@ -392,6 +401,41 @@ func TestPatienceEnds(t *testing.T) {
 			t.Errorf("result (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A replay tells if events were deleted before it read them, and up to what time. Those that
+// were created before the range, or sent before, are not missing.
+func TestDeletedEventsAreToldAbout(t *testing.T) {
+	t.Parallel()
+	all := rows(30, 2) // a second apart
+	at := func(second int) time.Time { return time.Unix(int64(second), 0).UTC() }
+	for name, test := range map[string]struct {
+		from, to int
+		after    replay.Cursor
+		back     map[replay.Cursor]int // how far back the history reaches, for each page
+		want     time.Time
+	}{
+		"nothing was deleted":           {from: 5, back: map[replay.Cursor]int{"": 5, "10": 5, "20": 5, "30": 5}},
+		"deleted before the replay":     {from: 5, back: map[replay.Cursor]int{"": 6, "10": 6, "20": 6, "30": 6}, want: at(6)},
+		"deleted after they were sent":  {from: 5, back: map[replay.Cursor]int{"": 5, "10": 9, "20": 19, "30": 29}},
+		"deleted before they were read": {from: 5, back: map[replay.Cursor]int{"": 5, "10": 12, "20": 12, "30": 12}, want: at(12)},
+		"deleted before the last page":  {from: 5, back: map[replay.Cursor]int{"": 5, "10": 6, "20": 7, "30": 31}, want: at(31)},
+		"deleted after the range":       {from: 5, to: 20, back: map[replay.Cursor]int{"": 5, "10": 6, "20": 7, "30": 31}},
+		"deleted during a pause":        {from: 5, after: "10", back: map[replay.Cursor]int{"10": 15, "20": 15, "30": 15}, want: at(15)},
+		"deleted up to the pause":       {from: 5, after: "10", back: map[replay.Cursor]int{"10": 9, "20": 9, "30": 9}},
+	} {
+		s := replay.Selection{From: at(test.from)}
+		if test.to > 0 {
+			s.To = at(test.to)
+		}
+		result, err := replay.Run(t.Context(), replay.Config{
+			History: memory{rows: all, page: 10, back: func(after replay.Cursor) time.Time { return at(test.back[after]) }},
+			Sink:    &broker{partitions: 1}, Selection: s, After: test.after, Rate: -1,
+		})
+		if err != nil || !result.Missing.Equal(test.want) {
+			t.Errorf("%s: %+v, %v, want %s", name, result, err, test.want)
+		}
+	}
 }
 
 // The rate holds over the whole replay, and a large event counts as several.
@@ -409,7 +453,7 @@ func TestRate(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			if _, err := replay.Run(t.Context(), replay.Config{History: memory{test.rows, 1000}, Sink: &broker{partitions: 3}, Rate: 500}); err != nil {
+			if _, err := replay.Run(t.Context(), replay.Config{History: memory{rows: test.rows, page: 1000}, Sink: &broker{partitions: 3}, Rate: 500}); err != nil {
 				t.Fatal(err)
 			}
 			if took := time.Since(began); took < test.want-200*time.Millisecond || took > test.want {
@@ -424,7 +468,7 @@ func TestRate(t *testing.T) {
 func TestBatchesFitTheTopic(t *testing.T) {
 	t.Parallel()
 	b := &broker{partitions: 1, maxBytes: 600}
-	if _, err := replay.Run(t.Context(), replay.Config{History: memory{rows(6, 2), 10}, Sink: replay.Redirect(b, "copy"), ID: someID, Rate: -1}); err != nil {
+	if _, err := replay.Run(t.Context(), replay.Config{History: memory{rows: rows(6, 2), page: 10}, Sink: replay.Redirect(b, "copy"), ID: someID, Rate: -1}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := gocmp.Diff([][]string{{"0", "1"}, {"2", "3"}, {"4", "5"}}, b.waves); diff != "" {

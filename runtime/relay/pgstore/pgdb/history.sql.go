@@ -102,20 +102,6 @@ func (q *Queries) HistoryCounts(ctx context.Context, arg HistoryCountsParams) ([
 	return items, nil
 }
 
-const HistoryOldest = `-- name: HistoryOldest :one
-SELECT o.created_at FROM event_outbox AS o
-WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL AND isfinite(o.created_at)
-ORDER BY o.seq
-LIMIT 1
-`
-
-func (q *Queries) HistoryOldest(ctx context.Context) (time.Time, error) {
-	row := q.db.QueryRow(ctx, HistoryOldest)
-	var created_at time.Time
-	err := row.Scan(&created_at)
-	return created_at, err
-}
-
 const HistoryProbe = `-- name: HistoryProbe :one
 SELECT coalesce(max(p.seq) FILTER (WHERE p.published_at < $1::timestamptz), 0)::bigint AS seq
 FROM (
@@ -140,6 +126,45 @@ func (q *Queries) HistoryProbe(ctx context.Context, arg HistoryProbeParams) (int
 	var seq int64
 	err := row.Scan(&seq)
 	return seq, err
+}
+
+const HistoryReach = `-- name: HistoryReach :one
+SELECT coalesce(min(left_over.published_at), now())::timestamptz AS back, (count(*) = 0)::boolean AS empty,
+       coalesce((SELECT o.created_at FROM event_outbox AS o
+                 WHERE o.seq <= $1::bigint AND isfinite(o.created_at)
+                 ORDER BY o.seq DESC
+                 LIMIT 1), 'epoch')::timestamptz AS place
+FROM (
+    SELECT o.published_at FROM event_outbox AS o
+    WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL AND isfinite(o.published_at)
+    ORDER BY o.seq
+    LIMIT $2
+) AS left_over
+`
+
+type HistoryReachParams struct {
+	After     int64
+	ProbeRows int32
+}
+
+type HistoryReachRow struct {
+	Back  time.Time
+	Empty bool
+	Place time.Time
+}
+
+// HistoryReach says how far back the history reaches. A published row that is left tells
+// it: every deleted one is of a transaction that had begun when that row was published,
+// because the sweep deletes, in the order of tx, what was published before a cutoff. A row
+// that was published late tells little, so several are asked. An empty history reaches back
+// to now.
+// place is when the row at a place was created, or the last row before it that is left. Rows
+// after the place were inserted later.
+func (q *Queries) HistoryReach(ctx context.Context, arg HistoryReachParams) (HistoryReachRow, error) {
+	row := q.db.QueryRow(ctx, HistoryReach, arg.After, arg.ProbeRows)
+	var i HistoryReachRow
+	err := row.Scan(&i.Back, &i.Empty, &i.Place)
+	return i, err
 }
 
 const HistoryRows = `-- name: HistoryRows :many

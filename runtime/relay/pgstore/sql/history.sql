@@ -17,11 +17,25 @@ SELECT (t.oid IS NOT NULL)::boolean AS found,
        ) AS indexed
 FROM (SELECT to_regclass('event_outbox')::oid AS oid) AS t;
 
--- name: HistoryOldest :one
-SELECT o.created_at FROM event_outbox AS o
-WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL AND isfinite(o.created_at)
-ORDER BY o.seq
-LIMIT 1;
+-- HistoryReach says how far back the history reaches. A published row that is left tells
+-- it: every deleted one is of a transaction that had begun when that row was published,
+-- because the sweep deletes, in the order of tx, what was published before a cutoff. A row
+-- that was published late tells little, so several are asked. An empty history reaches back
+-- to now.
+-- place is when the row at a place was created, or the last row before it that is left. Rows
+-- after the place were inserted later.
+-- name: HistoryReach :one
+SELECT coalesce(min(left_over.published_at), now())::timestamptz AS back, (count(*) = 0)::boolean AS empty,
+       coalesce((SELECT o.created_at FROM event_outbox AS o
+                 WHERE o.seq <= @after::bigint AND isfinite(o.created_at)
+                 ORDER BY o.seq DESC
+                 LIMIT 1), 'epoch')::timestamptz AS place
+FROM (
+    SELECT o.published_at FROM event_outbox AS o
+    WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL AND isfinite(o.published_at)
+    ORDER BY o.seq
+    LIMIT @probe_rows
+) AS left_over;
 
 -- name: HistoryBounds :one
 SELECT coalesce(min(o.seq), 0)::bigint AS first, coalesce(max(o.seq), 0)::bigint AS last FROM event_outbox AS o;
