@@ -66,8 +66,8 @@ func replayCommand(env environment) *cobra.Command {
 			"for each key, with the additional header outbox_replay. It reads only, so that the relay keeps running undisturbed,\n" +
 			"and needs no privilege but SELECT on event_outbox. The times are those of the events' transactions (created_at).\n\n" +
 			"All consumers of a topic get the replayed events. --to-topic sends them to another topic, for one consumer.\n" +
-			"Events that are pending or dead are left out. Nothing is sent to the events' own topic if it is compacted,\n" +
-			"nor, without --not-compacted, if the command may not read that (DESCRIBE_CONFIGS).\n\n" +
+			"Events that are pending or dead are left out. Nothing is sent to the events' own topic if it is compacted, or\n" +
+			"if the command may not read that (DESCRIBE_CONFIGS) and --not-compacted is not set.\n\n" +
 			"--from lists the number of events by topic and type, and asks you to type their sum. Scripts use --yes instead.\n" +
 			"SIGINT and SIGTERM stop it after the records in flight. It then exits with code 1 and prints the command that\n" +
 			"continues where it stopped; so it does if it fails. --dry-run only lists, in both cases.",
@@ -91,7 +91,7 @@ func replayCommand(env environment) *cobra.Command {
 	flags.IntVar(&r.rate, "rate", 500, "with --from: maximum number of events per second; one counts for each 16 KiB; 0: no limit")
 	flags.StringVar(&r.after, "after", "", "with --from: continue after this `place`, which an earlier call printed")
 	flags.StringVar(&r.id, "id", "", "with --from: value of the header outbox_replay (default: a new UUID)")
-	flags.BoolVar(&r.notCompacted, "not-compacted", false, "with --from: send also to topics whose settings cannot be read; say so only if they are not compacted")
+	flags.BoolVar(&r.notCompacted, "not-compacted", false, "with --from: send also to topics whose settings cannot be read; set it only if they are not compacted")
 	flags.BoolVar(&r.yes, "yes", false, "with --from: do not ask for confirmation")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "type" {

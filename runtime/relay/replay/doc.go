@@ -9,26 +9,46 @@
 //	})
 //
 // A [History] reads published events from a store. [Run] sends each one as the relay
-// sent it: same key, value and headers, in the same partition as long as the topic has
-// the same number of partitions. One header is added, [Header].
+// sent it: the same key, value and headers. An event with a key or a partition of its own
+// goes to the same partition, as long as the topic has the same number of partitions. One
+// header is added, [Header]. No other record has it.
 //
 // # Order
 //
 // Events are sent in the order of the history, which for a topic and key is the order in
-// which the relay first sent them. Run sends a wave of events, waits until all of them
-// are acknowledged, and only then sends the next wave. If events of a partition fail, it
-// sends these again before any later event, so an event never overtakes an earlier one
-// of its partition. Of a partition's records, those before the first failed one are
-// acknowledged.
+// which the relay first sent them. Run sends a wave of events, with one batch for each
+// partition, and sends the next wave only when all of this one is acknowledged. It sends
+// again what is not acknowledged, before any later event of the partition. So the first
+// time that an event is written, all earlier events of its partition have been written.
+//
+// # Repeats
+//
+// An event is written more than once if it was written and the acknowledgement did not
+// come: after a timeout, a lost connection, or the end of a broker. The events of its
+// partition that follow it in the wave are then written again too. A broker can be late:
+// it may write the earlier attempt after the later one, and after later events. Consumers
+// know a repeat by its event id.
 //
 // # Stopping and continuing
 //
 // Run stops at the first event that cannot be sent, when nothing was acknowledged for
 // [Config.Patience], and when its context ends. [Result.After] is the place in the
-// history up to which everything was sent. With it in [Config.After], and the same
-// selection and id, another Run continues there. No event is left out. When the context
-// ends, Run waits for the wave that is being sent, so nothing is repeated. After an error,
-// or if the process is killed, events of the last wave may be sent again, in order.
+// history up to which everything was acknowledged. With it in [Config.After], and the same
+// selection and id, another Run continues there. It sends again what the first one sent
+// after that place, which are events of its last wave: those that were acknowledged
+// ([Result.Ahead]), and those that were written without an acknowledgement. When the
+// context ends, Run waits for the attempt that it is making; if all of it is acknowledged,
+// nothing is repeated. If the process is killed, the place is the one that
+// [Config.Progress] got last, and everything after it is repeated.
+//
+// Before an event that cannot be sent ([EventError]), everything is acknowledged. A Run
+// that continues after its place leaves out only this event.
+//
+// # Missing events
+//
+// Only events that are in the history when Run gets there can be sent. [Result.Missing]
+// tells that some may have been deleted before. This is also so after a pause between
+// two calls of Run.
 //
 // # Range
 //
