@@ -11,9 +11,10 @@ import (
 )
 
 // continuation returns the command that continues a replay: the same call with fixed
-// times and id, after the place that was reached. It does not show secrets. hidden are
-// their flags, which the command needs again.
-func (p *pastRun) continuation(result replay.Result) (line string, hidden []string) {
+// times and id, after the place that was reached. It does not show secrets. A second line
+// names their flags.
+func (p *pastRun) continuation(result replay.Result) string {
+	var hidden []string
 	words := []string{"outboxrelay", "replay", "--from", stamp(p.selection.From), "--to", stamp(p.selection.To)}
 	p.cmd.Flags().Visit(func(flag *pflag.Flag) {
 		switch flag.Name {
@@ -42,7 +43,11 @@ func (p *pastRun) continuation(result replay.Result) (line string, hidden []stri
 	for i, word := range words {
 		words[i] = quoted(word)
 	}
-	return strings.Join(words, " "), hidden
+	line := strings.Join(words, " ")
+	if len(hidden) > 0 {
+		line += "\nadd also, as in this call: " + strings.Join(hidden, " ")
+	}
+	return line
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+-]+$`)

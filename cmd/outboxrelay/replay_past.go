@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -243,13 +242,9 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 	if result.Ahead > 0 {
 		done += fmt.Sprintf(" (%d of them will be sent again)", result.Ahead)
 	}
-	line, hidden := p.continuation(result)
-	err = fmt.Errorf("%s, then: %w\ncontinue with: %s", done, err, line)
+	err = fmt.Errorf("%s, then: %w\ncontinue with: %s", done, err, p.continuation(result))
 	if skip := skipping(err); skip != "" {
 		err = fmt.Errorf("%w\nto skip this event, add: --after %s", err, skip)
-	}
-	if len(hidden) > 0 {
-		err = fmt.Errorf("%w\nadd also, as in this call: %s", err, strings.Join(hidden, " "))
 	}
 	return err
 }
@@ -264,7 +259,7 @@ type progress struct {
 	width       int // of the line on the terminal
 	told        bool
 	// continuation returns the command without a place.
-	continuation func(replay.Result) (line string, hidden []string)
+	continuation func(replay.Result) string
 }
 
 const (
@@ -289,8 +284,7 @@ func (p *progress) update(result replay.Result) {
 	p.last = now
 	if !p.told {
 		p.told = true
-		line, hidden := p.continuation(replay.Result{ID: result.ID})
-		fmt.Fprintf(p.w, "if this is killed, continue with: %s\n", strings.Join(append([]string{line}, hidden...), " "))
+		fmt.Fprintf(p.w, "if this is killed, continue with the last --after that it printed, and: %s\n", p.continuation(replay.Result{ID: result.ID}))
 	}
 	line := p.line(result, now)
 	if !p.interactive {

@@ -389,8 +389,8 @@ func TestReplayOfARejectedRecord(t *testing.T) {
 	}
 	got := withoutNote(call(nil, "replay", "--from", "1h", "--yes", "--json", "--id", "a b", "--brokers", k.Brokers[0], "--database-url", pg.URL))
 	want := regexp.MustCompile(`^outboxrelay: outbox event_outbox: replayed 29 events, then: event ` + replayID + ` of type order placed cannot be sent to topic ` +
-		topic + `: MESSAGE_TOO_LARGE: .*\ncontinue with: outboxrelay replay --from [^ ]+Z --to [^ ]+Z --yes --json --brokers=[^ ]+ --id 'a b' --after 29\nto skip this event, add: --after 30\n` +
-		`add also, as in this call: --database-url\n$`)
+		topic + `: MESSAGE_TOO_LARGE: .*\ncontinue with: outboxrelay replay --from [^ ]+Z --to [^ ]+Z --yes --json --brokers=[^ ]+ --id 'a b' --after 29\n` +
+		`add also, as in this call: --database-url\nto skip this event, add: --after 30\n$`)
 	if got.Code != exitcode.Failed || !want.MatchString(got.Stderr) {
 		t.Errorf("%+v", got)
 	}
@@ -399,7 +399,7 @@ func TestReplayOfARejectedRecord(t *testing.T) {
 	}
 	lines := strings.Split(got.Stderr, "\n")
 	_, line, _ := strings.Cut(lines[1], "outboxrelay ")
-	_, skip, _ := strings.Cut(lines[2], "add: ")
+	_, skip, _ := strings.Cut(lines[3], "add: ")
 	got = call(map[string]string{"DATABASE_URL": pg.URL}, words(t, line+" "+skip)...)
 	if diff := cmp.Diff(answer{Stdout: `{"id":"a b","events":10,"after":"40","repeats":0,"complete":true}` + "\n"}, got); diff != "" {
 		t.Errorf("without the event (-want +got):\n%s", diff)
@@ -617,20 +617,18 @@ func TestProgressOfAReplay(t *testing.T) {
 	var out bytes.Buffer
 	for _, interactive := range []bool{true, false} {
 		p := &progress{w: &out, total: 40_000_000, interactive: interactive, began: time.Now().Add(-10 * time.Second),
-			continuation: func(result replay.Result) (string, []string) {
-				return "COMMAND --id " + result.ID, []string{"--hidden"}
-			}}
+			continuation: func(result replay.Result) string { return "COMMAND --id " + result.ID }}
 		for _, sent := range []int64{10, 20_000_000, 3_000} {
 			p.update(replay.Result{ID: "r", Sent: sent, After: replay.Cursor(fmt.Sprint(sent)), At: at})
 			p.last = p.last.Add(-time.Minute)
 		}
 		p.end()
 	}
-	want := "if this is killed, continue with: COMMAND --id r --hidden\n" +
+	want := "if this is killed, continue with the last --after that it printed, and: COMMAND --id r\n" +
 		"\rreplayed 10 of 40000000, 1/s, up to 2026-09-21T14:00:00Z (--after 10)" +
 		"\rreplayed 20000000 of 40000000, 1999999/s (--after 20000000)          " +
 		"\rreplayed 3000 of 40000000, 300/s, up to 2026-09-21T14:00:00Z (--after 3000)\n" +
-		"if this is killed, continue with: COMMAND --id r --hidden\n" +
+		"if this is killed, continue with the last --after that it printed, and: COMMAND --id r\n" +
 		"replayed 20000000 of 40000000, 2000000/s, up to 2026-09-21T14:00:00Z (--after 20000000)\n" +
 		"replayed 3000 of 40000000, 300/s, up to 2026-09-21T14:00:00Z (--after 3000)\n"
 	rate := regexp.MustCompile(`\d+/s`)
