@@ -83,7 +83,7 @@ func NewHistory(ctx context.Context, db HistoryDB) (*History, error) {
 
 // Reach implements replay.History.
 func (h *History) Reach(ctx context.Context, after replay.Cursor) (replay.Reach, error) {
-	var at int64 // below all rows
+	at := int64(math.MinInt64) // below all rows
 	if after != "" {
 		var err error
 		if at, err = seqAt(after); err != nil {

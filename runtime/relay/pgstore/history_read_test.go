@@ -143,13 +143,16 @@ func TestHistoryReadsPublishedRows(t *testing.T) {
 }
 
 // How far back the history reaches is told by the oldest rows, and not only by the first
-// one, which was dead for a while.
+// one, which was dead for a while. Rows that are pending come before them.
 func TestHistoryReachesBack(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		for i, published := range []float64{9, 2.5, 3.5, 4.5} {
 			exec(t, pg.Pool, insertPast, uuid.New(), "a", "1", "e", "t", "k", "{}", nil, nil, hour(float64(i+1)), hour(published), nil)
 		}
 		exec(t, pg.Pool, insertPast, uuid.New(), "a", "1", "e", "t", "k", "{}", nil, nil, hour(0), nil, nil) // pending
+		exec(t, pg.Pool, `
+			INSERT INTO event_outbox (seq, aggregate_type, aggregate_id, event_type, topic, event_data, created_at) OVERRIDING SYSTEM VALUE
+			SELECT -i, 'a', '1', 'e', 't', '{}', $1 FROM generate_series(1, 90) AS i`, hour(0))
 		h := historyOf(t, pg)
 		epoch := time.Unix(0, 0).UTC()
 		for _, step := range []struct {
@@ -161,8 +164,9 @@ func TestHistoryReachesBack(t *testing.T) {
 			{0, "3", replay.Reach{Back: hour(2.5), Place: hour(3)}},
 			{2, "3", replay.Reach{Back: hour(3.5), Place: hour(3)}},
 			{3, "3", replay.Reach{Back: hour(4.5), Place: hour(1)}},
-			{1, "3", replay.Reach{Back: hour(4.5), Place: epoch}},
+			{1, "3", replay.Reach{Back: hour(4.5), Place: hour(0)}},
 			{0, "5", replay.Reach{Back: hour(4.5), Place: hour(0)}},
+			{-1, "-99", replay.Reach{Back: hour(4.5), Place: epoch}},
 		} {
 			exec(t, pg.Pool, `DELETE FROM event_outbox WHERE seq = $1`, step.deleted)
 			got, err := h.Reach(t.Context(), step.after)
@@ -170,6 +174,12 @@ func TestHistoryReachesBack(t *testing.T) {
 			if diff := cmp.Diff(step.want, got); diff != "" {
 				t.Errorf("without row %d, after %q (-want +got):\n%s", step.deleted, step.after, diff)
 			}
+		}
+		exec(t, pg.Pool, `
+			INSERT INTO event_outbox (seq, aggregate_type, aggregate_id, event_type, topic, event_data, created_at) OVERRIDING SYSTEM VALUE
+			SELECT -100 - i, 'a', '1', 'e', 't', '{}', $1 FROM generate_series(1, 100) AS i`, hour(0))
+		if got, err := h.Reach(t.Context(), "3"); err != nil || !got.Back.Equal(hour(4.5)) {
+			t.Errorf("behind more pending rows than it asks: %+v, %v", got, err)
 		}
 		if _, err := h.Reach(t.Context(), "x"); !errors.Is(err, replay.ErrCursor) {
 			t.Errorf("cursor x: %v", err)

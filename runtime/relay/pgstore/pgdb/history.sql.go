@@ -129,17 +129,24 @@ func (q *Queries) HistoryProbe(ctx context.Context, arg HistoryProbeParams) (int
 }
 
 const HistoryReach = `-- name: HistoryReach :one
-SELECT coalesce(min(left_over.published_at), now())::timestamptz AS back, (count(*) = 0)::boolean AS empty,
+SELECT coalesce(known.back, now())::timestamptz AS back, (known.back IS NULL)::boolean AS empty,
        coalesce((SELECT o.created_at FROM event_outbox AS o
                  WHERE o.seq <= $1::bigint AND isfinite(o.created_at)
                  ORDER BY o.seq DESC
                  LIMIT 1), 'epoch')::timestamptz AS place
 FROM (
-    SELECT o.published_at FROM event_outbox AS o
-    WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL AND isfinite(o.published_at)
-    ORDER BY o.seq
-    LIMIT $2
-) AS left_over
+    SELECT coalesce(min(p.published_at),
+                    (SELECT o.published_at FROM event_outbox AS o
+                     WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL
+                     ORDER BY o.seq
+                     LIMIT 1)) AS back
+    FROM (
+        SELECT o.published_at, o.dead_at FROM event_outbox AS o
+        ORDER BY o.seq
+        LIMIT $2
+    ) AS p
+    WHERE p.published_at IS NOT NULL AND p.dead_at IS NULL
+) AS known
 `
 
 type HistoryReachParams struct {
@@ -156,8 +163,8 @@ type HistoryReachRow struct {
 // HistoryReach says how far back the history reaches. A published row that is left tells
 // it: every deleted one is of a transaction that had begun when that row was published,
 // because the sweep deletes, in the order of tx, what was published before a cutoff. A row
-// that was published late tells little, so several are asked. An empty history reaches back
-// to now.
+// that was published late tells little, so the first rows are asked, and only if none of
+// them is published, the first one that is. An empty history reaches back to now.
 // place is when the row at a place was created, or the last row before it that is left. Rows
 // after the place were inserted later.
 func (q *Queries) HistoryReach(ctx context.Context, arg HistoryReachParams) (HistoryReachRow, error) {
