@@ -459,7 +459,7 @@ func TestReplayIsReviewed(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &record); err != nil || record["seq"] == nil {
 				t.Fatalf("%s: standard output has the line %q: %v", args, line, err)
 			}
-			events = append(events, record["seq"].(float64)) //nolint:forcetypeassert // a number in JSON
+			events = append(events, record["seq"].(float64))
 		}
 		if diff := cmp.Diff([]float64{1, 2, 3}, events); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", args, diff)

@@ -203,7 +203,7 @@ func TestTopicsWhoseSettingsCannotBeRead(t *testing.T) {
 		k := services.KFake(t)
 		topic := k.NewTopic(t, "t", 1, "cleanup.policy=compact")
 		k.Fake.Control(t, kmsg.DescribeConfigs, func(req kmsg.Request) kmsg.Response {
-			answer := req.ResponseKind().(*kmsg.DescribeConfigsResponse) //nolint:forcetypeassert // as the request
+			answer := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
 			resource := kmsg.NewDescribeConfigsResponseResource()
 			resource.ResourceType, resource.ResourceName, resource.ErrorCode = kmsg.ConfigResourceTypeTopic, topic, test.code
 			answer.Resources = append(answer.Resources, resource)

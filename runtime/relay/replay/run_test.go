@@ -365,7 +365,7 @@ func TestTopicsWhoseSettingsCannotBeRead(t *testing.T) {
 		"said so":       func(c *replay.Config) { c.NotCompacted = true },
 		"another topic": func(c *replay.Config) { c.Sink = replay.Redirect(c.Sink, "copy") },
 		"read later": func(c *replay.Config) {
-			b := c.Sink.(*broker) //nolint:forcetypeassert // set below
+			b := c.Sink.(*broker)
 			b.unread.Class = relay.ClassRelay
 			b.described = func() { b.unread = relay.Result{} }
 		},
