@@ -333,10 +333,15 @@ func TestReplayWaitsForTheBrokers(t *testing.T) {
 	topic := k.NewTopic(t, "orders", 2)
 	const n = 200
 	publishedRows(t, conn, topic, n)
-	ended := make(chan answer)
+	ended := make(chan answer, 1)
 	go func() {
 		ended <- call(map[string]string{"DATABASE_URL": pg.URL}, "replay", "--from", "1h", "--rate", "100", "--yes", "--brokers", k.Brokers[0])
 	}()
+	t.Cleanup(func() {
+		if len(ended) > 0 {
+			t.Logf("the replay ended too early: %+v", <-ended)
+		}
+	})
 	records(t, k, 20, topic)
 	if err := k.Stop(); err != nil {
 		t.Fatal(err)
