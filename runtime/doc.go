@@ -131,10 +131,10 @@
 //
 // # Privileges
 //
-// The role that inserts needs USAGE on the schema, and on event_outbox INSERT and
-// SELECT of the column id, because of the insert's ON CONFLICT (id). INSERT may be
-// limited to the columns id, aggregate_type, aggregate_id, event_type, topic,
-// event_key, event_data, headers and partition. No sequence is used by name. An
+// The role that inserts needs USAGE on the schema, and on event_outbox INSERT, and for
+// events with [WithID] SELECT of the column id, because of their ON CONFLICT (id).
+// INSERT may be limited to the columns id, aggregate_type, aggregate_id, event_type,
+// topic, event_key, event_data, headers and partition. No sequence is used by name. An
 // [InsertError] says what is missing.
 //
 // # Limits

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -33,7 +34,7 @@ func TestTheServiceRoleMayInsert(t *testing.T) {
 		ways := map[string]func() error{
 			"riding": func() error {
 				return ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
-					return InsertGraded(ctx, tx, Graded{EssayID: "a"})
+					return InsertGraded(ctx, tx, Graded{EssayID: "a"}, outbox.WithID(uuid.New()))
 				})
 			},
 			"many": func() error {

@@ -182,6 +182,9 @@ func plan(sql link.SQL, list []built) []statement {
 		default:
 			s.sql, s.args = sql.Many, many(list[:n])
 		}
+		if !list[0].IDGiven && !list[0].Row.delayed() {
+			s.sql = plainInsert(s.sql)
+		}
 		statements = append(statements, s)
 		list = list[n:]
 	}

@@ -248,10 +248,10 @@ type statements struct {
 	rows []int
 }
 
-func (s *statements) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+func (s *statements) Exec(_ context.Context, _ string, args ...any) (pgconn.CommandTag, error) {
 	n := 1
-	if sql == insertEvents {
-		n = len(args[0].([]string)) // as text, which every mode of pgx sends
+	if ids, many := args[0].([]string); many { // as text, which every mode of pgx sends
+		n = len(ids)
 	}
 	s.rows = append(s.rows, n)
 	return pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", n)), nil

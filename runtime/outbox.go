@@ -46,9 +46,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock for event times. nil: time.Now.
 	Now func() time.Time
-	// NewID makes event ids. It must never return the same id twice: a row whose id is in
-	// the table is not inserted. Several goroutines may call it at the same time. nil:
-	// UUIDv7.
+	// NewID makes event ids. It must never return the same id twice: the insert of an id
+	// that is in the table already fails. Several goroutines may call it at the same time.
+	// nil: UUIDv7.
 	NewID func() (uuid.UUID, error)
 	// MaxRetries is how often InTx runs the function again after an error for which
 	// SafeToRetry is true, such as a serialization failure or a deadlock. Each run has

@@ -46,6 +46,10 @@ func remedy(err error, s session) string {
 		return " (the outbox table has an older shape: apply the upgrade that `outboxgen migration` prints)"
 	case sqlstate.Denied:
 		return denied(err, to)
+	case sqlstate.UniqueViolation:
+		if strings.Contains(sqlstate.Message(err), outboxTable+"_pkey") {
+			return " (an id that was generated for an event is in the table already: " + errIDRepeats.Error() + ")"
+		}
 	case sqlstate.FailedTransaction:
 		return " (an earlier statement of the transaction failed, and its error was not returned)"
 	case sqlstate.ReadOnly:
@@ -84,7 +88,7 @@ func denied(err error, role string) string {
 		return fmt.Sprintf(" (delayed events need INSERT, SELECT on the column id because of ON CONFLICT (id), and DELETE to be cancelled: "+
 			"GRANT INSERT, SELECT (id), DELETE ON %s TO %s%s)", delayedTable, role, afterSetRole)
 	}
-	return fmt.Sprintf(" (the insert needs INSERT, and SELECT on the column id because of its ON CONFLICT (id): "+
+	return fmt.Sprintf(" (the insert needs INSERT, and for an id of WithID SELECT on the column id because of its ON CONFLICT (id): "+
 		"GRANT INSERT, SELECT (id) ON event_outbox TO %s%s)", role, afterSetRole)
 }
 

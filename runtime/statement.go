@@ -49,6 +49,17 @@ func schemaOf(insert string) string {
 	return strings.TrimSuffix(strings.TrimSpace(before[i+len(into):]), `"`)
 }
 
+// plainInsert returns an INSERT without its ON CONFLICT clause, for events whose ids were
+// generated. Such an id is new, so Postgres need not look for it in the index first and
+// write the row in two steps. If the id is in the table after all, the insert fails.
+func plainInsert(sql string) string {
+	const skipsKnown = "ON CONFLICT (id) DO NOTHING"
+	if plain, ok := strings.CutSuffix(strings.TrimRight(sql, " \t\r\n;"), skipsKnown); ok {
+		return plain
+	}
+	return sql
+}
+
 // partitioned reports whether the event has a partition of its own.
 func (r *Row) partitioned() bool { return r.Partition != nil }
 

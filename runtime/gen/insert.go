@@ -11,7 +11,7 @@ import (
 )
 
 // SQL has the two statements that insert events, as sqlc compiled them. Both skip ids
-// that already exist.
+// that already exist. For generated ids they are sent without ON CONFLICT.
 type SQL = link.SQL
 
 // Insert builds the event's row and inserts it on tx. An *outbox.Tx sends it with

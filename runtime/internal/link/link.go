@@ -31,7 +31,8 @@ type Functions[T, P, E, R, H, V any] struct {
 	Queue func(ctx context.Context, batch *pgx.Batch, sql SQL, event E) error
 }
 
-// SQL is the statements that insert events.
+// SQL is the statements that insert events. Both end with ON CONFLICT (id) DO NOTHING,
+// which is left out for events whose ids were generated.
 type SQL struct {
 	// One inserts one event. Its arguments are the columns id, aggregate_type,
 	// aggregate_id, event_type, topic, event_key, event_data and headers.

@@ -19,6 +19,7 @@ const (
 	SerializationFailure = "40001"
 	Deadlock             = "40P01"
 	CompletionUnknown    = "40003"
+	UniqueViolation      = "23505"
 )
 
 // reported is an error that the server reported.
