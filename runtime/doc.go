@@ -10,7 +10,7 @@
 // A service has one [Outbox] and runs its transactions with [Outbox.InTx]. The
 // function gets a [Tx], which is a pgx.Tx for the service's own statements. The Tx
 // keeps the events that are inserted on it, and sends them with COMMIT, in the same
-// round trip. So
+// round trip. It sends BEGIN with the first statement. So
 //
 //   - an event exists if and only if its transaction committed,
 //   - an event costs little more than the transaction,

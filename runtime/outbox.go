@@ -88,6 +88,7 @@ type Outbox struct {
 	pool    Pool
 	options Options
 	alarm   alarm
+	apart   apart
 	// rowOptions apply before those of every event.
 	rowOptions []Option
 }
@@ -168,15 +169,12 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 	}
 	defer conn.Release() // closes the connection unless it is idle again
 
-	inner, err := conn.BeginTx(ctx, txOptions)
-	if err != nil {
-		closeReadOnly(ctx, conn.Conn(), txOptions, err)
-		return fmt.Errorf("outbox: begin: %w", err)
-	}
+	inner := o.opening(ctx, conn.Conn(), txOptions)
 	tx := &Tx{inner: inner, kept: &kept{options: o.rowOptions}}
 	ended := false
 	defer func() { // also when fn panics or calls runtime.Goexit
 		tx.kept.closed = true
+		inner.end()
 		if ended {
 			return
 		}
@@ -199,6 +197,10 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("outbox: rolled back, the context ended before COMMIT was sent: %w", context.Cause(ctx))
+	}
+	if _, err := inner.begin(); err != nil {
+		closeReadOnly(ctx, conn.Conn(), txOptions, err)
+		return err
 	}
 	tx.kept.closed = true
 	err = o.commit(ctx, conn.Conn(), txOptions, tx.kept)

@@ -46,6 +46,11 @@ func preparedText(ctx context.Context, tx pgx.Tx, name string) (string, error) {
 		return text, nil
 	}
 	delete(known, name)
+	if first, ok := tx.(*opening); ok {
+		if _, err := first.begin(); err != nil {
+			return "", err
+		}
+	}
 	if tx.Conn().PgConn().TxStatus() != 'T' {
 		return name, nil // the statement itself will fail
 	}

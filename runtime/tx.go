@@ -14,6 +14,9 @@ import (
 // return an error that is pgx.ErrTxClosed. Like any pgx.Tx, it is not safe for
 // concurrent use.
 //
+// The transaction begins with its first statement: BEGIN is sent together with it, which
+// saves a round trip.
+//
 // Begin opens a savepoint, a nested Tx. Its Commit keeps its events; its Rollback drops
 // them. A SAVEPOINT as SQL works too, but costs round trips: the events before it are
 // inserted first, and later events immediately.
@@ -38,7 +41,7 @@ func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 		return err
 	}
 	for _, s := range plan(sql, list) {
-		t.kept.entries = append(t.kept.entries, entry{statement: s, path: searchPath(t.Conn())})
+		t.kept.entries = append(t.kept.entries, entry{statement: s, path: searchPath(t.inner.Conn())})
 	}
 	if t.kept.eager {
 		return t.kept.flush(ctx, t.inner)
@@ -165,7 +168,7 @@ func (t *Tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 	}
 	description, err := t.inner.Prepare(ctx, name, sql)
 	if err == nil {
-		preparedOn(t.Conn())[name] = sql
+		preparedOn(t.inner.Conn())[name] = sql
 	}
 	return description, err
 }
@@ -216,7 +219,17 @@ func (t *Tx) LargeObjects() pgx.LargeObjects { return t.inner.LargeObjects() }
 // roll back to a savepoint there, the Tx still counts the events that the rollback
 // removed. If you commit there, InTx returns an error afterwards. Use Conn for types
 // and settings, not for transaction control.
-func (t *Tx) Conn() *pgx.Conn { return t.inner.Conn() }
+func (t *Tx) Conn() *pgx.Conn {
+	if first, ok := t.inner.(*opening); ok && !t.closed() {
+		if _, err := first.begin(); err != nil {
+			// No statement may run outside the transaction. InTx returns the error.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(first.ctx), closeTime)
+			defer cancel()
+			_ = first.conn.Close(ctx) // the connection is not used any more
+		}
+	}
+	return t.inner.Conn()
+}
 
 // connTx runs statements on the connection of a closed nested transaction, inside the
 // outer transaction.
