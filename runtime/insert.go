@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/link"
 )
@@ -209,22 +210,25 @@ func chunk(list []built) int {
 
 // The arguments of a statement have Go types whose SQL type pgx knows in every query
 // mode. The modes for poolers (exec, simple protocol) use the Go type alone: []byte
-// would become bytea, and []uuid.UUID fails.
+// would become bytea, and []uuid.UUID fails. pgx encodes a pgtype.UUID directly, but a
+// uuid.UUID by way of its text.
 
 // one returns the arguments of the statement that inserts one row.
 func one(r Row) []any {
-	return []any{r.ID, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers)}
+	return []any{pgUUID(r.ID), r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers)}
 }
+
+func pgUUID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // many returns the arguments of the statement that inserts several rows.
 func many(list []built) []any {
 	n := len(list)
-	ids, types, aggregates := make([]string, n), make([]string, n), make([]string, n)
+	ids, types, aggregates := make([]pgtype.UUID, n), make([]string, n), make([]string, n)
 	events, topics, keys := make([]string, n), make([]string, n), make([]string, n)
 	keyed, data, headers := make([]bool, n), make([]json.RawMessage, n), make([]json.RawMessage, n)
 	for i, b := range list {
 		r := b.Row
-		ids[i], types[i], aggregates[i], events[i], topics[i] = r.ID.String(), r.AggregateType, r.AggregateID, r.EventType, r.Topic
+		ids[i], types[i], aggregates[i], events[i], topics[i] = pgUUID(r.ID), r.AggregateType, r.AggregateID, r.EventType, r.Topic
 		if r.Key != nil {
 			keyed[i], keys[i] = true, *r.Key
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -250,7 +251,7 @@ type statements struct {
 
 func (s *statements) Exec(_ context.Context, _ string, args ...any) (pgconn.CommandTag, error) {
 	n := 1
-	if ids, many := args[0].([]string); many { // as text, which every mode of pgx sends
+	if ids, many := args[0].([]pgtype.UUID); many {
 		n = len(ids)
 	}
 	s.rows = append(s.rows, n)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // arguments converts the arguments of statements written for pgx so that they fit every
@@ -33,6 +34,8 @@ func argument(arg any) any {
 		return int64(*v)
 	case uuid.UUID:
 		return v.String()
+	case pgtype.UUID:
+		return v.String()
 	case json.RawMessage:
 		if v == nil {
 			return nil
@@ -40,6 +43,8 @@ func argument(arg any) any {
 		return string(v)
 	case []string:
 		return array(v, func(s string) (string, bool) { return s, true })
+	case []pgtype.UUID:
+		return array(v, func(id pgtype.UUID) (string, bool) { return id.String(), id.Valid })
 	case []json.RawMessage:
 		return array(v, func(m json.RawMessage) (string, bool) { return string(m), m != nil })
 	case []int32:
