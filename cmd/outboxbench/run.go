@@ -33,7 +33,7 @@ type options struct {
 
 // effort says how much a measurement does. No flag sets it.
 type effort struct {
-	writing         time.Duration // how long the writers of the scenario write run
+	writing         time.Duration // how long the writers of write and insert run
 	bulk, bulkBatch int           // transactions of bulk, and events in each
 	latency, warmUp int           // events of latency that count, and earlier ones that do not
 	schemas         int           // events of generate

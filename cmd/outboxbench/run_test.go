@@ -88,6 +88,10 @@ drain-delete   rows wait; settle by DELETE
 drain-held     as drain-mark, behind dead rows, a transaction held open
 repeats        a draining relay is killed
 write          business transactions on 8 connections, with an event
+insert-1       as write, on 1 connection, fsync off
+insert-8       as write, fsync off
+insert-1-fsync as write, on 1 connection, fsync on
+insert-8-fsync as write, fsync on
 bulk           1,000 events in a transaction
 latency        commit to consumer at 200 transactions/s
 idle           nothing to do; a second, for each outbox, and sessions in all
@@ -160,6 +164,42 @@ event sent with COMMIT N N N-N
 event in the update's batch N N N-N
 event as a round trip N N N-N
 the same, pg_notify inside N N N-N
+
+insert-1: as write, on 1 connection, fsync off
+transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
+no event N N N N N N
+barest code, with COMMIT N N N N N N N N-N
+the same, BEGIN in a batch too N N N N N N N N-N
+event sent with COMMIT N N N N N N N N-N
+event in the update's batch N N N N N N N N-N
+event as a round trip N N N N N N N N-N
+
+insert-8: as write, fsync off
+transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
+no event N N N N N N
+barest code, with COMMIT N N N N N N N N-N
+the same, BEGIN in a batch too N N N N N N N N-N
+event sent with COMMIT N N N N N N N N-N
+event in the update's batch N N N N N N N N-N
+event as a round trip N N N N N N N N-N
+
+insert-1-fsync: as write, on 1 connection, fsync on
+transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
+no event N N N N N N
+barest code, with COMMIT N N N N N N N N-N
+the same, BEGIN in a batch too N N N N N N N N-N
+event sent with COMMIT N N N N N N N N-N
+event in the update's batch N N N N N N N N-N
+event as a round trip N N N N N N N N-N
+
+insert-8-fsync: as write, fsync on
+transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
+no event N N N N N N
+barest code, with COMMIT N N N N N N N N-N
+the same, BEGIN in a batch too N N N N N N N N-N
+event sent with COMMIT N N N N N N N N-N
+event in the update's batch N N N N N N N N-N
+event as a round trip N N N N N N N N-N
 
 bulk: 1,000 events in a transaction
 events/s ratio min-max

@@ -58,6 +58,22 @@ func scenarios() []scenario {
 			prepare: writeVariants,
 		},
 		{
+			name: "insert-1", about: "as write, on 1 connection, fsync off", columns: insertColumns,
+			prepare: insertions{writers: 1, fsync: "off"}.variants,
+		},
+		{
+			name: "insert-8", about: "as write, fsync off", columns: insertColumns,
+			prepare: insertions{writers: 8, fsync: "off"}.variants,
+		},
+		{
+			name: "insert-1-fsync", about: "as write, on 1 connection, fsync on", columns: insertColumns,
+			prepare: insertions{writers: 1, fsync: "on"}.variants,
+		},
+		{
+			name: "insert-8-fsync", about: "as write, fsync on", columns: insertColumns,
+			prepare: insertions{writers: 8, fsync: "on"}.variants,
+		},
+		{
 			name: "bulk", about: "1,000 events in a transaction", columns: []string{perSecond},
 			prepare: bulkVariants,
 		},

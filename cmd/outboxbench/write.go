@@ -46,10 +46,10 @@ func (l *lab) writes(with func(*pgxpool.Pool, *outbox.Outbox) transaction) measu
 		ob := outbox.New(pool, outbox.Options{Logger: l.log})
 		defer ob.Close()
 		do := with(pool, ob)
-		if _, err := runWriters(ctx, do, l.effort.writing/10); err != nil {
+		if _, err := runWriters(ctx, writers, do, l.effort.writing/10); err != nil {
 			return nil, err
 		}
-		n, err := runWriters(ctx, do, l.effort.writing)
+		n, err := runWriters(ctx, writers, do, l.effort.writing)
 		return []float64{float64(n) / l.effort.writing.Seconds()}, err
 	}
 }
@@ -65,7 +65,7 @@ func (l *lab) newBatches(ctx context.Context) error {
 
 // runWriters counts the transactions that the writers begin within the time, at least
 // one each.
-func runWriters(ctx context.Context, do transaction, during time.Duration) (int64, error) {
+func runWriters(ctx context.Context, writers int, do transaction, during time.Duration) (int64, error) {
 	var count atomic.Int64
 	end := time.Now().Add(during)
 	var all errgroup.Group

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/metrics"
+	"runtime/pprof"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/testdata/service/events"
+)
+
+// insertions compares what a transaction with an event costs with the barest code that
+// sends the same row.
+type insertions struct {
+	writers int
+	fsync   string // of the server
+}
+
+// insertColumns are what insertions measure for each variant. Seconds of processor time and
+// bytes are for each transaction.
+var insertColumns = []string{"transactions/s", "of barest", "server µs", "WAL bytes", "client µs", "allocs"}
+
+// insertWays are the variants. The first has no event; the second is the barest code.
+var insertWays = []struct {
+	name, label string
+	with        func(*prepared) transaction
+}{
+	{"no event", bareLabel, func(p *prepared) transaction { return bareTransaction(p.pool, nil) }},
+	{"barest code, with COMMIT", "barest", barestTransaction},
+	{"the same, BEGIN in a batch too", "barest-begin", barestBatches},
+	{"event sent with COMMIT", "commit", func(p *prepared) transaction { return p.riding }},
+	{"event in the update's batch", "batch", func(p *prepared) transaction { return p.batched }},
+	{"event as a round trip", "round-trip", func(p *prepared) transaction { return p.roundTrip }},
+}
+
+// variants returns variants that are measured together: each round gives every variant
+// several short turns, because the speed of a machine changes within seconds.
+func (i insertions) variants(_ context.Context, l *lab) ([]variant, error) {
+	r := &insertRound{insertions: i, lab: l}
+	var out []variant
+	for n, way := range insertWays {
+		out = append(out, variant{way.name, way.label, func(ctx context.Context) ([]float64, error) {
+			if n == 0 {
+				if err := r.run(ctx); err != nil {
+					return nil, err
+				}
+			}
+			return r.results[n], nil
+		}})
+	}
+	return out, nil
+}
+
+// insertRound measures all variants once.
+type insertRound struct {
+	insertions
+	lab     *lab
+	results [][]float64 // of each variant
+}
+
+// insertTurns is how many turns a variant has in a round.
+const insertTurns = 5
+
+func (r *insertRound) run(ctx context.Context) (err error) {
+	l := r.lab
+	restore, err := l.setFsync(ctx, r.fsync)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	if err := l.newBatches(ctx); err != nil {
+		return err
+	}
+	p, err := l.prepare(ctx, r.writers)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	sums := make([]usage, len(insertWays))
+	for turn := range insertTurns + 1 { // the first warms up
+		for i, way := range insertWays {
+			var used usage
+			pprof.Do(ctx, pprof.Labels("variant", way.label), func(ctx context.Context) {
+				used, err = l.use(ctx, r.writers, way.with(p))
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", way.name, err)
+			}
+			if turn > 0 {
+				sums[i].add(used)
+			}
+		}
+	}
+	r.results = nil
+	const barest = 1
+	for _, u := range sums {
+		r.results = append(r.results, u.columns(sums[barest]))
+	}
+	return nil
+}
+
+// usage is what transactions used.
+type usage struct {
+	transactions         int64
+	took, server, client time.Duration // server and client are processor time
+	wal                  int64         // bytes
+	allocations          uint64
+}
+
+func (u *usage) add(v usage) {
+	u.transactions += v.transactions
+	u.took += v.took
+	u.server += v.server
+	u.client += v.client
+	u.wal += v.wal
+	u.allocations += v.allocations
+}
+
+func (u *usage) columns(barest usage) []float64 {
+	n := float64(u.transactions)
+	speed := func(u usage) float64 { return float64(u.transactions) / u.took.Seconds() }
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
+	return []float64{
+		speed(*u), speed(*u) / speed(barest),
+		each(u.server), float64(u.wal) / n, each(u.client), float64(u.allocations) / n,
+	}
+}
+
+// use measures a turn of transactions.
+func (l *lab) use(ctx context.Context, writers int, do transaction) (usage, error) {
+	wal, server, err := l.serverUse(ctx)
+	if err != nil {
+		return usage{}, err
+	}
+	start, client, objects := time.Now(), ownCPU(), allocations()
+	n, err := runWriters(ctx, writers, do, l.effort.writing/insertTurns)
+	if err != nil {
+		return usage{}, err
+	}
+	u := usage{transactions: n, took: time.Since(start), client: ownCPU() - client, allocations: allocations() - objects}
+	u.wal, u.server, err = l.serverUse(ctx)
+	u.wal, u.server = u.wal-wal, u.server-server
+	return u, err
+}
+
+// serverUse returns how many bytes of WAL the server has written, and its processor time.
+func (l *lab) serverUse(ctx context.Context) (wal int64, cpu time.Duration, err error) {
+	var pid int
+	err = l.admin.QueryRow(ctx, "SELECT pg_backend_pid(), (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&pid, &wal)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the position of the WAL: %w", err)
+	}
+	return wal, siblingsCPU(pid), nil
+}
+
+// allocations returns how many objects this process has allocated.
+func allocations() uint64 {
+	objects := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(objects)
+	return objects[0].Value.Uint64()
+}
+
+// setFsync changes fsync of the lab's own server, and returns a function that changes it
+// back. A server that DATABASE_URL names stays as it is.
+func (l *lab) setFsync(ctx context.Context, to string) (restore func() error, err error) {
+	var from string
+	if err := l.admin.QueryRow(ctx, "SELECT current_setting('fsync')").Scan(&from); err != nil {
+		return nil, err
+	}
+	if from == to || os.Getenv("DATABASE_URL") != "" {
+		return func() error { return nil }, nil
+	}
+	set := func(ctx context.Context, to string) error {
+		for _, sql := range []string{"ALTER SYSTEM SET fsync = " + to, "CHECKPOINT", "SELECT pg_reload_conf()"} {
+			if _, err := l.admin.Exec(ctx, sql); err != nil {
+				return fmt.Errorf("set fsync: %w", err)
+			}
+		}
+		for now := ""; now != to; { // the server reads its settings between statements
+			if err := l.admin.QueryRow(ctx, "SELECT current_setting('fsync')").Scan(&now); err != nil {
+				return fmt.Errorf("set fsync: %w", err)
+			}
+		}
+		return nil
+	}
+	return func() error { return set(context.WithoutCancel(ctx), from) }, set(ctx, to)
+}
+
+// prepared has what the variants share. The events and rows exist before the clock starts.
+type prepared struct {
+	pool   *pgxpool.Pool
+	outbox *outbox.Outbox
+	events []events.EssayGradedV1
+	rows   []outbox.Row
+}
+
+func (l *lab) prepare(ctx context.Context, writers int) (*prepared, error) {
+	p := &prepared{}
+	for n := range keys {
+		event := sample(n)
+		row, err := event.NewRow(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.events, p.rows = append(p.events, event), append(p.rows, row)
+	}
+	pool, err := l.pool(ctx, int32(writers))
+	if err != nil {
+		return nil, err
+	}
+	p.pool, p.outbox = pool, outbox.New(pool, outbox.Options{Logger: l.log})
+	return p, nil
+}
+
+func (p *prepared) close() {
+	p.outbox.Close()
+	p.pool.Close()
+}
+
+// barestInsert is the statement of the barest code.
+const barestInsert = `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// barestTransaction sends a row that is ready except for its id.
+func barestTransaction(p *prepared) transaction {
+	return func(ctx context.Context, n int) error {
+		conn, err := p.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release() // closes the connection unless it is idle
+		if _, err := conn.Exec(ctx, "begin"); err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, update, batchID(n)); err != nil {
+			return err
+		}
+		return insertAndCommit(ctx, conn, &p.rows[n])
+	}
+}
+
+// barestBatches is barestTransaction with one round trip less.
+func barestBatches(p *prepared) transaction {
+	return func(ctx context.Context, n int) error {
+		conn, err := p.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release() // closes the connection unless it is idle
+		var batch pgx.Batch
+		batch.Queue("begin")
+		batch.Queue(update, batchID(n))
+		if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
+		}
+		return insertAndCommit(ctx, conn, &p.rows[n])
+	}
+}
+
+func insertAndCommit(ctx context.Context, conn *pgxpool.Conn, r *outbox.Row) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	var batch pgx.Batch
+	batch.Queue(barestInsert, pgtype.UUID{Bytes: id, Valid: true}, r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, r.Data, r.Headers)
+	var tag pgconn.CommandTag
+	batch.Queue("commit").Exec(func(t pgconn.CommandTag) error { tag = t; return nil })
+	if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
+		return err
+	}
+	if tag.String() != "COMMIT" {
+		return fmt.Errorf("COMMIT answered %s", tag)
+	}
+	return nil
+}
+
+func (p *prepared) riding(ctx context.Context, n int) error {
+	return p.outbox.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+		if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
+			return err
+		}
+		return events.InsertEssayGradedV1(ctx, tx, p.events[n])
+	})
+}
+
+func (p *prepared) batched(ctx context.Context, n int) error {
+	return p.outbox.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+		var batch pgx.Batch
+		batch.Queue(update, batchID(n))
+		if err := events.QueueEssayGradedV1(ctx, &batch, p.events[n]); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, &batch).Close()
+	})
+}
+
+func (p *prepared) roundTrip(ctx context.Context, n int) error {
+	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
+			return err
+		}
+		return events.InsertEssayGradedV1(ctx, tx, p.events[n])
+	})
+}
