@@ -39,10 +39,10 @@ release-check: ## Check that the modules can be released together (VERSION=v1.2.
 lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
 	@.ci/lint
 
-bench: ## Run the benchmarks, with minimal code for comparison
-	@.ci/services postgres
+bench: ## Run the benchmarks, with minimal code for comparison (report: bench-results/)
+	@.ci/services postgres redis kafka
 	@.ci/notice
-	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxbench $(ARGS)
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxbench -out bench-results $(ARGS)
 
 chaos: services ## Try to break the relay's guarantees (DURATION=30m, SEED=1)
 	@.ci/notice

@@ -16,10 +16,10 @@ type bulkInsert func(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1
 func bulkVariants(_ context.Context, l *lab) ([]variant, error) {
 	many, few := l.effort.bulk, max(1, l.effort.bulk/6)
 	return []variant{
-		{"COPY of ready rows", bareLabel, l.bulk(many, nil)},
-		{"Insert, one by one", "single", l.bulk(few, insertSingly)},
-		{"Queue on a pgx.Batch", "batch", l.bulk(many, insertByBatch)},
-		{"InsertAll (unnest)", "unnest", l.bulk(many, insertAll)},
+		{"COPY of ready rows", bareLabel, 0, l.bulk(many, nil)},
+		{"Insert, one by one", "single", 0, l.bulk(few, insertSingly)},
+		{"Queue on a pgx.Batch", "batch", 0, l.bulk(many, insertByBatch)},
+		{"InsertAll (unnest)", "unnest", 0, l.bulk(many, insertAll)},
 	}, nil
 }
 

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
@@ -18,22 +15,37 @@ type drain struct {
 	mode      pgstore.Mode
 	unsettled int  // the relay's UnsettledRows; 0: its default
 	held      bool // a transaction stays open, and the rows lie behind dead rows
+	keep      bool // the rows of earlier measurements stay
+	realKafka bool
 }
 
-func (d drain) variants(_ context.Context, l *lab) ([]variant, error) {
+func (d drain) variants(ctx context.Context, l *lab) ([]variant, error) {
+	if d.realKafka { // skips the scenario where there is none
+		k, err := l.realKafka(ctx)
+		if err != nil {
+			return nil, err
+		}
+		k.close()
+	}
 	return []variant{
-		{"bare loop", bareLabel, func(ctx context.Context) ([]float64, error) { return d.measure(ctx, l, d.bare) }},
-		{"relay", oursLabel, func(ctx context.Context) ([]float64, error) { return d.measure(ctx, l, d.relay) }},
+		{"bare loop", bareLabel, 0, d.with(l, d.bare)},
+		{"relay", oursLabel, 0, d.with(l, d.relay)},
 	}, nil
 }
 
-// drainer sends and settles the rows that wait, and returns how long that took. Then it
+func (d drain) with(l *lab, run drainer) measurement {
+	return func(ctx context.Context) ([]float64, error) { return d.measure(ctx, l, run) }
+}
+
+// drainer sends and settles the rows that wait, and returns what that took. Then it
 // calls late, which commits one more row if a transaction was held open.
-type drainer func(ctx context.Context, l *lab, brokers []string, late func() error) (time.Duration, error)
+type drainer func(ctx context.Context, l *lab, brokers []string, late func() error) (usage, error)
 
 func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, err error) {
-	if err := l.reset(ctx); err != nil {
-		return nil, err
+	if !d.keep {
+		if err := l.reset(ctx); err != nil {
+			return nil, err
+		}
 	}
 	late := func() error { return nil }
 	if d.held {
@@ -50,19 +62,26 @@ func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, e
 	if err := l.fill(ctx); err != nil {
 		return nil, err
 	}
-	kafka, err := l.kafka()
+	k, err := d.kafka(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	defer kafka.Close()
-	took, err := run(ctx, l, kafka.ListenAddrs(), late)
+	defer k.close()
+	used, err := run(ctx, l, k.addrs, late)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.verify(ctx, kafka.ListenAddrs()); err != nil {
+	if err := l.verify(ctx, k); err != nil {
 		return nil, err
 	}
-	return []float64{float64(l.rows) / took.Seconds()}, nil
+	return []float64{float64(l.rows) / used.took.Seconds(), used.server.Seconds(), used.client.Seconds(), float64(used.wal) / megabyte}, nil
+}
+
+func (d drain) kafka(ctx context.Context, l *lab) (*kafka, error) {
+	if d.realKafka {
+		return l.realKafka(ctx)
+	}
+	return l.kafka()
 }
 
 // fill inserts the rows that wait.
@@ -132,13 +151,8 @@ func (l *lab) hold(ctx context.Context) (_ *pgx.Conn, err error) {
 }
 
 // verify checks the result: every row is in Kafka, and no row waits.
-func (l *lab) verify(ctx context.Context, brokers []string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	sent, err := ends(ctx, kadm.NewClient(client))
+func (l *lab) verify(ctx context.Context, k *kafka) error {
+	sent, err := k.records(ctx)
 	if err != nil {
 		return err
 	}

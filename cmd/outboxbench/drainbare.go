@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,35 +26,43 @@ type barePage struct {
 }
 
 // bare drains with a loop written by hand. It loses an event that commits late.
-func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() error) (time.Duration, error) {
+func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() error) (usage, error) {
 	var conns [2]*pgx.Conn
 	for i := range conns {
 		conn, err := pgx.Connect(ctx, l.url)
 		if err != nil {
-			return 0, err
+			return usage{}, err
 		}
 		defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
 		// As in the relay: the plan must not depend on when statistics were collected.
 		if _, err := conn.Exec(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan"); err != nil {
-			return 0, err
+			return usage{}, err
 		}
 		conns[i] = conn
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 	if err != nil {
-		return 0, err
+		return usage{}, err
 	}
 	defer client.Close()
-	settle, ok := map[pgstore.Mode]string{pgstore.Mark: bareMark, pgstore.Delete: bareDelete}[d.mode]
+	settle, err := bareSettle(d.mode)
+	if err != nil {
+		return usage{}, err
+	}
+	used, err := l.during(ctx, func() error { return pump(ctx, conns[0], client, conns[1], settle) })
+	if err != nil {
+		return usage{}, err
+	}
+	return used, late()
+}
+
+// bareSettle returns the statement with which a bare loop settles.
+func bareSettle(mode pgstore.Mode) (string, error) {
+	settle, ok := map[pgstore.Mode]string{pgstore.Mark: bareMark, pgstore.Delete: bareDelete}[mode]
 	if !ok {
-		return 0, fmt.Errorf("the bare loop has no statement for the settlement mode %q", d.mode)
+		return "", fmt.Errorf("the bare loop has no statement for the settlement mode %q", mode)
 	}
-	start := time.Now()
-	if err := pump(ctx, conns[0], client, conns[1], settle); err != nil {
-		return 0, err
-	}
-	took := time.Since(start)
-	return took, late()
+	return settle, nil
 }
 
 // pump reads, sends and settles at the same time, until nothing waits.

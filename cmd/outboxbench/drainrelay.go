@@ -19,25 +19,24 @@ import (
 const stall = 5 * time.Minute
 
 // relay drains with the relay of this repository.
-func (d drain) relay(ctx context.Context, l *lab, brokers []string, late func() error) (_ time.Duration, err error) {
+func (d drain) relay(ctx context.Context, l *lab, brokers []string, late func() error) (_ usage, err error) {
 	w := newWatch()
-	r, err := l.startRelay(ctx, brokers, d.mode, nil, w, d.unsettled)
+	r, err := l.startRelay(ctx, brokers, d.mode, relay.Config{Observer: w, UnsettledRows: d.unsettled})
 	if err != nil {
-		return 0, err
+		return usage{}, err
 	}
 	defer func() { err = errors.Join(err, r.stop()) }()
 	if err := r.wait(w.began); err != nil {
-		return 0, err
+		return usage{}, err
 	}
-	start := time.Now()
-	if err := r.wait(w.after(l.rows)); err != nil {
-		return 0, err
+	used, err := l.during(ctx, func() error { return r.wait(w.after(l.rows)) })
+	if err != nil {
+		return usage{}, err
 	}
-	took := time.Since(start)
 	if err := late(); err != nil || !d.held {
-		return took, err
+		return used, err
 	}
-	return took, r.wait(w.after(l.rows + 1))
+	return used, r.wait(w.after(l.rows + 1))
 }
 
 // watch sees when a relay's term begins and how many rows it has settled.
@@ -91,20 +90,20 @@ type running struct {
 	err    error // once done
 }
 
-func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mode, wake relay.WakeSource, observer relay.Observer, unsettled int) (*running, error) {
+// startRelay starts a relay with the configuration, which needs no store and no sink.
+func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mode, config relay.Config) (*running, error) {
 	conn, err := pgx.ParseConfig(l.url)
 	if err != nil {
 		return nil, err
 	}
-	store, err := pgstore.New(pgstore.Config{Conn: conn, Mode: mode, Logger: l.log})
-	if err != nil {
+	config.Logger = l.log
+	if config.Store, err = pgstore.New(pgstore.Config{Conn: conn, Mode: mode, ApplicationName: l.application, Logger: l.log}); err != nil {
 		return nil, err
 	}
-	sink, err := kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}})
-	if err != nil {
+	if config.Sink, err = kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}}); err != nil {
 		return nil, err
 	}
-	r, err := relay.New(relay.Config{Store: store, Sink: sink, Wake: wake, Observer: observer, Logger: l.log, UnsettledRows: unsettled})
+	r, err := relay.New(config)
 	if err != nil {
 		return nil, err
 	}

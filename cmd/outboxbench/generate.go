@@ -42,14 +42,14 @@ func generateVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 		return nil, err
 	}
 	return []variant{
-		{"go vet of the output", bareLabel, g.vet},
-		{"outboxgen generate, no output yet", "cold", func(ctx context.Context) ([]float64, error) {
+		{"go vet of the output", bareLabel, 0, g.vet},
+		{"outboxgen generate, no output yet", "cold", 0, func(ctx context.Context) ([]float64, error) {
 			if err := os.RemoveAll(filepath.Join(g.dir, "events")); err != nil {
 				return nil, err
 			}
 			return g.generate(ctx)
 		}},
-		{"outboxgen generate, nothing changed", "unchanged", g.generate},
+		{"outboxgen generate, nothing changed", "unchanged", 0, g.generate},
 	}, nil
 }
 

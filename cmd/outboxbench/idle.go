@@ -40,14 +40,14 @@ func idleVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 		return nil, err
 	}
 	i := &idle{lab: l, dir: dir, command: filepath.Join(dir, "outboxrelay")}
-	out := []variant{{"bare loop, polling", bareLabel, i.bare}}
+	out := []variant{{"bare loop, polling", bareLabel, 0, i.bare}}
 	for _, n := range []int{1, l.effort.outboxes} {
 		outboxes := "1 outbox"
 		if n > 1 {
 			outboxes = fmt.Sprintf("%d outboxes", n)
 		}
 		for _, w := range []struct{ name, setting string }{{"polling", "none"}, {"woken by Postgres", "postgres"}} {
-			out = append(out, variant{outboxes + ", " + w.name, oursLabel, func(ctx context.Context) ([]float64, error) {
+			out = append(out, variant{outboxes + ", " + w.name, oursLabel, 0, func(ctx context.Context) ([]float64, error) {
 				return i.relays(ctx, n, w.setting)
 			}})
 		}
@@ -89,12 +89,12 @@ func (i *idle) relays(ctx context.Context, n int, wake string) (_ []float64, err
 	if err := i.prepare(ctx, n); err != nil {
 		return nil, err
 	}
-	kafka, err := i.lab.kafka()
+	k, err := i.lab.kafka()
 	if err != nil {
 		return nil, err
 	}
-	defer kafka.Close()
-	start := func(name string) (*idleRelay, error) { return i.start(ctx, name, kafka.ListenAddrs(), n, wake) }
+	defer k.close()
+	start := func(name string) (*idleRelay, error) { return i.start(ctx, name, k.addrs, n, wake) }
 	leader, err := start("leader")
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/metrics"
 	"runtime/pprof"
 	"time"
 
@@ -28,15 +27,16 @@ type insertions struct {
 
 // insertColumns are what insertions measure for each variant. Seconds of processor time and
 // bytes are for each transaction.
-var insertColumns = []string{"transactions/s", "of barest", "server µs", "WAL bytes", "client µs", "allocs"}
+var insertColumns = []string{"transactions/s", "server µs", "WAL bytes", "client µs", "allocs"}
 
-// insertWays are the variants. The first has no event; the second is the barest code.
+// insertWays are the variants. The second is the barest code, which the others are compared
+// with.
 var insertWays = []struct {
 	name, label string
 	with        func(*prepared) transaction
 }{
-	{"no event", bareLabel, func(p *prepared) transaction { return bareTransaction(p.pool, nil) }},
-	{"barest code, with COMMIT", "barest", barestTransaction},
+	{"no event", "none", func(p *prepared) transaction { return bareTransaction(p.pool, nil) }},
+	{"barest code, with COMMIT", bareLabel, barestTransaction},
 	{"the same, BEGIN in a batch too", "barest-begin", barestBatches},
 	{"event sent with COMMIT", "commit", func(p *prepared) transaction { return p.riding }},
 	{"event in the update's batch", "batch", func(p *prepared) transaction { return p.batched }},
@@ -49,7 +49,8 @@ func (i insertions) variants(_ context.Context, l *lab) ([]variant, error) {
 	r := &insertRound{insertions: i, lab: l}
 	var out []variant
 	for n, way := range insertWays {
-		out = append(out, variant{way.name, way.label, func(ctx context.Context) ([]float64, error) {
+		const barest = 1
+		out = append(out, variant{way.name, way.label, barest, func(ctx context.Context) ([]float64, error) {
 			if n == 0 {
 				if err := r.run(ctx); err != nil {
 					return nil, err
@@ -102,72 +103,27 @@ func (r *insertRound) run(ctx context.Context) (err error) {
 		}
 	}
 	r.results = nil
-	const barest = 1
 	for _, u := range sums {
-		r.results = append(r.results, u.columns(sums[barest]))
+		r.results = append(r.results, u.columns())
 	}
 	return nil
 }
 
-// usage is what transactions used.
-type usage struct {
-	transactions         int64
-	took, server, client time.Duration // server and client are processor time
-	wal                  int64         // bytes
-	allocations          uint64
-}
-
-func (u *usage) add(v usage) {
-	u.transactions += v.transactions
-	u.took += v.took
-	u.server += v.server
-	u.client += v.client
-	u.wal += v.wal
-	u.allocations += v.allocations
-}
-
-func (u *usage) columns(barest usage) []float64 {
+func (u *usage) columns() []float64 {
 	n := float64(u.transactions)
-	speed := func(u usage) float64 { return float64(u.transactions) / u.took.Seconds() }
 	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
-	return []float64{
-		speed(*u), speed(*u) / speed(barest),
-		each(u.server), float64(u.wal) / n, each(u.client), float64(u.allocations) / n,
-	}
+	return []float64{n / u.took.Seconds(), each(u.server), float64(u.wal) / n, each(u.client), float64(u.allocations) / n}
 }
 
 // use measures a turn of transactions.
 func (l *lab) use(ctx context.Context, writers int, do transaction) (usage, error) {
-	wal, server, err := l.serverUse(ctx)
-	if err != nil {
-		return usage{}, err
-	}
-	start, client, objects := time.Now(), ownCPU(), allocations()
-	n, err := runWriters(ctx, writers, do, l.effort.writing/insertTurns)
-	if err != nil {
-		return usage{}, err
-	}
-	u := usage{transactions: n, took: time.Since(start), client: ownCPU() - client, allocations: allocations() - objects}
-	u.wal, u.server, err = l.serverUse(ctx)
-	u.wal, u.server = u.wal-wal, u.server-server
+	var n int64
+	u, err := l.during(ctx, func() (err error) {
+		n, err = runWriters(ctx, writers, do, l.effort.writing/insertTurns)
+		return err
+	})
+	u.transactions = n
 	return u, err
-}
-
-// serverUse returns how many bytes of WAL the server has written, and its processor time.
-func (l *lab) serverUse(ctx context.Context) (wal int64, cpu time.Duration, err error) {
-	var pid int
-	err = l.admin.QueryRow(ctx, "SELECT pg_backend_pid(), (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&pid, &wal)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read the position of the WAL: %w", err)
-	}
-	return wal, siblingsCPU(pid), nil
-}
-
-// allocations returns how many objects this process has allocated.
-func allocations() uint64 {
-	objects := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
-	metrics.Read(objects)
-	return objects[0].Value.Uint64()
 }
 
 // setFsync changes fsync of the lab's own server, and returns a function that changes it

@@ -12,8 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxbench/internal/report"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -22,11 +22,14 @@ import (
 // business, and functions that start the rest.
 type lab struct {
 	options
-	url     string                // of the database
-	admin   *pgx.Conn             // for setting up; one user at a time
-	redis   *services.RedisServer // nil: there is none
-	log     *slog.Logger
-	cleanup []func() error // what to do at the end, the last one first
+	url string // of the database
+	// application is the application_name of relays; empty: their default.
+	application string
+	admin       *pgx.Conn              // for setting up; one user at a time
+	redis       *services.RedisServer  // nil: there is none
+	broker      *services.KafkaCluster // the real one; nil: not started yet
+	log         *slog.Logger
+	cleanup     []func() error // what to do at the end, the last one first
 }
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -46,7 +49,8 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 		// Large enough that no checkpoint happens during a measurement.
 		settings = append(settings, services.Setting("shared_buffers", "512MB"),
 			services.Setting("max_wal_size", "8GB"), services.Setting("checkpoint_timeout", "1h"),
-			services.Setting("fsync", "off"), services.Setting("max_connections", "600"))
+			services.Setting("fsync", "off"), services.Setting("max_connections", "600"),
+			services.Setting("autovacuum_naptime", "5s"))
 	}
 	server, err := services.StartPostgres(ctx, settings...)
 	if err != nil {
@@ -87,9 +91,10 @@ func (l *lab) close() error {
 	return errors.Join(errs...)
 }
 
-func (l *lab) machine(ctx context.Context) machine {
-	m := machine{
-		CPUs: runtime.GOMAXPROCS(0), Go: runtime.Version(), Redis: l.redis != nil,
+func (l *lab) machine(ctx context.Context) report.Machine {
+	m := report.Machine{
+		CPUs: runtime.GOMAXPROCS(0), CPU: processor(), MemoryMB: memoryMB(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Go: runtime.Version(), Redis: l.redis != nil,
 		Socket: strings.HasPrefix(l.admin.Config().Host, "/"),
 	}
 	for name, value := range map[string]*string{
@@ -116,11 +121,4 @@ func (l *lab) pool(ctx context.Context, n int32) (*pgxpool.Pool, error) {
 	}
 	config.MinConns, config.MaxConns = n, n
 	return pgxpool.NewWithConfig(ctx, config)
-}
-
-const partitions = 8
-
-// kafka starts an empty Kafka that has the topic.
-func (l *lab) kafka() (*kfake.Cluster, error) {
-	return kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic))
 }

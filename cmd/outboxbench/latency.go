@@ -4,257 +4,210 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
-	"github.com/outboxgen/outboxgen/runtime/wake"
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
-// latencyPause is the time between two transactions.
-const latencyPause = time.Second / 200
+// latency measures how long events take from the commit to a consumer, with so many
+// transactions a second.
+type latency struct{ perSecond int }
 
-func latencyVariants(_ context.Context, l *lab) ([]variant, error) {
+// latencyWriters is the number of connections that insert.
+const latencyWriters = 4
+
+func (s latency) variants(_ context.Context, l *lab) ([]variant, error) {
+	bare := bareLoop{mode: pgstore.Mark}
 	out := []variant{
-		{"bare loop, NOTIFY", bareLabel, l.latency(l.bareCarrier)},
-		{"relay, woken by Postgres", "postgres", l.latency(l.postgresCarrier)},
-		{"relay, polling", "polling", l.latency(l.pollingCarrier)},
+		{"bare loop, NOTIFY", bareLabel, 0, s.with(l, bare.carrier(l, l.byNotify))},
+		{"relay, woken by Postgres", "postgres", 0, s.with(l, l.postgresCarrier(pgstore.Mark, relay.Config{}))},
+		{"bare loop, polling", bareLabel, 2, s.with(l, bare.carrier(l, byPolling))},
+		{"relay, polling", "polling", 2, s.with(l, l.pollingCarrier)},
 	}
 	if l.redis != nil {
-		out = append(out, variant{"relay, woken by Redis", "redis", l.latency(l.redisCarrier)})
+		out = append(out,
+			variant{"bare loop, Redis", bareLabel, 4, s.with(l, bare.carrier(l, l.byRedis))},
+			variant{"relay, woken by Redis", "redis", 4, s.with(l, l.redisCarrier)})
 	}
 	return out, nil
 }
 
-// latency measures how long events take with a carrier.
-func (l *lab) latency(start carrier) measurement {
-	return func(ctx context.Context) ([]float64, error) { return l.measureLatency(ctx, start) }
+func (s latency) with(l *lab, start carrier) measurement {
+	return func(ctx context.Context) ([]float64, error) {
+		waits, err := s.measure(ctx, l, start)
+		if err != nil {
+			return nil, err
+		}
+		return []float64{percentile(waits, 50), percentile(waits, 99)}, nil
+	}
 }
 
-// carrier starts what moves events from the table to Kafka, and returns what wakes it;
-// nil: nothing does. atEnd takes what ends it, the last one first.
-type carrier func(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error)
-
-func (l *lab) measureLatency(ctx context.Context, start carrier) (_ []float64, err error) {
+func (s latency) measure(ctx context.Context, l *lab, start carrier) (waits []float64, err error) {
 	if err := l.newBatches(ctx); err != nil {
 		return nil, err
 	}
-	kafka, err := l.kafka()
+	carried, err := l.carried(ctx, start)
 	if err != nil {
 		return nil, err
 	}
-	defer kafka.Close()
-	brokers := kafka.ListenAddrs()
-	pool, err := l.pool(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	defer pool.Close()
-	var ends []func() error
-	defer func() {
-		for _, end := range slices.Backward(ends) {
-			err = errors.Join(err, end())
-		}
-	}()
-	waker, err := start(ctx, brokers, func(end func() error) { ends = append(ends, end) })
-	if err != nil {
-		return nil, err
-	}
-	ob := outbox.New(pool, outbox.Options{Logger: l.log, Waker: waker})
-	defer ob.Close()
-
+	defer func() { err = errors.Join(err, carried.end()) }()
 	ctx, cancel := context.WithTimeout(ctx, stall)
 	defer cancel()
-	var arrivals map[uuid.UUID]time.Time
+
+	pause := time.Second / time.Duration(s.perSecond)
+	warmUp, counted := int(l.effort.warmUp/pause), max(latencyWriters, int(l.effort.latency/pause))
+	arrivals := map[uuid.UUID]time.Time{}
 	var consumer errgroup.Group
-	consumer.Go(func() (err error) {
-		arrivals, err = consume(ctx, brokers, l.effort.warmUp+l.effort.latency)
-		return err
+	consumer.Go(func() error {
+		return carried.consume(ctx, func(e envelope, at time.Time) bool {
+			if _, seen := arrivals[e.EventID]; !seen {
+				arrivals[e.EventID] = at
+			}
+			return len(arrivals) == warmUp+counted
+		})
 	})
-	commits, err := l.commitSteadily(ctx, ob)
+	commits, err := s.commit(ctx, carried.outbox, pause, warmUp+counted)
 	if err != nil {
 		cancel()
 	}
 	if err := errors.Join(err, consumer.Wait()); err != nil {
 		return nil, err
 	}
-	var waits []float64
-	for _, c := range commits[l.effort.warmUp:] {
-		wait := max(0, arrivals[c.id].Sub(c.at)) // the record may arrive before the answer to COMMIT
-		waits = append(waits, float64(wait)/float64(time.Millisecond))
+	for _, c := range commits[warmUp:] {
+		waits = append(waits, milliseconds(c.at, arrivals[c.id]))
 	}
-	slices.Sort(waits)
-	return []float64{waits[len(waits)/2], waits[len(waits)*99/100]}, nil
+	return waits, nil
 }
 
-// commit is one transaction of the writer.
+// milliseconds returns the time from a commit to an arrival, which may be before the
+// answer to COMMIT.
+func milliseconds(commit, arrival time.Time) float64 {
+	return float64(max(0, arrival.Sub(commit))) / float64(time.Millisecond)
+}
+
+// percentile returns a percentile of the values, which it sorts.
+func percentile(values []float64, percent int) float64 {
+	slices.Sort(values)
+	return values[len(values)*percent/100]
+}
+
+// commit is one transaction of a writer.
 type commit struct {
 	id uuid.UUID
 	at time.Time
 }
 
-func (l *lab) commitSteadily(ctx context.Context, ob *outbox.Outbox) ([]commit, error) {
-	commits := make([]commit, 0, l.effort.warmUp+l.effort.latency)
-	tick := time.NewTicker(latencyPause)
-	defer tick.Stop()
-	for n := range cap(commits) {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+// commit runs n transactions with a pause between two beginnings, on several connections.
+// It returns them in the order of their ends.
+func (latency) commit(ctx context.Context, ob *outbox.Outbox, pause time.Duration, n int) (commits []commit, err error) {
+	var mu sync.Mutex
+	var all errgroup.Group
+	all.SetLimit(latencyWriters)
+	began := time.Now()
+	for i := range n {
+		if !wait.For(ctx, time.Until(began.Add(time.Duration(i)*pause))) {
+			return nil, errors.Join(ctx.Err(), all.Wait())
 		}
-		id := uuid.New()
-		err := ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
-			if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
+		all.Go(func() error {
+			id := uuid.New()
+			if err := insertOne(ctx, ob, i, id); err != nil {
 				return err
 			}
-			return events.InsertEssayGradedV1(ctx, tx, sample(n), outbox.WithID(id))
+			at := time.Now()
+			mu.Lock()
+			defer mu.Unlock()
+			commits = append(commits, commit{id, at})
+			return nil
 		})
+	}
+	err = all.Wait()
+	return commits, err
+}
+
+// insertOne runs a transaction that updates a batch and inserts an event.
+func insertOne(ctx context.Context, ob *outbox.Outbox, n int, id uuid.UUID) error {
+	return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
+		if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
+			return err
+		}
+		return events.InsertEssayGradedV1(ctx, tx, sample(n), outbox.WithID(id))
+	})
+}
+
+type envelope = outbox.Envelope[events.EssayGradedV1]
+
+// carried is an outbox whose events something carries to Kafka.
+type carried struct {
+	kafka  *kafka
+	outbox *outbox.Outbox
+	ends   []func() error // the last one first
+}
+
+// carried starts a kfake and the carrier, and an outbox that wakes it.
+func (l *lab) carried(ctx context.Context, start carrier) (_ *carried, err error) {
+	c := &carried{}
+	defer func() {
 		if err != nil {
-			return nil, err
+			err = errors.Join(err, c.end())
 		}
-		commits = append(commits, commit{id, time.Now()})
-	}
-	return commits, nil
-}
-
-// consume records when each event arrives first, until n events have arrived.
-func consume(ctx context.Context, brokers []string, n int) (map[uuid.UUID]time.Time, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic))
-	if err != nil {
+	}()
+	atEnd := func(end func() error) { c.ends = append(c.ends, end) }
+	if c.kafka, err = l.kafka(); err != nil {
 		return nil, err
 	}
-	defer client.Close()
-	arrivals := make(map[uuid.UUID]time.Time, n)
-	for len(arrivals) < n {
-		fetches := client.PollFetches(ctx)
-		now := time.Now()
-		if err := fetches.Err(); err != nil {
-			return nil, err
-		}
-		for r := range fetches.RecordsAll() {
-			e, err := events.DecodeEssayGradedV1(r.Value)
-			if err != nil {
-				return nil, err
-			}
-			if _, seen := arrivals[e.EventID]; !seen {
-				arrivals[e.EventID] = now
-			}
-		}
-	}
-	return arrivals, nil
-}
-
-// carry starts a relay.
-func (l *lab) carry(ctx context.Context, brokers []string, source relay.WakeSource, atEnd func(func() error)) error {
-	w := newWatch()
-	r, err := l.startRelay(ctx, brokers, pgstore.Mark, source, w, 0)
-	if err != nil {
-		return err
-	}
-	atEnd(r.stop)
-	return r.wait(w.began)
-}
-
-func (l *lab) pollingCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
-	return nil, l.carry(ctx, brokers, nil, atEnd)
-}
-
-func (l *lab) postgresCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
-	waker, err := wake.Postgres(l.url, service, wake.PostgresOptions{})
-	if err != nil {
-		return nil, err
-	}
-	atEnd(func() error { return waker.Close(context.WithoutCancel(ctx)) })
-	source, err := wake.PostgresSource(l.url, service, wake.SourceOptions{Logger: l.log})
-	if err != nil {
-		return nil, err
-	}
-	return waker, l.carry(ctx, brokers, source, atEnd)
-}
-
-func (l *lab) redisCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
-	option, err := rueidis.ParseURL(l.redis.URL)
-	if err != nil {
-		return nil, err
-	}
-	waker := wake.RedisLazy(option, service)
-	atEnd(func() error { waker.Close(); return nil })
-	return waker, l.carry(ctx, brokers, wake.RedisSource(option, service, wake.SourceOptions{Logger: l.log}), atEnd)
-}
-
-// bareCarrier starts a loop as people write it first.
-func (l *lab) bareCarrier(ctx context.Context, brokers []string, atEnd func(func() error)) (outbox.Waker, error) {
-	pool, err := l.pool(ctx, 3)
+	atEnd(func() error { c.kafka.close(); return nil })
+	pool, err := l.pool(ctx, latencyWriters)
 	if err != nil {
 		return nil, err
 	}
 	atEnd(func() error { pool.Close(); return nil })
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	waker, err := start(ctx, c.kafka.addrs, atEnd)
 	if err != nil {
 		return nil, err
 	}
-	atEnd(func() error { client.Close(); return nil })
-	ctx, cancel := context.WithCancel(ctx)
-	listening, failed := make(chan struct{}), make(chan error, 1)
-	go func() {
-		defer close(failed)
-		if err := bareLoop(ctx, pool, client, listening); ctx.Err() == nil { // it was not told to end
-			failed <- err
-		}
-	}()
-	atEnd(func() error { cancel(); return <-failed })
-	select {
-	case <-listening:
-		return notifier{pool}, nil
-	case err := <-failed:
-		return nil, err
+	c.outbox = outbox.New(pool, outbox.Options{Logger: l.log, Waker: waker})
+	atEnd(func() error { c.outbox.Close(); return nil })
+	return c, nil
+}
+
+func (c *carried) end() error {
+	var errs []error
+	for _, end := range slices.Backward(c.ends) {
+		errs = append(errs, end())
 	}
+	return errors.Join(errs...)
 }
 
-type notifier struct{ pool *pgxpool.Pool }
-
-func (n notifier) Wake(ctx context.Context) error {
-	_, err := n.pool.Exec(ctx, "NOTIFY outboxbench")
-	return err
-}
-
-func bareLoop(ctx context.Context, pool *pgxpool.Pool, client *kgo.Client, listening chan<- struct{}) error {
-	conn, err := pool.Acquire(ctx)
+// consume gives each record and its arrival to see, until that returns true.
+func (c *carried) consume(ctx context.Context, see func(e envelope, at time.Time) (done bool)) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.kafka.addrs...), kgo.ConsumeTopics(topic))
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, "LISTEN outboxbench"); err != nil {
-		return err
-	}
-	close(listening)
-	var after int64
+	defer client.Close()
 	for {
-		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
+		fetches := client.PollFetches(ctx)
+		now := time.Now()
+		if err := fetches.Err(); err != nil {
 			return err
 		}
-		p, err := readPage(ctx, conn.Conn(), after)
-		if err != nil {
-			return err
-		}
-		if len(p.seqs) == 0 {
-			continue
-		}
-		after = p.seqs[len(p.seqs)-1]
-		if err := client.ProduceSync(ctx, p.records...).FirstErr(); err != nil {
-			return err
-		}
-		if _, err := conn.Exec(ctx, bareMark, p.seqs); err != nil {
-			return err
+		for r := range fetches.RecordsAll() {
+			e, err := events.DecodeEssayGradedV1(r.Value)
+			if err != nil {
+				return err
+			}
+			if see(e, now) {
+				return nil
+			}
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -27,24 +26,32 @@ type options struct {
 	json       bool
 	verbose    bool
 	cpuprofile string
+	out        string // a folder
 
-	effort effort // not a flag; tests use a smaller one
+	effort effort // not a flag, except for steady; tests use a smaller one
 }
 
-// effort says how much a measurement does. No flag sets it.
+// effort says how much a measurement does.
 type effort struct {
 	writing         time.Duration // how long the writers of write and insert run
 	bulk, bulkBatch int           // transactions of bulk, and events in each
-	latency, warmUp int           // events of latency that count, and earlier ones that do not
+	latency, warmUp time.Duration // of latency, how long events count, and how long earlier ones do not
+	steady          time.Duration // how long each way of steady runs
+	steadyRate      int           // events a second
+	published       int           // rows of history
 	schemas         int           // events of generate
 	outboxes        int           // the largest number of outboxes of idle
 	idle, idleRest  time.Duration // how long idle counts, and how long it waits before
 	kills           int           // how often repeats kills a relay for each value
+	handover        time.Duration // how long events are inserted before a leader ends
 }
 
 // usual is the effort for reliable numbers.
-var usual = effort{writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 500, warmUp: 100, schemas: 1_000,
-	outboxes: 40, idle: 30 * time.Second, idleRest: 15 * time.Second, kills: 3}
+var usual = effort{
+	writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 2500 * time.Millisecond, warmUp: 500 * time.Millisecond,
+	steady: time.Minute, steadyRate: 5_000, published: 2_000_000, schemas: 1_000,
+	outboxes: 40, idle: 30 * time.Second, idleRest: 15 * time.Second, kills: 3, handover: time.Second,
+}
 
 func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
@@ -73,7 +80,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 func parse(args []string, stderr io.Writer) (options, error) {
 	const (
 		defaultRows   = 100_000
-		defaultRounds = 3
+		defaultRounds = 5
 	)
 	o := options{effort: usual}
 	var names string
@@ -82,7 +89,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&names, "scenario", "", "run only these `scenarios`, comma-separated (see -list)")
 	flags.IntVar(&o.rows, "rows", defaultRows, "number of pending rows in the drain scenarios")
 	flags.IntVar(&o.rounds, "rounds", defaultRounds, "number of measurements of each variant")
+	flags.DurationVar(&o.effort.steady, "steady", o.effort.steady, "how long each variant of the scenario steady runs")
 	flags.BoolVar(&o.headers, "headers", true, "add the usual headers to the rows of the drain scenarios")
+	flags.StringVar(&o.out, "out", "", "write results.json, report.md and plots to this `folder`; go on with an interrupted run")
 	flags.BoolVar(&o.list, "list", false, "list the scenarios and exit")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables")
 	flags.BoolVar(&o.verbose, "v", false, "show the relay's warnings")
@@ -95,6 +104,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	if o.rows < 1 || o.rounds < 1 {
 		return o, errors.New("-rows and -rounds must be at least 1")
+	}
+	if o.effort.steady <= 0 {
+		return o, errors.New("-steady must be more than 0")
 	}
 	if names != "" {
 		o.scenarios = strings.Split(names, ",")
@@ -125,53 +137,29 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 		}
 		defer pprof.StopCPUProfile()
 	}
-	r := report{Machine: l.machine(ctx), Rows: o.rows, Rounds: o.rounds}
-	if !o.json {
-		r.Machine.print(stdout)
+	c, err := newCampaign(l, chosen(o.scenarios), l.machine(ctx), stderr)
+	if err != nil {
+		return err
 	}
-	for _, s := range scenarios() {
-		if len(o.scenarios) > 0 && !slices.Contains(o.scenarios, s.name) {
-			continue
-		}
-		result, err := s.run(ctx, l, o.rounds, func(what string) { fmt.Fprintf(stderr, "\r\033[K%s", what) })
-		fmt.Fprint(stderr, "\r\033[K")
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		r.Scenarios = append(r.Scenarios, result)
-		if !o.json {
-			result.print(stdout)
-		}
+	tables := stdout
+	if o.json {
+		tables = io.Discard
+	}
+	c.report.Machine.Print(tables)
+	if err := c.run(ctx, tables); err != nil {
+		return err
 	}
 	if o.json {
-		return r.write(stdout)
+		return c.report.Write(stdout)
 	}
 	return nil
 }
 
-// run measures a scenario's variants in turn.
-func (s scenario) run(ctx context.Context, l *lab, rounds int, progress func(string)) (result, error) {
-	variants, err := s.prepare(ctx, l)
-	if err != nil {
-		return result{}, err
+// chosen returns the scenarios with these names; none: all.
+func chosen(names []string) []scenario {
+	all := scenarios()
+	if len(names) == 0 {
+		return all
 	}
-	out := result{Name: s.name, About: s.about, Columns: s.columns}
-	for _, v := range variants {
-		out.Variants = append(out.Variants, samples{Name: v.name})
-	}
-	for round := range rounds {
-		for i, v := range variants {
-			progress(fmt.Sprintf("%s, round %d of %d: %s …", s.name, round+1, rounds, v.name))
-			runtime.GC() // no variant collects the garbage of another
-			var values []float64
-			pprof.Do(ctx, pprof.Labels("variant", v.label), func(ctx context.Context) {
-				values, err = v.measure(ctx)
-			})
-			if err != nil {
-				return result{}, fmt.Errorf("%s: %w", v.name, err)
-			}
-			out.Variants[i].Samples = append(out.Variants[i].Samples, values)
-		}
-	}
-	return out, nil
+	return slices.DeleteFunc(all, func(s scenario) bool { return !slices.Contains(names, s.name) })
 }

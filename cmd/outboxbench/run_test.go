@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,15 +19,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(drainerURL) != "" { // scenario repeats starts this binary
-		main()
+	if text := os.Getenv(jobVariable); text != "" { // a scenario starts this binary
+		os.Exit(doJob(text))
 	}
 	goleak.VerifyTestMain(services.Wrap(m))
 }
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	defaults := options{rows: 100_000, rounds: 3, headers: true, effort: usual}
+	defaults := options{rows: 100_000, rounds: 5, headers: true, effort: usual}
 	with := func(change func(*options)) options {
 		o := defaults
 		change(&o)
@@ -41,9 +41,11 @@ func TestOptions(t *testing.T) {
 		{args: "", want: defaults},
 		{args: "-scenario drain-mark,write", want: with(func(o *options) { o.scenarios = []string{"drain-mark", "write"} })},
 		{args: "-rows 7 -rounds 1 -headers=false", want: with(func(o *options) { o.rows, o.rounds, o.headers = 7, 1, false })},
-		{args: "-list -json -v -cpuprofile cpu.pprof", want: with(func(o *options) {
-			o.list, o.json, o.verbose, o.cpuprofile = true, true, true, "cpu.pprof"
+		{args: "-list -json -v -cpuprofile cpu.pprof -out results", want: with(func(o *options) {
+			o.list, o.json, o.verbose, o.cpuprofile, o.out = true, true, true, "cpu.pprof", "results"
 		})},
+		{args: "-steady 10m", want: with(func(o *options) { o.effort.steady = 10 * time.Minute })},
+		{args: "-steady 0s", err: "-steady must be more than 0"},
 		{args: "-rows 0", err: "-rows and -rounds must be at least 1"},
 		{args: "-rounds 0", err: "-rows and -rounds must be at least 1"},
 		{args: "-scenario write,sleep", err: `unknown scenario "sleep"; -list lists them`},
@@ -85,15 +87,21 @@ func TestExitCodesAndList(t *testing.T) {
 		"list": {exitcode.OK, `generate       1,000 event schemas
 drain-mark     rows wait; settle by UPDATE
 drain-delete   rows wait; settle by DELETE
-drain-held     as drain-mark, behind dead rows, a transaction held open
+kafka-mark     as drain-mark, on a real Kafka
+kafka-delete   as drain-delete, on a real Kafka
+history-mark   as drain-mark, behind history
+history-delete as drain-delete, behind history
 repeats        a draining relay is killed
+steady         5,000 events/s for a long time
 write          business transactions on 8 connections, with an event
 insert-1       as write, on 1 connection, fsync off
 insert-8       as write, fsync off
 insert-1-fsync as write, on 1 connection, fsync on
 insert-8-fsync as write, fsync on
 bulk           1,000 events in a transaction
-latency        commit to consumer at 200 transactions/s
+latency-200    commit to consumer at 200 transactions/s
+latency-1000   commit to consumer at 1,000 transactions/s
+handover       the leader ends, and another relay goes on
 idle           nothing to do; a second, for each outbox, and sessions in all
 `, ""},
 		"misused": {exitcode.Misuse, "", "outboxbench: -rows and -rounds must be at least 1\n"},
@@ -112,9 +120,12 @@ func TestEveryScenario(t *testing.T) {
 	t.Setenv("DATABASE_URL", pg.URL) // not one more server
 	profile := filepath.Join(t.TempDir(), "cpu.pprof")
 	o := options{
-		rows: 300, rounds: 2, headers: true, cpuprofile: profile,
-		effort: effort{writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 10, warmUp: 2, schemas: 3,
-			outboxes: 2, idle: time.Second, idleRest: time.Millisecond, kills: 1},
+		rows: 300, rounds: 2, headers: true, cpuprofile: profile, out: t.TempDir(),
+		effort: effort{
+			writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 50 * time.Millisecond, warmUp: 10 * time.Millisecond,
+			steady: 100 * time.Millisecond, steadyRate: 1_000, published: 300, schemas: 3,
+			outboxes: 2, idle: time.Second, idleRest: time.Millisecond, kills: 1, handover: 20 * time.Millisecond,
+		},
 	}
 	var stdout strings.Builder
 	if err := measure(t.Context(), o, &stdout, io.Discard); err != nil {
@@ -125,109 +136,44 @@ func TestEveryScenario(t *testing.T) {
 	if !shape.MatchString(head) {
 		t.Errorf("the first line is %q; want the form %s", head, shape)
 	}
-	const want = `
-generate: 1,000 event schemas
-s CPU s peak MB ratio min-max
-go vet of the output N N N
-outboxgen generate, no output yet N N N N N-N
-outboxgen generate, nothing changed N N N N N-N
-
-drain-mark: rows wait; settle by UPDATE
-events/s ratio min-max
-bare loop N
-relay N N N-N
-
-drain-delete: rows wait; settle by DELETE
-events/s ratio min-max
-bare loop N
-relay N N N-N
-
-drain-held: as drain-mark, behind dead rows, a transaction held open
-events/s ratio min-max
-bare loop N
-relay N N N-N
-
-repeats: a draining relay is killed
-events/s repeated ratio min-max
-bare loop, not killed N N
-unsettled-rows N N N N N-N
-unsettled-rows N N N N N-N
-unsettled-rows N N N N N-N
-unsettled-rows N N N N N-N
-unsettled-rows N N N N N-N
-unsettled-rows N N N N N-N
-
-write: business transactions on 8 connections, with an event
-transactions/s ratio min-max
-no event N
-event sent with COMMIT N N N-N
-event in the update's batch N N N-N
-event as a round trip N N N-N
-the same, pg_notify inside N N N-N
-
-insert-1: as write, on 1 connection, fsync off
-transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
-no event N N N N N N
-barest code, with COMMIT N N N N N N N N-N
-the same, BEGIN in a batch too N N N N N N N N-N
-event sent with COMMIT N N N N N N N N-N
-event in the update's batch N N N N N N N N-N
-event as a round trip N N N N N N N N-N
-
-insert-8: as write, fsync off
-transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
-no event N N N N N N
-barest code, with COMMIT N N N N N N N N-N
-the same, BEGIN in a batch too N N N N N N N N-N
-event sent with COMMIT N N N N N N N N-N
-event in the update's batch N N N N N N N N-N
-event as a round trip N N N N N N N N-N
-
-insert-1-fsync: as write, on 1 connection, fsync on
-transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
-no event N N N N N N
-barest code, with COMMIT N N N N N N N N-N
-the same, BEGIN in a batch too N N N N N N N N-N
-event sent with COMMIT N N N N N N N N-N
-event in the update's batch N N N N N N N N-N
-event as a round trip N N N N N N N N-N
-
-insert-8-fsync: as write, fsync on
-transactions/s of barest server µs WAL bytes client µs allocs ratio min-max
-no event N N N N N N
-barest code, with COMMIT N N N N N N N N-N
-the same, BEGIN in a batch too N N N N N N N N-N
-event sent with COMMIT N N N N N N N N-N
-event in the update's batch N N N N N N N N-N
-event as a round trip N N N N N N N N-N
-
-bulk: 1,000 events in a transaction
-events/s ratio min-max
-COPY of ready rows N
-Insert, one by one N N N-N
-Queue on a pgx.Batch N N N-N
-InsertAll (unnest) N N N-N
-
-latency: commit to consumer at 200 transactions/s
-p50 ms p99 ms ratio min-max
-bare loop, NOTIFY N N
-relay, woken by Postgres N N N N-N
-relay, polling N N N N-N
-relay, woken by Redis N N N N-N
-
-idle: nothing to do; a second, for each outbox, and sessions in all
-statements leader's standby's transactions leader's sessions standby's ratio min-max
-bare loop, polling N N N N N N
-N outbox, polling N N N N N N N N-N
-N outbox, woken by Postgres N N N N N N N N-N
-N outboxes, polling N N N N N N N N-N
-N outboxes, woken by Postgres N N N N N N N N-N
-`
-	if diff := cmp.Diff(want, masked(tables)); diff != "" {
-		t.Errorf("tables (-want +got):\n%s", diff)
-	}
+	golden(t, "tables.txt", masked(tables))
 	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
 		t.Errorf("the CPU profile: %v, %v", info, err)
+	}
+	var files, want []string
+	entries, err := os.ReadDir(o.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		files = append(files, e.Name())
+	}
+	for _, s := range scenarios() {
+		want = append(want, s.name+".svg")
+	}
+	want = append(want, "report.md", resultsFile)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, files); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+var updateGolden = flag.Bool("update", false, "write the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *updateGolden {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
 
@@ -259,15 +205,5 @@ func TestAServerThatIsNotThere(t *testing.T) {
 	}
 	if !strings.HasPrefix(stderr.String(), "outboxbench: ") || !strings.Contains(stderr.String(), "DATABASE_URL") {
 		t.Errorf("the message names no DATABASE_URL: %s", stderr.String())
-	}
-}
-
-func TestAVoidMeasurementIsAnError(t *testing.T) {
-	t.Parallel()
-	failed := errors.New("it broke")
-	s := scenario{name: "x", columns: []string{"ms"}, prepare: fixed(variant{name: "bare", measure: gives(failed)})}
-	_, err := s.run(t.Context(), nil, 1, func(string) {})
-	if !errors.Is(err, failed) || err.Error() != "bare: it broke" {
-		t.Errorf("got %v", err)
 	}
 }

@@ -24,11 +24,11 @@ type transaction func(ctx context.Context, n int) error
 
 func writeVariants(_ context.Context, l *lab) ([]variant, error) {
 	return []variant{
-		{"no event", bareLabel, l.writes(bareTransaction)},
-		{"event sent with COMMIT", "commit", l.writes(ridingTransaction)},
-		{"event in the update's batch", "batch", l.writes(batchTransaction)},
-		{"event as a round trip", "round-trip", l.writes(roundTripTransaction(false))},
-		{"the same, pg_notify inside", "notify", l.writes(roundTripTransaction(true))},
+		{"no event", bareLabel, 0, l.writes(bareTransaction)},
+		{"event sent with COMMIT", "commit", 0, l.writes(ridingTransaction)},
+		{"event in the update's batch", "batch", 0, l.writes(batchTransaction)},
+		{"event as a round trip", "round-trip", 0, l.writes(roundTripTransaction(false))},
+		{"the same, pg_notify inside", "notify", 0, l.writes(roundTripTransaction(true))},
 	}, nil
 }
 

@@ -1,0 +1,30 @@
+package main
+
+// The texts of the report that several scenarios share, or that are long.
+const (
+	drainExplained = "The rows wait before the clock starts: each has an event of 500 bytes and the headers that the " +
+		"insert functions write, with 1,000 keys, for one topic of 8 partitions. The barest code reads pages in order, sends key and " +
+		"value with franz-go, and settles by an array of `seq`; the three steps overlap. It sends no headers and has no lease, and it " +
+		"loses, repeats or reorders events under each fault that the relay is made for. The relay runs with default settings. Kafka is " +
+		"franz-go's kfake in the same process, so the CPU seconds of the client have Kafka's share."
+
+	historyExplained = "The drain of drain-mark on an empty table, behind 2,000,000 published rows, and while another " +
+		"transaction is open, which keeps vacuum from removing dead rows. In the last case the table also has as many dead rows as rows to send, and " +
+		"the open transaction has inserted an event before all others; when it commits at the end, that event must still arrive."
+
+	steadyExplained = "Events are inserted at a constant rate, 50 in a transaction, while a relay publishes them. The relay of the mark " +
+		"mode keeps rows for a tenth of the run and deletes them then. The times are from the commit to a consumer. The barest code is woken by " +
+		"NOTIFY, as the relay is, and deletes as the relay does. Autovacuum runs with Postgres's default settings, but looks every 5 seconds."
+
+	insertExplained = "A transaction updates a row and inserts an event. The barest code sends the same row, ready except for its id, in a plain " +
+		"INSERT together with COMMIT. The CPU time of server and client, the bytes of WAL and the allocations are for each transaction. The variants " +
+		"take short turns within each round, because the speed of a machine changes within seconds."
+
+	latencyExplained = "Transactions on 4 connections insert one event each, at a constant rate. The time is from the answer to COMMIT until a consumer " +
+		"has the record. Each barest loop is woken in the same way as the relay below it: it waits, reads, sends, and settles before it waits again."
+
+	handoverExplained = "Two relays run, and 200 transactions a second insert an event each. The leader is stopped with SIGTERM or killed with " +
+		"SIGKILL. The gap is the longest time between two records that reach a consumer one after the other. The barest loop holds an advisory lock of " +
+		"Postgres, which the server gives to the other process when the session ends; a host that no longer answers would hold it for hours. The relay " +
+		"waits until the lease ends instead."
+)
