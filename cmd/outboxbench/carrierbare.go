@@ -120,7 +120,7 @@ func (b *bareLoop) run(ctx context.Context, conn *pgx.Conn, client *kgo.Client) 
 				return err
 			}
 		}
-		p, err := readPage(ctx, conn, 0) // rows may commit in another order than that of their seq
+		p, err := readPage(ctx, conn, topic, 0) // rows may commit in another order than that of their seq
 		if err != nil {
 			return err
 		}

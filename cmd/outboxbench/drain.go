@@ -17,6 +17,7 @@ type drain struct {
 	held      bool // a transaction stays open, and the rows lie behind dead rows
 	keep      bool // the rows of earlier measurements stay
 	realKafka bool
+	topic     string // of the bare loop; empty: that of the sample
 }
 
 func (d drain) variants(ctx context.Context, l *lab) ([]variant, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -49,7 +50,7 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 	if err != nil {
 		return usage{}, err
 	}
-	used, err := l.during(ctx, func() error { return pump(ctx, conns[0], client, conns[1], settle) })
+	used, err := l.during(ctx, func() error { return pump(ctx, conns[0], client, conns[1], settle, cmp.Or(d.topic, topic)) })
 	if err != nil {
 		return usage{}, err
 	}
@@ -66,12 +67,12 @@ func bareSettle(mode pgstore.Mode) (string, error) {
 }
 
 // pump reads, sends and settles at the same time, until nothing waits.
-func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pgx.Conn, settle string) error {
+func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pgx.Conn, settle, topic string) error {
 	steps, ctx := errgroup.WithContext(ctx)
 	read, sent := make(chan barePage, 2), make(chan barePage, 2)
 	steps.Go(func() error {
 		defer close(read)
-		return readPages(ctx, reader, read)
+		return readPages(ctx, reader, topic, read)
 	})
 	steps.Go(func() error {
 		defer close(sent)
@@ -95,10 +96,10 @@ func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pg
 	return steps.Wait()
 }
 
-func readPages(ctx context.Context, conn *pgx.Conn, pages chan<- barePage) error {
+func readPages(ctx context.Context, conn *pgx.Conn, topic string, pages chan<- barePage) error {
 	var after int64
 	for {
-		p, err := readPage(ctx, conn, after)
+		p, err := readPage(ctx, conn, topic, after)
 		if err != nil || len(p.seqs) == 0 {
 			return err
 		}
@@ -111,7 +112,7 @@ func readPages(ctx context.Context, conn *pgx.Conn, pages chan<- barePage) error
 	}
 }
 
-func readPage(ctx context.Context, conn *pgx.Conn, after int64) (barePage, error) {
+func readPage(ctx context.Context, conn *pgx.Conn, topic string, after int64) (barePage, error) {
 	rows, err := conn.Query(ctx, bareRead, after, barePageRows)
 	if err != nil {
 		return barePage{}, err

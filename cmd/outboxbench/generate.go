@@ -113,6 +113,15 @@ func (g *generated) measure(ctx context.Context, name string, args ...string) ([
 // build builds a command of the repository into a new folder. It needs a checkout of the
 // repository, whose root it also returns.
 func (l *lab) build(ctx context.Context, command string) (root, dir string, err error) {
+	if root, dir, err = l.folderForBuild(ctx); err != nil {
+		return "", "", err
+	}
+	_, err = goOutput(ctx, root, "build", "-o", filepath.Join(dir, command), "./cmd/"+command)
+	return root, dir, err
+}
+
+// folderForBuild returns the root of the repository and a new folder for what is built.
+func (l *lab) folderForBuild(ctx context.Context) (root, dir string, err error) {
 	if root, err = goOutput(ctx, "", "list", "-m", "-f", "{{.Dir}}", gomod.Path); err != nil {
 		return "", "", fmt.Errorf("find the repository (run this scenario in a checkout): %w", err)
 	}
@@ -120,8 +129,7 @@ func (l *lab) build(ctx context.Context, command string) (root, dir string, err 
 		return "", "", err
 	}
 	l.cleanup = append(l.cleanup, func() error { return os.RemoveAll(dir) })
-	_, err = goOutput(ctx, root, "build", "-o", filepath.Join(dir, command), "./cmd/"+command)
-	return root, dir, err
+	return root, dir, nil
 }
 
 // goOutput returns what a command of go prints, without the line end.

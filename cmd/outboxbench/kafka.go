@@ -82,8 +82,14 @@ func (k *kafka) close() {
 	}
 }
 
-// records returns how many records the topic has had since this measurement began.
-func (k *kafka) records(ctx context.Context) (sum int64, err error) {
+// records returns how many records the sample's topic has had since this measurement began.
+func (k *kafka) records(ctx context.Context) (int64, error) {
+	n, err := k.count(ctx, topic)
+	return n - k.before, err
+}
+
+// count returns how many records a topic has had.
+func (k *kafka) count(ctx context.Context, topic string) (sum int64, err error) {
 	offsets, err := k.admin.ListEndOffsets(ctx, topic)
 	if err != nil {
 		return 0, err
@@ -92,5 +98,5 @@ func (k *kafka) records(ctx context.Context) (sum int64, err error) {
 		return 0, err
 	}
 	offsets.Each(func(o kadm.ListedOffset) { sum += o.Offset })
-	return sum - k.before, nil
+	return sum, nil
 }

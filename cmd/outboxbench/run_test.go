@@ -102,6 +102,7 @@ bulk           1,000 events in a transaction
 latency-200    commit to consumer at 200 transactions/s
 latency-1000   commit to consumer at 1,000 transactions/s
 handover       the leader ends, and another relay goes on
+peers          rows wait; other outboxes
 idle           nothing to do; a second, for each outbox, and sessions in all
 `, ""},
 		"misused": {exitcode.Misuse, "", "outboxbench: -rows and -rounds must be at least 1\n"},

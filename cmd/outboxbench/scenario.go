@@ -146,6 +146,11 @@ func scenarios() []scenario {
 			prepare: handoverVariants,
 		},
 		{
+			name: "peers", about: "rows wait; other outboxes", columns: []string{perSecond, "missing", "repeated", "out of order"}, rounds: aFewRounds,
+			explain: peersExplained,
+			prepare: peersVariants,
+		},
+		{
 			name: "idle", about: "nothing to do; a second, for each outbox, and sessions in all", rounds: aFewRounds, less: true,
 			columns: []string{"statements", "leader's", "standby's", "transactions", "leader's sessions", "standby's"},
 			explain: "Two `outboxrelay` processes, a leader and a standby, serve 1 outbox and then 40, each in its own schema, with " +

@@ -27,11 +27,12 @@ func (eventArgs) Kind() string { return "event" }
 type eventWorker struct {
 	river.WorkerDefaults[eventArgs]
 	client *kgo.Client
+	topic  string
 	sent   *atomic.Int64
 }
 
 func (w *eventWorker) Work(ctx context.Context, job *river.Job[eventArgs]) error {
-	r := &kgo.Record{Topic: topic, Key: []byte(job.Args.Key), Value: []byte(job.Args.Data)}
+	r := &kgo.Record{Topic: w.topic, Key: []byte(job.Args.Key), Value: []byte(job.Args.Data)}
 	if err := w.client.ProduceSync(ctx, r).FirstErr(); err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func riverPeer(name string, workers int, cooldown time.Duration) peer {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	return peer{
 		name: name,
-		prepare: func(ctx context.Context, pool *pgxpool.Pool, rows int) error {
+		prepare: func(ctx context.Context, pool *pgxpool.Pool, w workload) error {
 			driver := riverpgxv5.New(pool)
 			migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
 			if err != nil {
@@ -60,9 +61,9 @@ func riverPeer(name string, workers int, cooldown time.Duration) peer {
 				return err
 			}
 			const transaction = 1_000
-			for first := 0; first < rows; first += transaction {
+			for first := 0; first < w.rows; first += transaction {
 				var jobs []river.InsertManyParams
-				for n := first; n < min(first+transaction, rows); n++ {
+				for n := first; n < min(first+transaction, w.rows); n++ {
 					jobs = append(jobs, river.InsertManyParams{Args: eventArgs{key(n), payload(n)}})
 				}
 				if _, err := client.InsertManyFast(ctx, jobs); err != nil {
@@ -71,31 +72,29 @@ func riverPeer(name string, workers int, cooldown time.Duration) peer {
 			}
 			return nil
 		},
-		drain: func(ctx context.Context, pool *pgxpool.Pool, kafka *kgo.Client, rows int) (_ time.Duration, err error) {
+		drain: func(ctx context.Context, pool *pgxpool.Pool, kafka *kgo.Client, w workload) (err error) {
 			var sent atomic.Int64
 			list := river.NewWorkers()
-			river.AddWorker(list, &eventWorker{client: kafka, sent: &sent})
+			river.AddWorker(list, &eventWorker{client: kafka, topic: w.topic, sent: &sent})
 			client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 				Logger: quiet, Workers: list, FetchCooldown: cooldown,
 				Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 			})
 			if err != nil {
-				return 0, err
+				return err
 			}
-			start := time.Now()
 			if err := client.Start(ctx); err != nil {
-				return 0, err
+				return err
 			}
 			defer func() { err = errors.Join(err, client.Stop(context.WithoutCancel(ctx))) }()
-			for sent.Load() < int64(rows) { // counting jobs would load the database
+			for sent.Load() < int64(w.rows) { // counting jobs would load the database
 				select {
 				case <-time.After(10 * time.Millisecond):
 				case <-ctx.Done():
-					return 0, context.Cause(ctx)
+					return context.Cause(ctx)
 				}
 			}
-			err = eventually(ctx, pool, `SELECT NOT EXISTS (SELECT FROM river_job WHERE state <> 'completed')`)
-			return time.Since(start), err
+			return eventually(ctx, pool, `SELECT NOT EXISTS (SELECT FROM river_job WHERE state <> 'completed')`)
 		},
 	}
 }

@@ -31,7 +31,7 @@ func watermill(name string, batch int) peer {
 	}
 	return peer{
 		name: name,
-		prepare: func(ctx context.Context, pool *pgxpool.Pool, rows int) error {
+		prepare: func(ctx context.Context, pool *pgxpool.Pool, w workload) error {
 			s, err := subscriber(pool)
 			if err != nil {
 				return err
@@ -42,36 +42,34 @@ func watermill(name string, batch int) peer {
 			if err := s.Close(); err != nil {
 				return err
 			}
-			return seedWatermill(ctx, pool, schema.MessagesTable(forwarderTopic), rows)
+			return seedWatermill(ctx, pool, schema.MessagesTable(forwarderTopic), w)
 		},
-		drain: func(ctx context.Context, pool *pgxpool.Pool, client *kgo.Client, rows int) (time.Duration, error) {
+		drain: func(ctx context.Context, pool *pgxpool.Pool, client *kgo.Client, w workload) error {
 			s, err := subscriber(pool)
 			if err != nil {
-				return 0, err
+				return err
 			}
 			f, err := forwarder.NewForwarder(s, publisher{client}, wm.NopLogger{}, forwarder.Config{ForwarderTopic: forwarderTopic})
 			if err != nil {
-				return 0, err
+				return err
 			}
 			done := make(chan error, 1)
-			start := time.Now()
 			go func() { done <- f.Run(ctx) }()
-			err = eventually(ctx, pool, `SELECT coalesce(max(offset_acked), 0) >= $1 FROM `+offsets.MessagesOffsetsTable(forwarderTopic), rows)
-			took := time.Since(start)
-			return took, errors.Join(err, f.Close(), <-done)
+			err = eventually(ctx, pool, `SELECT coalesce(max(offset_acked), 0) >= $1 FROM `+offsets.MessagesOffsetsTable(forwarderTopic), w.rows)
+			return errors.Join(err, f.Close(), <-done)
 		},
 	}
 }
 
 // seedWatermill inserts what Watermill's publisher would insert, wrapped for the
 // forwarder, a thousand in each transaction.
-func seedWatermill(ctx context.Context, pool *pgxpool.Pool, table string, rows int) error {
+func seedWatermill(ctx context.Context, pool *pgxpool.Pool, table string, w workload) error {
 	const transaction = 1_000
-	for first := 0; first < rows; first += transaction {
+	for first := 0; first < w.rows; first += transaction {
 		var uuids, payloads []string
-		for n := first; n < min(first+transaction, rows); n++ {
+		for n := first; n < min(first+transaction, w.rows); n++ {
 			wrapped, err := json.Marshal(map[string]any{
-				"destination_topic": topic, "uuid": wm.NewUUID(), "payload": []byte(payload(n)), "metadata": map[string]string{"key": key(n)},
+				"destination_topic": w.topic, "uuid": wm.NewUUID(), "payload": []byte(payload(n)), "metadata": map[string]string{"key": key(n)},
 			})
 			if err != nil {
 				return err

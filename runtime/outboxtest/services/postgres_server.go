@@ -201,10 +201,11 @@ func (c *cluster) run(ctx context.Context, name string, args ...string) error {
 // serve starts a server on the data folder.
 func (c *cluster) serve(ctx context.Context) (_ *PostgresServer, err error) {
 	s := &PostgresServer{Version: c.install.major, own: c, control: true}
-	s.url = url.URL{
-		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
-		RawQuery: url.Values{"host": {c.folder.path}}.Encode(),
+	query := url.Values{"host": {c.folder.path}}
+	if port, ok := c.settings["port"]; ok {
+		query.Set("port", port)
 	}
+	s.url = url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres", RawQuery: query.Encode()}
 	if s.admin, err = pgx.ParseConfig(s.url.String()); err != nil {
 		return nil, err
 	}

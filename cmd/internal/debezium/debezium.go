@@ -1,0 +1,179 @@
+// Package debezium runs Debezium's Postgres connector with its outbox router, on Kafka
+// Connect in one process. The connector reads the WAL, so its server needs wal_level
+// logical and a TCP address.
+package debezium
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/child"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+)
+
+// Available reports whether Java and Debezium are on this machine: what
+// ".ci/services debezium" puts into the folder that OUTBOXGEN_SERVICES names.
+func Available() bool {
+	_, err := exec.LookPath("java")
+	found, _ := filepath.Glob(filepath.Join(jars(), "debezium-connector-postgres-*.jar"))
+	return err == nil && len(found) > 0
+}
+
+func jars() string { return filepath.Join(os.Getenv("OUTBOXGEN_SERVICES"), "debezium", "lib") }
+
+// Config says what to run.
+type Config struct {
+	Postgres *pgx.ConnConfig // Host must be an address of TCP
+	Brokers  []string
+	Table    string // schema.name, of the shape that outboxgen's migration gives it
+	Slot     string // name of the replication slot, and of the publication
+	// Settings are other settings of the connector, or other values.
+	Settings map[string]string
+}
+
+// Connect is Kafka Connect with the connector.
+type Connect struct {
+	config  Config
+	dir     string
+	process *child.Process
+	log     *os.File
+}
+
+// New prepares a connector. Start starts it; Close stops it and removes its files.
+func New(c Config) (*Connect, error) {
+	dir, err := os.MkdirTemp("", "debezium-")
+	if err != nil {
+		return nil, err
+	}
+	d := &Connect{config: c, dir: dir}
+	if d.log, err = os.Create(filepath.Join(dir, "connect.log")); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return d, nil
+}
+
+// Close stops the connector and removes its files. The slot and the publication stay in the
+// database.
+func (d *Connect) Close() error {
+	d.Stop()
+	return errors.Join(d.log.Close(), os.RemoveAll(d.dir))
+}
+
+// Stop stops the process cleanly. Start goes on where it stopped.
+func (d *Connect) Stop() {
+	const limit = 20 * time.Second
+	d.process.Signal(syscall.SIGTERM)
+	d.process.EndsWithin(limit)
+}
+
+// Start starts the process.
+func (d *Connect) Start(ctx context.Context) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	worker := map[string]string{
+		"bootstrap.servers":            strings.Join(d.config.Brokers, ","),
+		"key.converter":                "org.apache.kafka.connect.storage.StringConverter",
+		"value.converter":              "org.apache.kafka.connect.storage.StringConverter",
+		"header.converter":             "org.apache.kafka.connect.storage.StringConverter",
+		"offset.storage.file.filename": filepath.Join(d.dir, "offsets"),
+		"offset.flush.interval.ms":     "1000",
+		"listeners":                    "http://127.0.0.1:" + port,
+		"plugin.discovery":             "service_load",
+	}
+	if err := d.write("worker.properties", worker); err != nil {
+		return err
+	}
+	if err := d.write("connector.properties", d.connector()); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "java", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto",
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars(), "*"),
+		"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(d.dir, "worker.properties"), filepath.Join(d.dir, "connector.properties"))
+	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.log, d.log
+	d.process, err = child.Start(cmd, nil)
+	return err
+}
+
+// connector returns the settings of the connector for a table of outboxgen's shape.
+func (d *Connect) connector() map[string]string {
+	pg := d.config.Postgres
+	settings := map[string]string{
+		"name":                                    "outbox",
+		"connector.class":                         "io.debezium.connector.postgresql.PostgresConnector",
+		"tasks.max":                               "1",
+		"plugin.name":                             "pgoutput",
+		"database.hostname":                       pg.Host,
+		"database.port":                           strconv.Itoa(int(pg.Port)),
+		"database.user":                           pg.User,
+		"database.password":                       pg.Password,
+		"database.dbname":                         pg.Database,
+		"topic.prefix":                            "outbox",
+		"slot.name":                               d.config.Slot,
+		"publication.name":                        d.config.Slot,
+		"publication.autocreate.mode":             "filtered",
+		"table.include.list":                      d.config.Table,
+		"snapshot.mode":                           "no_data",
+		"tombstones.on.delete":                    "false",
+		"skipped.operations":                      "u,d,t",
+		"transforms":                              "outbox",
+		"transforms.outbox.type":                  "io.debezium.transforms.outbox.EventRouter",
+		"transforms.outbox.table.field.event.id":  "id",
+		"transforms.outbox.table.field.event.key": "event_key",
+		"transforms.outbox.table.field.event.payload":                "event_data",
+		"transforms.outbox.route.by.field":                           "topic",
+		"transforms.outbox.route.topic.replacement":                  "${routedByValue}",
+		"transforms.outbox.table.fields.additional.error.on.missing": "false",
+	}
+	maps.Copy(settings, d.config.Settings)
+	return settings
+}
+
+func (d *Connect) write(name string, settings map[string]string) error {
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(&text, "%s=%s\n", key, settings[key])
+	}
+	const private = 0o600 // it has the password
+	return os.WriteFile(filepath.Join(d.dir, name), []byte(text.String()), private)
+}
+
+// Streams waits until the connector reads the WAL: until its slot is active.
+func (d *Connect) Streams(ctx context.Context, conn *pgx.Conn) error {
+	const pause = 50 * time.Millisecond
+	err := wait.Until(ctx, pause, func() (active bool, err error) {
+		if !d.process.Running() {
+			return false, errors.New("Kafka Connect ended")
+		}
+		err = conn.QueryRow(ctx, "SELECT coalesce(bool_or(active), false) FROM pg_replication_slots WHERE slot_name = $1", d.config.Slot).Scan(&active)
+		return active, err
+	})
+	if err != nil {
+		log, _ := os.ReadFile(d.log.Name())
+		return fmt.Errorf("Debezium does not read: %w\n%s", err, log)
+	}
+	return nil
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}

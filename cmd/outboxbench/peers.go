@@ -1,0 +1,310 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/debezium"
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// peers measures other outboxes beside this one, on one Postgres and one Kafka.
+type peers struct {
+	lab     *lab // of the server for this scenario
+	server  *services.PostgresServer
+	program string // of the module in the folder peers
+	turn    int
+}
+
+// carrying carries the rows that wait in the database to the topic, and returns when that
+// is done.
+type carrying func(ctx context.Context, m *peerRun) error
+
+// peerRun is one measurement: a database and a topic of its own.
+type peerRun struct {
+	lab      *lab
+	database string // name
+	topic    string
+	kafka    *kafka
+}
+
+func peersVariants(ctx context.Context, l *lab) (_ []variant, err error) {
+	k, err := l.realKafka(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k.close()
+	p := &peers{}
+	if p.program, err = l.buildPeers(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.start(ctx, l); err != nil {
+		return nil, err
+	}
+	with := func(seed func(context.Context, *peerRun) error, carry carrying) measurement {
+		return func(ctx context.Context) ([]float64, error) { return p.measure(ctx, seed, carry) }
+	}
+	out := []variant{
+		{"bare loop, UPDATE", bareLabel, 0, with(seedOurs, drain{mode: pgstore.Mark}.carryBare)},
+		{"outboxgen, settle: mark", oursLabel, 0, with(seedOurs, drain{mode: pgstore.Mark}.carryRelay)},
+		{"outboxgen, settle: delete", oursLabel, 0, with(seedOurs, drain{mode: pgstore.Delete}.carryRelay)},
+	}
+	list, err := exec.CommandContext(ctx, p.program, "list").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the peers: %w", err)
+	}
+	for name := range strings.Lines(string(list)) {
+		name = strings.TrimSpace(name)
+		out = append(out, variant{name, "peer", 0, with(p.prepare(name), p.drain(name))})
+	}
+	if debezium.Available() {
+		batches := map[string]string{
+			"max.batch.size": "10240", "max.queue.size": "40960", "poll.interval.ms": "10",
+			"producer.override.linger.ms": "5", "producer.override.batch.size": "262144",
+		}
+		out = append(out,
+			variant{"Debezium, defaults", "peer", 0, with(nil, carryDebezium(nil))},
+			variant{"Debezium, larger batches", "peer", 0, with(nil, carryDebezium(batches))})
+	}
+	return out, nil
+}
+
+// buildPeers builds the program of the peers. It is a module of its own.
+func (l *lab) buildPeers(ctx context.Context) (string, error) {
+	root, dir, err := l.folderForBuild(ctx)
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "peers")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
+	cmd.Dir, cmd.Env = filepath.Join(root, "cmd", "outboxbench", "peers"), append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the peers: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// start starts a server that Debezium can read.
+func (p *peers) start(ctx context.Context, l *lab) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	p.server, err = services.StartPostgres(ctx, services.Setting("shared_buffers", "512MB"), services.Setting("max_wal_size", "8GB"),
+		services.Setting("checkpoint_timeout", "1h"), services.Setting("fsync", "off"), services.Setting("wal_level", "logical"),
+		services.Setting("listen_addresses", "127.0.0.1"), services.Setting("port", port))
+	if err != nil {
+		return err
+	}
+	l.cleanup = append(l.cleanup, p.server.Close)
+	p.lab = l
+	return nil
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// measure carries the rows, and looks at what arrived. The time is from the first record to
+// the last one, as the broker saw them, so that no start of a process counts.
+func (p *peers) measure(ctx context.Context, seed func(context.Context, *peerRun) error, carry carrying) (_ []float64, err error) {
+	p.turn++
+	run := &peerRun{database: fmt.Sprintf("peers_%d", p.turn), topic: fmt.Sprintf("peers-%d", p.turn)}
+	lab := *p.lab
+	run.lab = &lab
+	if lab.url, err = p.server.CreateDatabase(ctx, run.database); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.server.DropDatabase(context.WithoutCancel(ctx), run.database)) }()
+	if lab.admin, err = pgx.Connect(ctx, lab.url); err != nil {
+		return nil, err
+	}
+	defer lab.admin.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on the goodbye
+	if run.kafka, err = p.lab.realKafka(ctx); err != nil {
+		return nil, err
+	}
+	defer run.kafka.close()
+	timed := "LogAppendTime"
+	if _, err := run.kafka.admin.CreateTopic(ctx, partitions, 1, map[string]*string{"message.timestamp.type": &timed}, run.topic); err != nil {
+		return nil, err
+	}
+	if seed != nil {
+		if err := seed(ctx, run); err != nil {
+			return nil, err
+		}
+		for _, sql := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+			if _, err := lab.admin.Exec(ctx, sql); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := carry(ctx, run); err != nil {
+		return nil, err
+	}
+	return run.arrived(ctx)
+}
+
+// seedOurs makes our tables, with rows that wait.
+func seedOurs(ctx context.Context, m *peerRun) error {
+	if err := migrations.Up(ctx, m.lab.admin); err != nil {
+		return err
+	}
+	return insertNumbered(ctx, m)
+}
+
+// insertNumbered inserts rows as the peers have them: 500 bytes of an event, with a number.
+func insertNumbered(ctx context.Context, m *peerRun) error {
+	_, err := m.lab.admin.Exec(ctx, `
+		INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+		SELECT gen_random_uuid(), 'batch', key, 'graded.v1', $2, key, (head || repeat('x', 498 - length(head)) || '"}')::json
+		FROM (SELECT n, 'batch-' || lpad((n % $3)::text, 4, '0') AS key FROM generate_series(0, $1::integer - 1) AS n) AS numbered,
+		     LATERAL (SELECT '{"n": ' || n || ', "key": "' || key || '", "comment": "' AS head) AS made
+		ORDER BY n`, m.lab.rows, m.topic, keys)
+	return err
+}
+
+func (d drain) carryBare(ctx context.Context, m *peerRun) error {
+	d.topic = m.topic
+	_, err := d.bare(ctx, m.lab, m.kafka.addrs, func() error { return nil })
+	return err
+}
+
+func (d drain) carryRelay(ctx context.Context, m *peerRun) error {
+	_, err := d.relay(ctx, m.lab, m.kafka.addrs, func() error { return nil })
+	return err
+}
+
+func (p *peers) prepare(name string) func(context.Context, *peerRun) error {
+	return func(ctx context.Context, m *peerRun) error { return p.command(ctx, "prepare", name, m) }
+}
+
+func (p *peers) drain(name string) carrying {
+	return func(ctx context.Context, m *peerRun) error { return p.command(ctx, "drain", name, m) }
+}
+
+func (p *peers) command(ctx context.Context, command, name string, m *peerRun) error {
+	ctx, cancel := context.WithTimeout(ctx, stall)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.program, command, "-peer", name, "-url", m.lab.url, "-topic", m.topic,
+		"-rows", strconv.Itoa(m.lab.rows), "-brokers", strings.Join(m.kafka.addrs, ","))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", command, err, out)
+	}
+	return nil
+}
+
+// carryDebezium lets Debezium read the WAL of rows that were inserted while it was stopped.
+func carryDebezium(settings map[string]string) carrying {
+	return func(ctx context.Context, m *peerRun) (err error) {
+		if err := migrations.Up(ctx, m.lab.admin); err != nil {
+			return err
+		}
+		tcp := m.lab.admin.Config()
+		if tcp.Host = "127.0.0.1"; tcp.Port == 0 {
+			return errors.New("the server has no port")
+		}
+		d, err := debezium.New(debezium.Config{Postgres: tcp, Brokers: m.kafka.addrs, Table: "public.event_outbox", Slot: m.database, Settings: settings})
+		if err != nil {
+			return err
+		}
+		defer func() {
+			err = errors.Join(err, d.Close())
+			_, dropErr := m.lab.admin.Exec(context.WithoutCancel(ctx), "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1", m.database)
+			err = errors.Join(err, dropErr)
+		}()
+		ctx, cancel := context.WithTimeout(ctx, stall)
+		defer cancel()
+		reads := func() error {
+			if err := d.Start(ctx); err != nil {
+				return err
+			}
+			return d.Streams(ctx, m.lab.admin)
+		}
+		if err := reads(); err != nil { // makes the slot
+			return err
+		}
+		d.Stop()
+		if err := insertNumbered(ctx, m); err != nil {
+			return err
+		}
+		if err := reads(); err != nil {
+			return err
+		}
+		const pause = 20 * time.Millisecond
+		return wait.Until(ctx, pause, func() (bool, error) {
+			n, err := m.kafka.count(ctx, m.topic)
+			return n >= int64(m.lab.rows), err
+		})
+	}
+}
+
+// arrived returns events a second, and how many are missing, came again, or came after a
+// later one of their key.
+func (m *peerRun) arrived(ctx context.Context) ([]float64, error) {
+	total, err := m.kafka.count(ctx, m.topic)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(m.kafka.addrs...), kgo.ConsumeTopics(m.topic))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, stall)
+	defer cancel()
+	var first, last time.Time
+	seen, newest := make([]bool, m.lab.rows), map[string]int{}
+	var distinct, repeated, disordered int
+	for n := int64(0); n < total; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return nil, err
+		}
+		for r := range fetches.RecordsAll() {
+			n++
+			if first.IsZero() || r.Timestamp.Before(first) {
+				first = r.Timestamp
+			}
+			if r.Timestamp.After(last) {
+				last = r.Timestamp
+			}
+			var number int
+			if _, err := fmt.Sscanf(string(r.Value), `{"n": %d,`, &number); err != nil || number < 0 || number >= len(seen) {
+				return nil, fmt.Errorf("a record has no number: %q", r.Value)
+			}
+			switch key := string(r.Key); {
+			case seen[number]:
+				repeated++
+			case number < newest[key]:
+				disordered++
+				distinct++
+			default:
+				newest[key] = number
+				distinct++
+			}
+			seen[number] = true
+		}
+	}
+	return []float64{
+		float64(distinct) / last.Sub(first).Seconds(), float64(m.lab.rows - distinct), float64(repeated), float64(disordered),
+	}, nil
+}
