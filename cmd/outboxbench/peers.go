@@ -227,9 +227,7 @@ func carryDebezium(settings map[string]string) carrying {
 			return err
 		}
 		defer func() {
-			err = errors.Join(err, d.Close())
-			_, dropErr := m.lab.admin.Exec(context.WithoutCancel(ctx), "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1", m.database)
-			err = errors.Join(err, dropErr)
+			err = errors.Join(err, d.Close(), dropSlot(context.WithoutCancel(ctx), m))
 		}()
 		ctx, cancel := context.WithTimeout(ctx, stall)
 		defer cancel()
@@ -257,8 +255,20 @@ func carryDebezium(settings map[string]string) carrying {
 	}
 }
 
+// dropSlot drops the replication slot once the server has noticed that nobody reads it.
+func dropSlot(ctx context.Context, m *peerRun) error {
+	ctx, cancel := context.WithTimeout(ctx, stall)
+	defer cancel()
+	const pause = 20 * time.Millisecond
+	return wait.Until(ctx, pause, func() (dropped bool, err error) {
+		err = m.lab.admin.QueryRow(ctx, `WITH dropped AS (SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active)
+			SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND active) FROM (SELECT count(*) FROM dropped) AS done`, m.database).Scan(&dropped)
+		return dropped, err
+	})
+}
+
 // arrived returns events a second, and how many are missing, came again, or came after a
-// later one of their key.
+// later one of their key. The times of records are in milliseconds.
 func (m *peerRun) arrived(ctx context.Context) ([]float64, error) {
 	total, err := m.kafka.count(ctx, m.topic)
 	if err != nil {
@@ -305,6 +315,6 @@ func (m *peerRun) arrived(ctx context.Context) ([]float64, error) {
 		}
 	}
 	return []float64{
-		float64(distinct) / last.Sub(first).Seconds(), float64(m.lab.rows - distinct), float64(repeated), float64(disordered),
+		float64(distinct) / max(last.Sub(first), time.Millisecond).Seconds(), float64(m.lab.rows - distinct), float64(repeated), float64(disordered),
 	}, nil
 }

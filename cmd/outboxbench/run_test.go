@@ -121,7 +121,7 @@ func TestEveryScenario(t *testing.T) {
 	t.Setenv("DATABASE_URL", pg.URL) // not one more server
 	profile := filepath.Join(t.TempDir(), "cpu.pprof")
 	o := options{
-		rows: 300, rounds: 2, headers: true, cpuprofile: profile, out: t.TempDir(),
+		rows: 300, rounds: 1, headers: true, cpuprofile: profile, out: t.TempDir(),
 		effort: effort{
 			writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 50 * time.Millisecond, warmUp: 10 * time.Millisecond,
 			steady: 100 * time.Millisecond, steadyRate: 1_000, published: 300, schemas: 3,
@@ -179,23 +179,25 @@ func golden(t *testing.T, name, got string) {
 }
 
 var (
+	title   = regexp.MustCompile(`^[a-z0-9-]+: `)
 	spaces  = regexp.MustCompile(` {2,}`)
-	numbers = regexp.MustCompile(`(^| )\d[\d,]*(\.\d\d)?\b`)
-	span    = regexp.MustCompile(` N-\d[\d,]*\.\d\d$`)
+	numbers = regexp.MustCompile(`(^| |-)\d[\d,]*(\.\d\d)?\b`)
 )
 
 // masked returns a report without its numbers and without the spaces that align them.
-// Titles are unchanged.
+// Titles are unchanged. Debezium is left out, because it need not be on the machine.
 func masked(tables string) string {
-	lines := strings.Split(tables, "\n")
-	for i, line := range lines {
-		if strings.Contains(line, ": ") {
-			continue
+	var lines []string
+	for line := range strings.Lines(tables) {
+		line = strings.TrimSuffix(line, "\n")
+		if !title.MatchString(line) {
+			line = numbers.ReplaceAllString(strings.TrimSpace(spaces.ReplaceAllString(line, " ")), "${1}N")
 		}
-		line = strings.TrimSpace(spaces.ReplaceAllString(line, " "))
-		lines[i] = span.ReplaceAllString(numbers.ReplaceAllString(line, "${1}N"), " N-N")
+		if !strings.HasPrefix(line, "Debezium") {
+			lines = append(lines, line)
+		}
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func TestAServerThatIsNotThere(t *testing.T) {
