@@ -208,7 +208,7 @@ func (c *campaign) write(name string, content func(io.Writer) error) error {
 		return err
 	}
 	path := filepath.Join(c.lab.out, name)
-	if err := os.WriteFile(path+".new", []byte(text.String()), 0o644); err != nil { //nolint:gosec // everybody may read it
+	if err := os.WriteFile(path+".new", []byte(text.String()), 0o644); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)
