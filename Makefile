@@ -40,7 +40,7 @@ lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
 	@.ci/lint
 
 bench: ## Run the benchmarks, with minimal code for comparison (report: bench-results/)
-	@.ci/services postgres redis kafka
+	@.ci/services postgres redis kafka debezium
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxbench -out bench-results $(ARGS)
 

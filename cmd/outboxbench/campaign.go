@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,12 +31,12 @@ type campaign struct {
 	done, turns int // measurements of this run, and how many there are to do
 }
 
-// newCampaign goes on with the results in the folder if they are from the same code,
-// machine and options, and not complete.
-func newCampaign(l *lab, list []scenario, m report.Machine, progress io.Writer) (*campaign, error) {
+// newCampaign goes on with the results in the folder if they are not complete. They must be
+// from the same commit, machine and options. An empty commit is not the same as any.
+func newCampaign(l *lab, list []scenario, m report.Machine, commit string, progress io.Writer) (*campaign, error) {
 	c := &campaign{lab: l, scenarios: list, progress: progress, began: time.Now()}
 	c.report = report.Report{
-		Machine: m, Commit: commitOfCode(), Began: c.began.UTC().Format(time.DateOnly),
+		Machine: m, Commit: commit, Began: c.began.UTC().Format(time.DateOnly),
 		Rows: l.rows, Rounds: l.rounds, Headers: l.headers, Steady: l.effort.steady.String(),
 	}
 	for _, s := range list {
@@ -54,8 +55,12 @@ func newCampaign(l *lab, list []scenario, m report.Machine, progress io.Writer) 
 	if err != nil {
 		return nil, err
 	}
-	if earlier == nil || earlier.Finished || !c.continues(earlier) {
+	if earlier == nil || earlier.Finished {
 		return c, nil
+	}
+	if !c.continues(earlier) {
+		return nil, fmt.Errorf("%s has results of a run that was interrupted, and this run would not go on with it: the code, the machine or the options "+
+			"differ, or files of the checkout are changed. Choose another folder, or delete results.json", l.out)
 	}
 	c.report = *earlier
 	for i, s := range c.report.Scenarios {
@@ -77,12 +82,13 @@ func (c *campaign) continues(earlier *report.Report) bool {
 		s.Skipped, s.Variants = "", nil
 		was.Scenarios = append(was.Scenarios, s)
 	}
-	return reflect.DeepEqual(was, c.report)
+	return was.Commit != "" && reflect.DeepEqual(was, c.report)
 }
 
-// commitOfCode returns the commit of the working tree; empty if it has none, or changes.
+// commitOfCode returns the commit of the working tree; empty if there is none, or a file is
+// changed.
 func commitOfCode() string {
-	if changes, err := exec.Command("git", "status", "--porcelain").Output(); err != nil || len(changes) > 0 {
+	if changes, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output(); err != nil || len(changes) > 0 {
 		return ""
 	}
 	commit, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
@@ -119,10 +125,13 @@ func (c *campaign) measure(ctx context.Context, s scenario, r *report.Scenario) 
 	if err != nil {
 		return err
 	}
-	if len(r.Variants) == 0 {
-		for _, v := range variants {
-			r.Variants = append(r.Variants, report.Variant{Name: v.name, Bare: v.label == bareLabel, Against: v.against})
-		}
+	list := make([]report.Variant, len(variants))
+	for i, v := range variants {
+		list[i] = report.Variant{Name: v.name, Bare: v.label == bareLabel, Against: v.against}
+	}
+	sameName := func(a, b report.Variant) bool { return a.Name == b.Name }
+	if !slices.EqualFunc(list, r.Variants, sameName) { // of an earlier run, with other servers
+		r.Variants = list
 	}
 	for round := r.Rounds(); round < c.lab.roundsOf(s); round++ {
 		var samples [][]float64

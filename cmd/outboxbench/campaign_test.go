@@ -32,7 +32,7 @@ func counted(n *int, failAt int) scenario {
 func perform(t *testing.T, o options, m report.Machine, list ...scenario) (r report.Report, progress string, err error) {
 	t.Helper()
 	var told strings.Builder
-	c, err := newCampaign(&lab{options: o}, list, m, &told)
+	c, err := newCampaign(&lab{options: o}, list, m, "1234abcd", &told)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +66,8 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// A run that was interrupted goes on with the next round. A complete one, or one of
-// another machine, starts again.
+// A run that was interrupted goes on with the next round. A complete one starts
+// again. One of other code or another machine stays as it is.
 func TestAnInterruptedRunGoesOn(t *testing.T) {
 	t.Parallel()
 	var n int
@@ -93,8 +93,37 @@ func TestAnInterruptedRunGoesOn(t *testing.T) {
 	if _, _, err := perform(t, o, report.Machine{}, counted(&n, 3)); err == nil {
 		t.Fatal("no error")
 	}
-	if n, _ := run(report.Machine{CPUs: 3}); n != 6 {
-		t.Errorf("on another machine: %d measurements, want 6", n)
+	for name, c := range map[string]struct {
+		machine report.Machine
+		commit  string
+	}{"another machine": {report.Machine{CPUs: 3}, "1234abcd"}, "another commit": {report.Machine{}, "5678"}, "changed files": {report.Machine{}, ""}} {
+		if _, err := newCampaign(&lab{options: o}, []scenario{counted(&n, 0)}, c.machine, c.commit, io.Discard); err == nil || !strings.Contains(err.Error(), "would not go on with it") {
+			t.Errorf("%s: got the error %v", name, err)
+		}
+	}
+}
+
+// If a scenario has other variants now, it starts again.
+func TestOtherVariants(t *testing.T) {
+	t.Parallel()
+	var n int
+	o := options{rounds: 2, out: t.TempDir()}
+	if _, _, err := perform(t, o, report.Machine{}, counted(&n, 3)); err == nil {
+		t.Fatal("no error")
+	}
+	other := counted(&n, 0)
+	prepare := other.prepare
+	other.prepare = func(ctx context.Context, l *lab) ([]variant, error) {
+		list, err := prepare(ctx, l)
+		return append(list, variant{"another", "peer", 0, list[0].measure}), err
+	}
+	n = 0
+	r, _, err := perform(t, o, report.Machine{}, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][][]float64{{{1}, {4}}, {{2}, {5}}, {{3}, {6}}}, samples(r)); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
 	}
 }
 
@@ -105,7 +134,7 @@ func TestResultsThatCannotBeRead(t *testing.T) {
 	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := newCampaign(&lab{options: o}, nil, report.Machine{}, io.Discard)
+	_, err := newCampaign(&lab{options: o}, nil, report.Machine{}, "", io.Discard)
 	if want := "read " + file + " (delete it to start again): unexpected end of JSON input"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

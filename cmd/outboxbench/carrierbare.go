@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 	"github.com/outboxgen/outboxgen/runtime/wake"
@@ -21,6 +25,7 @@ type bareLoop struct {
 	wait func(ctx context.Context, conn *pgx.Conn) error
 	// keep is how long rows stay that were marked; 0: forever.
 	keep time.Duration
+	done *atomic.Int64 // all rows up to this seq are settled
 }
 
 // carrier returns a carrier with the loop. listen prepares its wait, and returns what
@@ -41,16 +46,26 @@ func (b bareLoop) carrier(l *lab, listen func(ctx context.Context, b *bareLoop, 
 		if err != nil {
 			return nil, err
 		}
+		b.done = new(atomic.Int64)
 		ctx, cancel := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() {
-			err := b.run(ctx, conn, client)
-			if ctx.Err() != nil { // it was told to end
-				err = nil
+		steps, ctx := errgroup.WithContext(ctx)
+		steps.Go(func() error { return b.run(ctx, conn, client) })
+		if b.keep > 0 {
+			sweeper, err := pgx.Connect(ctx, l.url)
+			if err != nil {
+				cancel()
+				return nil, errors.Join(err, steps.Wait())
 			}
-			ended <- err
-		}()
-		atEnd(func() error { cancel(); return <-ended })
+			atEnd(func() error { return sweeper.Close(context.WithoutCancel(ctx)) })
+			steps.Go(func() error { return b.sweep(ctx, sweeper) })
+		}
+		atEnd(func() error {
+			cancel()
+			if err := steps.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil
+		})
 		return waker, nil
 	}
 }
@@ -109,18 +124,23 @@ func byPolling(_ context.Context, b *bareLoop, _ *pgx.Conn, _ func(func() error)
 	return nil, nil
 }
 
+// run carries rows. It begins to read at the first number that it has not seen, so that it
+// neither looks at published rows again nor leaves out a row that commits late. A number
+// that is never used, because its transaction failed, would make it slow.
 func (b *bareLoop) run(ctx context.Context, conn *pgx.Conn, client *kgo.Client) error {
 	settle, err := bareSettle(b.mode)
 	if err != nil {
 		return err
 	}
-	for first, swept := true, time.Now(); ; first = false {
+	var after int64 // everything up to it was seen
+	seen := map[int64]bool{}
+	for first := true; ; first = false {
 		if !first { // rows may be there already
 			if err := b.wait(ctx, conn); err != nil {
 				return err
 			}
 		}
-		p, err := readPage(ctx, conn, topic, 0) // rows may commit in another order than that of their seq
+		p, err := readPage(ctx, conn, topic, after)
 		if err != nil {
 			return err
 		}
@@ -133,13 +153,34 @@ func (b *bareLoop) run(ctx context.Context, conn *pgx.Conn, client *kgo.Client) 
 		if _, err := conn.Exec(ctx, settle, p.seqs); err != nil {
 			return err
 		}
-		if b.keep > 0 && time.Since(swept) > b.keep/10 {
-			swept = time.Now()
-			if _, err := conn.Exec(ctx, "DELETE FROM event_outbox WHERE published_at < now() - make_interval(secs => $1)", b.keep.Seconds()); err != nil {
+		if after == 0 {
+			after = p.seqs[0] - 1
+		}
+		for _, seq := range p.seqs {
+			seen[seq] = true
+		}
+		for seen[after+1] {
+			after++
+			delete(seen, after)
+		}
+		b.done.Store(after)
+	}
+}
+
+// sweep deletes the rows that were marked longer ago than keep, as often as the relay does.
+func (b *bareLoop) sweep(ctx context.Context, conn *pgx.Conn) error {
+	every := max(b.keep/10, time.Millisecond)
+	var marks []int64 // after each pause
+	for wait.For(ctx, every) {
+		marks = append(marks, b.done.Load())
+		if n := len(marks) - int(b.keep/every); n > 0 {
+			if _, err := conn.Exec(ctx, "DELETE FROM event_outbox WHERE seq <= $1 AND published_at IS NOT NULL", marks[n-1]); err != nil {
 				return err
 			}
+			marks = marks[n:]
 		}
 	}
+	return ctx.Err()
 }
 
 // bareLeader runs the loop while it holds an advisory lock, so that another process can
@@ -164,7 +205,7 @@ func bareLeader(ctx context.Context, l *lab, brokers []string) error {
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(42)"); err != nil {
 		return err
 	}
-	loop := bareLoop{mode: pgstore.Mark, wait: func(ctx context.Context, conn *pgx.Conn) error {
+	loop := bareLoop{mode: pgstore.Mark, done: new(atomic.Int64), wait: func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.WaitForNotification(ctx)
 		return err
 	}}

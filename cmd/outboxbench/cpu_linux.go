@@ -20,8 +20,8 @@ func ownCPU() time.Duration {
 }
 
 // siblingsCPU returns the processor time of a process and of the others with the same
-// parent: for a Postgres backend, all of the server's. It returns 0 if the process is not
-// on this machine.
+// parent, those that have ended too: for a Postgres backend, all of the server's. It
+// returns 0 if the process is not on this machine.
 func siblingsCPU(pid int) time.Duration {
 	parent := parentOf(fmt.Sprint("/proc/", pid))
 	if parent <= 1 {
@@ -31,7 +31,7 @@ func siblingsCPU(pid int) time.Duration {
 	if err != nil {
 		return 0
 	}
-	var sum time.Duration
+	sum := ended(fmt.Sprint("/proc/", parent))
 	for _, dir := range processes {
 		if parentOf(dir) == parent {
 			sum += ranFor(dir)
@@ -42,20 +42,35 @@ func siblingsCPU(pid int) time.Duration {
 
 // parentOf returns the parent of the process with that directory; 0: there is none.
 func parentOf(dir string) int {
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	const parent = 4
+	return int(stat(dir, parent))
+}
+
+// ended returns the processor time of the children that have ended, in hundredths of a
+// second, as Linux counts it.
+func ended(dir string) time.Duration {
+	const user, system, tick = 16, 17, 10 * time.Millisecond
+	return time.Duration(stat(dir, user)+stat(dir, system)) * tick
+}
+
+// stat returns a number of the file stat, whose fields are numbered from 1 as in proc(5); 0:
+// it has none.
+func stat(dir string, field int) int64 {
+	text, err := os.ReadFile(filepath.Join(dir, "stat"))
 	if err != nil {
 		return 0
 	}
 	// pid (name) state parent …: a name may contain anything.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 2 {
+	const afterName = 3
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) <= field-afterName {
 		return 0
 	}
-	parent, err := strconv.Atoi(string(fields[1]))
+	n, err := strconv.ParseInt(string(fields[field-afterName]), 10, 64)
 	if err != nil {
 		return 0
 	}
-	return parent
+	return n
 }
 
 // ranFor returns how long the process has run on a processor.

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"runtime/pprof"
 	"time"
 
@@ -29,28 +27,33 @@ type insertions struct {
 // bytes are for each transaction.
 var insertColumns = []string{"transactions/s", "server µs", "WAL bytes", "client µs", "allocs"}
 
-// insertWays are the variants. The second is the barest code, which the others are compared
-// with.
+// insertWays are the variants. The one at barestWay is the barest code, which the others are
+// compared with.
 var insertWays = []struct {
 	name, label string
 	with        func(*prepared) transaction
 }{
 	{"no event", "none", func(p *prepared) transaction { return bareTransaction(p.pool, nil) }},
-	{"barest code, with COMMIT", bareLabel, barestTransaction},
-	{"the same, BEGIN in a batch too", "barest-begin", barestBatches},
+	{"barest code", bareLabel, barestTransaction},
+	{"the same, BEGIN on its own", "begin", barestWithBegin},
 	{"event sent with COMMIT", "commit", func(p *prepared) transaction { return p.riding }},
 	{"event in the update's batch", "batch", func(p *prepared) transaction { return p.batched }},
 	{"event as a round trip", "round-trip", func(p *prepared) transaction { return p.roundTrip }},
 }
 
+const barestWay = 1
+
 // variants returns variants that are measured together: each round gives every variant
 // several short turns, because the speed of a machine changes within seconds.
-func (i insertions) variants(_ context.Context, l *lab) ([]variant, error) {
+func (i insertions) variants(ctx context.Context, l *lab) ([]variant, error) {
+	l, err := l.withFsync(ctx, i.fsync)
+	if err != nil {
+		return nil, err
+	}
 	r := &insertRound{insertions: i, lab: l}
 	var out []variant
 	for n, way := range insertWays {
-		const barest = 1
-		out = append(out, variant{way.name, way.label, barest, func(ctx context.Context) ([]float64, error) {
+		out = append(out, variant{way.name, way.label, barestWay, func(ctx context.Context) ([]float64, error) {
 			if n == 0 {
 				if err := r.run(ctx); err != nil {
 					return nil, err
@@ -72,13 +75,8 @@ type insertRound struct {
 // insertTurns is how many turns a variant has in a round.
 const insertTurns = 5
 
-func (r *insertRound) run(ctx context.Context) (err error) {
+func (r *insertRound) run(ctx context.Context) error {
 	l := r.lab
-	restore, err := l.setFsync(ctx, r.fsync)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, restore()) }()
 	if err := l.newBatches(ctx); err != nil {
 		return err
 	}
@@ -126,32 +124,6 @@ func (l *lab) use(ctx context.Context, writers int, do transaction) (usage, erro
 	return u, err
 }
 
-// setFsync changes fsync of the lab's own server, and returns a function that changes it
-// back. A server that DATABASE_URL names stays as it is.
-func (l *lab) setFsync(ctx context.Context, to string) (restore func() error, err error) {
-	var from string
-	if err := l.admin.QueryRow(ctx, "SELECT current_setting('fsync')").Scan(&from); err != nil {
-		return nil, err
-	}
-	if from == to || os.Getenv("DATABASE_URL") != "" {
-		return func() error { return nil }, nil
-	}
-	set := func(ctx context.Context, to string) error {
-		for _, sql := range []string{"ALTER SYSTEM SET fsync = " + to, "CHECKPOINT", "SELECT pg_reload_conf()"} {
-			if _, err := l.admin.Exec(ctx, sql); err != nil {
-				return fmt.Errorf("set fsync: %w", err)
-			}
-		}
-		for now := ""; now != to; { // the server reads its settings between statements
-			if err := l.admin.QueryRow(ctx, "SELECT current_setting('fsync')").Scan(&now); err != nil {
-				return fmt.Errorf("set fsync: %w", err)
-			}
-		}
-		return nil
-	}
-	return func() error { return set(context.WithoutCancel(ctx), from) }, set(ctx, to)
-}
-
 // prepared has what the variants share. The events and rows exist before the clock starts.
 type prepared struct {
 	pool   *pgxpool.Pool
@@ -187,26 +159,9 @@ func (p *prepared) close() {
 const barestInsert = `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
-// barestTransaction sends a row that is ready except for its id.
+// barestTransaction sends a row that is ready except for its id: BEGIN with the update, and
+// the INSERT with COMMIT.
 func barestTransaction(p *prepared) transaction {
-	return func(ctx context.Context, n int) error {
-		conn, err := p.pool.Acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Release() // closes the connection unless it is idle
-		if _, err := conn.Exec(ctx, "begin"); err != nil {
-			return err
-		}
-		if _, err := conn.Exec(ctx, update, batchID(n)); err != nil {
-			return err
-		}
-		return insertAndCommit(ctx, conn, &p.rows[n])
-	}
-}
-
-// barestBatches is barestTransaction with one round trip less.
-func barestBatches(p *prepared) transaction {
 	return func(ctx context.Context, n int) error {
 		conn, err := p.pool.Acquire(ctx)
 		if err != nil {
@@ -217,6 +172,24 @@ func barestBatches(p *prepared) transaction {
 		batch.Queue("begin")
 		batch.Queue(update, batchID(n))
 		if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
+		}
+		return insertAndCommit(ctx, conn, &p.rows[n])
+	}
+}
+
+// barestWithBegin is barestTransaction with one round trip more, for BEGIN.
+func barestWithBegin(p *prepared) transaction {
+	return func(ctx context.Context, n int) error {
+		conn, err := p.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release() // closes the connection unless it is idle
+		if _, err := conn.Exec(ctx, "begin"); err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, update, batchID(n)); err != nil {
 			return err
 		}
 		return insertAndCommit(ctx, conn, &p.rows[n])

@@ -46,30 +46,14 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 	}()
 	var settings []services.Option
 	if os.Getenv("DATABASE_URL") == "" {
-		// Large enough that no checkpoint happens during a measurement.
-		settings = append(settings, services.Setting("shared_buffers", "512MB"),
-			services.Setting("max_wal_size", "8GB"), services.Setting("checkpoint_timeout", "1h"),
-			services.Setting("fsync", "off"), services.Setting("max_connections", "600"),
-			services.Setting("autovacuum_naptime", "5s"))
+		settings = append(ownServer(), services.Setting("fsync", "off"))
 	}
 	server, err := services.StartPostgres(ctx, settings...)
 	if err != nil {
 		return nil, err
 	}
 	l.cleanup = append(l.cleanup, server.Close)
-	database := fmt.Sprintf("outboxbench_%d", os.Getpid())
-	if l.url, err = server.CreateDatabase(ctx, database); err != nil {
-		return nil, err
-	}
-	l.cleanup = append(l.cleanup, func() error { return server.DropDatabase(context.WithoutCancel(ctx), database) })
-	if l.admin, err = pgx.Connect(ctx, l.url); err != nil {
-		return nil, err
-	}
-	l.cleanup = append(l.cleanup, func() error { return l.admin.Close(context.WithoutCancel(ctx)) })
-	if err = migrations.Up(ctx, l.admin); err != nil {
-		return nil, err
-	}
-	if _, err = l.admin.Exec(ctx, "CREATE TABLE batches (id text PRIMARY KEY, graded bigint NOT NULL DEFAULT 0)"); err != nil {
+	if err := l.open(ctx, server); err != nil {
 		return nil, err
 	}
 	redis, err := services.StartRedis(ctx)
@@ -81,6 +65,55 @@ func openLab(ctx context.Context, o options) (_ *lab, err error) {
 	}
 	l.redis, l.cleanup = redis, append(l.cleanup, redis.Close)
 	return l, nil
+}
+
+// ownServer returns the settings of a server for measurements. It is large enough that no
+// checkpoint happens during one.
+func ownServer() []services.Option {
+	return []services.Option{
+		services.Setting("shared_buffers", "512MB"), services.Setting("max_wal_size", "8GB"), services.Setting("checkpoint_timeout", "1h"),
+		services.Setting("max_connections", "600"), services.Setting("autovacuum_naptime", "5s"),
+	}
+}
+
+// open makes the database on a server.
+func (l *lab) open(ctx context.Context, server *services.PostgresServer) (err error) {
+	database := fmt.Sprintf("outboxbench_%d", os.Getpid())
+	if l.url, err = server.CreateDatabase(ctx, database); err != nil {
+		return err
+	}
+	l.cleanup = append(l.cleanup, func() error { return server.DropDatabase(context.WithoutCancel(ctx), database) })
+	if l.admin, err = pgx.Connect(ctx, l.url); err != nil {
+		return err
+	}
+	admin := l.admin
+	l.cleanup = append(l.cleanup, func() error { return admin.Close(context.WithoutCancel(ctx)) })
+	if err = migrations.Up(ctx, l.admin); err != nil {
+		return err
+	}
+	_, err = l.admin.Exec(ctx, "CREATE TABLE batches (id text PRIMARY KEY, graded bigint NOT NULL DEFAULT 0)")
+	return err
+}
+
+// withFsync returns a lab whose server has this value of fsync: another server, unless it
+// is the lab's own.
+func (l *lab) withFsync(ctx context.Context, want string) (*lab, error) {
+	var now string
+	if err := l.admin.QueryRow(ctx, "SELECT current_setting('fsync')").Scan(&now); err != nil || now == want {
+		return l, err
+	}
+	if os.Getenv("DATABASE_URL") != "" {
+		return nil, skip(fmt.Sprintf("the server that DATABASE_URL names has fsync %s", now))
+	}
+	server, err := services.StartPostgres(ctx, append(ownServer(), services.Setting("fsync", want))...)
+	if err != nil {
+		return nil, err
+	}
+	other := *l
+	other.cleanup = nil
+	err = other.open(ctx, server)
+	l.cleanup = append(append(l.cleanup, server.Close), other.cleanup...)
+	return &other, err
 }
 
 func (l *lab) close() error {

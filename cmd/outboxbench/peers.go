@@ -93,7 +93,7 @@ func (l *lab) buildPeers(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
 	cmd.Dir, cmd.Env = filepath.Join(root, "cmd", "outboxbench", "peers"), append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the peers: %w\n%s", err, out)
+		return "", skip(fmt.Sprintf("the peers cannot be built: %v\n%s", err, out))
 	}
 	return program, nil
 }
@@ -107,6 +107,9 @@ func (p *peers) start(ctx context.Context, l *lab) error {
 	p.server, err = services.StartPostgres(ctx, services.Setting("shared_buffers", "512MB"), services.Setting("max_wal_size", "8GB"),
 		services.Setting("checkpoint_timeout", "1h"), services.Setting("fsync", "off"), services.Setting("wal_level", "logical"),
 		services.Setting("listen_addresses", "127.0.0.1"), services.Setting("port", port))
+	if errors.Is(err, services.ErrNotFound) {
+		return skip(err.Error())
+	}
 	if err != nil {
 		return err
 	}
@@ -128,8 +131,9 @@ func freePort() (string, error) {
 // the last one, as the broker saw them, so that no start of a process counts.
 func (p *peers) measure(ctx context.Context, seed func(context.Context, *peerRun) error, carry carrying) (_ []float64, err error) {
 	p.turn++
-	run := &peerRun{database: fmt.Sprintf("peers_%d", p.turn), topic: fmt.Sprintf("peers-%d", p.turn)}
+	run := &peerRun{database: fmt.Sprintf("peers_%d", p.turn), topic: fmt.Sprintf("outboxbench-peers-%d-%d", os.Getpid(), p.turn)}
 	lab := *p.lab
+	lab.rows = max(1, lab.rows/peersShare)
 	run.lab = &lab
 	if lab.url, err = p.server.CreateDatabase(ctx, run.database); err != nil {
 		return nil, err
@@ -147,20 +151,36 @@ func (p *peers) measure(ctx context.Context, seed func(context.Context, *peerRun
 	if _, err := run.kafka.admin.CreateTopic(ctx, partitions, 1, map[string]*string{"message.timestamp.type": &timed}, run.topic); err != nil {
 		return nil, err
 	}
+	defer func() { // errors do not matter: the topic has a name of its own
+		_, _ = run.kafka.admin.DeleteTopics(context.WithoutCancel(ctx), run.topic)
+	}()
 	if seed != nil {
 		if err := seed(ctx, run); err != nil {
 			return nil, err
 		}
-		for _, sql := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
-			if _, err := lab.admin.Exec(ctx, sql); err != nil {
-				return nil, err
-			}
+		if err := run.settleDown(ctx); err != nil {
+			return nil, err
 		}
 	}
-	if err := carry(ctx, run); err != nil {
+	used, err := lab.during(ctx, func() error { return carry(ctx, run) })
+	if err != nil {
 		return nil, err
 	}
-	return run.arrived(ctx)
+	values, err := run.arrived(ctx)
+	return append(values, used.server.Seconds(), float64(used.wal)/megabyte), err
+}
+
+// peersShare is the share of the rows of the drains: some peers are slow.
+const peersShare = 5
+
+// settleDown leaves no work for the server that belongs to the inserts.
+func (m *peerRun) settleDown(ctx context.Context) error {
+	for _, sql := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := m.lab.admin.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	return nil
 }
 
 // seedOurs makes our tables, with rows that wait.
@@ -231,28 +251,57 @@ func carryDebezium(settings map[string]string) carrying {
 		}()
 		ctx, cancel := context.WithTimeout(ctx, stall)
 		defer cancel()
-		reads := func() error {
-			if err := d.Start(ctx); err != nil {
-				return err
-			}
-			return d.Streams(ctx, m.lab.admin)
-		}
-		if err := reads(); err != nil { // makes the slot
+		if err := d.Start(ctx); err != nil {
 			return err
 		}
-		d.Stop()
+		if err := d.Streams(ctx, m.lab.admin); err != nil { // it has made the slot
+			return err
+		}
+		if err := warmUp(ctx, m); err != nil {
+			return err
+		}
+		if err := d.Pause(ctx, m.lab.admin); err != nil {
+			return err
+		}
 		if err := insertNumbered(ctx, m); err != nil {
 			return err
 		}
-		if err := reads(); err != nil {
+		if err := m.settleDown(ctx); err != nil {
 			return err
 		}
-		const pause = 20 * time.Millisecond
-		return wait.Until(ctx, pause, func() (bool, error) {
-			n, err := m.kafka.count(ctx, m.topic)
-			return n >= int64(m.lab.rows), err
-		})
+		if err := d.Resume(ctx); err != nil {
+			return err
+		}
+		return m.complete(ctx)
 	}
+}
+
+// warmUp lets Debezium carry rows to another topic, so that its JVM has compiled what it
+// runs.
+func warmUp(ctx context.Context, m *peerRun) error {
+	warm := *m
+	warm.topic += "-warm"
+	if _, err := m.kafka.admin.CreateTopic(ctx, partitions, 1, nil, warm.topic); err != nil {
+		return err
+	}
+	defer func() { _, _ = m.kafka.admin.DeleteTopics(context.WithoutCancel(ctx), warm.topic) }() // as in measure
+	if err := insertNumbered(ctx, &warm); err != nil {
+		return err
+	}
+	if err := warm.complete(ctx); err != nil {
+		return err
+	}
+	_, err := m.lab.admin.Exec(ctx, "TRUNCATE event_outbox")
+	return err
+}
+
+// complete waits until the topic has as many records as there are rows.
+func (m *peerRun) complete(ctx context.Context) error {
+	const pause = 20 * time.Millisecond
+	return wait.Until(ctx, pause, func() (bool, error) {
+		n, err := m.kafka.count(ctx, m.topic)
+		return n >= int64(m.lab.rows), err
+	})
 }
 
 // dropSlot drops the replication slot once the server has noticed that nobody reads it.

@@ -137,7 +137,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 		}
 		defer pprof.StopCPUProfile()
 	}
-	c, err := newCampaign(l, chosen(o.scenarios), l.machine(ctx), stderr)
+	c, err := newCampaign(l, chosen(o.scenarios), l.machine(ctx), commitOfCode(), stderr)
 	if err != nil {
 		return err
 	}

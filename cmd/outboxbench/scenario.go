@@ -52,7 +52,7 @@ func scenarios() []scenario {
 	return []scenario{
 		{
 			name: "generate", about: "1,000 event schemas", columns: []string{"s", "CPU s", "peak MB"}, less: true,
-			explain: "`outboxgen generate` and `outboxgen check` on a project of 1,000 events, which gives about 690,000 " +
+			explain: "`outboxgen generate` on a project of 1,000 events, which gives about 690,000 " +
 				"lines of Go: once without output, and again when nothing has changed. The grey bar is `go vet` of that output, " +
 				"when everything that it imports is built. The CPU seconds and the peak are those of the process with its children.",
 			prepare: generateVariants, // first: the peak of a child includes the memory of this process when it starts
@@ -146,7 +146,7 @@ func scenarios() []scenario {
 			prepare: handoverVariants,
 		},
 		{
-			name: "peers", about: "rows wait; other outboxes", columns: []string{perSecond, "missing", "repeated", "out of order"}, rounds: aFewRounds,
+			name: "peers", about: "rows wait; other outboxes", columns: []string{perSecond, "missing", "repeated", "out of order", "server CPU s", "WAL MB"},
 			explain: peersExplained,
 			prepare: peersVariants,
 		},

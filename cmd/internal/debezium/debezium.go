@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,6 +49,7 @@ type Config struct {
 type Connect struct {
 	config  Config
 	dir     string
+	api     string // address of Connect's REST API
 	process *child.Process
 	log     *os.File
 }
@@ -72,7 +74,7 @@ func (d *Connect) Close() error {
 	return errors.Join(d.log.Close(), os.RemoveAll(d.dir))
 }
 
-// Stop stops the process cleanly. Start goes on where it stopped.
+// Stop stops the process cleanly.
 func (d *Connect) Stop() {
 	const limit = 20 * time.Second
 	d.process.Signal(syscall.SIGTERM)
@@ -85,6 +87,7 @@ func (d *Connect) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.api = "http://127.0.0.1:" + port
 	worker := map[string]string{
 		"bootstrap.servers":            strings.Join(d.config.Brokers, ","),
 		"key.converter":                "org.apache.kafka.connect.storage.StringConverter",
@@ -92,7 +95,7 @@ func (d *Connect) Start(ctx context.Context) error {
 		"header.converter":             "org.apache.kafka.connect.storage.StringConverter",
 		"offset.storage.file.filename": filepath.Join(d.dir, "offsets"),
 		"offset.flush.interval.ms":     "1000",
-		"listeners":                    "http://127.0.0.1:" + port,
+		"listeners":                    d.api,
 		"plugin.discovery":             "service_load",
 	}
 	if err := d.write("worker.properties", worker); err != nil {
@@ -101,19 +104,48 @@ func (d *Connect) Start(ctx context.Context) error {
 	if err := d.write("connector.properties", d.connector()); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "java", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto",
-		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars(), "*"),
+	cmd := exec.CommandContext(ctx, "java", "-Xms256m", "-Xmx2g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", // as Kafka's scripts
+		"-XX:InitiatingHeapOccupancyPercent=35", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars(), "*"),
 		"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(d.dir, "worker.properties"), filepath.Join(d.dir, "connector.properties"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.log, d.log
 	d.process, err = child.Start(cmd, nil)
 	return err
 }
 
+// Pause stops the connector, not the process, and waits until its slot is free.
+func (d *Connect) Pause(ctx context.Context, conn *pgx.Conn) error {
+	if err := d.ask(ctx, "stop"); err != nil {
+		return err
+	}
+	return d.untilSlot(ctx, conn, false)
+}
+
+// Resume lets the connector go on.
+func (d *Connect) Resume(ctx context.Context) error { return d.ask(ctx, "resume") }
+
+func (d *Connect) ask(ctx context.Context, what string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, d.api+"/connectors/"+connectorName+"/"+what, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // nothing is read from it
+	if answer.StatusCode/100 != 2 {
+		return fmt.Errorf("Kafka Connect: %s: %s", what, answer.Status)
+	}
+	return nil
+}
+
+const connectorName = "outbox"
+
 // connector returns the settings of the connector for a table of outboxgen's shape.
 func (d *Connect) connector() map[string]string {
 	pg := d.config.Postgres
 	settings := map[string]string{
-		"name":                                    "outbox",
+		"name":                                    connectorName,
 		"connector.class":                         "io.debezium.connector.postgresql.PostgresConnector",
 		"tasks.max":                               "1",
 		"plugin.name":                             "pgoutput",
@@ -152,19 +184,24 @@ func (d *Connect) write(name string, settings map[string]string) error {
 	return os.WriteFile(filepath.Join(d.dir, name), []byte(text.String()), private)
 }
 
-// Streams waits until the connector reads the WAL: until its slot is active.
+// Streams waits until the connector reads the WAL.
 func (d *Connect) Streams(ctx context.Context, conn *pgx.Conn) error {
+	return d.untilSlot(ctx, conn, true)
+}
+
+// untilSlot waits until the slot is there and active or not.
+func (d *Connect) untilSlot(ctx context.Context, conn *pgx.Conn, active bool) error {
 	const pause = 50 * time.Millisecond
-	err := wait.Until(ctx, pause, func() (active bool, err error) {
+	err := wait.Until(ctx, pause, func() (yes bool, err error) {
 		if !d.process.Running() {
 			return false, errors.New("Kafka Connect ended")
 		}
-		err = conn.QueryRow(ctx, "SELECT coalesce(bool_or(active), false) FROM pg_replication_slots WHERE slot_name = $1", d.config.Slot).Scan(&active)
-		return active, err
+		err = conn.QueryRow(ctx, "SELECT coalesce(bool_or(active = $2), false) FROM pg_replication_slots WHERE slot_name = $1", d.config.Slot, active).Scan(&yes)
+		return yes, err
 	})
 	if err != nil {
 		log, _ := os.ReadFile(d.log.Name())
-		return fmt.Errorf("Debezium does not read: %w\n%s", err, log)
+		return fmt.Errorf("Debezium's slot is not as it should be: %w\n%s", err, log)
 	}
 	return nil
 }

@@ -12,10 +12,9 @@ Each scenario does the same work in several ways, in turn, on the same servers. 
 barest code that can do the work shows what the machine can do. It has none of the
 guarantees of outboxgen.
 
-- A *ratio* divides the first number of a line by the first number of the line that is
-  named beside it, within the same round. The table has the median of the rounds' ratios,
-  the smallest and the largest. Compare ratios: the numbers themselves depend on the
-  machine.
+- A *ratio* divides a number of a line by the same number of the line that is named beside
+  it, within the same round. The table has the median of the rounds' ratios, the smallest
+  and the largest. Compare ratios: the numbers themselves depend on the machine.
 - All other numbers are medians.
 - A bar in a plot is the median, and the thin line on it goes from the smallest to the
   largest number. The grey bars are the barest code.
@@ -30,9 +29,8 @@ func (r *Report) Markdown(w io.Writer) {
 	if r.Commit != "" {
 		commit = ", commit " + r.Commit
 	}
-	fmt.Fprintf(w, "Measured on %s%s, with %d rounds and %s rows in the drains: `make bench`.\n\n",
-		r.Began, commit, r.Rounds, number(float64(r.Rows)))
-	fmt.Fprintf(w, "Machine: %s.\n\nSoftware: %s.\n", r.Machine.hardware(), r.Machine.line())
+	fmt.Fprintf(w, "Measured on %s%s, with %s rows in the drains: `make bench`.\n\n", r.Began, commit, number(float64(r.Rows)))
+	fmt.Fprintf(w, "Machine: %s. Software: %s.\n", r.Machine.hardware(), r.Machine.software())
 	for i := range r.Scenarios {
 		r.Scenarios[i].markdown(w)
 	}
@@ -56,7 +54,7 @@ func (s *Scenario) markdown(w io.Writer) {
 		fmt.Fprintf(w, "\nNot measured: %s.\n", s.Skipped)
 		return
 	}
-	fmt.Fprintf(w, "\n![%s: %s](%s)\n\n", s.Name, s.caption(), s.PlotFile())
+	fmt.Fprintf(w, "\n![%s: %s](%s)\n\nRounds: %d.\n\n", s.Name, s.caption(), s.PlotFile(), s.Rounds())
 	cells := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 	head := append([]string{""}, s.Columns...)
 	for _, title := range s.ratioTitles() {
@@ -75,9 +73,12 @@ func (s *Scenario) markdown(w io.Writer) {
 		}
 		against := s.Variants[i].Against
 		for _, r := range sum.Ratios {
-			if against == i || r == nil {
+			switch {
+			case against == i || r == nil:
 				line = append(line, "", "")
-			} else {
+			case s.Rounds() == 1:
+				line = append(line, fmt.Sprintf("**%.2f**", r.Median), "")
+			default:
 				line = append(line, fmt.Sprintf("**%.2f**", r.Median), fmt.Sprintf("%.2f–%.2f", r.Least, r.Most))
 			}
 		}

@@ -8,9 +8,9 @@ import (
 )
 
 // Print writes the machine as one line.
-func (m Machine) Print(w io.Writer) { fmt.Fprintln(w, m.line()) }
+func (m Machine) Print(w io.Writer) { fmt.Fprintf(w, "%d CPUs, %s\n", m.CPUs, m.software()) }
 
-func (m Machine) line() string {
+func (m Machine) software() string {
 	via, redis := "TCP", "no Redis"
 	if m.Socket {
 		via = "a Unix socket"
@@ -18,8 +18,8 @@ func (m Machine) line() string {
 	if m.Redis {
 		redis = "Redis"
 	}
-	return fmt.Sprintf("%d CPUs, %s, Postgres %s by %s (fsync %s, synchronous_commit %s), kfake, %s",
-		m.CPUs, m.Go, m.Postgres, via, m.Fsync, m.Commit, redis)
+	return fmt.Sprintf("%s, Postgres %s by %s (fsync %s, synchronous_commit %s), kfake, %s",
+		m.Go, m.Postgres, via, m.Fsync, m.Commit, redis)
 }
 
 // Print writes the scenario as a table.
