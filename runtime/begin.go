@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -18,7 +19,7 @@ type opening struct {
 	conn    *pgx.Conn
 	options pgx.TxOptions
 	ctx     context.Context // of InTx, for BEGIN alone
-	joins   bool            // BEGIN may be sent together with a statement
+	joining                 // whether BEGIN may be sent together with a statement
 	apart   *apart          // but not with these
 	tx      pgx.Tx          // nil: BEGIN has not run
 	failed  error           // why BEGIN cannot run; then no statement runs
@@ -27,7 +28,7 @@ type opening struct {
 var _ pgx.Tx = (*opening)(nil)
 
 func (o *Outbox) opening(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions) *opening {
-	return &opening{conn: conn, options: options, ctx: ctx, joins: options.BeginQuery == "" && joinsBegin(conn), apart: &o.apart}
+	return &opening{conn: conn, options: options, ctx: ctx, joining: joiningOf(conn, options), apart: &o.apart}
 }
 
 // apart has statements that must not be sent together with BEGIN: pgx once could not
@@ -58,22 +59,39 @@ func (a *apart) add(sql string) {
 	a.sql[strings.Clone(sql)] = struct{}{}
 }
 
-// joinsKey is the key under which a connection stores the result of joinsBegin.
-const joinsKey = "github.com/outboxgen/outboxgen/runtime: BEGIN joins the first statement"
+// joining says how the first statement is sent.
+type joining struct {
+	joins bool // together with BEGIN
+	exec  bool // in the mode exec
+}
 
-// joinsBegin reports whether BEGIN may be sent in a batch with a statement. The simple
+// joiningKey is the key under which a connection stores its joining.
+const joiningKey = "github.com/outboxgen/outboxgen/runtime: BEGIN joins the first statement"
+
+// joiningOf decides whether BEGIN may be sent in a batch with a statement. The simple
 // protocol would run several statements in one text as one entry of the batch. A tracer
 // that sees no batches would not see the statement.
-func joinsBegin(conn *pgx.Conn) bool {
+func joiningOf(conn *pgx.Conn, options pgx.TxOptions) joining {
 	data := conn.PgConn().CustomData()
-	joins, known := data[joinsKey].(bool)
+	j, known := data[joiningKey].(joining)
 	if !known {
 		config := conn.Config() // a copy, which is expensive
-		_, sees := config.Tracer.(pgx.BatchTracer)
-		joins = config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol && (config.Tracer == nil || sees)
-		data[joinsKey] = joins
+		j.joins = config.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol && (config.Tracer == nil || seesBatches(config.Tracer))
+		j.exec = config.DefaultQueryExecMode == pgx.QueryExecModeExec
+		data[joiningKey] = j
 	}
-	return joins
+	j.joins = j.joins && options.BeginQuery == ""
+	return j
+}
+
+// seesBatches reports whether a tracer sees the statements of a batch. A multitracer is a
+// pgx.BatchTracer even if none of its tracers is one.
+func seesBatches(t pgx.QueryTracer) bool {
+	if several, ok := t.(*multitracer.Tracer); ok {
+		return len(several.BatchTracers) == len(several.QueryTracers)
+	}
+	_, sees := t.(pgx.BatchTracer)
+	return sees
 }
 
 // begin runs BEGIN alone, unless it has run.
@@ -107,11 +125,16 @@ func (o *opening) together(ctx context.Context, queries ...*pgx.QueuedQuery) (pg
 		if !o.conn.IsClosed() && o.conn.PgConn().TxStatus() == 'I' {
 			return nil, nil
 		}
-		if unsent, ok := errors.AsType[pgx.ErrPreprocessingBatch](err); ok {
-			o.apart.add(first)
-			err = unsent.Unwrap()
-		}
 		o.failed = fmt.Errorf("outbox: the connection was lost: %w", err)
+		if unsent, ok := errors.AsType[pgx.ErrPreprocessingBatch](err); ok {
+			err = unsent.Unwrap()
+			o.failed = fmt.Errorf("outbox: the connection was lost before a statement was prepared: %w", err)
+			const encoding = "(build)" // of the arguments
+			if strings.Contains(unsent.Error(), encoding) {
+				o.apart.add(first)
+				o.failed = fmt.Errorf("outbox: pgx closed the connection, because it could not encode the arguments of the first statement: %w", err)
+			}
+		}
 		return nil, err
 	}
 	o.tx = results.Tx()
@@ -126,12 +149,17 @@ func (o *opening) end() {
 }
 
 // statement sends BEGIN and one statement, as together does. The arguments of a batch have
-// fewer options than those of a statement.
+// fewer options than those of a statement. A rewriter may leave no arguments, and then pgx
+// sends the statement in another way.
 func (o *opening) statement(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
 	for _, arg := range args {
 		switch arg.(type) {
 		case pgx.QueryExecMode, pgx.QueryResultFormats, pgx.QueryResultFormatsByOID:
 			return nil, nil
+		case pgx.QueryRewriter:
+			if o.exec {
+				return nil, nil
+			}
 		}
 	}
 	return o.together(ctx, &pgx.QueuedQuery{SQL: sql, Arguments: args})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -256,13 +257,16 @@ func TestBeginAlone(t *testing.T) {
 	t.Parallel()
 	pg := newDatabase(t)
 	sent := &trips{}
+	for name, tracer := range map[string]pgx.QueryTracer{"alone": queryTrips{sent}, "of several": multitracer.New(queryTrips{sent})} {
+		ob := newOutbox(t, traced(t, pg, tracer, pgx.QueryExecModeCacheStatement), outbox.Options{})
+		if err := ob.InTx(t.Context(), raiseAndInsert(1)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"begin", "update"}, sent.take()); diff != "" {
+			t.Errorf("%s: sent (-want +got):\n%s", name, diff)
+		}
+	}
 	ob := newOutbox(t, traced(t, pg, queryTrips{sent}, pgx.QueryExecModeCacheStatement), outbox.Options{})
-	if err := ob.InTx(t.Context(), raiseAndInsert(1)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"begin", "update"}, sent.take()); diff != "" {
-		t.Errorf("sent (-want +got):\n%s", diff)
-	}
 	if err := ob.InTx(t.Context(), func(context.Context, *outbox.Tx) error { return errBusiness }); !errors.Is(err, errBusiness) {
 		t.Error(err)
 	}
@@ -346,7 +350,7 @@ func TestTheFirstStatementIsNotSent(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if !strings.HasPrefix(err.Error(), "outbox: the connection was lost: ") {
+		if !strings.HasPrefix(err.Error(), "outbox: pgx closed the connection, because it could not encode the arguments of the first statement: ") {
 			t.Error(err)
 		}
 	}
@@ -360,6 +364,39 @@ func TestTheFirstStatementIsNotSent(t *testing.T) {
 	})
 	if diff := cmp.Diff(state{2, []int{1, 1}}, readState(t, pg.Pool)); err != nil || diff != "" {
 		t.Errorf("%v, state (-want +got):\n%s", err, diff)
+	}
+}
+
+// Several statements in one text, with a rewriter that leaves no arguments, run in mode
+// exec as pgx runs them.
+func TestARewriterThatLeavesNoArguments(t *testing.T) {
+	t.Parallel()
+	pg := newDatabase(t)
+	ob := newOutbox(t, traced(t, pg, nil, pgx.QueryExecModeExec), outbox.Options{})
+	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+		_, err := tx.Exec(ctx, "create temp table a (i int); create temp table b (i int)", pgx.NamedArgs{})
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Results that the function left open are named.
+func TestResultsAreLeftOpen(t *testing.T) {
+	t.Parallel()
+	pg := newDatabase(t)
+	ob := newOutbox(t, pg.Pool, outbox.Options{})
+	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+		rows, err := tx.Query(ctx, "select generate_series(1, $1::int)", 3)
+		if err == nil {
+			rows.Next()
+		}
+		return err
+	})
+	const want = "outbox: not committed: the results of a query are still open; close them before the function returns"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -22,6 +22,9 @@ func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOpt
 	if conn.IsClosed() {
 		return errors.New("outbox: not committed: the connection was lost before COMMIT was sent")
 	}
+	if conn.PgConn().IsBusy() {
+		return errors.New("outbox: not committed: the results of a query are still open; close them before the function returns")
+	}
 	switch conn.PgConn().TxStatus() {
 	case 'T':
 	case 'E':
