@@ -112,7 +112,7 @@ func (p *pastRun) review(ctx context.Context) (bool, error) {
 	events := several(p.total, "event")
 	switch {
 	case p.total == 0:
-		return false, errors.New("no published events match")
+		return false, errNothingMatches
 	case p.dead.dryRun && p.dead.asJSON:
 		return false, nil
 	case p.dead.dryRun:
@@ -199,6 +199,8 @@ type outcome struct {
 	Complete bool      `json:"complete"`
 }
 
+var errNothingMatches = errors.New("no published events match")
+
 // skipping returns the place after the event that stopped the replay, or "".
 func skipping(err error) replay.Cursor {
 	if failed, ok := errors.AsType[*replay.EventError](err); ok {
@@ -226,12 +228,11 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 	switch {
 	case err == nil && gap && p.known.IsZero(): // all was there at the start
 		return fmt.Errorf("%s, %s: %s; others were deleted before they were read", done, replay.Header, result.ID)
+	case err == nil && result.Sent == 0 && p.after == "":
+		return errNothingMatches
 	case err == nil && p.dead.asJSON:
 		return nil
 	case err == nil:
-		if result.Sent == 0 && p.after == "" && !p.outbox.toStdout {
-			return errors.New("no published events match")
-		}
 		_, err := fmt.Fprintf(p.stdout, "%s, %s: %s\n", done, replay.Header, terminal.Text(result.ID))
 		return err
 	case ctx.Err() != nil:

@@ -438,7 +438,7 @@ func TestReplayIsReviewed(t *testing.T) {
 		{"2\n", "--from 2026-09-21", answer{Code: exitcode.Failed, Stdout: both + question,
 			Stderr: begins + "outboxrelay: outbox event_outbox: not confirmed: nothing was sent\n"}},
 		{"", "--from 2026-09-21T11:00:00Z --type nothing --dry-run", answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: no published events match\n"}},
-		{"", "--from 2026-09-21T11:00:00Z --key none --yes --sink stdout", answer{Stderr: "replayed 0 events, outbox_replay: EVENT\n"}},
+		{"", "--from 2026-09-21T11:00:00Z --key none --yes --sink stdout", answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: no published events match\n"}},
 	} {
 		got := converse(env, strings.NewReader(step.typed), append([]string{"replay"}, strings.Fields(step.args)...)...)
 		got.Stderr = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`).ReplaceAllString(got.Stderr, "EVENT")

@@ -28,6 +28,9 @@ type History struct {
 	q  *pgdb.Queries
 	// rowBytes is the size of a row, by those that were read last.
 	rowBytes int64
+	// unpublished is a seq up to which no row was published when Reach looked, so that it
+	// need not look at many pending rows again.
+	unpublished int64
 }
 
 var _ replay.History = (*History)(nil)
@@ -56,7 +59,7 @@ const (
 // *relay.SetupError if the table cannot be read, or only by scanning all of a large table
 // again and again.
 func NewHistory(ctx context.Context, db HistoryDB) (*History, error) {
-	h := &History{db: db, q: pgdb.New(db), rowBytes: assumedHistoryRow}
+	h := &History{db: db, q: pgdb.New(db), rowBytes: assumedHistoryRow, unpublished: math.MinInt64}
 	table, err := h.q.HistoryTable(ctx)
 	if err != nil {
 		return nil, h.wrap("look at event_outbox", err)
@@ -90,8 +93,28 @@ func (h *History) Reach(ctx context.Context, after replay.Cursor) (replay.Reach,
 			return replay.Reach{}, err
 		}
 	}
+	const what = "look for the oldest published rows"
 	row, err := h.q.HistoryReach(ctx, pgdb.HistoryReachParams{After: at, ProbeRows: historyProbeRows})
-	return replay.Reach{Back: row.Back.UTC(), Empty: row.Empty, Place: row.Place.UTC()}, h.wrap("look for the oldest published rows", err)
+	if err != nil {
+		return replay.Reach{}, h.wrap(what, err)
+	}
+	reach := replay.Reach{Back: row.Back.UTC(), Empty: row.Unknown, Place: row.Place.UTC()}
+	for whole := h.unpublished == math.MinInt64; reach.Empty; {
+		next, err := h.q.HistoryPublished(ctx, pgdb.HistoryPublishedParams{After: h.unpublished, WindowRows: countWindow})
+		switch {
+		case err != nil:
+			return replay.Reach{}, h.wrap(what, err)
+		case next.Found:
+			reach.Back, reach.Empty = next.Back.UTC(), false
+		case next.Last > 0:
+			h.unpublished = next.Last
+		case whole:
+			return reach, nil
+		default: // rows that were pending may be published now
+			h.unpublished, whole = math.MinInt64, true
+		}
+	}
+	return reach, nil
 }
 
 // Read implements replay.History.

@@ -15,8 +15,8 @@
 //
 // # Order
 //
-// Events are sent in the order of the history, which for a topic and key is the order in
-// which the relay first sent them. Run sends a wave of events, with one batch for each
+// Events are sent in the order of the history. For a topic and key that is the order in
+// which the relay first sent them, if the writers of the key took turns. Run sends a wave of events, with one batch for each
 // partition, and sends the next wave only when all of this one is acknowledged. It sends
 // again what is not acknowledged, before any later event of the partition. So the first
 // time that an event is written, all earlier events of its partition have been written.

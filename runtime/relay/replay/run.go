@@ -78,6 +78,11 @@ func (r *run) all(ctx context.Context) error {
 		if page.End {
 			return nil
 		}
+		if len(page.Events) == 0 { // the rate limits only events, and others use the database too
+			if err := rest(ctx, time.Now().Add(emptyPause)); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -133,16 +138,8 @@ func (r *run) send(ctx context.Context, events []Event) error {
 
 // pace waits until the rate allows a wave. A delay is not made up for later.
 func (r *run) pace(ctx context.Context, w *wave) error {
-	if wait := time.Until(r.ready); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err := rest(ctx, r.ready); err != nil {
+		return err
 	}
 	if r.cfg.Rate > 0 {
 		from := r.ready
@@ -152,6 +149,22 @@ func (r *run) pace(ctx context.Context, w *wave) error {
 		r.ready = from.Add(time.Duration(w.cost) * time.Second / time.Duration(r.cfg.Rate))
 	}
 	return nil
+}
+
+// emptyPause follows a page without events.
+const emptyPause = 20 * time.Millisecond
+
+// rest waits until a time. It returns an error if ctx has ended.
+func rest(ctx context.Context, until time.Time) error {
+	if wait := time.Until(until); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
 }
 
 // account counts what was acknowledged of a wave.

@@ -128,18 +128,45 @@ func (q *Queries) HistoryProbe(ctx context.Context, arg HistoryProbeParams) (int
 	return seq, err
 }
 
+const HistoryPublished = `-- name: HistoryPublished :one
+SELECT coalesce(max(w.seq), 0)::bigint AS last,
+       (count(*) FILTER (WHERE w.published_at IS NOT NULL AND w.dead_at IS NULL) > 0)::boolean AS found,
+       coalesce(min(w.published_at) FILTER (WHERE w.dead_at IS NULL), now())::timestamptz AS back
+FROM (
+    SELECT o.seq, o.published_at, o.dead_at FROM event_outbox AS o
+    WHERE o.seq > $1::bigint
+    ORDER BY o.seq
+    LIMIT $2
+) AS w
+`
+
+type HistoryPublishedParams struct {
+	After      int64
+	WindowRows int32
+}
+
+type HistoryPublishedRow struct {
+	Last  int64
+	Found bool
+	Back  time.Time
+}
+
+// HistoryPublished tells the same of the next rows. last is 0 behind the last row.
+func (q *Queries) HistoryPublished(ctx context.Context, arg HistoryPublishedParams) (HistoryPublishedRow, error) {
+	row := q.db.QueryRow(ctx, HistoryPublished, arg.After, arg.WindowRows)
+	var i HistoryPublishedRow
+	err := row.Scan(&i.Last, &i.Found, &i.Back)
+	return i, err
+}
+
 const HistoryReach = `-- name: HistoryReach :one
-SELECT coalesce(known.back, now())::timestamptz AS back, (known.back IS NULL)::boolean AS empty,
+SELECT coalesce(known.back, now())::timestamptz AS back, (known.back IS NULL)::boolean AS unknown,
        coalesce((SELECT o.created_at FROM event_outbox AS o
                  WHERE o.seq <= $1::bigint AND isfinite(o.created_at)
                  ORDER BY o.seq DESC
                  LIMIT 1), 'epoch')::timestamptz AS place
 FROM (
-    SELECT coalesce(min(p.published_at),
-                    (SELECT o.published_at FROM event_outbox AS o
-                     WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL
-                     ORDER BY o.seq
-                     LIMIT 1)) AS back
+    SELECT min(p.published_at) AS back
     FROM (
         SELECT o.published_at, o.dead_at FROM event_outbox AS o
         ORDER BY o.seq
@@ -155,22 +182,22 @@ type HistoryReachParams struct {
 }
 
 type HistoryReachRow struct {
-	Back  time.Time
-	Empty bool
-	Place time.Time
+	Back    time.Time
+	Unknown bool
+	Place   time.Time
 }
 
 // HistoryReach says how far back the history reaches. A published row that is left tells
 // it: every deleted one is of a transaction that had begun when that row was published,
 // because the sweep deletes, in the order of tx, what was published before a cutoff. A row
-// that was published late tells little, so the first rows are asked, and only if none of
-// them is published, the first one that is. An empty history reaches back to now.
+// that was published late tells little, so the first rows are asked. Only if none of them is
+// published, HistoryPublished looks further.
 // place is when the row at a place was created, or the last row before it that is left. Rows
 // after the place were inserted later.
 func (q *Queries) HistoryReach(ctx context.Context, arg HistoryReachParams) (HistoryReachRow, error) {
 	row := q.db.QueryRow(ctx, HistoryReach, arg.After, arg.ProbeRows)
 	var i HistoryReachRow
-	err := row.Scan(&i.Back, &i.Empty, &i.Place)
+	err := row.Scan(&i.Back, &i.Unknown, &i.Place)
 	return i, err
 }
 

@@ -20,22 +20,18 @@ FROM (SELECT to_regclass('event_outbox')::oid AS oid) AS t;
 -- HistoryReach says how far back the history reaches. A published row that is left tells
 -- it: every deleted one is of a transaction that had begun when that row was published,
 -- because the sweep deletes, in the order of tx, what was published before a cutoff. A row
--- that was published late tells little, so the first rows are asked, and only if none of
--- them is published, the first one that is. An empty history reaches back to now.
+-- that was published late tells little, so the first rows are asked. Only if none of them is
+-- published, HistoryPublished looks further.
 -- place is when the row at a place was created, or the last row before it that is left. Rows
 -- after the place were inserted later.
 -- name: HistoryReach :one
-SELECT coalesce(known.back, now())::timestamptz AS back, (known.back IS NULL)::boolean AS empty,
+SELECT coalesce(known.back, now())::timestamptz AS back, (known.back IS NULL)::boolean AS unknown,
        coalesce((SELECT o.created_at FROM event_outbox AS o
                  WHERE o.seq <= @after::bigint AND isfinite(o.created_at)
                  ORDER BY o.seq DESC
                  LIMIT 1), 'epoch')::timestamptz AS place
 FROM (
-    SELECT coalesce(min(p.published_at),
-                    (SELECT o.published_at FROM event_outbox AS o
-                     WHERE o.published_at IS NOT NULL AND o.dead_at IS NULL
-                     ORDER BY o.seq
-                     LIMIT 1)) AS back
+    SELECT min(p.published_at) AS back
     FROM (
         SELECT o.published_at, o.dead_at FROM event_outbox AS o
         ORDER BY o.seq
@@ -43,6 +39,18 @@ FROM (
     ) AS p
     WHERE p.published_at IS NOT NULL AND p.dead_at IS NULL
 ) AS known;
+
+-- HistoryPublished tells the same of the next rows. last is 0 behind the last row.
+-- name: HistoryPublished :one
+SELECT coalesce(max(w.seq), 0)::bigint AS last,
+       (count(*) FILTER (WHERE w.published_at IS NOT NULL AND w.dead_at IS NULL) > 0)::boolean AS found,
+       coalesce(min(w.published_at) FILTER (WHERE w.dead_at IS NULL), now())::timestamptz AS back
+FROM (
+    SELECT o.seq, o.published_at, o.dead_at FROM event_outbox AS o
+    WHERE o.seq > @after::bigint
+    ORDER BY o.seq
+    LIMIT @window_rows
+) AS w;
 
 -- name: HistoryBounds :one
 SELECT coalesce(min(o.seq), 0)::bigint AS first, coalesce(max(o.seq), 0)::bigint AS last FROM event_outbox AS o;
