@@ -134,7 +134,7 @@ func (d *Connect) ask(ctx context.Context, what string) error {
 	}
 	defer answer.Body.Close() //nolint:errcheck // nothing is read from it
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("Kafka Connect: %s: %s", what, answer.Status)
+		return fmt.Errorf("%s the connector: %s", what, answer.Status)
 	}
 	return nil
 }
@@ -194,14 +194,14 @@ func (d *Connect) untilSlot(ctx context.Context, conn *pgx.Conn, active bool) er
 	const pause = 50 * time.Millisecond
 	err := wait.Until(ctx, pause, func() (yes bool, err error) {
 		if !d.process.Running() {
-			return false, errors.New("Kafka Connect ended")
+			return false, errors.New("its process ended")
 		}
 		err = conn.QueryRow(ctx, "SELECT coalesce(bool_or(active = $2), false) FROM pg_replication_slots WHERE slot_name = $1", d.config.Slot, active).Scan(&yes)
 		return yes, err
 	})
 	if err != nil {
 		log, _ := os.ReadFile(d.log.Name())
-		return fmt.Errorf("Debezium's slot is not as it should be: %w\n%s", err, log)
+		return fmt.Errorf("wait for the slot of Debezium: %w\n%s", err, log)
 	}
 	return nil
 }
