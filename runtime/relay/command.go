@@ -70,6 +70,12 @@ type (
 		after, upTo int64
 		limit       Limit
 	}
+	// opTidy moves the mark of a Tidier.
+	opTidy struct {
+		setAside bool
+		moved    int // rows that were settled before it
+	}
+
 	// opIdle waits until there may be rows to read. It has its own slot, so that a
 	// wake-up is handled meanwhile.
 	opIdle struct {
@@ -99,7 +105,8 @@ type outcome struct {
 	entries   []*entry    // opBacklog, opTick, opAgain
 	more      bool        // the same
 	left      leftOuts    // the same
-	end       int64       // opEdited: the last seq that was looked at
+	end       int64       // opBacklog, opTick, opAgain, opEdited: the last seq that was looked at; 0: the last row's
+	tidied    Tidied      // opTidy
 	held      []HeldRow   // opReadHeld
 	decisions []Decision  // opDecisions
 	topics    []TopicInfo // opTopics

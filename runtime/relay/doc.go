@@ -64,7 +64,8 @@
 // (the backlog). After that, a tick takes the next snapshot and reads, in seq order,
 // what it shows and the one before did not. If a committed before b drew its seq,
 // every snapshot that shows b shows a, so a is read before b. Nothing about progress
-// outlives the term.
+// outlives the term, except the mark of a store that is a [Tidier]: a seq up to which only
+// rows that wait have to be looked for.
 //
 // # Delayed events
 //
@@ -181,7 +182,7 @@
 //	UPDATE topic, event_key, partition,          the row is sent as it is now; rows corrected in
 //	event_type, event_data or headers            one transaction keep their order
 //	DELETE                                       the row is never sent; a key that it held continues
-//	next_attempt_at = NULL, or retry_count = 0,  the row is tried again without waiting
+//	retry_count = 0, or next_attempt_at = NULL,  the row is tried again without waiting
 //	of a row that failed
 //	UPDATE event_key or topic of a dead row      its former key continues; under Block the dead
 //	                                             row holds the new one
@@ -195,7 +196,9 @@
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
-// no effect. To delay an event, use outbox.WithDeliverAt. An empty event_key means no key.
+// no effect. Do not set it to NULL while no relay runs: it keeps the row in an index by
+// which the relay finds it. To delay an event, use outbox.WithDeliverAt. An empty event_key
+// means no key.
 //
 // # Why these defaults
 //

@@ -144,12 +144,12 @@ func (r *reader) nextPaused(now time.Duration) *scope {
 }
 
 // left handles the answer whether the topic has rows left.
-func (r *reader) left(op opAgain, rows []*entry) {
+func (r *reader) left(op opAgain, o outcome) {
 	s, e := op.anyLeft, &r.edit
 	if len(e.topics) > 0 && e.topics[0].paused == s {
 		e.topics = e.topics[1:]
 	}
-	if len(rows) > 0 || s.state != waiting || s.skipped != op.upTo || !r.f.queue.idle(s.topic) {
+	if len(o.entries) > 0 || o.more || s.state != waiting || s.skipped != op.upTo || !r.f.queue.idle(s.topic) {
 		return
 	}
 	r.f.targets.noneLeft(s)

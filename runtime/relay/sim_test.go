@@ -77,6 +77,7 @@ const (
 	simRows   = 30
 	simTopics = 2
 	simParts  = 2
+	simLook   = 10 // rows that a page looks at
 )
 
 func newSim(o simOptions) *sim {
@@ -87,12 +88,13 @@ func newSim(o simOptions) *sim {
 		keyRows:    map[string][]*memRow{},
 	}
 	s.store = newMemStore(func() time.Duration { return s.now })
-	s.store.without, s.store.savepoints = o.without, o.savepoints
+	s.store.without, s.store.savepoints, s.store.look = o.without, o.savepoints, simLook
 	s.store.onSettle = func(l Lease, current bool, st Settlement) {
 		if !current {
 			s.violate("unfenced", "epoch %d settled %v after its term", l.Epoch, st)
 		}
 	}
+	s.store.low.onMove = func(l Lease) { s.violate("unfenced", "epoch %d moved the low-water mark after its term", l.Epoch) }
 	s.store.onRenew = func(l Lease) { s.violate("unfenced", "epoch %d renewed after its term", l.Epoch) }
 	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[int64]int{}, down: map[simPart]bool{}, missing: map[string]bool{}, parts: map[string]int{}}
 	for i := range simTopics {

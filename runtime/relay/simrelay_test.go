@@ -73,7 +73,7 @@ func (s *sim) newRelay(id int) *simRelay {
 	}
 	s.loosen(&cfg)
 	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
-	r.m.idles = s.seed%2 == 0
+	r.m.idles, r.m.tidies = s.seed%2 == 0, true
 	if s.drift {
 		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
 	}
@@ -295,6 +295,8 @@ func (r *simRelay) execute(op *simOp) {
 		page, o.err = s.store.ReadAgain(ctx, c.s, c.rows, c.after, c.upTo, c.limit)
 	case opEdited:
 		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
+	case opTidy:
+		o.tidied, o.err = s.store.Tidy(ctx, op.lease, c.setAside || s.off("no row is set aside during a look for edits"))
 	case opTopics:
 		if s.broker.outage {
 			o.err = errSimLost
@@ -334,6 +336,9 @@ func (r *simRelay) flushed(op *simOp, page Page) {
 	}
 	op.out.entries, op.out.left = prepare(page.Rows, false)
 	op.out.more = page.More
+	if page.End > 0 {
+		op.out.end = page.End
+	}
 	if r.s.off("headers that do not parse fail here") {
 		for _, e := range op.out.entries {
 			e.invalid = nil

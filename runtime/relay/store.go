@@ -174,6 +174,23 @@ type Idler interface {
 	Idle(ctx context.Context, read Snapshot, limit time.Duration) (bool, error)
 }
 
+// Tidier is a Store that finds unsettled rows only above a mark, and those below it that
+// wait. The relay makes it move the mark after rows were settled.
+type Tidier interface {
+	// Tidy moves the mark, past a limited number of rows. setAside
+	// allows it to change rows that keep the mark from passing many others. To ReadEdited
+	// these rows look edited, so it is false while the relay looks for edited rows.
+	Tidy(ctx context.Context, l Lease, setAside bool) (Tidied, error)
+}
+
+// Tidied is the result of Tidier.Tidy.
+type Tidied struct {
+	// Done is true if the mark has passed all rows.
+	Done bool
+	// More is true if the mark can pass more rows now.
+	More bool
+}
+
 // ReleaseHints is a Store that tells standbys when a term ended cleanly, so that they
 // need not look often. A hint may be missing or false.
 type ReleaseHints interface {
@@ -210,7 +227,7 @@ type Decision struct {
 type Snapshot string
 
 // Limit limits a page. Both limits are inclusive. A page has at least one row if there
-// is one.
+// is one among those that were looked at.
 type Limit struct {
 	Rows  int
 	Bytes int64
@@ -219,8 +236,11 @@ type Limit struct {
 // Page is a list of rows in seq order.
 type Page struct {
 	Rows []Row
-	// More is true if there are rows beyond the limit.
+	// More is true if there may be rows after End.
 	More bool
+	// End is the last seq that was looked at, if More is true and the limit was not
+	// reached; 0: that of the last row. A page may have no rows then.
+	End int64
 	// InsertLSN is the end of the write-ahead log just after a snapshot was taken, the
 	// page's or a later one.
 	InsertLSN string

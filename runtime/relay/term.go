@@ -10,9 +10,9 @@ type term struct {
 	sender *sender
 }
 
-func newTerm(cfg *Config, log *journal, lease Lease, idles bool, now time.Duration) *term {
+func newTerm(cfg *Config, log *journal, lease Lease, idles, tidies bool, now time.Duration) *term {
 	f := newFlow(cfg, log, lease)
-	return &term{flow: f, reader: newReader(f, idles, now), sender: &sender{cfg: cfg, log: log, f: f}}
+	return &term{flow: f, reader: newReader(f, idles, tidies, now), sender: &sender{cfg: cfg, log: log, f: f}}
 }
 
 // plan plans the commands of a leader. A leader that drains only settles.

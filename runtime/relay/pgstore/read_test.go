@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -385,20 +386,27 @@ func TestPlansAreIndexScans(t *testing.T) {
 			}
 		}
 		for name, index := range map[string]string{
-			"ReadRange": "ix_event_outbox_unpublished", "ReadTick": "ix_event_outbox_tx",
-			"SettleByMark": "ix_event_outbox_unpublished", "SettleByDelete": "ix_event_outbox_unpublished",
-			"Sweep": "ix_event_outbox_tx", "ReadHeld": "ix_event_outbox_held", "AdoptForeign": "ix_event_outbox_tx",
-			"MoveDue": "ix_event_outbox_delayed_due", "RenewLease": "ix_event_outbox_delayed_due",
+			"ReadRange": "ix_event_outbox_seq", "ReadTick": "ix_event_outbox_tx", "EndOfTick": "ix_event_outbox_tx",
+			"SettleByMark": "ix_event_outbox_seq", "SettleByDelete": "ix_event_outbox_seq",
+			"Sweep": "ix_event_outbox_tx", "ReadHeld": "ix_event_outbox_waiting", "AdoptForeign": "ix_event_outbox_tx",
+			"LookFromMark": "ix_event_outbox_seq", "SetAside": "ix_event_outbox_seq", "Restore": "ix_event_outbox_seq",
+			"CountRows": "ix_event_outbox_dead",
+			"MoveDue":   "ix_event_outbox_delayed_due", "RenewLease": "ix_event_outbox_delayed_due",
 		} {
 			if !strings.Contains(plans[name], index) {
 				t.Errorf("%s does not use %s:\n%s", name, index, plans[name])
 			}
 		}
-		if n := strings.Count(plans["SettleByMarkWithFailures"], "Index Cond: (seq = ANY"); n != 2 {
+		if n := len(regexp.MustCompile(`Index Cond: .*\(seq = ANY`).FindAllString(plans["SettleByMarkWithFailures"], -1)); n != 2 {
 			t.Errorf("failures are not looked up by seq:\n%s", plans["SettleByMarkWithFailures"])
 		}
-		if strings.Contains(plans["ReadRange"], "Sort") {
-			t.Errorf("ReadRange sorts:\n%s", plans["ReadRange"])
+		for _, name := range []string{"ReadRange", "ReadEdited", "EndOfRange"} {
+			if strings.Contains(plans[name], "Sort  (") || strings.Count(plans[name], "ix_event_outbox_waiting") != 1 {
+				t.Errorf("%s sorts, or does not read the rows that wait by their index:\n%s", name, plans[name])
+			}
+		}
+		if strings.Contains(plans["EndOfTick"], "ix_event_outbox_seq") {
+			t.Errorf("EndOfTick goes through the index on seq:\n%s", plans["EndOfTick"])
 		}
 	})
 }

@@ -1,0 +1,37 @@
+-- Replaces the indexes of an event_outbox whose conditions have published_at, so that
+-- marking a row as published changes no index.
+--
+-- First upgrade the relays: they work with the indexes that are there and with the new
+-- ones. Older relays refuse to start after this. Writers need no change.
+--
+-- The table is locked (ACCESS EXCLUSIVE) until the transaction ends, which takes as long
+-- as an index over all rows: about a second for a million. To lock it for a moment only,
+-- create the new indexes beforehand, outside of a transaction, with the statements below
+-- and CONCURRENTLY after INDEX. Indexes that are there are kept.
+--
+-- Writers would have to wait behind a statement that waits for the lock. So this
+-- stops after 5 s, changes nothing, and can be run again.
+SET LOCAL lock_timeout = '5s';
+
+LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
+
+CREATE INDEX IF NOT EXISTS ix_event_outbox_seq ON event_outbox (seq);
+CREATE INDEX IF NOT EXISTS ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL;
+
+-- The first low-water mark: before the first row that is neither published, dead, nor in
+-- ix_event_outbox_waiting. The lock has let every transaction end that inserted a row.
+ALTER TABLE event_outbox_lease
+    ADD COLUMN low_water bigint NOT NULL DEFAULT 0,
+    ADD COLUMN low_water_file bigint NOT NULL DEFAULT 0;
+UPDATE event_outbox_lease
+SET low_water      = coalesce((SELECT min(seq) - 1 FROM event_outbox
+                               WHERE published_at IS NULL AND dead_at IS NULL AND next_attempt_at IS NULL),
+                              pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0),
+    low_water_file = pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint;
+
+DROP INDEX ix_event_outbox_unpublished;
+DROP INDEX ix_event_outbox_held;
+
+-- Pages that are full already keep their rows; they leave the table with the retention.
+ALTER TABLE event_outbox SET (fillfactor = 50);

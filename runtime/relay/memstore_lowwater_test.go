@@ -1,0 +1,133 @@
+package relay
+
+import (
+	"context"
+	"slices"
+)
+
+// lowWater is the low-water mark of a memStore, and what it is made of: pgstore's
+// sql/low_water.sql has the rules.
+type lowWater struct {
+	at       int64
+	file     int64 // of the sequence that the mark belongs to
+	sequence int64 // the file of the sequence
+	locked   int64
+	writers  map[int64]bool // those that hold a lock on the table
+	tidying  map[Lease]*memTidy
+	onMove   func(l Lease)
+}
+
+// memTidy is what a term knows. Each call of Tidy makes one step, so that others act in
+// between.
+type memTidy struct {
+	step int
+	safe int64   // no row can appear any more up to this seq, once all of open have ended
+	open []int64 // writers
+	at   int64
+}
+
+// memWindow is how many rows one look at the rows above the mark has.
+const memWindow = 4
+
+// lockTable is what a writer does before it draws a seq. It returns what unlocks it.
+func (s *memStore) lockTable() int64 {
+	s.low.locked++
+	s.low.writers[s.low.locked] = true
+	return s.low.locked
+}
+
+func (s *memStore) unlockTable(writer int64) { delete(s.low.writers, writer) }
+
+// mark returns where the mark is: nowhere if it belongs to another sequence, or the
+// sequence was set back.
+func (s *memStore) mark() int64 {
+	if s.lastSeq < s.low.at && !s.off("the mark of another sequence counts nothing") {
+		return 0
+	}
+	if s.low.file != s.low.sequence && !s.off("the mark of another sequence counts nothing") {
+		return 0
+	}
+	return s.low.at
+}
+
+// below reports whether no index has an unsettled row that is to be read.
+func (s *memStore) below(r *memRow) bool {
+	return r.Seq <= s.mark() && (r.nextAttempt == 0 || s.off("rows that wait are read below the mark"))
+}
+
+// Tidy implements Tidier.
+func (s *memStore) Tidy(_ context.Context, l Lease, setAside bool) (Tidied, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.allows(l) && !s.off("the mark is moved under the lease") {
+		return Tidied{}, ErrLeaseLost
+	}
+	t := s.low.tidying[l]
+	if t == nil {
+		t = &memTidy{}
+		s.low.tidying[l] = t
+	}
+	reading, listing := 0, 1
+	if s.off("the place of the sequence is read before the writers") {
+		reading, listing = 1, 0
+	}
+	switch t.step {
+	case reading:
+		t.safe = s.lastSeq
+		t.step++
+	case listing:
+		t.open = nil
+		for w := range s.low.writers {
+			t.open = append(t.open, w)
+		}
+		t.step++
+	case 2:
+		waits := slices.ContainsFunc(t.open, func(w int64) bool { return s.low.writers[w] })
+		if waits && !s.off("the mark waits for writers") {
+			return Tidied{}, nil
+		}
+		if t.at = s.mark(); t.at < t.safe {
+			s.pass(t, setAside)
+		}
+		t.step++
+	default:
+		t.step = 0
+		if s.low.onMove != nil && !s.holds(l) {
+			s.low.onMove(l)
+		}
+		s.low.at, s.low.file = t.at, s.low.sequence
+		return Tidied{Done: t.at == s.lastSeq}, nil
+	}
+	return Tidied{}, nil
+}
+
+// pass finds how far the mark can move. If few rows keep it from passing many, it sets
+// these aside.
+func (s *memStore) pass(t *memTidy, setAside bool) {
+	var looked, pending []*memRow
+	for _, r := range s.rows {
+		if r.Seq <= t.at || r.Seq > t.safe || r.gone || !s.committed(r) || len(looked) == memWindow {
+			continue
+		}
+		looked = append(looked, r)
+		if !r.published && !r.dead && r.nextAttempt == 0 && !s.off("the mark stops at a row that is not settled") {
+			pending = append(pending, r)
+		}
+	}
+	switch {
+	case len(pending) > 0:
+		t.at = pending[0].Seq - 1
+	case len(looked) == memWindow:
+		t.at = looked[len(looked)-1].Seq
+		return
+	default:
+		t.at = t.safe
+		return
+	}
+	if setAside && len(looked) == memWindow && 2*len(pending) <= memWindow {
+		s.lastTx++
+		for _, r := range pending {
+			r.nextAttempt, r.edit = max(1, s.now()), s.lastTx
+		}
+	}
+}

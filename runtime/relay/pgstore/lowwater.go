@@ -1,0 +1,304 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+const (
+	// tidyRows is how many rows one statement looks at to move the low-water mark.
+	tidyRows = 20_000
+	// tidyLooks limits these statements in one call.
+	tidyLooks = 5
+	// lookSeqs limits the range of seq above the mark that one statement looks at. Most of
+	// its rows may be published, and a statement that looks at all of them could take
+	// longer than it may.
+	lookSeqs = 1_000_000
+)
+
+// lowWater is what a term knows of the low-water mark; sql/low_water.sql says how it works.
+type lowWater struct {
+	known bool  // the lease was read
+	there bool  // it has a mark; else at is 0, and indexes find the unsettled rows
+	at    int64 // the mark
+	file  int64 // the file of the sequence for which the rest is true
+	safe  int64 // no row can appear any more up to this seq
+	asked int64 // a place of the sequence that becomes safe when all of open have ended; 0: none
+	open  []uint64
+}
+
+// lowWater returns the mark of the current term.
+func (s *Store) lowWater(ctx context.Context) (lowWater, error) {
+	var low lowWater
+	err := s.inTerm(ctx, "read the low-water mark", func(t *term, se *session) (err error) {
+		low, err = s.lowWaterOf(ctx, t, se)
+		return err
+	})
+	return low, err
+}
+
+func (s *Store) lowWaterOf(ctx context.Context, t *term, se *session) (lowWater, error) {
+	if low := t.lowWater(); low.known {
+		return low, nil
+	}
+	row, err := se.q.ReadLowWater(ctx, s.cfg.Name)
+	if err != nil {
+		return lowWater{}, err
+	}
+	low := lowWater{known: true, there: row.HasMark, file: row.File}
+	if row.Valid {
+		low.at, low.safe = row.LowWater, row.LowWater
+	}
+	t.setLowWater(low)
+	return low, nil
+}
+
+func (t *term) lowWater() lowWater {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.low
+}
+
+func (t *term) setLowWater(low lowWater) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.low = low
+}
+
+// bound returns where a statement that reads rows after a seq, up to another one, stops.
+func (low *lowWater) bound(after, upTo, seqs int64) int64 {
+	if from := max(after, low.at); low.there && upTo-from > seqs {
+		return from + seqs
+	}
+	return upTo
+}
+
+// Tidy moves the low-water mark.
+func (s *Store) Tidy(ctx context.Context, l relay.Lease, setAside bool) (tidied relay.Tidied, err error) {
+	err = s.underLease(ctx, "move the low-water mark", useForReading, l, func(t *term, se *session) (leases int64, err error) {
+		tidied, leases, err = s.tidy(ctx, t, se, setAside)
+		return leases, err
+	})
+	return tidied, err
+}
+
+func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (tidied relay.Tidied, leases int64, err error) {
+	row, err := se.q.ReadLowWater(ctx, s.cfg.Name)
+	if err != nil {
+		return tidied, 0, err
+	}
+	if !row.HasMark { // an outbox of an earlier version, or the migration was undone
+		t.setLowWater(lowWater{known: true})
+		return relay.Tidied{Done: true}, 1, nil
+	}
+	seen, err := t.watched(ctx, se)
+	if errors.Is(err, errSeqFirst) {
+		return relay.Tidied{Done: true}, 1, nil
+	}
+	if err != nil {
+		return tidied, 0, err
+	}
+	place, err := se.q.SequencePlace(ctx, seen.sequence)
+	switch {
+	case isLockTimeout(err), err == nil && place.FileBefore != place.File:
+		return tidied, 1, nil // another session changes the sequence
+	case err != nil:
+		return tidied, 0, err
+	}
+	low := t.lowWater()
+	low.known, low.there = true, true
+	stored := row.LowWater
+	switch {
+	case place.File != low.file || place.Standing < max(low.at, stored): // it numbers new rows from below
+		low = lowWater{known: true, there: true, file: place.File}
+	case stored < low.at: // set back by an operator
+		low.at = stored
+	}
+	if low, err = s.ask(ctx, se, low, seen, place.Standing); err != nil {
+		return tidied, 0, err
+	}
+	at, more, leases, err := s.pass(ctx, t, se, low, setAside)
+	if err != nil || leases == 0 {
+		return tidied, leases, err
+	}
+	if low.at != at || low.at != stored {
+		low.at = at
+		// First in memory if it moves back, which is always true; the other way round
+		// if it moves on.
+		if at < stored {
+			t.setLowWater(low)
+		}
+		leases, err = s.writeLowWater(ctx, t, low)
+		if err != nil || leases == 0 {
+			return tidied, leases, err
+		}
+	}
+	t.setLowWater(low)
+	return relay.Tidied{Done: at == place.Standing, More: more}, 1, nil
+}
+
+// lower moves the mark below a new row. Only a row whose seq was not drawn from the
+// sequence, or that was drawn after the sequence was set back, can be below it.
+func (s *Store) lower(ctx context.Context, seq int64) error {
+	return s.inTerm(ctx, "move the low-water mark back", func(t *term, _ *session) error {
+		low := t.lowWater()
+		if seq > low.at {
+			return nil
+		}
+		low.at = seq - 1
+		t.setLowWater(low)
+		leases, err := s.writeLowWater(ctx, t, low)
+		return lostUnless(leases > 0, err)
+	})
+}
+
+// writeLowWater writes the mark into the lease row.
+func (s *Store) writeLowWater(ctx context.Context, t *term, low lowWater) (leases int64, err error) {
+	return onAnchor(ctx, t.run.anchor, s.names, func(ctx context.Context, a *session) (int64, error) {
+		return a.q.MoveLowWater(ctx, pgdb.MoveLowWaterParams{
+			LowWater: low.at, File: low.file, Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder,
+		})
+	})
+}
+
+// ask finds out up to where no row can appear any more. The order of its statements, and
+// that of SequencePlace before them, matters.
+func (s *Store) ask(ctx context.Context, se *session, low lowWater, seen watched, standing int64) (lowWater, error) {
+	var writers []int64
+	asks := low.asked == 0 && standing > low.safe
+	if asks {
+		var err error
+		if writers, err = se.q.Writers(ctx, seen.outbox); err != nil {
+			return low, err
+		}
+	}
+	if !asks && low.asked == 0 {
+		return low, nil
+	}
+	text, err := se.q.TakeSnapshotWithoutLog(ctx)
+	if err != nil {
+		return low, err
+	}
+	now, err := parseSnapshot(relay.Snapshot(text))
+	if err != nil {
+		return low, err
+	}
+	open := low.open
+	if asks {
+		low.asked, open = standing, nil
+		for _, id := range writers {
+			open = append(open, now.withEpoch(uint32(id)))
+		}
+	}
+	low.open = nil
+	for _, id := range open {
+		if !now.ended(id) {
+			low.open = append(low.open, id)
+		}
+	}
+	if len(low.open) == 0 {
+		low.safe, low.asked = low.asked, 0
+	}
+	return low, nil
+}
+
+// pass returns how far the mark can move, and whether it can move on from there. If few
+// rows keep it from passing many, it makes them rows that the mark can pass the next time.
+func (s *Store) pass(ctx context.Context, t *term, se *session, low lowWater, setAside bool) (at int64, more bool, leases int64, err error) {
+	at = low.at
+	for look := 0; look < tidyLooks && at < low.safe; look++ {
+		row, err := se.q.LookFromMark(ctx, pgdb.LookFromMarkParams{LowWater: at, UpTo: low.safe, MaxRows: s.tidyRows})
+		if err != nil {
+			return 0, false, 0, err
+		}
+		full := row.Looked == int64(s.tidyRows)
+		switch {
+		case row.Pending == 0 && full:
+			at = row.Last
+			continue
+		case row.Pending == 0:
+			return low.safe, false, 1, nil
+		}
+		at = row.FirstPending - 1
+		if setAside && full && 2*row.Pending <= row.Looked {
+			leases, err = se.q.SetAside(ctx, pgdb.SetAsideParams{
+				Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, LowWater: at, UpTo: row.Last,
+			})
+			return at, true, leases, err
+		}
+		return at, false, 1, nil
+	}
+	return at, at < low.safe, 1, nil
+}
+
+// heldRows are the rows that hold their keys, as far as the store knows: if one of them
+// has lost its next_attempt_at, no index has it below the low-water mark.
+type heldRows struct {
+	mu   sync.Mutex
+	seqs map[int64]struct{}
+}
+
+func (h *heldRows) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seqs = nil
+}
+
+// add adds rows whose failure was recorded.
+func (h *heldRows) add(failed []relay.Failure) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seqs == nil {
+		h.seqs = map[int64]struct{}{}
+	}
+	for _, f := range failed {
+		if !f.Dead {
+			h.seqs[f.Seq] = struct{}{}
+		}
+	}
+}
+
+// all returns the rows.
+func (h *heldRows) all() map[int64]struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.seqs)
+}
+
+// listed notes that of the rows before, those in list hold their keys, and returns the
+// others.
+func (h *heldRows) listed(before map[int64]struct{}, list []relay.HeldRow) (others []int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seqs == nil {
+		h.seqs = map[int64]struct{}{}
+	}
+	for _, r := range list {
+		if !r.Dead {
+			delete(before, r.Seq)
+			h.seqs[r.Seq] = struct{}{}
+		}
+	}
+	for seq := range before {
+		delete(h.seqs, seq)
+		others = append(others, seq)
+	}
+	return others
+}
+
+// restore gives rows their next_attempt_at back, if the table needs it.
+func (s *Store) restore(ctx context.Context, t *term, se *session, seqs []int64) error {
+	if t == nil || len(seqs) == 0 {
+		return nil
+	}
+	low, err := s.lowWaterOf(ctx, t, se)
+	if err != nil || !low.there {
+		return err
+	}
+	return se.q.Restore(ctx, seqs)
+}

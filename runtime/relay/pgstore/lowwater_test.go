@@ -1,0 +1,452 @@
+package pgstore_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// tidy moves the mark, and returns where it is then.
+func tidy(t *testing.T, s *pgstore.Store, l relay.Lease) int64 {
+	t.Helper()
+	_, err := s.Tidy(t.Context(), l, true)
+	must(t, err)
+	return s.LowWater()
+}
+
+const storedMark = `SELECT low_water FROM event_outbox_lease`
+
+// Marking rows as published writes no index: each of them is a HOT update.
+func TestMarkingChangesNoIndex(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		const rows = 2_000
+		watcher := pg.Connect(t.Context())
+		exec(t, pg.Pool, `ALTER TABLE event_outbox SET (autovacuum_enabled = off)`)
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		insertMany(t, pg, rows, 500)
+		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+		s.Close() // the statistics of a session are complete once it has ended
+		pg.Pool.Reset()
+		waitFor(t, watcher, `SELECT n_tup_upd >= $1 FROM pg_stat_user_tables WHERE relname = 'event_outbox'`, rows)
+		if hot := ask[int64](t, watcher, `SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'event_outbox'`); hot != rows {
+			t.Errorf("%d of %d updates are HOT", hot, rows)
+		}
+	})
+}
+
+// The mark passes rows that are settled, failed or dead, and a new term reads those of them
+// that are not settled.
+func TestTheMarkPassesWhatAnIndexHas(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		for i := range 6 {
+			insert(t, pg.Pool, fmt.Sprint(i))
+		}
+		if at := tidy(t, s, lease); at != 0 {
+			t.Fatalf("the mark is at %d, and no row is settled", at)
+		}
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{
+			Published: []int64{1, 2},
+			Failed:    []relay.Failure{{Seq: 3, Err: "too large", RetryCount: 1, RetryIn: 1e12}, {Seq: 4, Err: "too large", RetryCount: 1, Dead: true}},
+		}))
+		if at := tidy(t, s, lease); at != 4 {
+			t.Fatalf("the mark is at %d, want 4", at)
+		}
+		if at := ask[int64](t, pg.Pool, storedMark); at != 4 {
+			t.Fatalf("the lease has %d", at)
+		}
+		must(t, s.Release(t.Context(), lease))
+
+		next := newStore(t, pg)
+		lease = lead(t, next)
+		snap := snapshot(t, next)
+		if diff := cmp.Diff([]int64{3, 5, 6}, seqs(backlog(t, next, snap, wide))); diff != "" {
+			t.Fatal(diff)
+		}
+		if diff := cmp.Diff([]int64{3, 5, 6}, seqs(backlog(t, next, snap, relay.Limit{Rows: 1, Bytes: 1}))); diff != "" {
+			t.Fatalf("page by page: %s", diff)
+		}
+		if at := next.LowWater(); at != 4 {
+			t.Fatalf("the next term begins at %d", at)
+		}
+		stats, err := next.Stats(t.Context())
+		must(t, err)
+		if stats.Pending != 3 || stats.Held != 1 || stats.Dead != 1 || stats.OldestAge <= 0 {
+			t.Errorf("statistics: %+v", stats)
+		}
+		page, err := next.ReadAgain(t.Context(), snap, relay.Selection{Topic: "orders", Keys: []string{"2", "3", "4"}}, 0, 100, wide)
+		must(t, err)
+		if diff := cmp.Diff([]int64{3, 5}, seqs(page.Rows)); diff != "" {
+			t.Fatal(diff)
+		}
+		settle(t, next, lease, backlog(t, next, snap, wide))
+		if at := tidy(t, next, lease); at != 6 {
+			t.Errorf("the mark is at %d, want 6", at)
+		}
+	})
+}
+
+// A transaction that drew a seq and is open keeps the mark below its rows, whatever ends
+// meanwhile. A transaction that does not write to the outbox does not.
+func TestTheMarkWaitsForWriters(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		stranger := begin(t, pg)
+		exec(t, stranger, `SELECT pg_current_xact_id()`)
+		from := snapshot(t, s)
+		insert(t, pg.Pool, "1")
+		open := begin(t, pg)
+		insert(t, open, "2")
+		insert(t, pg.Pool, "3")
+		rows := backlog(t, s, snapshot(t, s), wide)
+		settle(t, s, lease, rows)
+		for range 3 {
+			insert(t, pg.Pool, "later")
+			if at := tidy(t, s, lease); at > 1 {
+				t.Fatalf("the mark is at %d, and row 2 may still appear", at)
+			}
+		}
+		must(t, open.Commit(t.Context()))
+		to := snapshot(t, s)
+		settle(t, s, lease, tick(t, s, from, to, wide))
+		for range 2 { // it may ask again for a later place
+			tidy(t, s, lease)
+		}
+		if at := s.LowWater(); at != 6 {
+			t.Fatalf("the mark is at %d, want 6", at)
+		}
+	})
+}
+
+func TestTheMarkWaitsForAPreparedTransaction(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private(), services.Setting("max_prepared_transactions", "2"))
+	migrate(t, pg)
+	s := newStore(t, pg)
+	lease := lead(t, s)
+	snapshot(t, s)
+	conn := pg.Connect(t.Context())
+	exec(t, conn, `BEGIN`)
+	insert(t, conn, "prepared")
+	exec(t, conn, `PREPARE TRANSACTION 'later'`)
+	second := insert(t, pg.Pool, "direct")
+	must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{second}}))
+	for range 3 {
+		if at := tidy(t, s, lease); at != 0 {
+			t.Fatalf("the mark is at %d, and row 1 may still appear", at)
+		}
+	}
+	exec(t, conn, `COMMIT PREPARED 'later'`)
+	settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+	for range 2 {
+		tidy(t, s, lease)
+	}
+	if at := s.LowWater(); at != second {
+		t.Fatalf("the mark is at %d, want %d", at, second)
+	}
+}
+
+// A few rows that wait for long do not keep the mark from passing many others.
+func TestRowsThatWaitAreSetAside(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		s.TidyRows(10)
+		lease := lead(t, s)
+		insertMany(t, pg, 30, 10)
+		var published []int64
+		for seq := int64(1); seq <= 30; seq++ {
+			if seq != 3 && seq != 7 && seq < 25 {
+				published = append(published, seq)
+			}
+		}
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: published}))
+		_, err := s.Tidy(t.Context(), lease, false)
+		must(t, err)
+		if at := s.LowWater(); at != 2 {
+			t.Fatalf("the mark is at %d, want 2", at)
+		}
+		for range 4 {
+			tidy(t, s, lease)
+		}
+		if at := s.LowWater(); at != 24 { // of the last rows too many wait
+			t.Fatalf("the mark is at %d, want 24", at)
+		}
+		aside := ask[[]int64](t, pg.Pool, `SELECT array_agg(seq ORDER BY seq) FROM event_outbox WHERE next_attempt_at IS NOT NULL`)
+		if diff := cmp.Diff([]int64{3, 7}, aside); diff != "" {
+			t.Fatal(diff)
+		}
+		held, err := s.ReadHeld(t.Context(), relay.Blocking{})
+		must(t, err)
+		if len(held) != 0 {
+			t.Errorf("rows that wait hold their keys: %+v", held)
+		}
+		snap := snapshot(t, s)
+		rows := backlog(t, s, snap, wide)
+		if diff := cmp.Diff([]int64{3, 7, 25, 26, 27, 28, 29, 30}, seqs(rows)); diff != "" {
+			t.Fatal(diff)
+		}
+		settle(t, s, lease, rows)
+		if at := tidy(t, s, lease); at != 30 {
+			t.Errorf("the mark is at %d, want 30", at)
+		}
+		if n := ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox WHERE next_attempt_at IS NOT NULL`); n != 0 {
+			t.Errorf("%d published rows are still in the index of rows that wait", n)
+		}
+	})
+}
+
+// A mark is true for one sequence. A sequence that starts over, or is set back, numbers
+// rows from below it.
+func TestTheMarkOfAnotherSequence(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		for name, change := range map[string]string{
+			"restarted": `TRUNCATE event_outbox RESTART IDENTITY`,
+			"set back":  `TRUNCATE event_outbox; SELECT setval('event_outbox_seq_seq', 2)`,
+		} {
+			for _, leading := range []bool{false, true} {
+				exec(t, pg.Pool, `TRUNCATE event_outbox RESTART IDENTITY`)
+				s := newStore(t, pg)
+				lease := lead(t, s)
+				insertMany(t, pg, 10, 10)
+				settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+				if at := tidy(t, s, lease); at != 10 {
+					t.Fatalf("%s: the mark is at %d, want 10", name, at)
+				}
+				for _, one := range strings.Split(change, "; ") {
+					exec(t, pg.Pool, one)
+				}
+				if leading {
+					tidy(t, s, lease)
+				}
+				first := insert(t, pg.Pool, "low")
+				if leading {
+					if at := tidy(t, s, lease); at >= first {
+						t.Errorf("%s: the mark is at %d, and row %d is not settled", name, at, first)
+					}
+					if diff := cmp.Diff([]int64{first}, seqs(backlog(t, s, snapshot(t, s), wide))); diff != "" {
+						t.Errorf("%s: %s", name, diff)
+					}
+					insertMany(t, pg, 20, 10) // the sequence passes the former mark
+				}
+				must(t, s.Release(t.Context(), lease))
+				next := newStore(t, pg)
+				lease = lead(t, next)
+				rows := seqs(backlog(t, next, snapshot(t, next), wide))
+				if len(rows) == 0 || rows[0] != first {
+					t.Errorf("%s, leading %v: the next term reads %v, want %d first", name, leading, rows, first)
+				}
+				must(t, next.Release(t.Context(), lease))
+			}
+		}
+	})
+}
+
+// A row whose seq was not drawn from the sequence can be below the mark. A running leader
+// that reads it moves the mark back, so that a successor finds it too.
+func TestARowWithAChosenSeq(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		from := snapshot(t, s)
+		insertMany(t, pg, 9, 10)
+		to := snapshot(t, s)
+		settle(t, s, lease, tick(t, s, from, to, wide))
+		if at := tidy(t, s, lease); at != 9 {
+			t.Fatalf("the mark is at %d, want 9", at)
+		}
+		exec(t, pg.Pool, `DELETE FROM event_outbox WHERE seq = 4`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data, seq)
+			OVERRIDING SYSTEM VALUE VALUES ('a', 'order', 'order.paid.v1', 'orders', 'restored', '{}', 4)`)
+		later := snapshot(t, s)
+		if diff := cmp.Diff([]string{"restored"}, keys(tick(t, s, to, later, wide))); diff != "" {
+			t.Fatal(diff)
+		}
+		must(t, s.Release(t.Context(), lease))
+		next := newStore(t, pg)
+		lead(t, next)
+		if diff := cmp.Diff([]string{"restored"}, keys(backlog(t, next, snapshot(t, next), wide))); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// What lost its next_attempt_at, by an operator's hand or by the replay of an earlier
+// version, is found again.
+func TestRowsBelowTheMarkThatLostTheirIndex(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		insertMany(t, pg, 5, 10)
+		snap := snapshot(t, s)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{
+			Published: []int64{3, 4, 5},
+			Failed:    []relay.Failure{{Seq: 1, Err: "too large", RetryCount: 1, RetryIn: 1e12}, {Seq: 2, Err: "too large", RetryCount: 1, Dead: true}},
+		}))
+		if at := tidy(t, s, lease); at != 5 {
+			t.Fatalf("the mark is at %d, want 5", at)
+		}
+		exec(t, pg.Pool, `UPDATE event_outbox SET next_attempt_at = NULL WHERE seq = 1`)
+		held, err := s.ReadHeld(t.Context(), relay.Blocking{})
+		must(t, err)
+		if len(held) != 0 {
+			t.Errorf("row 1 still holds its key: %+v", held)
+		}
+		exec(t, pg.Pool, `WITH replayed AS (UPDATE event_outbox SET dead_at = NULL, next_attempt_at = NULL, retry_count = 0 WHERE seq = 2 RETURNING *)
+			INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key)
+			SELECT 'op', 'replay', seq, id, event_type, topic, event_key FROM replayed`)
+		decisions, err := s.Decisions(t.Context(), lease, nil)
+		must(t, err)
+		if len(decisions) != 1 {
+			t.Fatalf("decisions: %+v", decisions)
+		}
+		if diff := cmp.Diff([]int64{1, 2}, seqs(backlog(t, s, snap, wide))); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// An outbox of an earlier version is read as before, and the migration to the current
+// indexes, and back, can run while a relay leads.
+func TestIndexesOfAnEarlierVersion(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		files, err := migrations.Files(migrations.Plain, migrations.Options{Kind: migrations.KindIndexes})
+		must(t, err)
+		down, up := string(files[0].Content), string(files[1].Content)
+		owner := pg.Connect(t.Context())
+		run := func(sql string) {
+			t.Helper()
+			_, err := owner.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol)
+			must(t, err)
+		}
+		run(down)
+		s := newStore(t, pg)
+		must(t, s.Check(t.Context()))
+		lease := lead(t, s)
+		insertMany(t, pg, 5, 10)
+		snap := snapshot(t, s)
+		settle(t, s, lease, backlog(t, s, snap, wide)[:2])
+		for _, step := range []struct {
+			sql  string
+			want int64
+		}{{``, 0}, {up, 2}, {down, 0}, {up, 2}} {
+			if step.sql != "" {
+				run(step.sql)
+			}
+			if step.sql == up {
+				if at := ask[int64](t, owner, storedMark); at != 2 {
+					t.Errorf("the migration sets the mark to %d, want 2", at)
+				}
+			}
+			if at := tidy(t, s, lease); at != step.want {
+				t.Errorf("the mark is at %d, want %d", at, step.want)
+			}
+			if diff := cmp.Diff([]int64{3, 4, 5}, seqs(backlog(t, s, snapshot(t, s), wide))); diff != "" {
+				t.Error(diff)
+			}
+			if step.want == 0 {
+				for name, plan := range s.Plans(t.Context(), t, lease, snap) {
+					if name != "RenewLease" && name != "LookFromMark" && name != "SetAside" && name != "HighestSeq" && name != "Restore" && strings.Contains(plan, "Seq Scan on event_outbox ") {
+						t.Errorf("%s scans the table:\n%s", name, plan)
+					}
+				}
+			}
+			must(t, newStore(t, pg).Check(t.Context()))
+		}
+	})
+}
+
+// A statement looks at a limited number of rows above the mark, so that it ends, however
+// many were published there.
+func TestAPageLooksAtALimitedNumberOfRows(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		s.LookSeqs(10)
+		lease := lead(t, s)
+		insertMany(t, pg, 35, 10)
+		var published []int64
+		for seq := int64(2); seq <= 33; seq++ {
+			published = append(published, seq)
+		}
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: published}))
+		snap := snapshot(t, s)
+		for name, read := range map[string]func(after int64) (relay.Page, int64, error){
+			"backlog": func(after int64) (relay.Page, int64, error) {
+				page, err := s.ReadBacklog(t.Context(), snap, after, wide)
+				return page, page.End, err
+			},
+			"again": func(after int64) (relay.Page, int64, error) {
+				page, err := s.ReadAgain(t.Context(), snap, relay.Selection{Topic: "orders"}, after, 1_000, wide)
+				return page, page.End, err
+			},
+		} {
+			var pages [][]int64
+			var ends []int64
+			for after, more := int64(0), true; more; {
+				page, end, err := read(after)
+				must(t, err)
+				pages, ends = append(pages, seqs(page.Rows)), append(ends, end)
+				after, more = end, page.More
+			}
+			if diff := cmp.Diff([][]int64{{1}, {}, {}, {34, 35}}, pages); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+			if diff := cmp.Diff([]int64{10, 20, 30, 0}, ends); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+		stats, err := s.Stats(t.Context())
+		must(t, err)
+		if stats.Pending != 1 {
+			t.Errorf("%d rows are counted as pending, want the one within the limit", stats.Pending)
+		}
+		exec(t, pg.Pool, `UPDATE event_outbox SET event_key = 'edited' WHERE seq = 34`)
+		edits := snapshot(t, s)
+		var edited []int64
+		for after, more := int64(0), true; more; {
+			page, end, err := s.ReadEdited(t.Context(), edits, edits, after, 35, wide)
+			must(t, err)
+			edited = append(edited, seqs(page.Rows)...)
+			after, more = end, page.More
+		}
+		if diff := cmp.Diff([]int64{34}, edited); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// The pages of a tick end with the tick, however many rows were published since its first
+// row.
+func TestATickInPages(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		open := begin(t, pg)
+		for range 5 {
+			insert(t, open, "k")
+		}
+		first := snapshot(t, s)
+		insertMany(t, pg, 50, 10)
+		from := snapshot(t, s)
+		settle(t, s, lease, tick(t, s, first, from, wide))
+		must(t, open.Commit(t.Context()))
+		insertMany(t, pg, 3, 10)
+		to := snapshot(t, s)
+		want := []int64{1, 2, 3, 4, 5, 56, 57, 58}
+		for _, rows := range []int{1, 2, 3, 8, 100} {
+			if diff := cmp.Diff(want, seqs(tick(t, s, from, to, relay.Limit{Rows: rows, Bytes: 1 << 20}))); diff != "" {
+				t.Errorf("pages of %d: %s", rows, diff)
+			}
+		}
+	})
+}
