@@ -47,6 +47,7 @@
 // wait that long. If that is too long, delete old published rows before, in batches.
 // The way back takes the same lock for one index over the unpublished rows: 2 s.
 // KindIndexes takes it for an index over all rows, about a second for a million, or for a
-// moment if the indexes were created CONCURRENTLY before. All of them wait at most 5 s for the lock, because every insert waits behind it. If they do not
-// get it, they change nothing and can be run again.
+// moment if the indexes were created CONCURRENTLY before. It is one statement, so it needs
+// no transaction around it. All of them wait at most 5 s for the lock, because every insert
+// waits behind it. If they do not get it, they change nothing and can be run again.
 package migrations

@@ -7,31 +7,53 @@
 -- The table is locked (ACCESS EXCLUSIVE) until the transaction ends, which takes as long
 -- as an index over all rows: about a second for a million. To lock it for a moment only,
 -- create the new indexes beforehand, outside of a transaction, with the statements below
--- and CONCURRENTLY after INDEX. Indexes that are there are kept.
+-- and CONCURRENTLY after INDEX. Indexes that are there are kept, if they are valid.
 --
--- Writers would have to wait behind a statement that waits for the lock. So this
--- stops after 5 s, changes nothing, and can be run again.
-SET LOCAL lock_timeout = '5s';
+-- It is one statement, so that it holds the lock from its beginning to its end also where
+-- each statement has its own transaction.
+DO $$
+DECLARE
+    found text;
+BEGIN
+    -- Writers would have to wait behind a statement that waits for the lock. So this
+    -- stops after 5 s, changes nothing, and can be run again.
+    SET LOCAL lock_timeout = '5s';
 
-LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
 
-CREATE INDEX IF NOT EXISTS ix_event_outbox_seq ON event_outbox (seq);
-CREATE INDEX IF NOT EXISTS ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL;
+    -- CREATE INDEX CONCURRENTLY that failed leaves an index that cannot be used.
+    FOR found IN
+        SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+        WHERE i.indrelid = 'event_outbox'::regclass AND NOT i.indisvalid
+          AND c.relname IN ('ix_event_outbox_seq', 'ix_event_outbox_waiting', 'ix_event_outbox_dead')
+    LOOP
+        EXECUTE 'DROP INDEX ' || found;
+    END LOOP;
 
--- The first low-water mark: before the first row that is neither published, dead, nor in
--- ix_event_outbox_waiting. The lock has let every transaction end that inserted a row.
-ALTER TABLE event_outbox_lease
-    ADD COLUMN low_water bigint NOT NULL DEFAULT 0,
-    ADD COLUMN low_water_file bigint NOT NULL DEFAULT 0;
-UPDATE event_outbox_lease
-SET low_water      = coalesce((SELECT min(seq) - 1 FROM event_outbox
-                               WHERE published_at IS NULL AND dead_at IS NULL AND next_attempt_at IS NULL),
-                              pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0),
-    low_water_file = pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint;
+    CREATE INDEX IF NOT EXISTS ix_event_outbox_seq ON event_outbox (seq);
+    CREATE INDEX IF NOT EXISTS ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL;
+    DROP INDEX IF EXISTS ix_event_outbox_unpublished;
+    DROP INDEX IF EXISTS ix_event_outbox_held;
 
-DROP INDEX ix_event_outbox_unpublished;
-DROP INDEX ix_event_outbox_held;
+    -- Pages that are full already keep their rows; they leave the table with the retention.
+    ALTER TABLE event_outbox SET (fillfactor = 50);
 
--- Pages that are full already keep their rows; they leave the table with the retention.
-ALTER TABLE event_outbox SET (fillfactor = 50);
+    ALTER TABLE event_outbox_lease
+        ADD COLUMN low_water bigint NOT NULL DEFAULT 0,
+        ADD COLUMN low_water_file bigint NOT NULL DEFAULT 0;
+
+    -- The first low-water mark: before the first row that is neither published, dead, nor in
+    -- ix_event_outbox_waiting. The lock has let every transaction end that inserted a row.
+    -- Under READ COMMITTED each statement sees what was committed before it began. Under
+    -- another isolation level it may not see rows that were committed while this waited for
+    -- the lock. Then the mark stays 0, and the relay moves it.
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        UPDATE event_outbox_lease
+        SET low_water      = coalesce((SELECT min(seq) - 1 FROM event_outbox
+                                       WHERE published_at IS NULL AND dead_at IS NULL AND next_attempt_at IS NULL),
+                                      pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0),
+            low_water_file = pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint;
+    END IF;
+END
+$$;
