@@ -17,6 +17,7 @@ const (
 	slotSend
 	slotSettle
 	slotIdle
+	slotSearch
 	numSlots
 )
 
@@ -75,6 +76,9 @@ type (
 		setAside bool
 		moved    int // rows that were settled before it
 	}
+	// opSearch looks for rows that no read finds. It has its own slot, so that new rows
+	// need not wait for it.
+	opSearch struct{}
 
 	// opIdle waits until there may be rows to read. It has its own slot, so that a
 	// wake-up is handled meanwhile.
@@ -107,6 +111,7 @@ type outcome struct {
 	left      leftOuts    // the same
 	end       int64       // opBacklog, opTick, opAgain, opEdited: the last seq that was looked at; 0: the last row's
 	tidied    Tidied      // opTidy
+	found     int64       // opSearch
 	held      []HeldRow   // opReadHeld
 	decisions []Decision  // opDecisions
 	topics    []TopicInfo // opTopics
@@ -127,6 +132,8 @@ func slotOf(c command) slot {
 		return slotSettle
 	case opIdle:
 		return slotIdle
+	case opSearch:
+		return slotSearch
 	default:
 		return slotRead
 	}

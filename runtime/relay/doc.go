@@ -197,8 +197,9 @@
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
 // no effect. Do not set it to NULL while no relay runs: it keeps the row in an index by
-// which the relay finds it. To delay an event, use outbox.WithDeliverAt. An empty event_key
-// means no key.
+// which the relay finds it. A published row that is made unpublished by hand is found by a
+// search, which may take minutes ([Tidier]). To delay an event, use outbox.WithDeliverAt.
+// An empty event_key means no key.
 //
 // # Why these defaults
 //
@@ -221,7 +222,7 @@
 //	                              partitions wait for the slowest that long, and once: afterwards a fifth of it
 //	PollMin 10ms, PollMax 200ms   200 ms is the latency that holds without any wake-up
 //	IdleWait 30s                  an idle outbox costs two statements a second, leader and standby together: 0.8
-//	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, the rest snapshots to be
+//	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, 0.1 searches, the rest snapshots to be
 //	                              sure and counts (outboxbench -scenario idle counts them); pgstore finds a row within 25 ms, in an
 //	                              outbox that shares its sessions within 225 ms
 //	DecisionsEvery 1m             a renewal reports them, so this is only a precaution

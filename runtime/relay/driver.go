@@ -245,6 +245,8 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		d.page(ctx, &o, page, err)
 	case opTidy:
 		o.tidied, o.err = d.tidier.Tidy(ctx, lease, op.setAside)
+	case opSearch:
+		o.found, o.err = d.tidier.Search(ctx, lease)
 	case opIdle:
 		o.moved, o.err = d.idler.Idle(ctx, op.read, op.limit)
 	case opTopics:
@@ -380,7 +382,7 @@ func (d *driver) take(o outcome) {
 	case errors.Is(o.err, ErrLeaseLost), errors.Is(o.err, ErrLeaseMoved), cancelled:
 	case slotOf(o.op) == slotIdle: // the relay polls instead
 	default:
-		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store"}[slotOf(o.op)]
+		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store", "store"}[slotOf(o.op)]
 		d.cfg.Observer.Failed(what, ClassRelay, o.err)
 		if attrs, say := d.complains.failed(now, callName(o.op), o.err); say {
 			d.cfg.Logger.WarnContext(d.root, "call failed, retrying", append(attrs, slog.String("what", what))...)

@@ -14,6 +14,7 @@ type lowWater struct {
 	locked   int64
 	writers  map[int64]bool // those that hold a lock on the table
 	tidying  map[Lease]*memTidy
+	searched map[Lease]int64 // how far a term has searched
 	onMove   func(l Lease)
 }
 
@@ -24,6 +25,7 @@ type memTidy struct {
 	safe int64   // no row can appear any more up to this seq, once all of open have ended
 	open []int64 // writers
 	at   int64
+	Tidied
 }
 
 // memWindow is how many rows one look at the rows above the mark has.
@@ -86,6 +88,7 @@ func (s *memStore) Tidy(_ context.Context, l Lease, setAside bool) (Tidied, erro
 		if waits && !s.off("the mark waits for writers") {
 			return Tidied{}, nil
 		}
+		t.Tidied = Tidied{}
 		if t.at = s.mark(); t.at < t.safe {
 			s.pass(t, setAside)
 		}
@@ -96,7 +99,8 @@ func (s *memStore) Tidy(_ context.Context, l Lease, setAside bool) (Tidied, erro
 			s.low.onMove(l)
 		}
 		s.low.at, s.low.file = t.at, s.low.sequence
-		return Tidied{Done: t.at == s.lastSeq}, nil
+		t.Done = t.at == s.lastSeq
+		return t.Tidied, nil
 	}
 	return Tidied{}, nil
 }
@@ -116,7 +120,7 @@ func (s *memStore) pass(t *memTidy, setAside bool) {
 	}
 	switch {
 	case len(pending) > 0:
-		t.at = pending[0].Seq - 1
+		t.at, t.First, t.Last = pending[0].Seq-1, pending[0].Seq, looked[len(looked)-1].Seq
 	case len(looked) == memWindow:
 		t.at = looked[len(looked)-1].Seq
 		return
@@ -126,8 +130,55 @@ func (s *memStore) pass(t *memTidy, setAside bool) {
 	}
 	if setAside && len(looked) == memWindow && 2*len(pending) <= memWindow {
 		s.lastTx++
+		t.SetAside = true
 		for _, r := range pending {
 			r.nextAttempt, r.edit = max(1, s.now()), s.lastTx
 		}
 	}
+}
+
+// Search implements Tidier.
+func (s *memStore) Search(_ context.Context, l Lease) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.allows(l) {
+		return 0, ErrLeaseLost
+	}
+	if s.off("unsettled rows below the mark are searched") || s.off("a replayed row is in the index of rows that wait") {
+		return 0, nil // it would find such a row
+	}
+	s.lastTx++
+	looked, found := 0, int64(0)
+	after := s.low.searched[l]
+	for _, r := range s.rows {
+		if r.Seq <= after || r.Seq > s.mark() || r.gone || !s.committed(r) {
+			continue
+		}
+		after = r.Seq
+		if !r.published && !r.dead {
+			found = r.Seq
+			if r.nextAttempt == 0 {
+				r.nextAttempt, r.RetryCount, r.edit = max(1, s.now()), 0, s.lastTx
+			}
+		}
+		if looked++; looked == memWindow {
+			break
+		}
+	}
+	if looked < memWindow {
+		after = 0
+	}
+	s.low.searched[l] = after
+	return found, nil
+}
+
+// Forget is what an operator does by hand to a row below the mark, so that no index has
+// it: making it unpublished, or taking its next_attempt_at.
+func (s *memStore) Forget(seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastTx++
+	s.flush()
+	r := s.bySeq[seq]
+	r.published, r.nextAttempt, r.edit, r.edited = false, 0, s.lastTx, true
 }

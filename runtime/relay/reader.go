@@ -161,7 +161,7 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 // handle takes the outcome of a read.
 func (r *reader) handle(now time.Duration, o outcome) {
 	if op, ok := o.op.(opTidy); ok {
-		r.tidier.tidied(now, op.moved, o.tidied)
+		r.tidied(now, op, o.tidied)
 		return
 	}
 	if o.err != nil {

@@ -297,6 +297,10 @@ func (r *simRelay) execute(op *simOp) {
 		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTidy:
 		o.tidied, o.err = s.store.Tidy(ctx, op.lease, c.setAside || s.off("no row is set aside during a look for edits"))
+	case opSearch:
+		if o.found, o.err = s.store.Search(ctx, op.lease); s.off("what a search found is read") {
+			o.found = 0
+		}
 	case opTopics:
 		if s.broker.outage {
 			o.err = errSimLost

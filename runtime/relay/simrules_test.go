@@ -136,8 +136,10 @@ var rules = []struct {
 	{"the place of the sequence is read before the writers", simOptions{}, "lost or reordered"},
 	{"rows that wait are read below the mark", simOptions{}, "lost or reordered"},
 	{"a replayed row is in the index of rows that wait", simOptions{}, "lost"},
-	{"the mark of another sequence counts nothing", simOptions{table: remarked}, "lost"},
+	{"the mark of another sequence counts nothing", simOptions{table: remarked}, "lost or reordered"},
 	{"the mark is moved under the lease", simOptions{}, "unfenced"},
+	{"unsettled rows below the mark are searched", simOptions{forgot: true}, "lost"},
+	{"what a search found is read", simOptions{forgot: true}, "lost"},
 	{"no row is set aside during a look for edits", simOptions{edits: true, pairs: true}, "reordered"},
 
 	// Settling.

@@ -181,6 +181,12 @@ type Tidier interface {
 	// allows it to change rows that keep the mark from passing many others. To ReadEdited
 	// these rows look edited, so it is false while the relay looks for edited rows.
 	Tidy(ctx context.Context, l Lease, setAside bool) (Tidied, error)
+	// Search looks for unsettled rows below the mark: at a limited number of rows each time,
+	// from where the last call stopped. It returns the highest seq of those that it found;
+	// 0: none. The mark passes only rows that wait. So if a row does not wait, somebody
+	// changed or restored it by hand; Search changes such a row so that reads find it. To
+	// ReadEdited it looks edited. The relay calls Search while it reads.
+	Search(ctx context.Context, l Lease) (int64, error)
 }
 
 // Tidied is the result of Tidier.Tidy.
@@ -189,6 +195,11 @@ type Tidied struct {
 	Done bool
 	// More is true if the mark can pass more rows now.
 	More bool
+	// First is the row that keeps the mark from moving, and Last is the last row that was
+	// looked at; 0: no row does.
+	First, Last int64
+	// SetAside is true if rows were changed so that the mark can pass them.
+	SetAside bool
 }
 
 // ReleaseHints is a Store that tells standbys when a term ended cleanly, so that they

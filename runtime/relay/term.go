@@ -38,6 +38,9 @@ func (t *term) plan(n *agenda, draining bool) {
 	if !n.busy[slotIdle] {
 		t.reader.planIdle(n)
 	}
+	if !n.busy[slotSearch] {
+		t.reader.planSearch(n)
+	}
 }
 
 func (t *term) drained() bool {
@@ -78,6 +81,8 @@ func (t *term) handle(now time.Duration, o outcome, reading bool) *ending {
 		}
 	case opIdle:
 		t.reader.waited(now, o)
+	case opSearch:
+		t.reader.searched(now, o)
 	default:
 		t.reader.handle(now, o)
 		t.flow.queue.readEnded()

@@ -122,7 +122,7 @@ func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (
 	if low, err = s.ask(ctx, se, low, seen, place.Standing); err != nil {
 		return tidied, 0, err
 	}
-	at, more, leases, err := s.pass(ctx, t, se, low, setAside)
+	at, tidied, leases, err := s.pass(ctx, t, se, low, setAside)
 	if err != nil || leases == 0 {
 		return tidied, leases, err
 	}
@@ -139,7 +139,8 @@ func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (
 		}
 	}
 	t.setLowWater(low)
-	return relay.Tidied{Done: at == place.Standing, More: more}, 1, nil
+	tidied.Done = at == place.Standing
+	return tidied, 1, nil
 }
 
 // lower moves the mark below a new row. Only a row whose seq was not drawn from the
@@ -207,14 +208,14 @@ func (s *Store) ask(ctx context.Context, se *session, low lowWater, seen watched
 	return low, nil
 }
 
-// pass returns how far the mark can move, and whether it can move on from there. If few
+// pass returns how far the mark can move, and what keeps it from moving on from there. If few
 // rows keep it from passing many, it makes them rows that the mark can pass the next time.
-func (s *Store) pass(ctx context.Context, t *term, se *session, low lowWater, setAside bool) (at int64, more bool, leases int64, err error) {
+func (s *Store) pass(ctx context.Context, t *term, se *session, low lowWater, setAside bool) (at int64, tidied relay.Tidied, leases int64, err error) {
 	at = low.at
 	for look := 0; look < tidyLooks && at < low.safe; look++ {
 		row, err := se.q.LookFromMark(ctx, pgdb.LookFromMarkParams{LowWater: at, UpTo: low.safe, MaxRows: s.tidyRows})
 		if err != nil {
-			return 0, false, 0, err
+			return 0, relay.Tidied{}, 0, err
 		}
 		full := row.Looked == int64(s.tidyRows)
 		switch {
@@ -222,18 +223,18 @@ func (s *Store) pass(ctx context.Context, t *term, se *session, low lowWater, se
 			at = row.Last
 			continue
 		case row.Pending == 0:
-			return low.safe, false, 1, nil
+			return low.safe, relay.Tidied{}, 1, nil
 		}
 		at = row.FirstPending - 1
 		if setAside && full && 2*row.Pending <= row.Looked {
 			leases, err = se.q.SetAside(ctx, pgdb.SetAsideParams{
 				Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, LowWater: at, UpTo: row.Last,
 			})
-			return at, true, leases, err
+			return at, relay.Tidied{More: true, First: row.FirstPending, Last: row.Last, SetAside: true}, leases, err
 		}
-		return at, false, 1, nil
+		return at, relay.Tidied{First: row.FirstPending, Last: row.Last}, 1, nil
 	}
-	return at, at < low.safe, 1, nil
+	return at, relay.Tidied{More: at < low.safe}, 1, nil
 }
 
 // heldRows are the rows that hold their keys, as far as the store knows: if one of them
@@ -291,14 +292,55 @@ func (h *heldRows) listed(before map[int64]struct{}, list []relay.HeldRow) (othe
 	return others
 }
 
-// restore gives rows their next_attempt_at back, if the table needs it.
-func (s *Store) restore(ctx context.Context, t *term, se *session, seqs []int64) error {
+// restore gives rows their next_attempt_at back, if the table needs it. It returns how many
+// leases the term has: 0 if it is over.
+func (s *Store) restore(ctx context.Context, t *term, se *session, seqs []int64) (leases int64, err error) {
 	if t == nil || len(seqs) == 0 {
-		return nil
+		return 1, nil
 	}
 	low, err := s.lowWaterOf(ctx, t, se)
 	if err != nil || !low.there {
-		return err
+		return 1, err
 	}
-	return se.q.Restore(ctx, seqs)
+	return se.q.Restore(ctx, pgdb.RestoreParams{Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Seqs: seqs})
+}
+
+// search is the progress of Search. A new term starts at the lowest seq.
+type search struct {
+	mu    sync.Mutex
+	after int64
+}
+
+// Search looks for unsettled rows below the mark. It gives a next_attempt_at to those that
+// no index of unsettled rows has.
+func (s *Store) Search(ctx context.Context, l relay.Lease) (found int64, err error) {
+	err = s.underLease(ctx, "search below the low-water mark", useForKeeping, l, func(t *term, se *session) (leases int64, err error) {
+		found, leases, err = s.searchPage(ctx, t, se)
+		return leases, err
+	})
+	return found, err
+}
+
+func (s *Store) searchPage(ctx context.Context, t *term, se *session) (found, leases int64, err error) {
+	st, low := &t.search, t.lowWater()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.after >= low.at {
+		st.after = 0
+	}
+	if low.at == 0 {
+		return 0, 1, nil
+	}
+	row, err := se.q.SearchBelow(ctx, pgdb.SearchBelowParams{After: st.after, LowWater: low.at, MaxRows: s.tidyRows})
+	if err != nil {
+		return 0, 0, err
+	}
+	if leases, err = s.restore(ctx, t, se, row.Lost); err != nil || leases == 0 {
+		return 0, leases, err // this page comes again
+	}
+	st.after = row.Last
+	if row.Looked < int64(s.tidyRows) {
+		st.after = 0
+	}
+	return row.Unsettled, 1, nil
 }

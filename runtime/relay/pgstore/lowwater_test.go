@@ -1,7 +1,9 @@
 package pgstore_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -316,6 +318,117 @@ func TestRowsBelowTheMarkThatLostTheirIndex(t *testing.T) {
 	})
 }
 
+// Rows below the mark that somebody made unpublished, or restored, by hand are found a page
+// at a time, and then reads find them. A former leader changes nothing.
+func TestRowsBelowTheMarkAreSearched(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		s.TidyRows(4)
+		lease := lead(t, s)
+		insertMany(t, pg, 10, 10)
+		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+		if at := tidy(t, s, lease); at != 10 {
+			t.Fatalf("the mark is at %d, want 10", at)
+		}
+		exec(t, pg.Pool, `UPDATE event_outbox SET published_at = NULL WHERE seq IN (2, 3, 9)`)
+		exec(t, pg.Pool, `CREATE TABLE backup AS SELECT * FROM event_outbox WHERE seq = 6`)
+		exec(t, pg.Pool, `DELETE FROM event_outbox WHERE seq = 6`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox OVERRIDING SYSTEM VALUE SELECT * FROM backup`)
+		exec(t, pg.Pool, `UPDATE event_outbox SET published_at = NULL WHERE seq = 6`)
+		snap := snapshot(t, s)
+		if rows := backlog(t, s, snap, wide); len(rows) != 0 {
+			t.Fatalf("found without a search: %v", seqs(rows))
+		}
+		var found []int64
+		for range 4 {
+			highest, err := s.Search(t.Context(), lease)
+			must(t, err)
+			found = append(found, highest)
+		}
+		if diff := cmp.Diff([]int64{3, 6, 9, 3}, found); diff != "" {
+			t.Errorf("the searches find (-want +got):\n%s", diff)
+		}
+		snap = snapshot(t, s)
+		page, _, err := s.ReadEdited(t.Context(), snap, snap, 0, 10, wide)
+		must(t, err)
+		if diff := cmp.Diff([]int64{2, 3, 6, 9}, seqs(page.Rows)); diff != "" {
+			t.Errorf("edited rows (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]int64{2, 3, 6, 9}, seqs(backlog(t, s, snap, wide))); diff != "" {
+			t.Errorf("the backlog of the next term (-want +got):\n%s", diff)
+		}
+
+		next := newStore(t, pg)
+		lead(t, next)
+		exec(t, pg.Pool, `UPDATE event_outbox SET published_at = NULL WHERE seq = 5`)
+		if _, err := s.Search(t.Context(), lease); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Errorf("the former leader's search answers %v", err)
+		}
+		if aside := ask[bool](t, pg.Pool, `SELECT next_attempt_at IS NOT NULL FROM event_outbox WHERE seq = 5`); aside {
+			t.Error("the former leader changed a row")
+		}
+	})
+}
+
+// Tidy says which row keeps the mark from moving, so that the relay can look at it.
+func TestTheRowThatKeepsTheMark(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		s.TidyRows(4)
+		lease := lead(t, s)
+		insertMany(t, pg, 5, 10)
+		rows := backlog(t, s, snapshot(t, s), wide)
+		settle(t, s, lease, slices.Concat(rows[:1], rows[2:4]))
+		for _, setAside := range []bool{false, true} {
+			got, err := s.Tidy(t.Context(), lease, setAside)
+			must(t, err)
+			if diff := cmp.Diff(relay.Tidied{First: 2, Last: 4 + map[bool]int64{true: 1}[setAside], More: setAside, SetAside: setAside}, got); diff != "" {
+				t.Errorf("set aside %v (-want +got):\n%s", setAside, diff)
+			}
+		}
+	})
+}
+
+// A gap in the numbers, however large, costs no more than one page.
+func TestAPageSkipsAGap(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		s.LookSeqs(10)
+		lead(t, s)
+		const far = 1_000_000_000_000
+		insertMany(t, pg, 2, 10)
+		exec(t, pg.Pool, `SELECT setval('event_outbox_seq_seq', $1)`, int64(far))
+		insertMany(t, pg, 1, 10)
+		snap := snapshot(t, s)
+		first, err := s.ReadBacklog(t.Context(), snap, 0, wide)
+		must(t, err)
+		second, err := s.ReadBacklog(t.Context(), snap, first.End, wide)
+		must(t, err)
+		type page struct {
+			Seqs []int64
+			More bool
+			End  int64
+		}
+		want := []page{{[]int64{1, 2}, true, far}, {[]int64{far + 1}, false, 0}}
+		if diff := cmp.Diff(want, []page{{seqs(first.Rows), first.More, first.End}, {seqs(second.Rows), second.More, second.End}}); diff != "" {
+			t.Errorf("pages (-want +got):\n%s", diff)
+		}
+		exec(t, pg.Pool, `UPDATE event_outbox SET event_key = 'edited' WHERE seq > 2`)
+		edits := snapshot(t, s)
+		var edited []int64
+		reads := 0
+		for after, more := int64(0), true; more; reads++ {
+			page, end, err := s.ReadEdited(t.Context(), edits, edits, after, far+1, wide)
+			must(t, err)
+			edited = append(edited, seqs(page.Rows)...)
+			after, more = end, page.More
+		}
+		if diff := cmp.Diff([]int64{far + 1}, edited); diff != "" || reads > 3 {
+			t.Errorf("%d reads: %s", reads, diff)
+		}
+	})
+}
+
 // An outbox of an earlier version is read as before, and the migration to the current
 // indexes, and back, can run while a relay leads.
 func TestIndexesOfAnEarlierVersion(t *testing.T) {
@@ -356,7 +469,7 @@ func TestIndexesOfAnEarlierVersion(t *testing.T) {
 			}
 			if step.want == 0 {
 				for name, plan := range s.Plans(t.Context(), t, lease, snap) {
-					if name != "RenewLease" && name != "LookFromMark" && name != "SetAside" && name != "HighestSeq" && name != "Restore" && strings.Contains(plan, "Seq Scan on event_outbox ") {
+					if name != "RenewLease" && name != "LookFromMark" && name != "SetAside" && name != "HighestSeq" && name != "Restore" && name != "SearchBelow" && name != "NextSeq" && strings.Contains(plan, "Seq Scan on event_outbox ") {
 						t.Errorf("%s scans the table:\n%s", name, plan)
 					}
 				}

@@ -157,8 +157,18 @@ func (s *Store) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, afte
 		end, err = se.q.EndOfRange(ctx, pgdb.EndOfRangeParams{After: after, LowWater: low.at, UpTo: bound, RangeRows: editedRangeRows})
 		return err
 	})
-	if err != nil || end == 0 {
-		return relay.Page{More: bound < upTo}, bound, err
+	if err != nil {
+		return relay.Page{}, 0, err
+	}
+	if end == 0 {
+		if bound == upTo {
+			return relay.Page{}, upTo, nil
+		}
+		next, err := s.nextAfter(ctx, what, bound)
+		if err != nil || next == 0 || next > upTo {
+			return relay.Page{}, upTo, err
+		}
+		return relay.Page{More: true}, next - 1, nil
 	}
 	rows := s.rowLimit(limit)
 	page, err := s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadEdited,
@@ -182,14 +192,21 @@ func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p
 	if err != nil || page.More || bound == p.UpTo {
 		return page, err
 	}
-	err = s.inTerm(ctx, what, func(_ *term, se *session) error {
-		highest, err := se.q.HighestSeq(ctx)
-		if page.More = highest > bound; page.More {
-			page.End = bound
-		}
+	next, err := s.nextAfter(ctx, what, bound)
+	if page.More = err == nil && next > 0 && next <= p.UpTo; page.More {
+		page.End = next - 1
+	}
+	return page, err
+}
+
+// nextAfter returns the lowest seq above another one, so that a gap in the numbers, however
+// large, costs one statement; 0: there is none.
+func (s *Store) nextAfter(ctx context.Context, what string, after int64) (next int64, err error) {
+	err = s.inTerm(ctx, what, func(_ *term, se *session) (err error) {
+		next, err = se.q.NextSeq(ctx, after)
 		return err
 	})
-	return page, err
+	return next, err
 }
 
 // tickEnd is the highest seq of a tick.
@@ -296,7 +313,8 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 				held[i].NextAttempt, held[i].RetryIn = time.Time{}, 0
 			}
 		}
-		return s.restore(ctx, s.currentTerm(), se, s.held.listed(before, held))
+		leases, err := s.restore(ctx, s.currentTerm(), se, s.held.listed(before, held))
+		return lostUnless(leases > 0, err)
 	})
 	return held, err
 }
@@ -327,7 +345,7 @@ func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]r
 				replayed = append(replayed, r.Seq)
 			}
 		}
-		return leases, s.restore(ctx, t, se, replayed)
+		return s.restore(ctx, t, se, replayed)
 	})
 	return decisions, err
 }

@@ -26,6 +26,7 @@ type term struct {
 	flushed  string     // the last value of filled that is known to be on disk
 	watching watched    // zero: not looked up yet
 	low      lowWater
+	search   search
 	tickEnd  tickEnd // of the tick that is read in several pages
 }
 

@@ -120,7 +120,9 @@ type ReadLowWaterRow struct {
 // LookFromMark, whose snapshot is later, sees all that there are.
 //
 // Nothing makes a row below the mark unsettled without an index that has it: a replay sets
-// next_attempt_at, and so does the store for rows that lost it (Restore).
+// next_attempt_at, and so does the store for rows that lost it (Restore). Somebody can do so
+// by hand, with an UPDATE of published_at or an INSERT with a seq of their own. So the leader
+// also looks at all rows up to the mark, a page every few seconds (SearchBelow).
 //
 // A sequence that starts over, or is another one, numbers new rows from below the mark.
 // Then its file is another one, or it stands below the mark, and the mark counts nothing.
@@ -138,17 +140,81 @@ func (q *Queries) ReadLowWater(ctx context.Context, name string) (ReadLowWaterRo
 	return i, err
 }
 
-const Restore = `-- name: Restore :exec
-UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
-WHERE o.seq = ANY($1::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL AND o.next_attempt_at IS NULL
+const Restore = `-- name: Restore :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR KEY SHARE
+), restored AS (
+    UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
+    FROM lease
+    WHERE o.seq = ANY($4::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL AND o.next_attempt_at IS NULL
+)
+SELECT count(*) AS leases FROM lease
 `
 
+type RestoreParams struct {
+	Name   string
+	Epoch  int64
+	Holder uuid.UUID
+	Seqs   []int64
+}
+
 // Restore sets next_attempt_at in unsettled rows that have lost it: an operator set it to
-// NULL, so that a row is tried again at once, or an earlier version replayed a dead row.
-// With a retry_count of 0 the row does not hold its key again before it was tried.
-func (q *Queries) Restore(ctx context.Context, seqs []int64) error {
-	_, err := q.db.Exec(ctx, Restore, seqs)
-	return err
+// NULL, so that a row is tried again immediately, or an earlier version replayed a dead row.
+// With a retry_count of 0 the row does not hold its key again before it was tried. It locks
+// the lease row: the leader has to read what is restored, and a former leader could not tell it.
+func (q *Queries) Restore(ctx context.Context, arg RestoreParams) (int64, error) {
+	row := q.db.QueryRow(ctx, Restore,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.Seqs,
+	)
+	var leases int64
+	err := row.Scan(&leases)
+	return leases, err
+}
+
+const SearchBelow = `-- name: SearchBelow :one
+SELECT count(*) AS looked, coalesce(max(looked.seq), 0)::bigint AS last,
+       coalesce(max(looked.seq) FILTER (WHERE looked.unsettled), 0)::bigint AS unsettled,
+       coalesce(array_agg(looked.seq ORDER BY looked.seq) FILTER (WHERE looked.unsettled AND NOT looked.waits), '{}')::bigint[] AS lost
+FROM (
+    SELECT o.seq, (o.published_at IS NULL AND o.dead_at IS NULL) AS unsettled, (o.next_attempt_at IS NOT NULL) AS waits
+    FROM event_outbox AS o
+    WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
+    ORDER BY o.seq
+    LIMIT $3
+) AS looked
+`
+
+type SearchBelowParams struct {
+	After    int64
+	LowWater int64
+	MaxRows  int32
+}
+
+type SearchBelowRow struct {
+	Looked    int64
+	Last      int64
+	Unsettled int64
+	Lost      []int64
+}
+
+// SearchBelow looks at the next rows up to the mark. It returns the last one that is not
+// settled, and those that no index of unsettled rows has. The mark passed none of these:
+// somebody made them unpublished, or restored them, by hand.
+func (q *Queries) SearchBelow(ctx context.Context, arg SearchBelowParams) (SearchBelowRow, error) {
+	row := q.db.QueryRow(ctx, SearchBelow, arg.After, arg.LowWater, arg.MaxRows)
+	var i SearchBelowRow
+	err := row.Scan(
+		&i.Looked,
+		&i.Last,
+		&i.Unsettled,
+		&i.Lost,
+	)
+	return i, err
 }
 
 const SequencePlace = `-- name: SequencePlace :one

@@ -206,6 +206,18 @@ func (q *Queries) IsFlushed(ctx context.Context, lsn string) (bool, error) {
 	return flushed, err
 }
 
+const NextSeq = `-- name: NextSeq :one
+SELECT coalesce(min(o.seq), 0)::bigint AS seq FROM event_outbox AS o WHERE o.seq > $1::bigint
+`
+
+// NextSeq is the lowest seq above another one; 0: there is none.
+func (q *Queries) NextSeq(ctx context.Context, after int64) (int64, error) {
+	row := q.db.QueryRow(ctx, NextSeq, after)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
 const ReadDecisions = `-- name: ReadDecisions :many
 SELECT a.id, a.seq, coalesce(a.topic, a.event_type)::text AS topic, a.event_key, (a.action = 'discard')::boolean AS discarded
 FROM event_outbox_audit AS a

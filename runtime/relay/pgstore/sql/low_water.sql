@@ -18,7 +18,9 @@
 -- LookFromMark, whose snapshot is later, sees all that there are.
 --
 -- Nothing makes a row below the mark unsettled without an index that has it: a replay sets
--- next_attempt_at, and so does the store for rows that lost it (Restore).
+-- next_attempt_at, and so does the store for rows that lost it (Restore). Somebody can do so
+-- by hand, with an UPDATE of published_at or an INSERT with a seq of their own. So the leader
+-- also looks at all rows up to the mark, a page every few seconds (SearchBelow).
 --
 -- A sequence that starts over, or is another one, numbers new rows from below the mark.
 -- Then its file is another one, or it stands below the mark, and the mark counts nothing.
@@ -86,8 +88,32 @@ UPDATE event_outbox_lease SET low_water = @low_water, low_water_file = @file
 WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
 
 -- Restore sets next_attempt_at in unsettled rows that have lost it: an operator set it to
--- NULL, so that a row is tried again at once, or an earlier version replayed a dead row.
--- With a retry_count of 0 the row does not hold its key again before it was tried.
--- name: Restore :exec
-UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
-WHERE o.seq = ANY(@seqs::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL AND o.next_attempt_at IS NULL;
+-- NULL, so that a row is tried again immediately, or an earlier version replayed a dead row.
+-- With a retry_count of 0 the row does not hold its key again before it was tried. It locks
+-- the lease row: the leader has to read what is restored, and a former leader could not tell it.
+-- name: Restore :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), restored AS (
+    UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
+    FROM lease
+    WHERE o.seq = ANY(@seqs::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL AND o.next_attempt_at IS NULL
+)
+SELECT count(*) AS leases FROM lease;
+
+-- SearchBelow looks at the next rows up to the mark. It returns the last one that is not
+-- settled, and those that no index of unsettled rows has. The mark passed none of these:
+-- somebody made them unpublished, or restored them, by hand.
+-- name: SearchBelow :one
+SELECT count(*) AS looked, coalesce(max(looked.seq), 0)::bigint AS last,
+       coalesce(max(looked.seq) FILTER (WHERE looked.unsettled), 0)::bigint AS unsettled,
+       coalesce(array_agg(looked.seq ORDER BY looked.seq) FILTER (WHERE looked.unsettled AND NOT looked.waits), '{}')::bigint[] AS lost
+FROM (
+    SELECT o.seq, (o.published_at IS NULL AND o.dead_at IS NULL) AS unsettled, (o.next_attempt_at IS NOT NULL) AS waits
+    FROM event_outbox AS o
+    WHERE o.seq > @after::bigint AND o.seq <= @low_water::bigint
+    ORDER BY o.seq
+    LIMIT @max_rows
+) AS looked;

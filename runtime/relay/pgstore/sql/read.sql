@@ -123,6 +123,10 @@ FROM (
     LIMIT @range_rows
 ) AS ranged;
 
+-- NextSeq is the lowest seq above another one; 0: there is none.
+-- name: NextSeq :one
+SELECT coalesce(min(o.seq), 0)::bigint AS seq FROM event_outbox AS o WHERE o.seq > @after::bigint;
+
 -- EndOfTick is the highest seq of a tick. OFFSET keeps it from looking for the maximum
 -- in the index on seq.
 -- name: EndOfTick :one
