@@ -46,8 +46,10 @@
 // 500 bytes, measured on Postgres 15 and two cores that had other work too. Inserts
 // wait that long. If that is too long, delete old published rows before, in batches.
 // The way back takes the same lock for one index over the unpublished rows: 2 s.
-// KindIndexes takes it for an index over all rows, about a second for a million, or for a
-// moment if the indexes were created CONCURRENTLY before. It is one statement, so it needs
-// no transaction around it. All of them wait at most 5 s for the lock, because every insert
-// waits behind it. If they do not get it, they change nothing and can be run again.
+// KindIndexes and its way back take it for an index over all rows, about a second for a
+// million, or for a moment if the indexes were created CONCURRENTLY before; first they lock
+// event_outbox_lease in the same way, because relays lock the tables in this order. It is
+// one statement, so it needs no transaction around it. All of them wait at most 5 s for a
+// lock, because every insert waits behind them. If they do not get it, they change nothing
+// and can be run again.
 package migrations

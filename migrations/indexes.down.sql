@@ -1,11 +1,12 @@
--- Brings back the indexes that indexes.up.sql replaced. Relays work with both. The table
--- is locked (ACCESS EXCLUSIVE) until the transaction ends, which takes as long as one look
--- at all rows. Without the lock within 5 s, nothing changes.
+-- Brings back the indexes that indexes.up.sql replaced. Relays work with both. event_outbox
+-- and event_outbox_lease are locked (ACCESS EXCLUSIVE) until the transaction ends, which
+-- takes as long as one look at all rows. After 5 s of waiting for a lock, nothing changes.
 DO $$
 BEGIN
     SET LOCAL lock_timeout = '5s';
 
-    LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
+    -- In the order in which a relay's statements lock them.
+    LOCK TABLE event_outbox_lease, event_outbox IN ACCESS EXCLUSIVE MODE;
 
     CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
     CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
