@@ -23,13 +23,14 @@ const (
 
 // lowWater is what a term knows of the low-water mark; sql/low_water.sql says how it works.
 type lowWater struct {
-	known bool  // the lease was read
-	there bool  // it has a mark; else at is 0, and indexes find the unsettled rows
-	at    int64 // the mark
-	file  int64 // the file of the sequence for which the rest is true
-	safe  int64 // no row can appear any more up to this seq
-	asked int64 // a place of the sequence that becomes safe when all of open have ended; 0: none
-	open  []uint64
+	known  bool  // the lease was read
+	there  bool  // it has a mark; else at is 0, and indexes find the unsettled rows
+	at     int64 // the mark
+	stored int64 // the highest mark that the lease may have; after a write without an answer it is not at
+	file   int64 // the file of the sequence for which the rest is true
+	safe   int64 // no row can appear any more up to this seq
+	asked  int64 // a place of the sequence that becomes safe when all of open have ended; 0: none
+	open   []uint64
 }
 
 // lowWater returns the mark of the current term.
@@ -50,7 +51,7 @@ func (s *Store) lowWaterOf(ctx context.Context, t *term, se *session) (lowWater,
 	if err != nil {
 		return lowWater{}, err
 	}
-	low := lowWater{known: true, there: row.HasMark, file: row.File}
+	low := lowWater{known: true, there: row.HasMark, stored: row.LowWater, file: row.File}
 	if row.Valid {
 		low.at, low.safe = row.LowWater, row.LowWater
 	}
@@ -111,13 +112,12 @@ func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (
 		return tidied, 0, err
 	}
 	low := t.lowWater()
-	low.known, low.there = true, true
-	stored := row.LowWater
+	low.known, low.there, low.stored = true, true, max(low.stored, row.LowWater)
 	switch {
-	case place.File != low.file || place.Standing < max(low.at, stored): // it numbers new rows from below
-		low = lowWater{known: true, there: true, file: place.File}
-	case stored < low.at: // set back by an operator
-		low.at = stored
+	case place.File != low.file || place.Standing < max(low.at, row.LowWater): // it numbers new rows from below
+		low = lowWater{known: true, there: true, stored: low.stored, file: place.File}
+	case row.LowWater < low.at: // set back by an operator
+		low.at = row.LowWater
 	}
 	if low, err = s.ask(ctx, se, low, seen, place.Standing); err != nil {
 		return tidied, 0, err
@@ -126,19 +126,15 @@ func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (
 	if err != nil || leases == 0 {
 		return tidied, leases, err
 	}
-	if low.at != at || low.at != stored {
+	if low.at == at && row.LowWater == at {
+		t.setLowWater(low)
+	} else {
 		low.at = at
-		// First in memory if it moves back, which is always true; the other way round
-		// if it moves on.
-		if at < stored {
-			t.setLowWater(low)
-		}
 		leases, err = s.writeLowWater(ctx, t, low)
 		if err != nil || leases == 0 {
 			return tidied, leases, err
 		}
 	}
-	t.setLowWater(low)
 	tidied.Done = at == place.Standing
 	return tidied, 1, nil
 }
@@ -146,25 +142,33 @@ func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (
 // lower moves the mark below a new row. Only a row whose seq was not drawn from the
 // sequence, or that was drawn after the sequence was set back, can be below it.
 func (s *Store) lower(ctx context.Context, seq int64) error {
-	return s.inTerm(ctx, "move the low-water mark back", func(t *term, _ *session) error {
-		low := t.lowWater()
-		if seq > low.at {
-			return nil
+	return s.inTerm(ctx, "move the low-water mark back", func(t *term, se *session) error {
+		low, err := s.lowWaterOf(ctx, t, se)
+		if err != nil || seq > max(low.at, low.stored) {
+			return err
 		}
-		low.at = seq - 1
-		t.setLowWater(low)
+		low.at = min(low.at, seq-1)
 		leases, err := s.writeLowWater(ctx, t, low)
 		return lostUnless(leases > 0, err)
 	})
 }
 
-// writeLowWater writes the mark into the lease row.
+// writeLowWater writes the mark into the lease row. Until it knows that it did, the term's
+// mark is the lower one of both.
 func (s *Store) writeLowWater(ctx context.Context, t *term, low lowWater) (leases int64, err error) {
-	return onAnchor(ctx, t.run.anchor, s.names, func(ctx context.Context, a *session) (int64, error) {
+	unsure := low
+	unsure.at, unsure.stored = min(low.at, t.lowWater().at), max(low.at, low.stored)
+	t.setLowWater(unsure)
+	leases, err = onAnchor(ctx, t.run.anchor, s.names, func(ctx context.Context, a *session) (int64, error) {
 		return a.q.MoveLowWater(ctx, pgdb.MoveLowWaterParams{
 			LowWater: low.at, File: low.file, Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder,
 		})
 	})
+	if err == nil && leases > 0 {
+		low.stored = low.at
+		t.setLowWater(low)
+	}
+	return leases, err
 }
 
 // ask finds out up to where no row can appear any more. The order of its statements, and

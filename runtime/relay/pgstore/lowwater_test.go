@@ -283,6 +283,37 @@ func TestARowWithAChosenSeq(t *testing.T) {
 	})
 }
 
+// Moving the mark back is repeated as long as it may not have happened.
+func TestMovingTheMarkBackIsRepeated(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		from := snapshot(t, s)
+		insertMany(t, pg, 9, 10)
+		to := snapshot(t, s)
+		settle(t, s, lease, tick(t, s, from, to, wide))
+		if at := tidy(t, s, lease); at != 9 {
+			t.Fatalf("the mark is at %d, want 9", at)
+		}
+		exec(t, pg.Pool, `DELETE FROM event_outbox WHERE seq = 4`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data, seq)
+			OVERRIDING SYSTEM VALUE VALUES ('a', 'order', 'order.paid.v1', 'orders', 'restored', '{}', 4)`)
+		later := snapshot(t, s)
+		other := begin(t, pg)
+		exec(t, other, `SELECT FROM event_outbox_lease FOR UPDATE`)
+		if _, err := s.ReadTick(t.Context(), to, later, 0, wide); err == nil {
+			t.Fatal("the mark was moved in a row that another session has locked")
+		}
+		must(t, other.Rollback(t.Context()))
+		if diff := cmp.Diff([]string{"restored"}, keys(tick(t, s, to, later, wide))); diff != "" {
+			t.Fatal(diff)
+		}
+		if at := ask[int64](t, pg.Pool, storedMark); at != 3 {
+			t.Errorf("the lease has %d, want 3", at)
+		}
+	})
+}
+
 // What lost its next_attempt_at, by an operator's hand or by the replay of an earlier
 // version, is found again.
 func TestRowsBelowTheMarkThatLostTheirIndex(t *testing.T) {
