@@ -159,6 +159,32 @@ func TestTheMarkWaitsForAPreparedTransaction(t *testing.T) {
 	}
 }
 
+// While a transaction is being prepared, pg_locks may list each of its locks with another
+// owner. So the mark waits for every prepared transaction, whatever locks pg_locks lists.
+func TestTheMarkWaitsForTransactionsInPreparation(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private(), services.Setting("max_prepared_transactions", "2"))
+	migrate(t, pg)
+	s := newStore(t, pg)
+	lease := lead(t, s)
+	snapshot(t, s)
+	conn := pg.Connect(t.Context())
+	exec(t, conn, `BEGIN`)
+	exec(t, conn, `SELECT pg_current_xact_id()`)
+	exec(t, conn, `PREPARE TRANSACTION 'without a lock on the table'`)
+	seq := insert(t, pg.Pool, "direct")
+	must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{seq}}))
+	for range 2 {
+		if at := tidy(t, s, lease); at != 0 {
+			t.Fatalf("the mark is at %d, and a transaction is prepared", at)
+		}
+	}
+	exec(t, conn, `COMMIT PREPARED 'without a lock on the table'`)
+	if at := tidy(t, s, lease); at != seq {
+		t.Fatalf("the mark is at %d, want %d", at, seq)
+	}
+}
+
 // A few rows that wait for long do not keep the mark from passing many others.
 func TestRowsThatWaitAreSetAside(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {

@@ -113,7 +113,8 @@ type ReadLowWaterRow struct {
 // one after the other, each in a statement of its own:
 //
 //  1. where the sequence stands (SequencePlace),
-//  2. which transactions hold a lock on the table as writers do (Writers in idle.sql).
+//  2. which transactions hold a lock on the table as writers do, or are prepared (Writers in
+//     idle.sql).
 //
 // A transaction that drew a seq up to the place of 1 held its lock and its id at 2, or had
 // ended. So once all of 2 have ended, no row can appear any more up to that place, and
