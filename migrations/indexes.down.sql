@@ -15,6 +15,6 @@ BEGIN
     DROP INDEX ix_event_outbox_waiting;
     DROP INDEX ix_event_outbox_dead;
     ALTER TABLE event_outbox RESET (fillfactor);
-    ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file;
+    ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file, DROP COLUMN search_below;
 END
 $$;

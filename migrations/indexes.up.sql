@@ -27,7 +27,8 @@ BEGIN
 
     ALTER TABLE event_outbox_lease
         ADD COLUMN low_water bigint NOT NULL DEFAULT 0,
-        ADD COLUMN low_water_file bigint NOT NULL DEFAULT 0;
+        ADD COLUMN low_water_file bigint NOT NULL DEFAULT 0,
+        ADD COLUMN search_below bigint NOT NULL DEFAULT 0;
 
     -- The first low-water mark: before the first row that is neither published, dead, nor in
     -- ix_event_outbox_waiting. The former index finds it; without that index, this would look

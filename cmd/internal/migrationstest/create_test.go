@@ -65,6 +65,7 @@ func TestUpMakesTheTables(t *testing.T) {
 				"updated_at timestamp with time zone not null default now()",
 				"low_water bigint not null default 0",
 				"low_water_file bigint not null default 0",
+				"search_below bigint not null default 0",
 			},
 			"event_outbox_audit": {
 				"id bigint not null identity always",

@@ -48,7 +48,7 @@ const formerIndexes = `
 	CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
 		WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
 	ALTER TABLE event_outbox RESET (fillfactor);
-	ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file;`
+	ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file, DROP COLUMN search_below;`
 
 // oldRows are in no order of time, and two share theirs.
 const oldRows = `

@@ -324,7 +324,7 @@ func (s *Store) checkColumns(ctx context.Context, se *session, c *checked) error
 }
 
 // markColumns are the columns of a lease with a low-water mark.
-var markColumns = []string{"low_water", "low_water_file"}
+var markColumns = []string{"low_water", "low_water_file", "search_below"}
 
 // index is an index that the store's statements use.
 type index struct{ column, predicate, definition string }

@@ -42,7 +42,7 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		"LookFromMark":   {pgdb.LookFromMark, []any{0, int64(math.MaxInt64), 1000}},
 		"SetAside":       {pgdb.SetAside, []any{s.cfg.Name, l.Epoch, l.Holder, 0, 1000}},
 		"Restore":        {pgdb.Restore, []any{s.cfg.Name, l.Epoch, l.Holder, many}},
-		"SearchBelow":    {pgdb.SearchBelow, []any{0, 10_000, 1000}},
+		"SearchBelow":    {pgdb.SearchBelow, []any{10_000, 1000}},
 		"NextSeq":        {pgdb.NextSeq, []any{0}},
 		"EndOfTick":      {pgdb.EndOfTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}}},
 		"MoveDue":        {pgdb.MoveDue, []any{nil, 0, 1000}},

@@ -51,12 +51,18 @@ func (s *Store) lowWaterOf(ctx context.Context, t *term, se *session) (lowWater,
 	if err != nil {
 		return lowWater{}, err
 	}
+	low := storedMark(row)
+	t.setLowWater(low)
+	return low, nil
+}
+
+// storedMark is what the lease row says.
+func storedMark(row pgdb.ReadLowWaterRow) lowWater {
 	low := lowWater{known: true, there: row.HasMark, stored: row.LowWater, file: row.File}
 	if row.Valid {
 		low.at, low.safe = row.LowWater, row.LowWater
 	}
-	t.setLowWater(low)
-	return low, nil
+	return low
 }
 
 func (t *term) lowWater() lowWater {
@@ -112,7 +118,10 @@ func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (
 		return tidied, 0, err
 	}
 	low := t.lowWater()
-	low.known, low.there, low.stored = true, true, max(low.stored, row.LowWater)
+	if !low.known {
+		low = storedMark(row)
+	}
+	low.there, low.stored = true, max(low.stored, row.LowWater)
 	switch {
 	case place.File != low.file || place.Standing < max(low.at, row.LowWater): // it numbers new rows from below
 		low = lowWater{known: true, there: true, stored: low.stored, file: place.File}
@@ -309,10 +318,12 @@ func (s *Store) restore(ctx context.Context, t *term, se *session, seqs []int64)
 	return se.q.Restore(ctx, pgdb.RestoreParams{Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Seqs: seqs})
 }
 
-// search is the progress of Search. A new term starts at the lowest seq.
+// search is the progress of Search, which the lease row has too, so that it outlives the
+// term: a round can take longer.
 type search struct {
 	mu    sync.Mutex
-	after int64
+	known bool  // the lease was read
+	below int64 // the search continues below this seq; 0: it begins at the mark
 }
 
 // Search looks for unsettled rows below the mark. It gives a next_attempt_at to those that
@@ -329,22 +340,41 @@ func (s *Store) searchPage(ctx context.Context, t *term, se *session) (found, le
 	st, low := &t.search, t.lowWater()
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.after >= low.at {
-		st.after = 0
-	}
 	if low.at == 0 {
 		return 0, 1, nil
 	}
-	row, err := se.q.SearchBelow(ctx, pgdb.SearchBelowParams{After: st.after, LowWater: low.at, MaxRows: s.tidyRows})
+	if !st.known {
+		lease, err := se.q.ReadLowWater(ctx, s.cfg.Name)
+		if err != nil {
+			return 0, 0, err
+		}
+		st.known, st.below = true, lease.SearchBelow
+	}
+	below := st.below
+	if below == 0 || below > low.at {
+		below = low.at + 1
+	}
+	row, err := se.q.SearchBelow(ctx, pgdb.SearchBelowParams{Below: below, MaxRows: s.tidyRows})
 	if err != nil {
 		return 0, 0, err
 	}
 	if leases, err = s.restore(ctx, t, se, row.Lost); err != nil || leases == 0 {
 		return 0, leases, err // this page comes again
 	}
-	st.after = row.Last
+	below = row.First
 	if row.Looked < int64(s.tidyRows) {
-		st.after = 0
+		below = 0
 	}
+	if below != st.below {
+		leases, err = onAnchor(ctx, t.run.anchor, s.names, func(ctx context.Context, a *session) (int64, error) {
+			return a.q.MoveSearch(ctx, pgdb.MoveSearchParams{
+				SearchBelow: below, Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder,
+			})
+		})
+		if err != nil || leases == 0 {
+			return 0, leases, err
+		}
+	}
+	st.below = below
 	return row.Unsettled, 1, nil
 }

@@ -80,11 +80,38 @@ func (q *Queries) MoveLowWater(ctx context.Context, arg MoveLowWaterParams) (int
 	return result.RowsAffected(), nil
 }
 
+const MoveSearch = `-- name: MoveSearch :execrows
+UPDATE event_outbox_lease SET search_below = $1
+WHERE name = $2 AND epoch = $3 AND holder = $4::uuid
+`
+
+type MoveSearchParams struct {
+	SearchBelow int64
+	Name        string
+	Epoch       int64
+	Holder      uuid.UUID
+}
+
+// MoveSearch writes where the search continues. It runs as MoveLowWater does.
+func (q *Queries) MoveSearch(ctx context.Context, arg MoveSearchParams) (int64, error) {
+	result, err := q.db.Exec(ctx, MoveSearch,
+		arg.SearchBelow,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ReadLowWater = `-- name: ReadLowWater :one
 
 SELECT (lease.stored ? 'low_water')::boolean AS has_mark,
        coalesce((lease.stored ->> 'low_water')::bigint, 0)::bigint AS low_water,
        coalesce(lease.file, 0)::bigint AS file,
+       coalesce((lease.stored ->> 'search_below')::bigint, 0)::bigint AS search_below,
        coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid
 FROM (
     SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, coalesce(pg_sequence_last_value(q.sequence), 0) AS standing
@@ -94,10 +121,11 @@ FROM (
 `
 
 type ReadLowWaterRow struct {
-	HasMark  bool
-	LowWater int64
-	File     int64
-	Valid    bool
+	HasMark     bool
+	LowWater    int64
+	File        int64
+	SearchBelow int64
+	Valid       bool
 }
 
 // How the low-water mark works
@@ -136,6 +164,7 @@ func (q *Queries) ReadLowWater(ctx context.Context, name string) (ReadLowWaterRo
 		&i.HasMark,
 		&i.LowWater,
 		&i.File,
+		&i.SearchBelow,
 		&i.Valid,
 	)
 	return i, err
@@ -178,40 +207,40 @@ func (q *Queries) Restore(ctx context.Context, arg RestoreParams) (int64, error)
 }
 
 const SearchBelow = `-- name: SearchBelow :one
-SELECT count(*) AS looked, coalesce(max(looked.seq), 0)::bigint AS last,
+SELECT count(*) AS looked, coalesce(min(looked.seq), 0)::bigint AS first,
        coalesce(max(looked.seq) FILTER (WHERE looked.unsettled), 0)::bigint AS unsettled,
        coalesce(array_agg(looked.seq ORDER BY looked.seq) FILTER (WHERE looked.unsettled AND NOT looked.waits), '{}')::bigint[] AS lost
 FROM (
     SELECT o.seq, (o.published_at IS NULL AND o.dead_at IS NULL) AS unsettled, (o.next_attempt_at IS NOT NULL) AS waits
     FROM event_outbox AS o
-    WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
-    ORDER BY o.seq
-    LIMIT $3
+    WHERE o.seq < $1::bigint
+    ORDER BY o.seq DESC
+    LIMIT $2
 ) AS looked
 `
 
 type SearchBelowParams struct {
-	After    int64
-	LowWater int64
-	MaxRows  int32
+	Below   int64
+	MaxRows int32
 }
 
 type SearchBelowRow struct {
 	Looked    int64
-	Last      int64
+	First     int64
 	Unsettled int64
 	Lost      []int64
 }
 
-// SearchBelow looks at the next rows up to the mark. It returns the last one that is not
-// settled, and those that no index of unsettled rows has. The mark passed none of these:
-// somebody made them unpublished, or restored them, by hand.
+// SearchBelow looks at the next rows below a seq, the highest first: so a round ends,
+// however fast the mark moves on. It returns the last one that is not settled, and those
+// that no index of unsettled rows has. The mark passed none of these: somebody made them
+// unpublished, or restored them, by hand.
 func (q *Queries) SearchBelow(ctx context.Context, arg SearchBelowParams) (SearchBelowRow, error) {
-	row := q.db.QueryRow(ctx, SearchBelow, arg.After, arg.LowWater, arg.MaxRows)
+	row := q.db.QueryRow(ctx, SearchBelow, arg.Below, arg.MaxRows)
 	var i SearchBelowRow
 	err := row.Scan(
 		&i.Looked,
-		&i.Last,
+		&i.First,
 		&i.Unsettled,
 		&i.Lost,
 	)

@@ -32,6 +32,7 @@
 SELECT (lease.stored ? 'low_water')::boolean AS has_mark,
        coalesce((lease.stored ->> 'low_water')::bigint, 0)::bigint AS low_water,
        coalesce(lease.file, 0)::bigint AS file,
+       coalesce((lease.stored ->> 'search_below')::bigint, 0)::bigint AS search_below,
        coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid
 FROM (
     SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, coalesce(pg_sequence_last_value(q.sequence), 0) AS standing
@@ -104,17 +105,23 @@ WITH lease AS MATERIALIZED (
 )
 SELECT count(*) AS leases FROM lease;
 
--- SearchBelow looks at the next rows up to the mark. It returns the last one that is not
--- settled, and those that no index of unsettled rows has. The mark passed none of these:
--- somebody made them unpublished, or restored them, by hand.
+-- SearchBelow looks at the next rows below a seq, the highest first: so a round ends,
+-- however fast the mark moves on. It returns the last one that is not settled, and those
+-- that no index of unsettled rows has. The mark passed none of these: somebody made them
+-- unpublished, or restored them, by hand.
 -- name: SearchBelow :one
-SELECT count(*) AS looked, coalesce(max(looked.seq), 0)::bigint AS last,
+SELECT count(*) AS looked, coalesce(min(looked.seq), 0)::bigint AS first,
        coalesce(max(looked.seq) FILTER (WHERE looked.unsettled), 0)::bigint AS unsettled,
        coalesce(array_agg(looked.seq ORDER BY looked.seq) FILTER (WHERE looked.unsettled AND NOT looked.waits), '{}')::bigint[] AS lost
 FROM (
     SELECT o.seq, (o.published_at IS NULL AND o.dead_at IS NULL) AS unsettled, (o.next_attempt_at IS NOT NULL) AS waits
     FROM event_outbox AS o
-    WHERE o.seq > @after::bigint AND o.seq <= @low_water::bigint
-    ORDER BY o.seq
+    WHERE o.seq < @below::bigint
+    ORDER BY o.seq DESC
     LIMIT @max_rows
 ) AS looked;
+
+-- MoveSearch writes where the search continues. It runs as MoveLowWater does.
+-- name: MoveSearch :execrows
+UPDATE event_outbox_lease SET search_below = @search_below
+WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
