@@ -3,22 +3,31 @@ SELECT epoch, beat, holder, unclean_ends, suspect_seq, state,
        greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS silent_ms
 FROM event_outbox_lease WHERE name = @name;
 
--- LowWater is the low-water mark of the lease; 0 if it has none, or if it belongs to another
--- sequence. pgstore's low_water.sql says what it is. to_jsonb, because the lease of an
--- earlier version has no such columns.
+-- LowWater is the low-water mark of the lease; 0 if it has none, or if it does not belong to
+-- the numbers of the sequence. pgstore's low_water.sql says what it is. to_jsonb, because the
+-- lease of an earlier version has no such columns. A role that may not read the sequence
+-- does not notice that it was set back. With a mark, rows are looked at only up to up_to:
+-- most of those above the mark may be published.
 -- name: LowWater :one
-SELECT coalesce((
-    SELECT (lease.stored ->> 'low_water')::bigint FROM (
-        SELECT to_jsonb(l) AS stored FROM event_outbox_lease AS l WHERE l.name = @name
+SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
+       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 1000000 ELSE 9223372036854775807 END)::bigint AS up_to
+FROM (
+    SELECT CASE WHEN (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(lease.sequence)::bigint
+                 AND CASE WHEN has_sequence_privilege(lease.sequence, 'SELECT')
+                          THEN (lease.stored ->> 'low_water')::bigint <= coalesce(pg_sequence_last_value(lease.sequence), 0) ELSE true END
+                THEN (lease.stored ->> 'low_water')::bigint END AS seq
+    FROM (
+        SELECT to_jsonb(l) AS stored, pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence
+        FROM event_outbox_lease AS l WHERE l.name = @name
     ) AS lease
-    WHERE (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint
-), 0)::bigint AS low_water;
+    WHERE lease.stored ? 'low_water'
+) AS mark;
 
 -- CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
 -- stops at the cap.
 -- name: CountRows :one
 SELECT least(@cap::bigint, (SELECT count(*) FROM (
-           SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint LIMIT @cap::bigint
+           SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint LIMIT @cap::bigint
        ) AS above)
        + (SELECT count(*) FROM (
            SELECT FROM event_outbox AS w
@@ -38,7 +47,7 @@ FROM (
      ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT p.* FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
      ORDER BY p.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq

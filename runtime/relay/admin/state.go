@@ -114,12 +114,12 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
 	}
-	counts, err := q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low})
+	counts, err := q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo})
 	if err != nil {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
-	oldest, err := q.OldestPending(ctx, low)
+	oldest, err := q.OldestPending(ctx, admindb.OldestPendingParams(low))
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the oldest row: %w", err)
 	}

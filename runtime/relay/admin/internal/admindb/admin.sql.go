@@ -57,7 +57,7 @@ func (q *Queries) CountDelayed(ctx context.Context, cap int32) (int64, error) {
 
 const countRows = `-- name: CountRows :one
 SELECT least($1::bigint, (SELECT count(*) FROM (
-           SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint LIMIT $1::bigint
+           SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint AND p.seq <= $3::bigint LIMIT $1::bigint
        ) AS above)
        + (SELECT count(*) FROM (
            SELECT FROM event_outbox AS w
@@ -71,6 +71,7 @@ SELECT least($1::bigint, (SELECT count(*) FROM (
 type CountRowsParams struct {
 	Cap      int64
 	LowWater int64
+	UpTo     int64
 }
 
 type CountRowsRow struct {
@@ -82,7 +83,7 @@ type CountRowsRow struct {
 // CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
 // stops at the cap.
 func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
-	row := q.db.QueryRow(ctx, countRows, arg.Cap, arg.LowWater)
+	row := q.db.QueryRow(ctx, countRows, arg.Cap, arg.LowWater, arg.UpTo)
 	var i CountRowsRow
 	err := row.Scan(&i.Pending, &i.Held, &i.Dead)
 	return i, err
@@ -365,22 +366,36 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 }
 
 const lowWater = `-- name: LowWater :one
-SELECT coalesce((
-    SELECT (lease.stored ->> 'low_water')::bigint FROM (
-        SELECT to_jsonb(l) AS stored FROM event_outbox_lease AS l WHERE l.name = $1
+SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
+       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 1000000 ELSE 9223372036854775807 END)::bigint AS up_to
+FROM (
+    SELECT CASE WHEN (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(lease.sequence)::bigint
+                 AND CASE WHEN has_sequence_privilege(lease.sequence, 'SELECT')
+                          THEN (lease.stored ->> 'low_water')::bigint <= coalesce(pg_sequence_last_value(lease.sequence), 0) ELSE true END
+                THEN (lease.stored ->> 'low_water')::bigint END AS seq
+    FROM (
+        SELECT to_jsonb(l) AS stored, pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence
+        FROM event_outbox_lease AS l WHERE l.name = $1
     ) AS lease
-    WHERE (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint
-), 0)::bigint AS low_water
+    WHERE lease.stored ? 'low_water'
+) AS mark
 `
 
-// LowWater is the low-water mark of the lease; 0 if it has none, or if it belongs to another
-// sequence. pgstore's low_water.sql says what it is. to_jsonb, because the lease of an
-// earlier version has no such columns.
-func (q *Queries) LowWater(ctx context.Context, name string) (int64, error) {
+type LowWaterRow struct {
+	LowWater int64
+	UpTo     int64
+}
+
+// LowWater is the low-water mark of the lease; 0 if it has none, or if it does not belong to
+// the numbers of the sequence. pgstore's low_water.sql says what it is. to_jsonb, because the
+// lease of an earlier version has no such columns. A role that may not read the sequence
+// does not notice that it was set back. With a mark, rows are looked at only up to up_to:
+// most of those above the mark may be published.
+func (q *Queries) LowWater(ctx context.Context, name string) (LowWaterRow, error) {
 	row := q.db.QueryRow(ctx, lowWater, name)
-	var low_water int64
-	err := row.Scan(&low_water)
-	return low_water, err
+	var i LowWaterRow
+	err := row.Scan(&i.LowWater, &i.UpTo)
+	return i, err
 }
 
 const oldestPending = `-- name: OldestPending :many
@@ -393,12 +408,17 @@ FROM (
      ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
      ORDER BY p.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq
 LIMIT 1
 `
+
+type OldestPendingParams struct {
+	LowWater int64
+	UpTo     int64
+}
 
 type OldestPendingRow struct {
 	Seq           int64
@@ -412,8 +432,8 @@ type OldestPendingRow struct {
 	AgeMs         int64
 }
 
-func (q *Queries) OldestPending(ctx context.Context, lowWater int64) ([]OldestPendingRow, error) {
-	rows, err := q.db.Query(ctx, oldestPending, lowWater)
+func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([]OldestPendingRow, error) {
+	rows, err := q.db.Query(ctx, oldestPending, arg.LowWater, arg.UpTo)
 	if err != nil {
 		return nil, err
 	}
