@@ -73,8 +73,8 @@ type (
 	}
 	// opTidy moves the mark of a Tidier.
 	opTidy struct {
-		setAside bool
-		moved    int // rows that were settled before it
+		setAside int64 // rows up to this seq may be set aside
+		moved    int   // rows that were settled before it
 	}
 	// opSearch looks for rows that no read finds. It has its own slot, so that new rows
 	// need not wait for it.

@@ -14,7 +14,7 @@ type lowWater struct {
 	locked   int64
 	writers  map[int64]bool // those that hold a lock on the table
 	tidying  map[Lease]*memTidy
-	searched map[Lease]int64 // how far a term has searched
+	searched int64 // the search continues below this seq; 0: it begins at the mark
 	onMove   func(l Lease)
 }
 
@@ -58,7 +58,7 @@ func (s *memStore) below(r *memRow) bool {
 }
 
 // Tidy implements Tidier.
-func (s *memStore) Tidy(_ context.Context, l Lease, setAside bool) (Tidied, error) {
+func (s *memStore) Tidy(_ context.Context, l Lease, setAside int64) (Tidied, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.allows(l) && !s.off("the mark is moved under the lease") {
@@ -86,7 +86,7 @@ func (s *memStore) Tidy(_ context.Context, l Lease, setAside bool) (Tidied, erro
 	case 2:
 		waits := slices.ContainsFunc(t.open, func(w int64) bool { return s.low.writers[w] })
 		if waits && !s.off("the mark waits for writers") {
-			return Tidied{}, nil
+			return t.kept(), nil
 		}
 		t.Tidied = Tidied{}
 		if t.at = s.mark(); t.at < t.safe {
@@ -102,12 +102,14 @@ func (s *memStore) Tidy(_ context.Context, l Lease, setAside bool) (Tidied, erro
 		t.Done = t.at == s.lastSeq
 		return t.Tidied, nil
 	}
-	return Tidied{}, nil
+	return t.kept(), nil
 }
 
-// pass finds how far the mark can move. If few rows keep it from passing many, it sets
-// these aside.
-func (s *memStore) pass(t *memTidy, setAside bool) {
+// kept returns which row keeps the mark from moving, as far as a term knows.
+func (t *memTidy) kept() Tidied { return Tidied{First: t.First, Last: t.Last, Safe: t.Safe} }
+
+// pass finds how far the mark can move. It sets rows aside that keep it from passing many.
+func (s *memStore) pass(t *memTidy, setAside int64) {
 	var looked, pending []*memRow
 	for _, r := range s.rows {
 		if r.Seq <= t.at || r.Seq > t.safe || r.gone || !s.committed(r) || len(looked) == memWindow {
@@ -120,7 +122,7 @@ func (s *memStore) pass(t *memTidy, setAside bool) {
 	}
 	switch {
 	case len(pending) > 0:
-		t.at, t.First, t.Last = pending[0].Seq-1, pending[0].Seq, looked[len(looked)-1].Seq
+		t.at, t.First, t.Last, t.Safe = pending[0].Seq-1, pending[0].Seq, looked[len(looked)-1].Seq, t.safe
 	case len(looked) == memWindow:
 		t.at = looked[len(looked)-1].Seq
 		return
@@ -128,11 +130,13 @@ func (s *memStore) pass(t *memTidy, setAside bool) {
 		t.at = t.safe
 		return
 	}
-	if setAside && len(looked) == memWindow && 2*len(pending) <= memWindow {
+	if setAside > t.at && len(looked) == memWindow {
 		s.lastTx++
 		t.SetAside = true
 		for _, r := range pending {
-			r.nextAttempt, r.edit = max(1, s.now()), s.lastTx
+			if r.Seq <= setAside {
+				r.nextAttempt, r.RetryCount, r.edit = max(1, s.now()), 0, s.lastTx
+			}
 		}
 	}
 }
@@ -149,14 +153,17 @@ func (s *memStore) Search(_ context.Context, l Lease) (int64, error) {
 	}
 	s.lastTx++
 	looked, found := 0, int64(0)
-	after := s.low.searched[l]
-	for _, r := range s.rows {
-		if r.Seq <= after || r.Seq > s.mark() || r.gone || !s.committed(r) {
+	below := s.low.searched
+	if below == 0 || below > s.mark() {
+		below = s.mark() + 1
+	}
+	for _, r := range slices.Backward(s.rows) {
+		if r.Seq >= below || r.gone || !s.committed(r) {
 			continue
 		}
-		after = r.Seq
+		below = r.Seq
 		if !r.published && !r.dead {
-			found = r.Seq
+			found = max(found, r.Seq)
 			if r.nextAttempt == 0 {
 				r.nextAttempt, r.RetryCount, r.edit = max(1, s.now()), 0, s.lastTx
 			}
@@ -166,9 +173,9 @@ func (s *memStore) Search(_ context.Context, l Lease) (int64, error) {
 		}
 	}
 	if looked < memWindow {
-		after = 0
+		below = 0
 	}
-	s.low.searched[l] = after
+	s.low.searched = below
 	return found, nil
 }
 

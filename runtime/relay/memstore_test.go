@@ -83,7 +83,7 @@ func newMemStore(now func() time.Duration) *memStore {
 	return &memStore{
 		now: now, open: map[int64]bool{}, rolled: map[int64]bool{}, bySeq: map[int64]*memRow{},
 		snapshots: map[Snapshot]*memSnapshot{}, done: map[int64]bool{}, commits: map[int64]int64{},
-		low: lowWater{writers: map[int64]bool{}, tidying: map[Lease]*memTidy{}, searched: map[Lease]int64{}},
+		low: lowWater{writers: map[int64]bool{}, tidying: map[Lease]*memTidy{}},
 	}
 }
 

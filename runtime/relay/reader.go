@@ -71,7 +71,7 @@ func (r *reader) plan(n *agenda) {
 		return
 	}
 	if r.tidier.due(n, r.f.moved) {
-		n.do(opTidy{setAside: r.edit.stage == editIdle, moved: r.f.moved})
+		n.do(opTidy{setAside: r.setAside(n.now), moved: r.f.moved})
 		return
 	}
 	if r.planEdits(n) {

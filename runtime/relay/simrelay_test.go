@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -296,7 +297,10 @@ func (r *simRelay) execute(op *simOp) {
 	case opEdited:
 		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTidy:
-		o.tidied, o.err = s.store.Tidy(ctx, op.lease, c.setAside || s.off("no row is set aside during a look for edits"))
+		if s.off("no row is set aside during a look for edits") {
+			c.setAside = math.MaxInt64
+		}
+		o.tidied, o.err = s.store.Tidy(ctx, op.lease, c.setAside)
 	case opSearch:
 		if o.found, o.err = s.store.Search(ctx, op.lease); s.off("what a search found is read") {
 			o.found = 0

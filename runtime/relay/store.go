@@ -177,12 +177,12 @@ type Idler interface {
 // Tidier is a Store that finds unsettled rows only above a mark, and those below it that
 // wait. The relay makes it move the mark after rows were settled.
 type Tidier interface {
-	// Tidy moves the mark, past a limited number of rows. setAside
-	// allows it to change rows that keep the mark from passing many others. To ReadEdited
-	// these rows look edited, so it is false while the relay looks for edited rows.
-	Tidy(ctx context.Context, l Lease, setAside bool) (Tidied, error)
+	// Tidy moves the mark, past a limited number of rows. It may change rows up to setAside
+	// if they keep the mark from passing many others: these rows have waited for long. To
+	// ReadEdited they look edited, so setAside is 0 while the relay looks for edited rows.
+	Tidy(ctx context.Context, l Lease, setAside int64) (Tidied, error)
 	// Search looks for unsettled rows below the mark: at a limited number of rows each time,
-	// from where the last call stopped. It returns the highest seq of those that it found;
+	// from where the last call stopped, also if that was in another term. It returns the highest seq of those that it found;
 	// 0: none. The mark passes only rows that wait. So if a row does not wait, somebody
 	// changed or restored it by hand; Search changes such a row so that reads find it. To
 	// ReadEdited it looks edited. The relay calls Search while it reads.
@@ -198,6 +198,8 @@ type Tidied struct {
 	// First is the row that keeps the mark from moving, and Last is the last row that was
 	// looked at; 0: no row does.
 	First, Last int64
+	// Safe is a seq up to which no row can appear any more; 0 if First is 0.
+	Safe int64
 	// SetAside is true if rows were changed so that the mark can pass them.
 	SetAside bool
 }

@@ -13,6 +13,8 @@ type tidier struct {
 	more     bool          // and can pass more now
 	first    int64         // the row that keeps it from moving; 0: none
 	firstAt  time.Duration // since when, or when the last look for edited rows was asked for
+	there    int64         // rows up to this seq were there when a row began to keep it from moving
+	thereAt  time.Duration // when that was
 	searchAt time.Duration
 }
 
@@ -27,6 +29,9 @@ const (
 	// keptFor is how long a row keeps the mark from moving before the relay looks for edited
 	// rows: somebody may have made a published row unpublished, so that no read finds it.
 	keptFor = 30 * time.Second
+	// asideAfter is how long rows keep the mark from moving before they may be set aside.
+	// That writes each of them once more, so it is not worth it for rows that are sent soon.
+	asideAfter = 10 * time.Second
 	// searchEvery is the time between two searches. Each one looks at a page of rows, and
 	// rarely is there anything to find.
 	searchEvery = 10 * time.Second
@@ -54,13 +59,36 @@ func (t *tidier) due(n *agenda, moved int) bool {
 func (r *reader) tidied(now time.Duration, op opTidy, tidied Tidied) {
 	t := &r.tidier
 	t.at, t.moved, t.behind, t.more = now, op.moved, !tidied.Done, tidied.More
-	if tidied.First > 0 && tidied.First != t.first || tidied.Done { // otherwise it may be the same
+	if tidied.First == 0 || tidied.First > t.there {
+		t.there, t.thereAt = tidied.Safe, now
+	}
+	if tidied.First != t.first {
 		t.first, t.firstAt = tidied.First, now
 	}
-	if tidied.SetAside || t.first > 0 && now-t.firstAt >= keptFor {
+	switch {
+	case t.first > 0 && now-t.firstAt >= keptFor:
 		t.firstAt = now
 		r.lookUpTo(tidied.Last)
+	case tidied.SetAside:
+		r.mayWait(tidied.Last)
 	}
+}
+
+// setAside returns up to where rows may be set aside; 0: nowhere. Rows in memory, and rows
+// that were not read yet, will be sent soon.
+func (r *reader) setAside(now time.Duration) int64 {
+	t := &r.tidier
+	if t.first == 0 || now-t.thereAt < asideAfter || r.edit.stage != editIdle {
+		return 0
+	}
+	upTo := t.there
+	if !r.backlogDone {
+		upTo = min(upTo, r.after)
+	}
+	for seq := range r.f.queue.mem {
+		upTo = min(upTo, seq-1)
+	}
+	return upTo
 }
 
 // planSearch makes the store search below the mark.
@@ -70,17 +98,22 @@ func (r *reader) planSearch(n *agenda) {
 	}
 }
 
-// searched handles the store's answer. The leader knows the rows that wait. If none waits,
-// somebody made the rows that were found unpublished.
+// searched handles the store's answer.
 func (r *reader) searched(now time.Duration, o outcome) {
 	r.tidier.searchAt = now + searchEvery
-	switch {
-	case o.found == 0:
-	case r.f.waits.count == 0:
-		r.lookUpTo(o.found)
-	default: // the next look is due soon
-		r.edit.found = max(r.edit.found, o.found)
+	if o.found > 0 {
+		r.mayWait(o.found)
 	}
+}
+
+// mayWait notes unsettled rows up to a seq, which the leader knows if they wait. If none
+// waits, somebody made them unpublished.
+func (r *reader) mayWait(seq int64) {
+	if r.f.waits.count == 0 {
+		r.lookUpTo(seq)
+		return
+	}
+	r.edit.found = max(r.edit.found, seq) // the next look is due soon
 }
 
 // lookUpTo asks for a look for edited rows, at rows up to a seq.

@@ -40,7 +40,7 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		"CountRows":      {pgdb.CountRows, []any{10_000, int64(math.MaxInt64), 1000}},
 		"HighestSeq":     {pgdb.HighestSeq, nil},
 		"LookFromMark":   {pgdb.LookFromMark, []any{0, int64(math.MaxInt64), 1000}},
-		"SetAside":       {pgdb.SetAside, []any{s.cfg.Name, l.Epoch, l.Holder, 0, 1000}},
+		"SetAside":       {pgdb.SetAside, []any{s.cfg.Name, l.Epoch, l.Holder, 0, 1000, 1000}},
 		"Restore":        {pgdb.Restore, []any{s.cfg.Name, l.Epoch, l.Holder, many}},
 		"SearchBelow":    {pgdb.SearchBelow, []any{10_000, 1000}},
 		"NextSeq":        {pgdb.NextSeq, []any{0}},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -232,7 +233,7 @@ func (r *reader) term(last bool, over func() bool) {
 		seen = next
 		r.ticks++
 		if r.rng.IntN(3) == 0 { // the next term reads from the mark
-			_, err := s.Tidy(t.Context(), lease, true)
+			_, err := s.Tidy(t.Context(), lease, math.MaxInt64)
 			must(t, err)
 			r.moved = max(r.moved, s.LowWater())
 		}

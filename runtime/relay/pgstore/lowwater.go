@@ -15,6 +15,8 @@ const (
 	tidyRows = 20_000
 	// tidyLooks limits these statements in one call.
 	tidyLooks = 5
+	// asideRows limits the rows that one statement sets aside: it locks the lease row.
+	asideRows = 5_000
 	// lookSeqs limits the range of seq above the mark that one statement looks at. Most of
 	// its rows may be published, and a statement that looks at all of them could take
 	// longer than it may.
@@ -86,7 +88,7 @@ func (low *lowWater) bound(after, upTo, seqs int64) int64 {
 }
 
 // Tidy moves the low-water mark.
-func (s *Store) Tidy(ctx context.Context, l relay.Lease, setAside bool) (tidied relay.Tidied, err error) {
+func (s *Store) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied relay.Tidied, err error) {
 	err = s.underLease(ctx, "move the low-water mark", useForReading, l, func(t *term, se *session) (leases int64, err error) {
 		tidied, leases, err = s.tidy(ctx, t, se, setAside)
 		return leases, err
@@ -94,7 +96,7 @@ func (s *Store) Tidy(ctx context.Context, l relay.Lease, setAside bool) (tidied 
 	return tidied, err
 }
 
-func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside bool) (tidied relay.Tidied, leases int64, err error) {
+func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside int64) (tidied relay.Tidied, leases int64, err error) {
 	row, err := se.q.ReadLowWater(ctx, s.cfg.Name)
 	if err != nil {
 		return tidied, 0, err
@@ -221,9 +223,9 @@ func (s *Store) ask(ctx context.Context, se *session, low lowWater, seen watched
 	return low, nil
 }
 
-// pass returns how far the mark can move, and what keeps it from moving on from there. If few
-// rows keep it from passing many, it makes them rows that the mark can pass the next time.
-func (s *Store) pass(ctx context.Context, t *term, se *session, low lowWater, setAside bool) (at int64, tidied relay.Tidied, leases int64, err error) {
+// pass returns how far the mark can move, and what keeps it from moving on from there. Rows
+// up to setAside that keep it from passing many become rows that it can pass the next time.
+func (s *Store) pass(ctx context.Context, t *term, se *session, low lowWater, setAside int64) (at int64, tidied relay.Tidied, leases int64, err error) {
 	at = low.at
 	for look := 0; look < tidyLooks && at < low.safe; look++ {
 		row, err := se.q.LookFromMark(ctx, pgdb.LookFromMarkParams{LowWater: at, UpTo: low.safe, MaxRows: s.tidyRows})
@@ -239,13 +241,16 @@ func (s *Store) pass(ctx context.Context, t *term, se *session, low lowWater, se
 			return low.safe, relay.Tidied{}, 1, nil
 		}
 		at = row.FirstPending - 1
-		if setAside && full && 2*row.Pending <= row.Looked {
+		tidied = relay.Tidied{First: row.FirstPending, Last: row.Last, Safe: low.safe}
+		if full && setAside > at {
+			tidied.More, tidied.SetAside = true, true
 			leases, err = se.q.SetAside(ctx, pgdb.SetAsideParams{
-				Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, LowWater: at, UpTo: row.Last,
+				Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder,
+				LowWater: at, UpTo: min(setAside, row.Last), MaxRows: asideRows,
 			})
-			return at, relay.Tidied{More: true, First: row.FirstPending, Last: row.Last, SetAside: true}, leases, err
+			return at, tidied, leases, err
 		}
-		return at, relay.Tidied{First: row.FirstPending, Last: row.Last}, 1, nil
+		return at, tidied, 1, nil
 	}
 	return at, relay.Tidied{More: at < low.safe}, 1, nil
 }

@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ import (
 // tidy moves the mark, and returns where it is then.
 func tidy(t *testing.T, s *pgstore.Store, l relay.Lease) int64 {
 	t.Helper()
-	_, err := s.Tidy(t.Context(), l, true)
+	_, err := s.Tidy(t.Context(), l, math.MaxInt64)
 	must(t, err)
 	return s.LowWater()
 }
@@ -199,7 +200,7 @@ func TestRowsThatWaitAreSetAside(t *testing.T) {
 			}
 		}
 		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: published}))
-		_, err := s.Tidy(t.Context(), lease, false)
+		_, err := s.Tidy(t.Context(), lease, 0)
 		must(t, err)
 		if at := s.LowWater(); at != 2 {
 			t.Fatalf("the mark is at %d, want 2", at)
@@ -230,6 +231,38 @@ func TestRowsThatWaitAreSetAside(t *testing.T) {
 		}
 		if n := ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox WHERE next_attempt_at IS NOT NULL`); n != 0 {
 			t.Errorf("%d published rows are still in the index of rows that wait", n)
+		}
+	})
+}
+
+// Rows that wait are set aside also if there are more of them than of the others. A row that
+// failed, and whose next_attempt_at somebody took away, does not hold its key again.
+func TestManyRowsThatWaitAreSetAside(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		s.TidyRows(10)
+		lease := lead(t, s)
+		insertMany(t, pg, 30, 10)
+		rows := seqs(backlog(t, s, snapshot(t, s), wide))
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: rows[15:]}))
+		exec(t, pg.Pool, `UPDATE event_outbox SET retry_count = 3 WHERE seq = 2`)
+		var marks []int64
+		for range 4 {
+			_, err := s.Tidy(t.Context(), lease, 12)
+			must(t, err)
+			marks = append(marks, s.LowWater())
+		}
+		if diff := cmp.Diff([]int64{0, 10, 12, 12}, marks); diff != "" {
+			t.Errorf("marks (-want +got):\n%s", diff)
+		}
+		aside := ask[[]int64](t, pg.Pool, `SELECT array_agg(seq ORDER BY seq) FROM event_outbox WHERE next_attempt_at IS NOT NULL`)
+		if diff := cmp.Diff(rows[:12], aside); diff != "" {
+			t.Errorf("set aside (-want +got):\n%s", diff)
+		}
+		held, err := s.ReadHeld(t.Context(), relay.Blocking{})
+		must(t, err)
+		if len(held) != 0 {
+			t.Errorf("rows that wait hold their keys: %+v", held)
 		}
 	})
 }
@@ -475,11 +508,15 @@ func TestTheRowThatKeepsTheMark(t *testing.T) {
 		insertMany(t, pg, 5, 10)
 		rows := backlog(t, s, snapshot(t, s), wide)
 		settle(t, s, lease, slices.Concat(rows[:1], rows[2:4]))
-		for _, setAside := range []bool{false, true} {
-			got, err := s.Tidy(t.Context(), lease, setAside)
+		for setAside, want := range []relay.Tidied{
+			{First: 2, Last: 4, Safe: 5},
+			{First: 2, Last: 5, Safe: 5}, // the mark is before row 2 now
+			{First: 2, Last: 5, Safe: 5, More: true, SetAside: true},
+		} {
+			got, err := s.Tidy(t.Context(), lease, int64(setAside))
 			must(t, err)
-			if diff := cmp.Diff(relay.Tidied{First: 2, Last: 4 + map[bool]int64{true: 1}[setAside], More: setAside, SetAside: setAside}, got); diff != "" {
-				t.Errorf("set aside %v (-want +got):\n%s", setAside, diff)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("set aside up to %d (-want +got):\n%s", setAside, diff)
 			}
 		}
 	})

@@ -279,9 +279,10 @@ WITH lease AS MATERIALIZED (
     WHERE w.seq > $4::bigint AND w.seq <= $5::bigint
       AND w.published_at IS NULL AND w.dead_at IS NULL AND w.next_attempt_at IS NULL
     ORDER BY w.seq
+    LIMIT $6
     FOR UPDATE SKIP LOCKED
 ), aside AS (
-    UPDATE event_outbox AS o SET next_attempt_at = now()
+    UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
     FROM lease, waiting
     WHERE o.seq = waiting.seq
 )
@@ -294,11 +295,14 @@ type SetAsideParams struct {
 	Holder   uuid.UUID
 	LowWater int64
 	UpTo     int64
+	MaxRows  int32
 }
 
-// SetAside sets next_attempt_at in rows that wait, so that the mark can pass them. On a row
-// that never failed it has no other effect. A row that another session has locked is left
-// for the next time.
+// SetAside sets next_attempt_at in rows that wait, so that the mark can pass them. With a
+// retry_count of 0, which a row has that never failed, that has no other effect. A row that
+// failed has no next_attempt_at only if somebody took it away, so that it does not hold its
+// key; it must not hold it again. A row that another session has locked is left for the next
+// time.
 func (q *Queries) SetAside(ctx context.Context, arg SetAsideParams) (int64, error) {
 	row := q.db.QueryRow(ctx, SetAside,
 		arg.Name,
@@ -306,6 +310,7 @@ func (q *Queries) SetAside(ctx context.Context, arg SetAsideParams) (int64, erro
 		arg.Holder,
 		arg.LowWater,
 		arg.UpTo,
+		arg.MaxRows,
 	)
 	var leases int64
 	err := row.Scan(&leases)

@@ -62,9 +62,11 @@ FROM (
     LIMIT @max_rows
 ) AS looked;
 
--- SetAside sets next_attempt_at in rows that wait, so that the mark can pass them. On a row
--- that never failed it has no other effect. A row that another session has locked is left
--- for the next time.
+-- SetAside sets next_attempt_at in rows that wait, so that the mark can pass them. With a
+-- retry_count of 0, which a row has that never failed, that has no other effect. A row that
+-- failed has no next_attempt_at only if somebody took it away, so that it does not hold its
+-- key; it must not hold it again. A row that another session has locked is left for the next
+-- time.
 -- name: SetAside :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -75,9 +77,10 @@ WITH lease AS MATERIALIZED (
     WHERE w.seq > @low_water::bigint AND w.seq <= @up_to::bigint
       AND w.published_at IS NULL AND w.dead_at IS NULL AND w.next_attempt_at IS NULL
     ORDER BY w.seq
+    LIMIT @max_rows
     FOR UPDATE SKIP LOCKED
 ), aside AS (
-    UPDATE event_outbox AS o SET next_attempt_at = now()
+    UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
     FROM lease, waiting
     WHERE o.seq = waiting.seq
 )
