@@ -182,8 +182,7 @@
 //	UPDATE topic, event_key, partition,          the row is sent as it is now; rows corrected in
 //	event_type, event_data or headers            one transaction keep their order
 //	DELETE                                       the row is never sent; a key that it held continues
-//	retry_count = 0, or next_attempt_at = NULL,  the row is tried again without waiting
-//	of a row that failed
+//	retry_count = 0 of a row that failed         the row is tried again without waiting
 //	UPDATE event_key or topic of a dead row      its former key continues; under Block the dead
 //	                                             row holds the new one
 //
@@ -196,8 +195,8 @@
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
-// no effect. Do not set it to NULL while no relay runs: it keeps the row in an index by
-// which the relay finds it. A published row that is made unpublished by hand is found by a
+// no effect. Do not set it to NULL: it keeps the row in an index by which the relay finds
+// it. A published row that is made unpublished by hand is found by a
 // search, which may take minutes ([Tidier]). To delay an event, use outbox.WithDeliverAt.
 // An empty event_key means no key.
 //

@@ -22,7 +22,9 @@ import (
 // on disk (TestFlushed); index plans whatever the statistics say
 // (TestPlansAreIndexScans, TestATickDoesNotTouchDeadRows); the low-water mark
 // (TestTheMarkWaitsForWriters, TestTheMarkWaitsForAPreparedTransaction,
-// TestTheMarkOfAnotherSequence); what Check refuses
+// TestTheMarkWaitsForTransactionsInPreparation, TestTheMarkOfAnotherSequence,
+// TestARowWithAChosenSeq, TestMovingTheMarkBackIsRepeated); that its search ends and outlives
+// the term (TestARoundOfTheSearchEnds); what Check refuses
 // (TestCheckNamesTheRemedy). Here: no transaction across a publish
 // (TestNoTransactionIsOpenWhileRecordsAreSent); a topic that is missing stalls no
 // other (TestMissingTopicStallsNoOther). In package kafkasink: every error's class

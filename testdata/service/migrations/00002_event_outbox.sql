@@ -39,6 +39,7 @@ CREATE INDEX ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NUL
 -- Who leads: one row for each outbox. Up to low_water, every row of event_outbox is
 -- published, or is in ix_event_outbox_waiting or ix_event_outbox_dead. That is true for
 -- the numbers of one sequence only: low_water_file is the file of that sequence.
+-- A search for other unsettled rows continues below search_below; 0: it begins at low_water.
 CREATE TABLE event_outbox_lease (
     name           varchar(63) NOT NULL DEFAULT 'event_outbox' PRIMARY KEY,
     epoch          bigint      NOT NULL DEFAULT 0,
@@ -50,7 +51,8 @@ CREATE TABLE event_outbox_lease (
     state          json,
     updated_at     timestamptz NOT NULL DEFAULT now(),
     low_water      bigint      NOT NULL DEFAULT 0,
-    low_water_file bigint      NOT NULL DEFAULT 0
+    low_water_file bigint      NOT NULL DEFAULT 0,
+    search_below   bigint      NOT NULL DEFAULT 0
 );
 
 -- Delayed events wait here until deliver_at. Then the leading relay moves them into
