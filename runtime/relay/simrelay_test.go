@@ -297,7 +297,10 @@ func (r *simRelay) execute(op *simOp) {
 	case opEdited:
 		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTidy:
-		if s.off("no row is set aside during a look for edits") {
+		// That rows which are sent soon are not set aside only saves writes. A look begins and
+		// ends between two reads, so the stage is that of the command.
+		idle := r.m.t != nil && r.m.t.reader.edit.stage == editIdle
+		if idle && s.chance(0.5) || s.off("no row is set aside during a look for edits") {
 			c.setAside = math.MaxInt64
 		}
 		o.tidied, o.err = s.store.Tidy(ctx, op.lease, c.setAside)
