@@ -33,6 +33,7 @@ CREATE INDEX ix_event_outbox_seq ON event_outbox (seq);
 CREATE INDEX ix_event_outbox_aggregate ON event_outbox (aggregate_type, aggregate_id);
 CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
 CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0;
 CREATE INDEX ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL;
 
 -- Who leads: one row for each outbox. Up to low_water, every row of event_outbox is

@@ -13,6 +13,7 @@ BEGIN
         WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
     DROP INDEX ix_event_outbox_seq;
     DROP INDEX ix_event_outbox_waiting;
+    DROP INDEX ix_event_outbox_retried;
     DROP INDEX ix_event_outbox_dead;
     ALTER TABLE event_outbox RESET (fillfactor);
     ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file, DROP COLUMN search_below;

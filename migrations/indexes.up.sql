@@ -48,13 +48,14 @@ BEGIN
     FOR found IN
         SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
         WHERE i.indrelid = 'event_outbox'::regclass AND NOT i.indisvalid
-          AND c.relname IN ('ix_event_outbox_seq', 'ix_event_outbox_waiting', 'ix_event_outbox_dead')
+          AND c.relname IN ('ix_event_outbox_seq', 'ix_event_outbox_waiting', 'ix_event_outbox_retried', 'ix_event_outbox_dead')
     LOOP
         EXECUTE 'DROP INDEX ' || found;
     END LOOP;
 
     CREATE INDEX IF NOT EXISTS ix_event_outbox_seq ON event_outbox (seq);
     CREATE INDEX IF NOT EXISTS ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0;
     CREATE INDEX IF NOT EXISTS ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL;
     DROP INDEX IF EXISTS ix_event_outbox_unpublished;
     DROP INDEX IF EXISTS ix_event_outbox_held;

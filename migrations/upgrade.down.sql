@@ -44,6 +44,7 @@ DROP INDEX IF EXISTS ix_event_outbox_held;
 DROP INDEX IF EXISTS ix_event_outbox_seq;
 DROP INDEX IF EXISTS ix_event_outbox_tx;
 DROP INDEX IF EXISTS ix_event_outbox_waiting;
+DROP INDEX IF EXISTS ix_event_outbox_retried;
 DROP INDEX IF EXISTS ix_event_outbox_dead;
 
 -- A topic column after seq was added by the upgrade, and is dropped. In unpublished

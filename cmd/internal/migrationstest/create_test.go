@@ -106,6 +106,8 @@ func TestUpMakesTheTables(t *testing.T) {
 				"WHERE (((action)::text = 'replay'::text) AND (applied_at IS NULL))",
 			"ix_event_outbox_dead ON event_outbox USING btree (seq) WHERE (dead_at IS NOT NULL)",
 			"ix_event_outbox_delayed_due ON event_outbox_delayed USING btree (deliver_at, seq)",
+			"ix_event_outbox_retried ON event_outbox USING btree (seq) " +
+				"WHERE ((next_attempt_at IS NOT NULL) AND (retry_count > 0))",
 			"ix_event_outbox_seq ON event_outbox USING btree (seq)",
 			"ix_event_outbox_tx ON event_outbox USING btree (tx)",
 			"ix_event_outbox_waiting ON event_outbox USING btree (seq) WHERE (next_attempt_at IS NOT NULL)",

@@ -129,8 +129,10 @@ func TestTheIndexesAreReplacedOrNothingIs(t *testing.T) {
 			t.Errorf("after the timeout (-want +got):\n%s", diff)
 		}
 		exec(t, reader, `COMMIT`)
-		exec(t, admin, `CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq)`)
-		exec(t, admin, `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_event_outbox_waiting'::regclass`)
+		for _, name := range []string{"ix_event_outbox_waiting", "ix_event_outbox_retried"} {
+			exec(t, admin, `CREATE INDEX `+name+` ON event_outbox (seq)`)
+			exec(t, admin, `UPDATE pg_index SET indisvalid = false WHERE indexrelid = '`+name+`'::regclass`)
+		}
 		if err := run(); err != nil {
 			t.Fatal(err)
 		}
@@ -234,6 +236,7 @@ func TestTheFirstLowWaterMarkIsFoundByAnIndex(t *testing.T) {
 		// forgets what was read by an index that is dropped.
 		exec(t, conn, `CREATE INDEX ix_event_outbox_seq ON event_outbox (seq)`)
 		exec(t, conn, `CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL`)
+		exec(t, conn, `CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0`)
 		exec(t, conn, `CREATE INDEX ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL`)
 		lookedAt := func() int {
 			t.Helper()

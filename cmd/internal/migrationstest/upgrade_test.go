@@ -43,6 +43,7 @@ const (
 const formerIndexes = `
 	DROP INDEX ix_event_outbox_seq;
 	DROP INDEX ix_event_outbox_waiting;
+	DROP INDEX ix_event_outbox_retried;
 	DROP INDEX ix_event_outbox_dead;
 	CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
 	CREATE INDEX ix_event_outbox_held ON event_outbox (seq)

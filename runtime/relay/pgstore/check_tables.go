@@ -337,6 +337,10 @@ var neededIndexes = []index{
 		"seq", "(next_attempt_at IS NOT NULL)",
 		"CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL",
 	},
+	{
+		"seq", "((next_attempt_at IS NOT NULL) AND (retry_count > 0))",
+		"CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0",
+	},
 	{"seq", "(dead_at IS NOT NULL)", "CREATE INDEX ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL"},
 }
 

@@ -104,6 +104,10 @@ func TestCheckNamesTheRemedy(t *testing.T) {
 			"lacks an index", "CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL",
 		},
 		{
+			"no index of rows that failed", `DROP INDEX ix_event_outbox_retried`, "lacks an index",
+			"CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0",
+		},
+		{
 			"index of the older condition, of an earlier version",
 			`ALTER TABLE event_outbox_lease DROP low_water, DROP low_water_file;
 			 CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL;

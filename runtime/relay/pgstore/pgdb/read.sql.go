@@ -404,7 +404,8 @@ type ReadHeldRow struct {
 }
 
 // ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets has
-// no effect, for a running leader and a new one. Of the dead rows of a key it lists the
+// no effect, for a running leader and a new one. ix_event_outbox_retried has no such rows,
+// because very many may have been set aside. Of the dead rows of a key it lists the
 // first, because there may be very many.
 func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldRow, error) {
 	rows, err := q.db.Query(ctx, ReadHeld, arg.Excepted, arg.ByDefault)

@@ -206,7 +206,8 @@ WITH lease AS MATERIALIZED (
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted;
 
 -- ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets has
--- no effect, for a running leader and a new one. Of the dead rows of a key it lists the
+-- no effect, for a running leader and a new one. ix_event_outbox_retried has no such rows,
+-- because very many may have been set aside. Of the dead rows of a key it lists the
 -- first, because there may be very many.
 -- name: ReadHeld :many
 WITH held AS (
