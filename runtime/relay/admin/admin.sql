@@ -6,11 +6,13 @@ FROM event_outbox_lease WHERE name = @name;
 -- LowWater is the low-water mark of the lease; 0 if it has none, or if it does not belong to
 -- the numbers of the sequence. pgstore's low_water.sql says what it is. to_jsonb, because the
 -- lease of an earlier version has no such columns. A role that may not read the sequence
--- does not notice that it was set back. With a mark, rows are looked at only up to up_to:
--- most of those above the mark may be published.
+-- does not notice that it was set back. With a mark, rows are looked at only up to up_to, and
+-- above top, where the newest ones are: most of those above the mark may be published.
 -- name: LowWater :one
 SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
-       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 1000000 ELSE 9223372036854775807 END)::bigint AS up_to
+       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 100000 ELSE 9223372036854775807 END)::bigint AS up_to,
+       (CASE WHEN count(*) > 0 THEN greatest(coalesce(max(mark.seq), 0) + 100000, (SELECT max(o.seq) FROM event_outbox AS o) - 100000)
+             ELSE 9223372036854775807 END)::bigint AS top
 FROM (
     SELECT CASE WHEN (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(lease.sequence)::bigint
                  AND CASE WHEN has_sequence_privilege(lease.sequence, 'SELECT')
@@ -29,6 +31,9 @@ FROM (
 SELECT least(@cap::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint LIMIT @cap::bigint
        ) AS above)
+       + (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint LIMIT @cap::bigint
+       ) AS newest)
        + (SELECT count(*) FROM (
            SELECT FROM event_outbox AS w
            WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint LIMIT @cap::bigint
@@ -49,6 +54,10 @@ FROM (
     (SELECT p.* FROM event_outbox AS p
      WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
      ORDER BY p.seq LIMIT 1)
+    UNION ALL
+    (SELECT n.* FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
+     ORDER BY n.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq
 LIMIT 1;

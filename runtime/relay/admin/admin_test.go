@@ -119,12 +119,14 @@ func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
 	}
 }
 
-// Rows are looked for above the low-water mark, and not far above it, because most of them
-// may be published. A mark above the place of the sequence counts nothing.
+// Rows are looked for just above the low-water mark and among the newest ones. Between, most
+// of them may be published. A mark above the place of the sequence counts nothing.
 func TestInspectUsesTheLowWaterMark(t *testing.T) {
 	owner, conn := newOutbox(t)
 	insert(t, owner, 2, `
 		INSERT INTO event_outbox_lease (low_water, low_water_file) VALUES (0, pg_relation_filenode('event_outbox_seq_seq'::regclass)::bigint);
+		SELECT setval('event_outbox_seq_seq', 999999);
+		INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data) VALUES ('a', '3', 't1', 'topic', '{}');
 		SELECT setval('event_outbox_seq_seq', 2000000);
 		INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data) VALUES ('a', '3', 't1', 'topic', '{}')`)
 	type found struct{ Pending, Oldest int64 }
@@ -132,6 +134,7 @@ func TestInspectUsesTheLowWaterMark(t *testing.T) {
 	for _, change := range []string{
 		`SELECT`,
 		`UPDATE event_outbox_lease SET low_water = 1`,
+		`UPDATE event_outbox_lease SET low_water = 2`,
 		`UPDATE event_outbox_lease SET low_water = 1000001`,
 		`UPDATE event_outbox_lease SET low_water = 2000002`, // the sequence stands below it
 		`UPDATE event_outbox_lease SET low_water = 1000001, low_water_file = 0`,
@@ -146,7 +149,7 @@ func TestInspectUsesTheLowWaterMark(t *testing.T) {
 		}
 		got = append(got, found{s.Pending, s.Oldest.Seq})
 	}
-	if diff := cmp.Diff([]found{{2, 1}, {1, 2}, {1, 2000001}, {2, 1}, {2, 1}, {3, 1}}, got); diff != "" {
+	if diff := cmp.Diff([]found{{3, 1}, {2, 2}, {1, 2000001}, {1, 2000001}, {3, 1}, {3, 1}, {4, 1}}, got); diff != "" {
 		t.Errorf("what is found (-want +got):\n%s", diff)
 	}
 }

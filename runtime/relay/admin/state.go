@@ -18,7 +18,8 @@ import (
 )
 
 // PendingCap is where counting pending rows stops, to keep it cheap. A State with this
-// number has at least as many.
+// number has at least as many. Counting also leaves out rows far above a low-water mark that
+// a transaction keeps from moving, except the newest ones.
 const PendingCap = 100_001
 
 // heldShown limits State.Held.
@@ -114,7 +115,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
 	}
-	counts, err := q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo})
+	counts, err := q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top})
 	if err != nil {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}

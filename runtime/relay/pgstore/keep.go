@@ -32,8 +32,9 @@ func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 		if mark.Valid {
 			low.at = mark.LowWater
 		}
+		upTo := low.bound(0, math.MaxInt64, s.lookSeqs)
 		row, err := se.q.CountRows(ctx, pgdb.CountRowsParams{
-			LowWater: low.at, UpTo: low.bound(0, math.MaxInt64, s.lookSeqs), Cap: pendingCap,
+			LowWater: low.at, UpTo: upTo, Top: max(upTo, mark.Standing-s.lookSeqs), Cap: pendingCap,
 		})
 		stats = relay.Stats{
 			Pending: min(row.Pending, pendingCap), Held: row.Held, Dead: row.Dead,

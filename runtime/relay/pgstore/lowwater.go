@@ -20,7 +20,7 @@ const (
 	// lookSeqs limits the range of seq above the mark that one statement looks at. Most of
 	// its rows may be published, and a statement that looks at all of them could take
 	// longer than it may.
-	lookSeqs = 1_000_000
+	lookSeqs = 100_000
 )
 
 // lowWater is what a term knows of the low-water mark; sql/low_water.sql says how it works.

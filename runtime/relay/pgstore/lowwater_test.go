@@ -651,10 +651,21 @@ func TestAPageLooksAtALimitedNumberOfRows(t *testing.T) {
 				t.Errorf("%s: %s", name, diff)
 			}
 		}
-		stats, err := s.Stats(t.Context())
-		must(t, err)
-		if stats.Pending != 1 {
-			t.Errorf("%d rows are counted as pending, want the one within the limit", stats.Pending)
+		// Row 1 is just above the mark, and rows 34 and 35 are among the newest. Rows between
+		// are not counted.
+		stats := func() relay.Stats {
+			t.Helper()
+			stats, err := s.Stats(t.Context())
+			must(t, err)
+			return stats
+		}
+		exec(t, pg.Pool, `UPDATE event_outbox SET published_at = NULL WHERE seq = 20`)
+		if n := stats().Pending; n != 3 {
+			t.Errorf("%d rows are counted as pending, want 3", n)
+		}
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1, 20}}))
+		if got := stats(); got.Pending != 2 || got.OldestAge <= 0 {
+			t.Errorf("only the newest rows are pending: %+v", got)
 		}
 		exec(t, pg.Pool, `UPDATE event_outbox SET event_key = 'edited' WHERE seq = 34`)
 		edits := snapshot(t, s)

@@ -112,7 +112,8 @@ SELECT (lease.stored ? 'low_water')::boolean AS has_mark,
        coalesce((lease.stored ->> 'low_water')::bigint, 0)::bigint AS low_water,
        coalesce(lease.file, 0)::bigint AS file,
        coalesce((lease.stored ->> 'search_below')::bigint, 0)::bigint AS search_below,
-       coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid
+       coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid,
+       coalesce(lease.standing, 0)::bigint AS standing
 FROM (
     SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, coalesce(pg_sequence_last_value(q.sequence), 0) AS standing
     FROM event_outbox_lease AS l CROSS JOIN (SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence) AS q
@@ -126,6 +127,7 @@ type ReadLowWaterRow struct {
 	File        int64
 	SearchBelow int64
 	Valid       bool
+	Standing    int64
 }
 
 // How the low-water mark works
@@ -155,7 +157,8 @@ type ReadLowWaterRow struct {
 //
 // A sequence that starts over, or is another one, numbers new rows from below the mark.
 // Then its file is another one, or it stands below the mark, and the mark counts nothing.
-// ReadLowWater tells whether the lease has a mark, and whether it is that of the sequence.
+// ReadLowWater tells whether the lease has a mark, whether it is that of the sequence, and
+// where that stands.
 // to_jsonb, because a lease of an earlier version has no such columns.
 func (q *Queries) ReadLowWater(ctx context.Context, name string) (ReadLowWaterRow, error) {
 	row := q.db.QueryRow(ctx, ReadLowWater, name)
@@ -166,6 +169,7 @@ func (q *Queries) ReadLowWater(ctx context.Context, name string) (ReadLowWaterRo
 		&i.File,
 		&i.SearchBelow,
 		&i.Valid,
+		&i.Standing,
 	)
 	return i, err
 }

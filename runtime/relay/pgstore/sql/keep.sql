@@ -1,9 +1,13 @@
--- CountRows counts the pending rows up to up_to, because most of those above the low-water
--- mark may be published.
+-- CountRows counts the pending rows up to up_to, and those above top, which are the newest
+-- ones. It leaves out those between, because most rows above the low-water mark may be
+-- published. Rows that cannot be published now are among the newest.
 -- name: CountRows :one
 SELECT ((SELECT count(*) FROM (
             SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint LIMIT @cap
         ) AS above)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint LIMIT @cap
+        ) AS newest)
        + (SELECT count(*) FROM (
             SELECT FROM event_outbox AS w
             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint LIMIT @cap
@@ -17,7 +21,10 @@ SELECT ((SELECT count(*) FROM (
              ORDER BY w.seq LIMIT 1),
             (SELECT p.created_at FROM event_outbox AS p
              WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
-             ORDER BY p.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
+             ORDER BY p.seq LIMIT 1),
+            (SELECT n.created_at FROM event_outbox AS n
+             WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
+             ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
        (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT @cap) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000

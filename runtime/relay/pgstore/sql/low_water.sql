@@ -26,14 +26,16 @@
 -- A sequence that starts over, or is another one, numbers new rows from below the mark.
 -- Then its file is another one, or it stands below the mark, and the mark counts nothing.
 
--- ReadLowWater tells whether the lease has a mark, and whether it is that of the sequence.
+-- ReadLowWater tells whether the lease has a mark, whether it is that of the sequence, and
+-- where that stands.
 -- to_jsonb, because a lease of an earlier version has no such columns.
 -- name: ReadLowWater :one
 SELECT (lease.stored ? 'low_water')::boolean AS has_mark,
        coalesce((lease.stored ->> 'low_water')::bigint, 0)::bigint AS low_water,
        coalesce(lease.file, 0)::bigint AS file,
        coalesce((lease.stored ->> 'search_below')::bigint, 0)::bigint AS search_below,
-       coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid
+       coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid,
+       coalesce(lease.standing, 0)::bigint AS standing
 FROM (
     SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, coalesce(pg_sequence_last_value(q.sequence), 0) AS standing
     FROM event_outbox_lease AS l CROSS JOIN (SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence) AS q

@@ -60,6 +60,9 @@ SELECT least($1::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint AND p.seq <= $3::bigint LIMIT $1::bigint
        ) AS above)
        + (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint LIMIT $1::bigint
+       ) AS newest)
+       + (SELECT count(*) FROM (
            SELECT FROM event_outbox AS w
            WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $2::bigint LIMIT $1::bigint
        ) AS below))::bigint AS pending,
@@ -72,6 +75,7 @@ type CountRowsParams struct {
 	Cap      int64
 	LowWater int64
 	UpTo     int64
+	Top      int64
 }
 
 type CountRowsRow struct {
@@ -83,7 +87,12 @@ type CountRowsRow struct {
 // CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
 // stops at the cap.
 func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
-	row := q.db.QueryRow(ctx, countRows, arg.Cap, arg.LowWater, arg.UpTo)
+	row := q.db.QueryRow(ctx, countRows,
+		arg.Cap,
+		arg.LowWater,
+		arg.UpTo,
+		arg.Top,
+	)
 	var i CountRowsRow
 	err := row.Scan(&i.Pending, &i.Held, &i.Dead)
 	return i, err
@@ -367,7 +376,9 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 
 const lowWater = `-- name: LowWater :one
 SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
-       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 1000000 ELSE 9223372036854775807 END)::bigint AS up_to
+       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 100000 ELSE 9223372036854775807 END)::bigint AS up_to,
+       (CASE WHEN count(*) > 0 THEN greatest(coalesce(max(mark.seq), 0) + 100000, (SELECT max(o.seq) FROM event_outbox AS o) - 100000)
+             ELSE 9223372036854775807 END)::bigint AS top
 FROM (
     SELECT CASE WHEN (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(lease.sequence)::bigint
                  AND CASE WHEN has_sequence_privilege(lease.sequence, 'SELECT')
@@ -384,17 +395,18 @@ FROM (
 type LowWaterRow struct {
 	LowWater int64
 	UpTo     int64
+	Top      int64
 }
 
 // LowWater is the low-water mark of the lease; 0 if it has none, or if it does not belong to
 // the numbers of the sequence. pgstore's low_water.sql says what it is. to_jsonb, because the
 // lease of an earlier version has no such columns. A role that may not read the sequence
-// does not notice that it was set back. With a mark, rows are looked at only up to up_to:
-// most of those above the mark may be published.
+// does not notice that it was set back. With a mark, rows are looked at only up to up_to, and
+// above top, where the newest ones are: most of those above the mark may be published.
 func (q *Queries) LowWater(ctx context.Context, name string) (LowWaterRow, error) {
 	row := q.db.QueryRow(ctx, lowWater, name)
 	var i LowWaterRow
-	err := row.Scan(&i.LowWater, &i.UpTo)
+	err := row.Scan(&i.LowWater, &i.UpTo, &i.Top)
 	return i, err
 }
 
@@ -410,6 +422,10 @@ FROM (
     (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
      WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
      ORDER BY p.seq LIMIT 1)
+    UNION ALL
+    (SELECT n.id, n.aggregate_id, n.aggregate_type, n.event_type, n.event_data, n.event_key, n.created_at, n.published_at, n.retry_count, n.last_error, n.tx, n.seq, n.topic, n.headers, n.next_attempt_at, n.dead_at, n.partition FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $3::bigint
+     ORDER BY n.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq
 LIMIT 1
@@ -418,6 +434,7 @@ LIMIT 1
 type OldestPendingParams struct {
 	LowWater int64
 	UpTo     int64
+	Top      int64
 }
 
 type OldestPendingRow struct {
@@ -433,7 +450,7 @@ type OldestPendingRow struct {
 }
 
 func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([]OldestPendingRow, error) {
-	rows, err := q.db.Query(ctx, oldestPending, arg.LowWater, arg.UpTo)
+	rows, err := q.db.Query(ctx, oldestPending, arg.LowWater, arg.UpTo, arg.Top)
 	if err != nil {
 		return nil, err
 	}
