@@ -41,7 +41,7 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		"HighestSeq":     {pgdb.HighestSeq, nil},
 		"LookFromMark":   {pgdb.LookFromMark, []any{0, int64(math.MaxInt64), 1000}},
 		"SetAside":       {pgdb.SetAside, []any{s.cfg.Name, l.Epoch, l.Holder, 0, 1000, 1000}},
-		"Restore":        {pgdb.Restore, []any{s.cfg.Name, l.Epoch, l.Holder, many}},
+		"Restore":        {pgdb.Restore, []any{many, s.cfg.Name, l.Epoch, l.Holder}},
 		"SearchBelow":    {pgdb.SearchBelow, []any{10_000, 1000}},
 		"NextSeq":        {pgdb.NextSeq, []any{0}},
 		"EndOfTick":      {pgdb.EndOfTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}}},
@@ -114,6 +114,9 @@ func (s *Server) AnchorUsers() int {
 	defer a.mu.Unlock()
 	return a.users
 }
+
+// Trim closes the sessions that are not in use.
+func (s *Store) Trim() { s.server.Trim() }
 
 // Trim closes the sessions that are not in use.
 func (s *Server) Trim() {

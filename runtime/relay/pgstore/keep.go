@@ -24,7 +24,7 @@ const (
 func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 	var stats relay.Stats
 	err := s.anywhere(ctx, "count the rows", func(se *session) error {
-		mark, err := se.q.ReadLowWater(ctx, s.cfg.Name)
+		mark, err := s.readLowWater(ctx, se)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}

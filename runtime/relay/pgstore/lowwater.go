@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -49,13 +50,23 @@ func (s *Store) lowWaterOf(ctx context.Context, t *term, se *session) (lowWater,
 	if low := t.lowWater(); low.known {
 		return low, nil
 	}
-	row, err := se.q.ReadLowWater(ctx, s.cfg.Name)
+	row, err := s.readLowWater(ctx, se)
 	if err != nil {
 		return lowWater{}, err
 	}
 	low := storedMark(row)
 	t.setLowWater(low)
 	return low, nil
+}
+
+// readLowWater reads what the lease row says. Without the sequence, nobody knows whether
+// its mark is true.
+func (s *Store) readLowWater(ctx context.Context, se *session) (pgdb.ReadLowWaterRow, error) {
+	row, err := se.q.ReadLowWater(ctx, s.cfg.Name)
+	if isLockTimeout(err) {
+		err = errSequenceLocked
+	}
+	return row, err
 }
 
 // storedMark is what the lease row says.
@@ -97,8 +108,11 @@ func (s *Store) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied
 }
 
 func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside int64) (tidied relay.Tidied, leases int64, err error) {
-	row, err := se.q.ReadLowWater(ctx, s.cfg.Name)
-	if err != nil {
+	row, err := s.readLowWater(ctx, se)
+	switch {
+	case errors.Is(err, errSequenceLocked):
+		return tidied, 1, nil // another session changes the sequence
+	case err != nil:
 		return tidied, 0, err
 	}
 	if !row.HasMark { // an outbox of an earlier version, or the migration was undone
@@ -115,7 +129,7 @@ func (s *Store) tidy(ctx context.Context, t *term, se *session, setAside int64) 
 	place, err := se.q.SequencePlace(ctx, seen.sequence)
 	switch {
 	case isLockTimeout(err), err == nil && place.FileBefore != place.File:
-		return tidied, 1, nil // another session changes the sequence
+		return tidied, 1, nil
 	case err != nil:
 		return tidied, 0, err
 	}
@@ -291,7 +305,7 @@ func (h *heldRows) all() map[int64]struct{} {
 
 // listed notes that of the rows before, those in list hold their keys, and returns the
 // others.
-func (h *heldRows) listed(before map[int64]struct{}, list []relay.HeldRow) (others []int64) {
+func (h *heldRows) listed(before map[int64]struct{}, list []relay.HeldRow) []int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.seqs == nil {
@@ -303,24 +317,33 @@ func (h *heldRows) listed(before map[int64]struct{}, list []relay.HeldRow) (othe
 			h.seqs[r.Seq] = struct{}{}
 		}
 	}
-	for seq := range before {
-		delete(h.seqs, seq)
-		others = append(others, seq)
-	}
-	return others
+	return slices.Collect(maps.Keys(before))
 }
 
-// restore gives rows their next_attempt_at back, if the table needs it. It returns how many
-// leases the term has: 0 if it is over.
-func (s *Store) restore(ctx context.Context, t *term, se *session, seqs []int64) (leases int64, err error) {
+// forget removes rows.
+func (h *heldRows) forget(seqs []int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, seq := range seqs {
+		delete(h.seqs, seq)
+	}
+}
+
+// restore gives rows their next_attempt_at back, if the table needs it. It returns those
+// that another session has locked, and how many leases the term has: 0 if it is over.
+func (s *Store) restore(ctx context.Context, t *term, se *session, seqs []int64) (locked []int64, leases int64, err error) {
 	if t == nil || len(seqs) == 0 {
-		return 1, nil
+		return nil, 1, nil
 	}
 	low, err := s.lowWaterOf(ctx, t, se)
 	if err != nil || !low.there {
-		return 1, err
+		return nil, 1, err
 	}
-	return se.q.Restore(ctx, pgdb.RestoreParams{Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Seqs: seqs})
+	if err := t.register(ctx, s, se); err != nil {
+		return nil, 0, err
+	}
+	row, err := se.q.Restore(ctx, pgdb.RestoreParams{Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Seqs: seqs})
+	return row.Locked, row.Leases, err
 }
 
 // search is the progress of Search, which the lease row has too, so that it outlives the
@@ -349,8 +372,11 @@ func (s *Store) searchPage(ctx context.Context, t *term, se *session) (found, le
 		return 0, 1, nil
 	}
 	if !st.known {
-		lease, err := se.q.ReadLowWater(ctx, s.cfg.Name)
-		if err != nil {
+		lease, err := s.readLowWater(ctx, se)
+		switch {
+		case errors.Is(err, errSequenceLocked):
+			return 0, 1, nil
+		case err != nil:
 			return 0, 0, err
 		}
 		st.known, st.below = true, lease.SearchBelow
@@ -363,7 +389,8 @@ func (s *Store) searchPage(ctx context.Context, t *term, se *session) (found, le
 	if err != nil {
 		return 0, 0, err
 	}
-	if leases, err = s.restore(ctx, t, se, row.Lost); err != nil || leases == 0 {
+	// Rows that are locked are left for the next round: a lock may last.
+	if _, leases, err = s.restore(ctx, t, se, row.Lost); err != nil || leases == 0 {
 		return 0, leases, err // this page comes again
 	}
 	below = row.First

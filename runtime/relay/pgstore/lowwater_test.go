@@ -313,6 +313,41 @@ func TestTheMarkOfAnotherSequence(t *testing.T) {
 	})
 }
 
+// While a session alters the sequence, the mark cannot be read. That keeps no statement
+// waiting, and the mark of a running term stays known.
+func TestTheMarkWhileTheSequenceIsLocked(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		insertMany(t, pg, 10, 10)
+		snap := snapshot(t, s)
+		settle(t, s, lease, backlog(t, s, snap, wide)[:4])
+		if at := tidy(t, s, lease); at != 4 {
+			t.Fatalf("the mark is at %d, want 4", at)
+		}
+		owner := begin(t, pg)
+		exec(t, owner, `ALTER SEQUENCE event_outbox_seq_seq RESTART`)
+		if at := tidy(t, s, lease); at != 4 {
+			t.Errorf("the mark is at %d, want 4", at)
+		}
+		if rows := backlog(t, s, snap, wide); len(rows) != 6 {
+			t.Errorf("%d rows are read, want 6", len(rows))
+		}
+		_, err := s.Search(t.Context(), lease)
+		must(t, err)
+		next := newStore(t, pg)
+		lead(t, next)
+		const locked = "the sequence of seq is locked by another session"
+		if _, err := next.ReadBacklog(t.Context(), snap, 0, wide); err == nil || !strings.Contains(err.Error(), locked) {
+			t.Errorf("a new term's read answers %v", err)
+		}
+		must(t, owner.Rollback(t.Context()))
+		if rows := backlog(t, next, snap, wide); len(rows) != 6 {
+			t.Errorf("%d rows are read, want 6", len(rows))
+		}
+	})
+}
+
 // A row whose seq was not drawn from the sequence can be below the mark. A running leader
 // that reads it moves the mark back, so that a successor finds it too.
 func TestARowWithAChosenSeq(t *testing.T) {
@@ -404,6 +439,64 @@ func TestRowsBelowTheMarkThatLostTheirIndex(t *testing.T) {
 		}
 		if diff := cmp.Diff([]int64{1, 2}, seqs(backlog(t, s, snap, wide))); diff != "" {
 			t.Fatal(diff)
+		}
+	})
+}
+
+// A row that another session has locked keeps nobody waiting. It gets its next_attempt_at
+// once it can. The session that sets it is one of those that a successor ends.
+func TestLockedRowsThatLostTheirIndex(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lease := lead(t, s)
+		insertMany(t, pg, 5, 10)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{
+			Published: []int64{3, 4, 5},
+			Failed:    []relay.Failure{{Seq: 1, Err: "too large", RetryCount: 1, RetryIn: 1e12}, {Seq: 2, Err: "too large", RetryCount: 1, Dead: true}},
+		}))
+		if at := tidy(t, s, lease); at != 5 {
+			t.Fatalf("the mark is at %d, want 5", at)
+		}
+		exec(t, pg.Pool, `UPDATE event_outbox SET next_attempt_at = NULL, published_at = NULL WHERE seq IN (1, 3)`)
+		exec(t, pg.Pool, `WITH replayed AS (UPDATE event_outbox SET dead_at = NULL, next_attempt_at = NULL, retry_count = 0 WHERE seq = 2 RETURNING *)
+			INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key)
+			SELECT 'op', 'replay', seq, id, event_type, topic, event_key FROM replayed`)
+		const aside = `SELECT coalesce(array_agg(seq ORDER BY seq), '{}') FROM event_outbox WHERE next_attempt_at IS NOT NULL`
+		var restored [][]int64
+		var decided []int
+		look := func() {
+			t.Helper()
+			_, err := s.ReadHeld(t.Context(), relay.Blocking{})
+			must(t, err)
+			restored = append(restored, ask[[]int64](t, pg.Pool, aside))
+			decisions, err := s.Decisions(t.Context(), lease, nil)
+			must(t, err)
+			decided = append(decided, len(decisions))
+			restored = append(restored, ask[[]int64](t, pg.Pool, aside))
+			_, err = s.Search(t.Context(), lease)
+			must(t, err)
+			restored = append(restored, ask[[]int64](t, pg.Pool, aside))
+		}
+		other := begin(t, pg)
+		exec(t, other, `SELECT FROM event_outbox FOR UPDATE`)
+		look()
+		must(t, other.Rollback(t.Context()))
+		s.Trim()
+		_, err := s.ReadHeld(t.Context(), relay.Blocking{})
+		must(t, err)
+		if registered := ask[[]bool](t, pg.Pool, `
+			SELECT array_agg(a.pid IN (SELECT (b ->> 'pid')::int FROM event_outbox_lease, jsonb_array_elements(backends) AS b))
+			FROM pg_stat_activity AS a
+			WHERE a.query LIKE '%name: Restore %' AND a.pid <> pg_backend_pid() AND a.datname = current_database()`); !slices.Equal(registered, []bool{true}) {
+			t.Errorf("are the sessions that restored rows registered? %v", registered)
+		}
+		look()
+		none := []int64{}
+		if diff := cmp.Diff([][]int64{none, none, none, {1}, {1, 2}, {1, 2, 3}}, restored); diff != "" {
+			t.Errorf("restored rows (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]int{0, 1}, decided); diff != "" {
+			t.Errorf("decisions (-want +got):\n%s", diff)
 		}
 	})
 }

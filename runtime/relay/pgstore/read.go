@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -313,8 +314,13 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 				held[i].NextAttempt, held[i].RetryIn = time.Time{}, 0
 			}
 		}
-		leases, err := s.restore(ctx, s.currentTerm(), se, s.held.listed(before, held))
-		return lostUnless(leases > 0, err)
+		others := s.held.listed(before, held)
+		locked, leases, err := s.restore(ctx, s.currentTerm(), se, others)
+		if err := lostUnless(leases > 0, err); err != nil {
+			return err
+		}
+		s.held.forget(slices.DeleteFunc(others, func(seq int64) bool { return slices.Contains(locked, seq) }))
+		return nil
 	})
 	return held, err
 }
@@ -345,7 +351,9 @@ func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]r
 				replayed = append(replayed, r.Seq)
 			}
 		}
-		return s.restore(ctx, t, se, replayed)
+		locked, leases, err := s.restore(ctx, t, se, replayed)
+		decisions = slices.DeleteFunc(decisions, func(d relay.Decision) bool { return slices.Contains(locked, d.Seq) }) // not yet
+		return leases, err
 	})
 	return decisions, err
 }

@@ -115,7 +115,7 @@ SELECT (lease.stored ? 'low_water')::boolean AS has_mark,
        coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid,
        coalesce(lease.standing, 0)::bigint AS standing
 FROM (
-    SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, coalesce(pg_sequence_last_value(q.sequence), 0) AS standing
+    SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL THEN coalesce(pg_sequence_last_value(q.sequence), 0) END AS standing
     FROM event_outbox_lease AS l CROSS JOIN (SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence) AS q
     WHERE l.name = $1
 ) AS lease
@@ -158,7 +158,7 @@ type ReadLowWaterRow struct {
 // A sequence that starts over, or is another one, numbers new rows from below the mark.
 // Then its file is another one, or it stands below the mark, and the mark counts nothing.
 // ReadLowWater tells whether the lease has a mark, whether it is that of the sequence, and
-// where that stands.
+// where that stands. Reading a sequence waits for a session that alters it, but not for long.
 // to_jsonb, because a lease of an earlier version has no such columns.
 func (q *Queries) ReadLowWater(ctx context.Context, name string) (ReadLowWaterRow, error) {
 	row := q.db.QueryRow(ctx, ReadLowWater, name)
@@ -177,37 +177,50 @@ func (q *Queries) ReadLowWater(ctx context.Context, name string) (ReadLowWaterRo
 const Restore = `-- name: Restore :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
-    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    WHERE l.name = $2 AND l.epoch = $3 AND l.holder = $4::uuid
     FOR KEY SHARE
+), lost AS MATERIALIZED (
+    SELECT w.seq FROM event_outbox AS w
+    WHERE w.seq = ANY($1::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL AND w.next_attempt_at IS NULL
+    FOR UPDATE SKIP LOCKED
 ), restored AS (
     UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
-    FROM lease
-    WHERE o.seq = ANY($4::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL AND o.next_attempt_at IS NULL
+    FROM lease, lost
+    WHERE o.seq = lost.seq
 )
-SELECT count(*) AS leases FROM lease
+SELECT (SELECT count(*) FROM lease) AS leases,
+       ARRAY(SELECT w.seq FROM event_outbox AS w
+             WHERE w.seq = ANY($1::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL AND w.next_attempt_at IS NULL
+               AND w.seq NOT IN (SELECT lost.seq FROM lost))::bigint[] AS locked
 `
 
 type RestoreParams struct {
+	Seqs   []int64
 	Name   string
 	Epoch  int64
 	Holder uuid.UUID
-	Seqs   []int64
+}
+
+type RestoreRow struct {
+	Leases int64
+	Locked []int64
 }
 
 // Restore sets next_attempt_at in unsettled rows that have lost it: an operator set it to
 // NULL, so that a row is tried again immediately, or an earlier version replayed a dead row.
 // With a retry_count of 0 the row does not hold its key again before it was tried. It locks
 // the lease row: the leader has to read what is restored, and a former leader could not tell it.
-func (q *Queries) Restore(ctx context.Context, arg RestoreParams) (int64, error) {
+// Rows that another session has locked are left, and returned.
+func (q *Queries) Restore(ctx context.Context, arg RestoreParams) (RestoreRow, error) {
 	row := q.db.QueryRow(ctx, Restore,
+		arg.Seqs,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
-		arg.Seqs,
 	)
-	var leases int64
-	err := row.Scan(&leases)
-	return leases, err
+	var i RestoreRow
+	err := row.Scan(&i.Leases, &i.Locked)
+	return i, err
 }
 
 const SearchBelow = `-- name: SearchBelow :one

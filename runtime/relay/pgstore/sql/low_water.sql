@@ -27,7 +27,7 @@
 -- Then its file is another one, or it stands below the mark, and the mark counts nothing.
 
 -- ReadLowWater tells whether the lease has a mark, whether it is that of the sequence, and
--- where that stands.
+-- where that stands. Reading a sequence waits for a session that alters it, but not for long.
 -- to_jsonb, because a lease of an earlier version has no such columns.
 -- name: ReadLowWater :one
 SELECT (lease.stored ? 'low_water')::boolean AS has_mark,
@@ -37,7 +37,7 @@ SELECT (lease.stored ? 'low_water')::boolean AS has_mark,
        coalesce((lease.stored ->> 'low_water_file')::bigint = lease.file AND (lease.stored ->> 'low_water')::bigint <= lease.standing, false)::boolean AS valid,
        coalesce(lease.standing, 0)::bigint AS standing
 FROM (
-    SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, coalesce(pg_sequence_last_value(q.sequence), 0) AS standing
+    SELECT to_jsonb(l) AS stored, pg_relation_filenode(q.sequence)::bigint AS file, CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL THEN coalesce(pg_sequence_last_value(q.sequence), 0) END AS standing
     FROM event_outbox_lease AS l CROSS JOIN (SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence) AS q
     WHERE l.name = @name
 ) AS lease;
@@ -98,17 +98,25 @@ WHERE name = @name AND epoch = @epoch AND holder = @holder::uuid;
 -- NULL, so that a row is tried again immediately, or an earlier version replayed a dead row.
 -- With a retry_count of 0 the row does not hold its key again before it was tried. It locks
 -- the lease row: the leader has to read what is restored, and a former leader could not tell it.
+-- Rows that another session has locked are left, and returned.
 -- name: Restore :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
+), lost AS MATERIALIZED (
+    SELECT w.seq FROM event_outbox AS w
+    WHERE w.seq = ANY(@seqs::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL AND w.next_attempt_at IS NULL
+    FOR UPDATE SKIP LOCKED
 ), restored AS (
     UPDATE event_outbox AS o SET next_attempt_at = now(), retry_count = 0
-    FROM lease
-    WHERE o.seq = ANY(@seqs::bigint[]) AND o.published_at IS NULL AND o.dead_at IS NULL AND o.next_attempt_at IS NULL
+    FROM lease, lost
+    WHERE o.seq = lost.seq
 )
-SELECT count(*) AS leases FROM lease;
+SELECT (SELECT count(*) FROM lease) AS leases,
+       ARRAY(SELECT w.seq FROM event_outbox AS w
+             WHERE w.seq = ANY(@seqs::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL AND w.next_attempt_at IS NULL
+               AND w.seq NOT IN (SELECT lost.seq FROM lost))::bigint[] AS locked;
 
 -- SearchBelow looks at the next rows below a seq, the highest first: so a round ends,
 -- however fast the mark moves on. It returns the last one that is not settled, and those
