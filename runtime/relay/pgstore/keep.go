@@ -2,12 +2,8 @@ package pgstore
 
 import (
 	"context"
-	"errors"
-	"math"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -24,20 +20,9 @@ const (
 func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 	var stats relay.Stats
 	err := s.anywhere(ctx, "count the rows", func(se *session) error {
-		mark, err := s.readLowWater(ctx, se)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		low := lowWater{there: mark.HasMark}
-		if mark.Valid {
-			low.at = mark.LowWater
-		}
-		upTo := low.bound(0, math.MaxInt64, s.lookSeqs)
-		row, err := se.q.CountRows(ctx, pgdb.CountRowsParams{
-			LowWater: low.at, UpTo: upTo, Top: max(upTo, mark.Standing-s.lookSeqs), Cap: pendingCap,
-		})
+		row, err := se.q.CountRows(ctx, pendingCap)
 		stats = relay.Stats{
-			Pending: min(row.Pending, pendingCap), Held: row.Held, Dead: row.Dead,
+			Pending: row.Pending, Held: row.Held, Dead: row.Dead,
 			OldestAge: time.Duration(row.AgeUs) * time.Microsecond, LastSeq: row.LastSeq,
 			Delayed: row.Delayed, DelayedIn: atMost(row.DelayedInUs),
 		}

@@ -34,9 +34,6 @@ type Store struct {
 	warned     sync.Map     // warnings of Check that were logged
 	withoutLog atomic.Bool  // the server does not report positions of its write-ahead log
 	sweep      sweepState
-	held       heldRows
-	tidyRows   int32 // see the constants
-	lookSeqs   int64
 	delayed    delayedState
 }
 
@@ -44,7 +41,6 @@ var (
 	_ relay.Store        = (*Store)(nil)
 	_ relay.Delayer      = (*Store)(nil)
 	_ relay.Idler        = (*Store)(nil)
-	_ relay.Tidier       = (*Store)(nil)
 	_ relay.ReleaseHints = (*Store)(nil)
 )
 
@@ -81,7 +77,7 @@ func New(cfg Config) (*Store, error) {
 	server.join(1)
 	s := &Store{
 		cfg: cfg, server: server, owns: owns, names: &tableNames{schema: cfg.Schema}, where: where,
-		released: make(chan struct{}, 1), tidyRows: tidyRows, lookSeqs: lookSeqs,
+		released: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(server.ctx)
 	return s, nil
