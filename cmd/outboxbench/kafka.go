@@ -47,11 +47,12 @@ func lookAt(addrs []string) (*kafka, error) {
 	return &kafka{addrs: addrs, client: client, admin: kadm.NewClient(client)}, nil
 }
 
-// realKafka returns the real Kafka, which all scenarios share. It is skipped where there
-// is none.
+// realKafka returns the real Kafka, which all scenarios share. They are skipped where there
+// is none. It is a broker of our own, for which a setting asks: others may use the topic of
+// the sample on the brokers that KAFKA_BROKERS names.
 func (l *lab) realKafka(ctx context.Context) (_ *kafka, err error) {
 	if l.broker == nil {
-		l.broker, err = services.StartRealKafka(ctx)
+		l.broker, err = services.StartRealKafka(ctx, "auto.create.topics.enable=false")
 		if errors.Is(err, services.ErrNotFound) {
 			return nil, skip(err.Error())
 		}

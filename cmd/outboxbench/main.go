@@ -45,8 +45,8 @@ its README says how.
 Postgres is the server that DATABASE_URL names. Without it, a server is started from
 the binaries on this machine and used through a Unix socket. The output says whether
 fsync is on. Kafka is franz-go's kfake in this process, so it takes its share of the
-processors in every variant; the scenarios kafka-* use a real one, and are skipped where
-there is none. The latency scenarios use Redis if there is one. The scenarios generate and
+processors in every variant; the scenarios kafka-* and peers start a real one, and are
+skipped where it is not installed. The latency scenarios use Redis if there is one. The scenarios generate and
 idle need a checkout of the repository.
 
 In the CPU profile, the goroutines of each measured variant have the label variant; those
