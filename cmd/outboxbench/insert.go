@@ -33,7 +33,7 @@ var insertWays = []struct {
 	name, label string
 	with        func(*prepared) transaction
 }{
-	{"no event", "none", func(p *prepared) transaction { return bareTransaction(p.pool, nil) }},
+	{"no event", "none", func(p *prepared) transaction { return p.eventless }},
 	{"barest code", bareLabel, barestTransaction},
 	{"the same, BEGIN on its own", "begin", barestWithBegin},
 	{"event sent with COMMIT", "commit", func(p *prepared) transaction { return p.riding }},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/debezium"
+	"github.com/outboxgen/outboxgen/cmd/internal/freeport"
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -100,7 +100,7 @@ func (l *lab) buildPeers(ctx context.Context) (string, error) {
 
 // start starts a server that Debezium can read.
 func (p *peers) start(ctx context.Context, l *lab) error {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return err
 	}
@@ -116,15 +116,6 @@ func (p *peers) start(ctx context.Context, l *lab) error {
 	l.cleanup = append(l.cleanup, p.server.Close)
 	p.lab = l
 	return nil
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
 }
 
 // measure carries the rows, and looks at what arrived. The time is from the first record to
@@ -304,7 +295,7 @@ func (m *peerRun) complete(ctx context.Context) error {
 	})
 }
 
-// dropSlot drops the replication slot once the server has noticed that nobody reads it.
+// dropSlot drops the replication slot once Debezium is disconnected from it.
 func dropSlot(ctx context.Context, m *peerRun) error {
 	ctx, cancel := context.WithTimeout(ctx, stall)
 	defer cancel()

@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
-	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
 
@@ -24,28 +22,26 @@ type transaction func(ctx context.Context, n int) error
 
 func writeVariants(_ context.Context, l *lab) ([]variant, error) {
 	return []variant{
-		{"no event", bareLabel, 0, l.writes(bareTransaction)},
-		{"event sent with COMMIT", "commit", 0, l.writes(ridingTransaction)},
-		{"event in the update's batch", "batch", 0, l.writes(batchTransaction)},
-		{"event as a round trip", "round-trip", 0, l.writes(roundTripTransaction(false))},
-		{"the same, pg_notify inside", "notify", 0, l.writes(roundTripTransaction(true))},
+		{"no event", bareLabel, 0, l.writes(func(p *prepared) transaction { return p.eventless })},
+		{"event sent with COMMIT", "commit", 0, l.writes(func(p *prepared) transaction { return p.riding })},
+		{"event in the update's batch", "batch", 0, l.writes(func(p *prepared) transaction { return p.batched })},
+		{"event as a round trip", "round-trip", 0, l.writes(func(p *prepared) transaction { return p.roundTrip })},
+		{"the same, pg_notify inside", "notify", 0, l.writes(func(p *prepared) transaction { return p.notifying })},
 	}, nil
 }
 
 // writes measures transactions of the writers.
-func (l *lab) writes(with func(*pgxpool.Pool, *outbox.Outbox) transaction) measurement {
+func (l *lab) writes(with func(*prepared) transaction) measurement {
 	return func(ctx context.Context) ([]float64, error) {
 		if err := l.newBatches(ctx); err != nil {
 			return nil, err
 		}
-		pool, err := l.pool(ctx, writers)
+		p, err := l.prepare(ctx, writers)
 		if err != nil {
 			return nil, err
 		}
-		defer pool.Close()
-		ob := outbox.New(pool, outbox.Options{Logger: l.log})
-		defer ob.Close()
-		do := with(pool, ob)
+		defer p.close()
+		do := with(p)
 		if _, err := runWriters(ctx, writers, do, l.effort.writing/10); err != nil {
 			return nil, err
 		}
@@ -84,52 +80,22 @@ func runWriters(ctx context.Context, writers int, do transaction, during time.Du
 	return count.Load(), err
 }
 
-func bareTransaction(pool *pgxpool.Pool, _ *outbox.Outbox) transaction {
-	return func(ctx context.Context, n int) error {
-		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, update, batchID(n))
+func (p *prepared) eventless(ctx context.Context, n int) error {
+	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, update, batchID(n))
+		return err
+	})
+}
+
+func (p *prepared) notifying(ctx context.Context, n int) error {
+	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
 			return err
-		})
-	}
-}
-
-func ridingTransaction(_ *pgxpool.Pool, ob *outbox.Outbox) transaction {
-	return func(ctx context.Context, n int) error {
-		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
-			if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
-				return err
-			}
-			return events.InsertEssayGradedV1(ctx, tx, sample(n))
-		})
-	}
-}
-
-func batchTransaction(_ *pgxpool.Pool, ob *outbox.Outbox) transaction {
-	return func(ctx context.Context, n int) error {
-		return ob.InTx(ctx, func(ctx context.Context, tx *outbox.Tx) error {
-			var batch pgx.Batch
-			batch.Queue(update, batchID(n))
-			if err := events.QueueEssayGradedV1(ctx, &batch, sample(n)); err != nil {
-				return err
-			}
-			return tx.SendBatch(ctx, &batch).Close()
-		})
-	}
-}
-
-func roundTripTransaction(notify bool) func(*pgxpool.Pool, *outbox.Outbox) transaction {
-	return func(pool *pgxpool.Pool, _ *outbox.Outbox) transaction {
-		return func(ctx context.Context, n int) error {
-			return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-				if _, err := tx.Exec(ctx, update, batchID(n)); err != nil {
-					return err
-				}
-				if err := events.InsertEssayGradedV1(ctx, tx, sample(n)); err != nil || !notify {
-					return err
-				}
-				_, err := tx.Exec(ctx, "SELECT pg_notify('outboxbench', '')")
-				return err
-			})
 		}
-	}
+		if err := events.InsertEssayGradedV1(ctx, tx, p.events[n]); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "SELECT pg_notify('outboxbench', '')")
+		return err
+	})
 }

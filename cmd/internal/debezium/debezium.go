@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/child"
+	"github.com/outboxgen/outboxgen/cmd/internal/freeport"
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
@@ -67,23 +67,18 @@ func New(c Config) (*Connect, error) {
 	return d, nil
 }
 
-// Close stops the connector and removes its files. The slot and the publication stay in the
+// Close ends the process and removes its files. The slot and the publication stay in the
 // database.
 func (d *Connect) Close() error {
-	d.Stop()
-	return errors.Join(d.log.Close(), os.RemoveAll(d.dir))
-}
-
-// Stop stops the process cleanly.
-func (d *Connect) Stop() {
 	const limit = 20 * time.Second
 	d.process.Signal(syscall.SIGTERM)
 	d.process.EndsWithin(limit)
+	return errors.Join(d.log.Close(), os.RemoveAll(d.dir))
 }
 
 // Start starts the process.
 func (d *Connect) Start(ctx context.Context) error {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return err
 	}
@@ -204,13 +199,4 @@ func (d *Connect) untilSlot(ctx context.Context, conn *pgx.Conn, active bool) er
 		return fmt.Errorf("wait for the slot of Debezium: %w\n%s", err, log)
 	}
 	return nil
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
 }
