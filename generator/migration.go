@@ -35,6 +35,9 @@ type MigrationConfig struct {
 	// Upgrade selects the migration that upgrades an event_outbox of an older shape
 	// with its rows. Default: the one that creates the tables.
 	Upgrade bool
+	// Indexes selects the migration that replaces the indexes of an event_outbox from
+	// before event_outbox_lease.low_water.
+	Indexes bool
 	// Grants selects the migration that grants privileges to the roles.
 	Grants bool
 	// Roles are the roles for Grants.
@@ -109,6 +112,8 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 		opts.Kind = migrations.KindGrants
 	case cfg.Upgrade:
 		opts.Kind = migrations.KindUpgrade
+	case cfg.Indexes:
+		opts.Kind = migrations.KindIndexes
 	}
 	written, err := migrations.Files(migrations.Format(cfg.Format), opts)
 	if err != nil {

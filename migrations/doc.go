@@ -1,10 +1,11 @@
 // Package migrations has the SQL of the outbox's tables, in the format of each
 // migration tool.
 //
-// There are three migrations, each with its way back: [KindCreate] creates the tables,
+// There are four migrations, each with its way back: [KindCreate] creates the tables,
 // [KindUpgrade] changes an event_outbox of an older shape, without seq, into the
-// current one and keeps its rows, and [KindGrants] grants roles the least privileges
-// that they need. [Files] returns them for a migration tool; [Up], [Down], [Upgrade]
+// current one and keeps its rows, [KindIndexes] replaces the indexes of one whose lease has
+// no low_water, and [KindGrants] grants roles the least privileges that they need. [Files]
+// returns them for a migration tool; [Up], [Down], [Upgrade]
 // and [Downgrade] run them for tests and small services; sqlc compiles queries against
 // [SQL].
 //
@@ -27,8 +28,9 @@
 // leaves it out and names the topic inside event_data, and the relay looks there.
 // Existing rows get their topic from event_data, or their event_type if event_data
 // names none. After the last such writer is gone, SET NOT NULL closes the column. The
-// columns are in another order. Indexes that only the older table had stay; each costs
-// an insertion when a row is marked as published, so drop the unused ones.
+// columns are in another order. Indexes that only the older table had stay; drop the unused
+// ones. As long as an index has published_at in its key or its condition, marking a row as
+// published writes an entry into every index.
 //
 // Rows that were there have no tx; the relay reads them first, in the order of
 // seq, which was filled by (created_at, id).
@@ -43,7 +45,11 @@
 // event_outbox while it writes every row once more: 25 to 45 s for a million rows of
 // 500 bytes, measured on Postgres 15 and two cores that had other work too. Inserts
 // wait that long. If that is too long, delete old published rows before, in batches.
-// The way back takes the same lock for one index over the unpublished rows: 2 s. Both
-// wait at most 5 s for the lock, because every insert waits behind it. If they do not
-// get it, they change nothing and can be run again.
+// The way back takes the same lock for one index over the unpublished rows: 2 s.
+// KindIndexes and its way back take it for an index over all rows, about a second for a
+// million, or for a moment if the indexes were created CONCURRENTLY before; first they lock
+// event_outbox_lease in the same way, because relays lock the tables in this order. It is
+// one statement, so it needs no transaction around it. All of them wait at most 5 s for a
+// lock, because every insert waits behind them. If they do not get it, they change nothing
+// and can be run again.
 package migrations

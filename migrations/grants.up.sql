@@ -34,6 +34,7 @@ GRANT SELECT (id), DELETE ON event_outbox_delayed TO outbox_service;
 GRANT SELECT, DELETE, UPDATE (dead_at, next_attempt_at, retry_count) ON event_outbox TO outbox_operator;
 GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO outbox_operator;
 GRANT SELECT ON event_outbox_lease TO outbox_operator;
+GRANT SELECT ON SEQUENCE event_outbox_seq_seq TO outbox_operator;
 GRANT SELECT, INSERT (actor, action, seq, event_id, event_type, topic, event_key, reason, applied_at)
     ON event_outbox_audit TO outbox_operator;
 

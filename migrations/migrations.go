@@ -24,6 +24,12 @@ var upgradeOutbox string
 //go:embed upgrade.down.sql
 var upgradeDown string
 
+//go:embed indexes.up.sql
+var indexesUp string
+
+//go:embed indexes.down.sql
+var indexesDown string
+
 // upgradeUp changes event_outbox and then creates the other tables with the statements
 // of create.up.sql.
 var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
@@ -63,9 +69,9 @@ func Down(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "drop the tables", func(shape) (string, error) { return createDown, nil })
 }
 
-// Upgrade turns an event_outbox of an older shape into the current one, in place. The
-// package documentation says what happens to the rows and which locks it takes. If the
-// shape is current, it does nothing.
+// Upgrade turns an event_outbox of an older shape, or with indexes that have published_at
+// in their conditions, into the current one, in place. The package documentation says what
+// happens to the rows and which locks it takes. If the shape is current, it does nothing.
 func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "upgrade event_outbox", func(s shape) (string, error) {
 		switch s {
@@ -73,6 +79,8 @@ func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 			return "", ErrNoOutbox
 		case older:
 			return upgradeUp, nil
+		case unmarked:
+			return indexesUp, nil
 		}
 		return "", nil
 	})
@@ -87,7 +95,7 @@ func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 		switch s {
 		case absent:
 			return "", ErrNoOutbox
-		case current:
+		case unmarked, current:
 			return upgradeDown, nil
 		}
 		return "", nil
@@ -98,9 +106,10 @@ func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 type shape int
 
 const (
-	absent  shape = iota // no such table
-	older                // none of the columns that an upgrade adds, except perhaps topic
-	current              // all of them
+	absent   shape = iota // no such table
+	older                 // none of the columns that an upgrade adds, except perhaps topic
+	unmarked              // all of them, and the lease has no low_water
+	current               // all of them, and low_water
 )
 
 // added are the columns that distinguish the current shape from an older one.
@@ -149,12 +158,15 @@ func migrate(ctx context.Context, conn *pgx.Conn, what string, choose func(shape
 // look returns the shape of event_outbox. A table with only some of the columns is an
 // error: no migration of this package makes one.
 func look(ctx context.Context, tx pgx.Tx) (shape, error) {
-	var exists bool
+	var exists, marked bool
 	var columns []string
 	err := tx.QueryRow(ctx, `
 		SELECT to_regclass('event_outbox') IS NOT NULL,
 		       ARRAY(SELECT attname::text FROM pg_attribute
-		             WHERE attrelid = to_regclass('event_outbox') AND attnum > 0 AND NOT attisdropped)`).Scan(&exists, &columns)
+		             WHERE attrelid = to_regclass('event_outbox') AND attnum > 0 AND NOT attisdropped),
+		       EXISTS (SELECT FROM pg_attribute
+		               WHERE attrelid = to_regclass('event_outbox_lease') AND attname = 'low_water' AND NOT attisdropped)`).
+		Scan(&exists, &columns, &marked)
 	if err != nil {
 		return absent, fmt.Errorf("look at event_outbox: %w", err)
 	}
@@ -167,10 +179,12 @@ func look(ctx context.Context, tx pgx.Tx) (shape, error) {
 			missing = append(missing, name)
 		}
 	}
-	switch len(missing) {
-	case 0:
+	switch {
+	case len(missing) == 0 && marked:
 		return current, nil
-	case len(added):
+	case len(missing) == 0:
+		return unmarked, nil
+	case len(missing) == len(added):
 		return older, nil
 	}
 	return absent, fmt.Errorf("event_outbox has some of the columns of the current shape and lacks %s: "+

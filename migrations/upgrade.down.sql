@@ -40,8 +40,12 @@ DROP TABLE event_outbox_audit;
 DROP TABLE event_outbox_delayed;
 DROP TABLE event_outbox_lease;
 DROP INDEX IF EXISTS ix_event_outbox_unpublished;
-DROP INDEX IF EXISTS ix_event_outbox_tx;
 DROP INDEX IF EXISTS ix_event_outbox_held;
+DROP INDEX IF EXISTS ix_event_outbox_seq;
+DROP INDEX IF EXISTS ix_event_outbox_tx;
+DROP INDEX IF EXISTS ix_event_outbox_waiting;
+DROP INDEX IF EXISTS ix_event_outbox_retried;
+DROP INDEX IF EXISTS ix_event_outbox_dead;
 
 -- A topic column after seq was added by the upgrade, and is dropped. In unpublished
 -- rows whose event_data does not have the topic, the topic becomes the first member
@@ -67,5 +71,5 @@ $$;
 
 ALTER TABLE event_outbox DROP COLUMN tx, DROP COLUMN seq, DROP COLUMN headers, DROP COLUMN next_attempt_at, DROP COLUMN dead_at,
     DROP COLUMN partition;
-ALTER TABLE event_outbox RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+ALTER TABLE event_outbox RESET (fillfactor, autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
 CREATE INDEX ix_event_outbox_unpublished ON event_outbox (published_at, created_at) WHERE published_at IS NULL;

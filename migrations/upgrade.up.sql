@@ -90,12 +90,13 @@ ALTER TABLE event_outbox ALTER COLUMN seq SET NOT NULL;
 ALTER TABLE event_outbox ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY;
 SELECT setval(pg_get_serial_sequence('event_outbox', 'seq'), max(seq)) FROM event_outbox;
 
-CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
+CREATE INDEX ix_event_outbox_seq ON event_outbox (seq);
 CREATE INDEX IF NOT EXISTS ix_event_outbox_aggregate ON event_outbox (aggregate_type, aggregate_id);
 CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
-CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
-    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
-ALTER TABLE event_outbox SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0;
+CREATE INDEX ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL;
+ALTER TABLE event_outbox SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
 ANALYZE event_outbox;
 
 DO $$

@@ -17,6 +17,7 @@ const (
 	slotSend
 	slotSettle
 	slotIdle
+	slotSearch
 	numSlots
 )
 
@@ -70,6 +71,15 @@ type (
 		after, upTo int64
 		limit       Limit
 	}
+	// opTidy moves the mark of a Tidier.
+	opTidy struct {
+		setAside int64 // rows up to this seq may be set aside
+		moved    int   // rows that were settled before it
+	}
+	// opSearch looks for rows that no read finds. It has its own slot, so that new rows
+	// need not wait for it.
+	opSearch struct{}
+
 	// opIdle waits until there may be rows to read. It has its own slot, so that a
 	// wake-up is handled meanwhile.
 	opIdle struct {
@@ -99,7 +109,9 @@ type outcome struct {
 	entries   []*entry    // opBacklog, opTick, opAgain
 	more      bool        // the same
 	left      leftOuts    // the same
-	end       int64       // opEdited: the last seq that was looked at
+	end       int64       // opBacklog, opTick, opAgain, opEdited: the last seq that was looked at; 0: the last row's
+	tidied    Tidied      // opTidy
+	found     int64       // opSearch
 	held      []HeldRow   // opReadHeld
 	decisions []Decision  // opDecisions
 	topics    []TopicInfo // opTopics
@@ -120,6 +132,8 @@ func slotOf(c command) slot {
 		return slotSettle
 	case opIdle:
 		return slotIdle
+	case opSearch:
+		return slotSearch
 	default:
 		return slotRead
 	}

@@ -64,7 +64,8 @@
 // (the backlog). After that, a tick takes the next snapshot and reads, in seq order,
 // what it shows and the one before did not. If a committed before b drew its seq,
 // every snapshot that shows b shows a, so a is read before b. Nothing about progress
-// outlives the term.
+// outlives the term, except the mark of a store that is a [Tidier]: a seq up to which only
+// rows that wait have to be looked for.
 //
 // # Delayed events
 //
@@ -181,8 +182,7 @@
 //	UPDATE topic, event_key, partition,          the row is sent as it is now; rows corrected in
 //	event_type, event_data or headers            one transaction keep their order
 //	DELETE                                       the row is never sent; a key that it held continues
-//	next_attempt_at = NULL, or retry_count = 0,  the row is tried again without waiting
-//	of a row that failed
+//	retry_count = 0 of a row that failed         the row is tried again without waiting
 //	UPDATE event_key or topic of a dead row      its former key continues; under Block the dead
 //	                                             row holds the new one
 //
@@ -195,7 +195,10 @@
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
-// no effect. To delay an event, use outbox.WithDeliverAt. An empty event_key means no key.
+// no effect. Do not set it to NULL: it keeps the row in an index by which the relay finds
+// it. A published row that is made unpublished by hand is found by a
+// search, which may take minutes ([Tidier]). To delay an event, use outbox.WithDeliverAt.
+// An empty event_key means no key.
 //
 // # Why these defaults
 //
@@ -218,7 +221,7 @@
 //	                              partitions wait for the slowest that long, and once: afterwards a fifth of it
 //	PollMin 10ms, PollMax 200ms   200 ms is the latency that holds without any wake-up
 //	IdleWait 30s                  an idle outbox costs two statements a second, leader and standby together: 0.8
-//	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, the rest snapshots to be
+//	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, 0.1 searches, the rest snapshots to be
 //	                              sure and counts (outboxbench -scenario idle counts them); pgstore finds a row within 25 ms, in an
 //	                              outbox that shares its sessions within 225 ms
 //	DecisionsEvery 1m             a renewal reports them, so this is only a precaution

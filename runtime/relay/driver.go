@@ -26,6 +26,7 @@ type driver struct {
 	wakes    chan struct{}
 	released <-chan struct{} // hints of the store; nil: none
 	idler    Idler
+	tidier   Tidier
 	delayer  Delayer  // nil: the store has no delayed events
 	due      chan Due // what the latest renewal found out; holds one
 	stats    chan Stats
@@ -65,6 +66,7 @@ func newDriver(ctx context.Context, r *Relay) *driver {
 		root: root, cancelRoot: cancel, failing: failing{}, complains: complaints{},
 	}
 	d.idler, d.m.idles = r.cfg.Store.(Idler)
+	d.tidier, d.m.tidies = r.cfg.Store.(Tidier)
 	d.delayer, _ = r.cfg.Store.(Delayer)
 	if hints, ok := r.cfg.Store.(ReleaseHints); ok {
 		d.released = hints.Released()
@@ -241,6 +243,10 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		var err error
 		page, o.end, err = store.ReadEdited(ctx, op.s, op.edits, op.after, op.upTo, op.limit)
 		d.page(ctx, &o, page, err)
+	case opTidy:
+		o.tidied, o.err = d.tidier.Tidy(ctx, lease, op.setAside)
+	case opSearch:
+		o.found, o.err = d.tidier.Search(ctx, lease)
 	case opIdle:
 		o.moved, o.err = d.idler.Idle(ctx, op.read, op.limit)
 	case opTopics:
@@ -295,6 +301,9 @@ func (d *driver) page(ctx context.Context, o *outcome, page Page, err error) {
 	}
 	o.entries, o.left = prepare(page.Rows, d.cfg.StripRouting)
 	o.more = page.More
+	if page.End > 0 {
+		o.end = page.End
+	}
 }
 
 // send hands a wave to the producer and reports the result to the observer.
@@ -373,7 +382,7 @@ func (d *driver) take(o outcome) {
 	case errors.Is(o.err, ErrLeaseLost), errors.Is(o.err, ErrLeaseMoved), cancelled:
 	case slotOf(o.op) == slotIdle: // the relay polls instead
 	default:
-		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store"}[slotOf(o.op)]
+		what := [numSlots]string{"lease", "store", "topics", "open", "store", "store", "store"}[slotOf(o.op)]
 		d.cfg.Observer.Failed(what, ClassRelay, o.err)
 		if attrs, say := d.complains.failed(now, callName(o.op), o.err); say {
 			d.cfg.Logger.WarnContext(d.root, "call failed, retrying", append(attrs, slog.String("what", what))...)

@@ -16,6 +16,9 @@ import "time"
 // skipped with it. An edit counts only if it is in a snapshot that was taken after the
 // look began. So if two rows are edited together, no page has the second one alone.
 //
+// The same look finds rows that were published and that somebody made unpublished by hand.
+// The tidier asks for it, whether or not anything waits.
+//
 // Last, it checks for some of the paused topics whether rows are left for them. If the
 // rows were corrected or deleted, no row waits for the topic, and it would stay paused
 // as long as it cannot be described.
@@ -25,7 +28,8 @@ import "time"
 // edited.
 type editor struct {
 	stage  editStage
-	wanted bool          // something waits, or no longer does
+	wanted bool          // something waits, or no longer does, or the tidier asks for a look
+	found  int64         // look at least up to this seq
 	seen   int           // of waits.changes
 	at     time.Duration // time of the next look, if it is wanted
 	again  time.Duration // pause before the next look while something waits; 0: nothing waits
@@ -144,12 +148,12 @@ func (r *reader) nextPaused(now time.Duration) *scope {
 }
 
 // left handles the answer whether the topic has rows left.
-func (r *reader) left(op opAgain, rows []*entry) {
+func (r *reader) left(op opAgain, o outcome) {
 	s, e := op.anyLeft, &r.edit
 	if len(e.topics) > 0 && e.topics[0].paused == s {
 		e.topics = e.topics[1:]
 	}
-	if len(rows) > 0 || s.state != waiting || s.skipped != op.upTo || !r.f.queue.idle(s.topic) {
+	if len(o.entries) > 0 || o.more || s.state != waiting || s.skipped != op.upTo || !r.f.queue.idle(s.topic) {
 		return
 	}
 	r.f.targets.noneLeft(s)
@@ -159,7 +163,7 @@ func (r *reader) left(op opAgain, rows []*entry) {
 func (r *reader) editsFrom(edits Snapshot) {
 	e := &r.edit
 	e.stage, e.edits, e.shown = editPages, edits, r.from
-	e.after, e.upTo, e.last = 0, r.f.queue.high, false
+	e.after, e.upTo, e.last = 0, max(r.f.queue.high, e.found), false
 	if e.upTo == 0 {
 		r.pagesDone()
 	}

@@ -19,6 +19,7 @@ type flow struct {
 	settler settler
 	suspect suspect
 	settled bool // rows were settled and no renewal has reported it yet
+	moved   int  // rows that were settled in this term
 }
 
 func newFlow(cfg *Config, log *journal, lease Lease) *flow {
@@ -99,6 +100,7 @@ func (f *flow) settlement(now time.Duration, what Settlement, err error, reading
 		}
 	}
 	f.settled = f.settled || len(what.Published) > 0
+	f.moved += len(what.Published) + len(what.Failed)
 	for _, failed := range what.Failed {
 		if failed.Dead && reading {
 			f.queue.mayShow(failed.Seq)

@@ -17,8 +17,8 @@ import (
 //	   ▼
 //	term         one term
 //	   ▼
-//	reader       what is read: poller, editor      sender    what is sent
-//	   ▼                                             ▼
+//	reader       what is read: poller,             sender    what is sent
+//	   ▼         editor, tidier                      ▼
 //	flow         outcomes of rows: settler, suspect
 //	   ▼
 //	targets      which topics and partitions can be written
@@ -35,9 +35,10 @@ type machine struct {
 	seen     seenLease
 	own      ownLease
 
-	t     *term
-	busy  slots
-	idles bool // the store can wait for rows
+	t      *term
+	busy   slots
+	idles  bool // the store can wait for rows
+	tidies bool // the store is a Tidier
 }
 
 type phase int
@@ -212,7 +213,7 @@ func (m *machine) tookOver(now time.Duration, op opTakeOver, o outcome) {
 	m.phase = phaseLeading
 	m.log.say(slog.LevelInfo, "became leader", slog.Int64("epoch", o.lease.Epoch),
 		slog.Int("unclean_ends", o.lease.UncleanEnds), slog.Int64("suspect_seq", o.lease.Suspect))
-	m.t = newTerm(m.cfg, &m.log, o.lease, m.idles, now)
+	m.t = newTerm(m.cfg, &m.log, o.lease, m.idles, m.tidies, now)
 	if m.stopping {
 		m.phase = phaseDraining
 	}

@@ -44,6 +44,9 @@ type memStore struct {
 	onSweep  func(rows []*memRow, keep time.Duration, limit int)
 	checkErr error
 
+	low  lowWater // the low-water mark
+	look int      // how many rows a page looks at; 0: as many as it needs
+
 	drawn    int64    // how many seqs were
 	highest  int64    // where the identity cycles; 0: nowhere
 	cache    int64    // how many numbers a session gets at a time; 0: one
@@ -80,6 +83,7 @@ func newMemStore(now func() time.Duration) *memStore {
 	return &memStore{
 		now: now, open: map[int64]bool{}, rolled: map[int64]bool{}, bySeq: map[int64]*memRow{},
 		snapshots: map[Snapshot]*memSnapshot{}, done: map[int64]bool{}, commits: map[int64]int64{},
+		low: lowWater{writers: map[int64]bool{}, tidying: map[Lease]*memTidy{}},
 	}
 }
 
@@ -173,6 +177,7 @@ func (s *memStore) crash() {
 		s.rolled[tx] = true
 	}
 	clear(s.open)
+	clear(s.low.writers)
 	for tx, at := range s.commits {
 		if at > s.flushed {
 			s.rolled[tx] = true
@@ -232,8 +237,8 @@ func (s *memStore) Snapshot(context.Context) (Snapshot, error) {
 	return id, nil
 }
 
-// page reads what a statement finds now.
-func (s *memStore) page(sn *memSnapshot, after int64, limit Limit, want func(*memRow) bool) Page {
+// page reads what a statement finds now, among so many rows; 0: among all.
+func (s *memStore) page(sn *memSnapshot, after int64, limit Limit, look int, want func(*memRow) bool) Page {
 	p := Page{InsertLSN: strconv.FormatInt(sn.wal, 10)}
 	var size int64
 	i, _ := slices.BinarySearchFunc(s.rows, after+1, func(m *memRow, seq int64) int { return int(m.Seq - seq) })
@@ -242,8 +247,12 @@ func (s *memStore) page(sn *memSnapshot, after int64, limit Limit, want func(*me
 		rows = slices.Clone(rows)
 		slices.SortStableFunc(rows, func(a, b *memRow) int { return int(a.tx - b.tx) })
 	}
-	for _, r := range rows {
-		if r.published || r.gone || r.dead && !s.off("a dead row is read no more") || !s.committed(r) || !want(r) {
+	for n, r := range rows {
+		if n == look && look > 0 && !s.off("pages are cut by seq") {
+			p.More, p.End = true, rows[n-1].Seq
+			break
+		}
+		if r.published || r.gone || r.dead && !s.off("a dead row is read no more") || !s.committed(r) || !want(r) || s.below(r) {
 			continue
 		}
 		size += int64(len(r.Data) + len(r.Headers))
@@ -261,7 +270,7 @@ func (s *memStore) ReadBacklog(_ context.Context, sn Snapshot, after int64, limi
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.snapshots[sn]
-	return s.page(at, after, limit, func(r *memRow) bool {
+	return s.page(at, after, limit, s.look, func(r *memRow) bool {
 		return s.visible(r, at) && !s.off("a term begins with everything unsettled") && (r.stamp != 0 || !s.off("rows without a tx belong to the backlog"))
 	}), nil
 }
@@ -279,11 +288,16 @@ func (s *memStore) ReadTick(_ context.Context, from, to Snapshot, after int64, l
 				high = max(high, r.Seq)
 			}
 		}
-		return s.page(b, max(after, high), limit, func(r *memRow) bool { return s.visible(r, b) }), nil
+		return s.page(b, max(after, high), limit, 0, func(r *memRow) bool { return s.visible(r, b) }), nil
 	case s.off("open transactions are part of a snapshot"):
-		return s.page(b, after, limit, func(r *memRow) bool { return r.tx >= a.xmax && r.tx < b.xmin && s.visible(r, b) }), nil
+		return s.page(b, after, limit, 0, func(r *memRow) bool { return r.tx >= a.xmax && r.tx < b.xmin && s.visible(r, b) }), nil
 	}
-	return s.page(b, after, limit, func(r *memRow) bool { return s.visible(r, b) && !s.visible(r, a) }), nil
+	look := s.look
+	if after == 0 { // the first page does not use the mark
+		defer func(at int64) { s.low.at = at }(s.low.at)
+		s.low.at, look = 0, 0
+	}
+	return s.page(b, after, limit, look, func(r *memRow) bool { return s.visible(r, b) && !s.visible(r, a) }), nil
 }
 
 // ReadAgain implements Store.
@@ -291,7 +305,7 @@ func (s *memStore) ReadAgain(_ context.Context, sn Snapshot, rows Selection, aft
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.snapshots[sn]
-	return s.page(at, after, limit, func(r *memRow) bool {
+	return s.page(at, after, limit, s.look, func(r *memRow) bool {
 		return r.Seq <= upTo && r.Topic == rows.Topic && s.visible(r, at) &&
 			(rows.Keys == nil || r.Key != nil && slices.Contains(rows.Keys, *r.Key))
 	}), nil
@@ -303,7 +317,7 @@ func (s *memStore) ReadEdited(_ context.Context, sn, edits Snapshot, after, upTo
 	defer s.mu.Unlock()
 	at, edited := s.snapshots[sn], s.snapshots[edits]
 	bounded := min(upTo, after+memRange)
-	p := s.page(at, after, limit, func(r *memRow) bool {
+	p := s.page(at, after, limit, 0, func(r *memRow) bool {
 		return r.Seq <= bounded && s.visible(r, at) && r.edit != 0 && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit) || s.off("only edits from before a look count"))
 	})
 	if p.More {
@@ -396,7 +410,10 @@ func (s *memStore) Decide(seq int64, discard bool) {
 	if discard {
 		r.published, r.publishedAt = true, s.now()
 	} else {
-		r.dead, r.RetryCount, r.nextAttempt = false, 0, 0
+		r.dead, r.RetryCount, r.nextAttempt = false, 0, max(1, s.now())
+		if s.off("a replayed row is in the index of rows that wait") {
+			r.nextAttempt = 0
+		}
 	}
 	s.decisions = append(s.decisions, Decision{
 		ID: int64(len(s.decisions) + 1), Seq: seq, Topic: r.Topic, Key: r.Key, Discarded: discard,

@@ -29,6 +29,7 @@ type reader struct {
 	poller    poller
 	woken     bool
 	edit      editor
+	tidier    tidier
 
 	failures int
 	retryAt  time.Duration
@@ -39,9 +40,9 @@ type reader struct {
 	known       map[int64]bool // decisions acted on and not yet marked
 }
 
-func newReader(f *flow, idles bool, now time.Duration) *reader {
+func newReader(f *flow, idles, tidies bool, now time.Duration) *reader {
 	return &reader{
-		f: f, cfg: f.cfg, poller: newPoller(f.cfg, idles, now),
+		f: f, cfg: f.cfg, poller: newPoller(f.cfg, idles, now), tidier: newTidier(tidies, now),
 		decisionsAt: now + f.cfg.DecisionsEvery, known: map[int64]bool{},
 	}
 }
@@ -67,6 +68,10 @@ func (r *reader) plan(n *agenda) {
 		return
 	case n.due(r.decisionsAt):
 		n.do(opDecisions{r.marked})
+		return
+	}
+	if r.tidier.due(n, r.f.moved) {
+		n.do(opTidy{setAside: r.setAside(n.now), moved: r.f.moved})
 		return
 	}
 	if r.planEdits(n) {
@@ -141,7 +146,7 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 		rows := Selection{Topic: tp.name}
 		after := c.after
 		if s := c.scopes[0]; s.kind == scopeKey && s.key.seq != 0 {
-			after = s.key.seq - 1 // a row without a key
+			after = max(after, s.key.seq-1) // a row without a key
 		} else if s.kind == scopeKey {
 			for _, s := range c.scopes {
 				rows.Keys = append(rows.Keys, s.key.key)
@@ -155,6 +160,10 @@ func (r *reader) planAgain(n *agenda, limit Limit) bool {
 
 // handle takes the outcome of a read.
 func (r *reader) handle(now time.Duration, o outcome) {
+	if op, ok := o.op.(opTidy); ok {
+		r.tidied(now, op, o.tidied)
+		return
+	}
 	if o.err != nil {
 		r.failures++
 		r.retryAt = now + backoff.Pause(r.cfg.OutageMin, r.cfg.OutageMax, r.failures)
@@ -186,36 +195,42 @@ func (r *reader) handle(now time.Duration, o outcome) {
 			r.judgeSuspect(o.entries)
 			return
 		}
-		r.page(o.entries, o.more)
+		r.page(o)
 		if !o.more {
 			r.backlogDone = true
 			r.poller.lookAt(now)
 		}
 	case opTick:
 		r.tickRows += len(o.entries)
-		r.page(o.entries, o.more)
+		r.page(o)
 		if !o.more {
 			r.closeTick(now)
 		}
 	case opAgain:
 		if op.anyLeft != nil {
-			r.left(op, o.entries)
+			r.left(op, o)
 			return
 		}
 		r.again(op, o)
 	}
 }
 
-func (r *reader) page(rows []*entry, more bool) {
-	for _, e := range rows {
+func (r *reader) page(o outcome) {
+	for _, e := range o.entries {
 		r.f.admit(e, nil)
 	}
-	if len(rows) > 0 {
-		r.after = rows[len(rows)-1].row.Seq
-	}
-	if !more {
+	r.after = o.lookedAt(r.after)
+	if !o.more {
 		r.after = 0
 	}
+}
+
+// lookedAt returns the last seq that a page has looked at; after is the one before it.
+func (o *outcome) lookedAt(after int64) int64 {
+	if n := len(o.entries); n > 0 {
+		after = o.entries[n-1].row.Seq
+	}
+	return max(after, o.end)
 }
 
 func (r *reader) snapshot(now time.Duration, s Snapshot) {
@@ -261,9 +276,7 @@ func (r *reader) again(op opAgain, o outcome) {
 			return
 		}
 	}
-	if len(o.entries) > 0 {
-		c.after = o.entries[len(o.entries)-1].row.Seq
-	}
+	c.after = o.lookedAt(c.after)
 	if o.more {
 		return
 	}
@@ -331,6 +344,8 @@ func (r *reader) repeats(c command) bool {
 		return room && (r.edit.stage == editTopics || slices.ContainsFunc(r.f.queue.topics.order, (*topic).readsAgain))
 	case opEdited:
 		return room && r.edit.stage == editPages
+	case opTidy:
+		return false // reading goes on without it
 	}
 	return true
 }

@@ -56,6 +56,7 @@ type simOptions struct {
 	names   bool // some rows have invalid topics
 	edits   bool // an operator edits and deletes rows that wait
 	pairs   bool // two at a time
+	forgot  bool // an operator takes rows out of every index
 	// some rows are inserted under a savepoint, and so look edited
 	savepoints bool
 	delays     bool       // some events are delayed
@@ -77,6 +78,7 @@ const (
 	simRows   = 30
 	simTopics = 2
 	simParts  = 2
+	simLook   = 10 // rows that a page looks at
 )
 
 func newSim(o simOptions) *sim {
@@ -87,12 +89,13 @@ func newSim(o simOptions) *sim {
 		keyRows:    map[string][]*memRow{},
 	}
 	s.store = newMemStore(func() time.Duration { return s.now })
-	s.store.without, s.store.savepoints = o.without, o.savepoints
+	s.store.without, s.store.savepoints, s.store.look = o.without, o.savepoints, simLook
 	s.store.onSettle = func(l Lease, current bool, st Settlement) {
 		if !current {
 			s.violate("unfenced", "epoch %d settled %v after its term", l.Epoch, st)
 		}
 	}
+	s.store.low.onMove = func(l Lease) { s.violate("unfenced", "epoch %d moved the low-water mark after its term", l.Epoch) }
 	s.store.onRenew = func(l Lease) { s.violate("unfenced", "epoch %d renewed after its term", l.Epoch) }
 	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[int64]int{}, down: map[simPart]bool{}, missing: map[string]bool{}, parts: map[string]int{}}
 	for i := range simTopics {
@@ -250,7 +253,7 @@ func (s *sim) fault() {
 	if s.edits {
 		kinds = 16
 	}
-	if s.pairs {
+	if s.pairs || s.forgot {
 		kinds = 40
 	}
 	switch s.rng.IntN(kinds) {
@@ -302,11 +305,14 @@ func (s *sim) fault() {
 			}
 		}
 	default:
-		if s.pairs {
+		switch {
+		case s.pairs:
 			s.editTwo()
-			return
+		case s.forgot:
+			s.takeOut()
+		default:
+			s.edit()
 		}
-		s.edit()
 	}
 }
 
@@ -377,6 +383,28 @@ func (s *sim) editTwo() {
 			return
 		}
 	}
+}
+
+// takeOut makes a row that no leader has in memory unpublished, or takes its next_attempt_at.
+func (s *sim) takeOut() {
+	for _, r := range s.relays {
+		if !r.settledDown() {
+			return
+		}
+	}
+	var rows []*memRow
+	for _, r := range s.store.rows {
+		if s.store.committed(r) && !r.gone && !r.dead && !r.everDead && (r.published || r.nextAttempt > 0 && r.Seq <= s.store.mark()) && !s.held(r) {
+			rows = append(rows, r)
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	r := rows[s.rng.IntN(len(rows))]
+	s.keyRows[rowKey(r)] = slices.DeleteFunc(s.keyRows[rowKey(r)], func(o *memRow) bool { return o == r })
+	s.say("row %d of %s is made unpublished by hand", r.Seq, rowKey(r))
+	s.store.Forget(r.Seq)
 }
 
 // held reports whether a leader has a row in memory, or has not read it yet.

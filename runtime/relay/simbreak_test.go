@@ -37,6 +37,11 @@ func (r *simRelay) next() ([]command, time.Duration) {
 	if m.t == nil {
 		return m.next(r.now())
 	}
+	if r.s.chance(0.1) {
+		m.t.reader.tidier.at, m.t.reader.tidier.behind = r.now()-tidySlowly, true
+		m.t.reader.tidier.searchAt = r.now()
+		m.t.reader.tidier.thereAt -= asideAfter
+	}
 	switch t := m.t; r.s.without {
 	case "the own deadline is obeyed":
 		m.own.deadline = later

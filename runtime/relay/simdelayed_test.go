@@ -55,6 +55,7 @@ type simMover struct {
 	next   int           // of these
 	moved  []*memRow     // inserted, one for each picked event before next
 	tx     int64
+	holds  int64 // its lock on the table
 }
 
 func (m *simMover) step() {
@@ -117,7 +118,7 @@ func (m *simMover) pick() {
 		m.shown, m.picked = nil, nil
 		return
 	}
-	m.tx, m.next, m.moved = s.store.begin(), 0, nil
+	m.holds, m.tx, m.next, m.moved = s.store.lockTable(), s.store.begin(), 0, nil
 }
 
 func (m *simMover) insert() {
@@ -141,6 +142,7 @@ func (m *simMover) insert() {
 func (m *simMover) end(commit bool) {
 	s := m.s
 	s.store.end(m.tx, commit)
+	s.store.unlockTable(m.holds)
 	for i, d := range m.picked {
 		d.locked = false
 		if commit {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,7 +74,7 @@ func (s *sim) newRelay(id int) *simRelay {
 	}
 	s.loosen(&cfg)
 	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
-	r.m.idles = s.seed%2 == 0
+	r.m.idles, r.m.tidies = s.seed%2 == 0, true
 	if s.drift {
 		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
 	}
@@ -295,6 +296,18 @@ func (r *simRelay) execute(op *simOp) {
 		page, o.err = s.store.ReadAgain(ctx, c.s, c.rows, c.after, c.upTo, c.limit)
 	case opEdited:
 		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
+	case opTidy:
+		// That rows which are sent soon are not set aside only saves writes. A look begins and
+		// ends between two reads, so the stage is that of the command.
+		idle := r.m.t != nil && r.m.t.reader.edit.stage == editIdle
+		if idle && s.chance(0.5) || s.off("no row is set aside during a look for edits") {
+			c.setAside = math.MaxInt64
+		}
+		o.tidied, o.err = s.store.Tidy(ctx, op.lease, c.setAside)
+	case opSearch:
+		if o.found, o.err = s.store.Search(ctx, op.lease); s.off("what a search found is read") {
+			o.found = 0
+		}
 	case opTopics:
 		if s.broker.outage {
 			o.err = errSimLost
@@ -334,6 +347,9 @@ func (r *simRelay) flushed(op *simOp, page Page) {
 	}
 	op.out.entries, op.out.left = prepare(page.Rows, false)
 	op.out.more = page.More
+	if page.End > 0 {
+		op.out.end = page.End
+	}
 	if r.s.off("headers that do not parse fail here") {
 		for _, e := range op.out.entries {
 			e.invalid = nil

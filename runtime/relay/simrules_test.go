@@ -20,7 +20,11 @@ import (
 // (TestAPreparedTransactionIsAnOpenOne); transaction ids of another cluster
 // (TestRowsOfAnotherCluster); pages cut by seq (TestHistory); the write-ahead log
 // on disk (TestFlushed); index plans whatever the statistics say
-// (TestPlansAreIndexScans, TestATickDoesNotTouchDeadRows); what Check refuses
+// (TestPlansAreIndexScans, TestATickDoesNotTouchDeadRows); the low-water mark
+// (TestTheMarkWaitsForWriters, TestTheMarkWaitsForAPreparedTransaction,
+// TestTheMarkWaitsForTransactionsInPreparation, TestTheMarkOfAnotherSequence,
+// TestARowWithAChosenSeq, TestMovingTheMarkBackIsRepeated); that its search ends and outlives
+// the term (TestARoundOfTheSearchEnds); what Check refuses
 // (TestCheckNamesTheRemedy). Here: no transaction across a publish
 // (TestNoTransactionIsOpenWhileRecordsAreSent); a topic that is missing stalls no
 // other (TestMissingTopicStallsNoOther). In package kafkasink: every error's class
@@ -128,6 +132,18 @@ var rules = []struct {
 	{"delayed events are moved in the order of their times", simOptions{delays: true}, "reordered"},
 	{"a delayed event is deleted in the statement that inserts it", simOptions{delays: true}, "lost"},
 
+	// The low-water mark.
+	{"the mark stops at a row that is not settled", simOptions{}, "lost or reordered"},
+	{"the mark waits for writers", simOptions{}, "lost or reordered"},
+	{"the place of the sequence is read before the writers", simOptions{}, "lost or reordered"},
+	{"rows that wait are read below the mark", simOptions{}, "lost or reordered"},
+	{"a replayed row is in the index of rows that wait", simOptions{}, "lost"},
+	{"the mark of another sequence counts nothing", simOptions{table: remarked}, "lost or reordered"},
+	{"the mark is moved under the lease", simOptions{}, "unfenced"},
+	{"unsettled rows below the mark are searched", simOptions{forgot: true}, "lost"},
+	{"what a search found is read", simOptions{forgot: true}, "lost"},
+	{"no row is set aside during a look for edits", simOptions{edits: true, pairs: true}, "reordered"},
+
 	// Settling.
 	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},
 	{"retention spares what is not settled", simOptions{}, "lost"},
@@ -177,6 +193,10 @@ func setBack(s *sim) {
 	s.keyRows[rowKey(row)] = append(s.keyRows[rowKey(row)], row)
 	s.store.checkErr = errIdentity
 }
+
+// remarked has a mark that belongs to another sequence, as after TRUNCATE … RESTART
+// IDENTITY.
+func remarked(s *sim) { s.store.low.at, s.store.low.sequence = 1_000, 1 }
 
 var errIdentity = &SetupError{Problem: "the identity cannot order rows", Remedy: "fix it"}
 

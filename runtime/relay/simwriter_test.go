@@ -17,6 +17,7 @@ type simWriter struct {
 	lock  string
 	mine  []*memRow
 	cache []int64 // numbers that the session was handed
+	holds int64   // its lock on the table; 0: none
 }
 
 func (w *simWriter) step() {
@@ -35,6 +36,9 @@ func (w *simWriter) step() {
 		}
 		w.insert()
 	case w.left > 0:
+		if w.holds == 0 {
+			w.holds = s.store.lockTable()
+		}
 		w.seq = w.draw()
 		w.left--
 	case s.calm || s.chance(0.5):
@@ -112,6 +116,8 @@ func (w *simWriter) commit() {
 		s.store.end(w.tx, commit)
 	}
 	w.phase = 0
+	s.store.unlockTable(w.holds)
+	w.holds = 0
 	if w.lock != "" {
 		delete(s.locks, w.lock)
 	}
@@ -135,5 +141,5 @@ func (w *simWriter) crash() {
 	if w.phase != 0 && w.lock != "" {
 		delete(w.s.locks, w.lock)
 	}
-	w.phase, w.cache = 0, nil
+	w.phase, w.cache, w.holds = 0, nil, 0
 }

@@ -174,6 +174,36 @@ type Idler interface {
 	Idle(ctx context.Context, read Snapshot, limit time.Duration) (bool, error)
 }
 
+// Tidier is a Store that finds unsettled rows only above a mark, and those below it that
+// wait. The relay makes it move the mark after rows were settled.
+type Tidier interface {
+	// Tidy moves the mark, past a limited number of rows. It may change rows up to setAside
+	// if they keep the mark from passing many others: these rows have waited for long. To
+	// ReadEdited they look edited, so setAside is 0 while the relay looks for edited rows.
+	Tidy(ctx context.Context, l Lease, setAside int64) (Tidied, error)
+	// Search looks for unsettled rows below the mark: at a limited number of rows each time,
+	// from where the last call stopped, also if that was in another term. It returns the highest seq of those that it found;
+	// 0: none. The mark passes only rows that wait. So if a row does not wait, somebody
+	// changed or restored it by hand; Search changes such a row so that reads find it. To
+	// ReadEdited it looks edited. The relay calls Search while it reads.
+	Search(ctx context.Context, l Lease) (int64, error)
+}
+
+// Tidied is the result of Tidier.Tidy.
+type Tidied struct {
+	// Done is true if the mark has passed all rows.
+	Done bool
+	// More is true if the mark can pass more rows now.
+	More bool
+	// First is the row that keeps the mark from moving, and Last is the last row that was
+	// looked at; 0: no row does.
+	First, Last int64
+	// Safe is a seq up to which no row can appear any more; 0 if First is 0.
+	Safe int64
+	// SetAside is true if rows were changed so that the mark can pass them.
+	SetAside bool
+}
+
 // ReleaseHints is a Store that tells standbys when a term ended cleanly, so that they
 // need not look often. A hint may be missing or false.
 type ReleaseHints interface {
@@ -210,7 +240,7 @@ type Decision struct {
 type Snapshot string
 
 // Limit limits a page. Both limits are inclusive. A page has at least one row if there
-// is one.
+// is one among those that were looked at.
 type Limit struct {
 	Rows  int
 	Bytes int64
@@ -219,8 +249,11 @@ type Limit struct {
 // Page is a list of rows in seq order.
 type Page struct {
 	Rows []Row
-	// More is true if there are rows beyond the limit.
+	// More is true if there may be rows after End.
 	More bool
+	// End is the last seq that was looked at, if More is true and the limit was not
+	// reached; 0: that of the last row. A page may have no rows then.
+	End int64
 	// InsertLSN is the end of the write-ahead log just after a snapshot was taken, the
 	// page's or a later one.
 	InsertLSN string

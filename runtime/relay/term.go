@@ -10,9 +10,9 @@ type term struct {
 	sender *sender
 }
 
-func newTerm(cfg *Config, log *journal, lease Lease, idles bool, now time.Duration) *term {
+func newTerm(cfg *Config, log *journal, lease Lease, idles, tidies bool, now time.Duration) *term {
 	f := newFlow(cfg, log, lease)
-	return &term{flow: f, reader: newReader(f, idles, now), sender: &sender{cfg: cfg, log: log, f: f}}
+	return &term{flow: f, reader: newReader(f, idles, tidies, now), sender: &sender{cfg: cfg, log: log, f: f}}
 }
 
 // plan plans the commands of a leader. A leader that drains only settles.
@@ -37,6 +37,9 @@ func (t *term) plan(n *agenda, draining bool) {
 	}
 	if !n.busy[slotIdle] {
 		t.reader.planIdle(n)
+	}
+	if !n.busy[slotSearch] {
+		t.reader.planSearch(n)
 	}
 }
 
@@ -78,6 +81,8 @@ func (t *term) handle(now time.Duration, o outcome, reading bool) *ending {
 		}
 	case opIdle:
 		t.reader.waited(now, o)
+	case opSearch:
+		t.reader.searched(now, o)
 	default:
 		t.reader.handle(now, o)
 		t.flow.queue.readEnded()

@@ -63,6 +63,9 @@ func TestUpMakesTheTables(t *testing.T) {
 				"unclean_ends integer not null default 0",
 				"state json",
 				"updated_at timestamp with time zone not null default now()",
+				"low_water bigint not null default 0",
+				"low_water_file bigint not null default 0",
+				"search_below bigint not null default 0",
 			},
 			"event_outbox_audit": {
 				"id bigint not null identity always",
@@ -101,11 +104,13 @@ func TestUpMakesTheTables(t *testing.T) {
 			"ix_event_outbox_aggregate ON event_outbox USING btree (aggregate_type, aggregate_id)",
 			"ix_event_outbox_audit_pending ON event_outbox_audit USING btree (seq) " +
 				"WHERE (((action)::text = 'replay'::text) AND (applied_at IS NULL))",
+			"ix_event_outbox_dead ON event_outbox USING btree (seq) WHERE (dead_at IS NOT NULL)",
 			"ix_event_outbox_delayed_due ON event_outbox_delayed USING btree (deliver_at, seq)",
-			"ix_event_outbox_held ON event_outbox USING btree (seq) " +
-				"WHERE (((next_attempt_at IS NOT NULL) OR (dead_at IS NOT NULL)) AND (published_at IS NULL))",
+			"ix_event_outbox_retried ON event_outbox USING btree (seq) " +
+				"WHERE ((next_attempt_at IS NOT NULL) AND (retry_count > 0))",
+			"ix_event_outbox_seq ON event_outbox USING btree (seq)",
 			"ix_event_outbox_tx ON event_outbox USING btree (tx)",
-			"ix_event_outbox_unpublished ON event_outbox USING btree (seq) WHERE ((published_at IS NULL) AND (dead_at IS NULL))",
+			"ix_event_outbox_waiting ON event_outbox USING btree (seq) WHERE (next_attempt_at IS NOT NULL)",
 		}
 		if diff := cmp.Diff(wantIndexes, indexes(t, conn)); diff != "" {
 			t.Errorf("indexes (-want +got):\n%s", diff)

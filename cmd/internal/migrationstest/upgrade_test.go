@@ -39,6 +39,18 @@ const (
 		CREATE INDEX ix_event_outbox_event_type ON event_outbox (event_type);`
 )
 
+// formerIndexes changes the current tables into those before event_outbox_lease.low_water.
+const formerIndexes = `
+	DROP INDEX ix_event_outbox_seq;
+	DROP INDEX ix_event_outbox_waiting;
+	DROP INDEX ix_event_outbox_retried;
+	DROP INDEX ix_event_outbox_dead;
+	CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
+	CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
+		WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
+	ALTER TABLE event_outbox RESET (fillfactor);
+	ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file, DROP COLUMN search_below;`
+
 // oldRows are in no order of time, and two share theirs.
 const oldRows = `
 	INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error) VALUES
@@ -123,6 +135,48 @@ func TestUpgradeWithoutTopic(t *testing.T) {
 		}
 		if err := migrations.Upgrade(ctx, conn); err != nil {
 			t.Fatalf("upgrade again: %v", err)
+		}
+	})
+}
+
+// The indexes of an outbox from before the low-water mark are replaced, also if the new
+// ones were created before, and Up leaves such an outbox as it is.
+func TestUpgradeOfTheIndexes(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		want := everything(t, conn)
+		for _, earlier := range []string{``, `CREATE INDEX CONCURRENTLY ix_event_outbox_seq ON event_outbox (seq)`} {
+			exec(t, conn, formerIndexes)
+			insertCurrent(t, conn, "orders")
+			former := everything(t, conn)
+			if err := migrations.Up(ctx, conn); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(former, everything(t, conn)); diff != "" {
+				t.Errorf("after Up (-before +after):\n%s", diff)
+			}
+			if earlier != "" {
+				exec(t, conn, earlier)
+			}
+			if err := migrations.Upgrade(ctx, conn); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, everything(t, conn)); diff != "" {
+				t.Errorf("after Upgrade (-want +got):\n%s", diff)
+			}
+		}
+		if n := len(lines(t, conn, `SELECT id::text FROM event_outbox`)); n != 2 {
+			t.Errorf("%d rows, want 2", n)
+		}
+		// The way back to the older shape is one step from either.
+		exec(t, conn, formerIndexes)
+		if err := migrations.Downgrade(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		if err := migrations.Upgrade(ctx, conn); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

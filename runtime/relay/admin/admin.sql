@@ -3,22 +3,63 @@ SELECT epoch, beat, holder, unclean_ends, suspect_seq, state,
        greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS silent_ms
 FROM event_outbox_lease WHERE name = @name;
 
--- CountRows walks the index of unsettled rows and stops at the cap.
+-- LowWater is the low-water mark of the lease; 0 if it has none, or if it does not belong to
+-- the numbers of the sequence. pgstore's low_water.sql says what it is. to_jsonb, because the
+-- lease of an earlier version has no such columns. A role that may not read the sequence
+-- does not notice that it was set back. With a mark, rows are looked at only up to up_to, and
+-- above top, where the newest ones are: most of those above the mark may be published.
+-- name: LowWater :one
+SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
+       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 100000 ELSE 9223372036854775807 END)::bigint AS up_to,
+       (CASE WHEN count(*) > 0 THEN greatest(coalesce(max(mark.seq), 0) + 100000, (SELECT max(o.seq) FROM event_outbox AS o) - 100000)
+             ELSE 9223372036854775807 END)::bigint AS top
+FROM (
+    SELECT CASE WHEN (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(lease.sequence)::bigint
+                 AND CASE WHEN has_sequence_privilege(lease.sequence, 'SELECT')
+                          THEN (lease.stored ->> 'low_water')::bigint <= coalesce(pg_sequence_last_value(lease.sequence), 0) ELSE true END
+                THEN (lease.stored ->> 'low_water')::bigint END AS seq
+    FROM (
+        SELECT to_jsonb(l) AS stored, pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence
+        FROM event_outbox_lease AS l WHERE l.name = @name
+    ) AS lease
+    WHERE lease.stored ? 'low_water'
+) AS mark;
+
+-- CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
+-- stops at the cap.
 -- name: CountRows :one
-SELECT (SELECT count(*) FROM (
-           SELECT FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL LIMIT @cap
-       ) AS capped) AS pending,
+SELECT least(@cap::bigint, (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint LIMIT @cap::bigint
+       ) AS above)
+       + (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint LIMIT @cap::bigint
+       ) AS newest)
+       + (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS w
+           WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint LIMIT @cap::bigint
+       ) AS below))::bigint AS pending,
        (SELECT count(*) FROM event_outbox
         WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL) AS held,
        (SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL AND published_at IS NULL) AS dead;
 
 -- name: OldestPending :many
-SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
-       last_error, next_attempt_at,
-       greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint AS age_ms
-FROM event_outbox
-WHERE published_at IS NULL AND dead_at IS NULL
-ORDER BY seq
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.retry_count,
+       o.last_error, o.next_attempt_at,
+       greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000)::bigint AS age_ms
+FROM (
+    (SELECT w.* FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+     ORDER BY w.seq LIMIT 1)
+    UNION ALL
+    (SELECT p.* FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
+     ORDER BY p.seq LIMIT 1)
+    UNION ALL
+    (SELECT n.* FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
+     ORDER BY n.seq LIMIT 1)
+) AS o
+ORDER BY o.seq
 LIMIT 1;
 
 -- name: HeldRows :many
@@ -42,10 +83,11 @@ ORDER BY seq
 LIMIT @max_rows;
 
 -- Replay makes dead rows unsettled again and tells the leader, whose ticks would
--- not show them: their transaction is long over.
+-- not show them: their transaction is long over. next_attempt_at keeps them in an index: no
+-- other has unsettled rows below the low-water mark.
 -- name: Replay :one
 WITH replayed AS (
-    UPDATE event_outbox SET dead_at = NULL, next_attempt_at = NULL, retry_count = 0
+    UPDATE event_outbox SET dead_at = NULL, next_attempt_at = now(), retry_count = 0
     WHERE seq = ANY(@seqs::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
     RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 ), audited AS (

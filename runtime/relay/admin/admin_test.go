@@ -119,6 +119,41 @@ func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
 	}
 }
 
+// Rows are looked for just above the low-water mark and among the newest ones. Between, most
+// of them may be published. A mark above the place of the sequence counts nothing.
+func TestInspectUsesTheLowWaterMark(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 2, `
+		INSERT INTO event_outbox_lease (low_water, low_water_file) VALUES (0, pg_relation_filenode('event_outbox_seq_seq'::regclass)::bigint);
+		SELECT setval('event_outbox_seq_seq', 999999);
+		INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data) VALUES ('a', '3', 't1', 'topic', '{}');
+		SELECT setval('event_outbox_seq_seq', 2000000);
+		INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data) VALUES ('a', '3', 't1', 'topic', '{}')`)
+	type found struct{ Pending, Oldest int64 }
+	var got []found
+	for _, change := range []string{
+		`SELECT`,
+		`UPDATE event_outbox_lease SET low_water = 1`,
+		`UPDATE event_outbox_lease SET low_water = 2`,
+		`UPDATE event_outbox_lease SET low_water = 1000001`,
+		`UPDATE event_outbox_lease SET low_water = 2000002`, // the sequence stands below it
+		`UPDATE event_outbox_lease SET low_water = 1000001, low_water_file = 0`,
+		`ALTER TABLE event_outbox_lease DROP COLUMN low_water`, // the lease of an earlier version
+	} {
+		if _, err := owner.Exec(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		s, err := admin.Inspect(t.Context(), conn, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, found{s.Pending, s.Oldest.Seq})
+	}
+	if diff := cmp.Diff([]found{{3, 1}, {2, 2}, {1, 2000001}, {1, 2000001}, {3, 1}, {3, 1}, {4, 1}}, got); diff != "" {
+		t.Errorf("what is found (-want +got):\n%s", diff)
+	}
+}
+
 // left has the remaining rows, and the audit.
 type left struct {
 	Pending, Dead []int64

@@ -18,7 +18,8 @@ import (
 )
 
 // PendingCap is where counting pending rows stops, to keep it cheap. A State with this
-// number has at least as many.
+// number has at least as many. Counting also leaves out rows far above a low-water mark that
+// a transaction keeps from moving, except the newest ones.
 const PendingCap = 100_001
 
 // heldShown limits State.Held.
@@ -110,12 +111,16 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 			}
 		}
 	}
-	counts, err := q.CountRows(ctx, PendingCap)
+	low, err := q.LowWater(ctx, leaseName)
+	if err != nil {
+		return State{}, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+	}
+	counts, err := q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top})
 	if err != nil {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
-	oldest, err := q.OldestPending(ctx)
+	oldest, err := q.OldestPending(ctx, admindb.OldestPendingParams(low))
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the oldest row: %w", err)
 	}
@@ -123,7 +128,10 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		s.Oldest = &Row{
 			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
 			Age:        time.Duration(r.AgeMs) * time.Millisecond,
-			RetryCount: int(r.RetryCount), LastError: value(r.LastError), NextAttempt: value(r.NextAttemptAt),
+			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
+		}
+		if r.RetryCount > 0 { // on other rows the time says nothing
+			s.Oldest.NextAttempt = value(r.NextAttemptAt)
 		}
 	}
 	held, err := q.HeldRows(ctx, heldShown)

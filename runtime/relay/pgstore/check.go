@@ -38,6 +38,7 @@ const (
 type checked struct {
 	server pgdb.DescribeServerRow
 	tables pgdb.FindTablesRow
+	marked bool // the lease has a low-water mark
 }
 
 // role returns the role for GRANT statements in remedies.

@@ -323,8 +323,29 @@ func (s *Store) checkColumns(ctx context.Context, se *session, c *checked) error
 	return nil
 }
 
-// neededIndexes are the indexes that the store's statements use.
-var neededIndexes = []struct{ column, predicate, definition string }{
+// markColumns are the columns of a lease with a low-water mark.
+var markColumns = []string{"low_water", "low_water_file", "search_below"}
+
+// index is an index that the store's statements use.
+type index struct{ column, predicate, definition string }
+
+// neededIndexes are those of an outbox whose lease has a low-water mark.
+var neededIndexes = []index{
+	{"seq", "", "CREATE INDEX ix_event_outbox_seq ON event_outbox (seq)"},
+	{"tx", "", "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)"},
+	{
+		"seq", "(next_attempt_at IS NOT NULL)",
+		"CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL",
+	},
+	{
+		"seq", "((next_attempt_at IS NOT NULL) AND (retry_count > 0))",
+		"CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0",
+	},
+	{"seq", "(dead_at IS NOT NULL)", "CREATE INDEX ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL"},
+}
+
+// formerIndexes are those of an outbox whose lease has none.
+var formerIndexes = []index{
 	{
 		"seq", "((published_at IS NULL) AND (dead_at IS NULL))",
 		"CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL",
@@ -342,8 +363,16 @@ func (s *Store) checkIndexes(ctx context.Context, se *session, c *checked) error
 	if err != nil {
 		return err
 	}
+	lease, err := se.q.DescribeColumns(ctx, c.tables.Lease)
+	if err != nil {
+		return err
+	}
+	needed := neededIndexes
+	if c.marked = len(lacking(lease, markColumns)) == 0; !c.marked {
+		needed = formerIndexes
+	}
 	var missing []string
-	for _, need := range neededIndexes {
+	for _, need := range needed {
 		if !slices.ContainsFunc(indexes, func(i pgdb.DescribeIndexesRow) bool {
 			return i.Valid && i.LeadingColumn == need.column && i.Predicate == need.predicate
 		}) {
@@ -380,7 +409,11 @@ func (s *Store) warnUnique(ctx context.Context, indexes []pgdb.DescribeIndexesRo
 func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) error {
 	// First the rows, then the sequence: in the other order, an insert in between would
 	// look like a sequence that was set back.
-	highest, err := se.q.HighestSeq(ctx)
+	highestSeq := se.q.HighestSeqByTx
+	if c.marked {
+		highestSeq = se.q.HighestSeq
+	}
+	highest, err := highestSeq(ctx)
 	if err != nil {
 		return err
 	}

@@ -98,9 +98,21 @@ func TestCheckNamesTheRemedy(t *testing.T) {
 			"not GENERATED ALWAYS", "SET GENERATED ALWAYS",
 		},
 		{
-			"index of the older condition",
-			`DROP INDEX ix_event_outbox_unpublished;
-			 CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL`,
+			"index of another condition",
+			`DROP INDEX ix_event_outbox_waiting;
+			 CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND published_at IS NULL`,
+			"lacks an index", "CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL",
+		},
+		{
+			"no index of rows that failed", `DROP INDEX ix_event_outbox_retried`, "lacks an index",
+			"CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0",
+		},
+		{
+			"index of the older condition, of an earlier version",
+			`ALTER TABLE event_outbox_lease DROP low_water, DROP low_water_file;
+			 CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL;
+			 CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
+			     WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL`,
 			"lacks an index", "CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL",
 		},
 		{

@@ -63,6 +63,10 @@
 // an index scan whatever the statistics say; settings of the store's own sessions
 // ensure that.
 //
+// Unsettled rows are found above a low-water mark, and below it by an index of the rows
+// that wait: sql/low_water.sql has the reasons. An outbox of an earlier version, whose
+// lease has no mark, is read by the index of its unsettled rows.
+//
 // Rows whose transaction id belongs to another cluster (a dump was restored) are
 // found at the first snapshot of a term, and their tx is cleared: they are part of
 // the backlog.

@@ -28,17 +28,23 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 		sql  string
 		args []any
 	}{
-		"ReadRange":      {pgdb.ReadRange, []any{0, int64(math.MaxInt64), string(snap), none, none, noKeys, 1000}},
-		"ReadTick":       {pgdb.ReadTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}, 0, 1000}},
-		"ReadEdited":     {pgdb.ReadEdited, []any{0, int64(math.MaxInt64), string(snap), string(snap), 1000}},
-		"EndOfRange":     {pgdb.EndOfRange, []any{0, int64(math.MaxInt64), 1000}},
+		"ReadRange":      {pgdb.ReadRange, []any{0, 10_000, int64(math.MaxInt64), string(snap), none, none, noKeys, 1000}},
+		"ReadTick":       {pgdb.ReadTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}, 1000}},
+		"ReadEdited":     {pgdb.ReadEdited, []any{0, 10_000, int64(math.MaxInt64), string(snap), string(snap), 1000}},
+		"EndOfRange":     {pgdb.EndOfRange, []any{0, 10_000, int64(math.MaxInt64), 1000}},
 		"ReadHeld":       {pgdb.ReadHeld, []any{[]string{}, true}},
 		"AdoptForeign":   {pgdb.AdoptForeign, []any{s.cfg.Name, l.Epoch, l.Holder, 1000}},
 		"SettleByMark":   {pgdb.SettleByMark, []any{s.cfg.Name, l.Epoch, l.Holder, many}},
 		"SettleByDelete": {pgdb.SettleByDelete, []any{s.cfg.Name, l.Epoch, l.Holder, many}},
 		"Sweep":          {pgdb.Sweep, []any{s.cfg.Name, l.Epoch, l.Holder, 1.0, uint64(0), 1000, 1000}},
-		"CountRows":      {pgdb.CountRows, []any{1000}},
+		"CountRows":      {pgdb.CountRows, []any{10_000, 15_000, 1000, 18_000}},
 		"HighestSeq":     {pgdb.HighestSeq, nil},
+		"LookFromMark":   {pgdb.LookFromMark, []any{0, int64(math.MaxInt64), 1000}},
+		"SetAside":       {pgdb.SetAside, []any{s.cfg.Name, l.Epoch, l.Holder, 0, 1000, 1000}},
+		"Restore":        {pgdb.Restore, []any{many, s.cfg.Name, l.Epoch, l.Holder}},
+		"SearchBelow":    {pgdb.SearchBelow, []any{10_000, 1000}},
+		"NextSeq":        {pgdb.NextSeq, []any{0}},
+		"EndOfTick":      {pgdb.EndOfTick, []any{from.xmax, from.xmax + 1000, string(snap), []uint64{5, 6}}},
 		"MoveDue":        {pgdb.MoveDue, []any{nil, 0, 1000}},
 		"RenewLease":     {pgdb.RenewLease, []any{s.cfg.Name, l.Epoch, l.Holder, time.Now(), false, int64(0), "{}"}},
 		"SettleByMarkWithFailures": {pgdb.SettleByMarkWithFailures, []any{s.cfg.Name, l.Epoch, l.Holder, many, many,
@@ -76,7 +82,11 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 				t.Logf("%s:\n%s", name, strings.Join(lines, "\n"))
 			}
 			plans[key] = strings.Join(lines, "\n")
-			return rows.Err()
+			if rows.Err() != nil {
+				return rows.Err()
+			}
+			_, err = se.conn.Exec(ctx, "DEALLOCATE "+name)
+			return err
 		})
 		if err != nil {
 			t.Fatalf("%s: %v", key, err)
@@ -84,6 +94,15 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 	}
 	return plans
 }
+
+// TidyRows sets how many rows one statement looks at to move the low-water mark.
+func (s *Store) TidyRows(n int32) { s.tidyRows = n }
+
+// LookSeqs sets the range of seq that one statement looks at.
+func (s *Store) LookSeqs(n int64) { s.lookSeqs = n }
+
+// LowWater returns the mark of the current term.
+func (s *Store) LowWater() int64 { return s.currentTerm().lowWater().at }
 
 // PoolerSays is poolerSays.
 func PoolerSays(err error) bool { return poolerSays(err) }
@@ -95,6 +114,9 @@ func (s *Server) AnchorUsers() int {
 	defer a.mu.Unlock()
 	return a.users
 }
+
+// Trim closes the sessions that are not in use.
+func (s *Store) Trim() { s.server.Trim() }
 
 // Trim closes the sessions that are not in use.
 func (s *Server) Trim() {

@@ -2,8 +2,12 @@ package pgstore
 
 import (
 	"context"
+	"errors"
+	"math"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -20,9 +24,20 @@ const (
 func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 	var stats relay.Stats
 	err := s.anywhere(ctx, "count the rows", func(se *session) error {
-		row, err := se.q.CountRows(ctx, pendingCap)
+		mark, err := s.readLowWater(ctx, se)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		low := lowWater{there: mark.HasMark}
+		if mark.Valid {
+			low.at = mark.LowWater
+		}
+		upTo := low.bound(0, math.MaxInt64, s.lookSeqs)
+		row, err := se.q.CountRows(ctx, pgdb.CountRowsParams{
+			LowWater: low.at, UpTo: upTo, Top: max(upTo, mark.Standing-s.lookSeqs), Cap: pendingCap,
+		})
 		stats = relay.Stats{
-			Pending: row.Pending, Held: row.Held, Dead: row.Dead,
+			Pending: min(row.Pending, pendingCap), Held: row.Held, Dead: row.Dead,
 			OldestAge: time.Duration(row.AgeUs) * time.Microsecond, LastSeq: row.LastSeq,
 			Delayed: row.Delayed, DelayedIn: atMost(row.DelayedInUs),
 		}

@@ -144,6 +144,7 @@ func (s *Store) TakeOver(ctx context.Context, seen relay.LeaseState, holder uuid
 		return relay.Lease{}, s.wrap(what, err)
 	}
 	s.sweep.reset()
+	s.held.reset()
 	s.delayed.reset()
 	s.swapTerm(begun, relay.ErrLeaseLost)
 	return begun.lease, nil

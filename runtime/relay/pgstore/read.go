@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -121,14 +122,22 @@ func (s *Store) ReadTick(ctx context.Context, from, to relay.Snapshot, after int
 		return relay.Page{}, nil // no transaction has ended in between
 	}
 	if after > 0 {
-		text := string(from)
-		return s.readRange(ctx, what, limit, pgdb.ReadRangeParams{
-			VisibleIn: string(to), HiddenIn: &text, After: after, UpTo: math.MaxInt64,
+		end, err := s.endOfTick(ctx, what, pgdb.EndOfTickParams{
+			FromXmax: earlier.xmax, ToXmax: later.xmax, VisibleIn: string(to), Closed: closed,
 		})
+		if err != nil {
+			return relay.Page{}, err
+		}
+		text := string(from)
+		return s.readRange(ctx, what, limit, pgdb.ReadRangeParams{VisibleIn: string(to), HiddenIn: &text, After: after, UpTo: end})
 	}
 	rows := s.rowLimit(limit)
-	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadTick,
-		earlier.xmax, later.xmax, string(to), closed, after, rows+1)
+	page, err := s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadTick,
+		earlier.xmax, later.xmax, string(to), closed, rows+1)
+	if err == nil && len(page.Rows) > 0 {
+		err = s.lower(ctx, page.Rows[0].Seq)
+	}
+	return page, err
 }
 
 // editedRangeRows limits the unsettled rows that one call of ReadEdited looks at, so
@@ -139,16 +148,32 @@ const editedRangeRows = 20_000
 func (s *Store) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, after, upTo int64, limit relay.Limit) (relay.Page, int64, error) {
 	const what = "read the rows that were edited"
 	var end int64
-	err := s.inTerm(ctx, what, func(_ *term, se *session) (err error) {
-		end, err = se.q.EndOfRange(ctx, pgdb.EndOfRangeParams{After: after, UpTo: upTo, RangeRows: editedRangeRows})
+	var low lowWater
+	var bound int64
+	err := s.inTerm(ctx, what, func(t *term, se *session) (err error) {
+		if low, err = s.lowWaterOf(ctx, t, se); err != nil {
+			return err
+		}
+		bound = low.bound(after, upTo, s.lookSeqs)
+		end, err = se.q.EndOfRange(ctx, pgdb.EndOfRangeParams{After: after, LowWater: low.at, UpTo: bound, RangeRows: editedRangeRows})
 		return err
 	})
-	if err != nil || end == 0 {
-		return relay.Page{}, upTo, err
+	if err != nil {
+		return relay.Page{}, 0, err
+	}
+	if end == 0 {
+		if bound == upTo {
+			return relay.Page{}, upTo, nil
+		}
+		next, err := s.nextAfter(ctx, what, bound)
+		if err != nil || next == 0 || next > upTo {
+			return relay.Page{}, upTo, err
+		}
+		return relay.Page{More: true}, next - 1, nil
 	}
 	rows := s.rowLimit(limit)
 	page, err := s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadEdited,
-		after, end, string(snap), string(edits), rows+1)
+		after, low.at, end, string(edits), string(snap), rows+1)
 	if page.More {
 		end = page.Rows[len(page.Rows)-1].Seq
 	}
@@ -157,9 +182,62 @@ func (s *Store) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, afte
 }
 
 func (s *Store) readRange(ctx context.Context, what string, limit relay.Limit, p pgdb.ReadRangeParams) (relay.Page, error) {
+	low, err := s.lowWater(ctx)
+	if err != nil {
+		return relay.Page{}, err
+	}
 	rows := s.rowLimit(limit)
-	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadRange,
-		p.After, p.UpTo, p.VisibleIn, p.HiddenIn, p.Topic, p.Keys, rows+1)
+	bound := low.bound(p.After, p.UpTo, s.lookSeqs)
+	page, err := s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.ReadRange,
+		p.After, low.at, bound, p.VisibleIn, p.HiddenIn, p.Topic, p.Keys, rows+1)
+	if err != nil || page.More || bound == p.UpTo {
+		return page, err
+	}
+	next, err := s.nextAfter(ctx, what, bound)
+	if page.More = err == nil && next > 0 && next <= p.UpTo; page.More {
+		page.End = next - 1
+	}
+	return page, err
+}
+
+// nextAfter returns the lowest seq above another one, so that a gap in the numbers, however
+// large, costs one statement; 0: there is none.
+func (s *Store) nextAfter(ctx context.Context, what string, after int64) (next int64, err error) {
+	err = s.inTerm(ctx, what, func(_ *term, se *session) (err error) {
+		next, err = se.q.NextSeq(ctx, after)
+		return err
+	})
+	return next, err
+}
+
+// tickEnd is the highest seq of a tick.
+type tickEnd struct {
+	of  string // its snapshots
+	seq int64
+}
+
+// endOfTick returns the highest seq of a tick. The pages after the first one end there: to
+// find that there are no more rows, they would have to look at all that were published
+// since.
+func (s *Store) endOfTick(ctx context.Context, what string, p pgdb.EndOfTickParams) (end int64, err error) {
+	of := fmt.Sprint(p.FromXmax, p.Closed, p.VisibleIn)
+	err = s.inTerm(ctx, what, func(t *term, se *session) error {
+		t.mu.Lock()
+		known := t.tickEnd
+		t.mu.Unlock()
+		if known.of == of {
+			end = known.seq
+			return nil
+		}
+		if end, err = se.q.EndOfTick(ctx, p); err != nil {
+			return err
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.tickEnd = tickEnd{of, end}
+		return nil
+	})
+	return end, err
 }
 
 // rowLimit returns how many rows a page asks for: as many as probably fit into the byte
@@ -221,6 +299,7 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 		if excepted == nil {
 			excepted = []string{} // a NULL array would compare as unknown
 		}
+		before := s.held.all()
 		rows, err := se.q.ReadHeld(ctx, pgdb.ReadHeldParams{Excepted: excepted, ByDefault: blocking.ByDefault})
 		if err != nil {
 			return err
@@ -235,6 +314,12 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 				held[i].NextAttempt, held[i].RetryIn = time.Time{}, 0
 			}
 		}
+		others := s.held.listed(before, held)
+		locked, leases, err := s.restore(ctx, s.currentTerm(), se, others)
+		if err := lostUnless(leases > 0, err); err != nil {
+			return err
+		}
+		s.held.forget(slices.DeleteFunc(others, func(seq int64) bool { return slices.Contains(locked, seq) }))
 		return nil
 	})
 	return held, err
@@ -243,7 +328,7 @@ func (s *Store) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.
 // Decisions marks the decisions in done and returns the open ones.
 func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]relay.Decision, error) {
 	var decisions []relay.Decision
-	err := s.underLease(ctx, "read the operators' decisions", useForReading, l, func(_ *term, se *session) (int64, error) {
+	err := s.underLease(ctx, "read the operators' decisions", useForReading, l, func(t *term, se *session) (int64, error) {
 		if done == nil {
 			done = []int64{}
 		}
@@ -257,12 +342,18 @@ func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]r
 		if err != nil {
 			return 0, err
 		}
+		var replayed []int64
 		for _, r := range rows {
 			decisions = append(decisions, relay.Decision{
 				ID: r.ID, Seq: r.Seq, Topic: r.Topic, Key: keyOrNil(r.EventKey), Discarded: r.Discarded,
 			})
+			if !r.Discarded {
+				replayed = append(replayed, r.Seq)
+			}
 		}
-		return leases, nil
+		locked, leases, err := s.restore(ctx, t, se, replayed)
+		decisions = slices.DeleteFunc(decisions, func(d relay.Decision) bool { return slices.Contains(locked, d.Seq) }) // not yet
+		return leases, err
 	})
 	return decisions, err
 }

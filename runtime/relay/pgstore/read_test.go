@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
 func utc(text string) time.Time {
@@ -385,20 +387,53 @@ func TestPlansAreIndexScans(t *testing.T) {
 			}
 		}
 		for name, index := range map[string]string{
-			"ReadRange": "ix_event_outbox_unpublished", "ReadTick": "ix_event_outbox_tx",
-			"SettleByMark": "ix_event_outbox_unpublished", "SettleByDelete": "ix_event_outbox_unpublished",
-			"Sweep": "ix_event_outbox_tx", "ReadHeld": "ix_event_outbox_held", "AdoptForeign": "ix_event_outbox_tx",
-			"MoveDue": "ix_event_outbox_delayed_due", "RenewLease": "ix_event_outbox_delayed_due",
+			"ReadRange": "ix_event_outbox_seq", "ReadTick": "ix_event_outbox_tx", "EndOfTick": "ix_event_outbox_tx",
+			"SettleByMark": "ix_event_outbox_seq", "SettleByDelete": "ix_event_outbox_seq",
+			"Sweep": "ix_event_outbox_tx", "ReadHeld": "ix_event_outbox_retried", "AdoptForeign": "ix_event_outbox_tx",
+			"LookFromMark": "ix_event_outbox_seq", "SetAside": "ix_event_outbox_seq", "Restore": "ix_event_outbox_seq",
+			"CountRows": "ix_event_outbox_dead",
+			"MoveDue":   "ix_event_outbox_delayed_due", "RenewLease": "ix_event_outbox_delayed_due",
 		} {
 			if !strings.Contains(plans[name], index) {
 				t.Errorf("%s does not use %s:\n%s", name, index, plans[name])
 			}
 		}
-		if n := strings.Count(plans["SettleByMarkWithFailures"], "Index Cond: (seq = ANY"); n != 2 {
+		if n := len(regexp.MustCompile(`Index Cond: .*\(seq = ANY`).FindAllString(plans["SettleByMarkWithFailures"], -1)); n != 2 {
 			t.Errorf("failures are not looked up by seq:\n%s", plans["SettleByMarkWithFailures"])
 		}
-		if strings.Contains(plans["ReadRange"], "Sort") {
-			t.Errorf("ReadRange sorts:\n%s", plans["ReadRange"])
+		for _, name := range []string{"ReadRange", "ReadEdited", "EndOfRange"} {
+			if strings.Contains(plans[name], "Sort  (") || strings.Count(plans[name], "ix_event_outbox_waiting") != 1 {
+				t.Errorf("%s sorts, or does not read the rows that wait by their index:\n%s", name, plans[name])
+			}
+		}
+		if strings.Contains(plans["EndOfTick"], "ix_event_outbox_seq") {
+			t.Errorf("EndOfTick goes through the index on seq:\n%s", plans["EndOfTick"])
+		}
+	})
+}
+
+// A new leader reads the rows that hold their keys without looking at those that were only
+// set aside, because there may be very many.
+func TestHeldRowsBesideManyThatWereSetAside(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		exec(t, pg.Pool, `ANALYZE event_outbox`) // the statistics say that no row waits
+		insertMany(t, pg, 5_000, 10)
+		exec(t, pg.Pool, `UPDATE event_outbox SET next_attempt_at = now(), retry_count = CASE WHEN seq IN (7, 4000) THEN 1 ELSE 0 END`)
+		tx := begin(t, pg)
+		exec(t, tx, `SET LOCAL enable_seqscan = off`) // as in the store's sessions
+		exec(t, tx, `SET LOCAL enable_bitmapscan = off`)
+		plan := ask[string](t, tx, "EXPLAIN (ANALYZE, FORMAT JSON) "+pgdb.ReadHeld, []string{}, true)
+		if !strings.Contains(plan, "ix_event_outbox_retried") || regexp.MustCompile(`Rows Removed by Filter": [1-9]`).MatchString(plan) {
+			t.Errorf("it looks at rows that were set aside:\n%s", plan)
+		}
+		held, err := newStore(t, pg).ReadHeld(t.Context(), relay.Blocking{})
+		must(t, err)
+		var got []int64
+		for _, r := range held {
+			got = append(got, r.Seq)
+		}
+		if diff := cmp.Diff([]int64{7, 4000}, got); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

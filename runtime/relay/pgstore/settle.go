@@ -19,7 +19,11 @@ func (s *Store) Settle(ctx context.Context, l relay.Lease, settlement relay.Sett
 	}
 	return s.underLease(ctx, "settle", useForSettling, l, func(_ *term, se *session) (int64, error) {
 		if len(settlement.Failed) > 0 {
-			return s.settleFailures(ctx, se, l, settlement)
+			leases, err := s.settleFailures(ctx, se, l, settlement)
+			if err == nil && leases > 0 {
+				s.held.add(settlement.Failed)
+			}
+			return leases, err
 		}
 		return s.settlePublished(ctx, se, l, settlement)
 	})

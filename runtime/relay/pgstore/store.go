@@ -34,6 +34,9 @@ type Store struct {
 	warned     sync.Map     // warnings of Check that were logged
 	withoutLog atomic.Bool  // the server does not report positions of its write-ahead log
 	sweep      sweepState
+	held       heldRows
+	tidyRows   int32 // see the constants
+	lookSeqs   int64
 	delayed    delayedState
 }
 
@@ -41,6 +44,7 @@ var (
 	_ relay.Store        = (*Store)(nil)
 	_ relay.Delayer      = (*Store)(nil)
 	_ relay.Idler        = (*Store)(nil)
+	_ relay.Tidier       = (*Store)(nil)
 	_ relay.ReleaseHints = (*Store)(nil)
 )
 
@@ -77,7 +81,7 @@ func New(cfg Config) (*Store, error) {
 	server.join(1)
 	s := &Store{
 		cfg: cfg, server: server, owns: owns, names: &tableNames{schema: cfg.Schema}, where: where,
-		released: make(chan struct{}, 1),
+		released: make(chan struct{}, 1), tidyRows: tidyRows, lookSeqs: lookSeqs,
 	}
 	s.ctx, s.cancel = context.WithCancel(server.ctx)
 	return s, nil

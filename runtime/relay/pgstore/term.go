@@ -25,6 +25,9 @@ type term struct {
 	filled   string     // end of the write-ahead log after that; "": no snapshot yet
 	flushed  string     // the last value of filled that is known to be on disk
 	watching watched    // zero: not looked up yet
+	low      lowWater
+	search   search
+	tickEnd  tickEnd // of the tick that is read in several pages
 }
 
 func newTerm(lease relay.Lease, run *serverRun, known ...backend) *term {

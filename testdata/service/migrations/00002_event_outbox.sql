@@ -3,9 +3,10 @@
 -- order of the columns. tx is before seq, so that a row's transaction has its id
 -- before the row has its number.
 --
--- fillfactor has its default. published_at is part of index predicates, so
--- recording the outcome of a row is never a HOT update, and free space on a page
--- would only make the table larger. Autovacuum starts at a share of the table.
+-- No index has published_at in its key or its condition. So marking a row as published
+-- changes no index (a HOT update), if there is room on the row's page: fillfactor leaves
+-- half of each page free, because each row is written twice. A relay that deletes what it
+-- published needs no room; there 100 is better. Autovacuum starts at a share of the table.
 -- The share is lower here, because a week of published rows makes the table large.
 CREATE TABLE event_outbox (
     id              uuid         NOT NULL DEFAULT gen_random_uuid() PRIMARY KEY,
@@ -27,25 +28,32 @@ CREATE TABLE event_outbox (
     partition       integer      CHECK (partition >= 0),
     CONSTRAINT event_outbox_tombstone
         CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
-) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
 
-CREATE INDEX ix_event_outbox_unpublished ON event_outbox (seq) WHERE published_at IS NULL AND dead_at IS NULL;
+CREATE INDEX ix_event_outbox_seq ON event_outbox (seq);
 CREATE INDEX ix_event_outbox_aggregate ON event_outbox (aggregate_type, aggregate_id);
 CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
-CREATE INDEX ix_event_outbox_held ON event_outbox (seq)
-    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL;
+CREATE INDEX ix_event_outbox_waiting ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX ix_event_outbox_retried ON event_outbox (seq) WHERE next_attempt_at IS NOT NULL AND retry_count > 0;
+CREATE INDEX ix_event_outbox_dead ON event_outbox (seq) WHERE dead_at IS NOT NULL;
 
--- Who leads: one row for each outbox.
+-- Who leads: one row for each outbox. Up to low_water, every row of event_outbox is
+-- published, or is in ix_event_outbox_waiting or ix_event_outbox_dead. That is true for
+-- the numbers of one sequence only: low_water_file is the file of that sequence.
+-- A search for other unsettled rows continues below search_below; 0: it begins at low_water.
 CREATE TABLE event_outbox_lease (
-    name         varchar(63) NOT NULL DEFAULT 'event_outbox' PRIMARY KEY,
-    epoch        bigint      NOT NULL DEFAULT 0,
-    beat         bigint      NOT NULL DEFAULT 0,
-    holder       uuid,
-    backends     jsonb       NOT NULL DEFAULT '[]',
-    suspect_seq  bigint,
-    unclean_ends integer     NOT NULL DEFAULT 0,
-    state        json,
-    updated_at   timestamptz NOT NULL DEFAULT now()
+    name           varchar(63) NOT NULL DEFAULT 'event_outbox' PRIMARY KEY,
+    epoch          bigint      NOT NULL DEFAULT 0,
+    beat           bigint      NOT NULL DEFAULT 0,
+    holder         uuid,
+    backends       jsonb       NOT NULL DEFAULT '[]',
+    suspect_seq    bigint,
+    unclean_ends   integer     NOT NULL DEFAULT 0,
+    state          json,
+    updated_at     timestamptz NOT NULL DEFAULT now(),
+    low_water      bigint      NOT NULL DEFAULT 0,
+    low_water_file bigint      NOT NULL DEFAULT 0,
+    search_below   bigint      NOT NULL DEFAULT 0
 );
 
 -- Delayed events wait here until deliver_at. Then the leading relay moves them into

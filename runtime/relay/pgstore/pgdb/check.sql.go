@@ -324,6 +324,18 @@ func (q *Queries) ForbiddenFunctions(ctx context.Context) ([]string, error) {
 }
 
 const HighestSeq = `-- name: HighestSeq :one
+SELECT coalesce(max(o.seq), 0)::bigint AS highest FROM event_outbox AS o
+`
+
+// HighestSeq is for a table with an index on seq.
+func (q *Queries) HighestSeq(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, HighestSeq)
+	var highest int64
+	err := row.Scan(&highest)
+	return highest, err
+}
+
+const HighestSeqByTx = `-- name: HighestSeqByTx :one
 SELECT coalesce(greatest(
     (SELECT o.seq FROM event_outbox AS o WHERE o.published_at IS NULL AND o.dead_at IS NULL ORDER BY o.seq DESC LIMIT 1),
     (SELECT o.seq FROM event_outbox AS o
@@ -334,11 +346,10 @@ SELECT coalesce(greatest(
 ), 0)::bigint AS highest
 `
 
-// HighestSeq looks only where an index helps: at unsettled rows, dead rows, and the
-// latest transactions. An index over every seq would cost each insert and settle
-// more than this check is worth.
-func (q *Queries) HighestSeq(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, HighestSeq)
+// HighestSeqByTx is for a table whose indexes on seq do not have every row. It looks only
+// where an index helps: at unsettled rows, dead rows, and the latest transactions.
+func (q *Queries) HighestSeqByTx(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, HighestSeqByTx)
 	var highest int64
 	err := row.Scan(&highest)
 	return highest, err

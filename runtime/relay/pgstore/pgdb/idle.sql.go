@@ -65,7 +65,7 @@ type DescribeSequenceRow struct {
 // other, each in a statement of its own:
 //
 //  1. where the sequence stands (SequenceStanding),
-//  2. which transactions hold a lock on the table as writers do (Writers),
+//  2. which transactions hold a lock on the table as writers do, or are prepared (Writers),
 //  3. a snapshot, and whether it shows rows that the relay has not read (Unread).
 //
 // If it shows none, a row that comes later belongs to a T that is still to commit
@@ -206,9 +206,15 @@ WITH held AS MATERIALIZED (
 SELECT DISTINCT (t.transactionid::text)::bigint AS id
 FROM held AS t JOIN held AS r ON r.virtualtransaction = t.virtualtransaction
 WHERE t.locktype = 'transactionid' AND r.locktype = 'relation'
+UNION ALL
+SELECT (p.transaction::text)::bigint FROM pg_catalog.pg_prepared_xacts AS p WHERE p.database = current_database()
 `
 
-// Writers are transaction ids without their epoch.
+// Writers are transaction ids without their epoch. PREPARE TRANSACTION passes the locks of
+// a transaction on one by one, so in between they have two owners, and are not found
+// together. It lists the transaction in pg_prepared_xacts before that. So prepared
+// transactions are all listed here, and read after the locks: UNION ALL runs its parts in
+// their order.
 func (q *Queries) Writers(ctx context.Context, outbox uint32) ([]int64, error) {
 	rows, err := q.db.Query(ctx, Writers, outbox)
 	if err != nil {

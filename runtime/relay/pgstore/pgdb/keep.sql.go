@@ -12,27 +12,43 @@ import (
 )
 
 const CountRows = `-- name: CountRows :one
-SELECT (SELECT count(*) FROM (
-            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL LIMIT $1
-        ) AS capped) AS pending,
-       held.held, held.dead,
-       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000000)
-                 FROM event_outbox AS o
-                 WHERE o.published_at IS NULL AND o.dead_at IS NULL
-                 ORDER BY o.seq
-                 LIMIT 1), 0)::bigint AS age_us,
+SELECT ((SELECT count(*) FROM (
+            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint LIMIT $3
+        ) AS above)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint LIMIT $3
+        ) AS newest)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS w
+            WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint LIMIT $3
+        ) AS below))::bigint AS pending,
+       (SELECT count(*) FROM event_outbox AS h
+        WHERE h.next_attempt_at IS NOT NULL AND h.dead_at IS NULL AND h.published_at IS NULL AND h.retry_count > 0) AS held,
+       (SELECT count(*) FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL) AS dead,
+       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
+            (SELECT w.created_at FROM event_outbox AS w
+             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+             ORDER BY w.seq LIMIT 1),
+            (SELECT p.created_at FROM event_outbox AS p
+             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
+             ORDER BY p.seq LIMIT 1),
+            (SELECT n.created_at FROM event_outbox AS n
+             WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
+             ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
-       (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $1) AS waiting) AS delayed,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $3) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
                  FROM event_outbox_delayed AS d
                  ORDER BY d.deliver_at
                  LIMIT 1), 0)::bigint AS delayed_in_us
-FROM (
-    SELECT count(*) FILTER (WHERE h.dead_at IS NULL AND h.retry_count > 0) AS held, count(*) FILTER (WHERE h.dead_at IS NOT NULL) AS dead
-    FROM event_outbox AS h
-    WHERE (h.next_attempt_at IS NOT NULL OR h.dead_at IS NOT NULL) AND h.published_at IS NULL
-) AS held
 `
+
+type CountRowsParams struct {
+	LowWater int64
+	UpTo     int64
+	Cap      int32
+	Top      int64
+}
 
 type CountRowsRow struct {
 	Pending     int64
@@ -44,8 +60,16 @@ type CountRowsRow struct {
 	DelayedInUs int64
 }
 
-func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error) {
-	row := q.db.QueryRow(ctx, CountRows, cap)
+// CountRows counts the pending rows up to up_to, and those above top, which are the newest
+// ones. It leaves out those between, because most rows above the low-water mark may be
+// published. Rows that cannot be published now are among the newest.
+func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
+	row := q.db.QueryRow(ctx, CountRows,
+		arg.LowWater,
+		arg.UpTo,
+		arg.Cap,
+		arg.Top,
+	)
 	var i CountRowsRow
 	err := row.Scan(
 		&i.Pending,

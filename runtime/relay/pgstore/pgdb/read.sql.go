@@ -84,22 +84,69 @@ func (q *Queries) CommitForFlush(ctx context.Context, arg CommitForFlushParams) 
 const EndOfRange = `-- name: EndOfRange :one
 SELECT coalesce(max(ranged.seq), 0)::bigint AS seq
 FROM (
-    SELECT o.seq FROM event_outbox AS o
-    WHERE o.published_at IS NULL AND o.dead_at IS NULL AND o.seq > $1::bigint AND o.seq <= $2::bigint
+    SELECT o.seq FROM (
+        (SELECT w.seq FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > $1::bigint AND w.seq <= least($2::bigint, $3::bigint)
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.seq FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest($1::bigint, $2::bigint) AND p.seq <= $3::bigint
+         ORDER BY p.seq)
+    ) AS o
     ORDER BY o.seq
-    LIMIT $3
+    LIMIT $4
 ) AS ranged
 `
 
 type EndOfRangeParams struct {
 	After     int64
+	LowWater  int64
 	UpTo      int64
 	RangeRows int32
 }
 
 // EndOfRange is the seq of the last unsettled row of a range of so many.
 func (q *Queries) EndOfRange(ctx context.Context, arg EndOfRangeParams) (int64, error) {
-	row := q.db.QueryRow(ctx, EndOfRange, arg.After, arg.UpTo, arg.RangeRows)
+	row := q.db.QueryRow(ctx, EndOfRange,
+		arg.After,
+		arg.LowWater,
+		arg.UpTo,
+		arg.RangeRows,
+	)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
+const EndOfTick = `-- name: EndOfTick :one
+SELECT coalesce(greatest(
+    (SELECT max(begun.seq) FROM (
+        SELECT o.seq FROM event_outbox AS o
+        WHERE o.tx >= $1::xid8 AND o.tx < $2::xid8 AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
+        OFFSET 0) AS begun),
+    (SELECT max(ended.seq) FROM (
+        SELECT c.seq FROM event_outbox AS c WHERE c.tx = ANY($4::xid8[]) OFFSET 0) AS ended)
+), 0)::bigint AS seq
+`
+
+type EndOfTickParams struct {
+	FromXmax  uint64
+	ToXmax    uint64
+	VisibleIn string
+	Closed    []uint64
+}
+
+// EndOfTick is the highest seq of a tick. OFFSET keeps it from looking for the maximum
+// in the index on seq.
+func (q *Queries) EndOfTick(ctx context.Context, arg EndOfTickParams) (int64, error) {
+	row := q.db.QueryRow(ctx, EndOfTick,
+		arg.FromXmax,
+		arg.ToXmax,
+		arg.VisibleIn,
+		arg.Closed,
+	)
 	var seq int64
 	err := row.Scan(&seq)
 	return seq, err
@@ -159,6 +206,18 @@ func (q *Queries) IsFlushed(ctx context.Context, lsn string) (bool, error) {
 	return flushed, err
 }
 
+const NextSeq = `-- name: NextSeq :one
+SELECT coalesce(min(o.seq), 0)::bigint AS seq FROM event_outbox AS o WHERE o.seq > $1::bigint
+`
+
+// NextSeq is the lowest seq above another one; 0: there is none.
+func (q *Queries) NextSeq(ctx context.Context, after int64) (int64, error) {
+	row := q.db.QueryRow(ctx, NextSeq, after)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
 const ReadDecisions = `-- name: ReadDecisions :many
 SELECT a.id, a.seq, coalesce(a.topic, a.event_type)::text AS topic, a.event_key, (a.action = 'discard')::boolean AS discarded
 FROM event_outbox_audit AS a
@@ -202,26 +261,43 @@ func (q *Queries) ReadDecisions(ctx context.Context) ([]ReadDecisionsRow, error)
 }
 
 const ReadEdited = `-- name: ReadEdited :many
-SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
-FROM event_outbox AS o
-CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following
-WHERE o.published_at IS NULL AND o.dead_at IS NULL
-  AND o.seq > $1::bigint AND o.seq <= $2::bigint
-  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $3::pg_snapshot))
-  AND (o.tx IS NULL OR o.xmin <> o.tx::xid)
-  AND pg_visible_in_snapshot(
-      (following.xid - mod(following.xid - o.xmin::text::bigint, 4294967296))::text::xid8, $4::pg_snapshot)
-ORDER BY o.seq
-LIMIT $5
+SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+       coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
+       picked.event_key, picked.created_at, picked.retry_count,
+       picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
+FROM (
+    SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at, o.partition FROM (
+        (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > $1::bigint AND w.seq <= least($2::bigint, $3::bigint)
+           AND (w.tx IS NULL OR w.xmin <> w.tx::xid)
+           AND pg_visible_in_snapshot(
+               (SELECT following.xid - mod(following.xid - w.xmin::text::bigint, 4294967296)
+                FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following)::text::xid8, $4::pg_snapshot)
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest($1::bigint, $2::bigint) AND p.seq <= $3::bigint
+           AND (p.tx IS NULL OR p.xmin <> p.tx::xid)
+           AND pg_visible_in_snapshot(
+               (SELECT following.xid - mod(following.xid - p.xmin::text::bigint, 4294967296)
+                FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following)::text::xid8, $4::pg_snapshot)
+         ORDER BY p.seq)
+    ) AS o
+    WHERE (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
+    ORDER BY o.seq
+    LIMIT $6
+) AS picked
+ORDER BY picked.seq
 `
 
 type ReadEditedParams struct {
 	After     int64
+	LowWater  int64
 	UpTo      int64
-	VisibleIn string
 	EditedIn  string
+	VisibleIn string
 	MaxRows   int32
 }
 
@@ -248,9 +324,10 @@ type ReadEditedRow struct {
 func (q *Queries) ReadEdited(ctx context.Context, arg ReadEditedParams) ([]ReadEditedRow, error) {
 	rows, err := q.db.Query(ctx, ReadEdited,
 		arg.After,
+		arg.LowWater,
 		arg.UpTo,
-		arg.VisibleIn,
 		arg.EditedIn,
+		arg.VisibleIn,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -286,12 +363,16 @@ func (q *Queries) ReadEdited(ctx context.Context, arg ReadEditedParams) ([]ReadE
 
 const ReadHeld = `-- name: ReadHeld :many
 WITH held AS (
-    SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
-           next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead
-    FROM event_outbox
-    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
-      AND (dead_at IS NOT NULL OR retry_count > 0)
-      AND (dead_at IS NULL OR (event_type = ANY($1::text[])) <> $2::boolean AND event_key <> '')
+    SELECT w.seq, coalesce(w.topic, regexp_replace(w.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', w.event_type)::text AS topic, w.event_key, w.event_type, w.retry_count,
+           w.next_attempt_at, false AS dead
+    FROM event_outbox AS w
+    WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.retry_count > 0
+    UNION ALL
+    SELECT d.seq, coalesce(d.topic, regexp_replace(d.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key, d.event_type, d.retry_count,
+           d.next_attempt_at, true AS dead
+    FROM event_outbox AS d
+    WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+      AND (d.event_type = ANY($1::text[])) <> $2::boolean AND d.event_key <> ''
 ), placed AS (
     SELECT seq, topic, event_key, event_type, retry_count, next_attempt_at, dead,
            row_number() OVER (PARTITION BY dead, topic, event_key ORDER BY seq) AS place,
@@ -323,7 +404,8 @@ type ReadHeldRow struct {
 }
 
 // ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets has
-// no effect, for a running leader and a new one. Of the dead rows of a key it lists the
+// no effect, for a running leader and a new one. ix_event_outbox_retried has no such rows,
+// because very many may have been set aside. Of the dead rows of a key it lists the
 // first, because there may be very many.
 func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldRow, error) {
 	rows, err := q.db.Query(ctx, ReadHeld, arg.Excepted, arg.ByDefault)
@@ -356,24 +438,37 @@ func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldR
 }
 
 const ReadRange = `-- name: ReadRange :many
-SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
-FROM event_outbox AS o
-WHERE o.published_at IS NULL AND o.dead_at IS NULL
-  AND o.seq > $1::bigint AND o.seq <= $2::bigint
-  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $3::pg_snapshot))
-  AND ($4::pg_snapshot IS NULL
-       OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
-  AND ($5::text IS NULL
-       OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = $5::text)
-  AND ($6::text[] IS NULL OR o.event_key = ANY($6::text[]))
-ORDER BY o.seq
-LIMIT $7
+SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+       coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
+       picked.event_key, picked.created_at, picked.retry_count,
+       picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
+FROM (
+    SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.published_at, o.retry_count, o.last_error, o.tx, o.seq, o.topic, o.headers, o.next_attempt_at, o.dead_at, o.partition FROM (
+        (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > $1::bigint AND w.seq <= least($2::bigint, $3::bigint)
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest($1::bigint, $2::bigint) AND p.seq <= $3::bigint
+         ORDER BY p.seq)
+    ) AS o
+    WHERE (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
+      AND ($5::pg_snapshot IS NULL
+           OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
+      AND ($6::text IS NULL
+           OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = $6::text)
+      AND ($7::text[] IS NULL OR o.event_key = ANY($7::text[]))
+    ORDER BY o.seq
+    LIMIT $8
+) AS picked
+ORDER BY picked.seq
 `
 
 type ReadRangeParams struct {
 	After     int64
+	LowWater  int64
 	UpTo      int64
 	VisibleIn string
 	HiddenIn  *string
@@ -403,6 +498,7 @@ type ReadRangeRow struct {
 func (q *Queries) ReadRange(ctx context.Context, arg ReadRangeParams) ([]ReadRangeRow, error) {
 	rows, err := q.db.Query(ctx, ReadRange,
 		arg.After,
+		arg.LowWater,
 		arg.UpTo,
 		arg.VisibleIn,
 		arg.HiddenIn,
@@ -457,9 +553,8 @@ FROM (
         WHERE o.tx = ANY($4::xid8[])
           AND coalesce(o.published_at, o.dead_at) IS NULL
     ) AS tick
-    WHERE tick.seq > $5::bigint
     ORDER BY tick.seq
-    LIMIT $6
+    LIMIT $5
 ) AS picked
 ORDER BY picked.seq
 `
@@ -469,7 +564,6 @@ type ReadTickParams struct {
 	ToXmax    uint64
 	VisibleIn string
 	Closed    []uint64
-	After     int64
 	MaxRows   int32
 }
 
@@ -490,14 +584,14 @@ type ReadTickRow struct {
 
 // ReadTick gives the first page of a tick. It finds the rows by transaction, so a
 // small tick costs the same beside a million rows that wait; the pages after the
-// first come from ReadRange, which need not sort the whole tick again.
+// first come from ReadRange, which need not sort the whole tick again. A condition on seq
+// would let the planner take the index on seq.
 func (q *Queries) ReadTick(ctx context.Context, arg ReadTickParams) ([]ReadTickRow, error) {
 	rows, err := q.db.Query(ctx, ReadTick,
 		arg.FromXmax,
 		arg.ToXmax,
 		arg.VisibleIn,
 		arg.Closed,
-		arg.After,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -551,11 +645,16 @@ type TakeSnapshotRow struct {
 // by the one who reads: adding sizes up here, in a window over the rows, would
 // cost half as much again as all the rest.
 //
-// Every plan is an index scan whatever the statistics say, because only one index
-// fits each condition: "published_at IS NULL AND dead_at IS NULL" proves the
-// partial index on seq; a tx inside a function call cannot use the index on tx;
-// coalesce(published_at, dead_at) IS NULL means the same and proves no partial
-// index, which leaves the one on tx.
+// Unsettled rows are found in two places: above the low-water mark, by the index on seq,
+// and up to it, by the index of the rows that wait (low_water.sql says why no others are
+// there). Both are in the order of seq, so a page begins with those that wait. Where the
+// lease has no low_water, the mark is 0, and the table has an index on seq of its unsettled
+// rows, which then finds all of them.
+//
+// Every plan is an index scan whatever the statistics say, because few indexes fit a
+// condition. A tx inside a function call cannot use the index on tx.
+// coalesce(published_at, dead_at) IS NULL means the same as two conditions and proves no
+// partial index, which leaves the index on tx.
 //
 // Old writers fill no topic column: their topic sits in the event's body. Postgres
 // cannot look into JSON with an escaped NUL or half of a surrogate pair anywhere in

@@ -101,10 +101,13 @@ JOIN pg_catalog.pg_depend AS d
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.refobjid = @relation::oid AND a.attname = 'seq';
 
--- HighestSeq looks only where an index helps: at unsettled rows, dead rows, and the
--- latest transactions. An index over every seq would cost each insert and settle
--- more than this check is worth.
+-- HighestSeq is for a table with an index on seq.
 -- name: HighestSeq :one
+SELECT coalesce(max(o.seq), 0)::bigint AS highest FROM event_outbox AS o;
+
+-- HighestSeqByTx is for a table whose indexes on seq do not have every row. It looks only
+-- where an index helps: at unsettled rows, dead rows, and the latest transactions.
+-- name: HighestSeqByTx :one
 SELECT coalesce(greatest(
     (SELECT o.seq FROM event_outbox AS o WHERE o.published_at IS NULL AND o.dead_at IS NULL ORDER BY o.seq DESC LIMIT 1),
     (SELECT o.seq FROM event_outbox AS o

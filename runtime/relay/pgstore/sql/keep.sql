@@ -1,24 +1,36 @@
+-- CountRows counts the pending rows up to up_to, and those above top, which are the newest
+-- ones. It leaves out those between, because most rows above the low-water mark may be
+-- published. Rows that cannot be published now are among the newest.
 -- name: CountRows :one
-SELECT (SELECT count(*) FROM (
-            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL LIMIT @cap
-        ) AS capped) AS pending,
-       held.held, held.dead,
-       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000000)
-                 FROM event_outbox AS o
-                 WHERE o.published_at IS NULL AND o.dead_at IS NULL
-                 ORDER BY o.seq
-                 LIMIT 1), 0)::bigint AS age_us,
+SELECT ((SELECT count(*) FROM (
+            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint LIMIT @cap
+        ) AS above)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint LIMIT @cap
+        ) AS newest)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS w
+            WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint LIMIT @cap
+        ) AS below))::bigint AS pending,
+       (SELECT count(*) FROM event_outbox AS h
+        WHERE h.next_attempt_at IS NOT NULL AND h.dead_at IS NULL AND h.published_at IS NULL AND h.retry_count > 0) AS held,
+       (SELECT count(*) FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL) AS dead,
+       coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
+            (SELECT w.created_at FROM event_outbox AS w
+             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+             ORDER BY w.seq LIMIT 1),
+            (SELECT p.created_at FROM event_outbox AS p
+             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
+             ORDER BY p.seq LIMIT 1),
+            (SELECT n.created_at FROM event_outbox AS n
+             WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
+             ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
        (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT @cap) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
                  FROM event_outbox_delayed AS d
                  ORDER BY d.deliver_at
-                 LIMIT 1), 0)::bigint AS delayed_in_us
-FROM (
-    SELECT count(*) FILTER (WHERE h.dead_at IS NULL AND h.retry_count > 0) AS held, count(*) FILTER (WHERE h.dead_at IS NOT NULL) AS dead
-    FROM event_outbox AS h
-    WHERE (h.next_attempt_at IS NOT NULL OR h.dead_at IS NOT NULL) AND h.published_at IS NULL
-) AS held;
+                 LIMIT 1), 0)::bigint AS delayed_in_us;
 
 -- Sweep looks at one window of rows in the order of the index on tx, which is
 -- nearly the order of age, and deletes those that were published before the

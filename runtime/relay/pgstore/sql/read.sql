@@ -4,11 +4,16 @@
 -- by the one who reads: adding sizes up here, in a window over the rows, would
 -- cost half as much again as all the rest.
 --
--- Every plan is an index scan whatever the statistics say, because only one index
--- fits each condition: "published_at IS NULL AND dead_at IS NULL" proves the
--- partial index on seq; a tx inside a function call cannot use the index on tx;
--- coalesce(published_at, dead_at) IS NULL means the same and proves no partial
--- index, which leaves the one on tx.
+-- Unsettled rows are found in two places: above the low-water mark, by the index on seq,
+-- and up to it, by the index of the rows that wait (low_water.sql says why no others are
+-- there). Both are in the order of seq, so a page begins with those that wait. Where the
+-- lease has no low_water, the mark is 0, and the table has an index on seq of its unsettled
+-- rows, which then finds all of them.
+--
+-- Every plan is an index scan whatever the statistics say, because few indexes fit a
+-- condition. A tx inside a function call cannot use the index on tx.
+-- coalesce(published_at, dead_at) IS NULL means the same as two conditions and proves no
+-- partial index, which leaves the index on tx.
 --
 -- Old writers fill no topic column: their topic sits in the event's body. Postgres
 -- cannot look into JSON with an escaped NUL or half of a surrogate pair anywhere in
@@ -36,20 +41,32 @@ SELECT pg_current_snapshot()::text AS snapshot;
 -- narrow the choice when they are not null; hidden_in leaves out what the earlier
 -- snapshot showed already.
 -- name: ReadRange :many
-SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
-FROM event_outbox AS o
-WHERE o.published_at IS NULL AND o.dead_at IS NULL
-  AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
-  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
-  AND (sqlc.narg('hidden_in')::pg_snapshot IS NULL
-       OR NOT pg_visible_in_snapshot(o.tx, sqlc.narg('hidden_in')::pg_snapshot))
-  AND (sqlc.narg('topic')::text IS NULL
-       OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
-  AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
-ORDER BY o.seq
-LIMIT @max_rows;
+SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+       coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
+       picked.event_key, picked.created_at, picked.retry_count,
+       picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
+FROM (
+    SELECT o.* FROM (
+        (SELECT w.* FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > @after::bigint AND w.seq <= least(@low_water::bigint, @up_to::bigint)
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.* FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+         ORDER BY p.seq)
+    ) AS o
+    WHERE (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
+      AND (sqlc.narg('hidden_in')::pg_snapshot IS NULL
+           OR NOT pg_visible_in_snapshot(o.tx, sqlc.narg('hidden_in')::pg_snapshot))
+      AND (sqlc.narg('topic')::text IS NULL
+           OR coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg('topic')::text)
+      AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
+    ORDER BY o.seq
+    LIMIT @max_rows
+) AS picked
+ORDER BY picked.seq;
 
 -- ReadEdited is ReadRange for rows that were changed after they were inserted, by
 -- transactions that edited_in shows: their xmin is not the transaction that tx
@@ -57,33 +74,75 @@ LIMIT @max_rows;
 -- are among them. A row's xmin has 32 bits; the rest is that of the next
 -- transaction id, or one less.
 -- name: ReadEdited :many
-SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
-       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic,
-       o.event_key, o.created_at, o.retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
-FROM event_outbox AS o
-CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following
-WHERE o.published_at IS NULL AND o.dead_at IS NULL
-  AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
-  AND (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
-  AND (o.tx IS NULL OR o.xmin <> o.tx::xid)
-  AND pg_visible_in_snapshot(
-      (following.xid - mod(following.xid - o.xmin::text::bigint, 4294967296))::text::xid8, @edited_in::pg_snapshot)
-ORDER BY o.seq
-LIMIT @max_rows;
+SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
+       coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
+       picked.event_key, picked.created_at, picked.retry_count,
+       picked.event_data::text AS data, picked.headers::text AS headers, picked.partition
+FROM (
+    SELECT o.* FROM (
+        (SELECT w.* FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > @after::bigint AND w.seq <= least(@low_water::bigint, @up_to::bigint)
+           AND (w.tx IS NULL OR w.xmin <> w.tx::xid)
+           AND pg_visible_in_snapshot(
+               (SELECT following.xid - mod(following.xid - w.xmin::text::bigint, 4294967296)
+                FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following)::text::xid8, @edited_in::pg_snapshot)
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.* FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+           AND (p.tx IS NULL OR p.xmin <> p.tx::xid)
+           AND pg_visible_in_snapshot(
+               (SELECT following.xid - mod(following.xid - p.xmin::text::bigint, 4294967296)
+                FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid) AS following)::text::xid8, @edited_in::pg_snapshot)
+         ORDER BY p.seq)
+    ) AS o
+    WHERE (o.tx IS NULL OR pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot))
+    ORDER BY o.seq
+    LIMIT @max_rows
+) AS picked
+ORDER BY picked.seq;
 
 -- EndOfRange is the seq of the last unsettled row of a range of so many.
 -- name: EndOfRange :one
 SELECT coalesce(max(ranged.seq), 0)::bigint AS seq
 FROM (
-    SELECT o.seq FROM event_outbox AS o
-    WHERE o.published_at IS NULL AND o.dead_at IS NULL AND o.seq > @after::bigint AND o.seq <= @up_to::bigint
+    SELECT o.seq FROM (
+        (SELECT w.seq FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > @after::bigint AND w.seq <= least(@low_water::bigint, @up_to::bigint)
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.seq FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+         ORDER BY p.seq)
+    ) AS o
     ORDER BY o.seq
     LIMIT @range_rows
 ) AS ranged;
 
+-- NextSeq is the lowest seq above another one; 0: there is none.
+-- name: NextSeq :one
+SELECT coalesce(min(o.seq), 0)::bigint AS seq FROM event_outbox AS o WHERE o.seq > @after::bigint;
+
+-- EndOfTick is the highest seq of a tick. OFFSET keeps it from looking for the maximum
+-- in the index on seq.
+-- name: EndOfTick :one
+SELECT coalesce(greatest(
+    (SELECT max(begun.seq) FROM (
+        SELECT o.seq FROM event_outbox AS o
+        WHERE o.tx >= @from_xmax::xid8 AND o.tx < @to_xmax::xid8 AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
+        OFFSET 0) AS begun),
+    (SELECT max(ended.seq) FROM (
+        SELECT c.seq FROM event_outbox AS c WHERE c.tx = ANY(@closed::xid8[]) OFFSET 0) AS ended)
+), 0)::bigint AS seq;
+
 -- ReadTick gives the first page of a tick. It finds the rows by transaction, so a
 -- small tick costs the same beside a million rows that wait; the pages after the
--- first come from ReadRange, which need not sort the whole tick again.
+-- first come from ReadRange, which need not sort the whole tick again. A condition on seq
+-- would let the planner take the index on seq.
 -- name: ReadTick :many
 SELECT picked.seq, picked.id, picked.aggregate_type, picked.aggregate_id, picked.event_type,
        coalesce(picked.topic, regexp_replace(picked.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', picked.event_type)::text AS topic,
@@ -100,7 +159,6 @@ FROM (
         WHERE o.tx = ANY(@closed::xid8[])
           AND coalesce(o.published_at, o.dead_at) IS NULL
     ) AS tick
-    WHERE tick.seq > @after::bigint
     ORDER BY tick.seq
     LIMIT @max_rows
 ) AS picked
@@ -148,16 +206,21 @@ WITH lease AS MATERIALIZED (
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM adopted) AS adopted;
 
 -- ReadHeld leaves out rows that never failed: a next_attempt_at that a writer sets has
--- no effect, for a running leader and a new one. Of the dead rows of a key it lists the
+-- no effect, for a running leader and a new one. ix_event_outbox_retried has no such rows,
+-- because very many may have been set aside. Of the dead rows of a key it lists the
 -- first, because there may be very many.
 -- name: ReadHeld :many
 WITH held AS (
-    SELECT seq, coalesce(topic, regexp_replace(event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, event_type, retry_count,
-           next_attempt_at, (dead_at IS NOT NULL)::boolean AS dead
-    FROM event_outbox
-    WHERE (next_attempt_at IS NOT NULL OR dead_at IS NOT NULL) AND published_at IS NULL
-      AND (dead_at IS NOT NULL OR retry_count > 0)
-      AND (dead_at IS NULL OR (event_type = ANY(@excepted::text[])) <> @by_default::boolean AND event_key <> '')
+    SELECT w.seq, coalesce(w.topic, regexp_replace(w.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', w.event_type)::text AS topic, w.event_key, w.event_type, w.retry_count,
+           w.next_attempt_at, false AS dead
+    FROM event_outbox AS w
+    WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.retry_count > 0
+    UNION ALL
+    SELECT d.seq, coalesce(d.topic, regexp_replace(d.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key, d.event_type, d.retry_count,
+           d.next_attempt_at, true AS dead
+    FROM event_outbox AS d
+    WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+      AND (d.event_type = ANY(@excepted::text[])) <> @by_default::boolean AND d.event_key <> ''
 ), placed AS (
     SELECT seq, topic, event_key, event_type, retry_count, next_attempt_at, dead,
            row_number() OVER (PARTITION BY dead, topic, event_key ORDER BY seq) AS place,

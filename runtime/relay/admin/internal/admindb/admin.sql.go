@@ -56,13 +56,27 @@ func (q *Queries) CountDelayed(ctx context.Context, cap int32) (int64, error) {
 }
 
 const countRows = `-- name: CountRows :one
-SELECT (SELECT count(*) FROM (
-           SELECT FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL LIMIT $1
-       ) AS capped) AS pending,
+SELECT least($1::bigint, (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint AND p.seq <= $3::bigint LIMIT $1::bigint
+       ) AS above)
+       + (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint LIMIT $1::bigint
+       ) AS newest)
+       + (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS w
+           WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $2::bigint LIMIT $1::bigint
+       ) AS below))::bigint AS pending,
        (SELECT count(*) FROM event_outbox
         WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL) AS held,
        (SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL AND published_at IS NULL) AS dead
 `
+
+type CountRowsParams struct {
+	Cap      int64
+	LowWater int64
+	UpTo     int64
+	Top      int64
+}
 
 type CountRowsRow struct {
 	Pending int64
@@ -70,9 +84,15 @@ type CountRowsRow struct {
 	Dead    int64
 }
 
-// CountRows walks the index of unsettled rows and stops at the cap.
-func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error) {
-	row := q.db.QueryRow(ctx, countRows, cap)
+// CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
+// stops at the cap.
+func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
+	row := q.db.QueryRow(ctx, countRows,
+		arg.Cap,
+		arg.LowWater,
+		arg.UpTo,
+		arg.Top,
+	)
 	var i CountRowsRow
 	err := row.Scan(&i.Pending, &i.Held, &i.Dead)
 	return i, err
@@ -354,15 +374,68 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const lowWater = `-- name: LowWater :one
+SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
+       (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 100000 ELSE 9223372036854775807 END)::bigint AS up_to,
+       (CASE WHEN count(*) > 0 THEN greatest(coalesce(max(mark.seq), 0) + 100000, (SELECT max(o.seq) FROM event_outbox AS o) - 100000)
+             ELSE 9223372036854775807 END)::bigint AS top
+FROM (
+    SELECT CASE WHEN (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(lease.sequence)::bigint
+                 AND CASE WHEN has_sequence_privilege(lease.sequence, 'SELECT')
+                          THEN (lease.stored ->> 'low_water')::bigint <= coalesce(pg_sequence_last_value(lease.sequence), 0) ELSE true END
+                THEN (lease.stored ->> 'low_water')::bigint END AS seq
+    FROM (
+        SELECT to_jsonb(l) AS stored, pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence
+        FROM event_outbox_lease AS l WHERE l.name = $1
+    ) AS lease
+    WHERE lease.stored ? 'low_water'
+) AS mark
+`
+
+type LowWaterRow struct {
+	LowWater int64
+	UpTo     int64
+	Top      int64
+}
+
+// LowWater is the low-water mark of the lease; 0 if it has none, or if it does not belong to
+// the numbers of the sequence. pgstore's low_water.sql says what it is. to_jsonb, because the
+// lease of an earlier version has no such columns. A role that may not read the sequence
+// does not notice that it was set back. With a mark, rows are looked at only up to up_to, and
+// above top, where the newest ones are: most of those above the mark may be published.
+func (q *Queries) LowWater(ctx context.Context, name string) (LowWaterRow, error) {
+	row := q.db.QueryRow(ctx, lowWater, name)
+	var i LowWaterRow
+	err := row.Scan(&i.LowWater, &i.UpTo, &i.Top)
+	return i, err
+}
+
 const oldestPending = `-- name: OldestPending :many
-SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
-       last_error, next_attempt_at,
-       greatest(0, extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint AS age_ms
-FROM event_outbox
-WHERE published_at IS NULL AND dead_at IS NULL
-ORDER BY seq
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.retry_count,
+       o.last_error, o.next_attempt_at,
+       greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000)::bigint AS age_ms
+FROM (
+    (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+     ORDER BY w.seq LIMIT 1)
+    UNION ALL
+    (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
+     ORDER BY p.seq LIMIT 1)
+    UNION ALL
+    (SELECT n.id, n.aggregate_id, n.aggregate_type, n.event_type, n.event_data, n.event_key, n.created_at, n.published_at, n.retry_count, n.last_error, n.tx, n.seq, n.topic, n.headers, n.next_attempt_at, n.dead_at, n.partition FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $3::bigint
+     ORDER BY n.seq LIMIT 1)
+) AS o
+ORDER BY o.seq
 LIMIT 1
 `
+
+type OldestPendingParams struct {
+	LowWater int64
+	UpTo     int64
+	Top      int64
+}
 
 type OldestPendingRow struct {
 	Seq           int64
@@ -376,8 +449,8 @@ type OldestPendingRow struct {
 	AgeMs         int64
 }
 
-func (q *Queries) OldestPending(ctx context.Context) ([]OldestPendingRow, error) {
-	rows, err := q.db.Query(ctx, oldestPending)
+func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([]OldestPendingRow, error) {
+	rows, err := q.db.Query(ctx, oldestPending, arg.LowWater, arg.UpTo, arg.Top)
 	if err != nil {
 		return nil, err
 	}
@@ -439,7 +512,7 @@ func (q *Queries) ReadLease(ctx context.Context, name string) (ReadLeaseRow, err
 
 const replay = `-- name: Replay :one
 WITH replayed AS (
-    UPDATE event_outbox SET dead_at = NULL, next_attempt_at = NULL, retry_count = 0
+    UPDATE event_outbox SET dead_at = NULL, next_attempt_at = now(), retry_count = 0
     WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
     RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 ), audited AS (
@@ -462,7 +535,8 @@ type ReplayRow struct {
 }
 
 // Replay makes dead rows unsettled again and tells the leader, whose ticks would
-// not show them: their transaction is long over.
+// not show them: their transaction is long over. next_attempt_at keeps them in an index: no
+// other has unsettled rows below the low-water mark.
 func (q *Queries) Replay(ctx context.Context, arg ReplayParams) (ReplayRow, error) {
 	row := q.db.QueryRow(ctx, replay, arg.Seqs, arg.Actor, arg.Reason)
 	var i ReplayRow
