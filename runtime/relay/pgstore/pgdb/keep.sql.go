@@ -35,7 +35,8 @@ SELECT ((SELECT count(*) FROM (
             (SELECT n.created_at FROM event_outbox AS n
              WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
              ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
-       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
+       (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
+             THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS last_seq,
        (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $3) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
                  FROM event_outbox_delayed AS d
