@@ -74,7 +74,8 @@ func (s *sim) newRelay(id int) *simRelay {
 	}
 	s.loosen(&cfg)
 	r := &simRelay{s: s, id: id, cfg: &cfg, m: newMachine(&cfg), origin: time.Duration(s.rng.IntN(3_600)) * time.Second}
-	r.m.idles, r.m.tidies = s.seed%2 == 0, true
+	// A mark that stays would make the leader look for such a row.
+	r.m.idles, r.m.tidies = s.seed%2 == 0, !s.off("a settlement without an answer is repeated")
 	if s.drift {
 		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
 	}

@@ -137,7 +137,7 @@ var rules = []struct {
 	{"the mark waits for writers", simOptions{}, "lost or reordered"},
 	{"the place of the sequence is read before the writers", simOptions{}, "lost or reordered"},
 	{"rows that wait are read below the mark", simOptions{}, "lost or reordered"},
-	{"a replayed row is in the index of rows that wait", simOptions{}, "lost"},
+	{"a replayed row is in the index of rows that wait", simOptions{names: true}, "lost"},
 	{"the mark of another sequence counts nothing", simOptions{table: remarked}, "lost or reordered"},
 	{"the mark is moved under the lease", simOptions{}, "unfenced"},
 	{"unsettled rows below the mark are searched", simOptions{forgot: true}, "lost"},
