@@ -54,6 +54,9 @@ func (s *memStore) mark() int64 {
 
 // below reports whether no index has an unsettled row that is to be read.
 func (s *memStore) below(r *memRow) bool {
+	if r.dead { // the index of dead rows has it
+		return !s.off("a dead row is read no more")
+	}
 	return r.Seq <= s.mark() && (r.nextAttempt == 0 || s.off("rows that wait are read below the mark"))
 }
 
