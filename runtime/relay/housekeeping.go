@@ -30,7 +30,7 @@ func (d *driver) keepStats(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			d.cfg.Observer.Failed("store", ClassRelay, err)
+			d.cfg.Observer.Failed("count", ClassRelay, err)
 		default:
 			d.cfg.Observer.Stats(s)
 			select {

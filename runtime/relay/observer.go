@@ -18,8 +18,8 @@ type Observer interface {
 	// Settled reports a settlement that succeeded.
 	Settled(s Settled)
 	// Failed reports a failure and its class. what is where it happened: "store",
-	// "lease", "send", "topics", "open", "wake", or "panic" for a panic of code that
-	// the relay was given.
+	// "count" (Store.Stats), "lease", "send", "topics", "open", "wake", or "panic" for a
+	// panic of code that the relay was given.
 	Failed(what string, class Class, err error)
 	// Term reports that a term begins (leader is true) or ends.
 	Term(leader bool, epoch int64)

@@ -5,10 +5,15 @@
 //	reg.MustRegister(m)
 //	r, err := relay.New(relay.Config{Observer: m, …})
 //
-// Every metric has the label outbox.
+// Every metric has the label outbox. Only the leader knows the numbers of the outbox: its
+// rows, held keys and paused topics. Other instances do not export these metrics, because
+// a 0 would be false. So a query takes the maximum over the instances:
+//
+//	max by (outbox) (outbox_queue_depth)
 package metrics
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,7 +25,14 @@ import (
 // Metrics is a relay.Observer and a prometheus.Collector. Create one for each relay. It
 // is safe for concurrent use.
 type Metrics struct {
-	all *prometheus.Registry
+	always *prometheus.Registry // what every instance exports
+	rows   *prometheus.Registry // what the leader exports, once it has counted the rows
+	state  *prometheus.Registry // what the leader exports, once it has reported its status
+
+	mu       sync.Mutex
+	leads    bool
+	counted  bool
+	reported bool
 
 	queueDepth prometheus.Gauge
 	added      prometheus.Counter
@@ -48,10 +60,13 @@ type Metrics struct {
 
 // New returns the metrics of one outbox. outbox is the value of the label.
 func New(outbox string) *Metrics {
-	all := prometheus.NewRegistry()
-	add := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"outbox": outbox}, all))
-	gauge := func(name, help string) prometheus.Gauge {
-		return add.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	always, rows, state := prometheus.NewRegistry(), prometheus.NewRegistry(), prometheus.NewRegistry()
+	to := func(r *prometheus.Registry) promauto.Factory {
+		return promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"outbox": outbox}, r))
+	}
+	add := to(always)
+	gauge := func(r *prometheus.Registry, name, help string) prometheus.Gauge {
+		return to(r).NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
 	counter := func(name, help string) prometheus.Counter {
 		return add.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
@@ -60,41 +75,56 @@ func New(outbox string) *Metrics {
 		return add.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	}
 	return &Metrics{
-		all:        all,
-		queueDepth: gauge("outbox_queue_depth", "Committed rows that are not published yet. The count stops at 100,001, which means more."),
+		always: always, rows: rows, state: state,
+
+		queueDepth: gauge(rows, "outbox_queue_depth", "Committed rows that are not published yet. The count stops at 100,001, which means more."),
 		added:      counter("outbox_events_added_total", "Rows that this relay has read for the first time in a term."),
 		published:  counter("outbox_events_published_total", "Rows recorded as published."),
 		failed:     counter("outbox_events_failed_total", "Failed attempts that count against a row."),
 		errors: add.NewCounterVec(prometheus.CounterOpts{
 			Name: "outbox_relay_errors_total",
-			Help: "Failures by where they happened (store, lease, send, topics, open, wake, panic) and by class (what they concern).",
+			Help: "Failures by where they happened (store, count, lease, send, topics, open, wake, panic) and by class (what they concern).",
 		}, []string{"where", "class"}),
 		age: histogram("outbox_event_age_seconds", "Time from a row's created_at to Kafka's acknowledgement, by the relay's wall clock.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600}),
 		processing: histogram("outbox_relay_processing_seconds", "Time from sending a wave until each of its rows was acknowledged or had failed.",
 			prometheus.ExponentialBuckets(0.0005, 2, 16)),
-		oldest:      gauge("outbox_oldest_event_age_seconds", "Age of the oldest row that is not published yet."),
-		leader:      gauge("outbox_relay_leader", "1 while this instance leads the outbox."),
-		epoch:       gauge("outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
-		heldKeys:    gauge("outbox_held_keys", "Keys whose rows wait for an earlier one that failed."),
-		heldRows:    gauge("outbox_retrying_rows", "Rows that wait for their next attempt."),
-		paused:      gauge("outbox_paused_topics", "Topics that cannot be written now."),
-		setAside:    gauge("outbox_partitions_set_aside", "Partitions that cannot be written now."),
-		dead:        gauge("outbox_dead_letters", "Dead rows that were not replayed or discarded."),
+		oldest:      gauge(rows, "outbox_oldest_event_age_seconds", "Age of the oldest row that is not published yet."),
+		leader:      gauge(always, "outbox_relay_leader", "1 while this instance leads the outbox."),
+		epoch:       gauge(always, "outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
+		heldKeys:    gauge(state, "outbox_held_keys", "Keys whose rows wait for an earlier one that failed."),
+		heldRows:    gauge(rows, "outbox_retrying_rows", "Rows that wait for their next attempt."),
+		paused:      gauge(state, "outbox_paused_topics", "Topics that cannot be written now."),
+		setAside:    gauge(state, "outbox_partitions_set_aside", "Partitions that cannot be written now."),
+		dead:        gauge(rows, "outbox_dead_letters", "Dead rows that were not replayed or discarded."),
 		deadLetters: counter("outbox_events_dead_total", "Rows that became dead."),
-		inFlight:    gauge("outbox_relay_in_flight_rows", "Rows that are being sent."),
+		inFlight:    gauge(state, "outbox_relay_in_flight_rows", "Rows that are being sent."),
 		leftOut:     counter("outbox_headers_left_out_total", "Headers that could not be taken from event_data of rows whose column headers is null."),
-		delayed:     gauge("outbox_delayed_events", "Delayed events that wait for their time. The count stops at 100,001, which means more."),
-		delayedIn:   gauge("outbox_delayed_next_seconds", "Time until the next delayed event is due; negative: it is overdue; 0 if none waits."),
-		unsettled:   gauge("outbox_relay_unsettled_rows", "Rows that were sent and whose outcome is not recorded yet."),
+		delayed:     gauge(rows, "outbox_delayed_events", "Delayed events that wait for their time. The count stops at 100,001, which means more."),
+		delayedIn:   gauge(rows, "outbox_delayed_next_seconds", "Time until the next delayed event is due; negative: it is overdue; 0 if none waits."),
+		unsettled:   gauge(state, "outbox_relay_unsettled_rows", "Rows that were sent and whose outcome is not recorded yet."),
 	}
 }
 
 // Describe implements prometheus.Collector.
-func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { m.all.Describe(ch) }
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	m.always.Describe(ch)
+	m.rows.Describe(ch)
+	m.state.Describe(ch)
+}
 
 // Collect implements prometheus.Collector.
-func (m *Metrics) Collect(ch chan<- prometheus.Metric) { m.all.Collect(ch) }
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.always.Collect(ch)
+	if m.counted {
+		m.rows.Collect(ch)
+	}
+	if m.reported {
+		m.state.Collect(ch)
+	}
+}
 
 // Read implements relay.Observer.
 func (m *Metrics) Read(rows int) { m.added.Add(float64(rows)) }
@@ -117,26 +147,35 @@ func (m *Metrics) Settled(s relay.Settled) {
 	m.deadLetters.Add(float64(s.Dead))
 }
 
-// Failed implements relay.Observer.
+// Failed implements relay.Observer. When the rows cannot be counted, their former numbers
+// are no longer exported.
 func (m *Metrics) Failed(what string, class relay.Class, _ error) {
 	m.errors.WithLabelValues(what, class.String()).Inc()
+	if what == "count" {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.counted = false
+	}
 }
 
-// Term implements relay.Observer. A standby exports zeros, because only the leader
-// knows the numbers of the outbox.
+// Term implements relay.Observer. When a term ends, the numbers of the outbox are no
+// longer exported.
 func (m *Metrics) Term(leader bool, epoch int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leads, m.counted, m.reported = leader, false, false
 	m.epoch.Set(float64(epoch))
+	m.leader.Set(0)
 	if leader {
 		m.leader.Set(1)
-		return
 	}
-	m.leader.Set(0)
-	m.Stats(relay.Stats{})
-	m.Status(relay.Status{Epoch: epoch})
 }
 
 // Stats implements relay.Observer.
 func (m *Metrics) Stats(s relay.Stats) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counted = m.leads
 	m.queueDepth.Set(float64(s.Pending))
 	m.heldRows.Set(float64(s.Held))
 	m.dead.Set(float64(s.Dead))
@@ -147,6 +186,9 @@ func (m *Metrics) Stats(s relay.Stats) {
 
 // Status implements relay.Observer.
 func (m *Metrics) Status(s relay.Status) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reported = m.leads
 	m.epoch.Set(float64(s.Epoch))
 	m.heldKeys.Set(float64(s.HeldKeys))
 	m.paused.Set(float64(s.PausedTopicCount))

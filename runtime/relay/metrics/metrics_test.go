@@ -12,8 +12,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/metrics"
 )
 
-// read returns every series that is not zero: gauges and counters by value,
-// histograms by count.
+// read returns every series: gauges and counters by value, histograms by count.
 func read(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := reg.Gather()
@@ -24,9 +23,6 @@ func read(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			v := m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
-			if v == 0 {
-				continue
-			}
 			name := f.GetName()
 			for _, l := range m.GetLabel() {
 				if l.GetName() != "outbox" {
@@ -75,6 +71,7 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 		"outbox_partitions_set_aside":                      3,
 		"outbox_dead_letters":                              1,
 		"outbox_events_dead_total":                         1,
+		"outbox_headers_left_out_total":                    0,
 		"outbox_relay_in_flight_rows":                      8,
 		"outbox_relay_unsettled_rows":                      9,
 	}
@@ -82,18 +79,45 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 		t.Errorf("a leader's series (-want +got):\n%s", d)
 	}
 
+	m.Failed("count", relay.ClassRelay, errors.New("timeout"))
+	for _, name := range []string{
+		"outbox_queue_depth", "outbox_delayed_events", "outbox_delayed_next_seconds",
+		"outbox_oldest_event_age_seconds", "outbox_retrying_rows", "outbox_dead_letters",
+	} {
+		delete(want, name)
+	}
+	want["outbox_relay_errors_total class=relay where=count"] = 1
+	if d := cmp.Diff(want, read(t, reg)); d != "" {
+		t.Errorf("the series of a leader that cannot count the rows (-want +got):\n%s", d)
+	}
+
 	m.Term(false, 5)
 	standby := map[string]float64{
-		"outbox_events_added_total":                        5,
-		"outbox_events_published_total":                    3,
-		"outbox_events_failed_total":                       2,
-		"outbox_relay_errors_total class=topic where=send": 1,
-		"outbox_event_age_seconds":                         1,
-		"outbox_relay_processing_seconds":                  1,
-		"outbox_relay_epoch":                               5,
-		"outbox_events_dead_total":                         1,
+		"outbox_relay_errors_total class=relay where=count": 1,
+		"outbox_events_added_total":                         5,
+		"outbox_events_published_total":                     3,
+		"outbox_events_failed_total":                        2,
+		"outbox_relay_errors_total class=topic where=send":  1,
+		"outbox_event_age_seconds":                          1,
+		"outbox_relay_processing_seconds":                   1,
+		"outbox_relay_leader":                               0,
+		"outbox_relay_epoch":                                5,
+		"outbox_events_dead_total":                          1,
+		"outbox_headers_left_out_total":                     0,
 	}
 	if d := cmp.Diff(standby, read(t, reg)); d != "" {
 		t.Errorf("a standby's series (-want +got):\n%s", d)
+	}
+
+	m.Stats(relay.Stats{Pending: 7}) // it arrives after the term
+	m.Status(relay.Status{Epoch: 5, HeldKeys: 2})
+	if d := cmp.Diff(standby, read(t, reg)); d != "" {
+		t.Errorf("a standby's series after reports of its last term (-want +got):\n%s", d)
+	}
+
+	m.Term(true, 6)
+	standby["outbox_relay_leader"], standby["outbox_relay_epoch"] = 1, 6
+	if d := cmp.Diff(standby, read(t, reg)); d != "" {
+		t.Errorf("the series of a leader that has not counted the rows yet (-want +got):\n%s", d)
 	}
 }
