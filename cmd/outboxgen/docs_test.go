@@ -144,6 +144,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	for _, file := range []string{"migrations/create.up.sql", "schemas/outboxgen.schema.json", "schemas/outboxgen.config.schema.json"} {
 		maps.Copy(names, words(read(t, filepath.Join(root, file))))
 	}
+	maps.Copy(source, words(read(t, filepath.Join(root, "docs/monitoring/alerts.yaml"))))
 	targets := makeTargets(t, root)
 	flagged := strings.Join(slices.Collect(maps.Values(ours.help)), "\n")
 	for _, p := range pages(t, root) {

@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/monitoring"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/consume/kafka"
 	consumermetrics "github.com/outboxgen/outboxgen/runtime/consume/kafka/metrics"
@@ -23,8 +26,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/help and the generated tables of docs")
 
-// The pages about running the relay and about consuming have the same tables of
-// settings and metrics as the code.
+// The pages have the same tables of settings, alerts and metrics as the code.
 func TestDocsHaveTheGeneratedTables(t *testing.T) {
 	t.Parallel()
 	var settings bytes.Buffer
@@ -32,11 +34,12 @@ func TestDocsHaveTheGeneratedTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for page, tables := range map[string][]generatedTable{
-		"running.md": {
-			{"<!-- outboxrelay config --markdown -->\n", settings.String()},
-			{"<!-- metrics -->\n", relayMetrics(t)},
+		"running.md": {{"<!-- outboxrelay config --markdown -->\n", settings.String()}},
+		"monitoring.md": {
+			{"<!-- alerts -->\n", alertsTable(t)},
+			{"<!-- relay metrics -->\n", metricsTable(t, relayMetrics(t))},
+			{"<!-- consumer metrics -->\n", metricsTable(t, consumerMetrics())},
 		},
-		"consuming.md": {{"<!-- metrics -->\n", consumerMetrics(t)}},
 	} {
 		compareTables(t, page, tables)
 	}
@@ -72,8 +75,8 @@ func compareTables(t *testing.T, name string, tables []generatedTable) {
 	}
 }
 
-// relayMetrics lists what /metrics exports for each outbox.
-func relayMetrics(t *testing.T) string {
+// relayMetrics is what /metrics exports for an outbox, each metric with a value.
+func relayMetrics(t *testing.T) prometheus.Gatherer {
 	t.Helper()
 	f, err := newFleet(nil, slog.New(slog.DiscardHandler), io.Discard, &secret.Redactor{})
 	if err != nil {
@@ -81,37 +84,47 @@ func relayMetrics(t *testing.T) string {
 	}
 	f.blocked.WithLabelValues("shop").Set(0)
 	m := metrics.New("shop")
-	m.Failed("send", relay.ClassRelay, nil) // a metric with labels exists once it has a value
+	m.Term(true, 1)
+	m.Stats(relay.Stats{})
+	m.Status(relay.Status{Leader: true, Epoch: 1})
+	m.Failed("send", relay.ClassRelay, nil)
 	f.metrics.MustRegister(m)
-	return metricsTable(t, f.metrics)
+	return f.metrics
 }
 
-// consumerMetrics lists what package consume/kafka/metrics exports.
-func consumerMetrics(t *testing.T) string {
-	t.Helper()
+// consumerMetrics is what package consume/kafka/metrics exports, each metric with a value.
+func consumerMetrics() prometheus.Gatherer {
 	m := consumermetrics.New("mailer")
-	m.Attempted(kafka.Attempt{Number: 2, Batch: 2, Err: io.EOF}) // metrics with labels exist once they have a value
+	m.Attempted(kafka.Attempt{Number: 2, Batch: 2, Err: io.EOF})
 	for _, outcome := range []kafka.Outcome{kafka.Handled, kafka.SkippedNoHandler, kafka.Delayed, kafka.DeadLettered} {
 		m.Finished(kafka.Finished{Outcome: outcome})
 	}
 	m.Status(kafka.Status{Lag: []kafka.Lag{{}}})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m)
-	return metricsTable(t, registry)
+	return registry
 }
 
 func metricsTable(t *testing.T, from prometheus.Gatherer) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("| metric | type | meaning | what to do if it rises |\n| --- | --- | --- | --- |\n")
+	for _, family := range outboxFamilies(t, from) {
+		advice := monitoring.Advice[family.GetName()]
+		if advice == "" {
+			t.Errorf("cmd/outboxrelay/internal/monitoring/advice.go does not say what to do when %s rises", family.GetName())
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", family.GetName(), strings.ToLower(family.GetType().String()), family.GetHelp(), advice)
+	}
+	return b.String()
+}
+
+// outboxFamilies returns the metrics that are ours, sorted by name.
+func outboxFamilies(t *testing.T, from prometheus.Gatherer) []*dto.MetricFamily {
 	t.Helper()
 	families, err := from.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b strings.Builder
-	b.WriteString("| metric | type | meaning |\n| --- | --- | --- |\n")
-	for _, family := range families { // sorted by name
-		if strings.HasPrefix(family.GetName(), "outbox_") {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", family.GetName(), strings.ToLower(family.GetType().String()), family.GetHelp())
-		}
-	}
-	return b.String()
+	return slices.DeleteFunc(families, func(f *dto.MetricFamily) bool { return !strings.HasPrefix(f.GetName(), "outbox_") })
 }
