@@ -103,7 +103,7 @@ func (s setting) shown(value string) string {
 				return "(set, but not host:port)"
 			}
 		}
-	case s.kind.endings != nil:
+	case s.kind.file:
 		if _, err := os.Stat(value); err != nil { // may be a key itself, set by mistake
 			return "(set, but the file does not exist)"
 		}

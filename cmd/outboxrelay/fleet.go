@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -139,17 +138,19 @@ func (f *fleet) hasProblem(m *member) bool {
 // connectTo creates the sessions for an outbox's database, unless they exist. Outboxes
 // of one database share them.
 func (f *fleet) connectTo(o outbox, all []outbox) error {
-	key := serverKey(o.database)
+	key := serverKey(o)
 	if f.servers[key] != nil {
 		return nil
 	}
 	most := 0
 	for _, other := range all {
-		if serverKey(other.database) == key {
+		if serverKey(other) == key {
 			most = max(most, other.maxSessions)
 		}
 	}
-	server, err := pgstore.NewServer(pgstore.ServerConfig{Conn: o.database, MaxSessions: most, Logger: f.log})
+	server, err := pgstore.NewServer(pgstore.ServerConfig{
+		Conn: o.database, Password: o.password.databasePassword(), MaxSessions: most, Logger: f.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -161,9 +162,14 @@ func (f *fleet) connectTo(o outbox, all []outbox) error {
 }
 
 // serverKey identifies a database and the user who connects to it.
-func serverKey(c *pgx.ConnConfig) string { return c.ConnString() }
+func serverKey(o outbox) string {
+	if o.password == nil {
+		return o.database.ConnString()
+	}
+	return o.database.ConnString() + "\n" + o.password.path
+}
 
-func (f *fleet) server(o outbox) *pgstore.Server { return f.servers[serverKey(o.database)] }
+func (f *fleet) server(o outbox) *pgstore.Server { return f.servers[serverKey(o)] }
 
 // all returns the current outboxes: those with a fixed schema in their order, then the
 // others by name.

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"io/fs"
+	"context"
 	"log/slog"
-	"os"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
@@ -20,7 +15,7 @@ type kafkaSettings struct {
 	brokers  []string
 	clientID string
 	codecs   []kgo.CompressionCodec
-	tls      *tls.Config    // nil: no TLS
+	tls      *tlsFiles      // nil: no TLS
 	sasl     sasl.Mechanism // nil: none
 	exposed  bool           // SASL without TLS, which no setting allows
 }
@@ -28,7 +23,7 @@ type kafkaSettings struct {
 func (k kafkaSettings) options() []kgo.Opt {
 	opts := []kgo.Opt{kgo.SeedBrokers(k.brokers...), kgo.ClientID(k.clientID)}
 	if k.tls != nil {
-		opts = append(opts, kgo.DialTLSConfig(k.tls))
+		opts = append(opts, kgo.Dialer(k.tls.dial))
 	}
 	if k.sasl != nil {
 		opts = append(opts, kgo.SASL(k.sasl))
@@ -59,11 +54,10 @@ func readKafka(r *reader) kafkaSettings {
 	case cert != "" && key == "":
 		r.missing("tls-key", "the key of the client certificate (tls-cert is set)")
 	default:
-		config, err := readTLS(r)
-		if err != nil {
+		k.tls = &tlsFiles{ca: r.text("tls-ca"), cert: cert, key: key, secrets: r.secrets}
+		if _, err := k.tls.current(); err != nil {
 			r.problem("tls", "%w", err)
 		}
-		k.tls = config
 	}
 	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
 		if r.text(name) != "" && !secured {
@@ -72,9 +66,9 @@ func readKafka(r *reader) kafkaSettings {
 	}
 	allowed := r.boolean("sasl-without-tls")
 	if mechanism := r.text("sasl"); mechanism != "" && !secured && !allowed {
-		if mechanism == "plain" {
-			r.problem("sasl", "it is plain but tls is not set, so the password would be sent in clear text: "+
-				"set tls to true, or set sasl-without-tls to true if the network is trusted")
+		if sent := map[string]string{"plain": "password", "oauthbearer": "token"}[mechanism]; sent != "" {
+			r.problem("sasl", "it is %s but tls is not set, so the %s would be sent in clear text: "+
+				"set tls to true, or set sasl-without-tls to true if the network is trusted", mechanism, sent)
 		}
 		k.exposed = true
 	}
@@ -101,76 +95,61 @@ func readCompression(r *reader) []kgo.CompressionCodec {
 	return []kgo.CompressionCodec{codec}
 }
 
-func readTLS(r *reader) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	caFile, certFile := r.text("tls-ca"), r.text("tls-cert")
-	if caFile != "" {
-		pem, err := r.file("tls-ca")
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("the file of tls-ca, %s, contains no PEM certificate", caFile)
-		}
-	}
-	if certFile != "" {
-		cert, err := r.file("tls-cert")
-		if err != nil {
-			return nil, err
-		}
-		key, err := r.file("tls-key")
-		if err != nil {
-			return nil, err
-		}
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			return nil, fmt.Errorf("the files of tls-cert and tls-key cannot be used: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
-}
+// saslMechanisms are the values of sasl.
+var saslMechanisms = []string{"plain", "scram-sha-256", "scram-sha-512", "oauthbearer"}
 
-// file reads the file that a setting names. The error does not contain the name, which
-// may be the key itself, set by mistake.
-func (r *reader) file(name string) ([]byte, error) {
-	path := r.text(name)
-	content, err := os.ReadFile(path)
-	if err == nil {
-		return content, nil
-	}
-	r.secrets.Add(path)
-	if looksLikeContent(path) {
-		return nil, fmt.Errorf("%s contains a certificate or a key: write it to a file, and set %s to the file name", name, name)
-	}
-	if inPath := (*fs.PathError)(nil); errors.As(err, &inPath) {
-		err = inPath.Err
-	}
-	return nil, fmt.Errorf("the file of %s cannot be read: %w", name, err)
-}
-
-func looksLikeContent(path string) bool {
-	return strings.ContainsAny(path, "\r\n") || strings.Contains(path, "-----")
-}
-
+// readSASL reads how the relay authenticates. Passwords and tokens in files are read for
+// each connection, and when the broker asks to authenticate again.
 func readSASL(r *reader) sasl.Mechanism {
 	mechanism, user, password := r.text("sasl"), r.text("sasl-user"), r.text("sasl-password")
+	passwordFile, tokenFile := r.secretFile("sasl-password-file"), r.secretFile("sasl-token-file")
 	r.secrets.Public(user)
 	r.secrets.Add(password)
-	if mechanism != "" && user == "" {
+	switch {
+	case mechanism == "oauthbearer":
+		if tokenFile == nil {
+			r.missing("sasl-token-file", "the file with the token (sasl is oauthbearer)")
+			return nil
+		}
+		return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
+			token, err := tokenFile.read()
+			return oauth.Auth{Token: token}, err
+		})
+	case tokenFile != nil:
+		r.problem("sasl-token-file", "it is set but sasl is not oauthbearer, so it would have no effect: set sasl to oauthbearer, or remove sasl-token-file")
+	}
+	if mechanism == "" {
+		return nil
+	}
+	if user == "" {
 		r.missing("sasl-user", "the user for SASL (sasl is "+mechanism+")")
 	}
-	if mechanism != "" && password == "" {
+	switch {
+	case password == "" && passwordFile == nil:
 		r.missing("sasl-password", "the password for SASL (sasl is "+mechanism+")")
+	case password != "" && passwordFile != nil:
+		r.problem("sasl-password-file", "sasl-password is set too: remove one of them")
+	}
+	read := func() (string, error) {
+		if passwordFile == nil {
+			return password, nil
+		}
+		return passwordFile.read()
+	}
+	scrammed := func(context.Context) (scram.Auth, error) {
+		password, err := read()
+		return scram.Auth{User: user, Pass: password}, err
 	}
 	switch mechanism {
 	case "plain":
-		return plain.Auth{User: user, Pass: password}.AsMechanism()
+		return plain.Plain(func(context.Context) (plain.Auth, error) {
+			password, err := read()
+			return plain.Auth{User: user, Pass: password}, err
+		})
 	case "scram-sha-256":
-		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism()
+		return scram.Sha256(scrammed)
 	case "scram-sha-512":
-		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism()
+		return scram.Sha512(scrammed)
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ type kind struct {
 	takes   func(string) bool // nil: every text
 	instead string            // what to write instead of an invalid text
 	choices []string          // the shell completes them
-	endings []string          // of the files that it accepts, for the shell
+	file    bool              // the name of a file
+	endings []string          // of the files that it accepts, for the shell; nil: any
 	several bool              // a list: a repeated flag adds to it
 	secret  bool              // never printed
 }
@@ -26,7 +27,8 @@ var (
 	anyText    = kind{name: "text"}
 	secretText = kind{name: "text", secret: true}
 	list       = kind{name: "list", several: true}
-	pemFile    = kind{name: "file", endings: []string{"pem", "crt", "cer", "key"}}
+	anyFile    = kind{name: "file", file: true}
+	pemFile    = kind{name: "file", file: true, endings: []string{"pem", "crt", "cer", "key"}}
 	logLevel   = kind{
 		name: "level", choices: []string{"debug", "info", "warn", "error"}, instead: "debug, info, warn or error",
 		takes: func(text string) bool { return new(slog.Level).UnmarshalText([]byte(text)) == nil },
@@ -91,7 +93,7 @@ func (s setting) flag(env environment, cmd *cobra.Command) {
 		flag.NoOptDefVal = "true"
 	}
 	cmd.Flags().AddFlag(flag)
-	if s.kind.endings != nil {
+	if s.kind.file {
 		completeFiles(cmd, s.name, s.kind.endings...)
 	}
 	if s.kind.choices != nil {

@@ -10,6 +10,7 @@ var table = []setting{
 	{name: "name", kind: anyText, help: "name of the outbox in logs and metrics (default: the service, else event_outbox); with a pattern of schemas, the schema is added"},
 	{name: "database-url", kind: secretText, alias: "DATABASE_URL",
 		help: "address of the Postgres database with the outbox; a direct address, not a transaction pooler"},
+	{name: "database-password-file", kind: anyFile, help: "file with the password of the database, instead of one in database-url; it is read for each new session, so the password may change"},
 	{name: "schema", kind: anyText, def: "public", help: "Postgres schema of event_outbox (a search_path in database-url has no effect), or a pattern such as tenant_*: each matching schema with an event_outbox gets a relay, new ones within 10 s"},
 	{name: "max-sessions", kind: atLeast(2, "number"), help: "maximum number of sessions in one database, shared by its outboxes; at least 2 (default: 4, and one more for every 8 outboxes, up to 10)"},
 	{name: "settle", kind: oneOf("mark", "delete"), def: "mark", help: "mark: keep published rows for the retention; delete: delete them immediately (faster)"},
@@ -24,10 +25,12 @@ var table = []setting{
 	{name: "tls-ca", kind: pemFile, help: "file of the certificate authority (default: the system's)"},
 	{name: "tls-cert", kind: pemFile, help: "file of the client certificate"},
 	{name: "tls-key", kind: pemFile, help: "file of the client certificate's key"},
-	{name: "sasl", kind: oneOf("plain", "scram-sha-256", "scram-sha-512"), help: "plain, scram-sha-256 or scram-sha-512; empty: none"},
+	{name: "sasl", kind: oneOf(saslMechanisms...), help: "plain, scram-sha-256, scram-sha-512 or oauthbearer; empty: none"},
 	{name: "sasl-user", kind: anyText, help: "user for SASL"},
 	{name: "sasl-password", kind: secretText, help: "password for SASL"},
-	{name: "sasl-without-tls", kind: boolean, def: "false", help: "allow SASL without tls: plain then sends the password in clear text, which anyone on the network path can read"},
+	{name: "sasl-password-file", kind: anyFile, help: "file with the password for SASL; it is read for each connection, so the password may change"},
+	{name: "sasl-token-file", kind: anyFile, help: "file with the token for oauthbearer; it is read for each connection, and before the token expires"},
+	{name: "sasl-without-tls", kind: boolean, def: "false", help: "allow SASL without tls: plain then sends the password, and oauthbearer the token, in clear text, which anyone on the network path can read"},
 
 	{name: "schema-id", kind: oneOf("prefix", "header"), help: "add the id of the event's schema to records, as the serialisers of a schema registry do: prefix puts it before the value, header into the header __value_schema_id; empty: no id"},
 	{name: "registry-url", kind: secretText, alias: "SCHEMA_REGISTRY_URL", help: "schema registry with Confluent's API, for schema-id"},
@@ -40,6 +43,7 @@ var table = []setting{
 	{name: "service", kind: anyText, help: "the service's name (service: in outboxgen.yaml), the key of its wake-ups; {schema} stands for the schema that a pattern matched"},
 	{name: "wake", kind: oneOf("auto", "redis", "postgres", "none"), def: "auto", help: "redis, postgres or none; auto: redis if redis-url is set, else postgres if the service is set"},
 	{name: "redis-url", kind: secretText, alias: "REDIS_URL", help: "Redis for wake-ups"},
+	{name: "redis-password-file", kind: anyFile, help: "file with the password of Redis, instead of one in redis-url; it is read for each connection, so the password may change"},
 	{name: "poll-max", kind: duration, def: "200ms", help: "maximum pause between two queries while the relay polls; limits the latency without wake-ups"},
 
 	{name: "max-attempts", kind: atLeast(1, "number"), def: "10", help: "attempts before a row is dead-lettered; outages are not counted"},
@@ -56,7 +60,7 @@ var table = []setting{
 
 // place has the settings that say where an outbox is. The operator commands read no
 // others.
-var place = only("name", "database-url", "schema", "service")
+var place = only("name", "database-url", "database-password-file", "schema", "service")
 
 // only returns some of the settings, in the order of the table.
 func only(names ...string) []setting {

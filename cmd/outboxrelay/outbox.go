@@ -93,6 +93,7 @@ type outbox struct {
 	name     string
 	unnamed  bool // it has no name: the relay that leads it may have one
 	database *pgx.ConnConfig
+	password *secretFile // of the database; nil: the one in database
 	// maxSessions limits the sessions in the database; 0: the default.
 	maxSessions int
 	schema      string // or a pattern
@@ -112,13 +113,13 @@ type outbox struct {
 // readPlace reads where an outbox is: the settings in the variable place.
 func readPlace(r *reader) outbox {
 	o := outbox{
-		name:     cmp.Or(r.text("name"), r.text("service"), "event_outbox"),
-		unnamed:  r.text("name") == "" && r.text("service") == "",
-		database: readDatabase(r),
-		schema:   r.text("schema"),
-		service:  r.text("service"),
-		secrets:  r.secrets,
+		name:    cmp.Or(r.text("name"), r.text("service"), "event_outbox"),
+		unnamed: r.text("name") == "" && r.text("service") == "",
+		schema:  r.text("schema"),
+		service: r.text("service"),
+		secrets: r.secrets,
 	}
+	o.database, o.password = readDatabase(r)
 	r.secrets.Public(r.text("name"), o.service, o.schema)
 	return o
 }
@@ -172,18 +173,24 @@ func (o outbox) forSchema(schema string) outbox {
 	return o
 }
 
-// readDatabase parses the address of the database; nil if there is a problem.
-func readDatabase(r *reader) *pgx.ConnConfig {
+// readDatabase parses the address of the database, and reads its password; nil if there is
+// a problem.
+func readDatabase(r *reader) (*pgx.ConnConfig, *secretFile) {
 	address := r.text("database-url")
+	password := r.secretFile("database-password-file")
 	if address == "" {
 		r.missing("database-url", "the database address")
-		return nil
+		return nil, nil
 	}
 	conn, err := r.secrets.Postgres(address)
 	if err != nil {
 		r.problem("database-url", "%w", err)
+		return nil, nil
 	}
-	return conn
+	if password != nil {
+		conn.Password, _ = password.read() // an error was reported
+	}
+	return conn, password
 }
 
 // readRedis parses the address of Redis, if it is set.
@@ -195,6 +202,7 @@ func readRedis(r *reader) rueidis.ClientOption {
 	if err != nil {
 		r.problem("redis-url", "%w", err)
 	}
+	option.AuthCredentialsFn = r.secretFile("redis-password-file").redisCredentials(option.Username)
 	return option
 }
 

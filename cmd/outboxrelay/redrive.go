@@ -17,7 +17,7 @@ import (
 // kafkaPlace are the settings that say where Kafka is. The commands that need no database
 // read no others.
 var kafkaPlace = only("name", "service", "brokers", "client-id",
-	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-without-tls")
+	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-password-file", "sasl-token-file", "sasl-without-tls")
 
 func readKafkaPlace(r *reader) outbox {
 	return outbox{name: cmp.Or(r.text("name"), r.text("service"), "event_outbox"), kafka: readKafka(r), secrets: r.secrets}

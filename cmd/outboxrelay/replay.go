@@ -16,8 +16,8 @@ import (
 
 // replayPlace are the settings of replay: where the outbox is, and what decides how its
 // rows become records.
-var replayPlace = only("name", "database-url", "schema", "service", "sink", "brokers", "client-id", "compression", "strip-routing",
-	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-without-tls",
+var replayPlace = only("name", "database-url", "database-password-file", "schema", "service", "sink", "brokers", "client-id", "compression", "strip-routing",
+	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-password-file", "sasl-token-file", "sasl-without-tls",
 	"schema-id", "registry-url", "registry-auth", "registry-token", "registry-subject", "registry-subjects", "registry-refresh", "wave-timeout")
 
 func readReplayPlace(r *reader) outbox {

@@ -140,7 +140,8 @@ func sharedReal(t testing.TB) (*KafkaCluster, error) {
 
 // PrivateKafka returns the test's own real Kafka, which it may Stop, Kill and Start. It
 // takes some seconds to start. Settings of the broker are like
-// "message.max.bytes=1000000". KAFKA_BROKERS has no effect on it.
+// "message.max.bytes=1000000", and may contain other ones, as in
+// "listeners=${listeners},SECURE://127.0.0.1:9093". KAFKA_BROKERS has no effect on it.
 func PrivateKafka(t testing.TB, settings ...string) *KafkaCluster {
 	t.Helper()
 	skipShort(t)

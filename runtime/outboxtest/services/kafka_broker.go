@@ -116,7 +116,7 @@ func (b *broker) format(ctx context.Context) error {
 		fmt.Fprintf(&text, "%s=%s\n", name, settings[name])
 	}
 	for _, setting := range b.extra { // the last one of a name counts
-		fmt.Fprintln(&text, setting)
+		fmt.Fprintln(&text, os.Expand(setting, func(name string) string { return settings[name] }))
 	}
 	const readable = 0o644
 	if err := os.WriteFile(b.settingsFile(), []byte(text.String()), readable); err != nil {

@@ -191,6 +191,11 @@ func (d *dialer) probe(ctx context.Context, at pgdial.Target) (*session, error) 
 
 func (d *dialer) try(ctx context.Context, at pgdial.Target, silence, lockTimeout time.Duration) (opened *session, err error) {
 	err = pgdial.Patiently(ctx, at, silence, pgdial.Longest(d.cfg.Conn), func(ctx context.Context, config *pgx.ConnConfig) error {
+		if d.cfg.Password != nil {
+			if config.Password, err = d.cfg.Password(ctx); err != nil {
+				return fmt.Errorf("get the password for the database: %w", err)
+			}
+		}
 		opened, err = openSession(ctx, config, d.cfg, lockTimeout)
 		return err
 	})

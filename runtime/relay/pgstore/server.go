@@ -29,6 +29,11 @@ type ServerConfig struct {
 	// of it panics, such as LookupFunc, no session is opened there, and the error names
 	// it.
 	Conn *pgx.ConnConfig
+	// Password returns the password for a new session. It is called before each attempt to
+	// connect, also by several goroutines, and must return within the time that an address
+	// may go without an answer. Use it for passwords that change, such as the content of a
+	// file or a token of a cloud provider. Default nil: the password of Conn.
+	Password func(context.Context) (string, error)
 	// MaxSessions limits the sessions that are open at once. At least 2. Default 4,
 	// plus one for every eight stores beyond the first, at most 10. The package
 	// documentation says what each session does.

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
+)
+
+// tlsFiles makes the TLS configuration of new connections to Kafka from files, and reads
+// them again after they changed, because certificates are renewed. As long as the new ones
+// cannot be used, for example because only one of two files was replaced yet, it uses the
+// former ones.
+type tlsFiles struct {
+	ca, cert, key string // names; "": none
+	secrets       *secret.Redactor
+
+	mu     sync.Mutex
+	stamps [3]fileStamp
+	config *tls.Config // made of the files with these stamps
+}
+
+// fileStamp tells versions of a file apart.
+type fileStamp struct {
+	changed time.Time
+	size    int64
+}
+
+func stampOf(path string) fileStamp {
+	info, err := os.Stat(path) // follows links, as Kubernetes uses them for secrets
+	if err != nil {
+		return fileStamp{}
+	}
+	return fileStamp{info.ModTime(), info.Size()}
+}
+
+// current returns the configuration for a new connection.
+func (f *tlsFiles) current() (*tls.Config, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	stamps := [3]fileStamp{stampOf(f.ca), stampOf(f.cert), stampOf(f.key)}
+	if f.config != nil && stamps == f.stamps {
+		return f.config, nil
+	}
+	config, err := f.load()
+	switch {
+	case err == nil:
+		f.config, f.stamps = config, stamps
+	case f.config == nil:
+		return nil, err
+	}
+	return f.config, nil
+}
+
+func (f *tlsFiles) load() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.ca != "" {
+		pem, err := readSecretly("tls-ca", f.ca, f.secrets)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("the file of tls-ca, %s, contains no PEM certificate", f.ca)
+		}
+	}
+	if f.cert != "" {
+		cert, err := readSecretly("tls-cert", f.cert, f.secrets)
+		if err != nil {
+			return nil, err
+		}
+		key, err := readSecretly("tls-key", f.key, f.secrets)
+		if err != nil {
+			return nil, err
+		}
+		pair, err := tls.X509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("the files of tls-cert and tls-key cannot be used: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// dialTimeout is that of franz-go.
+const dialTimeout = 10 * time.Second
+
+func (f *tlsFiles) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	config, err := f.current()
+	if err != nil {
+		return nil, err
+	}
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: config}
+	return dialer.DialContext(ctx, network, address)
+}
