@@ -1,0 +1,81 @@
+package site
+
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+)
+
+// changes says what changed between two versions of an event.
+type changes struct {
+	From         link // the page of the earlier version
+	Old, New     string
+	Topic        bool // the versions have different topics
+	NewReadsOld  bool
+	OldReadsNew  bool
+	NothingFound bool
+	Rows         []change
+}
+
+// change is one finding about two versions.
+type change struct {
+	Message, ID string
+	Where       string // file and line in the new version
+	Effect      string
+	Breaks      bool
+}
+
+// predecessor returns the version of an event before a description of it: the next
+// lower one, if there is one of the same service, else of any.
+func (b *builder) predecessor(e *event, d *defined) *defined {
+	var any *defined
+	for _, v := range e.Versions {
+		other := b.events[v.Text]
+		if other.number >= e.number {
+			continue
+		}
+		for _, old := range other.Definitions {
+			if slices.ContainsFunc(old.names(), func(name string) bool { return slices.Contains(d.names(), name) }) {
+				return old
+			}
+			if any == nil {
+				any = old
+			}
+		}
+	}
+	return any
+}
+
+// changes returns what changed from an earlier version to a description.
+func (b *builder) changes(old, now *defined) *changes {
+	if b.opts.Changes == nil {
+		return nil
+	}
+	before, after := b.events[old.event.Type], b.events[now.event.Type]
+	c := &changes{
+		From: link{before.Type, before.Path}, Old: before.Version, New: after.Version, Topic: old.event.Topic != now.event.Topic,
+		NewReadsOld: true, OldReadsNew: true,
+	}
+	for _, f := range b.opts.Changes(old.event, now.event) {
+		row := change{Message: f.Message, ID: f.ID, Where: b.place(repositoryPath(now.project, f.Pos.File), f.Pos.Line).Text}
+		switch change := f.Change; {
+		case change.Direction == "" && f.Severity == finding.Error:
+			row.Effect, row.Breaks = "consumers have to change", true
+		case change.Direction == "":
+			row.Effect = "tell consumers"
+		case change.Compatible && f.Severity == finding.Warning:
+			row.Effect = "not compared: look at it"
+		case change.Compatible:
+			row.Effect = "compatible"
+		case change.Direction == "backward":
+			row.Effect, row.Breaks = "code for version "+c.New+" cannot read version "+c.Old, true
+			c.NewReadsOld = false
+		default:
+			row.Effect, row.Breaks = "code for version "+c.Old+" cannot read version "+c.New, true
+			c.OldReadsNew = false
+		}
+		c.Rows = append(c.Rows, row)
+	}
+	c.NothingFound = len(c.Rows) == 0
+	return c
+}
