@@ -120,7 +120,7 @@ func (b *builder) add(p Project, e *schema.Event) error {
 			Type: e.Type, Title: e.Schema.Title, Version: strconv.Itoa(e.Version), number: e.Version,
 			Path: "events/" + slug(e.Type) + ".html", family: versionSuffix.ReplaceAllString(e.Type, ""), first: e,
 		}
-		known.Title = cmp.Or(known.Title, e.GoName)
+		known.Title = cmp.Or(strings.TrimSpace(known.Title), strings.TrimSuffix(e.GoName, "V"+known.Version), e.GoName)
 		b.events[e.Type] = known
 		b.list = append(b.list, known)
 	}

@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,12 +57,29 @@ func (b *builder) describe() {
 			d.SchemaPath = "schemas/" + strings.TrimSuffix(strings.TrimPrefix(e.Path, "events/"), ".html") + ".json"
 			d.Description = b.description(e, d, v)
 			if len(e.Definitions) > 1 {
-				d.ID, d.Of = "-"+strconv.Itoa(i+1), " by "+strings.Join(d.names(), ", ")
+				d.ID, d.Of = "-"+strconv.Itoa(i+1), " by "+e.author(d)
 				// A slug has no ~ or a long hash after it, so this is no other event's.
 				d.SchemaPath = strings.TrimSuffix(d.SchemaPath, ".json") + "~" + strconv.Itoa(i+1) + ".json"
 			}
 		}
 	}
+}
+
+// author returns a name for a description of an event that no other one has: those of
+// its services, with their project files if a service has several descriptions.
+func (e *event) author(d *defined) string {
+	shared := false
+	for _, other := range e.Definitions {
+		shared = shared || other != d && slices.ContainsFunc(d.names(), func(name string) bool { return slices.Contains(other.names(), name) })
+	}
+	if !shared {
+		return strings.Join(d.names(), ", ")
+	}
+	var all []string
+	for _, p := range d.Publishers {
+		all = append(all, p.Text+" ("+p.Project+")")
+	}
+	return strings.Join(all, ", ")
 }
 
 // names returns the services that publish an event, each once.

@@ -23,6 +23,19 @@ type union struct {
 	branches []*schema.Schema
 }
 
+// required returns the names that each branch requires, if they do nothing else: then
+// the branches are no variants. nil if they do.
+func (u union) required() []string {
+	var all []string
+	for _, s := range u.branches {
+		if s == nil || len(s.Required) == 0 || s.Ref != nil || s.SaysMore("required", "type") {
+			return nil
+		}
+		all = append(all, strings.Join(schema.Texts(s.Required), ", "))
+	}
+	return all
+}
+
 // mostParts limits what one value may be made of.
 const mostParts = 200
 
@@ -222,7 +235,7 @@ func (f *facts) typeWords(depth int) string {
 			if title := f.title(); title != "" {
 				names[i] += " " + shorten(title, 60)
 			} else if f.isMap() {
-				names[i] = "map"
+				names[i] = "map" + f.entryWords(depth)
 			}
 		case name == "string" && f.format() != "":
 			names[i] = "string (" + shorten(f.format(), 60) + ")"
@@ -236,6 +249,9 @@ func (f *facts) typeWords(depth int) string {
 func (f *facts) unionWords(depth int) string {
 	var names []string
 	for _, u := range f.unions {
+		if u.required() != nil {
+			return "object"
+		}
 		for _, branch := range u.branches {
 			name := "a variant"
 			if depth < 2 {
@@ -273,6 +289,17 @@ func (f *facts) isMap() bool {
 		f.any(func(s *schema.Schema) bool {
 			return s.AdditionalProperties != nil && (s.AdditionalProperties.Bool == nil || *s.AdditionalProperties.Bool) || len(s.PatternProperties) > 0
 		})
+}
+
+// entryWords says what the entries of a map are.
+func (f *facts) entryWords(depth int) string {
+	const deepest = 4
+	for _, s := range f.parts {
+		if entries := s.AdditionalProperties; entries != nil && entries.Bool == nil && depth < deepest {
+			return " of " + gather(entries).typeWords(depth+1)
+		}
+	}
+	return ""
 }
 
 func (f *facts) arrayWords(depth int) string {

@@ -111,7 +111,9 @@ func (w *fields) children(f *facts, path, pointer string, depth int) {
 	w.properties(f, path, pointer, depth)
 	w.items(f, path, pointer, depth)
 	for _, u := range f.unions {
-		w.variants(u, path, pointer, depth)
+		if u.required() == nil {
+			w.variants(u, path, pointer, depth)
+		}
 	}
 	w.above = w.above[:before]
 }
@@ -240,11 +242,16 @@ func (w *fields) describe(f *facts) field {
 		row.Values = append(row.Values, enumValue{Value: shorten(v.JSON(), 200), Name: shorten(f.enumName(v), 200)})
 	}
 	for _, u := range f.unions {
-		words := "matches one or more of the variants"
-		if u.one {
+		names, words := u.required(), "matches one or more of the variants"
+		switch {
+		case names != nil && u.one:
+			words = "exactly one of these is required:"
+		case names != nil:
+			words = "at least one of these is required:"
+		case u.one:
 			words = "matches exactly one of the variants"
 		}
-		row.Rules = append(row.Rules, rule{Words: words})
+		row.Rules = append(row.Rules, rule{words, strings.Join(names, " | ")})
 	}
 	for _, s := range f.parts {
 		if s.Default != nil && row.Default == nil {
