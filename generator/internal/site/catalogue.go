@@ -25,7 +25,6 @@ type event struct {
 
 	number int
 	family string
-	first  *schema.Event
 }
 
 // sibling is one version of an event.
@@ -108,7 +107,8 @@ type builder struct {
 
 var versionSuffix = regexp.MustCompile(`\.v[1-9][0-9]*$`)
 
-// add adds an event of a project.
+// add adds an event of a project. If projects disagree about the version of a type, the
+// highest counts.
 func (b *builder) add(p Project, e *schema.Event) error {
 	document, err := bundle.Document(e)
 	if err != nil {
@@ -117,13 +117,13 @@ func (b *builder) add(p Project, e *schema.Event) error {
 	known := b.events[e.Type]
 	if known == nil {
 		known = &event{
-			Type: e.Type, Title: e.Schema.Title, Version: strconv.Itoa(e.Version), number: e.Version,
-			Path: "events/" + slug(e.Type) + ".html", family: versionSuffix.ReplaceAllString(e.Type, ""), first: e,
+			Type: e.Type, number: e.Version,
+			Path: "events/" + slug(e.Type) + ".html", family: versionSuffix.ReplaceAllString(e.Type, ""),
 		}
-		known.Title = cmp.Or(strings.TrimSpace(known.Title), strings.TrimSuffix(e.GoName, "V"+known.Version), e.GoName)
 		b.events[e.Type] = known
 		b.list = append(b.list, known)
 	}
+	known.number = max(known.number, e.Version)
 	service := link{Text: p.Service, Path: "services/" + slug(p.Service) + ".html"}
 	from := publisher{link: service, Project: p.File, Source: b.place(repositoryPath(p, e.Pos.File), e.Pos.Line), Go: b.goNames(p, e)}
 	for _, d := range known.Definitions {
@@ -201,7 +201,10 @@ func (b *builder) order() {
 			e.Deprecated = e.Deprecated || d.event.Schema.Deprecated
 			e.Topics = include(e.Topics, b.topic(e, d))
 		}
-		e.Summary = summary(e.Definitions[0].event.Schema.Description)
+		first := e.Definitions[0].event
+		e.Version = strconv.Itoa(e.number)
+		e.Title = cmp.Or(strings.TrimSpace(first.Schema.Title), strings.TrimSuffix(first.GoName, "V"+strconv.Itoa(first.Version)), first.GoName)
+		e.Summary = summary(first.Schema.Description)
 	}
 	for _, e := range b.list {
 		for _, other := range families[e.family] {

@@ -77,10 +77,26 @@ func (w *fields) add(within, name, pointer string, s *schema.Schema, required st
 	if again != nil {
 		row.Rules = append(row.Rules, rule{"has the same fields as", again.shown()})
 	}
+	if isItem(name) && again == nil && row.plain() && hasChildren(f) {
+		w.children(f, path, pointer, depth) // the array has said what its items are
+		return
+	}
 	w.rows = append(w.rows, row)
 	if again == nil {
 		w.children(f, path, pointer, depth+1)
 	}
+}
+
+// isItem reports whether the name of a row is that of all items of an array.
+func isItem(name string) bool { return name == "[]" }
+
+// plain reports whether a row says nothing but a type.
+func (row field) plain() bool {
+	return len(row.Marks)+len(row.Description)+len(row.Rules)+len(row.Values)+len(row.Examples) == 0 && row.Default == nil
+}
+
+func hasChildren(f *facts) bool {
+	return f.any(func(s *schema.Schema) bool { return len(s.Properties) > 0 })
 }
 
 // inside returns what contains a value and has the same structure, or nil.

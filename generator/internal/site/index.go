@@ -16,13 +16,14 @@ type index struct {
 type indexRow struct {
 	*event
 
-	Others          []sibling
-	Names           string // to search: types, titles, names of Go, services and topics
-	Texts           string // to search: descriptions
-	Fields          string // to search: one on each line
-	InServices      string // slugs, with spaces around each
-	InTopics        string
-	EveryDeprecated bool
+	AllServices, AllTopics []link // of all versions, those of the latest first
+	Others                 []sibling
+	Names                  string // to search: types, titles, names of Go, services and topics
+	Texts                  string // to search: descriptions
+	Fields                 string // to search: one on each line
+	InServices             string // slugs, with spaces around each
+	InTopics               string
+	EveryDeprecated        bool
 }
 
 // option is an entry of a filter.
@@ -39,9 +40,11 @@ func (b *builder) index() index {
 			row.EveryDeprecated = row.EveryDeprecated && e.Deprecated
 			names = append(names, e.Type, e.Title)
 			for _, s := range e.Services {
+				row.AllServices = include(row.AllServices, s)
 				names, services = append(names, s.Text), append(services, slug(s.Text))
 			}
 			for _, t := range e.Topics {
+				row.AllTopics = include(row.AllTopics, t)
 				names, topics = append(names, t.Text), append(topics, slug(t.Text))
 			}
 			for _, d := range e.Definitions {
