@@ -209,7 +209,7 @@ func (m *maker) kind(all []*schema.Schema) string {
 		kinds = both
 	}
 	if !stated {
-		return implied(all)
+		return implied(all, m.turn)
 	}
 	if len(kinds) > 1 && kinds[len(kinds)-1] == "null" {
 		kinds = kinds[:len(kinds)-1]
@@ -224,8 +224,9 @@ func (m *maker) kind(all []*schema.Schema) string {
 	return kinds[m.turn%len(kinds)]
 }
 
-// implied returns the type that the keywords are about.
-func implied(all []*schema.Schema) string {
+// implied returns the type that the keywords are about, or without such keywords another
+// one in each turn.
+func implied(all []*schema.Schema, turn int) string {
 	for _, s := range all {
 		switch {
 		case len(s.Properties) > 0, len(s.Required) > 0, len(s.PatternProperties) > 0, s.AdditionalProperties != nil, s.MinProperties != nil:
@@ -236,5 +237,6 @@ func implied(all []*schema.Schema) string {
 			return "number"
 		}
 	}
-	return "string"
+	kinds := []string{"string", "integer", "object", "boolean", "array", "null"}
+	return kinds[turn%len(kinds)]
 }

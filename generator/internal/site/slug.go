@@ -20,6 +20,9 @@ func slug(name string) string {
 	if len(kept) > most {
 		kept = strings.TrimRight(kept[:most], "-.")
 	}
+	if isDevice(kept) {
+		kept = "x-" + kept
+	}
 	sum := sha256.Sum256([]byte(name))
 	return kept + "~" + hex.EncodeToString(sum[:8])
 }
