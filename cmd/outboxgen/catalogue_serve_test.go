@@ -91,7 +91,7 @@ func (p *preview) get(t *testing.T, path string, change func(*http.Request)) (*h
 
 // docs --serve serves the site with the right headers, builds it anew after a change,
 // keeps the last one while a schema is wrong, and ends when it is interrupted.
-func TestDocsServe(t *testing.T) {
+func TestCatalogueServed(t *testing.T) {
 	t.Parallel()
 	dir := shopProject(t, "orders")
 	p := startPreview(t, dir)
