@@ -127,11 +127,12 @@ func (l *loaded) watched() []string {
 	for _, glob := range l.project.Config.Schemas {
 		fixed, _, _ := strings.Cut(filepath.ToSlash(glob), "*")
 		top := filepath.Join(l.dir, filepath.FromSlash(path.Dir(fixed+"x")))
-		// A folder that cannot be read has no schemas.
 		_ = filepath.WalkDir(top, func(name string, entry fs.DirEntry, err error) error {
 			switch {
-			case err != nil, !entry.IsDir():
-				return nil //nolint:nilerr // see above
+			case err != nil: // a folder that cannot be read has no schemas
+				return filepath.SkipDir
+			case !entry.IsDir():
+				return nil
 			case name != top && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules"):
 				return filepath.SkipDir
 			}

@@ -28,7 +28,7 @@ type change struct {
 // predecessor returns the version of an event before a description of it: the next
 // lower one, if there is one of the same service, else of any.
 func (b *builder) predecessor(e *event, d *defined) *defined {
-	var any *defined
+	var another *defined
 	for _, v := range e.Versions {
 		other := b.events[v.Text]
 		if other.number >= e.number {
@@ -38,12 +38,12 @@ func (b *builder) predecessor(e *event, d *defined) *defined {
 			if slices.ContainsFunc(old.names(), func(name string) bool { return slices.Contains(d.names(), name) }) {
 				return old
 			}
-			if any == nil {
-				any = old
+			if another == nil {
+				another = old
 			}
 		}
 	}
-	return any
+	return another
 }
 
 // changes returns what changed from an earlier version to a description.

@@ -160,7 +160,7 @@ type view struct {
 // views prints all pages.
 func (b *builder) views() ([]Page, error) {
 	var pages []Page
-	print := func(path, name, here, title string, body any) error {
+	add := func(path, name, here, title string, body any) error {
 		v := view{Site: b.opts.Title, Root: strings.Repeat("../", strings.Count(path, "/")), Title: title, Here: here, Body: body}
 		var out bytes.Buffer
 		out.WriteString(htmlMark)
@@ -172,18 +172,18 @@ func (b *builder) views() ([]Page, error) {
 	}
 	var errs []error
 	errs = append(errs,
-		print("index.html", "index.html", "events", "Events", b.index()),
-		print("services.html", "groups.html", "services", "Services", groups{Of: "Service", What: "Services", Groups: b.sortedServices()}),
-		print("topics.html", "groups.html", "topics", "Topics", groups{Of: "Topic", What: "Topics", Groups: b.sortedTopics()}),
+		add("index.html", "index.html", "events", "Events", b.index()),
+		add("services.html", "groups.html", "services", "Services", groups{Of: "Service", What: "Services", Groups: b.sortedServices()}),
+		add("topics.html", "groups.html", "topics", "Topics", groups{Of: "Topic", What: "Topics", Groups: b.sortedTopics()}),
 	)
 	for _, e := range b.list {
-		errs = append(errs, print(e.Path, "event.html", "events", e.Title+", version "+e.Version, e))
+		errs = append(errs, add(e.Path, "event.html", "events", e.Title+", version "+e.Version, e))
 	}
 	for _, g := range b.sortedServices() {
-		errs = append(errs, print(g.Path, "group.html", "services", "Service "+g.Name, g))
+		errs = append(errs, add(g.Path, "group.html", "services", "Service "+g.Name, g))
 	}
 	for _, g := range b.sortedTopics() {
-		errs = append(errs, print(g.Path, "group.html", "topics", "Topic "+g.Name, g))
+		errs = append(errs, add(g.Path, "group.html", "topics", "Topic "+g.Name, g))
 	}
 	return pages, cmp.Or(errs...)
 }
