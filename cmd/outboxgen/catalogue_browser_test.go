@@ -103,6 +103,41 @@ func TestCatalogueOfCDEventsInBrowser(t *testing.T) {
 	examine(t, page, site)
 }
 
+// Text from schemas that is HTML and script stays text in a browser, in the search too.
+// Very long words make no page wider than a phone.
+func TestCatalogueOfHostileSchemasInBrowser(t *testing.T) {
+	t.Parallel()
+	page := chromium.Open(t)
+	dir := t.TempDir()
+	evil := strings.ReplaceAll(`</script></title><img src=x onerror="document.title='broken'"><script>document.title='broken'</script>`, `"`, `\"`)
+	long := strings.Repeat("long", 100)
+	writeFile(t, filepath.Join(dir, "outboxgen.yaml"), `version: 1
+service: s
+schemas: []
+out: events
+events:
+  - {schema: "<img src=x>.json", name: Evil, version: 1, type: "a<img src=x onerror=alert(1)>.v1", topic: evil, aggregate: {type: "<b>x</b>"}}
+`)
+	writeFile(t, filepath.Join(dir, "<img src=x>.json"), strings.NewReplacer("EVIL", evil, "LONG", long).Replace(`{
+  "title": "EVIL", "description": "EVIL LONG", "type": "object", "properties": {
+    "EVIL": {"type": "string", "description": "EVIL", "enum": ["EVIL", "LONG"], "default": "EVIL"},
+    "LONG": {"title": "LONG", "type": "object", "properties": {"LONG": {"type": "string", "pattern": "^LONG$", "description": "LONG"}}}
+  }
+}`))
+	site := catalogue(t, dir)
+	page.Goto(address(site, "index.html"))
+	page.Run(`document.getElementById("q").focus()`, nil)
+	page.Type("onerror")
+	for range 2 {
+		expect(t, page, `document.querySelectorAll("main th a").length`, 1)
+		expect(t, page, `[document.querySelectorAll("img").length, document.querySelectorAll("script").length]`, []int{0, 1})
+		page.Run(`(() => { const q = document.getElementById("q"); q.value = "<script> </title>"; q.dispatchEvent(new Event("input")); })()`, nil)
+	}
+	page.Follow(`document.querySelector("main th a").click()`)
+	expect(t, page, `[document.querySelectorAll("img").length, document.querySelectorAll("script").length, document.title.includes("onerror")]`, []any{0.0, 1.0, true})
+	examine(t, page, site)
+}
+
 // shownEvents is the script that returns the titles of the listed events.
 const shownEvents = `Array.from(document.querySelectorAll("#events tbody tr:not([hidden]) a[href^='events/']"), (e) => e)
 	.filter((e) => e.closest("th")).map((e) => e.textContent)`
@@ -132,7 +167,7 @@ func examine(t *testing.T, page *chromium.Page, site string) {
 		}
 		return err
 	})
-	if err != nil || len(pages) < 6 {
+	if err != nil || len(pages) < 5 {
 		t.Fatalf("%d pages: %v", len(pages), err)
 	}
 	// The longest pages have most to find.
@@ -171,7 +206,7 @@ func examine(t *testing.T, page *chromium.Page, site string) {
 		}
 	}
 	if found := page.Problems(); len(found) > 0 {
-		t.Errorf("the browser reports\n%s", strings.Join(found, "\n"))
+		t.Errorf("the browser reports:\n%s", strings.Join(found, "\n"))
 	}
 	t.Logf("%d pages, checked by axe: %v", len(pages), checked)
 }

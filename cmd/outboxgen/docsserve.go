@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -36,12 +37,8 @@ func serveDocs(ctx context.Context, io streams, cfg generator.DocsConfig, addres
 		return err
 	}
 	served := &servedSite{}
-	built, err := build(io, cfg, served)
-	if err != nil {
+	if err := served.build(io, cfg); err != nil {
 		return err
-	}
-	if !built {
-		return errFindings
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
@@ -56,7 +53,6 @@ func serveDocs(ctx context.Context, io streams, cfg generator.DocsConfig, addres
 	go func() { ended <- server.Serve(listener) }()
 	watching := time.NewTicker(pollInterval)
 	defer watching.Stop()
-	before := served.state()
 	for {
 		select {
 		case err := <-ended:
@@ -66,53 +62,70 @@ func serveDocs(ctx context.Context, io streams, cfg generator.DocsConfig, addres
 			<-ended
 			return err
 		case <-watching.C:
-			now := served.state()
-			if now == before {
-				continue
-			}
-			before = now
-			if err := rebuild(io, cfg, served); err != nil {
+			if err := served.rebuild(io, cfg); err != nil {
 				return errors.Join(err, server.Close())
 			}
-			before = served.state()
 		}
 	}
 }
 
-// rebuild builds the site after a change and says so. It returns only errors of output.
-func rebuild(io streams, cfg generator.DocsConfig, served *servedSite) error {
-	built, err := build(io, cfg, served)
-	switch {
-	case err != nil:
-		return printf(io.Err, "outboxgen: %v; still serving the last catalogue\n", err)
-	case !built:
-		return printf(io.Err, "outboxgen: still serving the last catalogue\n")
-	default:
-		return printf(io.Out, "built anew: %s\n", counted(served.events, "event"))
-	}
-}
-
-// build builds the site, and serves it from then on. It returns false if the projects
-// have errors, which it prints.
-func build(io streams, cfg generator.DocsConfig, served *servedSite) (bool, error) {
+// build builds the site, and serves it from then on. It returns errFindings if the
+// projects have errors. It prints the findings, unless they are those of the last time.
+func (s *servedSite) build(io streams, cfg generator.DocsConfig) error {
 	site, err := generator.Docs(cfg)
 	if err != nil {
-		return false, err
+		return err
 	}
-	served.watch = site.Watch
-	if err := site.Report(io.Err, io.reportOptions()); err != nil {
-		return false, err
+	s.watch = site.Watch
+	var report bytes.Buffer
+	if err := site.Report(&report, io.reportOptions()); err != nil {
+		return err
+	}
+	if s.said != report.String() {
+		s.said = report.String()
+		if err := printf(io.Err, "%s", s.said); err != nil {
+			return err
+		}
 	}
 	if site.Failed() {
-		return false, nil
+		return errFindings
 	}
 	files := map[string][]byte{}
 	for _, f := range site.Files {
 		files[f.Path] = f.Content
 	}
-	served.replace(files)
-	served.events = site.Events
-	return true, nil
+	s.replace(files)
+	s.events = site.Events
+	return nil
+}
+
+// rebuild builds the site after a change of a watched file, and says what is different.
+// It returns only errors of output.
+//
+// A file can change while it is read. So the state is taken before the build: what the
+// build adds to the watched files is a change too, and is looked at again. That has
+// nothing to say if it finds the same.
+func (s *servedSite) rebuild(io streams, cfg generator.DocsConfig) error {
+	now := s.state()
+	if maps.Equal(now, s.built) {
+		return nil
+	}
+	s.built = now
+	before, problem := s.files, s.problem
+	s.problem = ""
+	if err := s.build(io, cfg); err != nil {
+		if s.problem = err.Error() + s.said; s.problem == problem {
+			return nil
+		}
+		if errors.Is(err, errFindings) {
+			return printf(io.Err, "outboxgen: still serving the last catalogue\n")
+		}
+		return printf(io.Err, "outboxgen: %v; still serving the last catalogue\n", err)
+	}
+	if problem == "" && maps.EqualFunc(before, s.files, bytes.Equal) {
+		return nil
+	}
+	return printf(io.Out, "built anew: %s\n", counted(s.events, "event"))
 }
 
 // loopback returns the address to listen at.
@@ -133,13 +146,17 @@ func loopback(address string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// servedSite is the site that is served. Only files are used by several goroutines.
+// servedSite is the site that is served. Several goroutines use files, and only the
+// one that builds the rest.
 type servedSite struct {
-	events int
-	watch  []string
+	events  int
+	watch   []string          // the files and folders of the projects
+	built   map[string]string // their state before the last build
+	said    string            // the findings that were printed last
+	problem string            // why the last build failed
 
 	mu    sync.RWMutex
-	files map[string][]byte
+	files map[string][]byte // replaced as a whole, by the one that builds
 }
 
 func (s *servedSite) replace(files map[string][]byte) {
@@ -148,15 +165,16 @@ func (s *servedSite) replace(files map[string][]byte) {
 	s.files = files
 }
 
-// state is different after a change of a watched file or folder.
-func (s *servedSite) state() string {
-	var b strings.Builder
+// state returns the state of each watched file and folder.
+func (s *servedSite) state() map[string]string {
+	all := map[string]string{}
 	for _, name := range s.watch {
+		all[name] = "missing"
 		if info, err := os.Stat(name); err == nil {
-			fmt.Fprintf(&b, "%s %d %d\n", name, info.ModTime().UnixNano(), info.Size())
+			all[name] = fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size())
 		}
 	}
-	return b.String()
+	return all
 }
 
 // types are those of the site's files.
