@@ -27,7 +27,7 @@ func (m *maker) object(all []*schema.Schema, depth int) *schema.Value {
 	}
 	for _, s := range all {
 		for _, p := range s.Properties {
-			if !required(p.Name) && (!m.optional || depth >= deepOptional) {
+			if !required(p.Name) && depth >= m.optional {
 				continue
 			}
 			if !add(p.Name) {
@@ -42,7 +42,7 @@ func (m *maker) object(all []*schema.Schema, depth int) *schema.Value {
 			}
 		}
 	}
-	for _, name := range m.others(all, len(value.Members)) {
+	for _, name := range m.others(all, len(value.Members), depth < m.optional) {
 		add(name)
 	}
 	return value
@@ -78,8 +78,8 @@ func matches(pattern, text string) bool {
 }
 
 // others returns names for properties that are not declared: for the entries of a map,
-// and as many as the object needs.
-func (m *maker) others(all []*schema.Schema, have int) []string {
+// if optional is set, and as many as the object needs.
+func (m *maker) others(all []*schema.Schema, have int, optional bool) []string {
 	var names []string
 	least, declared, open := 0, false, false
 	for _, s := range all {
@@ -88,14 +88,14 @@ func (m *maker) others(all []*schema.Schema, have int) []string {
 		}
 		declared = declared || len(s.Properties) > 0
 		for _, p := range s.PatternProperties {
-			if text := sample(p.Name, m.turn, 0); text != "" && m.optional && matches(p.Name, text) {
+			if text := sample(p.Name, m.turn, 0); text != "" && optional && matches(p.Name, text) {
 				names = append(names, text)
 			}
 		}
 		open = open || s.AdditionalProperties != nil && s.AdditionalProperties.Bool == nil
 	}
 	want := 0
-	if open && !declared && m.optional && len(names) == 0 {
+	if open && !declared && optional && len(names) == 0 {
 		want = 1 // a map
 	}
 	const most = 100

@@ -44,7 +44,7 @@ func valid(v *validator.Validator, s *schema.Schema, value *schema.Value) bool {
 // attempt is one way to make a value.
 type attempt struct {
 	turn     int  // which branch, value or text is taken where there are several
-	optional bool // with optional properties
+	optional int  // the depth down to which optional properties are written
 	given    bool // with the examples and defaults in the schema
 }
 
@@ -54,7 +54,7 @@ var attempts = func() []attempt {
 	const turns = 6
 	for turn := range turns {
 		for _, given := range []bool{true, false} {
-			for _, optional := range []bool{true, false} {
+			for _, optional := range []int{deepOptional, 2, 1, 0} {
 				all = append(all, attempt{turn, optional, given})
 			}
 		}
@@ -65,7 +65,7 @@ var attempts = func() []attempt {
 const (
 	// mostValues is the size of an example.
 	mostValues = 2000
-	// deepOptional is the depth down to which optional properties are written, and
+	// deepOptional is the depth down to which optional properties are written first, and
 	// deepest that of required ones. A schema that needs more is recursive.
 	deepOptional, deepest = 6, 24
 )

@@ -20,9 +20,9 @@ type changes struct {
 // change is one finding about two versions.
 type change struct {
 	Message, ID string
-	Where       string // file and line in the new version
+	Where       place // in the new version
 	Effect      string
-	Breaks      bool
+	Class       string // good, bad or look
 }
 
 // predecessor returns the version of an event before a description of it: the next
@@ -56,26 +56,41 @@ func (b *builder) changes(old, now *defined) *changes {
 		From: link{before.Type, before.Path}, Old: before.Version, New: after.Version, Topic: old.event.Topic != now.event.Topic,
 		NewReadsOld: true, OldReadsNew: true,
 	}
-	for _, f := range b.opts.Changes(old.event, now.event) {
-		row := change{Message: f.Message, ID: f.ID, Where: b.place(repositoryPath(now.project, f.Pos.File), f.Pos.Line).Text}
+	for _, f := range once(b.opts.Changes(old.event, now.event)) {
+		row := change{Message: f.Message, ID: f.ID, Where: b.place(repositoryPath(now.project, f.Pos.File), f.Pos.Line), Class: "bad"}
 		switch change := f.Change; {
 		case change.Direction == "" && f.Severity == finding.Error:
-			row.Effect, row.Breaks = "consumers have to change", true
+			row.Effect = "consumers have to change"
 		case change.Direction == "":
-			row.Effect = "tell consumers"
+			row.Effect, row.Class = "tell consumers", "look"
 		case change.Compatible && f.Severity == finding.Warning:
-			row.Effect = "not compared: look at it"
+			row.Effect, row.Class = "not compared: look at it", "look"
 		case change.Compatible:
-			row.Effect = "compatible"
+			row.Effect, row.Class = "compatible", "good"
 		case change.Direction == "backward":
-			row.Effect, row.Breaks = "code for version "+c.New+" cannot read version "+c.Old, true
+			row.Effect = "code for version " + c.New + " cannot read version " + c.Old
 			c.NewReadsOld = false
 		default:
-			row.Effect, row.Breaks = "code for version "+c.Old+" cannot read version "+c.New, true
+			row.Effect = "code for version " + c.Old + " cannot read version " + c.New
 			c.OldReadsNew = false
 		}
 		c.Rows = append(c.Rows, row)
 	}
 	c.NothingFound = len(c.Rows) == 0
 	return c
+}
+
+// once leaves out compatible changes that are also found in the other direction: there,
+// they are incompatible, or they were found first.
+func once(findings []finding.Finding) []finding.Finding {
+	var all []finding.Finding
+	for _, f := range findings {
+		if !slices.ContainsFunc(findings, func(other finding.Finding) bool {
+			return f.Change.Compatible && other.ID == f.ID && other.Pos == f.Pos && other.Change.Direction != f.Change.Direction &&
+				(!other.Change.Compatible || f.Change.Direction == "forward")
+		}) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
