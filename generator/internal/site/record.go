@@ -27,7 +27,7 @@ const (
 
 // recordOf returns the record that the runtime and the relay make of an event with this
 // data: package outbox writes the value and most headers, and the relay adds the id and
-// the type. A test of cmd/internal compares the two.
+// the type. TestRecordIsThatOfTheRuntime compares the two.
 func recordOf(e *schema.Event, service string, data *schema.Value) *record {
 	r := &record{}
 	aggregate, ok := textAt(data, e.AggregateID)
