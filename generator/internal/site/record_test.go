@@ -102,14 +102,10 @@ func written(t *testing.T, e *schema.Event, decode func([]byte) (outbox.Event, e
 	}
 	r := &record{Key: row.Key, Value: string(row.Data), Headers: []header{{"event_id", row.ID.String()}, {"event_type", row.EventType}}}
 	headers := json.NewDecoder(bytes.NewReader(row.Headers))
-	for {
-		name, value := text(t, headers), ""
-		if name == "" {
-			return r
-		}
-		value = text(t, headers)
-		r.Headers = append(r.Headers, header{name, value})
+	for name := text(t, headers); name != ""; name = text(t, headers) {
+		r.Headers = append(r.Headers, header{name, text(t, headers)})
 	}
+	return r
 }
 
 // text returns the next string, or "" at the end.
