@@ -64,5 +64,5 @@ catalogues: ## Generate, compile and run unchanged public catalogues of schemas 
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=catalogues \
 		go test ./generator/internal/catalogues -count=1 -timeout 0 -v -run '^TestCatalogues$$' $(ARGS)
 
-services: ## Fetch Postgres, Redis, Kafka, Prometheus and the JSON Schema Test Suite for the tests, if they are missing
-	@.ci/services postgres postgres18 redis kafka prometheus suite
+services: ## Fetch Postgres, Redis, Kafka, Prometheus, the JSON Schema Test Suite and Chromium for the tests, if they are missing
+	@.ci/services postgres postgres18 redis kafka prometheus suite chromium

@@ -136,6 +136,8 @@ func TestWhoImportsWhom(t *testing.T) {
 		{finding, []string{"generator"}, []string{finding[2:]}},
 		{"./generator/internal/emit", []string{checks[2:]}, nil},
 		{"./generator/internal/sqlc", []string{checks[2:]}, nil},
+		{"./generator/internal/site", []string{checks[2:], "generator/internal/emit"}, nil},
+		{"./generator/internal/validator", []string{checks[2:]}, nil},
 		{checks + "/gitfs", []string{"generator"}, []string{checks[2:] + "/gitfs"}},
 		{checks + "/lint", []string{checks[2:]}, []string{checks[2:] + "/lint"}},
 		{checks + "/compat", []string{checks[2:]}, []string{checks[2:] + "/compat"}},

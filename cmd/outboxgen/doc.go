@@ -11,6 +11,7 @@ Usage:
 	outboxgen check                   check whether a change may be merged
 	outboxgen compat OLD NEW          check whether a changed schema is compatible
 	outboxgen register                register the schemas in a schema registry
+	outboxgen docs                    write an event catalogue as a static site
 	outboxgen migration --format F    print the SQL of the outbox tables
 	outboxgen version                 print the versions of outboxgen, sqlc and Go
 	outboxgen completion SHELL        print a completion script

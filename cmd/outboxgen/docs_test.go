@@ -136,7 +136,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	for _, subcommand := range []string{"run", "status", "dead", "replay", "discard", "delayed", "cancel", "send-now", "redrive", "config"} {
 		ours.helpOf(t, "outboxrelay", subcommand)
 	}
-	for _, subcommand := range []string{"migration", "generate", "check", "compat", "register"} {
+	for _, subcommand := range []string{"migration", "generate", "check", "compat", "register", "docs"} {
 		ours.helpOf(t, "outboxgen", subcommand)
 	}
 	source := sourceWords(t, root)

@@ -92,7 +92,7 @@ the outbox in the same transaction as the business rows.
 	for _, cmd := range []*cobra.Command{generate, explain, check, register} {
 		configFlag(cmd, &at)
 	}
-	root.AddCommand(initialize, generate, explain, check, compat, register, migration, newExport(io, &at), newVersion(io), newSQLC())
+	root.AddCommand(initialize, generate, explain, check, compat, register, migration, newExport(io, &at), newDocs(io), newVersion(io), newSQLC())
 	return root
 }
 

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdio "io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/generator"
+)
+
+// siteFolder is where docs writes, unless --out says otherwise.
+const siteFolder = "site"
+
+// docsFlags are the flags of docs.
+type docsFlags struct {
+	dirs, configs    []string
+	out, serve       string
+	title, sourceURL string
+}
+
+func newDocs(io streams) *cobra.Command {
+	var flags docsFlags
+	cmd := &cobra.Command{
+		Use:   "docs",
+		Short: "Write an event catalogue as a static site",
+		Long: `docs writes a static site with all events of one or more projects: who publishes
+each event, its topic, key, envelope and fields, an example, its versions and what
+changed between them, the Go names, and the JSON Schema. The list of events has a
+search. The site needs no server: it can be opened from a disk, or copied to any web
+server.
+
+-C names the folder of a project, and --config its project file. Give one of them
+several times for a site with several projects. --out is relative to the current
+folder. A run writes either all files or none, removes files that it wrote earlier and
+that are no longer needed, and never changes other files.
+
+With --source-url, files of the repository become links. {path} is the path from the
+root of the git repository, and {line} the line.
+
+With --serve it writes nothing: it serves the site on this machine, and builds it anew
+when a file of a project changes. The address is a port, or a host and a port, such as
+8090 or 127.0.0.1:8090; others than loopback addresses are refused.`,
+		Example: `  outboxgen docs --out public
+  outboxgen docs -C services/orders -C services/billing --title "Events of the shop"
+  outboxgen docs --source-url 'https://github.com/x/y/blob/main/{path}#L{line}'
+  outboxgen docs --serve`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && flags.serve == defaultAddress {
+				return nil // --serve ADDR
+			}
+			return noArguments(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				flags.serve = args[0]
+			}
+			return runDocs(cmd.Context(), io, flags, cmd.Flags().Changed("out"))
+		},
+	}
+	set := cmd.Flags()
+	set.StringArrayVarP(&flags.dirs, "directory", "C", []string{"."}, "`folder` of a project; may be repeated")
+	set.StringArrayVar(&flags.configs, "config", []string{generator.DefaultFile}, "the project `file`, relative to its folder; may be repeated")
+	set.StringVarP(&flags.out, "out", "o", siteFolder, "`folder` for the site")
+	set.StringVar(&flags.title, "title", "Event catalogue", "`name` of the site")
+	set.StringVar(&flags.sourceURL, "source-url", "", "`address` of a file in the repository, with {path} and {line}")
+	set.StringVar(&flags.serve, "serve", "", "serve the site at this `address`, and write nothing")
+	set.Lookup("serve").NoOptDefVal = defaultAddress
+	completeFolders(cmd, "directory")
+	completeFolders(cmd, "out")
+	return cmd
+}
+
+func runDocs(ctx context.Context, io streams, flags docsFlags, outGiven bool) error {
+	projects, err := flags.projects()
+	if err != nil {
+		return err
+	}
+	cfg := generator.DocsConfig{Projects: projects, Dir: flags.out, Title: flags.title, SourceURL: flags.sourceURL}
+	if flags.serve != "" {
+		if outGiven {
+			return errors.New("--serve writes nothing; remove it or --out")
+		}
+		cfg.Dir = ""
+		return serveDocs(ctx, io, cfg, flags.serve)
+	}
+	site, err := generator.Docs(cfg)
+	if err != nil {
+		return err
+	}
+	if err := site.Report(io.Err, io.reportOptions()); err != nil {
+		return err
+	}
+	if site.Failed() {
+		return errFindings
+	}
+	differences, err := site.Compare()
+	if err != nil {
+		return err
+	}
+	if len(differences) > 0 {
+		write, remove := changes(differences)
+		if err := makeFolder(flags.out, flags.out); err != nil {
+			return err
+		}
+		quiet := io
+		quiet.Out = stdio.Discard // the names of hundreds of pages
+		if err := apply(quiet, flags.out, flags.out, write, remove); err != nil {
+			return err
+		}
+		return printf(io.Out, "wrote the catalogue of %s to %s: %s\n", counted(site.Events, "event"), flags.out, changed(len(write), len(remove)))
+	}
+	return printf(io.Out, "up to date: %d files\n", len(site.Files))
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// changed says how many files were written and removed.
+func changed(written, removed int) string {
+	text := counted(written, "file") + " changed"
+	if removed > 0 {
+		text += fmt.Sprintf(", %d removed", removed)
+	}
+	return text
+}
+
+// projects returns the projects of the flags: one file in several folders, or several
+// files in one.
+func (f docsFlags) projects() ([]generator.Config, error) {
+	if len(f.dirs) > 1 && len(f.configs) > 1 {
+		return nil, errors.New("give several folders with -C or several files with --config, not both")
+	}
+	var all []generator.Config
+	given := map[string]bool{}
+	for _, dir := range f.dirs {
+		for _, file := range f.configs {
+			name := filepath.Clean(joinDir(dir, file))
+			if given[name] {
+				return nil, fmt.Errorf("the project file %s is given twice", name)
+			}
+			given[name] = true
+			all = append(all, generator.Config{Dir: dir, File: file})
+		}
+	}
+	return all, nil
+}

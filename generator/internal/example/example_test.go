@@ -1,0 +1,184 @@
+package example_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/generator/internal/example"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/generator/internal/validator"
+)
+
+func load(t *testing.T, text string) *schema.Schema {
+	t.Helper()
+	project, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", schema.Draft202012)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list.HasErrors() {
+		t.Fatalf("%s: %v", text, list.Sorted())
+	}
+	return project.Document("a.json").Root
+}
+
+// What is made for a schema. Each value is valid, which Of makes sure of; made means
+// that it is not an example of the schema itself.
+func TestOf(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		// The schema's own examples, if they are valid.
+		`{"type": "string", "examples": ["own"]}`:                     `"own"`,
+		`{"type": "string", "examples": [1, "valid"]}`:                `"valid"`,
+		`{"type": "integer", "minimum": 5, "examples": [1]}`:          `made 5`,
+		`{"type": "object", "properties": {"a": {"examples": [7]}}}`:  `made {"a":7}`,
+		`{"properties": {"a": {"type": "string", "default": "pre"}}}`: `made {"a":"pre"}`,
+
+		// Names say what a text is.
+		`{"type": "object", "properties": {"order_id": {"type": "string"}, "firstName": {"type": "string"}}}`: `made {"order_id":"order-1","firstName":"first name 1"}`,
+
+		// Texts.
+		`{"type": "string", "minLength": 15}`:                                           `made "example 1xxxxxx"`,
+		`{"type": "string", "maxLength": 3}`:                                            `made "e 1"`,
+		`{"type": "string", "format": "uuid"}`:                                          `made "018fd0a0-0000-7000-8000-00000000000a"`,
+		`{"type": "string", "format": "email"}`:                                         `made "ada@example.com"`,
+		`{"type": "string", "pattern": "^[A-Z]{3}-[0-9]+$"}`:                            `made "AAA-1"`,
+		`{"type": "string", "pattern": "^[a-z]+$", "minLength": 6}`:                     `made "aaaaaaaa"`,
+		`{"type": "string", "pattern": "^(?!a)[a-z]+$"}`:                                `made "b"`,
+		`{"type": "string", "pattern": "^(red|green)$"}`:                                `made "red"`,
+		`{"type": "string", "contentEncoding": "base64"}`:                               `made "ZXhhbXBsZQ=="`,
+		`{"type": "string", "pattern": "^(a)\\1$"}`:                                     `made ""`, // back references are not checked
+		`{"type": "string", "pattern": "^x$", "minLength": 2}`:                          `none`,
+		`{"type": "string", "enum": ["b", "c"]}`:                                        `made "b"`,
+		`{"const": {"k": [1]}}`:                                                         `made {"k":[1]}`,
+		`{"type": "string", "allOf": [{"maxLength": 4}, {"enum": ["too long", "ok"]}]}`: `made "ok"`,
+
+		// Numbers.
+		`{"type": "integer"}`:                                              `made 1`,
+		`{"type": "number"}`:                                               `made 1.5`,
+		`{"type": "number", "minimum": 0, "maximum": 1}`:                   `made 0.5`,
+		`{"type": "integer", "exclusiveMinimum": 10}`:                      `made 11`,
+		`{"type": "integer", "exclusiveMaximum": 0}`:                       `made -1`,
+		`{"type": "integer", "minimum": 7, "multipleOf": 5}`:               `made 10`,
+		`{"type": "number", "multipleOf": 0.01, "maximum": 0.5}`:           `made 0.5`,
+		`{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}`: `made 0.5`,
+		`{"type": "integer", "minimum": 123456789012345678901234567890}`:   `made 123456789012345678901234567890`,
+		`{"type": "integer", "minimum": 3, "maximum": 2}`:                  `none`,
+		`{"type": "boolean"}`:                                              `made true`,
+		`{"type": "null"}`:                                                 `made null`,
+
+		// Objects and arrays.
+		`{"type": "object", "additionalProperties": {"type": "integer"}}`:                                                          `made {"key1":1}`,
+		`{"type": "object", "minProperties": 2}`:                                                                                   `made {"key1":"key1 1","key2":"key2 1"}`,
+		`{"type": "object", "patternProperties": {"^x-": {"type": "integer"}}, "additionalProperties": false}`:                     `made {"x-":1}`,
+		`{"type": "object", "required": ["z"]}`:                                                                                    `made {"z":"z 1"}`,
+		`{"type": "array", "items": {"type": "integer"}, "minItems": 2}`:                                                           `made [1,1]`,
+		`{"type": "array", "items": {"type": "integer"}, "minItems": 3, "uniqueItems": true}`:                                      `made [1,2,3]`,
+		`{"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 2, "uniqueItems": true}`:                                     `made ["a","b"]`,
+		`{"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": false}`:                              `made ["example 1",1]`,
+		`{"type": "array", "contains": {"const": "x"}, "minContains": 2}`:                                                          `made ["x","x"]`,
+		`{"type": "array", "maxItems": 0}`:                                                                                         `made []`,
+		`{"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "dependentRequired": {"a": ["b"]}}`: `made {"a":"a 1","b":1}`,
+
+		// Combinations.
+		`{"type": "object", "allOf": [{"required": ["a"], "properties": {"a": {"minimum": 3}}}, {"properties": {"a": {"type": "integer"}}}]}`: `made {"a":3}`,
+		`{"anyOf": [{"type": "null"}, {"type": "integer"}]}`:   `made 1`,
+		`{"oneOf": [{"type": "integer"}, {"type": "number"}]}`: `made 2.5`,
+		`{"type": "integer", "not": {"enum": [1, 2]}}`:         `made 3`,
+		`{"type": "object", "properties": {"k": {"enum": ["a", "b"]}, "n": {"type": "integer"}}, "if": {"properties": {"k": {"const": "a"}}}, "then": {"required": ["n"]}}`:           `made {"k":"a","n":1}`,
+		`{"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "not": {"required": ["a", "b"]}}`:                                                       `made {}`,
+		`{"type": "object", "required": ["next"], "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}}`:                                                              `none`,
+		`{"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "properties": {"v": {"type": "integer"}, "children": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}}}`: ``,
+		`false`: `none`,
+		`true`:  `made "example 1"`,
+	} {
+		got := "none"
+		if found := example.Of(load(t, text), validator.New(true)); found != nil {
+			got = found.Value.JSON()
+			if found.Made {
+				got = "made " + got
+			}
+		}
+		if want == "" { // its size is what matters
+			if got == "none" || len(got) > 5000 {
+				t.Errorf("%s: %d bytes", text, len(got))
+			}
+			continue
+		}
+		if got != want {
+			t.Errorf("%s\nhas the example %s\nwant            %s", text, got, want)
+		}
+	}
+}
+
+// The same schema has the same example in every run, and nearly every event of the
+// golden packages has one.
+func TestGoldenEvents(t *testing.T) {
+	t.Parallel()
+	folders, err := filepath.Glob(filepath.Join("..", "..", "..", "testdata", "golden", "*", "outboxgen.yaml"))
+	if err != nil || len(folders) < 20 {
+		t.Fatalf("%d folders: %v", len(folders), err)
+	}
+	var without []string
+	for _, file := range folders {
+		for range 2 {
+			project, _, err := schema.Load(filepath.Dir(file), "outboxgen.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := validator.New(project.Config.Validation != schema.SpecValidation)
+			for _, e := range project.Events {
+				first, second := example.Of(e.Schema, v), example.Of(e.Schema, v)
+				if (first == nil) != (second == nil) || first != nil && first.Value.JSON() != second.Value.JSON() {
+					t.Errorf("%s has two examples", e.GoName)
+				}
+				if first == nil {
+					without = append(without, e.Type)
+				}
+			}
+		}
+	}
+	// They allow hardly any value, or none.
+	want := []string{"golden.adopted.v1", "golden.adopted.v1"}
+	if diff := cmp.Diff(want, without); diff != "" {
+		t.Errorf("events without an example (-want +got):\n%s", diff)
+	}
+}
+
+// No schema makes it run long or panic.
+func FuzzOf(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", "testdata", "golden", "*", "schemas", "*.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(`{"type": "number", "multipleOf": 1e-400, "minimum": 1e400}`)
+	f.Add(`{"type": "array", "minItems": 99999999, "items": {"$ref": "#"}}`)
+	f.Add(`{"type": "string", "pattern": "((((a{99}){99}){99}){99})", "minLength": 99999999}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		project, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", schema.Draft202012)
+		if err != nil || list.HasErrors() || strings.Count(text, "{") > 100 {
+			t.Skip()
+		}
+		d := project.Document("a.json")
+		if d == nil || d.Root == nil {
+			t.Skip()
+		}
+		v := validator.New(true)
+		if found := example.Of(d.Root, v); found != nil {
+			if _, problem := v.Problem(d.Root, found.Value); problem != "" {
+				t.Errorf("the example %s is not valid: %s", found.Value.JSON(), problem)
+			}
+		}
+	})
+}

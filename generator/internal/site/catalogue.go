@@ -1,0 +1,281 @@
+package site
+
+import (
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/bundle"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// event is an event version: all events with one type.
+type event struct {
+	Type, Title, Version string
+	Path                 string // of its page
+	Deprecated           bool
+	Services, Topics     []link
+	Summary              string     // the beginning of the description
+	Versions             []sibling  // all versions of the event, the latest first
+	Latest               *sibling   // nil if this is the latest
+	Definitions          []*defined // one for each different description
+
+	number int
+	family string
+}
+
+// sibling is one version of an event.
+type sibling struct {
+	link
+
+	Version string
+	Current bool
+}
+
+// link is a text and the page that it leads to.
+type link struct{ Text, Path string }
+
+// defined is an event as one or more services describe it.
+type defined struct {
+	Publishers []publisher
+	SchemaPath string
+	Description
+
+	document []byte
+	event    *schema.Event
+	project  Project
+}
+
+// publisher is a service that publishes an event, and where it describes it.
+type publisher struct {
+	link
+
+	Project string // the project file
+	Source  place  // the description of the event
+	Go      []goName
+}
+
+// place is a place in a file.
+type place struct{ Text, URL string }
+
+// goName is a name of generated Go.
+type goName struct {
+	Name, Use string
+	At        place
+}
+
+// group is a service or a topic.
+type group struct {
+	Name, Path string
+	Of         string     // Service or Topic
+	Projects   []string   // the project files of a service
+	Events     []*event   // sorted
+	Others     []link     // topics of a service, publishers of a topic
+	Keys       []keyed    // of a topic: what the keys of its records are
+	kind       groupOrder // which of the two
+}
+
+type groupOrder int
+
+const (
+	ofService groupOrder = iota
+	ofTopic
+)
+
+// keyed says what the key of an event's records is.
+type keyed struct {
+	Event link
+	Key   string
+}
+
+// groups is the page with all services or topics.
+type groups struct {
+	Of, What string
+	Groups   []*group
+}
+
+// builder collects what projects have.
+type builder struct {
+	opts             Options
+	list             []*event
+	events           map[string]*event // by type
+	services, topics map[string]*group
+}
+
+var versionSuffix = regexp.MustCompile(`\.v[1-9][0-9]*$`)
+
+// add adds an event of a project. If projects disagree about the version of a type, the
+// highest counts.
+func (b *builder) add(p Project, e *schema.Event) error {
+	document, err := bundle.Document(e)
+	if err != nil {
+		return err
+	}
+	known := b.events[e.Type]
+	if known == nil {
+		known = &event{
+			Type: e.Type, number: e.Version,
+			Path: "events/" + slug(e.Type) + ".html", family: versionSuffix.ReplaceAllString(e.Type, ""),
+		}
+		b.events[e.Type] = known
+		b.list = append(b.list, known)
+	}
+	known.number = max(known.number, e.Version)
+	service := link{Text: p.Service, Path: "services/" + slug(p.Service) + ".html"}
+	from := publisher{link: service, Project: p.File, Source: b.place(repositoryPath(p, e.Pos.File), e.Pos.Line), Go: b.goNames(p, e)}
+	for _, d := range known.Definitions {
+		if string(d.document) == string(document) && d.project.Formats == p.Formats {
+			d.Publishers = append(d.Publishers, from)
+			return nil
+		}
+	}
+	known.Definitions = append(known.Definitions, &defined{Publishers: []publisher{from}, document: document, event: e, project: p})
+	return nil
+}
+
+// repositoryPath returns the path of a project's file from the root of the repository.
+func repositoryPath(p Project, file string) string {
+	if p.Dir == "" || p.Dir == "." {
+		return file
+	}
+	return p.Dir + "/" + file
+}
+
+// place returns a place in a file, with its address if there is one.
+func (b *builder) place(file string, line int) place {
+	p := place{Text: file}
+	if line > 0 {
+		p.Text += ":" + strconv.Itoa(line)
+	}
+	if b.opts.Source != nil {
+		p.URL = b.opts.Source(file, line)
+	}
+	return p
+}
+
+func (b *builder) goNames(p Project, e *schema.Event) []goName {
+	file, ok := p.Go[e.GoName]
+	if !ok {
+		return nil
+	}
+	var names []goName
+	for _, n := range file.Names {
+		names = append(names, goName{Name: n.Name, Use: n.Use, At: b.place(file.Path, n.Line)})
+	}
+	return names
+}
+
+// service adds a project to its service, which may have no events.
+func (b *builder) service(p Project) {
+	g := b.services[p.Service]
+	if g == nil {
+		g = &group{Name: p.Service, Path: "services/" + slug(p.Service) + ".html", Of: "Service", kind: ofService}
+		b.services[p.Service] = g
+	}
+	if !slices.Contains(g.Projects, p.File) {
+		g.Projects = append(g.Projects, p.File)
+		slices.Sort(g.Projects)
+	}
+}
+
+// order sorts everything, and connects events with services, topics and versions.
+func (b *builder) order() {
+	slices.SortFunc(b.list, func(x, y *event) int {
+		return cmp.Or(strings.Compare(x.family, y.family), cmp.Compare(y.number, x.number), strings.Compare(x.Type, y.Type))
+	})
+	families := map[string][]*event{}
+	for _, e := range b.list {
+		families[e.family] = append(families[e.family], e)
+		slices.SortStableFunc(e.Definitions, func(x, y *defined) int { return strings.Compare(x.least(), y.least()) })
+		for _, d := range e.Definitions {
+			slices.SortStableFunc(d.Publishers, func(x, y publisher) int {
+				return cmp.Or(strings.Compare(x.Text, y.Text), strings.Compare(x.Project, y.Project))
+			})
+			for _, p := range d.Publishers {
+				e.Services = include(e.Services, p.link)
+				b.services[p.Text].include(e)
+			}
+			e.Deprecated = e.Deprecated || d.event.Schema.Deprecated
+			e.Topics = include(e.Topics, b.topic(e, d))
+		}
+		first := e.Definitions[0].event
+		e.Version = strconv.Itoa(e.number)
+		e.Title = cmp.Or(strings.TrimSpace(first.Schema.Title), strings.TrimSuffix(first.GoName, "V"+strconv.Itoa(first.Version)), first.GoName)
+		e.Summary = summary(first.Schema.Description)
+	}
+	for _, e := range b.list {
+		for _, other := range families[e.family] {
+			e.Versions = append(e.Versions, sibling{link: link{other.Type, other.Path}, Version: other.Version, Current: other == e})
+		}
+		if latest := e.Versions[0]; !latest.Current && families[e.family][0].number > e.number {
+			e.Latest = &latest
+		}
+	}
+	for _, e := range b.list {
+		for _, s := range e.Services {
+			b.services[s.Text].Others = mergeLinks(b.services[s.Text].Others, e.Topics)
+		}
+		for _, t := range e.Topics {
+			b.topics[t.Text].Others = mergeLinks(b.topics[t.Text].Others, e.Services)
+		}
+	}
+}
+
+func (d *defined) least() string {
+	all := make([]string, len(d.Publishers))
+	for i, p := range d.Publishers {
+		all[i] = p.Text + "\x00" + p.Project
+	}
+	return slices.Min(all)
+}
+
+// topic adds an event to its topic.
+func (b *builder) topic(e *event, d *defined) link {
+	name := d.event.Topic
+	g := b.topics[name]
+	if g == nil {
+		g = &group{Name: name, Path: "topics/" + slug(name) + ".html", Of: "Topic", kind: ofTopic}
+		b.topics[name] = g
+	}
+	g.include(e)
+	k := keyed{Event: link{e.Type, e.Path}, Key: keyWords(d.event)}
+	if !slices.Contains(g.Keys, k) {
+		g.Keys = append(g.Keys, k)
+	}
+	return link{Text: name, Path: g.Path}
+}
+
+func (g *group) include(e *event) {
+	if !slices.Contains(g.Events, e) {
+		g.Events = append(g.Events, e)
+	}
+}
+
+func include(all []link, one link) []link {
+	if slices.Contains(all, one) {
+		return all
+	}
+	return append(all, one)
+}
+
+// mergeLinks returns the links of both lists once, sorted by text.
+func mergeLinks(all, more []link) []link {
+	for _, l := range more {
+		all = include(all, l)
+	}
+	slices.SortFunc(all, func(x, y link) int { return strings.Compare(x.Text, y.Text) })
+	return all
+}
+
+func (b *builder) sortedServices() []*group { return sorted(b.services) }
+func (b *builder) sortedTopics() []*group   { return sorted(b.topics) }
+
+func sorted(all map[string]*group) []*group {
+	return slices.SortedFunc(maps.Values(all), func(x, y *group) int { return strings.Compare(x.Name, y.Name) })
+}
+
+// Service reports whether the group is a service and not a topic.
+func (g *group) Service() bool { return g.kind == ofService }

@@ -1,0 +1,147 @@
+package site
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// record is an example of an event as a Kafka record.
+type record struct {
+	Key     *string // nil: none
+	Headers []header
+	Value   string // as it is sent
+	Shown   string // the value with line breaks
+}
+
+// header is a header of a record.
+type header struct{ Name, Value string }
+
+// The id and the time of the example. Every page has the same, so that a site depends
+// only on its schemas.
+const (
+	exampleID   = "018fd0a0-0000-7000-8000-000000000001"
+	exampleTime = "2026-01-15T09:30:00Z"
+)
+
+// recordOf returns the record that the runtime and the relay make of an event with this
+// data: package outbox writes the value and most headers, and the relay adds the id and
+// the type. TestRecordIsThatOfTheRuntime compares the two.
+func recordOf(e *schema.Event, service string, data *schema.Value) *record {
+	r := &record{}
+	aggregate, ok := textAt(data, e.AggregateID)
+	if !ok {
+		aggregate = called(e.AggregateType)
+	}
+	if e.Keyed {
+		key, ok := textAt(data, e.Key)
+		if !ok {
+			key = aggregate
+		}
+		r.Key = &key
+	}
+	correlation, ok := textAt(data, e.Correlation)
+	if !ok || correlation == "" {
+		correlation = exampleID
+	}
+	r.Value = enveloped(e, service, aggregate, correlation, data.JSON())
+	r.Shown = indented(r.Value)
+	content := "application/json"
+	if e.Envelope == "cloudevents" {
+		content = "application/cloudevents+json; charset=UTF-8"
+	}
+	r.Headers = []header{
+		{"event_id", exampleID},
+		{"event_type", e.Type},
+		{"trace_id", correlation},
+		{"source_service", service},
+		{"schema_version", "1"},
+		{"occurred_at", exampleTime},
+		{"content_type", content},
+	}
+	return r
+}
+
+// called returns an id for an aggregate of this type.
+func called(aggregate string) string { return aggregate + "-1" }
+
+// enveloped returns the value of a record.
+func enveloped(e *schema.Event, service, aggregate, correlation, data string) string {
+	var o members
+	switch e.Envelope {
+	case "none":
+		return data
+	case "cloudevents":
+		o.text("specversion", "1.0")
+		o.text("id", exampleID)
+		o.text("source", service)
+		o.text("type", e.Type)
+		o.text("time", exampleTime)
+		o.text("datacontenttype", "application/json")
+		if e.Schema.ID != "" {
+			o.text("dataschema", e.Schema.ID)
+		}
+		o.text("correlationid", correlation)
+		o.text("subject", aggregate)
+		o.add("data", data)
+		return o.String()
+	}
+	o.text("event_id", exampleID)
+	o.text("event_type", e.Type)
+	o.text("event_timestamp", exampleTime)
+	o.text("source_service", service)
+	o.add("schema_version", "1")
+	o.text("correlation_id", correlation)
+	if e.Schema.ID != "" {
+		o.text("data_schema_uri", e.Schema.ID)
+	} else {
+		o.add("data_schema_uri", "null")
+	}
+	o.add("data", data)
+	o.add("metadata", "null")
+	return o.String()
+}
+
+// members are those of a JSON object, in their order.
+type members []string
+
+func (m *members) add(name, value string) { *m = append(*m, quote(name)+":"+value) }
+
+func (m *members) text(name, value string) { m.add(name, quote(value)) }
+
+func (m *members) String() string { return "{" + strings.Join(*m, ",") + "}" }
+
+func quote(text string) string { return (&schema.Value{Kind: schema.String, Text: text}).JSON() }
+
+// textAt returns the text of a value that a pointer of an event leads to, as the
+// generated code takes it; false if there is no pointer, or no value.
+func textAt(data *schema.Value, pointer *schema.Name) (string, bool) {
+	if pointer == nil {
+		return "", false
+	}
+	at := data
+	if pointer.Text != "" {
+		for token := range strings.SplitSeq(strings.TrimPrefix(pointer.Text, "/"), "/") {
+			if at = step(at, strings.NewReplacer("~1", "/", "~0", "~").Replace(token)); at == nil {
+				return "", false
+			}
+		}
+	}
+	switch at.Kind {
+	case schema.String, schema.NumberKind:
+		return at.Text, true
+	default:
+		return "", false
+	}
+}
+
+func step(v *schema.Value, token string) *schema.Value {
+	if v.Kind == schema.Array {
+		if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(v.Items) {
+			return v.Items[i]
+		}
+		return nil
+	}
+	return v.Member(token)
+}

@@ -1,0 +1,63 @@
+package site
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// paragraphs splits a description at its empty lines. There is no other markup.
+func paragraphs(text string) []string {
+	var all []string
+	for part := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
+		}
+	}
+	return all
+}
+
+// visible replaces characters of a page that would not be seen, or would change the
+// order of what is seen, with a replacement character.
+func visible(page string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return r
+		case unicode.IsControl(r), isBidi(r), r == utf8.RuneError:
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ReplaceAll(page, "\r\n", "\n"))
+}
+
+// isBidi reports whether a character sets the direction of the text after it. Marks such
+// as U+200F, which text in some languages needs, do not.
+func isBidi(r rune) bool {
+	return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
+}
+
+// summary returns the first sentence of a description, or its beginning.
+func summary(text string) string {
+	all := paragraphs(text)
+	if len(all) == 0 {
+		return ""
+	}
+	first := strings.Join(strings.Fields(all[0]), " ")
+	if end := strings.Index(first, ". "); end >= 0 {
+		first = first[:end+1]
+	}
+	const most = 200
+	if runes := []rune(first); len(runes) > most {
+		first = strings.TrimRight(string(runes[:most-1]), " ") + "…"
+	}
+	return first
+}
+
+// shorten returns a text with at most most characters.
+func shorten(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
