@@ -3,7 +3,7 @@
 //
 //	outboxrelay run        run relays until told to stop
 //	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves
-//	outboxrelay dead       list dead rows
+//	outboxrelay dead       list, show, replay and discard dead rows
 //	outboxrelay replay     publish dead rows again, or published events of the past
 //	outboxrelay discard    delete dead rows
 //	outboxrelay delayed    list delayed events

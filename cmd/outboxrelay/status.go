@@ -198,7 +198,7 @@ func reasons(s admin.State) []string {
 		say("%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		say("%s dead-lettered: see outboxrelay dead, then replay or discard", several(s.Dead, "row"))
+		say("%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", several(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
 		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)

@@ -38,8 +38,47 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
   AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
   AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+  AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+  AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+  AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+  AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+  AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
 ORDER BY seq
 LIMIT @max_rows;
+
+-- IDsOfSeq finds the event of a seq. Each part reads an index that does not have published
+-- rows.
+-- name: IDsOfSeq :many
+SELECT p.id FROM event_outbox AS p WHERE p.seq = @seq AND p.published_at IS NULL AND p.dead_at IS NULL
+UNION ALL
+SELECT d.id FROM event_outbox AS d WHERE d.seq = @seq AND d.published_at IS NULL AND d.dead_at IS NOT NULL;
+
+-- name: WholeRow :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, partition,
+       coalesce(event_data::text, '')::text AS data, coalesce(headers::text, '')::text AS headers, created_at, published_at, next_attempt_at, dead_at, retry_count, last_error,
+       coalesce(tx::text, '')::text AS tx
+FROM event_outbox WHERE id = sqlc.arg(id)::text::uuid;
+
+-- RowsBehind lists the pending rows of a key that come after a row, and CountBehind counts
+-- them up to a cap.
+-- name: RowsBehind :many
+SELECT seq, id, event_type, created_at, retry_count
+FROM event_outbox
+WHERE published_at IS NULL AND dead_at IS NULL AND seq > @after AND event_key = @event_key
+  AND coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.arg(topic)::text
+ORDER BY seq
+LIMIT @max_rows;
+
+-- name: CountBehind :one
+SELECT count(*) FROM (
+    SELECT FROM event_outbox
+    WHERE published_at IS NULL AND dead_at IS NULL AND seq > @after AND event_key = @event_key
+      AND coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.arg(topic)::text
+    LIMIT @cap
+) AS capped;
+
+-- name: AuditOfEvent :many
+SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = sqlc.arg(id)::text::uuid ORDER BY id LIMIT 1000;
 
 -- Replay makes dead rows unsettled again and tells the leader, whose ticks would
 -- not show them: their transaction is long over.
@@ -100,6 +139,8 @@ WHERE (d.deliver_at, d.seq) > (sqlc.arg(after_time)::text::timestamptz, @after_s
   AND (sqlc.narg(event_type)::text IS NULL OR d.event_type = sqlc.narg(event_type))
   AND (sqlc.narg(topic)::text IS NULL OR d.topic = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR d.event_key = sqlc.narg(event_key))
+  AND (sqlc.narg(aggregate_type)::text IS NULL OR d.aggregate_type = sqlc.narg(aggregate_type))
+  AND (sqlc.narg(aggregate_id)::text IS NULL OR d.aggregate_id = sqlc.narg(aggregate_id))
 ORDER BY d.deliver_at, d.seq
 LIMIT @max_rows;
 

@@ -12,6 +12,44 @@ import (
 	"github.com/google/uuid"
 )
 
+const auditOfEvent = `-- name: AuditOfEvent :many
+SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = $1::text::uuid ORDER BY id LIMIT 1000
+`
+
+type AuditOfEventRow struct {
+	At        time.Time
+	Actor     string
+	Action    string
+	Reason    *string
+	AppliedAt *time.Time
+}
+
+func (q *Queries) AuditOfEvent(ctx context.Context, id string) ([]AuditOfEventRow, error) {
+	rows, err := q.db.Query(ctx, auditOfEvent, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditOfEventRow
+	for rows.Next() {
+		var i AuditOfEventRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Actor,
+			&i.Action,
+			&i.Reason,
+			&i.AppliedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cancelDelayed = `-- name: CancelDelayed :one
 WITH cancelled AS (
     DELETE FROM event_outbox_delayed WHERE id = ANY($1::text[]::uuid[])
@@ -42,6 +80,34 @@ func (q *Queries) CancelDelayed(ctx context.Context, arg CancelDelayedParams) (C
 	var i CancelDelayedRow
 	err := row.Scan(&i.Changed, &i.Audited)
 	return i, err
+}
+
+const countBehind = `-- name: CountBehind :one
+SELECT count(*) FROM (
+    SELECT FROM event_outbox
+    WHERE published_at IS NULL AND dead_at IS NULL AND seq > $1 AND event_key = $2
+      AND coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $3::text
+    LIMIT $4
+) AS capped
+`
+
+type CountBehindParams struct {
+	After    int64
+	EventKey *string
+	Topic    string
+	Cap      int32
+}
+
+func (q *Queries) CountBehind(ctx context.Context, arg CountBehindParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countBehind,
+		arg.After,
+		arg.EventKey,
+		arg.Topic,
+		arg.Cap,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const countDelayed = `-- name: CountDelayed :one
@@ -87,17 +153,27 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1
   AND ($3::text IS NULL OR event_type = $3)
   AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
   AND ($5::text IS NULL OR event_key = $5)
+  AND ($6::text IS NULL OR aggregate_type = $6)
+  AND ($7::text IS NULL OR aggregate_id = $7)
+  AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+  AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+  AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
 ORDER BY seq
-LIMIT $6
+LIMIT $11
 `
 
 type DeadRowsParams struct {
-	After     int64
-	Ids       []string
-	EventType *string
-	Topic     *string
-	EventKey  *string
-	MaxRows   int32
+	After         int64
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	MaxRows       int32
 }
 
 type DeadRowsRow struct {
@@ -123,6 +199,11 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 		arg.EventType,
 		arg.Topic,
 		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -171,18 +252,22 @@ WHERE (d.deliver_at, d.seq) > ($1::text::timestamptz, $2::bigint)
   AND ($4::text IS NULL OR d.event_type = $4)
   AND ($5::text IS NULL OR d.topic = $5)
   AND ($6::text IS NULL OR d.event_key = $6)
+  AND ($7::text IS NULL OR d.aggregate_type = $7)
+  AND ($8::text IS NULL OR d.aggregate_id = $8)
 ORDER BY d.deliver_at, d.seq
-LIMIT $7
+LIMIT $9
 `
 
 type DelayedEventsParams struct {
-	AfterTime string
-	AfterSeq  int64
-	Ids       []string
-	EventType *string
-	Topic     *string
-	EventKey  *string
-	MaxRows   int32
+	AfterTime     string
+	AfterSeq      int64
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	MaxRows       int32
 }
 
 type DelayedEventsRow struct {
@@ -213,6 +298,8 @@ func (q *Queries) DelayedEvents(ctx context.Context, arg DelayedEventsParams) ([
 		arg.EventType,
 		arg.Topic,
 		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -354,6 +441,34 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const iDsOfSeq = `-- name: IDsOfSeq :many
+SELECT p.id FROM event_outbox AS p WHERE p.seq = $1 AND p.published_at IS NULL AND p.dead_at IS NULL
+UNION ALL
+SELECT d.id FROM event_outbox AS d WHERE d.seq = $1 AND d.published_at IS NULL AND d.dead_at IS NOT NULL
+`
+
+// IDsOfSeq finds the event of a seq. Each part reads an index that does not have published
+// rows.
+func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, iDsOfSeq, seq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const oldestPending = `-- name: OldestPending :many
 SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at,
@@ -470,6 +585,63 @@ func (q *Queries) Replay(ctx context.Context, arg ReplayParams) (ReplayRow, erro
 	return i, err
 }
 
+const rowsBehind = `-- name: RowsBehind :many
+SELECT seq, id, event_type, created_at, retry_count
+FROM event_outbox
+WHERE published_at IS NULL AND dead_at IS NULL AND seq > $1 AND event_key = $2
+  AND coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $3::text
+ORDER BY seq
+LIMIT $4
+`
+
+type RowsBehindParams struct {
+	After    int64
+	EventKey *string
+	Topic    string
+	MaxRows  int32
+}
+
+type RowsBehindRow struct {
+	Seq        int64
+	ID         uuid.UUID
+	EventType  string
+	CreatedAt  time.Time
+	RetryCount int32
+}
+
+// RowsBehind lists the pending rows of a key that come after a row, and CountBehind counts
+// them up to a cap.
+func (q *Queries) RowsBehind(ctx context.Context, arg RowsBehindParams) ([]RowsBehindRow, error) {
+	rows, err := q.db.Query(ctx, rowsBehind,
+		arg.After,
+		arg.EventKey,
+		arg.Topic,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RowsBehindRow
+	for rows.Next() {
+		var i RowsBehindRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.CreatedAt,
+			&i.RetryCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sendNow = `-- name: SendNow :one
 WITH early AS MATERIALIZED (
     SELECT e.id, row_number() OVER (ORDER BY e.deliver_at DESC, e.seq DESC) AS place
@@ -536,4 +708,69 @@ func (q *Queries) StillDelayed(ctx context.Context, arg StillDelayedParams) (int
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const wholeRow = `-- name: WholeRow :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, partition,
+       coalesce(event_data::text, '')::text AS data, coalesce(headers::text, '')::text AS headers, created_at, published_at, next_attempt_at, dead_at, retry_count, last_error,
+       coalesce(tx::text, '')::text AS tx
+FROM event_outbox WHERE id = $1::text::uuid
+`
+
+type WholeRowRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Data          string
+	Headers       string
+	CreatedAt     time.Time
+	PublishedAt   *time.Time
+	NextAttemptAt *time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+	Tx            string
+}
+
+func (q *Queries) WholeRow(ctx context.Context, id string) ([]WholeRowRow, error) {
+	rows, err := q.db.Query(ctx, wholeRow, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WholeRowRow
+	for rows.Next() {
+		var i WholeRowRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Data,
+			&i.Headers,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.NextAttemptAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+			&i.Tx,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
