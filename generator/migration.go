@@ -35,6 +35,9 @@ type MigrationConfig struct {
 	// Upgrade selects the migration that upgrades an event_outbox of an older shape
 	// with its rows. Default: the one that creates the tables.
 	Upgrade bool
+	// Pauses selects the migration that lets operators pause topics, for an event_outbox
+	// from before that.
+	Pauses bool
 	// Grants selects the migration that grants privileges to the roles.
 	Grants bool
 	// Roles are the roles for Grants.
@@ -107,6 +110,8 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	switch {
 	case cfg.Grants:
 		opts.Kind = migrations.KindGrants
+	case cfg.Pauses:
+		opts.Kind = migrations.KindPauses
 	case cfg.Upgrade:
 		opts.Kind = migrations.KindUpgrade
 	}

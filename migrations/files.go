@@ -41,6 +41,7 @@ type Kind string
 const (
 	KindCreate  Kind = "create"  // creates the tables
 	KindUpgrade Kind = "upgrade" // upgrades an event_outbox of an older shape
+	KindPauses  Kind = "pauses"  // lets operators pause topics, in an outbox from before that
 	KindGrants  Kind = "grants"  // grants roles their privileges on the tables
 )
 
@@ -115,6 +116,8 @@ func (o Options) migration() (migration, error) {
 		m = migration{"event_outbox", "Create the tables of the outbox.", createUp, createDown}
 	case KindUpgrade:
 		m = migration{"event_outbox_upgrade", "Upgrade event_outbox to the current shape.", upgradeUp, upgradeDown}
+	case KindPauses:
+		m = migration{"event_outbox_pauses", "Let operators pause topics of the outbox.", pausesUp, pausesDown}
 	case KindGrants:
 		if o.Schema != "" && !schemaName.MatchString(o.Schema) {
 			break // reported below
@@ -125,7 +128,7 @@ func (o Options) migration() (migration, error) {
 		}
 		m = migration{"event_outbox_grants", "Grant roles what they need of the outbox's tables.", up, down}
 	default:
-		return m, fmt.Errorf("migrations: unknown kind %q; choose %s, %s or %s", o.Kind, KindCreate, KindUpgrade, KindGrants)
+		return m, fmt.Errorf("migrations: unknown kind %q; choose %s, %s, %s or %s", o.Kind, KindCreate, KindUpgrade, KindPauses, KindGrants)
 	}
 	if o.Schema == "" {
 		return m, nil

@@ -218,4 +218,3 @@ func (s *sheet) document(label string, text json.RawMessage, instead string) {
 		label = ""
 	}
 }
-

@@ -9,6 +9,8 @@
 //	outboxrelay delayed    list delayed events
 //	outboxrelay cancel     delete delayed events
 //	outboxrelay send-now   publish delayed events before their time
+//	outboxrelay pause      stop sending a topic, or all, until it is resumed
+//	outboxrelay resume     send a paused topic again
 //	outboxrelay redrive    send the dead rows of consumers back
 //	outboxrelay config     every setting, where it can be set, and its value now
 //

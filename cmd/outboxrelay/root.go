@@ -99,6 +99,8 @@ func rootCommand(env environment) *cobra.Command {
 		delayedCommand(env),
 		cancelCommand(env),
 		sendNowCommand(env),
+		pauseCommand(env),
+		resumeCommand(env),
 		redriveCommand(env),
 		configCommand(env),
 		versionCommand(env),

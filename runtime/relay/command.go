@@ -42,6 +42,7 @@ type (
 	}
 	opRelease struct{ lease Lease }
 
+	opPauses    struct{}
 	opReadHeld  struct{}
 	opDecisions struct{ done []int64 }
 	opSnapshot  struct{ edits bool } // edits: to look for edited rows
@@ -91,20 +92,21 @@ type outcome struct {
 	op  command
 	err error
 
-	state     LeaseState  // opObserve
-	lease     Lease       // opTakeOver
-	renewal   Renewal     // opRenew
-	moved     bool        // opIdle
-	snapshot  Snapshot    // opSnapshot
-	entries   []*entry    // opBacklog, opTick, opAgain
-	more      bool        // the same
-	left      leftOuts    // the same
-	end       int64       // opEdited: the last seq that was looked at
-	held      []HeldRow   // opReadHeld
-	decisions []Decision  // opDecisions
-	topics    []TopicInfo // opTopics
-	results   []Result    // opSend
-	producer  Producer    // opOpen
+	state     LeaseState     // opObserve
+	lease     Lease          // opTakeOver
+	renewal   Renewal        // opRenew
+	moved     bool           // opIdle
+	snapshot  Snapshot       // opSnapshot
+	entries   []*entry       // opBacklog, opTick, opAgain
+	more      bool           // the same
+	left      leftOuts       // the same
+	end       int64          // opEdited: the last seq that was looked at
+	pauses    OperatorPauses // opPauses
+	held      []HeldRow      // opReadHeld
+	decisions []Decision     // opDecisions
+	topics    []TopicInfo    // opTopics
+	results   []Result       // opSend
+	producer  Producer       // opOpen
 }
 
 // slotOf returns the slot of a command.

@@ -3,6 +3,9 @@ SELECT epoch, beat, holder, unclean_ends, suspect_seq, state,
        greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS silent_ms
 FROM event_outbox_lease WHERE name = @name;
 
+-- name: Now :one
+SELECT clock_timestamp()::timestamptz AS now;
+
 -- CountRows walks the index of unsettled rows and stops at the cap.
 -- name: CountRows :one
 SELECT (SELECT count(*) FROM (
@@ -180,3 +183,22 @@ SELECT (SELECT count(*) FROM sent) AS changed, (SELECT count(*) FROM audited) AS
 -- name: StillDelayed :one
 SELECT count(*) FROM event_outbox_delayed
 WHERE id = ANY(sqlc.arg(ids)::text[]::uuid[]) AND (@due_too::boolean OR deliver_at > now());
+
+-- ReadPauses lists the pauses of topics that no later entry ends, as the relay reads them.
+-- name: ReadPauses :many
+SELECT coalesce(l.topic, '')::text AS topic, l.actor, coalesce(l.reason, '')::text AS reason, l.at
+FROM (
+    SELECT DISTINCT ON (p.topic) p.id, p.topic, p.actor, p.reason, p.at, p.action
+    FROM event_outbox_audit AS p
+    WHERE p.action IN ('pause', 'resume')
+    ORDER BY p.topic, p.id DESC
+) AS l
+WHERE l.action = 'pause'
+  AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+ORDER BY l.id;
+
+-- AddEntry is for decisions that are not about an event. The leader need not act on them
+-- row by row, so they have applied_at.
+-- name: AddEntry :exec
+INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+VALUES (@actor, @action, 0, '00000000-0000-0000-0000-000000000000', '', sqlc.narg(topic), sqlc.narg(reason), now());

@@ -36,6 +36,7 @@ type Metrics struct {
 	heldKeys    prometheus.Gauge
 	heldRows    prometheus.Gauge
 	paused      prometheus.Gauge
+	stopped     prometheus.Gauge
 	setAside    prometheus.Gauge
 	dead        prometheus.Gauge
 	deadLetters prometheus.Counter
@@ -78,6 +79,7 @@ func New(outbox string) *Metrics {
 		epoch:       gauge("outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
 		heldKeys:    gauge("outbox_held_keys", "Keys whose rows wait for an earlier one that failed."),
 		heldRows:    gauge("outbox_retrying_rows", "Rows that wait for their next attempt."),
+		stopped:     gauge("outbox_operator_pauses", "Pauses of topics by operators that the leader obeys; one of all topics counts as one."),
 		paused:      gauge("outbox_paused_topics", "Topics that cannot be written now."),
 		setAside:    gauge("outbox_partitions_set_aside", "Partitions that cannot be written now."),
 		dead:        gauge("outbox_dead_letters", "Dead rows that were not replayed or discarded."),
@@ -150,6 +152,7 @@ func (m *Metrics) Status(s relay.Status) {
 	m.epoch.Set(float64(s.Epoch))
 	m.heldKeys.Set(float64(s.HeldKeys))
 	m.paused.Set(float64(s.PausedTopicCount))
+	m.stopped.Set(float64(s.OperatorPauseCount))
 	m.setAside.Set(float64(s.SetAsideCount))
 	m.inFlight.Set(float64(s.InFlight))
 	m.unsettled.Set(float64(s.Unsettled))

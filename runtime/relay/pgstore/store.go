@@ -41,6 +41,7 @@ var (
 	_ relay.Store        = (*Store)(nil)
 	_ relay.Delayer      = (*Store)(nil)
 	_ relay.Idler        = (*Store)(nil)
+	_ relay.Pauser       = (*Store)(nil)
 	_ relay.ReleaseHints = (*Store)(nil)
 )
 

@@ -12,6 +12,30 @@ import (
 	"github.com/google/uuid"
 )
 
+const addEntry = `-- name: AddEntry :exec
+INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+VALUES ($1, $2, 0, '00000000-0000-0000-0000-000000000000', '', $3, $4, now())
+`
+
+type AddEntryParams struct {
+	Actor  string
+	Action string
+	Topic  *string
+	Reason *string
+}
+
+// AddEntry is for decisions that are not about an event. The leader need not act on them
+// row by row, so they have applied_at.
+func (q *Queries) AddEntry(ctx context.Context, arg AddEntryParams) error {
+	_, err := q.db.Exec(ctx, addEntry,
+		arg.Actor,
+		arg.Action,
+		arg.Topic,
+		arg.Reason,
+	)
+	return err
+}
+
 const auditOfEvent = `-- name: AuditOfEvent :many
 SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = $1::text::uuid ORDER BY id LIMIT 1000
 `
@@ -469,6 +493,17 @@ func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) 
 	return items, nil
 }
 
+const now = `-- name: Now :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+func (q *Queries) Now(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, now)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
+}
+
 const oldestPending = `-- name: OldestPending :many
 SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at,
@@ -550,6 +585,52 @@ func (q *Queries) ReadLease(ctx context.Context, name string) (ReadLeaseRow, err
 		&i.SilentMs,
 	)
 	return i, err
+}
+
+const readPauses = `-- name: ReadPauses :many
+SELECT coalesce(l.topic, '')::text AS topic, l.actor, coalesce(l.reason, '')::text AS reason, l.at
+FROM (
+    SELECT DISTINCT ON (p.topic) p.id, p.topic, p.actor, p.reason, p.at, p.action
+    FROM event_outbox_audit AS p
+    WHERE p.action IN ('pause', 'resume')
+    ORDER BY p.topic, p.id DESC
+) AS l
+WHERE l.action = 'pause'
+  AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+ORDER BY l.id
+`
+
+type ReadPausesRow struct {
+	Topic  string
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+// ReadPauses lists the pauses of topics that no later entry ends, as the relay reads them.
+func (q *Queries) ReadPauses(ctx context.Context) ([]ReadPausesRow, error) {
+	rows, err := q.db.Query(ctx, readPauses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadPausesRow
+	for rows.Next() {
+		var i ReadPausesRow
+		if err := rows.Scan(
+			&i.Topic,
+			&i.Actor,
+			&i.Reason,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const replay = `-- name: Replay :one
