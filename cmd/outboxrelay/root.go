@@ -99,6 +99,7 @@ func rootCommand(env environment) *cobra.Command {
 		delayedCommand(env),
 		cancelCommand(env),
 		sendNowCommand(env),
+		doctorCommand(env),
 		pauseCommand(env),
 		resumeCommand(env),
 		redriveCommand(env),

@@ -202,3 +202,113 @@ ORDER BY l.id;
 -- name: AddEntry :exec
 INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
 VALUES (@actor, @action, 0, '00000000-0000-0000-0000-000000000000', '', sqlc.narg(topic), sqlc.narg(reason), now());
+
+-- Server describes what the sessions of relays share with others. A limit of -1 is none.
+-- name: Server :one
+SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_setting('server_version_num')::integer AS version,
+       current_setting('max_connections')::integer AS max_connections,
+       current_setting('superuser_reserved_connections')::integer AS reserved,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datid IS NOT NULL)::integer AS used,
+       coalesce((SELECT r.rolconnlimit FROM pg_catalog.pg_roles AS r WHERE r.rolname = session_user), -1)::integer AS role_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.usename = session_user)::integer AS role_used,
+       coalesce((SELECT d.datconnlimit FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()), -1)::integer AS database_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datname = current_database())::integer AS database_used,
+       (current_setting('autovacuum') = 'on')::boolean AS autovacuum,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.datname = current_database() AND a.application_name = 'outboxrelay')::integer AS relay_sessions;
+
+-- HoldingBack lists what keeps vacuum from removing rows: transactions that are open for
+-- long, replication slots, and prepared transactions. Without pg_read_all_stats the times
+-- of other roles are unknown (0), and their transaction ids are not.
+-- name: HoldingBack :many
+SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
+FROM (
+    SELECT 'transaction' AS kind, a.pid::text AS name, concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
+           coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid() AND a.datid IS NOT NULL
+    UNION ALL
+    SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END),
+           coalesce(age(s.xmin), 0), 0
+    FROM pg_catalog.pg_replication_slots AS s
+    WHERE s.xmin IS NOT NULL
+    UNION ALL
+    SELECT 'prepared', p.gid, p.owner, age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
+    FROM pg_catalog.pg_prepared_xacts AS p
+) AS h
+WHERE h.transactions >= @transactions::bigint OR h.seconds >= @seconds::bigint
+ORDER BY h.seconds DESC, h.transactions DESC
+LIMIT 10;
+
+-- name: TableHealth :many
+SELECT c.relname::text AS name, pg_total_relation_size(c.oid)::bigint AS bytes,
+       coalesce(s.n_live_tup, 0)::bigint AS live, coalesce(s.n_dead_tup, 0)::bigint AS dead,
+       coalesce(extract(epoch FROM clock_timestamp() - greatest(s.last_autovacuum, s.last_vacuum)), -1)::bigint AS vacuumed_ago,
+       ('autovacuum_enabled=false' = ANY(coalesce(c.reloptions, '{}')) OR 'autovacuum_enabled=off' = ANY(coalesce(c.reloptions, '{}')))::boolean AS never_vacuumed
+FROM pg_catalog.pg_class AS c
+LEFT JOIN pg_catalog.pg_stat_user_tables AS s ON s.relid = c.oid
+WHERE c.oid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1;
+
+-- InvalidIndexes lists indexes that a failed CREATE INDEX CONCURRENTLY left behind. Writers
+-- maintain them, and nothing can use them.
+-- name: InvalidIndexes :many
+SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table_name
+FROM pg_catalog.pg_index AS i
+WHERE NOT i.indisvalid
+  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1;
+
+-- TakesPauses reports whether event_outbox_audit accepts pauses, and has their index.
+-- name: TakesPauses :one
+SELECT (NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c
+                    WHERE c.conrelid = to_regclass('event_outbox_audit')::oid AND c.contype = 'c'
+                      AND pg_get_constraintdef(c.oid) LIKE '%send-now%' AND pg_get_constraintdef(c.oid) NOT LIKE '%pause%'))::boolean AS takes,
+       EXISTS (SELECT FROM pg_catalog.pg_index AS i
+               WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND pg_get_indexdef(i.indexrelid) LIKE '%pause%')::boolean AS indexed;
+
+-- UsedTopics lists the topics of the first rows that wait, of the first dead ones and delayed
+-- events, and of the latest published rows, with the largest row of each that is not
+-- published: about its size in Kafka.
+-- name: UsedTopics :many
+SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
+       coalesce(max(u.bytes) FILTER (WHERE u.waits), 0)::bigint AS largest,
+       coalesce((array_agg(u.id::text ORDER BY u.bytes DESC) FILTER (WHERE u.waits))[1], '')::text AS largest_id
+FROM (
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200 AS bytes
+     FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL ORDER BY p.seq LIMIT @max_rows)
+    UNION ALL
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200
+     FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NOT NULL ORDER BY p.seq LIMIT @max_rows)
+    UNION ALL
+    (SELECT d.topic, d.event_type, d.id, true,
+            coalesce(octet_length(d.event_data::text), 0) + coalesce(octet_length(d.headers::text), 0) + coalesce(octet_length(d.event_key), 0) + 200
+     FROM event_outbox_delayed AS d ORDER BY d.deliver_at LIMIT @max_rows)
+    UNION ALL
+    (SELECT r.topic, r.event_type, r.id, false, 0 FROM (
+        SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000
+     ) AS r WHERE r.published_at IS NOT NULL)
+) AS u
+GROUP BY u.topic
+ORDER BY u.topic
+LIMIT 1000;
+
+-- OtherPublishers lists sessions that are not of a relay and whose last statement changes
+-- event_outbox as a relay does. The text of other roles' statements needs
+-- pg_read_all_stats.
+-- name: OtherPublishers :many
+SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
+       left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
+  AND a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+ORDER BY a.pid LIMIT 10;
+
+-- PublishedLately tells how long ago one of the latest rows was marked as published;
+-- negative: none of them is.
+-- name: PublishedLately :one
+SELECT coalesce(extract(epoch FROM clock_timestamp() - max(r.published_at)), -1)::bigint AS seconds
+FROM (SELECT p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000) AS r;

@@ -38,7 +38,9 @@ func TestRenewalsReportPauses(t *testing.T) {
 			must(t, err)
 			return pauses.List
 		}
-		one := func(topic string) relay.OperatorPause { return relay.OperatorPause{Topic: topic, Actor: "ann", Reason: "test"} }
+		one := func(topic string) relay.OperatorPause {
+			return relay.OperatorPause{Topic: topic, Actor: "ann", Reason: "test"}
+		}
 		all := cmpopts.IgnoreFields(relay.OperatorPause{}, "Since")
 
 		seen := map[string]bool{version(): true}

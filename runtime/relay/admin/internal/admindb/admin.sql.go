@@ -465,6 +465,70 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const holdingBack = `-- name: HoldingBack :many
+SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
+FROM (
+    SELECT 'transaction' AS kind, a.pid::text AS name, concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
+           coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid() AND a.datid IS NOT NULL
+    UNION ALL
+    SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END),
+           coalesce(age(s.xmin), 0), 0
+    FROM pg_catalog.pg_replication_slots AS s
+    WHERE s.xmin IS NOT NULL
+    UNION ALL
+    SELECT 'prepared', p.gid, p.owner, age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
+    FROM pg_catalog.pg_prepared_xacts AS p
+) AS h
+WHERE h.transactions >= $1::bigint OR h.seconds >= $2::bigint
+ORDER BY h.seconds DESC, h.transactions DESC
+LIMIT 10
+`
+
+type HoldingBackParams struct {
+	Transactions int64
+	Seconds      int64
+}
+
+type HoldingBackRow struct {
+	Kind         string
+	Name         string
+	Detail       string
+	Transactions int64
+	Seconds      int64
+}
+
+// HoldingBack lists what keeps vacuum from removing rows: transactions that are open for
+// long, replication slots, and prepared transactions. Without pg_read_all_stats the times
+// of other roles are unknown (0), and their transaction ids are not.
+func (q *Queries) HoldingBack(ctx context.Context, arg HoldingBackParams) ([]HoldingBackRow, error) {
+	rows, err := q.db.Query(ctx, holdingBack, arg.Transactions, arg.Seconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HoldingBackRow
+	for rows.Next() {
+		var i HoldingBackRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Name,
+			&i.Detail,
+			&i.Transactions,
+			&i.Seconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const iDsOfSeq = `-- name: IDsOfSeq :many
 SELECT p.id FROM event_outbox AS p WHERE p.seq = $1 AND p.published_at IS NULL AND p.dead_at IS NULL
 UNION ALL
@@ -486,6 +550,41 @@ func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) 
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const invalidIndexes = `-- name: InvalidIndexes :many
+SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table_name
+FROM pg_catalog.pg_index AS i
+WHERE NOT i.indisvalid
+  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1
+`
+
+type InvalidIndexesRow struct {
+	Name      string
+	TableName string
+}
+
+// InvalidIndexes lists indexes that a failed CREATE INDEX CONCURRENTLY left behind. Writers
+// maintain them, and nothing can use them.
+func (q *Queries) InvalidIndexes(ctx context.Context) ([]InvalidIndexesRow, error) {
+	rows, err := q.db.Query(ctx, invalidIndexes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []InvalidIndexesRow
+	for rows.Next() {
+		var i InvalidIndexesRow
+		if err := rows.Scan(&i.Name, &i.TableName); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -554,6 +653,64 @@ func (q *Queries) OldestPending(ctx context.Context) ([]OldestPendingRow, error)
 		return nil, err
 	}
 	return items, nil
+}
+
+const otherPublishers = `-- name: OtherPublishers :many
+SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
+       left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
+  AND a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+ORDER BY a.pid LIMIT 10
+`
+
+type OtherPublishersRow struct {
+	Pid         *int32
+	RoleName    string
+	Application string
+	Query       string
+}
+
+// OtherPublishers lists sessions that are not of a relay and whose last statement changes
+// event_outbox as a relay does. The text of other roles' statements needs
+// pg_read_all_stats.
+func (q *Queries) OtherPublishers(ctx context.Context) ([]OtherPublishersRow, error) {
+	rows, err := q.db.Query(ctx, otherPublishers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OtherPublishersRow
+	for rows.Next() {
+		var i OtherPublishersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.RoleName,
+			&i.Application,
+			&i.Query,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const publishedLately = `-- name: PublishedLately :one
+SELECT coalesce(extract(epoch FROM clock_timestamp() - max(r.published_at)), -1)::bigint AS seconds
+FROM (SELECT p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000) AS r
+`
+
+// PublishedLately tells how long ago one of the latest rows was marked as published;
+// negative: none of them is.
+func (q *Queries) PublishedLately(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, publishedLately)
+	var seconds int64
+	err := row.Scan(&seconds)
+	return seconds, err
 }
 
 const readLease = `-- name: ReadLease :one
@@ -761,6 +918,56 @@ func (q *Queries) SendNow(ctx context.Context, arg SendNowParams) (SendNowRow, e
 	return i, err
 }
 
+const server = `-- name: Server :one
+SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_setting('server_version_num')::integer AS version,
+       current_setting('max_connections')::integer AS max_connections,
+       current_setting('superuser_reserved_connections')::integer AS reserved,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datid IS NOT NULL)::integer AS used,
+       coalesce((SELECT r.rolconnlimit FROM pg_catalog.pg_roles AS r WHERE r.rolname = session_user), -1)::integer AS role_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.usename = session_user)::integer AS role_used,
+       coalesce((SELECT d.datconnlimit FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()), -1)::integer AS database_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datname = current_database())::integer AS database_used,
+       (current_setting('autovacuum') = 'on')::boolean AS autovacuum,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.datname = current_database() AND a.application_name = 'outboxrelay')::integer AS relay_sessions
+`
+
+type ServerRow struct {
+	Now            time.Time
+	Login          string
+	Version        int32
+	MaxConnections int32
+	Reserved       int32
+	Used           int32
+	RoleLimit      int32
+	RoleUsed       int32
+	DatabaseLimit  int32
+	DatabaseUsed   int32
+	Autovacuum     bool
+	RelaySessions  int32
+}
+
+// Server describes what the sessions of relays share with others. A limit of -1 is none.
+func (q *Queries) Server(ctx context.Context) (ServerRow, error) {
+	row := q.db.QueryRow(ctx, server)
+	var i ServerRow
+	err := row.Scan(
+		&i.Now,
+		&i.Login,
+		&i.Version,
+		&i.MaxConnections,
+		&i.Reserved,
+		&i.Used,
+		&i.RoleLimit,
+		&i.RoleUsed,
+		&i.DatabaseLimit,
+		&i.DatabaseUsed,
+		&i.Autovacuum,
+		&i.RelaySessions,
+	)
+	return i, err
+}
+
 const stillDead = `-- name: StillDead :one
 SELECT count(*) FROM event_outbox WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
 `
@@ -789,6 +996,137 @@ func (q *Queries) StillDelayed(ctx context.Context, arg StillDelayedParams) (int
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const tableHealth = `-- name: TableHealth :many
+SELECT c.relname::text AS name, pg_total_relation_size(c.oid)::bigint AS bytes,
+       coalesce(s.n_live_tup, 0)::bigint AS live, coalesce(s.n_dead_tup, 0)::bigint AS dead,
+       coalesce(extract(epoch FROM clock_timestamp() - greatest(s.last_autovacuum, s.last_vacuum)), -1)::bigint AS vacuumed_ago,
+       ('autovacuum_enabled=false' = ANY(coalesce(c.reloptions, '{}')) OR 'autovacuum_enabled=off' = ANY(coalesce(c.reloptions, '{}')))::boolean AS never_vacuumed
+FROM pg_catalog.pg_class AS c
+LEFT JOIN pg_catalog.pg_stat_user_tables AS s ON s.relid = c.oid
+WHERE c.oid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1
+`
+
+type TableHealthRow struct {
+	Name          string
+	Bytes         int64
+	Live          int64
+	Dead          int64
+	VacuumedAgo   int64
+	NeverVacuumed bool
+}
+
+func (q *Queries) TableHealth(ctx context.Context) ([]TableHealthRow, error) {
+	rows, err := q.db.Query(ctx, tableHealth)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TableHealthRow
+	for rows.Next() {
+		var i TableHealthRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Bytes,
+			&i.Live,
+			&i.Dead,
+			&i.VacuumedAgo,
+			&i.NeverVacuumed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const takesPauses = `-- name: TakesPauses :one
+SELECT (NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c
+                    WHERE c.conrelid = to_regclass('event_outbox_audit')::oid AND c.contype = 'c'
+                      AND pg_get_constraintdef(c.oid) LIKE '%send-now%' AND pg_get_constraintdef(c.oid) NOT LIKE '%pause%'))::boolean AS takes,
+       EXISTS (SELECT FROM pg_catalog.pg_index AS i
+               WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND pg_get_indexdef(i.indexrelid) LIKE '%pause%')::boolean AS indexed
+`
+
+type TakesPausesRow struct {
+	Takes   bool
+	Indexed bool
+}
+
+// TakesPauses reports whether event_outbox_audit accepts pauses, and has their index.
+func (q *Queries) TakesPauses(ctx context.Context) (TakesPausesRow, error) {
+	row := q.db.QueryRow(ctx, takesPauses)
+	var i TakesPausesRow
+	err := row.Scan(&i.Takes, &i.Indexed)
+	return i, err
+}
+
+const usedTopics = `-- name: UsedTopics :many
+SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
+       coalesce(max(u.bytes) FILTER (WHERE u.waits), 0)::bigint AS largest,
+       coalesce((array_agg(u.id::text ORDER BY u.bytes DESC) FILTER (WHERE u.waits))[1], '')::text AS largest_id
+FROM (
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200 AS bytes
+     FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL ORDER BY p.seq LIMIT $1)
+    UNION ALL
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200
+     FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NOT NULL ORDER BY p.seq LIMIT $1)
+    UNION ALL
+    (SELECT d.topic, d.event_type, d.id, true,
+            coalesce(octet_length(d.event_data::text), 0) + coalesce(octet_length(d.headers::text), 0) + coalesce(octet_length(d.event_key), 0) + 200
+     FROM event_outbox_delayed AS d ORDER BY d.deliver_at LIMIT $1)
+    UNION ALL
+    (SELECT r.topic, r.event_type, r.id, false, 0 FROM (
+        SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000
+     ) AS r WHERE r.published_at IS NOT NULL)
+) AS u
+GROUP BY u.topic
+ORDER BY u.topic
+LIMIT 1000
+`
+
+type UsedTopicsRow struct {
+	Topic     string
+	EventType string
+	Waiting   int64
+	Largest   int64
+	LargestID string
+}
+
+// UsedTopics lists the topics of the first rows that wait, of the first dead ones and delayed
+// events, and of the latest published rows, with the largest row of each that is not
+// published: about its size in Kafka.
+func (q *Queries) UsedTopics(ctx context.Context, maxRows int32) ([]UsedTopicsRow, error) {
+	rows, err := q.db.Query(ctx, usedTopics, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UsedTopicsRow
+	for rows.Next() {
+		var i UsedTopicsRow
+		if err := rows.Scan(
+			&i.Topic,
+			&i.EventType,
+			&i.Waiting,
+			&i.Largest,
+			&i.LargestID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const wholeRow = `-- name: WholeRow :many
