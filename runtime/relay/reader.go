@@ -15,6 +15,7 @@ type reader struct {
 	f   *flow
 	cfg *Config
 
+	pauser      bool   // the store has pauses of operators
 	pauses      string // version of the operators' pauses that are obeyed; "": not read yet
 	pausesRead  bool   // they are the newest that the leader has heard of, or the store has none
 	pastRead    bool   // decisions from before the term were read
@@ -42,9 +43,9 @@ type reader struct {
 }
 
 func newReader(f *flow, idles bool, now time.Duration) *reader {
-	_, pauses := f.cfg.Store.(Pauser)
+	_, pauser := f.cfg.Store.(Pauser)
 	return &reader{
-		f: f, cfg: f.cfg, pausesRead: !pauses, poller: newPoller(f.cfg, idles, now),
+		f: f, cfg: f.cfg, pauser: pauser, pausesRead: !pauser, poller: newPoller(f.cfg, idles, now),
 		decisionsAt: now + f.cfg.DecisionsEvery, known: map[int64]bool{},
 	}
 }
@@ -255,7 +256,7 @@ func (r *reader) decisions(now time.Duration) { r.decisionsAt = now }
 
 // pausesAre records which version of the operators' pauses a renewal has seen; "": none.
 func (r *reader) pausesAre(version string) {
-	if version != "" && version != r.pauses {
+	if r.pauser && version != "" && version != r.pauses {
 		r.pausesRead = false
 	}
 }
