@@ -12,6 +12,8 @@
 //	outboxrelay send-now   publish delayed events before their time
 //	outboxrelay pause      stop sending a topic, or all, until it is resumed
 //	outboxrelay resume     send a paused topic again
+//	outboxrelay tail       follow what is being published
+//	outboxrelay purge      delete published rows that are older than the retention now
 //	outboxrelay redrive    send the dead rows of consumers back
 //	outboxrelay config     every setting, where it can be set, and its value now
 //

@@ -102,6 +102,8 @@ func rootCommand(env environment) *cobra.Command {
 		doctorCommand(env),
 		pauseCommand(env),
 		resumeCommand(env),
+		tailCommand(env),
+		purgeCommand(env),
 		redriveCommand(env),
 		configCommand(env),
 		versionCommand(env),

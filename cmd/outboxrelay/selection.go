@@ -69,17 +69,20 @@ func selectionFlags(env environment, cmd *cobra.Command, about subject) *selecti
 		cmd.Flags().DurationVar(&s.olderThan, "older-than", 0, "rows that became dead at least this `duration` ago, such as 24h")
 		cmd.Flags().DurationVar(&s.newerThan, "newer-than", 0, "rows that became dead at most this `duration` ago")
 	}
-	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "type" {
-			name = "event-type"
-		}
-		return pflag.NormalizedName(name)
-	})
+	cmd.Flags().SetNormalizeFunc(normalizeType)
 	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
 		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
 	})
 	return s
+}
+
+// normalizeType makes --type the same as --event-type.
+func normalizeType(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "type" {
+		name = "event-type"
+	}
+	return pflag.NormalizedName(name)
 }
 
 func namesOf(outboxes []outbox) []string {

@@ -312,3 +312,108 @@ ORDER BY a.pid LIMIT 10;
 -- name: PublishedLately :one
 SELECT coalesce(extract(epoch FROM clock_timestamp() - max(r.published_at)), -1)::bigint AS seconds
 FROM (SELECT p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000) AS r;
+
+-- name: CurrentSnapshot :one
+SELECT pg_current_snapshot()::text AS snapshot;
+
+-- TailLatest reads the rows that were published last, of the latest 10,000 by transaction.
+-- name: TailLatest :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (SELECT l.id FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000) AS latest
+JOIN event_outbox AS o ON o.id = latest.id
+WHERE o.published_at IS NOT NULL
+  AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key))
+ORDER BY o.published_at DESC, o.seq DESC
+LIMIT @max_rows;
+
+-- TailNew reads the rows that the snapshot upto shows and since does not, published or not.
+-- name: TailNew :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx >= pg_snapshot_xmax(sqlc.arg(since)::text::pg_snapshot) AND n.tx < pg_snapshot_xmax(sqlc.arg(upto)::text::pg_snapshot)
+      AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+    UNION ALL
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip(sqlc.arg(since)::text::pg_snapshot)))
+      AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+) AS fresh
+JOIN event_outbox AS o ON o.id = fresh.id
+WHERE true
+  AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key))
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- TailPending reads the first pending rows. TailKnown reads rows again.
+-- name: TailPending :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM event_outbox AS o
+WHERE o.published_at IS NULL AND o.dead_at IS NULL
+  AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key))
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- name: TailKnown :many
+SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY(sqlc.arg(ids)::text[]::uuid[]);
+
+-- Purge deletes published rows of a range of transactions, as the relay's sweep does, but
+-- without the lease: an operator may delete them at any time. Rows that another session has
+-- locked are left. edge_tx is where the range ends, and edge_old whether rows there may
+-- still be old enough.
+-- name: Purge :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < @before::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= @from_tx::xid8
+    ORDER BY e.tx
+    OFFSET @window_rows LIMIT 1
+), doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d
+    WHERE d.tx >= @from_tx::xid8
+      AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+      AND d.published_at < @before::timestamptz
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
+
+-- Rows from before an upgrade have no tx.
+-- name: PurgeWithoutTx :one
+WITH doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < @before::timestamptz
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged;
+
+-- Purgeable counts what Purge would delete of a range, and PurgeableWithoutTx the others.
+-- name: Purgeable :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < @before::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= @from_tx::xid8
+    ORDER BY e.tx
+    OFFSET @window_rows LIMIT 1
+)
+SELECT (SELECT count(*) FROM event_outbox AS d
+        WHERE d.tx >= @from_tx::xid8
+          AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+          AND d.published_at < @before::timestamptz) AS purgeable,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
+
+-- name: PurgeableWithoutTx :one
+SELECT count(*) FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < @before::timestamptz;

@@ -23,8 +23,8 @@ var (
 	ErrPaused = errors.New("admin: it is paused already")
 	// ErrNotPaused is returned by Resume if there is no such pause.
 	ErrNotPaused = errors.New("admin: it is not paused")
-	// ErrNoPauses is returned by Pause if event_outbox_audit is from before pauses.
-	ErrNoPauses = errors.New("admin: event_outbox_audit is from before pauses of topics: " +
+	// ErrNoPauses is returned by Pause and Purge if event_outbox_audit is from before them.
+	ErrNoPauses = errors.New("admin: event_outbox_audit is from before pauses and purges: " +
 		"apply what `outboxgen migration --pauses` prints, and upgrade all relays")
 )
 

@@ -168,6 +168,17 @@ func (q *Queries) CountRows(ctx context.Context, cap int32) (CountRowsRow, error
 	return i, err
 }
 
+const currentSnapshot = `-- name: CurrentSnapshot :one
+SELECT pg_current_snapshot()::text AS snapshot
+`
+
+func (q *Queries) CurrentSnapshot(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, currentSnapshot)
+	var snapshot string
+	err := row.Scan(&snapshot)
+	return snapshot, err
+}
+
 const deadRows = `-- name: DeadRows :many
 SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
        event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
@@ -713,6 +724,137 @@ func (q *Queries) PublishedLately(ctx context.Context) (int64, error) {
 	return seconds, err
 }
 
+const purge = `-- name: Purge :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < $1::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= $2::xid8
+    ORDER BY e.tx
+    OFFSET $3 LIMIT 1
+), doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d
+    WHERE d.tx >= $2::xid8
+      AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+      AND d.published_at < $1::timestamptz
+    LIMIT $4
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
+`
+
+type PurgeParams struct {
+	Before     time.Time
+	FromTx     uint64
+	WindowRows int32
+	MaxRows    int32
+}
+
+type PurgeRow struct {
+	Doomed  int64
+	Purged  int64
+	EdgeTx  uint64
+	EdgeOld bool
+}
+
+// Purge deletes published rows of a range of transactions, as the relay's sweep does, but
+// without the lease: an operator may delete them at any time. Rows that another session has
+// locked are left. edge_tx is where the range ends, and edge_old whether rows there may
+// still be old enough.
+func (q *Queries) Purge(ctx context.Context, arg PurgeParams) (PurgeRow, error) {
+	row := q.db.QueryRow(ctx, purge,
+		arg.Before,
+		arg.FromTx,
+		arg.WindowRows,
+		arg.MaxRows,
+	)
+	var i PurgeRow
+	err := row.Scan(
+		&i.Doomed,
+		&i.Purged,
+		&i.EdgeTx,
+		&i.EdgeOld,
+	)
+	return i, err
+}
+
+const purgeWithoutTx = `-- name: PurgeWithoutTx :one
+WITH doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < $1::timestamptz
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged
+`
+
+type PurgeWithoutTxParams struct {
+	Before  time.Time
+	MaxRows int32
+}
+
+type PurgeWithoutTxRow struct {
+	Doomed int64
+	Purged int64
+}
+
+// Rows from before an upgrade have no tx.
+func (q *Queries) PurgeWithoutTx(ctx context.Context, arg PurgeWithoutTxParams) (PurgeWithoutTxRow, error) {
+	row := q.db.QueryRow(ctx, purgeWithoutTx, arg.Before, arg.MaxRows)
+	var i PurgeWithoutTxRow
+	err := row.Scan(&i.Doomed, &i.Purged)
+	return i, err
+}
+
+const purgeable = `-- name: Purgeable :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < $2::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= $1::xid8
+    ORDER BY e.tx
+    OFFSET $3 LIMIT 1
+)
+SELECT (SELECT count(*) FROM event_outbox AS d
+        WHERE d.tx >= $1::xid8
+          AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+          AND d.published_at < $2::timestamptz) AS purgeable,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
+`
+
+type PurgeableParams struct {
+	FromTx     uint64
+	Before     time.Time
+	WindowRows int32
+}
+
+type PurgeableRow struct {
+	Purgeable int64
+	EdgeTx    uint64
+	EdgeOld   bool
+}
+
+// Purgeable counts what Purge would delete of a range, and PurgeableWithoutTx the others.
+func (q *Queries) Purgeable(ctx context.Context, arg PurgeableParams) (PurgeableRow, error) {
+	row := q.db.QueryRow(ctx, purgeable, arg.FromTx, arg.Before, arg.WindowRows)
+	var i PurgeableRow
+	err := row.Scan(&i.Purgeable, &i.EdgeTx, &i.EdgeOld)
+	return i, err
+}
+
+const purgeableWithoutTx = `-- name: PurgeableWithoutTx :one
+SELECT count(*) FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < $1::timestamptz
+`
+
+func (q *Queries) PurgeableWithoutTx(ctx context.Context, before time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, purgeableWithoutTx, before)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const readLease = `-- name: ReadLease :one
 SELECT epoch, beat, holder, unclean_ends, suspect_seq, state,
        greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS silent_ms
@@ -1034,6 +1176,250 @@ func (q *Queries) TableHealth(ctx context.Context) ([]TableHealthRow, error) {
 			&i.Dead,
 			&i.VacuumedAgo,
 			&i.NeverVacuumed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailKnown = `-- name: TailKnown :many
+SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY($1::text[]::uuid[])
+`
+
+type TailKnownRow struct {
+	ID          uuid.UUID
+	PublishedAt *time.Time
+}
+
+func (q *Queries) TailKnown(ctx context.Context, ids []string) ([]TailKnownRow, error) {
+	rows, err := q.db.Query(ctx, tailKnown, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailKnownRow
+	for rows.Next() {
+		var i TailKnownRow
+		if err := rows.Scan(&i.ID, &i.PublishedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailLatest = `-- name: TailLatest :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (SELECT l.id FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000) AS latest
+JOIN event_outbox AS o ON o.id = latest.id
+WHERE o.published_at IS NOT NULL
+  AND ($2::text IS NULL OR o.event_type = $2)
+  AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3)
+  AND ($4::text IS NULL OR o.event_key = $4)
+ORDER BY o.published_at DESC, o.seq DESC
+LIMIT $5
+`
+
+type TailLatestParams struct {
+	WithData  bool
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+}
+
+type TailLatestRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+// TailLatest reads the rows that were published last, of the latest 10,000 by transaction.
+func (q *Queries) TailLatest(ctx context.Context, arg TailLatestParams) ([]TailLatestRow, error) {
+	rows, err := q.db.Query(ctx, tailLatest,
+		arg.WithData,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailLatestRow
+	for rows.Next() {
+		var i TailLatestRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailNew = `-- name: TailNew :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx >= pg_snapshot_xmax($2::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($3::text::pg_snapshot)
+      AND pg_visible_in_snapshot(n.tx, $3::text::pg_snapshot)
+    UNION ALL
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($2::text::pg_snapshot)))
+      AND pg_visible_in_snapshot(n.tx, $3::text::pg_snapshot)
+) AS fresh
+JOIN event_outbox AS o ON o.id = fresh.id
+WHERE true
+  AND ($4::text IS NULL OR o.event_type = $4)
+  AND ($5::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $5)
+  AND ($6::text IS NULL OR o.event_key = $6)
+ORDER BY o.seq
+LIMIT $7
+`
+
+type TailNewParams struct {
+	WithData  bool
+	Since     string
+	Upto      string
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+}
+
+type TailNewRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+// TailNew reads the rows that the snapshot upto shows and since does not, published or not.
+func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow, error) {
+	rows, err := q.db.Query(ctx, tailNew,
+		arg.WithData,
+		arg.Since,
+		arg.Upto,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailNewRow
+	for rows.Next() {
+		var i TailNewRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailPending = `-- name: TailPending :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM event_outbox AS o
+WHERE o.published_at IS NULL AND o.dead_at IS NULL
+  AND ($2::text IS NULL OR o.event_type = $2)
+  AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3)
+  AND ($4::text IS NULL OR o.event_key = $4)
+ORDER BY o.seq
+LIMIT $5
+`
+
+type TailPendingParams struct {
+	WithData  bool
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+}
+
+type TailPendingRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+// TailPending reads the first pending rows. TailKnown reads rows again.
+func (q *Queries) TailPending(ctx context.Context, arg TailPendingParams) ([]TailPendingRow, error) {
+	rows, err := q.db.Query(ctx, tailPending,
+		arg.WithData,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailPendingRow
+	for rows.Next() {
+		var i TailPendingRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
 		); err != nil {
 			return nil, err
 		}
