@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
@@ -62,11 +63,23 @@ func (d *doctor) describe(ctx context.Context, topics []admin.TopicFacts) ([]rel
 		return nil, err
 	}
 	defer producer.Close()
+	if len(topics) == 0 { // to Kafka, no names mean all topics
+		return nil, d.pingKafka(ctx)
+	}
 	names := make([]string, len(topics))
 	for i, t := range topics {
 		names[i] = t.Topic
 	}
 	return producer.Topics(ctx, names)
+}
+
+func (d *doctor) pingKafka(ctx context.Context) error {
+	client, err := kgo.NewClient(d.o.kafka.options()...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Ping(ctx)
 }
 
 func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) {
