@@ -38,6 +38,9 @@ type MigrationConfig struct {
 	// Indexes selects the migration that replaces the indexes of an event_outbox from
 	// before event_outbox_lease.low_water.
 	Indexes bool
+	// Pauses selects the migration that lets operators pause topics, for an event_outbox
+	// from before that.
+	Pauses bool
 	// Grants selects the migration that grants privileges to the roles.
 	Grants bool
 	// Roles are the roles for Grants.
@@ -110,6 +113,8 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	switch {
 	case cfg.Grants:
 		opts.Kind = migrations.KindGrants
+	case cfg.Pauses:
+		opts.Kind = migrations.KindPauses
 	case cfg.Upgrade:
 		opts.Kind = migrations.KindUpgrade
 	case cfg.Indexes:

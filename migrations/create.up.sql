@@ -78,13 +78,16 @@ CREATE TABLE event_outbox_delayed (
 
 CREATE INDEX ix_event_outbox_delayed_due ON event_outbox_delayed (deliver_at, seq);
 
--- What operators did to dead letters and to delayed events. applied_at of a replay or
--- discard is null until the relay has acted on it. seq of a delayed event is 0.
+-- What operators did to dead letters, delayed events, topics and published rows.
+-- applied_at of a replay or discard is null until the relay has acted on it. seq of a
+-- delayed event is 0. A pause is in force until a later entry resumes its topic, so
+-- deleting the entry would resume it: keep the latest entries of pause and resume. Without
+-- a topic they are about all topics. A pause, a resumption and a purge have no event.
 CREATE TABLE event_outbox_audit (
     id         bigint       NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at         timestamptz  NOT NULL DEFAULT now(),
     actor      varchar(255) NOT NULL,
-    action     varchar(20)  NOT NULL CHECK (action IN ('replay', 'discard', 'cancel', 'send-now')),
+    action     varchar(20)  NOT NULL CHECK (action IN ('replay', 'discard', 'cancel', 'send-now', 'pause', 'resume', 'purge')),
     seq        bigint       NOT NULL,
     event_id   uuid         NOT NULL,
     event_type varchar(255) NOT NULL,
@@ -95,6 +98,7 @@ CREATE TABLE event_outbox_audit (
 );
 
 CREATE INDEX ix_event_outbox_audit_pending ON event_outbox_audit (seq) WHERE action = 'replay' AND applied_at IS NULL;
+CREATE INDEX ix_event_outbox_audit_pauses ON event_outbox_audit (id) WHERE action IN ('pause', 'resume');
 
 -- The events that consumers have handled. The index on handled_at is for deleting
 -- old ones.

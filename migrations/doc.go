@@ -1,12 +1,13 @@
 // Package migrations has the SQL of the outbox's tables, in the format of each
 // migration tool.
 //
-// There are four migrations, each with its way back: [KindCreate] creates the tables,
+// There are five migrations, each with its way back: [KindCreate] creates the tables,
 // [KindUpgrade] changes an event_outbox of an older shape, without seq, into the
 // current one and keeps its rows, [KindIndexes] replaces the indexes of one whose lease has
-// no low_water, and [KindGrants] grants roles the least privileges that they need. [Files]
-// returns them for a migration tool; [Up], [Down], [Upgrade]
-// and [Downgrade] run them for tests and small services; sqlc compiles queries against
+// no low_water, [KindPauses] lets operators pause topics in an outbox from before that, and
+// [KindGrants] grants roles the least privileges that they need. [Files] returns them for a
+// migration tool; [Up], [Down], [Upgrade], [Downgrade] and [AllowPauses] run them for tests
+// and small services; sqlc compiles queries against
 // [SQL].
 //
 // # The tables
@@ -15,8 +16,8 @@
 //     NULL)
 //   - event_outbox_delayed: events that are not published before a time
 //   - event_outbox_lease: which relay leads
-//   - event_outbox_audit: replays and discards of dead rows, and decisions about delayed
-//     events
+//   - event_outbox_audit: replays and discards of dead rows, decisions about delayed
+//     events, pauses of topics, and purges
 //   - event_inbox: what consumers have handled
 //
 // Their names are fixed; the Postgres schema that holds them is not
@@ -41,7 +42,7 @@
 //
 // # Locks
 //
-// KindCreate locks no existing table. KindUpgrade holds an ACCESS EXCLUSIVE lock on
+// KindCreate locks no existing table. KindPauses locks event_outbox_audit for a moment. KindUpgrade holds an ACCESS EXCLUSIVE lock on
 // event_outbox while it writes every row once more: 25 to 45 s for a million rows of
 // 500 bytes, measured on Postgres 15 and two cores that had other work too. Inserts
 // wait that long. If that is too long, delete old published rows before, in batches.

@@ -42,6 +42,7 @@ const (
 	KindCreate  Kind = "create"  // creates the tables
 	KindUpgrade Kind = "upgrade" // upgrades an event_outbox of an older shape
 	KindIndexes Kind = "indexes" // replaces the indexes of an outbox that has published_at in their conditions
+	KindPauses  Kind = "pauses"  // lets operators pause topics, in an outbox from before that
 	KindGrants  Kind = "grants"  // grants roles their privileges on the tables
 )
 
@@ -118,6 +119,8 @@ func (o Options) migration() (migration, error) {
 		m = migration{"event_outbox_upgrade", "Upgrade event_outbox to the current shape.", upgradeUp, upgradeDown}
 	case KindIndexes:
 		m = migration{"event_outbox_indexes", "Replace the indexes of event_outbox.", indexesUp, indexesDown}
+	case KindPauses:
+		m = migration{"event_outbox_pauses", "Let operators pause topics of the outbox.", pausesUp, pausesDown}
 	case KindGrants:
 		if o.Schema != "" && !schemaName.MatchString(o.Schema) {
 			break // reported below
@@ -128,7 +131,7 @@ func (o Options) migration() (migration, error) {
 		}
 		m = migration{"event_outbox_grants", "Grant roles what they need of the outbox's tables.", up, down}
 	default:
-		return m, fmt.Errorf("migrations: unknown kind %q; choose %s, %s, %s or %s", o.Kind, KindCreate, KindUpgrade, KindIndexes, KindGrants)
+		return m, fmt.Errorf("migrations: unknown kind %q; choose %s, %s, %s, %s or %s", o.Kind, KindCreate, KindUpgrade, KindIndexes, KindPauses, KindGrants)
 	}
 	if o.Schema == "" {
 		return m, nil

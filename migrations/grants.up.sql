@@ -28,9 +28,9 @@ GRANT INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, ev
     ON event_outbox_delayed TO outbox_service;
 GRANT SELECT (id), DELETE ON event_outbox_delayed TO outbox_service;
 
--- People and tools that look at an outbox, replay or discard dead letters, and cancel
--- delayed events or send them now (outboxrelay status, dead, replay, discard, delayed,
--- cancel, send-now).
+-- People and tools that look at an outbox, replay or discard dead letters, cancel delayed
+-- events or send them now, pause topics, and purge published rows (outboxrelay status,
+-- dead, replay, discard, delayed, cancel, send-now, pause, resume, tail, doctor, purge).
 GRANT SELECT, DELETE, UPDATE (dead_at, next_attempt_at, retry_count) ON event_outbox TO outbox_operator;
 GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO outbox_operator;
 GRANT SELECT ON event_outbox_lease TO outbox_operator;

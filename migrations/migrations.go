@@ -30,6 +30,12 @@ var indexesUp string
 //go:embed indexes.down.sql
 var indexesDown string
 
+//go:embed pauses.up.sql
+var pausesUp string
+
+//go:embed pauses.down.sql
+var pausesDown string
+
 // upgradeUp changes event_outbox and then creates the other tables with the statements
 // of create.up.sql.
 var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
@@ -60,6 +66,20 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 			return "", ErrOlderShape
 		}
 		return "", nil
+	})
+}
+
+// AllowPauses makes an outbox from before pauses accept them, in place, with the
+// statements of KindPauses. If it does, it changes nothing.
+func AllowPauses(ctx context.Context, conn *pgx.Conn) error {
+	return migrate(ctx, conn, "allow pauses", func(s shape) (string, error) {
+		switch s {
+		case absent:
+			return "", ErrNoOutbox
+		case older:
+			return "", ErrOlderShape
+		}
+		return pausesUp, nil
 	})
 }
 

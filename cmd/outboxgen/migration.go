@@ -22,9 +22,10 @@ func newMigration(io streams, at *project) *cobra.Command {
 		Short: "Print the migration of the outbox tables",
 		Long: `migration prints the SQL that creates the outbox tables, in the format of a
 migration tool, with the file name that the tool expects. With --upgrade it prints
-the SQL that upgrades an existing event_outbox with its rows, and with --indexes the
-SQL that replaces the indexes of one whose lease table has no column low_water. With
---down it prints the down migration, for tools that keep it in its own file.
+the SQL that upgrades an existing event_outbox with its rows. For an outbox that an
+earlier version made, --indexes prints the SQL that replaces its indexes (its lease
+table has no column low_water), and --pauses the SQL that lets operators pause topics.
+With --down it prints the down migration, for tools that keep it in its own file.
 
 With --grants it prints the privileges that each database role needs on the tables
 instead: the relay, the service that inserts events, operators, and consumers. The
@@ -62,6 +63,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	choiceFlag(cmd, &cfg.Format, "format", "", "migration tool: "+strings.Join(generator.Formats(), ", "), generator.Formats()...)
 	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
 	flags.BoolVar(&cfg.Indexes, "indexes", false, "replace the indexes of an event_outbox from before low_water")
+	flags.BoolVar(&cfg.Pauses, "pauses", false, "let operators pause topics, in an outbox from before that")
 	flags.BoolVar(&cfg.Grants, "grants", false, "print the privileges that the roles need, not the tables")
 	roles := migrations.DefaultRoles()
 	flags.StringVar(&cfg.Roles.Relay, "relay-role", roles.Relay, "with --grants: role of the relay")
@@ -76,8 +78,8 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	flags.StringVar(&cfg.DownRevision, "down-revision", "", "previous Alembic revision id; "+firstRevision+": none (default: the head)")
 	flags.BoolVar(&to.autogenerate, "autogenerate", false, "print outbox_autogenerate.py, which makes Alembic's autogenerate leave the tables alone")
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
-	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade", "indexes")
-	for _, other := range []string{"out", "down", "grants", "upgrade", "indexes"} {
+	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade", "indexes", "pauses")
+	for _, other := range []string{"out", "down", "grants", "upgrade", "indexes", "pauses"} {
 		cmd.MarkFlagsMutuallyExclusive("autogenerate", other)
 	}
 	return cmd
@@ -111,7 +113,7 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 	}
 	if to.folder != "" {
 		cfg.Dir = joinDir(at.dir, to.folder)
-		if !cfg.Upgrade && !cfg.Indexes && !cfg.Grants {
+		if !cfg.Upgrade && !cfg.Indexes && !cfg.Pauses && !cfg.Grants {
 			if err := refuseTwice(io, cfg, to.folder); err != nil {
 				return err
 			}

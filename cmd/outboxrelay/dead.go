@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
@@ -15,8 +14,10 @@ import (
 )
 
 var deadRows = subject{
-	noun: "dead row",
-	list: "dead",
+	noun:    "dead row",
+	list:    "dead",
+	columns: []string{"SEQ", "EVENT", "TYPE", "TOPIC", "KEY", "AGGREGATE", "DEAD SINCE", "ATTEMPTS", "ERROR"},
+	ages:    true,
 	each: func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(item) error) error {
 		for after := int64(0); ; {
 			letters, err := admin.DeadLetters(ctx, conn, filter, after)
@@ -28,7 +29,11 @@ var deadRows = subject{
 				text := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
 					l.Topic, recordOf(l.Key, l.Partition, l.Tombstone), l.AggregateType, l.AggregateID,
 					l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
-				if err := f(item{l.EventID, text, l}); err != nil {
+				cells := []string{
+					strconv.FormatInt(l.Seq, 10), l.EventID.String(), l.EventType, l.Topic, recordOf(l.Key, l.Partition, l.Tombstone),
+					l.AggregateType + "/" + l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), strconv.Itoa(l.RetryCount), l.LastError,
+				}
+				if err := f(item{l.EventID, text, cells, l}); err != nil {
 					return err
 				}
 				after = l.Seq
@@ -37,120 +42,40 @@ var deadRows = subject{
 	},
 }
 
-// selection has the flags that select dead rows or delayed events.
-type selection struct {
-	outbox     string
-	ids        []string
-	eventTypes texts
-	topics     texts
-	key        string
-	cmd        *cobra.Command
-	*configuration
-}
-
-// texts are the values of a flag that may be repeated. To pflag it is a text, so that a
-// comma is a part of it.
-type texts []string
-
-func (t *texts) String() string { return strings.Join(*t, " ") }
-
-func (t *texts) Type() string { return "string" }
-
-func (t *texts) Set(text string) error {
-	*t = append(*t, text)
-	return nil
-}
-
-// one returns the only value, or "".
-func (t texts) one(flag, noun string) (string, error) {
-	switch len(t) {
-	case 0:
-		return "", nil
-	case 1:
-		return t[0], nil
-	}
-	return "", misuse{fmt.Errorf("--%s is given %d times: select %ss with one at a time", flag, len(t), noun)}
-}
-
-func selectionFlags(env environment, cmd *cobra.Command) *selection {
-	s := &selection{cmd: cmd}
-	cmd.Flags().StringVar(&s.outbox, "outbox", "", "the outbox, if the settings file has several")
-	cmd.Flags().StringSliceVar(&s.ids, "event-id", nil, "event ids, comma-separated")
-	cmd.Flags().Var(&s.eventTypes, "event-type", "event type")
-	cmd.Flags().Var(&s.topics, "topic", "topic")
-	cmd.Flags().StringVar(&s.key, "key", "", "key")
-	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
-		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
-	})
-	return s
-}
-
-func namesOf(outboxes []outbox) []string {
-	var names []string
-	for _, o := range outboxes {
-		names = append(names, o.name)
-	}
-	return names
-}
-
-func (s *selection) filter(noun string) (f admin.Filter, err error) {
-	if f.EventType, err = s.eventTypes.one("event-type", noun); err != nil {
-		return f, err
-	}
-	if f.Topic, err = s.topics.one("topic", noun); err != nil {
-		return f, err
-	}
-	if s.cmd.Flags().Changed("key") {
-		f.Key = &s.key
-	}
-	for _, text := range s.ids {
-		id, err := uuid.Parse(text)
-		if err != nil {
-			return f, misuse{fmt.Errorf("--event-id %q is not a UUID", text)}
-		}
-		f.EventIDs = append(f.EventIDs, id)
-	}
-	return f, nil
-}
-
-func (s *selection) one(ctx context.Context, read func(*reader) outbox) (outbox, error) {
-	outboxes, err := s.outboxesNow(ctx, read)
-	if err != nil {
-		return outbox{}, err
-	}
-	return named(s.outbox, outboxes, len(outboxes) == 1)
-}
-
-// named returns the outbox that --outbox names. Without a name it returns the first one,
-// if they are the same for the command.
-func named(name string, outboxes []outbox, same bool) (outbox, error) {
-	at := slices.IndexFunc(outboxes, func(o outbox) bool { return o.name == name })
-	names := strings.Join(namesOf(outboxes), ", ")
-	switch {
-	case at >= 0:
-		return outboxes[at], nil
-	case name != "":
-		return outbox{}, misuse{fmt.Errorf("unknown outbox %q: --outbox must be one of %s", name, names)}
-	case same:
-		return outboxes[0], nil
-	}
-	return outbox{}, misuse{fmt.Errorf("select an outbox with --outbox: %s", names)}
-}
-
 func deadCommand(env environment) *cobra.Command {
-	return deadRows.listing(env, "row", &cobra.Command{
-		Short:   "List dead rows: rows that the relay no longer sends",
-		Example: "  outboxrelay dead --event-type grading.essay.graded.v1",
+	cmd := deadRows.listing(env, "row", &cobra.Command{
+		Use:   "dead",
+		Short: "List, show, replay and discard dead rows: rows that the relay no longer sends",
+		Long: "dead lists dead rows, like dead list. Its other commands show everything about one row, publish dead rows again, or\n" +
+			"delete them.",
+		Example: "  outboxrelay dead --event-type grading.essay.graded.v1\n" +
+			"  outboxrelay dead list --older-than 24h --error 'too large'\n" +
+			"  outboxrelay dead show 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11\n" +
+			"  outboxrelay dead replay --topic grading.essay.graded.v1 --dry-run",
 	})
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return misuse{errors.New("unknown command of dead: use list, show, replay or discard")} // it may be a part of a password
+	}
+	cmd.AddCommand(
+		deadRows.listing(env, "row", &cobra.Command{
+			Use: "list", Short: "List dead rows",
+			Example: "  outboxrelay dead list --older-than 24h\n" +
+				"  outboxrelay dead list --aggregate order/17 --json",
+		}),
+		deadShowCommand(env), deadReplayCommand(env), deadDiscardCommand(env),
+	)
+	return cmd
 }
 
 // listing makes cmd the command that lists what the subject is about; one is a word for
 // one of them.
 func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra.Command {
 	var asJSON bool
-	cmd.Use, cmd.Args = s.list, noArguments
-	chosen := selectionFlags(env, cmd)
+	cmd.Args = noArguments
+	chosen := selectionFlags(env, cmd, s)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per "+one)
 	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -163,15 +88,18 @@ func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra
 			return err
 		}
 		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
-			found := false
-			err := s.each(cmd.Context(), conn, o, filter, func(i item) error {
-				found = true
-				return i.print(env.stdout, asJSON)
-			})
-			if err == nil && !found && !asJSON {
-				_, err = fmt.Fprintf(env.stdout, "no %ss\n", s.noun)
+			if asJSON {
+				return s.each(cmd.Context(), conn, o, filter, func(i item) error { return printJSON(env.stdout, i.json) })
 			}
-			return err
+			list := grid{w: env.stdout, header: s.columns}
+			if err := s.each(cmd.Context(), conn, o, filter, func(i item) error { return list.add(i.cells) }); err != nil {
+				return err
+			}
+			if list.rows == 0 {
+				_, err := fmt.Fprintf(env.stdout, "no %ss\n", s.noun)
+				return err
+			}
+			return list.flush()
 		})
 	}
 	return cmd

@@ -27,15 +27,26 @@ type decision struct {
 	// confirmation.
 	final bool
 
+	// keepsOrder means that it must not pass dead rows of the same keys that come before.
+	keepsOrder bool
+
 	chosen *selection
 	all    bool
+	order  keyOrder
 	by     admin.Decision
 	dryRun bool
 	asJSON bool
 	yes    bool
 }
 
-func discardCommand(env environment) *cobra.Command {
+func discardCommand(env environment) *cobra.Command { return discardAs(env, "outboxrelay discard") }
+
+func deadDiscardCommand(env environment) *cobra.Command {
+	return discardAs(env, "outboxrelay dead discard")
+}
+
+// discardAs makes the command that discards dead rows; called is how it is called.
+func discardAs(env environment, called string) *cobra.Command {
 	d := &decision{about: deadRows, act: admin.Discard, verb: "discard", done: "discarded", final: true}
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
@@ -44,9 +55,9 @@ func discardCommand(env environment) *cobra.Command {
 			"It lists the dead rows and asks you to type their number. Scripts use --yes instead; without a terminal and without\n" +
 			"--yes nothing is deleted. --dry-run only lists them. discard deletes exactly the rows that it listed: a row that\n" +
 			"becomes dead meanwhile stays.",
-		Example: "  outboxrelay discard --event-type grading.essay.graded.v1 --dry-run\n" +
-			"  outboxrelay discard --event-type grading.essay.graded.v1 --reason 'sent by hand'\n" +
-			"  outboxrelay discard --all --reason 'test data' --yes",
+		Example: "  " + called + " --event-type grading.essay.graded.v1 --dry-run\n" +
+			"  " + called + " --event-type grading.essay.graded.v1 --reason 'sent by hand'\n" +
+			"  " + called + " --all --reason 'test data' --yes",
 	})
 }
 
@@ -60,14 +71,19 @@ func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 
 // addFlags adds the command's own flags.
 func (d *decision) addFlags(env environment, cmd *cobra.Command) {
-	d.chosen = selectionFlags(env, cmd)
+	d.chosen = selectionFlags(env, cmd, d.about)
 	flags := cmd.Flags()
 	flags.BoolVar(&d.all, "all", false, "select all "+d.about.noun+"s")
 	flags.StringVar(&d.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")
 	reason := "the reason, for the audit log"
 	if d.final {
 		reason += "; required"
+	}
+	if d.final || d.keepsOrder {
 		flags.BoolVar(&d.yes, "yes", false, "do not ask for confirmation")
+	}
+	if d.keepsOrder {
+		d.order.addFlags(flags)
 	}
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
 	flags.BoolVar(&d.dryRun, "dry-run", false, "list the "+d.about.noun+"s and change nothing")
@@ -96,11 +112,12 @@ func (d *decision) filter() (admin.Filter, error) {
 	if err != nil {
 		return filter, err
 	}
-	chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil
+	chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil || filter.AggregateType != "" ||
+		filter.Error != "" || filter.OlderThan > 0 || filter.NewerThan > 0
 	if chose == d.all {
-		return filter, misuse{fmt.Errorf("no %ss selected: use --event-id, --event-type, --topic, --key or --all", d.about.noun)}
+		return filter, misuse{fmt.Errorf("no %ss selected: use --event-id, --event-type, --topic, --key%s or --all", d.about.noun, d.about.otherFlags())}
 	}
-	return filter, nil
+	return filter, d.order.misuse()
 }
 
 // permitted returns an error if the call lacks something.
@@ -123,18 +140,10 @@ func (d *decision) permitted(env environment) error {
 // shownLetters limits what is listed before a confirmation.
 const shownLetters = 20
 
-// run lists what is selected, asks for a confirmation if the decision is
-// final, and decides about exactly those.
+// run lists what is selected, asks for a confirmation, and decides about exactly those.
+// A decision that can be undone needs the confirmation only on a terminal.
 func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) error {
-	var ids []uuid.UUID
-	ask := d.final && !d.yes
-	err := d.about.each(ctx, conn, o, filter, func(i item) error {
-		ids = append(ids, i.id)
-		if d.dryRun || ask && len(ids) <= shownLetters {
-			return i.print(env.stdout, d.asJSON)
-		}
-		return nil
-	})
+	ids, ask, err := d.list(ctx, env, o, conn, filter)
 	if err != nil {
 		return err
 	}
@@ -151,7 +160,11 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 		if len(ids) > shownLetters {
 			fmt.Fprintf(env.stdout, "… and %d more\n", len(ids)-shownLetters)
 		}
-		if !env.confirmed(ctx, fmt.Sprintf("This deletes %s permanently.", count), int64(len(ids))) {
+		effect := fmt.Sprintf("This deletes %s permanently.", count)
+		if !d.final {
+			effect = fmt.Sprintf("This publishes %s again.", count)
+		}
+		if !env.confirmed(ctx, effect, int64(len(ids))) {
 			return errors.New("not confirmed: nothing was changed")
 		}
 	}
@@ -161,6 +174,25 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	}
 	_, err = fmt.Fprintf(env.stdout, "%s %s\n", d.done, several(int64(done), d.about.noun))
 	return err
+}
+
+// list lists what is selected, and says whether to ask for a confirmation.
+func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) (ids []uuid.UUID, ask bool, err error) {
+	ask = (d.final || d.keepsOrder && env.interactive) && !d.yes && !d.dryRun
+	each := d.about.each
+	if d.keepsOrder {
+		if each, err = d.order.apply(ctx, conn, d.about.each, filter); err != nil {
+			return nil, false, err
+		}
+	}
+	err = each(ctx, conn, o, filter, func(i item) error {
+		ids = append(ids, i.id)
+		if d.dryRun || ask && len(ids) <= shownLetters {
+			return i.print(env.stdout, d.asJSON)
+		}
+		return nil
+	})
+	return ids, ask, err
 }
 
 // confirmed says what will happen, and asks for the number of what was listed, to make

@@ -161,7 +161,7 @@ func TestDataIsEscaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"dead"}, {"dead", "--json"}, {"status"}, {"status", "--json"}, {"replay", "--all", "--dry-run"}, {"replay", "--all", "--dry-run", "--json"},
+		{"dead"}, {"dead", "--json"}, {"dead", "show", "4"}, {"dead", "show", "4", "--json"}, {"dead", "show", "\x1b[2J"}, {"dead", "\u202e"}, {"status"}, {"status", "--json"}, {"replay", "--all", "--dry-run"}, {"replay", "--all", "--dry-run", "--json"},
 		{"discard", "--all", "--dry-run"}, {"discard", "--all", "--reason", "x"}, {"dead", "--topic", "\x1b[2J"},
 		{"config", "--name", "\x1b[2J"}, {"config", "--json", "--name", "\u202e"}, {"dead", "--outbox", "\x1b[2J"}, {"dead", "--event-id", "\u009b"},
 		{"run", "--sink", "\x1b[2J"},
@@ -170,8 +170,8 @@ func TestDataIsEscaped(t *testing.T) {
 		harmless(t, fmt.Sprint(args), got.Stdout)
 		harmless(t, fmt.Sprint(args), got.Stderr)
 	}
-	if got := call(env, "dead"); strings.Count(got.Stdout, "\n") != len(hostile) {
-		t.Errorf("dead prints %d lines for %d rows:\n%s", strings.Count(got.Stdout, "\n"), len(hostile), got.Stdout)
+	if got := call(env, "dead"); strings.Count(got.Stdout, "\n") != 1+len(hostile) {
+		t.Errorf("dead prints %d lines for a header and %d rows:\n%s", strings.Count(got.Stdout, "\n"), len(hostile), got.Stdout)
 	}
 	const revive = `DELETE FROM event_outbox_lease; UPDATE event_outbox SET published_at = NULL,
 		dead_at = NULL, next_attempt_at = NULL, topic = 'orders', headers = json_build_object('h', event_key)`

@@ -20,9 +20,9 @@ import (
 // Each command shows the settings that it reads, with their types and defaults.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "run", "status", "dead", "replay", "discard", "delayed", "cancel", "send-now", "redrive", "config", "version"} {
+	for _, command := range []string{"", "run", "status", "doctor", "dead", "dead list", "dead show", "dead replay", "dead discard", "replay", "discard", "delayed", "cancel", "send-now", "pause", "resume", "tail", "purge", "redrive", "config", "version"} {
 		got := call(nil, append(strings.Fields(command), "--help")...)
-		file := filepath.Join("testdata", "help", "outboxrelay_"+command+".txt")
+		file := filepath.Join("testdata", "help", "outboxrelay_"+strings.ReplaceAll(command, " ", "_")+".txt")
 		if *update {
 			if err := os.WriteFile(file, []byte(got.Stdout), 0o600); err != nil {
 				t.Fatal(err)
@@ -57,6 +57,8 @@ func TestCommandsReadWhatTheyDeclare(t *testing.T) {
 		"run":           {theirs, readOutbox},
 		"for operators": {place, readPlace},
 		"redrive":       {kafkaPlace, readKafkaPlace},
+		"purge":         {purgePlace, readPurgePlace},
+		"doctor":        {doctorSettings, readOutbox},
 		"replay":        {replayPlace, readReplayPlace},
 	} {
 		for _, undeclared := range append(c.declared, setting{}) {

@@ -15,8 +15,9 @@ import (
 )
 
 var delayedEvents = subject{
-	noun: "delayed event",
-	list: "delayed",
+	noun:    "delayed event",
+	list:    "delayed",
+	columns: []string{"EVENT", "TYPE", "TOPIC", "KEY", "AGGREGATE", "DUE AT", "DUE"},
 	each: func(ctx context.Context, conn *pgx.Conn, _ outbox, filter admin.Filter, f func(item) error) error {
 		for after := (admin.DelayedEvent{}); ; {
 			events, err := admin.DelayedEvents(ctx, conn, filter, after)
@@ -24,7 +25,11 @@ var delayedEvents = subject{
 				return err
 			}
 			for _, e := range events {
-				if err := f(item{e.EventID, describeDelayed(e), e}); err != nil {
+				cells := []string{
+					e.EventID.String(), e.EventType, e.Topic, recordOf(e.Key, e.Partition, e.Tombstone),
+					e.AggregateType + "/" + e.AggregateID, e.DeliverAt.UTC().Format(time.RFC3339), due(e.DueIn),
+				}
+				if err := f(item{e.EventID, describeDelayed(e), cells, e}); err != nil {
 					return err
 				}
 				after = e
@@ -35,6 +40,7 @@ var delayedEvents = subject{
 
 func delayedCommand(env environment) *cobra.Command {
 	return delayedEvents.listing(env, "event", &cobra.Command{
+		Use:     "delayed",
 		Short:   "List delayed events: events that wait for their time",
 		Example: "  outboxrelay delayed --event-type shop.reminder.v1",
 	})
@@ -97,17 +103,28 @@ func recordOf(key *string, partition *int32, tombstone bool) string {
 
 // subject is what a decision is about.
 type subject struct {
-	noun string // "dead row"
-	list string // the command that lists them
+	noun    string   // "dead row"
+	list    string   // the command that lists them
+	columns []string // of the list
+	ages    bool     // they have an age and an error
 	// each calls f with those that the filter selects. It reads them page by page.
 	each func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(item) error) error
 }
 
+// otherFlags names the flags that select only some subjects.
+func (s subject) otherFlags() string {
+	if s.ages {
+		return ", --aggregate, --error, --older-than, --newer-than"
+	}
+	return ", --aggregate"
+}
+
 // item is one of them.
 type item struct {
-	id   uuid.UUID
-	text string // for a person
-	json any
+	id    uuid.UUID
+	text  string   // in one line
+	cells []string // in a list
+	json  any
 }
 
 func (i item) print(w io.Writer, asJSON bool) error {

@@ -3,12 +3,17 @@
 //
 //	outboxrelay run        run relays until told to stop
 //	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves
-//	outboxrelay dead       list dead rows
+//	outboxrelay doctor     check everything that a relay needs, and say how to fix what is wrong
+//	outboxrelay dead       list, show, replay and discard dead rows
 //	outboxrelay replay     publish dead rows again, or published events of the past
 //	outboxrelay discard    delete dead rows
 //	outboxrelay delayed    list delayed events
 //	outboxrelay cancel     delete delayed events
 //	outboxrelay send-now   publish delayed events before their time
+//	outboxrelay pause      stop sending a topic, or all, until it is resumed
+//	outboxrelay resume     send a paused topic again
+//	outboxrelay tail       follow what is being published
+//	outboxrelay purge      delete published rows that are older than the retention now
 //	outboxrelay redrive    send the dead rows of consumers back
 //	outboxrelay config     every setting, where it can be set, and its value now
 //

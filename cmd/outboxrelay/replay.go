@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/replay"
@@ -38,29 +36,28 @@ type replaying struct {
 	dead *decision
 	cmd  *cobra.Command
 
-	from, to  string
-	aggregate string
-	toTopic   string
-	rate      int
-	after     string
-	id        string
-	yes       bool
+	from, to string
+	toTopic  string
+	rate     int
+	after    string
+	id       string
 
 	notCompacted bool
 }
 
 // Flags that have a meaning for only one of the two uses.
 var (
-	flagsOfHistory = []string{"from", "to", "aggregate", "to-topic", "rate", "after", "id", "not-compacted", "yes"}
-	flagsOfDead    = []string{"all", "event-id", "actor", "reason"}
+	flagsOfHistory = []string{"from", "to", "to-topic", "rate", "after", "id", "not-compacted"}
+	flagsOfDead    = []string{"all", "event-id", "error", "older-than", "newer-than", "with-earlier", "out-of-order", "actor", "reason"}
 )
 
 func replayCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Send dead rows, or published events of the past, again",
-		Long: "replay makes dead rows pending again and resets their attempts. The leading relay sends them within about\n" +
-			"a second. The order between a replayed row and the other rows of its key is not guaranteed.\n\n" +
+		Long: "replay makes dead rows pending again and resets their attempts, like dead replay. The leading relay sends them\n" +
+			"within about a second. On a terminal it lists them and asks you to type their number, unless you set --yes.\n\n" +
+			orderOfReplays + "\n\n" +
 			"replay --from sends published events of the past again, for example for a new consumer. It reads the rows that the\n" +
 			"relay keeps (setting retention; none with settle: delete) and sends each one as the relay sent it, in the same order\n" +
 			"for each key, with the additional header outbox_replay. It reads only, so that the relay keeps running undisturbed,\n" +
@@ -77,7 +74,7 @@ func replayCommand(env environment) *cobra.Command {
 			"  outboxrelay replay --from 2026-09-21T08:00:00Z --to 2026-09-21T12:00:00Z --event-type 'shop.order_*' --to-topic shop.replayed",
 		Args: noArguments,
 	}
-	r := &replaying{cmd: cmd, dead: &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed"}}
+	r := &replaying{cmd: cmd, dead: &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", keepsOrder: true}}
 	r.dead.addFlags(env, cmd)
 	flags := cmd.Flags()
 	flags.Lookup("event-type").Usage = "event type (or --type); with --from: a pattern such as shop.*, may be repeated"
@@ -86,19 +83,11 @@ func replayCommand(env environment) *cobra.Command {
 	flags.Lookup("json").Usage = "with --dry-run: print one JSON object for each; with --from alone: print the result as JSON"
 	flags.StringVar(&r.from, "from", "", "send published events again, from this `time`: RFC 3339, a date, or how long ago (24h)")
 	flags.StringVar(&r.to, "to", "", "with --from: up to this `time`, without it (default: now)")
-	flags.StringVar(&r.aggregate, "aggregate", "", "with --from: only events of this `aggregate`: its type, or type/id")
 	flags.StringVar(&r.toTopic, "to-topic", "", "with --from: send to this `topic` (default: the topic of each event)")
 	flags.IntVar(&r.rate, "rate", 500, "with --from: maximum number of events per second; one counts for each 16 KiB; 0: no limit")
 	flags.StringVar(&r.after, "after", "", "with --from: continue after this `place`, which an earlier call printed")
 	flags.StringVar(&r.id, "id", "", "with --from: value of the header outbox_replay (default: a new UUID)")
 	flags.BoolVar(&r.notCompacted, "not-compacted", false, "with --from: send also to topics whose settings cannot be read; set it only if they are not compacted")
-	flags.BoolVar(&r.yes, "yes", false, "with --from: do not ask for confirmation")
-	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "type" {
-			name = "event-type"
-		}
-		return pflag.NormalizedName(name)
-	})
 	r.dead.chosen.configuration = env.declareWith(cmd, replayPlace)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		history := cmd.Flags().Changed("from")
@@ -112,6 +101,26 @@ func replayCommand(env environment) *cobra.Command {
 		return r.past(cmd.Context(), env)
 	}
 	return cmd
+}
+
+// orderOfReplays says what a replay keeps of a key's order.
+const orderOfReplays = "Replayed rows of a key are sent in their order, and before rows of the key that are not sent yet. Rows of the key\n" +
+	"that were sent while the row was dead came before it. If an earlier row of the key is dead too and is not selected,\n" +
+	"nothing is replayed: add --with-earlier to replay it too, or --out-of-order."
+
+// deadReplayCommand is replay for dead rows only.
+func deadReplayCommand(env environment) *cobra.Command {
+	d := &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", keepsOrder: true}
+	return d.command(env, &cobra.Command{
+		Use:   "replay",
+		Short: "Send dead rows again",
+		Long: "dead replay makes dead rows pending again and resets their attempts. The leading relay sends them within about a\n" +
+			"second. event_outbox_audit records who replayed them, when and why. On a terminal it lists the rows and asks you to\n" +
+			"type their number, unless you set --yes. --dry-run only lists them.\n\n" + orderOfReplays,
+		Example: "  outboxrelay dead replay --topic grading.essay.graded.v1 --dry-run\n" +
+			"  outboxrelay dead replay --topic grading.essay.graded.v1 --reason 'topic limit raised'\n" +
+			"  outboxrelay dead replay --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --with-earlier",
+	})
 }
 
 // unmixed returns an error if a flag belongs to the other use of the command.
@@ -135,8 +144,11 @@ func (r *replaying) selection(now time.Time) (replay.Selection, error) {
 	if r.cmd.Flags().Changed("key") {
 		s.Key = &r.dead.chosen.key
 	}
-	s.AggregateType, s.AggregateID, _ = strings.Cut(r.aggregate, "/")
 	var problems []error
+	var err error
+	if s.AggregateType, s.AggregateID, err = splitAggregate(r.dead.chosen.aggregate); err != nil {
+		problems = append(problems, err)
+	}
 	for _, name := range []string{"event-type", "topic", "aggregate", "to-topic", "after", "id"} { // "$UNSET" must not select everything
 		flag := r.cmd.Flags().Lookup(name)
 		values, several := flag.Value.(*texts)
@@ -160,9 +172,6 @@ func (r *replaying) selection(now time.Time) (replay.Selection, error) {
 	case len(problems) > 0:
 	case !s.From.Before(s.To):
 		problems = append(problems, fmt.Errorf("the range is empty: --from is %s and --to is %s", stamp(s.From), stamp(s.To)))
-	}
-	if r.aggregate != "" && (s.AggregateType == "" || strings.HasSuffix(r.aggregate, "/")) {
-		problems = append(problems, errors.New("--aggregate must be a type, or a type and an id: order or order/17"))
 	}
 	if len(r.id) > replay.LongestID {
 		problems = append(problems, fmt.Errorf("--id is longer than %d bytes", replay.LongestID))

@@ -22,10 +22,10 @@ func (r *replaying) past(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	if r.dead.asJSON && !r.dead.dryRun && !r.yes {
+	if r.dead.asJSON && !r.dead.dryRun && !r.dead.yes {
 		return misuse{errors.New("--json needs --dry-run or --yes: add one of them, or remove --json")}
 	}
-	if !r.dead.dryRun && !r.yes && !env.interactive {
+	if !r.dead.dryRun && !r.dead.yes && !env.interactive {
 		return misuse{errors.New("nothing was sent: replay --from needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes")}
 	}
 	o, err := r.dead.chosen.one(ctx, readReplayPlace)
@@ -68,7 +68,7 @@ func (p *pastRun) run(ctx context.Context) error {
 	if err := p.tellMissing(ctx); err != nil {
 		return err
 	}
-	if p.dead.dryRun || !p.yes {
+	if p.dead.dryRun || !p.dead.yes {
 		confirmed, err := p.review(ctx)
 		if err != nil || !confirmed {
 			return err

@@ -103,7 +103,7 @@ func stopWhenDrained(ctx context.Context, relays *fleet, stop func()) error {
 }
 
 func drained(s relay.Status) bool {
-	return s.Leader && s.CaughtUp && s.Queued+s.InFlight+s.Unsettled+s.HeldKeys+s.PausedTopicCount+s.SetAsideCount == 0
+	return s.Leader && s.CaughtUp && s.Queued+s.InFlight+s.Unsettled+s.HeldKeys+s.PausedTopicCount+s.Withheld+s.SetAsideCount == 0
 }
 
 func newLogger(w io.Writer, level, format string, secrets *secret.Redactor) *slog.Logger {

@@ -84,6 +84,10 @@ func unready(all []memberState) (missing, unserved []string) {
 // servers and drivers.
 func withoutSecrets(s relay.Status, secrets *secret.Redactor) relay.Status {
 	s.Reason = secrets.Text(s.Reason)
+	s.OperatorPauses = slices.Clone(s.OperatorPauses)
+	for i := range s.OperatorPauses {
+		s.OperatorPauses[i].Reason = secrets.Text(s.OperatorPauses[i].Reason)
+	}
 	for _, list := range []*[]relay.Paused{&s.PausedTopics, &s.SetAside} {
 		*list = slices.Clone(*list)
 		for i := range *list {

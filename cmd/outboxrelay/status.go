@@ -93,6 +93,10 @@ func printState(w io.Writer, name string, s admin.State) error {
 	line("dead", "%d", s.Dead)
 	line("delayed", "%s", delayed(s))
 	label := "paused"
+	for _, p := range s.Pauses {
+		line(label, "%s", describePause(p))
+		label = ""
+	}
 	for _, p := range s.Leader.State.PausedTopics {
 		line(label, "%s: %s%s", p.Topic, p.Reason, again(p.RetryIn))
 		label = ""
@@ -194,11 +198,17 @@ func reasons(s admin.State) []string {
 		say("delayed events have been due for %s although a relay leads: look in its log for \"delayed events not moved\"",
 			(-s.NextDelayed.DueIn).Round(time.Second))
 	}
+	if len(s.Pauses) > 0 {
+		say("%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
+	}
+	if missing := unobeyed(s); missing != "" {
+		say("%s", missing)
+	}
 	if s.Waiting > 0 {
 		say("%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		say("%s dead-lettered: see outboxrelay dead, then replay or discard", several(s.Dead, "row"))
+		say("%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", several(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
 		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)

@@ -24,13 +24,13 @@ func TestTombstonesOfOperators(t *testing.T) {
 		args []string
 		want answer
 	}{
-		{[]string{"dead", "--key", "k1"}, answer{Stdout: "EVENT  order.placed  topic orders  key k1  partition 7  tombstone  order/1  " +
-			"dead since TIME  after 10 attempts: no partition 7\n"}},
-		{[]string{"delayed"}, answer{Stdout: "EVENT  order.late  topic orders  key k9  partition 6  tombstone  order/9  due at TIME, in AGE\n"}},
+		{[]string{"dead", "--key", "k1"}, answer{Stdout: listed + "1  EVENT  order.placed  orders  k1  partition 7  tombstone  order/1  TIME  10  no partition 7\n"}},
+		{[]string{"delayed"}, answer{Stdout: "EVENT  TYPE  TOPIC  KEY  AGGREGATE  DUE AT  DUE\n" +
+			"EVENT  order.late  orders  k9  partition 6  tombstone  order/9  TIME  in AGE\n"}},
 		{[]string{"replay", "--event-id", first}, answer{Stdout: "replayed 1 dead row\n"}},
 		{[]string{"discard", "--key", "k2", "--reason", "test", "--yes"}, answer{Stdout: "discarded 1 dead row\n"}},
 	} {
-		if diff := cmp.Diff(step.want, steady(call(env, step.args...))); diff != "" {
+		if diff := cmp.Diff(step.want, narrow(steady(call(env, step.args...)))); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", step.args, diff)
 		}
 		if list := step.args[0]; list == "dead" || list == "delayed" {

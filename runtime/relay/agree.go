@@ -39,6 +39,13 @@ func (c *Config) agreed() map[string]string {
 	return out
 }
 
+// SharedSettings returns the settings that all relays of an outbox must share, as a leader
+// writes them into the lease row ([Led]).
+func SharedSettings(c Config) map[string]string {
+	c = c.WithDefaults()
+	return c.agreed()
+}
+
 // acquaintance is what a relay knows about the leader, so that it logs each fact once.
 type acquaintance struct {
 	holder   uuid.UUID // the leader that was logged

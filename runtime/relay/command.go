@@ -43,6 +43,7 @@ type (
 	}
 	opRelease struct{ lease Lease }
 
+	opPauses    struct{}
 	opReadHeld  struct{}
 	opDecisions struct{ done []int64 }
 	opSnapshot  struct{ edits bool } // edits: to look for edited rows
@@ -101,22 +102,23 @@ type outcome struct {
 	op  command
 	err error
 
-	state     LeaseState  // opObserve
-	lease     Lease       // opTakeOver
-	renewal   Renewal     // opRenew
-	moved     bool        // opIdle
-	snapshot  Snapshot    // opSnapshot
-	entries   []*entry    // opBacklog, opTick, opAgain
-	more      bool        // the same
-	left      leftOuts    // the same
-	end       int64       // opBacklog, opTick, opAgain, opEdited: the last seq that was looked at; 0: the last row's
-	tidied    Tidied      // opTidy
-	found     int64       // opSearch
-	held      []HeldRow   // opReadHeld
-	decisions []Decision  // opDecisions
-	topics    []TopicInfo // opTopics
-	results   []Result    // opSend
-	producer  Producer    // opOpen
+	state     LeaseState     // opObserve
+	lease     Lease          // opTakeOver
+	renewal   Renewal        // opRenew
+	moved     bool           // opIdle
+	snapshot  Snapshot       // opSnapshot
+	entries   []*entry       // opBacklog, opTick, opAgain
+	more      bool           // the same
+	left      leftOuts       // the same
+	end       int64          // opBacklog, opTick, opAgain, opEdited: the last seq that was looked at; 0: the last row's
+	tidied    Tidied         // opTidy
+	found     int64          // opSearch
+	pauses    OperatorPauses // opPauses
+	held      []HeldRow      // opReadHeld
+	decisions []Decision     // opDecisions
+	topics    []TopicInfo    // opTopics
+	results   []Result       // opSend
+	producer  Producer       // opOpen
 }
 
 // slotOf returns the slot of a command.

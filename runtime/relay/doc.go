@@ -146,6 +146,8 @@
 //	too few replicas              the others continue
 //	a topic is missing, not       it pauses, 0.5 to 30 s;          paused_topics, status names it   create it, or grant DESCRIBE
 //	authorised, against a policy  the others continue                                               and WRITE
+//	an operator paused a topic    its rows wait until it is        operator_pauses, status says     outboxrelay resume
+//	                              resumed; the others continue     who, when and why
 //	a record is too large or      its batch is halved until it     events_failed_total, the key in  raise max.message.bytes, or
 //	invalid; headers of a row     fails alone; only then is it     held_keys; then dead_letters     fix the row; replay or discard
 //	that do not parse; a          counted, and its key held

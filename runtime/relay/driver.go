@@ -223,6 +223,8 @@ func (d *driver) exec(ctx context.Context, c command, lease Lease, producer Prod
 		}
 	case opRelease:
 		o.err = store.Release(ctx, op.lease)
+	case opPauses:
+		o.pauses, o.err = store.(Pauser).Pauses(ctx)
 	case opReadHeld:
 		o.held, o.err = store.ReadHeld(ctx, d.cfg.blocking())
 	case opDecisions:

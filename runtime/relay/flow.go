@@ -39,6 +39,7 @@ func (f *flow) admit(e *entry, src *catchUp) {
 	}
 	f.queue.met(seq)
 	tp := f.queue.topics.get(e.row.Topic)
+	f.targets.obey(tp) // it may be new
 	if s := f.waits.blocker(e, tp, src); s != nil {
 		s.skip(seq)
 		return

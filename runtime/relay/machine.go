@@ -232,6 +232,7 @@ func (m *machine) renewed(now time.Duration, op opRenew, o outcome) {
 		return
 	}
 	m.t.flow.told(op.progress)
+	m.t.reader.pausesAre(o.renewal.Pauses)
 	if o.renewal.Decided {
 		m.t.reader.decisions(now)
 	}

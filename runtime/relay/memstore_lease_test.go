@@ -83,7 +83,11 @@ func (s *memStore) Renew(_ context.Context, l Lease, p Progress) (Renewal, error
 	if p.Settled && !s.off("progress ends a suspicion") {
 		s.lease.UncleanEnds = 0
 	}
-	return Renewal{Decided: slices.ContainsFunc(s.decisions, func(d Decision) bool { return !s.done[d.ID] })}, nil
+	pauses := s.pausesVersion()
+	if s.off("a renewal reports the pauses of operators") {
+		pauses = ""
+	}
+	return Renewal{Pauses: pauses, Decided: slices.ContainsFunc(s.decisions, func(d Decision) bool { return !s.done[d.ID] })}, nil
 }
 
 // Release implements Store.

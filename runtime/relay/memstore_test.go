@@ -30,6 +30,9 @@ type memStore struct {
 	decisions []Decision
 	done      map[int64]bool
 
+	pauses        []memPause // of operators
+	pausesChanged int
+
 	without    string // the rule that is off
 	savepoints bool   // some rows are inserted under a savepoint, and so look edited
 

@@ -15,7 +15,10 @@ type reader struct {
 	f   *flow
 	cfg *Config
 
-	pastRead    bool // decisions from before the term were read
+	pauser      bool   // the store has pauses of operators
+	pauses      string // version of the operators' pauses that are obeyed; "": not read yet
+	pausesRead  bool   // they are the newest that the leader has heard of, or the store has none
+	pastRead    bool   // decisions from before the term were read
 	heldLoaded  bool
 	suspectRead bool
 	backlogDone bool
@@ -41,8 +44,9 @@ type reader struct {
 }
 
 func newReader(f *flow, idles, tidies bool, now time.Duration) *reader {
+	_, pauser := f.cfg.Store.(Pauser)
 	return &reader{
-		f: f, cfg: f.cfg, poller: newPoller(f.cfg, idles, now), tidier: newTidier(tidies, now),
+		f: f, cfg: f.cfg, pauser: pauser, pausesRead: !pauser, poller: newPoller(f.cfg, idles, now), tidier: newTidier(tidies, now),
 		decisionsAt: now + f.cfg.DecisionsEvery, known: map[int64]bool{},
 	}
 }
@@ -54,6 +58,9 @@ func (r *reader) plan(n *agenda) {
 		return
 	}
 	switch {
+	case !r.pausesRead:
+		n.do(opPauses{})
+		return
 	case !r.pastRead:
 		n.do(opDecisions{r.marked})
 		return
@@ -172,6 +179,9 @@ func (r *reader) handle(now time.Duration, o outcome) {
 	}
 	r.failures, r.err = 0, nil
 	switch op := o.op.(type) {
+	case opPauses:
+		r.pauses, r.pausesRead = o.pauses.Version, true
+		r.f.targets.operatorPaused(o.pauses.List)
 	case opReadHeld:
 		if r.heldLoaded {
 			r.edit.stage = editSnapshot
@@ -258,6 +268,13 @@ func (r *reader) closeTick(now time.Duration) {
 // decided something.
 func (r *reader) wake()                       { r.woken = true }
 func (r *reader) decisions(now time.Duration) { r.decisionsAt = now }
+
+// pausesAre records which version of the operators' pauses a renewal has seen; "": none.
+func (r *reader) pausesAre(version string) {
+	if r.pauser && version != "" && version != r.pauses {
+		r.pausesRead = false
+	}
+}
 
 // waited handles the store's answer.
 func (r *reader) waited(now time.Duration, o outcome) { r.poller.waited(now, o.moved, o.err) }

@@ -2,9 +2,14 @@ package relay_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
@@ -41,4 +46,52 @@ func TestAReplayIsNotUndone(t *testing.T) {
 	// The repeated settlement counts as one; the next is for the attempt after the
 	// replay.
 	r.w.until(t, "tried again after the replay", func(w *watcher) bool { return w.settled.Dead >= 2 })
+}
+
+// gate is a writer that lets nothing through until it is opened.
+type gate struct {
+	lines
+	open    chan struct{}
+	waiting atomic.Bool
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	g.waiting.Store(true)
+	<-g.open
+	return g.lines.Write(p)
+}
+
+// A replayed row is sent before the rows of its key that wait in memory. Only those in
+// flight precede it.
+func TestAReplayedRowGoesBeforeQueuedOnes(t *testing.T) {
+	t.Parallel()
+	store := relay.NewMemStore()
+	bad := rows(1, "t", "k")
+	bad[0].Headers = []byte(`[]`)
+	store.Add(bad...)
+	out := &gate{open: make(chan struct{})}
+	r := start(t, relay.Config{
+		Store: store, Sink: relay.NewStdoutSink(out), MaxAttempts: 1, DecisionsEvery: 20 * time.Millisecond,
+	})
+	r.w.until(t, "row 1 is dead", func(w *watcher) bool { return w.settled.Dead == 1 })
+	store.Add(rows(1, "t", "k")...)
+	r.w.until(t, "row 2 is in flight", func(w *watcher) bool { return out.waiting.Load() && w.status.InFlight == 1 })
+	store.Add(rows(2, "t", "k")...)
+	r.w.until(t, "rows 3 and 4 are queued", func(w *watcher) bool { return w.status.Queued == 2 })
+	store.Edit(func(row *relay.Row) { row.Headers = nil }, 1)
+	store.Decide(1, false)
+	r.w.until(t, "the key waits for row 1", func(w *watcher) bool { return w.status.HeldKeys == 1 || w.status.Queued == 3 })
+	close(out.open)
+	r.w.publishes(t, 4)
+	var got []int64
+	for line := range strings.Lines(out.b.String()) {
+		var record struct{ Seq int64 }
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, record.Seq)
+	}
+	if diff := cmp.Diff([]int64{2, 1, 3, 4}, got); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
 }

@@ -74,6 +74,14 @@ func variants() map[string]simOptions {
 		"chosen, grow":           {policy: Park, chosen: true, grow: true},
 		"chosen, sick":           {policy: Park, chosen: true, sick: true},
 		"chosen, edits":          {policy: Park, chosen: true, edits: true},
+		"pauses":                 {policy: Park, pauses: true},
+		"pauses, block":          {policy: Block, pauses: true},
+		"pauses, sick":           {policy: Park, pauses: true, sick: true},
+		"pauses, edits":          {policy: Park, pauses: true, edits: true},
+		"pauses, grow":           {policy: Park, pauses: true, grow: true},
+		"pauses, chosen":         {policy: Park, pauses: true, chosen: true, names: true},
+		"pauses, wide":           {policy: Block, pauses: true, wide: true},
+		"pauses, killer":         {policy: Park, pauses: true, killer: true},
 	}
 }
 

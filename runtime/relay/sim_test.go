@@ -57,6 +57,7 @@ type simOptions struct {
 	edits   bool // an operator edits and deletes rows that wait
 	pairs   bool // two at a time
 	forgot  bool // an operator takes rows out of every index
+	pauses  bool // an operator pauses and resumes topics
 	// some rows are inserted under a savepoint, and so look edited
 	savepoints bool
 	delays     bool       // some events are delayed
@@ -129,6 +130,9 @@ func (s *sim) sicken() {
 
 // suffers reports whether a row has to wait for the sick part.
 func (s *sim) suffers(r *memRow) bool {
+	if s.store.pauseOf(r.Topic) != nil {
+		return true
+	}
 	if !s.sick || r.Topic != s.topicName(0) {
 		return false
 	}
@@ -172,10 +176,16 @@ func (s *sim) run() *violation {
 	for i := 0; i < simCalm && s.found == nil && !s.refused; i++ {
 		s.handOver()
 		if s.finished() {
-			if !s.sick || s.found != nil {
+			switch {
+			case s.found != nil:
 				return s.found
+			case s.sick:
+				s.heal()
+			case len(s.store.pauses) > 0:
+				s.resumeAll()
+			default:
+				return nil
 			}
-			s.heal()
 		}
 		s.step()
 	}
@@ -189,6 +199,9 @@ func (s *sim) step() {
 	if s.delays && s.chance(0.2) {
 		s.delayer[s.rng.IntN(len(s.delayer))].step()
 		return
+	}
+	if s.pauses && !s.calm && s.chance(0.01) {
+		s.pauseSome()
 	}
 	switch x := s.rng.IntN(100); {
 	case x < 18:
@@ -512,7 +525,7 @@ func (s *sim) blockedByDead(r *memRow) bool {
 		return false
 	}
 	for _, o := range s.store.rows {
-		if !s.store.committed(o) || o.published || o.gone || o.dead {
+		if !s.store.committed(o) || o.published || o.gone || o.dead || s.suffers(o) {
 			continue
 		}
 		blocked := false

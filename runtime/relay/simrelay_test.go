@@ -22,6 +22,7 @@ type simRelay struct {
 	frozen   bool
 	wakeAt   time.Duration
 	deadline time.Duration // by the rule, even if it is switched off
+	began    time.Duration // when its last term did
 	frozenAt time.Duration
 	origin   time.Duration // of its clock
 	lost     time.Duration // time that a clock without the rule does not count
@@ -269,12 +270,21 @@ func (r *simRelay) execute(op *simOp) {
 		}
 		if o.lease, o.err = s.store.TakeOver(ctx, c.seen, c.holder); o.err == nil {
 			s.tookOver(o.lease)
+			r.began = s.now
 		}
 		s.say("relay %d takes over: %+v %v", r.id, o.lease.Epoch, o.err)
 	case opRenew:
 		o.renewal, o.err = s.store.Renew(ctx, c.lease, c.progress)
 	case opRelease:
 		o.err = s.store.Release(ctx, c.lease)
+	case opPauses:
+		o.pauses, o.err = s.store.Pauses(ctx)
+		if s.off("a term begins with the pauses of operators") && r.m.t != nil && r.m.t.reader.pauses == "" {
+			o.pauses = OperatorPauses{Version: "none"}
+		}
+		if s.off("a topic continues when its pause ends") && o.err == nil {
+			o.pauses.List = append(o.pauses.List, r.obeyed()...)
+		}
 	case opReadHeld:
 		o.held, o.err = s.store.ReadHeld(ctx, r.cfg.blocking())
 	case opDecisions:
@@ -392,6 +402,7 @@ func (r *simRelay) send(op *simOp, c opSend) {
 			return
 		}
 	}
+	r.checkPauses(records)
 	op.started = true
 	op.deadline = s.now + c.timeout
 	if s.off("a wave has a deadline") {

@@ -126,6 +126,11 @@ var rules = []struct {
 	{"a suspect is sent alone", simOptions{killer: true}, "buried"},
 	{"progress ends a suspicion", simOptions{killer: true}, "suspicion"},
 
+	// Pauses of operators.
+	{"a term begins with the pauses of operators", simOptions{pauses: true}, "disobeyed"},
+	{"a renewal reports the pauses of operators", simOptions{pauses: true}, "disobeyed or lost"},
+	{"a topic continues when its pause ends", simOptions{pauses: true}, "lost"},
+
 	// Delayed events: the statement MoveDue of pgstore, which the simulation plays.
 	{"a delayed event is not moved before its time", simOptions{delays: true}, "early"},
 	{"a delayed event does not pass an earlier one of its key", simOptions{delays: true}, "reordered"},

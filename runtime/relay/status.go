@@ -31,6 +31,13 @@ type Status struct {
 	// the first of them, at most 100.
 	PausedTopicCount int      `json:"paused_topic_count"`
 	PausedTopics     []Paused `json:"paused_topics,omitempty"`
+	// OperatorPauseCount counts the pauses of operators that are in force; one of all topics
+	// counts as one. OperatorPauses lists the first of them, at most 100. These topics are
+	// not in PausedTopics.
+	OperatorPauseCount int             `json:"operator_pause_count"`
+	OperatorPauses     []OperatorPause `json:"operator_pauses,omitempty"`
+	// Withheld counts the topics that operators have paused and that have rows waiting.
+	Withheld int `json:"withheld_topic_count"`
 	// SetAsideCount counts the partitions that are set aside. SetAside lists the first
 	// of them, at most 100.
 	SetAsideCount int      `json:"set_aside_count"`
@@ -85,8 +92,14 @@ func (m *machine) status(now time.Duration) Status {
 		s.Held = append(s.Held, k.describe(now))
 	}
 	slices.SortFunc(s.Held, func(a, b HeldKey) int { return cmp.Compare(a.Seq, b.Seq) })
+	stopped := f.targets.stopped.list
+	s.OperatorPauseCount, s.OperatorPauses = len(stopped), slices.Clone(stopped[:min(len(stopped), maxShown)])
 	for _, tp := range f.queue.topics.order {
-		if p := tp.paused; p != nil {
+		if tp.stopped != nil {
+			if tp.paused.skipped > 0 {
+				s.Withheld++
+			}
+		} else if p := tp.paused; p != nil {
 			s.PausedTopicCount += list(&s.PausedTopics, Paused{tp.name, -1, p.reason, max(0, p.until-now)})
 		} else if tp.trouble != "" {
 			s.PausedTopicCount += list(&s.PausedTopics, Paused{tp.name, -1, tp.trouble, 0}) // being tried
@@ -99,6 +112,21 @@ func (m *machine) status(now time.Duration) Status {
 	}
 	s.Reason = m.t.whyStill(now, &s)
 	return s
+}
+
+// whyStopped names an operator's pause for which rows wait.
+func (ts *targets) whyStopped() string {
+	for _, tp := range ts.q.topics.order {
+		if tp.stopped == nil || tp.paused.skipped == 0 {
+			continue
+		}
+		what := "topic " + tp.name + " is"
+		if tp.stopped.Topic == "" {
+			what = "all topics are"
+		}
+		return fmt.Sprintf("%s paused by an operator, %s: %s", what, tp.stopped.Actor, cmp.Or(tp.stopped.Reason, "no reason was given"))
+	}
+	return ""
 }
 
 // maxShown limits the lists of a Status, because each renewal writes it into the lease
@@ -153,6 +181,8 @@ func (t *term) whyStill(now time.Duration, s *Status) string {
 		return "a row that may have killed the relay is being checked"
 	case s.Queued+s.InFlight+s.Unsettled > 0:
 		return ""
+	case s.Withheld > 0:
+		return t.flow.targets.whyStopped()
 	case len(s.PausedTopics) > 0:
 		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason)
 	case len(s.SetAside) > 0:

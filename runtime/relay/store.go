@@ -128,6 +128,8 @@ type Progress struct {
 type Renewal struct {
 	// Decided is true if Store.Decisions has something to return.
 	Decided bool
+	// Pauses is the version of the operators' pauses, if the store is a Pauser; "": unknown.
+	Pauses string
 	// Next is when the next delayed event is due, if the store is a Delayer. It may miss
 	// one whose transaction took very long.
 	Next Due

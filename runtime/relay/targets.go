@@ -18,6 +18,7 @@ type targets struct {
 	log   *journal
 
 	describeAt time.Duration
+	stopped    operatorPauses
 }
 
 // toDescribe lists the topics to describe now.
@@ -54,6 +55,9 @@ func (ts *targets) learned(now time.Duration, info TopicInfo) {
 	tp.describe = false
 	tp.infoAt = now
 	tp.next = nil
+	if tp.stopped != nil {
+		return // it is described again when the operators' pause ends
+	}
 	if tp.paused != nil {
 		ts.waits.changed() // an operator may have corrected the rows instead of the topic
 	}
@@ -91,7 +95,7 @@ func (ts *targets) apply(now time.Duration, tp *topic, info *TopicInfo) {
 		}
 	}
 	tp.info = info
-	if s := tp.paused; s != nil && s.state == waiting && s.until <= now {
+	if s := tp.paused; s != nil && s.state == waiting && s.until <= now && tp.stopped == nil {
 		ts.waits.goOn(s)
 	}
 	for _, p := range tp.parts {
@@ -226,7 +230,9 @@ func (ts *targets) took(p *partition) {
 func (ts *targets) noneLeft(s *scope) {
 	s.topic.describe = false
 	s.skipped = 0
-	ts.waits.goOn(s)
+	if s.topic.stopped == nil {
+		ts.waits.goOn(s)
+	}
 }
 
 // paused lists the topics that are paused.

@@ -23,7 +23,8 @@ type topic struct {
 	next     *TopicInfo
 
 	paused  *scope
-	toRead  []*scope // scopes whose rows are to be read again, oldest first
+	stopped *OperatorPause // why operators paused it; nil: they did not
+	toRead  []*scope       // scopes whose rows are to be read again, oldest first
 	catchUp *catchUp
 	tries   int    // pauses since it last accepted a record
 	trouble string // why it paused, until it accepts a record; "": it has accepted one

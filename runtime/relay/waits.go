@@ -306,6 +306,7 @@ func (w *waits) decided(d Decision) {
 			return
 		}
 		s = w.hold(id)
+		s.skip(w.q.dropKey(&entry{row: Row{Seq: d.Seq, Topic: d.Topic, Key: d.Key}})) // they come after it
 	}
 	if !d.Discarded {
 		s.skip(d.Seq)

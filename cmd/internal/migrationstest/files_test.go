@@ -66,7 +66,7 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 		want   string
 	}{
 		{"liquibase", migrations.Options{}, `migrations: unknown format "liquibase"; choose one of ["goose" "migrate" "tern" "atlas" "alembic" "dbmate" "sql-migrate" "flyway" "prisma" "diesel" "sql"]`},
-		{migrations.Goose, migrations.Options{Kind: "down"}, `migrations: unknown kind "down"; choose create, upgrade, indexes or grants`},
+		{migrations.Goose, migrations.Options{Kind: "down"}, `migrations: unknown kind "down"; choose create, upgrade, indexes, pauses or grants`},
 		{migrations.Goose, migrations.Options{}, "migrations: format goose: a time is needed for the file's name"},
 		{migrations.Alembic, migrations.Options{Number: 1}, "migrations: format alembic: a time is needed for the file's name"},
 		{migrations.Plain, migrations.Options{Schema: `a"; DROP`}, `migrations: schema "a\"; DROP": want letters, digits and underscores, at most 63`},
@@ -265,7 +265,7 @@ func alembicStatements(t *testing.T, part string) []string {
 	t.Helper()
 	var all []string
 	for i, text := range strings.Split(part, `"""`) {
-		if i%2 == 0 || strings.HasPrefix(text, "Create the") || strings.HasPrefix(text, "Upgrade") || strings.HasPrefix(text, "Replace the") || strings.HasPrefix(text, "Grant roles") {
+		if i%2 == 0 || strings.HasPrefix(text, "Create the") || strings.HasPrefix(text, "Upgrade") || strings.HasPrefix(text, "Replace the") || strings.HasPrefix(text, "Let operators") || strings.HasPrefix(text, "Grant roles") {
 			continue
 		}
 		if found := bind.FindString(text); found != "" {

@@ -25,6 +25,9 @@ FROM (
     WHERE lease.stored ? 'low_water'
 ) AS mark;
 
+-- name: Now :one
+SELECT clock_timestamp()::timestamptz AS now;
+
 -- CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
 -- stops at the cap.
 -- name: CountRows :one
@@ -79,8 +82,76 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
   AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
   AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+  AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+  AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+  AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+  AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+  AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
 ORDER BY seq
 LIMIT @max_rows;
+
+-- IDsOfSeq finds the event of a seq. Each part reads an index that does not have published
+-- rows.
+-- name: IDsOfSeq :many
+SELECT p.id FROM event_outbox AS p WHERE p.seq = @seq AND p.published_at IS NULL AND p.dead_at IS NULL
+UNION ALL
+SELECT d.id FROM event_outbox AS d WHERE d.seq = @seq AND d.published_at IS NULL AND d.dead_at IS NOT NULL;
+
+-- name: WholeRow :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, partition,
+       coalesce(event_data::text, '')::text AS data, coalesce(headers::text, '')::text AS headers, created_at, published_at, next_attempt_at, dead_at, retry_count, last_error,
+       coalesce(tx::text, '')::text AS tx
+FROM event_outbox WHERE id = sqlc.arg(id)::text::uuid;
+
+-- RowsBehind lists the pending rows of a key that come after a row, and CountBehind counts
+-- them up to a cap. LowWater says where they are looked for.
+-- name: RowsBehind :many
+SELECT o.seq, o.id, o.event_type, o.created_at, o.retry_count
+FROM (
+    (SELECT w.seq, w.id, w.event_type, w.created_at, w.retry_count, w.topic, w.event_data, w.event_key FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+       AND w.seq > @after::bigint AND w.seq <= @low_water::bigint
+     ORDER BY w.seq)
+    UNION ALL
+    (SELECT p.seq, p.id, p.event_type, p.created_at, p.retry_count, p.topic, p.event_data, p.event_key FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL
+       AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+     ORDER BY p.seq)
+    UNION ALL
+    (SELECT n.seq, n.id, n.event_type, n.created_at, n.retry_count, n.topic, n.event_data, n.event_key FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest(@after::bigint, @top::bigint)
+     ORDER BY n.seq)
+) AS o
+WHERE o.event_key = @event_key::text
+  AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.arg(topic)::text
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- name: CountBehind :one
+SELECT count(*) FROM (
+    SELECT
+    FROM (
+        (SELECT w.seq, w.id, w.event_type, w.created_at, w.retry_count, w.topic, w.event_data, w.event_key FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > @after::bigint AND w.seq <= @low_water::bigint
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.seq, p.id, p.event_type, p.created_at, p.retry_count, p.topic, p.event_data, p.event_key FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+         ORDER BY p.seq)
+        UNION ALL
+        (SELECT n.seq, n.id, n.event_type, n.created_at, n.retry_count, n.topic, n.event_data, n.event_key FROM event_outbox AS n
+         WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest(@after::bigint, @top::bigint)
+         ORDER BY n.seq)
+    ) AS o
+    WHERE o.event_key = @event_key::text
+      AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.arg(topic)::text
+    LIMIT @cap
+) AS capped;
+
+-- name: AuditOfEvent :many
+SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = sqlc.arg(id)::text::uuid ORDER BY id LIMIT 1000;
 
 -- Replay makes dead rows unsettled again and tells the leader, whose ticks would
 -- not show them: their transaction is long over. next_attempt_at keeps them in an index: no
@@ -142,6 +213,8 @@ WHERE (d.deliver_at, d.seq) > (sqlc.arg(after_time)::text::timestamptz, @after_s
   AND (sqlc.narg(event_type)::text IS NULL OR d.event_type = sqlc.narg(event_type))
   AND (sqlc.narg(topic)::text IS NULL OR d.topic = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR d.event_key = sqlc.narg(event_key))
+  AND (sqlc.narg(aggregate_type)::text IS NULL OR d.aggregate_type = sqlc.narg(aggregate_type))
+  AND (sqlc.narg(aggregate_id)::text IS NULL OR d.aggregate_id = sqlc.narg(aggregate_id))
 ORDER BY d.deliver_at, d.seq
 LIMIT @max_rows;
 
@@ -181,3 +254,260 @@ SELECT (SELECT count(*) FROM sent) AS changed, (SELECT count(*) FROM audited) AS
 -- name: StillDelayed :one
 SELECT count(*) FROM event_outbox_delayed
 WHERE id = ANY(sqlc.arg(ids)::text[]::uuid[]) AND (@due_too::boolean OR deliver_at > now());
+
+-- ReadPauses lists the pauses of topics that no later entry ends, as the relay reads them.
+-- name: ReadPauses :many
+SELECT coalesce(l.topic, '')::text AS topic, l.actor, coalesce(l.reason, '')::text AS reason, l.at
+FROM (
+    SELECT DISTINCT ON (p.topic) p.id, p.topic, p.actor, p.reason, p.at, p.action
+    FROM event_outbox_audit AS p
+    WHERE p.action IN ('pause', 'resume')
+    ORDER BY p.topic, p.id DESC
+) AS l
+WHERE l.action = 'pause'
+  AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+ORDER BY l.id;
+
+-- AddEntry is for decisions that are not about an event. The leader need not act on them
+-- row by row, so they have applied_at.
+-- name: AddEntry :exec
+INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+VALUES (@actor, @action, 0, '00000000-0000-0000-0000-000000000000', '', sqlc.narg(topic), sqlc.narg(reason), now());
+
+-- Server describes what the sessions of relays share with others. A limit of -1 is none.
+-- name: Server :one
+SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_setting('server_version_num')::integer AS version,
+       current_setting('max_connections')::integer AS max_connections,
+       current_setting('superuser_reserved_connections')::integer AS reserved,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datid IS NOT NULL)::integer AS used,
+       coalesce((SELECT r.rolconnlimit FROM pg_catalog.pg_roles AS r WHERE r.rolname = session_user), -1)::integer AS role_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.usename = session_user)::integer AS role_used,
+       coalesce((SELECT d.datconnlimit FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()), -1)::integer AS database_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datname = current_database())::integer AS database_used,
+       (current_setting('autovacuum') = 'on')::boolean AS autovacuum,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.datname = current_database() AND a.application_name = 'outboxrelay')::integer AS relay_sessions;
+
+-- HoldingBack lists what keeps vacuum from removing rows: transactions that are open for
+-- long, replication slots, and prepared transactions. Without pg_read_all_stats the times
+-- of other roles are unknown (0), and their transaction ids are not.
+-- name: HoldingBack :many
+SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
+FROM (
+    SELECT 'transaction' AS kind, a.pid::text AS name, concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
+           coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid() AND a.datid IS NOT NULL
+    UNION ALL
+    SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END),
+           coalesce(age(s.xmin), 0), 0
+    FROM pg_catalog.pg_replication_slots AS s
+    WHERE s.xmin IS NOT NULL
+    UNION ALL
+    SELECT 'prepared', p.gid, p.owner, age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
+    FROM pg_catalog.pg_prepared_xacts AS p
+) AS h
+WHERE h.transactions >= @transactions::bigint OR h.seconds >= @seconds::bigint
+ORDER BY h.seconds DESC, h.transactions DESC
+LIMIT 10;
+
+-- name: TableHealth :many
+SELECT c.relname::text AS name, pg_total_relation_size(c.oid)::bigint AS bytes,
+       coalesce(s.n_live_tup, 0)::bigint AS live, coalesce(s.n_dead_tup, 0)::bigint AS dead,
+       coalesce(extract(epoch FROM clock_timestamp() - greatest(s.last_autovacuum, s.last_vacuum)), -1)::bigint AS vacuumed_ago,
+       ('autovacuum_enabled=false' = ANY(coalesce(c.reloptions, '{}')) OR 'autovacuum_enabled=off' = ANY(coalesce(c.reloptions, '{}')))::boolean AS never_vacuumed
+FROM pg_catalog.pg_class AS c
+LEFT JOIN pg_catalog.pg_stat_user_tables AS s ON s.relid = c.oid
+WHERE c.oid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1;
+
+-- InvalidIndexes lists indexes that a failed CREATE INDEX CONCURRENTLY left behind. Writers
+-- maintain them, and nothing can use them.
+-- name: InvalidIndexes :many
+SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table_name
+FROM pg_catalog.pg_index AS i
+WHERE NOT i.indisvalid
+  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1;
+
+-- TakesPauses reports whether event_outbox_audit accepts pauses, and has their index.
+-- name: TakesPauses :one
+SELECT (NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c
+                    WHERE c.conrelid = to_regclass('event_outbox_audit')::oid AND c.contype = 'c'
+                      AND pg_get_constraintdef(c.oid) LIKE '%send-now%' AND pg_get_constraintdef(c.oid) NOT LIKE '%pause%'))::boolean AS takes,
+       EXISTS (SELECT FROM pg_catalog.pg_index AS i
+               WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND pg_get_indexdef(i.indexrelid) LIKE '%pause%')::boolean AS indexed;
+
+-- UsedTopics lists the topics of the first rows that wait, of the first dead ones and delayed
+-- events, and of the latest published rows, with the largest row of each that is not
+-- published: about its size in Kafka.
+-- name: UsedTopics :many
+SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
+       coalesce(max(u.bytes) FILTER (WHERE u.waits), 0)::bigint AS largest,
+       coalesce((array_agg(u.id::text ORDER BY u.bytes DESC) FILTER (WHERE u.waits))[1], '')::text AS largest_id
+FROM (
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200 AS bytes
+     FROM (
+        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers, w.event_key FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+         ORDER BY w.seq LIMIT @max_rows)
+        UNION ALL
+        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers, a.event_key FROM event_outbox AS a
+         WHERE a.published_at IS NULL AND a.dead_at IS NULL AND a.seq > @low_water::bigint AND a.seq <= @up_to::bigint
+         ORDER BY a.seq LIMIT @max_rows)
+        UNION ALL
+        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers, n.event_key FROM event_outbox AS n
+         WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
+         ORDER BY n.seq LIMIT @max_rows)
+     ) AS p ORDER BY p.seq LIMIT @max_rows)
+    UNION ALL
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200
+     FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NOT NULL ORDER BY p.seq LIMIT @max_rows)
+    UNION ALL
+    (SELECT d.topic, d.event_type, d.id, true,
+            coalesce(octet_length(d.event_data::text), 0) + coalesce(octet_length(d.headers::text), 0) + coalesce(octet_length(d.event_key), 0) + 200
+     FROM event_outbox_delayed AS d ORDER BY d.deliver_at LIMIT @max_rows)
+    UNION ALL
+    (SELECT r.topic, r.event_type, r.id, false, 0 FROM (
+        SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000
+     ) AS r WHERE r.published_at IS NOT NULL)
+) AS u
+GROUP BY u.topic
+ORDER BY u.topic
+LIMIT 1000;
+
+-- OtherPublishers lists sessions that are not of a relay and whose last statement changes
+-- event_outbox as a relay does. The text of other roles' statements needs
+-- pg_read_all_stats.
+-- name: OtherPublishers :many
+SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
+       left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
+  AND a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+ORDER BY a.pid LIMIT 10;
+
+-- PublishedLately tells how long ago one of the latest rows was marked as published;
+-- negative: none of them is.
+-- name: PublishedLately :one
+SELECT coalesce(extract(epoch FROM clock_timestamp() - max(r.published_at)), -1)::bigint AS seconds
+FROM (SELECT p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000) AS r;
+
+-- name: CurrentSnapshot :one
+SELECT pg_current_snapshot()::text AS snapshot;
+
+-- TailLatest reads the rows that were published last, of the latest 10,000 by transaction.
+-- name: TailLatest :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (SELECT l.id FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000) AS latest
+JOIN event_outbox AS o ON o.id = latest.id
+WHERE o.published_at IS NOT NULL
+  AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key))
+ORDER BY o.published_at DESC, o.seq DESC
+LIMIT @max_rows;
+
+-- TailNew reads the rows that the snapshot upto shows and since does not, published or not.
+-- name: TailNew :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx >= pg_snapshot_xmax(sqlc.arg(since)::text::pg_snapshot) AND n.tx < pg_snapshot_xmax(sqlc.arg(upto)::text::pg_snapshot)
+      AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+    UNION ALL
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip(sqlc.arg(since)::text::pg_snapshot)))
+      AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+) AS fresh
+JOIN event_outbox AS o ON o.id = fresh.id
+WHERE true
+  AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key))
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- TailPending reads the first pending rows; LowWater says where. TailKnown reads rows again.
+-- name: TailPending :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (
+    (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+     ORDER BY w.seq)
+    UNION ALL
+    (SELECT p.seq, p.id, p.event_type, p.topic, p.event_data, p.event_key, p.created_at, p.published_at FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
+     ORDER BY p.seq)
+    UNION ALL
+    (SELECT n.seq, n.id, n.event_type, n.topic, n.event_data, n.event_key, n.created_at, n.published_at FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
+     ORDER BY n.seq)
+) AS o
+WHERE (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- name: TailKnown :many
+SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY(sqlc.arg(ids)::text[]::uuid[]);
+
+-- Purge deletes published rows of a range of transactions, as the relay's sweep does, but
+-- without the lease: an operator may delete them at any time. Rows that another session has
+-- locked are left. edge_tx is where the range ends, and edge_old whether rows there may
+-- still be old enough.
+-- name: Purge :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < @before::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= @from_tx::xid8
+    ORDER BY e.tx
+    OFFSET @window_rows LIMIT 1
+), doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d
+    WHERE d.tx >= @from_tx::xid8
+      AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+      AND d.published_at < @before::timestamptz
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
+
+-- Rows from before an upgrade have no tx.
+-- name: PurgeWithoutTx :one
+WITH doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < @before::timestamptz
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged;
+
+-- Purgeable counts what Purge would delete of a range, and PurgeableWithoutTx the others.
+-- name: Purgeable :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < @before::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= @from_tx::xid8
+    ORDER BY e.tx
+    OFFSET @window_rows LIMIT 1
+)
+SELECT (SELECT count(*) FROM event_outbox AS d
+        WHERE d.tx >= @from_tx::xid8
+          AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+          AND d.published_at < @before::timestamptz) AS purgeable,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
+
+-- name: PurgeableWithoutTx :one
+SELECT count(*) FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < @before::timestamptz;

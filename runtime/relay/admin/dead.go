@@ -30,13 +30,46 @@ type DeadLetter struct {
 	LastError     string    `json:"last_error"`
 }
 
-// Filter selects dead letters. All set fields must match. The zero value selects all
-// dead letters.
+// Filter selects dead letters or delayed events. All set fields must match. The zero
+// value selects all of them.
 type Filter struct {
 	EventIDs  []uuid.UUID
 	EventType string
 	Topic     string
 	Key       *string
+	// AggregateType and AggregateID select the events of one type of aggregate, or of one
+	// aggregate.
+	AggregateType, AggregateID string
+
+	// These select dead letters only. Functions about delayed events return an error if one
+	// of them is set.
+
+	// Error selects the dead letters whose last error contains this text, in upper or lower
+	// case.
+	Error string
+	// OlderThan and NewerThan select by the time since the row became dead, by the database's
+	// clock. 0: any.
+	OlderThan, NewerThan time.Duration
+}
+
+// validate returns an error if a field has a value that selects nothing.
+func (f Filter) validate() error {
+	if f.OlderThan < 0 || f.NewerThan < 0 {
+		return errors.New("admin: Filter.OlderThan and Filter.NewerThan must not be negative; 0 selects any age")
+	}
+	if f.NewerThan > 0 && f.NewerThan <= f.OlderThan {
+		return fmt.Errorf("admin: no dead letter is older than %s and newer than %s: raise Filter.NewerThan", f.OlderThan, f.NewerThan)
+	}
+	return nil
+}
+
+// inMilliseconds returns a duration for a statement; nil for 0.
+func inMilliseconds(d time.Duration) *int64 {
+	if d == 0 {
+		return nil
+	}
+	ms := d.Milliseconds()
+	return &ms
 }
 
 // Decision says who decided and why. It is recorded in event_outbox_audit.
@@ -54,6 +87,9 @@ const pageRows = 1000
 // DeadLetters returns the dead letters that f selects, in seq order, after the given
 // seq: at most 1,000. For the next page, call it with the last seq.
 func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
 	if err := refuseHidden(ctx, db); err != nil {
 		return nil, err
 	}
@@ -64,6 +100,9 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 		Topic:     optional(f.Topic),
 		EventKey:  f.Key,
 		MaxRows:   pageRows,
+
+		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID), Error: optional(f.Error),
+		OlderMs: inMilliseconds(f.OlderThan), NewerMs: inMilliseconds(f.NewerThan),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("admin: read the dead letters: %w", missing(err))

@@ -36,6 +36,9 @@ type DelayedEvent struct {
 // be sent, after the given one: at most 1,000. after is the zero value for the first page,
 // and the last event of a page for the next one.
 func DelayedEvents(ctx context.Context, db DB, f Filter, after DelayedEvent) ([]DelayedEvent, error) {
+	if f.Error != "" || f.OlderThan != 0 || f.NewerThan != 0 {
+		return nil, errors.New("admin: Filter.Error, Filter.OlderThan and Filter.NewerThan select dead letters; delayed events have neither")
+	}
 	if err := refuseHidden(ctx, db); err != nil {
 		return nil, err
 	}
@@ -51,6 +54,8 @@ func delayedPage(ctx context.Context, q *admindb.Queries, f Filter, after Delaye
 		Topic:     optional(f.Topic),
 		EventKey:  f.Key,
 		MaxRows:   limit,
+
+		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("admin: read the delayed events: %w", missing(err))

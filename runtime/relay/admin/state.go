@@ -35,15 +35,18 @@ type DB interface {
 
 // State is the state of an outbox. In JSON, durations are in nanoseconds.
 type State struct {
-	Leader  Leader `json:"leader"`
-	Pending int64  `json:"pending"` // rows that are neither published nor dead, at most PendingCap
-	Waiting int64  `json:"waiting"` // of the pending rows, those that failed and wait for their next attempt
-	Dead    int64  `json:"dead"`    // rows that used up their attempts
-	Delayed int64  `json:"delayed"` // delayed events that wait for their time, at most PendingCap
+	Leader  Leader    `json:"leader"`
+	Now     time.Time `json:"now"`     // the database's clock
+	Pending int64     `json:"pending"` // rows that are neither published nor dead, at most PendingCap
+	Waiting int64     `json:"waiting"` // of the pending rows, those that failed and wait for their next attempt
+	Dead    int64     `json:"dead"`    // rows that used up their attempts
+	Delayed int64     `json:"delayed"` // delayed events that wait for their time, at most PendingCap
 	// NextDelayed is the delayed event that is due first; nil if none waits.
 	NextDelayed *DelayedEvent `json:"next_delayed"`
 	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
+	// Pauses lists the pauses of operators that are in force, oldest first.
+	Pauses []relay.OperatorPause `json:"operator_pauses,omitempty"`
 	// Held lists the first rows that failed and wait, at most 20.
 	Held []Row `json:"held,omitempty"`
 }
@@ -80,11 +83,14 @@ type Row struct {
 	NextAttempt time.Time     `json:"next_attempt,omitzero"` // zero: not waiting for a retry
 }
 
+// defaultLease is the name of the lease that a relay has by default.
+const defaultLease = "event_outbox"
+
 // Inspect reads the state of the outbox. leaseName is the name of its lease; "" means
 // "event_outbox". The error says what to do if a table or a privilege is missing.
 func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if leaseName == "" {
-		leaseName = "event_outbox"
+		leaseName = defaultLease
 	}
 	q := admindb.New(db)
 	if err := refuseHidden(ctx, db); err != nil {
@@ -111,6 +117,9 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 			}
 		}
 	}
+	if s.Now, err = q.Now(ctx); err != nil {
+		return State{}, fmt.Errorf("admin: read the clock: %w", err)
+	}
 	low, err := q.LowWater(ctx, leaseName)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
@@ -133,6 +142,9 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		if r.RetryCount > 0 { // on other rows the time says nothing
 			s.Oldest.NextAttempt = value(r.NextAttemptAt)
 		}
+	}
+	if s.Pauses, err = Pauses(ctx, db); err != nil {
+		return State{}, err
 	}
 	held, err := q.HeldRows(ctx, heldShown)
 	if err != nil {

@@ -25,6 +25,17 @@ type schemaID struct {
 	guid   []byte // 16 bytes; nil: the registry has none
 }
 
+// Find asks the registry for the schema of an event, as the relay does before it sends one.
+// The error says what is missing.
+func Find(ctx context.Context, c Config, topic, eventType string) error {
+	c, err := c.withDefaults()
+	if err != nil {
+		return err
+	}
+	_, err = c.lookUp(ctx, c.subject(topic, eventType))
+	return err
+}
+
 // lookUp asks the registry for the newest version of a subject.
 func (c *Config) lookUp(ctx context.Context, subject string) (schemaID, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)

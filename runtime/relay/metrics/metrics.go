@@ -48,6 +48,7 @@ type Metrics struct {
 	heldKeys    prometheus.Gauge
 	heldRows    prometheus.Gauge
 	paused      prometheus.Gauge
+	stopped     prometheus.Gauge
 	setAside    prometheus.Gauge
 	dead        prometheus.Gauge
 	deadLetters prometheus.Counter
@@ -94,6 +95,7 @@ func New(outbox string) *Metrics {
 		epoch:       gauge(always, "outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
 		heldKeys:    gauge(state, "outbox_held_keys", "Keys whose rows wait for an earlier one that failed."),
 		heldRows:    gauge(rows, "outbox_retrying_rows", "Rows that wait for their next attempt."),
+		stopped:     gauge(state, "outbox_operator_pauses", "Pauses of topics by operators that the leader obeys; one of all topics counts as one."),
 		paused:      gauge(state, "outbox_paused_topics", "Topics that cannot be written now."),
 		setAside:    gauge(state, "outbox_partitions_set_aside", "Partitions that cannot be written now."),
 		dead:        gauge(rows, "outbox_dead_letters", "Dead rows that were not replayed or discarded."),
@@ -192,6 +194,7 @@ func (m *Metrics) Status(s relay.Status) {
 	m.epoch.Set(float64(s.Epoch))
 	m.heldKeys.Set(float64(s.HeldKeys))
 	m.paused.Set(float64(s.PausedTopicCount))
+	m.stopped.Set(float64(s.OperatorPauseCount))
 	m.setAside.Set(float64(s.SetAsideCount))
 	m.inFlight.Set(float64(s.InFlight))
 	m.unsettled.Set(float64(s.Unsettled))

@@ -81,6 +81,11 @@ func (s *Store) check() error {
 		}
 		return err
 	})
+	return asSetup(err)
+}
+
+// asSetup returns the SetupError of an error that only an operator can end, or the error.
+func asSetup(err error) error {
 	switch _, known := errors.AsType[*relay.SetupError](err); {
 	case known:
 	case poolerSays(err):

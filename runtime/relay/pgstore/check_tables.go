@@ -228,7 +228,7 @@ var (
 	leaseColumns   = []string{
 		"name", "epoch", "beat", "holder", "backends", "suspect_seq", "unclean_ends", "state", "updated_at",
 	}
-	auditColumns = []string{"id", "action", "seq", "event_type", "topic", "event_key", "applied_at"}
+	auditColumns = []string{"id", "at", "actor", "action", "seq", "event_type", "topic", "event_key", "reason", "applied_at"}
 )
 
 // lacking returns the missing columns.

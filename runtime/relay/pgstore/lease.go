@@ -221,7 +221,7 @@ func (s *Store) Renew(ctx context.Context, l relay.Lease, progress relay.Progres
 	case row.Renewed == 0:
 		err = errLeaseLocked
 	}
-	renewal.Decided, renewal.Next = row.Decided, dueIn(row.DueInUs)
+	renewal.Decided, renewal.Pauses, renewal.Next = row.Decided, row.Pauses, dueIn(row.DueInUs)
 	return renewal, s.wrap(what, t.judge(err))
 }
 

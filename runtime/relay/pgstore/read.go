@@ -358,6 +358,25 @@ func (s *Store) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]r
 	return decisions, err
 }
 
+// Pauses returns the pauses of operators that are in force. It reads their version first:
+// if another is made in between, the version is an old one and they are read again.
+func (s *Store) Pauses(ctx context.Context) (relay.OperatorPauses, error) {
+	var pauses relay.OperatorPauses
+	err := s.inTerm(ctx, "read the operators' pauses", func(_ *term, se *session) error {
+		var err error
+		if pauses.Version, err = se.q.PausesVersion(ctx); err != nil {
+			return err
+		}
+		rows, err := se.q.ReadPauses(ctx)
+		pauses.List = nil
+		for _, r := range rows {
+			pauses.List = append(pauses.List, relay.OperatorPause{Topic: r.Topic, Actor: r.Actor, Reason: r.Reason, Since: r.At})
+		}
+		return err
+	})
+	return pauses, err
+}
+
 // Flushed waits until the log is on disk up to its end at the time of the latest
 // snapshot; see the package documentation.
 func (s *Store) Flushed(ctx context.Context, p relay.Page) error {

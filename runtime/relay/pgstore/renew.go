@@ -99,7 +99,7 @@ func (a *anchor) renewTogether(now []*renewal) error {
 		for i, r := range now {
 			batch.Queue(r.sql, r.args.Name, r.args.Epoch, r.args.Holder, r.args.LookedAt, r.args.Progress, r.args.Suspect, r.args.State).
 				QueryRow(func(row pgx.Row) error {
-					return row.Scan(&rows[i].Renewed, &rows[i].Held, &rows[i].Decided, &rows[i].DueInUs)
+					return row.Scan(&rows[i].Renewed, &rows[i].Held, &rows[i].Decided, &rows[i].Pauses, &rows[i].DueInUs)
 				})
 		}
 		return rows, s.conn.SendBatch(ctx, batch).Close()
@@ -114,8 +114,8 @@ func (a *anchor) renewTogether(now []*renewal) error {
 }
 
 // renewAlone renews one lease although another session has locked a table beside the
-// lease's, for example with VACUUM FULL. It does not learn of decisions and delayed
-// events.
+// lease's, for example with VACUUM FULL. It does not learn of decisions, pauses and
+// delayed events.
 func (a *anchor) renewAlone(r *renewal) {
 	r.row, r.err = onAnchor(a.run.server.ctx, a, noNames, func(ctx context.Context, s *session) (row pgdb.RenewLeaseRow, err error) {
 		err = s.conn.QueryRow(ctx, r.alone, r.args.Name, r.args.Epoch, r.args.Holder, r.args.Progress, r.args.Suspect, r.args.State).

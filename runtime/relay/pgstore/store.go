@@ -45,6 +45,7 @@ var (
 	_ relay.Delayer      = (*Store)(nil)
 	_ relay.Idler        = (*Store)(nil)
 	_ relay.Tidier       = (*Store)(nil)
+	_ relay.Pauser       = (*Store)(nil)
 	_ relay.ReleaseHints = (*Store)(nil)
 )
 

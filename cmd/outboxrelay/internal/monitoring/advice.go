@@ -14,6 +14,7 @@ var Advice = map[string]string{
 	"outbox_held_keys":              "`outboxrelay status` shows the rows that hold their keys. Later rows of these keys wait, others are sent.",
 
 	"outbox_oldest_event_age_seconds": "`outboxrelay status` shows the oldest row and why it waits.",
+	"outbox_operator_pauses":          "Somebody paused topics. `outboxrelay status` says who, when and why; `outboxrelay resume` ends it.",
 	"outbox_partitions_set_aside":     "Look for partitions of the topic that are offline or lack replicas. The relay continues by itself.",
 	"outbox_paused_topics":            "`outboxrelay status` lists them with the broker's error. Create the topic or grant the right; the relay continues by itself.",
 	"outbox_queue_depth":              "If events are published at the usual rate, wait. If not, look at the errors and the paused topics.",

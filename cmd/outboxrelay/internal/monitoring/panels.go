@@ -136,11 +136,12 @@ var trouble = Row{"Failures", []Panel{
 	},
 	{
 		Title: "What waits", Unit: "short",
-		Help: "Rows that wait for their next attempt, keys that wait for such a row, and topics and partitions that cannot be written.",
+		Help: "Rows that wait for their next attempt, keys that wait for such a row, topics and partitions that cannot be written, and topics that operators paused.",
 		Queries: []Query{
 			{highest("outbox_retrying_rows").Expr, "{{outbox}}, rows"},
 			{highest("outbox_held_keys").Expr, "{{outbox}}, keys"},
 			{highest("outbox_paused_topics").Expr, "{{outbox}}, topics"},
+			{highest("outbox_operator_pauses").Expr, "{{outbox}}, pauses by operators"},
 			{highest("outbox_partitions_set_aside").Expr, "{{outbox}}, partitions"},
 		},
 	},

@@ -169,6 +169,7 @@ WITH mine AS MATERIALIZED (
 SELECT (SELECT count(*) FROM renewed) AS renewed,
        (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = $1 AND h.epoch = $2 AND h.holder = $3::uuid) AS held,
        EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided,
+       (SELECT count(*) || ' to ' || coalesce(max(p.id), 0) FROM event_outbox_audit AS p WHERE p.action IN ('pause', 'resume'))::text AS pauses,
        coalesce((SELECT greatest(0, extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000)
                  FROM event_outbox_delayed AS d
                  WHERE d.deliver_at >= $4::timestamptz
@@ -190,6 +191,7 @@ type RenewLeaseRow struct {
 	Renewed int64
 	Held    int64
 	Decided bool
+	Pauses  string
 	DueInUs int64
 }
 
@@ -198,7 +200,9 @@ type RenewLeaseRow struct {
 // that another session has locked is skipped, and this leader still holds it. And it
 // tells when the next delayed event is due; negative: no event waits. Those that were
 // due before looked_at are not looked for: the leader has moved them, and until a
-// vacuum their entries are still in the index, which could make a renewal slow.
+// vacuum their entries are still in the index, which could make a renewal slow. pauses is
+// the version of the operators' pauses; an id alone would not do, because a lower one can
+// be committed later.
 func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLeaseRow, error) {
 	row := q.db.QueryRow(ctx, RenewLease,
 		arg.Name,
@@ -214,6 +218,7 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLe
 		&i.Renewed,
 		&i.Held,
 		&i.Decided,
+		&i.Pauses,
 		&i.DueInUs,
 	)
 	return i, err

@@ -218,6 +218,18 @@ func (q *Queries) NextSeq(ctx context.Context, after int64) (int64, error) {
 	return seq, err
 }
 
+const PausesVersion = `-- name: PausesVersion :one
+SELECT (count(*) || ' to ' || coalesce(max(p.id), 0))::text AS version FROM event_outbox_audit AS p WHERE p.action IN ('pause', 'resume')
+`
+
+// PausesVersion is what RenewLease returns.
+func (q *Queries) PausesVersion(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, PausesVersion)
+	var version string
+	err := row.Scan(&version)
+	return version, err
+}
+
 const ReadDecisions = `-- name: ReadDecisions :many
 SELECT a.id, a.seq, coalesce(a.topic, a.event_type)::text AS topic, a.event_key, (a.action = 'discard')::boolean AS discarded
 FROM event_outbox_audit AS a
@@ -426,6 +438,53 @@ func (q *Queries) ReadHeld(ctx context.Context, arg ReadHeldParams) ([]ReadHeldR
 			&i.Dead,
 			&i.Others,
 			&i.RetryInUs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReadPauses = `-- name: ReadPauses :many
+SELECT coalesce(l.topic, '')::text AS topic, l.actor, coalesce(l.reason, '')::text AS reason, l.at
+FROM (
+    SELECT DISTINCT ON (p.topic) p.id, p.topic, p.actor, p.reason, p.at, p.action
+    FROM event_outbox_audit AS p
+    WHERE p.action IN ('pause', 'resume')
+    ORDER BY p.topic, p.id DESC
+) AS l
+WHERE l.action = 'pause'
+  AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+ORDER BY l.id
+`
+
+type ReadPausesRow struct {
+	Topic  string
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+// ReadPauses lists the pauses of topics that no later entry ends. One without a topic
+// pauses all topics; a resumption without a topic ends all pauses before it.
+func (q *Queries) ReadPauses(ctx context.Context) ([]ReadPausesRow, error) {
+	rows, err := q.db.Query(ctx, ReadPauses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadPausesRow
+	for rows.Next() {
+		var i ReadPausesRow
+		if err := rows.Scan(
+			&i.Topic,
+			&i.Actor,
+			&i.Reason,
+			&i.At,
 		); err != nil {
 			return nil, err
 		}

@@ -28,7 +28,9 @@ RETURNING l.epoch, l.unclean_ends, l.suspect_seq;
 -- that another session has locked is skipped, and this leader still holds it. And it
 -- tells when the next delayed event is due; negative: no event waits. Those that were
 -- due before looked_at are not looked for: the leader has moved them, and until a
--- vacuum their entries are still in the index, which could make a renewal slow.
+-- vacuum their entries are still in the index, which could make a renewal slow. pauses is
+-- the version of the operators' pauses; an id alone would not do, because a lower one can
+-- be committed later.
 -- name: RenewLease :one
 WITH mine AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -47,6 +49,7 @@ WITH mine AS MATERIALIZED (
 SELECT (SELECT count(*) FROM renewed) AS renewed,
        (SELECT count(*) FROM event_outbox_lease AS h WHERE h.name = @name AND h.epoch = @epoch AND h.holder = @holder::uuid) AS held,
        EXISTS (SELECT FROM event_outbox_audit AS a WHERE a.applied_at IS NULL)::boolean AS decided,
+       (SELECT count(*) || ' to ' || coalesce(max(p.id), 0) FROM event_outbox_audit AS p WHERE p.action IN ('pause', 'resume'))::text AS pauses,
        coalesce((SELECT greatest(0, extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000)
                  FROM event_outbox_delayed AS d
                  WHERE d.deliver_at >= @looked_at::timestamptz

@@ -183,6 +183,24 @@ WHERE a.applied_at IS NULL
 ORDER BY a.id
 LIMIT 1000;
 
+-- PausesVersion is what RenewLease returns.
+-- name: PausesVersion :one
+SELECT (count(*) || ' to ' || coalesce(max(p.id), 0))::text AS version FROM event_outbox_audit AS p WHERE p.action IN ('pause', 'resume');
+
+-- ReadPauses lists the pauses of topics that no later entry ends. One without a topic
+-- pauses all topics; a resumption without a topic ends all pauses before it.
+-- name: ReadPauses :many
+SELECT coalesce(l.topic, '')::text AS topic, l.actor, coalesce(l.reason, '')::text AS reason, l.at
+FROM (
+    SELECT DISTINCT ON (p.topic) p.id, p.topic, p.actor, p.reason, p.at, p.action
+    FROM event_outbox_audit AS p
+    WHERE p.action IN ('pause', 'resume')
+    ORDER BY p.topic, p.id DESC
+) AS l
+WHERE l.action = 'pause'
+  AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+ORDER BY l.id;
+
 -- AdoptForeign finds rows that are visible although, by their tx, they cannot be: they
 -- were written under another cluster's transaction ids (a dump was restored). It
 -- clears their tx, so that they belong to the backlog. One statement has one

@@ -12,6 +12,68 @@ import (
 	"github.com/google/uuid"
 )
 
+const addEntry = `-- name: AddEntry :exec
+INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+VALUES ($1, $2, 0, '00000000-0000-0000-0000-000000000000', '', $3, $4, now())
+`
+
+type AddEntryParams struct {
+	Actor  string
+	Action string
+	Topic  *string
+	Reason *string
+}
+
+// AddEntry is for decisions that are not about an event. The leader need not act on them
+// row by row, so they have applied_at.
+func (q *Queries) AddEntry(ctx context.Context, arg AddEntryParams) error {
+	_, err := q.db.Exec(ctx, addEntry,
+		arg.Actor,
+		arg.Action,
+		arg.Topic,
+		arg.Reason,
+	)
+	return err
+}
+
+const auditOfEvent = `-- name: AuditOfEvent :many
+SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = $1::text::uuid ORDER BY id LIMIT 1000
+`
+
+type AuditOfEventRow struct {
+	At        time.Time
+	Actor     string
+	Action    string
+	Reason    *string
+	AppliedAt *time.Time
+}
+
+func (q *Queries) AuditOfEvent(ctx context.Context, id string) ([]AuditOfEventRow, error) {
+	rows, err := q.db.Query(ctx, auditOfEvent, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditOfEventRow
+	for rows.Next() {
+		var i AuditOfEventRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Actor,
+			&i.Action,
+			&i.Reason,
+			&i.AppliedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cancelDelayed = `-- name: CancelDelayed :one
 WITH cancelled AS (
     DELETE FROM event_outbox_delayed WHERE id = ANY($1::text[]::uuid[])
@@ -42,6 +104,55 @@ func (q *Queries) CancelDelayed(ctx context.Context, arg CancelDelayedParams) (C
 	var i CancelDelayedRow
 	err := row.Scan(&i.Changed, &i.Audited)
 	return i, err
+}
+
+const countBehind = `-- name: CountBehind :one
+SELECT count(*) FROM (
+    SELECT
+    FROM (
+        (SELECT w.seq, w.id, w.event_type, w.created_at, w.retry_count, w.topic, w.event_data, w.event_key FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > $1::bigint AND w.seq <= $2::bigint
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.seq, p.id, p.event_type, p.created_at, p.retry_count, p.topic, p.event_data, p.event_key FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest($1::bigint, $2::bigint) AND p.seq <= $3::bigint
+         ORDER BY p.seq)
+        UNION ALL
+        (SELECT n.seq, n.id, n.event_type, n.created_at, n.retry_count, n.topic, n.event_data, n.event_key FROM event_outbox AS n
+         WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest($1::bigint, $4::bigint)
+         ORDER BY n.seq)
+    ) AS o
+    WHERE o.event_key = $5::text
+      AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $6::text
+    LIMIT $7
+) AS capped
+`
+
+type CountBehindParams struct {
+	After    int64
+	LowWater int64
+	UpTo     int64
+	Top      int64
+	EventKey string
+	Topic    string
+	Cap      int32
+}
+
+func (q *Queries) CountBehind(ctx context.Context, arg CountBehindParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countBehind,
+		arg.After,
+		arg.LowWater,
+		arg.UpTo,
+		arg.Top,
+		arg.EventKey,
+		arg.Topic,
+		arg.Cap,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const countDelayed = `-- name: CountDelayed :one
@@ -98,6 +209,17 @@ func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRows
 	return i, err
 }
 
+const currentSnapshot = `-- name: CurrentSnapshot :one
+SELECT pg_current_snapshot()::text AS snapshot
+`
+
+func (q *Queries) CurrentSnapshot(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, currentSnapshot)
+	var snapshot string
+	err := row.Scan(&snapshot)
+	return snapshot, err
+}
+
 const deadRows = `-- name: DeadRows :many
 SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
        event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
@@ -107,17 +229,27 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1
   AND ($3::text IS NULL OR event_type = $3)
   AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
   AND ($5::text IS NULL OR event_key = $5)
+  AND ($6::text IS NULL OR aggregate_type = $6)
+  AND ($7::text IS NULL OR aggregate_id = $7)
+  AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+  AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+  AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
 ORDER BY seq
-LIMIT $6
+LIMIT $11
 `
 
 type DeadRowsParams struct {
-	After     int64
-	Ids       []string
-	EventType *string
-	Topic     *string
-	EventKey  *string
-	MaxRows   int32
+	After         int64
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	MaxRows       int32
 }
 
 type DeadRowsRow struct {
@@ -143,6 +275,11 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 		arg.EventType,
 		arg.Topic,
 		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -191,18 +328,22 @@ WHERE (d.deliver_at, d.seq) > ($1::text::timestamptz, $2::bigint)
   AND ($4::text IS NULL OR d.event_type = $4)
   AND ($5::text IS NULL OR d.topic = $5)
   AND ($6::text IS NULL OR d.event_key = $6)
+  AND ($7::text IS NULL OR d.aggregate_type = $7)
+  AND ($8::text IS NULL OR d.aggregate_id = $8)
 ORDER BY d.deliver_at, d.seq
-LIMIT $7
+LIMIT $9
 `
 
 type DelayedEventsParams struct {
-	AfterTime string
-	AfterSeq  int64
-	Ids       []string
-	EventType *string
-	Topic     *string
-	EventKey  *string
-	MaxRows   int32
+	AfterTime     string
+	AfterSeq      int64
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	MaxRows       int32
 }
 
 type DelayedEventsRow struct {
@@ -233,6 +374,8 @@ func (q *Queries) DelayedEvents(ctx context.Context, arg DelayedEventsParams) ([
 		arg.EventType,
 		arg.Topic,
 		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -374,6 +517,133 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const holdingBack = `-- name: HoldingBack :many
+SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
+FROM (
+    SELECT 'transaction' AS kind, a.pid::text AS name, concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
+           coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid() AND a.datid IS NOT NULL
+    UNION ALL
+    SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END),
+           coalesce(age(s.xmin), 0), 0
+    FROM pg_catalog.pg_replication_slots AS s
+    WHERE s.xmin IS NOT NULL
+    UNION ALL
+    SELECT 'prepared', p.gid, p.owner, age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
+    FROM pg_catalog.pg_prepared_xacts AS p
+) AS h
+WHERE h.transactions >= $1::bigint OR h.seconds >= $2::bigint
+ORDER BY h.seconds DESC, h.transactions DESC
+LIMIT 10
+`
+
+type HoldingBackParams struct {
+	Transactions int64
+	Seconds      int64
+}
+
+type HoldingBackRow struct {
+	Kind         string
+	Name         string
+	Detail       string
+	Transactions int64
+	Seconds      int64
+}
+
+// HoldingBack lists what keeps vacuum from removing rows: transactions that are open for
+// long, replication slots, and prepared transactions. Without pg_read_all_stats the times
+// of other roles are unknown (0), and their transaction ids are not.
+func (q *Queries) HoldingBack(ctx context.Context, arg HoldingBackParams) ([]HoldingBackRow, error) {
+	rows, err := q.db.Query(ctx, holdingBack, arg.Transactions, arg.Seconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HoldingBackRow
+	for rows.Next() {
+		var i HoldingBackRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Name,
+			&i.Detail,
+			&i.Transactions,
+			&i.Seconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const iDsOfSeq = `-- name: IDsOfSeq :many
+SELECT p.id FROM event_outbox AS p WHERE p.seq = $1 AND p.published_at IS NULL AND p.dead_at IS NULL
+UNION ALL
+SELECT d.id FROM event_outbox AS d WHERE d.seq = $1 AND d.published_at IS NULL AND d.dead_at IS NOT NULL
+`
+
+// IDsOfSeq finds the event of a seq. Each part reads an index that does not have published
+// rows.
+func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, iDsOfSeq, seq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const invalidIndexes = `-- name: InvalidIndexes :many
+SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table_name
+FROM pg_catalog.pg_index AS i
+WHERE NOT i.indisvalid
+  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1
+`
+
+type InvalidIndexesRow struct {
+	Name      string
+	TableName string
+}
+
+// InvalidIndexes lists indexes that a failed CREATE INDEX CONCURRENTLY left behind. Writers
+// maintain them, and nothing can use them.
+func (q *Queries) InvalidIndexes(ctx context.Context) ([]InvalidIndexesRow, error) {
+	rows, err := q.db.Query(ctx, invalidIndexes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []InvalidIndexesRow
+	for rows.Next() {
+		var i InvalidIndexesRow
+		if err := rows.Scan(&i.Name, &i.TableName); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lowWater = `-- name: LowWater :one
 SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
        (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 100000 ELSE 9223372036854775807 END)::bigint AS up_to,
@@ -408,6 +678,17 @@ func (q *Queries) LowWater(ctx context.Context, name string) (LowWaterRow, error
 	var i LowWaterRow
 	err := row.Scan(&i.LowWater, &i.UpTo, &i.Top)
 	return i, err
+}
+
+const now = `-- name: Now :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+func (q *Queries) Now(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, now)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
 }
 
 const oldestPending = `-- name: OldestPending :many
@@ -479,6 +760,195 @@ func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([
 	return items, nil
 }
 
+const otherPublishers = `-- name: OtherPublishers :many
+SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
+       left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
+  AND a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+ORDER BY a.pid LIMIT 10
+`
+
+type OtherPublishersRow struct {
+	Pid         *int32
+	RoleName    string
+	Application string
+	Query       string
+}
+
+// OtherPublishers lists sessions that are not of a relay and whose last statement changes
+// event_outbox as a relay does. The text of other roles' statements needs
+// pg_read_all_stats.
+func (q *Queries) OtherPublishers(ctx context.Context) ([]OtherPublishersRow, error) {
+	rows, err := q.db.Query(ctx, otherPublishers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OtherPublishersRow
+	for rows.Next() {
+		var i OtherPublishersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.RoleName,
+			&i.Application,
+			&i.Query,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const publishedLately = `-- name: PublishedLately :one
+SELECT coalesce(extract(epoch FROM clock_timestamp() - max(r.published_at)), -1)::bigint AS seconds
+FROM (SELECT p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000) AS r
+`
+
+// PublishedLately tells how long ago one of the latest rows was marked as published;
+// negative: none of them is.
+func (q *Queries) PublishedLately(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, publishedLately)
+	var seconds int64
+	err := row.Scan(&seconds)
+	return seconds, err
+}
+
+const purge = `-- name: Purge :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < $1::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= $2::xid8
+    ORDER BY e.tx
+    OFFSET $3 LIMIT 1
+), doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d
+    WHERE d.tx >= $2::xid8
+      AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+      AND d.published_at < $1::timestamptz
+    LIMIT $4
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
+`
+
+type PurgeParams struct {
+	Before     time.Time
+	FromTx     uint64
+	WindowRows int32
+	MaxRows    int32
+}
+
+type PurgeRow struct {
+	Doomed  int64
+	Purged  int64
+	EdgeTx  uint64
+	EdgeOld bool
+}
+
+// Purge deletes published rows of a range of transactions, as the relay's sweep does, but
+// without the lease: an operator may delete them at any time. Rows that another session has
+// locked are left. edge_tx is where the range ends, and edge_old whether rows there may
+// still be old enough.
+func (q *Queries) Purge(ctx context.Context, arg PurgeParams) (PurgeRow, error) {
+	row := q.db.QueryRow(ctx, purge,
+		arg.Before,
+		arg.FromTx,
+		arg.WindowRows,
+		arg.MaxRows,
+	)
+	var i PurgeRow
+	err := row.Scan(
+		&i.Doomed,
+		&i.Purged,
+		&i.EdgeTx,
+		&i.EdgeOld,
+	)
+	return i, err
+}
+
+const purgeWithoutTx = `-- name: PurgeWithoutTx :one
+WITH doomed AS MATERIALIZED (
+    SELECT d.id FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < $1::timestamptz
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
+)
+SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged
+`
+
+type PurgeWithoutTxParams struct {
+	Before  time.Time
+	MaxRows int32
+}
+
+type PurgeWithoutTxRow struct {
+	Doomed int64
+	Purged int64
+}
+
+// Rows from before an upgrade have no tx.
+func (q *Queries) PurgeWithoutTx(ctx context.Context, arg PurgeWithoutTxParams) (PurgeWithoutTxRow, error) {
+	row := q.db.QueryRow(ctx, purgeWithoutTx, arg.Before, arg.MaxRows)
+	var i PurgeWithoutTxRow
+	err := row.Scan(&i.Doomed, &i.Purged)
+	return i, err
+}
+
+const purgeable = `-- name: Purgeable :one
+WITH edge AS MATERIALIZED (
+    SELECT e.tx, e.created_at < $2::timestamptz AS old
+    FROM event_outbox AS e
+    WHERE e.tx >= $1::xid8
+    ORDER BY e.tx
+    OFFSET $3 LIMIT 1
+)
+SELECT (SELECT count(*) FROM event_outbox AS d
+        WHERE d.tx >= $1::xid8
+          AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
+          AND d.published_at < $2::timestamptz) AS purgeable,
+       coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
+`
+
+type PurgeableParams struct {
+	FromTx     uint64
+	Before     time.Time
+	WindowRows int32
+}
+
+type PurgeableRow struct {
+	Purgeable int64
+	EdgeTx    uint64
+	EdgeOld   bool
+}
+
+// Purgeable counts what Purge would delete of a range, and PurgeableWithoutTx the others.
+func (q *Queries) Purgeable(ctx context.Context, arg PurgeableParams) (PurgeableRow, error) {
+	row := q.db.QueryRow(ctx, purgeable, arg.FromTx, arg.Before, arg.WindowRows)
+	var i PurgeableRow
+	err := row.Scan(&i.Purgeable, &i.EdgeTx, &i.EdgeOld)
+	return i, err
+}
+
+const purgeableWithoutTx = `-- name: PurgeableWithoutTx :one
+SELECT count(*) FROM event_outbox AS d WHERE d.tx IS NULL AND d.published_at < $1::timestamptz
+`
+
+func (q *Queries) PurgeableWithoutTx(ctx context.Context, before time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, purgeableWithoutTx, before)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const readLease = `-- name: ReadLease :one
 SELECT epoch, beat, holder, unclean_ends, suspect_seq, state,
        greatest(0, extract(epoch FROM clock_timestamp() - updated_at) * 1000)::bigint AS silent_ms
@@ -508,6 +978,52 @@ func (q *Queries) ReadLease(ctx context.Context, name string) (ReadLeaseRow, err
 		&i.SilentMs,
 	)
 	return i, err
+}
+
+const readPauses = `-- name: ReadPauses :many
+SELECT coalesce(l.topic, '')::text AS topic, l.actor, coalesce(l.reason, '')::text AS reason, l.at
+FROM (
+    SELECT DISTINCT ON (p.topic) p.id, p.topic, p.actor, p.reason, p.at, p.action
+    FROM event_outbox_audit AS p
+    WHERE p.action IN ('pause', 'resume')
+    ORDER BY p.topic, p.id DESC
+) AS l
+WHERE l.action = 'pause'
+  AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+ORDER BY l.id
+`
+
+type ReadPausesRow struct {
+	Topic  string
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+// ReadPauses lists the pauses of topics that no later entry ends, as the relay reads them.
+func (q *Queries) ReadPauses(ctx context.Context) ([]ReadPausesRow, error) {
+	rows, err := q.db.Query(ctx, readPauses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadPausesRow
+	for rows.Next() {
+		var i ReadPausesRow
+		if err := rows.Scan(
+			&i.Topic,
+			&i.Actor,
+			&i.Reason,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const replay = `-- name: Replay :one
@@ -542,6 +1058,83 @@ func (q *Queries) Replay(ctx context.Context, arg ReplayParams) (ReplayRow, erro
 	var i ReplayRow
 	err := row.Scan(&i.Changed, &i.Audited)
 	return i, err
+}
+
+const rowsBehind = `-- name: RowsBehind :many
+SELECT o.seq, o.id, o.event_type, o.created_at, o.retry_count
+FROM (
+    (SELECT w.seq, w.id, w.event_type, w.created_at, w.retry_count, w.topic, w.event_data, w.event_key FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+       AND w.seq > $1::bigint AND w.seq <= $2::bigint
+     ORDER BY w.seq)
+    UNION ALL
+    (SELECT p.seq, p.id, p.event_type, p.created_at, p.retry_count, p.topic, p.event_data, p.event_key FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL
+       AND p.seq > greatest($1::bigint, $2::bigint) AND p.seq <= $3::bigint
+     ORDER BY p.seq)
+    UNION ALL
+    (SELECT n.seq, n.id, n.event_type, n.created_at, n.retry_count, n.topic, n.event_data, n.event_key FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest($1::bigint, $4::bigint)
+     ORDER BY n.seq)
+) AS o
+WHERE o.event_key = $5::text
+  AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $6::text
+ORDER BY o.seq
+LIMIT $7
+`
+
+type RowsBehindParams struct {
+	After    int64
+	LowWater int64
+	UpTo     int64
+	Top      int64
+	EventKey string
+	Topic    string
+	MaxRows  int32
+}
+
+type RowsBehindRow struct {
+	Seq        int64
+	ID         uuid.UUID
+	EventType  string
+	CreatedAt  time.Time
+	RetryCount int32
+}
+
+// RowsBehind lists the pending rows of a key that come after a row, and CountBehind counts
+// them up to a cap. LowWater says where they are looked for.
+func (q *Queries) RowsBehind(ctx context.Context, arg RowsBehindParams) ([]RowsBehindRow, error) {
+	rows, err := q.db.Query(ctx, rowsBehind,
+		arg.After,
+		arg.LowWater,
+		arg.UpTo,
+		arg.Top,
+		arg.EventKey,
+		arg.Topic,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RowsBehindRow
+	for rows.Next() {
+		var i RowsBehindRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.CreatedAt,
+			&i.RetryCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sendNow = `-- name: SendNow :one
@@ -582,6 +1175,56 @@ func (q *Queries) SendNow(ctx context.Context, arg SendNowParams) (SendNowRow, e
 	return i, err
 }
 
+const server = `-- name: Server :one
+SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_setting('server_version_num')::integer AS version,
+       current_setting('max_connections')::integer AS max_connections,
+       current_setting('superuser_reserved_connections')::integer AS reserved,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datid IS NOT NULL)::integer AS used,
+       coalesce((SELECT r.rolconnlimit FROM pg_catalog.pg_roles AS r WHERE r.rolname = session_user), -1)::integer AS role_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.usename = session_user)::integer AS role_used,
+       coalesce((SELECT d.datconnlimit FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()), -1)::integer AS database_limit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datname = current_database())::integer AS database_used,
+       (current_setting('autovacuum') = 'on')::boolean AS autovacuum,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.datname = current_database() AND a.application_name = 'outboxrelay')::integer AS relay_sessions
+`
+
+type ServerRow struct {
+	Now            time.Time
+	Login          string
+	Version        int32
+	MaxConnections int32
+	Reserved       int32
+	Used           int32
+	RoleLimit      int32
+	RoleUsed       int32
+	DatabaseLimit  int32
+	DatabaseUsed   int32
+	Autovacuum     bool
+	RelaySessions  int32
+}
+
+// Server describes what the sessions of relays share with others. A limit of -1 is none.
+func (q *Queries) Server(ctx context.Context) (ServerRow, error) {
+	row := q.db.QueryRow(ctx, server)
+	var i ServerRow
+	err := row.Scan(
+		&i.Now,
+		&i.Login,
+		&i.Version,
+		&i.MaxConnections,
+		&i.Reserved,
+		&i.Used,
+		&i.RoleLimit,
+		&i.RoleUsed,
+		&i.DatabaseLimit,
+		&i.DatabaseUsed,
+		&i.Autovacuum,
+		&i.RelaySessions,
+	)
+	return i, err
+}
+
 const stillDead = `-- name: StillDead :one
 SELECT count(*) FROM event_outbox WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL AND published_at IS NULL
 `
@@ -610,4 +1253,485 @@ func (q *Queries) StillDelayed(ctx context.Context, arg StillDelayedParams) (int
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const tableHealth = `-- name: TableHealth :many
+SELECT c.relname::text AS name, pg_total_relation_size(c.oid)::bigint AS bytes,
+       coalesce(s.n_live_tup, 0)::bigint AS live, coalesce(s.n_dead_tup, 0)::bigint AS dead,
+       coalesce(extract(epoch FROM clock_timestamp() - greatest(s.last_autovacuum, s.last_vacuum)), -1)::bigint AS vacuumed_ago,
+       ('autovacuum_enabled=false' = ANY(coalesce(c.reloptions, '{}')) OR 'autovacuum_enabled=off' = ANY(coalesce(c.reloptions, '{}')))::boolean AS never_vacuumed
+FROM pg_catalog.pg_class AS c
+LEFT JOIN pg_catalog.pg_stat_user_tables AS s ON s.relid = c.oid
+WHERE c.oid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+ORDER BY 1
+`
+
+type TableHealthRow struct {
+	Name          string
+	Bytes         int64
+	Live          int64
+	Dead          int64
+	VacuumedAgo   int64
+	NeverVacuumed bool
+}
+
+func (q *Queries) TableHealth(ctx context.Context) ([]TableHealthRow, error) {
+	rows, err := q.db.Query(ctx, tableHealth)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TableHealthRow
+	for rows.Next() {
+		var i TableHealthRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Bytes,
+			&i.Live,
+			&i.Dead,
+			&i.VacuumedAgo,
+			&i.NeverVacuumed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailKnown = `-- name: TailKnown :many
+SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY($1::text[]::uuid[])
+`
+
+type TailKnownRow struct {
+	ID          uuid.UUID
+	PublishedAt *time.Time
+}
+
+func (q *Queries) TailKnown(ctx context.Context, ids []string) ([]TailKnownRow, error) {
+	rows, err := q.db.Query(ctx, tailKnown, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailKnownRow
+	for rows.Next() {
+		var i TailKnownRow
+		if err := rows.Scan(&i.ID, &i.PublishedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailLatest = `-- name: TailLatest :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (SELECT l.id FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000) AS latest
+JOIN event_outbox AS o ON o.id = latest.id
+WHERE o.published_at IS NOT NULL
+  AND ($2::text IS NULL OR o.event_type = $2)
+  AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3)
+  AND ($4::text IS NULL OR o.event_key = $4)
+ORDER BY o.published_at DESC, o.seq DESC
+LIMIT $5
+`
+
+type TailLatestParams struct {
+	WithData  bool
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+}
+
+type TailLatestRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+// TailLatest reads the rows that were published last, of the latest 10,000 by transaction.
+func (q *Queries) TailLatest(ctx context.Context, arg TailLatestParams) ([]TailLatestRow, error) {
+	rows, err := q.db.Query(ctx, tailLatest,
+		arg.WithData,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailLatestRow
+	for rows.Next() {
+		var i TailLatestRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailNew = `-- name: TailNew :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx >= pg_snapshot_xmax($2::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($3::text::pg_snapshot)
+      AND pg_visible_in_snapshot(n.tx, $3::text::pg_snapshot)
+    UNION ALL
+    SELECT n.id FROM event_outbox AS n
+    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($2::text::pg_snapshot)))
+      AND pg_visible_in_snapshot(n.tx, $3::text::pg_snapshot)
+) AS fresh
+JOIN event_outbox AS o ON o.id = fresh.id
+WHERE true
+  AND ($4::text IS NULL OR o.event_type = $4)
+  AND ($5::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $5)
+  AND ($6::text IS NULL OR o.event_key = $6)
+ORDER BY o.seq
+LIMIT $7
+`
+
+type TailNewParams struct {
+	WithData  bool
+	Since     string
+	Upto      string
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+}
+
+type TailNewRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+// TailNew reads the rows that the snapshot upto shows and since does not, published or not.
+func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow, error) {
+	rows, err := q.db.Query(ctx, tailNew,
+		arg.WithData,
+		arg.Since,
+		arg.Upto,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailNewRow
+	for rows.Next() {
+		var i TailNewRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailPending = `-- name: TailPending :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
+       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+FROM (
+    (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $2::bigint
+     ORDER BY w.seq)
+    UNION ALL
+    (SELECT p.seq, p.id, p.event_type, p.topic, p.event_data, p.event_key, p.created_at, p.published_at FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint AND p.seq <= $3::bigint
+     ORDER BY p.seq)
+    UNION ALL
+    (SELECT n.seq, n.id, n.event_type, n.topic, n.event_data, n.event_key, n.created_at, n.published_at FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
+     ORDER BY n.seq)
+) AS o
+WHERE ($5::text IS NULL OR o.event_type = $5::text)
+  AND ($6::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $6::text)
+  AND ($7::text IS NULL OR o.event_key = $7::text)
+ORDER BY o.seq
+LIMIT $8
+`
+
+type TailPendingParams struct {
+	WithData  bool
+	LowWater  int64
+	UpTo      int64
+	Top       int64
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+}
+
+type TailPendingRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+// TailPending reads the first pending rows; LowWater says where. TailKnown reads rows again.
+func (q *Queries) TailPending(ctx context.Context, arg TailPendingParams) ([]TailPendingRow, error) {
+	rows, err := q.db.Query(ctx, tailPending,
+		arg.WithData,
+		arg.LowWater,
+		arg.UpTo,
+		arg.Top,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailPendingRow
+	for rows.Next() {
+		var i TailPendingRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const takesPauses = `-- name: TakesPauses :one
+SELECT (NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c
+                    WHERE c.conrelid = to_regclass('event_outbox_audit')::oid AND c.contype = 'c'
+                      AND pg_get_constraintdef(c.oid) LIKE '%send-now%' AND pg_get_constraintdef(c.oid) NOT LIKE '%pause%'))::boolean AS takes,
+       EXISTS (SELECT FROM pg_catalog.pg_index AS i
+               WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND pg_get_indexdef(i.indexrelid) LIKE '%pause%')::boolean AS indexed
+`
+
+type TakesPausesRow struct {
+	Takes   bool
+	Indexed bool
+}
+
+// TakesPauses reports whether event_outbox_audit accepts pauses, and has their index.
+func (q *Queries) TakesPauses(ctx context.Context) (TakesPausesRow, error) {
+	row := q.db.QueryRow(ctx, takesPauses)
+	var i TakesPausesRow
+	err := row.Scan(&i.Takes, &i.Indexed)
+	return i, err
+}
+
+const usedTopics = `-- name: UsedTopics :many
+SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
+       coalesce(max(u.bytes) FILTER (WHERE u.waits), 0)::bigint AS largest,
+       coalesce((array_agg(u.id::text ORDER BY u.bytes DESC) FILTER (WHERE u.waits))[1], '')::text AS largest_id
+FROM (
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200 AS bytes
+     FROM (
+        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers, w.event_key FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+         ORDER BY w.seq LIMIT $2)
+        UNION ALL
+        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers, a.event_key FROM event_outbox AS a
+         WHERE a.published_at IS NULL AND a.dead_at IS NULL AND a.seq > $1::bigint AND a.seq <= $3::bigint
+         ORDER BY a.seq LIMIT $2)
+        UNION ALL
+        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers, n.event_key FROM event_outbox AS n
+         WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
+         ORDER BY n.seq LIMIT $2)
+     ) AS p ORDER BY p.seq LIMIT $2)
+    UNION ALL
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true,
+            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200
+     FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NOT NULL ORDER BY p.seq LIMIT $2)
+    UNION ALL
+    (SELECT d.topic, d.event_type, d.id, true,
+            coalesce(octet_length(d.event_data::text), 0) + coalesce(octet_length(d.headers::text), 0) + coalesce(octet_length(d.event_key), 0) + 200
+     FROM event_outbox_delayed AS d ORDER BY d.deliver_at LIMIT $2)
+    UNION ALL
+    (SELECT r.topic, r.event_type, r.id, false, 0 FROM (
+        SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000
+     ) AS r WHERE r.published_at IS NOT NULL)
+) AS u
+GROUP BY u.topic
+ORDER BY u.topic
+LIMIT 1000
+`
+
+type UsedTopicsParams struct {
+	LowWater int64
+	MaxRows  int32
+	UpTo     int64
+	Top      int64
+}
+
+type UsedTopicsRow struct {
+	Topic     string
+	EventType string
+	Waiting   int64
+	Largest   int64
+	LargestID string
+}
+
+// UsedTopics lists the topics of the first rows that wait, of the first dead ones and delayed
+// events, and of the latest published rows, with the largest row of each that is not
+// published: about its size in Kafka.
+func (q *Queries) UsedTopics(ctx context.Context, arg UsedTopicsParams) ([]UsedTopicsRow, error) {
+	rows, err := q.db.Query(ctx, usedTopics,
+		arg.LowWater,
+		arg.MaxRows,
+		arg.UpTo,
+		arg.Top,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UsedTopicsRow
+	for rows.Next() {
+		var i UsedTopicsRow
+		if err := rows.Scan(
+			&i.Topic,
+			&i.EventType,
+			&i.Waiting,
+			&i.Largest,
+			&i.LargestID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const wholeRow = `-- name: WholeRow :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, partition,
+       coalesce(event_data::text, '')::text AS data, coalesce(headers::text, '')::text AS headers, created_at, published_at, next_attempt_at, dead_at, retry_count, last_error,
+       coalesce(tx::text, '')::text AS tx
+FROM event_outbox WHERE id = $1::text::uuid
+`
+
+type WholeRowRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Data          string
+	Headers       string
+	CreatedAt     time.Time
+	PublishedAt   *time.Time
+	NextAttemptAt *time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+	Tx            string
+}
+
+func (q *Queries) WholeRow(ctx context.Context, id string) ([]WholeRowRow, error) {
+	rows, err := q.db.Query(ctx, wholeRow, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WholeRowRow
+	for rows.Next() {
+		var i WholeRowRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Data,
+			&i.Headers,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.NextAttemptAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+			&i.Tx,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -1,0 +1,89 @@
+package migrationstest_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+)
+
+// beforePauses makes the audit as it was before pauses.
+const beforePauses = `
+	ALTER TABLE event_outbox_audit DROP CONSTRAINT event_outbox_audit_action_check;
+	ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check CHECK (action IN ('replay', 'discard', 'cancel', 'send-now'));
+	DROP INDEX ix_event_outbox_audit_pauses`
+
+const pauseTopic = `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, applied_at)
+	VALUES ('ann', 'pause', 0, gen_random_uuid(), '', 'orders', now())`
+
+// The migration makes an outbox from before pauses the same as a new one, in every format,
+// and its way back makes it the former one.
+func TestPausesOfEachFormat(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		current := everything(t, conn)
+		exec(t, conn, beforePauses)
+		former := everything(t, conn)
+		for _, format := range migrations.Formats() {
+			o := migrations.Options{Kind: migrations.KindPauses, Time: noon}
+			for schema, path := range map[string]string{"": "public", "public": "pg_temp"} {
+				o.Schema = schema
+				ups, downs := statements(t, format, files(t, format, o))
+				runAll(t, conn, path, ups)
+				if diff := cmp.Diff(current, everything(t, conn)); diff != "" {
+					t.Errorf("%s, schema %q, after up (-want +got):\n%s", format, schema, diff)
+				}
+				if downs == nil { // the tool has no down file
+					_, downs = statements(t, migrations.Tern, files(t, migrations.Tern, o))
+				}
+				runAll(t, conn, path, downs)
+				if diff := cmp.Diff(former, everything(t, conn)); diff != "" {
+					t.Errorf("%s, schema %q, after down (-want +got):\n%s", format, schema, diff)
+				}
+			}
+		}
+	})
+}
+
+func TestAllowPauses(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.AllowPauses(ctx, conn); !errors.Is(err, migrations.ErrNoOutbox) {
+			t.Errorf("without tables: %v", err)
+		}
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		current := everything(t, conn)
+		exec(t, conn, beforePauses)
+		exec(t, conn, `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type) VALUES ('ann', 'replay', 1, gen_random_uuid(), 't')`)
+		if _, err := conn.Exec(ctx, pauseTopic); err == nil {
+			t.Fatal("the former audit takes a pause")
+		}
+		for range 2 { // it can be repeated
+			if err := migrations.AllowPauses(ctx, conn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(current, everything(t, conn)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		exec(t, conn, pauseTopic)
+		// While a topic is paused there is no way back.
+		_, downs := statements(t, migrations.Tern, files(t, migrations.Tern, migrations.Options{Kind: migrations.KindPauses}))
+		if _, err := conn.Exec(ctx, downs[0]); err == nil || !strings.Contains(err.Error(), "topics are paused by operators") {
+			t.Errorf("the way back while a topic is paused: %v", err)
+		}
+		exec(t, conn, strings.ReplaceAll(pauseTopic, "'pause'", "'resume'"))
+		runAll(t, conn, "public", downs)
+		if left := lines(t, conn, `SELECT action FROM event_outbox_audit`); !cmp.Equal(left, []string{"replay"}) {
+			t.Errorf("entries %v, want the replay", left)
+		}
+	})
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+// level says how bad a finding of the doctor is.
+type level string
+
+const (
+	healthy level = "ok"
+	notable level = "note"    // good to know
+	risky   level = "warning" // works now
+	broken  level = "problem" // an operator has to act
+)
+
+// diagnosis is one finding of the doctor.
+type diagnosis struct {
+	Level level  `json:"level"`
+	Check string `json:"check"` // what was looked at
+	What  string `json:"what"`
+	Why   string `json:"why,omitempty"` // what it leads to
+	Fix   string `json:"fix,omitempty"` // the SQL or the command
+}
+
+// doctor examines one outbox and collects findings.
+type doctor struct {
+	o     outbox
+	found []diagnosis
+}
+
+func (d *doctor) add(l level, check, what, why, fix string) {
+	d.found = append(d.found, diagnosis{l, check, d.o.secrets.Text(what), d.o.secrets.Text(why), d.o.secrets.Text(fix)})
+}
+
+// ok adds a finding that all is well, unless the check has another one.
+func (d *doctor) ok(check, format string, args ...any) {
+	if !slices.ContainsFunc(d.found, func(f diagnosis) bool { return f.Check == check && f.Level != notable }) {
+		d.add(healthy, check, fmt.Sprintf(format, args...), "", "")
+	}
+}
+
+// doctorSettings are the settings of run that are about an outbox.
+var doctorSettings = slices.DeleteFunc(slices.Clone(table), func(s setting) bool { return s.process })
+
+func doctorCommand(env environment) *cobra.Command {
+	var c *configuration
+	var name string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check everything that a relay needs, and say how to fix what is wrong",
+		Long: "doctor checks the tables, indexes and privileges, the sessions, the clock, what holds back vacuum, the topics and the\n" +
+			"size of the rows that wait, the schema registry, Redis, and the other relays of the outbox. Each finding says\n" +
+			"what is wrong, why it matters, and which command fixes it. It changes nothing.\n\n" +
+			"Call it with the settings of outboxrelay run, also with its database role: privileges are those of the role that\n" +
+			"doctor logs in with. It exits with code 1 if there is a problem; warnings and notes are no problems.",
+		Example: "  outboxrelay doctor --config outboxrelay.yaml\n" +
+			"  outboxrelay doctor --config outboxrelay.yaml --outbox shop --json",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			outboxes, err := c.outboxesNow(cmd.Context(), readOutbox)
+			if err != nil {
+				return err
+			}
+			if name != "" {
+				o, err := named(name, outboxes, false)
+				if err != nil {
+					return err
+				}
+				outboxes = []outbox{o}
+			}
+			problems := 0
+			for i, o := range outboxes {
+				d := &doctor{o: o}
+				d.examine(cmd.Context(), c)
+				problems += d.count(broken)
+				if err := d.print(env.stdout, asJSON, i > 0); err != nil {
+					return err
+				}
+			}
+			if problems > 0 {
+				return fmt.Errorf("%s found", several(int64(problems), "problem"))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "outbox", "", "only this outbox, if the settings file has several")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per outbox")
+	c = env.declareWith(cmd, doctorSettings)
+	c.session = "outboxrelay doctor"
+	return cmd
+}
+
+// examine makes all checks. One that fails does not stop the others.
+func (d *doctor) examine(ctx context.Context, c *configuration) {
+	d.checkStore(ctx, c)
+	var facts admin.Facts
+	err := c.connected(ctx, d.o, func(conn *pgx.Conn) (err error) {
+		facts, err = admin.Examine(ctx, conn)
+		return err
+	})
+	if err != nil {
+		d.add(broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
+			"check the address, the tables and the role; outboxgen migration --grants prints what the role of an operator needs")
+	} else {
+		d.checkServer(facts)
+		d.checkTables(facts)
+		d.checkRelays(facts)
+		d.checkRows(facts)
+	}
+	d.checkKafka(ctx, facts.Topics)
+	d.checkRegistry(ctx, facts.Topics)
+	d.checkRedis(ctx)
+}
+
+func (d *doctor) count(l level) int {
+	n := 0
+	for _, f := range d.found {
+		if f.Level == l {
+			n++
+		}
+	}
+	return n
+}
+
+// print writes the findings, the worst ones first.
+func (d *doctor) print(w io.Writer, asJSON, more bool) error {
+	order := []level{broken, risky, notable, healthy}
+	slices.SortStableFunc(d.found, func(a, b diagnosis) int { return slices.Index(order, a.Level) - slices.Index(order, b.Level) })
+	if asJSON {
+		return printJSON(w, struct {
+			Outbox   string      `json:"outbox"`
+			Findings []diagnosis `json:"findings"`
+		}{d.o.name, d.found})
+	}
+	var b strings.Builder
+	if more {
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "outbox %s: %s, %s\n", terminal.Text(d.o.name), several(int64(d.count(broken)), "problem"), several(int64(d.count(risky)), "warning"))
+	for _, f := range d.found {
+		fmt.Fprintf(&b, "%-8s %-11s %s\n", f.Level, f.Check, terminal.Text(f.What))
+		for _, part := range []struct{ label, text string }{{"why", f.Why}, {"fix", f.Fix}} {
+			if part.text != "" {
+				fmt.Fprintf(&b, "%-8s %-11s %s\n", "", part.label, terminal.Text(part.text))
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// why returns the message of an error without what the caller has said.
+func why(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}

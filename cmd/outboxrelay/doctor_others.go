@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+	"github.com/outboxgen/outboxgen/runtime/relay/framing"
+)
+
+// doctorPatience limits each call to Kafka, Redis and the registry.
+const doctorPatience = 10 * time.Second
+
+func sortedKeys(ms ...map[string]string) []string {
+	all := map[string]bool{}
+	for _, m := range ms {
+		for k := range m {
+			all[k] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// checkKafka asks the brokers about the topics of the rows, as the relay does.
+func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
+	if d.o.toStdout {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	infos, err := d.describe(ctx, topics)
+	if err != nil {
+		d.add(broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
+			"check the brokers, and the settings brokers, tls and sasl")
+		return
+	}
+	d.ok("kafka", "the brokers at %s answer", strings.Join(d.o.kafka.brokers, ", "))
+	for i, info := range infos {
+		d.checkTopic(topics[i], info)
+	}
+	d.ok("topics", "%s of the rows can be written", several(int64(len(topics)), "topic"))
+	d.ok("row size", "the largest rows that wait fit into their topics")
+}
+
+// describe describes the topics with a producer of its own, which sends nothing.
+func (d *doctor) describe(ctx context.Context, topics []admin.TopicFacts) ([]relay.TopicInfo, error) {
+	sink, err := d.o.kafkaSink()
+	if err != nil {
+		return nil, err
+	}
+	producer, err := sink.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer producer.Close()
+	if len(topics) == 0 { // to Kafka, no names mean all topics
+		return nil, d.pingKafka(ctx)
+	}
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.Topic
+	}
+	return producer.Topics(ctx, names)
+}
+
+func (d *doctor) pingKafka(ctx context.Context) error {
+	client, err := kgo.NewClient(d.o.kafka.options()...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Ping(ctx)
+}
+
+func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) {
+	waits := fmt.Sprintf("its rows wait: %d of those that were looked at", t.Waiting)
+	switch {
+	case info.Problem.Class != relay.ClassOK:
+		fix := "grant the relay DESCRIBE and WRITE on the topic"
+		if strings.Contains(info.Problem.Err.Error(), "does not exist") {
+			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor …", t.Topic)
+		}
+		d.add(broken, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)
+		return
+	case len(info.Unavailable) > 0:
+		d.add(broken, "topics", fmt.Sprintf("topic %s: %d of %d partitions have no leader", t.Topic, len(info.Unavailable), info.Partitions), waits,
+			"bring back the brokers that have these partitions: kafka-topics.sh --describe --topic "+t.Topic)
+	}
+	if info.Unread.Class != relay.ClassOK {
+		d.add(notable, "topics", fmt.Sprintf("the settings of topic %s cannot be read: %v", t.Topic, info.Unread.Err),
+			fmt.Sprintf("the relay assumes %d bytes for max.message.bytes", info.MaxBatchBytes), "grant the relay DESCRIBE_CONFIGS on the topic")
+	}
+	limit := int64(info.MaxBatchBytes)
+	if limit == 0 || t.Largest == 0 {
+		return
+	}
+	switch size := t.Largest + relay.BatchOverhead; {
+	case size > limit:
+		d.add(broken, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+			"Kafka rejects the row, and after max_attempts it is dead", fmt.Sprintf(
+				"kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d; consumers may need a larger max.partition.fetch.bytes",
+				t.Topic, roundUp(size)))
+	case size > limit*9/10:
+		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+			"a slightly larger one will be rejected", "raise max.message.bytes of the topic, or make the events smaller")
+	}
+}
+
+// roundUp returns twice the size, in whole MiB.
+func roundUp(size int64) int64 { return (2*size>>20 + 1) << 20 }
+
+// checkRegistry looks for the schema of one event of each topic.
+func (d *doctor) checkRegistry(ctx context.Context, topics []admin.TopicFacts) {
+	if d.o.registry == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	config := *d.o.registry
+	config.Logger = slog.New(slog.DiscardHandler)
+	for _, t := range topics {
+		if err := framing.Find(ctx, config, t.Topic, t.EventType); err != nil {
+			d.add(broken, "registry", err.Error(), fmt.Sprintf("rows of topic %s wait, for example of %s", t.Topic, t.EventType),
+				"outboxgen register, or correct the settings registry-url and registry-subject")
+		}
+	}
+	d.ok("registry", "it has the schemas of %s", several(int64(len(topics)), "topic"))
+}
+
+// checkRedis sends a PING to the Redis that transports wake-ups.
+func (d *doctor) checkRedis(ctx context.Context) {
+	if d.o.unheard {
+		d.add(risky, "wake-ups", "redis-url is set but not used", "rows are found by polling", "set the service's name (setting service)")
+	}
+	if d.o.wake != "redis" {
+		if !d.o.unheard {
+			d.ok("wake-ups", "setting wake is %s", d.o.wake)
+		}
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	if err := ping(ctx, d.o.redis); err != nil {
+		d.add(risky, "wake-ups", "Redis: "+why(err), "rows are found by polling, within poll-max; nothing is lost", "start Redis, or correct the setting redis-url")
+		return
+	}
+	d.ok("wake-ups", "Redis answers")
+}
+
+func ping(ctx context.Context, options rueidis.ClientOption) error {
+	options.DisableRetry = true
+	options.DisableCache = true
+	done := make(chan error, 1)
+	go func() { // connecting has no context
+		client, err := rueidis.NewClient(options)
+		if err == nil {
+			err = client.Do(ctx, client.B().Ping().Build()).Error()
+			client.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return errors.New("it did not answer within " + doctorPatience.String())
+	}
+}

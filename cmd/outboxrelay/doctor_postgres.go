@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// checkStore makes the checks that a relay makes when it starts, and reports all problems
+// and warnings.
+func (d *doctor) checkStore(ctx context.Context, c *configuration) {
+	const check = "setup"
+	log := &keptWarnings{}
+	database := d.o.database.Copy()
+	store, err := pgstore.New(pgstore.Config{
+		Conn: database, Schema: d.o.schema, Mode: d.o.mode, Logger: slog.New(log), ApplicationName: "outboxrelay doctor", MaxSessions: 2,
+	})
+	if err != nil {
+		d.add(broken, check, err.Error(), "a relay does not start with this address", "correct the setting database-url")
+		return
+	}
+	defer store.Close()
+	ctx, cancel := context.WithTimeout(ctx, c.patience(d.o)+30*time.Second)
+	defer cancel()
+	problems, err := store.Examine(ctx)
+	for _, p := range problems {
+		what := p.Problem
+		if p.Err != nil {
+			what += ": " + p.Err.Error()
+		}
+		d.add(broken, check, what, "a relay refuses to start, or stops", p.Remedy)
+	}
+	for _, w := range log.kept {
+		d.add(risky, check, w.text, "", w.remedy)
+	}
+	if err != nil {
+		d.add(broken, check, "the checks of a relay's start did not end: "+err.Error(), "a relay may not start",
+			"check the address of the database and its logs")
+		return
+	}
+	d.ok(check, "tables, columns, indexes, sequence, privileges and sessions are what a relay needs; no pooler in transaction mode")
+}
+
+// keptWarnings is a log that keeps warnings.
+type keptWarnings struct{ kept []keptWarning }
+
+type keptWarning struct{ text, remedy string }
+
+// Enabled implements slog.Handler.
+func (k *keptWarnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+// Handle implements slog.Handler.
+func (k *keptWarnings) Handle(_ context.Context, r slog.Record) error {
+	w := keptWarning{text: r.Message}
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "store":
+		case "remedy":
+			w.remedy = a.Value.String()
+		default:
+			w.text += fmt.Sprintf("; %s: %s", a.Key, a.Value)
+		}
+		return true
+	})
+	k.kept = append(k.kept, w)
+	return nil
+}
+
+// WithAttrs implements slog.Handler. What the attributes say is known.
+func (k *keptWarnings) WithAttrs([]slog.Attr) slog.Handler { return k }
+
+// WithGroup implements slog.Handler.
+func (k *keptWarnings) WithGroup(string) slog.Handler { return k }
+
+const (
+	// clockTolerance is how far two clocks may differ before the doctor mentions it. Only
+	// ages in metrics and created_at of events depend on them.
+	clockTolerance = 2 * time.Second
+	// fewSessions is how many free sessions are few.
+	fewSessions = 10
+)
+
+// checkServer looks at sessions and clocks.
+func (d *doctor) checkServer(f admin.Facts) {
+	s := f.Server
+	needs := d.o.maxSessions
+	if needs == 0 {
+		needs = 4 // the default for one outbox
+	}
+	free := s.MaxConnections - s.Reserved - s.Used
+	for _, limit := range []struct {
+		name       string
+		most, used int
+		fix        string
+	}{
+		{"the server (max_connections)", s.MaxConnections - s.Reserved, s.Used, "ALTER SYSTEM SET max_connections = …; then restart the server. Or put the services behind a pooler"},
+		{"role " + s.Login, s.RoleLimit, s.RoleUsed, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", s.Login)},
+		{"the database", s.DatabaseLimit, s.DatabaseUsed, "ALTER DATABASE … CONNECTION LIMIT -1"},
+	} {
+		if limit.most < 0 { // none
+			continue
+		}
+		what := fmt.Sprintf("%s allows %d sessions, and %d are open", limit.name, limit.most, limit.used)
+		if left := limit.most - limit.used; left < needs && s.RelaySessions == 0 {
+			d.add(broken, "sessions", what, fmt.Sprintf("a relay needs up to %d", needs), limit.fix)
+		} else if left < min(fewSessions, limit.most/10+1) {
+			d.add(risky, "sessions", what, "a standby may not be able to take over, and services not to connect", limit.fix)
+		}
+	}
+	d.ok("sessions", "%d of %d sessions are free; relays use %d, and one needs up to %d", free, s.MaxConnections-s.Reserved, s.RelaySessions, needs)
+
+	if off := s.Ahead.Abs() - s.Uncertain; off > clockTolerance {
+		direction := "ahead of"
+		if s.Ahead < 0 {
+			direction = "behind"
+		}
+		d.add(risky, "clock", fmt.Sprintf("the clock of Postgres is %s %s this machine's", s.Ahead.Abs().Round(time.Millisecond), direction),
+			"ages in metrics and created_at are wrong by that, and delayed events are due by the clock of Postgres; the lease does not depend on clocks",
+			"synchronise both clocks, for example with chrony: chronyc tracking")
+	}
+	d.ok("clock", "the clock of Postgres differs from this machine's by %s, ±%s", s.Ahead.Abs().Round(time.Millisecond), s.Uncertain.Round(time.Millisecond))
+}
+
+// checkTables looks at what makes the tables slow.
+func (d *doctor) checkTables(f admin.Facts) {
+	for _, h := range f.HoldingBack {
+		since := fmt.Sprintf("%d transactions ago", h.Transactions)
+		if h.For > 0 {
+			since = h.For.String() + " ago"
+		}
+		const effect = "vacuum keeps every row that was deleted or changed since; the table grows and reading it gets slower"
+		switch h.Kind {
+		case "slot":
+			d.add(risky, "vacuum", fmt.Sprintf("the replication slot %s (%s) holds back vacuum by %d transactions", h.Name, h.Detail, h.Transactions), effect,
+				fmt.Sprintf("let its consumer catch up; if it is gone: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(h.Name, "'", "''")))
+		case "prepared":
+			d.add(risky, "vacuum", fmt.Sprintf("the prepared transaction %s of %s began %s", h.Name, h.Detail, since), effect,
+				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
+		default:
+			d.add(risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
+				fmt.Sprintf("SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
+		}
+	}
+	if !f.Server.Autovacuum {
+		d.add(broken, "vacuum", "autovacuum is off on the server", "the outbox's tables grow without limit", "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()")
+	}
+	for _, t := range f.Tables {
+		if t.NeverVacuumed {
+			d.add(broken, "vacuum", "autovacuum is off for "+t.Name, "the table grows without limit", fmt.Sprintf("ALTER TABLE %s RESET (autovacuum_enabled)", d.qualified(t.Name)))
+		}
+		if t.Dead > 100_000 && t.Dead > t.Live {
+			d.add(risky, "bloat", fmt.Sprintf("%s has %d dead rows for %d live ones, and %s", t.Name, t.Dead, t.Live, megabytes(t.Bytes)),
+				"each read goes through dead rows", fmt.Sprintf("VACUUM (ANALYZE) %s; if it removes none, look at the findings of vacuum", d.qualified(t.Name)))
+		}
+	}
+	for _, i := range f.InvalidIndexes {
+		d.add(risky, "indexes", fmt.Sprintf("the index %s of %s is not valid; CREATE INDEX CONCURRENTLY has failed", i.Name, i.Table),
+			"each insert maintains it, and no statement uses it", "DROP INDEX CONCURRENTLY "+i.Name+"; then create it again")
+	}
+	d.ok("vacuum", "nothing holds back vacuum for long, and autovacuum is on")
+	d.ok("bloat", "%s", sizes(f.Tables))
+	if !f.TakesPauses || !f.PausesIndexed {
+		d.add(notable, "audit", "event_outbox_audit is from before pauses of topics", "outboxrelay pause and purge do not work", "outboxgen migration --pauses --format sql | psql")
+	}
+}
+
+func (d *doctor) qualified(name string) string {
+	if d.o.schema == "" || d.o.schema == "public" {
+		return name
+	}
+	return d.o.schema + "." + name
+}
+
+func sizes(tables []admin.TableFacts) string {
+	var parts []string
+	for _, t := range tables {
+		parts = append(parts, fmt.Sprintf("%s %s", t.Name, megabytes(t.Bytes)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func megabytes(n int64) string {
+	if n < 10<<20 {
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d MiB", n>>20)
+}
+
+// longSilence is how long no relay has to lead before marks of rows are the work of others.
+const longSilence = 30 * time.Second
+
+// checkRelays looks at the lease, the settings of the leader, and relays of other kinds.
+func (d *doctor) checkRelays(f admin.Facts) {
+	l := f.State.Leader
+	for _, o := range f.Others {
+		d.add(risky, "relays", fmt.Sprintf("session %d (role %s, application %q) has changed event_outbox: %s", o.PID, o.Role, o.Application, o.Query),
+			"if it is an older relay, events are published twice and out of order", "stop that relay; a person's session or a clean-up job needs no action")
+	}
+	silent := !l.Known || l.Holder == uuid.Nil || l.Silent > longSilence
+	if silent && f.PublishedAgo >= 0 && f.PublishedAgo < longSilence && (!l.Known || l.Silent > longSilence+f.PublishedAgo) {
+		d.add(broken, "relays", fmt.Sprintf("a row was marked as published %s ago although no relay leads", f.PublishedAgo),
+			"an older relay, or a job, publishes beside outboxrelay", "find it in pg_stat_activity, and stop it before a relay starts")
+	}
+	switch {
+	case !l.Known || l.Holder == uuid.Nil:
+		d.add(risky, "relays", "no relay leads", "rows wait", "outboxrelay run")
+	case l.Silent > silence:
+		d.add(broken, "relays", fmt.Sprintf("the leader's last heartbeat was %s ago, and no other relay took over", l.Silent.Round(time.Second)),
+			"rows wait", "look at the logs of the relays, or start one: outboxrelay run")
+	}
+	if l.UncleanEnds > 2 {
+		d.add(broken, "relays", fmt.Sprintf("%d relays in a row crashed without progress; row %d is suspected", l.UncleanEnds, l.Suspect),
+			"a row may kill the relay", fmt.Sprintf("outboxrelay dead show %d; report the bug", l.Suspect))
+	}
+	d.compareSettings(l.State.Led)
+	if led := l.State.Led; led != nil && l.Holder != uuid.Nil {
+		d.ok("relays", "term %d is led by %s, pid %d, since %s; renewed %s ago", l.Epoch, led.Host, led.PID, led.Since.Format(time.RFC3339), l.Silent.Round(100*time.Millisecond))
+	} else {
+		d.ok("relays", "term %d, renewed %s ago", l.Epoch, l.Silent.Round(100*time.Millisecond))
+	}
+}
+
+// compareSettings compares the settings that all relays must share with the leader's.
+func (d *doctor) compareSettings(led *relay.Led) {
+	if led == nil || len(led.Settings) == 0 {
+		return
+	}
+	own := relay.SharedSettings(d.o.relay)
+	own["settle"] = string(d.o.mode)
+	for _, name := range sortedKeys(own, led.Settings) {
+		if own[name] != led.Settings[name] {
+			d.add(broken, "relays", fmt.Sprintf("setting %s is %q here and %q at the leader (%s, pid %d)", name, own[name], led.Settings[name], led.Host, led.PID),
+				"relays of one outbox must share it, or they disagree about who leads or what happens to a row", "set the same value for all relays")
+		}
+	}
+}
+
+// checkRows says why rows do not move.
+func (d *doctor) checkRows(f admin.Facts) {
+	s := f.State
+	for _, reason := range reasons(s) {
+		l := risky
+		if s.Dead > 0 && strings.Contains(reason, "dead-lettered") || s.Oldest != nil && s.Oldest.Age > time.Minute {
+			l = broken
+		}
+		if len(s.Pauses) > 0 && strings.Contains(reason, "by operators") {
+			l = notable
+		}
+		d.add(l, "rows", reason, "", "outboxrelay status")
+	}
+	for _, p := range s.Pauses {
+		d.add(notable, "rows", describePause(p), "its rows wait", strings.TrimSpace("outboxrelay resume "+p.Topic))
+	}
+	d.ok("rows", "%s pending, %d held, %d dead", counted(s.Pending), s.Waiting, s.Dead)
+}

@@ -1,0 +1,148 @@
+//go:build unix
+
+package main
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+func TestPauseWithoutALeader(t *testing.T) {
+	conn, env := newOutbox(t)
+	steps := []struct {
+		args []string
+		want answer
+	}{
+		{[]string{"pause"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: name the topics to pause, or add --all\n"}},
+		{[]string{"pause", "--all", "orders", "--reason", "x"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: name the topics to pause, or add --all\n"}},
+		{[]string{"pause", "orders"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --reason is missing: others need to know why the rows wait\n"}},
+		{[]string{"pause", ""}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: a topic is empty: give it a name; --all is for all topics\n"}},
+		{[]string{"resume", "orders"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
+			"topic orders is not paused by an operator; outboxrelay status shows why its rows wait\n"}},
+		{[]string{"pause", "orders", "--actor", "ann", "--reason", "restore\x1b[2J"}, answer{Stdout: "paused topic orders; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"pause", "orders", "--actor", "ben", "--reason", "y"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
+			"topic orders is paused by ann since TIME: restore\\x1b[2J; nothing was changed\n"}},
+		{[]string{"pause", "--all", "--actor", "ben", "--reason", "move", "--json"}, answer{Stdout: `{"outbox":"event_outbox","topic":"","paused":true,"confirmed":false,` +
+			`"note":"no relay leads now; the next leader acts on it before it sends anything"}` + "\n"}},
+		{[]string{"resume", "orders"}, answer{Stdout: "resumed topic orders; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"resume", "orders"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
+			"topic orders is not paused by itself, but all topics are paused by ben since TIME: move; to end that: outboxrelay resume --all\n"}},
+		{[]string{"status"}, answer{Stdout: `outbox   event_outbox
+leader   none: no relay has run on this outbox yet
+pending  3, the oldest for AGE: seq 1, event EVENT, order.placed, topic orders, key "k1"
+held     0
+dead     0
+delayed  0
+paused   all topics are paused by ben since TIME: move
+why      no leader: start a relay (outboxrelay run)
+         1 pause by operators: see outboxrelay resume
+`}},
+		{[]string{"resume", "--all"}, answer{Stdout: "resumed all topics; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"resume", "--all"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: no topic is paused by an operator; outboxrelay status shows why rows wait\n"}},
+	}
+	for _, step := range steps {
+		got := steady(call(env, step.args...))
+		got.Stderr = steady(answer{Stdout: got.Stderr}).Stdout
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", step.args, diff)
+		}
+	}
+	var audit int
+	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE action IN ('pause', 'resume')`).Scan(&audit); err != nil || audit != 4 {
+		t.Errorf("%d entries in the audit (%v), want 4", audit, err)
+	}
+	// A relay of a version from before pauses renews its lease, and does not obey.
+	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), '{"led": {"host": "old-1", "pid": 7}}')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := call(env, "pause", "orders", "--reason", "x", "--wait", "200ms")
+	if want := "it is recorded, but the leader on old-1, pid 7, has not confirmed it within 200ms"; got.Code != exitcode.Failed || !strings.Contains(got.Stderr, want) {
+		t.Errorf("%+v, want %s", got, want)
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox_audit SET at = at - interval '1 hour'`); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "status"); !strings.Contains(got.Stdout, "the leader on old-1, pid 7, obeys 0 of 1 pause: its version may be from before pauses; upgrade it") {
+		t.Errorf("status says:\n%s", got.Stdout)
+	}
+}
+
+// An operator's pause stops one topic and no other. It survives a leader that is killed,
+// and when it ends, each key's rows come in their order.
+func TestAPauseSurvivesFailOver(t *testing.T) {
+	t.Parallel()
+	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
+		pg := services.Postgres(t)
+		if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		env := map[string]string{"DATABASE_URL": pg.URL}
+		orders := &handedOver{pool: pg.Pool, kafka: k, topic: k.NewTopic(t, "orders", 1)}
+		others := &handedOver{pool: pg.Pool, kafka: k, topic: k.NewTopic(t, "others", 1)}
+		waiting := func() map[string]int {
+			t.Helper()
+			rows, err := pg.Pool.Query(t.Context(), `SELECT topic, count(*) FROM event_outbox WHERE published_at IS NULL GROUP BY 1`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := map[string]int{}
+			var topic string
+			var n int
+			if _, err := pgx.ForEachRow(rows, []any{&topic, &n}, func() error { out[topic] = n; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		done := func(want answer, args ...string) {
+			t.Helper()
+			if diff := cmp.Diff(want, call(env, args...)); diff != "" {
+				t.Fatalf("%v (-want +got):\n%s", args, diff)
+			}
+		}
+		leader := startProcess(t, pg.URL, k)
+		until(t, "it leads", func() bool { return leader.leads(t) })
+		orders.insert(t, 100)
+		until(t, "all is published", func() bool { return len(waiting()) == 0 })
+
+		done(answer{Stdout: "paused topic " + orders.topic + "; the leader has confirmed it\n"}, "pause", orders.topic, "--reason", "consumer is down")
+		orders.insert(t, 100)
+		others.insert(t, 50)
+		until(t, "the other topic is published", func() bool { return cmp.Equal(map[string]int{orders.topic: 100}, waiting()) })
+		if _, body := leader.get(t, "/metrics"); !strings.Contains(string(body), `outbox_operator_pauses{outbox="event_outbox"} 1`) {
+			t.Error("the metrics do not show the pause")
+		}
+
+		leader.signal(t, syscall.SIGKILL)
+		<-leader.ended
+		next := startProcess(t, pg.URL, k)
+		until(t, "the next leads", func() bool { return next.leads(t) })
+		orders.insert(t, 100)
+		others.insert(t, 50)
+		until(t, "the other topic is published again", func() bool { return cmp.Equal(map[string]int{orders.topic: 200}, waiting()) })
+		if got := call(env, "status"); !strings.Contains(got.Stdout, "topic "+orders.topic+" is paused by ") {
+			t.Errorf("status says:\n%s", got.Stdout)
+		}
+
+		done(answer{Stdout: "resumed topic " + orders.topic + "; the leader has confirmed it\n"}, "resume", orders.topic)
+		orders.insert(t, 100)
+		until(t, "all is published in the end", func() bool { return len(waiting()) == 0 })
+		for _, h := range []*handedOver{orders, others} {
+			want := make([]int, h.n)
+			for i := range want {
+				want[i] = i
+			}
+			if diff := cmp.Diff(want, h.first(t)); diff != "" {
+				t.Errorf("first deliveries (-want +got):\n%s", diff)
+			}
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+// tailing is the command tail.
+type tailing struct {
+	environment
+	outbox   string
+	types    texts
+	topics   texts
+	key      string
+	cfg      admin.TailConfig
+	asJSON   bool
+	once     bool
+	interval time.Duration
+	began    bool // rows were read
+	cmd      *cobra.Command
+	*configuration
+}
+
+func tailCommand(env environment) *cobra.Command {
+	t := &tailing{environment: env}
+	t.cmd = &cobra.Command{
+		Use:   "tail",
+		Short: "Follow what is being published",
+		Long: "tail prints the rows that were published last, and then each one when the relay has recorded it as published. It reads\n" +
+			"the tables twice a second by their indexes, locks nothing, and does not disturb the relay. SIGINT and SIGTERM end it.\n\n" +
+			"With settle: mark it sees every row, unless more than 10,000 are published or pending at once; then it says so.\n" +
+			"With settle: delete the relay deletes rows as it publishes them. Then tail sees only rows that waited when it looked,\n" +
+			"and prints them as deleted. To see every record, consume the topic.",
+		Example: "  outboxrelay tail --topic shop.order_placed.v1\n" +
+			"  outboxrelay tail --type shop.order_placed.v1 --key 17 --data\n" +
+			"  outboxrelay tail --last 100 --once --json",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd.Context()) },
+	}
+	flags := t.cmd.Flags()
+	flags.Var(&t.types, "event-type", "event type (or --type)")
+	flags.Var(&t.topics, "topic", "topic")
+	flags.StringVar(&t.key, "key", "", "key")
+	flags.SetNormalizeFunc(normalizeType)
+	flags.StringVar(&t.outbox, "outbox", "", "the outbox, if the settings file has several")
+	flags.IntVar(&t.cfg.Latest, "last", 10, "print this many rows that were published before; at most 10,000")
+	flags.BoolVar(&t.once, "once", false, "print them and exit")
+	flags.BoolVar(&t.cfg.Data, "data", false, "print the data of each row; it may be confidential")
+	flags.DurationVar(&t.interval, "interval", 500*time.Millisecond, "time between two looks")
+	flags.BoolVar(&t.asJSON, "json", false, "print one JSON object per row")
+	t.configuration = env.declarePlace(t.cmd)
+	t.session = "outboxrelay tail"
+	env.complete(t.cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		outboxes, _ := t.outboxes(readPlace) // a shell has no place for an error
+		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
+	})
+	return t.cmd
+}
+
+func (t *tailing) run(ctx context.Context) error {
+	if t.interval < 50*time.Millisecond {
+		return misuse{fmt.Errorf("invalid --interval %s: use 50ms or more", t.interval)}
+	}
+	if t.cfg.Latest < 0 || t.cfg.Latest > 10_000 {
+		return misuse{fmt.Errorf("invalid --last %d: use a number from 0 to 10000", t.cfg.Latest)}
+	}
+	s := &selection{outbox: t.outbox, eventTypes: t.types, topics: t.topics, key: t.key, cmd: t.cmd, configuration: t.configuration}
+	var err error
+	if t.cfg.Filter, err = s.filter("event"); err != nil {
+		return err
+	}
+	o, err := s.one(ctx, readPlace)
+	if err != nil {
+		return err
+	}
+	for {
+		err := t.connected(ctx, o, func(conn *pgx.Conn) error { return t.follow(ctx, conn) })
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil || t.once || !t.began:
+			return err
+		}
+		fmt.Fprintf(t.stderr, "outboxrelay: connection lost, retrying; rows that are published meanwhile may be missing: %s\n",
+			terminal.Text(t.secrets.Text(err.Error())))
+		if !wait.For(ctx, time.Second) {
+			return nil
+		}
+		t.cfg.Latest = 0
+	}
+}
+
+// follow prints rows until ctx ends.
+func (t *tailing) follow(ctx context.Context, conn *pgx.Conn) error {
+	tail, err := admin.NewTail(conn, t.cfg)
+	if err != nil {
+		return err
+	}
+	if !t.began {
+		if err := t.explain(ctx, conn); err != nil {
+			return err
+		}
+	}
+	for {
+		events, err := tail.Next(ctx)
+		if err != nil {
+			return err
+		}
+		t.began = true
+		for _, e := range events {
+			if err := t.print(e); err != nil {
+				return err
+			}
+		}
+		if tail.Missed() {
+			fmt.Fprintln(t.stderr, "outboxrelay: more than 10,000 rows were published or are pending at once; some are not shown. Select fewer with --topic or --type")
+		}
+		if t.once || !wait.For(ctx, t.interval) {
+			return nil
+		}
+	}
+}
+
+// explain says what cannot be seen, on standard error.
+func (t *tailing) explain(ctx context.Context, conn *pgx.Conn) error {
+	state, err := admin.Inspect(ctx, conn, "")
+	if err != nil {
+		return err
+	}
+	if led := state.Leader.State.Led; led != nil && led.Settings["settle"] == "delete" {
+		fmt.Fprintln(t.stderr, "outboxrelay: settle is delete: rows are deleted as they are published. tail sees only rows that waited when it looked, "+
+			"and cannot tell a published row from one that an operator discarded. To see every record, consume the topic")
+	}
+	for _, p := range state.Pauses {
+		fmt.Fprintf(t.stderr, "outboxrelay: %s\n", terminal.Text(describePause(p)))
+	}
+	return nil
+}
+
+func (t *tailing) print(e admin.PublishedEvent) error {
+	if t.asJSON {
+		return printJSON(t.stdout, e)
+	}
+	at := e.PublishedAt.UTC().Format("2006-01-02T15:04:05.000Z")
+	if e.Deleted {
+		at = fmt.Sprintf("%-24s", "deleted")
+	}
+	line := fmt.Sprintf("%s  seq %d  %s  %s  topic %s  key %s", at, e.Seq, e.EventID, e.EventType, e.Topic, recordOf(e.Key, nil, false))
+	text := terminal.Text(line)
+	if t.cfg.Data {
+		var data bytes.Buffer
+		if err := json.Compact(&data, e.Data); err != nil {
+			data.Reset()
+			data.Write(e.Data)
+		}
+		text += "  " + terminal.Lines(strings.ReplaceAll(data.String(), "\n", " ")) // with the backslashes of the document
+	}
+	_, err := fmt.Fprintln(t.stdout, text)
+	return err
+}

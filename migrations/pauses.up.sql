@@ -1,0 +1,19 @@
+-- Lets operators pause topics and purge published rows: event_outbox_audit accepts these
+-- actions, and gets an index of the pauses. Relays and writers need no change and may run.
+-- Only a relay that knows pauses obeys them, so upgrade all relays before you pause a topic.
+--
+-- event_outbox_audit is locked (ACCESS EXCLUSIVE) while its rows are looked at once:
+-- milliseconds for a hundred thousand. Inserts of events do not wait for that, and a relay
+-- that leads continues. After 5 s of waiting for the lock, nothing changes.
+--
+-- It is one statement, so that it holds the lock from its beginning to its end also where
+-- each statement has its own transaction.
+DO $$
+BEGIN
+    SET LOCAL lock_timeout = '5s';
+    ALTER TABLE event_outbox_audit DROP CONSTRAINT IF EXISTS event_outbox_audit_action_check;
+    ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check
+        CHECK (action IN ('replay', 'discard', 'cancel', 'send-now', 'pause', 'resume', 'purge'));
+    CREATE INDEX IF NOT EXISTS ix_event_outbox_audit_pauses ON event_outbox_audit (id) WHERE action IN ('pause', 'resume');
+END
+$$;

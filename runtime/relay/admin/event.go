@@ -1,0 +1,186 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
+)
+
+// ErrNoEvent is returned by FindEvent if event_outbox has no such row.
+var ErrNoEvent = errors.New("admin: event_outbox has no such row")
+
+// Event is everything about one row of event_outbox.
+type Event struct {
+	Seq           int64           `json:"seq"`
+	EventID       uuid.UUID       `json:"event_id"`
+	State         EventState      `json:"state"`
+	AggregateType string          `json:"aggregate_type"`
+	AggregateID   string          `json:"aggregate_id"`
+	EventType     string          `json:"event_type"`
+	Topic         string          `json:"topic"`
+	Key           *string         `json:"key"`
+	Partition     *int32          `json:"partition,omitempty"` // nil: the one that the key gives
+	Data          json.RawMessage `json:"data"`                // null: a tombstone
+	Headers       json.RawMessage `json:"headers"`             // null: the headers come from Data
+	Transaction   string          `json:"tx"`                  // that inserted it; "": it is from before an upgrade
+	CreatedAt     time.Time       `json:"created_at"`
+	PublishedAt   time.Time       `json:"published_at,omitzero"`
+	NextAttempt   time.Time       `json:"next_attempt,omitzero"` // zero: it does not wait for a retry
+	DeadAt        time.Time       `json:"dead_at,omitzero"`
+	RetryCount    int             `json:"retry_count"`
+	LastError     string          `json:"last_error"`
+
+	// Behind counts the pending rows of its topic and key that come after it, at most
+	// BehindCap. They wait for it if it is being retried, or if it is dead and the relay's
+	// policy for its type is to block. BehindFirst lists the first of them, at most 20.
+	Behind      int64       `json:"behind"`
+	BehindFirst []RowBehind `json:"behind_first,omitempty"`
+	// DeadOfKey lists the other dead rows of its topic and key, at most 1,000.
+	DeadOfKey []DeadLetter `json:"dead_of_key,omitempty"`
+	// Audit lists what operators did to the event, oldest first, at most 1,000 entries.
+	Audit []AuditEntry `json:"audit,omitempty"`
+}
+
+// EventState is the state of a row.
+type EventState string
+
+// The states of a row.
+const (
+	Pending   EventState = "pending"   // not sent yet
+	Held      EventState = "held"      // it failed, and waits for its next attempt
+	Dead      EventState = "dead"      // it used up its attempts
+	Published EventState = "published" // Kafka has it
+)
+
+// BehindCap is where counting the rows behind an event stops. An Event with this number has
+// at least as many.
+const BehindCap = 10_001
+
+// RowBehind is a row that comes after another one of its key.
+type RowBehind struct {
+	Seq        int64     `json:"seq"`
+	EventID    uuid.UUID `json:"event_id"`
+	EventType  string    `json:"event_type"`
+	CreatedAt  time.Time `json:"created_at"`
+	RetryCount int       `json:"retry_count"`
+}
+
+// AuditEntry is what an operator did to an event.
+type AuditEntry struct {
+	At     time.Time `json:"at"`
+	Actor  string    `json:"actor"`
+	Action string    `json:"action"`
+	Reason string    `json:"reason"`
+	// AppliedAt is when the leader acted on it; zero: not yet, or it needs no action.
+	AppliedAt time.Time `json:"applied_at,omitzero"`
+}
+
+// behindShown limits Event.BehindFirst.
+const behindShown = 20
+
+// FindSeq returns the id of the event with this seq, if it is not published: published rows
+// have no index by seq. Otherwise it returns ErrNoEvent.
+func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
+	ids, err := admindb.New(db).IDsOfSeq(ctx, seq)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("admin: look for seq %d: %w", seq, missing(err))
+	}
+	if len(ids) == 0 {
+		return uuid.Nil, fmt.Errorf("%w: seq %d is not pending and not dead", ErrNoEvent, seq)
+	}
+	return ids[0], nil
+}
+
+// FindEvent returns everything about the event with this id, whatever its state. It
+// returns ErrNoEvent if event_outbox does not have it; it may have been deleted after it
+// was published.
+func FindEvent(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
+	if err := refuseHidden(ctx, db); err != nil {
+		return Event{}, err
+	}
+	q := admindb.New(db)
+	rows, err := q.WholeRow(ctx, id.String())
+	if err != nil {
+		return Event{}, fmt.Errorf("admin: read event %s: %w", id, missing(err))
+	}
+	if len(rows) == 0 {
+		return Event{}, fmt.Errorf("%w: event %s", ErrNoEvent, id)
+	}
+	e := eventOf(rows[0])
+	audit, err := q.AuditOfEvent(ctx, id.String())
+	if err != nil {
+		return Event{}, fmt.Errorf("admin: read the audit of event %s: %w", id, missing(err))
+	}
+	for _, a := range audit {
+		e.Audit = append(e.Audit, AuditEntry{At: a.At, Actor: a.Actor, Action: a.Action, Reason: value(a.Reason), AppliedAt: value(a.AppliedAt)})
+	}
+	if e.State == Published || e.Key == nil || *e.Key == "" { // an empty key is none
+		return e, nil
+	}
+	return e, e.readKey(ctx, db, q)
+}
+
+// readKey reads the other rows of the event's key.
+func (e *Event) readKey(ctx context.Context, db DB, q *admindb.Queries) error {
+	low, err := q.LowWater(ctx, defaultLease)
+	if err != nil {
+		return fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+	}
+	e.Behind, err = q.CountBehind(ctx, admindb.CountBehindParams{
+		After: e.Seq, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, EventKey: *e.Key, Topic: e.Topic, Cap: BehindCap,
+	})
+	if err != nil {
+		return fmt.Errorf("admin: count the rows behind event %s: %w", e.EventID, missing(err))
+	}
+	behind, err := q.RowsBehind(ctx, admindb.RowsBehindParams{
+		After: e.Seq, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, EventKey: *e.Key, Topic: e.Topic, MaxRows: behindShown,
+	})
+	if err != nil {
+		return fmt.Errorf("admin: read the rows behind event %s: %w", e.EventID, missing(err))
+	}
+	for _, r := range behind {
+		e.BehindFirst = append(e.BehindFirst, RowBehind{
+			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, CreatedAt: r.CreatedAt, RetryCount: int(r.RetryCount),
+		})
+	}
+	letters, err := DeadLetters(ctx, db, Filter{Topic: e.Topic, Key: e.Key}, 0)
+	if err != nil {
+		return err
+	}
+	for _, l := range letters {
+		if l.Seq != e.Seq {
+			e.DeadOfKey = append(e.DeadOfKey, l)
+		}
+	}
+	return nil
+}
+
+func eventOf(r admindb.WholeRowRow) Event {
+	e := Event{
+		Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID, EventType: r.EventType,
+		Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Transaction: r.Tx, CreatedAt: r.CreatedAt,
+		PublishedAt: value(r.PublishedAt), NextAttempt: value(r.NextAttemptAt), DeadAt: value(r.DeadAt),
+		RetryCount: int(r.RetryCount), LastError: value(r.LastError), State: Pending,
+	}
+	if r.Data != "" { // no JSON document is empty
+		e.Data = json.RawMessage(r.Data)
+	}
+	if r.Headers != "" {
+		e.Headers = json.RawMessage(r.Headers)
+	}
+	switch {
+	case !e.PublishedAt.IsZero():
+		e.State = Published
+	case !e.DeadAt.IsZero():
+		e.State = Dead
+	case !e.NextAttempt.IsZero() && e.RetryCount > 0:
+		e.State = Held
+	}
+	return e
+}

@@ -1,0 +1,129 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
+)
+
+// AllTopics stands for all topics in Pause and Resume.
+const AllTopics = ""
+
+// Errors of Pause and Resume.
+var (
+	// ErrPaused is returned by Pause if the topic is paused already.
+	ErrPaused = errors.New("admin: it is paused already")
+	// ErrNotPaused is returned by Resume if there is no such pause.
+	ErrNotPaused = errors.New("admin: it is not paused")
+	// ErrNoPauses is returned by Pause and Purge if event_outbox_audit is from before them.
+	ErrNoPauses = errors.New("admin: event_outbox_audit is from before pauses and purges: " +
+		"apply what `outboxgen migration --pauses` prints, and upgrade all relays")
+)
+
+// longestTopic is the length of the column.
+const longestTopic = 255
+
+// Pauses returns the pauses of topics that are in force, oldest first.
+func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
+	rows, err := admindb.New(db).ReadPauses(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the pauses: %w", missing(err))
+	}
+	var out []relay.OperatorPause
+	for _, r := range rows {
+		out = append(out, relay.OperatorPause{Topic: r.Topic, Actor: r.Actor, Reason: r.Reason, Since: r.At})
+	}
+	return out, nil
+}
+
+// Pause pauses a topic, or AllTopics: the leading relay stops to send its rows within about
+// a second, and every later leader before it sends anything. Rows in flight are still sent,
+// and new rows can be inserted. The pause lasts until Resume. Decision.Reason is required,
+// because others will ask why rows wait.
+func Pause(ctx context.Context, conn Beginner, topic string, d Decision) error {
+	switch {
+	case d.Actor == "":
+		return errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	case strings.TrimSpace(d.Reason) == "":
+		return errors.New("admin: Decision.Reason is empty: others need to know why the rows wait")
+	case len([]rune(topic)) > longestTopic:
+		return fmt.Errorf("admin: the topic is longer than %d characters", longestTopic)
+	}
+	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
+		if slices.ContainsFunc(pauses, of(topic)) {
+			return ErrPaused
+		}
+		err := addEntry(ctx, tx, "pause", topic, d)
+		if sqlstate.Code(err) == "23514" {
+			return fmt.Errorf("%w: %w", ErrNoPauses, err)
+		}
+		return err
+	}, func(pauses []relay.OperatorPause) bool { return slices.ContainsFunc(pauses, of(topic)) })
+}
+
+// Resume ends the pause of a topic. With AllTopics it ends all pauses, also those of single
+// topics. A topic that was not paused by itself stays paused while all topics are.
+func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error {
+	if d.Actor == "" {
+		return errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	}
+	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
+		if !slices.ContainsFunc(pauses, of(topic)) && (topic != AllTopics || len(pauses) == 0) {
+			return ErrNotPaused
+		}
+		return addEntry(ctx, tx, "resume", topic, d)
+	}, func(pauses []relay.OperatorPause) bool {
+		return !slices.ContainsFunc(pauses, of(topic)) && (topic != AllTopics || len(pauses) == 0)
+	})
+}
+
+func of(topic string) func(relay.OperatorPause) bool {
+	return func(p relay.OperatorPause) bool { return p.Topic == topic }
+}
+
+func addEntry(ctx context.Context, tx pgx.Tx, action, topic string, d Decision) error {
+	err := admindb.New(tx).AddEntry(ctx, admindb.AddEntryParams{
+		Actor: d.Actor, Action: action, Topic: optional(topic), Reason: optional(strings.TrimSpace(d.Reason)),
+	})
+	if err != nil {
+		return fmt.Errorf("admin: record the decision: %w", missing(err))
+	}
+	return nil
+}
+
+// changePauses makes a change in a transaction and checks that it is there: a trigger may
+// have prevented it without an error.
+func changePauses(ctx context.Context, conn Beginner, change func(pgx.Tx, []relay.OperatorPause) error, done func([]relay.OperatorPause) bool) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		// Overrides the defaults of the database.
+		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
+			return fmt.Errorf("admin: begin: %w", err)
+		}
+		if err := refuseHidden(ctx, tx); err != nil {
+			return err
+		}
+		pauses, err := Pauses(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := change(tx, pauses); err != nil {
+			return err
+		}
+		if pauses, err = Pauses(ctx, tx); err != nil {
+			return err
+		}
+		if !done(pauses) {
+			return errors.New("admin: event_outbox_audit took no entry, without which the relay does not learn of the decision; " +
+				"nothing was changed: look for a trigger on event_outbox_audit")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,129 @@
+package admin_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+func pausesOf(t *testing.T, db admin.DB) []string {
+	t.Helper()
+	pauses, err := admin.Pauses(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, p := range pauses {
+		if since := time.Since(p.Since); since < -time.Minute || since > time.Minute {
+			t.Errorf("%s is paused since %s", p.Topic, p.Since)
+		}
+		out = append(out, p.Topic+" by "+p.Actor+": "+p.Reason)
+	}
+	return out
+}
+
+func TestPauseAndResume(t *testing.T) {
+	owner, conn := newOutbox(t)
+	ann := admin.Decision{Actor: "ann", Reason: "consumer is down"}
+	for _, step := range []struct {
+		name  string
+		do    func() error
+		fails error
+		want  []string
+	}{
+		{"nothing is paused", func() error { return admin.Resume(t.Context(), conn, "orders", ann) }, admin.ErrNotPaused, nil},
+		{"nothing at all", func() error { return admin.Resume(t.Context(), conn, admin.AllTopics, ann) }, admin.ErrNotPaused, nil},
+		{"pause", func() error { return admin.Pause(t.Context(), conn, "orders", ann) }, nil, []string{"orders by ann: consumer is down"}},
+		{"pause twice", func() error { return admin.Pause(t.Context(), conn, "orders", ann) }, admin.ErrPaused, []string{"orders by ann: consumer is down"}},
+		{"pause all", func() error {
+			return admin.Pause(t.Context(), conn, admin.AllTopics, admin.Decision{Actor: "ben", Reason: "move"})
+		}, nil,
+			[]string{"orders by ann: consumer is down", " by ben: move"}},
+		{"resume one", func() error { return admin.Resume(t.Context(), conn, "orders", admin.Decision{Actor: "ann"}) }, nil, []string{" by ben: move"}},
+		{"a topic that is only paused with all", func() error { return admin.Resume(t.Context(), conn, "orders", ann) }, admin.ErrNotPaused, []string{" by ben: move"}},
+		{"pause again", func() error { return admin.Pause(t.Context(), conn, "orders", ann) }, nil, []string{" by ben: move", "orders by ann: consumer is down"}},
+		{"resume all", func() error { return admin.Resume(t.Context(), conn, admin.AllTopics, ann) }, nil, nil},
+		{"pause after that", func() error { return admin.Pause(t.Context(), conn, "orders", ann) }, nil, []string{"orders by ann: consumer is down"}},
+	} {
+		if err := step.do(); !errors.Is(err, step.fails) {
+			t.Errorf("%s: %v, want %v", step.name, err, step.fails)
+		}
+		if diff := cmp.Diff(step.want, pausesOf(t, conn)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+	}
+	state, err := admin.Inspect(t.Context(), conn, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []relay.OperatorPause{{Topic: "orders", Actor: "ann", Reason: "consumer is down"}}
+	if diff := cmp.Diff(want, state.Pauses, cmpopts.IgnoreFields(relay.OperatorPause{}, "Since")); diff != "" {
+		t.Errorf("state (-want +got):\n%s", diff)
+	}
+	var unapplied int
+	if err := owner.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE applied_at IS NULL`).Scan(&unapplied); err != nil || unapplied > 0 {
+		t.Errorf("%d entries look like decisions that the leader has to act on (%v)", unapplied, err)
+	}
+}
+
+func TestPausesThatAreRefused(t *testing.T) {
+	_, conn := newOutbox(t)
+	for _, d := range []admin.Decision{{Actor: "ann"}, {Actor: "ann", Reason: " "}, {Reason: "x"}} {
+		if err := admin.Pause(t.Context(), conn, "orders", d); err == nil {
+			t.Errorf("no error for %+v", d)
+		}
+	}
+	if err := admin.Pause(t.Context(), conn, strings.Repeat("ä", 256), admin.Decision{Actor: "ann", Reason: "x"}); err == nil {
+		t.Error("no error for a topic that does not fit the column")
+	}
+	if err := admin.Resume(t.Context(), conn, "orders", admin.Decision{}); err == nil {
+		t.Error("no error without an actor")
+	}
+	if got := pausesOf(t, conn); got != nil {
+		t.Errorf("paused: %v", got)
+	}
+}
+
+func TestAPauseThatIsSwallowed(t *testing.T) {
+	owner, conn := newOutbox(t)
+	ann := admin.Decision{Actor: "ann", Reason: "x"}
+	if err := admin.Pause(t.Context(), conn, "a", ann); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, owner, `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+		CREATE TRIGGER t BEFORE INSERT ON event_outbox_audit FOR EACH ROW EXECUTE FUNCTION swallow()`)
+	for what, err := range map[string]error{"pause": admin.Pause(t.Context(), conn, "b", ann), "resume": admin.Resume(t.Context(), conn, "a", ann)} {
+		if err == nil || !strings.Contains(err.Error(), "look for a trigger on event_outbox_audit") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// An outbox from before pauses refuses them, and says what to do.
+func TestPauseInAnOlderOutbox(t *testing.T) {
+	owner, conn := newOutbox(t)
+	spoil(t, owner, `ALTER TABLE event_outbox_audit DROP CONSTRAINT event_outbox_audit_action_check;
+		ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check CHECK (action IN ('replay', 'discard', 'cancel', 'send-now'));
+		DROP INDEX ix_event_outbox_audit_pauses`)
+	if err := admin.Pause(t.Context(), conn, "orders", admin.Decision{Actor: "ann", Reason: "x"}); !errors.Is(err, admin.ErrNoPauses) {
+		t.Errorf("%v, want ErrNoPauses", err)
+	}
+	if _, err := admin.Inspect(t.Context(), conn, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func spoil(t *testing.T, owner *pgx.Conn, statements string) {
+	t.Helper()
+	if _, err := owner.Exec(t.Context(), statements); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,173 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
+)
+
+// PurgeConfig says which published rows to delete, and how fast.
+type PurgeConfig struct {
+	// Before selects the rows that were published before it, by the database's clock.
+	// Required.
+	Before time.Time
+	// Batch is the number of rows of one statement. Default 1,000, at most 10,000.
+	Batch int
+	// Rate limits the rows for each second. Default 0: no limit.
+	Rate int
+	// Progress, if set, is called after each batch with the rows that were deleted so far.
+	Progress func(deleted int64)
+}
+
+const (
+	defaultBatch = 1_000
+	largestBatch = 10_000
+)
+
+func (c PurgeConfig) withDefaults() (PurgeConfig, error) {
+	if c.Batch == 0 {
+		c.Batch = defaultBatch
+	}
+	switch {
+	case c.Before.IsZero():
+		return c, errors.New("admin: PurgeConfig.Before is not set")
+	case c.Batch < 0 || c.Batch > largestBatch:
+		return c, fmt.Errorf("admin: PurgeConfig.Batch must be between 1 and %d", largestBatch)
+	case c.Rate < 0:
+		return c, errors.New("admin: PurgeConfig.Rate must not be negative; 0 is no limit")
+	}
+	if c.Progress == nil {
+		c.Progress = func(int64) {}
+	}
+	return c, nil
+}
+
+// CountPurgeable counts the rows that Purge would delete. It goes through the table by an
+// index, a part at a time, so it takes no long transaction.
+func CountPurgeable(ctx context.Context, db DB, c PurgeConfig) (int64, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return 0, err
+	}
+	if err := refuseHidden(ctx, db); err != nil {
+		return 0, err
+	}
+	q := admindb.New(db)
+	total, err := q.PurgeableWithoutTx(ctx, c.Before)
+	if err != nil {
+		return 0, fmt.Errorf("admin: count the published rows: %w", missing(err))
+	}
+	for from := uint64(0); ; {
+		row, err := q.Purgeable(ctx, admindb.PurgeableParams{Before: c.Before, FromTx: from, WindowRows: largestBatch})
+		if err != nil {
+			return total, fmt.Errorf("admin: count the published rows: %w", missing(err))
+		}
+		total += row.Purgeable
+		if !row.EdgeOld {
+			return total, nil
+		}
+		from = row.EdgeTx + 1
+	}
+}
+
+// Purge deletes published rows as the relay's retention does, and returns how many. Rows
+// that are pending or dead stay. Each batch is a statement of its own, which waits for no
+// lock. event_outbox_audit records the decision before the first one. When ctx ends, it
+// returns what it has deleted and the cause.
+func Purge(ctx context.Context, db DB, c PurgeConfig, d Decision) (int64, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case d.Actor == "":
+		return 0, errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	case strings.TrimSpace(d.Reason) == "":
+		return 0, errors.New("admin: Decision.Reason is empty: a purge cannot be taken back, so the audit needs to know why")
+	}
+	if err := refuseHidden(ctx, db); err != nil {
+		return 0, err
+	}
+	q := admindb.New(db)
+	entry := fmt.Sprintf("rows published before %s: %s", c.Before.UTC().Format(time.RFC3339), strings.TrimSpace(d.Reason))
+	err = q.AddEntry(ctx, admindb.AddEntryParams{Actor: d.Actor, Action: "purge", Reason: &entry})
+	if sqlstate.Code(err) == "23514" {
+		err = fmt.Errorf("%w: %w", ErrNoPauses, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("admin: record the decision: %w", missing(err))
+	}
+	p := &purge{PurgeConfig: c, q: q, began: time.Now()}
+	if err := p.withTx(ctx); err != nil {
+		return p.deleted, err
+	}
+	return p.deleted, p.withoutTx(ctx)
+}
+
+// purge is one run of Purge.
+type purge struct {
+	PurgeConfig
+	q       *admindb.Queries
+	began   time.Time
+	deleted int64
+}
+
+func (p *purge) withTx(ctx context.Context) error {
+	for from := uint64(0); ; {
+		row, err := p.q.Purge(ctx, admindb.PurgeParams{Before: p.Before, FromTx: from, WindowRows: int32(p.Batch), MaxRows: int32(p.Batch)})
+		if err != nil {
+			return fmt.Errorf("admin: delete published rows: %w", missing(err))
+		}
+		if err := p.note(ctx, row.Doomed, row.Purged); err != nil {
+			return err
+		}
+		switch {
+		case row.Purged == int64(p.Batch): // there may be more in this window
+		case !row.EdgeOld:
+			return nil
+		default:
+			from = row.EdgeTx + 1
+		}
+	}
+}
+
+func (p *purge) withoutTx(ctx context.Context) error {
+	for {
+		row, err := p.q.PurgeWithoutTx(ctx, admindb.PurgeWithoutTxParams{Before: p.Before, MaxRows: int32(p.Batch)})
+		if err != nil {
+			return fmt.Errorf("admin: delete published rows: %w", missing(err))
+		}
+		if err := p.note(ctx, row.Doomed, row.Purged); err != nil || row.Purged < int64(p.Batch) {
+			return err
+		}
+	}
+}
+
+// note counts a batch and waits until the rate allows the next one.
+func (p *purge) note(ctx context.Context, doomed, deleted int64) error {
+	if deleted < doomed {
+		return fmt.Errorf("admin: %d of %d rows were not deleted: look for a trigger on event_outbox that keeps rows", doomed-deleted, doomed)
+	}
+	p.deleted += deleted
+	p.Progress(p.deleted)
+	var pause time.Duration
+	if p.Rate > 0 {
+		pause = time.Duration(float64(p.deleted)/float64(p.Rate)*float64(time.Second)) - time.Since(p.began)
+	}
+	if pause <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
