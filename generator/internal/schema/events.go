@@ -42,6 +42,7 @@ func (l *loader) events(c *Config) []*Event {
 			}
 		}
 	}
+	events = append(events, l.apiEvents(c)...)
 	for i, ec := range c.Events {
 		ref := l.eventRefs[i]
 		if ref == nil || ref.Target == nil {

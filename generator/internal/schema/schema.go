@@ -169,6 +169,10 @@ type Extension struct {
 	Correlation   *Name // JSON Pointer
 	Tombstone     bool  // the event's key can be deleted
 	Compat        CompatRule
+	// Wrapped and SchemaURI are for messages of AsyncAPI: whether the payload describes
+	// the envelope, and the $id of the event data.
+	Wrapped   bool
+	SchemaURI *Name
 	// At has the position of each member.
 	At map[string]finding.Pos
 }
@@ -213,7 +217,10 @@ type Document struct {
 	Path    string  // relative to the project, with forward slashes
 	Dialect Dialect // of the root
 	Root    *Schema // nil if the file could not be read as a schema
-	Source  []byte
+	// Roots has the schemas of the file that are not inside others: Root or, in a file
+	// that only contains schemas, such as a document of AsyncAPI, those that are used.
+	Roots  []*Schema
+	Source []byte
 	// Listed is true if the file matches schemas: or is the one of LoadFile; other
 	// files are here because something refers to them.
 	Listed bool
@@ -256,6 +263,8 @@ type Event struct {
 	// Service is the name of the service in the project file.
 	Service Name
 	Compat  CompatRule // with the config's values as defaults
+	// Within is the document of AsyncAPI of which the event is a message; nil: none.
+	Within *Document
 
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos
