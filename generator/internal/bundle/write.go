@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -85,13 +86,19 @@ func (b *bundler) reference(to *schema.Schema) string {
 	if to == b.root {
 		return "#"
 	}
-	return "#/$defs/" + b.names[to]
+	return "#" + cmp.Or(b.under, "/$defs") + "/" + b.names[to]
 }
 
 // assign gives each schema under $defs a name, and sorts them by it.
 func (b *bundler) assign() {
 	taken := map[string]bool{}
+	for _, name := range b.names {
+		taken[strings.ToLower(name)] = true
+	}
 	for _, s := range b.targets {
+		if b.names[s] != "" {
+			continue // it has one already
+		}
 		base := definitionName(s)
 		name := base
 		for n := 2; taken[strings.ToLower(name)]; n++ {

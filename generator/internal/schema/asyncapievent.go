@@ -28,10 +28,14 @@ func (l *loader) apiPayloads(c *Config) {
 			if m.entry != nil {
 				m.x = extended(nil, &m.entry.Extension)
 			}
+			marks := &Marks{}
 			if x := m.merged.member("x-outbox"); x != nil {
-				l.apiExtension(m, x.Pos, x.Value, &Marks{})
+				marks.Pos = x.Pos
+				l.apiExtension(m, x.Pos, x.Value, marks)
 			}
-			m.payload = l.apiPayload(m)
+			if m.payload = l.apiPayload(m); m.payload != nil && m.payload.Marks == nil && marks.Pos.Line > 0 {
+				m.payload.Marks = marks
+			}
 		}
 	}
 	l.setMarks()
@@ -177,8 +181,10 @@ func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
 		x.Envelope = &Name{Text: "none", Pos: x.Pos} // the payload is the whole value of the record
 	}
 	e := l.event(c, m.payload, x, apiName(m, x))
-	if e != nil && x.SchemaURI != nil {
-		m.payload.ID = x.SchemaURI.Text
+	for _, member := range []string{"description", "summary"} {
+		if v := m.text(member); e != nil && v != nil && e.Description == "" {
+			e.Description = v.Text
+		}
 	}
 	return e
 }

@@ -263,6 +263,10 @@ type Event struct {
 	// Service is the name of the service in the project file.
 	Service Name
 	Compat  CompatRule // with the config's values as defaults
+	// SchemaURI is data_schema_uri of its envelopes: the $id of the schema; "": none.
+	SchemaURI string
+	// Description is what the message of AsyncAPI says, for a schema without one.
+	Description string
 	// Within is the document of AsyncAPI of which the event is a message; nil: none.
 	Within *Document
 
@@ -278,6 +282,9 @@ func (e *Event) Place(member string) finding.Pos {
 	}
 	return e.Pos
 }
+
+// InConfig reports whether an entry of events: in the config describes the event.
+func (e *Event) InConfig(p *Project) bool { return p.Config != nil && e.Pos.File == p.Config.File() }
 
 // Project is everything that a run reads: the config and its schemas, loaded and
 // checked, with resolved references.

@@ -1,15 +1,24 @@
 package shape
 
 import (
+	"cmp"
+
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// event builds the data of an event: the struct of an object or a tuple, or a struct
-// that holds another value.
+// event builds the data of an event, with its description.
 func (b *builder) event(e *schema.Event) *ir.Named {
+	n := b.eventData(e)
+	n.Doc = cmp.Or(n.Doc, e.Description)
+	return n
+}
+
+// eventData builds the data of an event: the struct of an object or a tuple, or a struct
+// that holds another value.
+func (b *builder) eventData(e *schema.Event) *ir.Named {
 	if e.Schema.Resolved() == nil {
 		return &ir.Named{Name: e.GoName, Schema: e.Schema}
 	}
