@@ -200,7 +200,7 @@ func (a *asyncAPI) tombstone(e *schema.Event) string {
 // the schema, or else the Go name without the version.
 func messageTitle(e *schema.Event) string {
 	suffix := fmt.Sprintf("V%d", e.Version)
-	title := e.Schema.Title
+	title := cmp.Or(e.Schema.Title, e.Schema.Resolved().Title)
 	if title != "" && strings.TrimSuffix(goname.Title(title), suffix)+suffix == e.GoName {
 		return title
 	}

@@ -3,6 +3,7 @@ package bundle
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -13,6 +14,13 @@ import (
 func (a *asyncAPI) draft7(s *schema.Schema) string {
 	if s.Bool != nil {
 		return strconv.FormatBool(*s.Bool)
+	}
+	var parts []string // of allOf
+	if s.Ref != nil {
+		parts = append(parts, reference(a.reference(s.Ref.Target)))
+	}
+	for _, part := range s.AllOf {
+		parts = append(parts, a.draft7(part))
 	}
 	o := &object{}
 	o.optional("title", s.Title)
@@ -49,7 +57,7 @@ func (a *asyncAPI) draft7(s *schema.Schema) string {
 	o.number("multipleOf", s.MultipleOf)
 	a.objects7(o, s)
 	a.arrays7(o, s)
-	a.combinations7(o, s)
+	a.combinations7(o, s, parts)
 	if s.Default != nil {
 		o.add("default", s.Default.JSON())
 	}
@@ -57,32 +65,10 @@ func (a *asyncAPI) draft7(s *schema.Schema) string {
 		o.add("examples", values(s.Examples))
 	}
 	marks(o, s)
-	if s.Ref == nil {
-		return o.String()
+	if s.Ref != nil && len(o.members) == 1 && len(s.AllOf) == 0 {
+		return parts[0]
 	}
-	target := reference(a.reference(s.Ref.Target))
-	if len(o.members) == 0 {
-		return target
-	}
-	return a.beside(o, s, target)
-}
-
-// beside returns an object with a reference beside its other members, as a part of
-// allOf.
-func (a *asyncAPI) beside(o *object, s *schema.Schema, target string) string {
-	with := &object{}
-	with.add("allOf", array(s.AllOf, a.draft7, target))
-	for _, member := range o.members {
-		if len(s.AllOf) == 0 || !hasName(member, "allOf") {
-			with.members = append(with.members, member)
-		}
-	}
-	return with.String()
-}
-
-func hasName(member, name string) bool {
-	start := quote(name) + ":"
-	return len(member) > len(start) && member[:len(start)] == start
+	return o.String()
 }
 
 func (a *asyncAPI) objects7(o *object, s *schema.Schema) {
@@ -169,11 +155,14 @@ func inPlace(s *schema.Schema) bool {
 	return s.Ref != nil || len(s.AllOf)+len(s.AnyOf)+len(s.OneOf)+len(s.DependentSchemas) > 0 || s.If != nil || s.Not != nil
 }
 
-func (a *asyncAPI) combinations7(o *object, s *schema.Schema) {
+func (a *asyncAPI) combinations7(o *object, s *schema.Schema, parts []string) {
+	if len(parts) > 0 {
+		o.add("allOf", "["+strings.Join(parts, ",")+"]")
+	}
 	for _, c := range []struct {
 		name string
 		all  []*schema.Schema
-	}{{"allOf", s.AllOf}, {"anyOf", s.AnyOf}, {"oneOf", s.OneOf}} {
+	}{{"anyOf", s.AnyOf}, {"oneOf", s.OneOf}} {
 		if len(c.all) > 0 {
 			o.add(c.name, array(c.all, a.draft7))
 		}

@@ -181,6 +181,9 @@ func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
 		x.Envelope = &Name{Text: "none", Pos: x.Pos} // the payload is the whole value of the record
 	}
 	e := l.event(c, m.payload, x, apiName(m, x))
+	if e != nil && m.payload.OnlyRef() && m.payload.Ref.Target != nil && m.payload.Ref.Target.Pointer == "/components/schemas/"+e.GoName {
+		e.Schema = m.payload.Ref.Target // the schema of this event, and no one else's
+	}
 	for _, member := range []string{"description", "summary"} {
 		if v := m.text(member); e != nil && v != nil && e.Description == "" {
 			e.Description = v.Text
@@ -297,9 +300,13 @@ func (l *loader) apiTopic(channels []apiChannel, m *apiMessage, x *Extension) bo
 func (l *loader) apiAggregate(m *apiMessage, x *Extension) bool {
 	binding := l.keyBinding(m)
 	if binding != nil && x.Key == nil && !x.NoKey && !x.seen("key") {
-		if x.Key = l.boundKey(m, *binding); x.Key != nil {
+		x.Key = l.boundKey(m, *binding)
+		switch {
+		case x.Key != nil && x.AggregateID != nil && x.AggregateID.Text == x.Key.Text:
+			x.Key = nil // the default
+		case x.Key != nil:
 			x.At["key"], x.KeyPos = x.Key.Pos, x.Key.Pos
-		} else if x.AggregateID == nil && !l.broken[binding.value.Member("$ref")] {
+		case x.AggregateType == nil && !l.broken[binding.value.Member("$ref")]:
 			l.list.Warnf(binding.value.Pos, "asyncapi-key", "the Kafka binding describes a key, but not where the event data has it").
 				SetHint("refer to the schema of a property of the payload with $ref, or set key: in x-outbox")
 		}
@@ -316,7 +323,7 @@ func (l *loader) apiAggregate(m *apiMessage, x *Extension) bool {
 	x.AggregateType = &Name{Text: text, Pos: name.Pos}
 	id := "a parameter of the insert function"
 	if x.Key != nil {
-		x.AggregateID, id = x.Key, "the key, "+x.Key.Text
+		x.AggregateID, x.Key, id = x.Key, nil, "the key, "+x.Key.Text
 	}
 	l.list.Warnf(x.Pos, "asyncapi-aggregate", "the message does not say what its event is about: the aggregate type is the topic, %s, and the aggregate id is %s", finding.Quote(text), id).
 		SetHint("add to the message: x-outbox: {aggregate: {type: order, id: /order_id}}")

@@ -68,7 +68,7 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 	if s != nil && n.Doc == "" {
 		n.Doc, n.Deprecated = s.Description, n.Deprecated || s.Deprecated
 	}
-	if isDefinition(e.Schema) {
+	if isDefinition(e) {
 		at.Ref, at.Data = e.Schema, false
 	}
 	before := len(b.claims)
@@ -82,7 +82,7 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 			own.BeData(e)
 			return held
 		}
-		if !isDefinition(e.Schema) {
+		if !isDefinition(e) {
 			own.BeValue(n)
 			held.Doc, held.Deprecated = "", false // the event has them
 			held.Parent, held.Role = n, "the value"
@@ -102,4 +102,4 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 
 // isDefinition reports whether event data is a definition inside a file, which has its
 // own name.
-func isDefinition(s *schema.Schema) bool { return s.Pointer != "" }
+func isDefinition(e *schema.Event) bool { return e.Schema.Pointer != "" && e.Within == nil }
