@@ -175,7 +175,7 @@ func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
 	if !l.apiType(m, x) || !l.apiTopic(channels, m, x) || !l.apiAggregate(m, x) {
 		return nil
 	}
-	l.apiCorrelation(m, x)
+	l.apiCorrelation(c, m, x)
 	x.checkVersion(l.list)
 	if _, set := c.At["envelope"]; !set && x.Envelope == nil {
 		x.Envelope = &Name{Text: "none", Pos: x.Pos} // the payload is the whole value of the record
@@ -225,6 +225,9 @@ func (l *loader) apiType(m *apiMessage, x *Extension) bool {
 		}
 		if named == nil && m.key.Text != "" {
 			named = &Value{Pos: m.key.Pos, Kind: String, Text: m.key.Text}
+		}
+		if to := m.payload.Resolved(); named == nil && m.payload.OnlyRef() && to != nil && len(to.Pointer) > 0 {
+			named = &Value{Pos: m.payload.Ref.Pos, Kind: String, Text: lastName(to)}
 		}
 		if named == nil {
 			l.list.Errorf(m.at.value.Pos, "asyncapi-message-unnamed", "the message has no name, so its event has no type").
@@ -414,7 +417,7 @@ func properties(s *Schema, at string, seen map[*Schema]bool) []Property {
 
 // apiCorrelation sets the pointer to the correlation id, unless x-outbox has it or the
 // id is not in the event data.
-func (l *loader) apiCorrelation(m *apiMessage, x *Extension) {
+func (l *loader) apiCorrelation(c *Config, m *apiMessage, x *Extension) {
 	given := m.merged.Member("correlationId")
 	if given == nil || x.Correlation != nil || x.seen("correlation") {
 		return
@@ -425,7 +428,7 @@ func (l *loader) apiCorrelation(m *apiMessage, x *Extension) {
 	}
 	location := n.value.Member("location")
 	if location == nil || location.Kind != String {
-		l.list.Errorf(n.value.Pos, "asyncapi-correlation", "correlationId has no location").
+		l.list.Warnf(n.value.Pos, "asyncapi-correlation", "correlationId has no location, so it is ignored").
 			SetHint("write location: $message.payload#/correlation_id")
 		return
 	}
@@ -434,7 +437,7 @@ func (l *loader) apiCorrelation(m *apiMessage, x *Extension) {
 	}
 	pointer, ok := strings.CutPrefix(location.Text, "$message.payload#")
 	if _, problem := pointerTokens(pointer); !ok || problem != "" {
-		l.list.Errorf(location.Pos, "asyncapi-correlation", "the location %s is not an expression such as $message.payload#/correlation_id", finding.Quote(location.Text)).
+		l.list.Warnf(location.Pos, "asyncapi-correlation", "the location %s is not an expression such as $message.payload#/correlation_id, so it is ignored", finding.Quote(location.Text)).
 			SetHint("write $message.payload# or $message.header# and a JSON Pointer")
 		return
 	}
@@ -443,8 +446,17 @@ func (l *loader) apiCorrelation(m *apiMessage, x *Extension) {
 			return // it is in the envelope
 		}
 	}
-	x.Correlation = &Name{Text: pointer, Pos: location.Pos}
-	x.At["correlation"] = location.Pos
+	correlation := &Name{Text: pointer, Pos: location.Pos}
+	all := l.list
+	l.list = &finding.List{}
+	l.checkPointer(c, m.payload, "correlation", correlation)
+	found := l.list.Sorted()
+	if l.list = all; len(found) > 0 {
+		l.list.Warnf(location.Pos, "asyncapi-correlation", "%s, so it is ignored", found[0].Message).
+			SetHint("correct the location, or set correlation: in x-outbox")
+		return
+	}
+	x.Correlation, x.At["correlation"] = correlation, location.Pos
 }
 
 // checkVersion warns about a type that ends in another version.
