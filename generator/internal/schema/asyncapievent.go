@@ -326,7 +326,7 @@ func (l *loader) apiAggregate(m *apiMessage, x *Extension) bool {
 	x.AggregateType = &Name{Text: text, Pos: name.Pos}
 	id := "a parameter of the insert function"
 	if x.Key != nil {
-		x.AggregateID, x.Key, id = x.Key, nil, "the key, "+x.Key.Text
+		x.AggregateID, x.Key, id = x.Key, nil, "the key, "+finding.Quote(x.Key.Text)
 	}
 	l.list.Warnf(x.Pos, "asyncapi-aggregate", "the message does not say what its event is about: the aggregate type is the topic, %s, and the aggregate id is %s", finding.Quote(text), id).
 		SetHint("add to the message: x-outbox: {aggregate: {type: order, id: /order_id}}")
