@@ -64,7 +64,7 @@ func claimAsyncAPI(file string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("inspect the file of the export: %w", err)
-	case !bytes.Contains(old, []byte(bundle.AsyncAPIComment)):
+	case !bytes.Contains(old, []byte(schema.ExportedAsyncAPI)):
 		return fmt.Errorf("export asyncapi needs to write %s, but did not generate the existing file; move it, or export to another file", file)
 	}
 	return nil

@@ -13,9 +13,6 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// AsyncAPIComment is the extension x-comment of a document of AsyncAPI.
-const AsyncAPIComment = "Written by outboxgen export asyncapi. DO NOT EDIT."
-
 // Service is what a document of AsyncAPI says about the service.
 type Service struct {
 	Name    string
@@ -59,7 +56,7 @@ func AsyncAPI(service Service, events []*schema.Event) ([]byte, *finding.List, e
 	info.text("title", service.Name)
 	info.text("version", service.Version)
 	doc.add("info", info.String())
-	doc.text("x-comment", AsyncAPIComment)
+	doc.text("x-comment", schema.ExportedAsyncAPI)
 	doc.text("defaultContentType", "application/json")
 	doc.add("channels", channels(events))
 	doc.add("operations", operations(events))

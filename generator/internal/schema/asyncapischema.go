@@ -110,6 +110,9 @@ func (l *loader) apiPayload(m *apiMessage) *Schema {
 			l.list.Errorf(format.Pos, f.id, "%s", f.message).SetHint(f.hint)
 			return nil
 		}
+		if n, ok := l.schemaNode(payload); ok && n.unit.api != 0 {
+			n.unit.formatted(n.pointer, format) // it was valid just now
+		}
 	}
 	if !l.describedIn(m, payload) {
 		return nil
