@@ -1,6 +1,6 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo unit test suite lint modules tidy release-check bench chaos crossing random-schemas catalogues services
+.PHONY: help build demo unit test suite lint modules tidy release-check bench chaos crossing random-schemas catalogues asyncapi services
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -63,6 +63,12 @@ catalogues: ## Generate, compile and run unchanged public catalogues of schemas 
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=catalogues \
 		go test ./generator/internal/catalogues -count=1 -timeout 0 -v -run '^TestCatalogues$$' $(ARGS)
+
+asyncapi: ## Read exported documents with the official parser of AsyncAPI
+	@.ci/services asyncapi
+	@.ci/notice
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=asyncapi \
+		go test ./generator -count=1 -v -run '^TestAsyncAPIParser$$' $(ARGS)
 
 services: ## Fetch Postgres, Redis, Kafka, Prometheus, the JSON Schema Test Suite and Chromium for the tests, if they are missing
 	@.ci/services postgres postgres18 redis kafka prometheus suite chromium

@@ -85,7 +85,7 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 	}
 	e := &Explanation{Result: *l.result()}
 	for _, event := range l.project.Events {
-		if event == nil || event.Schema == nil || event.Schema.Doc != document {
+		if event == nil || event.Schema == nil || event.Schema.Doc != document && event.Within != document {
 			continue
 		}
 		explained := explainEvent(event)
@@ -136,7 +136,7 @@ func (l *loaded) explainLibrary(e *Explanation, file string, files []File) error
 func explainEvent(event *schema.Event) ExplainedEvent {
 	e := ExplainedEvent{
 		Name: event.GoName, At: event.Pos, Dialect: string(event.Schema.Doc.Dialect),
-		Type: event.Type, Topic: event.Topic, Envelope: event.Envelope, SchemaURI: event.Schema.ID,
+		Type: event.Type, Topic: event.Topic, Envelope: event.Envelope, SchemaURI: event.SchemaURI,
 		Aggregate:   event.AggregateType + ", its id is a parameter of the insert function",
 		Key:         "the aggregate id",
 		Correlation: "not in the data",

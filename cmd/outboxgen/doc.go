@@ -10,6 +10,7 @@ Usage:
 	outboxgen explain ID              explain a finding
 	outboxgen check                   check whether a change may be merged
 	outboxgen compat OLD NEW          check whether a changed schema is compatible
+	outboxgen export FORMAT           export the events as JSON Schema or AsyncAPI, for other languages
 	outboxgen register                register the schemas in a schema registry
 	outboxgen docs                    write an event catalogue as a static site
 	outboxgen migration --format F    print the SQL of the outbox tables

@@ -15,13 +15,14 @@ func newExport(io streams, at *project) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Export the schemas for other languages",
-		Long: `export writes the files that services in other languages need. It has one format:
-jsonschema.`,
-		Example: `  outboxgen export jsonschema -o jsonschema`,
+		Long: `export writes the files that services in other languages need: a JSON Schema
+document for each event, or one document of AsyncAPI for all of them.`,
+		Example: `  outboxgen export jsonschema -o jsonschema
+  outboxgen export asyncapi -o asyncapi.yaml`,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newExportJSONSchema(io, at))
+	cmd.AddCommand(newExportJSONSchema(io, at), newExportAsyncAPI(io, at))
 	return cmd
 }
 

@@ -1,7 +1,11 @@
-// Package bundle writes the schema of an event as one self-contained JSON Schema
-// document of 2020-12. Referenced schemas, of any file and dialect, are under $defs.
-// Keywords that 2020-12 does not have are translated, as far as package schema reads
-// them; other annotations are dropped.
+// Package bundle writes the schemas of events as self-contained documents.
+//
+// Document and Record write one event as a JSON Schema document of 2020-12. Referenced
+// schemas, of any file and dialect, are under $defs. Keywords that 2020-12 does not have
+// are translated, as far as package schema reads them; other annotations are dropped.
+//
+// AsyncAPI writes all events of a project as one document of AsyncAPI 3.0. Its schemas
+// are in draft-07, under components.
 package bundle
 
 import (
@@ -22,7 +26,7 @@ func Document(e *schema.Event) ([]byte, error) {
 	b.assign()
 	doc := &object{}
 	doc.text("$schema", "https://json-schema.org/draft/2020-12/schema")
-	doc.optional("$id", e.Schema.ID)
+	doc.optional("$id", e.SchemaURI)
 	doc.text("$comment", schema.Exported)
 	b.keywords(doc, e.Schema)
 	return b.finish(doc, e)
@@ -77,6 +81,8 @@ type bundler struct {
 	root    *schema.Schema
 	targets []*schema.Schema // of references, except the root; sorted by name once they have names
 	names   map[*schema.Schema]string
+	// under is the pointer of the schemas in targets; "": /$defs.
+	under string
 	// evaluates is true if a schema depends on the items that another one evaluates.
 	evaluates bool
 }

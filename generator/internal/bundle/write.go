@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -85,14 +86,23 @@ func (b *bundler) reference(to *schema.Schema) string {
 	if to == b.root {
 		return "#"
 	}
-	return "#/$defs/" + b.names[to]
+	return "#" + cmp.Or(b.under, "/$defs") + "/" + b.names[to]
 }
 
 // assign gives each schema under $defs a name, and sorts them by it.
 func (b *bundler) assign() {
 	taken := map[string]bool{}
+	for _, name := range b.names {
+		taken[strings.ToLower(name)] = true
+	}
 	for _, s := range b.targets {
+		if b.names[s] != "" {
+			continue // it has one already
+		}
 		base := definitionName(s)
+		if b.under != "" {
+			base = componentName(s)
+		}
 		name := base
 		for n := 2; taken[strings.ToLower(name)]; n++ {
 			name = fmt.Sprintf("%s%d", base, n)
@@ -120,6 +130,22 @@ func definitionName(s *schema.Schema) string {
 	}
 	if name == "" {
 		name = "schema"
+	}
+	return name
+}
+
+// notInComponent is what the name of a component of AsyncAPI must not have.
+var notInComponent = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+
+// componentName is definitionName for AsyncAPI. Without a title, the Go name follows
+// from it, so the name of a definition stays as it is where that is possible.
+func componentName(s *schema.Schema) string {
+	name := schema.UnescapeToken(s.Pointer[strings.LastIndexByte(s.Pointer, '/')+1:])
+	if s.Pointer == "" {
+		name = strings.TrimSuffix(path.Base(s.Doc.Path), path.Ext(s.Doc.Path))
+	}
+	if name = notInComponent.ReplaceAllString(name, "_"); s.Title != "" || strings.Trim(name, "_.-") == "" {
+		return definitionName(s)
 	}
 	return name
 }

@@ -335,7 +335,7 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	add("Type", quote(e.Type))
 	add("Topic", quote(e.Topic))
 	add("Source", "Service")
-	if uri := e.Schema.ID; uri != "" {
+	if uri := e.SchemaURI; uri != "" {
 		add("SchemaURI", quote(uri))
 	}
 	switch e.Envelope {

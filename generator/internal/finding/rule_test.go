@@ -28,6 +28,7 @@ var update = flag.Bool("update", false, "write what the examples give as what is
 // elsewhere has, for each finding without an example, the test file with its exact
 // text, and a part of that text.
 var elsewhere = map[string][2]string{
+	"asyncapi-export-loses":      {"testdata/script/export_asyncapi.txtar", "AsyncAPI has no unevaluatedProperties, so the exported document omits it"},
 	"bad-import-path":            {"testdata/script/queries_mode.txtar", "sqlc.package \"db\" is not a valid import path"},
 	"columns-of-query":           {"generator/internal/sqlc/broken_test.go", "outboxgen cannot determine the columns that this query gives"},
 	"migration-unreadable":       {"generator/internal/sqlc/broken_test.go", "this migration cannot be read"},

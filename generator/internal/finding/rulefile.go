@@ -17,7 +17,7 @@ var embedded embed.FS
 
 // groupFiles has the files of each area, in the order of the documentation.
 var groupFiles = [...][]string{
-	Generate: {"files", "keywords", "references", "events", "project", "types", "values", "package", "tables"},
+	Generate: {"files", "keywords", "references", "events", "asyncapi", "project", "types", "values", "package", "tables"},
 	Lint:     {"names", "descriptions", "values", "times", "keys", "growth", "suppressions"},
 	Contract: {"events", "records", "earlier", "generated"},
 	Compat:   {"types", "combinations", "values", "properties", "objects", "arrays", "bounds"},

@@ -107,6 +107,11 @@ func (b *builder) open(s *Schema, v *Value) {
 	}
 	base := b.within.base.ResolveReference(u)
 	r := b.within
+	if b.unit.api != 0 { // the tools of AsyncAPI resolve references by the file alone
+		r = &resource{unit: b.unit, base: base, root: s, level: b.level, anchors: map[string]*Schema{}}
+		b.load.identify(r, m.Value)
+		return
+	}
 	if s.Pointer != "" {
 		r = &resource{unit: b.unit, root: s, level: b.level, anchors: map[string]*Schema{}}
 		b.unit.resources = append(b.unit.resources, r)

@@ -38,10 +38,18 @@
 // A reference that refers back to itself without a property or an item in between is an
 // error, so that walking a schema in place always ends.
 //
+// # AsyncAPI
+//
+// A document of AsyncAPI that schemas: matches is no schema, but has messages, each of
+// which is an event. What leads to a message (channels, operations, traits, bindings) is
+// read as values, and its references are followed at once; its payload is a schema like
+// any other. In such a file, and in files that it has parts of, schemas are draft-07
+// unless a schemaFormat says otherwise, and $id does not change what references mean.
+//
 // # Events
 //
-// An event is a file that schemas: matches and whose x-outbox describes one, or an entry
-// of events:. The pointers for the aggregate id, the key and the correlation id lead
+// An event is a file that schemas: matches and whose x-outbox describes one, a message of
+// AsyncAPI, or an entry of events:. The pointers for the aggregate id, the key and the correlation id lead
 // through properties, items by their index, $ref, allOf and unions with null to a string,
 // an integer or a UUID. Strings that become another Go type, such as times, are refused,
 // because one value has several texts.

@@ -42,6 +42,7 @@ func (l *loader) events(c *Config) []*Event {
 			}
 		}
 	}
+	events = append(events, l.apiEvents(c)...)
 	for i, ec := range c.Events {
 		ref := l.eventRefs[i]
 		if ref == nil || ref.Target == nil {
@@ -97,6 +98,7 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 		Tombstone: x.Tombstone,
 		Service:   Name{Text: c.Service, Pos: c.At["service"]},
 		Compat:    CompatRule{Level: cmp.Or(x.Compat.Level, c.Compat.Level), Policy: cmp.Or(x.Compat.Policy, c.Compat.Policy)},
+		SchemaURI: s.ID,
 		at:        x.At,
 		typePos:   x.Type.Pos,
 	}
@@ -105,6 +107,9 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 	}
 	if x.Envelope != nil {
 		e.Envelope = x.Envelope.Text
+	}
+	if x.SchemaURI != nil {
+		e.SchemaURI = x.SchemaURI.Text
 	}
 	e.GoName, e.namePos = eventName(s, x, name, version)
 	if len(e.GoName) > maxGoName {

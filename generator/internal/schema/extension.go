@@ -35,20 +35,36 @@ func (b *builder) extension(s *Schema, m Member) {
 	switch {
 	case marksAlone(m.Value, s.Pointer == ""):
 		r.object(m.Pos, m.Value, "x-outbox inside a schema", r.markFields(marks))
+	case b.unit.described[s.Pointer] || b.unit.api != 0 && m.Value.Kind == Bool:
+		return // the message has it
 	case s.Pointer != "":
 		b.unit.mayDescribe = true
+		if b.unit.api != 0 {
+			b.list.Errorf(m.Pos, "misplaced-x-outbox", "x-outbox describes an event here; in AsyncAPI it belongs in a message, or at the top of its payload")
+			return
+		}
 		b.list.Errorf(m.Pos, "misplaced-x-outbox", "x-outbox belongs at the top level of a file, one event version per file").
 			SetHint("describe this schema under events: in the project file, or move it to its own file")
 		return
 	default:
-		s.Outbox = readExtension(b.list, m.Pos, m.Value, "x-outbox", r.markFields(marks))
+		s.Outbox = readExtension(b.list, m.Pos, m.Value, "x-outbox", wholeEvent, r.markFields(marks))
 	}
 	s.Marks = marks
 }
 
+// completeness is whether an x-outbox has to describe an event completely.
+type completeness bool
+
+const (
+	wholeEvent  completeness = true
+	partOfEvent completeness = false // in a message of AsyncAPI, which says the rest
+)
+
 // readExtension reads the members that describe an event, in x-outbox or in an entry of
 // events:. more has the other allowed members.
-func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, more []field) *Extension {
+//
+// In a part of an event, required members may be missing.
+func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, whole completeness, more []field) *Extension {
 	e := &Extension{Pos: pos, At: map[string]finding.Pos{}}
 	r := &reader{list: list, at: e.At}
 	fields := append([]field{
@@ -67,21 +83,30 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 		{name: "tombstone", read: func(v *Value) { store(&e.Tombstone, r.flag(v, "tombstone")) }},
 		{name: "compat", read: func(v *Value) { r.compat(&e.Compat, v) }},
 	}, more...)
+	if whole == partOfEvent {
+		for i := range fields {
+			fields[i].required = false
+		}
+		fields = append(fields,
+			field{name: "payload", read: func(v *Value) {
+				if of := r.oneOf(v, "payload", []string{"data", "envelope"}); of != nil {
+					e.Wrapped = of.Text == "envelope"
+				}
+			}},
+			field{name: "data_schema_uri", read: func(v *Value) { e.SchemaURI = r.text(v, "data_schema_uri", uriReference, notEmpty) }})
+	}
 	if !r.object(pos, v, where, fields) {
 		return nil
 	}
-	if e.Type != nil && e.Version != nil {
-		if named := versionSuffix.FindStringSubmatch(e.Type.Text); named != nil && named[1] != e.Version.Text {
-			list.Warnf(e.Type.Pos, "version-mismatch", "the type ends in .v%s, but the version is %s", named[1], e.Version.Text).
-				SetHint("use the same version in both")
-		}
+	if whole == wholeEvent {
+		e.checkVersion(list)
 	}
 	if e.Tombstone && e.NoKey {
 		list.Errorf(e.At["tombstone"], "tombstone-without-key",
 			"tombstone: true, but the event has no key; a tombstone deletes what was published under its key").
 			SetHint("remove key: null, or remove tombstone: true")
 	}
-	if e.Topic == nil && e.Type != nil && !r.seen("topic") {
+	if whole == wholeEvent && e.Topic == nil && e.Type != nil && !r.seen("topic") {
 		if problem := topicProblem(e.Type.Text); problem != "" {
 			list.Errorf(e.Type.Pos, "bad-topic", "the type is also the topic, but %s", problem).SetHint("set topic:")
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -149,6 +150,18 @@ func FuzzLoad(f *testing.F) {
 		"-- outboxgen.yaml --\nversion: 1\nservice: a\nout: events\nschemas: ['*']\n-- a.yaml --\n$ref: '#/$defs/a'\n$defs: {a: {allOf: [{$ref: '#'}, {$dynamicRef: '#d'}]}, b: {$id: x/y, $anchor: d}}\ndiscriminator: {propertyName: a, mapping: {b: c}}\n",
 	} {
 		f.Add(seed)
+	}
+	documents, err := filepath.Glob("testdata/asyncapi/*.txtar")
+	if err != nil || len(documents) == 0 {
+		f.Fatal("no documents of AsyncAPI", err)
+	}
+	for _, name := range documents {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		archive.Comment = nil
+		f.Add("-- outboxgen.yaml --\nversion: 1\nservice: a\nout: events\nschemas: ['asyncapi.*']\n" + string(txtar.Format(archive)))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		archive := txtar.Parse([]byte(text))

@@ -89,7 +89,7 @@ func vocabulary() map[string]keyword {
 		"if":            {read: sub(func(s *Schema) **Schema { return &s.If }), first: level7},
 		"then":          {read: sub(func(s *Schema) **Schema { return &s.Then }), first: level7},
 		"else":          {read: sub(func(s *Schema) **Schema { return &s.Else }), first: level7},
-		"discriminator": {read: needs(Object, "an object with propertyName", discriminator), annotation: true},
+		"discriminator": {read: discriminator, annotation: true},
 
 		// OpenAPI's annotations, which schemas copied from there still have.
 		"externalDocs": {read: ignored, annotation: true},
@@ -420,8 +420,16 @@ func typeHint(text string) string {
 	return "the types are " + strings.Join(typeNames, ", ")
 }
 
+// discriminator reads OpenAPI's keyword. In AsyncAPI it is the name of a property.
 func discriminator(b *builder, s *Schema, m Member) {
 	d := &Discriminator{}
+	switch {
+	case b.unit.api != 0 && m.Value.Kind == String && m.Value.Text != "":
+		d.PropertyName = Name{Text: m.Value.Text, Pos: m.Value.Pos}
+	case m.Value.Kind != Object:
+		b.wrong(m, "an object with propertyName")
+		return
+	}
 	for _, p := range m.Value.Members {
 		switch {
 		case p.Name == "propertyName" && p.Value.Kind == String:

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -86,6 +87,7 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 		l.globs(c)
 		l.listing = false
 		l.described(c)
+		l.apiPayloads(c)
 	}
 	l.finish()
 	project := l.project(c)
@@ -188,6 +190,13 @@ type unit struct {
 	// problems are warnings, as far as it can be read.
 	foreign     bool
 	annotations map[finding.Pos]bool // annotations with values of the wrong type
+	// api is the major version of AsyncAPI, in its documents and in parts of them; 0 in
+	// other files. levels has the dialects of schemas with a schemaFormat, and described
+	// the schemas whose x-outbox describes an event, both by pointer.
+	api       int
+	scanned   bool // its messages were collected
+	levels    map[string]int
+	described map[string]bool
 	// mayDescribe is true if the file's x-outbox seems to be misspelled.
 	mayDescribe bool
 
@@ -211,6 +220,12 @@ type loader struct {
 	dynamic  []dynamicRef
 	variants []*Schema // made by unroll
 	strange  []*Value  // each $schema with an unknown dialect
+
+	apis    []*apiDocument
+	reading reading         // for what the next file is read
+	broken  map[*Value]bool // references in documents of AsyncAPI that were reported
+	marks   []placedMarks
+	peeked  map[string][]byte // files that were read to find documents of AsyncAPI
 
 	dialects   dialectSettings
 	configFile string
@@ -236,6 +251,7 @@ func newLoader(fsys fs.FS) *loader {
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
+		broken: map[*Value]bool{}, peeked: map[string][]byte{},
 	}
 }
 
@@ -284,10 +300,14 @@ func (l *loader) file(name string) (u *unit, problem string) {
 	if len(l.units) >= maxFiles {
 		return nil, fmt.Sprintf("the project has more than %d schema files", maxFiles)
 	}
-	src, err := l.readFile(name)
-	if err != nil {
-		l.missing[name] = readProblem(err)
-		return nil, l.missing[name]
+	src, peeked := l.peeked[name]
+	delete(l.peeked, name)
+	if !peeked {
+		var err error
+		if src, err = l.readFile(name); err != nil {
+			l.missing[name] = readProblem(err)
+			return nil, l.missing[name]
+		}
 	}
 	u = l.newUnit(name, src, projectBase(name))
 	l.read(u)
@@ -310,7 +330,8 @@ func (l *loader) read(u *unit) {
 	v, values := readValue(name, u.doc.Source, reading)
 	if v != nil {
 		x := v.Member("x-outbox")
-		u.owned = x != nil && !l.alone && v.Kind == Object && !marksAlone(x, true)
+		u.owned = x != nil && !l.alone && v.Kind == Object && !marksAlone(x, true) ||
+			v.Member("asyncapi") != nil && l.listing && !l.describes[name]
 		u.foreign = !u.owned && (!l.listing || l.describes[name])
 	}
 	if !u.foreign {
@@ -321,6 +342,14 @@ func (l *loader) read(u *unit) {
 		return
 	}
 	u.value = v
+	if u.api = l.asyncAPI(u, v); u.api == 0 && l.isPart(v) {
+		u.api = l.reading.api
+	}
+	if u.api != 0 {
+		u.resources[0].level = level7 // AsyncAPI's schemas are a superset of draft-07
+		u.doc.Dialect = dialects[level7]
+		return
+	}
 	if openAPI(u, v) {
 		return
 	}
@@ -334,7 +363,7 @@ func openAPI(u *unit, v *Value) bool {
 	if v.Kind != Object {
 		return false
 	}
-	for _, name := range []string{"openapi", "swagger", "asyncapi"} {
+	for _, name := range []string{"openapi", "swagger"} {
 		if m := v.Member(name); m != nil && m.Kind == String {
 			if openAPI3(v) {
 				u.resources[0].level = level4
@@ -433,6 +462,7 @@ func (l *loader) globs(c *Config) {
 			stems[withoutEnding(pattern.Text)] = true
 		}
 	}
+	l.peek(slices.Concat(matched...), path.Base(c.Path))
 	for i, pattern := range c.schemas {
 		matches, problem := matched[i], problems[i]
 		if stem := withoutEnding(pattern.Text); problem == "" && len(matches) == 0 && !stems[stem] {
@@ -471,6 +501,36 @@ func (l *loader) globs(c *Config) {
 	}
 }
 
+// peek reads the documents of AsyncAPI among the files first, because the files to which
+// they refer may be parts of them and no schemas.
+func (l *loader) peek(files []string, config string) {
+	for _, name := range files {
+		if l.units[name] != nil || l.peeked[name] != nil || name == config || !isSchemaFile(name) || l.want != nil && !l.want(name) {
+			continue
+		}
+		src, err := l.readFile(name)
+		if err != nil {
+			continue // reported with the pattern
+		}
+		if l.peeked[name] = src; bytes.Contains(src, []byte("asyncapi")) {
+			l.file(name)
+		}
+	}
+	l.apiDocuments()
+}
+
+// isPart reports whether a file is a part of a document of AsyncAPI that refers to it,
+// or has such parts by name, and is no schema itself.
+func (l *loader) isPart(v *Value) bool {
+	if l.reading.api == 0 || v.Kind != Object {
+		return false
+	}
+	return l.reading.part || !slices.ContainsFunc(v.Members, func(m Member) bool {
+		_, known := l.words[m.Name]
+		return known
+	})
+}
+
 func isSchemaFile(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(name)))
 }
@@ -505,6 +565,9 @@ func (l *loader) project(c *Config) *Project {
 	p := &Project{Config: c, LeftOut: slices.Compact(l.leftOut), Sources: l.sources}
 	for _, u := range l.sortedUnits() {
 		p.Documents = append(p.Documents, u.doc)
+		if u.doc.Roots = u.apiRoots(); u.doc.Root != nil {
+			u.doc.Roots = []*Schema{u.doc.Root}
+		}
 	}
 	return p
 }

@@ -206,7 +206,7 @@ func (r *configReader) events(v *Value) {
 	}
 	for _, item := range v.Items {
 		var e EventConfig
-		x := readExtension(r.list, item.Pos, item, "the event", []field{
+		x := readExtension(r.list, item.Pos, item, "the event", wholeEvent, []field{
 			{name: "schema", required: true, read: func(v *Value) {
 				store(&e.Schema, r.text(v, "schema", "the path of a schema file, with an optional #fragment", notEmpty))
 			}},

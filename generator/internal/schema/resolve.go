@@ -78,6 +78,8 @@ func (l *loader) follow(p pendingRef) *failure {
 				hint: l.nameHint(p.ref.Text, p.from.unit.definitions, "its definitions are", "add it under $defs")}
 		}
 	}
+	defer func(before reading) { l.reading = before }(l.reading)
+	l.reading = reading{api: p.from.unit.api}
 	u, err := url.Parse(p.ref.Text)
 	if err != nil {
 		return &failure{id: "bad-reference", message: finding.Quote(p.ref.Text) + " is not a URI reference",
@@ -253,6 +255,13 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
 			finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(all[:followed+1]))), hint: l.pointerHint(u, all, followed, reached)}
 	}
+	if format, _, ok := u.multiFormat(v); ok && !u.inSchema(pointer) {
+		inner := append(slices.Clone(tokens), "schema")
+		if f := u.formatted(prefix+joinTokens(inner), format); f != nil {
+			return nil, f
+		}
+		return l.lazy(r, inner)
+	}
 	if v.Kind != Object && v.Kind != Bool {
 		return nil, &failure{
 			id: "not-a-schema", message: fmt.Sprintf("%s points to %s, not to a schema", finding.Quote("#"+pointer), v.Describe()),
@@ -264,6 +273,7 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, f
 	}
 	b := l.builder(u, u.enclosing(pointer))
+	b.level = u.levelAt(pointer, b.level)
 	s := b.schema(v, pointer)
 	if s == nil {
 		return nil, &failure{}
@@ -314,6 +324,12 @@ func (l *loader) refused(tokens []string, keyword string, at int, v *Value) *fai
 		}
 	}
 	return nil
+}
+
+// inSchema reports whether a pointer leads into a schema that was read.
+func (u *unit) inSchema(pointer string) bool {
+	_, ok := outer(pointer, func(at string) bool { return u.byPointer[at] != nil })
+	return ok
 }
 
 // enclosing returns the innermost resource that contains pointer.

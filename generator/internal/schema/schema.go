@@ -169,6 +169,10 @@ type Extension struct {
 	Correlation   *Name // JSON Pointer
 	Tombstone     bool  // the event's key can be deleted
 	Compat        CompatRule
+	// Wrapped and SchemaURI are for messages of AsyncAPI: whether the payload describes
+	// the envelope, and the $id of the event data.
+	Wrapped   bool
+	SchemaURI *Name
 	// At has the position of each member.
 	At map[string]finding.Pos
 }
@@ -213,7 +217,10 @@ type Document struct {
 	Path    string  // relative to the project, with forward slashes
 	Dialect Dialect // of the root
 	Root    *Schema // nil if the file could not be read as a schema
-	Source  []byte
+	// Roots has the schemas of the file that are not inside others: Root or, in a file
+	// that only contains schemas, such as a document of AsyncAPI, those that are used.
+	Roots  []*Schema
+	Source []byte
 	// Listed is true if the file matches schemas: or is the one of LoadFile; other
 	// files are here because something refers to them.
 	Listed bool
@@ -256,6 +263,12 @@ type Event struct {
 	// Service is the name of the service in the project file.
 	Service Name
 	Compat  CompatRule // with the config's values as defaults
+	// SchemaURI is data_schema_uri of its envelopes: the $id of the schema; "": none.
+	SchemaURI string
+	// Description is what the message of AsyncAPI says, for a schema without one.
+	Description string
+	// Within is the document of AsyncAPI of which the event is a message; nil: none.
+	Within *Document
 
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos
@@ -269,6 +282,9 @@ func (e *Event) Place(member string) finding.Pos {
 	}
 	return e.Pos
 }
+
+// InConfig reports whether an entry of events: in the config describes the event.
+func (e *Event) InConfig(p *Project) bool { return p.Config != nil && e.Pos.File == p.Config.File() }
 
 // Project is everything that a run reads: the config and its schemas, loaded and
 // checked, with resolved references.

@@ -20,8 +20,12 @@ const (
 // no source of events.
 const Exported = "Written by outboxgen export jsonschema. DO NOT EDIT."
 
-// Unlisted reports schemas in the folder of p that p does not use: each file that
-// describes an event but matches no pattern of schemas:; and, in one note, the files
+// ExportedAsyncAPI is x-comment of a document of AsyncAPI that was exported. It is no
+// source of events in the project that wrote it.
+const ExportedAsyncAPI = "Written by outboxgen export asyncapi. DO NOT EDIT."
+
+// Unlisted reports schemas in the folder of p that p does not use: each file, also of
+// AsyncAPI, that describes an event but matches no pattern of schemas:; and, in one note, the files
 // with a $schema of JSON Schema that nothing refers to. It does not look into hidden
 // folders, vendor, testdata, the output, exported schemas, other modules, and projects that share their
 // folder with another one.
@@ -84,7 +88,9 @@ func unlistedSchemas(p *Project, names []string) finding.Finding {
 
 // describes reports whether an entry of events: describes an event of document.
 func (p *Project) describes(document *Document) bool {
-	return slices.ContainsFunc(p.Events, func(e *Event) bool { return document != nil && e.Schema.Doc == document })
+	return slices.ContainsFunc(p.Events, func(e *Event) bool {
+		return document != nil && (e.Schema.Doc == document || e.Within == document)
+	})
 }
 
 // look says what the file called name is: a file that describes an event, with the
@@ -105,6 +111,9 @@ func (l *loader) look(name string, listed map[string]bool) (pos finding.Pos, eve
 	if m := v.member("x-outbox"); m != nil && !marksAlone(m.Value, true) {
 		return m.Pos, true, true
 	}
+	if m := messageOutbox(v); m != nil {
+		return m.Pos, true, true
+	}
 	if m := v.Member("$comment"); m != nil && m.Text == Exported {
 		return pos, false, false
 	}
@@ -112,6 +121,30 @@ func (l *loader) look(name string, listed map[string]bool) (pos finding.Pos, eve
 		_, _, schema = standardDialect(m.Text)
 	}
 	return pos, false, schema
+}
+
+// messageOutbox returns the first x-outbox that describes an event in a document of
+// AsyncAPI; nil if there is none, or if the document was exported.
+func messageOutbox(v *Value) *Member {
+	if v.Member("asyncapi") == nil || v.Member("x-comment") != nil && v.Member("x-comment").Text == ExportedAsyncAPI {
+		return nil
+	}
+	var first *Member
+	var search func(v *Value)
+	search = func(v *Value) {
+		for i := range v.Members {
+			m := &v.Members[i]
+			if m.Name == "x-outbox" && m.Value.Kind == Object && !marksAlone(m.Value, true) && first == nil {
+				first = m
+			}
+			search(m.Value)
+		}
+		for _, item := range v.Items {
+			search(item)
+		}
+	}
+	search(v)
+	return first
 }
 
 // elsewhere reports whether a file does not belong to the project: the output, a copy

@@ -1,15 +1,24 @@
 package shape
 
 import (
+	"cmp"
+
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// event builds the data of an event: the struct of an object or a tuple, or a struct
-// that holds another value.
+// event builds the data of an event, with its description.
 func (b *builder) event(e *schema.Event) *ir.Named {
+	n := b.eventData(e)
+	n.Doc = cmp.Or(n.Doc, e.Description)
+	return n
+}
+
+// eventData builds the data of an event: the struct of an object or a tuple, or a struct
+// that holds another value.
+func (b *builder) eventData(e *schema.Event) *ir.Named {
 	if e.Schema.Resolved() == nil {
 		return &ir.Named{Name: e.GoName, Schema: e.Schema}
 	}
@@ -59,7 +68,7 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 	if s != nil && n.Doc == "" {
 		n.Doc, n.Deprecated = s.Description, n.Deprecated || s.Deprecated
 	}
-	if isDefinition(e.Schema) {
+	if isDefinition(e) {
 		at.Ref, at.Data = e.Schema, false
 	}
 	before := len(b.claims)
@@ -73,7 +82,7 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 			own.BeData(e)
 			return held
 		}
-		if !isDefinition(e.Schema) {
+		if !isDefinition(e) {
 			own.BeValue(n)
 			held.Doc, held.Deprecated = "", false // the event has them
 			held.Parent, held.Role = n, "the value"
@@ -93,4 +102,4 @@ func (b *builder) holder(e *schema.Event, node *normal.Node, ref *schema.Schema,
 
 // isDefinition reports whether event data is a definition inside a file, which has its
 // own name.
-func isDefinition(s *schema.Schema) bool { return s.Pointer != "" }
+func isDefinition(e *schema.Event) bool { return e.Schema.Pointer != "" && e.Within == nil }

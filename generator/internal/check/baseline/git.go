@@ -292,7 +292,9 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 // changesEvents reports whether the settings of two project files make different events
 // of the same schemas.
 func changesEvents(old, now *schema.Config) bool {
-	return old.Service != now.Service || old.Envelope != now.Envelope || old.CorrelationID != now.CorrelationID
+	_, before := old.At["envelope"]
+	_, after := now.At["envelope"]
+	return before != after || old.Service != now.Service || old.Envelope != now.Envelope || old.CorrelationID != now.CorrelationID
 }
 
 // locate finds the project at a commit: in the current folder, else by its service. dir

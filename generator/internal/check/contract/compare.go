@@ -42,7 +42,7 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 		c.foundAt("service-renamed", now.Service.Pos, old.Service.Pos, fmt.Sprintf("the service was renamed from %s to %s, and with it the source of its events: a filter by it finds only some of them",
 			finding.Quote(old.Service.Text), finding.Quote(now.Service.Text)))
 	}
-	if old.Schema.ID != now.Schema.ID {
+	if old.SchemaURI != now.SchemaURI {
 		pos := now.Schema.Pos
 		for _, name := range []string{"$id", "id"} {
 			if at, ok := now.Schema.At[name]; ok {
@@ -50,7 +50,7 @@ func Compare(now *schema.Event, before Before) []finding.Finding {
 			}
 		}
 		c.foundAt("schema-uri-changed", pos, old.Schema.Pos, fmt.Sprintf("the $id changed from %s to %s, and with it the envelope's data_schema_uri",
-			orNone(old.Schema.ID), orNone(now.Schema.ID)))
+			orNone(old.SchemaURI), orNone(now.SchemaURI)))
 	}
 	if old.GoName != now.GoName && old.Version == now.Version {
 		c.foundAt("go-name-changed", titlePlace(now), titlePlace(old), fmt.Sprintf("the Go name changed from %s to %s: code that uses the old name no longer compiles", old.GoName, now.GoName))

@@ -18,7 +18,7 @@ const columnWidth = 255
 // keys applies the rules about what a key and an aggregate id may be.
 func (l *linter) keys(e *schema.Event) {
 	about := e.Schema
-	if about.Outbox == nil {
+	if e.InConfig(l.project) {
 		about = nil // found in the config
 	}
 	for _, k := range []struct {

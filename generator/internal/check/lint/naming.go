@@ -54,7 +54,9 @@ func (l *linter) eventType(e *schema.Event) {
 	switch {
 	case s.Outbox != nil && s.Outbox.Type != nil:
 		pos = s.Outbox.Type.Pos
-	case s.Outbox == nil:
+	case !e.InConfig(l.project):
+		pos = e.Place("type")
+	default:
 		s = nil // found in the config
 		for _, c := range l.project.Config.Events {
 			if c.Pos == e.Pos && c.Type != nil {

@@ -32,8 +32,10 @@ type spot struct {
 // walk lists every schema of the listed files.
 func (l *linter) walk() {
 	for _, d := range l.project.Documents {
-		if d.Listed && d.Root != nil {
-			l.visit(spot{schema: d.Root, outer: -1})
+		for _, root := range d.Roots {
+			if d.Listed {
+				l.visit(spot{schema: root, outer: -1})
+			}
 		}
 	}
 }
@@ -230,7 +232,7 @@ func (l *linter) events() {
 		if !e.Schema.Doc.Listed {
 			continue
 		}
-		if t := traitsOf(e.Schema); t.description == "" {
+		if t := traitsOf(e.Schema); t.description == "" && e.Description == "" {
 			l.found("event-undescribed", e.Schema, e.Schema.Pos,
 				"the event "+e.GoName+" has no description: the schema does not say when it happens", "add description, a sentence that says what happened")
 		}

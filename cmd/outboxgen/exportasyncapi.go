@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/generator"
+)
+
+func newExportAsyncAPI(io streams, at *project) *cobra.Command {
+	var options generator.AsyncAPIOptions
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "asyncapi",
+		Short: "Export all events as one AsyncAPI document",
+		Long: `asyncapi describes the events of the project in AsyncAPI 3.0, for catalogues,
+documentation and code generators. Each event is a message, and each topic is a
+channel, to which the service sends.
+
+The document describes what a consumer of the topic reads: the payload is the value
+of the record, with the envelope around the event data. Headers, the key and the
+place of the correlation id are there too. Schemas are in draft-07, as AsyncAPI asks
+for. A warning names each constraint that draft-07 cannot express.
+
+The document stands alone: every reference leads to its components. outboxgen can
+read it as a source of events, because x-outbox in a message has what AsyncAPI does
+not say.
+
+Without -o, it prints the document. With -o it writes the file, and never changes a
+file that it has not written. With --check it writes nothing: it prints a unified
+diff of the changes that it would make, and the exit code is 1 if there are any.`,
+		Example: `  outboxgen export asyncapi
+  outboxgen export asyncapi -o asyncapi.yaml
+  outboxgen export asyncapi -o asyncapi.yaml --check    # in CI
+  outboxgen export asyncapi --json > asyncapi.json`,
+		Args: noArguments,
+		RunE: func(_ *cobra.Command, _ []string) error {
+			if options.File == "" && check {
+				return errors.New("--check compares with the file of -o, but -o is not set")
+			}
+			return runExportAsyncAPI(io, *at, options, check)
+		},
+	}
+	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the document; .json selects JSON")
+	cmd.Flags().BoolVar(&options.JSON, "json", false, "write JSON instead of YAML")
+	cmd.Flags().StringVar(&options.Version, "api-version", "1.0.0", "`version` of the document, info.version")
+	cmd.Flags().BoolVar(&check, "check", false, "compare with the file instead of writing")
+	projectFlags(cmd, at)
+	configFlag(cmd, at)
+	return cmd
+}
+
+func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions, check bool) error {
+	shown := options.File
+	if shown != "" {
+		options.File = joinDir(at.dir, shown)
+		options.JSON = options.JSON || strings.EqualFold(filepath.Ext(shown), ".json")
+	}
+	exported, err := generator.ExportAsyncAPI(generator.Config{Dir: at.dir, File: at.config}, options)
+	if err != nil {
+		return err
+	}
+	if err := exported.Report(io.Err, io.reportOptions()); err != nil {
+		return err
+	}
+	if exported.Failed() {
+		return errFindings
+	}
+	if shown == "" {
+		return printf(io.Out, "%s", exported.Files[0].Content)
+	}
+	differences, err := exported.Compare()
+	switch {
+	case err != nil:
+		return err
+	case len(differences) == 0 && check:
+		return nil
+	case len(differences) == 0:
+		return printf(io.Out, "up to date: %s\n", shown)
+	case check:
+		if err := printDiffs(io, differences); err != nil {
+			return err
+		}
+		if err := printf(io.Err, "outboxgen: %s is out of date; run outboxgen export asyncapi -o %[1]s\n", shown); err != nil {
+			return err
+		}
+		return errFindings
+	}
+	write, remove := changes(differences)
+	if err := makeFolder(exported.Dir, filepath.Dir(shown)); err != nil {
+		return err
+	}
+	return apply(io, exported.Dir, filepath.Dir(shown), write, remove)
+}

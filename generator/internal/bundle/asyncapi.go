@@ -1,0 +1,269 @@
+package bundle
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
+// Service is what a document of AsyncAPI says about the service.
+type Service struct {
+	Name    string
+	Version string // of the document
+}
+
+// The names of components that several messages share.
+const (
+	outboxEnvelopeName = "OutboxEnvelope"
+	cloudEventName     = "CloudEvent"
+	headersName        = "RecordHeaders"
+	correlationName    = "correlationId"
+)
+
+// AsyncAPI returns the events as one document of AsyncAPI 3.0, in indented JSON. The
+// payload of a message is the value of the event's records, with the envelope. The list
+// has a warning for each constraint that AsyncAPI cannot express.
+func AsyncAPI(service Service, events []*schema.Event) ([]byte, *finding.List, error) {
+	a := &asyncAPI{list: &finding.List{}, shared: map[string]string{}, correlations: map[string]string{}}
+	a.bundler = bundler{names: map[*schema.Schema]string{}, under: "/components/schemas"}
+	for _, e := range events {
+		if a.names[e.Schema] == "" {
+			a.names[e.Schema] = e.GoName
+		}
+	}
+	for _, e := range events {
+		a.target(e.Schema)
+	}
+	a.reserve(events)
+
+	messages := &object{}
+	for _, e := range events {
+		messages.add(e.GoName, a.message(e))
+		if e.Tombstone {
+			messages.add(e.GoName+"Tombstone", a.tombstone(e))
+		}
+	}
+	doc := &object{}
+	doc.text("asyncapi", "3.0.0")
+	info := &object{}
+	info.text("title", service.Name)
+	info.text("version", service.Version)
+	doc.add("info", info.String())
+	doc.text("x-comment", schema.ExportedAsyncAPI)
+	doc.text("defaultContentType", "application/json")
+	doc.add("channels", channels(events))
+	doc.add("operations", operations(events))
+	doc.add("components", a.components(messages))
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(doc.String()), "", "  "); err != nil {
+		return nil, nil, fmt.Errorf("the document of AsyncAPI is not valid JSON: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), a.list, nil
+}
+
+// asyncAPI writes one document.
+type asyncAPI struct {
+	bundler
+
+	list         *finding.List
+	shared       map[string]string // schemas that are no one's own, by name
+	correlations map[string]string // places of correlation ids, by name
+}
+
+// reserve names the schemas so that the names of envelopes and events stay free.
+func (a *asyncAPI) reserve(events []*schema.Event) {
+	reserved := []*schema.Schema{}
+	reserve := func(name string) {
+		placeholder := &schema.Schema{}
+		a.names[placeholder] = name
+		reserved = append(reserved, placeholder)
+	}
+	for _, name := range []string{outboxEnvelopeName, cloudEventName, headersName} {
+		reserve(name)
+	}
+	for _, e := range events {
+		reserve(e.GoName)
+		reserve(envelopeName(e))
+	}
+	a.assign()
+	for _, placeholder := range reserved {
+		delete(a.names, placeholder)
+	}
+}
+
+func envelopeName(e *schema.Event) string { return e.GoName + "Envelope" }
+
+// channels returns a channel for each topic, with its messages.
+func channels(events []*schema.Event) string {
+	all := &object{}
+	for _, topic := range topics(events) {
+		messages := &object{}
+		for _, e := range events {
+			if e.Topic != topic {
+				continue
+			}
+			for _, name := range messageNames(e) {
+				messages.add(name, reference("#/components/messages/"+name))
+			}
+		}
+		kafka := &object{}
+		kafka.text("topic", topic)
+		kafka.text("bindingVersion", "0.5.0")
+		channel := &object{}
+		channel.text("address", topic)
+		channel.add("messages", messages.String())
+		channel.add("bindings", `{"kafka":`+kafka.String()+`}`)
+		all.add(topic, channel.String())
+	}
+	return all.String()
+}
+
+// topics returns the topics of events, sorted.
+func topics(events []*schema.Event) []string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.Topic)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// messageNames returns the names of the messages of an event.
+func messageNames(e *schema.Event) []string {
+	names := []string{e.GoName}
+	if e.Tombstone {
+		names = append(names, e.GoName+"Tombstone")
+	}
+	return names
+}
+
+// operations returns an operation for each event: the service sends it.
+func operations(events []*schema.Event) string {
+	all := &object{}
+	for _, e := range events {
+		channel := "#/channels/" + e.Topic
+		operation := &object{}
+		operation.text("action", "send")
+		operation.add("channel", reference(channel))
+		operation.add("messages", array(messageNames(e), func(name string) string { return reference(channel + "/messages/" + name) }))
+		all.add("send"+e.GoName, operation.String())
+	}
+	return all.String()
+}
+
+// message returns the message of an event.
+func (a *asyncAPI) message(e *schema.Event) string {
+	o := &object{}
+	o.text("name", e.Type)
+	o.text("title", messageTitle(e))
+	o.optional("description", cmp.Or(e.Schema.Description, e.Schema.Resolved().Description, e.Description))
+	if e.Envelope == "cloudevents" {
+		o.text("contentType", "application/cloudevents+json")
+	} else {
+		o.text("contentType", "application/json")
+	}
+	o.add("headers", a.headers(e))
+	o.add("correlationId", a.correlation(e))
+	o.add("payload", a.payload(e))
+	if e.Keyed {
+		o.add("bindings", a.keyBinding(e))
+	}
+	o.add("x-outbox", extension(e))
+	return o.String()
+}
+
+// tombstone returns the message of the records that delete a key.
+func (a *asyncAPI) tombstone(e *schema.Event) string {
+	o := &object{}
+	o.text("name", e.Type)
+	o.text("title", messageTitle(e)+" (tombstone)")
+	o.text("description", "Deletes what was published under the key. The value of the record is null.")
+	o.add("headers", a.headers(e))
+	o.add("payload", `{"type":"null"}`)
+	o.add("bindings", a.keyBinding(e))
+	o.add("x-outbox", "false")
+	return o.String()
+}
+
+// messageTitle returns the title of a message, from which the Go name follows: that of
+// the schema, or else the Go name without the version.
+func messageTitle(e *schema.Event) string {
+	suffix := fmt.Sprintf("V%d", e.Version)
+	title := cmp.Or(e.Schema.Title, e.Schema.Resolved().Title)
+	if title != "" && strings.TrimSuffix(goname.Title(title), suffix)+suffix == e.GoName {
+		return title
+	}
+	return strings.TrimSuffix(e.GoName, suffix)
+}
+
+// extension returns the x-outbox of a message: what AsyncAPI does not say.
+func extension(e *schema.Event) string {
+	x := &object{}
+	x.number("version", &schema.Number{Text: fmt.Sprint(e.Version)})
+	x.text("envelope", e.Envelope)
+	if e.Envelope != "none" {
+		x.text("payload", "envelope")
+	}
+	aggregate := &object{}
+	aggregate.text("type", e.AggregateType)
+	if e.AggregateID != nil {
+		aggregate.text("id", e.AggregateID.Text)
+	}
+	x.add("aggregate", aggregate.String())
+	switch {
+	case !e.Keyed:
+		x.add("key", "null")
+	case e.Key != nil:
+		x.text("key", e.Key.Text)
+	}
+	if e.Correlation != nil {
+		x.text("correlation", e.Correlation.Text)
+	}
+	x.flag("tombstone", e.Tombstone)
+	x.optional("data_schema_uri", e.SchemaURI)
+	return x.String()
+}
+
+// correlation says where the correlation id of a record is.
+func (a *asyncAPI) correlation(e *schema.Event) string {
+	name, location := correlationName+"Header", "$message.header#/trace_id"
+	switch e.Envelope {
+	case "outbox":
+		name, location = correlationName, "$message.payload#/correlation_id"
+	case "cloudevents":
+		name, location = correlationName+"CloudEvent", "$message.payload#/correlationid"
+	}
+	o := &object{}
+	o.text("description", "The same for all events of one business operation.")
+	o.text("location", location)
+	a.correlations[name] = o.String()
+	return reference("#/components/correlationIds/" + name)
+}
+
+// components returns the messages, and everything that they share.
+func (a *asyncAPI) components(messages *object) string {
+	o := &object{}
+	o.add("messages", messages.String())
+	correlations := &object{}
+	for _, name := range sortedNames(a.correlations) {
+		correlations.add(name, a.correlations[name])
+	}
+	o.add("correlationIds", correlations.String())
+	for _, target := range a.targets {
+		a.shared[a.names[target]] = a.draft7(target)
+	}
+	schemas := &object{}
+	for _, name := range sortedNames(a.shared) {
+		schemas.add(name, a.shared[name])
+	}
+	o.add("schemas", schemas.String())
+	return o.String()
+}

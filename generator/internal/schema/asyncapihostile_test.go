@@ -1,0 +1,93 @@
+package schema
+
+import (
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+)
+
+// A document of AsyncAPI with any value in any place loads without a panic, and every
+// finding has a place that exists.
+func TestAsyncAPIWithAnyValueAnywhere(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("testdata/asyncapi/*.txtar")
+	if err != nil || len(documents) == 0 {
+		t.Fatal("no documents of AsyncAPI", err)
+	}
+	wrong := []*Value{
+		{Kind: Null},
+		{Kind: Bool, Bool: true},
+		{Kind: Bool},
+		{Kind: NumberKind, Text: "7"},
+		{Kind: String, Text: "a\tb/{c}"},
+		{Kind: Array, Items: []*Value{{Kind: Null}}},
+		{Kind: Object},
+		{Kind: Object, Members: []Member{{Name: "$ref", Value: &Value{Kind: String, Text: "#"}}}},
+		{Kind: Object, Members: []Member{{Name: "$ref", Value: &Value{Kind: String, Text: "#/channels"}}}},
+		{Kind: Object, Members: []Member{
+			{Name: "schemaFormat", Value: &Value{Kind: String, Text: "application/schema+json;version=draft-04"}},
+			{Name: "schema", Value: &Value{Kind: Object, Members: []Member{{Name: "$ref", Value: &Value{Kind: String, Text: "#/components"}}}}},
+		}},
+	}
+	loads := 0
+	for i, name := range documents {
+		if testing.Short() && i%8 != 0 {
+			continue
+		}
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		project, main := fstest.MapFS{}, ""
+		for _, f := range archive.Files {
+			if f.Name == "want" {
+				continue
+			}
+			project[f.Name] = &fstest.MapFile{Data: f.Data}
+			if filepath.Base(f.Name) == "asyncapi.yaml" || f.Name == "asyncapi.json" {
+				main = f.Name
+			}
+		}
+		if project["outboxgen.yaml"] == nil {
+			project["outboxgen.yaml"] = &fstest.MapFile{Data: []byte("version: 1\nservice: a\nout: events\nschemas: ['asyncapi.*']\n")}
+		}
+		v, _ := readValue(main, project[main].Data, &finding.List{})
+		places(v, func(at *Value) {
+			before := *at
+			for _, other := range wrong {
+				*at = *other
+				project[main] = &fstest.MapFile{Data: []byte(v.JSON())}
+				sources := map[string][]byte{}
+				for file, content := range project {
+					sources[file] = content.Data
+				}
+				_, list, err := LoadFS(project, "outboxgen.yaml")
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkPlaces(t, sources, list)
+				loads++
+			}
+			*at = before
+		})
+	}
+	if loads < 1000 {
+		t.Errorf("only %d documents", loads)
+	}
+}
+
+// places calls visit for each value inside v.
+func places(v *Value, visit func(*Value)) {
+	for _, m := range v.Members {
+		visit(m.Value)
+		places(m.Value, visit)
+	}
+	for _, item := range v.Items {
+		visit(item)
+		places(item, visit)
+	}
+}
