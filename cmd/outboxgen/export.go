@@ -19,8 +19,8 @@ func newExport(io streams, at *project) *cobra.Command {
 document for each event, or one document of AsyncAPI for all of them.`,
 		Example: `  outboxgen export jsonschema -o jsonschema
   outboxgen export asyncapi -o asyncapi.yaml`,
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newExportJSONSchema(io, at), newExportAsyncAPI(io, at))
 	return cmd

@@ -62,6 +62,9 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 }
 
 func (o outbox) sink(log *slog.Logger) (relay.Sink, error) {
+	if o.kafka.tls != nil {
+		o.kafka.tls.warnTo(log)
+	}
 	sink, err := o.kafkaSink()
 	if err != nil {
 		return nil, err
@@ -70,7 +73,11 @@ func (o outbox) sink(log *slog.Logger) (relay.Sink, error) {
 }
 
 func (o outbox) kafkaSink() (relay.Sink, error) {
-	sink, err := kafkasink.New(kafkasink.Config{Opts: o.kafka.options(), Compression: o.kafka.codecs})
+	config := kafkasink.Config{Opts: o.kafka.plainOptions(), Compression: o.kafka.codecs}
+	if o.kafka.tls != nil {
+		config.TLS = o.kafka.tls.current
+	}
+	sink, err := kafkasink.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}

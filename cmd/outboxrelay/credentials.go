@@ -18,6 +18,7 @@ import (
 type secretFile struct {
 	setting string
 	path    string
+	first   string // what it had at the start
 	secrets *secret.Redactor
 }
 
@@ -28,15 +29,17 @@ func (r *reader) secretFile(name string) *secretFile {
 		return nil
 	}
 	f := &secretFile{setting: name, path: r.text(name), secrets: r.secrets}
-	if _, err := f.read(); err != nil {
+	first, err := f.read()
+	if err != nil {
 		r.problem(name, "%w", err)
 	}
+	f.first = first
 	return f
 }
 
 // read returns the secret. A line break at the end of the file is not part of it.
 func (f *secretFile) read() (string, error) {
-	content, err := readSecretly(f.setting, f.path, f.secrets)
+	content, err := readSecretly(f.setting, f.path, f.secrets, f.first == "")
 	if err != nil {
 		return "", err
 	}
@@ -44,18 +47,20 @@ func (f *secretFile) read() (string, error) {
 	if text == "" {
 		return "", fmt.Errorf("the file of %s is empty", f.setting)
 	}
-	f.secrets.Add(text)
+	f.secrets.Replace(f.setting+" "+f.path, text)
 	return text, nil
 }
 
 // readSecretly reads the file that a setting names. The error does not contain the name,
-// which may be the secret itself, set by mistake.
-func readSecretly(setting, path string, secrets *secret.Redactor) ([]byte, error) {
+// which at the start may be the secret itself, set by mistake.
+func readSecretly(setting, path string, secrets *secret.Redactor, atStart bool) ([]byte, error) {
 	content, err := os.ReadFile(path)
 	if err == nil {
 		return content, nil
 	}
-	secrets.Add(path)
+	if atStart {
+		secrets.Add(path)
+	}
 	if looksLikeContent(path) {
 		return nil, fmt.Errorf("%s contains a certificate or a key: write it to a file, and set %s to the file name", setting, setting)
 	}

@@ -20,11 +20,18 @@ type kafkaSettings struct {
 	exposed  bool           // SASL without TLS, which no setting allows
 }
 
+// options are those of a client beside the relay's.
 func (k kafkaSettings) options() []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(k.brokers...), kgo.ClientID(k.clientID)}
+	opts := k.plainOptions()
 	if k.tls != nil {
 		opts = append(opts, kgo.Dialer(k.tls.dial))
 	}
+	return opts
+}
+
+// plainOptions are the options without TLS.
+func (k kafkaSettings) plainOptions() []kgo.Opt {
+	opts := []kgo.Opt{kgo.SeedBrokers(k.brokers...), kgo.ClientID(k.clientID)}
 	if k.sasl != nil {
 		opts = append(opts, kgo.SASL(k.sasl))
 	}
@@ -105,7 +112,14 @@ func readSASL(r *reader) sasl.Mechanism {
 	passwordFile, tokenFile := r.secretFile("sasl-password-file"), r.secretFile("sasl-token-file")
 	r.secrets.Public(user)
 	r.secrets.Add(password)
+	for name, given := range map[string]bool{"sasl-user": user != "", "sasl-password": password != "", "sasl-password-file": passwordFile != nil} {
+		if given && mechanism == "oauthbearer" {
+			r.problem(name, "it is set but sasl is oauthbearer, so it would have no effect: remove %s", name)
+		}
+	}
 	switch {
+	case mechanism == "" && passwordFile != nil:
+		r.problem("sasl-password-file", "it is set but sasl is not, so it would have no effect: set sasl, or remove sasl-password-file")
 	case mechanism == "oauthbearer":
 		if tokenFile == nil {
 			r.missing("sasl-token-file", "the file with the token (sasl is oauthbearer)")

@@ -188,21 +188,25 @@ func readDatabase(r *reader) (*pgx.ConnConfig, *secretFile) {
 		return nil, nil
 	}
 	if password != nil {
-		conn.Password, _ = password.read() // an error was reported
+		conn.Password = password.first
 	}
 	return conn, password
 }
 
 // readRedis parses the address of Redis, if it is set.
 func readRedis(r *reader) rueidis.ClientOption {
+	password := r.secretFile("redis-password-file")
 	if r.text("redis-url") == "" {
+		if password != nil {
+			r.problem("redis-password-file", "it is set but redis-url is not, so it would have no effect: set redis-url, or remove redis-password-file")
+		}
 		return rueidis.ClientOption{}
 	}
 	option, err := r.secrets.Redis(r.text("redis-url"))
 	if err != nil {
 		r.problem("redis-url", "%w", err)
 	}
-	option.AuthCredentialsFn = r.secretFile("redis-password-file").redisCredentials(option.Username)
+	option.AuthCredentialsFn = password.redisCredentials(option.Username)
 	return option
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -21,9 +22,18 @@ type tlsFiles struct {
 	ca, cert, key string // names; "": none
 	secrets       *secret.Redactor
 
-	mu     sync.Mutex
-	stamps [3]fileStamp
-	config *tls.Config // made of the files with these stamps
+	mu      sync.Mutex
+	log     *slog.Logger // nil: nobody to tell
+	stamps  [3]fileStamp
+	config  *tls.Config  // made of the files with these stamps
+	refused [3]fileStamp // of the files that could not be used last
+}
+
+// warnTo makes it log files that cannot be used while it runs, each version once.
+func (f *tlsFiles) warnTo(log *slog.Logger) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log = log
 }
 
 // fileStamp tells versions of a file apart.
@@ -48,20 +58,27 @@ func (f *tlsFiles) current() (*tls.Config, error) {
 	if f.config != nil && stamps == f.stamps {
 		return f.config, nil
 	}
-	config, err := f.load()
+	config, err := f.load(f.config == nil)
 	switch {
 	case err == nil:
 		f.config, f.stamps = config, stamps
 	case f.config == nil:
 		return nil, err
+	case stamps != f.refused:
+		f.refused = stamps
+		if f.log != nil {
+			f.log.Warn("new TLS files cannot be used, continuing with the former ones", "error", err)
+		}
 	}
 	return f.config, nil
 }
 
-func (f *tlsFiles) load() (*tls.Config, error) {
+// load reads the files. atStart says that they are read for the first time, when their names
+// may be a key, set by mistake.
+func (f *tlsFiles) load(atStart bool) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
-		pem, err := readSecretly("tls-ca", f.ca, f.secrets)
+		pem, err := readSecretly("tls-ca", f.ca, f.secrets, atStart)
 		if err != nil {
 			return nil, err
 		}
@@ -71,11 +88,11 @@ func (f *tlsFiles) load() (*tls.Config, error) {
 		}
 	}
 	if f.cert != "" {
-		cert, err := readSecretly("tls-cert", f.cert, f.secrets)
+		cert, err := readSecretly("tls-cert", f.cert, f.secrets, atStart)
 		if err != nil {
 			return nil, err
 		}
-		key, err := readSecretly("tls-key", f.key, f.secrets)
+		key, err := readSecretly("tls-key", f.key, f.secrets, atStart)
 		if err != nil {
 			return nil, err
 		}

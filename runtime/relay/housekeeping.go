@@ -15,6 +15,7 @@ import (
 
 // keepStats asks the store for its statistics as long as the term lasts.
 func (d *driver) keepStats(ctx context.Context) {
+	troubles := complaints{}
 	for {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
 		var s Stats
@@ -31,6 +32,9 @@ func (d *driver) keepStats(ctx context.Context) {
 			return
 		case err != nil:
 			d.cfg.Observer.Failed("count", ClassRelay, err)
+			if attrs, say := troubles.failed(d.cfg.Clock.Now(), "Store.Stats", err); say {
+				d.cfg.Logger.WarnContext(ctx, "rows not counted, retrying; their metrics are not exported", attrs...)
+			}
 		default:
 			d.cfg.Observer.Stats(s)
 			select {

@@ -33,7 +33,7 @@ const (
 // starting after the last one that failed. Addresses that did not answer lately are
 // left out while another one is known.
 type dialer struct {
-	tls     *tls.Config // nil: no TLS
+	tls     func() (*tls.Config, error) // nil: no TLS
 	lookup  func(ctx context.Context, host string) ([]string, error)
 	timeout time.Duration
 	chosen  bool // the caller's options set the timeout, which limits the TLS handshake too
@@ -59,8 +59,11 @@ type condition struct {
 
 func newDialer(config *tls.Config, seeds ...string) *dialer {
 	d := &dialer{
-		tls: config, lookup: net.DefaultResolver.LookupHost, timeout: dialTimeout,
+		lookup: net.DefaultResolver.LookupHost, timeout: dialTimeout,
 		brokers: map[string]broker{}, addresses: map[string]condition{},
+	}
+	if config != nil {
+		d.tls = func() (*tls.Config, error) { return config, nil }
 	}
 	for _, seed := range seeds {
 		d.brokers[seed] = broker{}
@@ -128,7 +131,12 @@ func (d *dialer) dialOne(ctx context.Context, network, address, host string, lim
 	if err != nil || d.tls == nil {
 		return conn, err
 	}
-	config := d.tls.Clone()
+	config, err := d.tls()
+	if err != nil {
+		_ = conn.Close() // it was not used
+		return nil, fmt.Errorf("kafkasink: TLS for %s: %w", address, err)
+	}
+	config = config.Clone()
 	if config.ServerName == "" {
 		config.ServerName = host
 	}

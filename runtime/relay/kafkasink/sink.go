@@ -40,6 +40,11 @@ type Config struct {
 	// MaxRecordBytes limits a single record before compression; a larger one fails as
 	// too large without being sent. Default 32 MiB; the broker's limits apply as well.
 	MaxRecordBytes int32
+	// TLS returns the TLS configuration of a new connection, which is cloned. It is called
+	// for each one, also by several goroutines. Use it for certificates that are renewed.
+	// It has no effect if Opts has kgo.Dialer. Default nil: that of kgo.DialTLSConfig in
+	// Opts, or no TLS.
+	TLS func() (*tls.Config, error)
 }
 
 const (
@@ -92,6 +97,9 @@ func New(cfg Config) (*Sink, error) {
 	}
 	defer given.Close()
 	d := dialerFor(given)
+	if cfg.TLS != nil {
+		d.tls = cfg.TLS
+	}
 	s.opts = append(append(s.opts, kgo.Dialer(d.dial)), cfg.Opts...) // a dialer in cfg.Opts stays in effect
 	if d.tls != nil {
 		s.opts = append(s.opts, kgo.DialTLSConfig(nil)) // the sink's dialer uses it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -190,11 +191,13 @@ func (d *dialer) probe(ctx context.Context, at pgdial.Target) (*session, error) 
 }
 
 func (d *dialer) try(ctx context.Context, at pgdial.Target, silence, lockTimeout time.Duration) (opened *session, err error) {
+	password, err := d.password(ctx)
+	if err != nil {
+		return nil, err
+	}
 	err = pgdial.Patiently(ctx, at, silence, pgdial.Longest(d.cfg.Conn), func(ctx context.Context, config *pgx.ConnConfig) error {
 		if d.cfg.Password != nil {
-			if config.Password, err = d.cfg.Password(ctx); err != nil {
-				return fmt.Errorf("get the password for the database: %w", err)
-			}
+			config.Password = password
 		}
 		opened, err = openSession(ctx, config, d.cfg, lockTimeout)
 		return err
@@ -202,8 +205,37 @@ func (d *dialer) try(ctx context.Context, at pgdial.Target, silence, lockTimeout
 	return opened, err
 }
 
+// password returns the password for a new session, if the configuration has a function for
+// it.
+func (d *dialer) password(ctx context.Context) (password string, err error) {
+	if d.cfg.Password == nil {
+		return "", nil
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			err = &pgdial.PanicError{Where: "ServerConfig.Password", Value: value, Stack: debug.Stack()}
+		}
+	}()
+	if password, err = d.cfg.Password(ctx); err != nil {
+		return "", &passwordError{err}
+	}
+	return password, nil
+}
+
+// passwordError says that the function for the password failed, so no address was asked.
+type passwordError struct{ err error }
+
+func (e *passwordError) Error() string {
+	return "get the password of the database: " + e.err.Error()
+}
+
+func (e *passwordError) Unwrap() error { return e.err }
+
 // judge records whether an address answered. A refusal is an answer.
 func (d *dialer) judge(at pgdial.Target, err error) {
+	if _, unasked := errors.AsType[*passwordError](err); unasked {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if pgdial.Unanswered(err) {

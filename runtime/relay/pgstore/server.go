@@ -30,9 +30,9 @@ type ServerConfig struct {
 	// it.
 	Conn *pgx.ConnConfig
 	// Password returns the password for a new session. It is called before each attempt to
-	// connect, also by several goroutines, and must return within the time that an address
-	// may go without an answer. Use it for passwords that change, such as the content of a
-	// file or a token of a cloud provider. Default nil: the password of Conn.
+	// connect, also by several goroutines, so it should keep what takes long to get. Use it
+	// for passwords that change, such as the content of a file or a token of a cloud
+	// provider. Default nil: the password of Conn.
 	Password func(context.Context) (string, error)
 	// MaxSessions limits the sessions that are open at once. At least 2. Default 4,
 	// plus one for every eight stores beyond the first, at most 10. The package

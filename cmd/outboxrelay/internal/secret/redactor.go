@@ -30,6 +30,9 @@ type Redactor struct {
 	forms  []string        // all forms of whole secrets, the longest first
 	parts  []string        // parts that wrong splitting makes of them, the longest first
 	public map[string]bool // words that are never removed
+
+	fixed    variants              // of all secrets that do not change
+	changing map[string][]variants // of the last two secrets of a name
 }
 
 // Public adds words that are not secret, such as the database's name. A password that
@@ -51,7 +54,39 @@ func (r *Redactor) Add(secret string) {
 	if secret == "" {
 		return
 	}
-	var forms, parts []string
+	found := variantsOf(secret)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fixed.forms = longestFirst(append(r.fixed.forms, found.forms...))
+	r.fixed.parts = longestFirst(append(r.fixed.parts, found.parts...))
+	r.collect()
+}
+
+// Replace adds a secret that changes, such as the content of a file. Of the secrets of one
+// name it keeps the last two, because a server may still repeat the former one.
+func (r *Redactor) Replace(name, secret string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept := r.changing[name]
+	if len(kept) > 0 && kept[len(kept)-1].secret == secret {
+		return
+	}
+	kept = append(kept, variantsOf(secret))
+	if r.changing == nil {
+		r.changing = map[string][]variants{}
+	}
+	r.changing[name] = slices.Clone(kept[max(0, len(kept)-2):])
+	r.collect()
+}
+
+// variants are the forms of a secret, and the parts that wrong splitting makes of it.
+type variants struct {
+	secret       string
+	forms, parts []string
+}
+
+func variantsOf(secret string) variants {
+	v := variants{secret: secret}
 	valid := string([]rune(secret)) // as encoding/json writes it
 	for _, text := range []string{secret, decoded(secret), valid} {
 		quoted := strconv.Quote(text)
@@ -59,16 +94,25 @@ func (r *Redactor) Add(secret string) {
 		if err != nil {
 			inJSON = []byte(quoted)
 		}
-		forms = append(forms, text, url.QueryEscape(text), url.PathEscape(text),
+		v.forms = append(v.forms, text, url.QueryEscape(text), url.PathEscape(text),
 			strings.TrimPrefix(url.UserPassword("", text).String(), ":"),
 			quoted[1:len(quoted)-1], strings.Trim(string(inJSON), `"`),
 			base64.StdEncoding.EncodeToString([]byte(text)), base64.URLEncoding.EncodeToString([]byte(text)))
-		parts = append(parts, split(text)...)
+		v.parts = append(v.parts, split(text)...)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forms = longestFirst(append(r.forms, forms...))
-	r.parts = longestFirst(append(r.parts, parts...))
+	v.forms, v.parts = longestFirst(v.forms), longestFirst(v.parts)
+	return v
+}
+
+// collect makes the lists of everything to remove.
+func (r *Redactor) collect() {
+	forms, parts := slices.Clone(r.fixed.forms), slices.Clone(r.fixed.parts)
+	for _, kept := range r.changing {
+		for _, v := range kept {
+			forms, parts = append(forms, v.forms...), append(parts, v.parts...)
+		}
+	}
+	r.forms, r.parts = longestFirst(forms), longestFirst(parts)
 }
 
 // decoded returns the text with valid percent-encoding decoded.
