@@ -26,10 +26,12 @@ import (
 // is safe for concurrent use.
 type Metrics struct {
 	always *prometheus.Registry // what every instance exports
+	lease  *prometheus.Registry // what every instance exports, once it has read the lease
 	rows   *prometheus.Registry // what the leader exports, once it has counted the rows
 	state  *prometheus.Registry // what the leader exports, once it has reported its status
 
 	mu       sync.Mutex
+	known    bool // the epoch
 	leads    bool
 	counted  bool
 	reported bool
@@ -61,7 +63,7 @@ type Metrics struct {
 
 // New returns the metrics of one outbox. outbox is the value of the label.
 func New(outbox string) *Metrics {
-	always, rows, state := prometheus.NewRegistry(), prometheus.NewRegistry(), prometheus.NewRegistry()
+	always, lease, rows, state := prometheus.NewRegistry(), prometheus.NewRegistry(), prometheus.NewRegistry(), prometheus.NewRegistry()
 	to := func(r *prometheus.Registry) promauto.Factory {
 		return promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"outbox": outbox}, r))
 	}
@@ -76,7 +78,7 @@ func New(outbox string) *Metrics {
 		return add.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	}
 	return &Metrics{
-		always: always, rows: rows, state: state,
+		always: always, lease: lease, rows: rows, state: state,
 
 		queueDepth: gauge(rows, "outbox_queue_depth", "Committed rows that are not published yet. The count stops at 100,001, which means more."),
 		added:      counter("outbox_events_added_total", "Rows that this relay has read for the first time in a term."),
@@ -92,7 +94,7 @@ func New(outbox string) *Metrics {
 			prometheus.ExponentialBuckets(0.0005, 2, 16)),
 		oldest:      gauge(rows, "outbox_oldest_event_age_seconds", "Age of the oldest row that is not published yet."),
 		leader:      gauge(always, "outbox_relay_leader", "1 while this instance leads the outbox."),
-		epoch:       gauge(always, "outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
+		epoch:       gauge(lease, "outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
 		heldKeys:    gauge(state, "outbox_held_keys", "Keys whose rows wait for an earlier one that failed."),
 		heldRows:    gauge(rows, "outbox_retrying_rows", "Rows that wait for their next attempt."),
 		stopped:     gauge(state, "outbox_operator_pauses", "Pauses of topics by operators that the leader obeys; one of all topics counts as one."),
@@ -111,6 +113,7 @@ func New(outbox string) *Metrics {
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.always.Describe(ch)
+	m.lease.Describe(ch)
 	m.rows.Describe(ch)
 	m.state.Describe(ch)
 }
@@ -120,6 +123,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.always.Collect(ch)
+	if m.known {
+		m.lease.Collect(ch)
+	}
 	if m.counted {
 		m.rows.Collect(ch)
 	}
@@ -166,11 +172,17 @@ func (m *Metrics) Term(leader bool, epoch int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.leads, m.counted, m.reported = leader, false, false
-	m.epoch.Set(float64(epoch))
+	m.setEpoch(epoch)
 	m.leader.Set(0)
 	if leader {
 		m.leader.Set(1)
 	}
+}
+
+// setEpoch sets the epoch of the lease. It is 0 before the lease was read.
+func (m *Metrics) setEpoch(epoch int64) {
+	m.known = epoch > 0
+	m.epoch.Set(float64(epoch))
 }
 
 // Stats implements relay.Observer.
@@ -191,7 +203,7 @@ func (m *Metrics) Status(s relay.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.reported = m.leads
-	m.epoch.Set(float64(s.Epoch))
+	m.setEpoch(s.Epoch)
 	m.heldKeys.Set(float64(s.HeldKeys))
 	m.paused.Set(float64(s.PausedTopicCount))
 	m.stopped.Set(float64(s.OperatorPauseCount))

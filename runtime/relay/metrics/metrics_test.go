@@ -42,6 +42,13 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 	m := metrics.New("orders")
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(m)
+	unread := map[string]float64{
+		"outbox_events_added_total": 0, "outbox_events_published_total": 0, "outbox_events_failed_total": 0, "outbox_events_dead_total": 0,
+		"outbox_event_age_seconds": 0, "outbox_relay_processing_seconds": 0, "outbox_headers_left_out_total": 0, "outbox_relay_leader": 0,
+	}
+	if d := cmp.Diff(unread, read(t, reg)); d != "" {
+		t.Errorf("the series before the lease was read (-want +got):\n%s", d)
+	}
 	m.Term(true, 4)
 	m.Read(5)
 	m.Wave(relay.WaveReport{Rows: 2, Acked: 1, Took: time.Millisecond, Ages: []time.Duration{time.Second}})
@@ -50,7 +57,7 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 	m.Stats(relay.Stats{Pending: 7, Held: 2, Dead: 1, OldestAge: 90 * time.Second, Delayed: 11, DelayedIn: -1500 * time.Millisecond})
 	m.Status(relay.Status{
 		Leader: true, Epoch: 4, HeldKeys: 2, InFlight: 8, Unsettled: 9,
-		PausedTopicCount: 1, SetAsideCount: 3,
+		PausedTopicCount: 1, SetAsideCount: 3, OperatorPauseCount: 5,
 	})
 	want := map[string]float64{
 		"outbox_queue_depth":                               7,
@@ -68,6 +75,7 @@ func TestNamesThatOperatorsChart(t *testing.T) {
 		"outbox_held_keys":                                 2,
 		"outbox_retrying_rows":                             2,
 		"outbox_paused_topics":                             1,
+		"outbox_operator_pauses":                           5,
 		"outbox_partitions_set_aside":                      3,
 		"outbox_dead_letters":                              1,
 		"outbox_events_dead_total":                         1,

@@ -100,6 +100,10 @@ func begin(t *testing.T, pg *services.PG) pgx.Tx {
 	return tx
 }
 
+// patience is how long a server of a test may take to answer while a session is opened: on a
+// busy machine more than the default. Tests of servers that do not answer set it to 0.
+const patience = time.Minute
+
 func newStore(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *pgstore.Store {
 	t.Helper()
 	conn, err := pgx.ParseConfig(pg.URL)
@@ -107,6 +111,7 @@ func newStore(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *p
 	if role := relayOf(pg); role.Name != "" {
 		role.As(conn)
 	}
+	conn.ConnectTimeout = patience
 	cfg := pgstore.Config{Conn: conn}
 	for _, c := range change {
 		c(&cfg)

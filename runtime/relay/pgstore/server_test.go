@@ -25,6 +25,7 @@ func newServer(t *testing.T, pg *services.PG, change ...func(*pgstore.ServerConf
 	t.Helper()
 	conn, err := pgx.ParseConfig(pg.URL)
 	must(t, err)
+	conn.ConnectTimeout = patience
 	cfg := pgstore.ServerConfig{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for _, c := range change {
 		c(&cfg)

@@ -22,7 +22,9 @@ import (
 // answer. An address that answers is not given up, nor tried last.
 func TestASlowAddressIsNotASilentOne(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
-		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.DialFunc = slownet.Dial(t, 500*time.Millisecond) })
+		s := newStore(t, pg, func(c *pgstore.Config) {
+			c.Conn.ConnectTimeout, c.Conn.DialFunc = 0, slownet.Dial(t, 500*time.Millisecond)
+		})
 		_, err := s.Observe(t.Context())
 		must(t, err)
 	})
@@ -142,7 +144,9 @@ func (*silencer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData
 func TestACheckLeavesASilentServer(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		server := &silencer{statement: "TryLeaseInsert", here: make(chan struct{})}
-		s := newStore(t, pg, func(c *pgstore.Config) { c.Conn.DialFunc, c.Conn.Tracer = server.dial, server })
+		s := newStore(t, pg, func(c *pgstore.Config) {
+			c.Conn.ConnectTimeout, c.Conn.DialFunc, c.Conn.Tracer = 0, server.dial, server
+		})
 		_, err := s.Observe(t.Context()) // an error of the first connection is the caller's
 		must(t, err)
 		checked := make(chan error, 1)
@@ -162,7 +166,7 @@ func TestASilentServerDoesNotKeepALookForSchemas(t *testing.T) {
 	migrate(t, pg)
 	silent := &silencer{statement: "OutboxSchemas", here: make(chan struct{})}
 	server := newServer(t, pg, func(c *pgstore.ServerConfig) {
-		c.Conn.DialFunc, c.Conn.Tracer, c.StatementTimeout = silent.dial, silent, time.Second
+		c.Conn.ConnectTimeout, c.Conn.DialFunc, c.Conn.Tracer, c.StatementTimeout = 0, silent.dial, silent, time.Second
 	})
 	var found []string
 	err := errors.New("not asked yet")

@@ -19,7 +19,9 @@ type Panel struct {
 	Queries []Query
 	// Single shows the last value instead of a plot, with the colours of Steps.
 	Single bool
-	Steps  []Step
+	// BelowZero says that values may be negative.
+	BelowZero bool
+	Steps     []Step
 }
 
 // Query is one query of a panel.
@@ -114,6 +116,7 @@ func (p Panel) json(place object) object {
 	for i, q := range p.Queries {
 		targets = append(targets, object{
 			"refId": string(rune('A' + i)), "datasource": datasource, "expr": q.Expr, "legendFormat": q.Legend,
+			"instant": p.Single, "range": !p.Single, // a value of the past must not look like one of now
 		})
 	}
 	defaults := object{"unit": p.Unit}
@@ -127,8 +130,11 @@ func (p Panel) json(place object) object {
 	kind, options := "timeseries", object{"legend": object{"displayMode": "list", "placement": "bottom"}, "tooltip": object{"mode": "multi"}}
 	if p.Single {
 		kind, options = "stat", object{"colorMode": "background", "reduceOptions": object{"calcs": []string{"lastNotNull"}}}
+		defaults["noValue"] = "unknown"
 	} else {
-		defaults["min"] = 0
+		if !p.BelowZero {
+			defaults["min"] = 0
+		}
 		defaults["custom"] = object{"fillOpacity": 8, "showPoints": "never"}
 	}
 	return object{

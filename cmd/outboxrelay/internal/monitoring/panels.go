@@ -109,7 +109,7 @@ var events = Row{"Events", []Panel{
 		},
 	},
 	{
-		Title: "Next delayed event", Unit: "s",
+		Title: "Next delayed event", Unit: "s", BelowZero: true,
 		Help:    "Time until the next delayed event is due. Below 0: it is late.",
 		Queries: []Query{{"min by (outbox) (outbox_delayed_next_seconds" + outbox + ")", "{{outbox}}"}},
 	},
@@ -165,8 +165,10 @@ var relays = Row{"Relays", []Panel{
 	},
 	{
 		Title: "Take-overs per hour", Unit: "short",
-		Help:    "How often the lease changed hands. More than a few without a deployment: see the logs.",
-		Queries: []Query{{"max by (outbox) (changes(outbox_relay_epoch" + outbox + "[1h]))", "{{outbox}}"}},
+		Help: "How often the lease changed hands. More than a few without a deployment: see the logs.",
+		Queries: []Query{{
+			"max by (outbox) (max_over_time(outbox_relay_epoch" + outbox + "[1h])) - min by (outbox) (min_over_time(outbox_relay_epoch" + outbox + "[1h]))", "{{outbox}}",
+		}},
 	},
 	{
 		Title: "Rows in flight", Unit: "short",
