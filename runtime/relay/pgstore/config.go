@@ -15,7 +15,7 @@ type Mode string
 
 const (
 	// Mark sets published_at. The row stays until it is swept, so that people can look
-	// at it. Each row costs an update that touches every index.
+	// at it. Each row costs an update, which writes no index entry if the page has room.
 	Mark Mode = "mark"
 	// Delete deletes the row. It is several times faster than Mark, and leaves the
 	// event only in Kafka.
