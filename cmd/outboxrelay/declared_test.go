@@ -60,6 +60,7 @@ func TestCommandsReadWhatTheyDeclare(t *testing.T) {
 		"purge":         {purgePlace, readPurgePlace},
 		"doctor":        {doctorSettings, readOutbox},
 		"replay":        {replayPlace, readReplayPlace},
+		"purge":         {purgePlace, readPurgePlace},
 	} {
 		for _, undeclared := range append(c.declared, setting{}) {
 			v := values{}

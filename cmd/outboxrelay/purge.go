@@ -15,7 +15,7 @@ import (
 )
 
 // purgePlace are the settings of purge: where the outbox is, and how long rows are kept.
-var purgePlace = only("name", "database-url", "schema", "service", "retention")
+var purgePlace = only("name", "database-url", "database-password-file", "schema", "service", "retention")
 
 func readPurgePlace(r *reader) outbox {
 	o := readPlace(r)

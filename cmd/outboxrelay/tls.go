@@ -24,9 +24,9 @@ type tlsFiles struct {
 
 	mu      sync.Mutex
 	log     *slog.Logger // nil: nobody to tell
-	stamps  [3]fileStamp
-	config  *tls.Config  // made of the files with these stamps
-	refused [3]fileStamp // of the files that could not be used last
+	stamps  fileStamps
+	config  *tls.Config // made of the files with these stamps
+	refused fileStamps  // of the files that could not be used last
 }
 
 // warnTo makes it log files that cannot be used while it runs, each version once.
@@ -36,26 +36,39 @@ func (f *tlsFiles) warnTo(log *slog.Logger) {
 	f.log = log
 }
 
-// fileStamp tells versions of a file apart.
-type fileStamp struct {
-	changed time.Time
-	size    int64
-}
+// fileStamp tells versions of a file apart; nil: there is none.
+type fileStamp struct{ info os.FileInfo }
 
 func stampOf(path string) fileStamp {
 	info, err := os.Stat(path) // follows links, as Kubernetes uses them for secrets
 	if err != nil {
 		return fileStamp{}
 	}
-	return fileStamp{info.ModTime(), info.Size()}
+	return fileStamp{info}
+}
+
+// same reports whether a file is unchanged. Two files may have the same time, because clocks
+// of file systems are coarse.
+func (s fileStamp) same(other fileStamp) bool {
+	if s.info == nil || other.info == nil {
+		return s.info == nil && other.info == nil
+	}
+	return os.SameFile(s.info, other.info) && s.info.ModTime().Equal(other.info.ModTime()) && s.info.Size() == other.info.Size()
+}
+
+// fileStamps are those of the three files.
+type fileStamps [3]fileStamp
+
+func (s fileStamps) same(other fileStamps) bool {
+	return s[0].same(other[0]) && s[1].same(other[1]) && s[2].same(other[2])
 }
 
 // current returns the configuration for a new connection.
 func (f *tlsFiles) current() (*tls.Config, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	stamps := [3]fileStamp{stampOf(f.ca), stampOf(f.cert), stampOf(f.key)}
-	if f.config != nil && stamps == f.stamps {
+	stamps := fileStamps{stampOf(f.ca), stampOf(f.cert), stampOf(f.key)}
+	if f.config != nil && stamps.same(f.stamps) {
 		return f.config, nil
 	}
 	config, err := f.load(f.config == nil)
@@ -64,7 +77,7 @@ func (f *tlsFiles) current() (*tls.Config, error) {
 		f.config, f.stamps = config, stamps
 	case f.config == nil:
 		return nil, err
-	case stamps != f.refused:
+	case !stamps.same(f.refused):
 		f.refused = stamps
 		if f.log != nil {
 			f.log.Warn("new TLS files cannot be used, continuing with the former ones", "error", err)
