@@ -57,7 +57,6 @@ func TestCommandsReadWhatTheyDeclare(t *testing.T) {
 		"run":           {theirs, readOutbox},
 		"for operators": {place, readPlace},
 		"redrive":       {kafkaPlace, readKafkaPlace},
-		"purge":         {purgePlace, readPurgePlace},
 		"doctor":        {doctorSettings, readOutbox},
 		"replay":        {replayPlace, readReplayPlace},
 		"purge":         {purgePlace, readPurgePlace},
