@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,7 +41,7 @@ func ExportJSONSchema(cfg Config, dir string) (*Exported, error) {
 	names := exportNames(events)
 	order := slices.SortedFunc(slices.Values(events), func(x, y *schema.Event) int { return strings.Compare(names[x], names[y]) })
 	for _, event := range order {
-		content, err := bundle.Document(event)
+		content, err := bundle.Document(event, schema.Exported)
 		if err != nil {
 			return nil, fmt.Errorf("export the schema: %w", err)
 		}
@@ -99,7 +98,7 @@ func (e *Exported) claim() error {
 		if err != nil {
 			return fmt.Errorf("inspect the export folder: %w", err)
 		}
-		ours := bytes.Contains(content, []byte(`"$comment": "`+schema.Exported+`"`))
+		ours := bundle.Has(content, schema.Exported)
 		written := slices.ContainsFunc(e.Files, func(f File) bool { return f.Path == entry.Name() })
 		switch {
 		case written && !ours:
