@@ -196,10 +196,10 @@ func TestDocsOfSeveralPublishers(t *testing.T) {
 		other     generator.Config
 		differing bool
 	}{
-		"the same":       {docsProject(t, "two", "", plain), false},
-		"a title":        {docsProject(t, "two", "", renamed), true},
-		"a mark":         {docsProject(t, "two", "", map[string]string{"a.yaml": fmt.Sprintf(event, ", x-outbox: {personal: true}")}), true},
-		"compatibility":  {docsProject(t, "two", "compat: {level: FULL}\n", plain), true},
+		"the same":      {docsProject(t, "two", "", plain), false},
+		"a title":       {docsProject(t, "two", "", renamed), true},
+		"a mark":        {docsProject(t, "two", "", map[string]string{"a.yaml": fmt.Sprintf(event, ", x-outbox: {personal: true}")}), true},
+		"compatibility": {docsProject(t, "two", "compat: {level: FULL}\n", plain), true},
 		"a Go name": {docsProject(t, "two", "events: [{schema: schemas/a.json, name: Other, version: 1, type: a.v1, aggregate: {type: a}}]\n", map[string]string{
 			"a.json": `{"title": "A", "type": "object", "properties": {"n": {"type": "string"}}}`,
 		}), false},

@@ -56,7 +56,14 @@ func startPreview(t *testing.T, dir string) *preview {
 		cfg := generator.DocsConfig{Projects: []generator.Config{{Dir: dir}}}
 		p.ended <- serveDocs(ctx, streams{Out: p.out, Err: p.err, Env: func(string) string { return "" }}, cfg, "localhost:0")
 	}()
-	line := p.out.next(t)
+	var line string
+	select {
+	case line = <-p.out:
+	case err := <-p.ended:
+		t.Fatalf("it ends with %v", err)
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was printed for a minute")
+	}
 	found := regexp.MustCompile(`^serving the catalogue of 2 events at (http://127\.0\.0\.1:\d+/) until interrupted$`).FindStringSubmatch(line)
 	if found == nil {
 		t.Fatalf("it says %q", line)
@@ -89,7 +96,7 @@ func (p *preview) get(t *testing.T, path string, change func(*http.Request)) (*h
 	return response, string(body)
 }
 
-// docs --serve serves the site with the right headers, builds it anew after a change,
+// docs --serve serves the site with the right headers, rebuilds it after a change,
 // keeps the last one while a schema is wrong, and ends when it is interrupted.
 func TestCatalogueServed(t *testing.T) {
 	t.Parallel()
@@ -106,7 +113,7 @@ func TestCatalogueServed(t *testing.T) {
 	}
 	want := map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache",
-		"Content-Security-Policy": pagePolicy, "Cross-Origin-Resource-Policy": "same-origin",
+		"Content-Security-Policy": generator.PagePolicy + "; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "same-origin",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
@@ -134,7 +141,7 @@ func TestCatalogueServed(t *testing.T) {
 
 	// A new file.
 	writeFile(t, filepath.Join(dir, "schemas", "order_sent.v1.yaml"), "title: Order sent\nx-outbox: {version: 1, type: shop.order_sent.v1, aggregate: {type: order}}\ntype: object\n")
-	expectLine(t, p.out, "built anew: 3 events")
+	expectLine(t, p.out, "rebuilt: 3 events")
 	if response, _ := p.get(t, "events/shop.order_sent.v1.html", nil); response.StatusCode != http.StatusOK {
 		t.Errorf("the new event has no page: %d", response.StatusCode)
 	}
@@ -152,7 +159,7 @@ func TestCatalogueServed(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	expectLine(t, p.out, "built anew: 2 events")
+	expectLine(t, p.out, "rebuilt: 2 events")
 
 	p.stop()
 	if err := <-p.ended; err != nil {
