@@ -98,7 +98,7 @@ func Docs(cfg DocsConfig) (*Site, error) {
 	for _, p := range pages {
 		result.Files = append(result.Files, File{Path: p.Path, Content: p.Content})
 	}
-	return result, result.claim()
+	return result, result.claim(claim{command: "docs", folders: site.Folders(), ours: site.Ours})
 }
 
 // include adds the findings and the files of a project.
@@ -241,53 +241,4 @@ func versionChanges(old, now *schema.Event) []Finding {
 	}
 	compat.Sort(found)
 	return append(changes, found...)
-}
-
-// claim checks the folder of the site. Another file in the place of one of the site is
-// an error.
-func (r *Site) claim() error {
-	if r.Dir == "" {
-		return nil
-	}
-	written := map[string]bool{}
-	for _, f := range r.Files {
-		written[f.Path] = true
-	}
-	for _, folder := range site.Folders() {
-		entries, err := os.ReadDir(filepath.Join(r.Dir, folder))
-		if errors.Is(err, fs.ErrNotExist) || notFolder(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("inspect the folder of the catalogue: %w", err)
-		}
-		for _, entry := range entries {
-			if err := r.claimFile(path.Join(folder, entry.Name()), entry, written); err != nil {
-				return err
-			}
-		}
-	}
-	slices.Sort(r.Orphans)
-	return nil
-}
-
-func (r *Site) claimFile(name string, entry fs.DirEntry, written map[string]bool) error {
-	if !written[name] && (!entry.Type().IsRegular() || !slices.Contains([]string{".html", ".css", ".js", ".json"}, path.Ext(name))) {
-		return nil
-	}
-	ours := false
-	if entry.Type().IsRegular() {
-		content, err := os.ReadFile(filepath.Join(r.Dir, filepath.FromSlash(name)))
-		if err != nil {
-			return fmt.Errorf("inspect the folder of the catalogue: %w", err)
-		}
-		ours = site.Ours(name, content)
-	}
-	switch {
-	case written[name] && !ours:
-		return fmt.Errorf("docs needs to write %s, but did not generate the existing file; move it, or use another folder", filepath.Join(r.Dir, filepath.FromSlash(name)))
-	case !written[name] && ours:
-		r.Orphans = append(r.Orphans, name)
-	}
-	return nil
 }

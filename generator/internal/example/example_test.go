@@ -226,6 +226,8 @@ func FuzzOf(f *testing.F) {
 	f.Add(`{"type": "number", "multipleOf": 1e-400, "minimum": 1e400}`)
 	f.Add(`{"type": "array", "minItems": 99999999, "items": {"$ref": "#"}}`)
 	f.Add(`{"type": "string", "pattern": "((((a{99}){99}){99}){99})", "minLength": 99999999}`)
+	f.Add(`{"type": "string", "minLength": 2, "pattern": "^(((((((\\b)*)*)*)*)*)*)*[a-z]$"}`)
+	f.Add(`{"type": "array", "uniqueItems": true, "minItems": 50, "items": {"format": "email", "minLength": 99, "maxLength": 100, "pattern": "^(a)\\1?"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		project, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", schema.Draft202012)
 		if err != nil || list.HasErrors() || strings.Count(text, "{") > 100 {

@@ -18,7 +18,7 @@ type Description struct {
 	// descriptions.
 	ID, Of      string
 	Paragraphs  []string
-	Facts       []fact
+	Attributes  []attribute
 	Root        field
 	Fields      []field
 	FieldsLeft  bool
@@ -32,8 +32,8 @@ type Description struct {
 	SearchTexts []string // descriptions of its fields
 }
 
-// fact is a line of the list of facts.
-type fact struct {
+// attribute is something that a page says of an event besides its data.
+type attribute struct {
 	Name, Text string
 	Links      []link
 }
@@ -97,7 +97,7 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 	root, rows, left := fieldsOf(d.event)
 	const long = 3000
 	out := Description{
-		Paragraphs: paragraphs(d.text(description)), Facts: b.facts(d), Root: root, Fields: rows, FieldsLeft: left,
+		Paragraphs: paragraphs(d.text(description)), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
 		Schema: string(d.document), LongSchema: len(d.document) > long, Deprecated: d.deprecated(),
 	}
 	if found := example.Of(d.event.Schema, v); found != nil {
@@ -153,17 +153,16 @@ func indented(text string) string {
 	return out.String()
 }
 
-// facts returns what is known of an event besides its data.
-func (b *builder) facts(d *defined) []fact {
+func (b *builder) attributes(d *defined) []attribute {
 	e := d.event
-	all := []fact{
+	all := []attribute{
 		{Name: "Topic", Links: []link{{e.Topic, b.topics[e.Topic].Path}}},
 		{Name: "Record key", Text: keyWords(e)},
 		{Name: "Aggregate", Text: aggregateWords(e)},
 		{Name: "Correlation id", Text: correlationWords(e)},
 		{Name: "Envelope", Text: envelopeWords(e)},
 	}
-	for _, more := range []fact{
+	for _, more := range []attribute{
 		{Name: "Tombstones", Text: tombstoneWords(e)},
 		{Name: "Schema URI", Text: e.Schema.ID},
 		{Name: "Compatibility", Text: compatWords(e.Compat)},
