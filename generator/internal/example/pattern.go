@@ -19,6 +19,7 @@ type pattern struct {
 	// that is always found.
 	shapes []*syntax.Regexp
 	texts  map[demand]string // the results of fitting
+	failed int               // demands for which no text was found
 }
 
 // demand is what a text has to be.
@@ -71,14 +72,16 @@ func (p patterns) fitting(source string, turn, least, most int) string {
 		return ""
 	}
 	want := demand{turn, least, most}
+	const mostFailed = 30 // an array can have thousands of items with a pattern
 	text, ok := known.texts[want]
-	if !ok {
+	if !ok && known.failed < mostFailed {
 		text = known.find(want)
 		known.texts[want] = text
 	}
 	return text
 }
 
+// find returns a text that is what is wanted; otherwise, one that matches, or "".
 func (p *pattern) find(want demand) string {
 	first, found := "", false
 	for _, vary := range []bool{true, false} {
@@ -96,6 +99,7 @@ func (p *pattern) find(want demand) string {
 			}
 		}
 	}
+	p.failed++
 	return first
 }
 
