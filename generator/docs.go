@@ -36,6 +36,9 @@ type DocsConfig struct {
 	SourceURL string
 }
 
+// PagePolicy is the content security policy that the pages of a site have.
+const PagePolicy = site.Policy
+
 // Site is the outcome of Docs.
 type Site struct {
 	// Result has the files of the site. Its Orphans are the files of an earlier run that
@@ -82,6 +85,9 @@ func Docs(cfg DocsConfig) (*Site, error) {
 		projects = append(projects, p)
 		result.Events += len(p.Events)
 	}
+	var all finding.List
+	all.Add(result.Findings...)
+	result.Findings = all.Sorted()
 	if result.Failed() {
 		return result, nil
 	}
@@ -92,7 +98,7 @@ func Docs(cfg DocsConfig) (*Site, error) {
 	for _, p := range pages {
 		result.Files = append(result.Files, File{Path: p.Path, Content: p.Content})
 	}
-	return result, result.claim()
+	return result, result.claim(claim{command: "docs", folders: site.Folders(), ours: site.Ours})
 }
 
 // include adds the findings and the files of a project.
@@ -123,6 +129,9 @@ func (l *loaded) watched() []string {
 			file := filepath.Join(l.dir, filepath.FromSlash(name))
 			all = append(all, file, filepath.Dir(file))
 		}
+	}
+	for _, name := range l.project.Missing {
+		all = append(all, filepath.Join(l.dir, filepath.FromSlash(name)))
 	}
 	for _, glob := range l.project.Config.Schemas {
 		fixed, _, _ := strings.Cut(filepath.ToSlash(glob), "*")
@@ -198,14 +207,22 @@ func sourceLinks(template string) (func(path string, line int) string, error) {
 	}
 	parsed, err := url.Parse(strings.NewReplacer("{path}", "path", "{line}", "1").Replace(template))
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || !strings.Contains(template, "{path}") {
-		return nil, errors.New("the source URL needs the form https://host/….{path}#L{line}, without a user, such as https://github.com/x/y/blob/main/{path}#L{line}")
+		return nil, errors.New("the source URL needs the form https://host/…/{path}#L{line}, without a user, such as https://github.com/x/y/blob/main/{path}#L{line}")
 	}
+	before, query, asked := strings.Cut(template, "?")
 	return func(name string, line int) string {
 		parts := strings.Split(name, "/")
 		for i, part := range parts {
 			parts[i] = url.PathEscape(part)
 		}
-		return strings.NewReplacer("{path}", strings.Join(parts, "/"), "{line}", strconv.Itoa(max(line, 1))).Replace(template)
+		escaped, number := strings.Join(parts, "/"), strconv.Itoa(max(line, 1))
+		address := strings.NewReplacer("{path}", escaped, "{line}", number).Replace(before)
+		if asked {
+			// Here these characters separate parameters, or mean a space.
+			escaped = strings.NewReplacer("&", "%26", "+", "%2B", "=", "%3D").Replace(escaped)
+			address += "?" + strings.NewReplacer("{path}", escaped, "{line}", number).Replace(query)
+		}
+		return address
 	}, nil
 }
 
@@ -214,58 +231,14 @@ func sourceLinks(template string) (func(path string, line int) string, error) {
 var ofNewVersion = []string{"event-type-changed", "event-version-changed", "topic-changed", "service-renamed", "schema-uri-changed", "go-name-changed"}
 
 // versionChanges returns what changed from one version of an event to another, by the
-// rules of Check, in both directions.
+// rules of Check. A change that is found in both directions is there twice.
 func versionChanges(old, now *schema.Event) []Finding {
 	changes := contract.Compare(now, contract.Before{Schema: old.Schema, Event: old})
 	changes = slices.DeleteFunc(changes, func(f Finding) bool { return slices.Contains(ofNewVersion, f.ID) })
-	return append(changes, compat.Check(now.Schema, []*schema.Schema{old.Schema}, compat.Full, compat.Policy(now.Compat.Policy))...)
-}
-
-// claim checks the folder of the site. Another file in the place of one of the site is
-// an error.
-func (r *Site) claim() error {
-	if r.Dir == "" {
-		return nil
+	var found []Finding
+	for _, level := range []compat.Level{compat.Backward, compat.Forward} {
+		found = append(found, compat.Check(now.Schema, []*schema.Schema{old.Schema}, level, compat.Policy(now.Compat.Policy))...)
 	}
-	written := map[string]bool{}
-	for _, f := range r.Files {
-		written[f.Path] = true
-	}
-	for _, folder := range site.Folders() {
-		entries, err := os.ReadDir(filepath.Join(r.Dir, folder))
-		if errors.Is(err, fs.ErrNotExist) || notFolder(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("inspect the folder of the catalogue: %w", err)
-		}
-		for _, entry := range entries {
-			if err := r.claimFile(path.Join(folder, entry.Name()), entry, written); err != nil {
-				return err
-			}
-		}
-	}
-	slices.Sort(r.Orphans)
-	return nil
-}
-
-func (r *Site) claimFile(name string, entry fs.DirEntry, written map[string]bool) error {
-	if !written[name] && (!entry.Type().IsRegular() || !slices.Contains([]string{".html", ".css", ".js", ".json"}, path.Ext(name))) {
-		return nil
-	}
-	ours := false
-	if entry.Type().IsRegular() {
-		content, err := os.ReadFile(filepath.Join(r.Dir, filepath.FromSlash(name)))
-		if err != nil {
-			return fmt.Errorf("inspect the folder of the catalogue: %w", err)
-		}
-		ours = site.Ours(name, content)
-	}
-	switch {
-	case written[name] && !ours:
-		return fmt.Errorf("docs needs to write %s, but did not generate the existing file; move it, or use another folder", filepath.Join(r.Dir, filepath.FromSlash(name)))
-	case !written[name] && ours:
-		r.Orphans = append(r.Orphans, name)
-	}
-	return nil
+	compat.Sort(found)
+	return append(changes, found...)
 }

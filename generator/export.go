@@ -1,13 +1,8 @@
 package generator
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -43,14 +38,16 @@ func ExportJSONSchema(cfg Config, dir string) (*Exported, error) {
 	names := exportNames(events)
 	order := slices.SortedFunc(slices.Values(events), func(x, y *schema.Event) int { return strings.Compare(names[x], names[y]) })
 	for _, event := range order {
-		content, err := bundle.Document(event)
+		content, err := bundle.Document(event, schema.Exported)
 		if err != nil {
 			return nil, fmt.Errorf("export the schema: %w", err)
 		}
 		e.Files = append(e.Files, File{Path: names[event], Content: content})
 		e.Types = append(e.Types, event.Type)
 	}
-	return e, e.claim()
+	return e, e.claim(claim{command: "export jsonschema", folders: []string{""}, ours: func(name string, content []byte) bool {
+		return path.Ext(name) == ".json" && bundle.Has(content, schema.Exported)
+	}})
 }
 
 // exportNames returns the file name of each event: its type if that is valid on every
@@ -77,38 +74,4 @@ func plainFileName(text string) bool {
 	return len(text) <= most && !strings.HasPrefix(text, ".") && !strings.ContainsFunc(text, func(r rune) bool {
 		return r != '.' && r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})
-}
-
-// claim checks the folder of the export. Another file in the place of an exported one
-// is an error.
-func (e *Exported) claim() error {
-	if e.Dir == "" {
-		return nil
-	}
-	entries, err := os.ReadDir(e.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("inspect the export folder: %w", err)
-	}
-	for _, entry := range entries {
-		if path.Ext(entry.Name()) != ".json" || entry.IsDir() {
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join(e.Dir, entry.Name()))
-		if err != nil {
-			return fmt.Errorf("inspect the export folder: %w", err)
-		}
-		ours := bytes.Contains(content, []byte(`"$comment": "`+schema.Exported+`"`))
-		written := slices.ContainsFunc(e.Files, func(f File) bool { return f.Path == entry.Name() })
-		switch {
-		case written && !ours:
-			return fmt.Errorf("export jsonschema needs to write %s, but did not generate the existing file; move it, or export to another folder",
-				filepath.Join(e.Dir, entry.Name()))
-		case !written && ours:
-			e.Orphans = append(e.Orphans, entry.Name())
-		}
-	}
-	return nil
 }

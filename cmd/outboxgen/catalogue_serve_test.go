@@ -56,7 +56,14 @@ func startPreview(t *testing.T, dir string) *preview {
 		cfg := generator.DocsConfig{Projects: []generator.Config{{Dir: dir}}}
 		p.ended <- serveDocs(ctx, streams{Out: p.out, Err: p.err, Env: func(string) string { return "" }}, cfg, "localhost:0")
 	}()
-	line := p.out.next(t)
+	var line string
+	select {
+	case line = <-p.out:
+	case err := <-p.ended:
+		t.Fatalf("it ends with %v", err)
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was printed for a minute")
+	}
 	found := regexp.MustCompile(`^serving the catalogue of 2 events at (http://127\.0\.0\.1:\d+/) until interrupted$`).FindStringSubmatch(line)
 	if found == nil {
 		t.Fatalf("it says %q", line)
@@ -65,8 +72,15 @@ func startPreview(t *testing.T, dir string) *preview {
 	return p
 }
 
+// servedPage is an answer of the preview.
+type servedPage struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // get asks for a page, with changes of the request.
-func (p *preview) get(t *testing.T, path string, change func(*http.Request)) (*http.Response, string) {
+func (p *preview) get(t *testing.T, path string, change func(*http.Request)) servedPage {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.address+path, http.NoBody)
 	if err != nil {
@@ -86,42 +100,42 @@ func (p *preview) get(t *testing.T, path string, change func(*http.Request)) (*h
 	if err := response.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return response, string(body)
+	return servedPage{response.StatusCode, response.Header, string(body)}
 }
 
-// docs --serve serves the site with the right headers, builds it anew after a change,
+// docs --serve serves the site with the right headers, rebuilds it after a change,
 // keeps the last one while a schema is wrong, and ends when it is interrupted.
 func TestCatalogueServed(t *testing.T) {
 	t.Parallel()
 	dir := shopProject(t, "orders")
 	p := startPreview(t, dir)
 
-	response, body := p.get(t, "", nil)
-	if !strings.Contains(body, "Order placed") {
-		t.Errorf("the first page is %.300s", body)
+	first := p.get(t, "", nil)
+	if !strings.Contains(first.body, "Order placed") {
+		t.Errorf("the first page is %.300s", first.body)
 	}
 	got := map[string]string{}
 	for _, name := range []string{"Content-Type", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy"} {
-		got[name] = response.Header.Get(name)
+		got[name] = first.header.Get(name)
 	}
 	want := map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache",
-		"Content-Security-Policy": pagePolicy, "Cross-Origin-Resource-Policy": "same-origin",
+		"Content-Security-Policy": generator.PagePolicy + "; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "same-origin",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	unchanged, _ := p.get(t, "", func(r *http.Request) { r.Header.Set("If-None-Match", response.Header.Get("ETag")) })
-	codes := map[string]int{"not modified": unchanged.StatusCode}
+	unchanged := p.get(t, "", func(r *http.Request) { r.Header.Set("If-None-Match", first.header.Get("ETag")) })
+	codes := map[string]int{"not modified": unchanged.status}
 	types := map[string]string{}
 	for _, path := range []string{"assets/site.js", "assets/site.css", "schemas/shop.order_placed.v1.json", "events/shop.order_placed.v1.html", "nowhere", "../root.go", "assets/"} {
-		response, _ := p.get(t, path, nil)
-		codes[path], types[path] = response.StatusCode, response.Header.Get("Content-Type")
+		page := p.get(t, path, nil)
+		codes[path], types[path] = page.status, page.header.Get("Content-Type")
 	}
-	elsewhere, _ := p.get(t, "", func(r *http.Request) { r.Host = "rebound.example:80" })
-	posted, _ := p.get(t, "", func(r *http.Request) { r.Method = http.MethodPost })
-	own, _ := p.get(t, "", func(r *http.Request) { r.Host = "localhost" })
-	codes["another host"], codes["post"], codes["localhost"] = elsewhere.StatusCode, posted.StatusCode, own.StatusCode
+	elsewhere := p.get(t, "", func(r *http.Request) { r.Host = "rebound.example:80" })
+	posted := p.get(t, "", func(r *http.Request) { r.Method = http.MethodPost })
+	own := p.get(t, "", func(r *http.Request) { r.Host = "localhost" })
+	codes["another host"], codes["post"], codes["localhost"] = elsewhere.status, posted.status, own.status
 	if diff := cmp.Diff(map[string]int{
 		"assets/site.js": 200, "assets/site.css": 200, "schemas/shop.order_placed.v1.json": 200, "events/shop.order_placed.v1.html": 200,
 		"nowhere": 404, "../root.go": 404, "assets/": 404, "another host": 421, "post": 405, "localhost": 200, "not modified": 304,
@@ -134,9 +148,9 @@ func TestCatalogueServed(t *testing.T) {
 
 	// A new file.
 	writeFile(t, filepath.Join(dir, "schemas", "order_sent.v1.yaml"), "title: Order sent\nx-outbox: {version: 1, type: shop.order_sent.v1, aggregate: {type: order}}\ntype: object\n")
-	expectLine(t, p.out, "built anew: 3 events")
-	if response, _ := p.get(t, "events/shop.order_sent.v1.html", nil); response.StatusCode != http.StatusOK {
-		t.Errorf("the new event has no page: %d", response.StatusCode)
+	expectLine(t, p.out, "rebuilt: 3 events")
+	if page := p.get(t, "events/shop.order_sent.v1.html", nil); page.status != http.StatusOK {
+		t.Errorf("the new event has no page: %d", page.status)
 	}
 	// An error, and its end.
 	file := filepath.Join(dir, "schemas", "order_sent.v1.yaml")
@@ -146,13 +160,13 @@ func TestCatalogueServed(t *testing.T) {
 			t.Errorf("the finding is %q", line)
 		}
 	}
-	if response, _ := p.get(t, "events/shop.order_sent.v1.html", nil); response.StatusCode != http.StatusOK {
-		t.Errorf("the last site is gone: %d", response.StatusCode)
+	if page := p.get(t, "events/shop.order_sent.v1.html", nil); page.status != http.StatusOK {
+		t.Errorf("the last site is gone: %d", page.status)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	expectLine(t, p.out, "built anew: 2 events")
+	expectLine(t, p.out, "rebuilt: 2 events")
 
 	p.stop()
 	if err := <-p.ended; err != nil {

@@ -41,9 +41,9 @@ that are no longer needed, and never changes other files.
 With --source-url, files of the repository become links. {path} is the path from the
 root of the git repository, and {line} the line.
 
-With --serve it writes nothing: it serves the site on this machine, and builds it anew
-when a file of a project changes. The address is a port, or a host and a port, such as
-8090 or 127.0.0.1:8090; others than loopback addresses are refused.`,
+With --serve it writes nothing: it serves the site on this machine, and rebuilds it when
+a file of a project changes. The address is a port, or a host and a port, such as 8090
+or 127.0.0.1:8090. The host has to be a loopback address.`,
 		Example: `  outboxgen docs --out public
   outboxgen docs -C services/orders -C services/billing --title "Events of the shop"
   outboxgen docs --source-url 'https://github.com/x/y/blob/main/{path}#L{line}'
@@ -57,6 +57,9 @@ when a file of a project changes. The address is a port, or a host and a port, s
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				flags.serve = args[0]
+			}
+			if flags.serve == "" && cmd.Flags().Changed("serve") {
+				return errors.New("--serve: the address is empty; use --serve alone, or give a port, or a host and a port such as " + defaultAddress)
 			}
 			return runDocs(cmd.Context(), io, flags, cmd.Flags().Changed("out"))
 		},
@@ -109,7 +112,7 @@ func runDocs(ctx context.Context, io streams, flags docsFlags, outGiven bool) er
 		quiet := io
 		quiet.Out = stdio.Discard // the names of hundreds of pages
 		if err := apply(quiet, flags.out, flags.out, write, remove); err != nil {
-			return err
+			return fmt.Errorf("write the catalogue to %s: %w", flags.out, err)
 		}
 		return printf(io.Out, "wrote the catalogue of %s to %s: %s\n", counted(site.Events, "event"), flags.out, changed(len(write), len(remove)))
 	}

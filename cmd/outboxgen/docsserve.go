@@ -25,9 +25,9 @@ const defaultAddress = "127.0.0.1:8090"
 // pollInterval is how often docs --serve looks for changed files.
 const pollInterval = 500 * time.Millisecond
 
-// pagePolicy is the security policy of served pages: that of the pages themselves, which
-// cannot forbid frames.
-const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// servedPolicy is the content security policy of served pages: that of the pages, which
+// cannot forbid frames themselves, and no frames.
+const servedPolicy = generator.PagePolicy + "; frame-ancestors 'none'"
 
 // serveDocs serves the catalogue until ctx ends. The first build has to succeed; later,
 // what was served last stays until the projects are without errors again.
@@ -59,7 +59,7 @@ func serveDocs(ctx context.Context, io streams, cfg generator.DocsConfig, addres
 			return fmt.Errorf("serve the catalogue: %w", err)
 		case <-ctx.Done():
 			err := server.Close()
-			<-ended
+			_ = <-ended // that the server was closed
 			return err
 		case <-watching.C:
 			if err := served.rebuild(io, cfg); err != nil {
@@ -102,9 +102,9 @@ func (s *servedSite) build(io streams, cfg generator.DocsConfig) error {
 // rebuild builds the site after a change of a watched file, and says what is different.
 // It returns only errors of output.
 //
-// A file can change while it is read. So the state is taken before the build: what the
-// build adds to the watched files is a change too, and is looked at again. That has
-// nothing to say if it finds the same.
+// A file can change while it is read, so the state is taken before the build. If the
+// build adds watched files, the next call builds again. It prints nothing if the site is
+// the same.
 func (s *servedSite) rebuild(io streams, cfg generator.DocsConfig) error {
 	now := s.state()
 	if maps.Equal(now, s.built) {
@@ -125,7 +125,7 @@ func (s *servedSite) rebuild(io streams, cfg generator.DocsConfig) error {
 	if problem == "" && maps.EqualFunc(before, s.files, bytes.Equal) {
 		return nil
 	}
-	return printf(io.Out, "built anew: %s\n", counted(s.events, "event"))
+	return printf(io.Out, "rebuilt: %s\n", counted(s.events, "event"))
 }
 
 // loopback returns the address to listen at.
@@ -146,8 +146,8 @@ func loopback(address string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// servedSite is the site that is served. Several goroutines use files, and only the
-// one that builds the rest.
+// servedSite is the site that is served. The handlers of requests use only files; the
+// goroutine that builds uses all fields.
 type servedSite struct {
 	events  int
 	watch   []string          // the files and folders of the projects
@@ -192,7 +192,7 @@ func (s *servedSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Content-Security-Policy", pagePolicy)
+	header.Set("Content-Security-Policy", servedPolicy)
 	header.Set("Cache-Control", "no-cache")
 	if !ownHost(r.Host) {
 		http.Error(w, "this host is not served here", http.StatusMisdirectedRequest)

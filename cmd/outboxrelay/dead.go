@@ -53,7 +53,7 @@ func deadCommand(env environment) *cobra.Command {
 			"  outboxrelay dead show 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11\n" +
 			"  outboxrelay dead replay --topic grading.essay.graded.v1 --dry-run",
 	})
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
+	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
 		}

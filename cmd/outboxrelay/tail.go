@@ -88,7 +88,7 @@ func (t *tailing) run(ctx context.Context) error {
 		err := t.connected(ctx, o, func(conn *pgx.Conn) error { return t.follow(ctx, conn) })
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // somebody has ended it
 		case err == nil || t.once || !t.began:
 			return err
 		}

@@ -88,6 +88,15 @@ func (p *Process) Kill() {
 	}
 }
 
+// KillGroup is Kill for the process and those that it started. On Linux these are the
+// processes of its group, elsewhere none.
+func (p *Process) KillGroup() {
+	if p != nil {
+		killGroup(p.cmd.Process)
+	}
+	p.Kill()
+}
+
 // EndsWithin waits for the end of the process. After the limit it kills the process and
 // returns false.
 func (p *Process) EndsWithin(limit time.Duration) bool {

@@ -2,6 +2,11 @@
 
 package child
 
-import "os/exec"
+import (
+	"os"
+	"os/exec"
+)
 
 func tie(*exec.Cmd) {}
+
+func killGroup(*os.Process) {}

@@ -26,9 +26,10 @@ const patience = 60 * time.Second
 
 // Page is a page in a browser of its own. Its methods fail the test if a step fails.
 type Page struct {
-	t    testing.TB
-	pipe *pipe
-	axe  string // the source of axe-core
+	t     testing.TB
+	pipe  *pipe
+	frame string // the id of the page's frame, which is that of its target
+	axe   string // the source of axe-core
 }
 
 // Open starts a browser with an empty page. It ends with the test.
@@ -51,12 +52,14 @@ func Open(t testing.TB) *Page {
 	p := &Page{t: t, axe: string(source), pipe: start(t, program)}
 	var target struct{ TargetID string }
 	p.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
+	p.frame = target.TargetID
 	var session struct{ SessionID string }
 	p.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &session)
 	p.pipe.session = session.SessionID
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
 		p.call(domain+".enable", nil, nil)
 	}
+	p.call("Page.setLifecycleEventsEnabled", map[string]any{"enabled": true}, nil)
 	return p
 }
 
@@ -110,28 +113,39 @@ func (p *Page) call(method string, params, into any) {
 // Goto opens an address and waits until it is loaded.
 func (p *Page) Goto(address string) {
 	p.t.Helper()
-	loads := p.pipe.count("Page.loadEventFired")
-	var opened struct{ ErrorText string }
+	var opened struct{ ErrorText, LoaderID string }
 	p.call("Page.navigate", map[string]any{"url": address}, &opened)
 	if opened.ErrorText != "" {
 		p.t.Fatalf("chromium: open %s: %s", address, opened.ErrorText)
 	}
-	p.loaded(loads)
-}
-
-func (p *Page) loaded(before int) {
-	p.t.Helper()
-	if err := p.pipe.wait("Page.loadEventFired", before+1); err != nil {
-		p.t.Fatalf("chromium: the page is not loaded: %v", err)
+	if opened.LoaderID == "" {
+		return // only the fragment is new
 	}
+	p.wait(func(l load) bool { return l.loader == opened.LoaderID })
 }
 
 // Follow runs a script that leads to another page, and waits until that is loaded.
 func (p *Page) Follow(script string) {
 	p.t.Helper()
-	loads := p.pipe.count("Page.loadEventFired")
+	before := p.pipe.loads()
 	p.Run(script, nil)
-	p.loaded(loads)
+	p.wait(func(l load) bool { return !before[l] })
+}
+
+// wait waits until the page has loaded a document.
+func (p *Page) wait(is func(load) bool) {
+	p.t.Helper()
+	err := p.pipe.until(func() bool {
+		for l := range p.pipe.loaded {
+			if l.frame == p.frame && is(l) {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		p.t.Fatalf("chromium: the page is not loaded: %v", err)
+	}
 }
 
 // Run runs a script in the page, waits for the promise that it may return, and stores

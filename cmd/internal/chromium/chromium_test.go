@@ -61,6 +61,25 @@ func TestAGoodPage(t *testing.T) {
 	}
 }
 
+// Follow waits for the other page, and not for what the first one loads again.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	page := chromium.Open(t)
+	page.Goto(write(t, `<!doctype html><html lang="en"><head><title>first</title></head><body>first</body></html>`, ""))
+	second := write(t, `<!doctype html><html lang="en"><head><title>second</title></head><body>second</body></html>`, "")
+	page.Follow(`document.open(); document.write("<title>first again</title>"); document.close(); setTimeout(() => { location.href = "` + second + `"; }, 500)`)
+	var title string
+	page.Run(`document.title`, &title)
+	if title != "second" {
+		t.Errorf("the page is %q", title)
+	}
+	page.Goto(second + "#part") // the same document: there is nothing to wait for
+	page.Run(`location.hash`, &title)
+	if title != "#part" {
+		t.Errorf("the fragment is %q", title)
+	}
+}
+
 // write writes a page with a script next to it, and returns the page's address.
 func write(t *testing.T, html, script string) string {
 	t.Helper()

@@ -6,26 +6,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/child"
 )
 
 // pipe is a connection to a browser.
 type pipe struct {
-	session string // of the page; "" before it is attached
-	out     io.Writer
+	session  string // of the page; "" before it is attached
+	out      *os.File
+	stderr   string // the file with what the browser says
+	patience time.Duration
 
 	mu      sync.Mutex
 	changed *sync.Cond
 	last    int
 	answers map[int]message
-	counts  map[string]int
+	loaded  map[load]bool
 	logged  []string
 	ended   error
 }
+
+// load is a document that a frame has loaded.
+type load struct{ frame, loader string }
 
 // message is one message of the protocol, in either direction.
 type message struct {
@@ -39,7 +48,7 @@ type message struct {
 	} `json:"error,omitempty"`
 }
 
-// start starts a browser, which ends with the test.
+// start starts a browser, which ends with the test, and its helpers with it.
 func start(t testing.TB, program string) *pipe {
 	t.Helper()
 	commands, toBrowser, err := os.Pipe()
@@ -50,36 +59,67 @@ func start(t testing.TB, program string) *pipe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--headless=new", "--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "--no-first-run",
+	folder, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := os.Create(filepath.Join(folder, "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "--headless=new", "--remote-debugging-pipe", "--user-data-dir="+filepath.Join(folder, "profile"), "--no-first-run",
 		"--no-default-browser-check", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-extensions",
 		"--no-sandbox") // which does not work for root, nor in most containers; the pages are ours
 	cmd.ExtraFiles = []*os.File{commands, results} // 3 and 4
-	if err := cmd.Start(); err != nil {
+	cmd.Stderr = stderr
+	browser, err := child.Start(cmd, nil)
+	if err != nil {
 		t.Fatalf("chromium: %v", err)
 	}
-	p := &pipe{out: toBrowser, answers: map[int]message{}, counts: map[string]int{}}
+	p := &pipe{out: toBrowser, stderr: stderr.Name(), patience: patience, answers: map[int]message{}, loaded: map[load]bool{}}
 	p.changed = sync.NewCond(&p.mu)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		p.read(fromBrowser)
 	}()
+	go func() {
+		<-browser.Ended()
+		p.end(errors.New("its process is gone")) // a helper may still hold the pipe
+	}()
 	t.Cleanup(func() {
-		_ = p.call("Browser.close", nil, nil) // or else it is killed
-		timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait() // the code says nothing
-		timer.Stop()
+		p.session = ""
+		if p.call("Browser.close", nil, nil) == nil {
+			browser.EndsWithin(p.patience)
+		}
+		browser.KillGroup()
 		for _, f := range []*os.File{toBrowser, fromBrowser} {
 			_ = f.Close()
 		}
 		<-done
+		remove(t, folder)
 	})
-	for _, f := range []*os.File{commands, results} {
+	for _, f := range []*os.File{commands, results, stderr} {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return p
+}
+
+// remove removes the folder of a browser. A helper that is about to end may still write
+// into it.
+func remove(t testing.TB, folder string) {
+	t.Helper()
+	const times, pause = 50, 100 * time.Millisecond
+	var err error
+	for range times {
+		if err = os.RemoveAll(folder); err == nil {
+			return
+		}
+		time.Sleep(pause)
+	}
+	t.Errorf("chromium: remove the profile: %v", err)
 }
 
 // call sends a command and waits for its answer.
@@ -92,8 +132,11 @@ func (p *pipe) call(method string, params, into any) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.out.Write(append(text, 0)); err != nil {
+	if err := p.out.SetWriteDeadline(time.Now().Add(p.patience)); err != nil {
 		return err
+	}
+	if _, err := p.out.Write(append(text, 0)); err != nil {
+		return fmt.Errorf("send to the browser: %w%s", err, p.said())
 	}
 	var answer message
 	if err := p.until(func() bool {
@@ -115,37 +158,42 @@ func (p *pipe) call(method string, params, into any) error {
 
 // until waits for a condition, which it checks under the lock.
 func (p *pipe) until(is func() bool) error {
-	timer := time.AfterFunc(patience, func() {
+	timer := time.AfterFunc(p.patience, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.changed.Broadcast()
 	})
 	defer timer.Stop()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(p.patience)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !is() {
 		if p.ended != nil {
-			return fmt.Errorf("the browser ended: %w", p.ended)
+			return fmt.Errorf("the browser ended: %w%s", p.ended, p.said())
 		}
 		if !time.Now().Before(deadline) {
-			return fmt.Errorf("no answer in %v", patience)
+			return fmt.Errorf("no answer in %v%s", p.patience, p.said())
 		}
 		p.changed.Wait()
 	}
 	return nil
 }
 
-// count returns how many events of a kind there were.
-func (p *pipe) count(method string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.counts[method]
+// said returns the end of what the browser has written to its standard error.
+func (p *pipe) said() string {
+	const most = 2000
+	text, err := os.ReadFile(p.stderr)
+	if err != nil || len(text) == 0 {
+		return ""
+	}
+	return "; it said:\n" + string(text[max(0, len(text)-most):])
 }
 
-// wait waits until there were so many events of a kind.
-func (p *pipe) wait(method string, n int) error {
-	return p.until(func() bool { return p.counts[method] >= n })
+// loads returns the documents that were loaded so far.
+func (p *pipe) loads() map[load]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.loaded)
 }
 
 func (p *pipe) problems() []string {
@@ -160,17 +208,24 @@ func (p *pipe) read(from io.Reader) {
 	for {
 		text, err := in.ReadBytes(0)
 		if err != nil {
-			p.mu.Lock()
-			p.ended = err
-			p.changed.Broadcast()
-			p.mu.Unlock()
+			p.end(err)
 			return
 		}
 		p.take(text[:len(text)-1])
 	}
 }
 
-// take stores an answer, or counts an event.
+// end makes all calls fail.
+func (p *pipe) end(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended == nil {
+		p.ended = why
+	}
+	p.changed.Broadcast()
+}
+
+// take stores an answer, or what an event says.
 func (p *pipe) take(text []byte) {
 	var m struct {
 		message
@@ -180,9 +235,10 @@ func (p *pipe) take(text []byte) {
 				Text, URL string
 				Exception struct{ Description string }
 			}
-			Entry     *struct{ Level, Text, URL string }
-			ErrorText string
-			Canceled  bool
+			Entry                   *struct{ Level, Text, URL string }
+			ErrorText               string
+			Canceled                bool
+			FrameID, LoaderID, Name string
 		} `json:"params"`
 	}
 	p.mu.Lock()
@@ -196,8 +252,11 @@ func (p *pipe) take(text []byte) {
 		p.answers[m.ID] = m.message
 		return
 	}
-	p.counts[m.Method]++
 	switch m.Method {
+	case "Page.lifecycleEvent":
+		if m.Params.Name == "load" {
+			p.loaded[load{m.Params.FrameID, m.Params.LoaderID}] = true
+		}
 	case "Runtime.exceptionThrown":
 		if e := m.Params.ExceptionDetails; e != nil {
 			p.logged = append(p.logged, fmt.Sprintf("exception: %s %s %s", e.Text, e.Exception.Description, e.URL))

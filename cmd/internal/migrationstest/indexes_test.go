@@ -225,7 +225,7 @@ func TestTheIndexesAreReplacedWhileARelaySettles(t *testing.T) {
 // The search for the first low-water mark uses the index that the migration drops, so it
 // does not look at the published rows while it holds the lock.
 func TestTheFirstLowWaterMarkIsFoundByAnIndex(t *testing.T) {
-	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+	onEach(t, func(t *testing.T, _ context.Context, conn *pgx.Conn) {
 		exec(t, conn, migrations.SQL())
 		exec(t, conn, formerIndexes)
 		exec(t, conn, `INSERT INTO event_outbox_lease DEFAULT VALUES`)

@@ -19,17 +19,22 @@ import (
 )
 
 // Document returns the schema of the event's data as indented JSON. The same schema
-// gives the same bytes.
-func Document(e *schema.Event) ([]byte, error) {
+// and comment give the same bytes. comment becomes its $comment, which says who wrote it.
+func Document(e *schema.Event, comment string) ([]byte, error) {
 	b := &bundler{root: e.Schema, names: map[*schema.Schema]string{}}
 	b.collect(e.Schema)
 	b.assign()
 	doc := &object{}
 	doc.text("$schema", "https://json-schema.org/draft/2020-12/schema")
 	doc.optional("$id", e.SchemaURI)
-	doc.text("$comment", schema.Exported)
+	doc.text("$comment", comment)
 	b.keywords(doc, e.Schema)
 	return b.finish(doc, e)
+}
+
+// Has reports whether a file is a document with this comment.
+func Has(content []byte, comment string) bool {
+	return bytes.Contains(content, []byte("\n  \"$comment\": \""+comment+"\""))
 }
 
 // finish adds the event and the definitions to a document, and returns its bytes.

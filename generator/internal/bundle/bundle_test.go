@@ -54,11 +54,11 @@ func TestSameVerdicts(t *testing.T) {
 // requireSameVerdicts compares verdicts, and returns how many values it tried.
 func requireSameVerdicts(t *testing.T, project *schema.Project, e *schema.Event) int {
 	t.Helper()
-	content, err := bundle.Document(e)
+	content, err := bundle.Document(e, schema.Exported)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := bundle.Document(e); err != nil || !bytes.Equal(content, again) {
+	if again, err := bundle.Document(e, schema.Exported); err != nil || !bytes.Equal(content, again) {
 		t.Errorf("%s: another document the second time (%v):\n%s", e.Type, err, cmp.Diff(string(content), string(again)))
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))

@@ -8,7 +8,7 @@ func Record(e *schema.Event) ([]byte, error) {
 	required, properties := outboxEnvelope(e)
 	switch e.Envelope {
 	case "none":
-		return Document(e)
+		return Document(e, schema.Exported)
 	case "cloudevents":
 		required, properties = cloudEvent(e)
 	}

@@ -112,7 +112,7 @@ var untypedFields = []struct {
 	{"an array, or one that is always empty", []string{"shapes ListOfAnythingV1.Value []any", "tuples TuplesV1.Nothing []any"}},
 	{"an array whose items are of one type or another, by what contains describes", []string{"conditions ClosedChangedV1.Flagged []any"}},
 	{"nothing of the items behind the positions of a tuple", []string{
-		"forgotten ForgottenV1Position.Rest []json.RawMessage", "roots DeepV1Item.Rest []json.RawMessage", "roots Delete.Rest []json.RawMessage", "roots Insert.Rest []json.RawMessage",
+		"asyncapi GoldenPricedV1.Rest []json.RawMessage", "forgotten ForgottenV1Position.Rest []json.RawMessage", "roots DeepV1Item.Rest []json.RawMessage", "roots Delete.Rest []json.RawMessage", "roots Insert.Rest []json.RawMessage",
 		"shapes OpenTupleV1Value.Rest []json.RawMessage", "tools CartPricedV1Pair.Rest []json.RawMessage",
 		"tuples OlderTuplesV1Open.Rest []json.RawMessage", "tuples TuplesV1Open.Rest []json.RawMessage",
 		"shapes UnevaluatedOfTuplesV1ValueList.Rest []json.RawMessage", "shapes UnevaluatedOfTuplesV1ValueListType.Rest []json.RawMessage",

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -60,7 +59,7 @@ func (m *maker) property(all []*schema.Schema, name string) []*schema.Schema {
 			}
 		}
 		for _, p := range s.PatternProperties {
-			if matches(p.Name, name) {
+			if m.patterns.match(p.Name, name) {
 				declared = true
 				out = conjunction(out, p.Schema, m.turn)
 			}
@@ -70,11 +69,6 @@ func (m *maker) property(all []*schema.Schema, name string) []*schema.Schema {
 		}
 	}
 	return out
-}
-
-func matches(pattern, text string) bool {
-	p, err := ecma.Translate(pattern)
-	return err == nil && p.Matcher().MatchString(text)
 }
 
 // others returns names for properties that are not declared: for the entries of a map,
@@ -88,7 +82,7 @@ func (m *maker) others(all []*schema.Schema, have int, optional bool) []string {
 		}
 		declared = declared || len(s.Properties) > 0
 		for _, p := range s.PatternProperties {
-			if text := sample(p.Name, m.turn, 0); text != "" && optional && matches(p.Name, text) {
+			if text := m.patterns.fitting(p.Name, m.turn, 0, -1); text != "" && optional && m.patterns.match(p.Name, text) {
 				names = append(names, text)
 			}
 		}

@@ -1,6 +1,6 @@
 // Package example finds an example of the values that a schema allows: one that the
 // schema gives itself, or else one that it makes. An example is valid, which package
-// validator decides, and the same schema gives the same example.
+// validator decides, or at least not known to be invalid; and the same schema gives the same example.
 package example
 
 import (
@@ -8,11 +8,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
 
-// Example is a valid value.
+// Example is a value of a schema.
 type Example struct {
 	Value *schema.Value
-	// Made is true if the value is not an example of the schema itself.
+	// Made is true if the value is not an example of the schema itself. Then it is valid.
 	Made bool
+	// Unchecked is true if the schema has a pattern that cannot be checked, and nothing
+	// else is wrong with the value.
+	Unchecked bool
 }
 
 // Of returns an example for s, or nil if it finds none: a schema can demand what is not
@@ -21,24 +24,37 @@ func Of(s *schema.Schema, v *validator.Validator) *Example {
 	if s == nil || !v.Checks(s) {
 		return nil
 	}
-	for _, given := range s.Examples {
-		if valid(v, s, given) {
-			return &Example{Value: given}
-		}
+	if given := givenBy(s, v); given != nil {
+		return given
 	}
+	known := patterns{}
 	for _, a := range attempts {
-		m := maker{attempt: a, budget: mostValues}
+		m := maker{attempt: a, budget: mostValues, patterns: known}
 		value := m.value(conjunction(nil, s, a.turn), s.Title, 0)
-		if value != nil && valid(v, s, value) {
+		if value != nil && v.Check(s, value) == validator.Valid {
 			return &Example{Value: value, Made: true}
 		}
 	}
 	return nil
 }
 
-func valid(v *validator.Validator, s *schema.Schema, value *schema.Value) bool {
-	_, problem := v.Problem(s, value)
-	return problem == ""
+// givenBy returns the first example that a schema has, or what it refers to: a valid one
+// if possible.
+func givenBy(s *schema.Schema, v *validator.Validator) *Example {
+	var unchecked *Example
+	for _, described := range s.Described() {
+		for _, given := range described.Examples {
+			switch v.Check(s, given) {
+			case validator.Valid:
+				return &Example{Value: given}
+			case validator.Unchecked:
+				if unchecked == nil {
+					unchecked = &Example{Value: given, Unchecked: true}
+				}
+			}
+		}
+	}
+	return unchecked
 }
 
 // attempt is one way to make a value.
@@ -74,7 +90,8 @@ const (
 type maker struct {
 	attempt
 
-	budget int // values that may still be made
+	budget   int // values that may still be made
+	patterns patterns
 }
 
 // conjunction adds the schemas that s demands all: those that it refers to, those of

@@ -1,11 +1,13 @@
 package example_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,7 +53,7 @@ func TestOf(t *testing.T) {
 		`{"type": "string", "pattern": "^(?!a)[a-z]+$"}`:                                `made "b"`,
 		`{"type": "string", "pattern": "^(red|green)$"}`:                                `made "red"`,
 		`{"type": "string", "contentEncoding": "base64"}`:                               `made "ZXhhbXBsZQ=="`,
-		`{"type": "string", "pattern": "^(a)\\1$"}`:                                     `made ""`, // back references are not checked
+		`{"type": "string", "pattern": "^[A-Z]{2}$", "format": "date"}`:                 `none`,
 		`{"type": "string", "pattern": "^x$", "minLength": 2}`:                          `none`,
 		`{"type": "string", "enum": ["b", "c"]}`:                                        `made "b"`,
 		`{"const": {"k": [1]}}`:                                                         `made {"k":[1]}`,
@@ -95,12 +97,36 @@ func TestOf(t *testing.T) {
 		`{"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "properties": {"v": {"type": "integer"}, "children": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}}}`: ``,
 		`false`: `none`,
 		`true`:  `made "example 1"`,
+
+		// Formats with lengths and patterns.
+		`{"type": "string", "format": "uri", "minLength": 25}`:                                                 `made "https://example.com/axxxx"`,
+		`{"type": "string", "format": "uri", "maxLength": 5}`:                                                  `made "a:b"`,
+		`{"type": "string", "format": "email", "maxLength": 8}`:                                                `made "a@b.co"`,
+		`{"type": "string", "format": "email", "minLength": 20}`:                                               `made "ada@xxxx.example.com"`,
+		`{"type": "string", "format": "date", "pattern": "^1999-12-31$"}`:                                      `made "1999-12-31"`,
+		`{"type": "string", "format": "unknown", "minLength": 12}`:                                             `made "example 1xxx"`,
+		`{"type": "string", "pattern": "^[a-z]*$", "maxLength": 2, "minLength": 2}`:                            `made "aa"`,
+		`{"type": "array", "items": {"type": "string", "format": "date"}, "minItems": 5, "uniqueItems": true}`: `made ["2026-01-15","2026-01-16","2026-01-17","2026-01-18","2026-01-19"]`,
+
+		// Patterns that cannot be checked: only the schema's own examples are taken.
+		`{"type": "string", "pattern": "^(a)\\1$"}`:                                                             `none`,
+		`{"type": "string", "pattern": "^(a)\\1$", "examples": ["xx"]}`:                                         `unchecked "xx"`,
+		`{"type": "string", "pattern": "^(a)\\1$", "examples": [1]}`:                                            `none`,
+		`{"properties": {"a": {"pattern": "^(a)\\1$"}, "b": {"const": 1}}, "examples": [{"a": "z"}, {"b": 1}]}`: `{"b":1}`,
+		`{"properties": {"a": {"pattern": "^(a)\\1$"}, "b": {"const": 1}}}`:                                     `made {}`,
+
+		// What a schema refers to has examples too.
+		`{"$ref": "#/$defs/a", "$defs": {"a": {"type": "string", "examples": ["from there"]}}}`: `"from there"`,
+		`{"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"examples": ["from there"]}}}`:      `"from there"`,
 	} {
 		got := "none"
 		if found := example.Of(load(t, text), validator.New(true)); found != nil {
 			got = found.Value.JSON()
-			if found.Made {
+			switch {
+			case found.Made:
 				got = "made " + got
+			case found.Unchecked:
+				got = "unchecked " + got
 			}
 		}
 		if want == "" { // its size is what matters
@@ -111,6 +137,47 @@ func TestOf(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s\nhas the example %s\nwant            %s", text, got, want)
+		}
+	}
+}
+
+// An array with many different texts has an example, whatever its items are.
+func TestDifferentTexts(t *testing.T) {
+	t.Parallel()
+	const many = 100
+	items := []string{`{"type": "string"}`, `{"type": "string", "maxLength": 4}`, `{"type": "string", "pattern": "^[A-Z]{3}-[0-9]+$"}`, `{"type": "string", "pattern": "^.{3,9}$"}`,
+		`{"type": "string", "pattern": "^[a-z]+$"}`, `{"type": "string", "format": "regex", "maxLength": 30}`}
+	for _, format := range []string{"uuid", "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "iri", "uri-reference",
+		"iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex", "byte", "decimal"} {
+		items = append(items, fmt.Sprintf(`{"type": "string", "format": %q}`, format))
+	}
+	for _, item := range items {
+		text := fmt.Sprintf(`{"type": "array", "uniqueItems": true, "minItems": %d, "items": %s}`, many, item)
+		if found := example.Of(load(t, text), validator.New(true)); found == nil || len(found.Value.Items) != many {
+			t.Errorf("%s has no example", text)
+		}
+	}
+}
+
+// The search for a text ends soon: with nested repeats of what writes nothing, and with
+// many different texts of a pattern that no text matches.
+func TestPatternsThatTakeLong(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"type": "string", "minLength": 2, "pattern": "^(((((((\\b)*)*)*)*)*)*)*[a-z]$"}`,
+		`{"type": "array", "minItems": 2000, "uniqueItems": true, "items": {"type": "string", "pattern": "^([a-z]{1,30}[0-9]?){30}$\\b."}}`,
+	} {
+		done := make(chan *example.Example, 1)
+		s := load(t, text)
+		go func() { done <- example.Of(s, validator.New(true)) }()
+		const patience = 3 * time.Minute
+		select {
+		case found := <-done:
+			if found != nil {
+				t.Errorf("%s has the example %s", text, found.Value.JSON())
+			}
+		case <-time.After(patience):
+			t.Fatalf("%s does not end", text)
 		}
 	}
 }
@@ -165,6 +232,8 @@ func FuzzOf(f *testing.F) {
 	f.Add(`{"type": "number", "multipleOf": 1e-400, "minimum": 1e400}`)
 	f.Add(`{"type": "array", "minItems": 99999999, "items": {"$ref": "#"}}`)
 	f.Add(`{"type": "string", "pattern": "((((a{99}){99}){99}){99})", "minLength": 99999999}`)
+	f.Add(`{"type": "string", "minLength": 2, "pattern": "^(((((((\\b)*)*)*)*)*)*)*[a-z]$"}`)
+	f.Add(`{"type": "array", "uniqueItems": true, "minItems": 50, "items": {"format": "email", "minLength": 99, "maxLength": 100, "pattern": "^(a)\\1?"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		project, list, err := schema.LoadFile(fstest.MapFS{"a.json": {Data: []byte(text)}}, "a.json", schema.Draft202012)
 		if err != nil || list.HasErrors() || strings.Count(text, "{") > 100 {

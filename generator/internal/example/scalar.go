@@ -3,6 +3,7 @@ package example
 import (
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,32 +11,6 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
-
-// ofFormat has texts of the formats.
-var ofFormat = map[string][]string{
-	"uuid":                  {"018fd0a0-0000-7000-8000-00000000000a", "018fd0a0-0000-7000-8000-00000000000b", "018fd0a0-0000-7000-8000-00000000000c"},
-	"guid":                  {"018fd0a0-0000-7000-8000-00000000000a", "018fd0a0-0000-7000-8000-00000000000b"},
-	"date-time":             {"2026-01-15T09:30:00Z", "2026-01-16T10:00:00Z", "2026-01-17T11:15:00Z"},
-	"date":                  {"2026-01-15", "2026-01-16", "2026-01-17"},
-	"time":                  {"09:30:00Z", "10:00:00Z", "11:15:00Z"},
-	"duration":              {"PT1H30M", "P1D", "PT5M"},
-	"email":                 {"ada@example.com", "grace@example.com"},
-	"idn-email":             {"ada@example.com", "grace@example.com"},
-	"hostname":              {"www.example.com", "api.example.com"},
-	"idn-hostname":          {"www.example.com", "api.example.com"},
-	"ipv4":                  {"192.0.2.1", "192.0.2.2"},
-	"ipv6":                  {"2001:db8::1", "2001:db8::2"},
-	"uri":                   {"https://example.com/a", "https://example.com/b"},
-	"uri-reference":         {"/a", "/b"},
-	"iri":                   {"https://example.com/a", "https://example.com/b"},
-	"iri-reference":         {"/a", "/b"},
-	"uri-template":          {"/orders/{id}", "/customers/{id}"},
-	"json-pointer":          {"/a", "/b"},
-	"relative-json-pointer": {"0", "1"},
-	"regex":                 {"^[a-z]+$", "^[0-9]+$"},
-	"byte":                  {"ZXhhbXBsZQ==", "dGV4dA=="},
-	"decimal":               {"12.50", "7.25"},
-}
 
 // text makes a string.
 func (m *maker) text(all []*schema.Schema, name string) string {
@@ -60,14 +35,20 @@ func (m *maker) text(all []*schema.Schema, name string) string {
 	}
 	const longest = 5000
 	least = min(least, longest)
-	if texts := ofFormat[format]; len(texts) > 0 {
-		return texts[m.turn%len(texts)]
+	fits := func(text string) bool {
+		n := utf8.RuneCountInString(text)
+		return n >= least && (most < 0 || n <= most) && (pattern == "" || m.patterns.match(pattern, text))
+	}
+	for _, text := range formatted(format, m.turn, least) {
+		if fits(text) {
+			return text
+		}
 	}
 	if pattern != "" {
-		return fitting(pattern, m.turn, least)
+		return m.patterns.fitting(pattern, m.turn, least, most)
 	}
 	if encoding == "base64" || encoding == "base64url" {
-		return ofFormat["byte"][m.turn%2]
+		return numbered("byte", m.turn)
 	}
 	return sized(called(name, m.turn), least, most)
 }
@@ -75,7 +56,7 @@ func (m *maker) text(all []*schema.Schema, name string) string {
 // called returns a text for a value with this name: order-1 for order_id.
 func called(name string, turn int) string {
 	words := strings.FieldsFunc(spaced(name), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	suffix := string(rune('1' + turn%9))
+	suffix := strconv.Itoa(turn + 1)
 	switch n := len(words); {
 	case n == 0:
 		return "example " + suffix

@@ -562,7 +562,7 @@ func (d *Discriminator) bind() {
 
 func (l *loader) project(c *Config) *Project {
 	slices.Sort(l.leftOut)
-	p := &Project{Config: c, LeftOut: slices.Compact(l.leftOut), Sources: l.sources}
+	p := &Project{Config: c, LeftOut: slices.Compact(l.leftOut), Missing: slices.Sorted(maps.Keys(l.missing)), Sources: l.sources}
 	for _, u := range l.sortedUnits() {
 		p.Documents = append(p.Documents, u.doc)
 		if u.doc.Roots = u.apiRoots(); u.doc.Root != nil {

@@ -293,6 +293,7 @@ type Project struct {
 	Documents []*Document // sorted by path; includes files reached only by $ref
 	Events    []*Event    // sorted by GoName
 	LeftOut   []string    // the files that LoadPart left out, sorted
+	Missing   []string    // the files that could not be read, sorted
 	Sources   finding.Sources
 }
 
@@ -360,6 +361,24 @@ func (s *Schema) Resolved() *Schema {
 		s = s.Ref.Target
 	}
 	return s
+}
+
+// Described returns the schemas whose annotations describe a value of s: s, what it
+// refers to, and the only part of its allOf. s is the first.
+func (s *Schema) Described() []*Schema {
+	var all []*Schema
+	for s != nil && !slices.Contains(all, s) {
+		all = append(all, s)
+		switch {
+		case s.Ref != nil:
+			s = s.Ref.Target
+		case len(s.AllOf) == 1:
+			s = s.AllOf[0]
+		default:
+			return all
+		}
+	}
+	return all
 }
 
 // Requires reports whether required of s lists the name.

@@ -16,9 +16,12 @@ const (
 	maxLookedBytes = 1 << 20
 )
 
-// Exported is the $comment of a schema that was exported from a project. Such a file is
-// no source of events.
-const Exported = "Written by outboxgen export jsonschema. DO NOT EDIT."
+// Exported and Catalogued are the $comment of a schema that was exported from a project,
+// and of one in an event catalogue. Such files are no sources of events.
+const (
+	Exported   = "Written by outboxgen export jsonschema. DO NOT EDIT."
+	Catalogued = "Written by outboxgen docs. DO NOT EDIT."
+)
 
 // ExportedAsyncAPI is x-comment of a document of AsyncAPI that was exported. It is no
 // source of events in the project that wrote it.
@@ -114,7 +117,7 @@ func (l *loader) look(name string, listed map[string]bool) (pos finding.Pos, eve
 	if m := messageOutbox(v); m != nil {
 		return m.Pos, true, true
 	}
-	if m := v.Member("$comment"); m != nil && m.Text == Exported {
+	if m := v.Member("$comment"); m != nil && (m.Text == Exported || m.Text == Catalogued) {
 		return pos, false, false
 	}
 	if m := v.Member("$schema"); m != nil && m.Kind == String {

@@ -46,7 +46,11 @@ func TestUnlistedSchemas(t *testing.T) {
 		"hidden":                                {map[string]string{".github/b.yaml": event, "node_modules/a/b.json": plain}, nil},
 		"of another module":                     {map[string]string{"billing/go.mod": "module b\n", "billing/schemas/b.yaml": event}, nil},
 		"of another project":                    {map[string]string{"billing/outboxgen.yaml": config, "billing/schemas/b.yaml": event}, nil},
-		"beside another project file":           {map[string]string{"billing.yaml": config, "billing/b.yaml": event}, nil},
+		"what commands wrote": {map[string]string{
+			"exported/b.json":     `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$comment": "` + schema.Exported + `"}`,
+			"site/schemas/c.json": `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$comment": "` + schema.Catalogued + `"}`,
+		}, nil},
+		"beside another project file": {map[string]string{"billing.yaml": config, "billing/b.yaml": event}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

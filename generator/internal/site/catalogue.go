@@ -2,6 +2,8 @@ package site
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -45,8 +47,10 @@ type defined struct {
 	Description
 
 	document []byte
-	event    *schema.Event
-	project  Project
+	// said is what decides whether two descriptions are one.
+	said    string
+	event   *schema.Event // of the first publisher
+	project Project       // of the first publisher
 }
 
 // publisher is a service that publishes an event, and where it describes it.
@@ -56,6 +60,9 @@ type publisher struct {
 	Project string // the project file
 	Source  place  // the description of the event
 	Go      []goName
+
+	event   *schema.Event
+	project Project
 }
 
 // place is a place in a file.
@@ -110,7 +117,11 @@ var versionSuffix = regexp.MustCompile(`\.v[1-9][0-9]*$`)
 // add adds an event of a project. If projects disagree about the version of a type, the
 // highest counts.
 func (b *builder) add(p Project, e *schema.Event) error {
-	document, err := bundle.Document(e)
+	document, err := bundle.Document(e, schema.Catalogued)
+	if err != nil {
+		return err
+	}
+	said, err := saidOf(p, e, document)
 	if err != nil {
 		return err
 	}
@@ -125,15 +136,26 @@ func (b *builder) add(p Project, e *schema.Event) error {
 	}
 	known.number = max(known.number, e.Version)
 	service := link{Text: p.Service, Path: "services/" + slug(p.Service) + ".html"}
-	from := publisher{link: service, Project: p.File, Source: b.place(repositoryPath(p, e.Pos.File), e.Pos.Line), Go: b.goNames(p, e)}
+	from := publisher{link: service, Project: p.File, Source: b.place(repositoryPath(p, e.Pos.File), e.Pos.Line), Go: b.goNames(p, e), event: e, project: p}
 	for _, d := range known.Definitions {
-		if string(d.document) == string(document) && d.project.Formats == p.Formats {
+		if d.said == said {
 			d.Publishers = append(d.Publishers, from)
 			return nil
 		}
 	}
-	known.Definitions = append(known.Definitions, &defined{Publishers: []publisher{from}, document: document, event: e, project: p})
+	known.Definitions = append(known.Definitions, &defined{Publishers: []publisher{from}, document: document, said: said})
 	return nil
+}
+
+// saidOf returns all that a page says about an event for which the publisher does not
+// matter. The document has neither the marks of fields nor the rules of the project.
+func saidOf(p Project, e *schema.Event, document []byte) (string, error) {
+	root, rows, _ := fieldsOf(e)
+	said, err := json.Marshal([]any{string(document), p.Formats, e.CorrelationUUID, e.Compat, root, rows})
+	if err != nil {
+		return "", fmt.Errorf("compare the descriptions of %s: %w", e.Type, err)
+	}
+	return string(said), nil
 }
 
 // repositoryPath returns the path of a project's file from the root of the repository.
@@ -189,22 +211,25 @@ func (b *builder) order() {
 	families := map[string][]*event{}
 	for _, e := range b.list {
 		families[e.family] = append(families[e.family], e)
-		slices.SortStableFunc(e.Definitions, func(x, y *defined) int { return strings.Compare(x.least(), y.least()) })
 		for _, d := range e.Definitions {
-			slices.SortStableFunc(d.Publishers, func(x, y publisher) int {
-				return cmp.Or(strings.Compare(x.Text, y.Text), strings.Compare(x.Project, y.Project))
-			})
+			slices.SortFunc(d.Publishers, publisher.compare)
+			d.event, d.project = d.Publishers[0].event, d.Publishers[0].project
+		}
+		slices.SortFunc(e.Definitions, func(x, y *defined) int {
+			return cmp.Or(x.Publishers[0].compare(y.Publishers[0]), strings.Compare(x.said, y.said))
+		})
+		for _, d := range e.Definitions {
 			for _, p := range d.Publishers {
 				e.Services = include(e.Services, p.link)
 				b.services[p.Text].include(e)
 			}
-			e.Deprecated = e.Deprecated || d.event.Schema.Deprecated
+			e.Deprecated = e.Deprecated || d.deprecated()
 			e.Topics = include(e.Topics, b.topic(e, d))
 		}
-		first := e.Definitions[0].event
+		first := e.Definitions[0]
 		e.Version = strconv.Itoa(e.number)
-		e.Title = cmp.Or(strings.TrimSpace(first.Schema.Title), strings.TrimSuffix(first.GoName, "V"+strconv.Itoa(first.Version)), first.GoName)
-		e.Summary = summary(first.Schema.Description)
+		e.Title = cmp.Or(strings.TrimSpace(first.text(title)), strings.TrimSuffix(first.event.GoName, "V"+strconv.Itoa(first.event.Version)), first.event.GoName)
+		e.Summary = summary(first.text(description))
 	}
 	for _, e := range b.list {
 		for _, other := range families[e.family] {
@@ -224,12 +249,11 @@ func (b *builder) order() {
 	}
 }
 
-func (d *defined) least() string {
-	all := make([]string, len(d.Publishers))
-	for i, p := range d.Publishers {
-		all[i] = p.Text + "\x00" + p.Project
-	}
-	return slices.Min(all)
+// compare orders publishers. It says 0 only for those between which a page shows no
+// difference.
+func (p publisher) compare(q publisher) int {
+	return cmp.Or(strings.Compare(p.Text, q.Text), strings.Compare(p.Project, q.Project), strings.Compare(p.Source.Text, q.Source.Text),
+		strings.Compare(p.event.GoName, q.event.GoName))
 }
 
 // topic adds an event to its topic.

@@ -15,6 +15,10 @@ func TestOnce(t *testing.T) {
 	at := func(line int, id, direction string, compatible bool) finding.Finding {
 		return finding.Finding{Pos: finding.Pos{File: "a", Line: line}, ID: id, Change: finding.Change{Direction: direction, Compatible: compatible}}
 	}
+	was := func(line int, f finding.Finding) finding.Finding {
+		f.Old.Pos = finding.Pos{File: "old", Line: line}
+		return f
+	}
 	got := once([]finding.Finding{
 		at(1, "topic", "", false),
 		at(2, "removed", "backward", false), at(2, "removed", "backward", false), at(2, "removed", "forward", true),
@@ -22,6 +26,7 @@ func TestOnce(t *testing.T) {
 		at(4, "open", "backward", true), at(4, "open", "forward", true),
 		at(5, "open", "forward", true),
 		at(6, "both", "backward", false), at(6, "both", "forward", false),
+		was(1, at(7, "removed", "forward", false)), was(2, at(7, "removed", "backward", true)), was(2, at(7, "removed", "forward", true)),
 	})
 	want := []finding.Finding{
 		at(1, "topic", "", false),
@@ -30,6 +35,7 @@ func TestOnce(t *testing.T) {
 		at(4, "open", "backward", true),
 		at(5, "open", "forward", true),
 		at(6, "both", "backward", false), at(6, "both", "forward", false),
+		was(1, at(7, "removed", "forward", false)), was(2, at(7, "removed", "backward", true)),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

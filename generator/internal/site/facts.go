@@ -44,14 +44,40 @@ func gather(s *schema.Schema) *facts {
 	f := &facts{}
 	var null bool
 	f.include(s, &null)
-	f.nullable = null && f.allows("null", true) || !null && f.stated() && f.allows("null", false)
-	if values := f.enum(); !f.stated() && slices.ContainsFunc(values, isNull) {
-		f.nullable = true
-	}
+	f.nullable = (null || f.stated() || f.enum() != nil) && allowsNull(s, 0)
 	return f
 }
 
 func isNull(v *schema.Value) bool { return v.Kind == schema.Null }
+
+// allowsNull reports whether null matches a schema, as far as its types, values and
+// combinations say.
+func allowsNull(s *schema.Schema, depth int) bool {
+	const deepest = 50 // a cycle of references has no answer
+	inner := func(s *schema.Schema) bool { return allowsNull(s, depth+1) }
+	switch {
+	case s == nil || depth > deepest:
+		return true
+	case s.Bool != nil:
+		return *s.Bool
+	case len(s.Types) > 0 && !slices.Contains(s.Types, "null"),
+		s.Const != nil && !isNull(s.Const),
+		s.Enum != nil && !slices.ContainsFunc(s.Enum, isNull),
+		s.Ref != nil && !inner(s.Ref.Target):
+		return false
+	}
+	for _, part := range s.AllOf {
+		if !inner(part) {
+			return false
+		}
+	}
+	for _, branches := range [][]*schema.Schema{s.AnyOf, s.OneOf} {
+		if len(branches) > 0 && !slices.ContainsFunc(branches, inner) {
+			return false
+		}
+	}
+	return true
+}
 
 func (f *facts) include(s *schema.Schema, null *bool) {
 	if s == nil || len(f.parts) >= mostParts || slices.Contains(f.parts, s) {
@@ -92,26 +118,20 @@ func (f *facts) stated() bool {
 	return slices.ContainsFunc(f.parts, func(s *schema.Schema) bool { return len(s.Types) > 0 })
 }
 
-// allows reports whether the types of all parts have a name. byUnion: a branch of a
-// union has it, so the part with the union does not need to.
-func (f *facts) allows(name string, byUnion bool) bool {
-	for _, s := range f.parts {
-		if len(s.Types) > 0 && !slices.Contains(s.Types, name) && (!byUnion || s == f.parts[0]) {
-			return false
-		}
-	}
-	return true
-}
-
-// types returns the JSON types that all parts allow, without null; nil: none is stated.
+// types returns the JSON types that all parts allow. null is among them only if it is
+// the only one. None: no part has a type, or no value has the types of all parts.
 func (f *facts) types() []string {
+	if !f.stated() {
+		return withoutNull(f.implied())
+	}
 	var all []string
+	first := true
 	for _, s := range f.parts {
 		if len(s.Types) == 0 {
 			continue
 		}
-		if all == nil {
-			all = slices.Clone(s.Types)
+		if first {
+			all, first = slices.Clone(s.Types), false
 			continue
 		}
 		var both []string
@@ -125,13 +145,14 @@ func (f *facts) types() []string {
 		}
 		all = both
 	}
-	if all == nil {
-		all = f.implied()
+	return withoutNull(all)
+}
+
+func withoutNull(types []string) []string {
+	if len(types) <= 1 {
+		return types
 	}
-	if len(all) > 1 {
-		all = slices.DeleteFunc(all, func(name string) bool { return name == "null" })
-	}
-	return all
+	return slices.DeleteFunc(types, func(name string) bool { return name == "null" })
 }
 
 // implied returns the types that the values or keywords of a schema without a type
@@ -218,10 +239,10 @@ func (f *facts) typeWords(depth int) string {
 	switch {
 	case f.forbidden():
 		return "no value"
-	case len(types) == 0 && len(f.unions) > 0:
-		return f.unionWords(depth)
 	case len(types) == 0 && f.stated():
 		return "no value"
+	case len(types) == 0 && len(f.unions) > 0:
+		return f.unionWords(depth)
 	case len(types) == 0:
 		return "any value"
 	}

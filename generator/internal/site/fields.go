@@ -269,6 +269,7 @@ func (w *fields) describe(f *facts) field {
 		}
 		row.Rules = append(row.Rules, rule{words, strings.Join(names, " | ")})
 	}
+	own := w.event.Schema.Described() // their examples have their own section
 	for _, s := range f.parts {
 		if s.Default != nil && row.Default == nil {
 			text := shorten(s.Default.JSON(), 200)
@@ -276,7 +277,7 @@ func (w *fields) describe(f *facts) field {
 		}
 		for _, v := range s.Examples {
 			const most = 3
-			if len(row.Examples) < most && s != w.event.Schema {
+			if len(row.Examples) < most && !slices.Contains(own, s) {
 				row.Examples = append(row.Examples, shorten(v.JSON(), 200))
 			}
 		}

@@ -158,6 +158,38 @@ not | string, optional | some values are excluded: see the JSON Schema
 any | object, optional | at least one of these is required: a | b, c
 if | object, optional | more rules apply to some values: see the JSON Schema
 `},
+		"null and types": {`
+type: object
+properties:
+  enum: {type: [string, "null"], enum: [a, b]}
+  enumWithNull: {type: [string, "null"], enum: [a, null]}
+  const: {type: [string, "null"], const: a}
+  constNull: {type: [string, "null"], const: null}
+  either: {anyOf: [{enum: [a, b]}, {type: "null"}]}
+  shared: {anyOf: [{$ref: "#/$defs/text"}, {type: "null"}]}
+  both: {allOf: [{type: [string, "null"]}, {type: string}]}
+  bothNull: {allOf: [{type: [string, "null"]}, {type: ["null", string]}]}
+  one: {oneOf: [{type: string}, {type: "null"}], type: string}
+  none: {allOf: [{type: string}, {type: integer}, {type: boolean}]}
+  noneLater: {allOf: [{type: string}, {type: integer}], minLength: 1}
+  whole: {allOf: [{type: number}, {type: integer}]}
+$defs:
+  text: {type: [string, "null"]}
+`, `
+data | object A
+enum | string, optional | "a" | "b"
+enumWithNull | string, optional, may be null | "a" | null
+const | string, optional | "a"
+constNull | string, optional, may be null | null
+either | string, optional, may be null | "a" | "b"
+shared | string, optional, may be null
+both | string, optional
+bothNull | string, optional, may be null
+one | string, optional
+none | no value, optional
+noneLater | no value, optional | at least 1 character
+whole | integer, optional
+`},
 		"the data itself": {`
 type: array
 minItems: 1
@@ -216,7 +248,7 @@ func TestText(t *testing.T) {
 			t.Errorf("summary of %.20q is %q, want %q", text, got, want)
 		}
 	}
-	if got := visible("a\u202eb\x00c\td\r\ne\u200f"); got != "a\ufffdb\ufffdc\td\ne\u200f" {
+	if got := visible("a\u202eb\x00c\td\r\ne\u200f\u200b\u2060f\u200dg\ufeff"); got != "a\ufffdb\ufffdc\td\ne\u200f\ufffd\ufffdf\u200dg\ufffd" {
 		t.Errorf("visible: %q", got)
 	}
 }

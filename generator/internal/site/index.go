@@ -1,9 +1,6 @@
 package site
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // index is the page with all events.
 type index struct {
@@ -48,7 +45,9 @@ func (b *builder) index() index {
 				names, topics = append(names, t.Text), append(topics, slug(t.Text))
 			}
 			for _, d := range e.Definitions {
-				names = append(names, d.event.GoName)
+				for _, p := range d.Publishers {
+					names = append(names, p.event.GoName)
+				}
 				texts = append(append(texts, d.Paragraphs...), d.SearchTexts...)
 				fields = append(fields, d.SearchNames...)
 			}
@@ -71,20 +70,16 @@ func (b *builder) index() index {
 	return page
 }
 
-// distinct joins texts, each of them once and on one line. What is very long is cut.
+// distinct joins texts, each of them once and on one line.
 func distinct(texts []string, between string) string {
-	const most = 20_000
 	var all []string
-	size := 0
+	known := map[string]bool{"": true}
 	for _, text := range texts {
 		text = strings.Join(strings.Fields(text), " ")
-		if text == "" || slices.Contains(all, text) {
-			continue
+		if !known[text] {
+			known[text] = true
+			all = append(all, text)
 		}
-		if size += len(text); size > most {
-			break
-		}
-		all = append(all, text)
 	}
 	return strings.Join(all, between)
 }

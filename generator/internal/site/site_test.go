@@ -71,16 +71,20 @@ func TestGoldenSite(t *testing.T) {
 	}
 }
 
-// The same projects give the same bytes.
+// The same projects give the same bytes, in any order.
 func TestSiteIsDeterministic(t *testing.T) {
 	t.Parallel()
-	build := func() map[string]string {
-		return pagesOf(t, Options{Title: "x"}, load(t, "golden/unions"), load(t, "golden/delivery"), load(t, "golden/recursion"))
-	}
-	first := build()
-	for range 3 {
-		if diff := cmp.Diff(first, build()); diff != "" {
-			t.Fatalf("another run differs:\n%s", diff)
+	first := pagesOf(t, Options{Title: "x"}, load(t, "golden/unions"), load(t, "golden/delivery"), load(t, "golden/recursion"))
+	for _, order := range [][]string{
+		{"golden/unions", "golden/delivery", "golden/recursion"}, {"golden/delivery", "golden/recursion", "golden/unions"},
+		{"golden/recursion", "golden/unions", "golden/delivery"}, {"golden/recursion", "golden/delivery", "golden/unions"},
+	} {
+		var projects []*schema.Project
+		for _, folder := range order {
+			projects = append(projects, load(t, folder))
+		}
+		if diff := cmp.Diff(first, pagesOf(t, Options{Title: "x"}, projects...)); diff != "" {
+			t.Fatalf("the order %v differs:\n%s", order, diff)
 		}
 	}
 }
@@ -135,6 +139,61 @@ func TestLinks(t *testing.T) {
 	if links < 5000 {
 		t.Errorf("only %d links were checked", links)
 	}
+}
+
+// The search has every field and description of an event, and the filter every
+// service.
+func TestTheSearchHasAll(t *testing.T) {
+	t.Parallel()
+	const many, length = 400, 60
+	long := strings.Repeat("x", length)
+	var properties strings.Builder
+	for i := range many {
+		fmt.Fprintf(&properties, "  field_%d%s: {type: string, description: text_%d%s}\n", i, long, i, long)
+	}
+	row := searchRow(t, small(t, properties.String()))
+	for i := range many {
+		if !strings.Contains(row, fmt.Sprintf("field_%dx", i)) || !strings.Contains(row, fmt.Sprintf("text_%dx", i)) {
+			t.Fatalf("the row does not have field %d", i)
+		}
+	}
+	var projects []*schema.Project
+	for i := range many {
+		project := small(t, "  a: {type: string}\n")
+		project.Config.Service = fmt.Sprintf("service-%d-%s", i, long)
+		projects = append(projects, project)
+	}
+	row = searchRow(t, projects...)
+	for i := range many {
+		if !strings.Contains(row, fmt.Sprintf(" service-%d-x", i)) {
+			t.Fatalf("the row does not have service %d", i)
+		}
+	}
+}
+
+// small returns a project with one event.
+func small(t *testing.T, properties string) *schema.Project {
+	t.Helper()
+	project, list, err := schema.LoadFS(fstest.MapFS{
+		"outboxgen.yaml": {Data: []byte("version: 1\nservice: s\nschemas: [a.yaml]\nout: events\n")},
+		"a.yaml":         {Data: []byte("title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\nproperties:\n" + properties)},
+	}, "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list.HasErrors() {
+		t.Fatal(list.Sorted())
+	}
+	return project
+}
+
+// searchRow returns the tag of the first event in the list, which has what the search
+// reads.
+func searchRow(t *testing.T, projects ...*schema.Project) string {
+	t.Helper()
+	_, row, _ := strings.Cut(pagesOf(t, Options{Title: "x"}, projects...)["index.html"], `<tr role="row" data-names`)
+	row, _, _ = strings.Cut(row, ">")
+	return row
 }
 
 // evil is text that breaks out of each place of a page that does not escape it.

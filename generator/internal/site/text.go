@@ -24,18 +24,16 @@ func visible(page string) string {
 		switch {
 		case r == '\n', r == '\t':
 			return r
-		case unicode.IsControl(r), isBidi(r), r == utf8.RuneError:
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && !joins(r), r == utf8.RuneError:
 			return utf8.RuneError
 		}
 		return r
 	}, strings.ReplaceAll(page, "\r\n", "\n"))
 }
 
-// isBidi reports whether a character sets the direction of the text after it. Marks such
-// as U+200F, which text in some languages needs, do not.
-func isBidi(r rune) bool {
-	return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
-}
+// joins reports whether an invisible character is needed in words of some languages, and
+// in emoji: the joiners, and the marks of the direction of one place.
+func joins(r rune) bool { return r >= 0x200C && r <= 0x200F || r == 0x061C }
 
 // summary returns the first sentence of a description, or its beginning.
 func summary(text string) string {

@@ -23,9 +23,12 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Validator holds values against schemas of the model.
+// Validator checks values against schemas of the model. It is not safe for concurrent
+// use.
 type Validator struct {
 	documents
+
+	skipped bool // the current check has met a pattern that cannot be checked
 
 	formats  bool // values are checked against formats
 	compiler *jsonschema.Compiler
@@ -43,7 +46,7 @@ func (v *Validator) compile(s *schema.Schema) *jsonschema.Schema {
 			assertFormats(v.compiler)
 		}
 		v.compiler.UseLoader(nowhere{})
-		v.compiler.UseRegexpEngine(patternOf)
+		v.compiler.UseRegexpEngine(v.pattern)
 		v.compiled = map[string]*jsonschema.Schema{}
 		v.printer = message.NewPrinter(language.English)
 	}
@@ -77,9 +80,36 @@ func New(formats bool) *Validator {
 	return &Validator{documents: documents{known: map[*schema.Schema]int{}}, formats: formats}
 }
 
-// Checks reports whether values can be held against s. A schema that the compiler
+// Checks reports whether values can be checked against s. A schema that the compiler
 // refuses cannot: Problem finds nothing then.
 func (v *Validator) Checks(s *schema.Schema) bool { return v.compile(s) != nil }
+
+// Verdict is the outcome of Check.
+type Verdict int
+
+// The verdicts. Unchecked is no proof: the value has nothing wrong, as far as the
+// patterns of the schema can be checked.
+const (
+	Invalid Verdict = iota
+	Unchecked
+	Valid
+)
+
+// Check checks a value, unlike Problem also whether all was checked.
+func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
+	if !v.Checks(s) {
+		return Unchecked
+	}
+	v.skipped = false
+	switch _, problem := v.Problem(s, value); {
+	case problem != "":
+		return Invalid
+	case v.skipped:
+		return Unchecked
+	default:
+		return Valid
+	}
+}
 
 // Problem returns what is wrong with a value and where; "" when it is valid, or s
 // cannot be compiled.
@@ -203,12 +233,19 @@ type nowhere struct{}
 
 func (nowhere) Load(url string) (any, error) { return nil, fmt.Errorf("there is no schema %s", url) }
 
-// unchecked is a pattern that Go's regular expressions cannot say; it takes
-// every string. The generator warns of it.
-type unchecked string
+// unchecked is a pattern that cannot be checked, because it has a back reference: it
+// takes every string. The generator warns of it.
+type unchecked struct {
+	validator *Validator
+	source    string
+}
 
-func (unchecked) MatchString(string) bool { return true }
-func (u unchecked) String() string        { return string(u) }
+func (u unchecked) MatchString(string) bool {
+	u.validator.skipped = true
+	return true
+}
+
+func (u unchecked) String() string { return u.source }
 
 // translated is a pattern in Go's syntax.
 type translated struct {
@@ -219,10 +256,10 @@ type translated struct {
 
 func (t translated) String() string { return t.source }
 
-func patternOf(pattern string) (jsonschema.Regexp, error) {
+func (v *Validator) pattern(pattern string) (jsonschema.Regexp, error) {
 	p, err := ecma.Translate(pattern)
 	if err != nil {
-		return unchecked(pattern), nil //nolint:nilerr // see unchecked
+		return unchecked{v, pattern}, nil //nolint:nilerr // see unchecked
 	}
 	return translated{p.Matcher(), pattern}, nil
 }

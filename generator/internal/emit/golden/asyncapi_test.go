@@ -101,7 +101,7 @@ func TestAsyncAPIDescribesRecords(t *testing.T) {
 			}
 		}
 		place := at(t, exported, message+"/correlationId/location").(string)
-		got := value
+		var got any
 		if pointer, ok := strings.CutPrefix(place, "$message.payload#"); ok {
 			got = at(t, value, "#"+pointer)
 		} else {
