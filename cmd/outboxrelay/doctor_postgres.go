@@ -167,8 +167,11 @@ func (d *doctor) checkTables(f admin.Facts) {
 	}
 	d.ok("vacuum", "nothing holds back vacuum for long, and autovacuum is on")
 	d.ok("bloat", "%s", sizes(f.Tables))
-	if !f.TakesPauses || !f.PausesIndexed {
+	switch {
+	case !f.TakesPauses:
 		d.add(notable, "audit", "event_outbox_audit is from before pauses of topics", "outboxrelay pause and purge do not work", "outboxgen migration --pauses --format sql | psql")
+	case !f.PausesIndexed: // checkStore warns of it with the privileges of a relay
+		d.add(notable, "audit", "event_outbox_audit lacks an index that came with pauses", "each renewal of the lease reads all of it", "outboxgen migration --pauses --format sql | psql")
 	}
 }
 
@@ -248,13 +251,13 @@ func (d *doctor) checkRows(f admin.Facts) {
 	s := f.State
 	for _, reason := range reasons(s) {
 		l := risky
-		if s.Dead > 0 && strings.Contains(reason, "dead-lettered") || s.Oldest != nil && s.Oldest.Age > time.Minute {
+		switch {
+		case reason.kind == reasonPause:
+			l = notable
+		case reason.kind == reasonDead || stuck(s) > time.Minute:
 			l = broken
 		}
-		if len(s.Pauses) > 0 && strings.Contains(reason, "by operators") {
-			l = notable
-		}
-		d.add(l, "rows", reason, "", "outboxrelay status")
+		d.add(l, "rows", reason.text, "", "outboxrelay status")
 	}
 	for _, p := range s.Pauses {
 		d.add(notable, "rows", describePause(p), "its rows wait", strings.TrimSpace("outboxrelay resume "+p.Topic))

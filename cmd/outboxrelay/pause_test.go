@@ -76,6 +76,50 @@ why      no leader: start a relay (outboxrelay run)
 	}
 }
 
+// A topic that an operator has paused is no problem, however long its rows wait. Rows of
+// another topic that wait are one.
+func TestAPauseIsNoProblem(t *testing.T) {
+	conn, env := newOutbox(t)
+	k := services.KFake(t)
+	topic, other := k.NewTopic(t, "orders", 1), k.NewTopic(t, "others", 1)
+	env["KAFKA_BROKERS"] = k.Brokers[0]
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = '`+topic+`', created_at = now() - interval '2 hours'`); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "pause", topic, "--actor", "ann", "--reason", "restore"); got.Code != exitcode.OK {
+		t.Fatalf("%+v", got)
+	}
+	led := func(reason string) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), $1)
+			ON CONFLICT (name) DO UPDATE SET state = $1, updated_at = now()`,
+			`{"operator_pause_count": 1, "operator_pauses": [{"topic": "`+topic+`"}]`+reason+`}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits := "topic " + topic + " is paused by an operator, ann: restore"
+	for _, state := range []string{`, "by_operator": true, "reason": "` + waits + `"`, ""} {
+		led(state)
+		got, found := examined(t, env)
+		if bad := worse(found); got.Code != exitcode.OK || bad != nil {
+			t.Errorf("doctor with %q: exit %d, findings %q", state, got.Code, bad)
+		}
+		got = call(env, "status")
+		if strings.Contains(got.Stdout, "although a relay leads") || strings.Contains(got.Stdout, waits) != (state != "") ||
+			!strings.Contains(got.Stdout, "1 pause by operators: see outboxrelay resume") {
+			t.Errorf("status with %q:\n%s", state, got.Stdout)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = '`+other+`' WHERE seq = 1`); err != nil {
+		t.Fatal(err)
+	}
+	got, found := examined(t, env)
+	if bad := worse(found); got.Code != exitcode.Failed || len(bad) != 1 || !strings.Contains(bad[0], "problem rows: rows have waited for 2h") {
+		t.Errorf("another topic waits: exit %d, findings %q", got.Code, bad)
+	}
+}
+
 // An operator's pause stops one topic and no other. It survives a leader that is killed,
 // and when it ends, each key's rows come in their order.
 func TestAPauseSurvivesFailOver(t *testing.T) {
@@ -130,6 +174,13 @@ func TestAPauseSurvivesFailOver(t *testing.T) {
 		until(t, "the other topic is published again", func() bool { return cmp.Equal(map[string]int{orders.topic: 200}, waiting()) })
 		if got := call(env, "status"); !strings.Contains(got.Stdout, "topic "+orders.topic+" is paused by ") {
 			t.Errorf("status says:\n%s", got.Stdout)
+		}
+		if _, err := pg.Pool.Exec(t.Context(), `UPDATE event_outbox SET created_at = now() - interval '1 hour' WHERE published_at IS NULL`); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the leader says why", func() bool { return strings.Contains(call(env, "status").Stdout, "is paused by an operator, ") })
+		if got := call(env, "doctor", "--brokers", strings.Join(k.Brokers, ",")); got.Code != exitcode.OK {
+			t.Errorf("doctor during a pause: %+v", got)
 		}
 
 		done(answer{Stdout: "resumed topic " + orders.topic + "; the leader has confirmed it\n"}, "resume", orders.topic)
