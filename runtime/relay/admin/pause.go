@@ -110,6 +110,9 @@ func changePauses(ctx context.Context, conn Beginner, change func(pgx.Tx, []rela
 		if err := refuseHidden(ctx, tx); err != nil {
 			return err
 		}
+		if err := admindb.New(tx).LockPauses(ctx); err != nil {
+			return fmt.Errorf("admin: wait for other decisions about pauses: %w", err)
+		}
 		pauses, err := Pauses(ctx, tx)
 		if err != nil {
 			return err
