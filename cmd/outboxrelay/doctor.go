@@ -113,7 +113,7 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	})
 	if err != nil {
 		d.add(broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
-			"check the address, the tables and the role; outboxgen migration --grants prints what the role of an operator needs")
+			"check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), " | psql"))
 	} else {
 		d.checkServer(facts)
 		d.checkTables(facts)

@@ -104,7 +104,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{name: "the sequence is behind", spoil: `SELECT setval('event_outbox_seq_seq', 1)`,
 			level: broken, check: "setup", what: "stands at 1, below the highest seq", fix: "stop the writers, then SELECT setval("},
 		{name: "autovacuum is off", spoil: `ALTER TABLE event_outbox SET (autovacuum_enabled = off)`,
-			level: broken, check: "vacuum", what: "autovacuum is off for event_outbox", fix: "ALTER TABLE event_outbox RESET (autovacuum_enabled)"},
+			level: broken, check: "vacuum", what: "autovacuum is off for event_outbox", fix: `ALTER TABLE "event_outbox" RESET (autovacuum_enabled)`},
 		{name: "an index of the audit is missing", spoil: `DROP INDEX ix_event_outbox_audit_open`,
 			level: notable, check: "audit", what: "event_outbox_audit lacks an index", fix: "outboxgen migration --pauses"},
 		{name: "an index of the audit is missing, and a relay warns of it", spoil: `DROP INDEX ix_event_outbox_audit_pauses`,
@@ -157,6 +157,35 @@ func TestDoctorFindsFaults(t *testing.T) {
 				t.Errorf("exit %d with problems %v", got.Code, want)
 			}
 		})
+	}
+}
+
+// Fixes can be copied: they have the schema, and names as SQL and the shell read them.
+func TestDoctorsFixesAreQuoted(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `CREATE SCHEMA "Shop's";
+		ALTER TABLE event_outbox SET SCHEMA "Shop's"; ALTER TABLE event_outbox_audit SET SCHEMA "Shop's";
+		ALTER TABLE event_outbox_lease SET SCHEMA "Shop's"; ALTER TABLE event_outbox_delayed SET SCHEMA "Shop's"; SET search_path = "Shop's";
+		CREATE INDEX "Bad one" ON event_outbox (event_type); UPDATE pg_index SET indisvalid = false WHERE indexrelid = '"Bad one"'::regclass;
+		ALTER TABLE event_outbox SET (autovacuum_enabled = off); DROP INDEX ix_event_outbox_audit_open;
+		INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason) VALUES
+			('ann', 'pause', 0, gen_random_uuid(), '', 'my orders', 'x'), ('ann', 'pause', 0, gen_random_uuid(), '', NULL, 'x')`); err != nil {
+		t.Fatal(err)
+	}
+	_, found := examined(t, env, "--schema", "Shop's", "--sink", "stdout")
+	var fixes []string
+	for _, f := range found {
+		fixes = append(fixes, f.Fix)
+	}
+	for _, want := range []string{
+		`DROP INDEX CONCURRENTLY "Shop's"."Bad one"; then create it again`,
+		`ALTER TABLE "Shop's"."event_outbox" RESET (autovacuum_enabled)`,
+		`outboxgen migration --pauses --schema 'Shop'\''s' --format sql | psql`,
+		`outboxrelay resume 'my orders'`, `outboxrelay resume --all`,
+	} {
+		if !slices.Contains(fixes, want) {
+			t.Errorf("no fix %q in %q", want, fixes)
+		}
 	}
 }
 

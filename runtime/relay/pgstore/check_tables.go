@@ -372,8 +372,12 @@ func (s *Store) warnAudit(ctx context.Context, se *session, c *checked) error {
 		return err
 	}
 	if len(lackingIndexes(indexes, auditIndexes)) > 0 {
+		schema := ""
+		if s.cfg.Schema != "" {
+			schema = fmt.Sprintf(" --schema '%s'", strings.ReplaceAll(s.cfg.Schema, "'", `'\''`))
+		}
 		s.warnOnce(ctx, "event_outbox_audit lacks an index, so that each renewal of the lease reads all of it",
-			"remedy", "apply what `outboxgen migration --pauses` prints")
+			"remedy", "apply what `outboxgen migration --pauses"+schema+"` prints")
 	}
 	return nil
 }
