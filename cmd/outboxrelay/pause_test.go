@@ -32,6 +32,11 @@ func TestPauseWithoutALeader(t *testing.T) {
 			"topic orders is paused by ann since TIME: restore\\x1b[2J; nothing was changed\n"}},
 		{[]string{"pause", "--all", "--actor", "ben", "--reason", "move", "--json"}, answer{Stdout: `{"outbox":"event_outbox","topic":"","paused":true,"confirmed":false,` +
 			`"note":"no relay leads now; the next leader acts on it before it sends anything"}` + "\n"}},
+		{[]string{"pause", "oders", "--reason", "x"}, answer{Stdout: "paused topic oders; no relay leads now; the next leader acts on it before it sends anything; " +
+			"none of the rows that were looked at has this topic: check its name\n"}},
+		{[]string{"resume", "oders"}, answer{Stdout: "resumed topic oders; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"pause", "my orders", "--reason", "x"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: admin: there can be no topic \"my orders\": " +
+			"Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"\n"}},
 		{[]string{"resume", "orders"}, answer{Stdout: "resumed topic orders; no relay leads now; the next leader acts on it before it sends anything\n"}},
 		{[]string{"resume", "orders"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
 			"topic orders is not paused by itself, but all topics are paused by ben since TIME: move; to end that: outboxrelay resume --all\n"}},
@@ -56,8 +61,8 @@ why      no leader: start a relay (outboxrelay run)
 		}
 	}
 	var audit int
-	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE action IN ('pause', 'resume')`).Scan(&audit); err != nil || audit != 4 {
-		t.Errorf("%d entries in the audit (%v), want 4", audit, err)
+	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE action IN ('pause', 'resume')`).Scan(&audit); err != nil || audit != 6 {
+		t.Errorf("%d entries in the audit (%v), want 6", audit, err)
 	}
 	// A relay of a version from before pauses renews its lease, and does not obey.
 	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), '{"led": {"host": "old-1", "pid": 7}}')`)

@@ -77,13 +77,15 @@ func TestPauseAndResume(t *testing.T) {
 
 func TestPausesThatAreRefused(t *testing.T) {
 	_, conn := newOutbox(t)
-	for _, d := range []admin.Decision{{Actor: "ann"}, {Actor: "ann", Reason: " "}, {Reason: "x"}} {
+	for _, d := range []admin.Decision{{Actor: "ann"}, {Actor: "ann", Reason: " "}, {Reason: "x"}, {Actor: "ann", Reason: strings.Repeat("ä", 1001)}, {Actor: strings.Repeat("a", 256), Reason: "x"}} {
 		if err := admin.Pause(t.Context(), conn, "orders", d); err == nil {
 			t.Errorf("no error for %+v", d)
 		}
 	}
-	if err := admin.Pause(t.Context(), conn, strings.Repeat("ä", 256), admin.Decision{Actor: "ann", Reason: "x"}); err == nil {
-		t.Error("no error for a topic that does not fit the column")
+	for _, topic := range []string{strings.Repeat("a", 250), "my orders", "orders*", ".."} {
+		if err := admin.Pause(t.Context(), conn, topic, admin.Decision{Actor: "ann", Reason: "x"}); err == nil {
+			t.Errorf("no error for the topic %q", topic)
+		}
 	}
 	if err := admin.Resume(t.Context(), conn, "orders", admin.Decision{}); err == nil {
 		t.Error("no error without an actor")

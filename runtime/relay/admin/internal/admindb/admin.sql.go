@@ -195,8 +195,8 @@ type CountRowsRow struct {
 	Dead    int64
 }
 
-// CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
-// stops at the cap.
+// CountRows walks the rows above the low-water mark, and the index of those that wait below
+// it, and stops at the cap.
 func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
 	row := q.db.QueryRow(ctx, countRows,
 		arg.Cap,
@@ -597,8 +597,8 @@ UNION ALL
 SELECT d.id FROM event_outbox AS d WHERE d.seq = $1 AND d.published_at IS NULL AND d.dead_at IS NOT NULL
 `
 
-// IDsOfSeq finds the event of a seq. Each part reads an index that does not have published
-// rows.
+// IDsOfSeq finds the event of a seq. Each part has the condition of an index that an outbox
+// without a low-water mark has; others have one of all rows.
 func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, iDsOfSeq, seq)
 	if err != nil {
@@ -1723,38 +1723,49 @@ func (q *Queries) TakesPauses(ctx context.Context) (TakesPausesRow, error) {
 }
 
 const usedTopics = `-- name: UsedTopics :many
-SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
-       coalesce(max(u.bytes) FILTER (WHERE u.waits), 0)::bigint AS largest,
-       coalesce((array_agg(u.id::text ORDER BY u.bytes DESC) FILTER (WHERE u.waits))[1], '')::text AS largest_id
-FROM (
-    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits,
-            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200 AS bytes
+WITH seen AS MATERIALIZED (
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits, false AS delayed,
+            coalesce(pg_column_size(p.event_data), 0) + coalesce(pg_column_size(p.headers), 0) AS stored
      FROM (
-        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers, w.event_key FROM event_outbox AS w
+        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers FROM event_outbox AS w
          WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
          ORDER BY w.seq LIMIT $2)
         UNION ALL
-        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers, a.event_key FROM event_outbox AS a
+        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers FROM event_outbox AS a
          WHERE a.published_at IS NULL AND a.dead_at IS NULL AND a.seq > $1::bigint AND a.seq <= $3::bigint
          ORDER BY a.seq LIMIT $2)
         UNION ALL
-        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers, n.event_key FROM event_outbox AS n
+        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers FROM event_outbox AS n
          WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
          ORDER BY n.seq LIMIT $2)
      ) AS p ORDER BY p.seq LIMIT $2)
     UNION ALL
-    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true,
-            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true, false, coalesce(pg_column_size(p.event_data), 0) + coalesce(pg_column_size(p.headers), 0)
      FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NOT NULL ORDER BY p.seq LIMIT $2)
     UNION ALL
-    (SELECT d.topic, d.event_type, d.id, true,
-            coalesce(octet_length(d.event_data::text), 0) + coalesce(octet_length(d.headers::text), 0) + coalesce(octet_length(d.event_key), 0) + 200
+    (SELECT d.topic, d.event_type, d.id, true, true, coalesce(pg_column_size(d.event_data), 0) + coalesce(pg_column_size(d.headers), 0)
      FROM event_outbox_delayed AS d ORDER BY d.deliver_at LIMIT $2)
     UNION ALL
-    (SELECT r.topic, r.event_type, r.id, false, 0 FROM (
+    (SELECT r.topic, r.event_type, r.id, false, false, 0 FROM (
         SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000
      ) AS r WHERE r.published_at IS NOT NULL)
-) AS u
+), large AS MATERIALIZED (
+    SELECT o.topic, o.id, o.delayed
+    FROM (SELECT s.topic, s.event_type, s.id, s.waits, s.delayed, s.stored, row_number() OVER (PARTITION BY s.topic ORDER BY s.stored DESC) AS place FROM seen AS s WHERE s.waits) AS o
+    WHERE o.place <= 10
+), sizes AS MATERIALIZED (
+    SELECT l.topic, l.id, coalesce(octet_length(e.event_data::text), 0) + coalesce(octet_length(e.headers::text), 0) + coalesce(octet_length(e.event_key), 0) + 200 AS bytes
+    FROM large AS l
+    CROSS JOIN LATERAL (
+        SELECT o.event_data, o.headers, o.event_key FROM event_outbox AS o WHERE o.id = l.id AND NOT l.delayed
+        UNION ALL
+        SELECT d.event_data, d.headers, d.event_key FROM event_outbox_delayed AS d WHERE d.id = l.id AND l.delayed
+    ) AS e
+)
+SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
+       coalesce((SELECT max(m.bytes) FROM sizes AS m WHERE m.topic = u.topic), 0)::bigint AS largest,
+       coalesce((SELECT m.id::text FROM sizes AS m WHERE m.topic = u.topic ORDER BY m.bytes DESC LIMIT 1), '')::text AS largest_id
+FROM seen AS u
 GROUP BY u.topic
 ORDER BY u.topic
 LIMIT 1000
@@ -1777,7 +1788,8 @@ type UsedTopicsRow struct {
 
 // UsedTopics lists the topics of the first rows that wait, of the first dead ones and delayed
 // events, and of the latest published rows, with the largest row of each that is not
-// published: about its size in Kafka.
+// published: about its size in Kafka. Only of the ten rows of a topic that take most space,
+// compressed, are the data read.
 func (q *Queries) UsedTopics(ctx context.Context, arg UsedTopicsParams) ([]UsedTopicsRow, error) {
 	rows, err := q.db.Query(ctx, usedTopics,
 		arg.LowWater,
@@ -1807,6 +1819,39 @@ func (q *Queries) UsedTopics(ctx context.Context, arg UsedTopicsParams) ([]UsedT
 		return nil, err
 	}
 	return items, nil
+}
+
+const usesTopic = `-- name: UsesTopic :one
+SELECT (EXISTS (SELECT FROM (
+            (SELECT w.topic, w.event_type FROM event_outbox AS w
+             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+             ORDER BY w.seq LIMIT 10000)
+            UNION ALL
+            (SELECT p.topic, p.event_type FROM event_outbox AS p
+             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
+             ORDER BY p.seq LIMIT 10000)
+            UNION ALL
+            (SELECT d.topic, d.event_type FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL ORDER BY d.seq LIMIT 10000)
+            UNION ALL
+            (SELECT l.topic, l.event_type FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000)
+            UNION ALL
+            (SELECT e.topic, e.event_type FROM event_outbox_delayed AS e ORDER BY e.deliver_at LIMIT 10000)
+        ) AS r WHERE coalesce(r.topic, r.event_type) = $3::text))::boolean AS used
+`
+
+type UsesTopicParams struct {
+	LowWater int64
+	UpTo     int64
+	Topic    string
+}
+
+// UsesTopic looks for a row of a topic among the first pending, dead and delayed ones, and
+// the latest ones. An older row may have its topic in event_data only.
+func (q *Queries) UsesTopic(ctx context.Context, arg UsesTopicParams) (bool, error) {
+	row := q.db.QueryRow(ctx, usesTopic, arg.LowWater, arg.UpTo, arg.Topic)
+	var used bool
+	err := row.Scan(&used)
+	return used, err
 }
 
 const wholeRow = `-- name: WholeRow :many
