@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -103,12 +104,18 @@ func doctorCommand(env environment) *cobra.Command {
 	return cmd
 }
 
+// examinePatience limits what doctor reads of the outbox, so that no statement is open for
+// long.
+const examinePatience = time.Minute
+
 // examine makes all checks. One that fails does not stop the others.
 func (d *doctor) examine(ctx context.Context, c *configuration) {
 	d.checkStore(ctx, c)
 	var facts admin.Facts
-	err := c.connected(ctx, d.o, func(conn *pgx.Conn) (err error) {
-		facts, err = admin.Examine(ctx, conn)
+	limited, cancel := context.WithTimeout(ctx, examinePatience)
+	defer cancel()
+	err := c.connected(limited, d.o, func(conn *pgx.Conn) (err error) {
+		facts, err = admin.Examine(limited, conn)
 		return err
 	})
 	if err != nil {

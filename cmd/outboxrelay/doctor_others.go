@@ -113,12 +113,16 @@ func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
 		return writable
 	}
 	switch size := t.Largest + relay.BatchOverhead; {
+	case size > limit && d.o.kafka.compresses():
+		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes before compression, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+			"Kafka rejects the row if it is still larger than that after compression, and after max_attempts it is dead",
+			"raise max.message.bytes of the topic, or make the events smaller")
 	case size > limit:
 		d.add(broken, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"Kafka rejects the row, and after max_attempts it is dead", fmt.Sprintf(
 				"kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d; consumers may need a larger max.partition.fetch.bytes",
 				quoted(t.Topic), roundUp(size)))
-	case size > limit*9/10:
+	case size > limit*9/10 && !d.o.kafka.compresses():
 		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"a slightly larger one will be rejected", "raise max.message.bytes of the topic, or make the events smaller")
 	}
