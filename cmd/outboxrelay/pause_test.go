@@ -202,3 +202,29 @@ func TestAPauseSurvivesFailOver(t *testing.T) {
 		}
 	})
 }
+
+// A pause does not stop replay --from, which says so.
+func TestReplayTellsOfPauses(t *testing.T) {
+	conn, env := newOutbox(t)
+	env["KAFKA_BROKERS"] = "127.0.0.1:1"
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "pause", "orders", "--actor", "ann", "--reason", "restore"); got.Code != exitcode.OK {
+		t.Fatalf("%+v", got)
+	}
+	for _, tt := range []struct {
+		to   string
+		told bool
+	}{{"", true}, {"elsewhere", false}, {"orders", true}} {
+		args := []string{"replay", "--from", "24h", "--dry-run"}
+		if tt.to != "" {
+			args = append(args, "--to-topic", tt.to)
+		}
+		got := call(env, args...)
+		told := strings.Contains(got.Stderr, "outboxrelay: topic orders is paused by ann since ") && strings.Contains(got.Stderr, ": restore; replay --from sends its events nevertheless\n")
+		if got.Code != exitcode.OK || told != tt.told {
+			t.Errorf("--to-topic %q: %+v", tt.to, got)
+		}
+	}
+}
