@@ -50,7 +50,7 @@ func worse(found []diagnosis) []string {
 func TestDoctorOfAHealthyOutbox(t *testing.T) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
-		pg := services.Postgres(t)
+		pg := services.Postgres(t, services.Private()) // sessions of other tests would be findings
 		if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
 			t.Fatal(err)
 		}
