@@ -90,7 +90,7 @@ func Down(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // Upgrade turns an event_outbox of an older shape, or with indexes that have published_at
-// in their conditions, into the current one, in place. The package documentation says what
+// in their conditions, or from before pauses, into the current one, in place. The package documentation says what
 // happens to the rows and which locks it takes. If the shape is current, it does nothing.
 func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "upgrade event_outbox", func(s shape) (string, error) {
@@ -100,7 +100,9 @@ func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 		case older:
 			return upgradeUp, nil
 		case unmarked:
-			return indexesUp, nil
+			return indexesUp + "\n" + pausesUp, nil
+		case unpaused:
+			return pausesUp, nil
 		}
 		return "", nil
 	})
@@ -115,7 +117,7 @@ func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 		switch s {
 		case absent:
 			return "", ErrNoOutbox
-		case unmarked, current:
+		case unmarked, unpaused, current:
 			return upgradeDown, nil
 		}
 		return "", nil
@@ -129,7 +131,8 @@ const (
 	absent   shape = iota // no such table
 	older                 // none of the columns that an upgrade adds, except perhaps topic
 	unmarked              // all of them, and the lease has no low_water
-	current               // all of them, and low_water
+	unpaused              // and low_water, but event_outbox_audit is from before pauses
+	current               // everything
 )
 
 // added are the columns that distinguish the current shape from an older one.
@@ -178,15 +181,21 @@ func migrate(ctx context.Context, conn *pgx.Conn, what string, choose func(shape
 // look returns the shape of event_outbox. A table with only some of the columns is an
 // error: no migration of this package makes one.
 func look(ctx context.Context, tx pgx.Tx) (shape, error) {
-	var exists, marked bool
+	var exists, marked, paused bool
 	var columns []string
 	err := tx.QueryRow(ctx, `
 		SELECT to_regclass('event_outbox') IS NOT NULL,
 		       ARRAY(SELECT attname::text FROM pg_attribute
 		             WHERE attrelid = to_regclass('event_outbox') AND attnum > 0 AND NOT attisdropped),
 		       EXISTS (SELECT FROM pg_attribute
-		               WHERE attrelid = to_regclass('event_outbox_lease') AND attname = 'low_water' AND NOT attisdropped)`).
-		Scan(&exists, &columns, &marked)
+		               WHERE attrelid = to_regclass('event_outbox_lease') AND attname = 'low_water' AND NOT attisdropped),
+		       to_regclass('event_outbox_audit') IS NULL
+		       OR NOT EXISTS (SELECT FROM pg_constraint
+		                      WHERE conrelid = to_regclass('event_outbox_audit') AND contype = 'c'
+		                        AND pg_get_constraintdef(oid) LIKE '%send-now%' AND pg_get_constraintdef(oid) NOT LIKE '%pause%')
+		          AND (SELECT bool_or(pg_get_expr(indpred, indrelid) LIKE '%pause%') AND bool_or(pg_get_expr(indpred, indrelid) = '(applied_at IS NULL)')
+		               FROM pg_index WHERE indrelid = to_regclass('event_outbox_audit') AND indisvalid AND indpred IS NOT NULL) IS TRUE`).
+		Scan(&exists, &columns, &marked, &paused)
 	if err != nil {
 		return absent, fmt.Errorf("look at event_outbox: %w", err)
 	}
@@ -200,8 +209,10 @@ func look(ctx context.Context, tx pgx.Tx) (shape, error) {
 		}
 	}
 	switch {
-	case len(missing) == 0 && marked:
+	case len(missing) == 0 && marked && paused:
 		return current, nil
+	case len(missing) == 0 && marked:
+		return unpaused, nil
 	case len(missing) == 0:
 		return unmarked, nil
 	case len(missing) == len(added):

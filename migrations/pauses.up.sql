@@ -1,5 +1,6 @@
 -- Lets operators pause topics and purge published rows: event_outbox_audit accepts these
--- actions, and gets an index of the pauses. Relays and writers need no change and may run.
+-- actions, and gets indexes of the pauses and of the decisions that the relay has not acted
+-- on, which each renewal of the lease reads. Relays and writers need no change and may run.
 -- Only a relay that knows pauses obeys them, so upgrade all relays before you pause a topic.
 --
 -- event_outbox_audit is locked (ACCESS EXCLUSIVE) while its rows are looked at once:
@@ -14,6 +15,7 @@ BEGIN
     ALTER TABLE event_outbox_audit DROP CONSTRAINT IF EXISTS event_outbox_audit_action_check;
     ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check
         CHECK (action IN ('replay', 'discard', 'cancel', 'send-now', 'pause', 'resume', 'purge'));
+    CREATE INDEX IF NOT EXISTS ix_event_outbox_audit_open ON event_outbox_audit (id) WHERE applied_at IS NULL;
     CREATE INDEX IF NOT EXISTS ix_event_outbox_audit_pauses ON event_outbox_audit (id) WHERE action IN ('pause', 'resume');
 END
 $$;

@@ -3,7 +3,8 @@
 --
 -- The older table has no dead rows: replay or discard them beforehand, or the old
 -- relay will publish them. It has no delayed events and no tombstones either: while
--- any waits, this stops and changes nothing; let the relay publish them first.
+-- any waits, this stops and changes nothing; let the relay publish them first. It also stops
+-- while topics are paused by operators: the old relay would publish their rows.
 -- Published tombstones are deleted, and unpublished rows lose the partition that was
 -- chosen for them. event_inbox, with the events that consumers have handled, is
 -- dropped. The table is locked (ACCESS EXCLUSIVE) until the transaction
@@ -12,12 +13,27 @@ SET LOCAL lock_timeout = '5s';
 
 LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
 LOCK TABLE event_outbox_delayed IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE event_outbox_audit IN ACCESS EXCLUSIVE MODE;
 
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM event_outbox_delayed) THEN
         RAISE EXCEPTION 'event_outbox_delayed has events that wait for their time, and the older shape cannot hold them'
             USING HINT = 'Let the relay publish them first: outboxrelay send-now --all. Or cancel them: outboxrelay cancel --all';
+    END IF;
+END
+$$;
+
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM event_outbox_audit AS p
+        WHERE p.action = 'pause'
+          AND NOT EXISTS (SELECT FROM event_outbox_audit AS r
+                          WHERE r.action = 'resume' AND r.id > p.id AND (r.topic IS NULL OR r.topic = p.topic))
+    ) THEN
+        RAISE EXCEPTION 'topics are paused by operators, and the older relay would publish their rows'
+            USING HINT = 'Resume them first: outboxrelay resume --all';
     END IF;
 END
 $$;

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -103,17 +104,23 @@ func doctorCommand(env environment) *cobra.Command {
 	return cmd
 }
 
+// examinePatience limits what doctor reads of the outbox, so that no statement is open for
+// long.
+const examinePatience = time.Minute
+
 // examine makes all checks. One that fails does not stop the others.
 func (d *doctor) examine(ctx context.Context, c *configuration) {
 	d.checkStore(ctx, c)
 	var facts admin.Facts
-	err := c.connected(ctx, d.o, func(conn *pgx.Conn) (err error) {
-		facts, err = admin.Examine(ctx, conn)
+	limited, cancel := context.WithTimeout(ctx, examinePatience)
+	defer cancel()
+	err := c.connected(limited, d.o, func(conn *pgx.Conn) (err error) {
+		facts, err = admin.Examine(limited, conn)
 		return err
 	})
 	if err != nil {
 		d.add(broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
-			"check the address, the tables and the role; outboxgen migration --grants prints what the role of an operator needs")
+			"check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), " | psql"))
 	} else {
 		d.checkServer(facts)
 		d.checkTables(facts)

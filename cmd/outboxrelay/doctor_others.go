@@ -45,10 +45,13 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
 		return
 	}
 	d.ok("kafka", "the brokers at %s answer", strings.Join(d.o.kafka.brokers, ", "))
+	writable := 0
 	for i, info := range infos {
-		d.checkTopic(topics[i], info)
+		if d.checkTopic(topics[i], info) {
+			writable++
+		}
 	}
-	d.ok("topics", "%s of the rows can be written", several(int64(len(topics)), "topic"))
+	d.ok("topics", "%s of the rows can be written", several(int64(writable), "topic"))
 	d.ok("row size", "the largest rows that wait fit into their topics")
 }
 
@@ -82,38 +85,48 @@ func (d *doctor) pingKafka(ctx context.Context) error {
 	return client.Ping(ctx)
 }
 
-func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) {
-	waits := fmt.Sprintf("its rows wait: %d of those that were looked at", t.Waiting)
+// checkTopic reports whether the topic can be written.
+func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
+	bad, waits := broken, fmt.Sprintf("its rows wait: %d of those that were looked at", t.Waiting)
+	if t.Waiting == 0 { // it may be retired
+		bad, waits = notable, "none of the rows that were looked at waits for it"
+	}
 	switch {
 	case info.Problem.Class != relay.ClassOK:
 		fix := "grant the relay DESCRIBE and WRITE on the topic"
 		if strings.Contains(info.Problem.Err.Error(), "does not exist") {
-			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor …", t.Topic)
+			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor …", quoted(t.Topic))
 		}
-		d.add(broken, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)
-		return
+		d.add(bad, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)
+		return false
 	case len(info.Unavailable) > 0:
-		d.add(broken, "topics", fmt.Sprintf("topic %s: %d of %d partitions have no leader", t.Topic, len(info.Unavailable), info.Partitions), waits,
-			"bring back the brokers that have these partitions: kafka-topics.sh --describe --topic "+t.Topic)
+		d.add(bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have no leader", t.Topic, len(info.Unavailable), info.Partitions), waits,
+			"bring back the brokers that have these partitions: kafka-topics.sh --describe --topic "+quoted(t.Topic))
 	}
 	if info.Unread.Class != relay.ClassOK {
 		d.add(notable, "topics", fmt.Sprintf("the settings of topic %s cannot be read: %v", t.Topic, info.Unread.Err),
 			fmt.Sprintf("the relay assumes %d bytes for max.message.bytes", info.MaxBatchBytes), "grant the relay DESCRIBE_CONFIGS on the topic")
 	}
 	limit := int64(info.MaxBatchBytes)
+	writable := len(info.Unavailable) == 0
 	if limit == 0 || t.Largest == 0 {
-		return
+		return writable
 	}
 	switch size := t.Largest + relay.BatchOverhead; {
+	case size > limit && d.o.kafka.compresses():
+		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes before compression, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+			"Kafka rejects the row if it is still larger than that after compression, and after max_attempts it is dead",
+			"raise max.message.bytes of the topic, or make the events smaller")
 	case size > limit:
 		d.add(broken, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"Kafka rejects the row, and after max_attempts it is dead", fmt.Sprintf(
 				"kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d; consumers may need a larger max.partition.fetch.bytes",
-				t.Topic, roundUp(size)))
-	case size > limit*9/10:
+				quoted(t.Topic), roundUp(size)))
+	case size > limit*9/10 && !d.o.kafka.compresses():
 		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"a slightly larger one will be rejected", "raise max.message.bytes of the topic, or make the events smaller")
 	}
+	return writable
 }
 
 // roundUp returns twice the size, in whole MiB.
@@ -130,7 +143,11 @@ func (d *doctor) checkRegistry(ctx context.Context, topics []admin.TopicFacts) {
 	config.Logger = slog.New(slog.DiscardHandler)
 	for _, t := range topics {
 		if err := framing.Find(ctx, config, t.Topic, t.EventType); err != nil {
-			d.add(broken, "registry", err.Error(), fmt.Sprintf("rows of topic %s wait, for example of %s", t.Topic, t.EventType),
+			bad := broken
+			if t.Waiting == 0 {
+				bad = notable
+			}
+			d.add(bad, "registry", err.Error(), fmt.Sprintf("rows of topic %s wait, for example of %s", t.Topic, t.EventType),
 				"outboxgen register, or correct the settings registry-url and registry-subject")
 		}
 	}

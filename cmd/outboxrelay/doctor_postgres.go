@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
@@ -102,7 +103,7 @@ func (d *doctor) checkServer(f admin.Facts) {
 		fix        string
 	}{
 		{"the server (max_connections)", s.MaxConnections - s.Reserved, s.Used, "ALTER SYSTEM SET max_connections = …; then restart the server. Or put the services behind a pooler"},
-		{"role " + s.Login, s.RoleLimit, s.RoleUsed, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", s.Login)},
+		{"role " + s.Login, s.RoleLimit, s.RoleUsed, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", pgx.Identifier{s.Login}.Sanitize())},
 		{"the database", s.DatabaseLimit, s.DatabaseUsed, "ALTER DATABASE … CONNECTION LIMIT -1"},
 	} {
 		if limit.most < 0 { // none
@@ -141,6 +142,9 @@ func (d *doctor) checkTables(f admin.Facts) {
 		case "slot":
 			d.add(risky, "vacuum", fmt.Sprintf("the replication slot %s (%s) holds back vacuum by %d transactions", h.Name, h.Detail, h.Transactions), effect,
 				fmt.Sprintf("let its consumer catch up; if it is gone: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(h.Name, "'", "''")))
+		case "standby":
+			d.add(risky, "vacuum", fmt.Sprintf("a standby (%s, walsender %s) holds back vacuum by %d transactions with hot_standby_feedback", h.Detail, h.Name, h.Transactions), effect,
+				"end the query that is open for long on the standby, or set hot_standby_feedback = off there")
 		case "prepared":
 			d.add(risky, "vacuum", fmt.Sprintf("the prepared transaction %s of %s began %s", h.Name, h.Detail, since), effect,
 				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
@@ -163,20 +167,46 @@ func (d *doctor) checkTables(f admin.Facts) {
 	}
 	for _, i := range f.InvalidIndexes {
 		d.add(risky, "indexes", fmt.Sprintf("the index %s of %s is not valid; CREATE INDEX CONCURRENTLY has failed", i.Name, i.Table),
-			"each insert maintains it, and no statement uses it", "DROP INDEX CONCURRENTLY "+i.Name+"; then create it again")
+			"each insert maintains it, and no statement uses it", "DROP INDEX CONCURRENTLY "+d.inSchema(i.Name)+"; then create it again")
 	}
 	d.ok("vacuum", "nothing holds back vacuum for long, and autovacuum is on")
 	d.ok("bloat", "%s", sizes(f.Tables))
-	if !f.TakesPauses || !f.PausesIndexed {
-		d.add(notable, "audit", "event_outbox_audit is from before pauses of topics", "outboxrelay pause and purge do not work", "outboxgen migration --pauses --format sql | psql")
+	switch {
+	case !f.TakesPauses:
+		d.add(notable, "audit", "event_outbox_audit is from before pauses of topics", "outboxrelay pause and purge do not work", d.migration("--pauses"))
+	case !f.PausesIndexed: // checkStore warns of it with the privileges of a relay
+		d.add(notable, "audit", "event_outbox_audit lacks an index that came with pauses", "each renewal of the lease reads all of it", d.migration("--pauses"))
 	}
 }
 
+// qualified returns the name of a table as SQL.
 func (d *doctor) qualified(name string) string {
+	return d.inSchema(pgx.Identifier{name}.Sanitize())
+}
+
+// inSchema puts the schema before a name as SQL, if it is not the usual one.
+func (d *doctor) inSchema(sql string) string {
 	if d.o.schema == "" || d.o.schema == "public" {
-		return name
+		return sql
 	}
-	return d.o.schema + "." + name
+	return pgx.Identifier{d.o.schema}.Sanitize() + "." + sql
+}
+
+// migration is the command that applies a migration.
+func (d *doctor) migration(kind string) string {
+	command := "outboxgen migration " + kind
+	if d.o.schema != "" {
+		command += " --schema " + quoted(d.o.schema)
+	}
+	return command + " --format sql | psql"
+}
+
+// resumed returns the argument of outboxrelay resume.
+func resumed(topic string) string {
+	if topic == admin.AllTopics {
+		return "--all"
+	}
+	return quoted(topic)
 }
 
 func sizes(tables []admin.TableFacts) string {
@@ -248,16 +278,16 @@ func (d *doctor) checkRows(f admin.Facts) {
 	s := f.State
 	for _, reason := range reasons(s) {
 		l := risky
-		if s.Dead > 0 && strings.Contains(reason, "dead-lettered") || s.Oldest != nil && s.Oldest.Age > time.Minute {
+		switch {
+		case reason.kind == reasonPause:
+			l = notable
+		case reason.kind == reasonDead || stuck(s) > time.Minute:
 			l = broken
 		}
-		if len(s.Pauses) > 0 && strings.Contains(reason, "by operators") {
-			l = notable
-		}
-		d.add(l, "rows", reason, "", "outboxrelay status")
+		d.add(l, "rows", reason.text, "", "outboxrelay status")
 	}
 	for _, p := range s.Pauses {
-		d.add(notable, "rows", describePause(p), "its rows wait", strings.TrimSpace("outboxrelay resume "+p.Topic))
+		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume "+resumed(p.Topic))
 	}
 	d.ok("rows", "%s pending, %d held, %d dead", counted(s.Pending), s.Waiting, s.Dead)
 }

@@ -50,7 +50,7 @@ func worse(found []diagnosis) []string {
 func TestDoctorOfAHealthyOutbox(t *testing.T) {
 	t.Parallel()
 	services.EachKafka(t, func(t *testing.T, k *services.KafkaCluster) {
-		pg := services.Postgres(t)
+		pg := services.Postgres(t, services.Private()) // sessions of other tests would be findings
 		if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
 			t.Fatal(err)
 		}
@@ -104,8 +104,13 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{name: "the sequence is behind", spoil: `SELECT setval('event_outbox_seq_seq', 1)`,
 			level: broken, check: "setup", what: "stands at 1, below the highest seq", fix: "stop the writers, then SELECT setval("},
 		{name: "autovacuum is off", spoil: `ALTER TABLE event_outbox SET (autovacuum_enabled = off)`,
-			level: broken, check: "vacuum", what: "autovacuum is off for event_outbox", fix: "ALTER TABLE event_outbox RESET (autovacuum_enabled)"},
-		{name: "from before pauses", spoil: `DROP INDEX ix_event_outbox_audit_pauses`,
+			level: broken, check: "vacuum", what: "autovacuum is off for event_outbox", fix: `ALTER TABLE "event_outbox" RESET (autovacuum_enabled)`},
+		{name: "an index of the audit is missing", spoil: `DROP INDEX ix_event_outbox_audit_open`,
+			level: notable, check: "audit", what: "event_outbox_audit lacks an index", fix: "outboxgen migration --pauses"},
+		{name: "an index of the audit is missing, and a relay warns of it", spoil: `DROP INDEX ix_event_outbox_audit_pauses`,
+			level: risky, check: "setup", what: "event_outbox_audit lacks an index", fix: "outboxgen migration --pauses"},
+		{name: "from before pauses", spoil: `ALTER TABLE event_outbox_audit DROP CONSTRAINT event_outbox_audit_action_check;
+			ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check CHECK (action IN ('replay', 'discard', 'cancel', 'send-now'))`,
 			level: notable, check: "audit", what: "event_outbox_audit is from before pauses", fix: "outboxgen migration --pauses"},
 		{name: "nobody leads", spoil: `SELECT`,
 			level: risky, check: "relays", what: "no relay leads", fix: "outboxrelay run"},
@@ -120,8 +125,13 @@ func TestDoctorFindsFaults(t *testing.T) {
 			level: broken, check: "rows", what: "3 rows dead-lettered", fix: "outboxrelay status"},
 		{name: "a topic is missing", spoil: `UPDATE event_outbox SET topic = 'missing-topic'`,
 			level: broken, check: "topics", what: "topic missing-topic: the topic does not exist", fix: "kafka-topics.sh --create --topic missing-topic"},
+		{name: "a topic is missing, and its rows were published", spoil: `UPDATE event_outbox SET topic = 'retired-topic', published_at = now() - interval '1 hour'`,
+			level: notable, check: "topics", what: "topic retired-topic: the topic does not exist", fix: "kafka-topics.sh --create --topic retired-topic"},
 		{name: "a row is too large", spoil: `UPDATE event_outbox SET event_data = json_build_object('x', repeat('y', 200000)) WHERE seq = 2`,
 			level: broken, check: "row size", what: "and topic " + orders + " takes 100000 (max.message.bytes)", fix: "--entity-name " + orders + " --add-config max.message.bytes=1048576"},
+		{name: "a row is too large before compression", args: []string{"--compression", "zstd"},
+			spoil: `UPDATE event_outbox SET event_data = json_build_object('x', repeat('y', 200000)) WHERE seq = 2`,
+			level: risky, check: "row size", what: "bytes before compression, and topic " + orders + " takes 100000", fix: "raise max.message.bytes"},
 		{name: "Kafka is away", args: []string{"--brokers", "127.0.0.1:1"}, spoil: `SELECT`,
 			level: broken, check: "kafka", what: "Kafka at 127.0.0.1:1", fix: "check the brokers"},
 		{name: "Kafka is away, and there are no rows", args: []string{"--brokers", "127.0.0.1:1"}, spoil: `DELETE FROM event_outbox`,
@@ -150,6 +160,35 @@ func TestDoctorFindsFaults(t *testing.T) {
 				t.Errorf("exit %d with problems %v", got.Code, want)
 			}
 		})
+	}
+}
+
+// Fixes can be copied: they have the schema, and names as SQL and the shell read them.
+func TestDoctorsFixesAreQuoted(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `CREATE SCHEMA "Shop's";
+		ALTER TABLE event_outbox SET SCHEMA "Shop's"; ALTER TABLE event_outbox_audit SET SCHEMA "Shop's";
+		ALTER TABLE event_outbox_lease SET SCHEMA "Shop's"; ALTER TABLE event_outbox_delayed SET SCHEMA "Shop's"; SET search_path = "Shop's";
+		CREATE INDEX "Bad one" ON event_outbox (event_type); UPDATE pg_index SET indisvalid = false WHERE indexrelid = '"Bad one"'::regclass;
+		ALTER TABLE event_outbox SET (autovacuum_enabled = off); DROP INDEX ix_event_outbox_audit_open;
+		INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason) VALUES
+			('ann', 'pause', 0, gen_random_uuid(), '', 'my orders', 'x'), ('ann', 'pause', 0, gen_random_uuid(), '', NULL, 'x')`); err != nil {
+		t.Fatal(err)
+	}
+	_, found := examined(t, env, "--schema", "Shop's", "--sink", "stdout")
+	var fixes []string
+	for _, f := range found {
+		fixes = append(fixes, f.Fix)
+	}
+	for _, want := range []string{
+		`DROP INDEX CONCURRENTLY "Shop's"."Bad one"; then create it again`,
+		`ALTER TABLE "Shop's"."event_outbox" RESET (autovacuum_enabled)`,
+		`outboxgen migration --pauses --schema 'Shop'\''s' --format sql | psql`,
+		`outboxrelay resume 'my orders'`, `outboxrelay resume --all`,
+	} {
+		if !slices.Contains(fixes, want) {
+			t.Errorf("no fix %q in %q", want, fixes)
+		}
 	}
 }
 

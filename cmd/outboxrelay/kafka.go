@@ -90,6 +90,11 @@ func (k kafkaSettings) warn(log *slog.Logger, outbox string) {
 	}
 }
 
+// compresses reports whether batches are compressed.
+func (k kafkaSettings) compresses() bool {
+	return len(k.codecs) > 0 && k.codecs[0] != kgo.NoCompression()
+}
+
 func readCompression(r *reader) []kgo.CompressionCodec {
 	codecs := map[string]kgo.CompressionCodec{
 		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),

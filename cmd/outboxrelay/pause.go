@@ -136,6 +136,15 @@ func (p *pausing) one(ctx context.Context, conn *pgx.Conn, o outbox, topic strin
 	if err != nil {
 		return fmt.Errorf("%s %s, then: %w", p.done, nameOf(topic), err)
 	}
+	if p.pauses && topic != admin.AllTopics {
+		used, err := admin.UsesTopic(ctx, conn, topic)
+		if err != nil {
+			return fmt.Errorf("%s %s, then: %w", p.done, nameOf(topic), err)
+		}
+		if !used {
+			note += "; none of the rows that were looked at has this topic: check its name"
+		}
+	}
 	result := pauseResult{o.name, topic, p.pauses, confirmed, note}
 	if p.asJSON {
 		return printJSON(p.stdout, result)

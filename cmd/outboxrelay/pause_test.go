@@ -32,6 +32,11 @@ func TestPauseWithoutALeader(t *testing.T) {
 			"topic orders is paused by ann since TIME: restore\\x1b[2J; nothing was changed\n"}},
 		{[]string{"pause", "--all", "--actor", "ben", "--reason", "move", "--json"}, answer{Stdout: `{"outbox":"event_outbox","topic":"","paused":true,"confirmed":false,` +
 			`"note":"no relay leads now; the next leader acts on it before it sends anything"}` + "\n"}},
+		{[]string{"pause", "oders", "--reason", "x"}, answer{Stdout: "paused topic oders; no relay leads now; the next leader acts on it before it sends anything; " +
+			"none of the rows that were looked at has this topic: check its name\n"}},
+		{[]string{"resume", "oders"}, answer{Stdout: "resumed topic oders; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"pause", "my orders", "--reason", "x"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: admin: there can be no topic \"my orders\": " +
+			"Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"\n"}},
 		{[]string{"resume", "orders"}, answer{Stdout: "resumed topic orders; no relay leads now; the next leader acts on it before it sends anything\n"}},
 		{[]string{"resume", "orders"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
 			"topic orders is not paused by itself, but all topics are paused by ben since TIME: move; to end that: outboxrelay resume --all\n"}},
@@ -56,8 +61,8 @@ why      no leader: start a relay (outboxrelay run)
 		}
 	}
 	var audit int
-	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE action IN ('pause', 'resume')`).Scan(&audit); err != nil || audit != 4 {
-		t.Errorf("%d entries in the audit (%v), want 4", audit, err)
+	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE action IN ('pause', 'resume')`).Scan(&audit); err != nil || audit != 6 {
+		t.Errorf("%d entries in the audit (%v), want 6", audit, err)
 	}
 	// A relay of a version from before pauses renews its lease, and does not obey.
 	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), '{"led": {"host": "old-1", "pid": 7}}')`)
@@ -73,6 +78,50 @@ why      no leader: start a relay (outboxrelay run)
 	}
 	if got := call(env, "status"); !strings.Contains(got.Stdout, "the leader on old-1, pid 7, obeys 0 of 1 pause: its version may be from before pauses; upgrade it") {
 		t.Errorf("status says:\n%s", got.Stdout)
+	}
+}
+
+// A topic that an operator has paused is no problem, however long its rows wait. Rows of
+// another topic that wait are one.
+func TestAPauseIsNoProblem(t *testing.T) {
+	conn, env := newOutbox(t)
+	k := services.KFake(t)
+	topic, other := k.NewTopic(t, "orders", 1), k.NewTopic(t, "others", 1)
+	env["KAFKA_BROKERS"] = k.Brokers[0]
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = '`+topic+`', created_at = now() - interval '2 hours'`); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "pause", topic, "--actor", "ann", "--reason", "restore"); got.Code != exitcode.OK {
+		t.Fatalf("%+v", got)
+	}
+	led := func(reason string) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), $1)
+			ON CONFLICT (name) DO UPDATE SET state = $1, updated_at = now()`,
+			`{"operator_pause_count": 1, "operator_pauses": [{"topic": "`+topic+`"}]`+reason+`}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits := "topic " + topic + " is paused by an operator, ann: restore"
+	for _, state := range []string{`, "by_operator": true, "reason": "` + waits + `"`, ""} {
+		led(state)
+		got, found := examined(t, env)
+		if bad := worse(found); got.Code != exitcode.OK || bad != nil {
+			t.Errorf("doctor with %q: exit %d, findings %q", state, got.Code, bad)
+		}
+		got = call(env, "status")
+		if strings.Contains(got.Stdout, "although a relay leads") || strings.Contains(got.Stdout, waits) != (state != "") ||
+			!strings.Contains(got.Stdout, "1 pause by operators: see outboxrelay resume") {
+			t.Errorf("status with %q:\n%s", state, got.Stdout)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = '`+other+`' WHERE seq = 1`); err != nil {
+		t.Fatal(err)
+	}
+	got, found := examined(t, env)
+	if bad := worse(found); got.Code != exitcode.Failed || len(bad) != 1 || !strings.Contains(bad[0], "problem rows: rows have waited for 2h") {
+		t.Errorf("another topic waits: exit %d, findings %q", got.Code, bad)
 	}
 }
 
@@ -131,6 +180,13 @@ func TestAPauseSurvivesFailOver(t *testing.T) {
 		if got := call(env, "status"); !strings.Contains(got.Stdout, "topic "+orders.topic+" is paused by ") {
 			t.Errorf("status says:\n%s", got.Stdout)
 		}
+		if _, err := pg.Pool.Exec(t.Context(), `UPDATE event_outbox SET created_at = now() - interval '1 hour' WHERE published_at IS NULL`); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the leader says why", func() bool { return strings.Contains(call(env, "status").Stdout, "is paused by an operator, ") })
+		if got := call(env, "doctor", "--brokers", strings.Join(k.Brokers, ",")); got.Code != exitcode.OK {
+			t.Errorf("doctor during a pause: %+v", got)
+		}
 
 		done(answer{Stdout: "resumed topic " + orders.topic + "; the leader has confirmed it\n"}, "resume", orders.topic)
 		orders.insert(t, 100)
@@ -145,4 +201,30 @@ func TestAPauseSurvivesFailOver(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A pause does not stop replay --from, which says so.
+func TestReplayTellsOfPauses(t *testing.T) {
+	conn, env := newOutbox(t)
+	env["KAFKA_BROKERS"] = "127.0.0.1:1"
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "pause", "orders", "--actor", "ann", "--reason", "restore"); got.Code != exitcode.OK {
+		t.Fatalf("%+v", got)
+	}
+	for _, tt := range []struct {
+		to   string
+		told bool
+	}{{"", true}, {"elsewhere", false}, {"orders", true}} {
+		args := []string{"replay", "--from", "24h", "--dry-run"}
+		if tt.to != "" {
+			args = append(args, "--to-topic", tt.to)
+		}
+		got := call(env, args...)
+		told := strings.Contains(got.Stderr, "outboxrelay: topic orders is paused by ann since ") && strings.Contains(got.Stderr, ": restore; replay --from sends its events nevertheless\n")
+		if got.Code != exitcode.OK || told != tt.told {
+			t.Errorf("--to-topic %q: %+v", tt.to, got)
+		}
+	}
 }

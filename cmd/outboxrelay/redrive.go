@@ -43,7 +43,8 @@ func redriveCommand(env environment) *cobra.Command {
 			"A record is sent back once: the offsets of the group outbox-redrive.TOPIC record that. --again sends it again. Records\n" +
 			"are also sent again after the brokers have deleted these offsets, 7 days after the last call (offsets.retention.minutes),\n" +
 			"and if redrive runs twice at the same time. The dead-letter topic does not change. The order between such a record and\n" +
-			"others of its key is not guaranteed. Nothing is sent to a compacted topic: use --to with a retry topic.\n\n" +
+			"others of its key is not guaranteed. Nothing is sent to a compacted topic: use --to with a retry topic.\n" +
+			"outboxrelay pause does not stop redrive, which knows only Kafka.\n\n" +
 			"--dry-run lists the records and sends nothing. For dead rows of an outbox, use outboxrelay replay.",
 		Example: "  outboxrelay redrive --from mailer.dead --all --dry-run\n" +
 			"  outboxrelay redrive --from mailer.dead --event-type shop.order_placed.v1 --limit 10\n" +

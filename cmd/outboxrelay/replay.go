@@ -63,6 +63,7 @@ func replayCommand(env environment) *cobra.Command {
 			"for each key, with the additional header outbox_replay. It reads only, so that the relay keeps running undisturbed,\n" +
 			"and needs no privilege but SELECT on event_outbox. The times are those of the events' transactions (created_at).\n\n" +
 			"All consumers of a topic get the replayed events. --to-topic sends them to another topic, for one consumer.\n" +
+			"Pauses of topics stop the relay only: replay --from names those that are paused, and sends to them too.\n" +
 			"Events that are pending or dead are left out. Nothing is sent to the events' own topic if it is compacted, or\n" +
 			"if the command may not read that (DESCRIBE_CONFIGS) and --not-compacted is not set.\n\n" +
 			"--from lists the number of events by topic and type, and asks you to type their sum. Scripts use --yes instead.\n" +

@@ -12,6 +12,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 	"github.com/outboxgen/outboxgen/runtime/relay/replay"
 )
@@ -41,12 +42,28 @@ func (r *replaying) past(ctx context.Context, env environment) error {
 		if err != nil {
 			return err
 		}
+		r.tellPauses(ctx, env, conn, o)
 		return (&pastRun{replaying: r, environment: env, outbox: o, history: history, selection: s, records: records}).run(ctx)
 	})
 	if errors.Is(err, replay.ErrCursor) {
 		return misuse{fmt.Errorf("--after %q is not a place in the history of this outbox: use the one that outboxrelay replay printed", r.after)}
 	}
 	return err
+}
+
+// tellPauses says on standard error which topics are paused: replay does not obey pauses,
+// because a topic may be paused until a replay is done. A role that may not read the audit
+// does not learn of them.
+func (r *replaying) tellPauses(ctx context.Context, env environment, conn *pgx.Conn, o outbox) {
+	pauses, err := admin.Pauses(ctx, conn)
+	if err != nil || o.toStdout {
+		return
+	}
+	for _, p := range pauses {
+		if r.toTopic == "" || p.Topic == admin.AllTopics || p.Topic == r.toTopic {
+			fmt.Fprintf(env.stderr, "outboxrelay: %s; replay --from sends its events nevertheless\n", terminal.Text(describePause(p)))
+		}
+	}
 }
 
 // pastRun is one replay of published events.

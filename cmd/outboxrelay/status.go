@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -48,7 +50,7 @@ func statusCommand(env environment) *cobra.Command {
 							Outbox string `json:"outbox"`
 							admin.State
 							Why []string `json:"why"`
-						}{name, state, reasons(state)})
+						}{name, state, textsOf(reasons(state))})
 					}
 					return printState(env.stdout, name, state)
 				})
@@ -106,7 +108,7 @@ func printState(w io.Writer, name string, s admin.State) error {
 	}
 	label = "why"
 	for _, reason := range reasons(s) {
-		line(label, "%s", reason)
+		line(label, "%s", reason.text)
 		label = ""
 	}
 	_, err := io.WriteString(w, b.String())
@@ -178,20 +180,58 @@ const silence = 5 * time.Second
 // patience is how long a row may be pending under a leader before status mentions it.
 const patience = 3 * time.Second
 
+// reason is why rows do not move.
+type reason struct {
+	kind reasonKind
+	text string
+}
+
+type reasonKind int
+
+const (
+	reasonFault reasonKind = iota // something does not work
+	reasonPause                   // an operator has decided it
+	reasonDead                    // rows are dead
+)
+
+// textsOf returns what the reasons say.
+func textsOf(reasons []reason) []string {
+	var out []string
+	for _, r := range reasons {
+		out = append(out, r.text)
+	}
+	return out
+}
+
+// stuck returns how long the oldest row has waited; 0 if an operator has paused its topic.
+func stuck(s admin.State) time.Duration {
+	if s.Oldest == nil || slices.ContainsFunc(s.Pauses, func(p relay.OperatorPause) bool {
+		return p.Topic == admin.AllTopics || p.Topic == s.Oldest.Topic
+	}) {
+		return 0
+	}
+	return s.Oldest.Age
+}
+
 // reasons says why rows do not move, most likely cause first; empty if nothing is
 // wrong.
-func reasons(s admin.State) []string {
-	var out []string
-	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+func reasons(s admin.State) []reason {
+	var out []reason
+	add := func(kind reasonKind, format string, args ...any) {
+		out = append(out, reason{kind, fmt.Sprintf(format, args...)})
+	}
+	say := func(format string, args ...any) { add(reasonFault, format, args...) }
 	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
 	switch l := s.Leader; {
 	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
 		say("no leader: start a relay (outboxrelay run)")
 	case (s.Pending > 0 || overdue) && l.Silent > silence:
 		say("the leader's last heartbeat was %s ago and no other relay took over: check the logs of the relays, or start one", l.Silent.Round(time.Second))
+	case l.State.Reason != "" && l.State.ByOperator:
+		add(reasonPause, "%s", l.State.Reason)
 	case l.State.Reason != "":
 		say("%s", l.State.Reason)
-	case s.Oldest != nil && s.Oldest.NextAttempt.IsZero() && s.Oldest.Age > patience:
+	case stuck(s) > patience && s.Oldest.NextAttempt.IsZero():
 		say("rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", s.Oldest.Age.Round(time.Second))
 	}
 	if overdue && len(out) == 0 {
@@ -199,7 +239,7 @@ func reasons(s admin.State) []string {
 			(-s.NextDelayed.DueIn).Round(time.Second))
 	}
 	if len(s.Pauses) > 0 {
-		say("%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
+		add(reasonPause, "%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
 	}
 	if missing := unobeyed(s); missing != "" {
 		say("%s", missing)
@@ -208,7 +248,7 @@ func reasons(s admin.State) []string {
 		say("%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		say("%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", several(s.Dead, "row"))
+		add(reasonDead, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", several(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
 		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)

@@ -39,7 +39,8 @@ func tailCommand(env environment) *cobra.Command {
 		Short: "Follow what is being published",
 		Long: "tail prints the rows that were published last, and then each one when the relay has recorded it as published. It reads\n" +
 			"the tables twice a second by their indexes, locks nothing, and does not disturb the relay. SIGINT and SIGTERM end it.\n\n" +
-			"With settle: mark it sees every row, unless more than 10,000 are published or pending at once; then it says so.\n" +
+			"With settle: mark it sees every row, unless more than 10,000 are published or pending at once, or with --data more\n" +
+			"than 64 MiB; then it says so.\n" +
 			"With settle: delete the relay deletes rows as it publishes them. Then tail sees only rows that waited when it looked,\n" +
 			"and prints them as deleted. To see every record, consume the topic.",
 		Example: "  outboxrelay tail --topic shop.order_placed.v1\n" +
@@ -124,7 +125,7 @@ func (t *tailing) follow(ctx context.Context, conn *pgx.Conn) error {
 			}
 		}
 		if tail.Missed() {
-			fmt.Fprintln(t.stderr, "outboxrelay: more than 10,000 rows were published or are pending at once; some are not shown. Select fewer with --topic or --type")
+			fmt.Fprintln(t.stderr, "outboxrelay: more than 10,000 rows, or 64 MiB of data, were published or are pending at once; some are not shown. Select fewer with --topic or --type")
 		}
 		if t.once || !wait.For(ctx, t.interval) {
 			return nil

@@ -86,9 +86,9 @@ func (ts *targets) operatorPaused(list []OperatorPause) {
 			continue
 		}
 		if p.Topic == "" {
-			ts.log.say(slog.LevelInfo, "all topics resumed by an operator")
+			ts.log.say(slog.LevelInfo, "all topics resumed: an operator has ended their pause, or its entry in the audit is gone")
 		} else {
-			ts.log.say(slog.LevelInfo, "topic resumed by an operator", slog.String("topic", p.Topic))
+			ts.log.say(slog.LevelInfo, "topic resumed: an operator has ended its pause, or the entry of it in the audit is gone", slog.String("topic", p.Topic))
 		}
 	}
 	for _, tp := range ts.q.topics.order {

@@ -95,3 +95,54 @@ func TestAReplayedRowGoesBeforeQueuedOnes(t *testing.T) {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 }
+
+// forgetting counts the decisions that the relay has acted on.
+type forgetting struct {
+	relay.Store
+	n atomic.Int64
+}
+
+func (f *forgetting) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]relay.Decision, error) {
+	decisions, err := f.Store.Decisions(ctx, l, done)
+	if err == nil {
+		f.n.Add(int64(len(done)))
+	}
+	return decisions, err
+}
+
+// That holds also for rows of its key that are in memory because they are read again.
+func TestAReplayedRowGoesBeforeThoseOfACatchUp(t *testing.T) {
+	t.Parallel()
+	mem := relay.NewMemStore()
+	bad := rows(2, "t", "k")
+	bad[0].Headers, bad[1].Headers = []byte(`[]`), []byte(`[]`)
+	mem.Add(bad...)
+	store := &forgetting{Store: mem}
+	out := &gate{open: make(chan struct{})}
+	r := start(t, relay.Config{
+		Store: store, Sink: relay.NewStdoutSink(out), MaxAttempts: 1, BufferRows: 4, DecisionsEvery: 20 * time.Millisecond,
+	})
+	r.w.until(t, "rows 1 and 2 are dead", func(w *watcher) bool { return w.settled.Dead == 2 })
+	mem.Add(rows(1, "t", "k")...)
+	r.w.until(t, "row 3 is in flight", func(w *watcher) bool { return out.waiting.Load() && w.status.InFlight == 1 })
+	mem.Add(rows(7, "t", "k")...)
+	r.w.until(t, "later rows are queued", func(w *watcher) bool { return w.status.Queued > 0 })
+	mem.Edit(func(row *relay.Row) { row.Headers = nil }, 1, 2)
+	mem.Decide(2, false)
+	r.w.until(t, "rows are read again, and not all fit", func(w *watcher) bool { return w.status.HeldKeys == 1 && w.status.Queued > 0 })
+	mem.Decide(1, false)
+	r.w.until(t, "row 1 is replayed", func(*watcher) bool { return store.n.Load() == 2 })
+	close(out.open)
+	r.w.publishes(t, 10)
+	var got []int64
+	for line := range strings.Lines(out.b.String()) {
+		var record struct{ Seq int64 }
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, record.Seq)
+	}
+	if diff := cmp.Diff([]int64{3, 1, 2, 4, 5, 6, 7, 8, 9, 10}, got); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+}

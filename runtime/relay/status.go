@@ -45,6 +45,8 @@ type Status struct {
 	// Reason says why no rows are moving. It is empty if rows are moving or there are
 	// none.
 	Reason string `json:"reason"`
+	// ByOperator is true if Reason is an operator's pause.
+	ByOperator bool `json:"by_operator,omitempty"`
 	// Led describes the leader and its settings; nil while standing by.
 	Led *Led `json:"led,omitempty"`
 	// Panics counts the panics of code that the relay was given (Observer, Sink,
@@ -110,7 +112,7 @@ func (m *machine) status(now time.Duration) Status {
 			}
 		}
 	}
-	s.Reason = m.t.whyStill(now, &s)
+	s.Reason, s.ByOperator = m.t.whyStill(now, &s)
 	return s
 }
 
@@ -166,29 +168,30 @@ func (m *machine) whyStandby() string {
 	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
 }
 
-// whyStill says why a leader does not move rows, or returns "".
-func (t *term) whyStill(now time.Duration, s *Status) string {
+// whyStill says why a leader does not move rows, or returns "". byOperator is true if the
+// reason is an operator's pause.
+func (t *term) whyStill(now time.Duration, s *Status) (reason string, byOperator bool) {
 	switch {
 	case t.reader.err != nil:
-		return "the outbox cannot be read: " + t.reader.err.Error()
+		return "the outbox cannot be read: " + t.reader.err.Error(), false
 	case t.flow.settler.retry != nil:
-		return "the store does not answer: the outcomes of sent rows cannot be recorded"
+		return "the store does not answer: the outcomes of sent rows cannot be recorded", false
 	case t.sender.err != nil && now < t.sender.until+t.sender.cfg.OutageMax:
-		return "Kafka unavailable, retrying: " + t.sender.err.Error()
+		return "Kafka unavailable, retrying: " + t.sender.err.Error(), false
 	case !t.sender.open:
-		return "the sink is being opened"
+		return "the sink is being opened", false
 	case !t.flow.suspect.judged:
-		return "a row that may have killed the relay is being checked"
+		return "a row that may have killed the relay is being checked", false
 	case s.Queued+s.InFlight+s.Unsettled > 0:
-		return ""
+		return "", false
 	case s.Withheld > 0:
-		return t.flow.targets.whyStopped()
+		return t.flow.targets.whyStopped(), true
 	case len(s.PausedTopics) > 0:
-		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason)
+		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason), false
 	case len(s.SetAside) > 0:
-		return fmt.Sprintf("partition %d of %s is set aside: %s", s.SetAside[0].Partition, s.SetAside[0].Topic, s.SetAside[0].Reason)
+		return fmt.Sprintf("partition %d of %s is set aside: %s", s.SetAside[0].Partition, s.SetAside[0].Topic, s.SetAside[0].Reason), false
 	case s.HeldKeys > 0:
-		return fmt.Sprintf("%d keys are held by failed rows", s.HeldKeys)
+		return fmt.Sprintf("%d keys are held by failed rows", s.HeldKeys), false
 	}
-	return ""
+	return "", false
 }

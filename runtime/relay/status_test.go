@@ -9,6 +9,22 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
+// A pause of an operator is not the same as a topic that cannot be written.
+func TestAStatusOfAnOperatorsPause(t *testing.T) {
+	t.Parallel()
+	mem := relay.NewMemStore()
+	mem.Pause("here")
+	mem.Add(rows(1, "here", "k")...)
+	r := start(t, relay.Config{Store: mem, Sink: newTaking(), Logger: slog.New(slog.DiscardHandler)})
+	r.w.until(t, "it says why rows wait", func(w *watcher) bool { return w.status.ByOperator })
+	if got, want := r.Status().Reason, "topic here is paused by an operator, ann: test"; got != want {
+		t.Errorf("reason %q, want %q", got, want)
+	}
+	mem.Resume("here")
+	r.w.publishes(t, 1)
+	r.w.until(t, "nothing waits", func(w *watcher) bool { return w.status.Reason == "" && !w.status.ByOperator })
+}
+
 // The state in the lease row stays small, however many topics do not exist.
 func TestAStatusOfManyPausedTopics(t *testing.T) {
 	t.Parallel()

@@ -301,17 +301,23 @@ func (w *waits) decided(d Decision) {
 			w.schedule(holder)
 		}
 	}
-	if s == nil {
-		if d.Discarded {
-			return
-		}
-		s = w.hold(id)
-		s.skip(w.q.dropKey(&entry{row: Row{Seq: d.Seq, Topic: d.Topic, Key: d.Key}})) // they come after it
-	}
 	if !d.Discarded {
-		s.skip(d.Seq)
+		s = w.replayed(s, id, d)
 	}
-	w.schedule(s)
+	if s != nil {
+		w.schedule(s)
+	}
+}
+
+// replayed makes a key wait until a replayed row is read. The rows of the key that are queued
+// are read again, because they come after it, also those of a catch-up that has passed it.
+func (w *waits) replayed(s *scope, id keyID, d Decision) *scope {
+	if s == nil || s.state == catching {
+		s = w.hold(id)
+	}
+	s.skip(w.q.dropKey(&entry{row: Row{Seq: d.Seq, Topic: d.Topic, Key: d.Key}}))
+	s.skip(d.Seq)
+	return s
 }
 
 // keysAtOnce limits the keys of one catch-up.

@@ -16,7 +16,7 @@ import (
 const beforePauses = `
 	ALTER TABLE event_outbox_audit DROP CONSTRAINT event_outbox_audit_action_check;
 	ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check CHECK (action IN ('replay', 'discard', 'cancel', 'send-now'));
-	DROP INDEX ix_event_outbox_audit_pauses`
+	DROP INDEX ix_event_outbox_audit_open, ix_event_outbox_audit_pauses`
 
 const pauseTopic = `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, applied_at)
 	VALUES ('ann', 'pause', 0, gen_random_uuid(), '', 'orders', now())`
@@ -52,6 +52,29 @@ func TestPausesOfEachFormat(t *testing.T) {
 	})
 }
 
+// An upgrade of any former shape makes the audit take pauses.
+func TestUpgradeAllowsPauses(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		current := everything(t, conn)
+		for name, spoil := range map[string]string{
+			"from before pauses":           beforePauses,
+			"without one of their indexes": `DROP INDEX ix_event_outbox_audit_open`,
+			"from before the mark too":     beforePauses + `; ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file, DROP COLUMN search_below`,
+		} {
+			exec(t, conn, spoil)
+			if err := migrations.Upgrade(ctx, conn); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if diff := cmp.Diff(current, everything(t, conn)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	})
+}
+
 func TestAllowPauses(t *testing.T) {
 	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
 		if err := migrations.AllowPauses(ctx, conn); !errors.Is(err, migrations.ErrNoOutbox) {
@@ -79,6 +102,9 @@ func TestAllowPauses(t *testing.T) {
 		_, downs := statements(t, migrations.Tern, files(t, migrations.Tern, migrations.Options{Kind: migrations.KindPauses}))
 		if _, err := conn.Exec(ctx, downs[0]); err == nil || !strings.Contains(err.Error(), "topics are paused by operators") {
 			t.Errorf("the way back while a topic is paused: %v", err)
+		}
+		if err := migrations.Downgrade(ctx, conn); err == nil || !strings.Contains(err.Error(), "topics are paused by operators") {
+			t.Errorf("Downgrade while a topic is paused: %v", err)
 		}
 		exec(t, conn, strings.ReplaceAll(pauseTopic, "'pause'", "'resume'"))
 		runAll(t, conn, "public", downs)

@@ -28,8 +28,8 @@ FROM (
 -- name: Now :one
 SELECT clock_timestamp()::timestamptz AS now;
 
--- CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
--- stops at the cap.
+-- CountRows walks the rows above the low-water mark, and the index of those that wait below
+-- it, and stops at the cap.
 -- name: CountRows :one
 SELECT least(@cap::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint LIMIT @cap::bigint
@@ -90,8 +90,8 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
 ORDER BY seq
 LIMIT @max_rows;
 
--- IDsOfSeq finds the event of a seq. Each part reads an index that does not have published
--- rows.
+-- IDsOfSeq finds the event of a seq. Each part has the condition of an index that an outbox
+-- without a low-water mark has; others have one of all rows.
 -- name: IDsOfSeq :many
 SELECT p.id FROM event_outbox AS p WHERE p.seq = @seq AND p.published_at IS NULL AND p.dead_at IS NULL
 UNION ALL
@@ -268,6 +268,29 @@ WHERE l.action = 'pause'
   AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
 ORDER BY l.id;
 
+-- LockPauses makes decisions about pauses one at a time: each looks at those before it.
+-- name: LockPauses :exec
+SELECT pg_advisory_xact_lock(hashtextextended('outboxrelay pauses ' || to_regclass('event_outbox_audit')::oid::text, 0));
+
+-- UsesTopic looks for a row of a topic among the first pending, dead and delayed ones, and
+-- the latest ones. An older row may have its topic in event_data only.
+-- name: UsesTopic :one
+SELECT (EXISTS (SELECT FROM (
+            (SELECT w.topic, w.event_type FROM event_outbox AS w
+             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+             ORDER BY w.seq LIMIT 10000)
+            UNION ALL
+            (SELECT p.topic, p.event_type FROM event_outbox AS p
+             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
+             ORDER BY p.seq LIMIT 10000)
+            UNION ALL
+            (SELECT d.topic, d.event_type FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL ORDER BY d.seq LIMIT 10000)
+            UNION ALL
+            (SELECT l.topic, l.event_type FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000)
+            UNION ALL
+            (SELECT e.topic, e.event_type FROM event_outbox_delayed AS e ORDER BY e.deliver_at LIMIT 10000)
+        ) AS r WHERE coalesce(r.topic, r.event_type) = @topic::text))::boolean AS used;
+
 -- AddEntry is for decisions that are not about an event. The leader need not act on them
 -- row by row, so they have applied_at.
 -- name: AddEntry :exec
@@ -288,9 +311,11 @@ SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, curre
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a
         WHERE a.datname = current_database() AND a.application_name = 'outboxrelay')::integer AS relay_sessions;
 
--- HoldingBack lists what keeps vacuum from removing rows: transactions that are open for
--- long, replication slots, and prepared transactions. Without pg_read_all_stats the times
--- of other roles are unknown (0), and their transaction ids are not.
+-- HoldingBack lists what keeps vacuum from removing rows: transactions of this database that
+-- are open for long, prepared ones, replication slots, and standbys that send feedback
+-- without a slot. What vacuum has open does not count, and a transaction of another database
+-- holds back only what is shared. Without pg_read_all_stats the times of other roles are
+-- unknown (0), and their transaction ids are not.
 -- name: HoldingBack :many
 SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
 FROM (
@@ -298,7 +323,13 @@ FROM (
            coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
     FROM pg_catalog.pg_stat_activity AS a
-    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid() AND a.datid IS NOT NULL
+    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid()
+      AND a.datname = current_database() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum AS v WHERE v.pid = a.pid)
+    UNION ALL
+    SELECT 'standby', a.pid::text, concat_ws(', ', a.usename, nullif(a.application_name, '')), age(a.backend_xmin), 0
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE a.backend_xmin IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_stat_replication AS r WHERE r.pid = a.pid)
     UNION ALL
     SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END),
            coalesce(age(s.xmin), 0), 0
@@ -306,7 +337,7 @@ FROM (
     WHERE s.xmin IS NOT NULL
     UNION ALL
     SELECT 'prepared', p.gid, p.owner, age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
-    FROM pg_catalog.pg_prepared_xacts AS p
+    FROM pg_catalog.pg_prepared_xacts AS p WHERE p.database = current_database()
 ) AS h
 WHERE h.transactions >= @transactions::bigint OR h.seconds >= @seconds::bigint
 ORDER BY h.seconds DESC, h.transactions DESC
@@ -331,50 +362,64 @@ WHERE NOT i.indisvalid
   AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
 ORDER BY 1;
 
--- TakesPauses reports whether event_outbox_audit accepts pauses, and has their index.
+-- TakesPauses reports whether event_outbox_audit accepts pauses, and has the indexes that
+-- came with them.
 -- name: TakesPauses :one
 SELECT (NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c
                     WHERE c.conrelid = to_regclass('event_outbox_audit')::oid AND c.contype = 'c'
                       AND pg_get_constraintdef(c.oid) LIKE '%send-now%' AND pg_get_constraintdef(c.oid) NOT LIKE '%pause%'))::boolean AS takes,
-       EXISTS (SELECT FROM pg_catalog.pg_index AS i
-               WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND pg_get_indexdef(i.indexrelid) LIKE '%pause%')::boolean AS indexed;
+       coalesce((SELECT bool_or(pg_get_expr(i.indpred, i.indrelid) LIKE '%pause%') AND bool_or(pg_get_expr(i.indpred, i.indrelid) = '(applied_at IS NULL)')
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND i.indpred IS NOT NULL), false)::boolean AS indexed;
 
 -- UsedTopics lists the topics of the first rows that wait, of the first dead ones and delayed
 -- events, and of the latest published rows, with the largest row of each that is not
--- published: about its size in Kafka.
+-- published: about its size in Kafka. Only of the ten rows of a topic that take most space,
+-- compressed, are the data read.
 -- name: UsedTopics :many
-SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
-       coalesce(max(u.bytes) FILTER (WHERE u.waits), 0)::bigint AS largest,
-       coalesce((array_agg(u.id::text ORDER BY u.bytes DESC) FILTER (WHERE u.waits))[1], '')::text AS largest_id
-FROM (
-    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits,
-            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200 AS bytes
+WITH seen AS MATERIALIZED (
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits, false AS delayed,
+            coalesce(pg_column_size(p.event_data), 0) + coalesce(pg_column_size(p.headers), 0) AS stored
      FROM (
-        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers, w.event_key FROM event_outbox AS w
+        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers FROM event_outbox AS w
          WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
          ORDER BY w.seq LIMIT @max_rows)
         UNION ALL
-        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers, a.event_key FROM event_outbox AS a
+        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers FROM event_outbox AS a
          WHERE a.published_at IS NULL AND a.dead_at IS NULL AND a.seq > @low_water::bigint AND a.seq <= @up_to::bigint
          ORDER BY a.seq LIMIT @max_rows)
         UNION ALL
-        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers, n.event_key FROM event_outbox AS n
+        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers FROM event_outbox AS n
          WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
          ORDER BY n.seq LIMIT @max_rows)
      ) AS p ORDER BY p.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true,
-            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true, false, coalesce(pg_column_size(p.event_data), 0) + coalesce(pg_column_size(p.headers), 0)
      FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NOT NULL ORDER BY p.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT d.topic, d.event_type, d.id, true,
-            coalesce(octet_length(d.event_data::text), 0) + coalesce(octet_length(d.headers::text), 0) + coalesce(octet_length(d.event_key), 0) + 200
+    (SELECT d.topic, d.event_type, d.id, true, true, coalesce(pg_column_size(d.event_data), 0) + coalesce(pg_column_size(d.headers), 0)
      FROM event_outbox_delayed AS d ORDER BY d.deliver_at LIMIT @max_rows)
     UNION ALL
-    (SELECT r.topic, r.event_type, r.id, false, 0 FROM (
+    (SELECT r.topic, r.event_type, r.id, false, false, 0 FROM (
         SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000
      ) AS r WHERE r.published_at IS NOT NULL)
-) AS u
+), large AS MATERIALIZED (
+    SELECT o.topic, o.id, o.delayed
+    FROM (SELECT s.*, row_number() OVER (PARTITION BY s.topic ORDER BY s.stored DESC) AS place FROM seen AS s WHERE s.waits) AS o
+    WHERE o.place <= 10
+), sizes AS MATERIALIZED (
+    SELECT l.topic, l.id, coalesce(octet_length(e.event_data::text), 0) + coalesce(octet_length(e.headers::text), 0) + coalesce(octet_length(e.event_key), 0) + 200 AS bytes
+    FROM large AS l
+    CROSS JOIN LATERAL (
+        SELECT o.event_data, o.headers, o.event_key FROM event_outbox AS o WHERE o.id = l.id AND NOT l.delayed
+        UNION ALL
+        SELECT d.event_data, d.headers, d.event_key FROM event_outbox_delayed AS d WHERE d.id = l.id AND l.delayed
+    ) AS e
+)
+SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
+       coalesce((SELECT max(m.bytes) FROM sizes AS m WHERE m.topic = u.topic), 0)::bigint AS largest,
+       coalesce((SELECT m.id::text FROM sizes AS m WHERE m.topic = u.topic ORDER BY m.bytes DESC LIMIT 1), '')::text AS largest_id
+FROM seen AS u
 GROUP BY u.topic
 ORDER BY u.topic
 LIMIT 1000;
@@ -396,27 +441,37 @@ ORDER BY a.pid LIMIT 10;
 SELECT coalesce(extract(epoch FROM clock_timestamp() - max(r.published_at)), -1)::bigint AS seconds
 FROM (SELECT p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000) AS r;
 
+-- The statements of a look are in one transaction with one snapshot. Those that read data
+-- stop after the row with which it has max_bytes.
 -- name: CurrentSnapshot :one
 SELECT pg_current_snapshot()::text AS snapshot;
 
 -- TailLatest reads the rows that were published last, of the latest 10,000 by transaction.
 -- name: TailLatest :many
-SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
-       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
-FROM (SELECT l.id FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000) AS latest
-JOIN event_outbox AS o ON o.id = latest.id
-WHERE o.published_at IS NOT NULL
-  AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type))
-  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic))
-  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key))
-ORDER BY o.published_at DESC, o.seq DESC
-LIMIT @max_rows;
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
+FROM (
+    SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.published_at DESC, p.seq DESC) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM (
+            SELECT l.* FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000
+        ) AS o
+        WHERE o.published_at IS NOT NULL
+          AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
+        ORDER BY o.published_at DESC, o.seq DESC
+        LIMIT @max_rows
+    ) AS p
+) AS r
+WHERE r.before < @max_bytes::bigint
+ORDER BY r.published_at DESC, r.seq DESC;
 
 -- TailNew reads the rows that the snapshot upto shows and since does not, published or not.
+-- fresh is read by transaction, never by seq: hence + 0.
 -- name: TailNew :many
-SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
-       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
-FROM (
+WITH fresh AS MATERIALIZED (
     SELECT n.id FROM event_outbox AS n
     WHERE n.tx >= pg_snapshot_xmax(sqlc.arg(since)::text::pg_snapshot) AND n.tx < pg_snapshot_xmax(sqlc.arg(upto)::text::pg_snapshot)
       AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
@@ -424,37 +479,78 @@ FROM (
     SELECT n.id FROM event_outbox AS n
     WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip(sqlc.arg(since)::text::pg_snapshot)))
       AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
-) AS fresh
-JOIN event_outbox AS o ON o.id = fresh.id
-WHERE true
-  AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type))
-  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic))
-  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key))
-ORDER BY o.seq
-LIMIT @max_rows;
-
--- TailPending reads the first pending rows; LowWater says where. TailKnown reads rows again.
--- name: TailPending :many
-SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
-       (CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+)
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
 FROM (
-    (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
-     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
-     ORDER BY w.seq)
-    UNION ALL
-    (SELECT p.seq, p.id, p.event_type, p.topic, p.event_data, p.event_key, p.created_at, p.published_at FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
-     ORDER BY p.seq)
-    UNION ALL
-    (SELECT n.seq, n.id, n.event_type, n.topic, n.event_data, n.event_key, n.created_at, n.published_at FROM event_outbox AS n
-     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
-     ORDER BY n.seq)
-) AS o
-WHERE (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
-  AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
-  AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
-ORDER BY o.seq
-LIMIT @max_rows;
+    SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM fresh JOIN event_outbox AS o ON o.id = fresh.id
+        WHERE o.seq + 0 > @after::bigint
+          AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
+        ORDER BY o.seq
+        LIMIT @max_rows
+    ) AS p
+) AS r
+WHERE r.before < @max_bytes::bigint
+ORDER BY r.seq;
+
+-- TailPending reads the first pending rows, and TailDead the first dead ones, because they
+-- may be replayed. LowWater says where pending rows are. TailKnown reads rows again.
+-- name: TailPending :many
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
+FROM (
+    SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM (
+            (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
+             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+               AND w.seq > @after::bigint AND w.seq <= @low_water::bigint
+             ORDER BY w.seq)
+            UNION ALL
+            (SELECT p.seq, p.id, p.event_type, p.topic, p.event_data, p.event_key, p.created_at, p.published_at FROM event_outbox AS p
+             WHERE p.published_at IS NULL AND p.dead_at IS NULL
+               AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+             ORDER BY p.seq)
+            UNION ALL
+            (SELECT n.seq, n.id, n.event_type, n.topic, n.event_data, n.event_key, n.created_at, n.published_at FROM event_outbox AS n
+             WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest(@after::bigint, @top::bigint)
+             ORDER BY n.seq)
+        ) AS o
+        WHERE (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
+        ORDER BY o.seq
+        LIMIT @max_rows
+    ) AS p
+) AS r
+WHERE r.before < @max_bytes::bigint
+ORDER BY r.seq;
+
+-- name: TailDead :many
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
+FROM (
+    SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM (
+            SELECT d.* FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+        ) AS o
+        WHERE (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
+        ORDER BY o.seq
+        LIMIT @max_rows
+    ) AS p
+) AS r
+WHERE r.before < @max_bytes::bigint
+ORDER BY r.seq;
 
 -- name: TailKnown :many
 SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY(sqlc.arg(ids)::text[]::uuid[]);

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -75,9 +76,29 @@ func inMilliseconds(d time.Duration) *int64 {
 // Decision says who decided and why. It is recorded in event_outbox_audit.
 type Decision struct {
 	Actor string // required, at most 255 characters
-	// Reason says why. Discard requires it, because a deleted row cannot be looked at
-	// later.
+	// Reason says why, in at most 1,000 characters. Discard requires it, because a deleted
+	// row cannot be looked at later.
 	Reason string
+}
+
+const (
+	// longestActor is the length of the column.
+	longestActor = 255
+	// longestReason keeps small what the leader writes of its pauses at each renewal.
+	longestReason = 1_000
+)
+
+// check says what every decision needs.
+func (d Decision) check() error {
+	switch {
+	case d.Actor == "":
+		return errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	case utf8.RuneCountInString(d.Actor) > longestActor:
+		return fmt.Errorf("admin: Decision.Actor is longer than %d characters", longestActor)
+	case utf8.RuneCountInString(d.Reason) > longestReason:
+		return fmt.Errorf("admin: Decision.Reason is longer than %d characters", longestReason)
+	}
+	return nil
 }
 
 // pageRows limits one page of dead letters, and one transaction that replays or

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -31,8 +30,8 @@ type decision[T any] struct {
 // carryOut acts page by page, each in its own transaction, and returns how many were
 // changed.
 func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (int, error) {
-	if d.Actor == "" {
-		return 0, errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	if err := d.check(); err != nil {
+		return 0, err
 	}
 	var after T
 	for done := 0; ; {

@@ -84,8 +84,9 @@ type AuditEntry struct {
 // behindShown limits Event.BehindFirst.
 const behindShown = 20
 
-// FindSeq returns the id of the event with this seq, if it is not published: published rows
-// have no index by seq. Otherwise it returns ErrNoEvent.
+// FindSeq returns the id of the event with this seq, if it is not published: an outbox whose
+// lease has no low-water mark has no index of published rows by seq. Otherwise it returns
+// ErrNoEvent.
 func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
 	ids, err := admindb.New(db).IDsOfSeq(ctx, seq)
 	if err != nil {
@@ -181,6 +182,9 @@ func eventOf(r admindb.WholeRowRow) Event {
 		e.State = Dead
 	case !e.NextAttempt.IsZero() && e.RetryCount > 0:
 		e.State = Held
+	}
+	if e.State != Held { // on other rows the time says only that the row waits
+		e.NextAttempt = time.Time{}
 	}
 	return e
 }

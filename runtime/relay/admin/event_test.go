@@ -64,6 +64,8 @@ func TestFindEvent(t *testing.T) {
 		UPDATE event_outbox SET dead_at = '2030-01-01Z', retry_count = 10, last_error = 'no', event_data = '{"n": 1.50}', headers = '{"h": "v"}' WHERE seq = 2;
 		UPDATE event_outbox SET published_at = now() WHERE seq = 1;
 		UPDATE event_outbox SET dead_at = now() WHERE seq = 3;
+		UPDATE event_outbox SET next_attempt_at = '2030-01-01Z' WHERE seq BETWEEN 1 AND 5;
+		UPDATE event_outbox SET retry_count = 1 WHERE seq = 5;
 		INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, reason) VALUES ('ann', 'replay', 2, '`+id(2).String()+`', 't2', 'fixed')`)
 	found, err := admin.FindSeq(t.Context(), conn, 2)
 	if err != nil || found != id(2) {
@@ -88,6 +90,11 @@ func TestFindEvent(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, moving); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
+	}
+	for n, want := range map[int]time.Time{1: {}, 2: {}, 3: {}, 4: {}, 5: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if e, err := admin.FindEvent(t.Context(), conn, id(n)); err != nil || !e.NextAttempt.Equal(want) {
+			t.Errorf("row %d waits until %s (%v), want %s", n, e.NextAttempt, err, want)
+		}
 	}
 	if _, err := admin.FindEvent(t.Context(), conn, id(99)); !errors.Is(err, admin.ErrNoEvent) {
 		t.Errorf("an event that is not there: %v", err)

@@ -20,7 +20,7 @@ type Facts struct {
 	// InvalidIndexes lists the indexes that cannot be used, with their tables.
 	InvalidIndexes []InvalidIndex
 	// TakesPauses is true if event_outbox_audit accepts pauses of topics, and PausesIndexed
-	// if it has their index.
+	// if it has the indexes that came with them.
 	TakesPauses, PausesIndexed bool
 	// Topics lists the topics of the first 10,000 rows that wait, of the first 10,000 dead
 	// and delayed ones, and of the latest published ones; at most 1,000.
@@ -52,8 +52,8 @@ type ServerFacts struct {
 
 // HoldingBack is something that keeps vacuum from removing rows.
 type HoldingBack struct {
-	Kind         string // transaction, slot or prepared
-	Name         string // the session's pid, the slot, or the id of the prepared transaction
+	Kind         string // transaction, standby, slot or prepared
+	Name         string // the session's pid, the walsender's, the slot, or the id of the prepared transaction
 	Detail       string
 	Transactions int64         // that began since
 	For          time.Duration // 0: unknown

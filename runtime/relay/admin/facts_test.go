@@ -1,9 +1,13 @@
 package admin_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
@@ -68,5 +72,57 @@ func TestHoldingBack(t *testing.T) {
 	}
 	if found(1 << 30) {
 		t.Error("a young transaction is found")
+	}
+}
+
+// What holds back nothing is not listed, because the advice is to end it: VACUUM itself, and
+// transactions of other databases.
+func TestHoldingBackNothing(t *testing.T) {
+	owner, conn := newOutbox(t)
+	config := owner.Config().Copy()
+	config.Database = "postgres"
+	other, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the test is over
+	if _, err := other.Exec(t.Context(), `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id()`); err != nil {
+		t.Fatal(err)
+	}
+	insert(t, owner, 20_000, `UPDATE event_outbox SET published_at = now()`)
+	vacuum, err := pgx.ConnectConfig(t.Context(), owner.Config().Copy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vacuum.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the test is over
+	if _, err := vacuum.Exec(t.Context(), `SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := vacuum.Exec(ctx, `VACUUM event_outbox`)
+		ended <- err
+	}()
+	defer func() {
+		cancel()
+		if err := <-ended; err == nil {
+			t.Error("VACUUM ended too early: the test shows nothing")
+		}
+	}()
+	for visible := false; !visible; {
+		if err := owner.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity JOIN pg_stat_progress_vacuum USING (pid)
+			WHERE pid = $1 AND backend_xmin IS NOT NULL)`, vacuum.PgConn().PID()).Scan(&visible); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := admindb.New(conn).HoldingBack(t.Context(), admindb.HoldingBackParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if r.Name == fmt.Sprint(vacuum.PgConn().PID()) || r.Name == fmt.Sprint(other.PgConn().PID()) {
+			t.Errorf("listed: %+v", r)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,9 +29,6 @@ var (
 		"apply what `outboxgen migration --pauses` prints, and upgrade all relays")
 )
 
-// longestTopic is the length of the column.
-const longestTopic = 255
-
 // Pauses returns the pauses of topics that are in force, oldest first.
 func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 	rows, err := admindb.New(db).ReadPauses(ctx)
@@ -44,18 +42,34 @@ func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 	return out, nil
 }
 
+// UsesTopic reports whether a row has the topic, of the first 10,000 that are pending, dead
+// or delayed, and of the latest 10,000. It is for telling a misspelt name.
+func UsesTopic(ctx context.Context, db DB, topic string) (bool, error) {
+	q := admindb.New(db)
+	low, err := q.LowWater(ctx, defaultLease)
+	if err != nil {
+		return false, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+	}
+	used, err := q.UsesTopic(ctx, admindb.UsesTopicParams{LowWater: low.LowWater, UpTo: low.UpTo, Topic: topic})
+	if err != nil {
+		return false, fmt.Errorf("admin: look for rows of the topic: %w", missing(err))
+	}
+	return used, nil
+}
+
 // Pause pauses a topic, or AllTopics: the leading relay stops to send its rows within about
 // a second, and every later leader before it sends anything. Rows in flight are still sent,
 // and new rows can be inserted. The pause lasts until Resume. Decision.Reason is required,
 // because others will ask why rows wait.
 func Pause(ctx context.Context, conn Beginner, topic string, d Decision) error {
+	if err := d.check(); err != nil {
+		return err
+	}
 	switch {
-	case d.Actor == "":
-		return errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
 	case strings.TrimSpace(d.Reason) == "":
 		return errors.New("admin: Decision.Reason is empty: others need to know why the rows wait")
-	case len([]rune(topic)) > longestTopic:
-		return fmt.Errorf("admin: the topic is longer than %d characters", longestTopic)
+	case topic != AllTopics && !validTopic(topic):
+		return fmt.Errorf("admin: there can be no topic %q: Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"", topic)
 	}
 	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
 		if slices.ContainsFunc(pauses, of(topic)) {
@@ -72,8 +86,8 @@ func Pause(ctx context.Context, conn Beginner, topic string, d Decision) error {
 // Resume ends the pause of a topic. With AllTopics it ends all pauses, also those of single
 // topics. A topic that was not paused by itself stays paused while all topics are.
 func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error {
-	if d.Actor == "" {
-		return errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	if err := d.check(); err != nil {
+		return err
 	}
 	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
 		if !slices.ContainsFunc(pauses, of(topic)) && (topic != AllTopics || len(pauses) == 0) {
@@ -84,6 +98,10 @@ func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error 
 		return !slices.ContainsFunc(pauses, of(topic)) && (topic != AllTopics || len(pauses) == 0)
 	})
 }
+
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+func validTopic(name string) bool { return topicName.MatchString(name) && name != "." && name != ".." }
 
 func of(topic string) func(relay.OperatorPause) bool {
 	return func(p relay.OperatorPause) bool { return p.Topic == topic }
@@ -109,6 +127,9 @@ func changePauses(ctx context.Context, conn Beginner, change func(pgx.Tx, []rela
 		}
 		if err := refuseHidden(ctx, tx); err != nil {
 			return err
+		}
+		if err := admindb.New(tx).LockPauses(ctx); err != nil {
+			return fmt.Errorf("admin: wait for other decisions about pauses: %w", err)
 		}
 		pauses, err := Pauses(ctx, tx)
 		if err != nil {

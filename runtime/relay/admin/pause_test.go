@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -76,13 +77,15 @@ func TestPauseAndResume(t *testing.T) {
 
 func TestPausesThatAreRefused(t *testing.T) {
 	_, conn := newOutbox(t)
-	for _, d := range []admin.Decision{{Actor: "ann"}, {Actor: "ann", Reason: " "}, {Reason: "x"}} {
+	for _, d := range []admin.Decision{{Actor: "ann"}, {Actor: "ann", Reason: " "}, {Reason: "x"}, {Actor: "ann", Reason: strings.Repeat("ä", 1001)}, {Actor: strings.Repeat("a", 256), Reason: "x"}} {
 		if err := admin.Pause(t.Context(), conn, "orders", d); err == nil {
 			t.Errorf("no error for %+v", d)
 		}
 	}
-	if err := admin.Pause(t.Context(), conn, strings.Repeat("ä", 256), admin.Decision{Actor: "ann", Reason: "x"}); err == nil {
-		t.Error("no error for a topic that does not fit the column")
+	for _, topic := range []string{strings.Repeat("a", 250), "my orders", "orders*", ".."} {
+		if err := admin.Pause(t.Context(), conn, topic, admin.Decision{Actor: "ann", Reason: "x"}); err == nil {
+			t.Errorf("no error for the topic %q", topic)
+		}
 	}
 	if err := admin.Resume(t.Context(), conn, "orders", admin.Decision{}); err == nil {
 		t.Error("no error without an actor")
@@ -107,12 +110,41 @@ func TestAPauseThatIsSwallowed(t *testing.T) {
 	}
 }
 
+// Of two operators who pause a topic at the same time, one is told that it is paused.
+func TestPauseAtTheSameTime(t *testing.T) {
+	owner, conn := newOutbox(t)
+	second, err := pgx.ConnectConfig(t.Context(), conn.Config().Copy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the test is over
+	other := make(chan error, 1)
+	b := &between{Conn: conn, before: "-- name: AddEntry", do: func() {
+		go func() { other <- admin.Pause(t.Context(), second, "orders", admin.Decision{Actor: "ben", Reason: "y"}) }()
+		for waits := false; !waits && len(other) == 0; {
+			if err := owner.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)`, second.PgConn().PID()).Scan(&waits); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}}
+	if err := admin.Pause(t.Context(), b, "orders", admin.Decision{Actor: "ann", Reason: "x"}); err != nil {
+		t.Error(err)
+	}
+	if err := <-other; !errors.Is(err, admin.ErrPaused) {
+		t.Errorf("the other one: %v, want ErrPaused", err)
+	}
+	if diff := cmp.Diff([]string{"orders by ann: x"}, pausesOf(t, conn)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // An outbox from before pauses refuses them, and says what to do.
 func TestPauseInAnOlderOutbox(t *testing.T) {
 	owner, conn := newOutbox(t)
 	spoil(t, owner, `ALTER TABLE event_outbox_audit DROP CONSTRAINT event_outbox_audit_action_check;
 		ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check CHECK (action IN ('replay', 'discard', 'cancel', 'send-now'));
-		DROP INDEX ix_event_outbox_audit_pauses`)
+		DROP INDEX ix_event_outbox_audit_open, ix_event_outbox_audit_pauses`)
 	if err := admin.Pause(t.Context(), conn, "orders", admin.Decision{Actor: "ann", Reason: "x"}); !errors.Is(err, admin.ErrNoPauses) {
 		t.Errorf("%v, want ErrNoPauses", err)
 	}

@@ -84,10 +84,10 @@ func Purge(ctx context.Context, db DB, c PurgeConfig, d Decision) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case d.Actor == "":
-		return 0, errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
-	case strings.TrimSpace(d.Reason) == "":
+	if err := d.check(); err != nil {
+		return 0, err
+	}
+	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("admin: Decision.Reason is empty: a purge cannot be taken back, so the audit needs to know why")
 	}
 	if err := refuseHidden(ctx, db); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
@@ -41,13 +42,13 @@ type TailConfig struct {
 	Latest int
 }
 
-// Tail follows the rows that are published. It reads what is new since its last look, and
-// looks again at the rows that waited. Each look is a few statements that read by an index,
-// lock nothing and end at once, so it does not disturb the relay. A program that must see
-// every event consumes the topic instead: a row that is published and deleted between two
-// looks is not seen.
+// Tail follows the rows that are published. Each look is a short transaction that only reads,
+// by indexes, so it does not disturb the relay. It reads what is new since the last look, and
+// looks again at the rows that waited. The first look reads the first rows that wait, and the
+// first dead ones, which may be replayed. A program that must see every event consumes the
+// topic instead: a row that is published and deleted between two looks is not seen.
 type Tail struct {
-	db      DB
+	conn    Beginner
 	cfg     TailConfig
 	since   string // snapshot whose rows were read
 	waiting map[uuid.UUID]PublishedEvent
@@ -57,23 +58,29 @@ type Tail struct {
 }
 
 const (
-	// tailRows limits each read of a look, and the rows that are waited for.
+	// tailRows limits the new rows of a look, the rows that wait at first, and the rows that
+	// are waited for.
 	tailRows = 10_000
-	// tailBytes limits the data of the rows that are waited for.
+	// tailDead limits the dead rows that are waited for from the first look.
+	tailDead = 1_000
+	// tailPage limits a read of rows with data.
+	tailPage = 1_000
+	// tailBytes limits the data of a look, and of the rows that are waited for.
 	tailBytes = 64 << 20
 )
 
-// NewTail returns a Tail that begins now. It reads with the first call of Next.
-func NewTail(db DB, cfg TailConfig) (*Tail, error) {
+// NewTail returns a Tail that begins now. It reads with the first call of Next. Each look
+// begins a transaction on conn.
+func NewTail(conn Beginner, cfg TailConfig) (*Tail, error) {
 	f := cfg.Filter
 	if len(f.EventIDs) > 0 || f.AggregateType != "" || f.AggregateID != "" || f.Error != "" || f.OlderThan != 0 || f.NewerThan != 0 {
 		return nil, errors.New("admin: TailConfig.Filter selects by event type, topic and key only")
 	}
-	return &Tail{db: db, cfg: cfg, waiting: map[uuid.UUID]PublishedEvent{}}, nil
+	return &Tail{conn: conn, cfg: cfg, waiting: map[uuid.UUID]PublishedEvent{}}, nil
 }
 
-// Missed reports whether there were more rows at once than a look reads or a Tail keeps, so
-// that events were left out, and forgets it.
+// Missed reports whether there were more rows at once, or more data, than a look reads or a
+// Tail keeps, so that events were left out, and forgets it.
 func (t *Tail) Missed() bool {
 	missed := t.missed
 	t.missed = false
@@ -84,122 +91,176 @@ func (t *Tail) Missed() bool {
 // time at which the relay recorded them, and then by seq. After an error the next call
 // continues where the last one did.
 func (t *Tail) Next(ctx context.Context) ([]PublishedEvent, error) {
-	q := admindb.New(t.db)
-	if !t.started {
-		return t.start(ctx, q)
-	}
-	upto, err := q.CurrentSnapshot(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("admin: read the snapshot: %w", err)
-	}
-	f := t.cfg.Filter
-	fresh, err := q.TailNew(ctx, admindb.TailNewParams{
-		WithData: t.cfg.Data, Since: t.since, Upto: upto, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: tailRows,
+	var l look
+	err := pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+		// One snapshot for all statements: a row that is published between two of them would
+		// be seen by both, or by neither.
+		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"); err != nil {
+			return fmt.Errorf("admin: begin: %w", err)
+		}
+		l = look{Tail: t, q: admindb.New(tx)}
+		if !t.started {
+			if err := refuseHidden(ctx, tx); err != nil {
+				return err
+			}
+			return l.first(ctx)
+		}
+		return l.again(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("admin: read the new rows: %w", missing(err))
-	}
-	known, err := t.lookAgain(ctx, q)
-	if err != nil {
 		return nil, err
 	}
-	pending, err := t.pending(ctx, q)
-	if err != nil {
-		return nil, err
+	t.since, t.started, t.missed = l.upto, true, t.missed || l.missed
+	for _, e := range l.published {
+		t.forget(e.EventID)
 	}
-	t.since = upto
-	t.missed = t.missed || len(fresh) == tailRows
-	out := known
-	for _, r := range fresh {
-		if e := publishedEvent(tailRow(r), t.cfg.Data); !e.PublishedAt.IsZero() {
-			out = append(out, e)
-			t.forget(e.EventID)
-		} else {
-			t.keep(e)
-		}
-	}
-	for _, e := range pending {
+	for _, e := range l.pending {
 		t.keep(e)
 	}
-	slices.SortFunc(out, inOrder)
-	return out, nil
+	slices.SortFunc(l.published, inOrder)
+	return l.published, nil
 }
 
-// start reads the latest events, and the rows that wait.
-func (t *Tail) start(ctx context.Context, q *admindb.Queries) ([]PublishedEvent, error) {
-	if err := refuseHidden(ctx, t.db); err != nil {
-		return nil, err
+// look is what one look finds. It changes nothing of the Tail.
+type look struct {
+	*Tail
+	q         *admindb.Queries
+	upto      string // its snapshot
+	published []PublishedEvent
+	pending   []PublishedEvent
+	missed    bool
+}
+
+// first reads the latest events, and the rows that wait.
+func (l *look) first(ctx context.Context) error {
+	if err := l.snapshot(ctx); err != nil {
+		return err
 	}
-	since, err := q.CurrentSnapshot(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("admin: read the snapshot: %w", err)
-	}
-	f := t.cfg.Filter
-	var out []PublishedEvent
-	if t.cfg.Latest > 0 {
-		rows, err := q.TailLatest(ctx, admindb.TailLatestParams{
-			WithData: t.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: int32(min(t.cfg.Latest, tailRows)),
+	f := l.cfg.Filter
+	if l.cfg.Latest > 0 {
+		rows, err := l.q.TailLatest(ctx, admindb.TailLatestParams{
+			WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key,
+			MaxRows: int32(min(l.cfg.Latest, tailRows)), MaxBytes: tailBytes,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("admin: read the latest rows: %w", missing(err))
+			return fmt.Errorf("admin: read the latest rows: %w", missing(err))
 		}
-		for _, r := range rows {
-			out = append(out, publishedEvent(tailRow(r), t.cfg.Data))
-		}
+		l.published = events(rows, l.cfg.Data)
+		l.missed = dataOf(l.published) >= tailBytes
 	}
-	pending, err := t.pending(ctx, q)
+	low, err := l.q.LowWater(ctx, defaultLease)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("admin: read the low-water mark: %w", missing(err))
 	}
-	for _, e := range pending {
-		t.keep(e)
-	}
-	t.since, t.started = since, true
-	slices.SortFunc(out, inOrder)
-	return out, nil
-}
-
-// pending reads the first rows that wait.
-func (t *Tail) pending(ctx context.Context, q *admindb.Queries) ([]PublishedEvent, error) {
-	f := t.cfg.Filter
-	low, err := q.LowWater(ctx, defaultLease)
-	if err != nil {
-		return nil, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
-	}
-	rows, err := q.TailPending(ctx, admindb.TailPendingParams{
-		LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top,
-		WithData: t.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: tailRows,
+	l.pending, err = l.pages(func(after int64, rows int32, bytes int64) ([]PublishedEvent, error) {
+		page, err := l.q.TailPending(ctx, admindb.TailPendingParams{
+			LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, After: after,
+			WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: rows, MaxBytes: bytes,
+		})
+		return events(page, l.cfg.Data), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("admin: read the pending rows: %w", missing(err))
+		return fmt.Errorf("admin: read the pending rows: %w", missing(err))
 	}
-	t.missed = t.missed || len(rows) == tailRows
-	out := make([]PublishedEvent, len(rows))
-	for i, r := range rows {
-		out[i] = publishedEvent(tailRow(r), t.cfg.Data)
+	room, bytes := tailRows-len(l.pending), tailBytes-dataOf(l.pending)
+	if room <= 0 || bytes <= 0 {
+		return nil
 	}
-	return out, nil
+	dead, err := l.q.TailDead(ctx, admindb.TailDeadParams{
+		WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key,
+		MaxRows: int32(min(room, tailDead)), MaxBytes: int64(bytes),
+	})
+	if err != nil {
+		return fmt.Errorf("admin: read the dead rows: %w", missing(err))
+	}
+	l.pending = append(l.pending, events(dead, l.cfg.Data)...)
+	return nil
 }
 
-// lookAgain returns those of the rows that waited that are published or gone.
-func (t *Tail) lookAgain(ctx context.Context, q *admindb.Queries) ([]PublishedEvent, error) {
-	if len(t.waiting) == 0 {
-		return nil, nil
+// again reads what is new, and the rows that waited.
+func (l *look) again(ctx context.Context) error {
+	if err := l.snapshot(ctx); err != nil {
+		return err
 	}
-	ids := make([]string, 0, len(t.waiting))
-	for id := range t.waiting {
+	if err := l.known(ctx); err != nil {
+		return err
+	}
+	f := l.cfg.Filter
+	fresh, err := l.pages(func(after int64, rows int32, bytes int64) ([]PublishedEvent, error) {
+		page, err := l.q.TailNew(ctx, admindb.TailNewParams{
+			Since: l.since, Upto: l.upto, After: after,
+			WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: rows, MaxBytes: bytes,
+		})
+		return events(page, l.cfg.Data), err
+	})
+	if err != nil {
+		return fmt.Errorf("admin: read the new rows: %w", missing(err))
+	}
+	for _, e := range fresh {
+		_, known := l.waiting[e.EventID] // its transaction has changed, after a restored backup
+		switch {
+		case known:
+		case e.PublishedAt.IsZero():
+			l.pending = append(l.pending, e)
+		default:
+			l.published = append(l.published, e)
+		}
+	}
+	return nil
+}
+
+func (l *look) snapshot(ctx context.Context) (err error) {
+	if l.upto, err = l.q.CurrentSnapshot(ctx); err != nil {
+		return fmt.Errorf("admin: read the snapshot: %w", err)
+	}
+	return nil
+}
+
+// pages reads rows in the order of seq until there are no more, or too many.
+func (l *look) pages(read func(after int64, rows int32, bytes int64) ([]PublishedEvent, error)) ([]PublishedEvent, error) {
+	var out []PublishedEvent
+	var after int64
+	bytes := 0
+	for {
+		rows := tailRows - len(out)
+		if l.cfg.Data {
+			rows = min(rows, tailPage)
+		}
+		page, err := read(after, int32(rows), int64(tailBytes-bytes))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, page...)
+		bytes += dataOf(page)
+		switch {
+		case len(out) >= tailRows || bytes >= tailBytes:
+			l.missed = true
+			return out, nil
+		case len(page) < rows:
+			return out, nil
+		}
+		after = page[len(page)-1].Seq
+	}
+}
+
+// known reads the rows that waited and are published or gone.
+func (l *look) known(ctx context.Context) error {
+	if len(l.waiting) == 0 {
+		return nil
+	}
+	ids := make([]string, 0, len(l.waiting))
+	for id := range l.waiting {
 		ids = append(ids, id.String())
 	}
-	rows, err := q.TailKnown(ctx, ids)
+	rows, err := l.q.TailKnown(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("admin: look at the rows that waited: %w", missing(err))
+		return fmt.Errorf("admin: look at the rows that waited: %w", missing(err))
 	}
 	there := make(map[uuid.UUID]*time.Time, len(rows))
 	for _, r := range rows {
 		there[r.ID] = r.PublishedAt
 	}
-	var out []PublishedEvent
-	for id, e := range t.waiting {
+	for id, e := range l.waiting {
 		at, ok := there[id]
 		switch {
 		case !ok:
@@ -209,12 +270,9 @@ func (t *Tail) lookAgain(ctx context.Context, q *admindb.Queries) ([]PublishedEv
 		default:
 			e.PublishedAt = *at
 		}
-		out = append(out, e)
+		l.published = append(l.published, e)
 	}
-	for _, e := range out {
-		t.forget(e.EventID)
-	}
-	return out, nil
+	return nil
 }
 
 // keep waits for a row.
@@ -245,6 +303,26 @@ func inOrder(a, b PublishedEvent) int {
 
 // tailRow is a row of each of the queries.
 type tailRow admindb.TailNewRow
+
+type tailQueryRow interface {
+	admindb.TailNewRow | admindb.TailLatestRow | admindb.TailPendingRow | admindb.TailDeadRow
+}
+
+func events[R tailQueryRow](rows []R, data bool) []PublishedEvent {
+	var out []PublishedEvent
+	for _, r := range rows {
+		out = append(out, publishedEvent(tailRow(r), data))
+	}
+	return out
+}
+
+func dataOf(events []PublishedEvent) int {
+	n := 0
+	for _, e := range events {
+		n += len(e.Data)
+	}
+	return n
+}
 
 func publishedEvent(r tailRow, data bool) PublishedEvent {
 	e := PublishedEvent{

@@ -1,11 +1,14 @@
 package admin_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -144,5 +147,145 @@ func TestTailOfTooMany(t *testing.T) {
 	}
 	if tail.Missed() {
 		t.Error("it is told twice")
+	}
+}
+
+// between is a connection that does something before a statement of a transaction.
+type between struct {
+	*pgx.Conn
+	before string // a part of the statement
+	do     func()
+}
+
+type betweenTx struct {
+	pgx.Tx
+	b *between
+}
+
+func (b *between) Begin(ctx context.Context) (pgx.Tx, error) {
+	tx, err := b.Conn.Begin(ctx)
+	return betweenTx{tx, b}, err
+}
+
+func (x betweenTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if do := x.b.do; do != nil && strings.Contains(sql, x.b.before) {
+		x.b.do = nil
+		do()
+	}
+	return x.Tx.Query(ctx, sql, args...)
+}
+
+func (x betweenTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if do := x.b.do; do != nil && strings.Contains(sql, x.b.before) {
+		x.b.do = nil
+		do()
+	}
+	return x.Tx.Exec(ctx, sql, args...)
+}
+
+func (x betweenTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if do := x.b.do; do != nil && strings.Contains(sql, x.b.before) {
+		x.b.do = nil
+		do()
+	}
+	return x.Tx.QueryRow(ctx, sql, args...)
+}
+
+// Each event is returned once, also if it is inserted or published while a look is at work.
+func TestTailBetweenItsStatements(t *testing.T) {
+	for _, statement := range []string{"-- name: LowWater", "-- name: TailPending", "-- name: TailDead", "-- name: TailKnown", "-- name: TailNew"} {
+		t.Run(statement, func(t *testing.T) {
+			owner, conn := newOutbox(t)
+			insert(t, owner, 3, `UPDATE event_outbox SET published_at = now() - interval '1 hour' WHERE seq = 1`)
+			first := strings.Contains(statement, "LowWater") || strings.Contains(statement, "Pending") || strings.Contains(statement, "Dead")
+			b := &between{Conn: conn, before: statement}
+			do := func() {
+				if _, err := owner.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data) VALUES ('a', '1', 't', 'topic', '{}'), ('a', '1', 't', 'topic', '{}');
+					UPDATE event_outbox SET published_at = now() WHERE seq IN (2, 4)`); err != nil {
+					t.Error(err)
+				}
+			}
+			tail, err := admin.NewTail(b, admin.TailConfig{Latest: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first {
+				b.do = do
+			}
+			got := seen(t, tail)
+			if !first {
+				b.do = do
+			}
+			got = append(got, seen(t, tail)...)
+			if b.do != nil {
+				t.Fatal("there is no such statement")
+			}
+			got = append(got, seen(t, tail)...)
+			if _, err := owner.Exec(t.Context(), `UPDATE event_outbox SET published_at = now() WHERE published_at IS NULL`); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, seen(t, tail)...)
+			if diff := cmp.Diff([]string{"1 t1 topic k1", "2 t2 topic k2", "4 t topic", "3 t1 topic k3", "5 t topic"}, got); diff != "" {
+				t.Errorf("in all looks (-want +got):\n%s", diff)
+			}
+			if tail.Missed() {
+				t.Error("it says that rows were left out")
+			}
+		})
+	}
+}
+
+// Rows that wait are read once, and in parts if they have much data.
+func TestTailOfManyThatWait(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 2_500, `UPDATE event_outbox SET event_data = json_build_object('x', repeat('y', 1000))`)
+	tail, err := admin.NewTail(conn, admin.TailConfig{Data: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look4(t, "at first", tail)
+	if _, err := owner.Exec(t.Context(), `UPDATE event_outbox SET published_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	events, err := tail.Next(t.Context())
+	if err != nil || len(events) != 2_500 || tail.Missed() {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	for i, e := range events {
+		if e.Seq != int64(i+1) || len(e.Data) != 1_009 && len(e.Data) != 1_010 {
+			t.Fatalf("event %d: seq %d, %d bytes", i, e.Seq, len(e.Data))
+		}
+	}
+	reads := 0
+	b := &between{Conn: conn, before: "-- name: TailPending", do: func() { reads++ }}
+	if tail, err = admin.NewTail(b, admin.TailConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	look4(t, "at first", tail)
+	b.do = func() { reads++ }
+	look4(t, "later", tail)
+	if reads != 1 {
+		t.Errorf("pending rows were read in %d looks", reads)
+	}
+}
+
+// The data of a look is limited, and what is left out is told.
+func TestTailOfTooMuchData(t *testing.T) {
+	owner, conn := newOutbox(t)
+	tail, err := admin.NewTail(conn, admin.TailConfig{Data: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look4(t, "at first", tail)
+	const large = `UPDATE event_outbox SET event_data = json_build_object('x', repeat('y', 10 << 20))`
+	insert(t, owner, 8, large+`, published_at = now()`)
+	if events, err := tail.Next(t.Context()); err != nil || len(events) != 7 || !tail.Missed() {
+		t.Errorf("new: %d events, %v", len(events), err)
+	}
+	if tail, err = admin.NewTail(conn, admin.TailConfig{Data: true, Latest: 10}); err != nil {
+		t.Fatal(err)
+	}
+	if events, err := tail.Next(t.Context()); err != nil || len(events) != 7 || !tail.Missed() {
+		t.Errorf("the latest: %d events, %v", len(events), err)
 	}
 }

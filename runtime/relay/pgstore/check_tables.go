@@ -358,6 +358,42 @@ var formerIndexes = []index{
 	},
 }
 
+// auditIndexes are those that each renewal of the lease reads. An outbox from before pauses
+// lacks them.
+var auditIndexes = []index{
+	{"id", "(applied_at IS NULL)", ""},
+	{"id", "((action)::text = ANY ((ARRAY['pause'::character varying, 'resume'::character varying])::text[]))", ""},
+}
+
+// warnAudit warns if a renewal of the lease reads the whole audit.
+func (s *Store) warnAudit(ctx context.Context, se *session, c *checked) error {
+	indexes, err := se.q.DescribeIndexes(ctx, c.tables.Audit)
+	if err != nil {
+		return err
+	}
+	if len(lackingIndexes(indexes, auditIndexes)) > 0 {
+		schema := ""
+		if s.cfg.Schema != "" {
+			schema = fmt.Sprintf(" --schema '%s'", strings.ReplaceAll(s.cfg.Schema, "'", `'\''`))
+		}
+		s.warnOnce(ctx, "event_outbox_audit lacks an index, so that each renewal of the lease reads all of it",
+			"remedy", "apply what `outboxgen migration --pauses"+schema+"` prints")
+	}
+	return nil
+}
+
+// lackingIndexes returns those that are not among the indexes, or not valid.
+func lackingIndexes(indexes []pgdb.DescribeIndexesRow, want []index) (missing []index) {
+	for _, need := range want {
+		if !slices.ContainsFunc(indexes, func(i pgdb.DescribeIndexesRow) bool {
+			return i.Valid && i.LeadingColumn == need.column && i.Predicate == need.predicate
+		}) {
+			missing = append(missing, need)
+		}
+	}
+	return missing
+}
+
 func (s *Store) checkIndexes(ctx context.Context, se *session, c *checked) error {
 	indexes, err := se.q.DescribeIndexes(ctx, c.tables.Outbox)
 	if err != nil {
@@ -372,12 +408,8 @@ func (s *Store) checkIndexes(ctx context.Context, se *session, c *checked) error
 		needed = formerIndexes
 	}
 	var missing []string
-	for _, need := range needed {
-		if !slices.ContainsFunc(indexes, func(i pgdb.DescribeIndexesRow) bool {
-			return i.Valid && i.LeadingColumn == need.column && i.Predicate == need.predicate
-		}) {
-			missing = append(missing, need.definition)
-		}
+	for _, need := range lackingIndexes(indexes, needed) {
+		missing = append(missing, need.definition)
 	}
 	if len(missing) > 0 {
 		return &relay.SetupError{
@@ -386,7 +418,7 @@ func (s *Store) checkIndexes(ctx context.Context, se *session, c *checked) error
 		}
 	}
 	s.warnUnique(ctx, indexes)
-	return nil
+	return s.warnAudit(ctx, se, c)
 }
 
 // warnUnique warns of unique indexes that can refuse an event.

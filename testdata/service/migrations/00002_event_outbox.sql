@@ -99,6 +99,7 @@ CREATE TABLE event_outbox_audit (
 );
 
 CREATE INDEX ix_event_outbox_audit_pending ON event_outbox_audit (seq) WHERE action = 'replay' AND applied_at IS NULL;
+CREATE INDEX ix_event_outbox_audit_open ON event_outbox_audit (id) WHERE applied_at IS NULL;
 CREATE INDEX ix_event_outbox_audit_pauses ON event_outbox_audit (id) WHERE action IN ('pause', 'resume');
 
 -- The events that consumers have handled. The index on handled_at is for deleting

@@ -202,7 +202,8 @@ type RenewLeaseRow struct {
 // due before looked_at are not looked for: the leader has moved them, and until a
 // vacuum their entries are still in the index, which could make a renewal slow. pauses is
 // the version of the operators' pauses; an id alone would not do, because a lower one can
-// be committed later.
+// be committed later. Each part reads an index with exactly its condition, because the audit
+// may be large.
 func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLeaseRow, error) {
 	row := q.db.QueryRow(ctx, RenewLease,
 		arg.Name,

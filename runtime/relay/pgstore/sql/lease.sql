@@ -30,7 +30,8 @@ RETURNING l.epoch, l.unclean_ends, l.suspect_seq;
 -- due before looked_at are not looked for: the leader has moved them, and until a
 -- vacuum their entries are still in the index, which could make a renewal slow. pauses is
 -- the version of the operators' pauses; an id alone would not do, because a lower one can
--- be committed later.
+-- be committed later. Each part reads an index with exactly its condition, because the audit
+-- may be large.
 -- name: RenewLease :one
 WITH mine AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l

@@ -195,8 +195,8 @@ type CountRowsRow struct {
 	Dead    int64
 }
 
-// CountRows walks the indexes of unsettled rows, above the low-water mark and below it, and
-// stops at the cap.
+// CountRows walks the rows above the low-water mark, and the index of those that wait below
+// it, and stops at the cap.
 func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
 	row := q.db.QueryRow(ctx, countRows,
 		arg.Cap,
@@ -213,6 +213,8 @@ const currentSnapshot = `-- name: CurrentSnapshot :one
 SELECT pg_current_snapshot()::text AS snapshot
 `
 
+// The statements of a look are in one transaction with one snapshot. Those that read data
+// stop after the row with which it has max_bytes.
 func (q *Queries) CurrentSnapshot(ctx context.Context) (string, error) {
 	row := q.db.QueryRow(ctx, currentSnapshot)
 	var snapshot string
@@ -524,7 +526,13 @@ FROM (
            coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
     FROM pg_catalog.pg_stat_activity AS a
-    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid() AND a.datid IS NOT NULL
+    WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid()
+      AND a.datname = current_database() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum AS v WHERE v.pid = a.pid)
+    UNION ALL
+    SELECT 'standby', a.pid::text, concat_ws(', ', a.usename, nullif(a.application_name, '')), age(a.backend_xmin), 0
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE a.backend_xmin IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_stat_replication AS r WHERE r.pid = a.pid)
     UNION ALL
     SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END),
            coalesce(age(s.xmin), 0), 0
@@ -532,7 +540,7 @@ FROM (
     WHERE s.xmin IS NOT NULL
     UNION ALL
     SELECT 'prepared', p.gid, p.owner, age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
-    FROM pg_catalog.pg_prepared_xacts AS p
+    FROM pg_catalog.pg_prepared_xacts AS p WHERE p.database = current_database()
 ) AS h
 WHERE h.transactions >= $1::bigint OR h.seconds >= $2::bigint
 ORDER BY h.seconds DESC, h.transactions DESC
@@ -552,9 +560,11 @@ type HoldingBackRow struct {
 	Seconds      int64
 }
 
-// HoldingBack lists what keeps vacuum from removing rows: transactions that are open for
-// long, replication slots, and prepared transactions. Without pg_read_all_stats the times
-// of other roles are unknown (0), and their transaction ids are not.
+// HoldingBack lists what keeps vacuum from removing rows: transactions of this database that
+// are open for long, prepared ones, replication slots, and standbys that send feedback
+// without a slot. What vacuum has open does not count, and a transaction of another database
+// holds back only what is shared. Without pg_read_all_stats the times of other roles are
+// unknown (0), and their transaction ids are not.
 func (q *Queries) HoldingBack(ctx context.Context, arg HoldingBackParams) ([]HoldingBackRow, error) {
 	rows, err := q.db.Query(ctx, holdingBack, arg.Transactions, arg.Seconds)
 	if err != nil {
@@ -587,8 +597,8 @@ UNION ALL
 SELECT d.id FROM event_outbox AS d WHERE d.seq = $1 AND d.published_at IS NULL AND d.dead_at IS NOT NULL
 `
 
-// IDsOfSeq finds the event of a seq. Each part reads an index that does not have published
-// rows.
+// IDsOfSeq finds the event of a seq. Each part has the condition of an index that an outbox
+// without a low-water mark has; others have one of all rows.
 func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, iDsOfSeq, seq)
 	if err != nil {
@@ -642,6 +652,16 @@ func (q *Queries) InvalidIndexes(ctx context.Context) ([]InvalidIndexesRow, erro
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockPauses = `-- name: LockPauses :exec
+SELECT pg_advisory_xact_lock(hashtextextended('outboxrelay pauses ' || to_regclass('event_outbox_audit')::oid::text, 0))
+`
+
+// LockPauses makes decisions about pauses one at a time: each looks at those before it.
+func (q *Queries) LockPauses(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, lockPauses)
+	return err
 }
 
 const lowWater = `-- name: LowWater :one
@@ -1302,6 +1322,83 @@ func (q *Queries) TableHealth(ctx context.Context) ([]TableHealthRow, error) {
 	return items, nil
 }
 
+const tailDead = `-- name: TailDead :many
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
+FROM (
+    SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM (
+            SELECT d.id, d.aggregate_id, d.aggregate_type, d.event_type, d.event_data, d.event_key, d.created_at, d.published_at, d.retry_count, d.last_error, d.tx, d.seq, d.topic, d.headers, d.next_attempt_at, d.dead_at, d.partition FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+        ) AS o
+        WHERE ($2::text IS NULL OR o.event_type = $2::text)
+          AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3::text)
+          AND ($4::text IS NULL OR o.event_key = $4::text)
+        ORDER BY o.seq
+        LIMIT $5
+    ) AS p
+) AS r
+WHERE r.before < $6::bigint
+ORDER BY r.seq
+`
+
+type TailDeadParams struct {
+	WithData  bool
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+	MaxBytes  int64
+}
+
+type TailDeadRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+func (q *Queries) TailDead(ctx context.Context, arg TailDeadParams) ([]TailDeadRow, error) {
+	rows, err := q.db.Query(ctx, tailDead,
+		arg.WithData,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+		arg.MaxBytes,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailDeadRow
+	for rows.Next() {
+		var i TailDeadRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const tailKnown = `-- name: TailKnown :many
 SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY($1::text[]::uuid[])
 `
@@ -1332,16 +1429,25 @@ func (q *Queries) TailKnown(ctx context.Context, ids []string) ([]TailKnownRow, 
 }
 
 const tailLatest = `-- name: TailLatest :many
-SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
-       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
-FROM (SELECT l.id FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000) AS latest
-JOIN event_outbox AS o ON o.id = latest.id
-WHERE o.published_at IS NOT NULL
-  AND ($2::text IS NULL OR o.event_type = $2)
-  AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3)
-  AND ($4::text IS NULL OR o.event_key = $4)
-ORDER BY o.published_at DESC, o.seq DESC
-LIMIT $5
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
+FROM (
+    SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.published_at DESC, p.seq DESC) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM (
+            SELECT l.id, l.aggregate_id, l.aggregate_type, l.event_type, l.event_data, l.event_key, l.created_at, l.published_at, l.retry_count, l.last_error, l.tx, l.seq, l.topic, l.headers, l.next_attempt_at, l.dead_at, l.partition FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000
+        ) AS o
+        WHERE o.published_at IS NOT NULL
+          AND ($2::text IS NULL OR o.event_type = $2::text)
+          AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3::text)
+          AND ($4::text IS NULL OR o.event_key = $4::text)
+        ORDER BY o.published_at DESC, o.seq DESC
+        LIMIT $5
+    ) AS p
+) AS r
+WHERE r.before < $6::bigint
+ORDER BY r.published_at DESC, r.seq DESC
 `
 
 type TailLatestParams struct {
@@ -1350,6 +1456,7 @@ type TailLatestParams struct {
 	Topic     *string
 	EventKey  *string
 	MaxRows   int32
+	MaxBytes  int64
 }
 
 type TailLatestRow struct {
@@ -1371,6 +1478,7 @@ func (q *Queries) TailLatest(ctx context.Context, arg TailLatestParams) ([]TailL
 		arg.Topic,
 		arg.EventKey,
 		arg.MaxRows,
+		arg.MaxBytes,
 	)
 	if err != nil {
 		return nil, err
@@ -1400,34 +1508,44 @@ func (q *Queries) TailLatest(ctx context.Context, arg TailLatestParams) ([]TailL
 }
 
 const tailNew = `-- name: TailNew :many
-SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
-       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
-FROM (
+WITH fresh AS MATERIALIZED (
     SELECT n.id FROM event_outbox AS n
-    WHERE n.tx >= pg_snapshot_xmax($2::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($3::text::pg_snapshot)
-      AND pg_visible_in_snapshot(n.tx, $3::text::pg_snapshot)
+    WHERE n.tx >= pg_snapshot_xmax($8::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($9::text::pg_snapshot)
+      AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
     UNION ALL
     SELECT n.id FROM event_outbox AS n
-    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($2::text::pg_snapshot)))
-      AND pg_visible_in_snapshot(n.tx, $3::text::pg_snapshot)
-) AS fresh
-JOIN event_outbox AS o ON o.id = fresh.id
-WHERE true
-  AND ($4::text IS NULL OR o.event_type = $4)
-  AND ($5::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $5)
-  AND ($6::text IS NULL OR o.event_key = $6)
-ORDER BY o.seq
-LIMIT $7
+    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($8::text::pg_snapshot)))
+      AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+)
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
+FROM (
+    SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM fresh JOIN event_outbox AS o ON o.id = fresh.id
+        WHERE o.seq + 0 > $2::bigint
+          AND ($3::text IS NULL OR o.event_type = $3::text)
+          AND ($4::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $4::text)
+          AND ($5::text IS NULL OR o.event_key = $5::text)
+        ORDER BY o.seq
+        LIMIT $6
+    ) AS p
+) AS r
+WHERE r.before < $7::bigint
+ORDER BY r.seq
 `
 
 type TailNewParams struct {
 	WithData  bool
-	Since     string
-	Upto      string
+	After     int64
 	EventType *string
 	Topic     *string
 	EventKey  *string
 	MaxRows   int32
+	MaxBytes  int64
+	Since     string
+	Upto      string
 }
 
 type TailNewRow struct {
@@ -1442,15 +1560,18 @@ type TailNewRow struct {
 }
 
 // TailNew reads the rows that the snapshot upto shows and since does not, published or not.
+// fresh is read by transaction, never by seq: hence + 0.
 func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow, error) {
 	rows, err := q.db.Query(ctx, tailNew,
 		arg.WithData,
-		arg.Since,
-		arg.Upto,
+		arg.After,
 		arg.EventType,
 		arg.Topic,
 		arg.EventKey,
 		arg.MaxRows,
+		arg.MaxBytes,
+		arg.Since,
+		arg.Upto,
 	)
 	if err != nil {
 		return nil, err
@@ -1480,30 +1601,41 @@ func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow,
 }
 
 const tailPending = `-- name: TailPending :many
-SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.created_at, o.published_at,
-       (CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END)::text AS data
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
 FROM (
-    (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
-     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $2::bigint
-     ORDER BY w.seq)
-    UNION ALL
-    (SELECT p.seq, p.id, p.event_type, p.topic, p.event_data, p.event_key, p.created_at, p.published_at FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint AND p.seq <= $3::bigint
-     ORDER BY p.seq)
-    UNION ALL
-    (SELECT n.seq, n.id, n.event_type, n.topic, n.event_data, n.event_key, n.created_at, n.published_at FROM event_outbox AS n
-     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
-     ORDER BY n.seq)
-) AS o
-WHERE ($5::text IS NULL OR o.event_type = $5::text)
-  AND ($6::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $6::text)
-  AND ($7::text IS NULL OR o.event_key = $7::text)
-ORDER BY o.seq
-LIMIT $8
+    SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+               CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
+        FROM (
+            (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
+             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+               AND w.seq > $2::bigint AND w.seq <= $3::bigint
+             ORDER BY w.seq)
+            UNION ALL
+            (SELECT p.seq, p.id, p.event_type, p.topic, p.event_data, p.event_key, p.created_at, p.published_at FROM event_outbox AS p
+             WHERE p.published_at IS NULL AND p.dead_at IS NULL
+               AND p.seq > greatest($2::bigint, $3::bigint) AND p.seq <= $4::bigint
+             ORDER BY p.seq)
+            UNION ALL
+            (SELECT n.seq, n.id, n.event_type, n.topic, n.event_data, n.event_key, n.created_at, n.published_at FROM event_outbox AS n
+             WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest($2::bigint, $5::bigint)
+             ORDER BY n.seq)
+        ) AS o
+        WHERE ($6::text IS NULL OR o.event_type = $6::text)
+          AND ($7::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $7::text)
+          AND ($8::text IS NULL OR o.event_key = $8::text)
+        ORDER BY o.seq
+        LIMIT $9
+    ) AS p
+) AS r
+WHERE r.before < $10::bigint
+ORDER BY r.seq
 `
 
 type TailPendingParams struct {
 	WithData  bool
+	After     int64
 	LowWater  int64
 	UpTo      int64
 	Top       int64
@@ -1511,6 +1643,7 @@ type TailPendingParams struct {
 	Topic     *string
 	EventKey  *string
 	MaxRows   int32
+	MaxBytes  int64
 }
 
 type TailPendingRow struct {
@@ -1524,10 +1657,12 @@ type TailPendingRow struct {
 	Data        string
 }
 
-// TailPending reads the first pending rows; LowWater says where. TailKnown reads rows again.
+// TailPending reads the first pending rows, and TailDead the first dead ones, because they
+// may be replayed. LowWater says where pending rows are. TailKnown reads rows again.
 func (q *Queries) TailPending(ctx context.Context, arg TailPendingParams) ([]TailPendingRow, error) {
 	rows, err := q.db.Query(ctx, tailPending,
 		arg.WithData,
+		arg.After,
 		arg.LowWater,
 		arg.UpTo,
 		arg.Top,
@@ -1535,6 +1670,7 @@ func (q *Queries) TailPending(ctx context.Context, arg TailPendingParams) ([]Tai
 		arg.Topic,
 		arg.EventKey,
 		arg.MaxRows,
+		arg.MaxBytes,
 	)
 	if err != nil {
 		return nil, err
@@ -1567,8 +1703,9 @@ const takesPauses = `-- name: TakesPauses :one
 SELECT (NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c
                     WHERE c.conrelid = to_regclass('event_outbox_audit')::oid AND c.contype = 'c'
                       AND pg_get_constraintdef(c.oid) LIKE '%send-now%' AND pg_get_constraintdef(c.oid) NOT LIKE '%pause%'))::boolean AS takes,
-       EXISTS (SELECT FROM pg_catalog.pg_index AS i
-               WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND pg_get_indexdef(i.indexrelid) LIKE '%pause%')::boolean AS indexed
+       coalesce((SELECT bool_or(pg_get_expr(i.indpred, i.indrelid) LIKE '%pause%') AND bool_or(pg_get_expr(i.indpred, i.indrelid) = '(applied_at IS NULL)')
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = to_regclass('event_outbox_audit')::oid AND i.indisvalid AND i.indpred IS NOT NULL), false)::boolean AS indexed
 `
 
 type TakesPausesRow struct {
@@ -1576,7 +1713,8 @@ type TakesPausesRow struct {
 	Indexed bool
 }
 
-// TakesPauses reports whether event_outbox_audit accepts pauses, and has their index.
+// TakesPauses reports whether event_outbox_audit accepts pauses, and has the indexes that
+// came with them.
 func (q *Queries) TakesPauses(ctx context.Context) (TakesPausesRow, error) {
 	row := q.db.QueryRow(ctx, takesPauses)
 	var i TakesPausesRow
@@ -1585,38 +1723,49 @@ func (q *Queries) TakesPauses(ctx context.Context) (TakesPausesRow, error) {
 }
 
 const usedTopics = `-- name: UsedTopics :many
-SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
-       coalesce(max(u.bytes) FILTER (WHERE u.waits), 0)::bigint AS largest,
-       coalesce((array_agg(u.id::text ORDER BY u.bytes DESC) FILTER (WHERE u.waits))[1], '')::text AS largest_id
-FROM (
-    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits,
-            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200 AS bytes
+WITH seen AS MATERIALIZED (
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, true AS waits, false AS delayed,
+            coalesce(pg_column_size(p.event_data), 0) + coalesce(pg_column_size(p.headers), 0) AS stored
      FROM (
-        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers, w.event_key FROM event_outbox AS w
+        (SELECT w.seq, w.id, w.topic, w.event_type, w.event_data, w.headers FROM event_outbox AS w
          WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
          ORDER BY w.seq LIMIT $2)
         UNION ALL
-        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers, a.event_key FROM event_outbox AS a
+        (SELECT a.seq, a.id, a.topic, a.event_type, a.event_data, a.headers FROM event_outbox AS a
          WHERE a.published_at IS NULL AND a.dead_at IS NULL AND a.seq > $1::bigint AND a.seq <= $3::bigint
          ORDER BY a.seq LIMIT $2)
         UNION ALL
-        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers, n.event_key FROM event_outbox AS n
+        (SELECT n.seq, n.id, n.topic, n.event_type, n.event_data, n.headers FROM event_outbox AS n
          WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
          ORDER BY n.seq LIMIT $2)
      ) AS p ORDER BY p.seq LIMIT $2)
     UNION ALL
-    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true,
-            coalesce(octet_length(p.event_data::text), 0) + coalesce(octet_length(p.headers::text), 0) + coalesce(octet_length(p.event_key), 0) + 200
+    (SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type), p.event_type, p.id, true, false, coalesce(pg_column_size(p.event_data), 0) + coalesce(pg_column_size(p.headers), 0)
      FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NOT NULL ORDER BY p.seq LIMIT $2)
     UNION ALL
-    (SELECT d.topic, d.event_type, d.id, true,
-            coalesce(octet_length(d.event_data::text), 0) + coalesce(octet_length(d.headers::text), 0) + coalesce(octet_length(d.event_key), 0) + 200
+    (SELECT d.topic, d.event_type, d.id, true, true, coalesce(pg_column_size(d.event_data), 0) + coalesce(pg_column_size(d.headers), 0)
      FROM event_outbox_delayed AS d ORDER BY d.deliver_at LIMIT $2)
     UNION ALL
-    (SELECT r.topic, r.event_type, r.id, false, 0 FROM (
+    (SELECT r.topic, r.event_type, r.id, false, false, 0 FROM (
         SELECT coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) AS topic, p.event_type, p.id, p.published_at FROM event_outbox AS p WHERE p.tx IS NOT NULL ORDER BY p.tx DESC LIMIT 1000
      ) AS r WHERE r.published_at IS NOT NULL)
-) AS u
+), large AS MATERIALIZED (
+    SELECT o.topic, o.id, o.delayed
+    FROM (SELECT s.topic, s.event_type, s.id, s.waits, s.delayed, s.stored, row_number() OVER (PARTITION BY s.topic ORDER BY s.stored DESC) AS place FROM seen AS s WHERE s.waits) AS o
+    WHERE o.place <= 10
+), sizes AS MATERIALIZED (
+    SELECT l.topic, l.id, coalesce(octet_length(e.event_data::text), 0) + coalesce(octet_length(e.headers::text), 0) + coalesce(octet_length(e.event_key), 0) + 200 AS bytes
+    FROM large AS l
+    CROSS JOIN LATERAL (
+        SELECT o.event_data, o.headers, o.event_key FROM event_outbox AS o WHERE o.id = l.id AND NOT l.delayed
+        UNION ALL
+        SELECT d.event_data, d.headers, d.event_key FROM event_outbox_delayed AS d WHERE d.id = l.id AND l.delayed
+    ) AS e
+)
+SELECT u.topic::text AS topic, min(u.event_type)::text AS event_type, count(*) FILTER (WHERE u.waits)::bigint AS waiting,
+       coalesce((SELECT max(m.bytes) FROM sizes AS m WHERE m.topic = u.topic), 0)::bigint AS largest,
+       coalesce((SELECT m.id::text FROM sizes AS m WHERE m.topic = u.topic ORDER BY m.bytes DESC LIMIT 1), '')::text AS largest_id
+FROM seen AS u
 GROUP BY u.topic
 ORDER BY u.topic
 LIMIT 1000
@@ -1639,7 +1788,8 @@ type UsedTopicsRow struct {
 
 // UsedTopics lists the topics of the first rows that wait, of the first dead ones and delayed
 // events, and of the latest published rows, with the largest row of each that is not
-// published: about its size in Kafka.
+// published: about its size in Kafka. Only of the ten rows of a topic that take most space,
+// compressed, are the data read.
 func (q *Queries) UsedTopics(ctx context.Context, arg UsedTopicsParams) ([]UsedTopicsRow, error) {
 	rows, err := q.db.Query(ctx, usedTopics,
 		arg.LowWater,
@@ -1669,6 +1819,39 @@ func (q *Queries) UsedTopics(ctx context.Context, arg UsedTopicsParams) ([]UsedT
 		return nil, err
 	}
 	return items, nil
+}
+
+const usesTopic = `-- name: UsesTopic :one
+SELECT (EXISTS (SELECT FROM (
+            (SELECT w.topic, w.event_type FROM event_outbox AS w
+             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+             ORDER BY w.seq LIMIT 10000)
+            UNION ALL
+            (SELECT p.topic, p.event_type FROM event_outbox AS p
+             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
+             ORDER BY p.seq LIMIT 10000)
+            UNION ALL
+            (SELECT d.topic, d.event_type FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL ORDER BY d.seq LIMIT 10000)
+            UNION ALL
+            (SELECT l.topic, l.event_type FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000)
+            UNION ALL
+            (SELECT e.topic, e.event_type FROM event_outbox_delayed AS e ORDER BY e.deliver_at LIMIT 10000)
+        ) AS r WHERE coalesce(r.topic, r.event_type) = $3::text))::boolean AS used
+`
+
+type UsesTopicParams struct {
+	LowWater int64
+	UpTo     int64
+	Topic    string
+}
+
+// UsesTopic looks for a row of a topic among the first pending, dead and delayed ones, and
+// the latest ones. An older row may have its topic in event_data only.
+func (q *Queries) UsesTopic(ctx context.Context, arg UsesTopicParams) (bool, error) {
+	row := q.db.QueryRow(ctx, usesTopic, arg.LowWater, arg.UpTo, arg.Topic)
+	var used bool
+	err := row.Scan(&used)
+	return used, err
 }
 
 const wholeRow = `-- name: WholeRow :many
