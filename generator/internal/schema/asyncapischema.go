@@ -215,9 +215,11 @@ func (l *loader) schemaNode(n node) (node, bool) {
 		if n.value.Kind != Object || n.value.Member("$ref") == nil {
 			return n, true
 		}
-		if n, ok = l.derefAs(n, reading{api: n.unit.api}); !ok {
-			return node{}, false
+		next, ok := l.derefAs(n, reading{api: n.unit.api})
+		if !ok || next.place() == n.place() {
+			return next, ok
 		}
+		n = next
 	}
 	l.brokenRef(n.unit, n.value, failure{id: "reference-circle", message: fmt.Sprintf("more than %d references in a row", maxAPIRefs)})
 	return node{}, false
