@@ -228,6 +228,12 @@ func extension(e *schema.Event) string {
 		x.text("correlation", e.Correlation.Text)
 	}
 	x.flag("tombstone", e.Tombstone)
+	compat := &object{}
+	compat.optional("level", e.OwnCompat.Level)
+	compat.optional("policy", e.OwnCompat.Policy)
+	if len(compat.members) > 0 {
+		x.add("compat", compat.String())
+	}
 	x.optional("data_schema_uri", e.SchemaURI)
 	return x.String()
 }

@@ -191,13 +191,11 @@ type unit struct {
 	foreign     bool
 	annotations map[finding.Pos]bool // annotations with values of the wrong type
 	// api is the major version of AsyncAPI, in its documents and in parts of them; 0 in
-	// other files. levels has the dialects of schemas with a schemaFormat, and described
-	// the schemas whose x-outbox describes an event, both by pointer.
+	// other files. described has the schemas whose x-outbox describes an event, by pointer.
 	api       int
 	scanned   bool // its messages were collected
 	matches   bool // a pattern of schemas: matches it
 	needed    bool // a message of AsyncAPI depends on it, so its errors stay errors
-	levels    map[string]int
 	described map[string]bool
 	// mayDescribe is true if the file's x-outbox seems to be misspelled.
 	mayDescribe bool
@@ -224,8 +222,8 @@ type loader struct {
 	strange  []*Value  // each $schema with an unknown dialect
 
 	apis    []*apiDocument
-	reading reading         // for what the next file is read
-	needed  bool            // a message of an event depends on what is read
+	reading reading // for what the next file is read
+	needed  bool    // a message of an event depends on what is read
 	broken  map[*Value]*brokenPart
 	marks   []placedMarks
 	peeked  map[string][]byte // files that were read to find documents of AsyncAPI

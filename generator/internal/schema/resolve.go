@@ -282,7 +282,7 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, f
 	}
 	b := l.builder(u, u.enclosing(pointer))
-	b.level = u.levelAt(pointer, b.level)
+	b.level = u.doc.levelAt(pointer, b.level)
 	s := b.schema(v, pointer)
 	if s == nil {
 		return nil, &failure{}
