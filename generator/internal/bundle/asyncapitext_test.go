@@ -2,6 +2,8 @@ package bundle_test
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -84,24 +86,39 @@ properties: {"order id%/#é": {type: string}}
 	}
 }
 
-// The values of a discriminator are the names of the branches. If the document has a
-// branch under another name, a warning says so.
+// The document has the branches of a discriminator under the values that select them. If
+// it cannot, a warning says so.
 func TestAsyncAPIDiscriminator(t *testing.T) {
 	t.Parallel()
 	const file = `title: OrderPaid
 x-outbox: {version: 1, type: order.paid.v1, aggregate: {type: order}}
 oneOf: [{$ref: '#/$defs/card'}, {$ref: '#/$defs/cash'}]
-discriminator: {propertyName: kind}
+discriminator: {propertyName: kindMAPPING}
 $defs:
-  card: {type: object, required: [kind], properties: {kind: {type: string}, number: {type: string}}}
-  cash: {TITLEtype: object, required: [kind], properties: {kind: {type: string}}}
+  card: {title: Paid by card, type: object, required: [kind], properties: {kind: {type: string}, number: {type: string}}}
+  cash: {title: Paid in cash, type: object, required: [kind], properties: {kind: {type: string}}}
 `
-	_, same := exported(t, strings.ReplaceAll(file, "TITLE", ""))
-	_, renamed := exported(t, strings.ReplaceAll(file, "TITLE", "title: Paid in cash, "))
+	var got []string
+	for _, mapping := range []string{"", ", mapping: {visa: '#/$defs/card', notes: '#/$defs/cash'}", ", mapping: {visa: '#/$defs/card', amex: '#/$defs/card'}", ", mapping: {a.b: '#/$defs/card'}"} {
+		document, warnings := exported(t, strings.ReplaceAll(file, "MAPPING", mapping))
+		var parsed struct {
+			Components struct{ Schemas map[string]any }
+		}
+		if err := json.Unmarshal(document, &parsed); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, strings.Join(slices.Sorted(maps.Keys(parsed.Components.Schemas)), " ")+"\n"+warnings)
+	}
 
-	want := []string{"", "order.yaml:4:1: warning: the discriminator of AsyncAPI has no mapping, so the exported document does not say which value of the property is for which branch [asyncapi-export-loses]\n"}
-	if diff := cmp.Diff(want, []string{same, renamed}); diff != "" {
-		t.Errorf("warnings (-want +got):\n%s", diff)
+	const shared, loses = "OrderPaidV1 OrderPaidV1Envelope OutboxEnvelope RecordHeaders ", "order.yaml:4:1: warning: the discriminator of AsyncAPI has no mapping, so the exported document does not say which value of the property is for which branch [asyncapi-export-loses]\n"
+	want := []string{
+		shared + "card cash\n",
+		shared + "notes visa\n",
+		shared + "cash visa\n" + loses,
+		strings.Replace(shared, "OutboxEnvelope", "OutboxEnvelope Paidbycard", 1) + "cash\n" + loses,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("schemas and warnings (-want +got):\n%s", diff)
 	}
 }
 

@@ -173,35 +173,10 @@ func (a *asyncAPI) combinations7(o *object, s *schema.Schema, parts []string) {
 	a.sub7(o, "else", s.Else)
 	if d := s.Discriminator; d != nil {
 		o.text("discriminator", d.PropertyName.Text)
-		if a.renamesBranch(s) {
+		if a.otherBranches(s) {
 			a.loses(s, "discriminator")
 		}
 	}
-}
-
-// renamesBranch reports whether a value of the discriminator of s is not the name under
-// which the document has the branch: AsyncAPI knows no other value.
-func (a *asyncAPI) renamesBranch(s *schema.Schema) bool {
-	d := s.Discriminator
-	mapped := map[*schema.Schema]bool{}
-	for i, value := range d.Mapping {
-		if i >= len(d.Targets) || d.Targets[i] == nil {
-			continue
-		}
-		mapped[d.Targets[i]] = true
-		if a.names[d.Targets[i]] != value.Text {
-			return true
-		}
-	}
-	for _, branch := range slices.Concat(s.OneOf, s.AnyOf) {
-		if branch.Ref == nil || branch.Ref.Target == nil || mapped[branch.Ref.Target] {
-			continue
-		}
-		if to := branch.Ref.Target; a.names[to] != ownName(to) {
-			return true
-		}
-	}
-	return false
 }
 
 func (a *asyncAPI) sub7(o *object, name string, s *schema.Schema) {
