@@ -118,12 +118,15 @@ func apiProperties(data *Schema) []Property {
 	}
 	var all []Property
 	seen := map[at]bool{}
+	above := map[*Schema]bool{} // a schema inside itself has the same properties again
 	var list func(s *Schema, pointer string)
 	list = func(s *Schema, pointer string) {
-		if s == nil || seen[at{s, pointer}] || len(seen) >= mostKeys {
+		if s == nil || above[s] || seen[at{s, pointer}] || len(seen) >= mostKeys {
 			return
 		}
 		seen[at{s, pointer}] = true
+		above[s] = true
+		defer delete(above, s)
 		if s.Ref != nil {
 			list(s.Ref.Target, pointer)
 		}
