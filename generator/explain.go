@@ -135,7 +135,7 @@ func (l *loaded) explainLibrary(e *Explanation, file string, files []File) error
 
 func explainEvent(event *schema.Event) ExplainedEvent {
 	e := ExplainedEvent{
-		Name: event.GoName, At: event.Pos, Dialect: string(event.Schema.Doc.Dialect),
+		Name: event.GoName, At: event.Pos, Dialect: string(event.Schema.Dialect()),
 		Type: event.Type, Topic: event.Topic, Envelope: event.Envelope, SchemaURI: event.SchemaURI,
 		Aggregate:   event.AggregateType + ", its id is a parameter of the insert function",
 		Key:         "the aggregate id",

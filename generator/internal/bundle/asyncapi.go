@@ -93,6 +93,7 @@ func (a *asyncAPI) reserve(events []*schema.Event) {
 		reserve(e.GoName)
 		reserve(envelopeName(e))
 	}
+	a.nameBranches()
 	a.assign()
 	for _, placeholder := range reserved {
 		delete(a.names, placeholder)
@@ -228,6 +229,12 @@ func extension(e *schema.Event) string {
 		x.text("correlation", e.Correlation.Text)
 	}
 	x.flag("tombstone", e.Tombstone)
+	compat := &object{}
+	compat.optional("level", e.OwnCompat.Level)
+	compat.optional("policy", e.OwnCompat.Policy)
+	if len(compat.members) > 0 {
+		x.add("compat", compat.String())
+	}
 	x.optional("data_schema_uri", e.SchemaURI)
 	return x.String()
 }
@@ -258,7 +265,7 @@ func (a *asyncAPI) components(messages *object) string {
 	}
 	o.add("correlationIds", correlations.String())
 	for _, target := range a.targets {
-		a.shared[a.names[target]] = a.draft7(target)
+		a.shared[a.names[target]] = a.draft7(a.titled(target))
 	}
 	schemas := &object{}
 	for _, name := range sortedNames(a.shared) {

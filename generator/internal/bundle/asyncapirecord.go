@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -151,7 +152,7 @@ func (a *asyncAPI) property(e *schema.Event, pointer string) string {
 		if index < 0 {
 			return ""
 		}
-		s, at = s.Properties[index].Schema, at+"/properties/"+token
+		s, at = s.Properties[index].Schema, at+"/properties/"+(&url.URL{Fragment: token}).EscapedFragment()
 	}
 	if end := s.Resolved(); end == nil || !slices.Equal(end.Types, []string{"string"}) {
 		return ""

@@ -88,6 +88,8 @@ type bundler struct {
 	names   map[*schema.Schema]string
 	// under is the pointer of the schemas in targets; "": /$defs.
 	under string
+	// discriminated are the schemas with a discriminator.
+	discriminated []*schema.Schema
 	// evaluates is true if a schema depends on the items that another one evaluates.
 	evaluates bool
 }
@@ -104,6 +106,7 @@ func (b *bundler) collect(s *schema.Schema) {
 		b.target(s.Ref.Target)
 	}
 	if d := s.Discriminator; d != nil {
+		b.discriminated = append(b.discriminated, s)
 		for _, target := range d.Targets {
 			b.target(target)
 		}

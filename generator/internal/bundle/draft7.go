@@ -173,11 +173,8 @@ func (a *asyncAPI) combinations7(o *object, s *schema.Schema, parts []string) {
 	a.sub7(o, "else", s.Else)
 	if d := s.Discriminator; d != nil {
 		o.text("discriminator", d.PropertyName.Text)
-		for i, value := range d.Mapping {
-			if i < len(d.Targets) && d.Targets[i] != nil && a.names[d.Targets[i]] != value.Text {
-				a.loses(s, "discriminator")
-				break
-			}
+		if a.otherBranches(s) {
+			a.loses(s, "discriminator")
 		}
 	}
 }

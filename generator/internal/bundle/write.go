@@ -140,14 +140,19 @@ var notInComponent = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 // componentName is definitionName for AsyncAPI. Without a title, the Go name follows
 // from it, so the name of a definition stays as it is where that is possible.
 func componentName(s *schema.Schema) string {
-	name := schema.UnescapeToken(s.Pointer[strings.LastIndexByte(s.Pointer, '/')+1:])
-	if s.Pointer == "" {
-		name = strings.TrimSuffix(path.Base(s.Doc.Path), path.Ext(s.Doc.Path))
-	}
+	name := ownName(s)
 	if name = notInComponent.ReplaceAllString(name, "_"); s.Title != "" || strings.Trim(name, "_.-") == "" {
 		return definitionName(s)
 	}
 	return name
+}
+
+// ownName returns the name that a schema has: of its definition, or of its file.
+func ownName(s *schema.Schema) string {
+	if s.Pointer == "" {
+		return strings.TrimSuffix(path.Base(s.Doc.Path), path.Ext(s.Doc.Path))
+	}
+	return schema.UnescapeToken(s.Pointer[strings.LastIndexByte(s.Pointer, '/')+1:])
 }
 
 func quote(text string) string { return (&schema.Value{Kind: schema.String, Text: text}).JSON() }

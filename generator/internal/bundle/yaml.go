@@ -13,7 +13,7 @@ import (
 // YAML returns a JSON document as YAML, with its members in the same order.
 func YAML(document []byte) ([]byte, error) {
 	var root yaml.Node
-	if err := yaml.Unmarshal(document, &root); err != nil {
+	if err := yaml.Unmarshal(printable(document), &root); err != nil {
 		return nil, fmt.Errorf("write the document as YAML: %w", err)
 	}
 	block(&root)
@@ -27,6 +27,20 @@ func YAML(document []byte) ([]byte, error) {
 		return nil, fmt.Errorf("write the document as YAML: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// printable escapes the characters in the texts of a JSON document that YAML does not
+// allow, or reads as the end of a line.
+func printable(document []byte) []byte {
+	var out bytes.Buffer
+	for _, c := range string(document) {
+		if c >= 0x7f && c <= 0x9f || c == '\u2028' || c == '\u2029' || c == '\ufeff' || c == '\ufffe' || c == '\uffff' {
+			fmt.Fprintf(&out, `\u%04x`, c)
+		} else {
+			out.WriteRune(c)
+		}
+	}
+	return out.Bytes()
 }
 
 // plainText matches texts that need no quotes in any version of YAML, and plainNot those

@@ -52,14 +52,21 @@ type apiChannel struct {
 // that cannot be read is reported if the file is a source of events.
 func (l *loader) asyncAPI(u *unit, v *Value) int {
 	version := v.Member("asyncapi")
+	source := u.owned || l.describes[u.doc.Path]
 	switch {
-	case v.Kind != Object || version == nil || version.Kind != String:
+	case v.Kind != Object || version == nil || version.Kind != String && !source:
 		return 0
-	case apiVersion.MatchString(version.Text):
+	case version.Kind == String && apiVersion.MatchString(version.Text):
 		return int(version.Text[0] - '0')
-	case u.owned:
+	case source && version.Kind != String:
+		l.list.Errorf(version.Pos, "asyncapi-version", "the version of AsyncAPI must be a string, not %s", version.Describe()).
+			SetHint("write three numbers, such as 3.0.0")
+	case source:
 		l.list.Errorf(version.Pos, "asyncapi-version", "%s is not a version of AsyncAPI that outboxgen reads", finding.Quote(version.Text)).
 			SetHint("write 2.0.0 to 2.6.0, 3.0.0 or 3.1.0, and convert older documents")
+	}
+	if strings.HasPrefix(version.Text, "2") {
+		return 2
 	}
 	return 3
 }
@@ -67,16 +74,16 @@ func (l *loader) asyncAPI(u *unit, v *Value) int {
 // apiDocuments collects the messages of each document of AsyncAPI that schemas: matches
 // or an entry of events: names.
 func (l *loader) apiDocuments() {
-	listing := l.listing
+	defer func(listing, needed bool) { l.listing, l.needed = listing, needed }(l.listing, l.needed)
 	l.listing = false
-	defer func() { l.listing = listing }()
 	for _, u := range l.sortedUnits() {
 		if u.api == 0 || u.scanned || u.value.Member("asyncapi") == nil || !u.owned && !l.describes[u.doc.Path] {
 			continue
 		}
 		u.scanned = true
+		l.needed = u.matches
 		d := &apiDocument{unit: u, major: u.api, content: u.value.Member("defaultContentType")}
-		r := &apiReader{load: l, document: d, byPlace: map[*Value]*apiMessage{}}
+		r := &apiReader{load: l, document: d, byPlace: map[apiPlace]*apiMessage{}}
 		r.channels()
 		r.rest()
 		l.apis = append(l.apis, d)
@@ -87,7 +94,7 @@ func (l *loader) apiDocuments() {
 type apiReader struct {
 	load     *loader
 	document *apiDocument
-	byPlace  map[*Value]*apiMessage
+	byPlace  map[apiPlace]*apiMessage
 }
 
 // object returns the object at a member of n, after references; ok is false if there is
@@ -107,9 +114,9 @@ func (r *apiReader) target(n node, name string) (node, bool) {
 	case !ok || to.value.Kind == Object:
 		return to, ok
 	case to.value == n.value:
-		n.unit.found.Errorf(n.value.Pos, "wrong-type", "%s must be an object, not %s", finding.Quote(name), n.value.Describe())
+		r.load.brokenRef(n.unit, n.value, failure{id: "wrong-type", message: finding.Quote(name) + " must be an object, not " + n.value.Describe()})
 	default:
-		n.unit.found.Errorf(n.value.Member("$ref").Pos, "wrong-type", "%s must be an object, but this refers to %s", finding.Quote(name), to.value.Describe())
+		r.load.brokenRef(n.unit, n.value.Member("$ref"), failure{id: "wrong-type", message: finding.Quote(name) + " must be an object, but this refers to " + to.value.Describe()})
 	}
 	return node{}, false
 }
@@ -122,8 +129,11 @@ func (r *apiReader) channels() {
 		return
 	}
 	for _, m := range all.value.Members {
+		if r.document.major == 2 && strings.HasPrefix(m.Name, "x-") && !isChannel(m.Value) {
+			continue
+		}
 		n, ok := r.target(all.at(m), m.Name)
-		if !ok || strings.HasPrefix(m.Name, "x-") && r.document.major == 2 {
+		if !ok {
 			continue
 		}
 		channel := apiChannel{name: Name{Text: m.Name, Pos: m.Pos}, left: refuses(n.value)}
@@ -189,30 +199,48 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 			if id := r.load.withTraits(operation, 2).Member("operationId"); id != nil && id.Kind == String {
 				key = Name{Text: id.Text, Pos: id.Pos}
 			}
-			r.add(message, message.name(key), at)
+			if message.place() != operation.inside("message").place() {
+				key = message.name(key)
+			}
+			r.add(message, key, at)
 			continue
 		}
 		for i := range branches.Items {
 			inner := message.inside("oneOf").item(i)
-			if target, ok := r.target(inner, "message"); ok {
-				r.add(target, target.name(Name{}), at)
+			target, ok := r.target(inner, "message")
+			if !ok {
+				continue
 			}
+			var key Name
+			if target.place() != inner.place() {
+				key = target.name(key)
+			}
+			r.add(target, key, at)
 		}
 	}
 }
 
-// name returns the name under which components has the node, or the file whose root it
-// is, or else otherwise.
+// isChannel reports whether a member of channels of AsyncAPI 2 whose name begins with x-
+// is a channel, and no extension.
+func isChannel(v *Value) bool {
+	return v.Member("publish") != nil || v.Member("subscribe") != nil || v.Member("$ref") != nil
+}
+
+// name returns the name of a message that a reference leads to: that under which
+// components or a file has it, or the name of the file whose root it is. A message
+// inside a channel has none, so it gets the other name.
 func (n node) name(otherwise Name) Name {
 	tokens, _ := pointerTokens(n.pointer)
+	last := len(tokens) - 1
 	switch {
-	case len(tokens) == 0:
+	case last < 0:
 		base := path.Base(n.unit.doc.Path)
 		return Name{Text: strings.TrimSuffix(base, path.Ext(base)), Pos: n.value.Pos}
-	case len(tokens) > 1 && tokens[len(tokens)-2] == "messages", tokens[0] != "channels":
-		return Name{Text: tokens[len(tokens)-1], Pos: n.value.Pos}
+	case last > 0 && tokens[last-1] == "messages":
+	case last > 0 && slices.Contains([]string{"publish", "subscribe", "oneOf"}, tokens[last-1]):
+		return otherwise
 	}
-	return otherwise
+	return Name{Text: tokens[last], Pos: n.value.Pos}
 }
 
 // rest adds the messages of components that no channel has.
@@ -234,17 +262,20 @@ func (r *apiReader) rest() {
 
 func (r *apiReader) add(n node, key Name, channel apiChannel) {
 	m := r.message(n, key)
-	if !slices.ContainsFunc(m.channels, func(c apiChannel) bool { return c.name == channel.name }) {
+	i := slices.IndexFunc(m.channels, func(c apiChannel) bool { return c.name == channel.name })
+	if i < 0 {
 		m.channels = append(m.channels, channel)
+		return
 	}
+	m.channels[i].left = m.channels[i].left && channel.left // one of two operations may have it
 }
 
 // message returns the message at n.
 func (r *apiReader) message(n node, key Name) *apiMessage {
-	m := r.byPlace[n.value]
+	m := r.byPlace[n.place()]
 	if m == nil {
 		m = &apiMessage{document: r.document, at: n, key: key, left: refuses(n.value)}
-		r.byPlace[n.value] = m
+		r.byPlace[n.place()] = m
 		m.merged = r.load.withTraits(n, r.document.major)
 		m.left = m.left || refuses(m.merged)
 		r.document.messages = append(r.document.messages, m)

@@ -104,7 +104,7 @@ func loadEvents(t *testing.T, project fstest.MapFS) (events, diagnostics string)
 		if e.Tombstone {
 			b.WriteString(", tombstone")
 		}
-		fmt.Fprintf(&b, ", data %s#%s (%s)\n", e.Schema.Doc.Path, e.Schema.Pointer, e.Schema.Doc.Dialect)
+		fmt.Fprintf(&b, ", data %s#%s (%s)\n", e.Schema.Doc.Path, e.Schema.Pointer, e.Schema.Dialect())
 	}
 	for _, f := range list.Sorted() {
 		d.WriteString(f.String() + "\n")

@@ -20,6 +20,15 @@ type node struct {
 	value   *Value
 }
 
+// apiPlace identifies a node. Two places may have the same value, because of an alias in
+// YAML.
+type apiPlace struct {
+	unit    *unit
+	pointer string
+}
+
+func (n node) place() apiPlace { return apiPlace{n.unit, n.pointer} }
+
 // member returns a member of an object.
 func (n node) member(name string) (node, bool) {
 	v := n.value.Member(name)
@@ -78,6 +87,9 @@ func (l *loader) derefAs(n node, as reading) (target node, ok bool) {
 			return node{}, false
 		}
 		next, f := l.apiTarget(n, ref.Text)
+		if f != nil && f.id == "unknown-anchor" && !as.part {
+			return n, true // it may be in a schema that was not read yet; resolve reports it
+		}
 		if f == nil && (seen[next.value] || next.value == n.value) {
 			f = &failure{id: "reference-circle", message: "this reference leads back to itself", hint: "refer to the object itself"}
 		}
@@ -89,19 +101,44 @@ func (l *loader) derefAs(n node, as reading) (target node, ok bool) {
 		if from := n.unit.doc; !slices.Contains(from.refers, next.unit.doc) {
 			from.refers = append(from.refers, next.unit.doc)
 		}
+		next.unit.needed = next.unit.needed || l.needed
 		n = next
 	}
 	l.brokenRef(n.unit, n.value, failure{id: "reference-circle", message: fmt.Sprintf("more than %d references in a row", maxAPIRefs)})
 	return node{}, false
 }
 
-// brokenRef reports a reference once.
-func (l *loader) brokenRef(in *unit, ref *Value, f failure) {
-	if l.broken[ref] || f.message == "" {
+// brokenPart is a problem of a part of a document of AsyncAPI: mostly of a reference.
+type brokenPart struct {
+	failure
+
+	in     *unit
+	needed bool // the message of an event may depend on it
+}
+
+// brokenRef remembers the problem of a part, which reportBroken reports once.
+func (l *loader) brokenRef(in *unit, part *Value, f failure) {
+	if f.message == "" {
 		return
 	}
-	l.broken[ref] = true
-	in.found.Errorf(ref.Pos, f.id, "%s", f.message).SetHint(f.hint)
+	if l.broken[part] == nil {
+		l.broken[part] = &brokenPart{failure: f, in: in}
+	}
+	l.broken[part].needed = l.broken[part].needed || l.needed
+}
+
+// reportBroken reports the broken parts of documents: as errors, because a message would
+// be missing. If no event needs a part that users cannot edit, it is a warning.
+func (l *loader) reportBroken() {
+	for part, b := range l.broken {
+		f := finding.Finding{Pos: part.Pos, ID: b.id, Message: b.message, Hint: b.hint}
+		if b.in.foreign && !b.needed {
+			f.Severity, f.Hint = finding.Warning, ""
+		} else {
+			b.in.needed = true
+		}
+		l.list.Add(f)
+	}
 }
 
 func (l *loader) apiTarget(n node, text string) (node, *failure) {
@@ -111,14 +148,23 @@ func (l *loader) apiTarget(n node, text string) (node, *failure) {
 	}
 	l.hints = true
 	defer func() { l.hints = false }()
-	to, f := l.resource(n.unit.resources[0], u)
+	to, f := l.resource(n.unit.enclosing(n.pointer), u)
 	if f != nil {
 		return node{}, f
 	}
 	if to.unit.value == nil {
+		to.unit.needed = to.unit.needed || l.needed
 		return node{}, &failure{} // the file was reported
 	}
-	tokens, problem := pointerTokens(u.Fragment)
+	tokens, problem := to.tokens(u.Fragment)
+	if u.Fragment != "" && u.Fragment[0] != '/' {
+		s := to.anchors[u.Fragment]
+		if s == nil {
+			return node{}, &failure{id: "unknown-anchor", message: fmt.Sprintf("%s has no anchor %s", finding.Quote(to.unit.doc.Path), finding.Quote(u.Fragment)),
+				hint: l.anchorHint(to, u.Fragment)}
+		}
+		tokens, problem = pointerTokens(s.Pointer)
+	}
 	if problem != "" {
 		return node{}, &failure{id: "bad-reference", message: finding.Quote("#"+u.Fragment) + ": " + problem}
 	}
@@ -128,71 +174,6 @@ func (l *loader) apiTarget(n node, text string) (node, *failure) {
 			finding.Quote(to.unit.doc.Path), finding.Quote("#"+joinTokens(tokens[:followed+1]))), hint: l.pointerHint(to.unit, tokens, followed, reached)}
 	}
 	return node{unit: to.unit, pointer: joinTokens(tokens), value: v}, nil
-}
-
-// withTraits returns an operation or a message with its traits, which are merged as the
-// major version of the specification says: in 2 a trait replaces what the target has, in
-// 3 it does not.
-func (l *loader) withTraits(n node, major int) *Value {
-	traits := n.value.Member("traits")
-	if traits == nil {
-		return n.value
-	}
-	if traits.Kind != Array {
-		n.unit.found.Errorf(traits.Pos, "wrong-type", "traits must be an array, not %s", traits.Describe())
-		return n.value
-	}
-	own := without(n.value, "traits")
-	merged := own
-	if major > 2 {
-		merged = &Value{Pos: own.Pos, Kind: Object}
-	}
-	for i := range traits.Items {
-		trait, ok := l.deref(n.inside("traits").item(i))
-		if ok && trait.value.Kind == Object {
-			merged = mergePatch(merged, without(trait.value, "payload", "traits"), true)
-		}
-	}
-	if major > 2 {
-		merged = mergePatch(merged, own, false)
-	}
-	return merged
-}
-
-// without returns an object without some of its members.
-func without(v *Value, names ...string) *Value {
-	rest := *v
-	rest.Members = slices.DeleteFunc(slices.Clone(v.Members), func(m Member) bool { return slices.Contains(names, m.Name) })
-	return &rest
-}
-
-// mergePatch applies a JSON Merge Patch (RFC 7396) to a value. removes is whether null
-// in the patch removes a member.
-func mergePatch(target, patch *Value, removes bool) *Value {
-	if patch.Kind != Object || target.Kind != Object {
-		return patch
-	}
-	merged := *target
-	merged.Members = slices.Clone(target.Members)
-	index := make(map[string]int, len(merged.Members))
-	for i, m := range merged.Members {
-		index[m.Name] = i
-	}
-	gone := map[string]bool{}
-	for _, m := range patch.Members {
-		i, there := index[m.Name]
-		switch {
-		case removes && m.Value.Kind == Null:
-			gone[m.Name] = true
-		case there:
-			merged.Members[i] = Member{Name: m.Name, Pos: m.Pos, Value: mergePatch(merged.Members[i].Value, m.Value, removes)}
-		default:
-			index[m.Name] = len(merged.Members)
-			merged.Members = append(merged.Members, m)
-		}
-	}
-	merged.Members = slices.DeleteFunc(merged.Members, func(m Member) bool { return gone[m.Name] })
-	return &merged
 }
 
 // apiRoots returns the outermost schemas of a file that is no schema itself.

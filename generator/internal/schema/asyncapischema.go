@@ -68,25 +68,25 @@ func (u *unit) formatted(pointer string, format *Value) *failure {
 		return &failure{id: "asyncapi-schema-format", message: fmt.Sprintf("the schemaFormat %s cannot be read: %s", finding.Quote(format.Text), problem), hint: formatHint}
 	}
 	if given || level == level2020 {
-		if u.levels == nil {
-			u.levels = map[string]int{}
+		if u.doc.levels == nil {
+			u.doc.levels = map[string]int{}
 		}
-		u.levels[pointer] = level
+		u.doc.levels[pointer] = level
 	}
 	return nil
 }
 
 // levelAt returns the dialect of a place that no keyword makes a schema.
-func (u *unit) levelAt(pointer string, otherwise int) int {
-	if len(u.levels) == 0 {
+func (d *Document) levelAt(pointer string, otherwise int) int {
+	if len(d.levels) == 0 {
 		return otherwise
 	}
-	if level, ok := u.levels[pointer]; ok {
+	if level, ok := d.levels[pointer]; ok {
 		return level
 	}
-	known := func(pointer string) bool { _, ok := u.levels[pointer]; return ok }
+	known := func(pointer string) bool { _, ok := d.levels[pointer]; return ok }
 	if at, ok := outer(pointer, known); ok {
-		return u.levels[at]
+		return d.levels[at]
 	}
 	return otherwise
 }
@@ -215,9 +215,11 @@ func (l *loader) schemaNode(n node) (node, bool) {
 		if n.value.Kind != Object || n.value.Member("$ref") == nil {
 			return n, true
 		}
-		if n, ok = l.derefAs(n, reading{api: n.unit.api}); !ok {
-			return node{}, false
+		next, ok := l.derefAs(n, reading{api: n.unit.api})
+		if !ok || next.place() == n.place() {
+			return next, ok
 		}
+		n = next
 	}
 	l.brokenRef(n.unit, n.value, failure{id: "reference-circle", message: fmt.Sprintf("more than %d references in a row", maxAPIRefs)})
 	return node{}, false

@@ -60,6 +60,13 @@ func (l *loader) roots() []*Schema {
 			roots = append(roots, s)
 		}
 	}
+	for _, d := range l.apis {
+		for _, m := range d.messages {
+			if m.payload != nil {
+				roots = append(roots, m.payload)
+			}
+		}
+	}
 	for _, ref := range l.eventRefs {
 		if ref != nil && ref.Target != nil {
 			roots = append(roots, ref.Target)

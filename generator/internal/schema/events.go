@@ -98,6 +98,7 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 		Tombstone: x.Tombstone,
 		Service:   Name{Text: c.Service, Pos: c.At["service"]},
 		Compat:    CompatRule{Level: cmp.Or(x.Compat.Level, c.Compat.Level), Policy: cmp.Or(x.Compat.Policy, c.Compat.Policy)},
+		OwnCompat: x.Compat,
 		SchemaURI: s.ID,
 		at:        x.At,
 		typePos:   x.Type.Pos,

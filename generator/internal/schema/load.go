@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -92,6 +91,7 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 	l.finish()
 	project := l.project(c)
 	project.Events = l.events(c)
+	l.reportBroken()
 	used := leadTo(project.Events)
 	l.misfits(used)
 	l.list = l.unused(used)
@@ -191,11 +191,11 @@ type unit struct {
 	foreign     bool
 	annotations map[finding.Pos]bool // annotations with values of the wrong type
 	// api is the major version of AsyncAPI, in its documents and in parts of them; 0 in
-	// other files. levels has the dialects of schemas with a schemaFormat, and described
-	// the schemas whose x-outbox describes an event, both by pointer.
+	// other files. described has the schemas whose x-outbox describes an event, by pointer.
 	api       int
 	scanned   bool // its messages were collected
-	levels    map[string]int
+	matches   bool // a pattern of schemas: matches it
+	needed    bool // a message of AsyncAPI depends on it, so its errors stay errors
 	described map[string]bool
 	// mayDescribe is true if the file's x-outbox seems to be misspelled.
 	mayDescribe bool
@@ -222,10 +222,12 @@ type loader struct {
 	strange  []*Value  // each $schema with an unknown dialect
 
 	apis    []*apiDocument
-	reading reading         // for what the next file is read
-	broken  map[*Value]bool // references in documents of AsyncAPI that were reported
+	reading reading // for what the next file is read
+	needed  bool    // a message of an event depends on what is read
+	broken  map[*Value]*brokenPart
 	marks   []placedMarks
 	peeked  map[string][]byte // files that were read to find documents of AsyncAPI
+	written map[string]bool   // documents of AsyncAPI that the project itself exported
 
 	dialects   dialectSettings
 	configFile string
@@ -251,7 +253,7 @@ func newLoader(fsys fs.FS) *loader {
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
-		broken: map[*Value]bool{}, peeked: map[string][]byte{},
+		broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
 	}
 }
 
@@ -328,6 +330,7 @@ func (l *loader) read(u *unit) {
 	name := u.doc.Path
 	reading := &finding.List{}
 	v, values := readValue(name, u.doc.Source, reading)
+	u.matches = l.listing
 	if v != nil {
 		x := v.Member("x-outbox")
 		u.owned = x != nil && !l.alone && v.Kind == Object && !marksAlone(x, true) ||
@@ -462,7 +465,7 @@ func (l *loader) globs(c *Config) {
 			stems[withoutEnding(pattern.Text)] = true
 		}
 	}
-	l.peek(slices.Concat(matched...), path.Base(c.Path))
+	l.peek(c, slices.Concat(matched...))
 	for i, pattern := range c.schemas {
 		matches, problem := matched[i], problems[i]
 		if stem := withoutEnding(pattern.Text); problem == "" && len(matches) == 0 && !stems[stem] {
@@ -473,8 +476,8 @@ func (l *loader) globs(c *Config) {
 			l.list.Errorf(pattern.Pos, "bad-glob", "%s: %s", finding.Quote(pattern.Text), problem)
 		}
 		for _, name := range matches {
-			if name == path.Base(c.Path) {
-				continue // the config itself
+			if name == path.Base(c.Path) || l.written[name] {
+				continue // the config itself, or what was made from the schemas
 			}
 			if !isSchemaFile(name) {
 				l.list.Errorf(pattern.Pos, "bad-glob", "%s matches %s, which is neither YAML nor JSON", finding.Quote(pattern.Text), finding.Quote(name)).
@@ -499,24 +502,6 @@ func (l *loader) globs(c *Config) {
 			}
 		}
 	}
-}
-
-// peek reads the documents of AsyncAPI among the files first, because the files to which
-// they refer may be parts of them and no schemas.
-func (l *loader) peek(files []string, config string) {
-	for _, name := range files {
-		if l.units[name] != nil || l.peeked[name] != nil || name == config || !isSchemaFile(name) || l.want != nil && !l.want(name) {
-			continue
-		}
-		src, err := l.readFile(name)
-		if err != nil {
-			continue // reported with the pattern
-		}
-		if l.peeked[name] = src; bytes.Contains(src, []byte("asyncapi")) {
-			l.file(name)
-		}
-	}
-	l.apiDocuments()
 }
 
 // isPart reports whether a file is a part of a document of AsyncAPI that refers to it,

@@ -347,7 +347,7 @@ properties: {entity_id: {type: string}, kind: {enum: [a, b]}, cid: {type: string
 		{
 			Pos: finding.Pos{File: "schemas/one.yaml", Line: 3, Col: 1}, GoName: "CJAssessmentCompletedV1", Version: 1, Type: "cj.completed.v1", Topic: "cj",
 			Envelope: "none", AggregateType: "batch", AggregateID: name("/entity_id", 3, 103), Key: name("/kind", 3, 121), Keyed: true,
-			Correlation: name("/cid", 3, 141), Tombstone: true, Service: service, Compat: schema.CompatRule{Level: "FULL", Policy: "generated"},
+			Correlation: name("/cid", 3, 141), Tombstone: true, Service: service, Compat: schema.CompatRule{Level: "FULL", Policy: "generated"}, OwnCompat: schema.CompatRule{Level: "FULL"},
 		},
 		{
 			Pos: finding.Pos{File: "schemas/deep/er/thing_happened.v3.json", Line: 1, Col: 2}, GoName: "ThingHappenedV3", Version: 3, Type: "t", Topic: "t",

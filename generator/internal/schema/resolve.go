@@ -28,6 +28,15 @@ type failure struct {
 	file              *unit // the file that cannot be read, which was reported there
 }
 
+// tokens splits a JSON Pointer into the resource into names from the root of its file.
+func (r *resource) tokens(pointer string) (tokens []string, problem string) {
+	if tokens, problem = pointerTokens(pointer); r.root != nil {
+		outer, _ := pointerTokens(r.root.Pointer)
+		tokens = slices.Concat(outer, tokens)
+	}
+	return tokens, problem
+}
+
 // resolve sets the target of every reference. Following one may load a file, whose
 // references are added to the queue and whose ids may resolve an earlier reference. So
 // failed references are tried again until nothing new is found.
@@ -273,7 +282,7 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, f
 	}
 	b := l.builder(u, u.enclosing(pointer))
-	b.level = u.levelAt(pointer, b.level)
+	b.level = u.doc.levelAt(pointer, b.level)
 	s := b.schema(v, pointer)
 	if s == nil {
 		return nil, &failure{}

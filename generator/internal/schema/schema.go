@@ -225,7 +225,8 @@ type Document struct {
 	// files are here because something refers to them.
 	Listed bool
 
-	refers []*Document // targets of its references
+	refers []*Document    // targets of its references
+	levels map[string]int // the dialects of schemas with a schemaFormat, by pointer
 }
 
 // Dialect is a version of JSON Schema.
@@ -269,6 +270,10 @@ type Event struct {
 	Description string
 	// Within is the document of AsyncAPI of which the event is a message; nil: none.
 	Within *Document
+
+	// OwnCompat is what the event itself says about compatibility; Compat also has the
+	// values of the config.
+	OwnCompat CompatRule
 
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos
@@ -379,6 +384,15 @@ func (s *Schema) Described() []*Schema {
 		}
 	}
 	return all
+}
+
+// Dialect returns the dialect of a schema, or of the schema that it only refers to: that
+// of its file, unless a schemaFormat in a document of AsyncAPI names another one.
+func (s *Schema) Dialect() Dialect {
+	if to := s.Resolved(); to != nil {
+		s = to
+	}
+	return dialects[s.Doc.levelAt(s.Pointer, s.Doc.Dialect.level())]
 }
 
 // Requires reports whether required of s lists the name.

@@ -45,7 +45,7 @@ func (l *loader) unused(used map[*Schema]bool) *finding.List {
 		inUse[s.Doc.Path] = true
 	}
 	for _, u := range l.units {
-		if u.owned || u.mayDescribe || u.value == nil && u.doc.Listed && u.mentionsOutbox() {
+		if u.owned || u.needed || u.mayDescribe || u.value == nil && u.doc.Listed && u.mentionsOutbox() {
 			inUse[u.doc.Path] = true
 		}
 	}

@@ -1,0 +1,69 @@
+package schema
+
+import (
+	"bytes"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
+)
+
+// peek reads the documents of AsyncAPI among the files that match schemas: first, and
+// those that entries of events: name, because the files to which they refer may be parts
+// of them and no schemas.
+func (l *loader) peek(c *Config, files []string) {
+	for _, name := range files {
+		l.peekFile(c, name)
+	}
+	listing := l.listing
+	l.listing = false
+	for _, name := range slices.Sorted(maps.Keys(l.describes)) {
+		if !slices.Contains(files, name) {
+			l.peekFile(c, name)
+		}
+	}
+	l.listing = listing
+	l.apiDocuments()
+}
+
+func (l *loader) peekFile(c *Config, name string) {
+	if l.units[name] != nil || l.peeked[name] != nil || name == path.Base(c.Path) || !isSchemaFile(name) || l.listing && l.want != nil && !l.want(name) {
+		return
+	}
+	src, err := l.readFile(name)
+	if err != nil {
+		return // reported with the pattern or the entry
+	}
+	l.peeked[name] = src
+	if !bytes.Contains(bytes.ReplaceAll(src, []byte{0}, nil), []byte("asyncapi")) { // also in UTF-16
+		return
+	}
+	v, _ := readValue(name, src, &finding.List{})
+	switch {
+	case v == nil || v.Kind != Object || v.Member("asyncapi") == nil:
+	case l.listing && c.exported(v) && !c.names(name):
+		l.written[name] = true
+	default:
+		l.file(name)
+	}
+}
+
+// exported reports whether v is a document of AsyncAPI that export wrote for the service
+// of the config.
+func (c *Config) exported(v *Value) bool {
+	comment, info := v.Member("x-comment"), v.Member("info")
+	if comment == nil || comment.Text != ExportedAsyncAPI || info == nil {
+		return false
+	}
+	title := info.Member("title")
+	return title != nil && title.Text == c.Service
+}
+
+// names reports whether schemas: has a file by its name, and not only by a pattern.
+func (c *Config) names(file string) bool {
+	return slices.ContainsFunc(c.schemas, func(pattern Name) bool {
+		return path.Clean(pattern.Text) == file && !strings.ContainsAny(pattern.Text, "*?[")
+	})
+}
