@@ -130,16 +130,16 @@ func roundTrip(t *testing.T, dir string, o generator.AsyncAPIOptions) string {
 		cmpopts.IgnoreFields(schema.Event{}, "Schema", "Within", "Description"), cmpopts.IgnoreTypes(finding.Pos{})); diff != "" {
 		t.Errorf("events (-before +after):\n%s", diff)
 	}
-	old, new := declarations(t, before), declarations(t, after)
-	for name, text := range old {
-		if new[name] == "" {
+	former, latter := declarations(t, before), declarations(t, after)
+	for name, text := range former {
+		if latter[name] == "" {
 			lines = append(lines, "  only before: "+name+"\n")
-		} else if new[name] != text {
+		} else if latter[name] != text {
 			lines = append(lines, "  changed: "+name+"\n")
 		}
 	}
-	for name := range new {
-		if old[name] == "" {
+	for name := range latter {
+		if former[name] == "" {
 			lines = append(lines, "  only after: "+name+"\n")
 		}
 	}

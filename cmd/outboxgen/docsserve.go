@@ -59,7 +59,7 @@ func serveDocs(ctx context.Context, io streams, cfg generator.DocsConfig, addres
 			return fmt.Errorf("serve the catalogue: %w", err)
 		case <-ctx.Done():
 			err := server.Close()
-			_ = <-ended // that the server was closed
+			<-ended //nolint:errcheck // it says that the server was closed
 			return err
 		case <-watching.C:
 			if err := served.rebuild(io, cfg); err != nil {

@@ -99,7 +99,7 @@ func TestTailFollowsARelay(t *testing.T) {
 			until(t, "tail has looked", func() bool {
 				var n int
 				if err := pg.Pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'outboxrelay tail'
-					AND query LIKE '%TailPending%' AND state = 'idle'`).Scan(&n); err != nil {
+					AND query = 'commit' AND state = 'idle'`).Scan(&n); err != nil {
 					t.Fatal(err)
 				}
 				return n > 0

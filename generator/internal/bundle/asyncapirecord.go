@@ -121,7 +121,7 @@ func (a *asyncAPI) keyBinding(e *schema.Event) string {
 	if pointer == nil {
 		pointer = e.AggregateID
 	}
-	key := ""
+	var key string
 	switch {
 	case pointer == nil:
 		key = described("The id of the aggregate "+quote(e.AggregateType)+".", `"type":"string"`)

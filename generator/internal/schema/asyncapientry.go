@@ -91,7 +91,7 @@ func (l *loader) payloadOutbox(m *apiMessage) bool {
 		if !ok {
 			return false
 		}
-		if _, _, multi := n.unit.multiFormat(n.value); multi {
+		if _, multi := n.unit.multiFormat(n.value); multi {
 			n = n.inside("schema")
 			continue
 		}
@@ -135,7 +135,6 @@ func (l *loader) apiEntry(e *EventConfig, index int) {
 		target = to
 	}
 	m := l.messageAt(target, e.file())
-	what := ""
 	switch {
 	case m != nil && m.entry != nil:
 		l.list.Errorf(e.Pos, "event-described-twice", "the event of this message is also described by the entry at %s", m.entry.Pos).
@@ -143,7 +142,8 @@ func (l *loader) apiEntry(e *EventConfig, index int) {
 	case m != nil:
 		m.entry = e
 	default:
-		if what = target.describe(); what == "" {
+		what := target.describe()
+		if what == "" {
 			return // a schema
 		}
 		l.list.Errorf(e.Schema.Pos, "asyncapi-entry", "%s is %s, and no schema or message of a document that was read", finding.Quote(e.Schema.Text), what).

@@ -48,14 +48,14 @@ func schemaFormat(text string) (level int, given bool, problem string) {
 const formatHint = "write the schema in JSON Schema with schemaFormat: application/schema+json;version=draft-07, " +
 	"leave the message out with x-outbox: false, or describe its event in a schema file of its own"
 
-// multiFormat returns the members of a Multi Format Schema Object of AsyncAPI 3; ok is
-// false if v is none.
-func (u *unit) multiFormat(v *Value) (format, inner *Value, ok bool) {
+// multiFormat returns the schemaFormat of a Multi Format Schema Object of AsyncAPI 3; ok
+// is false if v is none.
+func (u *unit) multiFormat(v *Value) (format *Value, ok bool) {
 	if u.api < 3 || v.Kind != Object {
-		return nil, nil, false
+		return nil, false
 	}
-	format, inner = v.Member("schemaFormat"), v.Member("schema")
-	return format, inner, format != nil && inner != nil
+	format = v.Member("schemaFormat")
+	return format, format != nil && v.Member("schema") != nil
 }
 
 // formatted sets the dialect of the schema at pointer from its schemaFormat.
@@ -203,7 +203,7 @@ func (l *loader) setMarks() {
 // schemaNode follows the references of a schema to the schema itself.
 func (l *loader) schemaNode(n node) (node, bool) {
 	for range maxAPIRefs {
-		format, _, ok := n.unit.multiFormat(n.value)
+		format, ok := n.unit.multiFormat(n.value)
 		if ok {
 			if f := n.unit.formatted(join(n.pointer, "schema"), format); f != nil {
 				l.list.Errorf(format.Pos, f.id, "%s", f.message).SetHint(f.hint)

@@ -264,7 +264,7 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 		return nil, &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
 			finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(all[:followed+1]))), hint: l.pointerHint(u, all, followed, reached)}
 	}
-	if format, _, ok := u.multiFormat(v); ok && !u.inSchema(pointer) {
+	if format, ok := u.multiFormat(v); ok && !u.inSchema(pointer) {
 		inner := append(slices.Clone(tokens), "schema")
 		if f := u.formatted(prefix+joinTokens(inner), format); f != nil {
 			return nil, f
