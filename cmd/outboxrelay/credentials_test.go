@@ -48,6 +48,13 @@ func TestCredentialFilesThatCannotBeUsed(t *testing.T) {
 		{[]string{"--tls", "--sasl", "plain", "--sasl-user", "u", "--sasl-password", "p", "--sasl-password-file", token}, "setting sasl-password-file: sasl-password is set too: remove one of them"},
 		{[]string{"--tls", "--sasl", "oauthbearer"}, "the file with the token (sasl is oauthbearer) is missing: set --sasl-token-file, OUTBOXRELAY_SASL_TOKEN_FILE, or sasl_token_file in the settings file (--config)"},
 		{[]string{"--sasl", "oauthbearer", "--sasl-token-file", token}, "setting sasl: it is oauthbearer but tls is not set, so the token would be sent in clear text: set tls to true, or set sasl-without-tls to true if the network is trusted"},
+		{
+			[]string{"--tls", "--sasl", "oauthbearer", "--sasl-token-file", token, "--sasl-user", "u", "--sasl-password", "p"},
+			"setting sasl-user: it is set but sasl is oauthbearer, so it would have no effect: remove sasl-user\n" +
+				"setting sasl-password: it is set but sasl is oauthbearer, so it would have no effect: remove sasl-password",
+		},
+		{[]string{"--sasl-password-file", token}, "setting sasl-password-file: it is set but sasl is not, so it would have no effect: set sasl, or remove sasl-password-file"},
+		{[]string{"--redis-password-file", token}, "setting redis-password-file: it is set but redis-url is not, so it would have no effect: set redis-url, or remove redis-password-file"},
 		{[]string{"--sasl-token-file", token}, "setting sasl-token-file: it is set but sasl is not oauthbearer, so it would have no effect: set sasl to oauthbearer, or remove sasl-token-file"},
 	} {
 		got := call(nil, append([]string{"run", "--database-url", "postgres://u@127.0.0.1:1/d"}, c.args...)...)

@@ -117,8 +117,8 @@ func readSASL(r *reader) sasl.Mechanism {
 	passwordFile, tokenFile := r.secretFile("sasl-password-file"), r.secretFile("sasl-token-file")
 	r.secrets.Public(user)
 	r.secrets.Add(password)
-	for name, given := range map[string]bool{"sasl-user": user != "", "sasl-password": password != "", "sasl-password-file": passwordFile != nil} {
-		if given && mechanism == "oauthbearer" {
+	for _, name := range []string{"sasl-user", "sasl-password", "sasl-password-file"} {
+		if mechanism == "oauthbearer" && r.text(name) != "" {
 			r.problem(name, "it is set but sasl is oauthbearer, so it would have no effect: remove %s", name)
 		}
 	}

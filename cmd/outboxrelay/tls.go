@@ -23,7 +23,7 @@ type tlsFiles struct {
 	secrets       *secret.Redactor
 
 	mu      sync.Mutex
-	log     *slog.Logger // nil: nobody to tell
+	log     *slog.Logger // nil: they are not logged
 	stamps  fileStamps
 	config  *tls.Config // made of the files with these stamps
 	refused fileStamps  // of the files that could not be used last

@@ -1,6 +1,7 @@
 package chromium
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 )
 
 // script returns a program that a test starts instead of a browser.
@@ -36,20 +39,27 @@ func TestABrowserThatEnds(t *testing.T) {
 // A browser that reads nothing, or does not answer, is an error in time.
 func TestABrowserThatHangs(t *testing.T) {
 	t.Parallel()
-	p := start(t, script(t, "echo stuck >&2\nexec sleep 1000\n"))
-	p.patience = 100 * time.Millisecond
 	const size = 1 << 20 // more than a pipe holds
 	for what, params := range map[string]any{"no answer": "x", "send to the browser": strings.Repeat("x", size)} {
-		ended := make(chan error, 1)
-		go func() { ended <- p.call("Page.navigate", params, nil) }()
-		select {
-		case err := <-ended:
-			if err == nil || !strings.HasPrefix(err.Error(), what) || !strings.Contains(err.Error(), "stuck") {
-				t.Errorf("%s: the error is %v", what, err)
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, script(t, "echo stuck >&2\nexec sleep 1000\n")) // its own: a full pipe takes nothing more
+			until(t, "it has started", func() bool {
+				said, err := os.ReadFile(p.stderr)
+				return err == nil && strings.Contains(string(said), "stuck")
+			})
+			p.patience = 100 * time.Millisecond
+			ended := make(chan error, 1)
+			go func() { ended <- p.call("Page.navigate", params, nil) }()
+			select {
+			case err := <-ended:
+				if err == nil || !strings.HasPrefix(err.Error(), what) || !strings.Contains(err.Error(), "stuck") {
+					t.Errorf("the error is %v", err)
+				}
+			case <-time.After(patience):
+				t.Fatal("it hangs")
 			}
-		case <-time.After(patience):
-			t.Fatalf("%s: it hangs", what)
-		}
+		})
 	}
 }
 
@@ -65,14 +75,10 @@ mv "`+pids+`.new" "`+pids+`"
 `)
 	t.Run("browser", func(t *testing.T) {
 		start(t, program)
-		for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-			if _, err := os.Stat(pids); err == nil {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatal("it does not start")
-			}
-		}
+		until(t, "it starts", func() bool {
+			_, err := os.Stat(pids)
+			return err == nil
+		})
 	})
 	text, err := os.ReadFile(pids)
 	if err != nil {
@@ -82,10 +88,17 @@ mv "`+pids+`.new" "`+pids+`"
 	if _, err := os.Stat(profile); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the profile %s is there: %v", profile, err)
 	}
-	for deadline := time.Now().Add(patience); running(t, pid); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the helper %s is running", pid)
-		}
+	until(t, "the helper "+pid+" has ended", func() bool { return !running(t, pid) })
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	const pause = 10 * time.Millisecond
+	if err := wait.Until(ctx, pause, func() (bool, error) { return holds(), nil }); err != nil {
+		t.Fatalf("not within %s: %s", patience, what)
 	}
 }
 
