@@ -25,21 +25,25 @@ var deadRows = subject{
 				return err
 			}
 			for _, l := range letters {
-				l.LastError = o.secrets.Text(l.LastError)
-				text := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
-					l.Topic, recordOf(l.Key, l.Partition, l.Tombstone), l.AggregateType, l.AggregateID,
-					l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
-				cells := []string{
-					strconv.FormatInt(l.Seq, 10), l.EventID.String(), l.EventType, l.Topic, recordOf(l.Key, l.Partition, l.Tombstone),
-					l.AggregateType + "/" + l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), strconv.Itoa(l.RetryCount), l.LastError,
-				}
-				if err := f(item{l.EventID, text, cells, l}); err != nil {
+				if err := f(deadItem(o, l)); err != nil {
 					return err
 				}
 				after = l.Seq
 			}
 		}
 	},
+}
+
+func deadItem(o outbox, l admin.DeadLetter) item {
+	l.LastError = o.secrets.Text(l.LastError)
+	text := fmt.Sprintf("%s  %s  topic %s  key %s  %s/%s  dead since %s  after %s: %s", l.EventID, l.EventType,
+		l.Topic, recordOf(l.Key, l.Partition, l.Tombstone), l.AggregateType, l.AggregateID,
+		l.DeadAt.UTC().Format(time.RFC3339), several(int64(l.RetryCount), "attempt"), l.LastError)
+	cells := []string{
+		strconv.FormatInt(l.Seq, 10), l.EventID.String(), l.EventType, l.Topic, recordOf(l.Key, l.Partition, l.Tombstone),
+		l.AggregateType + "/" + l.AggregateID, l.DeadAt.UTC().Format(time.RFC3339), strconv.Itoa(l.RetryCount), l.LastError,
+	}
+	return item{l.EventID, l.Topic, text, cells, l}
 }
 
 func deadCommand(env environment) *cobra.Command {

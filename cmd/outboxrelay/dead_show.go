@@ -37,12 +37,8 @@ func deadShowCommand(env environment) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&name, "outbox", "", "the outbox, if the settings file has several")
+	env.declareOutbox(cmd, &name, outboxUsage, func() *configuration { return c }, readPlace)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		outboxes, _ := c.outboxes(readPlace) // a shell has no place for an error
-		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
-	})
 	c = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		id, idErr := uuid.Parse(args[0])
@@ -50,7 +46,7 @@ func deadShowCommand(env environment) *cobra.Command {
 		if idErr != nil && (seqErr != nil || seq < 1) {
 			return misuse{errors.New("dead show needs an event id, which is a UUID, or a seq, which is a number above zero")}
 		}
-		o, err := (&selection{outbox: name, configuration: c}).one(cmd.Context(), readPlace)
+		o, err := c.outboxNamed(cmd.Context(), name, readPlace)
 		if err != nil {
 			return err
 		}
@@ -71,11 +67,11 @@ func deadShowCommand(env environment) *cobra.Command {
 			if asJSON {
 				return printJSON(env.stdout, event)
 			}
-			state, err := admin.Inspect(cmd.Context(), conn, "")
+			leader, err := admin.ReadLeader(cmd.Context(), conn, "")
 			if err != nil {
 				return err
 			}
-			return printEvent(env.stdout, event, state.Leader)
+			return printEvent(env.stdout, event, leader)
 		})
 	}
 	return cmd

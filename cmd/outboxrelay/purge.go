@@ -65,7 +65,6 @@ func purgeCommand(env environment) *cobra.Command {
 		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
 	})
 	p.configuration = env.declareWith(p.cmd, purgePlace)
-	p.session = "outboxrelay purge"
 	return p.cmd
 }
 

@@ -24,8 +24,9 @@ type environment struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	interactive    bool // a person can answer a question
-	completes      bool // the shell asks for completions
+	interactive    bool          // a person can answer a question
+	completes      bool          // the shell asks for completions
+	user           func() string // the name of the process's user; nil: the real one
 	// secrets learns every secret that is read and keeps it out of the output.
 	secrets *secret.Redactor
 }

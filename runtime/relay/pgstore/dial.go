@@ -250,13 +250,7 @@ func (d *dialer) judge(at pgdial.Target, err error) {
 // that could not be resolved.
 func (d *dialer) targets(ctx context.Context) ([]pgdial.Target, error) {
 	found, err := pgdial.Targets(ctx, d.cfg.Conn)
-	if len(found) > 1 {
-		for _, at := range found {
-			if at.Config.ValidateConnect == nil {
-				at.Config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-			}
-		}
-	}
+	preferWritable(found)
 	last := func(t pgdial.Target) int {
 		if d.suspected(t) {
 			return 1

@@ -74,6 +74,70 @@ func (q *Queries) AuditOfEvent(ctx context.Context, id string) ([]AuditOfEventRo
 	return items, nil
 }
 
+const blockers = `-- name: Blockers :many
+SELECT b.pid::integer AS pid, b.detail::text AS detail, b.table_name::text AS table_name, b.mode::text AS mode, b.granted::boolean AS granted,
+       b.seconds::bigint AS seconds, b.query::text AS query
+FROM (
+    SELECT DISTINCT ON (coalesce(l.pid, 0), l.virtualtransaction) coalesce(l.pid, 0) AS pid,
+           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           c.relname AS table_name, l.mode, l.granted, coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1) AS seconds,
+           coalesce(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), '\s+', ' ', 'g'), 200), '') AS query
+    FROM pg_catalog.pg_locks AS l
+    JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+    LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+      AND l.relation IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+      AND l.pid IS DISTINCT FROM pg_backend_pid()
+      AND (l.granted AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock') OR NOT l.granted AND l.mode = 'AccessExclusiveLock')
+    ORDER BY coalesce(l.pid, 0), l.virtualtransaction, (CASE WHEN l.mode = 'AccessExclusiveLock' THEN 0 ELSE 1 END), l.granted DESC
+) AS b
+WHERE b.seconds < 0 OR b.seconds >= $1::bigint
+ORDER BY (CASE WHEN b.mode = 'AccessExclusiveLock' THEN 0 ELSE 1 END), b.granted DESC, b.seconds DESC
+LIMIT 3
+`
+
+type BlockersRow struct {
+	Pid       int32
+	Detail    string
+	TableName string
+	Mode      string
+	Granted   bool
+	Seconds   int64
+	Query     string
+}
+
+// Blockers lists what a statement of this session may have waited for: sessions and prepared
+// transactions that hold locks on the outbox's tables with which others conflict, or wait for
+// an exclusive one, the oldest first. The session's pid is 0 for a prepared transaction.
+// Without pg_read_all_stats the time of other roles is unknown (-1).
+func (q *Queries) Blockers(ctx context.Context, leastSeconds int64) ([]BlockersRow, error) {
+	rows, err := q.db.Query(ctx, blockers, leastSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BlockersRow
+	for rows.Next() {
+		var i BlockersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.Detail,
+			&i.TableName,
+			&i.Mode,
+			&i.Granted,
+			&i.Seconds,
+			&i.Query,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cancelDelayed = `-- name: CancelDelayed :one
 WITH cancelled AS (
     DELETE FROM event_outbox_delayed WHERE id = ANY($1::text[]::uuid[])
@@ -166,6 +230,37 @@ func (q *Queries) CountDelayed(ctx context.Context, cap int32) (int64, error) {
 	return count, err
 }
 
+const countNew = `-- name: CountNew :one
+SELECT ((SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.tx >= pg_snapshot_xmax($1::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($2::text::pg_snapshot)
+              AND pg_visible_in_snapshot(n.tx, $2::text::pg_snapshot)
+            LIMIT $3::bigint
+        ) AS later)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
+              AND pg_visible_in_snapshot(n.tx, $2::text::pg_snapshot)
+            LIMIT $3::bigint
+        ) AS earlier))::bigint AS fresh
+`
+
+type CountNewParams struct {
+	Since string
+	Upto  string
+	Cap   int64
+}
+
+// CountNew counts the rows that the snapshot upto shows and since does not, published or not,
+// up to a cap, and TailNew reads them, each part up to the same cap. Both read them by
+// transaction, never by seq: hence + 0.
+func (q *Queries) CountNew(ctx context.Context, arg CountNewParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countNew, arg.Since, arg.Upto, arg.Cap)
+	var fresh int64
+	err := row.Scan(&fresh)
+	return fresh, err
+}
+
 const countRows = `-- name: CountRows :one
 SELECT least($1::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint AND p.seq <= $3::bigint LIMIT $1::bigint
@@ -177,9 +272,13 @@ SELECT least($1::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS w
            WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $2::bigint LIMIT $1::bigint
        ) AS below))::bigint AS pending,
-       (SELECT count(*) FROM event_outbox
-        WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL) AS held,
-       (SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL AND published_at IS NULL) AS dead
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS h
+           WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL AND h.published_at IS NULL LIMIT $1::bigint
+       ) AS failed) AS held,
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT $1::bigint
+       ) AS over) AS dead
 `
 
 type CountRowsParams struct {
@@ -442,6 +541,82 @@ func (q *Queries) Discard(ctx context.Context, arg DiscardParams) (DiscardRow, e
 	return i, err
 }
 
+const earlierDeadRows = `-- name: EarlierDeadRows :many
+WITH latest AS MATERIALIZED (
+    SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
+    FROM event_outbox AS c
+    WHERE c.seq = ANY($2::bigint[]) AND c.published_at IS NULL AND c.event_key <> ''
+    GROUP BY 1, 2
+)
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic,
+       d.event_key, d.partition, (d.event_data IS NULL)::boolean AS tombstone, d.created_at, d.dead_at, d.retry_count, d.last_error
+FROM event_outbox AS d
+JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq AND latest.topic = coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)
+WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL AND d.seq > $1::bigint AND d.seq < (SELECT max(l.seq) FROM latest AS l)
+  AND NOT EXISTS (SELECT FROM unnest($2::bigint[]) AS given (seq) WHERE given.seq = d.seq)
+ORDER BY d.seq
+LIMIT $3
+`
+
+type EarlierDeadRowsParams struct {
+	After   int64
+	Seqs    []int64
+	MaxRows int32
+}
+
+type EarlierDeadRowsRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
+	CreatedAt     time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+}
+
+// EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
+// and key, and are not given themselves. The given rows need not be dead any more. It reads
+// the index of the dead rows only up to the last given row.
+func (q *Queries) EarlierDeadRows(ctx context.Context, arg EarlierDeadRowsParams) ([]EarlierDeadRowsRow, error) {
+	rows, err := q.db.Query(ctx, earlierDeadRows, arg.After, arg.Seqs, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EarlierDeadRowsRow
+	for rows.Next() {
+		var i EarlierDeadRowsRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
+			&i.CreatedAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const heldRows = `-- name: HeldRows :many
 SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at
@@ -522,7 +697,10 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 const holdingBack = `-- name: HoldingBack :many
 SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
 FROM (
-    SELECT 'transaction' AS kind, a.pid::text AS name, concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+    SELECT 'transaction' AS kind, a.pid::text AS name, 
+           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state,
+                     CASE WHEN a.state = 'active' THEN 'it runs: ' ELSE 'its last statement: ' END
+                     || nullif(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), '\s+', ' ', 'g'), 200), '')) AS detail,
            coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
     FROM pg_catalog.pg_stat_activity AS a
@@ -564,7 +742,8 @@ type HoldingBackRow struct {
 // are open for long, prepared ones, replication slots, and standbys that send feedback
 // without a slot. What vacuum has open does not count, and a transaction of another database
 // holds back only what is shared. Without pg_read_all_stats the times of other roles are
-// unknown (0), and their transaction ids are not.
+// unknown (0), and their transaction ids are not. Of a statement its text is shown, without the
+// literals.
 func (q *Queries) HoldingBack(ctx context.Context, arg HoldingBackParams) ([]HoldingBackRow, error) {
 	rows, err := q.db.Query(ctx, holdingBack, arg.Transactions, arg.Seconds)
 	if err != nil {
@@ -623,6 +802,8 @@ const invalidIndexes = `-- name: InvalidIndexes :many
 SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table_name
 FROM pg_catalog.pg_index AS i
 WHERE NOT i.indisvalid
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
+                  WHERE p.datname = current_database() AND coalesce(p.index_relid, i.indexrelid) = i.indexrelid)
   AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
 ORDER BY 1
 `
@@ -632,8 +813,9 @@ type InvalidIndexesRow struct {
 	TableName string
 }
 
-// InvalidIndexes lists indexes that a failed CREATE INDEX CONCURRENTLY left behind. Writers
-// maintain them, and nothing can use them.
+// InvalidIndexes lists indexes that no statement can use, such as those that a failed CREATE
+// INDEX CONCURRENTLY left behind, and not those that are being built. Which index another
+// role builds is known only with pg_read_all_stats; otherwise it may be any.
 func (q *Queries) InvalidIndexes(ctx context.Context) ([]InvalidIndexesRow, error) {
 	rows, err := q.db.Query(ctx, invalidIndexes)
 	if err != nil {
@@ -840,28 +1022,30 @@ func (q *Queries) PublishedLately(ctx context.Context) (int64, error) {
 
 const purge = `-- name: Purge :one
 WITH edge AS MATERIALIZED (
-    SELECT e.tx, e.created_at < $1::timestamptz AS old
+    SELECT e.tx, e.created_at < $2::timestamptz AS old
     FROM event_outbox AS e
-    WHERE e.tx >= $2::xid8
+    WHERE e.tx >= $1::xid8
     ORDER BY e.tx
     OFFSET $3 LIMIT 1
 ), doomed AS MATERIALIZED (
-    SELECT d.id FROM event_outbox AS d
-    WHERE d.tx >= $2::xid8
+    SELECT d.id, d.tx FROM event_outbox AS d
+    WHERE d.tx >= $1::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
-      AND d.published_at < $1::timestamptz
+      AND d.published_at < $2::timestamptz
+    ORDER BY d.tx
     LIMIT $4
     FOR UPDATE SKIP LOCKED
 ), purged AS (
     DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
 )
 SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), $1::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
 `
 
 type PurgeParams struct {
-	Before     time.Time
 	FromTx     uint64
+	Before     time.Time
 	WindowRows int32
 	MaxRows    int32
 }
@@ -869,6 +1053,7 @@ type PurgeParams struct {
 type PurgeRow struct {
 	Doomed  int64
 	Purged  int64
+	LastTx  uint64
 	EdgeTx  uint64
 	EdgeOld bool
 }
@@ -876,11 +1061,12 @@ type PurgeRow struct {
 // Purge deletes published rows of a range of transactions, as the relay's sweep does, but
 // without the lease: an operator may delete them at any time. Rows that another session has
 // locked are left. edge_tx is where the range ends, and edge_old whether rows there may
-// still be old enough.
+// still be old enough. last_tx is the transaction of the last row that it deleted: the next
+// statement begins there, and does not walk over what is deleted.
 func (q *Queries) Purge(ctx context.Context, arg PurgeParams) (PurgeRow, error) {
 	row := q.db.QueryRow(ctx, purge,
-		arg.Before,
 		arg.FromTx,
+		arg.Before,
 		arg.WindowRows,
 		arg.MaxRows,
 	)
@@ -888,6 +1074,7 @@ func (q *Queries) Purge(ctx context.Context, arg PurgeParams) (PurgeRow, error) 
 	err := row.Scan(
 		&i.Doomed,
 		&i.Purged,
+		&i.LastTx,
 		&i.EdgeTx,
 		&i.EdgeOld,
 	)
@@ -1400,7 +1587,9 @@ func (q *Queries) TailDead(ctx context.Context, arg TailDeadParams) ([]TailDeadR
 }
 
 const tailKnown = `-- name: TailKnown :many
-SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY($1::text[]::uuid[])
+SELECT k.id::uuid AS id, o.published_at FROM unnest($1::text[]::uuid[]) AS k (id)
+LEFT JOIN event_outbox AS o ON o.id = k.id
+WHERE o.id IS NULL OR o.published_at IS NOT NULL
 `
 
 type TailKnownRow struct {
@@ -1509,13 +1698,15 @@ func (q *Queries) TailLatest(ctx context.Context, arg TailLatestParams) ([]TailL
 
 const tailNew = `-- name: TailNew :many
 WITH fresh AS MATERIALIZED (
-    SELECT n.id FROM event_outbox AS n
-    WHERE n.tx >= pg_snapshot_xmax($8::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($9::text::pg_snapshot)
-      AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+    (SELECT n.id FROM event_outbox AS n
+     WHERE n.tx >= pg_snapshot_xmax($8::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($9::text::pg_snapshot)
+       AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+     ORDER BY n.tx LIMIT $10::bigint)
     UNION ALL
-    SELECT n.id FROM event_outbox AS n
-    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($8::text::pg_snapshot)))
-      AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+    (SELECT n.id FROM event_outbox AS n
+     WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($8::text::pg_snapshot)))
+       AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+     ORDER BY n.tx LIMIT $10::bigint)
 )
 SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
 FROM (
@@ -1546,6 +1737,7 @@ type TailNewParams struct {
 	MaxBytes  int64
 	Since     string
 	Upto      string
+	Cap       int64
 }
 
 type TailNewRow struct {
@@ -1559,8 +1751,6 @@ type TailNewRow struct {
 	Data        string
 }
 
-// TailNew reads the rows that the snapshot upto shows and since does not, published or not.
-// fresh is read by transaction, never by seq: hence + 0.
 func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow, error) {
 	rows, err := q.db.Query(ctx, tailNew,
 		arg.WithData,
@@ -1572,6 +1762,7 @@ func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow,
 		arg.MaxBytes,
 		arg.Since,
 		arg.Upto,
+		arg.Cap,
 	)
 	if err != nil {
 		return nil, err
@@ -1658,7 +1849,8 @@ type TailPendingRow struct {
 }
 
 // TailPending reads the first pending rows, and TailDead the first dead ones, because they
-// may be replayed. LowWater says where pending rows are. TailKnown reads rows again.
+// may be replayed. LowWater says where pending rows are. TailKnown looks at rows again, and
+// returns those that are published, and without a time those that are gone.
 func (q *Queries) TailPending(ctx context.Context, arg TailPendingParams) ([]TailPendingRow, error) {
 	rows, err := q.db.Query(ctx, tailPending,
 		arg.WithData,
