@@ -71,6 +71,9 @@ func redactState(s admin.State, secrets *secret.Redactor) admin.State {
 	if s.Oldest != nil {
 		s.Oldest.LastError = secrets.Text(s.Oldest.LastError)
 	}
+	for i := range s.Pauses {
+		s.Pauses[i].Reason = secrets.Text(s.Pauses[i].Reason)
+	}
 	for i := range s.Held {
 		s.Held[i].LastError = secrets.Text(s.Held[i].LastError)
 	}
