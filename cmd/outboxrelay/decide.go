@@ -44,8 +44,8 @@ type decision struct {
 
 // Effects of decisions.
 const (
-	deletes     = "This deletes %s permanently."
-	republishes = "This publishes %s again."
+	deletesThem = "This deletes %s permanently."
+	sendsAgain  = "This publishes %s again."
 )
 
 func discardCommand(env environment) *cobra.Command { return discardAs(env, "outboxrelay discard") }
@@ -56,7 +56,7 @@ func deadDiscardCommand(env environment) *cobra.Command {
 
 // discardAs makes the command that discards dead rows; called is how it is called.
 func discardAs(env environment, called string) *cobra.Command {
-	d := &decision{about: deadRows, act: admin.Discard, verb: "discard", done: "discarded", effect: deletes, final: true}
+	d := &decision{about: deadRows, act: admin.Discard, verb: "discard", done: "discarded", effect: deletesThem, final: true}
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
 		Short: "Delete dead rows",

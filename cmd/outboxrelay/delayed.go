@@ -47,7 +47,7 @@ func delayedCommand(env environment) *cobra.Command {
 }
 
 func cancelCommand(env environment) *cobra.Command {
-	d := &decision{act: admin.CancelDelayed, verb: "cancel", done: "cancelled", effect: deletes, final: true, about: delayedEvents}
+	d := &decision{act: admin.CancelDelayed, verb: "cancel", done: "cancelled", effect: deletesThem, final: true, about: delayedEvents}
 	return d.command(env, &cobra.Command{
 		Use:   "cancel",
 		Short: "Delete delayed events",

@@ -116,11 +116,14 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	defer cancel()
 	err := c.connected(limited, d.o, func(conn *pgx.Conn) (err error) {
 		facts, err = admin.Examine(limited, conn)
+		if err == nil {
+			facts.State.Moving, err = lookAgain(limited, conn, facts.State)
+		}
 		return err
 	})
 	if err != nil {
 		d.add(broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
-			"check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), " | psql"))
+			"check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), intoPsql))
 	} else {
 		d.checkServer(facts)
 		d.checkTables(facts)

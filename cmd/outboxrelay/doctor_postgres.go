@@ -43,7 +43,7 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) {
 		d.add(risky, check, w.text, "", w.remedy)
 	}
 	if err != nil {
-		d.add(broken, check, "the checks of a relay's start did not end: "+err.Error(), "a relay may not start",
+		d.add(broken, check, "the start-up checks did not finish: "+err.Error(), "a relay may not start",
 			"check the address of the database and its logs")
 		return
 	}
@@ -150,7 +150,7 @@ func (d *doctor) checkTables(f admin.Facts) {
 				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
 		default:
 			d.add(risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
-				fmt.Sprintf("SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
+				fmt.Sprintf("if nobody needs it (a backup or a new index takes time): SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
 		}
 	}
 	if !f.Server.Autovacuum {
@@ -166,7 +166,7 @@ func (d *doctor) checkTables(f admin.Facts) {
 		}
 	}
 	for _, i := range f.InvalidIndexes {
-		d.add(risky, "indexes", fmt.Sprintf("the index %s of %s is not valid; CREATE INDEX CONCURRENTLY has failed", i.Name, i.Table),
+		d.add(risky, "indexes", fmt.Sprintf("the index %s of %s is not valid, and nobody builds it", i.Name, i.Table),
 			"each insert maintains it, and no statement uses it", "DROP INDEX CONCURRENTLY "+d.inSchema(i.Name)+"; then create it again")
 	}
 	d.ok("vacuum", "nothing holds back vacuum for long, and autovacuum is on")
@@ -198,8 +198,12 @@ func (d *doctor) migration(kind string) string {
 	if d.o.schema != "" {
 		command += " --schema " + quoted(d.o.schema)
 	}
-	return command + " --format sql | psql"
+	return command + " --format sql" + intoPsql
 }
+
+// intoPsql is the end of a command that prints SQL. Without an address, psql might change
+// another database.
+const intoPsql = ` | psql "$DATABASE_URL"`
 
 // resumed returns the argument of outboxrelay resume.
 func resumed(topic string) string {
@@ -289,5 +293,5 @@ func (d *doctor) checkRows(f admin.Facts) {
 	for _, p := range s.Pauses {
 		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume "+resumed(p.Topic))
 	}
-	d.ok("rows", "%s pending, %d held, %d dead", counted(s.Pending), s.Waiting, s.Dead)
+	d.ok("rows", "%s pending, %s held, %s dead", counted(s.Pending), counted(s.Waiting), counted(s.Dead))
 }

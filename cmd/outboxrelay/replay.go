@@ -75,7 +75,7 @@ func replayCommand(env environment) *cobra.Command {
 			"  outboxrelay replay --from 2026-09-21T08:00:00Z --to 2026-09-21T12:00:00Z --event-type 'shop.order_*' --to-topic shop.replayed",
 		Args: noArguments,
 	}
-	r := &replaying{cmd: cmd, dead: &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", effect: republishes, publishes: true, keepsOrder: true}}
+	r := &replaying{cmd: cmd, dead: &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", effect: sendsAgain, publishes: true, keepsOrder: true}}
 	r.dead.addFlags(env, cmd)
 	flags := cmd.Flags()
 	flags.Lookup("event-type").Usage = "event type (or --type); with --from: a pattern such as shop.*, may be repeated"
@@ -111,7 +111,7 @@ const orderOfReplays = "Replayed rows of a key are sent in their order, and befo
 
 // deadReplayCommand is replay for dead rows only.
 func deadReplayCommand(env environment) *cobra.Command {
-	d := &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", effect: republishes, publishes: true, keepsOrder: true}
+	d := &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", effect: sendsAgain, publishes: true, keepsOrder: true}
 	return d.command(env, &cobra.Command{
 		Use:   "replay",
 		Short: "Send dead rows again",

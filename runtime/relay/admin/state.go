@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,10 +46,20 @@ type State struct {
 	NextDelayed *DelayedEvent `json:"next_delayed"`
 	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
+	// OldestUnpaused is the same without the topics that operators have paused.
+	OldestUnpaused *Row `json:"oldest_unpaused"`
+	// Moving is how far the oldest row moved, if somebody has looked twice. Inspect leaves it nil.
+	Moving *Moving `json:"moving"`
 	// Pauses lists the pauses of operators that are in force, oldest first.
 	Pauses []relay.OperatorPause `json:"operator_pauses"`
 	// Held lists the first rows that failed and wait, at most 20.
 	Held []Row `json:"held"`
+}
+
+// Moving is how far the oldest pending row moved between two looks.
+type Moving struct {
+	Seqs    int64   `json:"seqs"` // 0: not at all
+	Seconds float64 `json:"seconds"`
 }
 
 // Leader is the lease row.
@@ -113,22 +124,23 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
-	oldest, err := q.OldestPending(ctx, admindb.OldestPendingParams(low))
-	if err != nil {
-		return State{}, fmt.Errorf("admin: read the oldest row: %w", err)
-	}
-	for _, r := range oldest {
-		s.Oldest = &Row{
-			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
-			Age:        time.Duration(r.AgeMs) * time.Millisecond,
-			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
-		}
-		if r.RetryCount > 0 { // on other rows the time says nothing
-			s.Oldest.NextAttempt = value(r.NextAttemptAt)
-		}
-	}
 	if s.Pauses, err = Pauses(ctx, db); err != nil {
 		return State{}, err
+	}
+	if s.Oldest, err = oldest(ctx, q, low, []string{}); err != nil {
+		return State{}, err
+	}
+	s.OldestUnpaused = s.Oldest
+	if s.Oldest != nil && slices.ContainsFunc(s.Pauses, of(AllTopics)) {
+		s.OldestUnpaused = nil
+	} else if s.Oldest != nil && slices.ContainsFunc(s.Pauses, of(s.Oldest.Topic)) {
+		var paused []string
+		for _, p := range s.Pauses {
+			paused = append(paused, p.Topic)
+		}
+		if s.OldestUnpaused, err = oldest(ctx, q, low, paused); err != nil {
+			return State{}, err
+		}
 	}
 	held, err := q.HeldRows(ctx, heldShown)
 	if err != nil {
@@ -152,6 +164,27 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		s.NextDelayed = &next[0]
 	}
 	return s, nil
+}
+
+// oldest reads the oldest pending row whose topic is not one of without; nil: there is none.
+func oldest(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, without []string) (*Row, error) {
+	rows, err := q.OldestPending(ctx, admindb.OldestPendingParams{LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, Without: without})
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the oldest row: %w", missing(err))
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	r := rows[0]
+	row := &Row{
+		Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
+		Age:        time.Duration(r.AgeMs) * time.Millisecond,
+		RetryCount: int(r.RetryCount), LastError: value(r.LastError),
+	}
+	if r.RetryCount > 0 { // on other rows the time says nothing
+		row.NextAttempt = value(r.NextAttemptAt)
+	}
+	return row, nil
 }
 
 // ReadLeader reads the lease row only, which is cheap. leaseName is as in Inspect. Its
