@@ -112,7 +112,7 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 			}
 			args := func(more ...string) []string { return append(append([]string{}, command...), more...) }
 			refused := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: nothing was changed: " +
-				"1 dead row comes before the selected ones of their keys and would be passed, first seq 1, event " + eventNumber + "1, topic orders, key k; " +
+				"1 earlier dead row of the same key is not selected; the selected rows would be sent before it: seq 1, event " + eventNumber + "1, topic orders, key k; " +
 				"add --with-earlier to select them too, discard them, or add --out-of-order\n"}
 			for _, more := range [][]string{{"--type", "order.changed"}, {"--type", "order.changed", "--dry-run"}} {
 				if diff := cmp.Diff(refused, call(env, args(more...)...)); diff != "" {
@@ -122,16 +122,16 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 			if n := countDead(t, conn); n != 3 {
 				t.Fatalf("%d rows are dead, want 3", n)
 			}
-			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row\n"}, call(env, args("--event-id", eventNumber+"1")...)); diff != "" {
+			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+"1")...)); diff != "" {
 				t.Errorf("the first row of the key (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(answer{Stdout: "replayed 2 dead rows\n"}, call(env, args("--event-id", eventNumber+"3", "--with-earlier")...)); diff != "" {
+			if diff := cmp.Diff(answer{Stdout: "replayed 2 dead rows; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+"3", "--with-earlier")...)); diff != "" {
 				t.Errorf("with earlier ones (-want +got):\n%s", diff)
 			}
 			if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET dead_at = now() WHERE seq < 4`); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row\n"}, call(env, args("--event-id", eventNumber+"3", "--out-of-order")...)); diff != "" {
+			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+"3", "--out-of-order")...)); diff != "" {
 				t.Errorf("out of order (-want +got):\n%s", diff)
 			}
 			// Rows without a key have no order, and topics have none between them.
@@ -141,7 +141,7 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, seq := range []string{"4", "3"} {
-				if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row\n"}, call(env, args("--event-id", eventNumber+seq)...)); diff != "" {
+				if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+seq)...)); diff != "" {
 					t.Errorf("row %s (-want +got):\n%s", seq, diff)
 				}
 			}
@@ -162,7 +162,7 @@ func TestReplayAsksOnATerminal(t *testing.T) {
 	if n := countDead(t, conn); n != 3 {
 		t.Fatalf("%d rows are dead without a confirmation, want 3", n)
 	}
-	if got := converse(env, strings.NewReader("3\n"), "dead", "replay", "--all"); got.Code != exitcode.OK || !strings.HasSuffix(got.Stdout, "replayed 3 dead rows\n") {
+	if got := converse(env, strings.NewReader("3\n"), "dead", "replay", "--all"); got.Code != exitcode.OK || !strings.HasSuffix(got.Stdout, "replayed 3 dead rows; no relay leads now, so nothing is sent yet\n") {
 		t.Errorf("%+v", got)
 	}
 }

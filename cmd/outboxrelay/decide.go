@@ -225,11 +225,11 @@ func (d *decision) note(ctx context.Context, conn *pgx.Conn, topics map[string]b
 	}
 	var notes []string
 	if leader.Holder == uuid.Nil {
-		notes = append(notes, "no relay leads now: they wait until one does")
+		notes = append(notes, "no relay leads now, so nothing is sent yet")
 	}
 	for _, p := range pauses {
 		if p.Topic == admin.AllTopics || topics[p.Topic] {
-			notes = append(notes, describePause(p)+": they wait until it is resumed")
+			notes = append(notes, "nothing of it is sent yet: "+describePause(p))
 		}
 	}
 	return strings.Join(notes[:min(len(notes), 5)], "; ")

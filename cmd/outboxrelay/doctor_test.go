@@ -183,7 +183,7 @@ func TestDoctorsFixesAreQuoted(t *testing.T) {
 	for _, want := range []string{
 		`DROP INDEX CONCURRENTLY "Shop's"."Bad one"; then create it again`,
 		`ALTER TABLE "Shop's"."event_outbox" RESET (autovacuum_enabled)`,
-		`outboxgen migration --pauses --schema 'Shop'\''s' --format sql | psql`,
+		`outboxgen migration --pauses --schema 'Shop'\''s' --format sql | psql "$DATABASE_URL"`,
 		`outboxrelay resume 'my orders'`, `outboxrelay resume --all`,
 	} {
 		if !slices.Contains(fixes, want) {

@@ -140,7 +140,7 @@ func (p *purging) purge(ctx context.Context, conn *pgx.Conn, o outbox) error {
 			return errors.New("not confirmed: nothing was changed")
 		}
 	}
-	p.cfg.Progress = p.progress
+	p.cfg.Progress, p.shown = p.progress, time.Now()
 	deleted, err := admin.Purge(ctx, conn, p.cfg, p.by)
 	if p.told {
 		fmt.Fprintln(p.stderr)

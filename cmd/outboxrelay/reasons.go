@@ -76,11 +76,11 @@ func hiddenFaults(l admin.Leader) []string {
 	}
 	s := l.State
 	var out []string
-	if p := s.PausedTopics; len(p) > 0 && s.Reason != "" && s.Reason != relay.TopicReason(p[0]) {
-		out = append(out, fmt.Sprintf("%s cannot be written, such as %s: %s", several(int64(s.PausedTopicCount), "topic"), p[0].Topic, p[0].Reason))
+	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
+		out = append(out, fmt.Sprintf("%s cannot be written, such as %s: %s", several(int64(max(s.PausedTopicCount, len(p))), "topic"), p[0].Topic, p[0].Reason))
 	}
 	if p := s.SetAside; len(p) > 0 && s.Reason != relay.PartitionReason(p[0]) {
-		out = append(out, fmt.Sprintf("%s cannot be written, such as %d of %s: %s", several(int64(s.SetAsideCount), "partition"), p[0].Partition, p[0].Topic, p[0].Reason))
+		out = append(out, fmt.Sprintf("%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason))
 	}
 	return out
 }

@@ -79,6 +79,9 @@ func redriveCommand(env environment) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if r.all && !r.cfg.DryRun && !r.yes && !r.interactive {
+			return misuse{errors.New("nothing was sent: --all needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes")}
+		}
 		r.cfg.Options = place.kafka.options()
 		if r.cfg.DryRun {
 			r.cfg.Each = func(e deadletter.Entry) error { return r.print(e, place) }
@@ -118,8 +121,6 @@ func (r *redrive) check() error {
 		return misuse{errors.New("no records selected: use --topic, --group, --event-type, --event-id or --key, or --all")}
 	case r.asJSON && !r.cfg.DryRun && !r.yes:
 		return misuse{errors.New("--json needs --dry-run or --yes: add one of them, or remove --json")}
-	case r.all && !r.cfg.DryRun && !r.yes && !r.interactive:
-		return misuse{errors.New("nothing was sent: --all needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes")}
 	}
 	return nil
 }

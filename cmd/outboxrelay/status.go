@@ -14,7 +14,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
-	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 

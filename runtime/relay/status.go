@@ -168,9 +168,6 @@ func (m *machine) whyStandby() string {
 	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
 }
 
-// TopicReason is Status.Reason if a topic cannot be written.
-func TopicReason(p Paused) string { return fmt.Sprintf("topic %s is paused: %s", p.Topic, p.Reason) }
-
 // PartitionReason is Status.Reason if a partition cannot be written.
 func PartitionReason(p Paused) string {
 	return fmt.Sprintf("partition %d of %s is set aside: %s", p.Partition, p.Topic, p.Reason)
@@ -193,7 +190,7 @@ func (t *term) whyStill(now time.Duration, s *Status) (reason string, byOperator
 	case s.Queued+s.InFlight+s.Unsettled > 0:
 		return "", false
 	case len(s.PausedTopics) > 0: // a fault before a decision
-		return TopicReason(s.PausedTopics[0]), false
+		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason), false
 	case len(s.SetAside) > 0:
 		return PartitionReason(s.SetAside[0]), false
 	case s.Withheld > 0:
