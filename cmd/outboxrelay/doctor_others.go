@@ -107,8 +107,12 @@ func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
 		d.add(notable, "topics", fmt.Sprintf("the settings of topic %s cannot be read: %v", t.Topic, info.Unread.Err),
 			fmt.Sprintf("the relay assumes %d bytes for max.message.bytes", info.MaxBatchBytes), "grant the relay DESCRIBE_CONFIGS on the topic")
 	}
+	if n := len(info.UnderReplicated); n > 0 {
+		d.add(bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have fewer replicas in sync than min.insync.replicas", t.Topic, n, info.Partitions),
+			"Kafka acknowledges no record there; "+waits, "bring back the brokers that have these partitions, or lower min.insync.replicas of the topic")
+	}
 	limit := int64(info.MaxBatchBytes)
-	writable := len(info.Unavailable) == 0
+	writable := len(info.Unavailable)+len(info.UnderReplicated) == 0
 	if limit == 0 || t.Largest == 0 {
 		return writable
 	}

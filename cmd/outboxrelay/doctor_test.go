@@ -84,6 +84,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
 	orders := k.NewTopic(t, "orders", 1, "max.message.bytes=100000")
+	thin := k.NewTopic(t, "thin", 1, "min.insync.replicas=9")
 	tests := []struct {
 		name  string
 		spoil string
@@ -97,6 +98,8 @@ func TestDoctorFindsFaults(t *testing.T) {
 			level: broken, check: "setup", what: "event_outbox lacks an index", fix: "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)"},
 		{name: "a unique index over unpublished rows", spoil: `CREATE UNIQUE INDEX once ON event_outbox (aggregate_id) WHERE published_at IS NULL`,
 			level: risky, check: "setup", what: "a unique index of event_outbox refuses events", fix: `DROP INDEX "public".once`},
+		{name: "replicas are missing", spoil: `UPDATE event_outbox SET topic = '` + thin + `'`,
+			level: broken, check: "topics", what: "topic " + thin + ": 1 of 1 partitions have fewer replicas in sync than min.insync.replicas", fix: "bring back the brokers"},
 		{name: "an index that is not valid", spoil: `CREATE INDEX broken ON event_outbox (event_type); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass`,
 			level: risky, check: "indexes", what: "the index broken of event_outbox is not valid", fix: "DROP INDEX CONCURRENTLY broken"},
 		{name: "a table is missing", spoil: `DROP TABLE event_outbox_delayed`,

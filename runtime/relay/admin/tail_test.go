@@ -289,3 +289,41 @@ func TestTailOfTooMuchData(t *testing.T) {
 		t.Errorf("the latest: %d events, %v", len(events), err)
 	}
 }
+
+// A transaction that inserts more than a look reads costs no more than a look. The Tail says
+// that it left rows out, and goes on.
+func TestALookIsLimited(t *testing.T) {
+	owner, conn := newOutbox(t)
+	tail, err := admin.NewTail(conn, admin.TailConfig{Filter: admin.Filter{Topic: "elsewhere"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(want ...int64) {
+		t.Helper()
+		events, err := tail.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seqs []int64
+		for _, e := range events {
+			seqs = append(seqs, e.Seq)
+		}
+		if diff := cmp.Diff(want, seqs); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	next()
+	insert(t, owner, 10_001, `SELECT`)
+	next()
+	if !tail.Missed() {
+		t.Error("it does not say that it left out rows")
+	}
+	if _, err := owner.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, published_at)
+		VALUES ('a', '1', 't', 'elsewhere', '{}', now())`); err != nil {
+		t.Fatal(err)
+	}
+	next(10_002)
+	if tail.Missed() {
+		t.Error("it left out rows after that")
+	}
+}
