@@ -74,15 +74,30 @@ func deadCommand(env environment) *cobra.Command {
 	return cmd
 }
 
+// errEnough ends a list at its limit.
+var errEnough = errors.New("enough")
+
+// shownOnTerminal is how many rows a list has on a terminal.
+const shownOnTerminal = 100
+
 // listing makes cmd the command that lists what the subject is about; one is a word for
 // one of them.
 func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra.Command {
 	var asJSON bool
+	var limit int
 	cmd.Args = noArguments
 	chosen := selectionFlags(env, cmd, s)
+	cmd.Flags().IntVar(&limit, "limit", -1, "maximum number of "+one+"s; 0: no limit (default: 100 on a terminal, else no limit)")
+	cmd.Flags().Lookup("limit").DefValue = "" // the text says it
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per "+one)
 	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case limit < 0 && cmd.Flags().Changed("limit"):
+			return misuse{errors.New("--limit must not be negative; 0 is no limit")}
+		case limit < 0 && env.interactive && !asJSON:
+			limit = shownOnTerminal
+		}
 		o, err := chosen.one(cmd.Context(), readPlace)
 		if err != nil {
 			return err
@@ -92,11 +107,27 @@ func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra
 			return err
 		}
 		return chosen.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
-			if asJSON {
-				return s.each(cmd.Context(), conn, o, filter, func(i item) error { return printJSON(env.stdout, i.json) })
-			}
 			list := grid{w: env.stdout, header: s.columns}
-			if err := s.each(cmd.Context(), conn, o, filter, func(i item) error { return list.add(i.cells) }); err != nil {
+			rows := 0
+			err := s.each(cmd.Context(), conn, o, filter, func(i item) error {
+				switch rows++; {
+				case limit > 0 && rows > limit:
+					return errEnough
+				case asJSON:
+					return printJSON(env.stdout, i.json)
+				}
+				return list.add(i.cells)
+			})
+			switch {
+			case errors.Is(err, errEnough) && !asJSON:
+				if err := list.flush(); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(env.stdout, "… and more: select fewer, or set --limit\n")
+				return err
+			case errors.Is(err, errEnough):
+				return nil
+			case err != nil || asJSON:
 				return err
 			}
 			if list.rows == 0 {

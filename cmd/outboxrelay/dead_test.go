@@ -149,6 +149,34 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 	}
 }
 
+// A list ends at its limit, which a terminal has without asking.
+func TestListsAreLimited(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data)
+		SELECT 'a', i, 't', 'orders', '{}' FROM generate_series(4, 101) AS i; UPDATE event_outbox SET dead_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	const more = "… and more: select fewer, or set --limit\n"
+	for _, c := range []struct {
+		terminal bool
+		args     []string
+		lines    int
+		more     bool
+	}{
+		{false, nil, 102, false}, {true, nil, 102, true}, {true, []string{"--limit", "0"}, 102, false}, {true, []string{"--limit", "101"}, 102, false},
+		{false, []string{"--limit", "2"}, 4, true}, {true, []string{"--json"}, 101, false}, {false, []string{"--json", "--limit", "3"}, 3, false},
+	} {
+		args := append([]string{"dead", "list"}, c.args...)
+		got := call(env, args...)
+		if c.terminal {
+			got = converse(env, strings.NewReader(""), args...)
+		}
+		if lines := strings.Count(got.Stdout, "\n"); got.Code != exitcode.OK || lines != c.lines || strings.HasSuffix(got.Stdout, more) != c.more {
+			t.Errorf("%v on a terminal: %v: %d lines, exit %d\n%s%s", args, c.terminal, lines, got.Code, got.Stdout[max(0, len(got.Stdout)-100):], got.Stderr)
+		}
+	}
+}
+
 // On a terminal, a replay asks. A script is not asked.
 func TestReplayAsksOnATerminal(t *testing.T) {
 	conn, env := newOutbox(t)

@@ -51,7 +51,7 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
 			writable++
 		}
 	}
-	d.ok("topics", "%s of the rows can be written", several(int64(writable), "topic"))
+	d.ok("topics", "each topic of the rows can be written: %d", writable)
 	d.ok("row size", "the largest rows that wait fit into their topics")
 }
 

@@ -29,7 +29,7 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) {
 		return
 	}
 	defer store.Close()
-	ctx, cancel := context.WithTimeout(ctx, c.patience(d.o)+30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, c.connectLimit(d.o)+30*time.Second)
 	defer cancel()
 	problems, err := store.Examine(ctx)
 	for _, p := range problems {

@@ -29,7 +29,7 @@ func (c *configuration) outboxesNow(ctx context.Context, read func(*reader) outb
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, c.patience(o))
+		ctx, cancel := context.WithTimeout(ctx, c.connectLimit(o))
 		schemas, err := server.Schemas(ctx, o.schema)
 		cancel()
 		server.Close()

@@ -118,7 +118,7 @@ func refused(err error) bool {
 // connect connects, and waits for a first answer: a proxy accepts connections even if
 // the server behind it does not answer. It says if the server is a standby.
 func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnConfig) (*pgx.Conn, error) {
-	connecting, cancel := context.WithTimeout(ctx, c.patience(o))
+	connecting, cancel := context.WithTimeout(ctx, c.connectLimit(o))
 	defer cancel()
 	conn, err := pgstore.Connect(connecting, config)
 	if err != nil {
@@ -185,9 +185,9 @@ func blockers(ctx context.Context, conn *pgx.Conn) string {
 	return text
 }
 
-// patience limits how long connecting may take: each address of the outbox's database
+// connectLimit limits how long connecting may take: each address of the outbox's database
 // has its own limit.
-func (c *configuration) patience(o outbox) time.Duration {
+func (c *configuration) connectLimit(o outbox) time.Duration {
 	return c.timeout + time.Duration(1+len(o.database.Fallbacks))*addressTimeout(o)
 }
 

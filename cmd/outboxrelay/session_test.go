@@ -48,6 +48,35 @@ func TestACommandLeavesASilentServer(t *testing.T) {
 	}
 }
 
+// fussyPooler refuses parameters of a session that it does not know, as PgBouncer does, and is
+// silent otherwise.
+func fussyPooler(conn net.Conn) {
+	size := make([]byte, 4)
+	if _, err := io.ReadFull(conn, size); err != nil {
+		return
+	}
+	startup := make([]byte, binary.BigEndian.Uint32(size)-4)
+	if _, err := io.ReadFull(conn, startup); err != nil {
+		return
+	}
+	if !strings.Contains(string(startup), "lock_timeout") {
+		_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 0, 'Z', 0, 0, 0, 5, 'I'}) // authenticated, ready
+		_, _ = io.Copy(io.Discard, conn)
+		return
+	}
+	body := "SFATAL\x00C08P01\x00Munsupported startup parameter: lock_timeout\x00\x00"
+	_, _ = conn.Write(append(binary.BigEndian.AppendUint32([]byte{'E'}, uint32(len(body)+4)), body...))
+}
+
+// A pooler may not know the limits. Then the commands work without them.
+func TestACommandWorksBehindAPooler(t *testing.T) {
+	t.Parallel()
+	got := call(map[string]string{"DATABASE_URL": "postgres://u@" + tellTale(t, fussyPooler) + "/d?sslmode=disable"}, "status", "--timeout", "20ms")
+	if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "the database accepted the connection but did not respond within 20ms") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // After a fail-over the former primary is a standby, or comes back without knowing about it.
 // The commands use the server that a relay uses.
 func TestCommandsUseThePrimary(t *testing.T) {
