@@ -115,7 +115,7 @@ func stopped(s relay.Status) iter.Seq2[string, string] {
 				yield("", "… and more keys")
 				return
 			}
-			if !yield(label, fmt.Sprintf("key %q of %s, by the dead row %d: outboxrelay dead show %d", *k.Key, k.Topic, k.Seq, k.Seq)) {
+			if !yield(label, fmt.Sprintf("key %s of %s, by the dead row %d: outboxrelay dead show %d", *k.Key, k.Topic, k.Seq, k.Seq)) {
 				return
 			}
 			label = ""

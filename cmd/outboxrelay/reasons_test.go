@@ -15,8 +15,8 @@ import (
 // ledWith makes a relay lead that writes this state into its lease.
 func ledWith(t *testing.T, conn *pgx.Conn, state string) {
 	t.Helper()
-	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), $1)
-		ON CONFLICT (name) DO UPDATE SET state = $1, updated_at = now()`, state)
+	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state, updated_at) VALUES (1, gen_random_uuid(), $1, now() + interval '1 hour')
+		ON CONFLICT (name) DO UPDATE SET state = $1, updated_at = excluded.updated_at`, state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestAPauseHidesNoFault(t *testing.T) {
 	for _, want := range []string{
 		"leader   term 1 on h-1, pid 7, renewed AGO\n",
 		"aside    partition 3 of mails: no leader\n",
-		`blocked  key "k\x1b9" of mails, by the dead row 9: outboxrelay dead show 9` + "\n",
+		`blocked  key k\x1b9 of mails, by the dead row 9: outboxrelay dead show 9` + "\n",
 		"why      topic orders is paused by an operator, ann: restore\n",
 		"         1 partition cannot be written, such as 3 of mails: no leader\n",
 	} {
@@ -57,7 +57,7 @@ func TestAPauseHidesNoFault(t *testing.T) {
 func TestABusyRelayIsNotStuck(t *testing.T) {
 	conn, env := newOutbox(t)
 	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data)
-		SELECT 'a', i, 't', 'orders', '{}' FROM generate_series(1, 100000) AS i; UPDATE event_outbox SET created_at = now() - interval '1 hour'`); err != nil {
+		SELECT 'a', i, 't', 'orders', '{}' FROM generate_series(1, 20000) AS i; UPDATE event_outbox SET created_at = now() - interval '1 hour'`); err != nil {
 		t.Fatal(err)
 	}
 	ledWith(t, conn, `{"queued": 10}`)

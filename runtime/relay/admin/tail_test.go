@@ -193,7 +193,7 @@ func (x betweenTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Ro
 
 // Each event is returned once, also if it is inserted or published while a look is at work.
 func TestTailBetweenItsStatements(t *testing.T) {
-	for _, statement := range []string{"-- name: LowWater", "-- name: TailPending", "-- name: TailDead", "-- name: TailKnown", "-- name: TailNew"} {
+	for _, statement := range []string{"-- name: LowWater", "-- name: TailPending", "-- name: TailDead", "-- name: TailKnown", "-- name: CountNew"} {
 		t.Run(statement, func(t *testing.T) {
 			owner, conn := newOutbox(t)
 			insert(t, owner, 3, `UPDATE event_outbox SET published_at = now() - interval '1 hour' WHERE seq = 1`)

@@ -81,7 +81,7 @@ FROM (
     SELECT DISTINCT ON (coalesce(l.pid, 0), l.virtualtransaction) coalesce(l.pid, 0) AS pid,
            concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
            c.relname AS table_name, l.mode, l.granted, coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1) AS seconds,
-           coalesce(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), '\s+', ' ', 'g'), 200), '') AS query
+           coalesce(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '') AS query
     FROM pg_catalog.pg_locks AS l
     JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
     LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
@@ -700,7 +700,7 @@ FROM (
     SELECT 'transaction' AS kind, a.pid::text AS name, 
            concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state,
                      CASE WHEN a.state = 'active' THEN 'it runs: ' ELSE 'its last statement: ' END
-                     || nullif(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), '\s+', ' ', 'g'), 200), '')) AS detail,
+                     || nullif(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '')) AS detail,
            coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
     FROM pg_catalog.pg_stat_activity AS a
