@@ -177,6 +177,31 @@ func TestListsAreLimited(t *testing.T) {
 	}
 }
 
+// The first question about dead rows is what died, and why.
+func TestDeadRowsAreCounted(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET dead_at = '2026-01-31T12:00:00Z'::timestamptz + seq * interval '1 hour', last_error = E'too\x1b large';
+		UPDATE event_outbox SET event_type = 'order.paid', last_error = 'no topic' WHERE seq = 2`); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want answer
+	}{
+		{[]string{"--by", "error"}, answer{Stdout: "ROWS  FIRST                 LAST                  ERROR\n" +
+			"2     2026-01-31T13:00:00Z  2026-01-31T15:00:00Z  too\\x1b large\n1     2026-01-31T14:00:00Z  2026-01-31T14:00:00Z  no topic\n"}},
+		{[]string{"--by", "type", "--error", "no topic"}, answer{Stdout: "ROWS  FIRST                 LAST                  TYPE\n1     2026-01-31T14:00:00Z  2026-01-31T14:00:00Z  order.paid\n"}},
+		{[]string{"--by", "topic", "--json"}, answer{Stdout: `{"value":"orders","rows":3,"first":"2026-01-31T13:00:00Z","last":"2026-01-31T15:00:00Z"}` + "\n"}},
+		{[]string{"--by", "topic", "--key", "other"}, answer{Stdout: "no dead rows\n"}},
+		{[]string{"--by", "key"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --by must be type, topic or error\n"}},
+		{[]string{"--by", ""}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --by must be type, topic or error\n"}},
+	} {
+		if diff := cmp.Diff(c.want, call(env, append([]string{"dead", "list"}, c.args...)...)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.args, diff)
+		}
+	}
+}
+
 // On a terminal, a replay asks. A script is not asked.
 func TestReplayAsksOnATerminal(t *testing.T) {
 	conn, env := newOutbox(t)

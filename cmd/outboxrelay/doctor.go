@@ -117,7 +117,7 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	err := c.connected(limited, d.o, func(conn *pgx.Conn) (err error) {
 		facts, err = admin.Examine(limited, conn)
 		if err == nil {
-			facts.State.Moving, err = lookAgain(limited, conn, facts.State)
+			err = d.lookCloser(limited, conn, &facts)
 		}
 		return err
 	})

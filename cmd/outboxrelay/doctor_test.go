@@ -11,11 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // examined runs doctor and returns its findings.
@@ -67,7 +70,7 @@ func TestDoctorOfAHealthyOutbox(t *testing.T) {
 		for _, f := range found {
 			checks = append(checks, f.Check)
 		}
-		for _, check := range []string{"setup", "sessions", "clock", "vacuum", "bloat", "relays", "rows", "kafka", "topics", "row size", "wake-ups"} {
+		for _, check := range []string{"setup", "sessions", "clock", "vacuum", "disk", "bloat", "relays", "rows", "kafka", "topics", "row size", "wake-ups"} {
 			if !slices.Contains(checks, check) {
 				t.Errorf("no finding about %s in %q", check, checks)
 			}
@@ -267,5 +270,18 @@ func TestDoctorAsAnOperator(t *testing.T) {
 	_, found = examined(t, map[string]string{"DATABASE_URL": relayURL}, "--sink", "stdout")
 	if got := worse(found); len(got) != 1 || got[0] != "warning relays: no relay leads" {
 		t.Errorf("with the relay's role: %q", got)
+	}
+}
+
+// WAL of a slot that nobody reads can fill the disk.
+func TestDoctorFindsRetainedWAL(t *testing.T) {
+	t.Parallel()
+	d := &doctor{o: outbox{secrets: &secret.Redactor{}}}
+	d.checkWAL([]admin.RetainedWAL{{Slot: "it's", Bytes: 3 << 30}})
+	want := []diagnosis{{Level: risky, Check: "disk", What: "the replication slot it's (not active) retains 3072 MiB of WAL",
+		Why: "if the disk of the server is full, services cannot write, and no event is inserted",
+		Fix: "let its consumer catch up, or limit it with max_slot_wal_keep_size; if the consumer is gone: SELECT pg_drop_replication_slot('it''s')"}}
+	if diff := cmp.Diff(want, d.found); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -98,6 +98,29 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
 ORDER BY seq
 LIMIT @max_rows;
 
+-- CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
+-- name: CountDead :many
+SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
+FROM (
+    SELECT CASE @by::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox
+    WHERE dead_at IS NOT NULL AND published_at IS NULL
+      AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+      AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+      AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+      AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+      AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+      AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+      AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+      AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+      AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
+    ORDER BY seq
+    LIMIT @cap
+) AS g
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 100;
+
 -- EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
 -- and key, and are not given themselves. The given rows need not be dead any more. It reads
 -- the index of the dead rows only up to the last given row.
@@ -397,6 +420,17 @@ FROM (
 ) AS h
 WHERE h.transactions >= @transactions::bigint OR h.seconds >= @seconds::bigint
 ORDER BY h.seconds DESC, h.transactions DESC
+LIMIT 10;
+
+-- RetainedWAL lists the replication slots for which the server keeps much WAL.
+-- name: RetainedWAL :many
+SELECT s.slot_name::text AS slot, coalesce(s.active, false)::boolean AS active, kept.bytes::bigint AS bytes
+FROM pg_catalog.pg_replication_slots AS s
+CROSS JOIN LATERAL (
+    SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn) AS bytes
+) AS kept
+WHERE kept.bytes >= @least::bigint
+ORDER BY kept.bytes DESC
 LIMIT 10;
 
 -- name: TableHealth :many

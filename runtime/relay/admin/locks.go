@@ -39,20 +39,6 @@ func (b Blocker) String() string {
 	return text
 }
 
-// VacuumHeldBack lists what keeps vacuum from removing rows for long, at most 10, as Examine
-// does.
-func VacuumHeldBack(ctx context.Context, db DB) ([]HoldingBack, error) {
-	held, err := admindb.New(db).HoldingBack(ctx, admindb.HoldingBackParams{Transactions: manyTransactions, Seconds: int64(longOpen / time.Second)})
-	if err != nil {
-		return nil, fmt.Errorf("admin: look for what holds back vacuum: %w", err)
-	}
-	var out []HoldingBack
-	for _, h := range held {
-		out = append(out, HoldingBack{h.Kind, h.Name, h.Detail, h.Transactions, seconds(h.Seconds)})
-	}
-	return out, nil
-}
-
 // Blockers lists what a statement about the outbox waits for, or has waited for until it was
 // ended by lock_timeout: at most three sessions whose transactions are at least as old as
 // that. It waits for no lock.
@@ -68,13 +54,4 @@ func Blockers(ctx context.Context, db DB, least time.Duration) ([]Blocker, error
 		})
 	}
 	return out, nil
-}
-
-// Clock returns the time of the database.
-func Clock(ctx context.Context, db DB) (time.Time, error) {
-	now, err := admindb.New(db).Now(ctx)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("admin: read the clock: %w", err)
-	}
-	return now, nil
 }

@@ -219,6 +219,88 @@ func (q *Queries) CountBehind(ctx context.Context, arg CountBehindParams) (int64
 	return count, err
 }
 
+const countDead = `-- name: CountDead :many
+SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
+FROM (
+    SELECT CASE $1::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox
+    WHERE dead_at IS NOT NULL AND published_at IS NULL
+      AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
+      AND ($3::text IS NULL OR event_type = $3)
+      AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+      AND ($5::text IS NULL OR event_key = $5)
+      AND ($6::text IS NULL OR aggregate_type = $6)
+      AND ($7::text IS NULL OR aggregate_id = $7)
+      AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+      AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+      AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
+    ORDER BY seq
+    LIMIT $11
+) AS g
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 100
+`
+
+type CountDeadParams struct {
+	By            string
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	Cap           int32
+}
+
+type CountDeadRow struct {
+	Value string
+	Dead  int64
+	First time.Time
+	Last  time.Time
+}
+
+// CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
+func (q *Queries) CountDead(ctx context.Context, arg CountDeadParams) ([]CountDeadRow, error) {
+	rows, err := q.db.Query(ctx, countDead,
+		arg.By,
+		arg.Ids,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
+		arg.Cap,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountDeadRow
+	for rows.Next() {
+		var i CountDeadRow
+		if err := rows.Scan(
+			&i.Value,
+			&i.Dead,
+			&i.First,
+			&i.Last,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countDelayed = `-- name: CountDelayed :one
 SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $1) AS capped
 `
@@ -1275,6 +1357,44 @@ func (q *Queries) Replay(ctx context.Context, arg ReplayParams) (ReplayRow, erro
 	var i ReplayRow
 	err := row.Scan(&i.Changed, &i.Audited)
 	return i, err
+}
+
+const retainedWAL = `-- name: RetainedWAL :many
+SELECT s.slot_name::text AS slot, coalesce(s.active, false)::boolean AS active, kept.bytes::bigint AS bytes
+FROM pg_catalog.pg_replication_slots AS s
+CROSS JOIN LATERAL (
+    SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn) AS bytes
+) AS kept
+WHERE kept.bytes >= $1::bigint
+ORDER BY kept.bytes DESC
+LIMIT 10
+`
+
+type RetainedWALRow struct {
+	Slot   string
+	Active bool
+	Bytes  int64
+}
+
+// RetainedWAL lists the replication slots for which the server keeps much WAL.
+func (q *Queries) RetainedWAL(ctx context.Context, least int64) ([]RetainedWALRow, error) {
+	rows, err := q.db.Query(ctx, retainedWAL, least)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RetainedWALRow
+	for rows.Next() {
+		var i RetainedWALRow
+		if err := rows.Scan(&i.Slot, &i.Active, &i.Bytes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const rowsBehind = `-- name: RowsBehind :many
