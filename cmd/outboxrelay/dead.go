@@ -123,7 +123,7 @@ func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra
 		})
 	}
 	cmd.Flags().IntVar(&limit, "limit", -1, "maximum number of "+one+"s; 0: no limit (default: 100 on a terminal, else no limit)")
-	cmd.Flags().Lookup("limit").DefValue = "" // the text says it
+	cmd.Flags().Lookup("limit").DefValue = "0" // pflag does not print it; the text says it
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per "+one)
 	chosen.configuration = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

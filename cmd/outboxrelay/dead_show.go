@@ -71,14 +71,14 @@ func deadShowCommand(env environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printEvent(env.stdout, event, leader)
+			return printEvent(env.stdout, event, leader, o.flags)
 		})
 	}
 	return cmd
 }
 
-// printEvent writes an event for a person.
-func printEvent(w io.Writer, e admin.Event, l admin.Leader) error {
+// printEvent writes an event for a person. flags select the outbox in another command.
+func printEvent(w io.Writer, e admin.Event, l admin.Leader, flags string) error {
 	p := &sheet{width: 10}
 	p.line("event", "%s, seq %d", e.EventID, e.Seq)
 	p.line("state", "%s", stateOf(e))
@@ -113,7 +113,7 @@ func printEvent(w io.Writer, e admin.Event, l admin.Leader) error {
 		p.line(only1st(i, "audit"), "%s: %s by %s: %s%s", stamp(a.At), a.Action, a.Actor, orDash(a.Reason), done)
 	}
 	if e.State == admin.Dead {
-		p.line("next", "fix the cause of the error, then: outboxrelay dead replay --event-id %s --reason '…'", e.EventID)
+		p.line("next", "fix the cause of the error, then: outboxrelay dead replay%s --event-id %s --reason '…'", flags, e.EventID)
 	}
 	_, err := io.WriteString(w, p.String())
 	return err

@@ -252,7 +252,7 @@ func (d *doctor) checkRelays(f admin.Facts) {
 	}
 	if l.UncleanEnds > 2 {
 		d.add(broken, "relays", fmt.Sprintf("%d relays in a row crashed without progress; row %d is suspected", l.UncleanEnds, l.Suspect),
-			"a row may kill the relay", fmt.Sprintf("outboxrelay dead show %d; report the bug", l.Suspect))
+			"a row may kill the relay", fmt.Sprintf("outboxrelay dead show%s %d; report the bug", d.o.flags, l.Suspect))
 	}
 	d.compareSettings(l.State.Led)
 	if led := l.State.Led; led != nil && l.Holder != uuid.Nil {
@@ -291,7 +291,7 @@ func (d *doctor) checkRows(f admin.Facts) {
 		d.add(l, "rows", reason.text, "", "outboxrelay status")
 	}
 	for _, p := range s.Pauses {
-		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume "+resumed(p.Topic))
+		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))
 	}
 	d.ok("rows", "%s pending, %s held, %s dead", counted(s.Pending), counted(s.Waiting), counted(s.Dead))
 }

@@ -108,6 +108,7 @@ type outbox struct {
 	unheard     bool         // there is a Redis, and no service whose wake-ups it could transport
 	relay       relay.Config // without Name, Store, Sink and Wake
 	secrets     *secret.Redactor
+	flags       string // that select it in another command, with a space before each; "": none are needed
 }
 
 // readPlace reads where an outbox is: the settings in the variable place.

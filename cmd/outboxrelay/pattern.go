@@ -45,5 +45,8 @@ func (c *configuration) outboxesNow(ctx context.Context, read func(*reader) outb
 			}
 		}
 	}
+	for i := range now {
+		now[i].flags = c.flagsFor(now[i].name, len(now))
+	}
 	return now, nil
 }

@@ -198,3 +198,15 @@ func (c *configuration) outboxes(read func(*reader) outbox) ([]outbox, error) {
 	}
 	return out, nil
 }
+
+// flagsFor returns the flags with which another command is about an outbox, one of so many.
+func (c *configuration) flagsFor(name string, outboxes int) string {
+	flags := ""
+	if c.path != "" {
+		flags = " --config " + quoted(c.path)
+	}
+	if outboxes > 1 {
+		flags += " --outbox " + quoted(name)
+	}
+	return flags
+}

@@ -257,3 +257,19 @@ func TestTailSurvivesARotation(t *testing.T) {
 		t.Errorf("without the privilege it ends with %d:\n%s", code, &diagnostics)
 	}
 }
+
+// A command that is printed as advice is about the same outbox.
+func TestAdviceNamesTheOutbox(t *testing.T) {
+	conn, _ := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `CREATE SCHEMA other; UPDATE event_outbox SET dead_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	at := conn.Config()
+	address := fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s", at.Host, at.Port, at.User, at.Password, at.Database)
+	file := writeFile(t, "database_url: \""+address+"\"\noutboxes:\n  - {name: it's}\n  - {name: b, schema: other}\n")
+	got := call(nil, "dead", "show", "--config", file, "--outbox", "it's", "1")
+	want := "then: outboxrelay dead replay --config " + file + ` --outbox 'it'\''s' --event-id ` + eventNumber + "1 --reason '…'\n"
+	if got.Code != exitcode.OK || !strings.HasSuffix(got.Stdout, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+}
