@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -192,6 +194,10 @@ func (l *look) again(ctx context.Context) error {
 	if err := l.known(ctx); err != nil {
 		return err
 	}
+	if xmax(l.upto) < xmax(l.since) { // another server, with other transactions
+		l.missed = true
+		return nil
+	}
 	f := l.cfg.Filter
 	count, err := l.q.CountNew(ctx, admindb.CountNewParams{Since: l.since, Upto: l.upto, Cap: tailRows + 1})
 	if err != nil {
@@ -222,6 +228,16 @@ func (l *look) again(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// xmax returns the first transaction of a snapshot that had not begun.
+func xmax(snapshot string) uint64 {
+	parts := strings.Split(snapshot, ":")
+	if len(parts) < 2 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(parts[1], 10, 64) // it is a number
+	return n
 }
 
 func (l *look) snapshot(ctx context.Context) (err error) {
