@@ -108,8 +108,8 @@ func TestAllowPauses(t *testing.T) {
 		if err := migrations.AllowPauses(ctx, conn); err != nil {
 			t.Errorf("while somebody reads the audit: %v", err)
 		}
-		exec(t, conn, beforePauses)
 		exec(t, other, `ROLLBACK`)
+		exec(t, conn, beforePauses)
 		exec(t, other, `BEGIN; LOCK TABLE event_outbox_audit IN ACCESS SHARE MODE`)
 		if err := migrations.AllowPauses(ctx, conn); err == nil || !strings.Contains(err.Error(), "another transaction holds a lock on event_outbox_audit; nothing was changed") {
 			t.Errorf("while somebody reads an audit that has to change: %v", err)

@@ -692,7 +692,7 @@ WITH edge AS MATERIALIZED (
     DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
 )
 SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
-       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), @from_tx::xid8)::xid8 AS last_tx,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), '0'::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
 
 -- Rows from before an upgrade have no tx.

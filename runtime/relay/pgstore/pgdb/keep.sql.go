@@ -120,19 +120,19 @@ func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRows
 const Sweep = `-- name: Sweep :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
-    WHERE l.name = $2 AND l.epoch = $3 AND l.holder = $4::uuid
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
 ), edge AS MATERIALIZED (
-    SELECT e.tx, e.created_at < now() - make_interval(secs => $5::float8) AS old
+    SELECT e.tx, e.created_at < now() - make_interval(secs => $4::float8) AS old
     FROM event_outbox AS e
-    WHERE e.tx >= $1::xid8
+    WHERE e.tx >= $5::xid8
     ORDER BY e.tx
     OFFSET $6 LIMIT 1
 ), doomed AS MATERIALIZED (
     SELECT d.id, d.tx FROM event_outbox AS d
-    WHERE d.tx >= $1::xid8
+    WHERE d.tx >= $5::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
-      AND d.published_at < now() - make_interval(secs => $5::float8)
+      AND d.published_at < now() - make_interval(secs => $4::float8)
     ORDER BY d.tx
     LIMIT $7
 ), swept AS (
@@ -140,17 +140,17 @@ WITH lease AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM lease) AS leases,
        (SELECT count(*) FROM swept) AS swept,
-       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), $1::xid8)::xid8 AS last_tx,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), '0'::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx,
        coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
 `
 
 type SweepParams struct {
-	FromTx      uint64
 	Name        string
 	Epoch       int64
 	Holder      uuid.UUID
 	KeepSeconds float64
+	FromTx      uint64
 	WindowRows  int32
 	MaxRows     int32
 }
@@ -171,11 +171,11 @@ type SweepRow struct {
 // of the last row that it deleted, where the next statement begins if there are more.
 func (q *Queries) Sweep(ctx context.Context, arg SweepParams) (SweepRow, error) {
 	row := q.db.QueryRow(ctx, Sweep,
-		arg.FromTx,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
 		arg.KeepSeconds,
+		arg.FromTx,
 		arg.WindowRows,
 		arg.MaxRows,
 	)

@@ -95,7 +95,7 @@ WITH lease AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM lease) AS leases,
        (SELECT count(*) FROM swept) AS swept,
-       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), @from_tx::xid8)::xid8 AS last_tx,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), '0'::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx,
        coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
 

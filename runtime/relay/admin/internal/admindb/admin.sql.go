@@ -1114,16 +1114,16 @@ func (q *Queries) PublishedLately(ctx context.Context) (int64, error) {
 
 const purge = `-- name: Purge :one
 WITH edge AS MATERIALIZED (
-    SELECT e.tx, e.created_at < $2::timestamptz AS old
+    SELECT e.tx, e.created_at < $1::timestamptz AS old
     FROM event_outbox AS e
-    WHERE e.tx >= $1::xid8
+    WHERE e.tx >= $2::xid8
     ORDER BY e.tx
     OFFSET $3 LIMIT 1
 ), doomed AS MATERIALIZED (
     SELECT d.id, d.tx FROM event_outbox AS d
-    WHERE d.tx >= $1::xid8
+    WHERE d.tx >= $2::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
-      AND d.published_at < $2::timestamptz
+      AND d.published_at < $1::timestamptz
     ORDER BY d.tx
     LIMIT $4
     FOR UPDATE SKIP LOCKED
@@ -1131,13 +1131,13 @@ WITH edge AS MATERIALIZED (
     DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
 )
 SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
-       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), $1::xid8)::xid8 AS last_tx,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), '0'::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
 `
 
 type PurgeParams struct {
-	FromTx     uint64
 	Before     time.Time
+	FromTx     uint64
 	WindowRows int32
 	MaxRows    int32
 }
@@ -1157,8 +1157,8 @@ type PurgeRow struct {
 // statement begins there, and does not walk over what is deleted.
 func (q *Queries) Purge(ctx context.Context, arg PurgeParams) (PurgeRow, error) {
 	row := q.db.QueryRow(ctx, purge,
-		arg.FromTx,
 		arg.Before,
+		arg.FromTx,
 		arg.WindowRows,
 		arg.MaxRows,
 	)
