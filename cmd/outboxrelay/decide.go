@@ -134,8 +134,10 @@ func (d *decision) filter() (admin.Filter, error) {
 
 // permitted returns an error if the call lacks something.
 func (d *decision) permitted(env environment) (err error) {
-	if d.by.Actor, err = env.actor(d.by.Actor); err != nil {
-		return err
+	if !d.dryRun {
+		if d.by.Actor, err = env.actor(d.by.Actor); err != nil {
+			return err
+		}
 	}
 	d.by.Reason = strings.TrimSpace(d.by.Reason)
 	switch {

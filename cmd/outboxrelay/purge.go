@@ -71,8 +71,10 @@ func purgeCommand(env environment) *cobra.Command {
 
 // permitted returns an error if the call lacks something.
 func (p *purging) permitted() (err error) {
-	if p.by.Actor, err = p.environment.actor(p.by.Actor); err != nil {
-		return err
+	if !p.dryRun {
+		if p.by.Actor, err = p.environment.actor(p.by.Actor); err != nil {
+			return err
+		}
 	}
 	p.by.Reason = strings.TrimSpace(p.by.Reason)
 	switch {

@@ -119,6 +119,12 @@ func TestStatusAsJSONHasEveryMember(t *testing.T) {
 		}
 		return lists, why
 	}
+	shown := call(env, "dead", "show", eventNumber+"1", "--json").Stdout
+	for _, empty := range []string{`"behind_first":[]`, `"dead_of_key":[]`, `"audit":[]`} {
+		if !strings.Contains(shown, empty) {
+			t.Errorf("dead show lacks %s: %s", empty, shown)
+		}
+	}
 	lists, why := members()
 	if diff := cmp.Diff([]map[string]string{{"kind": "fault", "text": "no leader: start a relay (outboxrelay run)"}}, why); diff != "" {
 		t.Errorf("why (-want +got):\n%s", diff)
