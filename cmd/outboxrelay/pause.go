@@ -143,10 +143,11 @@ func (p *pausing) decide(ctx context.Context, conn *pgx.Conn, o outbox, topics [
 		return fmt.Errorf("%s, then: %w", done, err)
 	}
 	confirmed, note, unconfirmed := p.confirmed(ctx, conn, topics, now)
+	readable := true // the rows; a lock is waited for once
 	for _, topic := range topics {
 		r := pauseResult{o.name, topic, p.pauses, slices.Contains(changed, topic), confirmed, nil, note}
 		if p.pauses && topic != admin.AllTopics {
-			p.look(ctx, conn, &r)
+			readable = p.look(ctx, conn, &r, readable)
 		}
 		if err := p.print(r, now); err != nil {
 			return err
@@ -155,10 +156,10 @@ func (p *pausing) decide(ctx context.Context, conn *pgx.Conn, o outbox, topics [
 	return unconfirmed
 }
 
-// look looks for rows of a topic: its name may be misspelt. The pause is in force, so that
-// this cannot look is no error.
-func (p *pausing) look(ctx context.Context, conn *pgx.Conn, r *pauseResult) {
-	if !conn.IsClosed() {
+// look looks for rows of a topic, if they are readable: its name may be misspelt. The pause is
+// in force, so it is no error if they are not.
+func (p *pausing) look(ctx context.Context, conn *pgx.Conn, r *pauseResult, readable bool) bool {
+	if readable && !conn.IsClosed() {
 		if used, err := admin.UsesTopic(ctx, conn, r.Topic); err == nil {
 			r.Used = &used
 		}
@@ -169,6 +170,7 @@ func (p *pausing) look(ctx context.Context, conn *pgx.Conn, r *pauseResult) {
 	case !*r.Used:
 		r.Note += "; none of the rows that were looked at has this topic: check its name"
 	}
+	return r.Used != nil
 }
 
 func (p *pausing) print(r pauseResult, now []relay.OperatorPause) error {
