@@ -38,8 +38,8 @@ type lister func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Fil
 // apply returns a lister of the rows to replay: those of the filter and, if the operator
 // wants that, those that come before them. If there are such and the operator has not
 // decided about them, it returns an error. The replay itself looks again.
-func (k *keyOrder) apply(ctx context.Context, conn *pgx.Conn, each lister, filter admin.Filter) (lister, error) {
-	if k.outOfOrder {
+func (k *keyOrder) apply(ctx context.Context, conn *pgx.Conn, each lister, filter admin.Filter, all bool) (lister, error) {
+	if k.outOfOrder || all { // of all rows none is left out
 		return each, nil
 	}
 	var seqs []int64

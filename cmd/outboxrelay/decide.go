@@ -244,7 +244,7 @@ func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pg
 	ask = (d.final || d.keepsOrder && env.interactive) && !d.yes && !d.dryRun
 	each := d.about.each
 	if d.keepsOrder {
-		if each, err = d.order.apply(ctx, conn, d.about.each, filter); err != nil {
+		if each, err = d.order.apply(ctx, conn, d.about.each, filter, d.all); err != nil {
 			return nil, nil, false, err
 		}
 	}

@@ -1,11 +1,15 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -57,5 +61,52 @@ func TestReplayInOrder(t *testing.T) {
 	var audited int
 	if err := owner.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit`).Scan(&audited); err != nil || audited != 7 {
 		t.Errorf("%d entries in the audit, %v; want 7: a refused replay leaves none", audited, err)
+	}
+}
+
+// asked remembers the last statement.
+type asked struct {
+	admin.DB
+	sql  string
+	args []any
+}
+
+func (a *asked) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	a.sql, a.args = sql, args
+	return a.DB.Query(ctx, sql, args...)
+}
+
+// With a million dead rows and any selection, they are read once.
+func TestEarlierDeadRowsAreLookedForOnce(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 5_000, `UPDATE event_outbox SET dead_at = now(), event_key = 'k' || seq % 100`)
+	if _, err := owner.Exec(t.Context(), `VACUUM ANALYZE event_outbox`); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"force_generic_plan", "force_custom_plan"} {
+		for _, chosen := range [][]int64{{4_000}, {1, 2, 3}, slices.Collect(func(yield func(int64) bool) {
+			for seq := int64(2_000); seq < 3_000 && yield(seq); seq++ {
+			}
+		})} {
+			db := &asked{DB: conn}
+			if _, err := admin.EarlierDead(t.Context(), db, chosen, 0); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
+				t.Fatal(err)
+			}
+			rows, err := conn.Query(t.Context(), "EXPLAIN "+db.sql, db.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan := strings.Join(lines, "\n")
+			if strings.Count(plan, "event_outbox e") != 1 || !strings.Contains(plan, "Hash Join") && !strings.Contains(plan, "Merge Join") {
+				t.Errorf("%s, %d selected:\n%s", mode, len(chosen), plan)
+			}
+		}
 	}
 }
