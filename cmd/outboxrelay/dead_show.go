@@ -113,7 +113,7 @@ func printEvent(w io.Writer, e admin.Event, l admin.Leader, flags string) error 
 		p.line(only1st(i, "audit"), "%s: %s by %s: %s%s", stamp(a.At), a.Action, a.Actor, orDash(a.Reason), done)
 	}
 	if e.State == admin.Dead {
-		p.line("next", "fix the cause of the error, then: outboxrelay dead replay%s --event-id %s --reason '…'", flags, e.EventID)
+		p.command("next", fmt.Sprintf("fix the cause of the error, then: outboxrelay dead replay%s --event-id %s --reason '…'", flags, e.EventID))
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
@@ -196,6 +196,11 @@ type sheet struct {
 
 func (s *sheet) line(label, format string, args ...any) {
 	fmt.Fprintf(s, "%-*s %s\n", s.width, label, terminal.Text(fmt.Sprintf(format, args...)))
+}
+
+// command adds a line with a command, which keeps its backslashes, so that it can be copied.
+func (s *sheet) command(label, text string) {
+	fmt.Fprintf(s, "%-*s %s\n", s.width, label, terminal.Lines(strings.ReplaceAll(text, "\n", " ")))
 }
 
 // document adds a JSON document, with line breaks where JSON allows them.
