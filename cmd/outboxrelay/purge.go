@@ -117,7 +117,7 @@ type purgeResult struct {
 }
 
 func (p *purging) purge(ctx context.Context, conn *pgx.Conn, o outbox) error {
-	now, err := admin.Clock(ctx, conn)
+	now, err := admin.Now(ctx, conn)
 	if err != nil {
 		return err
 	}

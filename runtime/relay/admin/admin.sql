@@ -98,54 +98,6 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
 ORDER BY seq
 LIMIT @max_rows;
 
--- CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
--- name: CountDead :many
-SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
-FROM (
-    SELECT CASE @by::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
-    FROM event_outbox
-    WHERE dead_at IS NOT NULL AND published_at IS NULL
-      AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
-      AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
-      AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
-      AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
-      AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
-      AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
-      AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
-      AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
-      AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
-    ORDER BY seq
-    LIMIT @cap
-) AS g
-GROUP BY 1
-ORDER BY 2 DESC, 1
-LIMIT 100;
-
--- EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
--- and key, and are not given themselves. The given rows need not be dead any more. It reads
--- the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
--- reading them once for each key.
--- name: EarlierDeadRows :many
-WITH latest AS MATERIALIZED (
-    SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
-    FROM event_outbox AS c
-    WHERE c.seq = ANY(@seqs::bigint[]) AND c.published_at IS NULL AND c.event_key <> ''
-    GROUP BY 1, 2
-)
-SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
-       d.retry_count, d.last_error
-FROM (
-    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, coalesce(e.topic, regexp_replace(e.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', e.event_type) AS topic,
-           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
-    FROM event_outbox AS e
-    WHERE e.dead_at IS NOT NULL AND e.published_at IS NULL AND e.seq > @after::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
-    OFFSET 0
-) AS d
-JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
-WHERE NOT EXISTS (SELECT FROM unnest(@seqs::bigint[]) AS given (seq) WHERE given.seq = d.seq)
-ORDER BY d.seq
-LIMIT @max_rows;
-
 -- IDsOfSeq finds the event of a seq. Each part has the condition of an index that an outbox
 -- without a low-water mark has; others have one of all rows.
 -- name: IDsOfSeq :many
@@ -205,6 +157,54 @@ SELECT count(*) FROM (
       AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.arg(topic)::text
     LIMIT @cap
 ) AS capped;
+
+-- CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
+-- name: CountDead :many
+SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
+FROM (
+    SELECT CASE @by::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox
+    WHERE dead_at IS NOT NULL AND published_at IS NULL
+      AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+      AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+      AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+      AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+      AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+      AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+      AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+      AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+      AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
+    ORDER BY seq
+    LIMIT @cap
+) AS g
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 100;
+
+-- EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
+-- and key, and are not given themselves. The given rows need not be dead any more. It reads
+-- the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
+-- reading them once for each key.
+-- name: EarlierDeadRows :many
+WITH latest AS MATERIALIZED (
+    SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
+    FROM event_outbox AS c
+    WHERE c.seq = ANY(@seqs::bigint[]) AND c.published_at IS NULL AND c.event_key <> ''
+    GROUP BY 1, 2
+)
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
+       d.retry_count, d.last_error
+FROM (
+    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, coalesce(e.topic, regexp_replace(e.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', e.event_type) AS topic,
+           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
+    FROM event_outbox AS e
+    WHERE e.dead_at IS NOT NULL AND e.published_at IS NULL AND e.seq > @after::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
+    OFFSET 0
+) AS d
+JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
+WHERE NOT EXISTS (SELECT FROM unnest(@seqs::bigint[]) AS given (seq) WHERE given.seq = d.seq)
+ORDER BY d.seq
+LIMIT @max_rows;
 
 -- name: AuditOfEvent :many
 SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = sqlc.arg(id)::text::uuid ORDER BY id LIMIT 1000;

@@ -43,8 +43,8 @@ func RetainingWAL(ctx context.Context, db DB, least int64) ([]RetainedWAL, error
 	return out, nil
 }
 
-// Clock returns the time of the database.
-func Clock(ctx context.Context, db DB) (time.Time, error) {
+// Now returns the time of the database.
+func Now(ctx context.Context, db DB) (time.Time, error) {
 	now, err := admindb.New(db).Now(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("admin: read the clock: %w", err)

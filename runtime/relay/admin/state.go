@@ -166,27 +166,6 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	return s, nil
 }
 
-// oldest reads the oldest pending row whose topic is not one of without; nil: there is none.
-func oldest(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, without []string) (*Row, error) {
-	rows, err := q.OldestPending(ctx, admindb.OldestPendingParams{LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, Without: without})
-	if err != nil {
-		return nil, fmt.Errorf("admin: read the oldest row: %w", missing(err))
-	}
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	r := rows[0]
-	row := &Row{
-		Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
-		Age:        time.Duration(r.AgeMs) * time.Millisecond,
-		RetryCount: int(r.RetryCount), LastError: value(r.LastError),
-	}
-	if r.RetryCount > 0 { // on other rows the time says nothing
-		row.NextAttempt = value(r.NextAttemptAt)
-	}
-	return row, nil
-}
-
 // ReadLeader reads the lease row only, which is cheap. leaseName is as in Inspect. Its
 // State.Stats are the numbers of the outbox that the leader knew at its last renewal.
 func ReadLeader(ctx context.Context, db DB, leaseName string) (Leader, error) {
@@ -252,4 +231,25 @@ func value[T any](p *T) T {
 		return zero
 	}
 	return *p
+}
+
+// oldest reads the oldest pending row whose topic is not one of without; nil: there is none.
+func oldest(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, without []string) (*Row, error) {
+	rows, err := q.OldestPending(ctx, admindb.OldestPendingParams{LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, Without: without})
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the oldest row: %w", missing(err))
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	r := rows[0]
+	row := &Row{
+		Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
+		Age:        time.Duration(r.AgeMs) * time.Millisecond,
+		RetryCount: int(r.RetryCount), LastError: value(r.LastError),
+	}
+	if r.RetryCount > 0 { // on other rows the time says nothing
+		row.NextAttempt = value(r.NextAttemptAt)
+	}
+	return row, nil
 }
