@@ -193,6 +193,8 @@ paused   orders: it does not exist (next check in 14s)
 why      every topic with rows is paused
          1 row failed and will be retried; later rows of the same key wait for it
          1 row dead-lettered: see outboxrelay dead list, then dead replay or dead discard
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#poison-record
+         https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#topic-missing
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -208,6 +210,7 @@ held     0
 dead     0
 delayed  0
 why      no leader: start a relay (outboxrelay run)
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-frozen
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -107,6 +107,7 @@ held     0
 dead     0
 delayed  3, the next: ` + overdue + `
 why      no leader: start a relay (outboxrelay run)
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-frozen
 `
 	if diff := cmp.Diff(answer{Stdout: want}, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

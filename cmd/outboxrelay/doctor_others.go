@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/framing"
@@ -40,7 +41,7 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
 	defer cancel()
 	infos, err := d.describe(ctx, topics)
 	if err != nil {
-		d.add(broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
+		d.addIncident(incidentOfKafka(err.Error()), broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
 			"check the brokers, and the settings brokers, tls and sasl")
 		return
 	}
@@ -95,13 +96,13 @@ func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
 	case info.Problem.Class != relay.ClassOK:
 		fix := "grant the relay DESCRIBE and WRITE on the topic"
 		if strings.Contains(info.Problem.Err.Error(), "does not exist") {
-			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor …", quoted(t.Topic))
+			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor … %s", quoted(t.Topic), d.bootstrap())
 		}
-		d.add(bad, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)
+		d.addIncident(runbook.TopicMissing, bad, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)
 		return false
 	case len(info.Unavailable) > 0:
-		d.add(bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have no leader", t.Topic, len(info.Unavailable), info.Partitions), waits,
-			"bring back the brokers that have these partitions: kafka-topics.sh --describe --topic "+quoted(t.Topic))
+		d.addIncident(runbook.BrokerDown, bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have no leader", t.Topic, len(info.Unavailable), info.Partitions), waits,
+			"bring back the brokers that have these partitions: kafka-topics.sh --describe --topic "+quoted(t.Topic)+" "+d.bootstrap())
 	}
 	if info.Unread.Class != relay.ClassOK {
 		d.add(notable, "topics", fmt.Sprintf("the settings of topic %s cannot be read: %v", t.Topic, info.Unread.Err),
@@ -114,19 +115,24 @@ func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
 	}
 	switch size := t.Largest + relay.BatchOverhead; {
 	case size > limit && d.o.kafka.compresses():
-		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes before compression, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+		d.addIncident(runbook.PoisonRecord, risky, "row size", fmt.Sprintf("event %s has about %d bytes before compression, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"Kafka rejects the row if it is still larger than that after compression, and after max_attempts it is dead",
 			"raise max.message.bytes of the topic, or make the events smaller")
 	case size > limit:
-		d.add(broken, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+		d.addIncident(runbook.PoisonRecord, broken, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"Kafka rejects the row, and after max_attempts it is dead", fmt.Sprintf(
-				"kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d; consumers may need a larger max.partition.fetch.bytes",
-				quoted(t.Topic), roundUp(size)))
+				"kafka-configs.sh %s --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d; consumers may need a larger max.partition.fetch.bytes",
+				d.bootstrap(), quoted(t.Topic), roundUp(size)))
 	case size > limit*9/10 && !d.o.kafka.compresses():
-		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+		d.addIncident(runbook.PoisonRecord, risky, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"a slightly larger one will be rejected", "raise max.message.bytes of the topic, or make the events smaller")
 	}
 	return writable
+}
+
+// bootstrap is the flag of Kafka's own tools that says where the brokers are.
+func (d *doctor) bootstrap() string {
+	return "--bootstrap-server " + quoted(strings.Join(d.o.kafka.brokers, ","))
 }
 
 // roundUp returns twice the size, in whole MiB.

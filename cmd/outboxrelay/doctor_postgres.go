@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
@@ -37,14 +39,15 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) {
 		if p.Err != nil {
 			what += ": " + p.Err.Error()
 		}
-		d.add(broken, check, what, "a relay refuses to start, or stops", p.Remedy)
+		d.addIncident(incidentOfDatabase(p), broken, check, what, "a relay refuses to start, or stops", p.Remedy)
 	}
 	for _, w := range log.kept {
 		d.add(risky, check, w.text, "", w.remedy)
 	}
 	if err != nil {
-		d.add(broken, check, "the checks of a relay's start did not end: "+err.Error(), "a relay may not start",
-			"check the address of the database and its logs")
+		see := incidentOfDatabase(err)
+		d.addIncident(see, broken, check, "the checks of a relay's start did not end: "+err.Error(), "a relay may not start",
+			cmp.Or(fixOfDatabase(see), "check the address of the database and its logs"))
 		return
 	}
 	d.ok(check, "tables, columns, indexes, sequence, privileges and sessions are what a relay needs; no pooler in transaction mode")
@@ -140,28 +143,28 @@ func (d *doctor) checkTables(f admin.Facts) {
 		const effect = "vacuum keeps every row that was deleted or changed since; the table grows and reading it gets slower"
 		switch h.Kind {
 		case "slot":
-			d.add(risky, "vacuum", fmt.Sprintf("the replication slot %s (%s) holds back vacuum by %d transactions", h.Name, h.Detail, h.Transactions), effect,
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("the replication slot %s (%s) holds back vacuum by %d transactions", h.Name, h.Detail, h.Transactions), effect,
 				fmt.Sprintf("let its consumer catch up; if it is gone: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(h.Name, "'", "''")))
 		case "standby":
-			d.add(risky, "vacuum", fmt.Sprintf("a standby (%s, walsender %s) holds back vacuum by %d transactions with hot_standby_feedback", h.Detail, h.Name, h.Transactions), effect,
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a standby (%s, walsender %s) holds back vacuum by %d transactions with hot_standby_feedback", h.Detail, h.Name, h.Transactions), effect,
 				"end the query that is open for long on the standby, or set hot_standby_feedback = off there")
 		case "prepared":
-			d.add(risky, "vacuum", fmt.Sprintf("the prepared transaction %s of %s began %s", h.Name, h.Detail, since), effect,
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("the prepared transaction %s of %s began %s", h.Name, h.Detail, since), effect,
 				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
 		default:
-			d.add(risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
 				fmt.Sprintf("SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
 		}
 	}
 	if !f.Server.Autovacuum {
-		d.add(broken, "vacuum", "autovacuum is off on the server", "the outbox's tables grow without limit", "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()")
+		d.addIncident(runbook.TableBloated, broken, "vacuum", "autovacuum is off on the server", "the outbox's tables grow without limit", "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()")
 	}
 	for _, t := range f.Tables {
 		if t.NeverVacuumed {
-			d.add(broken, "vacuum", "autovacuum is off for "+t.Name, "the table grows without limit", fmt.Sprintf("ALTER TABLE %s RESET (autovacuum_enabled)", d.qualified(t.Name)))
+			d.addIncident(runbook.TableBloated, broken, "vacuum", "autovacuum is off for "+t.Name, "the table grows without limit", fmt.Sprintf("ALTER TABLE %s RESET (autovacuum_enabled)", d.qualified(t.Name)))
 		}
-		if t.Dead > 100_000 && t.Dead > t.Live {
-			d.add(risky, "bloat", fmt.Sprintf("%s has %d dead rows for %d live ones, and %s", t.Name, t.Dead, t.Live, megabytes(t.Bytes)),
+		if t.Bloated() {
+			d.addIncident(runbook.TableBloated, risky, "bloat", fmt.Sprintf("%s has %d dead rows for %d live ones, and %s", t.Name, t.Dead, t.Live, megabytes(t.Bytes)),
 				"each read goes through dead rows", fmt.Sprintf("VACUUM (ANALYZE) %s; if it removes none, look at the findings of vacuum", d.qualified(t.Name)))
 		}
 	}
@@ -231,20 +234,20 @@ const longSilence = 30 * time.Second
 func (d *doctor) checkRelays(f admin.Facts) {
 	l := f.State.Leader
 	for _, o := range f.Others {
-		d.add(risky, "relays", fmt.Sprintf("session %d (role %s, application %q) has changed event_outbox: %s", o.PID, o.Role, o.Application, o.Query),
+		d.addIncident(runbook.OldRelay, risky, "relays", fmt.Sprintf("session %d (role %s, application %q, from %s) has changed event_outbox: %s", o.PID, o.Role, o.Application, o.From, o.Query),
 			"if it is an older relay, events are published twice and out of order", "stop that relay; a person's session or a clean-up job needs no action")
 	}
 	silent := !l.Known || l.Holder == uuid.Nil || l.Silent > longSilence
 	if silent && f.PublishedAgo >= 0 && f.PublishedAgo < longSilence && (!l.Known || l.Silent > longSilence+f.PublishedAgo) {
-		d.add(broken, "relays", fmt.Sprintf("a row was marked as published %s ago although no relay leads", f.PublishedAgo),
+		d.addIncident(runbook.OldRelay, broken, "relays", fmt.Sprintf("a row was marked as published %s ago although no relay leads", f.PublishedAgo),
 			"an older relay, or a job, publishes beside outboxrelay", "find it in pg_stat_activity, and stop it before a relay starts")
 	}
 	switch {
 	case !l.Known || l.Holder == uuid.Nil:
-		d.add(risky, "relays", "no relay leads", "rows wait", "outboxrelay run")
+		d.addIncident(runbook.RelayFrozen, risky, "relays", "no relay leads", "rows wait", "outboxrelay run")
 	case l.Silent > silence:
-		d.add(broken, "relays", fmt.Sprintf("the leader's last heartbeat was %s ago, and no other relay took over", l.Silent.Round(time.Second)),
-			"rows wait", "look at the logs of the relays, or start one: outboxrelay run")
+		d.addIncident(runbook.RelayFrozen, broken, "relays", fmt.Sprintf("the leader's last heartbeat was %s ago, and no other relay took over%s", l.Silent.Round(time.Second), processOf(l.State.Led)),
+			"rows wait", "look at the logs of the relays; end the former leader if it still runs, and start one: outboxrelay run")
 	}
 	if l.UncleanEnds > 2 {
 		d.add(broken, "relays", fmt.Sprintf("%d relays in a row crashed without progress; row %d is suspected", l.UncleanEnds, l.Suspect),
@@ -284,7 +287,7 @@ func (d *doctor) checkRows(f admin.Facts) {
 		case reason.kind == reasonDead || stuck(s) > time.Minute:
 			l = broken
 		}
-		d.add(l, "rows", reason.text, "", "outboxrelay status")
+		d.addIncident(reason.see, l, "rows", reason.text, "", "outboxrelay status")
 	}
 	for _, p := range s.Pauses {
 		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume "+resumed(p.Topic))

@@ -49,6 +49,7 @@ delayed  0
 paused   all topics are paused by ben since TIME: move
 why      no leader: start a relay (outboxrelay run)
          1 pause by operators: see outboxrelay resume
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-frozen
 `}},
 		{[]string{"resume", "--all"}, answer{Stdout: "resumed all topics; no relay leads now; the next leader acts on it before it sends anything\n"}},
 		{[]string{"resume", "--all"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: no topic is paused by an operator; outboxrelay status shows why rows wait\n"}},

@@ -70,7 +70,7 @@ func runCommand(env environment) *cobra.Command {
 			err = relays.run(ctx)
 			stop()
 			beside.Wait()
-			return errors.Join(err, undrained)
+			return errors.Join(withRunbook(err), undrained)
 		},
 	}
 	cmd.Flags().BoolVar(&drain, "drain", false, "exit when every outbox is empty; a standby waits until it leads; fails if an outbox needs operator action")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -49,12 +50,13 @@ func statusCommand(env environment) *cobra.Command {
 						return printJSON(env.stdout, struct {
 							Outbox string `json:"outbox"`
 							admin.State
-							Why []string `json:"why"`
-						}{name, state, textsOf(reasons(state))})
+							Why     []string `json:"why"`
+							Runbook []string `json:"runbook,omitempty"`
+						}{name, state, textsOf(reasons(state)), urlsOf(incidentsOf(reasons(state), state))})
 					}
 					return printState(env.stdout, name, state)
 				})
-				problems = append(problems, err)
+				problems = append(problems, withRunbook(err))
 			}
 			return errors.Join(problems...)
 		},
@@ -109,6 +111,11 @@ func printState(w io.Writer, name string, s admin.State) error {
 	label = "why"
 	for _, reason := range reasons(s) {
 		line(label, "%s", reason.text)
+		label = ""
+	}
+	label = "see"
+	for _, url := range urlsOf(incidentsOf(reasons(s), s)) {
+		line(label, "%s", url)
 		label = ""
 	}
 	_, err := io.WriteString(w, b.String())
@@ -184,6 +191,7 @@ const patience = 3 * time.Second
 type reason struct {
 	kind reasonKind
 	text string
+	see  runbook.Incident
 }
 
 type reasonKind int
@@ -217,41 +225,42 @@ func stuck(s admin.State) time.Duration {
 // wrong.
 func reasons(s admin.State) []reason {
 	var out []reason
-	add := func(kind reasonKind, format string, args ...any) {
-		out = append(out, reason{kind, fmt.Sprintf(format, args...)})
+	add := func(kind reasonKind, see runbook.Incident, format string, args ...any) {
+		out = append(out, reason{kind, fmt.Sprintf(format, args...), see})
 	}
-	say := func(format string, args ...any) { add(reasonFault, format, args...) }
+	say := func(see runbook.Incident, format string, args ...any) { add(reasonFault, see, format, args...) }
 	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
 	switch l := s.Leader; {
 	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
-		say("no leader: start a relay (outboxrelay run)")
+		say(runbook.RelayFrozen, "no leader: start a relay (outboxrelay run)")
 	case (s.Pending > 0 || overdue) && l.Silent > silence:
-		say("the leader's last heartbeat was %s ago and no other relay took over: check the logs of the relays, or start one", l.Silent.Round(time.Second))
+		say(runbook.RelayFrozen, "the leader's last heartbeat was %s ago and no other relay took over%s: check the logs of the relays, or start one",
+			l.Silent.Round(time.Second), processOf(l.State.Led))
 	case l.State.Reason != "" && l.State.ByOperator:
-		add(reasonPause, "%s", l.State.Reason)
+		add(reasonPause, "", "%s", l.State.Reason)
 	case l.State.Reason != "":
-		say("%s", l.State.Reason)
+		say(incidentOfReason(l.State.Reason), "%s", l.State.Reason)
 	case stuck(s) > patience && s.Oldest.NextAttempt.IsZero():
-		say("rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", s.Oldest.Age.Round(time.Second))
+		say(runbook.BrokerDown, "rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", s.Oldest.Age.Round(time.Second))
 	}
 	if overdue && len(out) == 0 {
-		say("delayed events have been due for %s although a relay leads: look in its log for \"delayed events not moved\"",
+		say("", "delayed events have been due for %s although a relay leads: look in its log for \"delayed events not moved\"",
 			(-s.NextDelayed.DueIn).Round(time.Second))
 	}
 	if len(s.Pauses) > 0 {
-		add(reasonPause, "%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
+		add(reasonPause, "", "%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
 	}
 	if missing := unobeyed(s); missing != "" {
-		say("%s", missing)
+		say("", "%s", missing)
 	}
 	if s.Waiting > 0 {
-		say("%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))
+		say(runbook.PoisonRecord, "%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		add(reasonDead, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", several(s.Dead, "row"))
+		add(reasonDead, runbook.PoisonRecord, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", several(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
-		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)
+		say("", "%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)
 	}
 	return out
 }

@@ -190,6 +190,8 @@ func (t *term) whyStill(now time.Duration, s *Status) (reason string, byOperator
 		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason), false
 	case len(s.SetAside) > 0:
 		return fmt.Sprintf("partition %d of %s is set aside: %s", s.SetAside[0].Partition, s.SetAside[0].Topic, s.SetAside[0].Reason), false
+	case s.HeldKeys == 1:
+		return "1 key is held by a failed row", false
 	case s.HeldKeys > 0:
 		return fmt.Sprintf("%d keys are held by failed rows", s.HeldKeys), false
 	}

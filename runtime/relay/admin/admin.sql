@@ -425,14 +425,16 @@ ORDER BY u.topic
 LIMIT 1000;
 
 -- OtherPublishers lists sessions that are not of a relay and whose last statement changes
--- event_outbox as a relay does. The text of other roles' statements needs
--- pg_read_all_stats.
+-- event_outbox as a relay does, or locks rows to do so. The text of other roles' statements
+-- needs pg_read_all_stats.
 -- name: OtherPublishers :many
 SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
+       coalesce(host(a.client_addr), 'local')::text AS address,
        left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
-  AND a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+  AND (a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+       OR a.query ~* '\mfrom\s+("?\w+"?\.)?"?event_outbox"?\M.*\mpublished_at\s+is\s+null\M.*\mfor\s+(no\s+key\s+)?update\M')
 ORDER BY a.pid LIMIT 10;
 
 -- PublishedLately tells how long ago one of the latest rows was marked as published;
