@@ -29,7 +29,7 @@ var poolerInTheWay = incident{
 	anchor: "pooler-in-the-way",
 	stage: func(t *testing.T, s *site) {
 		findPgBouncer(t)
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual()...)
 	},
@@ -137,7 +137,7 @@ func ownerOf(t *testing.T, folder string) string {
 var primaryFailedOver = incident{
 	anchor: "primary-failed-over",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t, services.Private()))
 		s.running(t, s.usual()...)
 		var err error
@@ -185,7 +185,7 @@ func bothHosts(t *testing.T, a, b string) string {
 var wrongCredentials = incident{
 	anchor: "wrong-credentials",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t, services.Private()))
 		s.askForPasswords(t, "shop_relay")
 		s.exec(t, `CREATE ROLE shop_relay LOGIN PASSWORD 'first'; GRANT pg_read_all_stats TO shop_relay;

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 var (
@@ -39,7 +41,7 @@ func TestDrill(t *testing.T) {
 		t.Fatalf("no incident is called %s", *drill)
 	}
 	i := incidents[at]
-	s := newSite(t, buildRelay(t))
+	s := newSite(t, buildRelay(t), services.PrivateKafka(t))
 	i.stage(t, s)
 	i.fault(t, s)
 	s.writeEnv(t, *drillDir)

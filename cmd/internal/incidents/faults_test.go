@@ -17,11 +17,10 @@ import (
 // some is how many events a test inserts at a time.
 const some = 30
 
-// withKafka uses a Kafka, with a topic.
-func (s *site) withKafka(t *testing.T, k *services.KafkaCluster, topicSettings ...string) {
+// withTopic creates the topic of the events.
+func (s *site) withTopic(t *testing.T, settings ...string) {
 	t.Helper()
-	s.kafka, s.topic = k, k.NewTopic(t, eventType, 3, topicSettings...)
-	s.variables["BROKERS"] = strings.Join(k.Brokers, ",")
+	s.topic = s.kafka.NewTopic(t, eventType, 3, settings...)
 }
 
 // withPostgres uses a database, and creates the tables in it.
@@ -70,7 +69,7 @@ func (s *site) exec(t *testing.T, sql string) {
 var brokerDown = incident{
 	anchor: "broker-down",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.PrivateKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual()...)
 		s.add(t, "kafka", broker{s.kafka})
@@ -86,7 +85,7 @@ var brokerDown = incident{
 var topicMissing = incident{
 	anchor: "topic-missing",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual()...)
 	},
@@ -101,7 +100,7 @@ var topicMissing = incident{
 var poisonRecord = incident{
 	anchor: "poison-record",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t), "max.message.bytes=10000")
+		s.withTopic(t, "max.message.bytes=10000")
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual("max_attempts: 2", "on_dead: block")...) // ten attempts take nine minutes
 	},
@@ -119,7 +118,7 @@ var poisonRecord = incident{
 var relayFrozen = incident{
 	anchor: "relay-frozen",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual()...)
 		s.waitFor(t, "the leader has written where it runs", func() bool {
@@ -137,7 +136,7 @@ var relayFrozen = incident{
 var tableBloated = incident{
 	anchor: "table-bloated",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual()...)
 	},
@@ -161,7 +160,7 @@ var oldRelayBesideOurs = incident{
 	anchor:    "old-relay-beside-ours",
 	unordered: true,
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual()...)
 	},
@@ -179,7 +178,7 @@ var oldRelayBesideOurs = incident{
 var deadLetters = incident{
 	anchor: "dead-letters-of-a-consumer",
 	stage: func(t *testing.T, s *site) {
-		s.withKafka(t, services.RealKafka(t))
+		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
 		s.running(t, s.usual()...)
 	},

@@ -15,6 +15,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
 // incident is one of the page.
@@ -31,6 +32,7 @@ type incident struct {
 	more func(t *testing.T, s *site)
 }
 
+// incidents are all of them, in the order of the page.
 var incidents = []incident{
 	brokerDown, topicMissing, poisonRecord, relayFrozen, poolerInTheWay, tableBloated, primaryFailedOver, wrongCredentials, deadLetters, oldRelayBesideOurs,
 }
@@ -48,10 +50,14 @@ func TestIncidents(t *testing.T) {
 	if diff := gocmp.Diff(known, anchors); diff != "" {
 		t.Fatalf("the incidents of this test, and those of docs/runbook.md (-test +page):\n%s", diff)
 	}
-	relay := buildRelay(t)
+	relay, kafka := buildRelay(t), services.PrivateKafka(t)
 	times := &timetable{}
+	play := func(i incident) {
+		t.Run(i.anchor, func(t *testing.T) { i.play(t, sections[i.anchor], newSite(t, relay, kafka), times) })
+	}
+	play(brokerDown) // alone, because the others need this Kafka
 	next := make(chan incident, len(incidents))
-	for _, i := range incidents {
+	for _, i := range incidents[1:] {
 		next <- i
 	}
 	close(next)
@@ -59,7 +65,7 @@ func TestIncidents(t *testing.T) {
 	for range atOnce {
 		players.Go(func() {
 			for i := range next {
-				t.Run(i.anchor, func(t *testing.T) { i.play(t, sections[i.anchor], relay, times) })
+				play(i)
 			}
 		})
 	}
@@ -68,11 +74,10 @@ func TestIncidents(t *testing.T) {
 }
 
 // play causes the incident, and fixes it as the page says.
-func (i incident) play(t *testing.T, page *section, relay string, times *timetable) {
+func (i incident) play(t *testing.T, page *section, s *site, times *timetable) {
 	if len(page.see) == 0 || len(page.fix) == 0 || len(page.check) == 0 {
 		t.Fatalf("docs/runbook.md#%s does not say what you see, how to fix it and when it is fixed", i.anchor)
 	}
-	s := newSite(t, relay)
 	i.stage(t, s)
 	i.fault(t, s)
 	began := time.Now()

@@ -18,7 +18,7 @@ import (
 const (
 	eventType = "shop.order_placed.v1"
 	// patience limits what a test waits for.
-	patience = 40 * time.Second
+	patience = 3 * time.Minute
 	keys     = 5
 )
 

@@ -51,14 +51,17 @@ func buildRelay(t *testing.T) string {
 	return path
 }
 
-// newSite makes a site without servers. relay is the path of outboxrelay.
-func newSite(t *testing.T, relay string) *site {
+// newSite makes a site with a Kafka. relay is the path of outboxrelay.
+func newSite(t *testing.T, relay string, kafka *services.KafkaCluster) *site {
 	t.Helper()
 	services.Program(t, "postgres", "psql")
 	dir := t.TempDir()
 	s := &site{
-		terminal: &terminal{dir: dir, bin: filepath.Join(dir, "bin"), variables: map[string]string{"OUTBOXRELAY_CONFIG": filepath.Join(dir, "outboxrelay.yaml")}},
-		units:    map[string]unit{},
+		terminal: &terminal{dir: dir, bin: filepath.Join(dir, "bin"), variables: map[string]string{
+			"OUTBOXRELAY_CONFIG": filepath.Join(dir, "outboxrelay.yaml"), "BROKERS": strings.Join(kafka.Brokers, ","),
+		}},
+		kafka: kafka,
+		units: map[string]unit{},
 	}
 	if err := os.Mkdir(s.bin, 0o755); err != nil {
 		t.Fatal(err)
