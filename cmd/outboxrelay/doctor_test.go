@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -21,7 +22,7 @@ import (
 // examined runs doctor and returns its findings.
 func examined(t *testing.T, env map[string]string, args ...string) (answer, []diagnosis) {
 	t.Helper()
-	got := call(env, append([]string{"doctor", "--json"}, args...)...)
+	got := call(env, append([]string{"doctor", "--json", "--watch", "0"}, args...)...)
 	var report struct {
 		Outbox   string
 		Findings []diagnosis
@@ -207,7 +208,7 @@ func TestDoctorFindsSessions(t *testing.T) {
 	}
 	_, found := examined(t, env, "--sink", "stdout")
 	if !slices.ContainsFunc(found, func(f diagnosis) bool {
-		return f.Level == risky && strings.Contains(f.What, `application "legacy-relay") has changed event_outbox`)
+		return f.Level == risky && strings.Contains(f.What, `application "legacy-relay", from `) && strings.Contains(f.What, "has changed event_outbox") && f.See == runbook.OldRelay.URL()
 	}) {
 		t.Errorf("the other relay is not found: %q", worse(found))
 	}

@@ -35,6 +35,7 @@ var poolerInTheWay = incident{
 	},
 	fault: func(t *testing.T, s *site) { // "all services go through the pooler from now on"
 		direct := s.pg.URL
+		s.variables["RELAY_DB"] = direct
 		s.pg.URL = s.startPgBouncer(t)
 		s.settings(t, s.usual()...)
 		s.pg.URL = direct
@@ -160,6 +161,7 @@ var primaryFailedOver = incident{
 		former := s.pg.URL
 		s.pg.URL = s.standby.URL(s.pg.Database)
 		s.variables["DB"] = bothHosts(t, former, s.pg.URL)
+		s.variables["RELAY_DB"] = s.variables["DB"]
 		s.insert(t, some)
 	},
 }

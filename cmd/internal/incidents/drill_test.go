@@ -41,7 +41,8 @@ func TestDrill(t *testing.T) {
 		t.Fatalf("no incident is called %s", *drill)
 	}
 	i := incidents[at]
-	s := newSite(t, buildRelay(t), services.PrivateKafka(t))
+	kafka := services.PrivateKafka(t)
+	s := newSite(t, buildRelay(t), kafka)
 	i.stage(t, s)
 	i.fault(t, s)
 	s.writeEnv(t, *drillDir)

@@ -50,7 +50,8 @@ func TestIncidents(t *testing.T) {
 	if diff := gocmp.Diff(known, anchors); diff != "" {
 		t.Fatalf("the incidents of this test, and those of docs/runbook.md (-test +page):\n%s", diff)
 	}
-	relay, kafka := buildRelay(t), services.PrivateKafka(t)
+	kafka := services.PrivateKafka(t)
+	relay := buildRelay(t)
 	times := &timetable{}
 	play := func(i incident) {
 		t.Run(i.anchor, func(t *testing.T) { i.play(t, sections[i.anchor], newSite(t, relay, kafka), times) })

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -184,24 +185,31 @@ func (s *site) answer(conn net.Conn) {
 	_, _ = fmt.Fprintf(conn, "0\n%s", out)
 }
 
+// control does what systemctl and journalctl do, as far as the page needs it.
 func (s *site) control(call []string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(call) != 3 {
-		return "", fmt.Errorf("%q has not three words", call)
+	if len(call) < 3 {
+		return "", fmt.Errorf("%q: say what to do with which unit", call)
 	}
-	u := s.units[call[2]]
+	verb, name := call[1], call[2]
+	if at := slices.Index(call, "-u"); call[0] == "journalctl" && at > 0 && at+1 < len(call) {
+		verb, name = "log", call[at+1]
+	}
+	u := s.units[strings.TrimSuffix(name, ".service")]
 	if u == nil {
-		return "", fmt.Errorf("unit %s not found", call[2])
+		return "", fmt.Errorf("unit %s not found", name)
 	}
-	switch call[0] + " " + call[1] {
-	case "systemctl start":
+	switch verb {
+	case "start":
 		return "", u.start()
-	case "systemctl stop":
+	case "stop":
 		return "", u.stop()
-	case "systemctl restart":
+	case "restart":
 		return "", errors.Join(u.stop(), u.start())
-	case "journalctl -u":
+	case "status":
+		return lastLines(u.log()), nil
+	case "log":
 		return u.log(), nil
 	}
 	return "", fmt.Errorf("unknown command %q", call)
