@@ -50,8 +50,8 @@ func statusCommand(env environment) *cobra.Command {
 						return printJSON(env.stdout, struct {
 							Outbox string `json:"outbox"`
 							admin.State
-							Why     []string `json:"why"`
-							Runbook []string `json:"runbook,omitempty"`
+							Why []string `json:"why"`
+							See []string `json:"see,omitempty"`
 						}{name, state, textsOf(reasons(state)), urlsOf(incidentsOf(reasons(state), state))})
 					}
 					return printState(env.stdout, name, state)
