@@ -92,6 +92,7 @@ var topicMissing = incident{
 	fault: func(t *testing.T, s *site) {
 		s.topic = s.kafka.NewTopic(t, "shop.order_sent.v1", 1) // so that the test deletes it at the end
 		s.deleteTopic(t, s.topic)
+		s.variables["PARTITIONS"] = "3"
 		s.ledger = &ledger{}
 		s.insert(t, some)
 	},
