@@ -1,6 +1,6 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo unit test suite lint modules tidy release-check bench chaos crossing random-schemas catalogues asyncapi services
+.PHONY: help build demo unit test suite lint modules tidy release-check dist deployment-check vulncheck bench chaos crossing random-schemas catalogues asyncapi services
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +35,16 @@ tidy: ## Tidy the go.mod and go.sum of each module
 
 release-check: ## Check that the modules can be released together (VERSION=v1.2.3)
 	@go run ./cmd/internal/modules release $(VERSION)
+
+dist: ## Build the release archives of the commands into dist/ (VERSION=v1.2.3, ONLY=linux/amd64)
+	@go run ./cmd/internal/dist $(if $(VERSION),-version $(VERSION)) $(if $(ONLY),-only $(ONLY))
+
+deployment-check: ## Check the container file, the Kubernetes files, the systemd unit and the SBOMs with their tools
+	@OUTBOXGEN_REQUIRE=deployment .ci/services deployment
+	@.ci/deployment/check
+
+vulncheck: ## Look for known vulnerabilities with govulncheck
+	@.ci/vulncheck $(ARGS)
 
 lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
 	@.ci/lint

@@ -20,6 +20,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
+	"github.com/outboxgen/outboxgen/cmd/internal/licences"
 )
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -64,6 +65,6 @@ func run(ctx context.Context, version string, targets []target, out string, stdo
 	if err != nil {
 		return err
 	}
-	r := release{source: s, builder: b, out: out, log: stdout}
+	r := release{source: s, builder: b, out: out, log: stdout, commands: licences.Released()}
 	return errors.Join(r.write(ctx, targets), b.close())
 }

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
-	"github.com/outboxgen/outboxgen/cmd/internal/licences"
 )
 
 const (
@@ -31,6 +30,8 @@ type release struct {
 	builder *builder
 	out     string
 	log     io.Writer
+
+	commands []string
 }
 
 // write builds everything and replaces the folder of the release. If a build fails, the
@@ -44,14 +45,18 @@ func (r release) write(ctx context.Context, targets []target) (err error) {
 	if err := errors.Join(os.RemoveAll(work), os.MkdirAll(work, 0o755)); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.log, "dist: %s for %d systems\n", r.builder.version(), len(targets))
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.String()
+	}
+	fmt.Fprintf(r.log, "dist: building %s for %s; each takes one to four minutes the first time\n", r.builder.version(), strings.Join(names, ", "))
 	for _, t := range targets {
 		began := time.Now()
-		binaries, err := r.builder.build(ctx, t, licences.Released())
+		binaries, err := r.builder.build(ctx, t, r.commands)
 		if err != nil {
 			return err
 		}
-		for _, command := range licences.Released() {
+		for _, command := range r.commands {
 			if err := r.pack(ctx, work, t, command, binaries[command]); err != nil {
 				return err
 			}
@@ -62,7 +67,7 @@ func (r release) write(ctx context.Context, targets []target) (err error) {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(os.WriteFile(filepath.Join(work, checksumsFile), sums, 0o600), os.RemoveAll(r.out), os.Rename(work, r.out))
+	err = errors.Join(os.WriteFile(filepath.Join(work, checksumsFile), sums, 0o644), os.RemoveAll(r.out), os.Rename(work, r.out))
 	if err != nil {
 		return err
 	}
@@ -121,7 +126,7 @@ func (r release) pack(ctx context.Context, folder string, t target, command, fil
 	}
 	bomName := filepath.Join(folder, t.name(command, r.builder.version())+".cdx.json")
 	return errors.Join(
-		os.WriteFile(bomName, bom, 0o600),
+		os.WriteFile(bomName, bom, 0o644),
 		writeArchive(filepath.Join(folder, t.archive(command, r.builder.version())), members, r.source.time),
 	)
 }

@@ -34,7 +34,7 @@ func (b build) sbom(at time.Time) ([]byte, error) {
 	sum := sha256.Sum256(b.binary)
 	main := cdx.Component{
 		Type: cdx.ComponentTypeApplication, Name: b.command, Version: b.info.Main.Version,
-		PackageURL: fmt.Sprintf("%s?type=module&goos=%s&goarch=%s#cmd/%s", moduleURL(b.info.Main.Path, b.info.Main.Version), b.target.os, b.target.arch, b.command),
+		PackageURL: fmt.Sprintf("%s?goarch=%s&goos=%s&type=module#cmd/%s", moduleURL(b.info.Main.Path, b.info.Main.Version), b.target.arch, b.target.os, b.command),
 		Hashes:     &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(sum[:])}},
 		Licenses:   licenceChoice(b.own),
 		ExternalReferences: &[]cdx.ExternalReference{
