@@ -51,11 +51,13 @@ type pod struct {
 		FSGroup    int `yaml:"fsGroup"`
 	} `yaml:"securityContext"`
 	Containers []struct {
-		Args           []string
-		Env            []struct{ Name, Value string }
-		Ports          []struct{ ContainerPort int } `yaml:"ports"`
-		LivenessProbe  probe                         `yaml:"livenessProbe"`
-		ReadinessProbe probe                         `yaml:"readinessProbe"`
+		Args  []string
+		Env   []struct{ Name, Value string }
+		Ports []struct {
+			ContainerPort int `yaml:"containerPort"`
+		}
+		LivenessProbe  probe `yaml:"livenessProbe"`
+		ReadinessProbe probe `yaml:"readinessProbe"`
 		Resources      struct{ Limits struct{ Memory string } }
 		VolumeMounts   []struct {
 			Name      string

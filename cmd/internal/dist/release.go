@@ -49,7 +49,7 @@ func (r release) write(ctx context.Context, targets []target) (err error) {
 	for i, t := range targets {
 		names[i] = t.String()
 	}
-	fmt.Fprintf(r.log, "dist: building %s for %s; each takes one to four minutes the first time\n", r.builder.version(), strings.Join(names, ", "))
+	fmt.Fprintf(r.log, "dist: building %s for %s; each takes some minutes the first time\n", r.builder.version(), strings.Join(names, ", "))
 	for _, t := range targets {
 		began := time.Now()
 		binaries, err := r.builder.build(ctx, t, r.commands)
