@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
@@ -62,9 +63,10 @@ func newBuilder(ctx context.Context, s source, stderr io.Writer) (_ *builder, er
 		setting[i] = strings.TrimSpace(string(out))
 	}
 	b.cache = setting[0]
-	b.env = append(os.Environ(), b.served.Env(setting[1])...)
-	b.env = append(b.env, "GOMODCACHE="+b.cache, "CGO_ENABLED=0", "GOBIN=", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0")
-	// The version of an unreleased proxy must not stay in the cache from another run.
+	b.env = slices.Concat(os.Environ(), b.served.Env(setting[1]), []string{
+		"GOMODCACHE=" + b.cache, "CGO_ENABLED=0", "GOBIN=", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0",
+	})
+	// An interrupted run may have left another content of the version in the cache.
 	if err := b.served.Forget(b.cache); err != nil {
 		return nil, err
 	}
@@ -90,13 +92,13 @@ func (b *builder) version() string { return b.served.Version }
 // build builds the commands for a target, and returns their files.
 func (b *builder) build(ctx context.Context, t target, commands []string) (map[string]string, error) {
 	gopath := filepath.Join(b.dir, "gopath-"+t.os+"-"+t.arch)
-	args := installArguments
+	args := slices.Clone(installArguments)
 	for _, command := range commands {
 		args = append(args, gomod.Path+"/cmd/"+command+"@"+b.version())
 	}
 	install := exec.CommandContext(ctx, "go", args...)
 	install.Dir, install.Stdout, install.Stderr = b.dir, b.stderr, b.stderr
-	install.Env = append(b.env, "GOPATH="+gopath, "GOOS="+t.os, "GOARCH="+t.arch)
+	install.Env = slices.Concat(b.env, []string{"GOPATH=" + gopath, "GOOS=" + t.os, "GOARCH=" + t.arch})
 	if err := install.Run(); err != nil {
 		return nil, fmt.Errorf("build %s for %s: go %s: %w", strings.Join(commands, " and "), t, strings.Join(args, " "), err)
 	}
