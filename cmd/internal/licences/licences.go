@@ -108,12 +108,18 @@ func Find(dir string) (Licence, error) {
 
 var known = sync.OnceValues(assets.DefaultClassifier)
 
+// matching is held while the classifier reads a text, because it writes to the texts that
+// it knows.
+var matching sync.Mutex
+
 // recognise returns the SPDX ids of the licences in a text.
 func recognise(text []byte) ([]string, error) {
 	c, err := known()
 	if err != nil {
 		return nil, err
 	}
+	matching.Lock()
+	defer matching.Unlock()
 	const sure = 0.9
 	var ids []string
 	for _, m := range c.Match(text).Matches {
