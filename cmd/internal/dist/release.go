@@ -157,6 +157,9 @@ func (b build) readme() []byte {
 	fmt.Fprintf(&out, "%s %s for %s\n\n", b.command, b.info.Main.Version, b.target)
 	fmt.Fprintf(&out, "https://%s has the documentation and the source code.\n\n", gomod.Path)
 	fmt.Fprintf(&out, "%s has the licences of the modules in the program, and %s lists the\nmodules with their versions and checksums (CycloneDX).\n\n", thirdPartyFile, sbomFile)
+	if b.command == "outboxrelay" {
+		fmt.Fprint(&out, "The folder deployment has files for containers, Kubernetes and systemd, and the folder monitoring\nalert rules for Prometheus and a dashboard for Grafana.\n\n")
+	}
 	fmt.Fprintf(&out, "It was built with %s. With the same version of Go, this command builds the same\nbytes from the public module proxy:\n\n", b.info.GoVersion)
 	fmt.Fprintf(&out, "  CGO_ENABLED=0 GOOS=%s GOARCH=%s go %s -trimpath -ldflags=\"-s -w\" \\\n    %s/cmd/%s@%s\n",
 		b.target.os, b.target.arch, installArguments[0], b.info.Main.Path, b.command, b.info.Main.Version)
