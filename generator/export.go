@@ -10,13 +10,13 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Exported is the result of ExportJSONSchema and ExportAsyncAPI.
+// Exported is the result of ExportJSONSchema, ExportAsyncAPI and ExportDebezium.
 type Exported struct {
 	// Result has one file for each event, or one for all of them. Its Orphans are the
 	// files of an earlier export that are no longer written. Its Dir is the folder of
 	// the export.
 	Result
-	// Types has the event types, in the order of Files; nil for AsyncAPI.
+	// Types has the event types, in the order of Files; only for ExportJSONSchema.
 	Types []string
 }
 

@@ -50,11 +50,12 @@ func ExportAsyncAPI(cfg Config, o AsyncAPIOptions) (*Exported, error) {
 	e := &Exported{Result: *l.result()}
 	e.Dir = filepath.Dir(o.File)
 	e.Files = []File{{Path: filepath.Base(o.File), Content: content}}
-	return e, claimAsyncAPI(o.File)
+	return e, claimDocument("export asyncapi", o.File, schema.ExportedAsyncAPI)
 }
 
-// claimAsyncAPI checks the file of the export. Another file in its place is an error.
-func claimAsyncAPI(file string) error {
+// claimDocument checks the file of an export. A file that does not have the mark of this
+// command is an error.
+func claimDocument(command, file, mark string) error {
 	if file == "" {
 		return nil
 	}
@@ -64,8 +65,8 @@ func claimAsyncAPI(file string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("inspect the file of the export: %w", err)
-	case !bytes.Contains(old, []byte(schema.ExportedAsyncAPI)):
-		return fmt.Errorf("export asyncapi needs to write %s, but did not generate the existing file; move it, or export to another file", file)
+	case !bytes.Contains(old, []byte(mark)):
+		return fmt.Errorf("%s needs to write %s, but did not generate the existing file; move it, or export to another file", command, file)
 	}
 	return nil
 }

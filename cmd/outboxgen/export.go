@@ -14,15 +14,17 @@ import (
 func newExport(io streams, at *project) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "Export the schemas for other languages",
-		Long: `export writes the files that services in other languages need: a JSON Schema
-document for each event, or one document of AsyncAPI for all of them.`,
+		Short: "Export the events for other languages and tools",
+		Long: `export writes the files that other languages and tools need: a JSON Schema document
+for each event, one document of AsyncAPI for all of them, or the configuration of a
+Debezium connector that publishes them.`,
 		Example: `  outboxgen export jsonschema -o jsonschema
-  outboxgen export asyncapi -o asyncapi.yaml`,
+  outboxgen export asyncapi -o asyncapi.yaml
+  outboxgen export debezium -o debezium.json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newExportJSONSchema(io, at), newExportAsyncAPI(io, at))
+	cmd.AddCommand(newExportJSONSchema(io, at), newExportAsyncAPI(io, at), newExportDebezium(io, at))
 	return cmd
 }
 

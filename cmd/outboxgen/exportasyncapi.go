@@ -63,6 +63,12 @@ func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions
 	if err != nil {
 		return err
 	}
+	return finishDocument(io, exported, "export asyncapi", shown, check)
+}
+
+// finishDocument prints the one file of an export, compares it with the file that shown
+// names, or writes it.
+func finishDocument(io streams, exported *generator.Exported, command, shown string, check bool) error {
 	if err := exported.Report(io.Err, io.reportOptions()); err != nil {
 		return err
 	}
@@ -84,7 +90,7 @@ func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions
 		if err := printDiffs(io, differences); err != nil {
 			return err
 		}
-		if err := printf(io.Err, "outboxgen: %s is out of date; run outboxgen export asyncapi -o %[1]s\n", shown); err != nil {
+		if err := printf(io.Err, "outboxgen: %s is out of date; run outboxgen %s -o %[1]s\n", shown, command); err != nil {
 			return err
 		}
 		return errFindings

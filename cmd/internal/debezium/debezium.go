@@ -4,6 +4,7 @@
 package debezium
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/child"
 	"github.com/outboxgen/outboxgen/cmd/internal/freeport"
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+	"github.com/outboxgen/outboxgen/generator/connector"
 )
 
 // Available reports whether Java and Debezium are on this machine: what
@@ -39,8 +41,11 @@ func jars() string { return filepath.Join(os.Getenv("OUTBOXGEN_SERVICES"), "debe
 type Config struct {
 	Postgres *pgx.ConnConfig // Host must be an address of TCP
 	Brokers  []string
-	Table    string // schema.name, of the shape that outboxgen's migration gives it
+	Schema   string // of event_outbox; default public
 	Slot     string // name of the replication slot, and of the publication
+	// Equal makes records with all headers that the relay's records have, not only the id.
+	Equal   bool
+	Headers []string // names of headers of the service's own
 	// Settings are other settings of the connector, or other values.
 	Settings map[string]string
 }
@@ -74,6 +79,15 @@ func (d *Connect) Close() error {
 	d.process.Signal(syscall.SIGTERM)
 	d.process.EndsWithin(limit)
 	return errors.Join(d.log.Close(), os.RemoveAll(d.dir))
+}
+
+// Log returns what the process has logged.
+func (d *Connect) Log() string {
+	log, err := os.ReadFile(d.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(log)
 }
 
 // Start starts the process.
@@ -136,36 +150,26 @@ func (d *Connect) ask(ctx context.Context, what string) error {
 
 const connectorName = "outbox"
 
-// connector returns the settings of the connector for a table of outboxgen's shape.
+// connector returns the settings of the connector.
 func (d *Connect) connector() map[string]string {
-	pg := d.config.Postgres
-	settings := map[string]string{
-		"name":                                    connectorName,
-		"connector.class":                         "io.debezium.connector.postgresql.PostgresConnector",
-		"tasks.max":                               "1",
-		"plugin.name":                             "pgoutput",
-		"database.hostname":                       pg.Host,
-		"database.port":                           strconv.Itoa(int(pg.Port)),
-		"database.user":                           pg.User,
-		"database.password":                       pg.Password,
-		"database.dbname":                         pg.Database,
-		"topic.prefix":                            "outbox",
-		"slot.name":                               d.config.Slot,
-		"publication.name":                        d.config.Slot,
-		"publication.autocreate.mode":             "filtered",
-		"table.include.list":                      d.config.Table,
-		"snapshot.mode":                           "no_data",
-		"tombstones.on.delete":                    "false",
-		"skipped.operations":                      "u,d,t",
-		"transforms":                              "outbox",
-		"transforms.outbox.type":                  "io.debezium.transforms.outbox.EventRouter",
-		"transforms.outbox.table.field.event.id":  "id",
-		"transforms.outbox.table.field.event.key": "event_key",
-		"transforms.outbox.table.field.event.payload":                "event_data",
-		"transforms.outbox.route.by.field":                           "topic",
-		"transforms.outbox.route.topic.replacement":                  "${routedByValue}",
-		"transforms.outbox.table.fields.additional.error.on.missing": "false",
+	pg, options := d.config.Postgres, connector.Options{Name: d.config.Slot, Schema: cmp.Or(d.config.Schema, "public"), Headers: d.config.Headers}
+	list := connector.Simple(options)
+	if d.config.Equal {
+		list = connector.Settings(options)
 	}
+	settings := map[string]string{}
+	for _, s := range list {
+		settings[s.Name] = s.Value
+	}
+	maps.Copy(settings, map[string]string{
+		"name":                        connectorName,
+		"database.hostname":           pg.Host,
+		"database.port":               strconv.Itoa(int(pg.Port)),
+		"database.user":               pg.User,
+		"database.password":           pg.Password,
+		"database.dbname":             pg.Database,
+		"publication.autocreate.mode": "filtered",
+	})
 	maps.Copy(settings, d.config.Settings)
 	return settings
 }
@@ -195,8 +199,7 @@ func (d *Connect) untilSlot(ctx context.Context, conn *pgx.Conn, active bool) er
 		return yes, err
 	})
 	if err != nil {
-		log, _ := os.ReadFile(d.log.Name())
-		return fmt.Errorf("wait for the slot of Debezium: %w\n%s", err, log)
+		return fmt.Errorf("wait for the slot of Debezium: %w\n%s", err, d.Log())
 	}
 	return nil
 }

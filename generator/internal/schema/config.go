@@ -145,6 +145,9 @@ type CompatConfig struct {
 	Subjects string // topic | record | topic-record: how the registry's subjects are named; default topic
 	Accept   []Acceptance
 	Pos      finding.Pos
+
+	// SubjectsPos is the place of subjects; zero if the file does not set it.
+	SubjectsPos finding.Pos
 }
 
 // CompatRule says how changes of one event are checked. Empty members use the config's
