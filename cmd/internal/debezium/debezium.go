@@ -37,9 +37,9 @@ func Available() bool {
 
 func jars() string { return filepath.Join(os.Getenv("OUTBOXGEN_SERVICES"), "debezium", "lib") }
 
-// Config says what to run.
+// Config says what to run. Without a slot, Kafka Connect starts without a connector.
 type Config struct {
-	Postgres *pgx.ConnConfig // Host must be an address of TCP
+	Postgres *pgx.ConnConfig // Host must be an address of TCP. Kafka Connect has it in its environment
 	Brokers  []string
 	Schema   string // of event_outbox; default public
 	Slot     string // name of the replication slot, and of the publication
@@ -81,6 +81,32 @@ func (d *Connect) Close() error {
 	return errors.Join(d.log.Close(), os.RemoveAll(d.dir))
 }
 
+// Address returns the address of the REST API.
+func (d *Connect) Address() string { return d.api }
+
+// Answers waits until the REST API answers.
+func (d *Connect) Answers(ctx context.Context) error {
+	const pause = 100 * time.Millisecond
+	err := wait.Until(ctx, pause, func() (bool, error) {
+		if !d.process.Running() {
+			return false, errors.New("its process ended")
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.api+"/connectors", nil)
+		if err != nil {
+			return false, err
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, nil //nolint:nilerr // it does not listen yet
+		}
+		return answer.StatusCode == http.StatusOK, answer.Body.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("wait for Kafka Connect: %w\n%s", err, d.Log())
+	}
+	return nil
+}
+
 // Log returns what the process has logged.
 func (d *Connect) Log() string {
 	log, err := os.ReadFile(d.log.Name())
@@ -106,16 +132,24 @@ func (d *Connect) Start(ctx context.Context) error {
 		"offset.flush.interval.ms":     "1000",
 		"listeners":                    d.api,
 		"plugin.discovery":             "service_load",
+		"config.providers":             "env",
+		"config.providers.env.class":   "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
 	}
 	if err := d.write("worker.properties", worker); err != nil {
 		return err
 	}
-	if err := d.write("connector.properties", d.connector()); err != nil {
-		return err
+	arguments := []string{"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(d.dir, "worker.properties")}
+	if d.config.Slot != "" {
+		if err := d.write("connector.properties", d.connector()); err != nil {
+			return err
+		}
+		arguments = append(arguments, filepath.Join(d.dir, "connector.properties"))
 	}
-	cmd := exec.CommandContext(ctx, "java", "-Xms256m", "-Xmx2g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", // as Kafka's scripts
-		"-XX:InitiatingHeapOccupancyPercent=35", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars(), "*"),
-		"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(d.dir, "worker.properties"), filepath.Join(d.dir, "connector.properties"))
+	java := []string{"-Xms256m", "-Xmx2g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", // as Kafka's scripts
+		"-XX:InitiatingHeapOccupancyPercent=35", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars(), "*")}
+	cmd := exec.CommandContext(ctx, "java", append(java, arguments...)...)
+	pg := d.config.Postgres
+	cmd.Env = append(os.Environ(), "PGHOST="+pg.Host, fmt.Sprint("PGPORT=", pg.Port), "PGDATABASE="+pg.Database, "PGUSER="+pg.User, "PGPASSWORD="+pg.Password)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.log, d.log
 	d.process, err = child.Start(cmd, nil)
 	return err
