@@ -101,8 +101,11 @@ func source(o Options) []Setting {
 		// The relay writes messages into the WAL; the connector would publish them.
 		{"message.prefix.exclude.list", ".*"},
 		{"tombstones.on.delete", "false"},
-		// Without heartbeats, the slot keeps all WAL that other tables write.
+		// Without heartbeats, the slot keeps all WAL that other tables write. From version 15 on,
+		// Postgres tells a slot nothing of transactions that do not concern it, so a heartbeat
+		// writes a message.
 		{"heartbeat.interval.ms", "10000"},
+		{"heartbeat.action.query", "SELECT pg_logical_emit_message(true, 'outbox', '')"},
 		// The broker decides how large a record may be, not the client.
 		{"producer.override.max.request.size", "104857600"},
 	}

@@ -116,6 +116,9 @@ func (d *Connect) Log() string {
 	return string(log)
 }
 
+// Kill ends the process at once, as a crash does.
+func (d *Connect) Kill() { d.process.Kill() }
+
 // Start starts the process.
 func (d *Connect) Start(ctx context.Context) error {
 	port, err := freeport.Find()

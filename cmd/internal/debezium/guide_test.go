@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/child"
@@ -35,7 +36,8 @@ const guide = "docs/debezium.md"
 // least once, and the first deliveries of each key in order.
 func TestGuide(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, gradedTopic)
+	const replayed = "shop.replayed"
+	l := newLab(t, gradedTopic, replayed)
 	page := readGuide(t)
 	g := &guideRun{lab: l, dir: t.TempDir(), relay: &relayService{}}
 	g.prepare()
@@ -43,21 +45,60 @@ func TestGuide(t *testing.T) {
 	inserted := g.insert()
 	seen := g.follow()
 	seen.reach(t, 500, "outboxrelay publishes")
-
-	for _, section := range []string{"What is equal", "Prepare", "From outboxrelay to Debezium"} {
-		g.runAll(page[section])
+	if _, err := l.pg.Pool.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, event_key, event_data, topic, headers, dead_at)
+		VALUES ('1', 'a', 'a', 'k', '{}', $1, '{}', now())`, replayed); err != nil {
+		t.Fatal(err)
 	}
+
+	g.runAll(page["What is equal"])
+	g.runAll(page["Prepare"])
+	g.refuses()
+	g.runAll(page["From outboxrelay to Debezium"])
 	seen.sinceNow(t, 500, "Debezium publishes")
 	if n := seen.repeats(); n > 0 {
 		t.Errorf("from outboxrelay to Debezium: %d events came twice; the page says none after a clean stop", n)
 	}
 	g.runAll(page["While Debezium publishes"])
+	g.runAll([]string{"outboxrelay dead replay --topic " + replayed + " --yes"})
 	g.runAll(page["From Debezium to outboxrelay"])
+	g.nothingLeft()
 	seen.sinceNow(t, 500, "outboxrelay publishes again")
+	l.readFrom(g.connect, 1, replayed)
+	once := seen.repeats()
+
+	// Once more, and Kafka Connect crashes on the way back.
+	g.runAll(page["Prepare"][:1])
+	g.runAll(page["From outboxrelay to Debezium"])
+	seen.sinceNow(t, 500, "Debezium publishes again")
+	g.connect.Kill()
+	g.eventually("the slot is free", "SELECT NOT active FROM pg_replication_slots")
+	_, rest, found := strings.Cut(page["From Debezium to outboxrelay"][0], "\npsql ")
+	if !found {
+		t.Fatal("the way back does not mark rows after it has stopped the connector")
+	}
+	g.runAll([]string{"psql " + rest})
+	seen.sinceNow(t, 500, "outboxrelay publishes after a crash of Kafka Connect")
 	last := inserted()
 	seen.complete(t, last)
-	t.Logf("%d events; %d came twice, on the way back", seen.count(), seen.repeats())
-	g.left()
+	if n := l.records(replayed); n != 1 {
+		t.Errorf("the row that was replayed while Debezium published has %d records, not 1", n)
+	}
+	t.Logf("%d events; %d came twice on the way back, %d after a crash of Kafka Connect", seen.count(), once, seen.repeats()-once)
+	if most := seen.count() / 2; seen.repeats() > most {
+		t.Errorf("more than %d events came twice: the way back marked too few rows", most)
+	}
+}
+
+// refuses checks that the database refuses rows which would stop the connector.
+func (g *guideRun) refuses() {
+	g.t.Helper()
+	for _, values := range []string{`'t', NULL`, `'t', '[]'`, `'t', '"x"'`, `NULL, '{}'`, `'no topic', '{}'`} {
+		_, err := g.pg.Pool.Exec(g.context(), `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, event_data, topic, headers) VALUES ('1', 'a', 'x', '{}', `+values+`)`)
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) {
+			g.t.Errorf("a row with the topic and headers %s: %v", values, err)
+		}
+	}
 }
 
 // readGuide returns the shell blocks of the page by section.
@@ -340,8 +381,8 @@ func (d *deliveries) complete(t *testing.T, last map[string]int64) {
 	d.reach(t, all, "all events have come")
 }
 
-// left checks that nothing of the connector is left.
-func (g *guideRun) left() {
+// nothingLeft checks that nothing of the connector is left in the database.
+func (g *guideRun) nothingLeft() {
 	g.t.Helper()
 	var slots, publications, roles int
 	err := g.pg.Pool.QueryRow(g.context(), `SELECT (SELECT count(*) FROM pg_replication_slots), (SELECT count(*) FROM pg_publication),

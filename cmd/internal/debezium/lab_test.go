@@ -155,3 +155,21 @@ func (l *lab) read(n int, topics ...string) (list []*kgo.Record) {
 	}
 	return list
 }
+
+// until reads the types of a topic's events until the function returns true.
+func (l *lab) until(connect *debezium.Connect, topic string, last func(name string) bool) {
+	l.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(l.kafka.Brokers...), kgo.ConsumeTopics(topic))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx := l.context()
+	for found := false; !found; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			l.t.Fatalf("read %s: %v\nthe log of Kafka Connect:\n%s", topic, err, connect.Log())
+		}
+		fetches.EachRecord(func(r *kgo.Record) { found = last(header(r, "event_type")) || found })
+	}
+}
