@@ -239,6 +239,7 @@ func carryDebezium(settings map[string]string) carrying {
 			settings = map[string]string{}
 		}
 		settings["snapshot.mode"] = "no_data"
+		settings["heartbeat.interval.ms"] = "0" // they need a topic
 		d, err := debezium.New(debezium.Config{Postgres: tcp, Brokers: m.kafka.addrs, Slot: m.database, Settings: settings})
 		if err != nil {
 			return err
