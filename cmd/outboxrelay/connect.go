@@ -39,7 +39,7 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 			}
 		}
 	}()
-	config.Observer = observer
+	config.Observer = counting{observer, f.counterOf(o.name)}
 	store, err := f.newStore(pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
 	if err != nil {
 		return nil, nil, err

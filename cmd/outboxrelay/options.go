@@ -3,7 +3,13 @@ package main
 // table has every setting of the relay, in the order of the help.
 var table = []setting{
 	{name: "listen", kind: anyText, def: "127.0.0.1:9464", process: true,
-		help: "address of /healthz, /readyz, /status and /metrics; empty: no HTTP server"},
+		help: "address of /healthz, /readyz, /status, /metrics and the web page /ui/; empty: no HTTP server"},
+	{name: "page", kind: boolean, def: "true", process: true, help: "serve the web page for operators at /ui/"},
+	{name: "page-token-file", kind: anyFile, process: true, help: "file with the token, of at least 16 characters, with which people log in to the web page; it is read for each login, so the token may change. Without it and page-proxy-header, the page is read-only"},
+	{name: "page-proxy-header", kind: anyText, process: true, help: "request header in which a proxy passes the name of the user who has logged in there, such as X-Forwarded-User"},
+	{name: "page-trusted-proxies", kind: list, process: true, help: "addresses or networks of the proxies that set page-proxy-header, such as 10.0.0.0/24; from others the header is ignored"},
+	{name: "page-hosts", kind: list, process: true, help: "further host names under which browsers open the web page; on loopback only those of loopback are allowed otherwise"},
+	{name: "page-hide-data", kind: list, process: true, help: "event types whose data and headers the web page never shows; * stands for any characters, and alone for all types"},
 	{name: "log-level", kind: logLevel, def: "info", process: true, help: "debug, info, warn or error"},
 	{name: "log-format", kind: oneOf("json", "text"), def: "json", process: true, help: "json or text"},
 

@@ -37,6 +37,10 @@ func runCommand(env environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			web := readPage(process)
+			if err := process.misuse(); err != nil {
+				return err
+			}
 			outboxes, err := c.outboxes(readOutbox)
 			if err != nil {
 				return err
@@ -61,7 +65,13 @@ func runCommand(env environment) *cobra.Command {
 				beside.Go(func() { undrained = stopWhenDrained(ctx, relays, stop) })
 			}
 			if listen := process.text("listen"); listen != "" {
-				closeServer, err := serve(ctx, listen, handler(relays), log)
+				h := handler(relays)
+				if web.served {
+					p := newPage(relays, web, log)
+					h = withPage(h, p)
+					beside.Go(func() { p.Run(ctx) })
+				}
+				closeServer, err := serve(ctx, listen, h, log)
 				if err != nil {
 					return err
 				}

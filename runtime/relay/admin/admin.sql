@@ -90,6 +90,43 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
 ORDER BY seq
 LIMIT @max_rows;
 
+-- DeadRowsBefore is DeadRows from the end: the rows before a seq, the last one first.
+-- name: DeadRowsBefore :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
+FROM event_outbox
+WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < @before
+  AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+  AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+  AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+  AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+  AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+  AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+  AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
+ORDER BY seq DESC
+LIMIT @max_rows;
+
+-- DeadEarlier lists the dead rows that come before one of the given dead rows of the same
+-- topic and key, and are not given themselves.
+-- name: DeadEarlier :many
+WITH chosen AS MATERIALIZED (
+    SELECT c.seq, c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic
+    FROM event_outbox AS c
+    WHERE c.seq = ANY(@seqs::bigint[]) AND c.dead_at IS NOT NULL AND c.published_at IS NULL AND c.event_key <> ''
+), latest AS MATERIALIZED (
+    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
+)
+SELECT d.seq, d.id, d.event_type, coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key
+FROM event_outbox AS d
+JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq
+    AND latest.topic = coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)
+WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
+ORDER BY d.seq
+LIMIT @max_rows;
+
 -- IDsOfSeq finds the event of a seq. Each part has the condition of an index that an outbox
 -- without a low-water mark has; others have one of all rows.
 -- name: IDsOfSeq :many

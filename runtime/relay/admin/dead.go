@@ -105,41 +105,6 @@ func (d Decision) check() error {
 // discards them.
 const pageRows = 1000
 
-// DeadLetters returns the dead letters that f selects, in seq order, after the given
-// seq: at most 1,000. For the next page, call it with the last seq.
-func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
-	if err := f.validate(); err != nil {
-		return nil, err
-	}
-	if err := refuseHidden(ctx, db); err != nil {
-		return nil, err
-	}
-	rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{
-		After:     after,
-		Ids:       texts(f.EventIDs),
-		EventType: optional(f.EventType),
-		Topic:     optional(f.Topic),
-		EventKey:  f.Key,
-		MaxRows:   pageRows,
-
-		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID), Error: optional(f.Error),
-		OlderMs: inMilliseconds(f.OlderThan), NewerMs: inMilliseconds(f.NewerThan),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("admin: read the dead letters: %w", missing(err))
-	}
-	var out []DeadLetter
-	for _, r := range rows {
-		out = append(out, DeadLetter{
-			Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
-			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone,
-			CreatedAt: r.CreatedAt, DeadAt: value(r.DeadAt),
-			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
-		})
-	}
-	return out, nil
-}
-
 // Replay makes the dead letters that f selects pending again, with no attempts counted,
 // and returns how many there were. It runs transactions of 1,000 rows. If it returns an
 // error, the number is that of the rows that were replayed before it.

@@ -97,25 +97,9 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		return State{}, err
 	}
 	var s State
-	lease, err := q.ReadLease(ctx, leaseName)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-	case err != nil:
-		return State{}, fmt.Errorf("admin: read the lease: %w", missing(err))
-	default:
-		s.Leader = Leader{
-			Known:       true,
-			Holder:      value(lease.Holder),
-			Epoch:       lease.Epoch,
-			Silent:      time.Duration(lease.SilentMs) * time.Millisecond,
-			UncleanEnds: int(lease.UncleanEnds),
-			Suspect:     value(lease.SuspectSeq),
-		}
-		if len(lease.State) > 0 {
-			if err := json.Unmarshal(lease.State, &s.Leader.State); err != nil {
-				return State{}, fmt.Errorf("admin: the leader's state in event_outbox_lease cannot be read: %w", err)
-			}
-		}
+	var err error
+	if s.Leader, err = readLeader(ctx, q, leaseName); err != nil {
+		return State{}, err
 	}
 	if s.Now, err = q.Now(ctx); err != nil {
 		return State{}, fmt.Errorf("admin: read the clock: %w", err)
@@ -167,6 +151,39 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		s.NextDelayed = &next[0]
 	}
 	return s, nil
+}
+
+// ReadLeader reads the lease row only, which is cheap. leaseName is as in Inspect. Its
+// State.Stats are the numbers of the outbox that the leader knew at its last renewal.
+func ReadLeader(ctx context.Context, db DB, leaseName string) (Leader, error) {
+	if leaseName == "" {
+		leaseName = defaultLease
+	}
+	return readLeader(ctx, admindb.New(db), leaseName)
+}
+
+func readLeader(ctx context.Context, q *admindb.Queries, leaseName string) (Leader, error) {
+	lease, err := q.ReadLease(ctx, leaseName)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Leader{}, nil
+	case err != nil:
+		return Leader{}, fmt.Errorf("admin: read the lease: %w", missing(err))
+	}
+	l := Leader{
+		Known:       true,
+		Holder:      value(lease.Holder),
+		Epoch:       lease.Epoch,
+		Silent:      time.Duration(lease.SilentMs) * time.Millisecond,
+		UncleanEnds: int(lease.UncleanEnds),
+		Suspect:     value(lease.SuspectSeq),
+	}
+	if len(lease.State) > 0 {
+		if err := json.Unmarshal(lease.State, &l.State); err != nil {
+			return Leader{}, fmt.Errorf("admin: the leader's state in event_outbox_lease cannot be read: %w", err)
+		}
+	}
+	return l, nil
 }
 
 // missing adds the remedy to an error about a missing table or column.

@@ -222,6 +222,65 @@ func (q *Queries) CurrentSnapshot(ctx context.Context) (string, error) {
 	return snapshot, err
 }
 
+const deadEarlier = `-- name: DeadEarlier :many
+WITH chosen AS MATERIALIZED (
+    SELECT c.seq, c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic
+    FROM event_outbox AS c
+    WHERE c.seq = ANY($2::bigint[]) AND c.dead_at IS NOT NULL AND c.published_at IS NULL AND c.event_key <> ''
+), latest AS MATERIALIZED (
+    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
+)
+SELECT d.seq, d.id, d.event_type, coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key
+FROM event_outbox AS d
+JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq
+    AND latest.topic = coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)
+WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
+ORDER BY d.seq
+LIMIT $1
+`
+
+type DeadEarlierParams struct {
+	MaxRows int32
+	Seqs    []int64
+}
+
+type DeadEarlierRow struct {
+	Seq       int64
+	ID        uuid.UUID
+	EventType string
+	Topic     string
+	EventKey  *string
+}
+
+// DeadEarlier lists the dead rows that come before one of the given dead rows of the same
+// topic and key, and are not given themselves.
+func (q *Queries) DeadEarlier(ctx context.Context, arg DeadEarlierParams) ([]DeadEarlierRow, error) {
+	rows, err := q.db.Query(ctx, deadEarlier, arg.MaxRows, arg.Seqs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadEarlierRow
+	for rows.Next() {
+		var i DeadEarlierRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deadRows = `-- name: DeadRows :many
 SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
        event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
@@ -291,6 +350,101 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 	var items []DeadRowsRow
 	for rows.Next() {
 		var i DeadRowsRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
+			&i.CreatedAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const deadRowsBefore = `-- name: DeadRowsBefore :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
+FROM event_outbox
+WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < $1
+  AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
+  AND ($3::text IS NULL OR event_type = $3)
+  AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+  AND ($5::text IS NULL OR event_key = $5)
+  AND ($6::text IS NULL OR aggregate_type = $6)
+  AND ($7::text IS NULL OR aggregate_id = $7)
+  AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+  AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+  AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
+ORDER BY seq DESC
+LIMIT $11
+`
+
+type DeadRowsBeforeParams struct {
+	Before        int64
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	MaxRows       int32
+}
+
+type DeadRowsBeforeRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
+	CreatedAt     time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+}
+
+// DeadRowsBefore is DeadRows from the end: the rows before a seq, the last one first.
+func (q *Queries) DeadRowsBefore(ctx context.Context, arg DeadRowsBeforeParams) ([]DeadRowsBeforeRow, error) {
+	rows, err := q.db.Query(ctx, deadRowsBefore,
+		arg.Before,
+		arg.Ids,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadRowsBeforeRow
+	for rows.Next() {
+		var i DeadRowsBeforeRow
 		if err := rows.Scan(
 			&i.Seq,
 			&i.ID,
