@@ -169,7 +169,7 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	w.insert("billing.card_charged.v1", "card", `{"number": "4111"}`, false)
 	w.sees("4 rows dead-lettered")
-	w.sees("1 of 2 outboxes: look at them now.")
+	w.sees("Needs attention: billing, 1 of 2 outboxes.")
 	w.equal("the verdict of the first outbox", "! Flowing, dead rows Events flow. Dead rows that need a decision: 4.", strings.Join(strings.Fields(w.text(".verdict")), " "))
 	var kept []bool
 	w.page.Run(`[window.loadedOnce === true, document.activeElement.innerText === "billing"]`, &kept)
@@ -292,7 +292,7 @@ func (w *walk) discards() {
 	w.equal("after a change", "Discard 1 dead row of billing?", w.text("h1"))
 	w.enter("count", "1")
 	w.follow("Discard 1 dead row")
-	w.equal("the answer", "Discarded 1 dead row with their data. The audit has who did it and why.", w.text(".done"))
+	w.equal("the answer", "Discarded 1 dead row. Their data is deleted. The audit has who did it and why.", w.text(".done"))
 	w.sees("There are no dead rows.")
 	w.equal("the audit", []string{"ann discard 5: test card"},
 		w.query(`SELECT concat_ws(' ', actor, action, seq || ':', reason) FROM event_outbox_audit WHERE action = 'discard'`))

@@ -16,8 +16,11 @@ import (
 // pageRows is how many dead rows one page lists: however many there are, a page stays small.
 const pageRows = 50
 
-// longestCell limits a text in a list; the page of the row has all of it.
-const longestCell = 200
+// longestCell and longestKey limit a text in a list; the page of the row has all of it.
+const (
+	longestCell = 200
+	longestKey  = 60
+)
 
 // deadView is the list of dead rows.
 type deadView struct {
@@ -163,7 +166,7 @@ func (v *deadView) addPages(link func(...string) string, letters []admin.DeadLet
 func (p *Page) letter(o Outbox, l admin.DeadLetter) letter {
 	return letter{
 		ID: l.EventID.String(), Seq: strconv.FormatInt(l.Seq, 10), Row: address("row", "outbox", o.Name, "id", l.EventID.String()),
-		Type: visible(l.EventType), Topic: visible(l.Topic), Key: short(keyText(l.Key), longestCell),
+		Type: visible(l.EventType), Topic: visible(l.Topic), Key: short(keyText(l.Key), longestKey),
 		Aggregate: short(visible(l.AggregateType+"/"+l.AggregateID), longestCell),
 		Error:     short(visible(p.cfg.WithoutSecrets(l.LastError)), longestCell),
 		Attempts:  l.RetryCount, Since: at(l.DeadAt), Ago: span(time.Since(l.DeadAt)),
@@ -174,7 +177,7 @@ func (p *Page) letter(o Outbox, l admin.DeadLetter) letter {
 func doneWords(r *http.Request) string {
 	for _, done := range []struct{ name, after string }{
 		{"replayed", ". The leader sends them within about a second. A row that fails again comes back here."},
-		{"discarded", " with their data. The audit has who did it and why."},
+		{"discarded", ". Their data is deleted. The audit has who did it and why."},
 	} {
 		if n, err := strconv.ParseInt(r.FormValue(done.name), 10, 64); err == nil && n >= 0 {
 			verb := map[string]string{"replayed": "Replayed ", "discarded": "Discarded "}[done.name]

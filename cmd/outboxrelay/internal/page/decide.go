@@ -36,7 +36,6 @@ type decideView struct {
 	Topics             []string
 	Earlier            []earlierView
 	EarlierCount       int
-	EarlierText        string
 	TooMany            bool
 	WithEarlier        bool
 	LeaveEarlier       bool
@@ -99,7 +98,7 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 		frame: p.frame(r, verb+" dead rows of "+visible(o.Name)), Do: q.do, Verb: verb, Outbox: o.Name, Name: visible(o.Name),
 		DeadLink: address("dead", "outbox", o.Name), Discards: q.do == "discard", Problem: problem, Words: q.chosen.words(),
 		Count: len(made.rows), CountText: several(int64(len(made.rows)), "dead row"), More: made.more, Most: grouped(mostPlanned),
-		TooMany: made.tooMany, EarlierCount: len(made.earlier), EarlierText: several(int64(len(made.earlier)), "dead row"),
+		TooMany: made.tooMany, EarlierCount: len(made.earlier),
 		WithEarlier: q.form.Get("earlier") == "with", LeaveEarlier: q.form.Get("earlier") == "leave",
 		At: strconv.FormatInt(made.at.UnixMicro(), 10), Digest: made.digest(), Reason: q.form.Get("reason"),
 		Command: p.command(o, q),

@@ -44,6 +44,10 @@ func (p *Page) guarded(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, longestForm)
+		if err := r.ParseForm(); err != nil {
+			p.refuse(w, r, http.StatusBadRequest, "The request cannot be read", "It is too large, or its form is broken. Nothing was changed.")
+			return
+		}
 		protected.ServeHTTP(w, r)
 	})
 }

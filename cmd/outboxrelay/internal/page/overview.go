@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,23 +58,7 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 		view.Cards = append(view.Cards, p.card(o, p.glance(r.Context(), o, now, len(all) <= mostFresh), now, len(all) > 1))
 	}
 	slices.SortStableFunc(view.Cards, func(a, b card) int { return int(b.Level) - int(a.Level) })
-	urgent := 0
-	for _, c := range view.Cards {
-		if c.Level >= warn {
-			urgent++
-		}
-	}
-	switch {
-	case len(all) == 0:
-		view.Summary = "This process serves no outbox now."
-	case urgent == 0:
-		view.Summary = fmt.Sprintf("%s: nothing needs your attention.", outboxes(len(all)))
-	default:
-		view.Summary = fmt.Sprintf("%d of %s: look at them now.", urgent, outboxes(len(all)))
-		if len(all) == 1 {
-			view.Summary = "The outbox needs your attention."
-		}
-	}
+	view.Summary = summarize(view.Cards)
 	view.Spoken = view.Summary
 	for i, c := range view.Cards {
 		if i < fewCards {
@@ -88,6 +73,29 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 		view.Cards, view.Rows = view.Cards[:full], view.Cards[full:]
 	}
 	p.show(w, http.StatusOK, "overview", view)
+}
+
+// summarize says which outboxes somebody should look at. The cards are in the order of
+// their urgency.
+func summarize(cards []card) string {
+	var urgent []string
+	for _, c := range cards {
+		if c.Level >= warn {
+			urgent = append(urgent, c.Name)
+		}
+	}
+	const named = 3
+	switch {
+	case len(cards) == 0:
+		return "This process serves no outbox now."
+	case len(urgent) == 0:
+		return outboxes(len(cards)) + ", and nothing needs your attention."
+	case len(urgent) > named:
+		return fmt.Sprintf("Need attention: %s and %d more, of %s.", strings.Join(urgent[:named], ", "), len(urgent)-named, outboxes(len(cards)))
+	case len(urgent) == 1:
+		return fmt.Sprintf("Needs attention: %s, 1 of %s.", urgent[0], outboxes(len(cards)))
+	}
+	return fmt.Sprintf("Need attention: %s, of %s.", strings.Join(urgent, ", "), outboxes(len(cards)))
 }
 
 func outboxes(n int) string {
@@ -166,5 +174,5 @@ func (p *Page) leader(o Outbox, k known) (who, note string) {
 	return who, "this process stands by; the throughput is known on the page of the leader"
 }
 
-// known reports whether a number is known.
+// isKnown reports whether a number is known.
 func isKnown(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

@@ -3,7 +3,6 @@ package page
 import (
 	"errors"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -112,7 +111,7 @@ func (s selection) words() string {
 		}
 	}
 	if len(s.ids) > 0 {
-		parts = append(parts, "selected one by one: "+strconv.Itoa(len(s.ids)))
+		parts = append(parts, several(int64(len(s.ids)), "row")+" of the list")
 	}
 	if parts == nil {
 		return "all dead rows"

@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,7 @@ const (
 func (l level) String() string { return [...]string{"good", "paused", "warn", "bad"}[l] }
 
 // Icon returns a sign for a level, next to which a word always stands.
-func (l level) Icon() string { return [...]string{"✓", "⏸", "!", "✕"}[l] }
+func (l level) Icon() string { return [...]string{"✓", "=", "!", "✕"}[l] }
 
 // verdict says whether events flow.
 type verdict struct {
@@ -115,7 +116,8 @@ func (p *Page) explain(o Outbox, k known, reasons []Reason, named bool) []why {
 	}
 	nobody := k.err == nil && !k.silent && (!k.state.Leader.Known || k.state.Leader.Holder == uuid.Nil)
 	for _, r := range reasons {
-		w := why{Text: visible(p.cfg.WithoutSecrets(r.Text))}
+		text, _, _ := strings.Cut(r.Text, ": see outboxrelay ") // the page has links instead
+		w := why{Text: visible(p.cfg.WithoutSecrets(text))}
 		switch {
 		case r.Kind == DeadRow:
 			w.Link, w.Doing = address("dead", "outbox", o.Name), "Look at the dead rows, then replay or discard them"

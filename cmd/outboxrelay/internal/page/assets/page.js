@@ -62,6 +62,14 @@
     if (v < 7200) return round.format(v / 60) + " min";
     return round.format(v / 3600) + " h";
   }
+  // Times of an axis are as short as they can be.
+  function clock(_, ticks) {
+    const span = ticks[ticks.length - 1] - ticks[0];
+    const parts = span > 100_000 ? {month: "short", day: "numeric"}
+      : span > 300 ? {hour: "2-digit", minute: "2-digit"} : {hour: "2-digit", minute: "2-digit", second: "2-digit"};
+    const format = new Intl.DateTimeFormat(undefined, {...parts, hourCycle: "h23"});
+    return ticks.map((t) => format.format(new Date(t * 1000)));
+  }
   const units = {rate: (v) => round.format(v) + "/s", oldest: seconds};
   let drawn = new Map();
   let data = null;
@@ -78,7 +86,7 @@
         cursor: {sync: {key: "outbox"}, drag: {x: false, y: false}},
         legend: {show: false},
         scales: {y: {range: (_, min, max) => [0, Math.max(1, (max || 0) * 1.1)]}},
-        axes: [axis, {...axis, size: 64, values: (_, ticks) => ticks.map(text)}],
+        axes: [{...axis, values: clock, space: 70}, {...axis, size: 64, values: (_, ticks) => ticks.map(text)}],
         series: [{}, {stroke: color("--plot"), fill: color("--fill"), width: 2, points: {show: data.at.length < 3}}],
       }, [data.at, data[place.dataset.series] || []], place));
     }
