@@ -46,8 +46,22 @@ type visitor struct {
 	proxy bool   // a proxy has said so
 }
 
-// mayRead reports whether the visitor may see dead rows and data.
-func (a Access) mayRead(v visitor) bool { return a.Loopback || v.user != "" }
+// mayRead reports whether whoever sends a request may see dead rows and data: somebody who
+// has logged in, or anybody on this machine if there is no login. Who has set up a login
+// may have put a proxy before the relay, which makes every request one of this machine.
+func (a Access) mayRead(r *http.Request) bool {
+	return a.visitor(r).mayChange() || a.Loopback && !a.hasLogin() && a.ProxyHeader == "" && !forwarded(r)
+}
+
+// forwarded reports whether a proxy says that the request comes from elsewhere.
+func forwarded(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return true
+		}
+	}
+	return false
+}
 
 // mayChange reports whether the visitor may change anything.
 func (v visitor) mayChange() bool { return v.user != "" }
@@ -138,7 +152,7 @@ func sign(body, token string) string {
 // reading lets only those in who may see dead rows and data.
 func (p *Page) reading(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if p.cfg.Access.mayRead(p.cfg.Access.visitor(r)) {
+		if p.cfg.Access.mayRead(r) {
 			next(w, r)
 			return
 		}

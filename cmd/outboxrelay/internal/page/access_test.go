@@ -34,7 +34,8 @@ func TestWhoMaySeeAndChangeWhat(t *testing.T) {
 	}{
 		{name: "loopback", access: Access{Loopback: true}, read: 200, change: 403, changing: 403},
 		{name: "everywhere", access: Access{}, read: 403, change: 403, changing: 403},
-		{name: "loopback with a token", access: Access{Loopback: true, Token: token}, read: 200, change: 303, changing: 401},
+		{name: "loopback through a proxy", access: Access{Loopback: true}, changes: []change{header("X-Forwarded-For", "192.0.2.1")}, read: 403, change: 403, changing: 403},
+		{name: "loopback with a token", access: Access{Loopback: true, Token: token}, read: 303, change: 303, changing: 401},
 		{name: "everywhere with a token", access: Access{Token: token}, read: 303, change: 303, changing: 401},
 		{name: "logged in", access: Access{Token: token}, changes: []change{loggedIn(testToken)}, read: 200, change: 200, changing: 400},
 		{name: "logged in with a former token", access: Access{Token: token}, changes: []change{loggedIn("another long token")}, read: 303, change: 303, changing: 401},

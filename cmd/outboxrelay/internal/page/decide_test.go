@@ -68,7 +68,9 @@ func TestReplayAsksAboutTheOrderOfKeys(t *testing.T) {
 	s.exec(`UPDATE event_outbox SET topic = 'others' WHERE seq = 1`) // has no order with the rest
 	third := s.texts(`SELECT id::text FROM event_outbox WHERE seq = 3`)[0]
 	form := s.confirmation("decide?outbox=shop&do=replay&id=" + third)
-	pending := func() []string { return s.texts(`SELECT seq::text FROM event_outbox WHERE dead_at IS NULL ORDER BY seq`) }
+	pending := func() []string {
+		return s.texts(`SELECT seq::text FROM event_outbox WHERE dead_at IS NULL ORDER BY seq`)
+	}
 
 	answer := s.post("decide", form, loggedIn(testToken))
 	if answer.Code != http.StatusUnprocessableEntity || !strings.Contains(answer.Body.String(), "Choose what happens to the earlier rows") ||

@@ -19,8 +19,8 @@
 // # Who may do what
 //
 // Access decides. Anybody may see whether events flow, as in /status and /metrics. Dead
-// rows and data need a login, or a relay that listens on loopback only. A change needs a
-// login, always. Changes are POST requests that a browser sends from the page itself:
+// rows and data need a login; if none is set up, they are shown on loopback only. A change
+// always needs a login. Changes are POST requests that a browser sends from the page itself:
 // http.CrossOriginProtection and a SameSite cookie keep other sites out, and the check of
 // the host name keeps out sites that point their own name to this address.
 //

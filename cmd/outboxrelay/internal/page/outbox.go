@@ -73,7 +73,7 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 	view := outboxView{
 		frame: p.frame(r, visible(o.Name)), card: p.card(o, k, now, len(p.cfg.Outboxes()) > 1), At: at(now),
 		ByName: o.Name, DeadLink: address("dead", "outbox", o.Name), PauseLink: address("pause", "outbox", o.Name),
-		MayRead: p.cfg.Access.mayRead(p.cfg.Access.visitor(r)),
+		MayRead: p.cfg.Access.mayRead(r),
 	}
 	view.Refresh = true
 	view.Spoken = view.Word + ". " + view.Sentence

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,9 +55,14 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 	all := p.cfg.Outboxes()
 	view := overviewView{frame: p.frame(r, "Outboxes"), At: at(now)}
 	view.Refresh = true
-	for _, o := range all {
-		view.Cards = append(view.Cards, p.card(o, p.glance(r.Context(), o, now, len(all) <= mostFresh), now, len(all) > 1))
+	view.Cards = make([]card, len(all))
+	var reading sync.WaitGroup // together they wait no longer than one, if a database is silent
+	for i, o := range all {
+		reading.Go(func() {
+			view.Cards[i] = p.card(o, p.glance(r.Context(), o, now, len(all) <= mostFresh), now, len(all) > 1)
+		})
 	}
+	reading.Wait()
 	slices.SortStableFunc(view.Cards, func(a, b card) int { return int(b.Level) - int(a.Level) })
 	view.Summary = summarize(view.Cards)
 	view.Spoken = view.Summary

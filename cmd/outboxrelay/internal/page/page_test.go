@@ -157,7 +157,7 @@ func (s *site) confirmation(path string) url.Values {
 // The list has each row once, whichever way it is read, and a page of it is small.
 func TestListIsReadInPages(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, loopbackWithToken())
+	s := newSite(t, Access{Loopback: true})
 	s.insertDead(pageRows*2 + 20)
 	rows, link := regexp.MustCompile(`>seq (\d+)</a>`), regexp.MustCompile(`<a href="(dead\?[^"]*)" rel="(next|prev)">`)
 	read := func(path string) (seqs []string, links map[string]string) {
@@ -213,7 +213,7 @@ func TestListIsReadInPages(t *testing.T) {
 
 func TestListIsFiltered(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, loopbackWithToken())
+	s := newSite(t, Access{Loopback: true})
 	s.insertDead(6)
 	s.exec(`UPDATE event_outbox SET dead_at = now() - interval '2 days', last_error = '100% broken' WHERE seq = 2`)
 	s.exec(`UPDATE event_outbox SET topic = 'refunds' WHERE seq = 3`)
