@@ -305,6 +305,7 @@ func (w *walk) pauses() {
 	w.enter("reason", "consumer is being restored")
 	w.follow("Pause the topic")
 	w.sees("1 pause by operators")
+	until(w.T, "the leader obeys", func() bool { return strings.Contains(string(w.status()), `"operator_pause_count": 1`) })
 	w.insert("billing.invoice_sent.v1", "later", `{}`, true)
 	w.sees("Paused An operator has paused the topics whose rows wait.")
 	w.follow("Resume " + w.topic + "…")

@@ -64,6 +64,7 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
+	p.watch(now)
 	k := p.inspect(r.Context(), o)
 	if k.err != nil && o.Status.Leader { // what the process knows itself is better than nothing
 		doubt := k.err

@@ -52,6 +52,7 @@ const (
 
 func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
+	p.watch(now)
 	all := p.cfg.Outboxes()
 	view := overviewView{frame: p.frame(r, "Outboxes"), At: at(now)}
 	view.Refresh = true

@@ -76,8 +76,9 @@ type Page struct {
 	logins   attempts
 	handler  http.Handler
 
-	mu    sync.Mutex
-	looks map[string]*look // by outbox
+	mu     sync.Mutex
+	looks  map[string]*look
+	looked time.Time // when somebody has last looked at a page
 }
 
 //go:embed pages/*.html
@@ -109,6 +110,23 @@ func (p *Page) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// watchLasts is how long after the last look somebody is expected to look again.
+const watchLasts = time.Hour
+
+// watched reports whether somebody has looked at a page lately.
+func (p *Page) watched(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.looked.IsZero() && now.Sub(p.looked) < watchLasts
+}
+
+// watch remembers that somebody looks at a page.
+func (p *Page) watch(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looked = now
 }
 
 // Prefix is the path below which the page is served.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -247,6 +248,10 @@ func TestFirstPageAsksTheDatabaseForLittle(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Access{Loopback: true})
 	s.insertDead(3)
+	s.page.samples.take(t.Context(), time.Now())
+	if n := s.connects.Load(); n != 0 {
+		t.Errorf("a standby whose page nobody looks at opens %d sessions", n)
+	}
 	s.exec(`INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (7, gen_random_uuid(),
 		'{"leader": true, "stats": {"dead": 3, "pending": 12}, "stats_at": "2026-01-02T03:04:05Z", "led": {"host": "other", "pid": 9}}')`)
 	answer := s.get("").Body.String()
@@ -257,6 +262,10 @@ func TestFirstPageAsksTheDatabaseForLittle(t *testing.T) {
 	}
 	if n := s.statements.Load(); n > 2 { // the settings of the session, and the lease
 		t.Errorf("a standby sends %d statements", n)
+	}
+	s.page.samples.take(t.Context(), time.Now())
+	if list, _ := s.page.samples.samples("shop", false); len(list) != 2 || !math.IsNaN(list[0].dead) || list[1].dead != 3 {
+		t.Errorf("the samples of a standby before and after the first look: %+v", list)
 	}
 	s.outbox.Status = relay.Status{Leader: true, CaughtUp: true, Stats: relay.Stats{Dead: 5}, StatsAt: time.Now()}
 	before := s.statements.Load()

@@ -38,7 +38,7 @@ var series = []struct {
 	{"rate", "Throughput", func(s sample) float64 { return s.rate }, perSecond},
 	{"pending", "Pending rows", func(s sample) float64 { return s.pending }, whole},
 	{"oldest", "Age of the oldest pending row", func(s sample) float64 { return s.oldest }, func(f float64) string { return span(time.Duration(f * float64(time.Second))) }},
-	{"dead", "Dead rows", func(s sample) float64 { return s.deadCt }, whole},
+	{"dead", "Dead rows", func(s sample) float64 { return s.dead }, whole},
 }
 
 func whole(f float64) string { return counted(int64(f)) }

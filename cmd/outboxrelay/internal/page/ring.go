@@ -7,8 +7,8 @@ import (
 
 // sample is what is known about an outbox at one time. A number that is not known is NaN.
 type sample struct {
-	at                            time.Time
-	rate, pending, oldest, deadCt float64
+	at                          time.Time
+	rate, pending, oldest, dead float64
 }
 
 // ring keeps the latest samples, at most size.
@@ -66,14 +66,14 @@ func (h *history) add(s sample) {
 // summary returns one sample for several: the mean throughput, and the highest of the
 // other numbers, so that a short problem is seen in a plot of days.
 func summary(list []sample) sample {
-	out := sample{at: list[len(list)-1].at, rate: math.NaN(), pending: math.NaN(), oldest: math.NaN(), deadCt: math.NaN()}
+	out := sample{at: list[len(list)-1].at, rate: math.NaN(), pending: math.NaN(), oldest: math.NaN(), dead: math.NaN()}
 	sum, known := 0.0, 0
 	for _, s := range list {
 		if !math.IsNaN(s.rate) {
 			sum += s.rate
 			known++
 		}
-		out.pending, out.oldest, out.deadCt = higher(out.pending, s.pending), higher(out.oldest, s.oldest), higher(out.deadCt, s.deadCt)
+		out.pending, out.oldest, out.dead = higher(out.pending, s.pending), higher(out.oldest, s.oldest), higher(out.dead, s.dead)
 	}
 	if known > 0 {
 		out.rate = sum / float64(known)

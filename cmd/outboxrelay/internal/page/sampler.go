@@ -18,6 +18,7 @@ type known struct {
 	state   admin.State
 	counted bool // by the database, for this page; else by the leader for its metrics
 	silent  bool // no numbers are known yet
+	skipped bool // nobody looks at the page, so the database was not asked
 	err     error
 	doubt   error // the database could not be asked, so the process says what it knows itself
 	at      time.Time
@@ -48,15 +49,20 @@ type count struct {
 
 func newSampler(p *Page) *sampler { return &sampler{page: p, all: map[string]*sampled{}} }
 
-// take takes one sample of each outbox. Outboxes of one server are read one after the
+// take takes one sample of each outbox. Where the process stands by, the database is asked
+// only if somebody has looked at the page lately: a page that nobody needs costs no
+// session. Outboxes of one server are read one after the
 // other; if the server does not answer, the rest of them is left out.
 func (s *sampler) take(ctx context.Context, now time.Time) {
 	outboxes := s.page.cfg.Outboxes()
 	elsewhere := map[string][]Outbox{}
 	for _, o := range outboxes {
-		if o.Status.Leader {
+		switch {
+		case o.Status.Leader:
 			s.add(o, fromMemory(o, now), now)
-		} else {
+		case !s.page.watched(now):
+			s.add(o, known{silent: true, skipped: true, at: now}, now)
+		default:
 			elsewhere[o.Database.Server] = append(elsewhere[o.Database.Server], o)
 		}
 	}
@@ -90,12 +96,12 @@ func (s *sampler) add(o Outbox, k known, now time.Time) {
 		s.all[o.Name] = one
 	}
 	c := count{now, o.Published, o.Status.Leader}
-	next := sample{at: now, rate: math.NaN(), pending: math.NaN(), oldest: math.NaN(), deadCt: math.NaN()}
+	next := sample{at: now, rate: math.NaN(), pending: math.NaN(), oldest: math.NaN(), dead: math.NaN()}
 	if len(one.counts) > 0 {
 		next.rate = rate(one.counts[len(one.counts)-1], c)
 	}
 	if k.err == nil && !k.silent {
-		next.pending, next.deadCt = float64(k.state.Pending), float64(k.state.Dead)
+		next.pending, next.dead = float64(k.state.Pending), float64(k.state.Dead)
 		next.oldest = 0
 		if k.state.Oldest != nil {
 			next.oldest = k.state.Oldest.Age.Seconds()
@@ -162,7 +168,7 @@ func (s *sampler) latest(name string) (known, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.all[name]
-	if one == nil {
+	if one == nil || one.last.skipped {
 		return known{}, false
 	}
 	return one.last, true

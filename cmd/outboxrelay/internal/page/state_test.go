@@ -64,7 +64,7 @@ func TestHistory(t *testing.T) {
 	began := time.Unix(1_800_000_000, 0)
 	h := newHistory(began)
 	for i := range hourSamples + 100 {
-		s := sample{at: began.Add(time.Duration(i) * sampleEvery), rate: 10, pending: float64(i), oldest: math.NaN(), deadCt: 1}
+		s := sample{at: began.Add(time.Duration(i) * sampleEvery), rate: 10, pending: float64(i), oldest: math.NaN(), dead: 1}
 		if i%2 == 1 {
 			s.rate, s.pending = math.NaN(), math.NaN()
 		}
@@ -79,7 +79,7 @@ func TestHistory(t *testing.T) {
 		t.Fatalf("%d samples of days", len(days))
 	}
 	last := days[len(days)-1]
-	if last.rate != 10 || last.pending != float64(len(days)*daySteps-2) || !math.IsNaN(last.oldest) || last.deadCt != 1 {
+	if last.rate != 10 || last.pending != float64(len(days)*daySteps-2) || !math.IsNaN(last.oldest) || last.dead != 1 {
 		t.Errorf("a sample of ten minutes: %+v", last)
 	}
 }
