@@ -73,6 +73,7 @@ func TestPagesOfDeadLetters(t *testing.T) {
 func TestEarlierDeadLetters(t *testing.T) {
 	owner, conn := newOutbox(t)
 	insert(t, owner, 9, `
+		ALTER TABLE event_outbox ALTER COLUMN topic DROP NOT NULL; -- as in a table that was upgraded
 		UPDATE event_outbox SET event_key = 'k', dead_at = now();
 		UPDATE event_outbox SET topic = 'other' WHERE seq = 2;
 		UPDATE event_outbox SET event_key = 'j' WHERE seq = 3;
