@@ -49,10 +49,10 @@ type choice struct {
 
 // letter is a dead row in a list.
 type letter struct {
-	ID, Seq, Row, Type, Topic, Key, Aggregate, Error string
-	Attempts                                         int
-	Since                                            *moment
-	Ago                                              string
+	ID, Seq, Row, Type, Topic, Key, Error string
+	Attempts                              int
+	Since                                 *moment
+	Ago                                   string
 }
 
 func (p *Page) dead(w http.ResponseWriter, r *http.Request) {
@@ -167,9 +167,8 @@ func (p *Page) letter(o Outbox, l admin.DeadLetter) letter {
 	return letter{
 		ID: l.EventID.String(), Seq: strconv.FormatInt(l.Seq, 10), Row: address("row", "outbox", o.Name, "id", l.EventID.String()),
 		Type: visible(l.EventType), Topic: visible(l.Topic), Key: short(keyText(l.Key), longestKey),
-		Aggregate: short(visible(l.AggregateType+"/"+l.AggregateID), longestCell),
-		Error:     short(visible(p.cfg.WithoutSecrets(l.LastError)), longestCell),
-		Attempts:  l.RetryCount, Since: at(l.DeadAt), Ago: span(time.Since(l.DeadAt)),
+		Error:    short(visible(p.cfg.WithoutSecrets(l.LastError)), longestCell),
+		Attempts: l.RetryCount, Since: at(l.DeadAt), Ago: span(time.Since(l.DeadAt)),
 	}
 }
 

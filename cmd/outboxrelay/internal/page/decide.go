@@ -20,8 +20,7 @@ import (
 type decideView struct {
 	frame
 
-	Do, Verb           string // replay, Replay
-	Outbox, Name       string
+	Verb, Name         string
 	DeadLink           string
 	Discards           bool
 	Problem            string // why the previous attempt changed nothing
@@ -95,7 +94,7 @@ func (p *Page) propose(w http.ResponseWriter, r *http.Request) {
 func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q request, made plan, problem string) {
 	verb := map[string]string{"replay": "Replay", "discard": "Discard"}[q.do]
 	view := decideView{
-		frame: p.frame(r, verb+" dead rows of "+visible(o.Name)), Do: q.do, Verb: verb, Outbox: o.Name, Name: visible(o.Name),
+		frame: p.frame(r, verb+" dead rows of "+visible(o.Name)), Verb: verb, Name: visible(o.Name),
 		DeadLink: address("dead", "outbox", o.Name), Discards: q.do == "discard", Problem: problem, Words: q.chosen.words(),
 		Count: len(made.rows), CountText: several(int64(len(made.rows)), "dead row"), More: made.more, Most: grouped(mostPlanned),
 		TooMany: made.tooMany, EarlierCount: len(made.earlier),

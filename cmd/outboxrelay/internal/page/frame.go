@@ -12,16 +12,13 @@ type frame struct {
 	User     string
 	ByProxy  bool   // the proxy knows the user, who can only log out there
 	LogIn    string // the address of the form; "": there is none
-	ReadOnly bool   // nobody can change anything here
 	Refresh  bool   // without scripts, the page loads itself again
-	Several  bool   // the process serves several outboxes
 }
 
 func (p *Page) frame(r *http.Request, title string) frame {
 	v := p.cfg.Access.visitor(r)
 	f := frame{
 		Title: title, Instance: p.cfg.Instance, User: v.user, ByProxy: v.proxy,
-		ReadOnly: !p.cfg.Access.hasLogin() && p.cfg.Access.ProxyHeader == "", Several: len(p.cfg.Outboxes()) > 1,
 	}
 	if v.user == "" && p.cfg.Access.hasLogin() {
 		f.LogIn = address("login", "next", lastElement(r.URL))
