@@ -33,7 +33,7 @@ func ExportJSONSchema(cfg Config, dir string) (*Exported, error) {
 		return e, nil
 	}
 	e.Dir = dir
-	events := slices.Clone(l.project.Events)
+	events := slices.DeleteFunc(slices.Clone(l.project.Events), func(e *schema.Event) bool { return e.Consumed })
 	slices.SortFunc(events, func(x, y *schema.Event) int { return strings.Compare(x.Type, y.Type) })
 	names := exportNames(events)
 	order := slices.SortedFunc(slices.Values(events), func(x, y *schema.Event) int { return strings.Compare(names[x], names[y]) })

@@ -146,16 +146,20 @@ func messageNames(e *schema.Event) []string {
 	return names
 }
 
-// operations returns an operation for each event: the service sends it.
+// operations returns an operation for each event: the service sends or receives it.
 func operations(events []*schema.Event) string {
 	all := &object{}
 	for _, e := range events {
 		channel := "#/channels/" + e.Topic
 		operation := &object{}
-		operation.text("action", "send")
+		does := "send"
+		if e.Consumed {
+			does = "receive"
+		}
+		operation.text("action", does)
 		operation.add("channel", reference(channel))
 		operation.add("messages", array(messageNames(e), func(name string) string { return reference(channel + "/messages/" + name) }))
-		all.add("send"+e.GoName, operation.String())
+		all.add(does+e.GoName, operation.String())
 	}
 	return all.String()
 }

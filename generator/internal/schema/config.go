@@ -27,6 +27,7 @@ type Config struct {
 	Types      []TypeMapping
 	Events     []EventConfig
 	Dialects   []DialectConfig // in source order
+	AsyncAPI   AsyncAPIConfig
 	Lint       LintConfig
 	Compat     CompatConfig
 	At         map[string]finding.Pos // top-level member -> position
@@ -84,6 +85,17 @@ type SQLCConfig struct {
 	At map[string]finding.Pos
 }
 
+// AsyncAPIConfig says how the operations of documents of AsyncAPI are read.
+type AsyncAPIConfig struct {
+	// PublishSends is true if publish in AsyncAPI 2 means that the service sends, and
+	// subscribe that it receives. The specification means the opposite.
+	PublishSends bool
+	// PublishSet is whether the config says it.
+	PublishSet bool
+	// OmitReceived is true if messages that the service only receives are no events.
+	OmitReceived bool
+}
+
 // TypeMapping overrides the Go type of a format or of a $ref target.
 type TypeMapping struct {
 	Match string // a format name, or a reference as it is written
@@ -98,6 +110,8 @@ type EventConfig struct {
 	// Dialect is the dialect of the schema's file, whatever its $schema; "" if $schema
 	// decides.
 	Dialect Dialect
+	// Left is true if the message of AsyncAPI is no event: event: false.
+	Left bool
 	Extension
 }
 
