@@ -50,11 +50,12 @@ func ExportAsyncAPI(cfg Config, o AsyncAPIOptions) (*Exported, error) {
 	e := &Exported{Result: *l.result()}
 	e.Dir = filepath.Dir(o.File)
 	e.Files = []File{{Path: filepath.Base(o.File), Content: content}}
-	return e, claimAsyncAPI(o.File)
+	return e, claimAsyncAPI(o.File, service.Name)
 }
 
-// claimAsyncAPI checks the file of the export. Another file in its place is an error.
-func claimAsyncAPI(file string) error {
+// claimAsyncAPI checks the file of the export. Another file in its place is an error, also
+// the export of another service.
+func claimAsyncAPI(file, service string) error {
 	if file == "" {
 		return nil
 	}
@@ -66,6 +67,10 @@ func claimAsyncAPI(file string) error {
 		return fmt.Errorf("inspect the file of the export: %w", err)
 	case !bytes.Contains(old, []byte(schema.ExportedAsyncAPI)):
 		return fmt.Errorf("export asyncapi needs to write %s, but did not generate the existing file; move it, or export to another file", file)
+	}
+	if other, ok := schema.ExportedService(old); ok && other != service {
+		return fmt.Errorf("export asyncapi needs to write %s, but the existing file is the export of the service %q; "+
+			"export to another file, or remove that one if the service is now called %q", file, other, service)
 	}
 	return nil
 }

@@ -18,7 +18,8 @@ func newExportAsyncAPI(io streams, at *project) *cobra.Command {
 		Short: "Export all events as one AsyncAPI document",
 		Long: `asyncapi describes the events of the project in AsyncAPI 3.0, for catalogues,
 documentation and code generators. Each event is a message, and each topic is a
-channel, to which the service sends.
+channel, to which the service sends. Events that the service consumes are there too,
+with the action receive.
 
 The document describes what a consumer of the topic reads: the payload is the value
 of the record, with the envelope around the event data. Headers, the key and the
@@ -44,7 +45,7 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
 			return runExportAsyncAPI(io, *at, options, check)
 		},
 	}
-	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the document; .json selects JSON")
+	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the document, relative to the folder of -C; .json selects JSON")
 	cmd.Flags().BoolVar(&options.JSON, "json", false, "write JSON instead of YAML")
 	cmd.Flags().StringVar(&options.Version, "api-version", "1.0.0", "`version` of the document, info.version")
 	cmd.Flags().BoolVar(&check, "check", false, "compare with the file instead of writing")

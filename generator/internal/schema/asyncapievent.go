@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -191,11 +193,8 @@ func apiName(m *apiMessage, x *Extension) Name {
 	if title := m.text("title"); title != nil && !m.untitled {
 		return Name{Text: goname.Title(title.Text), Pos: title.Pos}
 	}
-	text := versionSuffix.ReplaceAllString(x.Type.Text, "")
-	if named := messageVersion.FindStringSubmatch(text); named != nil && named[2] == x.Version.Text {
-		text = messageVersion.ReplaceAllString(text, "$1")
-	}
-	return Name{Text: goname.Exported(text), Pos: x.Type.Pos}
+	version, _ := strconv.Atoi(x.Version.Text) // it was checked
+	return Name{Text: goname.Exported(Family(x.Type.Text, version)), Pos: x.Type.Pos}
 }
 
 // named returns the name that a message has in its document; nil if there is none.
@@ -385,5 +384,31 @@ func (x *Extension) checkVersion(list *finding.List) {
 	if named := versionSuffix.FindStringSubmatch(x.Type.Text); named != nil && named[1] != x.Version.Text {
 		list.Warnf(x.Type.Pos, "version-mismatch", "the type ends in .v%s, but the version is %s", named[1], x.Version.Text).
 			SetHint("use the same version in both")
+	}
+}
+
+// apiAbout takes the owner and the description of the service from the first document of
+// AsyncAPI that has them, unless the config does.
+func (l *loader) apiAbout(c *Config) {
+	text := func(v *Value, member string) string {
+		if v == nil || v.Member(member) == nil || v.Member(member).Kind != String {
+			return ""
+		}
+		return strings.TrimSpace(v.Member(member).Text)
+	}
+	for _, d := range l.apis {
+		info := d.unit.value.Member("info")
+		if info == nil || !d.unit.doc.Listed {
+			continue
+		}
+		contact := info.Member("contact")
+		var owner []string
+		for _, member := range []string{"name", "email", "url"} {
+			if part := text(contact, member); part != "" {
+				owner = append(owner, part)
+			}
+		}
+		c.About.Owner = cmp.Or(c.About.Owner, strings.Join(owner, ", "))
+		c.About.Description = cmp.Or(c.About.Description, text(info, "description"))
 	}
 }

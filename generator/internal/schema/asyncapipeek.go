@@ -60,6 +60,20 @@ func exported(v *Value) bool {
 	return comment != nil && comment.Text == ExportedAsyncAPI && v.Member("info") != nil
 }
 
+// ExportedService returns the service for which export wrote a document of AsyncAPI. ok is
+// false if the text is no such document, or cannot be read.
+func ExportedService(src []byte) (service string, ok bool) {
+	v, _ := readValue("asyncapi", src, &finding.List{})
+	if v == nil || v.Kind != Object || !exported(v) {
+		return "", false
+	}
+	title := v.Member("info").Member("title")
+	if title == nil {
+		return "", false
+	}
+	return title.Text, true
+}
+
 // names reports whether schemas: has a file by its name, and not only by a pattern.
 func (c *Config) names(file string) bool {
 	return slices.ContainsFunc(c.schemas, func(pattern Name) bool {

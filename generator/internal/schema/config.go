@@ -12,6 +12,7 @@ type Config struct {
 	Path     string   // of the file, as it was given
 	Dir      string   // the folder of the file; everything is relative to it
 	Service  string   // source_service and the wake-up key
+	About    About
 	Schemas  []string // globs, relative to Dir
 	Out      string   // Go package directory, relative to Dir, with forward slashes
 	Package  string   // default: base name of Out
@@ -83,6 +84,15 @@ type SQLCConfig struct {
 	Pos        finding.Pos
 	// At holds the position of each member present.
 	At map[string]finding.Pos
+}
+
+// About is what people want to know of a service besides its events.
+type About struct {
+	Owner       string // whom to ask: a team, a person, an address; "": unknown
+	Description string
+	// SourceURL is the address of a file in the service's repository, with {path} and
+	// {line}; "": unknown.
+	SourceURL *Name
 }
 
 // AsyncAPIConfig says how the operations of documents of AsyncAPI are read.

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +26,18 @@ const (
 
 // versionSuffix is the version in an event type.
 var versionSuffix = regexp.MustCompile(`\.v([1-9][0-9]*)$`)
+
+// Family returns the part of an event type that all versions of the event share: the type
+// without the version at its end, such as .v2, or -v2, _v2 and V2 if that is the version.
+func Family(eventType string, version int) string {
+	if stem := versionSuffix.ReplaceAllString(eventType, ""); stem != eventType {
+		return stem
+	}
+	if named := messageVersion.FindStringSubmatch(eventType); named != nil && named[2] == strconv.Itoa(version) {
+		return messageVersion.ReplaceAllString(eventType, "$1")
+	}
+	return eventType
+}
 
 // eventMembers are the members of x-outbox that describe an event.
 var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate", "key", "correlation", "tombstone", "role"}

@@ -88,6 +88,7 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 		l.listing = false
 		l.described(c)
 		l.apiPayloads(c)
+		l.apiAbout(c)
 	}
 	l.finish()
 	project := l.project(c)
