@@ -27,7 +27,7 @@ type apiDocument struct {
 type apiMessage struct {
 	document *apiDocument   // the first that has it
 	others   []*apiDocument // the others
-	at       node // where it is, after references
+	at       node           // where it is, after references
 	// merged is the message with its traits.
 	merged *Value
 	// key is the name by which its channel or components has it, with the place.

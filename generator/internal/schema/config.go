@@ -9,9 +9,9 @@ import (
 
 // Config is outboxgen.yaml with defaults.
 type Config struct {
-	Path     string   // of the file, as it was given
-	Dir      string   // the folder of the file; everything is relative to it
-	Service  string   // source_service and the wake-up key
+	Path     string // of the file, as it was given
+	Dir      string // the folder of the file; everything is relative to it
+	Service  string // source_service and the wake-up key
 	About    About
 	Schemas  []string // globs, relative to Dir
 	Out      string   // Go package directory, relative to Dir, with forward slashes

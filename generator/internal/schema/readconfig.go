@@ -30,11 +30,15 @@ func readConfig(l *loader, c *Config, v *Value) {
 	ok := r.object(v.Pos, v, "the project file", []field{
 		{name: "version", required: true, read: r.version},
 		{name: "service", required: true, read: func(v *Value) { storeText(&c.Service, r.label(v, "service", maxEventType)) }},
-		{name: "owner", read: func(v *Value) { storeText(&c.About.Owner, r.text(v, "owner", "a text such as the name of a team", notEmpty)) }},
+		{name: "owner", read: func(v *Value) {
+			storeText(&c.About.Owner, r.text(v, "owner", "a text such as the name of a team", notEmpty))
+		}},
 		{name: "description", read: func(v *Value) {
 			storeText(&c.About.Description, r.text(v, "description", "a text about the service", notEmpty))
 		}},
-		{name: "source_url", read: func(v *Value) { c.About.SourceURL = r.text(v, "source_url", "an address with {path} and {line}", notEmpty) }},
+		{name: "source_url", read: func(v *Value) {
+			c.About.SourceURL = r.text(v, "source_url", "an address with {path} and {line}", notEmpty)
+		}},
 		{name: "schemas", read: r.schemas},
 		{name: "out", required: true, read: func(v *Value) { c.Out = r.path(v, "out") }},
 		{name: "package", read: func(v *Value) { c.Package = r.goPackage(v, "package") }},

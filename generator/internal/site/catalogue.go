@@ -21,10 +21,10 @@ type event struct {
 	Services, Topics     []link
 	Consumers            []publisher // services that consume the event
 	Foreign              bool        // no project publishes the event, so consumers describe it
-	Summary              string     // the beginning of the description
-	Versions             []sibling  // all versions of the event, the latest first
-	Latest               *sibling   // nil if this is the latest
-	Definitions          []*defined // one for each different description
+	Summary              string      // the beginning of the description
+	Versions             []sibling   // all versions of the event, the latest first
+	Latest               *sibling    // nil if this is the latest
+	Definitions          []*defined  // one for each different description
 
 	number   int
 	family   string

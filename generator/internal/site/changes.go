@@ -11,7 +11,7 @@ type changes struct {
 	From     link // the page of the earlier version
 	Old, New string
 	Verdicts []verdict
-	Topic    bool // the versions have different topics
+	Topic    bool   // the versions have different topics
 	NewType  string // the type of the later version
 	Rows     []change
 	// Nothing says that there are no rows.

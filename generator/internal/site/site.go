@@ -177,7 +177,7 @@ type view struct {
 	Policy   string
 	Here     string // the entry of the navigation that is current
 	Revision string
-	Body   any
+	Body     any
 }
 
 // views prints all pages.

@@ -135,7 +135,7 @@ func pointed(pointer *schema.Name) string {
 	if pointer.Text == "" {
 		return "the event data itself"
 	}
-	return fieldName(pointer.Text) + " of the data"
+	return "the field " + fieldName(pointer.Text)
 }
 
 // fieldName returns the name by which the table of fields has what a pointer leads to.
