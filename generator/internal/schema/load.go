@@ -533,6 +533,7 @@ func (l *loader) finish() {
 	l.resolve()
 	l.strangeDialects()
 	l.bases()
+	l.subtypes()
 	for _, d := range l.discriminators {
 		d.bind()
 	}
