@@ -133,7 +133,7 @@ func once(findings []finding.Finding) []finding.Finding {
 	for _, f := range findings {
 		if !slices.ContainsFunc(findings, func(other finding.Finding) bool {
 			return f.Change.Compatible && other.ID == f.ID && other.Pos == f.Pos && other.Old == f.Old && other.Change.Direction != f.Change.Direction &&
-				(!other.Change.Compatible || f.Change.Direction == "forward")
+				(!other.Change.Compatible || f.Change.Direction == oldReadsNew)
 		}) {
 			all = append(all, f)
 		}
