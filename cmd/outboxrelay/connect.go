@@ -97,6 +97,9 @@ func (o outbox) framed(sink relay.Sink, log *slog.Logger) (relay.Sink, error) {
 func (f *fleet) newWake(o outbox, log *slog.Logger) (relay.WakeSource, error) {
 	switch o.wake {
 	case "redis":
+		if o.redisTLS != nil {
+			o.redisTLS.warnTo(log)
+		}
 		return wake.RedisSource(o.redis, o.service, wake.SourceOptions{Logger: log}), nil
 	case "postgres":
 		channel, err := wake.PostgresChannel(o.service)

@@ -110,7 +110,7 @@ const examinePatience = time.Minute
 
 // examine makes all checks. One that fails does not stop the others.
 func (d *doctor) examine(ctx context.Context, c *configuration) {
-	d.checkStore(ctx, c)
+	started := d.checkStore(ctx, c)
 	var facts admin.Facts
 	limited, cancel := context.WithTimeout(ctx, examinePatience)
 	defer cancel()
@@ -118,10 +118,18 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 		facts, err = admin.Examine(limited, conn)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil && started != nil:
+		d.add(broken, "database", "the database cannot be reached: "+strings.TrimPrefix(err.Error(), "outbox "+d.o.name+": "),
+			"no relay can work; a running one retries, and counts no attempts", "correct the setting database-url; the log of the database may say more")
+	case err != nil:
 		d.add(broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
 			"check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), " | psql"))
-	} else {
+	default:
+		if started != nil {
+			d.add(broken, "setup", "the checks of a relay's start did not end: "+started.Error(), "a relay may not start",
+				"check the address of the database and its logs")
+		}
 		d.checkServer(facts)
 		d.checkTables(facts)
 		d.checkRelays(facts)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -10,12 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/framing"
+	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
 // doctorPatience limits each call to Kafka, Redis and the registry.
@@ -167,29 +166,11 @@ func (d *doctor) checkRedis(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	if err := ping(ctx, d.o.redis); err != nil {
-		d.add(risky, "wake-ups", "Redis: "+why(err), "rows are found by polling, within poll-max; nothing is lost", "start Redis, or correct the setting redis-url")
+	source := wake.RedisSource(d.o.redis, d.o.service, wake.SourceOptions{Logger: slog.New(slog.DiscardHandler)})
+	defer source.Close()
+	if err := source.Check(ctx); err != nil {
+		d.add(risky, "wake-ups", "Redis: "+err.Error(), "rows are found by polling, within poll-max; nothing is lost", "start Redis, or correct the setting redis-url")
 		return
 	}
 	d.ok("wake-ups", "Redis answers")
-}
-
-func ping(ctx context.Context, options rueidis.ClientOption) error {
-	options.DisableRetry = true
-	options.DisableCache = true
-	done := make(chan error, 1)
-	go func() { // connecting has no context
-		client, err := rueidis.NewClient(options)
-		if err == nil {
-			err = client.Do(ctx, client.B().Ping().Build()).Error()
-			client.Close()
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return errors.New("it did not answer within " + doctorPatience.String())
-	}
 }

@@ -149,7 +149,7 @@ func (f *fleet) connectTo(o outbox, all []outbox) error {
 		}
 	}
 	server, err := pgstore.NewServer(pgstore.ServerConfig{
-		Conn: o.database, Password: o.password.databasePassword(), MaxSessions: most, Logger: f.log,
+		Conn: o.database, Password: o.password.databasePassword(), TLS: o.tls.renew(f.log), MaxSessions: most, Logger: f.log,
 	})
 	if err != nil {
 		return err

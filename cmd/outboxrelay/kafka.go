@@ -54,22 +54,10 @@ func readKafka(r *reader) kafkaSettings {
 		}
 	}
 	secured := r.boolean("tls")
-	switch cert, key := r.text("tls-cert"), r.text("tls-key"); {
-	case !secured:
-	case cert == "" && key != "":
-		r.missing("tls-cert", "the client certificate (tls-key is set)")
-	case cert != "" && key == "":
-		r.missing("tls-key", "the key of the client certificate (tls-cert is set)")
-	default:
-		k.tls = &tlsFiles{ca: r.text("tls-ca"), cert: cert, key: key, secrets: r.secrets}
-		if _, err := k.tls.current(); err != nil {
-			r.problem("tls", "%w", err)
-		}
-	}
-	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
-		if r.text(name) != "" && !secured {
-			r.problem(name, "it is set but tls is not, so it would have no effect: set tls to true, or remove %s", name)
-		}
+	if secured {
+		k.tls = readTLSFiles(r, "tls")
+	} else {
+		refuseTLSFiles(r, "tls", "tls is not", "set tls to true")
 	}
 	allowed := r.boolean("sasl-without-tls")
 	if mechanism := r.text("sasl"); mechanism != "" && !secured && !allowed {

@@ -16,7 +16,7 @@ import (
 // rows become records.
 var replayPlace = only("name", "database-url", "database-password-file", "schema", "service", "sink", "brokers", "client-id", "compression", "strip-routing",
 	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-password-file", "sasl-token-file", "sasl-without-tls",
-	"schema-id", "registry-url", "registry-auth", "registry-token", "registry-subject", "registry-subjects", "registry-refresh", "wave-timeout")
+	"schema-id", "registry-url", "registry-auth", "registry-auth-file", "registry-token", "registry-token-file", "registry-subject", "registry-subjects", "registry-refresh", "wave-timeout")
 
 func readReplayPlace(r *reader) outbox {
 	o := readPlace(r)
