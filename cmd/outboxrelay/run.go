@@ -14,6 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/tracing"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -42,6 +43,11 @@ func runCommand(env environment) *cobra.Command {
 				return err
 			}
 			log := newLogger(env.stderr, process.text("log-level"), process.text("log-format"), env.secrets)
+			endTracing, err := startTracing(cmd.Context(), env, outboxes, log)
+			if err != nil {
+				return err
+			}
+			defer endTracing()
 			relays, err := newFleet(outboxes, log, terminal.JSON(env.stdout), env.secrets)
 			if err != nil {
 				return err
@@ -76,6 +82,24 @@ func runCommand(env environment) *cobra.Command {
 	cmd.Flags().BoolVar(&drain, "drain", false, "exit when every outbox is empty; a standby waits until it leads; fails if an outbox needs operator action")
 	c = env.declare(cmd, table)
 	return cmd
+}
+
+// startTracing lets the relays make spans, if variables of OpenTelemetry say where to. It
+// returns the function that ends it.
+func startTracing(ctx context.Context, env environment, outboxes []outbox, log *slog.Logger) (func(), error) {
+	settings, err := tracing.Read(env.getenv, env.secrets)
+	if err != nil {
+		return nil, misuse{err}
+	}
+	version, _ := versions()
+	provider, end, err := settings.Start(ctx, version, log, env.secrets)
+	if err != nil || provider == nil {
+		return end, err
+	}
+	for i := range outboxes {
+		outboxes[i].relay.TracerProvider, outboxes[i].relay.ContinueTraces = provider, true
+	}
+	return end, nil
 }
 
 // stopWhenDrained ends the run when no relay has anything left to do. It does not wait
