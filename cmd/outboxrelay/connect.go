@@ -127,7 +127,7 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		log.Warn("Kafka unavailable, rows wait until it is back",
-			"outbox", o.name, "brokers", o.kafka.brokers, "error", err)
+			"outbox", o.name, "brokers", o.kafka.brokers, "error", err, "remedy", o.kafka.advice(err))
 	}
 }
 

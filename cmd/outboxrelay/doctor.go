@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -63,7 +62,7 @@ func doctorCommand(env environment) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check everything that a relay needs, and say how to fix what is wrong",
 		Long: "doctor checks the tables, indexes and privileges, the sessions, the clock, what holds back vacuum, the topics and the\n" +
-			"size of the rows that wait, the schema registry, Redis, and the other relays of the outbox. Each finding says\n" +
+			"size of the rows that wait, the schema registry, Redis, encryption, and the other relays of the outbox. Each finding says\n" +
 			"what is wrong, why it matters, and which command fixes it. It changes nothing.\n\n" +
 			"Call it with the settings of outboxrelay run, also with its database role: privileges are those of the role that\n" +
 			"doctor logs in with. It exits with code 1 if there is a problem; warnings and notes are no problems.",
@@ -138,6 +137,7 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	d.checkKafka(ctx, facts.Topics)
 	d.checkRegistry(ctx, facts.Topics)
 	d.checkRedis(ctx)
+	d.checkEncryption()
 }
 
 func (d *doctor) count(l level) int {
@@ -175,15 +175,4 @@ func (d *doctor) print(w io.Writer, asJSON, more bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// why returns the message of an error without what the caller has said.
-func why(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err.Error()
-		}
-		err = inner
-	}
 }

@@ -40,7 +40,7 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
 	infos, err := d.describe(ctx, topics)
 	if err != nil {
 		d.add(broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
-			"check the brokers, and the settings brokers, tls and sasl")
+			d.o.kafka.advice(err))
 		return
 	}
 	d.ok("kafka", "the brokers at %s answer", strings.Join(d.o.kafka.brokers, ", "))

@@ -12,12 +12,13 @@ import (
 )
 
 type kafkaSettings struct {
-	brokers  []string
-	clientID string
-	codecs   []kgo.CompressionCodec
-	tls      *tlsFiles      // nil: no TLS
-	sasl     sasl.Mechanism // nil: none
-	exposed  bool           // SASL without TLS, which no setting allows
+	brokers   []string
+	clientID  string
+	codecs    []kgo.CompressionCodec
+	tls       *tlsFiles      // nil: no TLS
+	sasl      sasl.Mechanism // nil: none
+	mechanism string         // of sasl
+	exposed   bool           // SASL without TLS, which no setting allows
 }
 
 // options are those of a client beside the relay's.
@@ -40,9 +41,10 @@ func (k kafkaSettings) plainOptions() []kgo.Opt {
 
 func readKafka(r *reader) kafkaSettings {
 	k := kafkaSettings{
-		brokers:  r.list("brokers"),
-		clientID: r.text("client-id"),
-		sasl:     readSASL(r),
+		brokers:   r.list("brokers"),
+		clientID:  r.text("client-id"),
+		sasl:      readSASL(r),
+		mechanism: r.text("sasl"),
 	}
 	if len(k.brokers) == 0 {
 		r.missing("brokers", "the address of a Kafka broker, host:port,")

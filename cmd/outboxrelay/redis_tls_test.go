@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -239,22 +240,37 @@ func TestRedisTLSMistakes(t *testing.T) {
 
 // steadyRedis replaces what differs between runs, also how a connection was closed.
 func steadyRedis(text string) string {
-	text = steadyTLS(text)
-	from, to := "closed the connection: ", "; if it requires TLS"
-	for at := strings.Index(text, from); at >= 0; {
-		start := at + len(from)
-		end := strings.Index(text[start:], to)
-		if end < 0 {
-			break
+	return regexp.MustCompile(`closed the connection: .*?; if`).ReplaceAllString(steadyTLS(text), "closed the connection: CAUSE; if")
+}
+
+// doctor notes connections over a network that others can read or redirect.
+func TestDoctorNotesWhatIsNotEncrypted(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string][]string{
+		"database_url: 'postgres://u@localhost/d', redis_url: 'redis://127.0.0.1', brokers: '127.0.0.1:9092,[::1]:9092'": nil,
+		"database_url: 'host=/run/postgresql dbname=d', sink: stdout":                                                    nil,
+		"database_url: 'postgres://u@db/d', redis_url: 'redis://cache', brokers: 'localhost:9092,kafka:9092'": {
+			"the certificate of Postgres at db is not checked (sslmode)", "the connection to Postgres at db may have no TLS (sslmode)",
+			"the connection to Kafka at kafka:9092 has no TLS", "the connection to Redis at cache:6379 has no TLS",
+		},
+		"database_url: 'postgres://u@db,other/d?sslmode=require', redis_url: 'rediss://cache', brokers: 'kafka:9092', tls: true": {
+			"the certificate of Postgres at db is not checked (sslmode)", "the certificate of Postgres at other is not checked (sslmode)",
+		},
+		"database_url: 'postgres://u@db/d?sslmode=verify-full', sink: stdout": nil,
+	} {
+		d := &doctor{o: readOutboxes(t, "{service: shop, "+config+"}")[0]}
+		d.checkEncryption()
+		var got []string
+		for _, f := range d.found {
+			if f.Level != notable {
+				t.Errorf("%s: %q is a %s", config, f.What, f.Level)
+			}
+			got = append(got, f.What)
 		}
-		text = text[:start] + "CAUSE" + text[start+end:]
-		next := strings.Index(text[start:], from)
-		if next < 0 {
-			break
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", config, diff)
 		}
-		at = start + next
 	}
-	return text
 }
 
 // Files that cannot be used, and settings that do not go together, are reported at the start.
