@@ -269,8 +269,8 @@ func TestAuthenticationAtKafka(t *testing.T) {
 		"no certificate":       {join(mutual, []string{"--tls-ca", certs.authority}), "tls: bad certificate", "the broker requires a client certificate: set tls-cert and tls-key"},
 		"a stranger's cert":    {join(mutual, []string{"--tls-ca", certs.authority, "--tls-cert", strangersCert, "--tls-key", strangersKey}), "tls: ", "use a client certificate (tls-cert, tls-key) that is valid now, and signed by an authority that the broker trusts"},
 		"no SASL":              {saslTLS, "Kafka unavailable", "if the broker requires SASL on this port, set sasl"},
-		"no TLS":               {[]string{"--brokers", b.mutualTLS}, "Kafka unavailable", "if the broker requires TLS or SASL on this port, set tls or sasl"},
-		"TLS without need":     {[]string{"--brokers", b.sasl, "--tls", "--tls-ca", certs.authority}, "Kafka unavailable", "the broker does not use TLS on this port: set tls to false, or correct brokers"},
+		"no TLS":               {[]string{"--brokers", b.mutualTLS}, "Kafka unavailable", "the broker requires TLS on this port: set tls to true, or correct brokers"},
+		"TLS without need":     {[]string{"--brokers", b.sasl, "--tls", "--tls-ca", certs.authority}, "Kafka unavailable", "if the broker does not use TLS on this port, set tls to false, or correct brokers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -28,6 +28,8 @@ func (k kafkaSettings) advice(err error) string {
 	}
 	if _, closed := errors.AsType[*kgo.ErrFirstReadEOF](err); closed {
 		switch {
+		case k.tls != nil && strings.Contains(err.Error(), "after a dial"): // during the handshake
+			return "if the broker does not use TLS on this port, set tls to false, or correct brokers"
 		case k.tls == nil && k.sasl == nil:
 			return "if the broker requires TLS or SASL on this port, set tls or sasl"
 		case k.tls == nil:
@@ -48,6 +50,9 @@ func (k kafkaSettings) tlsAdvice(err error) string {
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		return "renew the broker's certificate, and check the clock of this machine"
+	}
+	if k.tls == nil && strings.Contains(err.Error(), "tls alert record") { // the client's error has no type
+		return "the broker requires TLS on this port: set tls to true, or correct brokers"
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "the broker does not use TLS on this port: set tls to false, or correct brokers"
