@@ -102,6 +102,8 @@ func TestTracesThatContinue(t *testing.T) {
 		TracerProvider: trace.NewTracerProvider(trace.WithSpanProcessor(spans), trace.WithSampler(trace.AlwaysSample())),
 	})
 	r.w.publishes(t, 3)
+	store.Add(inserted("t", `{}`))
+	r.w.publishes(t, 4)
 	r.stop()
 	var got []string
 	waves := map[string]bool{}
@@ -118,6 +120,9 @@ func TestTracesThatContinue(t *testing.T) {
 			}
 		}
 		got = append(got, text)
+	}
+	if len(waves) != 1 {
+		t.Errorf("%d waves have a span, want the one with the sampled insert", len(waves))
 	}
 	if d := cmp.Diff([]string{
 		"client send t " + traceID + "/b7ad6b7169203331 state vendor=x, in a wave: true, " +

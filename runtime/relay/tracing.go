@@ -28,22 +28,32 @@ type waveSpan struct {
 }
 
 // trace starts the span of a wave, linked to the spans that inserted its rows. It returns
-// nil without tracing.
+// nil without tracing. If traces continue and no inserting span was sampled, it returns nil
+// too: nothing would lead to the span.
 func (d *driver) trace(ctx context.Context, records []Record) *waveSpan {
 	if d.tracer == nil {
 		return nil
 	}
 	var links []trace.Link
+	sampled := false
 	for i := range records {
-		if len(links) == maxLinks {
+		if len(links) == maxLinks && (sampled || !d.cfg.ContinueTraces) {
 			break
 		}
-		if sc, ok := inserter(&records[i]); ok {
+		sc, ok := inserter(&records[i])
+		if !ok {
+			continue
+		}
+		sampled = sampled || sc.IsSampled()
+		if len(links) < maxLinks {
 			links = append(links, trace.Link{SpanContext: sc, Attributes: []attribute.KeyValue{
 				attribute.String("messaging.destination.name", records[i].Topic),
 				attribute.String("messaging.message.id", records[i].EventID.String()),
 			}})
 		}
+	}
+	if d.cfg.ContinueTraces && !sampled {
+		return nil
 	}
 	name, attributes := "send", append(d.sending(), attribute.Int("messaging.batch.message_count", len(records)))
 	if topic, ok := onlyTopic(records); ok {
