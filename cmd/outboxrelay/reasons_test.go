@@ -125,14 +125,14 @@ func TestStatusAsJSONHasEveryMember(t *testing.T) {
 			t.Errorf("dead show lacks %s: %s", empty, shown)
 		}
 	}
-	lists, why := members()
+	_, why := members()
 	if diff := cmp.Diff([]map[string]string{{"kind": "fault", "text": "no leader: start a relay (outboxrelay run)"}}, why); diff != "" {
 		t.Errorf("why (-want +got):\n%s", diff)
 	}
 	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = now()`); err != nil {
 		t.Fatal(err)
 	}
-	if lists, _ = members(); !cmp.Equal(map[string]int{"why": 0, "held": 0, "operator_pauses": 0}, lists) {
+	if lists, _ := members(); !cmp.Equal(map[string]int{"why": 0, "held": 0, "operator_pauses": 0}, lists) {
 		t.Errorf("of an empty outbox: %v", lists)
 	}
 	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = NULL, dead_at = now() WHERE seq = 1`); err != nil {

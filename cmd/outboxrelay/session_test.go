@@ -204,7 +204,7 @@ func TestADecisionNeedsAnActor(t *testing.T) {
 
 // A command reads the file with the password when it connects, not when it starts.
 func TestTailSurvivesARotation(t *testing.T) {
-	pg, env := newOutbox(t)
+	pg, _ := newOutbox(t)
 	role := fmt.Sprintf("tail_%d", pg.PgConn().PID())
 	exec := func(sql string) {
 		t.Helper()
@@ -220,7 +220,7 @@ func TestTailSurvivesARotation(t *testing.T) {
 	})
 	file := writeFile(t, "first\n")
 	at := pg.Config()
-	env = map[string]string{
+	env := map[string]string{
 		"DATABASE_URL":                       fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=prefer", at.Host, at.Port, role, at.Database),
 		"OUTBOXRELAY_DATABASE_PASSWORD_FILE": file,
 	}

@@ -372,7 +372,7 @@ func TestUpgradeGivesUpWaiting(t *testing.T) {
 	if _, err := blocker.Exec(ctx, `LOCK TABLE event_outbox IN ACCESS SHARE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	const want = "migrations: upgrade event_outbox: another transaction holds event_outbox; nothing was changed, " +
+	const want = "migrations: upgrade event_outbox: another transaction holds a lock on event_outbox or another table of the outbox; nothing was changed, " +
 		"end that transaction or try again: ERROR: canceling statement due to lock timeout (SQLSTATE 55P03)"
 	if err := migrations.Upgrade(ctx, conn); err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)

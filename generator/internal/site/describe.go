@@ -102,8 +102,8 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 		Paragraphs: paragraphs(d.description()), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
 		Schema: string(d.document), LongSchema: len(d.document) > long, Deprecated: d.deprecated(),
 	}
-	any := func(*schema.Value) bool { return true }
-	if found := example.Find(d.event.Schema, v, d.event.Examples, any); found != nil {
+	whatever := func(*schema.Value) bool { return true }
+	if found := example.Find(d.event.Schema, v, d.event.Examples, whatever); found != nil {
 		out.Example = &sample{JSON: indented(found.Value.JSON()), From: fromWords(found)}
 		if slices.Contains(d.event.Examples, found.Value) {
 			out.Example.From = strings.Replace(out.Example.From, "From the schema", "From the message in the document of AsyncAPI", 1)
