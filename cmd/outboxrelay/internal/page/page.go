@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -48,7 +49,8 @@ type Database struct {
 	// Server is the same for databases that can share a session.
 	Server string
 	Schema string
-	// Connect opens a session. Its search_path need not be set.
+	// Connect opens a session. Its search_path need not be set. It must prepare no
+	// statements: the page changes the search_path, and the types of the columns may differ.
 	Connect func(context.Context) (*pgx.Conn, error)
 }
 
@@ -76,6 +78,8 @@ type Page struct {
 	logins   attempts
 	handler  http.Handler
 
+	wake chan struct{} // somebody looks again, so samples are taken at once
+
 	mu     sync.Mutex
 	looks  map[string]*look
 	looked time.Time // when somebody has last looked at a page
@@ -89,7 +93,7 @@ var parsed = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
 // New returns a page. It does not connect yet.
 func New(cfg Config) *Page {
-	p := &Page{cfg: cfg, sessions: newSessions(), looks: map[string]*look{}}
+	p := &Page{cfg: cfg, sessions: newSessions(), looks: map[string]*look{}, wake: make(chan struct{}, 1)}
 	p.samples = newSampler(p)
 	p.handler = p.routes()
 	return p
@@ -101,14 +105,29 @@ func (p *Page) Run(ctx context.Context) {
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
 	for {
-		p.samples.take(ctx, time.Now())
-		p.sessions.tidy(time.Now())
-		p.forget()
+		p.tend(ctx)
 		select {
 		case <-ticker.C:
+		case <-p.wake:
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// tend takes samples, and removes what is no longer needed.
+func (p *Page) tend(ctx context.Context) {
+	defer p.survive("take samples")
+	p.samples.take(ctx, time.Now())
+	p.sessions.tidy(time.Now())
+	p.forget()
+}
+
+// survive keeps a panic of the page from ending the process, which may lead outboxes. It
+// must be deferred.
+func (p *Page) survive(doing string) {
+	if v := recover(); v != nil {
+		p.cfg.Log.Error("the web page has a bug, and the relay goes on", "doing", doing, "panic", v, "stack", string(debug.Stack()))
 	}
 }
 
@@ -126,6 +145,12 @@ func (p *Page) watched(now time.Time) bool {
 func (p *Page) watch(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.looked.IsZero() || now.Sub(p.looked) >= watchLasts {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
 	p.looked = now
 }
 
