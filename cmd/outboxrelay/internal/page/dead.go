@@ -175,12 +175,16 @@ func (p *Page) letter(o Outbox, l admin.DeadLetter) letter {
 // doneWords says what a decision has done, for the page to which it leads.
 func doneWords(r *http.Request) string {
 	for _, done := range []struct{ name, after string }{
-		{"replayed", ". The leader sends them within about a second. A row that fails again comes back here."},
+		{"replayed", ". The leader sends them within about a second, unless an earlier dead row blocks their key. A row that fails again comes back here."},
 		{"discarded", ". Their data is deleted. The audit has who did it and why."},
 	} {
 		if n, err := strconv.ParseInt(r.FormValue(done.name), 10, 64); err == nil && n >= 0 {
 			verb := map[string]string{"replayed": "Replayed ", "discarded": "Discarded "}[done.name]
-			return verb + several(n, "dead row") + done.after
+			words := verb + several(n, "dead row")
+			if of, err := strconv.ParseInt(r.FormValue("of"), 10, 64); err == nil && of > n {
+				words = verb + grouped(n) + " of " + several(of, "dead row") + ": somebody else has decided about the rest"
+			}
+			return words + done.after
 		}
 	}
 	return ""

@@ -94,19 +94,23 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 	p.show(w, http.StatusOK, "outbox", view)
 }
 
+func (p *Page) pauseView(o Outbox, one relay.OperatorPause) pauseView {
+	out := pauseView{
+		Topic: visible(one.Topic), Actor: visible(one.Actor), Reason: visible(p.cfg.WithoutSecrets(one.Reason)), Since: at(one.Since),
+		Resume: address("pause", "outbox", o.Name, "do", "resume", "topic", one.Topic),
+	}
+	if one.Topic == admin.AllTopics {
+		out.Topic, out.Resume = "all topics", address("pause", "outbox", o.Name, "do", "resume", "all", "1")
+	}
+	return out
+}
+
 // addWaiting adds what waits, and why.
 func (p *Page) addWaiting(view *outboxView, o Outbox, k known) {
 	clean := func(text string) string { return visible(p.cfg.WithoutSecrets(text)) }
 	row := func(seq int64) string { return address("row", "outbox", o.Name, "seq", strconv.FormatInt(seq, 10)) }
 	for _, one := range k.state.Pauses {
-		pause := pauseView{
-			Topic: visible(one.Topic), Actor: visible(one.Actor), Reason: clean(one.Reason), Since: at(one.Since),
-			Resume: address("pause", "outbox", o.Name, "do", "resume", "topic", one.Topic),
-		}
-		if one.Topic == admin.AllTopics {
-			pause.Topic, pause.Resume = "all topics", address("pause", "outbox", o.Name, "do", "resume", "all", "1")
-		}
-		view.Pauses = append(view.Pauses, pause)
+		view.Pauses = append(view.Pauses, p.pauseView(o, one))
 	}
 	state := k.state.Leader.State
 	for _, list := range [][]relay.Paused{state.PausedTopics, state.SetAside} {

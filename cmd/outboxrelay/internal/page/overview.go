@@ -127,6 +127,26 @@ func summarize(cards []card) string {
 	return fmt.Sprintf("Need attention: %s, of %s.", strings.Join(urgent, ", "), outboxes(len(cards)))
 }
 
+// heads are the numbers that the short table has.
+var heads = []string{"Pending rows", "Oldest waits for", "Throughput", "Dead rows", "Held keys", "Paused topics"}
+
+// Heads returns the heads of the short table.
+func (overviewView) Heads() []string { return heads }
+
+// Cells returns a cell for each head.
+func (c card) Cells() []number {
+	out := make([]number, 0, len(heads))
+	for _, head := range heads {
+		i := slices.IndexFunc(c.Numbers, func(n number) bool { return n.Name == head })
+		if i < 0 {
+			out = append(out, number{Name: head, Value: "not known"})
+		} else {
+			out = append(out, c.Numbers[i])
+		}
+	}
+	return out
+}
+
 func outboxes(n int) string {
 	if n == 1 {
 		return "1 outbox"

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"embed"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -80,7 +81,10 @@ type Page struct {
 
 	wake chan struct{} // somebody looks again, so samples are taken at once
 
+	decisions sync.WaitGroup // that are being carried out
+
 	mu     sync.Mutex
+	ending bool
 	looks  map[string]*look
 	looked time.Time // when somebody has last looked at a page
 }
@@ -99,9 +103,16 @@ func New(cfg Config) *Page {
 	return p
 }
 
-// Run takes samples until ctx ends, and then closes the sessions.
+// Run takes samples until ctx ends. Then it lets decisions end after their current
+// transaction, and closes the sessions.
 func (p *Page) Run(ctx context.Context) {
 	defer p.sessions.close()
+	defer func() {
+		p.mu.Lock()
+		p.ending = true
+		p.mu.Unlock()
+		p.decisions.Wait()
+	}()
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
 	for {
@@ -129,6 +140,25 @@ func (p *Page) survive(doing string) {
 	if v := recover(); v != nil {
 		p.cfg.Log.Error("the web page has a bug, and the relay goes on", "doing", doing, "panic", v, "stack", string(debug.Stack()))
 	}
+}
+
+var errEnding = errors.New("the relay is being stopped: open the page again when it runs; the list has the rows that are left")
+
+// begin counts a decision, unless the process ends. end must be called after it.
+func (p *Page) begin() (end func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ending {
+		return nil, errEnding
+	}
+	p.decisions.Add(1)
+	return p.decisions.Done, nil
+}
+
+func (p *Page) isEnding() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ending
 }
 
 // watchLasts is how long after the last look somebody is expected to look again.
