@@ -184,6 +184,9 @@ func TestRoleWithoutPrivileges(t *testing.T) {
 		return conn, err
 	}
 	t.Cleanup(s.page.sessions.close)
+	if body := s.get("dead?outbox=shop", loggedIn(testToken)).Body.String(); !strings.Contains(body, "GRANT outbox_operator TO") || strings.Contains(body, "Replay selected") {
+		t.Errorf("the list does not say that the role may change nothing:\n%s", body)
+	}
 	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusBadGateway || !strings.Contains(answer.Body.String(), "outboxgen migration --grants") {
 		t.Errorf("%d\n%s", answer.Code, answer.Body)
 	}

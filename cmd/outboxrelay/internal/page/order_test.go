@@ -57,7 +57,11 @@ func TestADecisionKeepsTheFilter(t *testing.T) {
 	if got, want := answer.Header().Get("Location"), "dead?outbox=shop&replayed=1&type=shop.placed.v1"; got != want {
 		t.Errorf("it leads to %q, want %q\n%s", got, want, answer.Body)
 	}
-	if body := s.get("dead?outbox=shop&discarded=3&of=5", loggedIn(testToken)).Body.String(); !strings.Contains(body, "Discarded 3 of 5 dead rows: somebody else has decided about the rest.") {
+	const done = "dead?outbox=shop&discarded=3&of=5"
+	if body := s.get(done, loggedIn(testToken)).Body.String(); strings.Contains(body, "Discarded") {
+		t.Errorf("a link says what was done:\n%s", body)
+	}
+	if body := s.get(done, loggedIn(testToken), header("Referer", "http://127.0.0.1:9464/ui/decide?x=1")).Body.String(); !strings.Contains(body, "Discarded 3 of 5 dead rows: somebody else has decided about the rest.") {
 		t.Errorf("the list does not say what was skipped:\n%s", body)
 	}
 }
