@@ -14,6 +14,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // The page of a leader says when it counted, and does not stay green while rows that it has
@@ -199,4 +200,25 @@ func TestABugInThePage(t *testing.T) {
 	}
 	s.page.cfg.Outboxes = func() []Outbox { panic("bug") }
 	s.page.tend(t.Context())
+}
+
+// If nobody leads, the page of a relay says why this relay does not, and does not tell people
+// to start one.
+func TestNobodyLeads(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	s.page.cfg.Reasons = func(admin.State) []Reason {
+		return []Reason{{Fault, "no leader: start a relay (outboxrelay run)"}, {Fault, "2 rows failed"}}
+	}
+	for reason, want := range map[string]string{
+		"the lease has not been read yet":  "no relay leads: this process does not either: the lease has not been read yet",
+		"standing by: epoch 7 is led by x": "no relay leads: this process has not taken over yet",
+		"":                                 "no relay leads: this process has not taken over yet",
+	} {
+		s.outbox.Status = relay.Status{Reason: reason}
+		body := s.get("").Body.String()
+		if !strings.Contains(body, want) || !strings.Contains(body, "2 rows failed") || strings.Contains(body, "outboxrelay run") {
+			t.Errorf("%q: the page does not say %q:\n%s", reason, want, body)
+		}
+	}
 }
