@@ -59,6 +59,7 @@ func TestALeaderThatCountedAWhileAgo(t *testing.T) {
 func TestRoundsGoOnWhereTheyEnded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var read []string
 	var all []Outbox
 	for i := range 5 {
