@@ -9,6 +9,7 @@ var table = []setting{
 	{name: "page-proxy-header", kind: anyText, process: true, help: "request header in which a proxy passes the name of the user who has logged in there, such as X-Forwarded-User"},
 	{name: "page-trusted-proxies", kind: list, process: true, help: "addresses or networks of the proxies that set page-proxy-header, such as 10.0.0.0/24; from others the header is ignored"},
 	{name: "page-hosts", kind: list, process: true, help: "further host names under which browsers open the web page; on loopback only those of loopback are allowed otherwise"},
+	{name: "page-local-data", kind: boolean, def: "false", process: true, help: "show dead rows and their data without a login to requests from this machine; only for a loopback address to which no proxy passes requests on"},
 	{name: "page-hide-data", kind: list, process: true, help: "event types whose data and headers the web page never shows; * stands for any characters, and alone for all types"},
 	{name: "log-level", kind: logLevel, def: "info", process: true, help: "debug, info, warn or error"},
 	{name: "log-format", kind: oneOf("json", "text"), def: "json", process: true, help: "json or text"},

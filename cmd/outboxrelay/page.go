@@ -31,7 +31,10 @@ type pageSettings struct {
 func readPage(r *reader) pageSettings {
 	listen := r.text("listen")
 	s := pageSettings{served: r.boolean("page") && listen != "", hideData: r.list("page-hide-data")}
-	s.access = page.Access{Loopback: isLoopback(listen), ProxyHeader: strings.TrimSpace(r.text("page-proxy-header")), Hosts: r.list("page-hosts")}
+	s.access = page.Access{
+		Loopback: isLoopback(listen), ProxyHeader: strings.TrimSpace(r.text("page-proxy-header")), Hosts: r.list("page-hosts"),
+		LocalData: r.boolean("page-local-data"),
+	}
 	if file := r.secretFile("page-token-file"); file != nil {
 		s.access.Token = file.read
 		if file.first != "" && len(file.first) < page.ShortestToken {
@@ -43,9 +46,14 @@ func readPage(r *reader) pageSettings {
 		if err != nil {
 			r.problem("page-trusted-proxies", "%q is neither an address nor a network: use 10.0.0.7 or 10.0.0.0/24", text)
 		}
+		if err == nil && proxy.Bits() == 0 {
+			r.problem("page-trusted-proxies", "%q is every address, so anybody could name a user: use the addresses of the proxies", text)
+		}
 		s.access.TrustedProxies = append(s.access.TrustedProxies, proxy)
 	}
 	switch {
+	case s.access.LocalData && s.served && (!s.access.Loopback || s.access.Token != nil || s.access.ProxyHeader != "" || len(s.access.Hosts) > 0):
+		r.problem("page-local-data", "it has no effect unless listen is a loopback address and page-token-file, page-proxy-header and page-hosts are not set: remove it")
 	case s.access.ProxyHeader != "" && len(s.access.TrustedProxies) == 0 && r.text("page-trusted-proxies") == "":
 		r.problem("page-proxy-header", "anybody could send this header: set page-trusted-proxies to the addresses of the proxies that set it")
 	case s.access.ProxyHeader == "" && len(s.access.TrustedProxies) > 0:
@@ -132,6 +140,7 @@ func (o outbox) connectForPage(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	config.RuntimeParams["application_name"] = "outboxrelay page"
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: the schema of a session changes
 	return pgstore.Connect(ctx, config)
 }
 

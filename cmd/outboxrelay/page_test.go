@@ -38,6 +38,11 @@ func TestSettingsOfThePage(t *testing.T) {
 		{[]string{"--page-proxy-header", "X-User", "--page-trusted-proxies", "10.0.0.7,fd00::/8"}, ""},
 		{[]string{"--page-proxy-header", "X-User", "--page-trusted-proxies", "proxy.example"}, `setting page-trusted-proxies: "proxy.example" is neither an address nor a network`},
 		{[]string{"--page-trusted-proxies", "10.0.0.7"}, "setting page-trusted-proxies: it has no effect without page-proxy-header"},
+		{[]string{"--page-proxy-header", "X-User", "--page-trusted-proxies", "0.0.0.0/0"}, `setting page-trusted-proxies: "0.0.0.0/0" is every address`},
+		{[]string{"--page-local-data"}, ""},
+		{[]string{"--page-local-data", "--listen", ":9464"}, "setting page-local-data: it has no effect unless listen is a loopback address"},
+		{[]string{"--page-local-data", "--page-token-file", long}, "setting page-local-data: it has no effect"},
+		{[]string{"--page-local-data", "--page-hosts", "relay.example"}, "setting page-local-data: it has no effect"},
 		{[]string{"--page=perhaps"}, `setting page: invalid value "perhaps"`},
 	} {
 		got := call(nil, append([]string{"run"}, c.args...)...)

@@ -102,6 +102,16 @@ func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
 // returns ErrNoEvent if event_outbox does not have it; it may have been deleted after it
 // was published.
 func FindEvent(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
+	e, err := FindRow(ctx, db, id)
+	if err != nil {
+		return Event{}, err
+	}
+	return e, e.ReadKey(ctx, db)
+}
+
+// FindRow is FindEvent without what needs a look at other rows: Behind, BehindFirst and
+// DeadOfKey. However many rows the outbox has, it is cheap.
+func FindRow(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
 	if err := refuseHidden(ctx, db); err != nil {
 		return Event{}, err
 	}
@@ -122,14 +132,16 @@ func FindEvent(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
 	for _, a := range audit {
 		e.Audit = append(e.Audit, AuditEntry{At: a.At, Actor: a.Actor, Action: a.Action, Reason: value(a.Reason), AppliedAt: value(a.AppliedAt)})
 	}
-	if e.State == Published || e.Key == nil || *e.Key == "" { // an empty key is none
-		return e, nil
-	}
-	return e, e.readKey(ctx, db, q)
+	return e, nil
 }
 
-// readKey reads the other rows of the event's key.
-func (e *Event) readKey(ctx context.Context, db DB, q *admindb.Queries) error {
+// ReadKey reads the other rows of the event's key: Behind, BehindFirst and DeadOfKey. No index
+// has the key, so it may look at all pending rows after the event, and at all dead rows.
+func (e *Event) ReadKey(ctx context.Context, db DB) error {
+	if e.State == Published || e.Key == nil || *e.Key == "" { // an empty key is none
+		return nil
+	}
+	q := admindb.New(db)
 	low, err := q.LowWater(ctx, defaultLease)
 	if err != nil {
 		return fmt.Errorf("admin: read the low-water mark: %w", missing(err))

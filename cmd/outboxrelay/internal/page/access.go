@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net"
 	"net/http"
@@ -28,13 +29,18 @@ type Access struct {
 	TrustedProxies []netip.Prefix
 	// Hosts are further names under which browsers reach the page.
 	Hosts []string
+	// LocalData shows dead rows and data without a login to requests from this machine. It
+	// has an effect only if nothing says that a proxy passes requests on: a loopback
+	// address, no login and no Hosts.
+	LocalData bool
 }
 
 // ShortestToken is the length of a token, in bytes, below which nobody can log in.
 const ShortestToken = 16
 
 const (
-	cookieName    = "outboxrelay_page"
+	cookiePrefix  = "outboxrelay_page_"
+	cookieSecret  = "outboxrelay page cookie 1"
 	sessionLasts  = 12 * time.Hour
 	longestUser   = 100
 	sessionSecret = "outboxrelay page session 1"
@@ -47,15 +53,22 @@ type visitor struct {
 }
 
 // mayRead reports whether whoever sends a request may see dead rows and data: somebody who
-// has logged in, or anybody on this machine if there is no login. Who has set up a login
-// may have put a proxy before the relay, which makes every request one of this machine.
+// has logged in, or anybody on this machine if LocalData says so. Without that setting
+// nobody: a proxy makes every request one of this machine, and many proxies add no header
+// that tells.
 func (a Access) mayRead(r *http.Request) bool {
-	return a.visitor(r).mayChange() || a.Loopback && !a.hasLogin() && a.ProxyHeader == "" && !forwarded(r)
+	return a.visitor(r).mayChange() || a.showsLocalData() && !forwarded(r)
+}
+
+func (a Access) showsLocalData() bool {
+	return a.LocalData && a.Loopback && !a.hasLogin() && a.ProxyHeader == "" && len(a.Hosts) == 0
 }
 
 // forwarded reports whether a proxy says that the request comes from elsewhere.
 func forwarded(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+	for _, name := range []string{
+		"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-Ip", "X-Request-Id", "Via",
+	} {
 		if r.Header.Get(name) != "" {
 			return true
 		}
@@ -80,11 +93,11 @@ func (a Access) visitor(r *http.Request) visitor {
 	if a.Token == nil {
 		return visitor{}
 	}
-	cookie, err := r.Cookie(cookieName)
+	token, err := a.token()
 	if err != nil {
 		return visitor{}
 	}
-	token, err := a.token()
+	cookie, err := r.Cookie(cookieName(token))
 	if err != nil {
 		return visitor{}
 	}
@@ -119,6 +132,14 @@ func (a Access) token() (string, error) {
 		err = errShortToken
 	}
 	return token, err
+}
+
+// cookieName returns the name of the cookie for a token. Cookies do not know ports: relays
+// with different tokens on one host name, such as two tunnels, need different names.
+func cookieName(token string) string {
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write([]byte(cookieSecret))
+	return cookiePrefix + hex.EncodeToString(mac.Sum(nil)[:4])
 }
 
 // newSession returns the value of the cookie of somebody who has logged in. It holds the
@@ -179,11 +200,28 @@ func (p *Page) askToLogIn(w http.ResponseWriter, r *http.Request, why string) {
 	case !p.cfg.Access.hasLogin():
 		p.refuse(w, r, http.StatusForbidden, why,
 			"This relay has no login, so its page is read-only. Set page_token_file, or page_proxy_header with page_trusted_proxies. Nothing was changed.")
-	case r.Method != http.MethodGet || r.Header.Get("HX-Request") != "":
+	case r.Header.Get("HX-Request") != "":
 		p.refuse(w, r, http.StatusUnauthorized, why, "Log in, and try again. Nothing was changed.")
+	case r.Method != http.MethodGet:
+		p.show(w, http.StatusUnauthorized, "login", loginView{
+			frame: p.frame(r, "Log in"), Next: safeNext(questionOf(r)),
+			Problem: "Your login has ended. Nothing was changed. Log in, and the page asks again, with what you have entered.",
+		})
 	default:
 		redirect(w, "login?next="+url.QueryEscape(lastElement(r.URL)))
 	}
+}
+
+// questionOf returns the address of the page that asks the question which a form answers,
+// with what was entered. The answer itself is not part of it: it has to be confirmed again.
+func questionOf(r *http.Request) string {
+	query := url.Values{}
+	for name, values := range r.PostForm {
+		if !slices.Contains([]string{"at", "digest", "asked", "count"}, name) {
+			query[name] = values
+		}
+	}
+	return lastElement(&url.URL{Path: r.URL.Path, RawQuery: query.Encode()})
 }
 
 // lastElement returns the relative address of a page.

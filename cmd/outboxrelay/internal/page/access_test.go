@@ -3,6 +3,7 @@ package page
 import (
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -26,15 +27,21 @@ func TestWhoMaySeeAndChangeWhat(t *testing.T) {
 	t.Parallel()
 	token := func() (string, error) { return testToken, nil }
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
+	localData := Access{Loopback: true, LocalData: true}
 	for _, tt := range []struct {
 		name                   string
 		access                 Access
 		changes                []change
 		read, change, changing int // status codes; changing is that of a POST
 	}{
-		{name: "loopback", access: Access{Loopback: true}, read: 200, change: 403, changing: 403},
+		{name: "loopback", access: Access{Loopback: true}, read: 403, change: 403, changing: 403},
+		{name: "loopback with local data", access: localData, read: 200, change: 403, changing: 403},
+		{name: "local data, but everybody reaches it", access: Access{LocalData: true}, read: 403, change: 403, changing: 403},
+		{name: "local data, but a proxy has a name", access: Access{Loopback: true, LocalData: true, Hosts: []string{"relay.example"}}, changes: []change{host("relay.example")}, read: 403, change: 403, changing: 403},
+		{name: "local data through a proxy that ends TLS", access: localData, changes: []change{header("X-Forwarded-Proto", "https")}, read: 403, change: 403, changing: 403},
+		{name: "local data through a proxy that numbers requests", access: localData, changes: []change{header("X-Request-Id", "7")}, read: 403, change: 403, changing: 403},
 		{name: "everywhere", access: Access{}, read: 403, change: 403, changing: 403},
-		{name: "loopback through a proxy", access: Access{Loopback: true}, changes: []change{header("X-Forwarded-For", "192.0.2.1")}, read: 403, change: 403, changing: 403},
+		{name: "loopback through a proxy", access: localData, changes: []change{header("X-Forwarded-For", "192.0.2.1")}, read: 403, change: 403, changing: 403},
 		{name: "loopback with a token", access: Access{Loopback: true, Token: token}, read: 303, change: 303, changing: 401},
 		{name: "everywhere with a token", access: Access{Token: token}, read: 303, change: 303, changing: 401},
 		{name: "logged in", access: Access{Token: token}, changes: []change{loggedIn(testToken)}, read: 200, change: 200, changing: 400},
@@ -96,7 +103,7 @@ func TestWhoMaySeeAndChangeWhat(t *testing.T) {
 func TestOtherSitesCanChangeNothing(t *testing.T) {
 	t.Parallel()
 	access := loopbackWithToken()
-	access.Hosts = []string{"relay.example", "relay.example:8443"}
+	access.Hosts = []string{"relay.example", "relay.example:8443", "http://plain.example"}
 	s := newSite(t, access)
 	s.insertDead(2)
 	form := s.confirmation("decide?outbox=shop&do=discard&scope=filter")
@@ -111,6 +118,7 @@ func TestOtherSitesCanChangeNothing(t *testing.T) {
 		{"another site of the same domain", []change{header("Sec-Fetch-Site", "same-site"), header("Origin", "https://evil.relay.example")}, 403},
 		{"another site in an old browser", []change{header("Origin", "https://evil.example")}, 403},
 		{"a document without an origin", []change{header("Origin", "null")}, 403},
+		{"a forged page of the same name", []change{header("Sec-Fetch-Site", "cross-site"), header("Origin", "http://relay.example")}, 403},
 		{"another port", []change{header("Origin", "http://127.0.0.1:8000")}, 403},
 		{"a name that points here", []change{host("evil.example:9464"), header("Sec-Fetch-Site", "same-origin"), header("Origin", "http://evil.example:9464")}, 421},
 	} {
@@ -142,7 +150,8 @@ func TestHostNames(t *testing.T) {
 		{Access{Loopback: true}, "127.0.0.1:9464 localhost:9464 LOCALHOST [::1]:9464 127.8.9.1 localhost.", "evil.example 10.0.0.1 localhost.evil.example 127.0.0.1.evil.example [::2]:1 [] ."},
 		{Access{Loopback: true, Hosts: []string{"Relay.Example", "a:8443"}}, "127.0.0.1 relay.example:80 relay.example a:8443", "evil.example a a:1"},
 		{Access{}, "10.0.0.1 anything.example", ""},
-		{Access{Hosts: []string{"relay.example"}}, "relay.example 10.0.0.1:9464", "evil.example localhost"},
+		{Access{Hosts: []string{"relay.example"}}, "relay.example 10.0.0.1:9464 localhost:9464", "evil.example localhost.evil.example"},
+		{Access{Hosts: []string{"http://relay.example"}}, "relay.example localhost", "evil.example"},
 	} {
 		for _, name := range strings.Fields(c.yes) {
 			if !c.access.servedAs(name) {
@@ -243,8 +252,8 @@ func TestLoginsAreLimited(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	right := url.Values{"user": {"ann"}, "token": {testToken}}
-	if answer := s.post("login", right, from("192.0.2.7")); answer.Code != http.StatusTooManyRequests {
-		t.Errorf("the right token after too many wrong ones: %d", answer.Code)
+	if answer := s.post("login", right, from("192.0.2.7")); answer.Code != http.StatusSeeOther {
+		t.Errorf("the right token from an address of which others have tried wrong ones: %d", answer.Code)
 	}
 	if answer := s.post("login", right, from("192.0.2.8")); answer.Code != http.StatusSeeOther {
 		t.Errorf("from another address: %d", answer.Code)
@@ -252,6 +261,15 @@ func TestLoginsAreLimited(t *testing.T) {
 
 	var a attempts
 	now := time.Now()
+	spare := 0
+	for range 100 {
+		if a.allowSpare(now) {
+			spare++
+		}
+	}
+	if spare != spareBurst || !a.allowSpare(now.Add(time.Second)) {
+		t.Errorf("%d tokens are looked at, at once, from addresses without attempts, want %d", spare, spareBurst)
+	}
 	for range burst {
 		a.allow("x", now)
 	}
@@ -263,6 +281,66 @@ func TestLoginsAreLimited(t *testing.T) {
 	}
 	if len(a.from) > mostAddresses {
 		t.Errorf("%d addresses are remembered", len(a.from))
+	}
+}
+
+// Behind a trusted proxy, attempts are those of the address that it has added last.
+func TestWhoTriesToLogIn(t *testing.T) {
+	t.Parallel()
+	a := Access{ProxyHeader: "X-User", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}
+	for _, c := range []struct{ peer, forwarded, want string }{
+		{"10.1.2.3", "192.0.2.1", "192.0.2.1"},
+		{"10.1.2.3", "198.51.100.1, 192.0.2.1", "192.0.2.1"}, // the browser can send the first one
+		{"10.1.2.3", "unknown", "10.1.2.3"},
+		{"10.1.2.3", "", "10.1.2.3"},
+		{"10.2.2.3", "192.0.2.1", "10.2.2.3"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://relay.example/ui/login", nil)
+		from(c.peer)(r)
+		header("X-Forwarded-For", c.forwarded)(r)
+		if got := a.client(r); got != c.want {
+			t.Errorf("from %s, forwarded for %q: %s, want %s", c.peer, c.forwarded, got, c.want)
+		}
+	}
+}
+
+// A login that ended while somebody decided costs a login, and nothing that was entered.
+func TestALoginThatEndsKeepsTheQuestion(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	form := s.confirmation("decide?outbox=shop&do=discard&scope=filter&type=shop.placed.v1")
+	form.Set("reason", "a long explanation")
+	form.Set("count", "1")
+	answer := s.post("decide", form)
+	if answer.Code != http.StatusUnauthorized || !strings.Contains(answer.Body.String(), "Your login has ended. Nothing was changed.") {
+		t.Fatalf("%d\n%s", answer.Code, answer.Body)
+	}
+	next := ""
+	for _, found := range hiddenField.FindAllStringSubmatch(answer.Body.String(), -1) {
+		next = html.UnescapeString(found[2])
+	}
+	answer = s.post("login", url.Values{"user": {"ann"}, "token": {testToken}, "next": {next}})
+	if answer.Code != http.StatusSeeOther {
+		t.Fatalf("%d\n%s", answer.Code, answer.Body)
+	}
+	cookie := cookieOf(t, answer)
+	answer = s.get(answer.Header().Get("Location"), func(r *http.Request) { r.AddCookie(cookie) })
+	for _, want := range []string{"Discard 1 dead row of shop?", `value="a long explanation"`} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%s, which the login leads to, does not have %q", next, want)
+		}
+	}
+	if n := s.count(`SELECT count(dead_at) FROM event_outbox`); n != 1 {
+		t.Errorf("%d rows are dead", n)
+	}
+}
+
+// Two relays with different tokens on one host name do not log each other out.
+func TestCookiesOfTwoRelays(t *testing.T) {
+	t.Parallel()
+	if one, other := cookieName(testToken), cookieName("another long token"); one == other || one != cookieName(testToken) {
+		t.Errorf("the cookies of two tokens are %s and %s", one, other)
 	}
 }
 

@@ -2,8 +2,11 @@ package page
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"time"
@@ -37,6 +40,7 @@ type deadView struct {
 	First, Before, After     string // addresses of other pages of the list; "": there is none
 	NewestLink, OldestLink   string
 	MayChange                bool
+	Powerless                bool   // the role of the relay may not change dead rows
 	Done                     string // what was just done
 	ReplayAll, DiscardAll    string
 	Clear                    string
@@ -66,15 +70,15 @@ func (p *Page) dead(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from := readPlace(r)
-	letters, more, err := p.list(r.Context(), o, chosen, from)
+	v := p.cfg.Access.visitor(r)
+	letters, more, powerless, err := p.list(r.Context(), o, chosen, from, v.mayChange())
 	if err != nil {
 		p.fail(w, r, "read the dead rows", err)
 		return
 	}
-	v := p.cfg.Access.visitor(r)
 	view := deadView{
 		frame: p.frame(r, "Dead rows of "+visible(o.Name)), Outbox: o.Name, Name: visible(o.Name), OutboxLink: address("outbox", "outbox", o.Name),
-		At: at(time.Now()), Filter: chosen, FilterWords: chosen.words(), Filtered: !chosen.any(), OldestFirst: from.oldest, MayChange: v.mayChange(),
+		At: at(time.Now()), Filter: chosen, FilterWords: chosen.words(), Filtered: !chosen.any(), OldestFirst: from.oldest, MayChange: v.mayChange() && !powerless, Powerless: powerless,
 		Done: doneWords(r), Clear: address("dead", "outbox", o.Name),
 	}
 	for _, a := range ages {
@@ -112,12 +116,23 @@ func readPlace(r *http.Request) place {
 	return p
 }
 
+// powers reports whether the role of a session may replay and discard dead rows.
+const powers = `SELECT coalesce(has_any_column_privilege(to_regclass('event_outbox_audit')::oid, 'INSERT')
+	AND has_any_column_privilege(to_regclass('event_outbox')::oid, 'UPDATE') AND has_table_privilege(to_regclass('event_outbox')::oid, 'DELETE'), true)`
+
 // list returns one page of the dead rows in the order of the list. more is true if there
-// are others in the direction of reading.
-func (p *Page) list(ctx context.Context, o Outbox, chosen selection, from place) (letters []admin.DeadLetter, more bool, err error) {
+// are others in the direction of reading. If asked, it says whether the role may change them.
+func (p *Page) list(ctx context.Context, o Outbox, chosen selection, from place, ask bool) (letters []admin.DeadLetter, more, powerless bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerLasts)
 	defer cancel()
 	err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
+		if ask {
+			may := false
+			if err := conn.QueryRow(ctx, powers).Scan(&may); err != nil {
+				return fmt.Errorf("ask for the privileges of the role: %w", err)
+			}
+			powerless = !may
+		}
 		// A page of the list is read upwards by seq if the list is, or if it is read back.
 		if from.oldest != from.back {
 			letters, err = admin.DeadLettersAfter(ctx, conn, chosen.filter(0), from.seq, pageRows+1)
@@ -136,7 +151,7 @@ func (p *Page) list(ctx context.Context, o Outbox, chosen selection, from place)
 	if from.back {
 		slices.Reverse(letters)
 	}
-	return letters, more, err
+	return letters, more, powerless, err
 }
 
 // addPages adds the links to the pages before and after this one.
@@ -172,15 +187,23 @@ func (p *Page) letter(o Outbox, l admin.DeadLetter) letter {
 	}
 }
 
-// doneWords says what a decision has done, for the page to which it leads.
+// doneWords says what a decision has done, for the page to which it leads. A link that
+// somebody has sent or kept says nothing: only the page of a decision leads to it.
 func doneWords(r *http.Request) string {
+	if from, err := url.Parse(r.Referer()); err != nil || path.Base(from.Path) != "decide" {
+		return ""
+	}
 	for _, done := range []struct{ name, after string }{
-		{"replayed", ". The leader sends them within about a second. A row that fails again comes back here."},
+		{"replayed", ". The leader sends them within about a second, unless an earlier dead row blocks their key. A row that fails again comes back here."},
 		{"discarded", ". Their data is deleted. The audit has who did it and why."},
 	} {
 		if n, err := strconv.ParseInt(r.FormValue(done.name), 10, 64); err == nil && n >= 0 {
 			verb := map[string]string{"replayed": "Replayed ", "discarded": "Discarded "}[done.name]
-			return verb + several(n, "dead row") + done.after
+			words := verb + several(n, "dead row")
+			if of, err := strconv.ParseInt(r.FormValue("of"), 10, 64); err == nil && of > n {
+				words = verb + grouped(n) + " of " + several(of, "dead row") + ": somebody else has decided about the rest"
+			}
+			return words + done.after
 		}
 	}
 	return ""

@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,6 +23,8 @@ type decideView struct {
 
 	Verb, Name         string
 	DeadLink           string
+	Asked, Blocks      bool
+	MoreEarlier        string
 	Discards           bool
 	Problem            string // why the previous attempt changed nothing
 	Words              string // what is selected
@@ -35,6 +38,7 @@ type decideView struct {
 	Topics             []string
 	Earlier            []earlierView
 	EarlierCount       int
+	EarlierText        string
 	TooMany            bool
 	WithEarlier        bool
 	LeaveEarlier       bool
@@ -84,10 +88,21 @@ func (p *Page) propose(w http.ResponseWriter, r *http.Request) {
 	}
 	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", time.Time{})
 	if err != nil {
-		p.fail(w, r, "read the dead rows", err)
+		p.failPlan(w, r, o, q, err)
 		return
 	}
 	p.ask(w, r, http.StatusOK, o, q, made, "")
+}
+
+// failPlan answers that a decision cannot be prepared.
+func (p *Page) failPlan(w http.ResponseWriter, r *http.Request, o Outbox, q request, err error) {
+	if !isCancelled(err) && !errors.Is(err, context.DeadlineExceeded) {
+		p.fail(w, r, "read the dead rows", err)
+		return
+	}
+	p.cfg.Log.Warn("a decision about dead rows takes too long for the page", "outbox", o.Name, "error", err)
+	p.refuse(w, r, http.StatusGatewayTimeout, "There are too many dead rows for the page",
+		"They could not be read in time. Nothing was changed. Use the command, which has more time: "+p.command(o, q))
 }
 
 // ask asks for a confirmation.
@@ -95,9 +110,10 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 	verb := map[string]string{"replay": "Replay", "discard": "Discard"}[q.do]
 	view := decideView{
 		frame: p.frame(r, verb+" dead rows of "+visible(o.Name)), Verb: verb, Name: visible(o.Name),
-		DeadLink: address("dead", "outbox", o.Name), Discards: q.do == "discard", Problem: problem, Words: q.chosen.words(),
+		DeadLink: q.list(o), Discards: q.do == "discard", Problem: problem, Words: q.chosen.words(),
 		Count: len(made.rows), CountText: several(int64(len(made.rows)), "dead row"), More: made.more, Most: grouped(mostPlanned),
-		TooMany: made.tooMany, EarlierCount: len(made.earlier),
+		TooMany: made.tooMany, EarlierCount: len(made.earlier), EarlierText: grouped(int64(len(made.earlier))), Blocks: made.blocks,
+		Asked:       len(made.earlier) > 0,
 		WithEarlier: q.form.Get("earlier") == "with", LeaveEarlier: q.form.Get("earlier") == "leave",
 		At: strconv.FormatInt(made.at.UnixMicro(), 10), Digest: made.digest(), Reason: q.form.Get("reason"),
 		Command: p.command(o, q),
@@ -122,6 +138,12 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 			Type: visible(l.EventType), Topic: visible(l.Topic), Key: visible(l.Key),
 		})
 	}
+	if made.tooMany {
+		view.EarlierText = "more than " + view.EarlierText
+	}
+	if more := len(made.earlier) - len(view.Earlier); more > 0 {
+		view.MoreEarlier = several(int64(more), "more row")
+	}
 	pairs := slices.Concat([]string{"outbox", o.Name, "do", q.do, "scope", q.form.Get("scope")}, q.chosen.pairs())
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
@@ -131,7 +153,15 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 	p.show(w, code, "decide", view)
 }
 
-// command returns the command that does the same.
+// list returns the address of the list from which a decision comes, with its filter.
+func (q request) list(o Outbox, more ...string) string {
+	filter := q.chosen
+	filter.ids = nil
+	return address("dead", slices.Concat([]string{"outbox", o.Name}, filter.pairs(), more)...)
+}
+
+// command returns the command that does the same for the rows that are dead when it runs. The
+// reason and the choice about the order are left to whoever runs it.
 func (p *Page) command(o Outbox, q request) string {
 	var b strings.Builder
 	b.WriteString("outboxrelay dead " + q.do)
@@ -160,7 +190,13 @@ func (p *Page) command(o Outbox, q request) string {
 	if q.chosen.any() {
 		b.WriteString(" --all")
 	}
-	b.WriteString(" --reason '…'")
+	switch q.form.Get("earlier") {
+	case "with":
+		b.WriteString(" --with-earlier")
+	case "leave":
+		b.WriteString(" --out-of-order")
+	}
+	b.WriteString(" --reason REASON")
 	return b.String()
 }
 
@@ -175,17 +211,15 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, http.StatusBadRequest, "The confirmation is not complete", "Start again from the list. Nothing was changed.")
 		return
 	}
-	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", time.UnixMicro(micro))
+	// If the question was not about the order, ReplayInOrder looks at it again.
+	orders := q.do == "replay" && q.form.Get("asked") != ""
+	made, err := p.makePlan(r.Context(), o, q.chosen, orders, time.UnixMicro(micro))
 	if err != nil {
-		p.fail(w, r, "read the dead rows", err)
+		p.failPlan(w, r, o, q, err)
 		return
 	}
 	if made.digest() != r.PostFormValue("digest") {
-		if made, err = p.makePlan(r.Context(), o, q.chosen, q.do == "replay", time.Time{}); err != nil {
-			p.fail(w, r, "read the dead rows", err)
-			return
-		}
-		p.ask(w, r, http.StatusConflict, o, q, made, "The dead rows have changed since you looked. Nothing was done. This is what it would be now.")
+		p.askAgain(w, r, o, q, "The dead rows have changed since you looked. Nothing was done. This is what it would be now.")
 		return
 	}
 	by := admin.Decision{Actor: p.cfg.Access.visitor(r).user, Reason: strings.TrimSpace(strings.ToValidUTF8(r.PostFormValue("reason"), ""))}
@@ -194,14 +228,39 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ids := made.ids(q.form.Get("earlier") == "with")
-	done, err := p.carryOut(r.Context(), o, q.do, ids, by)
+	act := admin.Discard
+	switch {
+	case q.do == "replay" && q.form.Get("earlier") == "leave":
+		act = admin.Replay
+	case q.do == "replay":
+		act = admin.ReplayInOrder
+	}
+	done, err := p.carryOut(r.Context(), o, act, ids, by)
 	p.cfg.Log.Info("dead rows decided on the page", "outbox", o.Name, "action", q.do, "rows", done, "selected", len(ids), "actor", by.Actor, "reason", by.Reason)
+	if disorder := new(admin.OrderError); errors.As(err, &disorder) && done == 0 {
+		p.askAgain(w, r, o, q, "An earlier row of a selected key has become dead since you looked. Nothing was done.")
+		return
+	}
 	if err != nil {
 		p.fail(w, r, fmt.Sprintf("%s %s: %s were done, then it stopped", q.do, several(int64(len(ids)), "dead row"), grouped(int64(done))), err)
 		return
 	}
 	result := map[string]string{"replay": "replayed", "discard": "discarded"}[q.do]
-	redirect(w, address("dead", "outbox", o.Name, result, strconv.Itoa(done)))
+	more := []string{result, strconv.Itoa(done)}
+	if done < len(ids) {
+		more = append(more, "of", strconv.Itoa(len(ids)))
+	}
+	redirect(w, q.list(o, more...))
+}
+
+// askAgain asks for a confirmation of what a decision would be now.
+func (p *Page) askAgain(w http.ResponseWriter, r *http.Request, o Outbox, q request, problem string) {
+	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", time.Time{})
+	if err != nil {
+		p.failPlan(w, r, o, q, err)
+		return
+	}
+	p.ask(w, r, http.StatusConflict, o, q, made, problem)
 }
 
 // incomplete says what a confirmation lacks; "": nothing.
@@ -225,20 +284,25 @@ func (q request) incomplete(made plan, by admin.Decision) string {
 }
 
 // carryOut acts on the events, a thousand in one transaction.
-func (p *Page) carryOut(ctx context.Context, o Outbox, do string, ids []uuid.UUID, by admin.Decision) (done int, err error) {
+func (p *Page) carryOut(ctx context.Context, o Outbox, act func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error), ids []uuid.UUID, by admin.Decision) (done int, err error) {
+	end, err := p.begin()
+	if err != nil {
+		return 0, err
+	}
+	defer end()
 	// A browser that leaves does not stop a decision in the middle.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	act := admin.Replay
-	if do == "discard" {
-		act = admin.Discard
-	}
 	err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
 		for chunk := range slices.Chunk(ids, 1000) {
 			n, err := act(ctx, conn, admin.Filter{EventIDs: chunk}, by)
 			done += n
+			p.cfg.Log.Info("dead rows being decided on the page", "outbox", o.Name, "rows", done, "selected", len(ids), "actor", by.Actor)
 			if err != nil {
 				return err
+			}
+			if done < len(ids) && p.isEnding() {
+				return errEnding
 			}
 		}
 		return nil

@@ -133,18 +133,23 @@ func TestPauseAndResume(t *testing.T) {
 		{"do=pause&topic=orders", 422}, // no reason
 		{"do=pause&topic=orders&all=1&reason=r", 422},
 		{"do=pause&reason=r", 422},
-		{"do=pause&topic=a+b&reason=r", 502}, // no name of a topic
+		{"do=pause&topic=a+b&reason=r", 422}, // no name of a topic
+		{"do=pause&topic=..&reason=r", 422},
 		{"do=resume&topic=orders", 409},
 		{"do=pause&topic=orders&reason=r", 303},
 		{"do=pause&topic=orders&reason=r", 409},
 		{"do=pause&all=1&reason=all", 303},
-		{"do=resume&all=1", 303},
+		{"do=resume&all=1", 409}, // without the pauses that it ends
+		{"do=resume&all=1&pauses=shown", 303},
 	} {
 		form, err := url.ParseQuery(c.form)
 		if err != nil {
 			t.Fatal(err)
 		}
 		form.Set("outbox", "shop")
+		if form.Get("pauses") != "" { // what the page has shown
+			form.Set("pauses", s.confirmation("pause?outbox=shop&do=resume&all=1").Get("pauses"))
+		}
 		if answer := s.post("pause", form, loggedIn(testToken)); answer.Code != c.want {
 			t.Errorf("%s: %d, want %d\n%s", c.form, answer.Code, c.want, answer.Body)
 		}
@@ -179,6 +184,9 @@ func TestRoleWithoutPrivileges(t *testing.T) {
 		return conn, err
 	}
 	t.Cleanup(s.page.sessions.close)
+	if body := s.get("dead?outbox=shop", loggedIn(testToken)).Body.String(); !strings.Contains(body, "GRANT outbox_operator TO") || strings.Contains(body, "Replay selected") {
+		t.Errorf("the list does not say that the role may change nothing:\n%s", body)
+	}
 	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusBadGateway || !strings.Contains(answer.Body.String(), "outboxgen migration --grants") {
 		t.Errorf("%d\n%s", answer.Code, answer.Body)
 	}

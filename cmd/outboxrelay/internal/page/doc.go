@@ -12,15 +12,19 @@
 // # Numbers
 //
 // While this process leads an outbox, the numbers come from its memory: the relay counts
-// them anyway. Otherwise one row is read, in which the leader publishes its state. Only
-// somebody who looks at one outbox makes the database count, at most once in two seconds.
+// them anyway, every 15 seconds, and the page says how old a count is. What is in flight, and
+// why nothing moves, is known at once. Otherwise one row is read, in which the leader
+// publishes its state. Only somebody who may see dead rows and looks at one outbox makes the
+// database count, at most once in two seconds. One session with each server is only for these
+// people, so that others cannot keep them waiting. No session prepares statements, because
+// schemas share sessions, and the types of their columns may differ.
 // The plots have two rings of samples in memory, which begin again when the process does.
 //
 // # Who may do what
 //
 // Access decides. Anybody may see whether events flow, as in /status and /metrics. Dead
-// rows and data need a login; if none is set up, they are shown on loopback only. A change
-// always needs a login. Changes are POST requests that a browser sends from the page itself:
+// rows and data need a login, unless LocalData shows them on loopback. A change always needs a
+// login. Changes are POST requests that a browser sends from the page itself:
 // http.CrossOriginProtection and a SameSite cookie keep other sites out, and the check of
 // the host name keeps out sites that point their own name to this address.
 //

@@ -20,9 +20,11 @@ const longestForm = 1 << 20
 func (p *Page) guarded(next http.Handler) http.Handler {
 	var origin http.CrossOriginProtection
 	for _, host := range p.cfg.Access.Hosts {
-		for _, scheme := range []string{"https://", "http://"} {
-			_ = origin.AddTrustedOrigin(scheme + host) // a name that is no host is never the origin of a request
+		// An http page of the same name may be forged, so only an entry with http:// trusts it.
+		if !strings.Contains(host, "://") {
+			host = "https://" + host
 		}
+		_ = origin.AddTrustedOrigin(host) // a name that is no host is never the origin of a request
 	}
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, http.StatusForbidden, "Refused: the request comes from another site",
@@ -39,8 +41,8 @@ func (p *Page) guarded(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		if !p.cfg.Access.servedAs(r.Host) {
-			http.Error(w, "The page is not served under this host name: open it as 127.0.0.1 or localhost, "+
-				"or add the name to the setting page_hosts.", http.StatusMisdirectedRequest)
+			p.refuse(w, r, http.StatusMisdirectedRequest, "The page is not served under this host name",
+				"Open it as "+p.cfg.Access.names()+", or add the name to the setting page_hosts.")
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, longestForm)
@@ -50,6 +52,21 @@ func (p *Page) guarded(next http.Handler) http.Handler {
 		}
 		protected.ServeHTTP(w, r)
 	})
+}
+
+// withoutScheme returns the host of an entry of page_hosts.
+func withoutScheme(host string) string {
+	_, after, found := strings.Cut(host, "://")
+	if found {
+		return after
+	}
+	return host
+}
+
+// names lists names under which the page is served.
+func (a Access) names() string {
+	names := slices.Clone(a.Hosts)
+	return visible(strings.Join(append(names, "localhost", "127.0.0.1"), ", "))
 }
 
 // servedAs reports whether the page is served under a host name. On loopback it must be a
@@ -65,11 +82,14 @@ func (a Access) servedAs(host string) bool {
 		name = n
 	}
 	name = strings.TrimSuffix(strings.Trim(name, "[]"), ".")
-	if slices.ContainsFunc(a.Hosts, func(h string) bool { return strings.EqualFold(h, name) || strings.EqualFold(h, host) }) {
+	if slices.ContainsFunc(a.Hosts, func(entry string) bool {
+		own := withoutScheme(entry)
+		return strings.EqualFold(own, name) || strings.EqualFold(own, host)
+	}) {
 		return true
 	}
-	if name == "localhost" {
-		return a.Loopback
+	if name == "localhost" { // nobody can point this name elsewhere
+		return true
 	}
 	address, err := netip.ParseAddr(name)
 	return err == nil && (address.IsLoopback() || !a.Loopback)

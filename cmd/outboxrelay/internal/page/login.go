@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -34,12 +35,7 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 		view.Problem = problem
 		p.show(w, code, "login", view)
 	}
-	peer, _ := peerOf(r)
-	if !p.logins.allow(peer.String(), time.Now()) {
-		w.Header().Set("Retry-After", "60")
-		again(http.StatusTooManyRequests, "Too many attempts from your address. Wait a minute, and try again.")
-		return
-	}
+	peer := p.cfg.Access.client(r)
 	token, err := p.cfg.Access.token()
 	if err != nil {
 		p.cfg.Log.Error("nobody can log in to the page", "error", err)
@@ -47,39 +43,66 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	given, want := sha256.Sum256([]byte(r.PostFormValue("token"))), sha256.Sum256([]byte(token))
+	right := subtle.ConstantTimeCompare(given[:], want[:]) == 1
+	// An address may be shared, so wrong attempts of others do not keep out who has the token
+	// as long as the whole process is not flooded.
+	allowed := p.logins.allow(peer, time.Now())
+	spare := !allowed && p.logins.allowSpare(time.Now())
 	switch {
-	case subtle.ConstantTimeCompare(given[:], want[:]) != 1:
-		p.cfg.Log.Warn("login to the page refused", "from", peer.String())
+	case !allowed && (!spare || !right):
+		w.Header().Set("Retry-After", "60")
+		again(http.StatusTooManyRequests, "There were too many attempts to log in. Wait a minute, and try again.")
+	case !right:
+		p.cfg.Log.Warn("login to the page refused", "from", peer)
 		again(http.StatusUnauthorized, "This is not the token.")
 	case !validUser(view.User):
 		again(http.StatusUnprocessableEntity, "Enter your name, of at most 100 characters. It is recorded with what you change.")
 	default:
-		p.logins.succeeded(peer.String())
-		p.cfg.Log.Info("login to the page", "user", view.User, "from", peer.String())
-		p.setCookie(w, r, newSession(view.User, token, time.Now().Add(sessionLasts)), int(sessionLasts.Seconds()))
+		p.logins.succeeded(peer)
+		p.cfg.Log.Info("login to the page", "user", view.User, "from", peer)
+		p.setCookie(w, r, token, newSession(view.User, token, time.Now().Add(sessionLasts)), int(sessionLasts.Seconds()))
 		redirect(w, view.Next)
 	}
 }
 
 func (p *Page) logout(w http.ResponseWriter, r *http.Request) {
-	p.setCookie(w, r, "", -1)
+	if p.cfg.Access.hasLogin() {
+		if token, err := p.cfg.Access.token(); err == nil { // without a token, nobody is logged in
+			p.setCookie(w, r, token, "", -1)
+		}
+	}
 	redirect(w, "./")
 }
 
 // setCookie sets the cookie for the path below which the browser sees the page. A form
 // that came from an https page has an https origin, also if a proxy ends TLS.
-func (p *Page) setCookie(w http.ResponseWriter, r *http.Request, value string, seconds int) {
+func (p *Page) setCookie(w http.ResponseWriter, r *http.Request, token, value string, seconds int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: value, MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: cookieName(token), Value: value, MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://"),
 	})
 }
 
+// client returns the address of whoever sends a request: behind a trusted proxy, the last
+// one that the proxy has added.
+func (a Access) client(r *http.Request) string {
+	peer, _ := peerOf(r)
+	if !a.fromProxy(r) {
+		return peer.String()
+	}
+	added := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	if client, err := netip.ParseAddr(strings.TrimSpace(added[len(added)-1])); err == nil {
+		return client.Unmap().WithZone("").String()
+	}
+	return peer.String()
+}
+
 // attempts limits how often somebody can try to log in: burst attempts of each address at
-// once, and one more in refill.
+// once, and one more in refill. The spare ones are for all addresses together.
 type attempts struct {
-	mu   sync.Mutex
-	from map[string]bucket
+	mu    sync.Mutex
+	from  map[string]bucket
+	spare bucket
 }
 
 type bucket struct {
@@ -91,6 +114,8 @@ const (
 	burst         = 10
 	refill        = 6 * time.Second
 	mostAddresses = 10_000
+	spareBurst    = 10
+	sparePerTime  = 10 // in a second
 )
 
 func (a *attempts) allow(address string, now time.Time) bool {
@@ -117,6 +142,23 @@ func (a *attempts) allow(address string, now time.Time) bool {
 	}
 	a.from[address] = b
 	return allowed
+}
+
+// allowSpare reports whether the token may be looked at although the address has no attempts
+// left. All addresses together have few of these, so that nobody can guess quickly.
+func (a *attempts) allowSpare(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.spare.at.IsZero() {
+		a.spare = bucket{left: spareBurst, at: now}
+	}
+	a.spare.left = min(spareBurst, a.spare.left+now.Sub(a.spare.at).Seconds()*sparePerTime)
+	a.spare.at = now
+	if a.spare.left < 1 {
+		return false
+	}
+	a.spare.left--
+	return true
 }
 
 // forget removes the addresses that have all their attempts again.

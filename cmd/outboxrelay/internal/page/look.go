@@ -17,11 +17,15 @@ const lookLasts = 1500 * time.Millisecond
 type look struct {
 	mu    sync.Mutex
 	known known
+	took  time.Duration
 	asked time.Time
 }
 
+// restAfter is how many times as long as a look took nobody looks again.
+const restAfter = 4
+
 // shared returns what read returns. However many people watch, it is called once in
-// lookLasts for each key.
+// lookLasts for each key, and less often if it is slow.
 func (p *Page) shared(ctx context.Context, key string, limit time.Duration, read func(context.Context) known) known {
 	p.mu.Lock()
 	l := p.looks[key]
@@ -34,26 +38,29 @@ func (p *Page) shared(ctx context.Context, key string, limit time.Duration, read
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.known.at) < lookLasts {
+	if time.Since(l.known.at) < max(lookLasts, restAfter*l.took) {
 		return l.known
 	}
 	// Others wait for the answer too, so it does not end with this request.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
+	began := time.Now()
 	l.known = read(ctx)
 	l.known.at = time.Now()
+	l.took = l.known.at.Sub(began)
 	return l.known
 }
 
-// inspect returns what the database knows about an outbox.
+// inspect returns what the database knows about an outbox. It is for people who may see dead
+// rows: others see what the leader has counted.
 func (p *Page) inspect(ctx context.Context, o Outbox) known {
-	return p.shared(ctx, "all of "+o.Name, answerLasts, func(ctx context.Context) (k known) {
+	return p.shared(ctx, "all of "+o.Name, lookLimit, func(ctx context.Context) (k known) {
 		k.err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
 			var err error
 			k.state, err = admin.Inspect(ctx, conn, "")
 			return err
 		})
-		k.counted = k.err == nil
+		k.counted, k.asOf = k.err == nil, time.Now()
 		return k
 	})
 }
@@ -71,7 +78,10 @@ func (p *Page) glance(ctx context.Context, o Outbox, now time.Time, fresh bool) 
 	if k, ok := p.samples.latest(o.Name); ok && (!fresh || now.Sub(k.at) < lookLasts) {
 		return k
 	}
-	return p.shared(ctx, "lease of "+o.Name, answerLasts/4, func(ctx context.Context) known { return p.fromLeader(ctx, o, now) })
+	if !fresh { // the sampler reads it soon
+		return known{unread: true, at: now}
+	}
+	return p.shared(ctx, "lease of "+o.Name, lookLimit, func(ctx context.Context) known { return p.fromLeader(ctx, o, now) })
 }
 
 // forget removes looks that nobody has asked for lately.

@@ -16,11 +16,13 @@ type outboxView struct {
 	frame
 	card
 
-	ByName   string // in addresses
-	At       *moment
-	Spoken   string
-	MayRead  bool
-	DeadLink string
+	ByName  string // in addresses
+	At      *moment
+	Spoken  string
+	MayRead bool
+	// MayChange is true for people who may pause and resume topics.
+	MayChange bool
+	DeadLink  string
 	// Pauses of operators, and topics or partitions that cannot be written.
 	Pauses    []pauseView
 	PauseLink string
@@ -65,7 +67,13 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now()
 	p.watch(now)
-	k := p.inspect(r.Context(), o)
+	mayRead := p.cfg.Access.mayRead(r)
+	k := known{}
+	if mayRead {
+		k = p.inspect(r.Context(), o)
+	} else {
+		k = p.glance(r.Context(), o, now, true)
+	}
 	if k.err != nil && o.Status.Leader { // what the process knows itself is better than nothing
 		doubt := k.err
 		k = fromMemory(o, now)
@@ -74,7 +82,7 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 	view := outboxView{
 		frame: p.frame(r, visible(o.Name)), card: p.card(o, k, now, len(p.cfg.Outboxes()) > 1), At: at(now),
 		ByName: o.Name, DeadLink: address("dead", "outbox", o.Name), PauseLink: address("pause", "outbox", o.Name),
-		MayRead: p.cfg.Access.mayRead(r),
+		MayRead: mayRead, MayChange: p.cfg.Access.visitor(r).mayChange(),
 	}
 	view.Refresh = true
 	view.Spoken = view.Word + ". " + view.Sentence
@@ -86,19 +94,23 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 	p.show(w, http.StatusOK, "outbox", view)
 }
 
+func (p *Page) pauseView(o Outbox, one relay.OperatorPause) pauseView {
+	out := pauseView{
+		Topic: visible(one.Topic), Actor: visible(one.Actor), Reason: visible(p.cfg.WithoutSecrets(one.Reason)), Since: at(one.Since),
+		Resume: address("pause", "outbox", o.Name, "do", "resume", "topic", one.Topic),
+	}
+	if one.Topic == admin.AllTopics {
+		out.Topic, out.Resume = "all topics", address("pause", "outbox", o.Name, "do", "resume", "all", "1")
+	}
+	return out
+}
+
 // addWaiting adds what waits, and why.
 func (p *Page) addWaiting(view *outboxView, o Outbox, k known) {
 	clean := func(text string) string { return visible(p.cfg.WithoutSecrets(text)) }
 	row := func(seq int64) string { return address("row", "outbox", o.Name, "seq", strconv.FormatInt(seq, 10)) }
 	for _, one := range k.state.Pauses {
-		pause := pauseView{
-			Topic: visible(one.Topic), Actor: visible(one.Actor), Reason: clean(one.Reason), Since: at(one.Since),
-			Resume: address("pause", "outbox", o.Name, "do", "resume", "topic", one.Topic),
-		}
-		if one.Topic == admin.AllTopics {
-			pause.Topic, pause.Resume = "all topics", address("pause", "outbox", o.Name, "do", "resume", "all", "1")
-		}
-		view.Pauses = append(view.Pauses, pause)
+		view.Pauses = append(view.Pauses, p.pauseView(o, one))
 	}
 	state := k.state.Leader.State
 	for _, list := range [][]relay.Paused{state.PausedTopics, state.SetAside} {

@@ -22,6 +22,10 @@ type card struct {
 	Numbers        []number
 	Leader         string
 	LeaderNote     string
+	Counted        string // when the rows were counted
+
+	unread bool
+	age    time.Duration
 }
 
 // number is one fact with its name.
@@ -41,6 +45,9 @@ type overviewView struct {
 	At      *moment
 	Cards   []card
 	Rows    []card // the others, in short
+	Counted string // when the rows were counted
+
+	oldest time.Duration
 }
 
 // mostCards limits the outboxes that are shown with reasons, and fewCards is up to how many
@@ -59,13 +66,22 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 	view.Cards = make([]card, len(all))
 	var reading sync.WaitGroup // together they wait no longer than one, if a database is silent
 	for i, o := range all {
+		// What a bug leaves.
+		view.Cards[i] = card{verdict: verdict{bad, "Not known", "The page has a bug: the log of the relay has more."}, ID: anchor(o.Name), Name: visible(o.Name), Link: address("outbox", "outbox", o.Name)}
 		reading.Go(func() {
+			defer p.survive("describe an outbox")
 			view.Cards[i] = p.card(o, p.glance(r.Context(), o, now, len(all) <= mostFresh), now, len(all) > 1)
 		})
 	}
 	reading.Wait()
 	slices.SortStableFunc(view.Cards, func(a, b card) int { return int(b.Level) - int(a.Level) })
 	view.Summary = summarize(view.Cards)
+	for _, c := range view.Cards {
+		view.oldest = max(view.oldest, c.age)
+	}
+	if view.oldest > 0 {
+		view.Counted = "The rows were counted at most " + span(view.oldest) + " ago."
+	}
 	view.Spoken = view.Summary
 	for i, c := range view.Cards {
 		if i < fewCards {
@@ -86,7 +102,11 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 // their urgency.
 func summarize(cards []card) string {
 	var urgent []string
+	unread := 0
 	for _, c := range cards {
+		if c.unread {
+			unread++
+		}
 		if c.Level >= warn {
 			urgent = append(urgent, c.Name)
 		}
@@ -95,6 +115,8 @@ func summarize(cards []card) string {
 	switch {
 	case len(cards) == 0:
 		return "This process serves no outbox now."
+	case len(urgent) == 0 && unread > 0:
+		return fmt.Sprintf("%s. Not read yet: %d. Of the others, none needs your attention.", outboxes(len(cards)), unread)
 	case len(urgent) == 0:
 		return outboxes(len(cards)) + ", and nothing needs your attention."
 	case len(urgent) > named:
@@ -103,6 +125,26 @@ func summarize(cards []card) string {
 		return fmt.Sprintf("Needs attention: %s, 1 of %s.", urgent[0], outboxes(len(cards)))
 	}
 	return fmt.Sprintf("Need attention: %s, of %s.", strings.Join(urgent, ", "), outboxes(len(cards)))
+}
+
+// heads are the numbers that the short table has.
+var heads = []string{"Pending rows", "Oldest waits for", "Throughput", "Dead rows", "Held keys", "Paused topics"}
+
+// Heads returns the heads of the short table.
+func (overviewView) Heads() []string { return heads }
+
+// Cells returns a cell for each head.
+func (c card) Cells() []number {
+	out := make([]number, 0, len(heads))
+	for _, head := range heads {
+		i := slices.IndexFunc(c.Numbers, func(n number) bool { return n.Name == head })
+		if i < 0 {
+			out = append(out, number{Name: head, Value: "not known"})
+		} else {
+			out = append(out, c.Numbers[i])
+		}
+	}
+	return out
 }
 
 func outboxes(n int) string {
@@ -115,16 +157,41 @@ func outboxes(n int) string {
 // card describes an outbox.
 func (p *Page) card(o Outbox, k known, now time.Time, named bool) card {
 	rate := p.samples.throughput(o, now)
+	k = p.aged(o, k, now)
 	var reasons []Reason
-	if k.err == nil && !k.silent {
+	if k.err == nil && !k.unread {
 		reasons = p.cfg.Reasons(k.state)
+	}
+	if k.still > longWait && !slices.ContainsFunc(reasons, func(r Reason) bool { return r.Kind == Fault }) {
+		reasons = slices.Insert(reasons, 0, Reason{Fault, "rows have been in flight for " + span(k.still) + ", and none of them was published: Kafka or the database may not answer"})
 	}
 	c := card{
 		verdict: judge(o, k, rate, reasons), ID: anchor(o.Name), Name: visible(o.Name), Link: address("outbox", "outbox", o.Name),
 		Whys: p.explain(o, k, reasons, named), Numbers: numbers(o, k, rate),
 	}
 	c.Leader, c.LeaderNote = p.leader(o, k)
+	c.unread = k.unread
+	if k.err == nil && !k.silent && !k.unread && !k.counted {
+		c.age = k.age
+		c.Counted = "The leader counted the rows " + span(k.age) + " ago."
+	}
 	return c
+}
+
+// aged adds what has happened since the leader counted the rows.
+func (p *Page) aged(o Outbox, k known, now time.Time) known {
+	if !k.asOf.IsZero() {
+		k.age = max(0, now.Sub(k.asOf))
+	}
+	if o.Status.Leader {
+		k.still = p.samples.still(o, now)
+	}
+	if oldest := k.state.Oldest; oldest != nil && k.still > 0 && !k.counted { // nothing was published, so it waits still
+		older := *oldest
+		older.Age += k.age
+		k.state.Oldest, k.state.OldestUnpaused = &older, &older
+	}
+	return k
 }
 
 // anchor returns the id of an outbox in a page.
@@ -136,7 +203,7 @@ func anchor(name string) string {
 
 // numbers returns the facts that matter most.
 func numbers(o Outbox, k known, rate float64) []number {
-	if k.err != nil || k.silent {
+	if k.err != nil || k.silent || k.unread {
 		return nil
 	}
 	s := k.state
@@ -160,7 +227,7 @@ func numbers(o Outbox, k known, rate float64) []number {
 func (p *Page) leader(o Outbox, k known) (who, note string) {
 	l := k.state.Leader
 	switch {
-	case k.err != nil:
+	case k.err != nil, k.unread:
 		return "not known", ""
 	case !l.Known:
 		return "none: no relay has run on this outbox yet", ""

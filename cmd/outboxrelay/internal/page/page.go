@@ -3,9 +3,11 @@ package page
 import (
 	"context"
 	"embed"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -48,7 +50,8 @@ type Database struct {
 	// Server is the same for databases that can share a session.
 	Server string
 	Schema string
-	// Connect opens a session. Its search_path need not be set.
+	// Connect opens a session. Its search_path need not be set. It must prepare no
+	// statements: the page changes the search_path, and the types of the columns may differ.
 	Connect func(context.Context) (*pgx.Conn, error)
 }
 
@@ -76,7 +79,12 @@ type Page struct {
 	logins   attempts
 	handler  http.Handler
 
+	wake chan struct{} // somebody looks again, so samples are taken at once
+
+	decisions sync.WaitGroup // that are being carried out
+
 	mu     sync.Mutex
+	ending bool
 	looks  map[string]*look
 	looked time.Time // when somebody has last looked at a page
 }
@@ -89,27 +97,68 @@ var parsed = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
 // New returns a page. It does not connect yet.
 func New(cfg Config) *Page {
-	p := &Page{cfg: cfg, sessions: newSessions(), looks: map[string]*look{}}
+	p := &Page{cfg: cfg, sessions: newSessions(), looks: map[string]*look{}, wake: make(chan struct{}, 1)}
 	p.samples = newSampler(p)
 	p.handler = p.routes()
 	return p
 }
 
-// Run takes samples until ctx ends, and then closes the sessions.
+// Run takes samples until ctx ends. Then it lets decisions end after their current
+// transaction, and closes the sessions.
 func (p *Page) Run(ctx context.Context) {
 	defer p.sessions.close()
+	defer func() {
+		p.mu.Lock()
+		p.ending = true
+		p.mu.Unlock()
+		p.decisions.Wait()
+	}()
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
 	for {
-		p.samples.take(ctx, time.Now())
-		p.sessions.tidy(time.Now())
-		p.forget()
+		p.tend(ctx)
 		select {
 		case <-ticker.C:
+		case <-p.wake:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// tend takes samples, and removes what is no longer needed.
+func (p *Page) tend(ctx context.Context) {
+	defer p.survive("take samples")
+	p.samples.take(ctx, time.Now())
+	p.sessions.tidy(time.Now())
+	p.forget()
+}
+
+// survive keeps a panic of the page from ending the process, which may lead outboxes. It
+// must be deferred.
+func (p *Page) survive(doing string) {
+	if v := recover(); v != nil {
+		p.cfg.Log.Error("the web page has a bug, and the relay goes on", "doing", doing, "panic", v, "stack", string(debug.Stack()))
+	}
+}
+
+var errEnding = errors.New("the relay is being stopped: open the page again when it runs; the list has the rows that are left")
+
+// begin counts a decision, unless the process ends. end must be called after it.
+func (p *Page) begin() (end func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ending {
+		return nil, errEnding
+	}
+	p.decisions.Add(1)
+	return p.decisions.Done, nil
+}
+
+func (p *Page) isEnding() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ending
 }
 
 // watchLasts is how long after the last look somebody is expected to look again.
@@ -126,6 +175,12 @@ func (p *Page) watched(now time.Time) bool {
 func (p *Page) watch(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.looked.IsZero() || now.Sub(p.looked) >= watchLasts {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
 	p.looked = now
 }
 

@@ -2,12 +2,17 @@ package page
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -22,6 +27,9 @@ type pausePage struct {
 	Problem, Reason          string
 	Command                  string
 	Named                    bool // the topic is chosen: this is the confirmation
+	Ends                     []pauseView
+	Digest                   string // of the pauses that end
+	AllPaused                bool   // after a resume of one topic, all are still paused
 }
 
 func (p *Page) proposePause(w http.ResponseWriter, r *http.Request) {
@@ -53,6 +61,19 @@ func (p *Page) askPause(w http.ResponseWriter, r *http.Request, code int, o Outb
 	if !resumes {
 		view.Command += " --reason '…'"
 	}
+	if view.Named && resumes {
+		pauses, err := p.pausesOf(r.Context(), o)
+		if err != nil {
+			p.fail(w, r, "read the pauses", err)
+			return
+		}
+		ends := endedBy(pauses, topic, all)
+		for _, one := range ends {
+			view.Ends = append(view.Ends, p.pauseView(o, one))
+		}
+		view.Digest = digestOf(ends)
+		view.AllPaused = !all && len(endedBy(pauses, admin.AllTopics, false)) > 0
+	}
 	if view.Named && !all && !resumes && problem == "" {
 		ctx, cancel := context.WithTimeout(r.Context(), answerLasts)
 		defer cancel()
@@ -69,10 +90,45 @@ func (p *Page) askPause(w http.ResponseWriter, r *http.Request, code int, o Outb
 	p.show(w, code, "pause", view)
 }
 
+func (p *Page) pausesOf(ctx context.Context, o Outbox) (pauses []relay.OperatorPause, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLasts)
+	defer cancel()
+	err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
+		pauses, err = admin.Pauses(ctx, conn)
+		return err
+	})
+	return pauses, err
+}
+
+// endedBy returns the pauses that a resume ends.
+func endedBy(pauses []relay.OperatorPause, topic string, all bool) []relay.OperatorPause {
+	var out []relay.OperatorPause
+	for _, one := range pauses {
+		if all || one.Topic == topic {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// digestOf identifies pauses: a resume ends only those that the page has shown.
+func digestOf(pauses []relay.OperatorPause) string {
+	sum := sha256.New()
+	for _, one := range pauses {
+		_, _ = fmt.Fprintf(sum, "%q %q %q %d\n", one.Topic, one.Actor, one.Reason, one.Since.UnixMicro()) // a hash takes everything
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// validTopic is what Kafka accepts as the name of a topic.
+var validTopic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
 func pauseRequest(r *http.Request) (topic string, all, resumes bool) {
 	topic = strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(r.FormValue("topic"), "\x00", ""), ""))
 	return topic, r.FormValue("all") != "", r.FormValue("do") == "resume"
 }
+
+var errOtherPauses = errors.New("the pauses are not those that were confirmed")
 
 // pause pauses or resumes a topic.
 func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
@@ -83,6 +139,10 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 	topic, all, resumes := pauseRequest(r)
 	if all == (topic != "") {
 		p.askPause(w, r, http.StatusUnprocessableEntity, o, "Name one topic, or choose all topics. Nothing was changed.")
+		return
+	}
+	if !all && !resumes && (!validTopic.MatchString(topic) || topic == "." || topic == "..") {
+		p.askPause(w, r, http.StatusUnprocessableEntity, o, "There can be no such topic: Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\". Nothing was changed.")
 		return
 	}
 	if all {
@@ -99,8 +159,21 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerLasts)
 	defer cancel()
-	err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error { return act(ctx, conn, topic, by) })
+	err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
+		if resumes {
+			pauses, err := admin.Pauses(ctx, conn)
+			if err != nil {
+				return err
+			}
+			if ends := endedBy(pauses, topic, all); len(ends) > 0 && digestOf(ends) != r.PostFormValue("pauses") {
+				return errOtherPauses
+			}
+		}
+		return act(ctx, conn, topic, by)
+	})
 	switch {
+	case errors.Is(err, errOtherPauses):
+		p.askPause(w, r, http.StatusConflict, o, "The pauses have changed since you looked. Nothing was changed. These are the pauses now.")
 	case errors.Is(err, admin.ErrPaused):
 		p.askPause(w, r, http.StatusConflict, o, "It is paused already. Nothing was changed.")
 	case errors.Is(err, admin.ErrNotPaused):

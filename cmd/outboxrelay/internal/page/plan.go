@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -26,13 +27,14 @@ type plan struct {
 	more    bool // the selection has further rows
 	earlier []admin.EarlierLetter
 	tooMany bool // there are more earlier ones than a plan can have
+	blocks  bool // earlier ones block their keys, so the selected ones would wait for them
 	at      time.Time
 }
 
 // makePlan reads what a decision would be about. made is when the selection was made, by
 // the database's clock; zero: now. Rows that became dead later do not belong to it.
 func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOrder bool, made time.Time) (plan, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerLasts)
+	ctx, cancel := context.WithTimeout(ctx, planLasts)
 	defer cancel()
 	out := plan{at: made}
 	err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
@@ -43,7 +45,9 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOr
 		if made.IsZero() {
 			out.at = now.Truncate(time.Microsecond)
 		}
-		filter := chosen.filter(max(0, now.Sub(out.at)))
+		ago := max(0, now.Sub(out.at))
+		filter := chosen.filter(ago)
+		filter.OlderThan = max(filter.OlderThan, ago.Truncate(time.Millisecond)) // what became dead since is not read
 		const step = 1000
 		for after, last := int64(0), false; !last && !out.more; {
 			page, err := admin.DeadLettersAfter(ctx, conn, filter, after, step)
@@ -72,7 +76,14 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOr
 		if out.tooMany = len(out.earlier) > mostPlanned; out.tooMany {
 			out.earlier = out.earlier[:mostPlanned]
 		}
-		return nil
+		if len(out.earlier) == 0 {
+			return nil
+		}
+		leader, err := admin.ReadLeader(ctx, conn, "")
+		out.blocks = slices.ContainsFunc(out.earlier, func(l admin.EarlierLetter) bool {
+			return policyFor(l.EventType, leader.State.Led) == relay.Block
+		})
+		return err
 	})
 	return out, err
 }

@@ -18,6 +18,9 @@ type ring struct {
 	list  []sample
 }
 
+// newRing returns a ring with all its memory, which growing would take twice.
+func newRing(size int) ring { return ring{size: size, list: make([]sample, 0, size)} }
+
 func (r *ring) add(s sample) {
 	if len(r.list) < r.size {
 		r.list = append(r.list, s)
@@ -52,7 +55,7 @@ type history struct {
 }
 
 func newHistory(since time.Time) *history {
-	return &history{since: since, hour: ring{size: hourSamples}, days: ring{size: daySamples}}
+	return &history{since: since, hour: newRing(hourSamples), days: newRing(daySamples)}
 }
 
 func (h *history) add(s sample) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
@@ -27,6 +28,7 @@ type rowView struct {
 	Data, Headers              documentView
 	DeadOfKey                  []letter
 	Behind                     string
+	Uncounted                  bool // the other rows of the key could not be read in time
 	BehindRows                 []behindRow
 	Audit                      []auditRow
 	Dead, MayChange            bool
@@ -58,7 +60,10 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	event, led, err := p.event(r.Context(), o, r.FormValue("id"), r.FormValue("seq"))
+	// The part that changes by itself has nothing of other rows, and no data.
+	again := r.Header.Get("HX-Request") != ""
+	found, err := p.event(r.Context(), o, r.FormValue("id"), r.FormValue("seq"), !again)
+	event, led := found.event, found.led
 	switch {
 	case errors.Is(err, errNoID):
 		p.refuse(w, r, http.StatusBadRequest, "This address is not complete", err.Error())
@@ -82,14 +87,18 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 	view.State, view.Level = stateWords(event)
 	view.Spoken = view.State
 	view.Facts = facts(event)
-	view.Data, view.Headers = p.documents(event)
+	if !again {
+		view.Data, view.Headers = p.documents(event)
+	}
 	for _, l := range event.DeadOfKey {
 		if len(view.DeadOfKey) == pageRows {
 			break
 		}
 		view.DeadOfKey = append(view.DeadOfKey, p.letter(o, l))
 	}
-	view.Behind = behindWords(event, led)
+	if view.Uncounted = found.uncounted; !view.Uncounted {
+		view.Behind = behindWords(event, led)
+	}
 	for _, b := range event.BehindFirst {
 		view.BehindRows = append(view.BehindRows, behindRow{
 			Seq: strconv.FormatInt(b.Seq, 10), Row: address("row", "outbox", o.Name, "id", b.EventID.String()), Type: visible(b.EventType), At: at(b.CreatedAt),
@@ -103,12 +112,20 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 	p.show(w, http.StatusOK, "row", view)
 }
 
-// event reads a row by its event id or its seq, and what its leader says about itself.
-func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string) (event admin.Event, led *relay.Led, err error) {
+// found is a row, what its leader says about itself, and whether the other rows of its key
+// could not be read in time.
+type found struct {
+	event     admin.Event
+	led       *relay.Led
+	uncounted bool
+}
+
+// event reads a row by its event id or its seq, and if wanted the other rows of its key.
+func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, withKey bool) (out found, err error) {
 	id, idErr := uuid.Parse(idText)
 	seq, seqErr := strconv.ParseInt(seqText, 10, 64)
 	if idErr != nil && (seqErr != nil || seq < 1) {
-		return event, nil, errNoID
+		return out, errNoID
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerLasts)
 	defer cancel()
@@ -118,14 +135,46 @@ func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string) (eve
 				return err
 			}
 		}
-		if event, err = admin.FindEvent(ctx, conn, id); err != nil {
+		if out.event, err = admin.FindRow(ctx, conn, id); err != nil {
 			return err
 		}
 		l, err := admin.ReadLeader(ctx, conn, "")
-		led = l.State.Led
+		if out.led = l.State.Led; err != nil || !withKey {
+			return err
+		}
+		out.uncounted, err = readKey(ctx, conn, &out.event)
 		return err
 	})
-	return event, led, err
+	return out, err
+}
+
+// keyLasts limits each statement about the other rows of a key. No index has keys, so with
+// millions of rows they may take minutes, and the row itself must not wait for them.
+const keyLasts = "1s"
+
+// readKey reads the other rows of a key, or reports that there is no time for it.
+func readKey(ctx context.Context, conn *pgx.Conn, event *admin.Event) (uncounted bool, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, keyLasts); err != nil {
+			return err
+		}
+		whole := *event
+		if err := whole.ReadKey(ctx, tx); err != nil {
+			return err
+		}
+		*event = whole
+		return nil
+	})
+	if isCancelled(err) {
+		return true, nil
+	}
+	return false, err
+}
+
+// isCancelled reports whether the server has cancelled a statement because it took too long.
+func isCancelled(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == "57014"
 }
 
 func stateWords(e admin.Event) (words, level string) {

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,18 +19,25 @@ type known struct {
 	state   admin.State
 	counted bool // by the database, for this page; else by the leader for its metrics
 	silent  bool // no numbers are known yet
+	unread  bool // the database was not asked yet
 	skipped bool // nobody looks at the page, so the database was not asked
 	err     error
 	doubt   error // the database could not be asked, so the process says what it knows itself
 	at      time.Time
+	asOf    time.Time // when the rows were counted; zero: not known
+
+	// card sets the rest.
+	age   time.Duration // of the count
+	still time.Duration // how long rows have been in flight without one being published
 }
 
 // sampler takes samples of all outboxes.
 type sampler struct {
 	page *Page
 
-	mu  sync.Mutex
-	all map[string]*sampled
+	mu    sync.Mutex
+	all   map[string]*sampled
+	first map[string]string // for each server, the outbox with which the next round begins
 }
 
 // sampled is what the sampler keeps of one outbox.
@@ -37,7 +45,8 @@ type sampled struct {
 	history *history
 	counts  []count // of the latest samples, for the throughput now
 	last    known
-	seen    bool // in the current round
+	seen    bool      // in the current round
+	still   time.Time // since when rows are in flight without one being published; zero: they are not
 }
 
 // count is how many rows this process had recorded as published at one time.
@@ -45,14 +54,29 @@ type count struct {
 	at        time.Time
 	published int64
 	leads     bool
+	inFlight  int
 }
 
-func newSampler(p *Page) *sampler { return &sampler{page: p, all: map[string]*sampled{}} }
+func countOf(o Outbox, now time.Time) count {
+	return count{now, o.Published, o.Status.Leader, inFlight(o.Status)}
+}
+
+// inFlight counts the rows that a relay has read and not finished.
+func inFlight(s relay.Status) int { return s.Queued + s.InFlight + s.Unsettled }
+
+// stuckSince reports whether rows were in flight at both times and none was published between.
+func stuckSince(from, to count) bool {
+	return from.leads && to.leads && from.inFlight > 0 && to.inFlight > 0 && from.published == to.published
+}
+
+func newSampler(p *Page) *sampler {
+	return &sampler{page: p, all: map[string]*sampled{}, first: map[string]string{}}
+}
 
 // take takes one sample of each outbox. Where the process stands by, the database is asked
 // only if somebody has looked at the page lately: a page that nobody needs costs no
 // session. Outboxes of one server are read one after the
-// other; if the server does not answer, the rest of them is left out.
+// other. If the time of a round is not enough, the next one begins where it ended.
 func (s *sampler) take(ctx context.Context, now time.Time) {
 	outboxes := s.page.cfg.Outboxes()
 	elsewhere := map[string][]Outbox{}
@@ -67,13 +91,12 @@ func (s *sampler) take(ctx context.Context, now time.Time) {
 		}
 	}
 	var reading sync.WaitGroup
-	for _, list := range elsewhere {
+	for server, list := range elsewhere {
 		reading.Go(func() {
+			defer s.page.survive("take samples")
 			limited, cancel := context.WithTimeout(ctx, sampleEvery/2)
 			defer cancel()
-			for _, o := range list {
-				s.add(o, s.page.fromLeader(limited, o, now), now)
-			}
+			s.read(limited, server, list, now)
 		})
 	}
 	reading.Wait()
@@ -87,6 +110,44 @@ func (s *sampler) take(ctx context.Context, now time.Time) {
 	}
 }
 
+// read takes samples of the outboxes of one server until ctx ends.
+func (s *sampler) read(ctx context.Context, server string, list []Outbox, now time.Time) {
+	s.mu.Lock()
+	begin := max(0, slices.IndexFunc(list, func(o Outbox) bool { return o.Name == s.first[server] }))
+	s.mu.Unlock()
+	list = slices.Concat(list[begin:], list[:begin])
+	for i, o := range list {
+		k := s.page.fromLeader(ctx, o, now)
+		if k.err == nil || ctx.Err() == nil {
+			s.add(o, k, now)
+			continue
+		}
+		for _, rest := range list[i:] {
+			if i == 0 { // the server does not answer at all
+				s.add(rest, k, now)
+			} else {
+				s.keep(rest, now)
+			}
+		}
+		s.mu.Lock()
+		s.first[server] = o.Name
+		s.mu.Unlock()
+		return
+	}
+}
+
+// keep adds a sample without numbers: the outbox was not read in this round, and what was
+// learned before stays.
+func (s *sampler) keep(o Outbox, now time.Time) {
+	last, ok := s.latest(o.Name)
+	s.add(o, known{silent: true, skipped: true, at: now}, now)
+	if ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.all[o.Name].last = last
+	}
+}
+
 func (s *sampler) add(o Outbox, k known, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,12 +156,19 @@ func (s *sampler) add(o Outbox, k known, now time.Time) {
 		one = &sampled{history: newHistory(now)}
 		s.all[o.Name] = one
 	}
-	c := count{now, o.Published, o.Status.Leader}
+	c := countOf(o, now)
 	next := sample{at: now, rate: math.NaN(), pending: math.NaN(), oldest: math.NaN(), dead: math.NaN()}
 	if len(one.counts) > 0 {
-		next.rate = rate(one.counts[len(one.counts)-1], c)
+		before := one.counts[len(one.counts)-1]
+		next.rate = rate(before, c)
+		switch {
+		case !stuckSince(before, c):
+			one.still = time.Time{}
+		case one.still.IsZero():
+			one.still = before.at
+		}
 	}
-	if k.err == nil && !k.silent {
+	if k.err == nil && !k.silent && now.Sub(k.asOf) < longestAge { // a plot must not repeat an old count
 		next.pending, next.dead = float64(k.state.Pending), float64(k.state.Dead)
 		next.oldest = 0
 		if k.state.Oldest != nil {
@@ -135,13 +203,32 @@ func (s *sampler) throughput(o Outbox, now time.Time) float64 {
 	if one == nil {
 		return math.NaN()
 	}
-	to := count{now, o.Published, o.Status.Leader}
+	to := countOf(o, now)
 	for i := len(one.counts) - 1; i >= 0; i-- {
 		if from := one.counts[i]; now.Sub(from.at) >= shortestRate || i == 0 {
 			return rate(from, to)
 		}
 	}
 	return math.NaN()
+}
+
+// still returns how long rows of an outbox have been in flight without one being published;
+// 0: they are not, or it is not known.
+func (s *sampler) still(o Outbox, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.all[o.Name]
+	if one == nil || len(one.counts) == 0 {
+		return 0
+	}
+	last := one.counts[len(one.counts)-1]
+	switch {
+	case !stuckSince(last, countOf(o, now)):
+		return 0
+	case one.still.IsZero():
+		return now.Sub(last.at)
+	}
+	return now.Sub(one.still)
 }
 
 // samples returns the samples of the last hour or of the last days, and since when there
@@ -189,15 +276,16 @@ var ours = uuid.UUID{15: 1}
 // fromStats returns the state that a leader's status has.
 func fromStats(l admin.Leader, now time.Time) known {
 	stats := l.State.Stats
-	k := known{at: now, silent: l.State.StatsAt.IsZero(), state: admin.State{
+	k := known{at: now, asOf: l.State.StatsAt, silent: l.State.StatsAt.IsZero(), state: admin.State{
 		Leader: l, Now: now, Pending: stats.Pending, Waiting: stats.Held, Dead: stats.Dead, Delayed: stats.Delayed,
 		Pauses: l.State.OperatorPauses,
 	}}
 	if stats.OldestAge > 0 {
-		k.state.Oldest = &admin.Row{Age: stats.OldestAge, Topic: withheldTopic(l.State)}
+		k.state.Oldest = &admin.Row{Age: stats.OldestAge}
 		if l.State.HeldKeys > 0 { // it may be one that waits for its next attempt: that is another reason
 			k.state.Oldest.NextAttempt = now
 		}
+		k.state.OldestUnpaused = k.state.Oldest // the statistics leave out paused topics
 	}
 	if stats.Delayed > 0 {
 		k.state.NextDelayed = &admin.DelayedEvent{DueIn: stats.DelayedIn}
@@ -205,19 +293,10 @@ func fromStats(l admin.Leader, now time.Time) known {
 	return k
 }
 
-// withheldTopic returns a topic that an operator has paused and for which rows wait. The
-// statistics do not tell the topic of the oldest row; it is most likely one of these.
-func withheldTopic(s relay.Status) string {
-	if s.Withheld == 0 || len(s.OperatorPauses) == 0 {
-		return ""
-	}
-	return s.OperatorPauses[0].Topic
-}
-
 // fromLeader returns the state that the leader has published in the lease row. Without a
 // leader, nobody counts the rows: then the database does.
 func (p *Page) fromLeader(ctx context.Context, o Outbox, now time.Time) (k known) {
-	err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
+	err := p.sessions.withShared(ctx, o.Database, func(conn *pgx.Conn) error {
 		l, err := admin.ReadLeader(ctx, conn, "")
 		if err != nil {
 			return err
@@ -227,7 +306,7 @@ func (p *Page) fromLeader(ctx context.Context, o Outbox, now time.Time) (k known
 			return nil
 		}
 		state, err := admin.Inspect(ctx, conn, "")
-		k = known{state: state, counted: true, at: now}
+		k = known{state: state, counted: true, at: now, asOf: time.Now()}
 		return err
 	})
 	if err != nil {

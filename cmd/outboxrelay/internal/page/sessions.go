@@ -10,14 +10,22 @@ import (
 )
 
 const (
-	// mostSessions limits the sessions with one server.
+	// mostSessions limits the sessions with one server. One is for the samples and for the
+	// pages that everybody may see. The other is for people who may see dead rows.
 	mostSessions = 2
 	// idleLasts is how long a session is kept for the next request.
 	idleLasts = 30 * time.Second
 	// statementLasts limits a statement, so that nothing that a page asks for runs on.
 	statementLasts = "15s"
-	// answerLasts limits what a page waits for a database.
-	answerLasts = 10 * time.Second
+	// answerLasts limits what a page waits for a database, and lookLimit what it waits for
+	// the state of an outbox. A browser asks for the parts of a page that change by
+	// themselves, and gives up after eight seconds: see htmx-config.
+	answerLasts = 6 * time.Second
+	lookLimit   = 2500 * time.Millisecond
+	// planLasts limits what a decision reads. Nobody else waits for it.
+	planLasts = 40 * time.Second
+	// failureLasts is how long the failure of a server explains why others wait for it.
+	failureLasts = 30 * time.Second
 )
 
 // sessions are the page's sessions with databases. They are few, shared by the outboxes
@@ -26,7 +34,17 @@ type sessions struct {
 	mu     sync.Mutex
 	closed bool
 	idle   map[string][]idleSession
-	slots  map[string]chan struct{}
+	slots  map[string]slots
+	failed map[string]failure
+}
+
+// slots limit the sessions with a server.
+type slots struct{ everybody, operators chan struct{} }
+
+// failure is why a server could not be used, and when.
+type failure struct {
+	err error
+	at  time.Time
 }
 
 type idleSession struct {
@@ -36,37 +54,82 @@ type idleSession struct {
 }
 
 func newSessions() *sessions {
-	return &sessions{idle: map[string][]idleSession{}, slots: map[string]chan struct{}{}}
+	return &sessions{idle: map[string][]idleSession{}, slots: map[string]slots{}, failed: map[string]failure{}}
 }
 
-// with runs f in a session whose search_path has the outbox's tables.
+// with runs f in a session whose search_path has the outbox's tables. It is for what only
+// people may do who may see dead rows: nobody else can take their session away.
 func (s *sessions) with(ctx context.Context, d Database, f func(*pgx.Conn) error) error {
-	slot := s.slot(d.Server)
+	of := s.slotsOf(d.Server)
 	select {
-	case slot <- struct{}{}:
-		defer func() { <-slot }()
-	case <-ctx.Done():
-		return fmt.Errorf("the page's %d sessions with this database are in use: %w", mostSessions, context.Cause(ctx))
+	case of.operators <- struct{}{}:
+		defer func() { <-of.operators }()
+	default:
+		select {
+		case of.operators <- struct{}{}:
+			defer func() { <-of.operators }()
+		case of.everybody <- struct{}{}:
+			defer func() { <-of.everybody }()
+		case <-ctx.Done():
+			return s.inUse(ctx, d.Server)
+		}
 	}
+	return s.run(ctx, d, f)
+}
+
+// withShared is with for the samples and for what everybody may see.
+func (s *sessions) withShared(ctx context.Context, d Database, f func(*pgx.Conn) error) error {
+	of := s.slotsOf(d.Server)
+	select {
+	case of.everybody <- struct{}{}:
+		defer func() { <-of.everybody }()
+	case <-ctx.Done():
+		return s.inUse(ctx, d.Server)
+	}
+	return s.run(ctx, d, f)
+}
+
+func (s *sessions) run(ctx context.Context, d Database, f func(*pgx.Conn) error) error {
 	session, err := s.open(ctx, d)
 	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.failed[d.Server] = failure{err, time.Now()}
 		return err
 	}
+	done := false
+	defer func() { // also after a panic
+		if !done {
+			drop(session.conn)
+		}
+	}()
 	if err = f(session.conn); err != nil || session.conn.IsClosed() || session.conn.PgConn().TxStatus() != 'I' {
-		drop(session.conn)
 		return err
 	}
+	done = true
 	s.keep(d.Server, session)
 	return nil
 }
 
-func (s *sessions) slot(server string) chan struct{} {
+func (s *sessions) slotsOf(server string) slots {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.slots[server] == nil {
-		s.slots[server] = make(chan struct{}, mostSessions)
+	of, ok := s.slots[server]
+	if !ok {
+		of = slots{make(chan struct{}, mostSessions/2), make(chan struct{}, mostSessions/2)}
+		s.slots[server] = of
 	}
-	return s.slots[server]
+	return of
+}
+
+// inUse says why there is no session: most likely the server does not answer.
+func (s *sessions) inUse(ctx context.Context, server string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := s.failed[server]; last.err != nil && time.Since(last.at) < failureLasts {
+		return last.err
+	}
+	return fmt.Errorf("the page's sessions with this database are in use: %w", context.Cause(ctx))
 }
 
 func (s *sessions) take(server string) (idleSession, bool) {
@@ -118,6 +181,7 @@ func prepare(ctx context.Context, conn *pgx.Conn, schema string) error {
 func (s *sessions) keep(server string, session idleSession) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.failed, server) // it answers
 	if s.closed {
 		drop(session.conn)
 		return

@@ -35,6 +35,21 @@ func TestVerdicts(t *testing.T) {
 		{"idle", Outbox{}, with(func(*known) {}), 0, nil, "good: Nothing waits"},
 		{"busy", Outbox{}, with(func(k *known) { k.state.Pending = 5 }), 100, nil, "good: Flowing"},
 		{"just started", Outbox{}, with(func(k *known) { k.silent = true }), unknown, nil, "good: Starting"},
+		{"just started, and the sink is being opened", Outbox{}, with(func(k *known) {
+			k.silent, k.state.Leader.State = true, relay.Status{Reason: "the sink is being opened", Led: &relay.Led{Since: time.Now()}}
+		}), unknown, fault, "good: Starting"},
+		{"never counted, and Kafka is away", Outbox{}, with(func(k *known) {
+			k.silent, k.state.Leader.State = true, relay.Status{Reason: "Kafka unavailable", Led: &relay.Led{Since: time.Now().Add(-time.Minute / 2)}}
+		}), unknown, fault, "bad: Not flowing"},
+		{"never counted, and a topic is missing", Outbox{}, with(func(k *known) { k.silent, k.state.Leader.State.PausedTopicCount = true, 1 }), unknown, nil, "warn: Flowing, with problems"},
+		{"not counted for long", Outbox{}, with(func(k *known) {
+			k.silent, k.state.Leader.State = true, relay.Status{Led: &relay.Led{Since: time.Now().Add(-2 * time.Minute)}}
+		}), unknown, nil, "warn: Not counted"},
+		{"counted long ago", Outbox{}, with(func(k *known) { k.age = time.Minute }), 0, nil, "warn: Numbers are old"},
+		{"counted long ago, and busy", Outbox{}, with(func(k *known) { k.age, k.state.Pending = time.Minute, 5 }), 100, nil, "warn: Numbers are old"},
+		{"rows in flight that the count has not seen", Outbox{}, with(func(k *known) { k.state.Leader.State.InFlight = 3 }), 0, nil, "good: Flowing"},
+		{"rows in flight that stay there", Outbox{}, with(func(k *known) { k.state.Leader.State.InFlight, k.still = 3, 10*time.Second }), 0, nil, "bad: Not flowing"},
+		{"not read yet", Outbox{}, known{unread: true}, unknown, nil, "paused: Not read yet"},
 		{"needs an operator", Outbox{Problem: "table missing"}, known{}, unknown, nil, "bad: Needs action"},
 		{"no database", Outbox{}, known{err: errBadSelection}, unknown, nil, "bad: Not known"},
 		{"nobody leads, rows wait", Outbox{}, known{state: admin.State{Pending: 1}}, unknown, fault, "bad: Not flowing"},
@@ -89,7 +104,7 @@ func TestThroughput(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	at := func(seconds int, published int64, leads bool) count {
-		return count{now.Add(time.Duration(seconds) * time.Second), published, leads}
+		return count{now.Add(time.Duration(seconds) * time.Second), published, leads, 0}
 	}
 	for name, c := range map[string]struct {
 		from, to count

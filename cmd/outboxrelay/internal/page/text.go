@@ -138,5 +138,17 @@ func shellWord(text string) string {
 	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
 		return text
 	}
-	return "'" + strings.ReplaceAll(visible(text), "'", `'\''`) + "'"
+	if shown := visible(text); shown == text {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	b.WriteString("$'") // bash, zsh and ksh read escapes in it
+	for _, c := range []byte(text) {
+		if c >= 0x20 && c < 0x7f && c != '\'' && c != '\\' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String() + "'"
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
 // level is how urgent the state of an outbox is, the most urgent last.
@@ -38,6 +40,16 @@ type why struct {
 	Command, Note string // the command that helps, and what it does
 }
 
+const (
+	// longestAge is the age of a count above which the page warns. The leader counts every 15
+	// seconds.
+	longestAge = 40 * time.Second
+	// startLasts is how long a leader may say that nothing moves before the page repeats it,
+	// and countLasts how long its first count may take.
+	startLasts = 5 * time.Second
+	countLasts = time.Minute
+)
+
 // longWait is how long a row may be pending under a leader before the page mentions it.
 const longWait = 3 * time.Second
 
@@ -51,8 +63,8 @@ func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 		return verdict{bad, "Needs action", "This process cannot serve the outbox until an operator acts."}
 	case k.err != nil:
 		return verdict{bad, "Not known", "The database cannot be read."}
-	case k.silent:
-		return verdict{good, "Starting", "The leader has not counted the rows yet."}
+	case k.unread:
+		return verdict{paused, "Not read yet", "The page reads the outboxes one after the other."}
 	case !led && waits:
 		return verdict{bad, "Not flowing", "No relay leads. Rows that wait: " + counted(k.state.Pending) + "."}
 	case !led:
@@ -61,10 +73,16 @@ func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 		return verdict{bad, "Not flowing", "The leader is silent, and rows wait."}
 	case l.Silent > silence:
 		return verdict{warn, "Leader silent", "The leader is silent. No rows wait now."}
+	case k.silent && led && ledFor(l.State) < startLasts:
+		return verdict{good, "Starting", "The leader has not counted the rows yet."}
 	case l.State.Reason != "" && l.State.ByOperator:
 		return verdict{paused, "Paused", "An operator has paused the topics whose rows wait."}
 	case l.State.Reason != "":
 		return verdict{bad, "Not flowing", "The relay leads, but no rows move."}
+	case k.silent && ledFor(l.State) > countLasts:
+		return verdict{warn, "Not counted", "The relay leads, but could not count the rows yet. Its log says why."}
+	case k.still > longWait:
+		return verdict{bad, "Not flowing", "Rows have been in flight for " + span(k.still) + ", and none of them was published."}
 	}
 	if old := k.state.Oldest; old != nil && old.Age > longWait && old.NextAttempt.IsZero() && len(reasons) > 0 && reasons[0].Kind == Fault {
 		if rate > 0 {
@@ -78,24 +96,48 @@ func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 	return judgeFlowing(k, rate, reasons)
 }
 
+// ledFor returns how long a leader has led; if it does not tell, long enough for the page to
+// believe what it says, and not longer.
+func ledFor(s relay.Status) time.Duration {
+	if s.Led == nil || s.Led.Since.IsZero() {
+		return startLasts
+	}
+	return time.Since(s.Led.Since)
+}
+
 // judgeFlowing says what is wrong although events flow.
 func judgeFlowing(k known, rate float64, reasons []Reason) verdict {
 	kinds := map[Kind]bool{}
 	for _, r := range reasons {
 		kinds[r.Kind] = true
 	}
-	partly := k.state.Leader.State.PausedTopicCount+k.state.Leader.State.SetAsideCount > 0
+	state := k.state.Leader.State
+	partly := state.PausedTopicCount+state.SetAsideCount > 0
 	switch {
 	case kinds[Fault] || partly:
 		return verdict{warn, "Flowing, with problems", "Events flow, except for the rows named here."}
+	case k.silent:
+		return verdict{good, "Starting", "The leader has not counted the rows yet."}
+	case k.age > longestAge:
+		return verdict{warn, "Numbers are old", "The rows were counted " + span(k.age) + " ago. The log of the leader says why."}
 	case kinds[DeadRow]:
 		return verdict{warn, "Flowing, dead rows", "Events flow. Dead rows that need a decision: " + grouped(k.state.Dead) + "."}
 	case kinds[Paused]:
 		return verdict{paused, "Flowing, with pauses", "Events flow, except for paused topics."}
-	case k.state.Pending > 0 || rate > 0:
+	case k.state.Pending > 0 || rate > 0 || inFlight(state) > 0:
 		return verdict{good, "Flowing", "Events flow."}
+	case k.state.Delayed > 0:
+		return verdict{good, "Nothing waits", "No row waited at the last count. Delayed events wait for their time."}
 	}
-	return verdict{good, "Nothing waits", "Every event that was committed is published."}
+	return verdict{good, "Nothing waits", "No row waited at the last count."}
+}
+
+// whyNot says why this process does not lead an outbox that nobody leads.
+func (p *Page) whyNot(o Outbox) string {
+	if o.Status.Reason == "" || strings.HasPrefix(o.Status.Reason, "standing by") {
+		return "this process has not taken over yet"
+	}
+	return "this process does not either: " + visible(p.cfg.WithoutSecrets(o.Status.Reason))
 }
 
 // explain adds to each reason what to do about it.
@@ -125,8 +167,9 @@ func (p *Page) explain(o Outbox, k known, reasons []Reason, named bool) []why {
 		case r.Kind == Paused:
 			w.Link, w.Doing = address("outbox", "outbox", o.Name)+"#pauses", "See who paused what and why, and resume"
 			w.Command, w.Note = "outboxrelay resume TOPIC"+only, "ends a pause"
-		case nobody:
-			w.Command, w.Note = "outboxrelay run", "on a machine that reaches the database and Kafka; its log says what it lacks"
+		case nobody && strings.HasPrefix(r.Text, "no leader"):
+			w.Text = "no relay leads: " + p.whyNot(o)
+			w.Command, w.Note = "outboxrelay doctor"+only, "says what keeps relays from leading; so does the log of this process"
 		default:
 			w.Link, w.Doing = address("outbox", "outbox", o.Name)+"#waiting", "See which topics and keys wait"
 			w.Command, w.Note = "outboxrelay doctor"+only, "checks database, Kafka and topics, and says how to fix what is wrong"

@@ -1,0 +1,225 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+// The page of a leader says when it counted, and does not stay green while rows that it has
+// read do not get out.
+func TestALeaderThatCountedAWhileAgo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	lead := func(counted time.Duration, inFlight int, oldest time.Duration) {
+		s.outbox.Status = relay.Status{
+			Leader: true, CaughtUp: true, InFlight: inFlight, Stats: relay.Stats{OldestAge: oldest}, StatsAt: time.Now().Add(-counted),
+			Led: &relay.Led{Since: time.Now().Add(-time.Hour)},
+		}
+	}
+	sees := func(want ...string) {
+		t.Helper()
+		body := s.get("").Body.String()
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("the page does not have %q:\n%s", text, body)
+			}
+		}
+	}
+	lead(7*time.Second, 0, 0)
+	sees("Nothing waits", "No row waited at the last count.", "The leader counted the rows 7 s ago.")
+	lead(2*time.Minute, 0, 0)
+	sees("Numbers are old", "2 min 0 s ago", "Needs attention: shop")
+
+	// Kafka stops to answer just after a count.
+	lead(time.Second, 3, 0)
+	now := time.Now()
+	s.page.samples.take(t.Context(), now.Add(-20*time.Second))
+	s.page.samples.take(t.Context(), now.Add(-10*time.Second))
+	sees("Not flowing", "rows have been in flight for 20 s, and none of them was published")
+	lead(7*time.Second, 3, 6*time.Second)
+	sees("Oldest waits for</dt><dd>13 s")
+	s.outbox.Published++ // one got out
+	sees("Flowing")
+}
+
+// If a round is too short for all outboxes of a server, the next one begins where it ended,
+// and no outbox becomes "not known".
+func TestRoundsGoOnWhereTheyEnded(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var read []string
+	var all []Outbox
+	for i := range 5 {
+		name := fmt.Sprint(i)
+		all = append(all, Outbox{Name: name, Database: Database{Server: "one", Connect: func(ctx context.Context) (*pgx.Conn, error) {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if read = append(read, name); len(read) == 2 {
+				cancel()
+			}
+			return nil, errors.New("refused")
+		}}})
+	}
+	p := New(Config{Outboxes: func() []Outbox { return all }, Log: slog.New(slog.DiscardHandler)})
+	p.samples.read(ctx, "one", all, time.Now())
+	for i, o := range all {
+		k, ok := p.samples.latest(o.Name)
+		if want := i == 0; ok != want { // the second one was interrupted
+			t.Errorf("after the first round, outbox %d is known: %t (%v)", i, ok, k.err)
+		}
+	}
+	p.samples.read(t.Context(), "one", all, time.Now())
+	if got, want := strings.Join(read, " "), "0 1 1 2 3 4 0"; got != want {
+		t.Errorf("read in the order %s, want %s", got, want)
+	}
+
+	// A server that does not answer at all is the same for all of its outboxes.
+	ended, end := context.WithCancel(t.Context())
+	end()
+	p.samples.read(ended, "one", all, time.Now())
+	for _, o := range all {
+		if k, ok := p.samples.latest(o.Name); !ok || k.err == nil {
+			t.Errorf("outbox %s: known %t, %v", o.Name, ok, k.err)
+		}
+	}
+}
+
+// The first page of a standby with many outboxes says which were not read yet.
+func TestOutboxesThatWereNotReadYet(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	var all []Outbox
+	for i := range mostFresh + 1 {
+		o := s.outbox
+		o.Name = fmt.Sprint("tenant_", i)
+		all = append(all, o)
+	}
+	s.page.cfg.Outboxes = func() []Outbox { return all }
+	if body := s.get("").Body.String(); !strings.Contains(body, "Not read yet: 21. Of the others, none needs your attention.") || strings.Contains(body, "Not known") {
+		t.Errorf("the first look:\n%s", body)
+	}
+	select {
+	case <-s.page.wake:
+	default:
+		t.Error("the first look does not make the page take samples")
+	}
+}
+
+// Sessions are shared by schemas whose columns have different types.
+func TestSchemasWithDifferentTypes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{Loopback: true, LocalData: true})
+	s.insertDead(1)
+	s.exec(`CREATE SCHEMA other`)
+	conn := s.db.Connect(t.Context())
+	if _, err := conn.Exec(t.Context(), `SET search_path = other`); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrations.Up(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(`ALTER TABLE other.event_outbox ALTER aggregate_type TYPE text, ALTER event_type TYPE text, ALTER event_key TYPE text`)
+	s.exec(`INSERT INTO other.event_outbox OVERRIDING SYSTEM VALUE SELECT * FROM event_outbox`)
+	second := s.outbox
+	second.Name, second.Database.Schema = "other", "other"
+	first := s.outbox
+	s.page.cfg.Outboxes = func() []Outbox { return []Outbox{first, second} }
+	for range 2 {
+		for _, name := range []string{"shop", "other"} {
+			for _, path := range []string{"dead?outbox=", "outbox?outbox="} {
+				if answer := s.get(path + name); answer.Code != http.StatusOK || strings.Contains(answer.Body.String(), "Not known") {
+					t.Errorf("%s%s: %d\n%s", path, name, answer.Code, answer.Body)
+				}
+			}
+		}
+	}
+	if n := s.connects.Load(); n > mostSessions {
+		t.Errorf("%d sessions were opened", n)
+	}
+}
+
+// Visitors cannot take the session of operators away.
+func TestOneSessionIsForOperators(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	started, end := make(chan struct{}), make(chan struct{})
+	done := make(chan error)
+	go func() {
+		done <- s.page.sessions.withShared(t.Context(), s.outbox.Database, func(*pgx.Conn) error {
+			close(started)
+			<-end
+			return nil
+		})
+	}()
+	<-started
+	if answer := s.get("dead?outbox=shop", loggedIn(testToken)); answer.Code != http.StatusOK {
+		t.Errorf("the list while a visitor has a session: %d\n%s", answer.Code, answer.Body)
+	}
+	limited, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.page.sessions.withShared(limited, s.outbox.Database, func(*pgx.Conn) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("a second visitor: %v", err)
+	}
+	close(end)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	// A visitor makes nobody count if a relay leads.
+	s.exec(`INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (7, gen_random_uuid(), '{"leader": true}'::jsonb || jsonb_build_object('stats_at', now()))`)
+	before := s.statements.Load()
+	if answer := s.get("outbox?outbox=shop"); answer.Code != http.StatusOK {
+		t.Errorf("the page of an outbox for a visitor: %d", answer.Code)
+	}
+	if n := s.statements.Load() - before; n > 2 {
+		t.Errorf("a visitor of one outbox costs %d statements", n)
+	}
+}
+
+// A bug in the page does not end the relay.
+func TestABugInThePage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	s.page.cfg.Reasons = nil
+	s.outbox.Status = relay.Status{Leader: true, StatsAt: time.Now()}
+	if body := s.get("").Body.String(); !strings.Contains(body, "The page has a bug") {
+		t.Errorf("the first page:\n%s", body)
+	}
+	s.page.cfg.Outboxes = func() []Outbox { panic("bug") }
+	s.page.tend(t.Context())
+}
+
+// If nobody leads, the page of a relay says why this relay does not, and does not tell people
+// to start one.
+func TestNobodyLeads(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	s.page.cfg.Reasons = func(admin.State) []Reason {
+		return []Reason{{Fault, "no leader: start a relay (outboxrelay run)"}, {Fault, "2 rows failed"}}
+	}
+	for reason, want := range map[string]string{
+		"the lease has not been read yet":  "no relay leads: this process does not either: the lease has not been read yet",
+		"standing by: epoch 7 is led by x": "no relay leads: this process has not taken over yet",
+		"":                                 "no relay leads: this process has not taken over yet",
+	} {
+		s.outbox.Status = relay.Status{Reason: reason}
+		body := s.get("").Body.String()
+		if !strings.Contains(body, want) || !strings.Contains(body, "2 rows failed") || strings.Contains(body, "outboxrelay run") {
+			t.Errorf("%q: the page does not say %q:\n%s", reason, want, body)
+		}
+	}
+}
