@@ -85,9 +85,9 @@ func (w *walk) insert(eventType, key, data string, sendable bool) {
 }
 
 // query returns the texts of one column of billing.
-func (w *walk) query(sql string, args ...any) []string {
+func (w *walk) query(sql string) []string {
 	w.Helper()
-	rows, err := w.billing.Query(w.Context(), sql, args...)
+	rows, err := w.billing.Query(w.Context(), sql)
 	if err != nil {
 		w.Fatal(err)
 	}
