@@ -224,7 +224,7 @@ func (p *Page) documents(e admin.Event) (data, headers documentView) {
 			return documentView{Note: none}
 		}
 		d := documentView{}
-		cut := false
+		var cut bool
 		if d.Text, cut = document(text); cut {
 			d.Note = "This is the beginning. The command below prints all of it."
 		}
