@@ -89,7 +89,7 @@ func TestEarlierDeadRowsAreLookedForOnce(t *testing.T) {
 			}
 		})} {
 			db := &asked{DB: conn}
-			if _, err := admin.EarlierDead(t.Context(), db, chosen, 0); err != nil {
+			if _, err := admin.EarlierDead(t.Context(), db, chosen, 0, 1_000); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
