@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/connector"
@@ -22,6 +23,8 @@ type DebeziumOptions struct {
 	// Headers are the headers of the service's own (WithHeader) that the connector
 	// publishes.
 	Headers []string
+	// Compression is the codec of the records, as the relay's setting compression. Default: none.
+	Compression string
 }
 
 // ExportedDebezium is a setting of each exported connector. Kafka Connect ignores it.
@@ -44,12 +47,17 @@ func ExportDebezium(cfg Config, o DebeziumOptions) (*Exported, error) {
 		return &Exported{Result: *l.result()}, nil
 	}
 	c := l.project.Config
-	options := connector.Options{Name: cmp.Or(o.Name, connectorName(c.Service)), Schema: c.SQLC.Schema, Headers: o.Headers}
+	options := connector.Options{Name: cmp.Or(o.Name, connectorName(c.Service)), Schema: c.SQLC.Schema, Headers: o.Headers, Compression: o.Compression}
+	if o.Compression != "" && !slices.Contains(connector.Codecs(), o.Compression) {
+		return nil, fmt.Errorf("the compression %q is unknown: use %s", o.Compression, strings.Join(connector.Codecs(), ", "))
+	}
 	if !slotName.MatchString(options.Name) {
 		return nil, fmt.Errorf("the name %q cannot be that of a replication slot: Postgres allows 1 to 63 characters of a-z 0-9 _", options.Name)
 	}
-	for _, name := range o.Headers {
+	for i, name := range o.Headers {
 		switch {
+		case slices.Contains(o.Headers[:i], name):
+			return nil, fmt.Errorf("the header %q is given twice: name it once", name)
 		case !headerName.MatchString(name):
 			return nil, fmt.Errorf("the header %q cannot be in a connector's settings: Debezium only finds names of A-Z a-z 0-9 _ -", name)
 		case connector.Taken(name):

@@ -25,7 +25,9 @@ the environment variables PGHOST, PGPORT, PGDATABASE, PGUSER and PGPASSWORD of K
 Connect, whose settings need config.providers=env.
 
 The connector publishes the headers that outboxgen sets. Name each header that the
-service adds with WithHeader: --header NAME, which can be repeated.
+service adds with WithHeader: --header NAME, which can be repeated. Give --compression
+the value of the relay's setting compression: a record that fits into its topic only
+when it is compressed stops a connector that does not compress it.
 
 Without -o, it prints the configuration. With -o it writes the file, and never changes
 a file that it has not written. With --check it writes nothing: it prints a unified
@@ -44,6 +46,7 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
 	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the configuration")
 	cmd.Flags().StringVar(&options.Name, "name", "", "`name` of the connector, its replication slot and its publication; default: outbox_ and the service")
 	cmd.Flags().StringArrayVar(&options.Headers, "header", nil, "`name` of a header that the service adds to events")
+	cmd.Flags().StringVar(&options.Compression, "compression", "none", "`codec` of the records: none, gzip, snappy, lz4 or zstd")
 	cmd.Flags().BoolVar(&check, "check", false, "compare with the file instead of writing")
 	projectFlags(cmd, at)
 	configFlag(cmd, at)

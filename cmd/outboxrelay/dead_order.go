@@ -35,6 +35,10 @@ func (k *keyOrder) misuse() error {
 // lister calls f with each of what a filter selects.
 type lister func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(item) error) error
 
+// earlierRows is how many earlier dead rows are read at once. Each reading looks up all
+// selected rows.
+const earlierRows = 100_000
+
 // apply returns a lister of the rows to replay: those of the filter and, if the operator
 // wants that, those that come before them. If there are such and the operator has not
 // decided about them, it returns an error. The replay itself looks again.
@@ -48,14 +52,14 @@ func (k *keyOrder) apply(ctx context.Context, conn *pgx.Conn, each lister, filte
 	}
 	var earlier []admin.DeadLetter
 	for after := int64(0); ; after = earlier[len(earlier)-1].Seq {
-		page, err := admin.EarlierDead(ctx, conn, seqs, after)
+		page, err := admin.EarlierDead(ctx, conn, seqs, after, earlierRows)
 		switch {
 		case err != nil:
 			return nil, err
 		case len(page) == 0:
 			return merged(each, earlier), nil
 		case !k.withEarlier:
-			return nil, fmt.Errorf("nothing was changed: %w", advise(&admin.OrderError{Earlier: page, More: len(page) == 1000}))
+			return nil, fmt.Errorf("nothing was changed: %w", advise(&admin.OrderError{Earlier: page, More: len(page) == earlierRows}))
 		}
 		earlier = append(earlier, page...)
 	}

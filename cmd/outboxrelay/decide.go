@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -20,8 +19,10 @@ import (
 type decision struct {
 	about subject
 	act   func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
-	verb  string // what it does to them
-	done  string // what it did
+	// lastSeqs are the seq of each thousandth listed dead letter.
+	lastSeqs []int64
+	verb     string // what it does to them
+	done     string // what it did
 	// effect says what a confirmation is about, with a verb for their number.
 	effect string
 	// publishes means that the relay sends them afterwards.
@@ -248,9 +249,12 @@ func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pg
 			return nil, nil, false, err
 		}
 	}
-	topics = map[string]bool{}
+	topics, d.lastSeqs = map[string]bool{}, nil
 	err = each(ctx, conn, o, filter, func(i item) error {
 		ids = append(ids, i.id)
+		if l, ok := i.json.(admin.DeadLetter); ok && len(ids)%decidedRows == 0 {
+			d.lastSeqs = append(d.lastSeqs, l.Seq)
+		}
 		topics[i.topic] = true
 		if d.dryRun || ask && len(ids) <= shownLetters {
 			return i.print(env.stdout, d.asJSON)
@@ -277,14 +281,25 @@ func (env environment) confirmed(ctx context.Context, what string, count int64) 
 	}
 }
 
-// decide acts on the listed ones, a thousand in one transaction.
+// decidedRows is how many are acted on in one transaction.
+const decidedRows = 1000
+
+// decide acts on the listed ones. keyOrder.apply has checked the order of all of them, so
+// each transaction looks only at dead rows behind the previous one's.
 func (d *decision) decide(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID) (int, error) {
 	act := d.act
+	checked := int64(0)
 	if d.keepsOrder && !d.order.outOfOrder {
-		act = admin.ReplayInOrder
+		act = func(ctx context.Context, conn admin.Beginner, f admin.Filter, by admin.Decision) (int, error) {
+			return admin.ReplayInOrderAfter(ctx, conn, f, by, checked)
+		}
 	}
 	done := 0
-	for chunk := range slices.Chunk(ids, 1000) {
+	for n := 0; n*decidedRows < len(ids); n++ {
+		chunk := ids[n*decidedRows : min((n+1)*decidedRows, len(ids))]
+		if n > 0 && n <= len(d.lastSeqs) {
+			checked = d.lastSeqs[n-1]
+		}
 		n, err := act(ctx, conn, admin.Filter{EventIDs: chunk}, d.by)
 		done += n
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -245,7 +246,7 @@ func (d *doctor) checkRelays(f admin.Facts) {
 	}
 	switch {
 	case !l.Known || l.Holder == uuid.Nil:
-		d.addIncident(runbook.RelayFrozen, risky, "relays", "no relay leads", "rows wait", "outboxrelay run")
+		d.addIncident(runbook.RelayFrozen, risky, "relays", "no relay leads", "rows wait", cmp.Or(whyNoRelay(f.State.Pauses), "outboxrelay run"))
 	case l.Silent > silence:
 		d.addIncident(runbook.RelayFrozen, broken, "relays", fmt.Sprintf("the leader's last heartbeat was %s ago, and no other relay took over%s", l.Silent.Round(time.Second), processOf(l.State.Led)),
 			"rows wait", "look at the logs of the relays; end the former leader if it still runs, and start one: outboxrelay run")

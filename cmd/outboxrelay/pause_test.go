@@ -50,7 +50,7 @@ held     0
 dead     0
 delayed  0
 paused   all topics are paused by ben since TIME: move
-why      no leader: start a relay (outboxrelay run)
+why      no leader: all topics are paused; read the reason of the pause before you start a relay, which would send nothing
          1 pause by operators: see outboxrelay resume
 see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-frozen
 `}},

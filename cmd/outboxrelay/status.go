@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -231,6 +234,15 @@ func stuck(s admin.State) time.Duration {
 	return s.OldestUnpaused.Age
 }
 
+// whyNoRelay says that somebody may want that no relay runs, such as while Debezium publishes;
+// "": nobody has paused all topics.
+func whyNoRelay(pauses []relay.OperatorPause) string {
+	if !slices.ContainsFunc(pauses, func(p relay.OperatorPause) bool { return p.Topic == admin.AllTopics }) {
+		return ""
+	}
+	return "all topics are paused; read the reason of the pause before you start a relay, which would send nothing"
+}
+
 // reasons says why rows do not move, most likely cause first; empty if nothing is
 // wrong.
 func reasons(s admin.State) []reason {
@@ -242,7 +254,7 @@ func reasons(s admin.State) []reason {
 	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
 	switch l := s.Leader; {
 	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
-		say(runbook.RelayFrozen, "no leader: start a relay (outboxrelay run)")
+		say(runbook.RelayFrozen, "no leader: %s", cmp.Or(whyNoRelay(s.Pauses), "start a relay (outboxrelay run)"))
 	case (s.Pending > 0 || overdue) && l.Silent > silence:
 		say(runbook.RelayFrozen, "the leader's last heartbeat was %s ago and no other relay took over%s: check the logs of the relays, or start one",
 			l.Silent.Round(time.Second), processOf(l.State.Led))

@@ -22,6 +22,7 @@
 package connector
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,7 +37,12 @@ type Options struct {
 	// Headers are the names of headers of the service's own (WithHeader). Others are not
 	// published.
 	Headers []string
+	// Compression is the codec of the records: none, gzip, snappy, lz4 or zstd.
+	Compression string
 }
+
+// Codecs are the values of Options.Compression.
+func Codecs() []string { return []string{"none", "gzip", "snappy", "lz4", "zstd"} }
 
 // Setting is one setting of a connector.
 type Setting struct{ Name, Value string }
@@ -106,8 +112,11 @@ func source(o Options) []Setting {
 		// writes a message.
 		{"heartbeat.interval.ms", "10000"},
 		{"heartbeat.action.query", "SELECT pg_logical_emit_message(true, 'outbox', '')"},
-		// The broker decides how large a record may be, not the client.
+		// The broker decides how large a record may be, not the client, up to 100 MiB. A record
+		// must fit into the buffer too.
 		{"producer.override.max.request.size", "104857600"},
+		{"producer.override.buffer.memory", "134217728"},
+		{"producer.override.compression.type", cmp.Or(o.Compression, "none")},
 	}
 }
 

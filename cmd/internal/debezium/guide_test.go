@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,24 +60,36 @@ func TestGuide(t *testing.T) {
 		t.Errorf("from outboxrelay to Debezium: %d events came twice; the page says none after a clean stop", n)
 	}
 	g.runAll(page["While Debezium publishes"])
+	g.runAll(page["When an event can be lost"])
 	g.runAll([]string{"outboxrelay dead replay --topic " + replayed + " --yes"})
-	g.runAll(page["From Debezium to outboxrelay"])
+	back := page["From Debezium to outboxrelay"]
+	g.runAll(back[:1])
+	g.markingFails(back[1], seen)
+	g.runAll(back[1:])
 	g.nothingLeft()
 	seen.sinceNow(t, 500, "outboxrelay publishes again")
 	l.readFrom(g.connect, 1, replayed)
 	once := seen.repeats()
 
-	// Once more, and Kafka Connect crashes on the way back.
+	// Once more. Kafka Connect crashes, and somebody creates the slot again.
 	g.runAll(page["Prepare"][:1])
 	g.runAll(page["From outboxrelay to Debezium"])
 	seen.sinceNow(t, 500, "Debezium publishes again")
+	inOrder := g.now()
+	seen.caughtUp(t, g.graded())
+	crashed := g.now()
 	g.connect.Kill()
 	g.eventually("the slot is free", "SELECT NOT active FROM pg_replication_slots")
-	_, rest, found := strings.Cut(page["From Debezium to outboxrelay"][0], "\npsql ")
-	if !found {
-		t.Fatal("the way back does not mark rows after it has stopped the connector")
+	g.eventually("events wait that the slot will not have", "SELECT count(*) > 200 FROM event_outbox WHERE created_at > $1 AND published_at IS NULL", crashed)
+	if _, err := g.pg.Pool.Exec(t.Context(), "SELECT pg_drop_replication_slot('outbox_shop')"); err != nil {
+		t.Fatal(err)
 	}
-	g.runAll([]string{"psql " + rest})
+	if _, err := g.pg.Pool.Exec(t.Context(), "SELECT pg_create_logical_replication_slot('outbox_shop', 'pgoutput')"); err != nil {
+		t.Fatal(err)
+	}
+	g.env = append(g.env, "PUBLISHED_UNTIL="+inOrder.Add(-longestTransaction).Format(time.RFC3339Nano))
+	g.runAll(page["Without the slot"])
+	g.runAll(back[2:3])
 	seen.sinceNow(t, 500, "outboxrelay publishes after a crash of Kafka Connect")
 	last := inserted()
 	seen.complete(t, last)
@@ -87,6 +100,30 @@ func TestGuide(t *testing.T) {
 	if most := seen.count() / 2; seen.repeats() > most {
 		t.Errorf("more than %d events came twice: the way back marked too few rows", most)
 	}
+}
+
+// markingFails runs the block that marks rows with a role that may not read the slot, and
+// starts a relay in spite of the error. The pause is still there, so that relay publishes
+// nothing.
+func (g *guideRun) markingFails(block string, seen *deliveries) {
+	g.t.Helper()
+	before := seen.repeats()
+	if _, err := g.pg.Pool.Exec(g.context(), `CREATE ROLE nobody_special LOGIN; GRANT SELECT, UPDATE ON event_outbox, event_outbox_audit TO nobody_special`); err != nil {
+		g.t.Fatal(err)
+	}
+	run := exec.CommandContext(g.context(), "bash", "-c", block)
+	run.Dir, run.Env = g.dir, append(slices.Clone(g.env), "PGOPTIONS=-c role=nobody_special")
+	out, err := run.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "replication slots") {
+		g.t.Fatalf("the marking with a role without REPLICATION: %v\n%s", err, out)
+	}
+	g.start()
+	g.eventually("the relay leads", "SELECT holder IS NOT NULL FROM event_outbox_lease")
+	g.runAll([]string{`outboxrelay pause --all --reason again --json | jq --exit-status .confirmed`})
+	if n := seen.repeats() - before; n > 0 {
+		g.t.Errorf("a relay that was started although the marking failed has published %d events again", n)
+	}
+	g.runAll([]string{"systemctl disable --now outboxrelay"})
 }
 
 // refuses checks that the database refuses rows which would stop the connector.
@@ -116,7 +153,7 @@ func readGuide(t *testing.T) map[string][]string {
 			blocks[title] = append(blocks[title], m[1])
 		}
 	}
-	for _, title := range []string{"What is equal", "Prepare", "From outboxrelay to Debezium", "While Debezium publishes", "From Debezium to outboxrelay"} {
+	for _, title := range []string{"What is equal", "Prepare", "From outboxrelay to Debezium", "While Debezium publishes", "From Debezium to outboxrelay", "When an event can be lost", "Without the slot"} {
 		if len(blocks[title]) == 0 {
 			t.Fatalf("%s has no commands in its section %q", guide, title)
 		}
@@ -168,7 +205,7 @@ func (g *guideRun) prepare() {
 	for name, text := range map[string]string{
 		"bin/kafka-topics.sh": fmt.Sprintf("#!/bin/sh\nexec java -cp '%[1]s/kafka-tools/*:%[1]s/kafka/lib/*' org.apache.kafka.tools.TopicCommand \"$@\"\n", cache),
 		// It stops the process; the test starts it, after the block.
-		"bin/systemctl":  "#!/bin/sh\nif [ \"$1\" = stop ]; then kill -TERM \"$(cat relay.pid)\"; while kill -0 \"$(cat relay.pid)\" 2>/dev/null; do sleep 0.1; done; rm relay.pid; fi\n",
+		"bin/systemctl":  "#!/bin/sh\nif [ \"$1\" = disable ]; then kill -TERM \"$(cat relay.pid)\"; while kill -0 \"$(cat relay.pid)\" 2>/dev/null; do sleep 0.1; done; rm relay.pid; fi\n",
 		"outboxgen.yaml": "version: 1\nservice: shop\nschemas: [order.yaml]\nout: events\n",
 		"order.yaml":     "title: OrderPlaced\nx-outbox: {version: 1, type: shop.order_placed.v1, aggregate: {type: order, id: /id}}\ntype: object\nrequired: [id]\nproperties: {id: {type: string}}\n",
 	} {
@@ -177,7 +214,7 @@ func (g *guideRun) prepare() {
 		}
 	}
 	tcp := g.tcp.Copy()
-	tcp.User, tcp.Password = "outbox_connector", "" // the role that the page creates
+	tcp.User, tcp.Password = "outbox_shop_connector", "" // the role that the page creates
 	var err error
 	if g.connect, err = debezium.New(debezium.Config{Postgres: tcp, Brokers: g.kafka.Brokers}); err != nil {
 		t.Fatal(err)
@@ -194,7 +231,7 @@ func (g *guideRun) prepare() {
 		t.Fatal(err)
 	}
 	g.env = append(os.Environ(), "DATABASE_URL="+g.pg.URL, "KAFKA_BROKERS="+strings.Join(g.kafka.Brokers, ","),
-		"CONNECT_URL="+g.connect.Address(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+		"LONGEST_TRANSACTION="+fmt.Sprint(longestTransaction.Seconds())+" seconds", "CONNECT_URL="+g.connect.Address(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 }
 
 // runAll runs blocks of the page. A block that starts the relay ends with that.
@@ -202,12 +239,12 @@ func (g *guideRun) runAll(blocks []string) {
 	g.t.Helper()
 	for _, block := range blocks {
 		ctx := g.context()
-		run := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail\n"+block)
+		run := exec.CommandContext(ctx, "bash", "-c", block) // without set -e, as in the shell of the reader
 		run.Dir, run.Env = g.dir, g.env
 		if out, err := run.CombinedOutput(); err != nil {
 			g.t.Fatalf("a step of %s failed: %v\n%s\nit printed:\n%s", guide, err, block, out)
 		}
-		if strings.Contains(block, "systemctl start outboxrelay") {
+		if strings.Contains(block, "systemctl enable --now outboxrelay") {
 			g.start()
 		}
 	}
@@ -238,9 +275,10 @@ func (g *guideRun) start() {
 }
 
 const (
-	writers   = 4
-	batches   = 20 // keys
-	writePace = 5 * time.Millisecond
+	longestTransaction = 2 * time.Second
+	writers            = 4
+	batches            = 20 // keys
+	writePace          = 5 * time.Millisecond
 )
 
 // insert starts services that grade essays, until the returned function is called. It
@@ -275,17 +313,32 @@ func (g *guideRun) insert() (stop func() map[string]int64) {
 		if err := errors.Join(errs...); err != nil {
 			g.t.Errorf("a service could not insert: %v", err)
 		}
-		last := map[string]int64{}
-		for n := range batches {
-			batch := fmt.Sprint("batch-", n)
-			var graded int64
-			if err := g.pg.Pool.QueryRow(g.context(), "SELECT graded FROM batches WHERE id = $1", batch).Scan(&graded); err != nil {
-				g.t.Fatal(err)
-			}
-			last[batch] = graded
-		}
-		return last
+		return g.graded()
 	}
+}
+
+// graded returns how many events each batch has now.
+func (g *guideRun) graded() map[string]int64 {
+	g.t.Helper()
+	last := map[string]int64{}
+	for n := range batches {
+		batch := fmt.Sprint("batch-", n)
+		var graded int64
+		if err := g.pg.Pool.QueryRow(g.context(), "SELECT graded FROM batches WHERE id = $1", batch).Scan(&graded); err != nil {
+			g.t.Fatal(err)
+		}
+		last[batch] = graded
+	}
+	return last
+}
+
+// now returns the time of the database.
+func (g *guideRun) now() (now time.Time) {
+	g.t.Helper()
+	if err := g.pg.Pool.QueryRow(g.context(), "SELECT now()").Scan(&now); err != nil {
+		g.t.Fatal(err)
+	}
+	return now
 }
 
 // deliveries is what a consumer of the topic has seen.
@@ -371,6 +424,26 @@ func (d *deliveries) sinceNow(t *testing.T, n int, what string) {
 	d.reach(t, d.count()+n, what)
 }
 
+// caughtUp waits until the events of each batch up to the given one have come.
+func (d *deliveries) caughtUp(t *testing.T, last map[string]int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := wait.Until(ctx, pause, func() (bool, error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for batch, n := range last {
+			if d.newest[batch] < n {
+				return false, d.problem
+			}
+		}
+		return true, d.problem
+	})
+	if err != nil {
+		t.Fatalf("wait until the events so far have come: %v", err)
+	}
+}
+
 // complete waits until all events of each batch have come.
 func (d *deliveries) complete(t *testing.T, last map[string]int64) {
 	t.Helper()
@@ -386,7 +459,7 @@ func (g *guideRun) nothingLeft() {
 	g.t.Helper()
 	var slots, publications, roles int
 	err := g.pg.Pool.QueryRow(g.context(), `SELECT (SELECT count(*) FROM pg_replication_slots), (SELECT count(*) FROM pg_publication),
-		(SELECT count(*) FROM pg_roles WHERE rolname = 'outbox_connector')`).Scan(&slots, &publications, &roles)
+		(SELECT count(*) FROM pg_roles WHERE rolname = 'outbox_shop_connector')`).Scan(&slots, &publications, &roles)
 	if err != nil || slots+publications+roles > 0 {
 		g.t.Errorf("at the end of %s there are %d slots, %d publications and %d roles of the connector (%v)", guide, slots, publications, roles, err)
 	}

@@ -33,9 +33,17 @@ func (e *OrderError) Error() string {
 // *OrderError. It looks for them in the transaction that replays, so a letter that became dead
 // in the meantime counts.
 func ReplayInOrder(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
+	return ReplayInOrderAfter(ctx, conn, f, d, 0)
+}
+
+// ReplayInOrderAfter is ReplayInOrder for a part of a larger selection that the caller has
+// checked with EarlierDead as a whole. Dead letters up to the given seq, the last one of the
+// previous part, are not looked for again. Otherwise each part would read all of them.
+func ReplayInOrderAfter(ctx context.Context, conn Beginner, f Filter, d Decision, after int64) (int, error) {
 	c := replaying(ctx, f, d)
 	c.allowed = func(tx pgx.Tx, page []DeadLetter) error {
-		earlier, err := EarlierDead(ctx, tx, seqsOf(page), 0)
+		earlier, err := EarlierDead(ctx, tx, seqsOf(page), after, pageRows)
+		after = max(after, page[len(page)-1].Seq)
 		if err != nil || len(earlier) == 0 {
 			return err
 		}
@@ -45,9 +53,10 @@ func ReplayInOrder(ctx context.Context, conn Beginner, f Filter, d Decision) (in
 }
 
 // EarlierDead returns the dead letters that come before one of the given rows of the same topic
-// and key and are not given themselves, in seq order, after the given seq: at most 1,000.
-func EarlierDead(ctx context.Context, db DB, seqs []int64, after int64) ([]DeadLetter, error) {
-	rows, err := admindb.New(db).EarlierDeadRows(ctx, admindb.EarlierDeadRowsParams{After: after, Seqs: seqs, MaxRows: pageRows})
+// and key and are not given themselves, in seq order, after the given seq: at most limit. Each
+// call looks up all given rows.
+func EarlierDead(ctx context.Context, db DB, seqs []int64, after int64, limit int) ([]DeadLetter, error) {
+	rows, err := admindb.New(db).EarlierDeadRows(ctx, admindb.EarlierDeadRowsParams{After: after, Seqs: seqs, MaxRows: int32(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
 	}

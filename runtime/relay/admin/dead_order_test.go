@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func TestEarlierDeadRowsAreLookedForOnce(t *testing.T) {
 			}
 		})} {
 			db := &asked{DB: conn}
-			if _, err := admin.EarlierDead(t.Context(), db, chosen, 0); err != nil {
+			if _, err := admin.EarlierDead(t.Context(), db, chosen, 0, 1_000); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
@@ -108,5 +109,30 @@ func TestEarlierDeadRowsAreLookedForOnce(t *testing.T) {
 				t.Errorf("%s, %d selected:\n%s", mode, len(chosen), plan)
 			}
 		}
+	}
+}
+
+// A part of a larger replay looks only at the dead rows behind the previous part.
+func TestReplayInParts(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 4, `UPDATE event_outbox SET dead_at = now(), event_key = 'k'`)
+	var got []string
+	for _, part := range []struct {
+		id    int
+		after int64
+	}{{4, 1}, {4, 2}, {3, 2}, {4, 3}} {
+		n, err := admin.ReplayInOrderAfter(t.Context(), conn, admin.Filter{EventIDs: []uuid.UUID{id(part.id)}}, admin.Decision{Actor: "ann"}, part.after)
+		refused, ok := errors.AsType[*admin.OrderError](err)
+		if err != nil && !ok {
+			t.Fatal(err)
+		}
+		result := fmt.Sprint("replayed ", n)
+		if ok {
+			result = fmt.Sprint("before it: ", refused.Earlier[0].Seq)
+		}
+		got = append(got, result)
+	}
+	if diff := cmp.Diff([]string{"before it: 2", "before it: 3", "replayed 1", "replayed 1"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -92,7 +92,7 @@ type OtherPublisher struct {
 	PID               int32
 	Role, Application string
 	From              string // its address; "local" for a Unix socket
-	Query             string
+	Query             string // its last statement up to the first value
 }
 
 const (
@@ -172,7 +172,7 @@ func otherPublishers(ctx context.Context, q *admindb.Queries) (found []OtherPubl
 		return nil, fmt.Errorf("admin: look for other publishers: %w", err)
 	}
 	for _, o := range others {
-		found = append(found, OtherPublisher{PID: value(o.Pid), Role: o.RoleName, Application: o.Application, From: o.Address, Query: o.Query})
+		found = append(found, OtherPublisher{PID: value(o.Pid), Role: o.RoleName, Application: o.Application, From: o.Address, Query: withoutValues(o.Query)})
 	}
 	return found, nil
 }
@@ -219,9 +219,7 @@ func (f *Facts) readTables(ctx context.Context, q *admindb.Queries) error {
 	if err != nil {
 		return fmt.Errorf("admin: look for what holds back vacuum: %w", err)
 	}
-	for _, h := range held {
-		f.HoldingBack = append(f.HoldingBack, HoldingBack{h.Kind, h.Name, h.Detail, h.Transactions, seconds(h.Seconds)})
-	}
+	f.HoldingBack = heldBack(held)
 	invalid, err := q.InvalidIndexes(ctx)
 	if err != nil {
 		return fmt.Errorf("admin: look for invalid indexes: %w", err)

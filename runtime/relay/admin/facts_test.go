@@ -195,3 +195,32 @@ func TestBloated(t *testing.T) {
 		}
 	}
 }
+
+// The oldest row of another topic is looked for among the first rows only: millions of rows of
+// a paused topic may come before it.
+func TestTheSearchForTheOldestRowIsBounded(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 6, `UPDATE event_outbox SET topic = 'paused' WHERE seq NOT IN (3, 6); UPDATE event_outbox SET next_attempt_at = now() WHERE seq <= 3`)
+	got := map[string][]int64{}
+	for name, p := range map[string]admindb.OldestPendingParams{
+		"below the mark":             {LowWater: 3, UpTo: 100, Top: 100, Cap: 3},
+		"below the mark, not found":  {LowWater: 3, UpTo: 5, Top: 100, Cap: 2},
+		"above it":                   {LowWater: 3, UpTo: 100, Top: 100, Cap: 2},
+		"above it, up to the cap":    {LowWater: 3, UpTo: 100, Top: 100, Cap: 3},
+		"newest rows":                {LowWater: 3, UpTo: 4, Top: 4, Cap: 2},
+		"newest rows, up to the cap": {LowWater: 3, UpTo: 4, Top: 4, Cap: 1},
+	} {
+		p.Without = []string{"paused"}
+		rows, err := admindb.New(conn).OldestPending(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			got[name] = append(got[name], r.Seq)
+		}
+	}
+	want := map[string][]int64{"below the mark": {3}, "above it, up to the cap": {3}, "newest rows": {6}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -17,7 +17,7 @@ type Blocker struct {
 	Mode   string        // of the lock, as in pg_locks
 	Waits  bool          // it waits for the lock
 	For    time.Duration // since its transaction began; negative: unknown
-	Query  string        // its last statement without literals; "": unknown
+	Query  string        // its last statement up to the first value; "": unknown
 }
 
 func (b Blocker) String() string {
@@ -50,7 +50,7 @@ func Blockers(ctx context.Context, db DB, least time.Duration) ([]Blocker, error
 	var out []Blocker
 	for _, r := range rows {
 		out = append(out, Blocker{
-			PID: r.Pid, Detail: r.Detail, Table: r.TableName, Mode: r.Mode, Waits: !r.Granted, For: seconds(r.Seconds), Query: r.Query,
+			PID: r.Pid, Detail: r.Detail, Table: r.TableName, Mode: r.Mode, Waits: !r.Granted, For: seconds(r.Seconds), Query: withoutValues(r.Query),
 		})
 	}
 	return out, nil

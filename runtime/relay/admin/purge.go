@@ -86,8 +86,16 @@ func CountPurgeable(ctx context.Context, db DB, c PurgeConfig) (int64, error) {
 // Purge deletes published rows as the relay's retention does, and returns how many. Rows
 // that are pending or dead stay. Each batch is a transaction of its own, which waits for no
 // lock of a row. event_outbox_audit records the decision before the first one. When ctx ends,
-// it finishes the batch, and returns what it has deleted and the cause.
+// it finishes the batch, and returns what it has deleted and the cause. A batch that does not
+// end within 15 s after that, such as on a connection to a server that is gone, is given up.
 func Purge(ctx context.Context, conn PurgeDB, c PurgeConfig, d Decision) (int64, error) {
+	return purgeWithin(ctx, conn, c, d, batchGrace)
+}
+
+// batchGrace is how long a batch may last after its context has ended.
+const batchGrace = 15 * time.Second
+
+func purgeWithin(ctx context.Context, conn PurgeDB, c PurgeConfig, d Decision, grace time.Duration) (int64, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return 0, err
@@ -101,7 +109,7 @@ func Purge(ctx context.Context, conn PurgeDB, c PurgeConfig, d Decision) (int64,
 	if err := refuseHidden(ctx, conn); err != nil {
 		return 0, err
 	}
-	p := &purge{PurgeConfig: c, conn: conn, began: time.Now()}
+	p := &purge{PurgeConfig: c, conn: conn, began: time.Now(), grace: grace}
 	entry := fmt.Sprintf("rows published before %s: %s", c.Before.UTC().Format(time.RFC3339), strings.TrimSpace(d.Reason))
 	err = p.batch(ctx, func(ctx context.Context, q *admindb.Queries) error {
 		return q.AddEntry(ctx, admindb.AddEntryParams{Actor: d.Actor, Action: "purge", Reason: &entry})
@@ -123,20 +131,44 @@ type purge struct {
 	PurgeConfig
 	conn    PurgeDB
 	began   time.Time
+	grace   time.Duration
 	deleted int64
+}
+
+// errGivenUp is the cause of a batch that did not end in time.
+var errGivenUp = errors.New("the database did not answer in time after the interruption; the last batch may have been deleted or not")
+
+// finishing returns a context that outlives ctx, but only by the grace.
+func finishing(ctx context.Context, grace time.Duration) (context.Context, func()) {
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel(errGivenUp)
+		case <-inner.Done():
+		}
+	})
+	return inner, func() { stop(); cancel(nil) }
 }
 
 // batch runs a transaction. When ctx ends, the transaction is finished first: what it has
 // deleted counts.
 func (p *purge) batch(ctx context.Context, f func(context.Context, *admindb.Queries) error) error {
-	ctx = context.WithoutCancel(ctx)
-	return pgx.BeginFunc(ctx, p.conn, func(tx pgx.Tx) error {
+	ctx, end := finishing(ctx, p.grace)
+	defer end()
+	err := pgx.BeginFunc(ctx, p.conn, func(tx pgx.Tx) error {
 		// Overrides the defaults of the database.
 		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 		return f(ctx, admindb.New(tx))
 	})
+	if err != nil && context.Cause(ctx) != nil {
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
 }
 
 func (p *purge) withTx(ctx context.Context) error {

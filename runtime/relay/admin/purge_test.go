@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -151,5 +152,36 @@ func TestABatchDoesNotWalkOverDeletedRows(t *testing.T) {
 	}
 	if read > 10*rows {
 		t.Errorf("it read %d entries of the index to delete %d rows", read, rows)
+	}
+}
+
+// An interrupted purge finishes its batch, but does not wait for a database that does not
+// answer.
+func TestAPurgeEndsWithoutAnAnswer(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 1, `BEGIN; LOCK TABLE event_outbox_audit`)
+	pool, err := pgxpool.New(t.Context(), conn.Config().ConnString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := admin.PurgeWithin(ctx, pool, admin.PurgeConfig{Before: time.Now()}, admin.Decision{Actor: "ann", Reason: "test"}, 50*time.Millisecond)
+		result <- err
+	}()
+	for waits := false; !waits; {
+		err := owner.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_locks, pg_sleep(0.01) WHERE NOT granted AND relation = 'event_outbox_audit'::regclass`).Scan(&waits)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	interrupt()
+	if err := <-result; err == nil || !strings.Contains(err.Error(), "did not answer in time after the interruption") {
+		t.Errorf("the purge ended with %v", err)
+	}
+	if _, err := owner.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
 	}
 }

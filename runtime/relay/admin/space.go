@@ -15,11 +15,19 @@ func VacuumHeldBack(ctx context.Context, db DB) ([]HoldingBack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin: look for what holds back vacuum: %w", err)
 	}
-	var out []HoldingBack
-	for _, h := range held {
+	return heldBack(held), nil
+}
+
+func heldBack(rows []admindb.HoldingBackRow) (out []HoldingBack) {
+	for _, h := range rows {
+		if text := withoutValues(h.Query); text != "" && h.Runs {
+			h.Detail += ", it runs: " + text
+		} else if text != "" {
+			h.Detail += ", its last statement: " + text
+		}
 		out = append(out, HoldingBack{h.Kind, h.Name, h.Detail, h.Transactions, seconds(h.Seconds)})
 	}
-	return out, nil
+	return out
 }
 
 // RetainedWAL is WAL that the server keeps for a replication slot.

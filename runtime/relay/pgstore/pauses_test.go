@@ -1,13 +1,16 @@
 package pgstore_test
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
 // A renewal tells the leader that operators paused or resumed topics. Other entries of the
@@ -113,6 +116,36 @@ func TestTheAgeLeavesOutPausedTopics(t *testing.T) {
 			if got := int(stats.OldestAge.Hours()); got != step.hours || stats.Pending != 3 {
 				t.Errorf("after %s %q the oldest is %d h old of %d pending rows, want %d h of 3", step.action, step.topic, got, stats.Pending, step.hours)
 			}
+		}
+	})
+}
+
+// A paused topic with many rows hides which row of another topic is the oldest. It must not
+// hide that there may be one.
+func TestTheAgeBehindManyPausedRows(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lead(t, s)
+		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, created_at)
+			SELECT 'a', i, 't', CASE WHEN i < 6 THEN 'orders' ELSE 'mails' END, '{}', now() - (10 - i) * interval '1 hour' FROM generate_series(1, 6) AS i`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+			VALUES ('ann', 'pause', 0, gen_random_uuid(), '', 'orders', 'test', now())`)
+		conn := pg.Connect(t.Context())
+		hours := func(most int32, lowWater int64) int {
+			row, err := pgdb.New(conn).CountRows(t.Context(), pgdb.CountRowsParams{LowWater: lowWater, UpTo: math.MaxInt64, LookSeqs: 10, Cap: most})
+			must(t, err)
+			return int((time.Duration(row.AgeUs)*time.Microsecond + time.Minute).Hours())
+		}
+		got := []int{hours(10, 0), hours(5, 0), hours(3, 0)}
+		exec(t, pg.Pool, `UPDATE event_outbox SET next_attempt_at = now()`) // set aside
+		got = append(got, hours(10, 6), hours(3, 6))
+		exec(t, pg.Pool, `DELETE FROM event_outbox WHERE topic = 'mails'`)
+		got = append(got, hours(10, 6))
+		exec(t, pg.Pool, `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+			VALUES ('ann', 'pause', 0, gen_random_uuid(), '', NULL, 'test', now())`)
+		got = append(got, hours(3, 6))
+		if diff := cmp.Diff([]int{4, 4, 6, 4, 6, 0, 0}, got); diff != "" {
+			t.Errorf("hours (-want +got):\n%s", diff)
 		}
 	})
 }

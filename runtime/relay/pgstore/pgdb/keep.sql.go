@@ -12,10 +12,16 @@ import (
 )
 
 const CountRows = `-- name: CountRows :one
-WITH newest AS MATERIALIZED (
-    -- The newest rows that are there: with settle: delete the sequence may be far ahead of them.
+WITH sequence AS MATERIALIZED (
+    SELECT (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
+                 THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS last
+), newest AS MATERIALIZED (
+    -- The newest rows that are there: with settle: delete the sequence may be ahead of them.
+    -- They are looked for among its last numbers only: until a vacuum, the search goes through
+    -- all deleted rows.
     SELECT greatest($2::bigint, CASE WHEN $2::bigint < 9223372036854775807 THEN
-        (SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1) - $4::bigint END)::bigint AS top
+        coalesce((SELECT o.seq FROM event_outbox AS o WHERE o.seq > (SELECT sequence.last FROM sequence) - 10 * $4::bigint ORDER BY o.seq DESC LIMIT 1),
+                 (SELECT sequence.last FROM sequence) - 10 * $4::bigint) - $4::bigint END)::bigint AS top
 ), pauses AS MATERIALIZED (
     SELECT l.topic
     FROM (
@@ -49,26 +55,31 @@ SELECT ((SELECT count(*) FROM (
             SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT $3
         ) AS over) AS dead,
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
-            (SELECT w.created_at FROM (
+            coalesce((SELECT w.created_at FROM (
                 SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS ew WHERE ew.next_attempt_at IS NOT NULL AND ew.dead_at IS NULL AND ew.published_at IS NULL AND ew.seq <= $1::bigint
                 ORDER BY ew.seq LIMIT $3
              ) AS w
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY w.seq LIMIT 1),
-            (SELECT p.created_at FROM (
+             (SELECT bw.created_at FROM event_outbox AS bw WHERE bw.next_attempt_at IS NOT NULL AND bw.dead_at IS NULL AND bw.published_at IS NULL AND bw.seq <= $1::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
+              ORDER BY bw.seq OFFSET $3 LIMIT 1)),
+            coalesce((SELECT p.created_at FROM (
                 SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS ep WHERE ep.published_at IS NULL AND ep.dead_at IS NULL AND ep.seq > $1::bigint AND ep.seq <= $2::bigint
                 ORDER BY ep.seq LIMIT $3
              ) AS p
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY p.seq LIMIT 1),
-            (SELECT n.created_at FROM (
+             (SELECT bp.created_at FROM event_outbox AS bp WHERE bp.published_at IS NULL AND bp.dead_at IS NULL AND bp.seq > $1::bigint AND bp.seq <= $2::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
+              ORDER BY bp.seq OFFSET $3 LIMIT 1)),
+            coalesce((SELECT n.created_at FROM (
                 SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS en WHERE en.published_at IS NULL AND en.dead_at IS NULL AND en.seq > (SELECT newest.top FROM newest)
                 ORDER BY en.seq LIMIT $3
              ) AS n
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL((SELECT stopped.topics FROM stopped)::text[])
-             ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
-       (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
-             THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS last_seq,
+             ORDER BY n.seq LIMIT 1),
+             (SELECT bn.created_at FROM event_outbox AS bn WHERE bn.published_at IS NULL AND bn.dead_at IS NULL AND bn.seq > (SELECT newest.top FROM newest) AND NOT (SELECT stopped.all_topics FROM stopped)
+              ORDER BY bn.seq OFFSET $3 LIMIT 1)))) * 1000000)), 0)::bigint AS age_us,
+       (SELECT sequence.last FROM sequence)::bigint AS last_seq,
        (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $3) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
                  FROM event_outbox_delayed AS d
@@ -96,7 +107,9 @@ type CountRowsRow struct {
 // CountRows counts the pending rows up to up_to, and those above top, which are the newest
 // ones. It leaves out those between, because most rows above the low-water mark may be
 // published. Rows that cannot be published now are among the newest. The age is that of the
-// oldest row whose topic no operator has paused, of the first ones up to the cap.
+// oldest row whose topic no operator has paused. If all rows up to the cap are of paused
+// topics, it is the age of the next row, because those behind it are hardly older: a forgotten
+// pause must not hide that other topics are late.
 func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
 	row := q.db.QueryRow(ctx, CountRows,
 		arg.LowWater,

@@ -81,7 +81,7 @@ FROM (
     SELECT DISTINCT ON (coalesce(l.pid, 0), l.virtualtransaction) coalesce(l.pid, 0) AS pid,
            concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
            c.relname AS table_name, l.mode, l.granted, coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1) AS seconds,
-           coalesce(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '') AS query
+           coalesce(a.query, '') AS query
     FROM pg_catalog.pg_locks AS l
     JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
     LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
@@ -937,12 +937,12 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 }
 
 const holdingBack = `-- name: HoldingBack :many
-SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
+SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds,
+       h.runs::boolean AS runs, h.query::text AS query
 FROM (
     SELECT 'transaction' AS kind, a.pid::text AS name, 
-           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state,
-                     CASE WHEN a.state = 'active' THEN 'it runs: ' ELSE 'its last statement: ' END
-                     || nullif(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '')) AS detail,
+           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           coalesce(a.state = 'active', false) AS runs, coalesce(a.query, '') AS query,
            coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
     FROM pg_catalog.pg_stat_activity AS a
@@ -950,16 +950,16 @@ FROM (
       AND a.datname = current_database() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum AS v WHERE v.pid = a.pid)
     UNION ALL
-    SELECT 'standby', a.pid::text, concat_ws(', ', a.usename, nullif(a.application_name, '')), age(a.backend_xmin), 0
+    SELECT 'standby', a.pid::text, concat_ws(', ', a.usename, nullif(a.application_name, '')), false, '', age(a.backend_xmin), 0
     FROM pg_catalog.pg_stat_activity AS a
     WHERE a.backend_xmin IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_stat_replication AS r WHERE r.pid = a.pid)
     UNION ALL
-    SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END),
+    SELECT 'slot', s.slot_name, concat_ws(', ', s.slot_type, CASE WHEN s.active THEN 'active' ELSE 'not active' END), false, '',
            coalesce(age(s.xmin), 0), 0
     FROM pg_catalog.pg_replication_slots AS s
     WHERE s.xmin IS NOT NULL
     UNION ALL
-    SELECT 'prepared', p.gid, p.owner, age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
+    SELECT 'prepared', p.gid, p.owner, false, '', age(p.transaction), extract(epoch FROM clock_timestamp() - p.prepared)
     FROM pg_catalog.pg_prepared_xacts AS p WHERE p.database = current_database()
 ) AS h
 WHERE h.transactions >= $1::bigint OR h.seconds >= $2::bigint
@@ -978,14 +978,16 @@ type HoldingBackRow struct {
 	Detail       string
 	Transactions int64
 	Seconds      int64
+	Runs         bool
+	Query        string
 }
 
 // HoldingBack lists what keeps vacuum from removing rows: transactions of this database that
 // are open for long, prepared ones, replication slots, and standbys that send feedback
 // without a slot. What vacuum has open does not count, and a transaction of another database
 // holds back only what is shared. Without pg_read_all_stats the times of other roles are
-// unknown (0), and their transaction ids are not. Of a statement its text is shown, without the
-// literals.
+// unknown (0), and their transaction ids are not. query is the statement that runs, or the
+// last one.
 func (q *Queries) HoldingBack(ctx context.Context, arg HoldingBackParams) ([]HoldingBackRow, error) {
 	rows, err := q.db.Query(ctx, holdingBack, arg.Transactions, arg.Seconds)
 	if err != nil {
@@ -1001,6 +1003,8 @@ func (q *Queries) HoldingBack(ctx context.Context, arg HoldingBackParams) ([]Hol
 			&i.Detail,
 			&i.Transactions,
 			&i.Seconds,
+			&i.Runs,
+			&i.Query,
 		); err != nil {
 			return nil, err
 		}
@@ -1091,16 +1095,18 @@ func (q *Queries) LockPauses(ctx context.Context) error {
 const lowWater = `-- name: LowWater :one
 SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
        (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 100000 ELSE 9223372036854775807 END)::bigint AS up_to,
-       (CASE WHEN count(*) > 0 THEN greatest(coalesce(max(mark.seq), 0) + 100000, (SELECT max(o.seq) FROM event_outbox AS o) - 100000)
+       (CASE WHEN count(*) > 0 THEN greatest(coalesce(max(mark.seq), 0) + 100000, max(mark.newest) - 100000)
              ELSE 9223372036854775807 END)::bigint AS top
 FROM (
     SELECT CASE WHEN (lease.stored ->> 'low_water_file')::bigint = pg_relation_filenode(lease.sequence)::bigint
-                 AND CASE WHEN has_sequence_privilege(lease.sequence, 'SELECT')
-                          THEN (lease.stored ->> 'low_water')::bigint <= coalesce(pg_sequence_last_value(lease.sequence), 0) ELSE true END
-                THEN (lease.stored ->> 'low_water')::bigint END AS seq
+                 AND (lease.stored ->> 'low_water')::bigint <= coalesce(lease.last, 9223372036854775807)
+                THEN (lease.stored ->> 'low_water')::bigint END AS seq,
+           coalesce((SELECT o.seq FROM event_outbox AS o WHERE o.seq > coalesce(lease.last - 1000000, 0) ORDER BY o.seq DESC LIMIT 1), lease.last - 1000000) AS newest
     FROM (
-        SELECT to_jsonb(l) AS stored, pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence
-        FROM event_outbox_lease AS l WHERE l.name = $1
+        SELECT stored.row AS stored, stored.sequence,
+               CASE WHEN has_sequence_privilege(stored.sequence, 'SELECT') THEN coalesce(pg_sequence_last_value(stored.sequence), 0) END AS last
+        FROM (SELECT to_jsonb(l) AS row, pg_get_serial_sequence('event_outbox', 'seq')::regclass AS sequence FROM event_outbox_lease AS l WHERE l.name = $1) AS stored
+        OFFSET 0
     ) AS lease
     WHERE lease.stored ? 'low_water'
 ) AS mark
@@ -1116,7 +1122,9 @@ type LowWaterRow struct {
 // the numbers of the sequence. pgstore's low_water.sql says what it is. to_jsonb, because the
 // lease of an earlier version has no such columns. A role that may not read the sequence
 // does not notice that it was set back. With a mark, rows are looked at only up to up_to, and
-// above top, where the newest ones are: most of those above the mark may be published.
+// above top, where the newest ones are: most of those above the mark may be published. The
+// newest one is looked for among the last numbers of the sequence: deleted rows before the end
+// cost time until a vacuum.
 func (q *Queries) LowWater(ctx context.Context, name string) (LowWaterRow, error) {
 	row := q.db.QueryRow(ctx, lowWater, name)
 	var i LowWaterRow
@@ -1140,19 +1148,25 @@ SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data:
        o.last_error, o.next_attempt_at,
        greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000)::bigint AS age_ms
 FROM (
-    (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w
-     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
-       AND (cardinality($2::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL($2::text[]))
+    (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM (
+        SELECT ew.id, ew.aggregate_id, ew.aggregate_type, ew.event_type, ew.event_data, ew.event_key, ew.created_at, ew.published_at, ew.retry_count, ew.last_error, ew.tx, ew.seq, ew.topic, ew.headers, ew.next_attempt_at, ew.dead_at, ew.partition FROM event_outbox AS ew WHERE ew.next_attempt_at IS NOT NULL AND ew.dead_at IS NULL AND ew.published_at IS NULL AND ew.seq <= $1::bigint
+        ORDER BY ew.seq LIMIT $2::bigint
+     ) AS w
+     WHERE cardinality($3::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL($3::text[])
      ORDER BY w.seq LIMIT 1)
     UNION ALL
-    (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $3::bigint
-       AND (cardinality($2::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL($2::text[]))
+    (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM (
+        SELECT ep.id, ep.aggregate_id, ep.aggregate_type, ep.event_type, ep.event_data, ep.event_key, ep.created_at, ep.published_at, ep.retry_count, ep.last_error, ep.tx, ep.seq, ep.topic, ep.headers, ep.next_attempt_at, ep.dead_at, ep.partition FROM event_outbox AS ep WHERE ep.published_at IS NULL AND ep.dead_at IS NULL AND ep.seq > $1::bigint AND ep.seq <= $4::bigint
+        ORDER BY ep.seq LIMIT $2::bigint
+     ) AS p
+     WHERE cardinality($3::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL($3::text[])
      ORDER BY p.seq LIMIT 1)
     UNION ALL
-    (SELECT n.id, n.aggregate_id, n.aggregate_type, n.event_type, n.event_data, n.event_key, n.created_at, n.published_at, n.retry_count, n.last_error, n.tx, n.seq, n.topic, n.headers, n.next_attempt_at, n.dead_at, n.partition FROM event_outbox AS n
-     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
-       AND (cardinality($2::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL($2::text[]))
+    (SELECT n.id, n.aggregate_id, n.aggregate_type, n.event_type, n.event_data, n.event_key, n.created_at, n.published_at, n.retry_count, n.last_error, n.tx, n.seq, n.topic, n.headers, n.next_attempt_at, n.dead_at, n.partition FROM (
+        SELECT en.id, en.aggregate_id, en.aggregate_type, en.event_type, en.event_data, en.event_key, en.created_at, en.published_at, en.retry_count, en.last_error, en.tx, en.seq, en.topic, en.headers, en.next_attempt_at, en.dead_at, en.partition FROM event_outbox AS en WHERE en.published_at IS NULL AND en.dead_at IS NULL AND en.seq > $5::bigint
+        ORDER BY en.seq LIMIT $2::bigint
+     ) AS n
+     WHERE cardinality($3::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL($3::text[])
      ORDER BY n.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq
@@ -1161,6 +1175,7 @@ LIMIT 1
 
 type OldestPendingParams struct {
 	LowWater int64
+	Cap      int64
 	Without  []string
 	UpTo     int64
 	Top      int64
@@ -1178,10 +1193,12 @@ type OldestPendingRow struct {
 	AgeMs         int64
 }
 
-// OldestPending reads the oldest pending row whose topic is not one of without.
+// OldestPending reads the oldest pending row whose topic is not one of without, among
+// the first rows up to the cap: beyond them, all may be of such topics.
 func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([]OldestPendingRow, error) {
 	rows, err := q.db.Query(ctx, oldestPending,
 		arg.LowWater,
+		arg.Cap,
 		arg.Without,
 		arg.UpTo,
 		arg.Top,
@@ -1217,7 +1234,7 @@ func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([
 const otherPublishers = `-- name: OtherPublishers :many
 SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
        coalesce(host(a.client_addr), 'local')::text AS address,
-       left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
+       a.query::text AS query
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
   AND (a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
