@@ -49,25 +49,35 @@ SELECT least(@cap::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT @cap::bigint
        ) AS over) AS dead;
 
--- OldestPending reads the oldest pending row whose topic is not one of without.
+-- OldestPending reads the oldest pending row whose topic is not one of without. It looks at
+-- the first rows up to the cap: millions of rows of a paused topic may come before it.
 -- name: OldestPending :many
 SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.retry_count,
        o.last_error, o.next_attempt_at,
        greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000)::bigint AS age_ms
 FROM (
-    (SELECT w.* FROM event_outbox AS w
-     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
-       AND (cardinality(@without::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL(@without::text[]))
+    (SELECT w.* FROM (
+         SELECT * FROM event_outbox AS ew
+         WHERE ew.next_attempt_at IS NOT NULL AND ew.dead_at IS NULL AND ew.published_at IS NULL AND ew.seq <= @low_water::bigint
+         ORDER BY ew.seq LIMIT @cap
+     ) AS w
+     WHERE (cardinality(@without::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL(@without::text[]))
      ORDER BY w.seq LIMIT 1)
     UNION ALL
-    (SELECT p.* FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
-       AND (cardinality(@without::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL(@without::text[]))
+    (SELECT p.* FROM (
+         SELECT * FROM event_outbox AS ep
+         WHERE ep.published_at IS NULL AND ep.dead_at IS NULL AND ep.seq > @low_water::bigint AND ep.seq <= @up_to::bigint
+         ORDER BY ep.seq LIMIT @cap
+     ) AS p
+     WHERE (cardinality(@without::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL(@without::text[]))
      ORDER BY p.seq LIMIT 1)
     UNION ALL
-    (SELECT n.* FROM event_outbox AS n
-     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
-       AND (cardinality(@without::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL(@without::text[]))
+    (SELECT n.* FROM (
+         SELECT * FROM event_outbox AS en
+         WHERE en.published_at IS NULL AND en.dead_at IS NULL AND en.seq > @top::bigint
+         ORDER BY en.seq LIMIT @cap
+     ) AS n
+     WHERE (cardinality(@without::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL(@without::text[]))
      ORDER BY n.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq

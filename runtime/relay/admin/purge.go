@@ -126,10 +126,15 @@ type purge struct {
 	deleted int64
 }
 
+// finishLimit is how long a transaction may take to finish after its context has ended: the
+// server may be gone without a word.
+const finishLimit = 15 * time.Second
+
 // batch runs a transaction. When ctx ends, the transaction is finished first: what it has
 // deleted counts.
 func (p *purge) batch(ctx context.Context, f func(context.Context, *admindb.Queries) error) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := finishing(ctx, finishLimit)
+	defer cancel()
 	return pgx.BeginFunc(ctx, p.conn, func(tx pgx.Tx) error {
 		// Overrides the defaults of the database.
 		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
@@ -137,6 +142,24 @@ func (p *purge) batch(ctx context.Context, f func(context.Context, *admindb.Quer
 		}
 		return f(ctx, admindb.New(tx))
 	})
+}
+
+// finishing returns a context that ends some time after the given one.
+func finishing(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-late.Done():
+		}
+	})
+	return late, func() {
+		stop()
+		cancel()
+	}
 }
 
 func (p *purge) withTx(ctx context.Context) error {

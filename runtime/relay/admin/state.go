@@ -46,7 +46,8 @@ type State struct {
 	NextDelayed *DelayedEvent `json:"next_delayed"`
 	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
-	// OldestUnpaused is the same without the topics that operators have paused.
+	// OldestUnpaused is the same without the topics that operators have paused. It is looked
+	// for among the first PendingCap rows; nil: there is none.
 	OldestUnpaused *Row `json:"oldest_unpaused"`
 	// Moving is how far the oldest row moved, if somebody has looked twice. Inspect leaves it nil.
 	Moving *Moving `json:"moving"`
@@ -235,7 +236,7 @@ func value[T any](p *T) T {
 
 // oldest reads the oldest pending row whose topic is not one of without; nil: there is none.
 func oldest(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, without []string) (*Row, error) {
-	rows, err := q.OldestPending(ctx, admindb.OldestPendingParams{LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, Without: without})
+	rows, err := q.OldestPending(ctx, admindb.OldestPendingParams{LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, Without: without, Cap: PendingCap})
 	if err != nil {
 		return nil, fmt.Errorf("admin: read the oldest row: %w", missing(err))
 	}

@@ -1141,19 +1141,28 @@ SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data:
        o.last_error, o.next_attempt_at,
        greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000)::bigint AS age_ms
 FROM (
-    (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w
-     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
-       AND (cardinality($2::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL($2::text[]))
+    (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM (
+         SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS ew
+         WHERE ew.next_attempt_at IS NOT NULL AND ew.dead_at IS NULL AND ew.published_at IS NULL AND ew.seq <= $1::bigint
+         ORDER BY ew.seq LIMIT $2
+     ) AS w
+     WHERE (cardinality($3::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL($3::text[]))
      ORDER BY w.seq LIMIT 1)
     UNION ALL
-    (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $3::bigint
-       AND (cardinality($2::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL($2::text[]))
+    (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM (
+         SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS ep
+         WHERE ep.published_at IS NULL AND ep.dead_at IS NULL AND ep.seq > $1::bigint AND ep.seq <= $4::bigint
+         ORDER BY ep.seq LIMIT $2
+     ) AS p
+     WHERE (cardinality($3::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL($3::text[]))
      ORDER BY p.seq LIMIT 1)
     UNION ALL
-    (SELECT n.id, n.aggregate_id, n.aggregate_type, n.event_type, n.event_data, n.event_key, n.created_at, n.published_at, n.retry_count, n.last_error, n.tx, n.seq, n.topic, n.headers, n.next_attempt_at, n.dead_at, n.partition FROM event_outbox AS n
-     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
-       AND (cardinality($2::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL($2::text[]))
+    (SELECT n.id, n.aggregate_id, n.aggregate_type, n.event_type, n.event_data, n.event_key, n.created_at, n.published_at, n.retry_count, n.last_error, n.tx, n.seq, n.topic, n.headers, n.next_attempt_at, n.dead_at, n.partition FROM (
+         SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS en
+         WHERE en.published_at IS NULL AND en.dead_at IS NULL AND en.seq > $5::bigint
+         ORDER BY en.seq LIMIT $2
+     ) AS n
+     WHERE (cardinality($3::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL($3::text[]))
      ORDER BY n.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq
@@ -1162,6 +1171,7 @@ LIMIT 1
 
 type OldestPendingParams struct {
 	LowWater int64
+	Cap      int32
 	Without  []string
 	UpTo     int64
 	Top      int64
@@ -1179,10 +1189,12 @@ type OldestPendingRow struct {
 	AgeMs         int64
 }
 
-// OldestPending reads the oldest pending row whose topic is not one of without.
+// OldestPending reads the oldest pending row whose topic is not one of without. It looks at
+// the first rows up to the cap: millions of rows of a paused topic may come before it.
 func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([]OldestPendingRow, error) {
 	rows, err := q.db.Query(ctx, oldestPending,
 		arg.LowWater,
+		arg.Cap,
 		arg.Without,
 		arg.UpTo,
 		arg.Top,
