@@ -141,14 +141,14 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	case err != nil && started != nil:
 		d.addIncident(see, broken, "database", "the database cannot be reached: "+strings.TrimPrefix(err.Error(), "outbox "+d.o.name+": "),
 			"no relay can work; a running one retries, and counts no attempts",
-			cmp.Or(fixOfDatabase(see), "correct the setting database-url; the log of the database may say more"))
+			cmp.Or(fixOfDatabase(err), "correct the setting database-url; the log of the database may say more"))
 	case err != nil:
 		d.addIncident(see, broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
-			cmp.Or(fixOfDatabase(see), "check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), intoPsql)))
+			cmp.Or(fixOfDatabase(err), "check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), intoPsql)))
 	default:
 		if started != nil {
 			d.addIncident(incidentOfDatabase(started), broken, "setup", "the start-up checks did not finish: "+started.Error(), "a relay may not start",
-				"check the address of the database and its logs")
+				cmp.Or(fixOfDatabase(started), "check the address of the database and its logs"))
 		}
 		d.checkServer(facts)
 		d.checkTables(facts)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -52,6 +53,15 @@ func (d *doctor) checkSize(tables []admin.TableFacts) {
 	}
 }
 
+// fixOfSlot says what to do about a replication slot that its consumer does not advance. A
+// consumer that is only stopped, such as a connector of Debezium whose task has failed, needs
+// the slot.
+func fixOfSlot(name string) string {
+	return fmt.Sprintf("start its consumer and let it catch up. Do not drop the slot, or limit it with max_slot_wal_keep_size, "+
+		"unless the owner of the consumer says so: what it has not read is lost, which are events if it is Debezium "+
+		"(docs/debezium.md). Only if the consumer is gone for good: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(name, "'", "''"))
+}
+
 // checkWAL looks at WAL that replication slots retain: it can fill the disk.
 func (d *doctor) checkWAL(slots []admin.RetainedWAL) {
 	for _, s := range slots {
@@ -59,9 +69,9 @@ func (d *doctor) checkWAL(slots []admin.RetainedWAL) {
 		if !s.Active {
 			state = "not active"
 		}
-		d.add(risky, "disk", fmt.Sprintf("the replication slot %s (%s) retains %s of WAL", s.Slot, state, megabytes(s.Bytes)),
+		d.addIncident(runbook.DiskFull, risky, "disk", fmt.Sprintf("the replication slot %s (%s) retains %s of WAL", s.Slot, state, megabytes(s.Bytes)),
 			"if the disk of the server is full, services cannot write, and no event is inserted",
-			fmt.Sprintf("let its consumer catch up, or limit it with max_slot_wal_keep_size; if the consumer is gone: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(s.Slot, "'", "''")))
+			fixOfSlot(s.Slot))
 	}
 	d.ok("disk", "no replication slot retains much WAL")
 }

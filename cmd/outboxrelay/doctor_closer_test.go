@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -17,7 +18,9 @@ func TestDoctorFindsRetainedWAL(t *testing.T) {
 	d.checkWAL([]admin.RetainedWAL{{Slot: "it's", Bytes: 3 << 30}})
 	want := []diagnosis{{Level: risky, Check: "disk", What: "the replication slot it's (not active) retains 3072 MiB of WAL",
 		Why: "if the disk of the server is full, services cannot write, and no event is inserted",
-		Fix: "let its consumer catch up, or limit it with max_slot_wal_keep_size; if the consumer is gone: SELECT pg_drop_replication_slot('it''s')"}}
+		Fix: "start its consumer and let it catch up. Do not drop the slot, or limit it with max_slot_wal_keep_size, unless the owner of the consumer says so: " +
+			"what it has not read is lost, which are events if it is Debezium (docs/debezium.md). Only if the consumer is gone for good: SELECT pg_drop_replication_slot('it''s')",
+		See: runbook.DiskFull.URL()}}
 	if diff := cmp.Diff(want, d.found); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

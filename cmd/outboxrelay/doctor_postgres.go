@@ -22,7 +22,10 @@ import (
 func (d *doctor) checkStore(ctx context.Context, c *configuration) error {
 	const check = "setup"
 	log := &keptWarnings{}
-	database := d.o.database.Copy()
+	database, err := d.o.freshDatabase(ctx)
+	if err != nil {
+		return err
+	}
 	store, err := pgstore.New(pgstore.Config{
 		Conn: database, Schema: d.o.schema, Mode: d.o.mode, Logger: slog.New(log), ApplicationName: "outboxrelay doctor", MaxSessions: 2,
 	})
@@ -142,7 +145,7 @@ func (d *doctor) checkTables(f admin.Facts) {
 		switch h.Kind {
 		case "slot":
 			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("the replication slot %s (%s) holds back vacuum by %d transactions", h.Name, h.Detail, h.Transactions), effect,
-				fmt.Sprintf("let its consumer catch up; if it is gone: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(h.Name, "'", "''")))
+				fixOfSlot(h.Name))
 		case "standby":
 			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a standby (%s, walsender %s) holds back vacuum by %d transactions with hot_standby_feedback", h.Detail, h.Name, h.Transactions), effect,
 				"end the query that is open for long on the standby, or set hot_standby_feedback = off there")
@@ -278,6 +281,18 @@ func (d *doctor) compareSettings(led *relay.Led) {
 	}
 }
 
+// fixOfReason says which command helps; "" if the text or the runbook says it.
+func (d *doctor) fixOfReason(r reason) string {
+	switch {
+	case r.kind == reasonDead:
+		return "outboxrelay dead list" + d.o.flags
+	case r.kind == reasonPause || r.see != "":
+		return ""
+	default:
+		return "look at the log of the relay"
+	}
+}
+
 // checkRows says why rows do not move.
 func (d *doctor) checkRows(f admin.Facts) {
 	s := f.State
@@ -289,7 +304,7 @@ func (d *doctor) checkRows(f admin.Facts) {
 		case reason.kind == reasonDead || stuck(s) > time.Minute:
 			l = broken
 		}
-		d.addIncident(reason.see, l, "rows", reason.text, "", "outboxrelay status")
+		d.addIncident(reason.see, l, "rows", reason.text, "", d.fixOfReason(reason))
 	}
 	for _, p := range s.Pauses {
 		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))

@@ -126,7 +126,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{name: "rows are published and nobody leads", spoil: `UPDATE event_outbox SET published_at = now()`,
 			level: broken, check: "relays", what: "although no relay leads", fix: "stop it before a relay starts"},
 		{name: "dead rows", spoil: `UPDATE event_outbox SET dead_at = now()`,
-			level: broken, check: "rows", what: "3 rows dead-lettered", fix: "outboxrelay status"},
+			level: broken, check: "rows", what: "3 rows dead-lettered", fix: "outboxrelay dead list"},
 		{name: "a topic is missing", spoil: `UPDATE event_outbox SET topic = 'missing-topic'`,
 			level: broken, check: "topics", what: "topic missing-topic: the topic does not exist", fix: "kafka-topics.sh --create --topic missing-topic"},
 		{name: "a topic is missing, and its rows were published", spoil: `UPDATE event_outbox SET topic = 'retired-topic', published_at = now() - interval '1 hour'`,

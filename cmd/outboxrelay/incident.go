@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,13 +28,13 @@ func incidentOfDatabase(err error) runbook.Incident {
 		return runbook.PoolerInTheWay
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		const invalidPassword, invalidAuthorization = "28P01", "28000"
-		const startingUp, readOnly = "57P03", "25006"
 		switch refused.Code {
-		case invalidPassword, invalidAuthorization:
+		case invalidPassword:
 			return runbook.WrongCredentials
-		case startingUp, readOnly:
+		case shutdown, crashShutdown, startingUp, readOnly:
 			return runbook.PrimaryFailedOver
+		case diskFull:
+			return runbook.DiskFull
 		}
 		return ""
 	}
@@ -39,24 +44,65 @@ func incidentOfDatabase(err error) runbook.Incident {
 		}
 		return ""
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); (connecting || lostConnection(err)) && !misaddressed(err) {
 		return runbook.PrimaryFailedOver
 	}
 	return ""
 }
 
-// fixOfDatabase says what to do in an incident of the database; "" if it is none.
-func fixOfDatabase(i runbook.Incident) string {
-	switch i {
+// Codes of Postgres.
+const (
+	invalidPassword      = "28P01"
+	invalidAuthorization = "28000" // no entry in pg_hba.conf, or the role may not log in
+	shutdown             = "57P01"
+	crashShutdown        = "57P02"
+	startingUp           = "57P03"
+	readOnly             = "25006"
+	diskFull             = "53100"
+)
+
+// lostConnection reports whether a connection ended while it was used.
+func lostConnection(err error) bool {
+	return slices.ContainsFunc([]error{io.ErrUnexpectedEOF, syscall.EPIPE, syscall.ECONNRESET, net.ErrClosed}, func(lost error) bool { return errors.Is(err, lost) })
+}
+
+// misaddressed reports whether the address, or the certificates that it names, cannot lead
+// to a server, and no server was down.
+func misaddressed(err error) bool {
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+		return lookup.IsNotFound
+	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, alert := errors.AsType[tls.AlertError](err)
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	return untrusted || alert || noTLS || strings.Contains(err.Error(), "and the address requires it (sslmode)")
+}
+
+// fixOfDatabase says what to do about an error of the database; "": not known.
+func fixOfDatabase(err error) string {
+	if err == nil {
+		return ""
+	}
+	switch incidentOfDatabase(err) {
 	case runbook.WrongCredentials:
 		return "write the current password into the file of the setting database-password-file, which is read for each new session, or into database-url"
 	case runbook.PrimaryFailedOver:
 		return "look whether the database runs; if another server took over, list every host in database-url, with target_session_attrs=read-write"
 	case runbook.PoolerInTheWay:
 		return "set database-url to the server's own address, or to a pool in session mode"
-	default:
-		return ""
+	case runbook.DiskFull:
+		return "give the disk of the database more space"
 	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == invalidAuthorization {
+		return "look at pg_hba.conf of the server: it needs an entry for this role, this database and this machine; or the role may not log in"
+	}
+	if misaddressed(err) {
+		return "correct the host, sslmode or the certificates in the setting database-url"
+	}
+	return ""
 }
 
 // incidentOfKafka is incidentOfDatabase for an error of Kafka.

@@ -1,19 +1,25 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // readRunbook returns docs/runbook.md, and the anchors of its sections.
@@ -66,6 +72,13 @@ func TestIncidentOfAnErrorOfTheDatabase(t *testing.T) {
 		{"none", nil, ""},
 		{"another error", errors.New("x"), ""},
 		{"wrong password", fmt.Errorf("connect: %w", &pgconn.PgError{Code: "28P01"}), runbook.WrongCredentials},
+		{"no entry in pg_hba.conf", &pgconn.PgError{Code: "28000"}, ""},
+		{"shutting down", fmt.Errorf("the first query: %w", &pgconn.PgError{Code: "57P01"}), runbook.PrimaryFailedOver},
+		{"the connection breaks", fmt.Errorf("the first query: %w", &net.OpError{Op: "write", Err: syscall.EPIPE}), runbook.PrimaryFailedOver},
+		{"the disk is full", &pgconn.PgError{Code: "53100"}, runbook.DiskFull},
+		{"no such host", notConnected(&net.DNSError{IsNotFound: true}), ""},
+		{"one of two hosts is unknown", notConnected(errors.Join(&net.DNSError{IsNotFound: true}, syscall.ECONNREFUSED)), runbook.PrimaryFailedOver},
+		{"an untrusted certificate", notConnected(&tls.CertificateVerificationError{Err: errors.New("x")}), ""},
 		{"starting up", &pgconn.PgError{Code: "57P03"}, runbook.PrimaryFailedOver},
 		{"a missing table", &pgconn.PgError{Code: "42P01"}, ""},
 		{"a pooler that refuses a parameter", &pgconn.PgError{Code: "08P01", Message: "unsupported startup parameter: search_path"}, runbook.PoolerInTheWay},
@@ -76,6 +89,37 @@ func TestIncidentOfAnErrorOfTheDatabase(t *testing.T) {
 		if got := incidentOfDatabase(c.err); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// notConnected is the error of an attempt to connect.
+func notConnected(err error) error {
+	connecting := &pgconn.ConnectError{Config: &pgconn.Config{}}
+	return fmt.Errorf("%w: %w", connecting, err)
+}
+
+// What the leader does not give as its reason leads to the runbook too, in status and in
+// doctor.
+func TestHiddenFaultsLeadToTheRunbook(t *testing.T) {
+	t.Parallel()
+	state := admin.State{Leader: admin.Leader{Known: true, Holder: uuid.New()}}
+	state.Leader.State.PausedTopics = []relay.Paused{{Topic: "a", Reason: "gone"}}
+	state.Leader.State.SetAside = []relay.Paused{{Topic: "b", Partition: 3, Reason: "no leader"}}
+	want := []reason{
+		{reasonFault, "1 topic cannot be written, such as a: gone", runbook.TopicMissing},
+		{reasonFault, "1 partition cannot be written, such as 3 of b: no leader", runbook.BrokerDown},
+	}
+	if diff := cmp.Diff(want, reasons(state), cmp.AllowUnexported(reason{})); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+	d := &doctor{o: outbox{secrets: &secret.Redactor{}}}
+	d.checkRows(admin.Facts{State: state})
+	var see []string
+	for _, f := range d.found {
+		see = append(see, f.See)
+	}
+	if diff := cmp.Diff([]string{runbook.TopicMissing.URL(), runbook.BrokerDown.URL()}, see); diff != "" {
+		t.Errorf("doctor (-want +got):\n%s", diff)
 	}
 }
 

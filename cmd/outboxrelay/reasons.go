@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -70,17 +71,20 @@ func lookAgain(ctx context.Context, conn *pgx.Conn, s admin.State) (*admin.Movin
 
 // hiddenFaults says what does not work besides what the leader gives as its reason: it gives
 // only one.
-func hiddenFaults(l admin.Leader) []string {
+func hiddenFaults(l admin.Leader) []reason {
 	if l.Holder == uuid.Nil || l.Silent > silence {
 		return nil
 	}
 	s := l.State
-	var out []string
+	var out []reason
+	add := func(see runbook.Incident, format string, args ...any) {
+		out = append(out, reason{reasonFault, fmt.Sprintf(format, args...), see})
+	}
 	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
-		out = append(out, fmt.Sprintf("%s cannot be written, such as %s: %s", several(int64(max(s.PausedTopicCount, len(p))), "topic"), p[0].Topic, p[0].Reason))
+		add(runbook.TopicMissing, "%s cannot be written, such as %s: %s", several(int64(max(s.PausedTopicCount, len(p))), "topic"), p[0].Topic, p[0].Reason)
 	}
 	if p := s.SetAside; len(p) > 0 && s.Reason != relay.PartitionReason(p[0]) {
-		out = append(out, fmt.Sprintf("%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason))
+		add(runbook.BrokerDown, "%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason)
 	}
 	return out
 }

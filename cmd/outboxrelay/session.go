@@ -174,7 +174,7 @@ func blockers(ctx context.Context, conn *pgx.Conn) string {
 		}
 		text += b.String()
 	}
-	if pid := found[0].PID; pid != 0 {
+	if pid := found[0].PID; pid != 0 && found[0].For >= 0 { // otherwise it may be a new one
 		text += fmt.Sprintf(". Wait for it, or, if nobody needs it: SELECT pg_terminate_backend(%d)", pid)
 	}
 	return text

@@ -265,9 +265,7 @@ func reasons(s admin.State) []reason {
 	case unexplained(s) && !onTheMove(s.Moving):
 		say(runbook.BrokerDown, "rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", stuck(s).Round(time.Second))
 	}
-	for _, fault := range hiddenFaults(s.Leader) {
-		say(incidentOfReason(fault), "%s", fault)
-	}
+	out = append(out, hiddenFaults(s.Leader)...)
 	if overdue && len(out) == 0 {
 		say("", "delayed events have been due for %s although a relay leads: look in its log for \"delayed events not moved\"",
 			(-s.NextDelayed.DueIn).Round(time.Second))

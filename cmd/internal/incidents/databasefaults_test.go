@@ -207,6 +207,11 @@ var wrongCredentials = incident{
 		s.exec(t, "ALTER ROLE shop_relay PASSWORD 'second'")
 		s.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop_relay'") // they would go on until they end
 		s.insert(t, some)
+		// The relay has led for long, and checks the outbox again before it leads.
+		const severalTimes = 4
+		s.waitFor(t, "the relay is refused several times", func() bool {
+			return strings.Count(s.units["outboxrelay"].log(), "password authentication failed") >= severalTimes
+		})
 	},
 }
 

@@ -17,8 +17,10 @@
 //
 // # A drill
 //
-// TestDrill causes one incident and waits for somebody to fix it, who knows only the page:
+// TestDrill causes one incident, and waits until somebody who knows only the page has fixed
+// it, and says so with a file. Then it checks that:
 //
-//	go test ./cmd/internal/incidents -run TestDrill -v -timeout 0 -drill random -drill-dir /tmp/drill
+//	go test ./cmd/internal/incidents -run TestDrill -v -count 1 -timeout 0 -drill random -drill-dir /tmp/drill
 //	source /tmp/drill/env   # in another terminal
+//	touch /tmp/drill/done   # when it is fixed
 package incidents

@@ -3,8 +3,11 @@
 package incidents_test
 
 import (
+	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -16,6 +19,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
 
@@ -24,8 +28,8 @@ var (
 	drillDir = flag.String("drill-dir", "", "where TestDrill writes env, which the operator's terminal reads")
 )
 
-// A drill: somebody who knows only the runbook finds and fixes an incident. The test does
-// not say which one, unless the flag does.
+// A drill: somebody who knows only the runbook finds and fixes an incident, and says when it
+// is fixed. The test does not say which one it is before, unless the flag does.
 func TestDrill(t *testing.T) {
 	if *drill == "" {
 		t.Skip("without -drill")
@@ -38,11 +42,16 @@ func TestDrill(t *testing.T) {
 	case *drill == "random":
 		at = rand.IntN(len(incidents))
 	case at < 0:
-		t.Fatalf("no incident is called %s", *drill)
+		var known []string
+		for _, i := range incidents {
+			known = append(known, i.anchor)
+		}
+		t.Fatalf("no incident is called %s: use random, or one of %s", *drill, strings.Join(known, ", "))
 	}
 	i := incidents[at]
 	kafka := services.PrivateKafka(t)
 	s := newSite(t, buildRelay(t), kafka)
+	s.silent = true
 	i.stage(t, s)
 	i.fault(t, s)
 	s.writeEnv(t, *drillDir)
@@ -50,15 +59,30 @@ func TestDrill(t *testing.T) {
 	for _, st := range page[i.anchor].see { // the tools show it, and the checks below get their values
 		s.until(t, st, false)
 	}
-	began := time.Now()
-	fmt.Printf("The fault is there. In another terminal:\n\n    source %s\n\nOnly %s may help you. This test ends when the incident is fixed.\n",
-		filepath.Join(*drillDir, "env"), filepath.Join("docs", "runbook.md"))
-
-	order := s.ledger.firstWithin(t, s.kafka.Brokers, s.topic, 24*time.Hour)
-	for _, st := range page[i.anchor].check {
-		s.terminal.untilWithin(t, st, true, 24*time.Hour)
+	done := filepath.Join(*drillDir, "done")
+	if err := os.Remove(done); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
 	}
-	fmt.Printf("%s: fixed after %s.\n", i.anchor, time.Since(began).Round(time.Second))
+	began := time.Now()
+	fmt.Printf("%s\n\nThe fault is there. In another terminal:\n\n    source %s\n\nOnly %s may help you. When you think that it is fixed, or to give up:\n\n    touch %s\n\n",
+		cmp.Or(i.report, "Teams report that events do not arrive."), filepath.Join(*drillDir, "env"), filepath.Join("docs", "runbook.md"), done)
+
+	// Nothing is checked before, because the operator decides when it is fixed.
+	err := wait.Until(t.Context(), tenth, func() (bool, error) {
+		_, err := os.Stat(done)
+		return err == nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began).Round(time.Second)
+	fmt.Printf("It was %s. Checking what you did.\n", i.anchor)
+	s.silent = false
+	order := s.ledger.first(t, s.kafka.Brokers, s.topic)
+	for _, st := range page[i.anchor].check {
+		s.until(t, st, true)
+	}
+	fmt.Printf("%s: fixed after %s.\n", i.anchor, took)
 	if diff := gocmp.Diff(s.ledger.want(), order); diff != "" && !i.unordered {
 		t.Errorf("the first records of each key (-want +got):\n%s", diff)
 	}

@@ -92,7 +92,7 @@ var topicMissing = incident{
 	fault: func(t *testing.T, s *site) {
 		s.topic = s.kafka.NewTopic(t, "shop.order_sent.v1", 1) // so that the test deletes it at the end
 		s.deleteTopic(t, s.topic)
-		s.variables["PARTITIONS"] = "3"
+		s.variables["PARTITIONS"], s.variables["REPLICAS"] = "3", "1"
 		s.ledger = &ledger{}
 		s.insert(t, some)
 	},
@@ -106,6 +106,7 @@ var poisonRecord = incident{
 		s.running(t, s.usual("max_attempts: 2", "on_dead: block")...) // ten attempts take nine minutes
 	},
 	fault: func(t *testing.T, s *site) {
+		s.variables["NEW_LIMIT"] = "1048576" // above the event and the present limit
 		const poison = some + 7
 		s.ledger.insertSized(t, s.pg.URL, s.topic, some, func(n int) int {
 			if n == poison {
@@ -159,6 +160,7 @@ var tableBloated = incident{
 
 var oldRelayBesideOurs = incident{
 	anchor:    "old-relay-beside-ours",
+	report:    "Teams report that events arrive twice, and out of order.",
 	unordered: true,
 	stage: func(t *testing.T, s *site) {
 		s.withTopic(t)
@@ -178,6 +180,7 @@ var oldRelayBesideOurs = incident{
 
 var deadLetters = incident{
 	anchor: "dead-letters-of-a-consumer",
+	report: "The team of mailer misses some events. All others arrive.",
 	stage: func(t *testing.T, s *site) {
 		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))

@@ -21,6 +21,8 @@ import (
 // incident is one of the page.
 type incident struct {
 	anchor string
+	// report is what somebody reports at the beginning of a drill; "": events do not arrive.
+	report string
 	// stage prepares what runs before the fault.
 	stage func(t *testing.T, s *site)
 	// fault causes the incident.
@@ -118,12 +120,7 @@ const tenth = 100 * time.Millisecond
 // until repeats a command until it prints what the page says, and succeeds if it has to.
 func (o *terminal) until(t *testing.T, st step, succeeds bool) {
 	t.Helper()
-	o.untilWithin(t, st, succeeds, patience)
-}
-
-func (o *terminal) untilWithin(t *testing.T, st step, succeeds bool, limit time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var last error
 	err := wait.Until(ctx, tenth, func() (bool, error) {
@@ -136,12 +133,20 @@ func (o *terminal) untilWithin(t *testing.T, st step, succeeds bool, limit time.
 			return false, nil
 		}
 		if last = o.shows(out, st); last == nil {
-			t.Logf("$ %s\n%s", st.command, lastLines(out))
+			o.logf(t, "$ %s\n%s", st.command, lastLines(out))
 		}
 		return last == nil, nil
 	})
 	if err != nil {
-		t.Fatalf("not within %s: %v", limit, last)
+		t.Fatalf("not within %s: %v", patience, last)
+	}
+}
+
+// logf logs what a test does, except in a drill, where it would be the solution.
+func (o *terminal) logf(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if !o.silent {
+		t.Logf(format, args...)
 	}
 }
 

@@ -69,11 +69,6 @@ func numberOf(value []byte) (int, error) {
 // numbers in the order of their first records.
 func (l *ledger) first(t *testing.T, brokers []string, topic string) map[string][]int {
 	t.Helper()
-	return l.firstWithin(t, brokers, topic, patience)
-}
-
-func (l *ledger) firstWithin(t *testing.T, brokers []string, topic string, limit time.Duration) map[string][]int {
-	t.Helper()
 	const often = 100 * time.Millisecond // the topic may be new
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.MetadataMinAge(often), kgo.MetadataMaxAge(2*often), kgo.RetryBackoffFn(func(int) time.Duration { return often }))
@@ -81,7 +76,7 @@ func (l *ledger) firstWithin(t *testing.T, brokers []string, topic string, limit
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	seen, order := map[int]bool{}, map[string][]int{}
 	for len(seen) < l.n {
@@ -93,7 +88,7 @@ func (l *ledger) firstWithin(t *testing.T, brokers []string, topic string, limit
 					missing = append(missing, fmt.Sprint(n))
 				}
 			}
-			t.Fatalf("after %s, %d of %d events have not arrived in %s: %s", limit, len(missing), l.n, topic, strings.Join(missing, " "))
+			t.Fatalf("after %s, %d of %d events have not arrived in %s: %s", patience, len(missing), l.n, topic, strings.Join(missing, " "))
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			n, err := numberOf(r.Value)

@@ -22,6 +22,7 @@ type terminal struct {
 	dir       string            // working directory
 	bin       string            // comes first in PATH
 	variables map[string]string // that the operator has set
+	silent    bool              // commands of the test are not logged
 }
 
 // commandLimit limits one command.

@@ -402,8 +402,9 @@ INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic,
 VALUES (@actor, @action, 0, '00000000-0000-0000-0000-000000000000', '', sqlc.narg(topic), sqlc.narg(reason), now());
 
 -- Blockers lists what a statement of this session may have waited for: sessions and prepared
--- transactions that hold locks on the outbox's tables with which others conflict, or wait for
--- an exclusive one, the oldest first. The session's pid is 0 for a prepared transaction.
+-- transactions that hold locks on the outbox's tables with which reading or changing rows
+-- conflicts, or wait for an exclusive one, the oldest first. Sessions that only change rows
+-- are left out: which of them holds a row cannot be seen in pg_locks. The session's pid is 0 for a prepared transaction.
 -- Without pg_read_all_stats the time of other roles is unknown (-1).
 -- name: Blockers :many
 SELECT b.pid::integer AS pid, b.detail::text AS detail, b.table_name::text AS table_name, b.mode::text AS mode, b.granted::boolean AS granted,
@@ -419,7 +420,7 @@ FROM (
     WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
       AND l.relation IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
       AND l.pid IS DISTINCT FROM pg_backend_pid()
-      AND (l.granted AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock') OR NOT l.granted AND l.mode = 'AccessExclusiveLock')
+      AND (l.granted AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') OR NOT l.granted AND l.mode = 'AccessExclusiveLock')
     ORDER BY coalesce(l.pid, 0), l.virtualtransaction, (CASE WHEN l.mode = 'AccessExclusiveLock' THEN 0 ELSE 1 END), l.granted DESC
 ) AS b
 WHERE b.seconds < 0 OR b.seconds >= @least_seconds::bigint

@@ -159,3 +159,46 @@ func spoil(t *testing.T, owner *pgx.Conn, statements string) {
 		t.Fatal(err)
 	}
 }
+
+// Millions of rows of a paused topic may come before a row of another one. Inspect looks only
+// at the first of them.
+func TestInspectBehindAPausedTopic(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert := func(topic string, rows int) {
+		t.Helper()
+		if _, err := owner.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data)
+			SELECT 'a', i, 't', $1, '{}' FROM generate_series(1, $2::int) AS i`, topic, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	oldest := func() string {
+		t.Helper()
+		state, err := admin.Inspect(t.Context(), conn, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state.OldestUnpaused == nil {
+			return ""
+		}
+		return state.OldestUnpaused.Topic
+	}
+	if _, err := owner.Exec(t.Context(), `DELETE FROM event_outbox`); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Pause(t.Context(), conn, "orders", admin.Decision{Actor: "ann", Reason: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	insert("orders", admin.PendingCap-1)
+	insert("mails", 1)
+	if got := oldest(); got != "mails" {
+		t.Errorf("the last row that is looked at: %q", got)
+	}
+	if _, err := owner.Exec(t.Context(), `DELETE FROM event_outbox WHERE topic = 'mails'`); err != nil {
+		t.Fatal(err)
+	}
+	insert("orders", 1)
+	insert("mails", 1)
+	if got := oldest(); got != "" {
+		t.Errorf("a row behind those that are looked at: %q", got)
+	}
+}

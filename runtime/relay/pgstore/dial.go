@@ -191,15 +191,31 @@ func (d *dialer) probe(ctx context.Context, at pgdial.Target) (*session, error) 
 }
 
 func (d *dialer) try(ctx context.Context, at pgdial.Target, silence, lockTimeout time.Duration) (opened *session, err error) {
-	at.Config = at.Config.Copy()
-	if err := d.renew(ctx, at.Config); err != nil {
-		return nil, err
-	}
-	err = pgdial.Patiently(ctx, at, silence, pgdial.Longest(d.cfg.Conn), func(ctx context.Context, config *pgx.ConnConfig) error {
+	err = d.reach(ctx, at, silence, func(ctx context.Context, config *pgx.ConnConfig) error {
 		opened, err = openSession(ctx, config, d.cfg, lockTimeout)
 		return err
 	})
 	return opened, err
+}
+
+// reach runs attempt, which connects to an address, with the password and the certificates
+// that are valid now. Every connection of a server is opened by it: those of the
+// configuration may be the former ones.
+func (d *dialer) reach(ctx context.Context, at pgdial.Target, silence time.Duration, attempt func(context.Context, *pgx.ConnConfig) error) error {
+	at.Config = at.Config.Copy()
+	if err := d.renew(ctx, at.Config); err != nil {
+		return err
+	}
+	return pgdial.Patiently(ctx, at, silence, pgdial.Longest(d.cfg.Conn), attempt)
+}
+
+// connect opens a connection without the settings of a session.
+func (d *dialer) connect(ctx context.Context, at pgdial.Target) (conn *pgx.Conn, err error) {
+	err = d.reach(ctx, at, pgdial.Timeout(d.cfg.Conn), func(ctx context.Context, config *pgx.ConnConfig) error {
+		conn, err = pgx.ConnectConfig(ctx, config)
+		return err
+	})
+	return conn, err
 }
 
 // renew sets the password and the certificates for a new session, if the configuration has

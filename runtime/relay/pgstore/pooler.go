@@ -27,7 +27,7 @@ const poolerRounds = 5
 func (d *dialer) lookForPooler(ctx context.Context, at pgdial.Target) error {
 	var pair [2]*pgx.Conn
 	for i := range pair {
-		conn, err := pgdial.ConnectTo(ctx, at)
+		conn, err := d.connect(ctx, at)
 		if err != nil {
 			return err
 		}

@@ -16,12 +16,13 @@ const (
 	WrongCredentials  Incident = "wrong-credentials"
 	DeadLetters       Incident = "dead-letters-of-a-consumer"
 	OldRelay          Incident = "old-relay-beside-ours"
+	DiskFull          Incident = "disk-full"
 )
 
 // All lists the incidents in the order of the page.
 func All() []Incident {
 	return []Incident{
-		BrokerDown, TopicMissing, PoisonRecord, RelayFrozen, PoolerInTheWay, TableBloated, PrimaryFailedOver, WrongCredentials, DeadLetters, OldRelay,
+		BrokerDown, TopicMissing, PoisonRecord, RelayFrozen, PoolerInTheWay, TableBloated, PrimaryFailedOver, WrongCredentials, DeadLetters, OldRelay, DiskFull,
 	}
 }
 
