@@ -171,24 +171,6 @@ func (p *purge) batch(ctx context.Context, f func(context.Context, *admindb.Quer
 	return err
 }
 
-// finishing returns a context that ends some time after the given one.
-func finishing(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-late.Done():
-		}
-	})
-	return late, func() {
-		stop()
-		cancel()
-	}
-}
-
 func (p *purge) withTx(ctx context.Context) error {
 	for from := uint64(0); ; {
 		var row admindb.PurgeRow
