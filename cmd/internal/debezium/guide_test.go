@@ -55,7 +55,7 @@ func TestGuide(t *testing.T) {
 	g.runAll(page["Prepare"])
 	g.refuses()
 	g.runAll(page["From outboxrelay to Debezium"])
-	seen.sinceNow(t, 500, "Debezium publishes")
+	seen.sinceNow(t, "Debezium publishes")
 	if n := seen.repeats(); n > 0 {
 		t.Errorf("from outboxrelay to Debezium: %d events came twice; the page says none after a clean stop", n)
 	}
@@ -67,14 +67,14 @@ func TestGuide(t *testing.T) {
 	g.markingFails(back[1], seen)
 	g.runAll(back[1:])
 	g.nothingLeft()
-	seen.sinceNow(t, 500, "outboxrelay publishes again")
+	seen.sinceNow(t, "outboxrelay publishes again")
 	l.readFrom(g.connect, 1, replayed)
 	once := seen.repeats()
 
 	// Once more. Kafka Connect crashes, and somebody creates the slot again.
 	g.runAll(page["Prepare"][:1])
 	g.runAll(page["From outboxrelay to Debezium"])
-	seen.sinceNow(t, 500, "Debezium publishes again")
+	seen.sinceNow(t, "Debezium publishes again")
 	inOrder := g.now()
 	seen.caughtUp(t, g.graded())
 	crashed := g.now()
@@ -90,7 +90,7 @@ func TestGuide(t *testing.T) {
 	g.env = append(g.env, "PUBLISHED_UNTIL="+inOrder.Add(-longestTransaction).Format(time.RFC3339Nano))
 	g.runAll(page["Without the slot"])
 	g.runAll(back[2:3])
-	seen.sinceNow(t, 500, "outboxrelay publishes after a crash of Kafka Connect")
+	seen.sinceNow(t, "outboxrelay publishes after a crash of Kafka Connect")
 	last := inserted()
 	seen.complete(t, last)
 	if n := l.records(replayed); n != 1 {
@@ -418,10 +418,10 @@ func (d *deliveries) reach(t *testing.T, n int, what string) {
 	}
 }
 
-// sinceNow waits for n more events.
-func (d *deliveries) sinceNow(t *testing.T, n int, what string) {
+// sinceNow waits for some hundred more events.
+func (d *deliveries) sinceNow(t *testing.T, what string) {
 	t.Helper()
-	d.reach(t, d.count()+n, what)
+	d.reach(t, d.count()+500, what)
 }
 
 // caughtUp waits until the events of each batch up to the given one have come.

@@ -42,7 +42,7 @@ var poolerInTheWay = incident{
 		if out, err := s.run(t.Context(), "systemctl restart outboxrelay"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		s.insert(t, some)
+		s.insert(t)
 	},
 }
 
@@ -162,7 +162,7 @@ var primaryFailedOver = incident{
 		s.pg.URL = s.standby.URL(s.pg.Database)
 		s.variables["DB"] = bothHosts(t, former, s.pg.URL)
 		s.variables["RELAY_DB"] = s.variables["DB"]
-		s.insert(t, some)
+		s.insert(t)
 	},
 }
 
@@ -206,7 +206,7 @@ var wrongCredentials = incident{
 		s.variables["NEW_PASSWORD"] = "second"
 		s.exec(t, "ALTER ROLE shop_relay PASSWORD 'second'")
 		s.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop_relay'") // they would go on until they end
-		s.insert(t, some)
+		s.insert(t)
 		// The relay has led for long, and checks the outbox again before it leads.
 		const severalTimes = 4
 		s.waitFor(t, "the relay is refused several times", func() bool {

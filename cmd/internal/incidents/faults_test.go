@@ -45,13 +45,13 @@ func (s *site) running(t *testing.T, settings ...string) {
 	t.Helper()
 	s.settings(t, settings...)
 	s.add(t, "outboxrelay", s.relay())
-	s.insert(t, some)
+	s.insert(t)
 	s.ledger.check(t, s.kafka.Brokers, s.topic)
 }
 
-func (s *site) insert(t *testing.T, n int) {
+func (s *site) insert(t *testing.T) {
 	t.Helper()
-	s.ledger.insert(t, s.pg.URL, s.topic, n)
+	s.ledger.insert(t, s.pg.URL, s.topic, some)
 }
 
 func (s *site) exec(t *testing.T, sql string) {
@@ -78,7 +78,7 @@ var brokerDown = incident{
 		if err := s.kafka.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		s.insert(t, some)
+		s.insert(t)
 	},
 }
 
@@ -94,7 +94,7 @@ var topicMissing = incident{
 		s.deleteTopic(t, s.topic)
 		s.variables["PARTITIONS"], s.variables["REPLICAS"] = "3", "1"
 		s.ledger = &ledger{}
-		s.insert(t, some)
+		s.insert(t)
 	},
 }
 
@@ -131,7 +131,7 @@ var relayFrozen = incident{
 	},
 	fault: func(t *testing.T, s *site) {
 		s.units["outboxrelay"].(*program).child.Signal(syscall.SIGSTOP)
-		s.insert(t, some)
+		s.insert(t)
 	},
 }
 
@@ -154,7 +154,7 @@ var tableBloated = incident{
 		s.exec(t, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data, published_at)
 			SELECT 'a', 'order', 'shop.order_placed.v1', 'shop.order_placed.v1', '{}', now() FROM generate_series(1, 120000)`)
 		s.exec(t, `DELETE FROM event_outbox WHERE published_at IS NOT NULL`)
-		s.insert(t, some)
+		s.insert(t)
 	},
 }
 
@@ -169,11 +169,11 @@ var oldRelayBesideOurs = incident{
 	},
 	fault: func(t *testing.T, s *site) {
 		s.add(t, "shop-outbox-worker", oldRelay(s.pg.URL, s.topic, s.kafka.Brokers, tenth))
-		s.insert(t, some)
+		s.insert(t)
 	},
 	more: func(t *testing.T, s *site) { // from now on the order holds
 		s.topic, s.ledger = s.kafka.NewTopic(t, eventType, 3), &ledger{}
-		s.insert(t, some)
+		s.insert(t)
 		s.ledger.check(t, s.kafka.Brokers, s.topic)
 	},
 }
@@ -190,7 +190,7 @@ var deadLetters = incident{
 		const every = 7
 		letters := s.kafka.NewTopic(t, "mailer.dead", 1)
 		s.add(t, "mailer", newMailer(s, letters, func(n int) bool { return n%every == 3 }))
-		s.insert(t, some)
+		s.insert(t)
 	},
 	more: func(t *testing.T, s *site) {
 		m := s.units["mailer"].(*mailer)

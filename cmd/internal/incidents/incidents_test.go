@@ -125,8 +125,8 @@ func (o *terminal) until(t *testing.T, st step, succeeds bool) {
 	var last error
 	err := wait.Until(ctx, tenth, func() (bool, error) {
 		out, err := o.run(ctx, st.command)
-		if ctx.Err() != nil { // it was killed
-			return false, nil
+		if ctx.Err() != nil {
+			return false, nil //nolint:nilerr // the command was killed, because the time is over
 		}
 		if err != nil && succeeds {
 			last = fmt.Errorf("%s: %w\n%s", st.command, err, out)

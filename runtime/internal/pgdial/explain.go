@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -37,6 +38,12 @@ func explain(at Target, err error) error {
 	if what == "" && strings.HasSuffix(err.Error(), "server refused TLS connection") {
 		what = fmt.Sprintf("Postgres at %s has no TLS, and the address requires it (sslmode); "+
 			"set ssl = on at the server, or write sslmode=disable in the address if the network is trusted", at.Address)
+	}
+	if what == "" && hasCertificate(at.Config) && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
+		// With TLS 1.3 a server refuses a certificate after the handshake, and the reset can
+		// overtake its reason.
+		what = fmt.Sprintf("Postgres at %s closed the connection right after the TLS handshake: "+
+			"it may have refused the client certificate; its log has the reason", at.Address)
 	}
 	if what == "" {
 		what = refusal(at, err)

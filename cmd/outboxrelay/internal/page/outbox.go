@@ -68,7 +68,7 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	p.watch(now)
 	mayRead := p.cfg.Access.mayRead(r)
-	k := known{}
+	var k known
 	if mayRead {
 		k = p.inspect(r.Context(), o)
 	} else {
