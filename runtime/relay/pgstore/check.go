@@ -96,6 +96,16 @@ func asSetup(err error) error {
 	return err
 }
 
+// checkStep is one step of a check.
+type checkStep func(context.Context, *session, *checked) error
+
+func (s *Store) tableChecks() []checkStep {
+	return []checkStep{
+		s.checkServer, s.checkSchema, s.checkTables, s.checkColumns, s.checkIndexes, s.checkPrivileges,
+		s.checkWrites, s.checkIdentity, s.checkLog,
+	}
+}
+
 // checkAll checks the server and the tables with one session.
 func (s *Store) checkAll(ctx context.Context, se *session) error {
 	server, err := se.q.DescribeServer(ctx)
@@ -103,11 +113,7 @@ func (s *Store) checkAll(ctx context.Context, se *session) error {
 		return err
 	}
 	c := &checked{server: server}
-	checks := []func(context.Context, *session, *checked) error{
-		s.checkServer, s.checkSchema, s.checkTables, s.checkColumns, s.checkIndexes, s.checkPrivileges,
-		s.checkWrites, s.checkIdentity, s.checkLog,
-	}
-	for _, check := range checks {
+	for _, check := range s.checks {
 		if err := check(ctx, se, c); err != nil {
 			return err
 		}

@@ -95,6 +95,22 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 	return plans
 }
 
+// Log is the store of a log.
+type Log = logStore
+
+// NewLog returns the store of a log.
+func NewLog(cfg Config) (*Log, error) { return newLog(cfg) }
+
+// AsideRows sets how many rows are read past the cursor before rows are set aside.
+func (s *logStore) AsideRows(n int) { s.asideRows = n }
+
+// MakesPartitions makes the next sweep of the term look at the partitions again.
+func (s *logStore) MakesPartitions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.partitions.term = nil
+}
+
 // TidyRows sets how many rows one statement looks at to move the low-water mark.
 func (s *Store) TidyRows(n int32) { s.tidyRows = n }
 

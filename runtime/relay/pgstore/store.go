@@ -38,6 +38,10 @@ type Store struct {
 	tidyRows   int32 // see the constants
 	lookSeqs   int64
 	delayed    delayedState
+
+	// A log has its own.
+	checks []checkStep
+	unread func(ctx context.Context, se *session, read pgSnapshot) (snapshot string, unread bool, err error)
 }
 
 var (
@@ -85,6 +89,7 @@ func New(cfg Config) (*Store, error) {
 		released: make(chan struct{}, 1), tidyRows: tidyRows, lookSeqs: lookSeqs,
 	}
 	s.ctx, s.cancel = context.WithCancel(server.ctx)
+	s.checks, s.unread = s.tableChecks(), tableUnread
 	return s, nil
 }
 

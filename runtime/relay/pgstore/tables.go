@@ -25,6 +25,7 @@ var usedTables = func() *regexp.Regexp {
 	for _, use := range tableUses {
 		names = append(names, regexp.QuoteMeta(use.table))
 	}
+	names = append(append(names, logTables...), logFunctions...)
 	return regexp.MustCompile(`'?\b(?:` + strings.Join(names, "|") + `)\b`)
 }()
 
