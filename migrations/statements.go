@@ -71,8 +71,10 @@ func indent(s, by string) string {
 }
 
 // names finds the places where Postgres looks up a table or, in DROP INDEX, an index.
-// It also matches a default with a table's name, which is left unchanged.
-var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_delayed|_lease|_audit|_seq_seq)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
+// It also matches a default with a table's name, and names that have their schema from
+// format; these are left unchanged.
+var names = regexp.MustCompile(`%1\$s\.\w+|DEFAULT '\w+'|DROP INDEX (?:IF EXISTS )?\w+|` +
+	`\bevent_(?:outbox(?:_(?:delayed|lease|audit|seq_seq|other|cursor|late|failed|tick|history|id_at|make_partitions|drop_partitions))?|inbox)\b`)
 
 // qualify adds the schema to each of these names.
 func qualify(sql, schema string) string {
@@ -80,7 +82,7 @@ func qualify(sql, schema string) string {
 	for line := range strings.Lines(sql) {
 		if !strings.HasPrefix(line, "--") {
 			line = names.ReplaceAllStringFunc(line, func(found string) string {
-				if strings.HasPrefix(found, "DEFAULT") {
+				if strings.HasPrefix(found, "DEFAULT") || strings.HasPrefix(found, "%") {
 					return found
 				}
 				before, name := "", found

@@ -95,20 +95,14 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 	return plans
 }
 
-// Log is the store of a log.
-type Log = logStore
-
-// NewLog returns the store of a log.
-func NewLog(cfg Config) (*Log, error) { return newLog(cfg) }
-
 // AsideRows sets how many rows are read past the cursor before rows are set aside.
-func (s *logStore) AsideRows(n int) { s.asideRows = n }
+func (s *Log) AsideRows(n int) { s.asideRows = n }
 
 // MakesPartitions makes the next sweep of the term look at the partitions again.
-func (s *logStore) MakesPartitions() {
+func (s *Log) MakesPartitions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.partitions.term = nil
+	s.made.term, s.dropped.term = nil, nil
 }
 
 // TidyRows sets how many rows one statement looks at to move the low-water mark.

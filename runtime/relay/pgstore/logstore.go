@@ -16,29 +16,27 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// logStore is a [Store] of an outbox that is a log: its rows are only inserted, and a cursor
-// says which are settled. DESIGN.md of package logcursor has the rules. The lease, the
-// sessions, delayed events and waiting are those of the Store.
-type logStore struct {
+// Log is the store of an outbox that is a log: its rows are only inserted, and a cursor says
+// which are published. The package documentation has more. Connecting, the lease and delayed
+// events are those of a [Store].
+type Log struct {
 	*Store
 
 	mu sync.Mutex
 	of *logTerm // of the current or last term; nil: none yet
 
-	partitions struct { // when they were made and dropped
-		term *term
-		at   time.Time
-	}
+	made, dropped partitionsAt
 
 	asideRows int // see logAsideRows
 }
 
 var (
-	_ relay.Store        = (*logStore)(nil)
-	_ relay.Delayer      = (*logStore)(nil)
-	_ relay.Idler        = (*logStore)(nil)
-	_ relay.Tidier       = (*logStore)(nil)
-	_ relay.ReleaseHints = (*logStore)(nil)
+	_ relay.Store        = (*Log)(nil)
+	_ relay.Delayer      = (*Log)(nil)
+	_ relay.Idler        = (*Log)(nil)
+	_ relay.Tidier       = (*Log)(nil)
+	_ relay.Pauser       = (*Log)(nil)
+	_ relay.ReleaseHints = (*Log)(nil)
 )
 
 // logAsideRows is how many rows may be read past the cursor before those that wait are set
@@ -46,20 +44,27 @@ var (
 // are only about to be sent.
 const logAsideRows = 32_768
 
-// newLog returns a store of a log. It does not connect.
-func newLog(cfg Config) (*logStore, error) {
+// NewLog returns a store of a log. It does not connect. Config.Mode has no effect. The error
+// names the invalid field of the configuration.
+func NewLog(cfg Config) (*Log, error) {
 	s, err := New(cfg)
 	if err != nil {
 		return nil, err
 	}
-	l := &logStore{Store: s, asideRows: logAsideRows}
-	s.checks = l.logChecks()
+	l := &Log{Store: s, asideRows: logAsideRows}
+	s.checks, s.shape = l.logChecks(), &logShape
 	s.unread = logUnread
 	return l, nil
 }
 
 // Settings returns the settings that all relays of an outbox must share.
-func (s *logStore) Settings() map[string]string { return map[string]string{"store": "log"} }
+func (s *Log) Settings() map[string]string { return map[string]string{"store": "log"} }
+
+// partitionsAt is when a term made or dropped partitions.
+type partitionsAt struct {
+	term *term
+	at   time.Time
+}
 
 // logTerm is what a term knows of the log.
 type logTerm struct {
@@ -90,7 +95,7 @@ type logTerm struct {
 
 // logOf returns the state of the current term, and reads the cursor if it is new. The cursor
 // is read in the term: the last settlement of the former leader has ended by then.
-func (s *logStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, error) {
+func (s *Log) logOf(ctx context.Context, t *term, se *session) (*logTerm, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of != nil && s.of.term == t {
@@ -132,7 +137,7 @@ func noCursor(err error) error {
 const adoptRemedy = "stop the relays, and say with `outboxrelay store adopt` from where to send again"
 
 // readCursor returns what a stored cursor means here.
-func (s *logStore) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c logcursor.Cursor, floor int64, err error) {
+func (s *Log) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c logcursor.Cursor, floor int64, err error) {
 	belongs := row.System != 0
 	switch {
 	case belongs && (row.System != row.SystemNow || row.Database != row.DatabaseNow):
@@ -162,7 +167,7 @@ func (s *logStore) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c log
 }
 
 // inLog is inTerm with the state of the log.
-func (s *logStore) inLog(ctx context.Context, what string, fn func(*term, *session, *logTerm) error) error {
+func (s *Log) inLog(ctx context.Context, what string, fn func(*term, *session, *logTerm) error) error {
 	return s.inTerm(ctx, what, func(t *term, se *session) error {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
@@ -175,7 +180,7 @@ func (s *logStore) inLog(ctx context.Context, what string, fn func(*term, *sessi
 // Snapshot takes a snapshot of the database. The first one of a term is that of the tick
 // which the last leader was in. It is given until the backlog was read, because the answer
 // with it may be lost.
-func (s *logStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
+func (s *Log) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
 	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {
 		lt.mu.Lock()

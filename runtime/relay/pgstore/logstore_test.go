@@ -1,16 +1,14 @@
 package pgstore_test
 
 import (
-	"context"
 	"errors"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/internal/pgroles"
@@ -24,9 +22,8 @@ import (
 func eachLog(t *testing.T, test func(t *testing.T, pg *services.PG)) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
-		_, others, _ := strings.Cut(migrations.SQL(), "CREATE TABLE event_outbox_lease")
-		exec(t, pg.Pool, logSQL(t, "outbox.sql")+"CREATE TABLE event_outbox_lease"+others+logSQL(t, "tables.sql")+logSQL(t, "partitions.sql")+logSQL(t, "view.sql"))
-		relays.Store(pg.Database, logRole(t, pg))
+		must(t, migrations.UpLog(t.Context(), pg.Connect(t.Context())))
+		relays.Store(pg.Database, pgroles.CreateFor(t, pg, migrations.StoreLog).Relay)
 		test(t, pg)
 	})
 }
@@ -39,36 +36,6 @@ func eachStore(t *testing.T, test func(t *testing.T, pg *services.PG, open func(
 	t.Run("log", func(t *testing.T) {
 		eachLog(t, func(t *testing.T, pg *services.PG) { test(t, pg, func() relay.Store { return newLog(t, pg) }) })
 	})
-}
-
-// logRole creates the role of a relay.
-func logRole(t *testing.T, pg *services.PG) pgroles.Login {
-	t.Helper()
-	role := pgroles.Login{Name: "relay_" + pg.Database[len(pg.Database)-20:], Password: "p"}
-	exec(t, pg.Pool, `CREATE ROLE `+role.Name+` LOGIN PASSWORD 'p'`)
-	t.Cleanup(func() {
-		for _, sql := range []string{`DROP OWNED BY `, `DROP ROLE `} {
-			_, err := pg.Pool.Exec(context.Background(), sql+role.Name)
-			must(t, err)
-		}
-	})
-	shared := pgroles.Roles{Relay: role, Service: role, Operator: role, Consumer: role}.Statements(t, "")
-	own := strings.Split(strings.ReplaceAll(logSQL(t, "grants.sql"), "outbox_relay", role.Name), ";\n")
-	for _, grant := range append(shared, own...) {
-		if strings.HasSuffix(grant, " TO "+role.Name) && !strings.Contains(grant, "UPDATE (published_at") &&
-			(strings.Contains(grant, "_lease") || strings.Contains(grant, "_audit") && strings.Contains(grant, "applied_at") && !strings.Contains(grant, "INSERT") ||
-				strings.Contains(grant, "_delayed") && strings.Contains(grant, "UPDATE") || strings.Contains(grant, "SEQUENCE") || slices.Contains(own, grant)) {
-			exec(t, pg.Pool, grant)
-		}
-	}
-	return role
-}
-
-func logSQL(t *testing.T, name string) string {
-	t.Helper()
-	sql, err := os.ReadFile("log/" + name)
-	must(t, err)
-	return string(sql)
 }
 
 func newLog(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *pgstore.Log {
@@ -106,8 +73,14 @@ func TestLogHistory(t *testing.T) {
 func TestLogCheck(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		must(t, newLog(t, pg).Check(t.Context()))
+		problems, err := newLog(t, pg).Examine(t.Context())
+		must(t, err)
+		if len(problems) > 0 {
+			t.Errorf("examined, a log has the problem %v", problems[0])
+		}
 		var setup *relay.SetupError
-		if err := newStore(t, pg).Check(t.Context()); !errors.As(err, &setup) {
+		err = newStore(t, pg).Check(t.Context())
+		if !errors.As(err, &setup) || setup.Remedy != "set store to log in every relay of this outbox" {
 			t.Errorf("the store of a table says %v of a log", err)
 		}
 	})
@@ -116,10 +89,56 @@ func TestLogCheck(t *testing.T) {
 			migrate(t, pg)
 			var setup *relay.SetupError
 			err := newLog(t, pg).Check(t.Context())
-			if !errors.As(err, &setup) || !strings.Contains(setup.Problem, "is a table, not a log") {
+			if !errors.As(err, &setup) || !strings.Contains(setup.Problem, "is a table, and the relay's setting store is log") {
 				t.Errorf("the store of a log says %v of a table", err)
 			}
 		})
+	})
+}
+
+// The check names what a log lacks.
+func TestLogCheckProblems(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		role := pgx.Identifier{relayOf(pg).Name}.Sanitize()
+		for _, c := range []struct{ spoil, restore, problem, remedy string }{
+			{
+				`REVOKE UPDATE ON event_outbox_late FROM ` + role, `GRANT UPDATE ON event_outbox_late TO ` + role,
+				"lacks UPDATE on event_outbox_late", "GRANT SELECT, INSERT, UPDATE, DELETE ON event_outbox_late TO " + role,
+			},
+			{
+				`REVOKE EXECUTE ON FUNCTION event_outbox_make_partitions(integer) FROM ` + role,
+				`GRANT EXECUTE ON FUNCTION event_outbox_make_partitions(integer) TO ` + role,
+				"may not call event_outbox_make_partitions(integer)", "GRANT EXECUTE ON FUNCTION event_outbox_make_partitions(integer) TO " + role,
+			},
+			{
+				`ALTER FUNCTION event_outbox_drop_partitions(interval) RENAME TO gone`, `ALTER FUNCTION gone(interval) RENAME TO event_outbox_drop_partitions`,
+				"the function event_outbox_drop_partitions(interval) is missing", "outboxgen migration --store log",
+			},
+			{
+				`ALTER INDEX ix_event_outbox_tx RENAME TO kept; DROP INDEX kept`, `CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)`,
+				"event_outbox lacks an index", "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)",
+			},
+			{
+				`ALTER TABLE event_outbox_tick RENAME TO gone`, `ALTER TABLE gone RENAME TO event_outbox_tick`,
+				"event_outbox_tick is missing", "outboxgen migration --store log",
+			},
+			{
+				`ALTER TABLE event_outbox ALTER tx SET DEFAULT '3'`, `ALTER TABLE event_outbox ALTER tx SET DEFAULT pg_current_xact_id()`,
+				"event_outbox.tx does not default to pg_current_xact_id()", "SET DEFAULT pg_current_xact_id()",
+			},
+			{
+				`DELETE FROM event_outbox_cursor`, `INSERT INTO event_outbox_cursor (n, base) VALUES (0, '3:3:')`,
+				"event_outbox_cursor has no row", "outboxrelay store adopt",
+			},
+		} {
+			exec(t, pg.Pool, c.spoil)
+			var setup *relay.SetupError
+			if err := newLog(t, pg).Check(t.Context()); !errors.As(err, &setup) || !strings.Contains(setup.Problem, c.problem) || !strings.Contains(setup.Remedy, c.remedy) {
+				t.Errorf("after %s: %v; want %s and %s", c.spoil, err, c.problem, c.remedy)
+			}
+			exec(t, pg.Pool, c.restore)
+			must(t, newLog(t, pg).Check(t.Context()))
+		}
 	})
 }
 

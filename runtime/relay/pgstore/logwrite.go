@@ -14,7 +14,7 @@ import (
 )
 
 // Settle records the outcomes of rows, under the lease.
-func (s *logStore) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
+func (s *Log) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
 	if len(settlement.Published) == 0 && len(settlement.Failed) == 0 {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (s *logStore) Settle(ctx context.Context, l relay.Lease, settlement relay.S
 
 // makeRoom sets rows aside if many were read past the cursor. Then neither the window nor the
 // cursor grows while rows wait.
-func (s *logStore) makeRoom(ctx context.Context, what string) error {
+func (s *Log) makeRoom(ctx context.Context, what string) error {
 	t := s.currentTerm()
 	s.mu.Lock()
 	lt := s.of
@@ -55,7 +55,7 @@ func (s *logStore) makeRoom(ctx context.Context, what string) error {
 // What is acknowledged, and what is set aside, counts in memory from now on, whether or not
 // the write succeeds: it is true, and the next write repeats it. Failures count only when they
 // are recorded.
-func (lt *logTerm) write(ctx context.Context, s *logStore, se *session, settlement relay.Settlement, aside int) (leases int64, err error) {
+func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement relay.Settlement, aside int) (leases int64, err error) {
 	select {
 	case <-lt.writing:
 		defer func() { lt.writing <- struct{}{} }()
@@ -107,7 +107,7 @@ func (lt *logTerm) write(ctx context.Context, s *logStore, se *session, settleme
 }
 
 // cursorParams requires lt.mu.
-func (lt *logTerm) cursorParams(s *logStore, at logcursor.Position, settlement relay.Settlement) pgdb.WriteCursorParams {
+func (lt *logTerm) cursorParams(s *Log, at logcursor.Position, settlement relay.Settlement) pgdb.WriteCursorParams {
 	var shown *string
 	if at.Shown != "" {
 		shown = &at.Shown
@@ -127,7 +127,7 @@ func (lt *logTerm) cursorParams(s *logStore, at logcursor.Position, settlement r
 }
 
 // writeFailures writes the cursor and the copies of rows that failed.
-func (lt *logTerm) writeFailures(ctx context.Context, s *logStore, se *session, arg pgdb.WriteCursorParams, settlement relay.Settlement) (leases int64, err error) {
+func (lt *logTerm) writeFailures(ctx context.Context, s *Log, se *session, arg pgdb.WriteCursorParams, settlement relay.Settlement) (leases int64, err error) {
 	p := pgdb.CopyFailedParams{Decided: append([]int64{}, settlement.Decided...)}
 	for _, f := range settlement.Failed {
 		p.Failed = append(p.Failed, f.Seq)
@@ -150,7 +150,7 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *logStore, se *session, 
 }
 
 // Tidy moves the floor, and writes the cursor if nothing was settled since it could move.
-func (s *logStore) Tidy(ctx context.Context, l relay.Lease, _ int64) (tidied relay.Tidied, err error) {
+func (s *Log) Tidy(ctx context.Context, l relay.Lease, _ int64) (tidied relay.Tidied, err error) {
 	err = s.underLease(ctx, "move the cursor", useForReading, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
@@ -172,15 +172,9 @@ func (s *logStore) Tidy(ctx context.Context, l relay.Lease, _ int64) (tidied rel
 	return tidied, err
 }
 
-// Search does nothing: a row of a log cannot become unsettled again behind the cursor.
-func (s *logStore) Search(_ context.Context, l relay.Lease) (int64, error) {
-	_, err := s.ofLease(l)
-	return 0, err
-}
-
 // moveFloor finds up to which seq every later snapshot shows all rows: see sql/low_water.sql.
 // The order of its statements matters.
-func (s *logStore) moveFloor(ctx context.Context, t *term, se *session, lt *logTerm) error {
+func (s *Log) moveFloor(ctx context.Context, t *term, se *session, lt *logTerm) error {
 	seen, err := t.watched(ctx, se)
 	if err != nil {
 		return err

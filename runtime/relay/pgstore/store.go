@@ -40,7 +40,8 @@ type Store struct {
 	delayed    delayedState
 
 	// A log has its own.
-	checks []checkStep
+	checks [][]checkStep
+	shape  *tableShape
 	unread func(ctx context.Context, se *session, read pgSnapshot) (snapshot string, unread bool, err error)
 }
 
@@ -89,7 +90,7 @@ func New(cfg Config) (*Store, error) {
 		released: make(chan struct{}, 1), tidyRows: tidyRows, lookSeqs: lookSeqs,
 	}
 	s.ctx, s.cancel = context.WithCancel(server.ctx)
-	s.checks, s.unread = s.tableChecks(), tableUnread
+	s.checks, s.shape, s.unread = s.tableChecks(), &plainShape, tableUnread
 	return s, nil
 }
 

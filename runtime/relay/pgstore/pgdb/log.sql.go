@@ -372,6 +372,23 @@ func (q *Queries) LogMakePartitions(ctx context.Context, days int32) (int32, err
 	return made, err
 }
 
+const LogMissingPartitions = `-- name: LogMissingPartitions :one
+SELECT count(*) FROM generate_series(0, $1::integer) AS d (n)
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'event_outbox'::regclass
+      AND c.relname = 'event_outbox_d' || to_char((now() AT TIME ZONE 'UTC')::date + d.n, 'YYYYMMDD')
+)
+`
+
+// LogMissingPartitions counts the days of these that have no partition.
+func (q *Queries) LogMissingPartitions(ctx context.Context, days int32) (int64, error) {
+	row := q.db.QueryRow(ctx, LogMissingPartitions, days)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const LogPlace = `-- name: LogPlace :one
 SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS file,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS standing
