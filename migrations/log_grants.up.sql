@@ -41,7 +41,7 @@ GRANT SELECT (id), DELETE ON event_outbox_delayed TO outbox_service;
 -- delayed, cancel, send-now, pause, resume, tail, doctor).
 GRANT SELECT ON event_outbox TO outbox_operator;
 GRANT SELECT ON event_outbox_cursor TO outbox_operator;
-GRANT SELECT ON event_outbox_late TO outbox_operator;
+GRANT SELECT, INSERT, UPDATE (published_at, discarded) ON event_outbox_late TO outbox_operator;
 GRANT SELECT ON event_outbox_tick TO outbox_operator;
 GRANT SELECT ON event_outbox_history TO outbox_operator;
 GRANT SELECT, DELETE, UPDATE (dead_at, next_attempt_at, retry_count) ON event_outbox_failed TO outbox_operator;

@@ -21,13 +21,15 @@ CREATE TABLE event_outbox_cursor (
 -- The first cursor: its snapshot shows nothing, so nothing is settled.
 INSERT INTO event_outbox_cursor (n, base) VALUES (0, '3:3:');
 
--- Rows that waited when the cursor passed them, and when they were published after all.
+-- Rows that waited when the cursor passed them, or failed, and when they were published after
+-- all, or discarded.
 CREATE TABLE event_outbox_late (
     id           uuid         NOT NULL PRIMARY KEY,
     seq          bigint       NOT NULL,
     topic        varchar(255) NOT NULL,
     event_key    varchar(255),
-    published_at timestamptz
+    published_at timestamptz,
+    discarded    boolean      NOT NULL DEFAULT false
 );
 
 CREATE INDEX ix_event_outbox_late_seq ON event_outbox_late (seq) WHERE published_at IS NULL;
@@ -72,14 +74,16 @@ CREATE INDEX ix_event_outbox_tick_below ON event_outbox_tick (below);
 -- the event's tick, at most about a second after it was published; for an event that waited
 -- while the cursor passed it, the time when it was published. While the newest events are
 -- published and the cursor does not stand at the end of their tick, they are 'waiting'.
+-- An event that an operator discarded has no published_at.
 -- An event that failed is shown as the writer inserted it; event_outbox_failed has what an
 -- operator changed.
 CREATE VIEW event_outbox_history AS
 SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at,
-       CASE WHEN f.id IS NOT NULL THEN NULL WHEN l.id IS NOT NULL THEN l.published_at ELSE t.published_at END AS published_at,
+       CASE WHEN f.id IS NOT NULL OR l.discarded THEN NULL WHEN l.id IS NOT NULL THEN l.published_at ELSE t.published_at END AS published_at,
        coalesce(f.retry_count, 0) AS retry_count, f.last_error, o.tx, o.seq, o.topic, o.headers, f.next_attempt_at, f.dead_at, o.partition,
        CASE WHEN f.dead_at IS NOT NULL THEN 'dead'
             WHEN f.id IS NOT NULL THEN 'failed'
+            WHEN l.discarded THEN 'discarded'
             WHEN l.id IS NOT NULL AND l.published_at IS NULL OR l.id IS NULL AND t.published_at IS NULL THEN 'waiting'
             ELSE 'published'
        END AS state

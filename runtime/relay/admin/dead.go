@@ -114,7 +114,11 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 	if err := refuseHidden(ctx, db); err != nil {
 		return nil, err
 	}
-	rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := outbox.dead(ctx, admindb.DeadRowsParams{
 		After:     after,
 		Ids:       texts(f.EventIDs),
 		EventType: optional(f.EventType),
@@ -144,8 +148,8 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 // and returns how many there were. It runs transactions of 1,000 rows. If it returns an
 // error, the number is that of the rows that were replayed before it.
 func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
-	return decide(ctx, conn, f, d, func(q *admindb.Queries, seqs []int64) (admindb.ReplayRow, error) {
-		return q.Replay(ctx, admindb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+	return decide(ctx, conn, f, d, func(outbox rows, seqs []int64) (outcome, error) {
+		return outbox.replay(ctx, admindb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})
 }
 
@@ -156,21 +160,23 @@ func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, err
 	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("admin: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
 	}
-	return decide(ctx, conn, f, d, func(q *admindb.Queries, seqs []int64) (admindb.ReplayRow, error) {
-		row, err := q.Discard(ctx, admindb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
-		return admindb.ReplayRow(row), err
+	return decide(ctx, conn, f, d, func(outbox rows, seqs []int64) (outcome, error) {
+		return outbox.discard(ctx, admindb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})
 }
 
-func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(*admindb.Queries, []int64) (admindb.ReplayRow, error)) (int, error) {
+func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(rows, []int64) (outcome, error)) (int, error) {
+	var outbox rows // of the transaction
 	return decision[DeadLetter]{
 		nouns: "rows", table: "event_outbox", state: "dead", unaudited: ", without which the relay does not learn of the decision",
-		read: func(tx pgx.Tx, after DeadLetter) ([]DeadLetter, error) { return DeadLetters(ctx, tx, f, after.Seq) },
-		act: func(q *admindb.Queries, page []DeadLetter) (outcome, error) {
-			row, err := act(q, seqsOf(page))
-			return outcome(row), err
+		read: func(tx pgx.Tx, after DeadLetter) (_ []DeadLetter, err error) {
+			if outbox, err = rowsOf(ctx, tx, defaultLease); err != nil {
+				return nil, err
+			}
+			return DeadLetters(ctx, tx, f, after.Seq)
 		},
-		still: func(q *admindb.Queries, page []DeadLetter) (int64, error) { return q.StillDead(ctx, seqsOf(page)) },
+		act:   func(_ *admindb.Queries, page []DeadLetter) (outcome, error) { return act(outbox, seqsOf(page)) },
+		still: func(_ *admindb.Queries, page []DeadLetter) (int64, error) { return outbox.stillDead(ctx, seqsOf(page)) },
 	}.carryOut(ctx, conn, d)
 }
 

@@ -30,7 +30,7 @@ type Event struct {
 	Headers       json.RawMessage `json:"headers"`             // null: the headers come from Data
 	Transaction   string          `json:"tx"`                  // that inserted it; "": it is from before an upgrade
 	CreatedAt     time.Time       `json:"created_at"`
-	PublishedAt   time.Time       `json:"published_at,omitzero"`
+	PublishedAt   time.Time       `json:"published_at,omitzero"` // of a log: known some time after State is Published
 	NextAttempt   time.Time       `json:"next_attempt,omitzero"` // zero: it does not wait for a retry
 	DeadAt        time.Time       `json:"dead_at,omitzero"`
 	RetryCount    int             `json:"retry_count"`
@@ -56,6 +56,7 @@ const (
 	Held      EventState = "held"      // it failed, and waits for its next attempt
 	Dead      EventState = "dead"      // it used up its attempts
 	Published EventState = "published" // Kafka has it
+	Discarded EventState = "discarded" // an operator discarded it; a log keeps such an event
 )
 
 // BehindCap is where counting the rows behind an event stops. An Event with this number has
@@ -88,7 +89,11 @@ const behindShown = 20
 // lease has no low-water mark has no index of published rows by seq. Otherwise it returns
 // ErrNoEvent.
 func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
-	ids, err := admindb.New(db).IDsOfSeq(ctx, seq)
+	rows, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	ids, err := rows.idsOfSeq(ctx, seq)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("admin: look for seq %d: %w", seq, missing(err))
 	}
@@ -105,43 +110,43 @@ func FindEvent(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
 	if err := refuseHidden(ctx, db); err != nil {
 		return Event{}, err
 	}
-	q := admindb.New(db)
-	rows, err := q.WholeRow(ctx, id.String())
+	rows, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return Event{}, err
+	}
+	found, err := rows.whole(ctx, id.String())
 	if err != nil {
 		return Event{}, fmt.Errorf("admin: read event %s: %w", id, missing(err))
 	}
-	if len(rows) == 0 {
+	if len(found) == 0 {
 		return Event{}, fmt.Errorf("%w: event %s", ErrNoEvent, id)
 	}
-	e := eventOf(rows[0])
-	audit, err := q.AuditOfEvent(ctx, id.String())
+	e := eventOf(found[0])
+	audit, err := admindb.New(db).AuditOfEvent(ctx, id.String())
 	if err != nil {
 		return Event{}, fmt.Errorf("admin: read the audit of event %s: %w", id, missing(err))
 	}
 	for _, a := range audit {
 		e.Audit = append(e.Audit, AuditEntry{At: a.At, Actor: a.Actor, Action: a.Action, Reason: value(a.Reason), AppliedAt: value(a.AppliedAt)})
 	}
-	if e.State == Published || e.Key == nil || *e.Key == "" { // an empty key is none
+	if log, isLog := rows.(*logRows); isLog && e.State == Pending {
+		if e.State, err = log.stateOf(ctx, &e); err != nil {
+			return Event{}, fmt.Errorf("admin: read the state of event %s: %w", id, missing(err))
+		}
+	}
+	if e.State == Published || e.State == Discarded || e.Key == nil || *e.Key == "" { // an empty key is none
 		return e, nil
 	}
-	return e, e.readKey(ctx, db, q)
+	return e, e.readKey(ctx, db, rows)
 }
 
 // readKey reads the other rows of the event's key.
-func (e *Event) readKey(ctx context.Context, db DB, q *admindb.Queries) error {
-	low, err := q.LowWater(ctx, defaultLease)
-	if err != nil {
-		return fmt.Errorf("admin: read the low-water mark: %w", missing(err))
-	}
-	e.Behind, err = q.CountBehind(ctx, admindb.CountBehindParams{
-		After: e.Seq, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, EventKey: *e.Key, Topic: e.Topic, Cap: BehindCap,
-	})
-	if err != nil {
+func (e *Event) readKey(ctx context.Context, db DB, rows rows) (err error) {
+	of := keyed{e.Seq, *e.Key, e.Topic}
+	if e.Behind, err = rows.countBehind(ctx, of, BehindCap); err != nil {
 		return fmt.Errorf("admin: count the rows behind event %s: %w", e.EventID, missing(err))
 	}
-	behind, err := q.RowsBehind(ctx, admindb.RowsBehindParams{
-		After: e.Seq, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, EventKey: *e.Key, Topic: e.Topic, MaxRows: behindShown,
-	})
+	behind, err := rows.behind(ctx, of, behindShown)
 	if err != nil {
 		return fmt.Errorf("admin: read the rows behind event %s: %w", e.EventID, missing(err))
 	}

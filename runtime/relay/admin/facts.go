@@ -108,14 +108,14 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	if f.Server, err = serverFacts(ctx, q); err != nil {
 		return f, err
 	}
-	if err := f.readTables(ctx, q); err != nil {
+	rows, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
 		return f, err
 	}
-	low, err := q.LowWater(ctx, defaultLease)
-	if err != nil {
-		return f, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+	if err := f.readTables(ctx, q, rows); err != nil {
+		return f, err
 	}
-	topics, err := q.UsedTopics(ctx, admindb.UsedTopicsParams{MaxRows: sampledRows, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top})
+	topics, err := rows.topics(ctx, sampledRows)
 	if err != nil {
 		return f, fmt.Errorf("admin: read the topics: %w", missing(err))
 	}
@@ -129,7 +129,7 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	for _, o := range others {
 		f.Others = append(f.Others, OtherPublisher{PID: value(o.Pid), Role: o.RoleName, Application: o.Application, Query: o.Query})
 	}
-	lately, err := q.PublishedLately(ctx)
+	lately, err := rows.publishedLately(ctx)
 	if err != nil {
 		return f, fmt.Errorf("admin: look at the latest rows: %w", missing(err))
 	}
@@ -160,7 +160,7 @@ func serverFacts(ctx context.Context, q *admindb.Queries) (ServerFacts, error) {
 	}, nil
 }
 
-func (f *Facts) readTables(ctx context.Context, q *admindb.Queries) error {
+func (f *Facts) readTables(ctx context.Context, q *admindb.Queries, rows rows) error {
 	held, err := q.HoldingBack(ctx, admindb.HoldingBackParams{Transactions: manyTransactions, Seconds: int64(longOpen / time.Second)})
 	if err != nil {
 		return fmt.Errorf("admin: look for what holds back vacuum: %w", err)
@@ -168,7 +168,7 @@ func (f *Facts) readTables(ctx context.Context, q *admindb.Queries) error {
 	for _, h := range held {
 		f.HoldingBack = append(f.HoldingBack, HoldingBack{h.Kind, h.Name, h.Detail, h.Transactions, seconds(h.Seconds)})
 	}
-	tables, err := q.TableHealth(ctx)
+	tables, err := rows.tables(ctx)
 	if err != nil {
 		return fmt.Errorf("admin: look at the tables: %w", err)
 	}

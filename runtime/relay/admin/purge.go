@@ -47,6 +47,19 @@ func (c PurgeConfig) withDefaults() (PurgeConfig, error) {
 	return c, nil
 }
 
+// errPurgeLog is the error of a purge of a log.
+var errPurgeLog = errors.New("admin: event_outbox is a log, of which no single rows are deleted: the relay drops the partition of a day " +
+	"when all its rows are older than the retention; set a shorter retention")
+
+// refuseLog returns an error if the outbox is a log.
+func refuseLog(ctx context.Context, q *admindb.Queries) error {
+	isLog, err := q.IsLog(ctx)
+	if err == nil && isLog {
+		err = errPurgeLog
+	}
+	return err
+}
+
 // CountPurgeable counts the rows that Purge would delete. It goes through the table by an
 // index, a part at a time, so it takes no long transaction.
 func CountPurgeable(ctx context.Context, db DB, c PurgeConfig) (int64, error) {
@@ -58,6 +71,9 @@ func CountPurgeable(ctx context.Context, db DB, c PurgeConfig) (int64, error) {
 		return 0, err
 	}
 	q := admindb.New(db)
+	if err := refuseLog(ctx, q); err != nil {
+		return 0, err
+	}
 	total, err := q.PurgeableWithoutTx(ctx, c.Before)
 	if err != nil {
 		return 0, fmt.Errorf("admin: count the published rows: %w", missing(err))
@@ -94,6 +110,9 @@ func Purge(ctx context.Context, db DB, c PurgeConfig, d Decision) (int64, error)
 		return 0, err
 	}
 	q := admindb.New(db)
+	if err := refuseLog(ctx, q); err != nil {
+		return 0, err
+	}
 	entry := fmt.Sprintf("rows published before %s: %s", c.Before.UTC().Format(time.RFC3339), strings.TrimSpace(d.Reason))
 	err = q.AddEntry(ctx, admindb.AddEntryParams{Actor: d.Actor, Action: "purge", Reason: &entry})
 	if sqlstate.Code(err) == "23514" {

@@ -120,16 +120,16 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if s.Now, err = q.Now(ctx); err != nil {
 		return State{}, fmt.Errorf("admin: read the clock: %w", err)
 	}
-	low, err := q.LowWater(ctx, leaseName)
+	rows, err := rowsOf(ctx, db, leaseName)
 	if err != nil {
-		return State{}, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+		return State{}, err
 	}
-	counts, err := q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top})
+	counts, err := rows.count(ctx)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
-	oldest, err := q.OldestPending(ctx, admindb.OldestPendingParams(low))
+	oldest, err := rows.oldest(ctx)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the oldest row: %w", err)
 	}
@@ -146,7 +146,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if s.Pauses, err = Pauses(ctx, db); err != nil {
 		return State{}, err
 	}
-	held, err := q.HeldRows(ctx, heldShown)
+	held, err := rows.held(ctx, heldShown)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the rows that wait: %w", err)
 	}
