@@ -59,6 +59,15 @@ func SQL() string { return createUp }
 // LogSQL is SQL for an outbox that is a log.
 func LogSQL() string { return logUp }
 
+// OutboxSQL returns the part of SQL or LogSQL that creates event_outbox, with the tables that
+// only a log has. The other tables are the same for both stores.
+func OutboxSQL(s Store) string {
+	if s == StoreLog {
+		return logOutbox + "\n" + logTables
+	}
+	return before(createUp, "CREATE TABLE event_outbox_lease")
+}
+
 // Reasons why a migration does not fit the database. Errors of this package wrap them.
 var (
 	// ErrOlderShape is returned by Up if there is an event_outbox from before seq. Run

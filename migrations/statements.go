@@ -45,6 +45,16 @@ func from(sql, begins string) string {
 	return strings.Join(statements[i:], "\n\n") + "\n"
 }
 
+// before returns the SQL before the statement that starts with begins, and its comment.
+func before(sql, begins string) string {
+	statements := split(sql)
+	i := slices.IndexFunc(statements, func(statement string) bool {
+		_, statement = cutComment(statement)
+		return strings.HasPrefix(statement, begins)
+	})
+	return strings.Join(statements[:i], "\n\n") + "\n"
+}
+
 // compound reports whether a statement contains semicolons.
 func compound(statement string) bool { return strings.Contains(statement, "$$") }
 
