@@ -34,6 +34,7 @@ CREATE TABLE event_outbox_late (
 
 CREATE INDEX ix_event_outbox_late_seq ON event_outbox_late (seq) WHERE published_at IS NULL;
 CREATE INDEX ix_event_outbox_late_topic ON event_outbox_late (topic, seq) WHERE published_at IS NULL;
+CREATE INDEX ix_event_outbox_late_published ON event_outbox_late (published_at) WHERE published_at IS NOT NULL;
 
 -- Copies of the rows that failed: they wait for their next attempt, or are dead letters.
 CREATE TABLE event_outbox_failed (

@@ -28,13 +28,16 @@ func (s *Log) Stats(ctx context.Context) (relay.Stats, error) {
 		if err != nil {
 			return err
 		}
-		p := pgdb.LogCountsParams{After: c.Floor, UpTo: c.Floor + s.lookSeqs, Base: c.Base, Shown: c.Shown, Seq: c.Seq, Cap: pendingCap}
+		p := pgdb.LogCountsParams{
+			After: c.Floor, UpTo: c.Floor + s.lookSeqs, Base: c.Base, Shown: c.Shown, Seq: c.Seq, Ahead: append([]int64{}, ahead...), Cap: pendingCap,
+		}
+		p.Top = max(p.UpTo, c.Standing-s.lookSeqs)
 		if c.Shown == "" {
 			p.Shown, p.Seq = c.Base, 0
 		}
 		row, err := se.q.LogCounts(ctx, p)
 		stats = relay.Stats{
-			Pending: min(max(0, row.Unpassed-int64(len(ahead)))+row.Late+row.Failed, pendingCap), Held: row.Held, Dead: row.Dead,
+			Pending: min(row.Unpassed+row.Late+row.Failed, pendingCap), Held: row.Held, Dead: row.Dead,
 			OldestAge: time.Duration(row.AgeUs) * time.Microsecond, LastSeq: row.LastSeq,
 			Delayed: row.Delayed, DelayedIn: atMost(row.DelayedInUs),
 		}

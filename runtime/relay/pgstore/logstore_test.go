@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/internal/pgroles"
@@ -65,80 +64,6 @@ func TestLogHistory(t *testing.T) {
 			t.Errorf("%d cursors are kept; want 1", n)
 		}
 		t.Logf("%d events, %d read again by another term, %d set aside", changes, r.again, late)
-	})
-}
-
-// The check accepts a log. A store of a table refuses it, and a store of a log refuses a
-// table.
-func TestLogCheck(t *testing.T) {
-	eachLog(t, func(t *testing.T, pg *services.PG) {
-		must(t, newLog(t, pg).Check(t.Context()))
-		problems, err := newLog(t, pg).Examine(t.Context())
-		must(t, err)
-		if len(problems) > 0 {
-			t.Errorf("examined, a log has the problem %v", problems[0])
-		}
-		var setup *relay.SetupError
-		err = newStore(t, pg).Check(t.Context())
-		if !errors.As(err, &setup) || setup.Remedy != "set store to log in every relay of this outbox" {
-			t.Errorf("the store of a table says %v of a log", err)
-		}
-	})
-	t.Run("table", func(t *testing.T) {
-		services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
-			migrate(t, pg)
-			var setup *relay.SetupError
-			err := newLog(t, pg).Check(t.Context())
-			if !errors.As(err, &setup) || !strings.Contains(setup.Problem, "is a table, and the relay's setting store is log") {
-				t.Errorf("the store of a log says %v of a table", err)
-			}
-		})
-	})
-}
-
-// The check names what a log lacks.
-func TestLogCheckProblems(t *testing.T) {
-	eachLog(t, func(t *testing.T, pg *services.PG) {
-		role := pgx.Identifier{relayOf(pg).Name}.Sanitize()
-		for _, c := range []struct{ spoil, restore, problem, remedy string }{
-			{
-				`REVOKE UPDATE ON event_outbox_late FROM ` + role, `GRANT UPDATE ON event_outbox_late TO ` + role,
-				"lacks UPDATE on event_outbox_late", "GRANT SELECT, INSERT, UPDATE, DELETE ON event_outbox_late TO " + role,
-			},
-			{
-				`REVOKE EXECUTE ON FUNCTION event_outbox_make_partitions(integer) FROM ` + role,
-				`GRANT EXECUTE ON FUNCTION event_outbox_make_partitions(integer) TO ` + role,
-				"may not call event_outbox_make_partitions(integer)", "GRANT EXECUTE ON FUNCTION event_outbox_make_partitions(integer) TO " + role,
-			},
-			{
-				`ALTER FUNCTION event_outbox_drop_partitions(interval) RENAME TO gone`, `ALTER FUNCTION gone(interval) RENAME TO event_outbox_drop_partitions`,
-				"the function event_outbox_drop_partitions(interval) is missing", "outboxgen migration --store log",
-			},
-			{
-				`ALTER INDEX ix_event_outbox_tx RENAME TO kept; DROP INDEX kept`, `CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)`,
-				"event_outbox lacks an index", "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)",
-			},
-			{
-				`ALTER TABLE event_outbox_tick RENAME TO gone`, `ALTER TABLE gone RENAME TO event_outbox_tick`,
-				"event_outbox_tick is missing", "outboxgen migration --store log",
-			},
-			{
-				`ALTER TABLE event_outbox ALTER tx SET DEFAULT '3'`, `ALTER TABLE event_outbox ALTER tx SET DEFAULT pg_current_xact_id()`,
-				"event_outbox.tx does not default to pg_current_xact_id()", "SET DEFAULT pg_current_xact_id()",
-			},
-			{
-				`DELETE FROM event_outbox_cursor`, `INSERT INTO event_outbox_cursor (n, base) VALUES (0, '3:3:')`,
-				"event_outbox_cursor has no row", "outboxrelay store adopt",
-			},
-		} {
-			exec(t, pg.Pool, c.spoil)
-			var setup *relay.SetupError
-			if err := newLog(t, pg).Check(t.Context()); !errors.As(err, &setup) || !strings.Contains(setup.Problem, c.problem) || !strings.Contains(setup.Remedy, c.remedy) {
-				t.Errorf("after %s: %v; want %s and %s", c.spoil, err, c.problem, c.remedy)
-			}
-			exec(t, pg.Pool, c.restore)
-			must(t, newLog(t, pg).Check(t.Context()))
-		}
 	})
 }
 

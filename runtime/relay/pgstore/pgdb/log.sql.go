@@ -69,14 +69,23 @@ func (q *Queries) CopyFailed(ctx context.Context, arg CopyFailedParams) error {
 }
 
 const LogCounts = `-- name: LogCounts :one
-SELECT (SELECT count(*) FROM (
+SELECT ((SELECT count(*) FROM (
             SELECT FROM event_outbox AS o
             WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
               AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
               AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-            LIMIT $6
-        ) AS unpassed)::bigint AS unpassed,
-       (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT $6) AS late)::bigint AS late,
+              AND o.seq <> ALL($6::bigint[])
+            LIMIT $7
+        ) AS unpassed)
+        + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.seq > $8::bigint
+              AND NOT pg_visible_in_snapshot(n.tx, $3::pg_snapshot)
+              AND (n.seq > $4::bigint OR NOT pg_visible_in_snapshot(n.tx, $5::pg_snapshot))
+              AND n.seq <> ALL($6::bigint[])
+            LIMIT $7
+        ) AS newest))::bigint AS unpassed,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT $7) AS late)::bigint AS late,
        (SELECT count(*) FROM event_outbox_failed AS f WHERE f.dead_at IS NULL) AS failed,
        (SELECT count(*) FROM event_outbox_failed AS h WHERE h.dead_at IS NULL AND h.next_attempt_at IS NOT NULL AND h.retry_count > 0) AS held,
        (SELECT count(*) FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL) AS dead,
@@ -88,9 +97,16 @@ SELECT (SELECT count(*) FROM (
              WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
                AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
                AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-             ORDER BY o.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
+               AND o.seq <> ALL($6::bigint[])
+             ORDER BY o.seq LIMIT 1),
+            (SELECT n.created_at FROM event_outbox AS n
+             WHERE n.seq > $8::bigint
+               AND NOT pg_visible_in_snapshot(n.tx, $3::pg_snapshot)
+               AND (n.seq > $4::bigint OR NOT pg_visible_in_snapshot(n.tx, $5::pg_snapshot))
+               AND n.seq <> ALL($6::bigint[])
+             ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
-       (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $6) AS waiting) AS delayed,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $7) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
                  FROM event_outbox_delayed AS d
                  ORDER BY d.deliver_at
@@ -103,7 +119,9 @@ type LogCountsParams struct {
 	Base  string
 	Seq   int64
 	Shown string
+	Ahead []int64
 	Cap   int32
+	Top   int64
 }
 
 type LogCountsRow struct {
@@ -118,7 +136,9 @@ type LogCountsRow struct {
 	DelayedInUs int64
 }
 
-// LogCounts counts rows behind no cursor, from a seq on; those ahead of it are among them.
+// LogCounts counts the rows that are not settled. Those that the cursor has not passed are
+// looked for in two ranges of seq, the first ones above the floor and the newest ones: what lies
+// between may be published, if a transaction keeps the floor from moving.
 func (q *Queries) LogCounts(ctx context.Context, arg LogCountsParams) (LogCountsRow, error) {
 	row := q.db.QueryRow(ctx, LogCounts,
 		arg.After,
@@ -126,7 +146,9 @@ func (q *Queries) LogCounts(ctx context.Context, arg LogCountsParams) (LogCounts
 		arg.Base,
 		arg.Seq,
 		arg.Shown,
+		arg.Ahead,
 		arg.Cap,
+		arg.Top,
 	)
 	var i LogCountsRow
 	err := row.Scan(
@@ -575,6 +597,12 @@ WITH lease AS MATERIALIZED (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT $6)
       AND t.published_at < now() - make_interval(secs => $5::float8)
+), late AS (
+    DELETE FROM event_outbox_late AS e USING lease
+    WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
+                   WHERE p.published_at < now() - make_interval(secs => $5::float8)
+                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id)
+                   LIMIT $6)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept
 `
@@ -594,7 +622,8 @@ type LogSweepRow struct {
 }
 
 // LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
-// first, and what is known about old rows.
+// first, and what is known about old rows. What is known of a row that waited or was discarded
+// is kept as long as the row is.
 func (q *Queries) LogSweep(ctx context.Context, arg LogSweepParams) (LogSweepRow, error) {
 	row := q.db.QueryRow(ctx, LogSweep,
 		arg.Name,

@@ -212,15 +212,26 @@ SELECT pg_current_snapshot()::text AS snapshot,
        (EXISTS (SELECT FROM event_outbox AS o WHERE o.tx >= @read_xmax::xid8)
         OR EXISTS (SELECT FROM event_outbox AS o WHERE o.tx = ANY(@read_open::xid8[])))::boolean AS unread;
 
--- LogCounts counts rows behind no cursor, from a seq on; those ahead of it are among them.
+-- LogCounts counts the rows that are not settled. Those that the cursor has not passed are
+-- looked for in two ranges of seq, the first ones above the floor and the newest ones: what lies
+-- between may be published, if a transaction keeps the floor from moving.
 -- name: LogCounts :one
-SELECT (SELECT count(*) FROM (
+SELECT ((SELECT count(*) FROM (
             SELECT FROM event_outbox AS o
             WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
               AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
               AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
+              AND o.seq <> ALL(@ahead::bigint[])
             LIMIT @cap
-        ) AS unpassed)::bigint AS unpassed,
+        ) AS unpassed)
+        + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.seq > @top::bigint
+              AND NOT pg_visible_in_snapshot(n.tx, @base::pg_snapshot)
+              AND (n.seq > @seq::bigint OR NOT pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
+              AND n.seq <> ALL(@ahead::bigint[])
+            LIMIT @cap
+        ) AS newest))::bigint AS unpassed,
        (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT @cap) AS late)::bigint AS late,
        (SELECT count(*) FROM event_outbox_failed AS f WHERE f.dead_at IS NULL) AS failed,
        (SELECT count(*) FROM event_outbox_failed AS h WHERE h.dead_at IS NULL AND h.next_attempt_at IS NOT NULL AND h.retry_count > 0) AS held,
@@ -233,7 +244,14 @@ SELECT (SELECT count(*) FROM (
              WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
                AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
                AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-             ORDER BY o.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
+               AND o.seq <> ALL(@ahead::bigint[])
+             ORDER BY o.seq LIMIT 1),
+            (SELECT n.created_at FROM event_outbox AS n
+             WHERE n.seq > @top::bigint
+               AND NOT pg_visible_in_snapshot(n.tx, @base::pg_snapshot)
+               AND (n.seq > @seq::bigint OR NOT pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
+               AND n.seq <> ALL(@ahead::bigint[])
+             ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
        (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT @cap) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
@@ -257,7 +275,8 @@ WHERE NOT EXISTS (
 SELECT event_outbox_drop_partitions(make_interval(secs => @keep_seconds::float8))::integer AS dropped;
 
 -- LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
--- first, and what is known about old rows.
+-- first, and what is known about old rows. What is known of a row that waited or was discarded
+-- is kept as long as the row is.
 -- name: LogSweep :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -275,5 +294,11 @@ WITH lease AS MATERIALIZED (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT @max_rows)
       AND t.published_at < now() - make_interval(secs => @keep_seconds::float8)
+), late AS (
+    DELETE FROM event_outbox_late AS e USING lease
+    WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
+                   WHERE p.published_at < now() - make_interval(secs => @keep_seconds::float8)
+                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id)
+                   LIMIT @max_rows)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept;
