@@ -39,7 +39,7 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 		}
 		defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
 		// As in the relay: the plan must not depend on when statistics were collected.
-		if _, err := conn.Exec(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan"); err != nil {
+		if _, err := conn.Exec(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET plan_cache_mode = force_generic_plan"); err != nil {
 			return usage{}, err
 		}
 		conns[i] = conn
