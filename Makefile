@@ -1,6 +1,6 @@
 # Every target does its own set-up and says what it is doing.
 .DEFAULT_GOAL := help
-.PHONY: help build demo unit test suite lint modules tidy release-check bench chaos crossing random-schemas catalogues asyncapi services
+.PHONY: help build demo unit test suite lint modules tidy release-check dist deployment-check vulncheck bench chaos crossing random-schemas catalogues asyncapi debezium services
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +36,16 @@ tidy: ## Tidy the go.mod and go.sum of each module
 release-check: ## Check that the modules can be released together (VERSION=v1.2.3)
 	@go run ./cmd/internal/modules release $(VERSION)
 
+dist: ## Build the release archives of the commands into dist/ (VERSION=v1.2.3, ONLY=linux/amd64)
+	@go run ./cmd/internal/dist $(if $(VERSION),-version $(VERSION)) $(if $(ONLY),-only $(ONLY))
+
+deployment-check: ## Check the container file, the Kubernetes files, the systemd unit and the SBOMs with their tools
+	@OUTBOXGEN_REQUIRE=deployment .ci/services deployment
+	@.ci/deployment/check
+
+vulncheck: ## Look for known vulnerabilities with govulncheck
+	@.ci/vulncheck $(ARGS)
+
 lint: ## Run go vet and the pinned golangci-lint, on the golden packages too
 	@.ci/lint
 
@@ -69,6 +79,12 @@ asyncapi: ## Read exported documents with the official parser of AsyncAPI
 	@.ci/notice
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=asyncapi \
 		go test ./generator -count=1 -v -run '^TestAsyncAPIParser$$' $(ARGS)
+
+debezium: ## Compare the records of Debezium with the relay's, and try the guide about it
+	@.ci/services postgres kafka debezium
+	@.ci/notice
+	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=debezium,kafka,postgres \
+		go test ./cmd/internal/debezium -count=1 -v -timeout 30m $(ARGS)
 
 services: ## Fetch Postgres, Redis, Kafka, Prometheus, the JSON Schema Test Suite and Chromium for the tests, if they are missing
 	@.ci/services postgres postgres18 redis kafka prometheus suite chromium

@@ -25,18 +25,20 @@ func (c *check) compat(ctx context.Context) error {
 	c.result.Against = b.Name
 	c.add(b.Findings...)
 	opts := contract.Options{All: c.cfg.All}
+	published := slices.DeleteFunc(slices.Clone(c.sound.Events), func(e *schema.Event) bool { return e.Consumed })
 	if b.Registered != nil {
-		for _, e := range c.sound.Events {
+		for _, e := range published {
 			c.add(contract.Schemas(e, b.Registered[e], opts)...)
 		}
 		return nil
 	}
 	var events []*schema.Event
-	for _, e := range c.sound.Events {
+	for _, e := range published {
 		if !b.Unchanged[e] {
 			events = append(events, e)
 		}
 	}
+	b.Before = slices.DeleteFunc(b.Before, func(before contract.Before) bool { return before.Event.Consumed })
 	was, gone := contract.Match(events, b.Before)
 	frozen := c.project.Config.Compat.Frozen
 	for _, e := range events {
@@ -90,7 +92,7 @@ func (c *check) removed(gone []contract.Before) {
 	}
 	for _, b := range gone {
 		file := b.Event.Schema.Doc.Path
-		unsound := slices.ContainsFunc(c.project.Events, func(e *schema.Event) bool { return e != nil && e.Type == b.Event.Type })
+		unsound := slices.ContainsFunc(c.project.Events, func(e *schema.Event) bool { return e != nil && !e.Consumed && e.Type == b.Event.Type })
 		if b.Event.Compat.Level == "NONE" || unsound || broken[file] {
 			continue
 		}

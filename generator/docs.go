@@ -33,7 +33,11 @@ type DocsConfig struct {
 	// SourceURL is the address of a file in the repository, with {path} for its path
 	// from the root and {line} for a line: files in the site become links. It begins
 	// with http:// or https://. Default: files have no links.
+	// A project file with source_url has its own address.
 	SourceURL string
+	// Revision says on each page from which state of the sources the site is, such as a
+	// commit. Default: the pages do not say it.
+	Revision string
 }
 
 // PagePolicy is the content security policy that the pages of a site have.
@@ -56,7 +60,7 @@ type Site struct {
 // one. It returns an error if it cannot run: there is no project file, SourceURL is
 // invalid, or another file is in the place of one of the site.
 func Docs(cfg DocsConfig) (*Site, error) {
-	opts := site.Options{Title: cmp.Or(cfg.Title, "Event catalogue"), Changes: versionChanges}
+	opts := site.Options{Title: cmp.Or(cfg.Title, "Event catalogue"), Revision: cfg.Revision, Changes: versionChanges}
 	var err error
 	if opts.Source, err = sourceLinks(cfg.SourceURL); err != nil {
 		return nil, err
@@ -159,6 +163,13 @@ func (l *loaded) documented(files []File) (site.Project, error) {
 	p := site.Project{
 		Service: c.Service, File: path.Join(dir, c.File()), Dir: dir, Events: l.project.Events,
 		Formats: c.Validation != schema.SpecValidation, Go: map[string]site.GoFile{},
+		Owner: c.About.Owner, Description: c.About.Description,
+	}
+	if at := c.About.SourceURL; at != nil {
+		var err error
+		if p.Source, err = sourceLinks(at.Text); err != nil {
+			return p, fmt.Errorf("%s: source_url: %w", at.Pos, err)
+		}
 	}
 	for _, f := range files {
 		event := l.emitted[f.Path].Event

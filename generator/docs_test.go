@@ -139,7 +139,7 @@ func TestDocsChanges(t *testing.T) {
 			"Compared with version 1 by the rules of outboxgen check:",
 			"good: Code for version 2 can read the data of version 1.",
 			"good: Code for version 1 can read the data of version 2.",
-			"Nothing that affects records changed.",
+			"The rules find no other change than the type and the version.",
 		}},
 	} {
 		page := docsPages(t, generator.DocsConfig{Projects: []generator.Config{versions(t, c.first, c.second)}})["events/a.v2.html"]
@@ -157,7 +157,7 @@ func TestDocsChangesOfTheDefaultTopic(t *testing.T) {
 		"v2.yaml": "title: A\nx-outbox: {version: 2, type: a.v2, aggregate: {type: a}}\ntype: object\n",
 	})
 	page := docsPages(t, generator.DocsConfig{Projects: []generator.Config{project}})["events/a.v2.html"]
-	for _, want := range []string{"The versions have different topics.", "Apart from the topic, nothing that affects records changed."} {
+	for _, want := range []string{"The versions have different topics.", "The rules find no other change than the type, the version and the topic."} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q:\n%s", want, changesOn(page))
 		}

@@ -46,6 +46,8 @@ type ExplainedEvent struct {
 	Type, Topic, Envelope, SchemaURI string
 	// Aggregate, Key and Correlation say where each value comes from.
 	Aggregate, Key, Correlation string
+	// Role is "publish" or, if another service publishes the event, "consume".
+	Role string
 	// Tombstone is true if the event has functions for tombstones.
 	Tombstone bool
 	// File is the generated file, relative to the project; "" if there are errors.
@@ -85,7 +87,7 @@ func Explain(cfg Config, file string) (*Explanation, error) {
 	}
 	e := &Explanation{Result: *l.result()}
 	for _, event := range l.project.Events {
-		if event == nil || event.Schema == nil || event.Schema.Doc != document && event.Within != document {
+		if event == nil || event.Schema == nil || !event.In(document) {
 			continue
 		}
 		explained := explainEvent(event)
@@ -141,6 +143,10 @@ func explainEvent(event *schema.Event) ExplainedEvent {
 		Key:         "the aggregate id",
 		Correlation: "not in the data",
 		Tombstone:   event.Tombstone,
+		Role:        "publish",
+	}
+	if event.Consumed {
+		e.Role, e.Aggregate = "consume", event.AggregateType+", its id is not in the data"
 	}
 	if event.AggregateID != nil {
 		e.Aggregate = event.AggregateType + ", its id " + pointed(event.AggregateID)
@@ -201,7 +207,10 @@ func (e ExplainedEvent) write(b *bytes.Buffer) {
 		{"type", e.Type}, {"topic", e.Topic}, {"envelope", e.Envelope}, {"schema URI", cmp.Or(e.SchemaURI, "none, the schema has no $id")},
 		{"aggregate", e.Aggregate}, {"key", e.Key}, {"correlation", e.Correlation}, {"dialect", e.Dialect},
 	}
-	if e.Tombstone {
+	switch {
+	case e.Role == "consume":
+		rows = append(rows, [2]string{"role", "consume: another service publishes the event, so there is no insert function"})
+	case e.Tombstone:
 		rows = append(rows, [2]string{"tombstone", "Insert" + e.Name + "Tombstone deletes what was published under a key"})
 	}
 	for _, row := range rows {

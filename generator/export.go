@@ -10,13 +10,13 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// Exported is the result of ExportJSONSchema and ExportAsyncAPI.
+// Exported is the result of ExportJSONSchema, ExportAsyncAPI and ExportDebezium.
 type Exported struct {
 	// Result has one file for each event, or one for all of them. Its Orphans are the
 	// files of an earlier export that are no longer written. Its Dir is the folder of
 	// the export.
 	Result
-	// Types has the event types, in the order of Files; nil for AsyncAPI.
+	// Types has the event types, in the order of Files; only for ExportJSONSchema.
 	Types []string
 }
 
@@ -33,7 +33,7 @@ func ExportJSONSchema(cfg Config, dir string) (*Exported, error) {
 		return e, nil
 	}
 	e.Dir = dir
-	events := slices.Clone(l.project.Events)
+	events := slices.DeleteFunc(slices.Clone(l.project.Events), func(e *schema.Event) bool { return e.Consumed })
 	slices.SortFunc(events, func(x, y *schema.Event) int { return strings.Compare(x.Type, y.Type) })
 	names := exportNames(events)
 	order := slices.SortedFunc(slices.Values(events), func(x, y *schema.Event) int { return strings.Compare(names[x], names[y]) })

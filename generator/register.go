@@ -136,6 +136,9 @@ func (p *publisher) schemas(project *schema.Project) ([]RegisteredSchema, error)
 	types := slices.Clone(p.cfg.Types)
 	chosen := func(eventType string) bool { return len(p.cfg.Types) == 0 || slices.Contains(p.cfg.Types, eventType) }
 	for _, e := range project.Events {
+		if e.Consumed {
+			continue // its publisher registers it
+		}
 		types = slices.DeleteFunc(types, func(t string) bool { return t == e.Type })
 		subject, err := p.client.Subject(e)
 		if err != nil && chosen(e.Type) {

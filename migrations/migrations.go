@@ -116,7 +116,8 @@ func UpLog(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // AllowPauses makes an outbox from before pauses accept them, in place, with the
-// statements of KindPauses. If it does, it changes nothing.
+// statements of KindPauses. If the outbox accepts pauses already, it changes nothing, and
+// locks no table.
 func AllowPauses(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "allow pauses", func(s shape) (string, error) {
 		switch s {
@@ -124,7 +125,7 @@ func AllowPauses(ctx context.Context, conn *pgx.Conn) error {
 			return "", ErrNoOutbox
 		case older:
 			return "", ErrOlderShape
-		case log:
+		case current, log:
 			return "", nil
 		}
 		return pausesUp, nil
@@ -226,12 +227,23 @@ func migrate(ctx context.Context, conn *pgx.Conn, what string, choose func(shape
 		return err
 	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
-		return fmt.Errorf("migrations: %s: another transaction holds event_outbox; nothing was changed, end that transaction or try again: %w", what, err)
+		return fmt.Errorf("migrations: %s: another transaction holds a lock on %s; nothing was changed, end that transaction or try again: %w", what, lockedTable(pg), err)
 	}
 	if err != nil {
 		return fmt.Errorf("migrations: %s: %w", what, err)
 	}
 	return nil
+}
+
+// lockedTable names the table whose lock was not granted, which only the statement in the
+// error tells.
+func lockedTable(pg *pgconn.PgError) string {
+	for _, table := range []string{"event_outbox_audit", "event_outbox_lease", "event_outbox_delayed"} {
+		if strings.Contains(pg.Where, table) && !strings.Contains(pg.Where, "event_outbox,") && !strings.Contains(pg.Where, ", event_outbox ") {
+			return table
+		}
+	}
+	return "event_outbox or another table of the outbox"
 }
 
 // look returns the shape of event_outbox. A table with only some of the columns is an

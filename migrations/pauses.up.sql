@@ -10,11 +10,21 @@
 -- It is one statement, so that it holds the lock from its beginning to its end also where
 -- each statement has its own transaction.
 DO $$
+DECLARE
+    found text;
 BEGIN
     SET LOCAL lock_timeout = '5s';
     ALTER TABLE event_outbox_audit DROP CONSTRAINT IF EXISTS event_outbox_audit_action_check;
     ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check
         CHECK (action IN ('replay', 'discard', 'cancel', 'send-now', 'pause', 'resume', 'purge'));
+    -- CREATE INDEX CONCURRENTLY that failed leaves an index that cannot be used.
+    FOR found IN
+        SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+        WHERE i.indrelid = 'event_outbox_audit'::regclass AND NOT i.indisvalid
+          AND c.relname IN ('ix_event_outbox_audit_open', 'ix_event_outbox_audit_pauses')
+    LOOP
+        EXECUTE 'DROP INDEX ' || found;
+    END LOOP;
     CREATE INDEX IF NOT EXISTS ix_event_outbox_audit_open ON event_outbox_audit (id) WHERE applied_at IS NULL;
     CREATE INDEX IF NOT EXISTS ix_event_outbox_audit_pauses ON event_outbox_audit (id) WHERE action IN ('pause', 'resume');
 END

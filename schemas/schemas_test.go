@@ -92,6 +92,13 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"an unknown validation", "version: 1\nservice: s\nout: events\nvalidation: loose", config, false},
 		{"UUIDs as correlation ids", "version: 1\nservice: s\nout: events\ncorrelation_id: uuid", config, true},
 		{"correlation ids of no kind", "version: 1\nservice: s\nout: events\ncorrelation_id: integer", config, false},
+		{"AsyncAPI, and what people want to know", "version: 1\nservice: s\nout: events\nowner: Team A\nasyncapi: {publish: sends, received: omit}\nevents:\n" +
+			"- {schema: 'a.yaml#/components/messages/a', event: false}\n" +
+			"- {schema: 'a.yaml#/components/messages/b', name: B, version: 1, type: b.v1, role: consume, payload: envelope}", config, true},
+		{"an entry that is no event, with a type", "version: 1\nservice: s\nout: events\nevents: [{schema: a, event: false, type: b}]", config, false},
+		{"a direction that is none", "version: 1\nservice: s\nout: events\nasyncapi: {publish: both}", config, false},
+		{"a consumed event without an aggregate", "title: A\nx-outbox: {version: 1, type: a.v1, role: consume}", event, true},
+		{"a published event without one", "title: A\nx-outbox: {version: 1, type: a.v1, role: publish}", event, false},
 		{"an unknown mode", "version: 1\nservice: s\nout: events\nsqlc: {mode: none}", config, false},
 	} {
 		var doc any

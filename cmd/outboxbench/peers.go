@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -233,7 +234,13 @@ func carryDebezium(settings map[string]string) carrying {
 		if tcp.Host = "127.0.0.1"; tcp.Port == 0 {
 			return errors.New("the server has no port")
 		}
-		d, err := debezium.New(debezium.Config{Postgres: tcp, Brokers: m.kafka.addrs, Table: "public.event_outbox", Slot: m.database, Settings: settings})
+		settings = maps.Clone(settings)
+		if settings == nil {
+			settings = map[string]string{}
+		}
+		settings["snapshot.mode"] = "no_data"
+		settings["heartbeat.interval.ms"] = "0" // they need a topic
+		d, err := debezium.New(debezium.Config{Postgres: tcp, Brokers: m.kafka.addrs, Slot: m.database, Settings: settings})
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/version"
 	"github.com/outboxgen/outboxgen/generator"
 )
 
@@ -94,7 +95,7 @@ func runGate(ctx context.Context, io streams, cfg generator.CheckConfig, format 
 	if err != nil {
 		return err
 	}
-	opts := generator.CheckReportOptions{ReportOptions: io.optionsFor(io.Out), Version: builtVersion()}
+	opts := generator.CheckReportOptions{ReportOptions: io.optionsFor(io.Out), Version: version.Built()}
 	if err := result.Write(io.Out, format, opts); err != nil {
 		return fmt.Errorf("write the findings: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	stdio "io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,8 @@ type docsFlags struct {
 	dirs, configs    []string
 	out, serve       string
 	title, sourceURL string
+	revision         string
+	check            bool
 }
 
 func newDocs(io streams) *cobra.Command {
@@ -39,7 +42,11 @@ folder. A run writes either all files or none, removes files that it wrote earli
 that are no longer needed, and never changes other files.
 
 With --source-url, files of the repository become links. {path} is the path from the
-root of the git repository, and {line} the line.
+root of the git repository, and {line} the line. If the projects are in several
+repositories, set source_url in each project file instead.
+
+With --check it writes nothing, and fails if the site in --out is out of date: for a
+site that is in git.
 
 With --serve it writes nothing: it serves the site on this machine, and rebuilds it when
 a file of a project changes. The address is a port, or a host and a port, such as 8090
@@ -47,6 +54,7 @@ or 127.0.0.1:8090. The host has to be a loopback address.`,
 		Example: `  outboxgen docs --out public
   outboxgen docs -C services/orders -C services/billing --title "Events of the shop"
   outboxgen docs --source-url 'https://github.com/x/y/blob/main/{path}#L{line}'
+  outboxgen docs --out public --check
   outboxgen docs --serve`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && flags.serve == defaultAddress {
@@ -70,6 +78,8 @@ or 127.0.0.1:8090. The host has to be a loopback address.`,
 	set.StringVarP(&flags.out, "out", "o", siteFolder, "`folder` for the site")
 	set.StringVar(&flags.title, "title", "Event catalogue", "`name` of the site")
 	set.StringVar(&flags.sourceURL, "source-url", "", "`address` of a file in the repository, with {path} and {line}")
+	set.StringVar(&flags.revision, "revision", "", "`text` for the foot of each page, such as the commit")
+	set.BoolVar(&flags.check, "check", false, "write nothing; fail if the site is out of date")
 	set.StringVar(&flags.serve, "serve", "", "serve the site at this `address`, and write nothing")
 	set.Lookup("serve").NoOptDefVal = defaultAddress
 	completeFolders(cmd, "directory")
@@ -82,10 +92,13 @@ func runDocs(ctx context.Context, io streams, flags docsFlags, outGiven bool) er
 	if err != nil {
 		return err
 	}
-	cfg := generator.DocsConfig{Projects: projects, Dir: flags.out, Title: flags.title, SourceURL: flags.sourceURL}
+	cfg := generator.DocsConfig{Projects: projects, Dir: flags.out, Title: flags.title, SourceURL: flags.sourceURL, Revision: flags.revision}
 	if flags.serve != "" {
 		if outGiven {
 			return errors.New("--serve writes nothing; remove it or --out")
+		}
+		if flags.check {
+			return errors.New("--serve serves the site and --check compares it; give one of them")
 		}
 		cfg.Dir = ""
 		return serveDocs(ctx, io, cfg, flags.serve)
@@ -104,6 +117,9 @@ func runDocs(ctx context.Context, io streams, flags docsFlags, outGiven bool) er
 	if err != nil {
 		return err
 	}
+	if flags.check {
+		return checked(io, flags.out, differences, len(site.Files))
+	}
 	if len(differences) > 0 {
 		write, remove := changes(differences)
 		if err := makeFolder(flags.out, flags.out); err != nil {
@@ -117,6 +133,30 @@ func runDocs(ctx context.Context, io streams, flags docsFlags, outGiven bool) er
 		return printf(io.Out, "wrote the catalogue of %s to %s: %s\n", counted(site.Events, "event"), flags.out, changed(len(write), len(remove)))
 	}
 	return printf(io.Out, "up to date: %d files\n", len(site.Files))
+}
+
+// checked reports the files of a site that are not as they would be written.
+func checked(io streams, out string, differences []generator.Difference, all int) error {
+	if len(differences) == 0 {
+		return printf(io.Out, "up to date: %d files\n", all)
+	}
+	const most = 10
+	var names []string
+	for _, d := range differences[:min(len(differences), most)] {
+		names = append(names, d.Path)
+	}
+	if len(differences) > most {
+		names = append(names, fmt.Sprintf("and %d more", len(differences)-most))
+	}
+	is := "is"
+	if len(differences) > 1 {
+		is = "are"
+	}
+	if err := printf(io.Err, "outboxgen: %s in %s %s out of date: %s; run outboxgen docs again, with the same flags except --check\n",
+		counted(len(differences), "file"), out, is, strings.Join(names, ", ")); err != nil {
+		return err
+	}
+	return errFindings
 }
 
 func counted(n int, what string) string {

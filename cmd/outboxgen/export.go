@@ -14,15 +14,17 @@ import (
 func newExport(io streams, at *project) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "Export the schemas for other languages",
-		Long: `export writes the files that services in other languages need: a JSON Schema
-document for each event, or one document of AsyncAPI for all of them.`,
+		Short: "Export the events for other languages and tools",
+		Long: `export writes the files that other languages and tools need: a JSON Schema document
+for each event, one document of AsyncAPI for all of them, or the configuration of a
+Debezium connector that publishes them.`,
 		Example: `  outboxgen export jsonschema -o jsonschema
-  outboxgen export asyncapi -o asyncapi.yaml`,
+  outboxgen export asyncapi -o asyncapi.yaml
+  outboxgen export debezium -o debezium.json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newExportJSONSchema(io, at), newExportAsyncAPI(io, at))
+	cmd.AddCommand(newExportJSONSchema(io, at), newExportAsyncAPI(io, at), newExportDebezium(io, at))
 	return cmd
 }
 
@@ -63,7 +65,7 @@ would make, and the exit code is 1 if there are any.`,
 			return runExport(io, *at, out, check, args)
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "`folder` for the documents")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "`folder` for the documents, relative to that of -C")
 	completeFolders(cmd, "out")
 	cmd.Flags().BoolVar(&check, "check", false, "compare with the folder instead of writing")
 	projectFlags(cmd, at)
@@ -120,7 +122,11 @@ func differing(io streams, out string, differences []generator.Difference) error
 	if err := printDiffs(io, differences); err != nil {
 		return err
 	}
-	if err := printf(io.Err, "outboxgen: %d documents in %s are out of date; run outboxgen export jsonschema -o %s\n", len(differences), out, out); err != nil {
+	is := "is"
+	if len(differences) > 1 {
+		is = "are"
+	}
+	if err := printf(io.Err, "outboxgen: %s in %s %s out of date; run outboxgen export jsonschema -o %[2]s\n", counted(len(differences), "document"), out, is); err != nil {
 		return err
 	}
 	return errFindings
@@ -128,7 +134,7 @@ func differing(io streams, out string, differences []generator.Difference) error
 
 func writeExported(io streams, dir, out string, all int, differences []generator.Difference) error {
 	if len(differences) == 0 {
-		return printf(io.Out, "up to date: %d documents\n", all)
+		return printf(io.Out, "up to date: %s\n", counted(all, "document"))
 	}
 	write, remove := changes(differences)
 	if err := makeFolder(dir, out); err != nil {

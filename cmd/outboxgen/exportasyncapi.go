@@ -18,7 +18,8 @@ func newExportAsyncAPI(io streams, at *project) *cobra.Command {
 		Short: "Export all events as one AsyncAPI document",
 		Long: `asyncapi describes the events of the project in AsyncAPI 3.0, for catalogues,
 documentation and code generators. Each event is a message, and each topic is a
-channel, to which the service sends.
+channel, to which the service sends. Events that the service consumes are there too,
+with the action receive.
 
 The document describes what a consumer of the topic reads: the payload is the value
 of the record, with the envelope around the event data. Headers, the key and the
@@ -44,7 +45,7 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
 			return runExportAsyncAPI(io, *at, options, check)
 		},
 	}
-	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the document; .json selects JSON")
+	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the document, relative to the folder of -C; .json selects JSON")
 	cmd.Flags().BoolVar(&options.JSON, "json", false, "write JSON instead of YAML")
 	cmd.Flags().StringVar(&options.Version, "api-version", "1.0.0", "`version` of the document, info.version")
 	cmd.Flags().BoolVar(&check, "check", false, "compare with the file instead of writing")
@@ -63,6 +64,12 @@ func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions
 	if err != nil {
 		return err
 	}
+	return finishDocument(io, exported, "export asyncapi", shown, check)
+}
+
+// finishDocument prints the one file of an export, compares it with the file that shown
+// names, or writes it.
+func finishDocument(io streams, exported *generator.Exported, command, shown string, check bool) error {
 	if err := exported.Report(io.Err, io.reportOptions()); err != nil {
 		return err
 	}
@@ -84,7 +91,7 @@ func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions
 		if err := printDiffs(io, differences); err != nil {
 			return err
 		}
-		if err := printf(io.Err, "outboxgen: %s is out of date; run outboxgen export asyncapi -o %[1]s\n", shown); err != nil {
+		if err := printf(io.Err, "outboxgen: %s is out of date; run outboxgen %s -o %[1]s\n", shown, command); err != nil {
 			return err
 		}
 		return errFindings

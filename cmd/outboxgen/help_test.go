@@ -15,7 +15,7 @@ import (
 // Each command shows the flags that it reads, with their types and defaults.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "init", "generate", "explain", "check", "compat", "register", "migration", "export", "export jsonschema", "export asyncapi", "docs", "version"} {
+	for _, command := range []string{"", "init", "generate", "explain", "check", "compat", "register", "migration", "export", "export jsonschema", "export asyncapi", "export debezium", "docs", "version"} {
 		var out bytes.Buffer
 		code := run(append(strings.Fields(command), "--help"), streams{Out: &out, Err: &out, Env: func(string) string { return "" }})
 		file := filepath.Join("testdata", "help", "outboxgen_"+strings.ReplaceAll(command, " ", "_")+".txt")

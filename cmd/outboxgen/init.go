@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/version"
 	"github.com/outboxgen/outboxgen/cmd/outboxgen/internal/output"
 	"github.com/outboxgen/outboxgen/generator"
 )
@@ -29,7 +30,7 @@ replaces a file.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runInit(cmd.Context(), io, *at, generator.InitConfig{
-				Dir: at.dir, Service: service, Out: out, Version: releasedVersion(), Time: time.Now().UTC(),
+				Dir: at.dir, Service: service, Out: out, Version: version.Released(version.Built()), Time: time.Now().UTC(),
 			})
 		},
 	}

@@ -43,12 +43,3 @@ func TestReportOptions(t *testing.T) {
 		})
 	}
 }
-
-func TestDirty(t *testing.T) {
-	t.Parallel()
-	for version, want := range map[string]bool{"v1.2.3": false, "v1.2.4-0.20250101000000-abcdefabcdef+dirty": true, "+dirty": false} {
-		if got := dirty(version); got != want {
-			t.Errorf("dirty(%q) = %v", version, got)
-		}
-	}
-}

@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/version"
 	"github.com/outboxgen/outboxgen/generator"
 )
 
@@ -25,45 +25,5 @@ func newVersion(io streams) *cobra.Command {
 // versions returns what the command version prints, and the flag --version.
 func versions() string {
 	return fmt.Sprintf("outboxgen %s\nsqlc %s\n%s %s/%s\n",
-		builtVersion(), generator.SQLCVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-const modulePath = "github.com/outboxgen/outboxgen"
-
-// builtVersion returns the version in the binary: of the main module if it was built
-// with go install or go run, of a dependency if it is a tool of another module.
-func builtVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(devel)"
-	}
-	version := ""
-	if info.Main.Path == modulePath {
-		version = info.Main.Version
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == modulePath {
-			version = dep.Version
-		}
-	}
-	if version == "" {
-		return "(devel)"
-	}
-	return version
-}
-
-// releasedVersion returns the version that go run can fetch, or "" if this build has
-// none.
-func releasedVersion() string {
-	version := builtVersion()
-	if version == "(devel)" || dirty(version) {
-		return ""
-	}
-	return version
-}
-
-// dirty reports whether the version comes from a work tree with changes.
-func dirty(version string) bool {
-	const mark = "+dirty"
-	return len(version) > len(mark) && version[len(version)-len(mark):] == mark
+		version.Built(), generator.SQLCVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

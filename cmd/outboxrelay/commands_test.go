@@ -193,6 +193,8 @@ paused   orders: it does not exist (next check in 14s)
 why      every topic with rows is paused
          1 row failed and will be retried; later rows of the same key wait for it
          1 row dead-lettered: see outboxrelay dead list, then dead replay or dead discard
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#poison-record
+         https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#topic-missing
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -208,6 +210,7 @@ held     0
 dead     0
 delayed  0
 why      no leader: start a relay (outboxrelay run)
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-frozen
 `}
 	if diff := cmp.Diff(want, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -234,7 +237,7 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 		{[]string{"replay"}, answer{Code: 2, Stderr: "outboxrelay: no dead rows selected: use --event-id, --event-type, --topic, --key, " +
 			"--aggregate, --error, --older-than, --newer-than or --all\n"}},
 		{[]string{"replay", "--event-id", "1"}, answer{Code: 2, Stderr: "outboxrelay: --event-id \"1\" is not a UUID\n"}},
-		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead row\n"}},
+		{[]string{"replay", "--event-id", first, "--actor", "ann"}, answer{Stdout: "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"}},
 		{[]string{"discard", "--all", "--actor", "ann", "--reason", "test", "--yes"}, answer{Stdout: "discarded 1 dead row\n"}},
 		{[]string{"discard", "--all", "--reason", "test", "--yes"}, answer{Code: 1, Stderr: "outboxrelay: outbox event_outbox: no dead rows match: see outboxrelay dead\n"}},
 		{[]string{"dead"}, answer{Stdout: "no dead rows\n"}},

@@ -252,26 +252,30 @@ func TestAuthenticationAtKafka(t *testing.T) {
 		return all
 	}
 	for name, c := range map[string]struct {
-		args []string
-		want string // in the log; "": it publishes
+		args   []string
+		want   string // in the log; "": it publishes
+		remedy string
 	}{
-		"plain":                {join(saslTLS, user, []string{"--sasl", "plain", "--sasl-password-file", right}), ""},
-		"plain without TLS":    {join(user, []string{"--brokers", b.sasl, "--sasl-without-tls", "--sasl", "plain", "--sasl-password", "right"}), ""},
-		"SCRAM-SHA-256":        {join(saslTLS, user, []string{"--sasl", "scram-sha-256", "--sasl-password-file", right}), ""},
-		"SCRAM-SHA-512":        {join(saslTLS, user, []string{"--sasl", "scram-sha-512", "--sasl-password", "right"}), ""},
-		"OAUTHBEARER":          {join(saslTLS, []string{"--sasl", "oauthbearer", "--sasl-token-file", token}), ""},
-		"mutual TLS":           {join(mutual, []string{"--tls-ca", certs.authority, "--tls-cert", cert, "--tls-key", key}), ""},
-		"wrong password":       {join(saslTLS, user, []string{"--sasl", "plain", "--sasl-password-file", wrong}), "SASL_AUTHENTICATION_FAILED"},
-		"wrong SCRAM password": {join(saslTLS, user, []string{"--sasl", "scram-sha-256", "--sasl-password-file", wrong}), "SASL_AUTHENTICATION_FAILED"},
-		"expired token":        {join(saslTLS, []string{"--sasl", "oauthbearer", "--sasl-token-file", oldToken}), "SASL_AUTHENTICATION_FAILED"},
-		"unknown authority":    {join(mutual, []string{"--tls-ca", stranger.authority, "--tls-cert", cert, "--tls-key", key}), "certificate signed by unknown authority"},
-		"no certificate":       {join(mutual, []string{"--tls-ca", certs.authority}), "tls: bad certificate"},
-		"a stranger's cert":    {join(mutual, []string{"--tls-ca", certs.authority, "--tls-cert", strangersCert, "--tls-key", strangersKey}), "tls: "},
+		"plain":                {join(saslTLS, user, []string{"--sasl", "plain", "--sasl-password-file", right}), "", ""},
+		"plain without TLS":    {join(user, []string{"--brokers", b.sasl, "--sasl-without-tls", "--sasl", "plain", "--sasl-password", "right"}), "", ""},
+		"SCRAM-SHA-256":        {join(saslTLS, user, []string{"--sasl", "scram-sha-256", "--sasl-password-file", right}), "", ""},
+		"SCRAM-SHA-512":        {join(saslTLS, user, []string{"--sasl", "scram-sha-512", "--sasl-password", "right"}), "", ""},
+		"OAUTHBEARER":          {join(saslTLS, []string{"--sasl", "oauthbearer", "--sasl-token-file", token}), "", ""},
+		"mutual TLS":           {join(mutual, []string{"--tls-ca", certs.authority, "--tls-cert", cert, "--tls-key", key}), "", ""},
+		"wrong password":       {join(saslTLS, user, []string{"--sasl", "plain", "--sasl-password-file", wrong}), "SASL_AUTHENTICATION_FAILED", "check sasl-user, and sasl-password or the file of sasl-password-file"},
+		"wrong SCRAM password": {join(saslTLS, user, []string{"--sasl", "scram-sha-256", "--sasl-password-file", wrong}), "SASL_AUTHENTICATION_FAILED", "check sasl-user, and sasl-password or the file of sasl-password-file"},
+		"expired token":        {join(saslTLS, []string{"--sasl", "oauthbearer", "--sasl-token-file", oldToken}), "SASL_AUTHENTICATION_FAILED", "write a token that is valid now to the file of sasl-token-file"},
+		"unknown authority":    {join(mutual, []string{"--tls-ca", stranger.authority, "--tls-cert", cert, "--tls-key", key}), "certificate signed by unknown authority", "set tls-ca to the file of the authority that signed the broker's certificate"},
+		"no certificate":       {join(mutual, []string{"--tls-ca", certs.authority}), "tls: bad certificate", "the broker requires a client certificate: set tls-cert and tls-key"},
+		"a stranger's cert":    {join(mutual, []string{"--tls-ca", certs.authority, "--tls-cert", strangersCert, "--tls-key", strangersKey}), "tls: ", "use a client certificate (tls-cert, tls-key) that is valid now, and signed by an authority that the broker trusts"},
+		"no SASL":              {saslTLS, "Kafka unavailable", "if the broker requires SASL on this port, set sasl"},
+		"no TLS":               {[]string{"--brokers", b.mutualTLS}, "Kafka unavailable", "the broker requires TLS on this port: set tls to true, or correct brokers"},
+		"TLS without need":     {[]string{"--brokers", b.sasl, "--tls", "--tls-ca", certs.authority}, "Kafka unavailable", "if the broker does not use TLS on this port, set tls to false, or correct brokers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if c.want != "" {
-				runUntil(t, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d"}, []string{"Kafka unavailable", c.want}, c.args...)
+				runUntil(t, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d"}, []string{"Kafka unavailable", c.want, `"remedy":"` + c.remedy}, c.args...)
 				return
 			}
 			topic := b.NewTopic(t, "orders", 1)
@@ -282,6 +286,16 @@ func TestAuthenticationAtKafka(t *testing.T) {
 			drain(t, map[string]string{"DATABASE_URL": pg.URL}, c.args...)
 			if got := len(records(t, b.KafkaCluster, 3, topic)); got != 3 {
 				t.Errorf("the topic has %d records", got)
+			}
+			empty := b.NewTopic(t, "dead", 1) // the commands that use Kafka take the same settings
+			if got := call(nil, append([]string{"redrive", "--from", empty, "--all", "--dry-run"}, c.args...)...); got.Code != exitcode.OK {
+				t.Errorf("redrive exits with %d:\n%s", got.Code, got.Stderr)
+			}
+			if got := call(map[string]string{"DATABASE_URL": pg.URL}, append([]string{"replay", "--from", "1h", "--yes"}, c.args...)...); got.Code != exitcode.OK {
+				t.Errorf("replay exits with %d:\n%s", got.Code, got.Stderr)
+			}
+			if got := call(map[string]string{"DATABASE_URL": pg.URL}, append([]string{"doctor"}, c.args...)...); got.Code != exitcode.OK {
+				t.Errorf("doctor exits with %d:\n%s", got.Code, got.Stdout)
 			}
 		})
 	}
@@ -323,4 +337,8 @@ func TestThePasswordForKafkaChanges(t *testing.T) {
 	until(t, "the former password is refused", func() bool { return strings.Contains(relayed.log.String(), "SASL_AUTHENTICATION_FAILED") })
 	writeTo(t, file, "second")
 	until(t, "the new rows are published", published)
+	var counted int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM event_outbox WHERE retry_count > 0").Scan(&counted); err != nil || counted != 0 {
+		t.Errorf("attempts of %d rows were counted: %v", counted, err)
+	}
 }

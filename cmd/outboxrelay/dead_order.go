@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/pflag"
@@ -21,7 +22,7 @@ type keyOrder struct {
 
 func (k *keyOrder) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&k.withEarlier, "with-earlier", false, "select also the dead rows that come before a selected one of the same topic and key")
-	flags.BoolVar(&k.outOfOrder, "out-of-order", false, "leave such rows dead, although the selected ones then come first")
+	flags.BoolVar(&k.outOfOrder, "out-of-order", false, "send the selected rows before earlier dead rows of their keys")
 }
 
 func (k *keyOrder) misuse() error {
@@ -36,64 +37,67 @@ type lister func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Fil
 
 // apply returns a lister of the rows to replay: those of the filter and, if the operator
 // wants that, those that come before them. If there are such and the operator has not
-// decided about them, it returns an error.
-func (k *keyOrder) apply(ctx context.Context, conn *pgx.Conn, each lister, filter admin.Filter) (lister, error) {
-	if k.outOfOrder {
+// decided about them, it returns an error. The replay itself looks again.
+func (k *keyOrder) apply(ctx context.Context, conn *pgx.Conn, each lister, filter admin.Filter, all bool) (lister, error) {
+	if k.outOfOrder || all { // of all rows none is left out
 		return each, nil
 	}
-	selected, lastOf := map[int64]bool{}, map[topicKey]int64{}
-	err := eachLetter(ctx, conn, filter, func(l admin.DeadLetter) {
-		selected[l.Seq] = true
-		if id, ok := topicKeyOf(l); ok {
-			lastOf[id] = max(lastOf[id], l.Seq)
-		}
-	})
-	if err != nil || len(lastOf) == 0 {
+	var seqs []int64
+	if err := eachLetter(ctx, conn, filter, func(l admin.DeadLetter) { seqs = append(seqs, l.Seq) }); err != nil || len(seqs) == 0 {
 		return each, err
 	}
 	var earlier []admin.DeadLetter
-	err = eachLetter(ctx, conn, admin.Filter{}, func(l admin.DeadLetter) {
-		if id, ok := topicKeyOf(l); ok && !selected[l.Seq] && l.Seq < lastOf[id] {
-			earlier = append(earlier, l)
-			selected[l.Seq] = true
+	for after := int64(0); ; after = earlier[len(earlier)-1].Seq {
+		page, err := admin.EarlierDead(ctx, conn, seqs, after)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(page) == 0:
+			return merged(each, earlier), nil
+		case !k.withEarlier:
+			return nil, fmt.Errorf("nothing was changed: %w", advise(&admin.OrderError{Earlier: page, More: len(page) == 1000}))
 		}
-	})
-	switch {
-	case err != nil || len(earlier) == 0:
-		return each, err
-	case !k.withEarlier:
-		first := earlier[0]
-		return nil, fmt.Errorf("nothing was changed: %s before the selected ones of their keys and would be passed, first seq %d, event %s, topic %s, key %s; "+
-			"add --with-earlier to select them too, discard them, or add --out-of-order",
-			comes(len(earlier)), first.Seq, first.EventID, first.Topic, *first.Key)
+		earlier = append(earlier, page...)
 	}
-	return func(ctx context.Context, conn *pgx.Conn, o outbox, _ admin.Filter, f func(item) error) error {
-		return each(ctx, conn, o, admin.Filter{}, func(i item) error {
-			if l, ok := i.json.(admin.DeadLetter); !ok || !selected[l.Seq] {
-				return nil
+}
+
+// advise adds what to do about earlier dead rows.
+func advise(err error) error {
+	if _, ok := errors.AsType[*admin.OrderError](err); ok {
+		return fmt.Errorf("%w; add --with-earlier to select them too, discard them, or add --out-of-order", err)
+	}
+	return err
+}
+
+// merged returns a lister of what each lists and of some more dead letters, in seq order.
+func merged(each lister, more []admin.DeadLetter) lister {
+	if len(more) == 0 {
+		return each
+	}
+	return func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(item) error) error {
+		rest := more
+		before := func(seq int64) error {
+			for len(rest) > 0 && rest[0].Seq < seq {
+				if err := f(deadItem(o, rest[0])); err != nil {
+					return err
+				}
+				rest = rest[1:]
+			}
+			return nil
+		}
+		err := each(ctx, conn, o, filter, func(i item) error {
+			if l, ok := i.json.(admin.DeadLetter); ok {
+				if err := before(l.Seq); err != nil {
+					return err
+				}
 			}
 			return f(i)
 		})
-	}, nil
-}
-
-func comes(n int) string {
-	if n == 1 {
-		return "1 dead row comes"
+		if err != nil {
+			return err
+		}
+		return before(math.MaxInt64)
 	}
-	return fmt.Sprintf("%d dead rows come", n)
-}
-
-// topicKey is what has an order.
-type topicKey struct{ topic, key string }
-
-// topicKeyOf returns the topic and key of a row; false if it has no key. An empty key is
-// none.
-func topicKeyOf(l admin.DeadLetter) (topicKey, bool) {
-	if l.Key == nil || *l.Key == "" {
-		return topicKey{}, false
-	}
-	return topicKey{l.Topic, *l.Key}, true
 }
 
 // eachLetter calls f with each selected dead letter, in the order of seq.

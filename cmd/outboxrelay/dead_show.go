@@ -37,12 +37,8 @@ func deadShowCommand(env environment) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&name, "outbox", "", "the outbox, if the settings file has several")
+	env.declareOutbox(cmd, &name, outboxUsage, func() *configuration { return c }, readPlace)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		outboxes, _ := c.outboxes(readPlace) // a shell has no place for an error
-		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
-	})
 	c = env.declarePlace(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		id, idErr := uuid.Parse(args[0])
@@ -50,7 +46,7 @@ func deadShowCommand(env environment) *cobra.Command {
 		if idErr != nil && (seqErr != nil || seq < 1) {
 			return misuse{errors.New("dead show needs an event id, which is a UUID, or a seq, which is a number above zero")}
 		}
-		o, err := (&selection{outbox: name, configuration: c}).one(cmd.Context(), readPlace)
+		o, err := c.outboxNamed(cmd.Context(), name, readPlace)
 		if err != nil {
 			return err
 		}
@@ -71,18 +67,18 @@ func deadShowCommand(env environment) *cobra.Command {
 			if asJSON {
 				return printJSON(env.stdout, event)
 			}
-			state, err := admin.Inspect(cmd.Context(), conn, "")
+			leader, err := admin.ReadLeader(cmd.Context(), conn, "")
 			if err != nil {
 				return err
 			}
-			return printEvent(env.stdout, event, state.Leader)
+			return printEvent(env.stdout, event, leader, o.flags)
 		})
 	}
 	return cmd
 }
 
-// printEvent writes an event for a person.
-func printEvent(w io.Writer, e admin.Event, l admin.Leader) error {
+// printEvent writes an event for a person. flags select the outbox in another command.
+func printEvent(w io.Writer, e admin.Event, l admin.Leader, flags string) error {
 	p := &sheet{width: 10}
 	p.line("event", "%s, seq %d", e.EventID, e.Seq)
 	p.line("state", "%s", stateOf(e))
@@ -100,7 +96,7 @@ func printEvent(w io.Writer, e admin.Event, l admin.Leader) error {
 	for i, d := range e.DeadOfKey {
 		p.line(only1st(i, "same key"), "dead: seq %d, event %s, %s, since %s: %s", d.Seq, d.EventID, d.EventType, stamp(d.DeadAt), d.LastError)
 	}
-	if e.State != admin.Published {
+	if e.State != admin.Published && e.State != admin.Discarded {
 		p.line("behind", "%s", behind(e, l.State.Led))
 		for _, r := range e.BehindFirst {
 			p.line("", "seq %d, event %s, %s, created %s", r.Seq, r.EventID, r.EventType, stamp(r.CreatedAt))
@@ -117,7 +113,7 @@ func printEvent(w io.Writer, e admin.Event, l admin.Leader) error {
 		p.line(only1st(i, "audit"), "%s: %s by %s: %s%s", stamp(a.At), a.Action, a.Actor, orDash(a.Reason), done)
 	}
 	if e.State == admin.Dead {
-		p.line("next", "fix the cause of the error, then: outboxrelay dead replay --event-id %s --reason '…'", e.EventID)
+		p.command("next", fmt.Sprintf("fix the cause of the error, then: outboxrelay dead replay%s --event-id %s --reason '…'", flags, e.EventID))
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
@@ -130,8 +126,11 @@ func stateOf(e admin.Event) string {
 	case admin.Held:
 		return fmt.Sprintf("held, next attempt at %s", stamp(e.NextAttempt))
 	case admin.Published:
+		if e.PublishedAt.IsZero() { // of a log: just now
+			break
+		}
 		return fmt.Sprintf("published at %s", stamp(e.PublishedAt))
-	case admin.Pending:
+	case admin.Pending, admin.Discarded:
 	}
 	return string(e.State)
 }
@@ -200,6 +199,11 @@ type sheet struct {
 
 func (s *sheet) line(label, format string, args ...any) {
 	fmt.Fprintf(s, "%-*s %s\n", s.width, label, terminal.Text(fmt.Sprintf(format, args...)))
+}
+
+// command adds a line with a command, which keeps its backslashes, so that it can be copied.
+func (s *sheet) command(label, text string) {
+	fmt.Fprintf(s, "%-*s %s\n", s.width, label, terminal.Lines(strings.ReplaceAll(text, "\n", " ")))
 }
 
 // document adds a JSON document, with line breaks where JSON allows them.

@@ -112,7 +112,7 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 			}
 			args := func(more ...string) []string { return append(append([]string{}, command...), more...) }
 			refused := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: nothing was changed: " +
-				"1 dead row comes before the selected ones of their keys and would be passed, first seq 1, event " + eventNumber + "1, topic orders, key k; " +
+				"1 earlier dead row of the same key is not selected; the selected rows would be sent before it: seq 1, event " + eventNumber + "1, topic orders, key k; " +
 				"add --with-earlier to select them too, discard them, or add --out-of-order\n"}
 			for _, more := range [][]string{{"--type", "order.changed"}, {"--type", "order.changed", "--dry-run"}} {
 				if diff := cmp.Diff(refused, call(env, args(more...)...)); diff != "" {
@@ -122,16 +122,16 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 			if n := countDead(t, conn); n != 3 {
 				t.Fatalf("%d rows are dead, want 3", n)
 			}
-			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row\n"}, call(env, args("--event-id", eventNumber+"1")...)); diff != "" {
+			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+"1")...)); diff != "" {
 				t.Errorf("the first row of the key (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(answer{Stdout: "replayed 2 dead rows\n"}, call(env, args("--event-id", eventNumber+"3", "--with-earlier")...)); diff != "" {
+			if diff := cmp.Diff(answer{Stdout: "replayed 2 dead rows; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+"3", "--with-earlier")...)); diff != "" {
 				t.Errorf("with earlier ones (-want +got):\n%s", diff)
 			}
 			if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET dead_at = now() WHERE seq < 4`); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row\n"}, call(env, args("--event-id", eventNumber+"3", "--out-of-order")...)); diff != "" {
+			if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+"3", "--out-of-order")...)); diff != "" {
 				t.Errorf("out of order (-want +got):\n%s", diff)
 			}
 			// Rows without a key have no order, and topics have none between them.
@@ -141,11 +141,64 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, seq := range []string{"4", "3"} {
-				if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row\n"}, call(env, args("--event-id", eventNumber+seq)...)); diff != "" {
+				if diff := cmp.Diff(answer{Stdout: "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"}, call(env, args("--event-id", eventNumber+seq)...)); diff != "" {
 					t.Errorf("row %s (-want +got):\n%s", seq, diff)
 				}
 			}
 		})
+	}
+}
+
+// A list ends at its limit, which a terminal has without asking.
+func TestListsAreLimited(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data)
+		SELECT 'a', i, 't', 'orders', '{}' FROM generate_series(4, 101) AS i; UPDATE event_outbox SET dead_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	const more = "… and more: select fewer, or set --limit\n"
+	for _, c := range []struct {
+		terminal bool
+		args     []string
+		lines    int
+		more     bool
+	}{
+		{false, nil, 102, false}, {true, nil, 102, true}, {true, []string{"--limit", "0"}, 102, false}, {true, []string{"--limit", "101"}, 102, false},
+		{false, []string{"--limit", "2"}, 4, true}, {true, []string{"--json"}, 101, false}, {false, []string{"--json", "--limit", "3"}, 3, false},
+	} {
+		args := append([]string{"dead", "list"}, c.args...)
+		got := call(env, args...)
+		if c.terminal {
+			got = converse(env, strings.NewReader(""), args...)
+		}
+		if lines := strings.Count(got.Stdout, "\n"); got.Code != exitcode.OK || lines != c.lines || strings.HasSuffix(got.Stdout, more) != c.more {
+			t.Errorf("%v on a terminal: %v: %d lines, exit %d\n%s%s", args, c.terminal, lines, got.Code, got.Stdout[max(0, len(got.Stdout)-100):], got.Stderr)
+		}
+	}
+}
+
+// The first question about dead rows is what died, and why.
+func TestDeadRowsAreCounted(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET dead_at = '2026-01-31T12:00:00Z'::timestamptz + seq * interval '1 hour', last_error = E'too\x1b large';
+		UPDATE event_outbox SET event_type = 'order.paid', last_error = 'no topic' WHERE seq = 2`); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want answer
+	}{
+		{[]string{"--by", "error"}, answer{Stdout: "ROWS  FIRST                 LAST                  ERROR\n" +
+			"2     2026-01-31T13:00:00Z  2026-01-31T15:00:00Z  too\\x1b large\n1     2026-01-31T14:00:00Z  2026-01-31T14:00:00Z  no topic\n"}},
+		{[]string{"--by", "type", "--error", "no topic"}, answer{Stdout: "ROWS  FIRST                 LAST                  TYPE\n1     2026-01-31T14:00:00Z  2026-01-31T14:00:00Z  order.paid\n"}},
+		{[]string{"--by", "topic", "--json"}, answer{Stdout: `{"value":"orders","rows":3,"first":"2026-01-31T13:00:00Z","last":"2026-01-31T15:00:00Z"}` + "\n"}},
+		{[]string{"--by", "topic", "--key", "other"}, answer{Stdout: "no dead rows\n"}},
+		{[]string{"--by", "key"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --by must be type, topic or error\n"}},
+		{[]string{"--by", ""}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --by must be type, topic or error\n"}},
+	} {
+		if diff := cmp.Diff(c.want, call(env, append([]string{"dead", "list"}, c.args...)...)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.args, diff)
+		}
 	}
 }
 
@@ -162,7 +215,7 @@ func TestReplayAsksOnATerminal(t *testing.T) {
 	if n := countDead(t, conn); n != 3 {
 		t.Fatalf("%d rows are dead without a confirmation, want 3", n)
 	}
-	if got := converse(env, strings.NewReader("3\n"), "dead", "replay", "--all"); got.Code != exitcode.OK || !strings.HasSuffix(got.Stdout, "replayed 3 dead rows\n") {
+	if got := converse(env, strings.NewReader("3\n"), "dead", "replay", "--all"); got.Code != exitcode.OK || !strings.HasSuffix(got.Stdout, "replayed 3 dead rows; no relay leads now, so nothing is sent yet\n") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 	"slices"
 	"strings"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -23,6 +22,10 @@ type decision struct {
 	act   func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
 	verb  string // what it does to them
 	done  string // what it did
+	// effect says what a confirmation is about, with a verb for their number.
+	effect string
+	// publishes means that the relay sends them afterwards.
+	publishes bool
 	// final means that the decision cannot be undone: it needs a reason and a
 	// confirmation.
 	final bool
@@ -39,6 +42,12 @@ type decision struct {
 	yes    bool
 }
 
+// Effects of decisions.
+const (
+	deletesThem = "This deletes %s permanently."
+	sendsAgain  = "This publishes %s again."
+)
+
 func discardCommand(env environment) *cobra.Command { return discardAs(env, "outboxrelay discard") }
 
 func deadDiscardCommand(env environment) *cobra.Command {
@@ -47,7 +56,7 @@ func deadDiscardCommand(env environment) *cobra.Command {
 
 // discardAs makes the command that discards dead rows; called is how it is called.
 func discardAs(env environment, called string) *cobra.Command {
-	d := &decision{about: deadRows, act: admin.Discard, verb: "discard", done: "discarded", final: true}
+	d := &decision{about: deadRows, act: admin.Discard, verb: "discard", done: "discarded", effect: deletesThem, final: true}
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
 		Short: "Delete dead rows",
@@ -74,7 +83,7 @@ func (d *decision) addFlags(env environment, cmd *cobra.Command) {
 	d.chosen = selectionFlags(env, cmd, d.about)
 	flags := cmd.Flags()
 	flags.BoolVar(&d.all, "all", false, "select all "+d.about.noun+"s")
-	flags.StringVar(&d.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")
+	flags.StringVar(&d.by.Actor, "actor", "", actorUsage)
 	reason := "the reason, for the audit log"
 	if d.final {
 		reason += "; required"
@@ -87,7 +96,7 @@ func (d *decision) addFlags(env environment, cmd *cobra.Command) {
 	}
 	flags.StringVar(&d.by.Reason, "reason", "", reason)
 	flags.BoolVar(&d.dryRun, "dry-run", false, "list the "+d.about.noun+"s and change nothing")
-	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object for each")
+	flags.BoolVar(&d.asJSON, "json", false, "with --dry-run: print one JSON object for each; with --yes: print the result as JSON")
 }
 
 func (d *decision) carryOut(ctx context.Context, env environment) error {
@@ -114,19 +123,26 @@ func (d *decision) filter() (admin.Filter, error) {
 	}
 	chose := len(filter.EventIDs) > 0 || filter.EventType != "" || filter.Topic != "" || filter.Key != nil || filter.AggregateType != "" ||
 		filter.Error != "" || filter.OlderThan > 0 || filter.NewerThan > 0
-	if chose == d.all {
+	switch {
+	case chose && d.all:
+		return filter, misuse{fmt.Errorf("--all selects all %ss: remove it, or the flags that select some of them", d.about.noun)}
+	case !chose && !d.all:
 		return filter, misuse{fmt.Errorf("no %ss selected: use --event-id, --event-type, --topic, --key%s or --all", d.about.noun, d.about.otherFlags())}
 	}
 	return filter, d.order.misuse()
 }
 
 // permitted returns an error if the call lacks something.
-func (d *decision) permitted(env environment) error {
-	d.by.Actor = cmp.Or(d.by.Actor, currentUser())
+func (d *decision) permitted(env environment) (err error) {
+	if !d.dryRun {
+		if d.by.Actor, err = env.actor(d.by.Actor); err != nil {
+			return err
+		}
+	}
 	d.by.Reason = strings.TrimSpace(d.by.Reason)
 	switch {
-	case d.asJSON && !d.dryRun:
-		return misuse{errors.New("--json needs --dry-run: add --dry-run, or remove --json")}
+	case d.asJSON && !d.dryRun && !d.yes:
+		return misuse{errors.New("--json needs --dry-run or --yes: add one of them, or remove --json")}
 	case d.dryRun || !d.final:
 		return nil
 	case d.by.Reason == "":
@@ -143,7 +159,7 @@ const shownLetters = 20
 // run lists what is selected, asks for a confirmation, and decides about exactly those.
 // A decision that can be undone needs the confirmation only on a terminal.
 func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) error {
-	ids, ask, err := d.list(ctx, env, o, conn, filter)
+	ids, topics, ask, err := d.list(ctx, env, o, conn, filter)
 	if err != nil {
 		return err
 	}
@@ -160,39 +176,88 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 		if len(ids) > shownLetters {
 			fmt.Fprintf(env.stdout, "… and %d more\n", len(ids)-shownLetters)
 		}
-		effect := fmt.Sprintf("This deletes %s permanently.", count)
-		if !d.final {
-			effect = fmt.Sprintf("This publishes %s again.", count)
-		}
-		if !env.confirmed(ctx, effect, int64(len(ids))) {
+		if !env.confirmed(ctx, fmt.Sprintf(d.effect, count), int64(len(ids))) {
 			return errors.New("not confirmed: nothing was changed")
 		}
 	}
 	done, err := d.decide(ctx, conn, ids)
 	if err != nil {
-		return fmt.Errorf("%s %d of %s, then: %w", d.done, done, count, err)
+		err = fmt.Errorf("%s %d of %s, then: %w", d.done, done, count, advise(err))
 	}
-	_, err = fmt.Fprintf(env.stdout, "%s %s\n", d.done, several(int64(done), d.about.noun))
+	result := decisionResult{Outbox: o.name, Action: d.verb, Selected: len(ids), Changed: done}
+	if err == nil {
+		result.Note = d.note(ctx, conn, topics)
+	}
+	switch {
+	case d.asJSON:
+		return errors.Join(err, printJSON(env.stdout, result))
+	case err != nil:
+		return err
+	}
+	text := fmt.Sprintf("%s %s", d.done, several(int64(done), d.about.noun))
+	if result.Note != "" {
+		text += "; " + result.Note
+	}
+	_, err = fmt.Fprintln(env.stdout, terminal.Text(text))
 	return err
 }
 
-// list lists what is selected, and says whether to ask for a confirmation.
-func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) (ids []uuid.UUID, ask bool, err error) {
+// decisionResult is what --json prints after a decision.
+type decisionResult struct {
+	Outbox   string `json:"outbox"`
+	Action   string `json:"action"`
+	Selected int    `json:"selected"`
+	Changed  int    `json:"changed"`
+	Note     string `json:"note"` // why the rows wait nevertheless; "": they do not
+}
+
+// note says why rows are not sent although a decision wants that; "": they are, or it is not
+// known.
+func (d *decision) note(ctx context.Context, conn *pgx.Conn, topics map[string]bool) string {
+	if !d.publishes {
+		return ""
+	}
+	leader, err := admin.ReadLeader(ctx, conn, "")
+	if err != nil {
+		return ""
+	}
+	pauses, err := admin.Pauses(ctx, conn)
+	if err != nil {
+		return ""
+	}
+	var notes []string
+	if leader.Holder == uuid.Nil {
+		notes = append(notes, "no relay leads now, so nothing is sent yet")
+	}
+	for _, p := range pauses {
+		if p.Topic == admin.AllTopics || topics[p.Topic] {
+			notes = append(notes, "nothing of it is sent yet: "+describePause(p))
+		}
+	}
+	return strings.Join(notes[:min(len(notes), 5)], "; ")
+}
+
+// list lists what is selected with its topics, and says whether to ask for a confirmation.
+func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pgx.Conn, filter admin.Filter) (
+	ids []uuid.UUID, topics map[string]bool, ask bool, err error,
+) {
 	ask = (d.final || d.keepsOrder && env.interactive) && !d.yes && !d.dryRun
 	each := d.about.each
 	if d.keepsOrder {
-		if each, err = d.order.apply(ctx, conn, d.about.each, filter); err != nil {
-			return nil, false, err
+		if each, err = d.order.apply(ctx, conn, d.about.each, filter, d.all); err != nil {
+			return nil, nil, false, err
 		}
 	}
+	topics = map[string]bool{}
 	err = each(ctx, conn, o, filter, func(i item) error {
 		ids = append(ids, i.id)
+		topics[i.topic] = true
 		if d.dryRun || ask && len(ids) <= shownLetters {
 			return i.print(env.stdout, d.asJSON)
 		}
 		return nil
 	})
-	return ids, ask, err
+	return ids, topics, ask, err
 }
 
 // confirmed says what will happen, and asks for the number of what was listed, to make
@@ -214,21 +279,17 @@ func (env environment) confirmed(ctx context.Context, what string, count int64) 
 
 // decide acts on the listed ones, a thousand in one transaction.
 func (d *decision) decide(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID) (int, error) {
+	act := d.act
+	if d.keepsOrder && !d.order.outOfOrder {
+		act = admin.ReplayInOrder
+	}
 	done := 0
 	for chunk := range slices.Chunk(ids, 1000) {
-		n, err := d.act(ctx, conn, admin.Filter{EventIDs: chunk}, d.by)
+		n, err := act(ctx, conn, admin.Filter{EventIDs: chunk}, d.by)
 		done += n
 		if err != nil {
 			return done, err
 		}
 	}
 	return done, nil
-}
-
-func currentUser() string {
-	u, err := user.Current()
-	if err != nil {
-		return ""
-	}
-	return u.Username
 }

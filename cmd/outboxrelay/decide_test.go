@@ -121,6 +121,31 @@ func TestDiscardDeletesOnlyWhatWasListed(t *testing.T) {
 	}
 }
 
+// The order of a key is checked by the replay itself: an earlier row may be dead again by the
+// time of the confirmation.
+func TestReplayChecksTheOrderWhenItReplays(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), ofOneKey); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "replay", "--event-id", eventNumber+"1"); got.Code != exitcode.OK {
+		t.Fatalf("%+v", got)
+	}
+	got := converse(env, &typing{text: "1\n", first: func() { // the relay has tried it again
+		if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now() WHERE seq = 1"); err != nil {
+			t.Error(err)
+		}
+	}}, "dead", "replay", "--event-id", eventNumber+"2")
+	want := "outboxrelay: outbox event_outbox: replayed 0 of 1 dead row, then: 1 earlier dead row of the same key is not selected; the selected rows would be sent before it: " +
+		"seq 1, event " + eventNumber + "1, topic orders, key k; add --with-earlier to select them too, discard them, or add --out-of-order\n"
+	if got.Code != exitcode.Failed || got.Stderr != want {
+		t.Errorf("%+v, want %s", got, want)
+	}
+	if n := countDead(t, conn); n != 3 {
+		t.Errorf("%d rows are dead, want 3: the transaction changes nothing", n)
+	}
+}
+
 // hostile are texts that a terminal would interpret.
 var hostile = []string{
 	"\x1b[2J\x1b]0;title\x07", "bell\x07", "new\nline", "carriage\rreturn", "\x7f", "back\x08space",

@@ -29,7 +29,7 @@ var delayedEvents = subject{
 					e.EventID.String(), e.EventType, e.Topic, recordOf(e.Key, e.Partition, e.Tombstone),
 					e.AggregateType + "/" + e.AggregateID, e.DeliverAt.UTC().Format(time.RFC3339), due(e.DueIn),
 				}
-				if err := f(item{e.EventID, describeDelayed(e), cells, e}); err != nil {
+				if err := f(item{e.EventID, e.Topic, describeDelayed(e), cells, e}); err != nil {
 					return err
 				}
 				after = e
@@ -47,7 +47,7 @@ func delayedCommand(env environment) *cobra.Command {
 }
 
 func cancelCommand(env environment) *cobra.Command {
-	d := &decision{act: admin.CancelDelayed, verb: "cancel", done: "cancelled", final: true, about: delayedEvents}
+	d := &decision{act: admin.CancelDelayed, verb: "cancel", done: "cancelled", effect: deletesThem, final: true, about: delayedEvents}
 	return d.command(env, &cobra.Command{
 		Use:   "cancel",
 		Short: "Delete delayed events",
@@ -61,13 +61,14 @@ func cancelCommand(env environment) *cobra.Command {
 }
 
 func sendNowCommand(env environment) *cobra.Command {
-	d := &decision{act: admin.SendNow, verb: "send-now", done: "made due", about: delayedEvents}
+	d := &decision{act: admin.SendNow, verb: "send-now", done: "made due", effect: "This publishes %s now.", final: true, publishes: true, about: delayedEvents}
 	return d.command(env, &cobra.Command{
 		Use:   "send-now",
 		Short: "Send delayed events before their time",
 		Long: "send-now makes delayed events due. The leading relay sends them within about two seconds, in the order of their\n" +
 			"former times. Events that are already due are not changed.\n\n" +
-			"--dry-run lists the delayed events and changes nothing.",
+			"What was sent cannot be taken back. So it lists the delayed events and asks you to type their number. Scripts use\n" +
+			"--yes instead; without a terminal and without --yes nothing is changed. --dry-run only lists them.",
 		Example: "  outboxrelay send-now --event-id 0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11 --reason 'customer asked'\n" +
 			"  outboxrelay send-now --all --dry-run",
 	})
@@ -122,6 +123,7 @@ func (s subject) otherFlags() string {
 // item is one of them.
 type item struct {
 	id    uuid.UUID
+	topic string
 	text  string   // in one line
 	cells []string // in a list
 	json  any

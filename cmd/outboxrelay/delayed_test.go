@@ -44,7 +44,14 @@ func TestDelayedEventsAreListedCancelledAndSent(t *testing.T) {
 		{[]string{"cancel", "--key", "k2", "--dry-run"}, answer{Stdout: second + "would cancel 1 delayed event; nothing was changed\n"}},
 		{[]string{"cancel", "--key", "k2", "--reason", "test", "--yes"}, answer{Stdout: "cancelled 1 delayed event\n"}},
 		{[]string{"send-now", "--event-id", first, "--dry-run"}, answer{Stdout: delayed1 + "would send-now 1 delayed event; nothing was changed\n"}},
-		{[]string{"send-now", "--event-id", first, "--actor", "ann"}, answer{Stdout: "made due 1 delayed event\n"}},
+		{[]string{"send-now", "--all", "--actor", "ann"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --reason is missing: give the reason for the audit log; a send-now cannot be undone\n"}},
+		{[]string{"send-now", "--all", "--reason", "x"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: nothing was changed: send-now needs a confirmation, " +
+			"but the input is not a terminal; review with --dry-run, then add --yes\n"}},
+		{[]string{"send-now", "--all", "--event-id", first, "--reason", "x", "--yes"}, answer{Code: exitcode.Misuse,
+			Stderr: "outboxrelay: --all selects all delayed events: remove it, or the flags that select some of them\n"}},
+		{[]string{"send-now", "--event-id", first, "--reason", "x", "--json"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --json needs --dry-run or --yes: add one of them, or remove --json\n"}},
+		{[]string{"send-now", "--event-id", first, "--actor", "ann", "--reason", "x", "--yes", "--json"}, answer{
+			Stdout: `{"outbox":"event_outbox","action":"send-now","selected":1,"changed":1,"note":"no relay leads now, so nothing is sent yet"}` + "\n"}},
 		{[]string{"delayed"}, answer{Stdout: delayedHeader + row("1", "k1", "AGO") + row("3", "-", "in AGE")}},
 		{[]string{"cancel", "--all", "--reason", "test", "--yes"}, answer{Stdout: "cancelled 2 delayed events\n"}},
 		{[]string{"cancel", "--all", "--reason", "test", "--yes"}, answer{Code: exitcode.Failed,
@@ -83,6 +90,11 @@ func TestCancelAsksOnATerminal(t *testing.T) {
 	if diff := cmp.Diff(want, steady(converse(env, strings.NewReader("no\n"), cancel...))); diff != "" {
 		t.Errorf("without a confirmation (-want +got):\n%s", diff)
 	}
+	const sends = delayed1 + "This publishes 1 delayed event now. Type the number to continue: "
+	want = answer{Code: exitcode.Failed, Stdout: sends, Stderr: "outboxrelay: outbox event_outbox: not confirmed: nothing was changed\n"}
+	if diff := cmp.Diff(want, steady(converse(env, strings.NewReader("no\n"), "send-now", "--all", "--reason", "test"))); diff != "" {
+		t.Errorf("send-now without a confirmation (-want +got):\n%s", diff)
+	}
 	want = answer{Stdout: question + "cancelled 1 delayed event\n"}
 	if diff := cmp.Diff(want, steady(converse(env, strings.NewReader("1\n"), cancel...))); diff != "" {
 		t.Errorf("after the confirmation (-want +got):\n%s", diff)
@@ -107,6 +119,7 @@ held     0
 dead     0
 delayed  3, the next: ` + overdue + `
 why      no leader: start a relay (outboxrelay run)
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-frozen
 `
 	if diff := cmp.Diff(answer{Stdout: want}, steady(call(env, "status"))); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

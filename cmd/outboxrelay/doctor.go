@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -33,16 +34,23 @@ type diagnosis struct {
 	What  string `json:"what"`
 	Why   string `json:"why,omitempty"` // what it leads to
 	Fix   string `json:"fix,omitempty"` // the SQL or the command
+	See   string `json:"see,omitempty"` // the section of the runbook
 }
 
 // doctor examines one outbox and collects findings.
 type doctor struct {
 	o     outbox
+	watch time.Duration // how long to look for other relays
 	found []diagnosis
 }
 
 func (d *doctor) add(l level, check, what, why, fix string) {
-	d.found = append(d.found, diagnosis{l, check, d.o.secrets.Text(what), d.o.secrets.Text(why), d.o.secrets.Text(fix)})
+	d.addIncident("", l, check, what, why, fix)
+}
+
+// addIncident is add for a finding that the runbook explains.
+func (d *doctor) addIncident(see runbook.Incident, l level, check, what, why, fix string) {
+	d.found = append(d.found, diagnosis{l, check, d.o.secrets.Text(what), d.o.secrets.Text(why), d.o.secrets.Text(fix), see.URL()})
 }
 
 // ok adds a finding that all is well, unless the check has another one.
@@ -59,16 +67,19 @@ func doctorCommand(env environment) *cobra.Command {
 	var c *configuration
 	var name string
 	var asJSON bool
+	var watch time.Duration
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything that a relay needs, and say how to fix what is wrong",
 		Long: "doctor checks the tables, indexes and privileges, the sessions, the clock, what holds back vacuum, the topics and the\n" +
-			"size of the rows that wait, the schema registry, Redis, and the other relays of the outbox. Each finding says\n" +
-			"what is wrong, why it matters, and which command fixes it. It changes nothing.\n\n" +
+			"size of the rows that wait, the schema registry, Redis, encryption, and the other relays of the outbox. Each finding\n" +
+			"says what is wrong, why it matters, and which command fixes it. It changes nothing. For --watch it looks at the sessions\n" +
+			"of the database, to find another relay: one that polls is visible only while it publishes.\n\n" +
 			"Call it with the settings of outboxrelay run, also with its database role: privileges are those of the role that\n" +
 			"doctor logs in with. It exits with code 1 if there is a problem; warnings and notes are no problems.",
 		Example: "  outboxrelay doctor --config outboxrelay.yaml\n" +
-			"  outboxrelay doctor --config outboxrelay.yaml --outbox shop --json",
+			"  outboxrelay doctor --config outboxrelay.yaml --outbox shop --json\n" +
+			"  outboxrelay doctor --config outboxrelay.yaml --watch 30s",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			outboxes, err := c.outboxesNow(cmd.Context(), readOutbox)
@@ -84,7 +95,7 @@ func doctorCommand(env environment) *cobra.Command {
 			}
 			problems := 0
 			for i, o := range outboxes {
-				d := &doctor{o: o}
+				d := &doctor{o: o, watch: watch}
 				d.examine(cmd.Context(), c)
 				problems += d.count(broken)
 				if err := d.print(env.stdout, asJSON, i > 0); err != nil {
@@ -99,6 +110,7 @@ func doctorCommand(env environment) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "outbox", "", "only this outbox, if the settings file has several")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per outbox")
+	cmd.Flags().DurationVar(&watch, "watch", time.Second, "how long to look for another relay; it stops when it finds one")
 	c = env.declareWith(cmd, doctorSettings)
 	c.session = "outboxrelay doctor"
 	return cmd
@@ -110,18 +122,34 @@ const examinePatience = time.Minute
 
 // examine makes all checks. One that fails does not stop the others.
 func (d *doctor) examine(ctx context.Context, c *configuration) {
-	d.checkStore(ctx, c)
+	started := d.checkStore(ctx, c)
 	var facts admin.Facts
 	limited, cancel := context.WithTimeout(ctx, examinePatience)
 	defer cancel()
 	err := c.connected(limited, d.o, func(conn *pgx.Conn) (err error) {
 		facts, err = admin.Examine(limited, conn)
+		if err == nil {
+			err = d.lookCloser(limited, conn, &facts)
+		}
+		if err == nil && len(facts.Others) == 0 {
+			facts.Others, err = admin.WatchPublishers(ctx, conn, d.watch)
+		}
 		return err
 	})
-	if err != nil {
-		d.add(broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
-			"check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), " | psql"))
-	} else {
+	see := incidentOfDatabase(err)
+	switch {
+	case err != nil && started != nil:
+		d.addIncident(see, broken, "database", "the database cannot be reached: "+strings.TrimPrefix(err.Error(), "outbox "+d.o.name+": "),
+			"no relay can work; a running one retries, and counts no attempts",
+			cmp.Or(fixOfDatabase(see), "correct the setting database-url; the log of the database may say more"))
+	case err != nil:
+		d.addIncident(see, broken, "database", "the outbox cannot be read: "+err.Error(), "the other checks of the database were left out",
+			cmp.Or(fixOfDatabase(see), "check the address, the tables and the role; this prints what the role of an operator needs: "+strings.TrimSuffix(d.migration("--grants"), intoPsql)))
+	default:
+		if started != nil {
+			d.addIncident(incidentOfDatabase(started), broken, "setup", "the start-up checks did not finish: "+started.Error(), "a relay may not start",
+				"check the address of the database and its logs")
+		}
 		d.checkServer(facts)
 		d.checkTables(facts)
 		d.checkRelays(facts)
@@ -130,6 +158,7 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	d.checkKafka(ctx, facts.Topics)
 	d.checkRegistry(ctx, facts.Topics)
 	d.checkRedis(ctx)
+	d.checkEncryption()
 }
 
 func (d *doctor) count(l level) int {
@@ -159,7 +188,7 @@ func (d *doctor) print(w io.Writer, asJSON, more bool) error {
 	fmt.Fprintf(&b, "outbox %s: %s, %s\n", terminal.Text(d.o.name), several(int64(d.count(broken)), "problem"), several(int64(d.count(risky)), "warning"))
 	for _, f := range d.found {
 		fmt.Fprintf(&b, "%-8s %-11s %s\n", f.Level, f.Check, terminal.Text(f.What))
-		for _, part := range []struct{ label, text string }{{"why", f.Why}, {"fix", f.Fix}} {
+		for _, part := range []struct{ label, text string }{{"why", f.Why}, {"fix", f.Fix}, {"see", f.See}} {
 			if part.text != "" {
 				fmt.Fprintf(&b, "%-8s %-11s %s\n", "", part.label, terminal.Text(part.text))
 			}
@@ -167,15 +196,4 @@ func (d *doctor) print(w io.Writer, asJSON, more bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// why returns the message of an error without what the caller has said.
-func why(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err.Error()
-		}
-		err = inner
-	}
 }

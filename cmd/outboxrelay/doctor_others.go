@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -10,12 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/framing"
+	"github.com/outboxgen/outboxgen/runtime/wake"
 )
 
 // doctorPatience limits each call to Kafka, Redis and the registry.
@@ -40,8 +40,8 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
 	defer cancel()
 	infos, err := d.describe(ctx, topics)
 	if err != nil {
-		d.add(broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
-			"check the brokers, and the settings brokers, tls and sasl")
+		d.addIncident(incidentOfKafka(err.Error()), broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
+			d.o.kafka.advice(err))
 		return
 	}
 	d.ok("kafka", "the brokers at %s answer", strings.Join(d.o.kafka.brokers, ", "))
@@ -51,7 +51,7 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
 			writable++
 		}
 	}
-	d.ok("topics", "%s of the rows can be written", several(int64(writable), "topic"))
+	d.ok("topics", "each topic of the rows can be written: %d", writable)
 	d.ok("row size", "the largest rows that wait fit into their topics")
 }
 
@@ -95,38 +95,47 @@ func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
 	case info.Problem.Class != relay.ClassOK:
 		fix := "grant the relay DESCRIBE and WRITE on the topic"
 		if strings.Contains(info.Problem.Err.Error(), "does not exist") {
-			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor …", quoted(t.Topic))
+			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor … %s", quoted(t.Topic), d.bootstrap())
 		}
-		d.add(bad, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)
+		d.addIncident(runbook.TopicMissing, bad, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)
 		return false
 	case len(info.Unavailable) > 0:
-		d.add(bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have no leader", t.Topic, len(info.Unavailable), info.Partitions), waits,
-			"bring back the brokers that have these partitions: kafka-topics.sh --describe --topic "+quoted(t.Topic))
+		d.addIncident(runbook.BrokerDown, bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have no leader", t.Topic, len(info.Unavailable), info.Partitions), waits,
+			"bring back the brokers that have these partitions: kafka-topics.sh --describe --topic "+quoted(t.Topic)+" "+d.bootstrap())
 	}
 	if info.Unread.Class != relay.ClassOK {
 		d.add(notable, "topics", fmt.Sprintf("the settings of topic %s cannot be read: %v", t.Topic, info.Unread.Err),
 			fmt.Sprintf("the relay assumes %d bytes for max.message.bytes", info.MaxBatchBytes), "grant the relay DESCRIBE_CONFIGS on the topic")
 	}
+	if n := len(info.UnderReplicated); n > 0 {
+		d.add(bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have fewer replicas in sync than min.insync.replicas", t.Topic, n, info.Partitions),
+			"Kafka acknowledges no record there; "+waits, "bring back the brokers that have these partitions, or lower min.insync.replicas of the topic")
+	}
 	limit := int64(info.MaxBatchBytes)
-	writable := len(info.Unavailable) == 0
+	writable := len(info.Unavailable)+len(info.UnderReplicated) == 0
 	if limit == 0 || t.Largest == 0 {
 		return writable
 	}
 	switch size := t.Largest + relay.BatchOverhead; {
 	case size > limit && d.o.kafka.compresses():
-		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes before compression, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+		d.addIncident(runbook.PoisonRecord, risky, "row size", fmt.Sprintf("event %s has about %d bytes before compression, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"Kafka rejects the row if it is still larger than that after compression, and after max_attempts it is dead",
 			"raise max.message.bytes of the topic, or make the events smaller")
 	case size > limit:
-		d.add(broken, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+		d.addIncident(runbook.PoisonRecord, broken, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"Kafka rejects the row, and after max_attempts it is dead", fmt.Sprintf(
-				"kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d; consumers may need a larger max.partition.fetch.bytes",
-				quoted(t.Topic), roundUp(size)))
+				"kafka-configs.sh %s --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d; consumers may need a larger max.partition.fetch.bytes",
+				d.bootstrap(), quoted(t.Topic), roundUp(size)))
 	case size > limit*9/10 && !d.o.kafka.compresses():
-		d.add(risky, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
+		d.addIncident(runbook.PoisonRecord, risky, "row size", fmt.Sprintf("event %s has about %d bytes, and topic %s takes %d (max.message.bytes)", t.LargestID, size, t.Topic, limit),
 			"a slightly larger one will be rejected", "raise max.message.bytes of the topic, or make the events smaller")
 	}
 	return writable
+}
+
+// bootstrap is the flag of Kafka's own tools that says where the brokers are.
+func (d *doctor) bootstrap() string {
+	return "--bootstrap-server " + quoted(strings.Join(d.o.kafka.brokers, ","))
 }
 
 // roundUp returns twice the size, in whole MiB.
@@ -167,29 +176,11 @@ func (d *doctor) checkRedis(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	if err := ping(ctx, d.o.redis); err != nil {
-		d.add(risky, "wake-ups", "Redis: "+why(err), "rows are found by polling, within poll-max; nothing is lost", "start Redis, or correct the setting redis-url")
+	source := wake.RedisSource(d.o.redis, d.o.service, wake.SourceOptions{Logger: slog.New(slog.DiscardHandler)})
+	defer source.Close()
+	if err := source.Check(ctx); err != nil {
+		d.add(risky, "wake-ups", "Redis: "+err.Error(), "rows are found by polling, within poll-max; nothing is lost", "start Redis, or correct the setting redis-url")
 		return
 	}
 	d.ok("wake-ups", "Redis answers")
-}
-
-func ping(ctx context.Context, options rueidis.ClientOption) error {
-	options.DisableRetry = true
-	options.DisableCache = true
-	done := make(chan error, 1)
-	go func() { // connecting has no context
-		client, err := rueidis.NewClient(options)
-		if err == nil {
-			err = client.Do(ctx, client.B().Ping().Build()).Error()
-			client.Close()
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return errors.New("it did not answer within " + doctorPatience.String())
-	}
 }

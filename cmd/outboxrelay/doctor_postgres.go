@@ -10,14 +10,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // checkStore makes the checks that a relay makes when it starts, and reports all problems
-// and warnings.
-func (d *doctor) checkStore(ctx context.Context, c *configuration) {
+// and warnings. It returns why the checks did not end.
+func (d *doctor) checkStore(ctx context.Context, c *configuration) error {
 	const check = "setup"
 	log := &keptWarnings{}
 	database := d.o.database.Copy()
@@ -26,10 +27,10 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) {
 	})
 	if err != nil {
 		d.add(broken, check, err.Error(), "a relay does not start with this address", "correct the setting database-url")
-		return
+		return nil
 	}
 	defer store.Close()
-	ctx, cancel := context.WithTimeout(ctx, c.patience(d.o)+30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, c.connectLimit(d.o)+30*time.Second)
 	defer cancel()
 	problems, err := store.Examine(ctx)
 	for _, p := range problems {
@@ -37,17 +38,16 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) {
 		if p.Err != nil {
 			what += ": " + p.Err.Error()
 		}
-		d.add(broken, check, what, "a relay refuses to start, or stops", p.Remedy)
+		d.addIncident(incidentOfDatabase(p), broken, check, what, "a relay refuses to start, or stops", p.Remedy)
 	}
 	for _, w := range log.kept {
 		d.add(risky, check, w.text, "", w.remedy)
 	}
 	if err != nil {
-		d.add(broken, check, "the checks of a relay's start did not end: "+err.Error(), "a relay may not start",
-			"check the address of the database and its logs")
-		return
+		return err
 	}
 	d.ok(check, "tables, columns, indexes, sequence, privileges and sessions are what a relay needs; no pooler in transaction mode")
+	return nil
 }
 
 // keptWarnings is a log that keeps warnings.
@@ -140,33 +140,33 @@ func (d *doctor) checkTables(f admin.Facts) {
 		const effect = "vacuum keeps every row that was deleted or changed since; the table grows and reading it gets slower"
 		switch h.Kind {
 		case "slot":
-			d.add(risky, "vacuum", fmt.Sprintf("the replication slot %s (%s) holds back vacuum by %d transactions", h.Name, h.Detail, h.Transactions), effect,
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("the replication slot %s (%s) holds back vacuum by %d transactions", h.Name, h.Detail, h.Transactions), effect,
 				fmt.Sprintf("let its consumer catch up; if it is gone: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(h.Name, "'", "''")))
 		case "standby":
-			d.add(risky, "vacuum", fmt.Sprintf("a standby (%s, walsender %s) holds back vacuum by %d transactions with hot_standby_feedback", h.Detail, h.Name, h.Transactions), effect,
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a standby (%s, walsender %s) holds back vacuum by %d transactions with hot_standby_feedback", h.Detail, h.Name, h.Transactions), effect,
 				"end the query that is open for long on the standby, or set hot_standby_feedback = off there")
 		case "prepared":
-			d.add(risky, "vacuum", fmt.Sprintf("the prepared transaction %s of %s began %s", h.Name, h.Detail, since), effect,
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("the prepared transaction %s of %s began %s", h.Name, h.Detail, since), effect,
 				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
 		default:
-			d.add(risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
-				fmt.Sprintf("SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
+			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
+				fmt.Sprintf("if nobody needs it (a backup or a new index takes time): SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
 		}
 	}
 	if !f.Server.Autovacuum {
-		d.add(broken, "vacuum", "autovacuum is off on the server", "the outbox's tables grow without limit", "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()")
+		d.addIncident(runbook.TableBloated, broken, "vacuum", "autovacuum is off on the server", "the outbox's tables grow without limit", "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()")
 	}
 	for _, t := range f.Tables {
 		if t.NeverVacuumed {
-			d.add(broken, "vacuum", "autovacuum is off for "+t.Name, "the table grows without limit", fmt.Sprintf("ALTER TABLE %s RESET (autovacuum_enabled)", d.qualified(t.Name)))
+			d.addIncident(runbook.TableBloated, broken, "vacuum", "autovacuum is off for "+t.Name, "the table grows without limit", fmt.Sprintf("ALTER TABLE %s RESET (autovacuum_enabled)", d.qualified(t.Name)))
 		}
-		if t.Dead > 100_000 && t.Dead > t.Live {
-			d.add(risky, "bloat", fmt.Sprintf("%s has %d dead rows for %d live ones, and %s", t.Name, t.Dead, t.Live, megabytes(t.Bytes)),
+		if t.Bloated() {
+			d.addIncident(runbook.TableBloated, risky, "bloat", fmt.Sprintf("%s has %d dead rows for %d live ones, and %s", t.Name, t.Dead, t.Live, megabytes(t.Bytes)),
 				"each read goes through dead rows", fmt.Sprintf("VACUUM (ANALYZE) %s; if it removes none, look at the findings of vacuum", d.qualified(t.Name)))
 		}
 	}
 	for _, i := range f.InvalidIndexes {
-		d.add(risky, "indexes", fmt.Sprintf("the index %s of %s is not valid; CREATE INDEX CONCURRENTLY has failed", i.Name, i.Table),
+		d.add(risky, "indexes", fmt.Sprintf("the index %s of %s is not valid, and nobody builds it", i.Name, i.Table),
 			"each insert maintains it, and no statement uses it", "DROP INDEX CONCURRENTLY "+d.inSchema(i.Name)+"; then create it again")
 	}
 	d.ok("vacuum", "nothing holds back vacuum for long, and autovacuum is on")
@@ -198,8 +198,12 @@ func (d *doctor) migration(kind string) string {
 	if d.o.schema != "" {
 		command += " --schema " + quoted(d.o.schema)
 	}
-	return command + " --format sql | psql"
+	return command + " --format sql" + intoPsql
 }
+
+// intoPsql is the end of a command that prints SQL. Without an address, psql might change
+// another database.
+const intoPsql = ` | psql "$DATABASE_URL"`
 
 // resumed returns the argument of outboxrelay resume.
 func resumed(topic string) string {
@@ -231,24 +235,24 @@ const longSilence = 30 * time.Second
 func (d *doctor) checkRelays(f admin.Facts) {
 	l := f.State.Leader
 	for _, o := range f.Others {
-		d.add(risky, "relays", fmt.Sprintf("session %d (role %s, application %q) has changed event_outbox: %s", o.PID, o.Role, o.Application, o.Query),
+		d.addIncident(runbook.OldRelay, risky, "relays", fmt.Sprintf("session %d (role %s, application %q, from %s) has changed event_outbox: %s", o.PID, o.Role, o.Application, o.From, o.Query),
 			"if it is an older relay, events are published twice and out of order", "stop that relay; a person's session or a clean-up job needs no action")
 	}
 	silent := !l.Known || l.Holder == uuid.Nil || l.Silent > longSilence
 	if silent && f.PublishedAgo >= 0 && f.PublishedAgo < longSilence && (!l.Known || l.Silent > longSilence+f.PublishedAgo) {
-		d.add(broken, "relays", fmt.Sprintf("a row was marked as published %s ago although no relay leads", f.PublishedAgo),
+		d.addIncident(runbook.OldRelay, broken, "relays", fmt.Sprintf("a row was marked as published %s ago although no relay leads", f.PublishedAgo),
 			"an older relay, or a job, publishes beside outboxrelay", "find it in pg_stat_activity, and stop it before a relay starts")
 	}
 	switch {
 	case !l.Known || l.Holder == uuid.Nil:
-		d.add(risky, "relays", "no relay leads", "rows wait", "outboxrelay run")
+		d.addIncident(runbook.RelayFrozen, risky, "relays", "no relay leads", "rows wait", "outboxrelay run")
 	case l.Silent > silence:
-		d.add(broken, "relays", fmt.Sprintf("the leader's last heartbeat was %s ago, and no other relay took over", l.Silent.Round(time.Second)),
-			"rows wait", "look at the logs of the relays, or start one: outboxrelay run")
+		d.addIncident(runbook.RelayFrozen, broken, "relays", fmt.Sprintf("the leader's last heartbeat was %s ago, and no other relay took over%s", l.Silent.Round(time.Second), processOf(l.State.Led)),
+			"rows wait", "look at the logs of the relays; end the former leader if it still runs, and start one: outboxrelay run")
 	}
 	if l.UncleanEnds > 2 {
 		d.add(broken, "relays", fmt.Sprintf("%d relays in a row crashed without progress; row %d is suspected", l.UncleanEnds, l.Suspect),
-			"a row may kill the relay", fmt.Sprintf("outboxrelay dead show %d; report the bug", l.Suspect))
+			"a row may kill the relay", fmt.Sprintf("outboxrelay dead show%s %d; report the bug", d.o.flags, l.Suspect))
 	}
 	d.compareSettings(l.State.Led)
 	if led := l.State.Led; led != nil && l.Holder != uuid.Nil {
@@ -288,10 +292,10 @@ func (d *doctor) checkRows(f admin.Facts) {
 		case reason.kind == reasonDead || stuck(s) > time.Minute:
 			l = broken
 		}
-		d.add(l, "rows", reason.text, "", "outboxrelay status")
+		d.addIncident(reason.see, l, "rows", reason.text, "", "outboxrelay status")
 	}
 	for _, p := range s.Pauses {
-		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume "+resumed(p.Topic))
+		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))
 	}
-	d.ok("rows", "%s pending, %d held, %d dead", counted(s.Pending), s.Waiting, s.Dead)
+	d.ok("rows", "%s pending, %s held, %s dead", counted(s.Pending), counted(s.Waiting), counted(s.Dead))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -21,7 +22,7 @@ import (
 // examined runs doctor and returns its findings.
 func examined(t *testing.T, env map[string]string, args ...string) (answer, []diagnosis) {
 	t.Helper()
-	got := call(env, append([]string{"doctor", "--json"}, args...)...)
+	got := call(env, append([]string{"doctor", "--json", "--watch", "0"}, args...)...)
 	var report struct {
 		Outbox   string
 		Findings []diagnosis
@@ -67,7 +68,7 @@ func TestDoctorOfAHealthyOutbox(t *testing.T) {
 		for _, f := range found {
 			checks = append(checks, f.Check)
 		}
-		for _, check := range []string{"setup", "sessions", "clock", "vacuum", "bloat", "relays", "rows", "kafka", "topics", "row size", "wake-ups"} {
+		for _, check := range []string{"setup", "sessions", "clock", "vacuum", "disk", "bloat", "relays", "rows", "kafka", "topics", "row size", "wake-ups"} {
 			if !slices.Contains(checks, check) {
 				t.Errorf("no finding about %s in %q", check, checks)
 			}
@@ -84,6 +85,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 	t.Parallel()
 	k := services.KFake(t)
 	orders := k.NewTopic(t, "orders", 1, "max.message.bytes=100000")
+	thin := k.NewTopic(t, "thin", 1, "min.insync.replicas=9")
 	tests := []struct {
 		name  string
 		spoil string
@@ -97,6 +99,8 @@ func TestDoctorFindsFaults(t *testing.T) {
 			level: broken, check: "setup", what: "event_outbox lacks an index", fix: "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)"},
 		{name: "a unique index over unpublished rows", spoil: `CREATE UNIQUE INDEX once ON event_outbox (aggregate_id) WHERE published_at IS NULL`,
 			level: risky, check: "setup", what: "a unique index of event_outbox refuses events", fix: `DROP INDEX "public".once`},
+		{name: "replicas are missing", spoil: `UPDATE event_outbox SET topic = '` + thin + `'`,
+			level: broken, check: "topics", what: "topic " + thin + ": 1 of 1 partitions have fewer replicas in sync than min.insync.replicas", fix: "bring back the brokers"},
 		{name: "an index that is not valid", spoil: `CREATE INDEX broken ON event_outbox (event_type); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass`,
 			level: risky, check: "indexes", what: "the index broken of event_outbox is not valid", fix: "DROP INDEX CONCURRENTLY broken"},
 		{name: "a table is missing", spoil: `DROP TABLE event_outbox_delayed`,
@@ -183,7 +187,7 @@ func TestDoctorsFixesAreQuoted(t *testing.T) {
 	for _, want := range []string{
 		`DROP INDEX CONCURRENTLY "Shop's"."Bad one"; then create it again`,
 		`ALTER TABLE "Shop's"."event_outbox" RESET (autovacuum_enabled)`,
-		`outboxgen migration --pauses --schema 'Shop'\''s' --format sql | psql`,
+		`outboxgen migration --pauses --schema 'Shop'\''s' --format sql | psql "$DATABASE_URL"`,
 		`outboxrelay resume 'my orders'`, `outboxrelay resume --all`,
 	} {
 		if !slices.Contains(fixes, want) {
@@ -207,7 +211,7 @@ func TestDoctorFindsSessions(t *testing.T) {
 	}
 	_, found := examined(t, env, "--sink", "stdout")
 	if !slices.ContainsFunc(found, func(f diagnosis) bool {
-		return f.Level == risky && strings.Contains(f.What, `application "legacy-relay") has changed event_outbox`)
+		return f.Level == risky && strings.Contains(f.What, `application "legacy-relay", from `) && strings.Contains(f.What, "has changed event_outbox") && f.See == runbook.OldRelay.URL()
 	}) {
 		t.Errorf("the other relay is not found: %q", worse(found))
 	}

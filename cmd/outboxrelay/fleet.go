@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,8 @@ type fleet struct {
 	metrics *prometheus.Registry
 	blocked *prometheus.GaugeVec // by outbox: 1 while it needs operator action
 	secrets *secret.Redactor
+
+	published map[string]*atomic.Int64 // rows, by outbox
 
 	servers  map[string]*pgstore.Server // by address
 	outboxes []outbox
@@ -56,6 +59,9 @@ type memberState struct {
 	ready   bool
 	status  relay.Status
 	problem error // needs operator action, until a retry has succeeded; nil: no known problem
+
+	outbox    outbox
+	published int64 // rows that this process has recorded as published
 }
 
 const (
@@ -70,7 +76,8 @@ func newFleet(outboxes []outbox, log *slog.Logger, stdout io.Writer, secrets *se
 		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "outbox_relay_needs_operator", Help: "1 if this process cannot serve the outbox until an operator acts; its log says what to do.",
 		}, []string{"outbox"}),
-		servers: map[string]*pgstore.Server{}, outboxes: outboxes, newStore: newStore,
+		published: map[string]*atomic.Int64{},
+		servers:   map[string]*pgstore.Server{}, outboxes: outboxes, newStore: newStore,
 		look: lookForSchemas, retry: retrySetup,
 	}
 	f.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), f.blocked)
@@ -103,6 +110,7 @@ func (f *fleet) leave(m *member) {
 	defer f.mu.Unlock()
 	f.members = slices.DeleteFunc(f.members, func(other *member) bool { return other == m })
 	f.blocked.DeleteLabelValues(m.outbox.name)
+	delete(f.published, m.outbox.name)
 }
 
 // started records that a member has a relay. Its problem stays until the relay is
@@ -149,7 +157,7 @@ func (f *fleet) connectTo(o outbox, all []outbox) error {
 		}
 	}
 	server, err := pgstore.NewServer(pgstore.ServerConfig{
-		Conn: o.database, Password: o.password.databasePassword(), MaxSessions: most, Logger: f.log,
+		Conn: o.database, Password: o.password.databasePassword(), TLS: o.tls.renew(f.log), MaxSessions: most, Logger: f.log,
 	})
 	if err != nil {
 		return err
@@ -179,7 +187,10 @@ func (f *fleet) all() []memberState {
 	var list []memberState
 	fixed := 0
 	for _, m := range f.members {
-		state := memberState{name: m.outbox.name, found: m.outbox.found, problem: m.problem}
+		state := memberState{name: m.outbox.name, found: m.outbox.found, problem: m.problem, outbox: m.outbox}
+		if rows := f.published[m.outbox.name]; rows != nil {
+			state.published = rows.Load()
+		}
 		switch {
 		case m.problem != nil:
 			state.status = relay.Status{Name: m.outbox.name, Reason: "needs operator action: " + m.problem.Error()}

@@ -12,12 +12,13 @@ import (
 )
 
 type kafkaSettings struct {
-	brokers  []string
-	clientID string
-	codecs   []kgo.CompressionCodec
-	tls      *tlsFiles      // nil: no TLS
-	sasl     sasl.Mechanism // nil: none
-	exposed  bool           // SASL without TLS, which no setting allows
+	brokers   []string
+	clientID  string
+	codecs    []kgo.CompressionCodec
+	tls       *tlsFiles      // nil: no TLS
+	sasl      sasl.Mechanism // nil: none
+	mechanism string         // of sasl
+	exposed   bool           // SASL without TLS, which no setting allows
 }
 
 // options are those of a client beside the relay's.
@@ -40,9 +41,10 @@ func (k kafkaSettings) plainOptions() []kgo.Opt {
 
 func readKafka(r *reader) kafkaSettings {
 	k := kafkaSettings{
-		brokers:  r.list("brokers"),
-		clientID: r.text("client-id"),
-		sasl:     readSASL(r),
+		brokers:   r.list("brokers"),
+		clientID:  r.text("client-id"),
+		sasl:      readSASL(r),
+		mechanism: r.text("sasl"),
 	}
 	if len(k.brokers) == 0 {
 		r.missing("brokers", "the address of a Kafka broker, host:port,")
@@ -54,22 +56,10 @@ func readKafka(r *reader) kafkaSettings {
 		}
 	}
 	secured := r.boolean("tls")
-	switch cert, key := r.text("tls-cert"), r.text("tls-key"); {
-	case !secured:
-	case cert == "" && key != "":
-		r.missing("tls-cert", "the client certificate (tls-key is set)")
-	case cert != "" && key == "":
-		r.missing("tls-key", "the key of the client certificate (tls-cert is set)")
-	default:
-		k.tls = &tlsFiles{ca: r.text("tls-ca"), cert: cert, key: key, secrets: r.secrets}
-		if _, err := k.tls.current(); err != nil {
-			r.problem("tls", "%w", err)
-		}
-	}
-	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
-		if r.text(name) != "" && !secured {
-			r.problem(name, "it is set but tls is not, so it would have no effect: set tls to true, or remove %s", name)
-		}
+	if secured {
+		k.tls = readTLSFiles(r, "tls")
+	} else {
+		refuseTLSFiles(r, "tls", "tls is not", "set tls to true")
 	}
 	allowed := r.boolean("sasl-without-tls")
 	if mechanism := r.text("sasl"); mechanism != "" && !secured && !allowed {

@@ -34,7 +34,10 @@ type alertRule struct {
 	Expr        string
 	For         string
 	Labels      struct{ Severity string }
-	Annotations struct{ Summary, Description string }
+	Annotations struct {
+		Summary, Description string
+		RunbookURL           string `yaml:"runbook_url"`
+	}
 }
 
 func alertRules(t *testing.T) []alertRule {
@@ -71,7 +74,9 @@ func alertsTable(t *testing.T) string {
 		if r.For != "" {
 			condition += " for " + r.For
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Alert, r.Labels.Severity, condition, strings.ReplaceAll(r.Annotations.Description, `"`, "`"))
+		_, anchor, _ := strings.Cut(r.Annotations.RunbookURL, "#")
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s [Runbook](runbook.md#%s) |\n", r.Alert, r.Labels.Severity, condition,
+			strings.ReplaceAll(r.Annotations.Description, `"`, "`"), anchor)
 	}
 	return b.String()
 }

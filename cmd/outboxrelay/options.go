@@ -3,7 +3,13 @@ package main
 // table has every setting of the relay, in the order of the help.
 var table = []setting{
 	{name: "listen", kind: anyText, def: "127.0.0.1:9464", process: true,
-		help: "address of /healthz, /readyz, /status and /metrics; empty: no HTTP server"},
+		help: "address of /healthz, /readyz, /status, /metrics and the web page /ui/; empty: no HTTP server"},
+	{name: "page", kind: boolean, def: "true", process: true, help: "serve the web page for operators at /ui/"},
+	{name: "page-token-file", kind: anyFile, process: true, help: "file with the token, of at least 16 characters, with which people log in to the web page; it is read for each login, so the token may change. Without it and page-proxy-header, the page is read-only"},
+	{name: "page-proxy-header", kind: anyText, process: true, help: "request header in which a proxy passes the name of the user who has logged in there, such as X-Forwarded-User"},
+	{name: "page-trusted-proxies", kind: list, process: true, help: "addresses or networks of the proxies that set page-proxy-header, such as 10.0.0.0/24; from others the header is ignored"},
+	{name: "page-hosts", kind: list, process: true, help: "further host names under which browsers open the web page; on loopback only those of loopback are allowed otherwise"},
+	{name: "page-hide-data", kind: list, process: true, help: "event types whose data and headers the web page never shows; * stands for any characters, and alone for all types"},
 	{name: "log-level", kind: logLevel, def: "info", process: true, help: "debug, info, warn or error"},
 	{name: "log-format", kind: oneOf("json", "text"), def: "json", process: true, help: "json or text"},
 
@@ -36,15 +42,20 @@ var table = []setting{
 	{name: "schema-id", kind: oneOf("prefix", "header"), help: "add the id of the event's schema to records, as the serialisers of a schema registry do: prefix puts it before the value, header into the header __value_schema_id; empty: no id"},
 	{name: "registry-url", kind: secretText, alias: "SCHEMA_REGISTRY_URL", help: "schema registry with Confluent's API, for schema-id"},
 	{name: "registry-auth", kind: secretText, alias: "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO", help: "user:password for the schema registry"},
+	{name: "registry-auth-file", kind: anyFile, help: "file with user:password for the schema registry, instead of registry-auth; it is read for each request, so the password may change"},
 	{name: "registry-token", kind: secretText, alias: "SCHEMA_REGISTRY_BEARER_TOKEN", help: "bearer token for the schema registry, instead of a user"},
+	{name: "registry-token-file", kind: anyFile, help: "file with the bearer token for the schema registry, instead of registry-token; it is read for each request, so the token may change"},
 	{name: "registry-subject", kind: anyText, def: "{topic}-value", help: "the registry's subject of an event; {topic} and {type} stand for its topic and event type"},
 	{name: "registry-subjects", kind: list, help: "subjects of single event types, comma-separated: EVENT_TYPE=SUBJECT"},
 	{name: "registry-refresh", kind: duration, def: "1m", help: "time after which the registry is asked for a newer version of a schema; 0 or less: never"},
 
 	{name: "service", kind: anyText, help: "the service's name (service: in outboxgen.yaml), the key of its wake-ups; {schema} stands for the schema that a pattern matched"},
 	{name: "wake", kind: oneOf("auto", "redis", "postgres", "none"), def: "auto", help: "redis, postgres or none; auto: redis if redis-url is set, else postgres if the service is set"},
-	{name: "redis-url", kind: secretText, alias: "REDIS_URL", help: "Redis for wake-ups"},
+	{name: "redis-url", kind: secretText, alias: "REDIS_URL", help: "Redis for wake-ups; with TLS the address begins with rediss://"},
 	{name: "redis-password-file", kind: anyFile, help: "file with the password of Redis, instead of one in redis-url; it is read for each connection, so the password may change"},
+	{name: "redis-tls-ca", kind: pemFile, help: "file of the certificate authority of Redis (default: the system's)"},
+	{name: "redis-tls-cert", kind: pemFile, help: "file of the client certificate for Redis"},
+	{name: "redis-tls-key", kind: pemFile, help: "file of the key of that certificate"},
 	{name: "poll-max", kind: duration, def: "200ms", help: "maximum pause between two queries while the relay polls; limits the latency without wake-ups"},
 
 	{name: "max-attempts", kind: atLeast(1, "number"), def: "10", help: "attempts before a row is dead-lettered; outages are not counted"},

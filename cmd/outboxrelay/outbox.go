@@ -93,7 +93,8 @@ type outbox struct {
 	name     string
 	unnamed  bool // it has no name: the relay that leads it may have one
 	database *pgx.ConnConfig
-	password *secretFile // of the database; nil: the one in database
+	password *secretFile  // of the database; nil: the one in database
+	tls      *databaseTLS // of the database; nil: none
 	// maxSessions limits the sessions in the database; 0: the default.
 	maxSessions int
 	schema      string // or a pattern
@@ -106,9 +107,11 @@ type outbox struct {
 	service     string
 	wake        string // redis, postgres or none
 	redis       rueidis.ClientOption
+	redisTLS    *tlsFiles    // nil: no TLS
 	unheard     bool         // there is a Redis, and no service whose wake-ups it could transport
 	relay       relay.Config // without Name, Store, Sink and Wake
 	secrets     *secret.Redactor
+	flags       string // that select it in another command, with a space before each; "": none are needed
 }
 
 // readPlace reads where an outbox is: the settings in the variable place.
@@ -120,7 +123,7 @@ func readPlace(r *reader) outbox {
 		service: r.text("service"),
 		secrets: r.secrets,
 	}
-	o.database, o.password = readDatabase(r)
+	o.database, o.password, o.tls = readDatabase(r)
 	r.secrets.Public(r.text("name"), o.service, o.schema)
 	return o
 }
@@ -134,7 +137,7 @@ func readOutbox(r *reader) outbox {
 		r.problem("settle", "a log deletes no single rows: leave settle out, or set store to table")
 	}
 	o.toStdout = r.text("sink") == "stdout"
-	o.redis = readRedis(r)
+	o.redis, o.redisTLS = readRedis(r)
 	if !o.toStdout {
 		o.kafka = readKafka(r)
 		o.kafka.codecs = readCompression(r)
@@ -179,39 +182,49 @@ func (o outbox) forSchema(schema string) outbox {
 
 // readDatabase parses the address of the database, and reads its password; nil if there is
 // a problem.
-func readDatabase(r *reader) (*pgx.ConnConfig, *secretFile) {
+func readDatabase(r *reader) (*pgx.ConnConfig, *secretFile, *databaseTLS) {
 	address := r.text("database-url")
 	password := r.secretFile("database-password-file")
 	if address == "" {
 		r.missing("database-url", "the database address")
-		return nil, nil
+		return nil, nil, nil
 	}
 	conn, err := r.secrets.Postgres(address)
 	if err != nil {
 		r.problem("database-url", "%w", err)
-		return nil, nil
+		return nil, nil, nil
 	}
 	if password != nil {
 		conn.Password = password.first
 	}
-	return conn, password
+	return conn, password, newDatabaseTLS(address, conn, r.secrets)
 }
 
-// readRedis parses the address of Redis, if it is set.
-func readRedis(r *reader) rueidis.ClientOption {
+// readRedis parses the address of Redis, if it is set. The files are nil if there is no TLS.
+func readRedis(r *reader) (rueidis.ClientOption, *tlsFiles) {
 	password := r.secretFile("redis-password-file")
 	if r.text("redis-url") == "" {
 		if password != nil {
 			r.problem("redis-password-file", "it is set but redis-url is not, so it would have no effect: set redis-url, or remove redis-password-file")
 		}
-		return rueidis.ClientOption{}
+		refuseTLSFiles(r, "redis-tls", "redis-url is not", "set redis-url")
+		return rueidis.ClientOption{}, nil
 	}
 	option, err := r.secrets.Redis(r.text("redis-url"))
 	if err != nil {
 		r.problem("redis-url", "%w", err)
+		return option, nil
 	}
 	option.AuthCredentialsFn = password.redisCredentials(option.Username)
-	return option
+	if option.TLSConfig == nil {
+		refuseTLSFiles(r, "redis-tls", "redis-url has no TLS", "write rediss:// in redis-url")
+		return option, nil
+	}
+	files := readTLSFiles(r, "redis-tls")
+	if files != nil {
+		option.DialCtxFn = files.dialRedis
+	}
+	return option, files
 }
 
 func readWake(r *reader) string {

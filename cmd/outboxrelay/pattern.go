@@ -25,11 +25,14 @@ func (c *configuration) outboxesNow(ctx context.Context, read func(*reader) outb
 			now = append(now, o)
 			continue
 		}
-		server, err := pgstore.NewServer(pgstore.ServerConfig{Conn: o.database, ApplicationName: c.session, Logger: slog.New(slog.DiscardHandler)})
+		server, err := pgstore.NewServer(pgstore.ServerConfig{
+			Conn: o.database, Password: o.password.databasePassword(), TLS: o.tls.renew(slog.New(slog.DiscardHandler)),
+			ApplicationName: c.session, Logger: slog.New(slog.DiscardHandler),
+		})
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, c.patience(o))
+		ctx, cancel := context.WithTimeout(ctx, c.connectLimit(o))
 		schemas, err := server.Schemas(ctx, o.schema)
 		cancel()
 		server.Close()
@@ -44,6 +47,9 @@ func (c *configuration) outboxesNow(ctx context.Context, read func(*reader) outb
 				now = append(now, o.forSchema(schema))
 			}
 		}
+	}
+	for i := range now {
+		now[i].flags = c.flagsFor(now[i].name, len(now))
 	}
 	return now, nil
 }

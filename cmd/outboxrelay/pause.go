@@ -23,8 +23,9 @@ import (
 type pausing struct {
 	environment
 	verb, done string
-	act        func(context.Context, admin.Beginner, string, admin.Decision) error
-	pauses     bool // afterwards the topic is paused
+	// act returns the topics that it changed.
+	act    func(context.Context, admin.Beginner, []string, admin.Decision) ([]string, error)
+	pauses bool // afterwards the topics are paused
 
 	outbox string
 	all    bool
@@ -35,7 +36,7 @@ type pausing struct {
 }
 
 func pauseCommand(env environment) *cobra.Command {
-	p := &pausing{environment: env, verb: "pause", done: "paused", act: admin.Pause, pauses: true}
+	p := &pausing{environment: env, verb: "pause", done: "paused", act: admin.PauseTopics, pauses: true}
 	return p.command(&cobra.Command{
 		Use:   "pause [TOPIC...]",
 		Short: "Stop sending the rows of topics until they are resumed",
@@ -43,20 +44,26 @@ func pauseCommand(env environment) *cobra.Command {
 			"sent. Rows of other topics continue, and new rows can be inserted; they wait. The pause survives restarts and\n" +
 			"fail-over. status shows it with who paused the topic, when and why, and event_outbox_audit records it.\n\n" +
 			"The command waits until the leader has confirmed the pause. If no relay leads, the next leader obeys the pause before\n" +
-			"it sends anything.",
+			"it sends anything. If the leader does not confirm it in time, the exit code is 1, and the pause is in force for the\n" +
+			"next leader: with --json, recorded is true and confirmed is false. All topics are paused together or none. A topic\n" +
+			"that is paused already stays as it is, which is no error.",
 		Example: "  outboxrelay pause shop.order_placed.v1 --reason 'consumer is being restored'\n" +
 			"  outboxrelay pause --all --reason 'Kafka is being migrated'",
 	})
 }
 
 func resumeCommand(env environment) *cobra.Command {
-	p := &pausing{environment: env, verb: "resume", done: "resumed", act: admin.Resume}
+	p := &pausing{environment: env, verb: "resume", done: "resumed"}
+	p.act = func(ctx context.Context, conn admin.Beginner, topics []string, by admin.Decision) ([]string, error) {
+		return topics, admin.ResumeTopics(ctx, conn, topics, by)
+	}
 	return p.command(&cobra.Command{
 		Use:   "resume [TOPIC...]",
 		Short: "Send the rows of paused topics again",
 		Long: "resume ends pauses. The leading relay then sends the rows that waited, in the order of each key, and before later rows\n" +
 			"of the key. resume --all ends all pauses, also those of single topics. A topic that cannot be written because it\n" +
-			"is missing, for example, is not paused by an operator; the relay tries it again by itself.",
+			"is missing, for example, is not paused by an operator; the relay tries it again by itself. If one of the topics is\n" +
+			"not paused, nothing is changed.",
 		Example: "  outboxrelay resume shop.order_placed.v1\n" +
 			"  outboxrelay resume --all --reason 'migration is done'",
 	})
@@ -64,9 +71,9 @@ func resumeCommand(env environment) *cobra.Command {
 
 func (p *pausing) command(cmd *cobra.Command) *cobra.Command {
 	flags := cmd.Flags()
-	flags.StringVar(&p.outbox, "outbox", "", "the outbox, if the settings file has several")
+	p.environment.declareOutbox(cmd, &p.outbox, outboxUsage, func() *configuration { return p.configuration }, readPlace)
 	flags.BoolVar(&p.all, "all", false, p.verb+" all topics")
-	flags.StringVar(&p.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")
+	flags.StringVar(&p.by.Actor, "actor", "", actorUsage)
 	reason := "the reason, for status and the audit log"
 	if p.pauses {
 		reason += "; required"
@@ -74,128 +81,160 @@ func (p *pausing) command(cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&p.by.Reason, "reason", "", reason)
 	flags.DurationVar(&p.wait, "wait", 5*time.Second, "how long to wait until the leader confirms; 0: do not wait")
 	flags.BoolVar(&p.asJSON, "json", false, "print one JSON object per topic")
-	p.environment.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		outboxes, _ := p.outboxes(readPlace) // a shell has no place for an error
-		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
-	})
 	p.configuration = p.environment.declarePlace(cmd)
 	cmd.Args = func(*cobra.Command, []string) error { return nil } // run has better words
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return p.run(cmd.Context(), args) }
 	return cmd
 }
 
-func (p *pausing) run(ctx context.Context, topics []string) error {
-	p.by.Actor = cmp.Or(p.by.Actor, currentUser())
+func (p *pausing) run(ctx context.Context, topics []string) (err error) {
 	p.by.Reason = strings.TrimSpace(p.by.Reason)
 	switch {
-	case p.all == (len(topics) > 0):
+	case p.all && len(topics) > 0:
+		return misuse{errors.New("--all is for all topics: remove it, or the topics")}
+	case !p.all && len(topics) == 0:
 		return misuse{fmt.Errorf("name the topics to %s, or add --all", p.verb)}
 	case slices.Contains(topics, ""):
 		return misuse{errors.New("a topic is empty: give it a name; --all is for all topics")}
 	case p.pauses && p.by.Reason == "":
 		return misuse{errors.New("--reason is missing: others need to know why the rows wait")}
 	}
+	if p.by.Actor, err = p.environment.actor(p.by.Actor); err != nil {
+		return err
+	}
 	if p.all {
 		topics = []string{admin.AllTopics}
 	}
-	o, err := (&selection{outbox: p.outbox, configuration: p.configuration}).one(ctx, readPlace)
+	o, err := p.outboxNamed(ctx, p.outbox, readPlace)
 	if err != nil {
 		return err
 	}
-	return p.connected(ctx, o, func(conn *pgx.Conn) error {
-		var problems []error
-		for _, topic := range topics {
-			if err := p.one(ctx, conn, o, topic); err != nil {
-				problems = append(problems, err)
-			}
-		}
-		return errors.Join(problems...)
-	})
+	return p.connected(ctx, o, func(conn *pgx.Conn) error { return p.decide(ctx, conn, o, topics) })
 }
 
 // pauseResult is what a command did to one topic.
 type pauseResult struct {
 	Outbox string `json:"outbox"`
-	Topic  string `json:"topic"` // "": all topics
-	Paused bool   `json:"paused"`
-	// Confirmed is true if a relay leads and has confirmed it.
-	Confirmed bool   `json:"confirmed"`
-	Note      string `json:"note"`
+	Topic  string `json:"topic"`  // "": all topics
+	Paused bool   `json:"paused"` // by itself, now
+	// Recorded is true if this call changed something, and the audit has it.
+	Recorded bool `json:"recorded"`
+	// Confirmed is true if a relay leads and has confirmed the state of the topic.
+	Confirmed bool `json:"confirmed"`
+	// Used is false if none of the rows that pause looked at has the topic; null if it did
+	// not look.
+	Used *bool  `json:"used"`
+	Note string `json:"note"`
 }
 
-// one pauses or resumes one topic and waits for the leader.
-func (p *pausing) one(ctx context.Context, conn *pgx.Conn, o outbox, topic string) error {
-	pauses, err := admin.Pauses(ctx, conn)
+// decide pauses or resumes the topics, waits for the leader, and prints a result for each.
+func (p *pausing) decide(ctx context.Context, conn *pgx.Conn, o outbox, topics []string) error {
+	before, err := admin.Pauses(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if err := p.act(ctx, conn, topic, p.by); err != nil {
-		return p.explain(topic, pauses, err)
-	}
-	confirmed, note, err := p.confirmed(ctx, conn, topic)
+	changed, err := p.act(ctx, conn, topics, p.by)
 	if err != nil {
-		return fmt.Errorf("%s %s, then: %w", p.done, nameOf(topic), err)
+		return p.explain(before, err)
 	}
-	if p.pauses && topic != admin.AllTopics {
-		used, err := admin.UsesTopic(ctx, conn, topic)
-		if err != nil {
-			return fmt.Errorf("%s %s, then: %w", p.done, nameOf(topic), err)
+	done := p.done + " " + namesOfTopics(topics)
+	now, err := admin.Pauses(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("%s, then: %w", done, err)
+	}
+	confirmed, note, unconfirmed := p.confirmed(ctx, conn, topics, now)
+	readable := true // the rows; a lock is waited for once
+	for _, topic := range topics {
+		r := pauseResult{o.name, topic, p.pauses, slices.Contains(changed, topic), confirmed, nil, note}
+		if p.pauses && topic != admin.AllTopics {
+			readable = p.look(ctx, conn, &r, readable)
 		}
-		if !used {
-			note += "; none of the rows that were looked at has this topic: check its name"
+		if err := p.print(r, now); err != nil {
+			return err
 		}
 	}
-	result := pauseResult{o.name, topic, p.pauses, confirmed, note}
+	return unconfirmed
+}
+
+// look looks for rows of a topic, if they are readable: its name may be misspelt. The pause is
+// in force, so it is no error if they are not.
+func (p *pausing) look(ctx context.Context, conn *pgx.Conn, r *pauseResult, readable bool) bool {
+	if readable && !conn.IsClosed() {
+		if used, err := admin.UsesTopic(ctx, conn, r.Topic); err == nil {
+			r.Used = &used
+		}
+	}
+	switch {
+	case r.Used == nil:
+		r.Note += "; the rows could not be read to check the name of the topic"
+	case !*r.Used:
+		r.Note += "; none of the rows that were looked at has this topic: check its name"
+	}
+	return r.Used != nil
+}
+
+func (p *pausing) print(r pauseResult, now []relay.OperatorPause) error {
 	if p.asJSON {
-		return printJSON(p.stdout, result)
+		return printJSON(p.stdout, r)
 	}
-	_, err = fmt.Fprintln(p.stdout, terminal.Text(fmt.Sprintf("%s %s; %s", p.done, nameOf(topic), note)))
+	text := fmt.Sprintf("%s %s; %s", p.done, nameOf(r.Topic), r.Note)
+	if !r.Recorded {
+		text = fmt.Sprintf("%s; nothing was changed; %s", pauseOf(now, r.Topic), r.Note)
+	}
+	_, err := fmt.Fprintln(p.stdout, terminal.Text(text))
 	return err
+}
+
+// pauseOf describes the pause of a topic; "": it has none.
+func pauseOf(pauses []relay.OperatorPause, topic string) string {
+	if i := slices.IndexFunc(pauses, func(o relay.OperatorPause) bool { return o.Topic == topic }); i >= 0 {
+		return describePause(pauses[i])
+	}
+	return ""
 }
 
 // explain adds what is known to a decision that was refused.
-func (p *pausing) explain(topic string, pauses []relay.OperatorPause, err error) error {
-	find := func(topic string) string {
-		if i := slices.IndexFunc(pauses, func(o relay.OperatorPause) bool { return o.Topic == topic }); i >= 0 {
-			return describePause(pauses[i])
-		}
-		return ""
+func (p *pausing) explain(pauses []relay.OperatorPause, err error) error {
+	about, ok := errors.AsType[*admin.TopicError](err)
+	if !ok || !errors.Is(err, admin.ErrNotPaused) {
+		return err
 	}
+	all := pauseOf(pauses, admin.AllTopics)
 	switch {
-	case errors.Is(err, admin.ErrPaused):
-		return fmt.Errorf("%s; nothing was changed", cmp.Or(find(topic), nameOf(topic)+" was paused in the meantime"))
-	case errors.Is(err, admin.ErrNotPaused) && find(admin.AllTopics) != "":
-		return fmt.Errorf("%s is not paused by itself, but %s; to end that: outboxrelay resume --all", nameOf(topic), find(admin.AllTopics))
-	case errors.Is(err, admin.ErrNotPaused) && topic == admin.AllTopics:
+	case about.Topic == admin.AllTopics:
 		return errors.New("no topic is paused by an operator; outboxrelay status shows why rows wait")
-	case errors.Is(err, admin.ErrNotPaused):
-		return fmt.Errorf("%s is not paused by an operator; outboxrelay status shows why its rows wait", nameOf(topic))
+	case all != "":
+		return fmt.Errorf("nothing was changed: %s is not paused by itself, but %s; to end that: outboxrelay resume --all", nameOf(about.Topic), all)
 	}
-	return err
+	return fmt.Errorf("nothing was changed: %s is not paused by an operator; outboxrelay status shows why its rows wait", nameOf(about.Topic))
 }
 
-// confirmed waits until the leader's status has the change.
-func (p *pausing) confirmed(ctx context.Context, conn *pgx.Conn, topic string) (bool, string, error) {
+// confirmed waits until the leader's status has the change. now are the pauses that are in
+// force. The error says that the leader has not confirmed it.
+func (p *pausing) confirmed(ctx context.Context, conn *pgx.Conn, topics []string, now []relay.OperatorPause) (bool, string, error) {
 	if p.wait <= 0 {
 		return false, "the leader acts on it at its next renewal", nil
 	}
 	limited, cancel := context.WithTimeout(ctx, p.wait)
 	defer cancel()
-	var state admin.State
+	var leader admin.Leader
 	err := wait.Until(limited, 100*time.Millisecond, func() (over bool, err error) {
-		state, err = admin.Inspect(ctx, conn, "")
-		return state.Leader.Holder == uuid.Nil || p.obeyed(state, topic), err
+		leader, err = admin.ReadLeader(limited, conn, "")
+		return leader.Holder == uuid.Nil || p.obeyed(leader.State, topics, now), err
 	})
-	switch l := state.Leader; {
+	switch {
 	case err != nil && (limited.Err() == nil || ctx.Err() != nil):
-		return false, "", err
-	case !l.Known || l.Holder == uuid.Nil:
+		return false, "whether the leader acts on it is not known", fmt.Errorf("it is recorded, then: %w", err)
+	case err == nil && leader.Holder == uuid.Nil && p.pauses:
 		return false, "no relay leads now; the next leader acts on it before it sends anything", nil
-	case p.obeyed(state, topic):
+	case err == nil && leader.Holder == uuid.Nil:
+		return false, "no relay leads now; the next leader will send the rows", nil
+	case err == nil:
 		return true, "the leader has confirmed it", nil
 	}
-	return false, "", fmt.Errorf("it is recorded, but the leader%s has not confirmed it within %s: its version may be from before pauses, "+
-		"or it is stuck; see outboxrelay status, and its log", host(state.Leader.State.Led), p.wait)
+	return false, "the leader has not confirmed it yet",
+		fmt.Errorf("it is recorded, but the leader%s has not confirmed it within %s: its version may be from before pauses, "+
+			"or it is stuck; see outboxrelay status, and its log", host(leader.State.Led), p.wait)
 }
 
 func host(led *relay.Led) string {
@@ -205,20 +244,25 @@ func host(led *relay.Led) string {
 	return fmt.Sprintf(" on %s, pid %d,", led.Host, led.PID)
 }
 
-// obeyed reports whether the leader's last renewal shows the change.
-func (p *pausing) obeyed(s admin.State, topic string) bool {
-	l := s.Leader.State
+// obeyed reports whether the leader's last renewal shows the change. A pause of the same topic
+// from before is another one.
+func (p *pausing) obeyed(l relay.Status, topics []string, now []relay.OperatorPause) bool {
 	if l.OperatorPauseCount > len(l.OperatorPauses) {
-		return l.OperatorPauseCount == len(s.Pauses) // the list is cut
+		return l.OperatorPauseCount == len(now) // the list is cut
 	}
-	paused := func(o relay.OperatorPause) bool { return o.Topic == topic }
-	switch {
-	case p.pauses:
-		return slices.ContainsFunc(l.OperatorPauses, paused)
-	case topic == admin.AllTopics:
-		return l.OperatorPauseCount == 0
+	for _, topic := range topics {
+		shown := func(o relay.OperatorPause) bool {
+			return o.Topic == topic && (!p.pauses || slices.ContainsFunc(now, func(n relay.OperatorPause) bool { return n.Topic == topic && n.Since.Equal(o.Since) }))
+		}
+		found := slices.ContainsFunc(l.OperatorPauses, shown)
+		if topic == admin.AllTopics && !p.pauses {
+			found = l.OperatorPauseCount > 0
+		}
+		if found != p.pauses {
+			return false
+		}
 	}
-	return !slices.ContainsFunc(l.OperatorPauses, paused)
+	return true
 }
 
 // unobeyed says that the leader does not know a pause; "": it does, or there is no leader.
@@ -238,6 +282,14 @@ func nameOf(topic string) string {
 		return "all topics"
 	}
 	return "topic " + topic
+}
+
+func namesOfTopics(topics []string) string {
+	var names []string
+	for _, topic := range topics {
+		names = append(names, nameOf(topic))
+	}
+	return strings.Join(names, ", ")
 }
 
 func describePause(p relay.OperatorPause) string {

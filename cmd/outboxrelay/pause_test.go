@@ -22,24 +22,27 @@ func TestPauseWithoutALeader(t *testing.T) {
 		want answer
 	}{
 		{[]string{"pause"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: name the topics to pause, or add --all\n"}},
-		{[]string{"pause", "--all", "orders", "--reason", "x"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: name the topics to pause, or add --all\n"}},
+		{[]string{"pause", "--all", "orders", "--reason", "x"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --all is for all topics: remove it, or the topics\n"}},
 		{[]string{"pause", "orders"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --reason is missing: others need to know why the rows wait\n"}},
 		{[]string{"pause", ""}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: a topic is empty: give it a name; --all is for all topics\n"}},
 		{[]string{"resume", "orders"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
-			"topic orders is not paused by an operator; outboxrelay status shows why its rows wait\n"}},
+			"nothing was changed: topic orders is not paused by an operator; outboxrelay status shows why its rows wait\n"}},
 		{[]string{"pause", "orders", "--actor", "ann", "--reason", "restore\x1b[2J"}, answer{Stdout: "paused topic orders; no relay leads now; the next leader acts on it before it sends anything\n"}},
-		{[]string{"pause", "orders", "--actor", "ben", "--reason", "y"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
-			"topic orders is paused by ann since TIME: restore\\x1b[2J; nothing was changed\n"}},
-		{[]string{"pause", "--all", "--actor", "ben", "--reason", "move", "--json"}, answer{Stdout: `{"outbox":"event_outbox","topic":"","paused":true,"confirmed":false,` +
+		{[]string{"pause", "orders", "--actor", "ben", "--reason", "y"}, answer{Stdout: "topic orders is paused by ann since TIME: restore\\x1b[2J; nothing was changed; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"pause", "orders", "--reason", "y", "--json"}, answer{Stdout: `{"outbox":"event_outbox","topic":"orders","paused":true,"recorded":false,"confirmed":false,"used":true,` +
+			`"note":"no relay leads now; the next leader acts on it before it sends anything"}` + "\n"}},
+		{[]string{"resume", "orders", "others"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
+			"nothing was changed: topic others is not paused by an operator; outboxrelay status shows why its rows wait\n"}},
+		{[]string{"pause", "--all", "--actor", "ben", "--reason", "move", "--json"}, answer{Stdout: `{"outbox":"event_outbox","topic":"","paused":true,"recorded":true,"confirmed":false,"used":null,` +
 			`"note":"no relay leads now; the next leader acts on it before it sends anything"}` + "\n"}},
 		{[]string{"pause", "oders", "--reason", "x"}, answer{Stdout: "paused topic oders; no relay leads now; the next leader acts on it before it sends anything; " +
 			"none of the rows that were looked at has this topic: check its name\n"}},
-		{[]string{"resume", "oders"}, answer{Stdout: "resumed topic oders; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"resume", "oders"}, answer{Stdout: "resumed topic oders; no relay leads now; the next leader will send the rows\n"}},
 		{[]string{"pause", "my orders", "--reason", "x"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: admin: there can be no topic \"my orders\": " +
 			"Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"\n"}},
-		{[]string{"resume", "orders"}, answer{Stdout: "resumed topic orders; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"resume", "orders"}, answer{Stdout: "resumed topic orders; no relay leads now; the next leader will send the rows\n"}},
 		{[]string{"resume", "orders"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +
-			"topic orders is not paused by itself, but all topics are paused by ben since TIME: move; to end that: outboxrelay resume --all\n"}},
+			"nothing was changed: topic orders is not paused by itself, but all topics are paused by ben since TIME: move; to end that: outboxrelay resume --all\n"}},
 		{[]string{"status"}, answer{Stdout: `outbox   event_outbox
 leader   none: no relay has run on this outbox yet
 pending  3, the oldest for AGE: seq 1, event EVENT, order.placed, topic orders, key "k1"
@@ -49,8 +52,9 @@ delayed  0
 paused   all topics are paused by ben since TIME: move
 why      no leader: start a relay (outboxrelay run)
          1 pause by operators: see outboxrelay resume
+see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-frozen
 `}},
-		{[]string{"resume", "--all"}, answer{Stdout: "resumed all topics; no relay leads now; the next leader acts on it before it sends anything\n"}},
+		{[]string{"resume", "--all"}, answer{Stdout: "resumed all topics; no relay leads now; the next leader will send the rows\n"}},
 		{[]string{"resume", "--all"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: no topic is paused by an operator; outboxrelay status shows why rows wait\n"}},
 	}
 	for _, step := range steps {
@@ -69,9 +73,24 @@ why      no leader: start a relay (outboxrelay run)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := call(env, "pause", "orders", "--reason", "x", "--wait", "200ms")
-	if want := "it is recorded, but the leader on old-1, pid 7, has not confirmed it within 200ms"; got.Code != exitcode.Failed || !strings.Contains(got.Stderr, want) {
-		t.Errorf("%+v, want %s", got, want)
+	// The exit code says that it failed, and JSON that the pause is in force.
+	got := call(env, "pause", "orders", "--reason", "x", "--wait", "2s", "--json")
+	want := answer{Code: exitcode.Failed, Stdout: `{"outbox":"event_outbox","topic":"orders","paused":true,"recorded":true,"confirmed":false,"used":true,"note":"the leader has not confirmed it yet"}` + "\n",
+		Stderr: "outboxrelay: outbox event_outbox: it is recorded, but the leader on old-1, pid 7, has not confirmed it within 2s: its version may be from before pauses, " +
+			"or it is stuck; see outboxrelay status, and its log\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("an old leader (-want +got):\n%s", diff)
+	}
+	// An earlier pause of the topic confirms nothing.
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox_lease SET state =
+		'{"led": {"host": "new-1", "pid": 8}, "operator_pause_count": 1, "operator_pauses": [{"topic": "orders", "since": "2026-01-31T12:00:00Z"}]}'`); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "pause", "orders", "--reason", "x", "--wait", "2s"); got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "on new-1, pid 8, has not confirmed it") {
+		t.Errorf("the state of an earlier pause: %+v", got)
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox_lease SET state = '{"led": {"host": "old-1", "pid": 7}}'`); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox_audit SET at = at - interval '1 hour'`); err != nil {
 		t.Fatal(err)

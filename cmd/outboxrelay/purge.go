@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -32,6 +32,8 @@ type purging struct {
 	dryRun bool
 	yes    bool
 	asJSON bool
+	shown  time.Time // when it has shown the progress
+	told   bool      // it has
 	cmd    *cobra.Command
 	*configuration
 }
@@ -40,38 +42,40 @@ func purgeCommand(env environment) *cobra.Command {
 	p := &purging{environment: env}
 	p.cmd = &cobra.Command{
 		Use:   "purge",
-		Short: "Delete published rows that are older than the retention now",
+		Short: "Delete now the published rows that are older than the retention",
 		Long: "purge deletes published rows that are older than the setting retention, as the leading relay does every minute, but\n" +
 			"at once. Rows that are pending, held or dead stay. It deletes small batches, each in a transaction of its own, at\n" +
 			"most --rate rows a second. event_outbox_audit records who purged, when and why.\n\n" +
+			"It gives no space back to the file system, and it writes WAL: on a full disk it makes things worse. Vacuum makes the\n" +
+			"space of deleted rows free for new rows, unless something holds it back; purge says so.\n\n" +
 			"Deleted rows cannot be replayed with replay --from. It counts the rows and asks you to type their number. Scripts\n" +
-			"use --yes instead. --dry-run only counts. SIGINT and SIGTERM stop it after a batch; what was deleted stays deleted.",
+			"use --yes instead. --dry-run only counts. SIGINT and SIGTERM stop it after a batch; what was deleted stays deleted,\n" +
+			"and is counted in the output.",
 		Example: "  outboxrelay purge --retention 24h --dry-run\n" +
-			"  outboxrelay purge --retention 24h --reason 'disk is full' --rate 2000",
+			"  outboxrelay purge --retention 24h --reason 'table grows' --rate 2000",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.run(cmd.Context()) },
 	}
 	flags := p.cmd.Flags()
-	flags.StringVar(&p.outbox, "outbox", "", "the outbox, if the settings file has several")
-	flags.StringVar(&p.by.Actor, "actor", "", "who decided, for the audit log (default: the current user)")
+	env.declareOutbox(p.cmd, &p.outbox, outboxUsage, func() *configuration { return p.configuration }, readPurgePlace)
+	flags.StringVar(&p.by.Actor, "actor", "", actorUsage)
 	flags.StringVar(&p.by.Reason, "reason", "", "the reason, for the audit log; required")
 	flags.IntVar(&p.cfg.Batch, "batch", 1000, "rows of one transaction, at most 10,000")
 	flags.IntVar(&p.cfg.Rate, "rate", 5000, "maximum number of rows per second; 0: no limit")
 	flags.BoolVar(&p.yes, "yes", false, "do not ask for confirmation")
 	flags.BoolVar(&p.dryRun, "dry-run", false, "count the rows and delete nothing")
 	flags.BoolVar(&p.asJSON, "json", false, "print the result as JSON; needs --dry-run or --yes")
-	env.complete(p.cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		outboxes, _ := p.outboxes(readPurgePlace) // a shell has no place for an error
-		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
-	})
 	p.configuration = env.declareWith(p.cmd, purgePlace)
-	p.session = "outboxrelay purge"
 	return p.cmd
 }
 
 // permitted returns an error if the call lacks something.
-func (p *purging) permitted() error {
-	p.by.Actor = cmp.Or(p.by.Actor, currentUser())
+func (p *purging) permitted() (err error) {
+	if !p.dryRun {
+		if p.by.Actor, err = p.environment.actor(p.by.Actor); err != nil {
+			return err
+		}
+	}
 	p.by.Reason = strings.TrimSpace(p.by.Reason)
 	switch {
 	case p.cfg.Batch < 1 || p.cfg.Batch > 10_000:
@@ -94,7 +98,7 @@ func (p *purging) run(ctx context.Context) error {
 	if err := p.permitted(); err != nil {
 		return err
 	}
-	o, err := (&selection{outbox: p.outbox, configuration: p.configuration}).one(ctx, readPurgePlace)
+	o, err := p.outboxNamed(ctx, p.outbox, readPurgePlace)
 	if err != nil {
 		return err
 	}
@@ -113,11 +117,11 @@ type purgeResult struct {
 }
 
 func (p *purging) purge(ctx context.Context, conn *pgx.Conn, o outbox) error {
-	state, err := admin.Inspect(ctx, conn, "")
+	now, err := admin.Now(ctx, conn)
 	if err != nil {
 		return err
 	}
-	p.cfg.Before = state.Now.Add(-o.relay.Keep)
+	p.cfg.Before = now.Add(-o.relay.Keep)
 	older := fmt.Sprintf("published before %s (retention %s)", p.cfg.Before.UTC().Format(time.RFC3339), o.relay.Keep)
 	if p.dryRun || !p.yes {
 		count, err := admin.CountPurgeable(ctx, conn, p.cfg)
@@ -138,13 +142,39 @@ func (p *purging) purge(ctx context.Context, conn *pgx.Conn, o outbox) error {
 			return errors.New("not confirmed: nothing was changed")
 		}
 	}
+	p.cfg.Progress, p.shown = p.progress, time.Now()
 	deleted, err := admin.Purge(ctx, conn, p.cfg, p.by)
+	if p.told {
+		fmt.Fprintln(p.stderr)
+	}
 	if err != nil {
-		return fmt.Errorf("deleted %s %s, then: %w", several(deleted, "row"), older, err)
+		err = fmt.Errorf("deleted %s %s, then: %w", several(deleted, "row"), older, err)
 	}
-	if p.asJSON {
-		return printJSON(p.stdout, purgeResult{o.name, p.cfg.Before, deleted, true})
+	switch {
+	case p.asJSON:
+		return errors.Join(err, printJSON(p.stdout, purgeResult{o.name, p.cfg.Before, deleted, true}))
+	case err != nil:
+		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "deleted %s %s; vacuum makes their space free for new rows\n", several(deleted, "row"), older)
+	_, err = fmt.Fprintf(p.stdout, "deleted %s %s; %s\n", several(deleted, "row"), older, p.space(ctx, conn))
 	return err
+}
+
+// progress shows on a terminal how many rows are deleted.
+func (p *purging) progress(deleted int64) {
+	if !p.interactive || time.Since(p.shown) < time.Second {
+		return
+	}
+	p.shown, p.told = time.Now(), true
+	fmt.Fprintf(p.stderr, "\rdeleted %s", several(deleted, "row"))
+}
+
+// space says what becomes of the space of the deleted rows.
+func (p *purging) space(ctx context.Context, conn *pgx.Conn) string {
+	const usual = "vacuum makes their space free for new rows"
+	held, err := admin.VacuumHeldBack(ctx, conn)
+	if err != nil || len(held) == 0 {
+		return usual
+	}
+	return terminal.Text(fmt.Sprintf("vacuum cannot make their space free yet, because of the %s %s (%s): see outboxrelay doctor", held[0].Kind, held[0].Name, held[0].Detail))
 }

@@ -30,6 +30,7 @@ type redrive struct {
 	cfg    deadletter.Config
 	key    string
 	all    bool
+	yes    bool
 	asJSON bool
 }
 
@@ -45,7 +46,8 @@ func redriveCommand(env environment) *cobra.Command {
 			"and if redrive runs twice at the same time. The dead-letter topic does not change. The order between such a record and\n" +
 			"others of its key is not guaranteed. Nothing is sent to a compacted topic: use --to with a retry topic.\n" +
 			"outboxrelay pause does not stop redrive, which knows only Kafka.\n\n" +
-			"--dry-run lists the records and sends nothing. For dead rows of an outbox, use outboxrelay replay.",
+			"On a terminal it lists the records and asks you to type their number, unless you set --yes. Without a terminal, --all\n" +
+			"needs --yes. --dry-run lists the records and sends nothing. For dead rows of an outbox, use outboxrelay replay.",
 		Example: "  outboxrelay redrive --from mailer.dead --all --dry-run\n" +
 			"  outboxrelay redrive --from mailer.dead --event-type shop.order_placed.v1 --limit 10\n" +
 			"  outboxrelay redrive --from mailer.dead --group mailer --to mailer.retry.1m",
@@ -57,15 +59,17 @@ func redriveCommand(env environment) *cobra.Command {
 	flags.StringVar(&r.cfg.To, "to", "", "the topic to send the records to (default: the original topic of each record)")
 	flags.StringVar(&r.cfg.Filter.Topic, "topic", "", "only records that were published to this topic")
 	flags.StringVar(&r.cfg.Filter.Group, "group", "", "only records that this group could not handle")
-	flags.StringVar(&r.cfg.Filter.EventType, "event-type", "", "only records of this event type")
+	flags.StringVar(&r.cfg.Filter.EventType, "event-type", "", "only records of this event type (or --type)")
 	flags.StringVar(&r.cfg.Filter.EventID, "event-id", "", "only the record of this event")
 	flags.StringVar(&r.key, "key", "", "only records of this key")
 	flags.BoolVar(&r.all, "all", false, "select all records")
 	flags.IntVar(&r.cfg.Limit, "limit", 0, "maximum number of records; 0: no limit")
 	flags.BoolVar(&r.cfg.Again, "again", false, "include records that were already sent back")
 	flags.BoolVar(&r.cfg.DryRun, "dry-run", false, "list the records and send nothing")
-	flags.BoolVar(&r.asJSON, "json", false, "with --dry-run: print one JSON object per record")
-	flags.StringVar(&r.outbox, "outbox", "", "the outbox whose Kafka to use, if the settings file has several")
+	flags.BoolVar(&r.yes, "yes", false, "do not ask for confirmation")
+	flags.BoolVar(&r.asJSON, "json", false, "with --dry-run: print one JSON object per record; with --yes: print the result as JSON")
+	flags.SetNormalizeFunc(normalizeType)
+	env.declareOutbox(cmd, &r.outbox, "the outbox whose Kafka to use, if the settings file has several", func() *configuration { return r.configuration }, readKafkaPlace)
 	r.configuration = env.declare(cmd, kafkaPlace)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := r.check(); err != nil {
@@ -75,9 +79,16 @@ func redriveCommand(env environment) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if r.all && !r.cfg.DryRun && !r.yes && !r.interactive {
+			return misuse{errors.New("nothing was sent: --all needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes")}
+		}
 		r.cfg.Options = place.kafka.options()
 		if r.cfg.DryRun {
 			r.cfg.Each = func(e deadletter.Entry) error { return r.print(e, place) }
+		} else if r.interactive && !r.yes {
+			if err := r.ask(cmd.Context(), place); err != nil {
+				return err
+			}
 		}
 		sum, err := deadletter.Redrive(cmd.Context(), r.cfg)
 		return r.report(sum, err)
@@ -92,6 +103,11 @@ func (r *redrive) check() error {
 		r.cfg.Filter.Key = &r.key
 	}
 	chose := f != (deadletter.Filter{}) || r.cfg.Filter.Key != nil
+	for _, name := range []string{"from", "to", "topic", "group", "event-type", "event-id"} { // "$UNSET" must not select everything
+		if flag := r.cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
+			return misuse{fmt.Errorf("--%s is empty: give it a value, or remove it", name)}
+		}
+	}
 	switch {
 	case r.cfg.Topic == "":
 		return misuse{errors.New("--from is missing: give the dead-letter topic")}
@@ -99,11 +115,42 @@ func (r *redrive) check() error {
 		return misuse{errors.New("--to is the dead-letter topic itself: use another topic, or remove it")}
 	case r.cfg.Limit < 0:
 		return misuse{errors.New("--limit must not be negative; 0 is no limit")}
-	case chose == r.all:
+	case chose && r.all:
+		return misuse{errors.New("--all selects all records: remove it, or the flags that select some of them")}
+	case !chose && !r.all:
 		return misuse{errors.New("no records selected: use --topic, --group, --event-type, --event-id or --key, or --all")}
-	case r.asJSON && !r.cfg.DryRun:
-		return misuse{errors.New("--json needs --dry-run: add --dry-run, or remove --json")}
+	case r.asJSON && !r.cfg.DryRun && !r.yes:
+		return misuse{errors.New("--json needs --dry-run or --yes: add one of them, or remove --json")}
 	}
+	return nil
+}
+
+// ask lists the records and asks for their number. Then no more than these are sent.
+func (r *redrive) ask(ctx context.Context, place outbox) error {
+	dry := r.cfg
+	dry.DryRun = true
+	shown := 0
+	dry.Each = func(e deadletter.Entry) error {
+		if shown++; shown > shownLetters {
+			return nil
+		}
+		return r.print(e, place)
+	}
+	sum, err := deadletter.Redrive(ctx, dry)
+	switch {
+	case err != nil:
+		return err
+	case sum.Chosen == 0: // nothing to ask, and nothing to send
+		r.cfg.DryRun = true
+		return nil
+	}
+	if sum.Chosen > shownLetters {
+		fmt.Fprintf(r.stdout, "… and %d more\n", sum.Chosen-shownLetters)
+	}
+	if !r.confirmed(ctx, fmt.Sprintf("This sends %s back.", several(int64(sum.Chosen), "record")), int64(sum.Chosen)) {
+		return errors.New("not confirmed: nothing was sent")
+	}
+	r.cfg.Limit = sum.Chosen
 	return nil
 }
 
@@ -155,6 +202,15 @@ func (r *redrive) print(e deadletter.Entry, place outbox) error {
 	return err
 }
 
+// redriveResult is what --json prints after the records were sent.
+type redriveResult struct {
+	From       string `json:"from"`
+	Selected   int    `json:"selected"`
+	Sent       int    `json:"sent"`
+	Unreadable int    `json:"unreadable"` // skipped: not written by package consume/kafka
+	Forgotten  int    `json:"forgotten"`  // sent, and sent again by the next call
+}
+
 // report prints what was done, with an error too.
 func (r *redrive) report(sum deadletter.Summary, err error) error {
 	done := fmt.Sprintf("sent %s back", several(int64(sum.Sent), "record"))
@@ -166,6 +222,12 @@ func (r *redrive) report(sum deadletter.Summary, err error) error {
 	}
 	if sum.Forgotten > 0 {
 		done += fmt.Sprintf("; %s may be sent again next time, because too many records between them were skipped", several(int64(sum.Forgotten), "record"))
+	}
+	if r.asJSON && !r.cfg.DryRun {
+		printed := printJSON(r.stdout, redriveResult{r.cfg.Topic, sum.Chosen, sum.Sent, sum.Unreadable, sum.Forgotten})
+		if err == nil {
+			return printed
+		}
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -48,6 +50,7 @@ func readRegistry(r *reader) *framing.Config {
 		r.secrets.Add(password)
 		c.User, c.Password = user, password
 	}
+	readRegistryFiles(r, c)
 	if token != "" && c.User+c.Password != "" {
 		r.problem("registry-token", "registry-auth or registry-url also sets a user: set either the token or the user")
 	}
@@ -65,4 +68,48 @@ func readRegistry(r *reader) *framing.Config {
 		}
 	}
 	return c
+}
+
+// readRegistryFiles reads the files with credentials that may change.
+func readRegistryFiles(r *reader, c *framing.Config) {
+	authFile, tokenFile := r.secretFile("registry-auth-file"), r.secretFile("registry-token-file")
+	user := c.User+c.Password != ""
+	switch {
+	case authFile == nil && tokenFile == nil:
+		return
+	case authFile != nil && tokenFile != nil:
+		r.problem("registry-token-file", "registry-auth-file is set too: set either the token or the user")
+	case authFile != nil && user:
+		r.problem("registry-auth-file", "registry-auth or registry-url also sets a user: remove one of them")
+	case authFile != nil && c.Token != "":
+		r.problem("registry-auth-file", "registry-token is set too: set either the token or the user")
+	case tokenFile != nil && c.Token != "":
+		r.problem("registry-token-file", "registry-token is set too: remove one of them")
+	case tokenFile != nil && user:
+		r.problem("registry-token-file", "registry-auth or registry-url also sets a user: set either the token or the user")
+	case authFile != nil:
+		if _, err := authFile.registryUser(); err != nil && authFile.first != "" { // otherwise it is reported already
+			r.problem("registry-auth-file", "%w", err)
+		}
+		c.Credentials = func(context.Context) (framing.Credentials, error) { return authFile.registryUser() }
+	default:
+		c.Credentials = func(context.Context) (framing.Credentials, error) {
+			token, err := tokenFile.read()
+			return framing.Credentials{Token: token}, err
+		}
+	}
+}
+
+// registryUser reads user:password.
+func (f *secretFile) registryUser() (framing.Credentials, error) {
+	text, err := f.read()
+	if err != nil {
+		return framing.Credentials{}, err
+	}
+	user, password, ok := strings.Cut(text, ":")
+	if !ok {
+		return framing.Credentials{}, fmt.Errorf("the file of %s must have the form user:password", f.setting)
+	}
+	f.secrets.Replace(f.setting+" password "+f.path, password)
+	return framing.Credentials{User: user, Password: password}, nil
 }

@@ -16,7 +16,7 @@ import (
 // rows become records.
 var replayPlace = only("name", "database-url", "database-password-file", "schema", "service", "sink", "brokers", "client-id", "compression", "strip-routing",
 	"tls", "tls-ca", "tls-cert", "tls-key", "sasl", "sasl-user", "sasl-password", "sasl-password-file", "sasl-token-file", "sasl-without-tls",
-	"schema-id", "registry-url", "registry-auth", "registry-token", "registry-subject", "registry-subjects", "registry-refresh", "wave-timeout")
+	"schema-id", "registry-url", "registry-auth", "registry-auth-file", "registry-token", "registry-token-file", "registry-subject", "registry-subjects", "registry-refresh", "wave-timeout")
 
 func readReplayPlace(r *reader) outbox {
 	o := readPlace(r)
@@ -75,7 +75,7 @@ func replayCommand(env environment) *cobra.Command {
 			"  outboxrelay replay --from 2026-09-21T08:00:00Z --to 2026-09-21T12:00:00Z --event-type 'shop.order_*' --to-topic shop.replayed",
 		Args: noArguments,
 	}
-	r := &replaying{cmd: cmd, dead: &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", keepsOrder: true}}
+	r := &replaying{cmd: cmd, dead: &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", effect: sendsAgain, publishes: true, keepsOrder: true}}
 	r.dead.addFlags(env, cmd)
 	flags := cmd.Flags()
 	flags.Lookup("event-type").Usage = "event type (or --type); with --from: a pattern such as shop.*, may be repeated"
@@ -111,7 +111,7 @@ const orderOfReplays = "Replayed rows of a key are sent in their order, and befo
 
 // deadReplayCommand is replay for dead rows only.
 func deadReplayCommand(env environment) *cobra.Command {
-	d := &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", keepsOrder: true}
+	d := &decision{about: deadRows, act: admin.Replay, verb: "replay", done: "replayed", effect: sendsAgain, publishes: true, keepsOrder: true}
 	return d.command(env, &cobra.Command{
 		Use:   "replay",
 		Short: "Send dead rows again",

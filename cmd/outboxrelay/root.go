@@ -24,8 +24,9 @@ type environment struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	interactive    bool // a person can answer a question
-	completes      bool // the shell asks for completions
+	interactive    bool          // a person can answer a question
+	completes      bool          // the shell asks for completions
+	user           func() string // the name of the process's user; nil: the real one
 	// secrets learns every secret that is read and keeps it out of the output.
 	secrets *secret.Redactor
 }
@@ -197,4 +198,16 @@ func (c *configuration) outboxes(read func(*reader) outbox) ([]outbox, error) {
 		return nil, misuse{err}
 	}
 	return out, nil
+}
+
+// flagsFor returns the flags with which another command is about an outbox, one of so many.
+func (c *configuration) flagsFor(name string, outboxes int) string {
+	flags := ""
+	if c.path != "" {
+		flags = " --config " + quoted(c.path)
+	}
+	if outboxes > 1 {
+		flags += " --outbox " + quoted(name)
+	}
+	return flags
 }

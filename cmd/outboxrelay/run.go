@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outboxgen/outboxgen/cmd/internal/version"
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/tracing"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -37,11 +39,20 @@ func runCommand(env environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			web := readPage(process)
+			if err := process.misuse(); err != nil {
+				return err
+			}
 			outboxes, err := c.outboxes(readOutbox)
 			if err != nil {
 				return err
 			}
 			log := newLogger(env.stderr, process.text("log-level"), process.text("log-format"), env.secrets)
+			endTracing, err := startTracing(cmd.Context(), env, outboxes, log)
+			if err != nil {
+				return err
+			}
+			defer endTracing()
 			relays, err := newFleet(outboxes, log, terminal.JSON(env.stdout), env.secrets)
 			if err != nil {
 				return err
@@ -61,7 +72,13 @@ func runCommand(env environment) *cobra.Command {
 				beside.Go(func() { undrained = stopWhenDrained(ctx, relays, stop) })
 			}
 			if listen := process.text("listen"); listen != "" {
-				closeServer, err := serve(ctx, listen, handler(relays), log)
+				h := handler(relays)
+				if web.served {
+					p := newPage(relays, web, log)
+					h = withPage(h, p)
+					beside.Go(func() { p.Run(ctx) })
+				}
+				closeServer, err := serve(ctx, listen, h, log)
 				if err != nil {
 					return err
 				}
@@ -70,12 +87,29 @@ func runCommand(env environment) *cobra.Command {
 			err = relays.run(ctx)
 			stop()
 			beside.Wait()
-			return errors.Join(err, undrained)
+			return errors.Join(withRunbook(err), undrained)
 		},
 	}
 	cmd.Flags().BoolVar(&drain, "drain", false, "exit when every outbox is empty; a standby waits until it leads; fails if an outbox needs operator action")
 	c = env.declare(cmd, table)
 	return cmd
+}
+
+// startTracing lets the relays make spans, if variables of OpenTelemetry say where to. It
+// returns the function that ends it.
+func startTracing(ctx context.Context, env environment, outboxes []outbox, log *slog.Logger) (func(), error) {
+	settings, err := tracing.Read(env.getenv, env.secrets)
+	if err != nil {
+		return nil, misuse{err}
+	}
+	provider, end, err := settings.Start(ctx, version.Built(), log, env.secrets)
+	if err != nil || provider == nil {
+		return end, err
+	}
+	for i := range outboxes {
+		outboxes[i].relay.TracerProvider, outboxes[i].relay.ContinueTraces = provider, true
+	}
+	return end, nil
 }
 
 // stopWhenDrained ends the run when no relay has anything left to do. It does not wait

@@ -58,7 +58,7 @@ func (t texts) one(flag, noun string) (string, error) {
 // selectionFlags adds the flags that select what a subject is about.
 func selectionFlags(env environment, cmd *cobra.Command, about subject) *selection {
 	s := &selection{cmd: cmd}
-	cmd.Flags().StringVar(&s.outbox, "outbox", "", "the outbox, if the settings file has several")
+	env.declareOutbox(cmd, &s.outbox, outboxUsage, func() *configuration { return s.configuration }, readPlace)
 	cmd.Flags().StringSliceVar(&s.ids, "event-id", nil, "event ids, comma-separated")
 	cmd.Flags().Var(&s.eventTypes, "event-type", "event type (or --type)")
 	cmd.Flags().Var(&s.topics, "topic", "topic")
@@ -70,10 +70,6 @@ func selectionFlags(env environment, cmd *cobra.Command, about subject) *selecti
 		cmd.Flags().DurationVar(&s.newerThan, "newer-than", 0, "rows that became dead at most this `duration` ago")
 	}
 	cmd.Flags().SetNormalizeFunc(normalizeType)
-	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
-		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
-	})
 	return s
 }
 
@@ -140,11 +136,7 @@ func splitAggregate(text string) (typ, id string, err error) {
 }
 
 func (s *selection) one(ctx context.Context, read func(*reader) outbox) (outbox, error) {
-	outboxes, err := s.outboxesNow(ctx, read)
-	if err != nil {
-		return outbox{}, err
-	}
-	return named(s.outbox, outboxes, len(outboxes) == 1)
+	return s.outboxNamed(ctx, s.outbox, read)
 }
 
 // named returns the outbox that --outbox names. Without a name it returns the first one,

@@ -27,6 +27,8 @@ import (
 //	/status   the state of every relay, as JSON
 //	/metrics  Prometheus
 //
+// withPage adds the web page.
+//
 // The status contains no secrets that the redactor knows.
 func handler(relays *fleet) http.Handler {
 	mux := http.NewServeMux()
@@ -104,7 +106,7 @@ func serve(ctx context.Context, address string, h http.Handler, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s (setting listen; empty turns it off): %w", address, err)
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
-	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
@@ -40,6 +39,9 @@ func statusCommand(env environment) *cobra.Command {
 					if err != nil {
 						return err
 					}
+					if state.Moving, err = lookAgain(cmd.Context(), conn, state); err != nil {
+						return err
+					}
 					state = redactState(state, o.secrets)
 					name := o.name
 					if o.unnamed && state.Leader.State.Name != "" {
@@ -49,12 +51,13 @@ func statusCommand(env environment) *cobra.Command {
 						return printJSON(env.stdout, struct {
 							Outbox string `json:"outbox"`
 							admin.State
-							Why []string `json:"why"`
-						}{name, state, textsOf(reasons(state))})
+							Why []reason `json:"why"`
+							See []string `json:"see,omitempty"`
+						}{name, state, append([]reason{}, reasons(state)...), urlsOf(incidentsOf(reasons(state), state))})
 					}
 					return printState(env.stdout, name, state)
 				})
-				problems = append(problems, err)
+				problems = append(problems, withRunbook(err))
 			}
 			return errors.Join(problems...)
 		},
@@ -68,8 +71,13 @@ func statusCommand(env environment) *cobra.Command {
 // repeats messages of servers and drivers.
 func redactState(s admin.State, secrets *secret.Redactor) admin.State {
 	s.Leader.State = withoutSecrets(s.Leader.State, secrets)
-	if s.Oldest != nil {
-		s.Oldest.LastError = secrets.Text(s.Oldest.LastError)
+	for _, r := range []*admin.Row{s.Oldest, s.OldestUnpaused} {
+		if r != nil {
+			r.LastError = secrets.Text(r.LastError)
+		}
+	}
+	for i := range s.Pauses {
+		s.Pauses[i].Reason = secrets.Text(s.Pauses[i].Reason)
 	}
 	for i := range s.Held {
 		s.Held[i].LastError = secrets.Text(s.Held[i].LastError)
@@ -86,13 +94,13 @@ func printState(w io.Writer, name string, s admin.State) error {
 	}
 	line("outbox", "%s", name)
 	line("leader", "%s", leader(s.Leader))
-	line("pending", "%s", pending(s))
-	line("held", "%d", s.Waiting)
+	line("pending", "%s%s", pending(s), pace(s.Moving))
+	line("held", "%s", counted(s.Waiting))
 	for _, r := range s.Held {
 		line("", "%s: failed %s, next attempt %s: %s",
 			describe(r), several(int64(r.RetryCount), "time"), r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
 	}
-	line("dead", "%d", s.Dead)
+	line("dead", "%s", counted(s.Dead))
 	line("delayed", "%s", delayed(s))
 	label := "paused"
 	for _, p := range s.Pauses {
@@ -106,9 +114,17 @@ func printState(w io.Writer, name string, s admin.State) error {
 	if more := s.Leader.State.PausedTopicCount - len(s.Leader.State.PausedTopics); more > 0 {
 		line(label, "… and %s more", several(int64(more), "topic"))
 	}
+	for label, text := range stopped(s.Leader.State) {
+		line(label, "%s", text)
+	}
 	label = "why"
 	for _, reason := range reasons(s) {
 		line(label, "%s", reason.text)
+		label = ""
+	}
+	label = "see"
+	for _, url := range urlsOf(incidentsOf(reasons(s), s)) {
+		line(label, "%s", url)
 		label = ""
 	}
 	_, err := io.WriteString(w, b.String())
@@ -138,7 +154,11 @@ func leader(l admin.Leader) string {
 	case l.Holder == uuid.Nil:
 		return fmt.Sprintf("none: the last term (%d) ended cleanly %s ago", l.Epoch, l.Silent.Round(time.Second))
 	}
-	return fmt.Sprintf("term %d, holder %s, renewed %s ago", l.Epoch, l.Holder, l.Silent.Round(100*time.Millisecond))
+	who := fmt.Sprintf(", holder %s", l.Holder)
+	if l.State.Led != nil {
+		who = host(l.State.Led)
+	}
+	return fmt.Sprintf("term %d%s renewed %s ago", l.Epoch, strings.TrimSuffix(who, ",")+",", l.Silent.Round(100*time.Millisecond))
 }
 
 func pending(s admin.State) string {
@@ -155,6 +175,14 @@ func delayed(s admin.State) string {
 		return count
 	}
 	return fmt.Sprintf("%s, the next: %s", count, describeDelayed(*s.NextDelayed))
+}
+
+// severalUpTo returns a count that stops at a maximum, with its noun.
+func severalUpTo(n int64, noun string) string {
+	if n >= admin.PendingCap {
+		return fmt.Sprintf("more than %d %ss", admin.PendingCap-1, noun)
+	}
+	return several(n, noun)
 }
 
 // counted returns a count that stops at a maximum.
@@ -184,6 +212,7 @@ const patience = 3 * time.Second
 type reason struct {
 	kind reasonKind
 	text string
+	see  runbook.Incident
 }
 
 type reasonKind int
@@ -194,64 +223,57 @@ const (
 	reasonDead                    // rows are dead
 )
 
-// textsOf returns what the reasons say.
-func textsOf(reasons []reason) []string {
-	var out []string
-	for _, r := range reasons {
-		out = append(out, r.text)
-	}
-	return out
-}
-
-// stuck returns how long the oldest row has waited; 0 if an operator has paused its topic.
+// stuck returns how long the oldest row has waited whose topic no operator has paused.
 func stuck(s admin.State) time.Duration {
-	if s.Oldest == nil || slices.ContainsFunc(s.Pauses, func(p relay.OperatorPause) bool {
-		return p.Topic == admin.AllTopics || p.Topic == s.Oldest.Topic
-	}) {
+	if s.OldestUnpaused == nil {
 		return 0
 	}
-	return s.Oldest.Age
+	return s.OldestUnpaused.Age
 }
 
 // reasons says why rows do not move, most likely cause first; empty if nothing is
 // wrong.
 func reasons(s admin.State) []reason {
 	var out []reason
-	add := func(kind reasonKind, format string, args ...any) {
-		out = append(out, reason{kind, fmt.Sprintf(format, args...)})
+	add := func(kind reasonKind, see runbook.Incident, format string, args ...any) {
+		out = append(out, reason{kind, fmt.Sprintf(format, args...), see})
 	}
-	say := func(format string, args ...any) { add(reasonFault, format, args...) }
+	say := func(see runbook.Incident, format string, args ...any) { add(reasonFault, see, format, args...) }
 	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
 	switch l := s.Leader; {
 	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
-		say("no leader: start a relay (outboxrelay run)")
+		say(runbook.RelayFrozen, "no leader: start a relay (outboxrelay run)")
 	case (s.Pending > 0 || overdue) && l.Silent > silence:
-		say("the leader's last heartbeat was %s ago and no other relay took over: check the logs of the relays, or start one", l.Silent.Round(time.Second))
+		say(runbook.RelayFrozen, "the leader's last heartbeat was %s ago and no other relay took over%s: check the logs of the relays, or start one",
+			l.Silent.Round(time.Second), processOf(l.State.Led))
 	case l.State.Reason != "" && l.State.ByOperator:
-		add(reasonPause, "%s", l.State.Reason)
+		add(reasonPause, "", "%s", l.State.Reason)
 	case l.State.Reason != "":
-		say("%s", l.State.Reason)
-	case stuck(s) > patience && s.Oldest.NextAttempt.IsZero():
-		say("rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", s.Oldest.Age.Round(time.Second))
+		say(incidentOfReason(l.State.Reason), "%s", l.State.Reason)
+	case unexplained(s) && !onTheMove(s.Moving):
+		say(runbook.BrokerDown, "rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", stuck(s).Round(time.Second))
+	}
+	for _, fault := range hiddenFaults(s.Leader) {
+		say(incidentOfReason(fault), "%s", fault)
 	}
 	if overdue && len(out) == 0 {
-		say("delayed events have been due for %s although a relay leads: look in its log for \"delayed events not moved\"",
+		say("", "delayed events have been due for %s although a relay leads: look in its log for \"delayed events not moved\"",
 			(-s.NextDelayed.DueIn).Round(time.Second))
 	}
 	if len(s.Pauses) > 0 {
-		add(reasonPause, "%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
+		add(reasonPause, "", "%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
 	}
 	if missing := unobeyed(s); missing != "" {
-		say("%s", missing)
+		say("", "%s", missing)
 	}
 	if s.Waiting > 0 {
-		say("%s failed and will be retried; later rows of the same key wait for it", several(s.Waiting, "row"))
+		say(runbook.PoisonRecord, "%s failed and will be retried; later rows of the same key wait for it", severalUpTo(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		add(reasonDead, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", several(s.Dead, "row"))
+		add(reasonDead, runbook.PoisonRecord, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", severalUpTo(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
-		say("%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)
+		say("", "%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)
 	}
 	return out
 }

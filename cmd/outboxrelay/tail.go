@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
@@ -28,6 +30,7 @@ type tailing struct {
 	once     bool
 	interval time.Duration
 	began    bool // rows were read
+	tail     *admin.Tail
 	cmd      *cobra.Command
 	*configuration
 }
@@ -42,7 +45,9 @@ func tailCommand(env environment) *cobra.Command {
 			"With settle: mark it sees every row, unless more than 10,000 are published or pending at once, or with --data more\n" +
 			"than 64 MiB; then it says so.\n" +
 			"With settle: delete the relay deletes rows as it publishes them. Then tail sees only rows that waited when it looked,\n" +
-			"and prints them as deleted. To see every record, consume the topic.",
+			"and prints them as deleted. To see every record, consume the topic.\n\n" +
+			"--last looks for published rows among the latest 10,000: if as many wait, it finds none. If the connection is lost,\n" +
+			"tail connects again, also with a new password of --database-password-file, and continues where it stopped.",
 		Example: "  outboxrelay tail --topic shop.order_placed.v1\n" +
 			"  outboxrelay tail --type shop.order_placed.v1 --key 17 --data\n" +
 			"  outboxrelay tail --last 100 --once --json",
@@ -54,18 +59,13 @@ func tailCommand(env environment) *cobra.Command {
 	flags.Var(&t.topics, "topic", "topic")
 	flags.StringVar(&t.key, "key", "", "key")
 	flags.SetNormalizeFunc(normalizeType)
-	flags.StringVar(&t.outbox, "outbox", "", "the outbox, if the settings file has several")
+	env.declareOutbox(t.cmd, &t.outbox, outboxUsage, func() *configuration { return t.configuration }, readPlace)
 	flags.IntVar(&t.cfg.Latest, "last", 10, "print this many rows that were published before; at most 10,000")
 	flags.BoolVar(&t.once, "once", false, "print them and exit")
 	flags.BoolVar(&t.cfg.Data, "data", false, "print the data of each row; it may be confidential")
 	flags.DurationVar(&t.interval, "interval", 500*time.Millisecond, "time between two looks")
 	flags.BoolVar(&t.asJSON, "json", false, "print one JSON object per row")
 	t.configuration = env.declarePlace(t.cmd)
-	t.session = "outboxrelay tail"
-	env.complete(t.cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		outboxes, _ := t.outboxes(readPlace) // a shell has no place for an error
-		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
-	})
 	return t.cmd
 }
 
@@ -85,66 +85,88 @@ func (t *tailing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
-		err := t.connected(ctx, o, func(conn *pgx.Conn) error { return t.follow(ctx, conn) })
+	if t.tail, err = admin.NewTail(nil, t.cfg); err != nil {
+		return err
+	}
+	for pause := time.Second; ; pause = min(2*pause, longestPause) {
+		began := time.Now()
+		again := true
+		err := t.connected(ctx, o, func(conn *pgx.Conn) (err error) {
+			again, err = t.follow(ctx, conn)
+			return err
+		})
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // somebody has ended it
-		case err == nil || t.once || !t.began:
+		case err == nil || t.once || !t.began || !again || refusedForGood(err, o):
 			return err
 		}
-		fmt.Fprintf(t.stderr, "outboxrelay: connection lost, retrying; rows that are published meanwhile may be missing: %s\n",
-			terminal.Text(t.secrets.Text(err.Error())))
-		if !wait.For(ctx, time.Second) {
+		if time.Since(began) > time.Minute { // it was connected
+			pause = time.Second
+		}
+		fmt.Fprintf(t.stderr, "outboxrelay: interrupted, trying again in %s: %s\n", pause, terminal.Text(t.secrets.Text(err.Error())))
+		if !wait.For(ctx, pause) {
 			return nil
 		}
-		t.cfg.Latest = 0
 	}
 }
 
-// follow prints rows until ctx ends.
-func (t *tailing) follow(ctx context.Context, conn *pgx.Conn) error {
-	tail, err := admin.NewTail(conn, t.cfg)
-	if err != nil {
-		return err
-	}
+// longestPause is the longest pause between two attempts to connect.
+const longestPause = 30 * time.Second
+
+// refusedForGood reports whether the server refuses the role, which does not go away by trying
+// again. A password in a file may be a new one next time.
+func refusedForGood(err error, o outbox) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "42501" || pg.Code == "3D000" || strings.HasPrefix(pg.Code, "28") && o.password == nil)
+}
+
+// follow prints rows until ctx ends. again is true if the error may go away: the connection
+// is lost, or somebody has locked a table.
+func (t *tailing) follow(ctx context.Context, conn *pgx.Conn) (again bool, err error) {
+	t.tail.Reconnect(conn)
 	if !t.began {
 		if err := t.explain(ctx, conn); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for {
-		events, err := tail.Next(ctx)
+		events, err := t.tail.Next(ctx)
 		if err != nil {
-			return err
+			pg, ok := errors.AsType[*pgconn.PgError](err)
+			return conn.IsClosed() || ok && (pg.Code == "55P03" || pg.Code == "57014"), err
 		}
 		t.began = true
 		for _, e := range events {
 			if err := t.print(e); err != nil {
-				return err
+				return false, fmt.Errorf("write the output: %w", err)
 			}
 		}
-		if tail.Missed() {
+		if t.tail.Missed() {
 			fmt.Fprintln(t.stderr, "outboxrelay: more than 10,000 rows, or 64 MiB of data, were published or are pending at once; some are not shown. Select fewer with --topic or --type")
 		}
 		if t.once || !wait.For(ctx, t.interval) {
-			return nil
+			return false, nil
 		}
 	}
 }
 
 // explain says what cannot be seen, on standard error.
 func (t *tailing) explain(ctx context.Context, conn *pgx.Conn) error {
-	state, err := admin.Inspect(ctx, conn, "")
+	leader, err := admin.ReadLeader(ctx, conn, "")
 	if err != nil {
 		return err
 	}
-	if led := state.Leader.State.Led; led != nil && led.Settings["settle"] == "delete" {
+	pauses, err := admin.Pauses(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if led := leader.State.Led; led != nil && led.Settings["settle"] == "delete" {
 		fmt.Fprintln(t.stderr, "outboxrelay: settle is delete: rows are deleted as they are published. tail sees only rows that waited when it looked, "+
 			"and cannot tell a published row from one that an operator discarded. To see every record, consume the topic")
 	}
-	for _, p := range state.Pauses {
-		fmt.Fprintf(t.stderr, "outboxrelay: %s\n", terminal.Text(describePause(p)))
+	for _, p := range pauses {
+		fmt.Fprintf(t.stderr, "outboxrelay: %s\n", terminal.Text(t.secrets.Text(describePause(p))))
 	}
 	return nil
 }

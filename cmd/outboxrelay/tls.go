@@ -4,21 +4,24 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 )
 
-// tlsFiles makes the TLS configuration of new connections to Kafka from files, and reads
-// them again after they changed, because certificates are renewed. As long as the new ones
-// cannot be used, for example because only one of two files was replaced yet, it uses the
-// former ones.
+// tlsFiles makes the TLS configuration of new connections to Kafka or Redis from files, and
+// reads them again after they changed, because certificates are renewed. As long as the new
+// ones cannot be used, for example because only one of two files was replaced yet, it uses
+// the former ones.
 type tlsFiles struct {
+	settings      string // what the names of the settings begin with, such as tls
 	ca, cert, key string // names; "": none
 	secrets       *secret.Redactor
 
@@ -27,6 +30,33 @@ type tlsFiles struct {
 	stamps  fileStamps
 	config  *tls.Config // made of the files with these stamps
 	refused fileStamps  // of the files that could not be used last
+}
+
+// readTLSFiles reads the settings of the files; nil: there is a problem.
+func readTLSFiles(r *reader, settings string) *tlsFiles {
+	ca, cert, key := settings+"-ca", settings+"-cert", settings+"-key"
+	f := &tlsFiles{settings: settings, ca: r.text(ca), cert: r.text(cert), key: r.text(key), secrets: r.secrets}
+	switch {
+	case f.cert == "" && f.key != "":
+		r.missing(cert, "the client certificate ("+key+" is set)")
+	case f.cert != "" && f.key == "":
+		r.missing(key, "the key of the client certificate ("+cert+" is set)")
+	default:
+		if _, err := f.current(); err != nil {
+			r.problem(settings, "%w", err)
+		}
+		return f
+	}
+	return nil
+}
+
+// refuseTLSFiles reports the files that are set although there is no TLS.
+func refuseTLSFiles(r *reader, settings, why, remedy string) {
+	for _, end := range []string{"-ca", "-cert", "-key"} {
+		if name := settings + end; r.text(name) != "" {
+			r.problem(name, "it is set but %s, so it would have no effect: %s, or remove %s", why, remedy, name)
+		}
+	}
 }
 
 // warnTo makes it log files that cannot be used while it runs, each version once.
@@ -91,27 +121,27 @@ func (f *tlsFiles) current() (*tls.Config, error) {
 func (f *tlsFiles) load(atStart bool) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
-		pem, err := readSecretly("tls-ca", f.ca, f.secrets, atStart)
+		pem, err := readSecretly(f.settings+"-ca", f.ca, f.secrets, atStart)
 		if err != nil {
 			return nil, err
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("the file of tls-ca, %s, contains no PEM certificate", f.ca)
+			return nil, fmt.Errorf("the file of %s-ca, %s, contains no PEM certificate", f.settings, f.ca)
 		}
 	}
 	if f.cert != "" {
-		cert, err := readSecretly("tls-cert", f.cert, f.secrets, atStart)
+		cert, err := readSecretly(f.settings+"-cert", f.cert, f.secrets, atStart)
 		if err != nil {
 			return nil, err
 		}
-		key, err := readSecretly("tls-key", f.key, f.secrets, atStart)
+		key, err := readSecretly(f.settings+"-key", f.key, f.secrets, atStart)
 		if err != nil {
 			return nil, err
 		}
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("the files of tls-cert and tls-key cannot be used: %w", err)
+			return nil, fmt.Errorf("the files of %s-cert and %[1]s-key cannot be used: %[2]s", f.settings, strings.TrimPrefix(err.Error(), "tls: "))
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
@@ -128,4 +158,39 @@ func (f *tlsFiles) dial(ctx context.Context, network, address string) (net.Conn,
 	}
 	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: config}
 	return dialer.DialContext(ctx, network, address)
+}
+
+// dialRedis is what rueidis calls for each connection. given has the server's name.
+func (f *tlsFiles) dialRedis(ctx context.Context, address string, dialer *net.Dialer, given *tls.Config) (net.Conn, error) {
+	files, err := f.current()
+	if err != nil {
+		return nil, err
+	}
+	config := given.Clone()
+	config.RootCAs, config.Certificates = files.RootCAs, files.Certificates
+	secured := tls.Dialer{NetDialer: dialer, Config: config}
+	conn, err := secured.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return alertedConn{conn}, nil
+}
+
+// alertedConn is a TLS connection that says why the server closed it. A server refuses a
+// client certificate after the handshake, so a write may fail before anybody has read why.
+type alertedConn struct{ net.Conn }
+
+// alertPatience limits the wait for the reason.
+const alertPatience = 100 * time.Millisecond
+
+func (c alertedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err == nil || c.Conn.SetReadDeadline(time.Now().Add(alertPatience)) != nil {
+		return n, err
+	}
+	_, alert := c.Conn.Read(make([]byte, 1)) // the connection is of no use any more
+	if op, ok := errors.AsType[*net.OpError](alert); ok && op.Op == "remote error" {
+		return n, alert
+	}
+	return n, err
 }

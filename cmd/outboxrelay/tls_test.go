@@ -65,12 +65,20 @@ func (c *certificates) sign(t *testing.T, template, parent *x509.Certificate) (*
 // issue writes a certificate and its key to files.
 func (c *certificates) issue(t *testing.T, name string) (cert, key string) {
 	t.Helper()
-	secret, der := c.sign(t, &x509.Certificate{
+	return c.issueWith(t, name, func(*x509.Certificate) {})
+}
+
+// issueWith is issue for a certificate that is changed before it is signed.
+func (c *certificates) issueWith(t *testing.T, name string, change func(*x509.Certificate)) (cert, key string) {
+	t.Helper()
+	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}, c.cert)
+	}
+	change(template)
+	secret, der := c.sign(t, template, c.cert)
 	encoded, err := x509.MarshalPKCS8PrivateKey(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +112,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	t.Parallel()
 	certs := newCertificates(t)
 	cert, key := certs.issue(t, "relay")
-	files := &tlsFiles{ca: certs.authority, cert: cert, key: key, secrets: &secret.Redactor{}}
+	files := &tlsFiles{settings: "tls", ca: certs.authority, cert: cert, key: key, secrets: &secret.Redactor{}}
 	serial := func() string {
 		t.Helper()
 		config, err := files.current()

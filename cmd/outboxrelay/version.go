@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
+	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/version"
 )
 
 func versionCommand(env environment) *cobra.Command {
@@ -13,14 +15,7 @@ func versionCommand(env environment) *cobra.Command {
 		Short: "Print the versions of outboxrelay and Go",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			version, goVersion := "(devel)", "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				goVersion = info.GoVersion
-				if info.Main.Version != "" {
-					version = info.Main.Version
-				}
-			}
-			_, err := fmt.Fprintf(env.stdout, "outboxrelay %s, built with %s\n", version, goVersion)
+			_, err := fmt.Fprintf(env.stdout, "outboxrelay %s, built with %s\n", version.Built(), runtime.Version())
 			return err
 		},
 	}

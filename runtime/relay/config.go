@@ -146,6 +146,11 @@ type Config struct {
 	// TracerProvider makes a span for each wave, linked to the spans that inserted its
 	// rows. Default nil: no tracing.
 	TracerProvider trace.TracerProvider
+	// ContinueTraces also makes a span for each attempt to send a record, as a child of the
+	// span that inserted its row, if that one was sampled. So the trace of an event shows
+	// when it was sent, and whether Kafka acknowledged it. Waves without such a record have
+	// no span then. Default false.
+	ContinueTraces bool
 	// Logger gets the log. Default slog.Default().
 	Logger *slog.Logger
 }

@@ -318,7 +318,7 @@ func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result 
 		}
 		return results
 	}
-	end := d.trace(ctx, records)
+	span := d.trace(ctx, records)
 	start := time.Now()
 	producer.Send(fenced{ctx, d}, records, results)
 	report := WaveReport{Rows: w.rows, Bytes: w.bytes, Took: time.Since(start), Ages: make([]time.Duration, 0, w.rows)}
@@ -336,7 +336,7 @@ func (d *driver) send(ctx context.Context, w *wave, producer Producer) []Result 
 		}
 		classes[results[i].Class] = results[i].Err
 	}
-	end(report, first)
+	span.end(results, report.Acked, first)
 	d.cfg.Observer.Wave(report)
 	if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
 		for class, err := range classes {

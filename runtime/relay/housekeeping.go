@@ -5,10 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
 )
@@ -105,68 +101,4 @@ func (d *driver) listen(ctx context.Context) {
 		tries, told = 0, false
 		d.wake()
 	}
-}
-
-// maxLinks limits the links of a span, as exporters do.
-const maxLinks = 128
-
-// trace starts the span of a wave, linked to the spans that inserted its rows.
-func (d *driver) trace(ctx context.Context, records []Record) func(WaveReport, error) {
-	if d.tracer == nil {
-		return func(WaveReport, error) {}
-	}
-	var links []trace.Link
-	for i := range records {
-		if len(links) == maxLinks {
-			break
-		}
-		if sc, ok := inserter(&records[i]); ok {
-			links = append(links, trace.Link{SpanContext: sc, Attributes: []attribute.KeyValue{
-				attribute.String("messaging.destination.name", records[i].Topic),
-				attribute.String("messaging.message.id", records[i].EventID.String()),
-			}})
-		}
-	}
-	var span trace.Span
-	_ = d.r.guard.call("Tracer.Start", func() {
-		_, span = d.tracer.Start(ctx, "outbox send", trace.WithSpanKind(trace.SpanKindProducer), trace.WithLinks(links...),
-			trace.WithAttributes(attribute.String("outbox", d.cfg.Name), attribute.Int("messaging.batch.message_count", len(records))))
-	})
-	return func(w WaveReport, err error) {
-		if span == nil {
-			return
-		}
-		_ = d.r.guard.call("Span.End", func() {
-			span.SetAttributes(attribute.Int("outbox.acknowledged", w.Acked))
-			if err != nil {
-				span.SetStatus(codes.Error, err.Error())
-			}
-			span.End()
-		})
-	}
-}
-
-// inserter reads the span that inserted a row from its header traceparent (version 00:
-// "00-<32 hex>-<16 hex>-<2 hex>").
-func inserter(r *Record) (trace.SpanContext, bool) {
-	for _, h := range r.Headers {
-		if h.Key != "traceparent" {
-			continue
-		}
-		v := string(h.Value)
-		if len(v) < 55 || v[2] != '-' || v[35] != '-' || v[52] != '-' {
-			return trace.SpanContext{}, false
-		}
-		traceID, err1 := trace.TraceIDFromHex(v[3:35])
-		spanID, err2 := trace.SpanIDFromHex(v[36:52])
-		if err1 != nil || err2 != nil {
-			return trace.SpanContext{}, false
-		}
-		var flags trace.TraceFlags
-		if v[54]&1 == 1 {
-			flags = trace.FlagsSampled
-		}
-		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, TraceFlags: flags, Remote: true}), true
-	}
-	return trace.SpanContext{}, false
 }

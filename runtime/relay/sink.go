@@ -67,6 +67,10 @@ type TopicInfo struct {
 	Partitions int
 	// Unavailable lists the partitions that cannot be written now (no leader).
 	Unavailable []int32
+	// UnderReplicated lists the partitions that have a leader and fewer replicas in sync than
+	// min.insync.replicas: a sink that waits for all of them cannot write there. The relay does
+	// not use it.
+	UnderReplicated []int32
 	// Unchecked is true if the topic accepts records of any partition, even beyond
 	// Partitions. Otherwise a row that names such a partition fails.
 	Unchecked bool

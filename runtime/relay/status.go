@@ -168,6 +168,11 @@ func (m *machine) whyStandby() string {
 	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
 }
 
+// PartitionReason is Status.Reason if a partition cannot be written.
+func PartitionReason(p Paused) string {
+	return fmt.Sprintf("partition %d of %s is set aside: %s", p.Partition, p.Topic, p.Reason)
+}
+
 // whyStill says why a leader does not move rows, or returns "". byOperator is true if the
 // reason is an operator's pause.
 func (t *term) whyStill(now time.Duration, s *Status) (reason string, byOperator bool) {
@@ -184,12 +189,14 @@ func (t *term) whyStill(now time.Duration, s *Status) (reason string, byOperator
 		return "a row that may have killed the relay is being checked", false
 	case s.Queued+s.InFlight+s.Unsettled > 0:
 		return "", false
-	case s.Withheld > 0:
-		return t.flow.targets.whyStopped(), true
-	case len(s.PausedTopics) > 0:
+	case len(s.PausedTopics) > 0: // a fault before a decision
 		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason), false
 	case len(s.SetAside) > 0:
-		return fmt.Sprintf("partition %d of %s is set aside: %s", s.SetAside[0].Partition, s.SetAside[0].Topic, s.SetAside[0].Reason), false
+		return PartitionReason(s.SetAside[0]), false
+	case s.Withheld > 0:
+		return t.flow.targets.whyStopped(), true
+	case s.HeldKeys == 1:
+		return "1 key is held by a failed row", false
 	case s.HeldKeys > 0:
 		return fmt.Sprintf("%d keys are held by failed rows", s.HeldKeys), false
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -78,6 +79,56 @@ func TestWaveSpanLinksToTheInserters(t *testing.T) {
 	}
 	if n := strings.Count(out.b.String(), "\n"); n != 2 {
 		t.Errorf("%d lines, want 2: %s", n, out.b.String())
+	}
+}
+
+// With ContinueTraces, each attempt to send a record is in the trace of its insert, if that
+// was sampled, and linked to the wave.
+func TestTracesThatContinue(t *testing.T) {
+	t.Parallel()
+	spans := tracetest.NewSpanRecorder()
+	store := relay.NewMemStore()
+	inserted := func(topic, headers string) relay.Row {
+		return relay.Row{ID: uuid.New(), Topic: topic, Key: key("k"), EventType: "e", Data: []byte("1"), Headers: []byte(headers)}
+	}
+	const traceID = "0af7651916cd43dd8448eb211c80319c"
+	store.Add(
+		inserted("t", `{"trace_id":"c-1","traceparent":"00-`+traceID+`-b7ad6b7169203331-01","tracestate":"vendor=x"}`),
+		inserted("t", `{"traceparent":"00-`+traceID+`-b7ad6b7169203332-00"}`), // not sampled
+		inserted("t", `{}`),
+	)
+	r := start(t, relay.Config{
+		Store: store, Sink: relay.NewStdoutSink(&lines{}), Name: "shop", ContinueTraces: true,
+		TracerProvider: trace.NewTracerProvider(trace.WithSpanProcessor(spans), trace.WithSampler(trace.AlwaysSample())),
+	})
+	r.w.publishes(t, 3)
+	store.Add(inserted("t", `{}`))
+	r.w.publishes(t, 4)
+	r.stop()
+	var got []string
+	waves := map[string]bool{}
+	for _, s := range spans.Ended() {
+		if !s.Parent().IsValid() {
+			waves[s.SpanContext().SpanID().String()] = true
+			continue
+		}
+		text := fmt.Sprintf("%s %s %s/%s state %s, in a wave: %v", s.SpanKind(), s.Name(), s.Parent().TraceID(), s.Parent().SpanID(),
+			s.Parent().TraceState(), len(s.Links()) == 1 && waves[s.Links()[0].SpanContext.SpanID().String()])
+		for _, a := range s.Attributes() {
+			if a.Key == "messaging.message.conversation_id" || a.Key == "messaging.destination.partition.id" {
+				text += fmt.Sprintf(", %s=%s %s", a.Key, a.Value.Type(), a.Value.String())
+			}
+		}
+		got = append(got, text)
+	}
+	if len(waves) != 1 {
+		t.Errorf("%d waves have a span, want the one with the sampled insert", len(waves))
+	}
+	if d := cmp.Diff([]string{
+		"client send t " + traceID + "/b7ad6b7169203331 state vendor=x, in a wave: true, " +
+			"messaging.destination.partition.id=STRING 0, messaging.message.conversation_id=STRING c-1",
+	}, got); d != "" {
+		t.Errorf("the spans (-want +got):\n%s", d)
 	}
 }
 

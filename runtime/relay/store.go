@@ -322,7 +322,7 @@ type Stats struct {
 	Pending   int64         `json:"pending"` // unsettled rows, at most 100,001 to keep it cheap
 	Held      int64         `json:"held"`    // rows waiting for a retry
 	Dead      int64         `json:"dead"`
-	OldestAge time.Duration `json:"oldest_age_ns"` // age of the oldest unsettled row; 0 if there is none
+	OldestAge time.Duration `json:"oldest_age_ns"` // age of the oldest unsettled row whose topic no operator has paused; 0 if there is none
 	LastSeq   int64         `json:"last_seq"`
 	Delayed   int64         `json:"delayed"` // delayed events that wait, at most 100,001
 	// DelayedIn is the time until the next of them is due; negative: it is overdue; 0 if

@@ -106,7 +106,7 @@ func (w *RedisWaker) connected(ctx context.Context) (rueidis.Client, error) {
 	}
 	client, err := rueidis.NewClient(w.options)
 	if err != nil {
-		return nil, fmt.Errorf("wake: connect to Redis: %w%s", err, redisRemedy(err, w.options.Username, w.key, writerCommands))
+		return nil, fmt.Errorf("wake: connect to Redis: %w%s", redisConnectCause(err, w.options), redisRemedy(err, w.options.Username, w.key, writerCommands))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -164,7 +164,7 @@ func (w *RedisWaker) wake(ctx context.Context) error {
 		err = w.push(ctx, client)
 	}
 	if err != nil {
-		return fmt.Errorf("wake: push to the Redis list %s: %w%s", w.key, err, redisRemedy(err, w.options.Username, w.key, writerCommands))
+		return fmt.Errorf("wake: push to the Redis list %s: %w%s", w.key, redisCause(err, w.options), redisRemedy(err, w.options.Username, w.key, writerCommands))
 	}
 	return nil
 }
@@ -208,6 +208,16 @@ func RedisSource(redis rueidis.ClientOption, service string, options SourceOptio
 // with back-off. Do not call it twice at the same time.
 func (s *RedisWaitSource) Wait(ctx context.Context) error { return s.source.wait(ctx, s) }
 
+// Check connects and sends PING, as Wait does. The error says what to do. Use it at start-up.
+func (s *RedisWaitSource) Check(ctx context.Context) error {
+	s.source.mu.Lock()
+	defer s.source.mu.Unlock()
+	if s.source.connected {
+		return nil
+	}
+	return s.connect(ctx)
+}
+
 // Close ends a Wait under way and closes the connection.
 func (s *RedisWaitSource) Close() { s.source.close(s) }
 
@@ -215,7 +225,7 @@ func (s *RedisWaitSource) connect(ctx context.Context) error {
 	if s.conn == nil {
 		conn, err := dialRedis(ctx, s.options)
 		if err != nil {
-			return s.failed("connect", err)
+			return s.failed("connect", redisConnectCause(err, s.options))
 		}
 		s.conn = conn
 	}
@@ -230,7 +240,7 @@ func (s *RedisWaitSource) connect(ctx context.Context) error {
 // failover, or after a slot has moved, the list may be on another server.
 func (s *RedisWaitSource) failed(what string, err error) error {
 	s.disconnected()
-	return fmt.Errorf("%s: %w%s", what, err, redisRemedy(err, s.options.Username, s.key, relayCommands))
+	return fmt.Errorf("%s: %w%s", what, redisCause(err, s.options), redisRemedy(err, s.options.Username, s.key, relayCommands))
 }
 
 // disconnected closes the connection in the background.

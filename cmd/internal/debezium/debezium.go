@@ -4,6 +4,7 @@
 package debezium
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/child"
 	"github.com/outboxgen/outboxgen/cmd/internal/freeport"
 	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+	"github.com/outboxgen/outboxgen/generator/connector"
 )
 
 // Available reports whether Java and Debezium are on this machine: what
@@ -35,12 +37,15 @@ func Available() bool {
 
 func jars() string { return filepath.Join(os.Getenv("OUTBOXGEN_SERVICES"), "debezium", "lib") }
 
-// Config says what to run.
+// Config says what to run. Without a slot, Kafka Connect starts without a connector.
 type Config struct {
-	Postgres *pgx.ConnConfig // Host must be an address of TCP
+	Postgres *pgx.ConnConfig // Host must be an address of TCP. Kafka Connect has it in its environment
 	Brokers  []string
-	Table    string // schema.name, of the shape that outboxgen's migration gives it
+	Schema   string // of event_outbox; default public
 	Slot     string // name of the replication slot, and of the publication
+	// Equal makes records with all headers that the relay's records have, not only the id.
+	Equal   bool
+	Headers []string // names of headers of the service's own
 	// Settings are other settings of the connector, or other values.
 	Settings map[string]string
 }
@@ -76,6 +81,44 @@ func (d *Connect) Close() error {
 	return errors.Join(d.log.Close(), os.RemoveAll(d.dir))
 }
 
+// Address returns the address of the REST API.
+func (d *Connect) Address() string { return d.api }
+
+// Answers waits until the REST API answers.
+func (d *Connect) Answers(ctx context.Context) error {
+	const pause = 100 * time.Millisecond
+	err := wait.Until(ctx, pause, func() (bool, error) {
+		if !d.process.Running() {
+			return false, errors.New("its process ended")
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.api+"/connectors", nil)
+		if err != nil {
+			return false, err
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, nil //nolint:nilerr // it does not listen yet
+		}
+		return answer.StatusCode == http.StatusOK, answer.Body.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("wait for Kafka Connect: %w\n%s", err, d.Log())
+	}
+	return nil
+}
+
+// Log returns what the process has logged.
+func (d *Connect) Log() string {
+	log, err := os.ReadFile(d.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(log)
+}
+
+// Kill ends the process at once, as a crash does.
+func (d *Connect) Kill() { d.process.Kill() }
+
 // Start starts the process.
 func (d *Connect) Start(ctx context.Context) error {
 	port, err := freeport.Find()
@@ -92,16 +135,24 @@ func (d *Connect) Start(ctx context.Context) error {
 		"offset.flush.interval.ms":     "1000",
 		"listeners":                    d.api,
 		"plugin.discovery":             "service_load",
+		"config.providers":             "env",
+		"config.providers.env.class":   "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
 	}
 	if err := d.write("worker.properties", worker); err != nil {
 		return err
 	}
-	if err := d.write("connector.properties", d.connector()); err != nil {
-		return err
+	arguments := []string{"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(d.dir, "worker.properties")}
+	if d.config.Slot != "" {
+		if err := d.write("connector.properties", d.connector()); err != nil {
+			return err
+		}
+		arguments = append(arguments, filepath.Join(d.dir, "connector.properties"))
 	}
-	cmd := exec.CommandContext(ctx, "java", "-Xms256m", "-Xmx2g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", // as Kafka's scripts
-		"-XX:InitiatingHeapOccupancyPercent=35", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars(), "*"),
-		"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(d.dir, "worker.properties"), filepath.Join(d.dir, "connector.properties"))
+	java := []string{"-Xms256m", "-Xmx2g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", // as Kafka's scripts
+		"-XX:InitiatingHeapOccupancyPercent=35", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars(), "*")}
+	cmd := exec.CommandContext(ctx, "java", append(java, arguments...)...)
+	pg := d.config.Postgres
+	cmd.Env = append(os.Environ(), "PGHOST="+pg.Host, fmt.Sprint("PGPORT=", pg.Port), "PGDATABASE="+pg.Database, "PGUSER="+pg.User, "PGPASSWORD="+pg.Password)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, d.log, d.log
 	d.process, err = child.Start(cmd, nil)
 	return err
@@ -136,36 +187,26 @@ func (d *Connect) ask(ctx context.Context, what string) error {
 
 const connectorName = "outbox"
 
-// connector returns the settings of the connector for a table of outboxgen's shape.
+// connector returns the settings of the connector.
 func (d *Connect) connector() map[string]string {
-	pg := d.config.Postgres
-	settings := map[string]string{
-		"name":                                    connectorName,
-		"connector.class":                         "io.debezium.connector.postgresql.PostgresConnector",
-		"tasks.max":                               "1",
-		"plugin.name":                             "pgoutput",
-		"database.hostname":                       pg.Host,
-		"database.port":                           strconv.Itoa(int(pg.Port)),
-		"database.user":                           pg.User,
-		"database.password":                       pg.Password,
-		"database.dbname":                         pg.Database,
-		"topic.prefix":                            "outbox",
-		"slot.name":                               d.config.Slot,
-		"publication.name":                        d.config.Slot,
-		"publication.autocreate.mode":             "filtered",
-		"table.include.list":                      d.config.Table,
-		"snapshot.mode":                           "no_data",
-		"tombstones.on.delete":                    "false",
-		"skipped.operations":                      "u,d,t",
-		"transforms":                              "outbox",
-		"transforms.outbox.type":                  "io.debezium.transforms.outbox.EventRouter",
-		"transforms.outbox.table.field.event.id":  "id",
-		"transforms.outbox.table.field.event.key": "event_key",
-		"transforms.outbox.table.field.event.payload":                "event_data",
-		"transforms.outbox.route.by.field":                           "topic",
-		"transforms.outbox.route.topic.replacement":                  "${routedByValue}",
-		"transforms.outbox.table.fields.additional.error.on.missing": "false",
+	pg, options := d.config.Postgres, connector.Options{Name: d.config.Slot, Schema: cmp.Or(d.config.Schema, "public"), Headers: d.config.Headers}
+	list := connector.Simple(options)
+	if d.config.Equal {
+		list = connector.Settings(options)
 	}
+	settings := map[string]string{}
+	for _, s := range list {
+		settings[s.Name] = s.Value
+	}
+	maps.Copy(settings, map[string]string{
+		"name":                        connectorName,
+		"database.hostname":           pg.Host,
+		"database.port":               strconv.Itoa(int(pg.Port)),
+		"database.user":               pg.User,
+		"database.password":           pg.Password,
+		"database.dbname":             pg.Database,
+		"publication.autocreate.mode": "filtered",
+	})
 	maps.Copy(settings, d.config.Settings)
 	return settings
 }
@@ -195,8 +236,7 @@ func (d *Connect) untilSlot(ctx context.Context, conn *pgx.Conn, active bool) er
 		return yes, err
 	})
 	if err != nil {
-		log, _ := os.ReadFile(d.log.Name())
-		return fmt.Errorf("wait for the slot of Debezium: %w\n%s", err, log)
+		return fmt.Errorf("wait for the slot of Debezium: %w\n%s", err, d.Log())
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/modfile"
 )
@@ -110,6 +111,28 @@ func withSiblings(root string, m Module, version string) ([]byte, error) {
 	}
 	f.Cleanup()
 	return f.Format()
+}
+
+// WithFolders returns the go.mod and go.sum of the root module as its users get them,
+// with the repository's other modules from their folders. So it needs no go.work, which
+// can select higher versions of the requirements.
+func WithFolders(root string) (mod, sum []byte, err error) {
+	f, err := read(root, Module{Path: Path, Folder: "."})
+	if err != nil {
+		return nil, nil, err
+	}
+	for path := range siblings(f) {
+		err = errors.Join(err, f.AddReplace(path, "", filepath.Join(root, strings.TrimPrefix(path, Path+"/")), ""))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f.Cleanup()
+	if mod, err = f.Format(); err != nil {
+		return nil, nil, err
+	}
+	sum, err = os.ReadFile(filepath.Join(root, "go.sum"))
+	return mod, sum, err
 }
 
 // Scratch returns a go.mod and go.sum for a test's module: it has the repository's

@@ -2,6 +2,7 @@ package gomod
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,16 +36,25 @@ type Served struct {
 }
 
 // Proxy writes the checkout's modules into a folder that is a proxy.
-func Proxy(ctx context.Context, root, dir string) (_ *Served, err error) {
+func Proxy(ctx context.Context, root, dir string) (*Served, error) {
+	return ProxyAt(ctx, root, dir, "")
+}
+
+// ProxyAt is [Proxy] with another version. If the modules of a clean commit already
+// require each other at that version, the result is what a public module proxy serves
+// once the commit has the tags of the version: the checksums are the same.
+func ProxyAt(ctx context.Context, root, dir, version string) (_ *Served, err error) {
 	files, err := os.MkdirTemp("", "outboxgen-files-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(files)) }()
 	s := &Served{Dir: dir, Sums: map[string]string{}}
-	if s.Version, err = export(ctx, root, files); err != nil {
+	sum, err := export(ctx, root, files)
+	if err != nil {
 		return nil, err
 	}
+	s.Version = cmp.Or(version, "v0.1.0-test."+sum)
 	for _, m := range All() {
 		if err := s.serve(files, m); err != nil {
 			return nil, fmt.Errorf("serve %s: %w", m.Path, err)
@@ -60,6 +70,9 @@ func (s *Served) serve(root string, m Module) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(root, m.Folder, "go.mod"), mod, 0o600); err != nil {
+		return err
+	}
+	if err := licensed(root, m); err != nil {
 		return err
 	}
 	info, err := json.Marshal(map[string]string{"Version": s.Version, "Time": "2026-01-02T03:04:05Z"})
@@ -90,6 +103,21 @@ func (s *Served) serve(root string, m Module) error {
 	})
 	s.Sums[m.Path] = fmt.Sprintf("%s %s %s\n%[1]s %[2]s/go.mod %[4]s\n", m.Path, s.Version, whole, alone)
 	return err
+}
+
+// licensed gives a module the repository's licence, if it has none of its own, as go does
+// when it makes a module of a folder.
+func licensed(root string, m Module) error {
+	const name = "LICENSE"
+	own := filepath.Join(root, m.Folder, name)
+	if _, err := os.Stat(own); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(own, text, 0o600)
 }
 
 // Env returns the environment for a go command that takes the modules from this proxy,
@@ -162,9 +190,21 @@ func makeWritable(dir string) {
 	})
 }
 
-// export copies the files that a commit of the work tree would have into a folder. The
-// version depends on them.
-func export(ctx context.Context, root, dir string) (version string, err error) {
+// ContentVersion returns a version that depends on the files that a commit of the work
+// tree would have: the prefix and a checksum.
+func ContentVersion(ctx context.Context, root, prefix string) (_ string, err error) {
+	files, err := os.MkdirTemp("", "outboxgen-files-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(files)) }()
+	sum, err := export(ctx, root, files)
+	return prefix + sum, err
+}
+
+// export copies the files that a commit of the work tree would have into a folder, and
+// returns a checksum of them.
+func export(ctx context.Context, root, dir string) (sum string, err error) {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNoWorkTree, err)
 	}
@@ -192,5 +232,5 @@ func export(ctx context.Context, root, dir string) (version string, err error) {
 			return "", err
 		}
 	}
-	return "v0.1.0-test." + hex.EncodeToString(hash.Sum(nil))[:12], nil
+	return hex.EncodeToString(hash.Sum(nil))[:12], nil
 }

@@ -62,6 +62,7 @@ func TestUpgradeAllowsPauses(t *testing.T) {
 		for name, spoil := range map[string]string{
 			"from before pauses":           beforePauses,
 			"without one of their indexes": `DROP INDEX ix_event_outbox_audit_open`,
+			"with an index that failed":    `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_event_outbox_audit_open'::regclass`,
 			"from before the mark too":     beforePauses + `; ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file, DROP COLUMN search_below`,
 		} {
 			exec(t, conn, spoil)
@@ -96,6 +97,26 @@ func TestAllowPauses(t *testing.T) {
 		}
 		if diff := cmp.Diff(current, everything(t, conn)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
+		}
+		// A call that has nothing to do waits for no lock, so it may be made at each start.
+		other, err := pgx.ConnectConfig(ctx, conn.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close(ctx) //nolint:errcheck // the test is over
+		exec(t, other, `BEGIN; LOCK TABLE event_outbox_audit IN ACCESS SHARE MODE`)
+		if err := migrations.AllowPauses(ctx, conn); err != nil {
+			t.Errorf("while somebody reads the audit: %v", err)
+		}
+		exec(t, other, `ROLLBACK`)
+		exec(t, conn, beforePauses)
+		exec(t, other, `BEGIN; LOCK TABLE event_outbox_audit IN ACCESS SHARE MODE`)
+		if err := migrations.AllowPauses(ctx, conn); err == nil || !strings.Contains(err.Error(), "another transaction holds a lock on event_outbox_audit; nothing was changed") {
+			t.Errorf("while somebody reads an audit that has to change: %v", err)
+		}
+		exec(t, other, `ROLLBACK`)
+		if err := migrations.AllowPauses(ctx, conn); err != nil {
+			t.Fatal(err)
 		}
 		exec(t, conn, pauseTopic)
 		// While a topic is paused there is no way back.

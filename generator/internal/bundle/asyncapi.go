@@ -146,16 +146,20 @@ func messageNames(e *schema.Event) []string {
 	return names
 }
 
-// operations returns an operation for each event: the service sends it.
+// operations returns an operation for each event: the service sends or receives it.
 func operations(events []*schema.Event) string {
 	all := &object{}
 	for _, e := range events {
 		channel := "#/channels/" + e.Topic
 		operation := &object{}
-		operation.text("action", "send")
+		does := "send"
+		if e.Consumed {
+			does = "receive"
+		}
+		operation.text("action", does)
 		operation.add("channel", reference(channel))
 		operation.add("messages", array(messageNames(e), func(name string) string { return reference(channel + "/messages/" + name) }))
-		all.add("send"+e.GoName, operation.String())
+		all.add(does+e.GoName, operation.String())
 	}
 	return all.String()
 }
@@ -175,7 +179,7 @@ func (a *asyncAPI) message(e *schema.Event) string {
 	o.add("correlationId", a.correlation(e))
 	o.add("payload", a.payload(e))
 	if e.Keyed {
-		o.add("bindings", a.keyBinding(e))
+		o.add("bindings", a.keyBinding(e, ""))
 	}
 	o.add("x-outbox", extension(e))
 	return o.String()
@@ -184,12 +188,12 @@ func (a *asyncAPI) message(e *schema.Event) string {
 // tombstone returns the message of the records that delete a key.
 func (a *asyncAPI) tombstone(e *schema.Event) string {
 	o := &object{}
-	o.text("name", e.Type)
+	o.text("name", e.Type+".tombstone")
 	o.text("title", messageTitle(e)+" (tombstone)")
 	o.text("description", "Deletes what was published under the key. The value of the record is null.")
 	o.add("headers", a.headers(e))
 	o.add("payload", `{"type":"null"}`)
-	o.add("bindings", a.keyBinding(e))
+	o.add("bindings", a.keyBinding(e, "The key of the events that are deleted."))
 	o.add("x-outbox", "false")
 	return o.String()
 }

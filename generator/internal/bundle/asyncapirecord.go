@@ -115,14 +115,17 @@ func (a *asyncAPI) headers(e *schema.Event) string {
 	return own.String()
 }
 
-// keyBinding returns the Kafka binding of a message, with the schema of the key.
-func (a *asyncAPI) keyBinding(e *schema.Event) string {
+// keyBinding returns the Kafka binding of a message, with the schema of the key. meaning
+// is what the key is; "": where the event data has it.
+func (a *asyncAPI) keyBinding(e *schema.Event, meaning string) string {
 	pointer := e.Key
 	if pointer == nil {
 		pointer = e.AggregateID
 	}
 	var key string
 	switch {
+	case meaning != "":
+		key = described(meaning, `"type":"string"`)
 	case pointer == nil:
 		key = described("The id of the aggregate "+quote(e.AggregateType)+".", `"type":"string"`)
 	case a.property(e, pointer.Text) != "":

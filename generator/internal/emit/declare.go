@@ -326,11 +326,15 @@ type memberView struct{ Name, Value string }
 
 // event prints the description of an event and the functions around it.
 func (c *coder) event(e *ir.Event) (string, error) {
-	for _, p := range []string{"context", pgxPath, genPath} {
+	for _, p := range []string{"context", genPath} {
 		c.imports[p] = ""
 	}
 	c.imports[outboxPath] = "outbox"
 	view := eventView{Var: ir.EventVar(e.GoName), Name: e.GoName, Event: "data"}
+	if e.Consumed {
+		return c.consumed(e, view)
+	}
+	c.imports[pgxPath] = ""
 	add := func(name, value string) { view.Members = append(view.Members, memberView{name, value}) }
 	add("Type", quote(e.Type))
 	add("Topic", quote(e.Topic))
@@ -338,11 +342,8 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	if uri := e.SchemaURI; uri != "" {
 		add("SchemaURI", quote(uri))
 	}
-	switch e.Envelope {
-	case "cloudevents":
-		add("Envelope", "gen.EnvelopeCloudEvents")
-	case "none":
-		add("Envelope", "gen.EnvelopeNone")
+	if kind := envelopeKind(e); kind != "" {
+		add("Envelope", kind)
 	}
 	add("AggregateType", quote(e.AggregateType))
 	if !e.AggregateID.None() {
@@ -374,7 +375,33 @@ func (c *coder) event(e *ir.Event) (string, error) {
 	if err != nil || !e.Tombstone {
 		return text, err
 	}
-	tombstone, err := c.tombstone(e)
+	tombstone, err := c.tombstone(e, "tombstone.tmpl")
+	return text + tombstone, err
+}
+
+// envelopeKind returns the constant of an event's envelope; "" for the zero value.
+func envelopeKind(e *ir.Event) string {
+	switch e.Envelope {
+	case "cloudevents":
+		return "gen.EnvelopeCloudEvents"
+	case "none":
+		return "gen.EnvelopeNone"
+	}
+	return ""
+}
+
+// consumed prints the description of an event that another service publishes, and the
+// functions that receive it.
+func (c *coder) consumed(e *ir.Event, view eventView) (string, error) {
+	view.Members = []memberView{{"Type", quote(e.Type)}, {"Topic", quote(e.Topic)}}
+	if kind := envelopeKind(e); kind != "" {
+		view.Members = append(view.Members, memberView{"Envelope", kind})
+	}
+	text, err := c.execute("consumed.tmpl", view)
+	if err != nil || !e.Tombstone {
+		return text, err
+	}
+	tombstone, err := c.tombstone(e, "consumed_tombstone.tmpl")
 	return text + tombstone, err
 }
 
@@ -385,7 +412,7 @@ type tombstoneView struct {
 }
 
 // tombstone prints the type and the functions for the tombstones of an event.
-func (c *coder) tombstone(e *ir.Event) (string, error) {
+func (c *coder) tombstone(e *ir.Event, template string) (string, error) {
 	view := tombstoneView{Var: ir.EventVar(e.GoName), Name: e.GoName + "Tombstone", Event: e.GoName}
 	t := keyType(e)
 	view.Key, view.Text = c.base(t), getting{coder: c}.text("v.Key", ir.Step{Type: t})
@@ -399,7 +426,7 @@ func (c *coder) tombstone(e *ir.Event) (string, error) {
 	default:
 		view.Parse = "gen.KeyString[" + view.Key + "]"
 	}
-	return c.execute("tombstone.tmpl", view)
+	return c.execute(template, view)
 }
 
 // keyType returns the type of an event's key. It is a string if the caller gives the key,

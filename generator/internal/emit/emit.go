@@ -239,12 +239,20 @@ func (p *printer) packageFile() ([]byte, error) {
 	}
 	return p.print(fileView{
 		Header: Header,
-		Doc: comment("Package " + p.pkg.Name + " holds the events that " + p.pkg.Service + " publishes: their types, and the functions that insert, register and decode them.\n\n" +
+		Doc: comment("Package " + p.pkg.Name + " holds the events that " + p.pkg.Service + " " + p.does() + ": their types, and the functions that insert, register and decode them.\n\n" +
 			"Validate of a type reports every violation of its schema, as a *outbox.ValidationError. UnmarshalJSON reports every mismatch, and does not change the value if there is one."),
 		Package: p.pkg.Name,
 		Imports: set.block(),
 		Parts:   []string{part},
 	})
+}
+
+// does says what the service does with its events.
+func (p *printer) does() string {
+	if slices.ContainsFunc(p.pkg.Events, func(e *ir.Event) bool { return e.Consumed }) {
+		return "publishes and consumes"
+	}
+	return "publishes"
 }
 
 func (p *printer) execute(name string, view any) (string, error) {

@@ -4,6 +4,8 @@
 package example
 
 import (
+	"slices"
+
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
@@ -21,36 +23,46 @@ type Example struct {
 // Of returns an example for s, or nil if it finds none: a schema can demand what is not
 // found by trying, or allow no value, or have a keyword that v cannot check.
 func Of(s *schema.Schema, v *validator.Validator) *Example {
+	return Find(s, v, nil, func(*schema.Value) bool { return true })
+}
+
+// Find is Of for examples that fit. The examples in more come before those of the schema.
+func Find(s *schema.Schema, v *validator.Validator, more []*schema.Value, fits func(*schema.Value) bool) *Example {
 	if s == nil || !v.Checks(s) {
 		return nil
 	}
-	if given := givenBy(s, v); given != nil {
+	if given := givenBy(s, v, more, fits); given != nil {
 		return given
 	}
 	known := patterns{}
 	for _, a := range attempts {
 		m := maker{attempt: a, budget: mostValues, patterns: known}
 		value := m.value(conjunction(nil, s, a.turn), s.Title, 0)
-		if value != nil && v.Check(s, value) == validator.Valid {
+		if value != nil && v.Check(s, value) == validator.Valid && fits(value) {
 			return &Example{Value: value, Made: true}
 		}
 	}
 	return nil
 }
 
-// givenBy returns the first example that a schema has, or what it refers to: a valid one
-// if possible.
-func givenBy(s *schema.Schema, v *validator.Validator) *Example {
-	var unchecked *Example
+// givenBy returns the first example of more, of a schema, or of what it refers to: a valid
+// one if possible.
+func givenBy(s *schema.Schema, v *validator.Validator, more []*schema.Value, fits func(*schema.Value) bool) *Example {
+	all := slices.Clone(more)
 	for _, described := range s.Described() {
-		for _, given := range described.Examples {
-			switch v.Check(s, given) {
-			case validator.Valid:
-				return &Example{Value: given}
-			case validator.Unchecked:
-				if unchecked == nil {
-					unchecked = &Example{Value: given, Unchecked: true}
-				}
+		all = append(all, described.Examples...)
+	}
+	var unchecked *Example
+	for _, given := range all {
+		if !fits(given) {
+			continue
+		}
+		switch v.Check(s, given) {
+		case validator.Valid:
+			return &Example{Value: given}
+		case validator.Unchecked:
+			if unchecked == nil {
+				unchecked = &Example{Value: given, Unchecked: true}
 			}
 		}
 	}

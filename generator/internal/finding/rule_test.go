@@ -34,6 +34,7 @@ var elsewhere = map[string][2]string{
 	"migration-unreadable":       {"generator/internal/sqlc/broken_test.go", "this migration cannot be read"},
 	"column-missing":             {"generator/internal/sqlc/sqlc_test.go", "table event_outbox has no column"},
 	"column-type":                {"generator/internal/sqlc/sqlc_test.go", "has the type int8, not uuid; change its type"},
+	"debezium-registry":          {"testdata/script/export_debezium.txtar", "Debezium adds no schema ids"},
 	"foreign-file":               {"testdata/script/foreign.txtar", "but did not generate the existing one"},
 	"import-cycle":               {"testdata/script/types_cycle.txtar", "which cannot import itself"},
 	"migration-does-not-compile": {"generator/internal/sqlc/broken_test.go", "sqlc: syntax error at or near"},

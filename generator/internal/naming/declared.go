@@ -164,9 +164,15 @@ func (a *assigner) checkDeclared(pkg *ir.Package, taken Declared) {
 	}
 	check(configPos, "Service", "InsertAll", "CancelDelayed", "insertRows", "nullable")
 	for _, e := range pkg.Events {
-		check(e.Pos, "Insert"+e.GoName, "Queue"+e.GoName, "On"+e.GoName, "Decode"+e.GoName, ir.EventVar(e.GoName), e.GoName+".NewRow")
-		if e.Tombstone {
-			check(e.Pos, tombstoneNames(e.GoName)...)
+		check(e.Pos, "On"+e.GoName, "Decode"+e.GoName, ir.EventVar(e.GoName))
+		switch {
+		case !e.Consumed:
+			check(e.Pos, "Insert"+e.GoName, "Queue"+e.GoName, e.GoName+".NewRow")
+			if e.Tombstone {
+				check(e.Pos, tombstoneNames(e.GoName)...)
+			}
+		case e.Tombstone:
+			check(e.Pos, "On"+e.GoName+"Tombstone")
 		}
 	}
 	for n := range pkg.Types() {

@@ -20,17 +20,24 @@ type apiDocument struct {
 	messages []*apiMessage
 	// content is the content type of messages that have none.
 	content *Value
+	publish *finding.Pos // the first publish, if it means that the service receives
 }
 
 // apiMessage is one message. Several channels may have it.
 type apiMessage struct {
-	document *apiDocument
-	at       node // where it is, after references
+	document *apiDocument   // the first that has it
+	others   []*apiDocument // the others
+	at       node           // where it is, after references
 	// merged is the message with its traits.
 	merged *Value
 	// key is the name by which its channel or components has it, with the place.
-	key      Name
-	channels []apiChannel
+	// otherwise is that of a message without any name, and operation what is added to it
+	// if a channel has two of them.
+	key, otherwise Name
+	operation      string
+	byChannel      bool // its type is the name of its channel
+	untitled       bool // its title is not its Go name
+	channels       []apiChannel
 	// left is true if it is no event, because x-outbox: false says so.
 	left bool
 	// entry is the entry of events: that describes it, and from where; nil: none.
@@ -43,9 +50,19 @@ type apiMessage struct {
 
 // apiChannel is a channel that has a message.
 type apiChannel struct {
-	name  Name   // its key
-	topic *Value // the address, or the topic of its Kafka binding; nil: unknown
-	left  bool   // x-outbox: false
+	name   Name // its key
+	place  apiPlace
+	topic  *Value // the address, or the topic of its Kafka binding; nil: unknown
+	left   bool   // x-outbox: false
+	leftBy bool   // x-outbox: false in an operation of AsyncAPI 3
+	does   direction
+}
+
+// messageKey identifies a message that several documents may have. The major version
+// decides how its traits are merged.
+type messageKey struct {
+	at    apiPlace
+	major int
 }
 
 // asyncAPI recognises a document of AsyncAPI, and returns its major version. A version
@@ -83,9 +100,12 @@ func (l *loader) apiDocuments() {
 		u.scanned = true
 		l.needed = u.matches
 		d := &apiDocument{unit: u, major: u.api, content: u.value.Member("defaultContentType")}
-		r := &apiReader{load: l, document: d, byPlace: map[apiPlace]*apiMessage{}}
+		r := &apiReader{load: l, document: d}
 		r.channels()
 		r.rest()
+		if d.major > 2 {
+			r.actions()
+		}
 		l.apis = append(l.apis, d)
 	}
 }
@@ -94,7 +114,6 @@ func (l *loader) apiDocuments() {
 type apiReader struct {
 	load     *loader
 	document *apiDocument
-	byPlace  map[apiPlace]*apiMessage
 }
 
 // object returns the object at a member of n, after references; ok is false if there is
@@ -124,6 +143,9 @@ func (r *apiReader) target(n node, name string) (node, bool) {
 func (r *apiReader) root() node { return node{unit: r.document.unit, value: r.document.unit.value} }
 
 func (r *apiReader) channels() {
+	if x := r.root().value.member("x-outbox"); x != nil {
+		r.misplaced(x)
+	}
 	all, ok := r.object(r.root(), "channels")
 	if !ok {
 		return
@@ -136,7 +158,10 @@ func (r *apiReader) channels() {
 		if !ok {
 			continue
 		}
-		channel := apiChannel{name: Name{Text: m.Name, Pos: m.Pos}, left: refuses(n.value)}
+		if x := n.value.member("x-outbox"); x != nil && !refuses(n.value) {
+			r.misplaced(x)
+		}
+		channel := apiChannel{name: Name{Text: m.Name, Pos: m.Pos}, place: n.place(), left: refuses(n.value)}
 		if r.document.major == 2 {
 			channel.topic = &Value{Pos: m.Pos, Kind: String, Text: m.Name}
 		} else if address := n.value.Member("address"); address != nil && address.Kind != Null {
@@ -171,9 +196,68 @@ func (r *apiReader) named(n node, channel apiChannel) {
 		return
 	}
 	for _, m := range all.value.Members {
-		if target, ok := r.target(all.at(m), m.Name); ok {
-			r.add(target, Name{Text: m.Name, Pos: m.Pos}, channel)
+		at := channel
+		at.left = at.left || r.leftHere(m.Value)
+		target, ok := r.target(all.at(m), m.Name)
+		if !ok {
+			continue
 		}
+		key := Name{Text: m.Name, Pos: m.Pos}
+		operation, converted := r.converted(m.Name)
+		if !converted {
+			r.add(target, key, at)
+			continue
+		}
+		name := Name{}
+		if target.place() != all.at(m).place() {
+			name = target.name(name)
+		}
+		if _, also := r.converted(name.Text); also {
+			name = Name{}
+		}
+		message := r.add(target, name, at)
+		if message.otherwise = key; strings.HasSuffix(m.Name, ".message") {
+			message.otherwise.Text = operation
+		}
+		if operation == "publish" || operation == "subscribe" {
+			message.otherwise, message.operation = channel.name, operation
+		}
+	}
+}
+
+// convertedKey matches the keys that the converter of the AsyncAPI initiative gives to
+// the messages of channels: the operation of AsyncAPI 2, or its id, and a number.
+var convertedKey = regexp.MustCompile(`^(.+)\.message(\.[0-9]+)?$`)
+
+// converted reports whether the converter made the key of a message, so that it is no
+// name, and from which operation.
+func (r *apiReader) converted(key string) (operation string, ok bool) {
+	made := convertedKey.FindStringSubmatch(key)
+	if made == nil {
+		return "", false
+	}
+	operations := r.root().inside("operations").value
+	return made[1], made[1] == "publish" || made[1] == "subscribe" || operations != nil && operations.Member(made[1]) != nil
+}
+
+// leftHere reports whether x-outbox: false is beside a reference to a message. Anything
+// else there is reported, because it has no effect.
+func (r *apiReader) leftHere(v *Value) bool {
+	x := v.member("x-outbox")
+	if v.Kind != Object || v.Member("$ref") == nil || x == nil {
+		return false
+	}
+	if !refuses(v) {
+		r.misplaced(x)
+	}
+	return refuses(v)
+}
+
+// misplaced reports x-outbox in a place of a document where it has no effect.
+func (r *apiReader) misplaced(x *Member) {
+	if r.document.unit.matches {
+		r.load.list.Errorf(x.Pos, "misplaced-x-outbox", "x-outbox has no effect here; in AsyncAPI it belongs in a message, in a trait of one, or at the top of its payload").
+			SetHint("move it to the message, or write x-outbox: false to leave out the messages")
 	}
 }
 
@@ -189,20 +273,34 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 		}
 		at := channel
 		at.left = at.left || refuses(operation.value)
+		if x := operation.value.member("x-outbox"); x != nil && !refuses(operation.value) {
+			r.misplaced(x)
+		}
+		at.does = sends
+		if (m.Name == "publish") != r.load.api.PublishSends {
+			at.does = receives
+		}
+		if m.Name == "publish" && at.does == receives && r.document.publish == nil {
+			r.document.publish = &m.Pos
+		}
 		message, ok := r.object(operation, "message")
 		if !ok {
 			continue
 		}
 		branches := message.value.Member("oneOf")
 		if branches == nil || branches.Kind != Array {
-			key := channel.name
+			key, unnamed := channel.name, m.Name
 			if id := r.load.withTraits(operation, 2).Member("operationId"); id != nil && id.Kind == String {
-				key = Name{Text: id.Text, Pos: id.Pos}
+				key, unnamed = Name{Text: id.Text, Pos: id.Pos}, ""
 			}
+			at.left = at.left || r.leftHere(operation.inside("message").value)
 			if message.place() != operation.inside("message").place() {
 				key = message.name(key)
 			}
-			r.add(message, key, at)
+			added := r.add(message, key, at)
+			if key == channel.name {
+				added.operation = unnamed
+			}
 			continue
 		}
 		for i := range branches.Items {
@@ -215,7 +313,9 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 			if target.place() != inner.place() {
 				key = target.name(key)
 			}
-			r.add(target, key, at)
+			in := at
+			in.left = in.left || r.leftHere(inner.value)
+			r.add(target, key, in)
 		}
 	}
 }
@@ -260,25 +360,44 @@ func (r *apiReader) rest() {
 	}
 }
 
-func (r *apiReader) add(n node, key Name, channel apiChannel) {
+// add adds a message of a channel.
+func (r *apiReader) add(n node, key Name, channel apiChannel) *apiMessage {
 	m := r.message(n, key)
+	m.join(channel)
+	return m
+}
+
+// join adds a channel to a message.
+func (m *apiMessage) join(channel apiChannel) {
 	i := slices.IndexFunc(m.channels, func(c apiChannel) bool { return c.name == channel.name })
-	if i < 0 {
+	switch {
+	case i < 0:
 		m.channels = append(m.channels, channel)
-		return
+	case m.channels[i].left: // one of two operations may have it
+		m.channels[i] = channel
+	case !channel.left:
+		m.channels[i].does |= channel.does
 	}
-	m.channels[i].left = m.channels[i].left && channel.left // one of two operations may have it
+}
+
+// listed reports whether schemas: matches a document that has the message.
+func (m *apiMessage) listed() bool {
+	return m.document.unit.doc.Listed || slices.ContainsFunc(m.others, func(d *apiDocument) bool { return d.unit.doc.Listed })
 }
 
 // message returns the message at n.
 func (r *apiReader) message(n node, key Name) *apiMessage {
-	m := r.byPlace[n.place()]
+	at := messageKey{n.place(), r.document.major}
+	m := r.load.messages[at]
 	if m == nil {
 		m = &apiMessage{document: r.document, at: n, key: key, left: refuses(n.value)}
-		r.byPlace[n.place()] = m
+		r.load.messages[at] = m
 		m.merged = r.load.withTraits(n, r.document.major)
 		m.left = m.left || refuses(m.merged)
 		r.document.messages = append(r.document.messages, m)
+	}
+	if m.document != r.document && !slices.Contains(m.others, r.document) {
+		m.others = append(m.others, r.document)
 	}
 	if m.key.Text == "" {
 		m.key = key
@@ -289,5 +408,7 @@ func (r *apiReader) message(n node, key Name) *apiMessage {
 // refuses reports whether v has x-outbox: false: its messages are no events.
 func refuses(v *Value) bool {
 	x := v.Member("x-outbox")
-	return x != nil && x.Kind == Bool && !x.Bool
+	return x != nil && refusing(x)
 }
+
+func refusing(v *Value) bool { return v.Kind == Bool && !v.Bool }

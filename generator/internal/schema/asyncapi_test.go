@@ -104,6 +104,9 @@ func loadEvents(t *testing.T, project fstest.MapFS) (events, diagnostics string)
 		if e.Tombstone {
 			b.WriteString(", tombstone")
 		}
+		if e.Consumed {
+			b.WriteString(", consumed")
+		}
 		fmt.Fprintf(&b, ", data %s#%s (%s)\n", e.Schema.Doc.Path, e.Schema.Pointer, e.Schema.Dialect())
 	}
 	for _, f := range list.Sorted() {
@@ -120,7 +123,11 @@ func summary(events, diagnostics string) string {
 		name, rest, _ := strings.Cut(rest, " ")
 		_, rest, _ = strings.Cut(rest, "topic ")
 		topic, _, _ := strings.Cut(rest, ",")
-		parts = append(parts, name+" on "+strings.Trim(topic, `"`))
+		name += " on " + strings.Trim(topic, `"`)
+		if strings.Contains(rest, ", consumed") {
+			name += " (consumed)"
+		}
+		parts = append(parts, name)
 	}
 	seen := map[string]int{}
 	var ids []string

@@ -45,6 +45,10 @@ func (l *loader) apiMessage(m *apiMessage) {
 		marks.Pos = x.Pos
 		l.apiExtension(m, x.Pos, x.Value, marks)
 	}
+	defer func(before *apiMessage) { l.undescribed = before }(l.undescribed)
+	if m.x == nil && !l.payloadOutbox(m) {
+		l.undescribed = m
+	}
 	if m.payload = l.apiPayload(m); m.payload != nil && m.payload.Marks == nil && marks.Pos.Line > 0 {
 		m.payload.Marks = marks
 	}
@@ -58,10 +62,12 @@ func (l *loader) apiMessage(m *apiMessage) {
 func (l *loader) isEvent(m *apiMessage) bool {
 	left := m.left || len(m.channels) > 0 && !slices.ContainsFunc(m.channels, func(c apiChannel) bool { return !c.left })
 	switch {
-	case m.entry == nil && !m.document.unit.doc.Listed:
+	case m.entry == nil && !m.listed():
 		return false
 	case left:
 		l.leftEntry(m)
+		return false
+	case m.entry == nil && l.api.OmitReceived && m.onlyReceived() && !m.hasRole():
 		return false
 	case m.entry != nil || len(m.channels) > 0 || m.merged.Member("x-outbox") != nil || l.payloadOutbox(m):
 		return true
@@ -71,6 +77,12 @@ func (l *loader) isEvent(m *apiMessage) bool {
 		Message: "no channel has this message, so it is no event",
 	})
 	return false
+}
+
+// hasRole reports whether x-outbox of a message says what the service does with its event.
+func (m *apiMessage) hasRole() bool {
+	x := m.merged.Member("x-outbox")
+	return x != nil && x.Member("role") != nil
 }
 
 // leftEntry reports the entry of a message that x-outbox: false leaves out.
@@ -136,6 +148,8 @@ func (l *loader) apiEntry(e *EventConfig, index int) {
 	}
 	m := l.messageAt(target, e.file())
 	switch {
+	case m != nil && e.Left:
+		m.left = true
 	case m != nil && m.entry != nil:
 		l.list.Errorf(e.Pos, "event-described-twice", "the event of this message is also described by the entry at %s", m.entry.Pos).
 			SetHint("keep one of the two entries")
@@ -165,7 +179,7 @@ func (l *loader) messageAt(n node, file string) *apiMessage {
 	var found *apiMessage
 	for _, d := range l.apis {
 		for _, m := range d.messages {
-			if m.at.place() == n.place() && (found == nil || d.unit.doc.Path == file) {
+			if m.at.place() == n.place() && (found == nil || m.in(file)) {
 				found = m
 			}
 		}
@@ -173,12 +187,17 @@ func (l *loader) messageAt(n node, file string) *apiMessage {
 	return found
 }
 
+// in reports whether the document called file has the message.
+func (m *apiMessage) in(file string) bool {
+	return m.document.unit.doc.Path == file || slices.ContainsFunc(m.others, func(d *apiDocument) bool { return d.unit.doc.Path == file })
+}
+
 // messagesHint lists the messages of a document.
 func (l *loader) messagesHint(file string) string {
 	var places []string
 	for _, d := range l.apis {
 		for _, m := range d.messages {
-			if place := m.at.unit.doc.Path + "#" + m.at.pointer; d.unit.doc.Path == file && !slices.Contains(places, place) {
+			if place := m.at.unit.doc.Path + "#" + m.at.pointer; m.in(file) && !slices.Contains(places, place) {
 				places = append(places, place)
 			}
 		}

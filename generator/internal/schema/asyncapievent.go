@@ -1,6 +1,11 @@
 package schema
 
 import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -43,8 +48,16 @@ func extended(x, more *Extension) *Extension {
 	if x.Key == nil && !x.NoKey {
 		x.Key, x.NoKey, x.KeyPos = more.Key, more.NoKey, more.KeyPos
 	}
-	x.Tombstone = x.Tombstone || more.Tombstone
-	x.Wrapped = x.Wrapped || more.Wrapped
+	if !x.seen("tombstone") {
+		x.Tombstone = more.Tombstone
+	}
+	if !x.seen("payload") {
+		x.Wrapped = more.Wrapped
+	}
+	if x.GoName.Text == "" {
+		x.GoName = more.GoName
+	}
+	fill(&x.Role, more.Role)
 	if x.Compat == (CompatRule{}) {
 		x.Compat = more.Compat
 	}
@@ -68,38 +81,49 @@ func (x *Extension) Place(member string, otherwise finding.Pos) finding.Pos {
 func (l *loader) apiEvents(c *Config) []*Event {
 	defer func(before bool) { l.needed = before }(l.needed)
 	l.needed = true
-	var events []*Event
+	var described []*apiMessage
 	for _, d := range l.apis {
 		for _, m := range d.messages {
-			if e := l.apiEvent(c, m); e != nil {
-				e.Within = d.unit.doc
-				events = append(events, e)
+			if !m.left && m.payload != nil && l.apiDescription(m) {
+				described = append(described, m)
 			}
+		}
+	}
+	l.warnPublish()
+	described = l.sameMessages(described)
+	l.sameTitles(described)
+	var events []*Event
+	for _, m := range described {
+		if e := l.apiEvent(c, m); e != nil {
+			events = append(events, e)
 		}
 	}
 	return events
 }
 
-// apiEvent returns the event of a message; nil if it is none, or if something was
+// apiDescription completes what x-outbox says about the event of a message with its type
+// and its version. It returns false if the message makes no event, or if something was
 // reported.
-func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
+func (l *loader) apiDescription(m *apiMessage) bool {
 	switch {
-	case m.left || m.payload == nil:
-		return nil
 	case m.own != nil && m.x != nil:
 		l.list.Errorf(m.x.Pos, "event-described-twice", "this event is also described in its file, at %s", m.own.Outbox.Pos).
 			SetHint("keep either x-outbox there or this one")
-		return nil
+		return false
 	case m.own != nil && m.own.Doc.Listed:
-		return nil // the file makes the event
+		return false // the file makes the event
 	case m.own != nil:
 		m.x = extended(nil, m.own.Outbox)
+	case m.x == nil:
+		m.x = &Extension{Pos: m.at.value.Pos, At: map[string]finding.Pos{}}
 	}
-	x := extended(&Extension{Pos: m.at.value.Pos, At: map[string]finding.Pos{}}, &Extension{})
-	if m.x != nil {
-		x = m.x
-	}
-	if !l.apiType(m, x) || !l.apiTopic(m, x) || !l.apiAggregate(m, x) {
+	return l.apiType(m, m.x)
+}
+
+// apiEvent returns the event of a message; nil if something was reported.
+func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
+	x := m.x
+	if !l.apiTopic(m, x) || !l.apiAggregate(c, m, x) {
 		return nil
 	}
 	l.apiCorrelation(c, m, x)
@@ -108,15 +132,46 @@ func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
 		x.Envelope = &Name{Text: "none", Pos: x.Pos} // the payload is the whole value of the record
 	}
 	e := l.event(c, m.payload, x, apiName(m, x))
-	if e != nil && m.payload.OnlyRef() && m.payload.Ref.Target != nil && m.payload.Ref.Target.Pointer == "/components/schemas/"+e.GoName {
+	if e == nil {
+		return nil
+	}
+	if m.payload.OnlyRef() && m.payload.Ref.Target != nil && m.payload.Ref.Target.Pointer == "/components/schemas/"+e.GoName {
 		e.Schema = m.payload.Ref.Target // the schema of this event, and no one else's
 	}
+	e.Consumed = m.consumed(x)
+	e.Within = m.document.unit.doc
+	for _, d := range m.others {
+		e.AlsoWithin = append(e.AlsoWithin, d.unit.doc)
+	}
+	if v := m.text("title"); v != nil {
+		e.Title = v.Text
+	}
 	for _, member := range []string{"description", "summary"} {
-		if v := m.text(member); e != nil && v != nil && e.Description == "" {
+		if v := m.text(member); v != nil && e.Description == "" {
 			e.Description = v.Text
 		}
 	}
+	e.Examples = m.examples()
 	return e
+}
+
+// examples returns the examples of the event data.
+func (m *apiMessage) examples() []*Value {
+	all := m.merged.Member("examples")
+	if all == nil || all.Kind != Array {
+		return nil
+	}
+	var data []*Value
+	for _, example := range all.Items {
+		payload := example.Member("payload")
+		if payload != nil && m.x.Wrapped {
+			payload = payload.Member("data")
+		}
+		if payload != nil {
+			data = append(data, payload)
+		}
+	}
+	return data
 }
 
 // text returns a member of the message that is a text and not empty.
@@ -132,24 +187,32 @@ func apiName(m *apiMessage, x *Extension) Name {
 	if m.entry != nil && m.entry.Name.Text != "" {
 		return m.entry.Name
 	}
-	if title := m.text("title"); title != nil {
+	if x.GoName.Text != "" {
+		return x.GoName
+	}
+	if title := m.text("title"); title != nil && !m.untitled {
 		return Name{Text: goname.Title(title.Text), Pos: title.Pos}
 	}
-	return Name{Text: goname.Exported(versionSuffix.ReplaceAllString(x.Type.Text, "")), Pos: x.Type.Pos}
+	version, _ := strconv.Atoi(x.Version.Text) // it was checked
+	return Name{Text: goname.Exported(Family(x.Type.Text, version)), Pos: x.Type.Pos}
 }
 
 // named returns the name that a message has in its document; nil if there is none.
 func (m *apiMessage) named() *Value {
-	var key *Value
-	if m.key.Text != "" {
-		key = &Value{Pos: m.key.Pos, Kind: String, Text: m.key.Text}
+	text := func(name Name) *Value {
+		if name.Text == "" {
+			return nil
+		}
+		return &Value{Pos: name.Pos, Kind: String, Text: name.Text}
 	}
+	key := text(m.key)
 	names := []*Value{m.text("messageId"), m.text("name"), m.text("title"), key}
 	if m.document.major > 2 { // the key is the id of the message
-		names = []*Value{m.text("name"), key, m.text("title")}
+		names = []*Value{m.text("name"), key, m.text("title"), text(m.otherwise)}
 	}
 	for _, name := range names {
 		if name != nil {
+			m.byChannel = name == key && m.document.major == 2 && m.operation != "" || name == names[len(names)-1] && m.document.major > 2
 			return name
 		}
 	}
@@ -182,11 +245,77 @@ func (l *loader) apiType(m *apiMessage, x *Extension) bool {
 			return false
 		}
 		x.Version = &Number{Text: "1", Pos: x.Type.Pos}
-		if named := versionSuffix.FindStringSubmatch(x.Type.Text); named != nil {
-			x.Version.Text = named[1]
+		texts := []string{x.Type.Text}
+		if title := m.text("title"); title != nil {
+			texts = append(texts, title.Text)
+		}
+		for _, text := range texts {
+			if named := messageVersion.FindStringSubmatch(text); named != nil && len(named[2]) < len(fmt.Sprint(maxEventVersion)) {
+				x.Version.Text = named[2]
+				break
+			}
 		}
 	}
 	return true
+}
+
+// messageVersion is the version at the end of the type or the title of a message: .v2,
+// -v2, _v2, the word v2, or V2 after a lower-case letter or a digit.
+var messageVersion = regexp.MustCompile(`(?:[-._ ][vV]|([\p{Ll}0-9])V)([1-9][0-9]*)$`)
+
+// sameMessages returns messages without those that repeat another one, such as an alias
+// of YAML, or a message that a tool writes in each operation: these have the type and the
+// content of the other one, in the same file, and only add their channels to it.
+func (l *loader) sameMessages(all []*apiMessage) []*apiMessage {
+	first := map[string]*apiMessage{}
+	renamed := map[string]string{}
+	var kept []*apiMessage
+	for _, m := range all {
+		other := first[m.x.Type.Text]
+		switch {
+		case other == nil:
+			first[m.x.Type.Text] = m
+		case m.entry == nil && other.entry == nil && m.at.unit == other.at.unit && m.merged.Canonical() == other.merged.Canonical():
+			for _, c := range m.channels {
+				other.join(c)
+			}
+			continue
+		case m.byChannel && other.byChannel && m.operation != other.operation:
+			renamed[m.x.Type.Text] = m.x.Type.Text // two messages of one channel without names
+		}
+		kept = append(kept, m)
+	}
+	for _, m := range kept {
+		if name := m.x.Type.Text; renamed[name] != "" && m.byChannel {
+			m.x.Type = &Name{Text: name + "." + m.operation, Pos: m.x.Type.Pos}
+		}
+	}
+	return kept
+}
+
+// sameTitles finds messages whose titles give the same Go name. Their types give other
+// names.
+func (l *loader) sameTitles(all []*apiMessage) {
+	titled := map[string][]*apiMessage{}
+	for _, m := range all {
+		if title := m.text("title"); title != nil && m.x.GoName.Text == "" && (m.entry == nil || m.entry.Name.Text == "") {
+			name := strings.TrimSuffix(goname.Title(title.Text), "V"+m.x.Version.Text) + " " + m.x.Version.Text
+			titled[name] = append(titled[name], m)
+		}
+	}
+	for _, same := range titled {
+		for i, m := range same {
+			// Messages with one type are reported, and have no better name.
+			if !slices.ContainsFunc(same, func(other *apiMessage) bool { return other.x.Type.Text != m.x.Type.Text }) {
+				continue
+			}
+			m.untitled = true
+			other := same[(i+1)%len(same)]
+			l.list.Warnf(m.text("title").Pos, "asyncapi-title", "the message at %s has the same title, so the type of this event, %s, gives its Go name",
+				other.text("title").Pos, finding.Quote(m.x.Type.Text)).
+				SetHint("to choose the Go name, change the title, or add name: in x-outbox of the message")
+		}
+	}
 }
 
 func (x *Extension) seen(member string) bool {
@@ -226,16 +355,25 @@ func (l *loader) apiCorrelation(c *Config, m *apiMessage, x *Extension) {
 		}
 	}
 	correlation := &Name{Text: pointer, Pos: location.Pos}
-	all := l.list
-	l.list = &finding.List{}
-	l.checkPointer(c, m.payload, "correlation", correlation)
-	found := l.list.Sorted()
-	if l.list = all; len(found) > 0 {
-		l.list.Warnf(location.Pos, "asyncapi-correlation", "%s, so it is ignored", found[0].Message).
+	if problem := l.pointerProblem(c, m.payload, "correlation", correlation); problem != "" {
+		l.list.Warnf(location.Pos, "asyncapi-correlation", "%s, so it is ignored", problem).
 			SetHint("correct the location, or set correlation: in x-outbox")
 		return
 	}
 	x.Correlation, x.At["correlation"] = correlation, location.Pos
+}
+
+// pointerProblem returns the first problem of a pointer into event data that the document
+// gives, or "".
+func (l *loader) pointerProblem(c *Config, data *Schema, what string, pointer *Name) string {
+	all := l.list
+	l.list = &finding.List{}
+	l.checkPointer(c, data, what, pointer)
+	found := l.list.Sorted()
+	if l.list = all; len(found) > 0 {
+		return found[0].Message
+	}
+	return ""
 }
 
 // checkVersion warns about a type that ends in another version.
@@ -246,5 +384,31 @@ func (x *Extension) checkVersion(list *finding.List) {
 	if named := versionSuffix.FindStringSubmatch(x.Type.Text); named != nil && named[1] != x.Version.Text {
 		list.Warnf(x.Type.Pos, "version-mismatch", "the type ends in .v%s, but the version is %s", named[1], x.Version.Text).
 			SetHint("use the same version in both")
+	}
+}
+
+// apiAbout takes the owner and the description of the service from the first document of
+// AsyncAPI that has them, unless the config does.
+func (l *loader) apiAbout(c *Config) {
+	text := func(v *Value, member string) string {
+		if v == nil || v.Member(member) == nil || v.Member(member).Kind != String {
+			return ""
+		}
+		return strings.TrimSpace(v.Member(member).Text)
+	}
+	for _, d := range l.apis {
+		info := d.unit.value.Member("info")
+		if info == nil || !d.unit.doc.Listed {
+			continue
+		}
+		contact := info.Member("contact")
+		var owner []string
+		for _, member := range []string{"name", "email", "url"} {
+			if part := text(contact, member); part != "" {
+				owner = append(owner, part)
+			}
+		}
+		c.About.Owner = cmp.Or(c.About.Owner, strings.Join(owner, ", "))
+		c.About.Description = cmp.Or(c.About.Description, text(info, "description"))
 	}
 }

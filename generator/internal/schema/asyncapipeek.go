@@ -43,22 +43,35 @@ func (l *loader) peekFile(c *Config, name string) {
 	v, _ := readValue(name, src, &finding.List{})
 	switch {
 	case v == nil || v.Kind != Object || v.Member("asyncapi") == nil:
-	case l.listing && c.exported(v) && !c.names(name):
+	case l.listing && exported(v) && !c.names(name):
 		l.written[name] = true
+		if title := v.Member("info").Member("title"); title == nil || title.Text != c.Service {
+			l.list.Warnf(v.Pos, "asyncapi-exported", "outboxgen export asyncapi wrote this document, perhaps for another service, so a pattern does not make it a source of events").
+				SetHint("to read it, write its name under schemas:; if it is the export of this project under an earlier name, export again")
+		}
 	default:
 		l.file(name)
 	}
 }
 
-// exported reports whether v is a document of AsyncAPI that export wrote for the service
-// of the config.
-func (c *Config) exported(v *Value) bool {
-	comment, info := v.Member("x-comment"), v.Member("info")
-	if comment == nil || comment.Text != ExportedAsyncAPI || info == nil {
-		return false
+// exported reports whether v is a document of AsyncAPI that export wrote.
+func exported(v *Value) bool {
+	comment := v.Member("x-comment")
+	return comment != nil && comment.Text == ExportedAsyncAPI && v.Member("info") != nil
+}
+
+// ExportedService returns the service for which export wrote a document of AsyncAPI. ok is
+// false if the text is no such document, or cannot be read.
+func ExportedService(src []byte) (service string, ok bool) {
+	v, _ := readValue("asyncapi", src, &finding.List{})
+	if v == nil || v.Kind != Object || !exported(v) {
+		return "", false
 	}
-	title := info.Member("title")
-	return title != nil && title.Text == c.Service
+	title := v.Member("info").Member("title")
+	if title == nil {
+		return "", false
+	}
+	return title.Text, true
 }
 
 // names reports whether schemas: has a file by its name, and not only by a pattern.

@@ -33,17 +33,27 @@ func schemaFormat(text string) (level int, given bool, problem string) {
 			return level2020, false, ""
 		}
 		return 0, false, "it is a version of JSON Schema that outboxgen does not know"
+	case "application/vnd.oai.openapi", "application/vnd.oai.openapi+json", "application/vnd.oai.openapi+yaml":
+		switch {
+		case version == "2.0", version == "3.0", strings.HasPrefix(version, "3.0."):
+			return level4, true, ""
+		case version == "3.1", strings.HasPrefix(version, "3.1."):
+			return level2020, true, ""
+		}
+		return 0, false, "it is a version of OpenAPI that outboxgen does not know"
 	}
 	for prefix, what := range map[string]string{
-		"application/vnd.apache.avro": "Avro", "application/vnd.google.protobuf": "protobuf", "application/vnd.oai.openapi": "an OpenAPI schema",
+		"application/vnd.apache.avro": "Avro", "application/vnd.google.protobuf": "protobuf",
 		"application/raml": "RAML", "application/x-protobuf": "protobuf", "avro/": "Avro", "application/avro": "Avro",
 	} {
 		if strings.HasPrefix(media, prefix) {
-			return 0, false, "it is " + what + ", and outboxgen reads JSON Schema only"
+			return 0, false, "it is " + what + otherThanJSON
 		}
 	}
 	return 0, false, "it is not a format of JSON Schema"
 }
+
+const otherThanJSON = ", and outboxgen reads JSON Schema only"
 
 const formatHint = "write the schema in JSON Schema with schemaFormat: application/schema+json;version=draft-07, " +
 	"leave the message out with x-outbox: false, or describe its event in a schema file of its own"
@@ -65,7 +75,8 @@ func (u *unit) formatted(pointer string, format *Value) *failure {
 	}
 	level, given, problem := schemaFormat(format.Text)
 	if problem != "" {
-		return &failure{id: "asyncapi-schema-format", message: fmt.Sprintf("the schemaFormat %s cannot be read: %s", finding.Quote(format.Text), problem), hint: formatHint}
+		return &failure{id: "asyncapi-schema-format", message: fmt.Sprintf("the schemaFormat %s cannot be read: %s", finding.Quote(format.Text), problem), hint: formatHint,
+			otherFormat: strings.HasSuffix(problem, otherThanJSON)}
 	}
 	if given || level == level2020 {
 		if u.doc.levels == nil {
@@ -107,7 +118,7 @@ func (l *loader) apiPayload(m *apiMessage) *Schema {
 	}
 	if format := m.merged.Member("schemaFormat"); format != nil && m.document.major == 2 {
 		if f := payload.unit.formatted(payload.pointer, format); f != nil {
-			l.list.Errorf(format.Pos, f.id, "%s", f.message).SetHint(f.hint)
+			l.unreadable(format.Pos, f)
 			return nil
 		}
 		if n, ok := l.schemaNode(payload); ok && n.unit.api != 0 {
@@ -146,9 +157,26 @@ func (l *loader) jsonContent(m *apiMessage) bool {
 	if err == nil && (media == "application/json" || strings.HasSuffix(media, "+json") || media == "text/json") {
 		return true
 	}
-	l.list.Errorf(content.Pos, "asyncapi-content-type", "the content type of the message at line %d is %s; outboxgen writes and reads JSON only", m.at.value.Pos.Line, finding.Quote(content.Text)).
-		SetHint("write contentType: application/json, or leave the message out with x-outbox: false")
+	l.unreadable(content.Pos, &failure{
+		id:      "asyncapi-content-type",
+		message: fmt.Sprintf("the content type of the message at line %d is %s; outboxgen writes and reads JSON only", m.at.value.Pos.Line, finding.Quote(content.Text)),
+		hint:    "write contentType: application/json, or leave the message out with x-outbox: false", otherFormat: err == nil,
+	})
 	return false
+}
+
+// unreadable reports what makes a message no JSON. If nothing describes its event, the
+// message is left out: the document may be about more than outboxgen can read.
+func (l *loader) unreadable(pos finding.Pos, f *failure) {
+	m := l.undescribed
+	if m == nil || !f.otherFormat {
+		l.list.Errorf(pos, f.id, "%s", f.message).SetHint(f.hint)
+		return
+	}
+	m.left = true
+	l.list.Warnf(pos, "asyncapi-not-json", "%s, so the message is no event", f.message).
+		SetHint("to leave the message out without this warning, write x-outbox: false in it, or under events: in the project file {schema: " +
+			finding.Quote(m.at.unit.doc.Path+"#"+m.at.pointer) + ", event: false}")
 }
 
 // describedIn reads x-outbox in the payload of a message, or in the schema that the
@@ -206,7 +234,7 @@ func (l *loader) schemaNode(n node) (node, bool) {
 		format, ok := n.unit.multiFormat(n.value)
 		if ok {
 			if f := n.unit.formatted(join(n.pointer, "schema"), format); f != nil {
-				l.list.Errorf(format.Pos, f.id, "%s", f.message).SetHint(f.hint)
+				l.unreadable(format.Pos, f)
 				return node{}, false
 			}
 			n = n.inside("schema")
@@ -225,17 +253,41 @@ func (l *loader) schemaNode(n node) (node, bool) {
 	return node{}, false
 }
 
+// dataOf returns the property data of a schema, of what it refers to, or of a part of its
+// allOf.
+func (l *loader) dataOf(n node, seen map[apiPlace]bool) (data node, ok bool) {
+	if seen[n.place()] {
+		return node{}, false
+	}
+	seen[n.place()] = true
+	if properties, _ := n.member("properties"); properties.value != nil {
+		if data, ok := properties.member("data"); ok {
+			return data, true
+		}
+	}
+	parts, _ := n.member("allOf")
+	if parts.value == nil || parts.value.Kind != Array {
+		return node{}, false
+	}
+	// The last part is the most special one: the first is often the base.
+	for i := len(parts.value.Items) - 1; i >= 0; i-- {
+		if part, ok := l.schemaNode(parts.item(i)); ok {
+			if data, ok := l.dataOf(part, seen); ok {
+				return data, true
+			}
+		}
+	}
+	return node{}, false
+}
+
 // wrapped returns the event data in a payload that describes a whole record.
 func (l *loader) wrapped(m *apiMessage, payload node) (node, bool) {
 	n, ok := l.schemaNode(payload)
 	if !ok {
 		return node{}, false
 	}
-	properties, _ := n.member("properties")
-	if properties.value != nil {
-		if data, ok := properties.member("data"); ok {
-			return data, true
-		}
+	if data, ok := l.dataOf(n, map[apiPlace]bool{}); ok {
+		return data, true
 	}
 	l.list.Errorf(m.x.Place("payload", m.at.value.Pos), "asyncapi-envelope-data", "x-outbox says that the payload is the envelope, but the payload at line %d has no property data", n.value.Pos.Line).
 		SetHint("describe the event data in the property data, or remove payload: envelope")

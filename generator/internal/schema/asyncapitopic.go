@@ -18,6 +18,10 @@ func (l *loader) apiTopic(m *apiMessage, x *Extension) bool {
 		l.typeIsTopic(x, x.Type.Pos, "no channel has the message", "topic: NAME in x-outbox of the message")
 		return true
 	}
+	// A service must not send to a topic that it only receives from.
+	if sent := slices.DeleteFunc(slices.Clone(channels), func(c apiChannel) bool { return c.does == receives }); len(sent) > 0 {
+		channels = sent
+	}
 	channel := channels[0]
 	const hint = "bindings: {kafka: {topic: NAME}} in the channel, or topic: NAME in x-outbox of the message"
 	switch topic := channel.topic; {
@@ -35,6 +39,9 @@ func (l *loader) apiTopic(m *apiMessage, x *Extension) bool {
 		return true
 	}
 	for _, other := range channels[1:] {
+		if m.consumed(x) {
+			break // consumers may read several topics
+		}
 		if other.topic == nil || other.topic.Text != channel.topic.Text {
 			l.list.Warnf(m.at.value.Pos, "asyncapi-topics", "the channels %s and %s both have this message; its event has one topic, %s",
 				finding.Quote(channel.name.Text), finding.Quote(other.name.Text), finding.Quote(channel.topic.Text)).

@@ -9,9 +9,10 @@ import (
 
 // Config is outboxgen.yaml with defaults.
 type Config struct {
-	Path     string   // of the file, as it was given
-	Dir      string   // the folder of the file; everything is relative to it
-	Service  string   // source_service and the wake-up key
+	Path     string // of the file, as it was given
+	Dir      string // the folder of the file; everything is relative to it
+	Service  string // source_service and the wake-up key
+	About    About
 	Schemas  []string // globs, relative to Dir
 	Out      string   // Go package directory, relative to Dir, with forward slashes
 	Package  string   // default: base name of Out
@@ -27,6 +28,7 @@ type Config struct {
 	Types      []TypeMapping
 	Events     []EventConfig
 	Dialects   []DialectConfig // in source order
+	AsyncAPI   AsyncAPIConfig
 	Lint       LintConfig
 	Compat     CompatConfig
 	At         map[string]finding.Pos // top-level member -> position
@@ -84,6 +86,26 @@ type SQLCConfig struct {
 	At map[string]finding.Pos
 }
 
+// About is what people want to know of a service besides its events.
+type About struct {
+	Owner       string // whom to ask: a team, a person, an address; "": unknown
+	Description string
+	// SourceURL is the address of a file in the service's repository, with {path} and
+	// {line}; "": unknown.
+	SourceURL *Name
+}
+
+// AsyncAPIConfig says how the operations of documents of AsyncAPI are read.
+type AsyncAPIConfig struct {
+	// PublishSends is true if publish in AsyncAPI 2 means that the service sends, and
+	// subscribe that it receives. The specification means the opposite.
+	PublishSends bool
+	// PublishSet is whether the config says it.
+	PublishSet bool
+	// OmitReceived is true if messages that the service only receives are no events.
+	OmitReceived bool
+}
+
 // TypeMapping overrides the Go type of a format or of a $ref target.
 type TypeMapping struct {
 	Match string // a format name, or a reference as it is written
@@ -98,6 +120,8 @@ type EventConfig struct {
 	// Dialect is the dialect of the schema's file, whatever its $schema; "" if $schema
 	// decides.
 	Dialect Dialect
+	// Left is true if the message of AsyncAPI is no event: event: false.
+	Left bool
 	Extension
 }
 
@@ -145,6 +169,9 @@ type CompatConfig struct {
 	Subjects string // topic | record | topic-record: how the registry's subjects are named; default topic
 	Accept   []Acceptance
 	Pos      finding.Pos
+
+	// SubjectsPos is the place of subjects; zero if the file does not set it.
+	SubjectsPos finding.Pos
 }
 
 // CompatRule says how changes of one event are checked. Empty members use the config's

@@ -48,6 +48,16 @@ func (l *loader) events(c *Config) []*Event {
 		if ref == nil || ref.Target == nil {
 			continue
 		}
+		switch {
+		case ec.Left:
+			l.list.Errorf(ec.Schema.Pos, "asyncapi-entry", "event: false leaves out a message of a document of AsyncAPI, but %s is a schema", finding.Quote(ec.Schema.Text)).
+				SetHint("a schema file is no event without x-outbox and without an entry; remove this entry")
+			continue
+		case ec.At["payload"].Line > 0:
+			l.list.Errorf(ec.At["payload"], "unused-member", "payload is for messages of AsyncAPI, but %s is a schema", finding.Quote(ec.Schema.Text)).
+				SetHint("name the schema of the event data, and remove payload")
+			continue
+		}
 		if other := ref.Target.Outbox; other != nil {
 			l.list.Errorf(ec.Pos, "event-described-twice", "this event is also described in its file, at %s", other.Pos).
 				SetHint("keep either x-outbox there or this entry")
@@ -96,6 +106,7 @@ func (l *loader) event(c *Config, s *Schema, x *Extension, name Name) *Event {
 		Envelope: c.Envelope, AggregateType: x.AggregateType.Text,
 		AggregateID: x.AggregateID, Key: x.Key, Keyed: !x.NoKey, Correlation: x.Correlation, CorrelationUUID: c.CorrelationID == "uuid",
 		Tombstone: x.Tombstone,
+		Consumed:  x.Role != nil && x.Role.Text == roleConsume,
 		Service:   Name{Text: c.Service, Pos: c.At["service"]},
 		Compat:    CompatRule{Level: cmp.Or(x.Compat.Level, c.Compat.Level), Policy: cmp.Or(x.Compat.Policy, c.Compat.Policy)},
 		OwnCompat: x.Compat,

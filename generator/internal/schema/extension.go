@@ -2,13 +2,16 @@ package schema
 
 import (
 	"fmt"
+	"go/token"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 )
 
@@ -24,8 +27,20 @@ const (
 // versionSuffix is the version in an event type.
 var versionSuffix = regexp.MustCompile(`\.v([1-9][0-9]*)$`)
 
+// Family returns the part of an event type that all versions of the event share: the type
+// without the version at its end, such as .v2, or -v2, _v2 and V2 if that is the version.
+func Family(eventType string, version int) string {
+	if stem := versionSuffix.ReplaceAllString(eventType, ""); stem != eventType {
+		return stem
+	}
+	if named := messageVersion.FindStringSubmatch(eventType); named != nil && named[2] == strconv.Itoa(version) {
+		return messageVersion.ReplaceAllString(eventType, "$1")
+	}
+	return eventType
+}
+
 // eventMembers are the members of x-outbox that describe an event.
-var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate", "key", "correlation", "tombstone"}
+var eventMembers = []string{"version", "type", "topic", "envelope", "aggregate", "key", "correlation", "tombstone", "role"}
 
 var envelopes = []string{"outbox", "cloudevents", "none"}
 
@@ -52,27 +67,37 @@ func (b *builder) extension(s *Schema, m Member) {
 	s.Marks = marks
 }
 
-// completeness is whether an x-outbox has to describe an event completely.
-type completeness bool
+// completeness is how much of an event a description has to say.
+type completeness int
 
 const (
-	wholeEvent  completeness = true
-	partOfEvent completeness = false // in a message of AsyncAPI, which says the rest
+	wholeEvent  completeness = iota // x-outbox of a schema file
+	entryEvent                      // an entry of events:, for a schema or a message
+	partOfEvent                     // in a message of AsyncAPI, which says the rest
+)
+
+// The roles of a service for an event.
+const (
+	rolePublish = "publish"
+	roleConsume = "consume"
 )
 
 // readExtension reads the members that describe an event, in x-outbox or in an entry of
 // events:. more has the other allowed members.
 //
-// In a part of an event, required members may be missing.
+// In a part of an event, required members may be missing, and the aggregate of an event
+// that the service only consumes.
 func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, whole completeness, more []field) *Extension {
 	e := &Extension{Pos: pos, At: map[string]finding.Pos{}}
 	r := &reader{list: list, at: e.At}
+	role := v.Member("role")
+	consumes := role != nil && role.Kind == String && role.Text == roleConsume
 	fields := append([]field{
 		{name: "version", required: true, read: func(v *Value) { e.Version = r.version(v) }},
 		{name: "type", required: true, read: func(v *Value) { e.Type = r.label(v, "type", maxEventType) }},
 		{name: "topic", read: func(v *Value) { e.Topic = r.topic(v) }},
 		{name: "envelope", read: func(v *Value) { e.Envelope = r.oneOf(v, "envelope", envelopes) }},
-		{name: "aggregate", required: true, read: func(v *Value) { r.aggregate(e, v) }},
+		{name: "aggregate", required: !consumes, read: func(v *Value) { r.aggregate(e, v) }},
 		{name: "key", read: func(v *Value) {
 			e.KeyPos = v.Pos
 			if e.NoKey = v.Kind == Null; !e.NoKey {
@@ -80,6 +105,7 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 			}
 		}},
 		{name: "correlation", read: func(v *Value) { e.Correlation = r.pointer(v, "correlation") }},
+		{name: "role", read: func(v *Value) { e.Role = r.oneOf(v, "role", []string{rolePublish, roleConsume}) }},
 		{name: "tombstone", read: func(v *Value) { store(&e.Tombstone, r.flag(v, "tombstone")) }},
 		{name: "compat", read: func(v *Value) { r.compat(&e.Compat, v) }},
 	}, more...)
@@ -87,7 +113,10 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 		for i := range fields {
 			fields[i].required = false
 		}
+	}
+	if whole != wholeEvent {
 		fields = append(fields,
+			field{name: "name", read: func(v *Value) { r.goName(e, v) }},
 			field{name: "payload", read: func(v *Value) {
 				if of := r.oneOf(v, "payload", []string{"data", "envelope"}); of != nil {
 					e.Wrapped = of.Text == "envelope"
@@ -98,20 +127,35 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 	if !r.object(pos, v, where, fields) {
 		return nil
 	}
-	if whole == wholeEvent {
+	if whole != partOfEvent {
 		e.checkVersion(list)
+	}
+	if consumes && whole != partOfEvent && e.AggregateType == nil && !r.seen("aggregate") {
+		e.AggregateType = e.Type
 	}
 	if e.Tombstone && e.NoKey {
 		list.Errorf(e.At["tombstone"], "tombstone-without-key",
 			"tombstone: true, but the event has no key; a tombstone deletes what was published under its key").
 			SetHint("remove key: null, or remove tombstone: true")
 	}
-	if whole == wholeEvent && e.Topic == nil && e.Type != nil && !r.seen("topic") {
+	if whole != partOfEvent && e.Topic == nil && e.Type != nil && !r.seen("topic") {
 		if problem := topicProblem(e.Type.Text); problem != "" {
 			list.Errorf(e.Type.Pos, "bad-topic", "the type is also the topic, but %s", problem).SetHint("set topic:")
 		}
 	}
 	return e
+}
+
+// goName reads the Go name of an event, without its version.
+func (r *reader) goName(e *Extension, v *Value) {
+	if v.Kind == String && token.IsIdentifier(v.Text) && token.IsExported(v.Text) {
+		e.GoName = Name{Text: v.Text, Pos: v.Pos}
+		return
+	}
+	f := r.list.Errorf(v.Pos, "bad-name", "name must be an exported Go identifier, not %s", v.Describe())
+	if v.Kind == String && goname.Title(v.Text) != "" {
+		f.SetHint("write " + goname.Title(v.Text))
+	}
 }
 
 func (r *reader) version(v *Value) *Number {

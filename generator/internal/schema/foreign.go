@@ -10,7 +10,7 @@ import (
 func (c *Config) described() map[string]bool {
 	files := map[string]bool{}
 	for _, e := range c.Events {
-		if file := e.file(); file != "" {
+		if file := e.file(); file != "" && !e.Left {
 			files[file] = true
 		}
 	}

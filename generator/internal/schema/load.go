@@ -80,6 +80,7 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 	if v, _ := readValue(config, src, l.list); v != nil {
 		readConfig(l, c, v)
 		l.spec = c.Validation == SpecValidation
+		l.api = c.AsyncAPI
 		l.describes = c.described()
 		l.configuredDialects(c)
 		l.listing = true
@@ -87,6 +88,7 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 		l.listing = false
 		l.described(c)
 		l.apiPayloads(c)
+		l.apiAbout(c)
 	}
 	l.finish()
 	project := l.project(c)
@@ -221,7 +223,13 @@ type loader struct {
 	variants []*Schema // made by unroll
 	strange  []*Value  // each $schema with an unknown dialect
 
-	apis    []*apiDocument
+	api      AsyncAPIConfig
+	apis     []*apiDocument
+	messages map[messageKey]*apiMessage
+	// undescribed is the message that is read, if nothing describes its event: it is left
+	// out if it is not JSON.
+	undescribed *apiMessage
+
 	reading reading // for what the next file is read
 	needed  bool    // a message of an event depends on what is read
 	broken  map[*Value]*brokenPart
@@ -253,7 +261,7 @@ func newLoader(fsys fs.FS) *loader {
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
-		broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
+		messages: map[messageKey]*apiMessage{}, broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
 	}
 }
 
@@ -525,6 +533,7 @@ func (l *loader) finish() {
 	l.resolve()
 	l.strangeDialects()
 	l.bases()
+	l.subtypes()
 	for _, d := range l.discriminators {
 		d.bind()
 	}

@@ -271,7 +271,7 @@ zero: allow
 				}},
 				Compat: schema.CompatConfig{
 					CompatRule: schema.CompatRule{Level: "FULL_TRANSITIVE", Policy: "lenient"}, Versions: "together", Released: "v*", Frozen: true,
-					Subjects: "record", Pos: at(12, 3),
+					Subjects: "record", SubjectsPos: at(17, 13), Pos: at(12, 3),
 					Accept: []schema.Acceptance{{
 						ID: schema.Name{Text: "EVENT_REMOVED", Pos: at(18, 17)}, Event: schema.Name{Text: "gone.v1", Pos: at(18, 39)},
 						Reason: schema.Name{Text: "nobody reads it", Pos: at(18, 56)}, Pos: at(18, 12),

@@ -18,6 +18,7 @@ func (r *configReader) compat(v *Value) {
 			storeText(&c.Versions, r.oneOf(v, "compat.versions", []string{"apart", "together"}))
 		}},
 		{name: "subjects", read: func(v *Value) {
+			c.SubjectsPos = v.Pos
 			storeText(&c.Subjects, r.oneOf(v, "compat.subjects", []string{"topic", "record", "topic-record"}))
 		}},
 		{name: "released", read: func(v *Value) {

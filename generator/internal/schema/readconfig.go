@@ -30,6 +30,15 @@ func readConfig(l *loader, c *Config, v *Value) {
 	ok := r.object(v.Pos, v, "the project file", []field{
 		{name: "version", required: true, read: r.version},
 		{name: "service", required: true, read: func(v *Value) { storeText(&c.Service, r.label(v, "service", maxEventType)) }},
+		{name: "owner", read: func(v *Value) {
+			storeText(&c.About.Owner, r.text(v, "owner", "a text such as the name of a team", notEmpty))
+		}},
+		{name: "description", read: func(v *Value) {
+			storeText(&c.About.Description, r.text(v, "description", "a text about the service", notEmpty))
+		}},
+		{name: "source_url", read: func(v *Value) {
+			c.About.SourceURL = r.text(v, "source_url", "an address with {path} and {line}", notEmpty)
+		}},
 		{name: "schemas", read: r.schemas},
 		{name: "out", required: true, read: func(v *Value) { c.Out = r.path(v, "out") }},
 		{name: "package", read: func(v *Value) { c.Package = r.goPackage(v, "package") }},
@@ -45,6 +54,7 @@ func readConfig(l *loader, c *Config, v *Value) {
 		{name: "types", read: r.types},
 		{name: "events", read: r.events},
 		{name: "dialects", read: r.dialects},
+		{name: "asyncapi", read: r.asyncapi},
 		{name: "lint", read: r.lint},
 		{name: "compat", read: r.compat},
 	})
@@ -199,6 +209,23 @@ func isGoType(text string) bool {
 	return importPath.MatchString(text[:dot]) && token.IsExported(text[dot+1:]) && token.IsIdentifier(text[dot+1:])
 }
 
+// asyncapi reads how operations of AsyncAPI are read.
+func (r *configReader) asyncapi(v *Value) {
+	at := r.inner(v, "asyncapi", []field{
+		{name: "publish", read: func(v *Value) {
+			if is := r.oneOf(v, "asyncapi.publish", []string{"receives", "sends"}); is != nil {
+				r.c.AsyncAPI.PublishSends = is.Text == "sends"
+			}
+		}},
+		{name: "received", read: func(v *Value) {
+			if is := r.oneOf(v, "asyncapi.received", []string{"consume", "omit"}); is != nil {
+				r.c.AsyncAPI.OmitReceived = is.Text == "omit"
+			}
+		}},
+	})
+	_, r.c.AsyncAPI.PublishSet = at["publish"]
+}
+
 func (r *configReader) events(v *Value) {
 	if v.Kind != Array {
 		r.wrong(v, "events", "an array of events")
@@ -206,25 +233,25 @@ func (r *configReader) events(v *Value) {
 	}
 	for _, item := range v.Items {
 		var e EventConfig
-		x := readExtension(r.list, item.Pos, item, "the event", wholeEvent, []field{
-			{name: "schema", required: true, read: func(v *Value) {
-				store(&e.Schema, r.text(v, "schema", "the path of a schema file, with an optional #fragment", notEmpty))
-			}},
-			{name: "name", read: func(v *Value) {
-				if v.Kind != String || !token.IsIdentifier(v.Text) || !token.IsExported(v.Text) {
-					hint := ""
-					if v.Kind == String {
-						hint = goname.Title(v.Text)
-					}
-					r.list.Errorf(v.Pos, "bad-name", "name must be an exported Go identifier, not %s", v.Describe()).
-						SetHint(strings.TrimSuffix("write "+hint, "write "))
-					return
+		named := field{name: "schema", required: true, read: func(v *Value) {
+			store(&e.Schema, r.text(v, "schema", "the path of a schema file, with an optional #fragment", notEmpty))
+		}}
+		if is := item.Member("event"); is != nil {
+			e.Extension = Extension{Pos: item.Pos, At: r.inner(item, "an entry with event: false", []field{named, {name: "event", read: func(v *Value) {
+				if e.Left = refusing(v); !e.Left {
+					r.list.Errorf(v.Pos, "bad-choice", "event can only be false, for a message of AsyncAPI that is no event, not %s", v.Describe()).
+						SetHint("remove event:, and describe the event with version, type and aggregate")
 				}
-				e.Name = Name{Text: v.Text, Pos: v.Pos}
-			}},
+			}}})}
+			r.c.Events = append(r.c.Events, e)
+			continue
+		}
+		x := readExtension(r.list, item.Pos, item, "the event", entryEvent, []field{
+			named,
 			{name: "dialect", read: func(v *Value) { e.Dialect = r.dialect(v, "dialect") }},
 		})
 		if x != nil {
+			e.Name, x.GoName = x.GoName, Name{}
 			e.Extension = *x
 			r.c.Events = append(r.c.Events, e)
 		}

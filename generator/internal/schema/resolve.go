@@ -26,6 +26,7 @@ type pendingRef struct {
 type failure struct {
 	id, message, hint string
 	file              *unit // the file that cannot be read, which was reported there
+	otherFormat       bool  // a message is in a format that is known, and no JSON
 }
 
 // tokens splits a JSON Pointer into the resource into names from the root of its file.

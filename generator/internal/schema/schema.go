@@ -168,9 +168,12 @@ type Extension struct {
 	KeyPos        finding.Pos
 	Correlation   *Name // JSON Pointer
 	Tombstone     bool  // the event's key can be deleted
+	Role          *Name // publish or consume; nil: publish, or as the operations of AsyncAPI say
 	Compat        CompatRule
-	// Wrapped and SchemaURI are for messages of AsyncAPI: whether the payload describes
-	// the envelope, and the $id of the event data.
+	// GoName, Wrapped and SchemaURI are for messages of AsyncAPI and entries of events::
+	// the Go name without the version, whether the payload describes the envelope, and
+	// the $id of the event data.
+	GoName    Name
 	Wrapped   bool
 	SchemaURI *Name
 	// At has the position of each member.
@@ -261,15 +264,21 @@ type Event struct {
 	CorrelationUUID bool
 	// Tombstone is true if the event's key can be deleted: a record with a null value.
 	Tombstone bool
+	// Consumed is true if the service receives the event, and another one publishes it.
+	Consumed bool
 	// Service is the name of the service in the project file.
 	Service Name
 	Compat  CompatRule // with the config's values as defaults
 	// SchemaURI is data_schema_uri of its envelopes: the $id of the schema; "": none.
 	SchemaURI string
-	// Description is what the message of AsyncAPI says, for a schema without one.
-	Description string
+	// Title, Description and Examples are what the message of AsyncAPI says: Examples
+	// are of the event data.
+	Title, Description string
+	Examples           []*Value
 	// Within is the document of AsyncAPI of which the event is a message; nil: none.
-	Within *Document
+	// AlsoWithin are others.
+	Within     *Document
+	AlsoWithin []*Document
 
 	// OwnCompat is what the event itself says about compatibility; Compat also has the
 	// values of the config.
@@ -286,6 +295,12 @@ func (e *Event) Place(member string) finding.Pos {
 		return pos
 	}
 	return e.Pos
+}
+
+// In reports whether the event is described in a document: it has the schema, or the
+// message of AsyncAPI.
+func (e *Event) In(d *Document) bool {
+	return e.Schema.Doc == d || e.Within == d || slices.Contains(e.AlsoWithin, d)
 }
 
 // InConfig reports whether an entry of events: in the config describes the event.

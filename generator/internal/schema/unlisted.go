@@ -92,7 +92,7 @@ func unlistedSchemas(p *Project, names []string) finding.Finding {
 // describes reports whether an entry of events: describes an event of document.
 func (p *Project) describes(document *Document) bool {
 	return slices.ContainsFunc(p.Events, func(e *Event) bool {
-		return document != nil && (e.Schema.Doc == document || e.Within == document)
+		return document != nil && e.In(document)
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,13 +19,16 @@ type event struct {
 	Path                 string // of its page
 	Deprecated           bool
 	Services, Topics     []link
-	Summary              string     // the beginning of the description
-	Versions             []sibling  // all versions of the event, the latest first
-	Latest               *sibling   // nil if this is the latest
-	Definitions          []*defined // one for each different description
+	Consumers            []publisher // services that consume the event
+	Foreign              bool        // no project publishes the event, so consumers describe it
+	Summary              string      // the beginning of the description
+	Versions             []sibling   // all versions of the event, the latest first
+	Latest               *sibling    // nil if this is the latest
+	Definitions          []*defined  // one for each different description
 
-	number int
-	family string
+	number   int
+	family   string
+	received []*defined // what consumers say
 }
 
 // sibling is one version of an event.
@@ -58,6 +60,7 @@ type publisher struct {
 	link
 
 	Project string // the project file
+	Owner   string // of the service
 	Source  place  // the description of the event
 	Go      []goName
 
@@ -78,6 +81,10 @@ type goName struct {
 type group struct {
 	Name, Path string
 	Of         string     // Service or Topic
+	Owners     []string   // of a service
+	About      []string   // the description of a service, in paragraphs
+	Consumed   []*event   // events that a service consumes, sorted
+	Ordered    bool       // the records of a topic can have a key
 	Projects   []string   // the project files of a service
 	Events     []*event   // sorted
 	Others     []link     // topics of a service, publishers of a topic
@@ -112,8 +119,6 @@ type builder struct {
 	services, topics map[string]*group
 }
 
-var versionSuffix = regexp.MustCompile(`\.v[1-9][0-9]*$`)
-
 // add adds an event of a project. If projects disagree about the version of a type, the
 // highest counts.
 func (b *builder) add(p Project, e *schema.Event) error {
@@ -129,21 +134,28 @@ func (b *builder) add(p Project, e *schema.Event) error {
 	if known == nil {
 		known = &event{
 			Type: e.Type, number: e.Version,
-			Path: "events/" + slug(e.Type) + ".html", family: versionSuffix.ReplaceAllString(e.Type, ""),
+			Path: "events/" + slug(e.Type) + ".html", family: schema.Family(e.Type, e.Version),
 		}
 		b.events[e.Type] = known
 		b.list = append(b.list, known)
 	}
 	known.number = max(known.number, e.Version)
 	service := link{Text: p.Service, Path: "services/" + slug(p.Service) + ".html"}
-	from := publisher{link: service, Project: p.File, Source: b.place(repositoryPath(p, e.Pos.File), e.Pos.Line), Go: b.goNames(p, e), event: e, project: p}
-	for _, d := range known.Definitions {
+	from := publisher{
+		link: service, Project: p.File, Owner: p.Owner, Source: b.place(p, repositoryPath(p, e.Pos.File), e.Pos.Line), Go: b.goNames(p, e),
+		event: e, project: p,
+	}
+	all := &known.Definitions
+	if e.Consumed {
+		all = &known.received
+	}
+	for _, d := range *all {
 		if d.said == said {
 			d.Publishers = append(d.Publishers, from)
 			return nil
 		}
 	}
-	known.Definitions = append(known.Definitions, &defined{Publishers: []publisher{from}, document: document, said: said})
+	*all = append(*all, &defined{Publishers: []publisher{from}, document: document, said: said})
 	return nil
 }
 
@@ -151,11 +163,19 @@ func (b *builder) add(p Project, e *schema.Event) error {
 // matter. The document has neither the marks of fields nor the rules of the project.
 func saidOf(p Project, e *schema.Event, document []byte) (string, error) {
 	root, rows, _ := fieldsOf(e)
-	said, err := json.Marshal([]any{string(document), p.Formats, e.CorrelationUUID, e.Compat, root, rows})
+	said, err := json.Marshal([]any{string(document), p.Formats, e.CorrelationUUID, e.Compat, root, rows, e.Title, e.Description, jsonOf(e.Examples)})
 	if err != nil {
 		return "", fmt.Errorf("compare the descriptions of %s: %w", e.Type, err)
 	}
 	return string(said), nil
+}
+
+func jsonOf(values []*schema.Value) []string {
+	var all []string
+	for _, v := range values {
+		all = append(all, v.JSON())
+	}
+	return all
 }
 
 // repositoryPath returns the path of a project's file from the root of the repository.
@@ -167,15 +187,18 @@ func repositoryPath(p Project, file string) string {
 }
 
 // place returns a place in a file, with its address if there is one.
-func (b *builder) place(file string, line int) place {
-	p := place{Text: file}
+func (b *builder) place(p Project, file string, line int) place {
+	at, source := place{Text: file}, b.opts.Source
 	if line > 0 {
-		p.Text += ":" + strconv.Itoa(line)
+		at.Text += ":" + strconv.Itoa(line)
 	}
-	if b.opts.Source != nil {
-		p.URL = b.opts.Source(file, line)
+	if p.Source != nil {
+		source = p.Source
 	}
-	return p
+	if source != nil {
+		at.URL = source(file, line)
+	}
+	return at
 }
 
 func (b *builder) goNames(p Project, e *schema.Event) []goName {
@@ -185,7 +208,7 @@ func (b *builder) goNames(p Project, e *schema.Event) []goName {
 	}
 	var names []goName
 	for _, n := range file.Names {
-		names = append(names, goName{Name: n.Name, Use: n.Use, At: b.place(file.Path, n.Line)})
+		names = append(names, goName{Name: n.Name, Use: n.Use, At: b.place(p, file.Path, n.Line)})
 	}
 	return names
 }
@@ -196,6 +219,15 @@ func (b *builder) service(p Project) {
 	if g == nil {
 		g = &group{Name: p.Service, Path: "services/" + slug(p.Service) + ".html", Of: "Service", kind: ofService}
 		b.services[p.Service] = g
+	}
+	if p.Owner != "" && !slices.Contains(g.Owners, p.Owner) {
+		g.Owners = append(g.Owners, p.Owner)
+		slices.Sort(g.Owners)
+	}
+	for _, part := range paragraphs(p.Description) {
+		if !slices.Contains(g.About, part) {
+			g.About = append(g.About, part)
+		}
 	}
 	if !slices.Contains(g.Projects, p.File) {
 		g.Projects = append(g.Projects, p.File)
@@ -211,6 +243,7 @@ func (b *builder) order() {
 	families := map[string][]*event{}
 	for _, e := range b.list {
 		families[e.family] = append(families[e.family], e)
+		b.consumers(e)
 		for _, d := range e.Definitions {
 			slices.SortFunc(d.Publishers, publisher.compare)
 			d.event, d.project = d.Publishers[0].event, d.Publishers[0].project
@@ -220,16 +253,18 @@ func (b *builder) order() {
 		})
 		for _, d := range e.Definitions {
 			for _, p := range d.Publishers {
-				e.Services = include(e.Services, p.link)
-				b.services[p.Text].include(e)
+				if !e.Foreign {
+					e.Services = include(e.Services, p.link)
+					b.services[p.Text].include(e)
+				}
 			}
 			e.Deprecated = e.Deprecated || d.deprecated()
 			e.Topics = include(e.Topics, b.topic(e, d))
 		}
 		first := e.Definitions[0]
 		e.Version = strconv.Itoa(e.number)
-		e.Title = cmp.Or(strings.TrimSpace(first.text(title)), strings.TrimSuffix(first.event.GoName, "V"+strconv.Itoa(first.event.Version)), first.event.GoName)
-		e.Summary = summary(first.text(description))
+		e.Title = cmp.Or(strings.TrimSpace(first.title()), strings.TrimSuffix(first.event.GoName, "V"+strconv.Itoa(first.event.Version)), first.event.GoName)
+		e.Summary = summary(first.description())
 	}
 	for _, e := range b.list {
 		for _, other := range families[e.family] {
@@ -249,6 +284,26 @@ func (b *builder) order() {
 	}
 }
 
+// consumers connects an event with the services that consume it. Their descriptions count
+// if there are no others.
+func (b *builder) consumers(e *event) {
+	for _, d := range e.received {
+		for _, p := range d.Publishers {
+			e.Consumers = append(e.Consumers, p)
+			if g := b.services[p.Text]; !slices.Contains(g.Consumed, e) {
+				g.Consumed = append(g.Consumed, e)
+			}
+		}
+	}
+	slices.SortFunc(e.Consumers, publisher.compare)
+	if e.Foreign = len(e.Definitions) == 0; e.Foreign {
+		e.Definitions = e.received
+	}
+}
+
+// Number is the version.
+func (e *event) Number() int { return e.number }
+
 // compare orders publishers. It says 0 only for those between which a page shows no
 // difference.
 func (p publisher) compare(q publisher) int {
@@ -265,6 +320,7 @@ func (b *builder) topic(e *event, d *defined) link {
 		b.topics[name] = g
 	}
 	g.include(e)
+	g.Ordered = g.Ordered || d.event.Keyed
 	k := keyed{Event: link{e.Type, e.Path}, Key: keyWords(d.event)}
 	if !slices.Contains(g.Keys, k) {
 		g.Keys = append(g.Keys, k)

@@ -11,7 +11,8 @@ type changes struct {
 	From     link // the page of the earlier version
 	Old, New string
 	Verdicts []verdict
-	Topic    bool // the versions have different topics
+	Topic    bool   // the versions have different topics
+	NewType  string // the type of the later version
 	Rows     []change
 	// Nothing says that there are no rows.
 	Nothing string
@@ -66,11 +67,12 @@ func (b *builder) changes(old, now *defined) *changes {
 	before, after := b.events[old.event.Type], b.events[now.event.Type]
 	c := &changes{
 		From: link{before.Type, before.Path}, Old: before.Version, New: after.Version, Topic: old.event.Topic != now.event.Topic,
+		NewType: now.event.Type,
 	}
 	found := b.opts.Changes(old.event, now.event)
 	c.Verdicts = []verdict{verdictOf(found, newReadsOld, c.New, c.Old), verdictOf(found, oldReadsNew, c.Old, c.New)}
 	for _, f := range once(found) {
-		row := change{Message: f.Message, ID: f.ID, Where: b.place(repositoryPath(now.project, f.Pos.File), f.Pos.Line), Class: "bad"}
+		row := change{Message: f.Message, ID: f.ID, Where: b.place(now.project, repositoryPath(now.project, f.Pos.File), f.Pos.Line), Class: "bad"}
 		switch change := f.Change; {
 		case change.Direction == "" && f.Severity == finding.Error:
 			row.Effect = "consumers have to change"
@@ -92,9 +94,9 @@ func (b *builder) changes(old, now *defined) *changes {
 	switch {
 	case len(c.Rows) > 0:
 	case c.Topic:
-		c.Nothing = "Apart from the topic, nothing that affects records changed."
+		c.Nothing = "The rules find no other change than the type, the version and the topic."
 	default:
-		c.Nothing = "Nothing that affects records changed."
+		c.Nothing = "The rules find no other change than the type and the version."
 	}
 	return c
 }
@@ -105,6 +107,8 @@ func verdictOf(all []finding.Finding, direction, reader, writer string) verdict 
 	v := verdict{Class: "good", Before: "Code for version " + reader + " ", Answer: "can", After: " read the data of version " + writer + "."}
 	for _, f := range all {
 		switch {
+		case f.ID == "envelope-changed":
+			return verdict{Class: "bad", Before: "Code for version " + reader + " ", Answer: "cannot", After: " read the records of version " + writer + ": they have another envelope."}
 		case f.Change.Direction != direction:
 		case uncompared(f):
 			v = verdict{
@@ -129,7 +133,7 @@ func once(findings []finding.Finding) []finding.Finding {
 	for _, f := range findings {
 		if !slices.ContainsFunc(findings, func(other finding.Finding) bool {
 			return f.Change.Compatible && other.ID == f.ID && other.Pos == f.Pos && other.Old == f.Old && other.Change.Direction != f.Change.Direction &&
-				(!other.Change.Compatible || f.Change.Direction == "forward")
+				(!other.Change.Compatible || f.Change.Direction == oldReadsNew)
 		}) {
 			all = append(all, f)
 		}

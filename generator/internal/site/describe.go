@@ -24,6 +24,7 @@ type Description struct {
 	FieldsLeft  bool
 	Example     *sample // nil: none was found
 	Record      *record // nil: without an example
+	OtherData   bool    // the record has other data than the example
 	Changes     *changes
 	Schema      string
 	Deprecated  bool
@@ -35,6 +36,7 @@ type Description struct {
 // attribute is something that a page says of an event besides its data.
 type attribute struct {
 	Name, Text string
+	Word       string // its place in the glossary
 	Links      []link
 }
 
@@ -97,12 +99,23 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 	root, rows, left := fieldsOf(d.event)
 	const long = 3000
 	out := Description{
-		Paragraphs: paragraphs(d.text(description)), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
+		Paragraphs: paragraphs(d.description()), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
 		Schema: string(d.document), LongSchema: len(d.document) > long, Deprecated: d.deprecated(),
 	}
-	if found := example.Of(d.event.Schema, v); found != nil {
+	any := func(*schema.Value) bool { return true }
+	if found := example.Find(d.event.Schema, v, d.event.Examples, any); found != nil {
 		out.Example = &sample{JSON: indented(found.Value.JSON()), From: fromWords(found)}
-		out.Record = recordOf(d.event, d.Publishers[0].Text, found.Value)
+		if slices.Contains(d.event.Examples, found.Value) {
+			out.Example.From = strings.Replace(out.Example.From, "From the schema", "From the message in the document of AsyncAPI", 1)
+		}
+		sent := func(data *schema.Value) bool { return canBeSent(d.event, data) }
+		if data := example.Find(d.event.Schema, v, d.event.Examples, sent); data != nil {
+			service := d.Publishers[0].Text
+			if e.Foreign {
+				service = otherService
+			}
+			out.Record, out.OtherData = recordOf(d.event, service, data.Value), data.Value.Canonical() != found.Value.Canonical()
+		}
 	}
 	if old := b.predecessor(e, d); old != nil {
 		out.Changes = b.changes(old, d)
@@ -124,9 +137,21 @@ func (d *defined) text(of func(*schema.Schema) string) string {
 	return ""
 }
 
-func description(s *schema.Schema) string { return s.Description }
+// description returns the description of the event: that of its message, or of its data.
+func (d *defined) description() string {
+	if strings.TrimSpace(d.event.Description) != "" {
+		return d.event.Description
+	}
+	return d.text(func(s *schema.Schema) string { return s.Description })
+}
 
-func title(s *schema.Schema) string { return s.Title }
+// title returns the title of the event: that of its message, or of its data.
+func (d *defined) title() string {
+	if strings.TrimSpace(d.event.Title) != "" {
+		return d.event.Title
+	}
+	return d.text(func(s *schema.Schema) string { return s.Title })
+}
 
 func (d *defined) deprecated() bool {
 	return slices.ContainsFunc(d.event.Schema.Described(), func(s *schema.Schema) bool { return s.Deprecated })
@@ -156,16 +181,19 @@ func indented(text string) string {
 func (b *builder) attributes(d *defined) []attribute {
 	e := d.event
 	all := []attribute{
-		{Name: "Topic", Links: []link{{e.Topic, b.topics[e.Topic].Path}}},
-		{Name: "Record key", Text: keyWords(e)},
-		{Name: "Aggregate", Text: aggregateWords(e)},
-		{Name: "Correlation id", Text: correlationWords(e)},
-		{Name: "Envelope", Text: envelopeWords(e)},
+		{Name: "Topic", Word: "topic", Links: []link{{e.Topic, b.topics[e.Topic].Path}}},
+		{Name: "Record key", Word: "key", Text: keyWords(e)},
+		{Name: "Aggregate", Word: "aggregate", Text: aggregateWords(e)},
+		{Name: "Correlation id", Word: "correlation", Text: correlationWords(e)},
+		{Name: "Envelope", Word: "envelope", Text: envelopeWords(e)},
+	}
+	if e.Consumed { // only the publisher knows the others
+		all = []attribute{all[0], all[4]}
 	}
 	for _, more := range []attribute{
-		{Name: "Tombstones", Text: tombstoneWords(e)},
-		{Name: "Schema URI", Text: e.Schema.ID},
-		{Name: "Compatibility", Text: compatWords(e.Compat)},
+		{Name: "Tombstones", Word: "tombstone", Text: tombstoneWords(e)},
+		{Name: "Schema URI", Word: "uri", Text: e.SchemaURI},
+		{Name: "Compatibility", Word: "compatibility", Text: compatWords(e)},
 	} {
 		if more.Text != "" {
 			all = append(all, more)
@@ -175,20 +203,23 @@ func (b *builder) attributes(d *defined) []attribute {
 }
 
 // compatWords says which changes of an event outboxgen check allows.
-func compatWords(c schema.CompatRule) string {
-	switch level, all := strings.CutSuffix(c.Level, "_TRANSITIVE"); {
+func compatWords(e *schema.Event) string {
+	if e.Consumed {
+		return "" // the publisher decides it
+	}
+	switch level, all := strings.CutSuffix(e.Compat.Level, "_TRANSITIVE"); {
 	case level == "BACKWARD" && all:
-		return "a changed schema can read the records of every earlier one (BACKWARD_TRANSITIVE)"
+		return "after a change of the schema, new code can still read all older records (BACKWARD_TRANSITIVE)"
 	case level == "BACKWARD":
-		return "a changed schema can read the records of the one before (BACKWARD)"
+		return "after a change of the schema, new code can still read records from before it (BACKWARD)"
 	case level == "FORWARD" && all:
-		return "every earlier schema can read the records of a changed one (FORWARD_TRANSITIVE)"
+		return "after a change of the schema, all older code can read the new records (FORWARD_TRANSITIVE)"
 	case level == "FORWARD":
-		return "the schema before can read the records of a changed one (FORWARD)"
+		return "after a change of the schema, code from before it can read the new records (FORWARD)"
 	case level == "FULL" && all:
-		return "a changed schema and every earlier one can read the records of each other (FULL_TRANSITIVE)"
+		return "after a change of the schema, new code can read all older records, and all older code the new ones (FULL_TRANSITIVE)"
 	case level == "FULL":
-		return "a changed schema and the one before can read the records of each other (FULL)"
+		return "after a change of the schema, new code can read records from before it, and code from before it the new records (FULL)"
 	case level == "NONE":
 		return "changes are not checked (NONE)"
 	}

@@ -194,8 +194,18 @@ func (f *facts) enum() []*schema.Value {
 	}
 	var all []*schema.Value
 	for _, s := range f.parts {
-		if s.Enum != nil && (all == nil || len(s.Enum) < len(all)) {
+		switch {
+		case s.Enum == nil:
+		case all == nil:
 			all = s.Enum
+		default:
+			both := []*schema.Value{}
+			for _, v := range all {
+				if slices.ContainsFunc(s.Enum, func(other *schema.Value) bool { return other.Canonical() == v.Canonical() }) {
+					both = append(both, v)
+				}
+			}
+			all = both
 		}
 	}
 	return all

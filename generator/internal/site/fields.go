@@ -53,7 +53,7 @@ type container struct {
 func fieldsOf(e *schema.Event) (root field, rows []field, left bool) {
 	w := &fields{event: e}
 	f := gather(e.Schema)
-	root = w.describe(f)
+	root = w.value(f, "")
 	w.children(f, "", "", 0)
 	return root, w.rows, w.left
 }
@@ -66,12 +66,8 @@ func (w *fields) add(within, name, pointer string, s *schema.Schema, required st
 		return
 	}
 	f := gather(s)
-	row := w.describe(f)
+	row := w.value(f, pointer)
 	row.Within, row.Name, row.Required, row.Depth = within, name, required, min(depth, deepestRow)
-	row.Marks = append(w.roles(pointer), row.Marks...)
-	if f.nullable && !slices.Equal(f.types(), []string{"null"}) {
-		row.Marks = append([]string{"may be null"}, row.Marks...)
-	}
 	path := within + name
 	again := w.inside(f)
 	if again != nil {
@@ -85,6 +81,16 @@ func (w *fields) add(within, name, pointer string, s *schema.Schema, required st
 	if again == nil {
 		w.children(f, path, pointer, depth+1)
 	}
+}
+
+// value returns the row of a value, without its name. pointer leads to it.
+func (w *fields) value(f *facts, pointer string) field {
+	row := w.describe(f)
+	row.Marks = append(w.roles(pointer), row.Marks...)
+	if f.nullable && !slices.Equal(f.types(), []string{"null"}) {
+		row.Marks = append([]string{"may be null"}, row.Marks...)
+	}
+	return row
 }
 
 // isItem reports whether the name of a row is that of all items of an array.
@@ -204,7 +210,7 @@ func below(pointer, name string) string {
 	if pointer == "-" {
 		return pointer
 	}
-	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return pointer + "/" + schema.EscapeToken(name)
 }
 
 func (w *fields) items(f *facts, path, pointer string, depth int) {

@@ -40,6 +40,9 @@ func (b *builder) index() index {
 				row.AllServices = include(row.AllServices, s)
 				names, services = append(names, s.Text), append(services, slug(s.Text))
 			}
+			for _, c := range e.Consumers {
+				names, services = append(names, c.Text), append(services, slug(c.Text))
+			}
 			for _, t := range e.Topics {
 				row.AllTopics = include(row.AllTopics, t)
 				names, topics = append(names, t.Text), append(topics, slug(t.Text))

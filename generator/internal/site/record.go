@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -23,7 +25,24 @@ type header struct{ Name, Value string }
 const (
 	exampleID   = "018fd0a0-0000-7000-8000-000000000001"
 	exampleTime = "2026-01-15T09:30:00Z"
+	// otherService is the publisher that no project describes.
+	otherService = "other_service"
 )
+
+// canBeSent reports whether an insert of this data does not fail because it has no
+// aggregate id or key.
+func canBeSent(e *schema.Event, data *schema.Value) bool {
+	pointers := []*schema.Name{e.AggregateID}
+	if e.Keyed {
+		pointers = append(pointers, e.Key)
+	}
+	for _, pointer := range pointers {
+		if text, ok := textAt(data, pointer); pointer != nil && (!ok || text == "") {
+			return false
+		}
+	}
+	return true
+}
 
 // recordOf returns the record that the runtime and the relay make of an event with this
 // data: package outbox writes the value and most headers, and the relay adds the id and
@@ -42,7 +61,7 @@ func recordOf(e *schema.Event, service string, data *schema.Value) *record {
 		r.Key = &key
 	}
 	correlation, ok := textAt(data, e.Correlation)
-	if !ok || correlation == "" {
+	if !ok || correlation == "" || e.CorrelationUUID && !isUUID(correlation) {
 		correlation = exampleID
 	}
 	r.Value = enveloped(e, service, aggregate, correlation, data.JSON())
@@ -63,6 +82,12 @@ func recordOf(e *schema.Event, service string, data *schema.Value) *record {
 	return r
 }
 
+// isUUID reports whether a text is a UUID, as the runtime checks it.
+func isUUID(text string) bool {
+	const length = 36
+	return len(text) == length && uuid.Validate(text) == nil
+}
+
 // called returns an id for an aggregate of this type.
 func called(aggregate string) string { return aggregate + "-1" }
 
@@ -79,8 +104,8 @@ func enveloped(e *schema.Event, service, aggregate, correlation, data string) st
 		o.text("type", e.Type)
 		o.text("time", exampleTime)
 		o.text("datacontenttype", "application/json")
-		if e.Schema.ID != "" {
-			o.text("dataschema", e.Schema.ID)
+		if e.SchemaURI != "" {
+			o.text("dataschema", e.SchemaURI)
 		}
 		o.text("correlationid", correlation)
 		o.text("subject", aggregate)
@@ -93,8 +118,8 @@ func enveloped(e *schema.Event, service, aggregate, correlation, data string) st
 	o.text("source_service", service)
 	o.add("schema_version", "1")
 	o.text("correlation_id", correlation)
-	if e.Schema.ID != "" {
-		o.text("data_schema_uri", e.Schema.ID)
+	if e.SchemaURI != "" {
+		o.text("data_schema_uri", e.SchemaURI)
 	} else {
 		o.add("data_schema_uri", "null")
 	}
@@ -123,7 +148,7 @@ func textAt(data *schema.Value, pointer *schema.Name) (string, bool) {
 	at := data
 	if pointer.Text != "" {
 		for token := range strings.SplitSeq(strings.TrimPrefix(pointer.Text, "/"), "/") {
-			if at = step(at, strings.NewReplacer("~1", "/", "~0", "~").Replace(token)); at == nil {
+			if at = step(at, schema.UnescapeToken(token)); at == nil {
 				return "", false
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/validator"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	asyncapi "github.com/outboxgen/outboxgen/testdata/golden/asyncapi/events"
 	delivery "github.com/outboxgen/outboxgen/testdata/golden/delivery/events"
 	tombstones "github.com/outboxgen/outboxgen/testdata/golden/tombstones/events"
 	grading "github.com/outboxgen/outboxgen/testdata/service/events"
@@ -34,7 +35,12 @@ func TestRecordIsThatOfTheRuntime(t *testing.T) {
 			"UnkeyedV1":        decoded[delivery.UnkeyedV1],
 		},
 		"golden/tombstones": {"StockCountedV1": decoded[tombstones.StockCountedV1], "OrderChangedV1": decoded[tombstones.OrderChangedV1]},
-		"service":           {"EssayGradedV1": decoded[grading.EssayGradedV1]},
+		"golden/asyncapi": {
+			"OrderPlacedV1":  decoded[asyncapi.OrderPlacedV1],
+			"GoldenPricedV1": decoded[asyncapi.GoldenPricedV1],
+			"InvoicePaidV2":  decoded[asyncapi.InvoicePaidV2],
+		},
+		"service": {"EssayGradedV1": decoded[grading.EssayGradedV1]},
 	} {
 		project := load(t, folder)
 		v := validator.New(true)

@@ -11,7 +11,8 @@
 // and from a disk: all links are relative, and nothing is fetched.
 //
 // An event type can have several publishers. If they describe it alike, its page has
-// one description, else one for each of them.
+// one description, else one for each of them. A consumer's description is only there if
+// no project publishes the event.
 //
 // # Untrusted text
 //
@@ -46,7 +47,11 @@ type Project struct {
 	// File is the project file, and Dir the folder that contains it, both for people
 	// and for Source: from the root of the repository, with forward slashes.
 	File, Dir string
-	Events    []*schema.Event
+	// Owner and Description are those of the service; "": unknown.
+	Owner, Description string
+	// Source is Options.Source for this project; nil: that of the options.
+	Source func(path string, line int) string
+	Events []*schema.Event
 	// Formats is whether values are checked against formats.
 	Formats bool
 	// Go has the generated code of each event, by its Go name.
@@ -72,6 +77,8 @@ type Options struct {
 	// Source returns the address of a line in a file of a repository; nil: there are
 	// no links to files.
 	Source func(path string, line int) string
+	// Revision says from which state of the sources the site is; "": it does not say it.
+	Revision string
 	// Changes returns what changed between two versions of an event.
 	Changes func(old, now *schema.Event) []finding.Finding
 }
@@ -119,7 +126,16 @@ var (
 )
 
 // parsed are the templates. They are part of the program, so they parse.
-var parsed = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+var parsed = template.Must(template.New("").Funcs(template.FuncMap{"dict": dict}).ParseFS(pageFiles, "pages/*.html"))
+
+// dict returns the names and values that a template gives to another one.
+func dict(pairs ...any) map[string]any {
+	all := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		all[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return all
+}
 
 // Pages returns the files of the site, sorted by path.
 func Pages(projects []Project, opts Options) ([]Page, error) {
@@ -158,16 +174,17 @@ type view struct {
 	Root  string // the way to the site's folder: "" or "../"
 	Title string
 	// Policy is the content security policy.
-	Policy string
-	Here   string // the entry of the navigation that is current
-	Body   any
+	Policy   string
+	Here     string // the entry of the navigation that is current
+	Revision string
+	Body     any
 }
 
 // views prints all pages.
 func (b *builder) views() ([]Page, error) {
 	var pages []Page
 	add := func(path, name, here, title string, body any) error {
-		v := view{Site: b.opts.Title, Root: strings.Repeat("../", strings.Count(path, "/")), Title: title, Policy: Policy, Here: here, Body: body}
+		v := view{Site: b.opts.Title, Root: strings.Repeat("../", strings.Count(path, "/")), Title: title, Policy: Policy, Here: here, Revision: b.opts.Revision, Body: body}
 		var out bytes.Buffer
 		out.WriteString(htmlMark)
 		if err := parsed.ExecuteTemplate(&out, name, v); err != nil {
@@ -181,6 +198,7 @@ func (b *builder) views() ([]Page, error) {
 		add("index.html", "index.html", "events", "Events", b.index()),
 		add("services.html", "groups.html", "services", "Services", groups{Of: "Service", What: "Services", Groups: b.sortedServices()}),
 		add("topics.html", "groups.html", "topics", "Topics", groups{Of: "Topic", What: "Topics", Groups: b.sortedTopics()}),
+		add("words.html", "words.html", "words", "Words", glossary),
 	)
 	for _, e := range b.list {
 		errs = append(errs, add(e.Path, "event.html", "events", e.Title+", version "+e.Version, e))

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -42,14 +43,33 @@ func summary(text string) string {
 		return ""
 	}
 	first := strings.Join(strings.Fields(all[0]), " ")
-	if end := strings.Index(first, ". "); end >= 0 {
-		first = first[:end+1]
-	}
+	first = sentence(first)
 	const most = 200
 	if runes := []rune(first); len(runes) > most {
 		first = strings.TrimRight(string(runes[:most-1]), " ") + "…"
 	}
 	return first
+}
+
+// sentence returns the first sentence of a text. The dot of an abbreviation or of an
+// initial does not end it.
+func sentence(text string) string {
+	for at := 0; ; {
+		end := strings.Index(text[at:], ". ")
+		if end < 0 {
+			return text
+		}
+		at += end + 1
+		words := strings.Fields(text[:at])
+		last := strings.TrimLeft(words[len(words)-1], "([\"'")
+		letters := []rune(strings.TrimSuffix(last, "."))
+		switch {
+		case slices.Contains([]string{"e.g.", "i.e.", "etc.", "cf.", "vs.", "no.", "approx.", "incl."}, strings.ToLower(last)):
+		case len(letters) == 1 && unicode.IsUpper(letters[0]): // an initial
+		default:
+			return text[:at]
+		}
+	}
 }
 
 // shorten returns a text with at most most characters.

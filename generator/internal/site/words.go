@@ -135,7 +135,24 @@ func pointed(pointer *schema.Name) string {
 	if pointer.Text == "" {
 		return "the event data itself"
 	}
-	return pointer.Text + " of the data"
+	return "the field " + fieldName(pointer.Text)
+}
+
+// fieldName returns the name by which the table of fields has what a pointer leads to.
+func fieldName(pointer string) string {
+	var name strings.Builder
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		token = schema.UnescapeToken(token)
+		switch {
+		case token != "" && strings.Trim(token, "0123456789") == "":
+			name.WriteString("[" + token + "]")
+			continue
+		case name.Len() > 0:
+			name.WriteString(".")
+		}
+		name.WriteString(token)
+	}
+	return name.String()
 }
 
 // aggregateWords says which aggregate an event belongs to.
@@ -162,15 +179,15 @@ func envelopeWords(e *schema.Event) string {
 	case "cloudevents":
 		return "CloudEvents 1.0 in structured mode"
 	case "none":
-		return "none: the record's value is the data; its headers have the rest"
+		return "none: the value of the record is the data; its headers have id, type, time and source"
 	default:
-		return "outboxgen's, version 1"
+		return "the outbox envelope, version 1: id, type, time and source around the data"
 	}
 }
 
 func tombstoneWords(e *schema.Event) string {
 	if e.Tombstone {
-		return "yes: a record with a null value deletes what was published under its key"
+		return "yes: a record without a value deletes what was published under its key"
 	}
 	return ""
 }

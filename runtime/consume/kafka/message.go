@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"context"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/attribute"
@@ -65,8 +67,17 @@ func (w *worker) traced(t *task) error {
 	default:
 		links = []trace.Link{{SpanContext: producer}}
 	}
-	id := attribute.String("messaging.message.id", at.EventID)
-	return w.inSpan(ctx, "event", at, t.before+t.attempt, id, links, func(ctx context.Context) error { return w.dispatch(ctx, t) })
+	more := []attribute.KeyValue{
+		attribute.String("messaging.message.id", at.EventID),
+		attribute.Int("messaging.message.body.size", len(t.m.Value)),
+	}
+	if id, ok := t.m.Header(headerCorrelationID); ok {
+		more = append(more, attribute.String("messaging.message.conversation_id", id))
+	}
+	if t.m.Key != nil && utf8.Valid(t.m.Key) {
+		more = append(more, attribute.String("messaging.kafka.message.key", string(t.m.Key)))
+	}
+	return w.inSpan(ctx, "event", at, t.before+t.attempt, more, links, func(ctx context.Context) error { return w.dispatch(ctx, t) })
 }
 
 // tracedBatch hands a batch over in its own span, which is linked to the spans that
@@ -79,7 +90,7 @@ func (w *worker) tracedBatch(b *batch) (result consume.BatchResult) {
 		}
 	}
 	at := consume.Record{Topic: w.p.topic, Partition: w.p.id, Offset: b.tasks[0].m.Offset, EventType: b.handler.EventType()}
-	count := attribute.Int("messaging.batch.message_count", len(b.tasks))
+	count := []attribute.KeyValue{attribute.Int("messaging.batch.message_count", len(b.tasks))}
 	_ = w.inSpan(w.ctx, "batch", at, b.attempt, count, links, func(ctx context.Context) error {
 		result = b.dispatch(ctx)
 		return result.Err
@@ -89,24 +100,25 @@ func (w *worker) tracedBatch(b *batch) (result consume.BatchResult) {
 
 // inSpan runs an attempt to handle an event or a batch in a span.
 func (w *worker) inSpan(
-	ctx context.Context, what string, at consume.Record, attempt int, more attribute.KeyValue, links []trace.Link, handle func(context.Context) error,
+	ctx context.Context, what string, at consume.Record, attempt int, more []attribute.KeyValue, links []trace.Link, handle func(context.Context) error,
 ) error {
 	ctx, span := w.run.cfg.TracerProvider.Tracer(tracerName).Start(ctx, "process "+at.Topic,
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
-		trace.WithAttributes(
+		trace.WithAttributes(append(more,
 			attribute.String("messaging.system", "kafka"),
 			attribute.String("messaging.operation.type", "process"),
+			attribute.String("messaging.operation.name", "process"),
 			attribute.String("messaging.destination.name", at.Topic),
-			attribute.Int("messaging.destination.partition.id", int(at.Partition)),
+			attribute.String("messaging.destination.partition.id", strconv.Itoa(int(at.Partition))),
 			attribute.Int64("messaging.kafka.offset", at.Offset),
 			attribute.String("messaging.consumer.group.name", w.run.cfg.Group),
 			attribute.String("outbox.event_type", at.EventType),
 			attribute.Int("outbox.attempt", attempt),
-			more,
-		))
+		)...))
 	defer span.End()
 	err := handle(ctx)
 	if err != nil {
+		span.SetAttributes(attribute.String("error.type", errorType(err)))
 		span.RecordError(err)
 		span.SetStatus(codes.Error, "handling the "+what+" failed")
 	}

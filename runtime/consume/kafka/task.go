@@ -62,7 +62,11 @@ func (w *worker) handle(t *task) bool {
 			w.finished(t, Delayed, t.tries)
 			return true
 		case err == nil:
-			w.logger(t, t.cause).ErrorContext(w.ctx, "event dead-lettered", "attempts", t.tries, "error", t.cause)
+			var where []any
+			if !t.to.call {
+				where = []any{"dead_letter_topic", t.to.topic}
+			}
+			w.logger(t, t.cause).ErrorContext(w.ctx, "event dead-lettered", append(where, "attempts", t.tries, "error", t.cause)...)
 			w.finished(t, DeadLettered, t.tries)
 			return true
 		case w.ctx.Err() != nil:

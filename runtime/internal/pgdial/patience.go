@@ -57,7 +57,7 @@ func Patiently(ctx context.Context, at Target, limit, most time.Duration, attemp
 	if p.stop() && err != nil && ctx.Err() == nil {
 		return &SilentError{address: at.Address, limit: limit, problem: err.Error()}
 	}
-	return err
+	return explain(at, err)
 }
 
 func (p *patience) begin() {

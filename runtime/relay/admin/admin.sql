@@ -41,10 +41,15 @@ SELECT least(@cap::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS w
            WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint LIMIT @cap::bigint
        ) AS below))::bigint AS pending,
-       (SELECT count(*) FROM event_outbox
-        WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL) AS held,
-       (SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL AND published_at IS NULL) AS dead;
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS h
+           WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL AND h.published_at IS NULL LIMIT @cap::bigint
+       ) AS failed) AS held,
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT @cap::bigint
+       ) AS over) AS dead;
 
+-- OldestPending reads the oldest pending row whose topic is not one of without.
 -- name: OldestPending :many
 SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.retry_count,
        o.last_error, o.next_attempt_at,
@@ -52,14 +57,17 @@ SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data:
 FROM (
     (SELECT w.* FROM event_outbox AS w
      WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+       AND (cardinality(@without::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL(@without::text[]))
      ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT p.* FROM event_outbox AS p
      WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
+       AND (cardinality(@without::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL(@without::text[]))
      ORDER BY p.seq LIMIT 1)
     UNION ALL
     (SELECT n.* FROM event_outbox AS n
      WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > @top::bigint
+       AND (cardinality(@without::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL(@without::text[]))
      ORDER BY n.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq
@@ -88,6 +96,43 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
   AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
   AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
 ORDER BY seq
+LIMIT @max_rows;
+
+-- DeadRowsBefore is DeadRows from the end: the rows before a seq, the last one first.
+-- name: DeadRowsBefore :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
+FROM event_outbox
+WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < @before
+  AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+  AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+  AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+  AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+  AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+  AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+  AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
+ORDER BY seq DESC
+LIMIT @max_rows;
+
+-- DeadEarlier lists the dead rows that come before one of the given dead rows of the same
+-- topic and key, and are not given themselves.
+-- name: DeadEarlier :many
+WITH chosen AS MATERIALIZED (
+    SELECT c.seq, c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic
+    FROM event_outbox AS c
+    WHERE c.seq = ANY(@seqs::bigint[]) AND c.dead_at IS NOT NULL AND c.published_at IS NULL AND c.event_key <> ''
+), latest AS MATERIALIZED (
+    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
+)
+SELECT d.seq, d.id, d.event_type, coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key
+FROM event_outbox AS d
+JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq
+    AND latest.topic = coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)
+WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
+ORDER BY d.seq
 LIMIT @max_rows;
 
 -- IDsOfSeq finds the event of a seq. Each part has the condition of an index that an outbox
@@ -149,6 +194,54 @@ SELECT count(*) FROM (
       AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.arg(topic)::text
     LIMIT @cap
 ) AS capped;
+
+-- CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
+-- name: CountDead :many
+SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
+FROM (
+    SELECT CASE @by::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox
+    WHERE dead_at IS NOT NULL AND published_at IS NULL
+      AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+      AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+      AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+      AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+      AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+      AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+      AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+      AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+      AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
+    ORDER BY seq
+    LIMIT @cap
+) AS g
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 100;
+
+-- EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
+-- and key, and are not given themselves. The given rows need not be dead any more. It reads
+-- the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
+-- reading them once for each key.
+-- name: EarlierDeadRows :many
+WITH latest AS MATERIALIZED (
+    SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
+    FROM event_outbox AS c
+    WHERE c.seq = ANY(@seqs::bigint[]) AND c.published_at IS NULL AND c.event_key <> ''
+    GROUP BY 1, 2
+)
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
+       d.retry_count, d.last_error
+FROM (
+    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, coalesce(e.topic, regexp_replace(e.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', e.event_type) AS topic,
+           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
+    FROM event_outbox AS e
+    WHERE e.dead_at IS NOT NULL AND e.published_at IS NULL AND e.seq > @after::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
+    OFFSET 0
+) AS d
+JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
+WHERE NOT EXISTS (SELECT FROM unnest(@seqs::bigint[]) AS given (seq) WHERE given.seq = d.seq)
+ORDER BY d.seq
+LIMIT @max_rows;
 
 -- name: AuditOfEvent :many
 SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = sqlc.arg(id)::text::uuid ORDER BY id LIMIT 1000;
@@ -298,6 +391,32 @@ SELECT (EXISTS (SELECT FROM (
 INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
 VALUES (@actor, @action, 0, '00000000-0000-0000-0000-000000000000', '', sqlc.narg(topic), sqlc.narg(reason), now());
 
+-- Blockers lists what a statement of this session may have waited for: sessions and prepared
+-- transactions that hold locks on the outbox's tables with which others conflict, or wait for
+-- an exclusive one, the oldest first. The session's pid is 0 for a prepared transaction.
+-- Without pg_read_all_stats the time of other roles is unknown (-1).
+-- name: Blockers :many
+SELECT b.pid::integer AS pid, b.detail::text AS detail, b.table_name::text AS table_name, b.mode::text AS mode, b.granted::boolean AS granted,
+       b.seconds::bigint AS seconds, b.query::text AS query
+FROM (
+    SELECT DISTINCT ON (coalesce(l.pid, 0), l.virtualtransaction) coalesce(l.pid, 0) AS pid,
+           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           c.relname AS table_name, l.mode, l.granted, coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1) AS seconds,
+           coalesce(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '') AS query
+    FROM pg_catalog.pg_locks AS l
+    JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+    LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+      AND l.relation IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid,
+                         to_regclass('event_outbox_cursor')::oid, to_regclass('event_outbox_late')::oid, to_regclass('event_outbox_failed')::oid, to_regclass('event_outbox_tick')::oid)
+      AND l.pid IS DISTINCT FROM pg_backend_pid()
+      AND (l.granted AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock') OR NOT l.granted AND l.mode = 'AccessExclusiveLock')
+    ORDER BY coalesce(l.pid, 0), l.virtualtransaction, (CASE WHEN l.mode = 'AccessExclusiveLock' THEN 0 ELSE 1 END), l.granted DESC
+) AS b
+WHERE b.seconds < 0 OR b.seconds >= @least_seconds::bigint
+ORDER BY (CASE WHEN b.mode = 'AccessExclusiveLock' THEN 0 ELSE 1 END), b.granted DESC, b.seconds DESC
+LIMIT 3;
+
 -- Server describes what the sessions of relays share with others. A limit of -1 is none.
 -- name: Server :one
 SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_setting('server_version_num')::integer AS version,
@@ -316,11 +435,15 @@ SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, curre
 -- are open for long, prepared ones, replication slots, and standbys that send feedback
 -- without a slot. What vacuum has open does not count, and a transaction of another database
 -- holds back only what is shared. Without pg_read_all_stats the times of other roles are
--- unknown (0), and their transaction ids are not.
+-- unknown (0), and their transaction ids are not. Of a statement its text is shown, without the
+-- literals.
 -- name: HoldingBack :many
 SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
 FROM (
-    SELECT 'transaction' AS kind, a.pid::text AS name, concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+    SELECT 'transaction' AS kind, a.pid::text AS name, 
+           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state,
+                     CASE WHEN a.state = 'active' THEN 'it runs: ' ELSE 'its last statement: ' END
+                     || nullif(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '')) AS detail,
            coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
     FROM pg_catalog.pg_stat_activity AS a
@@ -344,6 +467,17 @@ WHERE h.transactions >= @transactions::bigint OR h.seconds >= @seconds::bigint
 ORDER BY h.seconds DESC, h.transactions DESC
 LIMIT 10;
 
+-- RetainedWAL lists the replication slots for which the server keeps much WAL.
+-- name: RetainedWAL :many
+SELECT s.slot_name::text AS slot, coalesce(s.active, false)::boolean AS active, kept.bytes::bigint AS bytes
+FROM pg_catalog.pg_replication_slots AS s
+CROSS JOIN LATERAL (
+    SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn) AS bytes
+) AS kept
+WHERE kept.bytes >= @least::bigint
+ORDER BY kept.bytes DESC
+LIMIT 10;
+
 -- name: TableHealth :many
 SELECT c.relname::text AS name, pg_total_relation_size(c.oid)::bigint AS bytes,
        coalesce(s.n_live_tup, 0)::bigint AS live, coalesce(s.n_dead_tup, 0)::bigint AS dead,
@@ -354,13 +488,17 @@ LEFT JOIN pg_catalog.pg_stat_user_tables AS s ON s.relid = c.oid
 WHERE c.oid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
 ORDER BY 1;
 
--- InvalidIndexes lists indexes that a failed CREATE INDEX CONCURRENTLY left behind. Writers
--- maintain them, and nothing can use them.
+-- InvalidIndexes lists indexes that no statement can use, such as those that a failed CREATE
+-- INDEX CONCURRENTLY left behind, and not those that are being built. Which index another
+-- role builds is known only with pg_read_all_stats; otherwise it may be any.
 -- name: InvalidIndexes :many
 SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table_name
 FROM pg_catalog.pg_index AS i
 WHERE NOT i.indisvalid
-  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
+                  WHERE p.datname = current_database() AND coalesce(p.index_relid, i.indexrelid) = i.indexrelid)
+  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid,
+                      to_regclass('event_outbox_cursor')::oid, to_regclass('event_outbox_late')::oid, to_regclass('event_outbox_failed')::oid, to_regclass('event_outbox_tick')::oid)
 ORDER BY 1;
 
 -- TakesPauses reports whether event_outbox_audit accepts pauses, and has the indexes that
@@ -426,14 +564,16 @@ ORDER BY u.topic
 LIMIT 1000;
 
 -- OtherPublishers lists sessions that are not of a relay and whose last statement changes
--- event_outbox as a relay does. The text of other roles' statements needs
--- pg_read_all_stats.
+-- event_outbox as a relay does, or locks rows to do so. The text of other roles' statements
+-- needs pg_read_all_stats.
 -- name: OtherPublishers :many
 SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
+       coalesce(host(a.client_addr), 'local')::text AS address,
        left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
-  AND a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+  AND (a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+       OR a.query ~* '\mfrom\s+("?\w+"?\.)?"?event_outbox"?\M.*\mpublished_at\s+is\s+null\M.*\mfor\s+(no\s+key\s+)?update\M')
 ORDER BY a.pid LIMIT 10;
 
 -- PublishedLately tells how long ago one of the latest rows was marked as published;
@@ -469,17 +609,34 @@ FROM (
 WHERE r.before < @max_bytes::bigint
 ORDER BY r.published_at DESC, r.seq DESC;
 
--- TailNew reads the rows that the snapshot upto shows and since does not, published or not.
--- fresh is read by transaction, never by seq: hence + 0.
+-- CountNew counts the rows that the snapshot upto shows and since does not, published or not,
+-- up to a cap, and TailNew reads them, each part up to the same cap. Both read them by
+-- transaction, never by seq: hence + 0.
+-- name: CountNew :one
+SELECT ((SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.tx >= pg_snapshot_xmax(sqlc.arg(since)::text::pg_snapshot) AND n.tx < pg_snapshot_xmax(sqlc.arg(upto)::text::pg_snapshot)
+              AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+            LIMIT @cap::bigint
+        ) AS later)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip(sqlc.arg(since)::text::pg_snapshot)))
+              AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+            LIMIT @cap::bigint
+        ) AS earlier))::bigint AS fresh;
+
 -- name: TailNew :many
 WITH fresh AS MATERIALIZED (
-    SELECT n.id FROM event_outbox AS n
-    WHERE n.tx >= pg_snapshot_xmax(sqlc.arg(since)::text::pg_snapshot) AND n.tx < pg_snapshot_xmax(sqlc.arg(upto)::text::pg_snapshot)
-      AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+    (SELECT n.id FROM event_outbox AS n
+     WHERE n.tx >= pg_snapshot_xmax(sqlc.arg(since)::text::pg_snapshot) AND n.tx < pg_snapshot_xmax(sqlc.arg(upto)::text::pg_snapshot)
+       AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+     ORDER BY n.tx LIMIT @cap::bigint)
     UNION ALL
-    SELECT n.id FROM event_outbox AS n
-    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip(sqlc.arg(since)::text::pg_snapshot)))
-      AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+    (SELECT n.id FROM event_outbox AS n
+     WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip(sqlc.arg(since)::text::pg_snapshot)))
+       AND pg_visible_in_snapshot(n.tx, sqlc.arg(upto)::text::pg_snapshot)
+     ORDER BY n.tx LIMIT @cap::bigint)
 )
 SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
 FROM (
@@ -500,7 +657,8 @@ WHERE r.before < @max_bytes::bigint
 ORDER BY r.seq;
 
 -- TailPending reads the first pending rows, and TailDead the first dead ones, because they
--- may be replayed. LowWater says where pending rows are. TailKnown reads rows again.
+-- may be replayed. LowWater says where pending rows are. TailKnown looks at rows again, and
+-- returns those that are published, and without a time those that are gone.
 -- name: TailPending :many
 SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
 FROM (
@@ -554,12 +712,15 @@ WHERE r.before < @max_bytes::bigint
 ORDER BY r.seq;
 
 -- name: TailKnown :many
-SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY(sqlc.arg(ids)::text[]::uuid[]);
+SELECT k.id::uuid AS id, o.published_at FROM unnest(sqlc.arg(ids)::text[]::uuid[]) AS k (id)
+LEFT JOIN event_outbox AS o ON o.id = k.id
+WHERE o.id IS NULL OR o.published_at IS NOT NULL;
 
 -- Purge deletes published rows of a range of transactions, as the relay's sweep does, but
 -- without the lease: an operator may delete them at any time. Rows that another session has
 -- locked are left. edge_tx is where the range ends, and edge_old whether rows there may
--- still be old enough.
+-- still be old enough. last_tx is the transaction of the last row that it deleted: the next
+-- statement begins there, and does not walk over what is deleted.
 -- name: Purge :one
 WITH edge AS MATERIALIZED (
     SELECT e.tx, e.created_at < @before::timestamptz AS old
@@ -568,16 +729,18 @@ WITH edge AS MATERIALIZED (
     ORDER BY e.tx
     OFFSET @window_rows LIMIT 1
 ), doomed AS MATERIALIZED (
-    SELECT d.id FROM event_outbox AS d
+    SELECT d.id, d.tx FROM event_outbox AS d
     WHERE d.tx >= @from_tx::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
       AND d.published_at < @before::timestamptz
+    ORDER BY d.tx
     LIMIT @max_rows
     FOR UPDATE SKIP LOCKED
 ), purged AS (
     DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
 )
 SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), '0'::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old;
 
 -- Rows from before an upgrade have no tx.

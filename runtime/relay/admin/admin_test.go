@@ -91,7 +91,9 @@ func TestInspect(t *testing.T) {
 			Seq: 3, EventID: id(3), EventType: "t1", Topic: "topic", Key: &key3, RetryCount: 2, LastError: "too large",
 			NextAttempt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 		}},
+		Pauses: []relay.OperatorPause{},
 	}
+	want.OldestUnpaused = want.Oldest
 	moving := cmp.Options{
 		cmpopts.IgnoreFields(admin.Row{}, "Age"), cmpopts.IgnoreFields(admin.Leader{}, "Silent"), cmpopts.IgnoreFields(admin.State{}, "Now"),
 		cmpopts.EquateApproxTime(0),
@@ -115,7 +117,7 @@ func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(admin.State{}, got, cmpopts.IgnoreFields(admin.State{}, "Now")); diff != "" {
+	if diff := cmp.Diff(admin.State{Pauses: []relay.OperatorPause{}, Held: []admin.Row{}}, got, cmpopts.IgnoreFields(admin.State{}, "Now")); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
 }

@@ -105,50 +105,15 @@ func (d Decision) check() error {
 // discards them.
 const pageRows = 1000
 
-// DeadLetters returns the dead letters that f selects, in seq order, after the given
-// seq: at most 1,000. For the next page, call it with the last seq.
-func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
-	if err := f.validate(); err != nil {
-		return nil, err
-	}
-	if err := refuseHidden(ctx, db); err != nil {
-		return nil, err
-	}
-	outbox, err := rowsOf(ctx, db, defaultLease)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := outbox.dead(ctx, admindb.DeadRowsParams{
-		After:     after,
-		Ids:       texts(f.EventIDs),
-		EventType: optional(f.EventType),
-		Topic:     optional(f.Topic),
-		EventKey:  f.Key,
-		MaxRows:   pageRows,
-
-		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID), Error: optional(f.Error),
-		OlderMs: inMilliseconds(f.OlderThan), NewerMs: inMilliseconds(f.NewerThan),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("admin: read the dead letters: %w", missing(err))
-	}
-	var out []DeadLetter
-	for _, r := range rows {
-		out = append(out, DeadLetter{
-			Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
-			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone,
-			CreatedAt: r.CreatedAt, DeadAt: value(r.DeadAt),
-			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
-		})
-	}
-	return out, nil
-}
-
 // Replay makes the dead letters that f selects pending again, with no attempts counted,
 // and returns how many there were. It runs transactions of 1,000 rows. If it returns an
 // error, the number is that of the rows that were replayed before it.
 func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
-	return decide(ctx, conn, f, d, func(outbox rows, seqs []int64) (outcome, error) {
+	return replaying(ctx, f, d).carryOut(ctx, conn, d)
+}
+
+func replaying(ctx context.Context, f Filter, d Decision) decision[DeadLetter] {
+	return deciding(ctx, f, func(outbox rows, seqs []int64) (outcome, error) {
 		return outbox.replay(ctx, admindb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})
 }
@@ -160,12 +125,13 @@ func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, err
 	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("admin: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
 	}
-	return decide(ctx, conn, f, d, func(outbox rows, seqs []int64) (outcome, error) {
+	return deciding(ctx, f, func(outbox rows, seqs []int64) (outcome, error) {
 		return outbox.discard(ctx, admindb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
-	})
+	}).carryOut(ctx, conn, d)
 }
 
-func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(rows, []int64) (outcome, error)) (int, error) {
+// deciding is a decision about dead letters.
+func deciding(ctx context.Context, f Filter, act func(rows, []int64) (outcome, error)) decision[DeadLetter] {
 	var outbox rows // of the transaction
 	return decision[DeadLetter]{
 		nouns: "rows", table: "event_outbox", state: "dead", unaudited: ", without which the relay does not learn of the decision",
@@ -177,7 +143,7 @@ func decide(ctx context.Context, conn Beginner, f Filter, d Decision, act func(r
 		},
 		act:   func(_ *admindb.Queries, page []DeadLetter) (outcome, error) { return act(outbox, seqsOf(page)) },
 		still: func(_ *admindb.Queries, page []DeadLetter) (int64, error) { return outbox.stillDead(ctx, seqsOf(page)) },
-	}.carryOut(ctx, conn, d)
+	}
 }
 
 func seqsOf(page []DeadLetter) []int64 {

@@ -25,6 +25,7 @@ type decision[T any] struct {
 	read         func(tx pgx.Tx, after T) ([]T, error)
 	act          func(q *admindb.Queries, page []T) (outcome, error)
 	still        func(q *admindb.Queries, page []T) (int64, error) // counts those that are still in the state
+	allowed      func(tx pgx.Tx, page []T) error                   // asked after act; nil: everything is
 }
 
 // carryOut acts page by page, each in its own transaction, and returns how many were
@@ -49,7 +50,10 @@ func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (i
 			if acted, err = c.act(admindb.New(tx), page); err != nil {
 				return fmt.Errorf("admin: after %d %s: %w", done, c.nouns, missing(err))
 			}
-			return c.verify(admindb.New(tx), page, acted)
+			if err := c.verify(admindb.New(tx), page, acted); err != nil || c.allowed == nil {
+				return err
+			}
+			return c.allowed(tx, page)
 		})
 		if err != nil {
 			return done, err

@@ -40,11 +40,11 @@ type Event struct {
 	// BehindCap. They wait for it if it is being retried, or if it is dead and the relay's
 	// policy for its type is to block. BehindFirst lists the first of them, at most 20.
 	Behind      int64       `json:"behind"`
-	BehindFirst []RowBehind `json:"behind_first,omitempty"`
+	BehindFirst []RowBehind `json:"behind_first"`
 	// DeadOfKey lists the other dead rows of its topic and key, at most 1,000.
-	DeadOfKey []DeadLetter `json:"dead_of_key,omitempty"`
+	DeadOfKey []DeadLetter `json:"dead_of_key"`
 	// Audit lists what operators did to the event, oldest first, at most 1,000 entries.
-	Audit []AuditEntry `json:"audit,omitempty"`
+	Audit []AuditEntry `json:"audit"`
 }
 
 // EventState is the state of a row.
@@ -122,6 +122,7 @@ func FindEvent(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
 		return Event{}, fmt.Errorf("%w: event %s", ErrNoEvent, id)
 	}
 	e := eventOf(found[0])
+	e.BehindFirst, e.DeadOfKey, e.Audit = []RowBehind{}, []DeadLetter{}, []AuditEntry{} // in JSON a list is never null
 	audit, err := admindb.New(db).AuditOfEvent(ctx, id.String())
 	if err != nil {
 		return Event{}, fmt.Errorf("admin: read the audit of event %s: %w", id, missing(err))

@@ -69,6 +69,12 @@ type TableFacts struct {
 	NeverVacuumed bool // autovacuum is off for it
 }
 
+// Bloated reports whether most of the table is dead rows, and there are many.
+func (t TableFacts) Bloated() bool {
+	const many = 100_000
+	return t.Dead > many && t.Dead > t.Live
+}
+
 // InvalidIndex is an index that cannot be used.
 type InvalidIndex struct{ Name, Table string }
 
@@ -85,6 +91,7 @@ type TopicFacts struct {
 type OtherPublisher struct {
 	PID               int32
 	Role, Application string
+	From              string // its address; "local" for a Unix socket
 	Query             string
 }
 
@@ -95,6 +102,9 @@ const (
 	// noticeably.
 	longOpen         = 10 * time.Minute
 	manyTransactions = 1_000_000
+	// briefOpen replaces longOpen if a table is bloated: then a transaction that is open
+	// for a short time matters too. A relay's own statements end before.
+	briefOpen = 5 * time.Second
 )
 
 // Examine reads the facts.
@@ -122,12 +132,8 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	for _, t := range topics {
 		f.Topics = append(f.Topics, TopicFacts(t))
 	}
-	others, err := q.OtherPublishers(ctx)
-	if err != nil {
-		return f, fmt.Errorf("admin: look for other publishers: %w", err)
-	}
-	for _, o := range others {
-		f.Others = append(f.Others, OtherPublisher{PID: value(o.Pid), Role: o.RoleName, Application: o.Application, Query: o.Query})
+	if f.Others, err = otherPublishers(ctx, q); err != nil {
+		return f, err
 	}
 	lately, err := rows.publishedLately(ctx)
 	if err != nil {
@@ -135,6 +141,40 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	}
 	f.PublishedAgo = seconds(lately)
 	return f, nil
+}
+
+// WatchPublishers looks for sessions that change event_outbox like a relay and are none,
+// until it finds one or the time is over. A relay that polls can be seen only while it
+// publishes: afterwards the last statement of its session is COMMIT.
+func WatchPublishers(ctx context.Context, db DB, limit time.Duration) ([]OtherPublisher, error) {
+	const pause = 10 * time.Millisecond
+	q := admindb.New(db)
+	end, tick := time.NewTimer(limit), time.NewTicker(pause)
+	defer end.Stop()
+	defer tick.Stop()
+	for {
+		if found, err := otherPublishers(ctx, q); len(found) > 0 || err != nil {
+			return found, err
+		}
+		select {
+		case <-tick.C:
+		case <-end.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func otherPublishers(ctx context.Context, q *admindb.Queries) (found []OtherPublisher, err error) {
+	others, err := q.OtherPublishers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("admin: look for other publishers: %w", err)
+	}
+	for _, o := range others {
+		found = append(found, OtherPublisher{PID: value(o.Pid), Role: o.RoleName, Application: o.Application, From: o.Address, Query: o.Query})
+	}
+	return found, nil
 }
 
 // serverFacts compares the clocks half-way through the call.
@@ -161,22 +201,26 @@ func serverFacts(ctx context.Context, q *admindb.Queries) (ServerFacts, error) {
 }
 
 func (f *Facts) readTables(ctx context.Context, q *admindb.Queries, rows rows) error {
-	held, err := q.HoldingBack(ctx, admindb.HoldingBackParams{Transactions: manyTransactions, Seconds: int64(longOpen / time.Second)})
-	if err != nil {
-		return fmt.Errorf("admin: look for what holds back vacuum: %w", err)
-	}
-	for _, h := range held {
-		f.HoldingBack = append(f.HoldingBack, HoldingBack{h.Kind, h.Name, h.Detail, h.Transactions, seconds(h.Seconds)})
-	}
 	tables, err := rows.tables(ctx)
 	if err != nil {
 		return fmt.Errorf("admin: look at the tables: %w", err)
 	}
+	since := longOpen
 	for _, t := range tables {
 		f.Tables = append(f.Tables, TableFacts{
 			Name: t.Name, Bytes: t.Bytes, Live: t.Live, Dead: t.Dead, Vacuumed: t.VacuumedAgo >= 0,
 			VacuumedAgo: max(0, seconds(t.VacuumedAgo)), NeverVacuumed: t.NeverVacuumed,
 		})
+		if f.Tables[len(f.Tables)-1].Bloated() {
+			since = briefOpen
+		}
+	}
+	held, err := q.HoldingBack(ctx, admindb.HoldingBackParams{Transactions: manyTransactions, Seconds: int64(since / time.Second)})
+	if err != nil {
+		return fmt.Errorf("admin: look for what holds back vacuum: %w", err)
+	}
+	for _, h := range held {
+		f.HoldingBack = append(f.HoldingBack, HoldingBack{h.Kind, h.Name, h.Detail, h.Transactions, seconds(h.Seconds)})
 	}
 	invalid, err := q.InvalidIndexes(ctx)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
@@ -123,6 +124,74 @@ func TestHoldingBackNothing(t *testing.T) {
 	for _, r := range rows {
 		if r.Name == fmt.Sprint(vacuum.PgConn().PID()) || r.Name == fmt.Sprint(other.PgConn().PID()) {
 			t.Errorf("listed: %+v", r)
+		}
+	}
+}
+
+// A relay of another kind is seen while its transaction is open, and no longer afterwards.
+func TestWatchPublishers(t *testing.T) {
+	watcher, _ := newOutbox(t)
+	insert(t, watcher, 1, "")
+	config := watcher.Config().Copy()
+	config.RuntimeParams["application_name"] = "worker"
+	worker, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = worker.Close(context.Background()) })
+	watch := func() []admin.OtherPublisher {
+		t.Helper()
+		found, err := admin.WatchPublishers(t.Context(), watcher, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	for _, statement := range []string{
+		"SELECT id FROM event_outbox WHERE published_at IS NULL\nORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED",
+		"UPDATE event_outbox SET published_at = now() WHERE seq = 1",
+	} {
+		tx, err := worker.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+		found := watch()
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := admin.OtherPublisher{
+			PID: int32(worker.PgConn().PID()), Role: config.User, Application: "worker", From: "local", Query: strings.ReplaceAll(statement, "\n", " "),
+		}
+		if len(found) == 1 && !strings.HasPrefix(config.Host, "/") {
+			found[0].From = "local" // the server is not ours
+		}
+		if diff := cmp.Diff([]admin.OtherPublisher{want}, found); diff != "" {
+			t.Errorf("while it runs %q (-want +got):\n%s", statement, diff)
+		}
+		if found := watch(); len(found) > 0 {
+			t.Errorf("after its transaction: %+v", found)
+		}
+	}
+	if _, err := worker.Exec(t.Context(), "SELECT count(*) FROM event_outbox WHERE published_at IS NULL"); err != nil {
+		t.Fatal(err)
+	}
+	if found := watch(); len(found) > 0 {
+		t.Errorf("a session that counts is taken for a relay: %+v", found)
+	}
+}
+
+// A table is bloated if it has many dead rows, and more than live ones.
+func TestBloated(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		live, dead int64
+		want       bool
+	}{{0, 100_000, false}, {0, 100_001, true}, {200_000, 150_000, false}, {100_000, 150_000, true}} {
+		if got := (admin.TableFacts{Live: c.live, Dead: c.dead}).Bloated(); got != c.want {
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }

@@ -33,11 +33,14 @@ SELECT least(@cap::bigint, (SELECT count(*) FROM (
        AND o.seq <> ALL(@ahead::bigint[]) LIMIT @cap::bigint
        ) AS newest)
        + (SELECT count(*) FROM (SELECT FROM event_outbox_late AS w WHERE w.published_at IS NULL LIMIT @cap::bigint) AS late)
-       + (SELECT count(*) FROM event_outbox_failed AS f WHERE f.dead_at IS NULL))::bigint AS pending,
-       (SELECT count(*) FROM event_outbox_failed AS h
-        WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL) AS held,
-       (SELECT count(*) FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL) AS dead;
+       + (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS f WHERE f.dead_at IS NULL LIMIT @cap::bigint) AS failed))::bigint AS pending,
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox_failed AS h
+           WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL LIMIT @cap::bigint
+       ) AS again) AS held,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL LIMIT @cap::bigint) AS over) AS dead;
 
+-- OldestInLog reads the oldest pending row whose topic is not one of without.
 -- name: OldestInLog :many
 SELECT p.seq, p.id, p.event_type, p.topic::text AS topic, p.event_key, p.retry_count, p.last_error, p.next_attempt_at,
        greatest(0, extract(epoch FROM clock_timestamp() - p.created_at) * 1000)::bigint AS age_ms
@@ -46,19 +49,19 @@ FROM (
      WHERE o.seq > @floor::bigint AND o.seq <= @up_to::bigint
        AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-       AND o.seq <> ALL(@ahead::bigint[]) ORDER BY o.seq LIMIT 1)
+       AND o.seq <> ALL(@ahead::bigint[]) AND o.topic <> ALL(@without::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox AS o
      WHERE o.seq > @top::bigint
        AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-       AND o.seq <> ALL(@ahead::bigint[]) ORDER BY o.seq LIMIT 1)
+       AND o.seq <> ALL(@ahead::bigint[]) AND o.topic <> ALL(@without::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
-     WHERE w.published_at IS NULL ORDER BY w.seq LIMIT 1)
+     WHERE w.published_at IS NULL AND w.topic <> ALL(@without::text[]) ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.retry_count, o.last_error, o.next_attempt_at, o.created_at FROM event_outbox_failed AS o
-     WHERE o.dead_at IS NULL ORDER BY o.seq LIMIT 1)
+     WHERE o.dead_at IS NULL AND o.topic <> ALL(@without::text[]) ORDER BY o.seq LIMIT 1)
 ) AS p
 ORDER BY p.seq
 LIMIT 1;
@@ -85,6 +88,85 @@ WHERE dead_at IS NOT NULL AND seq > @after
   AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
   AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
 ORDER BY seq
+LIMIT @max_rows;
+
+-- DeadInLogBefore is DeadInLog from the end: the rows before a seq, the last one first.
+-- name: DeadInLogBefore :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic::text AS topic,
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
+FROM event_outbox_failed
+WHERE dead_at IS NOT NULL AND seq < @before
+  AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+  AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+  AND (sqlc.narg(topic)::text IS NULL OR topic = sqlc.narg(topic))
+  AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+  AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+  AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+  AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+  AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+  AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
+ORDER BY seq DESC
+LIMIT @max_rows;
+
+-- CountDeadInLog is CountDead for a log.
+-- name: CountDeadInLog :many
+SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
+FROM (
+    SELECT CASE @by::text WHEN 'topic' THEN topic WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox_failed
+    WHERE dead_at IS NOT NULL
+      AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
+      AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
+      AND (sqlc.narg(topic)::text IS NULL OR topic = sqlc.narg(topic))
+      AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
+      AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
+      AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
+      AND (sqlc.narg(error)::text IS NULL OR strpos(lower(last_error), lower(sqlc.narg(error))) > 0)
+      AND (sqlc.narg(older_ms)::bigint IS NULL OR dead_at <= clock_timestamp() - sqlc.narg(older_ms)::bigint * interval '1 millisecond')
+      AND (sqlc.narg(newer_ms)::bigint IS NULL OR dead_at >= clock_timestamp() - sqlc.narg(newer_ms)::bigint * interval '1 millisecond')
+    ORDER BY seq
+    LIMIT @cap
+) AS g
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 100;
+
+-- DeadEarlierInLog is DeadEarlier for a log.
+-- name: DeadEarlierInLog :many
+WITH chosen AS MATERIALIZED (
+    SELECT c.seq, c.event_key, c.topic FROM event_outbox_failed AS c
+    WHERE c.seq = ANY(@seqs::bigint[]) AND c.dead_at IS NOT NULL AND c.event_key <> ''
+), latest AS MATERIALIZED (
+    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
+)
+SELECT d.seq, d.id, d.event_type, d.topic::text AS topic, d.event_key
+FROM event_outbox_failed AS d
+JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq AND latest.topic = d.topic
+WHERE d.dead_at IS NOT NULL
+  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
+ORDER BY d.seq
+LIMIT @max_rows;
+
+-- EarlierDeadInLog is EarlierDeadRows for a log: a replayed row is still a copy.
+-- name: EarlierDeadInLog :many
+WITH latest AS MATERIALIZED (
+    SELECT c.event_key, c.topic, max(c.seq) AS seq
+    FROM event_outbox_failed AS c
+    WHERE c.seq = ANY(@seqs::bigint[]) AND c.event_key <> ''
+    GROUP BY 1, 2
+)
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
+       d.retry_count, d.last_error
+FROM (
+    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic,
+           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
+    FROM event_outbox_failed AS e
+    WHERE e.dead_at IS NOT NULL AND e.seq > @after::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
+    OFFSET 0
+) AS d
+JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
+WHERE NOT EXISTS (SELECT FROM unnest(@seqs::bigint[]) AS given (seq) WHERE given.seq = d.seq)
+ORDER BY d.seq
 LIMIT @max_rows;
 
 -- name: IDsOfSeqInLog :many

@@ -125,10 +125,10 @@ func TestInspectALog(t *testing.T) {
 	}
 	got.Leader = admin.Leader{}
 	key2, key3 := "k2", "k3"
+	oldest := &admin.Row{Seq: 2, EventID: id(2), EventType: "t2", Topic: "topic", Key: &key2}
 	want := admin.State{
-		Pending: 3, Waiting: 1, Dead: 1,
-		Oldest: &admin.Row{Seq: 2, EventID: id(2), EventType: "t2", Topic: "topic", Key: &key2},
-		Held:   []admin.Row{{Seq: 3, EventID: id(3), EventType: "t1", Topic: "topic", Key: &key3, RetryCount: 1, LastError: "too large"}},
+		Pending: 3, Waiting: 1, Dead: 1, Oldest: oldest, OldestUnpaused: oldest, Pauses: []relay.OperatorPause{},
+		Held: []admin.Row{{Seq: 3, EventID: id(3), EventType: "t1", Topic: "topic", Key: &key3, RetryCount: 1, LastError: "too large"}},
 	}
 	moving := cmp.Options{cmpopts.IgnoreFields(admin.Row{}, "Age", "NextAttempt"), cmpopts.IgnoreFields(admin.State{}, "Now")}
 	if diff := cmp.Diff(want, got, moving); diff != "" {

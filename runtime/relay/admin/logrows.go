@@ -61,13 +61,13 @@ func (l *logRows) count(ctx context.Context) (admindb.CountRowsRow, error) {
 	return admindb.CountRowsRow(row), err
 }
 
-func (l *logRows) oldest(ctx context.Context) ([]admindb.OldestPendingRow, error) {
+func (l *logRows) oldest(ctx context.Context, without []string) ([]admindb.OldestPendingRow, error) {
 	c, err := l.at(ctx)
 	if err != nil {
 		return nil, err
 	}
 	list, err := l.q.OldestInLog(ctx, admindb.OldestInLogParams{
-		Floor: c.Floor, UpTo: c.UpTo, Top: c.Top, Base: c.Base, Shown: c.Shown, Seq: c.Seq, Ahead: c.ahead,
+		Floor: c.Floor, UpTo: c.UpTo, Top: c.Top, Base: c.Base, Shown: c.Shown, Seq: c.Seq, Ahead: c.ahead, Without: without,
 	})
 	return convert(list, func(r admindb.OldestInLogRow) admindb.OldestPendingRow { return admindb.OldestPendingRow(r) }), err
 }
@@ -80,6 +80,26 @@ func (l *logRows) held(ctx context.Context, most int32) ([]admindb.HeldRowsRow, 
 func (l *logRows) dead(ctx context.Context, p admindb.DeadRowsParams) ([]admindb.DeadRowsRow, error) {
 	list, err := l.q.DeadInLog(ctx, admindb.DeadInLogParams(p))
 	return convert(list, func(r admindb.DeadInLogRow) admindb.DeadRowsRow { return admindb.DeadRowsRow(r) }), err
+}
+
+func (l *logRows) deadBefore(ctx context.Context, p admindb.DeadRowsBeforeParams) ([]admindb.DeadRowsRow, error) {
+	list, err := l.q.DeadInLogBefore(ctx, admindb.DeadInLogBeforeParams(p))
+	return convert(list, func(r admindb.DeadInLogBeforeRow) admindb.DeadRowsRow { return admindb.DeadRowsRow(r) }), err
+}
+
+func (l *logRows) countDead(ctx context.Context, p admindb.CountDeadParams) ([]admindb.CountDeadRow, error) {
+	list, err := l.q.CountDeadInLog(ctx, admindb.CountDeadInLogParams(p))
+	return convert(list, func(r admindb.CountDeadInLogRow) admindb.CountDeadRow { return admindb.CountDeadRow(r) }), err
+}
+
+func (l *logRows) deadEarlier(ctx context.Context, p admindb.DeadEarlierParams) ([]admindb.DeadEarlierRow, error) {
+	list, err := l.q.DeadEarlierInLog(ctx, admindb.DeadEarlierInLogParams(p))
+	return convert(list, func(r admindb.DeadEarlierInLogRow) admindb.DeadEarlierRow { return admindb.DeadEarlierRow(r) }), err
+}
+
+func (l *logRows) earlierDead(ctx context.Context, p admindb.EarlierDeadRowsParams) ([]admindb.EarlierDeadRowsRow, error) {
+	list, err := l.q.EarlierDeadInLog(ctx, admindb.EarlierDeadInLogParams(p))
+	return convert(list, func(r admindb.EarlierDeadInLogRow) admindb.EarlierDeadRowsRow { return admindb.EarlierDeadRowsRow(r) }), err
 }
 
 func (l *logRows) idsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) {

@@ -35,7 +35,7 @@ func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin: read the pauses: %w", missing(err))
 	}
-	var out []relay.OperatorPause
+	out := []relay.OperatorPause{}
 	for _, r := range rows {
 		out = append(out, relay.OperatorPause{Topic: r.Topic, Actor: r.Actor, Reason: r.Reason, Since: r.At})
 	}
@@ -61,42 +61,99 @@ func UsesTopic(ctx context.Context, db DB, topic string) (bool, error) {
 // and new rows can be inserted. The pause lasts until Resume. Decision.Reason is required,
 // because others will ask why rows wait.
 func Pause(ctx context.Context, conn Beginner, topic string, d Decision) error {
+	changed, err := PauseTopics(ctx, conn, []string{topic}, d)
+	if err == nil && len(changed) == 0 {
+		return ErrPaused
+	}
+	return err
+}
+
+// PauseTopics pauses topics like Pause, all in one transaction, and returns those that were
+// not paused before. The others keep their pauses.
+func PauseTopics(ctx context.Context, conn Beginner, topics []string, d Decision) (changed []string, err error) {
 	if err := d.check(); err != nil {
-		return err
+		return nil, err
 	}
-	switch {
-	case strings.TrimSpace(d.Reason) == "":
-		return errors.New("admin: Decision.Reason is empty: others need to know why the rows wait")
-	case topic != AllTopics && !validTopic(topic):
-		return fmt.Errorf("admin: there can be no topic %q: Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"", topic)
+	if strings.TrimSpace(d.Reason) == "" {
+		return nil, errors.New("admin: Decision.Reason is empty: others need to know why the rows wait")
 	}
-	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
-		if slices.ContainsFunc(pauses, of(topic)) {
-			return ErrPaused
+	for _, topic := range topics {
+		if topic != AllTopics && !validTopic(topic) {
+			return nil, fmt.Errorf("admin: there can be no topic %q: Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"", topic)
 		}
-		err := addEntry(ctx, tx, "pause", topic, d)
-		if sqlstate.Code(err) == "23514" {
-			return fmt.Errorf("%w: %w", ErrNoPauses, err)
+	}
+	err = changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
+		changed = nil
+		for _, topic := range topics {
+			if slices.ContainsFunc(pauses, of(topic)) || slices.Contains(changed, topic) {
+				continue
+			}
+			err := addEntry(ctx, tx, "pause", topic, d)
+			if sqlstate.Code(err) == "23514" {
+				return fmt.Errorf("%w: %w", ErrNoPauses, err)
+			}
+			if err != nil {
+				return err
+			}
+			changed = append(changed, topic)
 		}
-		return err
-	}, func(pauses []relay.OperatorPause) bool { return slices.ContainsFunc(pauses, of(topic)) })
+		return nil
+	}, func(pauses []relay.OperatorPause) bool {
+		return !slices.ContainsFunc(topics, func(topic string) bool { return !slices.ContainsFunc(pauses, of(topic)) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changed, nil
 }
 
 // Resume ends the pause of a topic. With AllTopics it ends all pauses, also those of single
 // topics. A topic that was not paused by itself stays paused while all topics are.
 func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error {
+	return ResumeTopics(ctx, conn, []string{topic}, d)
+}
+
+// ResumeTopics ends the pauses of topics like Resume, all in one transaction. If one of them
+// is not paused, it changes nothing and returns a *TopicError.
+func ResumeTopics(ctx context.Context, conn Beginner, topics []string, d Decision) error {
 	if err := d.check(); err != nil {
 		return err
 	}
+	paused := func(topic string, pauses []relay.OperatorPause) bool {
+		return slices.ContainsFunc(pauses, of(topic)) || topic == AllTopics && len(pauses) > 0
+	}
 	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
-		if !slices.ContainsFunc(pauses, of(topic)) && (topic != AllTopics || len(pauses) == 0) {
-			return ErrNotPaused
+		for i, topic := range topics {
+			switch {
+			case slices.Contains(topics[:i], topic):
+				continue
+			case !paused(topic, pauses):
+				return &TopicError{topic, ErrNotPaused}
+			}
+			if err := addEntry(ctx, tx, "resume", topic, d); err != nil {
+				return err
+			}
 		}
-		return addEntry(ctx, tx, "resume", topic, d)
+		return nil
 	}, func(pauses []relay.OperatorPause) bool {
-		return !slices.ContainsFunc(pauses, of(topic)) && (topic != AllTopics || len(pauses) == 0)
+		return !slices.ContainsFunc(topics, func(topic string) bool { return paused(topic, pauses) })
 	})
 }
+
+// TopicError says which topic a decision could not be made about.
+type TopicError struct {
+	Topic string // AllTopics: all
+	Err   error
+}
+
+func (e *TopicError) Error() string {
+	if e.Topic == AllTopics {
+		return "all topics: " + e.Err.Error()
+	}
+	return "topic " + e.Topic + ": " + e.Err.Error()
+}
+
+func (e *TopicError) Unwrap() error { return e.Err }
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 

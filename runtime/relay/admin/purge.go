@@ -7,9 +7,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
+
+// PurgeDB is a connection or a pool.
+type PurgeDB interface {
+	DB
+	Beginner
+}
 
 // PurgeConfig says which published rows to delete, and how fast.
 type PurgeConfig struct {
@@ -92,10 +100,10 @@ func CountPurgeable(ctx context.Context, db DB, c PurgeConfig) (int64, error) {
 }
 
 // Purge deletes published rows as the relay's retention does, and returns how many. Rows
-// that are pending or dead stay. Each batch is a statement of its own, which waits for no
-// lock. event_outbox_audit records the decision before the first one. When ctx ends, it
-// returns what it has deleted and the cause.
-func Purge(ctx context.Context, db DB, c PurgeConfig, d Decision) (int64, error) {
+// that are pending or dead stay. Each batch is a transaction of its own, which waits for no
+// lock of a row. event_outbox_audit records the decision before the first one. When ctx ends,
+// it finishes the batch, and returns what it has deleted and the cause.
+func Purge(ctx context.Context, conn PurgeDB, c PurgeConfig, d Decision) (int64, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return 0, err
@@ -106,22 +114,23 @@ func Purge(ctx context.Context, db DB, c PurgeConfig, d Decision) (int64, error)
 	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("admin: Decision.Reason is empty: a purge cannot be taken back, so the audit needs to know why")
 	}
-	if err := refuseHidden(ctx, db); err != nil {
+	if err := refuseHidden(ctx, conn); err != nil {
 		return 0, err
 	}
-	q := admindb.New(db)
-	if err := refuseLog(ctx, q); err != nil {
+	if err := refuseLog(ctx, admindb.New(conn)); err != nil {
 		return 0, err
 	}
+	p := &purge{PurgeConfig: c, conn: conn, began: time.Now()}
 	entry := fmt.Sprintf("rows published before %s: %s", c.Before.UTC().Format(time.RFC3339), strings.TrimSpace(d.Reason))
-	err = q.AddEntry(ctx, admindb.AddEntryParams{Actor: d.Actor, Action: "purge", Reason: &entry})
+	err = p.batch(ctx, func(ctx context.Context, q *admindb.Queries) error {
+		return q.AddEntry(ctx, admindb.AddEntryParams{Actor: d.Actor, Action: "purge", Reason: &entry})
+	})
 	if sqlstate.Code(err) == "23514" {
 		err = fmt.Errorf("%w: %w", ErrNoPauses, err)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("admin: record the decision: %w", missing(err))
 	}
-	p := &purge{PurgeConfig: c, q: q, began: time.Now()}
 	if err := p.withTx(ctx); err != nil {
 		return p.deleted, err
 	}
@@ -131,14 +140,31 @@ func Purge(ctx context.Context, db DB, c PurgeConfig, d Decision) (int64, error)
 // purge is one run of Purge.
 type purge struct {
 	PurgeConfig
-	q       *admindb.Queries
+	conn    PurgeDB
 	began   time.Time
 	deleted int64
 }
 
+// batch runs a transaction. When ctx ends, the transaction is finished first: what it has
+// deleted counts.
+func (p *purge) batch(ctx context.Context, f func(context.Context, *admindb.Queries) error) error {
+	ctx = context.WithoutCancel(ctx)
+	return pgx.BeginFunc(ctx, p.conn, func(tx pgx.Tx) error {
+		// Overrides the defaults of the database.
+		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		return f(ctx, admindb.New(tx))
+	})
+}
+
 func (p *purge) withTx(ctx context.Context) error {
 	for from := uint64(0); ; {
-		row, err := p.q.Purge(ctx, admindb.PurgeParams{Before: p.Before, FromTx: from, WindowRows: int32(p.Batch), MaxRows: int32(p.Batch)})
+		var row admindb.PurgeRow
+		err := p.batch(ctx, func(ctx context.Context, q *admindb.Queries) (err error) {
+			row, err = q.Purge(ctx, admindb.PurgeParams{Before: p.Before, FromTx: from, WindowRows: int32(p.Batch), MaxRows: int32(p.Batch)})
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("admin: delete published rows: %w", missing(err))
 		}
@@ -147,6 +173,7 @@ func (p *purge) withTx(ctx context.Context) error {
 		}
 		switch {
 		case row.Purged == int64(p.Batch): // there may be more in this window
+			from = row.LastTx
 		case !row.EdgeOld:
 			return nil
 		default:
@@ -157,7 +184,11 @@ func (p *purge) withTx(ctx context.Context) error {
 
 func (p *purge) withoutTx(ctx context.Context) error {
 	for {
-		row, err := p.q.PurgeWithoutTx(ctx, admindb.PurgeWithoutTxParams{Before: p.Before, MaxRows: int32(p.Batch)})
+		var row admindb.PurgeWithoutTxRow
+		err := p.batch(ctx, func(ctx context.Context, q *admindb.Queries) (err error) {
+			row, err = q.PurgeWithoutTx(ctx, admindb.PurgeWithoutTxParams{Before: p.Before, MaxRows: int32(p.Batch)})
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("admin: delete published rows: %w", missing(err))
 		}

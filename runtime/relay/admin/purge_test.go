@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -105,5 +106,50 @@ func TestPurgesThatAreRefused(t *testing.T) {
 	}
 	if n, err := admin.CountPurgeable(t.Context(), conn, now); err != nil || n != 2 {
 		t.Errorf("%d rows are left, %v", n, err)
+	}
+}
+
+// While something holds back vacuum, the index entries of deleted rows stay. A batch begins
+// behind those that the batches before it have deleted.
+func TestABatchDoesNotWalkOverDeletedRows(t *testing.T) {
+	owner, conn := newOutbox(t)
+	const rows, batch = 2_000, 20
+	insert(t, owner, rows, `UPDATE event_outbox SET published_at = now() - interval '2 days', created_at = now() - interval '2 days', tx = seq::text::xid8`)
+	if _, err := owner.Exec(t.Context(), `VACUUM ANALYZE event_outbox`); err != nil {
+		t.Fatal(err)
+	}
+	held, err := pgx.ConnectConfig(t.Context(), owner.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = held.Close(context.Background()) })
+	if _, err := held.Exec(t.Context(), `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1`); err != nil {
+		t.Fatal(err)
+	}
+	entries := func() (n int) {
+		t.Helper()
+		if err := owner.QueryRow(t.Context(), `SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'ix_event_outbox_tx'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if _, err := conn.Exec(t.Context(), `SET enable_seqscan = off; SET enable_bitmapscan = off`); err != nil {
+		t.Fatal(err)
+	}
+	before := entries()
+	if n, err := admin.Purge(t.Context(), conn, admin.PurgeConfig{Before: time.Now(), Batch: batch}, admin.Decision{Actor: "ann", Reason: "test"}); err != nil || n != rows {
+		t.Fatalf("deleted %d, %v", n, err)
+	}
+	if err := conn.Close(t.Context()); err != nil { // it reports its statistics
+		t.Fatal(err)
+	}
+	var read int
+	for limit := time.Now().Add(time.Minute); read < rows; read = entries() - before { // the server adds them when the session has ended
+		if time.Now().After(limit) {
+			t.Fatalf("it read only %d entries of the index: another plan?", read)
+		}
+	}
+	if read > 10*rows {
+		t.Errorf("it read %d entries of the index to delete %d rows", read, rows)
 	}
 }

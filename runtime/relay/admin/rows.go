@@ -13,9 +13,13 @@ import (
 // log.
 type rows interface {
 	count(ctx context.Context) (admindb.CountRowsRow, error)
-	oldest(ctx context.Context) ([]admindb.OldestPendingRow, error)
+	oldest(ctx context.Context, without []string) ([]admindb.OldestPendingRow, error)
 	held(ctx context.Context, most int32) ([]admindb.HeldRowsRow, error)
 	dead(ctx context.Context, p admindb.DeadRowsParams) ([]admindb.DeadRowsRow, error)
+	deadBefore(ctx context.Context, p admindb.DeadRowsBeforeParams) ([]admindb.DeadRowsRow, error)
+	countDead(ctx context.Context, p admindb.CountDeadParams) ([]admindb.CountDeadRow, error)
+	deadEarlier(ctx context.Context, p admindb.DeadEarlierParams) ([]admindb.DeadEarlierRow, error)
+	earlierDead(ctx context.Context, p admindb.EarlierDeadRowsParams) ([]admindb.EarlierDeadRowsRow, error)
 	idsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error)
 	whole(ctx context.Context, id string) ([]admindb.WholeRowRow, error)
 	behind(ctx context.Context, of keyed, most int32) ([]admindb.RowsBehindRow, error)
@@ -77,12 +81,12 @@ func (t *tableRows) count(ctx context.Context) (admindb.CountRowsRow, error) {
 	return t.q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top})
 }
 
-func (t *tableRows) oldest(ctx context.Context) ([]admindb.OldestPendingRow, error) {
+func (t *tableRows) oldest(ctx context.Context, without []string) ([]admindb.OldestPendingRow, error) {
 	low, err := t.low(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return t.q.OldestPending(ctx, admindb.OldestPendingParams(low))
+	return t.q.OldestPending(ctx, admindb.OldestPendingParams{LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, Without: without})
 }
 
 func (t *tableRows) held(ctx context.Context, most int32) ([]admindb.HeldRowsRow, error) {
@@ -91,6 +95,23 @@ func (t *tableRows) held(ctx context.Context, most int32) ([]admindb.HeldRowsRow
 
 func (t *tableRows) dead(ctx context.Context, p admindb.DeadRowsParams) ([]admindb.DeadRowsRow, error) {
 	return t.q.DeadRows(ctx, p)
+}
+
+func (t *tableRows) deadBefore(ctx context.Context, p admindb.DeadRowsBeforeParams) ([]admindb.DeadRowsRow, error) {
+	list, err := t.q.DeadRowsBefore(ctx, p)
+	return convert(list, func(r admindb.DeadRowsBeforeRow) admindb.DeadRowsRow { return admindb.DeadRowsRow(r) }), err
+}
+
+func (t *tableRows) countDead(ctx context.Context, p admindb.CountDeadParams) ([]admindb.CountDeadRow, error) {
+	return t.q.CountDead(ctx, p)
+}
+
+func (t *tableRows) deadEarlier(ctx context.Context, p admindb.DeadEarlierParams) ([]admindb.DeadEarlierRow, error) {
+	return t.q.DeadEarlier(ctx, p)
+}
+
+func (t *tableRows) earlierDead(ctx context.Context, p admindb.EarlierDeadRowsParams) ([]admindb.EarlierDeadRowsRow, error) {
+	return t.q.EarlierDeadRows(ctx, p)
 }
 
 func (t *tableRows) idsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
 
-// PendingCap is where counting pending rows stops, to keep it cheap. A State with this
-// number has at least as many. Counting also leaves out rows far above a low-water mark that
+// PendingCap is where counting rows stops, to keep it cheap. A State with this number has at
+// least as many. Counting pending rows also leaves out rows far above a low-water mark that
 // a transaction keeps from moving, except the newest ones.
 const PendingCap = 100_001
 
@@ -36,19 +37,29 @@ type DB interface {
 // State is the state of an outbox. In JSON, durations are in nanoseconds.
 type State struct {
 	Leader  Leader    `json:"leader"`
-	Now     time.Time `json:"now"`     // the database's clock
-	Pending int64     `json:"pending"` // rows that are neither published nor dead, at most PendingCap
-	Waiting int64     `json:"waiting"` // of the pending rows, those that failed and wait for their next attempt
-	Dead    int64     `json:"dead"`    // rows that used up their attempts
-	Delayed int64     `json:"delayed"` // delayed events that wait for their time, at most PendingCap
+	Now     time.Time `json:"now"`       // the database's clock
+	Pending int64     `json:"pending"`   // rows that are neither published nor dead, at most PendingCap
+	Waiting int64     `json:"held_rows"` // of the pending rows, those that failed and wait for their next attempt, at most PendingCap
+	Dead    int64     `json:"dead"`      // rows that used up their attempts, at most PendingCap
+	Delayed int64     `json:"delayed"`   // delayed events that wait for their time, at most PendingCap
 	// NextDelayed is the delayed event that is due first; nil if none waits.
 	NextDelayed *DelayedEvent `json:"next_delayed"`
 	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
+	// OldestUnpaused is the same without the topics that operators have paused.
+	OldestUnpaused *Row `json:"oldest_unpaused"`
+	// Moving is how far the oldest row moved, if somebody has looked twice. Inspect leaves it nil.
+	Moving *Moving `json:"moving"`
 	// Pauses lists the pauses of operators that are in force, oldest first.
-	Pauses []relay.OperatorPause `json:"operator_pauses,omitempty"`
+	Pauses []relay.OperatorPause `json:"operator_pauses"`
 	// Held lists the first rows that failed and wait, at most 20.
-	Held []Row `json:"held,omitempty"`
+	Held []Row `json:"held"`
+}
+
+// Moving is how far the oldest pending row moved between two looks.
+type Moving struct {
+	Seqs    int64   `json:"seqs"` // 0: not at all
+	Seconds float64 `json:"seconds"`
 }
 
 // Leader is the lease row.
@@ -97,25 +108,9 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		return State{}, err
 	}
 	var s State
-	lease, err := q.ReadLease(ctx, leaseName)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-	case err != nil:
-		return State{}, fmt.Errorf("admin: read the lease: %w", missing(err))
-	default:
-		s.Leader = Leader{
-			Known:       true,
-			Holder:      value(lease.Holder),
-			Epoch:       lease.Epoch,
-			Silent:      time.Duration(lease.SilentMs) * time.Millisecond,
-			UncleanEnds: int(lease.UncleanEnds),
-			Suspect:     value(lease.SuspectSeq),
-		}
-		if len(lease.State) > 0 {
-			if err := json.Unmarshal(lease.State, &s.Leader.State); err != nil {
-				return State{}, fmt.Errorf("admin: the leader's state in event_outbox_lease cannot be read: %w", err)
-			}
-		}
+	var err error
+	if s.Leader, err = readLeader(ctx, q, leaseName); err != nil {
+		return State{}, err
 	}
 	if s.Now, err = q.Now(ctx); err != nil {
 		return State{}, fmt.Errorf("admin: read the clock: %w", err)
@@ -129,27 +124,29 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
-	oldest, err := rows.oldest(ctx)
-	if err != nil {
-		return State{}, fmt.Errorf("admin: read the oldest row: %w", err)
-	}
-	for _, r := range oldest {
-		s.Oldest = &Row{
-			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
-			Age:        time.Duration(r.AgeMs) * time.Millisecond,
-			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
-		}
-		if r.RetryCount > 0 { // on other rows the time says nothing
-			s.Oldest.NextAttempt = value(r.NextAttemptAt)
-		}
-	}
 	if s.Pauses, err = Pauses(ctx, db); err != nil {
 		return State{}, err
+	}
+	if s.Oldest, err = oldest(ctx, rows, []string{}); err != nil {
+		return State{}, err
+	}
+	s.OldestUnpaused = s.Oldest
+	if s.Oldest != nil && slices.ContainsFunc(s.Pauses, of(AllTopics)) {
+		s.OldestUnpaused = nil
+	} else if s.Oldest != nil && slices.ContainsFunc(s.Pauses, of(s.Oldest.Topic)) {
+		var paused []string
+		for _, p := range s.Pauses {
+			paused = append(paused, p.Topic)
+		}
+		if s.OldestUnpaused, err = oldest(ctx, rows, paused); err != nil {
+			return State{}, err
+		}
 	}
 	held, err := rows.held(ctx, heldShown)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the rows that wait: %w", err)
 	}
+	s.Held = []Row{}
 	for _, r := range held {
 		s.Held = append(s.Held, Row{
 			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
@@ -167,6 +164,39 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		s.NextDelayed = &next[0]
 	}
 	return s, nil
+}
+
+// ReadLeader reads the lease row only, which is cheap. leaseName is as in Inspect. Its
+// State.Stats are the numbers of the outbox that the leader knew at its last renewal.
+func ReadLeader(ctx context.Context, db DB, leaseName string) (Leader, error) {
+	if leaseName == "" {
+		leaseName = defaultLease
+	}
+	return readLeader(ctx, admindb.New(db), leaseName)
+}
+
+func readLeader(ctx context.Context, q *admindb.Queries, leaseName string) (Leader, error) {
+	lease, err := q.ReadLease(ctx, leaseName)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Leader{}, nil
+	case err != nil:
+		return Leader{}, fmt.Errorf("admin: read the lease: %w", missing(err))
+	}
+	l := Leader{
+		Known:       true,
+		Holder:      value(lease.Holder),
+		Epoch:       lease.Epoch,
+		Silent:      time.Duration(lease.SilentMs) * time.Millisecond,
+		UncleanEnds: int(lease.UncleanEnds),
+		Suspect:     value(lease.SuspectSeq),
+	}
+	if len(lease.State) > 0 {
+		if err := json.Unmarshal(lease.State, &l.State); err != nil {
+			return Leader{}, fmt.Errorf("admin: the leader's state in event_outbox_lease cannot be read: %w", err)
+		}
+	}
+	return l, nil
 }
 
 // missing adds the remedy to an error about a missing table or column.
@@ -201,4 +231,25 @@ func value[T any](p *T) T {
 		return zero
 	}
 	return *p
+}
+
+// oldest reads the oldest pending row whose topic is not one of without; nil: there is none.
+func oldest(ctx context.Context, rows rows, without []string) (*Row, error) {
+	list, err := rows.oldest(ctx, without)
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the oldest row: %w", missing(err))
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	r := list[0]
+	row := &Row{
+		Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
+		Age:        time.Duration(r.AgeMs) * time.Millisecond,
+		RetryCount: int(r.RetryCount), LastError: value(r.LastError),
+	}
+	if r.RetryCount > 0 { // on other rows the time says nothing
+		row.NextAttempt = value(r.NextAttemptAt)
+	}
+	return row, nil
 }

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,7 +55,8 @@ type Tail struct {
 	cfg     TailConfig
 	since   string // snapshot whose rows were read
 	waiting map[uuid.UUID]PublishedEvent
-	bytes   int // of the data in waiting
+	looked  int64 // the seq up to which the rows that wait were looked at last
+	bytes   int   // of the data in waiting
 	started bool
 	missed  bool
 }
@@ -63,7 +67,8 @@ const (
 	tailRows = 10_000
 	// tailDead limits the dead rows that are waited for from the first look.
 	tailDead = 1_000
-	// tailPage limits a read of rows with data.
+	// tailPage limits a read of rows with data, and how many rows that wait are looked at
+	// while none of them is published.
 	tailPage = 1_000
 	// tailBytes limits the data of a look, and of the rows that are waited for.
 	tailBytes = 64 << 20
@@ -78,6 +83,9 @@ func NewTail(conn Beginner, cfg TailConfig) (*Tail, error) {
 	}
 	return &Tail{conn: conn, cfg: cfg, waiting: map[uuid.UUID]PublishedEvent{}}, nil
 }
+
+// Reconnect makes the Tail continue on another connection, where it stopped.
+func (t *Tail) Reconnect(conn Beginner) { t.conn = conn }
 
 // Missed reports whether there were more rows at once, or more data, than a look reads or a
 // Tail keeps, so that events were left out, and forgets it.
@@ -114,7 +122,7 @@ func (t *Tail) Next(ctx context.Context) ([]PublishedEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.since, t.started, t.missed = l.upto, true, t.missed || l.missed
+	t.since, t.started, t.missed, t.looked = l.upto, true, t.missed || l.missed, l.upToSeq
 	for _, e := range l.published {
 		t.forget(e.EventID)
 	}
@@ -133,6 +141,7 @@ type look struct {
 	upto      string // its snapshot
 	published []PublishedEvent
 	pending   []PublishedEvent
+	upToSeq   int64 // the rows that wait were looked at up to here
 	missed    bool
 }
 
@@ -187,10 +196,22 @@ func (l *look) again(ctx context.Context) error {
 	if err := l.known(ctx); err != nil {
 		return err
 	}
+	if xmax(l.upto) < xmax(l.since) { // another server, with other transactions
+		l.missed = true
+		return nil
+	}
 	f := l.cfg.Filter
+	count, err := l.q.CountNew(ctx, admindb.CountNewParams{Since: l.since, Upto: l.upto, Cap: tailRows + 1})
+	if err != nil {
+		return fmt.Errorf("admin: count the new rows: %w", missing(err))
+	}
+	if count == 0 {
+		return nil
+	}
+	l.missed = l.missed || count > tailRows
 	fresh, err := l.pages(func(after int64, rows int32, bytes int64) ([]PublishedEvent, error) {
 		page, err := l.q.TailNew(ctx, admindb.TailNewParams{
-			Since: l.since, Upto: l.upto, After: after,
+			Since: l.since, Upto: l.upto, After: after, Cap: tailRows,
 			WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: rows, MaxBytes: bytes,
 		})
 		return events(page, l.cfg.Data), err
@@ -209,6 +230,16 @@ func (l *look) again(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// xmax returns the first transaction of a snapshot that had not begun.
+func xmax(snapshot string) uint64 {
+	parts := strings.Split(snapshot, ":")
+	if len(parts) < 2 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(parts[1], 10, 64) // it is a number
+	return n
 }
 
 func (l *look) snapshot(ctx context.Context) (err error) {
@@ -245,34 +276,34 @@ func (l *look) pages(read func(after int64, rows int32, bytes int64) ([]Publishe
 	}
 }
 
-// known reads the rows that waited and are published or gone.
+// known reads the rows that waited and are published or gone. It looks at a page of them, in
+// the order of seq from where the last look stopped, and at further pages only while it finds
+// some: if Kafka is down, thousands of rows wait and none changes.
 func (l *look) known(ctx context.Context) error {
 	if len(l.waiting) == 0 {
 		return nil
 	}
-	ids := make([]string, 0, len(l.waiting))
-	for id := range l.waiting {
-		ids = append(ids, id.String())
-	}
-	rows, err := l.q.TailKnown(ctx, ids)
-	if err != nil {
-		return fmt.Errorf("admin: look at the rows that waited: %w", missing(err))
-	}
-	there := make(map[uuid.UUID]*time.Time, len(rows))
-	for _, r := range rows {
-		there[r.ID] = r.PublishedAt
-	}
-	for id, e := range l.waiting {
-		at, ok := there[id]
-		switch {
-		case !ok:
-			e.Deleted = true
-		case at == nil:
-			continue
-		default:
-			e.PublishedAt = *at
+	waiting := slices.SortedFunc(maps.Values(l.waiting), func(a, b PublishedEvent) int { return cmp.Compare(a.Seq, b.Seq) })
+	from, _ := slices.BinarySearchFunc(waiting, l.looked+1, func(e PublishedEvent, seq int64) int { return cmp.Compare(e.Seq, seq) })
+	waiting = slices.Concat(waiting[from:], waiting[:from])
+	for page := range slices.Chunk(waiting, tailPage) {
+		ids := make([]string, len(page))
+		for i, e := range page {
+			ids[i] = e.EventID.String()
 		}
-		l.published = append(l.published, e)
+		rows, err := l.q.TailKnown(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("admin: look at the rows that waited: %w", missing(err))
+		}
+		for _, r := range rows {
+			e := l.waiting[r.ID]
+			e.PublishedAt, e.Deleted = value(r.PublishedAt), r.PublishedAt == nil
+			l.published = append(l.published, e)
+		}
+		l.upToSeq = page[len(page)-1].Seq
+		if len(rows) == 0 {
+			return nil
+		}
 	}
 	return nil
 }

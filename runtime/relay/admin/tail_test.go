@@ -193,7 +193,7 @@ func (x betweenTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Ro
 
 // Each event is returned once, also if it is inserted or published while a look is at work.
 func TestTailBetweenItsStatements(t *testing.T) {
-	for _, statement := range []string{"-- name: LowWater", "-- name: TailPending", "-- name: TailDead", "-- name: TailKnown", "-- name: TailNew"} {
+	for _, statement := range []string{"-- name: LowWater", "-- name: TailPending", "-- name: TailDead", "-- name: TailKnown", "-- name: CountNew"} {
 		t.Run(statement, func(t *testing.T) {
 			owner, conn := newOutbox(t)
 			insert(t, owner, 3, `UPDATE event_outbox SET published_at = now() - interval '1 hour' WHERE seq = 1`)
@@ -287,5 +287,43 @@ func TestTailOfTooMuchData(t *testing.T) {
 	}
 	if events, err := tail.Next(t.Context()); err != nil || len(events) != 7 || !tail.Missed() {
 		t.Errorf("the latest: %d events, %v", len(events), err)
+	}
+}
+
+// A transaction that inserts more than a look reads costs no more than a look. The Tail says
+// that it left rows out, and goes on.
+func TestALookIsLimited(t *testing.T) {
+	owner, conn := newOutbox(t)
+	tail, err := admin.NewTail(conn, admin.TailConfig{Filter: admin.Filter{Topic: "elsewhere"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(want ...int64) {
+		t.Helper()
+		events, err := tail.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seqs []int64
+		for _, e := range events {
+			seqs = append(seqs, e.Seq)
+		}
+		if diff := cmp.Diff(want, seqs); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	next()
+	insert(t, owner, 10_001, `SELECT`)
+	next()
+	if !tail.Missed() {
+		t.Error("it does not say that it left out rows")
+	}
+	if _, err := owner.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, published_at)
+		VALUES ('a', '1', 't', 'elsewhere', '{}', now())`); err != nil {
+		t.Fatal(err)
+	}
+	next(10_002)
+	if tail.Missed() {
+		t.Error("it left out rows after that")
 	}
 }

@@ -2,6 +2,7 @@ package framing
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,10 @@ type Config struct {
 	// one or the other, or neither. They are in no error and no log line, unless the
 	// registry repeats them.
 	User, Password, Token string
+	// Credentials returns them for each request instead, for credentials that change, such
+	// as the content of a file. Several goroutines may call it. Default nil: User, Password
+	// and Token.
+	Credentials func(context.Context) (Credentials, error)
 	// Mode says where the id goes. Required.
 	Mode Mode
 	// Subject is the subject of an event: {topic} and {type} in it stand for the
@@ -67,6 +72,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Credentials are a user with a password, or a bearer token, or neither.
+type Credentials struct{ User, Password, Token string }
+
 // errAddress does not repeat the address, which may hold a password.
 var errAddress = errors.New("framing: Config.Registry is not of the form https://host:port/path, without a user and a query; " +
 	"the user and the password belong into Config.User and Config.Password")
@@ -82,6 +90,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("framing: Config.Mode is %q: use %s or %s", c.Mode, Prefix, Header)
 	case c.Token != "" && (c.User != "" || c.Password != ""):
 		return c, errors.New("framing: Config has both a token and a user: give one of them")
+	case c.Credentials != nil && c.User+c.Password+c.Token != "":
+		return c, errors.New("framing: Config has both Credentials and a user or a token: give one of them")
 	}
 	c.Subject = cmp.Or(c.Subject, DefaultSubject)
 	rest := strings.NewReplacer("{topic}", "", "{type}", "").Replace(c.Subject)

@@ -46,11 +46,8 @@ func (c *Config) lookUp(ctx context.Context, subject string) (schemaID, error) {
 	}
 	request.Header.Set("Accept", "application/vnd.schemaregistry.v1+json, application/json")
 	request.Header.Set("User-Agent", "outboxrelay")
-	switch {
-	case c.Token != "":
-		request.Header.Set("Authorization", "Bearer "+c.Token)
-	case c.User != "" || c.Password != "":
-		request.SetBasicAuth(c.User, c.Password)
+	if err := c.authorize(request); err != nil {
+		return schemaID{}, err
 	}
 	response, err := c.Client.Do(request)
 	if err != nil {
@@ -82,6 +79,24 @@ func (c *Config) lookUp(ctx context.Context, subject string) (schemaID, error) {
 		id.guid = guid
 	}
 	return id, nil
+}
+
+// authorize adds the credentials to a request.
+func (c *Config) authorize(request *http.Request) error {
+	now := Credentials{c.User, c.Password, c.Token}
+	if c.Credentials != nil {
+		var err error
+		if now, err = c.Credentials(request.Context()); err != nil {
+			return fmt.Errorf("get the credentials for the schema registry %s: %w", c.Registry, err)
+		}
+	}
+	switch {
+	case now.Token != "":
+		request.Header.Set("Authorization", "Bearer "+now.Token)
+	case now.User != "" || now.Password != "":
+		request.SetBasicAuth(now.User, now.Password)
+	}
+	return nil
 }
 
 // refused returns the error for an unsuccessful answer.

@@ -61,8 +61,11 @@ func describe(t *kmsg.MetadataResponseTopic, s settings) relay.TopicInfo {
 		return info
 	}
 	for i := range t.Partitions {
-		if part := &t.Partitions[i]; part.Leader < 0 {
+		switch part := &t.Partitions[i]; {
+		case part.Leader < 0:
 			info.Unavailable = append(info.Unavailable, part.Partition)
+		case len(part.ISR) < s.minISR:
+			info.UnderReplicated = append(info.UnderReplicated, part.Partition)
 		}
 	}
 	return info
@@ -82,6 +85,7 @@ func remedy(err error) error {
 // settings are what the sink needs of a topic's configuration.
 type settings struct {
 	maxBytes  int
+	minISR    int // 0: unknown
 	compacted bool
 	unread    relay.Result // why these are not the topic's
 }
@@ -112,6 +116,10 @@ func settingsOf(c kadm.ResourceConfig) settings {
 		case "max.message.bytes":
 			if n, err := strconv.Atoi(kv.MaybeValue()); err == nil && n > 0 {
 				s.maxBytes = n
+			}
+		case "min.insync.replicas":
+			if n, err := strconv.Atoi(kv.MaybeValue()); err == nil {
+				s.minISR = n
 			}
 		case "cleanup.policy":
 			if kv.Value != nil {

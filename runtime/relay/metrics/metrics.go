@@ -92,7 +92,7 @@ func New(outbox string) *Metrics {
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600}),
 		processing: histogram("outbox_relay_processing_seconds", "Time from sending a wave until each of its rows was acknowledged or had failed.",
 			prometheus.ExponentialBuckets(0.0005, 2, 16)),
-		oldest:      gauge(rows, "outbox_oldest_event_age_seconds", "Age of the oldest row that is not published yet."),
+		oldest:      gauge(rows, "outbox_oldest_event_age_seconds", "Age of the oldest row that is not published yet, without topics that operators have paused."),
 		leader:      gauge(always, "outbox_relay_leader", "1 while this instance leads the outbox."),
 		epoch:       gauge(lease, "outbox_relay_epoch", "Epoch of the lease: it rises with each take-over."),
 		heldKeys:    gauge(state, "outbox_held_keys", "Keys whose rows wait for an earlier one that failed."),

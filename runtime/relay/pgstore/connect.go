@@ -2,15 +2,83 @@ package pgstore
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
-// Connect opens a connection for a tool next to the relay. It is pgx.ConnectConfig with
-// the time limits of a [Server] for addresses that are slow or do not answer. A panic of
+// Connect opens a connection for a tool next to the relay, to the server that a relay uses.
+// If the configuration has several addresses, it connects to one that accepts writes, unless
+// target_session_attrs is set; of several such servers, to the one that was promoted last. It
+// has the time limits of a [Server] for addresses that are slow or do not answer. A panic of
 // code in config, such as a tracer, is returned as an error.
 func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
-	return pgdial.Connect(ctx, config)
+	targets, err := pgdial.Targets(ctx, config)
+	preferWritable(targets)
+	errs := []error{err}
+	for i, at := range targets {
+		conn, err := pgdial.ConnectTo(ctx, at)
+		if err == nil {
+			return promotedLast(ctx, conn, targets[i+1:]), nil
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// preferWritable makes each of several addresses refuse a server that accepts no writes,
+// unless the configuration says something else.
+func preferWritable(targets []pgdial.Target) {
+	if len(targets) < 2 {
+		return
+	}
+	for _, at := range targets {
+		if at.Config.ValidateConnect == nil {
+			at.Config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		}
+	}
+}
+
+// promotedLast returns conn, or a connection to one of the other addresses if that server
+// was promoted later: after a fail-over the former primary may come back without knowing
+// about it. It closes the ones that it does not return.
+func promotedLast(ctx context.Context, conn *pgx.Conn, others []pgdial.Target) *pgx.Conn {
+	if len(others) == 0 {
+		return conn
+	}
+	probing, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	answers := make(chan *pgx.Conn)
+	for _, other := range others {
+		go func() {
+			found, _ := pgdial.ConnectTo(probing, other) // an address that cannot be probed is left out
+			answers <- found
+		}()
+	}
+	latest, timeline := conn, readTimeline(ctx, conn)
+	for range others {
+		found := <-answers
+		if found == nil {
+			continue
+		}
+		drop := found
+		if theirs := readTimeline(ctx, found); timeline > 0 && theirs > timeline {
+			drop, latest, timeline = latest, found, theirs
+		}
+		closeSoon(drop)
+	}
+	return latest
+}
+
+func closeSoon(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // it is not used
 }

@@ -191,49 +191,62 @@ func (d *dialer) probe(ctx context.Context, at pgdial.Target) (*session, error) 
 }
 
 func (d *dialer) try(ctx context.Context, at pgdial.Target, silence, lockTimeout time.Duration) (opened *session, err error) {
-	password, err := d.password(ctx)
-	if err != nil {
+	at.Config = at.Config.Copy()
+	if err := d.renew(ctx, at.Config); err != nil {
 		return nil, err
 	}
 	err = pgdial.Patiently(ctx, at, silence, pgdial.Longest(d.cfg.Conn), func(ctx context.Context, config *pgx.ConnConfig) error {
-		if d.cfg.Password != nil {
-			config.Password = password
-		}
 		opened, err = openSession(ctx, config, d.cfg, lockTimeout)
 		return err
 	})
 	return opened, err
 }
 
-// password returns the password for a new session, if the configuration has a function for
-// it.
-func (d *dialer) password(ctx context.Context) (password string, err error) {
-	if d.cfg.Password == nil {
-		return "", nil
+// renew sets the password and the certificates for a new session, if the configuration has
+// functions for them.
+func (d *dialer) renew(ctx context.Context, config *pgx.ConnConfig) error {
+	if d.cfg.Password != nil {
+		err := renewed("ServerConfig.Password", "get the password of the database", func() (err error) {
+			config.Password, err = d.cfg.Password(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
+	if d.cfg.TLS == nil {
+		return nil
+	}
+	return renewed("ServerConfig.TLS", "get the certificates for the database", func() error { return d.cfg.TLS(ctx, config) })
+}
+
+// renewed calls a function of the configuration.
+func renewed(name, what string, call func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = &pgdial.PanicError{Where: "ServerConfig.Password", Value: value, Stack: debug.Stack()}
+			err = &pgdial.PanicError{Where: name, Value: value, Stack: debug.Stack()}
 		}
 	}()
-	if password, err = d.cfg.Password(ctx); err != nil {
-		return "", &passwordError{err}
+	if err := call(); err != nil {
+		return &credentialsError{what, err}
 	}
-	return password, nil
+	return nil
 }
 
-// passwordError says that the function for the password failed, so no address was asked.
-type passwordError struct{ err error }
-
-func (e *passwordError) Error() string {
-	return "get the password of the database: " + e.err.Error()
+// credentialsError says that the function for the password or the certificates failed, so
+// no address was asked.
+type credentialsError struct {
+	what string
+	err  error
 }
 
-func (e *passwordError) Unwrap() error { return e.err }
+func (e *credentialsError) Error() string { return e.what + ": " + e.err.Error() }
+
+func (e *credentialsError) Unwrap() error { return e.err }
 
 // judge records whether an address answered. A refusal is an answer.
 func (d *dialer) judge(at pgdial.Target, err error) {
-	if _, unasked := errors.AsType[*passwordError](err); unasked {
+	if _, unasked := errors.AsType[*credentialsError](err); unasked {
 		return
 	}
 	d.mu.Lock()
@@ -250,13 +263,7 @@ func (d *dialer) judge(at pgdial.Target, err error) {
 // that could not be resolved.
 func (d *dialer) targets(ctx context.Context) ([]pgdial.Target, error) {
 	found, err := pgdial.Targets(ctx, d.cfg.Conn)
-	if len(found) > 1 {
-		for _, at := range found {
-			if at.Config.ValidateConnect == nil {
-				at.Config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-			}
-		}
-	}
+	preferWritable(found)
 	last := func(t pgdial.Target) int {
 		if d.suspected(t) {
 			return 1

@@ -34,7 +34,7 @@ func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 		}
 		upTo := low.bound(0, math.MaxInt64, s.lookSeqs)
 		row, err := se.q.CountRows(ctx, pgdb.CountRowsParams{
-			LowWater: low.at, UpTo: upTo, Top: max(upTo, mark.Standing-s.lookSeqs), Cap: pendingCap,
+			LowWater: low.at, UpTo: upTo, LookSeqs: s.lookSeqs, Cap: pendingCap,
 		})
 		stats = relay.Stats{
 			Pending: min(row.Pending, pendingCap), Held: row.Held, Dead: row.Dead,
@@ -83,8 +83,9 @@ func (s *Store) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, li
 			room := limit - swept
 			swept += int(row.Swept)
 			switch {
-			case int(row.Swept) == room:
-				return row.Leases, nil // there may be more in this window
+			case int(row.Swept) == room: // there may be more in this window
+				s.sweep.from = row.LastTx
+				return row.Leases, nil
 			case !row.EdgeOld:
 				s.sweep.from = 0
 				return s.sweepWithoutTx(ctx, se, l, keep, limit, &swept)

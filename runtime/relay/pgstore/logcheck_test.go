@@ -148,3 +148,39 @@ func TestLogStatsAboveTheFloor(t *testing.T) {
 		}
 	})
 }
+
+// The age is that of the oldest event whose topic is not paused: one that waits, failed, or is
+// new.
+func TestLogStatsLeaveOutPausedTopics(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, created_at) VALUES
+			('a', '1', 't', 'late', '{}', now() - interval '4 hours'),
+			('a', '2', 't', 'failed', '{}', now() - interval '3 hours'),
+			('a', '3', 't', 'orders', '{}', now() - interval '2 hours'),
+			('a', '4', 't', 'mails', '{}', now() - interval '1 hour')`)
+		all := seqs(backlog(t, s, snapshot(t, s), wide))
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{
+			Published: all[:1], Failed: []relay.Failure{{Seq: all[1], Err: "bad", RetryCount: 1, RetryIn: time.Hour}},
+		}))
+		exec(t, pg.Pool, `INSERT INTO event_outbox_late (id, seq, topic) SELECT id, seq, topic FROM event_outbox WHERE topic = 'late'`)
+		for _, step := range []struct {
+			action, topic string
+			hours         int
+		}{
+			{"", "", 4}, {"pause", "late", 3}, {"pause", "failed", 2}, {"pause", "orders", 1}, {"pause", "mails", 0}, {"resume", "orders", 2},
+			{"resume", "", 4}, {"pause", "", 0}, {"resume", "", 4},
+		} {
+			if step.action != "" {
+				exec(t, pg.Pool, `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+					VALUES ('ann', $1, 0, gen_random_uuid(), '', nullif($2::text, ''), 'test', now())`, step.action, step.topic)
+			}
+			stats, err := s.Stats(t.Context())
+			must(t, err)
+			if got := int(stats.OldestAge.Hours()); got != step.hours || stats.Pending != 4 {
+				t.Errorf("after %s %q the oldest is %d h old of %d pending events, want %d h of 4", step.action, step.topic, got, stats.Pending, step.hours)
+			}
+		}
+	})
+}

@@ -82,3 +82,37 @@ func TestRenewalsReportPauses(t *testing.T) {
 		}
 	})
 }
+
+// The age is that of rows that nobody wants to wait: a planned pause must not call somebody.
+func TestTheAgeLeavesOutPausedTopics(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		s := newStore(t, pg)
+		lead(t, s)
+		exec(t, pg.Pool, `ALTER TABLE event_outbox ALTER COLUMN topic DROP NOT NULL`) // as an upgrade leaves it
+		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, created_at) VALUES
+			('a', '1', 't', 'orders', '{}', now() - interval '3 hours'),
+			('a', '2', 't', NULL, '{"topic": "bills"}', now() - interval '2 hours'),
+			('a', '3', 't', 'mails', '{}', now() - interval '1 hour')`)
+		add := func(action, topic string) {
+			t.Helper()
+			exec(t, pg.Pool, `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason, applied_at)
+				VALUES ('ann', $1, 0, gen_random_uuid(), '', nullif($2::text, ''), 'test', now())`, action, topic)
+		}
+		for _, step := range []struct {
+			action, topic string
+			hours         int
+		}{
+			{"", "", 3}, {"pause", "orders", 2}, {"pause", "bills", 1}, {"pause", "mails", 0}, {"resume", "bills", 2},
+			{"resume", "", 3}, {"pause", "", 0}, {"resume", "", 3},
+		} {
+			if step.action != "" {
+				add(step.action, step.topic)
+			}
+			stats, err := s.Stats(t.Context())
+			must(t, err)
+			if got := int(stats.OldestAge.Hours()); got != step.hours || stats.Pending != 3 {
+				t.Errorf("after %s %q the oldest is %d h old of %d pending rows, want %d h of 3", step.action, step.topic, got, stats.Pending, step.hours)
+			}
+		}
+	})
+}

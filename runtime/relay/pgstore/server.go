@@ -34,6 +34,10 @@ type ServerConfig struct {
 	// for passwords that change, such as the content of a file or a token of a cloud
 	// provider. Default nil: the password of Conn.
 	Password func(context.Context) (string, error)
+	// TLS sets the TLSConfig of config and of its Fallbacks for a new session, to those of
+	// certificates that may have been renewed. config is a copy of a part of Conn, for one
+	// host. It is called as Password is. Default nil: the TLSConfigs of Conn.
+	TLS func(ctx context.Context, config *pgx.ConnConfig) error
 	// MaxSessions limits the sessions that are open at once. At least 2. Default 4,
 	// plus one for every eight stores beyond the first, at most 10. The package
 	// documentation says what each session does.

@@ -49,6 +49,9 @@ func (r *Redactor) Postgres(address string) (*pgx.ConnConfig, error) {
 			r.Add(name)
 			r.Add(value)
 		}
+		if onlyLibpq[strings.ToLower(name)] {
+			return nil, errors.New(name + " is a keyword of libpq that outboxrelay does not support: remove it")
+		}
 		if !setting.MatchString(name) {
 			return nil, errors.New("it contains a setting name that no server has; " + quoting(isURL))
 		}
@@ -122,6 +125,15 @@ var ordinary = map[string]bool{
 	"statement_timeout": true, "timezone": true,
 }
 
+// onlyLibpq are keywords of an address that pgx would send to the server as settings.
+var onlyLibpq = map[string]bool{
+	"fallback_application_name": true, "gssdelegation": true, "gssencmode": true, "gsslib": true, "hostaddr": true,
+	"keepalives": true, "keepalives_count": true, "keepalives_idle": true, "keepalives_interval": true,
+	"load_balance_hosts": true, "requirepeer": true, "requiressl": true, "scram_client_key": true, "scram_server_key": true,
+	"ssl_max_protocol_version": true, "ssl_min_protocol_version": true, "sslcompression": true, "sslcrl": true, "sslcrldir": true,
+	"sslkeylogfile": true, "tcp_user_timeout": true,
+}
+
 func quoting(isURL bool) string {
 	if isURL {
 		return encode
@@ -138,7 +150,48 @@ func (r *Redactor) refused(address string, isURL bool, err error) error {
 	if text == err.Error() || strings.HasPrefix(text, "failed to parse as") || strings.Contains(text, address) {
 		return errors.New("it cannot be parsed; " + quoting(isURL))
 	}
+	if problem := tlsProblem(text); problem != "" {
+		text = problem
+	}
 	return errors.New(r.Text(text))
+}
+
+// tlsProblem says in the words of an address what pgx says about its TLS files; "": it says
+// nothing about them.
+func tlsProblem(text string) string {
+	text, ok := strings.CutPrefix(text, "failed to configure TLS (")
+	if !ok {
+		return ""
+	}
+	text = strings.TrimSuffix(text, ")")
+	for _, p := range []struct{ begins, file, what string }{
+		{"unable to read CA file: ", "sslrootcert", ""},
+		{"unable to read cert: ", "sslcert", ""},
+		{"unable to read sslkey: ", "sslkey", ""},
+		{"unable to add CA to cert pool", "sslrootcert", "contains no PEM certificate; it must have the certificate of the authority that signed the server's certificate"},
+		{"failed to decode sslkey", "sslkey", "contains no PEM key"},
+		{"unable to find sslpassword", "sslkey", "is encrypted: set sslpassword"},
+		{"unable to decrypt key", "sslkey", "cannot be decrypted with sslpassword"},
+	} {
+		rest, ok := strings.CutPrefix(text, p.begins)
+		if !ok {
+			continue
+		}
+		if p.what == "" {
+			p.what = "cannot be read: " + strings.TrimPrefix(rest, "open ")
+		}
+		return "the file of " + p.file + " (in the address, or in PG" + strings.ToUpper(p.file) + ") " + p.what
+	}
+	if why, ok := strings.CutPrefix(text, "unable to load cert: "); ok {
+		return "the files of sslcert and sslkey (in the address, or in PGSSLCERT and PGSSLKEY) cannot be used: " + strings.TrimPrefix(why, "tls: ")
+	}
+	switch text {
+	case `both "sslcert" and "sslkey" are required`:
+		return "it has only one of sslcert and sslkey (in the address, or in PGSSLCERT and PGSSLKEY): set both, or neither"
+	case "sslmode is invalid":
+		return "sslmode (in the address, or in PGSSLMODE) must be disable, allow, prefer, require, verify-ca or verify-full"
+	}
+	return ""
 }
 
 // Redis parses the address of a Redis server, a URL. Its error does not repeat the

@@ -28,7 +28,7 @@ func Registry(ctx context.Context, now *schema.Project, address string, env func
 	}
 	r := &registered{client}
 	events := slices.DeleteFunc(slices.Clone(now.Events), func(e *schema.Event) bool {
-		return e == nil || e.Schema == nil || e.Compat.Level == "NONE"
+		return e == nil || e.Schema == nil || e.Consumed || e.Compat.Level == "NONE"
 	})
 	known := make([]versions, len(events))
 	group, ctx := errgroup.WithContext(ctx)

@@ -212,7 +212,7 @@ func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Findin
 // nextVersion returns what x-outbox of a new version of an event says.
 func nextVersion(e *schema.Event) string {
 	next := e.Version + 1
-	return fmt.Sprintf("x-outbox: {version: %d, type: %s.v%d, …}", next, versionSuffix.ReplaceAllString(e.Type, ""), next)
+	return fmt.Sprintf("x-outbox: {version: %d, type: %s.v%d, …}", next, schema.Family(e.Type, e.Version), next)
 }
 
 // Frozen reports that the schema of a released version changed, compatibly or not.

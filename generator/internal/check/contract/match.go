@@ -2,7 +2,6 @@ package contract
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -59,18 +58,13 @@ func Match(now []*schema.Event, before []Before) (was map[*schema.Event]Before, 
 	return was, gone
 }
 
-var versionSuffix = regexp.MustCompile(`\.v[1-9][0-9]*$`)
-
 // Predecessors lists the lower versions of an event, the lowest first: events whose
 // types differ from e's only in the version at the end.
 func Predecessors(e *schema.Event, all []Before) []Before {
-	stem := versionSuffix.ReplaceAllString(e.Type, "")
-	if stem == e.Type {
-		return nil
-	}
+	stem := schema.Family(e.Type, e.Version)
 	var lower []Before
 	for _, b := range all {
-		if b.Event.Version < e.Version && b.Event.Type != stem && versionSuffix.ReplaceAllString(b.Event.Type, "") == stem {
+		if b.Event.Version < e.Version && schema.Family(b.Event.Type, b.Event.Version) == stem {
 			lower = append(lower, b)
 		}
 	}

@@ -2,6 +2,7 @@ package golden_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/bundle"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	outbox "github.com/outboxgen/outboxgen/runtime"
+	"github.com/outboxgen/outboxgen/runtime/consume"
 	"github.com/outboxgen/outboxgen/testdata/golden/asyncapi/events"
 	delivery "github.com/outboxgen/outboxgen/testdata/golden/delivery/events"
 )
@@ -55,6 +57,40 @@ func TestAsyncAPIRows(t *testing.T) {
 	}
 	if err := (events.InvoicePaidV2{Invoice: "i-7"}).Validate(); err == nil {
 		t.Error("an amount of 0 is valid, although draft-04 excludes it")
+	}
+}
+
+// An event that the service only receives can be decoded and handled, also its tombstones,
+// but not inserted.
+func TestAsyncAPIReceives(t *testing.T) {
+	t.Parallel()
+	id := uuid.MustParse("018fd0a0-0000-7000-8000-000000000001")
+	if _, inserts := any(events.PaymentReceivedV1{}).(outbox.Event); inserts {
+		t.Error("the event can be inserted")
+	}
+	value := []byte(`{"specversion":"1.0","id":"` + id.String() + `","source":"bank","type":"golden.payment_received.v1",` +
+		`"time":"2026-01-15T09:30:00Z","data":{"payment_id":"` + id.String() + `","paid_at":"2026-01-15T09:30:00Z"}}`)
+	var handled []string
+	r := consume.NewRouter()
+	events.OnPaymentReceivedV1(r, func(_ context.Context, e outbox.Envelope[events.PaymentReceivedV1]) error {
+		handled = append(handled, e.SourceService+" "+e.Data.PaymentID.String())
+		return nil
+	})
+	events.OnPaymentReceivedV1Tombstone(r, func(_ context.Context, key uuid.UUID) error {
+		handled = append(handled, "deleted "+key.String())
+		return nil
+	})
+	for _, m := range []consume.Message{
+		{Value: value},
+		{Key: []byte(id.String()), Headers: []outbox.Header{{Key: "event_type", Value: []byte("golden.payment_received.v1")}, {Key: "event_id", Value: []byte(id.String())}}},
+	} {
+		if err := r.Dispatch(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"bank " + id.String(), "deleted " + id.String()}
+	if diff := cmp.Diff(want, handled); diff != "" {
+		t.Errorf("handled (-want +got):\n%s", diff)
 	}
 }
 

@@ -6,6 +6,7 @@
   const table = document.getElementById("events");
   const query = document.getElementById("q");
   const address = new URLSearchParams(location.search);
+  query.form.hidden = false;
   query.value = (address.get("q") || "").slice(0, query.maxLength);
   if (!table) {
     return;

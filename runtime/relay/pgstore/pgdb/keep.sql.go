@@ -12,28 +12,60 @@ import (
 )
 
 const CountRows = `-- name: CountRows :one
+WITH newest AS MATERIALIZED (
+    -- The newest rows that are there: with settle: delete the sequence may be far ahead of them.
+    SELECT greatest($2::bigint, CASE WHEN $2::bigint < 9223372036854775807 THEN
+        (SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1) - $4::bigint END)::bigint AS top
+), pauses AS MATERIALIZED (
+    SELECT l.topic
+    FROM (
+        SELECT DISTINCT ON (p.topic) p.id, p.topic, p.action
+        FROM event_outbox_audit AS p
+        WHERE p.action IN ('pause', 'resume')
+        ORDER BY p.topic, p.id DESC
+    ) AS l
+    WHERE l.action = 'pause'
+      AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+), stopped AS MATERIALIZED (
+    SELECT coalesce(bool_or(pauses.topic IS NULL), false) AS all_topics,
+           coalesce(array_agg(pauses.topic::text) FILTER (WHERE pauses.topic IS NOT NULL), '{}') AS topics
+    FROM pauses
+)
 SELECT ((SELECT count(*) FROM (
             SELECT FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint LIMIT $3
         ) AS above)
        + (SELECT count(*) FROM (
-            SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint LIMIT $3
-        ) AS newest)
+            SELECT FROM event_outbox AS n WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > (SELECT newest.top FROM newest) LIMIT $3
+        ) AS later)
        + (SELECT count(*) FROM (
             SELECT FROM event_outbox AS w
             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint LIMIT $3
         ) AS below))::bigint AS pending,
-       (SELECT count(*) FROM event_outbox AS h
-        WHERE h.next_attempt_at IS NOT NULL AND h.dead_at IS NULL AND h.published_at IS NULL AND h.retry_count > 0) AS held,
-       (SELECT count(*) FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL) AS dead,
+       (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS h
+            WHERE h.next_attempt_at IS NOT NULL AND h.dead_at IS NULL AND h.published_at IS NULL AND h.retry_count > 0 LIMIT $3
+        ) AS failed) AS held,
+       (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT $3
+        ) AS over) AS dead,
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
-            (SELECT w.created_at FROM event_outbox AS w
-             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+            (SELECT w.created_at FROM (
+                SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS ew WHERE ew.next_attempt_at IS NOT NULL AND ew.dead_at IS NULL AND ew.published_at IS NULL AND ew.seq <= $1::bigint
+                ORDER BY ew.seq LIMIT $3
+             ) AS w
+             WHERE NOT (SELECT stopped.all_topics FROM stopped) AND coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY w.seq LIMIT 1),
-            (SELECT p.created_at FROM event_outbox AS p
-             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
+            (SELECT p.created_at FROM (
+                SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS ep WHERE ep.published_at IS NULL AND ep.dead_at IS NULL AND ep.seq > $1::bigint AND ep.seq <= $2::bigint
+                ORDER BY ep.seq LIMIT $3
+             ) AS p
+             WHERE NOT (SELECT stopped.all_topics FROM stopped) AND coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY p.seq LIMIT 1),
-            (SELECT n.created_at FROM event_outbox AS n
-             WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
+            (SELECT n.created_at FROM (
+                SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, published_at, retry_count, last_error, tx, seq, topic, headers, next_attempt_at, dead_at, partition FROM event_outbox AS en WHERE en.published_at IS NULL AND en.dead_at IS NULL AND en.seq > (SELECT newest.top FROM newest)
+                ORDER BY en.seq LIMIT $3
+             ) AS n
+             WHERE NOT (SELECT stopped.all_topics FROM stopped) AND coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
              THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS last_seq,
@@ -48,7 +80,7 @@ type CountRowsParams struct {
 	LowWater int64
 	UpTo     int64
 	Cap      int32
-	Top      int64
+	LookSeqs int64
 }
 
 type CountRowsRow struct {
@@ -63,13 +95,14 @@ type CountRowsRow struct {
 
 // CountRows counts the pending rows up to up_to, and those above top, which are the newest
 // ones. It leaves out those between, because most rows above the low-water mark may be
-// published. Rows that cannot be published now are among the newest.
+// published. Rows that cannot be published now are among the newest. The age is that of the
+// oldest row whose topic no operator has paused, of the first ones up to the cap.
 func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRowsRow, error) {
 	row := q.db.QueryRow(ctx, CountRows,
 		arg.LowWater,
 		arg.UpTo,
 		arg.Cap,
-		arg.Top,
+		arg.LookSeqs,
 	)
 	var i CountRowsRow
 	err := row.Scan(
@@ -96,16 +129,18 @@ WITH lease AS MATERIALIZED (
     ORDER BY e.tx
     OFFSET $6 LIMIT 1
 ), doomed AS MATERIALIZED (
-    SELECT d.id FROM event_outbox AS d
+    SELECT d.id, d.tx FROM event_outbox AS d
     WHERE d.tx >= $5::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
       AND d.published_at < now() - make_interval(secs => $4::float8)
+    ORDER BY d.tx
     LIMIT $7
 ), swept AS (
     DELETE FROM event_outbox AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id
 )
 SELECT (SELECT count(*) FROM lease) AS leases,
        (SELECT count(*) FROM swept) AS swept,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), '0'::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx,
        coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
 `
@@ -123,6 +158,7 @@ type SweepParams struct {
 type SweepRow struct {
 	Leases  int64
 	Swept   int64
+	LastTx  uint64
 	EdgeTx  uint64
 	EdgeOld bool
 }
@@ -131,7 +167,8 @@ type SweepRow struct {
 // nearly the order of age, and deletes those that were published before the
 // cutoff. edge is the first row behind the window; when that row is younger than
 // the cutoff, so is what follows, and the caller stops. Time chooses nothing to
-// scan: it only says which rows of the window go and when to stop.
+// scan: it only says which rows of the window go and when to stop. last_tx is the transaction
+// of the last row that it deleted, where the next statement begins if there are more.
 func (q *Queries) Sweep(ctx context.Context, arg SweepParams) (SweepRow, error) {
 	row := q.db.QueryRow(ctx, Sweep,
 		arg.Name,
@@ -146,6 +183,7 @@ func (q *Queries) Sweep(ctx context.Context, arg SweepParams) (SweepRow, error) 
 	err := row.Scan(
 		&i.Leases,
 		&i.Swept,
+		&i.LastTx,
 		&i.EdgeTx,
 		&i.EdgeOld,
 	)

@@ -69,6 +69,21 @@ func (q *Queries) CopyFailed(ctx context.Context, arg CopyFailedParams) error {
 }
 
 const LogCounts = `-- name: LogCounts :one
+WITH pauses AS MATERIALIZED (
+    SELECT l.topic
+    FROM (
+        SELECT DISTINCT ON (p.topic) p.id, p.topic, p.action
+        FROM event_outbox_audit AS p
+        WHERE p.action IN ('pause', 'resume')
+        ORDER BY p.topic, p.id DESC
+    ) AS l
+    WHERE l.action = 'pause'
+      AND l.id > coalesce((SELECT max(r.id) FROM event_outbox_audit AS r WHERE r.action IN ('pause', 'resume') AND r.action = 'resume' AND r.topic IS NULL), 0)
+), stopped AS MATERIALIZED (
+    SELECT coalesce(bool_or(pauses.topic IS NULL), false) AS all_topics,
+           coalesce(array_agg(pauses.topic::text) FILTER (WHERE pauses.topic IS NOT NULL), '{}') AS topics
+    FROM pauses
+)
 SELECT ((SELECT count(*) FROM (
             SELECT FROM event_outbox AS o
             WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
@@ -86,25 +101,42 @@ SELECT ((SELECT count(*) FROM (
             LIMIT $7
         ) AS newest))::bigint AS unpassed,
        (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT $7) AS late)::bigint AS late,
-       (SELECT count(*) FROM event_outbox_failed AS f WHERE f.dead_at IS NULL) AS failed,
-       (SELECT count(*) FROM event_outbox_failed AS h WHERE h.dead_at IS NULL AND h.next_attempt_at IS NOT NULL AND h.retry_count > 0) AS held,
-       (SELECT count(*) FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL) AS dead,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS f WHERE f.dead_at IS NULL LIMIT $7) AS failed)::bigint AS failed,
+       (SELECT count(*) FROM (
+            SELECT FROM event_outbox_failed AS h WHERE h.dead_at IS NULL AND h.next_attempt_at IS NOT NULL AND h.retry_count > 0 LIMIT $7
+        ) AS again)::bigint AS held,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL LIMIT $7) AS over)::bigint AS dead,
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
-            (SELECT o.created_at FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id
-             WHERE l.published_at IS NULL ORDER BY l.seq LIMIT 1),
-            (SELECT f.created_at FROM event_outbox_failed AS f WHERE f.dead_at IS NULL ORDER BY f.seq LIMIT 1),
-            (SELECT o.created_at FROM event_outbox AS o
-             WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
-               AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
-               AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-               AND o.seq <> ALL($6::bigint[])
-             ORDER BY o.seq LIMIT 1),
-            (SELECT n.created_at FROM event_outbox AS n
-             WHERE n.seq > $8::bigint
-               AND NOT pg_visible_in_snapshot(n.tx, $3::pg_snapshot)
-               AND (n.seq > $4::bigint OR NOT pg_visible_in_snapshot(n.tx, $5::pg_snapshot))
-               AND n.seq <> ALL($6::bigint[])
-             ORDER BY n.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
+            (SELECT o.created_at FROM (
+                SELECT w.id, w.seq, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $7
+             ) AS l JOIN event_outbox AS o ON o.id = l.id
+             WHERE NOT (SELECT stopped.all_topics FROM stopped) AND l.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
+             ORDER BY l.seq LIMIT 1),
+            (SELECT f.created_at FROM (
+                SELECT c.seq, c.topic, c.created_at FROM event_outbox_failed AS c WHERE c.dead_at IS NULL ORDER BY c.seq LIMIT $7
+             ) AS f
+             WHERE NOT (SELECT stopped.all_topics FROM stopped) AND f.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
+             ORDER BY f.seq LIMIT 1),
+            (SELECT u.created_at FROM (
+                SELECT o.seq, o.topic, o.created_at FROM event_outbox AS o
+                WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
+                  AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
+                  AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
+                  AND o.seq <> ALL($6::bigint[])
+                ORDER BY o.seq LIMIT $7
+             ) AS u
+             WHERE NOT (SELECT stopped.all_topics FROM stopped) AND u.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
+             ORDER BY u.seq LIMIT 1),
+            (SELECT v.created_at FROM (
+                SELECT n.seq, n.topic, n.created_at FROM event_outbox AS n
+                WHERE n.seq > $8::bigint
+                  AND NOT pg_visible_in_snapshot(n.tx, $3::pg_snapshot)
+                  AND (n.seq > $4::bigint OR NOT pg_visible_in_snapshot(n.tx, $5::pg_snapshot))
+                  AND n.seq <> ALL($6::bigint[])
+                ORDER BY n.seq LIMIT $7
+             ) AS v
+             WHERE NOT (SELECT stopped.all_topics FROM stopped) AND v.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
+             ORDER BY v.seq LIMIT 1))) * 1000000)), 0)::bigint AS age_us,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS last_seq,
        (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $7) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
@@ -138,7 +170,8 @@ type LogCountsRow struct {
 
 // LogCounts counts the rows that are not settled. Those that the cursor has not passed are
 // looked for in two ranges of seq, the first ones above the floor and the newest ones: what lies
-// between may be published, if a transaction keeps the floor from moving.
+// between may be published, if a transaction keeps the floor from moving. The age is that of the
+// oldest row whose topic no operator has paused, of the first ones up to the cap.
 func (q *Queries) LogCounts(ctx context.Context, arg LogCountsParams) (LogCountsRow, error) {
 	row := q.db.QueryRow(ctx, LogCounts,
 		arg.After,

@@ -74,6 +74,71 @@ func (q *Queries) AuditOfEvent(ctx context.Context, id string) ([]AuditOfEventRo
 	return items, nil
 }
 
+const blockers = `-- name: Blockers :many
+SELECT b.pid::integer AS pid, b.detail::text AS detail, b.table_name::text AS table_name, b.mode::text AS mode, b.granted::boolean AS granted,
+       b.seconds::bigint AS seconds, b.query::text AS query
+FROM (
+    SELECT DISTINCT ON (coalesce(l.pid, 0), l.virtualtransaction) coalesce(l.pid, 0) AS pid,
+           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+           c.relname AS table_name, l.mode, l.granted, coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1) AS seconds,
+           coalesce(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '') AS query
+    FROM pg_catalog.pg_locks AS l
+    JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+    LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+      AND l.relation IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid,
+                         to_regclass('event_outbox_cursor')::oid, to_regclass('event_outbox_late')::oid, to_regclass('event_outbox_failed')::oid, to_regclass('event_outbox_tick')::oid)
+      AND l.pid IS DISTINCT FROM pg_backend_pid()
+      AND (l.granted AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock') OR NOT l.granted AND l.mode = 'AccessExclusiveLock')
+    ORDER BY coalesce(l.pid, 0), l.virtualtransaction, (CASE WHEN l.mode = 'AccessExclusiveLock' THEN 0 ELSE 1 END), l.granted DESC
+) AS b
+WHERE b.seconds < 0 OR b.seconds >= $1::bigint
+ORDER BY (CASE WHEN b.mode = 'AccessExclusiveLock' THEN 0 ELSE 1 END), b.granted DESC, b.seconds DESC
+LIMIT 3
+`
+
+type BlockersRow struct {
+	Pid       int32
+	Detail    string
+	TableName string
+	Mode      string
+	Granted   bool
+	Seconds   int64
+	Query     string
+}
+
+// Blockers lists what a statement of this session may have waited for: sessions and prepared
+// transactions that hold locks on the outbox's tables with which others conflict, or wait for
+// an exclusive one, the oldest first. The session's pid is 0 for a prepared transaction.
+// Without pg_read_all_stats the time of other roles is unknown (-1).
+func (q *Queries) Blockers(ctx context.Context, leastSeconds int64) ([]BlockersRow, error) {
+	rows, err := q.db.Query(ctx, blockers, leastSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BlockersRow
+	for rows.Next() {
+		var i BlockersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.Detail,
+			&i.TableName,
+			&i.Mode,
+			&i.Granted,
+			&i.Seconds,
+			&i.Query,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cancelDelayed = `-- name: CancelDelayed :one
 WITH cancelled AS (
     DELETE FROM event_outbox_delayed WHERE id = ANY($1::text[]::uuid[])
@@ -155,6 +220,88 @@ func (q *Queries) CountBehind(ctx context.Context, arg CountBehindParams) (int64
 	return count, err
 }
 
+const countDead = `-- name: CountDead :many
+SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
+FROM (
+    SELECT CASE $1::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox
+    WHERE dead_at IS NOT NULL AND published_at IS NULL
+      AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
+      AND ($3::text IS NULL OR event_type = $3)
+      AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+      AND ($5::text IS NULL OR event_key = $5)
+      AND ($6::text IS NULL OR aggregate_type = $6)
+      AND ($7::text IS NULL OR aggregate_id = $7)
+      AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+      AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+      AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
+    ORDER BY seq
+    LIMIT $11
+) AS g
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 100
+`
+
+type CountDeadParams struct {
+	By            string
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	Cap           int32
+}
+
+type CountDeadRow struct {
+	Value string
+	Dead  int64
+	First time.Time
+	Last  time.Time
+}
+
+// CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
+func (q *Queries) CountDead(ctx context.Context, arg CountDeadParams) ([]CountDeadRow, error) {
+	rows, err := q.db.Query(ctx, countDead,
+		arg.By,
+		arg.Ids,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
+		arg.Cap,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountDeadRow
+	for rows.Next() {
+		var i CountDeadRow
+		if err := rows.Scan(
+			&i.Value,
+			&i.Dead,
+			&i.First,
+			&i.Last,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countDelayed = `-- name: CountDelayed :one
 SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $1) AS capped
 `
@@ -164,6 +311,37 @@ func (q *Queries) CountDelayed(ctx context.Context, cap int32) (int64, error) {
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const countNew = `-- name: CountNew :one
+SELECT ((SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.tx >= pg_snapshot_xmax($1::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($2::text::pg_snapshot)
+              AND pg_visible_in_snapshot(n.tx, $2::text::pg_snapshot)
+            LIMIT $3::bigint
+        ) AS later)
+       + (SELECT count(*) FROM (
+            SELECT FROM event_outbox AS n
+            WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
+              AND pg_visible_in_snapshot(n.tx, $2::text::pg_snapshot)
+            LIMIT $3::bigint
+        ) AS earlier))::bigint AS fresh
+`
+
+type CountNewParams struct {
+	Since string
+	Upto  string
+	Cap   int64
+}
+
+// CountNew counts the rows that the snapshot upto shows and since does not, published or not,
+// up to a cap, and TailNew reads them, each part up to the same cap. Both read them by
+// transaction, never by seq: hence + 0.
+func (q *Queries) CountNew(ctx context.Context, arg CountNewParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countNew, arg.Since, arg.Upto, arg.Cap)
+	var fresh int64
+	err := row.Scan(&fresh)
+	return fresh, err
 }
 
 const countRows = `-- name: CountRows :one
@@ -177,9 +355,13 @@ SELECT least($1::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS w
            WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $2::bigint LIMIT $1::bigint
        ) AS below))::bigint AS pending,
-       (SELECT count(*) FROM event_outbox
-        WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL) AS held,
-       (SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL AND published_at IS NULL) AS dead
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS h
+           WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL AND h.published_at IS NULL LIMIT $1::bigint
+       ) AS failed) AS held,
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT $1::bigint
+       ) AS over) AS dead
 `
 
 type CountRowsParams struct {
@@ -220,6 +402,65 @@ func (q *Queries) CurrentSnapshot(ctx context.Context) (string, error) {
 	var snapshot string
 	err := row.Scan(&snapshot)
 	return snapshot, err
+}
+
+const deadEarlier = `-- name: DeadEarlier :many
+WITH chosen AS MATERIALIZED (
+    SELECT c.seq, c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic
+    FROM event_outbox AS c
+    WHERE c.seq = ANY($2::bigint[]) AND c.dead_at IS NOT NULL AND c.published_at IS NULL AND c.event_key <> ''
+), latest AS MATERIALIZED (
+    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
+)
+SELECT d.seq, d.id, d.event_type, coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key
+FROM event_outbox AS d
+JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq
+    AND latest.topic = coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)
+WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
+ORDER BY d.seq
+LIMIT $1
+`
+
+type DeadEarlierParams struct {
+	MaxRows int32
+	Seqs    []int64
+}
+
+type DeadEarlierRow struct {
+	Seq       int64
+	ID        uuid.UUID
+	EventType string
+	Topic     string
+	EventKey  *string
+}
+
+// DeadEarlier lists the dead rows that come before one of the given dead rows of the same
+// topic and key, and are not given themselves.
+func (q *Queries) DeadEarlier(ctx context.Context, arg DeadEarlierParams) ([]DeadEarlierRow, error) {
+	rows, err := q.db.Query(ctx, deadEarlier, arg.MaxRows, arg.Seqs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadEarlierRow
+	for rows.Next() {
+		var i DeadEarlierRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const deadRows = `-- name: DeadRows :many
@@ -291,6 +532,101 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 	var items []DeadRowsRow
 	for rows.Next() {
 		var i DeadRowsRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
+			&i.CreatedAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const deadRowsBefore = `-- name: DeadRowsBefore :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
+FROM event_outbox
+WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < $1
+  AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
+  AND ($3::text IS NULL OR event_type = $3)
+  AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+  AND ($5::text IS NULL OR event_key = $5)
+  AND ($6::text IS NULL OR aggregate_type = $6)
+  AND ($7::text IS NULL OR aggregate_id = $7)
+  AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+  AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+  AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
+ORDER BY seq DESC
+LIMIT $11
+`
+
+type DeadRowsBeforeParams struct {
+	Before        int64
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	MaxRows       int32
+}
+
+type DeadRowsBeforeRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
+	CreatedAt     time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+}
+
+// DeadRowsBefore is DeadRows from the end: the rows before a seq, the last one first.
+func (q *Queries) DeadRowsBefore(ctx context.Context, arg DeadRowsBeforeParams) ([]DeadRowsBeforeRow, error) {
+	rows, err := q.db.Query(ctx, deadRowsBefore,
+		arg.Before,
+		arg.Ids,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadRowsBeforeRow
+	for rows.Next() {
+		var i DeadRowsBeforeRow
 		if err := rows.Scan(
 			&i.Seq,
 			&i.ID,
@@ -442,6 +778,88 @@ func (q *Queries) Discard(ctx context.Context, arg DiscardParams) (DiscardRow, e
 	return i, err
 }
 
+const earlierDeadRows = `-- name: EarlierDeadRows :many
+WITH latest AS MATERIALIZED (
+    SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
+    FROM event_outbox AS c
+    WHERE c.seq = ANY($2::bigint[]) AND c.published_at IS NULL AND c.event_key <> ''
+    GROUP BY 1, 2
+)
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
+       d.retry_count, d.last_error
+FROM (
+    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, coalesce(e.topic, regexp_replace(e.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', e.event_type) AS topic,
+           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
+    FROM event_outbox AS e
+    WHERE e.dead_at IS NOT NULL AND e.published_at IS NULL AND e.seq > $1::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
+    OFFSET 0
+) AS d
+JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
+WHERE NOT EXISTS (SELECT FROM unnest($2::bigint[]) AS given (seq) WHERE given.seq = d.seq)
+ORDER BY d.seq
+LIMIT $3
+`
+
+type EarlierDeadRowsParams struct {
+	After   int64
+	Seqs    []int64
+	MaxRows int32
+}
+
+type EarlierDeadRowsRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
+	CreatedAt     time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+}
+
+// EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
+// and key, and are not given themselves. The given rows need not be dead any more. It reads
+// the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
+// reading them once for each key.
+func (q *Queries) EarlierDeadRows(ctx context.Context, arg EarlierDeadRowsParams) ([]EarlierDeadRowsRow, error) {
+	rows, err := q.db.Query(ctx, earlierDeadRows, arg.After, arg.Seqs, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EarlierDeadRowsRow
+	for rows.Next() {
+		var i EarlierDeadRowsRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
+			&i.CreatedAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const heldRows = `-- name: HeldRows :many
 SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at
@@ -523,7 +941,10 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 const holdingBack = `-- name: HoldingBack :many
 SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds
 FROM (
-    SELECT 'transaction' AS kind, a.pid::text AS name, concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state) AS detail,
+    SELECT 'transaction' AS kind, a.pid::text AS name, 
+           concat_ws(', ', a.usename, nullif(a.application_name, ''), a.state,
+                     CASE WHEN a.state = 'active' THEN 'it runs: ' ELSE 'its last statement: ' END
+                     || nullif(left(regexp_replace(regexp_replace(a.query, '''[^'']*(''|$)', '''...''', 'g'), E'\\s+', ' ', 'g'), 200), '')) AS detail,
            coalesce(greatest(age(a.backend_xmin), age(a.backend_xid)), 0) AS transactions,
            coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0) AS seconds
     FROM pg_catalog.pg_stat_activity AS a
@@ -565,7 +986,8 @@ type HoldingBackRow struct {
 // are open for long, prepared ones, replication slots, and standbys that send feedback
 // without a slot. What vacuum has open does not count, and a transaction of another database
 // holds back only what is shared. Without pg_read_all_stats the times of other roles are
-// unknown (0), and their transaction ids are not.
+// unknown (0), and their transaction ids are not. Of a statement its text is shown, without the
+// literals.
 func (q *Queries) HoldingBack(ctx context.Context, arg HoldingBackParams) ([]HoldingBackRow, error) {
 	rows, err := q.db.Query(ctx, holdingBack, arg.Transactions, arg.Seconds)
 	if err != nil {
@@ -624,7 +1046,10 @@ const invalidIndexes = `-- name: InvalidIndexes :many
 SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table_name
 FROM pg_catalog.pg_index AS i
 WHERE NOT i.indisvalid
-  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
+                  WHERE p.datname = current_database() AND coalesce(p.index_relid, i.indexrelid) = i.indexrelid)
+  AND i.indrelid IN (to_regclass('event_outbox')::oid, to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid,
+                      to_regclass('event_outbox_cursor')::oid, to_regclass('event_outbox_late')::oid, to_regclass('event_outbox_failed')::oid, to_regclass('event_outbox_tick')::oid)
 ORDER BY 1
 `
 
@@ -633,8 +1058,9 @@ type InvalidIndexesRow struct {
 	TableName string
 }
 
-// InvalidIndexes lists indexes that a failed CREATE INDEX CONCURRENTLY left behind. Writers
-// maintain them, and nothing can use them.
+// InvalidIndexes lists indexes that no statement can use, such as those that a failed CREATE
+// INDEX CONCURRENTLY left behind, and not those that are being built. Which index another
+// role builds is known only with pg_read_all_stats; otherwise it may be any.
 func (q *Queries) InvalidIndexes(ctx context.Context) ([]InvalidIndexesRow, error) {
 	rows, err := q.db.Query(ctx, invalidIndexes)
 	if err != nil {
@@ -719,14 +1145,17 @@ SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data:
 FROM (
     (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w
      WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+       AND (cardinality($2::text[]) = 0 OR coalesce(w.topic, regexp_replace(w.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', w.event_type) <> ALL($2::text[]))
      ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p
-     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $3::bigint
+       AND (cardinality($2::text[]) = 0 OR coalesce(p.topic, regexp_replace(p.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', p.event_type) <> ALL($2::text[]))
      ORDER BY p.seq LIMIT 1)
     UNION ALL
     (SELECT n.id, n.aggregate_id, n.aggregate_type, n.event_type, n.event_data, n.event_key, n.created_at, n.published_at, n.retry_count, n.last_error, n.tx, n.seq, n.topic, n.headers, n.next_attempt_at, n.dead_at, n.partition FROM event_outbox AS n
-     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $3::bigint
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > $4::bigint
+       AND (cardinality($2::text[]) = 0 OR coalesce(n.topic, regexp_replace(n.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', n.event_type) <> ALL($2::text[]))
      ORDER BY n.seq LIMIT 1)
 ) AS o
 ORDER BY o.seq
@@ -735,6 +1164,7 @@ LIMIT 1
 
 type OldestPendingParams struct {
 	LowWater int64
+	Without  []string
 	UpTo     int64
 	Top      int64
 }
@@ -751,8 +1181,14 @@ type OldestPendingRow struct {
 	AgeMs         int64
 }
 
+// OldestPending reads the oldest pending row whose topic is not one of without.
 func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([]OldestPendingRow, error) {
-	rows, err := q.db.Query(ctx, oldestPending, arg.LowWater, arg.UpTo, arg.Top)
+	rows, err := q.db.Query(ctx, oldestPending,
+		arg.LowWater,
+		arg.Without,
+		arg.UpTo,
+		arg.Top,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -783,10 +1219,12 @@ func (q *Queries) OldestPending(ctx context.Context, arg OldestPendingParams) ([
 
 const otherPublishers = `-- name: OtherPublishers :many
 SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
+       coalesce(host(a.client_addr), 'local')::text AS address,
        left(regexp_replace(a.query, '\s+', ' ', 'g'), 200)::text AS query
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
-  AND a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+  AND (a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+       OR a.query ~* '\mfrom\s+("?\w+"?\.)?"?event_outbox"?\M.*\mpublished_at\s+is\s+null\M.*\mfor\s+(no\s+key\s+)?update\M')
 ORDER BY a.pid LIMIT 10
 `
 
@@ -794,12 +1232,13 @@ type OtherPublishersRow struct {
 	Pid         *int32
 	RoleName    string
 	Application string
+	Address     string
 	Query       string
 }
 
 // OtherPublishers lists sessions that are not of a relay and whose last statement changes
-// event_outbox as a relay does. The text of other roles' statements needs
-// pg_read_all_stats.
+// event_outbox as a relay does, or locks rows to do so. The text of other roles' statements
+// needs pg_read_all_stats.
 func (q *Queries) OtherPublishers(ctx context.Context) ([]OtherPublishersRow, error) {
 	rows, err := q.db.Query(ctx, otherPublishers)
 	if err != nil {
@@ -813,6 +1252,7 @@ func (q *Queries) OtherPublishers(ctx context.Context) ([]OtherPublishersRow, er
 			&i.Pid,
 			&i.RoleName,
 			&i.Application,
+			&i.Address,
 			&i.Query,
 		); err != nil {
 			return nil, err
@@ -847,16 +1287,18 @@ WITH edge AS MATERIALIZED (
     ORDER BY e.tx
     OFFSET $3 LIMIT 1
 ), doomed AS MATERIALIZED (
-    SELECT d.id FROM event_outbox AS d
+    SELECT d.id, d.tx FROM event_outbox AS d
     WHERE d.tx >= $2::xid8
       AND d.tx <= coalesce((SELECT edge.tx FROM edge), '18446744073709551615'::xid8)
       AND d.published_at < $1::timestamptz
+    ORDER BY d.tx
     LIMIT $4
     FOR UPDATE SKIP LOCKED
 ), purged AS (
     DELETE FROM event_outbox AS o USING doomed WHERE o.id = doomed.id RETURNING o.id
 )
 SELECT (SELECT count(*) FROM doomed) AS doomed, (SELECT count(*) FROM purged) AS purged,
+       coalesce((SELECT doomed.tx FROM doomed ORDER BY doomed.tx DESC LIMIT 1), '0'::xid8)::xid8 AS last_tx,
        coalesce((SELECT edge.tx FROM edge), '0'::xid8)::xid8 AS edge_tx, coalesce((SELECT edge.old FROM edge), false)::boolean AS edge_old
 `
 
@@ -870,6 +1312,7 @@ type PurgeParams struct {
 type PurgeRow struct {
 	Doomed  int64
 	Purged  int64
+	LastTx  uint64
 	EdgeTx  uint64
 	EdgeOld bool
 }
@@ -877,7 +1320,8 @@ type PurgeRow struct {
 // Purge deletes published rows of a range of transactions, as the relay's sweep does, but
 // without the lease: an operator may delete them at any time. Rows that another session has
 // locked are left. edge_tx is where the range ends, and edge_old whether rows there may
-// still be old enough.
+// still be old enough. last_tx is the transaction of the last row that it deleted: the next
+// statement begins there, and does not walk over what is deleted.
 func (q *Queries) Purge(ctx context.Context, arg PurgeParams) (PurgeRow, error) {
 	row := q.db.QueryRow(ctx, purge,
 		arg.Before,
@@ -889,6 +1333,7 @@ func (q *Queries) Purge(ctx context.Context, arg PurgeParams) (PurgeRow, error) 
 	err := row.Scan(
 		&i.Doomed,
 		&i.Purged,
+		&i.LastTx,
 		&i.EdgeTx,
 		&i.EdgeOld,
 	)
@@ -1079,6 +1524,44 @@ func (q *Queries) Replay(ctx context.Context, arg ReplayParams) (ReplayRow, erro
 	var i ReplayRow
 	err := row.Scan(&i.Changed, &i.Audited)
 	return i, err
+}
+
+const retainedWAL = `-- name: RetainedWAL :many
+SELECT s.slot_name::text AS slot, coalesce(s.active, false)::boolean AS active, kept.bytes::bigint AS bytes
+FROM pg_catalog.pg_replication_slots AS s
+CROSS JOIN LATERAL (
+    SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn) AS bytes
+) AS kept
+WHERE kept.bytes >= $1::bigint
+ORDER BY kept.bytes DESC
+LIMIT 10
+`
+
+type RetainedWALRow struct {
+	Slot   string
+	Active bool
+	Bytes  int64
+}
+
+// RetainedWAL lists the replication slots for which the server keeps much WAL.
+func (q *Queries) RetainedWAL(ctx context.Context, least int64) ([]RetainedWALRow, error) {
+	rows, err := q.db.Query(ctx, retainedWAL, least)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RetainedWALRow
+	for rows.Next() {
+		var i RetainedWALRow
+		if err := rows.Scan(&i.Slot, &i.Active, &i.Bytes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const rowsBehind = `-- name: RowsBehind :many
@@ -1401,7 +1884,9 @@ func (q *Queries) TailDead(ctx context.Context, arg TailDeadParams) ([]TailDeadR
 }
 
 const tailKnown = `-- name: TailKnown :many
-SELECT o.id, o.published_at FROM event_outbox AS o WHERE o.id = ANY($1::text[]::uuid[])
+SELECT k.id::uuid AS id, o.published_at FROM unnest($1::text[]::uuid[]) AS k (id)
+LEFT JOIN event_outbox AS o ON o.id = k.id
+WHERE o.id IS NULL OR o.published_at IS NOT NULL
 `
 
 type TailKnownRow struct {
@@ -1510,13 +1995,15 @@ func (q *Queries) TailLatest(ctx context.Context, arg TailLatestParams) ([]TailL
 
 const tailNew = `-- name: TailNew :many
 WITH fresh AS MATERIALIZED (
-    SELECT n.id FROM event_outbox AS n
-    WHERE n.tx >= pg_snapshot_xmax($8::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($9::text::pg_snapshot)
-      AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+    (SELECT n.id FROM event_outbox AS n
+     WHERE n.tx >= pg_snapshot_xmax($8::text::pg_snapshot) AND n.tx < pg_snapshot_xmax($9::text::pg_snapshot)
+       AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+     ORDER BY n.tx LIMIT $10::bigint)
     UNION ALL
-    SELECT n.id FROM event_outbox AS n
-    WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($8::text::pg_snapshot)))
-      AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+    (SELECT n.id FROM event_outbox AS n
+     WHERE n.tx = ANY(ARRAY(SELECT pg_snapshot_xip($8::text::pg_snapshot)))
+       AND pg_visible_in_snapshot(n.tx, $9::text::pg_snapshot)
+     ORDER BY n.tx LIMIT $10::bigint)
 )
 SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, r.published_at, r.data::text AS data
 FROM (
@@ -1547,6 +2034,7 @@ type TailNewParams struct {
 	MaxBytes  int64
 	Since     string
 	Upto      string
+	Cap       int64
 }
 
 type TailNewRow struct {
@@ -1560,8 +2048,6 @@ type TailNewRow struct {
 	Data        string
 }
 
-// TailNew reads the rows that the snapshot upto shows and since does not, published or not.
-// fresh is read by transaction, never by seq: hence + 0.
 func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow, error) {
 	rows, err := q.db.Query(ctx, tailNew,
 		arg.WithData,
@@ -1573,6 +2059,7 @@ func (q *Queries) TailNew(ctx context.Context, arg TailNewParams) ([]TailNewRow,
 		arg.MaxBytes,
 		arg.Since,
 		arg.Upto,
+		arg.Cap,
 	)
 	if err != nil {
 		return nil, err
@@ -1659,7 +2146,8 @@ type TailPendingRow struct {
 }
 
 // TailPending reads the first pending rows, and TailDead the first dead ones, because they
-// may be replayed. LowWater says where pending rows are. TailKnown reads rows again.
+// may be replayed. LowWater says where pending rows are. TailKnown looks at rows again, and
+// returns those that are published, and without a time those that are gone.
 func (q *Queries) TailPending(ctx context.Context, arg TailPendingParams) ([]TailPendingRow, error) {
 	rows, err := q.db.Query(ctx, tailPending,
 		arg.WithData,

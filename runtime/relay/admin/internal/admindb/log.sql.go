@@ -153,6 +153,88 @@ func (q *Queries) CountBehindInLog(ctx context.Context, arg CountBehindInLogPara
 	return count, err
 }
 
+const countDeadInLog = `-- name: CountDeadInLog :many
+SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
+FROM (
+    SELECT CASE $1::text WHEN 'topic' THEN topic WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox_failed
+    WHERE dead_at IS NOT NULL
+      AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
+      AND ($3::text IS NULL OR event_type = $3)
+      AND ($4::text IS NULL OR topic = $4)
+      AND ($5::text IS NULL OR event_key = $5)
+      AND ($6::text IS NULL OR aggregate_type = $6)
+      AND ($7::text IS NULL OR aggregate_id = $7)
+      AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+      AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+      AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
+    ORDER BY seq
+    LIMIT $11
+) AS g
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT 100
+`
+
+type CountDeadInLogParams struct {
+	By            string
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	Cap           int32
+}
+
+type CountDeadInLogRow struct {
+	Value string
+	Dead  int64
+	First time.Time
+	Last  time.Time
+}
+
+// CountDeadInLog is CountDead for a log.
+func (q *Queries) CountDeadInLog(ctx context.Context, arg CountDeadInLogParams) ([]CountDeadInLogRow, error) {
+	rows, err := q.db.Query(ctx, countDeadInLog,
+		arg.By,
+		arg.Ids,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
+		arg.Cap,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountDeadInLogRow
+	for rows.Next() {
+		var i CountDeadInLogRow
+		if err := rows.Scan(
+			&i.Value,
+			&i.Dead,
+			&i.First,
+			&i.Last,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countLogRows = `-- name: CountLogRows :one
 SELECT least($1::bigint, (SELECT count(*) FROM (
            SELECT FROM event_outbox AS o
@@ -169,10 +251,12 @@ SELECT least($1::bigint, (SELECT count(*) FROM (
        AND o.seq <> ALL($7::bigint[]) LIMIT $1::bigint
        ) AS newest)
        + (SELECT count(*) FROM (SELECT FROM event_outbox_late AS w WHERE w.published_at IS NULL LIMIT $1::bigint) AS late)
-       + (SELECT count(*) FROM event_outbox_failed AS f WHERE f.dead_at IS NULL))::bigint AS pending,
-       (SELECT count(*) FROM event_outbox_failed AS h
-        WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL) AS held,
-       (SELECT count(*) FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL) AS dead
+       + (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS f WHERE f.dead_at IS NULL LIMIT $1::bigint) AS failed))::bigint AS pending,
+       (SELECT count(*) FROM (
+           SELECT FROM event_outbox_failed AS h
+           WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL LIMIT $1::bigint
+       ) AS again) AS held,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL LIMIT $1::bigint) AS over) AS dead
 `
 
 type CountLogRowsParams struct {
@@ -206,6 +290,62 @@ func (q *Queries) CountLogRows(ctx context.Context, arg CountLogRowsParams) (Cou
 	var i CountLogRowsRow
 	err := row.Scan(&i.Pending, &i.Held, &i.Dead)
 	return i, err
+}
+
+const deadEarlierInLog = `-- name: DeadEarlierInLog :many
+WITH chosen AS MATERIALIZED (
+    SELECT c.seq, c.event_key, c.topic FROM event_outbox_failed AS c
+    WHERE c.seq = ANY($2::bigint[]) AND c.dead_at IS NOT NULL AND c.event_key <> ''
+), latest AS MATERIALIZED (
+    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
+)
+SELECT d.seq, d.id, d.event_type, d.topic::text AS topic, d.event_key
+FROM event_outbox_failed AS d
+JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq AND latest.topic = d.topic
+WHERE d.dead_at IS NOT NULL
+  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
+ORDER BY d.seq
+LIMIT $1
+`
+
+type DeadEarlierInLogParams struct {
+	MaxRows int32
+	Seqs    []int64
+}
+
+type DeadEarlierInLogRow struct {
+	Seq       int64
+	ID        uuid.UUID
+	EventType string
+	Topic     string
+	EventKey  *string
+}
+
+// DeadEarlierInLog is DeadEarlier for a log.
+func (q *Queries) DeadEarlierInLog(ctx context.Context, arg DeadEarlierInLogParams) ([]DeadEarlierInLogRow, error) {
+	rows, err := q.db.Query(ctx, deadEarlierInLog, arg.MaxRows, arg.Seqs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadEarlierInLogRow
+	for rows.Next() {
+		var i DeadEarlierInLogRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const deadInLog = `-- name: DeadInLog :many
@@ -302,6 +442,101 @@ func (q *Queries) DeadInLog(ctx context.Context, arg DeadInLogParams) ([]DeadInL
 	return items, nil
 }
 
+const deadInLogBefore = `-- name: DeadInLogBefore :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, topic::text AS topic,
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
+FROM event_outbox_failed
+WHERE dead_at IS NOT NULL AND seq < $1
+  AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
+  AND ($3::text IS NULL OR event_type = $3)
+  AND ($4::text IS NULL OR topic = $4)
+  AND ($5::text IS NULL OR event_key = $5)
+  AND ($6::text IS NULL OR aggregate_type = $6)
+  AND ($7::text IS NULL OR aggregate_id = $7)
+  AND ($8::text IS NULL OR strpos(lower(last_error), lower($8)) > 0)
+  AND ($9::bigint IS NULL OR dead_at <= clock_timestamp() - $9::bigint * interval '1 millisecond')
+  AND ($10::bigint IS NULL OR dead_at >= clock_timestamp() - $10::bigint * interval '1 millisecond')
+ORDER BY seq DESC
+LIMIT $11
+`
+
+type DeadInLogBeforeParams struct {
+	Before        int64
+	Ids           []string
+	EventType     *string
+	Topic         *string
+	EventKey      *string
+	AggregateType *string
+	AggregateID   *string
+	Error         *string
+	OlderMs       *int64
+	NewerMs       *int64
+	MaxRows       int32
+}
+
+type DeadInLogBeforeRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
+	CreatedAt     time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+}
+
+// DeadInLogBefore is DeadInLog from the end: the rows before a seq, the last one first.
+func (q *Queries) DeadInLogBefore(ctx context.Context, arg DeadInLogBeforeParams) ([]DeadInLogBeforeRow, error) {
+	rows, err := q.db.Query(ctx, deadInLogBefore,
+		arg.Before,
+		arg.Ids,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.AggregateType,
+		arg.AggregateID,
+		arg.Error,
+		arg.OlderMs,
+		arg.NewerMs,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadInLogBeforeRow
+	for rows.Next() {
+		var i DeadInLogBeforeRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
+			&i.CreatedAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const discardInLog = `-- name: DiscardInLog :one
 WITH discarded AS (
     DELETE FROM event_outbox_failed
@@ -337,6 +572,85 @@ func (q *Queries) DiscardInLog(ctx context.Context, arg DiscardInLogParams) (Dis
 	var i DiscardInLogRow
 	err := row.Scan(&i.Changed, &i.Audited)
 	return i, err
+}
+
+const earlierDeadInLog = `-- name: EarlierDeadInLog :many
+WITH latest AS MATERIALIZED (
+    SELECT c.event_key, c.topic, max(c.seq) AS seq
+    FROM event_outbox_failed AS c
+    WHERE c.seq = ANY($2::bigint[]) AND c.event_key <> ''
+    GROUP BY 1, 2
+)
+SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
+       d.retry_count, d.last_error
+FROM (
+    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, e.topic,
+           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
+    FROM event_outbox_failed AS e
+    WHERE e.dead_at IS NOT NULL AND e.seq > $1::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
+    OFFSET 0
+) AS d
+JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
+WHERE NOT EXISTS (SELECT FROM unnest($2::bigint[]) AS given (seq) WHERE given.seq = d.seq)
+ORDER BY d.seq
+LIMIT $3
+`
+
+type EarlierDeadInLogParams struct {
+	After   int64
+	Seqs    []int64
+	MaxRows int32
+}
+
+type EarlierDeadInLogRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	AggregateType string
+	AggregateID   string
+	EventType     string
+	Topic         string
+	EventKey      *string
+	Partition     *int32
+	Tombstone     bool
+	CreatedAt     time.Time
+	DeadAt        *time.Time
+	RetryCount    int32
+	LastError     *string
+}
+
+// EarlierDeadInLog is EarlierDeadRows for a log: a replayed row is still a copy.
+func (q *Queries) EarlierDeadInLog(ctx context.Context, arg EarlierDeadInLogParams) ([]EarlierDeadInLogRow, error) {
+	rows, err := q.db.Query(ctx, earlierDeadInLog, arg.After, arg.Seqs, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EarlierDeadInLogRow
+	for rows.Next() {
+		var i EarlierDeadInLogRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.AggregateType,
+			&i.AggregateID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.Partition,
+			&i.Tombstone,
+			&i.CreatedAt,
+			&i.DeadAt,
+			&i.RetryCount,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const heldInLog = `-- name: HeldInLog :many
@@ -514,32 +828,33 @@ FROM (
      WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
        AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-       AND o.seq <> ALL($6::bigint[]) ORDER BY o.seq LIMIT 1)
+       AND o.seq <> ALL($6::bigint[]) AND o.topic <> ALL($7::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox AS o
-     WHERE o.seq > $7::bigint
+     WHERE o.seq > $8::bigint
        AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-       AND o.seq <> ALL($6::bigint[]) ORDER BY o.seq LIMIT 1)
+       AND o.seq <> ALL($6::bigint[]) AND o.topic <> ALL($7::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
-     WHERE w.published_at IS NULL ORDER BY w.seq LIMIT 1)
+     WHERE w.published_at IS NULL AND w.topic <> ALL($7::text[]) ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.retry_count, o.last_error, o.next_attempt_at, o.created_at FROM event_outbox_failed AS o
-     WHERE o.dead_at IS NULL ORDER BY o.seq LIMIT 1)
+     WHERE o.dead_at IS NULL AND o.topic <> ALL($7::text[]) ORDER BY o.seq LIMIT 1)
 ) AS p
 ORDER BY p.seq
 LIMIT 1
 `
 
 type OldestInLogParams struct {
-	Floor int64
-	UpTo  int64
-	Base  string
-	Seq   int64
-	Shown string
-	Ahead []int64
-	Top   int64
+	Floor   int64
+	UpTo    int64
+	Base    string
+	Seq     int64
+	Shown   string
+	Ahead   []int64
+	Without []string
+	Top     int64
 }
 
 type OldestInLogRow struct {
@@ -554,6 +869,7 @@ type OldestInLogRow struct {
 	AgeMs         int64
 }
 
+// OldestInLog reads the oldest pending row whose topic is not one of without.
 func (q *Queries) OldestInLog(ctx context.Context, arg OldestInLogParams) ([]OldestInLogRow, error) {
 	rows, err := q.db.Query(ctx, oldestInLog,
 		arg.Floor,
@@ -562,6 +878,7 @@ func (q *Queries) OldestInLog(ctx context.Context, arg OldestInLogParams) ([]Old
 		arg.Seq,
 		arg.Shown,
 		arg.Ahead,
+		arg.Without,
 		arg.Top,
 	)
 	if err != nil {

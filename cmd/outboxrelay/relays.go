@@ -39,7 +39,7 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 			}
 		}
 	}()
-	config.Observer = observer
+	config.Observer = counting{observer, f.counterOf(o.name)}
 	store, err := f.newStore(o, pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
 	if err != nil {
 		return nil, nil, err
@@ -97,6 +97,9 @@ func (o outbox) framed(sink relay.Sink, log *slog.Logger) (relay.Sink, error) {
 func (f *fleet) newWake(o outbox, log *slog.Logger) (relay.WakeSource, error) {
 	switch o.wake {
 	case "redis":
+		if o.redisTLS != nil {
+			o.redisTLS.warnTo(log)
+		}
 		return wake.RedisSource(o.redis, o.service, wake.SourceOptions{Logger: log}), nil
 	case "postgres":
 		channel, err := wake.PostgresChannel(o.service)
@@ -124,7 +127,7 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		log.Warn("Kafka unavailable, rows wait until it is back",
-			"outbox", o.name, "brokers", o.kafka.brokers, "error", err)
+			"outbox", o.name, "brokers", o.kafka.brokers, "error", err, "remedy", o.kafka.advice(err))
 	}
 }
 

@@ -1,0 +1,11 @@
+package debezium_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(services.Wrap(m)) }

@@ -1,0 +1,127 @@
+//go:build unix
+
+package incidents_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// root is the folder of the repository.
+const root = "../../.."
+
+// section is an incident in docs/runbook.md.
+type section struct {
+	title           string
+	see, fix, check []step
+}
+
+// step is a command, with lines of what it prints.
+type step struct {
+	command string
+	output  []string
+}
+
+// The phases of a section, by the texts that begin them.
+const (
+	beginSee   = "**What you see**"
+	beginFix   = "**Fix**"
+	beginCheck = "**It is fixed when**"
+)
+
+// readPage reads the incidents of docs/runbook.md, by their anchors, and returns the
+// anchors in the order of the page.
+func readPage(t *testing.T) (map[string]*section, []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "runbook.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections, anchors := parsePage(string(text))
+	return sections, anchors
+}
+
+// parsePage parses a page. Sections without commands are left out.
+func parsePage(text string) (map[string]*section, []string) {
+	sections := map[string]*section{}
+	var anchors []string
+	var current *section
+	var phase *[]step
+	console := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		title, isTitle := strings.CutPrefix(line, "## ")
+		switch {
+		case console && line == "```":
+			console = false
+		case console:
+			*phase = addLine(*phase, line)
+		case isTitle:
+			current, phase = &section{title: title}, nil
+			anchor := strings.ReplaceAll(strings.ToLower(title), " ", "-")
+			sections[anchor] = current
+			anchors = append(anchors, anchor)
+		case current == nil:
+		case strings.HasPrefix(line, beginSee):
+			phase = &current.see
+		case strings.HasPrefix(line, beginFix):
+			phase = &current.fix
+		case strings.HasPrefix(line, beginCheck):
+			phase = &current.check
+		case strings.HasPrefix(line, "**"):
+			phase = nil
+		case line == "```console" && phase != nil:
+			console = true
+		}
+	}
+	var played []string
+	for _, anchor := range anchors {
+		if s := sections[anchor]; len(s.see)+len(s.fix)+len(s.check) > 0 {
+			played = append(played, anchor)
+		} else {
+			delete(sections, anchor)
+		}
+	}
+	return sections, played
+}
+
+// addLine adds a line of a console block. A command that ends in a backslash continues in
+// the next line.
+func addLine(steps []step, line string) []step {
+	if command, ok := strings.CutPrefix(line, "$ "); ok {
+		return append(steps, step{command: command})
+	}
+	if len(steps) == 0 {
+		return append(steps, step{command: "echo 'a console block begins without a command'; exit 1"})
+	}
+	last := &steps[len(steps)-1]
+	if strings.HasSuffix(last.command, "\\") {
+		last.command += "\n" + line
+	} else {
+		last.output = append(last.output, line)
+	}
+	return steps
+}
+
+func TestParsePage(t *testing.T) {
+	t.Parallel()
+	const page = "# Runbook\n\n## Which incident\n\n```console\n$ not a step\n```\n\n## Broker down\n\n**What you see** is this:\n\n```console\n$ a \\\n  b\nx …\n$ c\n```\n\n" +
+		"**It means** nothing.\n\n**Fix**\n\n```console\n$ d\n```\n\n**It is fixed when**\n\n```console\n$ e\ny\nz\n```\n"
+	sections, anchors := parsePage(page)
+	want := map[string]*section{"broker-down": {
+		title: "Broker down",
+		see:   []step{{"a \\\n  b", []string{"x …"}}, {"c", nil}},
+		fix:   []step{{"d", nil}},
+		check: []step{{"e", []string{"y", "z"}}},
+	}}
+	if diff := cmp.Diff(want, sections, cmp.AllowUnexported(section{}, step{})); diff != "" {
+		t.Errorf("sections (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"broker-down"}, anchors); diff != "" {
+		t.Errorf("anchors (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,188 @@
+package page
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+)
+
+func (s *site) texts(sql string) []string {
+	s.Helper()
+	rows, err := s.db.Pool.Query(s.Context(), sql)
+	if err != nil {
+		s.Fatal(err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		s.Fatal(err)
+	}
+	return out
+}
+
+// A decision is carried out for exactly the rows that were confirmed: not for those that
+// became dead since, and not at all if one of them was decided about meanwhile.
+func TestDecidesAboutWhatWasConfirmed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(5)
+	const path = "decide?outbox=shop&do=discard&scope=filter&type=shop.placed.v1" // seq 1 and 4
+	form := s.confirmation(path)
+	form.Set("reason", "test data")
+	form.Set("count", "2")
+
+	s.exec(`UPDATE event_outbox SET event_type = 'shop.placed.v1', dead_at = now() WHERE seq = 5`) // dead since
+	s.exec(`UPDATE event_outbox SET dead_at = NULL WHERE seq = 4`)                                 // replayed by somebody
+	answer := s.post("decide", form, loggedIn(testToken))
+	if answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "Nothing was done. This is what it would be now.") {
+		t.Fatalf("after a change: %d\n%s", answer.Code, answer.Body)
+	}
+	s.exec(`UPDATE event_outbox SET dead_at = now() - interval '1 hour' WHERE seq = 4`)
+	answer = s.post("decide", form, loggedIn(testToken))
+	if answer.Code != http.StatusSeeOther {
+		t.Fatalf("%d\n%s", answer.Code, answer.Body)
+	}
+	if diff := cmp.Diff([]string{"2", "3", "5"}, s.texts(`SELECT seq::text FROM event_outbox ORDER BY seq`)); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	want := []string{"ann discard 1: test data", "ann discard 4: test data"}
+	if diff := cmp.Diff(want, s.texts(`SELECT actor || ' ' || action || ' ' || seq || ': ' || reason FROM event_outbox_audit ORDER BY seq`)); diff != "" {
+		t.Errorf("the audit (-want +got):\n%s", diff)
+	}
+	// The same form again: the rows are gone.
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusConflict {
+		t.Errorf("again: %d", answer.Code)
+	}
+}
+
+// A replay that would change the order of a key needs a choice, and does what was chosen.
+func TestReplayAsksAboutTheOrderOfKeys(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(4)
+	s.exec(`UPDATE event_outbox SET event_key = 'k'`)
+	s.exec(`UPDATE event_outbox SET topic = 'others' WHERE seq = 1`) // has no order with the rest
+	third := s.texts(`SELECT id::text FROM event_outbox WHERE seq = 3`)[0]
+	form := s.confirmation("decide?outbox=shop&do=replay&id=" + third)
+	pending := func() []string {
+		return s.texts(`SELECT seq::text FROM event_outbox WHERE dead_at IS NULL ORDER BY seq`)
+	}
+
+	answer := s.post("decide", form, loggedIn(testToken))
+	if answer.Code != http.StatusUnprocessableEntity || !strings.Contains(answer.Body.String(), "Choose what happens to the earlier rows") ||
+		!strings.Contains(answer.Body.String(), "seq 2</a>") || len(pending()) > 0 {
+		t.Fatalf("without a choice: %d, pending %v\n%s", answer.Code, pending(), answer.Body)
+	}
+	form.Set("earlier", "leave")
+	if s.post("decide", form, loggedIn(testToken)); !cmp.Equal([]string{"3"}, pending()) {
+		t.Errorf("leave: pending are %v", pending())
+	}
+	s.exec(`UPDATE event_outbox SET dead_at = now() - interval '1 hour'`)
+	form = s.confirmation("decide?outbox=shop&do=replay&id=" + third)
+	form.Set("earlier", "with")
+	if s.post("decide", form, loggedIn(testToken)); !cmp.Equal([]string{"2", "3"}, pending()) {
+		t.Errorf("with: pending are %v", pending())
+	}
+}
+
+func TestConfirmationsThatAreNotComplete(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(2)
+	const path = "decide?outbox=shop&do=discard&scope=filter"
+	for name, c := range map[string]struct {
+		change func(url.Values)
+		want   int
+	}{
+		"no reason":       {func(f url.Values) { f.Set("count", "2") }, 422},
+		"a long reason":   {func(f url.Values) { f.Set("count", "2"); f.Set("reason", strings.Repeat("x", 1001)) }, 422},
+		"another number":  {func(f url.Values) { f.Set("count", "3"); f.Set("reason", "r") }, 422},
+		"no time":         {func(f url.Values) { f.Del("at") }, 400},
+		"no digest":       {func(f url.Values) { f.Del("digest") }, 409},
+		"another action":  {func(f url.Values) { f.Set("do", "purge") }, 400},
+		"no selection":    {func(f url.Values) { f.Del("scope") }, 400},
+		"another outbox":  {func(f url.Values) { f.Set("outbox", "other") }, 404},
+		"a large request": {func(f url.Values) { f.Set("reason", strings.Repeat("x", 2*longestForm)) }, 400},
+	} {
+		form := s.confirmation(path)
+		c.change(form)
+		if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != c.want {
+			t.Errorf("%s: %d, want %d", name, answer.Code, c.want)
+		}
+	}
+	if n := s.count(`SELECT count(dead_at) FROM event_outbox`); n != 2 {
+		t.Errorf("%d rows are dead", n)
+	}
+}
+
+func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	pauses := func() []string {
+		return s.texts(`SELECT concat_ws(' ', actor, action, coalesce(topic, 'ALL'), reason) FROM event_outbox_audit ORDER BY id`)
+	}
+	for _, c := range []struct {
+		form string
+		want int
+	}{
+		{"do=pause&topic=orders", 422}, // no reason
+		{"do=pause&topic=orders&all=1&reason=r", 422},
+		{"do=pause&reason=r", 422},
+		{"do=pause&topic=a+b&reason=r", 502}, // no name of a topic
+		{"do=resume&topic=orders", 409},
+		{"do=pause&topic=orders&reason=r", 303},
+		{"do=pause&topic=orders&reason=r", 409},
+		{"do=pause&all=1&reason=all", 303},
+		{"do=resume&all=1", 303},
+	} {
+		form, err := url.ParseQuery(c.form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form.Set("outbox", "shop")
+		if answer := s.post("pause", form, loggedIn(testToken)); answer.Code != c.want {
+			t.Errorf("%s: %d, want %d\n%s", c.form, answer.Code, c.want, answer.Body)
+		}
+	}
+	if diff := cmp.Diff([]string{"ann pause orders r", "ann pause ALL all", "ann resume ALL"}, pauses()); diff != "" {
+		t.Errorf("the audit (-want +got):\n%s", diff)
+	}
+	for topic, unknown := range map[string]bool{"orders": false, "odrers": true} {
+		body := s.get("pause?outbox=shop&topic="+topic, loggedIn(testToken)).Body.String()
+		if got := strings.Contains(body, "check its name"); got != unknown {
+			t.Errorf("%s is unknown: %t, want %t", topic, got, unknown)
+		}
+	}
+}
+
+// A decision that the role may not make says what the role needs, and changes nothing.
+func TestRoleWithoutPrivileges(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	// In a session that reads only, as the role of a relay in which nobody has put the
+	// privileges of operators.
+	s.page.sessions.close()
+	s.page.sessions = newSessions()
+	connect := s.outbox.Database.Connect
+	s.outbox.Database.Connect = func(ctx context.Context) (*pgx.Conn, error) {
+		conn, err := connect(ctx)
+		if err == nil {
+			_, err = conn.Exec(ctx, `SET ROLE pg_read_all_data`)
+		}
+		return conn, err
+	}
+	t.Cleanup(s.page.sessions.close)
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusBadGateway || !strings.Contains(answer.Body.String(), "outboxgen migration --grants") {
+		t.Errorf("%d\n%s", answer.Code, answer.Body)
+	}
+	if n := s.count(`SELECT count(dead_at) FROM event_outbox`); n != 1 {
+		t.Errorf("%d rows are dead", n)
+	}
+}

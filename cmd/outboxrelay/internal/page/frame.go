@@ -1,0 +1,58 @@
+package page
+
+import (
+	"bytes"
+	"net/http"
+)
+
+// frame is what every page has.
+type frame struct {
+	Title    string
+	Instance string
+	User     string
+	ByProxy  bool   // the proxy knows the user, who can only log out there
+	LogIn    string // the address of the form; "": there is none
+	Refresh  bool   // without scripts, the page loads itself again
+}
+
+func (p *Page) frame(r *http.Request, title string) frame {
+	v := p.cfg.Access.visitor(r)
+	f := frame{
+		Title: title, Instance: p.cfg.Instance, User: v.user, ByProxy: v.proxy,
+	}
+	if v.user == "" && p.cfg.Access.hasLogin() {
+		f.LogIn = address("login", "next", lastElement(r.URL))
+	}
+	return f
+}
+
+// show answers with a page. Nothing is sent before the page is complete.
+func (p *Page) show(w http.ResponseWriter, code int, name string, view any) {
+	var b bytes.Buffer
+	if err := parsed.ExecuteTemplate(&b, name, view); err != nil {
+		p.cfg.Log.Error("the page cannot be written", "page", name, "error", err)
+		http.Error(w, "The page cannot be written. The log of the relay says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(b.Bytes()) // a browser that has left needs no answer
+}
+
+// refusal is a page that says why there is no other.
+type refusal struct {
+	frame
+
+	Problem, Remedy string
+}
+
+// refuse answers that something is not possible: what, and what to do.
+func (p *Page) refuse(w http.ResponseWriter, r *http.Request, code int, problem, remedy string) {
+	p.show(w, code, "refusal", refusal{p.frame(r, problem), problem, visibleLines(remedy)})
+}
+
+// fail answers that the database could not do something.
+func (p *Page) fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	p.cfg.Log.Warn("the page could not be served", "doing", doing, "error", err)
+	p.refuse(w, r, http.StatusBadGateway, "This did not work: "+doing, p.cfg.WithoutSecrets(err.Error()))
+}

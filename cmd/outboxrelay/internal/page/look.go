@@ -1,0 +1,86 @@
+package page
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+// lookLasts is how long a look at the database serves everybody who asks.
+const lookLasts = 1500 * time.Millisecond
+
+// look is the latest look at the database for one outbox.
+type look struct {
+	mu    sync.Mutex
+	known known
+	asked time.Time
+}
+
+// shared returns what read returns. However many people watch, it is called once in
+// lookLasts for each key.
+func (p *Page) shared(ctx context.Context, key string, limit time.Duration, read func(context.Context) known) known {
+	p.mu.Lock()
+	l := p.looks[key]
+	if l == nil {
+		l = &look{}
+		p.looks[key] = l
+	}
+	l.asked = time.Now()
+	p.mu.Unlock()
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.known.at) < lookLasts {
+		return l.known
+	}
+	// Others wait for the answer too, so it does not end with this request.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	l.known = read(ctx)
+	l.known.at = time.Now()
+	return l.known
+}
+
+// inspect returns what the database knows about an outbox.
+func (p *Page) inspect(ctx context.Context, o Outbox) known {
+	return p.shared(ctx, "all of "+o.Name, answerLasts, func(ctx context.Context) (k known) {
+		k.err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
+			var err error
+			k.state, err = admin.Inspect(ctx, conn, "")
+			return err
+		})
+		k.counted = k.err == nil
+		return k
+	})
+}
+
+// mostFresh is up to how many outboxes the overview of a standby asks the database when
+// somebody looks. With more, it shows what the last samples have learned.
+const mostFresh = 20
+
+// glance returns what is known about an outbox without making the database count, unless
+// nobody leads it.
+func (p *Page) glance(ctx context.Context, o Outbox, now time.Time, fresh bool) known {
+	if o.Status.Leader {
+		return fromMemory(o, now)
+	}
+	if k, ok := p.samples.latest(o.Name); ok && (!fresh || now.Sub(k.at) < lookLasts) {
+		return k
+	}
+	return p.shared(ctx, "lease of "+o.Name, answerLasts/4, func(ctx context.Context) known { return p.fromLeader(ctx, o, now) })
+}
+
+// forget removes looks that nobody has asked for lately.
+func (p *Page) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, l := range p.looks {
+		if time.Since(l.asked) > time.Minute {
+			delete(p.looks, key)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package page
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+// mostPlanned is how many dead rows one decision can be about. More need several, so that
+// what a person confirms stays small enough to be checked again.
+const mostPlanned = 10_000
+
+// plan is what a decision would do. It is made twice: for the page that asks for a
+// confirmation, and again when the confirmation comes. Only if both have the same rows,
+// it is carried out: exactly what the person has seen.
+type plan struct {
+	rows    []admin.DeadLetter
+	more    bool // the selection has further rows
+	earlier []admin.EarlierLetter
+	tooMany bool // there are more earlier ones than a plan can have
+	at      time.Time
+}
+
+// makePlan reads what a decision would be about. made is when the selection was made, by
+// the database's clock; zero: now. Rows that became dead later do not belong to it.
+func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOrder bool, made time.Time) (plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLasts)
+	defer cancel()
+	out := plan{at: made}
+	err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
+		now, err := admin.Clock(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if made.IsZero() {
+			out.at = now.Truncate(time.Microsecond)
+		}
+		filter := chosen.filter(max(0, now.Sub(out.at)))
+		const step = 1000
+		for after, last := int64(0), false; !last && !out.more; {
+			page, err := admin.DeadLettersAfter(ctx, conn, filter, after, step)
+			if err != nil {
+				return err
+			}
+			if last = len(page) < step; len(page) > 0 {
+				after = page[len(page)-1].Seq
+			}
+			for _, l := range page {
+				if l.DeadAt.After(out.at) {
+					continue
+				}
+				if out.more = len(out.rows) == mostPlanned; out.more {
+					break
+				}
+				out.rows = append(out.rows, l)
+			}
+		}
+		if !keepsOrder || len(out.rows) == 0 {
+			return nil
+		}
+		if out.earlier, err = admin.DeadEarlier(ctx, conn, out.rows, mostPlanned+1); err != nil {
+			return err
+		}
+		if out.tooMany = len(out.earlier) > mostPlanned; out.tooMany {
+			out.earlier = out.earlier[:mostPlanned]
+		}
+		return nil
+	})
+	return out, err
+}
+
+// digest identifies the rows of a plan.
+func (p plan) digest() string {
+	sum := sha256.New()
+	for _, l := range p.rows {
+		sum.Write(l.EventID[:])
+	}
+	_, _ = fmt.Fprintf(sum, "and %d earlier, more: %t", len(p.earlier), p.tooMany) // a hash takes everything
+	for _, l := range p.earlier {
+		sum.Write(l.EventID[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// ids returns the events to decide about, in the order of seq, which is that of the keys.
+func (p plan) ids(withEarlier bool) []uuid.UUID {
+	type row struct {
+		seq int64
+		id  uuid.UUID
+	}
+	var all []row
+	for _, l := range p.rows {
+		all = append(all, row{l.Seq, l.EventID})
+	}
+	if withEarlier {
+		for _, l := range p.earlier {
+			all = append(all, row{l.Seq, l.EventID})
+		}
+		slices.SortFunc(all, func(a, b row) int {
+			if a.seq < b.seq {
+				return -1
+			}
+			return 1
+		})
+	}
+	ids := make([]uuid.UUID, 0, len(all))
+	for _, r := range all {
+		ids = append(ids, r.id)
+	}
+	return ids
+}
+
+// keys counts the topics and keys of the rows.
+func (p plan) keys() int {
+	type key struct{ topic, key string }
+	seen := map[key]bool{}
+	for _, l := range p.rows {
+		if l.Key != nil && *l.Key != "" {
+			seen[key{l.Topic, *l.Key}] = true
+		}
+	}
+	return len(seen)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/wait"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+)
+
+// MarshalJSON makes a reason an object with its kind and its text.
+func (r reason) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Kind string `json:"kind"` // fault, pause or dead
+		Text string `json:"text"`
+	}{map[reasonKind]string{reasonFault: "fault", reasonPause: "pause", reasonDead: "dead"}[r.kind], r.text})
+}
+
+// onTheMove reports whether rows are being published.
+func onTheMove(m *admin.Moving) bool { return m != nil && m.Seqs > 0 }
+
+// pace says how fast rows are being published; "": not known.
+func pace(m *admin.Moving) string {
+	if !onTheMove(m) {
+		return ""
+	}
+	return fmt.Sprintf("; the relay publishes about %.0f rows/s", float64(m.Seqs)/m.Seconds)
+}
+
+// unexplained reports whether rows wait under a leader that does not say why. It does not
+// while it publishes.
+func unexplained(s admin.State) bool {
+	return s.Leader.Holder != uuid.Nil && s.Leader.Silent <= silence && s.Leader.State.Reason == "" &&
+		stuck(s) > patience && s.OldestUnpaused.NextAttempt.IsZero()
+}
+
+// secondLook is how long after the first look the second one is.
+const secondLook = time.Second
+
+// lookAgain looks a second time if rows wait under a leader that does not say why: it may
+// publish a large backlog.
+func lookAgain(ctx context.Context, conn *pgx.Conn, s admin.State) (*admin.Moving, error) {
+	if !unexplained(s) {
+		return nil, nil
+	}
+	began := time.Now()
+	if !wait.For(ctx, secondLook) {
+		return nil, context.Cause(ctx)
+	}
+	now, err := admin.Inspect(ctx, conn, "")
+	if err != nil {
+		return nil, err
+	}
+	m := &admin.Moving{Seconds: time.Since(began).Seconds()}
+	switch {
+	case now.OldestUnpaused == nil:
+		m.Seqs = max(1, s.Pending-now.Pending)
+	case now.OldestUnpaused.Seq > s.OldestUnpaused.Seq:
+		m.Seqs = now.OldestUnpaused.Seq - s.OldestUnpaused.Seq
+	}
+	return m, nil
+}
+
+// hiddenFaults says what does not work besides what the leader gives as its reason: it gives
+// only one.
+func hiddenFaults(l admin.Leader) []string {
+	if l.Holder == uuid.Nil || l.Silent > silence {
+		return nil
+	}
+	s := l.State
+	var out []string
+	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
+		out = append(out, fmt.Sprintf("%s cannot be written, such as %s: %s", several(int64(max(s.PausedTopicCount, len(p))), "topic"), p[0].Topic, p[0].Reason))
+	}
+	if p := s.SetAside; len(p) > 0 && s.Reason != relay.PartitionReason(p[0]) {
+		out = append(out, fmt.Sprintf("%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason))
+	}
+	return out
+}
+
+// shownStopped limits each list of what is stopped.
+const shownStopped = 10
+
+// stopped lists the partitions that are set aside and the keys that wait for an operator, as
+// lines with their labels.
+func stopped(s relay.Status) iter.Seq2[string, string] {
+	return func(yield func(label, text string) bool) {
+		label := "aside"
+		for i, p := range s.SetAside {
+			if i == shownStopped {
+				break
+			}
+			if !yield(label, fmt.Sprintf("partition %d of %s: %s%s", p.Partition, p.Topic, p.Reason, again(p.RetryIn))) {
+				return
+			}
+			label = ""
+		}
+		if more := s.SetAsideCount - min(len(s.SetAside), shownStopped); more > 0 && !yield(label, fmt.Sprintf("… and %s more", several(int64(more), "partition"))) {
+			return
+		}
+		label = "blocked"
+		n := 0
+		for _, k := range s.Held {
+			if !k.Blocked || k.Key == nil {
+				continue
+			}
+			if n++; n > shownStopped {
+				yield("", "… and more keys")
+				return
+			}
+			if !yield(label, fmt.Sprintf("key %s of %s, by the dead row %d: outboxrelay dead show %d", *k.Key, k.Topic, k.Seq, k.Seq)) {
+				return
+			}
+			label = ""
+		}
+	}
+}

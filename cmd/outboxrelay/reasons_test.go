@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+)
+
+// ledWith makes a relay lead that writes this state into its lease.
+func ledWith(t *testing.T, conn *pgx.Conn, state string) {
+	t.Helper()
+	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state, updated_at) VALUES (1, gen_random_uuid(), $1, now() + interval '1 hour')
+		ON CONFLICT (name) DO UPDATE SET state = $1, updated_at = excluded.updated_at`, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An operator's pause of one topic hides neither a partition without a leader nor rows of
+// other topics that wait.
+func TestAPauseHidesNoFault(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = CASE WHEN seq = 1 THEN 'orders' ELSE 'mails' END, created_at = now() - (5 - seq) * interval '1 hour'`); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "pause", "orders", "--actor", "ann", "--reason", "restore"); got.Code != exitcode.OK {
+		t.Fatal(got.Stderr)
+	}
+	ledWith(t, conn, `{"led": {"host": "h-1", "pid": 7}, "operator_pause_count": 1, "operator_pauses": [{"topic": "orders"}], "by_operator": true,
+		"reason": "topic orders is paused by an operator, ann: restore", "set_aside_count": 1, "set_aside": [{"topic": "mails", "partition": 3, "reason": "no leader"}],
+		"held": [{"topic": "mails", "key": "k\u001b9", "seq": 9, "blocked": true}]}`)
+	got := steady(call(env, "status"))
+	for _, want := range []string{
+		"leader   term 1 on h-1, pid 7, renewed AGO\n",
+		"aside    partition 3 of mails: no leader\n",
+		`blocked  key k\x1b9 of mails, by the dead row 9: outboxrelay dead show 9` + "\n",
+		"why      topic orders is paused by an operator, ann: restore\n",
+		"         1 partition cannot be written, such as 3 of mails: no leader\n",
+	} {
+		if !strings.Contains(got.Stdout, want) {
+			t.Errorf("status lacks %q:\n%s", want, got.Stdout)
+		}
+	}
+	ledWith(t, conn, `{"operator_pause_count": 1, "operator_pauses": [{"topic": "orders"}]}`)
+	if got := steady(call(env, "status")); !strings.Contains(got.Stdout, "rows have waited for AGE although a relay leads") {
+		t.Errorf("rows of another topic wait:\n%s", got.Stdout)
+	}
+}
+
+// A relay that publishes a large backlog gives no reason why rows wait. It is not stuck.
+func TestABusyRelayIsNotStuck(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data)
+		SELECT 'a', i, 't', 'orders', '{}' FROM generate_series(1, 20000) AS i; UPDATE event_outbox SET created_at = now() - interval '1 hour'`); err != nil {
+		t.Fatal(err)
+	}
+	ledWith(t, conn, `{"queued": 10}`)
+	if got := steady(call(env, "status")); !strings.Contains(got.Stdout, "why      rows have waited for AGE although a relay leads") {
+		t.Errorf("nothing moves:\n%s", got.Stdout)
+	}
+	publisher, err := pgx.ConnectConfig(t.Context(), conn.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	over := make(chan struct{})
+	group.Go(func() {
+		defer publisher.Close(t.Context()) //nolint:errcheck // the test is over
+		for n := 1; ; n++ {
+			if _, err := publisher.Exec(t.Context(), `UPDATE event_outbox SET published_at = now() WHERE seq = $1`, n); err != nil {
+				t.Error(err)
+				return
+			}
+			select {
+			case <-over:
+				return
+			default:
+			}
+		}
+	})
+	got := steady(call(env, "status"))
+	close(over)
+	group.Wait()
+	if strings.Contains(got.Stdout, "why") || !strings.Contains(got.Stdout, "; the relay publishes about ") {
+		t.Errorf("rows are being published:\n%s", got.Stdout)
+	}
+}
+
+// Scripts find each member in every state: an empty list is [].
+func TestStatusAsJSONHasEveryMember(t *testing.T) {
+	conn, env := newOutbox(t)
+	members := func() (lists map[string]int, why []map[string]string) {
+		t.Helper()
+		var got map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(call(env, "status", "--json").Stdout), &got); err != nil {
+			t.Fatal(err)
+		}
+		lists = map[string]int{}
+		for _, name := range []string{"why", "held", "operator_pauses"} {
+			var list []json.RawMessage
+			if err := json.Unmarshal(got[name], &list); err != nil || list == nil {
+				t.Errorf("%s is %s: %v", name, got[name], err)
+			}
+			lists[name] = len(list)
+		}
+		for _, name := range []string{"held_rows", "oldest", "oldest_unpaused", "next_delayed", "moving", "dead", "pending", "delayed", "leader"} {
+			if _, ok := got[name]; !ok {
+				t.Errorf("%s is missing", name)
+			}
+		}
+		if err := json.Unmarshal(got["why"], &why); err != nil {
+			t.Error(err)
+		}
+		return lists, why
+	}
+	shown := call(env, "dead", "show", eventNumber+"1", "--json").Stdout
+	for _, empty := range []string{`"behind_first":[]`, `"dead_of_key":[]`, `"audit":[]`} {
+		if !strings.Contains(shown, empty) {
+			t.Errorf("dead show lacks %s: %s", empty, shown)
+		}
+	}
+	lists, why := members()
+	if diff := cmp.Diff([]map[string]string{{"kind": "fault", "text": "no leader: start a relay (outboxrelay run)"}}, why); diff != "" {
+		t.Errorf("why (-want +got):\n%s", diff)
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	if lists, _ = members(); !cmp.Equal(map[string]int{"why": 0, "held": 0, "operator_pauses": 0}, lists) {
+		t.Errorf("of an empty outbox: %v", lists)
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = NULL, dead_at = now() WHERE seq = 1`); err != nil {
+		t.Fatal(err)
+	}
+	if _, why = members(); len(why) != 1 || why[0]["kind"] != "dead" {
+		t.Errorf("with a dead row: %v", why)
+	}
+}

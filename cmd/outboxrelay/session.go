@@ -1,0 +1,221 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// declarePlace declares the settings of the operator commands: where the outbox is, and
+// how long they wait for its database.
+func (env environment) declarePlace(cmd *cobra.Command) *configuration {
+	return env.declareWith(cmd, place)
+}
+
+// declareWith is declarePlace for a command that reads more settings.
+func (env environment) declareWith(cmd *cobra.Command, settings []setting) *configuration {
+	c := env.declare(cmd, settings)
+	c.session = "outboxrelay " + cmd.Name()
+	cmd.Flags().DurationVar(&c.timeout, "timeout", 10*time.Second,
+		"maximum wait for a connection to the database, and then for its first response")
+	return c
+}
+
+// declareOutbox adds the flag that selects one of several outboxes. read is how the command
+// reads them, to complete their names.
+func (env environment) declareOutbox(cmd *cobra.Command, name *string, usage string, c func() *configuration, read func(*reader) outbox) {
+	cmd.Flags().StringVar(name, "outbox", "", usage)
+	env.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		outboxes, _ := c().outboxes(read) // a shell has no place for an error
+		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// outboxUsage is the help of --outbox.
+const outboxUsage = "the outbox, if the settings file has several"
+
+// outboxNamed returns the outbox that --outbox names, or the only one.
+func (c *configuration) outboxNamed(ctx context.Context, name string, read func(*reader) outbox) (outbox, error) {
+	outboxes, err := c.outboxesNow(ctx, read)
+	if err != nil {
+		return outbox{}, err
+	}
+	return named(name, outboxes, len(outboxes) == 1)
+}
+
+// Limits of the statements of operator commands: none waits for a lock for ever, or keeps a
+// snapshot for long. An address can have others, such as ?statement_timeout=10min.
+const (
+	lockLimit      = 5 * time.Second
+	statementLimit = time.Minute
+)
+
+// limits are parameters of a session, and not statements, which a pooler in transaction mode
+// would leave to other clients.
+var limits = map[string]time.Duration{"lock_timeout": lockLimit, "statement_timeout": statementLimit}
+
+// connected runs f on a connection to the outbox's database.
+func (c *configuration) connected(ctx context.Context, o outbox, f func(*pgx.Conn) error) error {
+	conn, err := c.open(ctx, o)
+	if err == nil {
+		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is at stake on a connection that is done
+		if err = f(conn); err != nil {
+			err = explained(ctx, conn, err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("outbox %s: %w", o.name, err)
+	}
+	return nil
+}
+
+// open connects to the outbox's database, with the credentials that its files have now.
+func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
+	config, err := o.freshDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.schema != "" {
+		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
+	}
+	config.RuntimeParams["application_name"] = c.session
+	own := maps.Clone(config.RuntimeParams)
+	for name, limit := range limits {
+		config.RuntimeParams[name] = cmp.Or(own[name], fmt.Sprint(limit.Milliseconds()))
+	}
+	conn, err := c.connect(ctx, o, config)
+	if refused(err) {
+		config.RuntimeParams = own
+		conn, err = c.connect(ctx, o, config)
+	}
+	return conn, err
+}
+
+// refused reports whether a pooler does not know the limits.
+func refused(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter")
+}
+
+// connect connects, and waits for a first answer: a proxy accepts connections even if
+// the server behind it does not answer. It says if the server is a standby.
+func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	connecting, cancel := context.WithTimeout(ctx, c.connectLimit(o))
+	defer cancel()
+	conn, err := pgstore.Connect(connecting, config)
+	if err != nil {
+		return nil, err
+	}
+	answering, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	var standby bool
+	if err := conn.QueryRow(answering, "SELECT pg_is_in_recovery()", pgx.QueryExecModeExec).Scan(&standby); err != nil {
+		_ = conn.Close(answering) // it failed
+		if errors.Is(answering.Err(), context.DeadlineExceeded) {
+			return nil, fmt.Errorf("the database accepted the connection but did not respond within %s: "+
+				"check the server and any pooler or proxy in front of it, or set a longer --timeout", c.timeout)
+		}
+		return nil, fmt.Errorf("the first query: %w", err)
+	}
+	if standby {
+		fmt.Fprintf(c.stderr, "outboxrelay: outbox %s: the server at %s is a standby: what it has may be old, and it accepts no changes; "+
+			"give the address of the primary, or all addresses\n", terminal.Text(o.name), terminal.Text(conn.PgConn().Conn().RemoteAddr().String()))
+	}
+	return conn, nil
+}
+
+// explained adds what an operator can do about an error.
+func explained(ctx context.Context, conn *pgx.Conn, err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	switch pg.Code {
+	case "55P03": // lock_timeout
+		return fmt.Errorf("%w; %s", err, blockers(ctx, conn))
+	case "57014": // statement_timeout, or somebody has cancelled it
+		if strings.Contains(pg.Message, "statement timeout") {
+			return fmt.Errorf("%w: an operator's command may run a statement for %s; the address may set another limit, "+
+				"as in postgres://…/…?statement_timeout=10min", err, statementLimit)
+		}
+	case "25006": // read-only
+		return fmt.Errorf("%w: the server is a standby, or its transactions only read by default: give the address of the primary, or all addresses", err)
+	}
+	return err
+}
+
+// blockers says who holds the locks for which a statement has waited.
+func blockers(ctx context.Context, conn *pgx.Conn) string {
+	const see = "see pg_locks for the session that holds it"
+	if conn.IsClosed() {
+		return see
+	}
+	found, err := admin.Blockers(ctx, conn, lockLimit/2)
+	if err != nil || len(found) == 0 {
+		return see
+	}
+	text := "it may have waited for: "
+	for i, b := range found {
+		if i > 0 {
+			text += "; "
+		}
+		text += b.String()
+	}
+	if pid := found[0].PID; pid != 0 {
+		text += fmt.Sprintf(". Wait for it, or, if nobody needs it: SELECT pg_terminate_backend(%d)", pid)
+	}
+	return text
+}
+
+// connectLimit limits how long connecting may take: each address of the outbox's database
+// has its own limit.
+func (c *configuration) connectLimit(o outbox) time.Duration {
+	return c.timeout + time.Duration(1+len(o.database.Fallbacks))*addressTimeout(o)
+}
+
+// addressTimeout returns how long each address of the outbox's database may take to
+// answer, as for the relay.
+func addressTimeout(o outbox) time.Duration {
+	if o.database.ConnectTimeout > 0 {
+		return o.database.ConnectTimeout
+	}
+	return pgstore.DefaultConnectTimeout
+}
+
+// actor returns who decides: --actor, else the environment variable OUTBOXRELAY_ACTOR, else
+// the user of the process.
+func (env environment) actor(given string) (string, error) {
+	name := env.user
+	if name == nil {
+		name = currentUser
+	}
+	if who := strings.TrimSpace(cmp.Or(given, env.getenv("OUTBOXRELAY_ACTOR"), name())); who != "" {
+		return who, nil
+	}
+	return "", misuse{errors.New("--actor is missing: the audit needs to know who decided, and this process has no user name; " +
+		"set it, or the environment variable OUTBOXRELAY_ACTOR")}
+}
+
+func currentUser() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}
+
+// actorUsage is the help of --actor.
+const actorUsage = "who decided, for the audit log (default: OUTBOXRELAY_ACTOR, or the current user)"

@@ -1,0 +1,275 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// silentPostgres accepts a session without a password, and never answers a query.
+func silentPostgres(conn net.Conn) {
+	size := make([]byte, 4)
+	if _, err := io.ReadFull(conn, size); err != nil {
+		return
+	}
+	if _, err := io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(size))-4); err != nil {
+		return
+	}
+	_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 0, 'Z', 0, 0, 0, 5, 'I'}) // authenticated, ready
+	_, _ = io.Copy(io.Discard, conn)
+}
+
+// A command ends even if the server falls silent once a session is open.
+func TestACommandLeavesASilentServer(t *testing.T) {
+	t.Parallel()
+	address := "postgres://u@" + tellTale(t, silentPostgres) + "/d?sslmode=disable"
+	for _, args := range [][]string{{"status"}, {"dead"}, {"replay", "--all"}, {"discard", "--all", "--reason", "x", "--yes"}} {
+		want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: the database accepted the connection but did not respond within 20ms: " +
+			"check the server and any pooler or proxy in front of it, or set a longer --timeout\n"}
+		got := call(map[string]string{"DATABASE_URL": address}, append(args, "--timeout", "20ms")...)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", args, diff)
+		}
+	}
+}
+
+// fussyPooler refuses parameters of a session that it does not know, as PgBouncer does, and is
+// silent otherwise.
+func fussyPooler(conn net.Conn) {
+	size := make([]byte, 4)
+	if _, err := io.ReadFull(conn, size); err != nil {
+		return
+	}
+	startup := make([]byte, binary.BigEndian.Uint32(size)-4)
+	if _, err := io.ReadFull(conn, startup); err != nil {
+		return
+	}
+	if !strings.Contains(string(startup), "lock_timeout") {
+		_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 0, 'Z', 0, 0, 0, 5, 'I'}) // authenticated, ready
+		_, _ = io.Copy(io.Discard, conn)
+		return
+	}
+	body := "SFATAL\x00C08P01\x00Munsupported startup parameter: lock_timeout\x00\x00"
+	_, _ = conn.Write(append(binary.BigEndian.AppendUint32([]byte{'E'}, uint32(len(body)+4)), body...))
+}
+
+// A pooler may not know the limits. Then the commands work without them.
+func TestACommandWorksBehindAPooler(t *testing.T) {
+	t.Parallel()
+	got := call(map[string]string{"DATABASE_URL": "postgres://u@" + tellTale(t, fussyPooler) + "/d?sslmode=disable"}, "status", "--timeout", "20ms")
+	if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "the database accepted the connection but did not respond within 20ms") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// After a fail-over the former primary is a standby, or comes back without knowing about it.
+// The commands use the server that a relay uses.
+func TestCommandsUseThePrimary(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private())
+	primary := pg.Connect(t.Context())
+	if err := migrations.Up(t.Context(), primary); err != nil {
+		t.Fatal(err)
+	}
+	standby, err := pg.Standby(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = standby.Close() })
+	config := primary.Config()
+	to := func(servers ...string) map[string]string {
+		var hosts, ports []string
+		for _, server := range servers {
+			at, err := pgx.ParseConfig(server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hosts, ports = append(hosts, at.Host), append(ports, fmt.Sprint(at.Port))
+		}
+		return map[string]string{"DATABASE_URL": fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname=%s sslmode=disable",
+			strings.Join(hosts, ","), strings.Join(ports, ","), config.User, config.Password, config.Database)}
+	}
+	pausedOn := func(conn *pgx.Conn) (n int) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE action = 'pause'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if got := call(to(standby.URL(pg.Database), pg.URL), "pause", "a", "--reason", "x"); got.Code != exitcode.OK || got.Stderr != "" || pausedOn(primary) != 1 {
+		t.Errorf("with the standby as the first address: %+v", got)
+	}
+	got := call(to(standby.URL(pg.Database)), "status")
+	if got.Code != exitcode.OK || !strings.Contains(got.Stderr, "is a standby: what it has may be old, and it accepts no changes; give the address of the primary, or all addresses") {
+		t.Errorf("status of the standby: %+v", got)
+	}
+	got = call(to(standby.URL(pg.Database)), "pause", "b", "--reason", "x")
+	if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "give the address of the primary, or all addresses") {
+		t.Errorf("pause on the standby: %+v", got)
+	}
+
+	if err := standby.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at, err := pgx.ParseConfig(to(standby.URL(pg.Database))["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	promoted, err := pgx.ConnectConfig(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = promoted.Close(context.Background()) })
+	if got := call(to(pg.URL, standby.URL(pg.Database)), "pause", "c", "--reason", "x"); got.Code != exitcode.OK || pausedOn(promoted) != 2 || pausedOn(primary) != 1 {
+		t.Errorf("both accept writes: %+v; %d pauses on the promoted server, %d on the former primary", got, pausedOn(promoted), pausedOn(primary))
+	}
+}
+
+// Somebody holds an exclusive lock, as VACUUM FULL does. The commands end, and say who it is.
+func TestNoCommandHangsOnALock(t *testing.T) {
+	conn, env := newOutbox(t)
+	join := "?"
+	if strings.Contains(env["DATABASE_URL"], "?") {
+		join = "&"
+	}
+	env["DATABASE_URL"] += join + "lock_timeout=100"
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	// The holder is named once it has held the lock for some time.
+	if _, err := tx.Exec(t.Context(), `SELECT pg_sleep(3), 'a secret literal'`); err != nil {
+		t.Fatal(err)
+	}
+	pid := conn.PgConn().PID()
+	blocked := regexp.MustCompile(fmt.Sprintf(`canceling statement due to lock timeout \(SQLSTATE 55P03\); it may have waited for: session %d \(.*idle in transaction\) holds AccessExclusiveLock on event_outbox, `+
+		`since \d+s: SELECT pg_sleep\(3\), '\.\.\.'\. Wait for it, or, if nobody needs it: SELECT pg_terminate_backend\(%d\)\n$`, pid, pid))
+	for _, args := range [][]string{
+		{"status"}, {"dead"}, {"dead", "show", eventNumber + "1"}, {"tail", "--once"}, {"purge", "--dry-run"}, {"discard", "--all", "--reason", "x", "--yes"}, {"replay", "--all"},
+	} {
+		if got := call(env, args...); got.Code != exitcode.Failed || !blocked.MatchString(got.Stderr) {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+	// A pause does not need the table.
+	want := answer{Stdout: "paused topic orders; no relay leads now; the next leader acts on it before it sends anything; the rows could not be read to check the name of the topic\n"}
+	if diff := cmp.Diff(want, call(env, "pause", "orders", "--reason", "x")); diff != "" {
+		t.Errorf("pause (-want +got):\n%s", diff)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A process without a user name, as in a container from scratch, has to say who decides.
+func TestADecisionNeedsAnActor(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"DATABASE_URL": "postgres://127.0.0.1:1/d"}
+	for _, args := range []string{"discard --all --reason x --yes", "replay --all", "send-now --all --reason x --yes", "pause a --reason x", "purge --retention 1h --reason x --yes"} {
+		var stderr strings.Builder
+		code := execute(strings.Fields(args), environment{
+			getenv: func(name string) string { return env[name] }, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr, user: func() string { return "" },
+		})
+		want := "outboxrelay: --actor is missing: the audit needs to know who decided, and this process has no user name; set it, or the environment variable OUTBOXRELAY_ACTOR\n"
+		if code != exitcode.Misuse || stderr.String() != want {
+			t.Errorf("%s: exit %d, %s", args, code, &stderr)
+		}
+	}
+	c := environment{getenv: func(string) string { return "night shift" }}
+	if got, err := c.actor(""); err != nil || got != "night shift" {
+		t.Errorf("actor of the environment: %q, %v", got, err)
+	}
+	if got, err := c.actor("ann"); err != nil || got != "ann" {
+		t.Errorf("actor of the flag: %q, %v", got, err)
+	}
+}
+
+// A command reads the file with the password when it connects, not when it starts.
+func TestTailSurvivesARotation(t *testing.T) {
+	pg, env := newOutbox(t)
+	role := fmt.Sprintf("tail_%d", pg.PgConn().PID())
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := pg.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'first'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ` + role)
+	t.Cleanup(func() {
+		if _, err := pg.Exec(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
+			t.Error(err)
+		}
+	})
+	file := writeFile(t, "first\n")
+	at := pg.Config()
+	env = map[string]string{
+		"DATABASE_URL":                       fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=prefer", at.Host, at.Port, role, at.Database),
+		"OUTBOXRELAY_DATABASE_PASSWORD_FILE": file,
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out, diagnostics growing
+	ended := make(chan int, 1)
+	go func() {
+		ended <- executeUntil(ctx, []string{"tail", "--last", "0", "--interval", "50ms"}, environment{
+			getenv: func(name string) string { return env[name] }, stdin: strings.NewReader(""), stdout: &out, stderr: &diagnostics})
+	}()
+	exec(`UPDATE event_outbox SET published_at = now() WHERE seq = 1`) // seen or not, depending on when the first look is
+	looked := func() bool {
+		var n int
+		if err := pg.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND application_name = 'outboxrelay tail' AND query = 'commit' AND state = 'idle'`, role).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n > 0
+	}
+	until(t, "tail has looked", looked)
+	exec(`ALTER ROLE ` + role + ` PASSWORD 'second'`)
+	if err := os.WriteFile(file, []byte("second\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '` + role + `'`)
+	exec(`UPDATE event_outbox SET published_at = now() WHERE seq = 2`) // while it is not connected
+	until(t, "tail prints what was published meanwhile", func() bool { return strings.Contains(out.String(), "seq 2") })
+	if !strings.Contains(diagnostics.String(), "interrupted, trying again in 1s: ") {
+		t.Errorf("it says:\n%s", &diagnostics)
+	}
+	// An error that does not go away ends it.
+	exec(`REVOKE SELECT ON event_outbox FROM ` + role)
+	if code := <-ended; code != exitcode.Failed || !strings.Contains(diagnostics.String(), "permission denied for table event_outbox") {
+		t.Errorf("without the privilege it ends with %d:\n%s", code, &diagnostics)
+	}
+}
+
+// A command that is printed as advice is about the same outbox.
+func TestAdviceNamesTheOutbox(t *testing.T) {
+	conn, _ := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `CREATE SCHEMA other; UPDATE event_outbox SET dead_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	at := conn.Config()
+	address := fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s", at.Host, at.Port, at.User, at.Password, at.Database)
+	file := writeFile(t, "database_url: \""+address+"\"\noutboxes:\n  - {name: it's}\n  - {name: b, schema: other}\n")
+	got := call(nil, "dead", "show", "--config", file, "--outbox", "it's", "1")
+	want := "then: outboxrelay dead replay --config " + file + ` --outbox 'it'\''s' --event-id ` + eventNumber + "1 --reason '…'\n"
+	if got.Code != exitcode.OK || !strings.HasSuffix(got.Stdout, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+}

@@ -1,0 +1,96 @@
+package pgdial
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/tlscause"
+)
+
+// explained is an error with our text instead of the driver's.
+type explained struct {
+	text string
+	err  error
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.err }
+
+// explain adds what to do to an error of TLS or of authentication. The driver's text has
+// the steps of its protocol instead.
+func explain(at Target, err error) error {
+	if err == nil {
+		return nil
+	}
+	what := tlscause.Explain(err, tlscause.Peer{
+		Server:      "Postgres at " + at.Address,
+		Authority:   "sslrootcert in the address (or PGSSLROOTCERT)",
+		Certificate: "sslcert and sslkey in the address (or PGSSLCERT and PGSSLKEY)",
+		Name:        "connect to a name that is in the certificate, or write sslmode=verify-ca, which does not check the name",
+		Plain:       "check the port of the address",
+		Given:       hasCertificate(at.Config),
+	})
+	if what == "" && strings.HasSuffix(err.Error(), "server refused TLS connection") {
+		what = fmt.Sprintf("Postgres at %s has no TLS, and the address requires it (sslmode); "+
+			"set ssl = on at the server, or write sslmode=disable in the address if the network is trusted", at.Address)
+	}
+	if what == "" {
+		what = refusal(at, err)
+	}
+	if what == "" {
+		return err
+	}
+	return &explained{text: what, err: err}
+}
+
+const (
+	invalidAuthorization = "28000"
+	invalidPassword      = "28P01"
+)
+
+// refusal explains why a server refused the role, from the code of its answer: its text may
+// be in any language.
+func refusal(at Target, err error) string {
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return ""
+	}
+	said := fmt.Sprintf("Postgres at %s refused the role %s (SQLSTATE %s): %s", at.Address, at.Config.User, answer.Code, answer.Message)
+	switch {
+	case answer.Code == invalidPassword && at.Config.Password == "":
+		return said + "; no password is set"
+	case answer.Code == invalidPassword:
+		return said + "; check the user and the password"
+	case answer.Code != invalidAuthorization:
+		return ""
+	case !encrypted(at.Config):
+		return said + "; the address does not use TLS (sslmode=disable): if the server requires it, write sslmode=verify-full, " +
+			"and sslrootcert for the file of the authority that signed its certificate"
+	case !hasCertificate(at.Config):
+		return said + "; if the server asks for a client certificate, set sslcert and sslkey in the address; " +
+			"otherwise pg_hba.conf needs an entry for this role, database and client"
+	}
+	return said + fmt.Sprintf("; the client certificate is for %q: with cert in pg_hba.conf, this must be the role, or be mapped to it in pg_ident.conf",
+		at.Config.TLSConfig.Certificates[0].Leaf.Subject.CommonName)
+}
+
+// encrypted reports whether the address can lead to a connection with TLS.
+func encrypted(config *pgx.ConnConfig) bool {
+	if config.TLSConfig != nil {
+		return true
+	}
+	for _, f := range config.Fallbacks {
+		if f.TLSConfig != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func hasCertificate(config *pgx.ConnConfig) bool {
+	return config.TLSConfig != nil && len(config.TLSConfig.Certificates) > 0 && config.TLSConfig.Certificates[0].Leaf != nil
+}

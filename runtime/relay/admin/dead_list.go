@@ -1,0 +1,143 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
+)
+
+// DeadLetters returns the dead letters that f selects, in seq order, after the given
+// seq: at most 1,000. For the next page, call it with the last seq.
+func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLetter, error) {
+	return DeadLettersAfter(ctx, db, f, after, pageRows)
+}
+
+// DeadLettersAfter is DeadLetters with another limit, from 1 to 1,000.
+func DeadLettersAfter(ctx context.Context, db DB, f Filter, after int64, limit int) ([]DeadLetter, error) {
+	if err := checkPage(ctx, db, f, limit); err != nil {
+		return nil, err
+	}
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := outbox.dead(ctx, admindb.DeadRowsParams{
+		After:     after,
+		Ids:       texts(f.EventIDs),
+		EventType: optional(f.EventType),
+		Topic:     optional(f.Topic),
+		EventKey:  f.Key,
+		MaxRows:   int32(limit),
+
+		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID), Error: optional(f.Error),
+		OlderMs: inMilliseconds(f.OlderThan), NewerMs: inMilliseconds(f.NewerThan),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the dead letters: %w", missing(err))
+	}
+	var out []DeadLetter
+	for _, r := range rows {
+		out = append(out, letterOf(r))
+	}
+	return out, nil
+}
+
+// DeadLettersBefore returns the dead letters that f selects and that come before the given
+// seq, the last one first: at most limit, from 1 to 1,000. For the next page, call it with
+// the last seq; for the first one, with math.MaxInt64.
+func DeadLettersBefore(ctx context.Context, db DB, f Filter, before int64, limit int) ([]DeadLetter, error) {
+	if err := checkPage(ctx, db, f, limit); err != nil {
+		return nil, err
+	}
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := outbox.deadBefore(ctx, admindb.DeadRowsBeforeParams{
+		Before:    before,
+		Ids:       texts(f.EventIDs),
+		EventType: optional(f.EventType),
+		Topic:     optional(f.Topic),
+		EventKey:  f.Key,
+		MaxRows:   int32(limit),
+
+		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID), Error: optional(f.Error),
+		OlderMs: inMilliseconds(f.OlderThan), NewerMs: inMilliseconds(f.NewerThan),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the dead letters: %w", missing(err))
+	}
+	var out []DeadLetter
+	for _, r := range rows {
+		out = append(out, letterOf(r))
+	}
+	return out, nil
+}
+
+// checkPage says what is wrong with a request for a page of dead letters.
+func checkPage(ctx context.Context, db DB, f Filter, limit int) error {
+	if err := f.validate(); err != nil {
+		return err
+	}
+	if limit < 1 || limit > pageRows {
+		return fmt.Errorf("admin: a page has 1 to %d dead letters, not %d", pageRows, limit)
+	}
+	return refuseHidden(ctx, db)
+}
+
+func letterOf(r admindb.DeadRowsRow) DeadLetter {
+	return DeadLetter{
+		Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
+		EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone,
+		CreatedAt: r.CreatedAt, DeadAt: value(r.DeadAt),
+		RetryCount: int(r.RetryCount), LastError: value(r.LastError),
+	}
+}
+
+// EarlierLetter is a dead letter that comes before another one of its topic and key.
+type EarlierLetter struct {
+	Seq       int64
+	EventID   uuid.UUID
+	EventType string
+	Topic     string
+	Key       string
+}
+
+// DeadEarlier returns the dead letters that come before one of the given dead letters of the
+// same topic and key, and are not given themselves, in seq order: at most limit. Whoever
+// replays the given ones without these changes the order of the key.
+func DeadEarlier(ctx context.Context, db DB, given []DeadLetter, limit int) ([]EarlierLetter, error) {
+	if limit < 1 {
+		return nil, errors.New("admin: the limit of DeadEarlier must be above zero")
+	}
+	if err := refuseHidden(ctx, db); err != nil {
+		return nil, err
+	}
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := outbox.deadEarlier(ctx, admindb.DeadEarlierParams{Seqs: seqsOf(given), MaxRows: int32(min(limit, 1<<30))})
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the earlier dead letters of the keys: %w", missing(err))
+	}
+	var out []EarlierLetter
+	for _, r := range rows {
+		out = append(out, EarlierLetter{Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: value(r.EventKey)})
+	}
+	return out, nil
+}
+
+// Clock returns the time of the database.
+func Clock(ctx context.Context, db DB) (time.Time, error) {
+	now, err := admindb.New(db).Now(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("admin: read the clock: %w", err)
+	}
+	return now, nil
+}
