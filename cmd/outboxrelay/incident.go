@@ -76,9 +76,11 @@ func misaddressed(err error) bool {
 		return lookup.IsNotFound
 	}
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
+	op, ok := errors.AsType[*net.OpError](err)
+	alert := ok && op.Op == "remote error" // what package tls calls an alert of the server
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
-	return untrusted || alert || noTLS || strings.Contains(err.Error(), "and the address requires it (sslmode)")
+	return untrusted || alert || noTLS || strings.Contains(err.Error(), "and the address requires it (sslmode)") ||
+		strings.Contains(err.Error(), "closed the connection right after the TLS handshake")
 }
 
 // fixOfDatabase says what to do about an error of the database; "": not known.

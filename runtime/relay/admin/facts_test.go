@@ -147,9 +147,9 @@ func TestWatchPublishers(t *testing.T) {
 		}
 		return found
 	}
-	for _, statement := range []string{
-		"SELECT id FROM event_outbox WHERE published_at IS NULL\nORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED",
-		"UPDATE event_outbox SET published_at = now() WHERE seq = 1",
+	for statement, shown := range map[string]string{
+		"SELECT id FROM event_outbox WHERE published_at IS NULL\nORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED": "SELECT id FROM event_outbox WHERE published_at IS NULL ORDER BY created_at LIMIT ...",
+		"UPDATE event_outbox SET published_at = now() WHERE seq = 1":                                                  "UPDATE event_outbox SET published_at = now() WHERE seq = ...",
 	} {
 		tx, err := worker.Begin(t.Context())
 		if err != nil {
@@ -163,7 +163,7 @@ func TestWatchPublishers(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := admin.OtherPublisher{
-			PID: int32(worker.PgConn().PID()), Role: config.User, Application: "worker", From: "local", Query: strings.ReplaceAll(statement, "\n", " "),
+			PID: int32(worker.PgConn().PID()), Role: config.User, Application: "worker", From: "local", Query: shown,
 		}
 		if len(found) == 1 && !strings.HasPrefix(config.Host, "/") {
 			found[0].From = "local" // the server is not ours
