@@ -1,0 +1,89 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/replay"
+)
+
+func TestMisuseOfReplay(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"--from 1h":                                  "nothing was sent: replay --from needs a confirmation, but the input is not a terminal; review with --dry-run, then add --yes",
+		"--from 1h --json":                           "--json needs --dry-run or --yes: add one of them, or remove --json",
+		"--from yesterday --yes":                     `--from: "yesterday" is not a time: use 2026-09-21T14:00:00Z, 2026-09-21 (UTC), or how long ago, such as 90m or 24h`,
+		"--from -1h --yes":                           `--from: "-1h" is not a time: use 2026-09-21T14:00:00Z, 2026-09-21 (UTC), or how long ago, such as 90m or 24h`,
+		"--from 2026-09-22 --to 2026-09-21":          "the range is empty: --from is 2026-09-22T00:00:00Z and --to is 2026-09-21T00:00:00Z",
+		"--from 1h --aggregate /7 --rate -1":         "--aggregate must be a type, or a type and an id: order or order/17\n--rate must not be negative; 0 is no limit",
+		"--from 1h --all":                            "--all is a flag of replay without --from, which dead rows have: remove --from to replay dead rows, or remove --all",
+		"--to 1h --all":                              "--to is a flag of replay with --from, which sends published events again: add --from, or remove --to",
+		"--from 1h --yes --to-topic=":                "--to-topic is empty: give it a value, or remove it",
+		"--from 1h --yes --after= --id=":             "--after is empty: give it a value, or remove it\n--id is empty: give it a value, or remove it",
+		"--from 1h --yes --aggregate=":               "--aggregate is empty: give it a value, or remove it",
+		"--from 1h --yes --type= --topic t --topic=": "--event-type is empty: give it a value, or remove it\n--topic is empty: give it a value, or remove it",
+		"--topic a --topic b":                        "--topic is given 2 times: select dead rows with one at a time",
+	} {
+		got := call(map[string]string{"DATABASE_URL": unreachable}, append([]string{"replay"}, strings.Fields(args)...)...)
+		if diff := cmp.Diff(answer{Code: exitcode.Misuse, Stderr: "outboxrelay: " + want + "\n"}, got); diff != "" {
+			t.Errorf("replay %s (-want +got):\n%s", args, diff)
+		}
+	}
+}
+
+func TestReplayAfterAWrongPlaceOrToAWrongTopic(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	migrated(t, conn)
+	compacted := k.NewTopic(t, "compacted", 1, "cleanup.policy=compact")
+	publishedRows(t, conn, compacted, 3)
+	env := map[string]string{"DATABASE_URL": pg.URL, "KAFKA_BROKERS": k.Brokers[0]}
+	for args, want := range map[string]answer{
+		"--after x": {Code: exitcode.Misuse, Stderr: `outboxrelay: --after "x" is not a place in the history of this outbox: use the one that outboxrelay replay printed` + "\n"},
+		"--id a": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic " + compacted + ": " +
+			replay.ErrCompacted.Error() + "\nCONTINUE\n"},
+		"--to-topic missing": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic missing: " +
+			"the topic does not exist; create it, the relay creates none: UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition.\nCONTINUE\n"},
+	} {
+		got := withoutNote(call(env, append([]string{"replay", "--from", "1h", "--yes"}, strings.Fields(args)...)...))
+		got.Stderr = continueLine.ReplaceAllString(got.Stderr, "CONTINUE")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("replay %s (-want +got):\n%s", args, diff)
+		}
+	}
+}
+
+// Without the right to read a topic's settings, an operator has to say that it is not
+// compacted.
+func TestReplayToATopicThatMayBeCompacted(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	migrated(t, conn)
+	topic := k.NewTopic(t, "orders", 1)
+	publishedRows(t, conn, topic, 2)
+	k.Fake.Fault(t, services.Fault{Request: kmsg.DescribeConfigs, Err: kerr.TopicAuthorizationFailed, Lasting: true})
+	args := []string{"replay", "--from", "1h", "--yes", "--id", "a", "--brokers", k.Brokers[0]}
+	env := map[string]string{"DATABASE_URL": pg.URL}
+	got := withoutNote(call(env, args...))
+	got.Stderr = continueLine.ReplaceAllString(got.Stderr, "CONTINUE")
+	want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic " + topic + ": " +
+		replay.ErrMaybeCompacted.Error() + ": " + kerr.TopicAuthorizationFailed.Error() + "\n" +
+		"grant DESCRIBE_CONFIGS on the topic, or use --to-topic, or --not-compacted if you know that it is not\nCONTINUE\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	want = answer{Stdout: "replayed 2 events, outbox_replay: a\n"}
+	if diff := cmp.Diff(want, withoutNote(call(env, append(args, "--not-compacted")...))); diff != "" {
+		t.Errorf("with --not-compacted (-want +got):\n%s", diff)
+	}
+}
