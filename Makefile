@@ -86,5 +86,5 @@ debezium: ## Compare the records of Debezium with the relay's, and try the guide
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" OUTBOXGEN_REQUIRE=debezium,kafka,postgres \
 		go test ./cmd/internal/debezium -count=1 -v -timeout 30m $(ARGS)
 
-services: ## Fetch Postgres, Redis, Kafka, Prometheus, the JSON Schema Test Suite and Chromium for the tests, if they are missing
-	@.ci/services postgres postgres18 redis kafka prometheus suite chromium
+services: ## Fetch what the tests need and the machine lacks: Postgres, Redis, Kafka, Prometheus, PgBouncer, the JSON Schema Test Suite, Chromium
+	@.ci/services
