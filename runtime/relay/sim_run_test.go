@@ -87,7 +87,7 @@ func variants() map[string]simOptions {
 
 func TestSimulationFindsNothing(t *testing.T) {
 	schedules := *simSchedules / len(variants())
-	if testing.Short() {
+	if testing.Short() || raced {
 		schedules /= 8
 	}
 	for name, o := range variants() {
