@@ -12,6 +12,7 @@ import (
 var (
 	simSchedules = flag.Int("sim.schedules", 4000, "random schedules that the simulation plays")
 	simSeed      = flag.Uint64("sim.seed", 1, "seed of the first schedule")
+	simFound     = flag.Bool("sim.found", false, "keep the schedules that find what each rule prevents")
 	simOne       = flag.Bool("sim.one", false, "play the first schedule only, and print it")
 )
 
