@@ -67,8 +67,13 @@ func (r release) write(ctx context.Context, targets []target) (err error) {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(os.WriteFile(filepath.Join(work, checksumsFile), sums, 0o644), os.RemoveAll(r.out), os.Rename(work, r.out))
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(work, checksumsFile), sums, 0o644); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(r.out); err != nil {
+		return err
+	}
+	if err := os.Rename(work, r.out); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(r.log, "dist: wrote %s\n%s", r.out, sums)
