@@ -168,7 +168,7 @@ func (tt *timetable) add(one took) {
 	tt.all = append(tt.all, one)
 }
 
-// markdown prints the table of the page.
+// markdown prints the table in docs/contributing.md.
 func (tt *timetable) markdown(sections map[string]*section) string {
 	tt.mu.Lock()
 	defer tt.mu.Unlock()
@@ -179,7 +179,7 @@ func (tt *timetable) markdown(sections map[string]*section) string {
 	var b strings.Builder
 	b.WriteString("| incident | from the fault until the tools show it | from the first command of the fix until all events are in Kafka |\n| --- | --- | --- |\n")
 	for _, one := range tt.all {
-		fmt.Fprintf(&b, "| [%s](#%s) | %.1f s | %.1f s |\n", strings.ToLower(sections[one.anchor].title), one.anchor, one.seen.Seconds(), one.fixed.Seconds())
+		fmt.Fprintf(&b, "| [%s](runbook.md#%s) | %.1f s | %.1f s |\n", strings.ToLower(sections[one.anchor].title), one.anchor, one.seen.Seconds(), one.fixed.Seconds())
 	}
 	return b.String()
 }
