@@ -18,7 +18,7 @@
 // # A drill
 //
 // TestDrill causes one incident, and waits until somebody who knows only the page has fixed
-// it, and says so with a file. Then it checks that:
+// it and creates a file. Then it checks the result:
 //
 //	go test ./cmd/internal/incidents -run TestDrill -v -count 1 -timeout 0 -drill random -drill-dir /tmp/drill
 //	source /tmp/drill/env   # in another terminal
