@@ -206,7 +206,7 @@ func TestDeployedPod(t *testing.T) {
 	}
 	deployedYAML(t, "kubernetes/base/kustomization.yaml", &kustomization)
 	generated := kustomization.ConfigMapGenerator[0]
-	if diff := cmp.Diff([]string{"run", "--config", mounts["config"] + generated.Files[0]}, c.Args); diff != "" {
+	if diff := cmp.Diff([]string{"run"}, c.Args); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
 	if p.Volumes[0].ConfigMap.Name != generated.Name {
@@ -214,11 +214,15 @@ func TestDeployedPod(t *testing.T) {
 	}
 
 	checkShutdown(t, "terminationGracePeriodSeconds", time.Duration(p.TerminationGracePeriodSeconds)*time.Second)
+	env := map[string]string{}
 	for _, e := range c.Env {
-		if e.Name == "GOMEMLIMIT" {
-			checkMemory(t, e.Value, c.Resources.Limits.Memory)
-		}
+		env[e.Name] = e.Value
 	}
+	// A variable, not a flag: the commands that an operator runs in the pod read it too.
+	if want := mounts["config"] + generated.Files[0]; env["OUTBOXRELAY_CONFIG"] != want {
+		t.Errorf("OUTBOXRELAY_CONFIG is %q, want %q", env["OUTBOXRELAY_CONFIG"], want)
+	}
+	checkMemory(t, env["GOMEMLIMIT"], c.Resources.Limits.Memory)
 }
 
 // podMonitorPath is the path that Prometheus reads.

@@ -108,7 +108,7 @@ func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
 			fmt.Sprintf("the relay assumes %d bytes for max.message.bytes", info.MaxBatchBytes), "grant the relay DESCRIBE_CONFIGS on the topic")
 	}
 	if n := len(info.UnderReplicated); n > 0 {
-		d.add(bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have fewer replicas in sync than min.insync.replicas", t.Topic, n, info.Partitions),
+		d.addIncident(runbook.BrokerDown, bad, "topics", fmt.Sprintf("topic %s: %d of %d partitions have fewer replicas in sync than min.insync.replicas", t.Topic, n, info.Partitions),
 			"Kafka acknowledges no record there; "+waits, "bring back the brokers that have these partitions, or lower min.insync.replicas of the topic")
 	}
 	limit := int64(info.MaxBatchBytes)

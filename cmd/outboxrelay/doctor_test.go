@@ -94,13 +94,14 @@ func TestDoctorFindsFaults(t *testing.T) {
 		check string
 		what  string // a part of it
 		fix   string // a part of it
+		see   runbook.Incident
 	}{
 		{name: "an index is missing", spoil: `DROP INDEX ix_event_outbox_tx`,
 			level: broken, check: "setup", what: "event_outbox lacks an index", fix: "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)"},
 		{name: "a unique index over unpublished rows", spoil: `CREATE UNIQUE INDEX once ON event_outbox (aggregate_id) WHERE published_at IS NULL`,
 			level: risky, check: "setup", what: "a unique index of event_outbox refuses events", fix: `DROP INDEX "public".once`},
 		{name: "replicas are missing", spoil: `UPDATE event_outbox SET topic = '` + thin + `'`,
-			level: broken, check: "topics", what: "topic " + thin + ": 1 of 1 partitions have fewer replicas in sync than min.insync.replicas", fix: "bring back the brokers"},
+			level: broken, check: "topics", what: "topic " + thin + ": 1 of 1 partitions have fewer replicas in sync than min.insync.replicas", fix: "bring back the brokers", see: runbook.BrokerDown},
 		{name: "an index that is not valid", spoil: `CREATE INDEX broken ON event_outbox (event_type); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass`,
 			level: risky, check: "indexes", what: "the index broken of event_outbox is not valid", fix: "DROP INDEX CONCURRENTLY broken"},
 		{name: "a table is missing", spoil: `DROP TABLE event_outbox_delayed`,
@@ -108,7 +109,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{name: "the sequence is behind", spoil: `SELECT setval('event_outbox_seq_seq', 1)`,
 			level: broken, check: "setup", what: "stands at 1, below the highest seq", fix: "stop the writers, then SELECT setval("},
 		{name: "autovacuum is off", spoil: `ALTER TABLE event_outbox SET (autovacuum_enabled = off)`,
-			level: broken, check: "vacuum", what: "autovacuum is off for event_outbox", fix: `ALTER TABLE "event_outbox" RESET (autovacuum_enabled)`},
+			level: broken, check: "vacuum", what: "autovacuum is off for event_outbox", fix: `ALTER TABLE "event_outbox" RESET (autovacuum_enabled)`, see: runbook.TableBloated},
 		{name: "an index of the audit is missing", spoil: `DROP INDEX ix_event_outbox_audit_open`,
 			level: notable, check: "audit", what: "event_outbox_audit lacks an index", fix: "outboxgen migration --pauses"},
 		{name: "an index of the audit is missing, and a relay warns of it", spoil: `DROP INDEX ix_event_outbox_audit_pauses`,
@@ -117,29 +118,29 @@ func TestDoctorFindsFaults(t *testing.T) {
 			ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check CHECK (action IN ('replay', 'discard', 'cancel', 'send-now'))`,
 			level: notable, check: "audit", what: "event_outbox_audit is from before pauses", fix: "outboxgen migration --pauses"},
 		{name: "nobody leads", spoil: `SELECT`,
-			level: risky, check: "relays", what: "no relay leads", fix: "outboxrelay run"},
+			level: risky, check: "relays", what: "no relay leads", fix: "outboxrelay run", see: runbook.RelayFrozen},
 		{name: "a leader that is gone", spoil: `INSERT INTO event_outbox_lease (epoch, holder, updated_at) VALUES (1, gen_random_uuid(), now() - interval '1 hour')`,
-			level: broken, check: "relays", what: "the leader's last heartbeat was 1h0m", fix: "outboxrelay run"},
+			level: broken, check: "relays", what: "the leader's last heartbeat was 1h0m", fix: "outboxrelay run", see: runbook.RelayFrozen},
 		{name: "a leader with other settings", spoil: `INSERT INTO event_outbox_lease (epoch, holder, state)
 			VALUES (1, gen_random_uuid(), '{"led": {"host": "h", "pid": 7, "settings": {"term": "3s", "on_dead": "block", "strip_routing": "false", "settle": "mark"}}}')`,
 			level: broken, check: "relays", what: `setting on_dead is "park" here and "block" at the leader (h, pid 7)`, fix: "set the same value for all relays"},
 		{name: "rows are published and nobody leads", spoil: `UPDATE event_outbox SET published_at = now()`,
-			level: broken, check: "relays", what: "although no relay leads", fix: "stop it before a relay starts"},
+			level: broken, check: "relays", what: "although no relay leads", fix: "stop it before a relay starts", see: runbook.OldRelay},
 		{name: "dead rows", spoil: `UPDATE event_outbox SET dead_at = now()`,
-			level: broken, check: "rows", what: "3 rows dead-lettered", fix: "outboxrelay dead list"},
+			level: broken, check: "rows", what: "3 rows dead-lettered", fix: "outboxrelay dead list", see: runbook.PoisonRecord},
 		{name: "a topic is missing", spoil: `UPDATE event_outbox SET topic = 'missing-topic'`,
-			level: broken, check: "topics", what: "topic missing-topic: the topic does not exist", fix: "kafka-topics.sh --create --topic missing-topic"},
+			level: broken, check: "topics", what: "topic missing-topic: the topic does not exist", fix: "kafka-topics.sh --create --topic missing-topic", see: runbook.TopicMissing},
 		{name: "a topic is missing, and its rows were published", spoil: `UPDATE event_outbox SET topic = 'retired-topic', published_at = now() - interval '1 hour'`,
-			level: notable, check: "topics", what: "topic retired-topic: the topic does not exist", fix: "kafka-topics.sh --create --topic retired-topic"},
+			level: notable, check: "topics", what: "topic retired-topic: the topic does not exist", fix: "kafka-topics.sh --create --topic retired-topic", see: runbook.TopicMissing},
 		{name: "a row is too large", spoil: `UPDATE event_outbox SET event_data = json_build_object('x', repeat('y', 200000)) WHERE seq = 2`,
-			level: broken, check: "row size", what: "and topic " + orders + " takes 100000 (max.message.bytes)", fix: "--entity-name " + orders + " --add-config max.message.bytes=1048576"},
+			level: broken, check: "row size", what: "and topic " + orders + " takes 100000 (max.message.bytes)", fix: "--entity-name " + orders + " --add-config max.message.bytes=1048576", see: runbook.PoisonRecord},
 		{name: "a row is too large before compression", args: []string{"--compression", "zstd"},
 			spoil: `UPDATE event_outbox SET event_data = json_build_object('x', repeat('y', 200000)) WHERE seq = 2`,
-			level: risky, check: "row size", what: "bytes before compression, and topic " + orders + " takes 100000", fix: "raise max.message.bytes"},
+			level: risky, check: "row size", what: "bytes before compression, and topic " + orders + " takes 100000", fix: "raise max.message.bytes", see: runbook.PoisonRecord},
 		{name: "Kafka is away", args: []string{"--brokers", "127.0.0.1:1"}, spoil: `SELECT`,
-			level: broken, check: "kafka", what: "Kafka at 127.0.0.1:1", fix: "check the brokers"},
+			level: broken, check: "kafka", what: "Kafka at 127.0.0.1:1", fix: "check the brokers", see: runbook.BrokerDown},
 		{name: "Kafka is away, and there are no rows", args: []string{"--brokers", "127.0.0.1:1"}, spoil: `DELETE FROM event_outbox`,
-			level: broken, check: "kafka", what: "Kafka at 127.0.0.1:1", fix: "check the brokers"},
+			level: broken, check: "kafka", what: "Kafka at 127.0.0.1:1", fix: "check the brokers", see: runbook.BrokerDown},
 		{name: "Redis is away", args: []string{"--redis-url", "redis://127.0.0.1:1", "--service", "shop"}, spoil: `SELECT`,
 			level: risky, check: "wake-ups", what: "Redis: ", fix: "start Redis"},
 		{name: "the registry is away", args: []string{"--schema-id", "prefix", "--registry-url", "http://127.0.0.1:1"}, spoil: `SELECT`,
@@ -156,9 +157,9 @@ func TestDoctorFindsFaults(t *testing.T) {
 			}
 			got, found := examined(t, env, tt.args...)
 			if !slices.ContainsFunc(found, func(f diagnosis) bool {
-				return f.Level == tt.level && f.Check == tt.check && strings.Contains(f.What, tt.what) && strings.Contains(f.Fix, tt.fix)
+				return f.Level == tt.level && f.Check == tt.check && strings.Contains(f.What, tt.what) && strings.Contains(f.Fix, tt.fix) && f.See == tt.see.URL()
 			}) {
-				t.Errorf("no %s of %s with %q and the fix %q in\n%s", tt.level, tt.check, tt.what, tt.fix, got.Stdout)
+				t.Errorf("no %s of %s with %q, the fix %q and the address %q in\n%s", tt.level, tt.check, tt.what, tt.fix, tt.see.URL(), got.Stdout)
 			}
 			if want := slices.ContainsFunc(found, func(f diagnosis) bool { return f.Level == broken }); want != (got.Code == exitcode.Failed) {
 				t.Errorf("exit %d with problems %v", got.Code, want)

@@ -151,6 +151,9 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 			return fmt.Errorf("%w: an operator's command may run a statement for %s; the address may set another limit, "+
 				"as in postgres://…/…?statement_timeout=10min", err, statementLimit)
 		}
+	case "42501": // insufficient privilege
+		return fmt.Errorf("%w: the command needs the privileges of an operator: GRANT outbox_operator to its role, or log in with another "+
+			"role (--database-url); outboxgen migration --grants prints the privileges", err)
 	case "25006": // read-only
 		return fmt.Errorf("%w: the server is a standby, or its transactions only read by default: give the address of the primary, or all addresses", err)
 	}

@@ -258,6 +258,28 @@ func TestTailSurvivesARotation(t *testing.T) {
 	}
 }
 
+// The role of a relay may read, but it may not decide. The error says what to do.
+func TestRoleOfARelayCannotDecide(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET dead_at = now() WHERE seq = 1; UPDATE event_outbox SET published_at = now() - interval '1 day' WHERE seq = 2`); err != nil {
+		t.Fatal(err)
+	}
+	at := conn.Config()
+	env["DATABASE_URL"] = fmt.Sprintf("host='%s' port=%d user='%s' password='%s' dbname='%s' options='-c role=pg_read_all_data'", at.Host, at.Port, at.User, at.Password, at.Database)
+	if got := call(env, "status"); got.Code != exitcode.OK {
+		t.Errorf("status: %+v", got)
+	}
+	for _, args := range [][]string{
+		{"dead", "replay", "--all", "--yes"}, {"dead", "discard", "--all", "--reason", "x", "--yes"},
+		{"pause", "--all", "--reason", "x"}, {"purge", "--retention", "1h", "--reason", "x", "--yes"},
+	} {
+		got := call(env, args...)
+		if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "permission denied for") || !strings.Contains(got.Stderr, "GRANT outbox_operator to its role") {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}
+
 // A command that is printed as advice is about the same outbox.
 func TestAdviceNamesTheOutbox(t *testing.T) {
 	conn, _ := newOutbox(t)

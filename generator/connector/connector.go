@@ -2,22 +2,23 @@
 // them, Kafka Connect publishes the rows of event_outbox as the relay does.
 //
 // Debezium's outbox router copies a column into one header, or parses one column of JSON.
-// It cannot make a header of each member of the column headers. The other transforms do
-// that, and all of them are part of Kafka Connect or Debezium:
+// It cannot make a header from each member of the column headers. The other transforms do
+// that. All of them are part of Kafka Connect or Debezium:
 //
-//	router    the outbox router: topic, key and partition. event_id, event_type and,
-//	          under a name of its own, event_data become headers; the value is what the
-//	          column headers has, parsed
+//	router    the outbox router: sets topic, key and partition. event_id, event_type and,
+//	          under another name, event_data become headers; the value is the parsed
+//	          column headers
 //	id        drops the headers that Debezium adds
-//	after     makes a change event of the value: {after: value}
-//	operation {after: value, op: c}
-//	envelope  gives it a name that ends with Envelope, as change events have it
-//	headers   copies the known members of after into headers; those that are missing are
-//	          left out, which no other transform does
-//	data      moves event_data into the value, which is a struct
-//	value     the value is event_data alone
+//	after     wraps the value, as the first step to a change event: {after: value}
+//	operation adds the operation: {after: value, op: c}
+//	envelope  gives the value's schema a name that ends with Envelope, like those of
+//	          change events
+//	headers   copies the known members of after into headers; it is the only transform
+//	          that leaves out missing ones
+//	data      moves event_data from its header into the value, which is a struct
+//	value     replaces the value by its field event_data
 //
-// Heartbeats of the connector have no header event_id: only the router sees them, and it
+// Heartbeats of the connector have no header event_id. Only the router sees them, and it
 // lets them pass.
 package connector
 
@@ -34,10 +35,10 @@ type Options struct {
 	Name string
 	// Schema is the Postgres schema of event_outbox.
 	Schema string
-	// Headers are the names of headers of the service's own (WithHeader). Others are not
-	// published.
+	// Headers are the names of the headers that the service sets itself (WithHeader).
+	// Other headers of the service are not published.
 	Headers []string
-	// Compression is the codec of the records: none, gzip, snappy, lz4 or zstd.
+	// Compression is the codec of the records: none, gzip, snappy, lz4 or zstd. Default: none.
 	Compression string
 }
 
@@ -59,28 +60,28 @@ func Headers() []string {
 	}
 }
 
-// Taken reports whether a header of the service's own cannot have this name: Debezium,
-// the transforms or outboxgen use it.
+// Taken reports whether Options.Headers cannot have this name, because Debezium, the
+// transforms or outboxgen use it.
 func Taken(name string) bool {
 	name = strings.ToLower(name)
 	return slices.Contains(append(Headers(), "event_id", "event_type", "outbox_replay", dataHeader, "id", "op", "after", "before", "source"), name)
 }
 
-// Settings returns the settings of the connector. The database's address and the password
-// come from the environment of Kafka Connect.
+// Settings returns the settings of a connector whose records equal those of the relay. The
+// database's address and the password come from the environment of Kafka Connect.
 func Settings(o Options) []Setting {
 	return append(append(source(o), converters()...), equal(o)...)
 }
 
-// Simple returns settings with the outbox router alone: the records have the relay's
-// topics, keys and values, and one header, the id.
+// Simple returns settings with the outbox router alone: the records have the same topics,
+// keys and values as those of the relay, and one header, the id.
 func Simple(o Options) []Setting {
 	list := append(source(o), converters()...)
 	list = append(list, Setting{"transforms", "router"}, Setting{"transforms.router.table.field.event.payload", "event_data"})
 	return append(list, router()...)
 }
 
-// source returns what the connector reads.
+// source returns the settings of what the connector reads, and of its producer.
 func source(o Options) []Setting {
 	table := o.Schema + ".event_outbox"
 	return []Setting{
@@ -108,12 +109,12 @@ func source(o Options) []Setting {
 		{"message.prefix.exclude.list", ".*"},
 		{"tombstones.on.delete", "false"},
 		// Without heartbeats, the slot keeps all WAL that other tables write. From version 15 on,
-		// Postgres tells a slot nothing of transactions that do not concern it, so a heartbeat
-		// writes a message.
+		// Postgres sends a slot nothing about transactions that do not concern it, so a
+		// heartbeat writes a message into the WAL.
 		{"heartbeat.interval.ms", "10000"},
 		{"heartbeat.action.query", "SELECT pg_logical_emit_message(true, 'outbox', '')"},
-		// The broker decides how large a record may be, not the client, up to 100 MiB. A record
-		// must fit into the buffer too.
+		// Up to 100 MiB, the broker decides how large a record may be, not the client. A record
+		// must also fit into the buffer.
 		{"producer.override.max.request.size", "104857600"},
 		{"producer.override.buffer.memory", "134217728"},
 		{"producer.override.compression.type", cmp.Or(o.Compression, "none")},
@@ -129,10 +130,10 @@ func columns(o Options) string {
 	return strings.Join(list, ",")
 }
 
-// quoted returns a name as SQL has it.
+// quoted quotes a name for SQL.
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// converters returns the converters that write text as it is.
+// converters returns the converters, which write text unchanged.
 func converters() []Setting {
 	const text = "org.apache.kafka.connect.storage.StringConverter"
 	return []Setting{{"key.converter", text}, {"value.converter", text}, {"header.converter", text}}
@@ -149,13 +150,13 @@ func router() []Setting {
 	}
 }
 
-// foreign returns the headers that Debezium adds.
+// foreign returns the names of the headers that Debezium adds.
 func foreign() []string {
 	const context = "__debezium.context."
 	return []string{"id", context + "connectorLogicalName", context + "taskId", context + "connectorName"}
 }
 
-// equal returns the transforms that make a record as the relay does.
+// equal returns the transforms that make the same record as the relay.
 func equal(o Options) []Setting {
 	const (
 		kafka    = "org.apache.kafka.connect.transforms."

@@ -1,6 +1,6 @@
-// Package debezium runs Debezium's Postgres connector with its outbox router, on Kafka
-// Connect in one process. The connector reads the WAL, so its server needs wal_level
-// logical and a TCP address.
+// Package debezium runs Debezium's Postgres connector on Kafka Connect in standalone mode.
+// The connector reads the WAL, so the Postgres server needs wal_level = logical and a TCP
+// address.
 package debezium
 
 import (
@@ -27,8 +27,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/connector"
 )
 
-// Available reports whether Java and Debezium are on this machine: what
-// ".ci/services debezium" puts into the folder that OUTBOXGEN_SERVICES names.
+// Available reports whether Java is on this machine, and Debezium in the folder that
+// OUTBOXGEN_SERVICES names. ".ci/services debezium" puts it there.
 func Available() bool {
 	_, err := exec.LookPath("java")
 	found, _ := filepath.Glob(filepath.Join(jars(), "debezium-connector-postgres-*.jar"))
@@ -39,14 +39,14 @@ func jars() string { return filepath.Join(os.Getenv("OUTBOXGEN_SERVICES"), "debe
 
 // Config says what to run. Without a slot, Kafka Connect starts without a connector.
 type Config struct {
-	Postgres *pgx.ConnConfig // Host must be an address of TCP. Kafka Connect has it in its environment
+	Postgres *pgx.ConnConfig // Host must be a TCP address. Kafka Connect gets these values in its environment
 	Brokers  []string
 	Schema   string // of event_outbox; default public
 	Slot     string // name of the replication slot, and of the publication
 	// Equal makes records with all headers that the relay's records have, not only the id.
 	Equal   bool
-	Headers []string // names of headers of the service's own
-	// Settings are other settings of the connector, or other values.
+	Headers []string // names of the headers that the service sets itself
+	// Settings replace settings of the connector, or add to them.
 	Settings map[string]string
 }
 

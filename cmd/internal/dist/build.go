@@ -24,7 +24,7 @@ import (
 type builder struct {
 	served *gomod.Served
 	dir    string // its files
-	cache  string // of modules
+	cache  string // Go's module cache
 	env    []string
 	stderr io.Writer
 
@@ -66,7 +66,7 @@ func newBuilder(ctx context.Context, s source, stderr io.Writer) (_ *builder, er
 	b.env = slices.Concat(os.Environ(), b.served.Env(setting[1]), []string{
 		"GOMODCACHE=" + b.cache, "CGO_ENABLED=0", "GOBIN=", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0",
 	})
-	// An interrupted run may have left another content of the version in the cache.
+	// An interrupted run may have left other content for this version in the cache.
 	if err := b.served.Forget(b.cache); err != nil {
 		return nil, err
 	}
@@ -116,10 +116,11 @@ func (b *builder) build(ctx context.Context, t target, commands []string) (map[s
 	return built, nil
 }
 
-// installArguments are what a user has to say to get the same bytes.
+// installArguments are the arguments of go with which a user builds the same bytes.
 var installArguments = []string{"install", "-trimpath", "-ldflags=-s -w"}
 
-// check checks that a binary has the version, and if it runs here, that it prints it.
+// check checks that a binary was built from the version, and if it runs here, that it
+// prints the version.
 func (b *builder) check(ctx context.Context, t target, command, file string) error {
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
@@ -192,7 +193,7 @@ func (b *builder) findLicences(ctx context.Context, modules []debug.Module) erro
 		if err := d.Decode(&m); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return fmt.Errorf("go mod download printed something else: %w", err)
+			return fmt.Errorf("go mod download did not print JSON: %w", err)
 		}
 		dirs[debug.Module{Path: m.Path, Version: m.Version, Sum: m.Sum}] = m.Dir
 	}
@@ -200,7 +201,7 @@ func (b *builder) findLicences(ctx context.Context, modules []debug.Module) erro
 	for _, m := range modules {
 		dir, ok := dirs[m]
 		if !ok {
-			problems = append(problems, fmt.Errorf("%s %s: go mod download has no module with the checksum %s", m.Path, m.Version, m.Sum))
+			problems = append(problems, fmt.Errorf("%s %s: go mod download returned no module with the checksum %s", m.Path, m.Version, m.Sum))
 			continue
 		}
 		b.licences[m], err = licences.Find(dir)

@@ -5,7 +5,7 @@
 //
 // It builds what "go install …@VERSION" builds, from a module proxy of the checkout. So
 // the binaries know their version, and anybody can build the same bytes from the released
-// modules, with the same version of Go.
+// modules with the same version of Go.
 package main
 
 import (

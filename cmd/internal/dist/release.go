@@ -67,15 +67,20 @@ func (r release) write(ctx context.Context, targets []target) (err error) {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(os.WriteFile(filepath.Join(work, checksumsFile), sums, 0o644), os.RemoveAll(r.out), os.Rename(work, r.out))
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(work, checksumsFile), sums, 0o644); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(r.out); err != nil {
+		return err
+	}
+	if err := os.Rename(work, r.out); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(r.log, "dist: wrote %s\n%s", r.out, sums)
 	return err
 }
 
-// replaceable checks that the folder has nothing but an earlier release.
+// replaceable checks that the folder is empty or contains an earlier release.
 func (r release) replaceable() error {
 	entries, err := os.ReadDir(r.out)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
@@ -85,12 +90,12 @@ func (r release) replaceable() error {
 		return err
 	}
 	if !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == checksumsFile }) {
-		return fmt.Errorf("the folder %s has other files: choose another one with -out", r.out)
+		return fmt.Errorf("the folder %s contains other files: choose another one with -out", r.out)
 	}
 	return nil
 }
 
-// pack writes the archive of a command, and its SBOM beside it.
+// pack writes the archive of a command, and its SBOM next to it.
 func (r release) pack(ctx context.Context, folder string, t target, command, file string) error {
 	binary, err := os.ReadFile(file)
 	if err != nil {
@@ -151,7 +156,7 @@ func (r release) operatorFiles(ctx context.Context) ([]member, error) {
 	return files, nil
 }
 
-// readme says what is in the archive and how to get the same bytes.
+// readme says what is in the archive and how to build the same bytes.
 func (b build) readme() []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s %s for %s\n\n", b.command, b.info.Main.Version, b.target)

@@ -28,8 +28,8 @@ type build struct {
 	ofGo    licences.Licence
 }
 
-// sbom returns the software bill of materials of a binary, in CycloneDX's format. What it
-// lists is what the linker wrote into the binary.
+// sbom returns the software bill of materials of a binary, in CycloneDX's format. It lists
+// the modules that the linker wrote into the binary.
 func (b build) sbom(at time.Time) ([]byte, error) {
 	sum := sha256.Sum256(b.binary)
 	main := cdx.Component{
@@ -97,7 +97,7 @@ func licenceChoice(l licences.Licence) *cdx.Licenses {
 	return &cdx.Licenses{{License: &cdx.License{ID: l.Expression}}}
 }
 
-// thirdParty returns the texts that must be passed on with the binary.
+// thirdParty returns the licences that must be distributed with the binary.
 func (b build) thirdParty() []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s %s contains the modules below. Each has the licence that follows it.\n", b.command, b.info.Main.Version)

@@ -16,10 +16,10 @@ import (
 	"github.com/outboxgen/outboxgen/cmd/internal/gomod"
 )
 
-// source is what is built.
+// source is the checkout that is built.
 type source struct {
 	root    string
-	version string // "" for a work tree with changes: it depends on their content
+	version string // "" for a work tree with changes: the version then depends on the content
 	time    time.Time
 }
 

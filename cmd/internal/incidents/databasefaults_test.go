@@ -205,9 +205,9 @@ var wrongCredentials = incident{
 	fault: func(t *testing.T, s *site) {
 		s.variables["NEW_PASSWORD"] = "second"
 		s.exec(t, "ALTER ROLE shop_relay PASSWORD 'second'")
-		s.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop_relay'") // they would go on until they end
+		s.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop_relay'") // open sessions do not need the new password
 		s.insert(t)
-		// The relay has led for long, and checks the outbox again before it leads.
+		// Like a relay that has led for long: it checks the outbox again before it leads.
 		const severalTimes = 4
 		s.waitFor(t, "the relay is refused several times", func() bool {
 			return strings.Count(s.units["outboxrelay"].log(), "password authentication failed") >= severalTimes

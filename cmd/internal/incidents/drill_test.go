@@ -29,7 +29,7 @@ var (
 )
 
 // A drill: somebody who knows only the runbook finds and fixes an incident, and says when it
-// is fixed. The test does not say which one it is before, unless the flag does.
+// is fixed. Until then the test does not say which one it is, unless the flag names it.
 func TestDrill(t *testing.T) {
 	if *drill == "" {
 		t.Skip("without -drill")
@@ -56,7 +56,7 @@ func TestDrill(t *testing.T) {
 	i.fault(t, s)
 	s.writeEnv(t, *drillDir)
 	page, _ := readPage(t)
-	for _, st := range page[i.anchor].see { // the tools show it, and the checks below get their values
+	for _, st := range page[i.anchor].see { // until the tools show it; the checks below get their values here
 		s.until(t, st, false)
 	}
 	done := filepath.Join(*drillDir, "done")
@@ -64,10 +64,10 @@ func TestDrill(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	fmt.Printf("%s\n\nThe fault is there. In another terminal:\n\n    source %s\n\nOnly %s may help you. When you think that it is fixed, or to give up:\n\n    touch %s\n\n",
+	fmt.Printf("%s\n\nThe fault is there. In another terminal:\n\n    source %s\n\nUse only %s. When you think that it is fixed, or to give up:\n\n    touch %s\n\n",
 		cmp.Or(i.report, "Teams report that events do not arrive."), filepath.Join(*drillDir, "env"), filepath.Join("docs", "runbook.md"), done)
 
-	// Nothing is checked before, because the operator decides when it is fixed.
+	// Nothing is checked before that, because the operator decides when it is fixed.
 	err := wait.Until(t.Context(), tenth, func() (bool, error) {
 		_, err := os.Stat(done)
 		return err == nil, nil

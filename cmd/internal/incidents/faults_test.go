@@ -60,7 +60,7 @@ func (s *site) exec(t *testing.T, sql string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // nothing is at stake
+	defer conn.Close(t.Context()) //nolint:errcheck // it was only used here
 	if _, err := conn.Exec(t.Context(), sql); err != nil {
 		t.Fatalf("%v\n%s", err, sql)
 	}

@@ -21,14 +21,13 @@ import (
 // incident is one of the page.
 type incident struct {
 	anchor string
-	// report is what somebody reports at the beginning of a drill; "": events do not arrive.
+	// report is what teams report at the beginning of a drill; "": events do not arrive.
 	report string
 	// stage prepares what runs before the fault.
 	stage func(t *testing.T, s *site)
 	// fault causes the incident.
 	fault func(t *testing.T, s *site)
-	// unordered is true if nobody promises the order of the events of the incident: two
-	// relays ran.
+	// unordered is true if the order of the events is not promised, because two relays ran.
 	unordered bool
 	// more checks what is special about the incident, after it is fixed; may be nil.
 	more func(t *testing.T, s *site)
@@ -39,7 +38,7 @@ var incidents = []incident{
 	brokerDown, topicMissing, poisonRecord, relayFrozen, poolerInTheWay, tableBloated, primaryFailedOver, wrongCredentials, deadLetters, oldRelayBesideOurs,
 }
 
-// atOnce is how many incidents are played at the same time: they mostly wait.
+// atOnce is how many incidents are played at the same time. They mostly wait.
 const atOnce = 5
 
 // Each incident of the runbook is found and fixed as the page says, and loses no event.
@@ -142,7 +141,7 @@ func (o *terminal) until(t *testing.T, st step, succeeds bool) {
 	}
 }
 
-// logf logs what a test does, except in a drill, where it would be the solution.
+// logf logs what a test does, except in a drill, where that would give the solution away.
 func (o *terminal) logf(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if !o.silent {
@@ -168,7 +167,7 @@ func (tt *timetable) add(one took) {
 	tt.all = append(tt.all, one)
 }
 
-// markdown prints the table of the page.
+// markdown prints the table in docs/contributing.md.
 func (tt *timetable) markdown(sections map[string]*section) string {
 	tt.mu.Lock()
 	defer tt.mu.Unlock()
@@ -179,7 +178,7 @@ func (tt *timetable) markdown(sections map[string]*section) string {
 	var b strings.Builder
 	b.WriteString("| incident | from the fault until the tools show it | from the first command of the fix until all events are in Kafka |\n| --- | --- | --- |\n")
 	for _, one := range tt.all {
-		fmt.Fprintf(&b, "| [%s](#%s) | %.1f s | %.1f s |\n", strings.ToLower(sections[one.anchor].title), one.anchor, one.seen.Seconds(), one.fixed.Seconds())
+		fmt.Fprintf(&b, "| [%s](runbook.md#%s) | %.1f s | %.1f s |\n", strings.ToLower(sections[one.anchor].title), one.anchor, one.seen.Seconds(), one.fixed.Seconds())
 	}
 	return b.String()
 }

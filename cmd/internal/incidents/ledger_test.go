@@ -22,7 +22,7 @@ const (
 	keys     = 5
 )
 
-// ledger inserts events, which are numbered, and knows which ones have to arrive.
+// ledger inserts numbered events, and knows which ones have to arrive.
 type ledger struct{ n int }
 
 // insert inserts events, each in a transaction of its own.
@@ -31,7 +31,7 @@ func (l *ledger) insert(t *testing.T, address, topic string, n int) {
 	l.insertSized(t, address, topic, n, func(int) int { return 0 })
 }
 
-// insertSized is insert; size says how many bytes an event has on top.
+// insertSized is insert with larger events: size returns how many bytes to add to an event.
 func (l *ledger) insertSized(t *testing.T, address, topic string, n int, size func(n int) int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -40,7 +40,7 @@ func (l *ledger) insertSized(t *testing.T, address, topic string, n int, size fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is at stake
+	defer conn.Close(ctx) //nolint:errcheck // it was only used here
 	for range n {
 		_, err := conn.Exec(ctx, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
 			VALUES ($1, 'order', $2, $3, $1, json_build_object('n', $4::int, 'pad', repeat('x', $5)))`,

@@ -107,6 +107,28 @@ func addLine(steps []step, line string) []step {
 	return steps
 }
 
+// The table of times in docs/contributing.md has each incident, in the order of the runbook.
+func TestTableOfTimes(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "contributing.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections, anchors := readPage(t)
+	var want, got []string
+	for _, anchor := range anchors {
+		want = append(want, "| ["+strings.ToLower(sections[anchor].title)+"](runbook.md#"+anchor+") |")
+	}
+	for line := range strings.Lines(string(text)) {
+		if at := strings.Index(line, ") |"); strings.HasPrefix(line, "| [") && strings.Contains(line, "](runbook.md#") && at > 0 {
+			got = append(got, line[:at+len(") |")])
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the table of times (-runbook +contributing):\n%s", diff)
+	}
+}
+
 func TestParsePage(t *testing.T) {
 	t.Parallel()
 	const page = "# Runbook\n\n## Which incident\n\n```console\n$ not a step\n```\n\n## Broker down\n\n**What you see** is this:\n\n```console\n$ a \\\n  b\nx …\n$ c\n```\n\n" +

@@ -172,7 +172,7 @@ func (s *site) serveUnits(t *testing.T) {
 
 // answer answers one call: the exit code, and below it what the command prints.
 func (s *site) answer(conn net.Conn) {
-	defer conn.Close() //nolint:errcheck // the command sees it
+	defer conn.Close() //nolint:errcheck // the command notices it
 	call, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
 		return
@@ -185,7 +185,7 @@ func (s *site) answer(conn net.Conn) {
 	_, _ = fmt.Fprintf(conn, "0\n%s", out)
 }
 
-// control does what systemctl and journalctl do, as far as the page needs it.
+// control does what systemctl and journalctl do, as far as the page uses them.
 func (s *site) control(call []string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

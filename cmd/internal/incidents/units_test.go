@@ -118,7 +118,7 @@ func oldRelay(address, topic string, brokers []string, pace time.Duration) *back
 		if err != nil {
 			return err
 		}
-		defer conn.Close(context.Background()) //nolint:errcheck // nothing is at stake
+		defer conn.Close(context.Background()) //nolint:errcheck // it was only used here
 		producer, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 		if err != nil {
 			return err
@@ -160,8 +160,7 @@ func publishAsBefore(ctx context.Context, conn *pgx.Conn, producer *kgo.Client, 
 	})
 }
 
-// mailer is a consumer that cannot handle some events until it was started again, with the
-// fix.
+// mailer is a consumer that cannot handle some events at first. Its second start has the fix.
 type mailer struct {
 	background
 	starts  int

@@ -12,7 +12,7 @@ const (
 // from is a step of a panel.
 func from(value float64, color string) Step { return Step{&value, color} }
 
-// worse is the steps of a value that is better low.
+// worse returns the steps of a value that should be low.
 func worse(warning, critical float64) []Step {
 	return []Step{{nil, green}, from(warning, orange), from(critical, red)}
 }
@@ -51,7 +51,7 @@ var now = Row{"Now", []Panel{
 	},
 	{
 		Title: "Oldest pending event", Single: true, Unit: "s",
-		Help:    "Age of the oldest row that is not published yet.",
+		Help:    "Age of the oldest row that is not published yet, without topics that operators have paused.",
 		Queries: []Query{highest("outbox_oldest_event_age_seconds")},
 		Steps:   worse(60, 300),
 	},
@@ -69,7 +69,7 @@ var now = Row{"Now", []Panel{
 	},
 	{
 		Title: "Paused topics", Single: true, Unit: "short",
-		Help:    "Topics that cannot be written now.",
+		Help:    "Topics that cannot be written now. Pauses by operators are in the panel What waits.",
 		Queries: []Query{highest("outbox_paused_topics")},
 		Steps:   worse(1, 10),
 	},
