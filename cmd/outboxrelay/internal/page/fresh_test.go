@@ -223,3 +223,48 @@ func TestNobodyLeads(t *testing.T) {
 		}
 	}
 }
+
+// If the page's own sessions are busy, that is said of no database.
+func TestBusySessionsAreNoFault(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	of := s.page.sessions.slotsOf(s.outbox.Database.Server)
+	of.everybody <- struct{}{}
+	if body := s.get("").Body.String(); !strings.Contains(body, "Not read yet") || strings.Contains(body, "cannot be read") {
+		t.Errorf("before anything is known:\n%s", body)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	s.page.samples.read(ended, s.outbox.Database.Server, []Outbox{s.outbox}, time.Now())
+	if k, ok := s.page.samples.latest("shop"); ok {
+		t.Errorf("the sample: %+v", k)
+	}
+	<-of.everybody
+	s.page.samples.read(t.Context(), s.outbox.Database.Server, []Outbox{s.outbox}, time.Now())
+	of.everybody <- struct{}{}
+	delete(s.page.looks, "lease of shop")
+	if body := s.get("").Body.String(); !strings.Contains(body, "No leader") {
+		t.Errorf("with a sample:\n%s", body)
+	}
+}
+
+// A filter for which the database takes too long has a command.
+func TestASlowFilter(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	tx, err := s.db.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context()) //nolint:errcheck // it only locks
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE event_outbox`); err != nil {
+		t.Fatal(err)
+	}
+	limited, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer end()
+	answer := s.get("dead?outbox=shop&error=x+y", loggedIn(testToken), func(r *http.Request) { *r = *r.WithContext(limited) })
+	if want := "outboxrelay dead list --error &#39;x y&#39;"; answer.Code != http.StatusGatewayTimeout || !strings.Contains(answer.Body.String(), want) {
+		t.Errorf("%d, without %s:\n%s", answer.Code, want, answer.Body)
+	}
+}
