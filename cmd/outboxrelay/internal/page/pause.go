@@ -55,9 +55,7 @@ func (p *Page) askPause(w http.ResponseWriter, r *http.Request, code int, o Outb
 	if all {
 		view.Command = "outboxrelay " + strings.ToLower(verb) + " --all"
 	}
-	if len(p.cfg.Outboxes()) > 1 {
-		view.Command += " --outbox " + shellWord(o.Name)
-	}
+	view.Command += p.only(o)
 	if !resumes {
 		view.Command += " --reason '…'"
 	}
@@ -124,8 +122,7 @@ func digestOf(pauses []relay.OperatorPause) string {
 var validTopic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 func pauseRequest(r *http.Request) (topic string, all, resumes bool) {
-	topic = strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(r.FormValue("topic"), "\x00", ""), ""))
-	return topic, r.FormValue("all") != "", r.FormValue("do") == "resume"
+	return entered(r.FormValue("topic")), r.FormValue("all") != "", r.FormValue("do") == "resume"
 }
 
 var errOtherPauses = errors.New("the pauses are not those that were confirmed")
@@ -148,9 +145,13 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 	if all {
 		topic = admin.AllTopics
 	}
-	by := admin.Decision{Actor: p.cfg.Access.visitor(r).user, Reason: strings.TrimSpace(strings.ToValidUTF8(r.PostFormValue("reason"), ""))}
+	by := admin.Decision{Actor: p.cfg.Access.visitor(r).user, Reason: entered(r.PostFormValue("reason"))}
 	if !resumes && by.Reason == "" {
 		p.askPause(w, r, http.StatusUnprocessableEntity, o, "Enter the reason: others need to know why the rows wait. Nothing was changed.")
+		return
+	}
+	if tooLong(by.Reason) {
+		p.askPause(w, r, http.StatusUnprocessableEntity, o, reasonTooLong+" Nothing was changed.")
 		return
 	}
 	act, done := admin.Pause, "topic paused on the page"
@@ -182,6 +183,7 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, "change the pause", err)
 	default:
 		p.cfg.Log.Info(done, "outbox", o.Name, "topic", topic, "all", all, "actor", by.Actor, "reason", by.Reason)
+		p.changed(o)
 		redirect(w, address("outbox", "outbox", o.Name)+"#pauses")
 	}
 }
