@@ -201,6 +201,10 @@ func TestPauseAndResume(t *testing.T) {
 		{"do=pause&all=1&reason=all", 303},
 		{"do=resume&all=1", 409}, // without the pauses that it ends
 		{"do=resume&all=1&pauses=shown", 303},
+		{"do=pause&topic=refunds&reason=r", 303},
+		{"do=pause&topic=orders&reason=r", 303},
+		{"do=resume&all=1&pauses=shown", 303}, // names the topics
+		{"do=pause&topic=orders&reason=" + strings.Repeat("x", 1001), 422},
 	} {
 		form, err := url.ParseQuery(c.form)
 		if err != nil {
@@ -214,7 +218,7 @@ func TestPauseAndResume(t *testing.T) {
 			t.Errorf("%s: %d, want %d\n%s", c.form, answer.Code, c.want, answer.Body)
 		}
 	}
-	if diff := cmp.Diff([]string{"ann pause orders r", "ann pause ALL all", "ann resume ALL"}, pauses()); diff != "" {
+	if diff := cmp.Diff([]string{"ann pause orders r", "ann pause ALL all", "ann resume ALL", "ann pause refunds r", "ann pause orders r", "ann resume refunds", "ann resume orders"}, pauses()); diff != "" {
 		t.Errorf("the audit (-want +got):\n%s", diff)
 	}
 	for topic, unknown := range map[string]bool{"orders": false, "odrers": true} {

@@ -118,6 +118,22 @@ func digestOf(pauses []relay.OperatorPause) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
+// topicsToResume returns the topics whose pauses a resume ends. Those of single topics are
+// named, so that a pause that somebody adds at this moment stays.
+func topicsToResume(ends []relay.OperatorPause, topic string) []string {
+	var topics []string
+	for _, one := range ends {
+		if one.Topic == admin.AllTopics { // to end this one ends all of them
+			return []string{admin.AllTopics}
+		}
+		topics = append(topics, one.Topic)
+	}
+	if topics == nil { // there is no such pause, which is an error
+		return []string{topic}
+	}
+	return topics
+}
+
 // validTopic is what Kafka accepts as the name of a topic.
 var validTopic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
@@ -154,23 +170,25 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 		p.askPause(w, r, http.StatusUnprocessableEntity, o, reasonTooLong+" Nothing was changed.")
 		return
 	}
-	act, done := admin.Pause, "topic paused on the page"
+	done := "topic paused on the page"
 	if resumes {
-		act, done = admin.Resume, "topic resumed on the page"
+		done = "topic resumed on the page"
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerLasts)
 	defer cancel()
 	err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
-		if resumes {
-			pauses, err := admin.Pauses(ctx, conn)
-			if err != nil {
-				return err
-			}
-			if ends := endedBy(pauses, topic, all); len(ends) > 0 && digestOf(ends) != r.PostFormValue("pauses") {
-				return errOtherPauses
-			}
+		if !resumes {
+			return admin.Pause(ctx, conn, topic, by)
 		}
-		return act(ctx, conn, topic, by)
+		pauses, err := admin.Pauses(ctx, conn)
+		if err != nil {
+			return err
+		}
+		ends := endedBy(pauses, topic, all)
+		if len(ends) > 0 && digestOf(ends) != r.PostFormValue("pauses") {
+			return errOtherPauses
+		}
+		return admin.ResumeTopics(ctx, conn, topicsToResume(ends, topic), by)
 	})
 	switch {
 	case errors.Is(err, errOtherPauses):
