@@ -29,7 +29,9 @@ func (p *Page) frame(r *http.Request, title string) frame {
 	} else {
 		query.Set("still", "1")
 	}
-	f.Again = lastElement(&url.URL{Path: r.URL.Path, RawQuery: query.Encode()})
+	if f.Again = lastElement(&url.URL{Path: r.URL.Path, RawQuery: query.Encode()}); f.Again == "" { // the first page
+		f.Again = "./"
+	}
 	if v.user == "" && p.cfg.Access.hasLogin() {
 		f.LogIn = address("login", "next", lastElement(r.URL))
 	}

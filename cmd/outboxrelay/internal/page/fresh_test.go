@@ -242,9 +242,38 @@ func TestBusySessionsAreNoFault(t *testing.T) {
 	<-of.everybody
 	s.page.samples.read(t.Context(), s.outbox.Database.Server, []Outbox{s.outbox}, time.Now())
 	of.everybody <- struct{}{}
+	of.operators <- struct{}{} // and the people who may see dead rows wait too
 	delete(s.page.looks, "lease of shop")
-	if body := s.get("").Body.String(); !strings.Contains(body, "No leader") {
-		t.Errorf("with a sample:\n%s", body)
+	for _, path := range []string{"", "outbox?outbox=shop"} {
+		if body := s.get(path, loggedIn(testToken)).Body.String(); !strings.Contains(body, "No leader") {
+			t.Errorf("%q with a sample:\n%s", path, body)
+		}
+	}
+	s.outbox.Status = relay.Status{Leader: true, StatsAt: time.Now(), Led: &relay.Led{Since: time.Now().Add(-time.Hour)}}
+	if body := s.get("outbox?outbox=shop", loggedIn(testToken)).Body.String(); !strings.Contains(body, "Nothing waits") || strings.Contains(body, "cannot read the database") {
+		t.Errorf("of a leader:\n%s", body)
+	}
+}
+
+// Without scripts, the page loads itself again, until the reader stops that.
+func TestPagesWithoutScripts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	const again = `<meta http-equiv="refresh"`
+	for path, want := range map[string]struct {
+		loads bool
+		link  string
+	}{
+		"":                              {true, `href="?still=1"`},
+		"?still=1":                      {false, `href="./"`},
+		"outbox?outbox=shop":            {true, `href="outbox?outbox=shop&amp;still=1"`},
+		"outbox?outbox=shop&still=1":    {false, `href="outbox?outbox=shop"`},
+		"outbox?outbox=shop&range=days": {true, `href="outbox?outbox=shop&amp;range=days&amp;still=1"`},
+	} {
+		body := s.get(path).Body.String()
+		if strings.Contains(body, again) != want.loads || !strings.Contains(body, want.link) {
+			t.Errorf("%q: loads itself %t, link %s:\n%s", path, strings.Contains(body, again), want.link, body)
+		}
 	}
 }
 
