@@ -108,6 +108,18 @@ func newPage(relays *fleet, s pageSettings, log *slog.Logger) *page.Page {
 	})
 }
 
+// underOwnNames keeps other sites from reading /status, which lists held keys, under a name
+// that they have pointed to this machine.
+func underOwnNames(rest http.Handler, access page.Access) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/status" && access.Foreign(r.Host) {
+			http.Error(w, "This is not served under this host name. Use localhost or an address, or add the name to the setting page_hosts.", http.StatusMisdirectedRequest)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
+}
+
 // withPage serves the web page below its path, and everything else as before.
 func withPage(rest http.Handler, p *page.Page) http.Handler {
 	mux := http.NewServeMux()

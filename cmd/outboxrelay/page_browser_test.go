@@ -174,6 +174,7 @@ func TestPageInBrowser(t *testing.T) {
 	var kept []bool
 	w.page.Run(`[window.loadedOnce === true, document.activeElement.innerText === "billing"]`, &kept)
 	w.equal("the page is the same, and the focus stays", []bool{true, true}, kept)
+	w.stopsUpdates()
 
 	w.refusedWithoutToken()
 	w.looksAtDeadRows()
@@ -188,6 +189,30 @@ func TestPageInBrowser(t *testing.T) {
 	w.page.Run(`window.loadedOnce = true`, nil)
 	w.leader.kill()
 	w.sees("The relay does not answer")
+}
+
+// stopsUpdates stops the page, which the browser remembers on other pages, and starts it again.
+func (w *walk) stopsUpdates() {
+	w.Helper()
+	var asked int
+	w.page.Run(`document.addEventListener("htmx:beforeSend", () => { window.asked = (window.asked ?? 0) + 1; })`, nil)
+	press := `document.getElementById("updates").click()`
+	w.page.Run(press, nil)
+	w.equal("the button", "Update again", w.text("#updates"))
+	w.equal("the page says that it is old", true, strings.HasPrefix(w.text("#stopped"), "This page does not update. What you see is from "))
+	w.page.Run(`window.asked = 0; htmx.trigger(document.querySelector("[hx-get]"), "seen"); window.asked`, &asked)
+	w.equal("requests of a page that is stopped", 0, asked)
+	w.open("outbox?outbox=billing")
+	w.equal("the button on another page", "Update again", w.text("#updates"))
+	until(w.T, "the plots are drawn once", func() bool {
+		w.page.Run(`document.querySelectorAll(".plot canvas").length`, &asked)
+		return asked == 4
+	})
+	w.open("")
+	w.page.Run(`window.updated = new Promise((done) => { document.addEventListener("htmx:afterSwap", () => done(true), {once: true}); }); `+press, nil)
+	var updated bool
+	w.page.Run(`window.updated`, &updated)
+	w.equal("it updates again, and says nothing", []any{true, "Stop updating", ""}, []any{updated, w.text("#updates"), w.text("#stopped")})
 }
 
 // texts returns the texts of the elements that a selector finds.
@@ -260,7 +285,8 @@ func (w *walk) replays() {
 	}
 	w.enter("with", "")
 	w.enter("reason", "headers are fixed")
-	w.follow("Replay 1 dead row, as chosen")
+	// A double click sends the form once: a second answer would say that nothing was done.
+	w.page.Follow(`(() => { const b = document.querySelector("form.stack button"); b.click(); b.click(); })()`)
 	w.equal("the answer", "Replayed 2 dead rows. The leader sends them within about a second, unless an earlier dead row blocks their key. A row that fails again comes back here.", w.text(".done"))
 	until(w.T, "both are published, in order", func() bool {
 		return cmp.Equal([]string{"2", "3"}, w.query(`SELECT seq::text FROM event_outbox WHERE event_key = 'ann' AND published_at IS NOT NULL ORDER BY published_at, seq`))
@@ -305,6 +331,7 @@ func (w *walk) pauses() {
 	w.enter("reason", "consumer is being restored")
 	w.follow("Pause the topic")
 	w.sees("1 pause by operators")
+	w.sees("sends none of these rows")
 	until(w.T, "the leader obeys", func() bool { return strings.Contains(string(w.status()), `"operator_pause_count": 1`) })
 	w.insert("billing.invoice_sent.v1", "later", `{}`, true)
 	w.sees("Paused An operator has paused the topics whose rows wait.")

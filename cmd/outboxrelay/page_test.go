@@ -73,7 +73,8 @@ func TestThePageIsBesideTheOtherEndpoints(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, `{sink: stdout, name: only, database_url: "postgres://127.0.0.1:1/d"}`)
 	f.secrets = &secret.Redactor{}
-	h := withPage(handler(f.fleet), newPage(f.fleet, pageSettings{access: page.Access{Loopback: true}}, f.fleet.log))
+	access := page.Access{Loopback: true, Hosts: []string{"relay.example"}}
+	h := withPage(underOwnNames(handler(f.fleet), access), newPage(f.fleet, pageSettings{access: access}, f.fleet.log))
 	for path, want := range map[string]int{"/healthz": 200, "/status": 200, "/metrics": 200, "/readyz": 503, "/ui": 303, "/ui/": 200, "/ui/nothing": 404, "/nothing": 404} {
 		for method, code := range map[string]int{http.MethodGet: want, http.MethodHead: want} {
 			answer := httptest.NewRecorder()
@@ -81,6 +82,16 @@ func TestThePageIsBesideTheOtherEndpoints(t *testing.T) {
 			if answer.Code != code {
 				t.Errorf("%s %s: %d, want %d", method, path, answer.Code, code)
 			}
+		}
+	}
+	// Another site may point its name to this machine: then its scripts could read keys.
+	for name, want := range map[string]int{"evil.example": 421, "evil.example:9464": 421, "": 421, "relay.example": 200, "localhost:9464": 200, "10.0.0.7:9464": 200, "[fd00::1]:9464": 200} {
+		answer := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/status", nil)
+		r.Host = name
+		h.ServeHTTP(answer, r)
+		if answer.Code != want {
+			t.Errorf("/status as %q: %d, want %d", name, answer.Code, want)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func runCommand(env environment) *cobra.Command {
 				beside.Go(func() { undrained = stopWhenDrained(ctx, relays, stop) })
 			}
 			if listen := process.text("listen"); listen != "" {
-				h := handler(relays)
+				h := underOwnNames(handler(relays), web.access)
 				if web.served {
 					p := newPage(relays, web, log)
 					h = withPage(h, p)

@@ -112,11 +112,28 @@ func FindEvent(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
 // FindRow is FindEvent without what needs a look at other rows: Behind, BehindFirst and
 // DeadOfKey. However many rows the outbox has, it is cheap.
 func FindRow(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
+	return findRow(ctx, db, id, func(q *admindb.Queries) ([]admindb.WholeRowRow, error) { return q.WholeRow(ctx, id.String()) })
+}
+
+// FindRowBeginning is FindRow with only the beginning of Data and of Headers: at most so many
+// characters of each, so that they may be no JSON. With 0 they are nil, and the database does
+// not read them.
+func FindRowBeginning(ctx context.Context, db DB, id uuid.UUID, most int) (Event, error) {
+	return findRow(ctx, db, id, func(q *admindb.Queries) (rows []admindb.WholeRowRow, err error) {
+		found, err := q.RowBeginning(ctx, admindb.RowBeginningParams{Most: int32(min(max(0, most), 1<<30)), ID: id.String()})
+		for _, r := range found {
+			rows = append(rows, admindb.WholeRowRow(r))
+		}
+		return rows, err
+	})
+}
+
+func findRow(ctx context.Context, db DB, id uuid.UUID, read func(*admindb.Queries) ([]admindb.WholeRowRow, error)) (Event, error) {
 	if err := refuseHidden(ctx, db); err != nil {
 		return Event{}, err
 	}
 	q := admindb.New(db)
-	rows, err := q.WholeRow(ctx, id.String())
+	rows, err := read(q)
 	if err != nil {
 		return Event{}, fmt.Errorf("admin: read event %s: %w", id, missing(err))
 	}

@@ -103,3 +103,54 @@ func TestFindEvent(t *testing.T) {
 		t.Errorf("the seq of a published row: %v", err)
 	}
 }
+
+func TestFindRowBeginning(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 2, `
+		UPDATE event_outbox SET event_data = '{"n": "äöü"}', headers = '{"h": 1}' WHERE seq = 1;
+		UPDATE event_outbox SET event_data = NULL, headers = '{"h": 2}' WHERE seq = 2`)
+	for _, c := range []struct {
+		n, most       int
+		data, headers string
+	}{
+		{1, 8, `{"n": "ä`, `{"h": 1}`},
+		{1, 1000, `{"n": "äöü"}`, `{"h": 1}`},
+		{1, 0, "", ""},
+		{1, -1, "", ""},
+		{2, 1000, "", `{"h": 2}`},
+	} {
+		whole, err := admin.FindRow(t.Context(), conn, id(c.n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole.Data, whole.Headers = nil, nil
+		if c.data != "" {
+			whole.Data = json.RawMessage(c.data)
+		}
+		if c.headers != "" {
+			whole.Headers = json.RawMessage(c.headers)
+		}
+		got, err := admin.FindRowBeginning(t.Context(), conn, id(c.n), c.most)
+		if diff := cmp.Diff(whole, got); diff != "" || err != nil {
+			t.Errorf("row %d, at most %d characters: %v (-want +got):\n%s", c.n, c.most, err, diff)
+		}
+	}
+	if _, err := admin.FindRowBeginning(t.Context(), conn, id(99), 1); !errors.Is(err, admin.ErrNoEvent) {
+		t.Errorf("an event that is not there: %v", err)
+	}
+}
+
+func TestMayDecide(t *testing.T) {
+	owner, conn := newOutbox(t)
+	for role, want := range map[string]bool{"pg_read_all_data": false, "none": true} {
+		if _, err := owner.Exec(t.Context(), `SET ROLE `+role); err != nil {
+			t.Fatal(err)
+		}
+		if may, err := admin.MayDecide(t.Context(), owner); may != want || err != nil {
+			t.Errorf("with SET ROLE %s: %t, %v", role, may, err)
+		}
+	}
+	if may, err := admin.MayDecide(t.Context(), conn); !may || err != nil {
+		t.Errorf("an operator: %t, %v", may, err)
+	}
+}

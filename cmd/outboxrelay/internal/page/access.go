@@ -97,12 +97,12 @@ func (a Access) visitor(r *http.Request) visitor {
 	if err != nil {
 		return visitor{}
 	}
-	cookie, err := r.Cookie(cookieName(token))
-	if err != nil {
-		return visitor{}
+	for _, cookie := range r.CookiesNamed(cookieName(token)) { // another site of the domain may have added one
+		if user, ok := readSession(cookie.Value, token, time.Now()); ok {
+			return visitor{user: user}
+		}
 	}
-	user, _ := readSession(cookie.Value, token, time.Now())
-	return visitor{user: user}
+	return visitor{}
 }
 
 func (a Access) fromProxy(r *http.Request) bool {

@@ -222,6 +222,9 @@ func TestLogin(t *testing.T) {
 	if cookie := cookieOf(t, behindTLS); !cookie.Secure {
 		t.Errorf("the cookie of an https page: %s", cookie)
 	}
+	if answer := s.post("login", form("ann", " "+testToken+"\t", "")); answer.Code != http.StatusSeeOther {
+		t.Errorf("a token that was copied with spaces: %d", answer.Code)
+	}
 	for _, c := range []struct {
 		user, token string
 		want        int
@@ -333,6 +336,56 @@ func TestALoginThatEndsKeepsTheQuestion(t *testing.T) {
 	}
 	if n := s.count(`SELECT count(dead_at) FROM event_outbox`); n != 1 {
 		t.Errorf("%d rows are dead", n)
+	}
+}
+
+// A link of another site, such as that of a chat, brings no cookie. Whoever is logged in needs
+// no second login.
+func TestALinkOfAnotherSite(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	answer := s.get("login?next=dead%3Foutbox%3Dshop", header("Sec-Fetch-Site", "cross-site"))
+	if want := `<a href="dead?outbox=shop">continue</a>`; answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
+		t.Errorf("%d, without %s:\n%s", answer.Code, want, answer.Body)
+	}
+	answer = s.get("login?next=dead%3Foutbox%3Dshop", loggedIn(testToken))
+	if to := answer.Header().Get("Location"); answer.Code != http.StatusSeeOther || to != "dead?outbox=shop" {
+		t.Errorf("the form for somebody who is logged in: %d, to %q", answer.Code, to)
+	}
+	// A cookie of the same name that another site of the domain has set is no obstacle.
+	junk := func(r *http.Request) { r.AddCookie(&http.Cookie{Name: cookieName(testToken), Value: "x"}) }
+	if answer := s.get("dead?outbox=shop", junk, loggedIn(testToken)); answer.Code != http.StatusOK {
+		t.Errorf("with two cookies: %d", answer.Code)
+	}
+}
+
+// An answer under a name that is not ours may be read by its scripts, so it says nothing.
+func TestAForeignNameLearnsNothing(t *testing.T) {
+	t.Parallel()
+	access := loopbackWithToken()
+	access.Hosts = []string{"relay.internal.example"}
+	s := newSite(t, access)
+	answer := s.get("", host("evil.example"))
+	if answer.Code != http.StatusMisdirectedRequest || strings.Contains(answer.Body.String(), "relay.internal") || strings.Contains(answer.Body.String(), "process") {
+		t.Errorf("%d\n%s", answer.Code, answer.Body)
+	}
+}
+
+// A machine has many addresses of IPv6. They count as one.
+func TestAddressesOfOneMachine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	codes := map[int]int{}
+	for i := range burst + 5 {
+		codes[s.post("login", url.Values{"user": {"ann"}, "token": {"wrong"}}, from(fmt.Sprintf("[2001:db8::%x]", i))).Code]++
+	}
+	if diff := cmp.Diff(map[int]int{401: burst, 429: 5}, codes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for peer, want := range map[string]string{"192.0.2.7": "192.0.2.7", "2001:db8::7": "2001:db8::/64", "unknown": "unknown"} {
+		if got := network(peer); got != want {
+			t.Errorf("network(%q) = %q, want %q", peer, got, want)
+		}
 	}
 }
 

@@ -2,7 +2,7 @@ package page
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math"
 	"net/http"
 	"net/url"
@@ -43,6 +43,7 @@ type deadView struct {
 	Powerless                bool   // the role of the relay may not change dead rows
 	Done                     string // what was just done
 	ReplayAll, DiscardAll    string
+	Hidden                   []field // of the form that selects rows
 	Clear                    string
 }
 
@@ -72,6 +73,12 @@ func (p *Page) dead(w http.ResponseWriter, r *http.Request) {
 	from := readPlace(r)
 	v := p.cfg.Access.visitor(r)
 	letters, more, powerless, err := p.list(r.Context(), o, chosen, from, v.mayChange())
+	if isCancelled(err) || errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errBusy) {
+		p.cfg.Log.Warn("the list of dead rows takes too long for the page", "outbox", o.Name, "error", err)
+		p.refuse(w, r, http.StatusGatewayTimeout, "The rows could not be read in time",
+			"The database reads all dead rows to find few that match: "+chosen.words()+". The command has more time: "+p.listCommand(o, chosen))
+		return
+	}
 	if err != nil {
 		p.fail(w, r, "read the dead rows", err)
 		return
@@ -90,6 +97,7 @@ func (p *Page) dead(w http.ResponseWriter, r *http.Request) {
 	link := func(more ...string) string {
 		return address("dead", slices.Concat([]string{"outbox", o.Name}, chosen.pairs(), more)...)
 	}
+	view.Hidden = hiddenFields(slices.Concat([]string{"outbox", o.Name}, chosen.pairs()))
 	view.NewestLink, view.OldestLink = link(), link("order", "oldest")
 	view.addPages(link, letters, from, more)
 	decide := func(do string) string {
@@ -116,10 +124,6 @@ func readPlace(r *http.Request) place {
 	return p
 }
 
-// powers reports whether the role of a session may replay and discard dead rows.
-const powers = `SELECT coalesce(has_any_column_privilege(to_regclass('event_outbox_audit')::oid, 'INSERT')
-	AND has_any_column_privilege(to_regclass('event_outbox')::oid, 'UPDATE') AND has_table_privilege(to_regclass('event_outbox')::oid, 'DELETE'), true)`
-
 // list returns one page of the dead rows in the order of the list. more is true if there
 // are others in the direction of reading. If asked, it says whether the role may change them.
 func (p *Page) list(ctx context.Context, o Outbox, chosen selection, from place, ask bool) (letters []admin.DeadLetter, more, powerless bool, err error) {
@@ -127,9 +131,9 @@ func (p *Page) list(ctx context.Context, o Outbox, chosen selection, from place,
 	defer cancel()
 	err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
 		if ask {
-			may := false
-			if err := conn.QueryRow(ctx, powers).Scan(&may); err != nil {
-				return fmt.Errorf("ask for the privileges of the role: %w", err)
+			may, err := admin.MayDecide(ctx, conn)
+			if err != nil {
+				return err
 			}
 			powerless = !may
 		}

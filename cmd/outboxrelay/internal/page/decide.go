@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -36,6 +37,7 @@ type decideView struct {
 	MoreRows           string
 	Keys               string
 	Topics             []string
+	MoreTopics         string
 	Earlier            []earlierView
 	EarlierCount       int
 	EarlierText        string
@@ -49,6 +51,16 @@ type decideView struct {
 
 // field is a hidden field of a form.
 type field struct{ Name, Value string }
+
+// hiddenFields returns the fields for pairs of names and values.
+func hiddenFields(pairs []string) (out []field) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out = append(out, field{pairs[i], pairs[i+1]})
+		}
+	}
+	return out
+}
 
 type earlierView struct{ Seq, Row, Type, Topic, Key string }
 
@@ -127,10 +139,12 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 	if keys := made.keys(); keys > 0 {
 		view.Keys = several(int64(keys), "key")
 	}
-	for _, l := range made.rows {
-		if topic := visible(l.Topic); !slices.Contains(view.Topics, topic) && len(view.Topics) < shownRows {
-			view.Topics = append(view.Topics, topic)
-		}
+	topics := made.topics()
+	for _, topic := range topics[:min(len(topics), shownRows)] {
+		view.Topics = append(view.Topics, visible(topic))
+	}
+	if more := len(topics) - len(view.Topics); more > 0 {
+		view.MoreTopics = several(int64(more), "more topic")
 	}
 	for _, l := range made.earlier[:min(len(made.earlier), shownRows)] {
 		view.Earlier = append(view.Earlier, earlierView{
@@ -144,12 +158,7 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 	if more := len(made.earlier) - len(view.Earlier); more > 0 {
 		view.MoreEarlier = several(int64(more), "more row")
 	}
-	pairs := slices.Concat([]string{"outbox", o.Name, "do", q.do, "scope", q.form.Get("scope")}, q.chosen.pairs())
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			view.Hidden = append(view.Hidden, field{pairs[i], pairs[i+1]})
-		}
-	}
+	view.Hidden = hiddenFields(slices.Concat([]string{"outbox", o.Name, "do", q.do, "scope", q.form.Get("scope")}, q.chosen.pairs()))
 	p.show(w, code, "decide", view)
 }
 
@@ -165,28 +174,7 @@ func (q request) list(o Outbox, more ...string) string {
 func (p *Page) command(o Outbox, q request) string {
 	var b strings.Builder
 	b.WriteString("outboxrelay dead " + q.do)
-	flag := func(name, value string) {
-		if value != "" {
-			b.WriteString(" --" + name + " " + shellWord(value))
-		}
-	}
-	if len(p.cfg.Outboxes()) > 1 {
-		flag("outbox", o.Name)
-	}
-	older, newer, _ := q.chosen.span()
-	flag("event-type", q.chosen.Type)
-	flag("topic", q.chosen.Topic)
-	flag("key", q.chosen.Key)
-	flag("error", q.chosen.Error)
-	if older > 0 {
-		flag("older-than", older.String())
-	}
-	if newer > 0 {
-		flag("newer-than", newer.String())
-	}
-	for _, id := range q.chosen.ids {
-		flag("event-id", id.String())
-	}
+	p.writeFlags(&b, o, q.chosen)
 	if q.chosen.any() {
 		b.WriteString(" --all")
 	}
@@ -198,6 +186,40 @@ func (p *Page) command(o Outbox, q request) string {
 	}
 	b.WriteString(" --reason REASON")
 	return b.String()
+}
+
+// listCommand returns the command that lists what a filter selects.
+func (p *Page) listCommand(o Outbox, chosen selection) string {
+	b := strings.Builder{}
+	b.WriteString("outboxrelay dead list")
+	p.writeFlags(&b, o, chosen)
+	return b.String()
+}
+
+// writeFlags writes the flags that select an outbox and dead rows.
+func (p *Page) writeFlags(b *strings.Builder, o Outbox, chosen selection) {
+	flag := func(name, value string) {
+		if value != "" {
+			b.WriteString(" --" + name + " " + shellWord(value))
+		}
+	}
+	b.WriteString(p.only(o))
+	f := chosen.filter(0)
+	flag("event-type", f.EventType)
+	flag("topic", f.Topic)
+	if f.Key != nil {
+		flag("key", *f.Key)
+	}
+	flag("error", f.Error)
+	if f.OlderThan > 0 {
+		flag("older-than", f.OlderThan.String())
+	}
+	if f.NewerThan > 0 {
+		flag("newer-than", f.NewerThan.String())
+	}
+	for _, id := range f.EventIDs {
+		flag("event-id", id.String())
+	}
 }
 
 // decide carries out a decision that was confirmed.
@@ -219,10 +241,10 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if made.digest() != r.PostFormValue("digest") {
-		p.askAgain(w, r, o, q, "The dead rows have changed since you looked. Nothing was done. This is what it would be now.")
+		p.askAgain(w, r, o, q, "What would happen has changed since you looked. Nothing was done. This is what it would be now.")
 		return
 	}
-	by := admin.Decision{Actor: p.cfg.Access.visitor(r).user, Reason: strings.TrimSpace(strings.ToValidUTF8(r.PostFormValue("reason"), ""))}
+	by := admin.Decision{Actor: p.cfg.Access.visitor(r).user, Reason: entered(r.PostFormValue("reason"))}
 	if problem := q.incomplete(made, by); problem != "" {
 		p.ask(w, r, http.StatusUnprocessableEntity, o, q, made, problem+" Nothing was done.")
 		return
@@ -236,6 +258,7 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 		act = admin.ReplayInOrder
 	}
 	done, err := p.carryOut(r.Context(), o, act, ids, by)
+	p.changed(o)
 	p.cfg.Log.Info("dead rows decided on the page", "outbox", o.Name, "action", q.do, "rows", done, "selected", len(ids), "actor", by.Actor, "reason", by.Reason)
 	if disorder := new(admin.OrderError); errors.As(err, &disorder) && done == 0 {
 		p.askAgain(w, r, o, q, "An earlier row of a selected key has become dead since you looked. Nothing was done.")
@@ -263,14 +286,19 @@ func (p *Page) askAgain(w http.ResponseWriter, r *http.Request, o Outbox, q requ
 	p.ask(w, r, http.StatusConflict, o, q, made, problem)
 }
 
+// tooLong reports whether a reason is longer than the audit takes.
+func tooLong(reason string) bool { return utf8.RuneCountInString(reason) > 1000 }
+
+const reasonTooLong = "The reason is longer than 1,000 characters."
+
 // incomplete says what a confirmation lacks; "": nothing.
 func (q request) incomplete(made plan, by admin.Decision) string {
 	earlier := q.form.Get("earlier")
 	switch {
 	case len(made.rows) == 0:
 		return "No dead rows match any more."
-	case len([]rune(by.Reason)) > 1000:
-		return "The reason is longer than 1,000 characters."
+	case tooLong(by.Reason):
+		return reasonTooLong
 	case q.do == "replay" && len(made.earlier) > 0 && earlier != "with" && earlier != "leave":
 		return "Choose what happens to the earlier rows of the same keys."
 	case q.do == "replay" && made.tooMany && earlier == "with":

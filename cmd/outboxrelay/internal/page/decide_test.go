@@ -59,6 +59,65 @@ func TestDecidesAboutWhatWasConfirmed(t *testing.T) {
 	}
 }
 
+// A row that goes elsewhere than the page has said is not replayed.
+func TestARowThatWasEdited(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	s.exec(`UPDATE event_outbox SET topic = 'elsewhere'`)
+	answer := s.post("decide", form, loggedIn(testToken))
+	if answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "What would happen has changed since you looked. Nothing was done.") {
+		t.Errorf("%d\n%s", answer.Code, answer.Body)
+	}
+	s.exec(`UPDATE event_outbox SET headers = '{}'`) // which the page has not shown
+	form = s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	s.exec(`UPDATE event_outbox SET headers = NULL`)
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusSeeOther {
+		t.Errorf("after a change of the headers: %d\n%s", answer.Code, answer.Body)
+	}
+}
+
+// A confirmation names the topics, and says if it does not name all of them.
+func TestManyTopics(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(shownRows + 3)
+	s.exec(`UPDATE event_outbox SET topic = 'topic' || seq`)
+	body := s.get("decide?outbox=shop&do=replay&scope=filter", loggedIn(testToken)).Body.String()
+	if want := "topic19, topic20, and 3 more topics."; !strings.Contains(body, want) {
+		t.Errorf("the page does not have %q:\n%s", want, body)
+	}
+}
+
+// Selected rows are those that were selected, whatever their filter matches by now, and the
+// decision leads back to the list with its filter.
+func TestSelectedRowsKeepTheFilterOfTheirList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(2)
+	id := s.texts(`SELECT id::text FROM event_outbox WHERE seq = 1`)[0]
+	fields := s.confirmation("dead?outbox=shop&age=newer-15m&key=k1")
+	want := url.Values{"outbox": {"shop"}, "age": {"newer-15m"}, "key": {"k1"}}
+	for name := range want { // the page has two forms
+		want[name] = append(want[name], want[name]...)[:len(fields[name])]
+	}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		t.Errorf("hidden fields of the list (-want +got):\n%s", diff)
+	}
+	s.exec(`UPDATE event_outbox SET dead_at = now() - interval '16 minutes'`)
+	answer := s.get("decide?outbox=shop&do=replay&age=newer-15m&key=k1&id="+id, loggedIn(testToken))
+	for _, want := range []string{"Selected: 1 row of the list. Found: 1 dead row", "outboxrelay dead replay --event-id " + id + " --reason REASON"} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("the page does not have %q:\n%s", want, answer.Body)
+		}
+	}
+	form := s.confirmation("decide?outbox=shop&do=replay&age=newer-15m&key=k1&id=" + id)
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Header().Get("Location") != "dead?age=newer-15m&key=k1&outbox=shop&replayed=1" {
+		t.Errorf("%d, to %q", answer.Code, answer.Header().Get("Location"))
+	}
+}
+
 // A replay that would change the order of a key needs a choice, and does what was chosen.
 func TestReplayAsksAboutTheOrderOfKeys(t *testing.T) {
 	t.Parallel()
@@ -106,6 +165,7 @@ func TestConfirmationsThatAreNotComplete(t *testing.T) {
 		"another action":  {func(f url.Values) { f.Set("do", "purge") }, 400},
 		"no selection":    {func(f url.Values) { f.Del("scope") }, 400},
 		"another outbox":  {func(f url.Values) { f.Set("outbox", "other") }, 404},
+		"a NUL":           {func(f url.Values) { f.Set("count", "2"); f.Set("reason", "\x00") }, 422},
 		"a large request": {func(f url.Values) { f.Set("reason", strings.Repeat("x", 2*longestForm)) }, 400},
 	} {
 		form := s.confirmation(path)
@@ -141,6 +201,10 @@ func TestPauseAndResume(t *testing.T) {
 		{"do=pause&all=1&reason=all", 303},
 		{"do=resume&all=1", 409}, // without the pauses that it ends
 		{"do=resume&all=1&pauses=shown", 303},
+		{"do=pause&topic=refunds&reason=r", 303},
+		{"do=pause&topic=orders&reason=r", 303},
+		{"do=resume&all=1&pauses=shown", 303}, // names the topics
+		{"do=pause&topic=orders&reason=" + strings.Repeat("x", 1001), 422},
 	} {
 		form, err := url.ParseQuery(c.form)
 		if err != nil {
@@ -154,7 +218,7 @@ func TestPauseAndResume(t *testing.T) {
 			t.Errorf("%s: %d, want %d\n%s", c.form, answer.Code, c.want, answer.Body)
 		}
 	}
-	if diff := cmp.Diff([]string{"ann pause orders r", "ann pause ALL all", "ann resume ALL"}, pauses()); diff != "" {
+	if diff := cmp.Diff([]string{"ann pause orders r", "ann pause ALL all", "ann resume ALL", "ann pause refunds r", "ann pause orders r", "ann resume refunds", "ann resume orders"}, pauses()); diff != "" {
 		t.Errorf("the audit (-want +got):\n%s", diff)
 	}
 	for topic, unknown := range map[string]bool{"orders": false, "odrers": true} {

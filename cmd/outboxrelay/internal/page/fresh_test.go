@@ -223,3 +223,77 @@ func TestNobodyLeads(t *testing.T) {
 		}
 	}
 }
+
+// If the page's own sessions are busy, that is said of no database.
+func TestBusySessionsAreNoFault(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	of := s.page.sessions.slotsOf(s.outbox.Database.Server)
+	of.everybody <- struct{}{}
+	if body := s.get("").Body.String(); !strings.Contains(body, "Not read yet") || strings.Contains(body, "cannot be read") {
+		t.Errorf("before anything is known:\n%s", body)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	s.page.samples.read(ended, s.outbox.Database.Server, []Outbox{s.outbox}, time.Now())
+	if k, ok := s.page.samples.latest("shop"); ok {
+		t.Errorf("the sample: %+v", k)
+	}
+	<-of.everybody
+	s.page.samples.read(t.Context(), s.outbox.Database.Server, []Outbox{s.outbox}, time.Now())
+	of.everybody <- struct{}{}
+	of.operators <- struct{}{} // and the people who may see dead rows wait too
+	delete(s.page.looks, "lease of shop")
+	for _, path := range []string{"", "outbox?outbox=shop"} {
+		if body := s.get(path, loggedIn(testToken)).Body.String(); !strings.Contains(body, "No leader") {
+			t.Errorf("%q with a sample:\n%s", path, body)
+		}
+	}
+	s.outbox.Status = relay.Status{Leader: true, StatsAt: time.Now(), Led: &relay.Led{Since: time.Now().Add(-time.Hour)}}
+	if body := s.get("outbox?outbox=shop", loggedIn(testToken)).Body.String(); !strings.Contains(body, "Nothing waits") || strings.Contains(body, "cannot read the database") {
+		t.Errorf("of a leader:\n%s", body)
+	}
+}
+
+// Without scripts, the page loads itself again, until the reader stops that.
+func TestPagesWithoutScripts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	const again = `<meta http-equiv="refresh"`
+	for path, want := range map[string]struct {
+		loads bool
+		link  string
+	}{
+		"":                              {true, `href="?still=1"`},
+		"?still=1":                      {false, `href="./"`},
+		"outbox?outbox=shop":            {true, `href="outbox?outbox=shop&amp;still=1"`},
+		"outbox?outbox=shop&still=1":    {false, `href="outbox?outbox=shop"`},
+		"outbox?outbox=shop&range=days": {true, `href="outbox?outbox=shop&amp;range=days&amp;still=1"`},
+	} {
+		body := s.get(path).Body.String()
+		if strings.Contains(body, again) != want.loads || !strings.Contains(body, want.link) {
+			t.Errorf("%q: loads itself %t, link %s:\n%s", path, strings.Contains(body, again), want.link, body)
+		}
+	}
+}
+
+// A filter for which the database takes too long has a command.
+func TestASlowFilter(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	tx, err := s.db.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context()) //nolint:errcheck // it only locks
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE event_outbox`); err != nil {
+		t.Fatal(err)
+	}
+	limited, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer end()
+	answer := s.get("dead?outbox=shop&error=x+y", loggedIn(testToken), func(r *http.Request) { *r = *r.WithContext(limited) })
+	if want := "outboxrelay dead list --error &#39;x y&#39;"; answer.Code != http.StatusGatewayTimeout || !strings.Contains(answer.Body.String(), want) {
+		t.Errorf("%d, without %s:\n%s", answer.Code, want, answer.Body)
+	}
+}

@@ -41,8 +41,8 @@ func (p *Page) guarded(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		if !p.cfg.Access.servedAs(r.Host) {
-			p.refuse(w, r, http.StatusMisdirectedRequest, "The page is not served under this host name",
-				"Open it as "+p.cfg.Access.names()+", or add the name to the setting page_hosts.")
+			// Scripts of another site may read this answer, so it says nothing about the relay.
+			http.Error(w, "The page is not served under this host name. Open it as localhost or 127.0.0.1, or add the name to the setting page_hosts.", http.StatusMisdirectedRequest)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, longestForm)
@@ -63,10 +63,18 @@ func withoutScheme(host string) string {
 	return host
 }
 
-// names lists names under which the page is served.
-func (a Access) names() string {
-	names := slices.Clone(a.Hosts)
-	return visible(strings.Join(append(names, "localhost", "127.0.0.1"), ", "))
+// Foreign reports whether a host name may be that of another site, which has pointed it to
+// this address. Nobody can point an address elsewhere.
+func (a Access) Foreign(host string) bool {
+	if a.servedAs(host) {
+		return false
+	}
+	name := host
+	if n, _, err := net.SplitHostPort(host); err == nil {
+		name = n
+	}
+	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return err != nil
 }
 
 // servedAs reports whether the page is served under a host name. On loopback it must be a

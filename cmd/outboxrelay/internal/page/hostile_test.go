@@ -38,7 +38,11 @@ func TestHostileTextsStayText(t *testing.T) {
 		"decide?do=replay&scope=filter&outbox=" + name, "decide?do=discard&scope=filter&outbox=" + name + "&topic=" + name,
 		"pause?do=resume&topic=" + name + "&outbox=" + name, "pause?all=1&outbox=" + name, "login?next=" + name, "dead?outbox=" + name + name,
 	} {
-		answer := s.get(path, loggedIn(testToken))
+		who := loggedIn(testToken)
+		if strings.HasPrefix(path, "login") { // somebody who is logged in needs no form
+			who = header("Sec-Fetch-Site", "cross-site")
+		}
+		answer := s.get(path, who)
 		body := answer.Body.String()
 		if answer.Code >= 500 || !strings.Contains(body, "</html>") {
 			t.Fatalf("%s: %d\n%s", path, answer.Code, body)
@@ -116,15 +120,6 @@ func TestPatterns(t *testing.T) {
 		if got := matches(c.pattern, c.text); got != c.want {
 			t.Errorf("matches(%q, %q) = %t", c.pattern, c.text, got)
 		}
-	}
-}
-
-// A document that is large is cut, at a character.
-func TestLargeDocumentsAreCut(t *testing.T) {
-	t.Parallel()
-	text, cut := document([]byte(`"` + strings.Repeat("é", longestDocument) + `"`))
-	if !cut || len(text) > longestDocument || !utf8.ValidString(text) {
-		t.Errorf("%d bytes, cut %t", len(text), cut)
 	}
 }
 

@@ -15,6 +15,8 @@ type loginView struct {
 	frame
 
 	Next, User, Problem string
+	// Elsewhere is true if a link of another site has led here: then the browser sends no cookie.
+	Elsewhere bool
 }
 
 func (p *Page) loginForm(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +24,12 @@ func (p *Page) loginForm(w http.ResponseWriter, r *http.Request) {
 		p.askToLogIn(w, r, "There is no login")
 		return
 	}
-	p.show(w, http.StatusOK, "login", loginView{frame: p.frame(r, "Log in"), Next: safeNext(r.FormValue("next"))})
+	next := safeNext(r.FormValue("next"))
+	if p.cfg.Access.visitor(r).user != "" {
+		redirect(w, next)
+		return
+	}
+	p.show(w, http.StatusOK, "login", loginView{frame: p.frame(r, "Log in"), Next: next, Elsewhere: r.Header.Get("Sec-Fetch-Site") == "cross-site"})
 }
 
 func (p *Page) login(w http.ResponseWriter, r *http.Request) {
@@ -42,11 +49,11 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 		again(http.StatusServiceUnavailable, "The relay cannot read the token. Its log says why.")
 		return
 	}
-	given, want := sha256.Sum256([]byte(r.PostFormValue("token"))), sha256.Sum256([]byte(token))
+	given, want := sha256.Sum256([]byte(strings.TrimSpace(r.PostFormValue("token")))), sha256.Sum256([]byte(strings.TrimSpace(token)))
 	right := subtle.ConstantTimeCompare(given[:], want[:]) == 1
 	// An address may be shared, so wrong attempts of others do not keep out who has the token
 	// as long as the whole process is not flooded.
-	allowed := p.logins.allow(peer, time.Now())
+	allowed := p.logins.allow(network(peer), time.Now())
 	spare := !allowed && p.logins.allowSpare(time.Now())
 	switch {
 	case !allowed && (!spare || !right):
@@ -58,7 +65,7 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 	case !validUser(view.User):
 		again(http.StatusUnprocessableEntity, "Enter your name, of at most 100 characters. It is recorded with what you change.")
 	default:
-		p.logins.succeeded(peer)
+		p.logins.succeeded(network(peer))
 		p.cfg.Log.Info("login to the page", "user", view.User, "from", peer)
 		p.setCookie(w, r, token, newSession(view.User, token, time.Now().Add(sessionLasts)), int(sessionLasts.Seconds()))
 		redirect(w, view.Next)
@@ -95,6 +102,20 @@ func (a Access) client(r *http.Request) string {
 		return client.Unmap().WithZone("").String()
 	}
 	return peer.String()
+}
+
+// network returns what counts as one address: of IPv6, one machine has the addresses of a /64
+// network.
+func network(peer string) string {
+	address, err := netip.ParseAddr(peer)
+	if err != nil || !address.Is6() {
+		return peer
+	}
+	whole, err := address.Prefix(64)
+	if err != nil {
+		return peer
+	}
+	return whole.String()
 }
 
 // attempts limits how often somebody can try to log in: burst attempts of each address at

@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func (p *Page) shared(ctx context.Context, key string, limit time.Duration, read
 // inspect returns what the database knows about an outbox. It is for people who may see dead
 // rows: others see what the leader has counted.
 func (p *Page) inspect(ctx context.Context, o Outbox) known {
-	return p.shared(ctx, "all of "+o.Name, lookLimit, func(ctx context.Context) (k known) {
+	return p.unlessBusy(o, p.shared(ctx, allOf(o), lookLimit, func(ctx context.Context) (k known) {
 		k.err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
 			var err error
 			k.state, err = admin.Inspect(ctx, conn, "")
@@ -62,7 +63,7 @@ func (p *Page) inspect(ctx context.Context, o Outbox) known {
 		})
 		k.counted, k.asOf = k.err == nil, time.Now()
 		return k
-	})
+	}))
 }
 
 // mostFresh is up to how many outboxes the overview of a standby asks the database when
@@ -81,8 +82,34 @@ func (p *Page) glance(ctx context.Context, o Outbox, now time.Time, fresh bool) 
 	if !fresh { // the sampler reads it soon
 		return known{unread: true, at: now}
 	}
-	return p.shared(ctx, "lease of "+o.Name, lookLimit, func(ctx context.Context) known { return p.fromLeader(ctx, o, now) })
+	return p.unlessBusy(o, p.shared(ctx, "lease of "+o.Name, lookLimit, func(ctx context.Context) known { return p.fromLeader(ctx, o, now) }))
 }
+
+// unlessBusy returns k. If the page's sessions are busy, which is no fault of the database, it
+// returns what is known from before.
+func (p *Page) unlessBusy(o Outbox, k known) known {
+	if !errors.Is(k.err, errBusy) {
+		return k
+	}
+	if o.Status.Leader {
+		return fromMemory(o, k.at)
+	}
+	if last, ok := p.samples.latest(o.Name); ok {
+		return last
+	}
+	return known{unread: true, at: k.at}
+}
+
+// changed forgets what the database knew about an outbox: whoever changes something sees it
+// at once.
+func (p *Page) changed(o Outbox) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.looks, allOf(o))
+}
+
+// allOf is the key of a look at everything about an outbox.
+func allOf(o Outbox) string { return "all of " + o.Name }
 
 // forget removes looks that nobody has asked for lately.
 func (p *Page) forget() {

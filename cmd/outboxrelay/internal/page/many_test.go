@@ -6,10 +6,13 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/chromium"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // manyRows is how many dead rows the page has to stay usable with.
@@ -93,5 +96,38 @@ func inBrowser(t *testing.T, s *site) {
 	}
 	if found := browser.Problems(); len(found) > 0 {
 		t.Errorf("the browser reports:\n%s", strings.Join(found, "\n"))
+	}
+}
+
+// With many outboxes, the first page is made once for all browsers, and changes less often.
+func TestManyOutboxes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Access{})
+	var all []Outbox
+	for i := range manyOutboxes + 1 {
+		o := s.outbox
+		o.Name = fmt.Sprint("tenant_", i)
+		o.Status = relay.Status{Leader: true, StatsAt: time.Now(), Led: &relay.Led{Since: time.Now().Add(-time.Hour)}}
+		all = append(all, o)
+	}
+	made := atomic.Int64{}
+	reasons := s.page.cfg.Reasons
+	s.page.cfg.Reasons = func(state admin.State) []Reason {
+		made.Add(1)
+		return reasons(state)
+	}
+	s.page.cfg.Outboxes = func() []Outbox { return all }
+	if body := s.get("").Body.String(); !strings.Contains(body, `hx-trigger="every 10s, seen"`) || strings.Count(body, `<tr role="row" id=`) != len(all) {
+		t.Errorf("the first page:\n%s", body)
+	}
+	s.page.first.until = time.Now().Add(time.Hour)
+	s.get("")
+	if n := made.Load(); n != int64(len(all)) {
+		t.Errorf("%d outboxes were described, want %d", n, len(all))
+	}
+	s.page.first.until = time.Now()
+	s.get("")
+	if n := made.Load(); n != 2*int64(len(all)) {
+		t.Errorf("later, %d outboxes were described, want %d", n, 2*len(all))
 	}
 }

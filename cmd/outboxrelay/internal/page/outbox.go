@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
-	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // outboxView is the page of one outbox.
@@ -24,10 +23,11 @@ type outboxView struct {
 	MayChange bool
 	DeadLink  string
 	// Pauses of operators, and topics or partitions that cannot be written.
-	Pauses    []pauseView
-	PauseLink string
-	Troubles  []trouble
-	MoreOf    string
+	Pauses     []pauseView
+	MorePauses string
+	PauseLink  string
+	Troubles   []trouble
+	MoreOf     string
 	// Keys that wait, and rows that wait for their next attempt.
 	HeldKeys int64
 	Keys     []heldKey
@@ -36,13 +36,6 @@ type outboxView struct {
 	Oldest   *waitingRow
 	Settings []number
 	Plots    plots
-}
-
-// pauseView is a pause of an operator.
-type pauseView struct {
-	Topic, Actor, Reason string
-	Since                *moment
-	Resume               string // the address of the page that ends it
 }
 
 // trouble is a topic or a partition that cannot be written now.
@@ -94,24 +87,11 @@ func (p *Page) outbox(w http.ResponseWriter, r *http.Request) {
 	p.show(w, http.StatusOK, "outbox", view)
 }
 
-func (p *Page) pauseView(o Outbox, one relay.OperatorPause) pauseView {
-	out := pauseView{
-		Topic: visible(one.Topic), Actor: visible(one.Actor), Reason: visible(p.cfg.WithoutSecrets(one.Reason)), Since: at(one.Since),
-		Resume: address("pause", "outbox", o.Name, "do", "resume", "topic", one.Topic),
-	}
-	if one.Topic == admin.AllTopics {
-		out.Topic, out.Resume = "all topics", address("pause", "outbox", o.Name, "do", "resume", "all", "1")
-	}
-	return out
-}
-
 // addWaiting adds what waits, and why.
 func (p *Page) addWaiting(view *outboxView, o Outbox, k known) {
 	clean := func(text string) string { return visible(p.cfg.WithoutSecrets(text)) }
 	row := func(seq int64) string { return address("row", "outbox", o.Name, "seq", strconv.FormatInt(seq, 10)) }
-	for _, one := range k.state.Pauses {
-		view.Pauses = append(view.Pauses, p.pauseView(o, one))
-	}
+	p.addPauses(view, o, k)
 	state := k.state.Leader.State
 	for _, list := range [][]relay.Paused{state.PausedTopics, state.SetAside} {
 		for _, one := range list {

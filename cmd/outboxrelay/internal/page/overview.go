@@ -1,8 +1,10 @@
 package page
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
+	"html/template"
 	"math"
 	"net/http"
 	"slices"
@@ -36,10 +38,16 @@ type number struct {
 	At          *moment
 }
 
-// overviewView is the first page.
-type overviewView struct {
+// overviewPage is the first page.
+type overviewPage struct {
 	frame
 
+	Every int // seconds until it changes by itself
+	Live  template.HTML
+}
+
+// overviewView is the part of it that changes by itself.
+type overviewView struct {
 	Summary string
 	Spoken  string // the same for screen readers, which say it when it changes
 	At      *moment
@@ -61,8 +69,51 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	p.watch(now)
 	all := p.cfg.Outboxes()
-	view := overviewView{frame: p.frame(r, "Outboxes"), At: at(now)}
+	live, err := p.first.of(len(all) > mostFresh, func() (template.HTML, error) { return p.overviewOf(context.WithoutCancel(r.Context()), all, now) })
+	if err != nil {
+		p.broken(w, "overview", err)
+		return
+	}
+	view := overviewPage{frame: p.frame(r, "Outboxes"), Every: 2, Live: live}
+	if len(all) > manyOutboxes {
+		view.Every = 10
+	}
 	view.Refresh = true
+	p.show(w, http.StatusOK, "overview", view)
+}
+
+// manyOutboxes is the number above which the first page changes less often.
+const manyOutboxes = 100
+
+// rendered is a part of a page that is the same for everybody. One that takes long to make is
+// kept for restAfter as long, so that many browsers do not take the relay's time.
+type rendered struct {
+	mu    sync.Mutex
+	html  template.HTML
+	until time.Time
+}
+
+// of returns what make returns, or what is kept of it.
+func (c *rendered) of(kept bool, make func() (template.HTML, error)) (template.HTML, error) {
+	if !kept {
+		return make()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	began := time.Now()
+	if began.Before(c.until) {
+		return c.html, nil
+	}
+	html, err := make()
+	if err == nil {
+		c.html, c.until = html, time.Now().Add(restAfter*time.Since(began))
+	}
+	return html, err
+}
+
+// overviewOf describes the outboxes.
+func (p *Page) overviewOf(ctx context.Context, all []Outbox, now time.Time) (template.HTML, error) {
+	view := overviewView{At: at(now)}
 	view.Cards = make([]card, len(all))
 	var reading sync.WaitGroup // together they wait no longer than one, if a database is silent
 	for i, o := range all {
@@ -70,7 +121,7 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 		view.Cards[i] = card{verdict: verdict{bad, "Not known", "The page has a bug: the log of the relay has more."}, ID: anchor(o.Name), Name: visible(o.Name), Link: address("outbox", "outbox", o.Name)}
 		reading.Go(func() {
 			defer p.survive("describe an outbox")
-			view.Cards[i] = p.card(o, p.glance(r.Context(), o, now, len(all) <= mostFresh), now, len(all) > 1)
+			view.Cards[i] = p.card(o, p.glance(ctx, o, now, len(all) <= mostFresh), now, len(all) > 1)
 		})
 	}
 	reading.Wait()
@@ -95,7 +146,9 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
 		}
 		view.Cards, view.Rows = view.Cards[:full], view.Cards[full:]
 	}
-	p.show(w, http.StatusOK, "overview", view)
+	var b strings.Builder
+	err := parsed.ExecuteTemplate(&b, "overview-live", view)
+	return template.HTML(b.String()), err //nolint:gosec // a template has escaped it
 }
 
 // summarize says which outboxes somebody should look at. The cards are in the order of
@@ -214,7 +267,11 @@ func numbers(o Outbox, k known, rate float64) []number {
 	}
 	dead := number{Name: "Dead rows", Value: grouped(s.Dead), Link: address("dead", "outbox", o.Name), Urgent: s.Dead > 0}
 	held := number{Name: "Held keys", Value: grouped(int64(s.Leader.State.HeldKeys)), Link: address("outbox", "outbox", o.Name) + "#waiting"}
-	stopped := int64(len(s.Pauses)) + int64(s.Leader.State.PausedTopicCount)
+	operators := len(s.Pauses)
+	if !k.counted { // the leader's list is cut, its count is not
+		operators = max(operators, s.Leader.State.OperatorPauseCount)
+	}
+	stopped := int64(operators + s.Leader.State.PausedTopicCount)
 	pauses := number{Name: "Paused topics", Value: grouped(stopped), Link: address("outbox", "outbox", o.Name) + "#pauses", Urgent: stopped > 0}
 	all := []number{pending, oldest, {Name: "Throughput", Value: perSecond(rate)}, dead, held, pauses}
 	if s.Delayed > 0 {

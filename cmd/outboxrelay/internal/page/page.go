@@ -78,6 +78,7 @@ type Page struct {
 	samples  *sampler
 	logins   attempts
 	handler  http.Handler
+	first    rendered // the first page
 
 	wake chan struct{} // somebody looks again, so samples are taken at once
 
@@ -231,6 +232,14 @@ func (p *Page) find(name string) (Outbox, bool) {
 		}
 	}
 	return Outbox{}, false
+}
+
+// only returns the flag that selects an outbox in a command; "": there is no other.
+func (p *Page) only(o Outbox) string {
+	if len(p.cfg.Outboxes()) > 1 {
+		return " --outbox " + shellWord(o.Name)
+	}
+	return ""
 }
 
 // named returns the outbox that a request names. If there is none, it answers.

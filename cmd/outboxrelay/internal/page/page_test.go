@@ -219,9 +219,10 @@ func TestListIsFiltered(t *testing.T) {
 	s.insertDead(6)
 	s.exec(`UPDATE event_outbox SET dead_at = now() - interval '2 days', last_error = '100% broken' WHERE seq = 2`)
 	s.exec(`UPDATE event_outbox SET topic = 'refunds' WHERE seq = 3`)
+	s.exec(`UPDATE event_outbox SET event_key = 'k6 ' WHERE seq = 6`) // another key than k6
 	rows := regexp.MustCompile(`>seq (\d+)</a>`)
 	for filter, want := range map[string][]string{
-		"type=shop.placed.v1": {"4", "1"}, "topic=refunds": {"3"}, "key=k5": {"5"}, "error=100%25": {"2"}, "error=TOO+large": {"6", "5", "4", "3", "1"},
+		"type=shop.placed.v1": {"4", "1"}, "topic=refunds": {"3"}, "key=k5": {"5"}, "key=k6": nil, "key=k6+": {"6"}, "topic=+refunds+": {"3"}, "error=100%25": {"2"}, "error=TOO+large": {"6", "5", "4", "3", "1"},
 		"age=older-24h": {"2"}, "age=newer-1h&type=shop.placed.v2": {"5"}, "key=nobody": nil, "key=%ff%00": nil, "type=%27%3b--": nil,
 	} {
 		answer := s.get("dead?outbox=shop&" + filter)

@@ -55,9 +55,7 @@ func (p *Page) askPause(w http.ResponseWriter, r *http.Request, code int, o Outb
 	if all {
 		view.Command = "outboxrelay " + strings.ToLower(verb) + " --all"
 	}
-	if len(p.cfg.Outboxes()) > 1 {
-		view.Command += " --outbox " + shellWord(o.Name)
-	}
+	view.Command += p.only(o)
 	if !resumes {
 		view.Command += " --reason '…'"
 	}
@@ -120,12 +118,27 @@ func digestOf(pauses []relay.OperatorPause) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
+// topicsToResume returns the topics whose pauses a resume ends. Those of single topics are
+// named, so that a pause that somebody adds at this moment stays.
+func topicsToResume(ends []relay.OperatorPause, topic string) []string {
+	var topics []string
+	for _, one := range ends {
+		if one.Topic == admin.AllTopics { // to end this one ends all of them
+			return []string{admin.AllTopics}
+		}
+		topics = append(topics, one.Topic)
+	}
+	if topics == nil { // there is no such pause, which is an error
+		return []string{topic}
+	}
+	return topics
+}
+
 // validTopic is what Kafka accepts as the name of a topic.
 var validTopic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 func pauseRequest(r *http.Request) (topic string, all, resumes bool) {
-	topic = strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(r.FormValue("topic"), "\x00", ""), ""))
-	return topic, r.FormValue("all") != "", r.FormValue("do") == "resume"
+	return entered(r.FormValue("topic")), r.FormValue("all") != "", r.FormValue("do") == "resume"
 }
 
 var errOtherPauses = errors.New("the pauses are not those that were confirmed")
@@ -148,28 +161,34 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 	if all {
 		topic = admin.AllTopics
 	}
-	by := admin.Decision{Actor: p.cfg.Access.visitor(r).user, Reason: strings.TrimSpace(strings.ToValidUTF8(r.PostFormValue("reason"), ""))}
+	by := admin.Decision{Actor: p.cfg.Access.visitor(r).user, Reason: entered(r.PostFormValue("reason"))}
 	if !resumes && by.Reason == "" {
 		p.askPause(w, r, http.StatusUnprocessableEntity, o, "Enter the reason: others need to know why the rows wait. Nothing was changed.")
 		return
 	}
-	act, done := admin.Pause, "topic paused on the page"
+	if tooLong(by.Reason) {
+		p.askPause(w, r, http.StatusUnprocessableEntity, o, reasonTooLong+" Nothing was changed.")
+		return
+	}
+	done := "topic paused on the page"
 	if resumes {
-		act, done = admin.Resume, "topic resumed on the page"
+		done = "topic resumed on the page"
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerLasts)
 	defer cancel()
 	err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
-		if resumes {
-			pauses, err := admin.Pauses(ctx, conn)
-			if err != nil {
-				return err
-			}
-			if ends := endedBy(pauses, topic, all); len(ends) > 0 && digestOf(ends) != r.PostFormValue("pauses") {
-				return errOtherPauses
-			}
+		if !resumes {
+			return admin.Pause(ctx, conn, topic, by)
 		}
-		return act(ctx, conn, topic, by)
+		pauses, err := admin.Pauses(ctx, conn)
+		if err != nil {
+			return err
+		}
+		ends := endedBy(pauses, topic, all)
+		if len(ends) > 0 && digestOf(ends) != r.PostFormValue("pauses") {
+			return errOtherPauses
+		}
+		return admin.ResumeTopics(ctx, conn, topicsToResume(ends, topic), by)
 	})
 	switch {
 	case errors.Is(err, errOtherPauses):
@@ -182,6 +201,7 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, "change the pause", err)
 	default:
 		p.cfg.Log.Info(done, "outbox", o.Name, "topic", topic, "all", all, "actor", by.Actor, "reason", by.Reason)
+		p.changed(o)
 		redirect(w, address("outbox", "outbox", o.Name)+"#pauses")
 	}
 }

@@ -88,17 +88,33 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOr
 	return out, err
 }
 
-// digest identifies the rows of a plan.
+// digest identifies what a person has seen of a plan: its rows, where they go, and what
+// happens to others.
 func (p plan) digest() string {
 	sum := sha256.New()
-	for _, l := range p.rows {
-		sum.Write(l.EventID[:])
+	row := func(id uuid.UUID, eventType, topic, key string) {
+		_, _ = fmt.Fprintf(sum, "%s %q %q %q\n", id, eventType, topic, key) // a hash takes everything
 	}
-	_, _ = fmt.Fprintf(sum, "and %d earlier, more: %t", len(p.earlier), p.tooMany) // a hash takes everything
+	for _, l := range p.rows {
+		row(l.EventID, l.EventType, l.Topic, keyText(l.Key))
+	}
+	_, _ = fmt.Fprintf(sum, "and %d earlier, more: %t, they block: %t\n", len(p.earlier), p.tooMany, p.blocks)
 	for _, l := range p.earlier {
-		sum.Write(l.EventID[:])
+		row(l.EventID, l.EventType, l.Topic, l.Key)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// topics returns the topics of the rows, each once.
+func (p plan) topics() (out []string) {
+	seen := map[string]bool{}
+	for _, l := range p.rows {
+		if !seen[l.Topic] {
+			seen[l.Topic] = true
+			out = append(out, l.Topic)
+		}
+	}
+	return out
 }
 
 // ids returns the events to decide about, in the order of seq, which is that of the keys.

@@ -33,6 +33,7 @@ type rowView struct {
 	Audit                      []auditRow
 	Dead, MayChange            bool
 	Replay, Discard            string
+	MoreDead                   string
 	Command                    string
 }
 
@@ -82,7 +83,7 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 		ID: id, Error: visibleLines(p.cfg.WithoutSecrets(event.LastError)), Dead: event.State == admin.Dead, MayChange: v.mayChange(),
 		Replay:  address("decide", "outbox", o.Name, "do", "replay", "id", id),
 		Discard: address("decide", "outbox", o.Name, "do", "discard", "id", id),
-		Command: "outboxrelay dead show " + id,
+		Command: "outboxrelay dead show " + id + p.only(o),
 	}
 	view.State, view.Level = stateWords(event)
 	view.Spoken = view.State
@@ -95,6 +96,9 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		view.DeadOfKey = append(view.DeadOfKey, p.letter(o, l))
+	}
+	if len(event.DeadOfKey) > pageRows {
+		view.MoreDead = address("dead", "outbox", o.Name, "topic", event.Topic, "key", *event.Key)
 	}
 	if view.Uncounted = found.uncounted; !view.Uncounted {
 		view.Behind = behindWords(event, led)
@@ -120,8 +124,9 @@ type found struct {
 	uncounted bool
 }
 
-// event reads a row by its event id or its seq, and if wanted the other rows of its key.
-func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, withKey bool) (out found, err error) {
+// event reads a row by its event id or its seq, and if wanted its documents and the other rows
+// of its key.
+func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, whole bool) (out found, err error) {
 	id, idErr := uuid.Parse(idText)
 	seq, seqErr := strconv.ParseInt(seqText, 10, 64)
 	if idErr != nil && (seqErr != nil || seq < 1) {
@@ -135,11 +140,15 @@ func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, with
 				return err
 			}
 		}
-		if out.event, err = admin.FindRow(ctx, conn, id); err != nil {
+		most := 0
+		if whole {
+			most = longestDocument + 1
+		}
+		if out.event, err = admin.FindRowBeginning(ctx, conn, id, most); err != nil {
 			return err
 		}
 		l, err := admin.ReadLeader(ctx, conn, "")
-		if out.led = l.State.Led; err != nil || !withKey {
+		if out.led = l.State.Led; err != nil || !whole {
 			return err
 		}
 		out.uncounted, err = readKey(ctx, conn, &out.event)

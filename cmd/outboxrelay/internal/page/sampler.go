@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"sync"
@@ -123,7 +124,7 @@ func (s *sampler) read(ctx context.Context, server string, list []Outbox, now ti
 			continue
 		}
 		for _, rest := range list[i:] {
-			if i == 0 { // the server does not answer at all
+			if i == 0 && !errors.Is(k.err, errBusy) { // the server does not answer at all
 				s.add(rest, k, now)
 			} else {
 				s.keep(rest, now)

@@ -14,6 +14,7 @@ import (
 // selection is what somebody has selected of the dead rows of an outbox: single ones, or
 // those that a filter matches.
 type selection struct {
+	// The filter. If single rows are selected, it is only that of the list from which they come.
 	Type, Topic, Key, Error, Age string
 
 	ids []uuid.UUID
@@ -40,10 +41,8 @@ const mostIDs = pageRows
 
 // readSelection reads the selection of a request.
 func readSelection(form url.Values) (s selection, err error) {
-	field := func(name string) string {
-		return strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(form.Get(name), "\x00", ""), ""))
-	}
-	s = selection{Type: field("type"), Topic: field("topic"), Key: field("key"), Error: field("error"), Age: form.Get("age")}
+	// A key with a space at its end is another key.
+	s = selection{Type: entered(form.Get("type")), Topic: entered(form.Get("topic")), Key: storable(form.Get("key")), Error: storable(form.Get("error")), Age: form.Get("age")}
 	if _, _, ok := s.span(); !ok || len(form["id"]) > mostIDs {
 		return s, errBadSelection
 	}
@@ -69,7 +68,10 @@ func (s selection) span() (older, newer time.Duration, ok bool) {
 
 // filter returns the filter for a list now, if the selection was made a while ago.
 func (s selection) filter(ago time.Duration) admin.Filter {
-	f := admin.Filter{EventIDs: s.ids, EventType: s.Type, Topic: s.Topic, Error: s.Error}
+	if s.ids != nil {
+		return admin.Filter{EventIDs: s.ids}
+	}
+	f := admin.Filter{EventType: s.Type, Topic: s.Topic, Error: s.Error}
 	if s.Key != "" {
 		f.Key = &s.Key
 	}
@@ -99,19 +101,23 @@ func (s selection) pairs() []string {
 
 // words says what the filter selects.
 func (s selection) words() string {
+	if len(s.ids) > 0 {
+		return several(int64(len(s.ids)), "row") + " of the list"
+	}
 	var parts []string
 	for _, one := range []struct{ name, value string }{{"type", s.Type}, {"topic", s.Topic}, {"key", s.Key}, {"error contains", s.Error}} {
 		if one.value != "" {
-			parts = append(parts, one.name+" "+visible(one.value))
+			shown := visible(one.value)
+			if strings.TrimSpace(one.value) != one.value {
+				shown = `"` + shown + `"`
+			}
+			parts = append(parts, one.name+" "+shown)
 		}
 	}
 	for _, a := range ages {
 		if a.Value == s.Age && a.Value != "" {
 			parts = append(parts, "dead "+a.Text)
 		}
-	}
-	if len(s.ids) > 0 {
-		parts = append(parts, several(int64(len(s.ids)), "row")+" of the list")
 	}
 	if parts == nil {
 		return "all dead rows"

@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -37,6 +38,9 @@ type sessions struct {
 	slots  map[string]slots
 	failed map[string]failure
 }
+
+// errBusy says nothing about the database: others use the page's sessions with it.
+var errBusy = errors.New("the page's sessions with this database are in use: try again")
 
 // slots limit the sessions with a server.
 type slots struct{ everybody, operators chan struct{} }
@@ -129,7 +133,7 @@ func (s *sessions) inUse(ctx context.Context, server string) error {
 	if last := s.failed[server]; last.err != nil && time.Since(last.at) < failureLasts {
 		return last.err
 	}
-	return fmt.Errorf("the page's sessions with this database are in use: %w", context.Cause(ctx))
+	return fmt.Errorf("%w: %w", errBusy, context.Cause(ctx))
 }
 
 func (s *sessions) take(server string) (idleSession, bool) {

@@ -1,8 +1,6 @@
 package page
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
@@ -14,6 +12,14 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
+// storable returns what somebody has entered as a text that a database can have.
+func storable(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
+}
+
+// entered is storable without spaces around the text.
+func entered(text string) string { return strings.TrimSpace(storable(text)) }
+
 // visible returns a text of one line in which nothing is invisible and nothing changes the
 // direction of what follows: control characters and such marks become escapes.
 func visible(text string) string {
@@ -22,24 +28,6 @@ func visible(text string) string {
 
 // visibleLines is visible for a text with line breaks.
 func visibleLines(text string) string { return terminal.Lines(text) }
-
-// longestDocument limits what a page shows of a document, in bytes.
-const longestDocument = 64 << 10
-
-// document returns a JSON document with line breaks where JSON allows them. cut is true if
-// it is only the beginning.
-func document(text json.RawMessage) (lines string, cut bool) {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, text, "", "  "); err != nil {
-		indented.Reset()
-		indented.Write(text)
-	}
-	all := indented.Bytes()
-	if cut = len(all) > longestDocument; cut {
-		all = bytes.ToValidUTF8(all[:longestDocument], nil)
-	}
-	return visibleLines(string(all)), cut
-}
 
 // moment is a time for the template time, which page.js shows in the zone of the browser.
 type moment struct{ ISO, UTC string }

@@ -3,6 +3,8 @@
 (() => {
   "use strict";
 
+  let stopped = false; // the reader has stopped updates
+
   // Times come in UTC, which stays in the title.
   const zoned = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
   function localTimes(root) {
@@ -18,18 +20,66 @@
 
   // Times are made local before the page is compared, so that only what is new changes.
   document.addEventListener("htmx:beforeSwap", (event) => {
+    if (stopped) event.detail.shouldSwap = false; // it was asked for before
     const answer = new DOMParser().parseFromString(event.detail.serverResponse, "text/html");
     localTimes(answer);
     event.detail.serverResponse = answer.documentElement.outerHTML;
   });
 
-  // A page in the background asks for nothing, and asks at once when it is seen again.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden) event.preventDefault();
-  });
-  document.addEventListener("visibilitychange", () => {
+  // A page in the background asks for nothing, and asks at once when it is seen again. Nor
+  // does one whose reader has stopped it.
+  const still = () => stopped || document.hidden;
+  function update() {
     const live = document.querySelector("[hx-get]");
-    if (!document.hidden && live) htmx.trigger(live, "seen");
+    if (still() || !live) return;
+    htmx.trigger(live, "seen");
+    load();
+  }
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (still()) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", update);
+
+  // The reader can stop the page. The browser remembers it as long as its tab is open.
+  const remembered = "outboxrelay stopped";
+  function remember(on) {
+    try {
+      if (on === undefined) return sessionStorage.getItem(remembered) !== null;
+      if (on) sessionStorage.setItem(remembered, "1");
+      else sessionStorage.removeItem(remembered);
+    } catch { /* without storage, the next page updates again */ }
+    return Boolean(on);
+  }
+  function stop(on) {
+    stopped = on;
+    document.getElementById("updates").textContent = on ? "Update again" : "Stop updating";
+    document.getElementById("stopped").textContent = on ? "This page does not update. What you see is from " + zoned.format(since) + "." : "";
+    if (on) lost.hidden = true; // it is no news that the page is old
+  }
+  function stoppable() {
+    const control = document.getElementById("updates");
+    if (!control) return;
+    control.hidden = false;
+    stop(remember());
+    control.addEventListener("click", () => {
+      stop(remember(!stopped));
+      update();
+    });
+    addEventListener("pageshow", (event) => { // the browser has kept the page as it was
+      if (!event.persisted) return;
+      stop(remember());
+      update();
+    });
+  }
+
+  // A form that changes something is sent once: the answer to a second click would say that
+  // there is nothing left to do.
+  const sent = new Set();
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post") return;
+    if (sent.has(event.target)) event.preventDefault();
+    sent.add(event.target);
+    setTimeout(() => sent.delete(event.target), 5000);
   });
 
   // Numbers that are not current must not look as if they were.
@@ -41,7 +91,7 @@
     lost.hidden = false;
   }
   document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (!event.detail.successful && event.detail.xhr.status >= 400) return;
+    if (stopped || !event.detail.successful && event.detail.xhr.status >= 400) return;
     since = new Date();
     lost.hidden = true;
   });
@@ -94,9 +144,9 @@
 
   async function load() {
     const plots = document.getElementById("plots");
-    if (!plots || document.hidden) return;
+    if (!plots || document.hidden || stopped && data) return;
     try {
-      const answer = await fetch(plots.dataset.source, {credentials: "same-origin"});
+      const answer = await fetch(plots.dataset.source, {credentials: "same-origin", signal: AbortSignal.timeout(8000)});
       if (!answer.ok) return; // the live part of the page says what is wrong
       data = await answer.json();
     } catch {
@@ -127,6 +177,7 @@
   function begin() {
     localTimes(document);
     select();
+    stoppable();
     load();
     setInterval(load, 10_000);
     let waiting = 0;
