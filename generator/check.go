@@ -236,9 +236,10 @@ func (c *check) finish() {
 			a.Pos.Compare(b.Pos), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Message, b.Message),
 		)
 	})
-	// A change in a file that several events share is one finding.
+	// A change in a file that several events share is one finding, and so is one in a part
+	// that an alias of YAML repeats.
 	c.result.findings = slices.CompactFunc(findings, func(a, b finding.Finding) bool {
-		a.Event, a.Change = b.Event, b.Change
+		a.Event, a.Change, a.Pointer = b.Event, b.Change, b.Pointer
 		return a == b
 	})
 }

@@ -50,45 +50,28 @@ func ExportAsyncAPI(cfg Config, o AsyncAPIOptions) (*Exported, error) {
 	e := &Exported{Result: *l.result()}
 	e.Dir = filepath.Dir(o.File)
 	e.Files = []File{{Path: filepath.Base(o.File), Content: content}}
-	if err := claimDocument("export asyncapi", o.File, schema.ExportedAsyncAPI); err != nil {
-		return e, err
+	old, err := claimDocument("export asyncapi", o.File, schema.ExportedAsyncAPI)
+	if other, ok := schema.ExportedService(old); err == nil && ok && other != service.Name {
+		err = fmt.Errorf("export asyncapi needs to write %s, but the existing file is the export of the service %q; "+
+			"export to another file, or remove that one if the service is now called %q", o.File, other, service.Name)
 	}
-	return e, claimOwnExport(o.File, service.Name)
+	return e, err
 }
 
-// claimOwnExport checks that the file is not the export of another service.
-func claimOwnExport(file, service string) error {
+// claimDocument returns what is in the file of an export; nil if there is no such file.
+// A file that does not have the mark of this command is an error.
+func claimDocument(command, file, mark string) ([]byte, error) {
 	if file == "" {
-		return nil
-	}
-	old, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the file of the export: %w", err)
-	}
-	if other, ok := schema.ExportedService(old); ok && other != service {
-		return fmt.Errorf("export asyncapi needs to write %s, but the existing file is the export of the service %q; "+
-			"export to another file, or remove that one if the service is now called %q", file, other, service)
-	}
-	return nil
-}
-
-// claimDocument checks the file of an export. A file that does not have the mark of this
-// command is an error.
-func claimDocument(command, file, mark string) error {
-	if file == "" {
-		return nil
+		return nil, nil
 	}
 	old, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return nil, nil
 	case err != nil:
-		return fmt.Errorf("inspect the file of the export: %w", err)
+		return nil, fmt.Errorf("inspect the file of the export: %w", err)
 	case !bytes.Contains(old, []byte(mark)):
-		return fmt.Errorf("%s needs to write %s, but did not generate the existing file; move it, or export to another file", command, file)
+		return nil, fmt.Errorf("%s needs to write %s, but did not generate the existing file; move it, or export to another file", command, file)
 	}
-	return nil
+	return old, nil
 }

@@ -75,7 +75,8 @@ func ExportDebezium(cfg Config, o DebeziumOptions) (*Exported, error) {
 	e := &Exported{Result: *l.result()}
 	e.Dir = filepath.Dir(o.File)
 	e.Files = []File{{Path: filepath.Base(o.File), Content: content}}
-	return e, claimDocument("export debezium", o.File, ExportedDebezium)
+	_, err = claimDocument("export debezium", o.File, ExportedDebezium)
+	return e, err
 }
 
 // connectorName returns the name of a service's connector.

@@ -169,7 +169,7 @@ func (a *asyncAPI) message(e *schema.Event) string {
 	o := &object{}
 	o.text("name", e.Type)
 	o.text("title", messageTitle(e))
-	o.optional("description", cmp.Or(e.Schema.Description, e.Schema.Resolved().Description, e.Description))
+	o.optional("description", cmp.Or(e.Description, e.Schema.Description, e.Schema.Resolved().Description))
 	if e.Envelope == "cloudevents" {
 		o.text("contentType", "application/cloudevents+json")
 	} else {

@@ -175,7 +175,7 @@ func (a *assigner) warnContested(r, keeper *Claim) {
 	}
 	a.list.Warnf(pos, "name-contested",
 		"the Go name %s belongs to another schema, at %s, so this type is called %s", r.wanted[0], keeper.Named.Schema.Pos, r.Named.Name).
-		SetHint(fmt.Sprintf("set title: %s here to fix its name, or let both files refer to one definition", r.Named.Name))
+		SetHint(fmt.Sprintf("set title: %s here to fix its name, or let both refer to one definition", r.Named.Name))
 }
 
 // rank orders claims: events, libraries, definitions of events, inline types.

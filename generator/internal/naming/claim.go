@@ -50,10 +50,17 @@ type Claim struct {
 	events  []*schema.Event // events that use it
 }
 
+// dataPlace is where the data of an event is described.
+type dataPlace struct {
+	doc     *schema.Document
+	pointer string
+}
+
 // Scheme is what the names of a project depend on.
 type Scheme struct {
 	project *schema.Project
 	owners  map[*schema.Document]string // Go name that qualifies types of the file
+	events  map[dataPlace]string        // Go names of the events, by the place of their data
 	version map[*schema.Document]int    // lowest event version in the file; 0: a library
 	titles  map[*schema.Document]bool   // whether its properties have titles that repeat their names
 	keys    map[string][]*keyed         // by name
@@ -63,17 +70,29 @@ type Scheme struct {
 // NewScheme returns the scheme of a project.
 func NewScheme(p *schema.Project) *Scheme {
 	n := &Scheme{
-		project: p, owners: map[*schema.Document]string{}, version: map[*schema.Document]int{},
+		project: p, owners: map[*schema.Document]string{}, events: map[dataPlace]string{}, version: map[*schema.Document]int{},
 		titles: map[*schema.Document]bool{}, keys: map[string][]*keyed{},
 	}
 	for _, e := range p.Events {
 		doc := e.Schema.Doc
+		n.events[dataPlace{doc, e.Schema.Pointer}] = e.GoName
 		if v, ok := n.version[doc]; !ok || e.Version < v {
 			n.version[doc] = e.Version
 			n.owners[doc] = e.GoName
 		}
 	}
 	return n
+}
+
+// owner returns the Go name that qualifies a type: that of the event in whose data it is
+// written, or else that of its file.
+func (n *Scheme) owner(s *schema.Schema) string {
+	for pointer := s.Pointer; pointer != ""; pointer = pointer[:strings.LastIndexByte(pointer, '/')] {
+		if name := n.events[dataPlace{s.Doc, pointer}]; name != "" {
+			return name
+		}
+	}
+	return n.owners[s.Doc]
 }
 
 // Data returns the claim of the data of an event.
@@ -136,7 +155,7 @@ func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
 		}
 		return c
 	}
-	owner := n.owners[s.Doc]
+	owner := n.owner(s)
 	if owner == "" {
 		owner = goname.Exported(stem(s.Doc.Path))
 	}

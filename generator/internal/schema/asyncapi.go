@@ -287,8 +287,7 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 		if !ok {
 			continue
 		}
-		branches := message.value.Member("oneOf")
-		if branches == nil || branches.Kind != Array {
+		if !severalMessages(message.value) {
 			key, unnamed := channel.name, m.Name
 			if id := r.load.withTraits(operation, 2).Member("operationId"); id != nil && id.Kind == String {
 				key, unnamed = Name{Text: id.Text, Pos: id.Pos}, ""
@@ -303,20 +302,40 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 			}
 			continue
 		}
-		for i := range branches.Items {
-			inner := message.inside("oneOf").item(i)
-			target, ok := r.target(inner, "message")
-			if !ok {
-				continue
-			}
-			var key Name
-			if target.place() != inner.place() {
-				key = target.name(key)
-			}
-			in := at
-			in.left = in.left || r.leftHere(inner.value)
-			r.add(target, key, in)
+		r.oneOf(message, at, 0)
+	}
+}
+
+// severalMessages reports whether the message of an operation of AsyncAPI 2 is a choice.
+func severalMessages(message *Value) bool {
+	branches := message.Member("oneOf")
+	return branches != nil && branches.Kind == Array && message.Member("payload") == nil
+}
+
+// oneOf adds the messages of a choice, some of which may be choices themselves.
+func (r *apiReader) oneOf(message node, at apiChannel, depth int) {
+	if depth > maxAPIRefs {
+		r.load.brokenRef(message.unit, message.value, *circle())
+		return
+	}
+	branches := message.inside("oneOf")
+	for i := range branches.value.Items {
+		inner := branches.item(i)
+		target, ok := r.target(inner, "message")
+		if !ok {
+			continue
 		}
+		in := at
+		in.left = in.left || r.leftHere(inner.value)
+		if severalMessages(target.value) {
+			r.oneOf(target, in, depth+1)
+			continue
+		}
+		var key Name
+		if target.place() != inner.place() {
+			key = target.name(key)
+		}
+		r.add(target, key, in)
 	}
 }
 

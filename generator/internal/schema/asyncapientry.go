@@ -133,11 +133,10 @@ func (l *loader) apiEntry(e *EventConfig, index int) {
 		return
 	}
 	tokens, problem := pointerTokens(ref.Fragment)
-	value, _, _ := u.value.at(tokens)
-	if value == nil || problem != "" {
+	target, f := l.reach(u, tokens)
+	if f != nil || problem != "" {
 		return // reported as any other reference
 	}
-	target := node{unit: u, pointer: joinTokens(tokens), value: value}
 	if u.api != 0 {
 		to, ok := l.deref(target)
 		if !ok {

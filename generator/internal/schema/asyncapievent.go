@@ -151,19 +151,39 @@ func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
 			e.Description = v.Text
 		}
 	}
-	e.Examples = m.examples()
+	e.Examples = l.apiExamples(m)
 	return e
 }
 
-// examples returns the examples of the event data.
-func (m *apiMessage) examples() []*Value {
+// apiExamples returns the examples of the event data. The specification allows no
+// references there, but its tools follow them. A broken one is no example.
+func (l *loader) apiExamples(m *apiMessage) []*Value {
+	defer func(before reading) { l.reading = before }(l.reading)
+	follow := func(v *Value) *Value {
+		n := l.nodeOf(v, m.at.unit)
+		for range maxAPIRefs {
+			if !refers(n.value) {
+				return n.value
+			}
+			l.reading = reading{api: n.unit.api, part: true}
+			next, f := l.apiTarget(n, n.value.Member("$ref").Text)
+			if f != nil {
+				return nil
+			}
+			n = next
+		}
+		return nil
+	}
 	all := m.merged.Member("examples")
 	if all == nil || all.Kind != Array {
 		return nil
 	}
 	var data []*Value
 	for _, example := range all.Items {
-		payload := example.Member("payload")
+		if example = follow(example); example == nil || example.Member("payload") == nil {
+			continue
+		}
+		payload := follow(example.Member("payload"))
 		if payload != nil && m.x.Wrapped {
 			payload = payload.Member("data")
 		}

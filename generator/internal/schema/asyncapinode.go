@@ -91,7 +91,7 @@ func (l *loader) derefAs(n node, as reading) (target node, ok bool) {
 			return n, true // it may be in a schema that was not read yet; resolve reports it
 		}
 		if f == nil && (seen[next.value] || next.value == n.value) {
-			f = &failure{id: "reference-circle", message: "this reference leads back to itself", hint: "refer to the object itself"}
+			f = circle()
 		}
 		seen[n.value] = true
 		if f != nil {
@@ -146,8 +146,8 @@ func (l *loader) apiTarget(n node, text string) (node, *failure) {
 	if err != nil {
 		return node{}, &failure{id: "bad-reference", message: finding.Quote(text) + " is not a URI reference", hint: "percent-encode special characters"}
 	}
+	defer func(before bool) { l.hints = before }(l.hints)
 	l.hints = true
-	defer func() { l.hints = false }()
 	to, f := l.resource(n.unit.enclosing(n.pointer), u)
 	if f != nil {
 		return node{}, f
@@ -168,12 +168,45 @@ func (l *loader) apiTarget(n node, text string) (node, *failure) {
 	if problem != "" {
 		return node{}, &failure{id: "bad-reference", message: finding.Quote("#"+u.Fragment) + ": " + problem}
 	}
-	v, followed, reached := to.unit.value.at(tokens)
-	if v == nil {
-		return node{}, &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
-			finding.Quote(to.unit.doc.Path), finding.Quote("#"+joinTokens(tokens[:followed+1]))), hint: l.pointerHint(to.unit, tokens, followed, reached)}
+	return l.reach(to.unit, tokens)
+}
+
+// reach returns the part at a pointer into a file. In the files of a document of AsyncAPI,
+// a reference on the way is followed, as the tools of AsyncAPI do: a channel that is a
+// reference to another file has the messages of that file.
+func (l *loader) reach(u *unit, tokens []string) (node, *failure) {
+	l.reaching++
+	defer func() { l.reaching-- }()
+	for range maxAPIRefs {
+		v, followed, reached := u.value.at(tokens)
+		switch {
+		case v != nil:
+			return node{unit: u, pointer: joinTokens(tokens), value: v}, nil
+		case u.api == 0 || !refers(reached):
+			return node{}, &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
+				finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(tokens[:followed+1]))), hint: l.pointerHint(u, tokens, followed, reached)}
+		case l.reaching > maxAPIRefs:
+			return node{}, circle()
+		}
+		way := tokens[:followed]
+		inSchema := slices.Contains(way, "payload") || slices.Contains(way, "schemas") || slices.Contains(way, "headers")
+		next, ok := l.derefAs(node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: !inSchema})
+		if !ok || refers(next.value) {
+			return node{}, &failure{} // it was reported, or will be
+		}
+		start, _ := pointerTokens(next.pointer)
+		u, tokens = next.unit, slices.Concat(start, tokens[followed:])
 	}
-	return node{unit: to.unit, pointer: joinTokens(tokens), value: v}, nil
+	return node{}, circle()
+}
+
+// refers reports whether v is a reference.
+func refers(v *Value) bool {
+	return v.Kind == Object && v.Member("$ref") != nil && v.Member("$ref").Kind == String
+}
+
+func circle() *failure {
+	return &failure{id: "reference-circle", message: "this reference leads back to itself", hint: "refer to the object itself"}
 }
 
 // apiRoots returns the outermost schemas of a file that is no schema itself.

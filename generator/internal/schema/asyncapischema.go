@@ -116,6 +116,9 @@ func (l *loader) apiPayload(m *apiMessage) *Schema {
 		anything := &Value{Pos: m.at.value.Pos, Kind: Bool, Bool: true}
 		return l.builder(m.at.unit, m.at.unit.resources[0]).schema(anything, join(m.at.pointer, "payload"))
 	}
+	if !l.formatOfMessage(m) {
+		return nil
+	}
 	if format := m.merged.Member("schemaFormat"); format != nil && m.document.major == 2 {
 		if f := payload.unit.formatted(payload.pointer, format); f != nil {
 			l.unreadable(format.Pos, f)
@@ -142,6 +145,23 @@ func (l *loader) apiPayload(m *apiMessage) *Schema {
 		return nil
 	}
 	return s
+}
+
+// formatOfMessage returns false for a message of AsyncAPI 3 with a schemaFormat beside its
+// payload, where AsyncAPI 2 has it, if that is not JSON Schema. It reports it.
+func (l *loader) formatOfMessage(m *apiMessage) bool {
+	format := m.merged.Member("schemaFormat")
+	if format == nil || m.document.major == 2 {
+		return true
+	}
+	if format.Kind == String {
+		if _, _, problem := schemaFormat(format.Text); strings.HasSuffix(problem, otherThanJSON) {
+			l.unreadable(format.Pos, &failure{id: "asyncapi-schema-format", message: fmt.Sprintf("the schemaFormat %s cannot be read: %s", finding.Quote(format.Text), problem),
+				hint: formatHint, otherFormat: true})
+			return false
+		}
+	}
+	return true
 }
 
 // jsonContent reports a message whose content type is not JSON.

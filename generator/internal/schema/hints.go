@@ -69,6 +69,8 @@ func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Va
 		return "did you mean " + finding.Quote(at(near)) + "?"
 	}
 	switch {
+	case u.api != 0 && u.within(tokens) != "":
+		return "did you mean " + finding.Quote("#"+u.within(tokens)) + "? In a document of AsyncAPI, a pointer begins at the root of the file"
 	case u.byPointer[joinTokens(tokens[:followed])] != nil: // a keyword is missing, and the other members are no schemas
 		if definitions := u.definitionPointers(); len(definitions) > 0 {
 			return listing("the definitions of the file are", definitions, itself)
@@ -79,6 +81,21 @@ func (l *loader) pointerHint(u *unit, tokens []string, followed int, reached *Va
 		return fmt.Sprintf("its items are %s to %s", finding.Quote(at("0")), finding.Quote(at(fmt.Sprint(len(reached.Items)-1))))
 	}
 	return "add the schema at " + finding.Quote("#"+joinTokens(tokens))
+}
+
+// within returns the pointer to the only schema of the file that has a pointer like the
+// given one inside another schema; "" if there is none.
+func (u *unit) within(tokens []string) string {
+	found, end := "", joinTokens(tokens)
+	for pointer := range u.byPointer {
+		if strings.HasSuffix(pointer, end) && u.byPointer[strings.TrimSuffix(pointer, end)] != nil {
+			if found != "" {
+				return ""
+			}
+			found = pointer
+		}
+	}
+	return found
 }
 
 // definitionPointers lists where the definitions of the file are.

@@ -230,12 +230,13 @@ type loader struct {
 	// out if it is not JSON.
 	undescribed *apiMessage
 
-	reading reading // for what the next file is read
-	needed  bool    // a message of an event depends on what is read
-	broken  map[*Value]*brokenPart
-	marks   []placedMarks
-	peeked  map[string][]byte // files that were read to find documents of AsyncAPI
-	written map[string]bool   // documents of AsyncAPI that the project itself exported
+	reading  reading // for what the next file is read
+	reaching int     // how many references on the way of pointers are being followed
+	needed   bool    // a message of an event depends on what is read
+	broken   map[*Value]*brokenPart
+	marks    []placedMarks
+	peeked   map[string][]byte // files that were read to find documents of AsyncAPI
+	written  map[string]bool   // documents of AsyncAPI that the project itself exported
 
 	dialects   dialectSettings
 	configFile string

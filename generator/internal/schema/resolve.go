@@ -261,7 +261,15 @@ func (l *loader) lazy(r *resource, tokens []string) (*Schema, *failure) {
 	}
 	all, _ := pointerTokens(pointer)
 	v, followed, reached := u.value.at(all)
-	if v == nil {
+	switch {
+	case v == nil && u.api != 0 && refers(reached):
+		n, f := l.reach(u, all)
+		if f != nil {
+			return nil, f
+		}
+		tokens, _ = pointerTokens(n.pointer)
+		return l.lazy(n.unit.resources[0], tokens)
+	case v == nil:
 		return nil, &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
 			finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(all[:followed+1]))), hint: l.pointerHint(u, all, followed, reached)}
 	}

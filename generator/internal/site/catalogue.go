@@ -82,7 +82,7 @@ type group struct {
 	Name, Path string
 	Of         string     // Service or Topic
 	Owners     []string   // of a service
-	About      []string   // the description of a service, in paragraphs
+	About      []prose    // the descriptions of a service
 	Consumed   []*event   // events that a service consumes, sorted
 	Ordered    bool       // the records of a topic can have a key
 	Projects   []string   // the project files of a service
@@ -224,10 +224,9 @@ func (b *builder) service(p Project) {
 		g.Owners = append(g.Owners, p.Owner)
 		slices.Sort(g.Owners)
 	}
-	for _, part := range paragraphs(p.Description) {
-		if !slices.Contains(g.About, part) {
-			g.About = append(g.About, part)
-		}
+	about := proseOf(p.Description)
+	if about.HTML != "" && !slices.ContainsFunc(g.About, func(known prose) bool { return known.HTML == about.HTML }) {
+		g.About = append(g.About, about)
 	}
 	if !slices.Contains(g.Projects, p.File) {
 		g.Projects = append(g.Projects, p.File)

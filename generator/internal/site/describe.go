@@ -17,7 +17,7 @@ type Description struct {
 	// ID ends the ids of the sections, and Of their headings, if the event has several
 	// descriptions.
 	ID, Of      string
-	Paragraphs  []string
+	About       prose
 	Attributes  []attribute
 	Root        field
 	Fields      []field
@@ -99,7 +99,7 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 	root, rows, left := fieldsOf(d.event)
 	const long = 3000
 	out := Description{
-		Paragraphs: paragraphs(d.description()), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
+		About: proseOf(d.description()), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
 		Schema: string(d.document), LongSchema: len(d.document) > long, Deprecated: d.deprecated(),
 	}
 	whatever := func(*schema.Value) bool { return true }
@@ -122,7 +122,7 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 	}
 	for _, row := range rows {
 		out.SearchNames = append(out.SearchNames, row.Within+row.Name)
-		out.SearchTexts = append(out.SearchTexts, row.Description...)
+		out.SearchTexts = append(out.SearchTexts, row.Description.Texts...)
 	}
 	return out
 }

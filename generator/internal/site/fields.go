@@ -16,7 +16,7 @@ type field struct {
 	Type        string
 	Required    string // required, optional, or "" where that has no meaning
 	Marks       []string
-	Description []string
+	Description prose
 	Rules       []rule
 	Values      []enumValue
 	MoreValues  int // that are not shown
@@ -98,7 +98,7 @@ func isItem(name string) bool { return name == "[]" }
 
 // plain reports whether a row says nothing but a type.
 func (row field) plain() bool {
-	return len(row.Marks)+len(row.Description)+len(row.Rules)+len(row.Values)+len(row.Examples) == 0 && row.Default == nil
+	return len(row.Marks)+len(row.Description.HTML)+len(row.Rules)+len(row.Values)+len(row.Examples) == 0 && row.Default == nil
 }
 
 func hasChildren(f *facts) bool {
@@ -252,7 +252,7 @@ func (w *fields) variants(u union, path, pointer string, depth int) {
 func (w *fields) describe(f *facts) field {
 	row := field{
 		Type:        f.typeWords(0),
-		Description: paragraphs(f.first(func(s *schema.Schema) string { return s.Description })),
+		Description: proseOf(f.first(func(s *schema.Schema) string { return s.Description })),
 		Rules:       f.rules(),
 	}
 	values := f.enum()

@@ -51,7 +51,7 @@ func (b *builder) index() index {
 				for _, p := range d.Publishers {
 					names = append(names, p.event.GoName)
 				}
-				texts = append(append(texts, d.Paragraphs...), d.SearchTexts...)
+				texts = append(append(texts, d.About.Texts...), d.SearchTexts...)
 				fields = append(fields, d.SearchNames...)
 			}
 		}
@@ -78,7 +78,7 @@ func distinct(texts []string, between string) string {
 	var all []string
 	known := map[string]bool{"": true}
 	for _, text := range texts {
-		text = strings.Join(strings.Fields(text), " ")
+		text = onOneLine(text)
 		if !known[text] {
 			known[text] = true
 			all = append(all, text)

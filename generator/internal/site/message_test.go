@@ -65,7 +65,7 @@ func TestMessageTexts(t *testing.T) {
 	project := described(t, "payments", map[string]string{"asyncapi.yaml": payments})
 	site := pagesOf(t, Options{Title: "x"}, project)
 	contains(t, site, "events/payment.received.v1.html",
-		`<h1 class="name">Payment received</h1>`, "A customer, e.g. a company, has paid. More.", `!<p class="text">A payment.`,
+		`<h1 class="name">Payment received</h1>`, "A customer, e.g. a company, has paid. More.", `!<p>A payment.`,
 		`<code>{
   &#34;id&#34;: &#34;p-1&#34;
 }</code>`, "From the message in the document of AsyncAPI; valid.",

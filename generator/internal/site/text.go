@@ -7,17 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// paragraphs splits a description at its empty lines. There is no other markup.
-func paragraphs(text string) []string {
-	var all []string
-	for part := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
-		if part = strings.TrimSpace(part); part != "" {
-			all = append(all, part)
-		}
-	}
-	return all
-}
-
 // visible replaces characters of a page that would not be seen, or would change the
 // order of what is seen, with a replacement character.
 func visible(page string) string {
@@ -38,12 +27,7 @@ func joins(r rune) bool { return r >= 0x200C && r <= 0x200F || r == 0x061C }
 
 // summary returns the first sentence of a description, or its beginning.
 func summary(text string) string {
-	all := paragraphs(text)
-	if len(all) == 0 {
-		return ""
-	}
-	first := strings.Join(strings.Fields(all[0]), " ")
-	first = sentence(first)
+	first := sentence(proseOf(text).Lead)
 	const most = 200
 	if runes := []rune(first); len(runes) > most {
 		first = strings.TrimRight(string(runes[:most-1]), " ") + "…"

@@ -1,0 +1,161 @@
+package site
+
+import (
+	"bytes"
+	"errors"
+	"html"
+	"html/template"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer"
+	markdown "github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// prose is a description.
+type prose struct {
+	HTML template.HTML
+	// Texts are its parts, such as paragraphs, as plain text on one line each.
+	Texts []string
+	// Lead is the text of the first paragraph, or of the first part if there is none.
+	Lead string
+}
+
+// commonMark reads descriptions: CommonMark, with tables. HTML in a description is text:
+// its parsers are missing. So all tags of a page are from us or from package goldmark.
+var commonMark = goldmark.New(
+	goldmark.WithParser(parser.NewParser(
+		parser.WithBlockParsers(
+			util.Prioritized(parser.NewSetextHeadingParser(), 100),
+			util.Prioritized(parser.NewThematicBreakParser(), 200),
+			util.Prioritized(parser.NewListParser(), 300),
+			util.Prioritized(parser.NewListItemParser(), 400),
+			util.Prioritized(parser.NewCodeBlockParser(), 500),
+			util.Prioritized(parser.NewATXHeadingParser(), 600),
+			util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
+			util.Prioritized(parser.NewBlockquoteParser(), 800),
+			util.Prioritized(parser.NewParagraphParser(), 1000),
+		),
+		parser.WithInlineParsers(
+			util.Prioritized(parser.NewCodeSpanParser(), 100),
+			util.Prioritized(parser.NewLinkParser(), 200),
+			util.Prioritized(parser.NewAutoLinkParser(), 300),
+			util.Prioritized(parser.NewEmphasisParser(), 500),
+		),
+		parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+	)),
+	goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone))),
+	goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(safe{}, 1))),
+)
+
+// longestProse is the longest description that is read as CommonMark, in bytes. A longer
+// one is shown as it is: some texts take time that grows with the square of their length.
+const longestProse = 32 << 10
+
+// proseOf reads a description.
+func proseOf(description string) prose {
+	source := []byte(strings.ReplaceAll(description, "\r\n", "\n"))
+	if len(source) > longestProse {
+		return prose{
+			HTML:  template.HTML("<p>" + html.EscapeString(description) + "</p>"), //nolint:gosec // it is escaped
+			Texts: []string{onOneLine(description)}, Lead: onOneLine(description),
+		}
+	}
+	document := commonMark.Parser().Parse(markdown.NewReader(source))
+	var p prose
+	for part := document.FirstChild(); part != nil; part = part.NextSibling() {
+		var out bytes.Buffer
+		_ = commonMark.Renderer().Render(&out, source, part) // writing to memory does not fail
+		p.HTML += template.HTML(out.String())                //nolint:gosec // see commonMark and safe
+		line := html.UnescapeString(tag.ReplaceAllStringFunc(out.String(), func(tag string) string {
+			if withinWord.MatchString(tag) {
+				return ""
+			}
+			return " "
+		}))
+		if line = onOneLine(line); line == "" {
+			continue
+		}
+		p.Texts = append(p.Texts, line)
+		if p.Lead == "" && part.Kind() == ast.KindParagraph {
+			p.Lead = line
+		}
+	}
+	if p.Lead == "" && len(p.Texts) > 0 {
+		p.Lead = p.Texts[0]
+	}
+	return p
+}
+
+// The tags in what commonMark writes, and those that may be in the middle of a word.
+var (
+	tag        = regexp.MustCompile(`<[^>]*>`)
+	withinWord = regexp.MustCompile(`^</?(a|code|em|strong)[ >]`)
+)
+
+func onOneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// safe writes what package goldmark would write in another way. A heading is a bold
+// paragraph, because the page has its own headings. An image is a link, because a page
+// fetches nothing from elsewhere. A link that leads to no web page or mail address is
+// text.
+type safe struct{}
+
+func (safe) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
+	r.Register(ast.KindHeading, func(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
+		return ast.WalkContinue, write(w, entering, "<p><strong>", "</strong></p>\n")
+	})
+	r.Register(ast.KindLink, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		link, _ := n.(*ast.Link)
+		return ast.WalkContinue, writeLink(w, entering, n, link.Destination)
+	})
+	r.Register(ast.KindImage, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		image, _ := n.(*ast.Image)
+		return ast.WalkContinue, writeLink(w, entering, n, image.Destination)
+	})
+	r.Register(ast.KindAutoLink, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		link, _ := n.(*ast.AutoLink)
+		to := link.URL(source)
+		if link.AutoLinkType == ast.AutoLinkEmail {
+			to = append([]byte("mailto:"), to...)
+		}
+		before := writeLink(w, true, n, to)
+		_, err := w.Write(util.EscapeHTML(link.Label(source)))
+		return ast.WalkContinue, errors.Join(before, err, writeLink(w, false, n, to))
+	})
+}
+
+// write writes what is before or after the content of a part.
+func write(w util.BufWriter, entering bool, before, after string) error {
+	if !entering {
+		before = after
+	}
+	_, err := w.WriteString(before)
+	return err
+}
+
+// writeLink writes the begin or the end of the link n, unless it is in another one.
+func writeLink(w util.BufWriter, entering bool, n ast.Node, destination []byte) error {
+	for around := n.Parent(); around != nil; around = around.Parent() {
+		if around.Kind() == ast.KindLink || around.Kind() == ast.KindImage {
+			return nil
+		}
+	}
+	const resolve = true // entities and escapes, which could hide a scheme
+	address := util.URLEscape(destination, resolve)
+	to, err := url.Parse(string(address))
+	if err != nil || !slices.Contains([]string{"http", "https", "mailto"}, to.Scheme) {
+		return nil
+	}
+	return write(w, entering, `<a href="`+string(util.EscapeHTML(address))+`" rel="noreferrer">`, "</a>")
+}
