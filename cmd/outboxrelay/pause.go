@@ -218,9 +218,13 @@ func (p *pausing) confirmed(ctx context.Context, conn *pgx.Conn, topics []string
 	limited, cancel := context.WithTimeout(ctx, p.wait)
 	defer cancel()
 	var leader admin.Leader
-	err := wait.Until(limited, 100*time.Millisecond, func() (over bool, err error) {
-		leader, err = admin.ReadLeader(limited, conn, "")
-		return leader.Holder == uuid.Nil || p.obeyed(leader.State, topics, now), err
+	err := wait.Until(limited, 100*time.Millisecond, func() (bool, error) {
+		found, err := admin.ReadLeader(limited, conn, "")
+		if err != nil { // as at the end of the wait
+			return false, err
+		}
+		leader = found
+		return leader.Holder == uuid.Nil || p.obeyed(leader.State, topics, now), nil
 	})
 	switch {
 	case err != nil && (limited.Err() == nil || ctx.Err() != nil):
