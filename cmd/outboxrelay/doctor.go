@@ -155,7 +155,7 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 		d.checkRelays(facts)
 		d.checkRows(facts)
 	}
-	d.checkKafka(ctx, facts.Topics)
+	d.checkKafka(ctx, facts.Topics, err == nil)
 	d.checkRegistry(ctx, facts.Topics)
 	d.checkRedis(ctx)
 	d.checkEncryption()
@@ -171,10 +171,22 @@ func (d *doctor) count(l level) int {
 	return n
 }
 
+// rank is the place of a finding: the worst come first. Of the warnings, those about an
+// incident do. What rows wait for comes last, because another finding may be its cause.
+func (f diagnosis) rank() int {
+	place := 4 * slices.Index([]level{broken, risky, notable, healthy}, f.Level)
+	if f.Level == risky && f.See == "" {
+		place += 2
+	}
+	if f.Check == checkOfRows {
+		place++
+	}
+	return place
+}
+
 // print writes the findings, the worst ones first.
 func (d *doctor) print(w io.Writer, asJSON, more bool) error {
-	order := []level{broken, risky, notable, healthy}
-	slices.SortStableFunc(d.found, func(a, b diagnosis) int { return slices.Index(order, a.Level) - slices.Index(order, b.Level) })
+	slices.SortStableFunc(d.found, func(a, b diagnosis) int { return a.rank() - b.rank() })
 	if asJSON {
 		return printJSON(w, struct {
 			Outbox   string      `json:"outbox"`

@@ -31,8 +31,9 @@ func sortedKeys(ms ...map[string]string) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// checkKafka asks the brokers about the topics of the rows, as the relay does.
-func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
+// checkKafka asks the brokers about the topics of the rows, as the relay does. The topics are
+// known if the outbox could be read.
+func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts, known bool) {
 	if d.o.toStdout {
 		return
 	}
@@ -51,8 +52,14 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts) {
 			writable++
 		}
 	}
-	d.ok("topics", "each topic of the rows can be written: %d", writable)
-	d.ok("row size", "the largest rows that wait fit into their topics")
+	switch {
+	case !known: // neither was looked at
+	case len(topics) == 0:
+		d.ok("topics", "the outbox has no rows, so no topic was looked at")
+	default:
+		d.ok("topics", "each topic of the rows can be written: %d", writable)
+		d.ok("row size", "the largest rows that wait fit into their topics")
+	}
 }
 
 // describe describes the topics with a producer of its own, which sends nothing.
@@ -85,11 +92,19 @@ func (d *doctor) pingKafka(ctx context.Context) error {
 	return client.Ping(ctx)
 }
 
+// waitingRows says how many rows wait for a topic. Not all rows were looked at.
+func waitingRows(n int64) string {
+	if n == 1 {
+		return "at least 1 row waits for it"
+	}
+	return fmt.Sprintf("at least %d rows wait for it", n)
+}
+
 // checkTopic reports whether the topic can be written.
 func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
-	bad, waits := broken, fmt.Sprintf("its rows wait: %d of those that were looked at", t.Waiting)
+	bad, waits := broken, waitingRows(t.Waiting)
 	if t.Waiting == 0 { // it may be retired
-		bad, waits = notable, "none of the rows that were looked at waits for it"
+		bad, waits = notable, "no row is known to wait for it"
 	}
 	switch {
 	case info.Problem.Class != relay.ClassOK:
@@ -143,7 +158,7 @@ func roundUp(size int64) int64 { return (2*size>>20 + 1) << 20 }
 
 // checkRegistry looks for the schema of one event of each topic.
 func (d *doctor) checkRegistry(ctx context.Context, topics []admin.TopicFacts) {
-	if d.o.registry == nil {
+	if d.o.registry == nil || len(topics) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)

@@ -239,8 +239,10 @@ const longSilence = 30 * time.Second
 func (d *doctor) checkRelays(f admin.Facts) {
 	l := f.State.Leader
 	for _, o := range f.Others {
-		d.addIncident(runbook.OldRelay, risky, "relays", fmt.Sprintf("session %d (role %s, application %q, from %s) has changed event_outbox: %s", o.PID, o.Role, o.Application, o.From, o.Query),
-			"if it is an older relay, events are published twice and out of order", "stop that relay; a person's session or a clean-up job needs no action")
+		d.addIncident(runbook.OldRelay, risky, "relays", fmt.Sprintf("session %d (role %s, application %q, from %s) has changed event_outbox: %s", o.PID, o.Role, o.Application, o.From, deedOf(o)),
+			"if it is an older relay, events are published twice and out of order", fmt.Sprintf("stop that relay. It is one if the session does so again while events are inserted: "+
+				"SELECT usename, application_name, client_addr, backend_start, state_change, query FROM pg_stat_activity WHERE pid = %d. "+
+				"A person's session, or a job that deletes published rows, needs no action", o.PID))
 	}
 	silent := !l.Known || l.Holder == uuid.Nil || l.Silent > longSilence
 	if silent && f.PublishedAgo >= 0 && f.PublishedAgo < longSilence && (!l.Known || l.Silent > longSilence+f.PublishedAgo) {
@@ -264,6 +266,14 @@ func (d *doctor) checkRelays(f admin.Facts) {
 	} else {
 		d.ok("relays", "term %d, renewed %s ago", l.Epoch, l.Silent.Round(100*time.Millisecond))
 	}
+}
+
+// deedOf says what a session did that a relay does.
+func deedOf(o admin.OtherPublisher) string {
+	if len(o.Query) >= 6 && strings.EqualFold(o.Query[:6], "SELECT") {
+		return "it locks rows that are not published, as a relay does before it sends them (… FOR UPDATE): " + o.Query
+	}
+	return o.Query
 }
 
 // compareSettings compares the settings that all relays must share with the leader's.
@@ -293,6 +303,9 @@ func (d *doctor) fixOfReason(r reason) string {
 	}
 }
 
+// checkOfRows is the check of what waits, for which other checks may have found the cause.
+const checkOfRows = "rows"
+
 // checkRows says why rows do not move.
 func (d *doctor) checkRows(f admin.Facts) {
 	s := f.State
@@ -304,10 +317,10 @@ func (d *doctor) checkRows(f admin.Facts) {
 		case reason.kind == reasonDead || stuck(s) > time.Minute:
 			l = broken
 		}
-		d.addIncident(reason.see, l, "rows", reason.text, "", d.fixOfReason(reason))
+		d.addIncident(reason.see, l, checkOfRows, reason.text, "", d.fixOfReason(reason))
 	}
 	for _, p := range s.Pauses {
-		d.add(notable, "rows", describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))
+		d.add(notable, checkOfRows, describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))
 	}
-	d.ok("rows", "%s pending, %s held, %s dead", counted(s.Pending), counted(s.Waiting), counted(s.Dead))
+	d.ok(checkOfRows, "%s pending, %s retrying, %s dead", counted(s.Pending), counted(s.Waiting), counted(s.Dead))
 }

@@ -31,6 +31,10 @@ func incidentOfDatabase(err error) runbook.Incident {
 		switch refused.Code {
 		case invalidPassword:
 			return runbook.WrongCredentials
+		case invalidAuthorization:
+			if noSuchRole(refused) {
+				return runbook.WrongCredentials
+			}
 		case shutdown, crashShutdown, startingUp, readOnly:
 			return runbook.PrimaryFailedOver
 		case diskFull:
@@ -61,6 +65,12 @@ const (
 	diskFull             = "53100"
 )
 
+// noSuchRole reports whether the server has no role of that name. The text may be in another
+// language; the same function of Postgres says that a role may not log in.
+func noSuchRole(refused *pgconn.PgError) bool {
+	return refused.Code == invalidAuthorization && refused.Routine == "InitializeSessionUserId" && !strings.Contains(refused.Message, "is not permitted")
+}
+
 // lostConnection reports whether a connection ended while it was used.
 func lostConnection(err error) bool {
 	return slices.ContainsFunc([]error{io.ErrUnexpectedEOF, syscall.EPIPE, syscall.ECONNRESET, net.ErrClosed}, func(lost error) bool { return errors.Is(err, lost) })
@@ -88,6 +98,11 @@ func fixOfDatabase(err error) string {
 	if err == nil {
 		return ""
 	}
+	refused, isRefused := errors.AsType[*pgconn.PgError](err)
+	if isRefused && noSuchRole(refused) {
+		return "this server has no such role: correct the user in the setting database-url, or its host if it is the wrong server. If the role is missing, " +
+			"as on a server that was restored, create it (CREATE ROLE … LOGIN), and give it what outboxgen migration --grants prints"
+	}
 	switch incidentOfDatabase(err) {
 	case runbook.WrongCredentials:
 		return "write the current password into the file of the setting database-password-file, which is read for each new session, or into database-url"
@@ -98,7 +113,7 @@ func fixOfDatabase(err error) string {
 	case runbook.DiskFull:
 		return "give the disk of the database more space"
 	}
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == invalidAuthorization {
+	if isRefused && refused.Code == invalidAuthorization {
 		return "look at pg_hba.conf of the server: it needs an entry for this role, this database and this machine; or the role may not log in"
 	}
 	if misaddressed(err) {

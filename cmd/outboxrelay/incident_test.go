@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -72,7 +73,9 @@ func TestIncidentOfAnErrorOfTheDatabase(t *testing.T) {
 		{"none", nil, ""},
 		{"another error", errors.New("x"), ""},
 		{"wrong password", fmt.Errorf("connect: %w", &pgconn.PgError{Code: "28P01"}), runbook.WrongCredentials},
-		{"no entry in pg_hba.conf", &pgconn.PgError{Code: "28000"}, ""},
+		{"no entry in pg_hba.conf", &pgconn.PgError{Code: "28000", Routine: "ClientAuthentication"}, ""},
+		{"no such role", &pgconn.PgError{Code: "28000", Routine: "InitializeSessionUserId", Message: `role "a" does not exist`}, runbook.WrongCredentials},
+		{"a role that may not log in", &pgconn.PgError{Code: "28000", Routine: "InitializeSessionUserId", Message: `role "a" is not permitted to log in`}, ""},
 		{"shutting down", fmt.Errorf("the first query: %w", &pgconn.PgError{Code: "57P01"}), runbook.PrimaryFailedOver},
 		{"the connection breaks", fmt.Errorf("the first query: %w", &net.OpError{Op: "write", Err: syscall.EPIPE}), runbook.PrimaryFailedOver},
 		{"the disk is full", &pgconn.PgError{Code: "53100"}, runbook.DiskFull},
@@ -129,6 +132,28 @@ func TestStatusWithoutItsDatabase(t *testing.T) {
 	got := call(map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d?sslmode=disable"}, "status")
 	if got.Code != exitcode.Failed || !strings.HasSuffix(got.Stderr, "\nsee "+runbook.PrimaryFailedOver.URL()+"\n") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A role that the server does not have is said to be missing, and has a section of the runbook.
+func TestARoleThatDoesNotExist(t *testing.T) {
+	_, env := newOutbox(t)
+	address, err := url.Parse(env["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.User = url.User("anybody")
+	env["DATABASE_URL"] = address.String()
+	const said = `refused the role anybody (SQLSTATE 28000): role "anybody" does not exist; check the user in the address, and whether it is the right server`
+	got := call(env, "status")
+	if !strings.HasSuffix(got.Stderr, said+"\nsee "+runbook.WrongCredentials.URL()+"\n") {
+		t.Errorf("status: %+v", got)
+	}
+	_, found := examined(t, env, "--sink", "stdout")
+	first := found[0]
+	if !strings.HasSuffix(first.What, said) || !strings.HasPrefix(first.Fix, "this server has no such role: correct the user in the setting database-url") ||
+		first.See != runbook.WrongCredentials.URL() {
+		t.Errorf("doctor: %+v", first)
 	}
 }
 

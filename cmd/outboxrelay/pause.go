@@ -218,9 +218,13 @@ func (p *pausing) confirmed(ctx context.Context, conn *pgx.Conn, topics []string
 	limited, cancel := context.WithTimeout(ctx, p.wait)
 	defer cancel()
 	var leader admin.Leader
-	err := wait.Until(limited, 100*time.Millisecond, func() (over bool, err error) {
-		leader, err = admin.ReadLeader(limited, conn, "")
-		return leader.Holder == uuid.Nil || p.obeyed(leader.State, topics, now), err
+	err := wait.Until(limited, 100*time.Millisecond, func() (bool, error) {
+		found, err := admin.ReadLeader(limited, conn, "")
+		if err != nil { // as at the end of the wait
+			return false, err
+		}
+		leader = found
+		return leader.Holder == uuid.Nil || p.obeyed(leader.State, topics, now), nil
 	})
 	switch {
 	case err != nil && (limited.Err() == nil || ctx.Err() != nil):
@@ -265,9 +269,10 @@ func (p *pausing) obeyed(l relay.Status, topics []string, now []relay.OperatorPa
 	return true
 }
 
-// unobeyed says that the leader does not know a pause; "": it does, or there is no leader.
+// unobeyed says that the leader does not know a pause; "": it does, or there is no leader, or
+// it has not renewed its lease yet.
 func unobeyed(s admin.State) string {
-	if s.Leader.Holder == uuid.Nil || s.Leader.State.OperatorPauseCount >= len(s.Pauses) {
+	if s.Leader.Holder == uuid.Nil || !s.Leader.State.Leader || s.Leader.State.OperatorPauseCount >= len(s.Pauses) {
 		return ""
 	}
 	if newest := s.Pauses[len(s.Pauses)-1]; s.Now.Sub(newest.Since) < silence {

@@ -89,7 +89,7 @@ see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-
 	if got := call(env, "pause", "orders", "--reason", "x", "--wait", "2s"); got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "on new-1, pid 8, has not confirmed it") {
 		t.Errorf("the state of an earlier pause: %+v", got)
 	}
-	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox_lease SET state = '{"led": {"host": "old-1", "pid": 7}}'`); err != nil {
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox_lease SET state = '{"leader": true, "led": {"host": "old-1", "pid": 7}}'`); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox_audit SET at = at - interval '1 hour'`); err != nil {
@@ -117,7 +117,7 @@ func TestAPauseIsNoProblem(t *testing.T) {
 		t.Helper()
 		_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), $1)
 			ON CONFLICT (name) DO UPDATE SET state = $1, updated_at = now()`,
-			`{"operator_pause_count": 1, "operator_pauses": [{"topic": "`+topic+`"}]`+reason+`}`)
+			`{"leader": true, "operator_pause_count": 1, "operator_pauses": [{"topic": "`+topic+`"}]`+reason+`}`)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,9 +36,9 @@ func pace(m *admin.Moving) string {
 }
 
 // unexplained reports whether rows wait under a leader that does not say why. It does not
-// while it publishes.
+// while it publishes, and before its first renewal.
 func unexplained(s admin.State) bool {
-	return s.Leader.Holder != uuid.Nil && s.Leader.Silent <= silence && s.Leader.State.Reason == "" &&
+	return s.Leader.Holder != uuid.Nil && s.Leader.Silent <= silence && s.Leader.State.Leader && s.Leader.State.Reason == "" &&
 		stuck(s) > patience && s.OldestUnpaused.NextAttempt.IsZero()
 }
 

@@ -5,18 +5,40 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
+
+// A relay that has just taken over has said nothing about itself, or about why rows wait.
+func TestANewLeaderHasSaidNothing(t *testing.T) {
+	t.Parallel()
+	waits := &admin.Row{Age: time.Minute}
+	state := admin.State{
+		Leader: admin.Leader{Known: true, Holder: uuid.New(), Epoch: 2}, Pending: 1, Oldest: waits, OldestUnpaused: waits,
+		Now: time.Now(), Pauses: []relay.OperatorPause{{Topic: "orders", Since: time.Now().Add(-time.Hour)}},
+	}
+	want := []reason{{reasonPause, "1 pause by operators: see outboxrelay resume", ""}}
+	if diff := cmp.Diff(want, reasons(state), cmp.AllowUnexported(reason{})); diff != "" {
+		t.Errorf("before its first renewal (-want +got):\n%s", diff)
+	}
+	state.Leader.State.Leader = true
+	if got := len(reasons(state)); got != 3 {
+		t.Errorf("after its first renewal there are %d reasons, want 3", got)
+	}
+}
 
 // ledWith makes a relay lead that writes this state into its lease.
 func ledWith(t *testing.T, conn *pgx.Conn, state string) {
 	t.Helper()
-	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state, updated_at) VALUES (1, gen_random_uuid(), $1, now() + interval '1 hour')
-		ON CONFLICT (name) DO UPDATE SET state = $1, updated_at = excluded.updated_at`, state)
+	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state, updated_at) VALUES (1, gen_random_uuid(), '{"leader": true}'::jsonb || $1::jsonb, now() + interval '1 hour')
+		ON CONFLICT (name) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at`, state)
 	if err != nil {
 		t.Fatal(err)
 	}

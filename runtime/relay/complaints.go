@@ -18,6 +18,11 @@ type complaint struct {
 	refused  bool
 	pause    time.Duration
 	next     time.Duration // no log line before this time
+
+	fails bool          // since the last success
+	since time.Duration // the first failure since then
+	last  time.Duration // the last one
+	told  bool          // one of them was logged
 }
 
 const (
@@ -41,7 +46,26 @@ func (c complaints) of(now time.Duration, name string) *complaint {
 		c[name] = of
 	}
 	of.failures++
+	if !of.fails {
+		of.fails, of.since = true, now
+	}
+	of.last = now
 	return of
+}
+
+// stale is after which time without a call a success says nothing about the failures before.
+const stale = 2 * longestSilence
+
+// worked records a success. It returns for how long there were none, and whether to log it:
+// the failures were logged.
+func (c complaints) worked(now time.Duration, name string) (failed time.Duration, say bool) {
+	of := c[name]
+	if of == nil || !of.fails {
+		return 0, false
+	}
+	say = of.told && now-of.last < stale
+	of.fails, of.told = false, false
+	return now - of.since, say
 }
 
 // due reports whether to log a failure, and how many there were since the last line.
@@ -55,6 +79,7 @@ func (of *complaint) due(now time.Duration, urgent bool) (failures int, say bool
 	of.pause = min(max(2*of.pause, shortestSilence), longestSilence)
 	of.next = now + of.pause
 	failures, of.failures = of.failures, 0
+	of.told = true
 	return failures, true
 }
 

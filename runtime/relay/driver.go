@@ -377,6 +377,9 @@ func (d *driver) take(o outcome) {
 		if slotOf(o.op) == slotLease {
 			d.r.reached.Store(int64(max(1, now)))
 		}
+		if failed, say := d.complains.worked(now, callName(o.op)); say {
+			d.cfg.Logger.LogAttrs(d.root, slog.LevelInfo, "call works again", slog.String("call", callName(o.op)), after(failed))
+		}
 		d.observe(o)
 	case errors.As(o.err, &setup) && !setup.Transient:
 		d.fatal = o.err

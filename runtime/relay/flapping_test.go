@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
@@ -82,8 +85,9 @@ func TestWakeUpsThatComeAndGoFillNoLog(t *testing.T) {
 		t.Fatal("the relay does not wait for wake-ups")
 	}
 	r.stop()
-	if n := strings.Count(log.String(), "wake-ups unavailable"); n == 0 || n > 10 {
-		t.Errorf("%d lines about wake-ups:\n%s", n, log)
+	n, again := strings.Count(log.String(), "wake-ups unavailable"), strings.Count(log.String(), "wake-ups work again")
+	if n == 0 || n > 10 || again != n {
+		t.Errorf("%d lines about no wake-ups, and %d about their recovery:\n%s", n, again, log)
 	}
 }
 
@@ -111,11 +115,73 @@ func TestWhatComesAndGoesFillsNoLog(t *testing.T) {
 				r.w.publishes(t, i+1)
 			}
 			r.stop()
-			warnings, infos := strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "resumed")
+			warnings, infos := strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "resumed")+strings.Count(log.String(), " again")
 			t.Logf("%d warnings, %d recoveries", warnings, infos)
-			if warnings == 0 || warnings > n/4 || infos > warnings {
+			if warnings == 0 || warnings > n/4 || infos == 0 || infos > warnings {
 				t.Errorf("%d warnings and %d recoveries:\n%s", warnings, infos, log)
 			}
 		})
 	}
 }
+
+// What failed and works again is logged once, with how long it did not.
+func TestTheLogSaysWhatWorksAgain(t *testing.T) {
+	t.Parallel()
+	store, log := relay.NewMemStore(), &logText{}
+	sink := &down{taking: newTaking(), failed: make(chan struct{}, 1)}
+	sink.topics["here"] = relay.TopicInfo{Partitions: 1}
+	sink.is.Store(true)
+	r := start(t, relay.Config{
+		Store: store, Sink: sink, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		PauseMin: time.Millisecond, PauseMax: time.Millisecond, OutageMin: time.Millisecond, OutageMax: time.Millisecond,
+	})
+	store.Add(rows(3, "here", "k")...)
+	for range 5 {
+		<-sink.failed
+	}
+	sink.is.Store(false)
+	r.w.publishes(t, 3)
+	r.stop()
+	var got []string
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, " again") {
+			got = append(got, regexp.MustCompile(`.*msg=("[^"]*").* after=[0-9.]+m?s\n`).ReplaceAllString(line, "$1"))
+		}
+	}
+	if diff := cmp.Diff([]string{`"call works again"`, `"Kafka answers again"`}, got); diff != "" {
+		t.Errorf("recoveries (-want +got):\n%s\n%s", diff, log)
+	}
+}
+
+// down is a sink that fails as long as it is down, first in Topics and then in Send.
+type down struct {
+	*taking
+	is     atomic.Bool
+	asked  atomic.Int64
+	failed chan struct{}
+}
+
+func (d *down) Open(context.Context) (relay.Producer, error) { return d, nil }
+
+func (d *down) Topics(ctx context.Context, names []string) ([]relay.TopicInfo, error) {
+	if d.asked.Add(1) == 1 {
+		return nil, errors.New("down")
+	}
+	return d.taking.Topics(ctx, names)
+}
+
+func (d *down) Send(ctx context.Context, wave []relay.Record, results []relay.Result) {
+	d.taking.Send(ctx, wave, results)
+	if !d.is.Load() {
+		return
+	}
+	for i := range results {
+		results[i] = relay.Result{Class: relay.ClassRelay, Err: errors.New("down")}
+	}
+	select {
+	case d.failed <- struct{}{}:
+	default:
+	}
+}
+
+func (d *down) Close() {}

@@ -32,6 +32,9 @@ func (d *driver) keepStats(ctx context.Context) {
 				d.cfg.Logger.WarnContext(ctx, "rows not counted, retrying; their metrics are not exported", attrs...)
 			}
 		default:
+			if failed, say := troubles.worked(d.cfg.Clock.Now(), "Store.Stats"); say {
+				d.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "rows counted again", after(failed))
+			}
 			d.cfg.Observer.Stats(s)
 			select {
 			case d.stats <- s:
@@ -99,6 +102,9 @@ func (d *driver) listen(ctx context.Context) {
 			continue
 		}
 		tries, told = 0, false
+		if failed, say := troubles.worked(d.cfg.Clock.Now(), "wake-ups"); say {
+			d.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "wake-ups work again", after(failed))
+		}
 		d.wake()
 	}
 }

@@ -39,6 +39,18 @@ func (j *journal) trouble(now time.Duration, name, text string, attrs ...slog.At
 	return true
 }
 
+// recovered logs the end of a trouble, if one of that name was logged.
+func (j *journal) recovered(now time.Duration, name, text string, attrs ...slog.Attr) {
+	if failed, say := j.troubles.worked(now, name); say {
+		j.say(slog.LevelInfo, text, append(attrs, after(failed))...)
+	}
+}
+
+// after says how long something did not work.
+func after(failed time.Duration) slog.Attr {
+	return slog.Duration("after", failed.Round(time.Millisecond))
+}
+
 func (j *journal) take() []logLine {
 	lines := j.lines
 	j.lines = nil

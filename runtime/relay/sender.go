@@ -141,6 +141,9 @@ func (s *sender) take(w *wave, p *partition, maxRows int, maxBytes int64) {
 	w.put(p, rows, size)
 }
 
+// troubleKafka is the name of outages in the journal.
+const troubleKafka = "Kafka"
+
 var errNoResult = errors.New("relay: the sink gave no result for the record")
 
 // resolved handles the results of a wave. An error ends the term.
@@ -184,10 +187,11 @@ func (s *sender) resolved(now time.Duration, w *wave, results []Result) error {
 		f.targets.keepOut(b.p)
 	}
 	if outage != nil {
-		s.log.trouble(now, "Kafka", "Kafka unavailable, retrying; attempts are not counted", slog.Any("error", outage))
+		s.log.trouble(now, troubleKafka, "Kafka unavailable, retrying; attempts are not counted", slog.Any("error", outage))
 		s.outage(now, outage)
 	} else if acked {
 		s.tries, s.err = 0, nil
+		s.log.recovered(now, troubleKafka, "Kafka answers again")
 	}
 	f.suspect.landed(w)
 	for _, b := range w.batches {

@@ -219,6 +219,9 @@ func (ts *targets) keepOut(p *partition) {
 
 // took records that a partition accepted a whole batch.
 func (ts *targets) took(p *partition) {
+	if p.told {
+		ts.log.say(slog.LevelInfo, "partition resumed", slog.String("topic", p.topic.name), slog.Int("partition", int(p.part)))
+	}
 	p.tries, p.topic.tries, p.told = 0, 0, false
 	p.topic.resumed(ts.log)
 	if p.limit *= 2; p.limit > ts.q.waveRows() {

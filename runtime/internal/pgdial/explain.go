@@ -57,6 +57,9 @@ func explain(at Target, err error) error {
 const (
 	invalidAuthorization = "28000"
 	invalidPassword      = "28P01"
+	// noSuchRole is the function of Postgres that says that a role does not exist, or may not
+	// log in.
+	noSuchRole = "InitializeSessionUserId"
 )
 
 // refusal explains why a server refused the role, from the code of its answer: its text may
@@ -74,6 +77,8 @@ func refusal(at Target, err error) string {
 		return said + "; check the user and the password"
 	case answer.Code != invalidAuthorization:
 		return ""
+	case answer.Routine == noSuchRole && !strings.Contains(answer.Message, "is not permitted"):
+		return said + "; check the user in the address, and whether it is the right server"
 	case !encrypted(at.Config):
 		return said + "; the address does not use TLS (sslmode=disable): if the server requires it, write sslmode=verify-full, " +
 			"and sslrootcert for the file of the authority that signed its certificate"

@@ -177,9 +177,10 @@ func (s *Store) warnOnce(ctx context.Context, text string, attrs ...any) {
 func (s *Store) warnDurability(ctx context.Context, server pgdb.DescribeServerRow) {
 	if server.SynchronousCommit == "off" {
 		s.warnOnce(ctx, "synchronous_commit is off by default on the server: a crash can forget a commit "+
-			"that its writer was told of; turn it on for the sessions that insert events")
+			"that its writer was told of", "remedy", "turn it on for the sessions that insert events, such as ALTER ROLE … SET synchronous_commit = on")
 	}
 	if server.Fsync == "off" {
-		s.warnOnce(ctx, "fsync is off on the server: a crash of the machine can forget or corrupt anything")
+		s.warnOnce(ctx, "fsync is off on the server: a crash of the machine can forget or corrupt anything",
+			"remedy", "unless the server is only for tests: ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf(); then write to disk what the machine still buffers: sync")
 	}
 }

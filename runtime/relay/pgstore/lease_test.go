@@ -46,6 +46,14 @@ func TestLeaseGoesThroughItsTerms(t *testing.T) {
 			t.Fatal(diff)
 		}
 
+		// What the leader wrote about itself ends with its term.
+		led := &relay.Led{Host: "a", PID: 7}
+		renew(t, s, lease, relay.Progress{Suspect: 7, State: []byte(`{"led": {"host": "a", "pid": 7}}`)})
+		state = observe()
+		if diff := cmp.Diff(relay.LeaseState{Epoch: 1, Beat: 3, Holder: first, Suspect: 7, Led: led}, state); diff != "" {
+			t.Fatal(diff)
+		}
+
 		// A take-over from an older beat fails.
 		if _, err := newStore(t, pg).TakeOver(t.Context(), fresh, holder); !errors.Is(err, relay.ErrLeaseMoved) {
 			t.Fatalf("a take-over by an old observation: %v", err)
@@ -58,6 +66,9 @@ func TestLeaseGoesThroughItsTerms(t *testing.T) {
 		if diff := cmp.Diff(relay.Lease{Epoch: 2, Holder: holder, UncleanEnds: 1, Suspect: 7}, second); diff != "" {
 			t.Fatal(diff)
 		}
+		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 4, Holder: holder, UncleanEnds: 1, Suspect: 7}, observe()); diff != "" {
+			t.Fatal(diff)
+		}
 		if _, err := s.Renew(t.Context(), lease, relay.Progress{}); !errors.Is(err, relay.ErrLeaseLost) {
 			t.Fatalf("the first term renews: %v", err)
 		}
@@ -67,11 +78,11 @@ func TestLeaseGoesThroughItsTerms(t *testing.T) {
 
 		// Progress resets UncleanEnds; a clean end leaves nothing behind.
 		renew(t, successor, second, relay.Progress{Settled: true})
-		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 4, Holder: holder}, observe()); diff != "" {
+		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 5, Holder: holder}, observe()); diff != "" {
 			t.Fatal(diff)
 		}
 		must(t, successor.Release(t.Context(), second))
-		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 5}, observe()); diff != "" {
+		if diff := cmp.Diff(relay.LeaseState{Epoch: 2, Beat: 6}, observe()); diff != "" {
 			t.Fatal(diff)
 		}
 		if _, err := successor.Renew(t.Context(), second, relay.Progress{}); !errors.Is(err, relay.ErrLeaseLost) {

@@ -312,6 +312,7 @@ SET epoch        = l.epoch + 1,
     holder       = $1::uuid,
     backends     = $2::jsonb,
     unclean_ends = CASE WHEN l.holder IS NULL THEN 0 ELSE l.unclean_ends + 1 END,
+    state        = NULL,
     updated_at   = now()
 FROM seen
 WHERE l.name = seen.name
@@ -333,7 +334,8 @@ type TakeOverLeaseRow struct {
 }
 
 // FOR UPDATE is what waits for a settling statement of the old term, which holds
-// the row FOR KEY SHARE until it commits; the plain UPDATE would not.
+// the row FOR KEY SHARE until it commits; the plain UPDATE would not. state describes the
+// leader of the old term; the new one writes its own with its first renewal.
 func (q *Queries) TakeOverLease(ctx context.Context, arg TakeOverLeaseParams) (TakeOverLeaseRow, error) {
 	row := q.db.QueryRow(ctx, TakeOverLease,
 		arg.Holder,

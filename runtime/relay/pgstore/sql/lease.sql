@@ -5,7 +5,8 @@ INSERT INTO event_outbox_lease (name) VALUES (@name) ON CONFLICT (name) DO NOTHI
 SELECT epoch, beat, holder, suspect_seq, unclean_ends, coalesce(state ->> 'led', '')::text AS led FROM event_outbox_lease WHERE name = @name;
 
 -- FOR UPDATE is what waits for a settling statement of the old term, which holds
--- the row FOR KEY SHARE until it commits; the plain UPDATE would not.
+-- the row FOR KEY SHARE until it commits; the plain UPDATE would not. state describes the
+-- leader of the old term; the new one writes its own with its first renewal.
 -- name: TakeOverLease :one
 WITH seen AS MATERIALIZED (
     SELECT s.name FROM event_outbox_lease AS s
@@ -18,6 +19,7 @@ SET epoch        = l.epoch + 1,
     holder       = @holder::uuid,
     backends     = @backends::jsonb,
     unclean_ends = CASE WHEN l.holder IS NULL THEN 0 ELSE l.unclean_ends + 1 END,
+    state        = NULL,
     updated_at   = now()
 FROM seen
 WHERE l.name = seen.name
