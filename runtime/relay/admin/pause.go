@@ -177,11 +177,7 @@ func addEntry(ctx context.Context, tx pgx.Tx, action, topic string, d Decision) 
 // changePauses makes a change in a transaction and checks that it is there: a trigger may
 // have prevented it without an error.
 func changePauses(ctx context.Context, conn Beginner, change func(pgx.Tx, []relay.OperatorPause) error, done func([]relay.OperatorPause) bool) error {
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// Overrides the defaults of the database.
-		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
-			return fmt.Errorf("admin: begin: %w", err)
-		}
+	return transact(ctx, conn, func(tx pgx.Tx) error {
 		if err := refuseHidden(ctx, tx); err != nil {
 			return err
 		}

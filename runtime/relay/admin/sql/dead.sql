@@ -78,12 +78,16 @@ LIMIT @max_rows;
 -- EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
 -- and key, and are not given themselves. The given rows need not be dead any more. It reads
 -- the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
--- reading them once for each key.
+-- reading them once for each key. IDsOfSeq says why the given ones are read in two parts.
 -- name: EarlierDeadRows :many
 WITH latest AS MATERIALIZED (
     SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
-    FROM event_outbox AS c
-    WHERE c.seq = ANY(@seqs::bigint[]) AND c.published_at IS NULL AND c.event_key <> ''
+    FROM (
+        SELECT w.* FROM event_outbox AS w WHERE w.seq = ANY(@seqs::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL
+        UNION ALL
+        SELECT x.* FROM event_outbox AS x WHERE x.seq = ANY(@seqs::bigint[]) AND x.published_at IS NULL AND x.dead_at IS NOT NULL
+    ) AS c
+    WHERE c.event_key <> ''
     GROUP BY 1, 2
 )
 SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
@@ -100,6 +104,8 @@ WHERE NOT EXISTS (SELECT FROM unnest(@seqs::bigint[]) AS given (seq) WHERE given
 ORDER BY d.seq
 LIMIT @max_rows;
 
+-- The columns of the audit are short, and those of a hand-written outbox need not be: a topic in
+-- event_data can have any length, and such a row must be discarded too.
 -- Replay makes dead rows unsettled again and tells the leader, whose ticks would
 -- not show them: their transaction is long over. next_attempt_at keeps them in an index: no
 -- other has unsettled rows below the low-water mark.
@@ -110,7 +116,7 @@ WITH replayed AS (
     RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
-    SELECT @actor, 'replay', r.seq, r.id, r.event_type, r.topic, r.event_key, @reason FROM replayed AS r ORDER BY r.seq
+    SELECT @actor, 'replay', r.seq, r.id, left(r.event_type, 255), left(r.topic, 255), left(r.event_key, 255), @reason FROM replayed AS r ORDER BY r.seq
     RETURNING seq
 )
 SELECT (SELECT count(*) FROM replayed) AS changed, (SELECT count(*) FROM audited) AS audited;
@@ -122,7 +128,7 @@ WITH discarded AS (
     RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
-    SELECT @actor, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, @reason FROM discarded AS d ORDER BY d.seq
+    SELECT @actor, 'discard', d.seq, d.id, left(d.event_type, 255), left(d.topic, 255), left(d.event_key, 255), @reason FROM discarded AS d ORDER BY d.seq
     RETURNING seq
 )
 SELECT (SELECT count(*) FROM discarded) AS changed, (SELECT count(*) FROM audited) AS audited;

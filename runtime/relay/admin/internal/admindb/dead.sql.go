@@ -349,7 +349,7 @@ WITH discarded AS (
     RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
-    SELECT $2, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, $3 FROM discarded AS d ORDER BY d.seq
+    SELECT $2, 'discard', d.seq, d.id, left(d.event_type, 255), left(d.topic, 255), left(d.event_key, 255), $3 FROM discarded AS d ORDER BY d.seq
     RETURNING seq
 )
 SELECT (SELECT count(*) FROM discarded) AS changed, (SELECT count(*) FROM audited) AS audited
@@ -376,8 +376,12 @@ func (q *Queries) Discard(ctx context.Context, arg DiscardParams) (DiscardRow, e
 const earlierDeadRows = `-- name: EarlierDeadRows :many
 WITH latest AS MATERIALIZED (
     SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
-    FROM event_outbox AS c
-    WHERE c.seq = ANY($2::bigint[]) AND c.published_at IS NULL AND c.event_key <> ''
+    FROM (
+        SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w WHERE w.seq = ANY($2::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL
+        UNION ALL
+        SELECT x.id, x.aggregate_id, x.aggregate_type, x.event_type, x.event_data, x.event_key, x.created_at, x.published_at, x.retry_count, x.last_error, x.tx, x.seq, x.topic, x.headers, x.next_attempt_at, x.dead_at, x.partition FROM event_outbox AS x WHERE x.seq = ANY($2::bigint[]) AND x.published_at IS NULL AND x.dead_at IS NOT NULL
+    ) AS c
+    WHERE c.event_key <> ''
     GROUP BY 1, 2
 )
 SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
@@ -420,7 +424,7 @@ type EarlierDeadRowsRow struct {
 // EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
 // and key, and are not given themselves. The given rows need not be dead any more. It reads
 // the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
-// reading them once for each key.
+// reading them once for each key. IDsOfSeq says why the given ones are read in two parts.
 func (q *Queries) EarlierDeadRows(ctx context.Context, arg EarlierDeadRowsParams) ([]EarlierDeadRowsRow, error) {
 	rows, err := q.db.Query(ctx, earlierDeadRows, arg.After, arg.Seqs, arg.MaxRows)
 	if err != nil {
@@ -462,7 +466,7 @@ WITH replayed AS (
     RETURNING seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
-    SELECT $2, 'replay', r.seq, r.id, r.event_type, r.topic, r.event_key, $3 FROM replayed AS r ORDER BY r.seq
+    SELECT $2, 'replay', r.seq, r.id, left(r.event_type, 255), left(r.topic, 255), left(r.event_key, 255), $3 FROM replayed AS r ORDER BY r.seq
     RETURNING seq
 )
 SELECT (SELECT count(*) FROM replayed) AS changed, (SELECT count(*) FROM audited) AS audited
@@ -479,6 +483,8 @@ type ReplayRow struct {
 	Audited int64
 }
 
+// The columns of the audit are short, and those of a hand-written outbox need not be: a topic in
+// event_data can have any length, and such a row must be discarded too.
 // Replay makes dead rows unsettled again and tells the leader, whose ticks would
 // not show them: their transaction is long over. next_attempt_at keeps them in an index: no
 // other has unsettled rows below the low-water mark.
