@@ -110,6 +110,21 @@ func refused(err error) bool {
 	return ok && pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter")
 }
 
+// firstQuery asks whether the server is a standby, and which schema has the event_outbox that
+// statements use.
+const firstQuery = `SELECT pg_is_in_recovery(), (SELECT n.nspname::text FROM pg_catalog.pg_class AS c
+	JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('event_outbox'))`
+
+// otherSchemaError means that statements would use the tables of another schema: a pooler has
+// dropped the search_path of the session.
+type otherSchemaError struct{ want, found, role string }
+
+func (e *otherSchemaError) Error() string {
+	return fmt.Sprintf("the session uses event_outbox of the schema %s, not of %s, so nothing was done: a pooler in front of the database "+
+		"drops search_path (ignore_startup_parameters); set database-url to the server's own address, or give the role its schema: "+
+		"ALTER ROLE %s SET search_path = %s", e.found, e.want, pgx.Identifier{e.role}.Sanitize(), pgx.Identifier{e.want}.Sanitize())
+}
+
 // connect connects, and waits for a first answer: a proxy accepts connections even if
 // the server behind it does not answer. It says if the server is a standby.
 func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnConfig) (*pgx.Conn, error) {
@@ -122,13 +137,18 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 	answering, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var standby bool
-	if err := conn.QueryRow(answering, "SELECT pg_is_in_recovery()", pgx.QueryExecModeExec).Scan(&standby); err != nil {
+	var schema *string
+	if err := conn.QueryRow(answering, firstQuery, pgx.QueryExecModeExec).Scan(&standby, &schema); err != nil {
 		_ = conn.Close(answering) // it failed
 		if errors.Is(answering.Err(), context.DeadlineExceeded) {
 			return nil, fmt.Errorf("the database accepted the connection but did not respond within %s: "+
 				"check the server and any pooler or proxy in front of it, or set a longer --timeout", c.timeout)
 		}
 		return nil, fmt.Errorf("the first query: %w", err)
+	}
+	if schema != nil && o.schema != "" && *schema != o.schema {
+		_ = conn.Close(answering) // it is of no use
+		return nil, &otherSchemaError{want: o.schema, found: *schema, role: config.User}
 	}
 	if standby {
 		fmt.Fprintf(c.stderr, "outboxrelay: outbox %s: the server at %s is a standby: what it has may be old, and it accepts no changes; "+

@@ -261,7 +261,7 @@ func reasons(s admin.State) []reason {
 	case l.State.Reason != "" && l.State.ByOperator:
 		add(reasonPause, "", "%s", l.State.Reason)
 	case l.State.Reason != "":
-		say(incidentOfReason(l.State.Reason), "%s", l.State.Reason)
+		say(incidentsOfReasons[l.State.ReasonKind], "%s", l.State.Reason)
 	case unexplained(s) && !onTheMove(s.Moving):
 		say(runbook.BrokerDown, "rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", stuck(s).Round(time.Second))
 	}
