@@ -42,6 +42,15 @@ func unexplained(s admin.State) bool {
 		stuck(s) > patience && s.OldestUnpaused.NextAttempt.IsZero()
 }
 
+// crashes describes terms that ended one after the other without progress.
+func crashes(l admin.Leader) string {
+	text := fmt.Sprintf("%d relays in a row crashed without progress", l.UncleanEnds)
+	if l.Suspect == 0 {
+		return text + "; no row is suspected yet"
+	}
+	return fmt.Sprintf("%s; row %d is suspected", text, l.Suspect)
+}
+
 // secondLook is how long after the first look the second one is.
 const secondLook = time.Second
 

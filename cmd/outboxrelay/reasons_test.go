@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // ledWith makes a relay lead that writes this state into its lease.
@@ -50,6 +51,16 @@ func TestAPauseHidesNoFault(t *testing.T) {
 	ledWith(t, conn, `{"operator_pause_count": 1, "operator_pauses": [{"topic": "orders"}]}`)
 	if got := steady(call(env, "status")); !strings.Contains(got.Stdout, "rows have waited for AGE although a relay leads") {
 		t.Errorf("rows of another topic wait:\n%s", got.Stdout)
+	}
+}
+
+// Relays crash before a row is suspected.
+func TestCrashesWithoutASuspect(t *testing.T) {
+	t.Parallel()
+	got := []string{crashes(admin.Leader{UncleanEnds: 3}), crashes(admin.Leader{UncleanEnds: 4, Suspect: 17})}
+	want := []string{"3 relays in a row crashed without progress; no row is suspected yet", "4 relays in a row crashed without progress; row 17 is suspected"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

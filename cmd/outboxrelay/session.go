@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,11 +50,36 @@ const outboxUsage = "the outbox, if the settings file has several"
 
 // outboxNamed returns the outbox that --outbox names, or the only one.
 func (c *configuration) outboxNamed(ctx context.Context, name string, read func(*reader) outbox) (outbox, error) {
-	outboxes, err := c.outboxesNow(ctx, read)
+	outboxes, err := c.configured(read)
 	if err != nil {
 		return outbox{}, err
 	}
-	return named(name, outboxes, len(outboxes) == 1)
+	// Another outbox, whose database may be down, does not matter.
+	at := slices.IndexFunc(outboxes, func(o outbox) bool { return o.name == name && !pgstore.IsPattern(o.schema) })
+	if at >= 0 {
+		outboxes[at].flags = c.flagsFor(name, len(outboxes))
+		return outboxes[at], nil
+	}
+	if outboxes, err = c.outboxesNow(ctx, read); err == nil {
+		return named(name, outboxes, len(outboxes) == 1)
+	}
+	if at := slices.IndexFunc(outboxes, func(o outbox) bool { return o.name == name }); at >= 0 {
+		return outboxes[at], nil
+	}
+	return outbox{}, err
+}
+
+// outboxesNamed returns the outbox that --outbox names, or without a name all of them. If some
+// cannot be listed, it returns the others and an error.
+func (c *configuration) outboxesNamed(ctx context.Context, name string, read func(*reader) outbox) ([]outbox, error) {
+	if name == "" {
+		return c.outboxesNow(ctx, read)
+	}
+	o, err := c.outboxNamed(ctx, name, read)
+	if err != nil {
+		return nil, err
+	}
+	return []outbox{o}, nil
 }
 
 // Limits of the statements of operator commands: none waits for a lock for ever, or keeps a
@@ -227,6 +253,19 @@ func (env environment) actor(given string) (string, error) {
 	}
 	return "", misuse{errors.New("--actor is missing: the audit needs to know who decided, and this process has no user name; " +
 		"set it, or the environment variable OUTBOXRELAY_ACTOR")}
+}
+
+// decider completes who decides, and says what the audit cannot take before anybody is asked
+// for a confirmation.
+func (env environment) decider(by *admin.Decision) (err error) {
+	if by.Actor, err = env.actor(by.Actor); err != nil {
+		return err
+	}
+	by.Reason = strings.TrimSpace(by.Reason)
+	if err := by.Validate(); err != nil {
+		return misuse{fmt.Errorf("--actor or --reason: %s", strings.TrimPrefix(err.Error(), "admin: "))}
+	}
+	return nil
 }
 
 func currentUser() string {

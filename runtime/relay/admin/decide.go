@@ -33,7 +33,7 @@ type decision[T any] struct {
 // carryOut acts page by page, each in its own transaction, and returns how many were
 // changed.
 func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (int, error) {
-	if err := d.check(); err != nil {
+	if err := d.Validate(); err != nil {
 		return 0, err
 	}
 	var after T

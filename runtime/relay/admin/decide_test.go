@@ -81,7 +81,9 @@ func TestADecisionWhoseCommitIsNotAnswered(t *testing.T) {
 	if err := admin.Pause(t.Context(), lost, "orders", admin.Decision{Actor: "ann", Reason: "x"}); err == nil || err.Error() != want {
 		t.Errorf("paused, %v; want %s", err, want)
 	}
-	refused := committing{conn, func(ctx context.Context, tx pgx.Tx) error { return errors.Join(tx.Rollback(ctx), pgx.ErrTxCommitRollback) }}
+	refused := committing{conn, func(ctx context.Context, tx pgx.Tx) error {
+		return errors.Join(tx.Rollback(ctx), pgx.ErrTxCommitRollback)
+	}}
 	if err := admin.Pause(t.Context(), refused, "mails", admin.Decision{Actor: "ann", Reason: "x"}); err == nil || !strings.HasPrefix(err.Error(), "admin: commit: ") {
 		t.Errorf("a commit that became a rollback: %v", err)
 	}

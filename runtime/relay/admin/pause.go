@@ -72,7 +72,7 @@ func Pause(ctx context.Context, conn Beginner, topic string, d Decision) error {
 // PauseTopics pauses topics like Pause, all in one transaction, and returns those that were
 // not paused before. The others keep their pauses.
 func PauseTopics(ctx context.Context, conn Beginner, topics []string, d Decision) (changed []string, err error) {
-	if err := d.check(); err != nil {
+	if err := d.Validate(); err != nil {
 		return nil, err
 	}
 	if strings.TrimSpace(d.Reason) == "" {
@@ -117,7 +117,7 @@ func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error 
 // ResumeTopics ends the pauses of topics like Resume, all in one transaction. If one of them
 // is not paused, it changes nothing and returns a *TopicError.
 func ResumeTopics(ctx context.Context, conn Beginner, topics []string, d Decision) error {
-	if err := d.check(); err != nil {
+	if err := d.Validate(); err != nil {
 		return err
 	}
 	paused := func(topic string, pauses []relay.OperatorPause) bool {

@@ -54,7 +54,7 @@ FROM (
 ) AS g
 GROUP BY 1
 ORDER BY 2 DESC, 1
-LIMIT 100;
+LIMIT @max_groups;
 
 -- DeadEarlier lists the dead rows that come before one of the given dead rows of the same
 -- topic and key, and are not given themselves.

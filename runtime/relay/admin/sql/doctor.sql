@@ -1,14 +1,15 @@
 -- Server describes what the sessions of relays share with others. A limit of -1 is none.
 -- name: Server :one
-SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_setting('server_version_num')::integer AS version,
+SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_database()::text AS database_name, current_setting('server_version_num')::integer AS version,
        current_setting('max_connections')::integer AS max_connections,
-       current_setting('superuser_reserved_connections')::integer AS reserved,
+       current_setting('superuser_reserved_connections')::integer + coalesce(nullif(current_setting('reserved_connections', true), ''), '0')::integer AS reserved,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datid IS NOT NULL)::integer AS used,
        coalesce((SELECT r.rolconnlimit FROM pg_catalog.pg_roles AS r WHERE r.rolname = session_user), -1)::integer AS role_limit,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.usename = session_user)::integer AS role_used,
        coalesce((SELECT d.datconnlimit FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()), -1)::integer AS database_limit,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datname = current_database())::integer AS database_used,
        (current_setting('autovacuum') = 'on')::boolean AS autovacuum,
+       pg_has_role('pg_read_all_stats', 'USAGE')::boolean AS sees_others,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a
         WHERE a.datname = current_database() AND a.application_name = 'outboxrelay')::integer AS relay_sessions;
 
@@ -57,6 +58,33 @@ CROSS JOIN LATERAL (
 ) AS kept
 WHERE kept.bytes >= @least::bigint
 ORDER BY kept.bytes DESC
+LIMIT 10;
+
+-- Connectors lists the logical replication slots whose consumer publishes event_outbox: a
+-- publication with the name of the slot has the inserts of the table only, as docs/debezium.md
+-- creates it for what outboxgen export debezium configures; a copy of the database needs the
+-- updates too. Or Debezium reads the slot, and a publication of the same name has the table, or
+-- there is none of that name and any has it. lost: the server has removed WAL that the consumer
+-- has not read.
+-- name: Connectors :many
+SELECT s.slot_name::text AS slot, coalesce(s.active, false)::boolean AS active, coalesce(s.active_pid, 0)::integer AS pid,
+       coalesce(a.application_name, '')::text AS application,
+       coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn), 0)::bigint AS bytes,
+       coalesce(s.wal_status = 'lost', false)::boolean AS lost
+FROM pg_catalog.pg_replication_slots AS s
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = s.active_pid
+WHERE s.slot_type = 'logical' AND s.database = current_database() AND NOT s.temporary
+  AND EXISTS (
+      SELECT FROM pg_catalog.pg_publication AS p
+      JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
+      JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schemaname
+      JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
+      WHERE p.pubinsert AND c.oid = to_regclass('event_outbox')::oid
+        AND (p.pubname = s.slot_name AND NOT p.pubupdate
+             OR a.application_name ILIKE 'debezium%'
+                AND (p.pubname = s.slot_name OR NOT EXISTS (SELECT FROM pg_catalog.pg_publication AS named WHERE named.pubname = s.slot_name)))
+  )
+ORDER BY s.slot_name
 LIMIT 10;
 
 -- name: TableHealth :many
@@ -144,16 +172,20 @@ ORDER BY u.topic
 LIMIT 1000;
 
 -- OtherPublishers lists sessions that are not of a relay and whose last statement changes
--- event_outbox as a relay does, or locks rows to do so. The text of other roles' statements
+-- event_outbox as a relay does, or locks rows to do so. A statement that names another schema is
+-- about another outbox. The text of other roles' statements
 -- needs pg_read_all_stats.
 -- name: OtherPublishers :many
 SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.application_name, '')::text AS application,
        coalesce(host(a.client_addr), 'local')::text AS address,
        a.query::text AS query
 FROM pg_catalog.pg_stat_activity AS a
+CROSS JOIN (SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                             WHERE c.oid = to_regclass('event_outbox')::oid), '')::text AS schema) AS own
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
-  AND (a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
-       OR a.query ~* '\mfrom\s+("?\w+"?\.)?"?event_outbox"?\M.*\mpublished_at\s+is\s+null\M.*\mfor\s+(no\s+key\s+)?update\M')
+  AND (a.query ~* '\m(update|delete\s+from)\s+(only\s+)?("[^"]+"\.|\w+\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+       OR a.query ~* '\mfrom\s+(only\s+)?("[^"]+"\.|\w+\.)?"?event_outbox"?\M.*\mpublished_at\s+is\s+null\M.*\mfor\s+(no\s+key\s+)?update\M')
+  AND coalesce(lower(trim(BOTH '"' FROM substring(a.query FROM '("[^"]+"|\w+)\."?[eE][vV][eE][nN][tT]_[oO][uU][tT][bB][oO][xX]\M'))), lower(own.schema)) = lower(own.schema)
 ORDER BY a.pid LIMIT 10;
 
 -- PublishedLately tells how long ago one of the latest rows was marked as published;

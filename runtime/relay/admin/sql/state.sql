@@ -91,6 +91,24 @@ FROM (
 ORDER BY o.seq
 LIMIT 1;
 
+-- LatePending is OldestPending from the end: of the last rows up to the cap, the oldest one
+-- whose topic is not one of without. Above a low-water mark, OldestPending looks at the newest
+-- rows itself.
+-- name: LatePending :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.retry_count,
+       o.last_error, o.next_attempt_at,
+       greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000)::bigint AS age_ms
+FROM (
+    (SELECT w.* FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+     ORDER BY w.seq DESC LIMIT @cap::bigint)
+    UNION ALL
+    (SELECT p.* FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
+     ORDER BY p.seq DESC LIMIT @cap::bigint)
+) AS o
+WHERE coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) <> ALL(@without::text[])
+ORDER BY o.seq
+LIMIT 1;
+
 -- name: HeldRows :many
 SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at

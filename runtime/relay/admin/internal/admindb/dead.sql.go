@@ -32,7 +32,7 @@ FROM (
 ) AS g
 GROUP BY 1
 ORDER BY 2 DESC, 1
-LIMIT 100
+LIMIT $12
 `
 
 type CountDeadParams struct {
@@ -47,6 +47,7 @@ type CountDeadParams struct {
 	OlderMs       *int64
 	NewerMs       *int64
 	Cap           int32
+	MaxGroups     int32
 }
 
 type CountDeadRow struct {
@@ -70,6 +71,7 @@ func (q *Queries) CountDead(ctx context.Context, arg CountDeadParams) ([]CountDe
 		arg.OlderMs,
 		arg.NewerMs,
 		arg.Cap,
+		arg.MaxGroups,
 	)
 	if err != nil {
 		return nil, err

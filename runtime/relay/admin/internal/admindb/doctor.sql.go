@@ -10,6 +10,70 @@ import (
 	"time"
 )
 
+const connectors = `-- name: Connectors :many
+SELECT s.slot_name::text AS slot, coalesce(s.active, false)::boolean AS active, coalesce(s.active_pid, 0)::integer AS pid,
+       coalesce(a.application_name, '')::text AS application,
+       coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn), 0)::bigint AS bytes,
+       coalesce(s.wal_status = 'lost', false)::boolean AS lost
+FROM pg_catalog.pg_replication_slots AS s
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = s.active_pid
+WHERE s.slot_type = 'logical' AND s.database = current_database() AND NOT s.temporary
+  AND EXISTS (
+      SELECT FROM pg_catalog.pg_publication AS p
+      JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
+      JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schemaname
+      JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
+      WHERE p.pubinsert AND c.oid = to_regclass('event_outbox')::oid
+        AND (p.pubname = s.slot_name AND NOT p.pubupdate
+             OR a.application_name ILIKE 'debezium%'
+                AND (p.pubname = s.slot_name OR NOT EXISTS (SELECT FROM pg_catalog.pg_publication AS named WHERE named.pubname = s.slot_name)))
+  )
+ORDER BY s.slot_name
+LIMIT 10
+`
+
+type ConnectorsRow struct {
+	Slot        string
+	Active      bool
+	Pid         int32
+	Application string
+	Bytes       int64
+	Lost        bool
+}
+
+// Connectors lists the logical replication slots whose consumer publishes event_outbox: a
+// publication with the name of the slot has the inserts of the table only, as docs/debezium.md
+// creates it for what outboxgen export debezium configures; a copy of the database needs the
+// updates too. Or Debezium reads the slot, and a publication of the same name has the table, or
+// there is none of that name and any has it. lost: the server has removed WAL that the consumer
+// has not read.
+func (q *Queries) Connectors(ctx context.Context) ([]ConnectorsRow, error) {
+	rows, err := q.db.Query(ctx, connectors)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ConnectorsRow
+	for rows.Next() {
+		var i ConnectorsRow
+		if err := rows.Scan(
+			&i.Slot,
+			&i.Active,
+			&i.Pid,
+			&i.Application,
+			&i.Bytes,
+			&i.Lost,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const holdingBack = `-- name: HoldingBack :many
 SELECT h.kind::text AS kind, h.name::text AS name, h.detail::text AS detail, h.transactions::bigint AS transactions, h.seconds::bigint AS seconds,
        h.runs::boolean AS runs, h.query::text AS query
@@ -133,9 +197,12 @@ SELECT a.pid, coalesce(a.usename::text, '')::text AS role_name, coalesce(a.appli
        coalesce(host(a.client_addr), 'local')::text AS address,
        a.query::text AS query
 FROM pg_catalog.pg_stat_activity AS a
+CROSS JOIN (SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                             WHERE c.oid = to_regclass('event_outbox')::oid), '')::text AS schema) AS own
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'outboxrelay%'
-  AND (a.query ~* '\m(update|delete\s+from)\s+("?\w+"?\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
-       OR a.query ~* '\mfrom\s+("?\w+"?\.)?"?event_outbox"?\M.*\mpublished_at\s+is\s+null\M.*\mfor\s+(no\s+key\s+)?update\M')
+  AND (a.query ~* '\m(update|delete\s+from)\s+(only\s+)?("[^"]+"\.|\w+\.)?"?event_outbox"?\M' AND a.query ~* '(published_at|retry_count|delete)'
+       OR a.query ~* '\mfrom\s+(only\s+)?("[^"]+"\.|\w+\.)?"?event_outbox"?\M.*\mpublished_at\s+is\s+null\M.*\mfor\s+(no\s+key\s+)?update\M')
+  AND coalesce(lower(trim(BOTH '"' FROM substring(a.query FROM '("[^"]+"|\w+)\."?[eE][vV][eE][nN][tT]_[oO][uU][tT][bB][oO][xX]\M'))), lower(own.schema)) = lower(own.schema)
 ORDER BY a.pid LIMIT 10
 `
 
@@ -148,7 +215,8 @@ type OtherPublishersRow struct {
 }
 
 // OtherPublishers lists sessions that are not of a relay and whose last statement changes
-// event_outbox as a relay does, or locks rows to do so. The text of other roles' statements
+// event_outbox as a relay does, or locks rows to do so. A statement that names another schema is
+// about another outbox. The text of other roles' statements
 // needs pg_read_all_stats.
 func (q *Queries) OtherPublishers(ctx context.Context) ([]OtherPublishersRow, error) {
 	rows, err := q.db.Query(ctx, otherPublishers)
@@ -229,15 +297,16 @@ func (q *Queries) RetainedWAL(ctx context.Context, least int64) ([]RetainedWALRo
 }
 
 const server = `-- name: Server :one
-SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_setting('server_version_num')::integer AS version,
+SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, current_database()::text AS database_name, current_setting('server_version_num')::integer AS version,
        current_setting('max_connections')::integer AS max_connections,
-       current_setting('superuser_reserved_connections')::integer AS reserved,
+       current_setting('superuser_reserved_connections')::integer + coalesce(nullif(current_setting('reserved_connections', true), ''), '0')::integer AS reserved,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datid IS NOT NULL)::integer AS used,
        coalesce((SELECT r.rolconnlimit FROM pg_catalog.pg_roles AS r WHERE r.rolname = session_user), -1)::integer AS role_limit,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.usename = session_user)::integer AS role_used,
        coalesce((SELECT d.datconnlimit FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()), -1)::integer AS database_limit,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a WHERE a.datname = current_database())::integer AS database_used,
        (current_setting('autovacuum') = 'on')::boolean AS autovacuum,
+       pg_has_role('pg_read_all_stats', 'USAGE')::boolean AS sees_others,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity AS a
         WHERE a.datname = current_database() AND a.application_name = 'outboxrelay')::integer AS relay_sessions
 `
@@ -245,6 +314,7 @@ SELECT clock_timestamp()::timestamptz AS now, session_user::text AS login, curre
 type ServerRow struct {
 	Now            time.Time
 	Login          string
+	DatabaseName   string
 	Version        int32
 	MaxConnections int32
 	Reserved       int32
@@ -254,6 +324,7 @@ type ServerRow struct {
 	DatabaseLimit  int32
 	DatabaseUsed   int32
 	Autovacuum     bool
+	SeesOthers     bool
 	RelaySessions  int32
 }
 
@@ -264,6 +335,7 @@ func (q *Queries) Server(ctx context.Context) (ServerRow, error) {
 	err := row.Scan(
 		&i.Now,
 		&i.Login,
+		&i.DatabaseName,
 		&i.Version,
 		&i.MaxConnections,
 		&i.Reserved,
@@ -273,6 +345,7 @@ func (q *Queries) Server(ctx context.Context) (ServerRow, error) {
 		&i.DatabaseLimit,
 		&i.DatabaseUsed,
 		&i.Autovacuum,
+		&i.SeesOthers,
 		&i.RelaySessions,
 	)
 	return i, err

@@ -136,6 +136,79 @@ func (q *Queries) HiddenTables(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const latePending = `-- name: LatePending :many
+SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic, o.event_key, o.retry_count,
+       o.last_error, o.next_attempt_at,
+       greatest(0, extract(epoch FROM clock_timestamp() - o.created_at) * 1000)::bigint AS age_ms
+FROM (
+    (SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
+     ORDER BY w.seq DESC LIMIT $2::bigint)
+    UNION ALL
+    (SELECT p.id, p.aggregate_id, p.aggregate_type, p.event_type, p.event_data, p.event_key, p.created_at, p.published_at, p.retry_count, p.last_error, p.tx, p.seq, p.topic, p.headers, p.next_attempt_at, p.dead_at, p.partition FROM event_outbox AS p WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $3::bigint
+     ORDER BY p.seq DESC LIMIT $2::bigint)
+) AS o
+WHERE coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) <> ALL($4::text[])
+ORDER BY o.seq
+LIMIT 1
+`
+
+type LatePendingParams struct {
+	LowWater int64
+	Cap      int64
+	UpTo     int64
+	Without  []string
+}
+
+type LatePendingRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	EventType     string
+	Topic         string
+	EventKey      *string
+	RetryCount    int32
+	LastError     *string
+	NextAttemptAt *time.Time
+	AgeMs         int64
+}
+
+// LatePending is OldestPending from the end: of the last rows up to the cap, the oldest one
+// whose topic is not one of without. Above a low-water mark, OldestPending looks at the newest
+// rows itself.
+func (q *Queries) LatePending(ctx context.Context, arg LatePendingParams) ([]LatePendingRow, error) {
+	rows, err := q.db.Query(ctx, latePending,
+		arg.LowWater,
+		arg.Cap,
+		arg.UpTo,
+		arg.Without,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LatePendingRow
+	for rows.Next() {
+		var i LatePendingRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.RetryCount,
+			&i.LastError,
+			&i.NextAttemptAt,
+			&i.AgeMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lowWater = `-- name: LowWater :one
 SELECT coalesce(max(mark.seq), 0)::bigint AS low_water,
        (CASE WHEN count(*) > 0 THEN coalesce(max(mark.seq), 0) + 100000 ELSE 9223372036854775807 END)::bigint AS up_to,
