@@ -84,7 +84,9 @@ func printDeadGroups(ctx context.Context, env environment, o outbox, conn *pgx.C
 		return err
 	}
 	list := grid{w: env.stdout, header: []string{"ROWS", "FIRST", "LAST", strings.ToUpper(by)}}
+	counted := int64(0)
 	for _, g := range groups {
+		counted += g.Rows
 		g.Value = o.secrets.Text(g.Value)
 		if asJSON {
 			err = printJSON(env.stdout, g)
@@ -99,7 +101,16 @@ func printDeadGroups(ctx context.Context, env environment, o outbox, conn *pgx.C
 		_, err := fmt.Fprintf(env.stdout, "no %ss\n", deadRows.noun)
 		return err
 	}
-	return list.flush()
+	if err := list.flush(); err != nil {
+		return err
+	}
+	switch {
+	case counted >= admin.PendingCap:
+		fmt.Fprintf(env.stderr, "outboxrelay: only the first %d of the rows are counted\n", admin.PendingCap)
+	case len(groups) >= admin.MostDeadGroups:
+		fmt.Fprintf(env.stderr, "outboxrelay: only the %d largest groups of the first %d rows are shown; select fewer rows\n", admin.MostDeadGroups, admin.PendingCap)
+	}
+	return nil
 }
 
 // errEnough ends a list at its limit.
@@ -130,6 +141,8 @@ func (s subject) listing(env environment, one string, cmd *cobra.Command) *cobra
 		switch {
 		case cmd.Flags().Changed("by") && !slices.Contains(admin.DeadGroupings(), by):
 			return misuse{errors.New("--by must be type, topic or error")}
+		case by != "" && cmd.Flags().Changed("limit"):
+			return misuse{errors.New("--limit limits a list, and --by counts: remove one of them")}
 		case limit < 0 && cmd.Flags().Changed("limit"):
 			return misuse{errors.New("--limit must not be negative; 0 is no limit")}
 		case limit < 0 && env.interactive && !asJSON:

@@ -195,10 +195,27 @@ func TestDeadRowsAreCounted(t *testing.T) {
 		{[]string{"--by", "topic", "--key", "other"}, answer{Stdout: "no dead rows\n"}},
 		{[]string{"--by", "key"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --by must be type, topic or error\n"}},
 		{[]string{"--by", ""}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --by must be type, topic or error\n"}},
+		{[]string{"--by", "topic", "--limit", "5"}, answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --limit limits a list, and --by counts: remove one of them\n"}},
 	} {
 		if diff := cmp.Diff(c.want, call(env, append([]string{"dead", "list"}, c.args...)...)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", c.args, diff)
 		}
+	}
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, dead_at, last_error)
+		SELECT 'a', i, 't', 'orders', '{}', now(), 'error ' || i FROM generate_series(1, 100) AS i`); err != nil {
+		t.Fatal(err)
+	}
+	got := call(env, "dead", "list", "--by", "error", "--json")
+	if want := "outboxrelay: only the 100 largest groups of the first 100001 rows are shown; select fewer rows\n"; strings.Count(got.Stdout, "\n") != admin.MostDeadGroups || got.Stderr != want {
+		t.Errorf("of 102 groups: %+v, want %q", got, want)
+	}
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, dead_at)
+		SELECT 'a', i, 't', 'orders', '{}', now() FROM generate_series(1, 100000) AS i`); err != nil {
+		t.Fatal(err)
+	}
+	got = call(env, "dead", "list", "--by", "topic", "--json")
+	if want := "outboxrelay: only the first 100001 of the rows are counted\n"; !strings.HasPrefix(got.Stdout, `{"value":"orders","rows":100001,`) || got.Stderr != want {
+		t.Errorf("of 100103 rows: %+v, want %q", got, want)
 	}
 }
 
@@ -234,6 +251,8 @@ func TestSelectionsThatSelectNothing(t *testing.T) {
 		{[]string{"dead", "discard", "--error", "", "--reason", "x", "--yes"}, "--error is empty: give it a value, or remove it"},
 		{[]string{"dead", "replay", "--all", "--with-earlier", "--out-of-order"}, "--with-earlier and --out-of-order exclude each other: remove one of them"},
 		{[]string{"dead", "replay", "--from", "24h"}, "unknown flag: --from: see outboxrelay dead replay --help"},
+		{[]string{"dead", "replay", "--all", "--reason", strings.Repeat("x", 1001)}, "--actor or --reason: Decision.Reason is longer than 1000 characters"},
+		{[]string{"pause", "a", "--reason", "\xff"}, "--actor or --reason: Decision.Actor or Decision.Reason is not valid UTF-8, or has a NUL: Postgres cannot store it"},
 		{[]string{"dead", "lst"}, "unknown command of dead: use list, show, replay or discard"},
 		{[]string{"dead", "show"}, "dead show needs the event id or the seq of one row, as outboxrelay dead lists them"},
 	} {

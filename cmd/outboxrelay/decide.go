@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -134,13 +135,12 @@ func (d *decision) filter() (admin.Filter, error) {
 }
 
 // permitted returns an error if the call lacks something.
-func (d *decision) permitted(env environment) (err error) {
+func (d *decision) permitted(env environment) error {
 	if !d.dryRun {
-		if d.by.Actor, err = env.actor(d.by.Actor); err != nil {
+		if err := env.decider(&d.by); err != nil {
 			return err
 		}
 	}
-	d.by.Reason = strings.TrimSpace(d.by.Reason)
 	switch {
 	case d.asJSON && !d.dryRun && !d.yes:
 		return misuse{errors.New("--json needs --dry-run or --yes: add one of them, or remove --json")}
@@ -227,8 +227,11 @@ func (d *decision) note(ctx context.Context, conn *pgx.Conn, topics map[string]b
 		return ""
 	}
 	var notes []string
-	if leader.Holder == uuid.Nil {
+	switch {
+	case leader.Holder == uuid.Nil:
 		notes = append(notes, "no relay leads now, so nothing is sent yet")
+	case leader.Silent > silence:
+		notes = append(notes, fmt.Sprintf("the leader's last heartbeat was %s ago, so nothing is sent yet", leader.Silent.Round(time.Second)))
 	}
 	for _, p := range pauses {
 		if p.Topic == admin.AllTopics || topics[p.Topic] {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -82,30 +83,29 @@ func doctorCommand(env environment) *cobra.Command {
 			"  outboxrelay doctor --config outboxrelay.yaml --watch 30s",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			outboxes, err := c.outboxesNow(cmd.Context(), readOutbox)
-			if err != nil {
-				return err
+			if watch < 0 {
+				return misuse{errors.New("--watch must not be negative; 0 looks once")}
 			}
-			if name != "" {
-				o, err := named(name, outboxes, false)
-				if err != nil {
-					return err
-				}
-				outboxes = []outbox{o}
+			outboxes, unlisted := c.outboxesNamed(cmd.Context(), name, readOutbox)
+			if len(outboxes) == 0 {
+				return withRunbook(unlisted)
 			}
 			problems := 0
 			for i, o := range outboxes {
 				d := &doctor{o: o, watch: watch}
 				d.examine(cmd.Context(), c)
+				if cmd.Context().Err() != nil {
+					return errors.New("stopped before all checks were made")
+				}
 				problems += d.count(broken)
 				if err := d.print(env.stdout, asJSON, i > 0); err != nil {
 					return err
 				}
 			}
 			if problems > 0 {
-				return fmt.Errorf("%s found", several(int64(problems), "problem"))
+				return errors.Join(withRunbook(unlisted), fmt.Errorf("%s found", several(int64(problems), "problem")))
 			}
-			return nil
+			return withRunbook(unlisted)
 		},
 	}
 	cmd.Flags().StringVar(&name, "outbox", "", "only this outbox, if the settings file has several")
@@ -202,7 +202,7 @@ func (d *doctor) print(w io.Writer, asJSON, more bool) error {
 		fmt.Fprintf(&b, "%-8s %-11s %s\n", f.Level, f.Check, terminal.Text(f.What))
 		for _, part := range []struct{ label, text string }{{"why", f.Why}, {"fix", f.Fix}, {"see", f.See}} {
 			if part.text != "" {
-				fmt.Fprintf(&b, "%-8s %-11s %s\n", "", part.label, terminal.Text(part.text))
+				fmt.Fprintf(&b, "%-8s %-11s %s\n", "", part.label, terminal.Lines(strings.ReplaceAll(part.text, "\n", " "))) // with backslashes, so that a command can be copied
 			}
 		}
 	}

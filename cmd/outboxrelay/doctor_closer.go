@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -19,8 +20,13 @@ func (d *doctor) lookCloser(ctx context.Context, conn *pgx.Conn, f *admin.Facts)
 	if f.State.Moving, err = lookAgain(ctx, conn, f.State); err != nil {
 		return err
 	}
+	connectors, err := admin.Connectors(ctx, conn)
+	if err != nil {
+		return err
+	}
+	d.checkConnectors(connectors, f.State)
 	slots, err := admin.RetainingWAL(ctx, conn, muchWAL)
-	d.checkWAL(slots)
+	d.checkWAL(slots, connectors)
 	d.checkSize(f.Tables)
 	return err
 }
@@ -62,9 +68,19 @@ func fixOfSlot(name string) string {
 		"(docs/debezium.md). Only if the consumer is gone for good: SELECT pg_drop_replication_slot('%s')", strings.ReplaceAll(name, "'", "''"))
 }
 
-// checkWAL looks at WAL that replication slots retain: it can fill the disk.
-func (d *doctor) checkWAL(slots []admin.RetainedWAL) {
+// checkWAL looks at WAL that replication slots retain: it can fill the disk. Connectors that do
+// not run have a finding of their own.
+func (d *doctor) checkWAL(slots []admin.RetainedWAL, connectors []admin.Connector) {
+	idle := 0
+	for _, c := range connectors {
+		if !c.Active {
+			idle++
+		}
+	}
 	for _, s := range slots {
+		if slices.ContainsFunc(connectors, func(c admin.Connector) bool { return c.Slot == s.Slot && !c.Active }) {
+			continue
+		}
 		state := "active"
 		if !s.Active {
 			state = "not active"
@@ -73,5 +89,7 @@ func (d *doctor) checkWAL(slots []admin.RetainedWAL) {
 			"if the disk of the server is full, services cannot write, and no event is inserted",
 			fixOfSlot(s.Slot))
 	}
-	d.ok("disk", "no replication slot retains much WAL")
+	if idle == 0 {
+		d.ok("disk", "no replication slot retains much WAL")
+	}
 }

@@ -15,7 +15,7 @@ import (
 func TestDoctorFindsRetainedWAL(t *testing.T) {
 	t.Parallel()
 	d := &doctor{o: outbox{secrets: &secret.Redactor{}}}
-	d.checkWAL([]admin.RetainedWAL{{Slot: "it's", Bytes: 3 << 30}})
+	d.checkWAL([]admin.RetainedWAL{{Slot: "it's", Bytes: 3 << 30}, {Slot: "outbox_shop", Bytes: 2 << 30}}, []admin.Connector{{Slot: "outbox_shop"}})
 	want := []diagnosis{{Level: risky, Check: "disk", What: "the replication slot it's (not active) retains 3072 MiB of WAL",
 		Why: "if the disk of the server is full, services cannot write, and no event is inserted",
 		Fix: "start its consumer and let it catch up. Do not drop the slot, or limit it with max_slot_wal_keep_size, unless the owner of the consumer says so: " +

@@ -41,7 +41,7 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts, know
 	defer cancel()
 	infos, err := d.describe(ctx, topics)
 	if err != nil {
-		d.addIncident(incidentOfKafka(err.Error()), broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
+		d.addIncident(incidentOfKafka(err), broken, "kafka", fmt.Sprintf("Kafka at %s: %v", strings.Join(d.o.kafka.brokers, ", "), err), "all rows wait; nothing is lost",
 			d.o.kafka.advice(err))
 		return
 	}

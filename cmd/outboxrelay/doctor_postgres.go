@@ -108,7 +108,7 @@ func (d *doctor) checkServer(f admin.Facts) {
 	}{
 		{"the server (max_connections)", s.MaxConnections - s.Reserved, s.Used, "ALTER SYSTEM SET max_connections = …; then restart the server. Or put the services behind a pooler"},
 		{"role " + s.Login, s.RoleLimit, s.RoleUsed, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", pgx.Identifier{s.Login}.Sanitize())},
-		{"the database", s.DatabaseLimit, s.DatabaseUsed, "ALTER DATABASE … CONNECTION LIMIT -1"},
+		{"the database", s.DatabaseLimit, s.DatabaseUsed, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1", pgx.Identifier{s.Database}.Sanitize())},
 	} {
 		if limit.most < 0 { // none
 			continue
@@ -214,6 +214,9 @@ func resumed(topic string) string {
 	if topic == admin.AllTopics {
 		return "--all"
 	}
+	if strings.HasPrefix(topic, "-") {
+		return "-- " + quoted(topic)
+	}
 	return quoted(topic)
 }
 
@@ -257,8 +260,15 @@ func (d *doctor) checkRelays(f admin.Facts) {
 			"rows wait", "look at the logs of the relays; end the former leader if it still runs, and start one: outboxrelay run")
 	}
 	if l.UncleanEnds > 2 {
-		d.add(broken, "relays", fmt.Sprintf("%d relays in a row crashed without progress; row %d is suspected", l.UncleanEnds, l.Suspect),
-			"a row may kill the relay", fmt.Sprintf("outboxrelay dead show%s %d; report the bug", d.o.flags, l.Suspect))
+		fix := "look at the last lines of the logs of the relays; report the bug"
+		if l.Suspect != 0 {
+			fix = fmt.Sprintf("outboxrelay dead show%s %d; report the bug", d.o.flags, l.Suspect)
+		}
+		d.add(broken, "relays", crashes(l), "a row may kill the relay", fix)
+	}
+	if !f.Server.SeesOthers {
+		d.add(notable, "relays", "what sessions of other roles do is not visible to the role "+f.Server.Login, "a relay of another kind that has its own role is not found",
+			"GRANT pg_read_all_stats TO "+pgx.Identifier{f.Server.Login}.Sanitize())
 	}
 	d.compareSettings(l.State.Led)
 	if led := l.State.Led; led != nil && l.Holder != uuid.Nil {

@@ -177,7 +177,7 @@ func TestDoctorsFixesAreQuoted(t *testing.T) {
 		CREATE INDEX "Bad one" ON event_outbox (event_type); UPDATE pg_index SET indisvalid = false WHERE indexrelid = '"Bad one"'::regclass;
 		ALTER TABLE event_outbox SET (autovacuum_enabled = off); DROP INDEX ix_event_outbox_audit_open;
 		INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason) VALUES
-			('ann', 'pause', 0, gen_random_uuid(), '', 'my orders', 'x'), ('ann', 'pause', 0, gen_random_uuid(), '', NULL, 'x')`); err != nil {
+			('ann', 'pause', 0, gen_random_uuid(), '', 'my orders', 'x'), ('ann', 'pause', 0, gen_random_uuid(), '', '-x', 'x'), ('ann', 'pause', 0, gen_random_uuid(), '', NULL, 'x')`); err != nil {
 		t.Fatal(err)
 	}
 	_, found := examined(t, env, "--schema", "Shop's", "--sink", "stdout")
@@ -189,7 +189,7 @@ func TestDoctorsFixesAreQuoted(t *testing.T) {
 		`DROP INDEX CONCURRENTLY "Shop's"."Bad one"; then create it again`,
 		`ALTER TABLE "Shop's"."event_outbox" RESET (autovacuum_enabled)`,
 		`outboxgen migration --pauses --schema 'Shop'\''s' --format sql | psql "$DATABASE_URL"`,
-		`outboxrelay resume 'my orders'`, `outboxrelay resume --all`,
+		`outboxrelay resume 'my orders'`, `outboxrelay resume -- -x`, `outboxrelay resume --all`,
 	} {
 		if !slices.Contains(fixes, want) {
 			t.Errorf("no fix %q in %q", want, fixes)
@@ -267,6 +267,11 @@ func TestDoctorAsAnOperator(t *testing.T) {
 		t.Errorf("an operator's role cannot look at the tables: %q", worse(found))
 	}
 	_, found = examined(t, map[string]string{"DATABASE_URL": relayURL}, "--sink", "stdout")
+	if !slices.ContainsFunc(found, func(f diagnosis) bool {
+		return f.Level == notable && strings.HasPrefix(f.What, "what sessions of other roles do is not visible to the role ") && strings.HasPrefix(f.Fix, "GRANT pg_read_all_stats TO ")
+	}) {
+		t.Errorf("doctor does not say that it cannot see another relay: %+v", found)
+	}
 	if got := worse(found); len(got) != 1 || got[0] != "warning relays: no relay leads" {
 		t.Errorf("with the relay's role: %q", got)
 	}

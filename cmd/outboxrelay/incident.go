@@ -12,10 +12,12 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // incidentOfDatabase returns the incident of the runbook that an error of the database
@@ -25,6 +27,9 @@ func incidentOfDatabase(err error) runbook.Incident {
 		return ""
 	}
 	if strings.Contains(err.Error(), "pooler in transaction or statement mode") || strings.Contains(err.Error(), "unsupported startup parameter") {
+		return runbook.PoolerInTheWay
+	}
+	if _, ok := errors.AsType[*otherSchemaError](err); ok {
 		return runbook.PoolerInTheWay
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -89,8 +94,7 @@ func misaddressed(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	alert := ok && op.Op == "remote error" // what package tls calls an alert of the server
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
-	return untrusted || alert || noTLS || strings.Contains(err.Error(), "and the address requires it (sslmode)") ||
-		strings.Contains(err.Error(), "closed the connection right after the TLS handshake")
+	return untrusted || alert || noTLS || errors.Is(err, pgstore.ErrTLS)
 }
 
 // fixOfDatabase says what to do about an error of the database; "": not known.
@@ -123,27 +127,20 @@ func fixOfDatabase(err error) string {
 }
 
 // incidentOfKafka is incidentOfDatabase for an error of Kafka.
-func incidentOfKafka(text string) runbook.Incident {
-	if strings.Contains(text, "SASL_AUTHENTICATION_FAILED") {
+func incidentOfKafka(err error) runbook.Incident {
+	if errors.Is(err, relay.ErrCredentials) || errors.Is(err, kerr.SaslAuthenticationFailed) {
 		return runbook.WrongCredentials
 	}
 	return runbook.BrokerDown
 }
 
-// incidentOfReason returns the incident of what a leader says about itself
-// (relay.Status.Reason).
-func incidentOfReason(reason string) runbook.Incident {
-	switch {
-	case strings.HasPrefix(reason, "Kafka unavailable"):
-		return incidentOfKafka(reason)
-	case strings.HasPrefix(reason, "topic "):
-		return runbook.TopicMissing
-	case strings.HasPrefix(reason, "partition "):
-		return runbook.BrokerDown
-	case strings.Contains(reason, "held by"):
-		return runbook.PoisonRecord
-	}
-	return ""
+// incidentsOfReasons are the incidents of what a leader says about itself.
+var incidentsOfReasons = map[relay.ReasonKind]runbook.Incident{
+	relay.ReasonKafka:       runbook.BrokerDown,
+	relay.ReasonCredentials: runbook.WrongCredentials,
+	relay.ReasonTopic:       runbook.TopicMissing,
+	relay.ReasonPartition:   runbook.BrokerDown,
+	relay.ReasonHeld:        runbook.PoisonRecord,
 }
 
 // incidentsOf lists the incidents of the reasons and of paused topics, each once.

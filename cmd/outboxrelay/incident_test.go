@@ -15,12 +15,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // readRunbook returns docs/runbook.md, and the anchors of its sections.
@@ -82,6 +84,8 @@ func TestIncidentOfAnErrorOfTheDatabase(t *testing.T) {
 		{"no such host", notConnected(&net.DNSError{IsNotFound: true}), ""},
 		{"one of two hosts is unknown", notConnected(errors.Join(&net.DNSError{IsNotFound: true}, syscall.ECONNREFUSED)), runbook.PrimaryFailedOver},
 		{"an untrusted certificate", notConnected(&tls.CertificateVerificationError{Err: errors.New("x")}), ""},
+		{"no TLS, and the address requires it", notConnected(fmt.Errorf("its text does not matter: %w", pgstore.ErrTLS)), ""},
+		{"a pooler that drops the search_path", fmt.Errorf("outbox a: %w", &otherSchemaError{}), runbook.PoolerInTheWay},
 		{"starting up", &pgconn.PgError{Code: "57P03"}, runbook.PrimaryFailedOver},
 		{"a missing table", &pgconn.PgError{Code: "42P01"}, ""},
 		{"a pooler that refuses a parameter", &pgconn.PgError{Code: "08P01", Message: "unsupported startup parameter: search_path"}, runbook.PoolerInTheWay},
@@ -157,25 +161,35 @@ func TestARoleThatDoesNotExist(t *testing.T) {
 	}
 }
 
+// What a leader says about itself leads to the runbook by its kind. An earlier version gives
+// none.
 func TestIncidentOfWhatTheLeaderSays(t *testing.T) {
 	t.Parallel()
-	got := map[string]runbook.Incident{}
-	for _, reason := range []string{
-		"Kafka unavailable, retrying: dial", "Kafka unavailable, retrying: SASL_AUTHENTICATION_FAILED", "topic a is paused: b",
-		"partition 1 of a is set aside: b", "1 key is held by a failed row", "3 keys are held by failed rows", "the sink is being opened",
-	} {
-		got[reason] = incidentOfReason(reason)
+	want := map[relay.ReasonKind]runbook.Incident{
+		relay.ReasonKafka: runbook.BrokerDown, relay.ReasonCredentials: runbook.WrongCredentials, relay.ReasonTopic: runbook.TopicMissing,
+		relay.ReasonPartition: runbook.BrokerDown, relay.ReasonHeld: runbook.PoisonRecord, relay.ReasonStore: "", "": "",
 	}
-	want := map[string]runbook.Incident{
-		"Kafka unavailable, retrying: dial":                       runbook.BrokerDown,
-		"Kafka unavailable, retrying: SASL_AUTHENTICATION_FAILED": runbook.WrongCredentials,
-		"topic a is paused: b":                                    runbook.TopicMissing,
-		"partition 1 of a is set aside: b":                        runbook.BrokerDown,
-		"1 key is held by a failed row":                           runbook.PoisonRecord,
-		"3 keys are held by failed rows":                          runbook.PoisonRecord,
-		"the sink is being opened":                                "",
+	got := map[relay.ReasonKind]runbook.Incident{}
+	for kind := range want {
+		state := admin.State{Leader: admin.Leader{Known: true, Holder: uuid.New()}}
+		state.Leader.State.Reason, state.Leader.State.ReasonKind = "x", kind
+		all := reasons(state)
+		if len(all) != 1 || all[0].kind != reasonFault || all[0].text != "x" {
+			t.Errorf("%q: %+v", kind, all)
+			continue
+		}
+		got[kind] = all[0].see
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Kafka's answer about credentials is known by its code.
+func TestIncidentOfAnErrorOfKafka(t *testing.T) {
+	t.Parallel()
+	got := []runbook.Incident{incidentOfKafka(fmt.Errorf("wrapped: %w", kerr.SaslAuthenticationFailed)), incidentOfKafka(relay.ErrCredentials), incidentOfKafka(errors.New("SASL"))}
+	if diff := cmp.Diff([]runbook.Incident{runbook.WrongCredentials, runbook.WrongCredentials, runbook.BrokerDown}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -87,7 +87,7 @@ func (p *pausing) command(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func (p *pausing) run(ctx context.Context, topics []string) (err error) {
+func (p *pausing) run(ctx context.Context, topics []string) error {
 	p.by.Reason = strings.TrimSpace(p.by.Reason)
 	switch {
 	case p.all && len(topics) > 0:
@@ -99,10 +99,16 @@ func (p *pausing) run(ctx context.Context, topics []string) (err error) {
 	case p.pauses && p.by.Reason == "":
 		return misuse{errors.New("--reason is missing: others need to know why the rows wait")}
 	}
-	if p.by.Actor, err = p.environment.actor(p.by.Actor); err != nil {
+	if err := p.environment.decider(&p.by); err != nil {
 		return err
 	}
-	if p.all {
+	var once []string
+	for _, topic := range topics {
+		if !slices.Contains(once, topic) {
+			once = append(once, topic)
+		}
+	}
+	if topics = once; p.all {
 		topics = []string{admin.AllTopics}
 	}
 	o, err := p.outboxNamed(ctx, p.outbox, readPlace)

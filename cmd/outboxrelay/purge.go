@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,13 +69,12 @@ func purgeCommand(env environment) *cobra.Command {
 }
 
 // permitted returns an error if the call lacks something.
-func (p *purging) permitted() (err error) {
+func (p *purging) permitted() error {
 	if !p.dryRun {
-		if p.by.Actor, err = p.environment.actor(p.by.Actor); err != nil {
+		if err := p.environment.decider(&p.by); err != nil {
 			return err
 		}
 	}
-	p.by.Reason = strings.TrimSpace(p.by.Reason)
 	switch {
 	case p.cfg.Batch < 1 || p.cfg.Batch > 10_000:
 		return misuse{fmt.Errorf("invalid --batch %d: use a number from 1 to 10000", p.cfg.Batch)}

@@ -42,6 +42,15 @@ func unexplained(s admin.State) bool {
 		stuck(s) > patience && s.OldestUnpaused.NextAttempt.IsZero()
 }
 
+// crashes describes terms that ended one after the other without progress.
+func crashes(l admin.Leader) string {
+	text := fmt.Sprintf("%d relays in a row crashed without progress", l.UncleanEnds)
+	if l.Suspect == 0 {
+		return text + "; no row is suspected yet"
+	}
+	return fmt.Sprintf("%s; row %d is suspected", text, l.Suspect)
+}
+
 // secondLook is how long after the first look the second one is.
 const secondLook = time.Second
 
@@ -83,7 +92,7 @@ func hiddenFaults(l admin.Leader) []reason {
 	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
 		add(runbook.TopicMissing, "%s cannot be written, such as %s: %s", several(int64(max(s.PausedTopicCount, len(p))), "topic"), p[0].Topic, p[0].Reason)
 	}
-	if p := s.SetAside; len(p) > 0 && s.Reason != relay.PartitionReason(p[0]) {
+	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition {
 		add(runbook.BrokerDown, "%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason)
 	}
 	return out

@@ -75,6 +75,16 @@ func TestAPauseHidesNoFault(t *testing.T) {
 	}
 }
 
+// Relays crash before a row is suspected.
+func TestCrashesWithoutASuspect(t *testing.T) {
+	t.Parallel()
+	got := []string{crashes(admin.Leader{UncleanEnds: 3}), crashes(admin.Leader{UncleanEnds: 4, Suspect: 17})}
+	want := []string{"3 relays in a row crashed without progress; no row is suspected yet", "4 relays in a row crashed without progress; row 17 is suspected"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // A relay that publishes a large backlog gives no reason why rows wait. It is not stuck.
 func TestABusyRelayIsNotStuck(t *testing.T) {
 	conn, env := newOutbox(t)

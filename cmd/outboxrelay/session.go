@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,11 +50,36 @@ const outboxUsage = "the outbox, if the settings file has several"
 
 // outboxNamed returns the outbox that --outbox names, or the only one.
 func (c *configuration) outboxNamed(ctx context.Context, name string, read func(*reader) outbox) (outbox, error) {
-	outboxes, err := c.outboxesNow(ctx, read)
+	outboxes, err := c.configured(read)
 	if err != nil {
 		return outbox{}, err
 	}
-	return named(name, outboxes, len(outboxes) == 1)
+	// Another outbox, whose database may be down, does not matter.
+	at := slices.IndexFunc(outboxes, func(o outbox) bool { return o.name == name && !pgstore.IsPattern(o.schema) })
+	if at >= 0 {
+		outboxes[at].flags = c.flagsFor(name, len(outboxes))
+		return outboxes[at], nil
+	}
+	if outboxes, err = c.outboxesNow(ctx, read); err == nil {
+		return named(name, outboxes, len(outboxes) == 1)
+	}
+	if at := slices.IndexFunc(outboxes, func(o outbox) bool { return o.name == name }); at >= 0 {
+		return outboxes[at], nil
+	}
+	return outbox{}, err
+}
+
+// outboxesNamed returns the outbox that --outbox names, or without a name all of them. If some
+// cannot be listed, it returns the others and an error.
+func (c *configuration) outboxesNamed(ctx context.Context, name string, read func(*reader) outbox) ([]outbox, error) {
+	if name == "" {
+		return c.outboxesNow(ctx, read)
+	}
+	o, err := c.outboxNamed(ctx, name, read)
+	if err != nil {
+		return nil, err
+	}
+	return []outbox{o}, nil
 }
 
 // Limits of the statements of operator commands: none waits for a lock for ever, or keeps a
@@ -110,6 +136,21 @@ func refused(err error) bool {
 	return ok && pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter")
 }
 
+// firstQuery asks whether the server is a standby, and which schema has the event_outbox that
+// statements use.
+const firstQuery = `SELECT pg_is_in_recovery(), (SELECT n.nspname::text FROM pg_catalog.pg_class AS c
+	JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('event_outbox'))`
+
+// otherSchemaError means that statements would use the tables of another schema: a pooler has
+// dropped the search_path of the session.
+type otherSchemaError struct{ want, found, role string }
+
+func (e *otherSchemaError) Error() string {
+	return fmt.Sprintf("the session uses event_outbox of the schema %s, not of %s, so nothing was done: a pooler in front of the database "+
+		"drops search_path (ignore_startup_parameters); set database-url to the server's own address, or give the role its schema: "+
+		"ALTER ROLE %s SET search_path = %s", e.found, e.want, pgx.Identifier{e.role}.Sanitize(), pgx.Identifier{e.want}.Sanitize())
+}
+
 // connect connects, and waits for a first answer: a proxy accepts connections even if
 // the server behind it does not answer. It says if the server is a standby.
 func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnConfig) (*pgx.Conn, error) {
@@ -122,13 +163,18 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 	answering, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var standby bool
-	if err := conn.QueryRow(answering, "SELECT pg_is_in_recovery()", pgx.QueryExecModeExec).Scan(&standby); err != nil {
+	var schema *string
+	if err := conn.QueryRow(answering, firstQuery, pgx.QueryExecModeExec).Scan(&standby, &schema); err != nil {
 		_ = conn.Close(answering) // it failed
 		if errors.Is(answering.Err(), context.DeadlineExceeded) {
 			return nil, fmt.Errorf("the database accepted the connection but did not respond within %s: "+
 				"check the server and any pooler or proxy in front of it, or set a longer --timeout", c.timeout)
 		}
 		return nil, fmt.Errorf("the first query: %w", err)
+	}
+	if schema != nil && o.schema != "" && *schema != o.schema {
+		_ = conn.Close(answering) // it is of no use
+		return nil, &otherSchemaError{want: o.schema, found: *schema, role: config.User}
 	}
 	if standby {
 		fmt.Fprintf(c.stderr, "outboxrelay: outbox %s: the server at %s is a standby: what it has may be old, and it accepts no changes; "+
@@ -210,6 +256,19 @@ func (env environment) actor(given string) (string, error) {
 	}
 	return "", misuse{errors.New("--actor is missing: the audit needs to know who decided, and this process has no user name; " +
 		"set it, or the environment variable OUTBOXRELAY_ACTOR")}
+}
+
+// decider completes who decides, and says what the audit cannot take before anybody is asked
+// for a confirmation.
+func (env environment) decider(by *admin.Decision) (err error) {
+	if by.Actor, err = env.actor(by.Actor); err != nil {
+		return err
+	}
+	by.Reason = strings.TrimSpace(by.Reason)
+	if err := by.Validate(); err != nil {
+		return misuse{fmt.Errorf("--actor or --reason: %s", strings.TrimPrefix(err.Error(), "admin: "))}
+	}
+	return nil
 }
 
 func currentUser() string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -15,8 +16,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 )
@@ -74,6 +77,70 @@ func TestACommandWorksBehindAPooler(t *testing.T) {
 	got := call(map[string]string{"DATABASE_URL": "postgres://u@" + tellTale(t, fussyPooler) + "/d?sslmode=disable"}, "status", "--timeout", "20ms")
 	if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "the database accepted the connection but did not respond within 20ms") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// withoutSearchPath is a pooler with ignore_startup_parameters = search_path: its sessions have
+// the search_path of the role.
+func withoutSearchPath(t *testing.T, server *pgx.ConnConfig) func(net.Conn) {
+	return func(client net.Conn) {
+		size := make([]byte, 4)
+		if _, err := io.ReadFull(client, size); err != nil {
+			return
+		}
+		startup := make([]byte, binary.BigEndian.Uint32(size)-4)
+		if _, err := io.ReadFull(client, startup); err != nil {
+			return
+		}
+		var kept []string
+		words := strings.Split(strings.TrimRight(string(startup[4:]), "\x00"), "\x00")
+		for i := 0; i+1 < len(words); i += 2 {
+			if words[i] != "search_path" {
+				kept = append(kept, words[i], words[i+1])
+			}
+		}
+		network, address := pgconn.NetworkAddress(server.Host, server.Port)
+		behind, err := new(net.Dialer).DialContext(t.Context(), network, address)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = behind.Close() }()
+		body := string(startup[:4]) + strings.Join(kept, "\x00") + "\x00\x00"
+		if _, err := behind.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body)+4)), body...)); err != nil {
+			t.Error(err)
+			return
+		}
+		go func() {
+			_, _ = io.Copy(behind, client) // until the client closes it
+			_ = behind.Close()
+		}()
+		_, _ = io.Copy(client, behind)
+	}
+}
+
+// A pooler that drops the search_path must not lead a decision to the outbox of another
+// schema.
+func TestACommandOfAnotherSchemaBehindAPooler(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET dead_at = now(); CREATE SCHEMA "Shop's"`); err != nil {
+		t.Fatal(err)
+	}
+	config := conn.Config()
+	env["DATABASE_URL"] = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", url.UserPassword(config.User, config.Password),
+		tellTale(t, withoutSearchPath(t, config)), config.Database)
+	if got := call(env, "dead", "list", "--json"); got.Code != exitcode.OK || strings.Count(got.Stdout, "\n") != 3 {
+		t.Fatalf("with the usual schema: %+v", got)
+	}
+	want := answer{Code: exitcode.Failed, Stderr: `outboxrelay: outbox event_outbox: the session uses event_outbox of the schema public, not of Shop's, so nothing was done: ` +
+		`a pooler in front of the database drops search_path (ignore_startup_parameters); set database-url to the server's own address, or give the role its schema: ` +
+		fmt.Sprintf(`ALTER ROLE %q SET search_path = "Shop's"`, config.User) + "\n"}
+	if diff := cmp.Diff(want, call(env, "discard", "--schema", "Shop's", "--all", "--reason", "x", "--yes")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got := call(env, "status", "--schema", "Shop's")
+	if got.Code != exitcode.Failed || !strings.HasSuffix(got.Stderr, "\nsee "+runbook.PoolerInTheWay.URL()+"\n") {
+		t.Errorf("status: %+v", got)
 	}
 }
 

@@ -32,10 +32,10 @@ func statusCommand(env environment) *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			outboxes, err := c.outboxesNow(cmd.Context(), readPlace)
-			if err != nil {
-				return err
+			if len(outboxes) == 0 {
+				return withRunbook(err)
 			}
-			var problems []error
+			problems := []error{withRunbook(err)} // of those that could not be listed
 			for _, o := range outboxes {
 				err := c.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
 					state, err := admin.Inspect(cmd.Context(), conn, "")
@@ -119,6 +119,9 @@ func printState(w io.Writer, name string, s admin.State) error {
 	}
 	for label, text := range stopped(s.Leader.State) {
 		line(label, "%s", text)
+	}
+	if s.NotAllSeen {
+		line(label, "not all of their rows were looked at: whether a row of another topic waits between them is not known")
 	}
 	label = "why"
 	for _, reason := range reasons(s) {
@@ -261,7 +264,7 @@ func reasons(s admin.State) []reason {
 	case l.State.Reason != "" && l.State.ByOperator:
 		add(reasonPause, "", "%s", l.State.Reason)
 	case l.State.Reason != "":
-		say(incidentOfReason(l.State.Reason), "%s", l.State.Reason)
+		say(incidentsOfReasons[l.State.ReasonKind], "%s", l.State.Reason)
 	case unexplained(s) && !onTheMove(s.Moving):
 		say(runbook.BrokerDown, "rows have waited for %s although a relay leads: it may be waiting for a response from Kafka", stuck(s).Round(time.Second))
 	}
@@ -283,7 +286,7 @@ func reasons(s admin.State) []reason {
 		add(reasonDead, runbook.PoisonRecord, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", severalUpTo(s.Dead, "row"))
 	}
 	if s.Leader.UncleanEnds > 2 {
-		say("", "%d relays in a row crashed without progress; row %d is suspected", s.Leader.UncleanEnds, s.Leader.Suspect)
+		say("", "%s", crashes(s.Leader))
 	}
 	return out
 }

@@ -30,6 +30,7 @@ type tailing struct {
 	once     bool
 	interval time.Duration
 	began    bool // rows were read
+	warned   time.Time
 	tail     *admin.Tail
 	cmd      *cobra.Command
 	*configuration
@@ -142,7 +143,8 @@ func (t *tailing) follow(ctx context.Context, conn *pgx.Conn) (again bool, err e
 				return false, fmt.Errorf("write the output: %w", err)
 			}
 		}
-		if t.tail.Missed() {
+		if t.tail.Missed() && time.Since(t.warned) > time.Minute { // it may be so for as long as Kafka is away
+			t.warned = time.Now()
 			fmt.Fprintln(t.stderr, "outboxrelay: more than 10,000 rows, or 64 MiB of data, were published or are pending at once; some are not shown. Select fewer with --topic or --type")
 		}
 		if t.once || !wait.For(ctx, t.interval) {

@@ -17,6 +17,9 @@ var (
 	// Store.Check for the reason. If that returns a SetupError, the relay stops;
 	// otherwise it retries at long intervals.
 	ErrRefused = errors.New("relay: the database refused what the relay needs")
+	// ErrCredentials is wrapped by an error of a Sink or Producer when the broker refuses the
+	// credentials.
+	ErrCredentials = errors.New("relay: the broker refuses the credentials")
 )
 
 // SetupError is returned by Store.Check and Relay.Run for problems that need operator

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,6 +46,9 @@ type Status struct {
 	// Reason says why no rows are moving. It is empty if rows are moving or there are
 	// none.
 	Reason string `json:"reason"`
+	// ReasonKind says what Reason is about. It is empty if the other kinds do not fit, or if
+	// an earlier version of the relay leads.
+	ReasonKind ReasonKind `json:"reason_kind,omitempty"`
 	// ByOperator is true if Reason is an operator's pause.
 	ByOperator bool `json:"by_operator,omitempty"`
 	// Led describes the leader and its settings; nil while standing by.
@@ -56,6 +60,20 @@ type Status struct {
 	Stats   Stats     `json:"stats"`
 	StatsAt time.Time `json:"stats_at,omitzero"`
 }
+
+// ReasonKind is what the reason is about for which no rows are moving.
+type ReasonKind string
+
+// The kinds of reasons.
+const (
+	ReasonStore       ReasonKind = "store"       // the outbox cannot be read, or outcomes cannot be recorded
+	ReasonKafka       ReasonKind = "kafka"       // Kafka is unavailable
+	ReasonCredentials ReasonKind = "credentials" // Kafka refuses the credentials
+	ReasonTopic       ReasonKind = "topic"       // a topic cannot be written
+	ReasonPartition   ReasonKind = "partition"   // a partition cannot be written
+	ReasonPause       ReasonKind = "pause"       // an operator has paused the topics whose rows wait
+	ReasonHeld        ReasonKind = "held"        // failed rows hold their keys
+)
 
 // HeldKey is a key whose rows wait because an earlier row failed.
 type HeldKey struct {
@@ -112,7 +130,8 @@ func (m *machine) status(now time.Duration) Status {
 			}
 		}
 	}
-	s.Reason, s.ByOperator = m.t.whyStill(now, &s)
+	s.Reason, s.ReasonKind = m.t.whyStill(now, &s)
+	s.ByOperator = s.ReasonKind == ReasonPause
 	return s
 }
 
@@ -168,37 +187,36 @@ func (m *machine) whyStandby() string {
 	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
 }
 
-// PartitionReason is Status.Reason if a partition cannot be written.
-func PartitionReason(p Paused) string {
-	return fmt.Sprintf("partition %d of %s is set aside: %s", p.Partition, p.Topic, p.Reason)
-}
-
-// whyStill says why a leader does not move rows, or returns "". byOperator is true if the
-// reason is an operator's pause.
-func (t *term) whyStill(now time.Duration, s *Status) (reason string, byOperator bool) {
+// whyStill says why a leader does not move rows, or returns "".
+func (t *term) whyStill(now time.Duration, s *Status) (reason string, kind ReasonKind) {
 	switch {
 	case t.reader.err != nil:
-		return "the outbox cannot be read: " + t.reader.err.Error(), false
+		return "the outbox cannot be read: " + t.reader.err.Error(), ReasonStore
 	case t.flow.settler.retry != nil:
-		return "the store does not answer: the outcomes of sent rows cannot be recorded", false
+		return "the store does not answer: the outcomes of sent rows cannot be recorded", ReasonStore
 	case t.sender.err != nil && now < t.sender.until+t.sender.cfg.OutageMax:
-		return "Kafka unavailable, retrying: " + t.sender.err.Error(), false
+		kind = ReasonKafka
+		if errors.Is(t.sender.err, ErrCredentials) {
+			kind = ReasonCredentials
+		}
+		return "Kafka unavailable, retrying: " + t.sender.err.Error(), kind
 	case !t.sender.open:
-		return "the sink is being opened", false
+		return "the sink is being opened", ""
 	case !t.flow.suspect.judged:
-		return "a row that may have killed the relay is being checked", false
+		return "a row that may have killed the relay is being checked", ""
 	case s.Queued+s.InFlight+s.Unsettled > 0:
-		return "", false
+		return "", ""
 	case len(s.PausedTopics) > 0: // a fault before a decision
-		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason), false
+		return fmt.Sprintf("topic %s is paused: %s", s.PausedTopics[0].Topic, s.PausedTopics[0].Reason), ReasonTopic
 	case len(s.SetAside) > 0:
-		return PartitionReason(s.SetAside[0]), false
+		p := s.SetAside[0]
+		return fmt.Sprintf("partition %d of %s is set aside: %s", p.Partition, p.Topic, p.Reason), ReasonPartition
 	case s.Withheld > 0:
-		return t.flow.targets.whyStopped(), true
+		return t.flow.targets.whyStopped(), ReasonPause
 	case s.HeldKeys == 1:
-		return "1 key is held by a failed row", false
+		return "1 key is held by a failed row", ReasonHeld
 	case s.HeldKeys > 0:
-		return fmt.Sprintf("%d keys are held by failed rows", s.HeldKeys), false
+		return fmt.Sprintf("%d keys are held by failed rows", s.HeldKeys), ReasonHeld
 	}
-	return "", false
+	return "", ""
 }

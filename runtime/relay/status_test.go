@@ -17,8 +17,13 @@ func TestAStatusOfAnOperatorsPause(t *testing.T) {
 	mem.Add(rows(1, "here", "k")...)
 	r := start(t, relay.Config{Store: mem, Sink: newTaking(), Logger: slog.New(slog.DiscardHandler)})
 	r.w.until(t, "it says why rows wait", func(w *watcher) bool { return w.status.ByOperator })
-	if got, want := r.Status().Reason, "topic here is paused by an operator, ann: test"; got != want {
-		t.Errorf("reason %q, want %q", got, want)
+	type why struct {
+		Reason string
+		Kind   relay.ReasonKind
+	}
+	want := why{"topic here is paused by an operator, ann: test", relay.ReasonPause}
+	if got := (why{r.Status().Reason, r.Status().ReasonKind}); got != want {
+		t.Errorf("reason %+v, want %+v", got, want)
 	}
 	mem.Resume("here")
 	r.w.publishes(t, 1)

@@ -12,14 +12,20 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/tlscause"
 )
 
+// ErrTLS matches an error if the server and the address do not agree about TLS or about
+// certificates.
+var ErrTLS = errors.New("pgdial: the server and the address do not agree about TLS")
+
 // explained is an error with our text instead of the driver's.
 type explained struct {
 	text string
+	tls  bool
 	err  error
 }
 
-func (e *explained) Error() string { return e.text }
-func (e *explained) Unwrap() error { return e.err }
+func (e *explained) Error() string        { return e.text }
+func (e *explained) Unwrap() error        { return e.err }
+func (e *explained) Is(target error) bool { return e.tls && target == ErrTLS }
 
 // explain adds what to do to an error of TLS or of authentication. The driver's text has
 // the steps of its protocol instead.
@@ -45,10 +51,10 @@ func explain(at Target, err error) error {
 		what = fmt.Sprintf("Postgres at %s closed the connection right after the TLS handshake: "+
 			"it may have refused the client certificate; its log has the reason", at.Address)
 	}
-	if what == "" {
-		what = refusal(at, err)
+	if what != "" {
+		return &explained{text: what, tls: true, err: err}
 	}
-	if what == "" {
+	if what = refusal(at, err); what == "" {
 		return err
 	}
 	return &explained{text: what, err: err}

@@ -88,11 +88,14 @@ const (
 	longestReason = 1_000
 )
 
-// check says what every decision needs.
-func (d Decision) check() error {
+// Validate returns an error if the audit cannot take the decision. Every decision is checked;
+// this is for whoever asks for a confirmation before.
+func (d Decision) Validate() error {
 	switch {
 	case d.Actor == "":
 		return errors.New("admin: Decision.Actor is empty: the audit needs to know who decided")
+	case !utf8.ValidString(d.Actor+d.Reason) || strings.ContainsRune(d.Actor+d.Reason, 0):
+		return errors.New("admin: Decision.Actor or Decision.Reason is not valid UTF-8, or has a NUL: Postgres cannot store it")
 	case utf8.RuneCountInString(d.Actor) > longestActor:
 		return fmt.Errorf("admin: Decision.Actor is longer than %d characters", longestActor)
 	case utf8.RuneCountInString(d.Reason) > longestReason:

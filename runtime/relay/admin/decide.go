@@ -2,10 +2,12 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
 
@@ -31,18 +33,14 @@ type decision[T any] struct {
 // carryOut acts page by page, each in its own transaction, and returns how many were
 // changed.
 func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (int, error) {
-	if err := d.check(); err != nil {
+	if err := d.Validate(); err != nil {
 		return 0, err
 	}
 	var after T
 	for done := 0; ; {
 		var page []T
 		var acted outcome
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			// Overrides the defaults of the database.
-			if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
-				return fmt.Errorf("admin: begin: %w", err)
-			}
+		err := transact(ctx, conn, func(tx pgx.Tx) error {
 			var err error
 			if page, err = c.read(tx, after); err != nil || len(page) == 0 {
 				return err
@@ -64,6 +62,33 @@ func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (i
 		}
 		after = page[len(page)-1]
 	}
+}
+
+// transact runs f in a transaction. A commit that has begun is finished when ctx ends, so that
+// the caller learns whether it was made.
+func transact(ctx context.Context, conn Beginner, f func(pgx.Tx) error) error {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("admin: begin: %w", err)
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // after a commit there is nothing to undo; otherwise the connection is closed
+	// Overrides the defaults of the database.
+	if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
+		return fmt.Errorf("admin: begin: %w", err)
+	}
+	if err := f(tx); err != nil {
+		return err
+	}
+	late, end := finishing(ctx, batchGrace)
+	defer end()
+	err = tx.Commit(late)
+	switch {
+	case err == nil:
+		return nil
+	case sqlstate.Code(err) != "" || errors.Is(err, pgx.ErrTxCommitRollback):
+		return fmt.Errorf("admin: commit: %w", err)
+	}
+	return fmt.Errorf("admin: the connection was lost during the commit of the last transaction; event_outbox_audit shows whether it was made: %w", err)
 }
 
 // verify checks that a decision was carried out, and recorded in the audit. A trigger may

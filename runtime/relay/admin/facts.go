@@ -38,16 +38,18 @@ type ServerFacts struct {
 	Ahead          time.Duration
 	Uncertain      time.Duration // Ahead may be wrong by this much
 	Login          string
+	Database       string
 	Version        int
 	MaxConnections int
-	Reserved       int // for superusers
+	Reserved       int // for superusers, and for members of pg_use_reserved_connections
 	Used           int
 	RoleLimit      int
 	RoleUsed       int
 	DatabaseLimit  int
 	DatabaseUsed   int
 	Autovacuum     bool
-	RelaySessions  int // of outboxrelay run, in this database
+	SeesOthers     bool // what sessions of other roles do
+	RelaySessions  int  // of outboxrelay run, in this database
 }
 
 // HoldingBack is something that keeps vacuum from removing rows.
@@ -193,10 +195,10 @@ func serverFacts(ctx context.Context, q *admindb.Queries) (ServerFacts, error) {
 		return ServerFacts{}, fmt.Errorf("admin: look at the server: %w", err)
 	}
 	return ServerFacts{
-		Now: now, Ahead: now.Sub(before.Add(took / 2)), Uncertain: took / 2, Login: s.Login, Version: int(s.Version),
+		Now: now, Ahead: now.Sub(before.Add(took / 2)), Uncertain: took / 2, Login: s.Login, Database: s.DatabaseName, Version: int(s.Version),
 		MaxConnections: int(s.MaxConnections), Reserved: int(s.Reserved), Used: int(s.Used),
 		RoleLimit: int(s.RoleLimit), RoleUsed: int(s.RoleUsed), DatabaseLimit: int(s.DatabaseLimit), DatabaseUsed: int(s.DatabaseUsed),
-		Autovacuum: s.Autovacuum, RelaySessions: int(s.RelaySessions),
+		Autovacuum: s.Autovacuum, SeesOthers: s.SeesOthers, RelaySessions: int(s.RelaySessions),
 	}, nil
 }
 

@@ -131,7 +131,7 @@ func TestHoldingBackNothing(t *testing.T) {
 // A relay of another kind is seen while its transaction is open, and no longer afterwards.
 func TestWatchPublishers(t *testing.T) {
 	watcher, _ := newOutbox(t)
-	insert(t, watcher, 1, "")
+	insert(t, watcher, 1, `CREATE SCHEMA "Shop's"; CREATE TABLE "Shop's".event_outbox (LIKE event_outbox)`)
 	config := watcher.Config().Copy()
 	config.RuntimeParams["application_name"] = "worker"
 	worker, err := pgx.ConnectConfig(t.Context(), config)
@@ -174,6 +174,29 @@ func TestWatchPublishers(t *testing.T) {
 		if found := watch(); len(found) > 0 {
 			t.Errorf("after its transaction: %+v", found)
 		}
+	}
+	for statement, ours := range map[string]bool{
+		`UPDATE "Shop's".event_outbox SET published_at = now() WHERE false`:                                false,
+		`DELETE FROM ONLY "Shop's"."event_outbox" WHERE false`:                                             false,
+		`UPDATE public.event_outbox SET published_at = now() WHERE false`:                                  true,
+		`UPDATE ONLY "public"."event_outbox" SET published_at = now() WHERE false`:                         true,
+		`SELECT FROM ONLY Public.Event_Outbox WHERE published_at IS NULL LIMIT 1 FOR NO KEY UPDATE NOWAIT`: true,
+	} {
+		if _, err := worker.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+		if found := watch(); (len(found) == 1) != ours {
+			t.Errorf("%s: %+v, ours %v", statement, found, ours)
+		}
+	}
+	if _, err := watcher.Exec(t.Context(), `SET search_path = "Shop's"`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := worker.Exec(t.Context(), `UPDATE ONLY "Shop's"."event_outbox" SET published_at = now() WHERE false`); err != nil {
+		t.Fatal(err)
+	}
+	if found := watch(); len(found) != 1 {
+		t.Errorf("a relay of this schema: %+v", found)
 	}
 	if _, err := worker.Exec(t.Context(), "SELECT count(*) FROM event_outbox WHERE published_at IS NULL"); err != nil {
 		t.Fatal(err)

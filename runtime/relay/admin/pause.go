@@ -72,7 +72,7 @@ func Pause(ctx context.Context, conn Beginner, topic string, d Decision) error {
 // PauseTopics pauses topics like Pause, all in one transaction, and returns those that were
 // not paused before. The others keep their pauses.
 func PauseTopics(ctx context.Context, conn Beginner, topics []string, d Decision) (changed []string, err error) {
-	if err := d.check(); err != nil {
+	if err := d.Validate(); err != nil {
 		return nil, err
 	}
 	if strings.TrimSpace(d.Reason) == "" {
@@ -117,7 +117,7 @@ func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error 
 // ResumeTopics ends the pauses of topics like Resume, all in one transaction. If one of them
 // is not paused, it changes nothing and returns a *TopicError.
 func ResumeTopics(ctx context.Context, conn Beginner, topics []string, d Decision) error {
-	if err := d.check(); err != nil {
+	if err := d.Validate(); err != nil {
 		return err
 	}
 	paused := func(topic string, pauses []relay.OperatorPause) bool {
@@ -177,11 +177,7 @@ func addEntry(ctx context.Context, tx pgx.Tx, action, topic string, d Decision) 
 // changePauses makes a change in a transaction and checks that it is there: a trigger may
 // have prevented it without an error.
 func changePauses(ctx context.Context, conn Beginner, change func(pgx.Tx, []relay.OperatorPause) error, done func([]relay.OperatorPause) bool) error {
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// Overrides the defaults of the database.
-		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
-			return fmt.Errorf("admin: begin: %w", err)
-		}
+	return transact(ctx, conn, func(tx pgx.Tx) error {
 		if err := refuseHidden(ctx, tx); err != nil {
 			return err
 		}

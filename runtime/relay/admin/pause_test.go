@@ -160,8 +160,8 @@ func spoil(t *testing.T, owner *pgx.Conn, statements string) {
 	}
 }
 
-// Millions of rows of a paused topic may come before a row of another one. Inspect looks only
-// at the first of them.
+// Millions of rows of a paused topic may come before a row of another one. Inspect looks at the
+// first of them and at the last, and says if that was not all.
 func TestInspectBehindAPausedTopic(t *testing.T) {
 	owner, conn := newOutbox(t)
 	insert := func(topic string, rows int) {
@@ -171,16 +171,20 @@ func TestInspectBehindAPausedTopic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	oldest := func() string {
+	type seen struct {
+		Topic  string
+		NotAll bool
+	}
+	oldest := func() seen {
 		t.Helper()
 		state, err := admin.Inspect(t.Context(), conn, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if state.OldestUnpaused == nil {
-			return ""
+			return seen{"", state.NotAllSeen}
 		}
-		return state.OldestUnpaused.Topic
+		return seen{state.OldestUnpaused.Topic, state.NotAllSeen}
 	}
 	if _, err := owner.Exec(t.Context(), `DELETE FROM event_outbox`); err != nil {
 		t.Fatal(err)
@@ -190,15 +194,28 @@ func TestInspectBehindAPausedTopic(t *testing.T) {
 	}
 	insert("orders", admin.PendingCap-1)
 	insert("mails", 1)
-	if got := oldest(); got != "mails" {
-		t.Errorf("the last row that is looked at: %q", got)
+	if got := oldest(); got != (seen{"mails", false}) {
+		t.Errorf("the last one of the first rows: %+v", got)
 	}
-	if _, err := owner.Exec(t.Context(), `DELETE FROM event_outbox WHERE topic = 'mails'`); err != nil {
-		t.Fatal(err)
-	}
+	spoil(t, owner, `DELETE FROM event_outbox WHERE topic = 'mails'`)
 	insert("orders", 1)
+	if got := oldest(); got != (seen{"", true}) {
+		t.Errorf("more rows of the paused topic than are counted: %+v", got)
+	}
 	insert("mails", 1)
-	if got := oldest(); got != "" {
-		t.Errorf("a row behind those that are looked at: %q", got)
+	if got := oldest(); got != (seen{"mails", false}) {
+		t.Errorf("the last row of all: %+v", got)
+	}
+	// All of them are below the low-water mark, and wait in the index.
+	spoil(t, owner, `UPDATE event_outbox SET next_attempt_at = now();
+		INSERT INTO event_outbox_lease (low_water, low_water_file) SELECT max(seq), pg_relation_filenode('event_outbox_seq_seq'::regclass)::bigint FROM event_outbox`)
+	if got := oldest(); got != (seen{"mails", false}) {
+		t.Errorf("the last row below the low-water mark: %+v", got)
+	}
+	insert("orders", admin.PendingCap-1)
+	spoil(t, owner, `DELETE FROM event_outbox_lease; UPDATE event_outbox SET next_attempt_at = NULL`)
+	insert("orders", 1)
+	if got := oldest(); got != (seen{"", true}) {
+		t.Errorf("a row between those that are looked at: %+v", got)
 	}
 }

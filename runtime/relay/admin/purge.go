@@ -100,7 +100,7 @@ func purgeWithin(ctx context.Context, conn PurgeDB, c PurgeConfig, d Decision, g
 	if err != nil {
 		return 0, err
 	}
-	if err := d.check(); err != nil {
+	if err := d.Validate(); err != nil {
 		return 0, err
 	}
 	if strings.TrimSpace(d.Reason) == "" {

@@ -51,6 +51,31 @@ func RetainingWAL(ctx context.Context, db DB, least int64) ([]RetainedWAL, error
 	return out, nil
 }
 
+// Connector is a replication slot through which another program, such as Debezium, publishes
+// the outbox.
+type Connector struct {
+	Slot        string
+	Active      bool   // the program reads from it
+	PID         int32  // of its session; 0: it is not active
+	Application string // of its session
+	Bytes       int64  // of WAL that the server keeps for it
+	Lost        bool   // the server has removed WAL that the program has not read
+}
+
+// Connectors lists the connectors of the outbox, at most 10: those that `outboxgen export
+// debezium` configures, and every Debezium that reads the table now.
+func Connectors(ctx context.Context, db DB) ([]Connector, error) {
+	rows, err := admindb.New(db).Connectors(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("admin: look for connectors: %w", err)
+	}
+	var out []Connector
+	for _, r := range rows {
+		out = append(out, Connector{Slot: r.Slot, Active: r.Active, PID: r.Pid, Application: r.Application, Bytes: r.Bytes, Lost: r.Lost})
+	}
+	return out, nil
+}
+
 // Now returns the time of the database.
 func Now(ctx context.Context, db DB) (time.Time, error) {
 	now, err := admindb.New(db).Now(ctx)

@@ -46,9 +46,12 @@ type State struct {
 	NextDelayed *DelayedEvent `json:"next_delayed"`
 	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
-	// OldestUnpaused is the same without the topics that operators have paused. It is nil too if
-	// the first 100,001 rows are all of such topics.
+	// OldestUnpaused is the same without the topics that operators have paused. If the first
+	// PendingCap rows are all of such topics, it is looked for among the last ones.
 	OldestUnpaused *Row `json:"oldest_unpaused"`
+	// NotAllSeen is true if OldestUnpaused is nil and there are so many rows of paused topics
+	// that not all were looked at.
+	NotAllSeen bool `json:"not_all_seen,omitempty"`
 	// Moving is how far the oldest row moved, if somebody has looked twice. Inspect leaves it nil.
 	Moving *Moving `json:"moving"`
 	// Pauses lists the pauses of operators that are in force, oldest first.
@@ -139,7 +142,11 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		for _, p := range s.Pauses {
 			paused = append(paused, p.Topic)
 		}
-		if s.OldestUnpaused, err = oldest(ctx, q, low, paused); err != nil {
+		if s.OldestUnpaused, err = oldest(ctx, q, low, paused); err == nil && s.OldestUnpaused == nil && s.Pending >= PendingCap {
+			s.OldestUnpaused, err = late(ctx, q, low, paused)
+			s.NotAllSeen = s.OldestUnpaused == nil
+		}
+		if err != nil {
 			return State{}, err
 		}
 	}
@@ -240,10 +247,23 @@ func oldest(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, wi
 	if err != nil {
 		return nil, fmt.Errorf("admin: read the oldest row: %w", missing(err))
 	}
-	if len(rows) == 0 {
-		return nil, nil
+	return firstRow(rows), nil
+}
+
+// late is oldest of the last rows only.
+func late(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, without []string) (*Row, error) {
+	rows, err := q.LatePending(ctx, admindb.LatePendingParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Without: without})
+	if err != nil {
+		return nil, fmt.Errorf("admin: read the last rows: %w", missing(err))
 	}
-	r := rows[0]
+	return firstRow(rows), nil
+}
+
+func firstRow[R admindb.OldestPendingRow | admindb.LatePendingRow](rows []R) *Row {
+	if len(rows) == 0 {
+		return nil
+	}
+	r := admindb.OldestPendingRow(rows[0])
 	row := &Row{
 		Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
 		Age:        time.Duration(r.AgeMs) * time.Millisecond,
@@ -252,5 +272,5 @@ func oldest(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, wi
 	if r.RetryCount > 0 { // on other rows the time says nothing
 		row.NextAttempt = value(r.NextAttemptAt)
 	}
-	return row, nil
+	return row
 }

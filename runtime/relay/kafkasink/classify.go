@@ -38,5 +38,18 @@ func Classify(err error) relay.Class {
 }
 
 func result(err error) relay.Result {
-	return relay.Result{Class: Classify(err), Err: err}
+	return relay.Result{Class: Classify(err), Err: marked(err)}
+}
+
+// refused is an error that also wraps relay.ErrCredentials, with the same text.
+type refused struct{ error }
+
+func (r refused) Unwrap() []error { return []error{relay.ErrCredentials, r.error} }
+
+// marked adds relay.ErrCredentials to an error that means it.
+func marked(err error) error {
+	if errors.Is(err, kerr.SaslAuthenticationFailed) {
+		return refused{err}
+	}
+	return err
 }

@@ -78,3 +78,25 @@ func TestClassifyClientErrors(t *testing.T) {
 		}
 	}
 }
+
+// An error about the credentials can be told from others without its text, which stays.
+func TestAnErrorAboutTheCredentials(t *testing.T) {
+	t.Parallel()
+	type about struct {
+		text                string
+		credentials, broker bool
+	}
+	var got []about
+	for _, err := range []error{kerr.SaslAuthenticationFailed, kerr.IllegalSaslState, io.EOF} {
+		r := result(fmt.Errorf("wrapped: %w", err)).Err
+		got = append(got, about{r.Error(), errors.Is(r, relay.ErrCredentials), errors.Is(r, err)})
+	}
+	want := []about{
+		{"wrapped: " + kerr.SaslAuthenticationFailed.Error(), true, true},
+		{"wrapped: " + kerr.IllegalSaslState.Error(), false, true},
+		{"wrapped: EOF", false, true},
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(about{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

@@ -31,7 +31,7 @@ func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInf
 	}
 	resp, err := req.RequestWith(ctx, p.admin)
 	if err != nil {
-		return nil, fmt.Errorf("kafkasink: looking at topics: %w", err)
+		return nil, fmt.Errorf("kafkasink: looking at topics: %w", marked(err))
 	}
 	known := p.settings(ctx, names)
 	found := map[string]relay.TopicInfo{}

@@ -11,6 +11,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
+// ErrTLS is matched by an error of Connect if the server and the address do not agree about TLS
+// or about certificates: no server is down.
+var ErrTLS = pgdial.ErrTLS
+
 // Connect opens a connection for a tool next to the relay, to the server that a relay uses.
 // If the configuration has several addresses, it connects to one that accepts writes, unless
 // target_session_attrs is set; of several such servers, to the one that was promoted last. It

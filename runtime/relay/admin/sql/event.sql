@@ -1,0 +1,62 @@
+-- IDsOfSeq finds the event of a seq. Each part has the condition of an index that an outbox
+-- without a low-water mark has; others have one of all rows.
+-- name: IDsOfSeq :many
+SELECT p.id FROM event_outbox AS p WHERE p.seq = @seq AND p.published_at IS NULL AND p.dead_at IS NULL
+UNION ALL
+SELECT d.id FROM event_outbox AS d WHERE d.seq = @seq AND d.published_at IS NULL AND d.dead_at IS NOT NULL;
+
+-- name: WholeRow :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, partition,
+       coalesce(event_data::text, '')::text AS data, coalesce(headers::text, '')::text AS headers, created_at, published_at, next_attempt_at, dead_at, retry_count, last_error,
+       coalesce(tx::text, '')::text AS tx
+FROM event_outbox WHERE id = sqlc.arg(id)::text::uuid;
+
+-- name: AuditOfEvent :many
+SELECT at, actor, action, reason, applied_at FROM event_outbox_audit WHERE event_id = sqlc.arg(id)::text::uuid ORDER BY id LIMIT 1000;
+
+-- RowsBehind lists the pending rows of a key that come after a row, and CountBehind counts
+-- them up to a cap. LowWater says where they are looked for.
+-- name: RowsBehind :many
+SELECT o.seq, o.id, o.event_type, o.created_at, o.retry_count
+FROM (
+    (SELECT w.seq, w.id, w.event_type, w.created_at, w.retry_count, w.topic, w.event_data, w.event_key FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+       AND w.seq > @after::bigint AND w.seq <= @low_water::bigint
+     ORDER BY w.seq)
+    UNION ALL
+    (SELECT p.seq, p.id, p.event_type, p.created_at, p.retry_count, p.topic, p.event_data, p.event_key FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL
+       AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+     ORDER BY p.seq)
+    UNION ALL
+    (SELECT n.seq, n.id, n.event_type, n.created_at, n.retry_count, n.topic, n.event_data, n.event_key FROM event_outbox AS n
+     WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest(@after::bigint, @top::bigint)
+     ORDER BY n.seq)
+) AS o
+WHERE o.event_key = @event_key::text
+  AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.arg(topic)::text
+ORDER BY o.seq
+LIMIT @max_rows;
+
+-- name: CountBehind :one
+SELECT count(*) FROM (
+    SELECT
+    FROM (
+        (SELECT w.seq, w.id, w.event_type, w.created_at, w.retry_count, w.topic, w.event_data, w.event_key FROM event_outbox AS w
+         WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL
+           AND w.seq > @after::bigint AND w.seq <= @low_water::bigint
+         ORDER BY w.seq)
+        UNION ALL
+        (SELECT p.seq, p.id, p.event_type, p.created_at, p.retry_count, p.topic, p.event_data, p.event_key FROM event_outbox AS p
+         WHERE p.published_at IS NULL AND p.dead_at IS NULL
+           AND p.seq > greatest(@after::bigint, @low_water::bigint) AND p.seq <= @up_to::bigint
+         ORDER BY p.seq)
+        UNION ALL
+        (SELECT n.seq, n.id, n.event_type, n.created_at, n.retry_count, n.topic, n.event_data, n.event_key FROM event_outbox AS n
+         WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest(@after::bigint, @top::bigint)
+         ORDER BY n.seq)
+    ) AS o
+    WHERE o.event_key = @event_key::text
+      AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.arg(topic)::text
+    LIMIT @cap
+) AS capped;
