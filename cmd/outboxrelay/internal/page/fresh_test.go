@@ -145,6 +145,9 @@ func TestSchemasWithDifferentTypes(t *testing.T) {
 					t.Errorf("%s%s: %d\n%s", path, name, answer.Code, answer.Body)
 				}
 			}
+			if answer := s.get("row?seq=1&outbox=" + name); !strings.Contains(answer.Body.String(), " --outbox "+name+"</code>") {
+				t.Errorf("the command of a row does not name the outbox %s:\n%s", name, answer.Body)
+			}
 		}
 	}
 	if n := s.connects.Load(); n > mostSessions {

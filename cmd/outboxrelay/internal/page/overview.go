@@ -148,7 +148,7 @@ func (p *Page) overviewOf(ctx context.Context, all []Outbox, now time.Time) (tem
 	}
 	var b strings.Builder
 	err := parsed.ExecuteTemplate(&b, "overview-live", view)
-	return template.HTML(b.String()), err //nolint:gosec // a template has escaped it
+	return template.HTML(b.String()), err // a template has escaped it
 }
 
 // summarize says which outboxes somebody should look at. The cards are in the order of
