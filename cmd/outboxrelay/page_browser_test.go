@@ -287,7 +287,7 @@ func (w *walk) replays() {
 	w.enter("reason", "headers are fixed")
 	// A double click sends the form once: a second answer would say that nothing was done.
 	w.page.Follow(`(() => { const b = document.querySelector("form.stack button"); b.click(); b.click(); })()`)
-	w.equal("the answer", "Replayed 2 dead rows. The leader sends them within about a second, unless an earlier dead row blocks their key. A row that fails again comes back here.", w.text(".done"))
+	w.equal("the answer", "Replayed 2 dead rows. The leader sends them within about a second, unless an earlier dead row blocks their key or their topic is paused. A row that fails again comes back here.", w.text(".done"))
 	until(w.T, "both are published, in order", func() bool {
 		return cmp.Equal([]string{"2", "3"}, w.query(`SELECT seq::text FROM event_outbox WHERE event_key = 'ann' AND published_at IS NOT NULL ORDER BY published_at, seq`))
 	})
@@ -303,6 +303,7 @@ func (w *walk) discards() {
 	w.enter("reason", "test card")
 	w.follow("Discard 1 dead row")
 	w.equal("without the number", "Enter the number of rows, to confirm that you have read it. Nothing was done.", w.text(".problem"))
+	w.equal("the focus, so that a screen reader says it", true, w.text(":focus.problem") != "nothing there" && len(w.page.Violations()) == 0)
 
 	// Somebody else has decided meanwhile: the page asks again.
 	w.open("dead?outbox=billing")

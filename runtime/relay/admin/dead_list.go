@@ -121,15 +121,6 @@ func DeadEarlier(ctx context.Context, db DB, given []DeadLetter, limit int) ([]E
 	return out, nil
 }
 
-// MayDecide reports whether the role of the session may replay and discard dead letters.
-func MayDecide(ctx context.Context, db DB) (bool, error) {
-	may, err := admindb.New(db).MayDecide(ctx)
-	if err != nil {
-		return false, fmt.Errorf("admin: ask for the privileges of the role: %w", err)
-	}
-	return may, nil
-}
-
 // Clock returns the time of the database.
 func Clock(ctx context.Context, db DB) (time.Time, error) {
 	now, err := admindb.New(db).Now(ctx)

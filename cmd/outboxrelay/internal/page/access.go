@@ -128,6 +128,7 @@ var errShortToken = errors.New("the token of page_token_file is shorter than 16 
 
 func (a Access) token() (string, error) {
 	token, err := a.Token()
+	token = strings.TrimSpace(token) // people copy tokens with spaces around them
 	if err == nil && len(token) < ShortestToken {
 		err = errShortToken
 	}

@@ -51,6 +51,10 @@ func TestWhoMaySeeAndChangeWhat(t *testing.T) {
 			changes: []change{loggedIn("")}, read: 303, change: 303, changing: 401,
 		},
 		{
+			name: "logged in with a token of spaces", access: Access{Token: func() (string, error) { return strings.Repeat(" ", 20), nil }},
+			changes: []change{loggedIn("")}, read: 303, change: 303, changing: 401,
+		},
+		{
 			name: "logged in with a token that is too short", access: Access{Token: func() (string, error) { return "short", nil }},
 			changes: []change{loggedIn("short")}, read: 303, change: 303, changing: 401,
 		},

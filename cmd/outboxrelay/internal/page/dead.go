@@ -198,7 +198,7 @@ func doneWords(r *http.Request) string {
 		return ""
 	}
 	for _, done := range []struct{ name, after string }{
-		{"replayed", ". The leader sends them within about a second, unless an earlier dead row blocks their key. A row that fails again comes back here."},
+		{"replayed", ". The leader sends them within about a second, unless an earlier dead row blocks their key or their topic is paused. A row that fails again comes back here."},
 		{"discarded", ". Their data is deleted. The audit has who did it and why."},
 	} {
 		if n, err := strconv.ParseInt(r.FormValue(done.name), 10, 64); err == nil && n >= 0 {

@@ -39,5 +39,6 @@
 //
 // htmx asks for the current page, idiomorph changes what is different and keeps the focus,
 // and uPlot draws. assets/libraries has their files, licences, versions and sums. What is
-// left for page.js are the plots, local times and the warning that the relay is silent.
+// left for page.js are the plots, local times, the warning that the relay is silent, the
+// button that stops updates, and that a double click sends a form once.
 package page

@@ -145,6 +145,9 @@ func TestSchemasWithDifferentTypes(t *testing.T) {
 					t.Errorf("%s%s: %d\n%s", path, name, answer.Code, answer.Body)
 				}
 			}
+			if answer := s.get("row?seq=1&outbox=" + name); !strings.Contains(answer.Body.String(), " --outbox "+name+"</code>") {
+				t.Errorf("the command of a row does not name the outbox %s:\n%s", name, answer.Body)
+			}
 		}
 	}
 	if n := s.connects.Load(); n > mostSessions {
@@ -278,7 +281,7 @@ func TestPagesWithoutScripts(t *testing.T) {
 }
 
 // A filter for which the database takes too long has a command.
-func TestASlowFilter(t *testing.T) {
+func TestASlowDatabase(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, loopbackWithToken())
 	s.insertDead(1)
@@ -289,6 +292,10 @@ func TestASlowFilter(t *testing.T) {
 	defer tx.Rollback(t.Context()) //nolint:errcheck // it only locks
 	if _, err := tx.Exec(t.Context(), `LOCK TABLE event_outbox`); err != nil {
 		t.Fatal(err)
+	}
+	// Nor does it keep anybody from pausing a topic.
+	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read in time") || !strings.Contains(body, "Pause the topic</button>") {
+		t.Errorf("the page that pauses a topic:\n%s", body)
 	}
 	limited, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer end()

@@ -49,7 +49,7 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 		again(http.StatusServiceUnavailable, "The relay cannot read the token. Its log says why.")
 		return
 	}
-	given, want := sha256.Sum256([]byte(strings.TrimSpace(r.PostFormValue("token")))), sha256.Sum256([]byte(strings.TrimSpace(token)))
+	given, want := sha256.Sum256([]byte(strings.TrimSpace(r.PostFormValue("token")))), sha256.Sum256([]byte(token))
 	right := subtle.ConstantTimeCompare(given[:], want[:]) == 1
 	// An address may be shared, so wrong attempts of others do not keep out who has the token
 	// as long as the whole process is not flooded.

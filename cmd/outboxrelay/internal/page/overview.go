@@ -93,10 +93,10 @@ type rendered struct {
 	until time.Time
 }
 
-// of returns what make returns, or what is kept of it.
-func (c *rendered) of(kept bool, make func() (template.HTML, error)) (template.HTML, error) {
+// of returns what build returns, or what is kept of it.
+func (c *rendered) of(kept bool, build func() (template.HTML, error)) (template.HTML, error) {
 	if !kept {
-		return make()
+		return build()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *rendered) of(kept bool, make func() (template.HTML, error)) (template.H
 	if began.Before(c.until) {
 		return c.html, nil
 	}
-	html, err := make()
+	html, err := build()
 	if err == nil {
 		c.html, c.until = html, time.Now().Add(restAfter*time.Since(began))
 	}
@@ -148,7 +148,7 @@ func (p *Page) overviewOf(ctx context.Context, all []Outbox, now time.Time) (tem
 	}
 	var b strings.Builder
 	err := parsed.ExecuteTemplate(&b, "overview-live", view)
-	return template.HTML(b.String()), err //nolint:gosec // a template has escaped it
+	return template.HTML(b.String()), err // a template has escaped it
 }
 
 // summarize says which outboxes somebody should look at. The cards are in the order of

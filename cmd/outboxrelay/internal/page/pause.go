@@ -24,6 +24,7 @@ type pausePage struct {
 	Resumes, All             bool
 	Topic, TopicText         string
 	Unknown                  bool // no row that was looked at has the topic
+	Unchecked                bool // the rows could not be read in time
 	Problem, Reason          string
 	Command                  string
 	Named                    bool // the topic is chosen: this is the confirmation
@@ -73,19 +74,24 @@ func (p *Page) askPause(w http.ResponseWriter, r *http.Request, code int, o Outb
 		view.AllPaused = !all && len(endedBy(pauses, admin.AllTopics, false)) > 0
 	}
 	if view.Named && !all && !resumes && problem == "" {
-		ctx, cancel := context.WithTimeout(r.Context(), answerLasts)
-		defer cancel()
-		err := p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
-			used, err := admin.UsesTopic(ctx, conn, topic)
-			view.Unknown = !used
-			return err
-		})
-		if err != nil {
-			p.fail(w, r, "look for rows of the topic", err)
-			return
+		used, err := p.usesTopic(r.Context(), o, topic)
+		if view.Unknown = err == nil && !used; err != nil { // a slow database must not keep anybody from pausing
+			p.cfg.Log.Warn("the page cannot look for rows of a topic", "outbox", o.Name, "topic", topic, "error", err)
+			view.Unchecked = true
 		}
 	}
 	p.show(w, code, "pause", view)
+}
+
+// usesTopic reports whether a row has the topic, if the database says so soon.
+func (p *Page) usesTopic(ctx context.Context, o Outbox, topic string) (used bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
+		used, err = admin.UsesTopic(ctx, conn, topic)
+		return err
+	})
+	return used, err
 }
 
 func (p *Page) pausesOf(ctx context.Context, o Outbox) (pauses []relay.OperatorPause, err error) {

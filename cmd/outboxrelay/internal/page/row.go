@@ -144,11 +144,11 @@ func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, whol
 		if whole {
 			most = longestDocument + 1
 		}
-		if out.event, err = admin.FindRowBeginning(ctx, conn, id, most); err != nil {
+		if out.event, err = admin.FindRowBeginning(ctx, conn, id, most); err != nil || !whole {
 			return err
 		}
 		l, err := admin.ReadLeader(ctx, conn, "")
-		if out.led = l.State.Led; err != nil || !whole {
+		if out.led = l.State.Led; err != nil {
 			return err
 		}
 		out.uncounted, err = readKey(ctx, conn, &out.event)
