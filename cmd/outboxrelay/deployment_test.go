@@ -301,6 +301,37 @@ func TestDeployedUnit(t *testing.T) {
 	}
 }
 
+// The runbook and the page about deploying name the places of the systemd unit and of the
+// Kubernetes files.
+func TestPagesNameTheDeployedPlaces(t *testing.T) {
+	t.Parallel()
+	value := func(pattern string) string {
+		t.Helper()
+		m := regexp.MustCompile(pattern).FindStringSubmatch(deployed(t, "systemd/outboxrelay.service"))
+		if m == nil {
+			t.Fatalf("the unit has nothing like %s", pattern)
+		}
+		return m[1]
+	}
+	var deployment struct{ Metadata struct{ Name string } }
+	deployedYAML(t, "kubernetes/base/deployment.yaml", &deployment)
+	places := []string{
+		value(`--config (\S+)`), value(`LoadCredential=\w+:(\S+)`), value(`Environment=(\w+)=%d`),
+		"deploy/" + deployment.Metadata.Name, "the Secret `" + readPod(t).Volumes[1].Secret.SecretName + "`",
+	}
+	for _, page := range []string{"runbook.md", "deploying.md"} {
+		text, err := os.ReadFile(filepath.Join("../../docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range places {
+			if !strings.Contains(string(text), place) {
+				t.Errorf("docs/%s does not name %s", page, place)
+			}
+		}
+	}
+}
+
 // The container file fits the Deployment.
 func TestDeployedImage(t *testing.T) {
 	t.Parallel()
