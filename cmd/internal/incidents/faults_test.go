@@ -84,6 +84,7 @@ var brokerDown = incident{
 
 var topicMissing = incident{
 	anchor: "topic-missing",
+	report: "Teams report that events do not arrive. The team of shop says that it sends to a new topic since today: shop.order_sent.v1.",
 	stage: func(t *testing.T, s *site) {
 		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
@@ -106,7 +107,6 @@ var poisonRecord = incident{
 		s.running(t, s.usual("max_attempts: 2", "on_dead: block")...) // ten attempts take nine minutes
 	},
 	fault: func(t *testing.T, s *site) {
-		s.variables["NEW_LIMIT"] = "1048576" // above the event and the present limit
 		const poison = some + 7
 		s.ledger.insertSized(t, s.pg.URL, s.topic, some, func(n int) int {
 			if n == poison {

@@ -91,7 +91,7 @@ func (i incident) play(t *testing.T, page *section, s *site, times *timetable) {
 	began = time.Now()
 	for _, st := range page.fix {
 		out, err := s.run(t.Context(), st.command)
-		if err == nil {
+		if err == nil || strings.HasPrefix(st.command, "outboxrelay doctor") { // it fails as long as anything is wrong
 			err = s.shows(out, st)
 		}
 		if err != nil {

@@ -147,3 +147,66 @@ func TestParsePage(t *testing.T) {
 		t.Errorf("anchors (-want +got):\n%s", diff)
 	}
 }
+
+// A second try to edit the address begins with the file as the first one left it, and keeps
+// the copy from before the first one.
+func TestTheEditOfTheAddressKeepsItsCopies(t *testing.T) {
+	t.Parallel()
+	sections, _ := readPage(t)
+	for _, anchor := range []string{"pooler-in-the-way", "primary-failed-over"} {
+		t.Run(anchor, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "outboxrelay.yaml")
+			const other = "name: shop\n"
+			if err := os.WriteFile(file, []byte("database_url: former\n"+other), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			o := &terminal{dir: dir, variables: map[string]string{"OUTBOXRELAY_CONFIG": file}}
+			for _, address := range []string{"postgres://relay@db-1/shop", "postgres://relay@db-2/shop?a=1&b=2"} {
+				o.variables["RELAY_DB"] = address
+				edits := 0
+				for _, st := range sections[anchor].fix {
+					if !strings.Contains(st.command, "awk ") && !strings.HasPrefix(st.command, "grep ") {
+						continue
+					}
+					edits++
+					out, err := o.run(t.Context(), st.command)
+					if err == nil {
+						err = o.shows(out, st)
+					}
+					if err != nil {
+						t.Fatalf("%s: %v\n%s", st.command, err, out)
+					}
+				}
+				if edits != 2 {
+					t.Fatalf("%d commands of the fix edit and show the address, want 2", edits)
+				}
+			}
+			got := map[string]os.FileMode{} // by their texts
+			files, err := filepath.Glob(file + "*")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range files {
+				text, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				info, err := os.Stat(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got[string(text)] = info.Mode()
+			}
+			want := map[string]os.FileMode{
+				"database_url: former\n" + other:                               0o640,
+				"database_url: 'postgres://relay@db-1/shop'\n" + other:         0o640,
+				"database_url: 'postgres://relay@db-2/shop?a=1&b=2'\n" + other: 0o640,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the settings file and its copies (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -71,7 +71,10 @@ func newSite(t *testing.T, relay string, kafka *services.KafkaCluster) *site {
 		t.Fatal(err)
 	}
 	s.serveUnits(t)
-	for name, class := range map[string]string{"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand", "kafka-configs.sh": "kafka.admin.ConfigCommand"} {
+	for name, class := range map[string]string{
+		"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand", "kafka-configs.sh": "kafka.admin.ConfigCommand",
+		"kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+	} {
 		s.script(t, name, kafkaTool(t, class))
 	}
 	t.Cleanup(func() {
