@@ -11,7 +11,9 @@
 // # The notation of the page
 //
 // A block of the language console has commands, which begin with "$ ", and below each
-// the lines that matter of what it prints, in their order. "…" stands for any text.
+// the lines that matter of what it prints, in their order. "…" stands for any text. Each
+// command of "Fix" has to succeed, except outboxrelay doctor, which fails while anything is
+// wrong.
 // $NAME in such a line is the value of that variable. If it has none yet, it gets the value
 // that is printed there, and the commands below it can use it.
 //
