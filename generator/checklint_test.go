@@ -123,3 +123,32 @@ func TestCheckKeepsFiles(t *testing.T) {
 		t.Errorf("without lint (-want +got):\n%s", diff)
 	}
 }
+
+// A part that an alias of YAML repeats has one finding, not one for each place.
+func TestCheckSaysOnceWhatAnAliasRepeats(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":         "module example.com/shop\n",
+		"outboxgen.yaml": "version: 1\nservice: shop\nschemas: [a.yaml]\nout: events\nsqlc: {mode: queries, package: example.com/shop/db, queries: q.sql}\n",
+		"a.yaml": "title: A\ndescription: d\nx-outbox: {version: 1, type: shop.a.v1, aggregate: {type: a}}\ntype: object\n" +
+			"properties:\n  from: {description: d, type: object, properties: &inner {id: {type: string}}}\n  to: {description: d, type: object, properties: *inner}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := generator.Check(t.Context(), generator.CheckConfig{Config: generator.Config{Dir: dir}, Against: generator.AgainstNothing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range result.Findings() {
+		if f.ID == "property-undescribed" {
+			got = append(got, f.Pos.String())
+		}
+	}
+	if diff := cmp.Diff([]string{"a.yaml:6:60"}, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}

@@ -173,7 +173,7 @@ func TestDocsOfAReference(t *testing.T) {
 	})
 	pages := docsPages(t, generator.DocsConfig{Projects: []generator.Config{project}})
 	for _, want := range []string{
-		`<h1 class="name">The order</h1>`, `<p class="text">Says what was ordered. More.</p>`, `<span class="mark">deprecated</span>`,
+		`<h1 class="name">The order</h1>`, `<p>Says what was ordered. More.</p>`, `<span class="mark">deprecated</span>`,
 		"From the schema; valid.", "&#34;id&#34;: &#34;o-1&#34;",
 	} {
 		if !strings.Contains(pages["events/a.v1.html"], want) {

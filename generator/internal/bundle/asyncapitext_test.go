@@ -150,3 +150,28 @@ func TestYAMLCharacters(t *testing.T) {
 		t.Errorf("texts (-want +got):\n%s", diff)
 	}
 }
+
+// The description of a message is the one of its document, and that of the payload stays
+// there.
+func TestAsyncAPIKeepsBothDescriptions(t *testing.T) {
+	t.Parallel()
+	document, _ := exported(t, `asyncapi: 3.0.0
+info: {title: Shop, version: 1.0.0}
+channels:
+  orders:
+    address: orders
+    messages:
+      placed: {description: When it happens., payload: {type: object, description: What it has.}, x-outbox: {aggregate: {type: order}}}
+`)
+	var got struct {
+		Components struct {
+			Messages, Schemas map[string]struct{ Description string }
+		}
+	}
+	if err := json.Unmarshal(document, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"When it happens.", "What it has."}, []string{got.Components.Messages["PlacedV1"].Description, got.Components.Schemas["PlacedV1"].Description}); diff != "" {
+		t.Errorf("descriptions of the message and of its payload (-want +got):\n%s", diff)
+	}
+}

@@ -453,6 +453,26 @@ func TestVersionsLeaveEachOtherTheirNames(t *testing.T) {
 	}
 }
 
+// A file can describe several events, such as a document of AsyncAPI. A type is then
+// qualified with the event in whose data it is written.
+func TestContestedNamesInOneFile(t *testing.T) {
+	t.Parallel()
+	_, found := run(t, "", map[string]string{"api.yaml": `asyncapi: 3.0.0
+info: {title: Shop, version: 1.0.0}
+channels:
+  orders:
+    address: orders
+    messages:
+      OrderPlaced: {payload: {type: object, properties: {item: {type: object, title: Item, properties: {a: {type: string}}}}}, x-outbox: {aggregate: {type: order}}}
+      OrderShipped: {payload: {type: object, properties: {item: {type: object, title: Item, properties: {b: {type: string}}}}}, x-outbox: {aggregate: {type: order}}}
+`})
+	want := []string{"api.yaml:8:80: warning: the Go name Item belongs to another schema, at api.yaml:7:64, so this type is called OrderShippedV1Item; " +
+		"set title: OrderShippedV1Item here to fix its name, or let both refer to one definition"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
 // If several types want one name, one gets it and keeps it when others are added later.
 // The others are named after their events. A library comes first. The title in the hint
 // fixes the name of a type.
@@ -462,7 +482,7 @@ func TestContestedNames(t *testing.T) {
 	files["apple.yaml"] = strings.NewReplacer("Thing", "Apple", "thing.v1", "apple.v1", "part: {", "money: {", "/part", "/money").Replace(files["thing.yaml"])
 	two, found := run(t, "", files)
 	const (
-		hint  = " here to fix its name, or let both files refer to one definition"
+		hint  = " here to fix its name, or let both refer to one definition"
 		apple = "apple.yaml:15:10: warning: the Go name Money belongs to another schema, at lib/common.yaml:3:10, so this type is called AppleV1Money; set title: AppleV1Money" + hint
 		zebra = "zebra.yaml:15:9: warning: the Go name Part belongs to another schema, at thing.yaml:15:9, so this type is called ZebraV1Part; set title: ZebraV1Part" + hint
 	)

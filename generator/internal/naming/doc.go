@@ -7,7 +7,9 @@
 // $ref leads to, else after the type and property that it is written in. Two
 // definitions that want the same name and say the same are one type. Of those
 // that say different things one keeps the short name and the others are
-// qualified with the name of their event or file, with a warning. It goes to
+// qualified with the name of their event or file, with a warning. If a file has
+// several events, that is the event in whose data the type is written. The name
+// goes to
 //
 //   - the one in a library, before those in an event's own file;
 //   - then the one that most events use;

@@ -140,7 +140,7 @@ func TestUnrelatedSchemasChangeNoName(t *testing.T) {
 func TestClashingSchemasChangeNoName(t *testing.T) {
 	t.Parallel()
 	before, warned := goNames(t, shop())
-	const hint = " here to fix its name, or let both files refer to one definition"
+	const hint = " here to fix its name, or let both refer to one definition"
 	want := []string{
 		"lib/other.yaml:2:10: warning: the Go name Money belongs to another schema, at lib/common.yaml:2:10, so this type is called OtherMoney; set title: OtherMoney" + hint,
 		"mm/order_placed.v1.yaml:18:11: warning: the Go name Status belongs to another schema, at lib/common.yaml:3:11, so this type is called OrderPlacedV1Status; set title: OrderPlacedV1Status" + hint,

@@ -201,3 +201,24 @@ func TestFieldName(t *testing.T) {
 		}
 	}
 }
+
+// The specification allows no references in examples, but the tools of AsyncAPI follow
+// them, so documents have them.
+func TestExamplesInFiles(t *testing.T) {
+	t.Parallel()
+	for name, example := range map[string]string{
+		"whole":   "{$ref: examples.json#/whole}",
+		"payload": "{payload: {$ref: examples.json#/whole/payload}}",
+		"broken":  "{payload: {$ref: lost.json}}, {$ref: examples.json#/lost}, {payload: {id: p-7}}",
+	} {
+		document := strings.Replace(payments, "[{payload: {id: p-1}}]", "["+example+"]", 1)
+		project := described(t, "payments", map[string]string{"asyncapi.yaml": document, "examples.json": `{"whole": {"payload": {"id": "p-7"}}}`})
+		var got []string
+		for _, v := range project.Events[0].Examples {
+			got = append(got, v.JSON())
+		}
+		if diff := cmp.Diff([]string{`{"id":"p-7"}`}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
