@@ -137,6 +137,7 @@ var relayFrozen = incident{
 
 var tableBloated = incident{
 	anchor: "table-bloated",
+	report: "Teams report that events arrive, but later from day to day.",
 	stage: func(t *testing.T, s *site) {
 		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))
