@@ -109,6 +109,9 @@ func onDead(s admin.State) string {
 		string(relay.Block): "block: later rows of the key of a dead row wait",
 		string(relay.Park):  "park: later rows of the key of a dead row are sent",
 	}[led.Settings["on_dead"]]
+	if text == "" {
+		return ""
+	}
 	for _, name := range sortedKeys(led.Settings) {
 		if eventType, ok := strings.CutPrefix(name, "on_dead of "); ok {
 			text += fmt.Sprintf("; %s for %s", led.Settings[name], eventType)

@@ -4,6 +4,7 @@ package incidents_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,6 +80,11 @@ var brokerDown = incident{
 			t.Fatal(err)
 		}
 		s.insert(t)
+	},
+	more: func(t *testing.T, s *site) {
+		s.waitFor(t, "the log says that Kafka answers again, and after how long", func() bool {
+			return regexp.MustCompile(`"msg":"Kafka answers again".*"after":"[0-9.ms]+"`).MatchString(s.units["outboxrelay"].log())
+		})
 	},
 }
 
