@@ -185,7 +185,7 @@ func TestStatusSaysWhyNothingMoves(t *testing.T) {
 	want := answer{Stdout: `outbox   shop
 leader   term 4, holder EVENT, renewed AGO
 pending  2, the oldest for AGE: seq 2, event EVENT, order.placed, topic orders, key "k2"
-held     1
+retrying 1
          seq 3, event EVENT, order.placed, topic orders, key "k3": failed 2 times, next attempt TIME: too large
 dead     1
 delayed  0
@@ -206,7 +206,7 @@ func TestStatusOfAnOutboxThatNobodyServes(t *testing.T) {
 	want := answer{Stdout: `outbox   event_outbox
 leader   none: no relay has run on this outbox yet
 pending  3, the oldest for AGE: seq 1, event EVENT, order.placed, topic orders, key "k1"
-held     0
+retrying 0
 dead     0
 delayed  0
 why      no leader: start a relay (outboxrelay run)

@@ -124,7 +124,7 @@ func stateOf(e admin.Event) string {
 	case admin.Dead:
 		return fmt.Sprintf("dead since %s, after %s", stamp(e.DeadAt), several(int64(e.RetryCount), "attempt"))
 	case admin.Held:
-		return fmt.Sprintf("held, next attempt at %s", stamp(e.NextAttempt))
+		return fmt.Sprintf("retrying, next attempt at %s", stamp(e.NextAttempt))
 	case admin.Published:
 		return fmt.Sprintf("published at %s", stamp(e.PublishedAt))
 	case admin.Pending:

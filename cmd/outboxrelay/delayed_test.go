@@ -115,7 +115,7 @@ func TestStatusOfDelayedEvents(t *testing.T) {
 	want := `outbox   event_outbox
 leader   none: no relay has run on this outbox yet
 pending  0
-held     0
+retrying 0
 dead     0
 delayed  3, the next: ` + overdue + `
 why      no leader: start a relay (outboxrelay run)

@@ -178,7 +178,7 @@ func (f diagnosis) rank() int {
 	if f.Level == risky && f.See == "" {
 		place += 2
 	}
-	if f.Check == checkOfRows {
+	if f.Check == checkOfRows && f.Level != healthy {
 		place++
 	}
 	return place

@@ -2,7 +2,7 @@
 // what blocks them.
 //
 //	outboxrelay run        run relays until told to stop
-//	outboxrelay status     what is pending, held, paused and dead, who leads, and why nothing moves
+//	outboxrelay status     what is pending, retrying, paused and dead, who leads, and why nothing moves
 //	outboxrelay doctor     check everything that a relay needs, and say how to fix what is wrong
 //	outboxrelay dead       list, show, replay and discard dead rows
 //	outboxrelay replay     publish dead rows again, or published events of the past

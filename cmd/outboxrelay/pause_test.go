@@ -46,7 +46,7 @@ func TestPauseWithoutALeader(t *testing.T) {
 		{[]string{"status"}, answer{Stdout: `outbox   event_outbox
 leader   none: no relay has run on this outbox yet
 pending  3, the oldest for AGE: seq 1, event EVENT, order.placed, topic orders, key "k1"
-held     0
+retrying 0
 dead     0
 delayed  0
 paused   all topics are paused by ben since TIME: move

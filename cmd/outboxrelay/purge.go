@@ -43,7 +43,7 @@ func purgeCommand(env environment) *cobra.Command {
 		Use:   "purge",
 		Short: "Delete now the published rows that are older than the retention",
 		Long: "purge deletes published rows that are older than the setting retention, as the leading relay does every minute, but\n" +
-			"at once. Rows that are pending, held or dead stay. It deletes small batches, each in a transaction of its own, at\n" +
+			"at once. Rows that are pending or dead stay. It deletes small batches, each in a transaction of its own, at\n" +
 			"most --rate rows a second. event_outbox_audit records who purged, when and why.\n\n" +
 			"It gives no space back to the file system, and it writes WAL: on a full disk it makes things worse. Vacuum makes the\n" +
 			"space of deleted rows free for new rows, unless something holds it back; purge says so.\n\n" +

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -101,9 +102,37 @@ func hiddenFaults(l admin.Leader) []reason {
 // shownStopped limits each list of what is stopped.
 const shownStopped = 10
 
+// outdated reports whether the reason of the leader is from before its last renewal: no row
+// is there that could hold a key.
+func outdated(s admin.State) bool {
+	return incidentOfReason(s.Leader.State.Reason) == runbook.PoisonRecord && s.Waiting+s.Dead == 0
+}
+
+// onDead says what a dead row does to its key; "": not known, or no row is dead or may soon be.
+func onDead(s admin.State) string {
+	led := s.Leader.State.Led
+	if led == nil || s.Waiting+s.Dead == 0 {
+		return ""
+	}
+	text := map[string]string{
+		string(relay.Block): "block: later rows of the key of a dead row wait",
+		string(relay.Park):  "park: later rows of the key of a dead row are sent",
+	}[led.Settings["on_dead"]]
+	if text == "" {
+		return ""
+	}
+	for _, name := range sortedKeys(led.Settings) {
+		if eventType, ok := strings.CutPrefix(name, "on_dead of "); ok {
+			text += fmt.Sprintf("; %s for %s", led.Settings[name], eventType)
+		}
+	}
+	return text
+}
+
 // stopped lists the partitions that are set aside and the keys that wait for an operator, as
-// lines with their labels.
-func stopped(s relay.Status) iter.Seq2[string, string] {
+// lines with their labels. It leaves out keys that no dead row holds any longer.
+func stopped(state admin.State) iter.Seq2[string, string] {
+	s := state.Leader.State
 	return func(yield func(label, text string) bool) {
 		label := "aside"
 		for i, p := range s.SetAside {
@@ -118,10 +147,10 @@ func stopped(s relay.Status) iter.Seq2[string, string] {
 		if more := s.SetAsideCount - min(len(s.SetAside), shownStopped); more > 0 && !yield(label, fmt.Sprintf("… and %s more", several(int64(more), "partition"))) {
 			return
 		}
-		label = "blocked"
+		label = "held"
 		n := 0
 		for _, k := range s.Held {
-			if !k.Blocked || k.Key == nil {
+			if !k.Blocked || k.Key == nil || state.Dead == 0 {
 				continue
 			}
 			if n++; n > shownStopped {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -48,7 +49,7 @@ func ledWith(t *testing.T, conn *pgx.Conn, state string) {
 // other topics that wait.
 func TestAPauseHidesNoFault(t *testing.T) {
 	conn, env := newOutbox(t)
-	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = CASE WHEN seq = 1 THEN 'orders' ELSE 'mails' END, created_at = now() - (5 - seq) * interval '1 hour'`); err != nil {
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = CASE WHEN seq = 1 THEN 'orders' ELSE 'mails' END, created_at = now() - (5 - seq) * interval '1 hour', dead_at = CASE WHEN seq = 3 THEN now() END`); err != nil {
 		t.Fatal(err)
 	}
 	if got := call(env, "pause", "orders", "--actor", "ann", "--reason", "restore"); got.Code != exitcode.OK {
@@ -61,7 +62,7 @@ func TestAPauseHidesNoFault(t *testing.T) {
 	for _, want := range []string{
 		"leader   term 1 on h-1, pid 7, renewed AGO\n",
 		"aside    partition 3 of mails: no leader\n",
-		`blocked  key k\x1b9 of mails, by the dead row 9: outboxrelay dead show 9` + "\n",
+		`held     key k\x1b9 of mails, by the dead row 9: outboxrelay dead show 9` + "\n",
 		"why      topic orders is paused by an operator, ann: restore\n",
 		"         1 partition cannot be written, such as 3 of mails: no leader\n",
 	} {
@@ -82,6 +83,40 @@ func TestCrashesWithoutASuspect(t *testing.T) {
 	want := []string{"3 relays in a row crashed without progress; no row is suspected yet", "4 relays in a row crashed without progress; row 17 is suspected"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What the leader wrote about dead rows is left out when the table has none any longer: it
+// learns of a replay at its next renewal.
+func TestStatusAfterAReplay(t *testing.T) {
+	conn, env := newOutbox(t)
+	ledWith(t, conn, `{"reason": "1 key is held by a failed row", "held_keys": 1, "held": [{"topic": "orders", "key": "k1", "seq": 1, "blocked": true}],
+		"led": {"host": "h-1", "pid": 7, "settings": {"on_dead": "block", "on_dead of order.placed": "park"}}}`)
+	lines := func() (got []string) {
+		for line := range strings.Lines(steady(call(env, "status")).Stdout) {
+			if label, _, _ := strings.Cut(line, " "); label != "outbox" && label != "leader" && label != "pending" && label != "delayed" {
+				got = append(got, strings.TrimSuffix(line, "\n"))
+			}
+		}
+		return got
+	}
+	for _, step := range []struct {
+		sql  string
+		want []string
+	}{
+		{`UPDATE event_outbox SET dead_at = now() WHERE seq = 1`, []string{
+			"retrying 0", "dead     1", "on_dead  block: later rows of the key of a dead row wait; park for order.placed",
+			"held     key k1 of orders, by the dead row 1: outboxrelay dead show 1", "why      1 key is held by a failed row",
+			"         1 row dead-lettered: see outboxrelay dead list, then dead replay or dead discard", "see      " + runbook.PoisonRecord.URL(),
+		}},
+		{`UPDATE event_outbox SET dead_at = NULL`, []string{"retrying 0", "dead     0"}},
+	} {
+		if _, err := conn.Exec(t.Context(), step.sql); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, lines()); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", step.sql, diff)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func statusCommand(env environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show pending, held, paused and dead rows, delayed events, the leader, and why rows are not sent",
+		Short: "Show pending, retrying, paused and dead rows, delayed events, the leader, and why rows are not sent",
 		Example: "  outboxrelay status --database-url postgres://localhost/grading\n" +
 			"  outboxrelay status --config outboxrelay.yaml --json",
 		Args: noArguments,
@@ -98,12 +98,15 @@ func printState(w io.Writer, name string, s admin.State) error {
 	line("outbox", "%s", name)
 	line("leader", "%s", leader(s.Leader))
 	line("pending", "%s%s", pending(s), pace(s.Moving))
-	line("held", "%s", counted(s.Waiting))
+	line("retrying", "%s", counted(s.Waiting))
 	for _, r := range s.Held {
 		line("", "%s: failed %s, next attempt %s: %s",
 			describe(r), several(int64(r.RetryCount), "time"), r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
 	}
 	line("dead", "%s", counted(s.Dead))
+	if policy := onDead(s); policy != "" {
+		line("on_dead", "%s", policy)
+	}
 	line("delayed", "%s", delayed(s))
 	label := "paused"
 	for _, p := range s.Pauses {
@@ -117,7 +120,7 @@ func printState(w io.Writer, name string, s admin.State) error {
 	if more := s.Leader.State.PausedTopicCount - len(s.Leader.State.PausedTopics); more > 0 {
 		line(label, "… and %s more", several(int64(more), "topic"))
 	}
-	for label, text := range stopped(s.Leader.State) {
+	for label, text := range stopped(s) {
 		line(label, "%s", text)
 	}
 	if s.NotAllSeen {
@@ -263,6 +266,7 @@ func reasons(s admin.State) []reason {
 			l.Silent.Round(time.Second), processOf(l.State.Led))
 	case l.State.Reason != "" && l.State.ByOperator:
 		add(reasonPause, "", "%s", l.State.Reason)
+	case outdated(s):
 	case l.State.Reason != "":
 		say(incidentsOfReasons[l.State.ReasonKind], "%s", l.State.Reason)
 	case unexplained(s) && !onTheMove(s.Moving):

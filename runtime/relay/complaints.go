@@ -46,14 +46,14 @@ func (c complaints) of(now time.Duration, name string) *complaint {
 		c[name] = of
 	}
 	of.failures++
-	if !of.fails {
-		of.fails, of.since = true, now
+	if !of.fails || now-of.last >= stale {
+		of.fails, of.since, of.told = true, now, false
 	}
 	of.last = now
 	return of
 }
 
-// stale is after which time without a call a success says nothing about the failures before.
+// stale is after which time without a failure nobody knows whether it lasted.
 const stale = 2 * longestSilence
 
 // worked records a success. It returns for how long there were none, and whether to log it:

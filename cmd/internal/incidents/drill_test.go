@@ -91,21 +91,68 @@ func TestDrill(t *testing.T) {
 	}
 }
 
-// writeEnv writes the file that makes a terminal that of the operator.
+// given are what an operator is told, by its owner, in some incident. Each drill has all of
+// them, with these values unless the incident has others, so that they do not tell which
+// incident it is. RELAY_DB is another one.
+var given = map[string]string{"NEW_PASSWORD": "second", "PARTITIONS": "3", "REPLICAS": "1", "NEW_LIMIT": "1048576"}
+
+// told returns the variables of a drill.
+func (s *site) told() map[string]string {
+	all := maps.Clone(given)
+	all["RELAY_DB"] = s.pg.URL
+	maps.Copy(all, s.variables)
+	return all
+}
+
+// writeEnv writes the file that makes a terminal that of the operator. The terminal is still
+// in use after the test, so its working directory is not one of the test.
 func (s *site) writeEnv(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "export PATH=%s:\"$PATH\"\n", quote(s.bin))
 	b.WriteString("unset DATABASE_URL KAFKA_BROKERS REDIS_URL\n")
-	for _, name := range slices.Sorted(maps.Keys(s.variables)) {
-		fmt.Fprintf(&b, "export %s=%s\n", name, quote(s.variables[name]))
+	variables := s.told()
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		fmt.Fprintf(&b, "export %s=%s\n", name, quote(variables[name]))
 	}
-	fmt.Fprintf(&b, "cd %s\n", quote(s.dir))
+	fmt.Fprintf(&b, "cd %s\n", quote(dir))
 	if err := os.WriteFile(filepath.Join(dir, "env"), []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The terminal of a drill has the same variables in each incident, and stays where the drill
+// was asked for.
+func TestTheTerminalOfADrill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := &site{pg: &services.PG{URL: "postgres://a/b"}, terminal: &terminal{
+		dir: "/of-the-test", bin: "/bin of the test", variables: map[string]string{"DB": "postgres://a/b", "PARTITIONS": "12"},
+	}}
+	s.writeEnv(t, dir)
+	got, err := os.ReadFile(filepath.Join(dir, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `export PATH='/bin of the test':"$PATH"
+unset DATABASE_URL KAFKA_BROKERS REDIS_URL
+export DB='postgres://a/b'
+export NEW_LIMIT='1048576'
+export NEW_PASSWORD='second'
+export PARTITIONS='12'
+export RELAY_DB='postgres://a/b'
+export REPLICAS='1'
+cd '` + dir + `'
+`
+	if diff := gocmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("env (-want +got):\n%s", diff)
 	}
 }
 

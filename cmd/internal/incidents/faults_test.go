@@ -4,6 +4,7 @@ package incidents_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,6 +81,11 @@ var brokerDown = incident{
 		}
 		s.insert(t)
 	},
+	more: func(t *testing.T, s *site) {
+		s.waitFor(t, "the log says that Kafka answers again, and after how long", func() bool {
+			return regexp.MustCompile(`"msg":"Kafka answers again".*"after":"[0-9.ms]+"`).MatchString(s.units["outboxrelay"].log())
+		})
+	},
 }
 
 var topicMissing = incident{
@@ -137,6 +143,7 @@ var relayFrozen = incident{
 
 var tableBloated = incident{
 	anchor: "table-bloated",
+	report: "Teams report that events arrive, but later from day to day.",
 	stage: func(t *testing.T, s *site) {
 		s.withTopic(t)
 		s.withPostgres(t, services.Postgres(t))

@@ -81,7 +81,11 @@ func (i incident) play(t *testing.T, page *section, s *site, times *timetable) {
 		t.Fatalf("docs/runbook.md#%s does not say what you see, how to fix it and when it is fixed", i.anchor)
 	}
 	i.stage(t, s)
+	usual := len(s.told())
 	i.fault(t, s)
+	if len(s.told()) != usual {
+		t.Errorf("the fault gives the operator what only this incident has: %v, and not %v", s.variables, given)
+	}
 	began := time.Now()
 	for _, st := range page.see {
 		s.until(t, st, false)
