@@ -35,8 +35,7 @@ func (k *keyOrder) misuse() error {
 // lister calls f with each of what a filter selects.
 type lister func(ctx context.Context, conn *pgx.Conn, o outbox, filter admin.Filter, f func(item) error) error
 
-// earlierRows is how many earlier dead rows are read at once. Each reading looks up all
-// selected rows.
+// earlierRows is how many earlier dead rows are found at once.
 const earlierRows = 100_000
 
 // apply returns a lister of the rows to replay: those of the filter and, if the operator
@@ -46,13 +45,13 @@ func (k *keyOrder) apply(ctx context.Context, conn *pgx.Conn, each lister, filte
 	if k.outOfOrder || all { // of all rows none is left out
 		return each, nil
 	}
-	var seqs []int64
-	if err := eachLetter(ctx, conn, filter, func(l admin.DeadLetter) { seqs = append(seqs, l.Seq) }); err != nil || len(seqs) == 0 {
+	chosen := &admin.Chosen{}
+	if err := eachLetter(ctx, conn, filter, chosen.Add); err != nil {
 		return each, err
 	}
 	var earlier []admin.DeadLetter
 	for after := int64(0); ; after = earlier[len(earlier)-1].Seq {
-		page, err := admin.EarlierDead(ctx, conn, seqs, after, earlierRows)
+		page, err := admin.EarlierDead(ctx, conn, chosen, after, earlierRows)
 		switch {
 		case err != nil:
 			return nil, err

@@ -115,7 +115,7 @@ type purgeResult struct {
 }
 
 func (p *purging) purge(ctx context.Context, conn *pgx.Conn, o outbox) error {
-	now, err := admin.Now(ctx, conn)
+	now, err := admin.Clock(ctx, conn)
 	if err != nil {
 		return err
 	}

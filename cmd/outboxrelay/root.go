@@ -27,6 +27,7 @@ type environment struct {
 	interactive    bool          // a person can answer a question
 	completes      bool          // the shell asks for completions
 	user           func() string // the name of the process's user; nil: the real one
+	answers        time.Duration // how long a statement of an operator's command may get no answer; 0: the default
 	// secrets learns every secret that is read and keeps it out of the output.
 	secrets *secret.Redactor
 }

@@ -119,12 +119,15 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 	}
 	config.RuntimeParams["application_name"] = c.session
 	own := maps.Clone(config.RuntimeParams)
+	if own["statement_timeout"] == "" {
+		config.Tracer = answerLimit(max(cmp.Or(c.answers, statementLimit+answerMargin), c.timeout))
+	}
 	for name, limit := range limits {
 		config.RuntimeParams[name] = cmp.Or(own[name], fmt.Sprint(limit.Milliseconds()))
 	}
 	conn, err := c.connect(ctx, o, config)
 	if refused(err) {
-		config.RuntimeParams = own
+		config.RuntimeParams, config.Tracer = own, nil // a statement may take long
 		conn, err = c.connect(ctx, o, config)
 	}
 	return conn, err
@@ -187,7 +190,7 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		return err
+		return unanswered(ctx, conn, err)
 	}
 	switch pg.Code {
 	case "55P03": // lock_timeout

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -77,6 +80,52 @@ func TestACommandWorksBehindAPooler(t *testing.T) {
 	got := call(map[string]string{"DATABASE_URL": "postgres://u@" + tellTale(t, fussyPooler) + "/d?sslmode=disable"}, "status", "--timeout", "20ms")
 	if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "the database accepted the connection but did not respond within 20ms") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// freezing is a server that freezes when the second statement of a session arrives.
+func freezing(t *testing.T, server *pgx.ConnConfig) func(net.Conn) {
+	return func(client net.Conn) {
+		network, address := pgconn.NetworkAddress(server.Host, server.Port)
+		behind, err := new(net.Dialer).DialContext(t.Context(), network, address)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var answering sync.WaitGroup
+		answering.Go(func() { _, _ = io.Copy(client, behind) }) // until it is closed
+		defer answering.Wait()
+		defer func() { _ = behind.Close() }()
+		buffer := make([]byte, 64<<10)
+		for statements := 0; ; {
+			n, err := client.Read(buffer)
+			if err != nil {
+				return
+			}
+			if bytes.HasPrefix(buffer[:n], []byte("P")) || bytes.HasPrefix(buffer[:n], []byte("Q")) { // Parse or Query
+				statements++
+			}
+			if statements > 1 {
+				continue
+			}
+			if _, err := behind.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// A server that freezes later does not keep a command for ever.
+func TestACommandOfAServerThatFreezes(t *testing.T) {
+	conn, env := newOutbox(t)
+	config := conn.Config()
+	env["DATABASE_URL"] = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", url.UserPassword(config.User, config.Password),
+		tellTale(t, freezing(t, config)), config.Database)
+	var out bytes.Buffer
+	code := execute([]string{"status", "--timeout", "3s"}, environment{getenv: func(k string) string { return env[k] }, stdout: &out, stderr: &out, answers: time.Second})
+	want := "the database did not answer a statement within 3s: its server, or the network to it, does not respond"
+	if code != exitcode.Failed || !strings.Contains(out.String(), want) {
+		t.Errorf("exit %d, want %q:\n%s", code, want, &out)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -110,22 +109,13 @@ func DeadEarlier(ctx context.Context, db DB, given []DeadLetter, limit int) ([]E
 	if err := refuseHidden(ctx, db); err != nil {
 		return nil, err
 	}
-	rows, err := admindb.New(db).DeadEarlier(ctx, admindb.DeadEarlierParams{Seqs: seqsOf(given), MaxRows: int32(min(limit, 1<<30))})
+	earlier, err := EarlierDead(ctx, db, chosenOf(given), 0, limit)
 	if err != nil {
-		return nil, fmt.Errorf("admin: read the earlier dead letters of the keys: %w", missing(err))
+		return nil, err
 	}
 	var out []EarlierLetter
-	for _, r := range rows {
-		out = append(out, EarlierLetter{Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: value(r.EventKey)})
+	for _, l := range earlier {
+		out = append(out, EarlierLetter{Seq: l.Seq, EventID: l.EventID, EventType: l.EventType, Topic: l.Topic, Key: value(l.Key)})
 	}
 	return out, nil
-}
-
-// Clock returns the time of the database.
-func Clock(ctx context.Context, db DB) (time.Time, error) {
-	now, err := admindb.New(db).Now(ctx)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("admin: read the clock: %w", err)
-	}
-	return now, nil
 }

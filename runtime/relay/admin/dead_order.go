@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,7 +43,7 @@ func ReplayInOrder(ctx context.Context, conn Beginner, f Filter, d Decision) (in
 func ReplayInOrderAfter(ctx context.Context, conn Beginner, f Filter, d Decision, after int64) (int, error) {
 	c := replaying(ctx, f, d)
 	c.allowed = func(tx pgx.Tx, page []DeadLetter) error {
-		earlier, err := EarlierDead(ctx, tx, seqsOf(page), after, pageRows)
+		earlier, err := EarlierDead(ctx, tx, chosenOf(page), after, pageRows)
 		after = max(after, page[len(page)-1].Seq)
 		if err != nil || len(earlier) == 0 {
 			return err
@@ -52,22 +53,66 @@ func ReplayInOrderAfter(ctx context.Context, conn Beginner, f Filter, d Decision
 	return c.carryOut(ctx, conn, d)
 }
 
-// EarlierDead returns the dead letters that come before one of the given rows of the same topic
-// and key and are not given themselves, in seq order, after the given seq: at most limit. Each
-// call looks up all given rows.
-func EarlierDead(ctx context.Context, db DB, seqs []int64, after int64, limit int) ([]DeadLetter, error) {
-	rows, err := admindb.New(db).EarlierDeadRows(ctx, admindb.EarlierDeadRowsParams{After: after, Seqs: seqs, MaxRows: int32(limit)})
-	if err != nil {
-		return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
+// Chosen are the dead letters of a selection that is to be replayed, for EarlierDead. It keeps
+// little of each. The zero value has none.
+type Chosen struct {
+	seqs []int64
+	ends map[topicKey]int64 // the last seq of each
+	last int64
+}
+
+type topicKey struct{ topic, key string }
+
+// Add adds a letter. Those without a key have no order.
+func (c *Chosen) Add(l DeadLetter) {
+	if value(l.Key) == "" {
+		return
 	}
+	if c.ends == nil {
+		c.ends = map[topicKey]int64{}
+	}
+	k := topicKey{l.Topic, *l.Key}
+	c.ends[k] = max(c.ends[k], l.Seq)
+	c.seqs, c.last = append(c.seqs, l.Seq), max(c.last, l.Seq)
+}
+
+func chosenOf(letters []DeadLetter) *Chosen {
+	c := &Chosen{}
+	for _, l := range letters {
+		c.Add(l)
+	}
+	return c
+}
+
+// earlierPage is how many dead rows are read at once.
+const earlierPage = 10_000
+
+// EarlierDead returns the dead letters that come before a chosen one of the same topic and key
+// and are not chosen themselves, in seq order, after the given seq: at most limit. It reads the
+// dead rows up to the last chosen one once, by their index, and compares them here: Postgres
+// estimates joins with so many values wrong, and then they take minutes.
+func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
+	slices.Sort(chosen.seqs)
 	var out []DeadLetter
-	for _, r := range rows {
-		out = append(out, DeadLetter{
-			Seq: r.Seq, EventID: r.ID, AggregateType: r.AggregateType, AggregateID: r.AggregateID,
-			EventType: r.EventType, Topic: r.Topic, Key: r.EventKey, Partition: r.Partition, Tombstone: r.Tombstone,
-			CreatedAt: r.CreatedAt, DeadAt: value(r.DeadAt),
-			RetryCount: int(r.RetryCount), LastError: value(r.LastError),
-		})
+	for after < chosen.last && len(out) < limit {
+		rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{After: after, MaxRows: earlierPage})
+		if err != nil {
+			return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
+		}
+		for _, r := range rows {
+			if after = r.Seq; after >= chosen.last || len(out) == limit {
+				return out, nil
+			}
+			if r.Seq >= chosen.ends[topicKey{r.Topic, value(r.EventKey)}] {
+				continue
+			}
+			if _, itself := slices.BinarySearch(chosen.seqs, r.Seq); !itself {
+				out = append(out, letterOf(r))
+			}
+		}
+		if len(rows) < earlierPage {
+			break
+		}
 	}
 	return out, nil
 }

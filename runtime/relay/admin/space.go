@@ -76,8 +76,8 @@ func Connectors(ctx context.Context, db DB) ([]Connector, error) {
 	return out, nil
 }
 
-// Now returns the time of the database.
-func Now(ctx context.Context, db DB) (time.Time, error) {
+// Clock returns the time of the database.
+func Clock(ctx context.Context, db DB) (time.Time, error) {
 	now, err := admindb.New(db).Now(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("admin: read the clock: %w", err)

@@ -1,11 +1,12 @@
 -- name: DeadRows :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, t.topic::text AS topic,
        event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
-FROM event_outbox
+FROM event_outbox AS o
+CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after
   AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
   AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
-  AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(topic)::text IS NULL OR t.topic = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
   AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
   AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
@@ -17,13 +18,14 @@ LIMIT @max_rows;
 
 -- DeadRowsBefore is DeadRows from the end: the rows before a seq, the last one first.
 -- name: DeadRowsBefore :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, t.topic::text AS topic,
        event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
-FROM event_outbox
+FROM event_outbox AS o
+CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < @before
   AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
   AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
-  AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+  AND (sqlc.narg(topic)::text IS NULL OR t.topic = sqlc.narg(topic))
   AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
   AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
   AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
@@ -37,12 +39,13 @@ LIMIT @max_rows;
 -- name: CountDead :many
 SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
 FROM (
-    SELECT CASE @by::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
-    FROM event_outbox
+    SELECT CASE @by::text WHEN 'topic' THEN t.topic WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox AS o
+    CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
     WHERE dead_at IS NOT NULL AND published_at IS NULL
       AND (sqlc.narg(ids)::text[] IS NULL OR id = ANY(sqlc.narg(ids)::text[]::uuid[]))
       AND (sqlc.narg(event_type)::text IS NULL OR event_type = sqlc.narg(event_type))
-      AND (sqlc.narg(topic)::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = sqlc.narg(topic))
+      AND (sqlc.narg(topic)::text IS NULL OR t.topic = sqlc.narg(topic))
       AND (sqlc.narg(event_key)::text IS NULL OR event_key = sqlc.narg(event_key))
       AND (sqlc.narg(aggregate_type)::text IS NULL OR aggregate_type = sqlc.narg(aggregate_type))
       AND (sqlc.narg(aggregate_id)::text IS NULL OR aggregate_id = sqlc.narg(aggregate_id))
@@ -55,54 +58,6 @@ FROM (
 GROUP BY 1
 ORDER BY 2 DESC, 1
 LIMIT @max_groups;
-
--- DeadEarlier lists the dead rows that come before one of the given dead rows of the same
--- topic and key, and are not given themselves.
--- name: DeadEarlier :many
-WITH chosen AS MATERIALIZED (
-    SELECT c.seq, c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic
-    FROM event_outbox AS c
-    WHERE c.seq = ANY(@seqs::bigint[]) AND c.dead_at IS NOT NULL AND c.published_at IS NULL AND c.event_key <> ''
-), latest AS MATERIALIZED (
-    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
-)
-SELECT d.seq, d.id, d.event_type, coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key
-FROM event_outbox AS d
-JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq
-    AND latest.topic = coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)
-WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
-  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
-ORDER BY d.seq
-LIMIT @max_rows;
-
--- EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
--- and key, and are not given themselves. The given rows need not be dead any more. It reads
--- the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
--- reading them once for each key. IDsOfSeq says why the given ones are read in two parts.
--- name: EarlierDeadRows :many
-WITH latest AS MATERIALIZED (
-    SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
-    FROM (
-        SELECT w.* FROM event_outbox AS w WHERE w.seq = ANY(@seqs::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL
-        UNION ALL
-        SELECT x.* FROM event_outbox AS x WHERE x.seq = ANY(@seqs::bigint[]) AND x.published_at IS NULL AND x.dead_at IS NOT NULL
-    ) AS c
-    WHERE c.event_key <> ''
-    GROUP BY 1, 2
-)
-SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
-       d.retry_count, d.last_error
-FROM (
-    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, coalesce(e.topic, regexp_replace(e.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', e.event_type) AS topic,
-           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
-    FROM event_outbox AS e
-    WHERE e.dead_at IS NOT NULL AND e.published_at IS NULL AND e.seq > @after::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
-    OFFSET 0
-) AS d
-JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
-WHERE NOT EXISTS (SELECT FROM unnest(@seqs::bigint[]) AS given (seq) WHERE given.seq = d.seq)
-ORDER BY d.seq
-LIMIT @max_rows;
 
 -- The columns of the audit are short, and those of a hand-written outbox need not be: a topic in
 -- event_data can have any length, and such a row must be discarded too.

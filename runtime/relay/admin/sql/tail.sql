@@ -9,14 +9,15 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.published_at DESC, p.seq DESC) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM (
             SELECT l.* FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000
         ) AS o
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE o.published_at IS NOT NULL
           AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
-          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR t.topic = sqlc.narg(topic)::text)
           AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
         ORDER BY o.published_at DESC, o.seq DESC
         LIMIT @max_rows
@@ -58,12 +59,13 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM fresh JOIN event_outbox AS o ON o.id = fresh.id
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE o.seq + 0 > @after::bigint
           AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
-          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR t.topic = sqlc.narg(topic)::text)
           AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
         ORDER BY o.seq
         LIMIT @max_rows
@@ -80,7 +82,7 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM (
             (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
@@ -97,8 +99,9 @@ FROM (
              WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest(@after::bigint, @top::bigint)
              ORDER BY n.seq)
         ) AS o
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
-          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR t.topic = sqlc.narg(topic)::text)
           AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
         ORDER BY o.seq
         LIMIT @max_rows
@@ -112,13 +115,14 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN @with_data::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM (
             SELECT d.* FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
         ) AS o
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text)
-          AND (sqlc.narg(topic)::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.narg(topic)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR t.topic = sqlc.narg(topic)::text)
           AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text)
         ORDER BY o.seq
         LIMIT @max_rows

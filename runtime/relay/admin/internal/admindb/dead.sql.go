@@ -15,12 +15,13 @@ import (
 const countDead = `-- name: CountDead :many
 SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last
 FROM (
-    SELECT CASE $1::text WHEN 'topic' THEN coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
-    FROM event_outbox
+    SELECT CASE $1::text WHEN 'topic' THEN t.topic WHEN 'error' THEN left(coalesce(last_error, ''), 300) ELSE event_type END AS value, dead_at
+    FROM event_outbox AS o
+    CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
     WHERE dead_at IS NOT NULL AND published_at IS NULL
       AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
       AND ($3::text IS NULL OR event_type = $3)
-      AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+      AND ($4::text IS NULL OR t.topic = $4)
       AND ($5::text IS NULL OR event_key = $5)
       AND ($6::text IS NULL OR aggregate_type = $6)
       AND ($7::text IS NULL OR aggregate_id = $7)
@@ -96,73 +97,15 @@ func (q *Queries) CountDead(ctx context.Context, arg CountDeadParams) ([]CountDe
 	return items, nil
 }
 
-const deadEarlier = `-- name: DeadEarlier :many
-WITH chosen AS MATERIALIZED (
-    SELECT c.seq, c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic
-    FROM event_outbox AS c
-    WHERE c.seq = ANY($2::bigint[]) AND c.dead_at IS NOT NULL AND c.published_at IS NULL AND c.event_key <> ''
-), latest AS MATERIALIZED (
-    SELECT chosen.topic, chosen.event_key, max(chosen.seq) AS seq FROM chosen GROUP BY chosen.topic, chosen.event_key
-)
-SELECT d.seq, d.id, d.event_type, coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)::text AS topic, d.event_key
-FROM event_outbox AS d
-JOIN latest ON latest.event_key = d.event_key AND d.seq < latest.seq
-    AND latest.topic = coalesce(d.topic, regexp_replace(d.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', d.event_type)
-WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
-  AND NOT EXISTS (SELECT FROM chosen WHERE chosen.seq = d.seq)
-ORDER BY d.seq
-LIMIT $1
-`
-
-type DeadEarlierParams struct {
-	MaxRows int32
-	Seqs    []int64
-}
-
-type DeadEarlierRow struct {
-	Seq       int64
-	ID        uuid.UUID
-	EventType string
-	Topic     string
-	EventKey  *string
-}
-
-// DeadEarlier lists the dead rows that come before one of the given dead rows of the same
-// topic and key, and are not given themselves.
-func (q *Queries) DeadEarlier(ctx context.Context, arg DeadEarlierParams) ([]DeadEarlierRow, error) {
-	rows, err := q.db.Query(ctx, deadEarlier, arg.MaxRows, arg.Seqs)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []DeadEarlierRow
-	for rows.Next() {
-		var i DeadEarlierRow
-		if err := rows.Scan(
-			&i.Seq,
-			&i.ID,
-			&i.EventType,
-			&i.Topic,
-			&i.EventKey,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const deadRows = `-- name: DeadRows :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, t.topic::text AS topic,
        event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
-FROM event_outbox
+FROM event_outbox AS o
+CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1
   AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
   AND ($3::text IS NULL OR event_type = $3)
-  AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+  AND ($4::text IS NULL OR t.topic = $4)
   AND ($5::text IS NULL OR event_key = $5)
   AND ($6::text IS NULL OR aggregate_type = $6)
   AND ($7::text IS NULL OR aggregate_id = $7)
@@ -250,13 +193,14 @@ func (q *Queries) DeadRows(ctx context.Context, arg DeadRowsParams) ([]DeadRowsR
 }
 
 const deadRowsBefore = `-- name: DeadRowsBefore :many
-SELECT seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic,
+SELECT seq, id, aggregate_type, aggregate_id, event_type, t.topic::text AS topic,
        event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
-FROM event_outbox
+FROM event_outbox AS o
+CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < $1
   AND ($2::text[] IS NULL OR id = ANY($2::text[]::uuid[]))
   AND ($3::text IS NULL OR event_type = $3)
-  AND ($4::text IS NULL OR coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type) = $4)
+  AND ($4::text IS NULL OR t.topic = $4)
   AND ($5::text IS NULL OR event_key = $5)
   AND ($6::text IS NULL OR aggregate_type = $6)
   AND ($7::text IS NULL OR aggregate_id = $7)
@@ -373,92 +317,6 @@ func (q *Queries) Discard(ctx context.Context, arg DiscardParams) (DiscardRow, e
 	var i DiscardRow
 	err := row.Scan(&i.Changed, &i.Audited)
 	return i, err
-}
-
-const earlierDeadRows = `-- name: EarlierDeadRows :many
-WITH latest AS MATERIALIZED (
-    SELECT c.event_key, coalesce(c.topic, regexp_replace(c.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', c.event_type) AS topic, max(c.seq) AS seq
-    FROM (
-        SELECT w.id, w.aggregate_id, w.aggregate_type, w.event_type, w.event_data, w.event_key, w.created_at, w.published_at, w.retry_count, w.last_error, w.tx, w.seq, w.topic, w.headers, w.next_attempt_at, w.dead_at, w.partition FROM event_outbox AS w WHERE w.seq = ANY($2::bigint[]) AND w.published_at IS NULL AND w.dead_at IS NULL
-        UNION ALL
-        SELECT x.id, x.aggregate_id, x.aggregate_type, x.event_type, x.event_data, x.event_key, x.created_at, x.published_at, x.retry_count, x.last_error, x.tx, x.seq, x.topic, x.headers, x.next_attempt_at, x.dead_at, x.partition FROM event_outbox AS x WHERE x.seq = ANY($2::bigint[]) AND x.published_at IS NULL AND x.dead_at IS NOT NULL
-    ) AS c
-    WHERE c.event_key <> ''
-    GROUP BY 1, 2
-)
-SELECT d.seq, d.id, d.aggregate_type, d.aggregate_id, d.event_type, d.topic::text AS topic, d.event_key, d.partition, d.tombstone, d.created_at, d.dead_at,
-       d.retry_count, d.last_error
-FROM (
-    SELECT e.seq, e.id, e.aggregate_type, e.aggregate_id, e.event_type, coalesce(e.topic, regexp_replace(e.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', e.event_type) AS topic,
-           e.event_key, e.partition, (e.event_data IS NULL)::boolean AS tombstone, e.created_at, e.dead_at, e.retry_count, e.last_error
-    FROM event_outbox AS e
-    WHERE e.dead_at IS NOT NULL AND e.published_at IS NULL AND e.seq > $1::bigint AND e.seq < (SELECT max(l.seq) FROM latest AS l)
-    OFFSET 0
-) AS d
-JOIN latest ON latest.event_key = d.event_key AND latest.topic = d.topic AND d.seq < latest.seq
-WHERE NOT EXISTS (SELECT FROM unnest($2::bigint[]) AS given (seq) WHERE given.seq = d.seq)
-ORDER BY d.seq
-LIMIT $3
-`
-
-type EarlierDeadRowsParams struct {
-	After   int64
-	Seqs    []int64
-	MaxRows int32
-}
-
-type EarlierDeadRowsRow struct {
-	Seq           int64
-	ID            uuid.UUID
-	AggregateType string
-	AggregateID   string
-	EventType     string
-	Topic         string
-	EventKey      *string
-	Partition     *int32
-	Tombstone     bool
-	CreatedAt     time.Time
-	DeadAt        *time.Time
-	RetryCount    int32
-	LastError     *string
-}
-
-// EarlierDeadRows lists the dead rows that come before one of the given rows of the same topic
-// and key, and are not given themselves. The given rows need not be dead any more. It reads
-// the dead rows up to the last given one once, by their index: OFFSET keeps the planner from
-// reading them once for each key. IDsOfSeq says why the given ones are read in two parts.
-func (q *Queries) EarlierDeadRows(ctx context.Context, arg EarlierDeadRowsParams) ([]EarlierDeadRowsRow, error) {
-	rows, err := q.db.Query(ctx, earlierDeadRows, arg.After, arg.Seqs, arg.MaxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []EarlierDeadRowsRow
-	for rows.Next() {
-		var i EarlierDeadRowsRow
-		if err := rows.Scan(
-			&i.Seq,
-			&i.ID,
-			&i.AggregateType,
-			&i.AggregateID,
-			&i.EventType,
-			&i.Topic,
-			&i.EventKey,
-			&i.Partition,
-			&i.Tombstone,
-			&i.CreatedAt,
-			&i.DeadAt,
-			&i.RetryCount,
-			&i.LastError,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const replay = `-- name: Replay :one

@@ -61,13 +61,14 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM (
             SELECT d.id, d.aggregate_id, d.aggregate_type, d.event_type, d.event_data, d.event_key, d.created_at, d.published_at, d.retry_count, d.last_error, d.tx, d.seq, d.topic, d.headers, d.next_attempt_at, d.dead_at, d.partition FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
         ) AS o
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE ($2::text IS NULL OR o.event_type = $2::text)
-          AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3::text)
+          AND ($3::text IS NULL OR t.topic = $3::text)
           AND ($4::text IS NULL OR o.event_key = $4::text)
         ORDER BY o.seq
         LIMIT $5
@@ -169,14 +170,15 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.published_at DESC, p.seq DESC) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM (
             SELECT l.id, l.aggregate_id, l.aggregate_type, l.event_type, l.event_data, l.event_key, l.created_at, l.published_at, l.retry_count, l.last_error, l.tx, l.seq, l.topic, l.headers, l.next_attempt_at, l.dead_at, l.partition FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000
         ) AS o
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE o.published_at IS NOT NULL
           AND ($2::text IS NULL OR o.event_type = $2::text)
-          AND ($3::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $3::text)
+          AND ($3::text IS NULL OR t.topic = $3::text)
           AND ($4::text IS NULL OR o.event_key = $4::text)
         ORDER BY o.published_at DESC, o.seq DESC
         LIMIT $5
@@ -259,12 +261,13 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM fresh JOIN event_outbox AS o ON o.id = fresh.id
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE o.seq + 0 > $2::bigint
           AND ($3::text IS NULL OR o.event_type = $3::text)
-          AND ($4::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $4::text)
+          AND ($4::text IS NULL OR t.topic = $4::text)
           AND ($5::text IS NULL OR o.event_key = $5::text)
         ORDER BY o.seq
         LIMIT $6
@@ -343,7 +346,7 @@ SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created
 FROM (
     SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.published_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
     FROM (
-        SELECT o.seq, o.id, o.event_type, coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) AS topic, o.event_key, o.created_at, o.published_at,
+        SELECT o.seq, o.id, o.event_type, t.topic AS topic, o.event_key, o.created_at, o.published_at,
                CASE WHEN $1::boolean THEN coalesce(o.event_data::text, '') ELSE '' END AS data
         FROM (
             (SELECT w.seq, w.id, w.event_type, w.topic, w.event_data, w.event_key, w.created_at, w.published_at FROM event_outbox AS w
@@ -360,8 +363,9 @@ FROM (
              WHERE n.published_at IS NULL AND n.dead_at IS NULL AND n.seq > greatest($2::bigint, $5::bigint)
              ORDER BY n.seq)
         ) AS o
+        CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
         WHERE ($6::text IS NULL OR o.event_type = $6::text)
-          AND ($7::text IS NULL OR coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = $7::text)
+          AND ($7::text IS NULL OR t.topic = $7::text)
           AND ($8::text IS NULL OR o.event_key = $8::text)
         ORDER BY o.seq
         LIMIT $9
