@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -216,6 +217,23 @@ func TestDeadRowsAreCounted(t *testing.T) {
 	got = call(env, "dead", "list", "--by", "topic", "--json")
 	if want := "outboxrelay: only the first 100001 of the rows are counted\n"; !strings.HasPrefix(got.Stdout, `{"value":"orders","rows":100001,`) || got.Stderr != want {
 		t.Errorf("of 100103 rows: %+v, want %q", got, want)
+	}
+}
+
+// A replay of many rows of the same keys takes no statement that lasts for long.
+func TestReplayOfManyRows(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, dead_at)
+		SELECT 'a', i, 't', 'mails', 'k' || i % 1000, '{}', now() FROM generate_series(1, 30000) AS i`); err != nil {
+		t.Fatal(err)
+	}
+	env["DATABASE_URL"] += map[bool]string{true: "&", false: "?"}[strings.Contains(env["DATABASE_URL"], "?")] + "statement_timeout=10s"
+	began := time.Now()
+	got := call(env, "dead", "replay", "--topic", "mails", "--yes", "--json")
+	t.Logf("it took %s", time.Since(began))
+	want := answer{Stdout: `{"outbox":"event_outbox","action":"replay","selected":30000,"changed":30000,"note":"no relay leads now, so nothing is sent yet"}` + "\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

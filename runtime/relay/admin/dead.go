@@ -138,6 +138,7 @@ func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, err
 func deciding(ctx context.Context, f Filter, act func(*admindb.Queries, []int64) (admindb.ReplayRow, error)) decision[DeadLetter] {
 	return decision[DeadLetter]{
 		nouns: "rows", table: "event_outbox", state: "dead", unaudited: ", without which the relay does not learn of the decision",
+		most: len(f.EventIDs),
 		read: func(tx pgx.Tx, after DeadLetter) ([]DeadLetter, error) { return DeadLetters(ctx, tx, f, after.Seq) },
 		act: func(q *admindb.Queries, page []DeadLetter) (outcome, error) {
 			row, err := act(q, seqsOf(page))

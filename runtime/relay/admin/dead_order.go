@@ -84,8 +84,9 @@ func chosenOf(letters []DeadLetter) *Chosen {
 	return c
 }
 
-// earlierPage is how many dead rows are read at once.
-const earlierPage = 10_000
+// firstEarlier and mostEarlier are how many dead rows are read at once, at first and later: a
+// part of a larger selection has few before its end.
+const firstEarlier, mostEarlier = 100, 10_000
 
 // EarlierDead returns the dead letters that come before a chosen one of the same topic and key
 // and are not chosen themselves, in seq order, after the given seq: at most limit. It reads the
@@ -94,8 +95,8 @@ const earlierPage = 10_000
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
 	slices.Sort(chosen.seqs)
 	var out []DeadLetter
-	for after < chosen.last && len(out) < limit {
-		rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{After: after, MaxRows: earlierPage})
+	for size := int32(firstEarlier); after < chosen.last && len(out) < limit; size = min(10*size, mostEarlier) {
+		rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{After: after, MaxRows: size})
 		if err != nil {
 			return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
 		}
@@ -110,7 +111,7 @@ func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit 
 				out = append(out, letterOf(r))
 			}
 		}
-		if len(rows) < earlierPage {
+		if len(rows) < int(size) {
 			break
 		}
 	}

@@ -24,6 +24,7 @@ type decision[T any] struct {
 	nouns        string // of several T
 	table, state string // where they are, and what they are no longer afterwards
 	unaudited    string // what an entry that is missing in the audit means; "": nothing else
+	most         int    // how many there can be; 0: not known
 	read         func(tx pgx.Tx, after T) ([]T, error)
 	act          func(q *admindb.Queries, page []T) (outcome, error)
 	still        func(q *admindb.Queries, page []T) (int64, error) // counts those that are still in the state
@@ -37,7 +38,7 @@ func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (i
 		return 0, err
 	}
 	var after T
-	for done := 0; ; {
+	for done, seen := 0, 0; ; {
 		var page []T
 		var acted outcome
 		err := transact(ctx, conn, func(tx pgx.Tx) error {
@@ -56,8 +57,8 @@ func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (i
 		if err != nil {
 			return done, err
 		}
-		done += int(acted.Changed)
-		if len(page) < pageRows {
+		done, seen = done+int(acted.Changed), seen+len(page)
+		if len(page) < pageRows || c.most > 0 && seen >= c.most {
 			return done, nil
 		}
 		after = page[len(page)-1]

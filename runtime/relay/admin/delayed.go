@@ -110,7 +110,7 @@ func decideDelayed(ctx context.Context, conn Beginner, f Filter, d Decision, due
 	act func(*admindb.Queries, []string) (admindb.CancelDelayedRow, error),
 ) (int, error) {
 	return decision[DelayedEvent]{
-		nouns: "events", table: "event_outbox_delayed", state: "delayed",
+		nouns: "events", table: "event_outbox_delayed", state: "delayed", most: len(f.EventIDs),
 		read: func(tx pgx.Tx, after DelayedEvent) ([]DelayedEvent, error) { return DelayedEvents(ctx, tx, f, after) },
 		act: func(q *admindb.Queries, page []DelayedEvent) (outcome, error) {
 			row, err := act(q, idsOf(page))
