@@ -105,7 +105,7 @@ const shownStopped = 10
 // outdated reports whether the reason of the leader is from before its last renewal: no row
 // is there that could hold a key.
 func outdated(s admin.State) bool {
-	return incidentOfReason(s.Leader.State.Reason) == runbook.PoisonRecord && s.Waiting+s.Dead == 0
+	return s.Leader.State.ReasonKind == relay.ReasonHeld && s.Waiting+s.Dead == 0
 }
 
 // onDead says what a dead row does to its key; "": not known, or no row is dead or may soon be.

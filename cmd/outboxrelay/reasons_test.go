@@ -90,7 +90,7 @@ func TestCrashesWithoutASuspect(t *testing.T) {
 // learns of a replay at its next renewal.
 func TestStatusAfterAReplay(t *testing.T) {
 	conn, env := newOutbox(t)
-	ledWith(t, conn, `{"reason": "1 key is held by a failed row", "held_keys": 1, "held": [{"topic": "orders", "key": "k1", "seq": 1, "blocked": true}],
+	ledWith(t, conn, `{"reason": "1 key is held by a failed row", "reason_kind": "held", "held_keys": 1, "held": [{"topic": "orders", "key": "k1", "seq": 1, "blocked": true}],
 		"led": {"host": "h-1", "pid": 7, "settings": {"on_dead": "block", "on_dead of order.placed": "park"}}}`)
 	lines := func() (got []string) {
 		for line := range strings.Lines(steady(call(env, "status")).Stdout) {
