@@ -64,7 +64,7 @@ func proseOf(description string) prose {
 	source := []byte(strings.ReplaceAll(description, "\r\n", "\n"))
 	if len(source) > longestProse {
 		return prose{
-			HTML:  template.HTML("<p>" + html.EscapeString(description) + "</p>"), //nolint:gosec // it is escaped
+			HTML:  template.HTML("<p>" + html.EscapeString(description) + "</p>"),
 			Texts: []string{onOneLine(description)}, Lead: onOneLine(description),
 		}
 	}
@@ -73,7 +73,7 @@ func proseOf(description string) prose {
 	for part := document.FirstChild(); part != nil; part = part.NextSibling() {
 		var out bytes.Buffer
 		_ = commonMark.Renderer().Render(&out, source, part) // writing to memory does not fail
-		p.HTML += template.HTML(out.String())                //nolint:gosec // see commonMark and safe
+		p.HTML += template.HTML(out.String())                // see commonMark and safe
 		line := html.UnescapeString(tag.ReplaceAllStringFunc(out.String(), func(tag string) string {
 			if withinWord.MatchString(tag) {
 				return ""
@@ -153,9 +153,14 @@ func writeLink(w util.BufWriter, entering bool, n ast.Node, destination []byte) 
 	}
 	const resolve = true // entities and escapes, which could hide a scheme
 	address := util.URLEscape(destination, resolve)
-	to, err := url.Parse(string(address))
-	if err != nil || !slices.Contains([]string{"http", "https", "mailto"}, to.Scheme) {
+	if !isElsewhere(address) {
 		return nil
 	}
 	return write(w, entering, `<a href="`+string(util.EscapeHTML(address))+`" rel="noreferrer">`, "</a>")
+}
+
+// isElsewhere reports whether an address is that of a web page or of a mailbox.
+func isElsewhere(address []byte) bool {
+	to, err := url.Parse(string(address))
+	return err == nil && slices.Contains([]string{"http", "https", "mailto"}, to.Scheme)
 }
