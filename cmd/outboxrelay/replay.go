@@ -48,7 +48,7 @@ type replaying struct {
 // Flags that have a meaning for only one of the two uses.
 var (
 	flagsOfHistory = []string{"from", "to", "to-topic", "rate", "after", "id", "not-compacted"}
-	flagsOfDead    = []string{"all", "event-id", "error", "older-than", "newer-than", "with-earlier", "out-of-order", "actor", "reason"}
+	flagsOfDead    = []string{"all", "event-id", "error", "older-than", "newer-than", "with-earlier", "out-of-order", "despite-newer", "actor", "reason"}
 )
 
 func replayCommand(env environment) *cobra.Command {
@@ -107,7 +107,11 @@ func replayCommand(env environment) *cobra.Command {
 // orderOfReplays says what a replay keeps of a key's order.
 const orderOfReplays = "Replayed rows of a key are sent in their order, and before rows of the key that are not sent yet. Rows of the key\n" +
 	"that were sent while the row was dead came before it. If an earlier row of the key is dead too and is not selected,\n" +
-	"nothing is replayed: add --with-earlier to replay it too, or --out-of-order."
+	"nothing is replayed: add --with-earlier to replay it too, or --out-of-order.\n\n" +
+	"If newer rows of a key were published, the command names the last one: a replay sends an older state after it. In a\n" +
+	"compacted topic that state replaces the newer one. There, and if Kafka does not say whether the topic is compacted, a\n" +
+	"replay needs the confirmation on a terminal, or --despite-newer. Only rows that the outbox still has are found: what\n" +
+	"the retention deleted is not known, and with settle: delete nothing is."
 
 // deadReplayCommand is replay for dead rows only.
 func deadReplayCommand(env environment) *cobra.Command {
