@@ -124,7 +124,10 @@ func underOwnNames(rest http.Handler, access page.Access) http.Handler {
 func withPage(rest http.Handler, p *page.Page) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
-	mux.Handle("GET /{$}", http.RedirectHandler(page.Prefix, http.StatusFound))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", strings.TrimPrefix(page.Prefix, "/")) // relative: a proxy may serve this below a path
+		w.WriteHeader(http.StatusFound)
+	})
 	mux.Handle(strings.TrimSuffix(page.Prefix, "/"), p)
 	mux.Handle(page.Prefix, p)
 	return mux
