@@ -24,7 +24,7 @@ func (c *check) compat(ctx context.Context) error {
 	}
 	c.result.Against = b.Name
 	c.add(b.Findings...)
-	opts := contract.Options{All: c.cfg.All}
+	opts := contract.Options{All: c.cfg.All, Specification: c.project.Config.Validation == schema.SpecValidation}
 	published := slices.DeleteFunc(slices.Clone(c.sound.Events), func(e *schema.Event) bool { return e.Consumed })
 	if b.Registered != nil {
 		for _, e := range published {

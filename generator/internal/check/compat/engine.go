@@ -250,7 +250,7 @@ func rule(id string) finding.Rule {
 
 func (c *comparison) allows(r finding.Rule) bool {
 	switch c.policy {
-	case Generated:
+	case Generated, GeneratedSpec:
 		return r.Generated
 	case Lenient:
 		return r.Allowed != finding.Never

@@ -66,6 +66,9 @@ const (
 	// defaults. It assumes that the name of a new property was not used before. It is not a
 	// policy of the registry.
 	Generated Policy = "generated"
+	// GeneratedSpec is Generated for readers with validation: spec, which do not check
+	// formats. A project cannot write it.
+	GeneratedSpec Policy = "generated, validation: spec"
 )
 
 // ParsePolicy parses a policy in any case.
@@ -73,6 +76,7 @@ func ParsePolicy(text string) (Policy, error) {
 	switch p := Policy(strings.ToLower(text)); p {
 	case Generated, Lenient, Strict:
 		return p, nil
+	case GeneratedSpec:
 	}
 	return "", fmt.Errorf("unknown compatibility policy %q; the policies are generated, lenient and strict", text)
 }
