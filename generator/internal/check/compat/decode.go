@@ -4,10 +4,12 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/runtime/format"
@@ -380,4 +382,38 @@ func (c *comparison) reads(p *pair, writer, reader *schema.Schema) bool {
 		return false
 	}
 	return c.holds(p, c.pair(c.shape(writer), c.shape(reader)))
+}
+
+// constantNames compares the names of the Go constants of an enum. Values with the same
+// words are told apart by numbers, in their order.
+func (c *comparison) constantNames(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	before, after := constantsOf(w), constantsOf(r)
+	var swapped []string
+	for i, name := range after {
+		j := slices.Index(before, name)
+		if name != "" && j >= 0 && w.Enum[j].Canonical() != r.Enum[i].Canonical() {
+			swapped = append(swapped, name)
+		}
+	}
+	if len(swapped) == 0 {
+		return
+	}
+	p.add("enum-constants-swapped", at(w, "enum"), at(r, "enum"), slices.Min(swapped))
+	p.differences[len(p.differences)-1].advice = &advice{finding.Warning, "Go code that uses it compiles and means another value",
+		"list the values in the old order, or name the constants with x-enum-varnames"}
+}
+
+// constantsOf returns the word of each value, with its number among equal ones.
+func constantsOf(s *schema.Schema) []string {
+	words, count := naming.ConstantWords(s), map[string]int{}
+	for i, word := range words {
+		if word == "" {
+			continue
+		}
+		if count[word]++; count[word] > 1 {
+			words[i] = word + strconv.Itoa(count[word])
+		}
+	}
+	return words
 }

@@ -39,6 +39,16 @@ func ParseLevel(text string) (Level, error) {
 // Transitive reports whether every earlier version counts.
 func (l Level) Transitive() bool { return strings.HasSuffix(string(l), "_TRANSITIVE") }
 
+// Covers reports whether the level checks all that another level checks.
+func (l Level) Covers(other Level) bool {
+	for _, d := range other.directions() {
+		if !slices.Contains(l.directions(), d) {
+			return false
+		}
+	}
+	return l.Transitive() || !other.Transitive()
+}
+
 // directions returns the directions that the level checks.
 func (l Level) directions() []Direction {
 	switch Level(strings.TrimSuffix(string(l), "_TRANSITIVE")) {

@@ -24,6 +24,9 @@ func (c *comparison) types(p *pair) {
 		c.numberTypes(p)
 	case enumKind:
 		c.enums(p)
+		if c.generated() {
+			c.constantNames(p)
+		}
 	case constKind:
 		if w.s.Const.Canonical() != r.s.Const.Canonical() {
 			p.add("const-changed", at(w.s, "const"), at(r.s, "const"), w.s.Const.Short(), r.s.Const.Short())
