@@ -250,9 +250,7 @@ func (p *place) scalar(mappings []TypeMapping) string {
 }
 
 // applies reports whether the mapping decides the Go type of s.
-func (m TypeMapping) applies(s *Schema) bool {
-	return s.Format != "" && s.Format == m.Match || s.Ref != nil && s.Ref.Text == m.Match
-}
+func (m TypeMapping) applies(s *Schema) bool { return m.HasFormat(s) || m.Refers(s) }
 
 // kind returns the result of place.scalar for the Go type of the mapping.
 func (m TypeMapping) kind() string {
