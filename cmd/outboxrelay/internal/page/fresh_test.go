@@ -280,6 +280,23 @@ func TestPagesWithoutScripts(t *testing.T) {
 	}
 }
 
+// A database that cannot be reached is not blamed on the filter.
+func TestADatabaseThatCannotBeReachedInTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.outbox.Database.Connect = func(context.Context) (*pgx.Conn, error) {
+		return nil, fmt.Errorf("the server does not answer: %w", context.DeadlineExceeded)
+	}
+	for _, path := range []string{"dead?outbox=shop&error=x", "decide?outbox=shop&do=replay&scope=filter"} {
+		answer := s.get(path, loggedIn(testToken))
+		for _, want := range []string{"This did not work: read the dead rows", "the server does not answer"} {
+			if answer.Code != http.StatusBadGateway || !strings.Contains(answer.Body.String(), want) {
+				t.Errorf("%s: %d, without %q:\n%s", path, answer.Code, want, answer.Body)
+			}
+		}
+	}
+}
+
 // A filter for which the database takes too long has a command.
 func TestASlowDatabase(t *testing.T) {
 	t.Parallel()
@@ -294,13 +311,14 @@ func TestASlowDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nor does it keep anybody from pausing a topic.
-	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read in time") || !strings.Contains(body, "Pause the topic</button>") {
+	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read, so nobody has checked") || !strings.Contains(body, "Pause the topic</button>") {
 		t.Errorf("the page that pauses a topic:\n%s", body)
 	}
-	limited, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	limited, end := context.WithTimeout(t.Context(), 2*time.Second) // enough to connect
 	defer end()
 	answer := s.get("dead?outbox=shop&error=x+y", loggedIn(testToken), func(r *http.Request) { *r = *r.WithContext(limited) })
-	if want := "outboxrelay dead list --error &#39;x y&#39;"; answer.Code != http.StatusGatewayTimeout || !strings.Contains(answer.Body.String(), want) {
+	const want = "it has to read all dead rows. The command has more time: outboxrelay dead list --error &#39;x y&#39;"
+	if answer.Code != http.StatusGatewayTimeout || !strings.Contains(answer.Body.String(), want) {
 		t.Errorf("%d, without %s:\n%s", answer.Code, want, answer.Body)
 	}
 }
