@@ -113,7 +113,7 @@ func TestHiddenFaultsLeadToTheRunbook(t *testing.T) {
 	state.Leader.State.PausedTopics = []relay.Paused{{Topic: "a", Reason: "gone"}}
 	state.Leader.State.SetAside = []relay.Paused{{Topic: "b", Partition: 3, Reason: "no leader"}}
 	want := []reason{
-		{reasonFault, "1 topic cannot be written, such as a: gone", runbook.TopicMissing},
+		{reasonFault, "1 topic cannot be written: a: gone", runbook.TopicMissing},
 		{reasonFault, "1 partition cannot be written, such as 3 of b: no leader", runbook.BrokerDown},
 	}
 	if diff := cmp.Diff(want, reasons(state), cmp.AllowUnexported(reason{})); diff != "" {

@@ -120,10 +120,11 @@ func underOwnNames(rest http.Handler, access page.Access) http.Handler {
 	})
 }
 
-// withPage serves the web page below its path, and everything else as before.
+// withPage serves the web page below its path, to which / leads, and everything else as before.
 func withPage(rest http.Handler, p *page.Page) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
+	mux.Handle("GET /{$}", http.RedirectHandler(page.Prefix, http.StatusFound))
 	mux.Handle(strings.TrimSuffix(page.Prefix, "/"), p)
 	mux.Handle(page.Prefix, p)
 	return mux
