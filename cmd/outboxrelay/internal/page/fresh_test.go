@@ -261,7 +261,7 @@ func TestBusySessionsAreNoFault(t *testing.T) {
 // Without scripts, the page loads itself again, until the reader stops that.
 func TestPagesWithoutScripts(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, Access{})
+	s := newSite(t, loopbackWithToken())
 	const again = `<meta http-equiv="refresh"`
 	for path, want := range map[string]struct {
 		loads bool
@@ -277,6 +277,11 @@ func TestPagesWithoutScripts(t *testing.T) {
 		if strings.Contains(body, again) != want.loads || !strings.Contains(body, want.link) {
 			t.Errorf("%q: loads itself %t, link %s:\n%s", path, strings.Contains(body, again), want.link, body)
 		}
+	}
+	s.insertDead(1)
+	row := "row?outbox=shop&still=1&id=" + s.texts(`SELECT id::text FROM event_outbox`)[0]
+	if body := s.get(row, loggedIn(testToken)).Body.String(); !strings.Contains(body, "updates") || strings.Contains(body, "every ten seconds") {
+		t.Errorf("a page that never loads itself says something about it:\n%s", body)
 	}
 }
 
