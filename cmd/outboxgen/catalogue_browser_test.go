@@ -111,6 +111,8 @@ func TestCatalogueOfHostileSchemasInBrowser(t *testing.T) {
 	dir := t.TempDir()
 	evil := strings.ReplaceAll(`</script></title><img src=x onerror="document.title='broken'"><script>document.title='broken'</script>`, `"`, `\"`)
 	long := strings.Repeat("long", 100)
+	markup := strings.NewReplacer("EVIL", evil, "LONG", long).Replace(`\n\n# EVIL\n\n- LONG\n  1. two\n\n| LONG | b |\n|--|--|\n| 1 | LONG |\n\n~~~\nLONG\n~~~\n\n` +
+		`> LONG\n\n[LONG](https://example.com/LONG) ![an image](https://example.com/i.png) [no link](javascript:alert(1))`)
 	writeFile(t, filepath.Join(dir, "outboxgen.yaml"), `version: 1
 service: s
 schemas: []
@@ -118,9 +120,9 @@ out: events
 events:
   - {schema: "<img src=x>.json", name: Evil, version: 1, type: "a<img src=x onerror=alert(1)>.v1", topic: evil, aggregate: {type: "<b>x</b>"}}
 `)
-	writeFile(t, filepath.Join(dir, "<img src=x>.json"), strings.NewReplacer("EVIL", evil, "LONG", long).Replace(`{
-  "title": "EVIL", "description": "EVIL LONG", "type": "object", "properties": {
-    "EVIL": {"type": "string", "description": "EVIL", "enum": ["EVIL", "LONG"], "default": "EVIL"},
+	writeFile(t, filepath.Join(dir, "<img src=x>.json"), strings.NewReplacer("EVIL", evil, "LONG", long, "MARKUP", markup).Replace(`{
+  "title": "EVIL", "description": "EVIL LONG MARKUP", "type": "object", "properties": {
+    "EVIL": {"type": "string", "description": "EVIL MARKUP", "enum": ["EVIL", "LONG"], "default": "EVIL"},
     "LONG": {"title": "LONG", "type": "object", "properties": {"LONG": {"type": "string", "pattern": "^LONG$", "description": "LONG"}}}
   }
 }`))
@@ -135,6 +137,8 @@ events:
 	}
 	page.Follow(`document.querySelector("main th a").click()`)
 	expect(t, page, `[document.querySelectorAll("img").length, document.querySelectorAll("script").length, document.title.includes("onerror")]`, []any{0.0, 1.0, true})
+	expect(t, page, `Array.from(document.querySelectorAll(".prose a"), (a) => a.protocol + a.textContent.slice(0, 8))`,
+		[]string{"https:longlong", "https:an image", "https:longlong", "https:an image"})
 	examine(t, page, site)
 }
 

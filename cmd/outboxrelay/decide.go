@@ -23,8 +23,8 @@ type decision struct {
 	// lastSeqs are the seq of each thousandth listed dead letter.
 	lastSeqs []int64
 	listed   *admin.Chosen // the listed dead letters, if keepsOrder
-	verb     string // what it does to them
-	done     string // what it did
+	verb     string        // what it does to them
+	done     string        // what it did
 	// effect says what a confirmation is about, with a verb for their number.
 	effect string
 	// publishes means that the relay sends them afterwards.

@@ -37,8 +37,8 @@ func readPage(r *reader) pageSettings {
 	}
 	if file := r.secretFile("page-token-file"); file != nil {
 		s.access.Token = file.read
-		if file.first != "" && len(file.first) < page.ShortestToken {
-			r.problem("page-token-file", "the token is shorter than %d characters: use a long random one, such as the output of `openssl rand -hex 32`", page.ShortestToken)
+		if token := strings.TrimSpace(file.first); file.first != "" && len(token) < page.ShortestToken { // as the page reads it
+			r.problem("page-token-file", "the token is shorter than %d bytes: use a long random one, such as the output of `openssl rand -hex 32`", page.ShortestToken)
 		}
 	}
 	for _, text := range r.list("page-trusted-proxies") {

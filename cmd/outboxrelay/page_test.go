@@ -25,13 +25,15 @@ func TestSettingsOfThePage(t *testing.T) {
 		return path
 	}
 	long, brief, empty := file("long", strings.Repeat("t", page.ShortestToken)+"\n"), file("brief", "secret\n"), file("empty", "\n")
+	padded := file("padded", "secret"+strings.Repeat(" ", page.ShortestToken)+"\n")
 	for _, c := range []struct {
 		args []string
 		want string // a part of the message; "": the settings are accepted, and the database is missing
 	}{
 		{[]string{"--page-token-file", long}, ""},
 		{[]string{"--page=false"}, ""},
-		{[]string{"--page-token-file", brief}, "setting page-token-file: the token is shorter than 16 characters"},
+		{[]string{"--page-token-file", brief}, "setting page-token-file: the token is shorter than 16 bytes"},
+		{[]string{"--page-token-file", padded}, "setting page-token-file: the token is shorter than 16 bytes"},
 		{[]string{"--page-token-file", empty}, "the file of page-token-file is empty"},
 		{[]string{"--page-token-file", filepath.Join(dir, "none")}, "the file of page-token-file cannot be read"},
 		{[]string{"--page-proxy-header", "X-User"}, "setting page-proxy-header: anybody could send this header: set page-trusted-proxies"},

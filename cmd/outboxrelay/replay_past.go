@@ -204,7 +204,9 @@ func (p *pastRun) tellMissing(ctx context.Context) error {
 
 // begins says from when on no event is missing. What was deleted is known only as far as a row
 // tells it that is left.
-func begins(back time.Time) string { return "the history is known to be complete only from " + back.Format(time.RFC3339) }
+func begins(back time.Time) string {
+	return "the history is known to be complete only from " + back.Format(time.RFC3339)
+}
 
 // sink returns where the records go, with clients of its own.
 func (p *pastRun) sink() (relay.Sink, error) {

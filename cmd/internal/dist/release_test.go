@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,6 +69,27 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// checkSize compares the size of outboxrelay for Linux with that in docs/deploying.md.
+func checkSize(t *testing.T, bytes int) {
+	t.Helper()
+	page, err := os.ReadFile("../../../docs/deploying.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("`outboxrelay` takes (\\d+) MB").FindSubmatch(page)
+	if m == nil {
+		t.Fatal("docs/deploying.md does not say how large outboxrelay is")
+	}
+	said, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const megabyte = 1_000_000
+	if got := bytes / megabyte; got*10 < said*9 || got*10 > said*11 {
+		t.Errorf("outboxrelay takes %d MB, but docs/deploying.md says %d MB", got, said)
+	}
+}
+
 func checkRelease(t *testing.T, out string, here target, version string) {
 	t.Helper()
 	entries, err := os.ReadDir(out)
@@ -106,6 +128,7 @@ func checkRelease(t *testing.T, out string, here target, version string) {
 		if slices.ContainsFunc(program.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 			t.Error("the binary is not static: the image has no libraries for it")
 		}
+		checkSize(t, len(binary))
 	}
 	info, err := buildinfo.Read(bytes.NewReader(binary))
 	if err != nil {

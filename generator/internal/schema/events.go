@@ -67,10 +67,10 @@ func (l *loader) events(c *Config) []*Event {
 			events = append(events, e)
 		}
 	}
-	l.unique(events, "duplicate-type", func(e *Event) string { return e.Type },
+	l.unique(events, "duplicate-type", "type", func(e *Event) string { return e.Type },
 		func(e *Event) finding.Pos { return e.typePos },
 		func(e *Event) string { return "the type " + finding.Quote(e.Type) })
-	l.unique(events, "duplicate-name", func(e *Event) string { return e.GoName },
+	l.unique(events, "duplicate-name", "name", func(e *Event) string { return e.GoName },
 		func(e *Event) finding.Pos { return e.namePos },
 		func(e *Event) string { return "the Go name " + e.GoName })
 	slices.SortStableFunc(events, func(a, b *Event) int { return strings.Compare(a.GoName, b.GoName) })
@@ -78,8 +78,8 @@ func (l *loader) events(c *Config) []*Event {
 }
 
 // unique reports events that share something that must be unique, at each except the
-// first.
-func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos func(*Event) finding.Pos, what func(*Event) string) {
+// first. member is what sets it in x-outbox of a message of AsyncAPI.
+func (l *loader) unique(events []*Event, id, member string, key func(*Event) string, pos func(*Event) finding.Pos, what func(*Event) string) {
 	first := map[string]*Event{}
 	for _, e := range events {
 		other, dup := first[key(e)]
@@ -87,7 +87,10 @@ func (l *loader) unique(events []*Event, id string, key func(*Event) string, pos
 			first[key(e)] = e
 			continue
 		}
-		l.list.Errorf(pos(e), id, "%s is also used by the event at %s", what(e), pos(other))
+		f := l.list.Errorf(pos(e), id, "%s is also used by the event at %s", what(e), pos(other))
+		if e.Within != nil {
+			f.SetHint("add " + member + ": to x-outbox of this message, or leave one of the two out with x-outbox: false")
+		}
 	}
 }
 

@@ -113,7 +113,7 @@ func (p *Page) propose(w http.ResponseWriter, r *http.Request) {
 
 // failPlan answers that a decision cannot be prepared.
 func (p *Page) failPlan(w http.ResponseWriter, r *http.Request, o Outbox, q request, err error) {
-	if errors.Is(err, errBusy) || !isCancelled(err) && !errors.Is(err, context.DeadlineExceeded) {
+	if !tooSlow(err) {
 		p.fail(w, r, "read the dead rows", err)
 		return
 	}

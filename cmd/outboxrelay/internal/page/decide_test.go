@@ -59,23 +59,34 @@ func TestDecidesAboutWhatWasConfirmed(t *testing.T) {
 	}
 }
 
-// A row that goes elsewhere than the page has said is not replayed.
+// A row that differs from what the page has said is not replayed, nor is one behind it.
 func TestARowThatWasEdited(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, loopbackWithToken())
 	s.insertDead(1)
-	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
-	s.exec(`UPDATE event_outbox SET topic = 'elsewhere'`)
-	answer := s.post("decide", form, loggedIn(testToken))
-	if answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "What would happen has changed since you looked. Nothing was done.") {
-		t.Errorf("%d\n%s", answer.Code, answer.Body)
+	refuses := func(form url.Values, edit string) {
+		s.Helper()
+		s.exec(edit)
+		answer := s.post("decide", form, loggedIn(testToken))
+		if answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "What would happen has changed since you looked. Nothing was done.") {
+			t.Errorf("%s: %d\n%s", edit, answer.Code, answer.Body)
+		}
+	}
+	for _, edit := range []string{"topic = 'elsewhere'", "event_type = 'other.v1'", "event_key = 'other'"} {
+		refuses(s.confirmation("decide?outbox=shop&do=replay&scope=filter"), `UPDATE event_outbox SET `+edit)
 	}
 	s.exec(`UPDATE event_outbox SET headers = '{}'`) // which the page has not shown
-	form = s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
 	s.exec(`UPDATE event_outbox SET headers = NULL`)
 	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusSeeOther {
 		t.Errorf("after a change of the headers: %d\n%s", answer.Code, answer.Body)
 	}
+	s.insertDead(2)
+	s.exec(`UPDATE event_outbox SET event_key = 'k'`)
+	later := s.texts(`SELECT id::text FROM event_outbox WHERE dead_at IS NOT NULL ORDER BY seq`)[1]
+	form = s.confirmation("decide?outbox=shop&do=replay&id=" + later)
+	form.Set("earlier", "with")
+	refuses(form, `UPDATE event_outbox SET event_type = 'other.v1' WHERE seq = 2`)
 }
 
 // A confirmation names the topics, and says if it does not name all of them.

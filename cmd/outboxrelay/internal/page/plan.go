@@ -26,8 +26,8 @@ type plan struct {
 	rows    []admin.DeadLetter
 	more    bool // the selection has further rows
 	earlier []admin.EarlierLetter
-	tooMany bool // there are more earlier ones than a plan can have
-	blocks  bool // earlier ones block their keys, so the selected ones would wait for them
+	tooMany bool            // there are more earlier ones than a plan can have
+	blocks  bool            // earlier ones block their keys, so the selected ones would wait for them
 	newer   admin.NewerRows // published rows of the keys that come after the selected ones
 	at      time.Time
 }
