@@ -173,8 +173,11 @@ func TestIncidentOfWhatTheLeaderSays(t *testing.T) {
 	for kind := range want {
 		state := admin.State{Leader: admin.Leader{Known: true, Holder: uuid.New()}}
 		state.Leader.State.Reason, state.Leader.State.ReasonKind = "x", kind
+		if kind == relay.ReasonHeld { // else it is outdated
+			state.Waiting = 1
+		}
 		all := reasons(state)
-		if len(all) != 1 || all[0].kind != reasonFault || all[0].text != "x" {
+		if len(all) != 1+int(state.Waiting) || all[0].kind != reasonFault || all[0].text != "x" {
 			t.Errorf("%q: %+v", kind, all)
 			continue
 		}
