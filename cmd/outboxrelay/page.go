@@ -120,10 +120,14 @@ func underOwnNames(rest http.Handler, access page.Access) http.Handler {
 	})
 }
 
-// withPage serves the web page below its path, and everything else as before.
+// withPage serves the web page below its path, to which / leads, and everything else as before.
 func withPage(rest http.Handler, p *page.Page) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", strings.TrimPrefix(page.Prefix, "/")) // relative: a proxy may serve this below a path
+		w.WriteHeader(http.StatusFound)
+	})
 	mux.Handle(strings.TrimSuffix(page.Prefix, "/"), p)
 	mux.Handle(page.Prefix, p)
 	return mux

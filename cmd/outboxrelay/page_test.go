@@ -77,7 +77,7 @@ func TestThePageIsBesideTheOtherEndpoints(t *testing.T) {
 	f.secrets = &secret.Redactor{}
 	access := page.Access{Loopback: true, Hosts: []string{"relay.example"}}
 	h := withPage(underOwnNames(handler(f.fleet), access), newPage(f.fleet, pageSettings{access: access}, f.fleet.log))
-	for path, want := range map[string]int{"/healthz": 200, "/status": 200, "/metrics": 200, "/readyz": 503, "/ui": 303, "/ui/": 200, "/ui/nothing": 404, "/nothing": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/status": 200, "/metrics": 200, "/readyz": 503, "/": 302, "/ui": 303, "/ui/": 200, "/ui/nothing": 404, "/nothing": 404} {
 		for method, code := range map[string]int{http.MethodGet: want, http.MethodHead: want} {
 			answer := httptest.NewRecorder()
 			h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+path, nil))

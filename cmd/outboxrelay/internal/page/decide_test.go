@@ -269,3 +269,45 @@ func TestRoleWithoutPrivileges(t *testing.T) {
 		t.Errorf("%d rows are dead", n)
 	}
 }
+
+// A replay that sends an older state after a newer one needs a confirmation of that.
+func TestReplayNamesNewerPublishedRows(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(3)
+	s.exec(`UPDATE event_outbox SET event_key = 'k'`)
+	s.exec(`UPDATE event_outbox SET dead_at = NULL, published_at = now() WHERE seq > 1`)
+	first := s.texts(`SELECT id::text FROM event_outbox WHERE seq = 1`)[0]
+	if body := s.get("row?outbox=shop&id="+first, loggedIn(testToken)).Body.String(); !strings.Contains(body, "2 newer rows published, the last one is") {
+		t.Errorf("the row does not name the newer one:\n%s", body)
+	}
+	form := s.confirmation("decide?outbox=shop&do=replay&id=" + first)
+	answer := s.post("decide", form, loggedIn(testToken))
+	for _, want := range []string{"Confirm that older states are sent after newer ones. Nothing was done.", "key k: 2 newer rows, the last one is", "seq 3</a>", "seq 1 would be sent after it"} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%d, without %q:\n%s", answer.Code, want, answer.Body)
+		}
+	}
+	if n := s.count(`SELECT count(dead_at) FROM event_outbox`); n != 1 {
+		t.Errorf("%d rows are dead without the confirmation, want 1", n)
+	}
+	form.Set("newer", "1")
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusSeeOther {
+		t.Errorf("with the confirmation: %d\n%s", answer.Code, answer.Body)
+	}
+}
+
+// The page of a row that was discarded says who did it.
+func TestADiscardedRowNamesWhoDidIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	id := s.texts(`SELECT id::text FROM event_outbox`)[0]
+	form := s.confirmation("decide?outbox=shop&do=discard&id=" + id)
+	form.Set("reason", "sent by hand")
+	form.Set("count", "1")
+	s.post("decide", form, loggedIn(testToken))
+	if body := s.get("row?outbox=shop&id="+id, loggedIn(testToken)).Body.String(); !strings.Contains(body, "It was discarded by ann at ") {
+		t.Errorf("%s", body)
+	}
+}
