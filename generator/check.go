@@ -110,13 +110,11 @@ func Check(ctx context.Context, cfg CheckConfig) (*CheckResult, error) {
 			return nil, err
 		}
 	}
-	for _, f := range l.findings() {
-		if c.skips(PartLint) || !lint.Covers(l.project, f) {
-			c.add(f)
-		}
-	}
-	if !c.skips(PartLint) {
-		if err := c.lint(); err != nil {
+	if c.skips(PartLint) {
+		c.add(l.findings()...)
+	} else {
+		found := slices.DeleteFunc(l.findings(), func(f finding.Finding) bool { return lint.Covers(l.project, f) })
+		if err := c.lint(found); err != nil {
 			return nil, err
 		}
 	}

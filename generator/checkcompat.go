@@ -13,6 +13,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/check/baseline"
 	"github.com/outboxgen/outboxgen/generator/internal/check/contract"
 	"github.com/outboxgen/outboxgen/generator/internal/check/gitfs"
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -24,7 +25,7 @@ func (c *check) compat(ctx context.Context) error {
 	}
 	c.result.Against = b.Name
 	c.add(b.Findings...)
-	opts := contract.Options{All: c.cfg.All}
+	opts := contract.Options{All: c.cfg.All, Specification: c.project.Config.Validation == schema.SpecValidation}
 	published := slices.DeleteFunc(slices.Clone(c.sound.Events), func(e *schema.Event) bool { return e.Consumed })
 	if b.Registered != nil {
 		for _, e := range published {
@@ -41,11 +42,19 @@ func (c *check) compat(ctx context.Context) error {
 	b.Before = slices.DeleteFunc(b.Before, func(before contract.Before) bool { return before.Event.Consumed })
 	was, gone := contract.Match(events, b.Before)
 	frozen := c.project.Config.Compat.Frozen
+	levelPos := c.project.Config.Compat.Pos
+	if levelPos == (finding.Pos{}) {
+		levelPos = c.configPos()
+	}
 	for _, e := range events {
+		before, ok := was[e]
+		if ok {
+			c.add(contract.Lowered(e, append(b.Earlier(before.Event), before), levelPos, opts)...)
+		}
 		if e.Compat.Level == "NONE" {
 			continue
 		}
-		if before, ok := was[e]; ok {
+		if ok {
 			c.add(contract.Compare(e, before)...)
 			c.add(contract.Schemas(e, append(b.Earlier(before.Event), before), opts)...)
 			if frozen {
@@ -87,7 +96,7 @@ func (c *check) removed(gone []contract.Before) {
 			broken[f.Pos.File] = true
 		}
 	}
-	if c.broken && broken[config] || c.project.Config.Compat.Level == "NONE" {
+	if c.broken && broken[config] {
 		return
 	}
 	for _, b := range gone {

@@ -88,7 +88,26 @@ func TestCheckInARepository(t *testing.T) {
 		}, "aggregate-id-changed"},
 		{"the version counts up in place", "", "HEAD", func(r *repo) { r.replace(v1, "version: 1", "version: 2") }, "event-version-changed version-mismatch"},
 		{"line ends", "", "HEAD", func(r *repo) { r.write(v1, strings.ReplaceAll(r.read(v1), "\n", "\r\n")) }, "PASS"},
-		{"no level for the event", "", "HEAD", func(r *repo) { shorter(r); r.replace(v1, "  type: shop", "  compat: {level: NONE}\n  type: shop") }, "PASS"},
+		{"no level for the event", "", "HEAD", func(r *repo) { shorter(r); r.replace(v1, "  type: shop", "  compat: {level: NONE}\n  type: shop") }, "compat-lowered"},
+		{"no level for the event, earlier", "", "HEAD", func(r *repo) {
+			r.replace(v1, "  type: shop", "  compat: {level: NONE}\n  type: shop")
+			r.commit("no level")
+			shorter(r)
+		}, "PASS"},
+		{"no level for the project", "", "HEAD", func(r *repo) {
+			shorter(r)
+			r.write("outboxgen.yaml", project+"compat: {level: NONE}\n")
+		}, "compat-lowered"},
+		{"another level for the project, and another key", "compat: {level: FULL}\n", "HEAD", func(r *repo) {
+			r.replace(v1, "  type: shop", "  key: /state\n  type: shop")
+			r.write("outboxgen.yaml", project+"compat: {level: NONE}\n")
+		}, "compat-lowered"},
+		{"no level for the project, and no event", "", "HEAD", func(r *repo) {
+			r.write("schemas/order_paid.v1.yaml", strings.NewReplacer("order_placed", "order_paid", "OrderPlaced", "OrderPaid").Replace(r.read(v1)))
+			r.commit("another event")
+			r.git("rm", "-q", v1)
+			r.write("outboxgen.yaml", project+"compat: {level: NONE}\n")
+		}, "event-removed"},
 		{"forward for the event", "", "HEAD", func(r *repo) {
 			r.replace(v1, "grows: true", "grows: false")
 			r.commit("the enum is complete")
@@ -242,5 +261,37 @@ func TestFindingList(t *testing.T) {
 	slices.Sort(ids)
 	if diff := cmp.Diff(generator.FindingIDs(), ids); diff != "" {
 		t.Errorf("listed findings (-want +got):\n%s", diff)
+	}
+}
+
+// A level that is lowered together with the change that it hides is reported, with the
+// hidden changes; a level that is only lowered is a note.
+func TestCheckReportsALoweredLevel(t *testing.T) {
+	t.Parallel()
+	r := shop(t, "")
+	lowered := func() []string {
+		result, err := r.check("HEAD")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range result.Findings() {
+			if f.ID == "compat-lowered" {
+				got = append(got, f.String())
+			}
+		}
+		return got
+	}
+	r.replace(v1, "  type: shop", "  compat: {level: NONE}\n  type: shop")
+	const changed = "the level changed from BACKWARD to NONE"
+	want := []string{v1 + ":6:3: note: " + changed + ": later changes are checked less [compat-lowered]"}
+	if diff := cmp.Diff(want, lowered()); diff != "" {
+		t.Errorf("only lowered (-want +got):\n%s", diff)
+	}
+	r.replace(v1, "maxLength: 36", "maxLength: 30")
+	want = []string{v1 + ":6:3: warning: " + changed + " in the same change, which hides: max-length-decreased at " + v1 + ":13:53; " +
+		"if all consumers and producers are ready for the changes, list the finding under compat.accept with the reason; or lower the level in an earlier change of its own [compat-lowered]"}
+	if diff := cmp.Diff(want, lowered()); diff != "" {
+		t.Errorf("with a change (-want +got):\n%s", diff)
 	}
 }

@@ -152,3 +152,45 @@ func TestCheckSaysOnceWhatAnAliasRepeats(t *testing.T) {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }
+
+// A project can accept a warning of the generator as one of lint: by its level, at the
+// schema, or in the baseline.
+func TestCheckAcceptsWarningsOfTheGenerator(t *testing.T) {
+	t.Parallel()
+	const id = "discriminator-trusted"
+	union := strings.Replace(placed, "properties:\n", "properties:\n  payer: {description: Who pays., oneOf: [{$ref: '#/$defs/Person'}, {$ref: '#/$defs/Company'}], "+
+		"discriminator: {propertyName: kind, mapping: {person: '#/$defs/Person', company: '#/$defs/Company'}}}\n", 1) +
+		"$defs:\n  Person: {type: object, properties: {kind: {description: Its kind., type: string}}}\n" +
+		"  Company: {type: object, properties: {kind: {description: Its kind., type: string}}}\n"
+	suppressed := strings.Replace(union, "description: Who pays.", "description: Who pays., x-outbox: {suppress: {"+id+": the mapping is the contract}}", 1)
+	for name, tc := range map[string]struct {
+		config, schema string
+		baseline       bool
+		want           bool
+	}{
+		"as it is":        {"", union, false, true},
+		"off":             {"lint: {rules: {" + id + ": \"off\"}}\n", union, false, false},
+		"a note":          {"lint: {rules: {" + id + ": note}}\n", union, false, false},
+		"suppressed":      {"", suppressed, false, false},
+		"in the baseline": {"lint: {baseline: accepted}\n", union, true, false},
+	} {
+		r := &repo{t, t.TempDir()}
+		r.write("go.mod", "module example.com/shop\n")
+		r.write("outboxgen.yaml", project+"sqlc: {mode: queries, package: example.com/shop/db, queries: q.sql}\n"+tc.config)
+		r.write(v1, tc.schema)
+		result, err := r.check(generator.AgainstNothing, func(c *generator.CheckConfig) { c.Skip, c.WriteBaseline = nil, tc.baseline })
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := false
+		for _, f := range result.Findings() {
+			got = got || f.Severity == generator.Warning && f.ID == id
+			if f.ID == "rule-unknown" || f.ID == "suppression-unused" {
+				t.Errorf("%s: %s", name, f)
+			}
+		}
+		if got != tc.want {
+			t.Errorf("%s: the warning is reported %v, want %v: %v", name, got, tc.want, result.Findings())
+		}
+	}
+}

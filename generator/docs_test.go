@@ -104,32 +104,32 @@ func TestDocsChanges(t *testing.T) {
 			},
 		},
 		"a keyword that is not compared": {
-			"properties: {a: {type: string, format: date}}\n", "properties: {a: {type: string, format: uuid}}\n",
+			"properties: {a: {type: string, contentMediaType: text/plain}}\n", "properties: {a: {type: string, contentMediaType: text/html}}\n",
 			[]string{
 				"Compared with version 1 by the rules of outboxgen check:",
 				"look: It is not known whether code for version 2 can read the data of version 1: not every change below can be compared.",
 				"look: It is not known whether code for version 1 can read the data of version 2: not every change below can be compared.",
-				"the new schema has another format than the old schema; no rule compares it, so it does not count: uncompared-keyword-changed",
+				"the new schema has another contentMediaType than the old schema; no rule compares it, so it does not count: uncompared-keyword-changed",
 				"look: not compared: look at it",
 			},
 		},
 		"a keyword that is not compared, in one direction": {
-			"properties: {a: {type: string}}\n", "properties: {a: {type: string, format: uuid}}\n",
+			"properties: {a: {type: string}}\n", "properties: {a: {type: string, contentMediaType: text/html}}\n",
 			[]string{
 				"Compared with version 1 by the rules of outboxgen check:",
 				"look: It is not known whether code for version 2 can read the data of version 1: not every change below can be compared.",
 				"good: Code for version 1 can read the data of version 2.",
-				"the new schema has another format than the old schema; no rule compares it, so it does not count: uncompared-keyword-changed",
+				"the new schema has another contentMediaType than the old schema; no rule compares it, so it does not count: uncompared-keyword-changed",
 				"look: not compared: look at it",
 			},
 		},
 		"a keyword that is not compared, and one that breaks": {
-			"properties: {a: {type: string, format: date}, b: {type: string}}\n", "properties: {a: {type: string, format: uuid}, b: {type: [string, integer]}}\n",
+			"properties: {a: {type: string, contentMediaType: text/plain}, b: {type: string}}\n", "properties: {a: {type: string, contentMediaType: text/html}, b: {type: [string, integer]}}\n",
 			[]string{
 				"Compared with version 1 by the rules of outboxgen check:",
 				"look: It is not known whether code for version 2 can read the data of version 1: not every change below can be compared.",
 				"bad: Code for version 1 cannot read the data of version 2.",
-				"the new schema has another format than the old schema; no rule compares it, so it does not count: uncompared-keyword-changed",
+				"the new schema has another contentMediaType than the old schema; no rule compares it, so it does not count: uncompared-keyword-changed",
 				"look: not compared: look at it",
 				"breaks readers with the old schema: the new schema allows a string or an integer where the old schema has a string: type-widened",
 				"bad: code for version 1 cannot read version 2",

@@ -188,7 +188,7 @@ func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 		p.Next = append(p.Next, printed+found.Format+" --out "+versions)
 		return false, nil
 	}
-	_, there, err := FindOutbox(join(cfg.Dir, found.Path))
+	_, there, err := FindOutbox(join(cfg.Dir, found.Path), "")
 	if err != nil || there {
 		return there, err
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
 
-// lint adds what lint finds and the project does not accept.
-func (c *check) lint() error {
-	found := slices.DeleteFunc(lint.Lint(c.project), ofStandard)
+// lint adds what lint finds and the project does not accept. loaded are the findings of
+// the loader and the generator, whose warnings a project can accept too.
+func (c *check) lint(loaded []finding.Finding) error {
+	found := slices.DeleteFunc(lint.Lint(c.project, loaded...), ofStandard)
 	file := c.project.Config.Lint.Baseline
 	switch {
 	case file == "" && c.cfg.WriteBaseline:

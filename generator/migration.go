@@ -243,12 +243,16 @@ type Outbox struct {
 	// Older is true if the migrations lack a column of the current table: the table
 	// needs the upgrade.
 	Older bool
+	// Missing are the columns that the upgrade needs and the migrations lack. If there
+	// are any, the upgrade fails as long as the table has no such column.
+	Missing []string
 }
 
-// FindOutbox searches the migrations at path for the statement that creates
-// event_outbox. path is a folder, a file of SQL or a folder of Alembic. ok is false if
-// there is none, or path does not exist.
-func FindOutbox(path string) (found Outbox, ok bool, err error) {
+// FindOutbox searches the migrations at path for the statement that creates the
+// event_outbox of a Postgres schema. path is a folder, a file of SQL or a folder of
+// Alembic. "" is the schema of the search_path: a table in any schema counts. ok is
+// false if there is none, a later migration drops or renames it, or path does not exist.
+func FindOutbox(path, schema string) (found Outbox, ok bool, err error) {
 	folder, err := migrationfolder.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -260,11 +264,11 @@ func FindOutbox(path string) (found Outbox, ok bool, err error) {
 	case err != nil:
 		return Outbox{}, false, fmt.Errorf("read the migrations: %w", err)
 	}
-	file, line, _, ok := folder.Find("event_outbox")
+	table, ok := sqlc.FindOutbox(folder, schema)
 	if !ok {
 		return Outbox{}, false, nil
 	}
-	return Outbox{File: folder.Files[file].Name, Line: line, Older: sqlc.LacksColumns(folder)}, true, nil
+	return Outbox{File: table.File, Line: table.Line, Older: len(table.Lacks) > 0, Missing: table.LacksOlder}, true, nil
 }
 
 // join is dir with a slash-separated path below it.

@@ -55,14 +55,14 @@ would make, and the exit code is 1 if there are any.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if out != "" && len(args) > 0 {
 				return errors.New("-o writes all events; remove the type or -o")
 			}
 			if out == "" && check {
 				return errors.New("--check compares with the folder of -o, but -o is not set")
 			}
-			return runExport(io, *at, out, check, args)
+			return runExport(io, *at, out, again(cmd), check, args)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "`folder` for the documents, relative to that of -C")
@@ -73,7 +73,7 @@ would make, and the exit code is 1 if there are any.`,
 	return cmd
 }
 
-func runExport(io streams, at project, out string, check bool, types []string) error {
+func runExport(io streams, at project, out, command string, check bool, types []string) error {
 	dir := ""
 	if out != "" {
 		dir = joinDir(at.dir, out)
@@ -96,7 +96,7 @@ func runExport(io streams, at project, out string, check bool, types []string) e
 		return err
 	}
 	if check {
-		return differing(io, out, differences)
+		return differing(io, out, command, differences)
 	}
 	return writeExported(io, dir, out, len(exported.Files), differences)
 }
@@ -114,8 +114,8 @@ func printExported(io streams, exported *generator.Exported, types []string) err
 	return printf(io.Out, "%s", exported.Files[index].Content)
 }
 
-// differing reports what is not as it would be written.
-func differing(io streams, out string, differences []generator.Difference) error {
+// differing reports what is not as command would write it.
+func differing(io streams, out, command string, differences []generator.Difference) error {
 	if len(differences) == 0 {
 		return nil
 	}
@@ -126,7 +126,7 @@ func differing(io streams, out string, differences []generator.Difference) error
 	if len(differences) > 1 {
 		is = "are"
 	}
-	if err := printf(io.Err, "outboxgen: %s in %s %s out of date; run outboxgen export jsonschema -o %[2]s\n", counted(len(differences), "document"), out, is); err != nil {
+	if err := printf(io.Err, "outboxgen: %s in %s %s out of date; run %s\n", counted(len(differences), "document"), out, is, command); err != nil {
 		return err
 	}
 	return errFindings

@@ -38,11 +38,11 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
   outboxgen export asyncapi -o asyncapi.yaml --check    # in CI
   outboxgen export asyncapi --json > asyncapi.json`,
 		Args: noArguments,
-		RunE: func(_ *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if options.File == "" && check {
 				return errors.New("--check compares with the file of -o, but -o is not set")
 			}
-			return runExportAsyncAPI(io, *at, options, check)
+			return runExportAsyncAPI(io, *at, options, again(cmd), check)
 		},
 	}
 	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the document, relative to the folder of -C; .json selects JSON")
@@ -54,7 +54,7 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
 	return cmd
 }
 
-func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions, check bool) error {
+func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions, command string, check bool) error {
 	shown := options.File
 	if shown != "" {
 		options.File = joinDir(at.dir, shown)
@@ -64,11 +64,11 @@ func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions
 	if err != nil {
 		return err
 	}
-	return finishDocument(io, exported, "export asyncapi", shown, check)
+	return finishDocument(io, exported, command, shown, check)
 }
 
 // finishDocument prints the one file of an export, compares it with the file that shown
-// names, or writes it.
+// names, or writes it. command writes it again.
 func finishDocument(io streams, exported *generator.Exported, command, shown string, check bool) error {
 	if err := exported.Report(io.Err, io.reportOptions()); err != nil {
 		return err
@@ -91,7 +91,7 @@ func finishDocument(io streams, exported *generator.Exported, command, shown str
 		if err := printDiffs(io, differences); err != nil {
 			return err
 		}
-		if err := printf(io.Err, "outboxgen: %s is out of date; run outboxgen %s -o %[1]s\n", shown, command); err != nil {
+		if err := printf(io.Err, "outboxgen: %s is out of date; run %s\n", shown, command); err != nil {
 			return err
 		}
 		return errFindings

@@ -36,11 +36,11 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
   outboxgen export debezium --header tenant -o debezium.json
   outboxgen export debezium --header tenant -o debezium.json --check    # in CI`,
 		Args: noArguments,
-		RunE: func(_ *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if options.File == "" && check {
 				return errors.New("--check compares with the file of -o, but -o is not set")
 			}
-			return runExportDebezium(io, *at, options, check)
+			return runExportDebezium(io, *at, options, again(cmd), check)
 		},
 	}
 	cmd.Flags().StringVarP(&options.File, "out", "o", "", "`file` for the configuration")
@@ -53,7 +53,7 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
 	return cmd
 }
 
-func runExportDebezium(io streams, at project, options generator.DebeziumOptions, check bool) error {
+func runExportDebezium(io streams, at project, options generator.DebeziumOptions, command string, check bool) error {
 	shown := options.File
 	if shown != "" {
 		options.File = joinDir(at.dir, shown)
@@ -62,5 +62,5 @@ func runExportDebezium(io streams, at project, options generator.DebeziumOptions
 	if err != nil {
 		return err
 	}
-	return finishDocument(io, exported, "export debezium", shown, check)
+	return finishDocument(io, exported, command, shown, check)
 }

@@ -32,7 +32,7 @@ would make, and the exit code is 1 if there are any.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if check {
-				return runCheck(cmd.Context(), io, *at)
+				return runCheck(cmd.Context(), io, *at, again(cmd))
 			}
 			return runGenerate(cmd.Context(), io, *at)
 		},
@@ -126,7 +126,8 @@ func printDiffs(io streams, differences []generator.Difference) error {
 	return nil
 }
 
-func runCheck(ctx context.Context, io streams, at project) error {
+// runCheck compares the files with those on disk. command writes them.
+func runCheck(ctx context.Context, io streams, at project, command string) error {
 	_, differences, err := generateFiles(ctx, io, at)
 	if err != nil {
 		return err
@@ -142,7 +143,7 @@ func runCheck(ctx context.Context, io streams, at project) error {
 			return err
 		}
 	}
-	if err := printf(io.Err, "outboxgen: %d generated files are out of date; run outboxgen generate\n", len(differences)); err != nil {
+	if err := printf(io.Err, "outboxgen: %d generated files are out of date; run %s\n", len(differences), command); err != nil {
 		return err
 	}
 	return errFindings

@@ -97,12 +97,16 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 	if to.autogenerate {
 		return printFilter(io, cfg.Format)
 	}
-	if cfg.Format == "" {
+	if cfg.Format == "" || to.folder == "" {
 		found, ok, err := generator.FindMigrations(at.dir)
 		if err != nil {
 			return err
 		}
+		if ok && to.folder == "" && !found.File && (cfg.Format == "" || cfg.Format == found.Format) {
+			cfg.Dir = joinDir(at.dir, found.Path) // whose numbers the file name continues
+		}
 		switch {
+		case cfg.Format != "":
 		case ok:
 			cfg.Format = found.Format
 		case cfg.Grants:
@@ -113,10 +117,8 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 	}
 	if to.folder != "" {
 		cfg.Dir = joinDir(at.dir, to.folder)
-		if !cfg.Upgrade && !cfg.Indexes && !cfg.Pauses && !cfg.Grants {
-			if err := refuseTwice(io, cfg, to.folder); err != nil {
-				return err
-			}
+		if err := refuseUnfit(io, cfg, to.folder); err != nil {
+			return err
 		}
 	}
 	if cfg.Format == string(migrations.Alembic) {
@@ -132,17 +134,28 @@ func runMigration(io streams, at project, cfg generator.MigrationConfig, to dest
 	return printMigration(io, cfg.Format, files, to.down)
 }
 
-// refuseTwice refuses to add the tables to migrations that create them already.
-func refuseTwice(io streams, cfg generator.MigrationConfig, shown string) error {
-	there, ok, err := generator.FindOutbox(cfg.Dir)
-	if err != nil || !ok {
+// refuseUnfit refuses to add the tables to migrations that create them already, and the
+// upgrade to those whose table it cannot upgrade.
+func refuseUnfit(io streams, cfg generator.MigrationConfig, shown string) error {
+	if cfg.Indexes || cfg.Pauses || cfg.Grants {
+		return nil
+	}
+	there, ok, err := generator.FindOutbox(cfg.Dir, cfg.Schema)
+	if err != nil || !ok || cfg.Upgrade && len(there.Missing) == 0 {
 		return err
 	}
-	next := ""
-	if there.Older {
-		next = "; the table has an older shape: add --upgrade"
+	problem := "already creates event_outbox, so nothing was written"
+	if cfg.Upgrade {
+		problem = "creates the event_outbox to upgrade, and nothing was written"
 	}
-	if err := printf(io.Err, "outboxgen: %s:%d already creates event_outbox, so nothing was written%s\n", joinDir(shown, there.File), there.Line, next); err != nil {
+	switch {
+	case len(there.Missing) > 0:
+		problem += "; the upgrade needs columns that no migration mentions: " + strings.Join(there.Missing, ", ") +
+			`; add them in a migration, or keep the table beside a new one: docs/migrating.md, "The usual shape"`
+	case there.Older:
+		problem += "; the table has an older shape: add --upgrade"
+	}
+	if err := printf(io.Err, "outboxgen: %s:%d %s\n", joinDir(shown, there.File), there.Line, problem); err != nil {
 		return err
 	}
 	return errFindings

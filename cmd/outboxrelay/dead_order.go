@@ -18,11 +18,15 @@ import (
 type keyOrder struct {
 	withEarlier bool // they are selected too
 	outOfOrder  bool // they stay dead
+	// despiteNewer replays them although newer rows of their keys were published, in a topic
+	// that is compacted or may be.
+	despiteNewer bool
 }
 
 func (k *keyOrder) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&k.withEarlier, "with-earlier", false, "select also the dead rows that come before a selected one of the same topic and key")
 	flags.BoolVar(&k.outOfOrder, "out-of-order", false, "send the selected rows before earlier dead rows of their keys")
+	flags.BoolVar(&k.despiteNewer, "despite-newer", false, "without a confirmation: also replace newer records of the same keys in compacted topics")
 }
 
 func (k *keyOrder) misuse() error {

@@ -105,6 +105,9 @@ func printEvent(w io.Writer, e admin.Event, l admin.Leader, flags string) error 
 			p.line("", "… and more")
 		}
 	}
+	for _, line := range newerLines(e) {
+		p.line("newer", "%s", line)
+	}
 	for i, a := range e.Audit {
 		done := ""
 		if !a.AppliedAt.IsZero() {
@@ -132,6 +135,23 @@ func stateOf(e admin.Event) string {
 	return string(e.State)
 }
 
+// newerLines says which newer rows of a dead row's key were published, and what is not known.
+func newerLines(e admin.Event) (lines []string) {
+	if e.State != admin.Dead || e.Key == nil || *e.Key == "" {
+		return nil
+	}
+	for _, n := range e.Newer.Keys {
+		lines = append(lines, newerWords(n))
+	}
+	if text := unknownNewer(e.Newer); text != "" {
+		return append(lines, text)
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "no newer row of its topic and key is published, of those that the outbox still has (setting retention)")
+	}
+	return lines
+}
+
 // behind says which rows come after an event, and whether they wait for it. led has the
 // policy of the leader; nil: unknown.
 func behind(e admin.Event, led *relay.Led) string {
@@ -149,6 +169,8 @@ func behind(e admin.Event, led *relay.Led) string {
 	}
 	count += " after it"
 	switch policy := policyFor(e.EventType, led); {
+	case e.State == admin.Held && e.Behind == 0:
+		return count + "; if one comes, it waits until this one is sent or dead"
 	case e.State == admin.Held:
 		return count + "; they wait until it is sent or dead"
 	case e.State != admin.Dead:

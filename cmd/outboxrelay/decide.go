@@ -22,8 +22,9 @@ type decision struct {
 	act   func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
 	// lastSeqs are the seq of each thousandth listed dead letter.
 	lastSeqs []int64
-	verb     string // what it does to them
-	done     string // what it did
+	listed   *admin.Chosen // the listed dead letters, if keepsOrder
+	verb     string        // what it does to them
+	done     string        // what it did
 	// effect says what a confirmation is about, with a verb for their number.
 	effect string
 	// publishes means that the relay sends them afterwards.
@@ -74,7 +75,11 @@ func discardAs(env environment, called string) *cobra.Command {
 
 func (d *decision) command(env environment, cmd *cobra.Command) *cobra.Command {
 	d.addFlags(env, cmd)
-	d.chosen.configuration = env.declarePlace(cmd)
+	settings := place
+	if d.keepsOrder {
+		settings = compactedPlace
+	}
+	d.chosen.configuration = env.declareWith(cmd, settings)
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return d.carryOut(cmd.Context(), env) }
 	return cmd
@@ -165,6 +170,9 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 		return err
 	}
 	count := several(int64(len(ids)), d.about.noun)
+	if err := d.checkNewer(ctx, env, conn, ask); err != nil {
+		return err
+	}
 	switch {
 	case len(ids) == 0:
 		return fmt.Errorf("no %ss match: see outboxrelay %s", d.about.noun, d.about.list)
@@ -252,11 +260,14 @@ func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pg
 			return nil, nil, false, err
 		}
 	}
-	topics, d.lastSeqs = map[string]bool{}, nil
+	topics, d.lastSeqs, d.listed = map[string]bool{}, nil, &admin.Chosen{}
 	err = each(ctx, conn, o, filter, func(i item) error {
 		ids = append(ids, i.id)
-		if l, ok := i.json.(admin.DeadLetter); ok && len(ids)%decidedRows == 0 {
-			d.lastSeqs = append(d.lastSeqs, l.Seq)
+		if l, ok := i.json.(admin.DeadLetter); ok && d.keepsOrder {
+			d.listed.Add(l)
+			if len(ids)%decidedRows == 0 {
+				d.lastSeqs = append(d.lastSeqs, l.Seq)
+			}
 		}
 		topics[i.topic] = true
 		if d.dryRun || ask && len(ids) <= shownLetters {

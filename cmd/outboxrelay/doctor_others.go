@@ -56,6 +56,10 @@ func (d *doctor) checkKafka(ctx context.Context, topics []admin.TopicFacts, know
 	case !known: // neither was looked at
 	case len(topics) == 0:
 		d.ok("topics", "the outbox has no rows, so no topic was looked at")
+	case writable == 0: // a finding says it of each
+	case writable < len(topics):
+		d.ok("topics", "topics of the rows that can be written: %d of %d", writable, len(topics))
+		d.ok("row size", "the largest rows that wait fit into their topics")
 	default:
 		d.ok("topics", "each topic of the rows can be written: %d", writable)
 		d.ok("row size", "the largest rows that wait fit into their topics")

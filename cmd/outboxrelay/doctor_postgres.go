@@ -254,10 +254,10 @@ func (d *doctor) checkRelays(f admin.Facts) {
 	}
 	switch {
 	case !l.Known || l.Holder == uuid.Nil:
-		d.addIncident(runbook.RelayFrozen, risky, "relays", "no relay leads", "rows wait", cmp.Or(whyNoRelay(f.State.Pauses), "outboxrelay run"))
+		d.addIncident(runbook.RelayFrozen, risky, "relays", "no relay leads", rowsWait(f.State), cmp.Or(whyNoRelay(f.State.Pauses), "outboxrelay run"))
 	case l.Silent > silence:
 		d.addIncident(runbook.RelayFrozen, broken, "relays", fmt.Sprintf("the leader's last heartbeat was %s ago, and no other relay took over%s", l.Silent.Round(time.Second), processOf(l.State.Led)),
-			"rows wait", "look at the logs of the relays; end the former leader if it still runs, and start one: outboxrelay run")
+			rowsWait(f.State), "look at the logs of the relays; end the former leader if it still runs, and start one: outboxrelay run")
 	}
 	if l.UncleanEnds > 2 {
 		fix := "look at the last lines of the logs of the relays; report the bug"
@@ -276,6 +276,14 @@ func (d *doctor) checkRelays(f admin.Facts) {
 	} else {
 		d.ok("relays", "term %d, renewed %s ago", l.Epoch, l.Silent.Round(100*time.Millisecond))
 	}
+}
+
+// rowsWait says what it means that no relay leads.
+func rowsWait(s admin.State) string {
+	if s.Pending == 0 {
+		return "no row waits now; one that is inserted waits until a relay leads"
+	}
+	return "rows wait"
 }
 
 // deedOf says what a session did that a relay does.

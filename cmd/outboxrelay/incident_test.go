@@ -112,7 +112,7 @@ func TestHiddenFaultsLeadToTheRunbook(t *testing.T) {
 	state.Leader.State.PausedTopics = []relay.Paused{{Topic: "a", Reason: "gone"}}
 	state.Leader.State.SetAside = []relay.Paused{{Topic: "b", Partition: 3, Reason: "no leader"}}
 	want := []reason{
-		{reasonFault, "1 topic cannot be written, such as a: gone", runbook.TopicMissing},
+		{reasonFault, "1 topic cannot be written: a: gone", runbook.TopicMissing},
 		{reasonFault, "1 partition cannot be written, such as 3 of b: no leader", runbook.BrokerDown},
 	}
 	if diff := cmp.Diff(want, reasons(state), cmp.AllowUnexported(reason{})); diff != "" {
@@ -173,8 +173,11 @@ func TestIncidentOfWhatTheLeaderSays(t *testing.T) {
 	for kind := range want {
 		state := admin.State{Waiting: 1, Leader: admin.Leader{Known: true, Holder: uuid.New()}}
 		state.Leader.State.Reason, state.Leader.State.ReasonKind = "x", kind
+		if kind == relay.ReasonHeld { // else it is outdated
+			state.Waiting = 1
+		}
 		all := reasons(state)
-		if len(all) != 1 || all[0].kind != reasonFault || all[0].text != "x" {
+		if len(all) != 1+int(state.Waiting) || all[0].kind != reasonFault || all[0].text != "x" {
 			t.Errorf("%q: %+v", kind, all)
 			continue
 		}

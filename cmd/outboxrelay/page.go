@@ -37,8 +37,8 @@ func readPage(r *reader) pageSettings {
 	}
 	if file := r.secretFile("page-token-file"); file != nil {
 		s.access.Token = file.read
-		if file.first != "" && len(file.first) < page.ShortestToken {
-			r.problem("page-token-file", "the token is shorter than %d characters: use a long random one, such as the output of `openssl rand -hex 32`", page.ShortestToken)
+		if token := strings.TrimSpace(file.first); file.first != "" && len(token) < page.ShortestToken { // as the page reads it
+			r.problem("page-token-file", "the token is shorter than %d bytes: use a long random one, such as the output of `openssl rand -hex 32`", page.ShortestToken)
 		}
 	}
 	for _, text := range r.list("page-trusted-proxies") {
@@ -120,10 +120,14 @@ func underOwnNames(rest http.Handler, access page.Access) http.Handler {
 	})
 }
 
-// withPage serves the web page below its path, and everything else as before.
+// withPage serves the web page below its path, to which / leads, and everything else as before.
 func withPage(rest http.Handler, p *page.Page) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", strings.TrimPrefix(page.Prefix, "/")) // relative: a proxy may serve this below a path
+		w.WriteHeader(http.StatusFound)
+	})
 	mux.Handle(strings.TrimSuffix(page.Prefix, "/"), p)
 	mux.Handle(page.Prefix, p)
 	return mux

@@ -202,6 +202,9 @@ func (w *walk) stopsUpdates() {
 	w.equal("the page says that it is old", true, strings.HasPrefix(w.text("#stopped"), "This page does not update. What you see is from "))
 	w.page.Run(`window.asked = 0; htmx.trigger(document.querySelector("[hx-get]"), "seen"); window.asked`, &asked)
 	w.equal("requests of a page that is stopped", 0, asked)
+	var hidden bool
+	w.page.Run(`document.dispatchEvent(new Event("htmx:timeout")); document.getElementById("lost").hidden`, &hidden)
+	w.equal("a request that was under way says nothing", true, hidden)
 	w.open("outbox?outbox=billing")
 	w.equal("the button on another page", "Update again", w.text("#updates"))
 	until(w.T, "the plots are drawn once", func() bool {

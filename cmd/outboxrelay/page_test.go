@@ -25,13 +25,15 @@ func TestSettingsOfThePage(t *testing.T) {
 		return path
 	}
 	long, brief, empty := file("long", strings.Repeat("t", page.ShortestToken)+"\n"), file("brief", "secret\n"), file("empty", "\n")
+	padded := file("padded", "secret"+strings.Repeat(" ", page.ShortestToken)+"\n")
 	for _, c := range []struct {
 		args []string
 		want string // a part of the message; "": the settings are accepted, and the database is missing
 	}{
 		{[]string{"--page-token-file", long}, ""},
 		{[]string{"--page=false"}, ""},
-		{[]string{"--page-token-file", brief}, "setting page-token-file: the token is shorter than 16 characters"},
+		{[]string{"--page-token-file", brief}, "setting page-token-file: the token is shorter than 16 bytes"},
+		{[]string{"--page-token-file", padded}, "setting page-token-file: the token is shorter than 16 bytes"},
 		{[]string{"--page-token-file", empty}, "the file of page-token-file is empty"},
 		{[]string{"--page-token-file", filepath.Join(dir, "none")}, "the file of page-token-file cannot be read"},
 		{[]string{"--page-proxy-header", "X-User"}, "setting page-proxy-header: anybody could send this header: set page-trusted-proxies"},
@@ -75,7 +77,7 @@ func TestThePageIsBesideTheOtherEndpoints(t *testing.T) {
 	f.secrets = &secret.Redactor{}
 	access := page.Access{Loopback: true, Hosts: []string{"relay.example"}}
 	h := withPage(underOwnNames(handler(f.fleet), access), newPage(f.fleet, pageSettings{access: access}, f.fleet.log))
-	for path, want := range map[string]int{"/healthz": 200, "/status": 200, "/metrics": 200, "/readyz": 503, "/ui": 303, "/ui/": 200, "/ui/nothing": 404, "/nothing": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/status": 200, "/metrics": 200, "/readyz": 503, "/": 302, "/ui": 303, "/ui/": 200, "/ui/nothing": 404, "/nothing": 404} {
 		for method, code := range map[string]int{http.MethodGet: want, http.MethodHead: want} {
 			answer := httptest.NewRecorder()
 			h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+path, nil))

@@ -91,12 +91,38 @@ func hiddenFaults(l admin.Leader) []reason {
 		out = append(out, reason{reasonFault, fmt.Sprintf(format, args...), see})
 	}
 	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
-		add(runbook.TopicMissing, "%s cannot be written, such as %s: %s", several(int64(max(s.PausedTopicCount, len(p))), "topic"), p[0].Topic, p[0].Reason)
+		add(runbook.TopicMissing, "%s", topicsWords(s))
 	}
 	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition && !strings.HasPrefix(s.Reason, "partition ") {
 		add(runbook.BrokerDown, "%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason)
 	}
 	return out
+}
+
+// namedTopics limits the topics that one reason names.
+const namedTopics = 10
+
+// topicsWords names the topics that cannot be written, those with the same problem together.
+func topicsWords(s relay.Status) string {
+	p := s.PausedTopics
+	count := max(s.PausedTopicCount, len(p))
+	var problems []string
+	topics := map[string][]string{}
+	for _, one := range p[:min(len(p), namedTopics)] {
+		if topics[one.Reason] == nil {
+			problems = append(problems, one.Reason)
+		}
+		topics[one.Reason] = append(topics[one.Reason], one.Topic)
+	}
+	parts := make([]string, len(problems))
+	for i, problem := range problems {
+		parts[i] = fmt.Sprintf("%s: %s", strings.Join(topics[problem], ", "), problem)
+	}
+	text := fmt.Sprintf("%s cannot be written: %s", several(int64(count), "topic"), strings.Join(parts, "; "))
+	if more := count - min(len(p), namedTopics); more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
 }
 
 // shownStopped limits each list of what is stopped.

@@ -209,3 +209,16 @@ func TestStatusAsJSONHasEveryMember(t *testing.T) {
 		t.Errorf("with a dead row: %v", why)
 	}
 }
+
+// All topics that cannot be written are named, up to a number, those with the same problem together.
+func TestReasonsNameTheTopics(t *testing.T) {
+	t.Parallel()
+	s := admin.State{Leader: admin.Leader{Known: true, Holder: uuid.New(), State: relay.Status{
+		Leader: true, Reason: "topic a is paused: gone", ReasonKind: relay.ReasonTopic, PausedTopicCount: 14,
+		PausedTopics: []relay.Paused{{Topic: "a", Reason: "gone"}, {Topic: "b", Reason: "not allowed"}, {Topic: "c", Reason: "gone"}},
+	}}}
+	want := []reason{{reasonFault, "14 topics cannot be written: a, c: gone; b: not allowed; and 11 more", runbook.TopicMissing}}
+	if diff := cmp.Diff(want, reasons(s), cmp.AllowUnexported(reason{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

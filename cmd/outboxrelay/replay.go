@@ -42,13 +42,14 @@ type replaying struct {
 	after    string
 	id       string
 
-	notCompacted bool
+	notCompacted  bool
+	skipCompacted bool
 }
 
 // Flags that have a meaning for only one of the two uses.
 var (
-	flagsOfHistory = []string{"from", "to", "to-topic", "rate", "after", "id", "not-compacted"}
-	flagsOfDead    = []string{"all", "event-id", "error", "older-than", "newer-than", "with-earlier", "out-of-order", "actor", "reason"}
+	flagsOfHistory = []string{"from", "to", "to-topic", "rate", "after", "id", "not-compacted", "skip-compacted"}
+	flagsOfDead    = []string{"all", "event-id", "error", "older-than", "newer-than", "with-earlier", "out-of-order", "despite-newer", "actor", "reason"}
 )
 
 func replayCommand(env environment) *cobra.Command {
@@ -65,7 +66,8 @@ func replayCommand(env environment) *cobra.Command {
 			"All consumers of a topic get the replayed events. --to-topic sends them to another topic, for one consumer.\n" +
 			"Pauses of topics stop the relay only: replay --from names those that are paused, and sends to them too.\n" +
 			"Events that are pending or dead are left out. Nothing is sent to the events' own topic if it is compacted, or\n" +
-			"if the command may not read that (DESCRIBE_CONFIGS) and --not-compacted is not set.\n\n" +
+			"if the command may not read that (DESCRIBE_CONFIGS) and --not-compacted is not set. All topics are checked before\n" +
+			"anything is sent, and by --dry-run; --skip-compacted leaves the events of compacted topics out.\n\n" +
 			"--from lists the number of events by topic and type, and asks you to type their sum. Scripts use --yes instead.\n" +
 			"SIGINT and SIGTERM stop it after the records in flight. It then exits with code 1 and prints the command that\n" +
 			"continues where it stopped; so it does if it fails. --dry-run only lists, in both cases.",
@@ -89,6 +91,7 @@ func replayCommand(env environment) *cobra.Command {
 	flags.StringVar(&r.after, "after", "", "with --from: continue after this `place`, which an earlier call printed")
 	flags.StringVar(&r.id, "id", "", "with --from: value of the header outbox_replay (default: a new UUID)")
 	flags.BoolVar(&r.notCompacted, "not-compacted", false, "with --from: send also to topics whose settings cannot be read; set it only if they are not compacted")
+	flags.BoolVar(&r.skipCompacted, "skip-compacted", false, "with --from: leave out the events of topics that are compacted, or may be")
 	r.dead.chosen.configuration = env.declareWith(cmd, replayPlace)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		history := cmd.Flags().Changed("from")
@@ -107,7 +110,11 @@ func replayCommand(env environment) *cobra.Command {
 // orderOfReplays says what a replay keeps of a key's order.
 const orderOfReplays = "Replayed rows of a key are sent in their order, and before rows of the key that are not sent yet. Rows of the key\n" +
 	"that were sent while the row was dead came before it. If an earlier row of the key is dead too and is not selected,\n" +
-	"nothing is replayed: add --with-earlier to replay it too, or --out-of-order."
+	"nothing is replayed: add --with-earlier to replay it too, or --out-of-order.\n\n" +
+	"If newer rows of a key were published, the command names the last one: a replay sends an older state after it. In a\n" +
+	"compacted topic that state replaces the newer one. There, and if Kafka does not say whether the topic is compacted, a\n" +
+	"replay needs the confirmation on a terminal, or --despite-newer. Only rows that the outbox still has are found: what\n" +
+	"the retention deleted is not known, and with settle: delete nothing is."
 
 // deadReplayCommand is replay for dead rows only.
 func deadReplayCommand(env environment) *cobra.Command {

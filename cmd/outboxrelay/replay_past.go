@@ -79,17 +79,13 @@ type pastRun struct {
 	known     time.Time // how far back the history reached at the start, if that was not enough
 }
 
-// run counts what is selected, asks for a confirmation, and sends it. With --yes it does
-// not count.
+// dryRunPatience is how long a dry run waits for Kafka, which tells it of the topics.
+const dryRunPatience = 5 * time.Second
+
+// run counts what is selected, checks the topics, asks for a confirmation, and sends it.
 func (p *pastRun) run(ctx context.Context) error {
 	if err := p.tellMissing(ctx); err != nil {
 		return err
-	}
-	if p.dead.dryRun || !p.dead.yes {
-		confirmed, err := p.review(ctx)
-		if err != nil || !confirmed {
-			return err
-		}
 	}
 	sink, err := p.sink()
 	if err != nil {
@@ -99,18 +95,36 @@ func (p *pastRun) run(ctx context.Context) error {
 	if rate == 0 {
 		rate = -1
 	}
-	show := &progress{w: p.stderr, total: p.total, interactive: p.interactive && !p.outbox.toStdout, began: time.Now(), continuation: p.continuation}
-	result, err := replay.Run(ctx, replay.Config{
+	show := &progress{w: p.stderr, interactive: p.interactive && !p.outbox.toStdout, began: time.Now(), continuation: p.continuation}
+	cfg := replay.Config{
 		History: p.history, Sink: sink, Selection: p.selection, After: replay.Cursor(p.after), ID: p.id, Rate: rate,
 		NotCompacted: p.notCompacted, StripRouting: p.outbox.relay.StripRouting, WaveTimeout: p.outbox.relay.WaveTimeout, Progress: show.update,
-	})
+	}
+	if p.dead.dryRun {
+		cfg.Patience = dryRunPatience
+	}
+	confirmed, err := p.review(ctx, cfg)
+	if err != nil || !confirmed {
+		return err
+	}
+	cfg.Selection = p.selection
+	if !p.dead.yes {
+		show.total = p.total
+	}
+	show.began = time.Now()
+	result, err := replay.Run(ctx, cfg)
 	show.end()
 	return p.report(ctx, result, err)
 }
 
-// review prints what is selected. It returns true if that is to be sent.
-func (p *pastRun) review(ctx context.Context) (bool, error) {
+// review counts what is selected, and checks the topics. Without --yes it prints what is
+// selected and asks. It returns true if that is to be sent.
+func (p *pastRun) review(ctx context.Context, cfg replay.Config) (bool, error) {
 	counts, err := replay.CountAll(ctx, p.history, p.selection, replay.Cursor(p.after))
+	if err != nil {
+		return false, err
+	}
+	counts, refused, err := p.checkTopics(ctx, cfg, counts)
 	if err != nil {
 		return false, err
 	}
@@ -123,11 +137,17 @@ func (p *pastRun) review(ctx context.Context) (bool, error) {
 				return false, err
 			}
 		}
-	} else if err := p.print(counts); err != nil {
-		return false, err
+	} else if p.dead.dryRun || !p.dead.yes {
+		if err := p.print(counts); err != nil {
+			return false, err
+		}
 	}
 	events := several(p.total, "event")
 	switch {
+	case refused != nil:
+		return false, refused
+	case p.dead.yes && !p.dead.dryRun:
+		return true, nil // it ends well even if nothing is left after --after
 	case p.total == 0:
 		return false, errNothingMatches
 	case p.dead.dryRun && p.dead.asJSON:
@@ -174,15 +194,19 @@ func (p *pastRun) tellMissing(ctx context.Context) error {
 	case !reach.Lacks(p.selection):
 		return nil
 	case p.after != "":
-		_, err = fmt.Fprintf(p.stderr, "%s now; events after --after %s that were created earlier may be missing\n", begins(reach.Back), p.after)
+		_, err = fmt.Fprintf(p.stderr, "%s; events after --after %s that were created earlier may be missing\n", begins(reach.Back), p.after)
 	default:
-		_, err = fmt.Fprintf(p.stderr, "%s; earlier events are not kept\n", begins(reach.Back))
+		_, err = fmt.Fprintf(p.stderr, "%s; events that were created earlier may be missing (setting retention)\n", begins(reach.Back))
 	}
 	p.known = reach.Back
 	return err
 }
 
-func begins(back time.Time) string { return "the history begins at " + back.Format(time.RFC3339) }
+// begins says from when on no event is missing. What was deleted is known only as far as a row
+// tells it that is left.
+func begins(back time.Time) string {
+	return "the history is known to be complete only from " + back.Format(time.RFC3339)
+}
 
 // sink returns where the records go, with clients of its own.
 func (p *pastRun) sink() (relay.Sink, error) {
@@ -240,7 +264,7 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 	done := "replayed " + several(result.Sent, "event")
 	gap := result.Missing.After(p.known)
 	if gap {
-		fmt.Fprintf(p.stderr, "%s now; events that were created earlier and not read before may be missing\n", begins(result.Missing))
+		fmt.Fprintf(p.stderr, "%s; events that were created earlier and not read before may be missing\n", begins(result.Missing))
 	}
 	switch {
 	case err == nil && gap && p.known.IsZero(): // all was there at the start
@@ -255,7 +279,7 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 	case ctx.Err() != nil:
 		err = errors.New("stopped")
 	case errors.Is(err, replay.ErrMaybeCompacted):
-		err = fmt.Errorf("%w\ngrant DESCRIBE_CONFIGS on the topic, or use --to-topic, or --not-compacted if you know that it is not", err)
+		err = fmt.Errorf("%w\n%s", err, maybeCompacted)
 	}
 	if result.Ahead > 0 {
 		done += fmt.Sprintf(" (%d of them will be sent again)", result.Ahead)

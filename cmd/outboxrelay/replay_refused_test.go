@@ -48,13 +48,14 @@ func TestReplayAfterAWrongPlaceOrToAWrongTopic(t *testing.T) {
 	env := map[string]string{"DATABASE_URL": pg.URL, "KAFKA_BROKERS": k.Brokers[0]}
 	for args, want := range map[string]answer{
 		"--after x": {Code: exitcode.Misuse, Stderr: `outboxrelay: --after "x" is not a place in the history of this outbox: use the one that outboxrelay replay printed` + "\n"},
-		"--id a": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic " + compacted + ": " +
-			replay.ErrCompacted.Error() + "\nCONTINUE\n"},
-		"--to-topic missing": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic missing: " +
-			"the topic does not exist; create it, the relay creates none: UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition.\nCONTINUE\n"},
+		"--id a": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: nothing was sent: topic " + compacted + ": " +
+			replay.ErrCompacted.Error() + "\nadd --skip-compacted to leave the events of compacted topics out, or use --to-topic\n"},
+		"--skip-compacted": {Code: exitcode.Failed, Stderr: "outboxrelay: topic " + compacted + " is left out: it is compacted, or may be\n" +
+			"outboxrelay: outbox event_outbox: nothing was sent: all topics of the selected events are compacted, or may be; use --to-topic\n"},
+		"--to-topic missing": {Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: nothing was sent: topic missing: " +
+			"the topic does not exist; create it, the relay creates none: UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition.\ncreate the topic, or use --topic or --to-topic\n"},
 	} {
 		got := withoutNote(call(env, append([]string{"replay", "--from", "1h", "--yes"}, strings.Fields(args)...)...))
-		got.Stderr = continueLine.ReplaceAllString(got.Stderr, "CONTINUE")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("replay %s (-want +got):\n%s", args, diff)
 		}
@@ -75,15 +76,46 @@ func TestReplayToATopicThatMayBeCompacted(t *testing.T) {
 	args := []string{"replay", "--from", "1h", "--yes", "--id", "a", "--brokers", k.Brokers[0]}
 	env := map[string]string{"DATABASE_URL": pg.URL}
 	got := withoutNote(call(env, args...))
-	got.Stderr = continueLine.ReplaceAllString(got.Stderr, "CONTINUE")
-	want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 0 events, then: topic " + topic + ": " +
+	want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: nothing was sent: topic " + topic + ": " +
 		replay.ErrMaybeCompacted.Error() + ": " + kerr.TopicAuthorizationFailed.Error() + "\n" +
-		"grant DESCRIBE_CONFIGS on the topic, or use --to-topic, or --not-compacted if you know that it is not\nCONTINUE\n"}
+		"grant DESCRIBE_CONFIGS on the topic, or use --to-topic, or --not-compacted if you know that it is not, or --skip-compacted to leave its events out\n"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	want = answer{Stdout: "replayed 2 events, outbox_replay: a\n"}
 	if diff := cmp.Diff(want, withoutNote(call(env, append(args, "--not-compacted")...))); diff != "" {
 		t.Errorf("with --not-compacted (-want +got):\n%s", diff)
+	}
+}
+
+// A compacted topic among others is found before anything is sent, by a dry run too, and can be
+// left out.
+func TestReplayLeavesCompactedTopicsOut(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	migrated(t, conn)
+	orders, customers := k.NewTopic(t, "orders", 1), k.NewTopic(t, "customers", 1, "cleanup.policy=compact")
+	publishedRows(t, conn, orders, 2)
+	publishedRows(t, conn, customers, 1)
+	publishedRows(t, conn, orders, 1)
+	env := map[string]string{"DATABASE_URL": pg.URL, "KAFKA_BROKERS": k.Brokers[0]}
+	refused := "outboxrelay: outbox event_outbox: nothing was sent: topic " + customers + ": " + replay.ErrCompacted.Error() +
+		"\nadd --skip-compacted to leave the events of compacted topics out, or use --to-topic\n"
+	left := "outboxrelay: topic " + customers + " is left out: it is compacted, or may be\n"
+	for args, want := range map[string]answer{
+		"--dry-run --json":                  {Code: exitcode.Failed, Stderr: refused},
+		"--yes":                             {Code: exitcode.Failed, Stderr: refused},
+		"--dry-run --json --skip-compacted": {Stderr: left},
+		"--yes --skip-compacted --id a":     {Stdout: "replayed 3 events, outbox_replay: a\n", Stderr: left},
+	} {
+		got := withoutNote(call(env, append([]string{"replay", "--from", "1h"}, strings.Fields(args)...)...))
+		if strings.Contains(args, "--dry-run") {
+			got.Stdout = "" // the counts
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("replay %s (-want +got):\n%s", args, diff)
+		}
 	}
 }

@@ -122,7 +122,7 @@ func drain(t *testing.T, env map[string]string, args ...string) {
 // withoutNote drops what says where the history begins.
 func withoutNote(a answer) answer {
 	a.Stdout = regexp.MustCompile(`"missing_before":"[^"]*",`).ReplaceAllString(a.Stdout, "")
-	a.Stderr = regexp.MustCompile(`(?m)^the history begins at .*\n`).ReplaceAllString(a.Stderr, "")
+	a.Stderr = regexp.MustCompile(`(?m)^the history is known to be complete only from .*\n`).ReplaceAllString(a.Stderr, "")
 	return a
 }
 
@@ -412,14 +412,23 @@ func TestReplayOfARejectedRecord(t *testing.T) {
 
 func TestReplayIsReviewed(t *testing.T) {
 	conn, env := newOutbox(t)
-	_, err := conn.Exec(t.Context(), `
+	k := services.KFake(t)
+	env["KAFKA_BROKERS"] = k.Brokers[0]
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := kadm.NewClient(client).CreateTopics(t.Context(), 1, 1, nil, "orders", "t"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Exec(t.Context(), `
 		UPDATE event_outbox SET created_at = '2026-09-21T10:00:00Z'::timestamptz + seq * interval '1 hour';
 		UPDATE event_outbox SET published_at = created_at;
 		UPDATE event_outbox SET event_type = 'order.paid' WHERE seq = 3`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const begins = "the history begins at 2026-09-21T11:00:00Z; earlier events are not kept\n"
 	const both = "orders  order.paid    1 event   2026-09-21T13:00:00Z to 2026-09-21T13:00:00Z\n" +
 		"orders  order.placed  2 events  2026-09-21T11:00:00Z to 2026-09-21T12:00:00Z\n"
 	const question = "This publishes 3 events again, to the topics above: all their consumers get them. Type the number to continue: "
@@ -428,13 +437,13 @@ func TestReplayIsReviewed(t *testing.T) {
 		args  string
 		want  answer
 	}{
-		{"", "--from 2026-09-21 --dry-run", answer{Stdout: both + "would replay 3 events; nothing was sent\n", Stderr: begins}},
+		{"", "--from 2026-09-21 --dry-run", answer{Stdout: both + "would replay 3 events; nothing was sent\n"}},
 		{"", "--from 2026-09-21T11:00:00Z --to 2026-09-21T12:00:00Z --dry-run --json --to-topic t", answer{
 			Stdout: `{"event_type":"order.placed","topic":"orders","events":1,"first":"2026-09-21T11:00:00Z","last":"2026-09-21T11:00:00Z","to_topic":"t"}` + "\n"}},
 		{"", "--from 2026-09-21T11:00:00Z --after 1 --type *paid --dry-run", answer{
 			Stdout: "orders  order.paid  1 event  2026-09-21T13:00:00Z to 2026-09-21T13:00:00Z\nwould replay 1 event; nothing was sent\n"}},
 		{"2\n", "--from 2026-09-21", answer{Code: exitcode.Failed, Stdout: both + question,
-			Stderr: begins + "outboxrelay: outbox event_outbox: not confirmed: nothing was sent\n"}},
+			Stderr: "outboxrelay: outbox event_outbox: not confirmed: nothing was sent\n"}},
 		{"", "--from 2026-09-21T11:00:00Z --type nothing --dry-run", answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: no published events match\n"}},
 		{"", "--from 2026-09-21T11:00:00Z --key none --yes --sink stdout", answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: no published events match\n"}},
 	} {
@@ -499,7 +508,7 @@ func TestReplayTellsWhatTheRetentionDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	const (
-		gap    = "the history begins at %s now; events that were created earlier and not read before may be missing\n"
+		gap    = "the history is known to be complete only from %s; events that were created earlier and not read before may be missing\n"
 		failed = "outboxrelay: outbox event_outbox: %s\n"
 	)
 	for _, step := range []struct {
@@ -512,14 +521,14 @@ func TestReplayTellsWhatTheRetentionDeleted(t *testing.T) {
 		{"", "8", 0, exitcode.OK, "replayed 8 events, outbox_replay: r\n"},
 		{"", "8", 3, exitcode.Failed, fmt.Sprintf(gap, "2026-09-21T14:00:01Z") +
 			fmt.Sprintf(failed, "replayed 6 events, outbox_replay: r; others were deleted before they were read")},
-		{"--after 2", "6", 0, exitcode.OK, "the history begins at 2026-09-21T14:00:01Z now; events after --after 2 that were created earlier may be missing\n" +
+		{"--after 2", "6", 0, exitcode.OK, "the history is known to be complete only from 2026-09-21T14:00:01Z; events after --after 2 that were created earlier may be missing\n" +
 			"replayed 6 events, outbox_replay: r\n"},
 		{"--after 5", "4", 0, exitcode.OK, "replayed 4 events, outbox_replay: r\n"},
 		{"--after 5", "4", 7, exitcode.Failed, fmt.Sprintf(gap, "2026-09-21T18:00:01Z") +
 			fmt.Sprintf(failed, "replayed 2 events, outbox_replay: r; others were deleted before they were read")},
-		{"", "2", 8, exitcode.OK, "the history begins at 2026-09-21T18:00:01Z; earlier events are not kept\n" +
+		{"", "2", 8, exitcode.OK, "the history is known to be complete only from 2026-09-21T18:00:01Z; events that were created earlier may be missing (setting retention)\n" +
 			fmt.Sprintf(gap, "2026-09-21T19:00:01Z") + "replayed 1 event, outbox_replay: r\n"},
-		{"--after 8", "1", 9, exitcode.OK, "the history begins at 2026-09-21T19:00:01Z now; events after --after 8 that were created earlier may be missing\n" +
+		{"--after 8", "1", 9, exitcode.OK, "the history is known to be complete only from 2026-09-21T19:00:01Z; events after --after 8 that were created earlier may be missing\n" +
 			fmt.Sprintf(gap, "TIME") + "replayed 0 events, outbox_replay: r\n"},
 		{"--after 8", "", 9, exitcode.Failed, fmt.Sprintf(failed, "the history is empty: event_outbox has no published rows; with settle: delete the relay keeps none")},
 	} {

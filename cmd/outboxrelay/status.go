@@ -267,6 +267,8 @@ func reasons(s admin.State) []reason {
 	case l.State.Reason != "" && l.State.ByOperator:
 		add(reasonPause, "", "%s", l.State.Reason)
 	case outdated(s):
+	case l.State.ReasonKind == relay.ReasonTopic && len(l.State.PausedTopics) > 1:
+		say(runbook.TopicMissing, "%s", topicsWords(l.State))
 	case l.State.Reason != "":
 		say(incidentsOfReasons[l.State.ReasonKind], "%s", l.State.Reason)
 	case unexplained(s) && !onTheMove(s.Moving):

@@ -112,3 +112,22 @@ func TestAKeyWithTwoDeadRowsInMemory(t *testing.T) {
 		t.Error("the key goes on before its last dead row")
 	}
 }
+
+// Of many held keys, a status always lists those whose rows are the oldest.
+func TestTheFirstHeldKeys(t *testing.T) {
+	t.Parallel()
+	keys := newHeldKeys()
+	var want []HeldKey
+	for seq := int64(1); seq <= 3*maxShown; seq++ {
+		id := keyID{topic: "orders", seq: seq}
+		s := &scope{key: id, rows: map[int64]*heldRow{}}
+		keys.byKey[id] = s
+		keys.hold(s, seq, &heldRow{settled: true})
+		if seq <= maxShown {
+			want = append(want, HeldKey{Topic: "orders", Seq: seq})
+		}
+	}
+	if diff := cmp.Diff(want, keys.first(0)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -26,7 +26,8 @@ type Status struct {
 	Unsettled int `json:"unsettled"`
 	// HeldKeys counts the keys that wait for a failed row.
 	HeldKeys int `json:"held_keys"`
-	// Held lists the first of these keys, at most 100.
+	// Held lists the first of these keys by seq, at most 100. Of more than 10,000 keys it
+	// lists any.
 	Held []HeldKey `json:"held,omitempty"`
 	// PausedTopicCount counts the topics that cannot be written now. PausedTopics lists
 	// the first of them, at most 100.
@@ -105,13 +106,7 @@ func (m *machine) status(now time.Duration) Status {
 	s.CaughtUp = m.t.reader.backlogDone
 	s.Queued, s.InFlight, s.Unsettled = f.queue.queued, f.queue.flying, f.queue.unsettled()
 	s.HeldKeys = len(f.waits.keys.byKey)
-	for _, k := range f.waits.keys.byKey {
-		if len(s.Held) == maxShown {
-			break
-		}
-		s.Held = append(s.Held, k.describe(now))
-	}
-	slices.SortFunc(s.Held, func(a, b HeldKey) int { return cmp.Compare(a.Seq, b.Seq) })
+	s.Held = f.waits.keys.first(now)
 	stopped := f.targets.stopped.list
 	s.OperatorPauseCount, s.OperatorPauses = len(stopped), slices.Clone(stopped[:min(len(stopped), maxShown)])
 	for _, tp := range f.queue.topics.order {
@@ -153,6 +148,25 @@ func (ts *targets) whyStopped() string {
 // maxShown limits the lists of a Status, because each renewal writes it into the lease
 // row.
 const maxShown = 100
+
+// maxSorted limits the keys among which the first are looked for, because a status is made
+// often.
+const maxSorted = 10_000
+
+// first describes the keys that are held by the rows with the smallest seqs.
+func (h *heldKeys) first(now time.Duration) (held []HeldKey) {
+	for _, k := range h.byKey {
+		if len(held) == maxSorted {
+			break
+		}
+		held = append(held, k.describe(now))
+	}
+	slices.SortFunc(held, func(a, b HeldKey) int { return cmp.Compare(a.Seq, b.Seq) })
+	if len(held) > maxShown {
+		held = slices.Clone(held[:maxShown])
+	}
+	return held
+}
 
 // list adds p if there is room, and returns 1 for the count.
 func list(shown *[]Paused, p Paused) int {

@@ -1,10 +1,12 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -62,10 +64,11 @@ func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
 	written := make(chan error)
 	go func() {
 		defer func() { <-s.turn }()
-		enc := json.NewEncoder(s.w)
-		enc.SetEscapeHTML(false)
 		for i := range wave {
-			err := enc.Encode(lineOf(&wave[i]))
+			text, err := lineOf(&wave[i]).text()
+			if err == nil {
+				_, err = s.w.Write(text)
+			}
 			select {
 			case written <- err:
 			case <-ctx.Done():
@@ -88,6 +91,30 @@ func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
 			return
 		}
 	}
+}
+
+// text returns the line. Its value has the bytes of the record, so that spaces are kept: only
+// line breaks, which JSON allows between tokens, become spaces.
+func (l line) text() ([]byte, error) {
+	value := l.Value
+	if value != nil {
+		l.Value = json.RawMessage("0")
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(l); err != nil || value == nil {
+		return b.Bytes(), err
+	}
+	const before, after = `"value":`, `0,"created_at":`
+	at := bytes.LastIndex(b.Bytes(), []byte(before+after)) + len(before)
+	value = bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
+			return ' '
+		}
+		return r
+	}, value)
+	return slices.Concat(b.Bytes()[:at], value, b.Bytes()[at+1:]), nil
 }
 
 func lineOf(r *Record) line {

@@ -28,7 +28,7 @@ func ExampleNewStdoutSink() {
 	}
 	defer producer.Close()
 	wave := []relay.Record{{
-		Topic: "orders", Key: []byte("o-1"), Value: []byte(`{"paid":true}`), Seq: 7,
+		Topic: "orders", Key: []byte("o-1"), Value: []byte("{\"paid\": true,\n\"created_at\": 0}"), Seq: 7,
 		Headers:   []relay.Header{{Key: "event_type", Value: []byte("order.paid.v1")}},
 		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}}
@@ -37,7 +37,7 @@ func ExampleNewStdoutSink() {
 	wave = append(wave, tombstone)
 	producer.Send(context.Background(), wave, make([]relay.Result, 2))
 	// Output:
-	// {"topic":"orders","key":"o-1","seq":7,"headers":{"event_type":"order.paid.v1"},"value":{"paid":true},"created_at":"2026-01-02T03:04:05Z"}
+	// {"topic":"orders","key":"o-1","seq":7,"headers":{"event_type":"order.paid.v1"},"value":{"paid": true, "created_at": 0},"created_at":"2026-01-02T03:04:05Z"}
 	// {"topic":"orders","key":"o-1","partition":3,"seq":8,"headers":{"event_type":"order.paid.v1"},"tombstone":true,"created_at":"2026-01-02T03:04:05Z"}
 }
 

@@ -125,7 +125,7 @@ func licensed(root string, m Module) error {
 func (s *Served) Env(proxy string) []string {
 	return []string{
 		"GOPROXY=file://" + filepath.ToSlash(s.Dir) + "," + proxy,
-		"GONOSUMDB=" + Path, "GONOSUMCHECK=" + Path, "GOFLAGS=", "GOWORK=off",
+		"GONOSUMDB=" + Path, "GOFLAGS=", "GOWORK=off",
 	}
 }
 

@@ -5,6 +5,7 @@ package incidents_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,23 @@ func addLine(steps []step, line string) []step {
 		last.output = append(last.output, line)
 	}
 	return steps
+}
+
+// Two incidents put another address of the database into the settings, in the same way.
+func TestTheAddressIsChangedInOneWay(t *testing.T) {
+	t.Parallel()
+	sections, _ := readPage(t)
+	change := func(anchor string) []step {
+		fix := sections[anchor].fix
+		at := slices.IndexFunc(fix, func(s step) bool { return strings.Contains(s.command, "awk ") })
+		if at < 0 {
+			t.Fatalf("docs/runbook.md#%s does not change the settings", anchor)
+		}
+		return fix[at:]
+	}
+	if diff := cmp.Diff(change("pooler-in-the-way"), change("primary-failed-over"), cmp.AllowUnexported(step{})); diff != "" {
+		t.Errorf("the commands (-pooler +failed over):\n%s", diff)
+	}
 }
 
 // The table of times in docs/contributing.md has each incident, in the order of the runbook.

@@ -127,7 +127,11 @@ func conjunction(all []*schema.Schema, s *schema.Schema, turn int) []*schema.Sch
 	}
 	for _, union := range [][]*schema.Schema{s.AnyOf, s.OneOf} {
 		if branches := notNull(union); len(branches) > 0 {
-			all = conjunction(all, branches[turn%len(branches)], turn)
+			branch := branches[turn%len(branches)]
+			all = conjunction(all, branch, turn)
+			if value, ok := Tag(s.Discriminator, branch); ok {
+				all = append(all, tagged(s.Discriminator, value))
+			}
 		}
 	}
 	switch {

@@ -43,6 +43,12 @@ func TestOf(t *testing.T) {
 		// Names say what a text is.
 		`{"type": "object", "properties": {"order_id": {"type": "string"}, "firstName": {"type": "string"}}}`: `made {"order_id":"order-1","firstName":"first name 1"}`,
 
+		// A discriminator chooses the branch by its mapping, by the name of the definition, or
+		// by the values that the branch lists itself.
+		`{"discriminator": {"propertyName": "kind", "mapping": {"card": "#/$defs/C", "iban": "#/$defs/I"}}, "oneOf": [{"$ref": "#/$defs/C"}, {"$ref": "#/$defs/I"}], "$defs": {"C": {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}, "last": {"type": "string"}}, "additionalProperties": false}, "I": {"type": "object", "required": ["kind", "iban"], "properties": {"kind": {"type": "string"}, "iban": {"type": "string"}}}}}`: `made {"kind":"card","last":"last 1"}`,
+		`{"type": "object", "properties": {"pet": {"discriminator": {"propertyName": "kind"}, "anyOf": [{"$ref": "#/$defs/Cat"}, {"type": "null"}]}}, "$defs": {"Cat": {"type": "object", "properties": {"name": {"type": "string"}}}}}`:                                                                                                                                                                                                                              `made {"pet":{"name":"name 1","kind":"Cat"}}`,
+		`{"discriminator": {"propertyName": "kind"}, "oneOf": [{"$ref": "#/$defs/Cat"}], "$defs": {"Cat": {"type": "object", "properties": {"kind": {"enum": ["tom", "cat"]}}}}}`:                                                                                                                                                                                                                                                                                     `made {"kind":"tom"}`,
+
 		// Texts.
 		`{"type": "string", "minLength": 15}`:                                           `made "example 1xxxxxx"`,
 		`{"type": "string", "maxLength": 3}`:                                            `made "e 1"`,

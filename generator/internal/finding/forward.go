@@ -32,6 +32,15 @@ func ForwardOf(r Rule) Forward {
 	return f
 }
 
+// FixForBoth returns the fix of a rule of Compat if readers with the new schema and
+// readers with the old one both count. What only allows more breaks the latter.
+func FixForBoth(r Rule) string {
+	if !strings.Contains(r.Fix, ", which is compatible") {
+		return r.Fix
+	}
+	return cmp.Or(r.forwardFix, "keep the keyword as it was") + "; or " + NewVersion
+}
+
 // NewVersion is the fix that always works: two versions side by side.
 const NewVersion = "release the change as a new event version"
 

@@ -20,7 +20,7 @@ var groupFiles = [...][]string{
 	Generate: {"files", "keywords", "references", "events", "asyncapi", "project", "types", "values", "package", "tables"},
 	Lint:     {"names", "descriptions", "values", "times", "keys", "growth", "suppressions"},
 	Contract: {"events", "records", "earlier", "generated"},
-	Compat:   {"types", "combinations", "values", "properties", "objects", "arrays", "bounds"},
+	Compat:   {"types", "combinations", "values", "properties", "objects", "arrays", "bounds", "decoding"},
 }
 
 // ruleBook has all rules.

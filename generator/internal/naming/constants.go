@@ -5,6 +5,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
 // nameConstants names the values of an enum after it. A value that begins with the name
@@ -23,6 +24,18 @@ func nameConstants(names names, r *Claim) {
 		}
 		n.Enum[i].Name = names.unused(n.Name + word)
 	}
+}
+
+// ConstantWords returns the part of a constant's name after the type's name for each
+// value of a schema's enum, without the number that tells equal ones apart. Strings only.
+func ConstantWords(s *schema.Schema) []string {
+	words := make([]string, len(s.Enum))
+	for i, v := range s.Enum {
+		if v.Kind == schema.String {
+			words[i] = constantWord(ir.String, ir.EnumValue{Name: v.Text, Given: s.EnumNames[v.Canonical()]})
+		}
+	}
+	return words
 }
 
 // constantWord returns the part of a constant's name after the type's name.

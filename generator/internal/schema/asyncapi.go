@@ -302,7 +302,7 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 			}
 			continue
 		}
-		r.oneOf(message, at, 0)
+		r.oneOf(message, at, map[apiChoice]bool{})
 	}
 }
 
@@ -312,12 +312,25 @@ func severalMessages(message *Value) bool {
 	return branches != nil && branches.Kind == Array && message.Member("payload") == nil
 }
 
-// oneOf adds the messages of a choice, some of which may be choices themselves.
-func (r *apiReader) oneOf(message node, at apiChannel, depth int) {
-	if depth > maxAPIRefs {
+// apiChoice is a choice between messages, and whether its messages are left out.
+type apiChoice struct {
+	of   *Value
+	left bool
+}
+
+// oneOf adds the messages of a choice, some of which may be choices themselves. read has the
+// choices that were read before, and whether they were read to the end: each is read once.
+func (r *apiReader) oneOf(message node, at apiChannel, read map[apiChoice]bool) {
+	choice := apiChoice{message.value, at.left}
+	ended, met := read[choice]
+	if met && !ended {
 		r.load.brokenRef(message.unit, message.value, *circle())
+	}
+	if met {
 		return
 	}
+	read[choice] = false
+	defer func() { read[choice] = true }()
 	branches := message.inside("oneOf")
 	for i := range branches.value.Items {
 		inner := branches.item(i)
@@ -328,7 +341,7 @@ func (r *apiReader) oneOf(message node, at apiChannel, depth int) {
 		in := at
 		in.left = in.left || r.leftHere(inner.value)
 		if severalMessages(target.value) {
-			r.oneOf(target, in, depth+1)
+			r.oneOf(target, in, read)
 			continue
 		}
 		var key Name

@@ -189,8 +189,7 @@ func (l *loader) reach(u *unit, tokens []string) (node, *failure) {
 			return node{}, circle()
 		}
 		way := tokens[:followed]
-		inSchema := slices.Contains(way, "payload") || slices.Contains(way, "schemas") || slices.Contains(way, "headers")
-		next, ok := l.derefAs(node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: !inSchema})
+		next, ok := l.derefAs(node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: !toSchema(way)})
 		if !ok || refers(next.value) {
 			return node{}, &failure{} // it was reported, or will be
 		}
@@ -198,6 +197,20 @@ func (l *loader) reach(u *unit, tokens []string) (node, *failure) {
 		u, tokens = next.unit, slices.Concat(start, tokens[followed:])
 	}
 	return node{}, circle()
+}
+
+// toSchema reports whether a way into a document of AsyncAPI leads to a schema. The names
+// that authors give to channels and the like do not count.
+func toSchema(way []string) bool {
+	for i := 0; i < len(way); i++ {
+		switch way[i] {
+		case "payload", "headers", "schemas":
+			return true
+		case "channels", "messages", "messageTraits", "operations", "operationTraits", "parameters":
+			i++ // a name
+		}
+	}
+	return false
 }
 
 // refers reports whether v is a reference.

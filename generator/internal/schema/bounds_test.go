@@ -166,11 +166,11 @@ func TestNothingOutsideTheProjectIsRead(t *testing.T) {
 	want := `outboxgen.yaml:4:30: "schemas/link-nowhere.yaml" cannot be read: it is a broken symbolic link
 outboxgen.yaml:4:30: "schemas/link-outside.yaml" cannot be read: it points outside the project
 outboxgen.yaml:4:52: "schemas/folder/*.yaml": the folder schemas/folder cannot be read: it points outside the project
-schemas/good.yaml:3:13: "schemas/link-outside.yaml": it points outside the project; copy the file into the project
-schemas/good.yaml:4:13: "schemas/folder/inside.yaml": it points outside the project; copy the file into the project
-schemas/good.yaml:5:13: "../../secret.yaml" points outside the project; copy the file into the project
+schemas/good.yaml:3:13: "schemas/link-outside.yaml": it points outside the project; move the project file up to a folder that contains it, such as the root of the repository, or copy the file into the project
+schemas/good.yaml:4:13: "schemas/folder/inside.yaml": it points outside the project; move the project file up to a folder that contains it, such as the root of the repository, or copy the file into the project
+schemas/good.yaml:5:13: "../../secret.yaml" points outside the project; move the project file up to a folder that contains it, such as the root of the repository, or copy the file into the project
 schemas/good.yaml:6:13: "schemas/loop.yaml": too many levels of symbolic links; refer to a readable file of the project
-schemas/good.yaml:7:13: "schemas/absolute.yaml": it points outside the project; copy the file into the project
+schemas/good.yaml:7:13: "schemas/absolute.yaml": it points outside the project; move the project file up to a folder that contains it, such as the root of the repository, or copy the file into the project
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("diagnostics (-want +got):\n%s", diff)

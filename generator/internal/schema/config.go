@@ -106,13 +106,6 @@ type AsyncAPIConfig struct {
 	OmitReceived bool
 }
 
-// TypeMapping overrides the Go type of a format or of a $ref target.
-type TypeMapping struct {
-	Match string // a format name, or a reference as it is written
-	Type  string // import/path.Name, or a basic Go type
-	Pos   finding.Pos
-}
-
 // EventConfig describes an event whose schema users cannot edit.
 type EventConfig struct {
 	Schema Name // path, with an optional #fragment

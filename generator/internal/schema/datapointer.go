@@ -41,6 +41,11 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 			if i > 0 {
 				whole = finding.Quote(joinTokens(tokens[:i]))
 			}
+			if i > 0 && len(set.alternatives) > 0 {
+				l.list.Errorf(pos, "bad-pointer", "%s %s: %s is one of several alternatives, and a pointer cannot go through them", what, finding.Quote(pointer.Text), whole).
+					SetHint(ThroughUnion(what))
+				return
+			}
 			part := "property " + finding.Quote(token)
 			if set.isArray() {
 				part = "item " + finding.Quote(token)
@@ -56,6 +61,21 @@ func (l *loader) checkPlace(c *Config, set *place, what string, pointer *Name, t
 	}
 	l.list.Errorf(pos, "bad-pointer", "%s %s refers to %s at %s; it must refer to a string, an integer or a UUID",
 		what, finding.Quote(pointer.Text), kind, set.schemas[0].Pos)
+}
+
+// ThroughUnion returns the hint for a pointer through a union. what is its member of
+// x-outbox.
+func ThroughUnion(what string) string {
+	hint := "put a property with the same value beside the alternatives' property, and point to it"
+	switch what {
+	case "aggregate.id":
+		hint += "; or remove id from aggregate: the insert functions then take it as a parameter"
+	case "key":
+		hint += "; or write key: null and pass outbox.WithKey"
+	case "correlation":
+		hint += "; or remove correlation and pass outbox.WithCorrelationID"
+	}
+	return hint
 }
 
 // place is the schemas that apply at one point of the event data: several if $ref and
@@ -250,9 +270,7 @@ func (p *place) scalar(mappings []TypeMapping) string {
 }
 
 // applies reports whether the mapping decides the Go type of s.
-func (m TypeMapping) applies(s *Schema) bool {
-	return s.Format != "" && s.Format == m.Match || s.Ref != nil && s.Ref.Text == m.Match
-}
+func (m TypeMapping) applies(s *Schema) bool { return m.HasFormat(s) || m.Refers(s) }
 
 // kind returns the result of place.scalar for the Go type of the mapping.
 func (m TypeMapping) kind() string {

@@ -35,7 +35,7 @@ func globProblem(pattern string) string {
 	case strings.ContainsAny(pattern, "{}"):
 		return "braces are not supported; write one pattern for each case"
 	case path.IsAbs(pattern), clean == "..", strings.HasPrefix(clean, "../"):
-		return "it points outside the project"
+		return leadsOutside
 	}
 	for _, segment := range strings.Split(clean, "/") {
 		if strings.Contains(segment, "**") && segment != "**" {

@@ -164,6 +164,9 @@ func (s *Schema) defsPointer() string {
 	return "#/definitions"
 }
 
+// reachOutside is the hint for a file outside the folder of the project file.
+const reachOutside = "move the project file up to a folder that contains it, such as the root of the repository, or copy the file into the project"
+
 // fileHint returns the hint for a file that cannot be read.
 func (l *loader) fileHint(name, problem string) string {
 	schemas := func(names []string) []string {
@@ -175,7 +178,7 @@ func (l *loader) fileHint(name, problem string) string {
 	case problem == errFolder.Error():
 		return listing("refer to a file in it", schemas(l.neighbors(path.Join(name, "_"))), func(n string) string { return path.Base(name) + "/" + n })
 	case problem == leadsOutside:
-		return "copy the file into the project"
+		return reachOutside
 	case problem != noSuchFile:
 		return "refer to a readable file of the project"
 	}
@@ -210,7 +213,7 @@ func (l *loader) neighbors(name string) []string {
 // idHint returns an id similar to id; if the rest is the same, it compares the last
 // part.
 func (l *loader) idHint(id string) string {
-	const otherwise = "copy the file with this $id into the project"
+	const otherwise = "copy the file with this $id into the project, or move the project file up into a folder that contains it"
 	if !l.hints {
 		return otherwise
 	}

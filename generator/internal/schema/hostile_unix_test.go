@@ -55,7 +55,7 @@ func TestFilesThatAreNone(t *testing.T) {
 	}
 	const want = `good.yaml:2:13: "fifo.v1.json": it is not a regular file; refer to a readable file of the project
 good.yaml:3:13: "sparse.v1.json": it has more than 8388608 bytes; refer to a readable file of the project
-good.yaml:4:13: "device.yaml": it points outside the project; copy the file into the project
+good.yaml:4:13: "device.yaml": it points outside the project; move the project file up to a folder that contains it, such as the root of the repository, or copy the file into the project
 good.yaml:5:13: "folder.yaml": it is a folder; refer to a file in it
 outboxgen.yaml:4:22: "fifo.v1.json" cannot be read: it is not a regular file
 outboxgen.yaml:4:22: "sparse.v1.json" cannot be read: it has more than 8388608 bytes

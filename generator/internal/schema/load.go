@@ -482,7 +482,10 @@ func (l *loader) globs(c *Config) {
 			problem = "no file matches"
 		}
 		if problem != "" {
-			l.list.Errorf(pattern.Pos, "bad-glob", "%s: %s", finding.Quote(pattern.Text), problem)
+			f := l.list.Errorf(pattern.Pos, "bad-glob", "%s: %s", finding.Quote(pattern.Text), problem)
+			if problem == leadsOutside {
+				f.SetHint(reachOutside)
+			}
 		}
 		for _, name := range matches {
 			if name == path.Base(c.Path) || l.written[name] {

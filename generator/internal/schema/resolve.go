@@ -200,7 +200,7 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 
 func outsideFailure(u *url.URL) *failure {
 	return &failure{id: "outside-project", message: finding.Quote(u.Path) + " points outside the project",
-		hint: "copy the file into the project"}
+		hint: reachOutside}
 }
 
 // localFile loads the file at name. The extension may be omitted.

@@ -4,37 +4,63 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// override returns the type that the config sets for a format or a reference; nil if
+// override returns the type that the config sets for a format or a definition; nil if
 // there is none.
 func (b *builder) override(s *schema.Schema) *ir.Type {
-	for _, m := range b.project.Config.Types {
-		if s.Ref != nil && s.Ref.Text == m.Match || s.Format != "" && s.Format == m.Match || isNumeric(s, m.Match) {
-			t := b.mapped(s, m.Type)
-			t.Place = b.place(b.graph.Node(s))
-			t.Nullable = t.Nullable || slices.Contains(s.Types, "null")
-			return t
+	for i, m := range b.project.Config.Types {
+		refers := m.Refers(s)
+		if !refers && !m.HasFormat(s) && !m.IsNumeric(s) {
+			continue
 		}
+		if refers && !slices.Contains(b.mappedTo[i], s.Ref.Target) {
+			b.mappedTo[i] = append(b.mappedTo[i], s.Ref.Target)
+		}
+		b.mappings[i] = true
+		t := b.mapped(s, m)
+		t.Place = b.place(b.graph.Node(s))
+		t.Nullable = t.Nullable || slices.Contains(s.Types, "null")
+		return t
 	}
 	return nil
 }
 
-// isNumeric reports whether s is a plain number or integer, and match is the
-// name of that JSON type.
-func isNumeric(s *schema.Schema, match string) bool {
-	if match != "number" && match != "integer" || s.Format != "" || s.Const != nil || len(s.Enum) > 0 {
-		return false
+// reportMappings reports the mappings of the config that no event uses, and those that
+// mean several definitions.
+func (b *builder) reportMappings() {
+	if len(b.project.Events) == 0 {
+		return
 	}
-	return slices.Contains(s.Types, match) && !slices.ContainsFunc(s.Types, func(t string) bool { return t != match && t != "null" })
+	for i, m := range b.project.Config.Types {
+		var places []string
+		for _, target := range b.mappedTo[i] {
+			if target != nil {
+				places = append(places, target.Place())
+			}
+		}
+		slices.Sort(places)
+		places = slices.Compact(places)
+		switch {
+		case !b.mappings[i]:
+			b.list.Warnf(m.Pos, "unused-type", "no event has a value of %s, so this type is not used", finding.Quote(m.Match)).
+				SetHint("remove it, or correct the format or the definition; name a definition by its path from the project file, as in schemas/money.yaml#/$defs/amount")
+		case len(places) > 1:
+			b.list.Errorf(m.Pos, "ambiguous-type", "in different files, the reference %s leads to different definitions: %s", finding.Quote(m.Match), strings.Join(places, ", ")).
+				SetHint("name each definition by its path from the project file")
+		}
+	}
 }
 
 // mapped returns a schema as the Go type called name. If that is the type of a schema
-// without a format, the constraints apply as for such a schema.
-func (b *builder) mapped(s *schema.Schema, name string) *ir.Type {
+// without a format, the constraints apply as for such a schema. What another Go type
+// encodes is checked against the schema.
+func (b *builder) mapped(s *schema.Schema, m schema.TypeMapping) *ir.Type {
+	name := m.Type
 	node := b.graph.Node(s)
 	form, _ := node.Settled()
 	switch name {
@@ -53,10 +79,37 @@ func (b *builder) mapped(s *schema.Schema, name string) *ir.Type {
 	case "string", "int64", "float64":
 		return b.plainly(form, name)
 	}
+	t := &ir.Type{Kind: ir.External, Name: name}
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
-		return &ir.Type{Kind: ir.External, Import: name[:dot], Name: name[dot+1:]}
+		t.Import, t.Name = name[:dot], name[dot+1:]
 	}
-	return &ir.Type{Kind: ir.External, Name: name}
+	t.Rules = b.encodedRules(s, m, t)
+	return t
+}
+
+// encodedRules returns the rules for what an External type encodes; nil if its JSON type
+// alone is valid. A format that is replaced is left to its type.
+func (b *builder) encodedRules(s *schema.Schema, m schema.TypeMapping, t *ir.Type) *ir.Rules {
+	whole := b.graph.Node(s).Whole()
+	if m.HasFormat(s) {
+		for i, r := range whole {
+			if r.Of == s {
+				bare := *s
+				bare.Format = ""
+				whole[i].Of = &bare
+			}
+		}
+	}
+	rules := b.rulesOf(whole)
+	if rules != nil && t.External() != ir.Any && !slices.ContainsFunc(rules.Rules, constrains) {
+		return nil
+	}
+	return rules
+}
+
+// constrains reports whether a rule has more than a type.
+func constrains(r *ir.Rule) bool {
+	return slices.ContainsFunc(r.Words, func(w ir.Word) bool { return w.Keyword != "type" })
 }
 
 // plainly returns the type of a form as a basic Go type, as if it had no format.

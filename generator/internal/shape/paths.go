@@ -65,6 +65,11 @@ func (p pointing) steps(t *ir.Type, start []ir.Step) []ir.Step {
 	if p.pointer.Text != "" {
 		for token := range strings.SplitSeq(strings.TrimPrefix(p.pointer.Text, "/"), "/") {
 			step, ok := step(t, schema.UnescapeToken(token))
+			if !ok && t.Named != nil && t.Named.Union != nil && len(steps) > 0 {
+				p.list.Errorf(p.pos, "pointer-not-found", "%s %s goes through one of several alternatives, which a pointer cannot", p.what, finding.Quote(p.pointer.Text)).
+					SetHint(schema.ThroughUnion(p.what))
+				return nil
+			}
 			if !ok {
 				p.list.Errorf(p.pos, "pointer-not-found", "%s points to %s, which the schema does not describe", p.what, p.pointer.Text)
 				return nil

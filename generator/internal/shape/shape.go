@@ -31,6 +31,7 @@ func Of(p *schema.Project, scheme *naming.Scheme, list *finding.List) *Types {
 		project: p, graph: normal.New(options), scheme: scheme, list: list,
 		named: map[*normal.Node]*ir.Named{}, unions: map[*normal.Node]*ir.Type{}, byKey: map[string]*ir.Named{},
 		claimOf: map[*ir.Named]*naming.Claim{}, reported: map[*normal.Form]bool{}, bared: map[*schema.Schema]*schema.Schema{},
+		mappings: make([]bool, len(p.Config.Types)), mappedTo: make([][]*schema.Schema, len(p.Config.Types)),
 		inside: map[*ir.Named]*normal.Node{}, joins: map[*ir.Named]*ir.Named{}, branches: map[*ir.Branch]*branch{},
 	}
 	pkg := &ir.Package{Name: p.Config.Package, Service: p.Config.Service}
@@ -42,6 +43,7 @@ func Of(p *schema.Project, scheme *naming.Scheme, list *finding.List) *Types {
 	for _, e := range pkg.Events {
 		b.paths(e)
 	}
+	b.reportMappings()
 	return &Types{Package: pkg, Claims: b.claims}
 }
 
@@ -50,6 +52,9 @@ type builder struct {
 	graph   *normal.Graph
 	scheme  *naming.Scheme
 	list    *finding.List
+
+	mappings []bool             // the types of the config that are used
+	mappedTo [][]*schema.Schema // the definitions that each replaces
 
 	named   map[*normal.Node]*ir.Named
 	unions  map[*normal.Node]*ir.Type

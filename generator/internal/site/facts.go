@@ -21,6 +21,7 @@ type facts struct {
 type union struct {
 	one      bool // oneOf
 	branches []*schema.Schema
+	by       *schema.Discriminator // chooses the branch; nil: none does
 }
 
 // required returns the names that each branch requires, if they do nothing else: then
@@ -103,7 +104,7 @@ func (f *facts) include(s *schema.Schema, null *bool) {
 		case len(others) == 1:
 			f.include(others[0], null)
 		case len(others) > 1:
-			f.unions = append(f.unions, union{one: i == 0, branches: others})
+			f.unions = append(f.unions, union{one: i == 0, branches: others, by: s.Discriminator})
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/example"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -244,7 +245,13 @@ func (w *fields) variants(u union, path, pointer string, depth int) {
 		if title := gather(branch).title(); title != "" {
 			name += ": " + shorten(title, 80)
 		}
+		tag, tagged := example.Tag(u.by, branch)
+		at := len(w.rows)
 		w.add(within, name, pointer, branch, "", depth)
+		if tagged && at < len(w.rows) {
+			chosen := rule{shorten(u.by.PropertyName.Text, 80) + " is always", shorten(strconv.Quote(tag), 200)}
+			w.rows[at].Rules = slices.Insert(w.rows[at].Rules, 0, chosen)
+		}
 	}
 }
 

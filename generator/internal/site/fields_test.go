@@ -93,6 +93,25 @@ i | number, optional | from 0.5 to 1
 j | string, optional, write only | exactly 3 characters
 z | any value, required
 `},
+		"a discriminator": {`
+type: object
+properties:
+  pet:
+    discriminator: {propertyName: kind, mapping: {tom: "#/$defs/Cat"}}
+    oneOf: [{$ref: "#/$defs/Cat"}, {$ref: "#/$defs/Dog"}, {$ref: "#/$defs/Emu"}]
+$defs:
+  Cat: {type: object, required: [kind], properties: {kind: {type: string}}}
+  Dog: {type: object}
+  Emu: {type: object, required: [kind], properties: {kind: {const: emu}}}
+`, `
+data | object A
+pet | object, optional | matches exactly one of the variants
+  pet variant 1 | object | kind is always "tom"
+    pet variant 1.kind | string, required
+  pet variant 2 | object | kind is always "Dog"
+  pet variant 3 | object
+    pet variant 3.kind | string, required | "emu"
+`},
 		"containers": {`
 type: object
 minProperties: 1

@@ -61,19 +61,18 @@ const longestProse = 32 << 10
 
 // proseOf reads a description.
 func proseOf(description string) prose {
-	source := []byte(strings.ReplaceAll(description, "\r\n", "\n"))
-	if len(source) > longestProse {
-		return prose{
-			HTML:  template.HTML("<p>" + html.EscapeString(description) + "</p>"),
-			Texts: []string{onOneLine(description)}, Lead: onOneLine(description),
-		}
+	description = strings.ReplaceAll(description, "\r\n", "\n")
+	if len(description) > longestProse {
+		return plainText(description)
 	}
+	source := []byte(description)
 	document := commonMark.Parser().Parse(markdown.NewReader(source))
 	var p prose
+	var all strings.Builder
 	for part := document.FirstChild(); part != nil; part = part.NextSibling() {
 		var out bytes.Buffer
 		_ = commonMark.Renderer().Render(&out, source, part) // writing to memory does not fail
-		p.HTML += template.HTML(out.String())                // see commonMark and safe
+		all.Write(out.Bytes())
 		line := html.UnescapeString(tag.ReplaceAllStringFunc(out.String(), func(tag string) string {
 			if withinWord.MatchString(tag) {
 				return ""
@@ -88,7 +87,24 @@ func proseOf(description string) prose {
 			p.Lead = line
 		}
 	}
+	p.HTML = template.HTML(all.String()) // see commonMark and safe
 	if p.Lead == "" && len(p.Texts) > 0 {
+		p.Lead = p.Texts[0]
+	}
+	return p
+}
+
+// plainText returns a description as it is, in paragraphs.
+func plainText(description string) (p prose) {
+	var all strings.Builder
+	for part := range strings.SplitSeq(description, "\n\n") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		all.WriteString("<p>" + html.EscapeString(part) + "</p>\n")
+		p.Texts = append(p.Texts, onOneLine(part))
+	}
+	if p.HTML = template.HTML(all.String()); len(p.Texts) > 0 { // it is escaped
 		p.Lead = p.Texts[0]
 	}
 	return p
@@ -112,13 +128,13 @@ func (safe) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindHeading, func(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
 		return ast.WalkContinue, write(w, entering, "<p><strong>", "</strong></p>\n")
 	})
-	r.Register(ast.KindLink, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	r.Register(ast.KindLink, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		link, _ := n.(*ast.Link)
-		return ast.WalkContinue, writeLink(w, entering, n, link.Destination)
+		return ast.WalkContinue, writeLink(w, source, entering, n, link.Destination)
 	})
-	r.Register(ast.KindImage, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	r.Register(ast.KindImage, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		image, _ := n.(*ast.Image)
-		return ast.WalkContinue, writeLink(w, entering, n, image.Destination)
+		return ast.WalkContinue, writeLink(w, source, entering, n, image.Destination)
 	})
 	r.Register(ast.KindAutoLink, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -129,9 +145,9 @@ func (safe) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 		if link.AutoLinkType == ast.AutoLinkEmail {
 			to = append([]byte("mailto:"), to...)
 		}
-		before := writeLink(w, true, n, to)
+		before := writeLink(w, source, true, n, to)
 		_, err := w.Write(util.EscapeHTML(link.Label(source)))
-		return ast.WalkContinue, errors.Join(before, err, writeLink(w, false, n, to))
+		return ast.WalkContinue, errors.Join(before, err, writeLink(w, source, false, n, to))
 	})
 }
 
@@ -144,8 +160,9 @@ func write(w util.BufWriter, entering bool, before, after string) error {
 	return err
 }
 
-// writeLink writes the begin or the end of the link n, unless it is in another one.
-func writeLink(w util.BufWriter, entering bool, n ast.Node, destination []byte) error {
+// writeLink writes the begin or the end of the link n, unless it is in another one. A link
+// without a text has its address as text, so that people can see and follow it.
+func writeLink(w util.BufWriter, source []byte, entering bool, n ast.Node, destination []byte) error {
 	for around := n.Parent(); around != nil; around = around.Parent() {
 		if around.Kind() == ast.KindLink || around.Kind() == ast.KindImage {
 			return nil
@@ -156,7 +173,25 @@ func writeLink(w util.BufWriter, entering bool, n ast.Node, destination []byte) 
 	if !isElsewhere(address) {
 		return nil
 	}
-	return write(w, entering, `<a href="`+string(util.EscapeHTML(address))+`" rel="noreferrer">`, "</a>")
+	shown := string(util.EscapeHTML(address))
+	begin := `<a href="` + shown + `" rel="noreferrer">`
+	if !hasText(n, source) {
+		begin += shown
+	}
+	return write(w, entering, begin, "</a>")
+}
+
+// hasText reports whether people see something of a link.
+func hasText(n ast.Node, source []byte) bool {
+	if text, ok := n.(*ast.Text); ok {
+		return len(bytes.TrimSpace(text.Value(source))) > 0
+	}
+	for inner := n.FirstChild(); inner != nil; inner = inner.NextSibling() {
+		if hasText(inner, source) {
+			return true
+		}
+	}
+	return n.Kind() == ast.KindAutoLink
 }
 
 // isElsewhere reports whether an address is that of a web page or of a mailbox.

@@ -37,7 +37,8 @@ func TestProse(t *testing.T) {
 		"image":           {"![a **b**](https://x.example/i.png) ![c](data:image/png;base64,AA)", "<p><a href=\"https://x.example/i.png\" rel=\"noreferrer\">a <strong>b</strong></a> c</p>\n"},
 		"linked image":    {"[![a](https://x.example/i.png)](https://y.example)", "<p><a href=\"https://y.example\" rel=\"noreferrer\">a</a></p>\n"},
 		"links in a link": {"[a <https://x.example> ![b](https://z.example)](https://y.example)", "<p><a href=\"https://y.example\" rel=\"noreferrer\">a https://x.example b</a></p>\n"},
-		"very long":       {strings.Repeat("*", longestProse) + "<a*", "<p>" + strings.Repeat("*", longestProse) + "&lt;a*</p>"},
+		"no text":         {"![](https://x.example/i.png) [ ](https://x.example/?a&b) [![](i.png)](https://y.example)", "<p><a href=\"https://x.example/i.png\" rel=\"noreferrer\">https://x.example/i.png</a> <a href=\"https://x.example/?a&amp;b\" rel=\"noreferrer\">https://x.example/?a&amp;b </a> <a href=\"https://y.example\" rel=\"noreferrer\">https://y.example</a></p>\n"},
+		"very long":       {"\r\n" + strings.Repeat("*", longestProse) + "<a*\r\n\r\n\n b\nc \n", "<p>" + strings.Repeat("*", longestProse) + "&lt;a*</p>\n<p>b\nc</p>\n"},
 		"only a break":    {"---", "<hr>\n"},
 		"null character":  {"a\x00b", "<p>a\ufffdb</p>\n"},
 	} {
@@ -58,6 +59,10 @@ func TestProseText(t *testing.T) {
 	if got.Lead != want[1] {
 		t.Errorf("lead %q, want %q", got.Lead, want[1])
 	}
+	long := strings.Repeat("x ", longestProse)
+	if lead := proseOf("\n\nFirst\nline.\n\n" + long).Lead; lead != "First line." {
+		t.Errorf("lead of a long description %q", lead)
+	}
 	if lead := proseOf("# Only\n").Lead; lead != "Only" {
 		t.Errorf("lead of a heading %q", lead)
 	}
@@ -65,11 +70,11 @@ func TestProseText(t *testing.T) {
 
 // ownTag matches each tag that a description can have.
 var ownTag = regexp.MustCompile(`^</?(p|strong|em|code|pre|ul|ol|li|blockquote|table|thead|tbody|tr|th|td|hr|br)>$|^</a>$|` +
-	`^<a href="(https?:|mailto:)[^"<>]*" rel="noreferrer">$|^<ol start="[0-9]+">$|^<code class="language-[^"<>]*">$`)
+	`^<a href="(?i:https?:|mailto:)[^"<>]*" rel="noreferrer">$|^<ol start="[0-9]+">$|^<code class="language-[^"<>]*">$`)
 
 // No text makes another tag.
 func FuzzProse(f *testing.F) {
-	for _, seed := range []string{"[a](javascript:x)", "![a](x)", "<script>", "```\n</code>", "| a |\n|--|\n", "&lt;script&gt;", "[a]: javascript:x\n\n[a]"} {
+	for _, seed := range []string{"[a](javascript:x)", "![a](x)", "<script>", "```\n</code>", "| a |\n|--|\n", "&lt;script&gt;", "[a]: javascript:x\n\n[a]", "[a](HTTPS://x)"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -19,8 +19,9 @@
 // Names, descriptions and values of schemas can have any text. It reaches a page only
 // through html/template, which escapes it for its place, and never a script or a style
 // sheet. Descriptions are CommonMark: package goldmark writes their tags, see prose. HTML
-// in a description stays text, and a link leads to a web page or a mail address. File names are made by slug, which lets only letters, digits and a few other
-// characters through. The pages have a content security policy: no inline script, no
+// in a description stays text, and a link leads to a web page or a mail address. File names
+// are made by slug, which lets only letters, digits and a few other characters through. The
+// pages have a content security policy: no inline script, no
 // inline style, nothing from elsewhere.
 //
 // # Templates

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,25 +19,26 @@ type column struct {
 	name  string
 	types []string // valid types, the preferred one first
 	relay bool     // only the relay uses it
+	older bool     // it is in the older shape, so the upgrade needs it
 }
 
 var (
 	text    = []string{"varchar", "text", "bpchar", "citext"}
 	moment  = []string{"timestamptz"}
 	columns = []column{
-		{name: "id", types: []string{"uuid"}},
-		{name: "aggregate_id", types: text},
-		{name: "aggregate_type", types: text},
-		{name: "event_type", types: text},
-		{name: "event_data", types: []string{"json", "jsonb"}},
-		{name: "event_key", types: text},
+		{name: "id", types: []string{"uuid"}, older: true},
+		{name: "aggregate_id", types: text, older: true},
+		{name: "aggregate_type", types: text, older: true},
+		{name: "event_type", types: text, older: true},
+		{name: "event_data", types: []string{"json", "jsonb"}, older: true},
+		{name: "event_key", types: text, older: true},
 		{name: "topic", types: text},
 		{name: "headers", types: []string{"json", "jsonb"}},
 		{name: "partition", types: []string{"int4", "int8"}, relay: true},
-		{name: "created_at", types: moment, relay: true},
-		{name: "published_at", types: moment, relay: true},
-		{name: "retry_count", types: []string{"int4", "int8"}, relay: true},
-		{name: "last_error", types: text, relay: true},
+		{name: "created_at", types: moment, relay: true, older: true},
+		{name: "published_at", types: moment, relay: true, older: true},
+		{name: "retry_count", types: []string{"int4", "int8"}, relay: true, older: true},
+		{name: "last_error", types: text, relay: true, older: true},
 		{name: "tx", types: []string{"xid8"}, relay: true},
 		{name: "seq", types: []string{"int8"}, relay: true},
 		{name: "next_attempt_at", types: moment, relay: true},
@@ -48,15 +48,6 @@ var (
 
 // aliases are types that are another type with a default.
 var aliases = map[string]string{"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8"}
-
-// LacksColumns guesses, from the text of migrations that create the outbox's table,
-// whether one of its columns is missing. Only sqlc knows for sure.
-func LacksColumns(folder *migrationfolder.Folder) bool {
-	return slices.ContainsFunc(columns, func(c column) bool {
-		word := regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(c.name) + `\b`)
-		return !slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return word.Match(f.SQL) })
-	})
-}
 
 // catalogTable is a table as sqlc understands it.
 type catalogTable struct {
@@ -113,12 +104,18 @@ func (r *run) check(tables []catalogTable) {
 		return
 	}
 	pos := r.pos(r.table.Created)
+	has := tables[index].columns
+	if is := cmp.Or(aliases[has["id"]], has["id"]); is != "" && is != history.UnknownType && is != "any" && is != "uuid" && has["seq"] == "" {
+		r.otherShape(pos, is)
+		return
+	}
+	upgradable := !slices.ContainsFunc(columns, func(c column) bool { return c.older && has[c.name] == "" })
 	for _, c := range columns {
-		is, there := tables[index].columns[c.name]
+		is, there := has[c.name]
 		is = cmp.Or(aliases[is], is)
 		switch {
 		case !there:
-			r.noColumn(pos, c)
+			r.noColumn(pos, c, upgradable)
 			r.warnOfIncludes()
 		case is == history.UnknownType, is == "any": // of a placeholder, of an expression
 		case !slices.Contains(c.types, is):
@@ -141,13 +138,32 @@ func (r *run) columnProblem(c column, pos finding.Pos, id, format string, args .
 	return r.list.Errorf(pos, id, format, args...)
 }
 
-func (r *run) noColumn(pos finding.Pos, c column) {
-	why := "which the insert functions write"
+// noColumn reports a missing column. The upgrade adds it if the table has all columns of
+// the older shape.
+func (r *run) noColumn(pos finding.Pos, c column, upgradable bool) {
+	why, fix := "which the insert functions write", "add the migration that `"+r.command()+" --upgrade` prints"
 	if c.relay {
 		why = "which the relay needs"
 	}
-	r.columnProblem(c, pos, "column-missing", "table %s has no column %q, %s", table, c.name, why).
-		SetHint("add the migration that `" + r.command() + " --upgrade` prints")
+	switch {
+	case upgradable:
+	case c.older:
+		fix = "add it, or rename the column that it is, in a migration before the upgrade; " + otherShapeGuide
+	default:
+		fix = "first add the columns that the upgrade needs, then " + fix
+	}
+	r.columnProblem(c, pos, "column-missing", "table %s has no column %q, %s", table, c.name, why).SetHint(fix)
+}
+
+// otherShapeGuide names the page for tables that the upgrade cannot change as they are.
+const otherShapeGuide = "docs/migrating.md, \"The usual shape\", lists what the upgrade needs"
+
+// otherShape reports a table whose ids are no UUIDs. No migration that keeps its rows
+// makes it an outbox, so its other differences do not matter.
+func (r *run) otherShape(pos finding.Pos, id string) {
+	r.list.Errorf(pos, "column-type", "column \"id\" of %s has the type %s, not uuid, so `outboxgen migration --upgrade` cannot change this table", table, id).
+		SetHint("keep it beside a new one: rename it, or set sqlc.schema to another schema, and add the migration that `" + r.command() +
+			"` prints; docs/migrating.md, \"A table of another shape\", has the steps")
 }
 
 func (r *run) noTable(schema string) {

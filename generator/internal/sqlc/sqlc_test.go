@@ -212,6 +212,14 @@ func TestFindings(t *testing.T) {
 				"db/migrations/2_outbox.sql:3:30: warning: table event_outbox has no column \"tx\", which the relay needs; add the migration that `outboxgen migration --format goose --upgrade` prints",
 			},
 		},
+		"columns of the older shape are missing": {
+			archive: "-- db/1_outbox.up.sql --\nCREATE TABLE event_outbox (id uuid PRIMARY KEY, aggregate_id text, aggregate_type text, event_type text, payload json, event_key text, topic text, headers json, " + strings.Replace(rest, "tx xid8, ", "", 1) + ");\n",
+			opts:    sqlc.Options{Migrations: "db"},
+			want: []string{
+				"db/1_outbox.up.sql:1:14: table event_outbox has no column \"event_data\", which the insert functions write; add it, or rename the column that it is, in a migration before the upgrade; docs/migrating.md, \"The usual shape\", lists what the upgrade needs",
+				"db/1_outbox.up.sql:1:14: warning: table event_outbox has no column \"tx\", which the relay needs; first add the columns that the upgrade needs, then add the migration that `outboxgen migration --format migrate --upgrade` prints",
+			},
+		},
 		"no table": {
 			archive: "-- db/1_first.up.sql --\nCREATE TABLE users (id int);\n",
 			opts:    sqlc.Options{Migrations: "db"},

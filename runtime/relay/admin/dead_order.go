@@ -56,9 +56,9 @@ func ReplayInOrderAfter(ctx context.Context, conn Beginner, f Filter, d Decision
 // Chosen are the dead letters of a selection that is to be replayed, for EarlierDead. It keeps
 // little of each. The zero value has none.
 type Chosen struct {
-	seqs []int64
-	ends map[topicKey]int64 // the last seq of each
-	last int64
+	seqs         []int64
+	begins, ends map[topicKey]int64 // the first and the last seq of each
+	last         int64
 }
 
 type topicKey struct{ topic, key string }
@@ -69,9 +69,12 @@ func (c *Chosen) Add(l DeadLetter) {
 		return
 	}
 	if c.ends == nil {
-		c.ends = map[topicKey]int64{}
+		c.begins, c.ends = map[topicKey]int64{}, map[topicKey]int64{}
 	}
 	k := topicKey{l.Topic, *l.Key}
+	if first, known := c.begins[k]; !known || l.Seq < first {
+		c.begins[k] = l.Seq
+	}
 	c.ends[k] = max(c.ends[k], l.Seq)
 	c.seqs, c.last = append(c.seqs, l.Seq), max(c.last, l.Seq)
 }

@@ -15,6 +15,39 @@ import (
 // ErrNoEvent is returned by FindEvent if event_outbox has no such row.
 var ErrNoEvent = errors.New("admin: event_outbox has no such row")
 
+// DiscardedError is an ErrNoEvent for a row that an operator has deleted, or a delayed event
+// that one has cancelled.
+type DiscardedError struct {
+	EventID uuid.UUID
+	Seq     int64 // 0: it was a delayed event
+	AuditEntry
+}
+
+// Error says who deleted the row.
+func (e *DiscardedError) Error() string {
+	what, reason := "discarded", e.Reason
+	if e.Action == "cancel" {
+		what = "cancelled"
+	}
+	if reason == "" {
+		reason = "no reason was given"
+	}
+	return fmt.Sprintf("%v: event %s, seq %d, was %s by %s at %s: %s", ErrNoEvent, e.EventID, e.Seq, what, e.Actor, e.At.UTC().Format(time.RFC3339), reason)
+}
+
+// Is makes it an ErrNoEvent.
+func (*DiscardedError) Is(target error) bool { return target == ErrNoEvent }
+
+// discarded returns a *DiscardedError if the audit knows who deleted a row, else instead.
+func discarded(ctx context.Context, q *admindb.Queries, which admindb.DiscardOfParams, instead error) error {
+	found, err := q.DiscardOf(ctx, which)
+	if err != nil || len(found) == 0 { // a role may not read the audit
+		return instead
+	}
+	r := found[0]
+	return &DiscardedError{r.EventID, r.Seq, AuditEntry{At: r.At, Actor: r.Actor, Action: r.Action, Reason: r.Reason}}
+}
+
 // Event is everything about one row of event_outbox.
 type Event struct {
 	Seq           int64           `json:"seq"`
@@ -43,6 +76,8 @@ type Event struct {
 	BehindFirst []RowBehind `json:"behind_first"`
 	// DeadOfKey lists the other dead rows of its topic and key, at most 1,000.
 	DeadOfKey []DeadLetter `json:"dead_of_key"`
+	// Newer are the published rows of its topic and key that come after it, if it is dead.
+	Newer NewerRows `json:"newer"`
 	// Audit lists what operators did to the event, oldest first, at most 1,000 entries.
 	Audit []AuditEntry `json:"audit"`
 }
@@ -93,7 +128,8 @@ func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("admin: look for seq %d: %w", seq, missing(err))
 	}
 	if len(ids) == 0 {
-		return uuid.Nil, fmt.Errorf("%w: seq %d is not pending and not dead", ErrNoEvent, seq)
+		return uuid.Nil, discarded(ctx, admindb.New(db), admindb.DiscardOfParams{Seq: &seq},
+			fmt.Errorf("%w: seq %d is not pending and not dead", ErrNoEvent, seq))
 	}
 	return ids[0], nil
 }
@@ -138,10 +174,11 @@ func findRow(ctx context.Context, db DB, id uuid.UUID, read func(*admindb.Querie
 		return Event{}, fmt.Errorf("admin: read event %s: %w", id, missing(err))
 	}
 	if len(rows) == 0 {
-		return Event{}, fmt.Errorf("%w: event %s", ErrNoEvent, id)
+		text := id.String()
+		return Event{}, discarded(ctx, q, admindb.DiscardOfParams{ID: &text}, fmt.Errorf("%w: event %s", ErrNoEvent, id))
 	}
 	e := eventOf(rows[0])
-	e.BehindFirst, e.DeadOfKey, e.Audit = []RowBehind{}, []DeadLetter{}, []AuditEntry{} // in JSON a list is never null
+	e.BehindFirst, e.DeadOfKey, e.Audit, e.Newer.Keys = []RowBehind{}, []DeadLetter{}, []AuditEntry{}, []Newer{} // in JSON a list is never null
 	audit, err := q.AuditOfEvent(ctx, id.String())
 	if err != nil {
 		return Event{}, fmt.Errorf("admin: read the audit of event %s: %w", id, missing(err))
@@ -152,8 +189,11 @@ func findRow(ctx context.Context, db DB, id uuid.UUID, read func(*admindb.Querie
 	return e, nil
 }
 
-// ReadKey reads the other rows of the event's key: Behind, BehindFirst and DeadOfKey. No index
-// has the key, so it may look at all pending rows after the event, and at all dead rows.
+// newerLasts limits the look for newer published rows of an event.
+const newerLasts = 2 * time.Second
+
+// ReadKey reads the other rows of the event's key: Behind, BehindFirst, DeadOfKey and Newer. No
+// index has the key, so it may look at all pending rows after the event, and at all dead rows.
 func (e *Event) ReadKey(ctx context.Context, db DB) error {
 	if e.State == Published || e.Key == nil || *e.Key == "" { // an empty key is none
 		return nil
@@ -189,7 +229,10 @@ func (e *Event) ReadKey(ctx context.Context, db DB) error {
 			e.DeadOfKey = append(e.DeadOfKey, l)
 		}
 	}
-	return nil
+	if e.State == Dead {
+		e.Newer, err = PublishedAfter(ctx, db, chosenOf([]DeadLetter{{Seq: e.Seq, Topic: e.Topic, Key: e.Key}}), newerLasts)
+	}
+	return err
 }
 
 func eventOf(r admindb.WholeRowRow) Event {

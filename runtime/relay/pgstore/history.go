@@ -31,6 +31,8 @@ type History struct {
 	// unpublished is a seq up to which no row was published when Reach looked, so that it
 	// need not look at many pending rows again.
 	unpublished int64
+	// removed means that rows may have been deleted: see HistoryWhole.
+	removed bool
 }
 
 var _ replay.History = (*History)(nil)
@@ -86,6 +88,22 @@ func NewHistory(ctx context.Context, db HistoryDB) (*History, error) {
 
 // Reach implements replay.History.
 func (h *History) Reach(ctx context.Context, after replay.Cursor) (replay.Reach, error) {
+	reach, err := h.reach(ctx, after)
+	if err != nil || reach.Empty || h.removed {
+		return reach, err
+	}
+	whole, err := h.q.HistoryWhole(ctx, pgdb.HistoryWholeParams{Back: reach.Back, WindowRows: countWindow})
+	if err != nil {
+		return replay.Reach{}, h.wrap("look for deleted rows", err)
+	}
+	if h.removed = !whole; whole {
+		reach.Back = time.Time{}
+	}
+	return reach, nil
+}
+
+// reach is Reach for a table of which rows may have been deleted.
+func (h *History) reach(ctx context.Context, after replay.Cursor) (replay.Reach, error) {
 	at := int64(math.MinInt64) // below all rows
 	if after != "" {
 		var err error

@@ -187,6 +187,30 @@ func TestHistoryReachesBack(t *testing.T) {
 	})
 }
 
+// Where no row was deleted, none is missing, however late the first one was published.
+func TestHistoryWithoutDeletedRows(t *testing.T) {
+	each(t, func(t *testing.T, pg *services.PG) {
+		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, created_at, published_at)
+			SELECT 'order', i, 'order.placed', 'orders', 'k', '{}', '2026-09-21T00:00Z'::timestamptz + i * interval '1 hour', '2026-09-21T04:30Z' FROM generate_series(1, 6) AS i`)
+		h := historyOf(t, pg)
+		for _, step := range []struct {
+			deleted string // which rows are deleted before
+			want    time.Time
+		}{
+			{"false", time.Time{}},
+			{"seq = 6", time.Time{}}, // it was created after the first publication
+			{"seq = 2", hour(4.5)},
+		} {
+			exec(t, pg.Pool, `DELETE FROM event_outbox WHERE `+step.deleted)
+			reach, err := h.Reach(t.Context(), "")
+			must(t, err)
+			if diff := cmp.Diff(step.want, reach.Back); diff != "" {
+				t.Errorf("after the deletion of the rows with %s (-want +got):\n%s", step.deleted, diff)
+			}
+		}
+	})
+}
+
 func TestHistoryOfAnEmptyTable(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
 		h := historyOf(t, pg)

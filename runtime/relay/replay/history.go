@@ -53,7 +53,7 @@ type Selection struct {
 // that are older than its retention.
 type Reach struct {
 	// Back is a time such that no event that was created later has been deleted. An empty
-	// history reaches back to now.
+	// history reaches back to now. Zero: none has been deleted.
 	Back time.Time
 	// Empty is true if the history has no events.
 	Empty bool

@@ -2,7 +2,6 @@ package page
 
 import (
 	"context"
-	"errors"
 	"math"
 	"net/http"
 	"net/url"
@@ -73,10 +72,11 @@ func (p *Page) dead(w http.ResponseWriter, r *http.Request) {
 	from := readPlace(r)
 	v := p.cfg.Access.visitor(r)
 	letters, more, powerless, err := p.list(r.Context(), o, chosen, from, v.mayChange())
-	if isCancelled(err) || errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errBusy) {
+	if tooSlow(err) {
 		p.cfg.Log.Warn("the list of dead rows takes too long for the page", "outbox", o.Name, "error", err)
 		p.refuse(w, r, http.StatusGatewayTimeout, "The rows could not be read in time",
-			"The database reads all dead rows to find few that match: "+chosen.words()+". The command has more time: "+p.listCommand(o, chosen))
+			"The database did not answer in time. If few rows match the filter, it has to read all dead rows. "+
+				"The command has more time: "+p.listCommand(o, chosen))
 		return
 	}
 	if err != nil {

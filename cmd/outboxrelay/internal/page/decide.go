@@ -41,6 +41,11 @@ type decideView struct {
 	Earlier            []earlierView
 	EarlierCount       int
 	EarlierText        string
+	Newer              []newerView
+	NewerCount         int
+	MoreNewer          string
+	NewerUnknown       string
+	NewerSeen          bool
 	TooMany            bool
 	WithEarlier        bool
 	LeaveEarlier       bool
@@ -98,7 +103,7 @@ func (p *Page) propose(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", time.Time{})
+	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", q.do == "replay", time.Time{})
 	if err != nil {
 		p.failPlan(w, r, o, q, err)
 		return
@@ -108,7 +113,7 @@ func (p *Page) propose(w http.ResponseWriter, r *http.Request) {
 
 // failPlan answers that a decision cannot be prepared.
 func (p *Page) failPlan(w http.ResponseWriter, r *http.Request, o Outbox, q request, err error) {
-	if errors.Is(err, errBusy) || !isCancelled(err) && !errors.Is(err, context.DeadlineExceeded) {
+	if !tooSlow(err) {
 		p.fail(w, r, "read the dead rows", err)
 		return
 	}
@@ -158,6 +163,11 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 	if more := len(made.earlier) - len(view.Earlier); more > 0 {
 		view.MoreEarlier = several(int64(more), "more row")
 	}
+	view.Newer, view.NewerUnknown = newerViews(o, made.newer)
+	view.NewerCount, view.NewerSeen = len(made.newer.Keys), q.form.Get("newer") != ""
+	if more := view.NewerCount - len(view.Newer); more > 0 {
+		view.MoreNewer = several(int64(more), "more key")
+	}
 	view.Hidden = hiddenFields(slices.Concat([]string{"outbox", o.Name, "do", q.do, "scope", q.form.Get("scope")}, q.chosen.pairs()))
 	p.show(w, code, "decide", view)
 }
@@ -183,6 +193,9 @@ func (p *Page) command(o Outbox, q request) string {
 		b.WriteString(" --with-earlier")
 	case "leave":
 		b.WriteString(" --out-of-order")
+	}
+	if q.do == "replay" && q.form.Get("newer") != "" {
+		b.WriteString(" --despite-newer")
 	}
 	b.WriteString(" --reason REASON")
 	return b.String()
@@ -235,7 +248,7 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 	}
 	// If the question was not about the order, ReplayInOrder looks at it again.
 	orders := q.do == "replay" && q.form.Get("asked") != ""
-	made, err := p.makePlan(r.Context(), o, q.chosen, orders, time.UnixMicro(micro))
+	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", orders, time.UnixMicro(micro))
 	if err != nil {
 		p.failPlan(w, r, o, q, err)
 		return
@@ -278,7 +291,7 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 
 // askAgain asks for a confirmation of what a decision would be now.
 func (p *Page) askAgain(w http.ResponseWriter, r *http.Request, o Outbox, q request, problem string) {
-	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", time.Time{})
+	made, err := p.makePlan(r.Context(), o, q.chosen, q.do == "replay", q.do == "replay", time.Time{})
 	if err != nil {
 		p.failPlan(w, r, o, q, err)
 		return
@@ -303,6 +316,8 @@ func (q request) incomplete(made plan, by admin.Decision) string {
 		return "Choose what happens to the earlier rows of the same keys."
 	case q.do == "replay" && made.tooMany && earlier == "with":
 		return "There are too many earlier rows for one decision: replay them first, for example with a filter for the key."
+	case q.do == "replay" && len(made.newer.Keys) > 0 && q.form.Get("newer") == "":
+		return "Confirm that older states are sent after newer ones."
 	case q.do == "discard" && by.Reason == "":
 		return "Enter the reason: the rows cannot be looked at later, so the audit needs to know why."
 	case q.do == "discard" && strings.NewReplacer(",", "", " ", "").Replace(q.form.Get("count")) != strconv.Itoa(len(made.rows)):

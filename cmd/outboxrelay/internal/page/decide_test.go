@@ -59,23 +59,34 @@ func TestDecidesAboutWhatWasConfirmed(t *testing.T) {
 	}
 }
 
-// A row that goes elsewhere than the page has said is not replayed.
+// A row that differs from what the page has said is not replayed, nor is one behind it.
 func TestARowThatWasEdited(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, loopbackWithToken())
 	s.insertDead(1)
-	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
-	s.exec(`UPDATE event_outbox SET topic = 'elsewhere'`)
-	answer := s.post("decide", form, loggedIn(testToken))
-	if answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "What would happen has changed since you looked. Nothing was done.") {
-		t.Errorf("%d\n%s", answer.Code, answer.Body)
+	refuses := func(form url.Values, edit string) {
+		s.Helper()
+		s.exec(edit)
+		answer := s.post("decide", form, loggedIn(testToken))
+		if answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "What would happen has changed since you looked. Nothing was done.") {
+			t.Errorf("%s: %d\n%s", edit, answer.Code, answer.Body)
+		}
+	}
+	for _, edit := range []string{"topic = 'elsewhere'", "event_type = 'other.v1'", "event_key = 'other'"} {
+		refuses(s.confirmation("decide?outbox=shop&do=replay&scope=filter"), `UPDATE event_outbox SET `+edit)
 	}
 	s.exec(`UPDATE event_outbox SET headers = '{}'`) // which the page has not shown
-	form = s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
 	s.exec(`UPDATE event_outbox SET headers = NULL`)
 	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusSeeOther {
 		t.Errorf("after a change of the headers: %d\n%s", answer.Code, answer.Body)
 	}
+	s.insertDead(2)
+	s.exec(`UPDATE event_outbox SET event_key = 'k'`)
+	later := s.texts(`SELECT id::text FROM event_outbox WHERE dead_at IS NOT NULL ORDER BY seq`)[1]
+	form = s.confirmation("decide?outbox=shop&do=replay&id=" + later)
+	form.Set("earlier", "with")
+	refuses(form, `UPDATE event_outbox SET event_type = 'other.v1' WHERE seq = 2`)
 }
 
 // A confirmation names the topics, and says if it does not name all of them.
@@ -256,5 +267,47 @@ func TestRoleWithoutPrivileges(t *testing.T) {
 	}
 	if n := s.count(`SELECT count(dead_at) FROM event_outbox`); n != 1 {
 		t.Errorf("%d rows are dead", n)
+	}
+}
+
+// A replay that sends an older state after a newer one needs a confirmation of that.
+func TestReplayNamesNewerPublishedRows(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(3)
+	s.exec(`UPDATE event_outbox SET event_key = 'k'`)
+	s.exec(`UPDATE event_outbox SET dead_at = NULL, published_at = now() WHERE seq > 1`)
+	first := s.texts(`SELECT id::text FROM event_outbox WHERE seq = 1`)[0]
+	if body := s.get("row?outbox=shop&id="+first, loggedIn(testToken)).Body.String(); !strings.Contains(body, "2 newer rows published, the last one is") {
+		t.Errorf("the row does not name the newer one:\n%s", body)
+	}
+	form := s.confirmation("decide?outbox=shop&do=replay&id=" + first)
+	answer := s.post("decide", form, loggedIn(testToken))
+	for _, want := range []string{"Confirm that older states are sent after newer ones. Nothing was done.", "key k: 2 newer rows, the last one is", "seq 3</a>", "seq 1 would be sent after it"} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%d, without %q:\n%s", answer.Code, want, answer.Body)
+		}
+	}
+	if n := s.count(`SELECT count(dead_at) FROM event_outbox`); n != 1 {
+		t.Errorf("%d rows are dead without the confirmation, want 1", n)
+	}
+	form.Set("newer", "1")
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusSeeOther {
+		t.Errorf("with the confirmation: %d\n%s", answer.Code, answer.Body)
+	}
+}
+
+// The page of a row that was discarded says who did it.
+func TestADiscardedRowNamesWhoDidIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	id := s.texts(`SELECT id::text FROM event_outbox`)[0]
+	form := s.confirmation("decide?outbox=shop&do=discard&id=" + id)
+	form.Set("reason", "sent by hand")
+	form.Set("count", "1")
+	s.post("decide", form, loggedIn(testToken))
+	if body := s.get("row?outbox=shop&id="+id, loggedIn(testToken)).Body.String(); !strings.Contains(body, "It was discarded by ann at ") {
+		t.Errorf("%s", body)
 	}
 }

@@ -261,7 +261,7 @@ func TestBusySessionsAreNoFault(t *testing.T) {
 // Without scripts, the page loads itself again, until the reader stops that.
 func TestPagesWithoutScripts(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, Access{})
+	s := newSite(t, loopbackWithToken())
 	const again = `<meta http-equiv="refresh"`
 	for path, want := range map[string]struct {
 		loads bool
@@ -276,6 +276,28 @@ func TestPagesWithoutScripts(t *testing.T) {
 		body := s.get(path).Body.String()
 		if strings.Contains(body, again) != want.loads || !strings.Contains(body, want.link) {
 			t.Errorf("%q: loads itself %t, link %s:\n%s", path, strings.Contains(body, again), want.link, body)
+		}
+	}
+	s.insertDead(1)
+	row := "row?outbox=shop&still=1&id=" + s.texts(`SELECT id::text FROM event_outbox`)[0]
+	if body := s.get(row, loggedIn(testToken)).Body.String(); !strings.Contains(body, "updates") || strings.Contains(body, "every ten seconds") {
+		t.Errorf("a page that never loads itself says something about it:\n%s", body)
+	}
+}
+
+// A database that cannot be reached is not blamed on the filter.
+func TestADatabaseThatCannotBeReachedInTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.outbox.Database.Connect = func(context.Context) (*pgx.Conn, error) {
+		return nil, fmt.Errorf("the server does not answer: %w", context.DeadlineExceeded)
+	}
+	for _, path := range []string{"dead?outbox=shop&error=x", "decide?outbox=shop&do=replay&scope=filter"} {
+		answer := s.get(path, loggedIn(testToken))
+		for _, want := range []string{"This did not work: read the dead rows", "the server does not answer"} {
+			if answer.Code != http.StatusBadGateway || !strings.Contains(answer.Body.String(), want) {
+				t.Errorf("%s: %d, without %q:\n%s", path, answer.Code, want, answer.Body)
+			}
 		}
 	}
 }
@@ -294,13 +316,14 @@ func TestASlowDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nor does it keep anybody from pausing a topic.
-	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read in time") || !strings.Contains(body, "Pause the topic</button>") {
+	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read, so nobody has checked") || !strings.Contains(body, "Pause the topic</button>") {
 		t.Errorf("the page that pauses a topic:\n%s", body)
 	}
-	limited, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	limited, end := context.WithTimeout(t.Context(), 2*time.Second) // enough to connect
 	defer end()
 	answer := s.get("dead?outbox=shop&error=x+y", loggedIn(testToken), func(r *http.Request) { *r = *r.WithContext(limited) })
-	if want := "outboxrelay dead list --error &#39;x y&#39;"; answer.Code != http.StatusGatewayTimeout || !strings.Contains(answer.Body.String(), want) {
+	const want = "it has to read all dead rows. The command has more time: outboxrelay dead list --error &#39;x y&#39;"
+	if answer.Code != http.StatusGatewayTimeout || !strings.Contains(answer.Body.String(), want) {
 		t.Errorf("%d, without %s:\n%s", answer.Code, want, answer.Body)
 	}
 }

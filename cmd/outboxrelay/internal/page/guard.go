@@ -42,7 +42,8 @@ func (p *Page) guarded(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		if !p.cfg.Access.servedAs(r.Host) {
 			// Scripts of another site may read this answer, so it says nothing about the relay.
-			http.Error(w, "The page is not served under this host name. Open it as localhost or 127.0.0.1, or add the name to the setting page_hosts.", http.StatusMisdirectedRequest)
+			http.Error(w, "The page is not served under this host name. Open it under a name in the setting page_hosts, or as localhost. "+
+				"Behind a proxy, let it pass on the host name of the browser.", http.StatusMisdirectedRequest)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, longestForm)

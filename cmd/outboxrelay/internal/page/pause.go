@@ -24,7 +24,7 @@ type pausePage struct {
 	Resumes, All             bool
 	Topic, TopicText         string
 	Unknown                  bool // no row that was looked at has the topic
-	Unchecked                bool // the rows could not be read in time
+	Unchecked                bool // the rows could not be read
 	Problem, Reason          string
 	Command                  string
 	Named                    bool // the topic is chosen: this is the confirmation

@@ -26,14 +26,15 @@ type plan struct {
 	rows    []admin.DeadLetter
 	more    bool // the selection has further rows
 	earlier []admin.EarlierLetter
-	tooMany bool // there are more earlier ones than a plan can have
-	blocks  bool // earlier ones block their keys, so the selected ones would wait for them
+	tooMany bool            // there are more earlier ones than a plan can have
+	blocks  bool            // earlier ones block their keys, so the selected ones would wait for them
+	newer   admin.NewerRows // published rows of the keys that come after the selected ones
 	at      time.Time
 }
 
 // makePlan reads what a decision would be about. made is when the selection was made, by
 // the database's clock; zero: now. Rows that became dead later do not belong to it.
-func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOrder bool, made time.Time) (plan, error) {
+func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, replays, keepsOrder bool, made time.Time) (plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, planLasts)
 	defer cancel()
 	out := plan{at: made}
@@ -67,8 +68,15 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOr
 				out.rows = append(out.rows, l)
 			}
 		}
-		if !keepsOrder || len(out.rows) == 0 {
+		if !replays || len(out.rows) == 0 {
 			return nil
+		}
+		chosen := &admin.Chosen{}
+		for _, l := range out.rows {
+			chosen.Add(l)
+		}
+		if out.newer, err = admin.PublishedAfter(ctx, conn, chosen, newerLasts); err != nil || !keepsOrder {
+			return err
 		}
 		if out.earlier, err = admin.DeadEarlier(ctx, conn, out.rows, mostPlanned+1); err != nil {
 			return err
@@ -88,6 +96,9 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, keepsOr
 	return out, err
 }
 
+// newerLasts limits the look for newer published rows.
+const newerLasts = 2 * time.Second
+
 // digest identifies what a person has seen of a plan: its rows, where they go, and what
 // happens to others.
 func (p plan) digest() string {
@@ -101,6 +112,9 @@ func (p plan) digest() string {
 	_, _ = fmt.Fprintf(sum, "and %d earlier, more: %t, they block: %t\n", len(p.earlier), p.tooMany, p.blocks)
 	for _, l := range p.earlier {
 		row(l.EventID, l.EventType, l.Topic, l.Key)
+	}
+	for _, n := range p.newer.Keys {
+		row(uuid.Nil, "", n.Topic, n.Key) // a busy key has another last row each time
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }

@@ -1,9 +1,11 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -30,6 +32,8 @@ type rowView struct {
 	Behind                     string
 	Uncounted                  bool // the other rows of the key could not be read in time
 	BehindRows                 []behindRow
+	Newer                      []newerView
+	NewerUnknown               string
 	Audit                      []auditRow
 	Dead, MayChange            bool
 	Replay, Discard            string
@@ -65,9 +69,15 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 	again := r.Header.Get("HX-Request") != ""
 	found, err := p.event(r.Context(), o, r.FormValue("id"), r.FormValue("seq"), !again)
 	event, led := found.event, found.led
+	var gone *admin.DiscardedError
 	switch {
 	case errors.Is(err, errNoID):
 		p.refuse(w, r, http.StatusBadRequest, "This address is not complete", err.Error())
+		return
+	case errors.As(err, &gone):
+		what := map[string]string{"discard": "discarded", "cancel": "cancelled"}[gone.Action]
+		p.refuse(w, r, http.StatusNotFound, "The row is not there", fmt.Sprintf("It was %s by %s at %s: %s", what, visible(gone.Actor),
+			gone.At.UTC().Format(time.RFC3339), cmp.Or(visible(p.cfg.WithoutSecrets(gone.Reason)), "no reason was given")))
 		return
 	case errors.Is(err, admin.ErrNoEvent):
 		p.refuse(w, r, http.StatusNotFound, "The row is not there", "It was discarded, or it was published and then deleted after the retention. A published row is found by its event id only.")
@@ -102,6 +112,7 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 	}
 	if view.Uncounted = found.uncounted; !view.Uncounted {
 		view.Behind = behindWords(event, led)
+		view.Newer, view.NewerUnknown = newerViews(o, event.Newer)
 	}
 	for _, b := range event.BehindFirst {
 		view.BehindRows = append(view.BehindRows, behindRow{

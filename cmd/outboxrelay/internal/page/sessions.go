@@ -42,6 +42,20 @@ type sessions struct {
 // errBusy says nothing about the database: others use the page's sessions with it.
 var errBusy = errors.New("the page's sessions with this database are in use: try again")
 
+// noSession is why no statement was sent: there was no session.
+type noSession struct{ error }
+
+func (n noSession) Unwrap() error { return n.error }
+
+// tooSlow reports whether a statement took too long. That there was no session in time says
+// nothing about the statement.
+func tooSlow(err error) bool {
+	if errors.Is(err, errBusy) || errors.As(err, new(noSession)) {
+		return false
+	}
+	return isCancelled(err) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // slots limit the sessions with a server.
 type slots struct{ everybody, operators chan struct{} }
 
@@ -96,6 +110,7 @@ func (s *sessions) withShared(ctx context.Context, d Database, f func(*pgx.Conn)
 func (s *sessions) run(ctx context.Context, d Database, f func(*pgx.Conn) error) error {
 	session, err := s.open(ctx, d)
 	if err != nil {
+		err = noSession{err}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.failed[d.Server] = failure{err, time.Now()}

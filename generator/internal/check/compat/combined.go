@@ -36,6 +36,7 @@ func (c *comparison) combinations(p *pair) {
 			right = append(right, j)
 		}
 	}
+	c.selection(p, m.partner)
 	short := len(before)-len(left) < min(len(before), len(after))
 	left, right = c.changed(p, left, right)
 	for _, i := range left {

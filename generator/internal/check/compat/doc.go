@@ -12,7 +12,7 @@
 // a policy is the set of rules that it allows.
 //
 // Like the registry, the rules compare only certain keywords. They do not compare
-// format, contentEncoding, contentMediaType, propertyNames, the schema of contains, the
+// discriminator, format, contentEncoding, contentMediaType, propertyNames, the schema of contains, the
 // content of an if, or undeclared names in required; they use patternProperties only to
 // find the schema of a property. Two patterns are equal or not, a const is not an enum
 // of one value, and minimum is not compared with exclusiveMinimum. A change that no
@@ -21,6 +21,14 @@
 // The registry has two parsers (for drafts 4, 6 and 7; for 2019-09 and 2020-12) that
 // sometimes read the same schema differently: items that are true or false, contains,
 // and format without a type. This package does the same.
+//
+// # What generated readers decode and check
+//
+// The policy generated is about the readers that outboxgen generates, so it compares
+// everything that they decode and check: by which property and values a union selects its
+// variant, the formats and encodings of strings, what the Go type of a number holds, and
+// the other keywords above. These rules are in decoding.md of package finding. Other
+// policies never apply them.
 //
 // # Where it differs
 //

@@ -128,14 +128,35 @@ func told(t *testing.T, e edit) string {
 			fmt.Fprintf(&b, "%s, %s:\n%s", level, strings.Join(names, " and "), text)
 		}
 	}
+	ids := func(level compat.Level, policy compat.Policy) []string {
+		var all []string
+		for _, f := range compat.Check(now, []*schema.Schema{old}, level, policy) {
+			all = append(all, f.Severity.String()+": "+f.Message+" ["+f.ID+"]")
+		}
+		return all
+	}
 	for _, policy := range policies {
-		want := append(lines(compat.Backward, policy), lines(compat.Forward, policy)...)
+		want := append(ids(compat.Backward, policy), ids(compat.Forward, policy)...)
 		slices.Sort(want)
-		got := lines(compat.Full, policy)
+		got := ids(compat.Full, policy)
 		slices.Sort(got)
 		if diff := cmp.Diff(slices.Compact(want), slices.Compact(got)); diff != "" {
 			t.Errorf("%s: FULL, %s (-both +full):\n%s", e.what, policy, diff)
 		}
 	}
 	return b.String()
+}
+
+// A fix that only helps readers with the new schema is not proposed at FULL.
+func TestFixAtFull(t *testing.T) {
+	t.Parallel()
+	old, now := load(t, "old.yaml", `{type: string, pattern: "^a"}`), load(t, "new.yaml", `{type: string, pattern: "^b"}`)
+	for level, want := range map[compat.Level]string{
+		compat.Backward: `remove the pattern, which is compatible, and check it where the event is created: remove pattern: "^b"; or ` + finding.NewVersion,
+		compat.Full:     `keep the pattern: write pattern: "^a"; or ` + finding.NewVersion,
+	} {
+		if diff := cmp.Diff(want, compat.Check(now, []*schema.Schema{old}, level, compat.Generated)[0].Hint); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", level, diff)
+		}
+	}
 }

@@ -26,7 +26,9 @@ func Check(now *schema.Schema, earlier []*schema.Schema, level Level, policy Pol
 	var all []finding.Finding
 	for _, old := range earlier {
 		for _, direction := range level.directions() {
-			all = append(all, compare(old, now, direction, policy, mostWork)...)
+			c := newComparison(direction, policy)
+			c.both = len(level.directions()) > 1
+			all = append(all, c.compare(old, now, mostWork)...)
 		}
 	}
 	Sort(all)
@@ -70,6 +72,7 @@ const (
 type comparison struct {
 	direction Direction
 	policy    Policy
+	both      bool // the other direction is checked too
 	shapes    map[*schema.Schema]*shape
 	pairs     map[pairKey]*pair
 	fresh     []*pair // not checked yet, the latest first
@@ -250,7 +253,7 @@ func rule(id string) finding.Rule {
 
 func (c *comparison) allows(r finding.Rule) bool {
 	switch c.policy {
-	case Generated:
+	case Generated, GeneratedSpec:
 		return r.Generated
 	case Lenient:
 		return r.Allowed != finding.Never
@@ -290,6 +293,9 @@ type edit struct {
 // are those of the edit, whoever reads whose data.
 func (c *comparison) editOf(d difference) edit {
 	e := edit{d.rule.ID, d.rule.Message, d.rule.Fix, d.writer, d.reader, d.args}
+	if c.both {
+		e.fix = finding.FixForBoth(d.rule)
+	}
 	if c.direction == OldReadsNew {
 		forward := finding.ForwardOf(d.rule)
 		e = edit{forward.Edit, forward.Message, forward.Fix, d.reader, d.writer, slices.Clone(d.args)}

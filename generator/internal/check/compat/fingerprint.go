@@ -49,6 +49,7 @@ func (c *comparison) fingerprint(s *schema.Schema) fingerprint {
 	if s.Pattern != nil {
 		fmt.Fprintf(h, "pattern %q\n", s.Pattern.Text)
 	}
+	fmt.Fprintf(h, "discriminator %q\n", discriminatorText(s))
 	c.printNames(h, s.Required)
 	for _, d := range s.DependentRequired {
 		fmt.Fprintf(h, "%q\n", d.Name.Text)

@@ -21,7 +21,7 @@ func FuzzCheck(f *testing.F) {
 	if err != nil || len(files) == 0 {
 		f.Fatal("no cases to begin with", err)
 	}
-	for _, file := range files {
+	for _, file := range append(files, "testdata/generated.txt") {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -37,7 +37,7 @@ func FuzzCheck(f *testing.F) {
 		if old == nil || now == nil {
 			return
 		}
-		for _, policy := range []compat.Policy{compat.Strict, compat.Lenient} {
+		for _, policy := range []compat.Policy{compat.Strict, compat.Lenient, compat.Generated} {
 			for _, s := range []*schema.Schema{old, now} {
 				if changes := compat.Check(s, []*schema.Schema{s}, compat.Full, policy); len(changes) > 0 {
 					t.Errorf("a schema against itself: %v", changes)

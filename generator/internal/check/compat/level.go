@@ -39,6 +39,16 @@ func ParseLevel(text string) (Level, error) {
 // Transitive reports whether every earlier version counts.
 func (l Level) Transitive() bool { return strings.HasSuffix(string(l), "_TRANSITIVE") }
 
+// Covers reports whether the level checks all that another level checks.
+func (l Level) Covers(other Level) bool {
+	for _, d := range other.directions() {
+		if !slices.Contains(l.directions(), d) {
+			return false
+		}
+	}
+	return l.Transitive() || !other.Transitive()
+}
+
 // directions returns the directions that the level checks.
 func (l Level) directions() []Direction {
 	switch Level(strings.TrimSuffix(string(l), "_TRANSITIVE")) {
@@ -66,6 +76,9 @@ const (
 	// defaults. It assumes that the name of a new property was not used before. It is not a
 	// policy of the registry.
 	Generated Policy = "generated"
+	// GeneratedSpec is Generated for readers with validation: spec, which do not check
+	// formats. A project cannot write it.
+	GeneratedSpec Policy = "generated, validation: spec"
 )
 
 // ParsePolicy parses a policy in any case.
@@ -73,6 +86,7 @@ func ParsePolicy(text string) (Policy, error) {
 	switch p := Policy(strings.ToLower(text)); p {
 	case Generated, Lenient, Strict:
 		return p, nil
+	case GeneratedSpec:
 	}
 	return "", fmt.Errorf("unknown compatibility policy %q; the policies are generated, lenient and strict", text)
 }

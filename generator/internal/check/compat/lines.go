@@ -39,13 +39,17 @@ func lineFor(edit string, old, now place) string {
 	case "enum-value-added", "property-added-to-open-model", "property-renamed", "const-changed":
 		return "" // the fix says what to write
 	case "property-became-required", "required-property-added-to-open-model", "required-property-added-to-closed-model",
-		"required-property-added-to-partially-open-model":
+		"required-property-added-to-partially-open-model", "undeclared-required-added":
 		return without(now)
 	case "property-became-optional":
 		return with(old, now)
 	case "property-removed-from-open-model", "property-removed-from-closed-model", "covered-property-removed-from-partially-open-model",
 		"uncovered-property-removed-from-partially-open-model":
 		return deprecated(old, now)
+	case "number-type-narrowed", "number-type-widened":
+		if old.keyword != "format" {
+			return ""
+		}
 	}
 	if strings.HasSuffix(edit, "-added") && !has(old.s, now.keyword) {
 		if (now.keyword == "not" || now.keyword == "if") && has(now.s, now.keyword) {
@@ -120,6 +124,10 @@ func textOf(p place) string {
 		return strconv.FormatBool(s.UniqueItems)
 	case "type":
 		return typesOf(s)
+	case "format":
+		return strconv.Quote(s.Format)
+	case "contentEncoding":
+		return strconv.Quote(s.ContentEncoding)
 	case "additionalProperties":
 		return boolean(s.AdditionalProperties)
 	case "unevaluatedProperties":

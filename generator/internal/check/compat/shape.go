@@ -49,6 +49,8 @@ type shape struct {
 	parts  []*shape // for a made-up one at once, else on first use
 
 	constants map[tag]string // of an object, on first use
+	tags      *tags          // of a union, on first use
+	tagsKnown bool
 }
 
 // place is a part of a schema file.
@@ -141,7 +143,7 @@ func (c *comparison) parts(s *schema.Schema) []*shape {
 	if s.Ref != nil {
 		parts = append(parts, c.shape(s.Ref.Target))
 	}
-	parts = append(parts, typed(s)...)
+	parts = append(parts, c.typed(s)...)
 	if s.Enum != nil {
 		add(enumKind, "enum")
 	}
@@ -168,7 +170,7 @@ func (c *comparison) parts(s *schema.Schema) []*shape {
 
 // typed returns what s says about single types: by type, and by keywords for one type
 // without a type keyword.
-func typed(s *schema.Schema) []*shape {
+func (c *comparison) typed(s *schema.Schema) []*shape {
 	var parts []*shape
 	var said []kind
 	for _, name := range s.Types {
@@ -189,6 +191,8 @@ func typed(s *schema.Schema) []*shape {
 			parts = append(parts, &shape{kind: g.kind, s: s, at: at(s, g.keywords[i])})
 		case g.kind == stringKind && s.Format != "" && !modern(s):
 			parts = append(parts, &shape{kind: g.kind, s: s, at: at(s, "format")})
+		case g.kind == stringKind && len(said) == 0 && c.policy == Generated && checkedFormat(s)+checkedEncoding(s) != "":
+			parts = append(parts, &shape{kind: g.kind, s: s, at: encodingPlace(s)})
 		}
 	}
 	return parts

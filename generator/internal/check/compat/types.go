@@ -18,11 +18,15 @@ func (c *comparison) types(p *pair) {
 	switch w.kind {
 	case stringKind:
 		c.strings(p)
-		c.noticeStrings(p)
+		c.contents(p)
 	case numberKind:
 		c.numbers(p)
+		c.numberTypes(p)
 	case enumKind:
 		c.enums(p)
+		if c.generated() {
+			c.constantNames(p)
+		}
 	case constKind:
 		if w.s.Const.Canonical() != r.s.Const.Canonical() {
 			p.add("const-changed", at(w.s, "const"), at(r.s, "const"), w.s.Const.Short(), r.s.Const.Short())
@@ -31,14 +35,14 @@ func (c *comparison) types(p *pair) {
 		c.not(p)
 	case objectKind:
 		c.objects(p)
-		c.noticeObjects(p)
+		c.names(p)
 	case arrayKind:
 		c.arrays(p)
-		c.noticeArrays(p)
+		c.contained(p)
 	case combined:
 		c.combinations(p)
 	case conditionKind:
-		c.noticeCondition(p)
+		c.condition(p)
 	case anything, nothing, booleanKind, nullKind:
 	}
 }
@@ -57,6 +61,7 @@ func (c *comparison) widened(p *pair) bool {
 		for _, branch := range branches {
 			if q, ok := c.readable(p, p.writer, branch); ok {
 				p.include(q)
+				c.selection(p, nil)
 				if p.reader.madeUp {
 					p.add("type-widened", p.writer.at, p.reader.at, c.describe(p.writer), c.describe(p.reader))
 				} else {

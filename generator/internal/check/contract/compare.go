@@ -176,6 +176,9 @@ func titlePlace(e *schema.Event) finding.Pos {
 type Options struct {
 	All    bool // include compatible changes
 	Frozen bool // report any change except annotations
+	// Specification is true for a project with validation: spec, whose readers do not
+	// check formats.
+	Specification bool
 }
 
 // Schemas compares the schema of an event with earlier ones, the oldest first, at the
@@ -183,6 +186,9 @@ type Options struct {
 // latest.
 func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Finding {
 	level, policy := compat.Level(now.Compat.Level), compat.Policy(now.Compat.Policy)
+	if opts.Specification && policy == compat.Generated {
+		policy = compat.GeneratedSpec
+	}
 	if !level.Transitive() && len(earlier) > 1 {
 		earlier = earlier[len(earlier)-1:]
 	}

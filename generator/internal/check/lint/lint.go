@@ -11,9 +11,13 @@ import (
 
 // Lint applies the rules to a loaded project and returns the findings, sorted by place.
 // If the project has errors, it checks what could be read. It checks the files in
-// schemas:, and what the config says about events; other files belong to others.
-func Lint(p *schema.Project) []finding.Finding {
-	l := &linter{project: p, levels: map[string]string{}}
+// schemas:, and what the config says about events; other files belong to others, and so
+// do the events that the service only consumes.
+//
+// warnings are those of the loader and the generator. They are part of the result, at
+// the level that the config gives them, unless they are suppressed.
+func Lint(p *schema.Project, warnings ...finding.Finding) []finding.Finding {
+	l := &linter{project: p, levels: map[string]string{}, consumed: map[*schema.Schema]bool{}, foreign: map[*schema.Schema]bool{}}
 	if p.Config != nil {
 		l.config = p.Config.Lint
 	}
@@ -26,6 +30,7 @@ func Lint(p *schema.Project) []finding.Finding {
 	for i := range l.spots {
 		l.look(&l.spots[i])
 	}
+	l.others(warnings)
 	return l.result()
 }
 
@@ -47,6 +52,9 @@ type linter struct {
 	levels   map[string]string // by id, where the config gives one
 	spots    []spot            // every schema of the listed files
 	findings []located
+
+	consumed map[*schema.Schema]bool // of each event's schema: whether only consumed events have it
+	foreign  map[*schema.Schema]bool // the schemas of consumed events, which their publisher checks
 }
 
 // located is a finding with the schema that it is about, nil for the config.
@@ -68,13 +76,22 @@ func (l *linter) ruleLevels() {
 	}
 }
 
-// lookup finds the lint rule that a file names.
+// lookup finds the rule that a file names: one of lint, or one of the loader or the
+// generator that warns.
 func lookup(id schema.Name) (finding.Rule, bool) {
 	rule, ok := finding.Lookup(id.Text)
-	return rule, ok && rule.Area == finding.Lint
+	return rule, ok && (rule.Area == finding.Lint || rule.Area == finding.Generate && rule.Severity == finding.Warning)
 }
 
 func (l *linter) unknownRule(id schema.Name, s *schema.Schema) {
+	if rule, ok := finding.Lookup(id.Text); ok {
+		hint := "remove the entry, and fix the finding"
+		if rule.Area == finding.Contract || rule.Area == finding.Compat {
+			hint = "list an intended change under compat.accept"
+		}
+		l.found("rule-unknown", s, id.Pos, finding.Quote(id.Text)+" is no rule of lint and no warning of the generator: this entry has no effect", hint)
+		return
+	}
 	l.found("rule-unknown", s, id.Pos, "there is no rule "+finding.Quote(id.Text)+": this entry has no effect", cmp.Or(
 		finding.DidYouMean(finding.Canonical(id.Text), finding.IDs(finding.Lint)), "outboxgen explain --list lists the rules"))
 }
@@ -85,22 +102,28 @@ func (l *linter) off(id string) bool { return l.levels[id] == "off" }
 // found reports a finding of a rule at pos, for s, or for the config if s is nil.
 func (l *linter) found(id string, s *schema.Schema, pos finding.Pos, message, hint string) {
 	rule, _ := finding.Lookup(id)
-	severity := rule.Severity
-	switch l.levels[id] {
-	case "off":
+	if l.off(id) || l.foreign[s] {
 		return
-	case "error":
-		severity = finding.Error
-	case "warning":
-		severity = finding.Warning
-	case "note":
-		severity = finding.Note
 	}
+	severity := l.level(id, rule.Severity)
 	f := finding.Finding{Pos: pos, Severity: severity, ID: id, Message: message, Hint: hint}
 	if s != nil {
 		f.Pointer, f.HasPointer = s.Pointer, true
 	}
 	l.findings = append(l.findings, located{Finding: f, schema: s})
+}
+
+// level returns the severity that the config gives a rule, or else the usual one.
+func (l *linter) level(id string, usual finding.Severity) finding.Severity {
+	switch l.levels[id] {
+	case "error":
+		return finding.Error
+	case "warning":
+		return finding.Warning
+	case "note":
+		return finding.Note
+	}
+	return usual
 }
 
 // result returns the findings that are not suppressed, and those about suppressions.

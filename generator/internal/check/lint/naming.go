@@ -22,7 +22,7 @@ func (l *linter) naming() {
 	if style == "" {
 		var names []string
 		for i := range l.spots {
-			if sp := &l.spots[i]; sp.property != nil && !sp.tests {
+			if sp := &l.spots[i]; sp.property != nil && !sp.tests && !sp.foreign {
 				names = append(names, sp.property.Name)
 			}
 		}

@@ -79,6 +79,9 @@ func (l *linter) judge(q *suppressions) {
 			l.found("suppression-without-reason", one.at, one.ID.Pos,
 				id+" is suppressed without a reason: later readers cannot tell whether the exception still applies", "write a reason after "+id+":")
 		}
+		if rule.Area != finding.Lint {
+			continue // the generator may not have run
+		}
 		if !one.used && !l.off(id) {
 			l.found("suppression-unused", one.at, one.ID.Pos,
 				id+" finds nothing here: the entry would hide a later problem", "remove the entry "+finding.Quote(one.ID.Text))

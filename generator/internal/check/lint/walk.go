@@ -23,6 +23,8 @@ type spot struct {
 	tests bool
 	// forbids is whether it is inside a not: what it asks for must not be there.
 	forbids bool
+	// foreign is whether it belongs to an event that another service publishes.
+	foreign bool
 	// personal is the nearest mark around it or at it; nil: none.
 	personal *bool
 	// toldPersonal is whether it was found to be personal data without a mark.
@@ -31,6 +33,11 @@ type spot struct {
 
 // walk lists every schema of the listed files.
 func (l *linter) walk() {
+	for _, e := range l.project.Events {
+		if e != nil && e.Schema != nil {
+			l.consumed[e.Schema] = e.Consumed && (l.consumed[e.Schema] || !l.known(e.Schema))
+		}
+	}
 	for _, d := range l.project.Documents {
 		for _, root := range d.Roots {
 			if d.Listed {
@@ -40,10 +47,22 @@ func (l *linter) walk() {
 	}
 }
 
+// known reports whether s is the schema of an event that was seen before.
+func (l *linter) known(s *schema.Schema) bool {
+	_, ok := l.consumed[s]
+	return ok
+}
+
 func (l *linter) visit(sp spot) {
 	s := sp.schema
 	if s == nil {
 		return // what stood there was reported
+	}
+	if l.known(s) {
+		sp.foreign = l.consumed[s]
+	}
+	if sp.foreign {
+		l.foreign[s] = true
 	}
 	for _, part := range place(s) {
 		if part.Marks != nil && part.Marks.Personal != nil {
@@ -56,7 +75,7 @@ func (l *linter) visit(sp spot) {
 	if s.Bool != nil {
 		return
 	}
-	inner := spot{outer: at, tests: sp.tests, forbids: sp.forbids, personal: sp.personal}
+	inner := spot{outer: at, tests: sp.tests, forbids: sp.forbids, foreign: sp.foreign, personal: sp.personal}
 	named := func(properties []schema.Property) {
 		for i := range properties {
 			next := inner
@@ -77,7 +96,7 @@ func (l *linter) visit(sp spot) {
 	plain(inner, s.AdditionalProperties, s.UnevaluatedProperties, s.Items, s.UnevaluatedItems, s.ContentSchema)
 	plain(inner, s.PrefixItems...)
 	for _, p := range s.Defs {
-		plain(spot{outer: at, tests: sp.tests}, p.Schema)
+		plain(spot{outer: at, tests: sp.tests, foreign: sp.foreign}, p.Schema)
 	}
 	branch := inner
 	branch.inPlace = true
@@ -224,7 +243,7 @@ func (l *linter) look(sp *spot) {
 // events applies the rules about whole events.
 func (l *linter) events() {
 	for _, e := range l.project.Events {
-		if e == nil || e.Schema == nil {
+		if e == nil || e.Schema == nil || e.Consumed {
 			continue
 		}
 		l.eventType(e)

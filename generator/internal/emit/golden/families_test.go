@@ -135,8 +135,8 @@ func TestFormats(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	expect[formats.FormatsV1](t, `{`+id+`,"email":"a","hostname":"-","ipv4":"10.0.0","ipv6":"10.0.0.1","uri":"x y","uri_reference":"%","pointer":"a",
-		"regex":"(","int32":3000000000,"dates":["2024-05-01","2024-05-01"],"moments":["2024-05-01T12:00:00Z","2024-05-01T12:00:00Z"],"code":"abcd"}`, []string{
-		"/code maxLength",
+		"regex":"(","int32":3000000000,"dates":["2024-05-01","2024-05-01"],"moments":["2024-05-01T12:00:00Z","2024-05-01T12:00:00Z"],"code":"abcd","currency":"sek"}`, []string{
+		"/code maxLength", "/currency pattern",
 		"/dates uniqueItems", "/email format", "/hostname format", "/int32 maximum", "/ipv4 format", "/ipv6 format", "/moments uniqueItems",
 		"/pointer format", "/regex format", "/uri format", "/uri_reference format",
 	})

@@ -60,3 +60,24 @@ SELECT count(*) FROM (
       AND coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type) = sqlc.arg(topic)::text
     LIMIT @cap
 ) AS capped;
+
+-- NextSeqs is the end of the next rows.
+-- name: NextSeqs :one
+SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked
+FROM (SELECT o.seq FROM event_outbox AS o WHERE o.seq > @after::bigint ORDER BY o.seq LIMIT @max_rows) AS w;
+
+-- PublishedOfKeys lists the published rows of some keys in a range.
+-- name: PublishedOfKeys :many
+SELECT o.seq, o.id, o.event_type, o.published_at::timestamptz AS published_at, o.event_key::text AS event_key,
+       coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic
+FROM event_outbox AS o
+WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint AND o.published_at IS NOT NULL AND o.event_key = ANY(@event_keys::text[])
+ORDER BY o.seq;
+
+-- DiscardOf says who deleted a row or a delayed event, by its seq or its event id. The audit
+-- has no index for it, and it is small.
+-- name: DiscardOf :many
+SELECT at, actor, action, coalesce(reason, '')::text AS reason, seq, event_id FROM event_outbox_audit
+WHERE action IN ('discard', 'cancel') AND (seq = sqlc.narg(seq)::bigint OR event_id = sqlc.narg(id)::text::uuid)
+ORDER BY id DESC
+LIMIT 1;

@@ -364,6 +364,32 @@ func (q *Queries) HistoryTable(ctx context.Context) (HistoryTableRow, error) {
 	return i, err
 }
 
+const HistoryWhole = `-- name: HistoryWhole :one
+SELECT (coalesce(min(n.seq) = 1 AND count(*) = max(n.seq), false)
+        AND (coalesce(max(n.created_at) > $1::timestamptz, false) OR max(n.seq) = max(n.given)))::boolean AS whole
+FROM (
+    SELECT w.seq, w.created_at,
+           CASE WHEN has_sequence_privilege(pg_get_serial_sequence('event_outbox', 'seq'), 'USAGE, SELECT')
+                THEN pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass) END AS given
+    FROM (SELECT o.seq, o.created_at FROM event_outbox AS o ORDER BY o.seq LIMIT $2) AS w
+) AS n
+`
+
+type HistoryWholeParams struct {
+	Back       time.Time
+	WindowRows int32
+}
+
+// HistoryWhole reports whether no row was deleted that was created before a time: the rows
+// begin at seq 1, and have no gap up to one that was created later, or up to the last seq
+// that was given. A transaction that was rolled back leaves a gap too: then it is not known.
+func (q *Queries) HistoryWhole(ctx context.Context, arg HistoryWholeParams) (bool, error) {
+	row := q.db.QueryRow(ctx, HistoryWhole, arg.Back, arg.WindowRows)
+	var whole bool
+	err := row.Scan(&whole)
+	return whole, err
+}
+
 const HistoryWindow = `-- name: HistoryWindow :one
 SELECT coalesce(max(w.seq), 0)::bigint AS last, coalesce(bool_and(w.created_at >= $1::timestamptz), true)::boolean AS beyond
 FROM (

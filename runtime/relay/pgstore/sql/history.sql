@@ -40,6 +40,19 @@ FROM (
     WHERE p.published_at IS NOT NULL AND p.dead_at IS NULL
 ) AS known;
 
+-- HistoryWhole reports whether no row was deleted that was created before a time: the rows
+-- begin at seq 1, and have no gap up to one that was created later, or up to the last seq
+-- that was given. A transaction that was rolled back leaves a gap too: then it is not known.
+-- name: HistoryWhole :one
+SELECT (coalesce(min(n.seq) = 1 AND count(*) = max(n.seq), false)
+        AND (coalesce(max(n.created_at) > @back::timestamptz, false) OR max(n.seq) = max(n.given)))::boolean AS whole
+FROM (
+    SELECT w.seq, w.created_at,
+           CASE WHEN has_sequence_privilege(pg_get_serial_sequence('event_outbox', 'seq'), 'USAGE, SELECT')
+                THEN pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass) END AS given
+    FROM (SELECT o.seq, o.created_at FROM event_outbox AS o ORDER BY o.seq LIMIT @window_rows) AS w
+) AS n;
+
 -- HistoryPublished tells the same of the next rows. last is 0 behind the last row.
 -- name: HistoryPublished :one
 SELECT coalesce(max(w.seq), 0)::bigint AS last,

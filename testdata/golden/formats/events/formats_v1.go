@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/runtime/gen"
+	"github.com/outboxgen/outboxgen/runtime/rule"
 	"github.com/outboxgen/outboxgen/runtime/wire"
 	money "github.com/outboxgen/outboxgen/testdata/golden/formats/money"
 )
@@ -178,6 +179,12 @@ func (v *FormatsV1) check(c *wire.Checker) {
 		wire.Minimum(c, *v.Int32, -2147483648, "int32")
 		wire.Maximum(c, *v.Int32, 2147483647, "int32")
 	}
+	if v.Ratio != nil {
+		wire.Rules(c, *v.Ratio, wire.PutExternal[big.Rat], &formatsV1RatioRules, "ratio")
+	}
+	if v.Currency != nil {
+		wire.Rules(c, *v.Currency, wire.PutExternal[money.Currency], &formatsV1CurrencyRules, "currency")
+	}
 	if v.Ahead != nil {
 		wire.Matches(c, *v.Ahead, formatsV1AheadPattern, "ahead")
 	}
@@ -222,3 +229,19 @@ func (v FormatsV1) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Ro
 }
 
 var formatsV1AheadPattern = wire.NewPattern(`(?!^no)^[^\n\r\x{2028}\x{2029}]*$`)
+
+var formatsV1RatioRules = rule.Set{
+	Rules: []*rule.Schema{
+		{At: "schemas/formats.yaml#/properties/ratio", Type: []string{"string"}},
+	},
+}
+
+var formatsV1CurrencyRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:      "schemas/money.yaml#/$defs/currency",
+			Type:    []string{"string"},
+			Pattern: "^[A-Z]{3}$",
+		},
+	},
+}

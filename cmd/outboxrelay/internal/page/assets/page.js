@@ -73,19 +73,22 @@
   }
 
   // A form that changes something is sent once: the answer to a second click would say that
-  // there is nothing left to do.
+  // there is nothing left to do. The relay answers after at most 100 seconds: planLasts, and
+  // a minute in carryOut. A page that the browser has kept can be sent again.
   const sent = new Set();
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "post") return;
     if (sent.has(event.target)) event.preventDefault();
     sent.add(event.target);
-    setTimeout(() => sent.delete(event.target), 5000);
+    setTimeout(() => sent.delete(event.target), 100_000);
   });
+  addEventListener("pageshow", () => sent.clear());
 
   // Numbers that are not current must not look as if they were.
   const lost = document.getElementById("lost");
   let since = new Date();
   function stale(why) {
+    if (stopped) return; // this request was under way when the reader stopped the page
     const text = why + " What you see is from " + zoned.format(since) + ".";
     if (lost.hidden || lost.textContent !== text) lost.textContent = text;
     lost.hidden = false;

@@ -99,6 +99,56 @@ func (q *Queries) CountBehind(ctx context.Context, arg CountBehindParams) (int64
 	return count, err
 }
 
+const discardOf = `-- name: DiscardOf :many
+SELECT at, actor, action, coalesce(reason, '')::text AS reason, seq, event_id FROM event_outbox_audit
+WHERE action IN ('discard', 'cancel') AND (seq = $1::bigint OR event_id = $2::text::uuid)
+ORDER BY id DESC
+LIMIT 1
+`
+
+type DiscardOfParams struct {
+	Seq *int64
+	ID  *string
+}
+
+type DiscardOfRow struct {
+	At      time.Time
+	Actor   string
+	Action  string
+	Reason  string
+	Seq     int64
+	EventID uuid.UUID
+}
+
+// DiscardOf says who deleted a row or a delayed event, by its seq or its event id. The audit
+// has no index for it, and it is small.
+func (q *Queries) DiscardOf(ctx context.Context, arg DiscardOfParams) ([]DiscardOfRow, error) {
+	rows, err := q.db.Query(ctx, discardOf, arg.Seq, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DiscardOfRow
+	for rows.Next() {
+		var i DiscardOfRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Actor,
+			&i.Action,
+			&i.Reason,
+			&i.Seq,
+			&i.EventID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const iDsOfSeq = `-- name: IDsOfSeq :many
 SELECT p.id FROM event_outbox AS p WHERE p.seq = $1 AND p.published_at IS NULL AND p.dead_at IS NULL
 UNION ALL
@@ -120,6 +170,80 @@ func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) 
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const nextSeqs = `-- name: NextSeqs :one
+SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked
+FROM (SELECT o.seq FROM event_outbox AS o WHERE o.seq > $1::bigint ORDER BY o.seq LIMIT $2) AS w
+`
+
+type NextSeqsParams struct {
+	After   int64
+	MaxRows int32
+}
+
+type NextSeqsRow struct {
+	Last   int64
+	Looked int64
+}
+
+// NextSeqs is the end of the next rows.
+func (q *Queries) NextSeqs(ctx context.Context, arg NextSeqsParams) (NextSeqsRow, error) {
+	row := q.db.QueryRow(ctx, nextSeqs, arg.After, arg.MaxRows)
+	var i NextSeqsRow
+	err := row.Scan(&i.Last, &i.Looked)
+	return i, err
+}
+
+const publishedOfKeys = `-- name: PublishedOfKeys :many
+SELECT o.seq, o.id, o.event_type, o.published_at::timestamptz AS published_at, o.event_key::text AS event_key,
+       coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic
+FROM event_outbox AS o
+WHERE o.seq > $1::bigint AND o.seq <= $2::bigint AND o.published_at IS NOT NULL AND o.event_key = ANY($3::text[])
+ORDER BY o.seq
+`
+
+type PublishedOfKeysParams struct {
+	After     int64
+	UpTo      int64
+	EventKeys []string
+}
+
+type PublishedOfKeysRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	PublishedAt time.Time
+	EventKey    string
+	Topic       string
+}
+
+// PublishedOfKeys lists the published rows of some keys in a range.
+func (q *Queries) PublishedOfKeys(ctx context.Context, arg PublishedOfKeysParams) ([]PublishedOfKeysRow, error) {
+	rows, err := q.db.Query(ctx, publishedOfKeys, arg.After, arg.UpTo, arg.EventKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PublishedOfKeysRow
+	for rows.Next() {
+		var i PublishedOfKeysRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.PublishedAt,
+			&i.EventKey,
+			&i.Topic,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+)
+
+// steadyAll is steady for the errors too.
+func steadyAll(a answer) answer {
+	return answer{a.Code, steady(a).Stdout, steady(answer{Stdout: a.Stderr}).Stdout}
+}
+
+// An older state must not replace a newer one in a compacted topic without a word.
+func TestReplayNamesNewerPublishedRows(t *testing.T) {
+	conn, env := newOutbox(t)
+	k := services.Kafka(t)
+	compacted, plain := k.NewTopic(t, "customers", 1, "cleanup.policy=compact"), k.NewTopic(t, "calls", 1)
+	// Seq 4 is dead. Of its key, seq 5 is published and seq 6 is pending. Seq 7 has another key.
+	const insert = `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, dead_at, published_at, last_error, retry_count)
+		SELECT ('00000000-0000-7000-8000-00000000000' || i)::uuid, 'customer', '9', 'profile', $1, CASE WHEN i = 7 THEN 'C1' ELSE 'C9' END, '{}',
+			CASE WHEN i = 4 THEN now() END, CASE WHEN i IN (5, 7) THEN now() END, CASE WHEN i = 4 THEN 'too large' END, 0 FROM generate_series(4, 7) AS i`
+	if _, err := conn.Exec(t.Context(), insert, compacted); err != nil {
+		t.Fatal(err)
+	}
+	named := func(topic, rest string) string {
+		return "outboxrelay: topic " + topic + ", key C9: 1 newer row was published: seq 5, event EVENT, at TIME; a replay of seq 4 is sent after it\n" + rest
+	}
+	risk := "topic " + compacted + " is compacted; in a compacted topic the older states replace the newer ones of their keys"
+	refused := named(compacted, "outboxrelay: outbox event_outbox: nothing was changed: newer rows of the same keys were published, and "+risk+": discard the dead rows, or add --despite-newer\n")
+	told := named(compacted, "outboxrelay: "+risk+"\n")
+
+	reached := map[string]string{"DATABASE_URL": env["DATABASE_URL"], "KAFKA_BROKERS": strings.Join(k.Brokers, ",")}
+	replayed := "replayed 1 dead row; no relay leads now, so nothing is sent yet\n"
+	for _, c := range []struct {
+		name string
+		got  func() answer
+		want answer
+	}{
+		{"a dry run", func() answer { return call(reached, "dead", "replay", "--all", "--dry-run", "--json") }, answer{Stderr: told}},
+		{"a script", func() answer { return call(reached, "dead", "replay", "--all", "--yes") }, answer{Code: exitcode.Failed, Stderr: refused}},
+		{"replay without dead", func() answer { return call(reached, "replay", "--key", "C9") }, answer{Code: exitcode.Failed, Stderr: refused}},
+		{"a terminal", func() answer { return converse(reached, strings.NewReader("no\n"), "dead", "replay", "--all") },
+			answer{Code: exitcode.Failed, Stderr: told + "outboxrelay: outbox event_outbox: not confirmed: nothing was changed\n"}},
+		{"a script that knows it", func() answer { return call(reached, "dead", "replay", "--all", "--yes", "--despite-newer") }, answer{Stdout: replayed, Stderr: told}},
+	} {
+		got := steadyAll(c.got())
+		if c.want.Stdout == "" {
+			got.Stdout = "" // the row, and a question
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+
+	// Without Kafka it is not known, and a topic that is not compacted needs no flag.
+	if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now(), topic = $1 WHERE seq > 3", plain); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = NULL WHERE seq > 4"); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(map[string]string{"DATABASE_URL": env["DATABASE_URL"]}, "dead", "replay", "--all", "--yes"); got.Code != exitcode.Failed ||
+		!strings.Contains(got.Stderr, "topic "+plain+" may be compacted: its settings cannot be read") {
+		t.Errorf("without Kafka: %+v", got)
+	}
+	if diff := cmp.Diff(answer{Stdout: replayed, Stderr: named(plain, "")}, steadyAll(call(reached, "dead", "replay", "--all"))); diff != "" {
+		t.Errorf("a topic that is not compacted (-want +got):\n%s", diff)
+	}
+}
+
+// dead show names the newer published rows, or says what is not known of them.
+func TestDeadShowNamesNewerPublishedRows(t *testing.T) {
+	conn, env := newOutbox(t)
+	_, err := conn.Exec(t.Context(), ofOneKey+`; UPDATE event_outbox SET dead_at = NULL, published_at = now() WHERE seq IN (2, 3)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lease = `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), '{"led": {"settings": {"settle": "delete"}}}')`
+	for _, c := range []struct{ change, want string }{
+		{"SELECT", "newer      2 newer rows were published, the last one is seq 3, event EVENT, at TIME; a replay of seq 1 is sent after them\n"},
+		{"UPDATE event_outbox SET topic = 'other' WHERE seq IN (2, 3)",
+			"newer      no newer row of its topic and key is published, of those that the outbox still has (setting retention)\n"},
+		{lease, "newer      whether newer rows of the same keys were published is not known: the relay keeps no published rows (settle: delete)\n"},
+	} {
+		if _, err := conn.Exec(t.Context(), c.change); err != nil {
+			t.Fatal(err)
+		}
+		if got := steady(call(env, "dead", "show", "1")); !strings.Contains(got.Stdout, c.want) {
+			t.Errorf("after %s: %+v, want %s", c.change, got, c.want)
+		}
+	}
+}
+
+// A row that was discarded is named with who did it.
+func TestDeadShowOfADiscardedRow(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), ofOneKey); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(env, "dead", "discard", "--event-id", eventNumber+"1", "--actor", "ann", "--reason", "sent by hand", "--yes"); got.Code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: admin: event_outbox has no such row: event EVENT, seq 1, was discarded by ann at TIME: sent by hand\n"}
+	for _, name := range []string{"1", eventNumber + "1"} {
+		if diff := cmp.Diff(want, steadyAll(call(env, "dead", "show", name))); diff != "" {
+			t.Errorf("dead show %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
