@@ -86,24 +86,11 @@ func readResults(results pgx.BatchResults, steps []*entry) (tag pgconn.CommandTa
 }
 
 // unknown reports whether err leaves the outcome of COMMIT unknown. The outcome is
-// known if the connection is still inside the transaction, or if the server reported an
-// error and the session survived: then COMMIT did not run, or it failed. Every other
-// error leaves it unknown. A fatal error does too: a server that shuts down sends one
-// even after it has committed (while it waits for a standby), and a pooler sends one
-// when it has lost its server.
+// known if the connection is still inside the transaction, or if the server reported that
+// COMMIT failed.
 func unknown(conn *pgx.Conn, err error) bool {
 	if status := conn.PgConn().TxStatus(); !conn.IsClosed() && (status == 'T' || status == 'E') {
 		return false
 	}
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		// pgconn.SafeToRetry does not help here: a connection that breaks during the
-		// answer may return "conn closed", which it calls safe.
-		return true
-	}
-	severity := pgErr.SeverityUnlocalized
-	if severity == "" {
-		severity = pgErr.Severity
-	}
-	return severity != "ERROR" || sqlstate.ConnectionException(pgErr.Code) || pgErr.Code == sqlstate.CompletionUnknown
+	return !sqlstate.CommitFailed(err)
 }

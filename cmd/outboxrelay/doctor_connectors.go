@@ -17,6 +17,9 @@ func (d *doctor) checkConnectors(connectors []admin.Connector, s admin.State) {
 	for _, c := range connectors {
 		running := fmt.Sprintf("session %d (application %q) publishes this outbox through the replication slot %s, as Debezium does", c.PID, c.Application, c.Slot)
 		switch {
+		case !c.Publishes: // it may be a copy of all tables, which is no publisher
+			d.addIncident(runbook.OldRelay, risky, "relays", fmt.Sprintf("session %d (application %q) reads event_outbox through the replication slot %s", c.PID, c.Application, c.Slot),
+				"if its connector has the outbox router, a relay beside it publishes each event a second time", "look whether the connector has the outbox router; docs/debezium.md says how to hand over without loss")
 		case c.Lost:
 			d.addIncident(runbook.DiskFull, broken, "relays", fmt.Sprintf("the replication slot %s has lost WAL that its consumer has not read", c.Slot),
 				"its consumer, such as Debezium, cannot continue, and events that it has not published are missing",

@@ -93,9 +93,20 @@ func TestDoctorFindsConnectors(t *testing.T) {
 	t.Cleanup(func() { stop() })
 	restart()
 	const running = `session PID (application "Debezium Streaming") publishes this outbox through the replication slot outbox_shop, as Debezium does`
+	const reads = `session PID (application "Debezium Streaming") reads event_outbox through the replication slot outbox_shop`
 	got["running, nobody leads"] = look(`SELECT`)
 	got["running, its publication is for all changes"] = look(`DROP PUBLICATION outbox_shop; CREATE PUBLICATION outbox_shop FOR TABLE event_outbox`)
 	got["running, its publication has another name"] = look(`DROP PUBLICATION outbox_shop`)
+	got["running, its publication is for all tables"] = look(`CREATE PUBLICATION outbox_shop FOR ALL TABLES WITH (publish = 'insert')`)
+	restart()
+	ledWith(t, conn, `{}`)
+	got["running for all tables, a relay leads"] = look(`SELECT`)
+	if _, err := conn.Exec(t.Context(), `DELETE FROM event_outbox_lease`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `DROP PUBLICATION outbox_shop`); err != nil {
+		t.Fatal(err)
+	}
 	got["running for another outbox"] = look(`CREATE PUBLICATION outbox_shop FOR TABLE other`)
 	if _, err := conn.Exec(t.Context(), `DROP PUBLICATION outbox_shop; CREATE PUBLICATION outbox_shop FOR TABLE event_outbox WITH (publish = 'insert')`); err != nil {
 		t.Fatal(err)
@@ -130,10 +141,12 @@ func TestDoctorFindsConnectors(t *testing.T) {
 		"another's slot":                              nil,
 		"the slot of a copy":                          nil,
 		"running for another outbox":                  nil,
-		"running, its publication is for all changes": {"warning relays: " + running},
+		"running, its publication is for all changes": {"warning relays: " + reads},
+		"running, its publication is for all tables":  {"warning relays: " + reads},
+		"running for all tables, a relay leads":       {"warning relays: " + reads},
 		"stopped, nobody leads":                       {"problem " + stopped},
 		"running, nobody leads":                       {"warning relays: " + running},
-		"running, its publication has another name":   {"warning relays: " + running},
+		"running, its publication has another name":   {"warning relays: " + reads},
 		"running, a relay leads":                      {"problem relays: " + running + ", and a relay leads"},
 		"running, a relay leads, paused":              {"warning relays: " + running + ", and a relay leads although all topics are paused"},
 		"running, paused":                             {"note relays: " + running + "; all topics are paused, so no relay does"},

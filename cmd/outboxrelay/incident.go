@@ -32,14 +32,13 @@ func incidentOfDatabase(err error) runbook.Incident {
 	if _, ok := errors.AsType[*otherSchemaError](err); ok {
 		return runbook.PoolerInTheWay
 	}
+	if errors.Is(err, pgstore.ErrNoRole) {
+		return runbook.WrongCredentials
+	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refused.Code {
 		case invalidPassword:
 			return runbook.WrongCredentials
-		case invalidAuthorization:
-			if noSuchRole(refused) {
-				return runbook.WrongCredentials
-			}
 		case shutdown, crashShutdown, startingUp, readOnly:
 			return runbook.PrimaryFailedOver
 		case diskFull:
@@ -62,19 +61,13 @@ func incidentOfDatabase(err error) runbook.Incident {
 // Codes of Postgres.
 const (
 	invalidPassword      = "28P01"
-	invalidAuthorization = "28000" // no entry in pg_hba.conf, or the role may not log in
+	invalidAuthorization = "28000" // no entry in pg_hba.conf
 	shutdown             = "57P01"
 	crashShutdown        = "57P02"
 	startingUp           = "57P03"
 	readOnly             = "25006"
 	diskFull             = "53100"
 )
-
-// noSuchRole reports whether the server has no role of that name. The text may be in another
-// language; the same function of Postgres says that a role may not log in.
-func noSuchRole(refused *pgconn.PgError) bool {
-	return refused.Code == invalidAuthorization && refused.Routine == "InitializeSessionUserId" && !strings.Contains(refused.Message, "is not permitted")
-}
 
 // lostConnection reports whether a connection ended while it was used.
 func lostConnection(err error) bool {
@@ -102,10 +95,9 @@ func fixOfDatabase(err error) string {
 	if err == nil {
 		return ""
 	}
-	refused, isRefused := errors.AsType[*pgconn.PgError](err)
-	if isRefused && noSuchRole(refused) {
-		return "this server has no such role: correct the user in the setting database-url, or its host if it is the wrong server. If the role is missing, " +
-			"as on a server that was restored, create it (CREATE ROLE … LOGIN), and give it what outboxgen migration --grants prints"
+	if errors.Is(err, pgstore.ErrNoRole) {
+		return "this server has no such role, or it may not log in: correct the user in the setting database-url, or its host if it is the wrong server. If the role is missing, " +
+			"as on a server that was restored, create it (CREATE ROLE … LOGIN), and give it what outboxgen migration --grants prints; if it is there: ALTER ROLE … LOGIN"
 	}
 	switch incidentOfDatabase(err) {
 	case runbook.WrongCredentials:
@@ -117,8 +109,8 @@ func fixOfDatabase(err error) string {
 	case runbook.DiskFull:
 		return "give the disk of the database more space"
 	}
-	if isRefused && refused.Code == invalidAuthorization {
-		return "look at pg_hba.conf of the server: it needs an entry for this role, this database and this machine; or the role may not log in"
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == invalidAuthorization {
+		return "look at pg_hba.conf of the server: it needs an entry for this role, this database and this machine"
 	}
 	if misaddressed(err) {
 		return "correct the host, sslmode or the certificates in the setting database-url"

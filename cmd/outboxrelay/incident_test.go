@@ -76,8 +76,7 @@ func TestIncidentOfAnErrorOfTheDatabase(t *testing.T) {
 		{"another error", errors.New("x"), ""},
 		{"wrong password", fmt.Errorf("connect: %w", &pgconn.PgError{Code: "28P01"}), runbook.WrongCredentials},
 		{"no entry in pg_hba.conf", &pgconn.PgError{Code: "28000", Routine: "ClientAuthentication"}, ""},
-		{"no such role", &pgconn.PgError{Code: "28000", Routine: "InitializeSessionUserId", Message: `role "a" does not exist`}, runbook.WrongCredentials},
-		{"a role that may not log in", &pgconn.PgError{Code: "28000", Routine: "InitializeSessionUserId", Message: `role "a" is not permitted to log in`}, ""},
+		{"no such role, or it may not log in", fmt.Errorf("its text does not matter: %w", pgstore.ErrNoRole), runbook.WrongCredentials},
 		{"shutting down", fmt.Errorf("the first query: %w", &pgconn.PgError{Code: "57P01"}), runbook.PrimaryFailedOver},
 		{"the connection breaks", fmt.Errorf("the first query: %w", &net.OpError{Op: "write", Err: syscall.EPIPE}), runbook.PrimaryFailedOver},
 		{"the disk is full", &pgconn.PgError{Code: "53100"}, runbook.DiskFull},
@@ -109,7 +108,7 @@ func notConnected(err error) error {
 // doctor.
 func TestHiddenFaultsLeadToTheRunbook(t *testing.T) {
 	t.Parallel()
-	state := admin.State{Leader: admin.Leader{Known: true, Holder: uuid.New()}}
+	state := admin.State{Waiting: 1, Leader: admin.Leader{Known: true, Holder: uuid.New()}}
 	state.Leader.State.PausedTopics = []relay.Paused{{Topic: "a", Reason: "gone"}}
 	state.Leader.State.SetAside = []relay.Paused{{Topic: "b", Partition: 3, Reason: "no leader"}}
 	want := []reason{
@@ -148,14 +147,15 @@ func TestARoleThatDoesNotExist(t *testing.T) {
 	}
 	address.User = url.User("anybody")
 	env["DATABASE_URL"] = address.String()
-	const said = `refused the role anybody (SQLSTATE 28000): role "anybody" does not exist; check the user in the address, and whether it is the right server`
+	const said = `refused the role anybody (SQLSTATE 28000): role "anybody" does not exist; ` +
+		`the server has no such role, or it may not log in: check the user in the address, and whether it is the right server`
 	got := call(env, "status")
 	if !strings.HasSuffix(got.Stderr, said+"\nsee "+runbook.WrongCredentials.URL()+"\n") {
 		t.Errorf("status: %+v", got)
 	}
 	_, found := examined(t, env, "--sink", "stdout")
 	first := found[0]
-	if !strings.HasSuffix(first.What, said) || !strings.HasPrefix(first.Fix, "this server has no such role: correct the user in the setting database-url") ||
+	if !strings.HasSuffix(first.What, said) || !strings.HasPrefix(first.Fix, "this server has no such role, or it may not log in: correct the user in the setting database-url") ||
 		first.See != runbook.WrongCredentials.URL() {
 		t.Errorf("doctor: %+v", first)
 	}
@@ -171,7 +171,7 @@ func TestIncidentOfWhatTheLeaderSays(t *testing.T) {
 	}
 	got := map[relay.ReasonKind]runbook.Incident{}
 	for kind := range want {
-		state := admin.State{Leader: admin.Leader{Known: true, Holder: uuid.New()}}
+		state := admin.State{Waiting: 1, Leader: admin.Leader{Known: true, Holder: uuid.New()}}
 		state.Leader.State.Reason, state.Leader.State.ReasonKind = "x", kind
 		if kind == relay.ReasonHeld { // else it is outdated
 			state.Waiting = 1

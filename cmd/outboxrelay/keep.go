@@ -21,9 +21,9 @@ func (f *fleet) keep(ctx context.Context, m *member) {
 		name := m.outbox.name
 		if setup, ok := errors.AsType[*relay.SetupError](err); ok {
 			f.log.ErrorContext(ctx, "outbox needs operator action, retrying later", "outbox", name,
-				"problem", setup.Problem, "remedy", setup.Remedy, "retry_in", f.retry.String())
+				"problem", setup.Problem, "remedy", setup.Remedy, "retry_in", f.retry)
 		} else {
-			f.log.ErrorContext(ctx, "relay stopped, retrying later", "outbox", name, "error", err, "retry_in", f.retry.String())
+			f.log.ErrorContext(ctx, "relay stopped, retrying later", "outbox", name, "error", err, "retry_in", f.retry)
 		}
 		if !wait.For(ctx, f.retry) {
 			return

@@ -255,8 +255,11 @@ func host(led *relay.Led) string {
 }
 
 // obeyed reports whether the leader's last renewal shows the change. A pause of the same topic
-// from before is another one.
+// from before is another one. A leader that has not renewed its lease yet shows nothing.
 func (p *pausing) obeyed(l relay.Status, topics []string, now []relay.OperatorPause) bool {
+	if !l.Leader {
+		return false
+	}
 	if l.OperatorPauseCount > len(l.OperatorPauses) {
 		return l.OperatorPauseCount == len(now) // the list is cut
 	}

@@ -144,6 +144,25 @@ func TestAPauseIsNoProblem(t *testing.T) {
 	}
 }
 
+// A leader that has not renewed its lease yet has confirmed nothing.
+func TestResumeIsNotConfirmedBeforeTheFirstRenewal(t *testing.T) {
+	conn, env := newOutbox(t)
+	if got := call(env, "pause", "orders", "--reason", "restore"); got.Code != exitcode.OK {
+		t.Fatal(got.Stderr)
+	}
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder) VALUES (1, gen_random_uuid())`); err != nil {
+		t.Fatal(err)
+	}
+	want := answer{
+		Code: exitcode.Failed, Stdout: "resumed topic orders; the leader has not confirmed it yet\n",
+		Stderr: "outboxrelay: outbox event_outbox: it is recorded, but the leader has not confirmed it within 1s: its version may be from before pauses, " +
+			"or it is stuck; see outboxrelay status, and its log\n",
+	}
+	if diff := cmp.Diff(want, call(env, "resume", "orders", "--wait", "1s")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // An operator's pause stops one topic and no other. It survives a leader that is killed,
 // and when it ends, each key's rows come in their order.
 func TestAPauseSurvivesFailOver(t *testing.T) {

@@ -93,7 +93,7 @@ func hiddenFaults(l admin.Leader) []reason {
 	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
 		add(runbook.TopicMissing, "%s", topicsWords(s))
 	}
-	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition {
+	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition && !strings.HasPrefix(s.Reason, "partition ") {
 		add(runbook.BrokerDown, "%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason)
 	}
 	return out

@@ -140,10 +140,19 @@ func drained(s relay.Status) bool {
 	return s.Leader && s.CaughtUp && s.Queued+s.InFlight+s.Unsettled+s.HeldKeys+s.PausedTopicCount+s.Withheld+s.SetAsideCount == 0
 }
 
+// withUnit writes a duration as text, such as "1.5s": in JSON, slog writes a number of
+// nanoseconds.
+func withUnit(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
 func newLogger(w io.Writer, level, format string, secrets *secret.Redactor) *slog.Logger {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(level)) // it was checked when it was read
-	options := &slog.HandlerOptions{Level: l}
+	options := &slog.HandlerOptions{Level: l, ReplaceAttr: withUnit}
 	if format == "text" {
 		return slog.New(secrets.Handler(slog.NewTextHandler(w, options)))
 	}

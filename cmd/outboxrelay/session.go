@@ -202,7 +202,7 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 		}
 	case "42501": // insufficient privilege
 		return fmt.Errorf("%w: the command needs the privileges of an operator: GRANT outbox_operator to its role, or log in with another "+
-			"one (--database-url, --database-password-file); outboxgen migration --grants prints the privileges", err)
+			"one (--database-url, --database-password-file)", err)
 	case "25006": // read-only
 		return fmt.Errorf("%w: the server is a standby, or its transactions only read by default: give the address of the primary, or all addresses", err)
 	}

@@ -390,7 +390,7 @@ func TestRoleOfARelayCannotDecide(t *testing.T) {
 		{"pause", "--all", "--reason", "x"}, {"purge", "--retention", "1h", "--reason", "x", "--yes"},
 	} {
 		got := call(env, args...)
-		if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "permission denied for") || !strings.Contains(got.Stderr, "GRANT outbox_operator to its role") {
+		if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "permission denied for") || !strings.Contains(got.Stderr, "GRANT outbox_operator to its role") || strings.Count(got.Stderr, "--grants") != 1 {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}

@@ -113,6 +113,9 @@ func printState(w io.Writer, name string, s admin.State) error {
 		line(label, "%s", describePause(p))
 		label = ""
 	}
+	if s.NotAllSeen {
+		line(label, "not all of their rows were looked at: whether a row of another topic waits between them is not known")
+	}
 	for _, p := range s.Leader.State.PausedTopics {
 		line(label, "%s: %s%s", p.Topic, p.Reason, again(p.RetryIn))
 		label = ""
@@ -122,9 +125,6 @@ func printState(w io.Writer, name string, s admin.State) error {
 	}
 	for label, text := range stopped(s) {
 		line(label, "%s", text)
-	}
-	if s.NotAllSeen {
-		line(label, "not all of their rows were looked at: whether a row of another topic waits between them is not known")
 	}
 	label = "why"
 	for _, reason := range reasons(s) {

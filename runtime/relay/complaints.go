@@ -23,6 +23,7 @@ type complaint struct {
 	since time.Duration // the first failure since then
 	last  time.Duration // the last one
 	told  bool          // one of them was logged
+	stale time.Duration // if it is longer than stale: the same for this one
 }
 
 const (
@@ -46,7 +47,7 @@ func (c complaints) of(now time.Duration, name string) *complaint {
 		c[name] = of
 	}
 	of.failures++
-	if !of.fails || now-of.last >= stale {
+	if !of.fails || of.doubtful(now) {
 		of.fails, of.since, of.told = true, now, false
 	}
 	of.last = now
@@ -56,6 +57,8 @@ func (c complaints) of(now time.Duration, name string) *complaint {
 // stale is after which time without a failure nobody knows whether it lasted.
 const stale = 2 * longestSilence
 
+func (of *complaint) doubtful(now time.Duration) bool { return now-of.last >= max(stale, of.stale) }
+
 // worked records a success. It returns for how long there were none, and whether to log it:
 // the failures were logged.
 func (c complaints) worked(now time.Duration, name string) (failed time.Duration, say bool) {
@@ -63,7 +66,7 @@ func (c complaints) worked(now time.Duration, name string) (failed time.Duration
 	if of == nil || !of.fails {
 		return 0, false
 	}
-	say = of.told && now-of.last < stale
+	say = of.told && !of.doubtful(now)
 	of.fails, of.told = false, false
 	return now - of.since, say
 }

@@ -377,8 +377,10 @@ func (d *driver) take(o outcome) {
 		if slotOf(o.op) == slotLease {
 			d.r.reached.Store(int64(max(1, now)))
 		}
-		if failed, say := d.complains.worked(now, callName(o.op)); say {
-			d.cfg.Logger.LogAttrs(d.root, slog.LevelInfo, "call works again", slog.String("call", callName(o.op)), after(failed))
+		if len(d.complains) > 0 { // else the name need not be built
+			if failed, say := d.complains.worked(now, callName(o.op)); say {
+				d.cfg.Logger.LogAttrs(d.root, slog.LevelInfo, "call works again", slog.String("call", callName(o.op)), after(failed))
+			}
 		}
 		d.observe(o)
 	case errors.As(o.err, &setup) && !setup.Transient:

@@ -11,12 +11,13 @@ import (
 
 // keepStats asks the store for its statistics as long as the term lasts.
 func (d *driver) keepStats(ctx context.Context) {
-	troubles := complaints{}
+	const call = "Store.Stats"
+	troubles := complaints{call: {stale: 2 * d.cfg.StatsEvery}}
 	for {
 		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
 		var s Stats
 		var err error
-		if failed := d.r.guard.call("Store.Stats", func() {
+		if failed := d.r.guard.call(call, func() {
 			s, err = d.cfg.Store.Stats(callCtx)
 			safeerr.Use(err)
 		}); failed != nil {
@@ -28,11 +29,11 @@ func (d *driver) keepStats(ctx context.Context) {
 			return
 		case err != nil:
 			d.cfg.Observer.Failed("count", ClassRelay, err)
-			if attrs, say := troubles.failed(d.cfg.Clock.Now(), "Store.Stats", err); say {
+			if attrs, say := troubles.failed(d.cfg.Clock.Now(), call, err); say {
 				d.cfg.Logger.WarnContext(ctx, "rows not counted, retrying; their metrics are not exported", attrs...)
 			}
 		default:
-			if failed, say := troubles.worked(d.cfg.Clock.Now(), "Store.Stats"); say {
+			if failed, say := troubles.worked(d.cfg.Clock.Now(), call); say {
 				d.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "rows counted again", after(failed))
 			}
 			d.cfg.Observer.Stats(s)
@@ -87,10 +88,11 @@ func (d *driver) listen(ctx context.Context) {
 		}
 		if err != nil {
 			d.cfg.Observer.Failed("wake", ClassRelay, err)
+			now := d.cfg.Clock.Now()
+			of := troubles.of(now, "wake-ups")
 			if !told {
 				var failures int
-				now := d.cfg.Clock.Now()
-				if failures, told = troubles.of(now, "wake-ups").due(now, false); told {
+				if failures, told = of.due(now, false); told {
 					d.cfg.Logger.WarnContext(ctx, "wake-ups unavailable, retrying; the outbox is polled",
 						slog.Duration("poll", d.cfg.PollMax), slog.Int("failures", failures), slog.Any("error", err))
 				}

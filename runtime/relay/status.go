@@ -47,7 +47,7 @@ type Status struct {
 	// Reason says why no rows are moving. It is empty if rows are moving or there are
 	// none.
 	Reason string `json:"reason"`
-	// ReasonKind says what Reason is about. It is empty if the other kinds do not fit, or if
+	// ReasonKind says what Reason is about. It is empty if none of the kinds fits, or if
 	// an earlier version of the relay leads.
 	ReasonKind ReasonKind `json:"reason_kind,omitempty"`
 	// ByOperator is true if Reason is an operator's pause.

@@ -180,6 +180,9 @@ func TestTheEditOfTheAddressKeepsItsCopies(t *testing.T) {
 			if err := os.WriteFile(file, []byte("database_url: former\n"+other), 0o640); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.Chmod(file, 0o640); err != nil { // whatever the umask is
+				t.Fatal(err)
+			}
 			o := &terminal{dir: dir, variables: map[string]string{"OUTBOXRELAY_CONFIG": file}}
 			for _, address := range []string{"postgres://relay@db-1/shop", "postgres://relay@db-2/shop?a=1&b=2"} {
 				o.variables["RELAY_DB"] = address

@@ -16,16 +16,19 @@ import (
 // certificates.
 var ErrTLS = errors.New("pgdial: the server and the address do not agree about TLS")
 
+// ErrNoRole matches an error if the server has no such role, or if it may not log in.
+var ErrNoRole = errors.New("pgdial: the server has no such role, or it may not log in")
+
 // explained is an error with our text instead of the driver's.
 type explained struct {
 	text string
-	tls  bool
+	kind error // ErrTLS, ErrNoRole or nil
 	err  error
 }
 
 func (e *explained) Error() string        { return e.text }
 func (e *explained) Unwrap() error        { return e.err }
-func (e *explained) Is(target error) bool { return e.tls && target == ErrTLS }
+func (e *explained) Is(target error) bool { return e.kind != nil && target == e.kind }
 
 // explain adds what to do to an error of TLS or of authentication. The driver's text has
 // the steps of its protocol instead.
@@ -52,12 +55,13 @@ func explain(at Target, err error) error {
 			"it may have refused the client certificate; its log has the reason", at.Address)
 	}
 	if what != "" {
-		return &explained{text: what, tls: true, err: err}
+		return &explained{text: what, kind: ErrTLS, err: err}
 	}
-	if what = refusal(at, err); what == "" {
+	what, kind := refusal(at, err)
+	if what == "" {
 		return err
 	}
-	return &explained{text: what, err: err}
+	return &explained{text: what, kind: kind, err: err}
 }
 
 const (
@@ -70,30 +74,30 @@ const (
 
 // refusal explains why a server refused the role, from the code of its answer: its text may
 // be in any language.
-func refusal(at Target, err error) string {
+func refusal(at Target, err error) (text string, kind error) {
 	answer, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		return ""
+		return "", nil
 	}
 	said := fmt.Sprintf("Postgres at %s refused the role %s (SQLSTATE %s): %s", at.Address, at.Config.User, answer.Code, answer.Message)
 	switch {
 	case answer.Code == invalidPassword && at.Config.Password == "":
-		return said + "; no password is set"
+		return said + "; no password is set", nil
 	case answer.Code == invalidPassword:
-		return said + "; check the user and the password"
+		return said + "; check the user and the password", nil
 	case answer.Code != invalidAuthorization:
-		return ""
-	case answer.Routine == noSuchRole && !strings.Contains(answer.Message, "is not permitted"):
-		return said + "; check the user in the address, and whether it is the right server"
+		return "", nil
+	case answer.Routine == noSuchRole:
+		return said + "; the server has no such role, or it may not log in: check the user in the address, and whether it is the right server", ErrNoRole
 	case !encrypted(at.Config):
 		return said + "; the address does not use TLS (sslmode=disable): if the server requires it, write sslmode=verify-full, " +
-			"and sslrootcert for the file of the authority that signed its certificate"
+			"and sslrootcert for the file of the authority that signed its certificate", nil
 	case !hasCertificate(at.Config):
 		return said + "; if the server asks for a client certificate, set sslcert and sslkey in the address; " +
-			"otherwise pg_hba.conf needs an entry for this role, database and client"
+			"otherwise pg_hba.conf needs an entry for this role, database and client", nil
 	}
 	return said + fmt.Sprintf("; the client certificate is for %q: with cert in pg_hba.conf, this must be the role, or be mapped to it in pg_ident.conf",
-		at.Config.TLSConfig.Certificates[0].Leaf.Subject.CommonName)
+		at.Config.TLSConfig.Certificates[0].Leaf.Subject.CommonName), nil
 }
 
 // encrypted reports whether the address can lead to a connection with TLS.

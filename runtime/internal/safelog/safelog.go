@@ -2,9 +2,6 @@
 // library logs in its own goroutines and under its own locks, where no caller could
 // recover the panic; after COMMIT, where a panic would make a committed transaction
 // look like a failed one; and during other panics.
-//
-// It also writes durations as text, such as "1.5s": in JSON, slog writes a number of
-// nanoseconds without a unit.
 package safelog
 
 import (
@@ -14,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"slices"
 	"sync"
 )
 
@@ -54,41 +50,12 @@ func (h handler) Enabled(ctx context.Context, level slog.Level) (on bool) {
 
 func (h handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	defer func() { h.report(recover()) }()
-	return h.h.Handle(ctx, readable(r))
+	return h.h.Handle(ctx, r)
 }
 
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return h.with(func() slog.Handler { return h.h.WithAttrs(withUnits(attrs)) })
+	return h.with(func() slog.Handler { return h.h.WithAttrs(attrs) })
 }
-
-// readable returns the record with its durations as text.
-func readable(r slog.Record) slog.Record {
-	var attrs []slog.Attr
-	has := false
-	r.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
-		has = has || isDuration(a)
-		return true
-	})
-	if !has {
-		return r
-	}
-	clean := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
-	clean.AddAttrs(withUnits(attrs)...)
-	return clean
-}
-
-func withUnits(attrs []slog.Attr) []slog.Attr {
-	out := slices.Clone(attrs)
-	for i, a := range out {
-		if isDuration(a) {
-			out[i].Value = slog.StringValue(a.Value.Duration().String())
-		}
-	}
-	return out
-}
-
-func isDuration(a slog.Attr) bool { return a.Value.Kind() == slog.KindDuration }
 
 func (h handler) WithGroup(name string) slog.Handler {
 	return h.with(func() slog.Handler { return h.h.WithGroup(name) })

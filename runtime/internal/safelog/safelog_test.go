@@ -5,9 +5,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // broken panics in one of its methods.
@@ -64,22 +61,5 @@ func TestAHandlerThatPanics(t *testing.T) {
 		if strings.Count(report, "\n") != want || want == 1 && !(strings.Contains(report, "no "+method) && strings.Contains(report, "safelog_test.go")) {
 			t.Errorf("%q panics: reported is\n%s", method, report)
 		}
-	}
-}
-
-// A duration in JSON has its unit.
-func TestDurationsHaveTheirUnits(t *testing.T) {
-	t.Parallel()
-	var log strings.Builder
-	plain := slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}})
-	New(slog.New(plain)).With("every", time.Minute).Info("x", "retry_in", 951456*time.Nanosecond, "attempt", 1)
-	const want = `{"level":"INFO","msg":"x","every":"1m0s","retry_in":"951.456µs","attempt":1}` + "\n"
-	if diff := cmp.Diff(want, log.String()); diff != "" {
-		t.Errorf("the log (-want +got):\n%s", diff)
 	}
 }

@@ -3,6 +3,7 @@
 package sqlstate
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -38,6 +39,20 @@ func Code(err error) string {
 
 // ConnectionException reports whether the code belongs to class 08.
 func ConnectionException(code string) bool { return strings.HasPrefix(code, "08") }
+
+// CommitFailed reports whether err, with which COMMIT ended, tells that nothing was committed:
+// the server reported an error and the session survived. Every other error leaves the outcome
+// unknown. A fatal error does too: a server that shuts down sends one even after it has
+// committed (while it waits for a standby), and a pooler sends one when it has lost its server.
+// pgconn.SafeToRetry does not help here: a connection that breaks during the answer may return
+// "conn closed", which it calls safe.
+func CommitFailed(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	return cmp.Or(e.SeverityUnlocalized, e.Severity) == "ERROR" && !ConnectionException(e.Code) && e.Code != CompletionUnknown
+}
 
 // Message returns the server's message, without what a driver adds to it.
 func Message(err error) string {

@@ -94,7 +94,8 @@ const firstEarlier, mostEarlier = 100, 10_000
 // EarlierDead returns the dead letters that come before a chosen one of the same topic and key
 // and are not chosen themselves, in seq order, after the given seq: at most limit. It reads the
 // dead rows up to the last chosen one once, by their index, and compares them here: Postgres
-// estimates joins with so many values wrong, and then they take minutes.
+// estimates joins with so many values wrong, and then they take minutes. It sorts what Chosen
+// keeps, so one Chosen is for one goroutine at a time.
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
 	slices.Sort(chosen.seqs)
 	var out []DeadLetter

@@ -73,8 +73,7 @@ func transact(ctx context.Context, conn Beginner, f func(pgx.Tx) error) error {
 		return fmt.Errorf("admin: begin: %w", err)
 	}
 	defer tx.Rollback(ctx) //nolint:errcheck // after a commit there is nothing to undo; otherwise the connection is closed
-	// Overrides the defaults of the database.
-	if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
+	if err := writable(ctx, tx); err != nil {
 		return fmt.Errorf("admin: begin: %w", err)
 	}
 	if err := f(tx); err != nil {
@@ -86,10 +85,16 @@ func transact(ctx context.Context, conn Beginner, f func(pgx.Tx) error) error {
 	switch {
 	case err == nil:
 		return nil
-	case sqlstate.Code(err) != "" || errors.Is(err, pgx.ErrTxCommitRollback):
+	case sqlstate.CommitFailed(err) || errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("admin: commit: %w", err)
 	}
 	return fmt.Errorf("admin: the connection was lost during the commit of the last transaction; event_outbox_audit shows whether it was made: %w", err)
+}
+
+// writable overrides the defaults of the database for a transaction.
+func writable(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
+	return err
 }
 
 // verify checks that a decision was carried out, and recorded in the audit. A trigger may

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -31,8 +32,7 @@ type committed struct {
 
 func (c committed) Commit(ctx context.Context) error { return c.commit(ctx, c.Tx) }
 
-// decisionsAbout are the decisions about dead rows, and how many rows are dead afterwards
-// without them.
+// decisionsAbout are the decisions about dead rows.
 var decisionsAbout = map[string]func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error){
 	"replay": admin.Replay, "discard": admin.Discard,
 }
@@ -73,7 +73,8 @@ func TestADecisionWhoseCommitIsNotAnswered(t *testing.T) {
 	owner, conn := newOutbox(t)
 	insert(t, owner, 2, `UPDATE event_outbox SET dead_at = now()`)
 	lost := committing{conn, func(ctx context.Context, tx pgx.Tx) error { return errors.Join(tx.Commit(ctx), io.ErrUnexpectedEOF) }}
-	want := "admin: the connection was lost during the commit of the last transaction; event_outbox_audit shows whether it was made: unexpected EOF"
+	const inDoubt = "admin: the connection was lost during the commit of the last transaction; event_outbox_audit shows whether it was made: "
+	want := inDoubt + "unexpected EOF"
 	n, err := admin.Replay(t.Context(), lost, admin.Filter{}, admin.Decision{Actor: "ann"})
 	if n != 0 || err == nil || err.Error() != want {
 		t.Errorf("replayed %d, %v; want %s", n, err, want)
@@ -81,11 +82,24 @@ func TestADecisionWhoseCommitIsNotAnswered(t *testing.T) {
 	if err := admin.Pause(t.Context(), lost, "orders", admin.Decision{Actor: "ann", Reason: "x"}); err == nil || err.Error() != want {
 		t.Errorf("paused, %v; want %s", err, want)
 	}
-	refused := committing{conn, func(ctx context.Context, tx pgx.Tx) error {
-		return errors.Join(tx.Rollback(ctx), pgx.ErrTxCommitRollback)
-	}}
-	if err := admin.Pause(t.Context(), refused, "mails", admin.Decision{Actor: "ann", Reason: "x"}); err == nil || !strings.HasPrefix(err.Error(), "admin: commit: ") {
-		t.Errorf("a commit that became a rollback: %v", err)
+	for name, c := range map[string]struct {
+		answer  error
+		unknown bool
+	}{
+		"the server shuts down":           {&pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "57P01"}, true},
+		"a pooler has lost its server":    {&pgconn.PgError{Severity: "ERROR", Code: "08P01"}, true},
+		"the server does not know":        {&pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "40003"}, true},
+		"a deferred constraint":           {&pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "23505"}, false},
+		"a commit that became a rollback": {pgx.ErrTxCommitRollback, false},
+	} {
+		answered := committing{conn, func(ctx context.Context, tx pgx.Tx) error { return errors.Join(tx.Rollback(ctx), c.answer) }}
+		want := "admin: commit: " + c.answer.Error()
+		if c.unknown {
+			want = inDoubt + c.answer.Error()
+		}
+		if err := admin.Pause(t.Context(), answered, "mails", admin.Decision{Actor: "ann", Reason: "x"}); err == nil || err.Error() != want {
+			t.Errorf("%s: %v; want %s", name, err, want)
+		}
 	}
 }
 

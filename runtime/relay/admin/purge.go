@@ -159,8 +159,7 @@ func (p *purge) batch(ctx context.Context, f func(context.Context, *admindb.Quer
 	ctx, end := finishing(ctx, p.grace)
 	defer end()
 	err := pgx.BeginFunc(ctx, p.conn, func(tx pgx.Tx) error {
-		// Overrides the defaults of the database.
-		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"); err != nil {
+		if err := writable(ctx, tx); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 		return f(ctx, admindb.New(tx))

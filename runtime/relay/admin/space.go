@@ -60,6 +60,10 @@ type Connector struct {
 	Application string // of its session
 	Bytes       int64  // of WAL that the server keeps for it
 	Lost        bool   // the server has removed WAL that the program has not read
+	// Publishes is true if its publication is one for the inserts of this table only, as
+	// docs/debezium.md creates it. Otherwise it is a Debezium that reads the table, and may do
+	// something else with it.
+	Publishes bool
 }
 
 // Connectors lists the connectors of the outbox, at most 10: those that `outboxgen export
@@ -71,7 +75,7 @@ func Connectors(ctx context.Context, db DB) ([]Connector, error) {
 	}
 	var out []Connector
 	for _, r := range rows {
-		out = append(out, Connector{Slot: r.Slot, Active: r.Active, PID: r.Pid, Application: r.Application, Bytes: r.Bytes, Lost: r.Lost})
+		out = append(out, Connector{Slot: r.Slot, Active: r.Active, PID: r.Pid, Application: r.Application, Bytes: r.Bytes, Lost: r.Lost, Publishes: r.Publishes})
 	}
 	return out, nil
 }

@@ -81,7 +81,7 @@ type Leader struct {
 	// Suspect is the seq of the row that is suspected of crashing relays; 0: none.
 	Suspect int64 `json:"suspect_seq"`
 	// State is the leader's status at its last renewal: held keys, paused topics, why
-	// nothing moves. It is zero if there is no leader.
+	// nothing moves. It is zero if there is no leader, and until a new leader's first renewal.
 	State relay.Status `json:"state"`
 }
 

@@ -15,6 +15,10 @@ import (
 // or about certificates: no server is down.
 var ErrTLS = pgdial.ErrTLS
 
+// ErrNoRole is matched by an error of Connect if the server has no such role, or if it may not
+// log in.
+var ErrNoRole = pgdial.ErrNoRole
+
 // Connect opens a connection for a tool next to the relay, to the server that a relay uses.
 // If the configuration has several addresses, it connects to one that accepts writes, unless
 // target_session_attrs is set; of several such servers, to the one that was promoted last. It

@@ -76,6 +76,8 @@ func follows(one relay.OperatorPause, k known) (words string, waits bool) {
 		return "none now; the next one obeys before it sends anything", false
 	case !leads(l):
 		return "is silent, so it is not known", false
+	case !l.State.Leader:
+		return "has not said so yet; it obeys before it sends anything", false
 	case obeyed, !k.counted, cut && l.State.OperatorPauseCount == len(k.state.Pauses): // without a count, the list is the leader's own
 		return "sends none of these rows", false
 	case k.state.Now.Sub(one.Since) > silence:

@@ -38,9 +38,12 @@ func TestWhetherTheLeaderFollows(t *testing.T) {
 		}, soon, true},
 		{"the list is its own", func(k *known) { k.counted = false }, obeys, false},
 		{"it is silent", func(k *known) { k.state.Leader.Silent = time.Minute }, "is silent, so it is not known", false},
+		{"it has led for a moment", func(k *known) {
+			k.state.Leader.State, k.state.Now = relay.Status{}, now.Add(3*time.Hour)
+		}, "has not said so yet; it obeys before it sends anything", false},
 		{"nobody leads", func(k *known) { k.state.Leader.Holder = uuid.Nil }, "none now; the next one obeys before it sends anything", false},
 	} {
-		k := known{counted: true, state: admin.State{Now: now, Leader: admin.Leader{Known: true, Holder: uuid.UUID{1}}, Pauses: []relay.OperatorPause{one}}}
+		k := known{counted: true, state: admin.State{Now: now, Leader: admin.Leader{Known: true, Holder: uuid.UUID{1}, State: relay.Status{Leader: true}}, Pauses: []relay.OperatorPause{one}}}
 		c.change(&k)
 		words, waits := follows(one, k)
 		if words != c.want || waits != c.waits {

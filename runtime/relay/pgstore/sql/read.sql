@@ -176,9 +176,16 @@ WITH lease AS MATERIALIZED (
 )
 SELECT count(*) AS leases FROM lease;
 
+-- The audit cuts topics and keys that are longer than 255 characters. Those of a replayed row
+-- come from the row then: the relay has to find its key.
 -- name: ReadDecisions :many
-SELECT a.id, a.seq, coalesce(a.topic, a.event_type)::text AS topic, a.event_key, (a.action = 'discard')::boolean AS discarded
+SELECT a.id, a.seq,
+       coalesce(o.topic, regexp_replace(o.event_data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\u0020', 'g')::json ->> 'topic', o.event_type, a.topic, a.event_type)::text AS topic,
+       coalesce(o.event_key, a.event_key) AS event_key,
+       (a.action = 'discard')::boolean AS discarded
 FROM event_outbox_audit AS a
+LEFT JOIN event_outbox AS o
+       ON a.action = 'replay' AND (length(a.topic) = 255 OR length(a.event_key) = 255) AND o.seq = a.seq AND o.id = a.event_id
 WHERE a.applied_at IS NULL
 ORDER BY a.id
 LIMIT 1000;

@@ -14,20 +14,21 @@ const connectors = `-- name: Connectors :many
 SELECT s.slot_name::text AS slot, coalesce(s.active, false)::boolean AS active, coalesce(s.active_pid, 0)::integer AS pid,
        coalesce(a.application_name, '')::text AS application,
        coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn), 0)::bigint AS bytes,
-       coalesce(s.wal_status = 'lost', false)::boolean AS lost
+       coalesce(s.wal_status = 'lost', false)::boolean AS lost, read.publishes
 FROM pg_catalog.pg_replication_slots AS s
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = s.active_pid
-WHERE s.slot_type = 'logical' AND s.database = current_database() AND NOT s.temporary
-  AND EXISTS (
-      SELECT FROM pg_catalog.pg_publication AS p
-      JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
-      JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schemaname
-      JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
-      WHERE p.pubinsert AND c.oid = to_regclass('event_outbox')::oid
-        AND (p.pubname = s.slot_name AND NOT p.pubupdate
-             OR a.application_name ILIKE 'debezium%'
-                AND (p.pubname = s.slot_name OR NOT EXISTS (SELECT FROM pg_catalog.pg_publication AS named WHERE named.pubname = s.slot_name)))
-  )
+CROSS JOIN LATERAL (
+    SELECT count(*) AS publications, coalesce(bool_or(p.pubname = s.slot_name AND NOT p.pubupdate AND NOT p.puballtables), false)::boolean AS publishes
+    FROM pg_catalog.pg_publication AS p
+    JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schemaname
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
+    WHERE p.pubinsert AND c.oid = to_regclass('event_outbox')::oid
+      AND (p.pubname = s.slot_name AND NOT p.pubupdate AND NOT p.puballtables
+           OR a.application_name ILIKE 'debezium%'
+              AND (p.pubname = s.slot_name OR NOT EXISTS (SELECT FROM pg_catalog.pg_publication AS named WHERE named.pubname = s.slot_name)))
+) AS read
+WHERE read.publications > 0 AND s.slot_type = 'logical' AND s.database = current_database() AND NOT s.temporary
 ORDER BY s.slot_name
 LIMIT 10
 `
@@ -39,14 +40,15 @@ type ConnectorsRow struct {
 	Application string
 	Bytes       int64
 	Lost        bool
+	Publishes   bool
 }
 
-// Connectors lists the logical replication slots whose consumer publishes event_outbox: a
-// publication with the name of the slot has the inserts of the table only, as docs/debezium.md
-// creates it for what outboxgen export debezium configures; a copy of the database needs the
-// updates too. Or Debezium reads the slot, and a publication of the same name has the table, or
-// there is none of that name and any has it. lost: the server has removed WAL that the consumer
-// has not read.
+// Connectors lists the logical replication slots whose consumer publishes event_outbox, or may
+// do so. publishes: a publication with the name of the slot has the inserts of the table only, as
+// docs/debezium.md creates it for what outboxgen export debezium configures; a copy of the
+// database needs the updates too, and one FOR ALL TABLES is not for the outbox. Otherwise Debezium
+// reads the slot, and a publication of the same name has the table, or there is none of that name
+// and any has it. lost: the server has removed WAL that the consumer has not read.
 func (q *Queries) Connectors(ctx context.Context) ([]ConnectorsRow, error) {
 	rows, err := q.db.Query(ctx, connectors)
 	if err != nil {
@@ -63,6 +65,7 @@ func (q *Queries) Connectors(ctx context.Context) ([]ConnectorsRow, error) {
 			&i.Application,
 			&i.Bytes,
 			&i.Lost,
+			&i.Publishes,
 		); err != nil {
 			return nil, err
 		}
