@@ -72,6 +72,7 @@ func TestMetaSchemasFindMistakes(t *testing.T) {
 		{"nothing in x-outbox", "title: A\nx-outbox: {}", event, false},
 
 		{"the spelling of earlier versions", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSED: off}}", config, true},
+		{"a warning of the generator", "version: 1\nservice: s\nout: events\nlint: {rules: {discriminator-trusted: off}}", config, true},
 		{"levels", "version: 1\nservice: s\nout: events\nlint: {rules: {enum-closed: off}, property_names: snake_case}", config, true},
 		{"a level that is none", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSED: fatal}}", config, false},
 		{"a rule that is none", "version: 1\nservice: s\nout: events\nlint: {rules: {ENUM_CLOSD: off}}", config, false},
