@@ -83,6 +83,8 @@ func printDeadGroups(ctx context.Context, env environment, o outbox, conn *pgx.C
 	if err != nil {
 		return err
 	}
+	more := len(groups) > admin.MostDeadGroups
+	groups = groups[:min(len(groups), admin.MostDeadGroups)]
 	list := grid{w: env.stdout, header: []string{"ROWS", "FIRST", "LAST", strings.ToUpper(by)}}
 	counted := int64(0)
 	for _, g := range groups {
@@ -107,7 +109,7 @@ func printDeadGroups(ctx context.Context, env environment, o outbox, conn *pgx.C
 	switch {
 	case counted >= admin.PendingCap:
 		fmt.Fprintf(env.stderr, "outboxrelay: only the first %d of the rows are counted\n", admin.PendingCap)
-	case len(groups) >= admin.MostDeadGroups:
+	case more:
 		fmt.Fprintf(env.stderr, "outboxrelay: only the %d largest groups of the first %d rows are shown; select fewer rows\n", admin.MostDeadGroups, admin.PendingCap)
 	}
 	return nil

@@ -127,7 +127,7 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 	}
 	conn, err := c.connect(ctx, o, config)
 	if refused(err) {
-		config.RuntimeParams, config.Tracer = own, nil // a statement may take long
+		config.RuntimeParams, config.Tracer = own, nil // without the server's limit a statement may take as long as it needs
 		conn, err = c.connect(ctx, o, config)
 	}
 	return conn, err

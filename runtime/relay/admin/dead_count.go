@@ -22,11 +22,12 @@ type DeadGroup struct {
 // DeadGroupings are the values of by in CountDead.
 func DeadGroupings() []string { return []string{"type", "topic", "error"} }
 
-// MostDeadGroups is how many groups CountDead returns at most.
+// MostDeadGroups is how many groups CountDead returns; one more means that there are others.
 const MostDeadGroups = 100
 
 // CountDead counts the dead letters that f selects by their type, topic or last error: of the
-// first PendingCap of them the MostDeadGroups largest groups, the largest first.
+// first PendingCap of them the MostDeadGroups largest groups, the largest first, and one more if
+// there is any.
 func CountDead(ctx context.Context, db DB, f Filter, by string) ([]DeadGroup, error) {
 	if !slices.Contains(DeadGroupings(), by) {
 		return nil, fmt.Errorf("admin: dead letters are counted by %s, not by %q", strings.Join(DeadGroupings(), ", "), by)
@@ -38,7 +39,7 @@ func CountDead(ctx context.Context, db DB, f Filter, by string) ([]DeadGroup, er
 		return nil, err
 	}
 	rows, err := admindb.New(db).CountDead(ctx, admindb.CountDeadParams{
-		By: by, Cap: PendingCap, MaxGroups: MostDeadGroups, Ids: texts(f.EventIDs), EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key,
+		By: by, Cap: PendingCap, MaxGroups: MostDeadGroups + 1, Ids: texts(f.EventIDs), EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key,
 		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID), Error: optional(f.Error),
 		OlderMs: inMilliseconds(f.OlderThan), NewerMs: inMilliseconds(f.NewerThan),
 	})

@@ -2,10 +2,7 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/google/uuid"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
@@ -88,34 +85,4 @@ func letterOf(r admindb.DeadRowsRow) DeadLetter {
 		CreatedAt: r.CreatedAt, DeadAt: value(r.DeadAt),
 		RetryCount: int(r.RetryCount), LastError: value(r.LastError),
 	}
-}
-
-// EarlierLetter is a dead letter that comes before another one of its topic and key.
-type EarlierLetter struct {
-	Seq       int64
-	EventID   uuid.UUID
-	EventType string
-	Topic     string
-	Key       string
-}
-
-// DeadEarlier returns the dead letters that come before one of the given dead letters of the
-// same topic and key, and are not given themselves, in seq order: at most limit. Whoever
-// replays the given ones without these changes the order of the key.
-func DeadEarlier(ctx context.Context, db DB, given []DeadLetter, limit int) ([]EarlierLetter, error) {
-	if limit < 1 {
-		return nil, errors.New("admin: the limit of DeadEarlier must be above zero")
-	}
-	if err := refuseHidden(ctx, db); err != nil {
-		return nil, err
-	}
-	earlier, err := EarlierDead(ctx, db, chosenOf(given), 0, limit)
-	if err != nil {
-		return nil, err
-	}
-	var out []EarlierLetter
-	for _, l := range earlier {
-		out = append(out, EarlierLetter{Seq: l.Seq, EventID: l.EventID, EventType: l.EventType, Topic: l.Topic, Key: value(l.Key)})
-	}
-	return out, nil
 }

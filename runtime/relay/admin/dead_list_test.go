@@ -81,7 +81,7 @@ func TestEarlierDeadLetters(t *testing.T) {
 		UPDATE event_outbox SET event_key = NULL WHERE seq IN (5, 8);
 		UPDATE event_outbox SET event_key = '' WHERE seq = 9;
 		UPDATE event_outbox SET topic = NULL, event_data = '{"topic": "topic"}' WHERE seq = 6`)
-	given := func(seqs ...int) []admin.DeadLetter {
+	given := func(seqs ...int) *admin.Chosen {
 		var ids []uuid.UUID
 		for _, seq := range seqs {
 			ids = append(ids, id(seq))
@@ -90,7 +90,11 @@ func TestEarlierDeadLetters(t *testing.T) {
 		if err != nil || len(letters) != len(seqs) {
 			t.Fatalf("%d letters: %v", len(letters), err)
 		}
-		return letters
+		chosen := &admin.Chosen{}
+		for _, l := range letters {
+			chosen.Add(l)
+		}
+		return chosen
 	}
 	for _, c := range []struct {
 		given []int
@@ -102,7 +106,7 @@ func TestEarlierDeadLetters(t *testing.T) {
 		{[]int{1}, nil},
 		{[]int{2, 3, 5, 8, 9}, nil},
 	} {
-		earlier, err := admin.DeadEarlier(t.Context(), conn, given(c.given...), 10)
+		earlier, err := admin.EarlierDead(t.Context(), conn, given(c.given...), 0, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,18 +118,12 @@ func TestEarlierDeadLetters(t *testing.T) {
 			t.Errorf("before %v (-want +got):\n%s", c.given, diff)
 		}
 	}
-	one, err := admin.DeadEarlier(t.Context(), conn, given(7), 1)
-	if err != nil {
-		t.Fatal(err)
+	one, err := admin.EarlierDead(t.Context(), conn, given(7), 0, 1)
+	if err != nil || len(one) != 1 || one[0].EventID != id(1) {
+		t.Errorf("the first one: %+v, %v", one, err)
 	}
-	if diff := cmp.Diff([]admin.EarlierLetter{{Seq: 1, EventID: id(1), EventType: "t1", Topic: "topic", Key: "k"}}, one); diff != "" {
-		t.Errorf("the first one (-want +got):\n%s", diff)
-	}
-	if none, err := admin.DeadEarlier(t.Context(), conn, nil, 10); err != nil || none != nil {
+	if none, err := admin.EarlierDead(t.Context(), conn, &admin.Chosen{}, 0, 10); err != nil || none != nil {
 		t.Errorf("without letters: %v, %v", none, err)
-	}
-	if _, err := admin.DeadEarlier(t.Context(), conn, nil, 0); err == nil {
-		t.Error("a limit of 0 is accepted")
 	}
 }
 

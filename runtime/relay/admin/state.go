@@ -50,7 +50,8 @@ type State struct {
 	// PendingCap rows are all of such topics, it is looked for among the last ones.
 	OldestUnpaused *Row `json:"oldest_unpaused"`
 	// NotAllSeen is true if OldestUnpaused is nil and there are so many rows of paused topics
-	// that not all were looked at.
+	// that not all were looked at. Rows that are far above the low-water mark, and not
+	// among the newest, are never looked at, and do not make it true.
 	NotAllSeen bool `json:"not_all_seen,omitempty"`
 	// Moving is how far the oldest row moved, if somebody has looked twice. Inspect leaves it nil.
 	Moving *Moving `json:"moving"`

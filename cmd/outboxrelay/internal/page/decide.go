@@ -154,7 +154,7 @@ func (p *Page) ask(w http.ResponseWriter, r *http.Request, code int, o Outbox, q
 	for _, l := range made.earlier[:min(len(made.earlier), shownRows)] {
 		view.Earlier = append(view.Earlier, earlierView{
 			Seq: strconv.FormatInt(l.Seq, 10), Row: address("row", "outbox", o.Name, "id", l.EventID.String()),
-			Type: visible(l.EventType), Topic: visible(l.Topic), Key: visible(l.Key),
+			Type: visible(l.EventType), Topic: visible(l.Topic), Key: keyText(l.Key),
 		})
 	}
 	if made.tooMany {

@@ -25,7 +25,7 @@ const mostPlanned = 10_000
 type plan struct {
 	rows    []admin.DeadLetter
 	more    bool // the selection has further rows
-	earlier []admin.EarlierLetter
+	earlier []admin.DeadLetter
 	tooMany bool            // there are more earlier ones than a plan can have
 	blocks  bool            // earlier ones block their keys, so the selected ones would wait for them
 	newer   admin.NewerRows // published rows of the keys that come after the selected ones
@@ -78,7 +78,7 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, replays
 		if out.newer, err = admin.PublishedAfter(ctx, conn, chosen, newerLasts); err != nil || !keepsOrder {
 			return err
 		}
-		if out.earlier, err = admin.DeadEarlier(ctx, conn, out.rows, mostPlanned+1); err != nil {
+		if out.earlier, err = admin.EarlierDead(ctx, conn, chosen, 0, mostPlanned+1); err != nil {
 			return err
 		}
 		if out.tooMany = len(out.earlier) > mostPlanned; out.tooMany {
@@ -88,7 +88,7 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, replays
 			return nil
 		}
 		leader, err := admin.ReadLeader(ctx, conn, "")
-		out.blocks = slices.ContainsFunc(out.earlier, func(l admin.EarlierLetter) bool {
+		out.blocks = slices.ContainsFunc(out.earlier, func(l admin.DeadLetter) bool {
 			return policyFor(l.EventType, leader.State.Led) == relay.Block
 		})
 		return err
@@ -111,7 +111,7 @@ func (p plan) digest() string {
 	}
 	_, _ = fmt.Fprintf(sum, "and %d earlier, more: %t, they block: %t\n", len(p.earlier), p.tooMany, p.blocks)
 	for _, l := range p.earlier {
-		row(l.EventID, l.EventType, l.Topic, l.Key)
+		row(l.EventID, l.EventType, l.Topic, keyText(l.Key))
 	}
 	for _, n := range p.newer.Keys {
 		row(uuid.Nil, "", n.Topic, n.Key) // a busy key has another last row each time
