@@ -384,7 +384,7 @@ func TestDocsRun(t *testing.T) {
 			if _, err := pg.Pool.Exec(t.Context(), documentedRows); err != nil {
 				t.Fatal(err)
 			}
-			kafka := services.KFake(t, services.FakeTopic("shop.replayed", 1))
+			kafka := services.KFake(t, services.FakeTopic("shop.replayed", 1), services.FakeTopic("shop.order_placed.v1", 1))
 			run := exec.CommandContext(t.Context(), "bash", "-c", "set -euo pipefail\n"+shell)
 			run.Dir = dir
 			run.Env = append(os.Environ(), "DATABASE_URL="+pg.URL, "KAFKA_BROKERS="+strings.Join(kafka.Brokers, ","), "PATH="+ours.dir+string(filepath.ListSeparator)+os.Getenv("PATH"))

@@ -145,7 +145,7 @@ func TestRunDrainsToStandardOutput(t *testing.T) {
 		}
 		values = append(values, string(record.Value))
 	}
-	want := []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}
+	want := []string{`{"n" : 1}`, `{"n" : 2}`, `{"n" : 3}`} // the stored text
 	if diff := cmp.Diff(want, values); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}

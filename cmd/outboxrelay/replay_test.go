@@ -286,12 +286,14 @@ func TestTheLineThatContinuesIsForAShell(t *testing.T) {
 	conn := pg.Connect(t.Context())
 	migrated(t, conn)
 	publishedRows(t, conn, "orders", 3)
-	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET event_key = ''`); err != nil {
+	k.CreateTopic(t, "small", 1, "max.message.bytes=1000") // so that the replay stops at its first event
+	if _, err := conn.Exec(t.Context(), `
+		UPDATE event_outbox SET event_key = '', event_data = json_build_array((SELECT string_agg(md5(i::text), '') FROM generate_series(1, 100) AS i))`); err != nil {
 		t.Fatal(err)
 	}
 	asked := []string{
 		"--event-type", "order placed", "--event-type", "it's", "--event-type", `a\b`, "--event-type", "\ta\n'\x1b\u202e", "--key=",
-		"--strip-routing=false", "--tls-ca=", "--to-topic=missing", "--yes",
+		"--strip-routing=false", "--tls-ca=", "--to-topic=small", "--yes",
 	}
 	got := call(map[string]string{"DATABASE_URL": pg.URL, "KAFKA_BROKERS": k.Brokers[0]}, slices.Concat([]string{"replay", "--from", "2026-09-21", "--to", "2126-09-21", "--id", "$x"}, asked)...)
 	m := continueLine.FindStringSubmatch(got.Stderr)
