@@ -82,7 +82,7 @@ func TestFindEvent(t *testing.T) {
 	want := admin.Event{
 		Seq: 2, EventID: id(2), State: admin.Dead, AggregateType: "a", AggregateID: "2", EventType: "t2", Topic: "topic", Key: &key,
 		Data: json.RawMessage(`{"n": 1.50}`), Headers: json.RawMessage(`{"h": "v"}`), DeadAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
-		RetryCount: 10, LastError: "no", Behind: 22, Audit: []admin.AuditEntry{{Actor: "ann", Action: "replay", Reason: "fixed"}},
+		RetryCount: 10, LastError: "no", Behind: 22, Newer: admin.NewerRows{Keys: []admin.Newer{}}, Audit: []admin.AuditEntry{{Actor: "ann", Action: "replay", Reason: "fixed"}},
 	}
 	moving := cmp.Options{
 		cmpopts.IgnoreFields(admin.Event{}, "CreatedAt", "Transaction", "BehindFirst", "DeadOfKey"), cmpopts.IgnoreFields(admin.AuditEntry{}, "At"),
