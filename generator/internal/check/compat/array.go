@@ -1,16 +1,8 @@
 package compat
 
 import (
-	"strconv"
-
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
-
-// item returns the place of the entry i of an array that a keyword of s holds.
-func item(s *schema.Schema, keyword string, i int, pos finding.Pos) place {
-	return under(s, keyword, strconv.Itoa(i), pos)
-}
 
 // items is what a schema says about the items of an array: about all of them, or about
 // the first ones and the rest.

@@ -315,14 +315,14 @@ func (c *comparison) undeclaredRequired(p *pair) {
 	for i, name := range r.Required {
 		_, was := before[name.Text]
 		if _, declared := declaredAfter[name.Text]; !was && !declared {
-			p.add("undeclared-required-added", at(w, "required"), item(r, "required", i, name.Pos), quote(name.Text))
+			p.add("undeclared-required-added", at(w, "required"), requiredEntry(r, i, name.Pos), quote(name.Text))
 		}
 	}
 	for i, name := range w.Required {
 		_, is := after[name.Text]
 		_, had := declaredBefore[name.Text]
 		if _, has := declaredAfter[name.Text]; !is && !had && !has {
-			p.add("undeclared-required-removed", item(w, "required", i, name.Pos), at(r, "required"), quote(name.Text))
+			p.add("undeclared-required-removed", requiredEntry(w, i, name.Pos), at(r, "required"), quote(name.Text))
 		}
 	}
 }

@@ -4,11 +4,17 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
+
+// requiredEntry returns the place of the entry i of required.
+func requiredEntry(s *schema.Schema, i int, pos finding.Pos) place {
+	return under(s, "required", strconv.Itoa(i), pos)
+}
 
 // quote returns a name or a pattern for a message.
 func quote(text string) string { return finding.Quote(text) }
@@ -99,10 +105,10 @@ func (c *comparison) properties(p *pair) {
 		c.sub(p, old.Schema, property.Schema)
 		from, to := at(w, "required"), at(r, "required")
 		if was {
-			from = item(w, "required", i, w.Required[i].Pos)
+			from = requiredEntry(w, i, w.Required[i].Pos)
 		}
 		if is {
-			to = item(r, "required", j, r.Required[j].Pos)
+			to = requiredEntry(r, j, r.Required[j].Pos)
 		}
 		switch {
 		case was && !is:

@@ -62,7 +62,7 @@ func (c *comparison) names(p *pair) {
 	for i, name := range r.Required {
 		_, was := needed[name.Text]
 		if _, ok := declared[name.Text]; !was && !ok {
-			p.add(finding.Uncompared, at(w, "required"), item(r, "required", i, name.Pos), "required entry for the undeclared "+quote(name.Text))
+			p.add(finding.Uncompared, at(w, "required"), requiredEntry(r, i, name.Pos), "required entry for the undeclared "+quote(name.Text))
 		}
 	}
 }
