@@ -15,7 +15,7 @@ demo: ## Generate the sample, then run service, relay and consumer on it, with a
 	go run ./cmd/outboxgen -C testdata/service generate
 	@OUTBOXGEN_SERVICES="$${OUTBOXGEN_SERVICES:-$(CURDIR)/.services}" go run ./cmd/outboxdemo $(ARGS)
 
-unit: ## Run the tests that need no server (about two minutes, once everything is compiled)
+unit: ## Run the tests that need no server (a good minute, once everything is compiled)
 	@.ci/unit $(ARGS)
 
 test: services ## Run every test (ARGS="-run TestName -v" for some)

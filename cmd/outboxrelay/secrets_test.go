@@ -226,13 +226,17 @@ func tellTale(t *testing.T, answer func(net.Conn)) string {
 		t.Fatal(err)
 	}
 	var serving sync.WaitGroup
+	ended, end := context.WithCancel(context.Background())
 	serving.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
+			// The driver keeps a connection for seconds that it has given up.
+			hangUp := context.AfterFunc(ended, func() { _ = conn.Close() })
 			serving.Go(func() {
+				defer hangUp()
 				defer func() { _ = conn.Close() }()
 				answer(conn)
 			})
@@ -240,6 +244,7 @@ func tellTale(t *testing.T, answer func(net.Conn)) string {
 	})
 	t.Cleanup(func() {
 		_ = listener.Close()
+		end()
 		serving.Wait()
 	})
 	return listener.Addr().String()
