@@ -41,12 +41,12 @@ func (d *doctor) checkConnectors(connectors []admin.Connector, s admin.State) {
 	}
 }
 
-// inactiveConnector says what a connector that does not run leads to: nobody publishes, or its
-// slot is left behind.
+// inactiveConnector says what a connector that does not run leads to: no event is published,
+// or its slot is left behind.
 func (d *doctor) inactiveConnector(c admin.Connector, led, paused bool) {
 	level, why := risky, "the server keeps all WAL from there on, until its disk is full"
 	if paused || !led {
-		level, why = broken, "nobody publishes, if Debezium is to publish this outbox; "+why
+		level, why = broken, "no event is published if Debezium is to publish this outbox; "+why
 	}
 	d.addIncident(runbook.DiskFull, level, "relays", fmt.Sprintf("nothing reads the replication slot %s, through which Debezium publishes this outbox; it retains %s of WAL", c.Slot, megabytes(c.Bytes)), why,
 		"if Debezium is to publish: look at the state of the connector and its task, which does not restart by itself; before you restart it, read docs/debezium.md, "+

@@ -54,7 +54,7 @@ func readSlot(t *testing.T, address, slot string) (stop func()) {
 }
 
 // A connector of Debezium beside a relay publishes each event twice. One that does not run fills
-// the disk, and nobody publishes.
+// the disk, and no event is published.
 func TestDoctorFindsConnectors(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t, services.Setting("wal_level", "logical"))
@@ -75,9 +75,9 @@ func TestDoctorFindsConnectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string][]string{
-		"another's slot":        look(`CREATE TABLE other (); CREATE PUBLICATION outbox_shop FOR TABLE other; CREATE PUBLICATION reports FOR TABLE event_outbox`),
-		"the slot of a copy":    look(`DROP PUBLICATION outbox_shop; CREATE PUBLICATION outbox_shop FOR TABLE event_outbox`),
-		"stopped, nobody leads": look(`DROP PUBLICATION outbox_shop; CREATE PUBLICATION outbox_shop FOR TABLE event_outbox WITH (publish = 'insert')`),
+		"another's slot":          look(`CREATE TABLE other (); CREATE PUBLICATION outbox_shop FOR TABLE other; CREATE PUBLICATION reports FOR TABLE event_outbox`),
+		"the slot of a copy":      look(`DROP PUBLICATION outbox_shop; CREATE PUBLICATION outbox_shop FOR TABLE event_outbox`),
+		"stopped, no relay leads": look(`DROP PUBLICATION outbox_shop; CREATE PUBLICATION outbox_shop FOR TABLE event_outbox WITH (publish = 'insert')`),
 	}
 	stop := func() {}
 	restart := func() {
@@ -94,7 +94,7 @@ func TestDoctorFindsConnectors(t *testing.T) {
 	restart()
 	const running = `session PID (application "Debezium Streaming") publishes this outbox through the replication slot outbox_shop, as Debezium does`
 	const reads = `session PID (application "Debezium Streaming") reads event_outbox through the replication slot outbox_shop`
-	got["running, nobody leads"] = look(`SELECT`)
+	got["running, no relay leads"] = look(`SELECT`)
 	got["running, its publication is for all changes"] = look(`DROP PUBLICATION outbox_shop; CREATE PUBLICATION outbox_shop FOR TABLE event_outbox`)
 	got["running, its publication has another name"] = look(`DROP PUBLICATION outbox_shop`)
 	got["running, its publication is for all tables"] = look(`CREATE PUBLICATION outbox_shop FOR ALL TABLES WITH (publish = 'insert')`)
@@ -144,8 +144,8 @@ func TestDoctorFindsConnectors(t *testing.T) {
 		"running, its publication is for all changes": {"warning relays: " + reads},
 		"running, its publication is for all tables":  {"warning relays: " + reads},
 		"running for all tables, a relay leads":       {"warning relays: " + reads},
-		"stopped, nobody leads":                       {"problem " + stopped},
-		"running, nobody leads":                       {"warning relays: " + running},
+		"stopped, no relay leads":                     {"problem " + stopped},
+		"running, no relay leads":                     {"warning relays: " + running},
 		"running, its publication has another name":   {"warning relays: " + reads},
 		"running, a relay leads":                      {"problem relays: " + running + ", and a relay leads"},
 		"running, a relay leads, paused":              {"warning relays: " + running + ", and a relay leads although all topics are paused"},

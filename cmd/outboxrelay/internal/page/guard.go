@@ -65,7 +65,7 @@ func withoutScheme(host string) string {
 }
 
 // Foreign reports whether a host name may be that of another site, which has pointed it to
-// this address. Nobody can point an address elsewhere.
+// this address. An address cannot be pointed elsewhere.
 func (a Access) Foreign(host string) bool {
 	if a.servedAs(host) {
 		return false

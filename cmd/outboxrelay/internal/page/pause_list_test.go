@@ -41,7 +41,7 @@ func TestWhetherTheLeaderFollows(t *testing.T) {
 		{"it has led for a moment", func(k *known) {
 			k.state.Leader.State, k.state.Now = relay.Status{}, now.Add(3*time.Hour)
 		}, "has not said so yet; it obeys before it sends anything", false},
-		{"nobody leads", func(k *known) { k.state.Leader.Holder = uuid.Nil }, "none now; the next one obeys before it sends anything", false},
+		{"no relay leads", func(k *known) { k.state.Leader.Holder = uuid.Nil }, "none now; the next one obeys before it sends anything", false},
 	} {
 		k := known{counted: true, state: admin.State{Now: now, Leader: admin.Leader{Known: true, Holder: uuid.UUID{1}, State: relay.Status{Leader: true}}, Pauses: []relay.OperatorPause{one}}}
 		c.change(&k)
