@@ -36,7 +36,7 @@ func (l *lab) during(ctx context.Context, do func() error) (usage, error) {
 	}
 	u := usage{took: time.Since(start), client: ownCPU() - client, allocations: allocations() - objects}
 	u.wal, u.server, err = l.serverUse(ctx)
-	u.wal, u.server = u.wal-wal, u.server-server
+	u.wal, u.server = u.wal-wal, max(0, u.server-server) // a session that ends meanwhile can make it less
 	return u, err
 }
 

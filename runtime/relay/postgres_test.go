@@ -154,7 +154,7 @@ func (c *counter) Observe(ctx context.Context) (relay.LeaseState, error) {
 }
 
 // A leader that no longer answers is replaced when a standby has seen the same lease
-// for a term, by default in 12 looks, 250 ms apart.
+// for a term, here in 12 looks, 250 ms apart.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
 	pg := services.Postgres(t)
@@ -165,7 +165,7 @@ func TestHandOver(t *testing.T) {
 	first := start(t, relay.Config{Store: frozen, Sink: kafkaSink(t, k.Brokers)})
 	first.w.leads(t)
 	observed := &counter{Store: postgresStore(t, pg, pgstore.Mark)}
-	second := start(t, relay.Config{Store: observed, Sink: kafkaSink(t, k.Brokers)})
+	second := start(t, relay.Config{Store: observed, Sink: kafkaSink(t, k.Brokers), ObserveEvery: 250 * time.Millisecond})
 	insertRows(t, pg, topic, 0, 100, 5, 20)
 	first.w.publishes(t, 100)
 

@@ -182,7 +182,7 @@ func TestALeaderThatCannotWorkIsNotReady(t *testing.T) {
 			fails := []*atomic.Bool{&store.snapshots, &store.ticks, &store.flushes, &store.settles}[i]
 			r := start(t, relay.Config{
 				Store: store, Sink: relay.NewStdoutSink(&lines{}), Logger: slog.New(slog.DiscardHandler),
-				Term: 600 * time.Millisecond, DecisionsEvery: 50 * time.Millisecond,
+				Term: 3 * time.Second, DecisionsEvery: 50 * time.Millisecond,
 			})
 			mem.Add(rows(1, "t", "k")...)
 			r.w.publishes(t, 1)

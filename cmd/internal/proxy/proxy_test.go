@@ -14,6 +14,9 @@ import (
 	"go.uber.org/goleak"
 )
 
+// patience is how long an answer may take: a busy machine stalls a test for seconds.
+const patience = time.Minute
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // echo answers every line with the same line, and records it.
@@ -171,7 +174,7 @@ func TestDelays(t *testing.T) {
 }
 
 // overTCP returns a proxy that listens on TCP, in front of an echo.
-func overTCP(t *testing.T) (*Proxy, func() (*client, error)) {
+func overTCP(t *testing.T) (*Proxy, func(within time.Duration) (*client, error)) {
 	t.Helper()
 	address, _ := echo(t)
 	p, err := Listen("tcp", "127.0.0.1:0", "unix", address)
@@ -179,8 +182,8 @@ func overTCP(t *testing.T) (*Proxy, func() (*client, error)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
-	return p, func() (*client, error) {
-		conn, err := net.DialTimeout("tcp", p.Address(), 300*time.Millisecond)
+	return p, func(within time.Duration) (*client, error) {
+		conn, err := net.DialTimeout("tcp", p.Address(), within)
 		if err != nil {
 			return nil, err
 		}
@@ -192,29 +195,34 @@ func overTCP(t *testing.T) (*Proxy, func() (*client, error)) {
 // What a failed machine does to new connections and to open ones.
 func TestMachines(t *testing.T) {
 	t.Parallel()
-	isReset := func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
-	isRefused := func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
-	isSilent := func(err error) bool {
+	type reaction struct {
+		within time.Duration // how long the client waits for it
+		is     func(error) bool
+	}
+	isReset := reaction{patience, func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }}
+	isRefused := reaction{patience, func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }}
+	isEnd := reaction{patience, func(err error) bool { return errors.Is(err, io.EOF) }}
+	isEndOrReset := reaction{patience, func(err error) bool { return isEnd.is(err) || isReset.is(err) }}
+	isSilent := reaction{300 * time.Millisecond, func(err error) bool {
 		e, ok := errors.AsType[net.Error](err)
 		return ok && e.Timeout()
-	}
-	isOpen := func(err error) bool { return err == nil }
+	}}
+	isOpen := reaction{patience, func(err error) bool { return err == nil }}
 	for _, tt := range []struct {
 		name         string
 		fail         func(*Proxy) error
-		newOne, open func(error) bool
+		newOne, open reaction
 	}{
 		{"refuses", (*Proxy).Down, isRefused, isOpen},
 		{"resets", func(p *Proxy) error { p.Set(Weather{Reset: true}); p.Abort(); return nil }, isReset, isReset},
-		{"accepts and closes", func(p *Proxy) error { p.Set(Weather{Refuse: true}); p.Cut(); return nil },
-			func(err error) bool { return errors.Is(err, io.EOF) || isReset(err) }, func(err error) bool { return errors.Is(err, io.EOF) }},
+		{"accepts and closes", func(p *Proxy) error { p.Set(Weather{Refuse: true}); p.Cut(); return nil }, isEndOrReset, isEnd},
 		{"accepts and is silent", func(p *Proxy) error { p.Set(Weather{HoldRequests: true, HoldAnswers: true}); return nil }, isSilent, isSilent},
 		{"does not answer", (*Proxy).Unreachable, isSilent, isOpen},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p, dial := overTCP(t)
-			open, err := dial()
+			open, err := dial(patience)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -223,21 +231,21 @@ func TestMachines(t *testing.T) {
 			if err := tt.fail(p); err != nil {
 				t.Fatal(err)
 			}
-			if err := open.talk(); !tt.open(err) {
+			if err := open.talk(tt.open.within); !tt.open.is(err) {
 				t.Errorf("a connection that was open gave %v", err)
 			}
-			fresh, err := dial()
+			fresh, err := dial(tt.newOne.within)
 			if err == nil {
-				err = fresh.talk()
+				err = fresh.talk(tt.newOne.within)
 			}
-			if !tt.newOne(err) {
+			if !tt.newOne.is(err) {
 				t.Errorf("a new connection gave %v", err)
 			}
 			p.Set(Weather{})
 			if err := p.Up(); err != nil {
 				t.Fatal(err)
 			}
-			again, err := dial()
+			again, err := dial(patience)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,9 +255,9 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// talk sends a line, and expects it back soon.
-func (c *client) talk() error {
-	_ = c.conn.SetDeadline(time.Now().Add(300 * time.Millisecond))
+// talk sends a line, and waits for its return.
+func (c *client) talk(within time.Duration) error {
+	_ = c.conn.SetDeadline(time.Now().Add(within))
 	if _, err := io.WriteString(c.conn, "line\n"); err != nil {
 		return err
 	}
@@ -265,7 +273,7 @@ func TestGreetsBeforeItIsSilent(t *testing.T) {
 		_, err := io.WriteString(c, "welcome\n")
 		return c, err
 	})
-	c, err := dial()
+	c, err := dial(patience)
 	if err != nil {
 		t.Fatal(err)
 	}

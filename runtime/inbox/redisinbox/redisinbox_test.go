@@ -321,11 +321,11 @@ func TestAConsumerThatStoodStill(t *testing.T) {
 	other := message(uuid.New())
 	secondResult := async(testContext(t), in.Once(second.handle), other)
 	receive(t, "the second handles", second.running)
-	if err := client.Do(t.Context(), client.B().Flushall().Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
 	otherID, err := other.EventID()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Do(t.Context(), client.B().Del().Key(in.Key(otherID)).Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 	awaitRenewals(t, client, in.Key(otherID), 1)

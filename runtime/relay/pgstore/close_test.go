@@ -30,6 +30,7 @@ func TestCloseWaitsForWhatGoesOnWithoutItsCaller(t *testing.T) {
 	for range 30 {
 		conn, err := pgx.ParseConfig(pg.URL)
 		must(t, err)
+		conn.ConnectTimeout = patience
 		s, err := pgstore.New(pgstore.Config{Conn: conn})
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())

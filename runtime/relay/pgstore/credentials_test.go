@@ -37,6 +37,7 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 	} {
 		conn, err := pgx.ParseConfig(pg.URL)
 		must(t, err)
+		conn.ConnectTimeout = patience
 		cfg := pgstore.ServerConfig{Conn: conn}
 		set(&cfg)
 		server, err := pgstore.NewServer(cfg)
@@ -79,7 +80,7 @@ func TestEveryConnectionUsesTheNewestCredentials(t *testing.T) {
 	var dials, passwords, certificates atomic.Int64
 	conn, err := pgx.ParseConfig(pg.URL)
 	must(t, err)
-	conn.User, conn.Password = "rotated", "at the start"
+	conn.User, conn.Password, conn.ConnectTimeout = "rotated", "at the start", patience
 	dial := conn.DialFunc
 	conn.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		dials.Add(1)

@@ -209,8 +209,8 @@ func TestIdleStaysBelowWhatIsLoggedAsSlow(t *testing.T) {
 		fails bool
 	}{
 		{"-1", 1, false},
-		{"0", 1, false}, // everything is logged, so the fewer the better
-		{"400ms", 3, false},
+		{"0", 1, false},     // everything is logged, so the fewer the better
+		{"400ms", 2, false}, // at most 300 ms each, and none if less than 200 ms are left
 		{"100ms", 0, true},
 	} {
 		t.Run(c.slow, func(t *testing.T) {
@@ -340,8 +340,8 @@ func TestIdleCountsTimeNotLooks(t *testing.T) {
 			return s.Idle(t.Context(), read, time.Second)
 		})
 		// Each pause takes 250 ms, and 40 of the usual ones fill the time.
-		if n := ask[int](t, pg.Pool, `SELECT last_value FROM slow.pauses`); n < 2 || n > 5 {
-			t.Errorf("it paused %d times, want 2 to 5", n)
+		if n := ask[int](t, pg.Pool, `SELECT last_value FROM slow.pauses`); n < 1 || n > 5 {
+			t.Errorf("it paused %d times, want 1 to 5", n)
 		}
 	})
 }

@@ -106,7 +106,7 @@ func TestTakeOverEndsAFrozenHolder(t *testing.T) {
 			FROM pg_stat_activity WHERE pid = pg_backend_pid())`)
 		freeze(t, frozen)
 
-		successor := newStore(t, pg, func(c *pgstore.Config) { c.LockTimeout = 50 * time.Millisecond })
+		successor := newStore(t, pg, func(c *pgstore.Config) { c.LockTimeout = 500 * time.Millisecond })
 		lease := lead(t, successor)
 		if lease.Epoch != 2 || lease.UncleanEnds != 1 {
 			t.Fatalf("the lease is %+v", lease)

@@ -156,7 +156,7 @@ func TestSettleNeverCommitsAfterTheTerm(t *testing.T) {
 		settled := make(chan error, 1)
 		go func() { settled <- s.Settle(t.Context(), stale, relay.Settlement{Published: []int64{seq}}) }()
 		waitBlocked(t, pg, 0)
-		lease := lead(t, newStore(t, pg, func(c *pgstore.Config) { c.LockTimeout = 50 * time.Millisecond }))
+		lease := lead(t, newStore(t, pg, func(c *pgstore.Config) { c.LockTimeout = 500 * time.Millisecond }))
 		if lease.Epoch != 2 {
 			t.Fatalf("the lease is %+v", lease)
 		}
