@@ -26,6 +26,9 @@ func properties(of object) object { return object{"type": "object", "properties"
 // Small schemas that stand for very large ones give code or a finding, without much
 // work.
 func TestBombsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it generates from very large schemas")
+	}
 	var (
 		text   = object{"type": "string"}
 		levels = func(n int, level func(i int) object, last object) object {

@@ -48,7 +48,11 @@ func TestFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 // The same holds for random schemas.
 func TestRandomFormsDoNotDependOnWhatIsMetFirst(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1000) {
+	seeds := uint64(1000)
+	if testing.Short() {
+		seeds = 100
+	}
+	for seed := range seeds {
 		random := rand.New(rand.NewPCG(seed, 9)) // the same in each run
 		text := `{"$defs":{"a":` + recursive(random, 0) + `,"b":` + recursive(random, 0) + `,"c":` + recursive(random, 0) + `}}`
 		want := formsOf(t, text, nil)

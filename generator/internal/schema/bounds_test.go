@@ -19,6 +19,9 @@ import (
 
 // Hostile input gives one message about it, soon and with little memory.
 func TestHostileInputIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it reads very large documents")
+	}
 	deep := func(open, inner, closing string, n int) string {
 		return strings.Repeat(open, n) + inner + strings.Repeat(closing, n)
 	}

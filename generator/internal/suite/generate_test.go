@@ -11,6 +11,9 @@ import (
 // Code is generated for every schema of the suite, in both modes. TestOfficialSuite
 // compiles and runs it.
 func TestSuiteGenerates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it generates code for the whole suite")
+	}
 	dir := suiteDir(t)
 	remotes := readRemotes(t, dir)
 	var projects []*project

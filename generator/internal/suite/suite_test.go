@@ -22,6 +22,9 @@ var (
 // Generated code agrees with the official test suite, except for listed differences,
 // each with its reason.
 func TestOfficialSuite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it generates and compiles code for the whole suite")
+	}
 	dir, began := suiteDir(t), time.Now()
 	selected := func(file string) bool { return strings.HasPrefix(file, *only) }
 	remotes := readRemotes(t, dir)

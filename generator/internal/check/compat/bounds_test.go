@@ -33,6 +33,9 @@ func repeated(n int, format func(i int) string) string {
 // Pairs that are made to take long are compared quickly.
 func TestHostilePairs(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("its schemas take long")
+	}
 	variants := func(n, shift int) string {
 		return `{"oneOf": [` + repeated(n, func(i int) string {
 			return fmt.Sprintf(`{"type": "object", "properties": {"kind": {"const": %d}, "x": {"type": "string", "maxLength": %d}}}`, i+shift, 10)
