@@ -47,8 +47,8 @@ func (s *lineSink) Topics(_ context.Context, names []string) ([]TopicInfo, error
 }
 
 // Send writes the records line by line. A write that blocks cannot be cancelled. If ctx
-// ends first, its goroutine stays until the reader takes that line. The next wave waits
-// for it, at most as long as its own context lasts.
+// ends first, Send returns, and the goroutine of the write stays until the reader takes
+// that line. The next wave waits for it, at most as long as its own context lasts.
 func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
 	fail := func(from int, err error) {
 		for i := from; i < len(results); i++ {
