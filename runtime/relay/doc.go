@@ -197,10 +197,10 @@
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
-// no effect. Do not set it to NULL: it keeps the row in an index by which the relay finds
-// it. A published row that is made unpublished by hand is found by a
-// search, which may take minutes ([Tidier]). To delay an event, use outbox.WithDeliverAt.
-// An empty event_key means no key.
+// no effect. Do not set it to NULL: the relay finds the row by an index that has only rows
+// with a value. A published row that is made unpublished by hand is found by a search, which
+// may take minutes ([Tidier]). To delay an event, use outbox.WithDeliverAt. An empty
+// event_key means no key.
 //
 // # Why these defaults
 //
