@@ -200,7 +200,7 @@ func (p *publisher) judgeOne(ctx context.Context, s *RegisteredSchema) error {
 		return nil
 	}
 	if latest.Type != sr.TypeJSON {
-		s.State, s.Reasons = Incompatible, []string{fmt.Sprintf("the subject has a schema of type %s, not a JSON Schema; use another topic, or delete the subject", latest.Type)}
+		s.State, s.Reasons = Incompatible, []string{fmt.Sprintf("the subject has a schema of type %s, not a JSON Schema; use another topic, or delete the subject if no consumer needs it", latest.Type)}
 		return nil
 	}
 	known, err := p.client.API.LookupSchema(ctx, s.Subject, s.schema)

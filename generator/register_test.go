@@ -202,7 +202,7 @@ func TestRegisterNoPlace(t *testing.T) {
 	reg.SeedSchema("shop.order_paid.v1-value", 1, 1, sr.Schema{Schema: `"string"`})
 	got, failed, err := twoEvents(t, "").register(reg.URL())
 	want := "shop.order_paid.v1-value: the registry refuses the schema (shop.order_paid.v1)\n" +
-		"  the subject has a schema of type AVRO, not a JSON Schema; use another topic, or delete the subject\n" +
+		"  the subject has a schema of type AVRO, not a JSON Schema; use another topic, or delete the subject if no consumer needs it\n" +
 		"shop.order_placed.v1-value: not registered, because the registry refuses another schema (shop.order_placed.v1)\n"
 	if diff := cmp.Diff(want, got); diff != "" || !failed || err != nil {
 		t.Errorf("failed: %t, %v (-want +got):\n%s", failed, err, diff)

@@ -91,8 +91,9 @@ func eventually(t *testing.T, db interface {
 }
 
 // A leader that is killed or frozen is replaced when its lease expires, and one that
-// ends cleanly is replaced sooner. In three rounds, the time is measured from the fault
-// to the publication of a row that was inserted right after it.
+// ends cleanly is replaced sooner. The time is measured from the fault to the publication of
+// a row that was inserted right after it. The shortest of three rounds counts: a busy machine
+// makes a round longer, and never shorter.
 func TestHandOver(t *testing.T) {
 	l := newLab(t, 0)
 	tests := []struct {
@@ -103,7 +104,7 @@ func TestHandOver(t *testing.T) {
 		{"frozen", func(r *lab.Relay) { r.Signal(syscall.SIGSTOP) }},
 		{"ended in order", func(r *lab.Relay) { r.Tell("end") }},
 	}
-	total := map[string]time.Duration{}
+	shortest := map[string]time.Duration{}
 	for round := range 3 {
 		for _, tt := range tests {
 			first := leader(t, l, nil)
@@ -116,7 +117,9 @@ func TestHandOver(t *testing.T) {
 			eventually(t, l.Pool, `SELECT count(*) = 0 FROM event_outbox WHERE published_at IS NULL`)
 			took := time.Since(began)
 			t.Logf("round %d: a leader that was %s was replaced after %s", round+1, tt.name, took.Round(time.Millisecond))
-			total[tt.name] += took
+			if round == 0 || took < shortest[tt.name] {
+				shortest[tt.name] = took
+			}
 			first.Kill()
 			if err := first.Start(); err != nil {
 				t.Fatal(err)
@@ -124,8 +127,8 @@ func TestHandOver(t *testing.T) {
 			eventually(t, l.Pool, `SELECT count(*) >= 3 FROM pg_stat_activity WHERE application_name = 'outboxrelay' AND datname = current_database()`)
 		}
 	}
-	if total["ended in order"] > min(total["killed"], total["frozen"]) {
-		t.Errorf("a leader that ended in order was replaced no sooner than one that vanished: %v", total)
+	if shortest["ended in order"] > min(shortest["killed"], shortest["frozen"]) {
+		t.Errorf("a leader that ended in order was replaced no sooner than one that vanished: %v", shortest)
 	}
 }
 

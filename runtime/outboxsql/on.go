@@ -72,7 +72,7 @@ func OnConnPool(pool DBTX) outbox.Transaction {
 		"pass the ConnPool of the *gorm.DB that the function of Transaction gets, or that Begin returns", pool)}
 }
 
-// DB makes db fit functions that take an outbox.DBTX: outboxtest.RequireInserted,
+// DB adapts db to functions that take an outbox.DBTX: outboxtest.RequireInserted,
 // outboxtest.Pending and inbox.Forget. It does not fit the insert functions.
 func DB(db DBTX) outbox.DBTX { return statements{db} }
 

@@ -85,10 +85,10 @@ type Config struct {
 	// wake-up ends it. PollMax is the latency without wake-ups. Defaults 10ms and
 	// 200ms.
 	PollMin, PollMax time.Duration
-	// IdleWait is the longest call of an [Idler]. After it, the relay reads once
-	// itself. When the pauses have grown to PollMax, the relay lets the store wait for
-	// rows. Rows are still found within PollMax, and an idle outbox costs fewer
-	// statements than the five a second of polling. Default 30s; -1: poll instead.
+	// IdleWait limits a call of an [Idler]: when the pauses have grown to PollMax, the
+	// relay lets the store wait for rows instead of polling, and after IdleWait it reads
+	// once itself. Rows are still found within PollMax, and an idle outbox costs fewer
+	// statements than polling, which needs five a second. Default 30s; -1: poll instead.
 	IdleWait time.Duration
 	// DecisionsEvery is how often the leader looks for dead rows that an operator replayed
 	// or discarded. A renewal that reports some makes it look immediately. Default 1m.

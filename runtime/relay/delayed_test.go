@@ -74,12 +74,12 @@ func TestDelayedEventsAreNeverEarly(t *testing.T) {
 		frozen := &freezer{Store: store}
 		first := start(t, relay.Config{Store: freezingDelayer{frozen, store}, Sink: kafkaSink(t, k.Brokers)})
 		first.w.leads(t)
-		second := start(t, relay.Config{Store: postgresStore(t, pg, pgstore.Mark), Sink: kafkaSink(t, k.Brokers)})
 
 		const events, keys = 800, 8
 		delayRows(t, pg, topic, events, keys)
 		first.w.publishes(t, 50)
 		frozen.freeze()
+		second := start(t, relay.Config{Store: postgresStore(t, pg, pgstore.Mark), Sink: kafkaSink(t, k.Brokers)})
 		second.w.leads(t)
 		frozen.thaw()
 		first.w.until(t, "stands by", func(w *watcher) bool { return !w.status.Leader })

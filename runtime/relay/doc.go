@@ -197,16 +197,16 @@
 // leader. Do not change event_outbox_lease while a relay runs.
 //
 // next_attempt_at belongs to the relay: on a row that never failed (retry_count 0) it has
-// no effect. Do not set it to NULL: it keeps the row in an index by which the relay finds
-// it. A published row that is made unpublished by hand is found by a
-// search, which may take minutes ([Tidier]). To delay an event, use outbox.WithDeliverAt.
-// An empty event_key means no key.
+// no effect. Do not set it to NULL: the relay finds the row by an index that has only rows
+// with a value. A published row that is made unpublished by hand is found by a search, which
+// may take minutes ([Tidier]). To delay an event, use outbox.WithDeliverAt. An empty
+// event_key means no key.
 //
 // # Why these defaults
 //
 //	Term 3s, TermMargin 500ms     a dead leader is replaced within 5 s (3 s of silence, a look each 1.75 s, a
-//	                              take-over); a renewal that fails is tried again before the deadline; clocks may differ by
-//	                              a sixth
+//	                              take-over); a renewal that fails is tried again before the deadline; clocks
+//	                              may differ by a sixth
 //	RenewEvery 1.25s              leaves as long again for a renewal that is slow or has to be repeated
 //	ObserveEvery 1.75s            the most that keeps the 5 s; pgstore tells standbys of a clean end immediately
 //	BufferRows 20,000,            reading ahead by several waves keeps the sender busy; the bytes bound memory
@@ -223,9 +223,9 @@
 //	                              partitions wait for the slowest that long, and once: afterwards a fifth of it
 //	PollMin 10ms, PollMax 200ms   200 ms is the latency that holds without any wake-up
 //	IdleWait 30s                  an idle outbox costs two statements a second, leader and standby together: 0.8
-//	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, 0.1 searches, the rest snapshots to be
-//	                              sure and counts (outboxbench -scenario idle counts them); pgstore finds a row within 25 ms, in an
-//	                              outbox that shares its sessions within 225 ms
+//	                              renewals, 0.6 looks at the lease, 0.25 waits for inserts, 0.1 searches, the rest
+//	                              snapshots to be sure and counts (outboxbench -scenario idle counts them); pgstore
+//	                              finds a row within 25 ms, in an outbox that shares its sessions within 225 ms
 //	DecisionsEvery 1m             a renewal reports them, so this is only a precaution
 //	StatsEvery 15s                numbers for charts, which are read less often
 //	MaxAttempts 10, Retry 1s..5m  about 9 minutes before a row is given up: long enough to raise a topic's limit,

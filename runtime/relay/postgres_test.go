@@ -164,10 +164,10 @@ func TestHandOver(t *testing.T) {
 	frozen := &freezer{Store: postgresStore(t, pg, pgstore.Mark)}
 	first := start(t, relay.Config{Store: frozen, Sink: kafkaSink(t, k.Brokers)})
 	first.w.leads(t)
-	observed := &counter{Store: postgresStore(t, pg, pgstore.Mark)}
-	second := start(t, relay.Config{Store: observed, Sink: kafkaSink(t, k.Brokers), ObserveEvery: 250 * time.Millisecond})
 	insertRows(t, pg, topic, 0, 100, 5, 20)
 	first.w.publishes(t, 100)
+	observed := &counter{Store: postgresStore(t, pg, pgstore.Mark)}
+	second := start(t, relay.Config{Store: observed, Sink: kafkaSink(t, k.Brokers), ObserveEvery: 250 * time.Millisecond})
 
 	before := observed.looks.Load()
 	frozen.freeze()

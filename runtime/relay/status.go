@@ -26,8 +26,8 @@ type Status struct {
 	Unsettled int `json:"unsettled"`
 	// HeldKeys counts the keys that wait for a failed row.
 	HeldKeys int `json:"held_keys"`
-	// Held lists the first of these keys by seq, at most 100. Of more than 10,000 keys it
-	// lists any.
+	// Held lists the first of these keys by seq, at most 100. With more than 10,000 keys, it
+	// lists any 100 of them.
 	Held []HeldKey `json:"held,omitempty"`
 	// PausedTopicCount counts the topics that cannot be written now. PausedTopics lists
 	// the first of them, at most 100.
@@ -62,7 +62,7 @@ type Status struct {
 	StatsAt time.Time `json:"stats_at,omitzero"`
 }
 
-// ReasonKind is what the reason is about for which no rows are moving.
+// ReasonKind says what kind of problem keeps rows from moving.
 type ReasonKind string
 
 // The kinds of reasons.

@@ -47,8 +47,8 @@ func (s *lineSink) Topics(_ context.Context, names []string) ([]TopicInfo, error
 }
 
 // Send writes the records line by line. A write that blocks cannot be cancelled. If ctx
-// ends first, its goroutine stays until the reader takes that line. The next wave waits
-// for it, at most as long as its own context lasts.
+// ends first, Send returns, and the goroutine of the write stays until the reader takes
+// that line. The next wave waits for it, at most as long as its own context lasts.
 func (s *lineSink) Send(ctx context.Context, wave []Record, results []Result) {
 	fail := func(from int, err error) {
 		for i := from; i < len(results); i++ {
@@ -108,13 +108,13 @@ func (l line) text() ([]byte, error) {
 	}
 	const before, after = `"value":`, `0,"created_at":`
 	at := bytes.LastIndex(b.Bytes(), []byte(before+after)) + len(before)
-	value = bytes.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' {
-			return ' '
+	out := slices.Concat(b.Bytes()[:at], value, b.Bytes()[at+1:])
+	for i, c := range out[at : at+len(value)] { // not bytes.Map: it changes what is not UTF-8
+		if c == '\n' || c == '\r' {
+			out[at+i] = ' '
 		}
-		return r
-	}, value)
-	return slices.Concat(b.Bytes()[:at], value, b.Bytes()[at+1:]), nil
+	}
+	return out, nil
 }
 
 func lineOf(r *Record) line {

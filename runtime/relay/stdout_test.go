@@ -41,6 +41,27 @@ func ExampleNewStdoutSink() {
 	// {"topic":"orders","key":"o-1","partition":3,"seq":8,"headers":{"event_type":"order.paid.v1"},"tombstone":true,"created_at":"2026-01-02T03:04:05Z"}
 }
 
+// A database with the encoding SQL_ASCII stores bytes that are not UTF-8.
+func TestStdoutSinkWritesTheBytesOfTheRecord(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	producer, err := relay.NewStdoutSink(&out).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	value := []byte("{\"a\":\r\n\"\xe9\"}")
+	results := make([]relay.Result, 1)
+	producer.Send(t.Context(), []relay.Record{{Topic: "t", Value: value, Seq: 1}}, results)
+	want := `{"topic":"t","key":null,"seq":1,"headers":{},"value":{"a":  "` + "\xe9" + `"},"created_at":"0001-01-01T00:00:00Z"}` + "\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" || results[0].Err != nil {
+		t.Errorf("%v (-want +got):\n%s", results[0].Err, diff)
+	}
+	if diff := cmp.Diff("{\"a\":\r\n\"\xe9\"}", string(value)); diff != "" {
+		t.Errorf("the record was changed (-want +got):\n%s", diff)
+	}
+}
+
 // lines collects what a stdout sink writes.
 type lines struct {
 	mu sync.Mutex

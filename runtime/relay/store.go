@@ -176,18 +176,19 @@ type Idler interface {
 	Idle(ctx context.Context, read Snapshot, limit time.Duration) (bool, error)
 }
 
-// Tidier is a Store that finds unsettled rows only above a mark, and those below it that
+// Tidier is a Store that finds unsettled rows above a mark and, below it, only those that
 // wait. The relay makes it move the mark after rows were settled.
 type Tidier interface {
 	// Tidy moves the mark, past a limited number of rows. It may change rows up to setAside
 	// if they keep the mark from passing many others: these rows have waited for long. To
 	// ReadEdited they look edited, so setAside is 0 while the relay looks for edited rows.
 	Tidy(ctx context.Context, l Lease, setAside int64) (Tidied, error)
-	// Search looks for unsettled rows below the mark: at a limited number of rows each time,
-	// from where the last call stopped, also if that was in another term. It returns the highest seq of those that it found;
-	// 0: none. The mark passes only rows that wait. So if a row does not wait, somebody
-	// changed or restored it by hand; Search changes such a row so that reads find it. To
-	// ReadEdited it looks edited. The relay calls Search while it reads.
+	// Search looks for unsettled rows below the mark. Each call looks at a limited number of
+	// rows and continues where the last one stopped, even if that was in another term. It
+	// returns the highest seq that it found; 0: none. The mark passes only rows that wait, so
+	// somebody changed or restored by hand any row there that does not wait. Search changes
+	// such a row so that reads find it. To ReadEdited it looks edited. The relay calls Search
+	// while it reads.
 	Search(ctx context.Context, l Lease) (int64, error)
 }
 
@@ -319,10 +320,12 @@ type Failure struct {
 
 // Stats are the statistics of one outbox.
 type Stats struct {
-	Pending   int64         `json:"pending"` // unsettled rows, at most 100,001 to keep it cheap
-	Held      int64         `json:"held"`    // rows waiting for a retry
-	Dead      int64         `json:"dead"`
-	OldestAge time.Duration `json:"oldest_age_ns"` // age of the oldest unsettled row whose topic no operator has paused; 0 if there is none. See pgstore's CountRows for the limit
+	Pending int64 `json:"pending"` // unsettled rows, at most 100,001 to keep it cheap
+	Held    int64 `json:"held"`    // rows waiting for a retry, at most 100,001
+	Dead    int64 `json:"dead"`    // dead rows that were not replayed or discarded, at most 100,001
+	// OldestAge is the age of the oldest unsettled row whose topic no operator has paused; 0
+	// if there is none. See CountRows of pgstore for its limits.
+	OldestAge time.Duration `json:"oldest_age_ns"`
 	LastSeq   int64         `json:"last_seq"`
 	Delayed   int64         `json:"delayed"` // delayed events that wait, at most 100,001
 	// DelayedIn is the time until the next of them is due; negative: it is overdue; 0 if

@@ -200,8 +200,8 @@ func (e *Encoder) NoBranch(name string, value any) {
 	e.Null()
 }
 
-// NoBranch records that a value is none of the branches of a union, whose schema has
-// the keyword rule. want lists the branches.
+// NoBranch records that a value matches no branch of a union; rule is the keyword of its
+// schema (oneOf or anyOf). want lists the branches.
 func (c *Checker) NoBranch(value any, rule, want string) {
 	if value == nil {
 		c.add("required", "is required and missing: must be "+want, c.place(rule, nil), nil)

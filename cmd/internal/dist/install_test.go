@@ -54,6 +54,9 @@ func TestActionInstallsARelease(t *testing.T) {
 	}))
 	t.Cleanup(changed.Close)
 
+	silent := httptest.NewServer(nil)
+	silent.Close() // nothing listens there any more
+
 	type result struct {
 		Code  int
 		Files map[string]string
@@ -69,6 +72,7 @@ func TestActionInstallsARelease(t *testing.T) {
 		"no such release":   {"Linux", "X64", "v1.2.4", server.URL, result{Code: 3}, "no checksums.txt of v1.2.4"},
 		"no such archive":   {"Linux", "ARM64", "v1.2.3", server.URL, result{Code: 3}, "no outboxgen_v1.2.3_linux_arm64.tar.gz of v1.2.3"},
 		"no such system":    {"Linux", "RISCV", "v1.2.3", server.URL, result{Code: 3}, "not released for Linux on RISCV"},
+		"no answer":         {"Linux", "X64", "v1.2.3", silent.URL, result{Code: 1}, "checksums.txt of v1.2.3 cannot be downloaded"},
 		"a changed archive": {"Linux", "X64", "v1.2.3", changed.URL, result{Code: 1}, "do not use it"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,7 +45,6 @@ func (p *program) start() error {
 
 // stop ends the process as systemd does: also if it is stopped by a signal.
 func (p *program) stop() error {
-	const patience = 20 * time.Second
 	p.child.Signal(syscall.SIGTERM)
 	p.child.Signal(syscall.SIGCONT)
 	if !p.child.EndsWithin(patience) {

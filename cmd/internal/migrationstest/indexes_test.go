@@ -1,6 +1,7 @@
 package migrationstest_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	osexec "os/exec"
@@ -18,14 +19,25 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
+// patiently returns a migration that waits for the table as long as the test needs: on a busy
+// machine, 5 s can be too short.
+func patiently(t *testing.T, script []byte) string {
+	t.Helper()
+	const limit = "lock_timeout = '5s'"
+	if n := bytes.Count(script, []byte(limit)); n != 1 {
+		t.Fatalf("the migration has %q %d times", limit, n)
+	}
+	return strings.Replace(string(script), limit, "lock_timeout = '5min'", 1)
+}
+
 // The first low-water mark is below every row that a writer commits while the migration
 // waits for the table, however the migration is run. A transaction whose snapshot can be
 // older than the lock sets no mark.
 func TestTheFirstLowWaterMark(t *testing.T) {
 	t.Parallel()
 	psql := services.Program(t, "postgres", "psql")
-	flyway := string(files(t, migrations.Flyway, migrations.Options{Kind: migrations.KindIndexes, Number: 2})[0].Content)
-	plain := string(files(t, migrations.Plain, migrations.Options{Kind: migrations.KindIndexes})[1].Content)
+	flyway := patiently(t, files(t, migrations.Flyway, migrations.Options{Kind: migrations.KindIndexes, Number: 2})[0].Content)
+	plain := patiently(t, files(t, migrations.Plain, migrations.Options{Kind: migrations.KindIndexes})[1].Content)
 	byPsql := func(script string) func(context.Context, *services.PG, *pgx.Conn) error {
 		return func(ctx context.Context, pg *services.PG, _ *pgx.Conn) error {
 			cmd := osexec.CommandContext(ctx, psql, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", pg.URL)
@@ -147,7 +159,7 @@ func TestTheIndexesAreReplacedOrNothingIs(t *testing.T) {
 func TestTheIndexesAreReplacedWhileARelaySettles(t *testing.T) {
 	t.Parallel()
 	both := files(t, migrations.Plain, migrations.Options{Kind: migrations.KindIndexes})
-	down, up := string(both[0].Content), string(both[1].Content)
+	down, up := patiently(t, both[0].Content), patiently(t, both[1].Content)
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
 		admin, reader, owner := pg.Connect(t.Context()), pg.Connect(t.Context()), pg.Connect(t.Context())
 		exec(t, admin, migrations.SQL())

@@ -150,8 +150,8 @@ type Config struct {
 
 	// Options are more options for the Kafka client: TLS, SASL, a client id. Do not set
 	// options for the group, its topics and its offsets; Run does. By default, a broker
-	// has 3s to accept a connection (kgo.DialTimeout), 5s to answer
-	// (kgo.RequestTimeoutOverhead), so that another broker is tried soon, and waits
+	// has 3s to accept a connection (kgo.DialTimeout) and 5s to answer
+	// (kgo.RequestTimeoutOverhead), so that another broker is tried soon. It waits
 	// 500ms for records (kgo.FetchMaxWait). Options can change these.
 	Options []kgo.Opt
 	// TracerProvider makes a span for each attempt, linked to the span that inserted

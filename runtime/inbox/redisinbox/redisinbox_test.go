@@ -379,7 +379,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 		redisinbox.Fail:         "before back",
 	} {
 		server := services.PrivateRedis(t)
-		in := newInbox(t, connect(t, server.Addr), redisinbox.Options{Away: away, Timeout: 2 * time.Second})
+		in := newInbox(t, connect(t, server.Addr), redisinbox.Options{Away: away, Timeout: patience, Lease: 3 * patience})
 		var ran []string
 		deliver := func(when string, id uuid.UUID) error {
 			return in.Once(func(context.Context, consume.Message) error {
@@ -430,7 +430,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 		}
 		return slog.Attr{}
 	}}))
-	in := newInbox(t, connect(t, server.Addr), redisinbox.Options{Timeout: 2 * time.Second, Logger: logger})
+	in := newInbox(t, connect(t, server.Addr), redisinbox.Options{Timeout: patience, Lease: 3 * patience, Logger: logger})
 	handle := in.Once(func(context.Context, consume.Message) error { return nil })
 	deliver := func(n int) {
 		for range n {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -70,7 +71,11 @@ func resolve(ctx context.Context, config *pgx.ConnConfig, host string) (addresse
 	ctx, cancel := context.WithTimeout(ctx, Timeout(config))
 	defer cancel()
 	defer recoverTo(&err, "LookupFunc of the connection's configuration")
-	return config.LookupFunc(ctx, host)
+	addresses, err = config.LookupFunc(ctx, host)
+	if err == nil && len(addresses) == 0 {
+		return nil, fmt.Errorf("host %q has no address: LookupFunc of the connection's configuration returned none", host)
+	}
+	return addresses, err
 }
 
 func newTarget(config *pgx.ConnConfig, h *pgconn.FallbackConfig, address string) Target {

@@ -40,7 +40,7 @@ func Code(err error) string {
 // ConnectionException reports whether the code belongs to class 08.
 func ConnectionException(code string) bool { return strings.HasPrefix(code, "08") }
 
-// CommitFailed reports whether err, with which COMMIT ended, tells that nothing was committed:
+// CommitFailed reports whether err, the error of a COMMIT, shows that nothing was committed:
 // the server reported an error and the session survived. Every other error leaves the outcome
 // unknown. A fatal error does too: a server that shuts down sends one even after it has
 // committed (while it waits for a standby), and a pooler sends one when it has lost its server.

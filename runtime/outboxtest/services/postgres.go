@@ -122,10 +122,9 @@ func Postgres18(t testing.TB) *PG {
 	return Postgres(t, Version(18))
 }
 
-// EachPostgres runs the test as a subtest on every major version that is on this
-// machine, or on the server that DATABASE_URL names if that is all there is. A
-// version that OUTBOXGEN_REQUIRE names, as postgres18, is among them even if it is
-// not there: then its subtest fails.
+// EachPostgres runs the test as a subtest on every major version that is installed, or
+// on the server that DATABASE_URL names if none is. If OUTBOXGEN_REQUIRE names a version
+// that is not installed, such as postgres18, its subtest fails.
 func EachPostgres(t *testing.T, test func(t *testing.T, pg *PG)) {
 	t.Helper()
 	skipShort(t)

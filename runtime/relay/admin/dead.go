@@ -88,8 +88,8 @@ const (
 	longestReason = 1_000
 )
 
-// Validate returns an error if the audit cannot take the decision. Every decision is checked;
-// this is for whoever asks for a confirmation before.
+// Validate returns an error if the audit cannot take the decision. Every decision is validated
+// anyway; call it to find the error before you ask for a confirmation.
 func (d Decision) Validate() error {
 	switch {
 	case d.Actor == "":

@@ -145,8 +145,8 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	return f, nil
 }
 
-// WatchPublishers looks for sessions that change event_outbox like a relay and are none,
-// until it finds one or the time is over. A relay that polls can be seen only while it
+// WatchPublishers looks for sessions that change event_outbox as a relay does but are not
+// relays, until it finds one or the time is over. A relay that polls can be seen only while it
 // publishes: afterwards the last statement of its session is COMMIT.
 func WatchPublishers(ctx context.Context, db DB, limit time.Duration) ([]OtherPublisher, error) {
 	const pause = 10 * time.Millisecond

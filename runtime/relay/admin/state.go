@@ -47,7 +47,8 @@ type State struct {
 	// Oldest is the pending row that has waited longest; nil if none is pending.
 	Oldest *Row `json:"oldest"`
 	// OldestUnpaused is the same without the topics that operators have paused. If the first
-	// PendingCap rows are all of such topics, it is looked for among the last ones.
+	// PendingCap rows are all of paused topics, only the last PendingCap rows are searched for
+	// it.
 	OldestUnpaused *Row `json:"oldest_unpaused"`
 	// NotAllSeen is true if OldestUnpaused is nil and there are so many rows of paused topics
 	// that not all were looked at. Rows that are far above the low-water mark, and not

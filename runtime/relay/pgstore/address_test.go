@@ -1,6 +1,8 @@
 package pgstore_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,5 +44,23 @@ func TestAddressesOfServersWithoutWrites(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A service discovery that has no instance at the moment returns no address and no error.
+func TestAHostWithoutAnAddress(t *testing.T) {
+	t.Parallel()
+	const want = `host "db.example" has no address: LookupFunc of the connection's configuration returned none`
+	config, err := pgx.ParseConfig("postgres://db.example/d?sslmode=disable")
+	must(t, err)
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return nil, nil }
+	if conn, err := pgstore.Connect(t.Context(), config); err == nil || err.Error() != want {
+		t.Errorf("Connect returned %v and the error %v, want %s", conn, err, want)
+	}
+	store, err := pgstore.New(pgstore.Config{Conn: config})
+	must(t, err)
+	defer store.Close()
+	if err := store.Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Check returned the error %v, want %s", err, want)
 	}
 }

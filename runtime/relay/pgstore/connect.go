@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
-// ErrTLS is matched by an error of Connect if the server and the address do not agree about TLS
-// or about certificates: no server is down.
+// An error of Connect matches ErrTLS if the server and the address do not agree about TLS or
+// about certificates; the server itself runs.
 var ErrTLS = pgdial.ErrTLS
 
 // ErrNoRole is matched by an error of Connect if the server has no such role, or if it may not
@@ -31,7 +32,10 @@ func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	for i, at := range targets {
 		conn, err := pgdial.ConnectTo(ctx, at)
 		if err == nil {
-			return promotedLast(ctx, conn, targets[i+1:]), nil
+			if conn = promotedLast(ctx, conn, pgdial.Timeout(at.Config), targets[i+1:]); !conn.IsClosed() {
+				return conn, nil
+			}
+			err = fmt.Errorf("%s opened a session and then gave no answer", at.Address)
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -56,12 +60,15 @@ func preferWritable(targets []pgdial.Target) {
 
 // promotedLast returns conn, or a connection to one of the other addresses if that server
 // was promoted later: after a fail-over the former primary may come back without knowing
-// about it. It closes the ones that it does not return.
-func promotedLast(ctx context.Context, conn *pgx.Conn, others []pgdial.Target) *pgx.Conn {
+// about it. It closes the ones that it does not return. A server that opens a session and
+// then gives no answer is left out; if there is no other, the result is closed.
+func promotedLast(ctx context.Context, conn *pgx.Conn, silence time.Duration, others []pgdial.Target) *pgx.Conn {
 	if len(others) == 0 {
 		return conn
 	}
 	probing, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	asking, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	answers := make(chan *pgx.Conn)
 	for _, other := range others {
@@ -70,14 +77,15 @@ func promotedLast(ctx context.Context, conn *pgx.Conn, others []pgdial.Target) *
 			answers <- found
 		}()
 	}
-	latest, timeline := conn, readTimeline(ctx, conn)
+	latest, timeline := conn, readTimeline(asking, conn)
 	for range others {
 		found := <-answers
 		if found == nil {
 			continue
 		}
 		drop := found
-		if theirs := readTimeline(ctx, found); timeline > 0 && theirs > timeline {
+		theirs := readTimeline(probing, found)
+		if !found.IsClosed() && (latest.IsClosed() || timeline > 0 && theirs > timeline) {
 			drop, latest, timeline = latest, found, theirs
 		}
 		closeSoon(drop)

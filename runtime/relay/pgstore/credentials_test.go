@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -57,6 +58,43 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 		}
 		fail = func() error { return nil }
 		must(t, store.Check(t.Context()))
+	}
+}
+
+// A service that gives out passwords or certificates and does not answer is an error, so that
+// the log says what the relay waits for.
+func TestCredentialsThatDoNotCome(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*pgstore.ServerConfig){
+		"get the password of the database": func(c *pgstore.ServerConfig) {
+			c.Password = func(ctx context.Context) (string, error) {
+				<-ctx.Done()
+				return "", context.Cause(ctx)
+			}
+		},
+		"get the certificates for the database": func(c *pgstore.ServerConfig) {
+			c.TLS = func(ctx context.Context, _ *pgx.ConnConfig) error {
+				<-ctx.Done()
+				return context.Cause(ctx)
+			}
+		},
+	} {
+		conn, err := pgx.ParseConfig("postgres://127.0.0.1:1/d")
+		must(t, err)
+		conn.ConnectTimeout = 10 * time.Millisecond
+		cfg := pgstore.ServerConfig{Conn: conn}
+		set(&cfg)
+		server, err := pgstore.NewServer(cfg)
+		must(t, err)
+		t.Cleanup(server.Close)
+		store, err := pgstore.New(pgstore.Config{Server: server})
+		must(t, err)
+		t.Cleanup(store.Close)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		if err := store.Check(ctx); err == nil || !strings.Contains(err.Error(), name+": "+context.DeadlineExceeded.Error()) || ctx.Err() != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
 	}
 }
 

@@ -219,8 +219,11 @@ func (d *dialer) connect(ctx context.Context, at pgdial.Target) (conn *pgx.Conn,
 }
 
 // renew sets the password and the certificates for a new session, if the configuration has
-// functions for them.
+// functions for them. Their context ends when connecting would: a service that does not
+// answer is an error, which is logged and retried.
 func (d *dialer) renew(ctx context.Context, config *pgx.ConnConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, pgdial.Longest(d.cfg.Conn))
+	defer cancel()
 	if d.cfg.Password != nil {
 		err := renewed("ServerConfig.Password", "get the password of the database", func() (err error) {
 			config.Password, err = d.cfg.Password(ctx)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/slownet"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
@@ -179,6 +180,53 @@ func TestASilentServerDoesNotKeepALookForSchemas(t *testing.T) {
 	must(t, err)
 	if d := cmp.Diff([]string{"public"}, found); d != "" {
 		t.Errorf("schemas (-want +got):\n%s", d)
+	}
+}
+
+// silentHost is a tracer that makes one of several servers silent once it is asked how often it
+// was promoted.
+type silentHost struct {
+	host   string
+	silent atomic.Bool
+}
+
+func (s *silentHost) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if conn.Config().Host == s.host && strings.Contains(data.SQL, "pg_walfile_name") {
+		s.silent.Store(true)
+	}
+	return ctx
+}
+
+func (*silentHost) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// A server that opens a session and then gives no answer does not hold up a tool.
+func TestConnectLeavesASilentServer(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	for host, want := range map[string]string{"one.example": "two.example", "two.example": "one.example"} {
+		config, err := pgx.ParseConfig(pg.URL)
+		must(t, err)
+		network, address := pgconn.NetworkAddress(config.Host, config.Port)
+		server := &silentHost{host: host}
+		config.Host, config.TLSConfig, config.ConnectTimeout, config.Tracer = "one.example", nil, 3*time.Second, server
+		config.Fallbacks = []*pgconn.FallbackConfig{{Host: "two.example", Port: config.Port}}
+		config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+		config.DialFunc = func(ctx context.Context, _, to string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if strings.HasPrefix(to, host) {
+				conn = mute{conn, &server.silent}
+			}
+			return conn, err
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		conn, err := pgstore.Connect(ctx, config)
+		cancel()
+		must(t, err)
+		if got := conn.Config().Host; got != want {
+			t.Errorf("without an answer of %s, it is connected to %s", host, got)
+		}
+		must(t, conn.Ping(t.Context()))
+		must(t, conn.Close(t.Context()))
 	}
 }
 

@@ -16,10 +16,11 @@
 // # Order
 //
 // Events are sent in the order of the history. For a topic and key that is the order in
-// which the relay first sent them, if the writers of the key took turns. Run sends a wave of events, with one batch for each
-// partition, and sends the next wave only when all of this one is acknowledged. It sends
-// again what is not acknowledged, before any later event of the partition. So the first
-// time that an event is written, all earlier events of its partition have been written.
+// which the relay first sent them, if the writers of the key took turns. Run sends events
+// in waves, with one batch for each partition, and the next wave only when all of this one
+// is acknowledged. Before any later event of a partition, it sends again what was not
+// acknowledged. So the first time that an event is written, all earlier events of its
+// partition have been written.
 //
 // # Repeats
 //

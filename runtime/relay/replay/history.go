@@ -31,7 +31,7 @@ type History interface {
 }
 
 // Cursor is a place in a history. "" is the beginning. Its form is the store's. A store
-// returns ErrCursor for a text that is none of its own.
+// returns ErrCursor for a text that it did not make.
 type Cursor string
 
 // ErrCursor is returned, wrapped, for a cursor that is not one of this store.
@@ -57,8 +57,8 @@ type Reach struct {
 	Back time.Time
 	// Empty is true if the history has no events.
 	Empty bool
-	// Place is a time before which the events after the place were not there yet. Zero, or
-	// long ago: unknown.
+	// Place is a time: the events after the place were not inserted before it. Zero, or a time
+	// long ago, means that it is unknown.
 	Place time.Time
 }
 

@@ -83,9 +83,10 @@ const quiet = 30 * time.Second
 // call (offsets.retention.minutes); then records are sent again. Two calls at the same
 // time send records twice, and one may forget what the other has sent.
 //
-// Records are not sent to a compacted topic, if its settings can be read: an old record
-// would replace the newer ones of its key, and the other groups skip it. Dead letters of
-// transactions that are open or aborted are not read.
+// Records are not sent to a compacted topic: an old record would replace the newer ones of
+// its key, and other groups skip a record that is sent back. If this client may not read
+// the settings of the topic, records are sent. Dead letters of transactions that are open
+// or aborted are not read.
 //
 // No order is promised between a record that is sent back and other records of its key.
 //
@@ -344,27 +345,52 @@ func size(record *kgo.Record) int {
 }
 
 // check refuses a compacted topic. Compaction would remove the newer records of the key,
-// and keep the one that was sent back, which the other groups skip. If the topic's
-// settings may not be read, nothing is refused.
+// and keep the one that was sent back, which the other groups skip. If this client may not
+// read the topic's settings, nothing is refused.
 func (r *redrive) check(ctx context.Context, topic string) error {
 	if r.checked[topic] {
 		return nil
 	}
-	asking, cancel := context.WithTimeout(ctx, quiet)
+	asking, cancel := context.WithTimeout(ctx, r.cfg.quiet)
 	defer cancel()
-	configs, err := r.admin.DescribeTopicConfigs(asking, topic)
-	if err == nil {
+	policy, err := r.cleanupPolicy(asking, topic)
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+	case errors.Is(err, kerr.UnknownTopicOrPartition): // sending says what to do
+	case err != nil:
+		return fmt.Errorf("the settings of topic %s cannot be read, and if it is compacted, a record that is sent back would replace the newer ones of its key: "+
+			"look at the brokers, and call it again: %w", topic, err)
+	case strings.Contains(policy, "compact"):
+		return fmt.Errorf("topic %s is compacted, so that a record that is sent back would replace the newer ones of its key: "+
+			"choose a topic that is not compacted, for instance a retry topic of the group", topic)
+	}
+	r.checked[topic] = true
+	return nil
+}
+
+// cleanupPolicy reads the cleanup.policy of a topic; "" if the broker does not tell it. It
+// asks again while a broker starts or ends.
+func (r *redrive) cleanupPolicy(ctx context.Context, topic string) (string, error) {
+	const pause = 100 * time.Millisecond
+	var last error
+	for {
+		configs, err := r.admin.DescribeTopicConfigs(ctx, topic)
+		if err != nil && ctx.Err() != nil {
+			return "", cmp.Or(last, err)
+		}
 		for _, config := range configs {
+			err = cmp.Or(err, config.Err)
 			for _, setting := range config.Configs {
-				if setting.Key == "cleanup.policy" && strings.Contains(setting.MaybeValue(), "compact") {
-					return fmt.Errorf("topic %s is compacted, so that a record that is sent back would replace the newer ones of its key: "+
-						"choose a topic that is not compacted, for instance a retry topic of the group", topic)
+				if setting.Key == "cleanup.policy" {
+					return setting.MaybeValue(), nil
 				}
 			}
 		}
+		if !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) || !backoff.Sleep(ctx, pause) {
+			return "", err
+		}
+		last = err
 	}
-	r.checked[topic] = true
-	return ctx.Err()
 }
 
 // back returns the record to send for a dead letter.
