@@ -187,6 +187,9 @@ func (v *Validator) say(e *jsonschema.ValidationError) string {
 	case *kind.MultipleOf:
 		return "it is not a multiple of " + number(k.Want)
 	case *kind.Format:
+		if encoding, ok := strings.CutPrefix(k.Want, encoded); ok {
+			return "it is not encoded as " + encoding
+		}
 		return fmt.Sprintf("it does not have the format %s", k.Want)
 	}
 	return e.ErrorKind.LocalizedString(v.printer)
