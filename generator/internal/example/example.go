@@ -129,8 +129,8 @@ func conjunction(all []*schema.Schema, s *schema.Schema, turn int) []*schema.Sch
 		if branches := notNull(union); len(branches) > 0 {
 			branch := branches[turn%len(branches)]
 			all = conjunction(all, branch, turn)
-			if value, ok := Tag(s.Discriminator, branch); ok {
-				all = append(all, tagged(s.Discriminator, value))
+			if values := Tags(s.Discriminator, branch); len(values) > 0 {
+				all = append(all, tagged(s.Discriminator, values))
 			}
 		}
 	}

@@ -49,6 +49,9 @@ func TestOf(t *testing.T) {
 		`{"type": "object", "properties": {"pet": {"discriminator": {"propertyName": "kind"}, "anyOf": [{"$ref": "#/$defs/Cat"}, {"type": "null"}]}}, "$defs": {"Cat": {"type": "object", "properties": {"name": {"type": "string"}}}}}`:                                                                                                                                                                                                                              `made {"pet":{"name":"name 1","kind":"Cat"}}`,
 		`{"discriminator": {"propertyName": "kind"}, "oneOf": [{"$ref": "#/$defs/Cat"}], "$defs": {"Cat": {"type": "object", "properties": {"kind": {"enum": ["tom", "cat"]}}}}}`:                                                                                                                                                                                                                                                                                     `made {"kind":"tom"}`,
 
+		// The name of the definition is the last one of a chain of references.
+		`{"discriminator": {"propertyName": "kind"}, "oneOf": [{"$ref": "#/$defs/Alias"}], "$defs": {"Alias": {"$ref": "#/$defs/Dog"}, "Dog": {"type": "object"}}}`: `made {"kind":"Dog"}`,
+
 		// Texts.
 		`{"type": "string", "minLength": 15}`:                                                    `made "example 1xxxxxx"`,
 		`{"type": "string", "maxLength": 3}`:                                                     `made "e 1"`,

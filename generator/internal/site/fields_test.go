@@ -112,6 +112,24 @@ pet | object, optional | matches exactly one of the variants
   pet variant 3 | object
     pet variant 3.kind | string, required | "emu"
 `},
+		"a discriminator of definitions with other names": {`
+type: object
+properties:
+  pet:
+    discriminator: {propertyName: kind, mapping: {tom: "#/$defs/Cat", felix: "#/$defs/Cat"}}
+    oneOf: [{$ref: "#/$defs/Alias"}, {$ref: "#/$defs/Cat"}, {$ref: "#/$defs/__schema0"}]
+$defs:
+  Alias: {$ref: "#/$defs/Dog"}
+  Dog: {type: object}
+  Cat: {type: object}
+  __schema0: {type: object}
+`, `
+data | object A
+pet | object, optional | matches exactly one of the variants
+  pet variant 1 | object | kind is always "Dog"
+  pet variant 2 | object | kind is "tom" or "felix"
+  pet variant 3 | object
+`},
 		"containers": {`
 type: object
 minProperties: 1
