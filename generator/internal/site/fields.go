@@ -228,7 +228,7 @@ func (w *fields) items(f *facts, path, pointer string, depth int) {
 			name = "[…]"
 		}
 		// An item that only has a type is in the type of the array.
-		if of := gather(s.Items); len(of.parts) == 1 && !s.Items.SaysMore("type") && s.Items.Description == "" && s.Items.Title == "" {
+		if of := gather(s.Items); len(of.parts) == 1 && !s.Items.SaysMore("type") && s.Items.Title == "" && w.value(of, "-").plain() {
 			continue
 		}
 		w.add(path, name, "-", s.Items, "", depth)

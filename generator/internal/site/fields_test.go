@@ -130,6 +130,31 @@ pet | object, optional | matches exactly one of the variants
   pet variant 2 | object | kind is "tom" or "felix"
   pet variant 3 | object
 `},
+		"what is said of items": {`
+type: object
+properties:
+  emails: {type: array, items: {type: string, x-outbox: {personal: true}}}
+  old: {type: array, items: {type: string, deprecated: true}}
+  usual: {type: array, items: {type: string, default: x}}
+  like: {type: array, items: {type: string, examples: [y]}}
+  none: {type: array, items: {type: [string, "null"]}}
+  rest: {type: array, prefixItems: [{type: integer}], items: {type: string, readOnly: true}}
+`, `
+data | object A
+emails | array of string, optional
+  emails[] | string, personal data
+old | array of string, optional
+  old[] | string, deprecated
+usual | array of string, optional
+  usual[] | string | default "x"
+like | array of string, optional
+  like[] | string | like "y"
+none | array of string, optional
+  none[] | string, may be null
+rest | array with fixed places, optional
+  rest[0] | integer
+  rest[…] | string, read only
+`},
 		"containers": {`
 type: object
 minProperties: 1
