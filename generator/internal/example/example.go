@@ -15,8 +15,8 @@ type Example struct {
 	Value *schema.Value
 	// Made is true if the value is not an example of the schema itself. Then it is valid.
 	Made bool
-	// Unchecked is true if the schema has a pattern that cannot be checked, and nothing
-	// else is wrong with the value.
+	// Unchecked is true if the schema has a pattern that cannot be checked, or is too large,
+	// and nothing else is wrong with the value.
 	Unchecked bool
 }
 

@@ -207,6 +207,28 @@ func TestPatternsThatTakeLong(t *testing.T) {
 	}
 }
 
+// An example of a schema through which billions of paths lead is not checked: that would not
+// end.
+func TestManyPaths(t *testing.T) {
+	t.Parallel()
+	const levels = 40
+	inPlace := func(next string) string { return fmt.Sprintf(`{"allOf": [%s, %s]}`, next, next) }
+	below := func(next string) string { return fmt.Sprintf(`{"allOf": [{"items": %s}, {"items": %s}]}`, next, next) }
+	for name, step := range map[string]func(next string) string{"in place": inPlace, "below": below} {
+		var defs []string
+		given := `"x"`
+		for level := range levels {
+			defs = append(defs, fmt.Sprintf(`"d%d": %s`, level, step(fmt.Sprintf(`{"$ref": "#/$defs/d%d"}`, level+1))))
+			given = "[" + given + "]"
+		}
+		text := fmt.Sprintf(`{"$ref": "#/$defs/d0", "examples": [%s], "$defs": {%s, "d%d": true}}`, given, strings.Join(defs, ", "), levels)
+		found := example.Of(load(t, text), validator.New(true))
+		if found == nil || !found.Unchecked {
+			t.Errorf("%s: the example is %+v", name, found)
+		}
+	}
+}
+
 // The same schema has the same example in every run, and nearly every event of the
 // golden packages has one.
 func TestGoldenEvents(t *testing.T) {

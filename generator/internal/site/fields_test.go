@@ -294,6 +294,23 @@ func TestFieldsOfALargeSchema(t *testing.T) {
 	}
 }
 
+// A schema to which many paths lead, each part of it twice or more, has a table soon.
+func TestFieldsOfManyPaths(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("type: object\nproperties: {a: {$ref: '#/$defs/d0'}}\n$defs:\n")
+	const levels = 24
+	for level := range levels {
+		next := fmt.Sprintf("{$ref: '#/$defs/d%d'}", level+1)
+		fmt.Fprintf(&b, "  d%d: {allOf: [%s, %s, %s]}\n", level, next, next, next)
+	}
+	fmt.Fprintf(&b, "  d%d: {type: [string, 'null']}\n", levels)
+	want := "data | object A\na | string, optional, may be null\n"
+	if diff := cmp.Diff(want, table(t, b.String())); diff != "" {
+		t.Errorf("the table (-want +got):\n%s", diff)
+	}
+}
+
 func TestText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

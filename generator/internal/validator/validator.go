@@ -88,7 +88,7 @@ func (v *Validator) Checks(s *schema.Schema) bool { return v.compile(s) != nil }
 type Verdict int
 
 // The verdicts. Unchecked is no proof: the value has nothing wrong, as far as the
-// patterns of the schema can be checked.
+// patterns of the schema can be checked, and checking does not take too long.
 const (
 	Invalid Verdict = iota
 	Unchecked
@@ -97,7 +97,7 @@ const (
 
 // Check checks a value, unlike Problem also whether all was checked.
 func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
-	if !v.Checks(s) {
+	if !v.Checks(s) || tooLarge(s, value) {
 		return Unchecked
 	}
 	v.skipped = false
@@ -112,10 +112,10 @@ func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
 }
 
 // Problem returns what is wrong with a value and where; "" when it is valid, or s
-// cannot be compiled.
+// cannot be compiled, or checking takes too long.
 func (v *Validator) Problem(s *schema.Schema, value *schema.Value) (finding.Pos, string) {
 	compiled := v.compile(s)
-	if compiled == nil {
+	if compiled == nil || tooLarge(s, value) {
 		return finding.Pos{}, ""
 	}
 	var invalid *jsonschema.ValidationError
