@@ -114,7 +114,7 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 			if e.Foreign {
 				service = otherService
 			}
-			out.Record, out.OtherData = recordOf(d.event, service, data.Value), data.Value.Canonical() != found.Value.Canonical()
+			out.Record, out.OtherData = recordOf(d.event, service, data.Value, d.project.Formats), data.Value.Canonical() != found.Value.Canonical()
 		}
 	}
 	if old := b.predecessor(e, d); old != nil {

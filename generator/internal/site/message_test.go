@@ -116,7 +116,7 @@ examples: [{trace: abc}]
 	e := project.Events[0]
 	e.CorrelationUUID = true
 	found := example.Of(e.Schema, validator.New(true))
-	if r := recordOf(e, "orders", found.Value); !strings.Contains(r.Value, `"correlation_id":"`+exampleID+`"`) {
+	if r := recordOf(e, "orders", found.Value, true); !strings.Contains(r.Value, `"correlation_id":"`+exampleID+`"`) {
 		t.Errorf("the correlation id is no UUID, which the runtime refuses: %s", r.Value)
 	}
 }

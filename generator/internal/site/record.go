@@ -46,9 +46,11 @@ func canBeSent(e *schema.Event, data *schema.Value) bool {
 
 // recordOf returns the record that the runtime and the relay make of an event with this
 // data: package outbox writes the value and most headers, and the relay adds the id and
-// the type. TestRecordIsThatOfTheRuntime compares the two.
-func recordOf(e *schema.Event, service string, data *schema.Value) *record {
+// the type. TestRecordIsThatOfTheRuntime compares the two. strict is whether the project
+// follows validation: strict.
+func recordOf(e *schema.Event, service string, data *schema.Value, strict bool) *record {
 	r := &record{}
+	data = spelled(e.Schema, data, strict)
 	aggregate, ok := textAt(data, e.AggregateID)
 	if !ok {
 		aggregate = called(e.AggregateType)

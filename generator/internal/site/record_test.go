@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,10 +58,12 @@ func TestRecordIsThatOfTheRuntime(t *testing.T) {
 				t.Errorf("%s has no example", e.GoName)
 				continue
 			}
-			got := recordOf(e, project.Config.Service, found.Value)
-			got.Shown = ""
-			if diff := cmp.Diff(written(t, e, decode, found.Value), got); diff != "" {
-				t.Errorf("%s: the example is not what the runtime writes (-runtime +example):\n%s", e.GoName, diff)
+			for _, data := range []*schema.Value{found.Value, respelled(found.Value)} {
+				got := recordOf(e, project.Config.Service, data, true)
+				got.Shown = ""
+				if diff := cmp.Diff(written(t, e, decode, data), got); diff != "" {
+					t.Errorf("%s: the example %s is not what the runtime writes (-runtime +example):\n%s", e.GoName, data.JSON(), diff)
+				}
 			}
 		}
 		if checked != len(events) {
@@ -78,6 +82,74 @@ func load(t *testing.T, folder string) *schema.Project {
 		t.Fatal(list.Sorted())
 	}
 	return project
+}
+
+// respelled returns a value with its numbers in another spelling: 1 is 10e-1, and 1.5 is
+// 1.5e0.
+func respelled(v *schema.Value) *schema.Value {
+	other := *v
+	switch {
+	case v.Kind == schema.NumberKind && strings.Contains(v.Text, "."):
+		other.Text += "e0"
+	case v.Kind == schema.NumberKind:
+		other.Text += "0e-1"
+	}
+	other.Items, other.Members = nil, nil
+	for _, item := range v.Items {
+		other.Items = append(other.Items, respelled(item))
+	}
+	for _, m := range v.Members {
+		other.Members = append(other.Members, schema.Member{Name: m.Name, Value: respelled(m.Value)})
+	}
+	return &other
+}
+
+// Numbers of a record are spelled as the Go type of their schema writes them. Those that
+// keep their text in Go do so here.
+func TestRecordSpellsNumbers(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{ // strict, and validation: spec
+		`{type: integer}`:                                            {`100`, `100`},
+		`{type: number}`:                                             {`100`, `1e2`},
+		`{type: number, format: decimal}`:                            {`1e2`, `1e2`},
+		`{allOf: [{type: number}, {type: integer}]}`:                 {`100`, `100`},
+		`{anyOf: [{type: integer}, {type: string}]}`:                 {`100`, `100`},
+		`{oneOf: [{type: integer}, {type: 'null'}]}`:                 {`100`, `100`},
+		`{type: [integer, 'null']}`:                                  {`100`, `100`},
+		`{$ref: '#/$defs/n'}`:                                        {`100`, `100`},
+		`{minimum: 1}`:                                               {`100`, `1e2`},
+		`true`:                                                       {`1e2`, `1e2`},
+		`{enum: [1e2, 2]}`:                                           {`100`, `100`},
+		`{type: array, items: {type: integer}}`:                      {`[100]`, `[100]`},
+		`{type: array, prefixItems: [{type: integer}], items: {}}`:   {`[100]`, `[100]`},
+		`{type: object, additionalProperties: {type: integer}}`:      {`{"a":100}`, `{"a":100}`},
+		`{type: object, patternProperties: {'^a': {type: integer}}}`: {`{"a":100}`, `{"a":100}`},
+		`{type: object, patternProperties: {'^b': {type: integer}}}`: {`{"a":1e2}`, `{"a":1e2}`},
+		`{type: object, properties: {a: {}}, additionalProperties: {type: integer}}`: {`{"a":1e2}`, `{"a":1e2}`},
+	} {
+		data := "1e2"
+		switch {
+		case strings.Contains(text, "array"):
+			data = "[1e2]"
+		case strings.Contains(text, "object"):
+			data = "{a: 1e2}"
+		}
+		project, list, err := schema.LoadFS(fstest.MapFS{
+			"outboxgen.yaml": {Data: []byte("version: 1\nservice: s\nschemas: [a.yaml]\nout: events\n")},
+			"a.yaml": {Data: []byte("title: A\nx-outbox: {version: 1, type: a.v1, envelope: none, aggregate: {type: a}}\ntype: object\n" +
+				"properties: {v: " + text + "}\nexamples: [{v: " + data + "}]\n$defs: {n: {type: integer}}\n")},
+		}, "outboxgen.yaml")
+		if err != nil || list.HasErrors() {
+			t.Fatal(err, list.Sorted())
+		}
+		e := project.Events[0]
+		for i, strict := range []bool{true, false} {
+			got := recordOf(e, "s", e.Schema.Examples[0], strict).Value
+			if want := `{"v":` + want[i] + `}`; got != want {
+				t.Errorf("%s, strict %t: the value is %s, want %s", text, strict, got, want)
+			}
+		}
+	}
 }
 
 // decoded returns data as the generated type.
