@@ -448,7 +448,7 @@ func (l *loader) bounded(ok bool, pos finding.Pos, id, format string, most int) 
 func (l *loader) identify(r *resource, v *Value) {
 	id := r.base.String()
 	if pos, dup := l.idPos[id]; dup {
-		if pos != v.Pos {
+		if first := l.ids[id]; pos != v.Pos && (first == nil || first.root == nil || !l.repeats(r.root, first.root)) {
 			r.unit.found.Errorf(v.Pos, "duplicate-id", "%s is also the id at %s", finding.Quote(v.Text), pos)
 		}
 		return
