@@ -102,6 +102,28 @@ func TestAsyncAPIWithLayersOfChoices(t *testing.T) {
 	}
 }
 
+// Pointers that lead through references take no time that doubles with each of them.
+func TestAsyncAPIWithPointersThroughReferences(t *testing.T) {
+	t.Parallel()
+	const layers = 60
+	var document strings.Builder
+	document.WriteString("asyncapi: 3.0.0\ninfo: {title: A, version: '1'}\ncomponents:\n  messages:\n    D0: {payload: {type: object}, x-outbox: {aggregate: {type: order}}}\n")
+	message := func(name string, n int) string { return fmt.Sprintf("{$ref: '#/components/messages/%s%d'}", name, n) }
+	for n := range layers {
+		fmt.Fprintf(&document, "    A%d: {$ref: '#/components/messages/A%d/x/y'}\n", n+1, n+2)
+		fmt.Fprintf(&document, "    D%d: {x: %s, y: %s}\n", n+1, message("A", n+1), message("D", n))
+	}
+	fmt.Fprintf(&document, "    A%d: %s\n    D%d: {x: {y: %s}}\n", layers+1, message("D", layers+1), layers+1, message("D", layers))
+	document.WriteString("    Z: " + message("A", 1) + "\n")
+	project, list, err := LoadFS(fstest.MapFS{
+		"outboxgen.yaml": &fstest.MapFile{Data: []byte("version: 1\nservice: a\nout: events\nschemas: ['asyncapi.*']\n")},
+		"asyncapi.yaml":  &fstest.MapFile{Data: []byte(document.String())},
+	}, "outboxgen.yaml")
+	if err != nil || list.HasErrors() || len(project.Events) != 1 {
+		t.Errorf("%d events, %v, %v", len(project.Events), err, list.Sorted())
+	}
+}
+
 // places calls visit for each value inside v.
 func places(v *Value, visit func(*Value)) {
 	for _, m := range v.Members {
