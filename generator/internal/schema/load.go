@@ -226,6 +226,7 @@ type loader struct {
 	api      AsyncAPIConfig
 	apis     []*apiDocument
 	messages map[messageKey]*apiMessage
+	merges   map[merging]*Value
 	followed map[following]*followed
 	// undescribed is the message that is read, if nothing describes its event: it is left
 	// out if it is not JSON.
@@ -263,7 +264,7 @@ func newLoader(fsys fs.FS) *loader {
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
-		messages: map[messageKey]*apiMessage{}, followed: map[following]*followed{}, broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
+		messages: map[messageKey]*apiMessage{}, merges: map[merging]*Value{}, followed: map[following]*followed{}, broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
 	}
 }
 
