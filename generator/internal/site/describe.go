@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/example"
+	"github.com/outboxgen/outboxgen/generator/internal/record"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
@@ -23,7 +24,7 @@ type Description struct {
 	Fields      []field
 	FieldsLeft  bool
 	Example     *sample // nil: none was found
-	Record      *record // nil: without an example
+	Record      *sent   // nil: without an example
 	OtherData   bool    // the record has other data than the example
 	Changes     *changes
 	Schema      string
@@ -38,6 +39,13 @@ type attribute struct {
 	Name, Text string
 	Word       string // its place in the glossary
 	Links      []link
+}
+
+// sent is an example of the event as a Kafka record.
+type sent struct {
+	*record.Record
+
+	Shown string // the value with line breaks
 }
 
 // sample is an example of the data.
@@ -108,13 +116,14 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 		if slices.Contains(d.event.Examples, found.Value) {
 			out.Example.From = strings.Replace(out.Example.From, "From the schema", "From the message in the document of AsyncAPI", 1)
 		}
-		sent := func(data *schema.Value) bool { return canBeSent(d.event, data) }
-		if data := example.Find(d.event.Schema, v, d.event.Examples, sent); data != nil {
+		fits := func(data *schema.Value) bool { return record.CanBeSent(d.event, data) }
+		if data := example.Find(d.event.Schema, v, d.event.Examples, fits); data != nil {
 			service := d.Publishers[0].Text
 			if e.Foreign {
-				service = otherService
+				service = record.OtherService
 			}
-			out.Record, out.OtherData = recordOf(d.event, service, data.Value, d.project.Formats), data.Value.Canonical() != found.Value.Canonical()
+			r := record.Of(d.event, service, data.Value, d.project.Formats)
+			out.Record, out.OtherData = &sent{r, indented(r.Value)}, data.Value.Canonical() != found.Value.Canonical()
 		}
 	}
 	if old := b.predecessor(e, d); old != nil {

@@ -1,4 +1,4 @@
-package site
+package record_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/outboxgen/outboxgen/generator/internal/example"
+	"github.com/outboxgen/outboxgen/generator/internal/record"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/validator"
 	outbox "github.com/outboxgen/outboxgen/runtime"
@@ -59,8 +60,7 @@ func TestRecordIsThatOfTheRuntime(t *testing.T) {
 				continue
 			}
 			for _, data := range []*schema.Value{found.Value, respelled(found.Value)} {
-				got := recordOf(e, project.Config.Service, data, true)
-				got.Shown = ""
+				got := record.Of(e, project.Config.Service, data, true)
 				if diff := cmp.Diff(written(t, e, decode, data), got); diff != "" {
 					t.Errorf("%s: the example %s is not what the runtime writes (-runtime +example):\n%s", e.GoName, data.JSON(), diff)
 				}
@@ -144,7 +144,7 @@ func TestRecordSpellsNumbers(t *testing.T) {
 		}
 		e := project.Events[0]
 		for i, strict := range []bool{true, false} {
-			got := recordOf(e, "s", e.Schema.Examples[0], strict).Value
+			got := record.Of(e, "s", e.Schema.Examples[0], strict).Value
 			if want := `{"v":` + want[i] + `}`; got != want {
 				t.Errorf("%s, strict %t: the value is %s, want %s", text, strict, got, want)
 			}
@@ -160,28 +160,28 @@ func decoded[T outbox.Event](data []byte) (outbox.Event, error) {
 }
 
 // written returns the record of the runtime. The relay adds the first two headers.
-func written(t *testing.T, e *schema.Event, decode func([]byte) (outbox.Event, error), data *schema.Value) *record {
+func written(t *testing.T, e *schema.Event, decode func([]byte) (outbox.Event, error), data *schema.Value) *record.Record {
 	t.Helper()
 	event, err := decode([]byte(data.JSON()))
 	if err != nil {
 		t.Fatalf("%s: %v", e.GoName, err)
 	}
-	at, err := time.Parse(time.RFC3339, exampleTime)
+	at, err := time.Parse(time.RFC3339, record.Time)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := []outbox.Option{outbox.WithID(uuid.MustParse(exampleID)), outbox.WithTime(at)}
+	opts := []outbox.Option{outbox.WithID(uuid.MustParse(record.ID)), outbox.WithTime(at)}
 	if e.AggregateID == nil {
-		opts = append(opts, outbox.WithAggregateID(called(e.AggregateType)))
+		opts = append(opts, outbox.WithAggregateID(e.AggregateType+"-1"))
 	}
 	row, err := event.NewRow(t.Context(), opts...)
 	if err != nil {
 		t.Fatalf("%s: %v", e.GoName, err)
 	}
-	r := &record{Key: row.Key, Value: string(row.Data), Headers: []header{{"event_id", row.ID.String()}, {"event_type", row.EventType}}}
+	r := &record.Record{Key: row.Key, Value: string(row.Data), Headers: []record.Header{{"event_id", row.ID.String()}, {"event_type", row.EventType}}}
 	headers := json.NewDecoder(bytes.NewReader(row.Headers))
 	for name := text(t, headers); name != ""; name = text(t, headers) {
-		r.Headers = append(r.Headers, header{name, text(t, headers)})
+		r.Headers = append(r.Headers, record.Header{name, text(t, headers)})
 	}
 	return r
 }
