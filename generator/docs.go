@@ -138,11 +138,15 @@ func (l *loaded) watched() []string {
 		all = append(all, filepath.Join(l.dir, filepath.FromSlash(name)))
 	}
 	for _, glob := range l.project.Config.Schemas {
-		fixed, _, _ := strings.Cut(filepath.ToSlash(glob), "*")
+		fixed := filepath.ToSlash(glob)
+		if i := strings.IndexAny(fixed, "*?["); i >= 0 {
+			fixed = fixed[:i]
+		}
 		top := filepath.Join(l.dir, filepath.FromSlash(path.Dir(fixed+"x")))
 		_ = filepath.WalkDir(top, func(name string, entry fs.DirEntry, err error) error {
 			switch {
-			case err != nil: // a folder that cannot be read has no schemas
+			case err != nil: // a folder that is not there yet, or cannot be read, has no schemas
+				all = append(all, name)
 				return filepath.SkipDir
 			case !entry.IsDir():
 				return nil

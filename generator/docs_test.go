@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -268,6 +269,37 @@ func TestDocsWatchesAMissingFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := filepath.Join(project.Dir, "common", "later.yaml"); !site.Failed() || !slices.Contains(site.Watch, want) {
+		t.Errorf("%s is not watched: %q", want, site.Watch)
+	}
+}
+
+// The folders around files that a pattern may match are watched, whatever character it
+// has for unknown ones.
+func TestDocsWatchesFoldersOfPatterns(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"schemas/v*/a.yaml", "schemas/v?/*.yaml", "schemas/v[0-9]/*.yaml", "schemas/**/a.yaml"} {
+		project := docsProject(t, "s", "", map[string]string{"v1/a.yaml": "title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\n"})
+		writeDocs(t, filepath.Join(project.Dir, "outboxgen.yaml"), "version: 1\nservice: s\nout: events\nschemas: ["+strconv.Quote(pattern)+"]\n")
+		site, err := generator.Docs(generator.DocsConfig{Projects: []generator.Config{project}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := filepath.Join(project.Dir, "schemas"); site.Failed() || !slices.Contains(site.Watch, want) {
+			t.Errorf("%s: %s is not watched: %q, %v", pattern, want, site.Watch, site.Findings)
+		}
+	}
+}
+
+// A folder of a pattern is watched even before it exists.
+func TestDocsWatchesAMissingFolder(t *testing.T) {
+	t.Parallel()
+	project := docsProject(t, "s", "", map[string]string{"a.yaml": "title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\n"})
+	writeDocs(t, filepath.Join(project.Dir, "outboxgen.yaml"), "version: 1\nservice: s\nout: events\nschemas: [schemas/*.yaml, later/*.yaml]\n")
+	site, err := generator.Docs(generator.DocsConfig{Projects: []generator.Config{project}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(project.Dir, "later"); !slices.Contains(site.Watch, want) {
 		t.Errorf("%s is not watched: %q", want, site.Watch)
 	}
 }

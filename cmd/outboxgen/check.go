@@ -22,7 +22,8 @@ func newCheck(io streams, at *project) *cobra.Command {
 		Short: "Check whether a change of the schemas may be merged",
 		Long: `check examines a change of event schemas in CI. It reports errors in the schemas,
 valid but risky schemas (lint), generated code that is out of date, and changes
-that break consumers or producers of an earlier version. It writes no files.
+that break consumers or producers of an earlier version. It writes no file except
+that of lint.baseline, with --write-baseline.
 
 --against selects the earlier version:
 
@@ -43,6 +44,10 @@ compatibility level: BACKWARD by default. The _TRANSITIVE levels compare with al
 earlier versions of an event: those of the first-parent history; the releases, if
 compat.released is set; or those in the registry, if --against is a URL. To accept
 an intended change, list it with a reason under compat.accept.
+
+lint.rules in the project file sets the level of each finding of lint, and
+lint.baseline names a file with accepted ones. Both also apply to the warnings of
+generate.
 
 The exit code is 0 without errors, 1 with errors, and 2 if the check could not run.
 With --strict, warnings count as errors; notes never do. --explain shows what an ID

@@ -15,8 +15,8 @@ type Example struct {
 	Value *schema.Value
 	// Made is true if the value is not an example of the schema itself. Then it is valid.
 	Made bool
-	// Unchecked is true if the schema has a pattern that cannot be checked, and nothing
-	// else is wrong with the value.
+	// Unchecked is true if the schema has a pattern that cannot be checked, or is too large,
+	// and nothing else is wrong with the value.
 	Unchecked bool
 }
 
@@ -129,8 +129,8 @@ func conjunction(all []*schema.Schema, s *schema.Schema, turn int) []*schema.Sch
 		if branches := notNull(union); len(branches) > 0 {
 			branch := branches[turn%len(branches)]
 			all = conjunction(all, branch, turn)
-			if value, ok := Tag(s.Discriminator, branch); ok {
-				all = append(all, tagged(s.Discriminator, value))
+			if values := Tags(s.Discriminator, branch); len(values) > 0 {
+				all = append(all, tagged(s.Discriminator, values))
 			}
 		}
 	}

@@ -49,21 +49,37 @@ func TestOf(t *testing.T) {
 		`{"type": "object", "properties": {"pet": {"discriminator": {"propertyName": "kind"}, "anyOf": [{"$ref": "#/$defs/Cat"}, {"type": "null"}]}}, "$defs": {"Cat": {"type": "object", "properties": {"name": {"type": "string"}}}}}`:                                                                                                                                                                                                                              `made {"pet":{"name":"name 1","kind":"Cat"}}`,
 		`{"discriminator": {"propertyName": "kind"}, "oneOf": [{"$ref": "#/$defs/Cat"}], "$defs": {"Cat": {"type": "object", "properties": {"kind": {"enum": ["tom", "cat"]}}}}}`:                                                                                                                                                                                                                                                                                     `made {"kind":"tom"}`,
 
+		// The name of the definition is the last one of a chain of references.
+		`{"discriminator": {"propertyName": "kind"}, "oneOf": [{"$ref": "#/$defs/Alias"}], "$defs": {"Alias": {"$ref": "#/$defs/Dog"}, "Dog": {"type": "object"}}}`: `made {"kind":"Dog"}`,
+
 		// Texts.
-		`{"type": "string", "minLength": 15}`:                                           `made "example 1xxxxxx"`,
-		`{"type": "string", "maxLength": 3}`:                                            `made "e 1"`,
-		`{"type": "string", "format": "uuid"}`:                                          `made "018fd0a0-0000-7000-8000-00000000000a"`,
-		`{"type": "string", "format": "email"}`:                                         `made "ada@example.com"`,
-		`{"type": "string", "pattern": "^[A-Z]{3}-[0-9]+$"}`:                            `made "AAA-1"`,
-		`{"type": "string", "pattern": "^[a-z]+$", "minLength": 6}`:                     `made "aaaaaaaa"`,
-		`{"type": "string", "pattern": "^(?!a)[a-z]+$"}`:                                `made "b"`,
-		`{"type": "string", "pattern": "^(red|green)$"}`:                                `made "red"`,
-		`{"type": "string", "contentEncoding": "base64"}`:                               `made "ZXhhbXBsZQ=="`,
-		`{"type": "string", "pattern": "^[A-Z]{2}$", "format": "date"}`:                 `none`,
-		`{"type": "string", "pattern": "^x$", "minLength": 2}`:                          `none`,
-		`{"type": "string", "enum": ["b", "c"]}`:                                        `made "b"`,
-		`{"const": {"k": [1]}}`:                                                         `made {"k":[1]}`,
-		`{"type": "string", "allOf": [{"maxLength": 4}, {"enum": ["too long", "ok"]}]}`: `made "ok"`,
+		`{"type": "string", "minLength": 15}`:                                                    `made "example 1xxxxxx"`,
+		`{"type": "string", "maxLength": 3}`:                                                     `made "e 1"`,
+		`{"type": "string", "format": "uuid"}`:                                                   `made "018fd0a0-0000-7000-8000-00000000000a"`,
+		`{"type": "string", "format": "email"}`:                                                  `made "ada@example.com"`,
+		`{"type": "string", "pattern": "^[A-Z]{3}-[0-9]+$"}`:                                     `made "AAA-1"`,
+		`{"type": "string", "pattern": "^[a-z]+$", "minLength": 6}`:                              `made "aaaaaaaa"`,
+		`{"type": "string", "pattern": "^(?!a)[a-z]+$"}`:                                         `made "b"`,
+		`{"type": "string", "pattern": "^(red|green)$"}`:                                         `made "red"`,
+		`{"type": "string", "contentEncoding": "base64"}`:                                        `made "ZXhhbXBsZQ=="`,
+		`{"type": "string", "contentEncoding": "BASE64"}`:                                        `made "ZXhhbXBsZQ=="`,
+		`{"type": "string", "contentEncoding": "base64url"}`:                                     `made "ZXhhbXBsZQ"`,
+		`{"type": "string", "format": "base64url"}`:                                              `made "ZXhhbXBsZQ"`,
+		`{"type": "string", "contentEncoding": "base32"}`:                                        `made "MV4GC3LQNRSQ===="`,
+		`{"type": "string", "contentEncoding": "base16"}`:                                        `made "6578616D706C65"`,
+		`{"type": "string", "contentEncoding": "hex", "minLength": 20}`:                          `made "6161616578616D706C65"`,
+		`{"type": "string", "contentEncoding": "base32", "minLength": 20}`:                       `made "MFQWCYLBMV4GC3LQNRSQ===="`,
+		`{"type": "string", "contentEncoding": "base64", "examples": ["no bytes"]}`:              `made "ZXhhbXBsZQ=="`,
+		`{"type": "string", "contentEncoding": "hex", "examples": ["0g", "0f"]}`:                 `"0f"`,
+		`{"type": "string", "contentEncoding": "base32", "examples": ["MV", "MY======"]}`:        `"MY======"`,
+		`{"type": "string", "contentEncoding": "7bit", "examples": ["é", "e"]}`:                  `"e"`,
+		`{"type": "string", "contentEncoding": "Quoted-Printable", "examples": ["=", "=C3=A9"]}`: `"=C3=A9"`,
+		`{"type": "string", "contentEncoding": "unknown", "examples": ["é"]}`:                    `"é"`,
+		`{"type": "string", "pattern": "^[A-Z]{2}$", "format": "date"}`:                          `none`,
+		`{"type": "string", "pattern": "^x$", "minLength": 2}`:                                   `none`,
+		`{"type": "string", "enum": ["b", "c"]}`:                                                 `made "b"`,
+		`{"const": {"k": [1]}}`:                                                                  `made {"k":[1]}`,
+		`{"type": "string", "allOf": [{"maxLength": 4}, {"enum": ["too long", "ok"]}]}`:          `made "ok"`,
 
 		// Numbers.
 		`{"type": "integer"}`:                                              `made 1`,
@@ -154,8 +170,11 @@ func TestDifferentTexts(t *testing.T) {
 	items := []string{`{"type": "string"}`, `{"type": "string", "maxLength": 4}`, `{"type": "string", "pattern": "^[A-Z]{3}-[0-9]+$"}`, `{"type": "string", "pattern": "^.{3,9}$"}`,
 		`{"type": "string", "pattern": "^[a-z]+$"}`, `{"type": "string", "format": "regex", "maxLength": 30}`}
 	for _, format := range []string{"uuid", "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "iri", "uri-reference",
-		"iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex", "byte", "decimal"} {
+		"iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex", "byte", "base64url", "decimal"} {
 		items = append(items, fmt.Sprintf(`{"type": "string", "format": %q}`, format))
+	}
+	for _, encoding := range []string{"base64", "base64url", "base32", "base16"} {
+		items = append(items, fmt.Sprintf(`{"type": "string", "contentEncoding": %q}`, encoding))
 	}
 	for _, item := range items {
 		text := fmt.Sprintf(`{"type": "array", "uniqueItems": true, "minItems": %d, "items": %s}`, many, item)
@@ -187,6 +206,28 @@ func TestPatternsThatTakeLong(t *testing.T) {
 			}
 		case <-time.After(patience):
 			t.Fatalf("%s does not end", text)
+		}
+	}
+}
+
+// An example of a schema through which billions of paths lead is not checked: that would not
+// end.
+func TestManyPaths(t *testing.T) {
+	t.Parallel()
+	const levels = 40
+	inPlace := func(next string) string { return fmt.Sprintf(`{"allOf": [%s, %s]}`, next, next) }
+	below := func(next string) string { return fmt.Sprintf(`{"allOf": [{"items": %s}, {"items": %s}]}`, next, next) }
+	for name, step := range map[string]func(next string) string{"in place": inPlace, "below": below} {
+		var defs []string
+		given := `"x"`
+		for level := range levels {
+			defs = append(defs, fmt.Sprintf(`"d%d": %s`, level, step(fmt.Sprintf(`{"$ref": "#/$defs/d%d"}`, level+1))))
+			given = "[" + given + "]"
+		}
+		text := fmt.Sprintf(`{"$ref": "#/$defs/d0", "examples": [%s], "$defs": {%s, "d%d": true}}`, given, strings.Join(defs, ", "), levels)
+		found := example.Of(load(t, text), validator.New(true))
+		if found == nil || !found.Unchecked {
+			t.Errorf("%s: the example is %+v", name, found)
 		}
 	}
 }

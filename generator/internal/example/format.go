@@ -1,7 +1,9 @@
 package example
 
 import (
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -45,6 +47,9 @@ var short = map[string]string{
 	"decimal":       "1",
 }
 
+// encodings has the formats whose texts are also those of an encoding.
+var encodings = map[string]string{"base64": "byte", "base64url": "base64url", "base32": "base32", "base16": "base16", "hex": "base16"}
+
 // lengthened returns a text of a format with more characters; "" if a format has no
 // longer ones.
 func lengthened(format, text string, more int) string {
@@ -66,11 +71,19 @@ func lengthened(format, text string, more int) string {
 		return text[:at] + b.String() + text[at:]
 	case "decimal":
 		return text + strings.Repeat("0", more)
-	case "byte":
-		const group = 4
-		return strings.Repeat("YWFh", (more+group-1)/group) + text
+	case "byte", "base64url":
+		return repeated("YWFh", more) + text
+	case "base32":
+		return repeated("MFQWCYLB", more) + text
+	case "base16":
+		return repeated("61", more) + text
 	}
 	return ""
+}
+
+// repeated returns a group as often as it has the characters.
+func repeated(group string, characters int) string {
+	return strings.Repeat(group, (characters+len(group)-1)/len(group))
 }
 
 // numbered returns the text of a format with a number; "" for an unknown format. The
@@ -102,12 +115,20 @@ func numbered(format string, n int) string {
 	case "regex":
 		return among(n, "^[a-z]+$", "^[0-9]+$", "^[a-z]{%d}$")
 	case "byte":
-		return base64.StdEncoding.EncodeToString([]byte(among(n, "example", "text", "text %d")))
+		return base64.StdEncoding.EncodeToString(someBytes(n))
+	case "base64url":
+		return base64.RawURLEncoding.EncodeToString(someBytes(n))
+	case "base32":
+		return base32.StdEncoding.EncodeToString(someBytes(n))
+	case "base16":
+		return strings.ToUpper(hex.EncodeToString(someBytes(n)))
 	case "decimal":
 		return among(n, "12.50", "7.25", "%d.75")
 	}
 	return moment(format, n)
 }
+
+func someBytes(n int) []byte { return []byte(among(n, "example", "text", "text %d")) }
 
 // moment returns a time in one of the formats for times.
 func moment(format string, n int) string {

@@ -30,7 +30,7 @@ func (m *maker) text(all []*schema.Schema, name string) string {
 			format = s.Format
 		}
 		if encoding == "" {
-			encoding = s.ContentEncoding
+			encoding = strings.ToLower(s.ContentEncoding)
 		}
 	}
 	const longest = 5000
@@ -39,16 +39,13 @@ func (m *maker) text(all []*schema.Schema, name string) string {
 		n := utf8.RuneCountInString(text)
 		return n >= least && (most < 0 || n <= most) && (pattern == "" || m.patterns.match(pattern, text))
 	}
-	for _, text := range formatted(format, m.turn, least) {
+	for _, text := range slices.Concat(formatted(format, m.turn, least), formatted(encodings[encoding], m.turn, least)) {
 		if fits(text) {
 			return text
 		}
 	}
 	if pattern != "" {
 		return m.patterns.fitting(pattern, m.turn, least, most)
-	}
-	if encoding == "base64" || encoding == "base64url" {
-		return numbered("byte", m.turn)
 	}
 	return sized(called(name, m.turn), least, most)
 }

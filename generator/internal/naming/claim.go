@@ -283,6 +283,33 @@ func Anonymous(target *schema.Schema) bool {
 	return ok && err == nil && target.Title == ""
 }
 
+// Branch returns the definition that a branch of a union stands for: the last one of a
+// chain of references that say nothing else. nil: none, or one without a name.
+func Branch(s *schema.Schema) *schema.Schema {
+	if to := s.Resolved(); to != nil && to != s && !Anonymous(to) {
+		return to
+	}
+	return nil
+}
+
+// Tags returns the values by which a discriminator chooses a definition: those that its
+// mapping has for it, or else its name. None for nil.
+func Tags(d *schema.Discriminator, definition *schema.Schema) []*schema.Value {
+	if definition == nil {
+		return nil
+	}
+	var values []*schema.Value
+	for i, target := range d.Targets {
+		if target.Resolved() == definition {
+			values = append(values, &schema.Value{Pos: d.Mapping[i].Pos, Kind: schema.String, Text: d.Mapping[i].Text})
+		}
+	}
+	if len(values) == 0 {
+		values = append(values, &schema.Value{Pos: d.PropertyName.Pos, Kind: schema.String, Text: RefName(definition)})
+	}
+	return values
+}
+
 // lastToken returns the name of a definition as written.
 func lastToken(target *schema.Schema) string {
 	name := target.Pointer[strings.LastIndexByte(target.Pointer, '/')+1:]

@@ -271,9 +271,10 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 		if !ok {
 			continue
 		}
+		whole := r.load.withTraits(operation, r.document.major)
 		at := channel
-		at.left = at.left || refuses(operation.value)
-		if x := operation.value.member("x-outbox"); x != nil && !refuses(operation.value) {
+		at.left = at.left || refuses(operation.value) || refuses(whole)
+		if x := whole.member("x-outbox"); x != nil && !refuses(whole) {
 			r.misplaced(x)
 		}
 		at.does = sends
@@ -289,7 +290,7 @@ func (r *apiReader) operations(n node, channel apiChannel) {
 		}
 		if !severalMessages(message.value) {
 			key, unnamed := channel.name, m.Name
-			if id := r.load.withTraits(operation, 2).Member("operationId"); id != nil && id.Kind == String {
+			if id := whole.Member("operationId"); id != nil && id.Kind == String {
 				key, unnamed = Name{Text: id.Text, Pos: id.Pos}, ""
 			}
 			at.left = at.left || r.leftHere(operation.inside("message").value)

@@ -72,23 +72,64 @@ func (l *loader) deref(n node) (target node, ok bool) {
 	return l.derefAs(n, reading{api: n.unit.api, part: true})
 }
 
-// derefAs is deref, and says how files are read on the way.
+// following identifies a reference that is followed.
+type following struct {
+	node
+
+	as     reading
+	needed bool // what is broken on the way is needed
+}
+
+// followed is where a reference leads.
+type followed struct {
+	to   node
+	ok   bool
+	open bool // it is being followed now
+}
+
+// derefAs is deref, and says how files are read on the way. Each reference is followed
+// once: the ways to it, through other references, may double with each of them.
 func (l *loader) derefAs(n node, as reading) (target node, ok bool) {
+	if !refers(n.value) {
+		to, ok, _ := l.followAll(n, as)
+		return to, ok
+	}
+	at := following{n, as, l.needed}
+	if known := l.followed[at]; known != nil {
+		return known.to, known.ok
+	}
+	l.followed[at] = &followed{open: true}
+	to, ok, final := l.followAll(n, as)
+	if l.followed[at] = (&followed{to: to, ok: ok}); !final {
+		delete(l.followed, at)
+	}
+	return to, ok
+}
+
+// isFollowed reports whether a reference is being followed now.
+func (l *loader) isFollowed(n node, as reading) bool {
+	known := l.followed[following{n, as, l.needed}]
+	return known != nil && known.open
+}
+
+// followAll follows the references at n. final is false if that may lead further later, when
+// other files have been read.
+func (l *loader) followAll(n node, as reading) (target node, ok, final bool) {
 	defer func(before reading) { l.reading = before }(l.reading)
 	l.reading = as
 	seen := map[*Value]bool{}
 	for range maxAPIRefs {
 		ref := n.value.Member("$ref")
 		if n.value.Kind != Object || ref == nil {
-			return n, true
+			return n, true, true
 		}
 		if ref.Kind != String {
 			l.brokenRef(n.unit, ref, failure{id: "wrong-type", message: "$ref must be " + uriReference + ", not " + ref.Describe()})
-			return node{}, false
+			return node{}, false, true
 		}
 		next, f := l.apiTarget(n, ref.Text)
 		if f != nil && f.id == "unknown-anchor" && !as.part {
-			return n, true // it may be in a schema that was not read yet; resolve reports it
+			return n, true, false // it may be in a schema that was not read yet; resolve reports it
 		}
 		if f == nil && (seen[next.value] || next.value == n.value) {
 			f = circle()
@@ -96,7 +137,7 @@ func (l *loader) derefAs(n node, as reading) (target node, ok bool) {
 		seen[n.value] = true
 		if f != nil {
 			l.brokenRef(n.unit, ref, *f)
-			return node{}, false
+			return node{}, false, true
 		}
 		if from := n.unit.doc; !slices.Contains(from.refers, next.unit.doc) {
 			from.refers = append(from.refers, next.unit.doc)
@@ -104,8 +145,8 @@ func (l *loader) derefAs(n node, as reading) (target node, ok bool) {
 		next.unit.needed = next.unit.needed || l.needed
 		n = next
 	}
-	l.brokenRef(n.unit, n.value, failure{id: "reference-circle", message: fmt.Sprintf("more than %d references in a row", maxAPIRefs)})
-	return node{}, false
+	l.brokenRef(n.unit, n.value, *tooManyRefs())
+	return node{}, false, true
 }
 
 // brokenPart is a problem of a part of a document of AsyncAPI: mostly of a reference.
@@ -186,17 +227,21 @@ func (l *loader) reach(u *unit, tokens []string) (node, *failure) {
 			return node{}, &failure{id: "dangling-reference", message: fmt.Sprintf("%s has nothing at %s",
 				finding.Quote(u.doc.Path), finding.Quote("#"+joinTokens(tokens[:followed+1]))), hint: l.pointerHint(u, tokens, followed, reached)}
 		case l.reaching > maxAPIRefs:
-			return node{}, circle()
+			return node{}, tooManyRefs()
 		}
 		way := tokens[:followed]
-		next, ok := l.derefAs(node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: !toSchema(way)})
+		at, as := node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: !toSchema(way)}
+		if l.isFollowed(at, as) {
+			return node{}, circle()
+		}
+		next, ok := l.derefAs(at, as)
 		if !ok || refers(next.value) {
 			return node{}, &failure{} // it was reported, or will be
 		}
 		start, _ := pointerTokens(next.pointer)
 		u, tokens = next.unit, slices.Concat(start, tokens[followed:])
 	}
-	return node{}, circle()
+	return node{}, tooManyRefs()
 }
 
 // toSchema reports whether a way into a document of AsyncAPI leads to a schema. The names
@@ -220,6 +265,10 @@ func refers(v *Value) bool {
 
 func circle() *failure {
 	return &failure{id: "reference-circle", message: "this reference leads back to itself", hint: "refer to the object itself"}
+}
+
+func tooManyRefs() *failure {
+	return &failure{id: "reference-circle", message: fmt.Sprintf("more than %d references in a row", maxAPIRefs), hint: "refer to the object itself"}
 }
 
 // apiRoots returns the outermost schemas of a file that is no schema itself.

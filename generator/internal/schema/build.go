@@ -216,11 +216,30 @@ func (b *builder) anchor(s *Schema, m Member) {
 
 func (b *builder) addAnchor(s *Schema, name string, pos finding.Pos) {
 	other, dup := b.within.anchors[name]
-	if dup && other != s {
+	if dup && other != s && !b.load.repeats(s, other) {
 		b.list.Errorf(pos, "duplicate-anchor", "the anchor %s is also at line %d, column %d", finding.Quote(name), other.Pos.Line, other.Pos.Col)
 		return
 	}
-	b.within.anchors[name] = s
+	if !dup {
+		b.within.anchors[name] = s
+	}
+}
+
+// repeats reports whether a schema in a document of AsyncAPI has the place or the content of
+// another one there: an alias, or the payload of a message that a tool writes in each
+// operation. The first one then has the ids of both.
+func (l *loader) repeats(s, other *Schema) bool {
+	u := l.units[s.Doc.Path]
+	if u == nil || u.api == 0 || s.Doc != other.Doc {
+		return false
+	}
+	value := func(s *Schema) *Value {
+		tokens, _ := pointerTokens(s.Pointer)
+		v, _, _ := u.value.at(tokens)
+		return v
+	}
+	one, two := value(s), value(other)
+	return one != nil && two != nil && (one == two || one.Canonical() == two.Canonical())
 }
 
 func isAnchor(name string) bool {

@@ -226,6 +226,8 @@ type loader struct {
 	api      AsyncAPIConfig
 	apis     []*apiDocument
 	messages map[messageKey]*apiMessage
+	merges   map[merging]*Value
+	followed map[following]*followed
 	// undescribed is the message that is read, if nothing describes its event: it is left
 	// out if it is not JSON.
 	undescribed *apiMessage
@@ -262,7 +264,7 @@ func newLoader(fsys fs.FS) *loader {
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
-		messages: map[messageKey]*apiMessage{}, broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
+		messages: map[messageKey]*apiMessage{}, merges: map[merging]*Value{}, followed: map[following]*followed{}, broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
 	}
 }
 
@@ -448,7 +450,7 @@ func (l *loader) bounded(ok bool, pos finding.Pos, id, format string, most int) 
 func (l *loader) identify(r *resource, v *Value) {
 	id := r.base.String()
 	if pos, dup := l.idPos[id]; dup {
-		if pos != v.Pos {
+		if first := l.ids[id]; pos != v.Pos && (first == nil || first.root == nil || !l.repeats(r.root, first.root)) {
 			r.unit.found.Errorf(v.Pos, "duplicate-id", "%s is also the id at %s", finding.Quote(v.Text), pos)
 		}
 		return

@@ -59,7 +59,7 @@ func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 	for _, br := range objects {
 		values, _ := valuesAt(br.form, path)
 		if len(values) == 0 {
-			values = mapped(d, br)
+			values = naming.Tags(d, br.ref)
 		}
 		if len(values) == 0 {
 			return false
@@ -89,24 +89,6 @@ func (b *builder) byDiscriminator(u *union, objects []*branch) bool {
 			SetHint("in every branch, require it and give it a const")
 	}
 	return true
-}
-
-// mapped returns the tag values of a branch by a discriminator's mapping, or else by
-// the name of its definition.
-func mapped(d *schema.Discriminator, br *branch) []*schema.Value {
-	var values []*schema.Value
-	if br.ref == nil {
-		return nil
-	}
-	for i, target := range d.Targets {
-		if target != nil && (target == br.ref || lastRef(target) == br.ref || target.Resolved() == br.ref.Resolved()) {
-			values = append(values, &schema.Value{Pos: d.Mapping[i].Pos, Kind: schema.String, Text: d.Mapping[i].Text})
-		}
-	}
-	if len(values) == 0 {
-		values = append(values, &schema.Value{Pos: d.PropertyName.Pos, Kind: schema.String, Text: naming.RefName(br.ref)})
-	}
-	return values
 }
 
 // byTag looks for a property that every branch requires, with different values in each.

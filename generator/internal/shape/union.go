@@ -198,8 +198,8 @@ func (b *builder) branchesOf(all []normal.Branch, keyword string) []*branch {
 		if keyword == "type" || one.Node.Restricted() {
 			br.kind = br.JSON
 		}
-		if last := lastRef(one.From); keyword != "type" && last != one.From && !naming.Anonymous(last) {
-			br.ref = last
+		if keyword != "type" {
+			br.ref = naming.Branch(one.From)
 		}
 		branches = append(branches, br)
 	}

@@ -45,35 +45,47 @@ func gather(s *schema.Schema) *facts {
 	f := &facts{}
 	var null bool
 	f.include(s, &null)
-	f.nullable = (null || f.stated() || f.enum() != nil) && allowsNull(s, 0)
+	f.nullable = (null || f.stated() || f.enum() != nil) && nulls{}.allowed(s)
 	return f
 }
 
 func isNull(v *schema.Value) bool { return v.Kind == schema.Null }
 
-// allowsNull reports whether null matches a schema, as far as its types, values and
+// nulls remembers which schemas allow null, because many paths may lead to one of them.
+type nulls map[*schema.Schema]bool
+
+// allowed reports whether null matches a schema, as far as its types, values and
 // combinations say.
-func allowsNull(s *schema.Schema, depth int) bool {
-	const deepest = 50 // a cycle of references has no answer
-	inner := func(s *schema.Schema) bool { return allowsNull(s, depth+1) }
-	switch {
-	case s == nil || depth > deepest:
+func (n nulls) allowed(s *schema.Schema) bool {
+	if s == nil {
 		return true
+	}
+	allowed, known := n[s]
+	if !known {
+		n[s] = true // a cycle of references has no answer
+		allowed = n.decide(s)
+		n[s] = allowed
+	}
+	return allowed
+}
+
+func (n nulls) decide(s *schema.Schema) bool {
+	switch {
 	case s.Bool != nil:
 		return *s.Bool
 	case len(s.Types) > 0 && !slices.Contains(s.Types, "null"),
 		s.Const != nil && !isNull(s.Const),
 		s.Enum != nil && !slices.ContainsFunc(s.Enum, isNull),
-		s.Ref != nil && !inner(s.Ref.Target):
+		s.Ref != nil && !n.allowed(s.Ref.Target):
 		return false
 	}
 	for _, part := range s.AllOf {
-		if !inner(part) {
+		if !n.allowed(part) {
 			return false
 		}
 	}
 	for _, branches := range [][]*schema.Schema{s.AnyOf, s.OneOf} {
-		if len(branches) > 0 && !slices.ContainsFunc(branches, inner) {
+		if len(branches) > 0 && !slices.ContainsFunc(branches, n.allowed) {
 			return false
 		}
 	}

@@ -228,7 +228,7 @@ func (w *fields) items(f *facts, path, pointer string, depth int) {
 			name = "[…]"
 		}
 		// An item that only has a type is in the type of the array.
-		if of := gather(s.Items); len(of.parts) == 1 && !s.Items.SaysMore("type") && s.Items.Description == "" && s.Items.Title == "" {
+		if of := gather(s.Items); len(of.parts) == 1 && !s.Items.SaysMore("type") && s.Items.Title == "" && w.value(of, "-").plain() {
 			continue
 		}
 		w.add(path, name, "-", s.Items, "", depth)
@@ -245,14 +245,25 @@ func (w *fields) variants(u union, path, pointer string, depth int) {
 		if title := gather(branch).title(); title != "" {
 			name += ": " + shorten(title, 80)
 		}
-		tag, tagged := example.Tag(u.by, branch)
 		at := len(w.rows)
 		w.add(within, name, pointer, branch, "", depth)
-		if tagged && at < len(w.rows) {
-			chosen := rule{shorten(u.by.PropertyName.Text, 80) + " is always", shorten(strconv.Quote(tag), 200)}
-			w.rows[at].Rules = slices.Insert(w.rows[at].Rules, 0, chosen)
+		if tags := example.Tags(u.by, branch); len(tags) > 0 && at < len(w.rows) {
+			w.rows[at].Rules = slices.Insert(w.rows[at].Rules, 0, chosenBy(u.by, tags))
 		}
 	}
+}
+
+// chosenBy says which values of a discriminator choose a variant.
+func chosenBy(d *schema.Discriminator, tags []*schema.Value) rule {
+	is := " is always"
+	if len(tags) > 1 {
+		is = " is"
+	}
+	var texts []string
+	for _, tag := range tags {
+		texts = append(texts, shorten(tag.JSON(), 200))
+	}
+	return rule{shorten(d.PropertyName.Text, 80) + is, strings.Join(texts, " or ")}
 }
 
 // describe returns the row of a value, without its name.

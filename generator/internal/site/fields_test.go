@@ -112,6 +112,49 @@ pet | object, optional | matches exactly one of the variants
   pet variant 3 | object
     pet variant 3.kind | string, required | "emu"
 `},
+		"a discriminator of definitions with other names": {`
+type: object
+properties:
+  pet:
+    discriminator: {propertyName: kind, mapping: {tom: "#/$defs/Cat", felix: "#/$defs/Cat"}}
+    oneOf: [{$ref: "#/$defs/Alias"}, {$ref: "#/$defs/Cat"}, {$ref: "#/$defs/__schema0"}]
+$defs:
+  Alias: {$ref: "#/$defs/Dog"}
+  Dog: {type: object}
+  Cat: {type: object}
+  __schema0: {type: object}
+`, `
+data | object A
+pet | object, optional | matches exactly one of the variants
+  pet variant 1 | object | kind is always "Dog"
+  pet variant 2 | object | kind is "tom" or "felix"
+  pet variant 3 | object
+`},
+		"what is said of items": {`
+type: object
+properties:
+  emails: {type: array, items: {type: string, x-outbox: {personal: true}}}
+  old: {type: array, items: {type: string, deprecated: true}}
+  usual: {type: array, items: {type: string, default: x}}
+  like: {type: array, items: {type: string, examples: [y]}}
+  none: {type: array, items: {type: [string, "null"]}}
+  rest: {type: array, prefixItems: [{type: integer}], items: {type: string, readOnly: true}}
+`, `
+data | object A
+emails | array of string, optional
+  emails[] | string, personal data
+old | array of string, optional
+  old[] | string, deprecated
+usual | array of string, optional
+  usual[] | string | default "x"
+like | array of string, optional
+  like[] | string | like "y"
+none | array of string, optional
+  none[] | string, may be null
+rest | array with fixed places, optional
+  rest[0] | integer
+  rest[…] | string, read only
+`},
 		"containers": {`
 type: object
 minProperties: 1
@@ -248,6 +291,23 @@ func TestFieldsOfALargeSchema(t *testing.T) {
 	got = table(t, "type: object\nproperties: {e: {enum: ["+strings.Join(values, ", ")+"]}}\n")
 	if !strings.HasSuffix(got, `| "v59" | 940 more`+"\n") {
 		t.Errorf("the enum ends with %q", got[len(got)-100:])
+	}
+}
+
+// A schema to which many paths lead, each part of it twice or more, has a table soon.
+func TestFieldsOfManyPaths(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("type: object\nproperties: {a: {$ref: '#/$defs/d0'}}\n$defs:\n")
+	const levels = 24
+	for level := range levels {
+		next := fmt.Sprintf("{$ref: '#/$defs/d%d'}", level+1)
+		fmt.Fprintf(&b, "  d%d: {allOf: [%s, %s, %s]}\n", level, next, next, next)
+	}
+	fmt.Fprintf(&b, "  d%d: {type: [string, 'null']}\n", levels)
+	want := "data | object A\na | string, optional, may be null\n"
+	if diff := cmp.Diff(want, table(t, b.String())); diff != "" {
+		t.Errorf("the table (-want +got):\n%s", diff)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/example"
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/record"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
@@ -116,7 +117,7 @@ examples: [{trace: abc}]
 	e := project.Events[0]
 	e.CorrelationUUID = true
 	found := example.Of(e.Schema, validator.New(true))
-	if r := recordOf(e, "orders", found.Value); !strings.Contains(r.Value, `"correlation_id":"`+exampleID+`"`) {
+	if r := record.Of(e, "orders", found.Value, true); !strings.Contains(r.Value, `"correlation_id":"`+record.ID+`"`) {
 		t.Errorf("the correlation id is no UUID, which the runtime refuses: %s", r.Value)
 	}
 }

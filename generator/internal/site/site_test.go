@@ -349,3 +349,18 @@ func TestSlug(t *testing.T) {
 		}
 	}
 }
+
+func load(t *testing.T, folder string) *schema.Project {
+	t.Helper()
+	project, list, err := schema.Load(filepath.Join("..", "..", "..", "testdata", filepath.FromSlash(folder)), "outboxgen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list.HasErrors() {
+		t.Fatal(list.Sorted())
+	}
+	return project
+}
+
+// quote returns a text as JSON.
+func quote(text string) string { return (&schema.Value{Kind: schema.String, Text: text}).JSON() }

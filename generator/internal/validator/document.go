@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -41,6 +42,10 @@ func (d *documents) write(s *schema.Schema) any {
 	}
 	d.scalars(out, s)
 	d.subschemas(out, s)
+	if encoding := strings.ToLower(s.ContentEncoding); encodings[encoding] != nil {
+		all, _ := out["allOf"].([]any)
+		out["allOf"] = append(all, map[string]any{"format": encoded + encoding})
+	}
 	return out
 }
 

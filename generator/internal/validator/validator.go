@@ -88,7 +88,7 @@ func (v *Validator) Checks(s *schema.Schema) bool { return v.compile(s) != nil }
 type Verdict int
 
 // The verdicts. Unchecked is no proof: the value has nothing wrong, as far as the
-// patterns of the schema can be checked.
+// patterns of the schema can be checked, and checking does not take too long.
 const (
 	Invalid Verdict = iota
 	Unchecked
@@ -97,7 +97,7 @@ const (
 
 // Check checks a value, unlike Problem also whether all was checked.
 func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
-	if !v.Checks(s) {
+	if !v.Checks(s) || tooLarge(s, value) {
 		return Unchecked
 	}
 	v.skipped = false
@@ -112,10 +112,10 @@ func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
 }
 
 // Problem returns what is wrong with a value and where; "" when it is valid, or s
-// cannot be compiled.
+// cannot be compiled, or checking takes too long.
 func (v *Validator) Problem(s *schema.Schema, value *schema.Value) (finding.Pos, string) {
 	compiled := v.compile(s)
-	if compiled == nil {
+	if compiled == nil || tooLarge(s, value) {
 		return finding.Pos{}, ""
 	}
 	var invalid *jsonschema.ValidationError
@@ -187,6 +187,9 @@ func (v *Validator) say(e *jsonschema.ValidationError) string {
 	case *kind.MultipleOf:
 		return "it is not a multiple of " + number(k.Want)
 	case *kind.Format:
+		if encoding, ok := strings.CutPrefix(k.Want, encoded); ok {
+			return "it is not encoded as " + encoding
+		}
 		return fmt.Sprintf("it does not have the format %s", k.Want)
 	}
 	return e.ErrorKind.LocalizedString(v.printer)

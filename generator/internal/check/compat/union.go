@@ -148,7 +148,7 @@ func (c *comparison) tagsBy(s *shape, property string, leaves [][]*schema.Schema
 				return nil
 			}
 			if len(values) == 0 && d != nil {
-				values = mapped(d, object)
+				values = naming.Tags(d, naming.Branch(object))
 			}
 			if len(values) == 0 {
 				return nil
@@ -164,25 +164,6 @@ func (c *comparison) tagsBy(s *shape, property string, leaves [][]*schema.Schema
 		}
 	}
 	return t
-}
-
-// mapped returns the values that a discriminator maps to a branch, or else the name of
-// its definition.
-func mapped(d *schema.Discriminator, branch *schema.Schema) []*schema.Value {
-	to := branch.Resolved()
-	if to == branch || naming.Anonymous(to) {
-		return nil
-	}
-	var values []*schema.Value
-	for i, target := range d.Targets {
-		if target.Resolved() == to {
-			values = append(values, &schema.Value{Kind: schema.String, Text: d.Mapping[i].Text})
-		}
-	}
-	if len(values) == 0 {
-		values = append(values, &schema.Value{Kind: schema.String, Text: naming.RefName(to)})
-	}
-	return values
 }
 
 // selection compares how generated code selects the variant of a union. partner is the

@@ -1,4 +1,6 @@
-package site
+// Package record makes the Kafka record of an event from an example of its data: the one
+// that the runtime and the relay make.
+package record
 
 import (
 	"strconv"
@@ -9,29 +11,28 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
-// record is an example of an event as a Kafka record.
-type record struct {
+// Record is an example of an event as a Kafka record.
+type Record struct {
 	Key     *string // nil: none
-	Headers []header
+	Headers []Header
 	Value   string // as it is sent
-	Shown   string // the value with line breaks
 }
 
-// header is a header of a record.
-type header struct{ Name, Value string }
+// Header is a header of a record.
+type Header struct{ Name, Value string }
 
-// The id and the time of the example. Every page has the same, so that a site depends
-// only on its schemas.
+// The id and the time of every example, so that a page or a document depends only on its
+// schemas.
 const (
-	exampleID   = "018fd0a0-0000-7000-8000-000000000001"
-	exampleTime = "2026-01-15T09:30:00Z"
-	// otherService is the publisher that no project describes.
-	otherService = "other_service"
+	ID   = "018fd0a0-0000-7000-8000-000000000001"
+	Time = "2026-01-15T09:30:00Z"
+	// OtherService is the publisher that no project describes.
+	OtherService = "other_service"
 )
 
-// canBeSent reports whether an insert of this data does not fail because it has no
+// CanBeSent reports whether an insert of this data does not fail because it has no
 // aggregate id or key.
-func canBeSent(e *schema.Event, data *schema.Value) bool {
+func CanBeSent(e *schema.Event, data *schema.Value) bool {
 	pointers := []*schema.Name{e.AggregateID}
 	if e.Keyed {
 		pointers = append(pointers, e.Key)
@@ -44,11 +45,12 @@ func canBeSent(e *schema.Event, data *schema.Value) bool {
 	return true
 }
 
-// recordOf returns the record that the runtime and the relay make of an event with this
-// data: package outbox writes the value and most headers, and the relay adds the id and
-// the type. TestRecordIsThatOfTheRuntime compares the two.
-func recordOf(e *schema.Event, service string, data *schema.Value) *record {
-	r := &record{}
+// Of returns the record of an event with this data: package outbox writes the value and
+// most headers, and the relay adds the id and the type. TestRecordIsThatOfTheRuntime
+// compares the two. strict is whether the project follows validation: strict.
+func Of(e *schema.Event, service string, data *schema.Value, strict bool) *Record {
+	r := &Record{}
+	data = spelled(e.Schema, data, strict)
 	aggregate, ok := textAt(data, e.AggregateID)
 	if !ok {
 		aggregate = called(e.AggregateType)
@@ -62,21 +64,20 @@ func recordOf(e *schema.Event, service string, data *schema.Value) *record {
 	}
 	correlation, ok := textAt(data, e.Correlation)
 	if !ok || correlation == "" || e.CorrelationUUID && !isUUID(correlation) {
-		correlation = exampleID
+		correlation = ID
 	}
 	r.Value = enveloped(e, service, aggregate, correlation, data.JSON())
-	r.Shown = indented(r.Value)
 	content := "application/json"
 	if e.Envelope == "cloudevents" {
 		content = "application/cloudevents+json; charset=UTF-8"
 	}
-	r.Headers = []header{
-		{"event_id", exampleID},
+	r.Headers = []Header{
+		{"event_id", ID},
 		{"event_type", e.Type},
 		{"trace_id", correlation},
 		{"source_service", service},
 		{"schema_version", "1"},
-		{"occurred_at", exampleTime},
+		{"occurred_at", Time},
 		{"content_type", content},
 	}
 	return r
@@ -99,10 +100,10 @@ func enveloped(e *schema.Event, service, aggregate, correlation, data string) st
 		return data
 	case "cloudevents":
 		o.text("specversion", "1.0")
-		o.text("id", exampleID)
+		o.text("id", ID)
 		o.text("source", service)
 		o.text("type", e.Type)
-		o.text("time", exampleTime)
+		o.text("time", Time)
 		o.text("datacontenttype", "application/json")
 		if e.SchemaURI != "" {
 			o.text("dataschema", e.SchemaURI)
@@ -112,9 +113,9 @@ func enveloped(e *schema.Event, service, aggregate, correlation, data string) st
 		o.add("data", data)
 		return o.String()
 	}
-	o.text("event_id", exampleID)
+	o.text("event_id", ID)
 	o.text("event_type", e.Type)
-	o.text("event_timestamp", exampleTime)
+	o.text("event_timestamp", Time)
 	o.text("source_service", service)
 	o.add("schema_version", "1")
 	o.text("correlation_id", correlation)
