@@ -24,7 +24,10 @@ func (l *linter) others(found []finding.Finding) {
 		if positions == nil {
 			positions = l.keywords()
 		}
-		s := owner(positions[f.Pos.File], f.Pos)
+		s, outside := l.project.About(f)
+		if !outside {
+			s = owner(positions[f.Pos.File], f.Pos)
+		}
 		if s != nil && !f.HasPointer {
 			f.Pointer, f.HasPointer = s.Pointer, true
 		}
