@@ -92,3 +92,37 @@ func TestWarningsBelongToTheirMessage(t *testing.T) {
 		})
 	}
 }
+
+// A warning at the name of a property belongs to the schema of the property.
+func TestWarningsAtNamesBelongToTheirProperty(t *testing.T) {
+	t.Parallel()
+	at := func(p *schema.Project) []finding.Finding {
+		var found []finding.Finding
+		root := p.Documents[0].Root
+		for _, properties := range [][]schema.Property{root.Then.Properties, root.PatternProperties} {
+			for _, property := range properties {
+				found = append(found, finding.Finding{Pos: property.Pos, Severity: finding.Warning, ID: "conditional-member", Message: property.Name})
+			}
+		}
+		return found
+	}
+	const text = "title: A\nx-outbox: {version: 1, type: a.v1, aggregate: {type: a}}\ntype: object\nthen:\n  properties:\n" +
+		"    x: {type: string}\n    y: {type: integer}\npatternProperties:\n  ^x: {type: string}\n  ^y: {type: string}\n"
+	suppressed := strings.Replace(text, "y: {type: integer", "y: {type: integer, x-outbox: {suppress: {conditional-member: known}}", 1)
+	for _, tc := range []struct {
+		text string
+		want []string
+	}{
+		{text, []string{
+			"conditional-member a.yaml:6:5 #/then/properties/x", "conditional-member a.yaml:7:5 #/then/properties/y",
+			"conditional-member a.yaml:9:3 #/patternProperties/^x", "conditional-member a.yaml:10:3 #/patternProperties/^y",
+		}},
+		{suppressed, []string{
+			"conditional-member a.yaml:6:5 #/then/properties/x", "conditional-member a.yaml:9:3 #/patternProperties/^x", "conditional-member a.yaml:10:3 #/patternProperties/^y",
+		}},
+	} {
+		if diff := cmp.Diff(tc.want, warned(t, "a.yaml", tc.text, "conditional-member", at)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
