@@ -121,7 +121,7 @@ func (c *comparison) goNumber(s *shape) (kind numeric, low, high *big.Int) {
 		if decimal || spec {
 			return numeric{name: "json.Number", exact: true}, low, high
 		}
-		return numeric{name: "float64"}, low, high
+		return floating(s.s, name), low, high
 	}
 	least, most := width(name)
 	tightLow, tightHigh := tightest(low, least, 1), tightest(high, most, -1)
@@ -139,6 +139,34 @@ func (c *comparison) goNumber(s *shape) (kind numeric, low, high *big.Int) {
 	}
 	kind.exact = true
 	return kind, low, high
+}
+
+// floating returns the float64 of a number. The format float limits it where the schema
+// has no bound of its own.
+func floating(s *schema.Schema, format string) numeric {
+	kind := numeric{name: "float64"}
+	if format != "float" {
+		return kind
+	}
+	largest, _ := big.NewFloat(math.MaxFloat32).Int(nil)
+	b := boundsOf(s)
+	if !replaces(largest, b.minimum, b.exclusiveMin) {
+		kind.low = new(big.Int).Neg(largest)
+	}
+	if !replaces(largest, b.maximum, b.exclusiveMax) {
+		kind.high = largest
+	}
+	if kind.low != nil || kind.high != nil {
+		kind.name += " with the format float"
+	}
+	return kind
+}
+
+// replaces reports whether a bound applies instead of the largest number of a format.
+func replaces(largest *big.Int, bounds ...*schema.Number) bool {
+	return slices.ContainsFunc(bounds, func(n *schema.Number) bool {
+		return n != nil && (jsonvalue.ExactFloat64(n.Text) || jsonvalue.Floor(new(big.Rat).Abs(jsonvalue.Stand(n.Text))).Cmp(largest) < 0)
+	})
 }
 
 // tightest returns the greater of two lower ends (sign 1), or the smaller of two upper
