@@ -408,14 +408,17 @@ func (c *coder) consumed(e *ir.Event, view eventView) (string, error) {
 type tombstoneView struct {
 	Var, Name, Event string // Name is that of the tombstone's type
 	Key              string // its Go type
-	Parse, Text      string // read and write it
+	Parse, Text      string // read and write it; a consumed event has no Text
 }
 
 // tombstone prints the type and the functions for the tombstones of an event.
 func (c *coder) tombstone(e *ir.Event, template string) (string, error) {
 	view := tombstoneView{Var: ir.EventVar(e.GoName), Name: e.GoName + "Tombstone", Event: e.GoName}
 	t := keyType(e)
-	view.Key, view.Text = c.base(t), getting{coder: c}.text("v.Key", ir.Step{Type: t})
+	view.Key = c.base(t)
+	if !e.Consumed { // Text may import a package, which nothing else uses
+		view.Text = getting{coder: c}.text("v.Key", ir.Step{Type: t})
+	}
 	switch {
 	case t.Kind == ir.UUID:
 		view.Parse = "gen.KeyUUID"

@@ -192,6 +192,12 @@ func (f *Finding) SetHint(hint string) { f.Hint = hint }
 // Add adds findings.
 func (l *List) Add(f ...Finding) { l.findings = append(l.findings, f...) }
 
+// Len returns the number of findings that were added.
+func (l *List) Len() int { return len(l.findings) }
+
+// Since returns the findings that were added after the first n.
+func (l *List) Since(n int) []Finding { return slices.Clone(l.findings[n:]) }
+
 // HasErrors reports whether any finding is an Error.
 func (l *List) HasErrors() bool {
 	return slices.ContainsFunc(l.findings, func(f Finding) bool { return f.Severity == Error })

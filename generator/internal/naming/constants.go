@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
@@ -26,16 +27,78 @@ func nameConstants(names names, r *Claim) {
 	}
 }
 
-// ConstantWords returns the part of a constant's name after the type's name for each
-// value of a schema's enum, without the number that tells equal ones apart. Strings only.
-func ConstantWords(s *schema.Schema) []string {
-	words := make([]string, len(s.Enum))
+// ConstantEnds returns how the name of the constant ends for each value of a schema's
+// enum: what follows the name of the type, as far as the schema alone says that name. It
+// is "" for a value that is no string and has no given name: such a constant always has
+// the same value.
+func ConstantEnds(s *schema.Schema) []string {
+	words, taken := make([]string, len(s.Enum)), map[string]bool{}
 	for i, v := range s.Enum {
-		if v.Kind == schema.String {
-			words[i] = constantWord(ir.String, ir.EnumValue{Name: v.Text, Given: s.EnumNames[v.Canonical()]})
+		if given := s.EnumNames[v.Canonical()]; given != "" || v.Kind == schema.String {
+			words[i] = constantWord(ir.String, ir.EnumValue{Name: v.Text, Given: given})
+			taken[words[i]] = true
+		}
+	}
+	types, count := typeWords(s), map[string]int{}
+	for i, word := range words {
+		if word == "" {
+			continue
+		}
+		if short := behindType(word, types); !taken[short] {
+			taken[short] = true
+			word = short
+		}
+		if words[i], count[word] = word, count[word]+1; count[word] > 1 {
+			words[i] += strconv.Itoa(count[word])
 		}
 	}
 	return words
+}
+
+// typeWords returns the words in which the name of the type of a schema ends: its title,
+// and the name of its property, its definition or its file.
+func typeWords(s *schema.Schema) []string {
+	var all []string
+	if s.Title != "" {
+		all = append(all, goname.Title(s.Title))
+	}
+	part := ""
+	tokens := strings.Split(s.Pointer, "/")
+	for i := len(tokens) - 1; i > 0; i-- {
+		switch tokens[i-1] {
+		case "properties":
+			word := schema.UnescapeToken(tokens[i])
+			if part != "" {
+				word = singular(word, part)
+			}
+			return append(all, goname.Exported(word))
+		case "$defs", "definitions", "schemas":
+			return append(all, goname.Exported(RefName(&schema.Schema{Doc: s.Doc, Pointer: strings.Join(tokens[:i+1], "/")})))
+		}
+		switch tokens[i] {
+		case "items":
+			part = "item"
+		case "additionalProperties":
+			part = "value"
+		}
+	}
+	return append(all, goname.Exported(stem(s.Doc.Path)))
+}
+
+// behindType is withoutType for names of which only the ends are known: the name of a
+// type may begin with that of the type around it.
+func behindType(word string, ends []string) string {
+	if short := withoutType(word, ends...); short != word {
+		return short
+	}
+	for _, end := range ends {
+		if i := strings.Index(word, end); end != "" && i > 0 {
+			if short := withoutType(word[i:], end); short != word[i:] {
+				return short
+			}
+		}
+	}
+	return word
 }
 
 // constantWord returns the part of a constant's name after the type's name.

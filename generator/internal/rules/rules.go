@@ -65,6 +65,18 @@ func Only(graph *normal.Graph, list *finding.List, s *schema.Schema, only schema
 	return r.Rule
 }
 
+// Listed returns the rule that a value is one of those that s lists. values are the
+// valid ones of them.
+func Listed(s *schema.Schema, values []*schema.Value) *ir.Rule {
+	r := builder{&ir.Rule{Place: Place(s)}}
+	if s.Const != nil && len(values) == 1 {
+		r.constant(values[0])
+	} else {
+		r.enum(values)
+	}
+	return r.Rule
+}
+
 // Place returns the place of a schema, as in a violation.
 func Place(s *schema.Schema) string { return s.Doc.Path + "#" + s.Pointer }
 
@@ -122,6 +134,18 @@ func (r builder) text(keyword, text string) {
 }
 
 func (r builder) true(keyword string) { r.add(keyword, ir.Literal{Kind: ir.TrueLiteral}) }
+
+func (r builder) constant(v *schema.Value) {
+	r.add("const", ir.Literal{Kind: ir.JSONLiteral, Text: []string{v.JSON()}})
+}
+
+func (r builder) enum(values []*schema.Value) {
+	var all []string
+	for _, v := range values {
+		all = append(all, v.JSON())
+	}
+	r.add("enum", ir.Literal{Kind: ir.JSONListLiteral, Text: all})
+}
 
 // residue returns the keywords of a residue as a rule.
 func (m *maker) residue(of normal.Residue) *ir.Rule {
@@ -254,14 +278,10 @@ func (m *maker) rule(s *schema.Schema) *ir.Rule {
 		r.add("type", s.Types)
 	}
 	if s.Const != nil {
-		r.add("const", ir.Literal{Kind: ir.JSONLiteral, Text: []string{s.Const.JSON()}})
+		r.constant(s.Const)
 	}
 	if s.Enum != nil {
-		var values []string
-		for _, v := range s.Enum {
-			values = append(values, v.JSON())
-		}
-		r.add("enum", ir.Literal{Kind: ir.JSONListLiteral, Text: values})
+		r.enum(s.Enum)
 	}
 	m.objects(r, s)
 	m.items(r, s)

@@ -24,7 +24,7 @@ func (l *loader) apiPayloads(c *Config) {
 	for _, d := range l.apis {
 		for _, m := range d.messages {
 			if l.isEvent(m) {
-				l.apiMessage(m)
+				l.about(m, func() { l.apiMessage(m) })
 			} else {
 				m.left = true
 			}

@@ -84,9 +84,14 @@ func (l *loader) apiEvents(c *Config) []*Event {
 	var described []*apiMessage
 	for _, d := range l.apis {
 		for _, m := range d.messages {
-			if !m.left && m.payload != nil && l.apiDescription(m) {
-				described = append(described, m)
+			if m.left || m.payload == nil {
+				continue
 			}
+			l.about(m, func() {
+				if l.apiDescription(m) {
+					described = append(described, m)
+				}
+			})
 		}
 	}
 	l.warnPublish()
@@ -94,9 +99,11 @@ func (l *loader) apiEvents(c *Config) []*Event {
 	l.sameTitles(described)
 	var events []*Event
 	for _, m := range described {
-		if e := l.apiEvent(c, m); e != nil {
-			events = append(events, e)
-		}
+		l.about(m, func() {
+			if e := l.apiEvent(c, m); e != nil {
+				events = append(events, e)
+			}
+		})
 	}
 	return events
 }
@@ -331,9 +338,11 @@ func (l *loader) sameTitles(all []*apiMessage) {
 			}
 			m.untitled = true
 			other := same[(i+1)%len(same)]
-			l.list.Warnf(m.text("title").Pos, "asyncapi-title", "the message at %s has the same title, so the type of this event, %s, gives its Go name",
-				other.text("title").Pos, finding.Quote(m.x.Type.Text)).
-				SetHint("to choose the Go name, change the title, or add name: in x-outbox of the message")
+			l.about(m, func() {
+				l.list.Warnf(m.text("title").Pos, "asyncapi-title", "the message at %s has the same title, so the type of this event, %s, gives its Go name",
+					other.text("title").Pos, finding.Quote(m.x.Type.Text)).
+					SetHint("to choose the Go name, change the title, or add name: in x-outbox of the message")
+			})
 		}
 	}
 }

@@ -93,6 +93,7 @@ func (l *loader) load(config string) (*Project, *finding.List, error) {
 	l.finish()
 	project := l.project(c)
 	project.Events = l.events(c)
+	project.subjects = l.subjects()
 	l.reportBroken()
 	used := leadTo(project.Events)
 	l.misfits(used)
@@ -237,8 +238,9 @@ type loader struct {
 	needed   bool    // a message of an event depends on what is read
 	broken   map[*Value]*brokenPart
 	marks    []placedMarks
-	peeked   map[string][]byte // files that were read to find documents of AsyncAPI
-	written  map[string]bool   // documents of AsyncAPI that the project itself exported
+	warned   map[warning]*apiMessage // the message that a warning is about
+	peeked   map[string][]byte       // files that were read to find documents of AsyncAPI
+	written  map[string]bool         // documents of AsyncAPI that the project itself exported
 
 	dialects   dialectSettings
 	configFile string
@@ -264,7 +266,8 @@ func newLoader(fsys fs.FS) *loader {
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{},
 		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
-		messages: map[messageKey]*apiMessage{}, merges: map[merging]*Value{}, followed: map[following]*followed{}, broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
+		messages: map[messageKey]*apiMessage{}, merges: map[merging]*Value{}, followed: map[following]*followed{},
+		broken: map[*Value]*brokenPart{}, warned: map[warning]*apiMessage{}, peeked: map[string][]byte{}, written: map[string]bool{},
 	}
 }
 

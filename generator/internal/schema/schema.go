@@ -315,6 +315,8 @@ type Project struct {
 	LeftOut   []string    // the files that LoadPart left out, sorted
 	Missing   []string    // the files that could not be read, sorted
 	Sources   finding.Sources
+
+	subjects subjects
 }
 
 // Document returns the loaded file at path, or nil.

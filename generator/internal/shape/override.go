@@ -7,6 +7,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 	"github.com/outboxgen/outboxgen/generator/internal/normal"
+	"github.com/outboxgen/outboxgen/generator/internal/rules"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -22,9 +23,10 @@ func (b *builder) override(s *schema.Schema) *ir.Type {
 			b.mappedTo[i] = append(b.mappedTo[i], s.Ref.Target)
 		}
 		b.mappings[i] = true
-		t := b.mapped(s, m)
-		t.Place = b.place(b.graph.Node(s))
-		t.Nullable = t.Nullable || slices.Contains(s.Types, "null")
+		t, node := b.mapped(s, m), b.graph.Node(s)
+		t.Place = b.place(node)
+		_, null := node.Settled()
+		t.Nullable = t.Nullable || null
 		return t
 	}
 	return nil
@@ -56,6 +58,16 @@ func (b *builder) reportMappings() {
 	}
 }
 
+// ownTypes has the Go types of schemas without a format, and the JSON types of those
+// schemas.
+var ownTypes = map[string]struct {
+	kind ir.Kind
+	json normal.Kinds
+}{
+	"bool": {ir.Bool, normal.Boolean}, "string": {ir.String, normal.String}, "int64": {ir.Int, normal.Number}, "float64": {ir.Float, normal.Number},
+	"encoding/json.Number": {ir.Number, normal.Number}, "math/big.Int": {ir.BigInt, normal.Number},
+}
+
 // mapped returns a schema as the Go type called name. If that is the type of a schema
 // without a format, the constraints apply as for such a schema. What another Go type
 // encodes is checked against the schema.
@@ -63,24 +75,21 @@ func (b *builder) mapped(s *schema.Schema, m schema.TypeMapping) *ir.Type {
 	name := m.Type
 	node := b.graph.Node(s)
 	form, _ := node.Settled()
-	switch name {
-	case "encoding/json.Number":
-		if form.Number != nil {
-			return &ir.Type{Kind: ir.Number, Rules: b.rulesOf(form.Residues(), b.boundsBeside(form, form.Number)...)}
-		}
-	case "math/big.Int":
-		if form.Number != nil {
-			return &ir.Type{Kind: ir.BigInt, Rules: b.rulesOf(form.Residues(), b.boundsBeside(form, form.Number)...)}
-		}
-	case "any":
+	if name == "any" {
 		return &ir.Type{Kind: ir.Any, Nullable: true, Rules: b.rulesOf(node.Whole())}
-	case "bool":
-		return &ir.Type{Kind: ir.Bool}
-	case "string", "int64", "float64":
+	}
+	dot := strings.LastIndexByte(name, '.')
+	own, is := ownTypes[name]
+	if is && form.Union == nil && form.Kinds.One() != "" && own.json.Has(form.Kinds&^normal.Null) {
 		return b.plainly(form, name)
 	}
+	if is && (dot < 0 || form.Number != nil) {
+		t := &ir.Type{Kind: own.kind}
+		t.Rules = b.encodedRules(s, m, t)
+		return t
+	}
 	t := &ir.Type{Kind: ir.External, Name: name}
-	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+	if dot >= 0 {
 		t.Import, t.Name = name[:dot], name[dot+1:]
 	}
 	t.Rules = b.encodedRules(s, m, t)
@@ -112,30 +121,45 @@ func constrains(r *ir.Rule) bool {
 	return slices.ContainsFunc(r.Words, func(w ir.Word) bool { return w.Keyword != "type" })
 }
 
-// plainly returns the type of a form as a basic Go type, as if it had no format.
+// plainly returns the type of a form with one kind as a Go type of its JSON type, as if
+// it had no format. If it lists its values, they are a rule.
 func (b *builder) plainly(form *normal.Form, name string) *ir.Type {
+	t := &ir.Type{Kind: ownTypes[name].kind}
 	bare := *form
-	var t *ir.Type
 	var more []*ir.Rule
 	switch {
-	case name == "string" && form.Text != nil:
+	case form.Listed:
+		more = append(more, b.listRule(form))
+	case name == "string":
 		text := *form.Text
 		text.Formats, text.Encoding = nil, ""
 		bare.Text = &text
 		t, more = b.text(&bare)
-	case name == "int64" && form.Number != nil:
+	case name == "int64":
 		bare.Number = withoutFormat(form.Number)
 		t, more = b.integer(&bare)
-	case name == "float64" && form.Number != nil:
+	case name == "float64":
 		bare.Number = withoutFormat(form.Number)
 		t, more = b.float(&bare)
-	case name == "string":
-		return &ir.Type{Kind: ir.String}
-	case name == "int64":
-		return &ir.Type{Kind: ir.Int}
-	default:
-		return &ir.Type{Kind: ir.Float}
+	case name != "bool":
+		more = b.boundsBeside(form, form.Number)
 	}
-	t.Rules = b.rulesOf(nil, more...)
+	residues := form.Residues()
+	for i := range residues { // a list has it, to check its values
+		residues[i].Keywords = slices.DeleteFunc(residues[i].Keywords, func(keyword string) bool { return keyword == "format" })
+	}
+	t.Rules = b.rulesOf(residues, more...)
 	return t
+}
+
+// listRule returns the rule for a form that lists its values.
+func (b *builder) listRule(form *normal.Form) *ir.Rule {
+	of := form.Node.Primary()
+	for _, a := range form.Atoms {
+		if a.Enum != nil || a.Const != nil {
+			of = a
+			break
+		}
+	}
+	return rules.Listed(of, form.Values)
 }

@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -121,7 +120,7 @@ func (c *comparison) goNumber(s *shape) (kind numeric, low, high *big.Int) {
 		if decimal || spec {
 			return numeric{name: "json.Number", exact: true}, low, high
 		}
-		return numeric{name: "float64"}, low, high
+		return floating(s.s, name), low, high
 	}
 	least, most := width(name)
 	tightLow, tightHigh := tightest(low, least, 1), tightest(high, most, -1)
@@ -139,6 +138,34 @@ func (c *comparison) goNumber(s *shape) (kind numeric, low, high *big.Int) {
 	}
 	kind.exact = true
 	return kind, low, high
+}
+
+// floating returns the float64 of a number. The format float limits it where the schema
+// has no bound of its own.
+func floating(s *schema.Schema, format string) numeric {
+	kind := numeric{name: "float64"}
+	if format != "float" {
+		return kind
+	}
+	largest, _ := big.NewFloat(math.MaxFloat32).Int(nil)
+	b := boundsOf(s)
+	if !replaces(largest, b.minimum, b.exclusiveMin) {
+		kind.low = new(big.Int).Neg(largest)
+	}
+	if !replaces(largest, b.maximum, b.exclusiveMax) {
+		kind.high = largest
+	}
+	if kind.low != nil || kind.high != nil {
+		kind.name += " with the format float"
+	}
+	return kind
+}
+
+// replaces reports whether a bound applies instead of the largest number of a format.
+func replaces(largest *big.Int, bounds ...*schema.Number) bool {
+	return slices.ContainsFunc(bounds, func(n *schema.Number) bool {
+		return n != nil && (jsonvalue.ExactFloat64(n.Text) || jsonvalue.Floor(new(big.Rat).Abs(jsonvalue.Stand(n.Text))).Cmp(largest) < 0)
+	})
 }
 
 // tightest returns the greater of two lower ends (sign 1), or the smaller of two upper
@@ -384,11 +411,12 @@ func (c *comparison) reads(p *pair, writer, reader *schema.Schema) bool {
 	return c.holds(p, c.pair(c.shape(writer), c.shape(reader)))
 }
 
-// constantNames compares the names of the Go constants of an enum. Values with the same
-// words are told apart by numbers, in their order.
+// constantNames compares the names of the Go constants of an enum. They depend on the
+// other values: values with the same words are told apart by numbers, in their order, and
+// a value loses the name of the type at its beginning unless another one has that name.
 func (c *comparison) constantNames(p *pair) {
 	w, r := p.writer.s, p.reader.s
-	before, after := constantsOf(w), constantsOf(r)
+	before, after := naming.ConstantEnds(w), naming.ConstantEnds(r)
 	var swapped []string
 	for i, name := range after {
 		j := slices.Index(before, name)
@@ -400,20 +428,12 @@ func (c *comparison) constantNames(p *pair) {
 		return
 	}
 	p.add("enum-constants-swapped", at(w, "enum"), at(r, "enum"), slices.Min(swapped))
-	p.differences[len(p.differences)-1].advice = &advice{finding.Warning, "Go code that uses it compiles and means another value",
-		"list the values in the old order, or name the constants with x-enum-varnames"}
-}
-
-// constantsOf returns the word of each value, with its number among equal ones.
-func constantsOf(s *schema.Schema) []string {
-	words, count := naming.ConstantWords(s), map[string]int{}
-	for i, word := range words {
-		if word == "" {
-			continue
-		}
-		if count[word]++; count[word] > 1 {
-			words[i] = word + strconv.Itoa(count[word])
-		}
+	hint := "list the values in the old order, or name the constants with x-enum-varnames"
+	switch {
+	case len(w.EnumNames)+len(r.EnumNames) > 0:
+		hint = "give each value its old name"
+	case len(missing(w.Enum, r.Enum))+len(missing(r.Enum, w.Enum)) > 0:
+		hint = "name the constants with x-enum-varnames, so that each value keeps its name"
 	}
-	return words
+	p.differences[len(p.differences)-1].advice = &advice{finding.Warning, "Go code that uses it compiles and means another value", hint}
 }

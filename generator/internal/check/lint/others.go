@@ -24,7 +24,10 @@ func (l *linter) others(found []finding.Finding) {
 		if positions == nil {
 			positions = l.keywords()
 		}
-		s := owner(positions[f.Pos.File], f.Pos)
+		s, outside := l.project.About(f)
+		if !outside {
+			s = owner(positions[f.Pos.File], f.Pos)
+		}
 		if s != nil && !f.HasPointer {
 			f.Pointer, f.HasPointer = s.Pointer, true
 		}
@@ -32,13 +35,14 @@ func (l *linter) others(found []finding.Finding) {
 	}
 }
 
-// keywordAt is the place of a keyword, or of a whole schema.
+// keywordAt is the place of a keyword, of a whole schema, or of its name.
 type keywordAt struct {
 	pos    finding.Pos
 	schema *schema.Schema
 }
 
-// keywords lists the places of all keywords of the listed files, sorted, by file.
+// keywords lists the places of all keywords of the listed files, sorted, by file. The
+// name of a property belongs to the schema of the property, as its keywords do.
 func (l *linter) keywords() map[string][]keywordAt {
 	all := map[string][]keywordAt{}
 	for _, sp := range l.spots {
@@ -46,6 +50,13 @@ func (l *linter) keywords() map[string][]keywordAt {
 		all[file] = append(all[file], keywordAt{sp.schema.Pos, sp.schema})
 		for _, pos := range sp.schema.At {
 			all[file] = append(all[file], keywordAt{pos, sp.schema})
+		}
+		for _, named := range [][]schema.Property{sp.schema.Properties, sp.schema.PatternProperties, sp.schema.DependentSchemas, sp.schema.Defs} {
+			for _, p := range named {
+				if p.Schema != nil {
+					all[file] = append(all[file], keywordAt{p.Pos, p.Schema})
+				}
+			}
 		}
 	}
 	for _, list := range all {

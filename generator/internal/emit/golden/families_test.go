@@ -111,12 +111,12 @@ func TestPointerMode(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	t.Parallel()
-	const id = `"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00.120000+02:00"`
+	const id = `"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00.120000+02:00","deposit":null`
 	v := roundTrip[formats.FormatsV1](t, []byte(`{"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00+02:00",
 		"date":"2024-05-01","time":"12:00:00Z","duration":"P1DT2H","bytes":"aGk=","null_date":null,"dates":["2024-05-01"],
 		"email":"a@b.se","hostname":"b.se","ipv4":"10.0.0.1","ipv6":"::1","uri":"https://b.se/x?y#z","uri_reference":"../x","pointer":"/a~1b",
 		"regex":"^a+$","int32":7,"ratio":"1/3","currency":"SEK","unheard_of":"x","ahead":"yes",
-		"code":"abc","big":18446744073709551615}`))
+		"code":"abc","big":18446744073709551615,"deposit":null,"fee":null}`))
 	want := formats.FormatsV1{
 		UUID:     uuid.MustParse("3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11"),
 		DateTime: time.Date(2024, 5, 1, 10, 0, 0, 0, time.UTC),
@@ -129,7 +129,7 @@ func TestFormats(t *testing.T) {
 		Email:    new("a@b.se"), Hostname: new("b.se"), IPv4: new("10.0.0.1"), IPv6: new("::1"), URI: new("https://b.se/x?y#z"),
 		URIReference: new("../x"), Pointer: new("/a~1b"), Regex: new("^a+$"), Int32: new(int64(7)), UnheardOf: new("x"), Ahead: new("yes"),
 		Ratio: big.NewRat(1, 3), Currency: &money.Currency{Code: "SEK"},
-		Code: new("abc"), Big: outbox.Value(uint64(math.MaxUint64)),
+		Code: new("abc"), Big: outbox.Value(uint64(math.MaxUint64)), Fee: outbox.Null[money.Currency](),
 	}
 	if diff := cmp.Diff(want, v, cmp.Comparer(func(a, b *big.Rat) bool { return a == b || a != nil && b != nil && a.Cmp(b) == 0 })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -141,11 +141,27 @@ func TestFormats(t *testing.T) {
 		"/pointer format", "/regex format", "/uri format", "/uri_reference format",
 	})
 	var misfit formats.FormatsV1
-	err := json.Unmarshal([]byte(`{"uuid":"x","date_time":"2024","date":"1/2","time":"12","duration":"1h","bytes":"*","currency":"KRONA","ratio":null,"big":-1}`), &misfit)
+	err := json.Unmarshal([]byte(`{"uuid":"x","date_time":"2024","date":"1/2","time":"12","duration":"1h","bytes":"*","currency":"KRONA","ratio":null,"big":-1,"deposit":null}`), &misfit)
 	var decode *wire.DecodeError
 	if !errors.As(err, &decode) || len(decode.Violations) != 9 {
 		t.Error(err)
 	}
+}
+
+// A value with a Go type of the project file may be what its schema allows, and nothing
+// else: null too, and with a type of Go itself as well.
+func TestTypesOfTheProjectFileKeepTheSchema(t *testing.T) {
+	t.Parallel()
+	const id = `"uuid":"3f2b7c1e-5d0a-4c69-8b1c-7f4f0a9b2e11","date_time":"2024-05-01T12:00:00Z"`
+	for _, valid := range []string{
+		`"deposit":"SEK","fee":"NOK","status":"open","day":"any","side":"left","grade":2,"rate":0.5,"sum":10,"paid":true,"slot":"abc","version":"v1"`,
+		`"deposit":null,"fee":null,"status":"closed","side":"right","grade":3,"rate":-1,"sum":null,"slot":"xyz"`,
+	} {
+		expect[formats.FormatsV1](t, "{"+id+","+valid+"}", nil)
+	}
+	expect[formats.FormatsV1](t, `{`+id+`,"deposit":"sek","fee":"nok","status":"lost","day":"0000-00-00","side":"up","grade":1,"rate":0.0,"sum":11,"paid":false,"slot":"b","version":"1"}`, []string{
+		"/day not", "/deposit pattern", "/fee pattern", "/grade enum", "/paid const", "/rate not", "/side enum", "/slot anyOf", "/status enum", "/sum enum", "/version pattern",
+	})
 }
 
 // expect decodes a document and compares the violations that Validate finds.

@@ -100,6 +100,21 @@ func TestTombstonesAreInsertedAndHandled(t *testing.T) {
 	}
 }
 
+// The handler of tombstones that another service publishes gets the key in its type.
+func TestTombstonesOfAnotherServiceAreHandled(t *testing.T) {
+	t.Parallel()
+	var handled []string
+	router := consume.NewRouter()
+	tombstones.OnPalletSeenV1Tombstone(router, noting[int64](&handled, "pallet"))
+	m := consume.Message{Topic: "golden.pallet.v1", Key: []byte("12"), Headers: []outbox.Header{{Key: "event_type", Value: []byte("golden.pallet.v1")}}}
+	if err := router.Dispatch(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"pallet int64 12"}, handled); diff != "" {
+		t.Errorf("handled (-want +got):\n%s", diff)
+	}
+}
+
 // A key that was probably forgotten is refused, as it is in an event.
 func TestForgottenKeyOfATombstone(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ package events
 
 import (
 	"context"
+	"encoding/json"
 	"math/big"
 	"time"
 
@@ -22,32 +23,43 @@ import (
 // Formats that have a Go type, formats that stay strings, and formats that the
 // config maps.
 type FormatsV1 struct {
-	UUID         uuid.UUID                  `json:"uuid"`
-	DateTime     time.Time                  `json:"date_time"`
-	Date         *wire.Date                 `json:"date,omitzero"`
-	Time         *wire.TimeOfDay            `json:"time,omitzero"`
-	Duration     *wire.Duration             `json:"duration,omitzero"`
-	Bytes        []byte                     `json:"bytes,omitzero"`
-	NullDate     outbox.Nullable[wire.Date] `json:"null_date,omitzero"`
-	Dates        []wire.Date                `json:"dates,omitzero"`
-	Moments      []time.Time                `json:"moments,omitzero"`
-	Email        *string                    `json:"email,omitzero"`
-	Hostname     *string                    `json:"hostname,omitzero"`
-	IPv4         *string                    `json:"ipv4,omitzero"`
-	IPv6         *string                    `json:"ipv6,omitzero"`
-	URI          *string                    `json:"uri,omitzero"`
-	URIReference *string                    `json:"uri_reference,omitzero"`
-	Pointer      *string                    `json:"pointer,omitzero"`
-	Regex        *string                    `json:"regex,omitzero"`
-	Int32        *int64                     `json:"int32,omitzero"`
-	Ratio        *big.Rat                   `json:"ratio,omitzero"`
-	Currency     *money.Currency            `json:"currency,omitzero"`
-	Ahead        *string                    `json:"ahead,omitzero"`
-	UnheardOf    *string                    `json:"unheard_of,omitzero"`
-	Code         *string                    `json:"code,omitzero"`
-	Big          outbox.Nullable[uint64]    `json:"big,omitzero"`
-	Unknown      wire.Unknown               `json:"-"`
-	Spelling     wire.Spelling              `json:"-"`
+	UUID         uuid.UUID                       `json:"uuid"`
+	DateTime     time.Time                       `json:"date_time"`
+	Date         *wire.Date                      `json:"date,omitzero"`
+	Time         *wire.TimeOfDay                 `json:"time,omitzero"`
+	Duration     *wire.Duration                  `json:"duration,omitzero"`
+	Bytes        []byte                          `json:"bytes,omitzero"`
+	NullDate     outbox.Nullable[wire.Date]      `json:"null_date,omitzero"`
+	Dates        []wire.Date                     `json:"dates,omitzero"`
+	Moments      []time.Time                     `json:"moments,omitzero"`
+	Email        *string                         `json:"email,omitzero"`
+	Hostname     *string                         `json:"hostname,omitzero"`
+	IPv4         *string                         `json:"ipv4,omitzero"`
+	IPv6         *string                         `json:"ipv6,omitzero"`
+	URI          *string                         `json:"uri,omitzero"`
+	URIReference *string                         `json:"uri_reference,omitzero"`
+	Pointer      *string                         `json:"pointer,omitzero"`
+	Regex        *string                         `json:"regex,omitzero"`
+	Int32        *int64                          `json:"int32,omitzero"`
+	Ratio        *big.Rat                        `json:"ratio,omitzero"`
+	Currency     *money.Currency                 `json:"currency,omitzero"`
+	Ahead        *string                         `json:"ahead,omitzero"`
+	UnheardOf    *string                         `json:"unheard_of,omitzero"`
+	Code         *string                         `json:"code,omitzero"`
+	Big          outbox.Nullable[uint64]         `json:"big,omitzero"`
+	Deposit      *money.Currency                 `json:"deposit"`
+	Fee          outbox.Nullable[money.Currency] `json:"fee,omitzero"`
+	Status       *string                         `json:"status,omitzero"`
+	Day          *string                         `json:"day,omitzero"`
+	Side         *string                         `json:"side,omitzero"`
+	Grade        *int64                          `json:"grade,omitzero"`
+	Rate         *json.Number                    `json:"rate,omitzero"`
+	Sum          outbox.Nullable[*big.Int]       `json:"sum,omitzero"`
+	Paid         *bool                           `json:"paid,omitzero"`
+	Slot         *string                         `json:"slot,omitzero"`
+	Version      *string                         `json:"version,omitzero"`
+	Unknown      wire.Unknown                    `json:"-"`
+	Spelling     wire.Spelling                   `json:"-"`
 }
 
 func (v FormatsV1) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
@@ -55,7 +67,7 @@ func (v FormatsV1) Validate() error               { return wire.Validate(&v, v.c
 func (v *FormatsV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatsV1) }
 
 func decodeFormatsV1(d *wire.Decoder) (v FormatsV1) {
-	o := d.Open("uuid", "date_time")
+	o := d.Open("uuid", "date_time", "deposit")
 	for o.Next() {
 		switch string(o.Name) {
 		case "uuid":
@@ -106,6 +118,28 @@ func decodeFormatsV1(d *wire.Decoder) (v FormatsV1) {
 			v.Code = wire.Optional(d, (*wire.Decoder).String)
 		case "big":
 			v.Big = nullable(d, wire.External[uint64])
+		case "deposit":
+			v.Deposit = wire.Pointer(d, wire.External[money.Currency])
+		case "fee":
+			v.Fee = nullable(d, wire.External[money.Currency])
+		case "status":
+			v.Status = wire.Optional(d, (*wire.Decoder).String)
+		case "day":
+			v.Day = wire.Optional(d, (*wire.Decoder).String)
+		case "side":
+			v.Side = wire.Optional(d, (*wire.Decoder).String)
+		case "grade":
+			v.Grade = wire.Optional(d, (*wire.Decoder).Int)
+		case "rate":
+			v.Rate = wire.Optional(d, (*wire.Decoder).Number)
+		case "sum":
+			v.Sum = nullable(d, (*wire.Decoder).BigInt)
+		case "paid":
+			v.Paid = wire.Optional(d, (*wire.Decoder).Bool)
+		case "slot":
+			v.Slot = wire.Optional(d, (*wire.Decoder).String)
+		case "version":
+			v.Version = wire.Optional(d, (*wire.Decoder).String)
 		}
 	}
 	v.Unknown = o.Kept
@@ -140,6 +174,17 @@ func (v *FormatsV1) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "unheard_of", v.UnheardOf, (*wire.Encoder).String)
 	wire.PutOptional(e, "code", v.Code, (*wire.Encoder).String)
 	wire.PutNullable(e, "big", v.Big, wire.PutExternal[uint64])
+	wire.PutPointer(e.Name("deposit"), v.Deposit, wire.PutExternal[money.Currency])
+	wire.PutNullable(e, "fee", v.Fee, wire.PutExternal[money.Currency])
+	wire.PutOptional(e, "status", v.Status, (*wire.Encoder).String)
+	wire.PutOptional(e, "day", v.Day, (*wire.Encoder).String)
+	wire.PutOptional(e, "side", v.Side, (*wire.Encoder).String)
+	wire.PutOptional(e, "grade", v.Grade, (*wire.Encoder).Int)
+	wire.PutOptional(e, "rate", v.Rate, (*wire.Encoder).Number)
+	wire.PutNullable(e, "sum", v.Sum, (*wire.Encoder).BigInt)
+	wire.PutOptional(e, "paid", v.Paid, (*wire.Encoder).Bool)
+	wire.PutOptional(e, "slot", v.Slot, (*wire.Encoder).String)
+	wire.PutOptional(e, "version", v.Version, (*wire.Encoder).String)
 	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
 }
@@ -190,6 +235,39 @@ func (v *FormatsV1) check(c *wire.Checker) {
 	}
 	if v.Code != nil {
 		wire.MaxLength(c, *v.Code, 3, "code")
+	}
+	if v.Deposit != nil {
+		wire.Rules(c, *v.Deposit, wire.PutExternal[money.Currency], &formatsV1DepositRules, "deposit")
+	}
+	if x, ok := v.Fee.Get(); ok {
+		wire.Rules(c, x, wire.PutExternal[money.Currency], &formatsV1DepositRules, "fee")
+	}
+	if v.Status != nil {
+		wire.Rules(c, *v.Status, (*wire.Encoder).String, &formatsV1StatusRules, "status")
+	}
+	if v.Day != nil {
+		wire.Rules(c, *v.Day, (*wire.Encoder).String, &formatsV1DayRules, "day")
+	}
+	if v.Side != nil {
+		wire.Rules(c, *v.Side, (*wire.Encoder).String, &formatsV1SideRules, "side")
+	}
+	if v.Grade != nil {
+		wire.Rules(c, *v.Grade, (*wire.Encoder).Int, &formatsV1GradeRules, "grade")
+	}
+	if v.Rate != nil {
+		wire.Rules(c, *v.Rate, (*wire.Encoder).Number, &formatsV1RateRules, "rate")
+	}
+	if x, ok := v.Sum.Get(); ok {
+		wire.Rules(c, x, (*wire.Encoder).BigInt, &formatsV1SumRules, "sum")
+	}
+	if v.Paid != nil {
+		wire.Rules(c, *v.Paid, (*wire.Encoder).Bool, &formatsV1PaidRules, "paid")
+	}
+	if v.Slot != nil {
+		wire.Rules(c, *v.Slot, (*wire.Encoder).String, &formatsV1SlotRules, "slot")
+	}
+	if v.Version != nil {
+		wire.Rules(c, *v.Version, (*wire.Encoder).String, &formatsV1VersionRules, "version")
 	}
 }
 
@@ -242,6 +320,84 @@ var formatsV1CurrencyRules = rule.Set{
 			At:      "schemas/money.yaml#/$defs/currency",
 			Type:    []string{"string"},
 			Pattern: "^[A-Z]{3}$",
+		},
+	},
+}
+
+var formatsV1DepositRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:      "schemas/money.yaml#/$defs/deposit",
+			Type:    []string{"string", "null"},
+			Pattern: "^[A-Z]{3}$",
+		},
+	},
+}
+
+var formatsV1StatusRules = rule.Set{
+	Rules: []*rule.Schema{
+		{At: "schemas/status.yaml#", Enum: []rule.JSON{`"open"`, `"closed"`}},
+	},
+}
+
+var formatsV1DayRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:  "schemas/formats.yaml#/properties/day",
+			Not: &rule.Schema{Const: `"0000-00-00"`},
+		},
+	},
+}
+
+var formatsV1SideRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:   "schemas/formats.yaml#/properties/side",
+			Enum: []rule.JSON{`"left"`, `"right"`},
+		},
+	},
+}
+
+var formatsV1GradeRules = rule.Set{
+	Rules: []*rule.Schema{
+		{At: "schemas/money.yaml#/$defs/grade", Enum: []rule.JSON{`2`, `3`}},
+	},
+}
+
+var formatsV1RateRules = rule.Set{
+	Rules: []*rule.Schema{
+		{At: "schemas/money.yaml#/$defs/rate", Not: &rule.Schema{Const: `0`}},
+	},
+}
+
+var formatsV1SumRules = rule.Set{
+	Rules: []*rule.Schema{
+		{At: "schemas/money.yaml#/$defs/sum", Enum: []rule.JSON{`10`, `20`}},
+	},
+}
+
+var formatsV1PaidRules = rule.Set{
+	Rules: []*rule.Schema{
+		{At: "schemas/money.yaml#/$defs/paid", Const: `true`},
+	},
+}
+
+var formatsV1SlotRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:    "schemas/money.yaml#/$defs/slot",
+			AnyOf: []*rule.Schema{{Pattern: "^a"}, {Pattern: "z$"}},
+		},
+	},
+}
+
+var formatsV1VersionRules = rule.Set{
+	Rules: []*rule.Schema{
+		{
+			At:      "schemas/money.yaml#/$defs/version",
+			Type:    []string{"string", "integer"},
+			Pattern: "^v",
+			Minimum: "1",
 		},
 	},
 }
