@@ -119,18 +119,27 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 	}
 	config.RuntimeParams["application_name"] = c.session
 	own := maps.Clone(config.RuntimeParams)
-	if own["statement_timeout"] == "" {
-		config.Tracer = answerLimit(max(cmp.Or(c.answers, statementLimit+answerMargin), c.timeout))
-	}
+	config.Tracer = c.answersWithin(answerLimit{after: answersOf(own)})
 	for name, limit := range limits {
 		config.RuntimeParams[name] = cmp.Or(own[name], fmt.Sprint(limit.Milliseconds()))
 	}
 	conn, err := c.connect(ctx, o, config)
 	if refused(err) {
-		config.RuntimeParams, config.Tracer = own, nil // without the server's limit a statement may take as long as it needs
+		limit := answerLimit{after: poolerLimit, refused: true}
+		if own["statement_timeout"] != "" {
+			limit.after = answersOf(own)
+		}
+		config.RuntimeParams, config.Tracer = own, c.answersWithin(limit)
 		conn, err = c.connect(ctx, o, config)
 	}
 	return conn, err
+}
+
+// answersWithin returns the limit of the environment instead, if it has one, and at least
+// --timeout.
+func (c *configuration) answersWithin(limit answerLimit) answerLimit {
+	limit.after = max(cmp.Or(c.answers, limit.after), c.timeout)
+	return limit
 }
 
 // refused reports whether a pooler does not know the limits.
