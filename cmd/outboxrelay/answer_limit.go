@@ -26,21 +26,24 @@ const (
 // answerLimit is a tracer that ends a statement that gets no answer. A server that is frozen
 // does not know its statement_timeout either, and its kernel still acknowledges what is sent.
 type answerLimit struct {
+	server  time.Duration // statement_timeout of the session; 0: none, or not known
 	after   time.Duration
 	refused bool // a pooler refuses the limits of the session, so this is the only one
+
+	began time.Time     // when the statement began
+	took  time.Duration // the last one that ended
 }
 
-// answersOf returns how long a session with these parameters waits for the answer of a
-// statement.
-func answersOf(parameters map[string]string) time.Duration {
+// newAnswerLimit returns the limit for a session with these parameters.
+func newAnswerLimit(parameters map[string]string) *answerLimit {
 	text := parameters["statement_timeout"]
 	if text == "" {
-		return statementLimit + answerMargin
+		return &answerLimit{server: statementLimit, after: statementLimit + answerMargin}
 	}
 	if limit := parseTimeout(text); limit > 0 {
-		return limit + answerMargin
+		return &answerLimit{server: limit, after: limit + answerMargin}
 	}
-	return endlessLimit
+	return &answerLimit{after: endlessLimit}
 }
 
 // timeoutText is a duration as the settings of Postgres have it.
@@ -67,21 +70,34 @@ func parseTimeout(text string) time.Duration {
 type cancelOfStatement struct{}
 
 // TraceQueryStart implements pgx.QueryTracer.
-func (a answerLimit) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+func (a *answerLimit) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	a.began = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, a.after)
 	return context.WithValue(ctx, cancelOfStatement{}, cancel)
 }
 
 // TraceQueryEnd implements pgx.QueryTracer.
-func (a answerLimit) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+func (a *answerLimit) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	a.took = time.Since(a.began)
 	if cancel, ok := ctx.Value(cancelOfStatement{}).(context.CancelFunc); ok {
 		cancel()
 	}
 }
 
+// endedByLimit returns the limit of the server for a statement, and reports whether the last
+// statement took that long. The message of the server may be in any language, and somebody who
+// cancels a statement gets the same code.
+func endedByLimit(conn *pgx.Conn) (time.Duration, bool) {
+	a, ok := conn.Config().Tracer.(*answerLimit)
+	if !ok || a.server == 0 {
+		return 0, false
+	}
+	return a.server, a.took >= a.server
+}
+
 // unanswered adds what to do to the error of a statement that got no answer.
 func unanswered(ctx context.Context, conn *pgx.Conn, err error) error {
-	limit, limited := conn.Config().Tracer.(answerLimit)
+	limit, limited := conn.Config().Tracer.(*answerLimit)
 	if !limited || ctx.Err() != nil || !conn.IsClosed() || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

@@ -335,7 +335,7 @@ func (d *doctor) checkRows(f admin.Facts) {
 		case reason.kind == reasonDead || stuck(s) > time.Minute:
 			l = broken
 		}
-		d.addIncident(reason.see, l, checkOfRows, reason.text, "", d.fixOfReason(reason))
+		d.addIncident(reason.see, l, checkOfRows, reason.String(), "", d.fixOfReason(reason))
 	}
 	for _, p := range s.Pauses {
 		d.add(notable, checkOfRows, describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))

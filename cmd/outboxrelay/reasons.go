@@ -22,7 +22,7 @@ func (r reason) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Kind string `json:"kind"` // fault, pause or dead
 		Text string `json:"text"`
-	}{map[reasonKind]string{reasonFault: "fault", reasonPause: "pause", reasonDead: "dead"}[r.kind], r.text})
+	}{map[reasonKind]string{reasonFault: "fault", reasonNoLeader: "fault", reasonPause: "pause", reasonDead: "dead"}[r.kind], r.String()})
 }
 
 // onTheMove reports whether rows are being published.
@@ -88,12 +88,12 @@ func hiddenFaults(l admin.Leader) []reason {
 	s := l.State
 	var out []reason
 	add := func(see runbook.Incident, format string, args ...any) {
-		out = append(out, reason{reasonFault, fmt.Sprintf(format, args...), see})
+		out = append(out, reason{kind: reasonFault, text: fmt.Sprintf(format, args...), see: see})
 	}
 	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
 		add(runbook.TopicMissing, "%s", topicsWords(s))
 	}
-	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition && !strings.HasPrefix(s.Reason, "partition ") {
+	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition {
 		add(runbook.BrokerDown, "%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason)
 	}
 	return out

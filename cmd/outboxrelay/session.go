@@ -119,15 +119,15 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 	}
 	config.RuntimeParams["application_name"] = c.session
 	own := maps.Clone(config.RuntimeParams)
-	config.Tracer = c.answersWithin(answerLimit{after: answersOf(own)})
+	config.Tracer = c.answersWithin(newAnswerLimit(own))
 	for name, limit := range limits {
 		config.RuntimeParams[name] = cmp.Or(own[name], fmt.Sprint(limit.Milliseconds()))
 	}
 	conn, err := c.connect(ctx, o, config)
-	if refused(err) {
-		limit := answerLimit{after: poolerLimit, refused: true}
-		if own["statement_timeout"] != "" {
-			limit.after = answersOf(own)
+	if errors.Is(err, pgstore.ErrPooler) { // it does not know the limits
+		limit := newAnswerLimit(own)
+		if limit.refused = true; own["statement_timeout"] == "" {
+			limit.server, limit.after = 0, poolerLimit
 		}
 		config.RuntimeParams, config.Tracer = own, c.answersWithin(limit)
 		conn, err = c.connect(ctx, o, config)
@@ -137,15 +137,9 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 
 // answersWithin returns the limit of the environment instead, if it has one, and at least
 // --timeout.
-func (c *configuration) answersWithin(limit answerLimit) answerLimit {
+func (c *configuration) answersWithin(limit *answerLimit) *answerLimit {
 	limit.after = max(cmp.Or(c.answers, limit.after), c.timeout)
 	return limit
-}
-
-// refused reports whether a pooler does not know the limits.
-func refused(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter")
 }
 
 // firstQuery asks whether the server is a standby, and which schema has the event_outbox that
@@ -205,9 +199,9 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 	case "55P03": // lock_timeout
 		return fmt.Errorf("%w; %s", err, blockers(ctx, conn))
 	case "57014": // statement_timeout, or somebody has cancelled it
-		if strings.Contains(pg.Message, "statement timeout") {
-			return fmt.Errorf("%w: an operator's command may run a statement for %s; the address may set another limit, "+
-				"as in postgres://…/…?statement_timeout=10min", err, statementLimit)
+		if limit, ok := endedByLimit(conn); ok {
+			return fmt.Errorf("%w: a statement of this command may run for %s; the address may set another limit, "+
+				"as in postgres://…/…?statement_timeout=10min", err, limit)
 		}
 	case "42501": // insufficient privilege
 		return fmt.Errorf("%w: the command needs the privileges of an operator: GRANT outbox_operator to its role, or log in with another "+

@@ -160,7 +160,7 @@ func TestHowLongACommandWaitsForAnAnswer(t *testing.T) {
 	t.Parallel()
 	got := map[string]time.Duration{}
 	for _, text := range []string{"", "2000", "2s", " 1.5 min ", "10min", "1d", "500us", "0", "0ms", "100us", "0x10", "010", "3 weeks", "-1", "99999999999"} {
-		got[text] = answersOf(map[string]string{"statement_timeout": text})
+		got[text] = newAnswerLimit(map[string]string{"statement_timeout": text}).after
 	}
 	want := map[string]time.Duration{
 		"": time.Minute + 15*time.Second, "2000": 17 * time.Second, "2s": 17 * time.Second, " 1.5 min ": 105 * time.Second, "10min": 10*time.Minute + 15*time.Second, "1d": 24*time.Hour + 15*time.Second,
@@ -168,6 +168,42 @@ func TestHowLongACommandWaitsForAnAnswer(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A statement that takes too long gets advice, in whatever language the server says so.
+func TestAStatementThatTakesTooLong(t *testing.T) {
+	conn, env := newOutbox(t)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	config := conn.Config()
+	inGerman := func(client net.Conn) {
+		network, address := pgconn.NetworkAddress(config.Host, config.Port)
+		server, err := new(net.Dialer).DialContext(t.Context(), network, address)
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(server, client) // until the client closes it
+			_ = server.Close()
+		}()
+		buffer := make([]byte, 64<<10)
+		for n := 0; err == nil; n, err = server.Read(buffer) {
+			_, _ = client.Write(bytes.ReplaceAll(buffer[:n], []byte("due to statement timeout"), []byte("wegen einer Begrenzung..")))
+		}
+	}
+	env["DATABASE_URL"] = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&lock_timeout=0&statement_timeout=300ms", url.UserPassword(config.User, config.Password), tellTale(t, inGerman), config.Database)
+	want := "canceling statement wegen einer Begrenzung.. (SQLSTATE 57014): a statement of this command may run for 300ms; the address may set another limit"
+	if got := call(env, "status"); got.Code != exitcode.Failed || !strings.Contains(got.Stderr, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

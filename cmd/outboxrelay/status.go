@@ -128,7 +128,7 @@ func printState(w io.Writer, name string, s admin.State) error {
 	}
 	label = "why"
 	for _, reason := range reasons(s) {
-		line(label, "%s", reason.text)
+		line(label, "%s", reason)
 		label = ""
 	}
 	label = "see"
@@ -219,17 +219,27 @@ const patience = 3 * time.Second
 
 // reason is why rows do not move.
 type reason struct {
-	kind reasonKind
-	text string
-	see  runbook.Incident
+	kind    reasonKind
+	text    string
+	see     runbook.Incident
+	command string // that helps; "": none, or the text has it
+}
+
+// String returns the text with the command.
+func (r reason) String() string {
+	if r.command == "" {
+		return r.text
+	}
+	return r.text + ": see " + r.command
 }
 
 type reasonKind int
 
 const (
-	reasonFault reasonKind = iota // something does not work
-	reasonPause                   // an operator has decided it
-	reasonDead                    // rows are dead
+	reasonFault    reasonKind = iota // something does not work
+	reasonNoLeader                   // no relay leads, which is a fault too
+	reasonPause                      // an operator has decided it
+	reasonDead                       // rows are dead
 )
 
 // stuck returns how long the oldest row has waited whose topic no operator has paused.
@@ -254,13 +264,13 @@ func whyNoRelay(pauses []relay.OperatorPause) string {
 func reasons(s admin.State) []reason {
 	var out []reason
 	add := func(kind reasonKind, see runbook.Incident, format string, args ...any) {
-		out = append(out, reason{kind, fmt.Sprintf(format, args...), see})
+		out = append(out, reason{kind: kind, text: fmt.Sprintf(format, args...), see: see})
 	}
 	say := func(see runbook.Incident, format string, args ...any) { add(reasonFault, see, format, args...) }
 	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
 	switch l := s.Leader; {
 	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
-		say(runbook.RelayFrozen, "no leader: %s", cmp.Or(whyNoRelay(s.Pauses), "start a relay (outboxrelay run)"))
+		add(reasonNoLeader, runbook.RelayFrozen, "no leader: %s", cmp.Or(whyNoRelay(s.Pauses), "start a relay (outboxrelay run)"))
 	case (s.Pending > 0 || overdue) && l.Silent > silence:
 		say(runbook.RelayFrozen, "the leader's last heartbeat was %s ago and no other relay took over%s: check the logs of the relays, or start one",
 			l.Silent.Round(time.Second), processOf(l.State.Led))
@@ -280,7 +290,7 @@ func reasons(s admin.State) []reason {
 			(-s.NextDelayed.DueIn).Round(time.Second))
 	}
 	if len(s.Pauses) > 0 {
-		add(reasonPause, "", "%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
+		out = append(out, reason{kind: reasonPause, text: several(int64(len(s.Pauses)), "pause") + " by operators", command: "outboxrelay resume"})
 	}
 	if missing := unobeyed(s); missing != "" {
 		say("", "%s", missing)
@@ -289,7 +299,10 @@ func reasons(s admin.State) []reason {
 		say(runbook.PoisonRecord, "%s failed and will be retried; later rows of the same key wait for it", severalUpTo(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		add(reasonDead, runbook.PoisonRecord, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", severalUpTo(s.Dead, "row"))
+		out = append(out, reason{
+			kind: reasonDead, text: severalUpTo(s.Dead, "row") + " dead-lettered", see: runbook.PoisonRecord,
+			command: "outboxrelay dead list, then dead replay or dead discard",
+		})
 	}
 	if s.Leader.UncleanEnds > 2 {
 		say("", "%s", crashes(s.Leader))

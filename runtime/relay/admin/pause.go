@@ -117,13 +117,24 @@ func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error 
 // ResumeTopics ends the pauses of topics like Resume, all in one transaction. If one of them
 // is not paused, it changes nothing and returns a *TopicError.
 func ResumeTopics(ctx context.Context, conn Beginner, topics []string, d Decision) error {
+	return ResumeChosen(ctx, conn, func([]relay.OperatorPause) ([]string, error) { return topics, nil }, d)
+}
+
+// ResumeChosen is ResumeTopics for the topics that choose picks from the pauses in force. No
+// pause begins or ends between its call and the resume. After an error of choose nothing is
+// changed, and it is returned.
+func ResumeChosen(ctx context.Context, conn Beginner, choose func(inForce []relay.OperatorPause) (topics []string, err error), d Decision) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
 	paused := func(topic string, pauses []relay.OperatorPause) bool {
 		return slices.ContainsFunc(pauses, of(topic)) || topic == AllTopics && len(pauses) > 0
 	}
-	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
+	var topics []string
+	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) (err error) {
+		if topics, err = choose(pauses); err != nil {
+			return err
+		}
 		for i, topic := range topics {
 			switch {
 			case slices.Contains(topics[:i], topic):

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -14,7 +15,7 @@ import (
 // something: a privilege, a policy, a table, the server.
 func asRefused(err error) error {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || poolerSays(err) || !lasting(pgErr) {
+	if !ok || pgdial.PoolerSays(err) || !lasting(pgErr) {
 		return err
 	}
 	if _, known := errors.AsType[*relay.SetupError](err); known {

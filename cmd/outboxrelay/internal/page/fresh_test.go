@@ -212,17 +212,20 @@ func TestNobodyLeads(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Access{})
 	s.page.cfg.Reasons = func(admin.State) []Reason {
-		return []Reason{{Fault, "no leader: start a relay (outboxrelay run)"}, {Fault, "2 rows failed"}}
+		return []Reason{{NoLeader, "start a relay (outboxrelay run); its text does not matter"}, {Fault, "2 rows failed"}}
 	}
-	for reason, want := range map[string]string{
-		"the lease has not been read yet":  "no relay leads: this process does not either: the lease has not been read yet",
-		"standing by: epoch 7 is led by x": "no relay leads: this process has not taken over yet",
-		"":                                 "no relay leads: this process has not taken over yet",
+	for _, c := range []struct {
+		status relay.Status
+		want   string
+	}{
+		{relay.Status{Reason: "the lease has not been read yet"}, "no relay leads: this process does not either: the lease has not been read yet"},
+		{relay.Status{Reason: "its text does not matter", ReasonKind: relay.ReasonStandby}, "no relay leads: this process has not taken over yet"},
+		{relay.Status{}, "no relay leads: this process has not taken over yet"},
 	} {
-		s.outbox.Status = relay.Status{Reason: reason}
+		s.outbox.Status = c.status
 		body := s.get("").Body.String()
-		if !strings.Contains(body, want) || !strings.Contains(body, "2 rows failed") || strings.Contains(body, "outboxrelay run") {
-			t.Errorf("%q: the page does not say %q:\n%s", reason, want, body)
+		if !strings.Contains(body, c.want) || !strings.Contains(body, "2 rows failed") || strings.Contains(body, "outboxrelay run") {
+			t.Errorf("%+v: the page does not say %q:\n%s", c.status, c.want, body)
 		}
 	}
 }

@@ -186,15 +186,13 @@ func (p *Page) pause(w http.ResponseWriter, r *http.Request) {
 		if !resumes {
 			return admin.Pause(ctx, conn, topic, by)
 		}
-		pauses, err := admin.Pauses(ctx, conn)
-		if err != nil {
-			return err
-		}
-		ends := endedBy(pauses, topic, all)
-		if len(ends) > 0 && digestOf(ends) != r.PostFormValue("pauses") {
-			return errOtherPauses
-		}
-		return admin.ResumeTopics(ctx, conn, topicsToResume(ends, topic), by)
+		return admin.ResumeChosen(ctx, conn, func(inForce []relay.OperatorPause) ([]string, error) {
+			ends := endedBy(inForce, topic, all)
+			if digestOf(ends) != r.PostFormValue("pauses") {
+				return nil, errOtherPauses
+			}
+			return topicsToResume(ends, topic), nil
+		}, by)
 	})
 	switch {
 	case errors.Is(err, errOtherPauses):

@@ -2,7 +2,6 @@ package page
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -134,7 +133,7 @@ func judgeFlowing(k known, rate float64, reasons []Reason) verdict {
 
 // whyNot says why this process does not lead an outbox that nobody leads.
 func (p *Page) whyNot(o Outbox) string {
-	if o.Status.Reason == "" || strings.HasPrefix(o.Status.Reason, "standing by") {
+	if o.Status.Reason == "" || o.Status.ReasonKind == relay.ReasonStandby {
 		return "this process has not taken over yet"
 	}
 	return "this process does not either: " + visible(p.cfg.WithoutSecrets(o.Status.Reason))
@@ -158,8 +157,7 @@ func (p *Page) explain(o Outbox, k known, reasons []Reason, named bool) []why {
 	}
 	nobody := k.err == nil && !k.silent && (!k.state.Leader.Known || k.state.Leader.Holder == uuid.Nil)
 	for _, r := range reasons {
-		text, _, _ := strings.Cut(r.Text, ": see outboxrelay ") // the page has links instead
-		w := why{Text: visible(p.cfg.WithoutSecrets(text))}
+		w := why{Text: visible(p.cfg.WithoutSecrets(r.Text))}
 		switch {
 		case r.Kind == DeadRow:
 			w.Link, w.Doing = address("dead", "outbox", o.Name), "Look at the dead rows, then replay or discard them"
@@ -167,7 +165,7 @@ func (p *Page) explain(o Outbox, k known, reasons []Reason, named bool) []why {
 		case r.Kind == Paused:
 			w.Link, w.Doing = address("outbox", "outbox", o.Name)+"#pauses", "See who paused what and why, and resume"
 			w.Command, w.Note = "outboxrelay resume TOPIC"+only, "ends a pause"
-		case nobody && strings.HasPrefix(r.Text, "no leader"):
+		case nobody && r.Kind == NoLeader:
 			w.Text = "no relay leads: " + p.whyNot(o)
 			w.Command, w.Note = "outboxrelay doctor"+only, "says what keeps relays from leading; so does the log of this process"
 		default:
