@@ -214,25 +214,11 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 
 // blockers says who holds the locks for which a statement has waited.
 func blockers(ctx context.Context, conn *pgx.Conn) string {
-	const see = "see pg_locks for the session that holds it"
 	if conn.IsClosed() {
-		return see
+		return admin.WaitedFor(nil)
 	}
-	found, err := admin.Blockers(ctx, conn, lockLimit/2)
-	if err != nil || len(found) == 0 {
-		return see
-	}
-	text := "it may have waited for: "
-	for i, b := range found {
-		if i > 0 {
-			text += "; "
-		}
-		text += b.String()
-	}
-	if pid := found[0].PID; pid != 0 && found[0].For >= 0 { // otherwise it may be a new one
-		text += fmt.Sprintf(". Wait for it, or, if nobody needs it: SELECT pg_terminate_backend(%d)", pid)
-	}
-	return text
+	found, _ := admin.Blockers(ctx, conn, lockLimit/2) // the lock is the error
+	return admin.WaitedFor(found)
 }
 
 // connectLimit limits how long connecting may take: each address of the outbox's database

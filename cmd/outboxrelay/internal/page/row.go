@@ -185,7 +185,7 @@ func readKey(ctx context.Context, conn *pgx.Conn, event *admin.Event) (uncounted
 		*event = whole
 		return nil
 	})
-	if isCancelled(err) {
+	if isCancelled(err) || isLocked(err) {
 		return true, nil
 	}
 	return false, err
