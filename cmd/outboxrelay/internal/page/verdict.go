@@ -76,7 +76,7 @@ func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 		return verdict{good, "Starting", "The leader has not counted the rows yet."}
 	case l.State.Reason != "" && l.State.ByOperator:
 		return verdict{paused, "Paused", "An operator has paused the topics whose rows wait."}
-	case l.State.Reason != "":
+	case l.State.Reason != "" && l.State.ReasonKind != relay.ReasonHeld: // other keys flow, if rows of them come
 		return verdict{bad, "Not flowing", "The relay leads, but no rows move."}
 	case k.silent && ledFor(l.State) > countLasts:
 		return verdict{warn, "Not counted", "The relay leads, but could not count the rows yet. Its log says why."}
