@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
@@ -113,7 +115,7 @@ func (d *doctor) checkTopic(t admin.TopicFacts, info relay.TopicInfo) bool {
 	switch {
 	case info.Problem.Class != relay.ClassOK:
 		fix := "grant the relay DESCRIBE and WRITE on the topic"
-		if strings.Contains(info.Problem.Err.Error(), "does not exist") {
+		if errors.Is(info.Problem.Err, kerr.UnknownTopicOrPartition) {
 			fix = fmt.Sprintf("kafka-topics.sh --create --topic %s --partitions … --replication-factor … %s", quoted(t.Topic), d.bootstrap())
 		}
 		d.addIncident(runbook.TopicMissing, bad, "topics", fmt.Sprintf("topic %s: %v", t.Topic, info.Problem.Err), waits, fix)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,10 +25,7 @@ func incidentOfDatabase(err error) runbook.Incident {
 	if err == nil {
 		return ""
 	}
-	if strings.Contains(err.Error(), "pooler in transaction or statement mode") || strings.Contains(err.Error(), "unsupported startup parameter") {
-		return runbook.PoolerInTheWay
-	}
-	if _, ok := errors.AsType[*otherSchemaError](err); ok {
+	if _, ok := errors.AsType[*otherSchemaError](err); ok || errors.Is(err, pgstore.ErrPooler) {
 		return runbook.PoolerInTheWay
 	}
 	if errors.Is(err, pgstore.ErrNoRole) {

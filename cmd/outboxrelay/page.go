@@ -95,7 +95,9 @@ func newPage(relays *fleet, s pageSettings, log *slog.Logger) *page.Page {
 		Reasons: func(state admin.State) []page.Reason {
 			var out []page.Reason
 			for _, r := range reasons(state) {
-				kind := map[reasonKind]page.Kind{reasonFault: page.Fault, reasonPause: page.Paused, reasonDead: page.DeadRow}[r.kind]
+				kind := map[reasonKind]page.Kind{
+					reasonFault: page.Fault, reasonNoLeader: page.NoLeader, reasonPause: page.Paused, reasonDead: page.DeadRow,
+				}[r.kind]
 				out = append(out, page.Reason{Kind: kind, Text: r.text})
 			}
 			return out

@@ -22,18 +22,19 @@ func (r reason) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Kind string `json:"kind"` // fault, pause or dead
 		Text string `json:"text"`
-	}{map[reasonKind]string{reasonFault: "fault", reasonPause: "pause", reasonDead: "dead"}[r.kind], r.text})
+	}{map[reasonKind]string{reasonFault: "fault", reasonNoLeader: "fault", reasonPause: "pause", reasonDead: "dead"}[r.kind], r.String()})
 }
 
 // onTheMove reports whether rows are being published.
 func onTheMove(m *admin.Moving) bool { return m != nil && m.Seqs > 0 }
 
-// pace says how fast rows are being published; "": not known.
+// pace says that rows are being published; "": not known. How many is not known: between two
+// oldest rows may be many that were published before.
 func pace(m *admin.Moving) string {
 	if !onTheMove(m) {
 		return ""
 	}
-	return fmt.Sprintf("; the relay publishes about %.0f rows/s", float64(m.Seqs)/m.Seconds)
+	return "; rows are being published"
 }
 
 // unexplained reports whether rows wait under a leader that does not say why. It does not
@@ -88,12 +89,12 @@ func hiddenFaults(l admin.Leader) []reason {
 	s := l.State
 	var out []reason
 	add := func(see runbook.Incident, format string, args ...any) {
-		out = append(out, reason{reasonFault, fmt.Sprintf(format, args...), see})
+		out = append(out, reason{kind: reasonFault, text: fmt.Sprintf(format, args...), see: see})
 	}
 	if p := s.PausedTopics; len(p) > 0 && (s.Reason == "" || s.ByOperator) {
 		add(runbook.TopicMissing, "%s", topicsWords(s))
 	}
-	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition && !strings.HasPrefix(s.Reason, "partition ") {
+	if p := s.SetAside; len(p) > 0 && s.ReasonKind != relay.ReasonPartition {
 		add(runbook.BrokerDown, "%s cannot be written, such as %d of %s: %s", several(int64(max(s.SetAsideCount, len(p))), "partition"), p[0].Partition, p[0].Topic, p[0].Reason)
 	}
 	return out

@@ -25,7 +25,7 @@ func TestANewLeaderHasSaidNothing(t *testing.T) {
 		Leader: admin.Leader{Known: true, Holder: uuid.New(), Epoch: 2}, Pending: 1, Oldest: waits, OldestUnpaused: waits,
 		Now: time.Now(), Pauses: []relay.OperatorPause{{Topic: "orders", Since: time.Now().Add(-time.Hour)}},
 	}
-	want := []reason{{reasonPause, "1 pause by operators: see outboxrelay resume", ""}}
+	want := []reason{{kind: reasonPause, text: "1 pause by operators", command: "outboxrelay resume"}}
 	if diff := cmp.Diff(want, reasons(state), cmp.AllowUnexported(reason{})); diff != "" {
 		t.Errorf("before its first renewal (-want +got):\n%s", diff)
 	}
@@ -154,7 +154,7 @@ func TestABusyRelayIsNotStuck(t *testing.T) {
 	got := steady(call(env, "status"))
 	close(over)
 	group.Wait()
-	if strings.Contains(got.Stdout, "why") || !strings.Contains(got.Stdout, "; the relay publishes about ") {
+	if strings.Contains(got.Stdout, "why") || !strings.Contains(got.Stdout, "; rows are being published\n") {
 		t.Errorf("rows are being published:\n%s", got.Stdout)
 	}
 }
@@ -217,7 +217,7 @@ func TestReasonsNameTheTopics(t *testing.T) {
 		Leader: true, Reason: "topic a is paused: gone", ReasonKind: relay.ReasonTopic, PausedTopicCount: 14,
 		PausedTopics: []relay.Paused{{Topic: "a", Reason: "gone"}, {Topic: "b", Reason: "not allowed"}, {Topic: "c", Reason: "gone"}},
 	}}}
-	want := []reason{{reasonFault, "14 topics cannot be written: a, c: gone; b: not allowed; and 11 more", runbook.TopicMissing}}
+	want := []reason{{kind: reasonFault, text: "14 topics cannot be written: a, c: gone; b: not allowed; and 11 more", see: runbook.TopicMissing}}
 	if diff := cmp.Diff(want, reasons(s), cmp.AllowUnexported(reason{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -118,25 +118,31 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 		config.RuntimeParams["search_path"] = pgx.Identifier{o.schema}.Sanitize()
 	}
 	config.RuntimeParams["application_name"] = c.session
+	// With prepared statements Postgres may take a plan that does not know the values, in which a
+	// list of thousands of keys is compared one by one with each row.
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	own := maps.Clone(config.RuntimeParams)
-	if own["statement_timeout"] == "" {
-		config.Tracer = answerLimit(max(cmp.Or(c.answers, statementLimit+answerMargin), c.timeout))
-	}
+	config.Tracer = c.answersWithin(newAnswerLimit(own))
 	for name, limit := range limits {
 		config.RuntimeParams[name] = cmp.Or(own[name], fmt.Sprint(limit.Milliseconds()))
 	}
 	conn, err := c.connect(ctx, o, config)
-	if refused(err) {
-		config.RuntimeParams, config.Tracer = own, nil // without the server's limit a statement may take as long as it needs
+	if errors.Is(err, pgstore.ErrPooler) { // it does not know the limits
+		limit := newAnswerLimit(own)
+		if limit.refused = true; own["statement_timeout"] == "" {
+			limit.server, limit.after = 0, poolerLimit
+		}
+		config.RuntimeParams, config.Tracer = own, c.answersWithin(limit)
 		conn, err = c.connect(ctx, o, config)
 	}
 	return conn, err
 }
 
-// refused reports whether a pooler does not know the limits.
-func refused(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter")
+// answersWithin returns the limit of the environment instead, if it has one, and at least
+// --timeout.
+func (c *configuration) answersWithin(limit *answerLimit) *answerLimit {
+	limit.after = max(cmp.Or(c.answers, limit.after), c.timeout)
+	return limit
 }
 
 // firstQuery asks whether the server is a standby, and which schema has the event_outbox that
@@ -196,9 +202,9 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 	case "55P03": // lock_timeout
 		return fmt.Errorf("%w; %s", err, blockers(ctx, conn))
 	case "57014": // statement_timeout, or somebody has cancelled it
-		if strings.Contains(pg.Message, "statement timeout") {
-			return fmt.Errorf("%w: an operator's command may run a statement for %s; the address may set another limit, "+
-				"as in postgres://…/…?statement_timeout=10min", err, statementLimit)
+		if limit, ok := endedByLimit(conn); ok {
+			return fmt.Errorf("%w: a statement of this command may run for %s; the address may set another limit, "+
+				"as in postgres://…/…?statement_timeout=10min", err, limit)
 		}
 	case "42501": // insufficient privilege
 		return fmt.Errorf("%w: the command needs the privileges of an operator: GRANT outbox_operator to its role, or log in with another "+
@@ -211,25 +217,11 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 
 // blockers says who holds the locks for which a statement has waited.
 func blockers(ctx context.Context, conn *pgx.Conn) string {
-	const see = "see pg_locks for the session that holds it"
 	if conn.IsClosed() {
-		return see
+		return admin.WaitedFor(nil)
 	}
-	found, err := admin.Blockers(ctx, conn, lockLimit/2)
-	if err != nil || len(found) == 0 {
-		return see
-	}
-	text := "it may have waited for: "
-	for i, b := range found {
-		if i > 0 {
-			text += "; "
-		}
-		text += b.String()
-	}
-	if pid := found[0].PID; pid != 0 && found[0].For >= 0 { // otherwise it may be a new one
-		text += fmt.Sprintf(". Wait for it, or, if nobody needs it: SELECT pg_terminate_backend(%d)", pid)
-	}
-	return text
+	found, _ := admin.Blockers(ctx, conn, lockLimit/2) // the lock is the error
+	return admin.WaitedFor(found)
 }
 
 // connectLimit limits how long connecting may take: each address of the outbox's database

@@ -20,11 +20,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // silentPostgres accepts a session without a password, and never answers a query.
@@ -55,29 +58,39 @@ func TestACommandLeavesASilentServer(t *testing.T) {
 }
 
 // fussyPooler refuses parameters of a session that it does not know, as PgBouncer does, and is
-// silent otherwise.
-func fussyPooler(conn net.Conn) {
-	size := make([]byte, 4)
-	if _, err := io.ReadFull(conn, size); err != nil {
-		return
+// next otherwise.
+func fussyPooler(next func(net.Conn)) func(net.Conn) {
+	return func(client net.Conn) {
+		size := make([]byte, 4)
+		if _, err := io.ReadFull(client, size); err != nil {
+			return
+		}
+		startup := make([]byte, binary.BigEndian.Uint32(size)-4)
+		if _, err := io.ReadFull(client, startup); err != nil {
+			return
+		}
+		if !strings.Contains(string(startup), "lock_timeout") {
+			next(replayed{client, io.MultiReader(bytes.NewReader(size), bytes.NewReader(startup), client)})
+			return
+		}
+		body := "SFATAL\x00C08P01\x00Munsupported startup parameter: lock_timeout\x00\x00"
+		_, _ = client.Write(append(binary.BigEndian.AppendUint32([]byte{'E'}, uint32(len(body)+4)), body...))
 	}
-	startup := make([]byte, binary.BigEndian.Uint32(size)-4)
-	if _, err := io.ReadFull(conn, startup); err != nil {
-		return
-	}
-	if !strings.Contains(string(startup), "lock_timeout") {
-		_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 0, 'Z', 0, 0, 0, 5, 'I'}) // authenticated, ready
-		_, _ = io.Copy(io.Discard, conn)
-		return
-	}
-	body := "SFATAL\x00C08P01\x00Munsupported startup parameter: lock_timeout\x00\x00"
-	_, _ = conn.Write(append(binary.BigEndian.AppendUint32([]byte{'E'}, uint32(len(body)+4)), body...))
 }
+
+// replayed is a connection of which a part was read already.
+type replayed struct {
+	net.Conn
+
+	all io.Reader
+}
+
+func (r replayed) Read(b []byte) (int, error) { return r.all.Read(b) }
 
 // A pooler may not know the limits. Then the commands work without them.
 func TestACommandWorksBehindAPooler(t *testing.T) {
 	t.Parallel()
-	got := call(map[string]string{"DATABASE_URL": "postgres://u@" + tellTale(t, fussyPooler) + "/d?sslmode=disable"}, "status", "--timeout", "20ms")
+	got := call(map[string]string{"DATABASE_URL": "postgres://u@" + tellTale(t, fussyPooler(silentPostgres)) + "/d?sslmode=disable"}, "status", "--timeout", "20ms")
 	if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "the database accepted the connection but did not respond within 20ms") {
 		t.Errorf("%+v", got)
 	}
@@ -117,17 +130,113 @@ func freezing(t *testing.T, server *pgx.ConnConfig) func(net.Conn) {
 	}
 }
 
-// A server that freezes later does not keep a command for ever.
+// A server that freezes later does not keep a command for ever, whatever limits the address and
+// a pooler set.
 func TestACommandOfAServerThatFreezes(t *testing.T) {
 	conn, env := newOutbox(t)
 	config := conn.Config()
-	env["DATABASE_URL"] = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", url.UserPassword(config.User, config.Password),
-		tellTale(t, freezing(t, config)), config.Database)
-	var out bytes.Buffer
-	code := execute([]string{"status", "--timeout", "3s"}, environment{getenv: func(k string) string { return env[k] }, stdout: &out, stderr: &out, answers: time.Second})
-	want := "the database did not answer a statement within 3s: its server, or the network to it, does not respond"
-	if code != exitcode.Failed || !strings.Contains(out.String(), want) {
-		t.Errorf("exit %d, want %q:\n%s", code, want, &out)
+	const frozen = "the database did not answer a statement within 3s: its server, or the network to it, does not respond"
+	for _, c := range []struct {
+		name, parameters string
+		server           func(net.Conn)
+		want             string
+	}{
+		{"the usual limits", "", freezing(t, config), frozen},
+		{"a limit of the address", "&statement_timeout=10min&lock_timeout=0", freezing(t, config), frozen},
+		{"no limit", "&statement_timeout=0", freezing(t, config), frozen},
+		{"a pooler refuses the limits", "", fussyPooler(freezing(t, config)), frozen + "; or the statement waits for a lock: the pooler in front of the database refuses lock_timeout"},
+	} {
+		env["DATABASE_URL"] = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable%s", url.UserPassword(config.User, config.Password), tellTale(t, c.server), config.Database, c.parameters)
+		var out bytes.Buffer
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		code := executeUntil(ctx, []string{"status", "--timeout", "3s"}, environment{getenv: func(k string) string { return env[k] }, stdout: &out, stderr: &out, answers: time.Second})
+		cancel()
+		if code != exitcode.Failed || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s: exit %d, want %q:\n%s", c.name, code, c.want, &out)
+		}
+	}
+}
+
+// A command waits longer for an answer than the server may take for a statement, as the address
+// has it, and never for ever.
+func TestHowLongACommandWaitsForAnAnswer(t *testing.T) {
+	t.Parallel()
+	got := map[string]time.Duration{}
+	for _, text := range []string{"", "2000", "2s", " 1.5 min ", "10min", "1d", "500us", "0", "0ms", "100us", "0x10", "010", "3 weeks", "-1", "99999999999"} {
+		got[text] = newAnswerLimit(map[string]string{"statement_timeout": text}).after
+	}
+	want := map[string]time.Duration{
+		"": time.Minute + 15*time.Second, "2000": 17 * time.Second, "2s": 17 * time.Second, " 1.5 min ": 105 * time.Second, "10min": 10*time.Minute + 15*time.Second, "1d": 24*time.Hour + 15*time.Second,
+		"500us": time.Hour, "0": time.Hour, "0ms": time.Hour, "100us": time.Hour, "0x10": time.Hour, "010": time.Hour, "3 weeks": time.Hour, "-1": time.Hour, "99999999999": time.Hour,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A statement that takes too long gets advice, in whatever language the server says so.
+func TestAStatementThatTakesTooLong(t *testing.T) {
+	conn, env := newOutbox(t)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	config := conn.Config()
+	inGerman := func(client net.Conn) {
+		network, address := pgconn.NetworkAddress(config.Host, config.Port)
+		server, err := new(net.Dialer).DialContext(t.Context(), network, address)
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(server, client) // until the client closes it
+			_ = server.Close()
+		}()
+		buffer := make([]byte, 64<<10)
+		for n := 0; err == nil; n, err = server.Read(buffer) {
+			_, _ = client.Write(bytes.ReplaceAll(buffer[:n], []byte("due to statement timeout"), []byte("wegen einer Begrenzung..")))
+		}
+	}
+	env["DATABASE_URL"] = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&lock_timeout=0&statement_timeout=300ms", url.UserPassword(config.User, config.Password), tellTale(t, inGerman), config.Database)
+	want := "canceling statement wegen einer Begrenzung.. (SQLSTATE 57014): a statement of this command may run for 300ms; the address may set another limit"
+	if got := call(env, "status"); got.Code != exitcode.Failed || !strings.Contains(got.Stderr, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each statement is planned for its values, however often a command runs it.
+func TestCommandsPrepareNoStatements(t *testing.T) {
+	_, env := newOutbox(t)
+	command := &cobra.Command{}
+	c := environment{getenv: func(name string) string { return env[name] }, stderr: io.Discard, secrets: &secret.Redactor{}}.declarePlace(command)
+	if err := command.ParseFlags(nil); err != nil {
+		t.Fatal(err)
+	}
+	o, err := c.outboxNamed(t.Context(), "", readPlace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.connected(t.Context(), o, func(conn *pgx.Conn) error {
+		for range 10 {
+			if _, err := admin.DeadLetters(t.Context(), conn, admin.Filter{EventType: "x"}, 0); err != nil {
+				return err
+			}
+		}
+		var prepared int
+		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements`).Scan(&prepared)
+		if err == nil && prepared > 0 {
+			t.Errorf("%d prepared statements", prepared)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -128,7 +128,7 @@ func printState(w io.Writer, name string, s admin.State) error {
 	}
 	label = "why"
 	for _, reason := range reasons(s) {
-		line(label, "%s", reason.text)
+		line(label, "%s", reason)
 		label = ""
 	}
 	label = "see"
@@ -171,11 +171,22 @@ func leader(l admin.Leader) string {
 }
 
 func pending(s admin.State) string {
-	count := counted(s.Pending)
-	if s.Oldest == nil {
-		return count
+	count := countedPending(s)
+	if s.Oldest != nil {
+		count += fmt.Sprintf(", the oldest for %s: %s", s.Oldest.Age.Round(time.Second), describe(*s.Oldest))
 	}
-	return fmt.Sprintf("%s, the oldest for %s: %s", count, s.Oldest.Age.Round(time.Second), describe(*s.Oldest))
+	if s.AtLeast {
+		count += "; the rows in the middle of the outbox were not looked at"
+	}
+	return count
+}
+
+// countedPending returns how many rows are pending, as far as it is known.
+func countedPending(s admin.State) string {
+	if s.AtLeast {
+		return "at least " + counted(s.Pending)
+	}
+	return counted(s.Pending)
 }
 
 func delayed(s admin.State) string {
@@ -219,17 +230,27 @@ const patience = 3 * time.Second
 
 // reason is why rows do not move.
 type reason struct {
-	kind reasonKind
-	text string
-	see  runbook.Incident
+	kind    reasonKind
+	text    string
+	see     runbook.Incident
+	command string // that helps; "": none, or the text has it
+}
+
+// String returns the text with the command.
+func (r reason) String() string {
+	if r.command == "" {
+		return r.text
+	}
+	return r.text + ": see " + r.command
 }
 
 type reasonKind int
 
 const (
-	reasonFault reasonKind = iota // something does not work
-	reasonPause                   // an operator has decided it
-	reasonDead                    // rows are dead
+	reasonFault    reasonKind = iota // something does not work
+	reasonNoLeader                   // no relay leads, which is a fault too
+	reasonPause                      // an operator has decided it
+	reasonDead                       // rows are dead
 )
 
 // stuck returns how long the oldest row has waited whose topic no operator has paused.
@@ -254,14 +275,15 @@ func whyNoRelay(pauses []relay.OperatorPause) string {
 func reasons(s admin.State) []reason {
 	var out []reason
 	add := func(kind reasonKind, see runbook.Incident, format string, args ...any) {
-		out = append(out, reason{kind, fmt.Sprintf(format, args...), see})
+		out = append(out, reason{kind: kind, text: fmt.Sprintf(format, args...), see: see})
 	}
 	say := func(see runbook.Incident, format string, args ...any) { add(reasonFault, see, format, args...) }
 	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
+	wait := s.Pending > 0 || s.AtLeast || overdue
 	switch l := s.Leader; {
-	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
-		say(runbook.RelayFrozen, "no leader: %s", cmp.Or(whyNoRelay(s.Pauses), "start a relay (outboxrelay run)"))
-	case (s.Pending > 0 || overdue) && l.Silent > silence:
+	case wait && (!l.Known || l.Holder == uuid.Nil):
+		add(reasonNoLeader, runbook.RelayFrozen, "no leader: %s", cmp.Or(whyNoRelay(s.Pauses), "start a relay (outboxrelay run)"))
+	case wait && l.Silent > silence:
 		say(runbook.RelayFrozen, "the leader's last heartbeat was %s ago and no other relay took over%s: check the logs of the relays, or start one",
 			l.Silent.Round(time.Second), processOf(l.State.Led))
 	case l.State.Reason != "" && l.State.ByOperator:
@@ -280,7 +302,7 @@ func reasons(s admin.State) []reason {
 			(-s.NextDelayed.DueIn).Round(time.Second))
 	}
 	if len(s.Pauses) > 0 {
-		add(reasonPause, "", "%s by operators: see outboxrelay resume", several(int64(len(s.Pauses)), "pause"))
+		out = append(out, reason{kind: reasonPause, text: several(int64(len(s.Pauses)), "pause") + " by operators", command: "outboxrelay resume"})
 	}
 	if missing := unobeyed(s); missing != "" {
 		say("", "%s", missing)
@@ -289,7 +311,10 @@ func reasons(s admin.State) []reason {
 		say(runbook.PoisonRecord, "%s failed and will be retried; later rows of the same key wait for it", severalUpTo(s.Waiting, "row"))
 	}
 	if s.Dead > 0 {
-		add(reasonDead, runbook.PoisonRecord, "%s dead-lettered: see outboxrelay dead list, then dead replay or dead discard", severalUpTo(s.Dead, "row"))
+		out = append(out, reason{
+			kind: reasonDead, text: severalUpTo(s.Dead, "row") + " dead-lettered", see: runbook.PoisonRecord,
+			command: "outboxrelay dead list, then dead replay or dead discard",
+		})
 	}
 	if s.Leader.UncleanEnds > 2 {
 		say("", "%s", crashes(s.Leader))

@@ -74,6 +74,7 @@ const (
 	ReasonPartition   ReasonKind = "partition"   // a partition cannot be written
 	ReasonPause       ReasonKind = "pause"       // an operator has paused the topics whose rows wait
 	ReasonHeld        ReasonKind = "held"        // failed rows hold their keys
+	ReasonStandby     ReasonKind = "standby"     // another relay leads
 )
 
 // HeldKey is a key whose rows wait because an earlier row failed.
@@ -99,7 +100,7 @@ type Paused struct {
 func (m *machine) status(now time.Duration) Status {
 	s := Status{Name: m.cfg.Name, Leader: m.leads(), Epoch: max(m.own.lease.Epoch, m.seen.state.Epoch)}
 	if !m.leads() {
-		s.Reason = m.whyStandby()
+		s.Reason, s.ReasonKind = m.whyStandby()
 		return s
 	}
 	f := m.t.flow
@@ -187,18 +188,19 @@ func (s *scope) describe(now time.Duration) HeldKey {
 	return h
 }
 
-func (m *machine) whyStandby() string {
+// whyStandby says why the relay does not lead.
+func (m *machine) whyStandby() (reason string, kind ReasonKind) {
 	switch {
 	case m.phase == phaseDone:
-		return "stopped"
+		return "stopped", ""
 	case m.phase == phaseEnding:
-		return "the lease is being released"
+		return "the lease is being released", ""
 	case !m.seen.reached:
-		return "the lease has not been read yet"
+		return "the lease has not been read yet", ""
 	case m.own.giveBack != nil:
-		return "the store does not answer: the lease cannot be released"
+		return "the store does not answer: the lease cannot be released", ""
 	}
-	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder)
+	return fmt.Sprintf("standing by: epoch %d is led by %s", m.seen.state.Epoch, m.seen.state.Holder), ReasonStandby
 }
 
 // whyStill says why a leader does not move rows, or returns "".

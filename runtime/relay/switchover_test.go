@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,7 +74,7 @@ func TestARunningRelayWaitsOutASwitchover(t *testing.T) {
 	leader := follow()
 	leader.leads(t)
 	waiting := follow()
-	waiting.until(t, "stands by", func(w *watcher) bool { return strings.HasPrefix(w.status.Reason, "standing by") })
+	waiting.until(t, "stands by", func(w *watcher) bool { return w.status.ReasonKind == relay.ReasonStandby })
 	insertRows(t, primary.PG, topic, 0, 100, 5, 20)
 	leader.publishes(t, 100)
 

@@ -57,6 +57,9 @@ func explain(at Target, err error) error {
 	if what != "" {
 		return &explained{text: what, kind: ErrTLS, err: err}
 	}
+	if PoolerSays(err) {
+		return FromPooler(err)
+	}
 	what, kind := refusal(at, err)
 	if what == "" {
 		return err

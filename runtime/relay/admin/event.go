@@ -32,7 +32,7 @@ func (e *DiscardedError) Error() string {
 	if reason == "" {
 		reason = "no reason was given"
 	}
-	return fmt.Sprintf("%v: event %s, seq %d, was %s by %s at %s: %s", ErrNoEvent, e.EventID, e.Seq, what, e.Actor, e.At.UTC().Format(time.RFC3339), reason)
+	return fmt.Sprintf("%v: event %s, seq %d, was %s by %s at %s: %s", ErrNoEvent, e.EventID, e.Seq, what, oneLine(e.Actor), e.At.UTC().Format(time.RFC3339), oneLine(reason))
 }
 
 // Is makes it an ErrNoEvent.
@@ -123,6 +123,9 @@ const behindShown = 20
 // lease has no low-water mark has no index of published rows by seq. Otherwise it returns
 // ErrNoEvent.
 func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
+	if err := refuseHidden(ctx, db); err != nil {
+		return uuid.Nil, err
+	}
 	ids, err := admindb.New(db).IDsOfSeq(ctx, seq)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("admin: look for seq %d: %w", seq, missing(err))

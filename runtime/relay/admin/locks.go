@@ -39,6 +39,25 @@ func (b Blocker) String() string {
 	return text
 }
 
+// WaitedFor says what a statement may have waited for that was ended by lock_timeout, and what to
+// do about it.
+func WaitedFor(found []Blocker) string {
+	if len(found) == 0 {
+		return "see pg_locks for the session that holds it"
+	}
+	text := "it may have waited for: "
+	for i, b := range found {
+		if i > 0 {
+			text += "; "
+		}
+		text += b.String()
+	}
+	if pid := found[0].PID; pid != 0 && found[0].For >= 0 { // otherwise it may be a new one
+		text += fmt.Sprintf(". Wait for it, or, if nobody needs it: SELECT pg_terminate_backend(%d)", pid)
+	}
+	return text
+}
+
 // Blockers lists what a statement about the outbox waits for, or has waited for until it was
 // ended by lock_timeout: at most three sessions whose transactions are at least as old as
 // that. It waits for no lock.

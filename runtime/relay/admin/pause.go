@@ -43,18 +43,20 @@ func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 }
 
 // UsesTopic reports whether a row has the topic, of the first 10,000 that are pending, dead
-// or delayed, and of the latest 10,000. It is for telling a misspelt name.
-func UsesTopic(ctx context.Context, db DB, topic string) (bool, error) {
+// or delayed, and of the latest 10,000. It is for telling a misspelt name. If used is false,
+// known says whether the topics of all these rows were looked at: writers from before an
+// upgrade put the topic into event_data, which is not read.
+func UsesTopic(ctx context.Context, db DB, topic string) (used, known bool, err error) {
 	q := admindb.New(db)
 	low, err := q.LowWater(ctx, defaultLease)
 	if err != nil {
-		return false, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+		return false, false, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
 	}
-	used, err := q.UsesTopic(ctx, admindb.UsesTopicParams{LowWater: low.LowWater, UpTo: low.UpTo, Topic: topic})
+	found, err := q.UsesTopic(ctx, admindb.UsesTopicParams{LowWater: low.LowWater, UpTo: low.UpTo, Topic: topic})
 	if err != nil {
-		return false, fmt.Errorf("admin: look for rows of the topic: %w", missing(err))
+		return false, false, fmt.Errorf("admin: look for rows of the topic: %w", missing(err))
 	}
-	return used, nil
+	return found.Used, found.Used || !found.Unread, nil
 }
 
 // Pause pauses a topic, or AllTopics: the leading relay stops to send its rows within about
@@ -117,13 +119,24 @@ func Resume(ctx context.Context, conn Beginner, topic string, d Decision) error 
 // ResumeTopics ends the pauses of topics like Resume, all in one transaction. If one of them
 // is not paused, it changes nothing and returns a *TopicError.
 func ResumeTopics(ctx context.Context, conn Beginner, topics []string, d Decision) error {
+	return ResumeChosen(ctx, conn, func([]relay.OperatorPause) ([]string, error) { return topics, nil }, d)
+}
+
+// ResumeChosen is ResumeTopics for the topics that choose picks from the pauses in force. No
+// pause begins or ends between its call and the resume. After an error of choose nothing is
+// changed, and it is returned.
+func ResumeChosen(ctx context.Context, conn Beginner, choose func(inForce []relay.OperatorPause) (topics []string, err error), d Decision) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
 	paused := func(topic string, pauses []relay.OperatorPause) bool {
 		return slices.ContainsFunc(pauses, of(topic)) || topic == AllTopics && len(pauses) > 0
 	}
-	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) error {
+	var topics []string
+	return changePauses(ctx, conn, func(tx pgx.Tx, pauses []relay.OperatorPause) (err error) {
+		if topics, err = choose(pauses); err != nil {
+			return err
+		}
 		for i, topic := range topics {
 			switch {
 			case slices.Contains(topics[:i], topic):

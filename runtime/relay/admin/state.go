@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,8 +21,8 @@ import (
 )
 
 // PendingCap is where counting rows stops, to keep it cheap. A State with this number has at
-// least as many. Counting pending rows also leaves out rows far above a low-water mark that
-// a transaction keeps from moving, except the newest ones.
+// least as many. Counting pending rows also leaves out rows in the middle of the outbox in some
+// cases: see State.AtLeast.
 const PendingCap = 100_001
 
 // heldShown limits State.Held.
@@ -54,6 +56,11 @@ type State struct {
 	// that not all were looked at. Rows that are far above the low-water mark, and not
 	// among the newest, are never looked at, and do not make it true.
 	NotAllSeen bool `json:"not_all_seen,omitempty"`
+	// AtLeast is true if more rows may be pending than Pending says, and an older one than Oldest:
+	// those in the middle of the outbox were not looked at. This is so in a large outbox that was
+	// restored or copied, until a relay has led it, and while a transaction keeps the low-water
+	// mark far behind.
+	AtLeast bool `json:"at_least,omitempty"`
 	// Moving is how far the oldest row moved, if somebody has looked twice. Inspect leaves it nil.
 	Moving *Moving `json:"moving"`
 	// Pauses lists the pauses of operators that are in force, oldest first.
@@ -62,7 +69,8 @@ type State struct {
 	Held []Row `json:"held"`
 }
 
-// Moving is how far the oldest pending row moved between two looks.
+// Moving is how far the oldest pending row moved between two looks. That is no number of rows:
+// those between may have been published before.
 type Moving struct {
 	Seqs    int64   `json:"seqs"` // 0: not at all
 	Seconds float64 `json:"seconds"`
@@ -130,6 +138,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
+	s.AtLeast = low.UpTo < low.Top && s.Pending < PendingCap
 	if s.Pauses, err = Pauses(ctx, db); err != nil {
 		return State{}, err
 	}
@@ -232,6 +241,15 @@ func refuseHidden(ctx context.Context, db DB) error {
 			"or ALTER TABLE %s DISABLE ROW LEVEL SECURITY", strings.Join(hidden, ", "), hidden[0])
 	}
 	return nil
+}
+
+// oneLine returns a text of the data for an error: quoted, if it has line breaks or other
+// characters that cannot be seen. They would look like lines of whoever prints the error.
+func oneLine(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // value returns what p points to, or the zero value.

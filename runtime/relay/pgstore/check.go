@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -88,7 +89,7 @@ func (s *Store) check() error {
 func asSetup(err error) error {
 	switch _, known := errors.AsType[*relay.SetupError](err); {
 	case known:
-	case poolerSays(err):
+	case pgdial.PoolerSays(err):
 		err = poolerError(err)
 	case unsupported(err):
 		err = &relay.SetupError{Problem: "the server lacks something that the relay calls", Remedy: serverRemedy, Err: err}

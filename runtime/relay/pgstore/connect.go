@@ -20,6 +20,10 @@ var ErrTLS = pgdial.ErrTLS
 // log in.
 var ErrNoRole = pgdial.ErrNoRole
 
+// ErrPooler is matched by an error of Connect or of Check if a pooler in front of the server
+// refuses a parameter of the session, or does not keep the session.
+var ErrPooler = pgdial.ErrPooler
+
 // Connect opens a connection for a tool next to the relay, to the server that a relay uses.
 // If the configuration has several addresses, it connects to one that accepts writes, unless
 // target_session_attrs is set; of several such servers, to the one that was promoted last. It

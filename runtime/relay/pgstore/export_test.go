@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -104,8 +106,11 @@ func (s *Store) LookSeqs(n int64) { s.lookSeqs = n }
 // LowWater returns the mark of the current term.
 func (s *Store) LowWater() int64 { return s.currentTerm().lowWater().at }
 
-// PoolerSays is poolerSays.
-func PoolerSays(err error) bool { return poolerSays(err) }
+// Lasting is lasting.
+func Lasting(err *pgconn.PgError) bool { return lasting(err) }
+
+// PoolerSays is that of package pgdial.
+func PoolerSays(err error) bool { return pgdial.PoolerSays(err) }
 
 // AnchorUsers counts those who use the session of the leases, or wait for it.
 func (s *Server) AnchorUsers() int {

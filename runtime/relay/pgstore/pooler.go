@@ -2,12 +2,9 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -84,36 +81,10 @@ func whereabouts(ctx context.Context, q interface {
 	return p, err
 }
 
-// poolerSays reports whether only a pooler returns this error: PgBouncer's complaints
-// about its use (its temporary errors, such as query_wait_timeout, have the same code,
-// so the text decides), or a prepared statement that is missing or exists already
-// because the server session is another one. Only the store itself prepares or drops
-// statements of its sessions.
-func poolerSays(err error) bool {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return false
-	}
-	const invalidStatementName, duplicateStatement, protocolViolation = "26000", "42P05", "08P01"
-	switch pgErr.Code {
-	case invalidStatementName, duplicateStatement:
-		return true
-	case protocolViolation:
-		for _, complaint := range []string{
-			"unsupported startup parameter", "not allowed in statement pooling mode", "prepared statement",
-		} {
-			if strings.Contains(pgErr.Message, complaint) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func poolerError(cause error) error {
 	return &relay.SetupError{
 		Problem: "the connection does not keep one server session: a pooler in transaction or statement mode is in between",
 		Remedy:  "give the relay the server's own address, or a pool in session mode; it needs only a handful of sessions",
-		Err:     cause,
+		Err:     pgdial.FromPooler(cause),
 	}
 }

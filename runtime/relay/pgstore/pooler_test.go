@@ -27,6 +27,9 @@ func TestCheckFindsATransactionPooler(t *testing.T) {
 		if !strings.Contains(got.Problem, "pooler in transaction or statement mode") {
 			t.Fatalf("Check says: %v", got)
 		}
+		if !errors.Is(got, pgstore.ErrPooler) {
+			t.Errorf("%v is no ErrPooler", got)
+		}
 		s.Close()
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 )
 
@@ -14,7 +15,7 @@ import (
 // something: a privilege, a policy, a table, the server.
 func asRefused(err error) error {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || poolerSays(err) || !lasting(pgErr) {
+	if !ok || pgdial.PoolerSays(err) || !lasting(pgErr) {
 		return err
 	}
 	if _, known := errors.AsType[*relay.SetupError](err); known {
@@ -34,8 +35,9 @@ func lasting(err *pgconn.PgError) bool {
 	case strings.HasPrefix(err.Code, accessRuleViolation), err.Code == invalidSchemaName, err.Code == notInState:
 		return true
 	case err.Code == featureNotSupported:
-		// A statement that was prepared before a column changed is prepared again.
-		return !strings.Contains(err.Message, "cached plan must not change result type")
+		// A statement that was prepared before a column changed is prepared again. The server's
+		// message may be in any language, and this function of it has only this one error.
+		return err.Routine != "RevalidateCachedQuery"
 	}
 	return false
 }

@@ -71,5 +71,9 @@ func (p *Page) refuse(w http.ResponseWriter, r *http.Request, code int, problem,
 // fail answers that the database could not do something.
 func (p *Page) fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	p.cfg.Log.Warn("the page could not be served", "doing", doing, "error", err)
-	p.refuse(w, r, http.StatusBadGateway, "This did not work: "+doing, p.cfg.WithoutSecrets(err.Error()))
+	code := http.StatusBadGateway
+	if isLocked(err) {
+		code = http.StatusServiceUnavailable
+	}
+	p.refuse(w, r, code, "This did not work: "+doing, p.cfg.WithoutSecrets(err.Error()))
 }

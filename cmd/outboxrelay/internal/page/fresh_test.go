@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -212,17 +213,20 @@ func TestNobodyLeads(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Access{})
 	s.page.cfg.Reasons = func(admin.State) []Reason {
-		return []Reason{{Fault, "no leader: start a relay (outboxrelay run)"}, {Fault, "2 rows failed"}}
+		return []Reason{{NoLeader, "start a relay (outboxrelay run); its text does not matter"}, {Fault, "2 rows failed"}}
 	}
-	for reason, want := range map[string]string{
-		"the lease has not been read yet":  "no relay leads: this process does not either: the lease has not been read yet",
-		"standing by: epoch 7 is led by x": "no relay leads: this process has not taken over yet",
-		"":                                 "no relay leads: this process has not taken over yet",
+	for _, c := range []struct {
+		status relay.Status
+		want   string
+	}{
+		{relay.Status{Reason: "the lease has not been read yet"}, "no relay leads: this process does not either: the lease has not been read yet"},
+		{relay.Status{Reason: "its text does not matter", ReasonKind: relay.ReasonStandby}, "no relay leads: this process has not taken over yet"},
+		{relay.Status{}, "no relay leads: this process has not taken over yet"},
 	} {
-		s.outbox.Status = relay.Status{Reason: reason}
+		s.outbox.Status = c.status
 		body := s.get("").Body.String()
-		if !strings.Contains(body, want) || !strings.Contains(body, "2 rows failed") || strings.Contains(body, "outboxrelay run") {
-			t.Errorf("%q: the page does not say %q:\n%s", reason, want, body)
+		if !strings.Contains(body, c.want) || !strings.Contains(body, "2 rows failed") || strings.Contains(body, "outboxrelay run") {
+			t.Errorf("%+v: the page does not say %q:\n%s", c.status, c.want, body)
 		}
 	}
 }
@@ -319,11 +323,51 @@ func TestASlowDatabase(t *testing.T) {
 	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read, so nobody has checked") || !strings.Contains(body, "Pause the topic</button>") {
 		t.Errorf("the page that pauses a topic:\n%s", body)
 	}
-	limited, end := context.WithTimeout(t.Context(), 2*time.Second) // enough to connect
+	limited, end := context.WithTimeout(t.Context(), 1500*time.Millisecond) // less than it waits for a lock
 	defer end()
 	answer := s.get("dead?outbox=shop&error=x+y", loggedIn(testToken), func(r *http.Request) { *r = *r.WithContext(limited) })
 	const want = "it has to read all dead rows. The command has more time: outboxrelay dead list --error &#39;x y&#39;"
 	if answer.Code != http.StatusGatewayTimeout || !strings.Contains(answer.Body.String(), want) {
 		t.Errorf("%d, without %s:\n%s", answer.Code, want, answer.Body)
+	}
+}
+
+// If another session holds a lock, the page says which one, and neither waits for it for long
+// nor blames the filter.
+func TestALockedTable(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(1)
+	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	connects := s.connects.Load()
+	for _, c := range []struct {
+		lock, title string
+		ask         func() *httptest.ResponseRecorder
+	}{
+		{"ACCESS EXCLUSIVE", "read the dead rows", func() *httptest.ResponseRecorder { return s.get("dead?outbox=shop&error=x", loggedIn(testToken)) }},
+		{"ACCESS EXCLUSIVE", "read the dead rows", func() *httptest.ResponseRecorder { return s.post("decide", form, loggedIn(testToken)) }},
+		{"SHARE", "replay 1 dead row: 0 were done, then it stopped", func() *httptest.ResponseRecorder { return s.post("decide", form, loggedIn(testToken)) }},
+	} {
+		tx, err := s.db.Pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), `LOCK TABLE event_outbox IN `+c.lock+` MODE`); err != nil {
+			t.Fatal(err)
+		}
+		pid := tx.Conn().PgConn().PID()
+		answer := c.ask()
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		body := answer.Body.String()
+		for _, want := range []string{"This did not work: " + c.title, fmt.Sprintf("it may have waited for: session %d (", pid), fmt.Sprintf("pg_terminate_backend(%d)", pid)} {
+			if answer.Code != http.StatusServiceUnavailable || !strings.Contains(body, want) || strings.Contains(body, "it has to read all dead rows") {
+				t.Errorf("%s: %d, without %q:\n%s", c.lock, answer.Code, want, body)
+			}
+		}
+	}
+	if dead := s.count(`SELECT count(*) FROM event_outbox WHERE dead_at IS NOT NULL`); dead != 1 || s.connects.Load() != connects {
+		t.Errorf("%d dead rows, %d new connections", dead, s.connects.Load()-connects)
 	}
 }

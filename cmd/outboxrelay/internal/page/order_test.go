@@ -3,7 +3,9 @@ package page
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -131,7 +133,7 @@ func TestARowWhoseKeyIsSlow(t *testing.T) {
 	if err := prepare(t.Context(), conn, "public"); err != nil {
 		t.Fatal(err)
 	}
-	found, err := s.page.event(t.Context(), s.outbox, "", "1", false)
+	found, err := s.page.event(t.Context(), s.outbox, "", "1", false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +146,12 @@ func TestARowWhoseKeyIsSlow(t *testing.T) {
 	}
 	if status := conn.PgConn().TxStatus(); status != 'I' {
 		t.Errorf("the session is left in the state %c", status)
+	}
+	// Nor does the row wait until the whole request is too late.
+	late, end := context.WithTimeout(t.Context(), keyMargin/2)
+	defer end()
+	if uncounted, err := readKey(late, conn, &found.event); err != nil || !uncounted {
+		t.Errorf("at the end of a request: %t, %v", uncounted, err)
 	}
 }
 
@@ -167,6 +175,43 @@ func TestResumeEndsWhatWasShown(t *testing.T) {
 	}
 	if answer := s.post("pause", s.confirmation(path), loggedIn(testToken)); answer.Code != http.StatusSeeOther {
 		t.Errorf("%d\n%s", answer.Code, answer.Body)
+	}
+}
+
+// A pause that begins while a resume of all topics is carried out was not shown, so it stays.
+func TestAPauseThatComesDuringAResume(t *testing.T) {
+	t.Parallel()
+	const pause = `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, reason) VALUES ('ann', 'pause', 0, gen_random_uuid(), '', $1, 'r')`
+	for name, before := range map[string][]any{"all topics are paused": {nil}, "one topic is": {"orders"}, "none is": nil} {
+		s := newSite(t, loopbackWithToken())
+		for _, topic := range before {
+			s.exec(pause, topic)
+		}
+		form := s.confirmation("pause?outbox=shop&do=resume&all=1")
+		tx, err := s.db.Pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtextextended('outboxrelay pauses ' || to_regclass('event_outbox_audit')::oid::text, 0))`); err != nil {
+			t.Fatal(err)
+		}
+		answers := make(chan *httptest.ResponseRecorder, 1)
+		go func() { answers <- s.post("pause", form, loggedIn(testToken)) }()
+		for s.count(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) == 0 {
+			runtime.Gosched()
+		}
+		if _, err := tx.Exec(t.Context(), pause, "late"); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if answer := <-answers; answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "This pause ends: late") {
+			t.Errorf("%s: %d\n%s", name, answer.Code, answer.Body)
+		}
+		if n := s.count(`SELECT count(*) FROM event_outbox_audit WHERE action = 'resume'`); n != 0 {
+			t.Errorf("%s: %d pauses were ended", name, n)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ type Database struct {
 // Reason is why rows do not move.
 type Reason struct {
 	Kind Kind
-	Text string
+	Text string // without a command: the page has links instead
 }
 
 // Kind is the kind of a Reason.
@@ -66,9 +66,10 @@ type Kind int
 
 // The kinds of reasons.
 const (
-	Fault   Kind = iota // something does not work
-	Paused              // an operator has decided it
-	DeadRow             // rows are dead
+	Fault    Kind = iota // something does not work
+	Paused               // an operator has decided it
+	DeadRow              // rows are dead
+	NoLeader             // rows wait, and no relay leads
 )
 
 // Page serves the web page. Run must run while it is used.

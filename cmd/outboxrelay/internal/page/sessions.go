@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 const (
@@ -18,6 +21,9 @@ const (
 	idleLasts = 30 * time.Second
 	// statementLasts limits a statement, so that nothing that a page asks for runs on.
 	statementLasts = "15s"
+	// lockLasts limits what a statement waits for a lock. It is shorter than lookLimit, so that
+	// the page can say who holds the lock, and the session can be used again.
+	lockLasts = "2s"
 	// answerLasts limits what a page waits for a database, and lookLimit what it waits for
 	// the state of an outbox. A browser asks for the parts of a page that change by
 	// themselves, and gives up after eight seconds: see htmx-config.
@@ -92,7 +98,7 @@ func (s *sessions) with(ctx context.Context, d Database, f func(*pgx.Conn) error
 			return s.inUse(ctx, d.Server)
 		}
 	}
-	return s.run(ctx, d, f)
+	return s.run(ctx, d, func(conn *pgx.Conn) error { return lockedOut(ctx, conn, f(conn)) })
 }
 
 // withShared is with for the samples and for what everybody may see.
@@ -122,12 +128,42 @@ func (s *sessions) run(ctx context.Context, d Database, f func(*pgx.Conn) error)
 			drop(session.conn)
 		}
 	}()
-	if err = f(session.conn); err != nil || session.conn.IsClosed() || session.conn.PgConn().TxStatus() != 'I' {
+	err = f(session.conn)
+	if err != nil && !isLocked(err) || session.conn.IsClosed() || session.conn.PgConn().TxStatus() != 'I' {
 		return err
 	}
 	done = true
 	s.keep(d.Server, session)
-	return nil
+	return err
+}
+
+// lockedError is why a statement did not run: another session holds a lock.
+type lockedError struct {
+	error
+
+	found []admin.Blocker
+}
+
+func (e *lockedError) Error() string {
+	return "another session holds a lock on a table of the outbox; " + admin.WaitedFor(e.found) + " (" + e.error.Error() + ")"
+}
+
+func (e *lockedError) Unwrap() error { return e.error }
+
+// isLocked reports whether the server has ended a statement because it waited for a lock.
+func isLocked(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == "55P03"
+}
+
+// lockedOut adds to an error who holds the lock, if it is about one. It is for people who may see
+// dead rows: it names sessions and their statements.
+func lockedOut(ctx context.Context, conn *pgx.Conn, err error) error {
+	if !isLocked(err) || conn.IsClosed() {
+		return err
+	}
+	found, _ := admin.Blockers(ctx, conn, time.Second) // the lock is the error
+	return &lockedError{err, found}
 }
 
 func (s *sessions) slotsOf(server string) slots {
@@ -190,8 +226,8 @@ func (s *sessions) open(ctx context.Context, d Database) (idleSession, error) {
 // prepare sets what the statements of a page need. It also shows whether the server still
 // answers.
 func prepare(ctx context.Context, conn *pgx.Conn, schema string) error {
-	const settings = `SELECT set_config('search_path', $1, false), set_config('statement_timeout', $2, false)`
-	if _, err := conn.Exec(ctx, settings, pgx.Identifier{schema}.Sanitize(), statementLasts); err != nil {
+	const settings = `SELECT set_config('search_path', $1, false), set_config('statement_timeout', $2, false), set_config('lock_timeout', $3, false)`
+	if _, err := conn.Exec(ctx, settings, pgx.Identifier{schema}.Sanitize(), statementLasts, lockLasts); err != nil {
 		return fmt.Errorf("the first query: %w", err)
 	}
 	return nil

@@ -53,10 +53,18 @@ func TestVerdicts(t *testing.T) {
 		{"needs an operator", Outbox{Problem: "table missing"}, known{}, unknown, nil, "bad: Needs action"},
 		{"no database", Outbox{}, known{err: errBadSelection}, unknown, nil, "bad: Not known"},
 		{"nobody leads, rows wait", Outbox{}, known{state: admin.State{Pending: 1}}, unknown, fault, "bad: Not flowing"},
+		{"nobody leads, and rows in the middle were not looked at", Outbox{}, known{state: admin.State{AtLeast: true}}, unknown, fault, "bad: Not flowing"},
 		{"nobody leads, nothing waits", Outbox{}, known{}, unknown, nil, "warn: No leader"},
 		{"silent leader", Outbox{}, with(func(k *known) { k.state.Leader.Silent, k.state.Pending = time.Minute, 1 }), unknown, fault, "bad: Not flowing"},
 		{"silent leader, nothing waits", Outbox{}, with(func(k *known) { k.state.Leader.Silent = time.Minute }), unknown, nil, "warn: Leader silent"},
 		{"Kafka is away", Outbox{}, with(func(k *known) { k.state.Leader.State.Reason = "Kafka unavailable" }), 0, fault, "bad: Not flowing"},
+		{"a dead row blocks its key, and nothing waits", Outbox{}, with(func(k *known) {
+			k.state.Leader.State = relay.Status{Reason: "1 key is held", ReasonKind: relay.ReasonHeld, HeldKeys: 1}
+		}), 0, []Reason{{Fault, "1 key is held"}, {DeadRow, "x"}}, "warn: Flowing, with problems"},
+		{"a dead row blocks its key, and only rows of it wait", Outbox{}, with(func(k *known) {
+			k.state.Leader.State = relay.Status{Reason: "1 key is held", ReasonKind: relay.ReasonHeld, HeldKeys: 1}
+			k.state.Oldest, k.state.Pending = old, 9
+		}), 0, []Reason{{Fault, "1 key is held"}, {DeadRow, "x"}}, "bad: Not flowing"},
 		{"paused", Outbox{}, with(func(k *known) { k.state.Leader.State = relay.Status{Reason: "paused", ByOperator: true} }), 0, []Reason{{Paused, "x"}}, "paused: Paused"},
 		{"stuck", Outbox{}, with(func(k *known) { k.state.Oldest, k.state.Pending = old, 9 }), 0, fault, "bad: Not flowing"},
 		{"a backlog that shrinks", Outbox{}, with(func(k *known) { k.state.Oldest, k.state.Pending = old, 9 }), 500, fault, "warn: Catching up"},

@@ -2,7 +2,6 @@ package page
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,7 +56,7 @@ const longWait = 3 * time.Second
 func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 	l := k.state.Leader
 	led := l.Known && l.Holder != uuid.Nil
-	waits := k.state.Pending > 0
+	waits := k.state.Pending > 0 || k.state.AtLeast
 	switch {
 	case o.Problem != "":
 		return verdict{bad, "Needs action", "This process cannot serve the outbox until an operator acts."}
@@ -66,7 +65,7 @@ func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 	case k.unread:
 		return verdict{paused, "Not read yet", "The page reads the outboxes one after the other."}
 	case !led && waits:
-		return verdict{bad, "Not flowing", "No relay leads. Rows that wait: " + counted(k.state.Pending) + "."}
+		return verdict{bad, "Not flowing", "No relay leads. Rows that wait: " + pendingWords(k.state) + "."}
 	case !led:
 		return verdict{warn, "No leader", "No relay leads. No rows wait now."}
 	case l.Silent > silence && waits:
@@ -77,7 +76,7 @@ func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 		return verdict{good, "Starting", "The leader has not counted the rows yet."}
 	case l.State.Reason != "" && l.State.ByOperator:
 		return verdict{paused, "Paused", "An operator has paused the topics whose rows wait."}
-	case l.State.Reason != "":
+	case l.State.Reason != "" && l.State.ReasonKind != relay.ReasonHeld: // other keys flow, if rows of them come
 		return verdict{bad, "Not flowing", "The relay leads, but no rows move."}
 	case k.silent && ledFor(l.State) > countLasts:
 		return verdict{warn, "Not counted", "The relay leads, but could not count the rows yet. Its log says why."}
@@ -134,7 +133,7 @@ func judgeFlowing(k known, rate float64, reasons []Reason) verdict {
 
 // whyNot says why this process does not lead an outbox that nobody leads.
 func (p *Page) whyNot(o Outbox) string {
-	if o.Status.Reason == "" || strings.HasPrefix(o.Status.Reason, "standing by") {
+	if o.Status.Reason == "" || o.Status.ReasonKind == relay.ReasonStandby {
 		return "this process has not taken over yet"
 	}
 	return "this process does not either: " + visible(p.cfg.WithoutSecrets(o.Status.Reason))
@@ -158,8 +157,7 @@ func (p *Page) explain(o Outbox, k known, reasons []Reason, named bool) []why {
 	}
 	nobody := k.err == nil && !k.silent && (!k.state.Leader.Known || k.state.Leader.Holder == uuid.Nil)
 	for _, r := range reasons {
-		text, _, _ := strings.Cut(r.Text, ": see outboxrelay ") // the page has links instead
-		w := why{Text: visible(p.cfg.WithoutSecrets(text))}
+		w := why{Text: visible(p.cfg.WithoutSecrets(r.Text))}
 		switch {
 		case r.Kind == DeadRow:
 			w.Link, w.Doing = address("dead", "outbox", o.Name), "Look at the dead rows, then replay or discard them"
@@ -167,7 +165,7 @@ func (p *Page) explain(o Outbox, k known, reasons []Reason, named bool) []why {
 		case r.Kind == Paused:
 			w.Link, w.Doing = address("outbox", "outbox", o.Name)+"#pauses", "See who paused what and why, and resume"
 			w.Command, w.Note = "outboxrelay resume TOPIC"+only, "ends a pause"
-		case nobody && strings.HasPrefix(r.Text, "no leader"):
+		case nobody && r.Kind == NoLeader:
 			w.Text = "no relay leads: " + p.whyNot(o)
 			w.Command, w.Note = "outboxrelay doctor"+only, "says what keeps relays from leading; so does the log of this process"
 		default:
