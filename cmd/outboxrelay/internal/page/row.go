@@ -205,7 +205,7 @@ func readKey(whole context.Context, conn *pgx.Conn, event *admin.Event) (uncount
 		*event = whole
 		return nil
 	})
-	if isCancelled(err) || isLocked(err) || err != nil && ctx.Err() != nil && whole.Err() == nil {
+	if isCancelled(err) || isLocked(err) || ctx.Err() != nil && whole.Err() == nil {
 		return true, nil
 	}
 	return false, err
