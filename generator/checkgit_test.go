@@ -120,6 +120,20 @@ func TestCheckInARepository(t *testing.T) {
 		}, "PASS"},
 		{"back to what it was two commits ago", "compat: {level: BACKWARD}\n", "HEAD", longAgo, "PASS"},
 		{"against all that was", "compat: {level: BACKWARD_TRANSITIVE}\n", "HEAD", longAgo, "max-length-decreased"},
+		{"no longer against all that was", "compat: {level: BACKWARD_TRANSITIVE}\n", "HEAD", func(r *repo) {
+			longAgo(r)
+			r.write("outboxgen.yaml", project+"compat: {level: BACKWARD}\n")
+		}, "compat-lowered"},
+		{"no longer against the releases", "compat: {level: BACKWARD_TRANSITIVE, released: v*}\n", "HEAD", func(r *repo) {
+			r.replace(v1, "maxLength: 36", "maxLength: 99")
+			r.commit("longer")
+			r.git("tag", "v1")
+			r.replace(v1, "maxLength: 99", "maxLength: 36")
+			r.commit("as long as at first")
+			r.git("tag", "v2")
+			r.replace(v1, "A customer", "The customer")
+			r.write("outboxgen.yaml", project+"compat: {level: BACKWARD, released: v*}\n")
+		}, "compat-lowered"},
 		{"against the releases", "compat: {level: BACKWARD_TRANSITIVE, released: v*}\n", "HEAD", func(r *repo) {
 			r.git("tag", "v1")
 			longAgo(r)
