@@ -101,8 +101,9 @@ func (c *check) removed(gone []contract.Before) {
 	}
 	for _, b := range gone {
 		file := b.Event.Schema.Doc.Path
+		mayBeThere := slices.ContainsFunc(b.Event.Files(), func(d *schema.Document) bool { return broken[d.Path] })
 		unsound := slices.ContainsFunc(c.project.Events, func(e *schema.Event) bool { return e != nil && !e.Consumed && e.Type == b.Event.Type })
-		if b.Event.Compat.Level == "NONE" || unsound || broken[file] {
+		if b.Event.Compat.Level == "NONE" || unsound || mayBeThere {
 			continue
 		}
 		pos := c.configPos()

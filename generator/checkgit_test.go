@@ -184,6 +184,40 @@ func TestCheckInARepository(t *testing.T) {
 	}
 }
 
+// An event that may be in a file with an error was not removed: neither by a document of
+// AsyncAPI whose messages are in other files, nor by a message whose data is.
+func TestCheckOfABrokenDocument(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.write("outboxgen.yaml", strings.Replace(project, "schemas/*.yaml", "api.yaml", 1))
+	r.write("api.yaml", "asyncapi: 3.0.0\ninfo: {title: shop, version: 1.0.0}\nchannels:\n  orders:\n    address: shop.orders\n    messages:\n"+
+		"      placed: {$ref: messages/placed.yaml}\n      paid: {$ref: messages/paid.yaml}\n")
+	message := func(name, more, payload string) {
+		r.write("messages/"+name+".yaml", "name: shop.order_"+name+".v1\nx-outbox: {aggregate: {type: order, id: /id}"+more+"}\npayload: "+payload+"\n")
+	}
+	const data = "{type: object, required: [id], properties: {id: {type: string}}}"
+	message("placed", "", data)
+	message("paid", ", payload: envelope", "{$ref: ../record.yaml}")
+	r.write("record.yaml", "type: object\nproperties:\n  data: "+data+"\n")
+	r.commit("first")
+	if got, want := r.verdict("HEAD"), "PASS"; got != want {
+		t.Fatalf("as it is: check says %s, not %s", got, want)
+	}
+	for _, file := range []string{"api.yaml", "messages/placed.yaml", "messages/paid.yaml", "record.yaml"} {
+		text := r.read(file)
+		r.write(file, "x: [\n")
+		got := strings.Fields(r.verdict("HEAD"))
+		if !slices.Contains(got, "yaml-syntax") || slices.Contains(got, "event-removed") {
+			t.Errorf("%s has an error: check says %s", file, got)
+		}
+		r.write(file, text)
+	}
+	r.replace("api.yaml", "      paid: {$ref: messages/paid.yaml}\n", "")
+	if got, want := r.verdict("HEAD"), "event-removed unlisted-event"; got != want {
+		t.Errorf("without one message: check says %s, not %s", got, want)
+	}
+}
+
 // longAgo makes a schema that is compatible with the last commit and not with the one
 // before.
 func longAgo(r *repo) {
