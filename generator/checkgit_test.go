@@ -152,6 +152,27 @@ func TestCheckInARepository(t *testing.T) {
 			r.replace(v1, "[new, paid]", "[new, paid, lost]")
 		}, "enum-value-added"},
 		{"the service has another name", "", "HEAD", func(r *repo) { r.replace("outboxgen.yaml", "service: shop", "service: orders") }, "service-renamed"},
+		{"strict validation now", "validation: spec\n", "HEAD", func(r *repo) { r.write("outboxgen.yaml", project) }, "validation-changed"},
+		{"strict validation now, and another schema", "validation: spec\n", "HEAD", func(r *repo) {
+			shorter(r)
+			r.write("outboxgen.yaml", project+"validation: strict\n")
+		}, "max-length-decreased validation-changed"},
+		{"strict validation now, and all events are new", "validation: spec\n", "HEAD", func(r *repo) {
+			r.git("rm", "-q", v1)
+			r.commit("no event")
+			r.write(v1, placed)
+			r.write("outboxgen.yaml", project)
+		}, "PASS"},
+		{"strict validation now, accepted", "validation: spec\n", "HEAD", func(r *repo) {
+			r.write("outboxgen.yaml", project+"compat: {accept: [{id: validation-changed, event: shop.order_placed.v1, reason: no such records}]}\n")
+		}, "PASS"},
+		{"strict validation now, for the readers of before", "validation: spec\ncompat: {level: FORWARD}\n", "HEAD", func(r *repo) {
+			r.write("outboxgen.yaml", project+"compat: {level: FORWARD}\n")
+		}, "PASS"},
+		{"validation by the specification now", "", "HEAD", func(r *repo) { r.write("outboxgen.yaml", project+"validation: spec\n") }, "PASS"},
+		{"validation by the specification now, for the readers of before", "compat: {level: FULL}\n", "HEAD", func(r *repo) {
+			r.write("outboxgen.yaml", project+"compat: {level: FULL}\nvalidation: spec\n")
+		}, "validation-changed"},
 		{"frozen", "compat: {frozen: true}\n", "HEAD", func(r *repo) { r.replace(v1, "maxLength: 36", "maxLength: 40") }, "released-version-changed"},
 		{"versions apart", "", "HEAD", second, "PASS"},
 		{"versions together", "compat: {versions: together}\n", "HEAD", second, "max-length-decreased"},
