@@ -41,6 +41,7 @@ func (c *check) compat(ctx context.Context) error {
 	}
 	b.Before = slices.DeleteFunc(b.Before, func(before contract.Before) bool { return before.Event.Consumed })
 	was, gone := contract.Match(events, b.Before)
+	c.validation(b, published, was)
 	frozen := c.project.Config.Compat.Frozen
 	levelPos := c.project.Config.Compat.Pos
 	if levelPos == (finding.Pos{}) {
@@ -67,6 +68,20 @@ func (c *check) compat(ctx context.Context) error {
 	}
 	c.removed(gone)
 	return nil
+}
+
+// validation reports another validation than before, for the events that were there.
+func (c *check) validation(b *baseline.Baseline, events []*schema.Event, was map[*schema.Event]contract.Before) {
+	if b.Reading == nil {
+		return
+	}
+	config := c.project.Config
+	now := contract.Reading{Validation: config.Validation, Pos: config.At["validation"]}
+	for _, e := range events {
+		if _, ok := was[e]; ok || b.Unchanged[e] {
+			c.add(contract.Validation(e, *b.Reading, now, finding.Pos{File: config.File(), Line: 1, Col: 1})...)
+		}
+	}
 }
 
 // predecessors lists the lower versions of an event: the current ones, or else the
@@ -101,8 +116,9 @@ func (c *check) removed(gone []contract.Before) {
 	}
 	for _, b := range gone {
 		file := b.Event.Schema.Doc.Path
+		mayBeThere := slices.ContainsFunc(b.Event.Files(), func(d *schema.Document) bool { return broken[d.Path] })
 		unsound := slices.ContainsFunc(c.project.Events, func(e *schema.Event) bool { return e != nil && !e.Consumed && e.Type == b.Event.Type })
-		if b.Event.Compat.Level == "NONE" || unsound || broken[file] {
+		if b.Event.Compat.Level == "NONE" || unsound || mayBeThere {
 			continue
 		}
 		pos := c.configPos()

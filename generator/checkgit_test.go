@@ -120,6 +120,20 @@ func TestCheckInARepository(t *testing.T) {
 		}, "PASS"},
 		{"back to what it was two commits ago", "compat: {level: BACKWARD}\n", "HEAD", longAgo, "PASS"},
 		{"against all that was", "compat: {level: BACKWARD_TRANSITIVE}\n", "HEAD", longAgo, "max-length-decreased"},
+		{"no longer against all that was", "compat: {level: BACKWARD_TRANSITIVE}\n", "HEAD", func(r *repo) {
+			longAgo(r)
+			r.write("outboxgen.yaml", project+"compat: {level: BACKWARD}\n")
+		}, "compat-lowered"},
+		{"no longer against the releases", "compat: {level: BACKWARD_TRANSITIVE, released: v*}\n", "HEAD", func(r *repo) {
+			r.replace(v1, "maxLength: 36", "maxLength: 99")
+			r.commit("longer")
+			r.git("tag", "v1")
+			r.replace(v1, "maxLength: 99", "maxLength: 36")
+			r.commit("as long as at first")
+			r.git("tag", "v2")
+			r.replace(v1, "A customer", "The customer")
+			r.write("outboxgen.yaml", project+"compat: {level: BACKWARD, released: v*}\n")
+		}, "compat-lowered"},
 		{"against the releases", "compat: {level: BACKWARD_TRANSITIVE, released: v*}\n", "HEAD", func(r *repo) {
 			r.git("tag", "v1")
 			longAgo(r)
@@ -138,6 +152,27 @@ func TestCheckInARepository(t *testing.T) {
 			r.replace(v1, "[new, paid]", "[new, paid, lost]")
 		}, "enum-value-added"},
 		{"the service has another name", "", "HEAD", func(r *repo) { r.replace("outboxgen.yaml", "service: shop", "service: orders") }, "service-renamed"},
+		{"strict validation now", "validation: spec\n", "HEAD", func(r *repo) { r.write("outboxgen.yaml", project) }, "validation-changed"},
+		{"strict validation now, and another schema", "validation: spec\n", "HEAD", func(r *repo) {
+			shorter(r)
+			r.write("outboxgen.yaml", project+"validation: strict\n")
+		}, "max-length-decreased validation-changed"},
+		{"strict validation now, and all events are new", "validation: spec\n", "HEAD", func(r *repo) {
+			r.git("rm", "-q", v1)
+			r.commit("no event")
+			r.write(v1, placed)
+			r.write("outboxgen.yaml", project)
+		}, "PASS"},
+		{"strict validation now, accepted", "validation: spec\n", "HEAD", func(r *repo) {
+			r.write("outboxgen.yaml", project+"compat: {accept: [{id: validation-changed, event: shop.order_placed.v1, reason: no such records}]}\n")
+		}, "PASS"},
+		{"strict validation now, for the readers of before", "validation: spec\ncompat: {level: FORWARD}\n", "HEAD", func(r *repo) {
+			r.write("outboxgen.yaml", project+"compat: {level: FORWARD}\n")
+		}, "PASS"},
+		{"validation by the specification now", "", "HEAD", func(r *repo) { r.write("outboxgen.yaml", project+"validation: spec\n") }, "PASS"},
+		{"validation by the specification now, for the readers of before", "compat: {level: FULL}\n", "HEAD", func(r *repo) {
+			r.write("outboxgen.yaml", project+"compat: {level: FULL}\nvalidation: spec\n")
+		}, "validation-changed"},
 		{"frozen", "compat: {frozen: true}\n", "HEAD", func(r *repo) { r.replace(v1, "maxLength: 36", "maxLength: 40") }, "released-version-changed"},
 		{"versions apart", "", "HEAD", second, "PASS"},
 		{"versions together", "compat: {versions: together}\n", "HEAD", second, "max-length-decreased"},
@@ -167,6 +202,40 @@ func TestCheckInARepository(t *testing.T) {
 				t.Errorf("check says %s, not %s", got, test.want)
 			}
 		})
+	}
+}
+
+// An event that may be in a file with an error was not removed: neither by a document of
+// AsyncAPI whose messages are in other files, nor by a message whose data is.
+func TestCheckOfABrokenDocument(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.write("outboxgen.yaml", strings.Replace(project, "schemas/*.yaml", "api.yaml", 1))
+	r.write("api.yaml", "asyncapi: 3.0.0\ninfo: {title: shop, version: 1.0.0}\nchannels:\n  orders:\n    address: shop.orders\n    messages:\n"+
+		"      placed: {$ref: messages/placed.yaml}\n      paid: {$ref: messages/paid.yaml}\n")
+	message := func(name, more, payload string) {
+		r.write("messages/"+name+".yaml", "name: shop.order_"+name+".v1\nx-outbox: {aggregate: {type: order, id: /id}"+more+"}\npayload: "+payload+"\n")
+	}
+	const data = "{type: object, required: [id], properties: {id: {type: string}}}"
+	message("placed", "", data)
+	message("paid", ", payload: envelope", "{$ref: ../record.yaml}")
+	r.write("record.yaml", "type: object\nproperties:\n  data: "+data+"\n")
+	r.commit("first")
+	if got, want := r.verdict("HEAD"), "PASS"; got != want {
+		t.Fatalf("as it is: check says %s, not %s", got, want)
+	}
+	for _, file := range []string{"api.yaml", "messages/placed.yaml", "messages/paid.yaml", "record.yaml"} {
+		text := r.read(file)
+		r.write(file, "x: [\n")
+		got := strings.Fields(r.verdict("HEAD"))
+		if !slices.Contains(got, "yaml-syntax") || slices.Contains(got, "event-removed") {
+			t.Errorf("%s has an error: check says %s", file, got)
+		}
+		r.write(file, text)
+	}
+	r.replace("api.yaml", "      paid: {$ref: messages/paid.yaml}\n", "")
+	if got, want := r.verdict("HEAD"), "event-removed unlisted-event"; got != want {
+		t.Errorf("without one message: check says %s, not %s", got, want)
 	}
 }
 

@@ -60,7 +60,8 @@ type Site struct {
 // one. It returns an error if it cannot run: there is no project file, SourceURL is
 // invalid, or another file is in the place of one of the site.
 func Docs(cfg DocsConfig) (*Site, error) {
-	opts := site.Options{Title: cmp.Or(cfg.Title, "Event catalogue"), Revision: cfg.Revision, Changes: versionChanges}
+	changes := versionChanges{}
+	opts := site.Options{Title: cmp.Or(cfg.Title, "Event catalogue"), Revision: cfg.Revision, Changes: changes.between}
 	var err error
 	if opts.Source, err = sourceLinks(cfg.SourceURL); err != nil {
 		return nil, err
@@ -87,6 +88,9 @@ func Docs(cfg DocsConfig) (*Site, error) {
 			return nil, err
 		}
 		projects = append(projects, p)
+		for _, e := range p.Events {
+			changes[e] = !p.Formats
+		}
 		result.Events += len(p.Events)
 	}
 	var all finding.List
@@ -245,14 +249,22 @@ func sourceLinks(template string) (func(path string, line int) string, error) {
 // has its own place in the catalogue.
 var ofNewVersion = []string{"event-type-changed", "event-version-changed", "topic-changed", "service-renamed", "schema-uri-changed", "go-name-changed"}
 
-// versionChanges returns what changed from one version of an event to another, by the
-// rules of Check. A change that is found in both directions is there twice.
-func versionChanges(old, now *schema.Event) []Finding {
+// versionChanges compares versions of events. It has each event, and whether readers of
+// its project have validation: spec.
+type versionChanges map[*schema.Event]bool
+
+// between returns what changed from one version of an event to another, by the rules of
+// Check. A change that is found in both directions is there twice.
+func (spec versionChanges) between(old, now *schema.Event) []Finding {
 	changes := contract.Compare(now, contract.Before{Schema: old.Schema, Event: old})
 	changes = slices.DeleteFunc(changes, func(f Finding) bool { return slices.Contains(ofNewVersion, f.ID) })
 	var found []Finding
-	for _, level := range []compat.Level{compat.Backward, compat.Forward} {
-		found = append(found, compat.Check(now.Schema, []*schema.Schema{old.Schema}, level, compat.Policy(now.Compat.Policy))...)
+	policy := compat.Policy(now.Compat.Policy)
+	for _, reads := range []struct {
+		level  compat.Level
+		reader *schema.Event
+	}{{compat.Backward, now}, {compat.Forward, old}} {
+		found = append(found, compat.Check(now.Schema, []*schema.Schema{old.Schema}, reads.level, policy.For(spec[reads.reader]))...)
 	}
 	compat.Sort(found)
 	return append(changes, found...)

@@ -150,6 +150,34 @@ func TestDocsChanges(t *testing.T) {
 	}
 }
 
+// With validation: spec, readers accept any string and any number, in the catalogue as
+// in outboxgen check.
+func TestDocsChangesOfReadersBySpecification(t *testing.T) {
+	t.Parallel()
+	const first = "properties: {a: {type: string}, n: {type: number, format: decimal}}\n"
+	const second = "properties: {a: {type: string, format: email}, n: {type: number}}\n"
+	project := versions(t, first, second)
+	config := filepath.Join(project.Dir, "outboxgen.yaml")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, append(text, "validation: spec\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	page := docsPages(t, generator.DocsConfig{Projects: []generator.Config{project}})["events/a.v2.html"]
+	want := []string{
+		"Compared with version 1 by the rules of outboxgen check:",
+		"look: It is not known whether code for version 2 can read the data of version 1: not every change below can be compared.",
+		"good: Code for version 1 can read the data of version 2.",
+		"the new schema has another format than the old schema; no rule compares it, so it does not count: uncompared-keyword-changed",
+		"look: not compared: look at it",
+	}
+	if diff := cmp.Diff(want, changesOn(page)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // By default, the versions of an event have different topics: that is a change too.
 func TestDocsChangesOfTheDefaultTopic(t *testing.T) {
 	t.Parallel()

@@ -146,7 +146,7 @@ func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
 		e.Schema = m.payload.Ref.Target // the schema of this event, and no one else's
 	}
 	e.Consumed = m.consumed(x)
-	e.Within = m.document.unit.doc
+	e.Within, e.message = m.document.unit.doc, m.at.unit.doc
 	for _, d := range m.others {
 		e.AlsoWithin = append(e.AlsoWithin, d.unit.doc)
 	}

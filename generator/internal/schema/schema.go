@@ -284,6 +284,7 @@ type Event struct {
 	// values of the config.
 	OwnCompat CompatRule
 
+	message          *Document // the file that has the message of AsyncAPI
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos
 }
@@ -300,7 +301,19 @@ func (e *Event) Place(member string) finding.Pos {
 // In reports whether the event is described in a document: it has the schema, or the
 // message of AsyncAPI.
 func (e *Event) In(d *Document) bool {
-	return e.Schema.Doc == d || e.Within == d || slices.Contains(e.AlsoWithin, d)
+	return e.Schema.Doc == d || e.Within == d || e.message != nil && e.message == d || slices.Contains(e.AlsoWithin, d)
+}
+
+// Files returns the files without which the event cannot be read: that of its schema and,
+// for a message of AsyncAPI, its documents and what these refer to.
+func (e *Event) Files() []*Document {
+	files := []*Document{e.Schema.Doc}
+	for _, d := range append([]*Document{e.Within}, e.AlsoWithin...) {
+		if d != nil {
+			files = append(files, d.Reached()...)
+		}
+	}
+	return files
 }
 
 // InConfig reports whether an entry of events: in the config describes the event.

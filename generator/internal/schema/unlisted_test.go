@@ -36,6 +36,11 @@ func TestUnlistedSchemas(t *testing.T) {
 		"what has another $schema":           {map[string]string{"tsconfig.json": `{"$schema": "https://json.schemastore.org/tsconfig"}`}, nil},
 		"a document of AsyncAPI": {map[string]string{"b.yaml": "asyncapi: 3.0.0\ncomponents: {messages: {a: {x-outbox: {version: 1}}}}\n"},
 			[]string{"b.yaml" + warning}},
+		"a file with a message, whose data is in another file": {map[string]string{
+			"schemas/api.yaml": "asyncapi: 3.0.0\ninfo: {title: a, version: 1.0.0}\nchannels: {a: {address: a, messages: {b: {$ref: ../b.yaml}}}}\n",
+			"b.yaml":           "name: b\nx-outbox: {payload: envelope, aggregate: {type: a}}\npayload: {$ref: c.yaml}\n",
+			"c.yaml":           "type: object\nproperties: {data: {type: object}}\n",
+		}, nil},
 		"an exported one":                       {map[string]string{"b.yaml": "asyncapi: 3.0.0\nx-comment: " + schema.ExportedAsyncAPI + "\ncomponents: {messages: {a: {x-outbox: {version: 1}}}}\n"}, nil},
 		"one without x-outbox":                  {map[string]string{"b.yaml": "asyncapi: 3.0.0\ncomponents: {messages: {a: {x-outbox: false}}}\n"}, nil},
 		"marks for lint":                        {map[string]string{"b.yaml": marks}, nil},

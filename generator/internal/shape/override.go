@@ -124,7 +124,8 @@ func constrains(r *ir.Rule) bool {
 // plainly returns the type of a form with one kind as a Go type of its JSON type, as if
 // it had no format. If it lists its values, they are a rule.
 func (b *builder) plainly(form *normal.Form, name string) *ir.Type {
-	t := &ir.Type{Kind: ownTypes[name].kind}
+	kind := ownTypes[name].kind
+	t := &ir.Type{Kind: kind}
 	bare := *form
 	var more []*ir.Rule
 	switch {
@@ -143,6 +144,9 @@ func (b *builder) plainly(form *normal.Form, name string) *ir.Type {
 		t, more = b.float(&bare)
 	case name != "bool":
 		more = b.boundsBeside(form, form.Number)
+	}
+	if t.Kind != kind { // the schema alone would give a larger type
+		t, more = &ir.Type{Kind: kind}, b.boundsBeside(form, bare.Number)
 	}
 	residues := form.Residues()
 	for i := range residues { // a list has it, to check its values

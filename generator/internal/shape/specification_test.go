@@ -46,6 +46,27 @@ func TestTypesBySpecification(t *testing.T) {
 	}
 }
 
+// A number has the type that the project file gives it, although the schema allows
+// numbers that this type cannot hold.
+func TestTypesOfTheProjectFile(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		text     string
+		settings []string
+		want     ir.Kind
+	}{
+		{`{"type": "integer"}`, []string{"validation: spec", "types: {integer: int64}"}, ir.Int},
+		{`{"type": "number"}`, []string{"validation: spec", "types: {number: float64}"}, ir.Float},
+		{`{"type": "number", "minimum": 0.1}`, []string{"validation: spec", "types: {number: float64}"}, ir.Float},
+		{`{"type": "integer", "format": "uint64", "minimum": 0, "maximum": 18446744073709551615}`, []string{"types: {uint64: int64}"}, ir.Int},
+		{`{"type": "integer", "format": "big", "minimum": 0, "maximum": 18446744073709551616}`, []string{"types: {big: int64}"}, ir.Int},
+	} {
+		if got, _ := typesOf(t, tc.text, tc.settings...); got.Kind != tc.want {
+			t.Errorf("%s with %v has the kind %v, want %v", tc.text, tc.settings, got.Kind, tc.want)
+		}
+	}
+}
+
 // kindOf returns the kind of the property a with this schema.
 func kindOf(t *testing.T, validation, text string) ir.Kind {
 	t.Helper()

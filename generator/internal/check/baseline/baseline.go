@@ -25,6 +25,8 @@ type Baseline struct {
 	Unchanged map[*schema.Event]bool
 	// Before has the other earlier events.
 	Before []contract.Before
+	// Reading is how the readers of the earlier project check its events; nil: unknown.
+	Reading *contract.Reading
 	// Registered has the registered versions of each event, the oldest first; nil if
 	// the baseline is not a registry.
 	Registered map[*schema.Event][]contract.Before
@@ -58,7 +60,21 @@ func Folder(now *schema.Project, dir, config string) (*Baseline, error) {
 	broken := unreadable(old, list)
 	b.Findings = tell(now, broken, in)
 	b.Before = sound(old, broken, in)
+	b.Reading = reading(old.Config, broken, in)
 	return b, nil
+}
+
+// reading returns how the readers of an earlier project check its events; nil if its
+// project file has an error.
+func reading(old *schema.Config, broken map[string]finding.Finding, name func(string) string) *contract.Reading {
+	if _, bad := broken[old.File()]; bad {
+		return nil
+	}
+	r := &contract.Reading{Validation: old.Validation, Pos: old.At["validation"]}
+	if r.Pos != (finding.Pos{}) {
+		r.Pos.File = name(r.Pos.File)
+	}
+	return r
 }
 
 // unreadable returns the first error in each file that is about schemas.

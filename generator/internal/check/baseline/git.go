@@ -49,7 +49,7 @@ func Git(ctx context.Context, now *schema.Project, ref string, env func(string) 
 	if err != nil {
 		return nil, err
 	}
-	b := &Baseline{Name: name, Unchanged: map[*schema.Event]bool{}, Before: s.events, Findings: s.findings}
+	b := &Baseline{Name: name, Unchanged: map[*schema.Event]bool{}, Before: s.events, Reading: s.reading, Findings: s.findings}
 	for _, file := range s.leftOut {
 		if e := r.eventAt[file]; e != nil {
 			b.Unchanged[e] = true
@@ -239,6 +239,7 @@ type state struct {
 	commit   string
 	dir      string // of the project, from the root; "" if there was none
 	events   []contract.Before
+	reading  *contract.Reading
 	leftOut  []string
 	findings []finding.Finding
 }
@@ -276,6 +277,7 @@ func (r *reader) state(commit, name string, want func(*gitfs.Tree, string) bool)
 	broken := unreadable(old, list)
 	s.findings = tell(r.now, broken, in)
 	s.events = sound(old, broken, in)
+	s.reading = reading(old.Config, broken, in)
 	s.leftOut = old.LeftOut
 	for _, b := range s.events {
 		c := closure{}

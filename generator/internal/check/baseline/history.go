@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,26 +38,24 @@ func (r *reader) releases(commit string) ([]point, error) {
 	return points, nil
 }
 
-// earlier reads the versions before state s, for changed events with a transitive
-// level.
+// earlier reads the versions before state s, for changed events whose level is transitive
+// or was: without these versions, it would be unknown what a lower level hides.
 func (r *reader) earlier(b *Baseline, s *state, releases []point) (map[string][]contract.Before, error) {
-	var changed []*schema.Event
-	for _, e := range r.now.Events {
-		if e != nil && !b.Unchanged[e] && strings.HasSuffix(e.Compat.Level, "_TRANSITIVE") {
-			changed = append(changed, e)
+	changed := slices.DeleteFunc(slices.Clone(r.now.Events), func(e *schema.Event) bool { return e == nil || b.Unchanged[e] })
+	was, _ := contract.Match(changed, s.events)
+	types, first := map[string]bool{}, ""
+	for _, e := range changed {
+		before, ok := was[e]
+		if ok && (transitive(e) || transitive(before.Event)) {
+			types[before.Event.Type], first = true, cmp.Or(first, e.Type)
 		}
 	}
-	was, _ := contract.Match(changed, s.events)
-	if len(was) == 0 {
+	if len(types) == 0 {
 		return nil, nil
-	}
-	types := map[string]bool{}
-	for _, before := range was {
-		types[before.Event.Type] = true
 	}
 	if releases == nil && r.now.Config.Compat.Released == "" {
 		if r.repo.Shallow() {
-			return nil, fmt.Errorf("the transitive level of %s needs the history, but this clone is shallow; %s", changed[0].Type, deepen)
+			return nil, fmt.Errorf("the transitive level of %s needs the history, but this clone is shallow; %s", first, deepen)
 		}
 		return r.walk(s, types)
 	}
@@ -70,6 +69,8 @@ func (r *reader) earlier(b *Baseline, s *state, releases []point) (map[string][]
 	}
 	return all, nil
 }
+
+func transitive(e *schema.Event) bool { return strings.HasSuffix(e.Compat.Level, "_TRANSITIVE") }
 
 // walk goes back through the history of the project, also before it was moved.
 func (r *reader) walk(s *state, types map[string]bool) (map[string][]contract.Before, error) {

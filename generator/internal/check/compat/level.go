@@ -81,6 +81,14 @@ const (
 	GeneratedSpec Policy = "generated, validation: spec"
 )
 
+// For returns the policy for readers of a project. spec is true for validation: spec.
+func (p Policy) For(spec bool) Policy {
+	if spec && p == Generated {
+		return GeneratedSpec
+	}
+	return p
+}
+
 // ParsePolicy parses a policy in any case.
 func ParsePolicy(text string) (Policy, error) {
 	switch p := Policy(strings.ToLower(text)); p {

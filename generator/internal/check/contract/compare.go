@@ -185,10 +185,7 @@ type Options struct {
 // event's level and policy. A change against several of them is reported only for the
 // latest.
 func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Finding {
-	level, policy := compat.Level(now.Compat.Level), compat.Policy(now.Compat.Policy)
-	if opts.Specification && policy == compat.Generated {
-		policy = compat.GeneratedSpec
-	}
+	level, policy := compat.Level(now.Compat.Level), compat.Policy(now.Compat.Policy).For(opts.Specification)
 	if !level.Transitive() && len(earlier) > 1 {
 		earlier = earlier[len(earlier)-1:]
 	}
