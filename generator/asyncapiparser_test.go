@@ -51,7 +51,7 @@ func TestAsyncAPIParser(t *testing.T) {
 	if err != nil || len(projects) == 0 {
 		t.Fatal("no golden projects", err)
 	}
-	for _, project := range append(projects, "../schemas/huleedu/outboxgen.yaml", "../testdata/service/outboxgen.yaml") {
+	for _, project := range append(projects, "../schemas/huleedu/outboxgen.yaml", "../testdata/service/outboxgen.yaml", "testdata/roundtrip/people/outboxgen.yaml", "testdata/roundtrip/letters/outboxgen.yaml") {
 		of := filepath.Dir(project)
 		documents[of+" in YAML"] = string(exportAsyncAPI(t, of, generator.AsyncAPIOptions{}))
 		documents[of+" in JSON"] = string(exportAsyncAPI(t, of, generator.AsyncAPIOptions{JSON: true}))

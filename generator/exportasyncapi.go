@@ -38,7 +38,10 @@ func ExportAsyncAPI(cfg Config, o AsyncAPIOptions) (*Exported, error) {
 	}
 	events := slices.Clone(l.project.Events)
 	slices.SortFunc(events, func(x, y *schema.Event) int { return strings.Compare(x.Type, y.Type) })
-	service := bundle.Service{Name: l.project.Config.Service, Version: cmp.Or(o.Version, "1.0.0")}
+	c := l.project.Config
+	service := bundle.Service{
+		Name: c.Service, Version: cmp.Or(o.Version, "1.0.0"), Owner: c.About.Owner, Description: c.About.Description, Strict: c.Validation != schema.SpecValidation,
+	}
 	content, list, err := bundle.AsyncAPI(service, events)
 	if err == nil && !o.JSON {
 		content, err = bundle.YAML(content)

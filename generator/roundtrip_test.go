@@ -24,13 +24,14 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/emit"
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
 
 var update = flag.Bool("update", false, "write what the tests find as what is wanted")
 
 // A project that is exported to AsyncAPI and imported from there into a new project is
-// the same: its events have the same properties, and every declaration of the Go
-// package is the same, with its comments and its code. So the same documents are valid.
+// the same: its events have the same properties, the catalogue says the same of them, and
+// every declaration of the Go package is the same, with its comments and its code. So the same documents are valid.
 // Only places in the schema files differ, and the Go file that declares a type.
 //
 // testdata/roundtrip.txt lists the differences of the projects that use what AsyncAPI
@@ -44,6 +45,9 @@ func TestAsyncAPIRoundTrip(t *testing.T) {
 	}
 	for _, project := range projects {
 		dirs["golden/"+filepath.Base(filepath.Dir(project))] = filepath.Dir(project)
+	}
+	for _, name := range []string{"people", "letters"} {
+		dirs[name] = "testdata/roundtrip/" + name
 	}
 	inJSON := []string{"huleedu", "service", "golden/constraints", "golden/values"}
 	var mu sync.Mutex
@@ -130,6 +134,9 @@ func roundTrip(t *testing.T, dir string, o generator.AsyncAPIOptions) string {
 		cmpopts.IgnoreFields(schema.Event{}, "Schema", "Within", "AlsoWithin", "Title", "Description", "Examples"), cmpopts.IgnoreTypes(finding.Pos{})); diff != "" {
 		t.Errorf("events (-before +after):\n%s", diff)
 	}
+	if diff := cmp.Diff(said(before), said(after)); diff != "" {
+		t.Errorf("what people read (-before +after):\n%s", diff)
+	}
 	former, latter := declarations(t, before), declarations(t, after)
 	for name, text := range former {
 		if latter[name] == "" {
@@ -158,6 +165,32 @@ func roundTrip(t *testing.T, dir string, o generator.AsyncAPIOptions) string {
 	return strings.Join(lines, "")
 }
 
+// told is what the catalogue tells people about an event.
+type told struct {
+	Title, Description string
+	Examples           []string // that are valid
+}
+
+// said returns what the catalogue tells people about a project: about the service, and about
+// each event by its Go name.
+func said(p *schema.Project) map[string]told {
+	all := map[string]told{"the service": {Title: p.Config.About.Owner, Description: p.Config.About.Description}}
+	v := validator.New(p.Config.Validation != schema.SpecValidation)
+	for _, e := range p.Events {
+		of := told{Title: e.ShownTitle(), Description: e.ShownDescription()}
+		if of.Title == "" {
+			of.Title = strings.TrimSuffix(e.GoName, fmt.Sprintf("V%d", e.Version))
+		}
+		for _, example := range e.Examples {
+			if v.Check(e.Schema, example) != validator.Invalid {
+				of.Examples = append(of.Examples, example.Canonical())
+			}
+		}
+		all[e.GoName] = of
+	}
+	return all
+}
+
 func exportAsyncAPI(t *testing.T, dir string, o generator.AsyncAPIOptions) []byte {
 	t.Helper()
 	exported, err := generator.ExportAsyncAPI(generator.Config{Dir: dir}, o)
@@ -178,7 +211,7 @@ func importing(t *testing.T, dir, document string) []byte {
 	if err := yaml.Unmarshal(text, &config); err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range []string{"events", "sqlc", "lint", "dialects"} {
+	for _, of := range []string{"events", "sqlc", "lint", "dialects", "owner", "description"} {
 		delete(config, of)
 	}
 	config["schemas"] = []string{document}

@@ -36,9 +36,9 @@ func TestAsyncAPIRoundTripOfDocuments(t *testing.T) {
 	if err != nil || list.HasErrors() {
 		t.Fatal(err, list.Sorted())
 	}
-	validators := map[string][]validator{} // by event type
+	validators := map[string][]judge{} // by event type
 	for i, e := range before.Events {
-		validators[e.Type] = []validator{
+		validators[e.Type] = []judge{
 			{"the project", record(t, e)},
 			{"the exported document", payload(t, document, e.GoName)},
 			{"the importing project", record(t, after.Events[i])},
@@ -87,7 +87,7 @@ func TestAsyncAPIRoundTripOfDocuments(t *testing.T) {
 	}
 }
 
-type validator struct {
+type judge struct {
 	of     string
 	schema *jsonschema.Schema
 }

@@ -5,18 +5,26 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/goname"
+	"github.com/outboxgen/outboxgen/generator/internal/record"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/generator/internal/validator"
+	"github.com/outboxgen/outboxgen/runtime/format"
 )
 
 // Service is what a document of AsyncAPI says about the service.
 type Service struct {
-	Name    string
-	Version string // of the document
+	Name        string
+	Version     string // of the document
+	Owner       string // whom to ask; "": unknown
+	Description string
+	// Strict is whether the project follows validation: strict.
+	Strict bool
 }
 
 // The names of components that several messages share.
@@ -31,11 +39,11 @@ const (
 // payload of a message is the value of the event's records, with the envelope. The list
 // has a warning for each constraint that AsyncAPI cannot express.
 func AsyncAPI(service Service, events []*schema.Event) ([]byte, *finding.List, error) {
-	a := &asyncAPI{list: &finding.List{}, shared: map[string]string{}, correlations: map[string]string{}}
+	a := &asyncAPI{service: service, list: &finding.List{}, shared: map[string]string{}, correlations: map[string]string{}, validator: validator.New(service.Strict)}
 	a.bundler = bundler{names: map[*schema.Schema]string{}, under: "/components/schemas"}
 	for _, e := range events {
 		if a.names[e.Schema] == "" {
-			a.names[e.Schema] = e.GoName
+			a.names[e.Schema] = schema.ComponentKey(e.GoName)
 		}
 	}
 	for _, e := range events {
@@ -45,17 +53,14 @@ func AsyncAPI(service Service, events []*schema.Event) ([]byte, *finding.List, e
 
 	messages := &object{}
 	for _, e := range events {
-		messages.add(e.GoName, a.message(e))
+		messages.add(schema.ComponentKey(e.GoName), a.message(e))
 		if e.Tombstone {
-			messages.add(e.GoName+"Tombstone", a.tombstone(e))
+			messages.add(schema.ComponentKey(e.GoName)+tombstoneSuffix, a.tombstone(e))
 		}
 	}
 	doc := &object{}
 	doc.text("asyncapi", "3.0.0")
-	info := &object{}
-	info.text("title", service.Name)
-	info.text("version", service.Version)
-	doc.add("info", info.String())
+	doc.add("info", service.info())
 	doc.text("x-comment", schema.ExportedAsyncAPI)
 	doc.text("defaultContentType", "application/json")
 	doc.add("channels", channels(events))
@@ -69,10 +74,56 @@ func AsyncAPI(service Service, events []*schema.Event) ([]byte, *finding.List, e
 	return out.Bytes(), a.list, nil
 }
 
+// info returns what the document says about the service.
+func (s Service) info() string {
+	o := &object{}
+	o.text("title", s.Name)
+	o.text("version", s.Version)
+	o.optional("description", s.Description)
+	if s.Owner != "" {
+		o.add("contact", contact(s.Owner))
+	}
+	return o.String()
+}
+
+// contact returns an owner as a contact. An address of mail or of a page at its end has a
+// member of its own: the import puts the three together with commas.
+func contact(owner string) string {
+	name, email, address := owner, "", ""
+	if rest, last := cutLast(name); isPage(last) {
+		name, address = rest, last
+	}
+	if rest, last := cutLast(name); format.Valid(last, "email") {
+		name, email = rest, last
+	}
+	o := &object{}
+	o.optional("name", name)
+	o.optional("url", address)
+	o.optional("email", email)
+	return o.String()
+}
+
+// cutLast cuts the last part of a list with commas off.
+func cutLast(list string) (rest, last string) {
+	const comma = ", "
+	if i := strings.LastIndex(list, comma); i >= 0 {
+		return list[:i], list[i+len(comma):]
+	}
+	return "", list
+}
+
+// isPage reports whether a text is the address of a page.
+func isPage(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && format.Valid(text, "uri")
+}
+
 // asyncAPI writes one document.
 type asyncAPI struct {
 	bundler
 
+	service      Service
+	validator    *validator.Validator
 	list         *finding.List
 	shared       map[string]string // schemas that are no one's own, by name
 	correlations map[string]string // places of correlation ids, by name
@@ -90,7 +141,7 @@ func (a *asyncAPI) reserve(events []*schema.Event) {
 		reserve(name)
 	}
 	for _, e := range events {
-		reserve(e.GoName)
+		reserve(schema.ComponentKey(e.GoName))
 		reserve(envelopeName(e))
 	}
 	a.nameBranches()
@@ -100,7 +151,10 @@ func (a *asyncAPI) reserve(events []*schema.Event) {
 	}
 }
 
-func envelopeName(e *schema.Event) string { return e.GoName + "Envelope" }
+func envelopeName(e *schema.Event) string { return schema.ComponentKey(e.GoName) + "Envelope" }
+
+// tombstoneSuffix ends the keys of messages that delete a key.
+const tombstoneSuffix = "Tombstone"
 
 // channels returns a channel for each topic, with its messages.
 func channels(events []*schema.Event) string {
@@ -139,9 +193,9 @@ func topics(events []*schema.Event) []string {
 
 // messageNames returns the names of the messages of an event.
 func messageNames(e *schema.Event) []string {
-	names := []string{e.GoName}
+	names := []string{schema.ComponentKey(e.GoName)}
 	if e.Tombstone {
-		names = append(names, e.GoName+"Tombstone")
+		names = append(names, schema.ComponentKey(e.GoName)+tombstoneSuffix)
 	}
 	return names
 }
@@ -159,7 +213,7 @@ func operations(events []*schema.Event) string {
 		operation.text("action", does)
 		operation.add("channel", reference(channel))
 		operation.add("messages", array(messageNames(e), func(name string) string { return reference(channel + "/messages/" + name) }))
-		all.add(does+e.GoName, operation.String())
+		all.add(does+schema.ComponentKey(e.GoName), operation.String())
 	}
 	return all.String()
 }
@@ -169,7 +223,7 @@ func (a *asyncAPI) message(e *schema.Event) string {
 	o := &object{}
 	o.text("name", e.Type)
 	o.text("title", messageTitle(e))
-	o.optional("description", cmp.Or(e.Description, e.Schema.Description, e.Schema.Resolved().Description))
+	o.optional("description", e.ShownDescription())
 	if e.Envelope == "cloudevents" {
 		o.text("contentType", "application/cloudevents+json")
 	} else {
@@ -178,6 +232,9 @@ func (a *asyncAPI) message(e *schema.Event) string {
 	o.add("headers", a.headers(e))
 	o.add("correlationId", a.correlation(e))
 	o.add("payload", a.payload(e))
+	if examples := a.examples(e); len(examples) > 0 {
+		o.add("examples", "["+strings.Join(examples, ",")+"]")
+	}
 	if e.Keyed {
 		o.add("bindings", a.keyBinding(e, ""))
 	}
@@ -198,21 +255,48 @@ func (a *asyncAPI) tombstone(e *schema.Event) string {
 	return o.String()
 }
 
-// messageTitle returns the title of a message, from which the Go name follows: that of
-// the schema, or else the Go name without the version.
-func messageTitle(e *schema.Event) string {
-	suffix := fmt.Sprintf("V%d", e.Version)
-	title := cmp.Or(e.Schema.Title, e.Schema.Resolved().Title)
-	if title != "" && strings.TrimSuffix(goname.Title(title), suffix)+suffix == e.GoName {
-		return title
+// messageTitle returns the title of a message: that of the event, or else the Go name without
+// the version.
+func messageTitle(e *schema.Event) string { return cmp.Or(e.ShownTitle(), nameOf(e)) }
+
+// nameOf returns the Go name of an event without the version.
+func nameOf(e *schema.Event) string { return strings.TrimSuffix(e.GoName, versionSuffix(e)) }
+
+func versionSuffix(e *schema.Event) string { return fmt.Sprintf("V%d", e.Version) }
+
+// named reports whether the Go name of an event follows from the title of its message.
+func named(e *schema.Event) bool {
+	return strings.TrimSuffix(goname.Title(messageTitle(e)), versionSuffix(e)) == nameOf(e)
+}
+
+// examples returns the examples of a message, as records.
+func (a *asyncAPI) examples(e *schema.Event) []string {
+	var all []string
+	for _, data := range e.Examples {
+		if pos, problem := a.validator.Problem(e.Schema, data); problem != "" {
+			a.list.Add(finding.Finding{
+				Pos: pos, Severity: finding.Warning, ID: "asyncapi-export-loses",
+				Message: "the exported document omits this example of the message, because it is not valid: " + finding.Printable(problem),
+				Hint:    "fix the example or the schema",
+			})
+			continue
+		}
+		service := a.service.Name
+		if e.Consumed {
+			service = record.OtherService
+		}
+		all = append(all, `{"payload":`+record.Of(e, service, data, a.service.Strict).Value+`}`)
 	}
-	return strings.TrimSuffix(e.GoName, suffix)
+	return all
 }
 
 // extension returns the x-outbox of a message: what AsyncAPI does not say.
 func extension(e *schema.Event) string {
 	x := &object{}
 	x.number("version", &schema.Number{Text: fmt.Sprint(e.Version)})
+	if !named(e) {
+		x.text("name", nameOf(e))
+	}
 	x.text("envelope", e.Envelope)
 	if e.Envelope != "none" {
 		x.text("payload", "envelope")

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -52,16 +53,22 @@ func (a *asyncAPI) nameBranches() {
 }
 
 // titled returns a schema with its own name as the title, if its component is named by a
-// value, so that its Go name stays.
+// value or cannot have its name, so that its Go name stays.
 func (a *asyncAPI) titled(s *schema.Schema) *schema.Schema {
 	named := func(of *schema.Schema) bool {
 		return slices.ContainsFunc(branches(of), func(b branch) bool { return b.target == s && b.value == a.names[s] })
 	}
-	if s.Title != "" || a.names[s] == ownName(s) || !slices.ContainsFunc(a.discriminated, named) {
+	with := *s
+	switch {
+	case s.Title != "" || a.names[s] == ownName(s) || s.Bool != nil:
+		return s
+	case slices.ContainsFunc(a.discriminated, named):
+		with.Title = ownName(s)
+	case beyondASCII(ownName(s)):
+		with.Title = naming.RefName(s)
+	default:
 		return s
 	}
-	with := *s
-	with.Title = ownName(s)
 	return &with
 }
 

@@ -1,14 +1,18 @@
 package bundle_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/outboxgen/outboxgen/generator/internal/bundle"
@@ -173,5 +177,91 @@ channels:
 	}
 	if diff := cmp.Diff([]string{"When it happens.", "What it has."}, []string{got.Components.Messages["PlacedV1"].Description, got.Components.Schemas["PlacedV1"].Description}); diff != "" {
 		t.Errorf("descriptions of the message and of its payload (-want +got):\n%s", diff)
+	}
+}
+
+// An owner is a contact whose parts give the same owner when they are read again.
+func TestAsyncAPIContact(t *testing.T) {
+	t.Parallel()
+	for owner, want := range map[string]map[string]string{
+		"Team Shop": {"name": "Team Shop"},
+		"Team Shop, Berlin, shop@example.com, https://example.com/shop": {"name": "Team Shop, Berlin", "email": "shop@example.com", "url": "https://example.com/shop"},
+		"shop@example.com":             {"email": "shop@example.com"},
+		"https://example.com/shop":     {"url": "https://example.com/shop"},
+		"https://example.com, a@b.org": {"name": "https://example.com", "email": "a@b.org"},
+		"Team, https://example.com":    {"name": "Team", "url": "https://example.com"},
+		"Team, ftp://example.com":      {"name": "Team, ftp://example.com"},
+		"a@b.org, c@d.org":             {"name": "a@b.org", "email": "c@d.org"},
+	} {
+		document, _, err := bundle.AsyncAPI(bundle.Service{Name: "shop", Version: "1.0.0", Owner: owner}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Info struct{ Contact map[string]string }
+		}
+		if err := json.Unmarshal(document, &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.Info.Contact); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", owner, diff)
+		}
+		config := "version: 1\nservice: shop\nout: events\nschemas: [asyncapi.json]\n"
+		project, list, err := schema.LoadFS(fstest.MapFS{"outboxgen.yaml": {Data: []byte(config)}, "asyncapi.json": {Data: document}}, "outboxgen.yaml")
+		if err != nil || list.HasErrors() {
+			t.Fatal(err, list.Sorted())
+		}
+		if again := project.Config.About.Owner; again != owner {
+			t.Errorf("the owner %q is %q after an import", owner, again)
+		}
+	}
+}
+
+// Every component of a document has a name that AsyncAPI allows, and every example of a
+// message is one of its payload.
+func TestAsyncAPIComponents(t *testing.T) {
+	t.Parallel()
+	allowed := regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	for _, dir := range []string{"people", "letters"} {
+		project, list, err := schema.Load(filepath.Join(root, "generator/testdata/roundtrip", dir), "outboxgen.yaml")
+		if err != nil || list.HasErrors() {
+			t.Fatal(err, list.Sorted())
+		}
+		text, _, err := bundle.AsyncAPI(bundle.Service{Name: "shop", Version: "1.0.0", Strict: true}, project.Events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		components := document.(map[string]any)["components"].(map[string]any)
+		for kind, all := range components {
+			for key := range all.(map[string]any) {
+				if !allowed.MatchString(key) {
+					t.Errorf("%s: the key %s of %s", dir, key, kind)
+				}
+			}
+		}
+		c := compiler(files{})
+		c.DefaultDraft(jsonschema.Draft7)
+		add(t, c, "asyncapi.json", document)
+		checked := 0
+		for key, message := range components["messages"].(map[string]any) {
+			examples, _ := message.(map[string]any)["examples"].([]any)
+			for _, example := range examples {
+				payload, err := c.Compile("asyncapi.json#/components/messages/" + key + "/payload")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := payload.Validate(example.(map[string]any)["payload"]); err != nil {
+					t.Errorf("%s: %s: %v", dir, key, err)
+				}
+				checked++
+			}
+		}
+		if want := map[string]int{"people": 5, "letters": 0}[dir]; checked != want {
+			t.Errorf("%s: %d examples, want %d", dir, checked, want)
+		}
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
+	"github.com/outboxgen/outboxgen/generator/internal/naming"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -137,14 +139,34 @@ func definitionName(s *schema.Schema) string {
 // notInComponent is what the name of a component of AsyncAPI must not have.
 var notInComponent = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
+// letters matches what a name has in any script, besides _, - and dots.
+const letters = `\p{L}\p{M}\p{N}_`
+
+var (
+	notInTitle   = regexp.MustCompile(`[^` + letters + `]+`)
+	notInOwnName = regexp.MustCompile(`[^` + letters + `.-]+`)
+)
+
 // componentName is definitionName for AsyncAPI. Without a title, the Go name follows
 // from it, so the name of a definition stays as it is where that is possible.
 func componentName(s *schema.Schema) string {
-	name := ownName(s)
-	if name = notInComponent.ReplaceAllString(name, "_"); s.Title != "" || strings.Trim(name, "_.-") == "" {
+	name := notInOwnName.ReplaceAllString(ownName(s), "_")
+	switch {
+	case s.Title != "":
+		name = notInTitle.ReplaceAllString(s.Title, "")
+	case beyondASCII(ownName(s)): // it gets a title: see titled
+		name = notInTitle.ReplaceAllString(naming.RefName(s), "")
+	}
+	if strings.Trim(name, "_.-") == "" {
 		return definitionName(s)
 	}
-	return name
+	return schema.ComponentKey(name)
+}
+
+// beyondASCII reports whether a name cannot be the key of a component, because it has other
+// letters.
+func beyondASCII(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // ownName returns the name that a schema has: of its definition, or of its file.

@@ -142,7 +142,7 @@ func (l *loader) apiEvent(c *Config, m *apiMessage) *Event {
 	if e == nil {
 		return nil
 	}
-	if m.payload.OnlyRef() && m.payload.Ref.Target != nil && m.payload.Ref.Target.Pointer == "/components/schemas/"+e.GoName {
+	if m.payload.OnlyRef() && m.payload.Ref.Target != nil && m.payload.Ref.Target.Pointer == "/components/schemas/"+ComponentKey(e.GoName) {
 		e.Schema = m.payload.Ref.Target // the schema of this event, and no one else's
 	}
 	e.Consumed = m.consumed(x)

@@ -3,6 +3,7 @@ package schema
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 )
@@ -287,6 +288,30 @@ type Event struct {
 	message          *Document // the file that has the message of AsyncAPI
 	at               map[string]finding.Pos
 	typePos, namePos finding.Pos
+}
+
+// ShownTitle returns the title of the event: that of its message, or else of its data; "":
+// none.
+func (e *Event) ShownTitle() string {
+	return e.shown(e.Title, func(s *Schema) string { return s.Title })
+}
+
+// ShownDescription returns the description of the event: that of its message, or else of its
+// data; "": none.
+func (e *Event) ShownDescription() string {
+	return e.shown(e.Description, func(s *Schema) string { return s.Description })
+}
+
+func (e *Event) shown(own string, of func(*Schema) string) string {
+	if strings.TrimSpace(own) != "" {
+		return own
+	}
+	for _, s := range e.Schema.Described() {
+		if text := of(s); strings.TrimSpace(text) != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // Place returns the position of a member of x-outbox (or of the entry under events:),

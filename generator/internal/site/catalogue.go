@@ -262,8 +262,8 @@ func (b *builder) order() {
 		}
 		first := e.Definitions[0]
 		e.Version = strconv.Itoa(e.number)
-		e.Title = cmp.Or(strings.TrimSpace(first.title()), strings.TrimSuffix(first.event.GoName, "V"+strconv.Itoa(first.event.Version)), first.event.GoName)
-		e.Summary = summary(first.description())
+		e.Title = cmp.Or(strings.TrimSpace(first.event.ShownTitle()), strings.TrimSuffix(first.event.GoName, "V"+strconv.Itoa(first.event.Version)), first.event.GoName)
+		e.Summary = summary(first.event.ShownDescription())
 	}
 	for _, e := range b.list {
 		for _, other := range families[e.family] {

@@ -107,7 +107,7 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 	root, rows, left := fieldsOf(d.event)
 	const long = 3000
 	out := Description{
-		About: proseOf(d.description()), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
+		About: proseOf(d.event.ShownDescription()), Attributes: b.attributes(d), Root: root, Fields: rows, FieldsLeft: left,
 		Schema: string(d.document), LongSchema: len(d.document) > long, Deprecated: d.deprecated(),
 	}
 	whatever := func(*schema.Value) bool { return true }
@@ -134,32 +134,6 @@ func (b *builder) description(e *event, d *defined, v *validator.Validator) Desc
 		out.SearchTexts = append(out.SearchTexts, row.Description.Texts...)
 	}
 	return out
-}
-
-// text returns the first text of those that describe the data.
-func (d *defined) text(of func(*schema.Schema) string) string {
-	for _, s := range d.event.Schema.Described() {
-		if text := of(s); strings.TrimSpace(text) != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-// description returns the description of the event: that of its message, or of its data.
-func (d *defined) description() string {
-	if strings.TrimSpace(d.event.Description) != "" {
-		return d.event.Description
-	}
-	return d.text(func(s *schema.Schema) string { return s.Description })
-}
-
-// title returns the title of the event: that of its message, or of its data.
-func (d *defined) title() string {
-	if strings.TrimSpace(d.event.Title) != "" {
-		return d.event.Title
-	}
-	return d.text(func(s *schema.Schema) string { return s.Title })
 }
 
 func (d *defined) deprecated() bool {
