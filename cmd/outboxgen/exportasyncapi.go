@@ -24,7 +24,8 @@ with the action receive.
 The document describes what a consumer of the topic reads: the payload is the value
 of the record, with the envelope around the event data. Headers, the key and the
 place of the correlation id are there too. Schemas are in draft-07, as AsyncAPI asks
-for. A warning names each constraint that draft-07 cannot express.
+for. A warning names each constraint that draft-07 cannot express, and each example
+of a message that is not valid.
 
 The document stands alone: every reference leads to its components. outboxgen can
 read it as a source of events, because x-outbox in a message has what AsyncAPI does
