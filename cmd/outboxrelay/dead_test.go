@@ -114,7 +114,7 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 			}
 			args := func(more ...string) []string { return append(append([]string{}, command...), more...) }
 			refused := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: nothing was changed: " +
-				"1 earlier dead row of the same key is not selected; the selected rows would be sent before it: seq 1, event " + eventNumber + "1, topic orders, key k; " +
+				"1 earlier dead row of the same key would stay dead; the selected rows would be sent before it: seq 1, event " + eventNumber + "1, topic orders, key k; " +
 				"add --with-earlier to select them too, discard them, or add --out-of-order\n"}
 			for _, more := range [][]string{{"--type", "order.changed"}, {"--type", "order.changed", "--dry-run"}} {
 				if diff := cmp.Diff(refused, call(env, args(more...)...)); diff != "" {
