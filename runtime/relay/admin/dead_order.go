@@ -85,9 +85,8 @@ func chosenOf(letters []DeadLetter) *Chosen {
 	return c
 }
 
-// firstEarlier and mostEarlier are how many dead rows are read at once, at first and later:
-// most selections have few before their end.
-const firstEarlier, mostEarlier = 100, 10_000
+// earlierStep is how many dead rows are read at once.
+const earlierStep = 10_000
 
 // mostKeys is up to how many keys only dead rows of these keys are read. With more, all are.
 const mostKeys = pageRows
@@ -99,7 +98,7 @@ const mostKeys = pageRows
 // keeps, so one Chosen is for one goroutine at a time.
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
 	slices.Sort(chosen.seqs)
-	between := admindb.DeadBetweenParams{Before: chosen.last, EventKeys: chosen.keys(mostKeys), MaxRows: firstEarlier}
+	between := admindb.DeadBetweenParams{Before: chosen.last, EventKeys: chosen.keys(mostKeys), MaxRows: earlierStep}
 	between.AnyKey = between.EventKeys == nil
 	var out []DeadLetter
 	for after < chosen.last && len(out) < limit {
@@ -119,10 +118,9 @@ func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit 
 				out = append(out, letterOf(admindb.DeadRowsRow(r)))
 			}
 		}
-		if len(rows) < int(between.MaxRows) {
+		if len(rows) < earlierStep {
 			break
 		}
-		between.MaxRows = min(10*between.MaxRows, mostEarlier)
 	}
 	return out, nil
 }
