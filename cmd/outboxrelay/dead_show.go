@@ -147,7 +147,7 @@ func newerLines(e admin.Event) (lines []string) {
 		return append(lines, text)
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "no newer row of its topic and key is published, of those that the outbox still has (setting retention)")
+		lines = append(lines, "no newer row of its topic and key was published")
 	}
 	return lines
 }

@@ -21,9 +21,10 @@ import (
 type decision struct {
 	about  subject
 	act    func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
-	listed *admin.Chosen // the listed dead letters, if keepsOrder
-	verb   string        // what it does to them
-	done   string        // what it did
+	listed *admin.Chosen   // the listed dead letters, if keepsOrder
+	told   map[string]bool // the topics of which it was said whether newer rows are replaced
+	verb   string          // what it does to them
+	done   string          // what it did
 	// effect says what a confirmation is about, with a verb for their number.
 	effect string
 	// publishes means that the relay sends them afterwards.
@@ -259,7 +260,7 @@ func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pg
 			return nil, nil, false, err
 		}
 	}
-	topics, d.listed = map[string]bool{}, &admin.Chosen{}
+	topics, d.listed, d.told = map[string]bool{}, &admin.Chosen{}, map[string]bool{}
 	err = each(ctx, conn, o, filter, func(i item) error {
 		ids = append(ids, i.id)
 		if l, ok := i.json.(admin.DeadLetter); ok && d.keepsOrder {

@@ -230,7 +230,7 @@ func (e *Event) ReadKey(ctx context.Context, db DB) error {
 		}
 	}
 	if e.State == Dead {
-		e.Newer, err = PublishedAfter(ctx, db, chosenOf([]DeadLetter{{Seq: e.Seq, Topic: e.Topic, Key: e.Key}}), newerLasts)
+		e.Newer, err = PublishedAfter(ctx, db, chosenOf([]DeadLetter{{Seq: e.Seq, Topic: e.Topic, Key: e.Key, CreatedAt: e.CreatedAt}}), newerLasts)
 	}
 	return err
 }

@@ -29,6 +29,7 @@ const heldShown = 20
 // DB runs the queries: a connection, a pool or a transaction whose search_path has the
 // outbox's tables.
 type DB interface {
+	Beginner
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row

@@ -297,6 +297,26 @@ func TestReplayNamesNewerPublishedRows(t *testing.T) {
 	}
 }
 
+// What is not known of newer rows needs the same confirmation.
+func TestReplayWhenNewerRowsAreNotKnown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(3)
+	s.exec(`DELETE FROM event_outbox WHERE seq = 2`) // as the relay does with settle: delete
+	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	answer := s.post("decide", form, loggedIn(testToken))
+	for _, want := range []string{"Confirm that older states may be sent after newer ones. Nothing was done.", "may have been published",
+		"Whether newer rows of the same keys were published is not known: rows that were published since may have been deleted", `name="newer"`} {
+		if answer.Code != http.StatusUnprocessableEntity || !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%d, without %q:\n%s", answer.Code, want, answer.Body)
+		}
+	}
+	form.Set("newer", "1")
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusSeeOther || s.count(`SELECT count(dead_at) FROM event_outbox`) != 0 {
+		t.Errorf("with the confirmation: %d\n%s", answer.Code, answer.Body)
+	}
+}
+
 // The page of a row that was discarded says who did it.
 func TestADiscardedRowNamesWhoDidIt(t *testing.T) {
 	t.Parallel()
