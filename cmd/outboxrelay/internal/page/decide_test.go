@@ -317,6 +317,35 @@ func TestReplayWhenNewerRowsAreNotKnown(t *testing.T) {
 	}
 }
 
+// On a busy outbox, newer rows of further keys are published all the time. Whoever has confirmed
+// that older states are sent after newer ones is not asked again; whoever was not asked is.
+func TestNewerRowsThatArePublishedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before, confirmed string
+		want              int
+	}{
+		"of another key before": {"seq = 5", "1", http.StatusSeeOther},
+		"none before":           {"false", "", http.StatusUnprocessableEntity},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, loopbackWithToken())
+			s.insertDead(8)
+			s.exec(`UPDATE event_outbox SET event_key = 'k' || seq % 4, dead_at = CASE WHEN seq < 5 THEN dead_at END`)
+			s.exec(`UPDATE event_outbox SET published_at = now() WHERE ` + c.before)
+			form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+			if c.confirmed != "" {
+				form.Set("newer", c.confirmed)
+			}
+			s.exec(`UPDATE event_outbox SET published_at = now() WHERE seq = 6`)
+			if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != c.want {
+				t.Errorf("%d, want %d\n%s", answer.Code, c.want, answer.Body)
+			}
+		})
+	}
+}
+
 // The page of a row that was discarded says who did it.
 func TestADiscardedRowNamesWhoDidIt(t *testing.T) {
 	t.Parallel()
