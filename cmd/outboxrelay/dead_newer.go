@@ -52,6 +52,19 @@ func (d *decision) checkNewer(ctx context.Context, env environment, conn *pgx.Co
 	return fmt.Errorf("nothing was changed: %s, and %s: discard the dead rows, or add --despite-newer", found.what, found.risk)
 }
 
+// checkNewerAgain is checkNewer after a confirmation, which may have taken an hour. A person who
+// was told that newer states of a topic are replaced has confirmed it for other keys too.
+func (d *decision) checkNewerAgain(ctx context.Context, env environment, conn *pgx.Conn) error {
+	if !d.keepsOrder || d.order.despiteNewer {
+		return nil
+	}
+	found, err := d.lookForNewer(ctx, env, conn)
+	if err != nil || found.risk == "" {
+		return err
+	}
+	return fmt.Errorf("nothing was changed: since you were asked, %s, and %s: replay again, discard the dead rows, or add --despite-newer", found.what, found.risk)
+}
+
 // newerFound is what is known of newer rows of topics about which nothing was said before.
 type newerFound struct{ what, risk string }
 

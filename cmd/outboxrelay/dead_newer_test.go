@@ -129,6 +129,55 @@ func TestReplayWhenNewerRowsAreNotKnown(t *testing.T) {
 	}
 }
 
+// Newer rows that are published while the person reads the question are not replaced without a
+// word. Whoever was told of some has confirmed it for all keys of the topic: on a busy outbox
+// there are more every moment.
+func TestNewerRowsThatArePublishedMeanwhile(t *testing.T) {
+	conn, env := newOutbox(t)
+	k := services.KFake(t)
+	compacted, plain := k.NewTopic(t, "customers", 1, "cleanup.policy=compact"), k.NewTopic(t, "calls", 1)
+	env["KAFKA_BROKERS"] = strings.Join(k.Brokers, ",")
+	const published = `UPDATE event_outbox SET published_at = now() WHERE seq = `
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_data)
+		VALUES ('`+eventNumber+`4', 'order', '4', 'order.placed', 'orders', '{}')`); err != nil {
+		t.Fatal(err)
+	}
+	named := func(topic, key string) string {
+		return "outboxrelay: topic " + topic + ", key " + key + ": 1 newer row was published: seq "
+	}
+	for _, c := range []struct {
+		name, topic, before, meanwhile string
+		args                           []string
+		replayed                       bool
+		want                           string // the end of what it says
+	}{
+		{"none before", compacted, "SELECT", published + "4", nil, false,
+			"outboxrelay: outbox event_outbox: nothing was changed: since you were asked, newer rows of the same keys were published, and topic " + compacted +
+				" is compacted; in a compacted topic the older states replace the newer ones of their keys: replay again, discard the dead rows, or add --despite-newer\n"},
+		{"of another key before", compacted, published + "3", published + "4", nil, true, "replace the newer ones of their keys\n"},
+		{"none at all", compacted, "SELECT", "SELECT", nil, true, ""},
+		{"the operator knows it", compacted, "SELECT", published + "4", []string{"--despite-newer"}, true, ""},
+		{"not compacted", plain, "SELECT", published + "4", nil, true, named(plain, "k2") + "4, event EVENT, at TIME; a replay of seq 2 is sent after it\n"},
+	} {
+		// Seq 1 and 2 are dead; 3 has the key of seq 1, and 4 that of seq 2.
+		if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = $1, event_key = 'k' || 2 - seq % 2, published_at = NULL, dead_at = CASE WHEN seq < 3 THEN now() END`, c.topic); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), c.before); err != nil {
+			t.Fatal(err)
+		}
+		got := converse(env, &typing{text: "2\n", first: func() {
+			if _, err := conn.Exec(t.Context(), c.meanwhile); err != nil {
+				t.Error(err)
+			}
+		}}, append([]string{"dead", "replay", "--all"}, c.args...)...)
+		dead := map[bool]int{true: 0, false: 2}[c.replayed]
+		if said := steadyAll(got).Stderr; countDead(t, conn) != dead || c.replayed != (got.Code == exitcode.OK) || !strings.HasSuffix(said, c.want) || c.want == "" && said != "" {
+			t.Errorf("%s: exit %d, %d rows are dead, want %d; it says\n%s\nwant %s", c.name, got.Code, countDead(t, conn), dead, said, c.want)
+		}
+	}
+}
+
 // dead show names the newer published rows, or says what is not known of them.
 func TestDeadShowNamesNewerPublishedRows(t *testing.T) {
 	conn, env := newOutbox(t)

@@ -188,6 +188,9 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 		if !env.confirmed(ctx, fmt.Sprintf(d.effect, count), int64(len(ids))) {
 			return errors.New("not confirmed: nothing was changed")
 		}
+		if err := d.checkNewerAgain(ctx, env, conn); err != nil {
+			return err
+		}
 	}
 	done, err := d.decide(ctx, conn, ids)
 	if err != nil {
