@@ -104,6 +104,8 @@ func TestReplayWhenNewerRowsAreNotKnown(t *testing.T) {
 		{"a script that knows it", "SELECT", compacted, []string{"--despite-newer"},
 			answer{Stdout: replayed, Stderr: notKnown("rows that were published since may have been deleted (setting retention)")}},
 		{"a topic that is not compacted", "SELECT", plain, nil, answer{Stdout: replayed, Stderr: notKnown("rows that were published since may have been deleted (setting retention)")}},
+		{"no index has all rows", "DROP INDEX ix_event_outbox_seq", compacted, []string{"--despite-newer"}, answer{Stdout: replayed,
+			Stderr: notKnown("event_outbox has no index on seq for all rows (CREATE INDEX CONCURRENTLY ix_event_outbox_seq ON event_outbox (seq))")}},
 	} {
 		if _, err := conn.Exec(t.Context(), dead, c.topic); err != nil {
 			t.Fatal(err)

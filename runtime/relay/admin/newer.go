@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
@@ -76,7 +75,7 @@ const (
 // PublishedAfter looks for published rows that come after a chosen dead row of the same topic
 // and key. A row that was published and then deleted is not found; NewerRows.Unknown says
 // whether there may be such. No index has the key, so it looks at the rows after the first chosen
-// one in their order. It takes at most about the given time.
+// one in their order. It begins no statement after the given time, and none takes longer than that.
 func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Duration) (NewerRows, error) {
 	out := NewerRows{Keys: []Newer{}} // in JSON a list is never null
 	if len(chosen.begins) == 0 {
@@ -91,8 +90,11 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 		return out, fmt.Errorf("admin: look for newer published rows: %w", err)
 	}
 	defer tx.Rollback(ctx) //nolint:errcheck // nothing was changed
-	look := newerLook{tx: tx, q: admindb.New(tx), chosen: chosen, until: time.Now().Add(limit), found: map[topicKey]Newer{}}
-	if out.Unknown, err = look.everything(ctx); err != nil {
+	look := newerLook{q: admindb.New(tx), chosen: chosen, until: time.Now().Add(limit), found: map[topicKey]Newer{}}
+	if err = look.q.LimitStatements(ctx, max(1, limit.Milliseconds())); err == nil {
+		out.Unknown, err = look.everything(ctx)
+	}
+	if err != nil {
 		return out, fmt.Errorf("admin: look for newer published rows: %w", missing(err))
 	}
 	if led := leader.State.Led; led != nil && led.Settings["settle"] == "delete" {
@@ -107,7 +109,6 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 
 // newerLook is one look for newer published rows, in a transaction of its own.
 type newerLook struct {
-	tx     pgx.Tx
 	q      *admindb.Queries
 	chosen *Chosen
 	until  time.Time
@@ -116,9 +117,16 @@ type newerLook struct {
 
 // everything looks at all rows after the first chosen one, and says what it cannot know.
 func (l newerLook) everything(ctx context.Context) (Unknown, error) {
-	facts, err := l.q.LookFacts(ctx)
-	if err != nil || !facts.Indexed {
-		return NoIndex, err
+	var facts admindb.LookFactsRow
+	inTime, err := l.step(ctx, func() (err error) {
+		facts, err = l.q.LookFacts(ctx)
+		return err
+	})
+	switch {
+	case err != nil || !inTime:
+		return NoTime, err
+	case !facts.Indexed:
+		return NoIndex, nil
 	}
 	keys, first := map[string]bool{}, int64(math.MaxInt64)
 	for k, seq := range l.chosen.begins {
@@ -147,7 +155,7 @@ func (l newerLook) everything(ctx context.Context) (Unknown, error) {
 		return "", nil // none is missing
 	}
 	kept := false
-	inTime, err := l.step(ctx, func() (err error) {
+	inTime, err = l.step(ctx, func() (err error) {
 		kept, err = l.q.KeptSince(ctx, admindb.KeptSinceParams{At: l.chosen.oldest, Place: first, MaxRows: placeRows})
 		return err
 	})
@@ -160,15 +168,11 @@ func (l newerLook) everything(ctx context.Context) (Unknown, error) {
 	return "", nil
 }
 
-// step runs statements, each of which takes at most the time that is left. It returns false if
-// that was not enough.
+// step runs statements if there is time, and returns false if there is not, or if one took too
+// long.
 func (l newerLook) step(ctx context.Context, f func() error) (inTime bool, err error) {
-	left := time.Until(l.until).Milliseconds()
-	if left <= 0 {
+	if !time.Now().Before(l.until) {
 		return false, nil
-	}
-	if err := l.q.LimitStatements(ctx, left); err != nil {
-		return false, err
 	}
 	if err = f(); sqlstate.Code(err) == sqlstate.Cancelled && ctx.Err() == nil {
 		return false, nil
