@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -36,51 +35,88 @@ const (
 
 // checkNewer says which newer rows of the listed dead rows' keys were published. A replay sends
 // an older state after them, and in a compacted topic it replaces them: that needs a
-// confirmation or a flag. asked means that a confirmation follows.
+// confirmation or a flag, also if it is not known whether there are such rows. asked means that
+// a confirmation follows.
 func (d *decision) checkNewer(ctx context.Context, env environment, conn *pgx.Conn, asked bool) error {
 	if !d.keepsOrder {
 		return nil
 	}
-	newer, err := admin.PublishedAfter(ctx, conn, d.listed, newerLasts)
-	if err != nil {
+	found, err := d.lookForNewer(ctx, env, conn)
+	switch {
+	case err != nil || found.risk == "":
+		return err
+	case d.dryRun || asked || d.order.despiteNewer:
+		sayNewer(env, "%s", found.risk)
+		return nil
+	}
+	return fmt.Errorf("nothing was changed: %s, and %s: discard the dead rows, or add --despite-newer", found.what, found.risk)
+}
+
+// checkNewerAgain is checkNewer after a confirmation, which may have taken an hour. A person who
+// was told that newer states of a topic are replaced has confirmed it for other keys too.
+func (d *decision) checkNewerAgain(ctx context.Context, env environment, conn *pgx.Conn) error {
+	if !d.keepsOrder || d.order.despiteNewer {
+		return nil
+	}
+	found, err := d.lookForNewer(ctx, env, conn)
+	if err != nil || found.risk == "" {
 		return err
 	}
-	say := func(format string, args ...any) {
-		fmt.Fprintf(env.stderr, "outboxrelay: %s\n", terminal.Text(env.secrets.Text(fmt.Sprintf(format, args...))))
+	return fmt.Errorf("nothing was changed: since you were asked, %s, and %s: replay again, discard the dead rows, or add --despite-newer", found.what, found.risk)
+}
+
+// newerFound is what is known of newer rows of topics about which nothing was said before.
+type newerFound struct{ what, risk string }
+
+// lookForNewer names the newer rows, and says what is not known of them. risk is about the
+// topics that are compacted, or may be. What it has said of a topic it does not say again.
+func (d *decision) lookForNewer(ctx context.Context, env environment, conn *pgx.Conn) (found newerFound, err error) {
+	newer, err := admin.PublishedAfter(ctx, conn, d.listed, newerLasts)
+	if err != nil {
+		return found, err
 	}
-	topics := map[string]string{}
-	for i, n := range newer.Keys {
-		topics[n.Topic] = ""
-		if i < shownLetters {
-			say("topic %s, key %s: %s", n.Topic, n.Key, newerWords(n))
+	topics, named := map[string]string{}, 0
+	for _, n := range newer.Keys {
+		if d.told[n.Topic] {
+			continue
+		}
+		topics[n.Topic], found.what = "", "newer rows of the same keys were published"
+		if named++; named <= shownLetters {
+			sayNewer(env, "topic %s, key %s: %s", n.Topic, n.Key, newerWords(n))
 		}
 	}
-	if more := len(newer.Keys) - shownLetters; more > 0 {
-		say("newer rows of %s more were published too", several(int64(more), "key"))
+	if more := named - shownLetters; more > 0 {
+		sayNewer(env, "newer rows of %s more were published too", several(int64(more), "key"))
 	}
-	if text := unknownNewer(newer); text != "" {
-		say("%s", text)
-	}
-	if len(topics) == 0 {
-		return nil
+	if text := unknownNewer(newer); text != "" { // then any topic may have them
+		for _, topic := range d.listed.Topics() {
+			if !d.told[topic] {
+				topics[topic] = ""
+			}
+		}
+		if found.what == "" {
+			found.what = text
+		}
+		if len(topics) > 0 {
+			sayNewer(env, "%s", text)
+		}
 	}
 	d.compacted(ctx, topics)
 	var risky []string
 	for _, topic := range sortedKeys(topics) {
+		d.told[topic] = true
 		if topics[topic] != "" {
 			risky = append(risky, fmt.Sprintf("topic %s %s", terminal.Word(topic), topics[topic]))
 		}
 	}
-	if len(risky) == 0 {
-		return nil
+	if len(risky) > 0 {
+		found.risk = strings.Join(risky[:min(len(risky), shownLetters)], "; ") + "; in a compacted topic the older states replace the newer ones of their keys"
 	}
-	text := strings.Join(risky[:min(len(risky), shownLetters)], "; ") + "; in a compacted topic the older states replace the newer ones of their keys"
-	if d.dryRun || asked || d.order.despiteNewer {
-		say("%s", text)
-		return nil
-	}
-	return errors.New("nothing was changed: newer rows of the same keys were published, and " + text +
-		": discard the dead rows, or add --despite-newer")
+	return found, nil
+}
+
+func sayNewer(env environment, format string, args ...any) {
+	fmt.Fprintf(env.stderr, "outboxrelay: %s\n", terminal.Text(env.secrets.Text(fmt.Sprintf(format, args...))))
 }
 
 // newerWords says which newer rows of a dead row's key were published.
@@ -94,17 +130,21 @@ func newerWords(n admin.Newer) string {
 
 // unknownNewer says what cannot be known of newer published rows; "": nothing.
 func unknownNewer(n admin.NewerRows) string {
-	switch {
-	case n.Unkept:
-		return "whether newer rows of the same keys were published is not known: the relay keeps no published rows (settle: delete)"
-	case n.Incomplete:
-		return "whether more newer rows of the same keys were published is not known: there was no time to look at all rows"
+	if n.Unknown == "" {
+		return ""
 	}
-	return ""
+	which := "newer rows"
+	if len(n.Keys) > 0 {
+		which = "more newer rows"
+	}
+	return fmt.Sprintf("whether %s of the same keys were published is not known: %s", which, n.Unknown.Why())
 }
 
 // compacted says of each topic what is wrong with it; "": it is not compacted.
 func (d *decision) compacted(ctx context.Context, topics map[string]string) {
+	if len(topics) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, compactedLasts)
 	defer cancel()
 	unknown := func(err error) {

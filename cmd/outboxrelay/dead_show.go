@@ -126,7 +126,7 @@ func stateOf(e admin.Event) string {
 	switch e.State {
 	case admin.Dead:
 		return fmt.Sprintf("dead since %s, after %s", stamp(e.DeadAt), several(int64(e.RetryCount), "attempt"))
-	case admin.Held:
+	case admin.Retrying:
 		return fmt.Sprintf("retrying, next attempt at %s", stamp(e.NextAttempt))
 	case admin.Published:
 		return fmt.Sprintf("published at %s", stamp(e.PublishedAt))
@@ -147,7 +147,7 @@ func newerLines(e admin.Event) (lines []string) {
 		return append(lines, text)
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "no newer row of its topic and key is published, of those that the outbox still has (setting retention)")
+		lines = append(lines, "no newer row of its topic and key was published")
 	}
 	return lines
 }
@@ -169,9 +169,9 @@ func behind(e admin.Event, led *relay.Led) string {
 	}
 	count += " after it"
 	switch policy := policyFor(e.EventType, led); {
-	case e.State == admin.Held && e.Behind == 0:
+	case e.State == admin.Retrying && e.Behind == 0:
 		return count + "; if one comes, it waits until this one is sent or dead"
-	case e.State == admin.Held:
+	case e.State == admin.Retrying:
 		return count + "; they wait until it is sent or dead"
 	case e.State != admin.Dead:
 		return count

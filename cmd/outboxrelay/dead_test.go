@@ -57,7 +57,7 @@ same key   dead: seq 1, event EVENT, order.placed, since TIME: too large
 behind     2 pending rows of its topic and key come after it; they wait until it is replayed or discarded (on_dead is block)
            seq 4, event EVENT, order.placed, created TIME
            seq 5, event EVENT, order.placed, created TIME
-newer      no newer row of its topic and key is published, of those that the outbox still has (setting retention)
+newer      no newer row of its topic and key was published
 audit      TIME: replay by ann: limit raised, the leader acted on it at TIME
            TIME: replay by ben: -
 next       fix the cause of the error, then: outboxrelay dead replay --event-id EVENT --reason '…'
@@ -114,7 +114,7 @@ func TestReplayKeepsTheOrderOfAKey(t *testing.T) {
 			}
 			args := func(more ...string) []string { return append(append([]string{}, command...), more...) }
 			refused := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: nothing was changed: " +
-				"1 earlier dead row of the same key is not selected; the selected rows would be sent before it: seq 1, event " + eventNumber + "1, topic orders, key k; " +
+				"1 earlier dead row of the same key would stay dead; the selected rows would be sent before it: seq 1, event " + eventNumber + "1, topic orders, key k; " +
 				"add --with-earlier to select them too, discard them, or add --out-of-order\n"}
 			for _, more := range [][]string{{"--type", "order.changed"}, {"--type", "order.changed", "--dry-run"}} {
 				if diff := cmp.Diff(refused, call(env, args(more...)...)); diff != "" {

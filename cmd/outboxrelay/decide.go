@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,13 +19,12 @@ import (
 
 // decision is a command that decides about dead rows or delayed events.
 type decision struct {
-	about subject
-	act   func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
-	// lastSeqs are the seq of each thousandth listed dead letter.
-	lastSeqs []int64
-	listed   *admin.Chosen // the listed dead letters, if keepsOrder
-	verb     string        // what it does to them
-	done     string        // what it did
+	about  subject
+	act    func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error)
+	listed *admin.Chosen   // the listed dead letters, if keepsOrder
+	told   map[string]bool // the topics of which it was said whether newer rows are replaced
+	verb   string          // what it does to them
+	done   string          // what it did
 	// effect says what a confirmation is about, with a verb for their number.
 	effect string
 	// publishes means that the relay sends them afterwards.
@@ -188,6 +188,9 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 		if !env.confirmed(ctx, fmt.Sprintf(d.effect, count), int64(len(ids))) {
 			return errors.New("not confirmed: nothing was changed")
 		}
+		if err := d.checkNewerAgain(ctx, env, conn); err != nil {
+			return err
+		}
 	}
 	done, err := d.decide(ctx, conn, ids)
 	if err != nil {
@@ -263,14 +266,11 @@ func (d *decision) list(ctx context.Context, env environment, o outbox, conn *pg
 			return nil, nil, false, err
 		}
 	}
-	topics, d.lastSeqs, d.listed = map[string]bool{}, nil, &admin.Chosen{}
+	topics, d.listed, d.told = map[string]bool{}, &admin.Chosen{}, map[string]bool{}
 	err = each(ctx, conn, o, filter, func(i item) error {
 		ids = append(ids, i.id)
 		if l, ok := i.json.(admin.DeadLetter); ok && d.keepsOrder {
 			d.listed.Add(l)
-			if len(ids)%decidedRows == 0 {
-				d.lastSeqs = append(d.lastSeqs, l.Seq)
-			}
 		}
 		topics[i.topic] = true
 		if d.dryRun || ask && len(ids) <= shownLetters {
@@ -301,22 +301,15 @@ func (env environment) confirmed(ctx context.Context, what string, count int64) 
 // decidedRows is how many are acted on in one transaction.
 const decidedRows = 1000
 
-// decide acts on the listed ones. keyOrder.apply has checked the order of all of them, so
-// each transaction looks only at dead rows behind the previous one's.
+// decide acts on the listed ones. keyOrder.apply has checked the order of what it found. Each
+// transaction looks again, at all dead rows before its own: rows may have become dead since.
 func (d *decision) decide(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID) (int, error) {
 	act := d.act
-	checked := int64(0)
 	if d.keepsOrder && !d.order.outOfOrder {
-		act = func(ctx context.Context, conn admin.Beginner, f admin.Filter, by admin.Decision) (int, error) {
-			return admin.ReplayInOrderAfter(ctx, conn, f, by, checked)
-		}
+		act = admin.ReplayInOrder
 	}
 	done := 0
-	for n := 0; n*decidedRows < len(ids); n++ {
-		chunk := ids[n*decidedRows : min((n+1)*decidedRows, len(ids))]
-		if n > 0 && n <= len(d.lastSeqs) {
-			checked = d.lastSeqs[n-1]
-		}
+	for chunk := range slices.Chunk(ids, decidedRows) {
 		n, err := act(ctx, conn, admin.Filter{EventIDs: chunk}, d.by)
 		done += n
 		if err != nil {

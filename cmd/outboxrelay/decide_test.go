@@ -153,13 +153,36 @@ func TestReplayChecksTheOrderWhenItReplays(t *testing.T) {
 			t.Error(err)
 		}
 	}}, "dead", "replay", "--event-id", eventNumber+"2")
-	want := "outboxrelay: outbox event_outbox: replayed 0 of 1 dead row, then: 1 earlier dead row of the same key is not selected; the selected rows would be sent before it: " +
+	want := "outboxrelay: outbox event_outbox: replayed 0 of 1 dead row, then: 1 earlier dead row of the same key would stay dead; the selected rows would be sent before it: " +
 		"seq 1, event " + eventNumber + "1, topic orders, key k; add --with-earlier to select them too, discard them, or add --out-of-order\n"
 	if got.Code != exitcode.Failed || got.Stderr != want {
 		t.Errorf("%+v, want %s", got, want)
 	}
 	if n := countDead(t, conn); n != 3 {
 		t.Errorf("%d rows are dead, want 3: the transaction changes nothing", n)
+	}
+}
+
+// Each part of a large replay looks at all dead rows before it.
+func TestALargeReplayChecksTheOrderOfEachPart(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET event_key = 'k' WHERE seq = 1;
+		INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, dead_at)
+		SELECT 'a', i, 't', 'orders', CASE WHEN i = 1001 THEN 'k' ELSE 'j' END, '{}', now() FROM generate_series(1, 1001) AS i`); err != nil {
+		t.Fatal(err)
+	}
+	got := converse(env, &typing{text: "1001\n", first: func() { // a row that is not selected dies meanwhile
+		if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now() WHERE seq = 1"); err != nil {
+			t.Error(err)
+		}
+	}}, "dead", "replay", "--type", "t")
+	want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: replayed 1000 of 1001 dead rows, then: 1 earlier dead row of the same key would stay dead; " +
+		"the selected rows would be sent before it: seq 1, event " + eventNumber + "1, topic orders, key k; add --with-earlier to select them too, discard them, or add --out-of-order\n"}
+	if got.Stdout = ""; got != want {
+		t.Errorf("(-want +got):\n%s", cmp.Diff(want, got))
+	}
+	if n := countDead(t, conn); n != 2 {
+		t.Errorf("%d rows are dead, want 2", n)
 	}
 }
 

@@ -343,5 +343,5 @@ func (d *doctor) checkRows(f admin.Facts) {
 	for _, p := range s.Pauses {
 		d.add(notable, checkOfRows, describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))
 	}
-	d.ok(checkOfRows, "%s pending, %s retrying, %s dead", countedPending(s), counted(s.Waiting), counted(s.Dead))
+	d.ok(checkOfRows, "%s pending, %s retrying, %s dead", countedPending(s), counted(s.Retrying), counted(s.Dead))
 }

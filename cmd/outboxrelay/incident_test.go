@@ -233,7 +233,7 @@ func TestIncidentOfWhatTheLeaderSays(t *testing.T) {
 	got := map[relay.ReasonKind]runbook.Incident{}
 	for kind := range want {
 		// Without a row that waits, the reason that a row holds its key is outdated.
-		state := admin.State{Waiting: 1, Leader: admin.Leader{Known: true, Holder: uuid.New()}}
+		state := admin.State{Retrying: 1, Leader: admin.Leader{Known: true, Holder: uuid.New()}}
 		state.Leader.State.Reason, state.Leader.State.ReasonKind = "x", kind
 		all := reasons(state)
 		if len(all) != 2 || all[0].kind != reasonFault || all[0].text != "x" {

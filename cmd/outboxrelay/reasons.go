@@ -132,13 +132,13 @@ const shownStopped = 10
 // outdated reports whether the reason of the leader is from before its last renewal: no row
 // is there that could hold a key.
 func outdated(s admin.State) bool {
-	return s.Leader.State.ReasonKind == relay.ReasonHeld && s.Waiting+s.Dead == 0
+	return s.Leader.State.ReasonKind == relay.ReasonHeld && s.Retrying+s.Dead == 0
 }
 
 // onDead says what a dead row does to its key; "": not known, or no row is dead or may soon be.
 func onDead(s admin.State) string {
 	led := s.Leader.State.Led
-	if led == nil || s.Waiting+s.Dead == 0 {
+	if led == nil || s.Retrying+s.Dead == 0 {
 		return ""
 	}
 	text := map[string]string{

@@ -184,17 +184,20 @@ func TestStatusAsJSONHasEveryMember(t *testing.T) {
 			t.Fatal(err)
 		}
 		lists = map[string]int{}
-		for _, name := range []string{"why", "held", "operator_pauses"} {
+		for _, name := range []string{"why", "retrying_rows", "operator_pauses"} {
 			var list []json.RawMessage
 			if err := json.Unmarshal(got[name], &list); err != nil || list == nil {
 				t.Errorf("%s is %s: %v", name, got[name], err)
 			}
 			lists[name] = len(list)
 		}
-		for _, name := range []string{"held_rows", "oldest", "oldest_unpaused", "next_delayed", "moving", "dead", "pending", "delayed", "leader"} {
+		for _, name := range []string{"retrying", "oldest", "oldest_unpaused", "next_delayed", "moving", "dead", "pending", "delayed", "leader"} {
 			if _, ok := got[name]; !ok {
 				t.Errorf("%s is missing", name)
 			}
+		}
+		if _, ok := got["held"]; ok {
+			t.Error("held is there: held are keys, and the leader has them")
 		}
 		if err := json.Unmarshal(got["why"], &why); err != nil {
 			t.Error(err)
@@ -214,7 +217,7 @@ func TestStatusAsJSONHasEveryMember(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = now()`); err != nil {
 		t.Fatal(err)
 	}
-	if lists, _ := members(); !cmp.Equal(map[string]int{"why": 0, "held": 0, "operator_pauses": 0}, lists) {
+	if lists, _ := members(); !cmp.Equal(map[string]int{"why": 0, "retrying_rows": 0, "operator_pauses": 0}, lists) {
 		t.Errorf("of an empty outbox: %v", lists)
 	}
 	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET published_at = NULL, dead_at = now() WHERE seq = 1`); err != nil {

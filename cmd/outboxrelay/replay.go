@@ -113,8 +113,9 @@ const orderOfReplays = "Replayed rows of a key are sent in their order, and befo
 	"nothing is replayed: add --with-earlier to replay it too, or --out-of-order.\n\n" +
 	"If newer rows of a key were published, the command names the last one: a replay sends an older state after it. In a\n" +
 	"compacted topic that state replaces the newer one. There, and if Kafka does not say whether the topic is compacted, a\n" +
-	"replay needs the confirmation on a terminal, or --despite-newer. Only rows that the outbox still has are found: what\n" +
-	"the retention deleted is not known, and with settle: delete nothing is."
+	"replay needs the confirmation on a terminal, or --despite-newer. It needs that too if it is not known whether newer\n" +
+	"rows were published: if they may have been deleted (setting retention, or settle: delete), if there was no time to\n" +
+	"look at all rows, or if event_outbox has no index on seq for all rows. After the confirmation the command looks again."
 
 // deadReplayCommand is replay for dead rows only.
 func deadReplayCommand(env environment) *cobra.Command {

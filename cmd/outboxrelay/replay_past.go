@@ -279,7 +279,7 @@ func (p *pastRun) report(ctx context.Context, result replay.Result, err error) e
 	case ctx.Err() != nil:
 		err = errors.New("stopped")
 	case errors.Is(err, replay.ErrMaybeCompacted):
-		err = fmt.Errorf("%w\n%s", err, maybeCompacted)
+		err = fmt.Errorf("%w\n"+maybeCompacted, err, p.otherTopic())
 	}
 	if result.Ahead > 0 {
 		done += fmt.Sprintf(" (%d of them will be sent again)", result.Ahead)

@@ -119,3 +119,39 @@ func TestReplayLeavesCompactedTopicsOut(t *testing.T) {
 		}
 	}
 }
+
+// A replay to another topic may not send events of that topic if it is compacted. It sends
+// nothing before that is known, and nothing that was not selected.
+func TestReplayToTheCompactedTopicOfSomeEvents(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	migrated(t, conn)
+	calls, customers, orders := k.NewTopic(t, "calls", 1), k.NewTopic(t, "customers", 1, "cleanup.policy=compact"), k.NewTopic(t, "orders", 1)
+	publishedRows(t, conn, calls, 2)
+	publishedRows(t, conn, customers, 1)
+	publishedRows(t, conn, orders, 4)
+	env := map[string]string{"DATABASE_URL": pg.URL, "KAFKA_BROKERS": k.Brokers[0]}
+	refused := "outboxrelay: outbox event_outbox: nothing was sent: "
+	left := "outboxrelay: topic " + customers + " is left out: it is compacted, or may be\n"
+	for _, c := range []struct {
+		topics []string
+		more   string
+		want   answer
+	}{
+		{[]string{calls, customers}, "", answer{Code: exitcode.Failed, Stderr: refused + "topic " + customers + ": " + replay.ErrCompacted.Error() +
+			"\nadd --skip-compacted to leave the events of compacted topics out, or use another --to-topic\n"}},
+		{[]string{customers}, "--skip-compacted", answer{Code: exitcode.Failed, Stderr: left + refused + "all topics of the selected events are compacted, or may be; use another --to-topic\n"}},
+		{[]string{customers, orders}, "--skip-compacted", answer{Stdout: "replayed 4 events, outbox_replay: a\n", Stderr: left}},
+		{[]string{calls, orders}, "", answer{Stdout: "replayed 6 events, outbox_replay: a\n"}},
+	} {
+		args := []string{"replay", "--from", "1h", "--yes", "--id", "a", "--to-topic", customers}
+		for _, topic := range c.topics {
+			args = append(args, "--topic", topic)
+		}
+		if diff := cmp.Diff(c.want, withoutNote(call(env, append(args, strings.Fields(c.more)...)...))); diff != "" {
+			t.Errorf("%v %s (-want +got):\n%s", c.topics, c.more, diff)
+		}
+	}
+}

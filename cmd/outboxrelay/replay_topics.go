@@ -11,7 +11,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/replay"
 )
 
-const maybeCompacted = "grant DESCRIBE_CONFIGS on the topic, or use --to-topic, or --not-compacted if you know that it is not"
+const maybeCompacted = "grant DESCRIBE_CONFIGS on the topic, or use %s, or --not-compacted if you know that it is not"
 
 // checkTopics looks at all topics before anything is sent. With --skip-compacted it leaves the
 // events of compacted topics out, and returns the counts of the others. refused says which
@@ -26,10 +26,14 @@ func (p *pastRun) checkTopics(ctx context.Context, cfg replay.Config, counts []r
 	if p.outbox.toStdout || len(names) == 0 {
 		return counts, nil, nil
 	}
-	if p.toTopic != "" {
-		names = names[:1] // all go to the same one
+	check := names
+	if p.toTopic != "" { // all go to the same one, which must not be the compacted topic of some
+		check = names[:1]
+		if slices.Contains(names, p.toTopic) {
+			check = []string{p.toTopic}
+		}
 	}
-	found, err := replay.CheckTopics(ctx, cfg, names)
+	found, err := replay.CheckTopics(ctx, cfg, check)
 	switch {
 	case err != nil && p.dead.dryRun:
 		fmt.Fprintf(p.stderr, "outboxrelay: the topics were not checked: %s\n", terminal.Text(p.outbox.secrets.Text(err.Error())))
@@ -46,9 +50,9 @@ func (p *pastRun) checkTopics(ctx context.Context, cfg replay.Config, counts []r
 			skipped[one.Topic] = true
 			continue
 		case maybe:
-			advice = maybeCompacted + ", or --skip-compacted to leave its events out"
+			advice = fmt.Sprintf(maybeCompacted, p.otherTopic()) + ", or --skip-compacted to leave its events out"
 		case compacted:
-			advice = "add --skip-compacted to leave the events of compacted topics out, or use --to-topic"
+			advice = "add --skip-compacted to leave the events of compacted topics out, or use " + p.otherTopic()
 		}
 		problems = append(problems, one.Error())
 	}
@@ -62,22 +66,31 @@ func (p *pastRun) checkTopics(ctx context.Context, cfg replay.Config, counts []r
 	case len(problems) > 0:
 		refused = fmt.Errorf("nothing was sent: %s\n%s", strings.Join(problems, "; "), advice)
 	case len(kept) == 0:
-		refused = errors.New("nothing was sent: all topics of the selected events are compacted, or may be; use --to-topic")
+		refused = errors.New("nothing was sent: all topics of the selected events are compacted, or may be; use " + p.otherTopic())
 	}
 	return kept, refused, nil
 }
 
-// leaveOut says which topics are left out, and selects the others only.
-func (p *pastRun) leaveOut(names []string, skipped map[string]bool) {
-	if len(skipped) == 0 {
-		return
+// otherTopic is the flag with which the events go to a topic that is not compacted.
+func (p *pastRun) otherTopic() string {
+	if p.toTopic != "" {
+		return "another --to-topic"
 	}
-	p.selection.Topics = nil
+	return "--to-topic"
+}
+
+// leaveOut says which topics are left out, and selects the others only. If there are no others,
+// the selection stays: an empty one would select all topics.
+func (p *pastRun) leaveOut(names []string, skipped map[string]bool) {
+	var others []string
 	for _, name := range names {
 		if skipped[name] {
 			fmt.Fprintf(p.stderr, "outboxrelay: topic %s is left out: it is compacted, or may be\n", terminal.Text(name))
 		} else {
-			p.selection.Topics = append(p.selection.Topics, name)
+			others = append(others, name)
 		}
+	}
+	if len(skipped) > 0 && len(others) > 0 {
+		p.selection.Topics = others
 	}
 }

@@ -82,8 +82,8 @@ func redactState(s admin.State, secrets *secret.Redactor) admin.State {
 	for i := range s.Pauses {
 		s.Pauses[i].Reason = secrets.Text(s.Pauses[i].Reason)
 	}
-	for i := range s.Held {
-		s.Held[i].LastError = secrets.Text(s.Held[i].LastError)
+	for i := range s.RetryingRows {
+		s.RetryingRows[i].LastError = secrets.Text(s.RetryingRows[i].LastError)
 	}
 	return s
 }
@@ -98,8 +98,8 @@ func printState(w io.Writer, name string, s admin.State) error {
 	line("outbox", "%s", name)
 	line("leader", "%s", leader(s.Leader))
 	line("pending", "%s%s", pending(s), pace(s.Moving))
-	line("retrying", "%s", counted(s.Waiting))
-	for _, r := range s.Held {
+	line("retrying", "%s", counted(s.Retrying))
+	for _, r := range s.RetryingRows {
 		line("", "%s: failed %s, next attempt %s: %s",
 			describe(r), several(int64(r.RetryCount), "time"), r.NextAttempt.UTC().Format(time.RFC3339), r.LastError)
 	}
@@ -307,8 +307,8 @@ func reasons(s admin.State) []reason {
 	if missing := unobeyed(s); missing != "" {
 		say("", "%s", missing)
 	}
-	if s.Waiting > 0 {
-		say(runbook.PoisonRecord, "%s failed and will be retried; later rows of the same key wait for it", severalUpTo(s.Waiting, "row"))
+	if s.Retrying > 0 {
+		say(runbook.PoisonRecord, "%s failed and will be retried; later rows of the same key wait for it", severalUpTo(s.Retrying, "row"))
 	}
 	if s.Dead > 0 {
 		out = append(out, reason{

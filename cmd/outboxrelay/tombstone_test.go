@@ -13,7 +13,7 @@ func TestTombstonesOfOperators(t *testing.T) {
 	conn, env := newOutbox(t)
 	_, err := conn.Exec(t.Context(), `
 		UPDATE event_outbox SET event_data = NULL, headers = '{"trace_id":"t"}', partition = 7, dead_at = now(), retry_count = 10, last_error = 'no partition 7' WHERE seq < 3;
-		DELETE FROM event_outbox WHERE seq = 3;
+		UPDATE event_outbox SET published_at = now() WHERE seq = 3;
 		INSERT INTO event_outbox_delayed (id, aggregate_type, aggregate_id, event_type, topic, event_key, headers, partition, deliver_at)
 		VALUES ('00000000-0000-7000-8000-000000000009', 'order', '9', 'order.late', 'orders', 'k9', '{"trace_id":"t"}', 6, now() + interval '1 day')`)
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 	Deadlock             = "40P01"
 	CompletionUnknown    = "40003"
 	UniqueViolation      = "23505"
+	Cancelled            = "57014" // by a timeout or by somebody
 )
 
 // reported is an error that the server reported.

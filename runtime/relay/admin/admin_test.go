@@ -83,11 +83,11 @@ func TestInspect(t *testing.T) {
 			Known: true, Holder: uuid.MustParse("00000000-0000-7000-8000-0000000000aa"), Epoch: 7, UncleanEnds: 1, Suspect: 3,
 			State: relay.Status{Leader: true, Reason: "Kafka is away"},
 		},
-		Pending: 3,
-		Waiting: 1,
-		Dead:    2,
-		Oldest:  &admin.Row{Seq: 2, EventID: id(2), EventType: "t2", Topic: "topic", Key: &key2},
-		Held: []admin.Row{{
+		Pending:  3,
+		Retrying: 1,
+		Dead:     2,
+		Oldest:   &admin.Row{Seq: 2, EventID: id(2), EventType: "t2", Topic: "topic", Key: &key2},
+		RetryingRows: []admin.Row{{
 			Seq: 3, EventID: id(3), EventType: "t1", Topic: "topic", Key: &key3, RetryCount: 2, LastError: "too large",
 			NextAttempt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 		}},
@@ -100,6 +100,9 @@ func TestInspect(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, moving); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
+	}
+	if row, err := admin.FindRow(t.Context(), conn, id(3)); err != nil || row.State != "retrying" {
+		t.Errorf("the row that failed is %s, %v", row.State, err)
 	}
 }
 
@@ -117,7 +120,7 @@ func TestInspectAnOutboxThatNoRelayHasSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(admin.State{Pauses: []relay.OperatorPause{}, Held: []admin.Row{}}, got, cmpopts.IgnoreFields(admin.State{}, "Now")); diff != "" {
+	if diff := cmp.Diff(admin.State{Pauses: []relay.OperatorPause{}, RetryingRows: []admin.Row{}}, got, cmpopts.IgnoreFields(admin.State{}, "Now")); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
 }

@@ -3,7 +3,9 @@ package admin
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,7 +13,7 @@ import (
 )
 
 // OrderError is returned by ReplayInOrder if earlier dead letters of the same topics and keys
-// would stay dead. Its transaction changed nothing.
+// would stay dead. Its transaction changed nothing; those before it did.
 type OrderError struct {
 	Earlier []DeadLetter // the first of them, in seq order
 	More    bool         // there are more
@@ -19,32 +21,24 @@ type OrderError struct {
 
 func (e *OrderError) Error() string {
 	first := e.Earlier[0]
-	text := fmt.Sprintf("%d earlier dead rows of the same keys are not selected; the selected rows would be sent before them; the first one is", len(e.Earlier))
+	text := fmt.Sprintf("%d earlier dead rows of the same keys would stay dead; the selected rows would be sent before them; the first one is", len(e.Earlier))
 	switch {
 	case e.More:
 		text = "more than " + text
 	case len(e.Earlier) == 1:
-		text = "1 earlier dead row of the same key is not selected; the selected rows would be sent before it:"
+		text = "1 earlier dead row of the same key would stay dead; the selected rows would be sent before it:"
 	}
 	return fmt.Sprintf("%s seq %d, event %s, topic %s, key %s", text, first.Seq, first.EventID, oneLine(first.Topic), oneLine(value(first.Key)))
 }
 
 // ReplayInOrder is Replay for whoever wants to keep the order of each key: if a dead letter of
-// the same topic and key comes before a selected one and is not selected, it returns an
-// *OrderError. It looks for them in the transaction that replays, so a letter that became dead
-// in the meantime counts.
+// the same topic and key comes before a selected one and would stay dead, it returns an
+// *OrderError. Each transaction looks for all of them, so a letter that became dead in the
+// meantime counts. So does one that an earlier transaction replayed, if it is dead again.
 func ReplayInOrder(ctx context.Context, conn Beginner, f Filter, d Decision) (int, error) {
-	return ReplayInOrderAfter(ctx, conn, f, d, 0)
-}
-
-// ReplayInOrderAfter is ReplayInOrder for a part of a larger selection that the caller has
-// checked with EarlierDead as a whole. Dead letters up to the given seq, the last one of the
-// previous part, are not looked for again. Otherwise each part would read all of them.
-func ReplayInOrderAfter(ctx context.Context, conn Beginner, f Filter, d Decision, after int64) (int, error) {
 	c := replaying(ctx, f, d)
 	c.allowed = func(tx pgx.Tx, page []DeadLetter) error {
-		earlier, err := EarlierDead(ctx, tx, chosenOf(page), after, pageRows)
-		after = max(after, page[len(page)-1].Seq)
+		earlier, err := EarlierDead(ctx, tx, chosenOf(page), 0, pageRows)
 		if err != nil || len(earlier) == 0 {
 			return err
 		}
@@ -59,6 +53,7 @@ type Chosen struct {
 	seqs         []int64
 	begins, ends map[topicKey]int64 // the first and the last seq of each
 	last         int64
+	oldest       time.Time // when the oldest one was created
 }
 
 type topicKey struct{ topic, key string }
@@ -77,6 +72,9 @@ func (c *Chosen) Add(l DeadLetter) {
 	}
 	c.ends[k] = max(c.ends[k], l.Seq)
 	c.seqs, c.last = append(c.seqs, l.Seq), max(c.last, l.Seq)
+	if len(c.seqs) == 1 || l.CreatedAt.Before(c.oldest) {
+		c.oldest = l.CreatedAt
+	}
 }
 
 func chosenOf(letters []DeadLetter) *Chosen {
@@ -87,37 +85,53 @@ func chosenOf(letters []DeadLetter) *Chosen {
 	return c
 }
 
-// firstEarlier and mostEarlier are how many dead rows are read at once, at first and later: a
-// part of a larger selection has few before its end.
-const firstEarlier, mostEarlier = 100, 10_000
+// earlierStep is how many dead rows are read at once.
+const earlierStep = 10_000
+
+// mostKeys is up to how many keys only dead rows of these keys are read. With more, all are.
+const mostKeys = pageRows
 
 // EarlierDead returns the dead letters that come before a chosen one of the same topic and key
-// and are not chosen themselves, in seq order, after the given seq: at most limit. It reads the
-// dead rows up to the last chosen one once, by their index, and compares them here: Postgres
+// and are not chosen themselves, in seq order, after the given seq: at most limit. It looks once
+// at the dead rows up to the last chosen one, by their index, and compares them here: Postgres
 // estimates joins with so many values wrong, and then they take minutes. It sorts what Chosen
 // keeps, so one Chosen is for one goroutine at a time.
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
 	slices.Sort(chosen.seqs)
+	between := admindb.DeadBetweenParams{Before: chosen.last, EventKeys: chosen.keys(mostKeys), MaxRows: earlierStep}
+	between.AnyKey = between.EventKeys == nil
 	var out []DeadLetter
-	for size := int32(firstEarlier); after < chosen.last && len(out) < limit; size = min(10*size, mostEarlier) {
-		rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{After: after, MaxRows: size})
+	for after < chosen.last && len(out) < limit {
+		between.After = after
+		rows, err := admindb.New(db).DeadBetween(ctx, between)
 		if err != nil {
 			return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
 		}
 		for _, r := range rows {
-			if after = r.Seq; after >= chosen.last || len(out) == limit {
+			if after = r.Seq; len(out) == limit {
 				return out, nil
 			}
 			if r.Seq >= chosen.ends[topicKey{r.Topic, value(r.EventKey)}] {
 				continue
 			}
 			if _, itself := slices.BinarySearch(chosen.seqs, r.Seq); !itself {
-				out = append(out, letterOf(r))
+				out = append(out, letterOf(admindb.DeadRowsRow(r)))
 			}
 		}
-		if len(rows) < int(size) {
+		if len(rows) < earlierStep {
 			break
 		}
 	}
 	return out, nil
+}
+
+// keys returns the keys of the letters, each once; nil if there are more than most.
+func (c *Chosen) keys(most int) []string {
+	seen := map[string]bool{}
+	for k := range c.ends {
+		if seen[k.key] = true; len(seen) > most {
+			return nil
+		}
+	}
+	return slices.Collect(maps.Keys(seen))
 }

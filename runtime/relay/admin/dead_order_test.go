@@ -61,12 +61,18 @@ func TestReplayInOrder(t *testing.T) {
 	}
 }
 
-// However many rows are selected, and whatever Postgres knows about the table, the dead rows
-// are read once.
+// However many rows and keys are selected, and whatever Postgres knows about the table, the dead
+// rows are read once.
 func TestEarlierDeadRowsOfManyKeys(t *testing.T) {
+	for _, keys := range []string{"1000", "1100"} { // only their rows are read, and all rows
+		t.Run(keys, func(t *testing.T) { earlierOfManyKeys(t, keys) })
+	}
+}
+
+func earlierOfManyKeys(t *testing.T, keys string) {
 	owner, conn := newOutbox(t)
 	const rows = 25_000
-	insert(t, owner, rows, `UPDATE event_outbox SET dead_at = now(), event_key = 'k' || seq % 1000`)
+	insert(t, owner, rows, `UPDATE event_outbox SET dead_at = now(), event_key = 'k' || seq % `+keys)
 	if _, err := conn.Exec(t.Context(), `SET statement_timeout = '10s'`); err != nil {
 		t.Fatal(err)
 	}
@@ -103,27 +109,39 @@ func TestEarlierDeadRowsOfManyKeys(t *testing.T) {
 	}
 }
 
-// A part of a larger replay looks only at the dead rows behind the previous part.
-func TestReplayInParts(t *testing.T) {
+// Each transaction of a larger replay looks at all dead rows before its own, whichever keys
+// those before it had, and whatever has happened since.
+func TestReplayInOrderOfManyRows(t *testing.T) {
 	owner, conn := newOutbox(t)
-	insert(t, owner, 4, `UPDATE event_outbox SET dead_at = now(), event_key = 'k'`)
-	var got []string
-	for _, part := range []struct {
-		id    int
-		after int64
-	}{{4, 1}, {4, 2}, {3, 2}, {4, 3}} {
-		n, err := admin.ReplayInOrderAfter(t.Context(), conn, admin.Filter{EventIDs: []uuid.UUID{id(part.id)}}, admin.Decision{Actor: "ann"}, part.after)
-		refused, ok := errors.AsType[*admin.OrderError](err)
-		if err != nil && !ok {
+	insert(t, owner, 1002, `SELECT`)
+	// The first 1,000 rows of the type have the key a, except seq 4. The last row has the key b.
+	const begin = `UPDATE event_outbox SET event_type = 't', event_key = 'a', dead_at = now(), next_attempt_at = NULL;
+		UPDATE event_outbox SET event_key = 'b' WHERE seq IN (4, 5, 1002); UPDATE event_outbox SET event_type = 'other' WHERE seq = 5; `
+	for _, c := range []struct{ name, before, between, want string }{
+		{"an earlier row is not selected", "SELECT", "SELECT", "replayed 1000, before it: [5]"},
+		{"an earlier row dies meanwhile", "UPDATE event_outbox SET dead_at = NULL WHERE seq = 5", "UPDATE event_outbox SET dead_at = now() WHERE seq = 5", "replayed 1000, before it: [5]"},
+		{"a replayed row dies again", "UPDATE event_outbox SET event_key = 'c' WHERE seq = 5", "UPDATE event_outbox SET dead_at = now() WHERE seq = 4", "replayed 1000, before it: [4]"},
+		{"an earlier row of another key", "UPDATE event_outbox SET event_key = 'c' WHERE seq = 5", "SELECT", "replayed 1001, before it: []"},
+	} {
+		exec := func(statement string) {
+			if _, err := owner.Exec(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec(begin + c.before)
+		b := &between{Conn: conn, before: "SET TRANSACTION"}
+		b.do = func() { b.do = func() { exec(c.between) } } // before the second transaction
+		n, err := admin.ReplayInOrder(t.Context(), b, admin.Filter{EventType: "t"}, admin.Decision{Actor: "ann"})
+		var seqs []int64
+		if refused, ok := errors.AsType[*admin.OrderError](err); ok {
+			for _, l := range refused.Earlier {
+				seqs = append(seqs, l.Seq)
+			}
+		} else if err != nil {
 			t.Fatal(err)
 		}
-		result := fmt.Sprint("replayed ", n)
-		if ok {
-			result = fmt.Sprint("before it: ", refused.Earlier[0].Seq)
+		if diff := cmp.Diff(c.want, fmt.Sprintf("replayed %d, before it: %d", n, seqs)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
-		got = append(got, result)
-	}
-	if diff := cmp.Diff([]string{"before it: 2", "before it: 3", "replayed 1", "replayed 1"}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

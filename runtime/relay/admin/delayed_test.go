@@ -70,7 +70,7 @@ func TestDelayedEvents(t *testing.T) {
 		cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() < 5*time.Minute }),
 	}
 	third := event(3)
-	if diff := cmp.Diff(admin.State{Delayed: 3, NextDelayed: &third, Pauses: []relay.OperatorPause{}, Held: []admin.Row{}}, state, moving); diff != "" {
+	if diff := cmp.Diff(admin.State{Delayed: 3, NextDelayed: &third, Pauses: []relay.OperatorPause{}, RetryingRows: []admin.Row{}}, state, moving); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
 	list := func(f admin.Filter, after admin.DelayedEvent) []admin.DelayedEvent {

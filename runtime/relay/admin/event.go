@@ -88,7 +88,7 @@ type EventState string
 // The states of a row.
 const (
 	Pending   EventState = "pending"   // not sent yet
-	Held      EventState = "held"      // it failed, and waits for its next attempt
+	Retrying  EventState = "retrying"  // it failed, and waits for its next attempt
 	Dead      EventState = "dead"      // it used up its attempts
 	Published EventState = "published" // Kafka has it
 )
@@ -233,7 +233,7 @@ func (e *Event) ReadKey(ctx context.Context, db DB) error {
 		}
 	}
 	if e.State == Dead {
-		e.Newer, err = PublishedAfter(ctx, db, chosenOf([]DeadLetter{{Seq: e.Seq, Topic: e.Topic, Key: e.Key}}), newerLasts)
+		e.Newer, err = PublishedAfter(ctx, db, chosenOf([]DeadLetter{{Seq: e.Seq, Topic: e.Topic, Key: e.Key, CreatedAt: e.CreatedAt}}), newerLasts)
 	}
 	return err
 }
@@ -257,9 +257,9 @@ func eventOf(r admindb.WholeRowRow) Event {
 	case !e.DeadAt.IsZero():
 		e.State = Dead
 	case !e.NextAttempt.IsZero() && e.RetryCount > 0:
-		e.State = Held
+		e.State = Retrying
 	}
-	if e.State != Held { // on other rows the time says only that the row waits
+	if e.State != Retrying { // on other rows the time says only that the row waits
 		e.NextAttempt = time.Time{}
 	}
 	return e

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
 
@@ -34,20 +35,47 @@ type Newer struct {
 type NewerRows struct {
 	// Keys has an entry for each topic and key with such rows, in the order of Topic and Key.
 	Keys []Newer `json:"keys"`
-	// Incomplete is true if there was no time to look at all rows: there may be more.
-	Incomplete bool `json:"incomplete"`
-	// Unkept is true if the leader said that it keeps no published rows (settle: delete):
-	// whether newer rows were published cannot be known.
-	Unkept bool `json:"unkept"`
+	// Unknown says why there may be others; "": there are none.
+	Unknown Unknown `json:"unknown,omitempty"`
 }
 
-// newerStep is how many rows one statement looks at.
-const newerStep = 20_000
+// Unknown says why it is not known whether newer rows of a key were published.
+type Unknown string
+
+// The kinds of Unknown.
+const (
+	NotKept Unknown = "not_kept" // the leader says that it keeps no published rows
+	NoIndex Unknown = "no_index" // a look for them would read the whole table again and again
+	NoTime  Unknown = "no_time"  // not all rows were looked at
+	Deleted Unknown = "deleted"  // rows that were published since may have been deleted
+)
+
+// Why says it for a person.
+func (u Unknown) Why() string {
+	switch u {
+	case NotKept:
+		return "the relay keeps no published rows (settle: delete)"
+	case NoIndex:
+		return "event_outbox has no index on seq for all rows (CREATE INDEX CONCURRENTLY ix_event_outbox_seq ON event_outbox (seq))"
+	case NoTime:
+		return "there was no time to look at all rows"
+	case Deleted:
+		return "rows that were published since may have been deleted (setting retention)"
+	}
+	return string(u)
+}
+
+const (
+	// newerStep is how many rows one statement looks at.
+	newerStep = 20_000
+	// placeRows is how many rows before a dead row are asked when they were published.
+	placeRows = 1000
+)
 
 // PublishedAfter looks for published rows that come after a chosen dead row of the same topic
-// and key. A row that was published and then deleted, by the retention or with settle: delete,
-// is not found. No index has the key, so it looks at the rows after the first chosen one in
-// their order, and ends after the given time.
+// and key. A row that was published and then deleted is not found; NewerRows.Unknown says
+// whether there may be such. No index has the key, so it looks at the rows after the first chosen
+// one in their order. It begins no statement after the given time, and none takes longer than that.
 func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Duration) (NewerRows, error) {
 	out := NewerRows{Keys: []Newer{}} // in JSON a list is never null
 	if len(chosen.begins) == 0 {
@@ -57,44 +85,113 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 	if err != nil {
 		return out, err
 	}
-	if led := leader.State.Led; led != nil {
-		out.Unkept = led.Settings["settle"] == "delete"
+	tx, err := db.Begin(ctx) // for the limit of its statements
+	if err != nil {
+		return out, fmt.Errorf("admin: look for newer published rows: %w", err)
 	}
-	keys, after := map[string]bool{}, int64(math.MaxInt64)
-	for k, first := range chosen.begins {
-		keys[k.key], after = true, min(after, first)
+	defer tx.Rollback(ctx) //nolint:errcheck // nothing was changed
+	look := newerLook{q: admindb.New(tx), chosen: chosen, until: time.Now().Add(limit), found: map[topicKey]Newer{}}
+	if err = look.q.LimitStatements(ctx, max(1, limit.Milliseconds())); err == nil {
+		out.Unknown, err = look.everything(ctx)
 	}
-	names := slices.Sorted(maps.Keys(keys))
-	found := map[topicKey]Newer{}
-	q := admindb.New(db)
-	for began := time.Now(); ; {
-		step, err := q.NextSeqs(ctx, admindb.NextSeqsParams{After: after, MaxRows: newerStep})
-		if err != nil {
-			return out, fmt.Errorf("admin: look for newer published rows: %w", missing(err))
-		}
-		rows, err := q.PublishedOfKeys(ctx, admindb.PublishedOfKeysParams{After: after, UpTo: step.Last, EventKeys: names})
-		if err != nil {
-			return out, fmt.Errorf("admin: look for newer published rows: %w", missing(err))
-		}
-		for _, r := range rows {
-			k := topicKey{r.Topic, r.EventKey}
-			first, chose := chosen.begins[k]
-			if !chose || r.Seq < first {
-				continue
-			}
-			found[k] = Newer{k.topic, k.key, first, found[k].Rows + 1, r.Seq, r.ID, r.EventType, r.PublishedAt}
-		}
-		after = step.Last
-		if step.Looked < newerStep {
-			break
-		}
-		if out.Incomplete = time.Since(began) > limit; out.Incomplete {
-			break
-		}
+	if err != nil {
+		return out, fmt.Errorf("admin: look for newer published rows: %w", missing(err))
 	}
-	for _, n := range found {
+	if led := leader.State.Led; led != nil && led.Settings["settle"] == "delete" {
+		out.Unknown = NotKept
+	}
+	for _, n := range look.found {
 		out.Keys = append(out.Keys, n)
 	}
 	slices.SortFunc(out.Keys, func(a, b Newer) int { return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Key, b.Key)) })
 	return out, nil
+}
+
+// newerLook is one look for newer published rows, in a transaction of its own.
+type newerLook struct {
+	q      *admindb.Queries
+	chosen *Chosen
+	until  time.Time
+	found  map[topicKey]Newer
+}
+
+// everything looks at all rows after the first chosen one, and says what it cannot know.
+func (l newerLook) everything(ctx context.Context) (Unknown, error) {
+	var facts admindb.LookFactsRow
+	inTime, err := l.step(ctx, func() (err error) {
+		facts, err = l.q.LookFacts(ctx)
+		return err
+	})
+	switch {
+	case err != nil || !inTime:
+		return NoTime, err
+	case !facts.Indexed:
+		return NoIndex, nil
+	}
+	keys, first := map[string]bool{}, int64(math.MaxInt64)
+	for k, seq := range l.chosen.begins {
+		keys[k.key], first = true, min(first, seq)
+	}
+	names := slices.Sorted(maps.Keys(keys))
+	left := int64(0) // of the rows that were given a seq after the first one
+	for after, end := first, false; !end; {
+		inTime, err := l.step(ctx, func() error {
+			step, err := l.q.NextSeqs(ctx, admindb.NextSeqsParams{After: after, MaxRows: newerStep, Given: facts.Given})
+			if err != nil {
+				return err
+			}
+			rows, err := l.q.PublishedOfKeys(ctx, admindb.PublishedOfKeysParams{After: after, UpTo: step.Last, EventKeys: names})
+			for _, r := range rows {
+				l.add(r)
+			}
+			after, end, left = step.Last, step.Looked < newerStep, left+step.UpTo
+			return err
+		})
+		if err != nil || !inTime {
+			return NoTime, err
+		}
+	}
+	if left == facts.Given-first {
+		return "", nil // none is missing
+	}
+	kept := false
+	inTime, err = l.step(ctx, func() (err error) {
+		kept, err = l.q.KeptSince(ctx, admindb.KeptSinceParams{At: l.chosen.oldest, Place: first, MaxRows: placeRows})
+		return err
+	})
+	switch {
+	case err != nil || !inTime:
+		return NoTime, err
+	case !kept:
+		return Deleted, nil
+	}
+	return "", nil
+}
+
+// step runs statements if there is time, and returns false if there is not, or if one took too
+// long.
+func (l newerLook) step(ctx context.Context, f func() error) (inTime bool, err error) {
+	if !time.Now().Before(l.until) {
+		return false, nil
+	}
+	if err = f(); sqlstate.Code(err) == sqlstate.Cancelled && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (l newerLook) add(r admindb.PublishedOfKeysRow) {
+	k := topicKey{r.Topic, r.EventKey}
+	if first, chose := l.chosen.begins[k]; chose && r.Seq > first {
+		l.found[k] = Newer{k.topic, k.key, first, l.found[k].Rows + 1, r.Seq, r.ID, r.EventType, r.PublishedAt}
+	}
+}
+
+// Topics returns the topics of the letters that have a key, in their order.
+func (c *Chosen) Topics() []string {
+	seen := map[string]bool{}
+	for k := range c.begins {
+		seen[k.topic] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
 }

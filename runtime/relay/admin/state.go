@@ -25,12 +25,13 @@ import (
 // cases: see State.AtLeast.
 const PendingCap = 100_001
 
-// heldShown limits State.Held.
-const heldShown = 20
+// retryingShown limits State.RetryingRows.
+const retryingShown = 20
 
 // DB runs the queries: a connection, a pool or a transaction whose search_path has the
 // outbox's tables.
 type DB interface {
+	Beginner
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
@@ -38,12 +39,12 @@ type DB interface {
 
 // State is the state of an outbox. In JSON, durations are in nanoseconds.
 type State struct {
-	Leader  Leader    `json:"leader"`
-	Now     time.Time `json:"now"`       // the database's clock
-	Pending int64     `json:"pending"`   // rows that are neither published nor dead, at most PendingCap
-	Waiting int64     `json:"held_rows"` // of the pending rows, those that failed and wait for their next attempt, at most PendingCap
-	Dead    int64     `json:"dead"`      // rows that used up their attempts, at most PendingCap
-	Delayed int64     `json:"delayed"`   // delayed events that wait for their time, at most PendingCap
+	Leader   Leader    `json:"leader"`
+	Now      time.Time `json:"now"`      // the database's clock
+	Pending  int64     `json:"pending"`  // rows that are neither published nor dead, at most PendingCap
+	Retrying int64     `json:"retrying"` // of the pending rows, those that failed and wait for their next attempt, at most PendingCap
+	Dead     int64     `json:"dead"`     // rows that used up their attempts, at most PendingCap
+	Delayed  int64     `json:"delayed"`  // delayed events that wait for their time, at most PendingCap
 	// NextDelayed is the delayed event that is due first; nil if none waits.
 	NextDelayed *DelayedEvent `json:"next_delayed"`
 	// Oldest is the pending row that has waited longest; nil if none is pending.
@@ -65,8 +66,8 @@ type State struct {
 	Moving *Moving `json:"moving"`
 	// Pauses lists the pauses of operators that are in force, oldest first.
 	Pauses []relay.OperatorPause `json:"operator_pauses"`
-	// Held lists the first rows that failed and wait, at most 20.
-	Held []Row `json:"held"`
+	// RetryingRows lists the first rows that failed and wait, at most 20.
+	RetryingRows []Row `json:"retrying_rows"`
 }
 
 // Moving is how far the oldest pending row moved between two looks. That is no number of rows:
@@ -102,7 +103,7 @@ type Row struct {
 	EventType   string        `json:"event_type"`
 	Topic       string        `json:"topic"`
 	Key         *string       `json:"key"`
-	Age         time.Duration `json:"age_ns"` // since it was inserted; 0 in State.Held
+	Age         time.Duration `json:"age_ns"` // since it was inserted; 0 in State.RetryingRows
 	RetryCount  int           `json:"retry_count"`
 	LastError   string        `json:"last_error"`
 	NextAttempt time.Time     `json:"next_attempt,omitzero"` // zero: not waiting for a retry
@@ -137,7 +138,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
-	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
+	s.Pending, s.Retrying, s.Dead = counts.Pending, counts.Retrying, counts.Dead
 	s.AtLeast = low.UpTo < low.Top && s.Pending < PendingCap
 	if s.Pauses, err = Pauses(ctx, db); err != nil {
 		return State{}, err
@@ -161,13 +162,13 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 			return State{}, err
 		}
 	}
-	held, err := q.HeldRows(ctx, heldShown)
+	retrying, err := q.RetryingRows(ctx, retryingShown)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the rows that wait: %w", err)
 	}
-	s.Held = []Row{}
-	for _, r := range held {
-		s.Held = append(s.Held, Row{
+	s.RetryingRows = []Row{}
+	for _, r := range retrying {
+		s.RetryingRows = append(s.RetryingRows, Row{
 			Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
 			RetryCount: int(r.RetryCount), LastError: value(r.LastError), NextAttempt: value(r.NextAttemptAt),
 		})

@@ -316,8 +316,10 @@ func (q request) incomplete(made plan, by admin.Decision) string {
 		return "Choose what happens to the earlier rows of the same keys."
 	case q.do == "replay" && made.tooMany && earlier == "with":
 		return "There are too many earlier rows for one decision: replay them first, for example with a filter for the key."
-	case q.do == "replay" && len(made.newer.Keys) > 0 && q.form.Get("newer") == "":
+	case q.do == "replay" && q.form.Get("newer") == "" && len(made.newer.Keys) > 0:
 		return "Confirm that older states are sent after newer ones."
+	case q.do == "replay" && q.form.Get("newer") == "" && made.newer.Unknown != "":
+		return "Confirm that older states may be sent after newer ones."
 	case q.do == "discard" && by.Reason == "":
 		return "Enter the reason: the rows cannot be looked at later, so the audit needs to know why."
 	case q.do == "discard" && strings.NewReplacer(",", "", " ", "").Replace(q.form.Get("count")) != strconv.Itoa(len(made.rows)):

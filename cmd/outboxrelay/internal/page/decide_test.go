@@ -301,6 +301,55 @@ func TestReplayNamesNewerPublishedRows(t *testing.T) {
 	}
 }
 
+// What is not known of newer rows needs the same confirmation.
+func TestReplayWhenNewerRowsAreNotKnown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, loopbackWithToken())
+	s.insertDead(3)
+	s.exec(`DELETE FROM event_outbox WHERE seq = 2`) // as the relay does with settle: delete
+	form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+	answer := s.post("decide", form, loggedIn(testToken))
+	for _, want := range []string{"Confirm that older states may be sent after newer ones. Nothing was done.", "may have been published",
+		"Whether newer rows of the same keys were published is not known: rows that were published since may have been deleted", `name="newer"`} {
+		if answer.Code != http.StatusUnprocessableEntity || !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%d, without %q:\n%s", answer.Code, want, answer.Body)
+		}
+	}
+	form.Set("newer", "1")
+	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusSeeOther || s.count(`SELECT count(dead_at) FROM event_outbox`) != 0 {
+		t.Errorf("with the confirmation: %d\n%s", answer.Code, answer.Body)
+	}
+}
+
+// On a busy outbox, newer rows of further keys are published all the time. Whoever has confirmed
+// that older states are sent after newer ones is not asked again; whoever was not asked is.
+func TestNewerRowsThatArePublishedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before, confirmed string
+		want              int
+	}{
+		"of another key before": {"seq = 5", "1", http.StatusSeeOther},
+		"none before":           {"false", "", http.StatusUnprocessableEntity},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, loopbackWithToken())
+			s.insertDead(8)
+			s.exec(`UPDATE event_outbox SET event_key = 'k' || seq % 4, dead_at = CASE WHEN seq < 5 THEN dead_at END`)
+			s.exec(`UPDATE event_outbox SET published_at = now() WHERE ` + c.before)
+			form := s.confirmation("decide?outbox=shop&do=replay&scope=filter")
+			if c.confirmed != "" {
+				form.Set("newer", c.confirmed)
+			}
+			s.exec(`UPDATE event_outbox SET published_at = now() WHERE seq = 6`)
+			if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != c.want {
+				t.Errorf("%d, want %d\n%s", answer.Code, c.want, answer.Body)
+			}
+		})
+	}
+}
+
 // The page of a row that was discarded says who did it.
 func TestADiscardedRowNamesWhoDidIt(t *testing.T) {
 	t.Parallel()

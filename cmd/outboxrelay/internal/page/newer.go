@@ -20,11 +20,12 @@ func newerViews(o Outbox, newer admin.NewerRows) (views []newerView, unknown str
 			Topic: visible(n.Topic), Key: visible(n.Key), Count: several(n.Rows, "newer row"), Dead: strconv.FormatInt(n.DeadSeq, 10), At: at(n.PublishedAt),
 		})
 	}
-	switch {
-	case newer.Unkept:
-		unknown = "Whether newer rows of the same keys were published is not known: the relay keeps no published rows (settle is delete)."
-	case newer.Incomplete:
-		unknown = "Whether more newer rows of the same keys were published is not known: there was no time to look at all rows."
+	which := "newer rows"
+	if len(newer.Keys) > 0 {
+		which = "more newer rows"
+	}
+	if newer.Unknown != "" {
+		unknown = "Whether " + which + " of the same keys were published is not known: " + newer.Unknown.Why() + "."
 	}
 	return views, unknown
 }

@@ -127,7 +127,7 @@ func (p *Page) addWaiting(view *outboxView, o Outbox, k known) {
 	if more := state.HeldKeys - len(state.Held); more > 0 {
 		view.MoreKeys = several(int64(more), "more key")
 	}
-	for _, one := range k.state.Held {
+	for _, one := range k.state.RetryingRows {
 		view.Retried = append(view.Retried, retried{
 			Seq: strconv.FormatInt(one.Seq, 10), Row: row(one.Seq), Type: visible(one.EventType), Topic: visible(one.Topic), Key: keyText(one.Key),
 			Error: short(clean(one.LastError), longestCell), Attempts: one.RetryCount, Next: at(one.NextAttempt),

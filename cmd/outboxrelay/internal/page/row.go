@@ -221,7 +221,7 @@ func stateWords(e admin.Event) (words, level string) {
 	switch e.State {
 	case admin.Dead:
 		return "Dead, after " + several(int64(e.RetryCount), "attempt"), "bad"
-	case admin.Held:
+	case admin.Retrying:
 		return "Failed, and waits for its next attempt", "warn"
 	case admin.Published:
 		return "Published", "good"
@@ -288,7 +288,7 @@ func behindWords(e admin.Event, led *relay.Led) string {
 	switch {
 	case e.Behind == 0:
 		return count + "."
-	case e.State == admin.Held:
+	case e.State == admin.Retrying:
 		return count + ". They wait until it is sent or dead."
 	case e.State != admin.Dead:
 		return count + "."

@@ -278,7 +278,7 @@ var ours = uuid.UUID{15: 1}
 func fromStats(l admin.Leader, now time.Time) known {
 	stats := l.State.Stats
 	k := known{at: now, asOf: l.State.StatsAt, silent: l.State.StatsAt.IsZero(), state: admin.State{
-		Leader: l, Now: now, Pending: stats.Pending, Waiting: stats.Held, Dead: stats.Dead, Delayed: stats.Delayed,
+		Leader: l, Now: now, Pending: stats.Pending, Retrying: stats.Held, Dead: stats.Dead, Delayed: stats.Delayed,
 		Pauses: l.State.OperatorPauses,
 	}}
 	if stats.OldestAge > 0 {

@@ -35,6 +35,19 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < @before
 ORDER BY seq DESC
 LIMIT @max_rows;
 
+-- DeadBetween lists the dead rows between two seqs: those of some keys, or all. The keys are in
+-- a subquery behind OR, which Postgres reads once into a hash. As a join, or as a list in a
+-- generic plan, it would compare each row with each key.
+-- name: DeadBetween :many
+SELECT seq, id, aggregate_type, aggregate_id, event_type, t.topic::text AS topic,
+       event_key, partition, (event_data IS NULL)::boolean AS tombstone, created_at, dead_at, retry_count, last_error
+FROM event_outbox AS o
+CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
+WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after::bigint AND seq < @before::bigint
+  AND (@any_key::boolean OR event_key IN (SELECT unnest(@event_keys::text[])))
+ORDER BY seq
+LIMIT @max_rows;
+
 -- CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
 -- name: CountDead :many
 SELECT g.value::text AS value, count(*) AS dead, min(g.dead_at)::timestamptz AS first, max(g.dead_at)::timestamptz AS last

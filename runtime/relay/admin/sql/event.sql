@@ -61,10 +61,43 @@ SELECT count(*) FROM (
     LIMIT @cap
 ) AS capped;
 
--- NextSeqs is the end of the next rows.
+-- LookFacts says whether an index has all rows in the order of seq, and which seq was given
+-- last; -1 if this role may not read that.
+-- name: LookFacts :one
+SELECT EXISTS (
+           SELECT FROM pg_catalog.pg_index AS i
+           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           WHERE i.indrelid = to_regclass('event_outbox')::oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'seq'
+       ) AS indexed,
+       coalesce(CASE WHEN has_sequence_privilege(pg_get_serial_sequence('event_outbox', 'seq'), 'USAGE, SELECT')
+                     THEN pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass) END, -1)::bigint AS given;
+
+-- LimitStatements ends statements of this transaction that take longer, unless they are already
+-- limited to less.
+-- name: LimitStatements :exec
+SELECT set_config('statement_timeout', least(nullif(s.setting::bigint, 0), @most_ms::bigint)::text, true)
+FROM pg_catalog.pg_settings AS s
+WHERE s.name = 'statement_timeout';
+
+-- NextSeqs is the end of the next rows. up_to counts those up to a seq.
 -- name: NextSeqs :one
-SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked
+SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked, count(*) FILTER (WHERE w.seq <= @given::bigint) AS up_to
 FROM (SELECT o.seq FROM event_outbox AS o WHERE o.seq > @after::bigint ORDER BY o.seq LIMIT @max_rows) AS w;
+
+-- KeptSince reports whether published rows after a seq are kept, by two that are left: one that
+-- was published before the time, and one after the seq. For the first one, the first rows are
+-- asked, and those before the seq: every row that the retention has deleted is of a transaction
+-- that had begun when that row was published (see HistoryReach of pgstore). The second one,
+-- because with settle: delete rows from before that setting may be left.
+-- name: KeptSince :one
+SELECT (coalesce(min(p.published_at) < @at::timestamptz, false)
+        AND EXISTS (SELECT FROM (SELECT a.seq FROM event_outbox AS a WHERE a.seq > @place::bigint AND a.published_at IS NOT NULL ORDER BY a.seq LIMIT 1) AS n))::boolean AS kept
+FROM (
+    (SELECT f.published_at, f.dead_at FROM event_outbox AS f ORDER BY f.seq LIMIT 100)
+    UNION ALL
+    (SELECT b.published_at, b.dead_at FROM event_outbox AS b WHERE b.seq < @place::bigint ORDER BY b.seq DESC LIMIT @max_rows)
+) AS p
+WHERE p.published_at IS NOT NULL AND p.dead_at IS NULL;
 
 -- PublishedOfKeys lists the published rows of some keys in a range. The keys are in a subquery
 -- behind OR, which Postgres reads once into a hash. As a list in a prepared statement, each row

@@ -55,7 +55,7 @@ SELECT least(@cap::bigint, (SELECT count(*) FROM (
        (SELECT count(*) FROM (
            SELECT FROM event_outbox AS h
            WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL AND h.published_at IS NULL LIMIT @cap::bigint
-       ) AS failed) AS held,
+       ) AS failed) AS retrying,
        (SELECT count(*) FROM (
            SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT @cap::bigint
        ) AS over) AS dead;
@@ -109,7 +109,7 @@ WHERE coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a
 ORDER BY o.seq
 LIMIT 1;
 
--- name: HeldRows :many
+-- name: RetryingRows :many
 SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
        last_error, next_attempt_at
 FROM event_outbox

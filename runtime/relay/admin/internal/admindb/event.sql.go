@@ -182,12 +182,79 @@ func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) 
 	return items, nil
 }
 
+const keptSince = `-- name: KeptSince :one
+SELECT (coalesce(min(p.published_at) < $1::timestamptz, false)
+        AND EXISTS (SELECT FROM (SELECT a.seq FROM event_outbox AS a WHERE a.seq > $2::bigint AND a.published_at IS NOT NULL ORDER BY a.seq LIMIT 1) AS n))::boolean AS kept
+FROM (
+    (SELECT f.published_at, f.dead_at FROM event_outbox AS f ORDER BY f.seq LIMIT 100)
+    UNION ALL
+    (SELECT b.published_at, b.dead_at FROM event_outbox AS b WHERE b.seq < $2::bigint ORDER BY b.seq DESC LIMIT $3)
+) AS p
+WHERE p.published_at IS NOT NULL AND p.dead_at IS NULL
+`
+
+type KeptSinceParams struct {
+	At      time.Time
+	Place   int64
+	MaxRows int32
+}
+
+// KeptSince reports whether published rows after a seq are kept, by two that are left: one that
+// was published before the time, and one after the seq. For the first one, the first rows are
+// asked, and those before the seq: every row that the retention has deleted is of a transaction
+// that had begun when that row was published (see HistoryReach of pgstore). The second one,
+// because with settle: delete rows from before that setting may be left.
+func (q *Queries) KeptSince(ctx context.Context, arg KeptSinceParams) (bool, error) {
+	row := q.db.QueryRow(ctx, keptSince, arg.At, arg.Place, arg.MaxRows)
+	var kept bool
+	err := row.Scan(&kept)
+	return kept, err
+}
+
+const limitStatements = `-- name: LimitStatements :exec
+SELECT set_config('statement_timeout', least(nullif(s.setting::bigint, 0), $1::bigint)::text, true)
+FROM pg_catalog.pg_settings AS s
+WHERE s.name = 'statement_timeout'
+`
+
+// LimitStatements ends statements of this transaction that take longer, unless they are already
+// limited to less.
+func (q *Queries) LimitStatements(ctx context.Context, mostMs int64) error {
+	_, err := q.db.Exec(ctx, limitStatements, mostMs)
+	return err
+}
+
+const lookFacts = `-- name: LookFacts :one
+SELECT EXISTS (
+           SELECT FROM pg_catalog.pg_index AS i
+           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           WHERE i.indrelid = to_regclass('event_outbox')::oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'seq'
+       ) AS indexed,
+       coalesce(CASE WHEN has_sequence_privilege(pg_get_serial_sequence('event_outbox', 'seq'), 'USAGE, SELECT')
+                     THEN pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass) END, -1)::bigint AS given
+`
+
+type LookFactsRow struct {
+	Indexed bool
+	Given   int64
+}
+
+// LookFacts says whether an index has all rows in the order of seq, and which seq was given
+// last; -1 if this role may not read that.
+func (q *Queries) LookFacts(ctx context.Context) (LookFactsRow, error) {
+	row := q.db.QueryRow(ctx, lookFacts)
+	var i LookFactsRow
+	err := row.Scan(&i.Indexed, &i.Given)
+	return i, err
+}
+
 const nextSeqs = `-- name: NextSeqs :one
-SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked
-FROM (SELECT o.seq FROM event_outbox AS o WHERE o.seq > $1::bigint ORDER BY o.seq LIMIT $2) AS w
+SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked, count(*) FILTER (WHERE w.seq <= $1::bigint) AS up_to
+FROM (SELECT o.seq FROM event_outbox AS o WHERE o.seq > $2::bigint ORDER BY o.seq LIMIT $3) AS w
 `
 
 type NextSeqsParams struct {
+	Given   int64
 	After   int64
 	MaxRows int32
 }
@@ -195,13 +262,14 @@ type NextSeqsParams struct {
 type NextSeqsRow struct {
 	Last   int64
 	Looked int64
+	UpTo   int64
 }
 
-// NextSeqs is the end of the next rows.
+// NextSeqs is the end of the next rows. up_to counts those up to a seq.
 func (q *Queries) NextSeqs(ctx context.Context, arg NextSeqsParams) (NextSeqsRow, error) {
-	row := q.db.QueryRow(ctx, nextSeqs, arg.After, arg.MaxRows)
+	row := q.db.QueryRow(ctx, nextSeqs, arg.Given, arg.After, arg.MaxRows)
 	var i NextSeqsRow
-	err := row.Scan(&i.Last, &i.Looked)
+	err := row.Scan(&i.Last, &i.Looked, &i.UpTo)
 	return i, err
 }
 

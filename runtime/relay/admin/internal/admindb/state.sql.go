@@ -26,7 +26,7 @@ SELECT least($1::bigint, (SELECT count(*) FROM (
        (SELECT count(*) FROM (
            SELECT FROM event_outbox AS h
            WHERE h.next_attempt_at IS NOT NULL AND h.retry_count > 0 AND h.dead_at IS NULL AND h.published_at IS NULL LIMIT $1::bigint
-       ) AS failed) AS held,
+       ) AS failed) AS retrying,
        (SELECT count(*) FROM (
            SELECT FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT $1::bigint
        ) AS over) AS dead
@@ -40,9 +40,9 @@ type CountRowsParams struct {
 }
 
 type CountRowsRow struct {
-	Pending int64
-	Held    int64
-	Dead    int64
+	Pending  int64
+	Retrying int64
+	Dead     int64
 }
 
 // CountRows walks the rows above the low-water mark, and the index of those that wait below
@@ -55,57 +55,8 @@ func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRows
 		arg.Top,
 	)
 	var i CountRowsRow
-	err := row.Scan(&i.Pending, &i.Held, &i.Dead)
+	err := row.Scan(&i.Pending, &i.Retrying, &i.Dead)
 	return i, err
-}
-
-const heldRows = `-- name: HeldRows :many
-SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
-       last_error, next_attempt_at
-FROM event_outbox
-WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL
-ORDER BY seq
-LIMIT $1
-`
-
-type HeldRowsRow struct {
-	Seq           int64
-	ID            uuid.UUID
-	EventType     string
-	Topic         string
-	EventKey      *string
-	RetryCount    int32
-	LastError     *string
-	NextAttemptAt *time.Time
-}
-
-func (q *Queries) HeldRows(ctx context.Context, maxRows int32) ([]HeldRowsRow, error) {
-	rows, err := q.db.Query(ctx, heldRows, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []HeldRowsRow
-	for rows.Next() {
-		var i HeldRowsRow
-		if err := rows.Scan(
-			&i.Seq,
-			&i.ID,
-			&i.EventType,
-			&i.Topic,
-			&i.EventKey,
-			&i.RetryCount,
-			&i.LastError,
-			&i.NextAttemptAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const hiddenTables = `-- name: HiddenTables :many
@@ -377,4 +328,53 @@ func (q *Queries) ReadLease(ctx context.Context, name string) (ReadLeaseRow, err
 		&i.SilentMs,
 	)
 	return i, err
+}
+
+const retryingRows = `-- name: RetryingRows :many
+SELECT seq, id, event_type, coalesce(topic, regexp_replace(event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', event_type)::text AS topic, event_key, retry_count,
+       last_error, next_attempt_at
+FROM event_outbox
+WHERE next_attempt_at IS NOT NULL AND retry_count > 0 AND dead_at IS NULL AND published_at IS NULL
+ORDER BY seq
+LIMIT $1
+`
+
+type RetryingRowsRow struct {
+	Seq           int64
+	ID            uuid.UUID
+	EventType     string
+	Topic         string
+	EventKey      *string
+	RetryCount    int32
+	LastError     *string
+	NextAttemptAt *time.Time
+}
+
+func (q *Queries) RetryingRows(ctx context.Context, maxRows int32) ([]RetryingRowsRow, error) {
+	rows, err := q.db.Query(ctx, retryingRows, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RetryingRowsRow
+	for rows.Next() {
+		var i RetryingRowsRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.RetryCount,
+			&i.LastError,
+			&i.NextAttemptAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
