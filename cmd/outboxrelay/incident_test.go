@@ -94,7 +94,7 @@ func TestTheRunbookHasEachReason(t *testing.T) {
 	with := func(s relay.Status) admin.State {
 		l := led
 		s.Leader, l.State = true, s
-		return admin.State{Leader: l, Waiting: 1}
+		return admin.State{Leader: l, Retrying: 1}
 	}
 	topics := []relay.Paused{{Topic: "a", Reason: "not allowed"}, {Topic: "b", Reason: "not allowed"}}
 	silent := led

@@ -264,10 +264,10 @@ type loader struct {
 func newLoader(fsys fs.FS) *loader {
 	return &loader{
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
-		units: map[string]*unit{}, missing: map[string]string{},
+		units: map[string]*unit{}, missing: map[string]string{}, warned: map[warning]*apiMessage{},
 		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
 		messages: map[messageKey]*apiMessage{}, merges: map[merging]*Value{}, followed: map[following]*followed{},
-		broken: map[*Value]*brokenPart{}, warned: map[warning]*apiMessage{}, peeked: map[string][]byte{}, written: map[string]bool{},
+		broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
 	}
 }
 
