@@ -102,7 +102,7 @@ func TestTheRunbookHasEachReason(t *testing.T) {
 	for _, s := range []admin.State{
 		{Pending: 1},
 		{Pending: 1, Leader: silent},
-		{Leader: led, Waiting: 1, Dead: 1},
+		{Leader: led, Retrying: 1, Dead: 1},
 		{Leader: led, Pending: 1, OldestUnpaused: &admin.Row{Age: time.Minute}},
 		with(relay.Status{Reason: "Kafka unavailable, retrying: x", ReasonKind: relay.ReasonKafka}),
 		with(relay.Status{Reason: "topic a is paused: not allowed", ReasonKind: relay.ReasonTopic, PausedTopics: topics[:1]}),
