@@ -77,7 +77,15 @@ func TestAnEventDoesNotReadTheWholeAudit(t *testing.T) {
 	if err := tx.QueryRow(t.Context(), `SELECT id FROM event_outbox`).Scan(&id); err != nil {
 		t.Fatal(err)
 	}
-	for range 10 { // Postgres may take another plan after five times
+	scans := func() (n int) {
+		t.Helper()
+		if err := tx.QueryRow(t.Context(), `SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'event_outbox_audit'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := scans() // the session may count what it did before too, such as the migration
+	for range 10 {    // Postgres may take another plan after five times
 		if _, err := admin.FindRowBeginning(t.Context(), tx, id, 10); err != nil {
 			t.Fatal(err)
 		}
@@ -85,9 +93,8 @@ func TestAnEventDoesNotReadTheWholeAudit(t *testing.T) {
 			t.Fatalf("the discarded row: %v", err)
 		}
 	}
-	var scans int
-	if err := tx.QueryRow(t.Context(), `SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'event_outbox_audit'`).Scan(&scans); err != nil || scans != 0 {
-		t.Errorf("the audit was read %d times, %v", scans, err)
+	if n := scans() - before; n != 0 {
+		t.Errorf("the audit was read %d times", n)
 	}
 }
 
