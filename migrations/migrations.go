@@ -208,7 +208,9 @@ func look(ctx context.Context, tx pgx.Tx) (shape, error) {
 		                      WHERE conrelid = to_regclass('event_outbox_audit') AND contype = 'c'
 		                        AND pg_get_constraintdef(oid) LIKE '%send-now%' AND pg_get_constraintdef(oid) NOT LIKE '%pause%')
 		          AND (SELECT bool_or(pg_get_expr(indpred, indrelid) LIKE '%pause%') AND bool_or(pg_get_expr(indpred, indrelid) = '(applied_at IS NULL)')
-		               FROM pg_index WHERE indrelid = to_regclass('event_outbox_audit') AND indisvalid AND indpred IS NOT NULL) IS TRUE`).
+		               FROM pg_index WHERE indrelid = to_regclass('event_outbox_audit') AND indisvalid AND indpred IS NOT NULL) IS TRUE
+		          AND EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+		                      WHERE i.indrelid = to_regclass('event_outbox_audit') AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'event_id')`).
 		Scan(&exists, &columns, &marked, &paused)
 	if err != nil {
 		return absent, fmt.Errorf("look at event_outbox: %w", err)

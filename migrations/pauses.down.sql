@@ -16,6 +16,7 @@ BEGIN
             USING HINT = 'Resume them first: outboxrelay resume --all';
     END IF;
     DELETE FROM event_outbox_audit WHERE action IN ('pause', 'resume', 'purge');
+    DROP INDEX IF EXISTS ix_event_outbox_audit_event;
     DROP INDEX IF EXISTS ix_event_outbox_audit_open;
     DROP INDEX IF EXISTS ix_event_outbox_audit_pauses;
     ALTER TABLE event_outbox_audit DROP CONSTRAINT event_outbox_audit_action_check;

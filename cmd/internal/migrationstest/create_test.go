@@ -102,6 +102,7 @@ func TestUpMakesTheTables(t *testing.T) {
 			"event_outbox_pkey ON event_outbox USING btree (id)",
 			"ix_event_inbox_handled_at ON event_inbox USING btree (handled_at)",
 			"ix_event_outbox_aggregate ON event_outbox USING btree (aggregate_type, aggregate_id)",
+			"ix_event_outbox_audit_event ON event_outbox_audit USING btree (event_id)",
 			"ix_event_outbox_audit_open ON event_outbox_audit USING btree (id) WHERE (applied_at IS NULL)",
 			"ix_event_outbox_audit_pauses ON event_outbox_audit USING btree (id) " +
 				"WHERE ((action)::text = ANY ((ARRAY['pause'::character varying, 'resume'::character varying])::text[]))",

@@ -16,7 +16,7 @@ import (
 const beforePauses = `
 	ALTER TABLE event_outbox_audit DROP CONSTRAINT event_outbox_audit_action_check;
 	ALTER TABLE event_outbox_audit ADD CONSTRAINT event_outbox_audit_action_check CHECK (action IN ('replay', 'discard', 'cancel', 'send-now'));
-	DROP INDEX ix_event_outbox_audit_open, ix_event_outbox_audit_pauses`
+	DROP INDEX ix_event_outbox_audit_event, ix_event_outbox_audit_open, ix_event_outbox_audit_pauses`
 
 const pauseTopic = `INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, applied_at)
 	VALUES ('ann', 'pause', 0, gen_random_uuid(), '', 'orders', now())`
@@ -62,6 +62,7 @@ func TestUpgradeAllowsPauses(t *testing.T) {
 		for name, spoil := range map[string]string{
 			"from before pauses":           beforePauses,
 			"without one of their indexes": `DROP INDEX ix_event_outbox_audit_open`,
+			"without the one of events":    `DROP INDEX ix_event_outbox_audit_event`,
 			"with an index that failed":    `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_event_outbox_audit_open'::regclass`,
 			"from before the mark too":     beforePauses + `; ALTER TABLE event_outbox_lease DROP COLUMN low_water, DROP COLUMN low_water_file, DROP COLUMN search_below`,
 		} {

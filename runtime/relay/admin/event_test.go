@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -54,6 +55,46 @@ func TestFilters(t *testing.T) {
 		if _, err := admin.CancelDelayed(t.Context(), conn, f, admin.Decision{Actor: "ann", Reason: "x"}); err == nil || !strings.Contains(err.Error(), "select dead letters") {
 			t.Errorf("delayed events with the filter %+v: %v", f, err)
 		}
+	}
+}
+
+// However many decisions the audit has, an event finds its own by an index: the page of a row
+// asks every few seconds.
+func TestAnEventDoesNotReadTheWholeAudit(t *testing.T) {
+	owner, _ := newOutbox(t)
+	insert(t, owner, 1, `
+		INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, applied_at) SELECT 'ann', 'replay', i, gen_random_uuid(), 't', now() FROM generate_series(1, 5000) AS i;
+		INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, applied_at) SELECT 'ann', 'discard', 7, '00000000-0000-7000-8000-000000000007', 't', now()`)
+	if _, err := owner.Exec(t.Context(), `ANALYZE event_outbox_audit`); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context()) //nolint:errcheck // it only reads
+	var id uuid.UUID
+	if err := tx.QueryRow(t.Context(), `SELECT id FROM event_outbox`).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	scans := func() (n int) { // since this session last reported, which is not within a transaction
+		t.Helper()
+		if err := tx.QueryRow(t.Context(), `SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'event_outbox_audit'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := scans()
+	for range 10 { // Postgres may take another plan after five times
+		if _, err := admin.FindRowBeginning(t.Context(), tx, id, 10); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.FindRow(t.Context(), tx, uuid.MustParse("00000000-0000-7000-8000-000000000007")); !errors.As(err, new(*admin.DiscardedError)) {
+			t.Fatalf("the discarded row: %v", err)
+		}
+	}
+	if n := scans() - before; n != 0 {
+		t.Errorf("the audit was read %d times", n)
 	}
 }
 

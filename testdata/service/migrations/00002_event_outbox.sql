@@ -98,6 +98,7 @@ CREATE TABLE event_outbox_audit (
     applied_at timestamptz
 );
 
+CREATE INDEX ix_event_outbox_audit_event ON event_outbox_audit (event_id);
 CREATE INDEX ix_event_outbox_audit_pending ON event_outbox_audit (seq) WHERE action = 'replay' AND applied_at IS NULL;
 CREATE INDEX ix_event_outbox_audit_open ON event_outbox_audit (id) WHERE applied_at IS NULL;
 CREATE INDEX ix_event_outbox_audit_pauses ON event_outbox_audit (id) WHERE action IN ('pause', 'resume');

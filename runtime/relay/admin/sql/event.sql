@@ -74,10 +74,15 @@ FROM event_outbox AS o
 WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint AND o.published_at IS NOT NULL AND o.event_key = ANY(@event_keys::text[])
 ORDER BY o.seq;
 
--- DiscardOf says who deleted a row or a delayed event, by its seq or its event id. The audit
--- has no index for it, and it is small.
+-- DiscardOf says who deleted a row or a delayed event, by its seq or its event id. By seq it
+-- reads the whole audit, which has no index for it: people ask by seq, and pages do not.
 -- name: DiscardOf :many
-SELECT at, actor, action, coalesce(reason, '')::text AS reason, seq, event_id FROM event_outbox_audit
-WHERE action IN ('discard', 'cancel') AND (seq = sqlc.narg(seq)::bigint OR event_id = sqlc.narg(id)::text::uuid)
-ORDER BY id DESC
+SELECT d.at, d.actor, d.action, coalesce(d.reason, '')::text AS reason, d.seq, d.event_id
+FROM (
+    SELECT i.* FROM event_outbox_audit AS i WHERE i.event_id = sqlc.narg(id)::text::uuid
+    UNION ALL
+    SELECT s.* FROM event_outbox_audit AS s WHERE sqlc.narg(seq)::bigint IS NOT NULL AND s.seq = sqlc.narg(seq)::bigint
+) AS d
+WHERE d.action IN ('discard', 'cancel')
+ORDER BY d.id DESC
 LIMIT 1;

@@ -100,15 +100,20 @@ func (q *Queries) CountBehind(ctx context.Context, arg CountBehindParams) (int64
 }
 
 const discardOf = `-- name: DiscardOf :many
-SELECT at, actor, action, coalesce(reason, '')::text AS reason, seq, event_id FROM event_outbox_audit
-WHERE action IN ('discard', 'cancel') AND (seq = $1::bigint OR event_id = $2::text::uuid)
-ORDER BY id DESC
+SELECT d.at, d.actor, d.action, coalesce(d.reason, '')::text AS reason, d.seq, d.event_id
+FROM (
+    SELECT i.id, i.at, i.actor, i.action, i.seq, i.event_id, i.event_type, i.topic, i.event_key, i.reason, i.applied_at FROM event_outbox_audit AS i WHERE i.event_id = $1::text::uuid
+    UNION ALL
+    SELECT s.id, s.at, s.actor, s.action, s.seq, s.event_id, s.event_type, s.topic, s.event_key, s.reason, s.applied_at FROM event_outbox_audit AS s WHERE $2::bigint IS NOT NULL AND s.seq = $2::bigint
+) AS d
+WHERE d.action IN ('discard', 'cancel')
+ORDER BY d.id DESC
 LIMIT 1
 `
 
 type DiscardOfParams struct {
-	Seq *int64
 	ID  *string
+	Seq *int64
 }
 
 type DiscardOfRow struct {
@@ -120,10 +125,10 @@ type DiscardOfRow struct {
 	EventID uuid.UUID
 }
 
-// DiscardOf says who deleted a row or a delayed event, by its seq or its event id. The audit
-// has no index for it, and it is small.
+// DiscardOf says who deleted a row or a delayed event, by its seq or its event id. By seq it
+// reads the whole audit, which has no index for it: people ask by seq, and pages do not.
 func (q *Queries) DiscardOf(ctx context.Context, arg DiscardOfParams) ([]DiscardOfRow, error) {
-	rows, err := q.db.Query(ctx, discardOf, arg.Seq, arg.ID)
+	rows, err := q.db.Query(ctx, discardOf, arg.ID, arg.Seq)
 	if err != nil {
 		return nil, err
 	}
