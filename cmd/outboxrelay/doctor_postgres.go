@@ -280,7 +280,10 @@ func (d *doctor) checkRelays(f admin.Facts) {
 
 // rowsWait says what it means that no relay leads.
 func rowsWait(s admin.State) string {
-	if s.Pending == 0 {
+	switch {
+	case s.Pending == 0 && s.AtLeast:
+		return "rows may wait: those in the middle of the outbox were not looked at"
+	case s.Pending == 0:
 		return "no row waits now; one that is inserted waits until a relay leads"
 	}
 	return "rows wait"
@@ -340,5 +343,5 @@ func (d *doctor) checkRows(f admin.Facts) {
 	for _, p := range s.Pauses {
 		d.add(notable, checkOfRows, describePause(p), "its rows wait", "outboxrelay resume"+d.o.flags+" "+resumed(p.Topic))
 	}
-	d.ok(checkOfRows, "%s pending, %s retrying, %s dead", counted(s.Pending), counted(s.Waiting), counted(s.Dead))
+	d.ok(checkOfRows, "%s pending, %s retrying, %s dead", countedPending(s), counted(s.Waiting), counted(s.Dead))
 }

@@ -171,11 +171,22 @@ func leader(l admin.Leader) string {
 }
 
 func pending(s admin.State) string {
-	count := counted(s.Pending)
-	if s.Oldest == nil {
-		return count
+	count := countedPending(s)
+	if s.Oldest != nil {
+		count += fmt.Sprintf(", the oldest for %s: %s", s.Oldest.Age.Round(time.Second), describe(*s.Oldest))
 	}
-	return fmt.Sprintf("%s, the oldest for %s: %s", count, s.Oldest.Age.Round(time.Second), describe(*s.Oldest))
+	if s.AtLeast {
+		count += "; the rows in the middle of the outbox were not looked at"
+	}
+	return count
+}
+
+// countedPending returns how many rows are pending, as far as it is known.
+func countedPending(s admin.State) string {
+	if s.AtLeast {
+		return "at least " + counted(s.Pending)
+	}
+	return counted(s.Pending)
 }
 
 func delayed(s admin.State) string {
@@ -268,10 +279,11 @@ func reasons(s admin.State) []reason {
 	}
 	say := func(see runbook.Incident, format string, args ...any) { add(reasonFault, see, format, args...) }
 	overdue := s.NextDelayed != nil && s.NextDelayed.DueIn < -patience
+	wait := s.Pending > 0 || s.AtLeast || overdue
 	switch l := s.Leader; {
-	case (s.Pending > 0 || overdue) && (!l.Known || l.Holder == uuid.Nil):
+	case wait && (!l.Known || l.Holder == uuid.Nil):
 		add(reasonNoLeader, runbook.RelayFrozen, "no leader: %s", cmp.Or(whyNoRelay(s.Pauses), "start a relay (outboxrelay run)"))
-	case (s.Pending > 0 || overdue) && l.Silent > silence:
+	case wait && l.Silent > silence:
 		say(runbook.RelayFrozen, "the leader's last heartbeat was %s ago and no other relay took over%s: check the logs of the relays, or start one",
 			l.Silent.Round(time.Second), processOf(l.State.Led))
 	case l.State.Reason != "" && l.State.ByOperator:

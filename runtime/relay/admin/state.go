@@ -19,8 +19,8 @@ import (
 )
 
 // PendingCap is where counting rows stops, to keep it cheap. A State with this number has at
-// least as many. Counting pending rows also leaves out rows far above a low-water mark that
-// a transaction keeps from moving, except the newest ones.
+// least as many. Counting pending rows also leaves out rows in the middle of the outbox in some
+// cases: see State.AtLeast.
 const PendingCap = 100_001
 
 // heldShown limits State.Held.
@@ -53,6 +53,11 @@ type State struct {
 	// that not all were looked at. Rows that are far above the low-water mark, and not
 	// among the newest, are never looked at, and do not make it true.
 	NotAllSeen bool `json:"not_all_seen,omitempty"`
+	// AtLeast is true if more rows may be pending than Pending says, and an older one than Oldest:
+	// those in the middle of the outbox were not looked at. This is so in a large outbox that was
+	// restored or copied, until a relay has led it, and while a transaction keeps the low-water
+	// mark far behind.
+	AtLeast bool `json:"at_least,omitempty"`
 	// Moving is how far the oldest row moved, if somebody has looked twice. Inspect leaves it nil.
 	Moving *Moving `json:"moving"`
 	// Pauses lists the pauses of operators that are in force, oldest first.
@@ -129,6 +134,7 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Waiting, s.Dead = counts.Pending, counts.Held, counts.Dead
+	s.AtLeast = low.UpTo < low.Top && s.Pending < PendingCap
 	if s.Pauses, err = Pauses(ctx, db); err != nil {
 		return State{}, err
 	}

@@ -260,8 +260,11 @@ func numbers(o Outbox, k known, rate float64) []number {
 		return nil
 	}
 	s := k.state
-	pending := number{Name: "Pending rows", Value: counted(s.Pending)}
+	pending := number{Name: "Pending rows", Value: pendingWords(s)}
 	oldest := number{Name: "Oldest waits for", Value: "no row waits"}
+	if s.AtLeast {
+		oldest.Value = "not known"
+	}
 	if s.Oldest != nil {
 		oldest.Value, oldest.Urgent = span(s.Oldest.Age), s.Oldest.Age > time.Minute
 	}

@@ -48,6 +48,14 @@ func grouped(n int64) string {
 	return text
 }
 
+// pendingWords says how many rows are pending, as far as it is known.
+func pendingWords(s admin.State) string {
+	if s.AtLeast {
+		return "at least " + counted(s.Pending)
+	}
+	return counted(s.Pending)
+}
+
 // counted returns a count that stops at a maximum.
 func counted(n int64) string {
 	if n >= admin.PendingCap {

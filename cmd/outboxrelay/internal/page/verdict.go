@@ -56,7 +56,7 @@ const longWait = 3 * time.Second
 func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 	l := k.state.Leader
 	led := l.Known && l.Holder != uuid.Nil
-	waits := k.state.Pending > 0
+	waits := k.state.Pending > 0 || k.state.AtLeast
 	switch {
 	case o.Problem != "":
 		return verdict{bad, "Needs action", "This process cannot serve the outbox until an operator acts."}
@@ -65,7 +65,7 @@ func judge(o Outbox, k known, rate float64, reasons []Reason) verdict {
 	case k.unread:
 		return verdict{paused, "Not read yet", "The page reads the outboxes one after the other."}
 	case !led && waits:
-		return verdict{bad, "Not flowing", "No relay leads. Rows that wait: " + counted(k.state.Pending) + "."}
+		return verdict{bad, "Not flowing", "No relay leads. Rows that wait: " + pendingWords(k.state) + "."}
 	case !led:
 		return verdict{warn, "No leader", "No relay leads. No rows wait now."}
 	case l.Silent > silence && waits:
