@@ -20,11 +20,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/runbook"
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // silentPostgres accepts a session without a password, and never answers a query.
@@ -203,6 +206,36 @@ func TestAStatementThatTakesTooLong(t *testing.T) {
 		t.Errorf("%+v, want %q", got, want)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each statement is planned for its values, however often a command runs it.
+func TestCommandsPrepareNoStatements(t *testing.T) {
+	_, env := newOutbox(t)
+	command := &cobra.Command{}
+	c := environment{getenv: func(name string) string { return env[name] }, stderr: io.Discard, secrets: &secret.Redactor{}}.declarePlace(command)
+	if err := command.ParseFlags(nil); err != nil {
+		t.Fatal(err)
+	}
+	o, err := c.outboxNamed(t.Context(), "", readPlace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.connected(t.Context(), o, func(conn *pgx.Conn) error {
+		for range 10 {
+			if _, err := admin.DeadLetters(t.Context(), conn, admin.Filter{EventType: "x"}, 0); err != nil {
+				return err
+			}
+		}
+		var prepared int
+		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements`).Scan(&prepared)
+		if err == nil && prepared > 0 {
+			t.Errorf("%d prepared statements", prepared)
+		}
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

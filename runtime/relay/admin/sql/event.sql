@@ -66,12 +66,14 @@ SELECT count(*) FROM (
 SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked
 FROM (SELECT o.seq FROM event_outbox AS o WHERE o.seq > @after::bigint ORDER BY o.seq LIMIT @max_rows) AS w;
 
--- PublishedOfKeys lists the published rows of some keys in a range.
+-- PublishedOfKeys lists the published rows of some keys in a range. The keys are in a subquery
+-- behind OR, which Postgres reads once into a hash. As a list in a prepared statement, each row
+-- would be compared with each key: over a minute for 20,000 rows and 30,000 keys.
 -- name: PublishedOfKeys :many
 SELECT o.seq, o.id, o.event_type, o.published_at::timestamptz AS published_at, o.event_key::text AS event_key,
        coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic
 FROM event_outbox AS o
-WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint AND o.published_at IS NOT NULL AND o.event_key = ANY(@event_keys::text[])
+WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint AND o.published_at IS NOT NULL AND (@after::bigint IS NULL OR o.event_key IN (SELECT unnest(@event_keys::text[])))
 ORDER BY o.seq;
 
 -- DiscardOf says who deleted a row or a delayed event, by its seq or its event id. By seq it
