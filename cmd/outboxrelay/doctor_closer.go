@@ -26,9 +26,12 @@ func (d *doctor) lookCloser(ctx context.Context, conn *pgx.Conn, f *admin.Facts)
 	}
 	d.checkConnectors(connectors, f.State)
 	slots, err := admin.RetainingWAL(ctx, conn, muchWAL)
+	if err != nil {
+		return err
+	}
 	d.checkWAL(slots, connectors)
 	d.checkSize(f.Tables)
-	return err
+	return nil
 }
 
 const (

@@ -13,7 +13,8 @@ import (
 // Debezium. Beside a relay, each event is published twice.
 func (d *doctor) checkConnectors(connectors []admin.Connector, s admin.State) {
 	paused := whyNoRelay(s.Pauses) != ""
-	led := s.Leader.Known && s.Leader.Holder != uuid.Nil
+	led := s.Leader.Known && s.Leader.Holder != uuid.Nil && s.Leader.Silent <= silence // otherwise nobody renews the lease
+	pauseAll := "outboxrelay pause" + d.o.flags + " --all --reason 'Debezium publishes this outbox: docs/debezium.md'"
 	for _, c := range connectors {
 		running := fmt.Sprintf("session %d (application %q) publishes this outbox through the replication slot %s, as Debezium does", c.PID, c.Application, c.Slot)
 		switch {
@@ -26,13 +27,13 @@ func (d *doctor) checkConnectors(connectors []admin.Connector, s admin.State) {
 				"take the way back to outboxrelay of docs/debezium.md, section Without the slot")
 		case c.Active && led && !paused:
 			d.addIncident(runbook.OldRelay, broken, "relays", running+", and a relay leads", "each event is published twice, and the order of a key is not kept",
-				"if Debezium is to publish: outboxrelay pause"+d.o.flags+" --all, and stop all relays; else stop the connector. docs/debezium.md says how to hand over without loss")
+				"if Debezium is to publish: "+pauseAll+", and stop all relays; else stop the connector. docs/debezium.md says how to hand over without loss")
 		case c.Active && led:
 			d.addIncident(runbook.OldRelay, risky, "relays", running+", and a relay leads although all topics are paused",
 				"it moves delayed events, which then wait, and if somebody resumes the topics, events are published twice", "stop all relays while Debezium publishes (docs/debezium.md)")
 		case c.Active && !paused:
 			d.addIncident(runbook.OldRelay, risky, "relays", running, "a relay that somebody starts publishes each event a second time",
-				"outboxrelay pause"+d.o.flags+" --all --reason 'Debezium publishes this outbox: docs/debezium.md'")
+				pauseAll)
 		case c.Active:
 			d.add(notable, "relays", running+"; all topics are paused, so no relay does", "", "")
 		default:

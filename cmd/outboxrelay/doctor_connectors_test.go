@@ -8,13 +8,17 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/secret"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // aboutConnectors lists the findings about a replication slot.
@@ -51,6 +55,33 @@ func readSlot(t *testing.T, address, slot string) (stop func()) {
 		t.Fatalf("START_REPLICATION was answered with %#v", answer)
 	}
 	return func() { _ = conn.Close(context.Background()) }
+}
+
+// A leader that has not renewed its lease for long does not publish beside a connector. The
+// command that a fix names works as it is.
+func TestConnectorsBesideALeader(t *testing.T) {
+	t.Parallel()
+	const pause = "outboxrelay pause --config c.yaml --all --reason 'Debezium publishes this outbox: docs/debezium.md'"
+	type finding struct {
+		Level     level
+		What, Fix string
+	}
+	const running = `session 7 (application "Debezium") publishes this outbox through the replication slot s, as Debezium does`
+	for silent, want := range map[time.Duration]finding{
+		time.Second: {broken, running + ", and a relay leads", "if Debezium is to publish: " + pause + ", and stop all relays; else stop the connector. docs/debezium.md says how to hand over without loss"},
+		time.Hour:   {risky, running, pause},
+	} {
+		d := &doctor{o: outbox{secrets: &secret.Redactor{}, flags: " --config c.yaml"}}
+		d.checkConnectors([]admin.Connector{{PID: 7, Application: "Debezium", Slot: "s", Active: true, Publishes: true}},
+			admin.State{Leader: admin.Leader{Known: true, Holder: uuid.New(), Silent: silent}})
+		var got []finding
+		for _, f := range d.found {
+			got = append(got, finding{f.Level, f.What, f.Fix})
+		}
+		if diff := cmp.Diff([]finding{want}, got); diff != "" {
+			t.Errorf("silent for %s (-want +got):\n%s", silent, diff)
+		}
+	}
 }
 
 // A connector of Debezium beside a relay publishes each event twice. One that does not run fills
