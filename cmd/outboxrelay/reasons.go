@@ -28,12 +28,13 @@ func (r reason) MarshalJSON() ([]byte, error) {
 // onTheMove reports whether rows are being published.
 func onTheMove(m *admin.Moving) bool { return m != nil && m.Seqs > 0 }
 
-// pace says how fast rows are being published; "": not known.
+// pace says that rows are being published; "": not known. How many is not known: between two
+// oldest rows may be many that were published before.
 func pace(m *admin.Moving) string {
 	if !onTheMove(m) {
 		return ""
 	}
-	return fmt.Sprintf("; the relay publishes about %.0f rows/s", float64(m.Seqs)/m.Seconds)
+	return "; rows are being published"
 }
 
 // unexplained reports whether rows wait under a leader that does not say why. It does not

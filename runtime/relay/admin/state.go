@@ -66,7 +66,8 @@ type State struct {
 	Held []Row `json:"held"`
 }
 
-// Moving is how far the oldest pending row moved between two looks.
+// Moving is how far the oldest pending row moved between two looks. That is no number of rows:
+// those between may have been published before.
 type Moving struct {
 	Seqs    int64   `json:"seqs"` // 0: not at all
 	Seconds float64 `json:"seconds"`
