@@ -298,6 +298,19 @@ func TestADecisionThatIsSwallowed(t *testing.T) {
 	}
 }
 
+// A row that row security hides is not said to be published: the error says why nothing is found.
+func TestARowThatIsHidden(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 1, `ALTER TABLE event_outbox ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON event_outbox USING (seq > 1)`)
+	_, byID := admin.FindEvent(t.Context(), conn, id(1))
+	_, bySeq := admin.FindSeq(t.Context(), conn, 1)
+	for _, err := range []error{byID, bySeq} {
+		if err == nil || !strings.Contains(err.Error(), "row security hides rows of event_outbox from this role") {
+			t.Error(err)
+		}
+	}
+}
+
 // Decisions are the same with any session settings of a database.
 func TestDecisionsUnderHostileSettings(t *testing.T) {
 	for _, setting := range []string{

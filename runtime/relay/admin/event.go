@@ -123,6 +123,9 @@ const behindShown = 20
 // lease has no low-water mark has no index of published rows by seq. Otherwise it returns
 // ErrNoEvent.
 func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
+	if err := refuseHidden(ctx, db); err != nil {
+		return uuid.Nil, err
+	}
 	ids, err := admindb.New(db).IDsOfSeq(ctx, seq)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("admin: look for seq %d: %w", seq, missing(err))
