@@ -127,8 +127,8 @@ type pauseResult struct {
 	Recorded bool `json:"recorded"`
 	// Confirmed is true if a relay leads and has confirmed the state of the topic.
 	Confirmed bool `json:"confirmed"`
-	// Used is false if none of the rows that pause looked at has the topic; null if it did
-	// not look.
+	// Used is false if none of the rows that pause looked at has the topic; null if that is not
+	// known.
 	Used *bool  `json:"used"`
 	Note string `json:"note"`
 }
@@ -165,18 +165,24 @@ func (p *pausing) decide(ctx context.Context, conn *pgx.Conn, o outbox, topics [
 // look looks for rows of a topic, if they are readable: its name may be misspelt. The pause is
 // in force, so it is no error if they are not.
 func (p *pausing) look(ctx context.Context, conn *pgx.Conn, r *pauseResult, readable bool) bool {
-	if readable && !conn.IsClosed() {
-		if used, err := admin.UsesTopic(ctx, conn, r.Topic); err == nil {
-			r.Used = &used
-		}
+	var used, known bool
+	if readable = readable && !conn.IsClosed(); readable {
+		var err error
+		used, known, err = admin.UsesTopic(ctx, conn, r.Topic)
+		readable = err == nil
+	}
+	if known {
+		r.Used = &used
 	}
 	switch {
-	case r.Used == nil:
+	case !readable:
 		r.Note += "; the rows could not be read to check the name of the topic"
-	case !*r.Used:
+	case !known:
+		r.Note += "; whether a row has this topic is not known: some have theirs in event_data, which was not read"
+	case !used:
 		r.Note += "; none of the rows that were looked at has this topic: check its name"
 	}
-	return r.Used != nil
+	return readable
 }
 
 func (p *pausing) print(r pauseResult, now []relay.OperatorPause) error {

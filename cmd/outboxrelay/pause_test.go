@@ -68,6 +68,21 @@ see      https://github.com/outboxgen/outboxgen/blob/main/docs/runbook.md#relay-
 	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM event_outbox_audit WHERE action IN ('pause', 'resume')`).Scan(&audit); err != nil || audit != 6 {
 		t.Errorf("%d entries in the audit (%v), want 6", audit, err)
 	}
+	// The topics of rows of an older writer are in their data, which pause does not read.
+	if _, err := conn.Exec(t.Context(), `ALTER TABLE event_outbox ALTER topic DROP NOT NULL; UPDATE event_outbox SET topic = NULL, event_data = '{"topic": "refunds"}' WHERE seq = 1`); err != nil {
+		t.Fatal(err)
+	}
+	unread := answer{Stdout: "paused topic refunds; no relay leads now; the next leader acts on it before it sends anything; " +
+		"whether a row has this topic is not known: some have theirs in event_data, which was not read\n"}
+	if diff := cmp.Diff(unread, call(env, "pause", "refunds", "--reason", "x")); diff != "" {
+		t.Errorf("with an older writer (-want +got):\n%s", diff)
+	}
+	if got := call(env, "resume", "refunds"); got.Code != exitcode.OK {
+		t.Errorf("%+v", got)
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE event_outbox SET topic = 'orders' WHERE seq = 1`); err != nil {
+		t.Fatal(err)
+	}
 	// A relay of a version from before pauses renews its lease, and does not obey.
 	_, err := conn.Exec(t.Context(), `INSERT INTO event_outbox_lease (epoch, holder, state) VALUES (1, gen_random_uuid(), '{"led": {"host": "old-1", "pid": 7}}')`)
 	if err != nil {

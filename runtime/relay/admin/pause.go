@@ -43,18 +43,20 @@ func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 }
 
 // UsesTopic reports whether a row has the topic, of the first 10,000 that are pending, dead
-// or delayed, and of the latest 10,000. It is for telling a misspelt name.
-func UsesTopic(ctx context.Context, db DB, topic string) (bool, error) {
+// or delayed, and of the latest 10,000. It is for telling a misspelt name. If used is false,
+// known says whether the topics of all these rows were looked at: writers from before an
+// upgrade put the topic into event_data, which is not read.
+func UsesTopic(ctx context.Context, db DB, topic string) (used, known bool, err error) {
 	q := admindb.New(db)
 	low, err := q.LowWater(ctx, defaultLease)
 	if err != nil {
-		return false, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+		return false, false, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
 	}
-	used, err := q.UsesTopic(ctx, admindb.UsesTopicParams{LowWater: low.LowWater, UpTo: low.UpTo, Topic: topic})
+	found, err := q.UsesTopic(ctx, admindb.UsesTopicParams{LowWater: low.LowWater, UpTo: low.UpTo, Topic: topic})
 	if err != nil {
-		return false, fmt.Errorf("admin: look for rows of the topic: %w", missing(err))
+		return false, false, fmt.Errorf("admin: look for rows of the topic: %w", missing(err))
 	}
-	return used, nil
+	return found.Used, found.Used || !found.Unread, nil
 }
 
 // Pause pauses a topic, or AllTopics: the leading relay stops to send its rows within about

@@ -31,6 +31,35 @@ func pausesOf(t *testing.T, db admin.DB) []string {
 	return out
 }
 
+// Writers from before an upgrade put the topic into event_data only. That a name is misspelt is
+// then not known.
+func TestUsesTopic(t *testing.T) {
+	owner, conn := newOutbox(t)
+	insert(t, owner, 3, `ALTER TABLE event_outbox ALTER topic DROP NOT NULL; UPDATE event_outbox SET topic = NULL, event_data = '{"topic": "orders"}' WHERE seq = 2`)
+	type answer struct{ Used, Known bool }
+	look := func() map[string]answer {
+		t.Helper()
+		got := map[string]answer{}
+		for _, topic := range []string{"topic", "orders", "oders"} {
+			used, known, err := admin.UsesTopic(t.Context(), conn, topic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[topic] = answer{used, known}
+		}
+		return got
+	}
+	if diff := cmp.Diff(map[string]answer{"topic": {true, true}, "orders": {}, "oders": {}}, look()); diff != "" {
+		t.Errorf("with an older writer (-want +got):\n%s", diff)
+	}
+	if _, err := owner.Exec(t.Context(), `UPDATE event_outbox SET topic = 'orders' WHERE seq = 2`); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]answer{"topic": {true, true}, "orders": {true, true}, "oders": {false, true}}, look()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestPauseAndResume(t *testing.T) {
 	owner, conn := newOutbox(t)
 	ann := admin.Decision{Actor: "ann", Reason: "consumer is down"}

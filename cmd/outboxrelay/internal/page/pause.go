@@ -25,6 +25,7 @@ type pausePage struct {
 	Topic, TopicText         string
 	Unknown                  bool // no row that was looked at has the topic
 	Unchecked                bool // the rows could not be read
+	Unread                   bool // no row has it, but some have their topic in event_data, which was not read
 	Problem, Reason          string
 	Command                  string
 	Named                    bool // the topic is chosen: this is the confirmation
@@ -74,8 +75,9 @@ func (p *Page) askPause(w http.ResponseWriter, r *http.Request, code int, o Outb
 		view.AllPaused = !all && len(endedBy(pauses, admin.AllTopics, false)) > 0
 	}
 	if view.Named && !all && !resumes && problem == "" {
-		used, err := p.usesTopic(r.Context(), o, topic)
-		if view.Unknown = err == nil && !used; err != nil { // a slow database must not keep anybody from pausing
+		used, known, err := p.usesTopic(r.Context(), o, topic)
+		view.Unknown, view.Unread = err == nil && known && !used, err == nil && !known
+		if err != nil { // a slow database must not keep anybody from pausing
 			p.cfg.Log.Warn("the page cannot look for rows of a topic", "outbox", o.Name, "topic", topic, "error", err)
 			view.Unchecked = true
 		}
@@ -84,14 +86,14 @@ func (p *Page) askPause(w http.ResponseWriter, r *http.Request, code int, o Outb
 }
 
 // usesTopic reports whether a row has the topic, if the database says so soon.
-func (p *Page) usesTopic(ctx context.Context, o Outbox, topic string) (used bool, err error) {
+func (p *Page) usesTopic(ctx context.Context, o Outbox, topic string) (used, known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	err = p.sessions.with(ctx, o.Database, func(conn *pgx.Conn) error {
-		used, err = admin.UsesTopic(ctx, conn, topic)
+		used, known, err = admin.UsesTopic(ctx, conn, topic)
 		return err
 	})
-	return used, err
+	return used, known, err
 }
 
 func (p *Page) pausesOf(ctx context.Context, o Outbox) (pauses []relay.OperatorPause, err error) {

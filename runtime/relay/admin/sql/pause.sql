@@ -16,23 +16,26 @@ ORDER BY l.id;
 SELECT pg_advisory_xact_lock(hashtextextended('outboxrelay pauses ' || to_regclass('event_outbox_audit')::oid::text, 0));
 
 -- UsesTopic looks for a row of a topic among the first pending, dead and delayed ones, and
--- the latest ones. An older row may have its topic in event_data only.
+-- the latest ones. unread: one has its topic in event_data only, which is not read here, because
+-- it may be large.
 -- name: UsesTopic :one
-SELECT (EXISTS (SELECT FROM (
-            (SELECT w.topic, w.event_type FROM event_outbox AS w
-             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
-             ORDER BY w.seq LIMIT 10000)
-            UNION ALL
-            (SELECT p.topic, p.event_type FROM event_outbox AS p
-             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
-             ORDER BY p.seq LIMIT 10000)
-            UNION ALL
-            (SELECT d.topic, d.event_type FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL ORDER BY d.seq LIMIT 10000)
-            UNION ALL
-            (SELECT l.topic, l.event_type FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000)
-            UNION ALL
-            (SELECT e.topic, e.event_type FROM event_outbox_delayed AS e ORDER BY e.deliver_at LIMIT 10000)
-        ) AS r WHERE coalesce(r.topic, r.event_type) = @topic::text))::boolean AS used;
+SELECT coalesce(bool_or(coalesce(r.topic, r.event_type) = @topic::text), false)::boolean AS used,
+       coalesce(bool_or(r.topic IS NULL), false)::boolean AS unread
+FROM (
+    (SELECT w.topic, w.event_type FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= @low_water::bigint
+     ORDER BY w.seq LIMIT 10000)
+    UNION ALL
+    (SELECT p.topic, p.event_type FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > @low_water::bigint AND p.seq <= @up_to::bigint
+     ORDER BY p.seq LIMIT 10000)
+    UNION ALL
+    (SELECT d.topic, d.event_type FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL ORDER BY d.seq LIMIT 10000)
+    UNION ALL
+    (SELECT l.topic, l.event_type FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000)
+    UNION ALL
+    (SELECT e.topic, e.event_type FROM event_outbox_delayed AS e ORDER BY e.deliver_at LIMIT 10000)
+) AS r;
 
 -- AddEntry is for decisions that are not about an event. The leader need not act on them
 -- row by row, so they have applied_at.

@@ -91,34 +91,42 @@ func (q *Queries) ReadPauses(ctx context.Context) ([]ReadPausesRow, error) {
 }
 
 const usesTopic = `-- name: UsesTopic :one
-SELECT (EXISTS (SELECT FROM (
-            (SELECT w.topic, w.event_type FROM event_outbox AS w
-             WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $1::bigint
-             ORDER BY w.seq LIMIT 10000)
-            UNION ALL
-            (SELECT p.topic, p.event_type FROM event_outbox AS p
-             WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $1::bigint AND p.seq <= $2::bigint
-             ORDER BY p.seq LIMIT 10000)
-            UNION ALL
-            (SELECT d.topic, d.event_type FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL ORDER BY d.seq LIMIT 10000)
-            UNION ALL
-            (SELECT l.topic, l.event_type FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000)
-            UNION ALL
-            (SELECT e.topic, e.event_type FROM event_outbox_delayed AS e ORDER BY e.deliver_at LIMIT 10000)
-        ) AS r WHERE coalesce(r.topic, r.event_type) = $3::text))::boolean AS used
+SELECT coalesce(bool_or(coalesce(r.topic, r.event_type) = $1::text), false)::boolean AS used,
+       coalesce(bool_or(r.topic IS NULL), false)::boolean AS unread
+FROM (
+    (SELECT w.topic, w.event_type FROM event_outbox AS w
+     WHERE w.next_attempt_at IS NOT NULL AND w.dead_at IS NULL AND w.published_at IS NULL AND w.seq <= $2::bigint
+     ORDER BY w.seq LIMIT 10000)
+    UNION ALL
+    (SELECT p.topic, p.event_type FROM event_outbox AS p
+     WHERE p.published_at IS NULL AND p.dead_at IS NULL AND p.seq > $2::bigint AND p.seq <= $3::bigint
+     ORDER BY p.seq LIMIT 10000)
+    UNION ALL
+    (SELECT d.topic, d.event_type FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL ORDER BY d.seq LIMIT 10000)
+    UNION ALL
+    (SELECT l.topic, l.event_type FROM event_outbox AS l WHERE l.tx IS NOT NULL ORDER BY l.tx DESC LIMIT 10000)
+    UNION ALL
+    (SELECT e.topic, e.event_type FROM event_outbox_delayed AS e ORDER BY e.deliver_at LIMIT 10000)
+) AS r
 `
 
 type UsesTopicParams struct {
+	Topic    string
 	LowWater int64
 	UpTo     int64
-	Topic    string
+}
+
+type UsesTopicRow struct {
+	Used   bool
+	Unread bool
 }
 
 // UsesTopic looks for a row of a topic among the first pending, dead and delayed ones, and
-// the latest ones. An older row may have its topic in event_data only.
-func (q *Queries) UsesTopic(ctx context.Context, arg UsesTopicParams) (bool, error) {
-	row := q.db.QueryRow(ctx, usesTopic, arg.LowWater, arg.UpTo, arg.Topic)
-	var used bool
-	err := row.Scan(&used)
-	return used, err
+// the latest ones. unread: one has its topic in event_data only, which is not read here, because
+// it may be large.
+func (q *Queries) UsesTopic(ctx context.Context, arg UsesTopicParams) (UsesTopicRow, error) {
+	row := q.db.QueryRow(ctx, usesTopic, arg.Topic, arg.LowWater, arg.UpTo)
+	var i UsesTopicRow
+	err := row.Scan(&i.Used, &i.Unread)
+	return i, err
 }
