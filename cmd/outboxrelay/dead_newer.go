@@ -46,7 +46,7 @@ func (d *decision) checkNewer(ctx context.Context, env environment, conn *pgx.Co
 		return err
 	}
 	say := func(format string, args ...any) {
-		fmt.Fprintf(env.stderr, "outboxrelay: %s\n", terminal.Text(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(env.stderr, "outboxrelay: %s\n", terminal.Text(env.secrets.Text(fmt.Sprintf(format, args...))))
 	}
 	topics := map[string]string{}
 	for i, n := range newer.Keys {
@@ -68,7 +68,7 @@ func (d *decision) checkNewer(ctx context.Context, env environment, conn *pgx.Co
 	var risky []string
 	for _, topic := range sortedKeys(topics) {
 		if topics[topic] != "" {
-			risky = append(risky, fmt.Sprintf("topic %s %s", topic, topics[topic]))
+			risky = append(risky, fmt.Sprintf("topic %s %s", terminal.Word(topic), topics[topic]))
 		}
 	}
 	if len(risky) == 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
+	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
 
 // converse runs a command on a terminal, with the input of a user.
@@ -197,6 +198,23 @@ func TestDataIsEscaped(t *testing.T) {
 	}
 	if got := call(env, "dead"); strings.Count(got.Stdout, "\n") != 1+len(hostile) {
 		t.Errorf("dead prints %d lines for a header and %d rows:\n%s", strings.Count(got.Stdout, "\n"), len(hostile), got.Stdout)
+	}
+	// Nor does an error that names a key have lines of the data: each of these rows has an earlier
+	// dead one of its key.
+	if _, err := conn.Exec(t.Context(), `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, dead_at)
+		SELECT 'a', 'later', 'later', topic, event_key, '{}', now() FROM event_outbox WHERE dead_at IS NOT NULL`); err != nil {
+		t.Fatal(err)
+	}
+	later, err := admin.DeadLetters(t.Context(), conn, admin.Filter{EventType: "later"}, 0)
+	if err != nil || len(later) != len(hostile) {
+		t.Fatalf("%d rows, %v", len(later), err)
+	}
+	for _, l := range later {
+		got := call(env, "dead", "replay", "--event-id", l.EventID.String(), "--yes")
+		harmless(t, "an earlier row of the key", got.Stderr)
+		if strings.Count(got.Stderr, "\n") != 1 || !strings.Contains(got.Stderr, "1 earlier dead row of the same key ") {
+			t.Errorf("%q", got.Stderr)
+		}
 	}
 	const revive = `DELETE FROM event_outbox_lease; UPDATE event_outbox SET published_at = NULL,
 		dead_at = NULL, next_attempt_at = NULL, topic = 'orders', headers = json_build_object('h', event_key)`

@@ -26,7 +26,7 @@ func (e *OrderError) Error() string {
 	case len(e.Earlier) == 1:
 		text = "1 earlier dead row of the same key is not selected; the selected rows would be sent before it:"
 	}
-	return fmt.Sprintf("%s seq %d, event %s, topic %s, key %s", text, first.Seq, first.EventID, first.Topic, value(first.Key))
+	return fmt.Sprintf("%s seq %d, event %s, topic %s, key %s", text, first.Seq, first.EventID, oneLine(first.Topic), oneLine(value(first.Key)))
 }
 
 // ReplayInOrder is Replay for whoever wants to keep the order of each key: if a dead letter of

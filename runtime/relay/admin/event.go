@@ -32,7 +32,7 @@ func (e *DiscardedError) Error() string {
 	if reason == "" {
 		reason = "no reason was given"
 	}
-	return fmt.Sprintf("%v: event %s, seq %d, was %s by %s at %s: %s", ErrNoEvent, e.EventID, e.Seq, what, e.Actor, e.At.UTC().Format(time.RFC3339), reason)
+	return fmt.Sprintf("%v: event %s, seq %d, was %s by %s at %s: %s", ErrNoEvent, e.EventID, e.Seq, what, oneLine(e.Actor), e.At.UTC().Format(time.RFC3339), oneLine(reason))
 }
 
 // Is makes it an ErrNoEvent.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -238,6 +240,15 @@ func refuseHidden(ctx context.Context, db DB) error {
 			"or ALTER TABLE %s DISABLE ROW LEVEL SECURITY", strings.Join(hidden, ", "), hidden[0])
 	}
 	return nil
+}
+
+// oneLine returns a text of the data for an error: quoted, if it has line breaks or other
+// characters that cannot be seen. They would look like lines of whoever prints the error.
+func oneLine(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // value returns what p points to, or the zero value.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -44,6 +45,15 @@ func Text(s string) string {
 		s = s[size:]
 	}
 	return b.String()
+}
+
+// Word returns a name from the data for a message of several lines: quoted, if Text would escape
+// something in it. So a line break in it does not look like a line of the message.
+func Word(s string) string {
+	if strings.ContainsFunc(s, odd) || strings.Contains(s, "\n") {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // Lines returns Text for a message of several lines: it keeps line breaks and
