@@ -17,6 +17,7 @@ import (
 
 var deadRows = subject{
 	noun:    "dead row",
+	gone:    "somebody else has decided about the others",
 	list:    "dead",
 	columns: []string{"SEQ", "EVENT", "TYPE", "TOPIC", "KEY", "AGGREGATE", "DEAD SINCE", "ATTEMPTS", "ERROR"},
 	ages:    true,

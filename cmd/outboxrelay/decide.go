@@ -204,6 +204,9 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 		return err
 	}
 	text := fmt.Sprintf("%s %s", d.done, several(int64(done), d.about.noun))
+	if done < len(ids) {
+		text = fmt.Sprintf("%s %d of %s: %s", d.done, done, several(int64(len(ids)), d.about.noun), d.about.gone)
+	}
 	if result.Note != "" {
 		text += "; " + result.Note
 	}

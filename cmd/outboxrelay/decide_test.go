@@ -102,6 +102,22 @@ func (t *typing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// A decision says if it was about fewer rows than were listed.
+func TestADecisionAboutSomeOfTheRows(t *testing.T) {
+	conn, env := newOutbox(t)
+	if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = now()"); err != nil {
+		t.Fatal(err)
+	}
+	got := converse(env, &typing{text: "3\n", first: func() {
+		if _, err := conn.Exec(t.Context(), "UPDATE event_outbox SET dead_at = NULL WHERE seq = 2"); err != nil {
+			t.Error(err)
+		}
+	}}, "discard", "--all", "--reason", "test data")
+	if want := "discarded 2 of 3 dead rows: somebody else has decided about the others\n"; got.Code != 0 || !strings.HasSuffix(got.Stdout, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+}
+
 // A row that becomes dead between the list and the confirmation is left alone, because
 // the operator has not seen it.
 func TestDiscardDeletesOnlyWhatWasListed(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 var delayedEvents = subject{
 	noun:    "delayed event",
+	gone:    "the others became due, or somebody else has decided about them",
 	list:    "delayed",
 	columns: []string{"EVENT", "TYPE", "TOPIC", "KEY", "AGGREGATE", "DUE AT", "DUE"},
 	each: func(ctx context.Context, conn *pgx.Conn, _ outbox, filter admin.Filter, f func(item) error) error {
@@ -105,6 +106,7 @@ func recordOf(key *string, partition *int32, tombstone bool) string {
 // subject is what a decision is about.
 type subject struct {
 	noun    string   // "dead row"
+	gone    string   // why some are no longer there when a decision is carried out
 	list    string   // the command that lists them
 	columns []string // of the list
 	ages    bool     // they have an age and an error
