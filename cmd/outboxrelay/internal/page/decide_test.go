@@ -262,6 +262,10 @@ func TestRoleWithoutPrivileges(t *testing.T) {
 	if body := s.get("dead?outbox=shop", loggedIn(testToken)).Body.String(); !strings.Contains(body, "GRANT outbox_operator TO") || strings.Contains(body, "Replay selected") {
 		t.Errorf("the list does not say that the role may change nothing:\n%s", body)
 	}
+	row := "row?outbox=shop&id=" + s.texts(`SELECT id::text FROM event_outbox`)[0]
+	if body := s.get(row, loggedIn(testToken)).Body.String(); !strings.Contains(body, "GRANT outbox_operator TO") || strings.Contains(body, "Replay…") {
+		t.Errorf("the row does not say that the role may not change it:\n%s", body)
+	}
 	if answer := s.post("decide", form, loggedIn(testToken)); answer.Code != http.StatusBadGateway || !strings.Contains(answer.Body.String(), "outboxgen migration --grants") {
 		t.Errorf("%d\n%s", answer.Code, answer.Body)
 	}

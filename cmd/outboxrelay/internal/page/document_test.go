@@ -56,11 +56,11 @@ func TestLargeDocumentsAreNotRead(t *testing.T) {
 	s := newSite(t, loopbackWithToken())
 	s.exec(`INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_data, headers, dead_at)
 		VALUES ('order', '1', 'shop.placed.v1', 'orders', to_json(repeat('x', 5000000) || 'the end'), '{"h": 1}', now())`)
-	event, err := s.page.event(t.Context(), s.outbox, "", "1", true)
+	event, err := s.page.event(t.Context(), s.outbox, "", "1", true, false)
 	if err != nil || len(event.event.Data) != longestDocument+1 || string(event.event.Headers) != `{"h": 1}` {
 		t.Errorf("%d bytes are read, headers %s, %v", len(event.event.Data), event.event.Headers, err)
 	}
-	event, err = s.page.event(t.Context(), s.outbox, "", "1", false)
+	event, err = s.page.event(t.Context(), s.outbox, "", "1", false, false)
 	if err != nil || event.event.Data != nil || event.event.Headers != nil || event.event.Seq != 1 {
 		t.Errorf("%+v, %v", event, err)
 	}

@@ -133,7 +133,7 @@ func TestARowWhoseKeyIsSlow(t *testing.T) {
 	if err := prepare(t.Context(), conn, "public"); err != nil {
 		t.Fatal(err)
 	}
-	found, err := s.page.event(t.Context(), s.outbox, "", "1", false)
+	found, err := s.page.event(t.Context(), s.outbox, "", "1", false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +146,12 @@ func TestARowWhoseKeyIsSlow(t *testing.T) {
 	}
 	if status := conn.PgConn().TxStatus(); status != 'I' {
 		t.Errorf("the session is left in the state %c", status)
+	}
+	// Nor does the row wait until the whole request is too late.
+	late, end := context.WithTimeout(t.Context(), keyMargin/2)
+	defer end()
+	if uncounted, err := readKey(late, conn, &found.event); err != nil || !uncounted {
+		t.Errorf("at the end of a request: %t, %v", uncounted, err)
 	}
 }
 

@@ -36,6 +36,7 @@ type rowView struct {
 	NewerUnknown               string
 	Audit                      []auditRow
 	Dead, MayChange            bool
+	Powerless                  bool // the role of the relay may not change dead rows
 	Replay, Discard            string
 	MoreDead                   string
 	Command                    string
@@ -67,7 +68,8 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 	}
 	// The part that changes by itself has nothing of other rows, and no data.
 	again := r.Header.Get("HX-Request") != ""
-	found, err := p.event(r.Context(), o, r.FormValue("id"), r.FormValue("seq"), !again)
+	v := p.cfg.Access.visitor(r)
+	found, err := p.event(r.Context(), o, r.FormValue("id"), r.FormValue("seq"), !again, v.mayChange())
 	event, led := found.event, found.led
 	var gone *admin.DiscardedError
 	switch {
@@ -86,11 +88,10 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, "read the row", err)
 		return
 	}
-	v := p.cfg.Access.visitor(r)
 	id := event.EventID.String()
 	view := rowView{
 		frame: p.frame(r, "Event "+id), Name: visible(o.Name), OutboxLink: address("outbox", "outbox", o.Name), DeadLink: address("dead", "outbox", o.Name),
-		ID: id, Error: visibleLines(p.cfg.WithoutSecrets(event.LastError)), Dead: event.State == admin.Dead, MayChange: v.mayChange(),
+		ID: id, Error: visibleLines(p.cfg.WithoutSecrets(event.LastError)), Dead: event.State == admin.Dead, MayChange: v.mayChange() && !found.powerless, Powerless: found.powerless,
 		Replay:  address("decide", "outbox", o.Name, "do", "replay", "id", id),
 		Discard: address("decide", "outbox", o.Name, "do", "discard", "id", id),
 		Command: "outboxrelay dead show " + id + p.only(o),
@@ -127,17 +128,17 @@ func (p *Page) row(w http.ResponseWriter, r *http.Request) {
 	p.show(w, http.StatusOK, "row", view)
 }
 
-// found is a row, what its leader says about itself, and whether the other rows of its key
-// could not be read in time.
+// found is a row, and what its leader says about itself.
 type found struct {
 	event     admin.Event
 	led       *relay.Led
-	uncounted bool
+	uncounted bool // the other rows of its key could not be read in time
+	powerless bool // the role may not decide about it
 }
 
 // event reads a row by its event id or its seq, and if wanted its documents and the other rows
-// of its key.
-func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, whole bool) (out found, err error) {
+// of its key. If asked about a dead row, it says whether the role may decide about it.
+func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, whole, ask bool) (out found, err error) {
 	id, idErr := uuid.Parse(idText)
 	seq, seqErr := strconv.ParseInt(seqText, 10, 64)
 	if idErr != nil && (seqErr != nil || seq < 1) {
@@ -155,8 +156,18 @@ func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, whol
 		if whole {
 			most = longestDocument + 1
 		}
-		if out.event, err = admin.FindRowBeginning(ctx, conn, id, most); err != nil || !whole {
+		if out.event, err = admin.FindRowBeginning(ctx, conn, id, most); err != nil {
 			return err
+		}
+		if ask && out.event.State == admin.Dead {
+			may, err := admin.MayDecide(ctx, conn)
+			if err != nil {
+				return err
+			}
+			out.powerless = !may
+		}
+		if !whole {
+			return nil
 		}
 		l, err := admin.ReadLeader(ctx, conn, "")
 		if out.led = l.State.Led; err != nil {
@@ -172,8 +183,17 @@ func (p *Page) event(ctx context.Context, o Outbox, idText, seqText string, whol
 // millions of rows they may take minutes, and the row itself must not wait for them.
 const keyLasts = "1s"
 
+// keyMargin is how long before the end of a request the page gives up to read them.
+const keyMargin = time.Second
+
 // readKey reads the other rows of a key, or reports that there is no time for it.
-func readKey(ctx context.Context, conn *pgx.Conn, event *admin.Event) (uncounted bool, err error) {
+func readKey(whole context.Context, conn *pgx.Conn, event *admin.Event) (uncounted bool, err error) {
+	ctx := whole
+	if end, ok := whole.Deadline(); ok {
+		limited, cancel := context.WithDeadline(whole, end.Add(-keyMargin))
+		defer cancel()
+		ctx = limited
+	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, keyLasts); err != nil {
 			return err
@@ -185,7 +205,7 @@ func readKey(ctx context.Context, conn *pgx.Conn, event *admin.Event) (uncounted
 		*event = whole
 		return nil
 	})
-	if isCancelled(err) || isLocked(err) {
+	if isCancelled(err) || isLocked(err) || ctx.Err() != nil && whole.Err() == nil {
 		return true, nil
 	}
 	return false, err
