@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -61,6 +62,66 @@ func TestAlertsLeadToTheRunbook(t *testing.T) {
 		}
 		if !strings.Contains(text, "`"+r.Alert+"`") {
 			t.Errorf("docs/runbook.md does not name the alert %s", r.Alert)
+		}
+	}
+}
+
+// Whatever status gives as a reason, the table of the runbook leads to the incident that status
+// names.
+func TestTheRunbookHasEachReason(t *testing.T) {
+	t.Parallel()
+	text, _ := readRunbook(t)
+	_, table, _ := strings.Cut(text, "\n## Which incident\n")
+	table, _, _ = strings.Cut(table, "\nBy the alert:\n")
+	listed := func(r reason) bool {
+		for line := range strings.Lines(table) {
+			if !strings.Contains(line, "](#"+string(r.see)+")") {
+				continue
+			}
+			for _, quote := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(line, -1) {
+				parts := strings.Split(quote[1], "…")
+				for i := range parts {
+					parts[i] = regexp.QuoteMeta(parts[i])
+				}
+				if regexp.MustCompile(strings.Join(parts, ".*")).MatchString(r.text) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	led := admin.Leader{Known: true, Holder: uuid.New(), State: relay.Status{Leader: true}}
+	with := func(s relay.Status) admin.State {
+		l := led
+		s.Leader, l.State = true, s
+		return admin.State{Leader: l, Waiting: 1}
+	}
+	topics := []relay.Paused{{Topic: "a", Reason: "not allowed"}, {Topic: "b", Reason: "not allowed"}}
+	silent := led
+	silent.Silent = time.Minute
+	for _, s := range []admin.State{
+		{Pending: 1},
+		{Pending: 1, Leader: silent},
+		{Leader: led, Waiting: 1, Dead: 1},
+		{Leader: led, Pending: 1, OldestUnpaused: &admin.Row{Age: time.Minute}},
+		with(relay.Status{Reason: "Kafka unavailable, retrying: x", ReasonKind: relay.ReasonKafka}),
+		with(relay.Status{Reason: "topic a is paused: not allowed", ReasonKind: relay.ReasonTopic, PausedTopics: topics[:1]}),
+		with(relay.Status{Reason: "topic a is paused: not allowed", ReasonKind: relay.ReasonTopic, PausedTopics: topics, PausedTopicCount: 2}),
+		with(relay.Status{PausedTopics: topics[:1], PausedTopicCount: 1}),
+		with(relay.Status{Reason: "partition 1 of a is set aside: x", ReasonKind: relay.ReasonPartition}),
+		with(relay.Status{SetAside: topics[:1], SetAsideCount: 1}),
+		with(relay.Status{SetAside: topics, SetAsideCount: 2}),
+		with(relay.Status{Reason: "1 key is held by a failed row", ReasonKind: relay.ReasonHeld}),
+		with(relay.Status{Reason: "2 keys are held by failed rows", ReasonKind: relay.ReasonHeld}),
+	} {
+		found := reasons(s)
+		if len(found) == 0 {
+			t.Errorf("%+v has no reason", s)
+		}
+		for _, r := range found {
+			if r.see != "" && !listed(r) {
+				t.Errorf("docs/runbook.md does not lead from %q to %s", r, r.see)
+			}
 		}
 	}
 }
