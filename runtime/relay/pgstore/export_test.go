@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -104,6 +105,9 @@ func (s *Store) LookSeqs(n int64) { s.lookSeqs = n }
 
 // LowWater returns the mark of the current term.
 func (s *Store) LowWater() int64 { return s.currentTerm().lowWater().at }
+
+// Lasting is lasting.
+func Lasting(err *pgconn.PgError) bool { return lasting(err) }
 
 // PoolerSays is that of package pgdial.
 func PoolerSays(err error) bool { return pgdial.PoolerSays(err) }

@@ -35,8 +35,9 @@ func lasting(err *pgconn.PgError) bool {
 	case strings.HasPrefix(err.Code, accessRuleViolation), err.Code == invalidSchemaName, err.Code == notInState:
 		return true
 	case err.Code == featureNotSupported:
-		// A statement that was prepared before a column changed is prepared again.
-		return !strings.Contains(err.Message, "cached plan must not change result type")
+		// A statement that was prepared before a column changed is prepared again. The server's
+		// message may be in any language, and this function of it has only this one error.
+		return err.Routine != "RevalidateCachedQuery"
 	}
 	return false
 }
