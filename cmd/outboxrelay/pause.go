@@ -285,9 +285,9 @@ func (p *pausing) obeyed(l relay.Status, topics []string, now []relay.OperatorPa
 }
 
 // unobeyed says that the leader does not know a pause; "": it does, or there is no leader, or
-// it has not renewed its lease yet.
+// it has not renewed its lease yet, or for long.
 func unobeyed(s admin.State) string {
-	if s.Leader.Holder == uuid.Nil || !s.Leader.State.Leader || s.Leader.State.OperatorPauseCount >= len(s.Pauses) {
+	if s.Leader.Holder == uuid.Nil || s.Leader.Silent > silence || !s.Leader.State.Leader || s.Leader.State.OperatorPauseCount >= len(s.Pauses) {
 		return ""
 	}
 	if newest := s.Pauses[len(s.Pauses)-1]; s.Now.Sub(newest.Since) < silence {

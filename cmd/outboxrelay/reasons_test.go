@@ -35,6 +35,21 @@ func TestANewLeaderHasSaidNothing(t *testing.T) {
 	}
 }
 
+// A leader that has ended without a word is not of an old version because it knows no later pause.
+func TestASilentLeaderIsNotOld(t *testing.T) {
+	t.Parallel()
+	state := admin.State{Now: time.Now(), Pending: 1, Pauses: []relay.OperatorPause{{Topic: "orders", Since: time.Now().Add(-time.Minute)}}}
+	state.Leader = admin.Leader{Known: true, Holder: uuid.New(), Silent: time.Hour, State: relay.Status{Leader: true}}
+	var got []string
+	for _, r := range reasons(state) {
+		got = append(got, r.text)
+	}
+	want := []string{"the leader's last heartbeat was 1h0m0s ago and no other relay took over: check the logs of the relays, or start one", "1 pause by operators"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // ledWith makes a relay lead that writes this state into its lease.
 func ledWith(t *testing.T, conn *pgx.Conn, state string) {
 	t.Helper()
