@@ -12,8 +12,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
 )
 
-// An error of Connect matches ErrTLS if the server and the address do not agree about TLS or
-// about certificates; the server itself runs.
+// ErrTLS is matched by an error of Connect if the server and the address do not agree about TLS
+// or about certificates; the server itself runs.
 var ErrTLS = pgdial.ErrTLS
 
 // ErrNoRole is matched by an error of Connect if the server has no such role, or if it may not

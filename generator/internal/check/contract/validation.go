@@ -17,14 +17,12 @@ type Reading struct {
 // before. Readers with strict reject some of the records that a service with spec may
 // have published. pos is the place for a setting that was removed.
 func Validation(e *schema.Event, before, now Reading, pos finding.Pos) []finding.Finding {
-	level, message := compat.Backward, ""
-	switch {
-	case before.Validation == now.Validation || compat.Policy(e.Compat.Policy) != compat.Generated:
+	if before.Validation == now.Validation || compat.Policy(e.Compat.Policy) != compat.Generated {
 		return nil
-	case now.Validation == schema.SpecValidation:
+	}
+	level, message := compat.Backward, "validation changed from spec to strict: generated readers now reject old records that only the specification allows"
+	if now.Validation == schema.SpecValidation {
 		level, message = compat.Forward, "validation changed from strict to spec: readers with the old setting reject new records that only the specification allows"
-	default:
-		message = "validation changed from spec to strict: generated readers now reject old records that only the specification allows"
 	}
 	if !compat.Level(e.Compat.Level).Covers(level) {
 		return nil
