@@ -188,31 +188,49 @@ func TestAPauseThatComesDuringAResume(t *testing.T) {
 			s.exec(pause, topic)
 		}
 		form := s.confirmation("pause?outbox=shop&do=resume&all=1")
-		tx, err := s.db.Pool.Begin(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		answer := s.pausedMeanwhile(form, pause)
+		for answer.Code != http.StatusConflict && answer.Code != http.StatusSeeOther { // on a busy machine the page may give up waiting
+			s.exec(`DELETE FROM event_outbox_audit WHERE topic = 'late'`)
+			answer = s.pausedMeanwhile(form, pause)
 		}
-		if _, err := tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtextextended('outboxrelay pauses ' || to_regclass('event_outbox_audit')::oid::text, 0))`); err != nil {
-			t.Fatal(err)
-		}
-		answers := make(chan *httptest.ResponseRecorder, 1)
-		go func() { answers <- s.post("pause", form, loggedIn(testToken)) }()
-		for s.count(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) == 0 {
-			runtime.Gosched()
-		}
-		if _, err := tx.Exec(t.Context(), pause, "late"); err != nil {
-			t.Fatal(err)
-		}
-		if err := tx.Commit(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if answer := <-answers; answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "This pause ends: late") {
+		if answer.Code != http.StatusConflict || !strings.Contains(answer.Body.String(), "This pause ends: late") {
 			t.Errorf("%s: %d\n%s", name, answer.Code, answer.Body)
 		}
 		if n := s.count(`SELECT count(*) FROM event_outbox_audit WHERE action = 'resume'`); n != 0 {
 			t.Errorf("%s: %d pauses were ended", name, n)
 		}
 	}
+}
+
+// pausedMeanwhile posts a form about pauses, and pauses the topic late while the page waits for
+// the lock that such a decision takes.
+func (s *site) pausedMeanwhile(form url.Values, pause string) *httptest.ResponseRecorder {
+	s.Helper()
+	tx, err := s.db.Pool.Begin(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer tx.Rollback(s.Context()) //nolint:errcheck // after a commit there is nothing to undo
+	if _, err := tx.Exec(s.Context(), `SELECT pg_advisory_xact_lock(hashtextextended('outboxrelay pauses ' || to_regclass('event_outbox_audit')::oid::text, 0))`); err != nil {
+		s.Fatal(err)
+	}
+	answers := make(chan *httptest.ResponseRecorder, 1)
+	go func() { answers <- s.post("pause", form, loggedIn(testToken)) }()
+	for s.count(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) == 0 {
+		select {
+		case early := <-answers:
+			return early
+		default:
+			runtime.Gosched()
+		}
+	}
+	if _, err := tx.Exec(s.Context(), pause, "late"); err != nil {
+		s.Fatal(err)
+	}
+	if err := tx.Commit(s.Context()); err != nil {
+		s.Fatal(err)
+	}
+	return <-answers
 }
 
 // A process that ends carries out no further decisions, and says so.
