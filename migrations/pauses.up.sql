@@ -6,8 +6,9 @@
 --
 -- event_outbox_audit is locked (ACCESS EXCLUSIVE) while its rows are looked at and indexed:
 -- about a second for a million. To lock it for a moment only, create the indexes beforehand,
--- outside of a transaction, with the statements below and CONCURRENTLY after INDEX. Inserts of events do not wait for that, and a relay
--- that leads continues. After 5 s of waiting for the lock, nothing changes.
+-- outside of a transaction, with the statements below and CONCURRENTLY after INDEX.
+-- Inserts of events do not wait for that, and a relay that leads continues. After 5 s of
+-- waiting for the lock, nothing changes.
 --
 -- It is one statement, so that it holds the lock from its beginning to its end also where
 -- each statement has its own transaction.

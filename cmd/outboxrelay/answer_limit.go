@@ -77,15 +77,17 @@ func (a *answerLimit) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tr
 }
 
 // TraceQueryEnd implements pgx.QueryTracer.
-func (a *answerLimit) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
-	a.took = time.Since(a.began)
+func (a *answerLimit) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+	if sqlstate.Code(data.Err) == sqlstate.Cancelled {
+		a.took = time.Since(a.began) // not that of the rollback that follows
+	}
 	if cancel, ok := ctx.Value(cancelOfStatement{}).(context.CancelFunc); ok {
 		cancel()
 	}
 }
 
-// endedByLimit returns the limit of the server for a statement, and reports whether the last
-// statement took that long. The message of the server may be in any language, and somebody who
+// endedByLimit returns the limit of the server for a statement, and reports whether the
+// statement that was cancelled last took that long. The message of the server may be in any language, and somebody who
 // cancels a statement gets the same code.
 func endedByLimit(conn *pgx.Conn) (time.Duration, bool) {
 	a, ok := conn.Config().Tracer.(*answerLimit)

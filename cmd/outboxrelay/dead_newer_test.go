@@ -191,7 +191,7 @@ func TestDeadShowNamesNewerPublishedRows(t *testing.T) {
 	for _, c := range []struct{ change, want string }{
 		{"SELECT", "newer      2 newer rows were published, the last one is seq 3, event EVENT, at TIME; a replay of seq 1 is sent after them\n"},
 		{"UPDATE event_outbox SET topic = 'other' WHERE seq IN (2, 3)",
-			"newer      no newer row of its topic and key was published\n"},
+			"newer      no newer row of its topic and key was published, of those that the outbox still has\n"},
 		{"DELETE FROM event_outbox WHERE seq IN (2, 3)",
 			"newer      whether newer rows of the same keys were published is not known: rows that were published since may have been deleted (setting retention)\n"},
 		{lease, "newer      whether newer rows of the same keys were published is not known: the relay keeps no published rows (settle: delete)\n"},

@@ -147,7 +147,7 @@ func newerLines(e admin.Event) (lines []string) {
 		return append(lines, text)
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "no newer row of its topic and key was published")
+		lines = append(lines, "no newer row of its topic and key was published, of those that the outbox still has")
 	}
 	return lines
 }

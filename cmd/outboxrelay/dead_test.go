@@ -57,7 +57,7 @@ same key   dead: seq 1, event EVENT, order.placed, since TIME: too large
 behind     2 pending rows of its topic and key come after it; they wait until it is replayed or discarded (on_dead is block)
            seq 4, event EVENT, order.placed, created TIME
            seq 5, event EVENT, order.placed, created TIME
-newer      no newer row of its topic and key was published
+newer      no newer row of its topic and key was published, of those that the outbox still has
 audit      TIME: replay by ann: limit raised, the leader acted on it at TIME
            TIME: replay by ben: -
 next       fix the cause of the error, then: outboxrelay dead replay --event-id EVENT --reason '…'

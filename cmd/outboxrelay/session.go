@@ -120,7 +120,9 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 	config.RuntimeParams["application_name"] = c.session
 	// With prepared statements Postgres may take a plan that does not know the values, in which a
 	// list of thousands of keys is compared one by one with each row.
-	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // else the address sets it, for a pooler
+		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
 	own := maps.Clone(config.RuntimeParams)
 	config.Tracer = c.answersWithin(newAnswerLimit(own))
 	for name, limit := range limits {

@@ -64,7 +64,7 @@ func (a *asyncAPI) titled(s *schema.Schema) *schema.Schema {
 		return s
 	case slices.ContainsFunc(a.discriminated, named):
 		with.Title = ownName(s)
-	case beyondASCII(ownName(s)):
+	case escaped(ownName(s)):
 		with.Title = naming.RefName(s)
 	default:
 		return s

@@ -154,7 +154,7 @@ func componentName(s *schema.Schema) string {
 	switch {
 	case s.Title != "":
 		name = notInTitle.ReplaceAllString(s.Title, "")
-	case beyondASCII(ownName(s)): // it gets a title: see titled
+	case escaped(ownName(s)): // it gets a title: see titled
 		name = notInTitle.ReplaceAllString(naming.RefName(s), "")
 	}
 	if strings.Trim(name, "_.-") == "" {
@@ -167,6 +167,14 @@ func componentName(s *schema.Schema) string {
 // letters.
 func beyondASCII(name string) bool {
 	return strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// escaped reports whether the key of a component cannot be a name, apart from what
+// componentName replaces in any case: because of other letters, or because a part of it looks
+// like a letter that was replaced.
+func escaped(name string) bool {
+	plain := notInOwnName.ReplaceAllString(name, "_")
+	return beyondASCII(name) || schema.ComponentKey(plain) != plain
 }
 
 // ownName returns the name that a schema has: of its definition, or of its file.

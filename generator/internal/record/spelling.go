@@ -130,8 +130,8 @@ func (n *numbers) text(v *schema.Value) string {
 			return text
 		}
 	}
-	if !of.number || of.decimal || !n.strict {
-		return v.Text
+	if !of.number || of.decimal || !n.strict || !jsonvalue.ExactFloat64(v.Text) {
+		return v.Text // a type that the project file chooses may keep all digits
 	}
 	number, err := strconv.ParseFloat(v.Text, 64)
 	if err != nil {

@@ -98,17 +98,23 @@ const mostKeys = pageRows
 // keeps, so one Chosen is for one goroutine at a time.
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
 	slices.Sort(chosen.seqs)
-	between := admindb.DeadBetweenParams{Before: chosen.last, EventKeys: chosen.keys(mostKeys), MaxRows: earlierStep}
-	between.AnyKey = between.EventKeys == nil
+	keys, q := chosen.keys(mostKeys), admindb.New(db)
+	failed := func(err error) ([]DeadLetter, error) {
+		return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
+	}
 	var out []DeadLetter
-	for after < chosen.last && len(out) < limit {
-		between.After = after
-		rows, err := admindb.New(db).DeadBetween(ctx, between)
+	for after < chosen.last {
+		// Each statement looks at a limited number of rows, however few have one of the keys.
+		step, err := q.NextDead(ctx, admindb.NextDeadParams{After: after, Before: chosen.last, MaxRows: earlierStep})
 		if err != nil {
-			return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
+			return failed(err)
+		}
+		rows, err := q.DeadBetween(ctx, admindb.DeadBetweenParams{After: after, Before: step.Last + 1, EventKeys: keys, AnyKey: keys == nil})
+		if err != nil {
+			return failed(err)
 		}
 		for _, r := range rows {
-			if after = r.Seq; len(out) == limit {
+			if len(out) == limit {
 				return out, nil
 			}
 			if r.Seq >= chosen.ends[topicKey{r.Topic, value(r.EventKey)}] {
@@ -118,7 +124,7 @@ func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit 
 				out = append(out, letterOf(admindb.DeadRowsRow(r)))
 			}
 		}
-		if len(rows) < earlierStep {
+		if after = step.Last; len(out) == limit || step.Looked < earlierStep {
 			break
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
+	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 )
 
@@ -92,7 +93,7 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 	defer tx.Rollback(ctx) //nolint:errcheck // nothing was changed
 	look := newerLook{q: admindb.New(tx), chosen: chosen, until: time.Now().Add(limit), found: map[topicKey]Newer{}}
 	if err = look.q.LimitStatements(ctx, max(1, limit.Milliseconds())); err == nil {
-		out.Unknown, err = look.everything(ctx)
+		out.Unknown, err = look.everything(ctx, leader.State.Led)
 	}
 	if err != nil {
 		return out, fmt.Errorf("admin: look for newer published rows: %w", missing(err))
@@ -116,7 +117,7 @@ type newerLook struct {
 }
 
 // everything looks at all rows after the first chosen one, and says what it cannot know.
-func (l newerLook) everything(ctx context.Context) (Unknown, error) {
+func (l newerLook) everything(ctx context.Context, led *relay.Led) (Unknown, error) {
 	var facts admindb.LookFactsRow
 	inTime, err := l.step(ctx, func() (err error) {
 		facts, err = l.q.LookFacts(ctx)
@@ -156,7 +157,7 @@ func (l newerLook) everything(ctx context.Context) (Unknown, error) {
 	}
 	kept := false
 	inTime, err = l.step(ctx, func() (err error) {
-		kept, err = l.q.KeptSince(ctx, admindb.KeptSinceParams{At: l.chosen.oldest, Place: first, MaxRows: placeRows})
+		kept, err = l.q.KeptSince(ctx, admindb.KeptSinceParams{At: l.chosen.oldest, Place: first, MaxRows: placeRows, Marks: led != nil && led.Settings["settle"] == "mark"})
 		return err
 	})
 	switch {

@@ -88,13 +88,20 @@ func promotedLast(ctx context.Context, conn *pgx.Conn, silence time.Duration, ot
 			continue
 		}
 		drop := found
-		theirs := readTimeline(probing, found)
+		theirs := timelineOf(ctx, found)
 		if !found.IsClosed() && (latest.IsClosed() || timeline > 0 && theirs > timeline) {
 			drop, latest, timeline = latest, found, theirs
 		}
 		closeSoon(drop)
 	}
 	return latest
+}
+
+// timelineOf is readTimeline with the time limit of a probe.
+func timelineOf(ctx context.Context, conn *pgx.Conn) int64 {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	return readTimeline(ctx, conn)
 }
 
 func closeSoon(conn *pgx.Conn) {

@@ -218,11 +218,16 @@ func (d *dialer) connect(ctx context.Context, at pgdial.Target) (conn *pgx.Conn,
 	return conn, err
 }
 
+// credentialsLast limits the functions that get the password and the certificates.
+// connect_timeout does not: it is about addresses, and a token of a cloud provider can take
+// longer.
+const credentialsLast = 30 * time.Second
+
 // renew sets the password and the certificates for a new session, if the configuration has
-// functions for them. Their context ends when connecting would: a service that does not
-// answer is an error, which is logged and retried.
+// functions for them. Their context ends: a service that does not answer is an error, which
+// is logged and retried.
 func (d *dialer) renew(ctx context.Context, config *pgx.ConnConfig) error {
-	ctx, cancel := context.WithTimeout(ctx, pgdial.Longest(d.cfg.Conn))
+	ctx, cancel := context.WithTimeout(ctx, max(credentialsLast, pgdial.Longest(d.cfg.Conn)))
 	defer cancel()
 	if d.cfg.Password != nil {
 		err := renewed("ServerConfig.Password", "get the password of the database", func() (err error) {

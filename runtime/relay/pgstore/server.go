@@ -32,8 +32,8 @@ type ServerConfig struct {
 	// Password returns the password for a new session. It is called before each attempt to
 	// connect, also by several goroutines, so it should keep what takes long to get. Use it
 	// for passwords that change, such as the content of a file or a token of a cloud
-	// provider. It must return when its context ends, which is after connect_timeout, or
-	// after five times [DefaultConnectTimeout] without it. Default nil: the password of Conn.
+	// provider. It must return when its context ends, which is after 30 seconds, or after
+	// connect_timeout if that is longer. Default nil: the password of Conn.
 	Password func(context.Context) (string, error)
 	// TLS sets the TLSConfig of config and of its Fallbacks for a new session, to those of
 	// certificates that may have been renewed. config is a copy of a part of Conn, for one

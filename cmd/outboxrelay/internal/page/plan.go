@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -100,9 +101,9 @@ func (p *Page) makePlan(ctx context.Context, o Outbox, chosen selection, replays
 const newerLasts = 2 * time.Second
 
 // digest identifies what a person has seen of a plan: its rows, where they go, and what
-// happens to others. It has no newer published rows: on a busy outbox further keys get some
-// every moment, and whoever confirmed it for some keys did so for all. Who was not asked about any
-// is asked: see incomplete.
+// happens to others. Of the newer published rows it has the topics only: on a busy outbox
+// further keys get some every moment, and whoever confirmed it for some keys of a topic did so
+// for all. If it is not known which there are, the confirmation is about all topics.
 func (p plan) digest() string {
 	sum := sha256.New()
 	row := func(id uuid.UUID, eventType, topic, key string) {
@@ -114,6 +115,13 @@ func (p plan) digest() string {
 	_, _ = fmt.Fprintf(sum, "and %d earlier, more: %t, they block: %t\n", len(p.earlier), p.tooMany, p.blocks)
 	for _, l := range p.earlier {
 		row(l.EventID, l.EventType, l.Topic, keyText(l.Key))
+	}
+	newer := map[string]bool{}
+	for _, n := range p.newer.Keys {
+		newer[n.Topic] = true
+	}
+	if p.newer.Unknown == "" {
+		_, _ = fmt.Fprintf(sum, "newer rows of %q\n", slices.Sorted(maps.Keys(newer)))
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }

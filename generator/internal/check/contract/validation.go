@@ -1,6 +1,9 @@
 package contract
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/outboxgen/outboxgen/generator/internal/check/compat"
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -24,11 +27,24 @@ func Validation(e *schema.Event, before, now Reading, pos finding.Pos) []finding
 	if now.Validation == schema.SpecValidation {
 		level, message = compat.Forward, "validation changed from strict to spec: readers with the old setting reject new records that only the specification allows"
 	}
-	if !compat.Level(e.Compat.Level).Covers(level) {
+	if !compat.Level(e.Compat.Level).Covers(level) || !readDifferently(e.Schema, map[*schema.Schema]bool{}) {
 		return nil
 	}
 	if now.Pos != (finding.Pos{}) {
 		pos = now.Pos
 	}
-	return []finding.Finding{found("validation-changed", e.Type, pos, before.Pos, message)}
+	return []finding.Finding{found("validation-changed", e.Type, pos, before.Pos, fmt.Sprintf("%s: %s", finding.Quote(e.Type), message))}
+}
+
+// readDifferently reports whether readers with strict may read values of a schema in another
+// way than those with spec: formats, encodings, numbers, and constraints without a type.
+func readDifferently(s *schema.Schema, seen map[*schema.Schema]bool) bool {
+	if s == nil || seen[s] {
+		return false
+	}
+	seen[s] = true
+	number := slices.Contains(s.Types, "number") || slices.Contains(s.Types, "integer")
+	untyped := s.Bool == nil && len(s.Types) == 0 && s.SaysMore("allOf", "anyOf", "oneOf", "enum", "const")
+	return s.Format != "" || s.ContentEncoding != "" || number || untyped ||
+		slices.ContainsFunc(s.Parts(), func(p *schema.Schema) bool { return readDifferently(p, seen) })
 }

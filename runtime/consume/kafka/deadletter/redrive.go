@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
@@ -357,6 +358,7 @@ func (r *redrive) check(ctx context.Context, topic string) error {
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
 	case errors.Is(err, kerr.UnknownTopicOrPartition): // sending says what to do
+	case err != nil && !r.tellsSettings(asking): // this Kafka tells them to nobody
 	case err != nil:
 		return fmt.Errorf("the settings of topic %s cannot be read, and if it is compacted, a record that is sent back would replace the newer ones of its key: "+
 			"look at the brokers, and call it again: %w", topic, err)
@@ -366,6 +368,21 @@ func (r *redrive) check(ctx context.Context, topic string) error {
 	}
 	r.checked[topic] = true
 	return nil
+}
+
+// tellsSettings reports whether the brokers can be asked for the settings of a topic. Some
+// replacements of Kafka cannot.
+func (r *redrive) tellsSettings(ctx context.Context) bool {
+	versions, err := r.admin.ApiVersions(ctx)
+	if err != nil || len(versions) == 0 {
+		return true
+	}
+	for _, v := range versions {
+		if _, known := v.KeyMaxVersion(kmsg.DescribeConfigs.Int16()); known || v.Err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // cleanupPolicy reads the cleanup.policy of a topic; "" if the broker does not tell it. It

@@ -35,6 +35,15 @@ WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq < @before
 ORDER BY seq DESC
 LIMIT @max_rows;
 
+-- NextDead is the end of the next dead rows.
+-- name: NextDead :one
+SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked
+FROM (
+    SELECT seq FROM event_outbox
+    WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after::bigint AND seq < @before::bigint
+    ORDER BY seq LIMIT @max_rows
+) AS w;
+
 -- DeadBetween lists the dead rows between two seqs: those of some keys, or all. The keys are in
 -- a subquery behind OR, which Postgres reads once into a hash. As a join, or as a list in a
 -- generic plan, it would compare each row with each key.
@@ -45,8 +54,7 @@ FROM event_outbox AS o
 CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', o.event_type)::text AS topic) AS t
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > @after::bigint AND seq < @before::bigint
   AND (@any_key::boolean OR event_key IN (SELECT unnest(@event_keys::text[])))
-ORDER BY seq
-LIMIT @max_rows;
+ORDER BY seq;
 
 -- CountDead counts dead rows by their type, topic or last error, of the first ones up to a cap.
 -- name: CountDead :many

@@ -88,10 +88,11 @@ FROM (SELECT o.seq FROM event_outbox AS o WHERE o.seq > @after::bigint ORDER BY 
 -- was published before the time, and one after the seq. For the first one, the first rows are
 -- asked, and those before the seq: every row that the retention has deleted is of a transaction
 -- that had begun when that row was published (see HistoryReach of pgstore). The second one,
--- because with settle: delete rows from before that setting may be left.
+-- because with settle: delete rows from before that setting may be left; it is not needed if
+-- the leader marks rows, as after an outage in which nothing was published.
 -- name: KeptSince :one
 SELECT (coalesce(min(p.published_at) < @at::timestamptz, false)
-        AND EXISTS (SELECT FROM (SELECT a.seq FROM event_outbox AS a WHERE a.seq > @place::bigint AND a.published_at IS NOT NULL ORDER BY a.seq LIMIT 1) AS n))::boolean AS kept
+        AND (@marks::boolean OR EXISTS (SELECT FROM (SELECT a.seq FROM event_outbox AS a WHERE a.seq > @place::bigint AND a.published_at IS NOT NULL ORDER BY a.seq LIMIT 1) AS n)))::boolean AS kept
 FROM (
     (SELECT f.published_at, f.dead_at FROM event_outbox AS f ORDER BY f.seq LIMIT 100)
     UNION ALL

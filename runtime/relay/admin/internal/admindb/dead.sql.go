@@ -105,7 +105,6 @@ CROSS JOIN LATERAL (SELECT coalesce(o.topic, regexp_replace(o.event_data::text, 
 WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1::bigint AND seq < $2::bigint
   AND ($3::boolean OR event_key IN (SELECT unnest($4::text[])))
 ORDER BY seq
-LIMIT $5
 `
 
 type DeadBetweenParams struct {
@@ -113,7 +112,6 @@ type DeadBetweenParams struct {
 	Before    int64
 	AnyKey    bool
 	EventKeys []string
-	MaxRows   int32
 }
 
 type DeadBetweenRow struct {
@@ -141,7 +139,6 @@ func (q *Queries) DeadBetween(ctx context.Context, arg DeadBetweenParams) ([]Dea
 		arg.Before,
 		arg.AnyKey,
 		arg.EventKeys,
-		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err
@@ -394,6 +391,34 @@ func (q *Queries) Discard(ctx context.Context, arg DiscardParams) (DiscardRow, e
 	row := q.db.QueryRow(ctx, discard, arg.Seqs, arg.Actor, arg.Reason)
 	var i DiscardRow
 	err := row.Scan(&i.Changed, &i.Audited)
+	return i, err
+}
+
+const nextDead = `-- name: NextDead :one
+SELECT coalesce(max(w.seq), 0)::bigint AS last, count(*) AS looked
+FROM (
+    SELECT seq FROM event_outbox
+    WHERE dead_at IS NOT NULL AND published_at IS NULL AND seq > $1::bigint AND seq < $2::bigint
+    ORDER BY seq LIMIT $3
+) AS w
+`
+
+type NextDeadParams struct {
+	After   int64
+	Before  int64
+	MaxRows int32
+}
+
+type NextDeadRow struct {
+	Last   int64
+	Looked int64
+}
+
+// NextDead is the end of the next dead rows.
+func (q *Queries) NextDead(ctx context.Context, arg NextDeadParams) (NextDeadRow, error) {
+	row := q.db.QueryRow(ctx, nextDead, arg.After, arg.Before, arg.MaxRows)
+	var i NextDeadRow
+	err := row.Scan(&i.Last, &i.Looked)
 	return i, err
 }
 

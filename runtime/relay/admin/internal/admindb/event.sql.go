@@ -184,17 +184,18 @@ func (q *Queries) IDsOfSeq(ctx context.Context, seq int64) ([]uuid.UUID, error) 
 
 const keptSince = `-- name: KeptSince :one
 SELECT (coalesce(min(p.published_at) < $1::timestamptz, false)
-        AND EXISTS (SELECT FROM (SELECT a.seq FROM event_outbox AS a WHERE a.seq > $2::bigint AND a.published_at IS NOT NULL ORDER BY a.seq LIMIT 1) AS n))::boolean AS kept
+        AND ($2::boolean OR EXISTS (SELECT FROM (SELECT a.seq FROM event_outbox AS a WHERE a.seq > $3::bigint AND a.published_at IS NOT NULL ORDER BY a.seq LIMIT 1) AS n)))::boolean AS kept
 FROM (
     (SELECT f.published_at, f.dead_at FROM event_outbox AS f ORDER BY f.seq LIMIT 100)
     UNION ALL
-    (SELECT b.published_at, b.dead_at FROM event_outbox AS b WHERE b.seq < $2::bigint ORDER BY b.seq DESC LIMIT $3)
+    (SELECT b.published_at, b.dead_at FROM event_outbox AS b WHERE b.seq < $3::bigint ORDER BY b.seq DESC LIMIT $4)
 ) AS p
 WHERE p.published_at IS NOT NULL AND p.dead_at IS NULL
 `
 
 type KeptSinceParams struct {
 	At      time.Time
+	Marks   bool
 	Place   int64
 	MaxRows int32
 }
@@ -203,9 +204,15 @@ type KeptSinceParams struct {
 // was published before the time, and one after the seq. For the first one, the first rows are
 // asked, and those before the seq: every row that the retention has deleted is of a transaction
 // that had begun when that row was published (see HistoryReach of pgstore). The second one,
-// because with settle: delete rows from before that setting may be left.
+// because with settle: delete rows from before that setting may be left; it is not needed if
+// the leader marks rows, as after an outage in which nothing was published.
 func (q *Queries) KeptSince(ctx context.Context, arg KeptSinceParams) (bool, error) {
-	row := q.db.QueryRow(ctx, keptSince, arg.At, arg.Place, arg.MaxRows)
+	row := q.db.QueryRow(ctx, keptSince,
+		arg.At,
+		arg.Marks,
+		arg.Place,
+		arg.MaxRows,
+	)
 	var kept bool
 	err := row.Scan(&kept)
 	return kept, err
