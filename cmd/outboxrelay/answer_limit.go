@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -78,7 +79,7 @@ func (a *answerLimit) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tr
 
 // TraceQueryEnd implements pgx.QueryTracer.
 func (a *answerLimit) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
-	if sqlstate.Code(data.Err) == sqlstate.Cancelled {
+	if pg, ok := errors.AsType[*pgconn.PgError](data.Err); ok && pg.Code == "57014" {
 		a.took = time.Since(a.began) // not that of the rollback that follows
 	}
 	if cancel, ok := ctx.Value(cancelOfStatement{}).(context.CancelFunc); ok {
