@@ -28,6 +28,10 @@ func shop(t *testing.T, config string) *repo {
 // States of a repository, and what check finds in each.
 func TestCheckInARepository(t *testing.T) {
 	t.Parallel()
+	numbered := func(r *repo) { // readers with validation: spec read numbers of any size
+		r.write(v1, placed+"  total: {type: number, description: The total.}\n")
+		r.commit("a number")
+	}
 	shorter := func(r *repo) { r.replace(v1, "maxLength: 36", "maxLength: 30") }
 	for _, test := range []struct {
 		name, config, against string
@@ -152,8 +156,19 @@ func TestCheckInARepository(t *testing.T) {
 			r.replace(v1, "[new, paid]", "[new, paid, lost]")
 		}, "enum-value-added"},
 		{"the service has another name", "", "HEAD", func(r *repo) { r.replace("outboxgen.yaml", "service: shop", "service: orders") }, "service-renamed"},
-		{"strict validation now", "validation: spec\n", "HEAD", func(r *repo) { r.write("outboxgen.yaml", project) }, "validation-changed"},
+		{"strict validation now", "validation: spec\n", "HEAD", func(r *repo) {
+			numbered(r)
+			r.write("outboxgen.yaml", project)
+		}, "validation-changed"},
+		{"strict validation now, which reads the same", "validation: spec\n", "HEAD", func(r *repo) { r.write("outboxgen.yaml", project) }, "PASS"},
+		{"strict validation now, two events", "validation: spec\n", "HEAD", func(r *repo) {
+			numbered(r)
+			r.write("schemas/order_paid.v1.yaml", strings.NewReplacer("order_placed", "order_paid", "OrderPlaced", "OrderPaid").Replace(r.read(v1)))
+			r.commit("another event")
+			r.write("outboxgen.yaml", project+"compat: {accept: [{id: validation-changed, event: shop.order_placed.v1, reason: no such records}]}\n")
+		}, "validation-changed"},
 		{"strict validation now, and another schema", "validation: spec\n", "HEAD", func(r *repo) {
+			numbered(r)
 			shorter(r)
 			r.write("outboxgen.yaml", project+"validation: strict\n")
 		}, "max-length-decreased validation-changed"},
@@ -164,6 +179,7 @@ func TestCheckInARepository(t *testing.T) {
 			r.write("outboxgen.yaml", project)
 		}, "PASS"},
 		{"strict validation now, accepted", "validation: spec\n", "HEAD", func(r *repo) {
+			numbered(r)
 			r.write("outboxgen.yaml", project+"compat: {accept: [{id: validation-changed, event: shop.order_placed.v1, reason: no such records}]}\n")
 		}, "PASS"},
 		{"strict validation now, for the readers of before", "validation: spec\ncompat: {level: FORWARD}\n", "HEAD", func(r *repo) {
@@ -171,6 +187,7 @@ func TestCheckInARepository(t *testing.T) {
 		}, "PASS"},
 		{"validation by the specification now", "", "HEAD", func(r *repo) { r.write("outboxgen.yaml", project+"validation: spec\n") }, "PASS"},
 		{"validation by the specification now, for the readers of before", "compat: {level: FULL}\n", "HEAD", func(r *repo) {
+			numbered(r)
 			r.write("outboxgen.yaml", project+"compat: {level: FULL}\nvalidation: spec\n")
 		}, "validation-changed"},
 		{"frozen", "compat: {frozen: true}\n", "HEAD", func(r *repo) { r.replace(v1, "maxLength: 36", "maxLength: 40") }, "released-version-changed"},

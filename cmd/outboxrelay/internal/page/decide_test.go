@@ -330,7 +330,7 @@ func TestNewerRowsThatArePublishedMeanwhile(t *testing.T) {
 		want              int
 	}{
 		"of another key before": {"seq = 5", "1", http.StatusSeeOther},
-		"none before":           {"false", "", http.StatusUnprocessableEntity},
+		"none before":           {"false", "", http.StatusConflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
