@@ -62,6 +62,7 @@ type simOptions struct {
 	savepoints bool
 	delays     bool       // some events are delayed
 	chosen     bool       // rows name partitions, also such that their topic does not have
+	inLog      bool       // the outbox is a log
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
@@ -333,7 +334,7 @@ func (s *sim) fault() {
 func (s *sim) edit() {
 	var waiting []*memRow
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && !r.published && !r.gone {
+		if s.store.committed(r) && !r.published && !r.gone && (!s.inLog || s.store.log.copied[r.Seq]) {
 			waiting = append(waiting, r)
 		}
 	}

@@ -152,6 +152,24 @@ var rules = []struct {
 	{"what a search found is read", simOptions{forgot: true}, "lost"},
 	{"no row is set aside during a look for edits", simOptions{edits: true, pairs: true}, "reordered"},
 
+	// The log.
+	{"the cursor stops at a row that is not settled", simOptions{inLog: true}, "lost or reordered"},
+	{"a row that waits is noted when the cursor passes it", simOptions{inLog: true}, "lost or reordered"},
+	{"a row that failed is copied when the cursor passes it", simOptions{inLog: true}, "lost or reordered"},
+	{"a term finishes the tick of the last one", simOptions{inLog: true}, "lost or reordered"},
+	{"the first snapshot is given until the backlog is read", simOptions{inLog: true}, "lost or reordered"},
+	{"the cursor is read after the take-over", simOptions{inLog: true}, "repeated"},
+	{"what is settled ahead belongs to the cursor", simOptions{inLog: true}, "repeated"},
+	{"what is ahead of the cursor is read no more", simOptions{inLog: true}, "repeated"},
+	{"after an unknown outcome nothing else is written", simOptions{inLog: true}, "repeated"},
+	{"rows that were set aside are read again", simOptions{inLog: true}, "lost or reordered"},
+	{"a new leader reads the rows that were set aside", simOptions{inLog: true}, "lost or reordered"},
+	{"the open tick is read again too", simOptions{inLog: true}, "reordered"},
+	{"what is read again is what the snapshot shows", simOptions{inLog: true, async: true}, "invented or reordered"},
+	{"open transactions are part of a cursor's snapshot", simOptions{inLog: true}, "lost or reordered"},
+	{"a partition is dropped when the base shows all of it", simOptions{inLog: true}, "lost"},
+	{"a partition with rows that were set aside is not dropped", simOptions{inLog: true}, "lost"},
+
 	// Settling.
 	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},
 	{"retention spares what is not settled", simOptions{}, "lost"},

@@ -97,10 +97,14 @@ const firstEarlier, mostEarlier = 100, 10_000
 // estimates joins with so many values wrong, and then they take minutes. It sorts what Chosen
 // keeps, so one Chosen is for one goroutine at a time.
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(chosen.seqs)
 	var out []DeadLetter
 	for size := int32(firstEarlier); after < chosen.last && len(out) < limit; size = min(10*size, mostEarlier) {
-		rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{After: after, MaxRows: size})
+		rows, err := outbox.dead(ctx, admindb.DeadRowsParams{After: after, MaxRows: size})
 		if err != nil {
 			return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
 		}

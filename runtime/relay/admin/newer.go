@@ -66,7 +66,11 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 	}
 	names := slices.Sorted(maps.Keys(keys))
 	found := map[topicKey]Newer{}
-	q := admindb.New(db)
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return out, err
+	}
+	q := outbox.tail()
 	for began := time.Now(); ; {
 		step, err := q.NextSeqs(ctx, admindb.NextSeqsParams{After: after, MaxRows: newerStep})
 		if err != nil {

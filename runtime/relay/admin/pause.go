@@ -45,12 +45,11 @@ func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 // UsesTopic reports whether a row has the topic, of the first 10,000 that are pending, dead
 // or delayed, and of the latest 10,000. It is for telling a misspelt name.
 func UsesTopic(ctx context.Context, db DB, topic string) (bool, error) {
-	q := admindb.New(db)
-	low, err := q.LowWater(ctx, defaultLease)
+	rows, err := rowsOf(ctx, db, defaultLease)
 	if err != nil {
-		return false, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+		return false, err
 	}
-	used, err := q.UsesTopic(ctx, admindb.UsesTopicParams{LowWater: low.LowWater, UpTo: low.UpTo, Topic: topic})
+	used, err := rows.usesTopic(ctx, topic)
 	if err != nil {
 		return false, fmt.Errorf("admin: look for rows of the topic: %w", missing(err))
 	}
