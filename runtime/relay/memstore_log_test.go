@@ -69,22 +69,17 @@ func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w == nil {
 		s.w = logcursor.New(s.log.cursor)
 	}
-	first := s.w.First()
-	switch {
-	case s.w.Begun() && first != "" && !s.off("the first snapshot is given until the backlog is read"):
+	if first := s.w.First(); first != "" && !s.off("the first snapshot is given until the backlog is read") {
 		return Snapshot(first), nil
-	case !s.w.Begun() && first != "" && !s.off("a term finishes the tick of the last one"):
-		s.w.Begin(first)
-		return Snapshot(first), nil
+	}
+	if former := s.log.cursor.Shown; former != "" && !s.w.Begun() && s.off("a term begins with a snapshot of its own") {
+		s.w.Begin(former)
+		return Snapshot(former), nil
 	}
 	taken, err := s.memStore.Snapshot(ctx)
-	if s.w.Begun() {
-		return taken, err
+	if !s.w.Begun() {
+		s.w.Begin(string(taken))
 	}
-	if first != "" { // the rule is off
-		s.w = logcursor.New(logcursor.Cursor{Base: s.log.cursor.Base, Shown: string(taken), Seq: s.log.cursor.Seq, Ahead: s.log.cursor.Ahead})
-	}
-	s.w.Begin(string(taken))
 	return taken, err
 }
 
@@ -102,6 +97,21 @@ func (s *memStore) inTick(r *memRow, from, to string) bool {
 		return r.stamp >= s.at(from).xmax && s.visible(r, s.at(to))
 	}
 	return s.visible(r, s.at(to)) && !s.visible(r, s.at(from))
+}
+
+// unread reports whether a row is of the last tick, and not behind the cursor with which the
+// term began.
+func (s *memLogStore) unread(r *memRow) bool {
+	to, _, _ := s.w.Unread()
+	if r.dropped || !s.committed(r) || !s.inTick(r, s.w.From(), to) {
+		return false
+	}
+	shown, seq := s.w.Passed()
+	switch {
+	case shown == "" || r.Seq > seq || s.off("what the former cursor has passed is read no more"):
+		return true
+	}
+	return !s.visible(r, s.at(shown)) && !s.off("a place in a tick belongs to its snapshot")
 }
 
 // waits reports whether a row is read although the cursor has passed it.
@@ -154,9 +164,11 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 	for _, r := range s.rows {
 		switch {
 		case r.Seq <= after:
-		case waiting && s.waitsInLog(r) && !s.off("a new leader reads the rows that were set aside"):
-			rows = append(rows, r)
-		case !r.dropped && s.committed(r) && s.inTick(r, s.w.From(), to) && r.Seq > s.w.Start():
+		case waiting && s.waitsInLog(r):
+			if s.visible(r, s.at(to)) && !s.off("a new leader reads the rows that were set aside") {
+				rows = append(rows, r)
+			}
+		case s.unread(r):
 			rows = append(rows, r)
 		}
 	}
@@ -210,10 +222,8 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 	for _, r := range s.w.Unsettled(sel.Topic, hashes, after, upTo) {
 		inWindow[r.Seq] = true
 	}
-	to, readTo, unread := s.w.Unread()
-	peeks := func(r *memRow) bool {
-		return unread && r.Seq > readTo && !r.dropped && s.committed(r) && s.inTick(r, s.w.From(), to)
-	}
+	_, readTo, unread := s.w.Unread()
+	peeks := func(r *memRow) bool { return unread && r.Seq > readTo && s.unread(r) }
 	var rows, peeked []*memRow
 	for _, r := range s.rows {
 		if r.Seq <= after || r.Seq > upTo || r.Topic != sel.Topic || sel.Keys != nil && (r.Key == nil || !slices.Contains(sel.Keys, *r.Key)) {
@@ -290,6 +300,9 @@ func (s *memLogStore) write(st Settlement) error {
 	p := s.w.Position()
 	if s.off("the cursor stops at a row that is not settled") && len(st.Published) > 0 {
 		p.Seq = max(p.Seq, slices.Max(st.Published))
+	}
+	if p.Former && s.off("the former place is kept until the term has reached it") {
+		p.Shown, p.Seq = "", 0
 	}
 	s.flush()
 	s.log.cursor = p.Cursor

@@ -180,9 +180,8 @@ func (s *Log) inLog(ctx context.Context, what string, fn func(*term, *session, *
 	})
 }
 
-// Snapshot takes a snapshot of the database. The first one of a term is that of the tick
-// which the last leader was in. It is given until the backlog was read, because the answer
-// with it may be lost.
+// Snapshot takes a snapshot of the database. The first one of a term is given until the backlog
+// was read, because the answer with it may be lost.
 func (s *Log) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
 	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {

@@ -116,34 +116,50 @@ func TestLogLateCommit(t *testing.T) {
 	})
 }
 
-// A new leader finishes the tick of the last one. If it applied the place in it to a new
-// snapshot, it would miss the row that was committed later with a lower seq.
-func TestLogNewLeaderFinishesTheTick(t *testing.T) {
+// A new leader begins with everything that is unsettled, in the order of seq: with a row that
+// was committed late, with a lower seq than others that are published; with rows that wait; with
+// a row that failed in a newer tick than that of the cursor, so that no later row of its key
+// passes it; and with new rows.
+func TestLogANewLeaderBeginsWithEverythingUnsettled(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		s := newLog(t, pg)
 		lease := lead(t, s)
 		open := begin(t, pg)
 		low := insert(t, open, "low")
-		var later []int64
-		for _, key := range []string{"a", "b", "c"} {
-			later = append(later, insert(t, pg.Pool, key))
-		}
+		published := []int64{insert(t, pg.Pool, "a"), insert(t, pg.Pool, "b")}
+		waits := insert(t, pg.Pool, "waits")
 		snap := snapshot(t, s)
-		page, err := s.ReadBacklog(t.Context(), snap, 0, relay.Limit{Rows: 2, Bytes: 1 << 20})
-		must(t, err)
-		settle(t, s, lease, page.Rows) // a and b: the cursor is in the tick
+		backlog(t, s, snap, wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: published})) // the cursor is in the tick
+		failed := insert(t, pg.Pool, "failed")
+		later := snapshot(t, s)
+		tick(t, s, snap, later, wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Failed: []relay.Failure{{Seq: failed, Err: "bad", RetryCount: 1, RetryIn: time.Hour}}}))
 		must(t, open.Commit(t.Context()))
+		behind := insert(t, pg.Pool, "failed")
 
-		next := newLog(t, pg)
-		lead(t, next)
-		first := snapshot(t, next)
-		if first != snap {
-			t.Errorf("the term begins with snapshot %s; want that of the open tick, %s", first, snap)
+		reads := func(limit relay.Limit, want ...int64) *pgstore.Log {
+			t.Helper()
+			next := newLog(t, pg)
+			lease = lead(t, next)
+			first := snapshot(t, next)
+			got := seqs(backlog(t, next, first, limit))
+			if d := cmp.Diff(append([]int64{}, want...), got); d != "" {
+				t.Errorf("the next term reads (-want +got): %s", d)
+			}
+			if d := cmp.Diff([]int64{}, seqs(tick(t, next, first, snapshot(t, next), wide))); d != "" {
+				t.Errorf("and then (-want +got): %s", d)
+			}
+			return next
 		}
-		got := [][]int64{seqs(backlog(t, next, first, wide)), seqs(tick(t, next, first, snapshot(t, next), wide))}
-		if d := cmp.Diff([][]int64{{later[2]}, {low}}, got); d != "" {
-			t.Errorf("the next term reads (-want +got): %s", d)
-		}
+		next := reads(relay.Limit{Rows: 1, Bytes: 1 << 20}, low, waits, failed, behind)
+		// The row with the lowest seq waits, so the place in the new backlog is before that of the cursor.
+		must(t, next.Settle(t.Context(), lease, relay.Settlement{Published: []int64{waits}}))
+		next = reads(wide, low, failed, behind)
+		must(t, next.Settle(t.Context(), lease, relay.Settlement{Published: []int64{low}}))
+		next = reads(wide, failed, behind)
+		must(t, next.Settle(t.Context(), lease, relay.Settlement{Published: []int64{failed, behind}}))
+		reads(wide)
 	})
 }
 

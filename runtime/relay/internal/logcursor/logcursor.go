@@ -32,7 +32,7 @@ type Row struct {
 // Window is what a leader has read past the cursor. It is not safe for concurrent use.
 type Window struct {
 	base  string
-	first string // Shown of the cursor with which the term began
+	shown string // Shown of the cursor with which the term began
 	seq   int64  // and its Seq
 	begun bool
 	ticks []*tick // those that are not behind the cursor
@@ -50,7 +50,6 @@ type Window struct {
 // tick is a tick that was read, or is being read.
 type tick struct {
 	to     string
-	start  int64 // rows up to this seq are behind the cursor, whatever was read
 	rows   []*noted
 	readTo int64 // rows up to this seq were read
 	closed bool  // all were
@@ -67,7 +66,7 @@ type noted struct {
 // New returns the window of a term that begins with a cursor.
 func New(c Cursor) *Window {
 	w := &Window{
-		base: c.Base, first: c.Shown, seq: c.Seq,
+		base: c.Base, shown: c.Shown, seq: c.Seq,
 		where: map[int64]*noted{}, ahead: map[int64]struct{}{}, peeked: map[int64]struct{}{},
 	}
 	for _, seq := range c.Ahead {
@@ -76,13 +75,10 @@ func New(c Cursor) *Window {
 	return w
 }
 
-// First returns the snapshot that the term has to take next; "": a new one. It is the first
-// one until the backlog was read to its end, because the answer with it may be lost.
+// First returns the first snapshot of the term, as long as the backlog was not read to its
+// end: it is given again, because the answer with it may be lost. "": a new one is taken.
 func (w *Window) First() string {
-	switch {
-	case !w.begun:
-		return w.first
-	case w.last.backlog && !w.last.closed:
+	if w.begun && w.last.backlog && !w.last.closed {
 		return w.last.to
 	}
 	return ""
@@ -92,9 +88,6 @@ func (w *Window) First() string {
 // behind the cursor.
 func (w *Window) Begin(first string) {
 	t := &tick{to: first, backlog: true}
-	if first == w.first {
-		t.start, t.readTo = w.seq, w.seq
-	}
 	w.ticks, w.last, w.begun = []*tick{t}, t, true
 }
 
@@ -134,10 +127,13 @@ func (w *Window) Unread() (to string, readTo int64, more bool) {
 	return w.last.to, w.last.readTo, !w.last.closed
 }
 
-// Start returns the seq with which the last tick begins: of the rows that it shows, those up
-// to this seq are behind the cursor.
-func (w *Window) Start() int64 {
-	return w.last.start
+// Passed returns which rows of the last tick are behind the cursor, whatever was read: those
+// up to seq that shown shows; "": none.
+func (w *Window) Passed() (shown string, seq int64) {
+	if w.last.backlog {
+		return w.shown, w.seq
+	}
+	return "", 0
 }
 
 // Note records a page of the last tick, with the rows after a seq up to end. more is false
@@ -302,12 +298,18 @@ func (w *Window) SetAside(limit int) {
 type Position struct {
 	Cursor
 
-	Late  []Row // rows that have to be noted as late before the cursor has passed them
-	ticks int   // that are behind it
+	Late []Row // rows that have to be noted as late before the cursor has passed them
+	// Former is true if Shown and Seq are those with which the term began.
+	Former bool
+	ticks  int // that are behind it
 }
 
 // Position returns the cursor as it is now. Whoever writes it makes entries for the late
 // rows in the same statement.
+//
+// The backlog has no row that the former cursor has passed. So a place in it says nothing
+// about these rows until it is behind the former place: before that, the former place is
+// written, and the rows of the backlog that are settled are ahead of it.
 func (w *Window) Position() Position {
 	p := Position{Cursor: Cursor{Base: w.base}, Late: w.late}
 	for p.ticks < len(w.ticks) && w.ticks[p.ticks].finished() {
@@ -315,18 +317,19 @@ func (w *Window) Position() Position {
 		p.ticks++
 	}
 	left := w.ticks[p.ticks:]
-	switch {
-	case len(left) > 0:
+	if len(left) > 0 {
 		p.Shown, p.Seq = left[0].to, left[0].reached()
-	case !w.begun:
-		p.Shown, p.Seq = w.first, w.seq
+		p.Former = left[0].backlog && p.Seq < w.seq
+	}
+	if !w.begun || p.Former {
+		p.Shown, p.Seq = w.shown, w.seq
 	}
 	for seq := range w.ahead {
 		p.Ahead = append(p.Ahead, seq)
 	}
 	for i, t := range left {
 		for _, n := range t.rows {
-			if n.done && (i > 0 || n.Seq > p.Seq) {
+			if n.done && (i > 0 || p.Former || n.Seq > p.Seq) {
 				p.Ahead = append(p.Ahead, n.Seq)
 			}
 		}
@@ -357,7 +360,7 @@ func (w *Window) Stored(p Position) {
 		w.base = w.ticks[0].to
 		w.ticks = w.ticks[1:]
 	}
-	if len(w.ticks) > 0 {
+	if len(w.ticks) > 0 && !p.Former {
 		t := w.ticks[0]
 		i, _ := slices.BinarySearchFunc(t.rows, p.Seq+1, func(n *noted, seq int64) int { return cmp.Compare(n.Seq, seq) })
 		t.rows = slices.Clone(t.rows[i:])

@@ -491,10 +491,11 @@ SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::tex
 FROM event_outbox AS o
 WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
   AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot)
-  AND ($5::text IS NULL OR o.topic = $5::text)
-  AND ($6::text[] IS NULL OR o.event_key = ANY($6::text[]))
+  AND (o.seq > $5::bigint OR NOT pg_visible_in_snapshot(o.tx, $6::pg_snapshot))
+  AND ($7::text IS NULL OR o.topic = $7::text)
+  AND ($8::text[] IS NULL OR o.event_key = ANY($8::text[]))
 ORDER BY o.seq
-LIMIT $7
+LIMIT $9
 `
 
 type LogRangeParams struct {
@@ -502,6 +503,8 @@ type LogRangeParams struct {
 	UpTo      int64
 	VisibleIn string
 	HiddenIn  string
+	PassedSeq int64
+	PassedIn  string
 	Topic     *string
 	Keys      []string
 	MaxRows   int32
@@ -522,13 +525,16 @@ type LogRangeRow struct {
 	Partition     *int32
 }
 
-// LogRange reads rows that one snapshot shows over another, in a range of seq.
+// LogRange reads rows that one snapshot shows over another, in a range of seq. Of what passed_in
+// shows, the rows up to passed_seq are left out: a former term has passed them.
 func (q *Queries) LogRange(ctx context.Context, arg LogRangeParams) ([]LogRangeRow, error) {
 	rows, err := q.db.Query(ctx, LogRange,
 		arg.After,
 		arg.UpTo,
 		arg.VisibleIn,
 		arg.HiddenIn,
+		arg.PassedSeq,
+		arg.PassedIn,
 		arg.Topic,
 		arg.Keys,
 		arg.MaxRows,

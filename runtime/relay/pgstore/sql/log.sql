@@ -101,13 +101,15 @@ FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY(@failed::bigint[]) AND f.retry_count = 1
 ON CONFLICT (id) DO NOTHING;
 
--- LogRange reads rows that one snapshot shows over another, in a range of seq.
+-- LogRange reads rows that one snapshot shows over another, in a range of seq. Of what passed_in
+-- shows, the rows up to passed_seq are left out: a former term has passed them.
 -- name: LogRange :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.created_at,
        0::integer AS retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM event_outbox AS o
 WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
   AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @hidden_in::pg_snapshot)
+  AND (o.seq > @passed_seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @passed_in::pg_snapshot))
   AND (sqlc.narg('topic')::text IS NULL OR o.topic = sqlc.narg('topic')::text)
   AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
 ORDER BY o.seq
