@@ -16,9 +16,11 @@ import (
 // memLog is what a log has beside its rows; see DESIGN.md of logcursor.
 type memLog struct {
 	cursor logcursor.Cursor
-	late   map[int64]bool // rows that were set aside and are not published
-	copied map[int64]bool // rows that failed, and dead ones
-	unsure func() bool    // whether the store does not learn that it has written
+	n      int64               // of the cursor
+	late   map[int64]bool      // rows that were set aside and are not published
+	copied map[int64]bool      // rows that failed, and dead ones
+	unsure func() bool         // whether the store does not learn that it has written
+	delays func(w func()) bool // whether a write takes effect later, after the store has given it up
 
 	onAgain func(*memRow) // of a row that is read again after it was recorded as published
 }
@@ -33,8 +35,10 @@ type memLogStore struct {
 	*memStore
 
 	lease  Lease
+	n      int64             // of the last write that was tried
 	w      *logcursor.Window // of the term; nil: not read yet
 	unsure bool              // whether a settlement was recorded is not known
+	acked  []int64           // published rows that the window has settled, and no write that is known to have taken effect
 }
 
 const (
@@ -60,7 +64,7 @@ func (s *memLogStore) TakeOver(ctx context.Context, seen LeaseState, holder uuid
 	if err == nil && !s.off("the cursor is read after the take-over") {
 		s.w = nil
 	}
-	s.lease, s.unsure = l, false
+	s.lease, s.unsure, s.n, s.acked = l, false, s.log.n, nil
 	return l, err
 }
 
@@ -282,20 +286,31 @@ func (s *memLogStore) Settle(_ context.Context, l Lease, st Settlement) error {
 	if !s.allows(l) && !s.off("the lease is taken before settling") {
 		return ErrLeaseLost
 	}
-	current := s.holds(l)
-	if s.onSettle != nil {
-		s.onSettle(l, current, st)
-	}
-	return s.write(st)
+	return s.write(l, st)
+}
+
+// memWrite is a statement that writes the cursor with the outcomes of rows, as it is sent.
+type memWrite struct {
+	lease     Lease
+	n         int64
+	p         logcursor.Position
+	rest      []int64 // published rows that are in the window no more
+	published []int64 // with those of writes of which the outcome is not known
+	st        Settlement
 }
 
 // write writes the cursor with the outcomes of rows.
-func (s *memLogStore) write(st Settlement) error {
+func (s *memLogStore) write(l Lease, st Settlement) error {
 	var failed []int64
 	for _, f := range st.Failed {
 		failed = append(failed, f.Seq)
 	}
 	rest, _ := s.w.Settle(st.Published)
+	for _, seq := range st.Published {
+		if !slices.Contains(rest, seq) {
+			s.acked = append(s.acked, seq)
+		}
+	}
 	_, undo := s.w.Settle(failed)
 	p := s.w.Position()
 	if s.off("the cursor stops at a row that is not settled") && len(st.Published) > 0 {
@@ -304,8 +319,35 @@ func (s *memLogStore) write(st Settlement) error {
 	if p.Former && s.off("the former place is kept until the term has reached it") {
 		p.Shown, p.Seq = "", 0
 	}
+	s.n++
+	w := memWrite{l, s.n, p, rest, slices.Concat(s.acked, rest), st}
+	fails := len(st.Failed) > 0
+	switch {
+	case s.log.delays(func() { s.apply(w) }), s.apply(w) && fails && s.log.unsure():
+		undo()
+		s.unsure = s.unsure || fails
+		return errMemUnsure
+	}
+	s.unsure, s.acked = false, nil
+	s.w.Stored(p)
+	return nil
+}
+
+// apply makes a write take effect. Of two writes of a term, which may arrive in any order, the
+// one that was sent first does nothing after the other.
+func (s *memLogStore) apply(w memWrite) bool {
+	p, st := w.p, w.st
+	if !s.allows(w.lease) && !s.off("the lease is taken before settling") {
+		return false
+	}
+	if w.n <= s.log.n && !s.off("a write does nothing after a later one") {
+		return false
+	}
+	if s.onSettle != nil && (len(st.Published) > 0 || len(st.Failed) > 0) {
+		s.onSettle(w.lease, s.holds(w.lease), st)
+	}
 	s.flush()
-	s.log.cursor = p.Cursor
+	s.log.n, s.log.cursor = w.n, p.Cursor
 	if s.off("what is settled ahead belongs to the cursor") {
 		s.log.cursor.Ahead = nil
 	}
@@ -314,13 +356,13 @@ func (s *memLogStore) write(st Settlement) error {
 			s.log.late[r.Seq] = true
 		}
 	}
-	for _, seq := range rest {
+	for _, seq := range w.rest {
 		delete(s.log.late, seq)
 		if !s.bySeq[seq].dead {
 			delete(s.log.copied, seq)
 		}
 	}
-	for _, seq := range st.Published {
+	for _, seq := range w.published {
 		r := s.bySeq[seq]
 		if !r.dead {
 			r.published, r.publishedAt = true, s.now()
@@ -341,14 +383,7 @@ func (s *memLogStore) write(st Settlement) error {
 			r.dead, r.everDead, r.nextAttempt = true, true, 0
 		}
 	}
-	if len(st.Failed) > 0 && s.log.unsure() {
-		undo()
-		s.unsure = true
-		return errMemUnsure
-	}
-	s.unsure = false
-	s.w.Stored(p)
-	return nil
+	return true
 }
 
 // Tidy implements Tidier: it sets rows aside.
@@ -363,7 +398,7 @@ func (s *memLogStore) Tidy(_ context.Context, l Lease, _ int64) (Tidied, error) 
 	if s.log.unsure() {
 		return Tidied{}, errSimLost // nothing was written; the next write has these rows too
 	}
-	return Tidied{}, s.write(Settlement{})
+	return Tidied{}, s.write(l, Settlement{})
 }
 
 // Search implements Tidier. There is no mark.

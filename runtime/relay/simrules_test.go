@@ -162,6 +162,7 @@ var rules = []struct {
 	{"the former place is kept until the term has reached it", simOptions{inLog: true}, "repeated"},
 	{"the first snapshot is given until the backlog is read", simOptions{inLog: true}, "lost or reordered"},
 	{"the cursor is read after the take-over", simOptions{inLog: true}, "repeated"},
+	{"a write does nothing after a later one", simOptions{inLog: true}, "repeated or lost or reordered"},
 	{"what is settled ahead belongs to the cursor", simOptions{inLog: true}, "repeated"},
 	{"what is ahead of the cursor is read no more", simOptions{inLog: true}, "repeated"},
 	{"after an unknown outcome nothing else is written", simOptions{inLog: true}, "repeated"},

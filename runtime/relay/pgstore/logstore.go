@@ -73,7 +73,7 @@ type logTerm struct {
 
 	mu        sync.Mutex
 	w         *logcursor.Window
-	n         int64            // of the last cursor row that is known to be written
+	n         int64            // of the last cursor row that was tried to be written
 	floor     int64            // any later snapshot shows every row up to this seq
 	floors    map[string]int64 // of some snapshots
 	baseFloor int64            // of the cursor's base, and so of every later snapshot

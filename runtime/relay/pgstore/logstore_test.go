@@ -1,7 +1,9 @@
 package pgstore_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
 // eachLog runs a test on every installed Postgres, with the tables of a log and a role of the
@@ -485,6 +488,95 @@ func TestLogStats(t *testing.T) {
 		got.OldestAge = 0
 		if d := cmp.Diff(relay.Stats{Pending: 2, Held: 1, Dead: 1, LastSeq: all[4]}, got); d != "" {
 			t.Errorf("(-want +got): %s", d)
+		}
+	})
+}
+
+// A statement that writes the cursor may reach the server, or get on there, after a later one.
+// Then it must change nothing: it would undo the later cursor, and note as waiting what is
+// published since.
+func TestLogALateWriteChangesNothing(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		insert(t, pg.Pool, "a")
+		insert(t, pg.Pool, "b")
+		snap := snapshot(t, s)
+		rows := backlog(t, s, snap, wide)
+		late := pgdb.WriteCursorParams{
+			Name: "event_outbox", Epoch: lease.Epoch, Holder: lease.Holder, N: 1, Base: "3:3:", Ahead: []byte{},
+			LateIds: []uuid.UUID{rows[0].ID}, Settled: []int64{},
+		}
+		state := func() string {
+			t.Helper()
+			return ask[string](t, pg.Pool, `SELECT format('cursor %s %s, late %s', n, base, (SELECT count(*) FROM event_outbox_late)) FROM event_outbox_cursor ORDER BY n DESC LIMIT 1`)
+		}
+		settle(t, s, lease, rows)
+		want := fmt.Sprintf("cursor 1 %s, late 0", snap)
+		write := func(late pgdb.WriteCursorParams) {
+			t.Helper()
+			_, err := pgdb.New(pg.Pool).WriteCursor(t.Context(), late)
+			must(t, err)
+			if d := cmp.Diff(want, state()); d != "" {
+				t.Errorf("after a write that comes late (-want +got): %s", d)
+			}
+		}
+		write(late)
+
+		// Its snapshot is from before the later one.
+		held := begin(t, pg)
+		exec(t, held, `SELECT FROM event_outbox_cursor FOR UPDATE`)
+		late.N = 2
+		ended := make(chan error, 1)
+		go func() {
+			row, err := pgdb.New(pg.Pool).WriteCursor(t.Context(), late)
+			if err == nil && row.Replaced > 0 {
+				err = errors.New("the write that comes late has replaced the cursor")
+			}
+			ended <- err
+		}()
+		waitFor(t, pg.Pool, `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted`)
+		later := late
+		later.N, later.Base, later.LateIds = 3, string(snap), []uuid.UUID{}
+		_, err := pgdb.New(held).WriteCursor(t.Context(), later)
+		must(t, err)
+		must(t, held.Commit(t.Context()))
+		must(t, <-ended)
+		want = fmt.Sprintf("cursor 3 %s, late 0", snap)
+		if d := cmp.Diff(want, state()); d != "" {
+			t.Errorf("after a write that went on late (-want +got): %s", d)
+		}
+	})
+}
+
+// The store does not know what became of an attempt that it has given up, so the next one has
+// another number. An attempt that was carried out meanwhile keeps it from writing once.
+func TestLogEachAttemptHasItsNumber(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		insert(t, pg.Pool, "a")
+		rows := backlog(t, s, snapshot(t, s), wide)
+		held := begin(t, pg)
+		exec(t, held, `SELECT FROM event_outbox_cursor FOR UPDATE`)
+		ctx, giveUp := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		settling := relay.Settlement{Published: seqs(rows)}
+		go func() { ended <- s.Settle(ctx, lease, settling) }()
+		waitFor(t, pg.Pool, `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted`)
+		giveUp()
+		if err := <-ended; err == nil {
+			t.Error("a settlement that was given up succeeds")
+		}
+		must(t, held.Rollback(t.Context()))
+		must(t, s.Settle(t.Context(), lease, settling))
+		if n := ask[int](t, pg.Pool, `SELECT max(n) FROM event_outbox_cursor`); n != 2 {
+			t.Errorf("the cursor is number %d; want 2", n)
+		}
+		exec(t, pg.Pool, `DELETE FROM event_outbox_cursor`)
+		insert(t, pg.Pool, "b")
+		if err := s.Settle(t.Context(), lease, settling); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Errorf("without a cursor Settle says %v; want that the term is over", err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -77,12 +78,13 @@ func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement re
 	settled, _ := lt.w.Settle(settlement.Published)
 	_, undo := lt.w.Settle(failed)
 	at := lt.w.Position()
+	lt.n++ // also after an attempt that fails: the server may still carry it out
 	arg := lt.cursorParams(s, at, settlement)
 	lt.mu.Unlock()
 	arg.Settled = append([]int64{}, settled...) // not nil
 
 	if len(failed) == 0 {
-		leases, err = se.q.WriteCursor(ctx, arg)
+		leases, err = writeCursor(ctx, se.q, arg)
 	} else {
 		leases, err = lt.writeFailures(ctx, s, se, arg, settlement)
 	}
@@ -94,7 +96,6 @@ func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement re
 		return leases, err
 	}
 	lt.w.Stored(at)
-	lt.n++
 	lt.baseFloor = lt.floorOf(at.Base)
 	lt.unsure = false
 	if arg.History {
@@ -116,7 +117,7 @@ func (lt *logTerm) cursorParams(s *Log, at logcursor.Position, settlement relay.
 	history := lt.noted != at.Base && (len(settlement.Published) == 0 || time.Since(lt.notedAt) >= time.Second)
 	arg := pgdb.WriteCursorParams{
 		Name: s.cfg.Name, Epoch: lt.term.lease.Epoch, Holder: lt.term.lease.Holder,
-		N: lt.n + 1, Base: at.Base, Shown: shown, Seq: at.Seq, Ahead: logcursor.Encode(at.Ahead), Floor: lt.floorOf(at.Base),
+		N: lt.n, Base: at.Base, Shown: shown, Seq: at.Seq, Ahead: logcursor.Encode(at.Ahead), Floor: lt.floorOf(at.Base),
 		System: lt.system, Database: lt.database, SequenceFile: lt.file,
 		LateIds: make([]uuid.UUID, 0, len(at.Late)), History: history,
 	}
@@ -124,6 +125,20 @@ func (lt *logTerm) cursorParams(s *Log, at logcursor.Position, settlement relay.
 		arg.LateIds = append(arg.LateIds, r.ID)
 	}
 	return arg
+}
+
+var errOvertaken = errors.New("an earlier attempt to write the cursor was carried out at the same time")
+
+// writeCursor returns an error if the cursor was not written although the lease is there.
+func writeCursor(ctx context.Context, q *pgdb.Queries, arg pgdb.WriteCursorParams) (leases int64, err error) {
+	row, err := q.WriteCursor(ctx, arg)
+	switch {
+	case err != nil || row.Leases == 0 || row.Replaced > 0:
+		return row.Leases, err
+	case row.Newest < 0 || row.Newest >= arg.N:
+		return 0, fmt.Errorf("event_outbox_cursor was changed by somebody else: %w", relay.ErrLeaseLost)
+	}
+	return 0, errOvertaken // the next attempt sees what that has written
 }
 
 // writeFailures writes the cursor and the copies of rows that failed.
@@ -138,7 +153,7 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *Log, se *session, arg p
 	}
 	err = pgx.BeginFunc(ctx, se.conn, func(tx pgx.Tx) error {
 		q := pgdb.New(s.names.qualify(tx))
-		if leases, err = q.WriteCursor(ctx, arg); err != nil || leases == 0 {
+		if leases, err = writeCursor(ctx, q, arg); err != nil || leases == 0 {
 			return err
 		}
 		return q.CopyFailed(ctx, p)

@@ -906,26 +906,26 @@ WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
+), replaced AS (
+    DELETE FROM event_outbox_cursor AS d USING lease
+    WHERE d.n = (SELECT max(c.n) FROM event_outbox_cursor AS c) AND d.n < $4::bigint
+    RETURNING d.n
 ), written AS (
-    INSERT INTO event_outbox_cursor AS c (n, base, shown, seq, ahead, floor, system, database, sequence_file)
+    INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
     SELECT $4::bigint, $5::pg_snapshot, $6::pg_snapshot, $7::bigint, $8::bytea,
            $9::bigint, $10::bigint, $11::bigint, $12::bigint
-    FROM lease
-    ON CONFLICT (n) DO UPDATE
-    SET base = excluded.base, shown = excluded.shown, seq = excluded.seq, ahead = excluded.ahead, floor = excluded.floor
-), removed AS (
-    DELETE FROM event_outbox_cursor AS d USING lease WHERE d.n = ($4::bigint) - 1
+    FROM replaced
 ), late AS (
     INSERT INTO event_outbox_late (id, seq, topic, event_key)
     SELECT o.id, o.seq, o.topic, o.event_key
-    FROM lease CROSS JOIN unnest($13::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
+    FROM replaced CROSS JOIN unnest($13::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
     ON CONFLICT (id) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
-    FROM lease
+    FROM replaced
     WHERE p.seq = ANY($14::bigint[]) AND p.published_at IS NULL
 ), recovered AS (
-    DELETE FROM event_outbox_failed AS f USING lease
+    DELETE FROM event_outbox_failed AS f USING replaced
     WHERE f.seq = ANY($14::bigint[]) AND f.dead_at IS NULL
     RETURNING f.id, f.seq, f.topic, f.event_key
 ), noted AS (
@@ -934,10 +934,11 @@ WITH lease AS MATERIALIZED (
     ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
-    SELECT $4::bigint, $5::pg_snapshot, pg_snapshot_xmax($5::pg_snapshot) FROM lease WHERE $15::boolean
+    SELECT $4::bigint, $5::pg_snapshot, pg_snapshot_xmax($5::pg_snapshot) FROM replaced WHERE $15::boolean
     ON CONFLICT (n) DO NOTHING
 )
-SELECT count(*) AS leases FROM lease
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) AS replaced,
+       coalesce((SELECT max(m.n) FROM event_outbox_cursor AS m), -1)::bigint AS newest
 `
 
 type WriteCursorParams struct {
@@ -958,11 +959,20 @@ type WriteCursorParams struct {
 	History      bool
 }
 
-// WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome.
-// late_ids are the rows that wait and that this cursor passes. settled are published rows
+type WriteCursorRow struct {
+	Leases   int64
+	Replaced int64
+	Newest   int64
+}
+
+// WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome. Each
+// attempt has a higher n, and deletes the newest row, which only one of two can do. So an
+// attempt that the server carries out late changes nothing after a later one: it would undo
+// that, or note rows as waiting that are published since. Then replaced is 0, and newest is
+// the newest row when the statement began; -1: none. late_ids are the rows that wait and that this cursor passes. settled are published rows
 // that an earlier cursor has passed: they were late or had failed. A row is never in both.
 // history says whether to note the tick.
-func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (int64, error) {
+func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (WriteCursorRow, error) {
 	row := q.db.QueryRow(ctx, WriteCursor,
 		arg.Name,
 		arg.Epoch,
@@ -980,7 +990,7 @@ func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (int64
 		arg.Settled,
 		arg.History,
 	)
-	var leases int64
-	err := row.Scan(&leases)
-	return leases, err
+	var i WriteCursorRow
+	err := row.Scan(&i.Leases, &i.Replaced, &i.Newest)
+	return i, err
 }

@@ -25,8 +25,11 @@ SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
              THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS standing;
 
--- WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome.
--- late_ids are the rows that wait and that this cursor passes. settled are published rows
+-- WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome. Each
+-- attempt has a higher n, and deletes the newest row, which only one of two can do. So an
+-- attempt that the server carries out late changes nothing after a later one: it would undo
+-- that, or note rows as waiting that are published since. Then replaced is 0, and newest is
+-- the newest row when the statement began; -1: none. late_ids are the rows that wait and that this cursor passes. settled are published rows
 -- that an earlier cursor has passed: they were late or had failed. A row is never in both.
 -- history says whether to note the tick.
 -- name: WriteCursor :one
@@ -34,26 +37,26 @@ WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
+), replaced AS (
+    DELETE FROM event_outbox_cursor AS d USING lease
+    WHERE d.n = (SELECT max(c.n) FROM event_outbox_cursor AS c) AND d.n < @n::bigint
+    RETURNING d.n
 ), written AS (
-    INSERT INTO event_outbox_cursor AS c (n, base, shown, seq, ahead, floor, system, database, sequence_file)
+    INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
     SELECT @n::bigint, @base::pg_snapshot, sqlc.narg('shown')::pg_snapshot, @seq::bigint, @ahead::bytea,
            @floor::bigint, @system::bigint, @database::bigint, @sequence_file::bigint
-    FROM lease
-    ON CONFLICT (n) DO UPDATE
-    SET base = excluded.base, shown = excluded.shown, seq = excluded.seq, ahead = excluded.ahead, floor = excluded.floor
-), removed AS (
-    DELETE FROM event_outbox_cursor AS d USING lease WHERE d.n = (@n::bigint) - 1
+    FROM replaced
 ), late AS (
     INSERT INTO event_outbox_late (id, seq, topic, event_key)
     SELECT o.id, o.seq, o.topic, o.event_key
-    FROM lease CROSS JOIN unnest(@late_ids::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
+    FROM replaced CROSS JOIN unnest(@late_ids::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
     ON CONFLICT (id) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
-    FROM lease
+    FROM replaced
     WHERE p.seq = ANY(@settled::bigint[]) AND p.published_at IS NULL
 ), recovered AS (
-    DELETE FROM event_outbox_failed AS f USING lease
+    DELETE FROM event_outbox_failed AS f USING replaced
     WHERE f.seq = ANY(@settled::bigint[]) AND f.dead_at IS NULL
     RETURNING f.id, f.seq, f.topic, f.event_key
 ), noted AS (
@@ -62,10 +65,11 @@ WITH lease AS MATERIALIZED (
     ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
-    SELECT @n::bigint, @base::pg_snapshot, pg_snapshot_xmax(@base::pg_snapshot) FROM lease WHERE @history::boolean
+    SELECT @n::bigint, @base::pg_snapshot, pg_snapshot_xmax(@base::pg_snapshot) FROM replaced WHERE @history::boolean
     ON CONFLICT (n) DO NOTHING
 )
-SELECT count(*) AS leases FROM lease;
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) AS replaced,
+       coalesce((SELECT max(m.n) FROM event_outbox_cursor AS m), -1)::bigint AS newest;
 
 -- CopyFailed makes copies of rows that failed, or counts one more failure of a copy. A row is
 -- left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
