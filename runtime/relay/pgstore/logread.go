@@ -21,9 +21,9 @@ type logSpan struct {
 	hidden, shown string // the tick is what one shows over the other
 	passedIn      string // of what this one shows, rows up to passedSeq are not part of it
 	passedSeq     int64
-	start         int64  // no row of it is unsettled up to this seq
-	end           int64  // nor behind this one
-	small         bool   // it can be read by transaction
+	start         int64 // no row of it is unsettled up to this seq
+	end           int64 // nor behind this one
+	small         bool  // it can be read by transaction
 }
 
 // span returns the last tick, and the seqs between which its rows are.

@@ -580,3 +580,55 @@ func TestLogEachAttemptHasItsNumber(t *testing.T) {
 		}
 	})
 }
+
+// Somebody sets the sequence back, without a new file. Rows that are inserted then have numbers
+// below the floor, which reads begin above, or numbers that are among those that are settled.
+func TestLogNumbersAreSetBack(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		for range 9 {
+			insert(t, pg.Pool, "k")
+		}
+		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+		_, err := s.Tidy(t.Context(), lease, 0) // the place of the sequence
+		must(t, err)
+		snap := snapshot(t, s)
+		insert(t, pg.Pool, "k")
+		tick(t, s, snap, snapshot(t, s), wide)
+		settle(t, s, lease, []relay.Row{{Seq: 10}})
+		if got := ask[string](t, pg.Pool, `SELECT format('shown %s, seq %s, ahead %s, floor %s', shown, seq, ahead, floor) FROM event_outbox_cursor`); got != `shown , seq 0, ahead \x, floor 9` {
+			t.Fatalf("the cursor is: %s", got)
+		}
+		exec(t, pg.Pool, `SELECT setval('event_outbox_seq_seq', 3)`)
+		insert(t, pg.Pool, "k")
+		if _, err := s.Snapshot(t.Context()); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Errorf("Snapshot says %v; want that the term is over", err)
+		}
+		reads := func(want ...int64) {
+			t.Helper()
+			next := newLog(t, pg)
+			lead(t, next)
+			if d := cmp.Diff(want, seqs(backlog(t, next, snapshot(t, next), wide))); d != "" {
+				t.Errorf("the next term reads (-want +got): %s", d)
+			}
+		}
+		reads(4)
+
+		// What Check says to do gives the later rows higher numbers, and does not lose this one.
+		var setup *relay.SetupError
+		if err := newLog(t, pg).Check(t.Context()); !errors.As(err, &setup) {
+			t.Fatalf("Check says %v", err)
+		}
+		_, remedy, _ := strings.Cut(setup.Remedy, "then ")
+		kept := ask[int64](t, pg.Pool, `SELECT floor FROM event_outbox_cursor`)
+		exec(t, pg.Pool, remedy)
+		must(t, newLog(t, pg).Check(t.Context()))
+		insert(t, pg.Pool, "k")
+		reads(4, 11)
+
+		// Without that, the sequence passes the floor again.
+		exec(t, pg.Pool, `UPDATE event_outbox_cursor SET floor = $1`, kept)
+		reads(4, 11)
+	})
+}

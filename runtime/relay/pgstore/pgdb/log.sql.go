@@ -437,6 +437,40 @@ func (q *Queries) LogHeld(ctx context.Context, arg LogHeldParams) ([]LogHeldRow,
 	return items, nil
 }
 
+const LogHighest = `-- name: LogHighest :one
+SELECT greatest(coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0),
+                coalesce((SELECT f.seq FROM event_outbox_failed AS f WHERE f.dead_at IS NULL ORDER BY f.seq DESC LIMIT 1), 0),
+                coalesce((SELECT d.seq FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL ORDER BY d.seq DESC LIMIT 1), 0))::bigint AS seq
+`
+
+// LogHighest is the highest seq of all rows and of the copies of those that failed.
+func (q *Queries) LogHighest(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, LogHighest)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
+const LogLowest = `-- name: LogLowest :one
+SELECT coalesce(min(f.seq), 0)::bigint AS seq FROM (
+    SELECT o.seq FROM event_outbox AS o WHERE o.tx >= pg_snapshot_xmax($1::pg_snapshot) ORDER BY o.tx LIMIT $2
+) AS f
+`
+
+type LogLowestParams struct {
+	Base    string
+	MaxRows int32
+}
+
+// LogLowest is the lowest seq of the first rows, by transaction, that base does not show; 0:
+// there is none.
+func (q *Queries) LogLowest(ctx context.Context, arg LogLowestParams) (int64, error) {
+	row := q.db.QueryRow(ctx, LogLowest, arg.Base, arg.MaxRows)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
 const LogMakePartitions = `-- name: LogMakePartitions :one
 SELECT event_outbox_make_partitions($1::integer)::integer AS made
 `

@@ -18,6 +18,19 @@ FROM event_outbox_cursor AS c
 ORDER BY c.n DESC
 LIMIT 1;
 
+-- LogLowest is the lowest seq of the first rows, by transaction, that base does not show; 0:
+-- there is none.
+-- name: LogLowest :one
+SELECT coalesce(min(f.seq), 0)::bigint AS seq FROM (
+    SELECT o.seq FROM event_outbox AS o WHERE o.tx >= pg_snapshot_xmax(@base::pg_snapshot) ORDER BY o.tx LIMIT @max_rows
+) AS f;
+
+-- LogHighest is the highest seq of all rows and of the copies of those that failed.
+-- name: LogHighest :one
+SELECT greatest(coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0),
+                coalesce((SELECT f.seq FROM event_outbox_failed AS f WHERE f.dead_at IS NULL ORDER BY f.seq DESC LIMIT 1), 0),
+                coalesce((SELECT d.seq FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL ORDER BY d.seq DESC LIMIT 1), 0))::bigint AS seq;
+
 -- LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
 -- lower than before, new rows have numbers that old ones had.
 -- name: LogPlace :one
