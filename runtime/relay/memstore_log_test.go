@@ -387,18 +387,24 @@ func (s *memLogStore) apply(w memWrite) bool {
 }
 
 // Tidy implements Tidier: it sets rows aside.
-func (s *memLogStore) Tidy(_ context.Context, l Lease, _ int64) (Tidied, error) {
+func (s *memLogStore) Tidy(_ context.Context, l Lease, setAside int64) (tidied Tidied, _ error) {
 	switch {
 	case !s.allows(l):
 		return Tidied{}, ErrLeaseLost
 	case s.w == nil || s.unsure && !s.off("after an unknown outcome nothing else is written"):
 		return Tidied{}, nil
 	}
+	if first, last := s.w.Holding(); first > 0 {
+		tidied = Tidied{First: first, Last: last, Safe: last}
+	}
 	s.w.SetAside(memAside)
+	if !s.off("rows that wait long are set aside") {
+		s.w.SetAsideUpTo(setAside)
+	}
 	if s.log.unsure() {
 		return Tidied{}, errSimLost // nothing was written; the next write has these rows too
 	}
-	return Tidied{}, s.write(l, Settlement{})
+	return tidied, s.write(l, Settlement{})
 }
 
 // Search implements Tidier. There is no mark.

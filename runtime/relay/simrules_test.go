@@ -166,6 +166,7 @@ var rules = []struct {
 	{"what is settled ahead belongs to the cursor", simOptions{inLog: true}, "repeated"},
 	{"what is ahead of the cursor is read no more", simOptions{inLog: true}, "repeated"},
 	{"after an unknown outcome nothing else is written", simOptions{inLog: true}, "repeated"},
+	{"rows that wait long are set aside", simOptions{inLog: true, sick: true}, "stalled"},
 	{"rows that were set aside are read again", simOptions{inLog: true}, "lost or reordered"},
 	{"a new leader reads the rows that were set aside", simOptions{inLog: true}, "lost or reordered"},
 	{"the open tick is read again too", simOptions{inLog: true}, "reordered"},

@@ -26,6 +26,7 @@ type Log struct {
 	of *logTerm // of the current or last term; nil: none yet
 
 	made, dropped partitionsAt
+	gone          int64 // the seq after which forgetGone looks next
 
 	asideRows int // see logAsideRows
 }

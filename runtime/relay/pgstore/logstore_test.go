@@ -632,3 +632,84 @@ func TestLogNumbersAreSetBack(t *testing.T) {
 		reads(4, 11)
 	})
 }
+
+// One row waits for long. What was published beside it is known as published all the same, so
+// that it can be replayed.
+func TestLogHistoryBesideARowThatWaits(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		waits := insert(t, pg.Pool, "waits")
+		rest := []int64{insert(t, pg.Pool, "a"), insert(t, pg.Pool, "b")}
+		backlog(t, s, snapshot(t, s), wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: rest}))
+		tidied, err := s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		if d := cmp.Diff(relay.Tidied{First: waits, Last: rest[1], Safe: rest[1]}, tidied); d != "" {
+			t.Errorf("Tidy (-want +got): %s", d)
+		}
+		_, err = s.Tidy(t.Context(), lease, waits)
+		must(t, err)
+		got := ask[string](t, pg.Pool, `SELECT string_agg(event_key || ' ' || state, ', ' ORDER BY seq) FROM event_outbox_history`)
+		if want := "waits waiting, a published, b published"; got != want {
+			t.Errorf("the history has %s; want %s", got, want)
+		}
+		next := newLog(t, pg)
+		lead(t, next)
+		if d := cmp.Diff([]int64{waits}, seqs(backlog(t, next, snapshot(t, next), wide))); d != "" {
+			t.Errorf("the next term reads (-want +got): %s", d)
+		}
+	})
+}
+
+// A row that waits behind the cursor, and is deleted by hand, is forgotten by and by.
+func TestLogADeletedRowThatWaits(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		for range 4 {
+			insert(t, pg.Pool, "waits")
+		}
+		published := insert(t, pg.Pool, "a")
+		backlog(t, s, snapshot(t, s), wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{published}}))
+		_, err := s.Tidy(t.Context(), lease, 4)
+		must(t, err)
+		exec(t, pg.Pool, `DELETE FROM event_outbox WHERE seq IN (1, 4)`)
+		for range 3 {
+			_, err := s.Sweep(t.Context(), lease, time.Hour, 2)
+			must(t, err)
+		}
+		stats, err := s.Stats(t.Context())
+		must(t, err)
+		left := ask[string](t, pg.Pool, `SELECT string_agg(seq::text, ', ' ORDER BY seq) FROM event_outbox_late WHERE published_at IS NULL`)
+		if left != "2, 3" || stats.Pending != 2 {
+			t.Errorf("rows %s are left, and %d are pending; want 2 and 3", left, stats.Pending)
+		}
+	})
+}
+
+// The times of publication are kept as long as the oldest partition.
+func TestLogTicksAreKeptWithTheirPartition(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		exec(t, pg.Pool, `CREATE TABLE event_outbox_d20200101 (LIKE event_outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
+		exec(t, pg.Pool, `DO $$ BEGIN EXECUTE format('ALTER TABLE event_outbox ATTACH PARTITION event_outbox_d20200101 FOR VALUES FROM (%L) TO (%L)',
+			event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z')); END $$`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
+			VALUES (event_outbox_id_at('2020-01-01 12:00Z'), 'a', 'order', 'order.paid.v1', 'orders', 'a', '{}')`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox_tick (n, shown, below, published_at) VALUES (-2, '3:3:', '3', '2019-12-31 23:59Z'), (-1, '3:3:', '3', '2020-01-01 00:01Z')`)
+		ticks := func() string {
+			t.Helper()
+			_, err := s.Sweep(t.Context(), lease, time.Hour, 100)
+			must(t, err)
+			return ask[string](t, pg.Pool, `SELECT coalesce(string_agg(n::text, ', ' ORDER BY n), '') FROM event_outbox_tick`)
+		}
+		got := []string{ticks()}
+		exec(t, pg.Pool, `DROP TABLE event_outbox_d20200101`)
+		if d := cmp.Diff([]string{"-1", ""}, append(got, ticks())); d != "" {
+			t.Errorf("ticks, with the partition and without it (-want +got): %s", d)
+		}
+	})
+}

@@ -24,7 +24,7 @@ func (s *Log) Settle(ctx context.Context, l relay.Lease, settlement relay.Settle
 		if err != nil {
 			return 0, err
 		}
-		return lt.write(ctx, s, se, settlement, 0)
+		return lt.write(ctx, s, se, settlement, nil)
 	})
 }
 
@@ -45,18 +45,17 @@ func (s *Log) makeRoom(ctx context.Context, what string) error {
 		return nil
 	}
 	return s.underLease(ctx, what, useForReading, t.lease, func(_ *term, se *session) (int64, error) {
-		return lt.write(ctx, s, se, relay.Settlement{}, s.asideRows)
+		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAside(s.asideRows) })
 	})
 }
 
 // write writes the cursor with the outcomes of rows, in one transaction that locks the lease
-// row first. aside is how many rows the window may have; 0: any number. It returns how many
-// lease rows it found.
+// row first. aside sets rows aside; nil: none. It returns how many lease rows it found.
 //
 // What is acknowledged, and what is set aside, counts in memory from now on, whether or not
 // the write succeeds: it is true, and the next write repeats it. Failures count only when they
 // are recorded.
-func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement relay.Settlement, aside int) (leases int64, err error) {
+func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement relay.Settlement, aside func(*logcursor.Window)) (leases int64, err error) {
 	select {
 	case <-lt.writing:
 		defer func() { lt.writing <- struct{}{} }()
@@ -68,12 +67,12 @@ func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement re
 		failed[i] = f.Seq
 	}
 	lt.mu.Lock()
-	if lt.unsure && len(failed) == 0 && (aside > 0 || len(settlement.Published) == 0) {
+	if lt.unsure && len(failed) == 0 && (aside != nil || len(settlement.Published) == 0) {
 		lt.mu.Unlock()
 		return 1, nil
 	}
-	if aside > 0 {
-		lt.w.SetAside(aside)
+	if aside != nil {
+		aside(lt.w)
 	}
 	settled, _ := lt.w.Settle(settlement.Published)
 	_, undo := lt.w.Settle(failed)
@@ -164,8 +163,10 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *Log, se *session, arg p
 	return leases, nil
 }
 
-// Tidy moves the floor, and writes the cursor if nothing was settled since it could move.
-func (s *Log) Tidy(ctx context.Context, l relay.Lease, _ int64) (tidied relay.Tidied, err error) {
+// Tidy moves the floor, and writes the cursor if nothing was settled since it could move, or to
+// set rows aside that keep it from moving past settled ones. Only what base shows is known as
+// published to those who read the history.
+func (s *Log) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied relay.Tidied, err error) {
 	err = s.underLease(ctx, "move the cursor", useForReading, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
@@ -178,11 +179,14 @@ func (s *Log) Tidy(ctx context.Context, l relay.Lease, _ int64) (tidied relay.Ti
 		at := lt.w.Position()
 		behind := at.Base != lt.noted
 		tidied.Done = !behind && lt.w.Rows() == 0
+		if first, last := lt.w.Holding(); first > 0 {
+			tidied.First, tidied.Last, tidied.Safe = first, last, last
+		}
 		lt.mu.Unlock()
-		if !behind {
+		if !behind && setAside == 0 {
 			return 1, nil
 		}
-		return lt.write(ctx, s, se, relay.Settlement{}, 0)
+		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAsideUpTo(setAside) })
 	})
 	return tidied, err
 }

@@ -55,11 +55,13 @@ type tick struct {
 	closed bool  // all were
 
 	backlog bool // with which the term began
+	settled bool // some rows are settled, perhaps such as are not in rows any more
 }
 
 type noted struct {
 	Row
 
+	of   *tick
 	done bool // settled, set aside, or failed
 }
 
@@ -87,7 +89,7 @@ func (w *Window) First() string {
 // Begin begins the backlog: the rows that the term's first snapshot shows and that are not
 // behind the cursor.
 func (w *Window) Begin(first string) {
-	t := &tick{to: first, backlog: true}
+	t := &tick{to: first, backlog: true, settled: w.shown != ""}
 	w.ticks, w.last, w.begun = []*tick{t}, t, true
 }
 
@@ -153,12 +155,14 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) []bool {
 			_, unsettled[i] = w.where[rows[i].Seq]
 			continue
 		}
-		n := &noted{Row: rows[i]}
+		n := &noted{Row: rows[i], of: t}
 		_, n.done = w.ahead[n.Seq]
 		delete(w.ahead, n.Seq)
 		delete(w.peeked, n.Seq)
 		t.rows = append(t.rows, n)
-		if !n.done {
+		if n.done {
+			t.settled = true
+		} else {
 			w.where[n.Seq] = n
 		}
 		unsettled[i] = !n.done
@@ -234,7 +238,7 @@ func (w *Window) Settle(seqs []int64) (rest []int64, undo func()) {
 		_, early := w.peeked[seq]
 		switch {
 		case n != nil:
-			n.done = true
+			n.done, n.of.settled = true, true
 			delete(w.where, seq)
 			done = append(done, n)
 		case early:
@@ -271,6 +275,46 @@ func (w *Window) Rows() int {
 	return rows
 }
 
+// holding returns the ticks that have to be behind the cursor before Base shows all settled rows.
+func (w *Window) holding() []*tick {
+	n := len(w.ticks)
+	for n > 0 && !w.ticks[n-1].settled {
+		n--
+	}
+	return w.ticks[:n]
+}
+
+// Holding returns the first unsettled row that keeps Base from showing settled ones, and the
+// highest seq that was read; first is 0 if there is none.
+func (w *Window) Holding() (first, last int64) {
+	for _, t := range w.holding() {
+		for _, n := range t.rows {
+			if last = max(last, n.Seq); !n.done && first == 0 {
+				first = n.Seq
+			}
+		}
+	}
+	return first, last
+}
+
+// SetAsideUpTo takes unsettled rows up to a seq out of the window, if they keep Base from
+// showing settled ones. From then on they are late rows.
+func (w *Window) SetAsideUpTo(seq int64) {
+	for _, t := range w.holding() {
+		for _, n := range t.rows {
+			if !n.done && n.Seq <= seq {
+				w.setAside(n)
+			}
+		}
+	}
+}
+
+func (w *Window) setAside(n *noted) {
+	n.done = true
+	delete(w.where, n.Seq)
+	w.late = append(w.late, n.Row)
+}
+
 // SetAside takes the unsettled rows of the older half out of the window, if it has more than
 // limit rows. From then on they are late rows.
 func (w *Window) SetAside(limit int) {
@@ -286,9 +330,7 @@ func (w *Window) SetAside(limit int) {
 			}
 			left--
 			if !n.done {
-				n.done = true
-				delete(w.where, n.Seq)
-				w.late = append(w.late, n.Row)
+				w.setAside(n)
 			}
 		}
 	}

@@ -243,3 +243,29 @@ func TestEncode(t *testing.T) {
 		}
 	}
 }
+
+// Rows that wait are set aside if they keep the base from showing settled ones.
+func TestRowsThatHoldUpTheBaseAreSetAside(t *testing.T) {
+	w := logcursor.New(logcursor.Cursor{Base: "s0"})
+	w.Begin("s1")
+	w.Note(0, rows(1, 2, 3), 3, false)
+	if err := w.Open("s2"); err != nil {
+		t.Fatal(err)
+	}
+	w.Note(0, rows(5), 5, false)
+	if first, _ := w.Holding(); first != 0 {
+		t.Errorf("row %d holds up the base, and nothing is settled", first)
+	}
+	settle(w, 1)
+	want(t, "while two rows wait", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 1})
+	if first, last := w.Holding(); first != 2 || last != 3 {
+		t.Errorf("row %d holds up the base, and %d is the last one; want 2 and 3", first, last)
+	}
+	w.SetAsideUpTo(2)
+	p := w.Position()
+	w.SetAsideUpTo(9)
+	if d := cmp.Diff([][]logcursor.Row{rows(2), rows(2, 3)}, [][]logcursor.Row{p.Late, w.Position().Late}); d != "" {
+		t.Errorf("set aside (-want +got): %s", d)
+	}
+	want(t, "after they were set aside", w, logcursor.Cursor{Base: "s1", Shown: "s2", Seq: 4})
+}

@@ -367,6 +367,60 @@ func (q *Queries) LogEdited(ctx context.Context, arg LogEditedParams) ([]LogEdit
 	return items, nil
 }
 
+const LogForgetGone = `-- name: LogForgetGone :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR KEY SHARE
+), looked AS MATERIALIZED (
+    SELECT w.id, w.seq FROM event_outbox_late AS w
+    WHERE w.published_at IS NULL AND w.seq > $4::bigint
+    ORDER BY w.seq
+    LIMIT $5
+), gone AS (
+    DELETE FROM event_outbox_late AS g USING lease, looked
+    WHERE g.id = looked.id AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id)
+    RETURNING g.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,
+       coalesce((SELECT max(l.seq) FROM looked AS l), 0)::bigint AS last
+`
+
+type LogForgetGoneParams struct {
+	Name    string
+	Epoch   int64
+	Holder  uuid.UUID
+	After   int64
+	MaxRows int32
+}
+
+type LogForgetGoneRow struct {
+	Leases int64
+	Looked int64
+	Gone   int64
+	Last   int64
+}
+
+// LogForgetGone looks at the next entries of rows that wait, and deletes those of rows that
+// somebody has deleted.
+func (q *Queries) LogForgetGone(ctx context.Context, arg LogForgetGoneParams) (LogForgetGoneRow, error) {
+	row := q.db.QueryRow(ctx, LogForgetGone,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.After,
+		arg.MaxRows,
+	)
+	var i LogForgetGoneRow
+	err := row.Scan(
+		&i.Leases,
+		&i.Looked,
+		&i.Gone,
+		&i.Last,
+	)
+	return i, err
+}
+
 const LogHeld = `-- name: LogHeld :many
 WITH held AS (
     SELECT f.seq, f.topic, f.event_key, f.event_type, f.retry_count, f.next_attempt_at, false AS dead
@@ -691,7 +745,10 @@ WITH lease AS MATERIALIZED (
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT $6)
-      AND t.published_at < now() - make_interval(secs => $5::float8)
+      AND t.published_at < least(now() - make_interval(secs => $5::float8), (
+          SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC'
+          FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+          WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
     WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
@@ -718,7 +775,8 @@ type LogSweepRow struct {
 
 // LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
 // first, and what is known about old rows. What is known of a row that waited or was discarded
-// is kept as long as the row is.
+// is kept as long as the row is, and ticks as long as the oldest partition: without them, the
+// history has its rows with later times.
 func (q *Queries) LogSweep(ctx context.Context, arg LogSweepParams) (LogSweepRow, error) {
 	row := q.db.QueryRow(ctx, LogSweep,
 		arg.Name,

@@ -350,7 +350,8 @@ SELECT event_outbox_drop_partitions(make_interval(secs => @keep_seconds::float8)
 
 -- LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
 -- first, and what is known about old rows. What is known of a row that waited or was discarded
--- is kept as long as the row is.
+-- is kept as long as the row is, and ticks as long as the oldest partition: without them, the
+-- history has its rows with later times.
 -- name: LogSweep :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -367,7 +368,10 @@ WITH lease AS MATERIALIZED (
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT @max_rows)
-      AND t.published_at < now() - make_interval(secs => @keep_seconds::float8)
+      AND t.published_at < least(now() - make_interval(secs => @keep_seconds::float8), (
+          SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC'
+          FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+          WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
     WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
@@ -376,3 +380,23 @@ WITH lease AS MATERIALIZED (
                    LIMIT @max_rows)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept;
+
+-- LogForgetGone looks at the next entries of rows that wait, and deletes those of rows that
+-- somebody has deleted.
+-- name: LogForgetGone :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), looked AS MATERIALIZED (
+    SELECT w.id, w.seq FROM event_outbox_late AS w
+    WHERE w.published_at IS NULL AND w.seq > @after::bigint
+    ORDER BY w.seq
+    LIMIT @max_rows
+), gone AS (
+    DELETE FROM event_outbox_late AS g USING lease, looked
+    WHERE g.id = looked.id AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id)
+    RETURNING g.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,
+       coalesce((SELECT max(l.seq) FROM looked AS l), 0)::bigint AS last;
