@@ -67,8 +67,12 @@ func (s *Log) readSpan(ctx context.Context, what string, span logSpan, after, up
 	rows := s.rowLimit(limit)
 	page, err := s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.LogRange,
 		from, bound, span.shown, span.hidden, span.passedSeq, span.passedIn, topic, keys, rows+1)
-	if err == nil && short && !page.More {
-		page.More, page.End = true, bound
+	if err != nil || !short || page.More {
+		return page, err
+	}
+	next, err := s.nextAfter(ctx, what, bound) // there may be a large gap
+	if page.More = err == nil && next > 0 && next <= min(upTo, span.end); page.More {
+		page.End = next - 1
 	}
 	return page, err
 }

@@ -713,3 +713,36 @@ func TestLogTicksAreKeptWithTheirPartition(t *testing.T) {
 		}
 	})
 }
+
+// Numbers that no row has, as after a setval, are passed in one step.
+func TestLogAGapInTheNumbers(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lead(t, s)
+		first := insert(t, pg.Pool, "a")
+		exec(t, pg.Pool, `SELECT setval('event_outbox_seq_seq', 50000000)`)
+		last := insert(t, pg.Pool, "a")
+		pages := 0
+		snap := snapshot(t, s)
+		got := seqs(all(t, wide, func(after int64, limit relay.Limit) (relay.Page, error) {
+			pages++
+			return s.ReadBacklog(t.Context(), snap, after, limit)
+		}))
+		if d := cmp.Diff([]int64{first, last}, got); d != "" || pages > 2 {
+			t.Errorf("read in %d pages; want 2 (-want +got): %s", pages, d)
+		}
+	})
+}
+
+// Counting rows looks for each in what is settled ahead of the cursor, which may be 32,768 rows:
+// by a hash.
+func TestLogStatsHashWhatIsAhead(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lead(t, s)
+		plan := s.PlanOfLogCounts(t.Context(), t)
+		if !strings.Contains(plan, "hashed SubPlan") {
+			t.Errorf("the plan has no hash:\n%s", plan)
+		}
+	})
+}

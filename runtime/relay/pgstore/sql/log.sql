@@ -238,8 +238,11 @@ SELECT pg_current_snapshot()::text AS snapshot,
 -- between may be published, if a transaction keeps the floor from moving. The age is that of the
 -- oldest row whose topic no operator has paused; if all rows up to the cap are of paused topics,
 -- that of the next row: see CountRows in keep.sql.
+-- ahead is a subquery, because only that is hashed on each version, whatever the plan.
 -- name: LogCounts :one
-WITH pauses AS MATERIALIZED (
+WITH ahead AS MATERIALIZED (
+    SELECT unnest(@ahead::bigint[])::bigint AS seq
+), pauses AS MATERIALIZED (
     SELECT l.topic
     FROM (
         SELECT DISTINCT ON (p.topic) p.id, p.topic, p.action
@@ -259,7 +262,7 @@ SELECT ((SELECT count(*) FROM (
             WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
               AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
               AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-              AND o.seq <> ALL(@ahead::bigint[])
+              AND o.seq NOT IN (SELECT a.seq FROM ahead AS a)
             LIMIT @cap
         ) AS unpassed)
         + (SELECT count(*) FROM (
@@ -267,7 +270,7 @@ SELECT ((SELECT count(*) FROM (
             WHERE n.seq > @top::bigint
               AND NOT pg_visible_in_snapshot(n.tx, @base::pg_snapshot)
               AND (n.seq > @seq::bigint OR NOT pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
-              AND n.seq <> ALL(@ahead::bigint[])
+              AND n.seq NOT IN (SELECT a.seq FROM ahead AS a)
             LIMIT @cap
         ) AS newest))::bigint AS unpassed,
        (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT @cap) AS late)::bigint AS late,
@@ -298,7 +301,7 @@ SELECT ((SELECT count(*) FROM (
                 WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
                   AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
                   AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-                  AND o.seq <> ALL(@ahead::bigint[])
+                  AND o.seq NOT IN (SELECT a.seq FROM ahead AS a)
                 ORDER BY o.seq LIMIT @cap
              ) AS u
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND u.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
@@ -307,14 +310,14 @@ SELECT ((SELECT count(*) FROM (
               WHERE bu.seq > @after::bigint AND bu.seq <= @up_to::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
                   AND NOT pg_visible_in_snapshot(bu.tx, @base::pg_snapshot)
                   AND (bu.seq > @seq::bigint OR NOT pg_visible_in_snapshot(bu.tx, @shown::pg_snapshot))
-                  AND bu.seq <> ALL(@ahead::bigint[])
+                  AND bu.seq NOT IN (SELECT a.seq FROM ahead AS a)
               ORDER BY bu.seq OFFSET @cap LIMIT 1)),
             coalesce((SELECT v.created_at FROM (
                 SELECT n.seq, n.topic, n.created_at FROM event_outbox AS n
                 WHERE n.seq > @top::bigint
                   AND NOT pg_visible_in_snapshot(n.tx, @base::pg_snapshot)
                   AND (n.seq > @seq::bigint OR NOT pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
-                  AND n.seq <> ALL(@ahead::bigint[])
+                  AND n.seq NOT IN (SELECT a.seq FROM ahead AS a)
                 ORDER BY n.seq LIMIT @cap
              ) AS v
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND v.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
@@ -323,7 +326,7 @@ SELECT ((SELECT count(*) FROM (
               WHERE bv.seq > @top::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
                   AND NOT pg_visible_in_snapshot(bv.tx, @base::pg_snapshot)
                   AND (bv.seq > @seq::bigint OR NOT pg_visible_in_snapshot(bv.tx, @shown::pg_snapshot))
-                  AND bv.seq <> ALL(@ahead::bigint[])
+                  AND bv.seq NOT IN (SELECT a.seq FROM ahead AS a)
               ORDER BY bv.seq OFFSET @cap LIMIT 1)))) * 1000000)), 0)::bigint AS age_us,
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
              THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS last_seq,
