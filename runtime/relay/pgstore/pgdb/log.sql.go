@@ -748,6 +748,7 @@ WITH lease AS MATERIALIZED (
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT $6)
+      AND t.n < (SELECT max(m.n) FROM event_outbox_tick AS m) -- an adoption asks for the last one
       AND t.published_at < least(now() - make_interval(secs => $5::float8), (
           SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC'
           FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
