@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -19,6 +20,7 @@ type memLog struct {
 	n      int64               // of the cursor
 	late   map[int64]bool      // rows that were set aside and are not published
 	copied map[int64]bool      // rows that failed, and dead ones
+	known  map[int64]bool      // rows that ever were one of these: the history knows when they were published
 	unsure func() bool         // whether the store does not learn that it has written
 	delays func(w func()) bool // whether a write takes effect later, after the store has given it up
 
@@ -26,7 +28,7 @@ type memLog struct {
 }
 
 func newMemLog() *memLog {
-	return &memLog{cursor: logcursor.Cursor{Base: "nothing"}, late: map[int64]bool{}, copied: map[int64]bool{}}
+	return &memLog{cursor: logcursor.Cursor{Base: "nothing"}, late: map[int64]bool{}, copied: map[int64]bool{}, known: map[int64]bool{}}
 }
 
 // memLogStore is one relay's store of a log in memory. The rows, the lease and the
@@ -81,7 +83,7 @@ func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 		return Snapshot(former), nil
 	}
 	taken, err := s.memStore.Snapshot(ctx)
-	if !s.w.Begun() {
+	if s.w.Took(string(taken)); !s.w.Begun() {
 		s.w.Begin(string(taken))
 	}
 	return taken, err
@@ -162,7 +164,10 @@ func (s *memLogStore) cut(rows []*memRow, limit Limit) (page []*memRow, more boo
 }
 
 // readTick reads a page of the last tick, together with rows that wait.
-func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waiting bool) Page {
+func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waiting bool) (Page, error) {
+	if err := s.makeRoom(after); err != nil {
+		return Page{}, err
+	}
 	to, _, _ := s.w.Unread()
 	var rows, ofTick []*memRow
 	for _, r := range s.rows {
@@ -197,12 +202,27 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 		}
 	}
 	s.returns(p.Rows)
-	return p
+	return p, nil
+}
+
+// makeRoom sets rows aside if many were read past the cursor.
+func (s *memLogStore) makeRoom(received int64) error {
+	switch {
+	case s.w.Rows() <= memAside, s.unsure && !s.off("after an unknown outcome nothing else is written"):
+		return nil
+	case s.off("rows of a page that comes again are not set aside"):
+		received = math.MaxInt64
+	}
+	s.w.SetAside(memAside, received)
+	if s.log.unsure() {
+		return errSimLost // nothing was written; the next write has these rows too
+	}
+	return s.write(s.lease, Settlement{})
 }
 
 // ReadBacklog implements Store.
 func (s *memLogStore) ReadBacklog(_ context.Context, sn Snapshot, after int64, limit Limit) (Page, error) {
-	return s.readTick(s.snapshots[sn], after, limit, true), nil
+	return s.readTick(s.snapshots[sn], after, limit, true)
 }
 
 // ReadTick implements Store.
@@ -210,7 +230,7 @@ func (s *memLogStore) ReadTick(_ context.Context, _, to Snapshot, after int64, l
 	if err := s.w.Open(string(to)); err != nil {
 		return Page{}, err
 	}
-	return s.readTick(s.snapshots[to], after, limit, false), nil
+	return s.readTick(s.snapshots[to], after, limit, false)
 }
 
 // ReadAgain implements Store.
@@ -220,6 +240,11 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 		hashes = map[uint64]struct{}{}
 		for i := range sel.Keys {
 			hashes[memKey(&sel.Keys[i])] = struct{}{}
+		}
+	}
+	if !s.off("a tick may be read again before it is read") {
+		if err := s.w.OpenTaken(string(sn)); err != nil {
+			return Page{}, err
 		}
 	}
 	inWindow := map[int64]bool{}
@@ -353,7 +378,7 @@ func (s *memLogStore) apply(w memWrite) bool {
 	}
 	for _, r := range p.Late {
 		if !s.off("a row that waits is noted when the cursor passes it") {
-			s.log.late[r.Seq] = true
+			s.log.late[r.Seq], s.log.known[r.Seq] = true, true
 		}
 	}
 	for _, seq := range w.rest {
@@ -375,7 +400,7 @@ func (s *memLogStore) apply(w memWrite) bool {
 		}
 		delete(s.log.late, f.Seq)
 		if !s.off("a row that failed is copied when the cursor passes it") {
-			s.log.copied[f.Seq] = true
+			s.log.copied[f.Seq], s.log.known[f.Seq] = true, true
 		}
 		r.RetryCount, r.lastErr = f.RetryCount, f.Err
 		r.nextAttempt = s.now() + f.RetryIn
@@ -397,7 +422,6 @@ func (s *memLogStore) Tidy(_ context.Context, l Lease, setAside int64) (tidied T
 	if first, last := s.w.Holding(); first > 0 {
 		tidied = Tidied{First: first, Last: last, Safe: last}
 	}
-	s.w.SetAside(memAside)
 	if !s.off("rows that wait long are set aside") {
 		s.w.SetAsideUpTo(setAside)
 	}

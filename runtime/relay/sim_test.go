@@ -524,7 +524,7 @@ func (s *sim) finished() bool {
 // replayed. Rows that wait must not keep it from that.
 func (s *sim) allShown() bool {
 	return !s.inLog || !slices.ContainsFunc(s.store.rows, func(r *memRow) bool {
-		return s.store.committed(r) && r.published && !s.store.visible(r, s.store.at(s.store.log.cursor.Base))
+		return s.store.committed(r) && r.published && !s.store.log.known[r.Seq] && !s.store.visible(r, s.store.at(s.store.log.cursor.Base))
 	})
 }
 

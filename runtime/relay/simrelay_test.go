@@ -325,6 +325,9 @@ func (r *simRelay) execute(op *simOp) {
 		idle := r.m.t != nil && r.m.t.reader.edit.stage == editIdle
 		if idle && s.chance(0.5) || s.off("no row is set aside during a look for edits") {
 			c.setAside = math.MaxInt64
+			if s.inLog && r.m.t != nil && !s.off("rows of a page that comes again are not set aside") {
+				c.setAside = r.m.t.reader.received()
+			}
 		}
 		o.tidied, o.err = r.store.Tidy(ctx, op.lease, c.setAside)
 		if s.inLog {

@@ -79,7 +79,7 @@ func (s *Log) readSpan(ctx context.Context, what string, span logSpan, after, up
 
 // readTick reads a page of the last tick, and notes it.
 func (s *Log) readTick(ctx context.Context, what string, after int64, limit relay.Limit, waiting bool) (page relay.Page, err error) {
-	if err := s.makeRoom(ctx, what); err != nil {
+	if err := s.makeRoom(ctx, what, after); err != nil {
 		return relay.Page{}, err
 	}
 	var span logSpan
@@ -247,7 +247,7 @@ func (s *Log) ReadBacklog(ctx context.Context, _ relay.Snapshot, after int64, li
 func (s *Log) ReadTick(ctx context.Context, from, to relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
 	const what = "read a tick"
 	if from == to {
-		return relay.Page{}, s.makeRoom(ctx, what)
+		return relay.Page{}, s.makeRoom(ctx, what, math.MaxInt64)
 	}
 	err := s.inLog(ctx, what, func(_ *term, _ *session, lt *logTerm) error {
 		lt.mu.Lock()
@@ -272,6 +272,12 @@ func (s *Log) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Sel
 	var unread bool
 	err := s.inLog(ctx, what, func(_ *term, se *session, of *logTerm) (err error) {
 		lt = of
+		lt.mu.Lock()
+		err = lt.w.OpenTaken(string(snap))
+		lt.mu.Unlock()
+		if err != nil {
+			return err
+		}
 		if span, err = s.span(ctx, se, lt); err != nil {
 			return err
 		}

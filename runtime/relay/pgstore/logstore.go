@@ -254,6 +254,7 @@ func (s *Log) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 			taken = relay.Snapshot(first)
 		} else {
 			lt.floors[string(taken)] = floor
+			lt.w.Took(string(taken))
 		}
 		if !lt.w.Begun() {
 			lt.w.Begin(string(taken))

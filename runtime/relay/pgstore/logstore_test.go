@@ -746,3 +746,48 @@ func TestLogStatsHashWhatIsAhead(t *testing.T) {
 		}
 	})
 }
+
+// The relay may read rows again with the snapshot of a tick of which it has read no page yet.
+// The rows of the tick are part of that, or later ones of their key would pass them.
+func TestLogReadsATickAgainBeforeItIsRead(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lead(t, s)
+		want := []int64{insert(t, pg.Pool, "k")}
+		first := snapshot(t, s)
+		backlog(t, s, first, wide)
+		want = append(want, insert(t, pg.Pool, "k"))
+		next := snapshot(t, s)
+		again, err := s.ReadAgain(t.Context(), next, relay.Selection{Topic: "orders"}, 0, want[1], wide)
+		must(t, err)
+		got := [][]int64{seqs(again.Rows), seqs(tick(t, s, first, next, wide))}
+		if d := cmp.Diff([][]int64{want, want[1:]}, got); d != "" {
+			t.Errorf("read again, and in the tick (-want +got): %s", d)
+		}
+	})
+}
+
+// The answer with a page may be lost, and then it comes again, with all of its rows: none of them
+// is set aside meanwhile, although the relay has not heard of them.
+func TestLogAPageComesAgain(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		s.AsideRows(2)
+		lead(t, s)
+		var want []int64
+		for range 4 {
+			want = append(want, insert(t, pg.Pool, "k"))
+		}
+		snap := snapshot(t, s)
+		for _, from := range []int64{0, 0, 2, 2} {
+			page, err := s.ReadBacklog(t.Context(), snap, from, relay.Limit{Rows: 2, Bytes: 1 << 20})
+			must(t, err)
+			if d := cmp.Diff(want[from:from+2], seqs(page.Rows)); d != "" {
+				t.Errorf("after row %d (-want +got): %s", from, d)
+			}
+		}
+		if late := ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox_late`); late != 2 {
+			t.Errorf("%d rows were set aside; want the 2 that the relay has received", late)
+		}
+	})
+}

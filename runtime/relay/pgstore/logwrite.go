@@ -29,8 +29,8 @@ func (s *Log) Settle(ctx context.Context, l relay.Lease, settlement relay.Settle
 }
 
 // makeRoom sets rows aside if many were read past the cursor. Then neither the window nor the
-// cursor grows while rows wait.
-func (s *Log) makeRoom(ctx context.Context, what string) error {
+// cursor grows while rows wait. received is up to where the relay has received the last tick.
+func (s *Log) makeRoom(ctx context.Context, what string, received int64) error {
 	t := s.currentTerm()
 	s.mu.Lock()
 	lt := s.of
@@ -45,7 +45,7 @@ func (s *Log) makeRoom(ctx context.Context, what string) error {
 		return nil
 	}
 	return s.underLease(ctx, what, useForReading, t.lease, func(_ *term, se *session) (int64, error) {
-		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAside(s.asideRows) })
+		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAside(s.asideRows, received) })
 	})
 }
 

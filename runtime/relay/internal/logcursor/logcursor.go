@@ -35,6 +35,7 @@ type Window struct {
 	shown string // Shown of the cursor with which the term began
 	seq   int64  // and its Seq
 	begun bool
+	taken string  // the newest snapshot
 	ticks []*tick // those that are not behind the cursor
 	last  *tick   // the one that was opened last, also when it is behind the cursor
 	// where has the rows of ticks that are not settled.
@@ -109,6 +110,18 @@ func (w *Window) Open(to string) error {
 	w.last = &tick{to: to}
 	w.ticks = append(w.ticks, w.last)
 	return nil
+}
+
+// Took records that a snapshot was taken. The next tick may be that of it.
+func (w *Window) Took(snapshot string) { w.taken = snapshot }
+
+// OpenTaken begins the tick of a snapshot, if that was taken last: its rows may be read again
+// before they are read in their turn.
+func (w *Window) OpenTaken(snapshot string) error {
+	if snapshot != w.taken {
+		return nil
+	}
+	return w.Open(snapshot)
 }
 
 // Base returns the snapshot of which all rows are behind the cursor.
@@ -316,8 +329,9 @@ func (w *Window) setAside(n *noted) {
 }
 
 // SetAside takes the unsettled rows of the older half out of the window, if it has more than
-// limit rows. From then on they are late rows.
-func (w *Window) SetAside(limit int) {
+// limit rows. From then on they are late rows. Rows of the last tick after received stay: the
+// answer with them may be lost, and then the page comes again.
+func (w *Window) SetAside(limit int, received int64) {
 	rows := w.Rows()
 	if rows <= limit {
 		return
@@ -329,7 +343,7 @@ func (w *Window) SetAside(limit int) {
 				return
 			}
 			left--
-			if !n.done {
+			if !n.done && (t != w.last || n.Seq <= received) {
 				w.setAside(n)
 			}
 		}

@@ -121,11 +121,12 @@ func TestRowsAreSetAside(t *testing.T) {
 	w.Begin("s1")
 	w.Note(0, rows(1, 2, 3, 4, 5, 6), 6, true)
 	settle(w, 2)
-	w.SetAside(6)
+	w.SetAside(6, 6)
+	w.SetAside(5, 0) // their page was read, and its answer may be lost
 	if p := w.Position(); len(p.Late) > 0 {
 		t.Errorf("%v were set aside without need", p.Late)
 	}
-	w.SetAside(5)
+	w.SetAside(5, 6)
 	p := w.Position()
 	if d := cmp.Diff(rows(1, 3), p.Late); d != "" {
 		t.Errorf("set aside (-want +got): %s", d)
