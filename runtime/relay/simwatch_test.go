@@ -205,8 +205,12 @@ func (r *simRelay) checkMemory() {
 	if n, limit := q.flying+q.unsettled(), r.s.unsettledRows(); n > limit && !r.s.off("rows of what waits are not kept") {
 		r.s.violate("repeats", "relay %d has sent %d rows that are not settled, and may have %d", r.id, n, limit)
 	}
-	if len(q.mem) > 3*rows {
-		r.s.violate("memory", "relay %d holds %d rows; its buffer is %d", r.id, len(q.mem), rows)
+	held := len(q.mem)
+	if r.s.inLog { // writes that are delayed leave many rows unsettled, which have a limit of their own
+		held -= q.unsettled()
+	}
+	if held > 3*rows {
+		r.s.violate("memory", "relay %d holds %d rows; its buffer is %d", r.id, held, rows)
 	}
 	if !r.s.wide {
 		return

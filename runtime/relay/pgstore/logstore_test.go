@@ -772,7 +772,7 @@ func TestLogReadsATickAgainBeforeItIsRead(t *testing.T) {
 func TestLogAPageComesAgain(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		s := newLog(t, pg)
-		s.AsideRows(2)
+		s.AsideRows(1)
 		lead(t, s)
 		var want []int64
 		for range 4 {
