@@ -40,7 +40,7 @@ type memLogStore struct {
 	n      int64             // of the last write that was tried
 	w      *logcursor.Window // of the term; nil: not read yet
 	unsure bool              // whether a settlement was recorded is not known
-	acked  []int64           // published rows that the window has settled, and no write that is known to have taken effect
+	acked  []int64           // published rows since the last write that is known to have taken effect
 }
 
 const (
@@ -331,11 +331,7 @@ func (s *memLogStore) write(l Lease, st Settlement) error {
 		failed = append(failed, f.Seq)
 	}
 	rest, _ := s.w.Settle(st.Published)
-	for _, seq := range st.Published {
-		if !slices.Contains(rest, seq) {
-			s.acked = append(s.acked, seq)
-		}
-	}
+	s.acked = append(s.acked, st.Published...)
 	_, undo := s.w.Settle(failed)
 	p := s.w.Position()
 	if s.off("the cursor stops at a row that is not settled") && len(st.Published) > 0 {
@@ -345,7 +341,7 @@ func (s *memLogStore) write(l Lease, st Settlement) error {
 		p.Shown, p.Seq = "", 0
 	}
 	s.n++
-	w := memWrite{l, s.n, p, rest, slices.Concat(s.acked, rest), st}
+	w := memWrite{l, s.n, p, rest, slices.Clone(s.acked), st}
 	fails := len(st.Failed) > 0
 	switch {
 	case s.log.delays(func() { s.apply(w) }), s.apply(w) && fails && s.log.unsure():
@@ -389,7 +385,7 @@ func (s *memLogStore) apply(w memWrite) bool {
 	}
 	for _, seq := range w.published {
 		r := s.bySeq[seq]
-		if !r.dead {
+		if !r.dead && !s.log.late[seq] && !s.log.copied[seq] { // else the entry in the database waits for the repetition
 			r.published, r.publishedAt = true, s.now()
 		}
 	}
