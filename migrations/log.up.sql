@@ -35,12 +35,13 @@ CREATE TABLE event_outbox_other PARTITION OF event_outbox DEFAULT;
 -- the owner of the tables, because only the owner of a table can do that. The role of the
 -- relay may call them and has no other right to change tables.
 --
--- They wait for a lock at most 100 ms, because writers wait behind them, and try again
--- when they are called the next time.
+-- They wait for a lock at most 100 ms, because writers wait behind them. Each call is about
+-- one day, so that no lock is held for long, and says what it did.
 DO $$
 DECLARE
     place text := (SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
                    WHERE c.oid = 'event_outbox'::regclass);
+    parent text := (SELECT place || '.' || c.relname FROM pg_class AS c WHERE c.oid = 'event_outbox'::regclass);
 BEGIN
     -- The lowest UUIDv7 of a time.
     EXECUTE format($outer$
@@ -49,86 +50,151 @@ BEGIN
         $f$ SELECT (lpad(to_hex((extract(epoch FROM $1) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $f$
     $outer$, place);
 
-    -- Makes the partitions of today and of the next days. It returns how many it made. A day of
-    -- which event_outbox_other has rows gets none: they would have to be moved.
+    -- Makes the partition of a day, so many days after today. It returns
+    --   there     if there is one,
+    --   made      if it made it,
+    --   again     if it did one step, and has to be called again,
+    --   rows      if event_outbox_other has rows of the day, so there can be no partition,
+    --   near      if event_outbox_other is large, and the day is too near for the steps,
+    --   locked    if another session has a lock, and
+    --   stranger  if a table has the partition's name and is none.
+    --
+    -- ATTACH looks at all rows of event_outbox_other while nobody can insert into it, unless a
+    -- constraint says that there are none of the day. So if it is large, a constraint is added
+    -- without looking, then validated, which keeps nobody waiting, and dropped when the partition
+    -- is there. Meanwhile it refuses rows of the day. So that is done two days before at the
+    -- latest, and a constraint that is left over from a relay that was killed is dropped by then.
     EXECUTE format($outer$
-        CREATE FUNCTION %1$s.event_outbox_make_partitions(days integer) RETURNS integer
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS
-        $f$
+        CREATE FUNCTION %1$s.event_outbox_make_partition(ahead integer) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+    $outer$, place, format($body$
         DECLARE
-            day date;
-            part text;
-            low uuid;
-            high uuid;
-            made integer := 0;
+            parent CONSTANT text := %2$L;
+            other CONSTANT text := parent || '_other';
+            day CONSTANT date := current_date + ahead;
+            part CONSTANT text := parent || '_d' || to_char(day, 'YYYYMMDD');
+            low CONSTANT uuid := %1$s.event_outbox_id_at(day::timestamptz);
+            high CONSTANT uuid := %1$s.event_outbox_id_at((day + 1)::timestamptz);
+            none CONSTANT name := 'none_of_' || to_char(day, 'YYYYMMDD');
+            valid CONSTANT boolean := (SELECT c.convalidated FROM pg_constraint AS c WHERE c.conrelid = other::regclass AND c.conname = none);
+            large CONSTANT boolean := pg_relation_size(other::regclass) > 8 * 1024 * 1024;
+            former name;
         BEGIN
-            FOR i IN 0 .. least(days, 100) LOOP
-                day := current_date + i;
-                part := 'event_outbox_d' || to_char(day, 'YYYYMMDD');
-                CONTINUE WHEN to_regclass('%1$s.' || part) IS NOT NULL;
-                low := %1$s.event_outbox_id_at(day::timestamptz);
-                high := %1$s.event_outbox_id_at((day + 1)::timestamptz);
-                BEGIN
-                    EXECUTE 'CREATE TABLE %1$s.' || part || ' (LIKE %1$s.event_outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS)';
-                    EXECUTE format('ALTER TABLE %1$s.event_outbox ATTACH PARTITION %1$s.' || part || ' FOR VALUES FROM (%%L) TO (%%L)', low, high);
-                    made := made + 1;
-                EXCEPTION
-                    WHEN check_violation THEN NULL;
-                    WHEN lock_not_available OR deadlock_detected THEN RETURN made;
-                END;
-            END LOOP;
-            RETURN made;
-        END
-        $f$
-    $outer$, place);
-
-    -- Drops the partitions of days that ended longer ago than keep, if every row is behind the
-    -- cursor and none waits. With the lock on the table no transaction is open that has inserted
-    -- a row. It returns how many it dropped.
-    EXECUTE format($outer$
-        CREATE FUNCTION %1$s.event_outbox_drop_partitions(keep interval) RETURNS integer
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS
-        $f$
-        DECLARE
-            part record;
-            day date;
-            shown pg_snapshot;
-            unsettled boolean;
-            dropped integer := 0;
-        BEGIN
-            FOR part IN
-                SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-                WHERE i.inhparent = '%1$s.event_outbox'::regclass AND c.relname ~ '^event_outbox_d[0-9]{8}$'
-                ORDER BY c.relname
+            IF ahead IS NULL OR ahead NOT BETWEEN 0 AND 100 THEN
+                RAISE EXCEPTION 'ahead is %%: it must be from 0 to 100', ahead USING ERRCODE = 'invalid_parameter_value';
+            END IF;
+            FOR former IN
+                SELECT c.conname FROM pg_constraint AS c
+                WHERE c.conrelid = other::regclass AND c.conname ~ '^none_of_[0-9]{8}$' AND c.conname <> none
+                  AND c.conname < 'none_of_' || to_char(current_date + 2, 'YYYYMMDD')
             LOOP
-                day := to_date(right(part.relname, 8), 'YYYYMMDD');
-                EXIT WHEN (day + 1)::timestamptz > now() - greatest(keep, interval '0');
-                CONTINUE WHEN EXISTS (
-                    SELECT FROM %1$s.event_outbox_late AS l
-                    WHERE l.published_at IS NULL
-                      AND l.id >= %1$s.event_outbox_id_at(day::timestamptz) AND l.id < %1$s.event_outbox_id_at((day + 1)::timestamptz));
-                BEGIN
-                    LOCK TABLE ONLY %1$s.event_outbox IN ACCESS EXCLUSIVE MODE;
-                    EXECUTE format('LOCK TABLE ONLY %1$s.%%I IN ACCESS EXCLUSIVE MODE', part.relname);
-                    shown := (SELECT c.base FROM %1$s.event_outbox_cursor AS c ORDER BY c.n DESC LIMIT 1);
-                    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %1$s.%%I AS o WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1))',
-                                   part.relname)
-                    INTO unsettled USING shown;
-                    IF shown IS NOT NULL AND NOT unsettled THEN
-                        EXECUTE format('DROP TABLE %1$s.%%I', part.relname);
-                        dropped := dropped + 1;
-                    END IF;
-                EXCEPTION
-                    WHEN lock_not_available OR deadlock_detected THEN RETURN dropped;
-                END;
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, former);
             END LOOP;
-            RETURN dropped;
+            IF to_regclass(part) IS NOT NULL THEN
+                IF NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass) THEN
+                    RETURN 'stranger';
+                END IF;
+                IF valid IS NOT NULL THEN
+                    EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+                END IF;
+                RETURN 'there';
+            END IF;
+            IF valid THEN
+                NULL; -- attach it
+            ELSIF valid IS NOT NULL AND ahead >= 2 THEN
+                EXECUTE format('ALTER TABLE %%s VALIDATE CONSTRAINT %%I', other, none);
+                RETURN 'again';
+            ELSIF valid IS NOT NULL THEN
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+                RETURN 'near';
+            ELSIF EXISTS (SELECT FROM ONLY %2$s_other AS o WHERE o.id >= low AND o.id < high) THEN
+                RETURN 'rows';
+            ELSIF large AND ahead >= 2 THEN
+                EXECUTE format('ALTER TABLE %%s ADD CONSTRAINT %%I CHECK (id < %%L OR id >= %%L) NOT VALID', other, none, low, high);
+                RETURN 'again';
+            ELSIF large THEN
+                RETURN 'near';
+            END IF;
+            EXECUTE format('CREATE TABLE %%s (LIKE %%s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE%%s)', part, parent,
+                           CASE WHEN current_setting('server_version_num')::integer >= 140000 THEN ' INCLUDING COMPRESSION' ELSE '' END);
+            EXECUTE format('ALTER TABLE %%s ATTACH PARTITION %%s FOR VALUES FROM (%%L) TO (%%L)', parent, part, low, high);
+            IF valid THEN
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+            END IF;
+            RETURN 'made';
+        EXCEPTION
+            WHEN check_violation THEN
+                IF valid IS NOT NULL THEN
+                    EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT IF EXISTS %%I', other, none);
+                END IF;
+                RETURN 'rows';
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
         END
-        $f$
-    $outer$, place);
+    $body$, place, parent));
 
-    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partitions(integer), %1$s.event_outbox_drop_partitions(interval) FROM PUBLIC', place);
+    -- Drops the partition of a day that ended longer ago than keep, if every row is behind the
+    -- cursor and none waits. It returns
+    --   dropped    if it did,
+    --   young      if the day has not ended so long ago,
+    --   absent     if there is no such partition,
+    --   unsettled  if the cursor is not past every row,
+    --   waiting    if a row waits that the cursor has passed, and
+    --   locked     if another session has a lock.
+    --
+    -- It looks twice: before it asks for the locks, because writers wait behind that, and with
+    -- the locks. Then no transaction is open that has inserted a row, and no cursor is written
+    -- that sets a row of the partition aside. It reads the cursor before it looks for rows that
+    -- wait: a row that this cursor has passed, and that is neither there nor in
+    -- event_outbox_failed, is published. For that each statement must see what was committed
+    -- before it, as under READ COMMITTED.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_drop_partition(day date, keep interval) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+    $outer$, place, format($body$
+        DECLARE
+            parent CONSTANT text := %2$L;
+            part CONSTANT text := parent || '_d' || to_char(day, 'YYYYMMDD');
+            low CONSTANT uuid := %1$s.event_outbox_id_at(day::timestamptz);
+            high CONSTANT uuid := %1$s.event_outbox_id_at((day + 1)::timestamptz);
+            base pg_snapshot;
+            unsettled boolean;
+            newest xid8;
+        BEGIN
+            IF current_setting('transaction_isolation') <> 'read committed' THEN
+                RAISE EXCEPTION 'this works only under READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
+            END IF;
+            IF NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass) THEN
+                RETURN 'absent';
+            END IF;
+            IF (day + 1)::timestamptz > now() - greatest(keep, interval '0') THEN
+                RETURN 'young';
+            END IF;
+            FOR look IN 1 .. 2 LOOP
+                IF look = 2 THEN
+                    EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', parent);
+                    EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', part);
+                END IF;
+                base := (SELECT c.base FROM %2$s_cursor AS c ORDER BY c.n DESC LIMIT 1);
+                EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %%s AS o WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1))', part)
+                INTO unsettled USING base;
+                IF base IS NULL OR unsettled THEN
+                    RETURN 'unsettled';
+                END IF;
+                IF EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at IS NULL AND l.id >= low AND l.id < high) THEN
+                    RETURN 'waiting';
+                END IF;
+            END LOOP;
+            EXECUTE format('DROP TABLE %%s', part);
+            RETURN 'dropped';
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
+        END
+    $body$, place, parent));
+
+    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval) FROM PUBLIC', place);
 END
 $$;
 
-SELECT event_outbox_make_partitions(3);
+SELECT event_outbox_make_partition(d) FROM generate_series(0, 7) AS d;

@@ -84,13 +84,13 @@ func indent(s, by string) string {
 // It also matches a default with a table's name, and names that have their schema from
 // format; these are left unchanged.
 var names = regexp.MustCompile(`%1\$s\.\w+|DEFAULT '\w+'|DROP INDEX (?:IF EXISTS )?\w+|` +
-	`\bevent_(?:outbox(?:_(?:delayed|lease|audit|seq_seq|other|cursor|late|failed|tick|history|id_at|make_partitions|drop_partitions))?|inbox)\b`)
+	`\bevent_(?:outbox(?:_(?:delayed|lease|audit|seq_seq|other|cursor|late|failed|tick|history|id_at|make_partition|drop_partition))?|inbox)\b`)
 
 // qualify adds the schema to each of these names.
 func qualify(sql, schema string) string {
 	var b strings.Builder
 	for line := range strings.Lines(sql) {
-		if !strings.HasPrefix(line, "--") {
+		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
 			line = names.ReplaceAllStringFunc(line, func(found string) string {
 				if strings.HasPrefix(found, "DEFAULT") || strings.HasPrefix(found, "%") {
 					return found

@@ -98,13 +98,6 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 // AsideRows sets how many rows are read past the cursor before rows are set aside.
 func (s *Log) AsideRows(n int) { s.asideRows = n }
 
-// MakesPartitions makes the next sweep of the term look at the partitions again.
-func (s *Log) MakesPartitions() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.made.term, s.dropped.term = nil, nil
-}
-
 // TidyRows sets how many rows one statement looks at to move the low-water mark.
 func (s *Store) TidyRows(n int32) { s.tidyRows = n }
 

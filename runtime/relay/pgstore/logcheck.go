@@ -18,8 +18,8 @@ const (
 	failedTable = "event_outbox_failed"
 	tickTable   = "event_outbox_tick"
 
-	makePartitions = "event_outbox_make_partitions"
-	dropPartitions = "event_outbox_drop_partitions"
+	makePartition = "event_outbox_make_partition"
+	dropPartition = "event_outbox_drop_partition"
 )
 
 const createLogRemedy = "apply what `outboxgen migration --store log` prints"
@@ -135,7 +135,7 @@ func (s *Log) checkLogIndexes(ctx context.Context, se *session, c *checked) erro
 // checkFunctions checks whether the role may call the functions that make and drop partitions.
 func (s *Log) checkFunctions(ctx context.Context, se *session, c *checked) error {
 	found, err := se.q.UncallableFunctions(ctx, []string{
-		s.relation(makePartitions) + "(integer)", s.relation(dropPartitions) + "(interval)",
+		s.relation(makePartition) + "(integer)", s.relation(dropPartition) + "(date, interval)",
 	})
 	if err != nil || len(found) == 0 {
 		return err

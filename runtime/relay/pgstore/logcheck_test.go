@@ -53,13 +53,13 @@ func TestLogCheckProblems(t *testing.T) {
 				"lacks UPDATE on event_outbox_late", "GRANT SELECT, INSERT, UPDATE, DELETE ON event_outbox_late TO " + role,
 			},
 			{
-				`REVOKE EXECUTE ON FUNCTION event_outbox_make_partitions(integer) FROM ` + role,
-				`GRANT EXECUTE ON FUNCTION event_outbox_make_partitions(integer) TO ` + role,
-				"may not call event_outbox_make_partitions(integer)", "GRANT EXECUTE ON FUNCTION event_outbox_make_partitions(integer) TO " + role,
+				`REVOKE EXECUTE ON FUNCTION event_outbox_make_partition(integer) FROM ` + role,
+				`GRANT EXECUTE ON FUNCTION event_outbox_make_partition(integer) TO ` + role,
+				"may not call event_outbox_make_partition(integer)", "GRANT EXECUTE ON FUNCTION event_outbox_make_partition(integer) TO " + role,
 			},
 			{
-				`ALTER FUNCTION event_outbox_drop_partitions(interval) RENAME TO gone`, `ALTER FUNCTION gone(interval) RENAME TO event_outbox_drop_partitions`,
-				"the function event_outbox_drop_partitions(interval) is missing", "outboxgen migration --store log",
+				`ALTER FUNCTION event_outbox_drop_partition(date, interval) RENAME TO gone`, `ALTER FUNCTION gone(date, interval) RENAME TO event_outbox_drop_partition`,
+				"the function event_outbox_drop_partition(date, interval) is missing", "outboxgen migration --store log",
 			},
 			{
 				`ALTER INDEX ix_event_outbox_tx RENAME TO kept; DROP INDEX kept`, `CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)`,

@@ -2,19 +2,12 @@ package pgstore
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
-
-// partitionDays is for how many days after today there are partitions.
-const partitionDays = 3
-
-// partitionsEvery is how often partitions are made and dropped.
-const partitionsEvery = time.Hour
 
 // Stats returns the statistics of the outbox.
 func (s *Log) Stats(ctx context.Context) (relay.Stats, error) {
@@ -52,14 +45,11 @@ func (s *Log) Stats(ctx context.Context) (relay.Stats, error) {
 	return stats, nil
 }
 
-// Sweep drops partitions that ended longer ago than keep, deletes at most limit rows that are
-// in no such partition, and returns how many it deleted.
+// Sweep deletes at most limit rows that are in no partition of a day, and returns how many it
+// deleted. Maintain drops partitions.
 func (s *Log) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limit int) (int, error) {
 	var swept int64
-	err := s.underLease(ctx, "sweep published rows", useForKeeping, l, func(t *term, se *session) (int64, error) {
-		if err := s.dropPartitions(ctx, t, se, keep); err != nil {
-			return 0, err
-		}
+	err := s.underLease(ctx, "sweep published rows", useForKeeping, l, func(_ *term, se *session) (int64, error) {
 		c, err := storedCursor(ctx, se)
 		if err != nil {
 			return 0, err
@@ -73,62 +63,5 @@ func (s *Log) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limi
 	return int(swept), err
 }
 
-// due reports whether a term has to look at the partitions, and notes that it does.
-func (s *Log) due(p *partitionsAt, t *term) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.term == t && time.Since(p.at) < partitionsEvery {
-		return false
-	}
-	p.term, p.at = t, time.Now()
-	return true
-}
-
-// again makes the next call look at the partitions.
-func (s *Log) again(p *partitionsAt) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p.term = nil
-}
-
-// Search finds no rows: a row of a log cannot become unsettled again behind the cursor. It
-// makes the partitions of the next days, because the relay calls it often, also while the
-// outbox is idle.
-func (s *Log) Search(ctx context.Context, l relay.Lease) (int64, error) {
-	t, err := s.ofLease(l)
-	if err != nil || !s.due(&s.made, t) {
-		return 0, s.wrap("make partitions", err)
-	}
-	return 0, s.underLease(ctx, "make partitions", useForKeeping, l, func(_ *term, se *session) (int64, error) {
-		made, err := se.q.LogMakePartitions(ctx, partitionDays)
-		if err != nil {
-			s.again(&s.made)
-			return 0, err
-		}
-		if made > 0 {
-			s.cfg.Logger.InfoContext(ctx, "partitions of event_outbox created", slog.Int("partitions", int(made)))
-		}
-		missing, err := se.q.LogMissingPartitions(ctx, partitionDays)
-		if missing > 0 {
-			s.warnOnce(ctx, "days have no partition of event_outbox, because event_outbox_other has rows of them or was locked; "+
-				"these rows are deleted in batches, not with a partition", "days", missing)
-		}
-		return 1, err
-	})
-}
-
-// dropPartitions drops partitions, once in an hour of a term.
-func (s *Log) dropPartitions(ctx context.Context, t *term, se *session, keep time.Duration) error {
-	if !s.due(&s.dropped, t) {
-		return nil
-	}
-	dropped, err := se.q.LogDropPartitions(ctx, keep.Seconds())
-	if err != nil {
-		s.again(&s.dropped)
-		return err
-	}
-	if dropped > 0 {
-		s.cfg.Logger.InfoContext(ctx, "partitions of event_outbox dropped", slog.Int("partitions", int(dropped)))
-	}
-	return nil
-}
+// Search finds no rows: a row of a log cannot become unsettled again behind the cursor.
+func (s *Log) Search(context.Context, relay.Lease) (int64, error) { return 0, nil }

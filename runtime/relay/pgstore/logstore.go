@@ -25,7 +25,7 @@ type Log struct {
 	mu sync.Mutex
 	of *logTerm // of the current or last term; nil: none yet
 
-	made, dropped partitionsAt
+	partitions partitions
 
 	asideRows int // see logAsideRows
 }
@@ -35,6 +35,7 @@ var (
 	_ relay.Delayer      = (*Log)(nil)
 	_ relay.Idler        = (*Log)(nil)
 	_ relay.Tidier       = (*Log)(nil)
+	_ relay.Maintainer   = (*Log)(nil)
 	_ relay.Pauser       = (*Log)(nil)
 	_ relay.ReleaseHints = (*Log)(nil)
 )
@@ -59,12 +60,6 @@ func NewLog(cfg Config) (*Log, error) {
 
 // Settings returns the settings that all relays of an outbox must share.
 func (s *Log) Settings() map[string]string { return map[string]string{"store": "log"} }
-
-// partitionsAt is when a term made or dropped partitions.
-type partitionsAt struct {
-	term *term
-	at   time.Time
-}
 
 // logTerm is what a term knows of the log.
 type logTerm struct {

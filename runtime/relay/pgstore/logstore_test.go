@@ -71,7 +71,7 @@ func TestLogHistory(t *testing.T) {
 // partition it is in.
 func TestLogInsertOfAKnownID(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
-		exec(t, pg.Pool, `SELECT event_outbox_make_partitions(3)`)
+		exec(t, pg.Pool, `SELECT event_outbox_make_partition(0)`)
 		v7, err := uuid.NewV7()
 		must(t, err)
 		for _, id := range []uuid.UUID{v7, uuid.New(), uuid.NewSHA1(uuid.NameSpaceURL, []byte("order 1"))} {
@@ -304,23 +304,21 @@ func TestLogPartitions(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		s := newLog(t, pg)
 		lease := lead(t, s)
-		sweep := func() int {
+		maintain := func() int {
 			t.Helper()
-			s.MakesPartitions()
-			_, err := s.Sweep(t.Context(), lease, 0, 100)
-			must(t, err)
+			must(t, s.Maintain(t.Context(), lease, 0))
 			return ask[int](t, pg.Pool, `SELECT count(*) FROM pg_inherits WHERE inhparent = 'event_outbox'::regclass`)
 		}
-		if n := sweep(); n != 5 {
-			t.Errorf("%d partitions were made; want today, three days, and the one for other ids", n)
+		if n := maintain(); n != 9 {
+			t.Errorf("%d partitions were made; want today, seven days, and the one for other ids", n)
 		}
 		exec(t, pg.Pool, `CREATE TABLE event_outbox_d20200101 (LIKE event_outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
 		exec(t, pg.Pool, `DO $$ BEGIN EXECUTE format('ALTER TABLE event_outbox ATTACH PARTITION event_outbox_d20200101 FOR VALUES FROM (%L) TO (%L)',
 			event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z')); END $$`)
 		seq := ask[int64](t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
 			VALUES (event_outbox_id_at('2020-01-01 12:00Z'), 'a', 'order', 'order.paid.v1', 'orders', 'a', '{}') RETURNING seq`)
-		if n := sweep(); n != 6 {
-			t.Errorf("%d partitions are left with a row that is not settled; want 6", n)
+		if n := maintain(); n != 10 {
+			t.Errorf("%d partitions are left with a row that is not settled; want 10", n)
 		}
 		snap := snapshot(t, s)
 		rows := backlog(t, s, snap, wide)
@@ -330,12 +328,12 @@ func TestLogPartitions(t *testing.T) {
 		open := begin(t, pg)
 		exec(t, open, `SELECT count(*) FROM event_outbox`) // holds a lock
 		settle(t, s, lease, rows)
-		if n := sweep(); n != 6 {
-			t.Errorf("%d partitions are left while a transaction reads them; want 6", n)
+		if n := maintain(); n != 10 {
+			t.Errorf("%d partitions are left while a transaction reads them; want 10", n)
 		}
 		must(t, open.Rollback(t.Context()))
-		if n := sweep(); n != 5 {
-			t.Errorf("%d partitions are left when all is settled; want 5", n)
+		if n := maintain(); n != 9 {
+			t.Errorf("%d partitions are left when all is settled; want 9", n)
 		}
 	})
 }

@@ -28,7 +28,7 @@ var usedTables = func() *regexp.Regexp {
 	for _, use := range logShape.uses {
 		names = append(names, regexp.QuoteMeta(use.table))
 	}
-	names = append(names, makePartitions, dropPartitions)
+	names = append(names, makePartition, dropPartition)
 	return regexp.MustCompile(`'?\b(?:` + strings.Join(names, "|") + `)\b`)
 }()
 

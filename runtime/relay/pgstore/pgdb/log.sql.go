@@ -280,17 +280,6 @@ func (q *Queries) LogCursor(ctx context.Context) (LogCursorRow, error) {
 	return i, err
 }
 
-const LogDropPartitions = `-- name: LogDropPartitions :one
-SELECT event_outbox_drop_partitions(make_interval(secs => $1::float8))::integer AS dropped
-`
-
-func (q *Queries) LogDropPartitions(ctx context.Context, keepSeconds float64) (int32, error) {
-	row := q.db.QueryRow(ctx, LogDropPartitions, keepSeconds)
-	var dropped int32
-	err := row.Scan(&dropped)
-	return dropped, err
-}
-
 const LogEdited = `-- name: LogEdited :many
 SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.created_at,
        f.retry_count, f.event_data::text AS data, f.headers::text AS headers, f.partition
@@ -435,34 +424,6 @@ func (q *Queries) LogHeld(ctx context.Context, arg LogHeldParams) ([]LogHeldRow,
 		return nil, err
 	}
 	return items, nil
-}
-
-const LogMakePartitions = `-- name: LogMakePartitions :one
-SELECT event_outbox_make_partitions($1::integer)::integer AS made
-`
-
-func (q *Queries) LogMakePartitions(ctx context.Context, days int32) (int32, error) {
-	row := q.db.QueryRow(ctx, LogMakePartitions, days)
-	var made int32
-	err := row.Scan(&made)
-	return made, err
-}
-
-const LogMissingPartitions = `-- name: LogMissingPartitions :one
-SELECT count(*) FROM generate_series(0, $1::integer) AS d (n)
-WHERE NOT EXISTS (
-    SELECT FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'event_outbox'::regclass
-      AND c.relname = 'event_outbox_d' || to_char((now() AT TIME ZONE 'UTC')::date + d.n, 'YYYYMMDD')
-)
-`
-
-// LogMissingPartitions counts the days of these that have no partition.
-func (q *Queries) LogMissingPartitions(ctx context.Context, days int32) (int64, error) {
-	row := q.db.QueryRow(ctx, LogMissingPartitions, days)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
 }
 
 const LogPlace = `-- name: LogPlace :one

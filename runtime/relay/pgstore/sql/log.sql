@@ -314,21 +314,6 @@ SELECT ((SELECT count(*) FROM (
                  ORDER BY d.deliver_at
                  LIMIT 1), 0)::bigint AS delayed_in_us;
 
--- name: LogMakePartitions :one
-SELECT event_outbox_make_partitions(@days::integer)::integer AS made;
-
--- LogMissingPartitions counts the days of these that have no partition.
--- name: LogMissingPartitions :one
-SELECT count(*) FROM generate_series(0, @days::integer) AS d (n)
-WHERE NOT EXISTS (
-    SELECT FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'event_outbox'::regclass
-      AND c.relname = 'event_outbox_d' || to_char((now() AT TIME ZONE 'UTC')::date + d.n, 'YYYYMMDD')
-);
-
--- name: LogDropPartitions :one
-SELECT event_outbox_drop_partitions(make_interval(secs => @keep_seconds::float8))::integer AS dropped;
-
 -- LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
 -- first, and what is known about old rows. What is known of a row that waited or was discarded
 -- is kept as long as the row is.

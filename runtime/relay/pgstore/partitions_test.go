@@ -1,0 +1,122 @@
+package pgstore_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+)
+
+// oldDay makes the partition of a day in the past, with one event.
+const oldDay = `
+	CREATE TABLE event_outbox_d20200101 (LIKE event_outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+	DO $$ BEGIN
+		EXECUTE format('ALTER TABLE event_outbox ATTACH PARTITION event_outbox_d20200101 FOR VALUES FROM (%L) TO (%L)',
+			event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z'));
+	END $$;
+	INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
+	VALUES (event_outbox_id_at('2020-01-01 12:00Z'), 'a', 'order', 'order.paid.v1', 'orders', 'a', '{}')`
+
+// If a partition cannot be dropped for long, the relay says which and why.
+func TestLogSaysWhyAPartitionStays(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		var said lockedLines
+		s := newLog(t, pg, func(c *pgstore.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey || a.Key == "store" {
+					return slog.Attr{}
+				}
+				return a
+			}}))
+		})
+		lease := lead(t, s)
+		must(t, s.Maintain(t.Context(), lease, time.Hour))
+		exec(t, pg.Pool, oldDay)
+		said.take()
+		attempts := func() string {
+			t.Helper()
+			for range 6 {
+				must(t, s.Maintain(t.Context(), lease, time.Hour))
+			}
+			return said.take()
+		}
+		const kept = `level=WARN msg="partition of event_outbox is older than the retention and not dropped, retrying" partition=event_outbox_d20200101 attempts=5 reason=`
+		got := []string{attempts()}
+		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+		_, err := s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		open := begin(t, pg)
+		exec(t, open, `SELECT count(*) FROM event_outbox_d20200101`)
+		got = append(got, attempts())
+		must(t, open.Rollback(t.Context()))
+		got = append(got, attempts())
+		want := []string{
+			kept + `"the cursor is not past all of its events; see outboxrelay status"` + "\n",
+			kept + `"other sessions lock event_outbox or the partition; end long transactions on them, also reports"` + "\n",
+			`level=INFO msg="partition of event_outbox dropped" partition=event_outbox_d20200101` + "\n",
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("it says (-want +got): %s", d)
+		}
+	})
+}
+
+// lockedLines collects what a logger writes.
+type lockedLines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLines) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.text.String()
+	l.text.Reset()
+	return text
+}
+
+// awaySink is a Kafka that is not available.
+type awaySink struct{}
+
+func (awaySink) Open(context.Context) (relay.Producer, error) { return nil, errors.New("away") }
+func (awaySink) Partition([]byte, int) int32                  { return 0 }
+
+// A relay with a backlog that it cannot send makes the partitions of the next days.
+func TestLogMakesPartitionsBesideABacklog(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		for _, day := range ask[[]string](t, pg.Pool, `SELECT array_agg(relname::text) FROM pg_class WHERE relname ~ '^event_outbox_d2[0-9]{7}$' AND relkind = 'r'`) {
+			exec(t, owner, `DROP TABLE `+pgx.Identifier{day}.Sanitize())
+		}
+		for range 50 {
+			insert(t, pg.Pool, "k")
+		}
+		r, err := relay.New(relay.Config{
+			Store: newLog(t, pg), Sink: awaySink{}, Term: time.Second, BufferRows: 10, UnsettledRows: 10, PageRows: 5, SettleRows: 5,
+			OutageMin: 5 * time.Millisecond, OutageMax: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		})
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		waitFor(t, pg.Pool, `SELECT count(*) = 7 FROM pg_inherits WHERE inhparent = 'event_outbox'::regclass AND inhrelid::regclass::text ~ '_d[0-9]{8}$'`)
+		cancel()
+		must(t, <-done)
+	})
+}
