@@ -25,8 +25,8 @@
 // and rows are only inserted into it. Rows with an id that is no UUIDv7 are in
 // event_outbox_other. event_outbox_cursor says up to where rows are published,
 // event_outbox_late has those that waited when the cursor passed them, event_outbox_failed
-// has copies of rows that failed, dead ones among them, and event_outbox_tick has when rows
-// were published. The view event_outbox_history shows each event with its published_at.
+// has copies of rows that failed, dead ones among them, event_outbox_tick has when rows were
+// published, and event_outbox_deleted up to when events were deleted. The view event_outbox_history shows each event with its published_at.
 // [UpLog] creates them.
 //
 // Their names are fixed; the Postgres schema that holds them is not

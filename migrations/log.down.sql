@@ -4,6 +4,7 @@ DROP TABLE IF EXISTS event_inbox;
 DROP TABLE IF EXISTS event_outbox_audit;
 DROP TABLE IF EXISTS event_outbox_delayed;
 DROP TABLE IF EXISTS event_outbox_lease;
+DROP TABLE IF EXISTS event_outbox_deleted;
 DROP TABLE IF EXISTS event_outbox_tick;
 DROP TABLE IF EXISTS event_outbox_failed;
 DROP TABLE IF EXISTS event_outbox_late;

@@ -185,6 +185,15 @@ BEGIN
                     RETURN 'waiting';
                 END IF;
             END LOOP;
+            -- Each row was created before the transaction with the highest id got its id, and so before
+            -- the first tick that shows that one.
+            EXECUTE format('SELECT o.tx FROM ONLY %%s AS o ORDER BY o.tx DESC LIMIT 1', part) INTO newest;
+            IF newest IS NOT NULL THEN
+                INSERT INTO %2$s_deleted AS d (created_at)
+                SELECT coalesce((SELECT k.published_at FROM %2$s_tick AS k
+                                 WHERE k.below > newest AND pg_visible_in_snapshot(newest, k.shown) ORDER BY k.below, k.n LIMIT 1), now())
+                ON CONFLICT (one) DO UPDATE SET created_at = greatest(d.created_at, excluded.created_at);
+            END IF;
             EXECUTE format('DROP TABLE %%s', part);
             RETURN 'dropped';
         EXCEPTION

@@ -71,6 +71,14 @@ CREATE TABLE event_outbox_tick (
 
 CREATE INDEX ix_event_outbox_tick_below ON event_outbox_tick (below);
 
+-- Up to when events were deleted: no event that was created later is missing. It is written when
+-- a partition is dropped, and when rows are deleted from event_outbox_other. Without a row none
+-- was deleted.
+CREATE TABLE event_outbox_deleted (
+    one        boolean     NOT NULL DEFAULT true PRIMARY KEY CHECK (one),
+    created_at timestamptz NOT NULL
+);
+
 -- The events with what became of them. published_at is the time when the cursor had passed
 -- the event's tick, at most about a second after it was published; for an event that waited
 -- while the cursor passed it, the time when it was published. While the newest events are

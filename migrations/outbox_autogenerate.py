@@ -22,6 +22,7 @@ TABLES = frozenset(
         "event_outbox_late",
         "event_outbox_failed",
         "event_outbox_tick",
+        "event_outbox_deleted",
         "event_outbox_delayed",
         "event_outbox_lease",
         "event_outbox_audit",

@@ -131,12 +131,12 @@ func TestUpLog(t *testing.T) {
 			}
 		}
 		want := []string{
-			"event_outbox p", "event_outbox_cursor r", "event_outbox_failed r", "event_outbox_history v", "event_outbox_late r",
+			"event_outbox p", "event_outbox_cursor r", "event_outbox_deleted r", "event_outbox_failed r", "event_outbox_history v", "event_outbox_late r",
 			"event_outbox_other r", "event_outbox_tick r",
 		}
 		got := lines(t, conn, `
 			SELECT relname || ' ' || relkind::text FROM pg_class
-			WHERE relnamespace = 'public'::regnamespace AND relname ~ '^event_outbox(_(cursor|failed|history|late|other|tick))?$' ORDER BY relname`)
+			WHERE relnamespace = 'public'::regnamespace AND relname ~ '^event_outbox(_(cursor|deleted|failed|history|late|other|tick))?$' ORDER BY relname`)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("relations (-want +got):\n%s", diff)
 		}

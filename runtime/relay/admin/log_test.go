@@ -146,7 +146,7 @@ func TestInspectALog(t *testing.T) {
 		}
 	}
 	wantTables := []string{
-		"event_outbox", "event_outbox_audit", "event_outbox_cursor", "event_outbox_delayed", "event_outbox_failed", "event_outbox_late",
+		"event_outbox", "event_outbox_audit", "event_outbox_cursor", "event_outbox_delayed", "event_outbox_deleted", "event_outbox_failed", "event_outbox_late",
 		"event_outbox_lease", "event_outbox_tick",
 	}
 	if diff := cmp.Diff(wantTables, tables); diff != "" {

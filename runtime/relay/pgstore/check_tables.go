@@ -179,6 +179,7 @@ func (c *checked) oid(table string) uint32 {
 	return map[string]uint32{
 		outboxTable: c.tables.Outbox, delayedTable: c.tables.Delayed, leaseTable: c.tables.Lease, auditTable: c.tables.Audit,
 		otherTable: c.ofLog.Other, cursorTable: c.ofLog.Cursor, lateTable: c.ofLog.Late, failedTable: c.ofLog.Failed, tickTable: c.ofLog.Tick,
+		deletedTable: c.ofLog.Deleted,
 	}[table]
 }
 

@@ -24,7 +24,8 @@ type HistoryDB = pgdb.DBTX
 // or discarded, and those that the retention deleted, are not part of it.
 //
 // Of a log they are the published events that it still has; days are dropped as a whole. It
-// needs SELECT on event_outbox, of a log on the view event_outbox_history, and no other privilege. It locks no rows, and its
+// needs SELECT on event_outbox, of a log on the view event_outbox_history and on event_outbox_deleted, and no other
+// privilege. It locks no rows, and its
 // statements are short transactions of their own. It reads in the order of seq, so
 // event_outbox needs an index on seq for all rows, unless it is small.
 type History struct {
@@ -134,14 +135,23 @@ func (h *History) Reach(ctx context.Context, after replay.Cursor) (replay.Reach,
 	return reach, nil
 }
 
-// logReach is Reach for a log: days before the oldest partition may have been dropped.
+// logReach is Reach for a log. event_outbox_deleted has up to when events were deleted. Days
+// before the oldest partition may have been dropped by hand.
 func (h *History) logReach(ctx context.Context, reach replay.Reach) (replay.Reach, error) {
 	day, err := h.q.HistoryOldestDay(ctx)
 	if err != nil {
 		return replay.Reach{}, h.wrap("look for the oldest partition", err)
 	}
-	if day.After(reach.Back) {
-		reach.Back = day.UTC()
+	deleted, err := h.q.HistoryDeleted(ctx)
+	if err != nil {
+		return replay.Reach{}, h.wrap("look for what was deleted", err)
+	}
+	if reach.Empty {
+		return reach, nil
+	}
+	reach.Back = day.UTC()
+	if deleted.After(day) {
+		reach.Back = deleted.UTC()
 	}
 	return reach, nil
 }
@@ -353,6 +363,12 @@ func (h *History) wrap(what string, err error) error {
 	}
 	switch sqlstate.Code(err) {
 	case sqlstate.Denied:
+		if h.isLog {
+			return &relay.SetupError{
+				Problem: "this role may not read event_outbox_history or event_outbox_deleted",
+				Remedy:  "GRANT SELECT ON event_outbox_history, event_outbox_deleted to the role", Err: err,
+			}
+		}
 		return &relay.SetupError{Problem: "this role may not read event_outbox", Remedy: "GRANT SELECT ON event_outbox to the role", Err: err}
 	case sqlstate.UndefinedTable, sqlstate.UndefinedColumn:
 		return &relay.SetupError{Problem: "event_outbox has the older shape", Remedy: "upgrade it: outboxgen migration --upgrade", Err: err}

@@ -12,11 +12,12 @@ import (
 
 // The tables and functions that only a log has.
 const (
-	otherTable  = "event_outbox_other"
-	cursorTable = "event_outbox_cursor"
-	lateTable   = "event_outbox_late"
-	failedTable = "event_outbox_failed"
-	tickTable   = "event_outbox_tick"
+	otherTable   = "event_outbox_other"
+	cursorTable  = "event_outbox_cursor"
+	lateTable    = "event_outbox_late"
+	failedTable  = "event_outbox_failed"
+	tickTable    = "event_outbox_tick"
+	deletedTable = "event_outbox_deleted"
 
 	makePartition = "event_outbox_make_partition"
 	dropPartition = "event_outbox_drop_partition"
@@ -47,6 +48,7 @@ var (
 			ofLog(lateTable, "a row that waited is never delivered"),
 			ofLog(failedTable, "a row that failed is never delivered"),
 			{table: tickTable, inserts: true, deletes: true, hidden: "old entries stay", swallowed: "the times of publication are not known"},
+			{table: deletedTable, inserts: true, updates: true, hidden: "old rows stay", swallowed: "a replay does not say what is missing"},
 		}, tableUses[1:]),
 		partitioned: true,
 	}
@@ -72,7 +74,7 @@ func (s *Store) checkKind(ctx context.Context, se *session, c *checked) error {
 	}
 	c.ofLog, err = se.q.FindLogTables(ctx, pgdb.FindLogTablesParams{
 		Other: s.relation(otherTable), Cursor: s.relation(cursorTable), Late: s.relation(lateTable),
-		Failed: s.relation(failedTable), Tick: s.relation(tickTable),
+		Failed: s.relation(failedTable), Tick: s.relation(tickTable), Deleted: s.relation(deletedTable),
 	})
 	if err != nil {
 		return err

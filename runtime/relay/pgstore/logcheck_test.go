@@ -111,7 +111,7 @@ func TestLogReplayHistory(t *testing.T) {
 		must(t, err)
 		reach, err := h.Reach(t.Context(), "")
 		must(t, err)
-		if age := time.Since(reach.Back); reach.Empty || age < -time.Minute || age > time.Hour {
+		if age := time.Since(reach.Back); reach.Empty || age < -time.Minute || age > 25*time.Hour {
 			t.Errorf("the history reaches %+v", reach)
 		}
 		page, err := h.Read(t.Context(), replay.Selection{}, "", wide)
@@ -123,12 +123,11 @@ func TestLogReplayHistory(t *testing.T) {
 		if d := cmp.Diff([]int64{all[0], all[1], all[4]}, read); d != "" {
 			t.Errorf("the history has (-want +got): %s", d)
 		}
-		exec(t, pg.Pool, `CREATE TABLE event_outbox_d20990101 PARTITION OF event_outbox FOR VALUES FROM ('ffffffff-0000-0000-0000-000000000000') TO (MAXVALUE)`)
-		for _, days := range ask[[]string](t, pg.Pool, `SELECT array_agg(relname::text) FROM pg_class WHERE relname ~ '^event_outbox_d2[0-9]{7}$' AND relkind = 'r' AND relname <> 'event_outbox_d20990101'`) {
+		for _, days := range ask[[]string](t, pg.Pool, `SELECT array_agg(relname::text) FROM pg_class WHERE relname ~ '^event_outbox_d2[0-9]{7}$' AND relkind = 'r'`) {
 			exec(t, pg.Pool, `DROP TABLE `+days)
 		}
-		if reach, err = h.Reach(t.Context(), ""); err != nil || reach.Back.Year() != 2099 {
-			t.Errorf("after its days were dropped the history reaches %+v, %v", reach, err)
+		if reach, err = h.Reach(t.Context(), ""); err != nil || !reach.Empty || time.Since(reach.Back) > time.Hour {
+			t.Errorf("after all days were dropped the history reaches %+v, %v", reach, err)
 		}
 	})
 }

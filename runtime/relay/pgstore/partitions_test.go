@@ -120,3 +120,63 @@ func TestLogMakesPartitionsBesideABacklog(t *testing.T) {
 		must(t, <-done)
 	})
 }
+
+// A replay says from when on nothing is missing: after the last event that was deleted, whichever
+// partition it was in.
+func TestLogReachAfterDeleting(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		insert(t, pg.Pool, "k") // it stays
+		first := snapshot(t, s)
+		settle(t, s, lease, backlog(t, s, first, wide))
+		_, err := s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		exec(t, pg.Pool, oldDay)
+		// An event with an id of another kind.
+		swept := ask[time.Time](t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_data, created_at)
+			VALUES ('ffffffff-0000-4000-8000-000000000000', 'b', 'order', 'order.paid.v1', 'orders', '{}', now() - interval '2 hours') RETURNING created_at`)
+		created := ask[time.Time](t, pg.Pool, `SELECT created_at FROM event_outbox_d20200101`)
+		settle(t, s, lease, tick(t, s, first, snapshot(t, s), wide))
+		_, err = s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		published := ask[time.Time](t, pg.Pool, `SELECT max(published_at) FROM event_outbox_tick`)
+		h, err := pgstore.NewHistory(t.Context(), pg.Connect(t.Context()))
+		must(t, err)
+		back := func() time.Time {
+			t.Helper()
+			reach, err := h.Reach(t.Context(), "")
+			must(t, err)
+			if reach.Empty {
+				t.Error("the history is empty")
+			}
+			return reach.Back
+		}
+		midnight := ask[time.Time](t, pg.Pool, `SELECT (now() AT TIME ZONE 'UTC')::date::timestamp AT TIME ZONE 'UTC'`)
+		exec(t, pg.Pool, `ALTER TABLE event_outbox DETACH PARTITION event_outbox_d20200101`)
+		if got := back(); !got.Equal(midnight) {
+			t.Errorf("before anything is deleted it reaches back to %s, want the first day, %s", got, midnight)
+		}
+		exec(t, pg.Pool, `DO $$ BEGIN
+			EXECUTE format('ALTER TABLE event_outbox ATTACH PARTITION event_outbox_d20200101 FOR VALUES FROM (%L) TO (%L)',
+				event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z'));
+			END $$`)
+		if n, err := s.Sweep(t.Context(), lease, time.Hour, 100); err != nil || n != 1 {
+			t.Errorf("%d events are swept, want 1 (%v)", n, err)
+		}
+		if got := back(); got.Before(swept) || got.After(later(swept, midnight)) {
+			t.Errorf("it reaches back to %s after an event of %s was swept", got, swept)
+		}
+		must(t, s.Maintain(t.Context(), lease, time.Hour))
+		if got := back(); got.Before(created) || got.After(published) {
+			t.Errorf("it reaches back to %s after the partition was dropped with an event of %s that was published by %s", got, created, published)
+		}
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

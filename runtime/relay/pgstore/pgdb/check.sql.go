@@ -258,23 +258,26 @@ SELECT coalesce(to_regclass($1::text)::oid, 0)::oid AS other,
        coalesce(to_regclass($2::text)::oid, 0)::oid AS cursor,
        coalesce(to_regclass($3::text)::oid, 0)::oid AS late,
        coalesce(to_regclass($4::text)::oid, 0)::oid AS failed,
-       coalesce(to_regclass($5::text)::oid, 0)::oid AS tick
+       coalesce(to_regclass($5::text)::oid, 0)::oid AS tick,
+       coalesce(to_regclass($6::text)::oid, 0)::oid AS deleted
 `
 
 type FindLogTablesParams struct {
-	Other  string
-	Cursor string
-	Late   string
-	Failed string
-	Tick   string
+	Other   string
+	Cursor  string
+	Late    string
+	Failed  string
+	Tick    string
+	Deleted string
 }
 
 type FindLogTablesRow struct {
-	Other  uint32
-	Cursor uint32
-	Late   uint32
-	Failed uint32
-	Tick   uint32
+	Other   uint32
+	Cursor  uint32
+	Late    uint32
+	Failed  uint32
+	Tick    uint32
+	Deleted uint32
 }
 
 func (q *Queries) FindLogTables(ctx context.Context, arg FindLogTablesParams) (FindLogTablesRow, error) {
@@ -284,6 +287,7 @@ func (q *Queries) FindLogTables(ctx context.Context, arg FindLogTablesParams) (F
 		arg.Late,
 		arg.Failed,
 		arg.Tick,
+		arg.Deleted,
 	)
 	var i FindLogTablesRow
 	err := row.Scan(
@@ -292,6 +296,7 @@ func (q *Queries) FindLogTables(ctx context.Context, arg FindLogTablesParams) (F
 		&i.Late,
 		&i.Failed,
 		&i.Tick,
+		&i.Deleted,
 	)
 	return i, err
 }

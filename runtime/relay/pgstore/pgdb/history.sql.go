@@ -102,6 +102,18 @@ func (q *Queries) HistoryCounts(ctx context.Context, arg HistoryCountsParams) ([
 	return items, nil
 }
 
+const HistoryDeleted = `-- name: HistoryDeleted :one
+SELECT coalesce((SELECT d.created_at FROM event_outbox_deleted AS d), 'epoch')::timestamptz AS created_at
+`
+
+// HistoryDeleted is up to when events of a log were deleted, or the epoch.
+func (q *Queries) HistoryDeleted(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, HistoryDeleted)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
+}
+
 const HistoryOldestDay = `-- name: HistoryOldestDay :one
 SELECT coalesce(min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC', 'epoch')::timestamptz AS day
 FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
@@ -109,7 +121,7 @@ WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_out
 `
 
 // HistoryOldestDay is the oldest day of which a log has the partition, or the epoch. Earlier ones
-// may have been dropped.
+// may have been dropped by hand.
 func (q *Queries) HistoryOldestDay(ctx context.Context) (time.Time, error) {
 	row := q.db.QueryRow(ctx, HistoryOldestDay)
 	var day time.Time

@@ -329,7 +329,12 @@ WITH lease AS MATERIALIZED (
     ORDER BY d.tx
     LIMIT @max_rows
 ), swept AS (
-    DELETE FROM event_outbox_other AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id
+    DELETE FROM event_outbox_other AS o USING lease, doomed WHERE o.id = doomed.id RETURNING o.id, o.created_at
+), noted AS (
+    INSERT INTO event_outbox_deleted AS n (created_at)
+    SELECT max(s.created_at) FROM swept AS s WHERE isfinite(s.created_at) HAVING max(s.created_at) IS NOT NULL
+    ON CONFLICT (one) DO UPDATE SET created_at = excluded.created_at
+    WHERE n.created_at < excluded.created_at
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT @max_rows)

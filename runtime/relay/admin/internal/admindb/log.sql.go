@@ -943,7 +943,8 @@ FROM (
     WHERE i.inhparent IS NOT NULL
        OR c.oid IN (to_regclass('event_outbox_delayed')::oid, to_regclass('event_outbox_audit')::oid, to_regclass('event_outbox_lease')::oid,
                     to_regclass('event_outbox_cursor')::oid, to_regclass('event_outbox_late')::oid, to_regclass('event_outbox_failed')::oid,
-                    to_regclass('event_outbox_tick')::oid)
+                    to_regclass('event_outbox_tick')::oid,
+                    to_regclass('event_outbox_deleted')::oid)
 ) AS health
 GROUP BY health.name
 ORDER BY 1

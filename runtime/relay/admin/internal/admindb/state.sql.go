@@ -111,7 +111,8 @@ func (q *Queries) HeldRows(ctx context.Context, maxRows int32) ([]HeldRowsRow, e
 const hiddenTables = `-- name: HiddenTables :many
 SELECT t.name::text AS name FROM (
     SELECT unnest(ARRAY['event_outbox', 'event_outbox_delayed', 'event_outbox_lease', 'event_outbox_audit',
-                        'event_outbox_cursor', 'event_outbox_late', 'event_outbox_failed', 'event_outbox_tick']::text[]) AS name
+                        'event_outbox_cursor', 'event_outbox_late', 'event_outbox_failed', 'event_outbox_tick',
+                        'event_outbox_deleted']::text[]) AS name
 ) AS t
 WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false)
 `
