@@ -54,7 +54,10 @@ func TestStoreOfAnOutbox(t *testing.T) {
 			t.Fatalf("migrate: %+v", got)
 		}
 		<-leader.ended
-		if _, err := pg.Pool.Exec(t.Context(), `DROP TABLE event_outbox_before`); err != nil {
+		if _, err := pg.Pool.Exec(t.Context(), `
+			DROP VIEW IF EXISTS event_outbox_before_history;
+			DROP TABLE IF EXISTS event_outbox_before, event_outbox_before_cursor, event_outbox_before_late, event_outbox_before_failed,
+				event_outbox_before_tick, event_outbox_before_deleted`); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,8 +71,11 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			"Whoever may insert into event_outbox, or read it, may do so afterwards. The relay and operators need further\n" +
 			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants.\n\n" +
 			"Published events stay in event_outbox_before; drop it when they are not needed any more. An id that is only there can\n" +
-			"be inserted again. migrate refuses, and changes nothing, if triggers, views, foreign keys, publications or columns of\n" +
-			"your own belong to event_outbox.",
+			"be inserted again. Of a former log the view event_outbox_before_history says what became of each event, from tables\n" +
+			"whose names begin with event_outbox_before; drop them too. migrate refuses, and changes nothing, if triggers, views,\n" +
+			"foreign keys, publications or columns of your own belong to event_outbox, also a publication of all tables; if it\n" +
+			"would hold its locks for longer than --max-lock; or if the cursor of a log is that of another database: then run\n" +
+			"outboxrelay store adopt first.",
 		Example: "  outboxrelay store migrate --to log --relay-role outbox_relay --operator-role outbox_operator --yes\n" +
 			"  outboxrelay store migrate --to table --yes",
 		Args: noArguments,
@@ -84,6 +87,9 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			if c.MaxRows < 1 {
 				return misuse{errors.New("--max-rows must be at least 1")}
 			}
+			if c.MaxLock <= 0 {
+				return misuse{errors.New("--max-lock must be above 0")}
+			}
 			does := fmt.Sprintf("makes event_outbox a %s and stops relays whose setting store differs", store)
 			return s.run(cmd.Context(), does, func(conn *pgx.Conn) error {
 				result, err := storeadmin.Migrate(cmd.Context(), conn, store, c)
@@ -91,7 +97,7 @@ func storeMigrateCommand(env environment) *cobra.Command {
 					return err
 				}
 				_, err = fmt.Fprintf(s.stdout, "event_outbox is a %s now; %s copied, writers waited about %s. Set store to %s for all relays and start them; "+
-					"then drop event_outbox_before, when its events are not needed any more\n", store, several(result.Rows, "row"), result.Locked.Round(1e6), store)
+					"then drop what begins with event_outbox_before, when its events are not needed any more\n", store, several(result.Rows, "row"), result.Locked.Round(1e6), store)
 				return err
 			})
 		},
@@ -100,6 +106,7 @@ func storeMigrateCommand(env environment) *cobra.Command {
 	flags.StringVar(&to, "to", "", "log or table; required")
 	env.complete(cmd, "to", cobra.FixedCompletions([]cobra.Completion{"log", "table"}, cobra.ShellCompDirectiveNoFileComp))
 	flags.IntVar(&c.MaxRows, "max-rows", 20_000, "maximum number of unpublished rows to copy while writers wait")
+	flags.DurationVar(&c.MaxLock, "max-lock", 10e9, "how long writers wait at most while rows are copied; then nothing is changed")
 	flags.DurationVar(&c.Patience, "patience", 60e9, "how long to try to get the lock, for a quarter of a second at a time")
 	flags.StringVar(&c.Roles.Relay, "relay-role", "", "role of the relay, which gets the privileges that it needs")
 	flags.StringVar(&c.Roles.Operator, "operator-role", "", "role of operators, which gets the privileges that it needs")

@@ -16,8 +16,17 @@
 // any later row of their key. A leader of before the move settles nothing afterwards, because
 // its term is over; what it has sent without recording it is sent again.
 //
+// To move a log, Migrate must know which rows are published, so it refuses a cursor that is that
+// of another database. It locks the tables in which operators decide, too: an open transaction
+// that replays or discards an event ends before the rows are copied, and a later one fails.
+//
+// Writers wait for at most [Config].LockTimeout while Migrate waits for its locks, and
+// [Config].MaxLock while it has them.
+//
 // Published rows are not copied. They stay in event_outbox_before, until the operator drops
-// it. So an event whose id was published before the move can be inserted again.
+// it. So an event whose id was published before the move can be inserted again. Of a log, the
+// view event_outbox_before_history says what became of each event until the move. It needs the
+// other tables whose names begin with event_outbox_before.
 //
 // # Adopt
 //

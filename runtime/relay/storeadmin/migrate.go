@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,8 @@ var (
 	renameSQL string
 	//go:embed privileges.sql
 	privilegesSQL string
-	//go:embed drop_log.sql
-	dropLogSQL string
+	//go:embed leave_log.sql
+	leaveLogSQL string
 )
 
 // Config configures [Migrate]. The zero value of a field means its default.
@@ -33,9 +34,12 @@ type Config struct {
 	// MaxRows is how many unpublished rows Migrate copies at most, because writers wait while
 	// it does. Default 20,000.
 	MaxRows int
-	// LockTimeout is how long one attempt waits for a lock, because writers wait behind it.
-	// Default 250ms.
+	// LockTimeout is how long one attempt waits for all locks together, because writers wait
+	// behind it. Default 250ms.
 	LockTimeout time.Duration
+	// MaxLock is how long Migrate holds the locks at most; then it gives up, because writers
+	// wait. Default 10s.
+	MaxLock time.Duration
 	// Patience is for how long Migrate tries to get the lock. Default 1m.
 	Patience time.Duration
 	// Roles get what they need of the new tables. Roles without a name get nothing. Default:
@@ -46,6 +50,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.MaxRows = cmp.Or(c.MaxRows, 20_000)
 	c.LockTimeout = cmp.Or(c.LockTimeout, 250*time.Millisecond)
+	c.MaxLock = cmp.Or(c.MaxLock, 10*time.Second)
 	c.Patience = cmp.Or(c.Patience, time.Minute)
 	return c
 }
@@ -60,10 +65,16 @@ type Result struct {
 var (
 	// ErrSameStore is returned if event_outbox is what it is to become.
 	ErrSameStore = errors.New("storeadmin: event_outbox is of this store already")
-	// ErrBefore is returned if there is an event_outbox_before of an earlier move.
-	ErrBefore = errors.New("storeadmin: event_outbox_before is still there from an earlier move: drop it when its events are not needed any more")
+	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table
+	// that belongs to it.
+	ErrBefore = errors.New("storeadmin: event_outbox_before is still there from an earlier move, or a table that belongs to it: " +
+		"drop what begins with event_outbox_before when its events are not needed any more")
 	// ErrManyRows is returned if more rows are unpublished than Config.MaxRows.
 	ErrManyRows = errors.New("storeadmin: too many rows are not published")
+	// ErrSlow is returned if copying the rows would have taken longer than Config.MaxLock.
+	ErrSlow = errors.New("storeadmin: writers would have to wait for too long")
+	// ErrForeign is returned if the cursor of the log is that of another database.
+	ErrForeign = errors.New("storeadmin: the cursor of the log is that of another database, so it does not say which events are published")
 	// ErrBusy is returned if the lock was not free in time.
 	ErrBusy = errors.New("storeadmin: transactions hold event_outbox")
 )
@@ -74,9 +85,9 @@ func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 	c = c.withDefaults()
 	limit := time.Now().Add(c.Patience)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		result, err := attempt(ctx, conn, to, c)
-		switch code := sqlstate.Code(err); {
-		case code != "55P03" && code != "40P01":
+		result, busy, err := attempt(ctx, conn, to, c)
+		switch {
+		case !busy:
 			return result, err
 		case time.Now().Add(pause).After(limit):
 			return result, fmt.Errorf("%w for longer than %s at a time: end long transactions, or try again: %w", ErrBusy, c.LockTimeout, err)
@@ -91,25 +102,41 @@ func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 	}
 }
 
-// attempt is one attempt to get the lock and to move the rows.
-func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (result Result, err error) {
+// attempt is one attempt to get the locks and to move the rows. busy is true if other
+// transactions had the locks for too long.
+func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (result Result, busy bool, err error) {
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
 		m := move{ctx: ctx, tx: tx, q: storedb.New(tx), to: to, c: c}
 		if err := m.prepare(); err != nil {
 			return err
 		}
+		if err := m.limit(c.LockTimeout); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, lockSQL); err != nil {
+			busy = sqlstate.Code(err) == queryCanceled && ctx.Err() == nil
 			return fmt.Errorf("storeadmin: lock event_outbox: %w", err)
 		}
 		locked := time.Now()
-		if err := m.run(); err != nil {
+		m.end = locked.Add(c.MaxLock)
+		err := m.run()
+		switch {
+		case sqlstate.Code(err) == queryCanceled && ctx.Err() == nil:
+			return m.slow(err)
+		case err != nil:
 			return err
 		}
 		result = Result{Rows: m.rows, Locked: time.Since(locked)}
 		return nil
 	})
-	return result, err
+	return result, busy || sqlstate.Code(err) == lockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
 }
+
+// SQLSTATEs after statement_timeout and lock_timeout.
+const (
+	queryCanceled    = "57014"
+	lockNotAvailable = "55P03"
+)
 
 // move is one attempt.
 type move struct {
@@ -119,6 +146,7 @@ type move struct {
 	to   migrations.Store
 	c    Config
 	rows int64
+	end  time.Time // of the locks
 }
 
 // begin overrides the defaults of the database, and acts as the tables' owner.
@@ -152,8 +180,8 @@ func (m *move) prepare() error {
 		return err
 	case is.IsLog == (m.to == migrations.StoreLog):
 		return ErrSameStore
-	case is.HasBefore:
-		return ErrBefore
+	case is.Before != "":
+		return fmt.Errorf("%w: there is %s", ErrBefore, is.Before)
 	case !is.Marked:
 		return errors.New("storeadmin: event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
 	}
@@ -165,14 +193,94 @@ func (m *move) prepare() error {
 		return fmt.Errorf("storeadmin: event_outbox has %s, which the new one would lack: drop it before the move, and create it again afterwards",
 			strings.Join(obstacles, ", "))
 	}
-	return nil
+	if is.IsLog { // look before writers wait
+		_, err = m.cursor()
+	}
+	return err
 }
 
-// run moves the outbox, under the lock.
+// limit limits each of the next statements.
+func (m *move) limit(d time.Duration) error {
+	return m.exec(fmt.Sprintf("SET LOCAL statement_timeout = %d", max(d.Milliseconds(), 1)))
+}
+
+// hurry limits the next statement to the time that is left with the locks.
+func (m *move) hurry() error {
+	left := time.Until(m.end)
+	if left <= 0 {
+		return m.slow(nil)
+	}
+	return m.limit(left)
+}
+
+// slow is the error when no time is left.
+func (m *move) slow(cause error) error {
+	err := fmt.Errorf("%w: longer than %s; nothing was changed: let the relay publish events, end long transactions that write to event_outbox, or raise the limit",
+		ErrSlow, m.c.MaxLock)
+	if cause != nil {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
+}
+
+// cursor reads up to where the events of a log are published. If it cannot know the numbers of
+// the sequence, it begins with the last complete tick, as a relay does.
+func (m *move) cursor() (storedb.CopyUnpassedParams, error) {
+	var p storedb.CopyUnpassedParams
+	c, err := m.q.ReadCursor(m.ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, fmt.Errorf("%w: event_outbox_cursor has no row: %s", ErrForeign, adoptFirst)
+	}
+	if err != nil {
+		return p, fmt.Errorf("storeadmin: read the cursor: %w", err)
+	}
+	here, err := m.q.Place(m.ctx)
+	if err != nil {
+		return p, fmt.Errorf("storeadmin: look at the database: %w", err)
+	}
+	belongs := c.System != 0
+	if belongs && (c.System != here.System || c.Database != here.Database) || here.NextTx < c.BaseTx {
+		return p, fmt.Errorf("%w: a dump was restored, or the server was upgraded: %s", ErrForeign, adoptFirst)
+	}
+	ahead, err := logcursor.Decode(c.Ahead)
+	if err != nil {
+		return p, fmt.Errorf("storeadmin: event_outbox_cursor.ahead: %w", err)
+	}
+	last := max(c.Seq, c.Floor)
+	if len(ahead) > 0 {
+		last = max(last, slices.Max(ahead))
+	}
+	p = storedb.CopyUnpassedParams{Base: c.Base, Shown: c.Base, Ahead: []int64{}}
+	if belongs && c.SequenceFile != here.SequenceFile || here.Standing < last {
+		return p, nil
+	}
+	below, err := m.q.HasRowBelow(m.ctx, storedb.HasRowBelowParams{Base: c.Base, Floor: c.Floor})
+	if err != nil {
+		return p, fmt.Errorf("storeadmin: look for rows below the floor: %w", err)
+	}
+	if below {
+		return p, nil
+	}
+	p.Floor, p.Shown, p.Seq, p.Ahead = c.Floor, c.Shown, c.Seq, append(p.Ahead, ahead...)
+	return p, nil
+}
+
+const adoptFirst = "say with `outboxrelay store adopt` from where to send again, and then move"
+
+// run moves the outbox, under the locks.
 func (m *move) run() error {
+	if err := m.hurry(); err != nil {
+		return err
+	}
 	sequence, err := m.q.Sequence(m.ctx)
 	if err != nil {
 		return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
+	}
+	var passed storedb.CopyUnpassedParams
+	if m.to == migrations.StoreTable {
+		if passed, err = m.cursor(); err != nil {
+			return err
+		}
 	}
 	steps := []struct {
 		what string
@@ -181,16 +289,22 @@ func (m *move) run() error {
 		{"end the leader's term", func() error { return m.q.EndTerms(m.ctx) }},
 		{"rename event_outbox", func() error { return m.exec(renameSQL) }},
 		{"create event_outbox", func() error { return m.exec(migrations.OutboxSQL(m.to)) }},
-		{"continue the sequence", func() error { _, err := m.q.ContinueSequence(m.ctx, sequence.Standing); return err }},
+		{"continue the sequence", func() error {
+			_, err := m.q.ContinueSequence(m.ctx, max(sequence.Standing, sequence.Highest))
+			return err
+		}},
 		{"grant privileges", m.grant},
 		{"copy the rows", func() error {
 			if m.to == migrations.StoreLog {
 				return m.intoLog(sequence)
 			}
-			return m.intoTable()
+			return m.intoTable(passed)
 		}},
 	}
 	for _, step := range steps {
+		if err := m.hurry(); err != nil {
+			return err
+		}
 		if err := step.do(); err != nil {
 			return fmt.Errorf("storeadmin: %s: %w", step.what, err)
 		}
@@ -232,33 +346,36 @@ func (m *move) intoLog(sequence storedb.SequenceRow) error {
 	if err := m.add(copied.Copied); err != nil {
 		return err
 	}
+	if err := m.hurry(); err != nil {
+		return err
+	}
 	failed, err := m.q.CopyFailures(m.ctx)
 	if err != nil {
 		return err
 	}
-	floor := sequence.Standing
+	floor := max(sequence.Standing, sequence.Highest)
 	if copied.Copied > 0 {
 		floor = copied.First - 1
 	}
-	_, err = m.q.SetFirstCursor(m.ctx, storedb.SetFirstCursorParams{Ahead: encoded(failed), Floor: floor})
+	if err := m.q.NoteDeleted(m.ctx); err != nil {
+		return fmt.Errorf("note that the history begins now: %w", err)
+	}
+	here, err := m.q.Place(m.ctx)
+	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	_, err = m.q.SetFirstCursor(m.ctx, storedb.SetFirstCursorParams{
+		Ahead: encoded(failed), Floor: floor, System: here.System, Database: here.Database, SequenceFile: here.SequenceFile,
+	})
 	return err
 }
 
-// intoTable copies the rows of a log.
-func (m *move) intoTable() error {
-	c, err := m.q.ReadCursor(m.ctx)
-	if err != nil {
-		return fmt.Errorf("read the cursor: %w", err)
-	}
-	ahead, err := logcursor.Decode(c.Ahead)
-	if err != nil {
-		return fmt.Errorf("event_outbox_cursor.ahead: %w", err)
-	}
+// intoTable copies the rows of a log that are not passed, and what waits or failed.
+func (m *move) intoTable(passed storedb.CopyUnpassedParams) error {
 	for _, copyRows := range []func() (int64, error){
 		func() (int64, error) {
-			return m.q.CopyUnpassed(m.ctx, storedb.CopyUnpassedParams{
-				Floor: c.Floor, Base: c.Base, Shown: c.Shown, Seq: c.Seq, Ahead: append([]int64{}, ahead...), MaxRows: m.most(),
-			})
+			passed.MaxRows = m.most()
+			return m.q.CopyUnpassed(m.ctx, passed)
 		},
 		func() (int64, error) { return m.q.CopyLate(m.ctx, m.most()) },
 		func() (int64, error) { return m.q.CopyCopies(m.ctx, m.most()) },
@@ -270,8 +387,21 @@ func (m *move) intoTable() error {
 		if err := m.add(n); err != nil {
 			return err
 		}
+		if err := m.hurry(); err != nil {
+			return err
+		}
 	}
-	return m.exec(dropLogSQL)
+	// The history of a log is by ticks. What is published of the open one would look as if it waited.
+	if err := m.q.NoteTick(m.ctx); err != nil {
+		return fmt.Errorf("note the last tick: %w", err)
+	}
+	err := m.q.NotePublished(m.ctx, storedb.NotePublishedParams{
+		Floor: passed.Floor, Base: passed.Base, Shown: passed.Shown, Seq: passed.Seq, Ahead: passed.Ahead,
+	})
+	if err != nil {
+		return fmt.Errorf("note what is published: %w", err)
+	}
+	return m.exec(leaveLogSQL)
 }
 
 // most is how many rows a statement has to copy to show that there are too many.

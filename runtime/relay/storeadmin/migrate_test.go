@@ -62,13 +62,19 @@ func TestMigrateUnderLoad(t *testing.T) {
 			t.Logf("%d rows moved to a %s in %s", result.Rows, to, result.Locked)
 			before = b.count()
 			until(t, "events are delivered after the move", func() bool { return b.count() > before+300 })
-			exec(t, admin, `DROP TABLE event_outbox_before`)
+			exec(t, admin, dropBefore)
 		}
 		stop()
 		group.Wait()
 		until(t, "all events are delivered", func() bool { return b.count() == int(written.Load()) })
 	})
 }
+
+// dropBefore is what the documentation says.
+const dropBefore = `
+	DROP VIEW IF EXISTS event_outbox_before_history;
+	DROP TABLE IF EXISTS event_outbox_before, event_outbox_before_cursor, event_outbox_before_late, event_outbox_before_failed,
+		event_outbox_before_tick, event_outbox_before_deleted`
 
 func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
 	t.Helper()

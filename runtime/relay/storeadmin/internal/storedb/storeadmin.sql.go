@@ -148,9 +148,11 @@ INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_da
 OVERRIDING SYSTEM VALUE
 SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.seq, o.topic, o.headers, o.partition
 FROM event_outbox_before AS o
-WHERE o.seq > $1::bigint AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
+WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
   AND (o.seq > $3::bigint OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
   AND o.seq <> ALL($5::bigint[])
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id)
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
 ORDER BY o.seq
 LIMIT $6
 `
@@ -165,7 +167,8 @@ type CopyUnpassedParams struct {
 }
 
 // CopyUnpassed copies the rows that the cursor has not passed into a table, CopyLate those that
-// waited when it passed them, and CopyCopies those that failed.
+// waited when it passed them, and CopyCopies those that failed. Without a valid place in the
+// tick, a row that failed or waited may look as if it was not passed.
 func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, copyUnpassed,
 		arg.Floor,
@@ -184,7 +187,9 @@ func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int
 const describeOutbox = `-- name: DescribeOutbox :one
 SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text AS owner, (pg_get_userbyid(c.relowner) <> current_user)::boolean AS owned_by_another,
        (to_regclass('event_outbox_cursor') IS NOT NULL)::boolean AS has_cursor,
-       (to_regclass('event_outbox_before') IS NOT NULL)::boolean AS has_before,
+       coalesce(coalesce(to_regclass('event_outbox_before'), to_regclass('event_outbox_before_cursor'), to_regclass('event_outbox_before_late'),
+                         to_regclass('event_outbox_before_failed'), to_regclass('event_outbox_before_tick'), to_regclass('event_outbox_before_deleted'),
+                         to_regclass('event_outbox_before_history'))::text, '')::text AS before,
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid
@@ -195,7 +200,7 @@ type DescribeOutboxRow struct {
 	Owner          string
 	OwnedByAnother bool
 	HasCursor      bool
-	HasBefore      bool
+	Before         string
 	Marked         bool
 }
 
@@ -207,7 +212,7 @@ func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error)
 		&i.Owner,
 		&i.OwnedByAnother,
 		&i.HasCursor,
-		&i.HasBefore,
+		&i.Before,
 		&i.Marked,
 	)
 	return i, err
@@ -267,6 +272,31 @@ func (q *Queries) ForgetTimes(ctx context.Context) error {
 	return err
 }
 
+const hasRowBelow = `-- name: HasRowBelow :one
+SELECT EXISTS (
+    SELECT FROM (
+        SELECT o.seq FROM event_outbox AS o
+        WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot)
+        OFFSET 0
+    ) AS n
+    WHERE n.seq <= $2::bigint
+)::boolean AS below
+`
+
+type HasRowBelowParams struct {
+	Base  string
+	Floor int64
+}
+
+// HasRowBelow reports whether there is a row that base does not show and whose number is not above
+// the floor: the sequence was set back and has passed the floor again.
+func (q *Queries) HasRowBelow(ctx context.Context, arg HasRowBelowParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hasRowBelow, arg.Base, arg.Floor)
+	var below bool
+	err := row.Scan(&below)
+	return below, err
+}
+
 const leftCopies = `-- name: LeftCopies :many
 SELECT f.seq FROM event_outbox_failed AS f WHERE f.seq >= $1::bigint ORDER BY f.seq
 `
@@ -291,6 +321,58 @@ func (q *Queries) LeftCopies(ctx context.Context, fromSeq int64) ([]int64, error
 	return items, nil
 }
 
+const noteDeleted = `-- name: NoteDeleted :exec
+INSERT INTO event_outbox_deleted (created_at) VALUES (clock_timestamp())
+`
+
+// NoteDeleted says that the log begins now: published events are not copied.
+func (q *Queries) NoteDeleted(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, noteDeleted)
+	return err
+}
+
+const notePublished = `-- name: NotePublished :exec
+INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at)
+SELECT o.id, o.seq, o.topic, o.event_key, now()
+FROM event_outbox_before AS o
+WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
+  AND (o.seq <= $3::bigint AND pg_visible_in_snapshot(o.tx, $4::pg_snapshot) OR o.seq = ANY($5::bigint[]))
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
+ON CONFLICT (id) DO NOTHING
+`
+
+type NotePublishedParams struct {
+	Floor int64
+	Base  string
+	Seq   int64
+	Shown string
+	Ahead []int64
+}
+
+func (q *Queries) NotePublished(ctx context.Context, arg NotePublishedParams) error {
+	_, err := q.db.Exec(ctx, notePublished,
+		arg.Floor,
+		arg.Base,
+		arg.Seq,
+		arg.Shown,
+		arg.Ahead,
+	)
+	return err
+}
+
+const noteTick = `-- name: NoteTick :exec
+INSERT INTO event_outbox_tick (n, shown, below)
+SELECT c.n, c.base, pg_snapshot_xmax(c.base) FROM event_outbox_cursor AS c ORDER BY c.n DESC LIMIT 1
+ON CONFLICT (n) DO NOTHING
+`
+
+// NoteTick adds the last complete tick to the history, and NotePublished what is published of the
+// tick after it. What failed or waited has its entry.
+func (q *Queries) NoteTick(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, noteTick)
+	return err
+}
+
 const obstacles = `-- name: Obstacles :many
 SELECT o.what::text AS what FROM (
     SELECT 'the trigger ' || t.tgname AS what FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = to_regclass('event_outbox')::oid AND NOT t.tgisinternal
@@ -307,8 +389,11 @@ SELECT o.what::text AS what FROM (
     UNION ALL
     SELECT 'row level security' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid AND c.relrowsecurity
     UNION ALL
-    SELECT 'the publication ' || p.pubname FROM pg_catalog.pg_publication AS p JOIN pg_catalog.pg_publication_rel AS r ON r.prpubid = p.oid
-    WHERE r.prrelid = to_regclass('event_outbox')::oid
+    SELECT DISTINCT 'the publication ' || p.pubname FROM pg_catalog.pg_publication_tables AS p
+    WHERE to_regclass(quote_ident(p.schemaname) || '.' || quote_ident(p.tablename))::oid IN (
+        SELECT to_regclass('event_outbox')::oid
+        UNION ALL
+        SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
     UNION ALL
     SELECT 'the column ' || a.attname FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = to_regclass('event_outbox')::oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -318,7 +403,8 @@ SELECT o.what::text AS what FROM (
 ORDER BY 1
 `
 
-// Obstacles lists what belongs to event_outbox and would not belong to the new one.
+// Obstacles lists what belongs to event_outbox and would not belong to the new one. Of a
+// publication of all tables, subscribers would not have the new one.
 func (q *Queries) Obstacles(ctx context.Context) ([]string, error) {
 	rows, err := q.db.Query(ctx, obstacles)
 	if err != nil {
@@ -362,20 +448,55 @@ func (q *Queries) OwnRows(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const place = `-- name: Place :one
+SELECT (SELECT system_identifier FROM pg_control_system())::bigint AS system,
+       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::bigint AS database,
+       coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS sequence_file,
+       coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS standing,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_tx
+`
+
+type PlaceRow struct {
+	System       int64
+	Database     int64
+	SequenceFile int64
+	Standing     int64
+	NextTx       int64
+}
+
+// Place is what a cursor has to belong to, and the next transaction id or a lower one.
+func (q *Queries) Place(ctx context.Context) (PlaceRow, error) {
+	row := q.db.QueryRow(ctx, place)
+	var i PlaceRow
+	err := row.Scan(
+		&i.System,
+		&i.Database,
+		&i.SequenceFile,
+		&i.Standing,
+		&i.NextTx,
+	)
+	return i, err
+}
+
 const readCursor = `-- name: ReadCursor :one
-SELECT c.n, c.base::text AS base, coalesce(c.shown, c.base)::text AS shown, CASE WHEN c.shown IS NULL THEN 0 ELSE c.seq END::bigint AS seq, c.ahead, c.floor
+SELECT c.n, c.base::text AS base, coalesce(c.shown, c.base)::text AS shown, CASE WHEN c.shown IS NULL THEN 0 ELSE c.seq END::bigint AS seq, c.ahead, c.floor,
+       c.system, c.database, c.sequence_file, pg_snapshot_xmax(c.base)::text::bigint AS base_tx
 FROM event_outbox_cursor AS c
 ORDER BY c.n DESC
 LIMIT 1
 `
 
 type ReadCursorRow struct {
-	N     int64
-	Base  string
-	Shown string
-	Seq   int64
-	Ahead []byte
-	Floor int64
+	N            int64
+	Base         string
+	Shown        string
+	Seq          int64
+	Ahead        []byte
+	Floor        int64
+	System       int64
+	Database     int64
+	SequenceFile int64
+	BaseTx       int64
 }
 
 func (q *Queries) ReadCursor(ctx context.Context) (ReadCursorRow, error) {
@@ -388,12 +509,17 @@ func (q *Queries) ReadCursor(ctx context.Context) (ReadCursorRow, error) {
 		&i.Seq,
 		&i.Ahead,
 		&i.Floor,
+		&i.System,
+		&i.Database,
+		&i.SequenceFile,
+		&i.BaseTx,
 	)
 	return i, err
 }
 
 const sequence = `-- name: Sequence :one
 SELECT coalesce(pg_sequence_last_value(s.oid), 0)::bigint AS standing,
+       coalesce((SELECT max(o.seq) FROM event_outbox AS o), 0)::bigint AS highest,
        coalesce((SELECT min(CASE WHEN l.low_water_file = pg_relation_filenode(s.oid)::bigint AND l.low_water <= coalesce(pg_sequence_last_value(s.oid), 0)
                                  THEN l.low_water ELSE 0 END)
                  FROM event_outbox_lease AS l), 0)::bigint AS low_water
@@ -402,6 +528,7 @@ FROM (SELECT pg_get_serial_sequence('event_outbox', 'seq')::regclass AS oid) AS 
 
 type SequenceRow struct {
 	Standing int64
+	Highest  int64
 	LowWater int64
 }
 
@@ -410,22 +537,32 @@ type SequenceRow struct {
 func (q *Queries) Sequence(ctx context.Context) (SequenceRow, error) {
 	row := q.db.QueryRow(ctx, sequence)
 	var i SequenceRow
-	err := row.Scan(&i.Standing, &i.LowWater)
+	err := row.Scan(&i.Standing, &i.Highest, &i.LowWater)
 	return i, err
 }
 
 const setFirstCursor = `-- name: SetFirstCursor :execrows
-UPDATE event_outbox_cursor SET ahead = $1, floor = $2
+UPDATE event_outbox_cursor
+SET ahead = $1, floor = $2, system = $3, database = $4, sequence_file = $5
 `
 
 type SetFirstCursorParams struct {
-	Ahead []byte
-	Floor int64
+	Ahead        []byte
+	Floor        int64
+	System       int64
+	Database     int64
+	SequenceFile int64
 }
 
 // SetFirstCursor makes the copies settled as far as the log is concerned.
 func (q *Queries) SetFirstCursor(ctx context.Context, arg SetFirstCursorParams) (int64, error) {
-	result, err := q.db.Exec(ctx, setFirstCursor, arg.Ahead, arg.Floor)
+	result, err := q.db.Exec(ctx, setFirstCursor,
+		arg.Ahead,
+		arg.Floor,
+		arg.System,
+		arg.Database,
+		arg.SequenceFile,
+	)
 	if err != nil {
 		return 0, err
 	}
