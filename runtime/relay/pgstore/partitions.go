@@ -29,8 +29,7 @@ const (
 	partitionWaiting   = "waiting"
 )
 
-// partitions is what a store knows of the partitions that it could not make or drop. Maintain
-// uses it, which runs once at a time.
+// partitions is what a store knows of the partitions that it could not make or drop.
 type partitions struct {
 	mu        sync.Mutex
 	obstacles map[string]obstacle // by partition
@@ -66,6 +65,20 @@ func (p *partitions) met(partition, outcome string) (calls int, say bool) {
 	return o.calls, o.calls%obstacleEvery == obstacleAfter
 }
 
+// slowed pauses the making of partitions for an hour.
+func (p *partitions) slowed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slow = time.Now().Add(time.Hour)
+}
+
+// pauses reports whether the making of partitions pauses.
+func (p *partitions) pauses() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Before(p.slow)
+}
+
 // passed forgets an obstacle.
 func (p *partitions) passed(partition string) {
 	p.mu.Lock()
@@ -88,7 +101,7 @@ func (s *Log) Maintain(ctx context.Context, l relay.Lease, keep time.Duration) e
 }
 
 func (s *Log) makePartitions(ctx context.Context, se *session) error {
-	if time.Now().Before(s.partitions.slow) {
+	if s.partitions.pauses() {
 		return nil
 	}
 	made := 0
@@ -98,7 +111,7 @@ func (s *Log) makePartitions(ctx context.Context, se *session) error {
 			var err error
 			did, err = se.q.MakePartition(ctx, int32(ahead))
 			if sqlstate.Code(err) == queryCanceled && ctx.Err() == nil {
-				s.partitions.slow = time.Now().Add(time.Hour)
+				s.partitions.slowed()
 				s.warnOnce(ctx, "no partitions of event_outbox created: event_outbox_other is so large that it cannot be searched for rows of their days within the statement timeout, "+
 					"retrying once an hour; events of days without a partition go to event_outbox_other",
 					"remedy", "as the owner, ALTER TABLE event_outbox_other VALIDATE CONSTRAINT with the constraint that begins with none_of_")
