@@ -16,9 +16,11 @@ import (
 // memLog is what a log has beside its rows; see DESIGN.md of logcursor.
 type memLog struct {
 	cursor logcursor.Cursor
-	late   map[int64]bool // rows that were set aside and are not published
-	copied map[int64]bool // rows that failed, and dead ones
-	unsure func() bool    // whether the store does not learn that it has written
+	n      int64               // of the cursor
+	late   map[int64]bool      // rows that were set aside and are not published
+	copied map[int64]bool      // rows that failed, and dead ones
+	unsure func() bool         // whether the store does not learn that it has written
+	delays func(w func()) bool // whether a write takes effect later, after the store has given it up
 
 	onAgain func(*memRow) // of a row that is read again after it was recorded as published
 }
@@ -33,8 +35,10 @@ type memLogStore struct {
 	*memStore
 
 	lease  Lease
+	n      int64             // of the last write that was tried
 	w      *logcursor.Window // of the term; nil: not read yet
 	unsure bool              // whether a settlement was recorded is not known
+	acked  []int64           // published rows that the window has settled, and no write that is known to have taken effect
 }
 
 const (
@@ -60,7 +64,7 @@ func (s *memLogStore) TakeOver(ctx context.Context, seen LeaseState, holder uuid
 	if err == nil && !s.off("the cursor is read after the take-over") {
 		s.w = nil
 	}
-	s.lease, s.unsure = l, false
+	s.lease, s.unsure, s.n, s.acked = l, false, s.log.n, nil
 	return l, err
 }
 
@@ -69,22 +73,17 @@ func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w == nil {
 		s.w = logcursor.New(s.log.cursor)
 	}
-	first := s.w.First()
-	switch {
-	case s.w.Begun() && first != "" && !s.off("the first snapshot is given until the backlog is read"):
+	if first := s.w.First(); first != "" && !s.off("the first snapshot is given until the backlog is read") {
 		return Snapshot(first), nil
-	case !s.w.Begun() && first != "" && !s.off("a term finishes the tick of the last one"):
-		s.w.Begin(first)
-		return Snapshot(first), nil
+	}
+	if former := s.log.cursor.Shown; former != "" && !s.w.Begun() && s.off("a term begins with a snapshot of its own") {
+		s.w.Begin(former)
+		return Snapshot(former), nil
 	}
 	taken, err := s.memStore.Snapshot(ctx)
-	if s.w.Begun() {
-		return taken, err
+	if !s.w.Begun() {
+		s.w.Begin(string(taken))
 	}
-	if first != "" { // the rule is off
-		s.w = logcursor.New(logcursor.Cursor{Base: s.log.cursor.Base, Shown: string(taken), Seq: s.log.cursor.Seq, Ahead: s.log.cursor.Ahead})
-	}
-	s.w.Begin(string(taken))
 	return taken, err
 }
 
@@ -102,6 +101,21 @@ func (s *memStore) inTick(r *memRow, from, to string) bool {
 		return r.stamp >= s.at(from).xmax && s.visible(r, s.at(to))
 	}
 	return s.visible(r, s.at(to)) && !s.visible(r, s.at(from))
+}
+
+// unread reports whether a row is of the last tick, and not behind the cursor with which the
+// term began.
+func (s *memLogStore) unread(r *memRow) bool {
+	to, _, _ := s.w.Unread()
+	if r.dropped || !s.committed(r) || !s.inTick(r, s.w.From(), to) {
+		return false
+	}
+	shown, seq := s.w.Passed()
+	switch {
+	case shown == "" || r.Seq > seq || s.off("what the former cursor has passed is read no more"):
+		return true
+	}
+	return !s.visible(r, s.at(shown)) && !s.off("a place in a tick belongs to its snapshot")
 }
 
 // waits reports whether a row is read although the cursor has passed it.
@@ -154,9 +168,11 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 	for _, r := range s.rows {
 		switch {
 		case r.Seq <= after:
-		case waiting && s.waitsInLog(r) && !s.off("a new leader reads the rows that were set aside"):
-			rows = append(rows, r)
-		case !r.dropped && s.committed(r) && s.inTick(r, s.w.From(), to) && r.Seq > s.w.Start():
+		case waiting && s.waitsInLog(r):
+			if s.visible(r, s.at(to)) && !s.off("a new leader reads the rows that were set aside") {
+				rows = append(rows, r)
+			}
+		case s.unread(r):
 			rows = append(rows, r)
 		}
 	}
@@ -210,10 +226,8 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 	for _, r := range s.w.Unsettled(sel.Topic, hashes, after, upTo) {
 		inWindow[r.Seq] = true
 	}
-	to, readTo, unread := s.w.Unread()
-	peeks := func(r *memRow) bool {
-		return unread && r.Seq > readTo && !r.dropped && s.committed(r) && s.inTick(r, s.w.From(), to)
-	}
+	_, readTo, unread := s.w.Unread()
+	peeks := func(r *memRow) bool { return unread && r.Seq > readTo && s.unread(r) }
 	var rows, peeked []*memRow
 	for _, r := range s.rows {
 		if r.Seq <= after || r.Seq > upTo || r.Topic != sel.Topic || sel.Keys != nil && (r.Key == nil || !slices.Contains(sel.Keys, *r.Key)) {
@@ -272,27 +286,68 @@ func (s *memLogStore) Settle(_ context.Context, l Lease, st Settlement) error {
 	if !s.allows(l) && !s.off("the lease is taken before settling") {
 		return ErrLeaseLost
 	}
-	current := s.holds(l)
-	if s.onSettle != nil {
-		s.onSettle(l, current, st)
-	}
-	return s.write(st)
+	return s.write(l, st)
+}
+
+// memWrite is a statement that writes the cursor with the outcomes of rows, as it is sent.
+type memWrite struct {
+	lease     Lease
+	n         int64
+	p         logcursor.Position
+	rest      []int64 // published rows that are in the window no more
+	published []int64 // with those of writes of which the outcome is not known
+	st        Settlement
 }
 
 // write writes the cursor with the outcomes of rows.
-func (s *memLogStore) write(st Settlement) error {
+func (s *memLogStore) write(l Lease, st Settlement) error {
 	var failed []int64
 	for _, f := range st.Failed {
 		failed = append(failed, f.Seq)
 	}
 	rest, _ := s.w.Settle(st.Published)
+	for _, seq := range st.Published {
+		if !slices.Contains(rest, seq) {
+			s.acked = append(s.acked, seq)
+		}
+	}
 	_, undo := s.w.Settle(failed)
 	p := s.w.Position()
 	if s.off("the cursor stops at a row that is not settled") && len(st.Published) > 0 {
 		p.Seq = max(p.Seq, slices.Max(st.Published))
 	}
+	if p.Former && s.off("the former place is kept until the term has reached it") {
+		p.Shown, p.Seq = "", 0
+	}
+	s.n++
+	w := memWrite{l, s.n, p, rest, slices.Concat(s.acked, rest), st}
+	fails := len(st.Failed) > 0
+	switch {
+	case s.log.delays(func() { s.apply(w) }), s.apply(w) && fails && s.log.unsure():
+		undo()
+		s.unsure = s.unsure || fails
+		return errMemUnsure
+	}
+	s.unsure, s.acked = false, nil
+	s.w.Stored(p)
+	return nil
+}
+
+// apply makes a write take effect. Of two writes of a term, which may arrive in any order, the
+// one that was sent first does nothing after the other.
+func (s *memLogStore) apply(w memWrite) bool {
+	p, st := w.p, w.st
+	if !s.allows(w.lease) && !s.off("the lease is taken before settling") {
+		return false
+	}
+	if w.n <= s.log.n && !s.off("a write does nothing after a later one") {
+		return false
+	}
+	if s.onSettle != nil && (len(st.Published) > 0 || len(st.Failed) > 0) {
+		s.onSettle(w.lease, s.holds(w.lease), st)
+	}
 	s.flush()
-	s.log.cursor = p.Cursor
+	s.log.n, s.log.cursor = w.n, p.Cursor
 	if s.off("what is settled ahead belongs to the cursor") {
 		s.log.cursor.Ahead = nil
 	}
@@ -301,13 +356,13 @@ func (s *memLogStore) write(st Settlement) error {
 			s.log.late[r.Seq] = true
 		}
 	}
-	for _, seq := range rest {
+	for _, seq := range w.rest {
 		delete(s.log.late, seq)
 		if !s.bySeq[seq].dead {
 			delete(s.log.copied, seq)
 		}
 	}
-	for _, seq := range st.Published {
+	for _, seq := range w.published {
 		r := s.bySeq[seq]
 		if !r.dead {
 			r.published, r.publishedAt = true, s.now()
@@ -328,29 +383,28 @@ func (s *memLogStore) write(st Settlement) error {
 			r.dead, r.everDead, r.nextAttempt = true, true, 0
 		}
 	}
-	if len(st.Failed) > 0 && s.log.unsure() {
-		undo()
-		s.unsure = true
-		return errMemUnsure
-	}
-	s.unsure = false
-	s.w.Stored(p)
-	return nil
+	return true
 }
 
 // Tidy implements Tidier: it sets rows aside.
-func (s *memLogStore) Tidy(_ context.Context, l Lease, _ int64) (Tidied, error) {
+func (s *memLogStore) Tidy(_ context.Context, l Lease, setAside int64) (tidied Tidied, _ error) {
 	switch {
 	case !s.allows(l):
 		return Tidied{}, ErrLeaseLost
 	case s.w == nil || s.unsure && !s.off("after an unknown outcome nothing else is written"):
 		return Tidied{}, nil
 	}
+	if first, last := s.w.Holding(); first > 0 {
+		tidied = Tidied{First: first, Last: last, Safe: last}
+	}
 	s.w.SetAside(memAside)
+	if !s.off("rows that wait long are set aside") {
+		s.w.SetAsideUpTo(setAside)
+	}
 	if s.log.unsure() {
 		return Tidied{}, errSimLost // nothing was written; the next write has these rows too
 	}
-	return Tidied{}, s.write(Settlement{})
+	return tidied, s.write(l, Settlement{})
 }
 
 // Search implements Tidier. There is no mark.

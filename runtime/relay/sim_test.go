@@ -517,7 +517,15 @@ func (s *sim) finished() bool {
 			return s.blockedByDead(r)
 		}
 	}
-	return s.allMoved() && s.checkEnd()
+	return s.allMoved() && s.allShown() && s.checkEnd()
+}
+
+// allShown reports whether the cursor's base shows all that is published, so that it can be
+// replayed. Rows that wait must not keep it from that.
+func (s *sim) allShown() bool {
+	return !s.inLog || !slices.ContainsFunc(s.store.rows, func(r *memRow) bool {
+		return s.store.committed(r) && r.published && !s.store.visible(r, s.store.at(s.store.log.cursor.Base))
+	})
 }
 
 // blockedByDead is for the block policy: rows behind a dead row wait.

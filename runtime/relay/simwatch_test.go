@@ -65,6 +65,13 @@ func (s *sim) watch() {
 func (s *sim) watchLog() {
 	s.store.log = newMemLog()
 	s.store.log.unsure = func() bool { return !s.calm && s.chance(0.2) }
+	s.store.log.delays = func(w func()) bool {
+		delayed := !s.calm && s.chance(0.05)
+		if delayed {
+			s.stragglers = append(s.stragglers, func() { s.say("a write of the cursor arrives"); w() })
+		}
+		return delayed
+	}
 	s.store.log.onAgain = func(r *memRow) { s.violate("repeated", "row %d was recorded as published, and is read again", r.Seq) }
 	s.store.onDrop = func(r *memRow) {
 		if !r.published && !s.store.log.copied[r.Seq] {

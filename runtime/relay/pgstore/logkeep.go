@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -49,7 +50,7 @@ func (s *Log) Stats(ctx context.Context) (relay.Stats, error) {
 // deleted. Maintain drops partitions.
 func (s *Log) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limit int) (int, error) {
 	var swept int64
-	err := s.underLease(ctx, "sweep published rows", useForKeeping, l, func(_ *term, se *session) (int64, error) {
+	err := s.underLease(ctx, "sweep published rows", useForKeeping, l, func(t *term, se *session) (int64, error) {
 		c, err := storedCursor(ctx, se)
 		if err != nil {
 			return 0, err
@@ -58,9 +59,36 @@ func (s *Log) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limi
 			Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Base: c.Base, KeepSeconds: keep.Seconds(), MaxRows: int32(limit),
 		})
 		swept = row.Swept
-		return row.Leases, err
+		if err != nil || row.Leases == 0 {
+			return row.Leases, err
+		}
+		return s.forgetGone(ctx, t, se, limit)
 	})
 	return int(swept), err
+}
+
+// forgetGone looks at the next rows that wait behind the cursor, and forgets those that somebody
+// has deleted. Nothing else would end their waiting.
+func (s *Log) forgetGone(ctx context.Context, t *term, se *session, limit int) (leases int64, err error) {
+	s.mu.Lock()
+	after := s.gone
+	s.mu.Unlock()
+	row, err := se.q.LogForgetGone(ctx, pgdb.LogForgetGoneParams{
+		Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, After: after, MaxRows: int32(limit),
+	})
+	if err != nil {
+		return 0, err
+	}
+	if row.Looked < int64(limit) {
+		row.Last = 0 // the next time from the beginning
+	}
+	s.mu.Lock()
+	s.gone = row.Last
+	s.mu.Unlock()
+	if row.Gone > 0 {
+		s.cfg.Logger.WarnContext(ctx, "rows that waited were deleted by hand, and are forgotten", slog.Int64("rows", row.Gone))
+	}
+	return row.Leases, nil
 }
 
 // Search finds no rows: a row of a log cannot become unsettled again behind the cursor.

@@ -19,9 +19,11 @@ const smallTick = 200_000
 // logSpan is a range of the last tick of the window.
 type logSpan struct {
 	hidden, shown string // the tick is what one shows over the other
-	start         int64  // no row of it is unsettled up to this seq
-	end           int64  // nor behind this one
-	small         bool   // it can be read by transaction
+	passedIn      string // of what this one shows, rows up to passedSeq are not part of it
+	passedSeq     int64
+	start         int64 // no row of it is unsettled up to this seq
+	end           int64 // nor behind this one
+	small         bool  // it can be read by transaction
 }
 
 // span returns the last tick, and the seqs between which its rows are.
@@ -29,7 +31,10 @@ func (s *Log) span(ctx context.Context, se *session, lt *logTerm) (logSpan, erro
 	lt.mu.Lock()
 	shown, _, _ := lt.w.Unread()
 	span := logSpan{hidden: lt.w.From(), shown: shown}
-	span.start = max(lt.w.Start(), lt.floorOf(span.hidden))
+	if span.passedIn, span.passedSeq = lt.w.Passed(); span.passedIn == "" {
+		span.passedIn = span.hidden
+	}
+	span.start = lt.floorOf(span.hidden)
 	before, after := lt.ends[span.hidden], lt.ends[shown]
 	lt.forget()
 	lt.mu.Unlock()
@@ -61,9 +66,13 @@ func (s *Log) readSpan(ctx context.Context, what string, span logSpan, after, up
 	}
 	rows := s.rowLimit(limit)
 	page, err := s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.LogRange,
-		from, bound, span.shown, span.hidden, topic, keys, rows+1)
-	if err == nil && short && !page.More {
-		page.More, page.End = true, bound
+		from, bound, span.shown, span.hidden, span.passedSeq, span.passedIn, topic, keys, rows+1)
+	if err != nil || !short || page.More {
+		return page, err
+	}
+	next, err := s.nextAfter(ctx, what, bound) // there may be a large gap
+	if page.More = err == nil && next > 0 && next <= min(upTo, span.end); page.More {
+		page.End = next - 1
 	}
 	return page, err
 }

@@ -26,6 +26,7 @@ type Log struct {
 	of *logTerm // of the current or last term; nil: none yet
 
 	partitions partitions
+	gone       int64 // the seq after which forgetGone looks next
 
 	asideRows int // see logAsideRows
 }
@@ -68,7 +69,7 @@ type logTerm struct {
 
 	mu        sync.Mutex
 	w         *logcursor.Window
-	n         int64            // of the last cursor row that is known to be written
+	n         int64            // of the last cursor row that was tried to be written
 	floor     int64            // any later snapshot shows every row up to this seq
 	floors    map[string]int64 // of some snapshots
 	baseFloor int64            // of the cursor's base, and so of every later snapshot
@@ -102,6 +103,9 @@ func (s *Log) logOf(ctx context.Context, t *term, se *session) (*logTerm, error)
 	}
 	cursor, floor, err := s.readCursor(ctx, row)
 	if err != nil {
+		return nil, err
+	}
+	if cursor, floor, err = s.findBelow(ctx, se, cursor, floor); err != nil {
 		return nil, err
 	}
 	lt := &logTerm{
@@ -150,18 +154,49 @@ func (s *Log) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c logcurso
 			Remedy:  adoptRemedy,
 		}
 	}
-	c.Base = row.Base
-	if belongs && row.SequenceFile != row.SequenceFileNow || row.Standing < row.Seq {
-		s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; rows that were sent since the last complete tick are sent again",
-			slog.String("lease", s.cfg.Name))
-		return c, 0, nil
-	}
 	ahead, err := logcursor.Decode(row.Ahead)
 	if err != nil {
 		return c, 0, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
 	}
-	c.Shown, c.Seq, c.Ahead = row.Shown, row.Seq, ahead
+	c = logcursor.Cursor{Base: row.Base, Shown: row.Shown, Seq: row.Seq, Ahead: ahead}
+	if belongs && row.SequenceFile != row.SequenceFileNow || row.Standing < highestOf(c, row.Floor) {
+		return s.distrust(ctx, c), 0, nil
+	}
 	return c, row.Floor, nil
+}
+
+// highestOf returns the highest seq that a cursor is about.
+func highestOf(c logcursor.Cursor, floor int64) int64 {
+	highest := max(c.Seq, floor)
+	if n := len(c.Ahead); n > 0 {
+		highest = max(highest, c.Ahead[n-1])
+	}
+	return highest
+}
+
+// distrust returns what a cursor says about snapshots. Numbers of rows mean nothing if new rows
+// have numbers that others had.
+func (s *Log) distrust(ctx context.Context, c logcursor.Cursor) logcursor.Cursor {
+	s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; rows that were sent since the last complete tick are sent again",
+		slog.String("lease", s.cfg.Name))
+	return logcursor.Cursor{Base: c.Base}
+}
+
+// belowRows is how many rows are looked at for a number that is too low.
+const belowRows = 10_000
+
+// findBelow looks for rows that base does not show and that have a number below the floor: the
+// sequence was set back, and has passed the floor again. It looks at those that were inserted
+// first after base was taken.
+func (s *Log) findBelow(ctx context.Context, se *session, c logcursor.Cursor, floor int64) (logcursor.Cursor, int64, error) {
+	lowest, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{Base: c.Base, MaxRows: belowRows})
+	switch {
+	case err != nil:
+		return c, 0, fmt.Errorf("look for rows below the floor: %w", err)
+	case lowest == 0 || lowest > floor:
+		return c, floor, nil
+	}
+	return s.distrust(ctx, c), 0, nil
 }
 
 // inLog is inTerm with the state of the log.
@@ -175,9 +210,8 @@ func (s *Log) inLog(ctx context.Context, what string, fn func(*term, *session, *
 	})
 }
 
-// Snapshot takes a snapshot of the database. The first one of a term is that of the tick
-// which the last leader was in. It is given until the backlog was read, because the answer
-// with it may be lost.
+// Snapshot takes a snapshot of the database. The first one of a term is given until the backlog
+// was read, because the answer with it may be lost.
 func (s *Log) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
 	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {

@@ -1,7 +1,9 @@
 package pgstore_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
 // eachLog runs a test on every installed Postgres, with the tables of a log and a role of the
@@ -116,34 +119,50 @@ func TestLogLateCommit(t *testing.T) {
 	})
 }
 
-// A new leader finishes the tick of the last one. If it applied the place in it to a new
-// snapshot, it would miss the row that was committed later with a lower seq.
-func TestLogNewLeaderFinishesTheTick(t *testing.T) {
+// A new leader begins with everything that is unsettled, in the order of seq: with a row that
+// was committed late, with a lower seq than others that are published; with rows that wait; with
+// a row that failed in a newer tick than that of the cursor, so that no later row of its key
+// passes it; and with new rows.
+func TestLogANewLeaderBeginsWithEverythingUnsettled(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		s := newLog(t, pg)
 		lease := lead(t, s)
 		open := begin(t, pg)
 		low := insert(t, open, "low")
-		var later []int64
-		for _, key := range []string{"a", "b", "c"} {
-			later = append(later, insert(t, pg.Pool, key))
-		}
+		published := []int64{insert(t, pg.Pool, "a"), insert(t, pg.Pool, "b")}
+		waits := insert(t, pg.Pool, "waits")
 		snap := snapshot(t, s)
-		page, err := s.ReadBacklog(t.Context(), snap, 0, relay.Limit{Rows: 2, Bytes: 1 << 20})
-		must(t, err)
-		settle(t, s, lease, page.Rows) // a and b: the cursor is in the tick
+		backlog(t, s, snap, wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: published})) // the cursor is in the tick
+		failed := insert(t, pg.Pool, "failed")
+		later := snapshot(t, s)
+		tick(t, s, snap, later, wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Failed: []relay.Failure{{Seq: failed, Err: "bad", RetryCount: 1, RetryIn: time.Hour}}}))
 		must(t, open.Commit(t.Context()))
+		behind := insert(t, pg.Pool, "failed")
 
-		next := newLog(t, pg)
-		lead(t, next)
-		first := snapshot(t, next)
-		if first != snap {
-			t.Errorf("the term begins with snapshot %s; want that of the open tick, %s", first, snap)
+		reads := func(limit relay.Limit, want ...int64) *pgstore.Log {
+			t.Helper()
+			next := newLog(t, pg)
+			lease = lead(t, next)
+			first := snapshot(t, next)
+			got := seqs(backlog(t, next, first, limit))
+			if d := cmp.Diff(append([]int64{}, want...), got); d != "" {
+				t.Errorf("the next term reads (-want +got): %s", d)
+			}
+			if d := cmp.Diff([]int64{}, seqs(tick(t, next, first, snapshot(t, next), wide))); d != "" {
+				t.Errorf("and then (-want +got): %s", d)
+			}
+			return next
 		}
-		got := [][]int64{seqs(backlog(t, next, first, wide)), seqs(tick(t, next, first, snapshot(t, next), wide))}
-		if d := cmp.Diff([][]int64{{later[2]}, {low}}, got); d != "" {
-			t.Errorf("the next term reads (-want +got): %s", d)
-		}
+		next := reads(relay.Limit{Rows: 1, Bytes: 1 << 20}, low, waits, failed, behind)
+		// The row with the lowest seq waits, so the place in the new backlog is before that of the cursor.
+		must(t, next.Settle(t.Context(), lease, relay.Settlement{Published: []int64{waits}}))
+		next = reads(wide, low, failed, behind)
+		must(t, next.Settle(t.Context(), lease, relay.Settlement{Published: []int64{low}}))
+		next = reads(wide, failed, behind)
+		must(t, next.Settle(t.Context(), lease, relay.Settlement{Published: []int64{failed, behind}}))
+		reads(wide)
 	})
 }
 
@@ -467,6 +486,261 @@ func TestLogStats(t *testing.T) {
 		got.OldestAge = 0
 		if d := cmp.Diff(relay.Stats{Pending: 2, Held: 1, Dead: 1, LastSeq: all[4]}, got); d != "" {
 			t.Errorf("(-want +got): %s", d)
+		}
+	})
+}
+
+// A statement that writes the cursor may reach the server, or get on there, after a later one.
+// Then it must change nothing: it would undo the later cursor, and note as waiting what is
+// published since.
+func TestLogALateWriteChangesNothing(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		insert(t, pg.Pool, "a")
+		insert(t, pg.Pool, "b")
+		snap := snapshot(t, s)
+		rows := backlog(t, s, snap, wide)
+		late := pgdb.WriteCursorParams{
+			Name: "event_outbox", Epoch: lease.Epoch, Holder: lease.Holder, N: 1, Base: "3:3:", Ahead: []byte{},
+			LateIds: []uuid.UUID{rows[0].ID}, Settled: []int64{},
+		}
+		state := func() string {
+			t.Helper()
+			return ask[string](t, pg.Pool, `SELECT format('cursor %s %s, late %s', n, base, (SELECT count(*) FROM event_outbox_late)) FROM event_outbox_cursor ORDER BY n DESC LIMIT 1`)
+		}
+		settle(t, s, lease, rows)
+		want := fmt.Sprintf("cursor 1 %s, late 0", snap)
+		write := func(late pgdb.WriteCursorParams) {
+			t.Helper()
+			_, err := pgdb.New(pg.Pool).WriteCursor(t.Context(), late)
+			must(t, err)
+			if d := cmp.Diff(want, state()); d != "" {
+				t.Errorf("after a write that comes late (-want +got): %s", d)
+			}
+		}
+		write(late)
+
+		// Its snapshot is from before the later one.
+		held := begin(t, pg)
+		exec(t, held, `SELECT FROM event_outbox_cursor FOR UPDATE`)
+		late.N = 2
+		ended := make(chan error, 1)
+		go func() {
+			row, err := pgdb.New(pg.Pool).WriteCursor(t.Context(), late)
+			if err == nil && row.Replaced > 0 {
+				err = errors.New("the write that comes late has replaced the cursor")
+			}
+			ended <- err
+		}()
+		waitFor(t, pg.Pool, `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted`)
+		later := late
+		later.N, later.Base, later.LateIds = 3, string(snap), []uuid.UUID{}
+		_, err := pgdb.New(held).WriteCursor(t.Context(), later)
+		must(t, err)
+		must(t, held.Commit(t.Context()))
+		must(t, <-ended)
+		want = fmt.Sprintf("cursor 3 %s, late 0", snap)
+		if d := cmp.Diff(want, state()); d != "" {
+			t.Errorf("after a write that went on late (-want +got): %s", d)
+		}
+	})
+}
+
+// The store does not know what became of an attempt that it has given up, so the next one has
+// another number. An attempt that was carried out meanwhile keeps it from writing once.
+func TestLogEachAttemptHasItsNumber(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		insert(t, pg.Pool, "a")
+		rows := backlog(t, s, snapshot(t, s), wide)
+		held := begin(t, pg)
+		exec(t, held, `SELECT FROM event_outbox_cursor FOR UPDATE`)
+		ctx, giveUp := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		settling := relay.Settlement{Published: seqs(rows)}
+		go func() { ended <- s.Settle(ctx, lease, settling) }()
+		waitFor(t, pg.Pool, `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted`)
+		giveUp()
+		if err := <-ended; err == nil {
+			t.Error("a settlement that was given up succeeds")
+		}
+		must(t, held.Rollback(t.Context()))
+		must(t, s.Settle(t.Context(), lease, settling))
+		if n := ask[int](t, pg.Pool, `SELECT max(n) FROM event_outbox_cursor`); n != 2 {
+			t.Errorf("the cursor is number %d; want 2", n)
+		}
+		exec(t, pg.Pool, `DELETE FROM event_outbox_cursor`)
+		insert(t, pg.Pool, "b")
+		if err := s.Settle(t.Context(), lease, settling); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Errorf("without a cursor Settle says %v; want that the term is over", err)
+		}
+	})
+}
+
+// Somebody sets the sequence back, without a new file. Rows that are inserted then have numbers
+// below the floor, which reads begin above, or numbers that are among those that are settled.
+func TestLogNumbersAreSetBack(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		for range 9 {
+			insert(t, pg.Pool, "k")
+		}
+		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+		_, err := s.Tidy(t.Context(), lease, 0) // the place of the sequence
+		must(t, err)
+		snap := snapshot(t, s)
+		insert(t, pg.Pool, "k")
+		tick(t, s, snap, snapshot(t, s), wide)
+		settle(t, s, lease, []relay.Row{{Seq: 10}})
+		if got := ask[string](t, pg.Pool, `SELECT format('shown %s, seq %s, ahead %s, floor %s', shown, seq, ahead, floor) FROM event_outbox_cursor`); got != `shown , seq 0, ahead \x, floor 9` {
+			t.Fatalf("the cursor is: %s", got)
+		}
+		exec(t, pg.Pool, `SELECT setval('event_outbox_seq_seq', 3)`)
+		insert(t, pg.Pool, "k")
+		if _, err := s.Snapshot(t.Context()); !errors.Is(err, relay.ErrLeaseLost) {
+			t.Errorf("Snapshot says %v; want that the term is over", err)
+		}
+		reads := func(want ...int64) {
+			t.Helper()
+			next := newLog(t, pg)
+			lead(t, next)
+			if d := cmp.Diff(want, seqs(backlog(t, next, snapshot(t, next), wide))); d != "" {
+				t.Errorf("the next term reads (-want +got): %s", d)
+			}
+		}
+		reads(4)
+
+		// What Check says to do gives the later rows higher numbers, and does not lose this one.
+		var setup *relay.SetupError
+		if err := newLog(t, pg).Check(t.Context()); !errors.As(err, &setup) {
+			t.Fatalf("Check says %v", err)
+		}
+		_, remedy, _ := strings.Cut(setup.Remedy, "then ")
+		kept := ask[int64](t, pg.Pool, `SELECT floor FROM event_outbox_cursor`)
+		exec(t, pg.Pool, remedy)
+		must(t, newLog(t, pg).Check(t.Context()))
+		insert(t, pg.Pool, "k")
+		reads(4, 11)
+
+		// Without that, the sequence passes the floor again.
+		exec(t, pg.Pool, `UPDATE event_outbox_cursor SET floor = $1`, kept)
+		reads(4, 11)
+	})
+}
+
+// One row waits for long. What was published beside it is known as published all the same, so
+// that it can be replayed.
+func TestLogHistoryBesideARowThatWaits(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		waits := insert(t, pg.Pool, "waits")
+		rest := []int64{insert(t, pg.Pool, "a"), insert(t, pg.Pool, "b")}
+		backlog(t, s, snapshot(t, s), wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: rest}))
+		tidied, err := s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		if d := cmp.Diff(relay.Tidied{First: waits, Last: rest[1], Safe: rest[1]}, tidied); d != "" {
+			t.Errorf("Tidy (-want +got): %s", d)
+		}
+		_, err = s.Tidy(t.Context(), lease, waits)
+		must(t, err)
+		got := ask[string](t, pg.Pool, `SELECT string_agg(event_key || ' ' || state, ', ' ORDER BY seq) FROM event_outbox_history`)
+		if want := "waits waiting, a published, b published"; got != want {
+			t.Errorf("the history has %s; want %s", got, want)
+		}
+		next := newLog(t, pg)
+		lead(t, next)
+		if d := cmp.Diff([]int64{waits}, seqs(backlog(t, next, snapshot(t, next), wide))); d != "" {
+			t.Errorf("the next term reads (-want +got): %s", d)
+		}
+	})
+}
+
+// A row that waits behind the cursor, and is deleted by hand, is forgotten by and by.
+func TestLogADeletedRowThatWaits(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		for range 4 {
+			insert(t, pg.Pool, "waits")
+		}
+		published := insert(t, pg.Pool, "a")
+		backlog(t, s, snapshot(t, s), wide)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{published}}))
+		_, err := s.Tidy(t.Context(), lease, 4)
+		must(t, err)
+		exec(t, pg.Pool, `DELETE FROM event_outbox WHERE seq IN (1, 4)`)
+		for range 3 {
+			_, err := s.Sweep(t.Context(), lease, time.Hour, 2)
+			must(t, err)
+		}
+		stats, err := s.Stats(t.Context())
+		must(t, err)
+		left := ask[string](t, pg.Pool, `SELECT string_agg(seq::text, ', ' ORDER BY seq) FROM event_outbox_late WHERE published_at IS NULL`)
+		if left != "2, 3" || stats.Pending != 2 {
+			t.Errorf("rows %s are left, and %d are pending; want 2 and 3", left, stats.Pending)
+		}
+	})
+}
+
+// The times of publication are kept as long as the oldest partition.
+func TestLogTicksAreKeptWithTheirPartition(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		exec(t, pg.Pool, `CREATE TABLE event_outbox_d20200101 (LIKE event_outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
+		exec(t, pg.Pool, `DO $$ BEGIN EXECUTE format('ALTER TABLE event_outbox ATTACH PARTITION event_outbox_d20200101 FOR VALUES FROM (%L) TO (%L)',
+			event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z')); END $$`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
+			VALUES (event_outbox_id_at('2020-01-01 12:00Z'), 'a', 'order', 'order.paid.v1', 'orders', 'a', '{}')`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox_tick (n, shown, below, published_at) VALUES (-2, '3:3:', '3', '2019-12-31 23:59Z'), (-1, '3:3:', '3', '2020-01-01 00:01Z'), (0, '3:3:', '3', now())`)
+		ticks := func() string {
+			t.Helper()
+			_, err := s.Sweep(t.Context(), lease, time.Hour, 100)
+			must(t, err)
+			return ask[string](t, pg.Pool, `SELECT coalesce(string_agg(n::text, ', ' ORDER BY n), '') FROM event_outbox_tick`)
+		}
+		got := []string{ticks()}
+		exec(t, pg.Pool, `DROP TABLE event_outbox_d20200101`)
+		if d := cmp.Diff([]string{"-1, 0", "0"}, append(got, ticks())); d != "" {
+			t.Errorf("ticks, with the partition and without it (-want +got): %s", d)
+		}
+	})
+}
+
+// Numbers that no row has, as after a setval, are passed in one step.
+func TestLogAGapInTheNumbers(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lead(t, s)
+		first := insert(t, pg.Pool, "a")
+		exec(t, pg.Pool, `SELECT setval('event_outbox_seq_seq', 50000000)`)
+		last := insert(t, pg.Pool, "a")
+		pages := 0
+		snap := snapshot(t, s)
+		got := seqs(all(t, wide, func(after int64, limit relay.Limit) (relay.Page, error) {
+			pages++
+			return s.ReadBacklog(t.Context(), snap, after, limit)
+		}))
+		if d := cmp.Diff([]int64{first, last}, got); d != "" || pages > 2 {
+			t.Errorf("read in %d pages; want 2 (-want +got): %s", pages, d)
+		}
+	})
+}
+
+// Counting rows looks for each in what is settled ahead of the cursor, which may be 32,768 rows:
+// by a hash.
+func TestLogStatsHashWhatIsAhead(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lead(t, s)
+		plan := s.PlanOfLogCounts(t.Context(), t)
+		if !strings.Contains(plan, "hashed SubPlan") {
+			t.Errorf("the plan has no hash:\n%s", plan)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,7 @@ func (s *Log) Settle(ctx context.Context, l relay.Lease, settlement relay.Settle
 		if err != nil {
 			return 0, err
 		}
-		return lt.write(ctx, s, se, settlement, 0)
+		return lt.write(ctx, s, se, settlement, nil)
 	})
 }
 
@@ -44,18 +45,17 @@ func (s *Log) makeRoom(ctx context.Context, what string) error {
 		return nil
 	}
 	return s.underLease(ctx, what, useForReading, t.lease, func(_ *term, se *session) (int64, error) {
-		return lt.write(ctx, s, se, relay.Settlement{}, s.asideRows)
+		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAside(s.asideRows) })
 	})
 }
 
 // write writes the cursor with the outcomes of rows, in one transaction that locks the lease
-// row first. aside is how many rows the window may have; 0: any number. It returns how many
-// lease rows it found.
+// row first. aside sets rows aside; nil: none. It returns how many lease rows it found.
 //
 // What is acknowledged, and what is set aside, counts in memory from now on, whether or not
 // the write succeeds: it is true, and the next write repeats it. Failures count only when they
 // are recorded.
-func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement relay.Settlement, aside int) (leases int64, err error) {
+func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement relay.Settlement, aside func(*logcursor.Window)) (leases int64, err error) {
 	select {
 	case <-lt.writing:
 		defer func() { lt.writing <- struct{}{} }()
@@ -67,22 +67,23 @@ func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement re
 		failed[i] = f.Seq
 	}
 	lt.mu.Lock()
-	if lt.unsure && len(failed) == 0 && (aside > 0 || len(settlement.Published) == 0) {
+	if lt.unsure && len(failed) == 0 && (aside != nil || len(settlement.Published) == 0) {
 		lt.mu.Unlock()
 		return 1, nil
 	}
-	if aside > 0 {
-		lt.w.SetAside(aside)
+	if aside != nil {
+		aside(lt.w)
 	}
 	settled, _ := lt.w.Settle(settlement.Published)
 	_, undo := lt.w.Settle(failed)
 	at := lt.w.Position()
+	lt.n++ // also after an attempt that fails: the server may still carry it out
 	arg := lt.cursorParams(s, at, settlement)
 	lt.mu.Unlock()
 	arg.Settled = append([]int64{}, settled...) // not nil
 
 	if len(failed) == 0 {
-		leases, err = se.q.WriteCursor(ctx, arg)
+		leases, err = writeCursor(ctx, se.q, arg)
 	} else {
 		leases, err = lt.writeFailures(ctx, s, se, arg, settlement)
 	}
@@ -94,7 +95,6 @@ func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement re
 		return leases, err
 	}
 	lt.w.Stored(at)
-	lt.n++
 	lt.baseFloor = lt.floorOf(at.Base)
 	lt.unsure = false
 	if arg.History {
@@ -116,7 +116,7 @@ func (lt *logTerm) cursorParams(s *Log, at logcursor.Position, settlement relay.
 	history := lt.noted != at.Base && (len(settlement.Published) == 0 || time.Since(lt.notedAt) >= time.Second)
 	arg := pgdb.WriteCursorParams{
 		Name: s.cfg.Name, Epoch: lt.term.lease.Epoch, Holder: lt.term.lease.Holder,
-		N: lt.n + 1, Base: at.Base, Shown: shown, Seq: at.Seq, Ahead: logcursor.Encode(at.Ahead), Floor: lt.floorOf(at.Base),
+		N: lt.n, Base: at.Base, Shown: shown, Seq: at.Seq, Ahead: logcursor.Encode(at.Ahead), Floor: lt.floorOf(at.Base),
 		System: lt.system, Database: lt.database, SequenceFile: lt.file,
 		LateIds: make([]uuid.UUID, 0, len(at.Late)), History: history,
 	}
@@ -124,6 +124,20 @@ func (lt *logTerm) cursorParams(s *Log, at logcursor.Position, settlement relay.
 		arg.LateIds = append(arg.LateIds, r.ID)
 	}
 	return arg
+}
+
+var errOvertaken = errors.New("an earlier attempt to write the cursor was carried out at the same time")
+
+// writeCursor returns an error if the cursor was not written although the lease is there.
+func writeCursor(ctx context.Context, q *pgdb.Queries, arg pgdb.WriteCursorParams) (leases int64, err error) {
+	row, err := q.WriteCursor(ctx, arg)
+	switch {
+	case err != nil || row.Leases == 0 || row.Replaced > 0:
+		return row.Leases, err
+	case row.Newest < 0 || row.Newest >= arg.N:
+		return 0, fmt.Errorf("event_outbox_cursor was changed by somebody else: %w", relay.ErrLeaseLost)
+	}
+	return 0, errOvertaken // the next attempt sees what that has written
 }
 
 // writeFailures writes the cursor and the copies of rows that failed.
@@ -138,7 +152,7 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *Log, se *session, arg p
 	}
 	err = pgx.BeginFunc(ctx, se.conn, func(tx pgx.Tx) error {
 		q := pgdb.New(s.names.qualify(tx))
-		if leases, err = q.WriteCursor(ctx, arg); err != nil || leases == 0 {
+		if leases, err = writeCursor(ctx, q, arg); err != nil || leases == 0 {
 			return err
 		}
 		return q.CopyFailed(ctx, p)
@@ -149,8 +163,10 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *Log, se *session, arg p
 	return leases, nil
 }
 
-// Tidy moves the floor, and writes the cursor if nothing was settled since it could move.
-func (s *Log) Tidy(ctx context.Context, l relay.Lease, _ int64) (tidied relay.Tidied, err error) {
+// Tidy moves the floor, and writes the cursor if nothing was settled since it could move, or to
+// set rows aside that keep it from moving past settled ones. Only what base shows is known as
+// published to those who read the history.
+func (s *Log) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied relay.Tidied, err error) {
 	err = s.underLease(ctx, "move the cursor", useForReading, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
@@ -163,11 +179,14 @@ func (s *Log) Tidy(ctx context.Context, l relay.Lease, _ int64) (tidied relay.Ti
 		at := lt.w.Position()
 		behind := at.Base != lt.noted
 		tidied.Done = !behind && lt.w.Rows() == 0
+		if first, last := lt.w.Holding(); first > 0 {
+			tidied.First, tidied.Last, tidied.Safe = first, last, last
+		}
 		lt.mu.Unlock()
-		if !behind {
+		if !behind && setAside == 0 {
 			return 1, nil
 		}
-		return lt.write(ctx, s, se, relay.Settlement{}, 0)
+		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAsideUpTo(setAside) })
 	})
 	return tidied, err
 }

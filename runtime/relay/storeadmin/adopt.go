@@ -39,13 +39,16 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		case !is.IsLog:
 			return errors.New("storeadmin: event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
 		}
+		// Before anything changes. The times are kept for another call until the cursor is written.
+		if err := refuseYoung(ctx, q, from); err != nil {
+			return err
+		}
 		steps := []struct {
 			what string
 			do   func(context.Context) error
 		}{
 			{"end the leader's term", q.EndTerms},
 			{"invalidate the cursor", q.SpoilCursor},
-			{"remove the times of publication", q.ForgetTimes},
 			{"change the copies", q.OwnCopies},
 			{"change the rows of another cluster", func(ctx context.Context) (err error) { done.Foreign, err = q.OwnRows(ctx); return err }},
 		}
@@ -69,6 +72,9 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		if err != nil {
 			return err
 		}
+		if err := q.ForgetTimes(ctx); err != nil {
+			return fmt.Errorf("storeadmin: remove the times of publication: %w", err)
+		}
 		if err := q.ForgetLate(ctx, done.From); err != nil {
 			return fmt.Errorf("storeadmin: forget the rows that waited: %w", err)
 		}
@@ -88,6 +94,30 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		return nil
 	})
 	return done, err
+}
+
+// refuseYoung returns an error if the former cursor seems to have passed rows that were inserted
+// after it was written, and no seq is given.
+func refuseYoung(ctx context.Context, q *storedb.Queries, from int64) error {
+	if from > 0 {
+		return nil
+	}
+	former, err := q.ReadCursor(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // adoptFrom refuses
+	}
+	if err != nil {
+		return fmt.Errorf("storeadmin: read the cursor: %w", err)
+	}
+	young, err := q.YoungRows(ctx, former.Floor)
+	if err != nil {
+		return fmt.Errorf("storeadmin: look for rows that are younger than the cursor: %w", err)
+	}
+	if len(young) > 0 {
+		return fmt.Errorf("storeadmin: the row with seq %d was inserted after the last time of the cursor, which says that all rows up to seq %d are published: "+
+			"the sequence started over, as it does with logical replication; give the seq from which to send again; 1 is everything", young[0], former.Floor)
+	}
+	return nil
 }
 
 // adoptFrom finds out from which seq on events are sent again, and returns the number of the

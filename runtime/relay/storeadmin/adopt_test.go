@@ -74,6 +74,7 @@ func TestAdopt(t *testing.T) {
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				exec(t, owner, `UPDATE event_outbox_cursor SET floor = $1`, c.floor)
+				exec(t, owner, `INSERT INTO event_outbox_tick (n, shown, below) VALUES (1000, '3:3:', '3')`)
 				exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, base = '99999999:99999999:'`)
 				exec(t, owner, `UPDATE event_outbox SET tx = '88888888' WHERE seq <> 5`)
 				exec(t, owner, `UPDATE event_outbox_failed SET tx = '88888888'`)
@@ -91,6 +92,10 @@ func TestAdopt(t *testing.T) {
 				if done.Foreign != 5 {
 					t.Errorf("%d rows were of another cluster, want 5", done.Foreign)
 				}
+				if left := lines(t, owner, `SELECT n::text FROM event_outbox_cursor WHERE system = 0 OR database = 0 OR sequence_file = 0
+						UNION ALL SELECT n::text FROM event_outbox_tick`); len(left) > 0 {
+					t.Errorf("the cursor does not say where it belongs, or ticks are left: %v", left)
+				}
 				_, _, read := leads(t, pg)
 				if diff := cmp.Diff(c.want, read); diff != "" {
 					t.Errorf("sent again (-want +got):\n%s", diff)
@@ -99,6 +104,34 @@ func TestAdopt(t *testing.T) {
 					t.Errorf("dead are %v", dead)
 				}
 			})
+		}
+	})
+}
+
+// Logical replication copies the rows and the cursor, and no sequence. Rows that were inserted
+// in the new cluster have numbers that the cursor has passed, so nobody knows from where to send.
+func TestAdoptAfterLogicalReplication(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.UpLog(t.Context(), owner))
+		exec(t, owner, someRows)
+		s, lease, read := leads(t, pg)
+		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
+		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 6`)
+		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp()`)
+		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
+		exec(t, owner, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) SELECT 'a', 'a', 't', 'topic', 'new', '{}' FROM generate_series(1, 5)`)
+		for range 2 {
+			if _, err := storeadmin.Adopt(t.Context(), owner, 0); err == nil || !strings.Contains(err.Error(), "the row with seq 4 was inserted after") {
+				t.Errorf("Adopt says %v; want that a row is younger", err)
+			}
+		}
+		_, err := storeadmin.Adopt(t.Context(), owner, 4)
+		ok(t, err)
+		_, _, read = leads(t, pg)
+		if diff := cmp.Diff([]int64{4, 4, 5, 5, 6, 6, 7, 8}, read); diff != "" {
+			t.Errorf("sent again (-want +got):\n%s", diff)
 		}
 	})
 }

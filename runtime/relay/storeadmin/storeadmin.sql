@@ -210,6 +210,20 @@ WHERE f.seq >= @from_seq::bigint AND f.dead_at IS NULL AND EXISTS (SELECT FROM e
 -- name: LeftCopies :many
 SELECT f.seq FROM event_outbox_failed AS f WHERE f.seq >= @from_seq::bigint ORDER BY f.seq;
 
+-- YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
+-- cannot have passed it. Logical replication does not copy sequences, so rows that are inserted
+-- in another cluster may have such numbers.
+-- name: YoungRows :many
+SELECT o.seq FROM event_outbox AS o
+WHERE o.seq <= @floor::bigint
+  AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+ORDER BY o.seq
+LIMIT 1;
+
 -- AdoptCursor makes the rows settled that this statement's snapshot shows, up to a seq.
 -- name: AdoptCursor :exec
-INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead) VALUES (@n, '3:3:', pg_current_snapshot(), @seq, @ahead);
+INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, system, database, sequence_file)
+SELECT @n::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), @seq::bigint, @ahead::bytea,
+       (SELECT c.system_identifier FROM pg_control_system() AS c)::bigint,
+       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::bigint,
+       pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint;

@@ -32,7 +32,7 @@ type Row struct {
 // Window is what a leader has read past the cursor. It is not safe for concurrent use.
 type Window struct {
 	base  string
-	first string // Shown of the cursor with which the term began
+	shown string // Shown of the cursor with which the term began
 	seq   int64  // and its Seq
 	begun bool
 	ticks []*tick // those that are not behind the cursor
@@ -50,24 +50,25 @@ type Window struct {
 // tick is a tick that was read, or is being read.
 type tick struct {
 	to     string
-	start  int64 // rows up to this seq are behind the cursor, whatever was read
 	rows   []*noted
 	readTo int64 // rows up to this seq were read
 	closed bool  // all were
 
 	backlog bool // with which the term began
+	settled bool // some rows are settled, perhaps such as are not in rows any more
 }
 
 type noted struct {
 	Row
 
+	of   *tick
 	done bool // settled, set aside, or failed
 }
 
 // New returns the window of a term that begins with a cursor.
 func New(c Cursor) *Window {
 	w := &Window{
-		base: c.Base, first: c.Shown, seq: c.Seq,
+		base: c.Base, shown: c.Shown, seq: c.Seq,
 		where: map[int64]*noted{}, ahead: map[int64]struct{}{}, peeked: map[int64]struct{}{},
 	}
 	for _, seq := range c.Ahead {
@@ -76,13 +77,10 @@ func New(c Cursor) *Window {
 	return w
 }
 
-// First returns the snapshot that the term has to take next; "": a new one. It is the first
-// one until the backlog was read to its end, because the answer with it may be lost.
+// First returns the first snapshot of the term, as long as the backlog was not read to its
+// end: it is given again, because the answer with it may be lost. "": a new one is taken.
 func (w *Window) First() string {
-	switch {
-	case !w.begun:
-		return w.first
-	case w.last.backlog && !w.last.closed:
+	if w.begun && w.last.backlog && !w.last.closed {
 		return w.last.to
 	}
 	return ""
@@ -91,10 +89,7 @@ func (w *Window) First() string {
 // Begin begins the backlog: the rows that the term's first snapshot shows and that are not
 // behind the cursor.
 func (w *Window) Begin(first string) {
-	t := &tick{to: first, backlog: true}
-	if first == w.first {
-		t.start, t.readTo = w.seq, w.seq
-	}
+	t := &tick{to: first, backlog: true, settled: w.shown != ""}
 	w.ticks, w.last, w.begun = []*tick{t}, t, true
 }
 
@@ -134,10 +129,13 @@ func (w *Window) Unread() (to string, readTo int64, more bool) {
 	return w.last.to, w.last.readTo, !w.last.closed
 }
 
-// Start returns the seq with which the last tick begins: of the rows that it shows, those up
-// to this seq are behind the cursor.
-func (w *Window) Start() int64 {
-	return w.last.start
+// Passed returns which rows of the last tick are behind the cursor, whatever was read: those
+// up to seq that shown shows; "": none.
+func (w *Window) Passed() (shown string, seq int64) {
+	if w.last.backlog {
+		return w.shown, w.seq
+	}
+	return "", 0
 }
 
 // Note records a page of the last tick, with the rows after a seq up to end. more is false
@@ -157,12 +155,14 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) []bool {
 			_, unsettled[i] = w.where[rows[i].Seq]
 			continue
 		}
-		n := &noted{Row: rows[i]}
+		n := &noted{Row: rows[i], of: t}
 		_, n.done = w.ahead[n.Seq]
 		delete(w.ahead, n.Seq)
 		delete(w.peeked, n.Seq)
 		t.rows = append(t.rows, n)
-		if !n.done {
+		if n.done {
+			t.settled = true
+		} else {
 			w.where[n.Seq] = n
 		}
 		unsettled[i] = !n.done
@@ -238,7 +238,7 @@ func (w *Window) Settle(seqs []int64) (rest []int64, undo func()) {
 		_, early := w.peeked[seq]
 		switch {
 		case n != nil:
-			n.done = true
+			n.done, n.of.settled = true, true
 			delete(w.where, seq)
 			done = append(done, n)
 		case early:
@@ -275,6 +275,46 @@ func (w *Window) Rows() int {
 	return rows
 }
 
+// holding returns the ticks that have to be behind the cursor before Base shows all settled rows.
+func (w *Window) holding() []*tick {
+	n := len(w.ticks)
+	for n > 0 && !w.ticks[n-1].settled {
+		n--
+	}
+	return w.ticks[:n]
+}
+
+// Holding returns the first unsettled row that keeps Base from showing settled ones, and the
+// highest seq that was read; first is 0 if there is none.
+func (w *Window) Holding() (first, last int64) {
+	for _, t := range w.holding() {
+		for _, n := range t.rows {
+			if last = max(last, n.Seq); !n.done && first == 0 {
+				first = n.Seq
+			}
+		}
+	}
+	return first, last
+}
+
+// SetAsideUpTo takes unsettled rows up to a seq out of the window, if they keep Base from
+// showing settled ones. From then on they are late rows.
+func (w *Window) SetAsideUpTo(seq int64) {
+	for _, t := range w.holding() {
+		for _, n := range t.rows {
+			if !n.done && n.Seq <= seq {
+				w.setAside(n)
+			}
+		}
+	}
+}
+
+func (w *Window) setAside(n *noted) {
+	n.done = true
+	delete(w.where, n.Seq)
+	w.late = append(w.late, n.Row)
+}
+
 // SetAside takes the unsettled rows of the older half out of the window, if it has more than
 // limit rows. From then on they are late rows.
 func (w *Window) SetAside(limit int) {
@@ -290,9 +330,7 @@ func (w *Window) SetAside(limit int) {
 			}
 			left--
 			if !n.done {
-				n.done = true
-				delete(w.where, n.Seq)
-				w.late = append(w.late, n.Row)
+				w.setAside(n)
 			}
 		}
 	}
@@ -302,12 +340,18 @@ func (w *Window) SetAside(limit int) {
 type Position struct {
 	Cursor
 
-	Late  []Row // rows that have to be noted as late before the cursor has passed them
-	ticks int   // that are behind it
+	Late []Row // rows that have to be noted as late before the cursor has passed them
+	// Former is true if Shown and Seq are those with which the term began.
+	Former bool
+	ticks  int // that are behind it
 }
 
 // Position returns the cursor as it is now. Whoever writes it makes entries for the late
 // rows in the same statement.
+//
+// The backlog has no row that the former cursor has passed. So a place in it says nothing
+// about these rows until it is behind the former place: before that, the former place is
+// written, and the rows of the backlog that are settled are ahead of it.
 func (w *Window) Position() Position {
 	p := Position{Cursor: Cursor{Base: w.base}, Late: w.late}
 	for p.ticks < len(w.ticks) && w.ticks[p.ticks].finished() {
@@ -315,18 +359,19 @@ func (w *Window) Position() Position {
 		p.ticks++
 	}
 	left := w.ticks[p.ticks:]
-	switch {
-	case len(left) > 0:
+	if len(left) > 0 {
 		p.Shown, p.Seq = left[0].to, left[0].reached()
-	case !w.begun:
-		p.Shown, p.Seq = w.first, w.seq
+		p.Former = left[0].backlog && p.Seq < w.seq
+	}
+	if !w.begun || p.Former {
+		p.Shown, p.Seq = w.shown, w.seq
 	}
 	for seq := range w.ahead {
 		p.Ahead = append(p.Ahead, seq)
 	}
 	for i, t := range left {
 		for _, n := range t.rows {
-			if n.done && (i > 0 || n.Seq > p.Seq) {
+			if n.done && (i > 0 || p.Former || n.Seq > p.Seq) {
 				p.Ahead = append(p.Ahead, n.Seq)
 			}
 		}
@@ -357,7 +402,7 @@ func (w *Window) Stored(p Position) {
 		w.base = w.ticks[0].to
 		w.ticks = w.ticks[1:]
 	}
-	if len(w.ticks) > 0 {
+	if len(w.ticks) > 0 && !p.Former {
 		t := w.ticks[0]
 		i, _ := slices.BinarySearchFunc(t.rows, p.Seq+1, func(n *noted, seq int64) int { return cmp.Compare(n.Seq, seq) })
 		t.rows = slices.Clone(t.rows[i:])

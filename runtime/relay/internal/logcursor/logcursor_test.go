@@ -58,25 +58,43 @@ func TestTheCursorStopsAtARowThatIsNotSettled(t *testing.T) {
 	want(t, "in the next tick", w, logcursor.Cursor{Base: "s1", Shown: "s2", Seq: 3, Ahead: []int64{10}})
 }
 
+// A term reads what its own snapshot shows and the former cursor has not passed. Until all rows
+// up to the former place are settled, a place in the backlog would say nothing about those that
+// the former term has settled, so the former place is written.
 func TestATermContinuesWhereTheLastOneEnded(t *testing.T) {
-	w := logcursor.New(logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 3, Ahead: []int64{5, 8}})
-	if first := w.First(); first != "s1" {
+	former := logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 5, Ahead: []int64{7, 9}}
+	w := logcursor.New(former)
+	if first := w.First(); first != "" {
 		t.Fatalf("the term begins with %q", first)
 	}
-	want(t, "before it begins", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 3, Ahead: []int64{5, 8}})
-	w.Begin("s1")
-	if first := w.First(); first != "s1" {
+	want(t, "before it begins", w, former)
+	w.Begin("s2")
+	if first := w.First(); first != "s2" {
 		t.Errorf("the first snapshot, asked for again, is %q", first)
 	}
-	unsettled := w.Note(0, rows(4, 5, 6), 6, false)
-	if d := cmp.Diff([]bool{true, false, true}, unsettled); d != "" {
+	if shown, seq := w.Passed(); shown != "s1" || seq != 5 {
+		t.Errorf("passed is what %q shows up to %d", shown, seq)
+	}
+	unsettled := w.Note(0, rows(3, 4, 6, 7, 8), 8, true) // 3 and 4 were committed after s1
+	if d := cmp.Diff([]bool{true, true, true, false, true}, unsettled); d != "" {
 		t.Errorf("unsettled (-want +got): %s", d)
 	}
+	settle(w, 4, 8)
+	want(t, "while it is behind the former place", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 5, Ahead: []int64{4, 7, 8, 9}})
+	settle(w, 3)
+	want(t, "when it has reached the former place", w, logcursor.Cursor{Base: "s0", Shown: "s2", Seq: 5, Ahead: []int64{7, 8, 9}})
+	w.Note(8, rows(9), 9, false)
 	if first := w.First(); first != "" {
 		t.Errorf("after the backlog the term has to take %q", first)
 	}
-	settle(w, 4, 6)
-	want(t, "after the tick", w, logcursor.Cursor{Base: "s1", Ahead: []int64{8}})
+	settle(w, 6)
+	want(t, "after the backlog", w, logcursor.Cursor{Base: "s2"})
+	if err := w.Open("s3"); err != nil {
+		t.Fatal(err)
+	}
+	if shown, _ := w.Passed(); shown != "" {
+		t.Errorf("of the next tick is passed what %q shows", shown)
+	}
 }
 
 // The answer with a page may be lost, and the cursor may pass its rows before it comes again.
@@ -224,4 +242,30 @@ func TestEncode(t *testing.T) {
 			t.Errorf("%x is taken for a list", damaged)
 		}
 	}
+}
+
+// Rows that wait are set aside if they keep the base from showing settled ones.
+func TestRowsThatHoldUpTheBaseAreSetAside(t *testing.T) {
+	w := logcursor.New(logcursor.Cursor{Base: "s0"})
+	w.Begin("s1")
+	w.Note(0, rows(1, 2, 3), 3, false)
+	if err := w.Open("s2"); err != nil {
+		t.Fatal(err)
+	}
+	w.Note(0, rows(5), 5, false)
+	if first, _ := w.Holding(); first != 0 {
+		t.Errorf("row %d holds up the base, and nothing is settled", first)
+	}
+	settle(w, 1)
+	want(t, "while two rows wait", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 1})
+	if first, last := w.Holding(); first != 2 || last != 3 {
+		t.Errorf("row %d holds up the base, and %d is the last one; want 2 and 3", first, last)
+	}
+	w.SetAsideUpTo(2)
+	p := w.Position()
+	w.SetAsideUpTo(9)
+	if d := cmp.Diff([][]logcursor.Row{rows(2), rows(2, 3)}, [][]logcursor.Row{p.Late, w.Position().Late}); d != "" {
+		t.Errorf("set aside (-want +got): %s", d)
+	}
+	want(t, "after they were set aside", w, logcursor.Cursor{Base: "s1", Shown: "s2", Seq: 4})
 }

@@ -69,7 +69,9 @@ func (q *Queries) CopyFailed(ctx context.Context, arg CopyFailedParams) error {
 }
 
 const LogCounts = `-- name: LogCounts :one
-WITH pauses AS MATERIALIZED (
+WITH ahead AS MATERIALIZED (
+    SELECT unnest($8::bigint[])::bigint AS seq
+), pauses AS MATERIALIZED (
     SELECT l.topic
     FROM (
         SELECT DISTINCT ON (p.topic) p.id, p.topic, p.action
@@ -89,47 +91,47 @@ SELECT ((SELECT count(*) FROM (
             WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
               AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
               AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-              AND o.seq <> ALL($6::bigint[])
-            LIMIT $7
+              AND o.seq NOT IN (SELECT a.seq FROM ahead AS a)
+            LIMIT $6
         ) AS unpassed)
         + (SELECT count(*) FROM (
             SELECT FROM event_outbox AS n
-            WHERE n.seq > $8::bigint
+            WHERE n.seq > $7::bigint
               AND NOT pg_visible_in_snapshot(n.tx, $3::pg_snapshot)
               AND (n.seq > $4::bigint OR NOT pg_visible_in_snapshot(n.tx, $5::pg_snapshot))
-              AND n.seq <> ALL($6::bigint[])
-            LIMIT $7
+              AND n.seq NOT IN (SELECT a.seq FROM ahead AS a)
+            LIMIT $6
         ) AS newest))::bigint AS unpassed,
-       (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT $7) AS late)::bigint AS late,
-       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS f WHERE f.dead_at IS NULL LIMIT $7) AS failed)::bigint AS failed,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT $6) AS late)::bigint AS late,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS f WHERE f.dead_at IS NULL LIMIT $6) AS failed)::bigint AS failed,
        (SELECT count(*) FROM (
-            SELECT FROM event_outbox_failed AS h WHERE h.dead_at IS NULL AND h.next_attempt_at IS NOT NULL AND h.retry_count > 0 LIMIT $7
+            SELECT FROM event_outbox_failed AS h WHERE h.dead_at IS NULL AND h.next_attempt_at IS NOT NULL AND h.retry_count > 0 LIMIT $6
         ) AS again)::bigint AS held,
-       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL LIMIT $7) AS over)::bigint AS dead,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL LIMIT $6) AS over)::bigint AS dead,
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
             coalesce((SELECT o.created_at FROM (
-                SELECT w.id, w.seq, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $7
+                SELECT w.id, w.seq, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $6
              ) AS l JOIN event_outbox AS o ON o.id = l.id
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND l.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY l.seq LIMIT 1),
              (SELECT bo.created_at FROM (
                 SELECT bw.id, bw.seq FROM event_outbox_late AS bw WHERE bw.published_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
-                ORDER BY bw.seq OFFSET $7 LIMIT 1
+                ORDER BY bw.seq OFFSET $6 LIMIT 1
              ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id)),
             coalesce((SELECT f.created_at FROM (
-                SELECT c.seq, c.topic, c.created_at FROM event_outbox_failed AS c WHERE c.dead_at IS NULL ORDER BY c.seq LIMIT $7
+                SELECT c.seq, c.topic, c.created_at FROM event_outbox_failed AS c WHERE c.dead_at IS NULL ORDER BY c.seq LIMIT $6
              ) AS f
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND f.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY f.seq LIMIT 1),
              (SELECT bf.created_at FROM event_outbox_failed AS bf WHERE bf.dead_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
-              ORDER BY bf.seq OFFSET $7 LIMIT 1)),
+              ORDER BY bf.seq OFFSET $6 LIMIT 1)),
             coalesce((SELECT u.created_at FROM (
                 SELECT o.seq, o.topic, o.created_at FROM event_outbox AS o
                 WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
                   AND NOT pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
                   AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
-                  AND o.seq <> ALL($6::bigint[])
-                ORDER BY o.seq LIMIT $7
+                  AND o.seq NOT IN (SELECT a.seq FROM ahead AS a)
+                ORDER BY o.seq LIMIT $6
              ) AS u
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND u.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY u.seq LIMIT 1),
@@ -137,27 +139,27 @@ SELECT ((SELECT count(*) FROM (
               WHERE bu.seq > $1::bigint AND bu.seq <= $2::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
                   AND NOT pg_visible_in_snapshot(bu.tx, $3::pg_snapshot)
                   AND (bu.seq > $4::bigint OR NOT pg_visible_in_snapshot(bu.tx, $5::pg_snapshot))
-                  AND bu.seq <> ALL($6::bigint[])
-              ORDER BY bu.seq OFFSET $7 LIMIT 1)),
+                  AND bu.seq NOT IN (SELECT a.seq FROM ahead AS a)
+              ORDER BY bu.seq OFFSET $6 LIMIT 1)),
             coalesce((SELECT v.created_at FROM (
                 SELECT n.seq, n.topic, n.created_at FROM event_outbox AS n
-                WHERE n.seq > $8::bigint
+                WHERE n.seq > $7::bigint
                   AND NOT pg_visible_in_snapshot(n.tx, $3::pg_snapshot)
                   AND (n.seq > $4::bigint OR NOT pg_visible_in_snapshot(n.tx, $5::pg_snapshot))
-                  AND n.seq <> ALL($6::bigint[])
-                ORDER BY n.seq LIMIT $7
+                  AND n.seq NOT IN (SELECT a.seq FROM ahead AS a)
+                ORDER BY n.seq LIMIT $6
              ) AS v
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND v.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY v.seq LIMIT 1),
              (SELECT bv.created_at FROM event_outbox AS bv
-              WHERE bv.seq > $8::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
+              WHERE bv.seq > $7::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
                   AND NOT pg_visible_in_snapshot(bv.tx, $3::pg_snapshot)
                   AND (bv.seq > $4::bigint OR NOT pg_visible_in_snapshot(bv.tx, $5::pg_snapshot))
-                  AND bv.seq <> ALL($6::bigint[])
-              ORDER BY bv.seq OFFSET $7 LIMIT 1)))) * 1000000)), 0)::bigint AS age_us,
+                  AND bv.seq NOT IN (SELECT a.seq FROM ahead AS a)
+              ORDER BY bv.seq OFFSET $6 LIMIT 1)))) * 1000000)), 0)::bigint AS age_us,
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
              THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS last_seq,
-       (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $7) AS waiting) AS delayed,
+       (SELECT count(*) FROM (SELECT FROM event_outbox_delayed LIMIT $6) AS waiting) AS delayed,
        coalesce((SELECT extract(epoch FROM d.deliver_at - clock_timestamp()) * 1000000
                  FROM event_outbox_delayed AS d
                  ORDER BY d.deliver_at
@@ -170,9 +172,9 @@ type LogCountsParams struct {
 	Base  string
 	Seq   int64
 	Shown string
-	Ahead []int64
 	Cap   int32
 	Top   int64
+	Ahead []int64
 }
 
 type LogCountsRow struct {
@@ -192,6 +194,7 @@ type LogCountsRow struct {
 // between may be published, if a transaction keeps the floor from moving. The age is that of the
 // oldest row whose topic no operator has paused; if all rows up to the cap are of paused topics,
 // that of the next row: see CountRows in keep.sql.
+// ahead is a subquery, because only that is hashed on each version, whatever the plan.
 func (q *Queries) LogCounts(ctx context.Context, arg LogCountsParams) (LogCountsRow, error) {
 	row := q.db.QueryRow(ctx, LogCounts,
 		arg.After,
@@ -199,9 +202,9 @@ func (q *Queries) LogCounts(ctx context.Context, arg LogCountsParams) (LogCounts
 		arg.Base,
 		arg.Seq,
 		arg.Shown,
-		arg.Ahead,
 		arg.Cap,
 		arg.Top,
+		arg.Ahead,
 	)
 	var i LogCountsRow
 	err := row.Scan(
@@ -356,6 +359,60 @@ func (q *Queries) LogEdited(ctx context.Context, arg LogEditedParams) ([]LogEdit
 	return items, nil
 }
 
+const LogForgetGone = `-- name: LogForgetGone :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
+    FOR KEY SHARE
+), looked AS MATERIALIZED (
+    SELECT w.id, w.seq FROM event_outbox_late AS w
+    WHERE w.published_at IS NULL AND w.seq > $4::bigint
+    ORDER BY w.seq
+    LIMIT $5
+), gone AS (
+    DELETE FROM event_outbox_late AS g USING lease, looked
+    WHERE g.id = looked.id AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id)
+    RETURNING g.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,
+       coalesce((SELECT max(l.seq) FROM looked AS l), 0)::bigint AS last
+`
+
+type LogForgetGoneParams struct {
+	Name    string
+	Epoch   int64
+	Holder  uuid.UUID
+	After   int64
+	MaxRows int32
+}
+
+type LogForgetGoneRow struct {
+	Leases int64
+	Looked int64
+	Gone   int64
+	Last   int64
+}
+
+// LogForgetGone looks at the next entries of rows that wait, and deletes those of rows that
+// somebody has deleted.
+func (q *Queries) LogForgetGone(ctx context.Context, arg LogForgetGoneParams) (LogForgetGoneRow, error) {
+	row := q.db.QueryRow(ctx, LogForgetGone,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.After,
+		arg.MaxRows,
+	)
+	var i LogForgetGoneRow
+	err := row.Scan(
+		&i.Leases,
+		&i.Looked,
+		&i.Gone,
+		&i.Last,
+	)
+	return i, err
+}
+
 const LogHeld = `-- name: LogHeld :many
 WITH held AS (
     SELECT f.seq, f.topic, f.event_key, f.event_type, f.retry_count, f.next_attempt_at, false AS dead
@@ -426,6 +483,40 @@ func (q *Queries) LogHeld(ctx context.Context, arg LogHeldParams) ([]LogHeldRow,
 	return items, nil
 }
 
+const LogHighest = `-- name: LogHighest :one
+SELECT greatest(coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0),
+                coalesce((SELECT f.seq FROM event_outbox_failed AS f WHERE f.dead_at IS NULL ORDER BY f.seq DESC LIMIT 1), 0),
+                coalesce((SELECT d.seq FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL ORDER BY d.seq DESC LIMIT 1), 0))::bigint AS seq
+`
+
+// LogHighest is the highest seq of all rows and of the copies of those that failed.
+func (q *Queries) LogHighest(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, LogHighest)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
+const LogLowest = `-- name: LogLowest :one
+SELECT coalesce(min(f.seq), 0)::bigint AS seq FROM (
+    SELECT o.seq FROM event_outbox AS o WHERE o.tx >= pg_snapshot_xmax($1::pg_snapshot) ORDER BY o.tx LIMIT $2
+) AS f
+`
+
+type LogLowestParams struct {
+	Base    string
+	MaxRows int32
+}
+
+// LogLowest is the lowest seq of the first rows, by transaction, that base does not show; 0:
+// there is none.
+func (q *Queries) LogLowest(ctx context.Context, arg LogLowestParams) (int64, error) {
+	row := q.db.QueryRow(ctx, LogLowest, arg.Base, arg.MaxRows)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
 const LogPlace = `-- name: LogPlace :one
 SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS file,
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
@@ -452,10 +543,11 @@ SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::tex
 FROM event_outbox AS o
 WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
   AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot)
-  AND ($5::text IS NULL OR o.topic = $5::text)
-  AND ($6::text[] IS NULL OR o.event_key = ANY($6::text[]))
+  AND (o.seq > $5::bigint OR NOT pg_visible_in_snapshot(o.tx, $6::pg_snapshot))
+  AND ($7::text IS NULL OR o.topic = $7::text)
+  AND ($8::text[] IS NULL OR o.event_key = ANY($8::text[]))
 ORDER BY o.seq
-LIMIT $7
+LIMIT $9
 `
 
 type LogRangeParams struct {
@@ -463,6 +555,8 @@ type LogRangeParams struct {
 	UpTo      int64
 	VisibleIn string
 	HiddenIn  string
+	PassedSeq int64
+	PassedIn  string
 	Topic     *string
 	Keys      []string
 	MaxRows   int32
@@ -483,13 +577,16 @@ type LogRangeRow struct {
 	Partition     *int32
 }
 
-// LogRange reads rows that one snapshot shows over another, in a range of seq.
+// LogRange reads rows that one snapshot shows over another, in a range of seq. Of what passed_in
+// shows, the rows up to passed_seq are left out: a former term has passed them.
 func (q *Queries) LogRange(ctx context.Context, arg LogRangeParams) ([]LogRangeRow, error) {
 	rows, err := q.db.Query(ctx, LogRange,
 		arg.After,
 		arg.UpTo,
 		arg.VisibleIn,
 		arg.HiddenIn,
+		arg.PassedSeq,
+		arg.PassedIn,
 		arg.Topic,
 		arg.Keys,
 		arg.MaxRows,
@@ -617,7 +714,11 @@ WITH lease AS MATERIALIZED (
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT $6)
-      AND t.published_at < now() - make_interval(secs => $5::float8)
+      AND t.n < (SELECT max(m.n) FROM event_outbox_tick AS m) -- an adoption asks for the last one
+      AND t.published_at < least(now() - make_interval(secs => $5::float8), (
+          SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC'
+          FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+          WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
     WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
@@ -644,7 +745,8 @@ type LogSweepRow struct {
 
 // LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
 // first, and what is known about old rows. What is known of a row that waited or was discarded
-// is kept as long as the row is.
+// is kept as long as the row is, and ticks as long as the oldest partition: without them, the
+// history has its rows with later times.
 func (q *Queries) LogSweep(ctx context.Context, arg LogSweepParams) (LogSweepRow, error) {
 	row := q.db.QueryRow(ctx, LogSweep,
 		arg.Name,
@@ -866,26 +968,26 @@ WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
+), replaced AS (
+    DELETE FROM event_outbox_cursor AS d USING lease
+    WHERE d.n = (SELECT max(c.n) FROM event_outbox_cursor AS c) AND d.n < $4::bigint
+    RETURNING d.n
 ), written AS (
-    INSERT INTO event_outbox_cursor AS c (n, base, shown, seq, ahead, floor, system, database, sequence_file)
+    INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
     SELECT $4::bigint, $5::pg_snapshot, $6::pg_snapshot, $7::bigint, $8::bytea,
            $9::bigint, $10::bigint, $11::bigint, $12::bigint
-    FROM lease
-    ON CONFLICT (n) DO UPDATE
-    SET base = excluded.base, shown = excluded.shown, seq = excluded.seq, ahead = excluded.ahead, floor = excluded.floor
-), removed AS (
-    DELETE FROM event_outbox_cursor AS d USING lease WHERE d.n = ($4::bigint) - 1
+    FROM replaced
 ), late AS (
     INSERT INTO event_outbox_late (id, seq, topic, event_key)
     SELECT o.id, o.seq, o.topic, o.event_key
-    FROM lease CROSS JOIN unnest($13::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
+    FROM replaced CROSS JOIN unnest($13::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
     ON CONFLICT (id) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
-    FROM lease
+    FROM replaced
     WHERE p.seq = ANY($14::bigint[]) AND p.published_at IS NULL
 ), recovered AS (
-    DELETE FROM event_outbox_failed AS f USING lease
+    DELETE FROM event_outbox_failed AS f USING replaced
     WHERE f.seq = ANY($14::bigint[]) AND f.dead_at IS NULL
     RETURNING f.id, f.seq, f.topic, f.event_key
 ), noted AS (
@@ -894,10 +996,11 @@ WITH lease AS MATERIALIZED (
     ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
-    SELECT $4::bigint, $5::pg_snapshot, pg_snapshot_xmax($5::pg_snapshot) FROM lease WHERE $15::boolean
+    SELECT $4::bigint, $5::pg_snapshot, pg_snapshot_xmax($5::pg_snapshot) FROM replaced WHERE $15::boolean
     ON CONFLICT (n) DO NOTHING
 )
-SELECT count(*) AS leases FROM lease
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) AS replaced,
+       coalesce((SELECT max(m.n) FROM event_outbox_cursor AS m), -1)::bigint AS newest
 `
 
 type WriteCursorParams struct {
@@ -918,11 +1021,20 @@ type WriteCursorParams struct {
 	History      bool
 }
 
-// WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome.
-// late_ids are the rows that wait and that this cursor passes. settled are published rows
+type WriteCursorRow struct {
+	Leases   int64
+	Replaced int64
+	Newest   int64
+}
+
+// WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome. Each
+// attempt has a higher n, and deletes the newest row, which only one of two can do. So an
+// attempt that the server carries out late changes nothing after a later one: it would undo
+// that, or note rows as waiting that are published since. Then replaced is 0, and newest is
+// the newest row when the statement began; -1: none. late_ids are the rows that wait and that this cursor passes. settled are published rows
 // that an earlier cursor has passed: they were late or had failed. A row is never in both.
 // history says whether to note the tick.
-func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (int64, error) {
+func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (WriteCursorRow, error) {
 	row := q.db.QueryRow(ctx, WriteCursor,
 		arg.Name,
 		arg.Epoch,
@@ -940,7 +1052,7 @@ func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (int64
 		arg.Settled,
 		arg.History,
 	)
-	var leases int64
-	err := row.Scan(&leases)
-	return leases, err
+	var i WriteCursorRow
+	err := row.Scan(&i.Leases, &i.Replaced, &i.Newest)
+	return i, err
 }

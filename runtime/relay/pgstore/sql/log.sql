@@ -18,6 +18,19 @@ FROM event_outbox_cursor AS c
 ORDER BY c.n DESC
 LIMIT 1;
 
+-- LogLowest is the lowest seq of the first rows, by transaction, that base does not show; 0:
+-- there is none.
+-- name: LogLowest :one
+SELECT coalesce(min(f.seq), 0)::bigint AS seq FROM (
+    SELECT o.seq FROM event_outbox AS o WHERE o.tx >= pg_snapshot_xmax(@base::pg_snapshot) ORDER BY o.tx LIMIT @max_rows
+) AS f;
+
+-- LogHighest is the highest seq of all rows and of the copies of those that failed.
+-- name: LogHighest :one
+SELECT greatest(coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0),
+                coalesce((SELECT f.seq FROM event_outbox_failed AS f WHERE f.dead_at IS NULL ORDER BY f.seq DESC LIMIT 1), 0),
+                coalesce((SELECT d.seq FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL ORDER BY d.seq DESC LIMIT 1), 0))::bigint AS seq;
+
 -- LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
 -- lower than before, new rows have numbers that old ones had.
 -- name: LogPlace :one
@@ -25,8 +38,11 @@ SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
              THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS standing;
 
--- WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome.
--- late_ids are the rows that wait and that this cursor passes. settled are published rows
+-- WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome. Each
+-- attempt has a higher n, and deletes the newest row, which only one of two can do. So an
+-- attempt that the server carries out late changes nothing after a later one: it would undo
+-- that, or note rows as waiting that are published since. Then replaced is 0, and newest is
+-- the newest row when the statement began; -1: none. late_ids are the rows that wait and that this cursor passes. settled are published rows
 -- that an earlier cursor has passed: they were late or had failed. A row is never in both.
 -- history says whether to note the tick.
 -- name: WriteCursor :one
@@ -34,26 +50,26 @@ WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
+), replaced AS (
+    DELETE FROM event_outbox_cursor AS d USING lease
+    WHERE d.n = (SELECT max(c.n) FROM event_outbox_cursor AS c) AND d.n < @n::bigint
+    RETURNING d.n
 ), written AS (
-    INSERT INTO event_outbox_cursor AS c (n, base, shown, seq, ahead, floor, system, database, sequence_file)
+    INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
     SELECT @n::bigint, @base::pg_snapshot, sqlc.narg('shown')::pg_snapshot, @seq::bigint, @ahead::bytea,
            @floor::bigint, @system::bigint, @database::bigint, @sequence_file::bigint
-    FROM lease
-    ON CONFLICT (n) DO UPDATE
-    SET base = excluded.base, shown = excluded.shown, seq = excluded.seq, ahead = excluded.ahead, floor = excluded.floor
-), removed AS (
-    DELETE FROM event_outbox_cursor AS d USING lease WHERE d.n = (@n::bigint) - 1
+    FROM replaced
 ), late AS (
     INSERT INTO event_outbox_late (id, seq, topic, event_key)
     SELECT o.id, o.seq, o.topic, o.event_key
-    FROM lease CROSS JOIN unnest(@late_ids::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
+    FROM replaced CROSS JOIN unnest(@late_ids::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
     ON CONFLICT (id) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
-    FROM lease
+    FROM replaced
     WHERE p.seq = ANY(@settled::bigint[]) AND p.published_at IS NULL
 ), recovered AS (
-    DELETE FROM event_outbox_failed AS f USING lease
+    DELETE FROM event_outbox_failed AS f USING replaced
     WHERE f.seq = ANY(@settled::bigint[]) AND f.dead_at IS NULL
     RETURNING f.id, f.seq, f.topic, f.event_key
 ), noted AS (
@@ -62,10 +78,11 @@ WITH lease AS MATERIALIZED (
     ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
-    SELECT @n::bigint, @base::pg_snapshot, pg_snapshot_xmax(@base::pg_snapshot) FROM lease WHERE @history::boolean
+    SELECT @n::bigint, @base::pg_snapshot, pg_snapshot_xmax(@base::pg_snapshot) FROM replaced WHERE @history::boolean
     ON CONFLICT (n) DO NOTHING
 )
-SELECT count(*) AS leases FROM lease;
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) AS replaced,
+       coalesce((SELECT max(m.n) FROM event_outbox_cursor AS m), -1)::bigint AS newest;
 
 -- CopyFailed makes copies of rows that failed, or counts one more failure of a copy. A row is
 -- left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
@@ -101,13 +118,15 @@ FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY(@failed::bigint[]) AND f.retry_count = 1
 ON CONFLICT (id) DO NOTHING;
 
--- LogRange reads rows that one snapshot shows over another, in a range of seq.
+-- LogRange reads rows that one snapshot shows over another, in a range of seq. Of what passed_in
+-- shows, the rows up to passed_seq are left out: a former term has passed them.
 -- name: LogRange :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.created_at,
        0::integer AS retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
 FROM event_outbox AS o
 WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
   AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @hidden_in::pg_snapshot)
+  AND (o.seq > @passed_seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @passed_in::pg_snapshot))
   AND (sqlc.narg('topic')::text IS NULL OR o.topic = sqlc.narg('topic')::text)
   AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
 ORDER BY o.seq
@@ -219,8 +238,11 @@ SELECT pg_current_snapshot()::text AS snapshot,
 -- between may be published, if a transaction keeps the floor from moving. The age is that of the
 -- oldest row whose topic no operator has paused; if all rows up to the cap are of paused topics,
 -- that of the next row: see CountRows in keep.sql.
+-- ahead is a subquery, because only that is hashed on each version, whatever the plan.
 -- name: LogCounts :one
-WITH pauses AS MATERIALIZED (
+WITH ahead AS MATERIALIZED (
+    SELECT unnest(@ahead::bigint[])::bigint AS seq
+), pauses AS MATERIALIZED (
     SELECT l.topic
     FROM (
         SELECT DISTINCT ON (p.topic) p.id, p.topic, p.action
@@ -240,7 +262,7 @@ SELECT ((SELECT count(*) FROM (
             WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
               AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
               AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-              AND o.seq <> ALL(@ahead::bigint[])
+              AND o.seq NOT IN (SELECT a.seq FROM ahead AS a)
             LIMIT @cap
         ) AS unpassed)
         + (SELECT count(*) FROM (
@@ -248,7 +270,7 @@ SELECT ((SELECT count(*) FROM (
             WHERE n.seq > @top::bigint
               AND NOT pg_visible_in_snapshot(n.tx, @base::pg_snapshot)
               AND (n.seq > @seq::bigint OR NOT pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
-              AND n.seq <> ALL(@ahead::bigint[])
+              AND n.seq NOT IN (SELECT a.seq FROM ahead AS a)
             LIMIT @cap
         ) AS newest))::bigint AS unpassed,
        (SELECT count(*) FROM (SELECT FROM event_outbox_late AS l WHERE l.published_at IS NULL LIMIT @cap) AS late)::bigint AS late,
@@ -279,7 +301,7 @@ SELECT ((SELECT count(*) FROM (
                 WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
                   AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
                   AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-                  AND o.seq <> ALL(@ahead::bigint[])
+                  AND o.seq NOT IN (SELECT a.seq FROM ahead AS a)
                 ORDER BY o.seq LIMIT @cap
              ) AS u
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND u.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
@@ -288,14 +310,14 @@ SELECT ((SELECT count(*) FROM (
               WHERE bu.seq > @after::bigint AND bu.seq <= @up_to::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
                   AND NOT pg_visible_in_snapshot(bu.tx, @base::pg_snapshot)
                   AND (bu.seq > @seq::bigint OR NOT pg_visible_in_snapshot(bu.tx, @shown::pg_snapshot))
-                  AND bu.seq <> ALL(@ahead::bigint[])
+                  AND bu.seq NOT IN (SELECT a.seq FROM ahead AS a)
               ORDER BY bu.seq OFFSET @cap LIMIT 1)),
             coalesce((SELECT v.created_at FROM (
                 SELECT n.seq, n.topic, n.created_at FROM event_outbox AS n
                 WHERE n.seq > @top::bigint
                   AND NOT pg_visible_in_snapshot(n.tx, @base::pg_snapshot)
                   AND (n.seq > @seq::bigint OR NOT pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
-                  AND n.seq <> ALL(@ahead::bigint[])
+                  AND n.seq NOT IN (SELECT a.seq FROM ahead AS a)
                 ORDER BY n.seq LIMIT @cap
              ) AS v
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND v.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
@@ -304,7 +326,7 @@ SELECT ((SELECT count(*) FROM (
               WHERE bv.seq > @top::bigint AND NOT (SELECT stopped.all_topics FROM stopped)
                   AND NOT pg_visible_in_snapshot(bv.tx, @base::pg_snapshot)
                   AND (bv.seq > @seq::bigint OR NOT pg_visible_in_snapshot(bv.tx, @shown::pg_snapshot))
-                  AND bv.seq <> ALL(@ahead::bigint[])
+                  AND bv.seq NOT IN (SELECT a.seq FROM ahead AS a)
               ORDER BY bv.seq OFFSET @cap LIMIT 1)))) * 1000000)), 0)::bigint AS age_us,
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
              THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS last_seq,
@@ -316,7 +338,8 @@ SELECT ((SELECT count(*) FROM (
 
 -- LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
 -- first, and what is known about old rows. What is known of a row that waited or was discarded
--- is kept as long as the row is.
+-- is kept as long as the row is, and ticks as long as the oldest partition: without them, the
+-- history has its rows with later times.
 -- name: LogSweep :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -338,7 +361,11 @@ WITH lease AS MATERIALIZED (
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT @max_rows)
-      AND t.published_at < now() - make_interval(secs => @keep_seconds::float8)
+      AND t.n < (SELECT max(m.n) FROM event_outbox_tick AS m) -- an adoption asks for the last one
+      AND t.published_at < least(now() - make_interval(secs => @keep_seconds::float8), (
+          SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC'
+          FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+          WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
     WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
@@ -347,3 +374,23 @@ WITH lease AS MATERIALIZED (
                    LIMIT @max_rows)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept;
+
+-- LogForgetGone looks at the next entries of rows that wait, and deletes those of rows that
+-- somebody has deleted.
+-- name: LogForgetGone :one
+WITH lease AS MATERIALIZED (
+    SELECT l.name FROM event_outbox_lease AS l
+    WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
+    FOR KEY SHARE
+), looked AS MATERIALIZED (
+    SELECT w.id, w.seq FROM event_outbox_late AS w
+    WHERE w.published_at IS NULL AND w.seq > @after::bigint
+    ORDER BY w.seq
+    LIMIT @max_rows
+), gone AS (
+    DELETE FROM event_outbox_late AS g USING lease, looked
+    WHERE g.id = looked.id AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id)
+    RETURNING g.id
+)
+SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,
+       coalesce((SELECT max(l.seq) FROM looked AS l), 0)::bigint AS last;

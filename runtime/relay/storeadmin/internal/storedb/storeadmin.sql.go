@@ -10,7 +10,11 @@ import (
 )
 
 const adoptCursor = `-- name: AdoptCursor :exec
-INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead) VALUES ($1, '3:3:', pg_current_snapshot(), $2, $3)
+INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, system, database, sequence_file)
+SELECT $1::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), $2::bigint, $3::bytea,
+       (SELECT c.system_identifier FROM pg_control_system() AS c)::bigint,
+       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::bigint,
+       pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint
 `
 
 type AdoptCursorParams struct {
@@ -578,4 +582,35 @@ UPDATE event_outbox_cursor SET system = 1, database = 1
 func (q *Queries) SpoilCursor(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, spoilCursor)
 	return err
+}
+
+const youngRows = `-- name: YoungRows :many
+SELECT o.seq FROM event_outbox AS o
+WHERE o.seq <= $1::bigint
+  AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+ORDER BY o.seq
+LIMIT 1
+`
+
+// YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
+// cannot have passed it. Logical replication does not copy sequences, so rows that are inserted
+// in another cluster may have such numbers.
+func (q *Queries) YoungRows(ctx context.Context, floor int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, youngRows, floor)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		items = append(items, seq)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
