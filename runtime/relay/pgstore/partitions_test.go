@@ -137,7 +137,8 @@ func TestLogReachAfterDeleting(t *testing.T) {
 		swept := ask[time.Time](t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_data, created_at)
 			VALUES ('ffffffff-0000-4000-8000-000000000000', 'b', 'order', 'order.paid.v1', 'orders', '{}', now() - interval '2 hours') RETURNING created_at`)
 		created := ask[time.Time](t, pg.Pool, `SELECT created_at FROM event_outbox_d20200101`)
-		settle(t, s, lease, tick(t, s, first, snapshot(t, s), wide))
+		next := snapshot(t, s)
+		settle(t, s, lease, tick(t, s, first, next, wide))
 		_, err = s.Tidy(t.Context(), lease, 0)
 		must(t, err)
 		published := ask[time.Time](t, pg.Pool, `SELECT max(published_at) FROM event_outbox_tick`)
@@ -161,10 +162,18 @@ func TestLogReachAfterDeleting(t *testing.T) {
 			EXECUTE format('ALTER TABLE event_outbox ATTACH PARTITION event_outbox_d20200101 FOR VALUES FROM (%L) TO (%L)',
 				event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z'));
 			END $$`)
-		if n, err := s.Sweep(t.Context(), lease, time.Hour, 100); err != nil || n != 1 {
-			t.Errorf("%d events are swept, want 1 (%v)", n, err)
+		// A sweep leaves rows that may be younger than a transaction that is open anywhere in the cluster.
+		for n := 0; n == 0; {
+			insert(t, pg.Pool, "k")
+			later := snapshot(t, s)
+			settle(t, s, lease, tick(t, s, next, later, wide))
+			_, err := s.Tidy(t.Context(), lease, 0)
+			must(t, err)
+			next = later
+			n, err = s.Sweep(t.Context(), lease, time.Hour, 100)
+			must(t, err)
 		}
-		if got := back(); got.Before(swept) || got.After(later(swept, midnight)) {
+		if got := back(); got.Before(swept) || got.After(latest(swept, midnight)) {
 			t.Errorf("it reaches back to %s after an event of %s was swept", got, swept)
 		}
 		must(t, s.Maintain(t.Context(), lease, time.Hour))
@@ -174,7 +183,7 @@ func TestLogReachAfterDeleting(t *testing.T) {
 	})
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -175,7 +175,7 @@ func TestMigrateRefuses(t *testing.T) {
 	conn := pg.Connect(t.Context())
 	move := func() error {
 		_, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{
-			MaxRows: 5, Patience: time.Millisecond, LockTimeout: 10 * time.Millisecond,
+			MaxRows: 5, Patience: time.Millisecond, LockTimeout: 2 * time.Second,
 		})
 		return err
 	}
