@@ -3,6 +3,7 @@ package storeadmin_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -32,41 +33,40 @@ func (k *killer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData
 // the next attempt works.
 func TestMigrateKilled(t *testing.T) {
 	t.Parallel()
-	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
-		owner := pg.Connect(t.Context())
-		settled(t, pg, owner)
-		everything := func() []string {
-			return append(lines(t, owner, `SELECT format('%s %s', relkind, relname) FROM pg_class
+	pg := services.Postgres(t)
+	owner := pg.Connect(t.Context())
+	settled(t, pg, owner)
+	everything := func() []string {
+		return append(lines(t, owner, `SELECT format('%s %s', relkind, relname) FROM pg_class
 					WHERE relnamespace = 'public'::regnamespace AND relname ~ '^event_outbox' ORDER BY relname`),
-				lines(t, owner, `SELECT format('%s %s', seq, id) FROM event_outbox ORDER BY seq`)...)
-		}
-		for _, to := range []migrations.Store{migrations.StoreTable, migrations.StoreLog} {
-			before := everything()
-			for at := 1; ; at++ {
-				config, err := pgx.ParseConfig(pg.URL)
+			lines(t, owner, `SELECT format('%s %s', seq, id) FROM event_outbox ORDER BY seq`)...)
+	}
+	for _, to := range []migrations.Store{migrations.StoreTable, migrations.StoreLog} {
+		before := everything()
+		for at := 1; ; at++ {
+			config, err := pgx.ParseConfig(pg.URL)
+			ok(t, err)
+			k := &killer{t: t, from: owner, at: at}
+			config.Tracer = k
+			conn, err := pgx.ConnectConfig(t.Context(), config)
+			ok(t, err)
+			result, err := storeadmin.Migrate(t.Context(), conn, to, storeadmin.Config{MaxLock: time.Minute})
+			conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // it was killed
+			if k.at > 0 {
 				ok(t, err)
-				k := &killer{t: t, from: owner, at: at}
-				config.Tracer = k
-				conn, err := pgx.ConnectConfig(t.Context(), config)
-				ok(t, err)
-				result, err := storeadmin.Migrate(t.Context(), conn, to, storeadmin.Config{})
-				conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // it was killed
-				if k.at > 0 {
-					ok(t, err)
-					t.Logf("to a %s it takes %d statements and moves %d rows", to, at-1, result.Rows)
-					break
-				}
-				if err == nil {
-					t.Fatalf("killed before statement %d it says nothing", at)
-				}
-				if diff := cmp.Diff(before, everything()); diff != "" {
-					t.Fatalf("killed before statement %d (-want +got):\n%s", at, diff)
-				}
+				t.Logf("to a %s it takes %d statements and moves %d rows", to, at-1, result.Rows)
+				break
 			}
-			exec(t, owner, dropBefore)
+			if err == nil {
+				t.Fatalf("killed before statement %d it says nothing", at)
+			}
+			if diff := cmp.Diff(before, everything()); diff != "" {
+				t.Fatalf("killed before statement %d (-want +got):\n%s", at, diff)
+			}
 		}
-		if diff := cmp.Diff([]string{"2", "3", "4", "5", "6"}, lines(t, owner, `SELECT seq::text FROM event_outbox ORDER BY seq`)); diff != "" {
-			t.Errorf("rows in the end (-want +got):\n%s", diff)
-		}
-	})
+		exec(t, owner, dropBefore)
+	}
+	if diff := cmp.Diff([]string{"2", "3", "4", "5", "6"}, lines(t, owner, `SELECT seq::text FROM event_outbox ORDER BY seq`)); diff != "" {
+		t.Errorf("rows in the end (-want +got):\n%s", diff)
+	}
 }

@@ -49,7 +49,7 @@ func TestMigrateUnderLoad(t *testing.T) {
 			var result storeadmin.Result
 			until(t, "the outbox moves", func() bool {
 				var err error
-				result, err = storeadmin.Migrate(t.Context(), admin, to, storeadmin.Config{Patience: time.Second})
+				result, err = storeadmin.Migrate(t.Context(), admin, to, storeadmin.Config{Patience: time.Second, MaxLock: time.Minute})
 				if err != nil && !errors.Is(err, storeadmin.ErrBusy) {
 					t.Fatal(err)
 				}
@@ -110,7 +110,7 @@ func TestMigrate(t *testing.T) {
 		exec(t, conn, `UPDATE event_outbox SET next_attempt_at = now() WHERE seq = 5`) // was set aside
 		exec(t, conn, `INSERT INTO event_outbox_lease (epoch, holder, low_water) VALUES (7, gen_random_uuid(), 2)`)
 
-		config := storeadmin.Config{Roles: migrations.Roles{Relay: roles.Relay.Name, Operator: roles.Operator.Name}}
+		config := storeadmin.Config{MaxLock: time.Minute, Roles: migrations.Roles{Relay: roles.Relay.Name, Operator: roles.Operator.Name}}
 		result, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, config)
 		ok(t, err)
 		if result.Rows != 5 {
@@ -175,7 +175,7 @@ func TestMigrateRefuses(t *testing.T) {
 	conn := pg.Connect(t.Context())
 	move := func() error {
 		_, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{
-			MaxRows: 5, Patience: time.Millisecond, LockTimeout: 2 * time.Second,
+			MaxRows: 5, Patience: time.Millisecond, LockTimeout: 2 * time.Second, MaxLock: time.Minute,
 		})
 		return err
 	}
