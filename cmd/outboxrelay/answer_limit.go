@@ -32,7 +32,7 @@ type answerLimit struct {
 	refused bool // a pooler refuses the limits of the session, so this is the only one
 
 	began time.Time     // when the statement began
-	took  time.Duration // the last one that ended
+	took  time.Duration // by the last one that was cancelled
 }
 
 // newAnswerLimit returns the limit for a session with these parameters.

@@ -13,7 +13,7 @@ import (
 // Debezium. Beside a relay, each event is published twice.
 func (d *doctor) checkConnectors(connectors []admin.Connector, s admin.State) {
 	paused := whyNoRelay(s.Pauses) != ""
-	led := s.Leader.Known && s.Leader.Holder != uuid.Nil && s.Leader.Silent <= silence // otherwise nobody renews the lease
+	led := s.Leader.Known && s.Leader.Holder != uuid.Nil && s.Leader.Silent <= silence // otherwise no relay renews the lease
 	pauseAll := "outboxrelay pause" + d.o.flags + " --all --reason 'Debezium publishes this outbox: docs/debezium.md'"
 	for _, c := range connectors {
 		running := fmt.Sprintf("session %d (application %q) publishes this outbox through the replication slot %s, as Debezium does", c.PID, c.Application, c.Slot)

@@ -388,7 +388,7 @@ func TestNoCommandHangsOnALock(t *testing.T) {
 	}
 	pid := conn.PgConn().PID()
 	blocked := regexp.MustCompile(fmt.Sprintf(`canceling statement due to lock timeout \(SQLSTATE 55P03\); it may have waited for: session %d \(.*idle in transaction\) holds AccessExclusiveLock on event_outbox, `+
-		`since \d+s: SELECT pg_sleep\( \.\.\.\. Wait for it, or, if nobody needs it: SELECT pg_terminate_backend\(%d\)\n$`, pid, pid))
+		`since \d+s: SELECT pg_sleep\( \.\.\.\. Wait for it, or, if it is not needed: SELECT pg_terminate_backend\(%d\)\n$`, pid, pid))
 	for _, args := range [][]string{
 		{"status"}, {"dead"}, {"dead", "show", eventNumber + "1"}, {"tail", "--once"}, {"purge", "--dry-run"}, {"discard", "--all", "--reason", "x", "--yes"}, {"replay", "--all"},
 	} {

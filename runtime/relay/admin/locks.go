@@ -53,7 +53,7 @@ func WaitedFor(found []Blocker) string {
 		text += b.String()
 	}
 	if pid := found[0].PID; pid != 0 && found[0].For >= 0 { // otherwise it may be a new one
-		text += fmt.Sprintf(". Wait for it, or, if nobody needs it: SELECT pg_terminate_backend(%d)", pid)
+		text += fmt.Sprintf(". Wait for it, or, if it is not needed: SELECT pg_terminate_backend(%d)", pid)
 	}
 	return text
 }

@@ -320,7 +320,7 @@ func TestASlowDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nor does it keep anybody from pausing a topic.
-	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read, so nobody has checked") || !strings.Contains(body, "Pause the topic</button>") {
+	if body := s.get("pause?outbox=shop&topic=orders", loggedIn(testToken)).Body.String(); !strings.Contains(body, "The rows could not be read, so it is not known") || !strings.Contains(body, "Pause the topic</button>") {
 		t.Errorf("the page that pauses a topic:\n%s", body)
 	}
 	limited, end := context.WithTimeout(t.Context(), 1500*time.Millisecond) // less than it waits for a lock

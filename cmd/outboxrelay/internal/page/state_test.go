@@ -53,7 +53,7 @@ func TestVerdicts(t *testing.T) {
 		{"needs an operator", Outbox{Problem: "table missing"}, known{}, unknown, nil, "bad: Needs action"},
 		{"no database", Outbox{}, known{err: errBadSelection}, unknown, nil, "bad: Not known"},
 		{"nobody leads, rows wait", Outbox{}, known{state: admin.State{Pending: 1}}, unknown, fault, "bad: Not flowing"},
-		{"nobody leads, and rows in the middle were not looked at", Outbox{}, known{state: admin.State{AtLeast: true}}, unknown, fault, "bad: Not flowing"},
+		{"no relay leads, and rows in the middle were not looked at", Outbox{}, known{state: admin.State{AtLeast: true}}, unknown, fault, "bad: Not flowing"},
 		{"nobody leads, nothing waits", Outbox{}, known{}, unknown, nil, "warn: No leader"},
 		{"silent leader", Outbox{}, with(func(k *known) { k.state.Leader.Silent, k.state.Pending = time.Minute, 1 }), unknown, fault, "bad: Not flowing"},
 		{"silent leader, nothing waits", Outbox{}, with(func(k *known) { k.state.Leader.Silent = time.Minute }), unknown, nil, "warn: Leader silent"},

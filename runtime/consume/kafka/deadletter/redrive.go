@@ -86,7 +86,7 @@ const quiet = 30 * time.Second
 //
 // Records are not sent to a compacted topic: an old record would replace the newer ones of
 // its key, and other groups skip a record that is sent back. If this client may not read
-// the settings of the topic, records are sent. Dead letters of transactions that are open
+// the settings of the topic, or this Kafka does not have them, records are sent. Dead letters of transactions that are open
 // or aborted are not read.
 //
 // No order is promised between a record that is sent back and other records of its key.
@@ -347,7 +347,7 @@ func size(record *kgo.Record) int {
 
 // check refuses a compacted topic. Compaction would remove the newer records of the key,
 // and keep the one that was sent back, which the other groups skip. If this client may not
-// read the topic's settings, nothing is refused.
+// read the topic's settings, or this Kafka does not have them, nothing is refused.
 func (r *redrive) check(ctx context.Context, topic string) error {
 	if r.checked[topic] {
 		return nil
@@ -358,7 +358,7 @@ func (r *redrive) check(ctx context.Context, topic string) error {
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
 	case errors.Is(err, kerr.UnknownTopicOrPartition): // sending says what to do
-	case err != nil && !r.tellsSettings(asking): // this Kafka tells them to nobody
+	case err != nil && !r.tellsSettings(asking): // this Kafka tells them to no client
 	case err != nil:
 		return fmt.Errorf("the settings of topic %s cannot be read, and if it is compacted, a record that is sent back would replace the newer ones of its key: "+
 			"look at the brokers, and call it again: %w", topic, err)
