@@ -127,7 +127,7 @@ func TestAsyncAPIWithPointersThroughReferences(t *testing.T) {
 }
 
 // A large trait that many messages have takes memory once, whatever is merged with it.
-func TestAsyncAPIWithALargeTrait(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
+func TestAsyncAPIWithALargeTrait(t *testing.T) {
 	const messages, most = 150, 200 << 20
 	bomb := "a0: &a0 {k: v, n: null}\n"
 	for i := range 4 {
