@@ -126,6 +126,19 @@ $defs:
 	}
 }
 
+// A number with an exponent is a number in YAML 1.1 too, and a text stays a text.
+func TestYAMLNumbers(t *testing.T) {
+	t.Parallel()
+	text, err := bundle.YAML([]byte(`[1e-7, -1E5, 1.5e3, 2.25e+300, 1e400, 100, 0.5, "1e5", "1.0e+5"]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "- 1.0e-7\n- -1.0e+5\n- 1.5e+3\n- 2.25e+300\n- 1.0e+400\n- 100\n- 0.5\n- \"1e5\"\n- \"1.0e+5\"\n"
+	if diff := cmp.Diff(want, string(text)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Every character that JSON allows in a text survives in YAML.
 func TestYAMLCharacters(t *testing.T) {
 	t.Parallel()

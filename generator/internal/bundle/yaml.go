@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -49,6 +50,19 @@ var plainText = regexp.MustCompile(`^[A-Za-z$/][A-Za-z0-9_./+(),;$-]*( [A-Za-z0-
 
 var plainNot = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 
+// exponent matches a number with an exponent. YAML 1.1, which PyYAML reads, takes it for a
+// text without a fraction and the sign of the exponent.
+var exponent = regexp.MustCompile(`^(-?[0-9]+)([.][0-9]+)?[eE]([+-]?)([0-9]+)$`)
+
+// number returns a number as every version of YAML reads it.
+func number(text string) string {
+	m := exponent.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	return m[1] + cmp.Or(m[2], ".0") + "e" + cmp.Or(m[3], "+") + m[4]
+}
+
 // block sets the style of a node and everything inside it: blocks, and quotes where a
 // parser needs them.
 func block(n *yaml.Node) {
@@ -56,6 +70,9 @@ func block(n *yaml.Node) {
 	n.Style = 0
 	if n.Kind == yaml.ScalarNode && text && (!plainText.MatchString(n.Value) || slices.Contains(plainNot, strings.ToLower(n.Value))) {
 		n.Style = yaml.DoubleQuotedStyle
+	}
+	if n.Kind == yaml.ScalarNode && !text {
+		n.Value = number(n.Value)
 	}
 	if (n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode) && len(n.Content) == 0 {
 		n.Style = yaml.FlowStyle

@@ -247,7 +247,7 @@ func (b *builder) number(m Member) *Number {
 		b.wrong(m, "a number")
 		return nil
 	}
-	return &Number{Text: m.Value.Text, Pos: m.Value.Pos}
+	return &Number{Text: plainExponent(m.Value.Text), Pos: m.Value.Pos}
 }
 
 func bound(field func(*Schema) **Number) func(*builder, *Schema, Member) {

@@ -61,7 +61,7 @@ func coreNumber(text string) (number string, isNumber bool, problem string) {
 	if !ok {
 		return "", false, ""
 	}
-	if text[0] == '-' {
+	if number = plainExponent(number); text[0] == '-' {
 		number = "-" + number
 	}
 	if problem := numberTooLarge(number); problem != "" {
@@ -111,6 +111,20 @@ func decimal(text string) (string, bool) {
 		whole += "." + fraction
 	}
 	return whole + exponent, true
+}
+
+// plainExponent returns a number with an exponent in one form, without what YAML 1.1
+// needs: 1.0e+3 is 1e3. So a document that was exported has the same text.
+func plainExponent(number string) string {
+	i := strings.IndexAny(number, "eE")
+	if i < 0 {
+		return number
+	}
+	mantissa := number[:i]
+	if whole, fraction, _ := strings.Cut(mantissa, "."); strings.Trim(fraction, "0") == "" {
+		mantissa = whole
+	}
+	return mantissa + "e" + strings.TrimPrefix(number[i+1:], "+")
 }
 
 func allDigits(s string) bool {
