@@ -13,6 +13,7 @@ import (
 type resource struct {
 	unit    *unit
 	base    *url.URL
+	name    *url.URL // the base without the path of the file; see byName
 	root    *Schema
 	level   int // of its dialect
 	anchors map[string]*Schema
@@ -105,10 +106,10 @@ func (b *builder) open(s *Schema, v *Value) {
 	if err != nil {
 		return // reported when the keyword is read
 	}
-	base := b.within.base.ResolveReference(u)
+	base, called := b.within.base.ResolveReference(u), b.within.name.ResolveReference(u)
 	r := b.within
 	if b.unit.api != 0 { // the tools of AsyncAPI resolve references by the file alone
-		r = &resource{unit: b.unit, base: base, root: s, level: b.level, anchors: map[string]*Schema{}}
+		r = &resource{unit: b.unit, base: base, name: called, root: s, level: b.level, anchors: map[string]*Schema{}}
 		b.load.identify(r, m.Value)
 		return
 	}
@@ -117,8 +118,11 @@ func (b *builder) open(s *Schema, v *Value) {
 		b.unit.resources = append(b.unit.resources, r)
 		b.within = r
 	}
-	r.base = base
+	r.base, r.name = base, called
 	b.load.identify(r, m.Value)
+	if s.Pointer == "" {
+		b.load.nameFile(r)
+	}
 	if fragment != "" && b.level <= level7 {
 		b.addAnchor(s, fragment, m.Value.Pos)
 	}

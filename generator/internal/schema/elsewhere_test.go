@@ -108,6 +108,19 @@ func TestReferencesByIDToAnyFile(t *testing.T) {
 		"a name":                             {"urn:example:money", "", map[string]string{"x.json": `{"$id": "urn:example:money"}`}, "x.json#"},
 		"a tag":                              {"tag:example.com,2026:money", "", map[string]string{"x.json": `{"$id": "tag:example.com,2026:money"}`}, "x.json#"},
 		"in a file with other problems":      {"https://example.com/money", "", map[string]string{"x.json": "// A.\n{\"$id\": \"https://example.com/money\", \"title\": 5,}"}, "x.json#"},
+		"a name, from another folder":        {"money", "", map[string]string{"lib/x.json": `{"$id": "money"}`}, "lib/x.json#"},
+		"a name, with a fragment": {"money#/definitions/cents", "order", map[string]string{
+			"lib/x.json": `{"$id": "money", "definitions": {"cents": {}}}`}, "lib/x.json#/definitions/cents"},
+		"a name with a path":            {"common/money.json", "orders$placed", map[string]string{"lib/x.json": `{"$id": "common/money.json"}`}, "lib/x.json#"},
+		"a name beside one with a path": {"money.json", "common/a.json", map[string]string{"lib/x.json": `{"$id": "common/money.json"}`}, "lib/x.json#"},
+		"a name like that of a package": {"@example/money#", "@example/a", map[string]string{"lib/x.json": `{"$id": "@example/money"}`}, ""},
+		"a name in draft-04":            {"money", "", map[string]string{"lib/x.json": `{"$schema": "http://json-schema.org/draft-04/schema#", "id": "money"}`}, "lib/x.json#"},
+		"a file before a name":          {"money.json", "", map[string]string{"vendor/money.json": `{}`, "lib/x.json": `{"$id": "money.json"}`}, "vendor/money.json#"},
+		"a name that two copies have": {"money", "", map[string]string{
+			"a/x.json": `{"$id": "money", "type": "string"}`, "b/x.json": `{"type": "string", "$id": "money"}`}, "a/x.json#"},
+		"not a name that two files have": {"money", "", map[string]string{
+			"a/x.json": `{"$id": "money"}`, "b/x.json": `{"$id": "money", "type": "string"}`}, ""},
+		"not the id of data": {"money", "", map[string]string{"lib/x.json": `{"id": "money"}`}, ""},
 		"of two files, the first by path": {"https://example.com/money", "", map[string]string{
 			"b.json": `{"$id": "https://example.com/money"}`, "a.json": `{"$id": "https://example.com/money"}`}, "a.json#"},
 		"not in a hidden folder": {"https://example.com/money", "", map[string]string{
@@ -132,6 +145,18 @@ func TestReferencesByIDToAnyFile(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A name that several files have is an error that lists them.
+func TestReferencesByTheNameOfSeveralFiles(t *testing.T) {
+	t.Parallel()
+	_, got := vendored(t, `{"properties": {"a": {"$ref": "money"}}}`, map[string]string{
+		"a/x.json": `{"$id": "money", "type": "string"}`, "b/x.json": `{"$id": "money", "type": "integer"}`})
+	want := []string{`vendor/a.json:1:31: "vendor/money": there is no such file, and several schemas have the $id "money": "a/x.json", "b/x.json"; ` +
+		`refer to one of them by its path from the folder of this file`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 }
 

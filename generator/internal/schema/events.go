@@ -23,7 +23,7 @@ func (l *loader) described(c *Config) {
 		ref := &Ref{Text: e.Schema.Text, Pos: e.Schema.Pos}
 		l.eventRefs = append(l.eventRefs, ref)
 		config := &unit{doc: &Document{Path: path.Base(c.Path)}, byPointer: map[string]*Schema{}}
-		from := &resource{unit: config, base: projectBase(config.doc.Path), anchors: map[string]*Schema{}}
+		from := &resource{unit: config, base: projectBase(config.doc.Path), name: projectBase(""), anchors: map[string]*Schema{}}
 		if strings.HasPrefix(e.Schema.Text, "#") {
 			l.list.Errorf(e.Schema.Pos, "bad-reference", "there is no schema file for %s", finding.Quote(e.Schema.Text))
 			continue

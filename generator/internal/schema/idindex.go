@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -16,7 +17,7 @@ func (l *loader) index() map[string]string {
 	if l.idFiles != nil {
 		return l.idFiles
 	}
-	l.idFiles = map[string]string{}
+	l.idFiles, l.nameFiles = map[string]string{}, map[string][]string{}
 	if l.alone {
 		return l.idFiles // there is no project
 	}
@@ -36,6 +37,7 @@ func (l *loader) index() map[string]string {
 		values += n
 		if v != nil {
 			l.indexValue(v, name, projectBase(name))
+			l.indexName(v, name)
 		}
 	}
 	return l.idFiles
@@ -96,6 +98,62 @@ func (l *loader) byID(id string) *resource {
 		return r
 	}
 	return l.ids[otherScheme(id)]
+}
+
+// byName returns the files whose relative $id is a name, as registries of schemas use it
+// (Ajv, Fastify, referencing): the path of the file does not count. There, "user" leads to
+// the file with $id "user", and from $id "orders/a" to the one with "orders/user".
+func (l *loader) byName(name *url.URL) []*resource {
+	name.Fragment, name.RawFragment = "", ""
+	if name.Scheme != projectScheme {
+		return nil
+	}
+	l.index()
+	for _, file := range l.nameFiles[name.String()] {
+		_, _ = l.file(file) // what is wrong with it is reported there
+	}
+	found := slices.SortedFunc(slices.Values(l.names[name.String()]), func(a, b *resource) int {
+		return strings.Compare(a.unit.doc.Path, b.unit.doc.Path)
+	})
+	return slices.CompactFunc(found, func(a, b *resource) bool { // copies
+		return a.unit.value.Canonical() == b.unit.value.Canonical()
+	})
+}
+
+// nameFile registers a file under its relative $id.
+func (l *loader) nameFile(r *resource) {
+	if r.name.Scheme == projectScheme {
+		l.names[r.name.String()] = append(l.names[r.name.String()], r)
+	}
+}
+
+// indexName records a file that is not loaded under its relative $id. A file with data
+// can have a member id too.
+func (l *loader) indexName(v *Value, file string) {
+	m := v.Member("$id")
+	if m == nil && v.Member("$schema") != nil {
+		m = v.Member("id")
+	}
+	if m == nil || m.Kind != String {
+		return
+	}
+	id, _, _ := strings.Cut(m.Text, "#")
+	u, err := url.Parse(id)
+	if id == "" || err != nil {
+		return
+	}
+	if name := projectBase("").ResolveReference(u); name.Scheme == projectScheme {
+		l.nameFiles[name.String()] = append(l.nameFiles[name.String()], file)
+	}
+}
+
+// paths lists the files of resources.
+func paths(resources []*resource) []string {
+	var names []string
+	for _, r := range resources {
+		names = append(names, r.unit.doc.Path)
+	}
+	return names
 }
 
 // otherScheme returns an http address with https and the reverse; "" for others.

@@ -245,6 +245,8 @@ type loader struct {
 	dialects   dialectSettings
 	configFile string
 	idFiles    map[string]string // the result of index, nil until it is needed
+	nameFiles  map[string][]string
+	names      map[string][]*resource // the files with a relative $id; see byName
 
 	entry          *Document       // the file of LoadFile
 	matched        []*unit         // the files that match schemas:
@@ -265,7 +267,7 @@ func newLoader(fsys fs.FS) *loader {
 	return &loader{
 		fsys: fsys, list: &finding.List{}, dialect: Draft202012, words: vocabulary(), sources: finding.Sources{},
 		units: map[string]*unit{}, missing: map[string]string{}, warned: map[warning]*apiMessage{},
-		ids: map[string]*resource{}, idPos: map[string]finding.Pos{},
+		ids: map[string]*resource{}, idPos: map[string]finding.Pos{}, names: map[string][]*resource{},
 		messages: map[messageKey]*apiMessage{}, merges: map[merging]*Value{}, followed: map[following]*followed{},
 		broken: map[*Value]*brokenPart{}, peeked: map[string][]byte{}, written: map[string]bool{},
 	}
@@ -333,7 +335,7 @@ func (l *loader) file(name string) (u *unit, problem string) {
 // newUnit returns a file that is about to be read.
 func (l *loader) newUnit(name string, src []byte, base *url.URL) *unit {
 	u := &unit{doc: &Document{Path: name, Dialect: l.dialect, Source: src}, byPointer: map[string]*Schema{}, found: &finding.List{}, annotations: map[finding.Pos]bool{}}
-	u.resources = []*resource{{unit: u, base: base, level: l.dialect.level(), anchors: map[string]*Schema{}}}
+	u.resources = []*resource{{unit: u, base: base, name: projectBase(""), level: l.dialect.level(), anchors: map[string]*Schema{}}}
 	l.sources[name] = src
 	l.units[name] = u
 	return u

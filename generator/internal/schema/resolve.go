@@ -175,8 +175,16 @@ func (l *loader) resource(from *resource, u *url.URL) (*resource, *failure) {
 		if other := l.byID(id); other != nil {
 			return other, nil
 		}
+		called := l.byName(from.name.ResolveReference(u))
+		if len(called) == 1 {
+			return called[0], nil
+		}
 		if !byFile {
 			f.message += fmt.Sprintf(", and no schema in the project has the $id %s", finding.Quote(id))
+		}
+		if len(called) > 1 {
+			f.message += fmt.Sprintf(", and several schemas have the $id %s: %s", finding.Quote(called[0].root.ID), quotedList(paths(called), maxListed))
+			f.hint = "refer to one of them by its path from the folder of this file"
 		}
 		if own := from.unit.ownPlace(u.Path); own != "" && l.hints {
 			f.hint = "did you mean " + finding.Quote(own) + "?"
