@@ -192,6 +192,13 @@ func (b *builder) id(s *Schema, m Member) {
 		b.list.Errorf(m.Value.Pos, "bad-id", "%s %s is not a URI reference", m.Name, finding.Quote(text))
 		return
 	}
+	name := strings.TrimPrefix(text, "#")
+	if b.unit.foreign && b.level >= level2019 && name != text && isAnchor(name) {
+		b.list.Warnf(m.Value.Pos, "bad-id", "%s %s has a fragment, as in draft-07; it is read as $anchor: %s", m.Name, finding.Quote(text), name)
+		s.Anchor = name
+		b.addAnchor(s, name, m.Value.Pos)
+		return
+	}
 	if u.Fragment != "" && b.level >= level2019 {
 		b.list.Errorf(m.Value.Pos, "bad-id", "%s %s has a fragment", m.Name, finding.Quote(text)).
 			SetHint("write $anchor for a name inside the file")

@@ -66,7 +66,9 @@ func TestFilesThatNobodyMayEdit(t *testing.T) {
 		"$schema, a number":       {`{"$schema": 7}`, `{}`, []string{"wrong-type"}},
 		"$id, an object":          {`{"$id": {}}`, `{}`, []string{"wrong-type"}},
 		"$id, no URI":             {`{"$id": "%zz"}`, `{}`, []string{"bad-id"}},
-		"$anchor":                 {`{"$anchor": "a b"}`, `{}`, []string{"wrong-type"}},
+		"$id, a name of draft-07": {`{"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {"a": {"$id": "#a"}}, "properties": {"b": {"$ref": "#a"}}}`,
+			`{"$defs": {"a": {"$anchor": "a"}}, "properties": {"b": {"$ref": "#a"}}}`, []string{"bad-id"}},
+		"$anchor": {`{"$anchor": "a b"}`, `{}`, []string{"wrong-type"}},
 		"required, of draft-03": {`{"properties": {"a": {"type": "string", "required": true}}}`, `{"properties": {"a": {"type": "string"}}}`,
 			[]string{"wrong-type"}},
 		"required, a name":      {`{"required": "a"}`, `{}`, []string{"wrong-type"}},
@@ -316,6 +318,51 @@ func TestSchemasToCompare(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: findings (-want +got):\n%s", text, diff)
 		}
+	}
+}
+
+// The documents of OpenAPI 3.0 and Swagger have a dialect of their own, also if the version
+// is a number, as it often is in YAML. Those of 3.1 can name theirs.
+func TestDialectsOfOpenAPI(t *testing.T) {
+	t.Parallel()
+	for head, want := range map[string]schema.Dialect{
+		"openapi: 3.0.3": schema.Draft4,
+		"openapi: '3.0'": schema.Draft4,
+		"openapi: 3.0":   schema.Draft4,
+		"swagger: '2.0'": schema.Draft4,
+		"swagger: 2.0":   schema.Draft4,
+		"swagger: 2":     schema.Draft4,
+		"openapi: 3.1":   schema.Draft202012,
+		"openapi: 3.1.0": schema.Draft202012,
+		"openapi: 3.1.0\njsonSchemaDialect: http://json-schema.org/draft-07/schema#":         schema.Draft7,
+		"openapi: 3.1.0\njsonSchemaDialect: https://spec.openapis.org/oas/3.1/dialect/base":  schema.Draft202012,
+		"openapi: 3.1.0\njsonSchemaDialect: https://example.com/a-dialect-that-nobody-knows": schema.Draft202012,
+	} {
+		p, got := vendored(t, `{"properties": {"a": {"$ref": "api.yaml#/definitions/a"}}}`, map[string]string{
+			"vendor/api.yaml": head + "\ninfo: {title: a, version: 1.0.0}\ndefinitions: {a: {type: string}}\n"})
+		if len(got) > 0 {
+			t.Errorf("%s: unexpected: %v", head, got)
+		}
+		if d := p.Document("vendor/api.yaml").Dialect; d != want {
+			t.Errorf("%s: read as %s, want %s", head, d, want)
+		}
+	}
+}
+
+// In Swagger 2.0 a discriminator is the name of a property.
+func TestDiscriminatorsOfSwagger(t *testing.T) {
+	t.Parallel()
+	p, got := vendored(t, `{"properties": {"a": {"$ref": "api.yaml#/definitions/Pet"}}}`, map[string]string{"vendor/api.yaml": `swagger: 2.0
+definitions:
+  Pet: {type: object, discriminator: kind, required: [kind], properties: {kind: {type: string}}}
+  Cat: {allOf: [{$ref: '#/definitions/Pet'}, {properties: {lives: {type: integer}}}]}
+`})
+	if diff := cmp.Diff([]string{"discriminator-subtypes"}, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	pet := property(t, p.Document("vendor/a.json").Root, "a").Ref.Target
+	if pet.Discriminator == nil || pet.Discriminator.PropertyName.Text != "kind" {
+		t.Errorf("the discriminator is %v", pet.Discriminator)
 	}
 }
 

@@ -147,8 +147,15 @@ func (l *loader) anchorHint(r *resource, name string) string {
 }
 
 // ownPlace returns the reference to a schema of the file that was written without "#/",
-// as definitions/x; "" if there is none.
+// as definitions/x, or as the bare name of a definition; "" if there is none.
 func (u *unit) ownPlace(written string) string {
+	if isAnchor(written) {
+		for _, at := range definitionsAt() {
+			if pointer := at + EscapeToken(written); u.byPointer[pointer] != nil {
+				return "#" + pointer
+			}
+		}
+	}
 	pointer := "/" + strings.TrimPrefix(written, "/")
 	if !strings.Contains(pointer[1:], "/") || u.byPointer[pointer] == nil {
 		return ""

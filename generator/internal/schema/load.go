@@ -383,9 +383,14 @@ func openAPI(u *unit, v *Value) bool {
 		return false
 	}
 	for _, name := range []string{"openapi", "swagger"} {
-		if m := v.Member(name); m != nil && m.Kind == String {
+		if version(v, name) != "" {
 			if openAPI3(v) {
 				u.resources[0].level = level4
+			}
+			if m := v.Member("jsonSchemaDialect"); m != nil && m.Kind == String {
+				if d, _, ok := standardDialect(m.Text); ok {
+					u.resources[0].level = d.level()
+				}
 			}
 			u.doc.Dialect = dialects[u.resources[0].level]
 			return true
@@ -397,8 +402,16 @@ func openAPI(u *unit, v *Value) bool {
 // openAPI3 recognises a document of OpenAPI up to 3.0, whose schemas have their own
 // keywords.
 func openAPI3(v *Value) bool {
-	openapi, swagger := v.Member("openapi"), v.Member("swagger")
-	return openapi != nil && openapi.Kind == String && strings.HasPrefix(openapi.Text, "3.0") || swagger != nil && swagger.Kind == String
+	return strings.HasPrefix(version(v, "openapi"), "3.0") || version(v, "swagger") != ""
+}
+
+// version returns the version of OpenAPI or Swagger that a file names. In YAML it is
+// often a number: swagger: 2.0. "": the file names none.
+func version(v *Value, name string) string {
+	if m := v.Member(name); m != nil && (m.Kind == String || m.Kind == NumberKind) {
+		return m.Text
+	}
+	return ""
 }
 
 func (l *loader) builder(u *unit, within *resource) *builder {

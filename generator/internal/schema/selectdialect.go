@@ -110,9 +110,15 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 	if v.Kind != Object {
 		return
 	}
+	definitions := !slices.ContainsFunc(v.Members, func(m Member) bool { _, known := words[m.Name]; return known })
 	for _, m := range v.Members {
 		word, known := words[m.Name]
 		if !known {
+			if definitions && !strings.HasPrefix(m.Name, "x-") { // a file of schemas by name, such as a part of an OpenAPI document
+				for _, item := range slices.Concat([]*Value{m.Value}, m.Value.Items) {
+					strangers(item, words, count)
+				}
+			}
 			continue
 		}
 		first, last := word.first, word.last
@@ -130,6 +136,10 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 		case "id":
 			if m.Value.Kind != String {
 				continue
+			}
+		case "$id":
+			if m.Value.Kind == String && strings.HasPrefix(m.Value.Text, "#") {
+				last = level7 // later, a name inside the file is $anchor
 			}
 		case "$defs":
 			first = level2019
