@@ -85,7 +85,7 @@ func TestContradictions(t *testing.T) {
 		`{type: object, minProperties: 2, maxProperties: 1}`:                       `11:54: warning: no value of "x" is valid: maxProperties 1 leaves no value with minProperties 2; it has no field, and Validate rejects it`,
 		`{type: string, enum: [a, b, 1]}`:                                          "11:34: warning: the number 1 is listed but never valid: its type is not allowed; remove it",
 		`{type: object, properties: {sku: true}, required: [skuu]}`:                `11:57: warning: "skuu" is required, but no property describes it, so its Go type is any; did you mean "sku"?`,
-		`{type: object, additionalProperties: false, required: [a]}`:               `11:61: warning: no value of "x" is valid: "a" is required, but no value of it is valid; it has no field, and Validate rejects it`,
+		`{type: object, additionalProperties: false, required: [a]}`:               `11:61: warning: no value of "x" is valid: "a" is required, but it is not among the properties, and unknown properties are forbidden; it has no field, and Validate rejects it`,
 		`{$ref: "#/properties/id", default: 5}`:                                    "11:41: warning: default 5 is not a string; it is not applied",
 		`{type: string, pattern: "["}`:                                             `11:30: warning: the pattern "[" is not a valid regular expression: a [ is not closed; Validate does not check it; correct the pattern`,
 		`{type: string, pattern: "(?<=a)("}`:                                       `11:30: warning: the pattern "(?<=a)(" is not a valid regular expression: a ( is not closed; Validate does not check it; correct the pattern`,

@@ -134,9 +134,25 @@ func (f *Form) memberNever() *Never {
 		}
 		for _, a := range f.Atoms {
 			if i := slices.IndexFunc(a.Required, func(r schema.Name) bool { return r.Text == m.Name }); i >= 0 {
-				return &Never{a.Required[i].Pos, finding.Quote(m.Name) + " is required, but no value of it is valid"}
+				return &Never{a.Required[i].Pos, finding.Quote(m.Name) + " is required, but " + f.whyNever(m.Name)}
 			}
 		}
 	}
 	return nil
+}
+
+// whyNever says why no value of a property is valid.
+func (f *Form) whyNever(name string) string {
+	forbids := func(s *schema.Schema) bool { return s != nil && s.Bool != nil && !*s.Bool }
+	closed := false
+	for _, a := range f.Atoms {
+		if len(a.PatternProperties) > 0 || slices.ContainsFunc(a.Properties, func(p schema.Property) bool { return p.Name == name }) {
+			return "no value of it is valid"
+		}
+		closed = closed || forbids(a.AdditionalProperties) || forbids(a.UnevaluatedProperties)
+	}
+	if closed {
+		return "it is not among the properties, and unknown properties are forbidden"
+	}
+	return "no value of it is valid"
 }
