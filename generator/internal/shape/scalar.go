@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -276,14 +277,36 @@ func (b *builder) unchecked(name string, pos finding.Pos, kind string) {
 	_, ofIntegers := widths[name]
 	_, ofStrings := kindsOfFormats[name]
 	switch {
+	case kind == "number" && ofIntegers:
+		is = "for integers"
 	case kind == "string" && ofIntegers:
 		is, hint = "for numbers", "for an integer in a string, write pattern: ^-?[0-9]+$"
 	case kind == "string" && (name == "decimal" || name == "decimal128" || name == "double" || name == "float"):
 		is, hint = "for numbers", "for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$"
 	case kind != "string" && (ofStrings || format.Known(name)):
 		is = "for strings"
+	case kind == "string":
+		hint = similarFormat(name)
 	}
 	b.list.Warnf(pos, "format-not-checked", "format %q is %s; any %s passes", name, is, kind).SetHint(hint)
+}
+
+// otherNames are formats of earlier drafts and of other tools.
+var otherNames = map[string]string{
+	"url": "uri", "ip": "ipv4", "ip-address": "ipv4", "ipaddress": "ipv4", "host-name": "hostname",
+	"timestamp": "date-time", "iso8601": "date-time", "iso-8601": "date-time", "rfc3339": "date-time",
+}
+
+// similarFormat returns the hint for an unknown format of strings; "" if it is like none
+// that is known.
+func similarFormat(name string) string {
+	if known, ok := otherNames[strings.ToLower(name)]; ok {
+		return "did you mean " + finding.Quote(known) + "?"
+	}
+	if len(name) < len("uuid") {
+		return ""
+	}
+	return finding.DidYouMean(name, slices.AppendSeq(format.Names(), maps.Keys(kindsOfFormats)))
 }
 
 // bound returns a bound as an int64, or "" if every int64 satisfies it.

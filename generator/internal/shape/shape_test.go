@@ -343,14 +343,19 @@ func TestWhatIsWarnedOf(t *testing.T) {
 func TestFormatsOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"type":"string","format":"decimal"}`:  `format "decimal" is for numbers; any string passes; for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$ [format-not-checked]`,
-		`{"type":"string","format":"double"}`:   `format "double" is for numbers; any string passes; for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$ [format-not-checked]`,
-		`{"type":"string","format":"int64"}`:    `format "int64" is for numbers; any string passes; for an integer in a string, write pattern: ^-?[0-9]+$ [format-not-checked]`,
-		`{"type":"string","format":"money"}`:    `format "money" is not known; any string passes [format-not-checked]`,
-		`{"type":"integer","format":"uuid"}`:    `format "uuid" is for strings; any integer passes [format-not-checked]`,
-		`{"type":"number","format":"hostname"}`: `format "hostname" is for strings; any number passes [format-not-checked]`,
-		`{"type":"number","format":"decimal"}`:  ``,
-		`{"type":"integer","format":"decimal"}`: ``,
+		`{"type":"string","format":"decimal"}`:   `format "decimal" is for numbers; any string passes; for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$ [format-not-checked]`,
+		`{"type":"string","format":"double"}`:    `format "double" is for numbers; any string passes; for a number in a string, write pattern: ^-?[0-9]+([.][0-9]+)?$ [format-not-checked]`,
+		`{"type":"string","format":"int64"}`:     `format "int64" is for numbers; any string passes; for an integer in a string, write pattern: ^-?[0-9]+$ [format-not-checked]`,
+		`{"type":"string","format":"money"}`:     `format "money" is not known; any string passes [format-not-checked]`,
+		`{"type":"string","format":"datetime"}`:  `format "datetime" is not known; any string passes; did you mean "date-time"? [format-not-checked]`,
+		`{"type":"string","format":"UUID"}`:      `format "UUID" is not known; any string passes; did you mean "uuid"? [format-not-checked]`,
+		`{"type":"string","format":"url"}`:       `format "url" is not known; any string passes; did you mean "uri"? [format-not-checked]`,
+		`{"type":"string","format":"Timestamp"}`: `format "Timestamp" is not known; any string passes; did you mean "date-time"? [format-not-checked]`,
+		`{"type":"number","format":"int32"}`:     `format "int32" is for integers; any number passes [format-not-checked]`,
+		`{"type":"integer","format":"uuid"}`:     `format "uuid" is for strings; any integer passes [format-not-checked]`,
+		`{"type":"number","format":"hostname"}`:  `format "hostname" is for strings; any number passes [format-not-checked]`,
+		`{"type":"number","format":"decimal"}`:   ``,
+		`{"type":"integer","format":"decimal"}`:  ``,
 	} {
 		_, findings := typesOf(t, text)
 		got := ""
