@@ -134,8 +134,8 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 				first = level6
 			}
 		case "id":
-			if m.Value.Kind != String {
-				continue
+			if m.Value.Kind != String || !slices.ContainsFunc(v.Members, likeSchema) {
+				continue // a property of that name, or data
 			}
 		case "$id":
 			if m.Value.Kind == String && strings.HasPrefix(m.Value.Text, "#") {
@@ -161,6 +161,11 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 			}
 		}
 	}
+}
+
+// likeSchema reports whether a member is in most schemas, and seldom in data.
+func likeSchema(m Member) bool {
+	return slices.Contains([]string{"$schema", "$ref", "type", "properties", "items", "enum", "allOf", "anyOf", "oneOf", "definitions"}, m.Name)
 }
 
 // strangeDialects reports each $schema with an unknown dialect.

@@ -101,6 +101,8 @@ func TestDialectsOfOnesOwn(t *testing.T) {
 		"without $schema, by a name inside the file": {address: "-", schema: `"definitions": {"a": {"$id": "#a"}}`, dialect: schema.Draft7, want: []string{"dialect-guessed"}},
 		"without $schema, by a schema of a part of OpenAPI": {address: "-", schema: `"components": {"schemas": {"b": {"minimum": 0, "exclusiveMinimum": true}}}`,
 			dialect: schema.Draft4, want: []string{"dialect-guessed", "unknown-keyword"}},
+		"without $schema, not by the id of data": {address: "-", schema: `"info": {"id": "x"}, "components": {"schemas": {"b": {"type": "string"}}}`,
+			dialect: schema.Draft202012, want: []string{"unknown-keyword", "unknown-keyword"}},
 		"by nothing particular": {dialect: schema.Draft202012, want: []string{"custom-dialect"}},
 		"by most keywords":      {schema: `, "id": "x", "const": {}, "if": {"const": 1}, "prefixItems": [true]`, dialect: schema.Draft202012, want: []string{"custom-dialect", "other-dialect"}},
 		"without $schema":       {address: "-", schema: `"dependencies": {"a": ["b"]}`, dialect: schema.Draft201909, want: []string{"dialect-guessed"}},
