@@ -43,7 +43,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 		return d, true
 	}
 	if address == "" {
-		if root && b.unit.foreign && !b.load.alone {
+		if root && b.unit.foreign && !b.load.alone && b.unit.handed.dialect == "" {
 			if d := guessDialect(v); d != Draft202012 {
 				b.list.Warnf(v.Pos, "dialect-guessed", "without $schema this file is read as %s, because of its keywords; to change that, set dialect: under events:, or dialects: in the project file", d)
 				return d, true
@@ -104,6 +104,13 @@ func guessDialect(v *Value) Dialect {
 	return dialects[best]
 }
 
+// hasAllWords reports whether a dialect has all keywords of a schema that any dialect has.
+func (l *loader) hasAllWords(d Dialect, v *Value) bool {
+	foreign := make([]int, len(dialects))
+	strangers(v, l.words, foreign)
+	return foreign[d.level()] == 0
+}
+
 // strangers counts, for each dialect, the keywords of v and below that it does not
 // have, or has in another form.
 func strangers(v *Value, words map[string]keyword, count []int) {
@@ -130,6 +137,10 @@ func strangers(v *Value, words map[string]keyword, count []int) {
 		case "id":
 			if m.Value.Kind != String {
 				continue
+			}
+		case "$id":
+			if m.Value.Kind == String && strings.HasPrefix(m.Value.Text, "#") {
+				last = level7 // an anchor
 			}
 		case "$defs":
 			first = level2019
