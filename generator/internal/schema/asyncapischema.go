@@ -116,7 +116,7 @@ func (l *loader) apiPayload(m *apiMessage) *Schema {
 		return nil
 	}
 	payload, ok := m.at.member("payload")
-	if !ok {
+	if !ok || payload.value.Kind == Null { // some tools write null
 		l.list.Warnf(m.at.value.Pos, "asyncapi-payload-missing", "the message has no payload, so its event data can be any value").
 			SetHint("add payload, the schema of the event data")
 		anything := &Value{Pos: m.at.value.Pos, Kind: Bool, Bool: true}

@@ -15,6 +15,10 @@ type beside struct {
 	names    map[string]bool
 	patterns []string
 	all      bool // one of them is about all properties
+	// items are the first items of an array, and allItems is true if one of them is about
+	// all items.
+	items    []*schema.Schema
+	allItems bool
 }
 
 type declaredProperty struct {
@@ -62,10 +66,29 @@ func (c *comparison) besideOf(s *schema.Schema) *beside {
 			b.patterns = append(b.patterns, pattern.Name)
 		}
 		b.all = b.all || of.AdditionalProperties != nil || of.UnevaluatedProperties != nil
+		if len(of.PrefixItems) > len(b.items) {
+			b.items = of.PrefixItems
+		}
+		b.allItems = b.allItems || of.Items != nil || of.UnevaluatedItems != nil || of.Contains != nil
 		parts(of, always)
 	}
 	parts(s, true)
 	return b
+}
+
+// itemsBeside reports the first item that the writer describes, beside its own items, and
+// that the reader's unevaluatedItems does not allow.
+func (c *comparison) itemsBeside(p *pair) {
+	w, r := p.writer.s, p.reader.s
+	if r.UnevaluatedItems == nil || !isFalse(r.UnevaluatedItems) || r.Items != nil || r.Contains != nil {
+		return
+	}
+	before, after := c.besideOf(w), c.besideOf(r)
+	known := max(len(r.PrefixItems), len(after.items))
+	if after.allItems || len(before.items) <= max(known, len(w.PrefixItems)) {
+		return // its own items are compared elsewhere
+	}
+	p.add("item-removed-from-closed-model", whole(before.items[known]), at(r, "unevaluatedItems"), known)
 }
 
 // declaredBeside reports properties of the writer, beside its own, that the reader's

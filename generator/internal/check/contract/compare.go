@@ -204,7 +204,11 @@ func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Findin
 			}
 			told[k] = true
 			change.Old.Pos = before.pos(change.Old.Pos)
-			change.Hint = finding.InVersion(change.Hint, nextVersion(now))
+			in := "a file"
+			if now.Within != nil {
+				in = "a message"
+			}
+			change.Hint = finding.InVersion(change.Hint, in, nextVersion(now))
 			change.Event, change.Change.Level, change.Change.Policy = now.Type, now.Compat.Level, now.Compat.Policy
 			findings = append(findings, change)
 		}
