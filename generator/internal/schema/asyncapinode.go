@@ -247,7 +247,10 @@ func (l *loader) reach(u *unit, tokens []string) (node, *failure) {
 			return node{}, tooManyRefs()
 		}
 		way := tokens[:followed]
-		at, as := node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: !toSchema(way)}
+		at, as := node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: true}
+		if toSchema(way) {
+			as = u.readingSchemas(at.pointer)
+		}
 		if l.isFollowed(at, as) {
 			return node{}, circle()
 		}

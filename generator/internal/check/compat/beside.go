@@ -105,14 +105,15 @@ func (c *comparison) declaredBeside(p *pair) {
 		return
 	}
 	own := byName(r.Properties)
+	patterns := slices.Clone(after.patterns)
 	for _, pattern := range r.PatternProperties {
-		after.patterns = append(after.patterns, pattern.Name)
+		patterns = append(patterns, pattern.Name)
 	}
 	reported := map[string]bool{}
 	for _, property := range before.declared {
 		name := property.Name
 		if _, is := own[name]; is || after.names[name] || reported[name] || isFalse(property.Schema) ||
-			slices.ContainsFunc(after.patterns, func(pattern string) bool { return c.matches(pattern, name) }) {
+			slices.ContainsFunc(patterns, func(pattern string) bool { return c.matches(pattern, name) }) {
 			continue
 		}
 		reported[name] = true

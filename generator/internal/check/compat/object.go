@@ -224,7 +224,9 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
 	if c.generated() {
 		if moved := c.besideOf(r).always[property.Name]; moved != nil {
-			c.sub(p, property.Schema, moved)
+			if c.besideOf(w).always[property.Name] == nil { // else the two there are compared
+				c.sub(p, property.Schema, moved)
+			}
 			return
 		}
 	}

@@ -51,7 +51,7 @@ func (c *comparison) twice(p *pair, most int) {
 	first := -1
 	for k, sub := range p.reader.subs {
 		switch {
-		case !c.accepts(p.writer.s, sub, c.policy, most):
+		case !c.accepts(p.writer.s, sub, most):
 		case first < 0:
 			first = k
 		default:
@@ -65,10 +65,11 @@ func (c *comparison) twice(p *pair, most int) {
 // of it, or all that the reader's accepts. Objects are compared in one direction only:
 // data of an object may have the properties of any other one, but rarely has.
 func (c *comparison) overlap(writer, reader *schema.Schema, most int) bool {
-	if c.shape(writer).kind == nothing || c.shape(reader).kind == nothing {
+	w, r := c.shape(writer), c.shape(reader)
+	if w.kind == nothing || r.kind == nothing || w.kind == objectKind && r.kind == objectKind && c.discriminated(w, r) {
 		return false
 	}
-	return c.accepts(writer, reader, c.policy, most) || c.scalar(c.shape(reader)) && c.accepts(reader, writer, c.policy, most)
+	return c.accepts(writer, reader, most) || c.scalar(r) && c.accepts(reader, writer, most)
 }
 
 // scalar reports whether a shape is about no objects, arrays or combinations.
@@ -84,11 +85,11 @@ func (c *comparison) scalar(s *shape) bool {
 }
 
 // accepts reports whether a reader with one schema accepts all data of another one.
-func (c *comparison) accepts(writer, reader *schema.Schema, policy Policy, most int) bool {
+func (c *comparison) accepts(writer, reader *schema.Schema, most int) bool {
 	if c.work > most {
 		return false
 	}
-	inner := newComparison(NewReadsOld, policy)
+	inner := newComparison(NewReadsOld, c.policy)
 	inner.plain = true
 	changes := inner.compare(writer, reader, most-c.work)
 	c.work += inner.work
