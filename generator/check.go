@@ -224,7 +224,11 @@ func (c *check) finish() {
 				f.Message += "; accepted: " + a.Reason.Text
 			}
 		}
-		if !used && c.result.Against != "" {
+		if _, known := finding.Lookup(id); !known {
+			f := contract.Found("acceptance-unused", "", a.Pos, "this entry has no effect: there is no finding called "+finding.Quote(a.ID.Text))
+			f.Hint = cmp.Or(finding.DidYouMean(id, finding.IDs()), "outboxgen explain --list lists all")
+			findings = append(findings, f)
+		} else if !used && c.result.Against != "" {
 			findings = append(findings, contract.Found("acceptance-unused", "", a.Pos,
 				fmt.Sprintf("this entry has no effect: there is no %s of the event %s", id, finding.Quote(a.Event.Text))))
 		}

@@ -121,6 +121,10 @@ func (c *check) removed(gone []contract.Before) {
 		if b.Event.Compat.Level == "NONE" || unsound || mayBeThere {
 			continue
 		}
+		if i := slices.IndexFunc(c.sound.Events, func(e *schema.Event) bool { return e.Consumed && e.Type == b.Event.Type }); i >= 0 {
+			c.add(contract.NowConsumed(b, c.sound.Events[i].Place("role")))
+			continue
+		}
 		pos := c.configPos()
 		if d := c.project.Document(file); d != nil && d.Root != nil {
 			pos = d.Root.Pos

@@ -1,6 +1,7 @@
 package generator_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -379,5 +380,50 @@ func TestCheckReportsALoweredLevel(t *testing.T) {
 		"if all consumers and producers are ready for the changes, list the finding under compat.accept with the reason; or lower the level in an earlier change of its own [compat-lowered]"}
 	if diff := cmp.Diff(want, lowered()); diff != "" {
 		t.Errorf("with a change (-want +got):\n%s", diff)
+	}
+}
+
+// What the author is told about an event that the project only consumes now, and about an
+// accepted change whose finding does not exist.
+func TestCheckNamesTheRealProblem(t *testing.T) {
+	t.Parallel()
+	r := shop(t, "")
+	r.replace(v1, "  type: shop", "  role: consume\n  type: shop")
+	r.write("outboxgen.yaml", project+"compat: {accept: [{id: topic-chnged, event: shop.order_placed.v1, reason: nobody reads it}]}\n")
+	result, err := r.check("HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range result.Findings() {
+		got = append(got, f.String())
+	}
+	want := []string{
+		`outboxgen.yaml:5:19: note: this entry has no effect: there is no finding called "topic-chnged"; did you mean "topic-changed"? [acceptance-unused]`,
+		v1 + `:6:3: the project no longer publishes the event "shop.order_placed.v1" (OrderPlacedV1, version 1), it only consumes it now: ` +
+			`the generated package has no insert functions for it, and its consumers receive nothing more from this service; ` +
+			`if another service publishes the event now, accept the change with a reason under compat.accept in the project file; ` +
+			`else write role: publish in x-outbox, and check the operations and asyncapi: {publish: …} of a document of AsyncAPI [event-removed]`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// Notes alone are no errors and no warnings, but they are findings.
+func TestCheckCountsNotesThatAreAlone(t *testing.T) {
+	t.Parallel()
+	r := shop(t, "")
+	r.replace(v1, "  type: shop", "  compat: {level: NONE}\n  type: shop")
+	result, err := r.check("HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := result.Write(&out, "text", generator.CheckReportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\n1 note (1 event, against HEAD)\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("output %q, want the end %q", out.String(), want)
 	}
 }

@@ -62,6 +62,9 @@ func (r *CheckResult) summary() string {
 			found = append(found, plural(of.n, of.what))
 		}
 	}
+	if notes := count(r.findings, Note); len(found) == 0 && notes > 0 {
+		found = []string{plural(notes, "note")}
+	}
 	if len(found) == 0 {
 		found = []string{"no findings"}
 	}

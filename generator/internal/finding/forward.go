@@ -44,10 +44,10 @@ func FixForBoth(r Rule) string {
 // NewVersion is the fix that always works: two versions side by side.
 const NewVersion = "release the change as a new event version"
 
-// InVersion returns a fix that says, where it proposes a new event version, what the
-// file of that version has under x-outbox.
-func InVersion(fix, outbox string) string {
-	return strings.Replace(fix, NewVersion, NewVersion+", in a file of its own with "+outbox, 1)
+// InVersion returns a fix that says, where it proposes a new event version, in what that
+// version is described, and what is under x-outbox there.
+func InVersion(fix, in, outbox string) string {
+	return strings.Replace(fix, NewVersion, NewVersion+", in "+in+" of its own with "+outbox, 1)
 }
 
 // readersFirst is the second part of every fix at level FORWARD.

@@ -99,19 +99,23 @@ func (l *loader) payloadOutbox(m *apiMessage) bool {
 	defer func(r reading, needed bool) { l.reading, l.needed = r, needed }(l.reading, l.needed)
 	l.needed = false
 	n, ok := m.at.member("payload")
+	if format := m.merged.Member("schemaFormat"); ok && format != nil && m.document.major == 2 {
+		n.unit.formatted(n.pointer, format) // a problem is reported with the payload
+	}
 	for range maxAPIRefs {
 		if !ok {
 			return false
 		}
-		if _, multi := n.unit.multiFormat(n.value); multi {
+		if format, multi := n.unit.multiFormat(n.value); multi {
 			n = n.inside("schema")
+			n.unit.formatted(n.pointer, format) // a problem is reported with the payload
 			continue
 		}
 		ref := n.value.Member("$ref")
 		if n.value.Kind != Object || ref == nil || ref.Kind != String {
 			break
 		}
-		l.reading = reading{api: n.unit.api}
+		l.reading = n.unit.readingSchemas(n.pointer)
 		next, f := l.apiTarget(n, ref.Text)
 		if f != nil {
 			return false

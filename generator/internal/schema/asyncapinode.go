@@ -64,6 +64,23 @@ type reading struct {
 	api int // the major version of AsyncAPI, if a document of it leads to the file
 	// part is true if the file is a part of a document, such as a message, and no schema.
 	part bool
+	// dialect is that of a schema file without $schema; "": the usual one. given is true
+	// if a schemaFormat says it.
+	dialect Dialect
+	given   bool
+}
+
+// readingSchemas says how the schema files are read to which the schema at a pointer
+// into u refers: those of AsyncAPI have its dialect, and those of a schemaFormat that one.
+func (u *unit) readingSchemas(pointer string) reading {
+	as := reading{api: u.api, dialect: u.handed.dialect, given: u.handed.given}
+	if u.api != 0 {
+		as.dialect = dialects[u.resources[0].level]
+		if level, given := u.doc.givenLevel(pointer); given {
+			as.dialect, as.given = dialects[level], true
+		}
+	}
+	return as
 }
 
 // deref follows the references of a part of a document that is no schema. ok is false if
@@ -230,7 +247,10 @@ func (l *loader) reach(u *unit, tokens []string) (node, *failure) {
 			return node{}, tooManyRefs()
 		}
 		way := tokens[:followed]
-		at, as := node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: !toSchema(way)}
+		at, as := node{unit: u, pointer: joinTokens(way), value: reached}, reading{api: u.api, part: true}
+		if toSchema(way) {
+			as = u.readingSchemas(at.pointer)
+		}
 		if l.isFollowed(at, as) {
 			return node{}, circle()
 		}

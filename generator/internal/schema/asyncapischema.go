@@ -89,17 +89,23 @@ func (u *unit) formatted(pointer string, format *Value) *failure {
 
 // levelAt returns the dialect of a place that no keyword makes a schema.
 func (d *Document) levelAt(pointer string, otherwise int) int {
-	if len(d.levels) == 0 {
-		return otherwise
-	}
-	if level, ok := d.levels[pointer]; ok {
+	if level, given := d.givenLevel(pointer); given {
 		return level
 	}
-	known := func(pointer string) bool { _, ok := d.levels[pointer]; return ok }
-	if at, ok := outer(pointer, known); ok {
-		return d.levels[at]
-	}
 	return otherwise
+}
+
+// givenLevel returns the dialect that a schemaFormat gives to a place.
+func (d *Document) givenLevel(pointer string) (level int, given bool) {
+	if len(d.levels) == 0 {
+		return 0, false
+	}
+	if level, given = d.levels[pointer]; given {
+		return level, true
+	}
+	known := func(pointer string) bool { _, ok := d.levels[pointer]; return ok }
+	at, given := outer(pointer, known)
+	return d.levels[at], given
 }
 
 // apiPayload reads the payload of a message: the event data or, if x-outbox says so, a
@@ -110,7 +116,7 @@ func (l *loader) apiPayload(m *apiMessage) *Schema {
 		return nil
 	}
 	payload, ok := m.at.member("payload")
-	if !ok {
+	if !ok || payload.value.Kind == Null { // some tools write null
 		l.list.Warnf(m.at.value.Pos, "asyncapi-payload-missing", "the message has no payload, so its event data can be any value").
 			SetHint("add payload, the schema of the event data")
 		anything := &Value{Pos: m.at.value.Pos, Kind: Bool, Bool: true}
@@ -263,7 +269,7 @@ func (l *loader) schemaNode(n node) (node, bool) {
 		if n.value.Kind != Object || n.value.Member("$ref") == nil {
 			return n, true
 		}
-		next, ok := l.derefAs(n, reading{api: n.unit.api})
+		next, ok := l.derefAs(n, n.unit.readingSchemas(n.pointer))
 		if !ok || next.place() == n.place() {
 			return next, ok
 		}

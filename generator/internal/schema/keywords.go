@@ -424,7 +424,7 @@ func typeHint(text string) string {
 func discriminator(b *builder, s *Schema, m Member) {
 	d := &Discriminator{}
 	switch {
-	case (b.unit.api != 0 || version(b.unit.value, "swagger") != "") && m.Value.Kind == String && m.Value.Text != "":
+	case (b.unit.api != 0 || b.unit.handed.dialect != "" || version(b.unit.value, "swagger") != "") && m.Value.Kind == String && m.Value.Text != "":
 		d.PropertyName = Name{Text: m.Value.Text, Pos: m.Value.Pos}
 	case m.Value.Kind != Object:
 		b.wrong(m, "an object with propertyName")

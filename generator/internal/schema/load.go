@@ -195,7 +195,9 @@ type unit struct {
 	annotations map[finding.Pos]bool // annotations with values of the wrong type
 	// api is the major version of AsyncAPI, in its documents and in parts of them; 0 in
 	// other files. described has the schemas whose x-outbox describes an event, by pointer.
-	api       int
+	api int
+	// handed is what a document of AsyncAPI says about a schema file without $schema.
+	handed    reading
 	scanned   bool // its messages were collected
 	matches   bool // a pattern of schemas: matches it
 	needed    bool // a message of AsyncAPI depends on it, so its errors stay errors
@@ -366,14 +368,34 @@ func (l *loader) read(u *unit) {
 	}
 	if u.api != 0 {
 		u.resources[0].level = level7 // AsyncAPI's schemas are a superset of draft-07
-		u.doc.Dialect = dialects[level7]
+		if as := l.reading; as.given && !as.part && v.Member("asyncapi") == nil {
+			u.resources[0].level = as.dialect.level()
+		}
+		u.doc.Dialect = dialects[u.resources[0].level]
 		return
 	}
 	if openAPI(u, v) {
 		return
 	}
+	l.hand(u, v)
 	b := l.builder(u, u.resources[0])
 	b.schema(v, "")
+}
+
+// hand gives a schema file that says no dialect itself the dialect of the document of
+// AsyncAPI that refers to it. Without a schemaFormat, that is only a better guess, so
+// that keywords which it does not have are not lost.
+func (l *loader) hand(u *unit, v *Value) {
+	as := l.reading
+	if as.dialect == "" || !u.foreign || v.Kind != Object || v.Member("$schema") != nil {
+		return
+	}
+	if _, set := l.configured(u, "", true); set || !as.given && !l.hasAllWords(as.dialect, v) {
+		return
+	}
+	u.handed = as
+	u.resources[0].level = as.dialect.level()
+	u.doc.Dialect = as.dialect
 }
 
 // openAPI recognises a file that contains schemas but is not one. Its schemas are read

@@ -89,7 +89,11 @@ func (l *loader) follow(p pendingRef) *failure {
 		}
 	}
 	defer func(before reading) { l.reading = before }(l.reading)
-	l.reading = reading{api: p.from.unit.api}
+	pointer := ""
+	if p.at != nil {
+		pointer = p.at.Pointer
+	}
+	l.reading = p.from.unit.readingSchemas(pointer)
 	u, err := url.Parse(p.ref.Text)
 	if err != nil {
 		return &failure{id: "bad-reference", message: finding.Quote(p.ref.Text) + " is not a URI reference",

@@ -43,7 +43,7 @@ func (b *builder) dialectOf(v *Value, root bool) (Dialect, bool) {
 		return d, true
 	}
 	if address == "" {
-		if root && b.unit.foreign && !b.load.alone {
+		if root && b.unit.foreign && !b.load.alone && b.unit.handed.dialect == "" {
 			if d := guessDialect(v); d != Draft202012 {
 				b.list.Warnf(v.Pos, "dialect-guessed", "without $schema this file is read as %s, because of its keywords; to change that, set dialect: under events:, or dialects: in the project file", d)
 				return d, true
@@ -102,6 +102,13 @@ func guessDialect(v *Value) Dialect {
 		}
 	}
 	return dialects[best]
+}
+
+// hasAllWords reports whether a dialect has all keywords of a schema that any dialect has.
+func (l *loader) hasAllWords(d Dialect, v *Value) bool {
+	foreign := make([]int, len(dialects))
+	strangers(v, l.words, foreign)
+	return foreign[d.level()] == 0
 }
 
 // strangers counts, for each dialect, the keywords of v and below that it does not

@@ -44,6 +44,9 @@ func (c *comparison) arrays(p *pair) {
 	c.tuples(p, before, after)
 	c.remainder(p, "additional-items", before.at, after.at, before.rest, after.rest)
 	c.unevaluated(p, "unevaluated-items", "unevaluatedItems", w.UnevaluatedItems, r.UnevaluatedItems)
+	if c.generated() {
+		c.itemsBeside(p)
+	}
 	c.limit(p, "max-items", "maxItems", w.MaxItems, r.MaxItems)
 	c.limit(p, "min-items", "minItems", w.MinItems, r.MinItems)
 	switch {

@@ -1,5 +1,11 @@
 package compat
 
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
+
 // combinations checks two combinations: how they combine, and whether each branch of
 // the smaller side has a partner.
 func (c *comparison) combinations(p *pair) {
@@ -22,6 +28,7 @@ func (c *comparison) combinations(p *pair) {
 
 	m := matching{c: c, p: p, before: before, after: after}
 	m.find()
+	p.partner = m.partner
 	var left, right []int
 	for i, j := range m.partner {
 		if j < 0 {
@@ -202,6 +209,7 @@ func (c *comparison) branchAdded(p *pair, j int) {
 	w, r := p.writer, p.reader
 	to := branchPlace(r, j)
 	switch {
+	case r.op == allOf && r.madeUp && c.saidByValues(w, r.parts[j]):
 	case r.op == allOf && r.madeUp:
 		id, args := constraint(r.parts[j], "added", c)
 		p.add(id, w.at, to, args...)
@@ -228,4 +236,46 @@ func constraint(part *shape, predicate string, c *comparison) (string, []any) {
 	default:
 		return "constraint-" + predicate, []any{c.describe(part)}
 	}
+}
+
+// saidByValues reports whether a part of the reader says nothing but a type that all
+// values have which the writer lists.
+func (c *comparison) saidByValues(writer, part *shape) bool {
+	s := part.s
+	if !c.generated() || len(s.Types) != 1 || part.at.keyword != "type" || s.Format+s.ContentEncoding+s.ContentMediaType != "" {
+		return false
+	}
+	for _, g := range groups {
+		if g.kind == part.kind && slices.ContainsFunc(g.keywords, func(keyword string) bool { return has(s, keyword) }) {
+			return false
+		}
+	}
+	parts := []*shape{writer}
+	if writer.kind == combined && writer.madeUp && writer.op == allOf {
+		parts = writer.parts
+	}
+	return slices.ContainsFunc(parts, func(of *shape) bool {
+		values := listing(of)
+		return values != nil && !slices.ContainsFunc(values, func(v *schema.Value) bool { return !hasType(v, s.Types[0]) })
+	})
+}
+
+func hasType(v *schema.Value, name string) bool {
+	switch name {
+	case "string":
+		return v.Kind == schema.String
+	case "integer":
+		return v.Kind == schema.NumberKind && v.IsInt64()
+	case "number":
+		return v.Kind == schema.NumberKind
+	case "boolean":
+		return v.Kind == schema.Bool
+	case "null":
+		return v.Kind == schema.Null
+	case "object":
+		return v.Kind == schema.Object
+	case "array":
+		return v.Kind == schema.Array
+	}
+	return false
 }

@@ -73,12 +73,14 @@ type comparison struct {
 	direction Direction
 	policy    Policy
 	both      bool // the other direction is checked too
+	plain     bool // it is part of another comparison, which looks for overlaps
 	shapes    map[*schema.Schema]*shape
 	pairs     map[pairKey]*pair
 	fresh     []*pair // not checked yet, the latest first
 	fallen    []*pair // to check again, the earliest first
 	patterns  map[string]*ecma.Matcher
 	prints    map[*schema.Schema]fingerprint
+	besides   map[*schema.Schema]*beside
 	work      int
 }
 
@@ -92,6 +94,7 @@ type pair struct {
 	parts          []*pair // pairs whose differences belong to this one
 	leaning        []*pair // pairs whose result assumes that this pair is compatible
 	waiting        bool    // in one of the queues
+	partner        []int   // of two combinations: the reader's branch of each of the writer's; -1: none
 }
 
 // difference is a change before its message is made.
@@ -120,6 +123,7 @@ func newComparison(direction Direction, policy Policy) *comparison {
 	return &comparison{
 		direction: direction, policy: policy, shapes: map[*schema.Schema]*shape{},
 		pairs: map[pairKey]*pair{}, patterns: map[string]*ecma.Matcher{}, prints: map[*schema.Schema]fingerprint{},
+		besides: map[*schema.Schema]*beside{},
 	}
 }
 
@@ -134,6 +138,9 @@ func (c *comparison) compare(old, now *schema.Schema, most int) []finding.Findin
 			return []finding.Finding{c.change(difference{rule: rule("comparison-too-large"), writer: whole(writer), reader: whole(reader)})}
 		}
 		c.judge(p)
+	}
+	if c.generated() && !c.plain {
+		c.overlaps(root, most)
 	}
 	return c.report(root)
 }
@@ -172,7 +179,7 @@ func (c *comparison) pair(writer, reader *shape) *pair {
 // judge computes the differences of p, and marks it as incompatible if one is
 // incompatible.
 func (c *comparison) judge(p *pair) {
-	p.differences, p.parts = p.differences[:0], p.parts[:0]
+	p.differences, p.parts, p.partner = p.differences[:0], p.parts[:0], nil
 	c.types(p)
 	holds := !slices.ContainsFunc(p.differences, func(d difference) bool { return !c.allows(d.rule) })
 	for _, part := range p.parts {
@@ -208,7 +215,7 @@ func (c *comparison) holds(p, q *pair) bool {
 func (c *comparison) readable(p *pair, writer, reader *shape) (*pair, bool) {
 	c.work++
 	if writer.kind != reader.kind && writer.kind != combined && reader.kind != combined &&
-		writer.kind != nothing && reader.kind != anything {
+		writer.kind != nothing && reader.kind != anything && (!c.generated() || listing(writer) == nil || listing(reader) == nil) {
 		return nil, false
 	}
 	if writer.kind == objectKind && reader.kind == objectKind && c.discriminated(writer, reader) {
@@ -265,18 +272,9 @@ func (c *comparison) allows(r finding.Rule) bool {
 // report returns the differences of p and of its parts as findings.
 func (c *comparison) report(root *pair) []finding.Finding {
 	var changes []finding.Finding
-	seen := map[*pair]bool{root: true}
-	for todo := []*pair{root}; len(todo) > 0; {
-		p := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for _, p := range reachable(root) {
 		for _, d := range p.differences {
 			changes = append(changes, c.change(d))
-		}
-		for _, part := range p.parts {
-			if !seen[part] {
-				seen[part] = true
-				todo = append(todo, part)
-			}
 		}
 	}
 	return changes

@@ -121,6 +121,8 @@ func (x *branchIndex) candidates(c *comparison, writer *shape) []int {
 		lists = append(x.objects(c, writer), x.ofKind[combined], x.ofKind[anything])
 	case anything:
 		lists = [][]int{x.ofKind[combined], x.ofKind[anything]}
+	case enumKind, constKind:
+		lists = [][]int{x.ofKind[enumKind], x.ofKind[constKind], x.ofKind[combined], x.ofKind[anything]}
 	default:
 		lists = [][]int{x.ofKind[writer.kind], x.ofKind[combined], x.ofKind[anything]}
 	}

@@ -25,6 +25,9 @@ func (c *comparison) objects(p *pair) {
 	c.additionalProperties(p)
 	c.dependencies(p)
 	c.unevaluated(p, "unevaluated-properties", "unevaluatedProperties", w.UnevaluatedProperties, r.UnevaluatedProperties)
+	if c.generated() {
+		c.declaredBeside(p)
+	}
 	c.limit(p, "max-properties", "maxProperties", w.MaxProperties, r.MaxProperties)
 	c.limit(p, "min-properties", "minProperties", w.MinProperties, r.MinProperties)
 }
@@ -165,6 +168,9 @@ func (c *comparison) propertyRenamed(p *pair, former, property schema.Property, 
 	start := len(p.differences)
 	c.propertyRemoved(p, former)
 	c.propertyAdded(p, property, needed)
+	if len(p.differences) == start {
+		return // both moved
+	}
 	d := slices.MinFunc(p.differences[start:], func(a, b difference) int { return cmp.Compare(a.rule.Allowed, b.rule.Allowed) })
 	d.edit, d.args = finding.Renamed, []any{quote(former.Name), quote(property.Name)}
 	d.writer = under(p.writer.s, "properties", former.Name, former.Pos)
@@ -178,6 +184,13 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "properties"), under(r, "properties", property.Name, property.Pos)
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
+	if c.generated() {
+		if moved := c.besideOf(w).always[property.Name]; moved != nil {
+			if c.sub(p, moved, property.Schema); !needed {
+				return
+			}
+		}
+	}
 	model := "closed"
 	if c.open(w) {
 		switch {
@@ -209,6 +222,14 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 	w, r := p.writer.s, p.reader.s
 	from, to := under(w, "properties", property.Name, property.Pos), at(r, "properties")
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
+	if c.generated() {
+		if moved := c.besideOf(r).always[property.Name]; moved != nil {
+			if c.besideOf(w).always[property.Name] == nil { // else the two there are compared
+				c.sub(p, property.Schema, moved)
+			}
+			return
+		}
+	}
 	if c.open(r) {
 		add("property-removed-from-open-model")
 		return

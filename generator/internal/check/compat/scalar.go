@@ -139,8 +139,14 @@ func (c *comparison) enums(p *pair) {
 			d.rule, d.edit, d.stricter = rule("enum-value-added"), "enum-value-added", true
 		}
 	}
-	if more := missing(r.Enum, w.Enum); len(more) > 0 {
-		p.add("enum-value-added", at(w, "enum"), place{pos: more[0].Pos, pointer: at(r, "enum").pointer, s: r, keyword: "enum"}, list(more))
+	c.moreValues(p, w.Enum, r.Enum)
+}
+
+// moreValues reports the values that only the reader lists.
+func (c *comparison) moreValues(p *pair, before, after []*schema.Value) {
+	w, r := p.writer.s, p.reader.s
+	if more := missing(after, before); len(more) > 0 {
+		p.add("enum-value-added", p.writer.at, place{pos: more[0].Pos, pointer: at(r, "enum").pointer, s: r, keyword: "enum"}, list(more))
 		if c.direction == NewReadsOld {
 			p.differences[len(p.differences)-1].advice = enumAdvice(w, r)
 		}

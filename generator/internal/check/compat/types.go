@@ -1,6 +1,10 @@
 package compat
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/outboxgen/outboxgen/generator/internal/schema"
+)
 
 // types checks the types of p's two shapes and, if they are the same, the rest.
 func (c *comparison) types(p *pair) {
@@ -12,7 +16,9 @@ func (c *comparison) types(p *pair) {
 		return
 	}
 	if w.kind != r.kind {
-		c.otherKind(p)
+		if !c.listed(p) {
+			c.otherKind(p)
+		}
 		return
 	}
 	switch w.kind {
@@ -45,6 +51,27 @@ func (c *comparison) types(p *pair) {
 		c.condition(p)
 	case anything, nothing, booleanKind, nullKind:
 	}
+}
+
+// listed compares a const with an enum that has its value. A registry never does.
+func (c *comparison) listed(p *pair) bool {
+	before, after := listing(p.writer), listing(p.reader)
+	if !c.generated() || before == nil || after == nil || len(missing(before, after)) > 0 {
+		return false
+	}
+	c.moreValues(p, before, after)
+	return true
+}
+
+// listing returns the values that a shape lists; nil if it does not.
+func listing(s *shape) []*schema.Value {
+	switch {
+	case s.kind == enumKind:
+		return s.s.Enum
+	case s.kind == constKind:
+		return []*schema.Value{s.s.Const}
+	}
+	return nil
 }
 
 // widened handles a reader with a combination and a writer without one: the only

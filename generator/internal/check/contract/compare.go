@@ -204,7 +204,11 @@ func Schemas(now *schema.Event, earlier []Before, opts Options) []finding.Findin
 			}
 			told[k] = true
 			change.Old.Pos = before.pos(change.Old.Pos)
-			change.Hint = finding.InVersion(change.Hint, nextVersion(now))
+			in := "a file"
+			if now.Within != nil {
+				in = "a message"
+			}
+			change.Hint = finding.InVersion(change.Hint, in, nextVersion(now))
 			change.Event, change.Change.Level, change.Change.Policy = now.Type, now.Compat.Level, now.Compat.Policy
 			findings = append(findings, change)
 		}
@@ -235,6 +239,17 @@ func Removed(before Before, pos finding.Pos) finding.Finding {
 	e := before.Event
 	return found("event-removed", e.Type, pos, before.pos(e.Pos),
 		fmt.Sprintf("the event %s (%s, version %d) was removed: its consumers receive nothing more, and the remaining rows and records have no schema", finding.Quote(e.Type), e.GoName, e.Version))
+}
+
+// NowConsumed returns the finding for an event that another service publishes now, as its
+// description says at pos.
+func NowConsumed(before Before, pos finding.Pos) finding.Finding {
+	e := before.Event
+	f := found("event-removed", e.Type, pos, before.pos(e.Pos),
+		fmt.Sprintf("the project no longer publishes the event %s (%s, version %d), it only consumes it now: the generated package has no insert functions for it, and its consumers receive nothing more from this service", finding.Quote(e.Type), e.GoName, e.Version))
+	f.Hint = "if another service publishes the event now, accept the change with a reason under compat.accept in the project file; " +
+		"else write role: publish in x-outbox, and check the operations and asyncapi: {publish: …} of a document of AsyncAPI"
+	return f
 }
 
 // Found returns a finding of this package's rules that is not about an event itself.
