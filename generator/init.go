@@ -193,7 +193,7 @@ func (p *Project) migration(cfg InitConfig) (readable bool, err error) {
 		return there, err
 	}
 	if found.Format == string(migrations.Plain) {
-		p.Next = append(p.Next, printed+found.Format+", put into "+found.Path+" and then set as sqlc.migrations in "+DefaultFile)
+		p.Next = append(p.Next, printed+found.Format+"; put its output into "+found.Path+", and set sqlc.migrations in "+DefaultFile+" to this path")
 		return false, nil
 	}
 	files, err := Migration(MigrationConfig{Format: found.Format, Dir: join(cfg.Dir, found.Path), Time: cfg.Time})

@@ -15,7 +15,8 @@
 -- insert of a second event fails (23505), and so does its business transaction;
 -- after a dead row, every later insert fails. Drop such an index. To insert an
 -- event at most once, give it a deterministic id: the insert of an existing id does
--- nothing.
+-- nothing. A column of your own that must not be null and has no default gives a
+-- warning too.
 --
 -- Writers would have to wait behind a statement that waits for the lock. So this
 -- stops after 5 s, changes nothing, and can be run again.
@@ -47,6 +48,45 @@ BEGIN
         RAISE EXCEPTION 'event_outbox does not have the columns of the older shape: %', mismatches
             USING HINT = 'First rename, add or convert these columns; the type in brackets is the right one. '
                          'For jsonb: ALTER COLUMN event_data TYPE json.';
+    END IF;
+END
+$$;
+
+-- What would refuse every insert.
+DO $$
+DECLARE
+    generated text;
+BEGIN
+    generated := (
+        SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = 'event_outbox'::regclass AND NOT a.attisdropped AND a.attgenerated <> ''
+          AND a.attname IN ('id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic'));
+    IF generated IS NOT NULL THEN
+        RAISE EXCEPTION 'Postgres generates columns of event_outbox that an insert has to fill: %', generated
+            USING HINT = 'First make them plain columns: ALTER COLUMN ... DROP EXPRESSION.';
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = 'event_outbox'::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate
+          AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'id'
+    ) THEN
+        RAISE EXCEPTION 'event_outbox has no primary key of the column id alone, and an insert needs it'
+            USING HINT = 'First add it. A partitioned table cannot have one; keep that table beside a new one.';
+    END IF;
+END
+$$;
+
+-- An insert does not fill these columns. Tables of Django and SQLAlchemy often have no
+-- default for them, because the service fills them.
+DO $$
+BEGIN
+    IF NOT (SELECT atthasdef FROM pg_attribute WHERE attrelid = 'event_outbox'::regclass AND attname = 'created_at') THEN
+        ALTER TABLE event_outbox ALTER COLUMN created_at SET DEFAULT now();
+    END IF;
+    IF NOT (SELECT atthasdef FROM pg_attribute WHERE attrelid = 'event_outbox'::regclass AND attname = 'retry_count') THEN
+        ALTER TABLE event_outbox ALTER COLUMN retry_count SET DEFAULT 0;
     END IF;
 END
 $$;
@@ -118,6 +158,18 @@ BEGIN
                            'behind a dead row that lasts until it is replayed or discarded.',
                   HINT = CASE WHEN found.constraint_name IS NULL THEN format('DROP INDEX %s', found.name)
                               ELSE format('ALTER TABLE event_outbox DROP CONSTRAINT %I', found.constraint_name) END;
+    END LOOP;
+    FOR found IN
+        SELECT a.attname AS name
+        FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = 'event_outbox'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND t.typdefault IS NULL
+          AND a.attname NOT IN ('id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic')
+        ORDER BY a.attnum
+    LOOP
+        RAISE WARNING 'the column % of event_outbox refuses events: it must not be null, and has no default', found.name
+            USING DETAIL = 'The insert fails with 23502, unless a trigger fills the column.',
+                  HINT = 'Give the column a default, or drop its NOT NULL.';
     END LOOP;
 END
 $$;

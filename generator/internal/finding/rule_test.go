@@ -37,6 +37,7 @@ var elsewhere = map[string][2]string{
 	"debezium-registry":          {"testdata/script/export_debezium.txtar", "Debezium adds no schema ids"},
 	"foreign-file":               {"testdata/script/foreign.txtar", "but did not generate the existing one"},
 	"import-cycle":               {"testdata/script/types_cycle.txtar", "which cannot import itself"},
+	"insert-refused":             {"generator/internal/sqlc/refused_test.go", "every insert of an event fails with SQLSTATE"},
 	"migration-does-not-compile": {"generator/internal/sqlc/broken_test.go", "sqlc: syntax error at or near"},
 	"migration-not-followed":     {"generator/internal/sqlc/broken_test.go", "may change the columns of event_outbox"},
 	"migration-skipped":          {"generator/internal/sqlc/legaltools_test.go", "is not SQL; outboxgen does not read it"},

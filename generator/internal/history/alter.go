@@ -55,7 +55,7 @@ func (f *follower) alterSettings(c *sqltext.Cursor) {
 func (f *follower) renameSchema(from, to string) {
 	for _, t := range f.tables {
 		if t.schema == from {
-			t.schema = to
+			t.schema, t.plain = to, false
 		}
 	}
 	for _, k := range f.kinds {
@@ -219,6 +219,9 @@ func (a action) keepFor(t *table, does []piece) {
 
 func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 	if !c.Take("column") && isConstraint(c.Rest()) {
+		if !a.tolerant {
+			a.table.constrain(c.Rest())
+		}
 		return
 	}
 	ifNotExists := c.Take("if", "not", "exists") || a.tolerant
@@ -383,6 +386,12 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 			}
 		}
 	case known(c.Peek(), []string{"set", "drop", "reset", "add", "restart"}), c.Peek().Kind == sqltext.Placeholder, a.tolerant:
+		for _, t := range a.all() {
+			if own := t.find(column.Text); own != nil {
+				rest := *c
+				own.follow(&rest, a.tolerant)
+			}
+		}
 	default:
 		a.keep(a.verbatim(item))
 	}

@@ -15,6 +15,7 @@ type column struct {
 	// parents that have it too. The column is dropped when it has neither.
 	local     bool
 	inherited int
+	valued
 }
 
 func (t *table) find(name string) *column {
@@ -121,6 +122,7 @@ func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isCo
 	c := sqltext.NewCursor(item)
 	switch first := item[0]; {
 	case isConstraint(item):
+		t.constrain(item)
 		return []piece{literal(noConstraint, first.Start)}, false
 	case c.Take("like"):
 		n, ok := c.Name()
@@ -152,6 +154,7 @@ func (f *follower) column(item []sqltext.Token) ([]piece, column, bool) {
 	pieces = append(pieces, f.typePieces(written)...)
 	own := column{name: name.Name}
 	own.kind, own.foreign = f.typeOf(written)
+	own.valued = f.valuedOf(name, own, written, tail)
 	return append(pieces, f.tail(tail)...), own, true
 }
 

@@ -42,6 +42,9 @@ func (f *follower) create(c *sqltext.Cursor, tokens []sqltext.Token) {
 		f.createType(c, tokens[0].Start)
 	case c.Is("function"), c.Is("procedure"):
 		f.createFunction(tokens)
+	case c.Take("trigger"), c.Take("constraint", "trigger"), c.Take("rule"):
+		f.createTrigger(c)
+		f.look(tokens)
 	case c.Take("sequence"):
 		c.Take("if", "not", "exists")
 		if name, ok := c.Name(); ok && !temporary {
@@ -129,7 +132,8 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	parent, isPart := f.partOf(c)
 	rest := *c
 	var elements []piece
-	switch isList := c.Is("("); {
+	isList := c.Is("(")
+	switch {
 	case isPart:
 		elements = []piece{literal("()", name.At)}
 		f.inherit(t, parent)
@@ -146,6 +150,7 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	default: // not valid in Postgres
 		elements = f.verbatim(c.Rest())
 	}
+	t.plain = isList && !isPart && len(t.copies) == 0 && !f.tolerant
 	if _, rest, ok := cut(c.Rest(), "commit"); ok && len(rest) > 0 {
 		t.untilCommit = t.temporary && rest[0].Is("drop")
 	}
@@ -198,6 +203,7 @@ func (f *follower) takeColumns(t, from *table, local bool) {
 	t.needs = append(t.needs, same)
 	t.opaque = t.opaque || from.opaque
 	for _, c := range from.columns {
+		c.unsure = true // not every copy has the defaults
 		t.gets(c, local)
 	}
 }

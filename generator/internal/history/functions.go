@@ -56,8 +56,12 @@ func (f *follower) alterFunction(c *sqltext.Cursor) {
 	}
 }
 
-// deepest limits how deep functions call each other.
-const deepest = 8
+// deepest limits how deep functions call each other, and mostCalls how many calls are
+// followed: functions that call one another could take forever.
+const (
+	deepest   = 8
+	mostCalls = 1000
+)
 
 // call follows the functions that a statement calls, if the migrations create them.
 func (f *follower) call(tokens []sqltext.Token) {
@@ -66,9 +70,10 @@ func (f *follower) call(tokens []sqltext.Token) {
 			continue
 		}
 		fn := f.functions[t.Text]
-		if fn == nil || len(f.calls) == deepest || slices.Contains(f.calls, t.Text) {
+		if fn == nil || len(f.calls) == deepest || f.followed == mostCalls || slices.Contains(f.calls, t.Text) {
 			continue
 		}
+		f.followed++
 		c := sqltext.NewCursor(tokens[i+2:])
 		values := map[string]string{}
 		caller := block{follower: f, variables: map[string]string{}}

@@ -75,6 +75,11 @@ type Table struct {
 	Opaque *Place
 	// Includes are the places that include files which are missing.
 	Includes []Place
+	// Columns are the columns whose values are not left to triggers or rules.
+	Columns []Column
+	// Plain means that the table is created by a statement with all of its columns, and
+	// not as a copy, a part or a view of others.
+	Plain bool
 }
 
 // UnknownType is the type in Statements of a column whose type is a placeholder.
@@ -122,6 +127,7 @@ type follower struct {
 	later         []*kind              // the ones that exist in the end
 	functions     map[string]*function // by name
 	calls         []string             // the functions that are being read
+	followed      int                  // how many calls were followed
 	count         int                  // of statements
 
 	orphans  []*statement // that name the table while it does not exist
@@ -141,6 +147,8 @@ type table struct {
 	isView      bool
 	ofQuery     bool // its columns come from a query
 	opaque      bool // not all of its columns are known, not even to sqlc
+	plain       bool // it is created with a list of all its columns
+	triggered   bool // a trigger or a rule may fill its columns
 	statements  []*statement
 	columns     []column // the known ones
 	own         [][]piece
@@ -193,6 +201,12 @@ func (f *follower) table() Table {
 		kept = append(kept, collect(t)...)
 		if t.opaque {
 			result.Opaque = &t.created
+		}
+		result.Plain = t.plain && len(f.unread) == 0
+		if !t.triggered && len(f.unread) == 0 {
+			for _, c := range t.columns {
+				result.Columns = append(result.Columns, c.shown())
+			}
 		}
 	} else {
 		result.Dropped = f.dropped

@@ -179,9 +179,24 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isSQL reports whether a name is that of a file of SQL.
+// isSQL reports whether a name is that of a file of SQL, and does not say that it is
+// for another database, as 1_a.mysql.up.sql of Pop does.
 func isSQL(name string) bool {
-	return slices.Contains([]string{".sql", ".psql", ".pgsql", ".ddl"}, strings.ToLower(path.Ext(name)))
+	parts := strings.Split(path.Base(name), ".")
+	return slices.Contains([]string{".sql", ".psql", ".pgsql", ".ddl"}, strings.ToLower(path.Ext(name))) &&
+		!slices.ContainsFunc(parts[1:], ofAnotherDatabase)
+}
+
+// forPostgresOnly replaces the end of a name to get the one that Pop prefers with
+// Postgres.
+var forPostgresOnly = strings.NewReplacer(".up.sql", ".postgres.up.sql")
+
+// isReplaced reports whether there is a migration of Pop with the same name that is for
+// Postgres only.
+func isReplaced(name string, contents map[string][]byte) bool {
+	other := forPostgresOnly.Replace(name)
+	_, ok := contents[other]
+	return ok && other != name
 }
 
 // ReadAlembic reads a folder of Alembic's versions, in no particular order. The SQL of
@@ -273,7 +288,7 @@ func order(tool Tool, contents map[string][]byte) []string {
 		included = includedByOthers(contents)
 	}
 	for name := range contents {
-		if is(name) && !included[name] {
+		if is(name) && !included[name] && !isReplaced(name, contents) {
 			names = append(names, name)
 		}
 	}
@@ -287,19 +302,33 @@ func order(tool Tool, contents map[string][]byte) []string {
 	return names
 }
 
+// undoing matches the end of a name that undoes the migration without that end.
+var undoing = regexp.MustCompile(`[._-](down|rollback|revert|undo)\.sql$`)
+
 // leadsDown reports whether a file undoes another one, by their names: a.down.sql,
-// a-down.sql, a.rollback.sql, 1.undo.a.sql.
+// a-down.sql, a.rollback.sql, 1.undo.a.sql, rollback/a.sql.
 func leadsDown(name string, contents map[string][]byte) bool {
 	if downName.MatchString(name) {
 		return true
 	}
-	for _, pair := range [][2]string{{"-down.sql", "-up.sql"}, {"_down.sql", "_up.sql"}, {".undo.", ".do."}, {".rollback.sql", ".sql"}} {
-		partner := strings.Replace(name, pair[0], pair[1], 1)
-		if _, ok := contents[partner]; ok && partner != name {
-			return true
+	partners := []string{undoing.ReplaceAllString(name, ".sql")}
+	for _, pair := range [][2]string{{"-down.sql", "-up.sql"}, {"_down.sql", "_up.sql"}, {".undo.", ".do."}} {
+		partners = append(partners, strings.Replace(name, pair[0], pair[1], 1))
+	}
+	folders := strings.Split(name, "/")
+	for i, folder := range folders[:len(folders)-1] {
+		if !slices.Contains([]string{"down", "rollback", "revert", "undo"}, strings.ToLower(folder)) {
+			continue
+		}
+		partners = append(partners, path.Join(slices.Delete(slices.Clone(folders), i, i+1)...))
+		for _, other := range []string{"up", "deploy", "do", "forward", "apply"} {
+			partners = append(partners, path.Join(slices.Concat(folders[:i], []string{other}, folders[i+1:])...))
 		}
 	}
-	return false
+	return slices.ContainsFunc(partners, func(partner string) bool {
+		_, ok := contents[partner]
+		return ok && partner != name
+	})
 }
 
 // fromCheckpoint drops the files before the last checkpoint: atlas builds a new

@@ -96,6 +96,22 @@ func TestOrder(t *testing.T) {
 			"-- 1-a-up.sql --\n-- 1-a-down.sql --\n-- 2_b_up.sql --\n-- 2_b_down.sql --\n-- 3.do.c.sql --\n-- 3.undo.c.sql --\n-- 4.sql --\n-- 4.rollback.sql --\n-- 5_cool_down.sql --\n",
 			migrationfolder.Plain, []string{"1-a-up.sql", "2_b_up.sql", "3.do.c.sql", "4.sql", "5_cool_down.sql"},
 		},
+		"what leads down, by its end": {
+			"-- 1_a.sql --\n-- 1_a_down.sql --\n-- 2_b.sql --\n-- 2_b-rollback.sql --\n-- 3_c.sql --\n-- 3_c.undo.sql --\n-- 4_d_revert.sql --\n",
+			migrationfolder.Plain, []string{"1_a.sql", "2_b.sql", "3_c.sql", "4_d_revert.sql"},
+		},
+		"what leads down, by its folder": {
+			"-- up/1_a.sql --\n-- down/1_a.sql --\n-- x/deploy/2_b.sql --\n-- x/rollback/2_b.sql --\n-- y/3_c.sql --\n-- y/undo/3_c.sql --\n-- down/5_c.sql --\n",
+			migrationfolder.Plain, []string{"down/5_c.sql", "up/1_a.sql", "x/deploy/2_b.sql", "y/3_c.sql"},
+		},
+		"files of other databases": {
+			"-- 1_a.postgres.up.sql --\n-- 1_a.up.sql --\n-- 1_a.mysql.up.sql --\n-- 1_a.sqlite3.up.sql --\n-- 1_a.down.sql --\n-- 2_b.up.sql --\n-- 3_mysql.up.sql --\n",
+			migrationfolder.Migrate, []string{"1_a.postgres.up.sql", "2_b.up.sql", "3_mysql.up.sql"},
+		},
+		"folders of other databases": {
+			"-- clickhouse/1_a.up.sql --\n-- cockroach/1_a.up.sql --\n-- postgres/1_a.up.sql --\n-- postgres/1_a.down.sql --\n",
+			migrationfolder.Plain, []string{"postgres/1_a.up.sql"},
+		},
 		"a byte order mark before the mark of a tool": {
 			"-- 1_a.sql --\n\xEF\xBB\xBF-- +goose Up\n-- notes.sql --\n", migrationfolder.Goose, []string{"1_a.sql"},
 		},
@@ -140,6 +156,9 @@ func TestTheWayDownIsBlank(t *testing.T) {
 		"tern":          {"up;\n---- create above / drop below ----\ndown;\n", "up;\n\n\n"},
 		"dbmate":        {"-- migrate:up\nup;\n-- migrate:down\ndown;\n", "-- migrate:up\nup;\n\n\n"},
 		"sql-migrate":   {"-- +migrate Up\nup;\n-- +migrate Down\ndown;\n", "-- +migrate Up\nup;\n\n\n"},
+		"micrate":       {"-- +micrate Up\nup;\n-- +micrate Down\ndown;\n", "-- +micrate Up\nup;\n\n\n"},
+		"shmig":         {"-- ====  UP  ====\nup;\n-- ==== DOWN ====\r\ndown;", "-- ====  UP  ====\nup;\n\r\n"},
+		"a heading":     {"-- === Down payments ===\nup;", "-- === Down payments ===\nup;"},
 		"neither":       {"up; -- +goose Down\n", "up; -- +goose Down\n"},
 		"rambler":       {"-- rambler up\nup;\n-- rambler down\ndown;\n", "-- rambler up\nup;\n\n\n"},
 		"node-pg":       {"-- Up Migration\nup;\n-- Down Migration\ndown;\n", "-- Up Migration\nup;\n\n\n"},
@@ -229,6 +248,9 @@ func TestSearch(t *testing.T) {
 		"a folder by its name":   {archive: "-- db/migrations/a.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Plain, Path: "db/migrations"}},
 		"a schema file":          {archive: "-- schema.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Plain, Path: "schema.sql", File: true}},
 		"a tool before a folder": {archive: "-- migrations/a.sql --\n-- x/y/1_a.up.sql --\n-- schema.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "x/y"}},
+		"another database":       {archive: "-- db/clickhouse/1_a.up.sql --\n-- db/mysql/1_a.up.sql --\n-- db/postgres/1_a.up.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "db/postgres"}},
+		"only another database":  {archive: "-- db/mysql/1_a.up.sql --\n", none: true},
+		"Hasura":                 {archive: "-- migrations/default/1700000000000_a/up.sql --\n-- migrations/default/1700000000000_a/down.sql --\n", none: true},
 		"the nearer one":         {archive: "-- a/b/1_a.up.sql --\n-- z/1_a.sql --\n-- +goose Up\n", want: migrationfolder.Found{Tool: migrationfolder.Goose, Path: "z"}},
 	} {
 		t.Run(name, func(t *testing.T) {

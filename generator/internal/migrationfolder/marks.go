@@ -8,11 +8,11 @@ import (
 )
 
 var (
-	upMark   = regexp.MustCompile(`(?i)^\s*(--\s*(\+goose\s+up|\+migrate\s+up|migrate:up|rambler\s+up|up\s+migration)\b|#\s*---\s*!ups\b)`)
-	downMark = regexp.MustCompile(`(?i)^(\s*--\s*(\+goose\s+down|\+migrate\s+down|migrate:down|rambler\s+down|down\s+migration|//\s*@undo)\b|\s*#\s*---\s*!downs\b|---- create above / drop below ----)`)
+	upMark   = regexp.MustCompile(`(?i)^\s*(--\s*(\+goose\s+up|\+mi[gc]rate\s+up|migrate:up|rambler\s+up|up\s+migration)\b|--\s*=+\s*up\s*=+\s*$|#\s*---\s*!ups\b)`)
+	downMark = regexp.MustCompile(`(?i)^(\s*--\s*(\+goose\s+down|\+mi[gc]rate\s+down|migrate:down|rambler\s+down|down\s+migration|//\s*@undo)\b|\s*--\s*=+\s*down\s*=+\s*$|\s*#\s*---\s*!downs\b|---- create above / drop below ----)`)
 	// endMark matches where a statement ends without a semicolon: for goose and
 	// sql-migrate, bun, Drizzle and Liquibase.
-	endMark = regexp.MustCompile(`(?i)^\s*--\s*(\+(goose|migrate)\s+StatementEnd\b|bun:split\b|>\s*statement-breakpoint\b|changeset\s)`)
+	endMark = regexp.MustCompile(`(?i)^\s*--\s*(\+(goose|mi[gc]rate)\s+StatementEnd\b|bun:split\b|>\s*statement-breakpoint\b|changeset\s)`)
 )
 
 // up blanks every line of the way down, including the marks, and adds a semicolon to

@@ -71,7 +71,7 @@ func eachFolder(root string, visit func(dir string) error) error {
 				return err
 			}
 			for _, e := range entries {
-				if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains(skipped, e.Name()) {
+				if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains(skipped, e.Name()) && !ofAnotherDatabase(e.Name()) {
 					inside = append(inside, filepath.Join(dir, e.Name()))
 				}
 			}
@@ -122,6 +122,9 @@ func look(root, dir string) (Found, bool, error) {
 var (
 	dbmateMark     = regexp.MustCompile(`(?m)^--\s*migrate:up\b`)
 	sqlMigrateMark = regexp.MustCompile(`(?m)^--\s*\+migrate\s+Up\b`)
+	// hasuraName matches the folder of a migration of Hasura, which has Diesel's files.
+	// Hasura ignores a folder with a name that Diesel would give it.
+	hasuraName = regexp.MustCompile(`^\d{13,}_`)
 )
 
 // byFiles returns the tool of a folder, if its files show more than Read needs.
@@ -134,7 +137,7 @@ func byFiles(folder *Folder) Tool {
 		switch {
 		case folder.Nested && path.Base(f.Name) == "migration.sql":
 			return Prisma
-		case folder.Nested && path.Base(f.Name) == "up.sql":
+		case folder.Nested && path.Base(f.Name) == "up.sql" && !hasuraName.MatchString(f.Name):
 			return Diesel
 		case folder.Nested: // Sqitch and others
 		case parts != nil && parts[1] != "":

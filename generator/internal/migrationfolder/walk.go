@@ -36,10 +36,17 @@ func walk(root, below string, contents map[string][]byte) error {
 	return nil
 }
 
+// otherDatabases are names of folders, and parts of file names, for other databases
+// than Postgres.
+var otherDatabases = []string{
+	"bigquery", "cassandra", "clickhouse", "cockroach", "cockroachdb", "crdb", "db2", "derby", "duckdb", "h2", "hsqldb", "mariadb", "mssql",
+	"mysql", "oracle", "scylla", "snowflake", "spanner", "sqlite", "sqlite3", "sqlserver", "tidb",
+}
+
 // ofAnotherDatabase reports whether the name of a folder is that of another database
 // than Postgres.
 func ofAnotherDatabase(name string) bool {
-	return slices.Contains([]string{"db2", "derby", "h2", "hsqldb", "mariadb", "mssql", "mysql", "oracle", "sqlite", "sqlite3", "sqlserver"}, strings.ToLower(name))
+	return slices.Contains(otherDatabases, strings.ToLower(name))
 }
 
 // nestedNames are the files for the way up in a folder that is one migration: of Prisma

@@ -46,8 +46,12 @@ var (
 	}
 )
 
-// aliases are types that are another type with a default.
-var aliases = map[string]string{"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8"}
+// aliases are types that are another type with a default, and names that sqlc gives the
+// results of expressions.
+var aliases = map[string]string{
+	"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8",
+	"int": "int4", "integer": "int4", "bigint": "int8", "timestamp with time zone": "timestamptz", "character varying": "varchar",
+}
 
 // catalogTable is a table as sqlc understands it.
 type catalogTable struct {
@@ -109,6 +113,10 @@ func (r *run) check(tables []catalogTable) {
 		r.otherShape(pos, is)
 		return
 	}
+	if missing := missingOf(has); has["seq"] == "" && len(missing) > 2 {
+		r.otherColumns(pos, missing)
+		return
+	}
 	upgradable := !slices.ContainsFunc(columns, func(c column) bool { return c.older && has[c.name] == "" })
 	for _, c := range columns {
 		is, there := has[c.name]
@@ -161,9 +169,35 @@ const otherShapeGuide = "docs/migrating.md, \"The usual shape\", lists what the 
 // otherShape reports a table whose ids are no UUIDs. No migration that keeps its rows
 // makes it an outbox, so its other differences do not matter.
 func (r *run) otherShape(pos finding.Pos, id string) {
+	r.another = true
 	r.list.Errorf(pos, "column-type", "column \"id\" of %s has the type %s, not uuid, so `outboxgen migration --upgrade` cannot change this table", table, id).
-		SetHint("keep it beside a new one: rename it, or set sqlc.schema to another schema, and add the migration that `" + r.command() +
-			"` prints; docs/migrating.md, \"A table of another shape\", has the steps")
+		SetHint(r.keepBeside())
+}
+
+// missingOf returns the columns that the insert functions fill and the older shape has,
+// and this table has not.
+func missingOf(has map[string]string) []string {
+	var all []string
+	for _, c := range columns {
+		if c.older && !c.relay && has[c.name] == "" {
+			all = append(all, c.name)
+		}
+	}
+	return all
+}
+
+// otherColumns reports a table without most columns of an outbox, once and not for each
+// of them.
+func (r *run) otherColumns(pos finding.Pos, missing []string) {
+	r.another = true
+	r.list.Errorf(pos, "column-missing", "table %s lacks the columns %s, so `outboxgen migration --upgrade` cannot change this table", table, strings.Join(missing, ", ")).
+		SetHint("if it has them under other names, rename them in a migration; otherwise " + r.keepBeside())
+}
+
+// keepBeside says how to keep a table that cannot become the outbox.
+func (r *run) keepBeside() string {
+	return "keep it beside a new one: rename it, or set sqlc.schema to another schema, and add the migration that `" + r.command() +
+		"` prints; docs/migrating.md, \"A table of another shape\", has the steps"
 }
 
 func (r *run) noTable(schema string) {

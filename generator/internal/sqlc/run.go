@@ -18,6 +18,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
+	"github.com/outboxgen/outboxgen/generator/internal/indexes"
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 )
@@ -39,7 +40,10 @@ type run struct {
 	dir    string
 	list   *finding.List
 
+	unique []indexes.Index // of the table, with its primary key
+
 	assumed bool // the table is outboxgen's, because that of the service is unknown
+	another bool // the table is not an outbox, also not an older one
 }
 
 // generate runs sqlc, once if all is well. It also checks a service's own tables: sqlc

@@ -26,6 +26,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
+	"github.com/outboxgen/outboxgen/generator/internal/indexes"
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/migrations"
@@ -134,6 +135,11 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 		return nil, fmt.Errorf("create a folder for sqlc: %w", err)
 	}
 	files, err = r.generate(ctx)
+	if r.opts.Migrations != "" && !r.another {
+		r.unique = indexes.Unique(scripts(r.folder), schemaName(r.opts.Schema), table)
+		r.warnOfUnique()
+		r.warnOfRefused()
+	}
 	if removeErr := os.RemoveAll(r.dir); err == nil && removeErr != nil {
 		err = fmt.Errorf("remove the folder of sqlc: %w", removeErr)
 	}
@@ -173,7 +179,6 @@ func read(opts Options, list *finding.List) (*migrationfolder.Folder, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	warnOfUnique(opts, folder, list)
 	return folder, nil
 }
 

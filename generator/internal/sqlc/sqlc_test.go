@@ -145,7 +145,7 @@ func TestLayouts(t *testing.T) {
 		create = `CREATE TABLE event_outbox (
 	id uuid PRIMARY KEY, aggregate_id varchar(255) NOT NULL, aggregate_type varchar(100) NOT NULL,
 	event_type varchar(255) NOT NULL, event_data json NOT NULL, event_key varchar(255),
-	created_at timestamptz NOT NULL, published_at timestamptz, retry_count int NOT NULL, last_error text,
+	created_at timestamptz NOT NULL DEFAULT now(), published_at timestamptz, retry_count int NOT NULL DEFAULT 0, last_error text,
 	tx xid8, seq bigint GENERATED ALWAYS AS IDENTITY
 );
 `

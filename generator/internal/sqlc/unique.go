@@ -2,22 +2,25 @@ package sqlc
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/history"
 	"github.com/outboxgen/outboxgen/generator/internal/indexes"
-	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 )
 
 // warnOfUnique reports the unique indexes of the outbox other than its primary key.
-func warnOfUnique(opts Options, folder *migrationfolder.Folder, list *finding.List) {
-	for _, x := range indexes.Unique(scripts(folder), schemaName(opts.Schema), table, "id", "seq") {
-		line, col := position(folder.File(x.File).SQL, x.Offset)
-		kind, drop := "index", "DROP INDEX "+identifier(opts.Schema, x.Name)
-		if x.Constraint {
-			kind, drop = "constraint", "ALTER TABLE "+identifier(opts.Schema, table)+" DROP CONSTRAINT "+identifier("", x.Name)
+func (r *run) warnOfUnique() {
+	for _, x := range r.unique {
+		if slices.Contains(x.Columns, "id") || slices.Contains(x.Columns, "seq") {
+			continue // it can hardly refuse a row
 		}
-		list.Warnf(finding.Pos{File: filePath(opts, folder, x.File), Line: line, Col: col}, "unique-index",
+		kind, drop := "index", "DROP INDEX "+identifier(r.opts.Schema, x.Name)
+		if x.Constraint {
+			kind, drop = "constraint", "ALTER TABLE "+identifier(r.opts.Schema, table)+" DROP CONSTRAINT "+identifier("", x.Name)
+		}
+		r.list.Warnf(r.pos(history.Place{File: x.File, Offset: x.Offset}), "unique-index",
 			"the unique %s %s of %s makes an insert fail with SQLSTATE 23505 while an earlier row has the same (%s); "+
 				"if that row is dead-lettered, every later business transaction that inserts these values fails", kind, finding.Quote(x.Name), table, keyText(x.Columns)).
 			SetHint("add a migration with " + drop + "; to insert an event at most once, give it an id made with outbox.DeterministicID")

@@ -105,6 +105,9 @@ func (l *lexer) statement() bool {
 			ended = true
 			continue
 		case l.text[l.at] == '\\':
+			if resets.Match(l.text[l.at:]) {
+				tokens = nil
+			}
 			ended = l.ends()
 			continue
 		}
@@ -165,6 +168,8 @@ var (
 	wholeLine = regexp.MustCompile(`^\\(!|copy\b|[?h]\b|help\b|[es]f\b|[es]v\b)`)
 	// separator matches what ends other commands, unless it is in quotes.
 	separator = regexp.MustCompile("^\\\\(?:[^\\\\'\"`]|'[^']*'|\"[^\"]*\"|`[^`]*`|\\\\[^\\\\])*(\\\\\\\\)")
+	// resets matches a command that forgets the statement before it.
+	resets = regexp.MustCompile(`^\\(r|reset)\b`)
 	// sends matches a command that ends a statement.
 	sends = regexp.MustCompile(`^\\(g(x|exec|set|desc)?|crosstabview|watch|bind|parse|r|reset)\b`)
 )

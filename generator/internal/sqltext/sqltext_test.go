@@ -57,6 +57,7 @@ func TestSplit(t *testing.T) {
 		"lines of old":                   {"-- a; 'b\rx;\r--c\ry", []string{"x", "y"}},
 		"data without an end":            {"COPY t FROM STDIN;\r\n1;\r\n2", []string{"COPY|t|FROM|STDIN", "data: 1;\r\n2"}},
 		"a copy of a file":               {"COPY t FROM '/a'; x", []string{"COPY|t|FROM|'/a'", "x"}},
+		"a statement that psql forgets":  {"DROP TABLE a\n\\r\nx; DROP TABLE b \\reset\ny", []string{"x", "y"}},
 		"commands of psql":               {"\\connect db 'a\nSELECT 1;\n\\set x $$\nSELECT 2 \\gset y;\nz", []string{"psql: \\connect db 'a\n", "SELECT|1", "psql: \\set x $$\n", "SELECT|2", "z"}},
 		"variables of psql":              {`SELECT :a, :'b;', :"c", d::text, e[1:2], f := 1`, []string{`SELECT|:a|,|:'b;'|,|:"c"|,|d|::|text|,|e|[|1|:|2|]|,|f|:|=|1`}},
 		"placeholders of Flyway":         {"CREATE TABLE ${schema}.t_${x;y} (a int); x", []string{"CREATE|TABLE|${schema}|.|t_|${x;y}|(|a|int|)", "x"}},
