@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -45,20 +46,20 @@ func (f *secretFile) read() (string, error) {
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	if text == "" {
-		return "", fmt.Errorf("the file of %s is empty", f.setting)
+		return "", fmt.Errorf("%s is empty", fileOf(f.setting, f.path))
 	}
 	f.secrets.Replace(f.setting+" "+f.path, text)
 	return text, nil
 }
 
-// readSecretly reads the file that a setting names. The error does not contain the name,
-// which at the start may be the secret itself, set by mistake.
+// readSecretly reads the file that a setting names. The error contains the name only if it
+// cannot be the secret itself, set by mistake.
 func readSecretly(setting, path string, secrets *secret.Redactor, atStart bool) ([]byte, error) {
 	content, err := os.ReadFile(path)
 	if err == nil {
 		return content, nil
 	}
-	if atStart {
+	if atStart && !isPath(path) {
 		secrets.Add(path)
 	}
 	if looksLikeContent(path) {
@@ -67,7 +68,26 @@ func readSecretly(setting, path string, secrets *secret.Redactor, atStart bool) 
 	if inPath := (*fs.PathError)(nil); errors.As(err, &inPath) {
 		err = inPath.Err
 	}
-	return nil, fmt.Errorf("the file of %s cannot be read: %w", setting, err)
+	return nil, fmt.Errorf("%s cannot be read: %w", fileOf(setting, path), err)
+}
+
+// fileOf names the file of a setting in a message.
+func fileOf(setting, path string) string {
+	if !isPath(path) {
+		return "the file of " + setting
+	}
+	return fmt.Sprintf("the file of %s (%s)", setting, path)
+}
+
+// isPath reports whether a text names a place in a folder that is there, so that it is no
+// secret.
+func isPath(text string) bool {
+	folder := filepath.Dir(text)
+	if !filepath.IsAbs(text) || folder == filepath.Dir(folder) { // the root is a folder for any secret that begins with a slash
+		return false
+	}
+	info, err := os.Stat(folder)
+	return err == nil && info.IsDir()
 }
 
 func looksLikeContent(path string) bool {

@@ -43,8 +43,10 @@ func TestCredentialFilesThatCannotBeUsed(t *testing.T) {
 		want string
 	}{
 		{[]string{"--database-password-file", "hunter22"}, "setting database-password-file: the file of database-password-file cannot be read: no such file or directory"},
-		{[]string{"--database-password-file", empty}, "setting database-password-file: the file of database-password-file is empty"},
-		{[]string{"--redis-url", "redis://h", "--redis-password-file", dir}, "setting redis-password-file: the file of redis-password-file cannot be read: is a directory"},
+		{[]string{"--database-password-file", empty}, "setting database-password-file: the file of database-password-file (" + empty + ") is empty"},
+		{[]string{"--database-password-file", filepath.Join(dir, "none")}, "setting database-password-file: the file of database-password-file (" + filepath.Join(dir, "none") + ") cannot be read: no such file or directory"},
+		{[]string{"--database-password-file", "/hunter22"}, "setting database-password-file: the file of database-password-file cannot be read: no such file or directory"},
+		{[]string{"--redis-url", "redis://h", "--redis-password-file", dir}, "setting redis-password-file: the file of redis-password-file (" + dir + ") cannot be read: is a directory"},
 		{[]string{"--tls", "--sasl", "plain", "--sasl-user", "u", "--sasl-password", "p", "--sasl-password-file", token}, "setting sasl-password-file: sasl-password is set too: remove one of them"},
 		{[]string{"--tls", "--sasl", "oauthbearer"}, "the file with the token (sasl is oauthbearer) is missing: set --sasl-token-file, OUTBOXRELAY_SASL_TOKEN_FILE, or sasl_token_file in the settings file (--config)"},
 		{[]string{"--sasl", "oauthbearer", "--sasl-token-file", token}, "setting sasl: it is oauthbearer but tls is not set, so the token would be sent in clear text: set tls to true, or set sasl-without-tls to true if the network is trusted"},
@@ -116,6 +118,16 @@ func TestThePasswordOfTheDatabaseChanges(t *testing.T) {
 	until(t, "the former password is refused several times", func() bool {
 		return strings.Count(relayed.log.String(), "password authentication failed") >= severalTimes
 	})
+	given := *address // its password has no effect beside a file
+	given.User = url.UserPassword(address.User.Username(), "second")
+	said := "; check the user and the password; the password is that of the file " + file +
+		" (setting database-password-file), which has precedence over one in database-url\n"
+	for _, args := range [][]string{{"status"}, {"tail", "--once"}} {
+		got := call(env, append(args, "--database-url", given.String())...)
+		if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, said) {
+			t.Errorf("%v: exit %d:\n%s", args, got.Code, got.Stderr)
+		}
+	}
 	writeTo(t, file, "second\n")
 	until(t, "the outbox is led again", func() bool { return relayed.leads("shop") })
 	if log := relayed.log.String(); strings.Contains(log, "first") || strings.Contains(log, "second") {

@@ -110,7 +110,7 @@ func doctorCommand(env environment) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "outbox", "", "only this outbox, if the settings file has several")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per outbox")
-	cmd.Flags().DurationVar(&watch, "watch", time.Second, "how long to look for another relay; it stops when it finds one")
+	cmd.Flags().DurationVar(&watch, "watch", briefly, "how long to look for another relay; it stops when it finds one")
 	c = env.declareWith(cmd, doctorSettings)
 	c.session = "outboxrelay doctor"
 	return cmd
@@ -119,6 +119,9 @@ func doctorCommand(env environment) *cobra.Command {
 // examinePatience limits what doctor reads of the outbox, so that no statement is open for
 // long.
 const examinePatience = time.Minute
+
+// briefly is how long a doctor looks for other relays unless it is told how long.
+const briefly = time.Second
 
 // examine makes all checks. One that fails does not stop the others.
 func (d *doctor) examine(ctx context.Context, c *configuration) {
@@ -139,7 +142,7 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	see := incidentOfDatabase(err)
 	switch {
 	case err != nil && started != nil:
-		d.addIncident(see, broken, "database", "the database cannot be reached: "+strings.TrimPrefix(err.Error(), "outbox "+d.o.name+": "),
+		d.addIncident(see, broken, "database", "the database cannot be reached: "+strings.ReplaceAll(strings.TrimPrefix(err.Error(), "outbox "+d.o.name+": "), "\n", "; "),
 			"no relay can work; a running one retries, and counts no attempts",
 			cmp.Or(fixOfDatabase(err), "correct the setting database-url; the log of the database may say more"))
 	case err != nil:

@@ -42,7 +42,7 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) error {
 		if p.Err != nil {
 			what += ": " + p.Err.Error()
 		}
-		d.addIncident(incidentOfDatabase(p), broken, check, what, "a relay refuses to start, or stops", p.Remedy)
+		d.addIncident(incidentOfDatabase(p), broken, check, what, "a relay with these settings refuses to start, or stops", p.Remedy)
 	}
 	for _, w := range log.kept {
 		d.add(risky, check, w.text, "", w.remedy)
@@ -267,8 +267,14 @@ func (d *doctor) checkRelays(f admin.Facts) {
 		d.add(broken, "relays", crashes(l), "a row may kill the relay", fix)
 	}
 	if !f.Server.SeesOthers {
-		d.add(notable, "relays", "what sessions of other roles do is not visible to the role "+f.Server.Login, "a relay of another kind that has its own role is not found",
-			"GRANT pg_read_all_stats TO "+pgx.Identifier{f.Server.Login}.Sanitize())
+		hidden := "what sessions of other roles do is not visible to the role " + f.Server.Login
+		const missed = "a relay of another kind that has its own role is not found"
+		grant := "GRANT pg_read_all_stats TO " + pgx.Identifier{f.Server.Login}.Sanitize()
+		if d.watch > briefly { // somebody looks for such a relay
+			d.addIncident(runbook.OldRelay, risky, "relays", hidden, missed+", however long --watch looks", grant)
+		} else {
+			d.add(notable, "relays", hidden, missed, grant)
+		}
 	}
 	d.compareSettings(l.State.Led)
 	if led := l.State.Led; led != nil && l.Holder != uuid.Nil {

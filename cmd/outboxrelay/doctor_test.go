@@ -275,4 +275,10 @@ func TestDoctorAsAnOperator(t *testing.T) {
 	if got := worse(found); len(got) != 1 || got[0] != "warning relays: no relay leads" {
 		t.Errorf("with the relay's role: %q", got)
 	}
+	_, found = examined(t, map[string]string{"DATABASE_URL": relayURL}, "--sink", "stdout", "--watch", "1001ms")
+	if !slices.ContainsFunc(found, func(f diagnosis) bool {
+		return f.Level == risky && strings.HasPrefix(f.What, "what sessions of other roles do is not visible to the role ") && f.See == runbook.OldRelay.URL()
+	}) {
+		t.Errorf("doctor --watch does not warn that it cannot see another relay: %+v", found)
+	}
 }

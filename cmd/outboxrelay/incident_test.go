@@ -199,6 +199,18 @@ func TestStatusWithoutItsDatabase(t *testing.T) {
 	}
 }
 
+// A finding about an address with several hosts is one line.
+func TestDoctorWithoutAnyHost(t *testing.T) {
+	t.Parallel()
+	_, found := examined(t, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1,127.0.0.1:2/d?sslmode=disable"}, "--sink", "stdout")
+	refused := func(host string) string {
+		return "failed to connect to `user=u database=d`: " + host + " (127.0.0.1): dial error: dial tcp " + host + ": connect: connection refused"
+	}
+	if diff := cmp.Diff("the database cannot be reached: "+refused("127.0.0.1:1")+"; "+refused("127.0.0.1:2"), found[0].What); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // A role that the server does not have is said to be missing, and has a section of the runbook.
 func TestARoleThatDoesNotExist(t *testing.T) {
 	_, env := newOutbox(t)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -104,7 +105,11 @@ func withoutSecrets(s relay.Status, secrets *secret.Redactor) relay.Status {
 func serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) (wait func(), err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (setting listen; empty turns it off): %w", address, err)
+		hint := ""
+		if errors.Is(err, syscall.EADDRINUSE) {
+			hint = "; another process has the port: end it if it is a relay that hangs, or set another listen"
+		}
+		return nil, fmt.Errorf("cannot listen on %s (setting listen; empty turns it off): %w%s", address, err, hint)
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second}
 	done := make(chan struct{})

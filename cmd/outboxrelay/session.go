@@ -169,7 +169,7 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 	defer cancel()
 	conn, err := pgstore.Connect(connecting, config)
 	if err != nil {
-		return nil, err
+		return nil, o.passwordRefused(err)
 	}
 	answering, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -194,6 +194,15 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 	return conn, nil
 }
 
+// passwordRefused adds which password the server has refused, if there may be several: the
+// file has precedence, also over the address on the command line.
+func (o outbox) passwordRefused(err error) error {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != invalidPassword || o.password == nil {
+		return err
+	}
+	return fmt.Errorf("%w; the password is that of the file %s (setting database-password-file), which has precedence over one in database-url", err, o.password.path)
+}
+
 // explained adds what an operator can do about an error.
 func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
@@ -209,8 +218,8 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 				"as in postgres://…/…?statement_timeout=10min", err, limit)
 		}
 	case "42501": // insufficient privilege
-		return fmt.Errorf("%w: the command needs the privileges of an operator: GRANT outbox_operator to its role, or log in with another "+
-			"one (--database-url, --database-password-file)", err)
+		return fmt.Errorf("%w; to run the command, GRANT outbox_operator to its role, or log in with another one "+
+			"(--database-url and --database-password-file)", err)
 	case "25006": // read-only
 		return fmt.Errorf("%w: the server is a standby, or its transactions only read by default: give the address of the primary, or all addresses", err)
 	}

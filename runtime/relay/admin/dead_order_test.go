@@ -1,12 +1,15 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin"
 )
@@ -107,6 +110,85 @@ func earlierOfManyKeys(t *testing.T, keys string) {
 	if diff := cmp.Diff([][]int64{{17, 12_018}, {17}, {12_018}, nil}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// No statement looks at more than a limited number of rows, however few of them have the key.
+func TestEarlierDeadRowsOfAStatement(t *testing.T) {
+	owner, conn := newOutbox(t)
+	const rows = 25_000
+	insert(t, owner, rows, `UPDATE event_outbox SET dead_at = now(), event_key = 'other'; UPDATE event_outbox SET event_key = 'k' WHERE seq IN (1, 25000); ANALYZE event_outbox`)
+	chosen := &admin.Chosen{}
+	page, err := admin.DeadLetters(t.Context(), conn, admin.Filter{EventIDs: []uuid.UUID{id(rows)}}, 0)
+	if err != nil || len(page) != 1 {
+		t.Fatalf("%d rows were found, %v", len(page), err)
+	}
+	chosen.Add(page[0])
+	counted := &rowCounter{Conn: conn, t: t}
+	earlier, err := admin.EarlierDead(t.Context(), counted, chosen, 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for _, l := range earlier {
+		got = append(got, l.Seq)
+	}
+	if diff := cmp.Diff([]int64{1}, got); diff != "" {
+		t.Errorf("the earlier rows (-want +got):\n%s", diff)
+	}
+	want := map[string][]float64{"NextDead": {10_000, 10_000, 4_999}, "DeadBetween": {10_000, 10_000, 4_999}}
+	if diff := cmp.Diff(want, counted.looked); diff != "" {
+		t.Errorf("the rows that each statement looked at (-want +got):\n%s", diff)
+	}
+}
+
+// rowCounter counts the rows of event_outbox that each statement looks at.
+type rowCounter struct {
+	*pgx.Conn
+	t      *testing.T
+	looked map[string][]float64 // by the name of the query
+}
+
+func (c *rowCounter) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	c.count(ctx, sql, args)
+	return c.Conn.Query(ctx, sql, args...)
+}
+
+func (c *rowCounter) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	c.count(ctx, sql, args)
+	return c.Conn.QueryRow(ctx, sql, args...)
+}
+
+func (c *rowCounter) count(ctx context.Context, sql string, args []any) {
+	c.t.Helper()
+	_, rest, _ := strings.Cut(sql, "-- name: ")
+	name, _, _ := strings.Cut(rest, " ")
+	var plans []struct{ Plan planNode }
+	if err := c.Conn.QueryRow(ctx, "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) "+sql, args...).Scan(&plans); err != nil {
+		c.t.Fatal(err)
+	}
+	if c.looked == nil {
+		c.looked = map[string][]float64{}
+	}
+	c.looked[name] = append(c.looked[name], plans[0].Plan.looked())
+}
+
+// planNode is a node of a plan that was carried out.
+type planNode struct {
+	Relation string     `json:"Relation Name"`
+	Rows     float64    `json:"Actual Rows"`
+	Filtered float64    `json:"Rows Removed by Filter"`
+	Loops    float64    `json:"Actual Loops"`
+	Plans    []planNode `json:"Plans"`
+}
+
+func (n planNode) looked() (rows float64) {
+	if n.Relation == "event_outbox" {
+		rows = (n.Rows + n.Filtered) * n.Loops
+	}
+	for _, inner := range n.Plans {
+		rows += inner.looked()
+	}
+	return rows
 }
 
 // Each transaction of a larger replay looks at all dead rows before its own, whichever keys

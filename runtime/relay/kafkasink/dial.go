@@ -55,6 +55,7 @@ type condition struct {
 	failed time.Time // when it last failed
 	quiet  time.Time // when it last did not answer
 	slow   bool      // it did not answer in time
+	why    error     // of the last failure; nil: it has answered since
 }
 
 func newDialer(config *tls.Config, seeds ...string) *dialer {
@@ -102,7 +103,7 @@ func (d *dialer) dial(ctx context.Context, network, hostport string) (net.Conn, 
 		}
 		failed := func(err error) {
 			silent := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
-			d.failed(address, silent)
+			d.failed(address, silent, err)
 			d.next(hostport, at)
 		}
 		limit, began := firstAnswer, time.Now()
@@ -200,11 +201,31 @@ func (d *dialer) next(hostport string, at int) {
 	d.brokers[hostport] = broker{d.brokers[hostport].addresses, at + 1}
 }
 
-func (d *dialer) failed(address string, silent bool) {
+// lately is how old the failure of a connection may be that explains a missing answer.
+const lately = 10 * time.Second
+
+// trouble returns the last failure of a connection, as the end of a message: the client's own
+// errors only say that there was no answer in time. It returns "" if there was none lately.
+func (d *dialer) trouble() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var last condition
+	for _, c := range d.addresses {
+		if c.why != nil && time.Since(c.failed) < lately && c.failed.After(last.failed) {
+			last = c
+		}
+	}
+	if last.why == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (the last connection: %v)", last.why)
+}
+
+func (d *dialer) failed(address string, silent bool, why error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := d.addresses[address]
-	known.failed = time.Now()
+	known.failed, known.why = time.Now(), why
 	if silent {
 		known.quiet, known.slow = known.failed, true
 	}

@@ -338,9 +338,9 @@ func TestAQuietAddressIsTriedWhenThereIsNoOther(t *testing.T) {
 					t.Fatal(err)
 				}
 				_ = conn.Close()
-				d.failed(next, c.silent)
+				d.failed(next, c.silent, nil)
 			}
-			d.failed(at, true)
+			d.failed(at, true, nil)
 			conn, err := d.dial(t.Context(), "tcp", at)
 			if err == nil {
 				_ = conn.Close()

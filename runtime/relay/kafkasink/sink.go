@@ -65,6 +65,7 @@ const (
 
 // Sink is a relay.Sink for Kafka. Create it with New.
 type Sink struct {
+	dialer  *dialer
 	opts    []kgo.Opt // of both clients
 	produce []kgo.Opt // more options of the producing client
 	hash    kgo.TopicPartitioner
@@ -97,6 +98,7 @@ func New(cfg Config) (*Sink, error) {
 	}
 	defer given.Close()
 	d := dialerFor(given)
+	s.dialer = d
 	if cfg.TLS != nil {
 		d.tls = cfg.TLS
 	}
@@ -362,7 +364,7 @@ func (p *producer) flush(ctx context.Context, f *flight, which []int) {
 	if err := p.client.Flush(ctx); err != nil {
 		p.client.Close()
 		p.client = nil
-		f.abort(fmt.Errorf("%w: %w", errUnresolved, err))
+		f.abort(fmt.Errorf("%w%s: %w", errUnresolved, p.sink.dialer.trouble(), err))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -168,6 +169,35 @@ func TestWaveWithoutKafka(t *testing.T) {
 	}
 	if d := cmp.Diff(same(4, relay.ClassOK), send(t, p, wave(topic, 4, 2), time.Minute)); d != "" {
 		t.Errorf("after it (-want +got):\n%s", d)
+	}
+}
+
+// If there is no answer in time, the errors say what became of the last connection.
+func TestErrorsNameTheLastConnection(t *testing.T) {
+	t.Parallel()
+	k := services.KFake(t)
+	topic := k.NewTopic(t, "t", 1)
+	p := open(t, k)
+	send(t, p, wave(topic, 1, 1), time.Minute)
+	if err := k.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	results := make([]relay.Result, 1)
+	p.Send(ctx, wave(topic, 1, 1), results)
+	_, err := p.Topics(t.Context(), []string{topic})
+	refused := " (the last connection: dial tcp BROKER: connect: connection refused): context deadline exceeded"
+	want := []string{
+		"kafkasink: the broker did not answer within the wave's time; the record may still be written" + refused,
+		"kafkasink: the brokers did not answer within 5s" + refused,
+	}
+	got := []string{fmt.Sprint(results[0].Err), fmt.Sprint(err)}
+	for i := range got {
+		got[i] = regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(got[i], "BROKER")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

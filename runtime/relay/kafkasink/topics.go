@@ -30,6 +30,9 @@ func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInf
 		req.Topics = append(req.Topics, t)
 	}
 	resp, err := req.RequestWith(ctx, p.admin)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("kafkasink: the brokers did not answer within %v%s: %w", topicsTimeout, p.sink.dialer.trouble(), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("kafkasink: looking at topics: %w", marked(err))
 	}

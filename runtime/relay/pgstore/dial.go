@@ -126,18 +126,31 @@ func (d *dialer) newest(ctx context.Context, opened *session, at pgdial.Target, 
 		mine, theirs := opened.timeline, f.session.timeline
 		// Two addresses may lead to one server.
 		same := f.session.serverStarted == opened.serverStarted
-		if !same {
-			d.cfg.Logger.WarnContext(ctx, "two servers accept writes, using the one that was promoted last; fence the other one",
-				"one", at.Address, "its_timeline", mine, "other", f.target.Address, "other_timeline", theirs)
-		}
+		left := f.target // not used
 		if same || mine == 0 || theirs <= mine {
 			f.session.close()
-			continue
+		} else {
+			opened.close()
+			opened, at, left, mine, theirs = f.session, f.target, at, theirs, mine
 		}
-		opened.close()
-		opened, at = f.session, f.target
+		if !same {
+			d.warnOfTwo(ctx, at, left, mine, theirs)
+		}
 	}
 	return opened, at
+}
+
+// warnOfTwo says that two servers accept writes, and which of them to fence.
+func (d *dialer) warnOfTwo(ctx context.Context, used, left pgdial.Target, timeline, leftTimeline int64) {
+	if timeline == 0 || leftTimeline == 0 || timeline == leftTimeline {
+		d.cfg.Logger.WarnContext(ctx, "two servers accept writes, and it is not known which was promoted last",
+			"using", used.Address, "other", left.Address,
+			"remedy", "fence the former primary (stop it, or cut it off the network); of these two, the relay uses the first one in the address of the database")
+		return
+	}
+	d.cfg.Logger.WarnContext(ctx, "two servers accept writes, using the one that was promoted last",
+		"using", used.Address, "timeline", timeline, "former_primary", left.Address, "its_timeline", leftTimeline,
+		"remedy", "fence the former primary, "+left.Address+": stop it, or cut it off the network")
 }
 
 // superseded reports whether another host accepts writes and was promoted later than

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 )
@@ -86,8 +87,8 @@ const quiet = 30 * time.Second
 //
 // Records are not sent to a compacted topic: an old record would replace the newer ones of
 // its key, and other groups skip a record that is sent back. If this client may not read
-// the settings of the topic, or this Kafka does not have them, records are sent. Dead letters of transactions that are open
-// or aborted are not read.
+// the settings of the topic, or this Kafka does not tell them, records are sent. Dead
+// letters of transactions that are open or aborted are not read.
 //
 // No order is promised between a record that is sent back and other records of its key.
 //
@@ -135,21 +136,21 @@ type redrive struct {
 
 // begin finds the ends of the topic and the records that were sent before.
 func (r *redrive) begin(ctx context.Context) error {
-	asking, cancel := context.WithTimeout(ctx, quiet)
+	asking, cancel := context.WithTimeout(ctx, r.cfg.quiet)
 	defer cancel()
 	starts, err := r.admin.ListStartOffsets(asking, r.cfg.Topic)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("ask for its offsets: %w", err)
+		return r.unknownOffsets(err)
 	}
 	ends, err := r.admin.ListCommittedOffsets(asking, r.cfg.Topic)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("ask for its offsets: %w", err)
+		return r.unknownOffsets(err)
 	}
 	committed, err := r.sentBefore(asking)
 	if err != nil {
@@ -175,6 +176,17 @@ func (r *redrive) begin(ctx context.Context) error {
 	})
 	r.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: read})
 	return nil
+}
+
+// unknownOffsets says what to do if the brokers do not tell the offsets of the topic.
+func (r *redrive) unknownOffsets(err error) error {
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("it does not exist: check its name: %w", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the brokers did not answer within %v: look at them, and call it again: %w", r.cfg.quiet, err)
+	}
+	return fmt.Errorf("ask for its offsets: %w", err)
 }
 
 // sentBefore reads the group's offsets, which may not exist. The first group of a
@@ -358,7 +370,7 @@ func (r *redrive) check(ctx context.Context, topic string) error {
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
 	case errors.Is(err, kerr.UnknownTopicOrPartition): // sending says what to do
-	case err != nil && !r.tellsSettings(asking): // this Kafka tells them to no client
+	case errors.Is(err, kerr.UnsupportedVersion), err != nil && !r.tellsSettings(asking):
 	case err != nil:
 		return fmt.Errorf("the settings of topic %s cannot be read, and if it is compacted, a record that is sent back would replace the newer ones of its key: "+
 			"look at the brokers, and call it again: %w", topic, err)
@@ -371,8 +383,11 @@ func (r *redrive) check(ctx context.Context, topic string) error {
 }
 
 // tellsSettings reports whether the brokers can be asked for the settings of a topic. Some
-// replacements of Kafka cannot.
+// replacements of Kafka cannot, and the options of the client may forbid the request.
 func (r *redrive) tellsSettings(ctx context.Context) bool {
+	if most, ok := r.client.OptValue(kgo.MaxVersions).(*kversion.Versions); ok && most != nil && !most.HasKey(kmsg.DescribeConfigs.Int16()) {
+		return false
+	}
 	versions, err := r.admin.ApiVersions(ctx)
 	if err != nil || len(versions) == 0 {
 		return true
