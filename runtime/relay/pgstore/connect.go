@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,13 +31,19 @@ var ErrPooler = pgdial.ErrPooler
 // has the time limits of a [Server] for addresses that are slow or do not answer. A panic of
 // code in config, such as a tracer, is returned as an error.
 func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	return ConnectLogged(ctx, config, slog.New(slog.DiscardHandler))
+}
+
+// ConnectLogged is Connect with a log. It gets a warning if two servers of the addresses accept
+// writes.
+func ConnectLogged(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) (*pgx.Conn, error) {
 	targets, err := pgdial.Targets(ctx, config)
 	preferWritable(targets)
 	errs := []error{err}
 	for i, at := range targets {
 		conn, err := pgdial.ConnectTo(ctx, at)
 		if err == nil {
-			if conn = promotedLast(ctx, conn, pgdial.Timeout(at.Config), targets[i+1:]); !conn.IsClosed() {
+			if conn = promotedLast(ctx, conn, at, targets[i+1:], log); !conn.IsClosed() {
 				return conn, nil
 			}
 			err = fmt.Errorf("%s opened a session and then gave no answer", at.Address)
@@ -62,39 +69,69 @@ func preferWritable(targets []pgdial.Target) {
 	}
 }
 
-// promotedLast returns conn, or a connection to one of the other addresses if that server
-// was promoted later: after a fail-over the former primary may come back without knowing
-// about it. It closes the ones that it does not return. A server that opens a session and
-// then gives no answer is left out; if there is no other, the result is closed.
-func promotedLast(ctx context.Context, conn *pgx.Conn, silence time.Duration, others []pgdial.Target) *pgx.Conn {
+// promotedLast returns conn, which leads to the address at, or a connection to one of the other
+// addresses if that server was promoted later: after a fail-over the former primary may come
+// back without knowing about it, and then the log gets a warning. It closes the ones that it
+// does not return. A server that opens a session and then gives no answer is left out; if there
+// is no other, the result is closed.
+func promotedLast(ctx context.Context, conn *pgx.Conn, at pgdial.Target, others []pgdial.Target, log *slog.Logger) *pgx.Conn {
 	if len(others) == 0 {
 		return conn
 	}
 	probing, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	asking, cancel := context.WithTimeout(ctx, silence)
+	asking, cancel := context.WithTimeout(ctx, pgdial.Timeout(at.Config))
 	defer cancel()
-	answers := make(chan *pgx.Conn)
+	type answer struct {
+		conn *pgx.Conn
+		at   pgdial.Target
+	}
+	answers := make(chan answer)
 	for _, other := range others {
 		go func() {
 			found, _ := pgdial.ConnectTo(probing, other) // an address that cannot be probed is left out
-			answers <- found
+			answers <- answer{found, other}
 		}()
 	}
 	latest, timeline := conn, readTimeline(asking, conn)
 	for range others {
 		found := <-answers
-		if found == nil {
+		if found.conn == nil {
 			continue
 		}
-		drop := found
-		theirs := timelineOf(ctx, found)
-		if !found.IsClosed() && (latest.IsClosed() || timeline > 0 && theirs > timeline) {
-			drop, latest, timeline = latest, found, theirs
+		drop, left := found.conn, found.at
+		theirs := timelineOf(ctx, found.conn)
+		two := bothAcceptWrites(ctx, latest, found.conn)
+		leftTimeline := theirs
+		if !found.conn.IsClosed() && (latest.IsClosed() || timeline > 0 && theirs > timeline) {
+			drop, left, leftTimeline = latest, at, timeline
+			latest, at, timeline = found.conn, found.at, theirs
+		}
+		if two {
+			warnOfTwo(ctx, log, at, left, timeline, leftTimeline)
 		}
 		closeSoon(drop)
 	}
 	return latest
+}
+
+// bothAcceptWrites reports whether the connections lead to two servers that accept writes. Two
+// addresses may lead to one server.
+func bothAcceptWrites(ctx context.Context, a, b *pgx.Conn) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	const query = `SELECT pg_postmaster_start_time()::text, pg_is_in_recovery() OR current_setting('transaction_read_only')::bool`
+	var started [2]string
+	for i, conn := range []*pgx.Conn{a, b} {
+		var refuses bool
+		if conn.IsClosed() {
+			return false
+		}
+		if err := conn.QueryRow(ctx, query, pgx.QueryExecModeExec).Scan(&started[i], &refuses); err != nil || refuses {
+			return false
+		}
+	}
+	return started[0] != started[1]
 }
 
 // timelineOf is readTimeline with the time limit of a probe.
