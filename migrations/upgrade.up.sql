@@ -64,7 +64,7 @@ BEGIN
           AND a.attname IN ('id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic'));
     IF generated IS NOT NULL THEN
         RAISE EXCEPTION 'Postgres generates columns of event_outbox that an insert has to fill: %', generated
-            USING HINT = 'First make them plain columns: ALTER COLUMN ... DROP EXPRESSION.';
+            USING HINT = 'First make them plain columns: ALTER COLUMN ... DROP EXPRESSION. Drop a virtual one and add it again.';
     END IF;
     IF NOT EXISTS (
         SELECT FROM pg_index AS i
@@ -73,7 +73,7 @@ BEGIN
           AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'id'
     ) THEN
         RAISE EXCEPTION 'event_outbox has no primary key of the column id alone, and an insert needs it'
-            USING HINT = 'First add it. A partitioned table cannot have one; keep that table beside a new one.';
+            USING HINT = 'First add one. A table partitioned by another column cannot have it; keep that table beside a new one.';
     END IF;
 END
 $$;
@@ -167,7 +167,7 @@ BEGIN
           AND a.attname NOT IN ('id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic')
         ORDER BY a.attnum
     LOOP
-        RAISE WARNING 'the column % of event_outbox refuses events: it must not be null, and has no default', found.name
+        RAISE WARNING 'every insert into event_outbox fails because of column %: it must not be null and has no default', found.name
             USING DETAIL = 'The insert fails with 23502, unless a trigger fills the column.',
                   HINT = 'Give the column a default, or drop its NOT NULL.';
     END LOOP;

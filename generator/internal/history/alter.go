@@ -71,11 +71,13 @@ func (f *follower) renameSchema(from, to string) {
 func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 	switch {
 	case c.Take("rename", "to"):
+		t.plain = t.plain && !isPlaceholder(c.Peek())
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.name = n.Name
 		}
 	case c.Take("set", "schema"):
+		t.plain = t.plain && !isPlaceholder(c.Peek())
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.schema = n.Name
@@ -127,16 +129,35 @@ func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext
 	}
 }
 
-// pass returns the order of an action in Postgres: first it drops columns, then it
-// changes types, then the rest.
+// pass returns the order of an action in Postgres: first it drops columns, defaults and
+// the like, then it changes types, then it adds columns, then the rest. So an action can
+// be about a column that a later one adds.
 func pass(item []sqltext.Token) int {
+	const (
+		drops = iota
+		changesType
+		addsColumn
+		rest
+	)
 	switch c := sqltext.NewCursor(item); {
 	case c.Take("drop"):
-		return 0
+		return drops
+	case c.Take("add"):
+		if !c.Take("column") && isConstraint(c.Rest()) {
+			return rest
+		}
+		return addsColumn
 	case c.Take("alter"):
-		return 1
+		c.Take("column")
+		c.Next()
+		switch {
+		case c.Take("drop"):
+			return drops
+		case c.Take("type"), c.Take("set", "data", "type"):
+			return changesType
+		}
 	}
-	return 2
+	return rest
 }
 
 // action is one ALTER TABLE of a table.
@@ -219,7 +240,9 @@ func (a action) keepFor(t *table, does []piece) {
 
 func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 	if !c.Take("column") && isConstraint(c.Rest()) {
-		if !a.tolerant {
+		if a.tolerant {
+			a.table.mayGetKey(c.Rest())
+		} else {
 			a.table.constrain(c.Rest())
 		}
 		return
@@ -230,6 +253,9 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 		a.keep(a.verbatim(item))
 	case isPlaceholder(definition[0]) && !hasName(definition):
 	default:
+		if a.tolerant {
+			a.table.mayGetKey(definition)
+		}
 		pieces, own, _ := a.column(definition)
 		a.addColumn(item[0].Start, pieces, own, ifNotExists)
 	}

@@ -302,10 +302,11 @@ func (b *block) mayRun(tokens []sqltext.Token) {
 	}
 }
 
-// adds reports whether a statement only creates a table or adds columns to one.
+// adds reports whether a statement only creates a table or a unique index, or adds
+// columns or constraints to a table.
 func adds(tokens []sqltext.Token) bool {
 	c := sqltext.NewCursor(tokens)
-	if c.Take("create", "table") {
+	if c.Take("create", "table") || c.Take("create", "unique", "index") {
 		return true
 	}
 	if !c.Take("alter", "table") {
@@ -337,6 +338,7 @@ func (b *block) doubtStrings(tokens []sqltext.Token) {
 			continue
 		}
 		inner := b.inside(t)
+		b.mayMakeKeys(inner.text)
 		if at, ok := b.changes(inner); ok {
 			b.doubtAt(at)
 			return

@@ -51,16 +51,26 @@ func (f *follower) create(c *sqltext.Cursor, tokens []sqltext.Token) {
 			f.createOther(name)
 		}
 		f.look(tokens)
-	case c.Take("unique", "index"), c.Take("index"):
-		c.Take("concurrently")
-		c.Take("if", "not", "exists")
-		if name, ok := c.Name(); ok && !c.Done() && name.Name != "on" {
-			f.createOther(name)
+	case c.Take("unique", "index"):
+		if f.tolerant {
+			f.mayBeKey(c.Rest())
 		}
-		f.look(tokens)
+		f.createIndex(c, tokens)
+	case c.Take("index"):
+		f.createIndex(c, tokens)
 	default:
 		f.look(tokens)
 	}
+}
+
+// createIndex follows CREATE INDEX, of which c reads what follows these words.
+func (f *follower) createIndex(c *sqltext.Cursor, tokens []sqltext.Token) {
+	c.Take("concurrently")
+	c.Take("if", "not", "exists")
+	if name, ok := c.Name(); ok && !c.Done() && name.Name != "on" {
+		f.createOther(name)
+	}
+	f.look(tokens)
 }
 
 // createSchema follows what CREATE SCHEMA creates in the new schema.

@@ -55,6 +55,8 @@ func (f *follower) valuedOf(name sqltext.Name, own column, written, tail []sqlte
 			c.Group()
 		case c.Take("not", "null"), c.Take("primary", "key"):
 			v.notNull = true
+		case c.Take("set", "default"), c.Take("set", "null"): // of a foreign key
+		case c.Take("default", "null"):
 		case c.Take("default"):
 			v.filled = true
 		case c.Take("generated"):
@@ -107,6 +109,8 @@ func (v *valued) follow(c *sqltext.Cursor, tolerant bool) {
 		v.notNull = true
 	case c.Take("drop", "not", "null"):
 		v.notNull = false
+	case c.Take("set", "default", "null"):
+		v.filled = false
 	case c.Take("set", "default"):
 		v.filled = true
 	case c.Take("drop", "default"), c.Take("drop", "identity"):

@@ -127,7 +127,7 @@ type follower struct {
 	later         []*kind              // the ones that exist in the end
 	functions     map[string]*function // by name
 	calls         []string             // the functions that are being read
-	followed      int                  // how many calls were followed
+	followed      int                  // how many calls of the statement were followed
 	count         int                  // of statements
 
 	orphans  []*statement // that name the table while it does not exist

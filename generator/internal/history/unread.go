@@ -29,6 +29,7 @@ func runsText(tokens []sqltext.Token) bool {
 
 // doubtText records the place if a text may change the table.
 func (f *follower) doubtText(text source, what string) bool {
+	f.mayMakeKeys(text.text)
 	at, ok := f.changes(text)
 	if ok {
 		f.doubtPlace(at, what)

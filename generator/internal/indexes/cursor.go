@@ -67,6 +67,25 @@ func (c *cursor) key() (columns, parts []string, ok bool) {
 	return columns, numbered(parts), true
 }
 
+// deferrable reads the options of a constraint behind its key, and reports whether they
+// allow a later check.
+func (c *cursor) deferrable() bool {
+	deferrable := false
+	for {
+		switch {
+		case c.Take("include"), c.Take("with"):
+			c.Group()
+		case c.Take("using", "index", "tablespace"):
+			c.Next()
+		case c.Take("deferrable"), c.Take("initially", "deferred"):
+			deferrable = true
+		case c.Take("not", "deferrable"), c.Take("initially", "immediate"):
+		default:
+			return deferrable
+		}
+	}
+}
+
 // numbered is names, with a number behind each that was there before.
 func numbered(names []string) []string {
 	var all []string

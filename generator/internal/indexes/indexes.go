@@ -19,6 +19,9 @@ type Index struct {
 	Name       string
 	Constraint bool
 	Columns    []string // of its key, with Expression for what is no column
+	// Partial means that it has only some of the rows, by a WHERE. Deferrable means that
+	// it may be checked later than the statement. ON CONFLICT can use neither.
+	Partial, Deferrable bool
 	// File is the index of the file that creates it. Offset is the position in that
 	// file of its name or, if it has none, of what makes it unique.
 	File, Offset int
@@ -155,6 +158,7 @@ func (t *tracker) createIndex(c *cursor) {
 	if x.Columns, parts, ok = c.key(); !ok {
 		return
 	}
+	x.Partial = slices.ContainsFunc(c.Rest(), func(t sqltext.Token) bool { return t.Is("where") })
 	x.uses = names(rest)
 	if x.Name == "" {
 		x.Name = t.unused(name, parts, "idx")
@@ -207,8 +211,10 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 		c.Next()
 	}
 	_ = c.Take("nulls", "distinct") || c.Take("nulls", "not", "distinct")
-	if c.Take("using", "index") {
-		t.promote(c.Next().Text, x)
+	if column == "" && c.Take("using", "index") { // that of a column may say USING INDEX TABLESPACE
+		index := c.Next().Text
+		x.Deferrable = c.deferrable()
+		t.promote(index, x)
 		return
 	}
 	parts := []string{column}
@@ -220,6 +226,7 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 		}
 	}
 	x.uses = parts
+	x.Deferrable = c.deferrable()
 	if x.Name == "" {
 		if primary {
 			parts = nil
@@ -233,7 +240,7 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 func (t *tracker) promote(index string, x Index) {
 	for i := range t.indexes {
 		if t.indexes[i].Name == index {
-			t.indexes[i].Constraint = true
+			t.indexes[i].Constraint, t.indexes[i].Deferrable = true, x.Deferrable
 			if x.Name != "" {
 				t.indexes[i].Name = x.Name
 			}

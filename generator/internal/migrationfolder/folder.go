@@ -268,7 +268,11 @@ func detect(names []string, contents map[string][]byte) Tool {
 // order in which the tool applies them. Tools that number their files compare numbers,
 // so 10 follows 2; atlas compares names.
 func order(tool Tool, contents map[string][]byte) []string {
-	is := func(name string) bool { return !leadsDown(name, contents) }
+	inLower := map[string]bool{}
+	for name := range contents {
+		inLower[strings.ToLower(name)] = true
+	}
+	is := func(name string) bool { return !leadsDown(strings.ToLower(name), inLower) }
 	compare := natural
 	switch tool {
 	case Goose, Tern:
@@ -306,8 +310,8 @@ func order(tool Tool, contents map[string][]byte) []string {
 var undoing = regexp.MustCompile(`[._-](down|rollback|revert|undo)\.sql$`)
 
 // leadsDown reports whether a file undoes another one, by their names: a.down.sql,
-// a-down.sql, a.rollback.sql, 1.undo.a.sql, rollback/a.sql.
-func leadsDown(name string, contents map[string][]byte) bool {
+// a-down.sql, a.rollback.sql, 1.undo.a.sql, rollback/a.sql. All names are in lower case.
+func leadsDown(name string, all map[string]bool) bool {
 	if downName.MatchString(name) {
 		return true
 	}
@@ -317,7 +321,7 @@ func leadsDown(name string, contents map[string][]byte) bool {
 	}
 	folders := strings.Split(name, "/")
 	for i, folder := range folders[:len(folders)-1] {
-		if !slices.Contains([]string{"down", "rollback", "revert", "undo"}, strings.ToLower(folder)) {
+		if !slices.Contains([]string{"down", "rollback", "revert", "undo"}, folder) {
 			continue
 		}
 		partners = append(partners, path.Join(slices.Delete(slices.Clone(folders), i, i+1)...))
@@ -325,10 +329,7 @@ func leadsDown(name string, contents map[string][]byte) bool {
 			partners = append(partners, path.Join(slices.Concat(folders[:i], []string{other}, folders[i+1:])...))
 		}
 	}
-	return slices.ContainsFunc(partners, func(partner string) bool {
-		_, ok := contents[partner]
-		return ok && partner != name
-	})
+	return slices.ContainsFunc(partners, func(partner string) bool { return all[partner] && partner != name })
 }
 
 // fromCheckpoint drops the files before the last checkpoint: atlas builds a new

@@ -104,6 +104,10 @@ func TestOrder(t *testing.T) {
 			"-- up/1_a.sql --\n-- down/1_a.sql --\n-- x/deploy/2_b.sql --\n-- x/rollback/2_b.sql --\n-- y/3_c.sql --\n-- y/undo/3_c.sql --\n-- down/5_c.sql --\n",
 			migrationfolder.Plain, []string{"down/5_c.sql", "up/1_a.sql", "x/deploy/2_b.sql", "y/3_c.sql"},
 		},
+		"what leads down, in another case": {
+			"-- Up/1_a.sql --\n-- Down/1_a.sql --\n-- x/2_B.sql --\n-- x/2_b_Rollback.sql --\n-- x/3_C-Up.sql --\n-- x/3_C-Down.sql --\n-- y/4_d.Down.sql --\n",
+			migrationfolder.Plain, []string{"Up/1_a.sql", "x/2_B.sql", "x/3_C-Up.sql"},
+		},
 		"files of other databases": {
 			"-- 1_a.postgres.up.sql --\n-- 1_a.up.sql --\n-- 1_a.mysql.up.sql --\n-- 1_a.sqlite3.up.sql --\n-- 1_a.down.sql --\n-- 2_b.up.sql --\n-- 3_mysql.up.sql --\n",
 			migrationfolder.Migrate, []string{"1_a.postgres.up.sql", "2_b.up.sql", "3_mysql.up.sql"},
@@ -250,6 +254,10 @@ func TestSearch(t *testing.T) {
 		"a tool before a folder": {archive: "-- migrations/a.sql --\n-- x/y/1_a.up.sql --\n-- schema.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "x/y"}},
 		"another database":       {archive: "-- db/clickhouse/1_a.up.sql --\n-- db/mysql/1_a.up.sql --\n-- db/postgres/1_a.up.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "db/postgres"}},
 		"only another database":  {archive: "-- db/mysql/1_a.up.sql --\n", none: true},
+		"a service called so":    {archive: "-- services/oracle/migrations/1_a.up.sql --\n-- services/shop/main.go --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "services/oracle/migrations"}},
+		"Oracle's own folder":    {archive: "-- db/oracle/1_a.up.sql --\n", none: true},
+		"Oracle beside Postgres": {archive: "-- db/oracle/migrations/1_a.up.sql --\n-- db/postgresql/migrations/1_a.up.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "db/postgresql/migrations"}},
+		"Oracle beside others":   {archive: "-- db/oracle/migrations/1_a.up.sql --\n-- db/MySQL/migrations/1_a.up.sql --\n", none: true},
 		"Hasura":                 {archive: "-- migrations/default/1700000000000_a/up.sql --\n-- migrations/default/1700000000000_a/down.sql --\n", none: true},
 		"the nearer one":         {archive: "-- a/b/1_a.up.sql --\n-- z/1_a.sql --\n-- +goose Up\n", want: migrationfolder.Found{Tool: migrationfolder.Goose, Path: "z"}},
 	} {

@@ -71,14 +71,44 @@ func eachFolder(root string, visit func(dir string) error) error {
 				return err
 			}
 			for _, e := range entries {
-				if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains(skipped, e.Name()) && !ofAnotherDatabase(e.Name()) {
-					inside = append(inside, filepath.Join(dir, e.Name()))
+				if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || slices.Contains(skipped, e.Name()) {
+					continue
+				}
+				below := filepath.Join(dir, e.Name())
+				other, err := forAnotherDatabase(filepath.Join(root, below), entries)
+				switch {
+				case err != nil:
+					return err
+				case !other:
+					inside = append(inside, below)
 				}
 			}
 		}
 		dirs = inside
 	}
 	return nil
+}
+
+// ordinary are those names of other databases that a service may have too, for example
+// one for the oracles of prices.
+var ordinary = []string{"cassandra", "derby", "oracle", "snowflake", "spanner"}
+
+// forAnotherDatabase reports whether a folder is for another database than Postgres. If
+// its name may be that of a service, it is one for a database only if it has SQL files
+// itself, or if there is a folder for Postgres or another database beside it.
+func forAnotherDatabase(path string, beside []os.DirEntry) (bool, error) {
+	name := strings.ToLower(filepath.Base(path))
+	if !ofAnotherDatabase(name) || !slices.Contains(ordinary, name) {
+		return ofAnotherDatabase(name), nil
+	}
+	if slices.ContainsFunc(beside, func(e os.DirEntry) bool {
+		other := strings.ToLower(e.Name())
+		return e.IsDir() && (strings.HasPrefix(other, "postgres") || ofAnotherDatabase(other) && !slices.Contains(ordinary, other))
+	}) {
+		return true, nil
+	}
+	names, err := list(path)
+	return slices.ContainsFunc(names, isSQL), err
 }
 
 // look says what one folder is.

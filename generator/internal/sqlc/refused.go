@@ -18,14 +18,17 @@ func (r *run) warnOfRefused() {
 		case filled && c.Generated:
 			r.list.Warnf(r.pos(c.Place), "insert-refused",
 				"Postgres generates the column %q of %s, which the insert functions fill; every insert of an event fails with SQLSTATE 428C9", c.Name, table).
-				SetHint("make it a plain column in a migration: ALTER COLUMN " + identifier("", c.Name) + " DROP EXPRESSION")
+				SetHint("make it a plain column in a migration: ALTER COLUMN " + identifier("", c.Name) + " DROP EXPRESSION; drop a virtual column and add it again")
 		case !filled && c.Required:
 			r.list.Warnf(r.pos(c.Place), "insert-refused",
 				"the column %q of %s must not be null and has no default, and the insert functions do not fill it; every insert of an event fails with SQLSTATE 23502", c.Name, table).
 				SetHint("give it a default in a migration, or drop its NOT NULL")
 		}
 	}
-	if !r.table.Plain || slices.ContainsFunc(r.unique, func(x indexes.Index) bool { return slices.Equal(x.Columns, []string{"id"}) }) {
+	isKey := func(x indexes.Index) bool {
+		return slices.Equal(x.Columns, []string{"id"}) && !x.Partial && !x.Deferrable
+	}
+	if !r.table.Plain || slices.ContainsFunc(r.unique, isKey) {
 		return
 	}
 	r.list.Warnf(r.pos(r.table.Created), "insert-refused",
