@@ -400,10 +400,10 @@ func TestCheckNamesTheRealProblem(t *testing.T) {
 	}
 	want := []string{
 		`outboxgen.yaml:5:19: note: this entry has no effect: there is no finding called "topic-chnged"; did you mean "topic-changed"? [acceptance-unused]`,
-		v1 + `:6:3: the project no longer publishes the event "shop.order_placed.v1" (OrderPlacedV1, version 1), it only consumes it now: ` +
+		v1 + `:6:3: the project no longer publishes the event "shop.order_placed.v1" (OrderPlacedV1, version 1): it only consumes it, so ` +
 			`the generated package has no insert functions for it, and its consumers receive nothing more from this service; ` +
 			`if another service publishes the event now, accept the change with a reason under compat.accept in the project file; ` +
-			`else write role: publish in x-outbox, and check the operations and asyncapi: {publish: …} of a document of AsyncAPI [event-removed]`,
+			`otherwise write "role: publish" in x-outbox; in a document of AsyncAPI, check its operations and "asyncapi: {publish: …}" [event-removed]`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

@@ -162,8 +162,8 @@ func (d *doctor) checkTables(f admin.Facts) {
 				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
 		default:
 			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
-				fmt.Sprintf("ask the team of that application; if nobody answers, end it if it is idle in transaction for 5 minutes (its job must run again), "+
-					"and wait if it is active (a backup or a new index takes time): SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
+				fmt.Sprintf("ask the team of that application; if it is active, wait: it may be a backup or a new index; if it is idle in transaction for 5 minutes "+
+					"and nobody answers, end it with SELECT pg_terminate_backend(%s) (its job must run again); then set idle_in_transaction_session_timeout", h.Name))
 		}
 	}
 	if !f.Server.Autovacuum {

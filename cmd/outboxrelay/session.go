@@ -198,7 +198,10 @@ func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnC
 	if err != nil {
 		return nil, o.passwordRefused(err)
 	}
-	for _, w := range log.kept {
+	for _, w := range log.kept { // all outboxes of a server have the same ones, and tail connects again
+		if _, printed := c.warned.LoadOrStore(w.text, true); printed {
+			continue
+		}
 		fmt.Fprintf(c.stderr, "outboxrelay: outbox %s: %s; %s\n", terminal.Text(o.name), terminal.Text(w.text), terminal.Text(w.remedy))
 		if see := w.see(); see != "" {
 			fmt.Fprintf(c.stderr, "see %s\n", see.URL())

@@ -84,7 +84,7 @@ func readOnly(at Target, err error) string {
 	case errors.Is(err, pgconn.ErrStandbyConnection):
 		return fmt.Sprintf("Postgres at %s is a standby: it accepts no writes", at.Address)
 	case errors.Is(err, pgconn.ErrReadOnlyConnection):
-		return fmt.Sprintf("Postgres at %s is a standby: it accepts no writes (or its default_transaction_read_only is on)", at.Address)
+		return fmt.Sprintf("Postgres at %s accepts no writes: it is a standby, or its default_transaction_read_only is on", at.Address)
 	}
 	return ""
 }

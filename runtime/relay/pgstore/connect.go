@@ -1,16 +1,20 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/pgdial"
+	"github.com/outboxgen/outboxgen/runtime/internal/safelog"
 )
 
 // ErrTLS is matched by an error of Connect if the server and the address do not agree about TLS
@@ -34,19 +38,20 @@ func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return ConnectLogged(ctx, config, slog.New(slog.DiscardHandler))
 }
 
-// ConnectLogged is Connect with a log. It gets a warning if two servers of the addresses accept
-// writes.
+// ConnectLogged is Connect with a log. If two servers of the addresses accept writes, the log
+// gets a warning that names the one to fence. A nil log is [slog.Default]. A panic of its
+// handler is recovered.
 func ConnectLogged(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) (*pgx.Conn, error) {
+	log = safelog.New(cmp.Or(log, slog.Default()))
 	targets, err := pgdial.Targets(ctx, config)
 	preferWritable(targets)
 	errs := []error{err}
 	for i, at := range targets {
 		conn, err := pgdial.ConnectTo(ctx, at)
 		if err == nil {
-			if conn = promotedLast(ctx, conn, at, targets[i+1:], log); !conn.IsClosed() {
+			if conn, err = promotedLast(ctx, conn, at, targets[i+1:], log); err == nil {
 				return conn, nil
 			}
-			err = fmt.Errorf("%s opened a session and then gave no answer", at.Address)
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -73,72 +78,92 @@ func preferWritable(targets []pgdial.Target) {
 // addresses if that server was promoted later: after a fail-over the former primary may come
 // back without knowing about it, and then the log gets a warning. It closes the ones that it
 // does not return. A server that opens a session and then gives no answer is left out; if there
-// is no other, the result is closed.
-func promotedLast(ctx context.Context, conn *pgx.Conn, at pgdial.Target, others []pgdial.Target, log *slog.Logger) *pgx.Conn {
+// is no other, that is an error.
+func promotedLast(ctx context.Context, conn *pgx.Conn, at pgdial.Target, others []pgdial.Target, log *slog.Logger) (*pgx.Conn, error) {
 	if len(others) == 0 {
-		return conn
+		return conn, nil
 	}
 	probing, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	asking, cancel := context.WithTimeout(ctx, pgdial.Timeout(at.Config))
 	defer cancel()
-	type answer struct {
+	type probed struct {
 		conn *pgx.Conn
 		at   pgdial.Target
 	}
-	answers := make(chan answer)
+	answers := make(chan probed, len(others))
 	for _, other := range others {
 		go func() {
 			found, _ := pgdial.ConnectTo(probing, other) // an address that cannot be probed is left out
-			answers <- answer{found, other}
+			answers <- probed{found, other}
 		}()
 	}
-	latest, timeline := conn, readTimeline(asking, conn)
+	used := probed{conn, at}
+	mine, err := readStanding(asking, conn, at)
 	for range others {
-		found := <-answers
-		if found.conn == nil {
+		other := <-answers
+		if other.conn == nil {
 			continue
 		}
-		drop, left := found.conn, found.at
-		theirs := timelineOf(ctx, found.conn)
-		two := bothAcceptWrites(ctx, latest, found.conn)
-		leftTimeline := theirs
-		if !found.conn.IsClosed() && (latest.IsClosed() || timeline > 0 && theirs > timeline) {
-			drop, left, leftTimeline = latest, at, timeline
-			latest, at, timeline = found.conn, found.at, theirs
+		theirs, problem := timedStanding(ctx, other.conn, other.at)
+		left := other
+		two := mine.acceptsWritesBeside(theirs)
+		if problem == nil && (err != nil || mine.timeline > 0 && theirs.timeline > mine.timeline) {
+			used, left = other, used
+			mine, theirs, err = theirs, mine, nil
 		}
 		if two {
-			warnOfTwo(ctx, log, at, left, timeline, leftTimeline)
+			warnOfTwo(ctx, log, used.at, left.at, mine.timeline, theirs.timeline)
 		}
-		closeSoon(drop)
+		closeSoon(left.conn)
 	}
-	return latest
+	if err != nil {
+		closeSoon(used.conn)
+		return nil, err
+	}
+	return used.conn, nil
 }
 
-// bothAcceptWrites reports whether the connections lead to two servers that accept writes. Two
-// addresses may lead to one server.
-func bothAcceptWrites(ctx context.Context, a, b *pgx.Conn) bool {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	const query = `SELECT pg_postmaster_start_time()::text, pg_is_in_recovery() OR current_setting('transaction_read_only')::bool`
-	var started [2]string
-	for i, conn := range []*pgx.Conn{a, b} {
-		var refuses bool
+// standing is what a server says about itself. The zero value is one that says nothing.
+type standing struct {
+	timeline int64
+	started  string
+	accepts  bool // writes
+}
+
+// acceptsWritesBeside reports whether both are servers that accept writes. Two addresses may
+// lead to one server, which was started once.
+func (s standing) acceptsWritesBeside(other standing) bool {
+	return s.accepts && other.accepts && s.started != other.started
+}
+
+// readStanding asks the server of a connection once: a second question to one that is slow
+// could lose it. An error means that it gave no answer. A server that has no such functions
+// says nothing.
+func readStanding(ctx context.Context, conn *pgx.Conn, at pgdial.Target) (s standing, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &pgdial.PanicError{Where: "the tracer of the database connections", Value: value, Stack: debug.Stack()}
+		}
+	}()
+	const query = `SELECT coalesce(CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END, ''),
+pg_postmaster_start_time()::text, NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool`
+	var hex string
+	if err := conn.QueryRow(ctx, query, pgx.QueryExecModeExec).Scan(&hex, &s.started, &s.accepts); err != nil {
 		if conn.IsClosed() {
-			return false
+			return standing{}, fmt.Errorf("%s opened a session and then gave no answer: %w", at.Address, err)
 		}
-		if err := conn.QueryRow(ctx, query, pgx.QueryExecModeExec).Scan(&started[i], &refuses); err != nil || refuses {
-			return false
-		}
+		return standing{}, nil
 	}
-	return started[0] != started[1]
+	s.timeline, _ = strconv.ParseInt(hex, 16, 64) // 0: not known
+	return s, nil
 }
 
-// timelineOf is readTimeline with the time limit of a probe.
-func timelineOf(ctx context.Context, conn *pgx.Conn) int64 {
+// timedStanding is readStanding with the time limit of a probe.
+func timedStanding(ctx context.Context, conn *pgx.Conn, at pgdial.Target) (standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	return readTimeline(ctx, conn)
+	return readStanding(ctx, conn, at)
 }
 
 func closeSoon(conn *pgx.Conn) {

@@ -144,12 +144,12 @@ func (d *dialer) newest(ctx context.Context, opened *session, at pgdial.Target, 
 func warnOfTwo(ctx context.Context, log *slog.Logger, used, left pgdial.Target, timeline, leftTimeline int64) {
 	if timeline == 0 || leftTimeline == 0 || timeline == leftTimeline {
 		log.WarnContext(ctx, "two servers accept writes, and it is not known which was promoted last",
-			"using", used.Address, "other", left.Address,
-			"remedy", "fence the former primary (stop it, or cut it off the network); of these two, outboxrelay uses the first one in the address of the database")
+			"used", used.Address, "other", left.Address,
+			"remedy", "fence the former primary (stop it, or cut it off the network); of these two, the first one in the address of the database is used")
 		return
 	}
 	log.WarnContext(ctx, "two servers accept writes, using the one that was promoted last",
-		"using", used.Address, "timeline", timeline, "former_primary", left.Address, "its_timeline", leftTimeline,
+		"used", used.Address, "timeline", timeline, "former_primary", left.Address, "its_timeline", leftTimeline,
 		"remedy", "fence the former primary, "+left.Address+": stop it, or cut it off the network")
 }
 

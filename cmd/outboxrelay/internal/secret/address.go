@@ -324,7 +324,7 @@ func (r *Redactor) addURL(address string) {
 		name, password, hasPassword := strings.Cut(user, ":")
 		r.Add(password)
 		postgres := scheme == "postgres" || scheme == "postgresql"
-		if !postgres || !hasPassword || structure(address) != nil { // else it is clear which part is the role, and that is not secret
+		if !postgres || password == "" || structure(address) != nil { // else it is clear which part is the role, and that is not secret
 			r.Add(user)
 		}
 		if !hasPassword && !postgres {

@@ -246,9 +246,9 @@ func Removed(before Before, pos finding.Pos) finding.Finding {
 func NowConsumed(before Before, pos finding.Pos) finding.Finding {
 	e := before.Event
 	f := found("event-removed", e.Type, pos, before.pos(e.Pos),
-		fmt.Sprintf("the project no longer publishes the event %s (%s, version %d), it only consumes it now: the generated package has no insert functions for it, and its consumers receive nothing more from this service", finding.Quote(e.Type), e.GoName, e.Version))
+		fmt.Sprintf("the project no longer publishes the event %s (%s, version %d): it only consumes it, so the generated package has no insert functions for it, and its consumers receive nothing more from this service", finding.Quote(e.Type), e.GoName, e.Version))
 	f.Hint = "if another service publishes the event now, accept the change with a reason under compat.accept in the project file; " +
-		"else write role: publish in x-outbox, and check the operations and asyncapi: {publish: …} of a document of AsyncAPI"
+		"otherwise write \"role: publish\" in x-outbox; in a document of AsyncAPI, check its operations and \"asyncapi: {publish: …}\""
 	return f
 }
 
