@@ -17,7 +17,7 @@ func TestServeOnAPortInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	address := taken.Addr().String()
 	_, err = serve(t.Context(), address, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	if err == nil {

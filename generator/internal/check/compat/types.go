@@ -65,10 +65,10 @@ func (c *comparison) listed(p *pair) bool {
 
 // listing returns the values that a shape lists; nil if it does not.
 func listing(s *shape) []*schema.Value {
-	switch {
-	case s.kind == enumKind:
+	switch s.kind {
+	case enumKind:
 		return s.s.Enum
-	case s.kind == constKind:
+	case constKind:
 		return []*schema.Value{s.s.Const}
 	}
 	return nil
