@@ -52,7 +52,7 @@ func (f *follower) create(c *sqltext.Cursor, tokens []sqltext.Token) {
 		}
 		f.look(tokens)
 	case c.Take("unique", "index"):
-		if f.tolerant {
+		if f.tolerant || hasPlaceholder(c.Rest()) {
 			f.mayBeKey(c.Rest())
 		}
 		f.createIndex(c, tokens)
@@ -143,6 +143,7 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	rest := *c
 	var elements []piece
 	isList := c.Is("(")
+	list := c.Rest()
 	switch {
 	case isPart:
 		elements = []piece{literal("()", name.At)}
@@ -160,7 +161,8 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	default: // not valid in Postgres
 		elements = f.verbatim(c.Rest())
 	}
-	t.plain = isList && !isPart && len(t.copies) == 0 && !f.tolerant
+	list = list[:len(list)-len(c.Rest())]
+	t.plain = isList && !isPart && len(t.copies) == 0 && !f.tolerant && !hasPlaceholder(list)
 	if _, rest, ok := cut(c.Rest(), "commit"); ok && len(rest) > 0 {
 		t.untilCommit = t.temporary && rest[0].Is("drop")
 	}

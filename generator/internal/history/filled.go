@@ -24,7 +24,8 @@ type Column struct {
 type valued struct {
 	place     Place
 	notNull   bool
-	filled    bool // by a default or as an identity
+	filled    bool // by a default
+	identity  bool // by a sequence
 	generated bool // from other columns
 	unsure    bool // not all of it is known
 }
@@ -32,7 +33,7 @@ type valued struct {
 func (c column) shown() Column {
 	return Column{
 		Name: c.name, Place: c.place, Generated: c.generated && !c.unsure,
-		Required: c.notNull && !c.filled && !c.generated && !c.unsure,
+		Required: c.notNull && !c.filled && !c.identity && !c.generated && !c.unsure,
 	}
 }
 
@@ -41,12 +42,9 @@ var serials = []string{"smallserial", "serial", "serial2", "serial4", "bigserial
 
 // valuedOf returns what the definition of a column says about its value.
 func (f *follower) valuedOf(name sqltext.Name, own column, written, tail []sqltext.Token) valued {
-	// A domain may have a default and refuse null, and an unknown type may be a domain.
-	isPostgres := own.kind == nil && slices.Contains(ofPostgres, own.foreign)
-	isEnum := own.kind != nil && own.kind.made == ""
 	v := valued{
 		place: f.place(name.At), filled: len(written) > 0 && known(written[0], serials),
-		unsure: f.tolerant || !isPostgres && !isEnum,
+		unsure: f.tolerant || own.mayBeDomain(),
 	}
 	c := sqltext.NewCursor(tail)
 	for !c.Done() {
@@ -69,11 +67,20 @@ func (f *follower) valuedOf(name sqltext.Name, own column, written, tail []sqlte
 	return v
 }
 
+// mayBeDomain reports whether the type of a column may be a domain, which may have a
+// default and refuse null. An unknown type may be one.
+func (c column) mayBeDomain() bool {
+	if c.kind != nil {
+		return c.kind.made != ""
+	}
+	return !slices.Contains(ofPostgres, c.foreign)
+}
+
 // generate reads the part after GENERATED.
 func (v *valued) generate(c *sqltext.Cursor) {
 	c.TakeAny("always", "by", "default", "as")
-	v.filled = c.Take("identity")
-	v.generated = !v.filled
+	v.identity = c.Take("identity")
+	v.generated = !v.identity
 }
 
 // constrain follows a constraint of the table by which columns must not be null.
@@ -113,12 +120,16 @@ func (v *valued) follow(c *sqltext.Cursor, tolerant bool) {
 		v.filled = false
 	case c.Take("set", "default"):
 		v.filled = true
-	case c.Take("drop", "default"), c.Take("drop", "identity"):
+	case c.Take("drop", "default"):
 		v.filled = false
+	case c.Take("drop", "identity"):
+		v.identity = false
 	case c.Take("drop", "expression"):
 		v.generated = false
 	case c.Take("add", "generated"):
 		v.generate(c)
+	default:
+		v.unsure = v.unsure || hasPlaceholder(c.Rest())
 	}
 }
 
@@ -137,11 +148,13 @@ func (f *follower) createTrigger(c *sqltext.Cursor) {
 			continue
 		}
 		n, ok := sqltext.NewCursor(tokens[i+1:]).Name()
-		if !ok {
-			continue
-		}
-		if t := f.lookup(n); t != nil {
-			t.triggered = true
+		of := f.lookup(n)
+		isAny := !ok && i+1 < len(tokens) && isPlaceholder(tokens[i+1])
+		for _, t := range f.tables {
+			// A row that is inserted into a table may get into any part of it.
+			if isAny || ok && of != nil && slices.Contains(t.family(), of) {
+				t.filled = true
+			}
 		}
 	}
 }
