@@ -186,7 +186,7 @@ func (t *tracker) createIndex(c *cursor) {
 	if x.Name == "" {
 		x.Name = t.unused(name, parts, "idx")
 	}
-	if ifNotExists && slices.ContainsFunc(t.indexes, func(other Index) bool { return other.Name == x.Name }) {
+	if ifNotExists && slices.ContainsFunc(t.indexes, func(other Index) bool { return other.Name == x.Name && other.table.schema == x.table.schema }) {
 		return
 	}
 	t.indexes = append(t.indexes, x)

@@ -106,6 +106,10 @@ var cases = map[string]struct {
 			CREATE UNIQUE INDEX b ON other.event_outbox (lower(a)); ALTER TABLE other.event_outbox SET SCHEMA public;`,
 		[]string{"b index expr", "event_outbox_a_key constraint a"},
 	},
+	"created once in each schema": {
+		plain + `CREATE SCHEMA other; CREATE TABLE other.t (a int); CREATE UNIQUE INDEX a ON other.t (a); CREATE UNIQUE INDEX IF NOT EXISTS a ON event_outbox (aggregate_id);`,
+		[]string{"a index aggregate_id"},
+	},
 	"an index of another schema": {
 		plain + `CREATE SCHEMA other; CREATE TABLE other.t (a int); CREATE INDEX a ON other.t (a); CREATE UNIQUE INDEX a ON event_outbox (aggregate_id); DROP INDEX other.a;`,
 		[]string{"a index aggregate_id"},
