@@ -107,6 +107,7 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 		return
 	}
 	t := f.lookupIf(ifExists, name)
+	f.isMisread(name, t)
 	if t == nil {
 		if !f.alterOther(name, c) && f.wanted(name) && !ifExists {
 			f.add(nil, f.verbatim(tokens)...)
@@ -193,8 +194,8 @@ func (a action) follow(item []sqltext.Token) {
 	case c.Take("drop"):
 		if !c.Is("constraint") {
 			a.drop(c, item)
-		} else if a.tolerant || hasPlaceholder(item) {
-			a.table.plain = false
+		} else {
+			a.dropConstraint(c, item)
 		}
 	case c.Take("alter"):
 		a.alterColumn(c, item)

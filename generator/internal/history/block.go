@@ -226,6 +226,7 @@ func (b *block) declare(c *sqltext.Cursor) {
 
 func (b *block) assign(name string, expression []sqltext.Token) {
 	delete(b.variables, name)
+	b.mayRunStrings(expression)
 	if value, ok := b.constant(expression); ok {
 		b.variables[name] = string(value.text)
 	}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
@@ -24,10 +25,11 @@ type Column struct {
 type valued struct {
 	place     Place
 	notNull   bool
-	filled    bool // by a default
-	identity  bool // by a sequence
-	generated bool // from other columns
-	unsure    bool // not all of it is known
+	because   string // the name of the constraint that makes it not null, if it is known
+	filled    bool   // by a default
+	identity  bool   // by a sequence
+	generated bool   // from other columns
+	unsure    bool   // not all of it is known
 }
 
 func (c column) shown() Column {
@@ -51,6 +53,11 @@ func (f *follower) valuedOf(name sqltext.Name, own column, written, tail []sqlte
 		switch {
 		case c.Is("("):
 			c.Group()
+		case c.Take("constraint"):
+			constraint := c.Next().Text
+			if c.Take("not", "null") {
+				v.notNull, v.because = true, constraint
+			}
 		case c.Take("not", "null"), c.Take("primary", "key"):
 			v.notNull = true
 		case c.Take("set", "default"), c.Take("set", "null"): // of a foreign key
@@ -86,24 +93,43 @@ func (v *valued) generate(c *sqltext.Cursor) {
 // constrain follows a constraint of the table by which columns must not be null.
 func (t *table) constrain(item []sqltext.Token) {
 	c := sqltext.NewCursor(item)
+	name := ""
 	if c.Take("constraint") {
-		c.Next()
+		name = c.Next().Text
 	}
 	switch {
 	case c.Take("primary", "key", "("):
 		for _, key := range c.Items() {
 			if len(key) > 0 {
-				t.mustNotBeNull(key[0].Text)
+				t.mustNotBeNull(key[0].Text, "")
 			}
 		}
 	case c.Take("not", "null"):
-		t.mustNotBeNull(c.Peek().Text)
+		t.mustNotBeNull(c.Peek().Text, name)
 	}
 }
 
-func (t *table) mustNotBeNull(name string) {
+func (t *table) mustNotBeNull(name, because string) {
 	if own := t.find(name); own != nil {
-		own.notNull = true
+		own.notNull, own.because = true, because
+	}
+}
+
+// dropConstraint follows DROP CONSTRAINT. From Postgres 18 on, NOT NULL is a constraint
+// with a name.
+func (a action) dropConstraint(c *sqltext.Cursor, item []sqltext.Token) {
+	if a.tolerant || hasPlaceholder(item) {
+		a.table.plain, a.table.filled = false, true
+	}
+	c.Take("constraint")
+	c.Take("if", "exists")
+	name := c.Next().Text
+	for _, t := range a.all() {
+		for i := range t.columns {
+			if own := &t.columns[i]; name == own.because || strings.HasSuffix(name, "_not_null") {
+				own.unsure = true
+			}
+		}
 	}
 }
 

@@ -27,13 +27,32 @@ func (f *follower) mayBeKey(tokens []sqltext.Token) {
 	c.Take("only")
 	n, ok := c.Name()
 	if !ok {
-		for _, t := range f.tables {
-			t.plain = false
-		}
+		f.mayChangeAny()
 		return
 	}
 	if t := f.lookup(n); t != nil {
 		t.plain = false
+	}
+}
+
+// mayChangeAny follows what may make or drop a key of any table.
+func (f *follower) mayChangeAny() {
+	for _, t := range f.tables {
+		t.plain = false
+	}
+}
+
+// isMisread follows a statement about a table, nil if there is none, by its name. For
+// package indexes, a name without a schema is always in the requested one.
+func (f *follower) isMisread(n sqltext.Name, t *table) {
+	if n.Schema != "" {
+		return
+	}
+	if t != nil && t.schema != f.want.schema {
+		t.plain = false
+	}
+	if other := f.find(relation{f.want.schema, n.Name}); other != nil && other != t {
+		other.plain = false
 	}
 }
 
@@ -42,7 +61,7 @@ var (
 	changesKeys = regexp.MustCompile(`(?i)\b(unique|primary\s+key|drop\s+(constraint|index))\b`)
 	// fillsColumns matches SQL by which an insert may leave a column out. A trigger or a
 	// rule does that if the text also has the word INSERT.
-	fillsColumns = regexp.MustCompile(`(?i)\b(set\s+default|add\s+generated|drop\s+(not\s+null|column))\b`)
+	fillsColumns = regexp.MustCompile(`(?i)\b(set\s+default|add\s+generated|drop\s+(not\s+null|column|expression))\b`)
 	isTrigger    = regexp.MustCompile(`(?i)\b(trigger|rule)\b`)
 	ofInserts    = regexp.MustCompile(`(?i)\binsert\b`)
 )

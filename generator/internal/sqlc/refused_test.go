@@ -141,6 +141,19 @@ func TestRefusedInserts(t *testing.T) {
 		"a key that replaces one": {
 			"CREATE TABLE event_outbox (" + plain + ", CONSTRAINT pk PRIMARY KEY (id, created_at));\nALTER TABLE event_outbox ADD CONSTRAINT pk PRIMARY KEY (id), DROP CONSTRAINT pk;", nil,
 		},
+		"another table of that name dropped":    {"CREATE TABLE event_outbox (" + ourColumns + ");\nCREATE SCHEMA old;\nCREATE TABLE old.event_outbox (id int);\nSET search_path = old;\nDROP TABLE event_outbox;", nil},
+		"a temporary table dropped":             {"CREATE TABLE event_outbox (" + ourColumns + ");\nCREATE TEMP TABLE event_outbox (id int);\nDROP TABLE event_outbox;", nil},
+		"a key in another search_path":          {"CREATE SCHEMA old;\nSET search_path = old;\nCREATE TABLE outbox (" + ourColumns + ");\nALTER TABLE old.outbox RENAME TO event_outbox;\nALTER TABLE old.event_outbox SET SCHEMA public;", nil},
+		"an index in another search_path":       {"CREATE SCHEMA old;\nCREATE TABLE old.outbox (" + plain + ");\nSET search_path = old;\nCREATE UNIQUE INDEX ON outbox (id);\nALTER TABLE old.outbox RENAME TO event_outbox;\nALTER TABLE old.event_outbox SET SCHEMA public;", nil},
+		"another index of that name":            {"CREATE TABLE event_outbox (" + plain + ");\nCREATE UNIQUE INDEX i ON event_outbox (id);\nCREATE SCHEMA old;\nCREATE TABLE old.t (id int);\nCREATE INDEX i ON old.t (id);\nSET search_path = old;\nDROP INDEX i;", nil},
+		"an index that a function drops":        {"CREATE TABLE event_outbox (" + plain + ");\nCREATE UNIQUE INDEX i ON event_outbox (created_at, id);\nCREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DROP INDEX i';\nSELECT f();\nCREATE UNIQUE INDEX IF NOT EXISTS i ON event_outbox (id);", nil},
+		"a key that another function adds":      {"CREATE TABLE event_outbox (" + plain + ");\nDO $$ DECLARE c text := 'ALTER TABLE event_outbox ADD PRIMARY KEY (id)'; BEGIN PERFORM tools.run(c); END $$;", nil},
+		"no longer generated under a condition": {"CREATE TABLE event_outbox (" + strings.Replace(ourColumns, "event_key text", "event_key text GENERATED ALWAYS AS (aggregate_id) STORED", 1) + ");\nDO $$ BEGIN IF current_setting('app.keys') = 'on' THEN ALTER TABLE event_outbox ALTER event_key DROP EXPRESSION; END IF; END $$;", nil},
+		"NOT NULL with a name":                  {"CREATE TABLE event_outbox (" + ourColumns + ", a int CONSTRAINT has_a NOT NULL, b int, c int NOT NULL, CONSTRAINT has_b NOT NULL b);\nALTER TABLE event_outbox DROP CONSTRAINT has_a, DROP CONSTRAINT IF EXISTS has_b, DROP CONSTRAINT event_outbox_c_not_null;", nil},
+		"another constraint dropped": {
+			"CREATE TABLE event_outbox (" + ourColumns + ", a int CONSTRAINT has_a NOT NULL, CONSTRAINT c CHECK (a > 0));\nALTER TABLE event_outbox DROP CONSTRAINT c;",
+			[]string{"db/1.sql:4:108: warning: the column \"a\"" + required},
+		},
 		"another primary key": {
 			"CREATE TABLE event_outbox (" + strings.Replace(ourColumns, " PRIMARY KEY", "", 1) + ", PRIMARY KEY (seq));",
 			[]string{"db/1.sql:1:14: warning: " + noKey},
