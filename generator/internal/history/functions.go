@@ -96,7 +96,8 @@ func (f *follower) call(tokens []sqltext.Token) {
 	}
 }
 
-// lookIntoFunctions checks what functions that no migration calls may do.
+// lookIntoFunctions checks what functions that no migration calls may do. Others may be
+// called once more, as by an event trigger.
 func (f *follower) lookIntoFunctions() {
 	inOrder := slices.SortedFunc(maps.Values(f.functions), func(a, b *function) int {
 		return cmp.Or(cmp.Compare(a.body.file, b.body.file), cmp.Compare(a.body.origin(0), b.body.origin(0)))
@@ -104,6 +105,8 @@ func (f *follower) lookIntoFunctions() {
 	for _, fn := range inOrder {
 		if !fn.called {
 			f.doubtText(fn.body, fn.what)
+		} else {
+			f.mayRunText(fn.body.text)
 		}
 	}
 }

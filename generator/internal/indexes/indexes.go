@@ -4,6 +4,7 @@
 package indexes
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -76,8 +77,8 @@ func (t *tracker) statement(c *cursor) {
 	case c.Take("drop", "index"):
 		c.Take("concurrently")
 		c.Take("if", "exists")
-		t.eachName(c, func(_, name string) {
-			t.drop(func(x Index) bool { return x.Name == name })
+		t.eachName(c, func(schema, name string) {
+			t.drop(func(x Index) bool { return x.Name == name && (schema == "" || schema == x.table.schema) })
 		})
 	case c.Take("drop", "table"):
 		c.Take("if", "exists")
@@ -115,6 +116,10 @@ func (t *tracker) create(c *cursor) {
 		t.createIndex(c)
 		return
 	}
+	if c.Take("schema") {
+		t.createSchema(c)
+		return
+	}
 	c.Take("unlogged")
 	if !c.Take("table") { // a temporary one is another table
 		return
@@ -127,6 +132,24 @@ func (t *tracker) create(c *cursor) {
 	for _, element := range c.list() {
 		t.element(element, t.table(schema, name))
 	}
+}
+
+// createSchema follows what CREATE SCHEMA creates in the new schema.
+func (t *tracker) createSchema(c *cursor) {
+	c.Take("if", "not", "exists")
+	c.Take("authorization")
+	_, name, ok := c.name()
+	if !ok {
+		return
+	}
+	outer := t.schema
+	t.schema = name
+	for _, element := range c.elements() {
+		if element.Take("create") {
+			t.create(element)
+		}
+	}
+	t.schema = outer
 }
 
 func (t *tracker) createIndex(c *cursor) {
@@ -163,7 +186,7 @@ func (t *tracker) createIndex(c *cursor) {
 	if x.Name == "" {
 		x.Name = t.unused(name, parts, "idx")
 	}
-	if ifNotExists && slices.ContainsFunc(t.indexes, func(other Index) bool { return other.Name == x.Name }) {
+	if ifNotExists && slices.ContainsFunc(t.indexes, func(other Index) bool { return other.Name == x.Name && other.table.schema == x.table.schema }) {
 		return
 	}
 	t.indexes = append(t.indexes, x)
@@ -257,9 +280,20 @@ func (t *tracker) alterTable(c *cursor) {
 	}
 	c.Take("*")
 	of := t.table(schema, name)
-	for _, action := range c.list() {
+	actions := c.list()
+	// Postgres drops first.
+	slices.SortStableFunc(actions, func(a, b *cursor) int { return cmp.Compare(later(a), later(b)) })
+	for _, action := range actions {
 		t.action(action, of)
 	}
+}
+
+// later is 0 for an action that drops something, and 1 for others.
+func later(action *cursor) int {
+	if action.Is("drop") {
+		return 0
+	}
+	return 1
 }
 
 func (t *tracker) action(c *cursor, of table) {

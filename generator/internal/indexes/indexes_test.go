@@ -101,6 +101,24 @@ var cases = map[string]struct {
 		plain + `CREATE SCHEMA other; CREATE TABLE other.event_outbox (id uuid PRIMARY KEY, a text UNIQUE); CREATE UNIQUE INDEX b ON other.event_outbox (a); DROP INDEX other.b;`,
 		nil,
 	},
+	"in a new schema": {
+		`CREATE SCHEMA other CREATE TABLE event_outbox (id uuid PRIMARY KEY, a text UNIQUE) CREATE UNIQUE INDEX i ON event_outbox (id, a) CREATE VIEW v AS SELECT 1 AS x WHERE true GRANT SELECT ON event_outbox TO PUBLIC;
+			CREATE UNIQUE INDEX b ON other.event_outbox (lower(a)); ALTER TABLE other.event_outbox SET SCHEMA public;`,
+		[]string{"b index expr", "event_outbox_a_key constraint a"},
+	},
+	"created once in each schema": {
+		plain + `CREATE SCHEMA other; CREATE TABLE other.t (a int); CREATE UNIQUE INDEX a ON other.t (a); CREATE UNIQUE INDEX IF NOT EXISTS a ON event_outbox (aggregate_id);`,
+		[]string{"a index aggregate_id"},
+	},
+	"an index of another schema": {
+		plain + `CREATE SCHEMA other; CREATE TABLE other.t (a int); CREATE INDEX a ON other.t (a); CREATE UNIQUE INDEX a ON event_outbox (aggregate_id); DROP INDEX other.a;`,
+		[]string{"a index aggregate_id"},
+	},
+	"dropped before it is added": {
+		plain + `ALTER TABLE event_outbox ADD CONSTRAINT a UNIQUE (aggregate_id);
+			ALTER TABLE event_outbox ADD CONSTRAINT a UNIQUE (event_type), DROP CONSTRAINT a; ALTER TABLE event_outbox ADD COLUMN aggregate_id int UNIQUE, DROP COLUMN aggregate_id;`,
+		[]string{"a constraint event_type", "event_outbox_aggregate_id_key constraint aggregate_id"},
+	},
 	"moved here": {
 		`CREATE SCHEMA other; CREATE TABLE other.event_outbox (id uuid PRIMARY KEY, a text UNIQUE); ALTER TABLE other.event_outbox SET SCHEMA public;`,
 		[]string{"event_outbox_a_key constraint a"},

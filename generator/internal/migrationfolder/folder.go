@@ -125,10 +125,7 @@ func readFolder(path string) (*Folder, error) {
 		return nil, err
 	}
 	contents := map[string][]byte{}
-	for _, name := range names {
-		if !isSQL(name) {
-			continue
-		}
+	for _, name := range sqlFiles(names) {
 		if contents[name], err = readSQL(filepath.Join(path, name)); err != nil {
 			return nil, &UnreadableError{name, err}
 		}
@@ -179,14 +176,6 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isSQL reports whether a name is that of a file of SQL, and does not say that it is
-// for another database, as 1_a.mysql.up.sql of Pop does.
-func isSQL(name string) bool {
-	parts := strings.Split(path.Base(name), ".")
-	return slices.Contains([]string{".sql", ".psql", ".pgsql", ".ddl"}, strings.ToLower(path.Ext(name))) &&
-		!slices.ContainsFunc(parts[1:], ofAnotherDatabase)
-}
-
 // forPostgresOnly replaces the end of a name to get the one that Pop prefers with
 // Postgres.
 var forPostgresOnly = strings.NewReplacer(".up.sql", ".postgres.up.sql")
@@ -226,13 +215,7 @@ func list(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, e := range entries {
-		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
+	return files(entries), nil
 }
 
 var (

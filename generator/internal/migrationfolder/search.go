@@ -55,31 +55,27 @@ func worth(f Found) int {
 }
 
 // eachFolder calls visit for the folders of a project, relative to its root: those nearer
-// to the root first, then by name.
+// to the root first, then by name. It skips a folder that it cannot list, such as the
+// data of a database that runs in a container.
 func eachFolder(root string, visit func(dir string) error) error {
 	dirs := []string{"."}
 	for range maxDepth {
-		for _, dir := range dirs {
-			if err := visit(dir); err != nil {
-				return err
-			}
-		}
 		var inside []string
 		for _, dir := range dirs {
 			entries, err := os.ReadDir(filepath.Join(root, dir))
-			if err != nil {
+			switch {
+			case err != nil && dir == ".":
+				return err
+			case err != nil:
+				continue
+			}
+			if err := visit(dir); err != nil {
 				return err
 			}
-			for _, e := range entries {
-				if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || slices.Contains(skipped, e.Name()) {
-					continue
-				}
-				below := filepath.Join(dir, e.Name())
-				other, err := forAnotherDatabase(filepath.Join(root, below), entries)
-				switch {
-				case err != nil:
-					return err
-				case !other:
+			names := folders(entries)
+			for _, name := range names {
+				below := filepath.Join(dir, name)
+				if !slices.Contains(skipped, name) && !forAnotherDatabase(filepath.Join(root, below), names) {
 					inside = append(inside, below)
 				}
 			}
@@ -89,26 +85,16 @@ func eachFolder(root string, visit func(dir string) error) error {
 	return nil
 }
 
-// ordinary are those names of other databases that a service may have too, for example
-// one for the oracles of prices.
-var ordinary = []string{"cassandra", "derby", "oracle", "snowflake", "spanner"}
-
-// forAnotherDatabase reports whether a folder is for another database than Postgres. If
-// its name may be that of a service, it is one for a database only if it has SQL files
-// itself, or if there is a folder for Postgres or another database beside it.
-func forAnotherDatabase(path string, beside []os.DirEntry) (bool, error) {
-	name := strings.ToLower(filepath.Base(path))
-	if !ofAnotherDatabase(name) || !slices.Contains(ordinary, name) {
-		return ofAnotherDatabase(name), nil
-	}
-	if slices.ContainsFunc(beside, func(e os.DirEntry) bool {
-		other := strings.ToLower(e.Name())
-		return e.IsDir() && (strings.HasPrefix(other, "postgres") || ofAnotherDatabase(other) && !slices.Contains(ordinary, other))
-	}) {
-		return true, nil
+// forAnotherDatabase reports whether a folder is for another database than Postgres, with
+// the names of the folders beside it. A name that a service may have too is that of a
+// database also if the folder has SQL files itself.
+func forAnotherDatabase(path string, beside []string) bool {
+	name := filepath.Base(path)
+	if !ofAnotherDatabase(name) || otherDatabase(name, beside) {
+		return ofAnotherDatabase(name)
 	}
 	names, err := list(path)
-	return slices.ContainsFunc(names, isSQL), err
+	return err != nil || len(sqlFiles(names)) > 0
 }
 
 // look says what one folder is.
