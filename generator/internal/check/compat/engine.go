@@ -74,7 +74,7 @@ type comparison struct {
 	policy    Policy
 	both      bool // the other direction is checked too
 	plain     bool // it is part of another comparison, which looks for overlaps
-	shapes    map[*schema.Schema]*shape
+	shapes    map[shapeKey]*shape
 	pairs     map[pairKey]*pair
 	fresh     []*pair // not checked yet, the latest first
 	fallen    []*pair // to check again, the earliest first
@@ -83,6 +83,8 @@ type comparison struct {
 	besides   map[*schema.Schema]*beside
 	work      int
 }
+
+type shapeKey struct{ s, of *schema.Schema }
 
 type pairKey struct{ writer, reader *shape }
 
@@ -121,7 +123,7 @@ func compare(old, now *schema.Schema, direction Direction, policy Policy, most i
 
 func newComparison(direction Direction, policy Policy) *comparison {
 	return &comparison{
-		direction: direction, policy: policy, shapes: map[*schema.Schema]*shape{},
+		direction: direction, policy: policy, shapes: map[shapeKey]*shape{},
 		pairs: map[pairKey]*pair{}, patterns: map[string]*ecma.Matcher{}, prints: map[*schema.Schema]fingerprint{},
 		besides: map[*schema.Schema]*beside{},
 	}
