@@ -58,6 +58,8 @@ var edits = []edit{
 	{"change a const", `{properties: {kind: {const: order}}}`, `{properties: {kind: {const: purchase}}}`},
 	{"change a format", `{properties: {at: {type: string, format: date}}}`, `{properties: {at: {type: string, format: date-time}}}`},
 	{"change a description", `{properties: {at: {type: string, description: When.}}}`, `{properties: {at: {type: string, description: When it was.}}}`},
+	{"add a property to the base of an object without unevaluated properties", `{$ref: "#/$defs/Base", unevaluatedProperties: false, $defs: {Base: {type: object, properties: {id: {type: string}}}}}`, `{$ref: "#/$defs/Base", unevaluatedProperties: false, $defs: {Base: {type: object, properties: {id: {type: string}, note: {type: string}}}}}`},
+	{"move a required property to the base", `{$ref: "#/$defs/Base", properties: {at: {type: string}, note: {type: string}}, required: [note], $defs: {Base: {type: object, properties: {id: {type: string}}}}}`, `{$ref: "#/$defs/Base", properties: {at: {type: string}}, $defs: {Base: {type: object, properties: {id: {type: string}, note: {type: string}}, required: [note]}}}`},
 }
 
 // The findings for each edit, at each level and under each policy. Read the golden file

@@ -105,6 +105,7 @@ type difference struct {
 	edit           string       // the rule for what the author did; "": follows from rule
 	stricter       bool         // a schema registry does not allow it under any policy
 	advice         *advice      // for its author, although it is compatible
+	limited        bool         // unevaluatedProperties of a schema around an open object restricts the property
 	writer, reader place
 	args           []any
 }
@@ -305,7 +306,16 @@ func (c *comparison) editOf(d difference) edit {
 		r := rule(d.edit)
 		e.id, e.message, e.fix = r.ID, r.Message, r.Fix
 	}
+	if words, ok := limitedWords[e.id]; ok && d.limited {
+		e.message = words
+	}
 	return e
+}
+
+// limitedWords are the messages for properties of an object that is open itself.
+var limitedWords = map[string]string{
+	"property-added-to-open-model":     "READER declares the property %s; under that name, WRITER allows only what its unevaluatedProperties allows",
+	"property-removed-from-open-model": "READER does not declare the property %s of WRITER; under that name, it allows only what its unevaluatedProperties allows",
 }
 
 func (c *comparison) change(d difference) finding.Finding {

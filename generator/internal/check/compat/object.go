@@ -201,6 +201,7 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 			return
 		case !needed:
 			add("property-added-to-open-model")
+			c.limitedElsewhere(p, p.writer)
 			return
 		}
 		model = "open"
@@ -236,6 +237,7 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 	}
 	if c.open(r) {
 		add("property-removed-from-open-model")
+		c.limitedElsewhere(p, p.reader)
 		return
 	}
 	schemaThere := c.covering(r, property.Name)
@@ -247,6 +249,13 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 	default:
 		add("property-removed-from-closed-model")
 	}
+}
+
+// limitedElsewhere marks the latest difference, which says that an object allows any value
+// under a name, if unevaluatedProperties of the whole does not.
+func (c *comparison) limitedElsewhere(p *pair, s *shape) {
+	u := c.whole(s).UnevaluatedProperties
+	p.differences[len(p.differences)-1].limited = c.generated() && u != nil && !c.empty(u)
 }
 
 // passes reports whether an object accepts a property that it does not declare, and that
