@@ -43,6 +43,7 @@ var edits = []edit{
 	{"remove a value of an enum", `{properties: {state: {type: string, enum: [open, closed, lost]}}}`, `{properties: {state: {type: string, enum: [open, closed, late]}}}`},
 	{"replace a value of an enum", `{properties: {state: {enum: [open, closed]}}}`, `{properties: {state: {enum: [open, done]}}}`},
 	{"add a variant", `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}]}`, `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}, {title: None, type: "null"}]}`},
+	{"add a variant that accepts the data of another one", `{properties: {pay: {oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}, {type: "null"}]}}}`, `{properties: {pay: {oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}, {title: Other, type: object, properties: {note: {type: string}}}, {type: "null"}]}}}`},
 	{"remove a variant", `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}, {title: None, type: "null"}]}`, `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}]}`},
 	{"allow null", `{properties: {note: {type: string}}}`, `{properties: {note: {type: [string, "null"]}}}`},
 	{"no longer allow null", `{properties: {note: {type: [string, "null"]}}}`, `{properties: {note: {type: string}}}`},
