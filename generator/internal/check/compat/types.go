@@ -152,7 +152,7 @@ func (c *comparison) otherKind(p *pair) {
 			}
 			return
 		}
-	case w.kind == combined && (w.madeUp || len(c.branches(w)) == 1):
+	case w.kind == combined && (w.madeUp || len(c.branches(w)) == 1 || c.generated() && w.op == allOf):
 		if i := alike(c.branches(w), r); i >= 0 {
 			p.include(c.pair(w.parts[i], r))
 			if w.op == anyOf && len(w.parts) > 1 {
