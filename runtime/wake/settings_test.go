@@ -16,7 +16,7 @@ func TestPostgresSourceOutlivesIdleSessionTimeout(t *testing.T) {
 	t.Parallel()
 	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
 		ctx := t.Context()
-		_, err := pg.Pool.Exec(ctx, `ALTER DATABASE `+pgx.Identifier{pg.Database}.Sanitize()+` SET idle_session_timeout = '300ms'`)
+		_, err := pg.Pool.Exec(ctx, `ALTER DATABASE `+pgx.Identifier{pg.Database}.Sanitize()+` SET idle_session_timeout = '5s'`)
 		if err != nil {
 			t.Fatal(err)
 		}
