@@ -22,7 +22,7 @@ import (
 // incidentOfDatabase returns the incident of the runbook that an error of the database
 // belongs to.
 func incidentOfDatabase(err error) runbook.Incident {
-	if err == nil || errors.Is(err, context.Canceled) { // somebody has ended it
+	if err == nil || errors.Is(err, context.Canceled) { // the user stopped the command
 		return ""
 	}
 	if _, ok := errors.AsType[*otherSchemaError](err); ok || errors.Is(err, pgstore.ErrPooler) {

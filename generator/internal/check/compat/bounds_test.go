@@ -83,6 +83,11 @@ func TestHostilePairs(t *testing.T) {
 			return fmt.Sprintf(`"d%d": {"$ref": "#/$defs/d%d", "required": ["p%d"], "properties": {"p%d": {"type": "string"}}}`, i, i+1, i, i)
 		}) + fmt.Sprintf(`, "d%d": %s}}`, n, leaf)
 	}
+	// Each property begins at another place of such a chain.
+	starts := func(n int, leaf string) string {
+		return `{"type": "object", "properties": {` + repeated(n, func(i int) string { return fmt.Sprintf(`"p%d": {"$ref": "#/$defs/d%d"}`, i, i) }) + `}, ` +
+			strings.TrimPrefix(bases(n, leaf), `{"$ref": "#/$defs/d0", `)
+	}
 	consts := func(n int, more string) string {
 		return `{"oneOf": [{"type": "string", "pattern": "^x"}, ` + repeated(n, func(i int) string { return fmt.Sprintf(`{"const": "v%d"}`, i) }) + more + `]}`
 	}
@@ -105,6 +110,7 @@ func TestHostilePairs(t *testing.T) {
 		"generated: variants that may overlap": {untagged(300, `{"type": "integer"}`), untagged(301, `{"type": "number"}`), 20_000_000},
 		"generated: too many that may overlap": {untagged(720, `{"type": "integer"}`), untagged(721, `{"type": "number"}`), 2*mostWork + 100_000},
 		"generated: a chain of bases":          {bases(300, `{"type": "object"}`), bases(300, `{"type": "object", "required": ["x"]}`), 2_000_000},
+		"generated: many starts in a chain":    {starts(2000, `{"type": "object"}`), starts(2000, `{"type": "object", "required": ["x"]}`), 2*mostWork + 400_000},
 		"generated: consts in a oneOf":         {consts(1000, ""), consts(1000, `, {"const": true}`), 20_000_000},
 		"generated: a tangle":                  {tangle(40, `{"type": "integer"}`), tangle(40, `{"type": "string"}`), 2_000_000},
 	} {

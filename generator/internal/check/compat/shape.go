@@ -104,6 +104,10 @@ var groups = []group{
 	}},
 }
 
+// costOfPart is the work of making a part of another schema, in looks at a pair. With
+// mostWork, it limits their memory to about a third of a GB.
+const costOfPart = 20
+
 // shape returns the shape of s, always the same one. It follows references.
 func (c *comparison) shape(s *schema.Schema) *shape { return c.part(s, nil) }
 
@@ -112,6 +116,12 @@ func (c *comparison) part(s, of *schema.Schema) *shape {
 	key := shapeKey{s.Resolved(), of}
 	if known, ok := c.shapes[key]; ok {
 		return known
+	}
+	if of != nil {
+		// Each schema that refers to a chain of bases has all of them as its parts.
+		if c.work += costOfPart; c.work > mostWork {
+			return &shape{kind: anything, s: key.s, of: of, at: whole(key.s)} // the comparison is too large
+		}
 	}
 	made := c.build(key.s, of)
 	c.shapes[key] = made
