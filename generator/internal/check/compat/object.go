@@ -200,6 +200,10 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 			add("empty-property-added-to-open-model")
 			return
 		case !needed:
+			if u := c.unevaluatedElsewhere(p.writer, property.Name); u != nil {
+				add(c.covered(p, u, property.Schema) + "-property-added-to-partially-open-model")
+				return
+			}
 			add("property-added-to-open-model")
 			c.limitedElsewhere(p, p.writer)
 			return
@@ -256,6 +260,24 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 func (c *comparison) limitedElsewhere(p *pair, s *shape) {
 	u := c.whole(s).UnevaluatedProperties
 	p.differences[len(p.differences)-1].limited = c.generated() && u != nil && !c.empty(u)
+}
+
+// unevaluatedElsewhere returns the schema under unevaluatedProperties of the whole, if it
+// is all that the whole says about a property that s does not declare; nil if it is not, or
+// if it allows no value or any.
+func (c *comparison) unevaluatedElsewhere(s *shape, name string) *schema.Schema {
+	whole := c.whole(s)
+	u := whole.UnevaluatedProperties
+	if !c.generated() || u == nil || isFalse(u) || c.empty(u) || whole.AdditionalProperties != nil {
+		return nil
+	}
+	b := c.besideOf(whole)
+	_, declared := byName(whole.Properties)[name]
+	if declared || b.all || b.names[name] || slices.ContainsFunc(b.patterns, func(pattern string) bool { return c.matches(pattern, name) }) ||
+		slices.ContainsFunc(whole.PatternProperties, func(p schema.Property) bool { return c.matches(p.Name, name) }) {
+		return nil
+	}
+	return u
 }
 
 // passes reports whether an object accepts a property that it does not declare, and that
