@@ -149,11 +149,12 @@ func (c *comparison) moved(p *pair, writers []*schema.Schema, reader *schema.Sch
 	c.sub(p, writers[0], reader)
 }
 
-// itemsBeside reports the first item that the writer describes, beside its own items, and
-// that the reader's unevaluatedItems does not allow.
+// itemsBeside reports the items that the writer describes, beside its own items, and that
+// fall under the reader's unevaluatedItems: the first one, if it allows none, or each.
 func (c *comparison) itemsBeside(p *pair) {
 	w, r := p.writer.s, p.reader.s
-	if r.UnevaluatedItems == nil || !isFalse(r.UnevaluatedItems) || r.Items != nil || r.Contains != nil {
+	u := r.UnevaluatedItems
+	if u == nil || c.empty(u) || r.Items != nil || r.Contains != nil {
 		return
 	}
 	before, after := c.besideOf(w), c.besideOf(r)
@@ -161,7 +162,14 @@ func (c *comparison) itemsBeside(p *pair) {
 	if after.allItems || len(before.items) <= max(known, len(w.PrefixItems)) {
 		return // its own items are compared elsewhere
 	}
-	p.add("item-removed-from-closed-model", whole(before.items[known]), at(r, "unevaluatedItems"), known)
+	if isFalse(u) {
+		p.add("item-removed-from-closed-model", whole(before.items[known]), at(r, "unevaluatedItems"), known)
+		return
+	}
+	for i := max(known, len(w.PrefixItems)); i < len(before.items); i++ {
+		item := before.items[i]
+		p.add(c.covered(p, item, u)+"-item-removed-from-partially-open-model", whole(item), at(r, "unevaluatedItems"), i)
+	}
 }
 
 // declaredBeside reports properties of the writer, beside its own, that the reader's
