@@ -183,13 +183,16 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "properties"), under(r, "properties", property.Name, property.Pos)
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
+	if c.generated() && (w.Requires(property.Name) || c.required(p.writer, property.Name)) {
+		needed = false // all data has it
+	}
 	allowed, restricted := others(w)
 	if said := c.elsewhere(p.writer, property.Name); len(said) > 0 && allowed {
 		if restricted != nil {
 			said = append(slices.Clip(said), restricted)
 		}
 		c.moved(p, said, property.Schema)
-		if !needed || w.Requires(property.Name) || c.required(p.writer, property.Name) {
+		if !needed {
 			return
 		}
 	}
