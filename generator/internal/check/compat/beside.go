@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
@@ -185,16 +186,22 @@ func (c *comparison) declaredBeside(p *pair) {
 	if after.all {
 		return
 	}
-	own := byName(r.Properties)
-	patterns := slices.Clone(after.patterns)
-	for _, pattern := range r.PatternProperties {
-		patterns = append(patterns, pattern.Name)
+	seen := c.surely(r, map[*schema.Schema]map[evaluated]bool{})
+	var patterns []string
+	for e := range seen {
+		if e.pattern {
+			patterns = append(patterns, e.text)
+		}
 	}
 	reported := map[string]bool{}
 	for _, property := range before.declared {
 		name := property.Name
-		if _, is := own[name]; is || after.names[name] || reported[name] || isFalse(property.Schema) ||
-			slices.ContainsFunc(patterns, func(pattern string) bool { return c.matches(pattern, name) }) {
+		matches := func(pattern string) bool { return c.matches(pattern, name) }
+		if seen[evaluated{name, false}] || reported[name] || isFalse(property.Schema) || slices.ContainsFunc(patterns, matches) {
+			continue
+		}
+		// What applies only to some values on both sides may apply to the same values.
+		if len(before.always[name]) == 0 && (after.names[name] || slices.ContainsFunc(after.patterns, matches)) {
 			continue
 		}
 		reported[name] = true
@@ -205,4 +212,71 @@ func (c *comparison) declaredBeside(p *pair) {
 			p.add(c.covered(p, property.Schema, u)+"-property-removed-from-partially-open-model", from, to, quote(name))
 		}
 	}
+}
+
+// evaluated is a name, or a pattern for names, that a schema declares.
+type evaluated struct {
+	text    string
+	pattern bool
+}
+
+// surely returns what unevaluatedProperties of s sees in every object, whichever variants
+// and conditions apply: what s declares itself, what its parts declare, and what all of its
+// variants do. known has the earlier results.
+func (c *comparison) surely(s *schema.Schema, known map[*schema.Schema]map[evaluated]bool) map[evaluated]bool {
+	if s == nil {
+		return nil
+	}
+	if all, ok := known[s]; ok {
+		return all
+	}
+	all := map[evaluated]bool{}
+	known[s] = all
+	for _, property := range s.Properties {
+		all[evaluated{property.Name, false}] = true
+	}
+	for _, pattern := range s.PatternProperties {
+		all[evaluated{pattern.Name, true}] = true
+	}
+	if s.Ref != nil {
+		maps.Copy(all, c.surely(s.Ref.Target, known))
+	}
+	for _, sub := range s.AllOf {
+		maps.Copy(all, c.surely(sub, known))
+	}
+	for _, variants := range [][]*schema.Schema{s.AnyOf, s.OneOf} {
+		var each []map[evaluated]bool
+		for _, sub := range variants {
+			if to := sub.Resolved(); to != nil && !isFalse(to) && (len(to.Types) == 0 || slices.Contains(to.Types, "object")) {
+				each = append(each, c.surely(sub, known))
+			}
+		}
+		maps.Copy(all, inEach(each))
+	}
+	if s.If != nil {
+		yes := maps.Clone(c.surely(s.If, known))
+		maps.Copy(yes, c.surely(s.Then, known))
+		maps.Copy(all, inEach([]map[evaluated]bool{yes, c.surely(s.Else, known)}))
+	}
+	for _, d := range s.DependentSchemas {
+		if e := (evaluated{d.Name, false}); c.surely(d.Schema, known)[e] {
+			all[e] = true // it applies where the property is
+		}
+	}
+	c.work += 1 + len(all)
+	return all
+}
+
+// inEach returns what is in each of the sets.
+func inEach(sets []map[evaluated]bool) map[evaluated]bool {
+	all := map[evaluated]bool{}
+	if len(sets) == 0 {
+		return all
+	}
+	for e := range sets[0] {
+		if !slices.ContainsFunc(sets, func(set map[evaluated]bool) bool { return !set[e] }) {
+			all[e] = true
+		}
+	}
+	return all
 }
