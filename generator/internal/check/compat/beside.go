@@ -17,6 +17,9 @@ type beside struct {
 	// required the names that they require.
 	always   map[string][]*schema.Schema
 	required map[string]bool
+	// said is what all of the schemas say about a property, except those that only an if
+	// tests: they restrict no data.
+	said     map[string][]*schema.Schema
 	names    map[string]bool
 	patterns []string
 	all      bool // one of them is about all properties
@@ -36,9 +39,14 @@ func (c *comparison) besideOf(s *schema.Schema) *beside {
 	if known := c.besides[s]; known != nil {
 		return known
 	}
-	b := &beside{always: map[string][]*schema.Schema{}, required: map[string]bool{}, names: map[string]bool{}}
+	b := &beside{
+		always: map[string][]*schema.Schema{}, required: map[string]bool{},
+		said: map[string][]*schema.Schema{}, names: map[string]bool{},
+	}
 	c.besides[s] = b
 	seen := map[*schema.Schema]bool{s: true} // whether it applies to all values
+	var tests []*schema.Schema
+	tested := false
 	var add func(of *schema.Schema, always bool)
 	parts := func(of *schema.Schema, always bool) {
 		if of.Ref != nil {
@@ -47,9 +55,10 @@ func (c *comparison) besideOf(s *schema.Schema) *beside {
 		for _, sub := range of.AllOf {
 			add(sub, always)
 		}
-		for _, sub := range slices.Concat(of.AnyOf, of.OneOf, []*schema.Schema{of.If, of.Then, of.Else}) {
+		for _, sub := range slices.Concat(of.AnyOf, of.OneOf, []*schema.Schema{of.Then, of.Else}) {
 			add(sub, false)
 		}
+		tests = append(tests, of.If)
 		for _, d := range of.DependentSchemas {
 			add(d.Schema, false)
 		}
@@ -65,7 +74,7 @@ func (c *comparison) besideOf(s *schema.Schema) *beside {
 		c.work++
 		seen[of] = always
 		if !twice {
-			b.add(of)
+			b.add(of, tested)
 		}
 		if always {
 			b.addAlways(of)
@@ -73,15 +82,23 @@ func (c *comparison) besideOf(s *schema.Schema) *beside {
 		parts(of, always)
 	}
 	parts(s, true)
+	tested = true // after all else: what it refers to may apply as well
+	for i := 0; i < len(tests); i++ {
+		add(tests[i], false)
+	}
 	return b
 }
 
-// add adds what a schema says, whether it applies to all values or not.
-func (b *beside) add(of *schema.Schema) {
+// add adds what a schema says, whether it applies to all values or not. tested is true if
+// only an if tests it.
+func (b *beside) add(of *schema.Schema, tested bool) {
 	b.schemas = append(b.schemas, of)
 	for _, property := range of.Properties {
 		b.declared = append(b.declared, declaredProperty{property, of})
 		b.names[property.Name] = true
+		if !tested && !isFalse(property.Schema) {
+			b.said[property.Name] = append(b.said[property.Name], property.Schema)
+		}
 	}
 	for _, pattern := range of.PatternProperties {
 		b.patterns = append(b.patterns, pattern.Name)
@@ -127,6 +144,21 @@ func (c *comparison) elsewhere(s *shape, name string) []*schema.Schema {
 		}
 	}
 	return said
+}
+
+// movedFrom compares what the reader says about a property with what the writer says in the
+// parts that apply to some data only, such as a variant. Each of them has to fit. The values
+// that one lists are checked, because a const is not compared with a type.
+func (c *comparison) movedFrom(p *pair, writers []*schema.Schema, reader *schema.Schema) {
+	for _, writer := range writers {
+		from, to := c.shape(writer), c.shape(reader)
+		values := valuesOf(from)
+		if values != nil && c.scalar(from) &&
+			!slices.ContainsFunc(values, func(v *schema.Value) bool { return !c.fits([]*schema.Value{v}, from, to) }) {
+			continue
+		}
+		c.sub(p, writer, reader)
+	}
 }
 
 // required reports whether another part of the whole requires a property.

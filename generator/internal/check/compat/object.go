@@ -74,6 +74,11 @@ func (c *comparison) covering(s *schema.Schema, name string) *schema.Schema {
 	return nil
 }
 
+// matchesPattern reports whether a pattern of s matches a name.
+func (c *comparison) matchesPattern(s *schema.Schema, name string) bool {
+	return slices.ContainsFunc(s.PatternProperties, func(p schema.Property) bool { return c.matches(p.Name, name) })
+}
+
 // matches reports whether the pattern matches name. A pattern that Go cannot run counts
 // as a match, so that its schema is checked.
 func (c *comparison) matches(pattern, name string) bool {
@@ -187,7 +192,10 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 		needed = false // all data has it
 	}
 	allowed, restricted := others(w)
-	if said := c.elsewhere(p.writer, property.Name); len(said) > 0 && allowed {
+	said := c.elsewhere(p.writer, property.Name)
+	switch {
+	case !allowed:
+	case len(said) > 0:
 		if restricted != nil {
 			said = append(slices.Clip(said), restricted)
 		}
@@ -195,6 +203,8 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 		if !needed {
 			return
 		}
+	case c.generated() && restricted == nil && !c.matchesPattern(w, property.Name):
+		c.movedFrom(p, c.besideOf(c.whole(p.writer)).said[property.Name], property.Schema)
 	}
 	model := "closed"
 	if c.open(w) {
@@ -276,8 +286,8 @@ func (c *comparison) unevaluatedElsewhere(s *shape, name string) *schema.Schema 
 	}
 	b := c.besideOf(whole)
 	_, declared := byName(whole.Properties)[name]
-	if declared || b.all || b.names[name] || slices.ContainsFunc(b.patterns, func(pattern string) bool { return c.matches(pattern, name) }) ||
-		slices.ContainsFunc(whole.PatternProperties, func(p schema.Property) bool { return c.matches(p.Name, name) }) {
+	if declared || b.all || b.names[name] || c.matchesPattern(whole, name) ||
+		slices.ContainsFunc(b.patterns, func(pattern string) bool { return c.matches(pattern, name) }) {
 		return nil
 	}
 	return u
