@@ -161,6 +161,26 @@ func (c *comparison) movedFrom(p *pair, writers []*schema.Schema, reader *schema
 	}
 }
 
+// movedInto compares a property that only the reader's variant declares with what the object
+// around the writer's variant says about it, if the reader's says nothing any more. A value
+// that the variant lists may be what selects it, so it is not compared.
+func (c *comparison) movedInto(p *pair, property schema.Property) {
+	said := func(s *schema.Schema) []*schema.Schema {
+		if s == nil {
+			return nil
+		}
+		all := c.besideOf(s).always[property.Name]
+		if own, ok := byName(s.Properties)[property.Name]; ok {
+			all = append(slices.Clip(all), own.Schema)
+		}
+		return all
+	}
+	before := said(p.writer.around)
+	if len(before) > 0 && len(said(p.reader.around)) == 0 && valuesOf(c.shape(property.Schema)) == nil {
+		c.moved(p, before, property.Schema)
+	}
+}
+
 // required reports whether another part of the whole requires a property.
 func (c *comparison) required(s *shape, name string) bool {
 	if !c.generated() {
@@ -225,6 +245,7 @@ func (c *comparison) declaredBeside(p *pair) {
 			patterns = append(patterns, e.text)
 		}
 	}
+	slices.Sort(patterns)
 	reported := map[string]bool{}
 	for _, property := range before.declared {
 		name := property.Name

@@ -205,6 +205,9 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 		}
 	case c.generated() && restricted == nil && !c.matchesPattern(w, property.Name):
 		c.movedFrom(p, c.besideOf(c.whole(p.writer)).said[property.Name], property.Schema)
+		if c.open(w) {
+			c.movedInto(p, property)
+		}
 	}
 	model := "closed"
 	if c.open(w) {
