@@ -85,7 +85,7 @@ type comparison struct {
 	work      int
 }
 
-type shapeKey struct{ s, of *schema.Schema }
+type shapeKey struct{ s, of, around *schema.Schema }
 
 type pairKey struct{ writer, reader *shape }
 

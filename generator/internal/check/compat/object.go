@@ -74,6 +74,11 @@ func (c *comparison) covering(s *schema.Schema, name string) *schema.Schema {
 	return nil
 }
 
+// matchesPattern reports whether a pattern of s matches a name.
+func (c *comparison) matchesPattern(s *schema.Schema, name string) bool {
+	return slices.ContainsFunc(s.PatternProperties, func(p schema.Property) bool { return c.matches(p.Name, name) })
+}
+
 // matches reports whether the pattern matches name. A pattern that Go cannot run counts
 // as a match, so that its schema is checked.
 func (c *comparison) matches(pattern, name string) bool {
@@ -183,14 +188,25 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "properties"), under(r, "properties", property.Name, property.Pos)
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
+	if c.generated() && (w.Requires(property.Name) || c.required(p.writer, property.Name)) {
+		needed = false // all data has it
+	}
 	allowed, restricted := others(w)
-	if said := c.elsewhere(p.writer, property.Name); len(said) > 0 && allowed {
+	said := c.elsewhere(p.writer, property.Name)
+	switch {
+	case !allowed:
+	case len(said) > 0:
 		if restricted != nil {
 			said = append(slices.Clip(said), restricted)
 		}
 		c.moved(p, said, property.Schema)
-		if !needed || w.Requires(property.Name) || c.required(p.writer, property.Name) {
+		if !needed {
 			return
+		}
+	case c.generated() && restricted == nil && !c.matchesPattern(w, property.Name):
+		c.movedFrom(p, c.besideOf(c.whole(p.writer)).said[property.Name], property.Schema)
+		if c.open(w) {
+			c.movedInto(p, property)
 		}
 	}
 	model := "closed"
@@ -200,6 +216,10 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 			add("empty-property-added-to-open-model")
 			return
 		case !needed:
+			if u := c.unevaluatedElsewhere(p.writer, property.Name); u != nil {
+				add(c.covered(p, u, property.Schema) + "-property-added-to-partially-open-model")
+				return
+			}
 			add("property-added-to-open-model")
 			c.limitedElsewhere(p, p.writer)
 			return
@@ -256,6 +276,24 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 func (c *comparison) limitedElsewhere(p *pair, s *shape) {
 	u := c.whole(s).UnevaluatedProperties
 	p.differences[len(p.differences)-1].limited = c.generated() && u != nil && !c.empty(u)
+}
+
+// unevaluatedElsewhere returns the schema under unevaluatedProperties of the whole, if it
+// is all that the whole says about a property that s does not declare; nil if it is not, or
+// if it allows no value or any.
+func (c *comparison) unevaluatedElsewhere(s *shape, name string) *schema.Schema {
+	whole := c.whole(s)
+	u := whole.UnevaluatedProperties
+	if !c.generated() || u == nil || isFalse(u) || c.empty(u) || whole.AdditionalProperties != nil {
+		return nil
+	}
+	b := c.besideOf(whole)
+	_, declared := byName(whole.Properties)[name]
+	if declared || b.all || b.names[name] || c.matchesPattern(whole, name) ||
+		slices.ContainsFunc(b.patterns, func(pattern string) bool { return c.matches(pattern, name) }) {
+		return nil
+	}
+	return u
 }
 
 // passes reports whether an object accepts a property that it does not declare, and that

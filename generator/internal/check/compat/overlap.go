@@ -14,7 +14,11 @@ import (
 func (c *comparison) overlaps(root *pair, most int) {
 	for _, p := range reachable(root) {
 		r := p.reader
-		if r.kind != combined || r.madeUp || r.op != oneOf || len(c.branches(r)) < 2 {
+		if r.kind != combined || r.madeUp || r.op != oneOf {
+			continue
+		}
+		c.repeated(p, most)
+		if len(c.branches(r)) < 2 {
 			continue
 		}
 		w := p.writer
@@ -27,6 +31,51 @@ func (c *comparison) overlaps(root *pair, most int) {
 			c.twice(p, most)
 		}
 	}
+}
+
+// repeated reports the variants that the reader's oneOf lists twice, if data of the writer
+// fits them. For all other rules, each of them counts once.
+func (c *comparison) repeated(p *pair, most int) {
+	w, r := p.writer, p.reader
+	parts := c.branches(r)
+	if len(parts) == len(r.s.OneOf) {
+		return
+	}
+	branch := map[fingerprint]int{}
+	for j, sub := range r.subs {
+		branch[c.fingerprint(sub)] = j
+	}
+	for _, sub := range r.s.OneOf {
+		j := branch[c.fingerprint(sub)]
+		if sub == r.subs[j] {
+			continue
+		}
+		from := w.at
+		if w.kind == combined && !w.madeUp && w.op != allOf {
+			i := slices.Index(p.partner, j)
+			if i < 0 || c.repeats(w, i) {
+				continue
+			}
+			from = branchPlace(w, i)
+		} else if w.kind == nothing || !c.accepts(c.shape(w.s), parts[j], most) {
+			continue
+		}
+		p.add("variant-overlaps", from, whole(sub), c.variant(r, j), c.describeVariant(sub, parts[j]))
+	}
+}
+
+// repeats reports whether oneOf lists its variant i twice.
+func (c *comparison) repeats(s *shape, i int) bool {
+	count := 0
+	if s.op == oneOf {
+		for _, sub := range s.s.OneOf {
+			c.work++
+			if c.fingerprint(sub) == c.fingerprint(s.subs[i]) {
+				count++
+			}
+		}
+	}
+	return count > 1
 }
 
 // overlapping compares the writer's variants with the reader's, except with their
@@ -234,15 +283,17 @@ func (c *comparison) accepts(writer, reader *shape, most int) bool {
 }
 
 // variant returns a variant of a union, and where it is, for a sentence.
-func (c *comparison) variant(s *shape, i int) string {
-	at := " (" + s.subs[i].Pointer + ")"
-	if title := s.parts[i].s.Title; title != "" {
+func (c *comparison) variant(s *shape, i int) string { return c.describeVariant(s.subs[i], s.parts[i]) }
+
+func (c *comparison) describeVariant(sub *schema.Schema, s *shape) string {
+	at := " (" + sub.Pointer + ")"
+	if title := s.s.Title; title != "" {
 		return quote(title) + at
 	}
-	if ref := s.subs[i].Ref; ref != nil {
+	if ref := sub.Ref; ref != nil {
 		return quote(ref.Text) + at
 	}
-	return c.describe(s.parts[i]) + at
+	return c.describe(s) + at
 }
 
 // reachable lists a pair, and the pairs whose differences belong to it.

@@ -41,6 +41,7 @@ type shape struct {
 	kind    kind
 	s       *schema.Schema
 	of      *schema.Schema // the schema that it is a part of; nil: it is no part
+	around  *schema.Schema // the object around it, if it is a variant or a part of one
 	at      place
 	integer bool
 
@@ -109,21 +110,21 @@ var groups = []group{
 const costOfPart = 20
 
 // shape returns the shape of s, always the same one. It follows references.
-func (c *comparison) shape(s *schema.Schema) *shape { return c.part(s, nil) }
+func (c *comparison) shape(s *schema.Schema) *shape { return c.part(s, nil, nil) }
 
 // part returns the shape of s as a part of another schema, always the same one.
-func (c *comparison) part(s, of *schema.Schema) *shape {
-	key := shapeKey{s.Resolved(), of}
+func (c *comparison) part(s, of, around *schema.Schema) *shape {
+	key := shapeKey{s.Resolved(), of, around}
 	if known, ok := c.shapes[key]; ok {
 		return known
 	}
-	if of != nil {
+	if of != nil || around != nil {
 		// Each schema that refers to a chain of bases has all of them as its parts.
 		if c.work += costOfPart; c.work > mostWork {
-			return &shape{kind: anything, s: key.s, of: of, at: whole(key.s)} // the comparison is too large
+			return &shape{kind: anything, s: key.s, of: of, around: around, at: whole(key.s)} // the comparison is too large
 		}
 	}
-	made := c.build(key.s, of)
+	made := c.build(key.s, of, around)
 	c.shapes[key] = made
 	return made
 }
@@ -137,36 +138,36 @@ func (c *comparison) within(s, of *schema.Schema) *schema.Schema {
 	return of
 }
 
-func (c *comparison) build(s, of *schema.Schema) *shape {
+func (c *comparison) build(s, of, around *schema.Schema) *shape {
 	if s.Bool != nil {
 		k := nothing
 		if *s.Bool {
 			k = anything
 		}
-		return &shape{kind: k, s: s, of: of, at: whole(s)}
+		return &shape{kind: k, s: s, of: of, around: around, at: whole(s)}
 	}
-	parts := c.parts(s, of)
+	parts := c.parts(s, of, around)
 	switch len(parts) {
 	case 0:
-		return &shape{kind: anything, s: s, of: of, at: whole(s)}
+		return &shape{kind: anything, s: s, of: of, around: around, at: whole(s)}
 	case 1:
 		return parts[0]
 	}
-	return &shape{kind: combined, s: s, of: of, at: whole(s), op: allOf, madeUp: true, parts: parts}
+	return &shape{kind: combined, s: s, of: of, around: around, at: whole(s), op: allOf, madeUp: true, parts: parts}
 }
 
 // parts returns everything in s that restricts values.
-func (c *comparison) parts(s, of *schema.Schema) []*shape {
+func (c *comparison) parts(s, of, around *schema.Schema) []*shape {
 	var parts []*shape
 	add := func(k kind, keyword string) *shape {
-		p := &shape{kind: k, s: s, of: of, at: at(s, keyword)}
+		p := &shape{kind: k, s: s, of: of, around: around, at: at(s, keyword)}
 		parts = append(parts, p)
 		return p
 	}
 	if s.Ref != nil {
-		parts = append(parts, c.part(s.Ref.Target, c.within(s, of)))
+		parts = append(parts, c.part(s.Ref.Target, c.within(s, of), around))
 	}
-	parts = append(parts, c.typed(s, of)...)
+	parts = append(parts, c.typed(s, of, around)...)
 	if s.Enum != nil {
 		add(enumKind, "enum")
 	}
@@ -193,16 +194,16 @@ func (c *comparison) parts(s, of *schema.Schema) []*shape {
 
 // typed returns what s says about single types: by type, and by keywords for one type
 // without a type keyword.
-func (c *comparison) typed(s, of *schema.Schema) []*shape {
+func (c *comparison) typed(s, of, around *schema.Schema) []*shape {
 	var parts []*shape
 	var said []kind
 	for _, name := range s.Types {
-		p := &shape{kind: kindOf(name), s: s, of: of, at: at(s, "type"), integer: name == "integer"}
+		p := &shape{kind: kindOf(name), s: s, of: of, around: around, at: at(s, "type"), integer: name == "integer"}
 		parts = append(parts, p)
 		said = append(said, p.kind)
 	}
 	if len(parts) > 1 {
-		parts = []*shape{{kind: combined, s: s, of: of, at: at(s, "type"), op: anyOf, madeUp: true, parts: parts}}
+		parts = []*shape{{kind: combined, s: s, of: of, around: around, at: at(s, "type"), op: anyOf, madeUp: true, parts: parts}}
 	}
 	for _, g := range groups {
 		if slices.Contains(said, g.kind) {
@@ -211,11 +212,11 @@ func (c *comparison) typed(s, of *schema.Schema) []*shape {
 		i := slices.IndexFunc(g.keywords, func(keyword string) bool { return has(s, keyword) })
 		switch {
 		case i >= 0:
-			parts = append(parts, &shape{kind: g.kind, s: s, of: of, at: at(s, g.keywords[i])})
+			parts = append(parts, &shape{kind: g.kind, s: s, of: of, around: around, at: at(s, g.keywords[i])})
 		case g.kind == stringKind && s.Format != "" && !modern(s):
-			parts = append(parts, &shape{kind: g.kind, s: s, of: of, at: at(s, "format")})
+			parts = append(parts, &shape{kind: g.kind, s: s, of: of, around: around, at: at(s, "format")})
 		case g.kind == stringKind && len(said) == 0 && c.policy == Generated && checkedFormat(s)+checkedEncoding(s) != "":
-			parts = append(parts, &shape{kind: g.kind, s: s, of: of, at: encodingPlace(s)})
+			parts = append(parts, &shape{kind: g.kind, s: s, of: of, around: around, at: encodingPlace(s)})
 		}
 	}
 	return parts
@@ -233,11 +234,14 @@ func (c *comparison) branches(s *shape) []*shape {
 	if s.parts == nil {
 		s.subs = c.distinct(s.subs)
 		var of *schema.Schema // a variant is no part: not all data fits it
+		around := s.around
 		if s.op == allOf {
 			of = c.within(s.s, s.of)
+		} else if whole := c.whole(s); c.generated() && len(whole.Properties)+len(c.besideOf(whole).always) > 0 {
+			around = whole
 		}
 		for _, sub := range s.subs {
-			s.parts = append(s.parts, c.part(sub, of))
+			s.parts = append(s.parts, c.part(sub, of, around))
 		}
 	}
 	return s.parts
