@@ -18,7 +18,11 @@ func DeadLettersAfter(ctx context.Context, db DB, f Filter, after int64, limit i
 	if err := checkPage(ctx, db, f, limit); err != nil {
 		return nil, err
 	}
-	rows, err := admindb.New(db).DeadRows(ctx, admindb.DeadRowsParams{
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := outbox.dead(ctx, admindb.DeadRowsParams{
 		After:     after,
 		Ids:       texts(f.EventIDs),
 		EventType: optional(f.EventType),
@@ -46,7 +50,11 @@ func DeadLettersBefore(ctx context.Context, db DB, f Filter, before int64, limit
 	if err := checkPage(ctx, db, f, limit); err != nil {
 		return nil, err
 	}
-	rows, err := admindb.New(db).DeadRowsBefore(ctx, admindb.DeadRowsBeforeParams{
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := outbox.deadBefore(ctx, admindb.DeadRowsBeforeParams{
 		Before:    before,
 		Ids:       texts(f.EventIDs),
 		EventType: optional(f.EventType),
@@ -62,7 +70,7 @@ func DeadLettersBefore(ctx context.Context, db DB, f Filter, before int64, limit
 	}
 	var out []DeadLetter
 	for _, r := range rows {
-		out = append(out, letterOf(admindb.DeadRowsRow(r)))
+		out = append(out, letterOf(r))
 	}
 	return out, nil
 }

@@ -97,19 +97,23 @@ const mostKeys = pageRows
 // estimates joins with so many values wrong, and then they take minutes. It sorts what Chosen
 // keeps, so one Chosen is for one goroutine at a time.
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(chosen.seqs)
-	keys, q := chosen.keys(mostKeys), admindb.New(db)
+	keys := chosen.keys(mostKeys)
 	failed := func(err error) ([]DeadLetter, error) {
 		return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
 	}
 	var out []DeadLetter
 	for after < chosen.last {
 		// Each statement looks at a limited number of rows, however few have one of the keys.
-		step, err := q.NextDead(ctx, admindb.NextDeadParams{After: after, Before: chosen.last, MaxRows: earlierStep})
+		step, err := outbox.nextDead(ctx, admindb.NextDeadParams{After: after, Before: chosen.last, MaxRows: earlierStep})
 		if err != nil {
 			return failed(err)
 		}
-		rows, err := q.DeadBetween(ctx, admindb.DeadBetweenParams{After: after, Before: step.Last + 1, EventKeys: keys, AnyKey: keys == nil})
+		rows, err := outbox.deadBetween(ctx, admindb.DeadBetweenParams{After: after, Before: step.Last + 1, EventKeys: keys, AnyKey: keys == nil})
 		if err != nil {
 			return failed(err)
 		}
@@ -121,7 +125,7 @@ func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit 
 				continue
 			}
 			if _, itself := slices.BinarySearch(chosen.seqs, r.Seq); !itself {
-				out = append(out, letterOf(admindb.DeadRowsRow(r)))
+				out = append(out, letterOf(r))
 			}
 		}
 		if after = step.Last; len(out) == limit || step.Looked < earlierStep {

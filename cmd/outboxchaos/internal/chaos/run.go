@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 		rates[i] = 1 - skew + 2*skew*random.Float64()
 	}
 	l, err := lab.New(ctx, lab.Config{
-		Servers: o.Servers, Command: o.Command, Dir: o.Dir, Mode: mode, ClockRates: rates, RulesOff: o.RulesOff,
+		Servers: o.Servers, Command: o.Command, Dir: o.Dir, Mode: mode, Log: o.Log, ClockRates: rates, RulesOff: o.RulesOff,
 	})
 	if err != nil {
 		return nil, err
@@ -95,7 +95,11 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 		faults: map[string]*count{},
 	}
 	r.fleeting.Store(true)
-	o.Say("rows are marked by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", mode, rates, o.Dir)
+	marked := string(mode)
+	if o.Log {
+		marked = "the cursor of a log"
+	}
+	o.Say("rows are marked by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", marked, rates, o.Dir)
 	defer r.closeReaders()
 	for _, topic := range workload.Topics() {
 		if err := r.read(topic); err != nil {
@@ -298,7 +302,7 @@ func (r *run) drain(ctx context.Context, poison bool) error {
 	moved := time.Now()
 	return wait.Until(ctx, pause, func() (bool, error) {
 		unread := r.history.Unread("", poison)
-		unsettled, err := r.count(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL")
+		unsettled, err := r.unsettled(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -324,6 +328,15 @@ func (r *run) drain(ctx context.Context, poison bool) error {
 	})
 }
 
+// unsettled counts the rows that are neither published nor dead.
+func (r *run) unsettled(ctx context.Context) (int64, error) {
+	if !r.Options.Log {
+		return r.count(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL")
+	}
+	state, err := admin.Inspect(ctx, r.Pool, "")
+	return state.Pending, err
+}
+
 func (r *run) count(ctx context.Context, query string) (int64, error) {
 	var n int64
 	err := r.Pool.QueryRow(ctx, query).Scan(&n)
@@ -342,7 +355,11 @@ func (r *run) fix(ctx context.Context) error {
 	if err := r.RaiseLimits(ctx, workload.Topics()...); err != nil {
 		return err
 	}
-	rows, err := r.Pool.Query(ctx, "SELECT id, last_error FROM event_outbox WHERE dead_at IS NOT NULL")
+	of := "event_outbox"
+	if r.Options.Log {
+		of = "event_outbox_failed"
+	}
+	rows, err := r.Pool.Query(ctx, "SELECT id, last_error FROM "+of+" WHERE dead_at IS NOT NULL")
 	if err != nil {
 		return err
 	}
@@ -363,7 +380,7 @@ func (r *run) fix(ctx context.Context) error {
 		return nil
 	}
 	r.say("%d of %d dead rows are fixed and replayed", len(replay), len(dead))
-	if _, err := r.Pool.Exec(ctx, "UPDATE event_outbox SET headers = NULL WHERE id = ANY($1) AND headers::text LIKE '%unreadable%'", replay); err != nil {
+	if _, err := r.Pool.Exec(ctx, "UPDATE "+of+" SET headers = NULL WHERE id = ANY($1) AND headers::text LIKE '%unreadable%'", replay); err != nil {
 		return err
 	}
 	r.history.Spare(replay...)

@@ -42,6 +42,8 @@ type Config struct {
 	Journal string
 	// Mode says what happens to published rows.
 	Mode pgstore.Mode
+	// Log is true if the outbox is a log.
+	Log bool
 	// ClockRate is the rate of the relay's clock; 1 is correct.
 	ClockRate float64
 	// MaxAttempts is the relay's; 0: 6.
@@ -143,11 +145,11 @@ func newStore(cfg Config, p *points, j *journal, log *slog.Logger) (*store, erro
 		return &watched{Conn: c, points: p}, nil
 	}
 	conn.Tracer = tracer{p}
-	inner, err := pgstore.New(pgstore.Config{Conn: conn, Mode: cfg.Mode, StatementTimeout: statementTimeout, Logger: log})
+	inner, err := openStore(pgstore.Config{Conn: conn, Mode: cfg.Mode, StatementTimeout: statementTimeout, Logger: log}, cfg.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := &store{Store: inner, points: p, journal: j}
+	s := &store{anyStore: inner, points: p, journal: j}
 	for _, rule := range cfg.RulesOff {
 		switch rule {
 		case RuleSettleUnderLease:

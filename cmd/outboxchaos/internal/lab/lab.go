@@ -55,6 +55,8 @@ type Config struct {
 	Dir string
 	// Mode says what happens to published rows.
 	Mode pgstore.Mode
+	// Log is true if the outbox is a log.
+	Log bool
 	// ClockRates are the rates of the instances' clocks.
 	ClockRates [Relays]float64
 	// RulesOff are switched off in all instances.
@@ -160,7 +162,11 @@ func (l *Lab) prepareDatabase(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := migrations.Up(ctx, c.Conn()); err != nil {
+		create := migrations.Up
+		if l.Log {
+			create = migrations.UpLog
+		}
+		if err := create(ctx, c.Conn()); err != nil {
 			return err
 		}
 		_, err = c.Exec(ctx, workload.Tables+consumer.Table+"RESET ROLE")
@@ -262,7 +268,7 @@ func (l *Lab) newRelay(i int) (*Relay, error) {
 		r.life++
 		return instance.Config{
 			Database: database, Brokers: l.Servers.Kafka.Brokers, KafkaProxy: kafka.Address(),
-			Redis: l.RedisURL, Service: workload.Service, Mode: l.Mode,
+			Redis: l.RedisURL, Service: workload.Service, Mode: l.Mode, Log: l.Log,
 			Journal:   filepath.Join(l.Dir, fmt.Sprintf("%s-%d.journal", name, r.life)),
 			ClockRate: l.ClockRates[i], RulesOff: l.RulesOff, MaxAttempts: l.MaxAttempts,
 		}, nil
