@@ -18,6 +18,7 @@ import (
 type memLog struct {
 	cursor logcursor.Cursor
 	n      int64               // of the cursor
+	floor  int64               // up to this seq, base shows every row
 	late   map[int64]bool      // rows that were set aside and are not published
 	copied map[int64]bool      // rows that failed, and dead ones
 	known  map[int64]bool      // rows that ever were one of these: the history knows when they were published
@@ -38,6 +39,7 @@ type memLogStore struct {
 
 	lease  Lease
 	n      int64             // of the last write that was tried
+	floor  int64             // of the term: reads begin above it
 	w      *logcursor.Window // of the term; nil: not read yet
 	unsure bool              // whether a settlement was recorded is not known
 	acked  []int64           // published rows since the last write that is known to have taken effect
@@ -55,9 +57,25 @@ var errMemUnsure = errors.New("the connection broke, and the settlement was reco
 // Observe implements Store.
 func (s *memLogStore) Observe(ctx context.Context) (LeaseState, error) {
 	if s.off("the cursor is read after the take-over") {
-		s.w = logcursor.New(s.log.cursor)
+		s.readCursor()
 	}
 	return s.memStore.Observe(ctx)
+}
+
+// readCursor reads the cursor. If the sequence was set back, its numbers come again.
+func (s *memLogStore) readCursor() {
+	c, floor := s.log.cursor, s.log.floor
+	highest := max(c.Seq, floor)
+	if n := len(c.Ahead); n > 0 {
+		highest = max(highest, c.Ahead[n-1])
+	}
+	below := slices.ContainsFunc(s.rows, func(r *memRow) bool {
+		return s.committed(r) && r.stamp >= s.at(c.Base).xmax && r.Seq <= floor
+	})
+	if (s.lastSeq < highest || below) && !s.off("numbers that come again count only by the base of the cursor") {
+		c, floor = logcursor.Cursor{Base: c.Base}, 0
+	}
+	s.w, s.floor = logcursor.New(c), floor
 }
 
 // TakeOver implements Store.
@@ -73,7 +91,7 @@ func (s *memLogStore) TakeOver(ctx context.Context, seen LeaseState, holder uuid
 // Snapshot implements Store.
 func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w == nil {
-		s.w = logcursor.New(s.log.cursor)
+		s.readCursor()
 	}
 	if first := s.w.First(); first != "" && !s.off("the first snapshot is given until the backlog is read") {
 		return Snapshot(first), nil
@@ -109,7 +127,7 @@ func (s *memStore) inTick(r *memRow, from, to string) bool {
 // term began.
 func (s *memLogStore) unread(r *memRow) bool {
 	to, _, _ := s.w.Unread()
-	if r.dropped || !s.committed(r) || !s.inTick(r, s.w.From(), to) {
+	if r.dropped || r.Seq <= s.floor || !s.committed(r) || !s.inTick(r, s.w.From(), to) {
 		return false
 	}
 	shown, seq := s.w.Passed()
@@ -317,7 +335,7 @@ func (s *memLogStore) Settle(_ context.Context, l Lease, st Settlement) error {
 // memWrite is a statement that writes the cursor with the outcomes of rows, as it is sent.
 type memWrite struct {
 	lease     Lease
-	n         int64
+	n, floor  int64
 	p         logcursor.Position
 	rest      []int64 // published rows that are in the window no more
 	published []int64 // with those of writes of which the outcome is not known
@@ -326,6 +344,9 @@ type memWrite struct {
 
 // write writes the cursor with the outcomes of rows.
 func (s *memLogStore) write(l Lease, st Settlement) error {
+	if s.w == nil { // a rule about the lease is off
+		s.readCursor()
+	}
 	var failed []int64
 	for _, f := range st.Failed {
 		failed = append(failed, f.Seq)
@@ -341,7 +362,7 @@ func (s *memLogStore) write(l Lease, st Settlement) error {
 		p.Shown, p.Seq = "", 0
 	}
 	s.n++
-	w := memWrite{l, s.n, p, rest, slices.Clone(s.acked), st}
+	w := memWrite{l, s.n, s.floor, p, rest, slices.Clone(s.acked), st}
 	fails := len(st.Failed) > 0
 	switch {
 	case s.log.delays(func() { s.apply(w) }), s.apply(w) && fails && s.log.unsure():
@@ -358,17 +379,17 @@ func (s *memLogStore) write(l Lease, st Settlement) error {
 // one that was sent first does nothing after the other.
 func (s *memLogStore) apply(w memWrite) bool {
 	p, st := w.p, w.st
-	if !s.allows(w.lease) && !s.off("the lease is taken before settling") {
+	if !s.allows(w.lease) && !s.off("the lease is taken before settling") && !s.off("the lease is locked while settling") {
 		return false
 	}
 	if w.n <= s.log.n && !s.off("a write does nothing after a later one") {
 		return false
 	}
-	if s.onSettle != nil && (len(st.Published) > 0 || len(st.Failed) > 0) {
+	if s.onSettle != nil {
 		s.onSettle(w.lease, s.holds(w.lease), st)
 	}
 	s.flush()
-	s.log.n, s.log.cursor = w.n, p.Cursor
+	s.log.n, s.log.cursor, s.log.floor = w.n, p.Cursor, w.floor
 	if s.off("what is settled ahead belongs to the cursor") {
 		s.log.cursor.Ahead = nil
 	}

@@ -99,6 +99,7 @@ func variants() map[string]simOptions {
 		"log, edits":             {policy: Park, inLog: true, edits: true},
 		"log, grow":              {policy: Park, inLog: true, grow: true},
 		"log, drift":             {policy: Park, inLog: true, drift: true},
+		"log, set back":          {policy: Park, inLog: true, table: cameAgain},
 	}
 }
 

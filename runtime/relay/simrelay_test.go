@@ -261,7 +261,11 @@ func (r *simRelay) execute(op *simOp) {
 			}
 			return
 		}
-		s.store.settle(op.lease, c.settlement)
+		if log, isLog := r.store.(*memLogStore); isLog {
+			op.out.err = log.write(op.lease, c.settlement)
+		} else {
+			s.store.settle(op.lease, c.settlement)
+		}
 		op.done = true
 		return
 	}
