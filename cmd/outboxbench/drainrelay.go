@@ -100,7 +100,7 @@ func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mod
 	store := pgstore.Config{Conn: conn, Mode: mode, ApplicationName: l.application, Logger: l.log}
 	if mode == inLog {
 		store.Mode = ""
-		config.Store, err = pgstore.NewLog(store)
+		config.Store, err = pgstore.NewLogStore(store)
 	} else {
 		config.Store, err = pgstore.New(store)
 	}

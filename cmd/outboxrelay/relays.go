@@ -158,7 +158,7 @@ type outboxStore interface {
 // newStore returns the store of an outbox. It does not connect.
 func newStore(o outbox, config pgstore.Config) (outboxStore, error) {
 	if o.isLog {
-		return pgstore.NewLog(config)
+		return pgstore.NewLogStore(config)
 	}
 	return pgstore.New(config)
 }

@@ -26,7 +26,7 @@ import (
 // logOutbox is an outbox that is a log, and its leader.
 type logOutbox struct {
 	owner, operator *pgx.Conn
-	leader          *pgstore.Log
+	leader          *pgstore.LogStore
 	lease           relay.Lease
 	snap            relay.Snapshot
 }
@@ -45,7 +45,7 @@ func newLog(t *testing.T) *logOutbox {
 	t.Cleanup(func() { _ = l.operator.Close(context.Background()) })
 	conn, err := pgx.ParseConfig(roles.Relay.URL)
 	ok(t, err)
-	l.leader, err = pgstore.NewLog(pgstore.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	l.leader, err = pgstore.NewLogStore(pgstore.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	ok(t, err)
 	t.Cleanup(l.leader.Close)
 	seen, err := l.leader.Observe(t.Context())

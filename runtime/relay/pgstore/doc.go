@@ -94,7 +94,7 @@
 //
 // # The log
 //
-// A [Log] is the store of an outbox whose rows are only inserted. It reads by snapshots like a
+// A [LogStore] is the store of an outbox whose rows are only inserted. It reads by snapshots like a
 // [Store], and settles by writing a cursor: sql/log.sql has the statements, and DESIGN.md of
 // package logcursor the rules. It keeps what it has read past the cursor in memory, about 100
 // bytes for each row.

@@ -17,7 +17,7 @@ import (
 )
 
 // PlanOfLogCounts explains the statement of Stats under the settings of the store's sessions.
-func (s *Log) PlanOfLogCounts(ctx context.Context, t *testing.T) (plan string) {
+func (s *LogStore) PlanOfLogCounts(ctx context.Context, t *testing.T) (plan string) {
 	t.Helper()
 	err := s.inTerm(ctx, "explain", func(_ *term, se *session) error {
 		if _, err := se.conn.Exec(ctx, "PREPARE counts AS "+pgdb.LogCounts); err != nil {
@@ -119,7 +119,7 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 }
 
 // AsideRows sets how many rows are read past the cursor before rows are set aside.
-func (s *Log) AsideRows(n int) { s.asideRows = n }
+func (s *LogStore) AsideRows(n int) { s.asideRows = n }
 
 // TidyRows sets how many rows one statement looks at to move the low-water mark.
 func (s *Store) TidyRows(n int32) { s.tidyRows = n }

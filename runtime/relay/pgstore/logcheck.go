@@ -58,7 +58,7 @@ func ofLog(table, means string) tableUse {
 	return tableUse{table: table, inserts: true, updates: true, deletes: true, hidden: means, swallowed: means}
 }
 
-func (s *Log) logChecks() [][]checkStep {
+func (s *LogStore) logChecks() [][]checkStep {
 	return [][]checkStep{
 		{s.checkServer}, {s.checkSchema}, {s.checkTables},
 		{s.checkColumns, s.checkLogIndexes, s.checkPrivileges, s.checkFunctions},
@@ -116,7 +116,7 @@ var logIndexes = []index{
 	{"tx", "", "CREATE INDEX ix_event_outbox_tx ON event_outbox (tx)"},
 }
 
-func (s *Log) checkLogIndexes(ctx context.Context, se *session, c *checked) error {
+func (s *LogStore) checkLogIndexes(ctx context.Context, se *session, c *checked) error {
 	indexes, err := se.q.DescribeIndexes(ctx, c.tables.Outbox)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (s *Log) checkLogIndexes(ctx context.Context, se *session, c *checked) erro
 }
 
 // checkFunctions checks whether the role may call the functions that make and drop partitions.
-func (s *Log) checkFunctions(ctx context.Context, se *session, c *checked) error {
+func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) error {
 	found, err := se.q.UncallableFunctions(ctx, []string{
 		s.relation(makePartition) + "(integer)", s.relation(dropPartition) + "(date, interval)",
 	})
@@ -155,7 +155,7 @@ func (s *Log) checkFunctions(ctx context.Context, se *session, c *checked) error
 }
 
 // checkCursor checks whether the cursor is that of this database.
-func (s *Log) checkCursor(ctx context.Context, se *session, _ *checked) error {
+func (s *LogStore) checkCursor(ctx context.Context, se *session, _ *checked) error {
 	row, err := storedCursor(ctx, se)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 )
 
 // Stats returns the statistics of the outbox.
-func (s *Log) Stats(ctx context.Context) (relay.Stats, error) {
+func (s *LogStore) Stats(ctx context.Context) (relay.Stats, error) {
 	var stats relay.Stats
 	err := s.anywhere(ctx, "count the rows", func(se *session) error {
 		c, err := storedCursor(ctx, se)
@@ -48,7 +48,7 @@ func (s *Log) Stats(ctx context.Context) (relay.Stats, error) {
 
 // Sweep deletes at most limit rows that are in no partition of a day, and returns how many it
 // deleted. Maintain drops partitions.
-func (s *Log) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limit int) (int, error) {
+func (s *LogStore) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limit int) (int, error) {
 	var swept int64
 	err := s.underLease(ctx, "sweep published rows", useForKeeping, l, func(t *term, se *session) (int64, error) {
 		c, err := storedCursor(ctx, se)
@@ -69,7 +69,7 @@ func (s *Log) Sweep(ctx context.Context, l relay.Lease, keep time.Duration, limi
 
 // forgetGone looks at the next rows that wait behind the cursor, and forgets those that somebody
 // has deleted. Nothing else would end their waiting.
-func (s *Log) forgetGone(ctx context.Context, t *term, se *session, limit int) (leases int64, err error) {
+func (s *LogStore) forgetGone(ctx context.Context, t *term, se *session, limit int) (leases int64, err error) {
 	s.mu.Lock()
 	after := s.gone
 	s.mu.Unlock()
@@ -92,4 +92,4 @@ func (s *Log) forgetGone(ctx context.Context, t *term, se *session, limit int) (
 }
 
 // Search finds no rows: a row of a log cannot become unsettled again behind the cursor.
-func (s *Log) Search(context.Context, relay.Lease) (int64, error) { return 0, nil }
+func (s *LogStore) Search(context.Context, relay.Lease) (int64, error) { return 0, nil }

@@ -27,7 +27,7 @@ type logSpan struct {
 }
 
 // span returns the last tick, and the seqs between which its rows are.
-func (s *Log) span(ctx context.Context, se *session, lt *logTerm) (logSpan, error) {
+func (s *LogStore) span(ctx context.Context, se *session, lt *logTerm) (logSpan, error) {
 	lt.mu.Lock()
 	shown, _, _ := lt.w.Unread()
 	span := logSpan{hidden: lt.w.From(), shown: shown}
@@ -54,7 +54,7 @@ func (s *Log) span(ctx context.Context, se *session, lt *logTerm) (logSpan, erro
 
 // readSpan reads rows of a tick in the order of seq, after a seq and up to another one, of one
 // topic and some keys if they are given.
-func (s *Log) readSpan(ctx context.Context, what string, span logSpan, after, upTo int64, topic *string, keys []string, limit relay.Limit) (relay.Page, error) {
+func (s *LogStore) readSpan(ctx context.Context, what string, span logSpan, after, upTo int64, topic *string, keys []string, limit relay.Limit) (relay.Page, error) {
 	from := max(after, span.start)
 	bound := min(upTo, span.end)
 	short := false
@@ -78,7 +78,7 @@ func (s *Log) readSpan(ctx context.Context, what string, span logSpan, after, up
 }
 
 // readTick reads a page of the last tick, and notes it.
-func (s *Log) readTick(ctx context.Context, what string, after int64, limit relay.Limit, waiting bool) (page relay.Page, err error) {
+func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit relay.Limit, waiting bool) (page relay.Page, err error) {
 	if err := s.makeRoom(ctx, what, after); err != nil {
 		return relay.Page{}, err
 	}
@@ -143,7 +143,7 @@ func pick(rows []relay.Row, wanted []bool) []relay.Row {
 }
 
 // readByTx reads the first page of a small tick.
-func (s *Log) readByTx(ctx context.Context, what string, span logSpan, limit relay.Limit) (relay.Page, error) {
+func (s *LogStore) readByTx(ctx context.Context, what string, span logSpan, limit relay.Limit) (relay.Page, error) {
 	earlier, err := parseSnapshot(relay.Snapshot(span.hidden))
 	if err != nil {
 		return relay.Page{}, s.wrap(what, err)
@@ -163,7 +163,7 @@ func (s *Log) readByTx(ctx context.Context, what string, span logSpan, limit rel
 
 // mergeWaiting adds the rows that wait behind the cursor to a page of a tick. It cuts the page
 // where the page of these rows ends, so that all are in the order of seq.
-func (s *Log) mergeWaiting(ctx context.Context, what string, lt *logTerm, snap relay.Snapshot, page relay.Page, after int64, limit relay.Limit) (relay.Page, []relay.Row, error) {
+func (s *LogStore) mergeWaiting(ctx context.Context, what string, lt *logTerm, snap relay.Snapshot, page relay.Page, after int64, limit relay.Limit) (relay.Page, []relay.Row, error) {
 	lt.mu.Lock()
 	none := lt.nothingWaits && after >= lt.waitsAfter
 	lt.mu.Unlock()
@@ -233,18 +233,18 @@ func fits(end int64, limit relay.Limit, lists ...[]relay.Row) int64 {
 }
 
 // readWaiting reads rows that wait behind the cursor.
-func (s *Log) readWaiting(ctx context.Context, what string, snap relay.Snapshot, after, upTo int64, topic *string, keys []string, limit relay.Limit) (relay.Page, error) {
+func (s *LogStore) readWaiting(ctx context.Context, what string, snap relay.Snapshot, after, upTo int64, topic *string, keys []string, limit relay.Limit) (relay.Page, error) {
 	rows := s.rowLimit(limit)
 	return s.readPage(ctx, what, relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.LogWaiting, after, upTo, string(snap), topic, keys, rows+1)
 }
 
 // ReadBacklog reads the rows that the term's first snapshot shows and that are not settled.
-func (s *Log) ReadBacklog(ctx context.Context, _ relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
+func (s *LogStore) ReadBacklog(ctx context.Context, _ relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
 	return s.readTick(ctx, "read the backlog", after, limit, true)
 }
 
 // ReadTick reads the unsettled rows that to shows and from does not.
-func (s *Log) ReadTick(ctx context.Context, from, to relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
+func (s *LogStore) ReadTick(ctx context.Context, from, to relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
 	const what = "read a tick"
 	if from == to {
 		return relay.Page{}, s.makeRoom(ctx, what, math.MaxInt64)
@@ -263,7 +263,7 @@ func (s *Log) ReadTick(ctx context.Context, from, to relay.Snapshot, after int64
 // ReadAgain reads the unsettled rows of one topic, or of some of its keys: those that wait
 // behind the cursor, those that were read past it, and those of the open tick that are still
 // to be read.
-func (s *Log) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {
+func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {
 	what := "read rows of topic " + rows.Topic + " again"
 	var lt *logTerm
 	var span logSpan
@@ -342,7 +342,7 @@ func hashes(keys []string) map[uint64]struct{} {
 }
 
 // ReadEdited reads the copies of failed rows: nothing else can be edited.
-func (s *Log) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, after, upTo int64, limit relay.Limit) (relay.Page, int64, error) {
+func (s *LogStore) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, after, upTo int64, limit relay.Limit) (relay.Page, int64, error) {
 	rows := s.rowLimit(limit)
 	page, err := s.readPage(ctx, "read the rows that were edited", relay.Limit{Rows: int(rows), Bytes: limit.Bytes}, pgdb.LogEdited,
 		after, upTo, string(snap), string(edits), rows+1)
@@ -353,7 +353,7 @@ func (s *Log) ReadEdited(ctx context.Context, snap, edits relay.Snapshot, after,
 }
 
 // ReadHeld lists the rows that hold their key.
-func (s *Log) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.HeldRow, error) {
+func (s *LogStore) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.HeldRow, error) {
 	var held []relay.HeldRow
 	err := s.anywhere(ctx, "read the held rows", func(se *session) error {
 		rows, err := se.q.LogHeld(ctx, pgdb.LogHeldParams{Excepted: append([]string{}, blocking.Except...), ByDefault: blocking.ByDefault})
@@ -376,7 +376,7 @@ func (s *Log) ReadHeld(ctx context.Context, blocking relay.Blocking) ([]relay.He
 }
 
 // Decisions marks the decisions in done and returns the open ones.
-func (s *Log) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]relay.Decision, error) {
+func (s *LogStore) Decisions(ctx context.Context, l relay.Lease, done []int64) ([]relay.Decision, error) {
 	var decisions []relay.Decision
 	err := s.underLease(ctx, "read the operators' decisions", useForReading, l, func(_ *term, se *session) (int64, error) {
 		leases, err := se.q.ForgetDecisions(ctx, pgdb.ForgetDecisionsParams{

@@ -16,10 +16,10 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// Log is the store of an outbox that is a log: its rows are only inserted, and a cursor says
+// LogStore is the store of an outbox that is a log: its rows are only inserted, and a cursor says
 // which are published. The package documentation has more. Connecting, the lease and delayed
 // events are those of a [Store].
-type Log struct {
+type LogStore struct {
 	*Store
 
 	mu sync.Mutex
@@ -32,13 +32,13 @@ type Log struct {
 }
 
 var (
-	_ relay.Store        = (*Log)(nil)
-	_ relay.Delayer      = (*Log)(nil)
-	_ relay.Idler        = (*Log)(nil)
-	_ relay.Tidier       = (*Log)(nil)
-	_ relay.Maintainer   = (*Log)(nil)
-	_ relay.Pauser       = (*Log)(nil)
-	_ relay.ReleaseHints = (*Log)(nil)
+	_ relay.Store        = (*LogStore)(nil)
+	_ relay.Delayer      = (*LogStore)(nil)
+	_ relay.Idler        = (*LogStore)(nil)
+	_ relay.Tidier       = (*LogStore)(nil)
+	_ relay.Maintainer   = (*LogStore)(nil)
+	_ relay.Pauser       = (*LogStore)(nil)
+	_ relay.ReleaseHints = (*LogStore)(nil)
 )
 
 // logAsideRows is how many rows may be read past the cursor before those that wait are set
@@ -46,21 +46,21 @@ var (
 // are only about to be sent.
 const logAsideRows = 32_768
 
-// NewLog returns a store of a log. It does not connect. Config.Mode has no effect. The error
+// NewLogStore returns a store of a log. It does not connect. Config.Mode has no effect. The error
 // names the invalid field of the configuration.
-func NewLog(cfg Config) (*Log, error) {
+func NewLogStore(cfg Config) (*LogStore, error) {
 	s, err := New(cfg)
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{Store: s, asideRows: logAsideRows}
+	l := &LogStore{Store: s, asideRows: logAsideRows}
 	s.checks, s.shape = l.logChecks(), &logShape
 	s.unread = logUnread
 	return l, nil
 }
 
 // Settings returns the settings that all relays of an outbox must share.
-func (s *Log) Settings() map[string]string { return map[string]string{"store": "log"} }
+func (s *LogStore) Settings() map[string]string { return map[string]string{"store": "log"} }
 
 // logTerm is what a term knows of the log.
 type logTerm struct {
@@ -91,7 +91,7 @@ type logTerm struct {
 
 // logOf returns the state of the current term, and reads the cursor if it is new. The cursor
 // is read in the term: the last settlement of the former leader has ended by then.
-func (s *Log) logOf(ctx context.Context, t *term, se *session) (*logTerm, error) {
+func (s *LogStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of != nil && s.of.term == t {
@@ -139,7 +139,7 @@ func storedCursor(ctx context.Context, se *session) (pgdb.LogCursorRow, error) {
 const adoptRemedy = "stop the relays, and say with `outboxrelay store adopt` from where to send again"
 
 // readCursor returns what a stored cursor means here.
-func (s *Log) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c logcursor.Cursor, floor int64, err error) {
+func (s *LogStore) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c logcursor.Cursor, floor int64, err error) {
 	belongs := row.System != 0
 	switch {
 	case belongs && (row.System != row.SystemNow || row.Database != row.DatabaseNow):
@@ -176,7 +176,7 @@ func highestOf(c logcursor.Cursor, floor int64) int64 {
 
 // distrust returns what a cursor says about snapshots. Numbers of rows mean nothing if new rows
 // have numbers that others had.
-func (s *Log) distrust(ctx context.Context, c logcursor.Cursor) logcursor.Cursor {
+func (s *LogStore) distrust(ctx context.Context, c logcursor.Cursor) logcursor.Cursor {
 	s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; rows that were sent since the last complete tick are sent again",
 		slog.String("lease", s.cfg.Name))
 	return logcursor.Cursor{Base: c.Base}
@@ -188,7 +188,7 @@ const belowRows = 10_000
 // findBelow looks for rows that base does not show and that have a number below the floor: the
 // sequence was set back, and has passed the floor again. It looks at those that were inserted
 // first after base was taken.
-func (s *Log) findBelow(ctx context.Context, se *session, c logcursor.Cursor, floor int64) (logcursor.Cursor, int64, error) {
+func (s *LogStore) findBelow(ctx context.Context, se *session, c logcursor.Cursor, floor int64) (logcursor.Cursor, int64, error) {
 	lowest, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{Base: c.Base, MaxRows: belowRows})
 	switch {
 	case err != nil:
@@ -200,7 +200,7 @@ func (s *Log) findBelow(ctx context.Context, se *session, c logcursor.Cursor, fl
 }
 
 // inLog is inTerm with the state of the log.
-func (s *Log) inLog(ctx context.Context, what string, fn func(*term, *session, *logTerm) error) error {
+func (s *LogStore) inLog(ctx context.Context, what string, fn func(*term, *session, *logTerm) error) error {
 	return s.inTerm(ctx, what, func(t *term, se *session) error {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
@@ -212,7 +212,7 @@ func (s *Log) inLog(ctx context.Context, what string, fn func(*term, *session, *
 
 // Snapshot takes a snapshot of the database. The first one of a term is given until the backlog
 // was read, because the answer with it may be lost.
-func (s *Log) Snapshot(ctx context.Context) (relay.Snapshot, error) {
+func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
 	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {
 		lt.mu.Lock()

@@ -40,9 +40,9 @@ func eachStore(t *testing.T, test func(t *testing.T, pg *services.PG, open func(
 	})
 }
 
-func newLog(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *pgstore.Log {
+func newLog(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *pgstore.LogStore {
 	t.Helper()
-	s, err := pgstore.NewLog(storeConfig(t, pg, change...))
+	s, err := pgstore.NewLogStore(storeConfig(t, pg, change...))
 	must(t, err)
 	t.Cleanup(s.Close)
 	return s
@@ -141,7 +141,7 @@ func TestLogANewLeaderBeginsWithEverythingUnsettled(t *testing.T) {
 		must(t, open.Commit(t.Context()))
 		behind := insert(t, pg.Pool, "failed")
 
-		reads := func(limit relay.Limit, want ...int64) *pgstore.Log {
+		reads := func(limit relay.Limit, want ...int64) *pgstore.LogStore {
 			t.Helper()
 			next := newLog(t, pg)
 			lease = lead(t, next)

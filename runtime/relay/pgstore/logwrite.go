@@ -15,7 +15,7 @@ import (
 )
 
 // Settle records the outcomes of rows, under the lease.
-func (s *Log) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
+func (s *LogStore) Settle(ctx context.Context, l relay.Lease, settlement relay.Settlement) error {
 	if len(settlement.Published) == 0 && len(settlement.Failed) == 0 {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (s *Log) Settle(ctx context.Context, l relay.Lease, settlement relay.Settle
 
 // makeRoom sets rows aside if many were read past the cursor. Then neither the window nor the
 // cursor grows while rows wait. received is up to where the relay has received the last tick.
-func (s *Log) makeRoom(ctx context.Context, what string, received int64) error {
+func (s *LogStore) makeRoom(ctx context.Context, what string, received int64) error {
 	t := s.currentTerm()
 	s.mu.Lock()
 	lt := s.of
@@ -55,7 +55,7 @@ func (s *Log) makeRoom(ctx context.Context, what string, received int64) error {
 // What is acknowledged, and what is set aside, counts in memory from now on, whether or not
 // the write succeeds: it is true, and the next write repeats it. Failures count only when they
 // are recorded.
-func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement relay.Settlement, aside func(*logcursor.Window)) (leases int64, err error) {
+func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settlement relay.Settlement, aside func(*logcursor.Window)) (leases int64, err error) {
 	select {
 	case <-lt.writing:
 		defer func() { lt.writing <- struct{}{} }()
@@ -107,7 +107,7 @@ func (lt *logTerm) write(ctx context.Context, s *Log, se *session, settlement re
 }
 
 // cursorParams requires lt.mu.
-func (lt *logTerm) cursorParams(s *Log, at logcursor.Position, settlement relay.Settlement) pgdb.WriteCursorParams {
+func (lt *logTerm) cursorParams(s *LogStore, at logcursor.Position, settlement relay.Settlement) pgdb.WriteCursorParams {
 	var shown *string
 	if at.Shown != "" {
 		shown = &at.Shown
@@ -141,7 +141,7 @@ func writeCursor(ctx context.Context, q *pgdb.Queries, arg pgdb.WriteCursorParam
 }
 
 // writeFailures writes the cursor and the copies of rows that failed.
-func (lt *logTerm) writeFailures(ctx context.Context, s *Log, se *session, arg pgdb.WriteCursorParams, settlement relay.Settlement) (leases int64, err error) {
+func (lt *logTerm) writeFailures(ctx context.Context, s *LogStore, se *session, arg pgdb.WriteCursorParams, settlement relay.Settlement) (leases int64, err error) {
 	p := pgdb.CopyFailedParams{Decided: append([]int64{}, settlement.Decided...)}
 	for _, f := range settlement.Failed {
 		p.Failed = append(p.Failed, f.Seq)
@@ -166,7 +166,7 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *Log, se *session, arg p
 // Tidy moves the floor, and writes the cursor if nothing was settled since it could move, or to
 // set rows aside that keep it from moving past settled ones. Only what base shows is known as
 // published to those who read the history.
-func (s *Log) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied relay.Tidied, err error) {
+func (s *LogStore) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied relay.Tidied, err error) {
 	err = s.underLease(ctx, "move the cursor", useForReading, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
@@ -193,7 +193,7 @@ func (s *Log) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied r
 
 // moveFloor finds up to which seq every later snapshot shows all rows: see sql/low_water.sql.
 // The order of its statements matters.
-func (s *Log) moveFloor(ctx context.Context, t *term, se *session, lt *logTerm) error {
+func (s *LogStore) moveFloor(ctx context.Context, t *term, se *session, lt *logTerm) error {
 	seen, err := t.watched(ctx, se)
 	if err != nil {
 		return err

@@ -88,7 +88,7 @@ func (p *partitions) passed(partition string) {
 
 // Maintain makes the partitions of the next days, and drops those that ended longer ago than
 // keep; below 0: none. Each statement is a transaction, so it holds its locks for a moment.
-func (s *Log) Maintain(ctx context.Context, l relay.Lease, keep time.Duration) error {
+func (s *LogStore) Maintain(ctx context.Context, l relay.Lease, keep time.Duration) error {
 	return s.underLease(ctx, "make and drop partitions", useForKeeping, l, func(_ *term, se *session) (int64, error) {
 		if err := s.makePartitions(ctx, se); err != nil {
 			return 0, err
@@ -100,7 +100,7 @@ func (s *Log) Maintain(ctx context.Context, l relay.Lease, keep time.Duration) e
 	})
 }
 
-func (s *Log) makePartitions(ctx context.Context, se *session) error {
+func (s *LogStore) makePartitions(ctx context.Context, se *session) error {
 	if s.partitions.pauses() {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (s *Log) makePartitions(ctx context.Context, se *session) error {
 // queryCanceled is the SQLSTATE after statement_timeout.
 const queryCanceled = "57014"
 
-func (s *Log) dropPartitions(ctx context.Context, se *session, keep time.Duration) error {
+func (s *LogStore) dropPartitions(ctx context.Context, se *session, keep time.Duration) error {
 	days, err := se.q.OldPartitions(ctx, keep.Seconds())
 	if err != nil {
 		return err

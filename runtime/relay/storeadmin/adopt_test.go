@@ -21,11 +21,11 @@ import (
 )
 
 // leads begins a term and returns the store, the lease, and the seqs of the backlog.
-func leads(t *testing.T, pg *services.PG) (*pgstore.Log, relay.Lease, []int64) {
+func leads(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, []int64) {
 	t.Helper()
 	conn, err := pgx.ParseConfig(pg.URL)
 	ok(t, err)
-	s, err := pgstore.NewLog(pgstore.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := pgstore.NewLogStore(pgstore.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	ok(t, err)
 	t.Cleanup(s.Close)
 	ok(t, s.Check(t.Context()))
@@ -80,7 +80,7 @@ func TestAdopt(t *testing.T) {
 				exec(t, owner, `UPDATE event_outbox_failed SET tx = '88888888'`)
 				conn, err := pgx.ParseConfig(pg.URL)
 				ok(t, err)
-				refusing, err := pgstore.NewLog(pgstore.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+				refusing, err := pgstore.NewLogStore(pgstore.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 				ok(t, err)
 				defer refusing.Close()
 				var setup *relay.SetupError

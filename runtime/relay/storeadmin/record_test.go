@@ -133,7 +133,7 @@ func (r *relays) run(ctx context.Context, pg *services.PG, b *broker) error {
 	cfg := pgstore.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	var store relay.Store
 	if r.store.Load() == migrations.StoreLog {
-		store, err = pgstore.NewLog(cfg)
+		store, err = pgstore.NewLogStore(cfg)
 	} else {
 		store, err = pgstore.New(cfg)
 	}

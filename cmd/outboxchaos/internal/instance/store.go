@@ -25,7 +25,7 @@ type anyStore interface {
 
 func openStore(cfg pgstore.Config, isLog bool) (anyStore, error) {
 	if isLog {
-		return pgstore.NewLog(cfg)
+		return pgstore.NewLogStore(cfg)
 	}
 	return pgstore.New(cfg)
 }
