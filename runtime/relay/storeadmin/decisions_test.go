@@ -232,7 +232,7 @@ func TestMigrateSeesPublications(t *testing.T) {
 		for range 2 {
 			exec(t, owner, `SET client_min_messages = error; CREATE PUBLICATION everything FOR ALL TABLES`)
 			_, err := storeadmin.Migrate(t.Context(), owner, to, storeadmin.Config{MaxLock: time.Minute})
-			if err == nil || !strings.Contains(err.Error(), "the publication everything, which the new one would lack") {
+			if err == nil || !strings.Contains(err.Error(), "the publication everything of all tables, which the new one or its subscribers would lack") {
 				t.Errorf("to a %s it says %v", to, err)
 			}
 			exec(t, owner, `DROP PUBLICATION everything`)

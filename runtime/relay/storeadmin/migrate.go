@@ -190,7 +190,7 @@ func (m *move) prepare() error {
 		return fmt.Errorf("storeadmin: look at what belongs to event_outbox: %w", err)
 	}
 	if len(obstacles) > 0 {
-		return fmt.Errorf("storeadmin: event_outbox has %s, which the new one would lack: drop it before the move, and create it again afterwards",
+		return fmt.Errorf("storeadmin: event_outbox has %s, which the new one or its subscribers would lack: drop it before the move, and create it again afterwards",
 			strings.Join(obstacles, ", "))
 	}
 	if is.IsLog { // look before writers wait

@@ -191,7 +191,7 @@ func TestMigrateRefuses(t *testing.T) {
 	refused("more than 5")
 	exec(t, conn, `CREATE VIEW mine AS SELECT id FROM event_outbox`)
 	exec(t, conn, `ALTER TABLE event_outbox ADD tenant text`)
-	refused("event_outbox has the column tenant, the view mine, which the new one would lack")
+	refused("event_outbox has the column tenant, the view mine, which the new one or its subscribers would lack")
 	exec(t, conn, `DROP VIEW mine; ALTER TABLE event_outbox DROP tenant`)
 	writer, err := pg.Pool.Begin(t.Context())
 	ok(t, err)

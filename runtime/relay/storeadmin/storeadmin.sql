@@ -8,8 +8,9 @@ SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text A
                WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid;
 
--- Obstacles lists what belongs to event_outbox and would not belong to the new one. Of a
--- publication of all tables, subscribers would not have the new one.
+-- Obstacles lists what belongs to event_outbox and would not belong to the new one. A publication
+-- of all tables, or of the schema, would have the new one, but its subscribers would not: their
+-- replication would stop at the first change of it.
 -- name: Obstacles :many
 SELECT o.what::text AS what FROM (
     SELECT 'the trigger ' || t.tgname AS what FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = to_regclass('event_outbox')::oid AND NOT t.tgisinternal
@@ -26,7 +27,8 @@ SELECT o.what::text AS what FROM (
     UNION ALL
     SELECT 'row level security' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid AND c.relrowsecurity
     UNION ALL
-    SELECT DISTINCT 'the publication ' || p.pubname FROM pg_catalog.pg_publication_tables AS p
+    SELECT DISTINCT 'the publication ' || p.pubname || CASE WHEN b.puballtables THEN ' of all tables' ELSE '' END
+    FROM pg_catalog.pg_publication_tables AS p JOIN pg_catalog.pg_publication AS b ON b.pubname = p.pubname
     WHERE to_regclass(quote_ident(p.schemaname) || '.' || quote_ident(p.tablename))::oid IN (
         SELECT to_regclass('event_outbox')::oid
         UNION ALL
@@ -141,7 +143,7 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
 FROM event_outbox_before AS o
 WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
   AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-  AND o.seq <> ALL(@ahead::bigint[])
+  AND o.seq NOT IN (SELECT unnest(@ahead::bigint[]))
   AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id)
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
 ORDER BY o.seq
@@ -176,7 +178,7 @@ INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at)
 SELECT o.id, o.seq, o.topic, o.event_key, now()
 FROM event_outbox_before AS o
 WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
-  AND (o.seq <= @seq::bigint AND pg_visible_in_snapshot(o.tx, @shown::pg_snapshot) OR o.seq = ANY(@ahead::bigint[]))
+  AND (o.seq <= @seq::bigint AND pg_visible_in_snapshot(o.tx, @shown::pg_snapshot) OR o.seq IN (SELECT unnest(@ahead::bigint[])))
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
 ON CONFLICT (id) DO NOTHING;
 

@@ -154,7 +154,7 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
 FROM event_outbox_before AS o
 WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
   AND (o.seq > $3::bigint OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
-  AND o.seq <> ALL($5::bigint[])
+  AND o.seq NOT IN (SELECT unnest($5::bigint[]))
   AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id)
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
 ORDER BY o.seq
@@ -340,7 +340,7 @@ INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at)
 SELECT o.id, o.seq, o.topic, o.event_key, now()
 FROM event_outbox_before AS o
 WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
-  AND (o.seq <= $3::bigint AND pg_visible_in_snapshot(o.tx, $4::pg_snapshot) OR o.seq = ANY($5::bigint[]))
+  AND (o.seq <= $3::bigint AND pg_visible_in_snapshot(o.tx, $4::pg_snapshot) OR o.seq IN (SELECT unnest($5::bigint[])))
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
 ON CONFLICT (id) DO NOTHING
 `
@@ -393,7 +393,8 @@ SELECT o.what::text AS what FROM (
     UNION ALL
     SELECT 'row level security' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid AND c.relrowsecurity
     UNION ALL
-    SELECT DISTINCT 'the publication ' || p.pubname FROM pg_catalog.pg_publication_tables AS p
+    SELECT DISTINCT 'the publication ' || p.pubname || CASE WHEN b.puballtables THEN ' of all tables' ELSE '' END
+    FROM pg_catalog.pg_publication_tables AS p JOIN pg_catalog.pg_publication AS b ON b.pubname = p.pubname
     WHERE to_regclass(quote_ident(p.schemaname) || '.' || quote_ident(p.tablename))::oid IN (
         SELECT to_regclass('event_outbox')::oid
         UNION ALL
@@ -407,8 +408,9 @@ SELECT o.what::text AS what FROM (
 ORDER BY 1
 `
 
-// Obstacles lists what belongs to event_outbox and would not belong to the new one. Of a
-// publication of all tables, subscribers would not have the new one.
+// Obstacles lists what belongs to event_outbox and would not belong to the new one. A publication
+// of all tables, or of the schema, would have the new one, but its subscribers would not: their
+// replication would stop at the first change of it.
 func (q *Queries) Obstacles(ctx context.Context) ([]string, error) {
 	rows, err := q.db.Query(ctx, obstacles)
 	if err != nil {
