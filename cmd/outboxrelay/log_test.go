@@ -4,9 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
 	"github.com/outboxgen/outboxgen/cmd/internal/exitcode"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // An outbox is published as a table, moves to a log, is published as a log, and moves back.
@@ -66,6 +71,45 @@ func TestStoreOfAnOutbox(t *testing.T) {
 	}
 	if got := call(env, "purge", "--retention", "24h", "--dry-run"); got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "set a shorter retention") {
 		t.Errorf("purge: %+v", got)
+	}
+}
+
+// A relay does everything for an outbox that its store can do: a method that is not passed on, such
+// as the one that makes and drops the partitions of a log, would never be called.
+func TestTheRelayUsesAllThatAStoreCanDo(t *testing.T) {
+	t.Parallel()
+	conn, err := pgx.ParseConfig("postgres://127.0.0.1:1/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	abilities := func(store any) (out []string) {
+		for _, can := range []struct {
+			what string
+			it   func() bool
+		}{
+			{"Delayer", func() bool { _, ok := store.(relay.Delayer); return ok }},
+			{"Idler", func() bool { _, ok := store.(relay.Idler); return ok }},
+			{"Tidier", func() bool { _, ok := store.(relay.Tidier); return ok }},
+			{"Maintainer", func() bool { _, ok := store.(relay.Maintainer); return ok }},
+			{"Pauser", func() bool { _, ok := store.(relay.Pauser); return ok }},
+			{"ReleaseHints", func() bool { _, ok := store.(relay.ReleaseHints); return ok }},
+			{"Settings", func() bool { _, ok := store.(interface{ Settings() map[string]string }); return ok }},
+		} {
+			if can.it() {
+				out = append(out, can.what)
+			}
+		}
+		return out
+	}
+	for _, isLog := range []bool{false, true} {
+		store, err := newStore(outbox{isLog: isLog}, pgstore.Config{Conn: conn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		if diff := cmp.Diff(abilities(store), abilities(withoutSecretsOf(store, nil))); diff != "" {
+			t.Errorf("of a log: %v; the store can, and the relay's store can (-want +got):\n%s", isLog, diff)
+		}
 	}
 }
 

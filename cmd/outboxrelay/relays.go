@@ -45,7 +45,7 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 		return nil, nil, err
 	}
 	undo = append(undo, store.Close)
-	config.Store = discreet{store, o.secrets}
+	config.Store = withoutSecretsOf(store, o.secrets)
 	if o.toStdout {
 		config.Sink = relay.NewStdoutSink(f.stdout)
 	} else if config.Sink, err = o.sink(log); err != nil {
@@ -136,6 +136,18 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 type discreet struct {
 	outboxStore
 	secrets *secret.Redactor
+}
+
+// withoutSecretsOf returns a store that does the same and writes no secret.
+func withoutSecretsOf(store outboxStore, secrets *secret.Redactor) relay.Store {
+	d := discreet{store, secrets}
+	if m, ok := store.(relay.Maintainer); ok { // only the store of a log is one
+		return struct {
+			discreet
+			relay.Maintainer
+		}{d, m}
+	}
+	return d
 }
 
 func (d discreet) Renew(ctx context.Context, l relay.Lease, p relay.Progress) (relay.Renewal, error) {
