@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -109,6 +110,39 @@ func TestReplayInOrderInALog(t *testing.T) {
 	if diff := cmp.Diff([]int64{3, 1, 2, 4, 5}, seqs); diff != "" {
 		t.Errorf("the leader sees decisions (-want +got):\n%s", diff)
 	}
+}
+
+// Newer events of a key are found as soon as they are published, also if the history does not show
+// that yet.
+func TestNewerRowsInALog(t *testing.T) {
+	l := newLog(t)
+	insert(t, l.owner, 6, `UPDATE event_outbox SET event_key = 'k' WHERE seq <> 6`)
+	l.read(t)
+	l.settle(t, relay.Settlement{Published: []int64{1, 3, 6}, Failed: []relay.Failure{{Seq: 2, Err: "invalid", RetryCount: 1, Dead: true}}})
+	look := func(want admin.NewerRows) {
+		t.Helper()
+		letters, err := admin.DeadLetters(t.Context(), l.operator, admin.Filter{}, 0)
+		ok(t, err)
+		chosen := &admin.Chosen{}
+		for _, letter := range letters {
+			chosen.Add(letter)
+		}
+		got, err := admin.PublishedAfter(t.Context(), l.operator, chosen, time.Minute)
+		ok(t, err)
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(admin.Newer{}, "PublishedAt")); diff != "" {
+			t.Errorf("newer rows (-want +got):\n%s", diff)
+		}
+	}
+	newer := admin.Newer{Topic: "topic", Key: "k", DeadSeq: 2, Rows: 1, Seq: 3, EventID: id(3), EventType: "t1"}
+	look(admin.NewerRows{Keys: []admin.Newer{newer}})
+	l.settle(t, relay.Settlement{Published: []int64{4, 5}})
+	l.noteTick(t)
+	newer.Rows, newer.Seq, newer.EventID = 3, 5, id(5)
+	look(admin.NewerRows{Keys: []admin.Newer{newer}})
+	_, err := l.owner.Exec(t.Context(), `DELETE FROM event_outbox WHERE seq = 5; INSERT INTO event_outbox_deleted (created_at) VALUES (now())`)
+	ok(t, err)
+	newer.Rows, newer.Seq, newer.EventID, newer.EventType = 2, 4, id(4), "t2"
+	look(admin.NewerRows{Keys: []admin.Newer{newer}, Unknown: admin.Deleted})
 }
 
 // The oldest event of a topic that is not paused may be one that waits, failed, or is new.

@@ -194,7 +194,9 @@ func (l *logRows) publishedOfKeys(ctx context.Context, p admindb.PublishedOfKeys
 	list, err := l.q.PublishedOfKeysInLog(ctx, admindb.PublishedOfKeysInLogParams{
 		After: p.After, UpTo: p.UpTo, EventKeys: p.EventKeys, Base: c.Base, Shown: c.Shown, Seq: c.Seq, Ahead: c.ahead,
 	})
-	return convert(list, func(r admindb.PublishedOfKeysInLogRow) admindb.PublishedOfKeysRow { return admindb.PublishedOfKeysRow(r) }), err
+	return convert(list, func(r admindb.PublishedOfKeysInLogRow) admindb.PublishedOfKeysRow {
+		return admindb.PublishedOfKeysRow(r)
+	}), err
 }
 
 func (l *logRows) keptSince(ctx context.Context, p admindb.KeptSinceParams) (bool, error) {
