@@ -71,18 +71,23 @@ func TestNothingIsLostOrReordered(t *testing.T) {
 		t.Skip("it takes two minutes")
 	}
 	t.Parallel()
-	o := options(t, seed(t))
-	o.Duration = 2 * time.Minute
-	result, err := chaos.Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Log(result.Line())
-	if !result.OK() {
-		t.Errorf("the promise was broken; to try again: go run ./cmd/outboxchaos -duration %s -seed %d", o.Duration, o.Seed)
-	}
-	if result.Faults == 0 || result.Committed == 0 {
-		t.Error("nothing happened")
+	for _, store := range []string{"table", "log"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, seed(t))
+			o.Duration, o.Log = 2*time.Minute, store == "log"
+			result, err := chaos.Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(result.Line())
+			if !result.OK() {
+				t.Errorf("the promise was broken; to try again: go run ./cmd/outboxchaos -duration %s -seed %d -store %s", o.Duration, o.Seed, store)
+			}
+			if result.Faults == 0 || result.Committed == 0 {
+				t.Error("nothing happened")
+			}
+		})
 	}
 }
 

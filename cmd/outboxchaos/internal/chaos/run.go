@@ -57,7 +57,9 @@ type run struct {
 	history  *history.History
 	schedule *fault.Schedule
 	began    time.Time
-	fleeting atomic.Bool // TopicFleeting may be written
+	fleeting atomic.Bool  // TopicFleeting may be written
+	past     atomic.Int64 // of the ids of some events; see workload.Config
+	former   former       // partitions of a log
 	locks    locks
 
 	mu       sync.Mutex
@@ -82,15 +84,19 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 		const skew = 0.07 // in each direction: together less than a sixth
 		rates[i] = 1 - skew + 2*skew*random.Float64()
 	}
+	var keep time.Duration
+	if o.Log {
+		keep = logKeep
+	}
 	l, err := lab.New(ctx, lab.Config{
-		Servers: o.Servers, Command: o.Command, Dir: o.Dir, Mode: mode, Log: o.Log, ClockRates: rates, RulesOff: o.RulesOff,
+		Servers: o.Servers, Command: o.Command, Dir: o.Dir, Mode: mode, Log: o.Log, Keep: keep, ClockRates: rates, RulesOff: o.RulesOff,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	r := &run{
-		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, Kinds(), o.Only...), began: time.Now(),
+		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, Kinds(o.Log), o.Only...), began: time.Now(),
 		readers: map[string]*reader{}, lives: map[string]int{},
 		faults: map[string]*count{},
 	}
@@ -189,7 +195,7 @@ func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 	for range r.Options.Writers {
 		w := &workload.Writer{Config: workload.Config{
 			Pool: r.Lab.Writers, Outbox: ob, History: r.history, Rand: rand.New(rand.NewPCG(random.Uint64(), random.Uint64())),
-			Pause: r.Pause, Fleeting: &r.fleeting, Poison: !r.NoPoison,
+			Pause: r.Pause, Fleeting: &r.fleeting, Poison: !r.NoPoison, Past: &r.past,
 		}}
 		writers.Go(func() { w.Run(limited) })
 	}
@@ -330,7 +336,7 @@ func (r *run) drain(ctx context.Context, poison bool) error {
 
 // unsettled counts the rows that are neither published nor dead.
 func (r *run) unsettled(ctx context.Context) (int64, error) {
-	if !r.Options.Log {
+	if !r.InLog.Load() {
 		return r.count(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL")
 	}
 	state, err := admin.Inspect(ctx, r.Pool, "")
@@ -356,7 +362,7 @@ func (r *run) fix(ctx context.Context) error {
 		return err
 	}
 	of := "event_outbox"
-	if r.Options.Log {
+	if r.InLog.Load() {
 		of = "event_outbox_failed"
 	}
 	rows, err := r.Pool.Query(ctx, "SELECT id, last_error FROM "+of+" WHERE dead_at IS NOT NULL")
@@ -405,6 +411,11 @@ func (r *run) judge(ctx context.Context) (*Result, error) {
 	journals, err := r.Journals()
 	if err != nil {
 		return nil, err
+	}
+	if r.Options.Log {
+		if err := r.sayPartitions(ctx); err != nil {
+			return nil, err
+		}
 	}
 	result := &Result{Verdict: r.history.Judge(journals), Seed: r.Seed, Faults: r.sayFaults()}
 	if result.Repeated, err = r.count(ctx, "SELECT count(*) - count(DISTINCT event_id) FROM chaos_effect"); err != nil {

@@ -107,7 +107,7 @@ func usage(flags *flag.FlagSet) {
 	_, _ = fmt.Fprint(w, "Usage:\n  outboxchaos [flags]           try to break the relay's promise\n"+
 		"  outboxchaos failover [flags]  measure how long a fail-over of Postgres takes\n\nFlags:\n")
 	flags.PrintDefaults()
-	_, _ = fmt.Fprintf(w, "\nFaults:\n  %s\n", strings.Join(fault.List(chaos.Kinds()), "\n  "))
+	_, _ = fmt.Fprintf(w, "\nFaults:\n  %s\n", strings.Join(fault.List(chaos.Kinds(true)), "\n  "))
 }
 
 func split(list string) []string {

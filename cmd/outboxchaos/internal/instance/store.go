@@ -135,6 +135,17 @@ func (s *store) Settle(ctx context.Context, l relay.Lease, settlement relay.Sett
 	return err
 }
 
+// withMaintenance returns the store with everything that the relay's one can do.
+func (s *store) withMaintenance() relay.Store {
+	if m, ok := s.anyStore.(relay.Maintainer); ok { // only the store of a log is one
+		return struct {
+			*store
+			relay.Maintainer
+		}{s, m}
+	}
+	return s
+}
+
 func (s *store) Close() {
 	s.anyStore.Close()
 	if s.unfenced != nil {
