@@ -140,10 +140,13 @@ func deciding(ctx context.Context, f Filter, act func(rows, []int64) (outcome, e
 		nouns: "rows", table: "event_outbox", state: "dead", unaudited: ", without which the relay does not learn of the decision",
 		most: len(f.EventIDs),
 		read: func(tx pgx.Tx, after DeadLetter) (_ []DeadLetter, err error) {
-			if outbox, err = rowsOf(ctx, tx, defaultLease); err != nil {
+			if err := checkPage(f, pageRows); err != nil {
 				return nil, err
 			}
-			return DeadLetters(ctx, tx, f, after.Seq)
+			if outbox, err = visibleRowsOf(ctx, tx, defaultLease); err != nil {
+				return nil, err
+			}
+			return deadPage(ctx, outbox, f, after.Seq, pageRows)
 		},
 		act:   func(_ *admindb.Queries, page []DeadLetter) (outcome, error) { return act(outbox, seqsOf(page)) },
 		still: func(_ *admindb.Queries, page []DeadLetter) (int64, error) { return outbox.stillDead(ctx, seqsOf(page)) },

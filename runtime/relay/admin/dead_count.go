@@ -35,10 +35,7 @@ func CountDead(ctx context.Context, db DB, f Filter, by string) ([]DeadGroup, er
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	if err := refuseHidden(ctx, db); err != nil {
-		return nil, err
-	}
-	outbox, err := rowsOf(ctx, db, defaultLease)
+	outbox, err := visibleRowsOf(ctx, db, defaultLease)
 	if err != nil {
 		return nil, err
 	}

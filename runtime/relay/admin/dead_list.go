@@ -15,13 +15,18 @@ func DeadLetters(ctx context.Context, db DB, f Filter, after int64) ([]DeadLette
 
 // DeadLettersAfter is DeadLetters with another limit, from 1 to 1,000.
 func DeadLettersAfter(ctx context.Context, db DB, f Filter, after int64, limit int) ([]DeadLetter, error) {
-	if err := checkPage(ctx, db, f, limit); err != nil {
+	if err := checkPage(f, limit); err != nil {
 		return nil, err
 	}
-	outbox, err := rowsOf(ctx, db, defaultLease)
+	outbox, err := visibleRowsOf(ctx, db, defaultLease)
 	if err != nil {
 		return nil, err
 	}
+	return deadPage(ctx, outbox, f, after, limit)
+}
+
+// deadPage is DeadLettersAfter without its checks.
+func deadPage(ctx context.Context, outbox rows, f Filter, after int64, limit int) ([]DeadLetter, error) {
 	rows, err := outbox.dead(ctx, admindb.DeadRowsParams{
 		After:     after,
 		Ids:       texts(f.EventIDs),
@@ -47,10 +52,10 @@ func DeadLettersAfter(ctx context.Context, db DB, f Filter, after int64, limit i
 // seq, the last one first: at most limit, from 1 to 1,000. For the next page, call it with
 // the last seq; for the first one, with math.MaxInt64.
 func DeadLettersBefore(ctx context.Context, db DB, f Filter, before int64, limit int) ([]DeadLetter, error) {
-	if err := checkPage(ctx, db, f, limit); err != nil {
+	if err := checkPage(f, limit); err != nil {
 		return nil, err
 	}
-	outbox, err := rowsOf(ctx, db, defaultLease)
+	outbox, err := visibleRowsOf(ctx, db, defaultLease)
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +81,14 @@ func DeadLettersBefore(ctx context.Context, db DB, f Filter, before int64, limit
 }
 
 // checkPage says what is wrong with a request for a page of dead letters.
-func checkPage(ctx context.Context, db DB, f Filter, limit int) error {
+func checkPage(f Filter, limit int) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
 	if limit < 1 || limit > pageRows {
 		return fmt.Errorf("admin: a page has 1 to %d dead letters, not %d", pageRows, limit)
 	}
-	return refuseHidden(ctx, db)
+	return nil
 }
 
 func letterOf(r admindb.DeadRowsRow) DeadLetter {

@@ -124,10 +124,7 @@ const behindShown = 20
 // lease has no low-water mark has no index of published rows by seq. Otherwise it returns
 // ErrNoEvent.
 func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
-	if err := refuseHidden(ctx, db); err != nil {
-		return uuid.Nil, err
-	}
-	rows, err := rowsOf(ctx, db, defaultLease)
+	rows, err := visibleRowsOf(ctx, db, defaultLease)
 	if err != nil {
 		return uuid.Nil, err
 	}
@@ -169,10 +166,7 @@ func FindRowBeginning(ctx context.Context, db DB, id uuid.UUID, most int) (Event
 }
 
 func findRow(ctx context.Context, db DB, id uuid.UUID, read func(rows) ([]admindb.WholeRowRow, error)) (Event, error) {
-	if err := refuseHidden(ctx, db); err != nil {
-		return Event{}, err
-	}
-	outbox, err := rowsOf(ctx, db, defaultLease)
+	outbox, err := visibleRowsOf(ctx, db, defaultLease)
 	if err != nil {
 		return Event{}, err
 	}

@@ -92,10 +92,9 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 	}
 	defer tx.Rollback(ctx) //nolint:errcheck // nothing was changed
 	look := newerLook{q: admindb.New(tx), chosen: chosen, until: time.Now().Add(limit), found: map[topicKey]Newer{}}
-	if err = look.q.LimitStatements(ctx, max(1, limit.Milliseconds())); err == nil {
-		look.outbox, err = rowsOf(ctx, tx, defaultLease)
-	}
+	isLog, err := look.q.LimitStatements(ctx, max(1, limit.Milliseconds()))
 	if err == nil {
+		look.outbox, chosen.isLog = rowsOfKind(tx, defaultLease, isLog), &isLog
 		out.Unknown, err = look.everything(ctx, leader.State.Led)
 	}
 	if err != nil {

@@ -52,15 +52,30 @@ type keyed struct {
 
 // rowsOf returns the statements for the outbox, with the lease of this name.
 func rowsOf(ctx context.Context, db DB, lease string) (rows, error) {
-	q := admindb.New(db)
-	isLog, err := q.IsLog(ctx)
+	isLog, err := admindb.New(db).IsLog(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("admin: look at event_outbox: %w", err)
 	}
-	if isLog {
-		return &logRows{db: db, q: q}, nil
+	return rowsOfKind(db, lease, isLog), nil
+}
+
+// visibleRowsOf is rowsOf, after refuseHidden, with one statement for both.
+func visibleRowsOf(ctx context.Context, db DB, lease string) (rows, error) {
+	kind, err := admindb.New(db).Kind(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("admin: look at event_outbox: %w", err)
 	}
-	return &tableRows{q: q, lease: lease}, nil
+	if err := hiddenError(kind.Hidden); err != nil {
+		return nil, err
+	}
+	return rowsOfKind(db, lease, kind.IsLog), nil
+}
+
+func rowsOfKind(db DB, lease string, isLog bool) rows {
+	if isLog {
+		return &logRows{db: db, q: admindb.New(db)}
+	}
+	return &tableRows{q: admindb.New(db), lease: lease}
 }
 
 // tableRows are the statements for a table.

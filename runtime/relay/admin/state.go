@@ -119,20 +119,16 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		leaseName = defaultLease
 	}
 	q := admindb.New(db)
-	if err := refuseHidden(ctx, db); err != nil {
+	rows, err := visibleRowsOf(ctx, db, leaseName)
+	if err != nil {
 		return State{}, err
 	}
 	var s State
-	var err error
 	if s.Leader, err = readLeader(ctx, q, leaseName); err != nil {
 		return State{}, err
 	}
 	if s.Now, err = q.Now(ctx); err != nil {
 		return State{}, fmt.Errorf("admin: read the clock: %w", err)
-	}
-	rows, err := rowsOf(ctx, db, leaseName)
-	if err != nil {
-		return State{}, err
 	}
 	counts, err := rows.count(ctx)
 	if err != nil {
@@ -241,6 +237,10 @@ func refuseHidden(ctx context.Context, db DB) error {
 	if err != nil {
 		return fmt.Errorf("admin: look for row security: %w", err)
 	}
+	return hiddenError(hidden)
+}
+
+func hiddenError(hidden []string) error {
 	if len(hidden) > 0 {
 		return fmt.Errorf("admin: row security hides rows of %s from this role: give the role BYPASSRLS, "+
 			"or ALTER TABLE %s DISABLE ROW LEVEL SECURITY", strings.Join(hidden, ", "), hidden[0])

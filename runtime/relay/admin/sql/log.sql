@@ -8,6 +8,18 @@
 -- name: IsLog :one
 SELECT coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid), false)::boolean AS is_log;
 
+-- Kind is HiddenTables and IsLog in one statement.
+-- name: Kind :one
+SELECT ARRAY(
+           SELECT t.name FROM (
+               SELECT unnest(ARRAY['event_outbox', 'event_outbox_delayed', 'event_outbox_lease', 'event_outbox_audit',
+                                   'event_outbox_cursor', 'event_outbox_late', 'event_outbox_failed', 'event_outbox_tick',
+                                   'event_outbox_deleted']::text[]) AS name
+           ) AS t
+           WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false)
+       )::text[] AS hidden,
+       coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid), false)::boolean AS is_log;
+
 -- LogCursor reads up to where rows are settled. Without a tick under way shown is base. The
 -- history has the time of publication of what noted shows.
 -- name: LogCursor :one

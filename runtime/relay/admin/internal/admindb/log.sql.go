@@ -727,6 +727,31 @@ func (q *Queries) KeptInLogSince(ctx context.Context, at time.Time) (bool, error
 	return kept, err
 }
 
+const kind = `-- name: Kind :one
+SELECT ARRAY(
+           SELECT t.name FROM (
+               SELECT unnest(ARRAY['event_outbox', 'event_outbox_delayed', 'event_outbox_lease', 'event_outbox_audit',
+                                   'event_outbox_cursor', 'event_outbox_late', 'event_outbox_failed', 'event_outbox_tick',
+                                   'event_outbox_deleted']::text[]) AS name
+           ) AS t
+           WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false)
+       )::text[] AS hidden,
+       coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid), false)::boolean AS is_log
+`
+
+type KindRow struct {
+	Hidden []string
+	IsLog  bool
+}
+
+// Kind is HiddenTables and IsLog in one statement.
+func (q *Queries) Kind(ctx context.Context) (KindRow, error) {
+	row := q.db.QueryRow(ctx, kind)
+	var i KindRow
+	err := row.Scan(&i.Hidden, &i.IsLog)
+	return i, err
+}
+
 const logCursor = `-- name: LogCursor :one
 SELECT c.floor, c.base::text AS base, coalesce(c.shown, c.base)::text AS shown, CASE WHEN c.shown IS NULL THEN 0 ELSE c.seq END::bigint AS seq, c.ahead,
        coalesce((SELECT t.shown::text FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '3:3:')::text AS noted,
