@@ -83,6 +83,23 @@ func variants() map[string]simOptions {
 		"pauses, chosen":         {policy: Park, pauses: true, chosen: true, names: true},
 		"pauses, wide":           {policy: Block, pauses: true, wide: true},
 		"pauses, killer":         {policy: Park, pauses: true, killer: true},
+		"log":                    {policy: Park, inLog: true},
+		"log, block":             {policy: Block, inLog: true},
+		"log, killer":            {policy: Park, inLog: true, killer: true},
+		"log, async":             {policy: Park, inLog: true, async: true},
+		"log, sick":              {policy: Park, inLog: true, sick: true},
+		"log, wide":              {policy: Park, inLog: true, wide: true},
+		"log, delays":            {policy: Park, inLog: true, delays: true},
+		"log, hang":              {policy: Park, inLog: true, hang: true},
+		"log, forget":            {policy: Park, inLog: true, forget: true},
+		"log, named":             {policy: Park, inLog: true, named: true},
+		"log, chosen":            {policy: Park, inLog: true, chosen: true},
+		"log, pauses":            {policy: Park, inLog: true, pauses: true},
+		"log, pauses, sick":      {policy: Park, inLog: true, pauses: true, sick: true},
+		"log, edits":             {policy: Park, inLog: true, edits: true},
+		"log, grow":              {policy: Park, inLog: true, grow: true},
+		"log, drift":             {policy: Park, inLog: true, drift: true},
+		"log, set back":          {policy: Park, inLog: true, table: cameAgain},
 	}
 }
 

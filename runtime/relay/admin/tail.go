@@ -106,7 +106,11 @@ func (t *Tail) Next(ctx context.Context) ([]PublishedEvent, error) {
 		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"); err != nil {
 			return fmt.Errorf("admin: begin: %w", err)
 		}
-		l = look{Tail: t, q: admindb.New(tx)}
+		outbox, err := rowsOf(ctx, tx, defaultLease)
+		if err != nil {
+			return err
+		}
+		l = look{Tail: t, q: outbox.tail(), rows: outbox}
 		if !t.started {
 			if err := refuseHidden(ctx, tx); err != nil {
 				return err
@@ -133,6 +137,7 @@ func (t *Tail) Next(ctx context.Context) ([]PublishedEvent, error) {
 type look struct {
 	*Tail
 	q         *admindb.Queries
+	rows      rows
 	upto      string // its snapshot
 	published []PublishedEvent
 	pending   []PublishedEvent
@@ -157,13 +162,10 @@ func (l *look) first(ctx context.Context) error {
 		l.published = events(rows, l.cfg.Data)
 		l.missed = dataOf(l.published) >= tailBytes
 	}
-	low, err := l.q.LowWater(ctx, defaultLease)
-	if err != nil {
-		return fmt.Errorf("admin: read the low-water mark: %w", missing(err))
-	}
+	var err error
 	l.pending, err = l.pages(func(after int64, rows int32, bytes int64) ([]PublishedEvent, error) {
-		page, err := l.q.TailPending(ctx, admindb.TailPendingParams{
-			LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, After: after,
+		page, err := l.rows.pending(ctx, admindb.TailPendingParams{
+			After:    after,
 			WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: rows, MaxBytes: bytes,
 		})
 		return events(page, l.cfg.Data), err

@@ -1,0 +1,28 @@
+-- Revokes what the up migration grants.
+REVOKE ALL ON event_outbox FROM outbox_relay;
+REVOKE ALL ON event_outbox_other FROM outbox_relay;
+REVOKE ALL ON event_outbox_cursor FROM outbox_relay;
+REVOKE ALL ON event_outbox_late FROM outbox_relay;
+REVOKE ALL ON event_outbox_failed FROM outbox_relay;
+REVOKE ALL ON event_outbox_tick FROM outbox_relay;
+REVOKE ALL ON event_outbox_deleted FROM outbox_relay;
+REVOKE ALL ON FUNCTION event_outbox_make_partition(integer) FROM outbox_relay;
+REVOKE ALL ON FUNCTION event_outbox_drop_partition(date, interval) FROM outbox_relay;
+REVOKE ALL ON event_outbox_delayed FROM outbox_relay;
+REVOKE ALL ON event_outbox_lease FROM outbox_relay;
+REVOKE ALL ON event_outbox_audit FROM outbox_relay;
+REVOKE ALL ON SEQUENCE event_outbox_seq_seq FROM outbox_relay;
+REVOKE ALL ON event_outbox FROM outbox_service;
+REVOKE ALL ON event_outbox_delayed FROM outbox_service;
+REVOKE ALL ON event_outbox FROM outbox_operator;
+REVOKE ALL ON event_outbox_cursor FROM outbox_operator;
+REVOKE ALL ON event_outbox_late FROM outbox_operator;
+REVOKE ALL ON event_outbox_tick FROM outbox_operator;
+REVOKE ALL ON event_outbox_deleted FROM outbox_operator;
+REVOKE ALL ON event_outbox_history FROM outbox_operator;
+REVOKE ALL ON event_outbox_failed FROM outbox_operator;
+REVOKE ALL ON event_outbox_delayed FROM outbox_operator;
+REVOKE ALL ON event_outbox_lease FROM outbox_operator;
+REVOKE ALL ON SEQUENCE event_outbox_seq_seq FROM outbox_operator;
+REVOKE ALL ON event_outbox_audit FROM outbox_operator;
+REVOKE ALL ON event_inbox FROM outbox_consumer;
