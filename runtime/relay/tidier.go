@@ -93,7 +93,8 @@ func (r *reader) setAside(now time.Duration) int64 {
 	return upTo
 }
 
-// received returns up to where rows of the open tick, or of the backlog, were received.
+// received returns up to where rows of the open tick, or of the backlog, were received. The reader
+// does not ask between opening a tick and its first page: it would be nowhere, each time.
 func (r *reader) received() int64 {
 	if !r.backlogDone || r.to != "" {
 		return r.after
