@@ -61,14 +61,20 @@ func rowsOf(ctx context.Context, db DB, lease string) (rows, error) {
 
 // visibleRowsOf is rowsOf, after refuseHidden, with one statement for both.
 func visibleRowsOf(ctx context.Context, db DB, lease string) (rows, error) {
-	kind, err := admindb.New(db).Kind(ctx)
+	kind, err := visibleKind(ctx, db)
 	if err != nil {
-		return nil, fmt.Errorf("admin: look at event_outbox: %w", err)
-	}
-	if err := hiddenError(kind.Hidden); err != nil {
 		return nil, err
 	}
 	return rowsOfKind(db, lease, kind.IsLog), nil
+}
+
+// visibleKind returns what the outbox is, after refuseHidden.
+func visibleKind(ctx context.Context, db DB) (admindb.KindRow, error) {
+	kind, err := admindb.New(db).Kind(ctx)
+	if err != nil {
+		return kind, fmt.Errorf("admin: look at event_outbox: %w", err)
+	}
+	return kind, hiddenError(kind.Hidden)
 }
 
 func rowsOfKind(db DB, lease string, isLog bool) rows {

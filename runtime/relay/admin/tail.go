@@ -59,6 +59,7 @@ type Tail struct {
 	bytes   int   // of the data in waiting
 	started bool
 	missed  bool
+	isLog   *bool // whether the outbox is a log; nil: not known
 }
 
 const (
@@ -85,7 +86,7 @@ func NewTail(conn Beginner, cfg TailConfig) (*Tail, error) {
 }
 
 // Reconnect makes the Tail continue on another connection, where it stopped.
-func (t *Tail) Reconnect(conn Beginner) { t.conn = conn }
+func (t *Tail) Reconnect(conn Beginner) { t.conn, t.isLog = conn, nil }
 
 // Missed reports whether there were more rows at once, or more data, than a look reads or a
 // Tail keeps, so that events were left out, and forgets it.
@@ -100,28 +101,32 @@ func (t *Tail) Missed() bool {
 // continues where the last one did.
 func (t *Tail) Next(ctx context.Context) ([]PublishedEvent, error) {
 	var l look
+	isLog := t.isLog
 	err := pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
 		// One snapshot for all statements: a row that is published between two of them would
 		// be seen by both, or by neither.
 		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"); err != nil {
 			return fmt.Errorf("admin: begin: %w", err)
 		}
-		outbox, err := rowsOf(ctx, tx, defaultLease)
-		if err != nil {
-			return err
-		}
-		l = look{Tail: t, q: outbox.tail(), rows: outbox}
-		if !t.started {
-			if err := refuseHidden(ctx, tx); err != nil {
+		if isLog == nil {
+			kind, err := visibleKind(ctx, tx)
+			if err != nil {
 				return err
 			}
+			isLog = &kind.IsLog
+		}
+		outbox := rowsOfKind(tx, defaultLease, *isLog)
+		l = look{Tail: t, q: outbox.tail(), rows: outbox}
+		if !t.started {
 			return l.first(ctx)
 		}
 		return l.again(ctx)
 	})
 	if err != nil {
+		t.isLog = nil // it may have moved to the other store
 		return nil, err
 	}
+	t.isLog = isLog
 	t.since, t.started, t.missed, t.looked = l.upto, true, t.missed || l.missed, l.upToSeq
 	for _, e := range l.published {
 		t.forget(e.EventID)
