@@ -22,14 +22,15 @@ CREATE TABLE event_outbox_cursor (
 INSERT INTO event_outbox_cursor (n, base) VALUES (0, '3:3:');
 
 -- Rows that waited when the cursor passed them, or failed, and when they were published after
--- all, or discarded.
+-- all, or discarded. The key is id and seq: an id can be inserted again when its row is gone.
 CREATE TABLE event_outbox_late (
-    id           uuid         NOT NULL PRIMARY KEY,
+    id           uuid         NOT NULL,
     seq          bigint       NOT NULL,
     topic        varchar(255) NOT NULL,
     event_key    varchar(255),
     published_at timestamptz,
-    discarded    boolean      NOT NULL DEFAULT false
+    discarded    boolean      NOT NULL DEFAULT false,
+    PRIMARY KEY (id, seq)
 );
 
 CREATE INDEX ix_event_outbox_late_seq ON event_outbox_late (seq) WHERE published_at IS NULL;
@@ -38,7 +39,7 @@ CREATE INDEX ix_event_outbox_late_published ON event_outbox_late (published_at) 
 
 -- Copies of the rows that failed: they wait for their next attempt, or are dead letters.
 CREATE TABLE event_outbox_failed (
-    id              uuid         NOT NULL PRIMARY KEY,
+    id              uuid         NOT NULL,
     aggregate_id    varchar(255) NOT NULL,
     aggregate_type  varchar(100) NOT NULL,
     event_type      varchar(255) NOT NULL,
@@ -54,6 +55,7 @@ CREATE TABLE event_outbox_failed (
     last_error      text,
     next_attempt_at timestamptz,
     dead_at         timestamptz,
+    PRIMARY KEY (id, seq),
     CONSTRAINT event_outbox_failed_tombstone
         CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
 );
@@ -97,8 +99,8 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
             ELSE 'published'
        END AS state
 FROM event_outbox AS o
-LEFT JOIN event_outbox_failed AS f ON f.id = o.id
-LEFT JOIN event_outbox_late AS l ON l.id = o.id
+LEFT JOIN event_outbox_failed AS f ON f.id = o.id AND f.seq = o.seq
+LEFT JOIN event_outbox_late AS l ON l.id = o.id AND l.seq = o.seq
 LEFT JOIN LATERAL (
     SELECT k.published_at FROM event_outbox_tick AS k
     WHERE k.below > o.tx AND pg_visible_in_snapshot(o.tx, k.shown)

@@ -22,14 +22,21 @@ type memLog struct {
 	late   map[int64]bool      // rows that were set aside and are not published
 	copied map[int64]bool      // rows that failed, and dead ones
 	known  map[int64]bool      // rows that ever were one of these: the history knows when they were published
+	file   int                 // of the sequence
+	of     int                 // the file of the sequence that the cursor is about
+	again  map[int64]bool      // published rows that a term may read again, because only the base of its cursor counted
+	apart  map[int64]bool      // rows with entries, of which the cursor need not say that they are settled, for the same reason
 	unsure func() bool         // whether the store does not learn that it has written
 	delays func(w func()) bool // whether a write takes effect later, after the store has given it up
 
-	onAgain func(*memRow) // of a row that is read again after it was recorded as published
+	onAgain func(*memRow) // of a row that is read again after it was recorded as published, or is dead
 }
 
 func newMemLog() *memLog {
-	return &memLog{cursor: logcursor.Cursor{Base: "nothing"}, late: map[int64]bool{}, copied: map[int64]bool{}, known: map[int64]bool{}}
+	return &memLog{
+		cursor: logcursor.Cursor{Base: "nothing"}, late: map[int64]bool{}, copied: map[int64]bool{}, known: map[int64]bool{},
+		again: map[int64]bool{}, apart: map[int64]bool{},
+	}
 }
 
 // memLogStore is one relay's store of a log in memory. The rows, the lease and the
@@ -40,6 +47,7 @@ type memLogStore struct {
 	lease  Lease
 	n      int64             // of the last write that was tried
 	floor  int64             // of the term: reads begin above it
+	file   int               // of the sequence, when the term began
 	w      *logcursor.Window // of the term; nil: not read yet
 	unsure bool              // whether a settlement was recorded is not known
 	acked  []int64           // published rows since the last write that is known to have taken effect
@@ -72,10 +80,24 @@ func (s *memLogStore) readCursor() {
 	below := slices.ContainsFunc(s.rows, func(r *memRow) bool {
 		return s.committed(r) && r.stamp >= s.at(c.Base).xmax && r.Seq <= floor
 	})
-	if (s.lastSeq < highest || below) && !s.off("numbers that come again count only by the base of the cursor") {
+	if (s.lastSeq < highest || below || s.log.of != s.log.file) && !s.off("numbers that come again count only by the base of the cursor") {
 		c, floor = logcursor.Cursor{Base: c.Base}, 0
+		s.distrust()
 	}
-	s.w, s.floor = logcursor.New(c), floor
+	s.w, s.floor, s.file = logcursor.New(c), floor, s.log.file
+}
+
+// distrust notes which rows only the base of the cursor speaks for.
+func (s *memLogStore) distrust() {
+	for _, r := range s.rows {
+		switch {
+		case !s.committed(r) || s.visible(r, s.at(s.log.cursor.Base)):
+		case s.log.known[r.Seq]:
+			s.log.apart[r.Seq] = true
+		case r.published:
+			s.log.again[r.Seq] = true
+		}
+	}
 }
 
 // TakeOver implements Store.
@@ -92,6 +114,9 @@ func (s *memLogStore) TakeOver(ctx context.Context, seen LeaseState, holder uuid
 func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w == nil {
 		s.readCursor()
+	}
+	if s.file != s.log.file {
+		return "", ErrLeaseLost
 	}
 	if first := s.w.First(); first != "" && !s.off("the first snapshot is given until the backlog is read") {
 		return Snapshot(first), nil
@@ -143,11 +168,12 @@ func (s *memStore) waitsInLog(r *memRow) bool {
 	return s.log.late[r.Seq] && !r.dropped || s.log.copied[r.Seq] && !r.dead && !r.gone
 }
 
-// noted is what the window notes about rows.
-func notedRows(rows []*memRow) []logcursor.Row {
+// noted is what the window notes about rows of the last tick.
+func (s *memLogStore) noted(rows []*memRow) []logcursor.Row {
+	known := s.w.Backlog() && !s.off("rows with entries are known whatever the cursor says")
 	out := make([]logcursor.Row, len(rows))
 	for i, r := range rows {
-		out[i] = logcursor.Row{Seq: r.Seq, Topic: r.Topic, Key: memKey(r.Key)}
+		out[i] = logcursor.Row{Seq: r.Seq, Topic: r.Topic, Key: memKey(r.Key), Known: known && s.log.known[r.Seq]}
 	}
 	return out
 }
@@ -160,10 +186,10 @@ func memKey(key *string) uint64 {
 	return h.Sum64()
 }
 
-// returns reports rows that were recorded as published.
+// returns reports rows that were recorded as published, or are dead.
 func (s *memLogStore) returns(rows []Row) {
 	for i := range rows {
-		if r := s.bySeq[rows[i].Seq]; r.published && s.holds(s.lease) && s.log.onAgain != nil {
+		if r := s.bySeq[rows[i].Seq]; (r.published && !s.log.again[r.Seq] || r.dead) && s.holds(s.lease) && s.log.onAgain != nil {
 			s.log.onAgain(r)
 		}
 	}
@@ -187,15 +213,12 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 		return Page{}, err
 	}
 	to, _, _ := s.w.Unread()
+	waits := func(r *memRow) bool {
+		return waiting && s.waitsInLog(r) && s.visible(r, s.at(to)) && !s.off("a new leader reads the rows that were set aside")
+	}
 	var rows, ofTick []*memRow
 	for _, r := range s.rows {
-		switch {
-		case r.Seq <= after:
-		case waiting && s.waitsInLog(r):
-			if s.visible(r, s.at(to)) && !s.off("a new leader reads the rows that were set aside") {
-				rows = append(rows, r)
-			}
-		case s.unread(r):
+		if r.Seq > after && (waits(r) || s.unread(r)) {
 			rows = append(rows, r)
 		}
 	}
@@ -205,17 +228,20 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 		end = page[len(page)-1].Seq
 	}
 	for _, r := range page {
-		if !waiting || !s.waitsInLog(r) {
+		if s.unread(r) {
 			ofTick = append(ofTick, r)
 		}
 	}
-	unsettled := s.w.Note(after, notedRows(ofTick), end, more)
+	unsettled := s.w.Note(after, s.noted(ofTick), end, more)
 	p := Page{InsertLSN: strconv.FormatInt(sn.wal, 10), More: more}
 	if more {
 		p.End = end
 	}
 	for _, r := range page {
-		if i := slices.Index(ofTick, r); i < 0 || unsettled[i] || s.off("what is ahead of the cursor is read no more") {
+		if waits(r) {
+			p.Rows = append(p.Rows, r.Row)
+		}
+		if i := slices.Index(ofTick, r); i >= 0 && (unsettled[i] || s.off("what is ahead of the cursor is read no more")) {
 			p.Rows = append(p.Rows, r.Row)
 		}
 	}
@@ -271,6 +297,7 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 	}
 	_, readTo, unread := s.w.Unread()
 	peeks := func(r *memRow) bool { return unread && r.Seq > readTo && s.unread(r) }
+	late := func(r *memRow) bool { return s.waitsInLog(r) && !s.off("rows that were set aside are read again") }
 	var rows, peeked []*memRow
 	for _, r := range s.rows {
 		if r.Seq <= after || r.Seq > upTo || r.Topic != sel.Topic || sel.Keys != nil && (r.Key == nil || !slices.Contains(sel.Keys, *r.Key)) {
@@ -279,24 +306,23 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 		if !s.visible(r, s.snapshots[sn]) && !s.off("what is read again is what the snapshot shows") {
 			continue
 		}
-		late := s.waitsInLog(r) && !s.off("rows that were set aside are read again")
-		if late || inWindow[r.Seq] || peeks(r) && !s.off("the open tick is read again too") {
+		if late(r) || inWindow[r.Seq] || peeks(r) && !s.off("the open tick is read again too") {
 			rows = append(rows, r)
 		}
 	}
 	page, more := s.cut(rows, limit)
 	for _, r := range page {
-		if !s.waitsInLog(r) && !inWindow[r.Seq] {
+		if !inWindow[r.Seq] && peeks(r) {
 			peeked = append(peeked, r)
 		}
 	}
-	unsettled := s.w.Peek(notedRows(peeked))
+	unsettled := s.w.Peek(s.noted(peeked))
 	p := Page{InsertLSN: strconv.FormatInt(s.snapshots[sn].wal, 10), More: more}
 	if more {
 		p.End = page[len(page)-1].Seq
 	}
 	for _, r := range page {
-		if i := slices.Index(peeked, r); i < 0 || unsettled[i] {
+		if i := slices.Index(peeked, r); late(r) || inWindow[r.Seq] || i >= 0 && unsettled[i] {
 			p.Rows = append(p.Rows, r.Row)
 		}
 	}
@@ -336,6 +362,7 @@ func (s *memLogStore) Settle(_ context.Context, l Lease, st Settlement) error {
 type memWrite struct {
 	lease     Lease
 	n, floor  int64
+	file      int
 	p         logcursor.Position
 	rest      []int64 // published rows that are in the window no more
 	published []int64 // with those of writes of which the outcome is not known
@@ -362,7 +389,7 @@ func (s *memLogStore) write(l Lease, st Settlement) error {
 		p.Shown, p.Seq = "", 0
 	}
 	s.n++
-	w := memWrite{l, s.n, s.floor, p, rest, slices.Clone(s.acked), st}
+	w := memWrite{l, s.n, s.floor, s.file, p, rest, slices.Clone(s.acked), st}
 	fails := len(st.Failed) > 0
 	switch {
 	case s.log.delays(func() { s.apply(w) }), s.apply(w) && fails && s.log.unsure():
@@ -389,7 +416,7 @@ func (s *memLogStore) apply(w memWrite) bool {
 		s.onSettle(w.lease, s.holds(w.lease), st)
 	}
 	s.flush()
-	s.log.n, s.log.cursor, s.log.floor = w.n, p.Cursor, w.floor
+	s.log.n, s.log.cursor, s.log.floor, s.log.of = w.n, p.Cursor, w.floor, w.file
 	if s.off("what is settled ahead belongs to the cursor") {
 		s.log.cursor.Ahead = nil
 	}
@@ -408,6 +435,7 @@ func (s *memLogStore) apply(w memWrite) bool {
 		r := s.bySeq[seq]
 		if !r.dead && !s.log.late[seq] && !s.log.copied[seq] { // else the entry in the database waits for the repetition
 			r.published, r.publishedAt = true, s.now()
+			delete(s.log.again, seq)
 		}
 	}
 	for _, f := range st.Failed {

@@ -100,6 +100,9 @@ func variants() map[string]simOptions {
 		"log, grow":              {policy: Park, inLog: true, grow: true},
 		"log, drift":             {policy: Park, inLog: true, drift: true},
 		"log, set back":          {policy: Park, inLog: true, table: cameAgain},
+		"log, replaced":          {policy: Park, inLog: true, replaces: true},
+		"log, replaced, block":   {policy: Block, inLog: true, replaces: true},
+		"log, replaced, sick":    {policy: Park, inLog: true, replaces: true, sick: true},
 	}
 }
 

@@ -63,6 +63,7 @@ type simOptions struct {
 	delays     bool       // some events are delayed
 	chosen     bool       // rows name partitions, also such that their topic does not have
 	inLog      bool       // the outbox is a log
+	replaces   bool       // the sequence of a log is replaced
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
@@ -200,6 +201,10 @@ func (s *sim) step() {
 	if s.delays && s.chance(0.2) {
 		s.delayer[s.rng.IntN(len(s.delayer))].step()
 		return
+	}
+	if s.replaces && !s.calm && s.chance(0.01) {
+		s.say("the sequence is replaced")
+		s.store.log.file++
 	}
 	if s.pauses && !s.calm && s.chance(0.01) {
 		s.pauseSome()

@@ -201,10 +201,11 @@ var otherRules = []simRule{
 	{"a partition is dropped when the base shows all of it", simOptions{inLog: true}, "lost"},
 	{"a partition with rows that were set aside is not dropped", simOptions{inLog: true}, "lost"},
 	{"numbers that come again count only by the base of the cursor", simOptions{inLog: true, table: cameAgain}, "lost"},
+	{"rows with entries are known whatever the cursor says", simOptions{inLog: true, replaces: true}, "repeated"},
 
 	// Settling.
 	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},
-	{"retention spares what is not settled", simOptions{}, "lost"},
+	{"retention spares what is not settled", simOptions{}, "lost or swept"},
 	{"retention spares what is young", simOptions{}, "swept"},
 	{"retention goes in small batches", simOptions{}, "swept"},
 	{"only acknowledged rows are settled", simOptions{}, "lost or reordered"},

@@ -72,7 +72,9 @@ func (s *sim) watchLog() {
 		}
 		return delayed
 	}
-	s.store.log.onAgain = func(r *memRow) { s.violate("repeated", "row %d was recorded as published, and is read again", r.Seq) }
+	s.store.log.onAgain = func(r *memRow) {
+		s.violate("repeated", "row %d was recorded as published %v, or is dead %v, and is read again", r.Seq, r.published, r.dead)
+	}
 	s.store.onDrop = func(r *memRow) {
 		if !r.published && !s.store.log.copied[r.Seq] {
 			s.violate("lost", "row %d was dropped and is not settled", r.Seq)
@@ -86,9 +88,10 @@ func (s *sim) checkLog() {
 		behind, late, copied := s.store.behind(r), s.store.log.late[r.Seq], s.store.log.copied[r.Seq]
 		switch {
 		case !s.store.committed(r):
+		case s.store.log.again[r.Seq], s.store.log.apart[r.Seq] && !late && !copied:
 		case r.published && !r.everDead && (!behind || late || copied):
 			s.violate("repeated", "row %d was recorded as published, and a new leader would send it again: %+v", r.Seq, s.store.log.cursor)
-		case copied && !behind || copied && late || late && !behind:
+		case copied && late || (copied || late) && !behind && !s.store.log.apart[r.Seq]:
 			s.violate("repeated", "row %d is in two places, behind %v, late %v, copied %v: %+v", r.Seq, behind, late, copied, s.store.log.cursor)
 		}
 	}

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -257,5 +258,69 @@ func TestInspectALogWithoutACursor(t *testing.T) {
 	ok(t, err)
 	if _, err := admin.Inspect(t.Context(), l.operator, ""); err == nil || !strings.Contains(err.Error(), "event_outbox_cursor has no row") {
 		t.Errorf("Inspect says %v", err)
+	}
+}
+
+// The partition of a dead event was dropped. When the event is replayed, its copy waits; when that
+// is gone, the event is published.
+func TestReplayWithoutThePartition(t *testing.T) {
+	l := some(t)
+	_, err := l.owner.Exec(t.Context(), `DELETE FROM event_outbox WHERE seq = 4`)
+	ok(t, err)
+	got := states(t, l.operator, 4)
+	_, err = admin.Replay(t.Context(), l.operator, admin.Filter{}, admin.Decision{Actor: "ann", Reason: "fixed"})
+	ok(t, err)
+	got = append(got, states(t, l.operator, 4)...)
+	b := &between{Conn: l.operator, before: "-- name: PassedInLog", do: func() {
+		_, err := l.owner.Exec(t.Context(), `DELETE FROM event_outbox_failed WHERE seq = 4`) // as when it is published
+		ok(t, err)
+	}}
+	tx, err := b.Begin(t.Context())
+	ok(t, err)
+	e, err := admin.FindEvent(t.Context(), tx, id(4))
+	ok(t, err)
+	ok(t, tx.Rollback(t.Context()))
+	got = append(got, fmt.Sprintf("%d %s", e.Seq, e.State))
+	if diff := cmp.Diff([]string{"4 dead", "4 pending", "4 published"}, got); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	if _, err := admin.FindEvent(t.Context(), l.operator, id(4)); !errors.Is(err, admin.ErrNoEvent) {
+		t.Errorf("after its copy is gone: %v", err)
+	}
+}
+
+// The row of a dead event is gone, and its id was inserted again. The new event waits, whatever an
+// operator decides about the dead one.
+func TestDecisionsAboutAnIDThatWasInsertedAgain(t *testing.T) {
+	l := some(t)
+	_, err := l.owner.Exec(t.Context(), `DELETE FROM event_outbox WHERE seq = 4;
+		INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+		VALUES ('00000000-0000-7000-8000-000000000004', 'a', '4', 't1', 'topic', 'k4', '{}')`)
+	ok(t, err)
+	l.read(t)
+	l.settle(t, relay.Settlement{Published: []int64{2, 3, 6}})
+	_, err = l.owner.Exec(t.Context(), `INSERT INTO event_outbox_late (id, seq, topic, event_key) SELECT id, seq, topic, event_key FROM event_outbox WHERE seq = 7`)
+	ok(t, err)
+	if n, err := admin.Discard(t.Context(), l.operator, admin.Filter{}, admin.Decision{Actor: "ann", Reason: "old"}); err != nil || n != 1 {
+		t.Fatalf("%d rows were discarded: %v", n, err)
+	}
+	var late string
+	ok(t, l.owner.QueryRow(t.Context(), `SELECT string_agg(format('%s %s %s', seq, published_at IS NOT NULL, discarded), ', ' ORDER BY seq)
+		FROM event_outbox_late WHERE id = '00000000-0000-7000-8000-000000000004'`).Scan(&late))
+	if want := "4 t t, 7 f f"; late != want {
+		t.Errorf("the entries are %q, want %q", late, want)
+	}
+	var history string
+	ok(t, l.owner.QueryRow(t.Context(), `SELECT seq || ' ' || state FROM event_outbox_history WHERE id = '00000000-0000-7000-8000-000000000004'`).Scan(&history))
+	if want := "7 waiting"; history != want {
+		t.Errorf("the view has %q, want %q", history, want)
+	}
+	if diff := cmp.Diff([]string{"7 pending"}, states(t, l.operator, 4)); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	got, err := admin.Inspect(t.Context(), l.operator, "")
+	ok(t, err)
+	if got.Oldest == nil || got.Oldest.Seq != 7 {
+		t.Errorf("the oldest event is %+v, want 7", got.Oldest)
 	}
 }

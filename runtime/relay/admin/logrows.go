@@ -129,16 +129,16 @@ func (l *logRows) beginning(ctx context.Context, p admindb.RowBeginningParams) (
 // stateOf returns the state of an event without a copy and without a time of publication. The
 // view has that time only when the cursor has passed the event's tick.
 func (l *logRows) stateOf(ctx context.Context, e *Event) (EventState, error) {
-	if n := len(e.Audit); n > 0 && e.Audit[n-1].Action == "discard" {
-		return Discarded, nil
-	}
 	c, err := l.at(ctx)
 	if err != nil {
 		return "", err
 	}
-	is, err := l.q.PassedInLog(ctx, admindb.PassedInLogParams{Base: c.Base, Seq: c.Seq, Shown: c.Shown, ID: e.EventID.String()})
+	is, err := l.q.PassedInLog(ctx, admindb.PassedInLogParams{Base: c.Base, Seq: c.Seq, Shown: c.Shown, ID: e.EventID.String(), RowSeq: e.Seq})
 	if err != nil {
 		return "", err
+	}
+	if is.Discarded {
+		return Discarded, nil
 	}
 	if _, ahead := slices.BinarySearch(c.ahead, e.Seq); (is.Passed || ahead) && !is.Waits {
 		return Published, nil

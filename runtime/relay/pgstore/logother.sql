@@ -2,5 +2,6 @@
 CREATE TABLE event_outbox_other (
     id         uuid        NOT NULL,
     tx         xid8        NOT NULL,
+    seq        bigint      NOT NULL,
     created_at timestamptz NOT NULL
 );

@@ -24,13 +24,14 @@ type logSpan struct {
 	start         int64 // no row of it is unsettled up to this seq
 	end           int64 // nor behind this one
 	small         bool  // it can be read by transaction
+	backlog       bool  // rows of it may have been set aside, or may have failed, in a former term
 }
 
 // span returns the last tick, and the seqs between which its rows are.
 func (s *LogStore) span(ctx context.Context, se *session, lt *logTerm) (logSpan, error) {
 	lt.mu.Lock()
 	shown, _, _ := lt.w.Unread()
-	span := logSpan{hidden: lt.w.From(), shown: shown}
+	span := logSpan{hidden: lt.w.From(), shown: shown, backlog: lt.w.Backlog()}
 	if span.passedIn, span.passedSeq = lt.w.Passed(); span.passedIn == "" {
 		span.passedIn = span.hidden
 	}
@@ -100,6 +101,10 @@ func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit
 	if err != nil {
 		return relay.Page{}, err
 	}
+	known, err := s.known(ctx, what, span, page.Rows)
+	if err != nil {
+		return relay.Page{}, err
+	}
 	var others []relay.Row
 	if waiting {
 		if page, others, err = s.mergeWaiting(ctx, what, lt, relay.Snapshot(span.shown), page, after, limit); err != nil {
@@ -112,13 +117,35 @@ func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit
 	if page.More {
 		end = lastSeq(page)
 	}
-	unsettled := lt.w.Note(after, lt.noteRows(page.Rows), end, page.More)
+	unsettled := lt.w.Note(after, lt.noteRows(page.Rows, known), end, page.More)
 	if page.More {
 		page.End = end
 	}
 	page.Rows = append(pick(page.Rows, unsettled), others...)
 	slices.SortFunc(page.Rows, bySeq)
 	return page, nil
+}
+
+// known returns which rows of a page of the backlog were set aside, or failed, in a former term:
+// their seqs, by id. Usually the cursor has passed them. If its numbers mean nothing, because the
+// sequence was replaced or set back, only their entries tell.
+func (s *LogStore) known(ctx context.Context, what string, span logSpan, rows []relay.Row) (map[uuid.UUID]int64, error) {
+	if !span.backlog || len(rows) == 0 {
+		return nil, nil
+	}
+	p := pgdb.LogKnownParams{Ids: make([]uuid.UUID, len(rows)), Seqs: make([]int64, len(rows))}
+	for i := range rows {
+		p.Ids[i], p.Seqs[i] = rows[i].ID, rows[i].Seq
+	}
+	known := map[uuid.UUID]int64{}
+	err := s.inTerm(ctx, what, func(_ *term, se *session) error {
+		list, err := se.q.LogKnown(ctx, p)
+		for _, r := range list {
+			known[r.ID] = r.Seq
+		}
+		return err
+	})
+	return known, err
 }
 
 // lastSeq returns the last seq that a page looked at.
@@ -267,7 +294,7 @@ func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows rela
 	what := "read rows of topic " + rows.Topic + " again"
 	var lt *logTerm
 	var span logSpan
-	var known []uuid.UUID
+	var inWindow pgdb.LogRowsParams
 	var readTo int64
 	var unread bool
 	err := s.inLog(ctx, what, func(_ *term, se *session, of *logTerm) (err error) {
@@ -285,7 +312,7 @@ func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows rela
 		defer lt.mu.Unlock()
 		_, readTo, unread = lt.w.Unread()
 		for _, r := range lt.w.Unsettled(rows.Topic, hashes(rows.Keys), after, to) {
-			known = append(known, r.ID)
+			inWindow.Ids, inWindow.Seqs = append(inWindow.Ids, r.ID), append(inWindow.Seqs, r.Seq)
 		}
 		return nil
 	})
@@ -297,9 +324,10 @@ func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows rela
 		return relay.Page{}, err
 	}
 	var window, ahead relay.Page
-	if len(known) > 0 {
+	if len(inWindow.Ids) > 0 {
 		n := s.rowLimit(limit)
-		window, err = s.readPage(ctx, what, relay.Limit{Rows: int(n), Bytes: limit.Bytes}, pgdb.LogRows, known, string(snap), rows.Keys, n+1)
+		window, err = s.readPage(ctx, what, relay.Limit{Rows: int(n), Bytes: limit.Bytes}, pgdb.LogRows,
+			inWindow.Ids, inWindow.Seqs, string(snap), rows.Keys, n+1)
 		if err != nil {
 			return relay.Page{}, err
 		}
@@ -322,8 +350,12 @@ func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows rela
 		page.More, page.End = true, end
 	}
 	early := upTo(ahead.Rows, end)
+	known, err := s.known(ctx, what, span, early)
+	if err != nil {
+		return relay.Page{}, err
+	}
 	lt.mu.Lock()
-	early = pick(early, lt.w.Peek(lt.noteRows(early)))
+	early = pick(early, lt.w.Peek(lt.noteRows(early, known)))
 	lt.mu.Unlock()
 	page.Rows = slices.Concat(upTo(waiting.Rows, end), upTo(window.Rows, end), early)
 	slices.SortFunc(page.Rows, bySeq)

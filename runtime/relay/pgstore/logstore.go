@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -268,20 +269,22 @@ func hashKey(key *string) uint64 {
 	return h.Sum64()
 }
 
-// noteRows returns what the window keeps of rows. It requires lt.mu.
-func (lt *logTerm) noteRows(rows []relay.Row) []logcursor.Row {
+// noteRows returns what the window keeps of rows. known has the seqs of those that are known, by
+// id. It requires lt.mu.
+func (lt *logTerm) noteRows(rows []relay.Row, known map[uuid.UUID]int64) []logcursor.Row {
 	out := make([]logcursor.Row, len(rows))
 	for i := range rows {
 		r := &rows[i]
-		topic, known := lt.topics[r.Topic]
-		if !known {
+		topic, seen := lt.topics[r.Topic]
+		if !seen {
 			if len(lt.topics) > mostTopics {
 				clear(lt.topics)
 			}
 			topic = r.Topic
 			lt.topics[topic] = topic
 		}
-		out[i] = logcursor.Row{Seq: r.Seq, ID: r.ID, Topic: topic, Key: hashKey(r.Key)}
+		seq, is := known[r.ID]
+		out[i] = logcursor.Row{Seq: r.Seq, ID: r.ID, Topic: topic, Key: hashKey(r.Key), Known: is && seq == r.Seq}
 	}
 	return out
 }

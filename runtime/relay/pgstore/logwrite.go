@@ -118,10 +118,10 @@ func (lt *logTerm) cursorParams(s *LogStore, at logcursor.Position, settlement r
 		Name: s.cfg.Name, Epoch: lt.term.lease.Epoch, Holder: lt.term.lease.Holder,
 		N: lt.n, Base: at.Base, Shown: shown, Seq: at.Seq, Ahead: logcursor.Encode(at.Ahead), Floor: lt.floorOf(at.Base),
 		System: lt.system, Database: lt.database, SequenceFile: lt.file,
-		LateIds: make([]uuid.UUID, 0, len(at.Late)), History: history,
+		LateIds: make([]uuid.UUID, 0, len(at.Late)), LateSeqs: make([]int64, 0, len(at.Late)), History: history,
 	}
 	for _, r := range at.Late {
-		arg.LateIds = append(arg.LateIds, r.ID)
+		arg.LateIds, arg.LateSeqs = append(arg.LateIds, r.ID), append(arg.LateSeqs, r.Seq)
 	}
 	return arg
 }

@@ -267,3 +267,31 @@ func TestMigrateKeepsTheHistory(t *testing.T) {
 		leads(t, pg)
 	})
 }
+
+// The rows of copies are gone, as with their partition, and their ids were inserted again. The new
+// rows move like any other; a table has each id once.
+func TestMigrateWithIDsThatWereInsertedAgain(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		settled(t, pg, owner)
+		exec(t, owner, `CREATE TABLE gone AS SELECT * FROM event_outbox WHERE seq IN (1, 2, 3)`)
+		exec(t, owner, `DELETE FROM event_outbox WHERE seq IN (1, 2, 3)`)
+		exec(t, owner, `INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at) SELECT id, seq, topic, event_key, now() FROM gone WHERE seq = 1`)
+		exec(t, owner, `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+			SELECT id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data FROM gone ORDER BY seq`) // with the numbers 7 to 9
+		// An entry that waits does not count beside a copy.
+		exec(t, owner, `INSERT INTO event_outbox_failed SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic FROM event_outbox WHERE seq = 4`)
+		exec(t, owner, `INSERT INTO event_outbox_late (id, seq, topic, event_key) SELECT id, seq, topic, event_key FROM event_outbox WHERE seq = 4`)
+		result, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreTable, storeadmin.Config{MaxLock: time.Minute})
+		ok(t, err)
+		got := lines(t, owner, `SELECT concat_ws(' ', seq, event_key, dead_at) FROM event_outbox ORDER BY seq`)
+		if diff := cmp.Diff([]string{"4 k4", "5 k5", "6 k6", "7 k1", "8 k2", "9 k3"}, got); diff != "" || result.Rows != 6 {
+			t.Errorf("%d rows of the table (-want +got):\n%s", result.Rows, diff)
+		}
+		got = lines(t, owner, `SELECT concat_ws(' ', seq, state) FROM event_outbox_before_history ORDER BY seq`)
+		if diff := cmp.Diff([]string{"4 failed", "5 waiting", "6 waiting", "7 waiting", "8 waiting", "9 waiting"}, got); diff != "" {
+			t.Errorf("the former history (-want +got):\n%s", diff)
+		}
+	})
+}

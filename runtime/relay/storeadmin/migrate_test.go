@@ -49,7 +49,7 @@ func TestMigrateUnderLoad(t *testing.T) {
 			var result storeadmin.Result
 			until(t, "the outbox moves", func() bool {
 				var err error
-				result, err = storeadmin.Migrate(t.Context(), admin, to, storeadmin.Config{Patience: time.Second, MaxLock: time.Minute})
+				result, err = storeadmin.Migrate(t.Context(), admin, to, storeadmin.Config{Patience: time.Second, MaxLock: time.Minute, MaxRows: 500_000})
 				if err != nil && !errors.Is(err, storeadmin.ErrBusy) {
 					t.Fatal(err)
 				}

@@ -3,7 +3,8 @@
 -- are looked for in two ranges of seq, as in state.sql: the first ones above the floor,
 -- and the newest ones. The rows that are settled ahead are in a subquery behind NOT IN, which
 -- Postgres reads once into a hash. With <> ALL it may compare each row with each of them, and
--- there are up to 32,768.
+-- there are up to 32,768. An entry of event_outbox_late belongs to a row of its id and seq; seq - seq = 0
+-- does not offer the index on seq.
 
 -- name: IsLog :one
 SELECT coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid), false)::boolean AS is_log;
@@ -71,7 +72,7 @@ FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.topic <> ALL(@without::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND w.topic <> ALL(@without::text[]) ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.retry_count, o.last_error, o.next_attempt_at, o.created_at FROM event_outbox_failed AS o
@@ -152,7 +153,7 @@ WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
           AND (pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
                OR o.seq <= @seq::bigint AND pg_visible_in_snapshot(o.tx, @shown::pg_snapshot)
                OR o.seq IN (SELECT unnest(@ahead::bigint[])))
-          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.published_at IS NULL))
+          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.seq = o.seq AND w.published_at IS NULL))
 ORDER BY o.seq;
 
 -- KeptInLogSince reports whether no event is missing that was created at a time or later.
@@ -187,12 +188,14 @@ SELECT f.id FROM event_outbox_failed AS f WHERE f.seq = @seq
 UNION
 SELECT o.id FROM event_outbox AS o WHERE o.seq = @seq;
 
--- WholeInLog reads the copy of an event that failed, else the event.
+-- WholeInLog reads the copy of an event that failed, else the event. If its id was inserted again
+-- after its row was gone, there may be more copies: the first dead one comes first.
 -- name: WholeInLog :many
-SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
+(SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
        coalesce(f.event_data::text, '')::text AS data, coalesce(f.headers::text, '')::text AS headers, f.created_at, NULL::timestamptz AS published_at,
        f.next_attempt_at, f.dead_at, f.retry_count, f.last_error, f.tx::text AS tx
 FROM event_outbox_failed AS f WHERE f.id = sqlc.arg(id)::text::uuid
+ORDER BY f.dead_at IS NULL, f.seq LIMIT 1)
 UNION ALL
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.partition,
        coalesce(o.event_data::text, '')::text AS data, coalesce(o.headers::text, '')::text AS headers, o.created_at, o.published_at,
@@ -202,11 +205,12 @@ WHERE o.id = sqlc.arg(id)::text::uuid AND NOT EXISTS (SELECT FROM event_outbox_f
 
 -- BeginningInLog is WholeInLog with the beginning of its documents: see RowBeginning.
 -- name: BeginningInLog :many
-SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
+(SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
        (CASE WHEN @most::integer > 0 THEN coalesce(left(f.event_data::text, @most), '') ELSE '' END)::text AS data,
        (CASE WHEN @most > 0 THEN coalesce(left(f.headers::text, @most), '') ELSE '' END)::text AS headers,
        f.created_at, NULL::timestamptz AS published_at, f.next_attempt_at, f.dead_at, f.retry_count, f.last_error, f.tx::text AS tx
 FROM event_outbox_failed AS f WHERE f.id = sqlc.arg(id)::text::uuid
+ORDER BY f.dead_at IS NULL, f.seq LIMIT 1)
 UNION ALL
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.partition,
        (CASE WHEN @most > 0 THEN coalesce(left(o.event_data::text, @most), '') ELSE '' END)::text AS data,
@@ -230,7 +234,7 @@ FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY o.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY w.seq LIMIT @max_rows)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.created_at, o.retry_count FROM event_outbox_failed AS o
@@ -253,7 +257,7 @@ SELECT count(*) FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY o.seq LIMIT @cap)
     UNION ALL
-    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY w.seq LIMIT @cap)
     UNION ALL
     (SELECT o.seq FROM event_outbox_failed AS o
@@ -283,7 +287,7 @@ WITH discarded AS (
 ), noted AS (
     INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at, discarded)
     SELECT d.id, d.seq, d.topic, d.event_key, now(), true FROM discarded AS d
-    ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at, discarded = true
+    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at, discarded = true
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
     SELECT @actor, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, @reason FROM discarded AS d ORDER BY d.seq
@@ -323,7 +327,7 @@ WITH seen AS MATERIALIZED (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) ORDER BY o.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL ORDER BY w.seq LIMIT @max_rows)
     UNION ALL
     (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_failed AS o
@@ -407,7 +411,7 @@ FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.seq > @after::bigint AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text) AND (sqlc.narg(topic)::text IS NULL OR o.topic = sqlc.narg(topic)::text) AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text) ORDER BY o.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND o.seq > @after::bigint AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text) AND (sqlc.narg(topic)::text IS NULL OR o.topic = sqlc.narg(topic)::text) AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text) ORDER BY w.seq LIMIT @max_rows)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_failed AS o
@@ -420,9 +424,12 @@ FROM (
 WHERE r.before < @max_bytes::bigint
 ORDER BY r.seq;
 
--- PassedInLog says whether the cursor has passed an event, and whether the event waits all the same.
+-- PassedInLog says whether the cursor has passed a row, whether the row waits all the same, and
+-- whether it was discarded. A row that is gone was passed: a partition is dropped after that. Its
+-- copy may wait.
 -- name: PassedInLog :one
-SELECT (pg_visible_in_snapshot(o.tx, @base::pg_snapshot) OR o.seq <= @seq::bigint AND pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))::boolean AS passed,
-       (EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.published_at IS NULL)
-        OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id))::boolean AS waits
-FROM event_outbox AS o WHERE o.id = sqlc.arg(id)::text::uuid;
+SELECT coalesce((SELECT pg_visible_in_snapshot(o.tx, @base::pg_snapshot) OR o.seq <= @seq::bigint AND pg_visible_in_snapshot(o.tx, @shown::pg_snapshot)
+                 FROM event_outbox AS o WHERE o.id = sqlc.arg(id)::text::uuid AND o.seq = @row_seq::bigint), true)::boolean AS passed,
+       (EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = sqlc.arg(id)::text::uuid AND l.seq = @row_seq::bigint AND l.published_at IS NULL)
+        OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = sqlc.arg(id)::text::uuid AND f.seq = @row_seq::bigint))::boolean AS waits,
+       (EXISTS (SELECT FROM event_outbox_late AS d WHERE d.id = sqlc.arg(id)::text::uuid AND d.seq = @row_seq::bigint AND d.discarded))::boolean AS discarded;

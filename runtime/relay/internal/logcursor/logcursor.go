@@ -27,6 +27,9 @@ type Row struct {
 	ID    [16]byte
 	Topic string
 	Key   uint64 // a hash of the key
+	// Known is true if the row has an entry that says what becomes of it: it was set aside, or
+	// failed. It is settled as far as the cursor is concerned, whether or not the cursor says so.
+	Known bool
 }
 
 // Window is what a leader has read past the cursor. It is not safe for concurrent use.
@@ -142,6 +145,9 @@ func (w *Window) Unread() (to string, readTo int64, more bool) {
 	return w.last.to, w.last.readTo, !w.last.closed
 }
 
+// Backlog reports whether the last tick is the backlog.
+func (w *Window) Backlog() bool { return w.last.backlog }
+
 // Passed returns which rows of the last tick are behind the cursor, whatever was read: those
 // up to seq that shown shows; "": none.
 func (w *Window) Passed() (shown string, seq int64) {
@@ -165,17 +171,21 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) []bool {
 	unsettled := make([]bool, len(rows))
 	for i := range rows {
 		if rows[i].Seq <= t.readTo {
-			_, unsettled[i] = w.where[rows[i].Seq]
+			_, noted := w.where[rows[i].Seq]
+			unsettled[i] = noted && !rows[i].Known
 			continue
 		}
 		n := &noted{Row: rows[i], of: t}
-		_, n.done = w.ahead[n.Seq]
+		_, ahead := w.ahead[n.Seq]
+		n.done = ahead || n.Known
+		n.Known = n.Known && !ahead
 		delete(w.ahead, n.Seq)
 		delete(w.peeked, n.Seq)
 		t.rows = append(t.rows, n)
-		if n.done {
+		switch {
+		case ahead:
 			t.settled = true
-		} else {
+		case !n.done:
 			w.where[n.Seq] = n
 		}
 		unsettled[i] = !n.done
@@ -203,7 +213,7 @@ func (w *Window) merge() {
 func (w *Window) Peek(rows []Row) []bool {
 	unsettled := make([]bool, len(rows))
 	for i := range rows {
-		if _, settled := w.ahead[rows[i].Seq]; settled {
+		if _, settled := w.ahead[rows[i].Seq]; settled || rows[i].Known {
 			continue
 		}
 		unsettled[i] = true
@@ -366,6 +376,9 @@ type Position struct {
 // The backlog has no row that the former cursor has passed. So a place in it says nothing
 // about these rows until it is behind the former place: before that, the former place is
 // written, and the rows of the backlog that are settled are ahead of it.
+//
+// Known rows are not put ahead: the next term knows them too, and another row may have the number
+// of such a row if the sequence was set back.
 func (w *Window) Position() Position {
 	p := Position{Cursor: Cursor{Base: w.base}, Late: w.late}
 	for p.ticks < len(w.ticks) && w.ticks[p.ticks].finished() {
@@ -385,7 +398,7 @@ func (w *Window) Position() Position {
 	}
 	for i, t := range left {
 		for _, n := range t.rows {
-			if n.done && (i > 0 || p.Former || n.Seq > p.Seq) {
+			if n.done && !n.Known && (i > 0 || p.Former || n.Seq > p.Seq) {
 				p.Ahead = append(p.Ahead, n.Seq)
 			}
 		}

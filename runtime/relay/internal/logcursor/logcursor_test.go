@@ -270,3 +270,44 @@ func TestRowsThatHoldUpTheBaseAreSetAside(t *testing.T) {
 	}
 	want(t, "after they were set aside", w, logcursor.Cursor{Base: "s1", Shown: "s2", Seq: 4})
 }
+
+// The numbers of the former cursor mean nothing, so the backlog has rows that were set aside or
+// failed. They are known, so they are settled, and the cursor need not name them. Another row may
+// have the number of one of them.
+func TestKnownRowsAreSettled(t *testing.T) {
+	known := func(seqs ...int64) []logcursor.Row {
+		out := rows(seqs...)
+		for i := range out {
+			out[i].Known = true
+		}
+		return out
+	}
+	w := logcursor.New(logcursor.Cursor{Base: "s0"})
+	w.Begin("s1")
+	if !w.Backlog() {
+		t.Error("the first tick is not the backlog")
+	}
+	if d := cmp.Diff([]bool{false, true}, w.Peek(append(known(7), rows(8)...))); d != "" {
+		t.Errorf("unsettled rows of a look ahead (-want +got): %s", d)
+	}
+	page := append(known(1), append(rows(2, 3), append(known(3), rows(5)...)...)...)
+	if d := cmp.Diff([]bool{false, true, true, false, true}, w.Note(0, page, 5, true)); d != "" {
+		t.Errorf("unsettled rows (-want +got): %s", d)
+	}
+	if d := cmp.Diff([]bool{false, true, true, false, true}, w.Note(0, page, 5, true)); d != "" {
+		t.Errorf("unsettled rows when the page comes again (-want +got): %s", d)
+	}
+	settle(w, 5)
+	want(t, "before the row that has the number of a known one is settled", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 1, Ahead: []int64{5}})
+	settle(w, 2, 3)
+	w.Note(5, append(known(7), rows(8)...), 8, false)
+	want(t, "after all of the page is settled", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 7})
+	settle(w, 8)
+	want(t, "after the backlog", w, logcursor.Cursor{Base: "s1"})
+	if err := w.Open("s2"); err != nil {
+		t.Fatal(err)
+	}
+	if w.Backlog() {
+		t.Error("a later tick is the backlog")
+	}
+}

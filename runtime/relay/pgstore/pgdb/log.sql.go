@@ -39,7 +39,8 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
        o.headers, o.partition, f.retry_count, f.error, f.next_attempt_at, CASE WHEN f.dead THEN now() END
 FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY($1::bigint[]) AND f.retry_count = 1
-ON CONFLICT (id) DO NOTHING
+  AND NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = o.seq AND n.seq = ANY($1::bigint[]) AND n.tx > o.tx)
+ON CONFLICT (id, seq) DO NOTHING
 `
 
 type CopyFailedParams struct {
@@ -55,7 +56,8 @@ type CopyFailedParams struct {
 // left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
 // runs in one transaction with WriteCursor, after it, because that one locks the lease row.
 // Only a row that fails for the first time is copied: a copy that is gone was deleted by an
-// operator.
+// operator. If the sequence was set back, the number may be that of a former row too, which is
+// published: the last one is meant.
 func (q *Queries) CopyFailed(ctx context.Context, arg CopyFailedParams) error {
 	_, err := q.db.Exec(ctx, CopyFailed,
 		arg.Failed,
@@ -111,13 +113,13 @@ SELECT ((SELECT count(*) FROM (
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
             coalesce((SELECT o.created_at FROM (
                 SELECT w.id, w.seq, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $6
-             ) AS l JOIN event_outbox AS o ON o.id = l.id
+             ) AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND l.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY l.seq LIMIT 1),
              (SELECT bo.created_at FROM (
                 SELECT bw.id, bw.seq FROM event_outbox_late AS bw WHERE bw.published_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
                 ORDER BY bw.seq OFFSET $6 LIMIT 1
-             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id)),
+             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id AND bo.seq - bl.seq = 0)),
             coalesce((SELECT f.created_at FROM (
                 SELECT c.seq, c.topic, c.created_at FROM event_outbox_failed AS c WHERE c.dead_at IS NULL ORDER BY c.seq LIMIT $6
              ) AS f
@@ -258,6 +260,10 @@ type LogCursorRow struct {
 // The statements of a log, an outbox whose rows are only inserted. DESIGN.md of package
 // logcursor has the rules. How pages are read is as in read.sql, without the columns that say
 // what is settled.
+//
+// An entry of event_outbox_late or event_outbox_failed belongs to a row of its id and its seq: an
+// id can be inserted again when its row is gone. Rows are found by id; seq - seq = 0 compares
+// the numbers without offering the index on seq.
 // LogCursor reads the newest cursor, and the database that it is read in. next_tx is the
 // first transaction id that is not used yet, or a lower one.
 func (q *Queries) LogCursor(ctx context.Context) (LogCursorRow, error) {
@@ -371,7 +377,8 @@ WITH lease AS MATERIALIZED (
     LIMIT $5
 ), gone AS (
     DELETE FROM event_outbox_late AS g USING lease, looked
-    WHERE g.id = looked.id AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id)
+    WHERE g.id = looked.id AND g.seq = looked.seq
+      AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id AND o.seq = looked.seq)
     RETURNING g.id
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,
@@ -495,6 +502,45 @@ func (q *Queries) LogHighest(ctx context.Context) (int64, error) {
 	var seq int64
 	err := row.Scan(&seq)
 	return seq, err
+}
+
+const LogKnown = `-- name: LogKnown :many
+SELECT k.id, k.seq
+FROM (SELECT unnest($1::uuid[])::uuid AS id, unnest($2::bigint[])::bigint AS seq) AS k
+WHERE EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = k.id AND l.seq = k.seq OFFSET 0)
+   OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq OFFSET 0)
+`
+
+type LogKnownParams struct {
+	Ids  []uuid.UUID
+	Seqs []int64
+}
+
+type LogKnownRow struct {
+	ID  uuid.UUID
+	Seq int64
+}
+
+// LogKnown lists those of some rows that are in event_outbox_late or event_outbox_failed: what is
+// there says what becomes of them.
+func (q *Queries) LogKnown(ctx context.Context, arg LogKnownParams) ([]LogKnownRow, error) {
+	rows, err := q.db.Query(ctx, LogKnown, arg.Ids, arg.Seqs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LogKnownRow
+	for rows.Next() {
+		var i LogKnownRow
+		if err := rows.Scan(&i.ID, &i.Seq); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LogLowest = `-- name: LogLowest :one
@@ -625,15 +671,16 @@ func (q *Queries) LogRange(ctx context.Context, arg LogRangeParams) ([]LogRangeR
 const LogRows = `-- name: LogRows :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.created_at,
        0::integer AS retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
-FROM unnest($1::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
-WHERE pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
-  AND ($3::text[] IS NULL OR o.event_key = ANY($3::text[]))
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS seq) AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq = w.seq
+WHERE pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
+  AND ($4::text[] IS NULL OR o.event_key = ANY($4::text[]))
 ORDER BY o.seq
-LIMIT $4
+LIMIT $5
 `
 
 type LogRowsParams struct {
 	Ids       []uuid.UUID
+	Seqs      []int64
 	VisibleIn string
 	Keys      []string
 	MaxRows   int32
@@ -658,6 +705,7 @@ type LogRowsRow struct {
 func (q *Queries) LogRows(ctx context.Context, arg LogRowsParams) ([]LogRowsRow, error) {
 	rows, err := q.db.Query(ctx, LogRows,
 		arg.Ids,
+		arg.Seqs,
 		arg.VisibleIn,
 		arg.Keys,
 		arg.MaxRows,
@@ -701,7 +749,8 @@ WITH lease AS MATERIALIZED (
 ), doomed AS MATERIALIZED (
     SELECT d.id FROM event_outbox_other AS d
     WHERE d.tx < pg_snapshot_xmin($4::pg_snapshot) AND d.created_at < now() - make_interval(secs => $5::float8)
-      AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = d.id AND w.published_at IS NULL)
+      AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = d.id AND w.seq = d.seq AND w.published_at IS NULL)
+      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq)
     ORDER BY d.tx
     LIMIT $6
 ), swept AS (
@@ -721,9 +770,9 @@ WITH lease AS MATERIALIZED (
           WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
-    WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
+    WHERE (e.id, e.seq) IN (SELECT p.id, p.seq FROM event_outbox_late AS p
                    WHERE p.published_at < now() - make_interval(secs => $5::float8)
-                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id)
+                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id AND o.seq = p.seq)
                    LIMIT $6)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept
@@ -746,7 +795,7 @@ type LogSweepRow struct {
 // LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
 // first, and what is known about old rows. What is known of a row that waited or was discarded
 // is kept as long as the row is, and ticks as long as the oldest partition: without them, the
-// history has its rows with later times.
+// history has its rows with later times. A row stays as long as its copy: then its id is known.
 func (q *Queries) LogSweep(ctx context.Context, arg LogSweepParams) (LogSweepRow, error) {
 	row := q.db.QueryRow(ctx, LogSweep,
 		arg.Name,
@@ -874,7 +923,7 @@ SELECT w.seq, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.topic::tex
 FROM (
     (SELECT l.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic, o.event_key, o.created_at,
             0::integer AS retry_count, o.event_data, o.headers, o.partition
-     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id
+     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
      WHERE l.published_at IS NULL AND l.seq > $1::bigint AND l.seq <= $2::bigint
        AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
        AND ($4::text IS NULL OR l.topic = $4::text)
@@ -980,23 +1029,24 @@ WITH lease AS MATERIALIZED (
 ), late AS (
     INSERT INTO event_outbox_late (id, seq, topic, event_key)
     SELECT o.id, o.seq, o.topic, o.event_key
-    FROM replaced CROSS JOIN unnest($13::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
-    ON CONFLICT (id) DO NOTHING
+    FROM replaced CROSS JOIN (SELECT unnest($13::uuid[]) AS id, unnest($14::bigint[]) AS seq) AS w
+    JOIN event_outbox AS o ON o.id = w.id AND o.seq = w.seq
+    ON CONFLICT (id, seq) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
     FROM replaced
-    WHERE p.seq = ANY($14::bigint[]) AND p.published_at IS NULL
+    WHERE p.seq = ANY($15::bigint[]) AND p.published_at IS NULL
 ), recovered AS (
     DELETE FROM event_outbox_failed AS f USING replaced
-    WHERE f.seq = ANY($14::bigint[]) AND f.dead_at IS NULL
+    WHERE f.seq = ANY($15::bigint[]) AND f.dead_at IS NULL
     RETURNING f.id, f.seq, f.topic, f.event_key
 ), noted AS (
     INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at)
     SELECT r.id, r.seq, r.topic, r.event_key, now() FROM recovered AS r
-    ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at
+    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
-    SELECT $4::bigint, $5::pg_snapshot, pg_snapshot_xmax($5::pg_snapshot) FROM replaced WHERE $15::boolean
+    SELECT $4::bigint, $5::pg_snapshot, pg_snapshot_xmax($5::pg_snapshot) FROM replaced WHERE $16::boolean
     ON CONFLICT (n) DO NOTHING
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) AS replaced,
@@ -1017,6 +1067,7 @@ type WriteCursorParams struct {
 	Database     int64
 	SequenceFile int64
 	LateIds      []uuid.UUID
+	LateSeqs     []int64
 	Settled      []int64
 	History      bool
 }
@@ -1031,8 +1082,9 @@ type WriteCursorRow struct {
 // attempt has a higher n, and deletes the newest row, which only one of two can do. So an
 // attempt that the server carries out late changes nothing after a later one: it would undo
 // that, or note rows as waiting that are published since. Then replaced is 0, and newest is
-// the newest row when the statement began; -1: none. late_ids are the rows that wait and that this cursor passes. settled are published rows
-// that an earlier cursor has passed: they were late or had failed. A row is never in both.
+// the newest row when the statement began; -1: none. late_ids and late_seqs are the rows that
+// wait and that this cursor passes. settled are published rows that an earlier cursor has passed:
+// they were late or had failed. A row is never in both.
 // history says whether to note the tick.
 func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (WriteCursorRow, error) {
 	row := q.db.QueryRow(ctx, WriteCursor,
@@ -1049,6 +1101,7 @@ func (q *Queries) WriteCursor(ctx context.Context, arg WriteCursorParams) (Write
 		arg.Database,
 		arg.SequenceFile,
 		arg.LateIds,
+		arg.LateSeqs,
 		arg.Settled,
 		arg.History,
 	)

@@ -1,6 +1,10 @@
 -- The statements of a log, an outbox whose rows are only inserted. DESIGN.md of package
 -- logcursor has the rules. How pages are read is as in read.sql, without the columns that say
 -- what is settled.
+--
+-- An entry of event_outbox_late or event_outbox_failed belongs to a row of its id and its seq: an
+-- id can be inserted again when its row is gone. Rows are found by id; seq - seq = 0 compares
+-- the numbers without offering the index on seq.
 
 -- LogCursor reads the newest cursor, and the database that it is read in. next_tx is the
 -- first transaction id that is not used yet, or a lower one.
@@ -42,8 +46,9 @@ SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq
 -- attempt has a higher n, and deletes the newest row, which only one of two can do. So an
 -- attempt that the server carries out late changes nothing after a later one: it would undo
 -- that, or note rows as waiting that are published since. Then replaced is 0, and newest is
--- the newest row when the statement began; -1: none. late_ids are the rows that wait and that this cursor passes. settled are published rows
--- that an earlier cursor has passed: they were late or had failed. A row is never in both.
+-- the newest row when the statement began; -1: none. late_ids and late_seqs are the rows that
+-- wait and that this cursor passes. settled are published rows that an earlier cursor has passed:
+-- they were late or had failed. A row is never in both.
 -- history says whether to note the tick.
 -- name: WriteCursor :one
 WITH lease AS MATERIALIZED (
@@ -62,8 +67,9 @@ WITH lease AS MATERIALIZED (
 ), late AS (
     INSERT INTO event_outbox_late (id, seq, topic, event_key)
     SELECT o.id, o.seq, o.topic, o.event_key
-    FROM replaced CROSS JOIN unnest(@late_ids::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
-    ON CONFLICT (id) DO NOTHING
+    FROM replaced CROSS JOIN (SELECT unnest(@late_ids::uuid[]) AS id, unnest(@late_seqs::bigint[]) AS seq) AS w
+    JOIN event_outbox AS o ON o.id = w.id AND o.seq = w.seq
+    ON CONFLICT (id, seq) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
     FROM replaced
@@ -75,7 +81,7 @@ WITH lease AS MATERIALIZED (
 ), noted AS (
     INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at)
     SELECT r.id, r.seq, r.topic, r.event_key, now() FROM recovered AS r
-    ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at
+    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
     SELECT @n::bigint, @base::pg_snapshot, pg_snapshot_xmax(@base::pg_snapshot) FROM replaced WHERE @history::boolean
@@ -88,7 +94,8 @@ SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) A
 -- left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
 -- runs in one transaction with WriteCursor, after it, because that one locks the lease row.
 -- Only a row that fails for the first time is copied: a copy that is gone was deleted by an
--- operator.
+-- operator. If the sequence was set back, the number may be that of a former row too, which is
+-- published: the last one is meant.
 -- name: CopyFailed :exec
 WITH failure AS MATERIALIZED (
     SELECT f.seq, f.error, f.retry_count, f.dead,
@@ -116,7 +123,8 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
        o.headers, o.partition, f.retry_count, f.error, f.next_attempt_at, CASE WHEN f.dead THEN now() END
 FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY(@failed::bigint[]) AND f.retry_count = 1
-ON CONFLICT (id) DO NOTHING;
+  AND NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = o.seq AND n.seq = ANY(@failed::bigint[]) AND n.tx > o.tx)
+ON CONFLICT (id, seq) DO NOTHING;
 
 -- LogRange reads rows that one snapshot shows over another, in a range of seq. Of what passed_in
 -- shows, the rows up to passed_seq are left out: a former term has passed them.
@@ -161,7 +169,7 @@ SELECT w.seq, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.topic::tex
 FROM (
     (SELECT l.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic, o.event_key, o.created_at,
             0::integer AS retry_count, o.event_data, o.headers, o.partition
-     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id
+     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
      WHERE l.published_at IS NULL AND l.seq > @after::bigint AND l.seq <= @up_to::bigint
        AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
        AND (sqlc.narg('topic')::text IS NULL OR l.topic = sqlc.narg('topic')::text)
@@ -182,11 +190,19 @@ FROM (
 ORDER BY w.seq
 LIMIT @max_rows;
 
+-- LogKnown lists those of some rows that are in event_outbox_late or event_outbox_failed: what is
+-- there says what becomes of them.
+-- name: LogKnown :many
+SELECT k.id, k.seq
+FROM (SELECT unnest(@ids::uuid[])::uuid AS id, unnest(@seqs::bigint[])::bigint AS seq) AS k
+WHERE EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = k.id AND l.seq = k.seq OFFSET 0)
+   OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq OFFSET 0);
+
 -- LogRows reads rows that were read before, by their ids.
 -- name: LogRows :many
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.created_at,
        0::integer AS retry_count, o.event_data::text AS data, o.headers::text AS headers, o.partition
-FROM unnest(@ids::uuid[]) AS w (id) JOIN event_outbox AS o ON o.id = w.id
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@seqs::bigint[]) AS seq) AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq = w.seq
 WHERE pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
   AND (sqlc.narg('keys')::text[] IS NULL OR o.event_key = ANY(sqlc.narg('keys')::text[]))
 ORDER BY o.seq
@@ -282,13 +298,13 @@ SELECT ((SELECT count(*) FROM (
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
             coalesce((SELECT o.created_at FROM (
                 SELECT w.id, w.seq, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT @cap
-             ) AS l JOIN event_outbox AS o ON o.id = l.id
+             ) AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND l.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY l.seq LIMIT 1),
              (SELECT bo.created_at FROM (
                 SELECT bw.id, bw.seq FROM event_outbox_late AS bw WHERE bw.published_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
                 ORDER BY bw.seq OFFSET @cap LIMIT 1
-             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id)),
+             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id AND bo.seq - bl.seq = 0)),
             coalesce((SELECT f.created_at FROM (
                 SELECT c.seq, c.topic, c.created_at FROM event_outbox_failed AS c WHERE c.dead_at IS NULL ORDER BY c.seq LIMIT @cap
              ) AS f
@@ -339,7 +355,7 @@ SELECT ((SELECT count(*) FROM (
 -- LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
 -- first, and what is known about old rows. What is known of a row that waited or was discarded
 -- is kept as long as the row is, and ticks as long as the oldest partition: without them, the
--- history has its rows with later times.
+-- history has its rows with later times. A row stays as long as its copy: then its id is known.
 -- name: LogSweep :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -348,7 +364,8 @@ WITH lease AS MATERIALIZED (
 ), doomed AS MATERIALIZED (
     SELECT d.id FROM event_outbox_other AS d
     WHERE d.tx < pg_snapshot_xmin(@base::pg_snapshot) AND d.created_at < now() - make_interval(secs => @keep_seconds::float8)
-      AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = d.id AND w.published_at IS NULL)
+      AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = d.id AND w.seq = d.seq AND w.published_at IS NULL)
+      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq)
     ORDER BY d.tx
     LIMIT @max_rows
 ), swept AS (
@@ -368,9 +385,9 @@ WITH lease AS MATERIALIZED (
           WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
-    WHERE e.id IN (SELECT p.id FROM event_outbox_late AS p
+    WHERE (e.id, e.seq) IN (SELECT p.id, p.seq FROM event_outbox_late AS p
                    WHERE p.published_at < now() - make_interval(secs => @keep_seconds::float8)
-                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id)
+                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id AND o.seq = p.seq)
                    LIMIT @max_rows)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept;
@@ -389,7 +406,8 @@ WITH lease AS MATERIALIZED (
     LIMIT @max_rows
 ), gone AS (
     DELETE FROM event_outbox_late AS g USING lease, looked
-    WHERE g.id = looked.id AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id)
+    WHERE g.id = looked.id AND g.seq = looked.seq
+      AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id AND o.seq = looked.seq)
     RETURNING g.id
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,

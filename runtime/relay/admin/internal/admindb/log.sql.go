@@ -13,11 +13,12 @@ import (
 )
 
 const beginningInLog = `-- name: BeginningInLog :many
-SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
+(SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
        (CASE WHEN $1::integer > 0 THEN coalesce(left(f.event_data::text, $1), '') ELSE '' END)::text AS data,
        (CASE WHEN $1 > 0 THEN coalesce(left(f.headers::text, $1), '') ELSE '' END)::text AS headers,
        f.created_at, NULL::timestamptz AS published_at, f.next_attempt_at, f.dead_at, f.retry_count, f.last_error, f.tx::text AS tx
 FROM event_outbox_failed AS f WHERE f.id = $2::text::uuid
+ORDER BY f.dead_at IS NULL, f.seq LIMIT 1)
 UNION ALL
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.partition,
        (CASE WHEN $1 > 0 THEN coalesce(left(o.event_data::text, $1), '') ELSE '' END)::text AS data,
@@ -106,7 +107,7 @@ FROM (
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($6::bigint[])) AND o.seq > $7::bigint AND o.event_key = $8::text AND o.topic = $9::text ORDER BY o.seq LIMIT $10)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND o.seq > $7::bigint AND o.event_key = $8::text AND o.topic = $9::text ORDER BY w.seq LIMIT $10)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.created_at, o.retry_count FROM event_outbox_failed AS o
@@ -190,7 +191,7 @@ SELECT count(*) FROM (
        AND (o.seq > $5::bigint OR NOT pg_visible_in_snapshot(o.tx, $6::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($7::bigint[])) AND o.seq > $8::bigint AND o.event_key = $9::text AND o.topic = $10::text ORDER BY o.seq LIMIT $1)
     UNION ALL
-    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND o.seq > $8::bigint AND o.event_key = $9::text AND o.topic = $10::text ORDER BY w.seq LIMIT $1)
     UNION ALL
     (SELECT o.seq FROM event_outbox_failed AS o
@@ -642,7 +643,7 @@ WITH discarded AS (
 ), noted AS (
     INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at, discarded)
     SELECT d.id, d.seq, d.topic, d.event_key, now(), true FROM discarded AS d
-    ON CONFLICT (id) DO UPDATE SET published_at = excluded.published_at, discarded = true
+    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at, discarded = true
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
     SELECT $2, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, $3 FROM discarded AS d ORDER BY d.seq
@@ -707,7 +708,8 @@ SELECT coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oi
 // are looked for in two ranges of seq, as in state.sql: the first ones above the floor,
 // and the newest ones. The rows that are settled ahead are in a subquery behind NOT IN, which
 // Postgres reads once into a hash. With <> ALL it may compare each row with each of them, and
-// there are up to 32,768.
+// there are up to 32,768. An entry of event_outbox_late belongs to a row of its id and seq; seq - seq = 0
+// does not offer the index on seq.
 func (q *Queries) IsLog(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, isLog)
 	var is_log bool
@@ -873,7 +875,7 @@ FROM (
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($6::bigint[])) AND o.topic <> ALL($7::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND w.topic <> ALL($7::text[]) ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.retry_count, o.last_error, o.next_attempt_at, o.created_at FROM event_outbox_failed AS o
@@ -947,34 +949,40 @@ func (q *Queries) OldestInLog(ctx context.Context, arg OldestInLogParams) ([]Old
 }
 
 const passedInLog = `-- name: PassedInLog :one
-SELECT (pg_visible_in_snapshot(o.tx, $1::pg_snapshot) OR o.seq <= $2::bigint AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot))::boolean AS passed,
-       (EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.published_at IS NULL)
-        OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id))::boolean AS waits
-FROM event_outbox AS o WHERE o.id = $4::text::uuid
+SELECT coalesce((SELECT pg_visible_in_snapshot(o.tx, $1::pg_snapshot) OR o.seq <= $2::bigint AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
+                 FROM event_outbox AS o WHERE o.id = $4::text::uuid AND o.seq = $5::bigint), true)::boolean AS passed,
+       (EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = $4::text::uuid AND l.seq = $5::bigint AND l.published_at IS NULL)
+        OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = $4::text::uuid AND f.seq = $5::bigint))::boolean AS waits,
+       (EXISTS (SELECT FROM event_outbox_late AS d WHERE d.id = $4::text::uuid AND d.seq = $5::bigint AND d.discarded))::boolean AS discarded
 `
 
 type PassedInLogParams struct {
-	Base  string
-	Seq   int64
-	Shown string
-	ID    string
+	Base   string
+	Seq    int64
+	Shown  string
+	ID     string
+	RowSeq int64
 }
 
 type PassedInLogRow struct {
-	Passed bool
-	Waits  bool
+	Passed    bool
+	Waits     bool
+	Discarded bool
 }
 
-// PassedInLog says whether the cursor has passed an event, and whether the event waits all the same.
+// PassedInLog says whether the cursor has passed a row, whether the row waits all the same, and
+// whether it was discarded. A row that is gone was passed: a partition is dropped after that. Its
+// copy may wait.
 func (q *Queries) PassedInLog(ctx context.Context, arg PassedInLogParams) (PassedInLogRow, error) {
 	row := q.db.QueryRow(ctx, passedInLog,
 		arg.Base,
 		arg.Seq,
 		arg.Shown,
 		arg.ID,
+		arg.RowSeq,
 	)
 	var i PassedInLogRow
-	err := row.Scan(&i.Passed, &i.Waits)
+	err := row.Scan(&i.Passed, &i.Waits, &i.Discarded)
 	return i, err
 }
 
@@ -988,7 +996,7 @@ WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
           AND (pg_visible_in_snapshot(o.tx, $4::pg_snapshot)
                OR o.seq <= $5::bigint AND pg_visible_in_snapshot(o.tx, $6::pg_snapshot)
                OR o.seq IN (SELECT unnest($7::bigint[])))
-          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.published_at IS NULL))
+          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.seq = o.seq AND w.published_at IS NULL))
 ORDER BY o.seq
 `
 
@@ -1216,7 +1224,7 @@ FROM (
        AND (o.seq > $5::bigint OR NOT pg_visible_in_snapshot(o.tx, $6::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($7::bigint[])) AND o.seq > $8::bigint AND ($9::text IS NULL OR o.event_type = $9::text) AND ($10::text IS NULL OR o.topic = $10::text) AND ($11::text IS NULL OR o.event_key = $11::text) ORDER BY o.seq LIMIT $12)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL AND o.seq > $8::bigint AND ($9::text IS NULL OR o.event_type = $9::text) AND ($10::text IS NULL OR o.topic = $10::text) AND ($11::text IS NULL OR o.event_key = $11::text) ORDER BY w.seq LIMIT $12)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_failed AS o
@@ -1318,7 +1326,7 @@ WITH seen AS MATERIALIZED (
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($6::bigint[])) ORDER BY o.seq LIMIT $7)
     UNION ALL
-    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id
+    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
      WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $7)
     UNION ALL
     (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_failed AS o
@@ -1413,10 +1421,11 @@ func (q *Queries) TopicsInLog(ctx context.Context, arg TopicsInLogParams) ([]Top
 }
 
 const wholeInLog = `-- name: WholeInLog :many
-SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
+(SELECT f.seq, f.id, f.aggregate_type, f.aggregate_id, f.event_type, f.topic::text AS topic, f.event_key, f.partition,
        coalesce(f.event_data::text, '')::text AS data, coalesce(f.headers::text, '')::text AS headers, f.created_at, NULL::timestamptz AS published_at,
        f.next_attempt_at, f.dead_at, f.retry_count, f.last_error, f.tx::text AS tx
 FROM event_outbox_failed AS f WHERE f.id = $1::text::uuid
+ORDER BY f.dead_at IS NULL, f.seq LIMIT 1)
 UNION ALL
 SELECT o.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic::text AS topic, o.event_key, o.partition,
        coalesce(o.event_data::text, '')::text AS data, coalesce(o.headers::text, '')::text AS headers, o.created_at, o.published_at,
@@ -1445,7 +1454,8 @@ type WholeInLogRow struct {
 	Tx            string
 }
 
-// WholeInLog reads the copy of an event that failed, else the event.
+// WholeInLog reads the copy of an event that failed, else the event. If its id was inserted again
+// after its row was gone, there may be more copies: the first dead one comes first.
 func (q *Queries) WholeInLog(ctx context.Context, id string) ([]WholeInLogRow, error) {
 	rows, err := q.db.Query(ctx, wholeInLog, id)
 	if err != nil {

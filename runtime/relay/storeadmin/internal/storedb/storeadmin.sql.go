@@ -47,7 +47,11 @@ INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_da
 OVERRIDING SYSTEM VALUE
 SELECT f.id, f.aggregate_id, f.aggregate_type, f.event_type, f.event_data, f.event_key, f.created_at, f.seq, f.topic, f.headers, f.partition,
        f.retry_count, f.last_error, CASE WHEN f.dead_at IS NULL THEN coalesce(f.next_attempt_at, now()) END, f.dead_at
-FROM event_outbox_failed AS f
+FROM (
+    SELECT DISTINCT ON (c.id) c.id, c.aggregate_id, c.aggregate_type, c.event_type, c.event_data, c.event_key, c.created_at, c.tx, c.seq, c.topic, c.headers, c.partition, c.retry_count, c.last_error, c.next_attempt_at, c.dead_at FROM event_outbox_failed AS c
+    WHERE NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.id = c.id)
+    ORDER BY c.id, c.dead_at IS NOT NULL, c.seq
+) AS f
 LIMIT $1
 `
 
@@ -94,8 +98,8 @@ const copyLate = `-- name: CopyLate :execrows
 INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic, headers, partition)
 OVERRIDING SYSTEM VALUE
 SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.seq, o.topic, o.headers, o.partition
-FROM event_outbox_late AS w JOIN event_outbox_before AS o ON o.id = w.id
-WHERE w.published_at IS NULL
+FROM event_outbox_late AS w JOIN event_outbox_before AS o ON o.id = w.id AND o.seq = w.seq
+WHERE w.published_at IS NULL AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = w.id AND f.seq = w.seq)
 LIMIT $1
 `
 
@@ -155,8 +159,8 @@ FROM event_outbox_before AS o
 WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
   AND (o.seq > $3::bigint OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
   AND o.seq NOT IN (SELECT unnest($5::bigint[]))
-  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id)
-  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq)
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq)
 ORDER BY o.seq
 LIMIT $6
 `
@@ -172,7 +176,9 @@ type CopyUnpassedParams struct {
 
 // CopyUnpassed copies the rows that the cursor has not passed into a table, CopyLate those that
 // waited when it passed them, and CopyCopies those that failed. Without a valid place in the
-// tick, a row that failed or waited may look as if it was not passed.
+// tick, a row that failed or waited may look as if it was not passed. A log may have an id more
+// than once: the row of a copy may be gone and its id inserted again. A table has it once, so a copy
+// is left out if its id is there.
 func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, copyUnpassed,
 		arg.Floor,
@@ -240,7 +246,7 @@ func (q *Queries) EndTerms(ctx context.Context) error {
 
 const forgetCopies = `-- name: ForgetCopies :exec
 DELETE FROM event_outbox_failed AS f
-WHERE f.seq >= $1::bigint AND f.dead_at IS NULL AND EXISTS (SELECT FROM event_outbox AS o WHERE o.id = f.id)
+WHERE f.seq >= $1::bigint AND f.dead_at IS NULL AND EXISTS (SELECT FROM event_outbox AS o WHERE o.id = f.id AND o.seq = f.seq)
 `
 
 func (q *Queries) ForgetCopies(ctx context.Context, fromSeq int64) error {
@@ -341,8 +347,8 @@ SELECT o.id, o.seq, o.topic, o.event_key, now()
 FROM event_outbox_before AS o
 WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
   AND (o.seq <= $3::bigint AND pg_visible_in_snapshot(o.tx, $4::pg_snapshot) OR o.seq IN (SELECT unnest($5::bigint[])))
-  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id)
-ON CONFLICT (id) DO NOTHING
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq)
+ON CONFLICT (id, seq) DO NOTHING
 `
 
 type NotePublishedParams struct {
