@@ -134,9 +134,9 @@ BEGIN
     $body$, place, parent));
 
     -- Drops the partition of a day that ended longer ago than keep, if every row is behind the
-    -- cursor and none waits. It returns
+    -- cursor, was published longer ago than keep, and none waits. It returns
     --   dropped    if it did,
-    --   young      if the day has not ended so long ago,
+    --   young      if the day has not ended so long ago, or a row was published later,
     --   absent     if there is no such partition,
     --   unsettled  if the cursor is not past every row,
     --   waiting    if a row waits that the cursor has passed, and
@@ -160,6 +160,7 @@ BEGIN
             base pg_snapshot;
             unsettled boolean;
             newest xid8;
+            published timestamptz;
         BEGIN
             IF current_setting('transaction_isolation') <> 'read committed' THEN
                 RAISE EXCEPTION 'this works only under READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
@@ -184,14 +185,20 @@ BEGIN
                 IF EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at IS NULL AND l.id >= low AND l.id < high) THEN
                     RETURN 'waiting';
                 END IF;
+                -- The first tick that shows the transaction with the highest id shows all rows that did
+                -- not wait. Without one, they were published just now.
+                EXECUTE format('SELECT o.tx FROM ONLY %%s AS o ORDER BY o.tx DESC LIMIT 1', part) INTO newest;
+                published := coalesce((SELECT k.published_at FROM %2$s_tick AS k
+                                       WHERE k.below > newest AND pg_visible_in_snapshot(newest, k.shown) ORDER BY k.below, k.n LIMIT 1), now());
+                IF newest IS NOT NULL AND published > now() - greatest(keep, interval '0')
+                   OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at > now() - greatest(keep, interval '0') AND l.id >= low AND l.id < high) THEN
+                    RETURN 'young';
+                END IF;
             END LOOP;
             -- Each row was created before the transaction with the highest id got its id, and so before
-            -- the first tick that shows that one.
-            EXECUTE format('SELECT o.tx FROM ONLY %%s AS o ORDER BY o.tx DESC LIMIT 1', part) INTO newest;
+            -- that tick.
             IF newest IS NOT NULL THEN
-                INSERT INTO %2$s_deleted AS d (created_at)
-                SELECT coalesce((SELECT k.published_at FROM %2$s_tick AS k
-                                 WHERE k.below > newest AND pg_visible_in_snapshot(newest, k.shown) ORDER BY k.below, k.n LIMIT 1), now())
+                INSERT INTO %2$s_deleted AS d (created_at) VALUES (published)
                 ON CONFLICT (one) DO UPDATE SET created_at = greatest(d.created_at, excluded.created_at);
             END IF;
             EXECUTE format('DROP TABLE %%s', part);

@@ -72,6 +72,7 @@ CREATE TABLE event_outbox_tick (
 );
 
 CREATE INDEX ix_event_outbox_tick_below ON event_outbox_tick (below);
+CREATE INDEX ix_event_outbox_tick_published ON event_outbox_tick (published_at);
 
 -- Up to when events were deleted: no event that was created later is missing. It is written when
 -- a partition is dropped, and when rows are deleted from event_outbox_other. Without a row none

@@ -105,6 +105,48 @@ func TestLogAnIDIsInsertedAgain(t *testing.T) {
 	})
 }
 
+// A dead event that is in no partition of a day keeps its row, so that inserting its id again does
+// nothing. When the event is discarded, the row is swept.
+func TestLogSweepSparesRowsOfCopies(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		id := uuid.New()
+		seq := insertOnce(t, pg, id, "k")
+		exec(t, pg.Pool, `UPDATE event_outbox SET created_at = created_at - interval '2 hours'`)
+		s, lease, snap, _ := begins(t, pg)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Failed: []relay.Failure{{Seq: seq, Err: "bad", RetryCount: 1, Dead: true}}}))
+		swept := func() (n int) {
+			t.Helper()
+			for range 2 {
+				exec(t, pg.Pool, publishedLongAgo)
+				insert(t, pg.Pool, "other")
+				next := snapshot(t, s)
+				settle(t, s, lease, tick(t, s, snap, next, wide))
+				_, err := s.Tidy(t.Context(), lease, 0)
+				must(t, err)
+				snap = next
+			}
+			exec(t, pg.Pool, publishedLongAgo)
+			n, err := s.Sweep(t.Context(), lease, time.Hour, 100)
+			must(t, err)
+			return n
+		}
+		if n := swept(); n != 0 {
+			t.Fatalf("%d rows are swept; want none while one is dead", n)
+		}
+		if again := insertOnce(t, pg, id, "k"); again != 0 {
+			t.Errorf("the id is inserted again, with seq %d", again)
+		}
+		exec(t, pg.Pool, `DELETE FROM event_outbox_failed`)
+		// Rows stay as long as a transaction is open anywhere in the cluster that may be older.
+		for swept() == 0 {
+			continue
+		}
+		if again := insertOnce(t, pg, id, "k"); again == 0 {
+			t.Error("the id is still known")
+		}
+	})
+}
+
 // A row that waits behind the cursor is deleted by hand, and its id is inserted again: the new row
 // is read, once.
 func TestLogAnIDOfADeletedRowIsInsertedAgain(t *testing.T) {
@@ -201,6 +243,56 @@ func TestLogARowFailsThatHasTheNumberOfAnother(t *testing.T) {
 		_, _, _, rows = begins(t, pg)
 		if d := cmp.Diff([]string{"fails"}, keys(rows)); d != "" {
 			t.Errorf("the next term reads (-want +got): %s", d)
+		}
+	})
+}
+
+// The retention counts from the publication of an event: one that waited for long, or was inserted
+// with an old id, is kept as long as any other.
+func TestLogKeepsEventsAfterTheirPublication(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		exec(t, pg.Pool, oldDay) // seq 1
+		waits := insert(t, pg.Pool, "waits")
+		exec(t, pg.Pool, `UPDATE event_outbox SET id = event_outbox_id_at('2020-01-01 13:00Z') WHERE seq = $1`, waits)
+		insertOnce(t, pg, uuid.New(), "other")
+		exec(t, pg.Pool, `UPDATE event_outbox SET created_at = '2020-01-01 12:00Z'`)
+		s, lease, snap, rows := begins(t, pg)
+		settle(t, s, lease, []relay.Row{rows[0], rows[2]})
+		_, err := s.Tidy(t.Context(), lease, waits)
+		must(t, err)
+		left := func() int {
+			t.Helper()
+			must(t, s.Maintain(t.Context(), lease, time.Hour))
+			return ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox WHERE seq <= 2`)
+		}
+		sweep := func() int {
+			t.Helper()
+			n, err := s.Sweep(t.Context(), lease, time.Hour, 100)
+			must(t, err)
+			return n
+		}
+		got := []int{left(), sweep()} // published just now
+		if d := cmp.Diff([]int{2, 0}, got); d != "" {
+			t.Fatalf("at first old events are left, and swept (-want +got): %s", d)
+		}
+		exec(t, pg.Pool, publishedLongAgo)
+		got = append(got, left()) // one waits
+		settle(t, s, lease, rows[1:2])
+		// Rows stay as long as a transaction is open anywhere in the cluster that may be older.
+		for swept := 0; swept == 0; swept = sweep() {
+			insert(t, pg.Pool, "new")
+			next := snapshot(t, s)
+			settle(t, s, lease, tick(t, s, snap, next, wide))
+			_, err := s.Tidy(t.Context(), lease, 0)
+			must(t, err)
+			snap = next
+			exec(t, pg.Pool, `UPDATE event_outbox_tick SET published_at = published_at - interval '2 hours' WHERE published_at > now() - interval '1 hour'`)
+		}
+		got = append(got, left()) // the one that waited was published just now
+		exec(t, pg.Pool, publishedLongAgo)
+		got = append(got, left())
+		if d := cmp.Diff([]int{2, 0, 2, 2, 0}, got); d != "" {
+			t.Errorf("old events that are left, swept, and left (-want +got): %s", d)
 		}
 	})
 }

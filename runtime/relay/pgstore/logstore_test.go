@@ -503,7 +503,7 @@ func TestLogALateWriteChangesNothing(t *testing.T) {
 		rows := backlog(t, s, snap, wide)
 		late := pgdb.WriteCursorParams{
 			Name: "event_outbox", Epoch: lease.Epoch, Holder: lease.Holder, N: 1, Base: "3:3:", Ahead: []byte{},
-			LateIds: []uuid.UUID{rows[0].ID}, Settled: []int64{},
+			LateIds: []uuid.UUID{rows[0].ID}, LateSeqs: []int64{rows[0].Seq}, Settled: []int64{},
 		}
 		state := func() string {
 			t.Helper()
@@ -535,7 +535,7 @@ func TestLogALateWriteChangesNothing(t *testing.T) {
 		}()
 		waitFor(t, pg.Pool, `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted`)
 		later := late
-		later.N, later.Base, later.LateIds = 3, string(snap), []uuid.UUID{}
+		later.N, later.Base, later.LateIds, later.LateSeqs = 3, string(snap), []uuid.UUID{}, []int64{}
 		_, err := pgdb.New(held).WriteCursor(t.Context(), later)
 		must(t, err)
 		must(t, held.Commit(t.Context()))
@@ -687,7 +687,8 @@ func TestLogADeletedRowThatWaits(t *testing.T) {
 	})
 }
 
-// The times of publication are kept as long as the oldest partition.
+// The times of publication are kept as long as the oldest partition. The last one before the
+// retention stays: it says which rows were published before.
 func TestLogTicksAreKeptWithTheirPartition(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		s := newLog(t, pg)
@@ -697,7 +698,8 @@ func TestLogTicksAreKeptWithTheirPartition(t *testing.T) {
 			event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z')); END $$`)
 		exec(t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
 			VALUES (event_outbox_id_at('2020-01-01 12:00Z'), 'a', 'order', 'order.paid.v1', 'orders', 'a', '{}')`)
-		exec(t, pg.Pool, `INSERT INTO event_outbox_tick (n, shown, below, published_at) VALUES (-2, '3:3:', '3', '2019-12-31 23:59Z'), (-1, '3:3:', '3', '2020-01-01 00:01Z'), (0, '3:3:', '3', now())`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox_tick (n, shown, below, published_at) VALUES (-3, '3:3:', '3', '2019-12-31 23:59Z'),
+			(-2, '3:3:', '3', '2020-01-01 00:01Z'), (-1, '3:3:', '3', '2020-01-01 00:02Z'), (0, '3:3:', '3', now())`)
 		ticks := func() string {
 			t.Helper()
 			_, err := s.Sweep(t.Context(), lease, time.Hour, 100)
@@ -706,7 +708,7 @@ func TestLogTicksAreKeptWithTheirPartition(t *testing.T) {
 		}
 		got := []string{ticks()}
 		exec(t, pg.Pool, `DROP TABLE event_outbox_d20200101`)
-		if d := cmp.Diff([]string{"-1, 0", "0"}, append(got, ticks())); d != "" {
+		if d := cmp.Diff([]string{"-2, -1, 0", "-1, 0"}, append(got, ticks())); d != "" {
 			t.Errorf("ticks, with the partition and without it (-want +got): %s", d)
 		}
 	})

@@ -746,10 +746,19 @@ WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
+), past AS MATERIALIZED (
+    SELECT p.n, pg_snapshot_xmin(p.shown)::xid8 AS below
+    FROM event_outbox_tick AS p
+    WHERE p.published_at < now() - make_interval(secs => $4::float8)
+    ORDER BY p.published_at DESC
+    LIMIT 1
 ), doomed AS MATERIALIZED (
     SELECT d.id FROM event_outbox_other AS d
-    WHERE d.tx < pg_snapshot_xmin($4::pg_snapshot) AND d.created_at < now() - make_interval(secs => $5::float8)
-      AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = d.id AND w.seq = d.seq AND w.published_at IS NULL)
+    WHERE d.tx < least(pg_snapshot_xmin($5::pg_snapshot), (SELECT past.below FROM past))
+      AND EXISTS (SELECT FROM past)
+      AND NOT EXISTS (SELECT FROM event_outbox_late AS w
+                      WHERE w.id = d.id AND w.seq = d.seq
+                        AND (w.published_at IS NULL OR w.published_at >= now() - make_interval(secs => $4::float8)))
       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq)
     ORDER BY d.tx
     LIMIT $6
@@ -763,15 +772,15 @@ WITH lease AS MATERIALIZED (
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT $6)
-      AND t.n < (SELECT max(m.n) FROM event_outbox_tick AS m) -- an adoption asks for the last one
-      AND t.published_at < least(now() - make_interval(secs => $5::float8), (
+      AND t.n < (SELECT past.n FROM past) -- so the last one stays, for which an adoption asks
+      AND t.published_at < least(now() - make_interval(secs => $4::float8), (
           SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC'
           FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
           WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
     WHERE (e.id, e.seq) IN (SELECT p.id, p.seq FROM event_outbox_late AS p
-                   WHERE p.published_at < now() - make_interval(secs => $5::float8)
+                   WHERE p.published_at < now() - make_interval(secs => $4::float8)
                      AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id AND o.seq = p.seq)
                    LIMIT $6)
 )
@@ -782,8 +791,8 @@ type LogSweepParams struct {
 	Name        string
 	Epoch       int64
 	Holder      uuid.UUID
-	Base        string
 	KeepSeconds float64
+	Base        string
 	MaxRows     int32
 }
 
@@ -792,17 +801,18 @@ type LogSweepRow struct {
 	Swept  int64
 }
 
-// LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
+// LogSweep deletes rows that are in no partition of a day and were published long ago, the oldest
 // first, and what is known about old rows. What is known of a row that waited or was discarded
 // is kept as long as the row is, and ticks as long as the oldest partition: without them, the
-// history has its rows with later times. A row stays as long as its copy: then its id is known.
+// history has its rows with later times. past is the last tick that is old enough; it stays, so that
+// there is always one. A row stays as long as its copy: then its id is known.
 func (q *Queries) LogSweep(ctx context.Context, arg LogSweepParams) (LogSweepRow, error) {
 	row := q.db.QueryRow(ctx, LogSweep,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,
-		arg.Base,
 		arg.KeepSeconds,
+		arg.Base,
 		arg.MaxRows,
 	)
 	var i LogSweepRow

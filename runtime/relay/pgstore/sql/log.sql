@@ -352,19 +352,29 @@ SELECT ((SELECT count(*) FROM (
                  ORDER BY d.deliver_at
                  LIMIT 1), 0)::bigint AS delayed_in_us;
 
--- LogSweep deletes old rows behind the cursor that are in no partition of a day, the oldest
+-- LogSweep deletes rows that are in no partition of a day and were published long ago, the oldest
 -- first, and what is known about old rows. What is known of a row that waited or was discarded
 -- is kept as long as the row is, and ticks as long as the oldest partition: without them, the
--- history has its rows with later times. A row stays as long as its copy: then its id is known.
+-- history has its rows with later times. past is the last tick that is old enough; it stays, so that
+-- there is always one. A row stays as long as its copy: then its id is known.
 -- name: LogSweep :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
+), past AS MATERIALIZED (
+    SELECT p.n, pg_snapshot_xmin(p.shown)::xid8 AS below
+    FROM event_outbox_tick AS p
+    WHERE p.published_at < now() - make_interval(secs => @keep_seconds::float8)
+    ORDER BY p.published_at DESC
+    LIMIT 1
 ), doomed AS MATERIALIZED (
     SELECT d.id FROM event_outbox_other AS d
-    WHERE d.tx < pg_snapshot_xmin(@base::pg_snapshot) AND d.created_at < now() - make_interval(secs => @keep_seconds::float8)
-      AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = d.id AND w.seq = d.seq AND w.published_at IS NULL)
+    WHERE d.tx < least(pg_snapshot_xmin(@base::pg_snapshot), (SELECT past.below FROM past))
+      AND EXISTS (SELECT FROM past)
+      AND NOT EXISTS (SELECT FROM event_outbox_late AS w
+                      WHERE w.id = d.id AND w.seq = d.seq
+                        AND (w.published_at IS NULL OR w.published_at >= now() - make_interval(secs => @keep_seconds::float8)))
       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq)
     ORDER BY d.tx
     LIMIT @max_rows
@@ -378,7 +388,7 @@ WITH lease AS MATERIALIZED (
 ), ticks AS (
     DELETE FROM event_outbox_tick AS t USING lease
     WHERE t.n IN (SELECT k.n FROM event_outbox_tick AS k ORDER BY k.n LIMIT @max_rows)
-      AND t.n < (SELECT max(m.n) FROM event_outbox_tick AS m) -- an adoption asks for the last one
+      AND t.n < (SELECT past.n FROM past) -- so the last one stays, for which an adoption asks
       AND t.published_at < least(now() - make_interval(secs => @keep_seconds::float8), (
           SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC'
           FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
