@@ -10,8 +10,8 @@
 -- The relay (outboxrelay run). If all relays of an outbox log in as one role, they
 -- see each other's sessions, and may end those that a former leader left behind.
 -- If each has its own role, they need more: GRANT pg_read_all_stats, pg_signal_backend.
--- It changes and deletes no row of event_outbox; partitions are made and dropped by
--- functions.
+-- It changes no row of event_outbox, and deletes rows only from event_outbox_other, its
+-- partition for ids that are no UUIDv7. Functions make and drop the other partitions.
 GRANT SELECT,
     INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
     ON event_outbox TO outbox_relay;

@@ -23,11 +23,12 @@ type HistoryDB = pgdb.DBTX
 // the rows that a relay in mode Mark keeps for its retention. Rows that are pending, dead
 // or discarded, and those that the retention deleted, are not part of it.
 //
-// Of a log they are the published events that it still has; days are dropped as a whole. It
-// needs SELECT on event_outbox, of a log on the view event_outbox_history and on event_outbox_deleted, and no other
-// privilege. It locks no rows, and its
-// statements are short transactions of their own. It reads in the order of seq, so
-// event_outbox needs an index on seq for all rows, unless it is small.
+// Of a log they are the published events that it still has; days are dropped as a whole.
+//
+// It needs SELECT on event_outbox, of a log on the view event_outbox_history and on
+// event_outbox_deleted, and no other privilege. It locks no rows, and its statements are short
+// transactions of their own. It reads in the order of seq, so event_outbox needs an index on
+// seq for all rows, unless it is small.
 type History struct {
 	db HistoryDB
 	q  *pgdb.Queries
