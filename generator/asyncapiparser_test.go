@@ -30,9 +30,9 @@ const parser = new Parser();
   console.log(JSON.stringify(found));
 })();`
 
-// The official parser of AsyncAPI accepts what export asyncapi writes, and so it does
-// the documents of package schema's tests that outboxgen reads without an error. "make
-// asyncapi" fetches it.
+// The official parser of AsyncAPI accepts what export asyncapi writes. It also accepts the
+// documents of package schema's tests that outboxgen reads without an error, apart from
+// those in rejected. "make asyncapi" fetches it.
 func TestAsyncAPIParser(t *testing.T) {
 	t.Parallel()
 	cache := os.Getenv("OUTBOXGEN_SERVICES")
@@ -95,10 +95,23 @@ func TestAsyncAPIParser(t *testing.T) {
 		t.Errorf("%d of %d documents were read", len(found), len(documents))
 	}
 	for name, errors := range found {
+		if why := rejected[name]; why != "" {
+			if len(errors) == 0 {
+				t.Errorf("%s is accepted now, although %s", name, why)
+			}
+			continue
+		}
 		for _, text := range errors {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
+}
+
+// rejected are the documents that outboxgen reads and the parser rejects, with the reason.
+var rejected = map[string]string{
+	"2.6-schema-format.txtar":  "a reference leads to another host, whose file outboxgen does not need",
+	"3.0-message-format.txtar": "AsyncAPI 3 has no schemaFormat beside the payload; AsyncAPI 2 has",
+	"3.0-payload-null.txtar":   "a payload must not be null; some tools write it",
 }
 
 // hasError reports whether diagnostics of a test have an error. The lines of events end

@@ -122,7 +122,7 @@ func (c *check) removed(gone []contract.Before) {
 			continue
 		}
 		if i := slices.IndexFunc(c.sound.Events, func(e *schema.Event) bool { return e.Consumed && e.Type == b.Event.Type }); i >= 0 {
-			c.add(contract.NowConsumed(b, c.sound.Events[i].Place("role")))
+			c.add(contract.NowConsumed(b, c.sound.Events[i]))
 			continue
 		}
 		pos := c.configPos()

@@ -257,6 +257,36 @@ func TestCheckOfABrokenDocument(t *testing.T) {
 	}
 }
 
+// If the operations of a document say that an event is only received now, the finding
+// names them.
+func TestCheckOfAnOperationThatReceives(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.write("outboxgen.yaml", strings.Replace(project, "schemas/*.yaml", "api.yaml", 1))
+	r.write("api.yaml", "asyncapi: 3.0.0\ninfo: {title: shop, version: 1.0.0}\nchannels:\n  orders:\n    address: shop.orders\n    messages:\n"+
+		"      placed: {name: shop.order_placed.v1, x-outbox: {aggregate: {type: order, id: /id}}, "+
+		"payload: {type: object, required: [id], properties: {id: {type: string}}}}\n"+
+		"operations:\n  placed: {action: send, channel: {$ref: '#/channels/orders'}}\n")
+	r.commit("first")
+	r.replace("api.yaml", "action: send", "action: receive")
+	result, err := r.check("HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "if another service publishes the event now, accept the change with a reason under compat.accept in the project file; " +
+		"otherwise write role: publish in x-outbox of the message, or let an operation send it; " +
+		"in AsyncAPI 2, asyncapi: {publish: …} in the project file says which operations send"
+	var got []string
+	for _, f := range result.Findings() {
+		if f.ID == "event-removed" {
+			got = append(got, f.Hint)
+		}
+	}
+	if diff := cmp.Diff([]string{want}, got); diff != "" {
+		t.Errorf("hints of event-removed (-want +got):\n%s", diff)
+	}
+}
+
 // longAgo makes a schema that is compatible with the last commit and not with the one
 // before.
 func longAgo(r *repo) {
@@ -400,10 +430,10 @@ func TestCheckNamesTheRealProblem(t *testing.T) {
 	}
 	want := []string{
 		`outboxgen.yaml:5:19: note: this entry has no effect: there is no finding called "topic-chnged"; did you mean "topic-changed"? [acceptance-unused]`,
-		v1 + `:6:3: the project no longer publishes the event "shop.order_placed.v1" (OrderPlacedV1, version 1), it only consumes it now: ` +
+		v1 + `:6:3: the project no longer publishes the event "shop.order_placed.v1" (OrderPlacedV1, version 1): it only consumes it, so ` +
 			`the generated package has no insert functions for it, and its consumers receive nothing more from this service; ` +
 			`if another service publishes the event now, accept the change with a reason under compat.accept in the project file; ` +
-			`else write role: publish in x-outbox, and check the operations and asyncapi: {publish: …} of a document of AsyncAPI [event-removed]`,
+			`otherwise write role: publish in x-outbox [event-removed]`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

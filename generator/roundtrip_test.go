@@ -31,8 +31,8 @@ var update = flag.Bool("update", false, "write what the tests find as what is wa
 
 // A project that is exported to AsyncAPI and imported from there into a new project is
 // the same: its events have the same properties, the catalogue says the same of them, and
-// every declaration of the Go package is the same, with its comments and its code. So the same documents are valid.
-// Only places in the schema files differ, and the Go file that declares a type.
+// every declaration of the Go package is the same, with its comments and its code. So the
+// same documents are valid. Only places in the schema files differ, and the Go file that declares a type.
 //
 // testdata/roundtrip.txt lists the differences of the projects that use what AsyncAPI
 // cannot say; "go test ./generator -run TestAsyncAPIRoundTrip -update" writes it.
@@ -50,6 +50,11 @@ func TestAsyncAPIRoundTrip(t *testing.T) {
 		dirs[name] = "testdata/roundtrip/" + name
 	}
 	inJSON := []string{"huleedu", "service", "golden/constraints", "golden/values"}
+	if testing.Short() && !*update {
+		few := []string{"service", "people", "letters", "golden/values"}
+		maps.DeleteFunc(dirs, func(name, _ string) bool { return !slices.Contains(few, name) })
+		inJSON = []string{"service"}
+	}
 	var mu sync.Mutex
 	differences := map[string]string{}
 	t.Run("projects", func(t *testing.T) {
@@ -69,14 +74,14 @@ func TestAsyncAPIRoundTrip(t *testing.T) {
 			test(name+" in JSON", dirs[name], generator.AsyncAPIOptions{JSON: true})
 		}
 	})
-	var got strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(differences)) {
-		if differences[name] != "" {
-			got.WriteString(name + "\n" + differences[name])
-		}
-	}
 	const file = "testdata/roundtrip.txt"
 	if *update {
+		var got strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(differences)) {
+			if differences[name] != "" {
+				got.WriteString(name + "\n" + differences[name])
+			}
+		}
 		if err := os.WriteFile(file, []byte(got.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +91,24 @@ func TestAsyncAPIRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+	wanted := map[string]string{} // by the name of the project
+	name := ""
+	for line := range strings.Lines(string(want)) {
+		if strings.HasPrefix(line, " ") {
+			wanted[name] += line
+		} else {
+			name = strings.TrimSuffix(line, "\n")
+		}
+	}
+	for name := range differences {
+		if wanted[name] == "" {
+			wanted[name] = "" // of most projects there are none
+		}
+	}
+	if testing.Short() {
+		maps.DeleteFunc(wanted, func(name, _ string) bool { _, played := differences[name]; return !played })
+	}
+	if diff := cmp.Diff(wanted, differences); diff != "" {
 		t.Errorf("differences after export and import (-want +got):\n%s", diff)
 	}
 }

@@ -56,6 +56,7 @@ $$;
 DO $$
 DECLARE
     generated text;
+    deferrable_key text;
 BEGIN
     generated := (
         SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
@@ -64,7 +65,19 @@ BEGIN
           AND a.attname IN ('id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic'));
     IF generated IS NOT NULL THEN
         RAISE EXCEPTION 'Postgres generates columns of event_outbox that an insert has to fill: %', generated
-            USING HINT = 'First make them plain columns: ALTER COLUMN ... DROP EXPRESSION.';
+            USING HINT = 'First make them plain columns: ALTER COLUMN ... DROP EXPRESSION. '
+                         'If one is VIRTUAL, drop the column and add it again instead.';
+    END IF;
+    -- ON CONFLICT (id) uses all keys of id, so it fails also if there is another one.
+    deferrable_key := (
+        SELECT min(c.relname) FROM pg_index AS i
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = 'event_outbox'::regclass AND i.indisunique AND i.indisvalid AND NOT i.indimmediate
+          AND i.indnkeyatts = 1 AND a.attname = 'id');
+    IF deferrable_key IS NOT NULL THEN
+        RAISE EXCEPTION 'the constraint % of event_outbox is deferrable, and an insert cannot use such a key of the column id', deferrable_key
+            USING HINT = format('First replace it: ALTER TABLE event_outbox DROP CONSTRAINT %I, ADD UNIQUE (id).', deferrable_key);
     END IF;
     IF NOT EXISTS (
         SELECT FROM pg_index AS i
@@ -72,8 +85,9 @@ BEGIN
         WHERE i.indrelid = 'event_outbox'::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate
           AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'id'
     ) THEN
-        RAISE EXCEPTION 'event_outbox has no primary key of the column id alone, and an insert needs it'
-            USING HINT = 'First add it. A partitioned table cannot have one; keep that table beside a new one.';
+        RAISE EXCEPTION 'event_outbox has no primary key or unique index of the column id alone, and an insert needs it'
+            USING HINT = 'First run CREATE UNIQUE INDEX ON event_outbox (id). '
+                         'A table partitioned by another column cannot have it; keep that table beside a new one.';
     END IF;
 END
 $$;
@@ -167,7 +181,7 @@ BEGIN
           AND a.attname NOT IN ('id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic')
         ORDER BY a.attnum
     LOOP
-        RAISE WARNING 'the column % of event_outbox refuses events: it must not be null, and has no default', found.name
+        RAISE WARNING 'every insert into event_outbox fails because of column %: it must not be null and has no default', found.name
             USING DETAIL = 'The insert fails with 23502, unless a trigger fills the column.',
                   HINT = 'Give the column a default, or drop its NOT NULL.';
     END LOOP;

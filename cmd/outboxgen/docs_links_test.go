@@ -33,16 +33,18 @@ func TestDocsLinks(t *testing.T) {
 		all = append(all, page{name, read(t, filepath.Join(root, name))})
 	}
 	readme := all[0].text
+	known := map[string]map[string]bool{} // the anchors by file
 	for _, p := range all {
-		p.checkLinks(t, root)
+		p.checkLinks(t, root, known)
 		if strings.HasPrefix(p.name, "docs/") && !strings.Contains(readme, "]("+p.name+")") {
 			t.Errorf("the README has no link to %s", p.name)
 		}
 	}
 }
 
-// checkLinks checks the links to pages and headings of the repository.
-func (p page) checkLinks(t *testing.T, root string) {
+// checkLinks checks the links to pages and headings of the repository. It keeps in known
+// what it finds in other pages.
+func (p page) checkLinks(t *testing.T, root string, known map[string]map[string]bool) {
 	t.Helper()
 	for _, m := range pageLink.FindAllStringSubmatch(fence.ReplaceAllString(p.text, ""), -1) {
 		target, anchor, _ := strings.Cut(m[1], "#")
@@ -53,10 +55,14 @@ func (p page) checkLinks(t *testing.T, root string) {
 		if target == "" {
 			file = filepath.Join(root, p.name)
 		}
-		switch {
-		case !exists(file):
+		if !exists(file) {
 			t.Errorf("%s: the link %s points to nothing", p.name, m[1])
-		case anchor != "" && !anchors(read(t, file))[anchor]:
+			continue
+		}
+		if anchor != "" && known[file] == nil {
+			known[file] = anchors(read(t, file))
+		}
+		if anchor != "" && !known[file][anchor] {
 			t.Errorf("%s: %s has no heading for #%s", p.name, filepath.Base(file), anchor)
 		}
 	}

@@ -214,7 +214,7 @@ func TestDeadShowOfADiscardedRow(t *testing.T) {
 	if got := call(env, "dead", "discard", "--event-id", eventNumber+"1", "--actor", "ann", "--reason", "sent by hand", "--yes"); got.Code != 0 {
 		t.Fatalf("%+v", got)
 	}
-	want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: admin: event_outbox has no such row: event EVENT, seq 1, was discarded by ann at TIME: sent by hand\n"}
+	want := answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: event_outbox has no such row: event EVENT, seq 1, was discarded by ann at TIME: sent by hand\n"}
 	for _, name := range []string{"1", eventNumber + "1"} {
 		if diff := cmp.Diff(want, steadyAll(call(env, "dead", "show", name))); diff != "" {
 			t.Errorf("dead show %s (-want +got):\n%s", name, diff)

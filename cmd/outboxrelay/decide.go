@@ -194,7 +194,10 @@ func (d *decision) run(ctx context.Context, env environment, o outbox, conn *pgx
 	}
 	done, err := d.decide(ctx, conn, ids)
 	if err != nil {
-		err = fmt.Errorf("%s %d of %s, then: %w", d.done, done, count, advise(err))
+		err = advise(unprefixed(err))
+		if done > 0 {
+			err = fmt.Errorf("%s %d of %s, then: %w", d.done, done, count, err)
+		}
 	}
 	result := decisionResult{Outbox: o.name, Action: d.verb, Selected: len(ids), Changed: done}
 	if err == nil {

@@ -153,7 +153,7 @@ func TestReplayChecksTheOrderWhenItReplays(t *testing.T) {
 			t.Error(err)
 		}
 	}}, "dead", "replay", "--event-id", eventNumber+"2")
-	want := "outboxrelay: outbox event_outbox: replayed 0 of 1 dead row, then: 1 earlier dead row of the same key would stay dead; the selected rows would be sent before it: " +
+	want := "outboxrelay: outbox event_outbox: 1 earlier dead row of the same key would stay dead; the selected rows would be sent before it: " +
 		"seq 1, event " + eventNumber + "1, topic orders, key k; add --with-earlier to select them too, discard them, or add --out-of-order\n"
 	if got.Code != exitcode.Failed || got.Stderr != want {
 		t.Errorf("%+v, want %s", got, want)

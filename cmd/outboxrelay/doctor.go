@@ -129,7 +129,7 @@ func (d *doctor) examine(ctx context.Context, c *configuration) {
 	var facts admin.Facts
 	limited, cancel := context.WithTimeout(ctx, examinePatience)
 	defer cancel()
-	err := c.connected(limited, d.o, func(conn *pgx.Conn) (err error) {
+	err := c.reach(limited, d.o, func(conn *pgx.Conn) (err error) {
 		facts, err = admin.Examine(limited, conn)
 		if err == nil {
 			err = d.lookCloser(limited, conn, &facts)

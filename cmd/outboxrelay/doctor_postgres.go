@@ -45,7 +45,7 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) error {
 		d.addIncident(incidentOfDatabase(p), broken, check, what, "a relay with these settings refuses to start, or stops", p.Remedy)
 	}
 	for _, w := range log.kept {
-		d.add(risky, check, w.text, "", w.remedy)
+		d.addIncident(w.see(), risky, check, w.text, "", w.remedy)
 	}
 	if err != nil {
 		return err
@@ -58,6 +58,14 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) error {
 type keptWarnings struct{ kept []keptWarning }
 
 type keptWarning struct{ text, remedy string }
+
+// see returns the incident of the runbook that the warning belongs to; "": none.
+func (w keptWarning) see() runbook.Incident {
+	if strings.HasPrefix(w.text, "two servers accept writes") {
+		return runbook.PrimaryFailedOver
+	}
+	return ""
+}
 
 // Enabled implements slog.Handler.
 func (k *keptWarnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
@@ -154,7 +162,8 @@ func (d *doctor) checkTables(f admin.Facts) {
 				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
 		default:
 			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
-				fmt.Sprintf("if nobody needs it (a backup or a new index takes time): SELECT pg_terminate_backend(%s); and set idle_in_transaction_session_timeout", h.Name))
+				fmt.Sprintf("ask the team of that application; if it is active, wait: it may be a backup or a new index; if it is idle in transaction for 5 minutes "+
+					"and nobody answers, end it with SELECT pg_terminate_backend(%s) (its job must run again); then set idle_in_transaction_session_timeout", h.Name))
 		}
 	}
 	if !f.Server.Autovacuum {

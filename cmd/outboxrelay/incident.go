@@ -22,7 +22,7 @@ import (
 // incidentOfDatabase returns the incident of the runbook that an error of the database
 // belongs to.
 func incidentOfDatabase(err error) runbook.Incident {
-	if err == nil {
+	if err == nil || errors.Is(err, context.Canceled) { // somebody has ended it
 		return ""
 	}
 	if _, ok := errors.AsType[*otherSchemaError](err); ok || errors.Is(err, pgstore.ErrPooler) {
@@ -157,13 +157,25 @@ func urlsOf(incidents []runbook.Incident) []string {
 	return out
 }
 
-// withRunbook adds to an error of the database where the runbook says how to fix it.
+// withRunbook adds to an error of the database where the runbook says how to fix it, once.
 func withRunbook(err error) error {
+	if _, added := errors.AsType[*explainedError](err); added {
+		return err
+	}
 	if i := incidentOfDatabase(err); i != "" {
-		return fmt.Errorf("%w\nsee %s", err, i.URL())
+		return &explainedError{err, i}
 	}
 	return err
 }
+
+// explainedError is an error that the runbook explains.
+type explainedError struct {
+	error
+	see runbook.Incident
+}
+
+func (e *explainedError) Error() string { return e.error.Error() + "\nsee " + e.see.URL() }
+func (e *explainedError) Unwrap() error { return e.error }
 
 // processOf says where the leader runs, if it has said so.
 func processOf(led *relay.Led) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -135,6 +136,7 @@ func TestIncidentOfAnErrorOfTheDatabase(t *testing.T) {
 	}{
 		{"none", nil, ""},
 		{"another error", errors.New("x"), ""},
+		{"somebody ended it", notConnected(context.Canceled), ""},
 		{"wrong password", fmt.Errorf("connect: %w", &pgconn.PgError{Code: "28P01"}), runbook.WrongCredentials},
 		{"no entry in pg_hba.conf", &pgconn.PgError{Code: "28000", Routine: "ClientAuthentication"}, ""},
 		{"no such role, or it may not log in", fmt.Errorf("its text does not matter: %w", pgstore.ErrNoRole), runbook.WrongCredentials},

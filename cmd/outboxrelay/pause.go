@@ -146,7 +146,7 @@ func (p *pausing) decide(ctx context.Context, conn *pgx.Conn, o outbox, topics [
 	done := p.done + " " + namesOfTopics(topics)
 	now, err := admin.Pauses(ctx, conn)
 	if err != nil {
-		return fmt.Errorf("%s, then: %w", done, err)
+		return fmt.Errorf("%s, then: %w", done, unprefixed(err))
 	}
 	confirmed, note, unconfirmed := p.confirmed(ctx, conn, topics, now)
 	readable := true // the rows; a lock is waited for once
@@ -240,7 +240,7 @@ func (p *pausing) confirmed(ctx context.Context, conn *pgx.Conn, topics []string
 	})
 	switch {
 	case err != nil && (limited.Err() == nil || ctx.Err() != nil):
-		return false, "whether the leader acts on it is not known", fmt.Errorf("it is recorded, then: %w", err)
+		return false, "whether the leader acts on it is not known", fmt.Errorf("it is recorded, then: %w", unprefixed(err))
 	case err == nil && leader.Holder == uuid.Nil && p.pauses:
 		return false, "no relay leads now; the next leader acts on it before it sends anything", nil
 	case err == nil && leader.Holder == uuid.Nil:

@@ -38,7 +38,7 @@ func TestPauseWithoutALeader(t *testing.T) {
 		{[]string{"pause", "oders", "--reason", "x"}, answer{Stdout: "paused topic oders; no relay leads now; the next leader acts on it before it sends anything; " +
 			"none of the rows that were looked at has this topic: check its name\n"}},
 		{[]string{"resume", "oders"}, answer{Stdout: "resumed topic oders; no relay leads now; the next leader will send the rows\n"}},
-		{[]string{"pause", "my orders", "--reason", "x"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: admin: there can be no topic \"my orders\": " +
+		{[]string{"pause", "my orders", "--reason", "x"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: there can be no topic \"my orders\": " +
 			"Kafka allows 1 to 249 characters of a-z A-Z 0-9 . _ - and neither \".\" nor \"..\"\n"}},
 		{[]string{"resume", "orders"}, answer{Stdout: "resumed topic orders; no relay leads now; the next leader will send the rows\n"}},
 		{[]string{"resume", "orders"}, answer{Code: exitcode.Failed, Stderr: "outboxrelay: outbox event_outbox: " +

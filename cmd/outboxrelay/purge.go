@@ -145,8 +145,8 @@ func (p *purging) purge(ctx context.Context, conn *pgx.Conn, o outbox) error {
 	if p.told {
 		fmt.Fprintln(p.stderr)
 	}
-	if err != nil {
-		err = fmt.Errorf("deleted %s %s, then: %w", several(deleted, "row"), older, err)
+	if err != nil && deleted > 0 {
+		err = fmt.Errorf("deleted %s %s, then: %w", several(deleted, "row"), older, unprefixed(err))
 	}
 	switch {
 	case p.asJSON:

@@ -64,7 +64,7 @@ func TestRedriveCommand(t *testing.T) {
 		{"--from mailer.dead --group mailer --type=", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --event-type is empty: give it a value, or remove it\n"}},
 		{"--from mailer.dead --group mailer --to=", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --to is empty: give it a value, or remove it\n"}},
 		{"--from mailer.dead --group mailer --all --yes", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --all selects all records: remove it, or the flags that select some of them\n"}},
-		{"--from mailer.daed --all --yes", answer{Code: exitcode.Failed, Stderr: "outboxrelay: sent 0 records back, then: deadletter: topic mailer.daed: ask for its offsets: " +
+		{"--from mailer.daed --all --yes", answer{Code: exitcode.Failed, Stderr: "outboxrelay: sent 0 records back, then: deadletter: topic mailer.daed: it does not exist: check its name: " +
 			"UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition.\n"}},
 	} {
 		if diff := cmp.Diff(c.want, call(env, append([]string{"redrive"}, strings.Fields(c.args)...)...)); diff != "" {

@@ -37,7 +37,9 @@ func (r *replaying) past(ctx context.Context, env environment) error {
 	if o.toStdout && !r.dead.dryRun {
 		env.stdout = env.stderr // standard output has the records, and nothing else
 	}
-	err = r.dead.chosen.connected(ctx, o, func(conn *pgx.Conn) error {
+	connected := false
+	err = r.dead.chosen.reach(ctx, o, func(conn *pgx.Conn) error {
+		connected = true
 		history, err := pgstore.NewHistory(ctx, conn)
 		if err != nil {
 			return err
@@ -47,6 +49,9 @@ func (r *replaying) past(ctx context.Context, env environment) error {
 	})
 	if errors.Is(err, replay.ErrCursor) {
 		return misuse{fmt.Errorf("--after %q is not a place in the history of this outbox: use the one that outboxrelay replay printed", r.after)}
+	}
+	if !connected { // later an error may be Kafka's
+		return withRunbook(err)
 	}
 	return err
 }

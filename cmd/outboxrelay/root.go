@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -123,6 +124,7 @@ type configuration struct {
 	path     string
 	timeout  time.Duration // of the operator commands
 	session  string        // application_name of their sessions
+	warned   sync.Map      // the warnings of connections that were printed
 }
 
 // declare adds flags for the settings that a command reads, and --config. A command

@@ -107,7 +107,7 @@ func serve(ctx context.Context, address string, h http.Handler, log *slog.Logger
 	if err != nil {
 		hint := ""
 		if errors.Is(err, syscall.EADDRINUSE) {
-			hint = "; another process has the port: end it if it is a relay that hangs, or set another listen"
+			hint = "; another process has the port: end it if it is a relay that hangs, or set listen to another port"
 		}
 		return nil, fmt.Errorf("cannot listen on %s (setting listen; empty turns it off): %w%s", address, err, hint)
 	}

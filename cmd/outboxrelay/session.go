@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os/user"
 	"slices"
@@ -66,7 +67,7 @@ func (c *configuration) outboxNamed(ctx context.Context, name string, read func(
 	if at := slices.IndexFunc(outboxes, func(o outbox) bool { return o.name == name }); at >= 0 {
 		return outboxes[at], nil
 	}
-	return outbox{}, err
+	return outbox{}, withRunbook(err)
 }
 
 // outboxesNamed returns the outbox that --outbox names, or without a name all of them. If some
@@ -93,8 +94,15 @@ const (
 // would leave to other clients.
 var limits = map[string]time.Duration{"lock_timeout": lockLimit, "statement_timeout": statementLimit}
 
-// connected runs f on a connection to the outbox's database.
+// connected runs f on a connection to the outbox's database. An error says where the runbook
+// helps.
 func (c *configuration) connected(ctx context.Context, o outbox, f func(*pgx.Conn) error) error {
+	return withRunbook(c.reach(ctx, o, f))
+}
+
+// reach is connected without the runbook, for an error that is shown as a part of something
+// else.
+func (c *configuration) reach(ctx context.Context, o outbox, f func(*pgx.Conn) error) error {
 	conn, err := c.open(ctx, o)
 	if err == nil {
 		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is at stake on a connection that is done
@@ -103,10 +111,28 @@ func (c *configuration) connected(ctx context.Context, o outbox, f func(*pgx.Con
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("outbox %s: %w", o.name, err)
+		return fmt.Errorf("outbox %s: %w", o.name, unprefixed(err))
 	}
 	return nil
 }
+
+// unprefixed removes the name of package admin from the text of its error: an operator does
+// not know the packages.
+func unprefixed(err error) error {
+	if text, ok := strings.CutPrefix(err.Error(), "admin: "); ok {
+		return &withText{text, err}
+	}
+	return err
+}
+
+// withText is an error with another text.
+type withText struct {
+	text string
+	error
+}
+
+func (e *withText) Error() string { return e.text }
+func (e *withText) Unwrap() error { return e.error }
 
 // open connects to the outbox's database, with the credentials that its files have now.
 func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
@@ -167,9 +193,19 @@ func (e *otherSchemaError) Error() string {
 func (c *configuration) connect(ctx context.Context, o outbox, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	connecting, cancel := context.WithTimeout(ctx, c.connectLimit(o))
 	defer cancel()
-	conn, err := pgstore.Connect(connecting, config)
+	log := &keptWarnings{}
+	conn, err := pgstore.ConnectLogged(connecting, config, slog.New(log))
 	if err != nil {
 		return nil, o.passwordRefused(err)
+	}
+	for _, w := range log.kept { // all outboxes of a server have the same ones, and tail connects again
+		if _, printed := c.warned.LoadOrStore(w.text, true); printed {
+			continue
+		}
+		fmt.Fprintf(c.stderr, "outboxrelay: outbox %s: %s; %s\n", terminal.Text(o.name), terminal.Text(w.text), terminal.Text(w.remedy))
+		if see := w.see(); see != "" {
+			fmt.Fprintf(c.stderr, "see %s\n", see.URL())
+		}
 	}
 	answering, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

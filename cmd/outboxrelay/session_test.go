@@ -294,7 +294,7 @@ func TestACommandOfAnotherSchemaBehindAPooler(t *testing.T) {
 	}
 	want := answer{Code: exitcode.Failed, Stderr: `outboxrelay: outbox event_outbox: the session uses event_outbox of the schema public, not of Shop's, so nothing was done: ` +
 		`a pooler in front of the database drops search_path (ignore_startup_parameters); set database-url to the server's own address, or give the role its schema: ` +
-		fmt.Sprintf(`ALTER ROLE %q SET search_path = "Shop's"`, config.User) + "\n"}
+		fmt.Sprintf(`ALTER ROLE %q SET search_path = "Shop's"`, config.User) + "\nsee " + runbook.PoolerInTheWay.URL() + "\n"}
 	if diff := cmp.Diff(want, call(env, "discard", "--schema", "Shop's", "--all", "--reason", "x", "--yes")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -60,7 +60,7 @@ func statusCommand(env environment) *cobra.Command {
 					}
 					return printState(env.stdout, name, state)
 				})
-				problems = append(problems, withRunbook(err))
+				problems = append(problems, err)
 			}
 			return errors.Join(problems...)
 		},

@@ -92,7 +92,7 @@ func (t *tailing) run(ctx context.Context) error {
 	for pause := time.Second; ; pause = min(2*pause, longestPause) {
 		began := time.Now()
 		again := true
-		err := t.connected(ctx, o, func(conn *pgx.Conn) (err error) {
+		err := t.reach(ctx, o, func(conn *pgx.Conn) (err error) {
 			again, err = t.follow(ctx, conn)
 			return err
 		})
@@ -100,7 +100,7 @@ func (t *tailing) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // somebody has ended it
 		case err == nil || t.once || !t.began || !again || refusedForGood(err, o):
-			return err
+			return withRunbook(err)
 		}
 		if time.Since(began) > time.Minute { // it was connected
 			pause = time.Second

@@ -232,7 +232,9 @@ func (g *guideRun) prepare() {
 		t.Fatal(err)
 	}
 	g.env = append(os.Environ(), "DATABASE_URL="+g.pg.URL, "KAFKA_BROKERS="+strings.Join(g.kafka.Brokers, ","),
-		"LONGEST_TRANSACTION="+fmt.Sprint(longestTransaction.Seconds())+" seconds", "CONNECT_URL="+g.connect.Address(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+		"LONGEST_TRANSACTION="+fmt.Sprint(longestTransaction.Seconds())+" seconds", "CONNECT_URL="+g.connect.Address(),
+		"OUTBOXRELAY_LISTEN=127.0.0.1:0", // another test may use the usual port
+		"PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 }
 
 // runAll runs blocks of the page. A block that starts the relay ends with that.

@@ -38,20 +38,28 @@ func TestUpgradeOfWhatRefusesInserts(t *testing.T) {
 		"no primary key": {
 			`ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey; CREATE UNIQUE INDEX a ON event_outbox (id, created_at);
 			 CREATE UNIQUE INDEX b ON event_outbox (id) WHERE published_at IS NULL`,
-			"event_outbox has no primary key of the column id alone, and an insert needs it; " +
-				"First add it. A partitioned table cannot have one; keep that table beside a new one.",
+			"event_outbox has no primary key or unique index of the column id alone, and an insert needs it; " +
+				"First run CREATE UNIQUE INDEX ON event_outbox (id). A table partitioned by another column cannot have it; keep that table beside a new one.",
+		},
+		"a key that is checked later": {
+			`ALTER TABLE event_outbox ADD CONSTRAINT "Later" UNIQUE (id) DEFERRABLE`,
+			"the constraint Later of event_outbox is deferrable, and an insert cannot use such a key of the column id; " +
+				`First replace it: ALTER TABLE event_outbox DROP CONSTRAINT "Later", ADD UNIQUE (id).`,
+		},
+		"an index beside another primary key": {
+			`ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey, ADD PRIMARY KEY (id, created_at); CREATE UNIQUE INDEX ON event_outbox (id)`, "",
 		},
 		"another unique index": {`ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey; CREATE UNIQUE INDEX a ON event_outbox (id) INCLUDE (created_at)`, ""},
 		"a generated column": {
 			`ALTER TABLE event_outbox DROP event_key, ADD event_key text GENERATED ALWAYS AS (aggregate_id) STORED`,
 			"Postgres generates columns of event_outbox that an insert has to fill: event_key; " +
-				"First make them plain columns: ALTER COLUMN ... DROP EXPRESSION.",
+				"First make them plain columns: ALTER COLUMN ... DROP EXPRESSION. If one is VIRTUAL, drop the column and add it again instead.",
 		},
 		"a column of its own": {
 			`CREATE DOMAIN filled AS int DEFAULT 1;
 			 ALTER TABLE event_outbox ADD tenant_id uuid NOT NULL, ADD a int NOT NULL DEFAULT 1, ADD b serial, ADD c filled NOT NULL,
 			 ADD d int GENERATED ALWAYS AS (1) STORED NOT NULL, ADD e int`,
-			"the column tenant_id of event_outbox refuses events: it must not be null, and has no default; " +
+			"every insert into event_outbox fails because of column tenant_id: it must not be null and has no default; " +
 				"Give the column a default, or drop its NOT NULL.",
 		},
 	} {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
@@ -71,11 +72,13 @@ func (f *follower) renameSchema(from, to string) {
 func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 	switch {
 	case c.Take("rename", "to"):
+		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.tolerant
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.name = n.Name
 		}
 	case c.Take("set", "schema"):
+		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.tolerant
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.schema = n.Name
@@ -104,6 +107,7 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 		return
 	}
 	t := f.lookupIf(ifExists, name)
+	f.isMisread(name, t)
 	if t == nil {
 		if !f.alterOther(name, c) && f.wanted(name) && !ifExists {
 			f.add(nil, f.verbatim(tokens)...)
@@ -127,16 +131,35 @@ func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext
 	}
 }
 
-// pass returns the order of an action in Postgres: first it drops columns, then it
-// changes types, then the rest.
+// pass returns the order of an action in Postgres: first it drops columns, defaults and
+// the like, then it changes types, then it adds columns, then the rest. So an action can
+// be about a column that a later one adds.
 func pass(item []sqltext.Token) int {
+	const (
+		drops = iota
+		changesType
+		addsColumn
+		rest
+	)
 	switch c := sqltext.NewCursor(item); {
 	case c.Take("drop"):
-		return 0
+		return drops
+	case c.Take("add"):
+		if !c.Take("column") && isConstraint(c.Rest()) {
+			return rest
+		}
+		return addsColumn
 	case c.Take("alter"):
-		return 1
+		c.Take("column")
+		c.Next()
+		switch {
+		case c.Take("drop"):
+			return drops
+		case c.Take("type"), c.Take("set", "data", "type"):
+			return changesType
+		}
 	}
-	return 2
+	return rest
 }
 
 // action is one ALTER TABLE of a table.
@@ -160,7 +183,9 @@ func (a action) follow(item []sqltext.Token) {
 	}
 	c := sqltext.NewCursor(item)
 	switch first := item[0]; {
-	case first.Kind == sqltext.Placeholder, a.move(a.table, c):
+	case isPlaceholder(first):
+		a.table.plain, a.table.filled = false, true
+	case a.move(a.table, c):
 	case c.Take("rename", "constraint"):
 	case c.Take("rename"):
 		a.rename(c, item)
@@ -169,6 +194,8 @@ func (a action) follow(item []sqltext.Token) {
 	case c.Take("drop"):
 		if !c.Is("constraint") {
 			a.drop(c, item)
+		} else {
+			a.dropConstraint(c, item)
 		}
 	case c.Take("alter"):
 		a.alterColumn(c, item)
@@ -187,6 +214,7 @@ func (a action) follow(item []sqltext.Token) {
 	case c.Take("attach", "partition"):
 		if child, ok := a.named(c); ok {
 			a.table.adopt(child)
+			child.plain, child.filled = false, true // it gets the keys and triggers of the table
 		}
 	case c.Take("not", "of"):
 		for _, parent := range a.tables {
@@ -218,8 +246,13 @@ func (a action) keepFor(t *table, does []piece) {
 }
 
 func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
+	if hasPlaceholder(item) {
+		a.table.plain = false
+	}
 	if !c.Take("column") && isConstraint(c.Rest()) {
-		if !a.tolerant {
+		if a.tolerant {
+			a.table.mayGetKey(c.Rest())
+		} else {
 			a.table.constrain(c.Rest())
 		}
 		return
@@ -230,6 +263,9 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 		a.keep(a.verbatim(item))
 	case isPlaceholder(definition[0]) && !hasName(definition):
 	default:
+		if a.tolerant {
+			a.table.mayGetKey(definition)
+		}
 		pieces, own, _ := a.column(definition)
 		a.addColumn(item[0].Start, pieces, own, ifNotExists)
 	}
@@ -240,6 +276,16 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 const namedByPlaceholder = "a statement with a placeholder"
 
 func isPlaceholder(t sqltext.Token) bool { return t.Kind == sqltext.Placeholder }
+
+// inQuotes matches a placeholder in a name with quotes.
+var inQuotes = regexp.MustCompile(`\$\{|\{\{`)
+
+// hasPlaceholder reports whether a part of a statement is not known here.
+func hasPlaceholder(tokens []sqltext.Token) bool {
+	return slices.ContainsFunc(tokens, func(t sqltext.Token) bool {
+		return isPlaceholder(t) || t.Kind == sqltext.Quoted && inQuotes.MatchString(t.Text)
+	})
+}
 
 // hasName reports whether tokens begin with a name that is at least partly known.
 func hasName(tokens []sqltext.Token) bool {
@@ -283,6 +329,7 @@ func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	if a.tolerant && (!a.table.has(from) || a.table.has(to)) {
 		return
 	}
+	a.table.plain = a.table.plain && !a.tolerant
 	for _, t := range a.all() {
 		a.keepFor(t, a.verbatim(item))
 		for i := range t.columns {
@@ -380,13 +427,15 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 		for _, t := range a.all() {
 			a.keepFor(t, does)
 			for i := range t.columns {
-				if t.columns[i].name == column.Text {
-					t.columns[i].kind, t.columns[i].foreign = a.typeOf(written)
+				if own := &t.columns[i]; own.name == column.Text {
+					own.kind, own.foreign = a.typeOf(written)
+					own.unsure = own.unsure || a.tolerant || own.mayBeDomain()
 				}
 			}
 		}
 	case known(c.Peek(), []string{"set", "drop", "reset", "add", "restart"}), c.Peek().Kind == sqltext.Placeholder, a.tolerant:
 		for _, t := range a.all() {
+			t.filled = t.filled || isPlaceholder(column)
 			if own := t.find(column.Text); own != nil {
 				rest := *c
 				own.follow(&rest, a.tolerant)

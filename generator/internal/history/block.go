@@ -9,6 +9,7 @@ import (
 
 func (f *follower) do(tokens []sqltext.Token) {
 	if body, language, ok := bodyOf(tokens); ok && !makesFunctionsOfLog(body) {
+		f.mayLoseKeys(f.inside(body).text)
 		f.runBody(f.inside(body), language, "a DO block", nil)
 	}
 }
@@ -231,6 +232,7 @@ func (b *block) declare(c *sqltext.Cursor) {
 
 func (b *block) assign(name string, expression []sqltext.Token) {
 	delete(b.variables, name)
+	b.mayRunStrings(expression)
 	if value, ok := b.constant(expression); ok {
 		b.variables[name] = string(value.text)
 	}
@@ -285,6 +287,7 @@ func (b *block) execute(tokens []sqltext.Token, c *sqltext.Cursor, runs answer) 
 	}
 	text, ok := b.constant(expression)
 	if !ok {
+		b.mayRunText(b.text) // of which any part may be in it
 		b.doubtStrings(tokens)
 		return
 	}
@@ -302,17 +305,28 @@ func (b *block) execute(tokens []sqltext.Token, c *sqltext.Cursor, runs answer) 
 // mayRun follows a statement that may not run: what it adds counts, and other changes of
 // the table are recorded.
 func (b *block) mayRun(tokens []sqltext.Token) {
+	if len(tokens) == 0 {
+		return
+	}
 	b.doubtStatement(tokens)
 	if adds(tokens) {
 		b.statement(tokens)
+	} else {
+		b.mayRunText(b.text[tokens[0].Start:tokens[len(tokens)-1].End])
 	}
 }
 
-// adds reports whether a statement only creates a table or adds columns to one.
+// adds reports whether a statement only creates a table, a unique index, a trigger or a
+// rule, or adds columns or constraints to a table.
 func adds(tokens []sqltext.Token) bool {
 	c := sqltext.NewCursor(tokens)
-	if c.Take("create", "table") {
+	if c.Take("create", "table") || c.Take("create", "unique", "index") {
 		return true
+	}
+	if rest := *c; rest.Take("create") {
+		rest.Take("or", "replace")
+		rest.Take("constraint")
+		return rest.Is("trigger") || rest.Is("rule")
 	}
 	if !c.Take("alter", "table") {
 		return false
@@ -327,7 +341,7 @@ func adds(tokens []sqltext.Token) bool {
 
 // doubtStatement records a statement that may not run and would change the table.
 func (b *block) doubtStatement(tokens []sqltext.Token) {
-	if len(tokens) > 0 && known(tokens[0], []string{"create", "alter", "drop"}) {
+	if known(tokens[0], []string{"create", "alter", "drop"}) {
 		if n, ok := b.target(tokens); ok {
 			b.doubtAt(b.place(n.At))
 			return
@@ -338,6 +352,7 @@ func (b *block) doubtStatement(tokens []sqltext.Token) {
 
 // doubtStrings records strings that may be run and change the table.
 func (b *block) doubtStrings(tokens []sqltext.Token) {
+	b.mayRunStrings(tokens)
 	for _, t := range tokens {
 		if !t.IsText() {
 			continue

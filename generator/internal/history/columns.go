@@ -37,6 +37,7 @@ func (t *table) gets(c column, local bool) {
 		t.columns = append(t.columns, c)
 		own = &t.columns[len(t.columns)-1]
 	}
+	own.unsure = own.unsure || c.unsure // it may take the default of a parent
 	if local {
 		own.local = true
 	} else {
@@ -177,9 +178,17 @@ var afterType = []string{
 }
 
 func splitType(tokens []sqltext.Token) (written, tail []sqltext.Token) {
+	depth := 0
 	for i, t := range tokens {
-		if known(t, afterType) {
+		// A placeholder with a space before it is not a part of a name.
+		isTail := i > 0 && depth == 0 && isPlaceholder(t) && tokens[i-1].End < t.Start
+		switch {
+		case known(t, afterType), isTail:
 			return tokens[:i], tokens[i:]
+		case t.Is("("):
+			depth++
+		case t.Is(")"):
+			depth--
 		}
 	}
 	return tokens, nil

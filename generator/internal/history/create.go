@@ -51,16 +51,38 @@ func (f *follower) create(c *sqltext.Cursor, tokens []sqltext.Token) {
 			f.createOther(name)
 		}
 		f.look(tokens)
-	case c.Take("unique", "index"), c.Take("index"):
-		c.Take("concurrently")
-		c.Take("if", "not", "exists")
-		if name, ok := c.Name(); ok && !c.Done() && name.Name != "on" {
-			f.createOther(name)
-		}
-		f.look(tokens)
+	case c.Take("unique", "index"):
+		f.createUnique(c.Rest())
+		f.createIndex(c, tokens)
+	case c.Take("index"):
+		f.createIndex(c, tokens)
 	default:
 		f.look(tokens)
 	}
+}
+
+// createUnique follows a unique index, from its name on.
+func (f *follower) createUnique(tokens []sqltext.Token) {
+	if f.tolerant || hasPlaceholder(tokens) {
+		f.mayBeKey(tokens)
+		return
+	}
+	_, rest, _ := cut(tokens, "on")
+	c := sqltext.NewCursor(rest)
+	c.Take("only")
+	if n, ok := c.Name(); ok {
+		f.isMisread(n, f.lookup(n))
+	}
+}
+
+// createIndex follows CREATE INDEX, of which c reads what follows these words.
+func (f *follower) createIndex(c *sqltext.Cursor, tokens []sqltext.Token) {
+	c.Take("concurrently")
+	c.Take("if", "not", "exists")
+	if name, ok := c.Name(); ok && !c.Done() && name.Name != "on" {
+		f.createOther(name)
+	}
+	f.look(tokens)
 }
 
 // createSchema follows what CREATE SCHEMA creates in the new schema.
@@ -133,6 +155,7 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	rest := *c
 	var elements []piece
 	isList := c.Is("(")
+	list := c.Rest()
 	switch {
 	case isPart:
 		elements = []piece{literal("()", name.At)}
@@ -150,7 +173,9 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	default: // not valid in Postgres
 		elements = f.verbatim(c.Rest())
 	}
-	t.plain = isList && !isPart && len(t.copies) == 0 && !f.tolerant
+	list = list[:len(list)-len(c.Rest())]
+	t.plain = isList && !isPart && len(t.copies) == 0 && !f.tolerant && !hasPlaceholder(list)
+	f.isMisread(name, t)
 	if _, rest, ok := cut(c.Rest(), "commit"); ok && len(rest) > 0 {
 		t.untilCommit = t.temporary && rest[0].Is("drop")
 	}

@@ -38,6 +38,9 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 			}
 		case "sequence", "index":
 			f.dropOther(n)
+			if f.tolerant || n.Schema == "" && !slices.Contains(f.path, f.want.schema) {
+				f.mayChangeAny()
+			}
 		case "extension":
 			f.dropExtension(n.At, n.Name)
 		case "function", "procedure", "routine":
@@ -48,6 +51,7 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 
 func (f *follower) dropTable(n sqltext.Name, tokens []sqltext.Token, ifExists bool, what string) {
 	t := f.lookupIf(ifExists, n)
+	f.isMisread(n, t)
 	switch {
 	case t != nil:
 		family := t.family()

@@ -56,8 +56,8 @@ func (f *follower) alterFunction(c *sqltext.Cursor) {
 	}
 }
 
-// deepest limits how deep functions call each other, and mostCalls how many calls are
-// followed: functions that call one another could take forever.
+// deepest limits how deep functions call each other, and mostCalls how many calls of one
+// statement are followed: functions that call one another could take forever.
 const (
 	deepest   = 8
 	mostCalls = 1000
@@ -65,12 +65,19 @@ const (
 
 // call follows the functions that a statement calls, if the migrations create them.
 func (f *follower) call(tokens []sqltext.Token) {
+	if len(f.calls) == 0 {
+		f.followed = 0
+	}
 	for i, t := range tokens[:max(len(tokens)-1, 0)] {
 		if t.Kind != sqltext.Word && t.Kind != sqltext.Quoted || !tokens[i+1].Is("(") {
 			continue
 		}
 		fn := f.functions[t.Text]
-		if fn == nil || len(f.calls) == deepest || f.followed == mostCalls || slices.Contains(f.calls, t.Text) {
+		if fn == nil || slices.Contains(f.calls, t.Text) {
+			continue
+		}
+		if len(f.calls) == deepest || f.followed == mostCalls {
+			f.doubtText(fn.body, fn.what)
 			continue
 		}
 		f.followed++
@@ -89,7 +96,8 @@ func (f *follower) call(tokens []sqltext.Token) {
 	}
 }
 
-// lookIntoFunctions checks what functions that no migration calls may do.
+// lookIntoFunctions checks what functions that no migration calls may do. Others may be
+// called once more, as by an event trigger.
 func (f *follower) lookIntoFunctions() {
 	inOrder := slices.SortedFunc(maps.Values(f.functions), func(a, b *function) int {
 		return cmp.Or(cmp.Compare(a.body.file, b.body.file), cmp.Compare(a.body.origin(0), b.body.origin(0)))
@@ -97,6 +105,8 @@ func (f *follower) lookIntoFunctions() {
 	for _, fn := range inOrder {
 		if !fn.called {
 			f.doubtText(fn.body, fn.what)
+		} else {
+			f.mayRunText(fn.body.text)
 		}
 	}
 }

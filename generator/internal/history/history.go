@@ -75,10 +75,13 @@ type Table struct {
 	Opaque *Place
 	// Includes are the places that include files which are missing.
 	Includes []Place
-	// Columns are the columns whose values are not left to triggers or rules.
+	// Columns are the columns; nil if something that is not followed, a trigger or a rule
+	// may fill them.
 	Columns []Column
-	// Plain means that the table is created by a statement with all of its columns, and
-	// not as a copy, a part or a view of others.
+	// Plain means that package indexes finds all keys of the table. It is false if the
+	// table is a copy, a part or a view of others, if a text that is not followed may
+	// add or drop a key, if a DO drops or renames something of it, and if a placeholder
+	// may stand for a key or for the table's name.
 	Plain bool
 }
 
@@ -127,7 +130,7 @@ type follower struct {
 	later         []*kind              // the ones that exist in the end
 	functions     map[string]*function // by name
 	calls         []string             // the functions that are being read
-	followed      int                  // how many calls were followed
+	followed      int                  // how many calls of the statement were followed
 	count         int                  // of statements
 
 	orphans  []*statement // that name the table while it does not exist
@@ -148,7 +151,7 @@ type table struct {
 	ofQuery     bool // its columns come from a query
 	opaque      bool // not all of its columns are known, not even to sqlc
 	plain       bool // it is created with a list of all its columns
-	triggered   bool // a trigger or a rule may fill its columns
+	filled      bool // its columns may have a value that the statements do not show, as from a trigger
 	statements  []*statement
 	columns     []column // the known ones
 	own         [][]piece
@@ -203,7 +206,7 @@ func (f *follower) table() Table {
 			result.Opaque = &t.created
 		}
 		result.Plain = t.plain && len(f.unread) == 0
-		if !t.triggered && len(f.unread) == 0 {
+		if !t.filled && len(f.unread) == 0 {
 			for _, c := range t.columns {
 				result.Columns = append(result.Columns, c.shown())
 			}

@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,7 @@ func TestStatements(t *testing.T) {
 		"a column that is unique":  {[]string{`CREATE TABLE t ("unique" int)`}, []string{`CREATE TABLE "public"."t" ( "unique" int );`}},
 		"actions":                  {[]string{"CREATE TABLE t ();ALTER TABLE t ADD a int, OWNER TO x, DROP b, ALTER c TYPE text USING c::text, ALTER c SET NOT NULL, RENAME d TO e"}, []string{`CREATE TABLE "public"."t" ( );`, `ALTER TABLE "public"."t" DROP COLUMN "b";`, `ALTER TABLE "public"."t" ALTER COLUMN "c" TYPE text;`, `ALTER TABLE "public"."t" ADD COLUMN "a" int;`, `ALTER TABLE "public"."t" RENAME d TO e;`}},
 		"actions in their order":   {[]string{"CREATE TABLE t (); ALTER TABLE t ADD a int, ALTER b TYPE text, DROP a"}, []string{`CREATE TABLE "public"."t" ( );`, `ALTER TABLE "public"."t" DROP COLUMN "a";`, `ALTER TABLE "public"."t" ALTER COLUMN "b" TYPE text;`, `ALTER TABLE "public"."t" ADD COLUMN "a" int;`}},
+		"actions in their passes":  {[]string{"CREATE TABLE t (c int, d int); ALTER TABLE t ALTER a SET NOT NULL, ALTER a SET DEFAULT 1, ADD CHECK (a > 0), ADD a int, ALTER c SET DATA TYPE text, ALTER COLUMN d DROP DEFAULT, DROP b"}, []string{`CREATE TABLE "public"."t" ( "c" int , "d" int );`, `ALTER TABLE "public"."t" DROP COLUMN "b";`, `ALTER TABLE "public"."t" ALTER COLUMN "c" TYPE text;`, `ALTER TABLE "public"."t" ADD COLUMN "a" int;`}},
 		"one name from the start":  {[]string{"CREATE TABLE x.a (a int); ALTER TABLE x.a RENAME TO t; ALTER TABLE x.t SET SCHEMA public; ALTER TABLE t DROP a"}, []string{`CREATE TABLE "public"."t" ( "a" int );`, `ALTER TABLE "public"."t" DROP COLUMN "a";`}},
 		"two that change places":   {[]string{"CREATE TABLE t (a int); CREATE TABLE n (LIKE t); ALTER TABLE t RENAME TO o; ALTER TABLE n RENAME TO t; ALTER TABLE o RENAME TO n; ALTER TABLE n ADD wrong int"}, []string{`CREATE TABLE "public"."n" ( "a" int );`, `CREATE TABLE "public"."t_2" ( LIKE "public"."n" );`, `CREATE TABLE "public"."t" () INHERITS ( "public"."t_2" );`}},
 		"two of one name":          {[]string{"CREATE TABLE t (a int); CREATE TABLE n (LIKE t); DROP TABLE t; ALTER TABLE n RENAME TO t"}, []string{`CREATE TABLE "public"."t_3" ( "a" int );`, `CREATE TABLE "public"."t_2" ( LIKE "public"."t_3" );`, `CREATE TABLE "public"."t" () INHERITS ( "public"."t_2" );`}},
@@ -158,6 +160,49 @@ func TestCallsEnd(t *testing.T) {
 	}
 	if table, _ := of(sql + "SELECT f0();"); !table.Found {
 		t.Error("the table is lost")
+	}
+}
+
+// The calls of one statement are limited, not those of all migrations: a seed may call a
+// function for each row. A call beyond the limit may change the table.
+func TestCallsAreLimited(t *testing.T) {
+	t.Parallel()
+	const (
+		calls = 1001
+		add   = "CREATE FUNCTION add() RETURNS void LANGUAGE sql AS 'ALTER TABLE t ADD b int';"
+	)
+	sql := "CREATE TABLE t (a int);CREATE FUNCTION seed() RETURNS void LANGUAGE sql AS 'SELECT 1';" + add
+	at := strings.Index(sql, "t ADD b")
+	created := []string{`CREATE TABLE "public"."t" ( "a" int );`}
+	added := append(slices.Clone(created), `ALTER TABLE "public"."t" ADD COLUMN IF NOT EXISTS "b" int;`)
+	again := "SELECT add();ALTER TABLE t DROP b;"
+	addedAgain := append(slices.Clone(added), `ALTER TABLE "public"."t" DROP COLUMN "b";`)
+	deep := ""
+	for i := range 9 {
+		deep += fmt.Sprintf("CREATE FUNCTION f%d() RETURNS void LANGUAGE sql AS 'SELECT f%d()';", i, i+1)
+	}
+	deep = strings.Replace(deep, "f8() RET", "unused() RET", 1)
+	deep = strings.ReplaceAll(deep, "SELECT f8()", "SELECT add()")
+	for name, test := range map[string]struct {
+		sql        string
+		statements []string
+		table      history.Table
+	}{
+		"of many statements": {strings.Repeat("SELECT seed();", calls) + "SELECT add();", added, found()},
+		"of one statement":   {again + "SELECT " + strings.Repeat("seed(), ", calls) + "add();", addedAgain, unread("a function", at)},
+		"deep":               {again + deep + "SELECT f0();", addedAgain, unread("a function", at)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			table, statements := of(sql + test.sql)
+			if diff := cmp.Diff(test.statements, statements); diff != "" {
+				t.Errorf("statements (-want +got):\n%s", diff)
+			}
+			table.Statements, table.Columns, table.Plain = nil, nil, false
+			if diff := cmp.Diff(test.table, table); diff != "" {
+				t.Errorf("table (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

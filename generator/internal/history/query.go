@@ -55,27 +55,44 @@ func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, s
 	pieces := append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}, literal("AS", name.At)}, f.queryPieces(t, query)...)
 	f.add(t, pieces...)
 	f.tables = append(f.tables, t)
-	outputs, known := f.outputs(t, query)
+	outputs, known := t.outputs(query)
 	if !known || len(names) > len(outputs) {
 		t.opaque = t.opaque || len(names) > 0
 		return
 	}
 	a := action{follower: f, table: t, start: start, at: name.At}
 	given := slices.Clone(outputs)
-	copy(given, names)
+	for i, name := range names {
+		given[i].name = name
+	}
 	for _, pass := range []func(i int) (from, to string){
-		func(i int) (from, to string) { return outputs[i], "outboxgen " + given[i] }, // two names may be swapped
-		func(i int) (from, to string) { return "outboxgen " + given[i], given[i] },
+		func(i int) (from, to string) { return outputs[i].name, "outboxgen " + given[i].name }, // two names may be swapped
+		func(i int) (from, to string) { return "outboxgen " + given[i].name, given[i].name },
 	} {
 		for i := range given {
-			if from, to := pass(i); given[i] != outputs[i] {
+			if from, to := pass(i); given[i].name != outputs[i].name {
 				a.keep([]piece{literal("RENAME "+quoted(from)+" TO "+quoted(to), name.At)})
 			}
 		}
 	}
-	for _, name := range given {
-		t.gets(column{name: name}, true)
+	for _, o := range given {
+		t.gets(column{name: o.name, valued: valued{place: f.place(name.At), unsure: o.unsure}}, true)
 	}
+}
+
+// output is a column of a query. It is unsure if its type may be a domain.
+type output struct {
+	name   string
+	unsure bool
+}
+
+// output returns the column of a query that has the value of a column with that name.
+func (t *table) output(name string) output {
+	if len(t.needs) != 1 {
+		return output{name, true}
+	}
+	own := t.needs[0].find(name)
+	return output{name, own == nil || own.unsure}
 }
 
 // withoutOptions returns a query without the options that may follow it in CREATE TABLE
@@ -123,26 +140,26 @@ func (f *follower) queryPieces(t *table, query []sqltext.Token) []piece {
 	return pieces
 }
 
-// outputs returns the names of the columns of a simple query, if its text shows them:
+// outputs returns the columns of a simple query for the table, if its text shows them:
 // those of one table, and those that the query names.
-func (f *follower) outputs(t *table, query []sqltext.Token) (names []string, ok bool) {
+func (t *table) outputs(query []sqltext.Token) (columns []output, ok bool) {
 	c := sqltext.NewCursor(query)
 	if c.Take("(") {
 		items := c.Items()
 		if len(items) == 0 || !c.Done() {
 			return nil, false
 		}
-		return f.outputs(t, query[1:len(query)-1])
+		return t.outputs(query[1 : len(query)-1])
 	}
-	all := func() ([]string, bool) {
+	all := func() ([]output, bool) {
 		if len(t.needs) != 1 || t.needs[0].ofQuery && len(t.needs[0].columns) == 0 {
 			return nil, false
 		}
-		var names []string
-		for _, column := range t.needs[0].columns {
-			names = append(names, column.name)
+		var columns []output
+		for _, c := range t.needs[0].columns {
+			columns = append(columns, t.output(c.name))
 		}
-		return names, true
+		return columns, true
 	}
 	if c.Take("table") {
 		return all()
@@ -165,16 +182,18 @@ func (f *follower) outputs(t *table, query []sqltext.Token) (names []string, ok 
 			if !ok {
 				return nil, false
 			}
-			names = append(names, more...)
+			columns = append(columns, more...)
 		case item[last].Kind != sqltext.Word && item[last].Kind != sqltext.Quoted:
 			return nil, false
-		case last == 0, item[last-1].Is("."), item[last-1].Is("as"):
-			names = append(names, item[last].Text)
+		case last == 0, last == 2 && item[1].Is("."):
+			columns = append(columns, t.output(item[last].Text))
+		case item[last-1].Is("."), item[last-1].Is("as"):
+			columns = append(columns, output{item[last].Text, true})
 		default:
 			return nil, false
 		}
 	}
-	return names, true
+	return columns, true
 }
 
 // query follows a query that creates a table, sets the search_path, or calls a

@@ -15,6 +15,7 @@ func (f *follower) look(tokens []sqltext.Token) {
 	if !runsText(tokens) {
 		return
 	}
+	f.mayRunStrings(tokens)
 	for _, t := range tokens {
 		if t.IsText() && f.doubtText(f.inside(t), "a string") {
 			return
@@ -29,6 +30,7 @@ func runsText(tokens []sqltext.Token) bool {
 
 // doubtText records the place if a text may change the table.
 func (f *follower) doubtText(text source, what string) bool {
+	f.mayRunText(text.text)
 	at, ok := f.changes(text)
 	if ok {
 		f.doubtPlace(at, what)

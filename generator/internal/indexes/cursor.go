@@ -42,8 +42,30 @@ func (c *cursor) list() []*cursor {
 	return items
 }
 
+// elements reads what follows in CREATE SCHEMA: statements that begin with CREATE or
+// GRANT.
+func (c *cursor) elements() []*cursor {
+	rest := c.Rest()
+	var all []*cursor
+	end := len(rest)
+	depth := 0
+	for i, token := range slices.Backward(rest) {
+		switch {
+		case token.Is(")"):
+			depth++
+		case token.Is("("):
+			depth--
+		case depth == 0 && (token.Is("create") || token.Is("grant")):
+			all = append(all, newCursor(rest[i:end], c.sql, c.offset))
+			end = i
+		}
+	}
+	slices.Reverse(all)
+	return all
+}
+
 // key reads the columns of an index in parentheses, and those that it includes.
-// Parts is what Postgres makes a name of.
+// Parts is what Postgres makes a name of. ok is false if the columns are unknown.
 func (c *cursor) key() (columns, parts []string, ok bool) {
 	if !c.Take("(") {
 		return nil, nil, false
@@ -51,6 +73,8 @@ func (c *cursor) key() (columns, parts []string, ok bool) {
 	for _, element := range c.list() {
 		_, name, ok := element.name()
 		switch {
+		case !ok && element.Peek().Kind == sqltext.Placeholder:
+			return nil, nil, false
 		case !ok:
 			columns, parts = append(columns, Expression), append(parts, Expression)
 		case element.Is("("): // a call
@@ -65,6 +89,25 @@ func (c *cursor) key() (columns, parts []string, ok bool) {
 		}
 	}
 	return columns, numbered(parts), true
+}
+
+// deferrable reads the options of a constraint behind its key, and reports whether they
+// allow a later check.
+func (c *cursor) deferrable() bool {
+	deferrable := false
+	for {
+		switch {
+		case c.Take("include"), c.Take("with"):
+			c.Group()
+		case c.Take("using", "index", "tablespace"):
+			c.Next()
+		case c.Take("deferrable"), c.Take("initially", "deferred"):
+			deferrable = true
+		case c.Take("not", "deferrable"), c.Take("initially", "immediate"):
+		default:
+			return deferrable
+		}
+	}
 }
 
 // numbered is names, with a number behind each that was there before.

@@ -4,6 +4,7 @@
 package indexes
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -19,6 +20,9 @@ type Index struct {
 	Name       string
 	Constraint bool
 	Columns    []string // of its key, with Expression for what is no column
+	// Partial means that it has only some of the rows, by a WHERE. Deferrable means that
+	// it may be checked later than the statement. ON CONFLICT can use neither.
+	Partial, Deferrable bool
 	// File is the index of the file that creates it. Offset is the position in that
 	// file of its name or, if it has none, of what makes it unique.
 	File, Offset int
@@ -73,8 +77,8 @@ func (t *tracker) statement(c *cursor) {
 	case c.Take("drop", "index"):
 		c.Take("concurrently")
 		c.Take("if", "exists")
-		t.eachName(c, func(_, name string) {
-			t.drop(func(x Index) bool { return x.Name == name })
+		t.eachName(c, func(schema, name string) {
+			t.drop(func(x Index) bool { return x.Name == name && (schema == "" || schema == x.table.schema) })
 		})
 	case c.Take("drop", "table"):
 		c.Take("if", "exists")
@@ -112,6 +116,10 @@ func (t *tracker) create(c *cursor) {
 		t.createIndex(c)
 		return
 	}
+	if c.Take("schema") {
+		t.createSchema(c)
+		return
+	}
 	c.Take("unlogged")
 	if !c.Take("table") { // a temporary one is another table
 		return
@@ -124,6 +132,24 @@ func (t *tracker) create(c *cursor) {
 	for _, element := range c.list() {
 		t.element(element, t.table(schema, name))
 	}
+}
+
+// createSchema follows what CREATE SCHEMA creates in the new schema.
+func (t *tracker) createSchema(c *cursor) {
+	c.Take("if", "not", "exists")
+	c.Take("authorization")
+	_, name, ok := c.name()
+	if !ok {
+		return
+	}
+	outer := t.schema
+	t.schema = name
+	for _, element := range c.elements() {
+		if element.Take("create") {
+			t.create(element)
+		}
+	}
+	t.schema = outer
 }
 
 func (t *tracker) createIndex(c *cursor) {
@@ -155,11 +181,12 @@ func (t *tracker) createIndex(c *cursor) {
 	if x.Columns, parts, ok = c.key(); !ok {
 		return
 	}
+	x.Partial = slices.ContainsFunc(c.Rest(), func(t sqltext.Token) bool { return t.Is("where") })
 	x.uses = names(rest)
 	if x.Name == "" {
 		x.Name = t.unused(name, parts, "idx")
 	}
-	if ifNotExists && slices.ContainsFunc(t.indexes, func(other Index) bool { return other.Name == x.Name }) {
+	if ifNotExists && slices.ContainsFunc(t.indexes, func(other Index) bool { return other.Name == x.Name && other.table.schema == x.table.schema }) {
 		return
 	}
 	t.indexes = append(t.indexes, x)
@@ -207,8 +234,10 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 		c.Next()
 	}
 	_ = c.Take("nulls", "distinct") || c.Take("nulls", "not", "distinct")
-	if c.Take("using", "index") {
-		t.promote(c.Next().Text, x)
+	if column == "" && c.Take("using", "index") { // that of a column may say USING INDEX TABLESPACE
+		index := c.Next().Text
+		x.Deferrable = c.deferrable()
+		t.promote(index, x)
 		return
 	}
 	parts := []string{column}
@@ -220,6 +249,7 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 		}
 	}
 	x.uses = parts
+	x.Deferrable = c.deferrable()
 	if x.Name == "" {
 		if primary {
 			parts = nil
@@ -233,7 +263,7 @@ func (t *tracker) constraint(c *cursor, x Index, column string) {
 func (t *tracker) promote(index string, x Index) {
 	for i := range t.indexes {
 		if t.indexes[i].Name == index {
-			t.indexes[i].Constraint = true
+			t.indexes[i].Constraint, t.indexes[i].Deferrable = true, x.Deferrable
 			if x.Name != "" {
 				t.indexes[i].Name = x.Name
 			}
@@ -250,9 +280,20 @@ func (t *tracker) alterTable(c *cursor) {
 	}
 	c.Take("*")
 	of := t.table(schema, name)
-	for _, action := range c.list() {
+	actions := c.list()
+	// Postgres drops first.
+	slices.SortStableFunc(actions, func(a, b *cursor) int { return cmp.Compare(later(a), later(b)) })
+	for _, action := range actions {
 		t.action(action, of)
 	}
+}
+
+// later is 0 for an action that drops something, and 1 for others.
+func later(action *cursor) int {
+	if action.Is("drop") {
+		return 0
+	}
+	return 1
 }
 
 func (t *tracker) action(c *cursor, of table) {

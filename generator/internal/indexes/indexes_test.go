@@ -19,7 +19,7 @@ const plain = `CREATE TABLE event_outbox (id uuid PRIMARY KEY, aggregate_id text
 `
 
 // cases are migrations, and the unique indexes of event_outbox after them, each as
-// its name, whether it is a constraint, and the columns of its key.
+// its name, whether it is a constraint, partial and deferrable, and the columns of its key.
 var cases = map[string]struct {
 	sql  string
 	want []string
@@ -27,7 +27,7 @@ var cases = map[string]struct {
 	"nothing": {plain + `CREATE INDEX a ON event_outbox (aggregate_id);`, nil},
 	"partial": {
 		plain + `CREATE UNIQUE INDEX uq ON event_outbox (aggregate_id, event_type) WHERE published_at IS NULL;`,
-		[]string{"uq index aggregate_id,event_type"},
+		[]string{"uq index partial aggregate_id,event_type"},
 	},
 	"without a name": {
 		plain + `CREATE UNIQUE INDEX ON ONLY public.event_outbox USING btree (aggregate_id text_pattern_ops DESC NULLS LAST, lower(event_type), (1 + 1)) INCLUDE (id);`,
@@ -47,7 +47,7 @@ var cases = map[string]struct {
 	},
 	"added": {
 		plain + `ALTER TABLE IF EXISTS ONLY "event_outbox" ADD COLUMN IF NOT EXISTS a int UNIQUE, ADD b numeric(1, 0), ADD CONSTRAINT one UNIQUE (aggregate_id, event_type) DEFERRABLE, ADD UNIQUE (b);`,
-		[]string{"event_outbox_a_key constraint a", "event_outbox_b_key constraint b", "one constraint aggregate_id,event_type"},
+		[]string{"event_outbox_a_key constraint a", "event_outbox_b_key constraint b", "one constraint deferrable aggregate_id,event_type"},
 	},
 	"names that are taken": {
 		plain + `ALTER TABLE event_outbox ADD UNIQUE (aggregate_id); ALTER TABLE event_outbox ADD UNIQUE (aggregate_id); ALTER TABLE event_outbox ADD UNIQUE (aggregate_id) INCLUDE (event_type); CREATE UNIQUE INDEX ON event_outbox (lower(aggregate_id), lower(event_type)); CREATE UNIQUE INDEX ON event_outbox (aggregate_id); CREATE UNIQUE INDEX ON event_outbox (aggregate_id);`,
@@ -61,6 +61,16 @@ var cases = map[string]struct {
 	"a long name": {
 		`CREATE TABLE event_outbox (id uuid, a_column_whose_name_is_very_long_as_some_are int, another_column_of_that_kind int, UNIQUE (a_column_whose_name_is_very_long_as_some_are, another_column_of_that_kind));`,
 		[]string{"event_outbox_a_column_whose_name_is_very_long_as_some_are_a_key constraint a_column_whose_name_is_very_long_as_some_are,another_column_of_that_kind"},
+	},
+	"checked later": {
+		`CREATE TABLE other (id int PRIMARY KEY);
+			CREATE TABLE event_outbox (id uuid PRIMARY KEY, a int UNIQUE INITIALLY DEFERRED, b int UNIQUE NOT DEFERRABLE INITIALLY IMMEDIATE, c int UNIQUE USING INDEX TABLESPACE pg_default DEFERRABLE,
+				d int UNIQUE REFERENCES other DEFERRABLE, CONSTRAINT e UNIQUE (a, b) INCLUDE (c) WITH (fillfactor = 50) DEFERRABLE INITIALLY DEFERRED);
+			CREATE UNIQUE INDEX f ON event_outbox (b, c); ALTER TABLE event_outbox ADD CONSTRAINT g UNIQUE USING INDEX f DEFERRABLE;`,
+		[]string{
+			"e constraint deferrable a,b", "event_outbox_a_key constraint deferrable a", "event_outbox_b_key constraint b",
+			"event_outbox_c_key constraint deferrable c", "event_outbox_d_key constraint d", "g constraint deferrable b,c",
+		},
 	},
 	"from an index": {
 		plain + `CREATE UNIQUE INDEX a ON event_outbox (aggregate_id); CREATE UNIQUE INDEX b ON event_outbox (event_type);
@@ -90,6 +100,24 @@ var cases = map[string]struct {
 	"another schema": {
 		plain + `CREATE SCHEMA other; CREATE TABLE other.event_outbox (id uuid PRIMARY KEY, a text UNIQUE); CREATE UNIQUE INDEX b ON other.event_outbox (a); DROP INDEX other.b;`,
 		nil,
+	},
+	"in a new schema": {
+		`CREATE SCHEMA other CREATE TABLE event_outbox (id uuid PRIMARY KEY, a text UNIQUE) CREATE UNIQUE INDEX i ON event_outbox (id, a) CREATE VIEW v AS SELECT 1 AS x WHERE true GRANT SELECT ON event_outbox TO PUBLIC;
+			CREATE UNIQUE INDEX b ON other.event_outbox (lower(a)); ALTER TABLE other.event_outbox SET SCHEMA public;`,
+		[]string{"b index expr", "event_outbox_a_key constraint a"},
+	},
+	"created once in each schema": {
+		plain + `CREATE SCHEMA other; CREATE TABLE other.t (a int); CREATE UNIQUE INDEX a ON other.t (a); CREATE UNIQUE INDEX IF NOT EXISTS a ON event_outbox (aggregate_id);`,
+		[]string{"a index aggregate_id"},
+	},
+	"an index of another schema": {
+		plain + `CREATE SCHEMA other; CREATE TABLE other.t (a int); CREATE INDEX a ON other.t (a); CREATE UNIQUE INDEX a ON event_outbox (aggregate_id); DROP INDEX other.a;`,
+		[]string{"a index aggregate_id"},
+	},
+	"dropped before it is added": {
+		plain + `ALTER TABLE event_outbox ADD CONSTRAINT a UNIQUE (aggregate_id);
+			ALTER TABLE event_outbox ADD CONSTRAINT a UNIQUE (event_type), DROP CONSTRAINT a; ALTER TABLE event_outbox ADD COLUMN aggregate_id int UNIQUE, DROP COLUMN aggregate_id;`,
+		[]string{"a constraint event_type", "event_outbox_aggregate_id_key constraint aggregate_id"},
 	},
 	"moved here": {
 		`CREATE SCHEMA other; CREATE TABLE other.event_outbox (id uuid PRIMARY KEY, a text UNIQUE); ALTER TABLE other.event_outbox SET SCHEMA public;`,
@@ -124,6 +152,12 @@ func TestUnique(t *testing.T) {
 			if x.Constraint {
 				kind = "constraint"
 			}
+			if x.Partial {
+				kind += " partial"
+			}
+			if x.Deferrable {
+				kind += " deferrable"
+			}
 			got = append(got, fmt.Sprintf("%s %s %s", x.Name, kind, strings.Join(x.Columns, ",")))
 		}
 		if diff := cmp.Diff(test.want, sorted(got)); diff != "" {
@@ -146,7 +180,8 @@ func TestUniqueIsWhatPostgresHas(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		rows, err := conn.Query(t.Context(), `SELECT i.relname || CASE WHEN c.oid IS NULL THEN ' index ' ELSE ' constraint ' END || k.columns
+		rows, err := conn.Query(t.Context(), `SELECT i.relname || CASE WHEN c.oid IS NULL THEN ' index ' ELSE ' constraint ' END ||
+				CASE WHEN x.indpred IS NULL THEN '' ELSE 'partial ' END || CASE WHEN x.indimmediate THEN '' ELSE 'deferrable ' END || k.columns
 			FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid LEFT JOIN pg_constraint c ON c.conindid = i.oid,
 			LATERAL (SELECT string_agg(coalesce(a.attname, 'expr'), ',' ORDER BY n) AS columns
 				FROM unnest(x.indkey) WITH ORDINALITY AS u (attnum, n) LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = u.attnum

@@ -125,10 +125,7 @@ func readFolder(path string) (*Folder, error) {
 		return nil, err
 	}
 	contents := map[string][]byte{}
-	for _, name := range names {
-		if !isSQL(name) {
-			continue
-		}
+	for _, name := range sqlFiles(names) {
 		if contents[name], err = readSQL(filepath.Join(path, name)); err != nil {
 			return nil, &UnreadableError{name, err}
 		}
@@ -179,14 +176,6 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isSQL reports whether a name is that of a file of SQL, and does not say that it is
-// for another database, as 1_a.mysql.up.sql of Pop does.
-func isSQL(name string) bool {
-	parts := strings.Split(path.Base(name), ".")
-	return slices.Contains([]string{".sql", ".psql", ".pgsql", ".ddl"}, strings.ToLower(path.Ext(name))) &&
-		!slices.ContainsFunc(parts[1:], ofAnotherDatabase)
-}
-
 // forPostgresOnly replaces the end of a name to get the one that Pop prefers with
 // Postgres.
 var forPostgresOnly = strings.NewReplacer(".up.sql", ".postgres.up.sql")
@@ -226,13 +215,7 @@ func list(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, e := range entries {
-		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
+	return files(entries), nil
 }
 
 var (
@@ -268,7 +251,11 @@ func detect(names []string, contents map[string][]byte) Tool {
 // order in which the tool applies them. Tools that number their files compare numbers,
 // so 10 follows 2; atlas compares names.
 func order(tool Tool, contents map[string][]byte) []string {
-	is := func(name string) bool { return !leadsDown(name, contents) }
+	inLower := map[string]bool{}
+	for name := range contents {
+		inLower[strings.ToLower(name)] = true
+	}
+	is := func(name string) bool { return !leadsDown(strings.ToLower(name), inLower) }
 	compare := natural
 	switch tool {
 	case Goose, Tern:
@@ -306,8 +293,8 @@ func order(tool Tool, contents map[string][]byte) []string {
 var undoing = regexp.MustCompile(`[._-](down|rollback|revert|undo)\.sql$`)
 
 // leadsDown reports whether a file undoes another one, by their names: a.down.sql,
-// a-down.sql, a.rollback.sql, 1.undo.a.sql, rollback/a.sql.
-func leadsDown(name string, contents map[string][]byte) bool {
+// a-down.sql, a.rollback.sql, 1.undo.a.sql, rollback/a.sql. All names are in lower case.
+func leadsDown(name string, all map[string]bool) bool {
 	if downName.MatchString(name) {
 		return true
 	}
@@ -317,7 +304,7 @@ func leadsDown(name string, contents map[string][]byte) bool {
 	}
 	folders := strings.Split(name, "/")
 	for i, folder := range folders[:len(folders)-1] {
-		if !slices.Contains([]string{"down", "rollback", "revert", "undo"}, strings.ToLower(folder)) {
+		if !slices.Contains([]string{"down", "rollback", "revert", "undo"}, folder) {
 			continue
 		}
 		partners = append(partners, path.Join(slices.Delete(slices.Clone(folders), i, i+1)...))
@@ -325,10 +312,7 @@ func leadsDown(name string, contents map[string][]byte) bool {
 			partners = append(partners, path.Join(slices.Concat(folders[:i], []string{other}, folders[i+1:])...))
 		}
 	}
-	return slices.ContainsFunc(partners, func(partner string) bool {
-		_, ok := contents[partner]
-		return ok && partner != name
-	})
+	return slices.ContainsFunc(partners, func(partner string) bool { return all[partner] && partner != name })
 }
 
 // fromCheckpoint drops the files before the last checkpoint: atlas builds a new

@@ -2,6 +2,7 @@ package migrationfolder_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -104,6 +105,10 @@ func TestOrder(t *testing.T) {
 			"-- up/1_a.sql --\n-- down/1_a.sql --\n-- x/deploy/2_b.sql --\n-- x/rollback/2_b.sql --\n-- y/3_c.sql --\n-- y/undo/3_c.sql --\n-- down/5_c.sql --\n",
 			migrationfolder.Plain, []string{"down/5_c.sql", "up/1_a.sql", "x/deploy/2_b.sql", "y/3_c.sql"},
 		},
+		"what leads down, in another case": {
+			"-- Up/1_a.sql --\n-- Down/1_a.sql --\n-- x/2_B.sql --\n-- x/2_b_Rollback.sql --\n-- x/3_C-Up.sql --\n-- x/3_C-Down.sql --\n-- y/4_d.Down.sql --\n",
+			migrationfolder.Plain, []string{"Up/1_a.sql", "x/2_B.sql", "x/3_C-Up.sql"},
+		},
 		"files of other databases": {
 			"-- 1_a.postgres.up.sql --\n-- 1_a.up.sql --\n-- 1_a.mysql.up.sql --\n-- 1_a.sqlite3.up.sql --\n-- 1_a.down.sql --\n-- 2_b.up.sql --\n-- 3_mysql.up.sql --\n",
 			migrationfolder.Migrate, []string{"1_a.postgres.up.sql", "2_b.up.sql", "3_mysql.up.sql"},
@@ -111,6 +116,27 @@ func TestOrder(t *testing.T) {
 		"folders of other databases": {
 			"-- clickhouse/1_a.up.sql --\n-- cockroach/1_a.up.sql --\n-- postgres/1_a.up.sql --\n-- postgres/1_a.down.sql --\n",
 			migrationfolder.Plain, []string{"postgres/1_a.up.sql"},
+		},
+		"Oracle beside MySQL, as files": {
+			"-- 1_a.sql --\n-- 2_b.oracle.sql --\n-- 3_c.mysql.sql --\n", migrationfolder.Plain, []string{"1_a.sql"},
+		},
+		"files of a service called so": {
+			"-- 1_a.sql --\n-- 2_b.oracle.sql --\n-- 3_c.spanner.sql --\n", migrationfolder.Plain, []string{"1_a.sql", "2_b.oracle.sql", "3_c.spanner.sql"},
+		},
+		"a variant for Oracle": {"-- 1_a.sql --\n-- 1_a.oracle.sql --\n", migrationfolder.Plain, []string{"1_a.sql"}},
+		"Oracle beside Postgres, as files": {
+			"-- 1_a.oracle.sql --\n-- 1_a.psql.sql --\n", migrationfolder.Plain, []string{"1_a.psql.sql"},
+		},
+		"folders of services": {
+			"-- tables/oracle/prices.sql --\n-- tables/postgres-exporter/a.sql --\n-- tables/mysql-proxy/b.sql --\n",
+			migrationfolder.Plain, []string{"tables/mysql-proxy/b.sql", "tables/oracle/prices.sql", "tables/postgres-exporter/a.sql"},
+		},
+		"folders of databases": {
+			"-- tables/Oracle/prices.sql --\n-- tables/PG/a.sql --\n-- x/oracle/b.sql --\n-- x/h2/b.sql --\n-- x/c.sql --\n",
+			migrationfolder.Plain, []string{"tables/PG/a.sql", "x/c.sql"},
+		},
+		"migrations that are folders": {
+			"-- 1_a/up.sql --\n-- oracle/up.sql --\n", migrationfolder.Plain, []string{"1_a/up.sql", "oracle/up.sql"},
 		},
 		"a byte order mark before the mark of a tool": {
 			"-- 1_a.sql --\n\xEF\xBB\xBF-- +goose Up\n-- notes.sql --\n", migrationfolder.Goose, []string{"1_a.sql"},
@@ -250,6 +276,11 @@ func TestSearch(t *testing.T) {
 		"a tool before a folder": {archive: "-- migrations/a.sql --\n-- x/y/1_a.up.sql --\n-- schema.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "x/y"}},
 		"another database":       {archive: "-- db/clickhouse/1_a.up.sql --\n-- db/mysql/1_a.up.sql --\n-- db/postgres/1_a.up.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "db/postgres"}},
 		"only another database":  {archive: "-- db/mysql/1_a.up.sql --\n", none: true},
+		"a service called so":    {archive: "-- services/oracle/migrations/1_a.up.sql --\n-- services/shop/main.go --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "services/oracle/migrations"}},
+		"Oracle's own folder":    {archive: "-- db/oracle/1_a.up.sql --\n", none: true},
+		"Oracle beside Postgres": {archive: "-- db/oracle/migrations/1_a.up.sql --\n-- db/postgresql/migrations/1_a.up.sql --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "db/postgresql/migrations"}},
+		"beside an exporter":     {archive: "-- services/oracle/migrations/1_a.up.sql --\n-- services/postgres-exporter/main.go --\n", want: migrationfolder.Found{Tool: migrationfolder.Migrate, Path: "services/oracle/migrations"}},
+		"Oracle beside others":   {archive: "-- db/oracle/migrations/1_a.up.sql --\n-- db/MySQL/migrations/1_a.up.sql --\n", none: true},
 		"Hasura":                 {archive: "-- migrations/default/1700000000000_a/up.sql --\n-- migrations/default/1700000000000_a/down.sql --\n", none: true},
 		"the nearer one":         {archive: "-- a/b/1_a.up.sql --\n-- z/1_a.sql --\n-- +goose Up\n", want: migrationfolder.Found{Tool: migrationfolder.Goose, Path: "z"}},
 	} {
@@ -263,5 +294,29 @@ func TestSearch(t *testing.T) {
 				t.Errorf("found %v (-want +got):\n%s", ok, diff)
 			}
 		})
+	}
+}
+
+// A folder that cannot be listed is skipped, unless it is the project itself.
+func TestFoldersThatCannotBeListed(t *testing.T) {
+	t.Parallel()
+	root := project(t, "-- a/x.sql --\n-- b/x.sql --\n-- c/oracle/main.go --\n")
+	var got []string
+	err := migrationfolder.EachFolder(root, func(dir string) error {
+		got = append(got, dir)
+		if dir == "a" {
+			return os.RemoveAll(filepath.Join(root, "b"))
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{".", "a", "c", "c/oracle"}, got); diff != "" || err != nil {
+		t.Errorf("folders: %v (-want +got):\n%s", err, diff)
+	}
+	gone := filepath.Join(root, "gone", "cassandra")
+	if !migrationfolder.ForAnotherDatabase(gone, []string{"cassandra"}) {
+		t.Errorf("%s is not left out", gone)
+	}
+	if _, _, err := migrationfolder.Search(gone); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want that there is no such folder", err)
 	}
 }

@@ -55,30 +55,46 @@ func worth(f Found) int {
 }
 
 // eachFolder calls visit for the folders of a project, relative to its root: those nearer
-// to the root first, then by name.
+// to the root first, then by name. It skips a folder that it cannot list, such as the
+// data of a database that runs in a container.
 func eachFolder(root string, visit func(dir string) error) error {
 	dirs := []string{"."}
 	for range maxDepth {
-		for _, dir := range dirs {
-			if err := visit(dir); err != nil {
-				return err
-			}
-		}
 		var inside []string
 		for _, dir := range dirs {
 			entries, err := os.ReadDir(filepath.Join(root, dir))
-			if err != nil {
+			switch {
+			case err != nil && dir == ".":
+				return err
+			case err != nil:
+				continue
+			}
+			if err := visit(dir); err != nil {
 				return err
 			}
-			for _, e := range entries {
-				if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains(skipped, e.Name()) && !ofAnotherDatabase(e.Name()) {
-					inside = append(inside, filepath.Join(dir, e.Name()))
+			names := folders(entries)
+			for _, name := range names {
+				below := filepath.Join(dir, name)
+				if !slices.Contains(skipped, name) && !forAnotherDatabase(filepath.Join(root, below), names) {
+					inside = append(inside, below)
 				}
 			}
 		}
 		dirs = inside
 	}
 	return nil
+}
+
+// forAnotherDatabase reports whether a folder is for another database than Postgres, with
+// the names of the folders beside it. A name that a service may have too is that of a
+// database also if the folder has SQL files itself.
+func forAnotherDatabase(path string, beside []string) bool {
+	name := filepath.Base(path)
+	if !ofAnotherDatabase(name) || otherDatabase(name, beside) {
+		return ofAnotherDatabase(name)
+	}
+	names, err := list(path)
+	return err != nil || len(sqlFiles(names)) > 0
 }
 
 // look says what one folder is.

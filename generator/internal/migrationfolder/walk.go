@@ -18,22 +18,38 @@ func walk(root, below string, contents map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		name := path.Join(below, e.Name())
-		switch {
-		case strings.HasPrefix(e.Name(), "."):
-		case e.IsDir() && ofAnotherDatabase(e.Name()):
-		case e.IsDir():
-			if err := walk(root, name, contents); err != nil {
-				return err
-			}
-		case isSQL(name):
-			if contents[name], err = readSQL(filepath.Join(root, name)); err != nil {
-				return &UnreadableError{name, err}
-			}
+	for _, base := range sqlFiles(files(entries)) {
+		name := path.Join(below, base)
+		if contents[name], err = readSQL(filepath.Join(root, name)); err != nil {
+			return &UnreadableError{name, err}
+		}
+	}
+	names := folders(entries)
+	for _, name := range names {
+		if otherDatabase(name, names) {
+			continue
+		}
+		if err := walk(root, path.Join(below, name), contents); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// files returns the names of files among entries, hidden ones left out.
+func files(entries []os.DirEntry) []string { return visible(entries, false) }
+
+// folders returns the names of folders among entries, hidden ones left out.
+func folders(entries []os.DirEntry) []string { return visible(entries, true) }
+
+func visible(entries []os.DirEntry, isDir bool) []string {
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() == isDir && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }
 
 // otherDatabases are names of folders, and parts of file names, for other databases
@@ -43,10 +59,52 @@ var otherDatabases = []string{
 	"mysql", "oracle", "scylla", "snowflake", "spanner", "sqlite", "sqlite3", "sqlserver", "tidb",
 }
 
-// ofAnotherDatabase reports whether the name of a folder is that of another database
-// than Postgres.
+// ordinary are those of them that a service may have too, for example one for the
+// oracles of prices.
+var ordinary = []string{"cassandra", "derby", "oracle", "snowflake", "spanner"}
+
+// postgres are names of folders, and parts of file names, for Postgres.
+var postgres = []string{"pg", "postgres", "postgresql", "psql"}
+
+// ofAnotherDatabase reports whether a name is that of another database than Postgres.
 func ofAnotherDatabase(name string) bool {
 	return slices.Contains(otherDatabases, strings.ToLower(name))
+}
+
+// otherDatabase reports whether a name means another database than Postgres. One that a
+// service may have too does so only beside a name that can only mean a database.
+func otherDatabase(name string, beside []string) bool {
+	if !ofAnotherDatabase(name) || !slices.Contains(ordinary, strings.ToLower(name)) {
+		return ofAnotherDatabase(name)
+	}
+	return slices.ContainsFunc(beside, func(other string) bool {
+		other = strings.ToLower(other)
+		return slices.Contains(postgres, other) || ofAnotherDatabase(other) && !slices.Contains(ordinary, other)
+	})
+}
+
+// sqlFiles returns the files of SQL among the files of a folder, without those whose name
+// says that they are for another database, as 1_a.mysql.up.sql of Pop does.
+func sqlFiles(names []string) []string {
+	var all, parts []string
+	for _, name := range names {
+		if slices.Contains([]string{".sql", ".psql", ".pgsql", ".ddl"}, strings.ToLower(path.Ext(name))) {
+			all = append(all, name)
+			parts = append(parts, inside(name)...)
+		}
+	}
+	return slices.DeleteFunc(all, func(name string) bool {
+		return slices.ContainsFunc(inside(name), func(part string) bool {
+			// A service has no second file that is called the same without its name.
+			return otherDatabase(part, parts) || ofAnotherDatabase(part) && slices.Contains(names, strings.Replace(name, "."+part+".", ".", 1))
+		})
+	})
+}
+
+// inside returns the parts of a file's name between its first part and its extension.
+func inside(name string) []string {
+	parts := strings.Split(name, ".")
+	return parts[1:max(len(parts)-1, 1)]
 }
 
 // nestedNames are the files for the way up in a folder that is one migration: of Prisma
@@ -60,15 +118,13 @@ func nested(dir string) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var folders []string
-	for _, e := range entries {
-		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !ofAnotherDatabase(e.Name()) {
-			folders = append(folders, e.Name())
+	names := folders(entries)
+	slices.SortFunc(names, natural)
+	var all []File
+	for _, folder := range names {
+		if otherDatabase(folder, names) {
+			continue
 		}
-	}
-	slices.SortFunc(folders, natural)
-	var files []File
-	for _, folder := range folders {
 		for _, base := range nestedNames {
 			content, err := readSQL(filepath.Join(dir, folder, base))
 			switch {
@@ -77,10 +133,10 @@ func nested(dir string) ([]File, error) {
 			case err != nil:
 				return nil, &UnreadableError{path.Join(folder, base), err}
 			}
-			files = append(files, File{Name: path.Join(folder, base), SQL: up(content)})
+			all = append(all, File{Name: path.Join(folder, base), SQL: up(content)})
 		}
 	}
-	return files, nil
+	return all, nil
 }
 
 // otherLanguage matches the name of a migration that is not SQL: in Go, as for goose

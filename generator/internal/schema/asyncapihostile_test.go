@@ -37,9 +37,9 @@ func TestAsyncAPIWithAnyValueAnywhere(t *testing.T) {
 			{Name: "schema", Value: &Value{Kind: Object, Members: []Member{{Name: "$ref", Value: &Value{Kind: String, Text: "#/components"}}}}},
 		}},
 	}
-	loads := 0
+	loads, turn := 0, 0
 	for i, name := range documents {
-		if testing.Short() && i%8 != 0 {
+		if testing.Short() && i%2 != 0 {
 			continue
 		}
 		archive, err := txtar.ParseFile(name)
@@ -62,7 +62,12 @@ func TestAsyncAPIWithAnyValueAnywhere(t *testing.T) {
 		v, _ := readValue(main, project[main].Data, &finding.List{})
 		places(v, func(at *Value) {
 			before := *at
-			for _, other := range wrong {
+			values := wrong
+			if testing.Short() { // each place has one of them
+				turn = (turn + 1) % len(wrong)
+				values = wrong[turn : turn+1]
+			}
+			for _, other := range values {
 				*at = *other
 				project[main] = &fstest.MapFile{Data: []byte(v.JSON())}
 				sources := map[string][]byte{}

@@ -115,10 +115,12 @@ func TestLinks(t *testing.T) {
 		if path.Ext(name) != ".html" {
 			continue
 		}
+		anchors := map[string]bool{}
 		for _, m := range ids.FindAllStringSubmatch(text, -1) {
-			if strings.Count(text, m[0]) != 1 {
+			if anchors[m[1]] {
 				t.Errorf("%s has the id %s more than once", name, m[1])
 			}
+			anchors[m[1]] = true
 		}
 		for _, m := range hrefs.FindAllStringSubmatch(text, -1) {
 			links++
@@ -131,7 +133,7 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s: the link %s leaves the site", name, m[1])
 			case target.Path != "" && site[path.Join(path.Dir(name), target.Path)] == "":
 				t.Errorf("%s: the link %s leads to nothing", name, m[1])
-			case target.Fragment != "" && target.Path == "" && !strings.Contains(text, ` id="`+target.Fragment+`"`):
+			case target.Fragment != "" && target.Path == "" && !anchors[target.Fragment]:
 				t.Errorf("%s has no %s", name, m[1])
 			}
 		}

@@ -158,6 +158,7 @@ func read(opts Options, list *finding.List) (*migrationfolder.Folder, error) {
 	}
 	if err == nil && !folder.Nested && !mentions(folder) {
 		if all, err := migrationfolder.ReadAll(dir); err == nil && mentions(all) {
+			all.Skipped = folder.Skipped
 			folder = all
 		}
 	}

@@ -16,6 +16,9 @@ func (r *run) warnOfUnique() {
 		if slices.Contains(x.Columns, "id") || slices.Contains(x.Columns, "seq") {
 			continue // it can hardly refuse a row
 		}
+		if !r.hasAll(x.Columns) {
+			continue // a column was renamed where package indexes does not look
+		}
 		kind, drop := "index", "DROP INDEX "+identifier(r.opts.Schema, x.Name)
 		if x.Constraint {
 			kind, drop = "constraint", "ALTER TABLE "+identifier(r.opts.Schema, table)+" DROP CONSTRAINT "+identifier("", x.Name)
@@ -25,6 +28,16 @@ func (r *run) warnOfUnique() {
 				"if that row is dead-lettered, every later business transaction that inserts these values fails", kind, finding.Quote(x.Name), table, keyText(x.Columns)).
 			SetHint("add a migration with " + drop + "; to insert an event at most once, give it an id made with outbox.DeterministicID")
 	}
+}
+
+// hasAll reports whether the table has all columns of a key, as far as they are known.
+func (r *run) hasAll(key []string) bool {
+	for _, name := range key {
+		if name != indexes.Expression && r.table.Columns != nil && !slices.ContainsFunc(r.table.Columns, func(c history.Column) bool { return c.Name == name }) {
+			return false
+		}
+	}
+	return true
 }
 
 // keyText returns the columns of a key in a sentence.

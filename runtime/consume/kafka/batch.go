@@ -130,7 +130,7 @@ func (l *lane) handleBatch() bool {
 		switch {
 		case !w.lastAttempt(b.attempt, result.Err):
 			pause := w.pause(b.attempt)
-			log.WarnContext(w.ctx, "batch failed, retrying; its partition waits", "attempt", b.attempt, "retry_in", pause, "error", result.Err)
+			log.WarnContext(w.ctx, "batch failed, retrying; its partition waits", "attempt", b.attempt, "retry_in", pause.String(), "error", result.Err)
 			if !w.wait(pause) {
 				return false
 			}

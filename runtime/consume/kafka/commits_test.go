@@ -65,7 +65,8 @@ func TestCommitsThatFail(t *testing.T) {
 			seen, log := newLog(), &lines{}
 			router := consume.NewRouter()
 			router.Handle("paid", func(ctx context.Context, m consume.Message) error { return seen.handle(ctx, m) })
-			cfg := kafka.Impatient(b.config(router))
+			// On a busy machine the client may try no commit for seconds. The failures have not ended then.
+			cfg := kafka.Impatient(b.config(router), func(t *kafka.Timing) { t.Settle = time.Minute })
 			cfg.Logger = log.logger()
 			f := &fault{bench: b, cfg: &cfg}
 			f.refuseCommits(c.code)

@@ -224,7 +224,7 @@ func TestRetryTopics(t *testing.T) {
 			b.t.Errorf("the counts (-want +got):\n%s", d)
 		}
 		line := log.await(b.t, "event failed, to be retried from its retry topic")
-		if d := cmp.Diff([]any{retries[0].Topic, 2.0, 1.0, float64(delay)}, []any{line["retry_topic"], line["attempts"], line["offset"], line["retry_in"]}); d != "" {
+		if d := cmp.Diff([]any{retries[0].Topic, 2.0, 1.0, delay.String()}, []any{line["retry_topic"], line["attempts"], line["offset"], line["retry_in"]}); d != "" {
 			b.t.Errorf("the line (-want +got):\n%s", d)
 		}
 	})

@@ -194,7 +194,7 @@ func (n *notices) end(ctx context.Context, s subject, text string, attrs ...any)
 	if !p.told {
 		return
 	}
-	attrs = append(attrs, "after", time.Since(p.since).Round(time.Millisecond), "times", p.times)
+	attrs = append(attrs, "after", time.Since(p.since).Round(time.Millisecond).String(), "times", p.times)
 	if s.topic != "" {
 		attrs = append([]any{"topic", s.topic}, attrs...)
 	}

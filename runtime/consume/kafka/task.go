@@ -58,7 +58,7 @@ func (w *worker) handle(t *task) bool {
 			return true
 		case err == nil && t.to.delay > 0:
 			w.logger(t, t.cause).WarnContext(w.ctx, "event failed, to be retried from its retry topic; later events continue", "attempts", t.tries,
-				"retry_topic", t.to.topic, "retry_in", t.to.delay, "error", t.cause)
+				"retry_topic", t.to.topic, "retry_in", t.to.delay.String(), "error", t.cause)
 			w.finished(t, Delayed, t.tries)
 			return true
 		case err == nil:
@@ -74,7 +74,7 @@ func (w *worker) handle(t *task) bool {
 		case t.cause != nil:
 			pause := w.pause(t.attempt)
 			w.logger(t, err).ErrorContext(w.ctx, t.to.failed(),
-				"attempt", t.attempt, "retry_in", pause, "error", errors.Join(err, t.cause))
+				"attempt", t.attempt, "retry_in", pause.String(), "error", errors.Join(err, t.cause))
 			if !w.wait(pause) {
 				return false
 			}
@@ -88,7 +88,7 @@ func (w *worker) handle(t *task) bool {
 			continue
 		}
 		pause := w.pause(t.attempt)
-		w.logger(t, err).WarnContext(w.ctx, "event failed, retrying; its partition waits", "attempt", t.before+t.attempt, "retry_in", pause, "error", err)
+		w.logger(t, err).WarnContext(w.ctx, "event failed, retrying; its partition waits", "attempt", t.before+t.attempt, "retry_in", pause.String(), "error", err)
 		if !w.wait(pause) {
 			return false
 		}

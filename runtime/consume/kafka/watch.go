@@ -122,7 +122,7 @@ func (w *watch) all(ctx context.Context) {
 	w.r.notices.expire(ctx, kindLost, t.repeatMax, "no more records were lost")
 	limit := w.r.cfg.StopWhenUnready
 	if err := w.r.ready(); err != nil && limit > 0 && err.For >= limit && ctx.Err() == nil {
-		w.r.log.ErrorContext(ctx, "consumer not ready for too long; it stops", "limit", limit, "reasons", err.Reasons)
+		w.r.log.ErrorContext(ctx, "consumer not ready for too long; it stops", "limit", limit.String(), "reasons", err.Reasons)
 		w.r.fail(err)
 	}
 }

@@ -77,8 +77,13 @@ func connect(t *testing.T, addr string) rueidis.Client {
 	return client
 }
 
+// newInbox returns an inbox. Without times in o, Redis may take long to answer: on a busy
+// machine it counted as away after the default of a second.
 func newInbox(t *testing.T, client rueidis.Client, o redisinbox.Options) *redisinbox.Inbox {
 	t.Helper()
+	if o.Lease == 0 && o.Timeout == 0 {
+		o.Lease, o.Timeout = 3*patience, patience
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -57,6 +57,9 @@ func explain(at Target, err error) error {
 	if what != "" {
 		return &explained{text: what, kind: ErrTLS, err: err}
 	}
+	if what = readOnly(at, err); what != "" {
+		return &explained{text: what, err: err}
+	}
 	if PoolerSays(err) {
 		return FromPooler(err)
 	}
@@ -74,6 +77,17 @@ const (
 	// log in.
 	noSuchRole = "InitializeSessionUserId"
 )
+
+// readOnly explains that target_session_attrs does not take the server; "": it is not that.
+func readOnly(at Target, err error) string {
+	switch {
+	case errors.Is(err, pgconn.ErrStandbyConnection):
+		return fmt.Sprintf("Postgres at %s is a standby: it accepts no writes", at.Address)
+	case errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return fmt.Sprintf("Postgres at %s accepts no writes: it is a standby, or its default_transaction_read_only is on", at.Address)
+	}
+	return ""
+}
 
 // refusal explains why a server refused the role, from the code of its answer: its text may
 // be in any language.

@@ -47,7 +47,7 @@ func (c decision[T]) carryOut(ctx context.Context, conn Beginner, d Decision) (i
 				return err
 			}
 			if acted, err = c.act(admindb.New(tx), page); err != nil {
-				return fmt.Errorf("admin: after %d %s: %w", done, c.nouns, missing(err))
+				return fmt.Errorf("admin: %w", missing(err))
 			}
 			if err := c.verify(admindb.New(tx), page, acted); err != nil || c.allowed == nil {
 				return err

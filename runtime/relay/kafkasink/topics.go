@@ -20,7 +20,8 @@ const defaultMaxMessageBytes = 1_048_588
 
 // Topics implements relay.Producer.
 func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, topicsTimeout)
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, topicsTimeout)
 	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
 	req.AllowAutoTopicCreation = false
@@ -30,7 +31,7 @@ func (p *producer) Topics(ctx context.Context, names []string) ([]relay.TopicInf
 		req.Topics = append(req.Topics, t)
 	}
 	resp, err := req.RequestWith(ctx, p.admin)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) && outer.Err() == nil {
 		return nil, fmt.Errorf("kafkasink: the brokers did not answer within %v%s: %w", topicsTimeout, p.sink.dialer.trouble(), err)
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,22 +80,24 @@ func TestCredentialsThatDoNotCome(t *testing.T) {
 			}
 		},
 	} {
-		conn, err := pgx.ParseConfig("postgres://127.0.0.1:1/d")
-		must(t, err)
-		conn.ConnectTimeout = 10 * time.Millisecond
-		cfg := pgstore.ServerConfig{Conn: conn}
-		set(&cfg)
-		server, err := pgstore.NewServer(cfg)
-		must(t, err)
-		t.Cleanup(server.Close)
-		store, err := pgstore.New(pgstore.Config{Server: server})
-		must(t, err)
-		t.Cleanup(store.Close)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		if err := store.Check(ctx); err == nil || !strings.Contains(err.Error(), name+": "+context.DeadlineExceeded.Error()) || ctx.Err() != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		cancel()
+		synctest.Test(t, func(t *testing.T) { // half a minute of waiting takes no time
+			conn, err := pgx.ParseConfig("postgres://127.0.0.1:1/d")
+			must(t, err)
+			conn.ConnectTimeout = 10 * time.Millisecond
+			cfg := pgstore.ServerConfig{Conn: conn}
+			set(&cfg)
+			server, err := pgstore.NewServer(cfg)
+			must(t, err)
+			defer server.Close()
+			store, err := pgstore.New(pgstore.Config{Server: server})
+			must(t, err)
+			defer store.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := store.Check(ctx); err == nil || !strings.Contains(err.Error(), name+": "+context.DeadlineExceeded.Error()) || ctx.Err() != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 

@@ -134,22 +134,22 @@ func (d *dialer) newest(ctx context.Context, opened *session, at pgdial.Target, 
 			opened, at, left, mine, theirs = f.session, f.target, at, theirs, mine
 		}
 		if !same {
-			d.warnOfTwo(ctx, at, left, mine, theirs)
+			warnOfTwo(ctx, d.cfg.Logger, at, left, mine, theirs)
 		}
 	}
 	return opened, at
 }
 
 // warnOfTwo says that two servers accept writes, and which of them to fence.
-func (d *dialer) warnOfTwo(ctx context.Context, used, left pgdial.Target, timeline, leftTimeline int64) {
+func warnOfTwo(ctx context.Context, log *slog.Logger, used, left pgdial.Target, timeline, leftTimeline int64) {
 	if timeline == 0 || leftTimeline == 0 || timeline == leftTimeline {
-		d.cfg.Logger.WarnContext(ctx, "two servers accept writes, and it is not known which was promoted last",
-			"using", used.Address, "other", left.Address,
-			"remedy", "fence the former primary (stop it, or cut it off the network); of these two, the relay uses the first one in the address of the database")
+		log.WarnContext(ctx, "two servers accept writes, and it is not known which was promoted last",
+			"used", used.Address, "other", left.Address,
+			"remedy", "fence the former primary (stop it, or cut it off the network); of these two, the first one in the address of the database is used")
 		return
 	}
-	d.cfg.Logger.WarnContext(ctx, "two servers accept writes, using the one that was promoted last",
-		"using", used.Address, "timeline", timeline, "former_primary", left.Address, "its_timeline", leftTimeline,
+	log.WarnContext(ctx, "two servers accept writes, using the one that was promoted last",
+		"used", used.Address, "timeline", timeline, "former_primary", left.Address, "its_timeline", leftTimeline,
 		"remedy", "fence the former primary, "+left.Address+": stop it, or cut it off the network")
 }
 

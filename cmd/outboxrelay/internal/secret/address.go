@@ -321,10 +321,13 @@ func (r *Redactor) addURL(address string) {
 	}
 	if at := strings.LastIndex(rest, "@"); at >= 0 {
 		user := rest[:at]
-		r.Add(user)
 		name, password, hasPassword := strings.Cut(user, ":")
 		r.Add(password)
-		if !hasPassword && scheme != "postgres" && scheme != "postgresql" {
+		postgres := scheme == "postgres" || scheme == "postgresql"
+		if !postgres || password == "" || structure(address) != nil { // else it is clear which part is the role, and that is not secret
+			r.Add(user)
+		}
+		if !hasPassword && !postgres {
 			r.Add(name)
 		}
 		rest = rest[at+1:]

@@ -10,8 +10,12 @@ import (
 // own properties: its reference, and the branches of its combinations and conditions.
 // unevaluatedProperties sees these properties too.
 type beside struct {
+	schemas  []*schema.Schema
 	declared []declaredProperty
-	always   map[string]*schema.Schema // what applies to all values says this about a property
+	// always is what the schemas that apply to all values say about a property, and
+	// required the names that they require.
+	always   map[string][]*schema.Schema
+	required map[string]bool
 	names    map[string]bool
 	patterns []string
 	all      bool // one of them is about all properties
@@ -31,9 +35,9 @@ func (c *comparison) besideOf(s *schema.Schema) *beside {
 	if known := c.besides[s]; known != nil {
 		return known
 	}
-	b := &beside{always: map[string]*schema.Schema{}, names: map[string]bool{}}
+	b := &beside{always: map[string][]*schema.Schema{}, required: map[string]bool{}, names: map[string]bool{}}
 	c.besides[s] = b
-	seen := map[*schema.Schema]bool{s: true}
+	seen := map[*schema.Schema]bool{s: true} // whether it applies to all values
 	var add func(of *schema.Schema, always bool)
 	parts := func(of *schema.Schema, always bool) {
 		if of.Ref != nil {
@@ -50,30 +54,99 @@ func (c *comparison) besideOf(s *schema.Schema) *beside {
 		}
 	}
 	add = func(of *schema.Schema, always bool) {
-		if of == nil || seen[of] {
+		if of == nil {
+			return
+		}
+		applies, twice := seen[of]
+		if twice && (applies || !always) {
 			return
 		}
 		c.work++
-		seen[of] = true
-		for _, property := range of.Properties {
-			b.declared = append(b.declared, declaredProperty{property, of})
-			b.names[property.Name] = true
-			if _, twice := b.always[property.Name]; always && !twice {
-				b.always[property.Name] = property.Schema
-			}
+		seen[of] = always
+		if !twice {
+			b.add(of)
 		}
-		for _, pattern := range of.PatternProperties {
-			b.patterns = append(b.patterns, pattern.Name)
+		if always {
+			b.addAlways(of)
 		}
-		b.all = b.all || of.AdditionalProperties != nil || of.UnevaluatedProperties != nil
-		if len(of.PrefixItems) > len(b.items) {
-			b.items = of.PrefixItems
-		}
-		b.allItems = b.allItems || of.Items != nil || of.UnevaluatedItems != nil || of.Contains != nil
 		parts(of, always)
 	}
 	parts(s, true)
 	return b
+}
+
+// add adds what a schema says, whether it applies to all values or not.
+func (b *beside) add(of *schema.Schema) {
+	b.schemas = append(b.schemas, of)
+	for _, property := range of.Properties {
+		b.declared = append(b.declared, declaredProperty{property, of})
+		b.names[property.Name] = true
+	}
+	for _, pattern := range of.PatternProperties {
+		b.patterns = append(b.patterns, pattern.Name)
+	}
+	b.all = b.all || of.AdditionalProperties != nil || of.UnevaluatedProperties != nil
+	if len(of.PrefixItems) > len(b.items) {
+		b.items = of.PrefixItems
+	}
+	b.allItems = b.allItems || of.Items != nil || of.UnevaluatedItems != nil || of.Contains != nil
+}
+
+// addAlways adds what a schema says that applies to all values.
+func (b *beside) addAlways(of *schema.Schema) {
+	for _, property := range of.Properties {
+		b.always[property.Name] = append(b.always[property.Name], property.Schema)
+	}
+	for _, name := range of.Required {
+		b.required[name.Text] = true
+	}
+}
+
+// whole returns the schema that s is a part of, with all that it refers to: its base, and
+// the branches of its allOf. All of it applies to the same value, so generated readers
+// look at it together. A registry compares each part alone.
+func (c *comparison) whole(s *shape) *schema.Schema {
+	if s.of != nil {
+		return s.of
+	}
+	return s.s
+}
+
+// elsewhere returns what the other parts of the whole say about a property that s does not
+// declare itself.
+func (c *comparison) elsewhere(s *shape, name string) []*schema.Schema {
+	if !c.generated() {
+		return nil
+	}
+	whole := c.whole(s)
+	said := c.besideOf(whole).always[name]
+	if whole != s.s {
+		if i := slices.IndexFunc(whole.Properties, func(p schema.Property) bool { return p.Name == name }); i >= 0 {
+			said = append(slices.Clip(said), whole.Properties[i].Schema)
+		}
+	}
+	return said
+}
+
+// required reports whether another part of the whole requires a property.
+func (c *comparison) required(s *shape, name string) bool {
+	if !c.generated() {
+		return false
+	}
+	whole := c.whole(s)
+	return c.besideOf(whole).required[name] || whole != s.s && whole.Requires(name)
+}
+
+// moved compares what the reader says about a property with what the writer says at other
+// places. Data fits all of it, so it is enough if the reader accepts one of them.
+func (c *comparison) moved(p *pair, writers []*schema.Schema, reader *schema.Schema) {
+	for _, writer := range writers {
+		if q := c.pair(c.shape(writer), c.shape(reader)); c.holds(p, q) {
+			p.include(q)
+			return
+		}
+	}
+	c.sub(p, writers[0], reader)
 }
 
 // itemsBeside reports the first item that the writer describes, beside its own items, and

@@ -71,6 +71,21 @@ func TestHostilePairs(t *testing.T) {
 		return `{"type": "object", "patternProperties": {` + repeated(n, func(i int) string { return fmt.Sprintf(`"^(a|b)*x%d$": {}`, i) }) +
 			`}, "properties": {` + repeated(n, func(i int) string { return fmt.Sprintf(`"p%d": {}`, i) }) + `}}`
 	}
+	// Nothing separates the variants, so each may overlap with each.
+	untagged := func(n int, leaf string) string {
+		return `{"oneOf": [` + repeated(n, func(i int) string {
+			return fmt.Sprintf(`{"type": "object", "required": ["r%d"], "properties": {"r%d": {"$ref": "#/$defs/d0"}}}`, i, i)
+		}) + `], ` + strings.TrimPrefix(tangle(20, leaf), `{"$ref": "#/$defs/d0", `)
+	}
+	// The parts of a chain of bases look at each other.
+	bases := func(n int, leaf string) string {
+		return `{"$ref": "#/$defs/d0", "$defs": {` + repeated(n, func(i int) string {
+			return fmt.Sprintf(`"d%d": {"$ref": "#/$defs/d%d", "required": ["p%d"], "properties": {"p%d": {"type": "string"}}}`, i, i+1, i, i)
+		}) + fmt.Sprintf(`, "d%d": %s}}`, n, leaf)
+	}
+	consts := func(n int, more string) string {
+		return `{"oneOf": [{"type": "string", "pattern": "^x"}, ` + repeated(n, func(i int) string { return fmt.Sprintf(`{"const": "v%d"}`, i) }) + more + `]}`
+	}
 	for name, test := range map[string]struct {
 		old, now string
 		most     int // looks at a pair, both directions together
@@ -85,10 +100,21 @@ func TestHostilePairs(t *testing.T) {
 		"a matching in the way":  {strs(300, `{"type": "string", "maxLength": %d}`), strs(300, `{"type": "string", "minLength": 1, "maxLength": %d}`), 8_000_000},
 		"nested matching":        {strs(300, `{"type": "string", "maxLength": %d}`), strs(299, `{"type": "string", "maxLength": %d}`), 600_000},
 		"patterns by properties": {patterns(1000), `{"type": "object", "additionalProperties": false}`, 1000},
+
+		"generated: thousands of variants":     {variants(3000, 0), variants(3000, 5000), 500_000},
+		"generated: variants that may overlap": {untagged(300, `{"type": "integer"}`), untagged(301, `{"type": "number"}`), 20_000_000},
+		"generated: too many that may overlap": {untagged(720, `{"type": "integer"}`), untagged(721, `{"type": "number"}`), 2*mostWork + 100_000},
+		"generated: a chain of bases":          {bases(300, `{"type": "object"}`), bases(300, `{"type": "object", "required": ["x"]}`), 2_000_000},
+		"generated: consts in a oneOf":         {consts(1000, ""), consts(1000, `, {"const": true}`), 20_000_000},
+		"generated: a tangle":                  {tangle(40, `{"type": "integer"}`), tangle(40, `{"type": "string"}`), 2_000_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			work, changes := workOf(t, test.old, test.now)
+			policy := Strict
+			if strings.HasPrefix(name, "generated: ") {
+				policy = Generated
+			}
+			work, changes := workOf(t, policy, test.old, test.now)
 			t.Logf("%d changes, %d looks", changes, work)
 			if work > test.most {
 				t.Errorf("%d looks at a pair, want at most %d", work, test.most)
@@ -101,15 +127,31 @@ func TestHostilePairs(t *testing.T) {
 }
 
 // workOf compares two schemas in both directions, and counts looks and changes.
-func workOf(t *testing.T, oldText, newText string) (work, changes int) {
+func workOf(t *testing.T, policy Policy, oldText, newText string) (work, changes int) {
 	t.Helper()
 	old, now := loadText(t, oldText), loadText(t, newText)
 	for _, direction := range Full.directions() {
-		c := newComparison(direction, Strict)
+		c := newComparison(direction, policy)
 		changes += len(c.compare(old, now, mostWork))
 		work += c.work
 	}
 	return work, changes
+}
+
+// The search for variants that overlap reaches the limits, too.
+func TestOverlapsTooLarge(t *testing.T) {
+	t.Parallel()
+	old := loadText(t, `{"oneOf": [{"type": "integer"}, {"type": "string"}]}`)
+	now := loadText(t, `{"oneOf": [{"type": "integer"}, {"type": "number"}, {"type": "string"}]}`)
+	c := newComparison(NewReadsOld, Generated)
+	c.pair(c.shape(old), c.shape(now))
+	c.judgeAll(mostWork)
+	for most, want := range map[int]string{c.work: "comparison-too-large", mostWork: "variant-overlaps"} {
+		changes := compare(old, now, NewReadsOld, Generated, most)
+		if got := changes[len(changes)-1].ID; got != want {
+			t.Errorf("at most %d looks: %v, want %s", most, changes, want)
+		}
+	}
 }
 
 // A comparison that reaches its limits counts as incompatible, and the finding says so.

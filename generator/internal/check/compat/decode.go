@@ -341,14 +341,14 @@ func (c *comparison) undeclaredRequired(p *pair) {
 	declaredBefore, declaredAfter := byName(w.Properties), byName(r.Properties)
 	for i, name := range r.Required {
 		_, was := before[name.Text]
-		if _, declared := declaredAfter[name.Text]; !was && !declared {
+		if _, declared := declaredAfter[name.Text]; !was && !declared && !c.required(p.writer, name.Text) {
 			p.add("undeclared-required-added", at(w, "required"), requiredEntry(r, i, name.Pos), quote(name.Text))
 		}
 	}
 	for i, name := range w.Required {
 		_, is := after[name.Text]
 		_, had := declaredBefore[name.Text]
-		if _, has := declaredAfter[name.Text]; !is && !had && !has {
+		if _, has := declaredAfter[name.Text]; !is && !had && !has && !c.required(p.reader, name.Text) {
 			p.add("undeclared-required-removed", requiredEntry(w, i, name.Pos), at(r, "required"), quote(name.Text))
 		}
 	}

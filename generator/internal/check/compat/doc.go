@@ -29,8 +29,9 @@
 // variant, the formats and encodings of strings, what the Go type of a number holds, and
 // the other keywords above. It compares a const with an enum, what a base schema says with
 // unevaluatedProperties and unevaluatedItems, and whether data fits two variants of oneOf.
-// These rules are in decoding.md of package finding. Other
-// policies never apply them.
+// An object, its base and the branches of its allOf are one object, so a property may move
+// from one to another. These rules are in decoding.md of package finding. Other policies
+// never apply them.
 //
 // # Where it differs
 //

@@ -43,6 +43,7 @@ var edits = []edit{
 	{"remove a value of an enum", `{properties: {state: {type: string, enum: [open, closed, lost]}}}`, `{properties: {state: {type: string, enum: [open, closed, late]}}}`},
 	{"replace a value of an enum", `{properties: {state: {enum: [open, closed]}}}`, `{properties: {state: {enum: [open, done]}}}`},
 	{"add a variant", `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}]}`, `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}, {title: None, type: "null"}]}`},
+	{"add a variant that accepts the data of another one", `{properties: {pay: {oneOf: [{title: Pay, type: object, required: [card], properties: {card: {type: string}}}, {type: "null"}]}}}`, `{properties: {pay: {oneOf: [{title: Pay, type: object, required: [card], properties: {card: {type: string}}}, {title: Pay, type: object, properties: {note: {type: string}}}, {type: "null"}]}}}`},
 	{"remove a variant", `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}, {title: None, type: "null"}]}`, `{oneOf: [{title: Card, type: object, required: [card], properties: {card: {type: string}}}]}`},
 	{"allow null", `{properties: {note: {type: string}}}`, `{properties: {note: {type: [string, "null"]}}}`},
 	{"no longer allow null", `{properties: {note: {type: [string, "null"]}}}`, `{properties: {note: {type: string}}}`},
@@ -58,6 +59,8 @@ var edits = []edit{
 	{"change a const", `{properties: {kind: {const: order}}}`, `{properties: {kind: {const: purchase}}}`},
 	{"change a format", `{properties: {at: {type: string, format: date}}}`, `{properties: {at: {type: string, format: date-time}}}`},
 	{"change a description", `{properties: {at: {type: string, description: When.}}}`, `{properties: {at: {type: string, description: When it was.}}}`},
+	{"add a property to the base of an object without unevaluated properties", `{$ref: "#/$defs/Base", unevaluatedProperties: false, $defs: {Base: {type: object, properties: {id: {type: string}}}}}`, `{$ref: "#/$defs/Base", unevaluatedProperties: false, $defs: {Base: {type: object, properties: {id: {type: string}, note: {type: string}}}}}`},
+	{"move a required property to the base", `{$ref: "#/$defs/Base", properties: {at: {type: string}, note: {type: string}}, required: [note], $defs: {Base: {type: object, properties: {id: {type: string}}}}}`, `{$ref: "#/$defs/Base", properties: {at: {type: string}}, $defs: {Base: {type: object, properties: {id: {type: string}, note: {type: string}}, required: [note]}}}`},
 }
 
 // The findings for each edit, at each level and under each policy. Read the golden file

@@ -9,6 +9,7 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/ecma"
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
 
 // Check compares the schema now with earlier versions, the latest last, and returns
@@ -73,16 +74,18 @@ type comparison struct {
 	direction Direction
 	policy    Policy
 	both      bool // the other direction is checked too
-	plain     bool // it is part of another comparison, which looks for overlaps
-	shapes    map[*schema.Schema]*shape
+	shapes    map[shapeKey]*shape
 	pairs     map[pairKey]*pair
 	fresh     []*pair // not checked yet, the latest first
 	fallen    []*pair // to check again, the earliest first
 	patterns  map[string]*ecma.Matcher
 	prints    map[*schema.Schema]fingerprint
 	besides   map[*schema.Schema]*beside
+	values    *validator.Validator
 	work      int
 }
+
+type shapeKey struct{ s, of *schema.Schema }
 
 type pairKey struct{ writer, reader *shape }
 
@@ -103,6 +106,7 @@ type difference struct {
 	edit           string       // the rule for what the author did; "": follows from rule
 	stricter       bool         // a schema registry does not allow it under any policy
 	advice         *advice      // for its author, although it is compatible
+	limited        bool         // unevaluatedProperties of a schema around an open object restricts the property
 	writer, reader place
 	args           []any
 }
@@ -121,7 +125,7 @@ func compare(old, now *schema.Schema, direction Direction, policy Policy, most i
 
 func newComparison(direction Direction, policy Policy) *comparison {
 	return &comparison{
-		direction: direction, policy: policy, shapes: map[*schema.Schema]*shape{},
+		direction: direction, policy: policy, shapes: map[shapeKey]*shape{},
 		pairs: map[pairKey]*pair{}, patterns: map[string]*ecma.Matcher{}, prints: map[*schema.Schema]fingerprint{},
 		besides: map[*schema.Schema]*beside{},
 	}
@@ -133,17 +137,28 @@ func (c *comparison) compare(old, now *schema.Schema, most int) []finding.Findin
 		writer, reader = now, old
 	}
 	root := c.pair(c.shape(writer), c.shape(reader))
-	for p := c.next(); p != nil; p = c.next() {
-		if c.work > most || len(c.pairs) > mostPairs {
-			return []finding.Finding{c.change(difference{rule: rule("comparison-too-large"), writer: whole(writer), reader: whole(reader)})}
-		}
-		c.judge(p)
-	}
-	if c.generated() && !c.plain {
+	if c.judgeAll(most) && c.generated() {
 		c.overlaps(root, most)
+	}
+	if c.tooLarge(most) {
+		return []finding.Finding{c.change(difference{rule: rule("comparison-too-large"), writer: whole(writer), reader: whole(reader)})}
 	}
 	return c.report(root)
 }
+
+// judgeAll judges the pairs in the queues. It returns false if they are too many.
+func (c *comparison) judgeAll(most int) bool {
+	for p := c.next(); p != nil; p = c.next() {
+		if c.tooLarge(most) {
+			c.fresh = append(c.fresh, p)
+			return false
+		}
+		c.judge(p)
+	}
+	return true
+}
+
+func (c *comparison) tooLarge(most int) bool { return c.work > most || len(c.pairs) > mostPairs }
 
 // next takes the next pair from the queues. New pairs come first, so that all pairs
 // exist before any is checked again.
@@ -214,15 +229,21 @@ func (c *comparison) holds(p, q *pair) bool {
 // is obvious, it makes no pair.
 func (c *comparison) readable(p *pair, writer, reader *shape) (*pair, bool) {
 	c.work++
-	if writer.kind != reader.kind && writer.kind != combined && reader.kind != combined &&
-		writer.kind != nothing && reader.kind != anything && (!c.generated() || listing(writer) == nil || listing(reader) == nil) {
-		return nil, false
-	}
-	if writer.kind == objectKind && reader.kind == objectKind && c.discriminated(writer, reader) {
+	if c.hopeless(writer, reader) {
 		return nil, false
 	}
 	q := c.pair(writer, reader)
 	return q, c.holds(p, q)
+}
+
+// hopeless reports whether it is obvious that a reader with one shape cannot read data of
+// the other.
+func (c *comparison) hopeless(writer, reader *shape) bool {
+	if writer.kind != reader.kind && writer.kind != combined && reader.kind != combined &&
+		writer.kind != nothing && reader.kind != anything && (!c.generated() || listing(writer) == nil || listing(reader) == nil) {
+		return true
+	}
+	return writer.kind == objectKind && reader.kind == objectKind && c.discriminated(writer, reader)
 }
 
 // include adds the differences of q to p's.
@@ -303,7 +324,16 @@ func (c *comparison) editOf(d difference) edit {
 		r := rule(d.edit)
 		e.id, e.message, e.fix = r.ID, r.Message, r.Fix
 	}
+	if words, ok := limitedWords[e.id]; ok && d.limited {
+		e.message = words
+	}
 	return e
+}
+
+// limitedWords are the messages for properties of an object that is open itself.
+var limitedWords = map[string]string{
+	"property-added-to-open-model":     "READER declares the property %s; under that name, WRITER allows only what its unevaluatedProperties allows",
+	"property-removed-from-open-model": "READER does not declare the property %s of WRITER; under that name, it allows only what its unevaluatedProperties allows",
 }
 
 func (c *comparison) change(d difference) finding.Finding {

@@ -13,6 +13,9 @@ import (
 // part, if one line does it.
 func advise(fix, edit string, old, now place) string {
 	first, rest, more := strings.Cut(fix, "; or ")
+	if edit == "property-added-to-closed-model" && old.keyword == "unevaluatedProperties" {
+		fix = strings.Replace(fix, "additionalProperties", old.keyword, 1)
+	}
 	line := lineFor(edit, old, now)
 	if strings.HasSuffix(edit, "-changed") && strings.HasPrefix(first, "remove ") {
 		line = remove(now)
@@ -36,7 +39,7 @@ func lineFor(edit string, old, now place) string {
 			return ""
 		}
 		return write(now, "enum", values(append(slices.Clone(now.s.Enum), missing(old.s.Enum, now.s.Enum)...)))
-	case "enum-value-added", "property-added-to-open-model", "property-renamed", "const-changed":
+	case "enum-value-added", "property-added-to-open-model", "property-added-to-closed-model", "property-renamed", "const-changed":
 		return "" // the fix says what to write
 	case "property-became-required", "required-property-added-to-open-model", "required-property-added-to-closed-model",
 		"required-property-added-to-partially-open-model", "undeclared-required-added":

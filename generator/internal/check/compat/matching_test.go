@@ -39,7 +39,7 @@ func TestUnionsAreLinear(t *testing.T) {
 					return fmt.Sprintf(`{"type": "object", "properties": {"version": {"const": 1}, "kind": `+tag+`, "x": {"type": "string", "maxLength": %d}}}`, tagged, maximum)
 				}
 				work := func(n int) int {
-					work, _ := workOf(t, union(n, func(i int) string { return variant(i, 1) }),
+					work, _ := workOf(t, Strict, union(n, func(i int) string { return variant(i, 1) }),
 						union(n, func(i int) string { return variant(change(i, n)) }))
 					return work
 				}

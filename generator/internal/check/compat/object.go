@@ -92,7 +92,7 @@ func (c *comparison) properties(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	before, after := byName(w.Properties), byName(r.Properties)
 	neededBefore, neededAfter := names(w.Required), names(r.Required)
-	renamed := c.renamed(w, r, before, after)
+	renamed := c.renamed(p, before, after)
 	for _, property := range r.Properties {
 		i, was := neededBefore[property.Name]
 		j, is := neededAfter[property.Name]
@@ -114,6 +114,7 @@ func (c *comparison) properties(p *pair) {
 			to = requiredEntry(r, j, r.Required[j].Pos)
 		}
 		switch {
+		case was && !is && c.required(p.reader, property.Name), !was && is && c.required(p.writer, property.Name):
 		case was && !is:
 			p.add("property-became-optional", from, to, quote(property.Name))
 		case !was && is && property.Schema.Default != nil:
@@ -132,31 +133,32 @@ func (c *comparison) properties(p *pair) {
 
 // renamed returns the former name of each property that has another name now: of what
 // only one of the schemas declares, the only two with the same schema.
-func (c *comparison) renamed(w, r *schema.Schema, before, after map[string]schema.Property) map[string]string {
-	alone := func(list []schema.Property, others map[string]schema.Property) map[fingerprint][]string {
-		byMark := map[fingerprint][]string{}
+func (c *comparison) renamed(p *pair, before, after map[string]schema.Property) map[string]string {
+	lone := func(list []schema.Property, other *shape, own map[string]schema.Property) []schema.Property {
+		var alone []schema.Property
 		for _, property := range list {
-			if _, both := others[property.Name]; !both {
-				mark := c.fingerprint(property.Schema)
-				byMark[mark] = append(byMark[mark], property.Name)
+			if _, both := own[property.Name]; !both && len(c.elsewhere(other, property.Name)) == 0 {
+				alone = append(alone, property)
 			}
 		}
-		return byMark
+		return alone
 	}
-	lone := func(list []schema.Property, others map[string]schema.Property) bool {
-		return slices.ContainsFunc(list, func(property schema.Property) bool {
-			_, both := others[property.Name]
-			return !both
-		})
-	}
-	if !lone(w.Properties, after) || !lone(r.Properties, before) {
+	gone, added := lone(p.writer.s.Properties, p.reader, after), lone(p.reader.s.Properties, p.writer, before)
+	if len(gone) == 0 || len(added) == 0 {
 		return nil
 	}
-	names := map[string]string{}
-	gone := alone(w.Properties, after)
-	for mark, added := range alone(r.Properties, before) {
-		if former := gone[mark]; len(former) == 1 && len(added) == 1 && !c.empty(after[added[0]].Schema) {
-			names[added[0]] = former[0]
+	byMark := func(list []schema.Property) map[fingerprint][]string {
+		names := map[fingerprint][]string{}
+		for _, property := range list {
+			mark := c.fingerprint(property.Schema)
+			names[mark] = append(names[mark], property.Name)
+		}
+		return names
+	}
+	names, former := map[string]string{}, byMark(gone)
+	for mark, now := range byMark(added) {
+		if old := former[mark]; len(old) == 1 && len(now) == 1 && !c.empty(after[now[0]].Schema) {
+			names[now[0]] = old[0]
 		}
 	}
 	return names
@@ -168,9 +170,6 @@ func (c *comparison) propertyRenamed(p *pair, former, property schema.Property, 
 	start := len(p.differences)
 	c.propertyRemoved(p, former)
 	c.propertyAdded(p, property, needed)
-	if len(p.differences) == start {
-		return // both moved
-	}
 	d := slices.MinFunc(p.differences[start:], func(a, b difference) int { return cmp.Compare(a.rule.Allowed, b.rule.Allowed) })
 	d.edit, d.args = finding.Renamed, []any{quote(former.Name), quote(property.Name)}
 	d.writer = under(p.writer.s, "properties", former.Name, former.Pos)
@@ -184,11 +183,14 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "properties"), under(r, "properties", property.Name, property.Pos)
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
-	if c.generated() {
-		if moved := c.besideOf(w).always[property.Name]; moved != nil {
-			if c.sub(p, moved, property.Schema); !needed {
-				return
-			}
+	allowed, restricted := others(w)
+	if said := c.elsewhere(p.writer, property.Name); len(said) > 0 && allowed {
+		if restricted != nil {
+			said = append(slices.Clip(said), restricted)
+		}
+		c.moved(p, said, property.Schema)
+		if !needed || w.Requires(property.Name) || c.required(p.writer, property.Name) {
+			return
 		}
 	}
 	model := "closed"
@@ -199,6 +201,7 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 			return
 		case !needed:
 			add("property-added-to-open-model")
+			c.limitedElsewhere(p, p.writer)
 			return
 		}
 		model = "open"
@@ -222,16 +225,19 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 	w, r := p.writer.s, p.reader.s
 	from, to := under(w, "properties", property.Name, property.Pos), at(r, "properties")
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
-	if c.generated() {
-		if moved := c.besideOf(r).always[property.Name]; moved != nil {
-			if c.besideOf(w).always[property.Name] == nil { // else the two there are compared
-				c.sub(p, property.Schema, moved)
+	if said := c.elsewhere(p.reader, property.Name); len(said) > 0 {
+		if len(c.besideOf(w).schemas) == 0 && p.writer.of == nil { // else its parts are compared
+			for _, reader := range said {
+				c.sub(p, property.Schema, reader)
 			}
+		}
+		if c.passes(r, property.Name) {
 			return
 		}
 	}
 	if c.open(r) {
 		add("property-removed-from-open-model")
+		c.limitedElsewhere(p, p.reader)
 		return
 	}
 	schemaThere := c.covering(r, property.Name)
@@ -243,6 +249,22 @@ func (c *comparison) propertyRemoved(p *pair, property schema.Property) {
 	default:
 		add("property-removed-from-closed-model")
 	}
+}
+
+// limitedElsewhere marks the latest difference, which says that an object allows any value
+// under a name, if unevaluatedProperties of the whole does not.
+func (c *comparison) limitedElsewhere(p *pair, s *shape) {
+	u := c.whole(s).UnevaluatedProperties
+	p.differences[len(p.differences)-1].limited = c.generated() && u != nil && !c.empty(u)
+}
+
+// passes reports whether an object accepts a property that it does not declare, and that
+// another part of the whole does. additionalProperties sees no other part, and
+// unevaluatedProperties only those beside it.
+func (c *comparison) passes(s *schema.Schema, name string) bool {
+	allowed, restricted := others(s)
+	u := s.UnevaluatedProperties
+	return allowed && restricted == nil && (u == nil || c.empty(u) || len(c.besideOf(s).always[name]) > 0)
 }
 
 func (c *comparison) additionalProperties(p *pair) {

@@ -4,15 +4,17 @@ import (
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
 
 // overlaps adds the variants of each oneOf that accept data of another variant as well:
 // a reader rejects data that fits two variants of oneOf. It needs the final verdicts,
 // because here a compatible pair is the problem, so it runs after all pairs are judged.
+// The pairs that it adds say nothing about the earlier ones. It stops after most looks.
 func (c *comparison) overlaps(root *pair, most int) {
 	for _, p := range reachable(root) {
 		r := p.reader
-		if r.kind != combined || r.madeUp || r.op != oneOf || len(c.branches(r)) < 2 || c.tagsOf(r) != nil {
+		if r.kind != combined || r.madeUp || r.op != oneOf || len(c.branches(r)) < 2 {
 			continue
 		}
 		w := p.writer
@@ -32,44 +34,140 @@ func (c *comparison) overlaps(root *pair, most int) {
 func (c *comparison) overlapping(p *pair, most int) {
 	w, r := p.writer, p.reader
 	known := map[[2]int]bool{}
+	former := slices.Repeat([]int{-1}, len(r.parts))
 	for i, j := range p.partner {
-		for k := range r.parts {
-			if j < 0 || k == j || known[[2]int{k, j}] || !c.overlap(w.subs[i], r.subs[k], most) {
+		if j >= 0 {
+			former[j] = i
+		}
+	}
+	near := c.neighbours(r)
+	for i, j := range p.partner {
+		if j < 0 {
+			continue
+		}
+		for _, k := range near.of(c, j, w.parts[i]) {
+			if c.work > most {
+				return
+			}
+			if k == j || known[[2]int{k, j}] || !c.overlap(w.parts[i], r.parts[k], most) {
 				continue
 			}
-			if former := slices.Index(p.partner, k); former >= 0 && (c.overlap(w.subs[i], w.subs[former], most) || c.overlap(w.subs[former], w.subs[i], most)) {
+			if f := former[k]; f >= 0 && (c.overlap(w.parts[i], w.parts[f], most) || c.overlap(w.parts[f], w.parts[i], most)) {
 				continue // they did before
 			}
 			known[[2]int{j, k}] = true
+			c.work += costOfValue
 			p.add("variant-overlaps", branchPlace(w, i), branchPlace(r, k), c.variant(r, j), c.variant(r, k))
 		}
 	}
 }
 
-// twice looks for two variants that accept all data of a writer without variants.
+// neighbours finds the variants of a union that may overlap with another one.
+type neighbours struct {
+	tags     *tags
+	all      []int
+	loose    []int // those that the tags do not separate from others
+	unlisted []int
+	byValue  map[string][]int // those that list a value, and nothing else
+	index    *branchIndex
+}
+
+func (c *comparison) neighbours(s *shape) *neighbours {
+	n := &neighbours{tags: c.tagsOf(s), byValue: map[string][]int{}, index: c.indexed(s.parts)}
+	for k, part := range s.parts {
+		n.all = append(n.all, k)
+		if n.tags == nil || n.tags.of[k] == nil {
+			n.loose = append(n.loose, k)
+		}
+		values := listing(part)
+		if values == nil {
+			n.unlisted = append(n.unlisted, k)
+		}
+		for _, v := range values {
+			c.work++
+			n.byValue[v.Canonical()] = append(n.byValue[v.Canonical()], k)
+		}
+	}
+	return n
+}
+
+// of returns the variants that may accept data that the writer's schema allows and the
+// variant j accepts.
+func (n *neighbours) of(c *comparison, j int, writer *shape) []int {
+	values := listing(writer)
+	switch {
+	case n.tags != nil && n.tags.of[j] != nil:
+		return n.loose
+	case writer.kind == objectKind:
+		return n.index.candidates(c, writer)
+	case values == nil:
+		return n.all
+	}
+	found := slices.Clone(n.unlisted)
+	for _, v := range values {
+		c.work++
+		found = append(found, n.byValue[v.Canonical()]...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// twice looks for two variants that accept the same data of a writer without variants:
+// all of it, or one of the values that it lists.
 func (c *comparison) twice(p *pair, most int) {
-	first := -1
-	for k, sub := range p.reader.subs {
-		switch {
-		case !c.accepts(p.writer.s, sub, most):
-		case first < 0:
-			first = k
-		default:
-			p.add("variant-overlaps", p.writer.at, branchPlace(p.reader, k), c.variant(p.reader, first), c.variant(p.reader, k))
+	writer := c.shape(p.writer.s)
+	values := valuesOf(writer)
+	if values == nil || !c.scalar(writer) {
+		c.twiceIf(p, func(part *shape) bool { return c.accepts(writer, part, most) })
+		return
+	}
+	for _, v := range values {
+		one := []*schema.Value{v}
+		if c.work > most || c.twiceIf(p, func(part *shape) bool { return c.scalar(part) && c.fits(one, writer, part) }) {
 			return
 		}
 	}
 }
 
+// twiceIf reports two variants that accept the same data, if there are two.
+func (c *comparison) twiceIf(p *pair, accepts func(part *shape) bool) bool {
+	r := p.reader
+	after := c.tagsOf(r)
+	first := -1
+	for k, part := range r.parts {
+		switch {
+		case !accepts(part):
+		case first < 0:
+			first = k
+		case !after.separate(first, k):
+			p.add("variant-overlaps", p.writer.at, branchPlace(r, k), c.variant(r, first), c.variant(r, k))
+			return true
+		}
+	}
+	return false
+}
+
+// separate reports whether the tags separate two variants. They do so for objects.
+func (t *tags) separate(i, j int) bool { return t != nil && t.of[i] != nil && t.of[j] != nil }
+
 // overlap reports whether some data of the writer's variant surely fits the reader's: all
-// of it, or all that the reader's accepts. Objects are compared in one direction only:
-// data of an object may have the properties of any other one, but rarely has.
-func (c *comparison) overlap(writer, reader *schema.Schema, most int) bool {
-	w, r := c.shape(writer), c.shape(reader)
-	if w.kind == nothing || r.kind == nothing || w.kind == objectKind && r.kind == objectKind && c.discriminated(w, r) {
+// of it, or all that the reader's accepts, or one of the values that one of them lists.
+// Objects are compared in one direction only: data of an object may have the properties
+// of any other one, but rarely has.
+func (c *comparison) overlap(writer, reader *shape, most int) bool {
+	c.work++
+	if writer.kind == nothing || reader.kind == nothing {
 		return false
 	}
-	return c.accepts(writer, reader, most) || c.scalar(r) && c.accepts(reader, writer, most)
+	if c.scalar(writer) && c.scalar(reader) {
+		if values := valuesOf(writer); values != nil {
+			return c.fits(values, writer, reader)
+		}
+		if values := valuesOf(reader); values != nil {
+			return c.fits(values, reader, writer)
+		}
+	}
+	return c.accepts(writer, reader, most) || c.scalar(reader) && c.accepts(reader, writer, most)
 }
 
 // scalar reports whether a shape is about no objects, arrays or combinations.
@@ -84,27 +182,67 @@ func (c *comparison) scalar(s *shape) bool {
 	return false
 }
 
-// accepts reports whether a reader with one schema accepts all data of another one.
-func (c *comparison) accepts(writer, reader *schema.Schema, most int) bool {
-	if c.work > most {
-		return false
+// valuesOf returns the values that a shape lists, alone or beside other keywords; nil if
+// it lists none.
+func valuesOf(s *shape) []*schema.Value {
+	parts := []*shape{s}
+	if s.kind == combined && s.madeUp && s.op == allOf {
+		parts = s.parts
 	}
-	inner := newComparison(NewReadsOld, c.policy)
-	inner.plain = true
-	changes := inner.compare(writer, reader, most-c.work)
-	c.work += inner.work
-	return Compatible(changes)
+	for _, part := range parts {
+		if values := listing(part); values != nil {
+			return values
+		}
+	}
+	return nil
 }
 
-// variant returns a variant of a union for a sentence.
+// costOfValue is how many looks at a pair take as long as one check of a value.
+const costOfValue = 100
+
+// fits reports whether one of the values that a shape lists fits it and another shape.
+func (c *comparison) fits(values []*schema.Value, of, other *shape) bool {
+	if listed := listing(other); listed != nil && listing(of) != nil {
+		c.work += len(values) + len(listed)
+		return len(missing(values, listed)) < len(values)
+	}
+	if c.values == nil {
+		c.values = validator.New(c.policy == Generated)
+	}
+	return slices.ContainsFunc(values, func(v *schema.Value) bool {
+		c.work++
+		if name, ok := jsonTypes[other.kind]; ok && !hasType(v, name) {
+			return false
+		}
+		c.work += costOfValue
+		return c.values.Check(other.s, v) == validator.Valid && (of.kind != combined || c.values.Check(of.s, v) == validator.Valid)
+	})
+}
+
+// jsonTypes are the types of the shapes of one type. A constraint without a type is for
+// that type alone.
+var jsonTypes = map[kind]string{stringKind: "string", numberKind: "number", booleanKind: "boolean", nullKind: "null"}
+
+// accepts reports whether a reader with one shape accepts all data of another one; false
+// after most looks.
+func (c *comparison) accepts(writer, reader *shape, most int) bool {
+	if c.hopeless(writer, reader) {
+		return false
+	}
+	p := c.pair(writer, reader)
+	return c.judgeAll(most) && p.compatible
+}
+
+// variant returns a variant of a union, and where it is, for a sentence.
 func (c *comparison) variant(s *shape, i int) string {
+	at := " (" + s.subs[i].Pointer + ")"
 	if title := s.parts[i].s.Title; title != "" {
-		return quote(title)
+		return quote(title) + at
 	}
 	if ref := s.subs[i].Ref; ref != nil {
-		return quote(ref.Text)
+		return quote(ref.Text) + at
 	}
-	return c.describe(s.parts[i])
+	return c.describe(s.parts[i]) + at
 }
 
 // reachable lists a pair, and the pairs whose differences belong to it.

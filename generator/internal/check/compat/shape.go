@@ -40,6 +40,7 @@ const (
 type shape struct {
 	kind    kind
 	s       *schema.Schema
+	of      *schema.Schema // the schema that it is a part of; nil: it is no part
 	at      place
 	integer bool
 
@@ -104,46 +105,58 @@ var groups = []group{
 }
 
 // shape returns the shape of s, always the same one. It follows references.
-func (c *comparison) shape(s *schema.Schema) *shape {
-	s = s.Resolved()
-	if known, ok := c.shapes[s]; ok {
+func (c *comparison) shape(s *schema.Schema) *shape { return c.part(s, nil) }
+
+// part returns the shape of s as a part of another schema, always the same one.
+func (c *comparison) part(s, of *schema.Schema) *shape {
+	key := shapeKey{s.Resolved(), of}
+	if known, ok := c.shapes[key]; ok {
 		return known
 	}
-	made := c.build(s)
-	c.shapes[s] = made
+	made := c.build(key.s, of)
+	c.shapes[key] = made
 	return made
 }
 
-func (c *comparison) build(s *schema.Schema) *shape {
+// within returns what the base of a schema, or a branch of its allOf, is a part of; nil if
+// that does not matter.
+func (c *comparison) within(s, of *schema.Schema) *schema.Schema {
+	if of == nil && c.generated() {
+		return s
+	}
+	return of
+}
+
+func (c *comparison) build(s, of *schema.Schema) *shape {
 	if s.Bool != nil {
 		k := nothing
 		if *s.Bool {
 			k = anything
 		}
-		return &shape{kind: k, s: s, at: whole(s)}
+		return &shape{kind: k, s: s, of: of, at: whole(s)}
 	}
-	parts := c.parts(s)
+	parts := c.parts(s, of)
 	switch len(parts) {
 	case 0:
-		return &shape{kind: anything, s: s, at: whole(s)}
+		return &shape{kind: anything, s: s, of: of, at: whole(s)}
 	case 1:
 		return parts[0]
 	}
-	return &shape{kind: combined, s: s, at: whole(s), op: allOf, madeUp: true, parts: parts}
+	return &shape{kind: combined, s: s, of: of, at: whole(s), op: allOf, madeUp: true, parts: parts}
 }
 
 // parts returns everything in s that restricts values.
-func (c *comparison) parts(s *schema.Schema) []*shape {
+func (c *comparison) parts(s, of *schema.Schema) []*shape {
 	var parts []*shape
 	add := func(k kind, keyword string) *shape {
-		p := &shape{kind: k, s: s, at: at(s, keyword)}
+		p := &shape{kind: k, s: s, of: of, at: at(s, keyword)}
 		parts = append(parts, p)
 		return p
 	}
 	if s.Ref != nil {
-		parts = append(parts, c.shape(s.Ref.Target))
+		parts = append(parts, c.part(s.Ref.Target, c.within(s, of)))
 	}
-	parts = append(parts, c.typed(s)...)
+	parts = append(parts, c.typed(s, of)...)
 	if s.Enum != nil {
 		add(enumKind, "enum")
 	}
@@ -170,16 +183,16 @@ func (c *comparison) parts(s *schema.Schema) []*shape {
 
 // typed returns what s says about single types: by type, and by keywords for one type
 // without a type keyword.
-func (c *comparison) typed(s *schema.Schema) []*shape {
+func (c *comparison) typed(s, of *schema.Schema) []*shape {
 	var parts []*shape
 	var said []kind
 	for _, name := range s.Types {
-		p := &shape{kind: kindOf(name), s: s, at: at(s, "type"), integer: name == "integer"}
+		p := &shape{kind: kindOf(name), s: s, of: of, at: at(s, "type"), integer: name == "integer"}
 		parts = append(parts, p)
 		said = append(said, p.kind)
 	}
 	if len(parts) > 1 {
-		parts = []*shape{{kind: combined, s: s, at: at(s, "type"), op: anyOf, madeUp: true, parts: parts}}
+		parts = []*shape{{kind: combined, s: s, of: of, at: at(s, "type"), op: anyOf, madeUp: true, parts: parts}}
 	}
 	for _, g := range groups {
 		if slices.Contains(said, g.kind) {
@@ -188,11 +201,11 @@ func (c *comparison) typed(s *schema.Schema) []*shape {
 		i := slices.IndexFunc(g.keywords, func(keyword string) bool { return has(s, keyword) })
 		switch {
 		case i >= 0:
-			parts = append(parts, &shape{kind: g.kind, s: s, at: at(s, g.keywords[i])})
+			parts = append(parts, &shape{kind: g.kind, s: s, of: of, at: at(s, g.keywords[i])})
 		case g.kind == stringKind && s.Format != "" && !modern(s):
-			parts = append(parts, &shape{kind: g.kind, s: s, at: at(s, "format")})
+			parts = append(parts, &shape{kind: g.kind, s: s, of: of, at: at(s, "format")})
 		case g.kind == stringKind && len(said) == 0 && c.policy == Generated && checkedFormat(s)+checkedEncoding(s) != "":
-			parts = append(parts, &shape{kind: g.kind, s: s, at: encodingPlace(s)})
+			parts = append(parts, &shape{kind: g.kind, s: s, of: of, at: encodingPlace(s)})
 		}
 	}
 	return parts
@@ -209,8 +222,12 @@ func kindOf(name string) kind {
 func (c *comparison) branches(s *shape) []*shape {
 	if s.parts == nil {
 		s.subs = c.distinct(s.subs)
+		var of *schema.Schema // a variant is no part: not all data fits it
+		if s.op == allOf {
+			of = c.within(s.s, s.of)
+		}
 		for _, sub := range s.subs {
-			s.parts = append(s.parts, c.shape(sub))
+			s.parts = append(s.parts, c.part(sub, of))
 		}
 	}
 	return s.parts

@@ -65,10 +65,10 @@ func (c *comparison) listed(p *pair) bool {
 
 // listing returns the values that a shape lists; nil if it does not.
 func listing(s *shape) []*schema.Value {
-	switch {
-	case s.kind == enumKind:
+	switch s.kind {
+	case enumKind:
 		return s.s.Enum
-	case s.kind == constKind:
+	case constKind:
 		return []*schema.Value{s.s.Const}
 	}
 	return nil
@@ -152,7 +152,7 @@ func (c *comparison) otherKind(p *pair) {
 			}
 			return
 		}
-	case w.kind == combined && (w.madeUp || len(c.branches(w)) == 1):
+	case w.kind == combined && (w.madeUp || len(c.branches(w)) == 1 || c.generated() && w.op == allOf):
 		if i := alike(c.branches(w), r); i >= 0 {
 			p.include(c.pair(w.parts[i], r))
 			if w.op == anyOf && len(w.parts) > 1 {

@@ -241,14 +241,17 @@ func Removed(before Before, pos finding.Pos) finding.Finding {
 		fmt.Sprintf("the event %s (%s, version %d) was removed: its consumers receive nothing more, and the remaining rows and records have no schema", finding.Quote(e.Type), e.GoName, e.Version))
 }
 
-// NowConsumed returns the finding for an event that another service publishes now, as its
-// description says at pos.
-func NowConsumed(before Before, pos finding.Pos) finding.Finding {
+// NowConsumed returns the finding for an event that another service publishes now, as the
+// present event says.
+func NowConsumed(before Before, now *schema.Event) finding.Finding {
 	e := before.Event
+	pos := now.Place("role")
 	f := found("event-removed", e.Type, pos, before.pos(e.Pos),
-		fmt.Sprintf("the project no longer publishes the event %s (%s, version %d), it only consumes it now: the generated package has no insert functions for it, and its consumers receive nothing more from this service", finding.Quote(e.Type), e.GoName, e.Version))
-	f.Hint = "if another service publishes the event now, accept the change with a reason under compat.accept in the project file; " +
-		"else write role: publish in x-outbox, and check the operations and asyncapi: {publish: …} of a document of AsyncAPI"
+		fmt.Sprintf("the project no longer publishes the event %s (%s, version %d): it only consumes it, so the generated package has no insert functions for it, and its consumers receive nothing more from this service", finding.Quote(e.Type), e.GoName, e.Version))
+	f.Hint = "if another service publishes the event now, accept the change with a reason under compat.accept in the project file; otherwise write role: publish in x-outbox"
+	if now.Within != nil && pos == now.Pos { // its operations say so
+		f.Hint += " of the message, or let an operation send it; in AsyncAPI 2, asyncapi: {publish: …} in the project file says which operations send"
+	}
 	return f
 }
 

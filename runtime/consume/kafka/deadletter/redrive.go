@@ -143,14 +143,14 @@ func (r *redrive) begin(ctx context.Context) error {
 		err = starts.Error()
 	}
 	if err != nil {
-		return r.unknownOffsets(err)
+		return r.unknownOffsets(ctx, err)
 	}
 	ends, err := r.admin.ListCommittedOffsets(asking, r.cfg.Topic)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return r.unknownOffsets(err)
+		return r.unknownOffsets(ctx, err)
 	}
 	committed, err := r.sentBefore(asking)
 	if err != nil {
@@ -178,12 +178,13 @@ func (r *redrive) begin(ctx context.Context) error {
 	return nil
 }
 
-// unknownOffsets says what to do if the brokers do not tell the offsets of the topic.
-func (r *redrive) unknownOffsets(err error) error {
+// unknownOffsets says what to do if the brokers do not tell the offsets of the topic. ctx is
+// the caller's: if it has ended, its end is the reason, and not the limit of one request.
+func (r *redrive) unknownOffsets(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("it does not exist: check its name: %w", err)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		return fmt.Errorf("the brokers did not answer within %v: look at them, and call it again: %w", r.cfg.quiet, err)
 	}
 	return fmt.Errorf("ask for its offsets: %w", err)

@@ -200,7 +200,7 @@ func TestRedriveOfATopicThatCannotBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
+	defer func() { _ = silent.Close() }()
 	got := map[string]string{}
 	for name, brokers := range map[string][]string{"no such topic": k.Brokers, "no answer": {silent.Addr().String()}} {
 		_, err := Redrive(t.Context(), Config{Topic: "mailer.daed", Options: []kgo.Opt{kgo.SeedBrokers(brokers...)}, quiet: time.Second})

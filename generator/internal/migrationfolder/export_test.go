@@ -1,0 +1,6 @@
+package migrationfolder
+
+var (
+	EachFolder         = eachFolder
+	ForAnotherDatabase = forAnotherDatabase
+)
