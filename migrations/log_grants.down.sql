@@ -6,6 +6,7 @@ REVOKE ALL ON event_outbox_late FROM outbox_relay;
 REVOKE ALL ON event_outbox_failed FROM outbox_relay;
 REVOKE ALL ON event_outbox_tick FROM outbox_relay;
 REVOKE ALL ON event_outbox_deleted FROM outbox_relay;
+REVOKE ALL ON event_outbox_history FROM outbox_relay;
 REVOKE ALL ON FUNCTION event_outbox_make_partition(integer) FROM outbox_relay;
 REVOKE ALL ON FUNCTION event_outbox_drop_partition(date, interval) FROM outbox_relay;
 REVOKE ALL ON event_outbox_delayed FROM outbox_relay;

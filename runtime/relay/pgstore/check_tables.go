@@ -102,6 +102,9 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 		return err
 	}
 	for _, use := range s.shape.uses {
+		if use.view {
+			continue
+		}
 		if err := s.checkTable(ctx, se, c, use); err != nil {
 			return err
 		}
@@ -146,6 +149,7 @@ type tableUse struct {
 	hidden                    string   // what a hidden row would mean
 	swallowed                 string   // what a change that is not made would mean
 	partitioned               bool
+	view                      bool // that the relay only reads
 }
 
 // tableUses lists every table in the store's statements. A table that is not in it gets
@@ -179,7 +183,7 @@ func (c *checked) oid(table string) uint32 {
 	return map[string]uint32{
 		outboxTable: c.tables.Outbox, delayedTable: c.tables.Delayed, leaseTable: c.tables.Lease, auditTable: c.tables.Audit,
 		otherTable: c.ofLog.Other, cursorTable: c.ofLog.Cursor, lateTable: c.ofLog.Late, failedTable: c.ofLog.Failed, tickTable: c.ofLog.Tick,
-		deletedTable: c.ofLog.Deleted,
+		deletedTable: c.ofLog.Deleted, historyView: c.ofLog.History,
 	}[table]
 }
 

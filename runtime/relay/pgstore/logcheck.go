@@ -18,6 +18,7 @@ const (
 	failedTable  = "event_outbox_failed"
 	tickTable    = "event_outbox_tick"
 	deletedTable = "event_outbox_deleted"
+	historyView  = "event_outbox_history"
 
 	makePartition = "event_outbox_make_partition"
 	dropPartition = "event_outbox_drop_partition"
@@ -49,6 +50,7 @@ var (
 			ofLog(failedTable, "a row that failed is never delivered"),
 			{table: tickTable, inserts: true, deletes: true, hidden: "old entries stay", swallowed: "the times of publication are not known"},
 			{table: deletedTable, inserts: true, updates: true, hidden: "old rows stay", swallowed: "a replay does not say what is missing"},
+			{table: historyView, view: true}, // the web page reads it
 		}, tableUses[1:]),
 		partitioned: true,
 	}
@@ -75,6 +77,7 @@ func (s *Store) checkKind(ctx context.Context, se *session, c *checked) error {
 	c.ofLog, err = se.q.FindLogTables(ctx, pgdb.FindLogTablesParams{
 		Other: s.relation(otherTable), Cursor: s.relation(cursorTable), Late: s.relation(lateTable),
 		Failed: s.relation(failedTable), Tick: s.relation(tickTable), Deleted: s.relation(deletedTable),
+		History: s.relation(historyView),
 	})
 	if err != nil {
 		return err

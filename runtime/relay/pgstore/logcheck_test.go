@@ -53,6 +53,10 @@ func TestLogCheckProblems(t *testing.T) {
 				"lacks UPDATE on event_outbox_late", "GRANT SELECT, INSERT, UPDATE, DELETE ON event_outbox_late TO " + role,
 			},
 			{
+				`REVOKE SELECT ON event_outbox_history FROM ` + role, `GRANT SELECT ON event_outbox_history TO ` + role,
+				"lacks SELECT on event_outbox_history", "GRANT SELECT ON event_outbox_history TO " + role,
+			},
+			{
 				`REVOKE EXECUTE ON FUNCTION event_outbox_make_partition(integer) FROM ` + role,
 				`GRANT EXECUTE ON FUNCTION event_outbox_make_partition(integer) TO ` + role,
 				"may not call event_outbox_make_partition(integer)", "GRANT EXECUTE ON FUNCTION event_outbox_make_partition(integer) TO " + role,

@@ -1,11 +1,13 @@
 package page
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/migrations"
 )
@@ -70,4 +72,46 @@ func TestThePageOfALog(t *testing.T) {
 	}
 	shows("row?outbox=shop&id="+idOf("4"), "Discarded by an operator", "test data")
 	shows("row?outbox=shop&seq=5", "Dead, after 10 attempts")
+}
+
+// The page of one row of a log needs no more than the privileges of the relay's role.
+func TestThePageOfALogAsTheRelay(t *testing.T) {
+	t.Parallel()
+	s := newLogSite(t, 1)
+	s.exec(`INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+		VALUES ('order', '2', 'shop.placed.v1', 'orders', 'k', '{"n":2}')`)
+	role := pgx.Identifier{"relay_" + s.db.Database}.Sanitize()
+	s.exec(`CREATE ROLE ` + role)
+	t.Cleanup(func() {
+		if _, err := s.db.Pool.Exec(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
+			t.Error(err)
+		}
+	})
+	files, err := migrations.Files(migrations.Migrate, migrations.Options{
+		Kind: migrations.KindGrants, Store: migrations.StoreLog, Number: 1, Roles: migrations.Roles{Relay: "relay_" + s.db.Database},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f.Name, ".up.sql") {
+			if _, err := s.db.Connect(t.Context()).Exec(t.Context(), string(f.Content), pgx.QueryExecModeSimpleProtocol); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	connect := s.outbox.Database.Connect
+	s.outbox.Database.Connect = func(ctx context.Context) (*pgx.Conn, error) {
+		conn, err := connect(ctx)
+		if err == nil {
+			_, err = conn.Exec(ctx, `SET ROLE `+role)
+		}
+		return conn, err
+	}
+	for seq, want := range map[string]string{"1": "Dead, after 10 attempts", "2": "Pending"} {
+		answer := s.get("row?outbox=shop&seq="+seq, loggedIn(testToken))
+		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("row %s: %d, want %q in\n%s", seq, answer.Code, want, answer.Body)
+		}
+	}
 }

@@ -259,7 +259,8 @@ SELECT coalesce(to_regclass($1::text)::oid, 0)::oid AS other,
        coalesce(to_regclass($3::text)::oid, 0)::oid AS late,
        coalesce(to_regclass($4::text)::oid, 0)::oid AS failed,
        coalesce(to_regclass($5::text)::oid, 0)::oid AS tick,
-       coalesce(to_regclass($6::text)::oid, 0)::oid AS deleted
+       coalesce(to_regclass($6::text)::oid, 0)::oid AS deleted,
+       coalesce(to_regclass($7::text)::oid, 0)::oid AS history
 `
 
 type FindLogTablesParams struct {
@@ -269,6 +270,7 @@ type FindLogTablesParams struct {
 	Failed  string
 	Tick    string
 	Deleted string
+	History string
 }
 
 type FindLogTablesRow struct {
@@ -278,6 +280,7 @@ type FindLogTablesRow struct {
 	Failed  uint32
 	Tick    uint32
 	Deleted uint32
+	History uint32
 }
 
 func (q *Queries) FindLogTables(ctx context.Context, arg FindLogTablesParams) (FindLogTablesRow, error) {
@@ -288,6 +291,7 @@ func (q *Queries) FindLogTables(ctx context.Context, arg FindLogTablesParams) (F
 		arg.Failed,
 		arg.Tick,
 		arg.Deleted,
+		arg.History,
 	)
 	var i FindLogTablesRow
 	err := row.Scan(
@@ -297,6 +301,7 @@ func (q *Queries) FindLogTables(ctx context.Context, arg FindLogTablesParams) (F
 		&i.Failed,
 		&i.Tick,
 		&i.Deleted,
+		&i.History,
 	)
 	return i, err
 }

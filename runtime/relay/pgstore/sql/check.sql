@@ -34,7 +34,8 @@ SELECT coalesce(to_regclass(@other::text)::oid, 0)::oid AS other,
        coalesce(to_regclass(@late::text)::oid, 0)::oid AS late,
        coalesce(to_regclass(@failed::text)::oid, 0)::oid AS failed,
        coalesce(to_regclass(@tick::text)::oid, 0)::oid AS tick,
-       coalesce(to_regclass(@deleted::text)::oid, 0)::oid AS deleted;
+       coalesce(to_regclass(@deleted::text)::oid, 0)::oid AS deleted,
+       coalesce(to_regclass(@history::text)::oid, 0)::oid AS history;
 
 -- UncallableFunctions lists which of the functions are missing, or may not be called.
 -- name: UncallableFunctions :many
