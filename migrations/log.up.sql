@@ -160,6 +160,8 @@ BEGIN
             base pg_snapshot;
             unsettled boolean;
             newest xid8;
+            shown pg_snapshot;
+            held xid8[];
             published timestamptz;
         BEGIN
             IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -185,18 +187,24 @@ BEGIN
                 IF EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at IS NULL AND l.id >= low AND l.id < high) THEN
                     RETURN 'waiting';
                 END IF;
-                -- The first tick that shows the transaction with the highest id shows all rows that did
-                -- not wait. Without one, they were published just now.
+                -- The first tick that shows all transactions with rows here shows all rows that did not
+                -- wait. One that was open for long may have a low id and end after that with the highest
+                -- one. So those with rows here that were still open are looked for. Without such a tick,
+                -- the rows were published just now.
                 EXECUTE format('SELECT o.tx FROM ONLY %%s AS o ORDER BY o.tx DESC LIMIT 1', part) INTO newest;
+                shown := (SELECT k.shown FROM %2$s_tick AS k WHERE k.below > newest ORDER BY k.below, k.n LIMIT 1);
+                EXECUTE format('SELECT array_agg(x) FROM pg_snapshot_xip($1) AS x WHERE EXISTS (SELECT FROM ONLY %%s AS o WHERE o.tx = x OFFSET 0)', part)
+                INTO held USING shown;
                 published := coalesce((SELECT k.published_at FROM %2$s_tick AS k
-                                       WHERE k.below > newest AND pg_visible_in_snapshot(newest, k.shown) ORDER BY k.below, k.n LIMIT 1), now());
+                                       WHERE k.below > newest
+                                         AND NOT EXISTS (SELECT FROM unnest(held) AS x WHERE NOT pg_visible_in_snapshot(x, k.shown))
+                                       ORDER BY k.below, k.n LIMIT 1), now());
                 IF newest IS NOT NULL AND published > now() - greatest(keep, interval '0')
                    OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at > now() - greatest(keep, interval '0') AND l.id >= low AND l.id < high) THEN
                     RETURN 'young';
                 END IF;
             END LOOP;
-            -- Each row was created before the transaction with the highest id got its id, and so before
-            -- that tick.
+            -- Each row was created before that tick.
             IF newest IS NOT NULL THEN
                 INSERT INTO %2$s_deleted AS d (created_at) VALUES (published)
                 ON CONFLICT (one) DO UPDATE SET created_at = greatest(d.created_at, excluded.created_at);

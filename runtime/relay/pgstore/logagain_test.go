@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -293,6 +294,42 @@ func TestLogKeepsEventsAfterTheirPublication(t *testing.T) {
 		got = append(got, left())
 		if d := cmp.Diff([]int{2, 0, 2, 2, 0}, got); d != "" {
 			t.Errorf("old events that are left, swept, and left (-want +got): %s", d)
+		}
+	})
+}
+
+// A transaction that was open for long has a lower id than others that were published long ago. Its
+// event is kept from its own publication on.
+func TestLogKeepsEventsOfLongTransactions(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		const again = `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
+			VALUES (event_outbox_id_at('2020-01-01 13:00Z'), 'b', 'order', 'order.paid.v1', 'orders', 'b', '{}')`
+		exec(t, pg.Pool, oldDay)
+		exec(t, pg.Pool, `DELETE FROM event_outbox`)
+		open := begin(t, pg)
+		exec(t, open, again)
+		exec(t, pg.Pool, strings.Replace(again, "13:00", "14:00", 1))
+		s, lease, snap, rows := begins(t, pg)
+		settle(t, s, lease, rows)
+		_, err := s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		exec(t, pg.Pool, publishedLongAgo)
+		must(t, open.Commit(t.Context()))
+		next := snapshot(t, s)
+		late := tick(t, s, snap, next, wide)
+		settle(t, s, lease, late)
+		_, err = s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		left := func() int {
+			t.Helper()
+			must(t, s.Maintain(t.Context(), lease, time.Hour))
+			return ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox`)
+		}
+		got := []int{len(rows), len(late), left()}
+		exec(t, pg.Pool, publishedLongAgo)
+		got = append(got, left())
+		if d := cmp.Diff([]int{1, 1, 2, 0}, got); d != "" {
+			t.Errorf("events of the first term, of the long transaction, and those that are left (-want +got): %s", d)
 		}
 	})
 }
