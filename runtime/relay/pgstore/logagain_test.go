@@ -333,3 +333,20 @@ func TestLogKeepsEventsOfLongTransactions(t *testing.T) {
 		}
 	})
 }
+
+// The first failure makes a row dead, the leader does not learn that it is recorded, and an operator
+// discards the row. The leader records the failure again: the row stays discarded.
+func TestLogADiscardedRowStaysDiscarded(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		seq := insert(t, pg.Pool, "k")
+		s, lease, _, _ := begins(t, pg)
+		failure := relay.Settlement{Failed: []relay.Failure{{Seq: seq, Err: "bad", RetryCount: 1, Dead: true}}}
+		must(t, s.Settle(t.Context(), lease, failure))
+		exec(t, pg.Pool, `WITH gone AS (DELETE FROM event_outbox_failed RETURNING *) INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at, discarded)
+			SELECT id, seq, topic, event_key, now(), true FROM gone`)
+		must(t, s.Settle(t.Context(), lease, failure))
+		if state := ask[string](t, pg.Pool, `SELECT state FROM event_outbox_history`); state != "discarded" {
+			t.Errorf("the row is %s", state)
+		}
+	})
+}

@@ -40,6 +40,7 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
 FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY($1::bigint[]) AND f.retry_count = 1
   AND NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = o.seq AND n.seq = ANY($1::bigint[]) AND n.tx > o.tx)
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.discarded)
 ON CONFLICT (id, seq) DO NOTHING
 `
 
@@ -56,7 +57,8 @@ type CopyFailedParams struct {
 // left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
 // runs in one transaction with WriteCursor, after it, because that one locks the lease row.
 // Only a row that fails for the first time is copied: a copy that is gone was deleted by an
-// operator. If the sequence was set back, the number may be that of a former row too, which is
+// operator. If the first failure made the row dead, its outcome may be unknown to the leader, which
+// repeats it after an operator has discarded the row: that stays discarded. If the sequence was set back, the number may be that of a former row too, which is
 // published: the last one is meant.
 func (q *Queries) CopyFailed(ctx context.Context, arg CopyFailedParams) error {
 	_, err := q.db.Exec(ctx, CopyFailed,

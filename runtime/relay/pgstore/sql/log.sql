@@ -94,7 +94,8 @@ SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) A
 -- left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
 -- runs in one transaction with WriteCursor, after it, because that one locks the lease row.
 -- Only a row that fails for the first time is copied: a copy that is gone was deleted by an
--- operator. If the sequence was set back, the number may be that of a former row too, which is
+-- operator. If the first failure made the row dead, its outcome may be unknown to the leader, which
+-- repeats it after an operator has discarded the row: that stays discarded. If the sequence was set back, the number may be that of a former row too, which is
 -- published: the last one is meant.
 -- name: CopyFailed :exec
 WITH failure AS MATERIALIZED (
@@ -124,6 +125,7 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
 FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
 WHERE o.seq = ANY(@failed::bigint[]) AND f.retry_count = 1
   AND NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = o.seq AND n.seq = ANY(@failed::bigint[]) AND n.tx > o.tx)
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.discarded)
 ON CONFLICT (id, seq) DO NOTHING;
 
 -- LogRange reads rows that one snapshot shows over another, in a range of seq. Of what passed_in
