@@ -155,3 +155,24 @@ func TestAdoptRefuses(t *testing.T) {
 	ok(t, err)
 	leads(t, pg)
 }
+
+// A restored row has the id of a transaction that is open in this cluster. It is not hidden until
+// that one ends.
+func TestAdoptRowsOfAnOpenTransaction(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner, other := pg.Connect(t.Context()), pg.Connect(t.Context())
+		settled(t, pg, owner)
+		exec(t, other, `BEGIN`)
+		open := lines(t, other, `SELECT pg_current_xact_id()::text`)[0]
+		exec(t, owner, `UPDATE event_outbox SET tx = $1::text::xid8 WHERE seq = 5`, open)
+		exec(t, owner, `UPDATE event_outbox_failed SET tx = $1::text::xid8`, open)
+		done, err := storeadmin.Adopt(t.Context(), owner, 4)
+		ok(t, err)
+		_, _, read := leads(t, pg)
+		if diff := cmp.Diff([]int64{2, 4, 5, 6}, read); diff != "" || done.Foreign != 1 {
+			t.Errorf("%d rows were of another cluster; sent again (-want +got):\n%s", done.Foreign, diff)
+		}
+		exec(t, other, `ROLLBACK`)
+	})
+}

@@ -199,13 +199,16 @@ DELETE FROM event_outbox_cursor;
 -- name: ForgetTimes :exec
 DELETE FROM event_outbox_tick;
 
--- OwnRows gives the rows with ids of transactions that this cluster has not assigned yet the id
--- of this transaction. Rows of earlier ids are visible in each later snapshot.
+-- OwnRows gives rows the id of this transaction if they have that of a transaction that has not
+-- ended in this cluster, or not begun. The row is there, so the id is of another cluster. Snapshots
+-- would hide the row. Ids of transactions that have ended are visible in each later snapshot.
 -- name: OwnRows :execrows
-UPDATE event_outbox AS o SET tx = pg_current_xact_id() WHERE o.tx >= pg_snapshot_xmax(pg_current_snapshot());
+UPDATE event_outbox AS o SET tx = pg_current_xact_id()
+WHERE o.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(o.tx, pg_current_snapshot());
 
 -- name: OwnCopies :exec
-UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id() WHERE f.tx >= pg_snapshot_xmax(pg_current_snapshot());
+UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id()
+WHERE f.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(f.tx, pg_current_snapshot());
 
 -- ForgetLate and ForgetCopies remove what is sent again with the log.
 -- name: ForgetLate :exec

@@ -438,7 +438,8 @@ func (q *Queries) Obstacles(ctx context.Context) ([]string, error) {
 }
 
 const ownCopies = `-- name: OwnCopies :exec
-UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id() WHERE f.tx >= pg_snapshot_xmax(pg_current_snapshot())
+UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id()
+WHERE f.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(f.tx, pg_current_snapshot())
 `
 
 func (q *Queries) OwnCopies(ctx context.Context) error {
@@ -447,11 +448,13 @@ func (q *Queries) OwnCopies(ctx context.Context) error {
 }
 
 const ownRows = `-- name: OwnRows :execrows
-UPDATE event_outbox AS o SET tx = pg_current_xact_id() WHERE o.tx >= pg_snapshot_xmax(pg_current_snapshot())
+UPDATE event_outbox AS o SET tx = pg_current_xact_id()
+WHERE o.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(o.tx, pg_current_snapshot())
 `
 
-// OwnRows gives the rows with ids of transactions that this cluster has not assigned yet the id
-// of this transaction. Rows of earlier ids are visible in each later snapshot.
+// OwnRows gives rows the id of this transaction if they have that of a transaction that has not
+// ended in this cluster, or not begun. The row is there, so the id is of another cluster. Snapshots
+// would hide the row. Ids of transactions that have ended are visible in each later snapshot.
 func (q *Queries) OwnRows(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, ownRows)
 	if err != nil {
