@@ -94,7 +94,7 @@ func (r *reader) setAside(now time.Duration) int64 {
 }
 
 // received returns up to where rows of the open tick, or of the backlog, were received. The reader
-// does not ask between opening a tick and its first page: it would be nowhere, each time.
+// does not ask between opening a tick and its first page: the answer would always be 0.
 func (r *reader) received() int64 {
 	if !r.backlogDone || r.to != "" {
 		return r.after

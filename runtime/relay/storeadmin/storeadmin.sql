@@ -137,7 +137,7 @@ LIMIT 1;
 -- waited when it passed them, and CopyCopies those that failed. Without a valid place in the
 -- tick, a row that failed or waited may look as if it was not passed. A log may have an id more
 -- than once: the row of a copy may be gone and its id inserted again. A table has it once, so a copy
--- is left out if its id is there.
+-- is left out if the new event_outbox has a row of its id already.
 -- name: CopyUnpassed :execrows
 INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic, headers, partition)
 OVERRIDING SYSTEM VALUE

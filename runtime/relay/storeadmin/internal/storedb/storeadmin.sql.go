@@ -178,7 +178,7 @@ type CopyUnpassedParams struct {
 // waited when it passed them, and CopyCopies those that failed. Without a valid place in the
 // tick, a row that failed or waited may look as if it was not passed. A log may have an id more
 // than once: the row of a copy may be gone and its id inserted again. A table has it once, so a copy
-// is left out if its id is there.
+// is left out if the new event_outbox has a row of its id already.
 func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, copyUnpassed,
 		arg.Floor,
