@@ -13,7 +13,8 @@ import (
 )
 
 const HistoryBounds = `-- name: HistoryBounds :one
-SELECT coalesce(min(o.seq), 0)::bigint AS first, coalesce(max(o.seq), 0)::bigint AS last FROM event_outbox AS o
+SELECT coalesce((SELECT f.seq FROM event_outbox AS f ORDER BY f.seq LIMIT 1), 0)::bigint AS first,
+       coalesce((SELECT l.seq FROM event_outbox AS l ORDER BY l.seq DESC LIMIT 1), 0)::bigint AS last
 `
 
 type HistoryBoundsRow struct {
@@ -21,6 +22,7 @@ type HistoryBoundsRow struct {
 	Last  int64
 }
 
+// HistoryBounds reads from both ends: min and max of the view of a log would read all of it.
 func (q *Queries) HistoryBounds(ctx context.Context) (HistoryBoundsRow, error) {
 	row := q.db.QueryRow(ctx, HistoryBounds)
 	var i HistoryBoundsRow

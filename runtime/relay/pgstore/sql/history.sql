@@ -77,8 +77,10 @@ FROM (
     LIMIT @window_rows
 ) AS w;
 
+-- HistoryBounds reads from both ends: min and max of the view of a log would read all of it.
 -- name: HistoryBounds :one
-SELECT coalesce(min(o.seq), 0)::bigint AS first, coalesce(max(o.seq), 0)::bigint AS last FROM event_outbox AS o;
+SELECT coalesce((SELECT f.seq FROM event_outbox AS f ORDER BY f.seq LIMIT 1), 0)::bigint AS first,
+       coalesce((SELECT l.seq FROM event_outbox AS l ORDER BY l.seq DESC LIMIT 1), 0)::bigint AS last;
 
 -- HistoryProbe returns the last of a few rows that was published before a time; 0: none.
 -- A row is inserted before it is published, and after the beginning of its transaction.
