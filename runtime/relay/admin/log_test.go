@@ -251,6 +251,34 @@ func TestTailOfALog(t *testing.T) {
 	}
 }
 
+// The partition of a failed and of a dead event was dropped. Their copies wait, and are published.
+func TestTailOfALogWithoutThePartition(t *testing.T) {
+	l := some(t)
+	_, err := l.owner.Exec(t.Context(), `DELETE FROM event_outbox WHERE seq IN (3, 4)`)
+	ok(t, err)
+	tail, err := admin.NewTail(l.operator, admin.TailConfig{})
+	ok(t, err)
+	look4(t, "at first", tail)
+	_, err = admin.Replay(t.Context(), l.operator, admin.Filter{}, admin.Decision{Actor: "ann", Reason: "fixed"})
+	ok(t, err)
+	look4(t, "while the copies wait", tail)
+	l.settle(t, relay.Settlement{Published: []int64{3, 4}})
+	look4(t, "when they are published", tail, "3 t1 topic k3", "4 t2 topic k4")
+	look4(t, "afterwards", tail)
+}
+
+// An operator discards an event.
+func TestTailOfALogWithADiscardedEvent(t *testing.T) {
+	l := some(t)
+	tail, err := admin.NewTail(l.operator, admin.TailConfig{})
+	ok(t, err)
+	look4(t, "at first", tail)
+	_, err = admin.Discard(t.Context(), l.operator, admin.Filter{}, admin.Decision{Actor: "ann", Reason: "test data"})
+	ok(t, err)
+	look4(t, "after the discard", tail, "4 t2 topic k4 deleted")
+	look4(t, "afterwards", tail)
+}
+
 // Without its cursor nobody knows what is published.
 func TestInspectALogWithoutACursor(t *testing.T) {
 	l := some(t)

@@ -248,6 +248,21 @@ func (l *logRows) pending(ctx context.Context, p admindb.TailPendingParams) ([]a
 	return convert(list, func(r admindb.TailPendingInLogRow) admindb.TailPendingRow { return admindb.TailPendingRow(r) }), err
 }
 
+func (l *logRows) tailDead(ctx context.Context, p admindb.TailDeadParams) ([]admindb.TailDeadRow, error) {
+	list, err := l.q.TailDeadInLog(ctx, admindb.TailDeadInLogParams(p))
+	return convert(list, func(r admindb.TailDeadInLogRow) admindb.TailDeadRow { return admindb.TailDeadRow(r) }), err
+}
+
+func (l *logRows) known(ctx context.Context, ids []string, seqs []int64) ([]admindb.TailKnownRow, error) {
+	list, err := l.q.TailKnownInLog(ctx, admindb.TailKnownInLogParams{Ids: ids, Seqs: seqs})
+	return convert(list, func(r admindb.TailKnownInLogRow) admindb.TailKnownRow {
+		if r.Gone {
+			return admindb.TailKnownRow{ID: r.ID}
+		}
+		return admindb.TailKnownRow{ID: r.ID, PublishedAt: &r.PublishedAt}
+	}), err
+}
+
 func convert[A, B any](list []A, one func(A) B) []B {
 	out := make([]B, len(list))
 	for i, a := range list {

@@ -39,9 +39,12 @@ type rows interface {
 	topics(ctx context.Context, most int32) ([]admindb.UsedTopicsRow, error)
 	publishedLately(ctx context.Context) (int64, error)
 	tables(ctx context.Context) ([]admindb.TableHealthRow, error)
-	// tail returns the queries that read published rows, and pending lists the rows that wait.
+	// tail returns the queries that read published rows. pending lists the rows that wait, and
+	// tailDead the dead ones. known returns which of the rows that waited are published or gone.
 	tail() *admindb.Queries
 	pending(ctx context.Context, p admindb.TailPendingParams) ([]admindb.TailPendingRow, error)
+	tailDead(ctx context.Context, p admindb.TailDeadParams) ([]admindb.TailDeadRow, error)
+	known(ctx context.Context, ids []string, seqs []int64) ([]admindb.TailKnownRow, error)
 }
 
 // keyed is a row with its key.
@@ -246,4 +249,12 @@ func (t *tableRows) pending(ctx context.Context, p admindb.TailPendingParams) ([
 	}
 	p.LowWater, p.UpTo, p.Top = low.LowWater, low.UpTo, low.Top
 	return t.q.TailPending(ctx, p)
+}
+
+func (t *tableRows) tailDead(ctx context.Context, p admindb.TailDeadParams) ([]admindb.TailDeadRow, error) {
+	return t.q.TailDead(ctx, p)
+}
+
+func (t *tableRows) known(ctx context.Context, ids []string, _ []int64) ([]admindb.TailKnownRow, error) {
+	return t.q.TailKnown(ctx, ids)
 }

@@ -29,7 +29,7 @@ type PublishedEvent struct {
 	// PublishedAt is when the relay recorded it, by the database's clock; zero if Deleted.
 	PublishedAt time.Time `json:"published_at,omitzero"`
 	// Deleted is true if the row waited and is gone. With settle: delete it was published,
-	// unless an operator discarded it.
+	// unless an operator discarded it. In a log it was discarded, or somebody deleted it.
 	Deleted bool `json:"deleted,omitempty"`
 	// Data is the row's data, if TailConfig.Data is set; null: a tombstone.
 	Data json.RawMessage `json:"data,omitempty"`
@@ -182,7 +182,7 @@ func (l *look) first(ctx context.Context) error {
 	if room <= 0 || bytes <= 0 {
 		return nil
 	}
-	dead, err := l.q.TailDead(ctx, admindb.TailDeadParams{
+	dead, err := l.rows.tailDead(ctx, admindb.TailDeadParams{
 		WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key,
 		MaxRows: int32(min(room, tailDead)), MaxBytes: int64(bytes),
 	})
@@ -292,11 +292,11 @@ func (l *look) known(ctx context.Context) error {
 	from, _ := slices.BinarySearchFunc(waiting, l.looked+1, func(e PublishedEvent, seq int64) int { return cmp.Compare(e.Seq, seq) })
 	waiting = slices.Concat(waiting[from:], waiting[:from])
 	for page := range slices.Chunk(waiting, tailPage) {
-		ids := make([]string, len(page))
+		ids, seqs := make([]string, len(page)), make([]int64, len(page))
 		for i, e := range page {
-			ids[i] = e.EventID.String()
+			ids[i], seqs[i] = e.EventID.String(), e.Seq
 		}
-		rows, err := l.q.TailKnown(ctx, ids)
+		rows, err := l.rows.known(ctx, ids, seqs)
 		if err != nil {
 			return fmt.Errorf("admin: look at the rows that waited: %w", missing(err))
 		}

@@ -424,6 +424,38 @@ FROM (
 WHERE r.before < @max_bytes::bigint
 ORDER BY r.seq;
 
+-- TailDeadInLog is TailDead for a log: the rows of dead events may be gone.
+-- name: TailDeadInLog :many
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, NULL::timestamptz AS published_at, r.data::text AS data
+FROM (
+    SELECT p.*, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT d.seq, d.id, d.event_type, d.topic, d.event_key, d.created_at,
+               CASE WHEN @with_data::boolean THEN coalesce(d.event_data::text, '') ELSE '' END AS data
+        FROM event_outbox_failed AS d
+        WHERE d.dead_at IS NOT NULL
+          AND (sqlc.narg(event_type)::text IS NULL OR d.event_type = sqlc.narg(event_type)::text)
+          AND (sqlc.narg(topic)::text IS NULL OR d.topic = sqlc.narg(topic)::text)
+          AND (sqlc.narg(event_key)::text IS NULL OR d.event_key = sqlc.narg(event_key)::text)
+        ORDER BY d.seq
+        LIMIT @max_rows
+    ) AS p
+) AS r
+WHERE r.before < @max_bytes::bigint
+ORDER BY r.seq;
+
+-- TailKnownInLog is TailKnown for a log. A row whose copy is there waits, also when its partition was
+-- dropped. An entry of event_outbox_late says what became of a row, the history what became of those
+-- without one. gone are those that were discarded, too.
+-- name: TailKnownInLog :many
+SELECT k.id::uuid AS id, coalesce(l.discarded, h.id IS NULL)::boolean AS gone,
+       coalesce(l.published_at, h.published_at, now())::timestamptz AS published_at
+FROM (SELECT unnest(sqlc.arg(ids)::text[]::uuid[]) AS id, unnest(@seqs::bigint[]) AS seq) AS k
+LEFT JOIN event_outbox_late AS l ON l.id = k.id AND l.seq = k.seq
+LEFT JOIN event_outbox_history AS h ON h.id = k.id AND h.seq - k.seq = 0
+WHERE NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq)
+  AND CASE WHEN l.id IS NULL THEN h.id IS NULL OR h.published_at IS NOT NULL ELSE l.discarded OR l.published_at IS NOT NULL END;
+
 -- PassedInLog says whether the cursor has passed a row, whether the row waits all the same, and
 -- whether it was discarded. A row that is gone was passed: a partition is dropped after that. Its
 -- copy may wait.

@@ -1204,6 +1204,127 @@ func (q *Queries) TableHealthOfLog(ctx context.Context) ([]TableHealthOfLogRow, 
 	return items, nil
 }
 
+const tailDeadInLog = `-- name: TailDeadInLog :many
+SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, NULL::timestamptz AS published_at, r.data::text AS data
+FROM (
+    SELECT p.seq, p.id, p.event_type, p.topic, p.event_key, p.created_at, p.data, sum(octet_length(p.data)) OVER (ORDER BY p.seq) - octet_length(p.data) AS before
+    FROM (
+        SELECT d.seq, d.id, d.event_type, d.topic, d.event_key, d.created_at,
+               CASE WHEN $1::boolean THEN coalesce(d.event_data::text, '') ELSE '' END AS data
+        FROM event_outbox_failed AS d
+        WHERE d.dead_at IS NOT NULL
+          AND ($2::text IS NULL OR d.event_type = $2::text)
+          AND ($3::text IS NULL OR d.topic = $3::text)
+          AND ($4::text IS NULL OR d.event_key = $4::text)
+        ORDER BY d.seq
+        LIMIT $5
+    ) AS p
+) AS r
+WHERE r.before < $6::bigint
+ORDER BY r.seq
+`
+
+type TailDeadInLogParams struct {
+	WithData  bool
+	EventType *string
+	Topic     *string
+	EventKey  *string
+	MaxRows   int32
+	MaxBytes  int64
+}
+
+type TailDeadInLogRow struct {
+	Seq         int64
+	ID          uuid.UUID
+	EventType   string
+	Topic       string
+	EventKey    *string
+	CreatedAt   time.Time
+	PublishedAt *time.Time
+	Data        string
+}
+
+// TailDeadInLog is TailDead for a log: the rows of dead events may be gone.
+func (q *Queries) TailDeadInLog(ctx context.Context, arg TailDeadInLogParams) ([]TailDeadInLogRow, error) {
+	rows, err := q.db.Query(ctx, tailDeadInLog,
+		arg.WithData,
+		arg.EventType,
+		arg.Topic,
+		arg.EventKey,
+		arg.MaxRows,
+		arg.MaxBytes,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailDeadInLogRow
+	for rows.Next() {
+		var i TailDeadInLogRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.EventType,
+			&i.Topic,
+			&i.EventKey,
+			&i.CreatedAt,
+			&i.PublishedAt,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tailKnownInLog = `-- name: TailKnownInLog :many
+SELECT k.id::uuid AS id, coalesce(l.discarded, h.id IS NULL)::boolean AS gone,
+       coalesce(l.published_at, h.published_at, now())::timestamptz AS published_at
+FROM (SELECT unnest($1::text[]::uuid[]) AS id, unnest($2::bigint[]) AS seq) AS k
+LEFT JOIN event_outbox_late AS l ON l.id = k.id AND l.seq = k.seq
+LEFT JOIN event_outbox_history AS h ON h.id = k.id AND h.seq - k.seq = 0
+WHERE NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq)
+  AND CASE WHEN l.id IS NULL THEN h.id IS NULL OR h.published_at IS NOT NULL ELSE l.discarded OR l.published_at IS NOT NULL END
+`
+
+type TailKnownInLogParams struct {
+	Ids  []string
+	Seqs []int64
+}
+
+type TailKnownInLogRow struct {
+	ID          uuid.UUID
+	Gone        bool
+	PublishedAt time.Time
+}
+
+// TailKnownInLog is TailKnown for a log. A row whose copy is there waits, also when its partition was
+// dropped. An entry of event_outbox_late says what became of a row, the history what became of those
+// without one. gone are those that were discarded, too.
+func (q *Queries) TailKnownInLog(ctx context.Context, arg TailKnownInLogParams) ([]TailKnownInLogRow, error) {
+	rows, err := q.db.Query(ctx, tailKnownInLog, arg.Ids, arg.Seqs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TailKnownInLogRow
+	for rows.Next() {
+		var i TailKnownInLogRow
+		if err := rows.Scan(&i.ID, &i.Gone, &i.PublishedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const tailPendingInLog = `-- name: TailPendingInLog :many
 SELECT r.seq, r.id, r.event_type, r.topic::text AS topic, r.event_key, r.created_at, NULL::timestamptz AS published_at, r.data::text AS data
 FROM (
