@@ -124,9 +124,10 @@ func storeAdoptCommand(env environment) *cobra.Command {
 			"server was upgraded with pg_upgrade or logical replication. A relay then refuses to start, and names this command.\n" +
 			"A fail-over or a point-in-time recovery needs no adoption. Connect as the owner of the tables.\n\n" +
 			"Events with a seq of --from-seq and higher are sent again; those before count as published, unless they failed or\n" +
-			"waited. By default it begins with the first event that the former cursor does not say is published: some events are\n" +
-			"repeated and none is lost. It refuses to choose if events were inserted here with a lower seq, because logical\n" +
-			"replication copies no sequence: then give --from-seq.",
+			"waited. Dead and discarded events are not sent, and edited ones are sent as they were edited. By default it begins\n" +
+			"with the first event that the former cursor does not say is published: some events are repeated and none is lost.\n" +
+			"It refuses to choose if events were inserted here with a lower seq, because logical replication copies no sequence:\n" +
+			"then give --from-seq.",
 		Example: "  outboxrelay store adopt --yes",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

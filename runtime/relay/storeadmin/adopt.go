@@ -21,7 +21,8 @@ type Adopted struct {
 
 // Adopt makes the cursor of a log valid in this database: the events with seq from and higher
 // are sent again, those before count as published, except those that failed or that wait in
-// event_outbox_late. If from is 0, it is the first one that the former cursor does not say is
+// event_outbox_late. Events that failed are sent as their copies say, dead ones stay dead, and
+// discarded ones stay discarded. If from is 0, it is the first one that the former cursor does not say is
 // published. Adopt ends the leader's term. Relays refuse to start until it is done. If it
 // returns an error, call it again.
 func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
@@ -81,14 +82,14 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		if err := q.ForgetCopies(ctx, done.From); err != nil {
 			return fmt.Errorf("storeadmin: forget the copies of rows: %w", err)
 		}
-		left, err := q.LeftCopies(ctx, done.From)
+		decided, err := q.Decided(ctx, done.From)
 		if err != nil {
-			return fmt.Errorf("storeadmin: read the copies of rows: %w", err)
+			return fmt.Errorf("storeadmin: read what was decided about rows: %w", err)
 		}
 		if err := q.ForgetCursor(ctx); err != nil {
 			return fmt.Errorf("storeadmin: remove the former cursor: %w", err)
 		}
-		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: number + 1, Seq: done.From - 1, Ahead: encoded(left)}); err != nil {
+		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: number + 1, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
 			return fmt.Errorf("storeadmin: write the cursor: %w", err)
 		}
 		return nil

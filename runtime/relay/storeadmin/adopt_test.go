@@ -65,7 +65,7 @@ func TestAdopt(t *testing.T) {
 		for _, c := range []struct {
 			name        string
 			floor, from int64
-			want        []int64 // 3 failed; the second case sends it again with the log
+			want        []int64 // 3 failed
 		}{
 			{"from a seq", 2, 6, []int64{3, 6}},
 			{"from the first that is not known to be published", 2, 0, []int64{3, 5, 6}},
@@ -174,5 +174,34 @@ func TestAdoptRowsOfAnOpenTransaction(t *testing.T) {
 			t.Errorf("%d rows were of another cluster; sent again (-want +got):\n%s", done.Foreign, diff)
 		}
 		exec(t, other, `ROLLBACK`)
+	})
+}
+
+// What operators have decided counts after an adoption: a discarded event is not sent, and an
+// edited one is sent as it was edited, once.
+func TestAdoptKeepsDecisions(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		settled(t, pg, owner)
+		exec(t, owner, `UPDATE event_outbox_failed SET topic = 'edited' WHERE seq = 2`)
+		exec(t, owner, `WITH gone AS (DELETE FROM event_outbox_failed WHERE seq = 3 RETURNING *)
+			INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at, discarded) SELECT id, seq, topic, event_key, now(), true FROM gone`)
+		_, err := storeadmin.Adopt(t.Context(), owner, 1)
+		ok(t, err)
+		s, lease, read := leads(t, pg)
+		if diff := cmp.Diff([]int64{1, 2, 4, 5, 6}, read); diff != "" {
+			t.Errorf("sent again (-want +got):\n%s", diff)
+		}
+		want := []string{"2 edited failed 1", "3 topic discarded 0"}
+		states := `SELECT concat_ws(' ', h.seq, coalesce(f.topic, h.topic), h.state, h.retry_count)
+			FROM event_outbox_history AS h LEFT JOIN event_outbox_failed AS f ON f.seq = h.seq WHERE h.seq IN (2, 3) ORDER BY h.seq`
+		if diff := cmp.Diff(want, lines(t, owner, states)); diff != "" {
+			t.Errorf("after the adoption (-want +got):\n%s", diff)
+		}
+		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
+		if _, _, read = leads(t, pg); len(read) > 0 {
+			t.Errorf("after all were published, the next leader reads %v", read)
+		}
 	})
 }

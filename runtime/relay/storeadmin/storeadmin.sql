@@ -210,16 +210,29 @@ WHERE o.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snap
 UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id()
 WHERE f.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(f.tx, pg_current_snapshot());
 
--- ForgetLate and ForgetCopies remove what is sent again with the log.
+-- ForgetLate removes the entries of rows that are sent again with the log. A discarded event stays
+-- discarded.
 -- name: ForgetLate :exec
-DELETE FROM event_outbox_late AS l WHERE l.seq >= @from_seq::bigint;
+DELETE FROM event_outbox_late AS l WHERE l.seq >= @from_seq::bigint AND NOT l.discarded;
 
+-- ForgetCopies removes copies that wait and whose number another row has too, so that the log has to
+-- be read there. All others stay, because an operator may have edited them.
 -- name: ForgetCopies :exec
 DELETE FROM event_outbox_failed AS f
-WHERE f.seq >= @from_seq::bigint AND f.dead_at IS NULL AND EXISTS (SELECT FROM event_outbox AS o WHERE o.id = f.id AND o.seq = f.seq);
+WHERE f.seq >= @from_seq::bigint AND f.dead_at IS NULL AND EXISTS (SELECT FROM event_outbox AS o WHERE o.id = f.id AND o.seq = f.seq)
+  AND EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = f.seq AND n.id <> f.id);
 
--- name: LeftCopies :many
-SELECT f.seq FROM event_outbox_failed AS f WHERE f.seq >= @from_seq::bigint ORDER BY f.seq;
+-- Decided lists the numbers of the rows that are not read in the log: those with a copy, and those
+-- that were discarded. A number that another row has too is left out: it must not count as settled.
+-- name: Decided :many
+SELECT e.seq::bigint AS seq
+FROM (
+    SELECT f.id, f.seq FROM event_outbox_failed AS f WHERE f.seq >= @from_seq::bigint
+    UNION
+    SELECT l.id, l.seq FROM event_outbox_late AS l WHERE l.seq >= @from_seq::bigint AND l.discarded
+) AS e
+WHERE NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.seq = e.seq AND o.id <> e.id)
+ORDER BY 1;
 
 -- YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
 -- cannot have passed it. Logical replication does not copy sequences, so rows that are inserted

@@ -194,6 +194,39 @@ func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int
 	return result.RowsAffected(), nil
 }
 
+const decided = `-- name: Decided :many
+SELECT e.seq::bigint AS seq
+FROM (
+    SELECT f.id, f.seq FROM event_outbox_failed AS f WHERE f.seq >= $1::bigint
+    UNION
+    SELECT l.id, l.seq FROM event_outbox_late AS l WHERE l.seq >= $1::bigint AND l.discarded
+) AS e
+WHERE NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.seq = e.seq AND o.id <> e.id)
+ORDER BY 1
+`
+
+// Decided lists the numbers of the rows that are not read in the log: those with a copy, and those
+// that were discarded. A number that another row has too is left out: it must not count as settled.
+func (q *Queries) Decided(ctx context.Context, fromSeq int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, decided, fromSeq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		items = append(items, seq)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const describeOutbox = `-- name: DescribeOutbox :one
 SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text AS owner, (pg_get_userbyid(c.relowner) <> current_user)::boolean AS owned_by_another,
        (to_regclass('event_outbox_cursor') IS NOT NULL)::boolean AS has_cursor,
@@ -247,8 +280,11 @@ func (q *Queries) EndTerms(ctx context.Context) error {
 const forgetCopies = `-- name: ForgetCopies :exec
 DELETE FROM event_outbox_failed AS f
 WHERE f.seq >= $1::bigint AND f.dead_at IS NULL AND EXISTS (SELECT FROM event_outbox AS o WHERE o.id = f.id AND o.seq = f.seq)
+  AND EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = f.seq AND n.id <> f.id)
 `
 
+// ForgetCopies removes copies that wait and whose number another row has too, so that the log has to
+// be read there. All others stay, because an operator may have edited them.
 func (q *Queries) ForgetCopies(ctx context.Context, fromSeq int64) error {
 	_, err := q.db.Exec(ctx, forgetCopies, fromSeq)
 	return err
@@ -264,10 +300,11 @@ func (q *Queries) ForgetCursor(ctx context.Context) error {
 }
 
 const forgetLate = `-- name: ForgetLate :exec
-DELETE FROM event_outbox_late AS l WHERE l.seq >= $1::bigint
+DELETE FROM event_outbox_late AS l WHERE l.seq >= $1::bigint AND NOT l.discarded
 `
 
-// ForgetLate and ForgetCopies remove what is sent again with the log.
+// ForgetLate removes the entries of rows that are sent again with the log. A discarded event stays
+// discarded.
 func (q *Queries) ForgetLate(ctx context.Context, fromSeq int64) error {
 	_, err := q.db.Exec(ctx, forgetLate, fromSeq)
 	return err
@@ -305,30 +342,6 @@ func (q *Queries) HasRowBelow(ctx context.Context, arg HasRowBelowParams) (bool,
 	var below bool
 	err := row.Scan(&below)
 	return below, err
-}
-
-const leftCopies = `-- name: LeftCopies :many
-SELECT f.seq FROM event_outbox_failed AS f WHERE f.seq >= $1::bigint ORDER BY f.seq
-`
-
-func (q *Queries) LeftCopies(ctx context.Context, fromSeq int64) ([]int64, error) {
-	rows, err := q.db.Query(ctx, leftCopies, fromSeq)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var seq int64
-		if err := rows.Scan(&seq); err != nil {
-			return nil, err
-		}
-		items = append(items, seq)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const noteDeleted = `-- name: NoteDeleted :exec
