@@ -74,8 +74,8 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			"be inserted again. Of a former log the view event_outbox_before_history says what became of each event, from tables\n" +
 			"whose names begin with event_outbox_before; drop them too. migrate refuses, and changes nothing, if triggers, views,\n" +
 			"foreign keys, publications or columns of your own belong to event_outbox, also a publication of all tables; if it\n" +
-			"would hold its locks for longer than --max-lock; or if the cursor of a log is that of another database: then run\n" +
-			"outboxrelay store adopt first.",
+			"would hold its locks for longer than --max-lock; if an event of a log waits for its next attempt, and its id was\n" +
+			"inserted again; or if the cursor of a log is that of another database: then run outboxrelay store adopt first.",
 		Example: "  outboxrelay store migrate --to log --relay-role outbox_relay --operator-role outbox_operator --yes\n" +
 			"  outboxrelay store migrate --to table --yes",
 		Args: noArguments,
@@ -95,6 +95,9 @@ func storeMigrateCommand(env environment) *cobra.Command {
 				result, err := storeadmin.Migrate(cmd.Context(), conn, store, c)
 				if err != nil {
 					return err
+				}
+				if result.LeftOut > 0 {
+					fmt.Fprintf(s.stdout, "%s stayed in event_outbox_before_failed, because other events have the same ids\n", several(result.LeftOut, "dead row"))
 				}
 				_, err = fmt.Fprintf(s.stdout, "event_outbox is a %s now; %s copied, writers waited about %s. Set store to %s for all relays and start them; "+
 					"then drop what begins with event_outbox_before, when its events are not needed any more\n", store, several(result.Rows, "row"), result.Locked.Round(1e6), store)

@@ -57,8 +57,9 @@ func (c Config) withDefaults() Config {
 
 // Result is what Migrate has done.
 type Result struct {
-	Rows   int64         // that were copied: unpublished and dead ones
-	Locked time.Duration // about how long writers had to wait, without the wait for the lock
+	Rows    int64         // that were copied: unpublished and dead ones
+	LeftOut int64         // dead rows of a log that were not copied, because another row has their id
+	Locked  time.Duration // about how long writers had to wait, without the wait for the lock
 }
 
 // Reasons why Migrate does nothing.
@@ -73,6 +74,9 @@ var (
 	ErrManyRows = errors.New("storeadmin: too many rows are not published")
 	// ErrSlow is returned if copying the rows would have taken longer than Config.MaxLock.
 	ErrSlow = errors.New("storeadmin: writers would have to wait for too long")
+	// ErrSameID is returned if an event of a log waits for its next attempt, and its id was inserted
+	// again. A table has an id once.
+	ErrSameID = errors.New("storeadmin: rows wait in event_outbox_failed whose ids were inserted again, and a table has an id once")
 	// ErrForeign is returned if the cursor of the log is that of another database.
 	ErrForeign = errors.New("storeadmin: the cursor of the log is that of another database, so it does not say which events are published")
 	// ErrBusy is returned if the lock was not free in time.
@@ -126,7 +130,7 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 		case err != nil:
 			return err
 		}
-		result = Result{Rows: m.rows, Locked: time.Since(locked)}
+		result = Result{Rows: m.rows, LeftOut: m.leftOut, Locked: time.Since(locked)}
 		return nil
 	})
 	return result, busy || sqlstate.Code(err) == lockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
@@ -140,13 +144,14 @@ const (
 
 // move is one attempt.
 type move struct {
-	ctx  context.Context
-	tx   pgx.Tx
-	q    *storedb.Queries
-	to   migrations.Store
-	c    Config
-	rows int64
-	end  time.Time // of the locks
+	ctx     context.Context
+	tx      pgx.Tx
+	q       *storedb.Queries
+	to      migrations.Store
+	c       Config
+	rows    int64
+	leftOut int64
+	end     time.Time // of the locks
 }
 
 // begin overrides the defaults of the database, and acts as the tables' owner.
@@ -391,11 +396,19 @@ func (m *move) intoTable(passed storedb.CopyUnpassedParams) error {
 			return err
 		}
 	}
+	left, err := m.q.LeftOut(m.ctx)
+	if err != nil {
+		return fmt.Errorf("count the copies that are left out: %w", err)
+	}
+	if left.Waiting > 0 {
+		return fmt.Errorf("%w: %d; nothing was changed: let the relay publish them before the move", ErrSameID, left.Waiting)
+	}
+	m.leftOut = left.Dead
 	// The history of a log is by ticks. What is published of the open one would look as if it waited.
 	if err := m.q.NoteTick(m.ctx); err != nil {
 		return fmt.Errorf("note the last tick: %w", err)
 	}
-	err := m.q.NotePublished(m.ctx, storedb.NotePublishedParams{
+	err = m.q.NotePublished(m.ctx, storedb.NotePublishedParams{
 		Floor: passed.Floor, Base: passed.Base, Shown: passed.Shown, Seq: passed.Seq, Ahead: passed.Ahead,
 	})
 	if err != nil {

@@ -172,6 +172,12 @@ FROM (
 ) AS f
 LIMIT @max_rows;
 
+-- LeftOut counts the copies that were left out.
+-- name: LeftOut :one
+SELECT count(*) FILTER (WHERE f.dead_at IS NULL) AS waiting, count(*) FILTER (WHERE f.dead_at IS NOT NULL) AS dead
+FROM event_outbox_failed AS f
+WHERE NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.id = f.id AND n.seq = f.seq);
+
 -- NoteTick adds the last complete tick to the history, and NotePublished what is published of the
 -- tick after it. What failed or waited has its entry.
 -- name: NoteTick :exec

@@ -344,6 +344,25 @@ func (q *Queries) HasRowBelow(ctx context.Context, arg HasRowBelowParams) (bool,
 	return below, err
 }
 
+const leftOut = `-- name: LeftOut :one
+SELECT count(*) FILTER (WHERE f.dead_at IS NULL) AS waiting, count(*) FILTER (WHERE f.dead_at IS NOT NULL) AS dead
+FROM event_outbox_failed AS f
+WHERE NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.id = f.id AND n.seq = f.seq)
+`
+
+type LeftOutRow struct {
+	Waiting int64
+	Dead    int64
+}
+
+// LeftOut counts the copies that were left out.
+func (q *Queries) LeftOut(ctx context.Context) (LeftOutRow, error) {
+	row := q.db.QueryRow(ctx, leftOut)
+	var i LeftOutRow
+	err := row.Scan(&i.Waiting, &i.Dead)
+	return i, err
+}
+
 const noteDeleted = `-- name: NoteDeleted :exec
 INSERT INTO event_outbox_deleted (created_at) VALUES (clock_timestamp())
 `
