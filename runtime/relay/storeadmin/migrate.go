@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
@@ -84,13 +85,27 @@ var (
 )
 
 // Migrate moves the outbox of the search_path to a store. It changes nothing if it returns an
-// error.
+// error other than [ErrUnsearched].
 func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
 	c = c.withDefaults()
+	s := search{ctx: ctx, conn: conn}
+	if to == migrations.StoreLog {
+		if err := s.first(c); err != nil {
+			return Result{}, err
+		}
+		if s.unfinished > 0 {
+			copied, err := s.second(s.unfinished)
+			return Result{Rows: copied}, err
+		}
+	}
 	limit := time.Now().Add(c.Patience)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		result, busy, err := attempt(ctx, conn, to, c)
+		result, mark, busy, err := attempt(ctx, conn, to, c, s.found)
 		switch {
+		case !busy && err == nil && to == migrations.StoreLog:
+			copied, err := s.second(mark)
+			result.Rows += copied
+			return result, err
 		case !busy:
 			return result, err
 		case time.Now().Add(pause).After(limit):
@@ -106,11 +121,14 @@ func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 	}
 }
 
+// moving are the options of its transactions.
+var moving = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+
 // attempt is one attempt to get the locks and to move the rows. busy is true if other
-// transactions had the locks for too long.
-func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (result Result, busy bool, err error) {
-	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
-		m := move{ctx: ctx, tx: tx, q: storedb.New(tx), to: to, c: c}
+// transactions had the locks for too long. mark is the low-water mark of a table.
+func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config, found []pgtype.UUID) (result Result, mark int64, busy bool, err error) {
+	err = pgx.BeginTxFunc(ctx, conn, moving, func(tx pgx.Tx) error {
+		m := move{ctx: ctx, tx: tx, q: storedb.New(tx), to: to, c: c, found: found}
 		if err := m.prepare(); err != nil {
 			return err
 		}
@@ -130,10 +148,10 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 		case err != nil:
 			return err
 		}
-		result = Result{Rows: m.rows, LeftOut: m.leftOut, Locked: time.Since(locked)}
+		result, mark = Result{Rows: m.rows, LeftOut: m.leftOut, Locked: time.Since(locked)}, m.mark
 		return nil
 	})
-	return result, busy || sqlstate.Code(err) == lockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
+	return result, mark, busy || sqlstate.Code(err) == lockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
 }
 
 // SQLSTATEs after statement_timeout and lock_timeout.
@@ -149,6 +167,8 @@ type move struct {
 	q       *storedb.Queries
 	to      migrations.Store
 	c       Config
+	found   []pgtype.UUID // rows up to the low-water mark that are not published
+	mark    int64         // the low-water mark
 	rows    int64
 	leftOut int64
 	end     time.Time // of the locks
@@ -344,7 +364,8 @@ func (m *move) grant() error {
 
 // intoLog copies the rows of a table.
 func (m *move) intoLog(sequence storedb.SequenceRow) error {
-	copied, err := m.q.CopyRows(m.ctx, storedb.CopyRowsParams{LowWater: sequence.LowWater, MaxRows: m.most()})
+	m.mark = sequence.LowWater
+	copied, err := m.q.CopyRows(m.ctx, storedb.CopyRowsParams{LowWater: m.mark, Found: m.found, MaxRows: m.most()})
 	if err != nil {
 		return err
 	}
@@ -357,6 +378,11 @@ func (m *move) intoLog(sequence storedb.SequenceRow) error {
 	failed, err := m.q.CopyFailures(m.ctx)
 	if err != nil {
 		return err
+	}
+	if m.mark > 0 {
+		if err := m.exec(note(m.mark)); err != nil {
+			return err
+		}
 	}
 	floor := max(sequence.Standing, sequence.Highest)
 	if copied.Copied > 0 {
@@ -422,8 +448,12 @@ func (m *move) most() int32 { return int32(int64(m.c.MaxRows) - m.rows + 1) }
 
 func (m *move) add(rows int64) error {
 	if m.rows += rows; m.rows > int64(m.c.MaxRows) {
-		return fmt.Errorf("%w: more than %d; writers wait while they are copied: let the relay publish them, replay or discard dead ones, or raise the limit",
-			ErrManyRows, m.c.MaxRows)
+		return tooMany(m.c)
 	}
 	return nil
+}
+
+func tooMany(c Config) error {
+	return fmt.Errorf("%w: more than %d; writers wait while they are copied: let the relay publish them, replay or discard dead ones, or raise the limit",
+		ErrManyRows, c.MaxRows)
 }

@@ -155,6 +155,92 @@ func TestMigrate(t *testing.T) {
 	})
 }
 
+// Rows below the low-water mark were unpublished by hand, or restored. They move too, also if
+// that happens while Migrate waits for its locks.
+func TestMigrateFindsRowsBelowTheMark(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner, operator, mover := pg.Connect(t.Context()), pg.Connect(t.Context()), pg.Connect(t.Context())
+		ok(t, migrations.Up(t.Context(), owner))
+		exec(t, owner, someRows)
+		exec(t, owner, `UPDATE event_outbox SET published_at = now()`)
+		exec(t, owner, `INSERT INTO event_outbox_lease (epoch, low_water, low_water_file) VALUES (7, 6, pg_relation_filenode('event_outbox_seq_seq'))`)
+		exec(t, owner, `UPDATE event_outbox SET published_at = NULL WHERE seq = 2`)
+		exec(t, owner, `DELETE FROM event_outbox WHERE seq = 3`)
+		exec(t, owner, `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, seq) OVERRIDING SYSTEM VALUE
+			VALUES ('a', '3', 't', 'topic', 'k3', '{}', 3)`)
+		exec(t, operator, `BEGIN`)
+		exec(t, operator, `UPDATE event_outbox SET published_at = NULL WHERE seq = 4`)
+		type answer struct {
+			result storeadmin.Result
+			err    error
+		}
+		done := make(chan answer, 1)
+		go func() {
+			var a answer
+			a.result, a.err = storeadmin.Migrate(t.Context(), mover, migrations.StoreLog, storeadmin.Config{LockTimeout: time.Minute, MaxLock: time.Minute})
+			done <- a
+		}()
+		waitForLock(t, owner, mover)
+		exec(t, operator, `COMMIT`)
+		a := <-done
+		ok(t, a.err)
+		got := lines(t, owner, `SELECT concat_ws(' ', seq, event_key) FROM event_outbox ORDER BY seq`)
+		if diff := cmp.Diff([]string{"2 k2", "3 k3", "7 k4"}, got); diff != "" || a.result.Rows != 3 {
+			t.Errorf("%d rows of the log (-want +got):\n%s", a.result.Rows, diff)
+		}
+		if _, _, read := leads(t, pg); len(read) != 3 {
+			t.Errorf("a leader reads %v", read)
+		}
+	})
+}
+
+// before calls functions before statements that contain a text.
+type before map[string]func(*pgx.Conn)
+
+func (b before) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	for text, do := range b {
+		if strings.Contains(data.SQL, text) {
+			do(conn)
+		}
+	}
+	return ctx
+}
+
+func (b before) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// Migrate is killed when the outbox has moved, and before it has looked again for rows that were
+// unpublished meanwhile. The next call finds them.
+func TestMigrateContinuesItsSearch(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	owner := pg.Connect(t.Context())
+	ok(t, migrations.Up(t.Context(), owner))
+	exec(t, owner, someRows)
+	exec(t, owner, `UPDATE event_outbox SET published_at = now()`)
+	exec(t, owner, `INSERT INTO event_outbox_lease (epoch, low_water, low_water_file) VALUES (7, 6, pg_relation_filenode('event_outbox_seq_seq'))`)
+	config, err := pgx.ParseConfig(pg.URL)
+	ok(t, err)
+	config.Tracer = before{
+		"LOCK TABLE event_outbox_lease": func(*pgx.Conn) { exec(t, owner, `UPDATE event_outbox SET published_at = NULL WHERE seq = 4`) },
+		"-- name: CopyForgotten":        func(c *pgx.Conn) { exec(t, owner, `SELECT pg_terminate_backend($1)`, c.PgConn().PID()) },
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	ok(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // it was killed
+	if _, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{MaxLock: time.Minute}); !errors.Is(err, storeadmin.ErrUnsearched) {
+		t.Errorf("killed, it says %v", err)
+	}
+	result, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{})
+	ok(t, err)
+	if got := lines(t, owner, `SELECT concat_ws(' ', seq, event_key) FROM event_outbox`); !cmp.Equal(got, []string{"7 k4"}) || result.Rows != 1 {
+		t.Errorf("%d rows were found; the log has %q", result.Rows, got)
+	}
+	if _, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{}); !errors.Is(err, storeadmin.ErrSameStore) {
+		t.Errorf("called again, it says %v", err)
+	}
+}
+
 // insertAs inserts an event with the rights of a role, and checks its seq.
 func insertAs(t *testing.T, owner *pgx.Conn, role pgroles.Login, want string) {
 	t.Helper()

@@ -1,3 +1,5 @@
+-- DescribeOutbox says what there is. unsearched is the low-water mark up to which CopyForgotten has to
+-- look at event_outbox_before, if a move was interrupted before that.
 -- name: DescribeOutbox :one
 SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text AS owner, (pg_get_userbyid(c.relowner) <> current_user)::boolean AS owned_by_another,
        (to_regclass('event_outbox_cursor') IS NOT NULL)::boolean AS has_cursor,
@@ -5,7 +7,8 @@ SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text A
                          to_regclass('event_outbox_before_failed'), to_regclass('event_outbox_before_tick'), to_regclass('event_outbox_before_deleted'),
                          to_regclass('event_outbox_before_history'))::text, '')::text AS before,
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-               WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked
+               WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked,
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid;
 
 -- Obstacles lists what belongs to event_outbox and would not belong to the new one. A publication
@@ -85,8 +88,43 @@ SET epoch = e.epoch + 1, holder = NULL, backends = '[]', suspect_seq = NULL, unc
     search_below = 0
 FROM locked WHERE e.name = locked.name;
 
+-- SearchBelow looks at the next rows of a table up to the low-water mark, and finds those that are
+-- not published and are in no index that says so: somebody has unpublished or restored them. See
+-- low_water.sql of pgstore.
+-- name: SearchBelow :one
+SELECT count(*) AS looked, coalesce(max(w.seq), 0)::bigint AS last, coalesce(array_agg(w.id) FILTER (WHERE w.unsettled), '{}')::uuid[] AS found
+FROM (
+    SELECT o.id, o.seq, o.published_at IS NULL AND o.next_attempt_at IS NULL AND o.dead_at IS NULL AS unsettled
+    FROM event_outbox AS o
+    WHERE o.seq > @after::bigint AND o.seq <= @low_water::bigint
+    ORDER BY o.seq
+    LIMIT @window_rows
+) AS w;
+
+-- CopyForgotten does the same after the move, when nobody changes these rows any more, and inserts
+-- those that were unpublished after SearchBelow had looked at them. They get new numbers, as restored
+-- rows of a log do.
+-- name: CopyForgotten :one
+WITH looked AS MATERIALIZED (
+    SELECT w.id, w.seq, w.published_at IS NULL AND w.next_attempt_at IS NULL AND w.dead_at IS NULL AS unsettled
+    FROM event_outbox_before AS w
+    WHERE w.seq > @after::bigint AND w.seq <= @low_water::bigint
+    ORDER BY w.seq
+    LIMIT @window_rows
+), copied AS (
+    INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, topic, headers, partition)
+    SELECT b.id, b.aggregate_id, b.aggregate_type, b.event_type, b.event_data, b.event_key, b.created_at,
+           coalesce(b.topic, regexp_replace(b.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', b.event_type), b.headers, b.partition
+    FROM looked JOIN event_outbox_before AS b ON b.id = looked.id
+    WHERE looked.unsettled AND b.id <> ALL(@found::uuid[])
+    ORDER BY b.seq
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT (SELECT count(*) FROM looked) AS looked, coalesce((SELECT max(l.seq) FROM looked AS l), 0)::bigint AS last, (SELECT count(*) FROM copied) AS copied;
+
 -- CopyRows copies the rows of a table that are not published into a log, dead ones too, so
--- that inserting their ids again does nothing.
+-- that inserting their ids again does nothing. found are further rows up to the low-water mark.
 -- name: CopyRows :one
 WITH copied AS (
     INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic, headers, partition)
@@ -99,6 +137,8 @@ WITH copied AS (
         SELECT w.id FROM event_outbox_before AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL
         UNION
         SELECT d.id FROM event_outbox_before AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+        UNION
+        SELECT f.id FROM event_outbox_before AS f WHERE f.id = ANY(@found::uuid[]) AND f.published_at IS NULL
     ) AS unsettled
     JOIN event_outbox_before AS b ON b.id = unsettled.id
     ORDER BY b.seq

@@ -7,6 +7,8 @@ package storedb
 
 import (
 	"context"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const adoptCursor = `-- name: AdoptCursor :exec
@@ -94,6 +96,54 @@ func (q *Queries) CopyFailures(ctx context.Context) ([]int64, error) {
 	return items, nil
 }
 
+const copyForgotten = `-- name: CopyForgotten :one
+WITH looked AS MATERIALIZED (
+    SELECT w.id, w.seq, w.published_at IS NULL AND w.next_attempt_at IS NULL AND w.dead_at IS NULL AS unsettled
+    FROM event_outbox_before AS w
+    WHERE w.seq > $1::bigint AND w.seq <= $2::bigint
+    ORDER BY w.seq
+    LIMIT $3
+), copied AS (
+    INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, topic, headers, partition)
+    SELECT b.id, b.aggregate_id, b.aggregate_type, b.event_type, b.event_data, b.event_key, b.created_at,
+           coalesce(b.topic, regexp_replace(b.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', b.event_type), b.headers, b.partition
+    FROM looked JOIN event_outbox_before AS b ON b.id = looked.id
+    WHERE looked.unsettled AND b.id <> ALL($4::uuid[])
+    ORDER BY b.seq
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT (SELECT count(*) FROM looked) AS looked, coalesce((SELECT max(l.seq) FROM looked AS l), 0)::bigint AS last, (SELECT count(*) FROM copied) AS copied
+`
+
+type CopyForgottenParams struct {
+	After      int64
+	LowWater   int64
+	WindowRows int32
+	Found      []pgtype.UUID
+}
+
+type CopyForgottenRow struct {
+	Looked int64
+	Last   int64
+	Copied int64
+}
+
+// CopyForgotten does the same after the move, when nobody changes these rows any more, and inserts
+// those that were unpublished after SearchBelow had looked at them. They get new numbers, as restored
+// rows of a log do.
+func (q *Queries) CopyForgotten(ctx context.Context, arg CopyForgottenParams) (CopyForgottenRow, error) {
+	row := q.db.QueryRow(ctx, copyForgotten,
+		arg.After,
+		arg.LowWater,
+		arg.WindowRows,
+		arg.Found,
+	)
+	var i CopyForgottenRow
+	err := row.Scan(&i.Looked, &i.Last, &i.Copied)
+	return i, err
+}
+
 const copyLate = `-- name: CopyLate :execrows
 INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic, headers, partition)
 OVERRIDING SYSTEM VALUE
@@ -123,10 +173,12 @@ WITH copied AS (
         SELECT w.id FROM event_outbox_before AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL
         UNION
         SELECT d.id FROM event_outbox_before AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+        UNION
+        SELECT f.id FROM event_outbox_before AS f WHERE f.id = ANY($2::uuid[]) AND f.published_at IS NULL
     ) AS unsettled
     JOIN event_outbox_before AS b ON b.id = unsettled.id
     ORDER BY b.seq
-    LIMIT $2
+    LIMIT $3
     RETURNING seq
 )
 SELECT count(*) AS copied, coalesce(min(seq), 0)::bigint AS first FROM copied
@@ -134,6 +186,7 @@ SELECT count(*) AS copied, coalesce(min(seq), 0)::bigint AS first FROM copied
 
 type CopyRowsParams struct {
 	LowWater int64
+	Found    []pgtype.UUID
 	MaxRows  int32
 }
 
@@ -143,9 +196,9 @@ type CopyRowsRow struct {
 }
 
 // CopyRows copies the rows of a table that are not published into a log, dead ones too, so
-// that inserting their ids again does nothing.
+// that inserting their ids again does nothing. found are further rows up to the low-water mark.
 func (q *Queries) CopyRows(ctx context.Context, arg CopyRowsParams) (CopyRowsRow, error) {
-	row := q.db.QueryRow(ctx, copyRows, arg.LowWater, arg.MaxRows)
+	row := q.db.QueryRow(ctx, copyRows, arg.LowWater, arg.Found, arg.MaxRows)
 	var i CopyRowsRow
 	err := row.Scan(&i.Copied, &i.First)
 	return i, err
@@ -234,7 +287,8 @@ SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text A
                          to_regclass('event_outbox_before_failed'), to_regclass('event_outbox_before_tick'), to_regclass('event_outbox_before_deleted'),
                          to_regclass('event_outbox_before_history'))::text, '')::text AS before,
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-               WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked
+               WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked,
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid
 `
 
@@ -245,8 +299,11 @@ type DescribeOutboxRow struct {
 	HasCursor      bool
 	Before         string
 	Marked         bool
+	Unsearched     int64
 }
 
+// DescribeOutbox says what there is. unsearched is the low-water mark up to which CopyForgotten has to
+// look at event_outbox_before, if a move was interrupted before that.
 func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error) {
 	row := q.db.QueryRow(ctx, describeOutbox)
 	var i DescribeOutboxRow
@@ -257,6 +314,7 @@ func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error)
 		&i.HasCursor,
 		&i.Before,
 		&i.Marked,
+		&i.Unsearched,
 	)
 	return i, err
 }
@@ -561,6 +619,39 @@ func (q *Queries) ReadCursor(ctx context.Context) (ReadCursorRow, error) {
 		&i.SequenceFile,
 		&i.BaseTx,
 	)
+	return i, err
+}
+
+const searchBelow = `-- name: SearchBelow :one
+SELECT count(*) AS looked, coalesce(max(w.seq), 0)::bigint AS last, coalesce(array_agg(w.id) FILTER (WHERE w.unsettled), '{}')::uuid[] AS found
+FROM (
+    SELECT o.id, o.seq, o.published_at IS NULL AND o.next_attempt_at IS NULL AND o.dead_at IS NULL AS unsettled
+    FROM event_outbox AS o
+    WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
+    ORDER BY o.seq
+    LIMIT $3
+) AS w
+`
+
+type SearchBelowParams struct {
+	After      int64
+	LowWater   int64
+	WindowRows int32
+}
+
+type SearchBelowRow struct {
+	Looked int64
+	Last   int64
+	Found  []pgtype.UUID
+}
+
+// SearchBelow looks at the next rows of a table up to the low-water mark, and finds those that are
+// not published and are in no index that says so: somebody has unpublished or restored them. See
+// low_water.sql of pgstore.
+func (q *Queries) SearchBelow(ctx context.Context, arg SearchBelowParams) (SearchBelowRow, error) {
+	row := q.db.QueryRow(ctx, searchBelow, arg.After, arg.LowWater, arg.WindowRows)
+	var i SearchBelowRow
+	err := row.Scan(&i.Looked, &i.Last, &i.Found)
 	return i, err
 }
 
