@@ -16,6 +16,10 @@
 // any later row of their key. A leader of before the move settles nothing afterwards, because
 // its term is over; what it has sent without recording it is sent again.
 //
+// Rows up to the low-water mark of a table that somebody unpublished or restored by hand are in no
+// index that shows them. Migrate looks for them before its locks, and once more after the move for
+// those that were unpublished in between: these get new seqs.
+//
 // To move a log, Migrate must know which rows are published, so it refuses a cursor that is that
 // of another database. It locks the tables in which operators decide, too: an open transaction
 // that replays or discards an event ends before the rows are copied, and a later one fails.
@@ -33,6 +37,7 @@
 // [Adopt] is for a log whose cursor is that of another cluster, or is gone: a dump was restored,
 // or the server was upgraded with pg_upgrade or logical replication. The caller says from which
 // seq on events are sent again; those before count as published, unless they failed or waited.
+// What operators have decided about events stays.
 package storeadmin
 
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc generate
