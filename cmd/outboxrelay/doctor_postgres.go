@@ -54,45 +54,6 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) error {
 	return nil
 }
 
-// keptWarnings is a log that keeps warnings.
-type keptWarnings struct{ kept []keptWarning }
-
-type keptWarning struct{ text, remedy string }
-
-// see returns the incident of the runbook that the warning belongs to; "": none.
-func (w keptWarning) see() runbook.Incident {
-	if strings.HasPrefix(w.text, "two servers accept writes") {
-		return runbook.PrimaryFailedOver
-	}
-	return ""
-}
-
-// Enabled implements slog.Handler.
-func (k *keptWarnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
-
-// Handle implements slog.Handler.
-func (k *keptWarnings) Handle(_ context.Context, r slog.Record) error {
-	w := keptWarning{text: r.Message}
-	r.Attrs(func(a slog.Attr) bool {
-		switch a.Key {
-		case "store":
-		case "remedy":
-			w.remedy = a.Value.String()
-		default:
-			w.text += fmt.Sprintf("; %s: %s", a.Key, a.Value)
-		}
-		return true
-	})
-	k.kept = append(k.kept, w)
-	return nil
-}
-
-// WithAttrs implements slog.Handler. What the attributes say is known.
-func (k *keptWarnings) WithAttrs([]slog.Attr) slog.Handler { return k }
-
-// WithGroup implements slog.Handler.
-func (k *keptWarnings) WithGroup(string) slog.Handler { return k }
-
 const (
 	// clockTolerance is how far two clocks may differ before the doctor mentions it. Only
 	// ages in metrics and created_at of events depend on them.
@@ -162,8 +123,8 @@ func (d *doctor) checkTables(f admin.Facts) {
 				fmt.Sprintf("COMMIT PREPARED '%[1]s' or ROLLBACK PREPARED '%[1]s'", strings.ReplaceAll(h.Name, "'", "''")))
 		default:
 			d.addIncident(runbook.TableBloated, risky, "vacuum", fmt.Sprintf("a transaction of session %s (%s) began %s", h.Name, h.Detail, since), effect,
-				fmt.Sprintf("ask the team of that application; if it is active, wait: it may be a backup or a new index; if it is idle in transaction for 5 minutes "+
-					"and nobody answers, end it with SELECT pg_terminate_backend(%s) (its job must run again); then set idle_in_transaction_session_timeout", h.Name))
+				fmt.Sprintf("ask the team of that application; if it is active, wait: it may be a backup or a new index; if it has been idle in transaction for 5 minutes "+
+					"and the team does not answer, run SELECT pg_terminate_backend(%s), which makes its job fail; then set idle_in_transaction_session_timeout", h.Name))
 		}
 	}
 	if !f.Server.Autovacuum {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -146,7 +145,7 @@ func readStanding(ctx context.Context, conn *pgx.Conn, at pgdial.Target) (s stan
 			err = &pgdial.PanicError{Where: "the tracer of the database connections", Value: value, Stack: debug.Stack()}
 		}
 	}()
-	const query = `SELECT coalesce(CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END, ''),
+	const query = `SELECT coalesce(CASE WHEN NOT pg_is_in_recovery() THEN ` + timelineInHex + ` END, ''),
 pg_postmaster_start_time()::text, NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool`
 	var hex string
 	if err := conn.QueryRow(ctx, query, pgx.QueryExecModeExec).Scan(&hex, &s.started, &s.accepts); err != nil {
@@ -155,7 +154,7 @@ pg_postmaster_start_time()::text, NOT pg_is_in_recovery() AND NOT current_settin
 		}
 		return standing{}, nil
 	}
-	s.timeline, _ = strconv.ParseInt(hex, 16, 64) // 0: not known
+	s.timeline = parseTimeline(hex)
 	return s, nil
 }
 

@@ -96,10 +96,18 @@ func openSession(ctx context.Context, config *pgx.ConnConfig, cfg ServerConfig, 
 // reported.
 func readTimeline(ctx context.Context, conn *pgx.Conn) int64 {
 	var hex string
-	err := conn.QueryRow(ctx, "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)", pgx.QueryExecModeExec).Scan(&hex)
-	if err != nil {
+	if err := conn.QueryRow(ctx, "SELECT "+timelineInHex, pgx.QueryExecModeExec).Scan(&hex); err != nil {
 		return 0
 	}
+	return parseTimeline(hex)
+}
+
+// timelineInHex is an expression for the timeline of a server that accepts writes. A standby
+// rejects it.
+const timelineInHex = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+
+// parseTimeline returns 0 for a text that is no timeline.
+func parseTimeline(hex string) int64 {
 	n, err := strconv.ParseInt(hex, 16, 64)
 	if err != nil {
 		return 0
