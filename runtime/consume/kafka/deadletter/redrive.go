@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -101,11 +102,11 @@ func Redrive(ctx context.Context, cfg Config) (Summary, error) {
 		return Summary{}, errors.New("deadletter: Config.Topic is empty: name the dead-letter topic")
 	}
 	cfg.quiet = cmp.Or(cfg.quiet, quiet)
-	r := &redrive{cfg: cfg, partitions: map[int32]*progress{}, checked: map[string]bool{}}
-	client, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.ProducerBatchMaxBytes(largest), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()),
+	r := &redrive{cfg: cfg, partitions: map[int32]*progress{}, checked: map[string]bool{}, known: map[string]bool{}}
+	client, err := kgo.NewClient(slices.Concat([]kgo.Opt{
+		kgo.ProducerBatchMaxBytes(largest), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.RecordDeliveryTimeout(cfg.quiet), kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-	}, cfg.Options...)...)
+	}, cfg.Options, []kgo.Opt{kgo.ManualFlushing(), kgo.MaxBufferedRecords(mostTogether)})...)
 	if err != nil {
 		return Summary{}, fmt.Errorf("deadletter: make a client: %w", err)
 	}
@@ -131,6 +132,7 @@ type redrive struct {
 	admin      *kadm.Client
 	partitions map[int32]*progress
 	checked    map[string]bool // topics that can take the records
+	known      map[string]bool // topics whose partitions the client knows
 	sum        Summary
 }
 
@@ -306,23 +308,23 @@ func (r *redrive) partition(ctx context.Context, id int32, records []*kgo.Record
 // batch of those for a partition, and the topic limits the size of a batch.
 const mostTogether = 100 << 10
 
-// send sends records for dead letters, and records which were acknowledged.
+// send sends records for dead letters, and records which were acknowledged. The records for
+// a partition keep their order.
 func (r *redrive) send(ctx context.Context, p *progress, chosen, sending []*kgo.Record) error {
 	for len(sending) > 0 {
 		n, bytes := 0, 0
-		for n < len(sending) && (n == 0 || bytes+size(sending[n]) <= mostTogether) {
+		for n < len(sending) && (n == 0 || r.known[sending[n].Topic] && bytes+size(sending[n]) <= mostTogether) {
 			bytes += size(sending[n])
 			n++
 		}
 		var failed error
-		for _, result := range r.client.ProduceSync(ctx, sending[:n]...) {
-			at := chosen[slices.Index(sending, result.Record)].Offset
-			err := result.Err
+		for i, err := range r.produce(ctx, sending[:n]) {
+			at := chosen[i].Offset
 			if errors.Is(err, kerr.MessageTooLarge) && n > 1 { // of the batch, perhaps not of the record
-				err = r.client.ProduceSync(ctx, result.Record).FirstErr()
+				err = r.produce(ctx, sending[i:i+1])[0]
 			}
 			if err != nil {
-				failed = cmp.Or(failed, fmt.Errorf("send the record at offset %d to topic %s: %s%w", at, result.Record.Topic, r.hint(err), err))
+				failed = cmp.Or(failed, fmt.Errorf("send the record at offset %d to topic %s: %s%w", at, sending[i].Topic, r.hint(err), err))
 				continue
 			}
 			r.sum.Sent++
@@ -334,6 +336,28 @@ func (r *redrive) send(ctx context.Context, p *progress, chosen, sending []*kgo.
 		chosen, sending = chosen[n:], sending[n:]
 	}
 	return nil
+}
+
+// produce sends records together, and returns the error of each one. Those for one partition
+// are one batch: the broker accepts all of them or none. So if a batch is too large, no later
+// record of its partition goes before it.
+//
+// The client makes one batch only if it knows the partitions of the topic. So the first record
+// of a topic has to be sent alone.
+func (r *redrive) produce(ctx context.Context, records []*kgo.Record) []error {
+	errs := make([]error, len(records))
+	var acknowledged sync.WaitGroup
+	for i, record := range records {
+		acknowledged.Add(1)
+		r.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+			errs[i] = err
+			acknowledged.Done()
+		})
+	}
+	_ = r.client.Flush(ctx) // when ctx ends, each record fails
+	acknowledged.Wait()
+	r.known[records[0].Topic] = true
+	return errs
 }
 
 func (r *redrive) hint(err error) string {
