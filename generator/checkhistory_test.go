@@ -118,7 +118,6 @@ func TestCheckInAShallowClone(t *testing.T) {
 	clone := func(args ...string) *repo {
 		c := &repo{t, t.TempDir()}
 		c.git(append(append([]string{"clone", "-q"}, args...), "file://"+r.dir, ".")...)
-		c.configure()
 		return c
 	}
 

@@ -43,19 +43,18 @@ func newRepo(t testing.TB) *repo {
 	t.Helper()
 	r := &repo{t, t.TempDir()}
 	r.git("init", "-q", "-b", "main")
-	r.configure()
 	return r
 }
 
-func (r *repo) configure() {
-	r.git("config", "user.name", "Test")
-	r.git("config", "user.email", "test@example.com")
-	r.git("config", "commit.gpgsign", "false")
+// settings of git for every command, so that none has to be stored in each repository.
+// Maintenance would be one more process after each commit.
+var settings = []string{
+	"-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false", "-c", "maintenance.auto=false",
 }
 
 func (r *repo) git(args ...string) string {
 	r.t.Helper()
-	cmd := exec.Command("git", args...)
+	cmd := exec.Command("git", append(slices.Clone(settings), args...)...)
 	cmd.Dir = r.dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -1,37 +1,88 @@
 package generator_test
 
 import (
+	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
 const module = "github.com/outboxgen/outboxgen"
 
-// goList runs go list in the root of the repository. A package that begins with "./" is
-// in the root; others are named by import paths, which work with and without go.work.
-func goList(t *testing.T, args ...string) []string {
-	t.Helper()
-	args = slices.Clone(args)
-	for i, arg := range args {
-		if within, ok := strings.CutPrefix(arg, "./"); ok {
-			args[i] = module + "/" + within
-		}
-	}
-	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+// imports is what the packages of the repository import.
+type imports struct {
+	direct, all map[string][]string // by import path; all has also what the imports import
+}
+
+// listed runs go list once for all tests, as it takes about half a second. It names
+// packages by their import paths, which work with and without go.work.
+var listed = sync.OnceValues(func() (imports, error) {
+	found := imports{map[string][]string{}, map[string][]string{}}
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}`,
+		module+"/generator/...", module+"/templates/...", module+"/schemas/...", module+"/migrations/...", module+"/runtime/...",
+		module+"/testdata/service/events", module+"/testdata/golden/huleedu/events", module+"/testdata/golden/formats/events",
+	)
 	cmd.Dir = ".."
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+		return found, fmt.Errorf("go list: %w\n%s", err, stderr.String())
 	}
-	lines := strings.Fields(string(out))
-	if len(lines) == 0 {
-		t.Fatalf("go list %s lists nothing", strings.Join(args, " "))
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		if len(fields) != 3 {
+			return found, fmt.Errorf("go list says %q", line)
+		}
+		found.direct[fields[0]], found.all[fields[0]] = strings.Fields(fields[1]), strings.Fields(fields[2])
 	}
-	return lines
+	return found, nil
+})
+
+// dependencies returns the packages that match the patterns, which begin with "./", and
+// all packages that they depend on.
+func dependencies(t *testing.T, patterns ...string) []string {
+	t.Helper()
+	found, err := listed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for _, pattern := range patterns {
+		path, below := strings.CutSuffix(module+strings.TrimPrefix(pattern, "."), "/...")
+		matches := 0
+		for pkg, deps := range found.all {
+			if pkg != path && !(below && strings.HasPrefix(pkg, path+"/")) {
+				continue
+			}
+			matches++
+			all[pkg] = true
+			for _, dep := range deps {
+				all[dep] = true
+			}
+		}
+		if matches == 0 {
+			t.Fatalf("%s matches no package", pattern)
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// direct returns what a package imports itself.
+func direct(t *testing.T, name string) []string {
+	t.Helper()
+	found, err := listed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := found.direct[module+strings.TrimPrefix(name, ".")]
+	if len(names) == 0 {
+		t.Fatalf("%s imports nothing", name)
+	}
+	return names
 }
 
 // outside returns the packages that are neither in the standard library nor below one
@@ -64,15 +115,15 @@ var light = []string{
 // these modules.
 func TestWhatPackageOutboxImports(t *testing.T) {
 	t.Parallel()
-	for _, pkg := range outside(goList(t, "-deps", "./runtime"), light...) {
+	for _, pkg := range outside(dependencies(t, "./runtime"), light...) {
 		t.Errorf("package outbox depends on %s", pkg)
 	}
-	for _, pkg := range outside(goList(t, "-f", `{{join .Imports "\n"}}`, "./runtime"),
+	for _, pkg := range outside(direct(t, "./runtime"),
 		module+"/runtime", "github.com/jackc/pgx/v5", "github.com/google/uuid", "go.opentelemetry.io/otel",
 	) {
 		t.Errorf("package outbox imports %s", pkg)
 	}
-	for _, pkg := range goList(t, "-deps", "./runtime") {
+	for _, pkg := range dependencies(t, "./runtime") {
 		if below(pkg, "go.opentelemetry.io/otel/sdk") || below(pkg, module+"/runtime/relay") {
 			t.Errorf("package outbox depends on %s", pkg)
 		}
@@ -83,15 +134,15 @@ func TestWhatPackageOutboxImports(t *testing.T) {
 // does not depend on it.
 func TestWhatPackageOutboxsqlImports(t *testing.T) {
 	t.Parallel()
-	for _, pkg := range outside(goList(t, "-deps", "./runtime/outboxsql"), light...) {
+	for _, pkg := range outside(dependencies(t, "./runtime/outboxsql"), light...) {
 		t.Errorf("package outboxsql depends on %s", pkg)
 	}
-	for _, pkg := range goList(t, "-deps", "./runtime/outboxsql") {
+	for _, pkg := range dependencies(t, "./runtime/outboxsql") {
 		if below(pkg, "github.com/jackc/pgx/v5/stdlib") {
 			t.Errorf("package outboxsql depends on the driver %s", pkg)
 		}
 	}
-	for _, pkg := range goList(t, "-deps", "./runtime", "./testdata/service/events") {
+	for _, pkg := range dependencies(t, "./runtime", "./testdata/service/events") {
 		if below(pkg, module+"/runtime/outboxsql") {
 			t.Errorf("package outbox or generated code depends on %s", pkg)
 		}
@@ -102,12 +153,12 @@ func TestWhatPackageOutboxsqlImports(t *testing.T) {
 // code.
 func TestWhatGeneratedPackagesImport(t *testing.T) {
 	t.Parallel()
-	for _, pkg := range outside(goList(t, "-deps", "./testdata/service/events", "./testdata/golden/huleedu/events", "./testdata/golden/formats/events"),
+	for _, pkg := range outside(dependencies(t, "./testdata/service/events", "./testdata/golden/huleedu/events", "./testdata/golden/formats/events"),
 		append(slices.Clone(light), module+"/testdata")...,
 	) {
 		t.Errorf("generated code depends on %s", pkg)
 	}
-	for _, pkg := range goList(t, "-deps", "./testdata/service/events") {
+	for _, pkg := range dependencies(t, "./testdata/service/events") {
 		for _, never := range []string{"relay", "wake", "inbox", "outboxtest", "consume"} {
 			if below(pkg, module+"/runtime/"+never) {
 				t.Errorf("generated code depends on %s", pkg)
@@ -153,7 +204,7 @@ func TestWhoImportsWhom(t *testing.T) {
 		{"./runtime/consume", []string{"runtime/relay", "runtime/wake", "runtime/inbox", "runtime/consume/kafka"}, nil},
 		{"./runtime/outboxtest", []string{"runtime/outboxtest/services", "runtime/relay", "migrations"}, nil},
 	} {
-		for _, pkg := range goList(t, "-deps", rule.packages) {
+		for _, pkg := range dependencies(t, rule.packages) {
 			for _, never := range rule.never {
 				if below(pkg, module+"/"+never) && !slices.ContainsFunc(rule.but, func(but string) bool { return below(pkg, module+"/"+but) }) {
 					t.Errorf("%s depends on %s", rule.packages, pkg)

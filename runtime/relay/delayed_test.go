@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -157,33 +158,35 @@ func (s *stubDelayer) MoveDue(_ context.Context, limit int) (relay.Moved, error)
 // What is too much for one call is tried in smaller parts, and failures are logged.
 func TestMoveDueThatFails(t *testing.T) {
 	t.Parallel()
-	var log logged
-	dropped := uuid.New()
-	s := &stubDelayer{Store: relay.NewMemStore(), called: make(chan struct{}, 3), answer: func(limit int) (relay.Moved, error) {
-		if limit > 600 {
-			return relay.Moved{}, errors.New("too much")
+	synctest.Test(t, func(t *testing.T) {
+		var log logged
+		dropped := uuid.New()
+		s := &stubDelayer{Store: relay.NewMemStore(), called: make(chan struct{}, 3), answer: func(limit int) (relay.Moved, error) {
+			if limit > 600 {
+				return relay.Moved{}, errors.New("too much")
+			}
+			return relay.Moved{Rows: 1, Known: []uuid.UUID{dropped}}, nil
+		}}
+		start(t, relay.Config{Store: s, Clock: newFakeTime(), Sink: relay.NewStdoutSink(nil), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		for range 3 {
+			<-s.called
 		}
-		return relay.Moved{Rows: 1, Known: []uuid.UUID{dropped}}, nil
-	}}
-	start(t, relay.Config{Store: s, Sink: relay.NewStdoutSink(nil), Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	for range 3 {
-		<-s.called
-	}
-	s.mu.Lock()
-	limits := append([]int(nil), s.limits[:3]...)
-	s.mu.Unlock()
-	if diff := cmp.Diff([]int{2000, 1000, 500}, limits); diff != "" {
-		t.Errorf("limits (-want +got):\n%s", diff)
-	}
-	deadline := time.After(patience)
-	for !strings.Contains(log.String(), dropped.String()) {
-		select {
-		case <-deadline:
-			t.Fatalf("the dropped event is not logged:\n%s", log.String())
-		case <-time.After(time.Millisecond):
+		s.mu.Lock()
+		limits := append([]int(nil), s.limits[:3]...)
+		s.mu.Unlock()
+		if diff := cmp.Diff([]int{2000, 1000, 500}, limits); diff != "" {
+			t.Errorf("limits (-want +got):\n%s", diff)
 		}
-	}
-	if n := strings.Count(log.String(), "delayed events not moved, retrying"); n != 2 {
-		t.Errorf("%d warnings, want 2:\n%s", n, log.String())
-	}
+		deadline := time.After(patience)
+		for !strings.Contains(log.String(), dropped.String()) {
+			select {
+			case <-deadline:
+				t.Fatalf("the dropped event is not logged:\n%s", log.String())
+			case <-time.After(time.Millisecond):
+			}
+		}
+		if n := strings.Count(log.String(), "delayed events not moved, retrying"); n != 2 {
+			t.Errorf("%d warnings, want 2:\n%s", n, log.String())
+		}
+	})
 }

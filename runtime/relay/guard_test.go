@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -241,67 +242,69 @@ func TestAPanicOfGivenCodeDoesNotEndTheRelay(t *testing.T) {
 	} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
-			b := &bomb{where: where}
-			b.left.Store(times)
-			store := relay.NewMemStore()
-			all := rows(6, "here", "k")
-			poison := where == "Producer.Send of one row"
-			if poison {
-				all[3].Key, all[3].Data = key("j"), []byte(`"poison"`)
-			}
-			store.Add(all...)
-			w, log := newWatcher(), &logText{}
-			sink := newTaking()
-			if where == "Observer.Failed" {
-				store.Add(rows(1, "gone", "k")...)
-				b.where = "Producer.Topics"
-				b.left.Store(1)
-			}
-			cfg := relay.Config{
-				Store: bombStore{store, b}, Sink: bombSink{sink, b}, Wake: bombWake{b}, Observer: bombObserver{w, b},
-				TracerProvider: bombTracing{b: b}, Logger: slog.New(bombHandler{slog.NewTextHandler(log, nil), b}),
-				Term: 500 * time.Millisecond, MaxAttempts: 2, RetryMin: 10 * time.Millisecond, RetryMax: 10 * time.Millisecond,
-				OutageMax: 200 * time.Millisecond, StatsEvery: 10 * time.Millisecond,
-			}
-			if where == "Observer.Failed" {
-				cfg.Observer = failingObserver{w}
-			}
-			r, err := relay.New(cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithCancel(context.Background())
-			ended := make(chan error, 1)
-			go func() { ended <- r.Run(ctx) }()
-			w.until(t, "every row is published or dead", func(*watcher) bool {
+			synctest.Test(t, func(t *testing.T) {
+				b := &bomb{where: where}
+				b.left.Store(times)
+				store := relay.NewMemStore()
+				all := rows(6, "here", "k")
+				poison := where == "Producer.Send of one row"
+				if poison {
+					all[3].Key, all[3].Data = key("j"), []byte(`"poison"`)
+				}
+				store.Add(all...)
+				w, log := newWatcher(), &logText{}
+				sink := newTaking()
+				if where == "Observer.Failed" {
+					store.Add(rows(1, "gone", "k")...)
+					b.where = "Producer.Topics"
+					b.left.Store(1)
+				}
+				cfg := relay.Config{
+					Store: bombStore{store, b}, Sink: bombSink{sink, b}, Wake: bombWake{b}, Observer: bombObserver{w, b},
+					TracerProvider: bombTracing{b: b}, Logger: slog.New(bombHandler{slog.NewTextHandler(log, nil), b}),
+					Clock: newFakeTime(), Term: 500 * time.Millisecond, MaxAttempts: 2, RetryMin: 10 * time.Millisecond, RetryMax: 10 * time.Millisecond,
+					OutageMax: 200 * time.Millisecond, StatsEvery: 10 * time.Millisecond,
+				}
+				if where == "Observer.Failed" {
+					cfg.Observer = failingObserver{w}
+				}
+				r, err := relay.New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				ended := make(chan error, 1)
+				go func() { ended <- r.Run(ctx) }()
+				w.until(t, "every row is published or dead", func(*watcher) bool {
+					for seq := range int64(len(all)) {
+						if _, published, dead := store.Row(seq + 1); !published && !dead {
+							return false
+						}
+					}
+					atTheEnd := strings.HasSuffix(where, ".Close") || where == "slog.Handler"
+					return atTheEnd || strings.Contains(log.String(), "panicked") || strings.Contains(log.String(), "without an error")
+				})
+				cancel()
+				if err := <-ended; err != nil {
+					t.Fatalf("Run: %v", err)
+				}
 				for seq := range int64(len(all)) {
-					if _, published, dead := store.Row(seq + 1); !published && !dead {
-						return false
+					row, published, dead := store.Row(seq + 1)
+					if want := poison && seq == 3; dead != want || published == want {
+						t.Errorf("row %d: published %v, dead %v after %d attempts", seq, published, dead, row.RetryCount)
 					}
 				}
-				atTheEnd := strings.HasSuffix(where, ".Close") || where == "slog.Handler"
-				return atTheEnd || strings.Contains(log.String(), "panicked") || strings.Contains(log.String(), "without an error")
-			})
-			cancel()
-			if err := <-ended; err != nil {
-				t.Fatalf("Run: %v", err)
-			}
-			for seq := range int64(len(all)) {
-				row, published, dead := store.Row(seq + 1)
-				if want := poison && seq == 3; dead != want || published == want {
-					t.Errorf("row %d: published %v, dead %v after %d attempts", seq, published, dead, row.RetryCount)
+				if where == "slog.Handler" || where == "a failure without an error" {
+					return // what it panicked on is lost; and nothing panicked
 				}
-			}
-			if where == "slog.Handler" || where == "a failure without an error" {
-				return // what it panicked on is lost; and nothing panicked
-			}
-			text := log.String()
-			if !strings.Contains(text, "code given to the relay panicked") || !strings.Contains(text, "goroutine") {
-				t.Errorf("the log has no panic with its stack:\n%s", text)
-			}
-			if r.Status().Panics == 0 && !strings.HasSuffix(where, ".Close") {
-				t.Errorf("no panic is counted: %+v", r.Status())
-			}
+				text := log.String()
+				if !strings.Contains(text, "code given to the relay panicked") || !strings.Contains(text, "goroutine") {
+					t.Errorf("the log has no panic with its stack:\n%s", text)
+				}
+				if r.Status().Panics == 0 && !strings.HasSuffix(where, ".Close") {
+					t.Errorf("no panic is counted: %+v", r.Status())
+				}
+			})
 		})
 	}
 }

@@ -123,6 +123,14 @@ func start(t *testing.T, cfg relay.Config) *running {
 	return &running{r, w, stop}
 }
 
+// fakeTime is the relay's clock in a test that runs in a bubble of synctest. The clock of
+// the machine would not stand still there.
+type fakeTime struct{ began time.Time }
+
+func newFakeTime() fakeTime { return fakeTime{time.Now()} }
+
+func (f fakeTime) Now() time.Duration { return time.Since(f.began) }
+
 // testWriter keeps the relay's log with the test that it belongs to.
 type testWriter struct{ t *testing.T }
 

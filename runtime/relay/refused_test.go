@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -177,27 +178,29 @@ func TestALeaderThatCannotWorkIsNotReady(t *testing.T) {
 	for i, name := range []string{"snapshots", "ticks", "flushes", "settles"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mem := relay.NewMemStore()
-			store := &sick{Store: mem}
-			fails := []*atomic.Bool{&store.snapshots, &store.ticks, &store.flushes, &store.settles}[i]
-			r := start(t, relay.Config{
-				Store: store, Sink: relay.NewStdoutSink(&lines{}), Logger: slog.New(slog.DiscardHandler),
-				Term: 3 * time.Second, DecisionsEvery: 50 * time.Millisecond,
+			synctest.Test(t, func(t *testing.T) {
+				mem := relay.NewMemStore()
+				store := &sick{Store: mem}
+				fails := []*atomic.Bool{&store.snapshots, &store.ticks, &store.flushes, &store.settles}[i]
+				r := start(t, relay.Config{
+					Store: store, Sink: relay.NewStdoutSink(&lines{}), Logger: slog.New(slog.DiscardHandler),
+					Clock: newFakeTime(), Term: 3 * time.Second, DecisionsEvery: 50 * time.Millisecond,
+				})
+				mem.Add(rows(1, "t", "k")...)
+				r.w.publishes(t, 1)
+				if !r.Ready() {
+					t.Fatal("a leader that works is not ready")
+				}
+				fails.Store(true)
+				mem.Add(rows(1, "t", "k")...)
+				becomes(t, "not ready", func() bool { return !r.Ready() })
+				if s := r.Status(); !s.Leader {
+					t.Errorf("it does not lead any more: %+v", s)
+				}
+				fails.Store(false)
+				becomes(t, "ready again", r.Ready)
+				r.w.publishes(t, 2)
 			})
-			mem.Add(rows(1, "t", "k")...)
-			r.w.publishes(t, 1)
-			if !r.Ready() {
-				t.Fatal("a leader that works is not ready")
-			}
-			fails.Store(true)
-			mem.Add(rows(1, "t", "k")...)
-			becomes(t, "not ready", func() bool { return !r.Ready() })
-			if s := r.Status(); !s.Leader {
-				t.Errorf("it does not lead any more: %+v", s)
-			}
-			fails.Store(false)
-			becomes(t, "ready again", r.Ready)
-			r.w.publishes(t, 2)
 		})
 	}
 }
@@ -206,27 +209,29 @@ func TestALeaderThatCannotWorkIsNotReady(t *testing.T) {
 // not repeated: its failure does not keep the relay from being ready.
 func TestAFailedReadThatIsNotMadeAgainIsForgotten(t *testing.T) {
 	t.Parallel()
-	mem := relay.NewMemStore()
-	store := &sick{Store: mem}
-	store.rereads.Store(true)
-	c := &cluster{topics: map[string]relay.TopicInfo{"t": {Partitions: 1}}}
-	c.answer = func(_ context.Context, r *relay.Record) relay.Result {
-		if string(r.Key) == "k" {
-			return relay.Result{Class: relay.ClassRecord, Err: errors.New("bad row")}
+	synctest.Test(t, func(t *testing.T) {
+		mem := relay.NewMemStore()
+		store := &sick{Store: mem}
+		store.rereads.Store(true)
+		c := &cluster{topics: map[string]relay.TopicInfo{"t": {Partitions: 1}}}
+		c.answer = func(_ context.Context, r *relay.Record) relay.Result {
+			if string(r.Key) == "k" {
+				return relay.Result{Class: relay.ClassRecord, Err: errors.New("bad row")}
+			}
+			return relay.Result{Class: relay.ClassTopic, Err: errors.New("the topic is gone")}
 		}
-		return relay.Result{Class: relay.ClassTopic, Err: errors.New("the topic is gone")}
-	}
-	mem.Add(rows(2, "t", "k")...)
-	r := start(t, relay.Config{
-		Store: store, Sink: c, Logger: slog.New(slog.DiscardHandler),
-		Term: 600 * time.Millisecond, DecisionsEvery: 50 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: time.Millisecond,
-		PauseMin: 2 * patience, PauseMax: 2 * patience,
+		mem.Add(rows(2, "t", "k")...)
+		r := start(t, relay.Config{
+			Store: store, Sink: c, Logger: slog.New(slog.DiscardHandler),
+			Clock: newFakeTime(), Term: 600 * time.Millisecond, DecisionsEvery: 50 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: time.Millisecond,
+			PauseMin: 2 * patience, PauseMax: 2 * patience,
+		})
+		r.w.until(t, "a row failed", func(w *watcher) bool { return w.settled.Failed > 0 })
+		becomes(t, "not ready", func() bool { return !r.Ready() })
+		mem.Add(rows(1, "t", "other")...)
+		r.w.until(t, "the topic is paused", func(w *watcher) bool { return len(w.status.PausedTopics) > 0 })
+		becomes(t, "ready again", r.Ready)
 	})
-	r.w.until(t, "a row failed", func(w *watcher) bool { return w.settled.Failed > 0 })
-	becomes(t, "not ready", func() bool { return !r.Ready() })
-	mem.Add(rows(1, "t", "other")...)
-	r.w.until(t, "the topic is paused", func(w *watcher) bool { return len(w.status.PausedTopics) > 0 })
-	becomes(t, "ready again", r.Ready)
 }
 
 // A call that keeps failing is not logged each time.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,18 +171,20 @@ func (w waker) Close() {}
 // A wake-up is followed at once, whatever the poll interval has grown to.
 func TestWakeUpIsFollowedAtOnce(t *testing.T) {
 	t.Parallel()
-	store := relay.NewMemStore()
-	w := waker{make(chan struct{}, 1)}
-	var out lines
-	r := start(t, relay.Config{
-		Store: store, Sink: relay.NewStdoutSink(&out), Wake: w, PollMin: time.Minute, PollMax: time.Hour,
+	synctest.Test(t, func(t *testing.T) {
+		store := relay.NewMemStore()
+		w := waker{make(chan struct{}, 1)}
+		var out lines
+		r := start(t, relay.Config{
+			Store: store, Clock: newFakeTime(), Sink: relay.NewStdoutSink(&out), Wake: w, PollMin: 2 * patience, PollMax: time.Hour,
+		})
+		r.w.until(t, "caught up", func(w *watcher) bool { return w.status.CaughtUp })
+		for i := range 20 {
+			store.Add(rows(1, "t", "k")...)
+			w.c <- struct{}{}
+			r.w.publishes(t, i+1)
+		}
 	})
-	r.w.until(t, "caught up", func(w *watcher) bool { return w.status.CaughtUp })
-	for i := range 20 {
-		store.Add(rows(1, "t", "k")...)
-		w.c <- struct{}{}
-		r.w.publishes(t, i+1)
-	}
 }
 
 func TestReady(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,24 +57,26 @@ func (p *namesProducer) Send(ctx context.Context, wave []relay.Record, results [
 // after rows that cannot be sent.
 func TestEachSuspectIsNamedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
-	store := relay.NewMemStore()
-	all := rows(6, "t", "")
-	for i, k := range []string{"a", "b", "c", "d", "e", "f"} {
-		all[i].Key = key(k)
-	}
-	for _, i := range []int{0, 2, 3} {
-		all[i].Headers = []byte(`[]`)
-	}
-	store.Add(all...)
-	diedThrice(t, store)
-	sink := &namesSink{Sink: relay.NewStdoutSink(&lines{}), store: store}
-	r := start(t, relay.Config{Store: store, Sink: sink, RetryMin: time.Hour, RetryMax: time.Hour})
-	r.w.publishes(t, 3)
-	r.stop()
-	want := []sentRow{{[]int64{2}, 2}, {[]int64{5}, 5}, {[]int64{6}, 6}}
-	if diff := cmp.Diff(want, sink.sent); diff != "" {
-		t.Errorf("what was sent, and what was named (-want +got):\n%s", diff)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		store := relay.NewMemStore()
+		all := rows(6, "t", "")
+		for i, k := range []string{"a", "b", "c", "d", "e", "f"} {
+			all[i].Key = key(k)
+		}
+		for _, i := range []int{0, 2, 3} {
+			all[i].Headers = []byte(`[]`)
+		}
+		store.Add(all...)
+		diedThrice(t, store)
+		sink := &namesSink{Sink: relay.NewStdoutSink(&lines{}), store: store}
+		r := start(t, relay.Config{Store: store, Clock: newFakeTime(), Sink: sink, RetryMin: time.Hour, RetryMax: time.Hour})
+		r.w.publishes(t, 3)
+		r.stop()
+		want := []sentRow{{[]int64{2}, 2}, {[]int64{5}, 5}, {[]int64{6}, 6}}
+		if diff := cmp.Diff(want, sink.sent); diff != "" {
+			t.Errorf("what was sent, and what was named (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // failingRenewals is a store that refuses the first renewals which name a row.
@@ -101,20 +104,22 @@ func (s *failingRenewals) Renew(ctx context.Context, l relay.Lease, p relay.Prog
 // without a pause.
 func TestRenewalsThatNameARowPauseAfterAFailure(t *testing.T) {
 	t.Parallel()
-	mem := relay.NewMemStore()
-	mem.Add(rows(1, "t", "a")...)
-	diedThrice(t, mem)
-	store := &failingRenewals{Store: mem, refuse: 4}
-	r := start(t, relay.Config{Store: store, Sink: relay.NewStdoutSink(&lines{})})
-	r.w.publishes(t, 1)
-	r.stop()
-	if len(store.refused) != store.refuse {
-		t.Fatalf("%d renewals named a row and were refused, want %d", len(store.refused), store.refuse)
-	}
-	// A quarter of the second between two renewals.
-	if took := store.refused[3].Sub(store.refused[0]); took < 700*time.Millisecond {
-		t.Errorf("four refused renewals within %s", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		mem := relay.NewMemStore()
+		mem.Add(rows(1, "t", "a")...)
+		diedThrice(t, mem)
+		store := &failingRenewals{Store: mem, refuse: 4}
+		r := start(t, relay.Config{Store: store, Clock: newFakeTime(), Sink: relay.NewStdoutSink(&lines{})})
+		r.w.publishes(t, 1)
+		r.stop()
+		if len(store.refused) != store.refuse {
+			t.Fatalf("%d renewals named a row and were refused, want %d", len(store.refused), store.refuse)
+		}
+		// A quarter of the second between two renewals.
+		if took := store.refused[3].Sub(store.refused[0]); took < 700*time.Millisecond {
+			t.Errorf("four refused renewals within %s", took)
+		}
+	})
 }
 
 // diedThrice leaves the lease as three leaders do that die without progress.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ const asSQLC = "run-sqlc"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asSQLC {
+		debug.SetGCPercent(-1) // it ends soon
 		os.Exit(cli.Run(os.Args[2:]))
 	}
 	services.Main(m)

@@ -26,15 +26,16 @@ const (
 // answers, as a hung machine does, is left out while another one answers. Otherwise the
 // client would wait for it at the start, and again now and then.
 type seeds struct {
-	addresses []string
-	again     chan struct{} // holds a token when all of them are used again
+	addresses   []string
+	silentAfter time.Duration
+	again       chan struct{} // holds a token when all of them are used again
 
 	mu    sync.Mutex
 	since time.Time // when some were left out; zero: all are used
 }
 
 func newSeeds(addresses []string) *seeds {
-	return &seeds{addresses: addresses, again: make(chan struct{}, 1)}
+	return &seeds{addresses: addresses, silentAfter: silentAfter, again: make(chan struct{}, 1)}
 }
 
 // run probes them at the start, and again whenever all of them are used again.
@@ -61,7 +62,7 @@ func (s *seeds) probe(ctx context.Context, client *kgo.Client, log *slog.Logger)
 	var wg sync.WaitGroup
 	for i, address := range s.addresses {
 		wg.Go(func() {
-			if errs[i] = ask(ctx, waiting, dial, withPort(address)); errs[i] == nil {
+			if errs[i] = ask(ctx, waiting, s.silentAfter, dial, withPort(address)); errs[i] == nil {
 				answered()
 			}
 		})
@@ -104,9 +105,9 @@ func (s *seeds) restore(client *kgo.Client, began time.Time) {
 }
 
 // ask sends a broker the first request of every client, and waits for the first bytes
-// of the answer. When waiting ends, because another broker has answered, the rest of the
-// time is short.
-func ask(ctx, waiting context.Context, dial func(context.Context, string, string) (net.Conn, error), address string) error {
+// of the answer. When waiting ends, because another broker has answered, the broker is
+// silent after that time.
+func ask(ctx, waiting context.Context, silent time.Duration, dial func(context.Context, string, string) (net.Conn, error), address string) error {
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := dial(dialing, "tcp", address)
@@ -120,7 +121,7 @@ func ask(ctx, waiting context.Context, dial func(context.Context, string, string
 		return err
 	}
 	defer context.AfterFunc(waiting, func() {
-		_ = conn.SetDeadline(time.Now().Add(silentAfter)) // it fails only if the connection is closed
+		_ = conn.SetDeadline(time.Now().Add(silent)) // it fails only if the connection is closed
 	})()
 	versions := kmsg.NewPtrApiVersionsRequest()
 	versions.SetVersion(0)

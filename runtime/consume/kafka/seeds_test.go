@@ -45,13 +45,15 @@ func listening(t *testing.T, after time.Duration) string {
 // all is left out even then.
 func TestASlowBrokerIsNotSilent(t *testing.T) {
 	t.Parallel()
-	slow, silent := listening(t, silentAfter+500*time.Millisecond), listening(t, 0)
+	const silentAfter = 200 * time.Millisecond
+	slow, silent := listening(t, 2*silentAfter), listening(t, 0)
 	client, err := kgo.NewClient(kgo.SeedBrokers(slow, silent))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 	s := newSeeds([]string{slow, silent})
+	s.silentAfter = silentAfter
 	var log bytes.Buffer
 	s.probe(t.Context(), client, slog.New(slog.NewTextHandler(&log, nil)))
 	if n := len(client.SeedBrokers()); n != 1 || !strings.Contains(log.String(), "brokers=["+silent+"]") {

@@ -40,6 +40,9 @@ func TestServicesFolderIsTheNearestAbove(t *testing.T) {
 }
 
 func TestBinariesThatOnlyRootReachesAreCopied(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts Postgres")
+	}
 	if owner, err := unprivileged(); err != nil || owner == nil {
 		t.Skip("only root runs Postgres as another user")
 	}

@@ -156,6 +156,9 @@ func TestASharedServerCannotBeStopped(t *testing.T) {
 
 func TestClosingEndsPostgresAndItsSessions(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it starts Postgres")
+	}
 	ctx := t.Context()
 	server, err := services.StartPostgres(ctx, services.Private())
 	if errors.Is(err, services.ErrNotFound) {
@@ -190,6 +193,9 @@ func TestClosingEndsPostgresAndItsSessions(t *testing.T) {
 }
 
 func TestDatabaseURLIsUsedFirst(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts Postgres")
+	}
 	server, err := services.StartPostgres(context.Background(), services.Private())
 	if err != nil {
 		services.Postgres(t, services.Private()) // skips, or fails if Postgres is required
