@@ -25,7 +25,7 @@ type campaign struct {
 	lab       *lab
 	scenarios []scenario
 	report    report.Report
-	progress  io.Writer
+	progress  progress
 
 	began       time.Time
 	done, turns int // measurements of this run, and how many there are to do
@@ -33,8 +33,8 @@ type campaign struct {
 
 // newCampaign goes on with the results in the folder if they are not complete. They must be
 // from the same commit, machine and options. An empty commit is not the same as any.
-func newCampaign(l *lab, list []scenario, m report.Machine, commit string, progress io.Writer) (*campaign, error) {
-	c := &campaign{lab: l, scenarios: list, progress: progress, began: time.Now()}
+func newCampaign(l *lab, list []scenario, m report.Machine, commit string, tell io.Writer) (*campaign, error) {
+	c := &campaign{lab: l, scenarios: list, progress: newProgress(tell), began: time.Now()}
 	c.report = report.Report{
 		Machine: m, Commit: commit, Began: c.began.UTC().Format(time.DateOnly),
 		Rows: l.rows, Rounds: l.rounds, Headers: l.headers, Steady: l.effort.steady.String(),
@@ -70,7 +70,7 @@ func newCampaign(l *lab, list []scenario, m report.Machine, commit string, progr
 			c.turns -= s.Rounds()
 		}
 	}
-	fmt.Fprintf(progress, "going on with the run in %s that was interrupted\n", l.out)
+	fmt.Fprintf(tell, "going on with the run in %s that was interrupted\n", l.out)
 	return c, nil
 }
 
@@ -104,7 +104,7 @@ func (c *campaign) run(ctx context.Context, tables io.Writer) error {
 		r := &c.report.Scenarios[i]
 		if r.Skipped == "" && r.Rounds() < c.lab.roundsOf(s) {
 			err := c.measure(ctx, s, r)
-			fmt.Fprint(c.progress, "\r\033[K")
+			c.progress.clear()
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
@@ -166,7 +166,7 @@ func (c *campaign) tell(what string) {
 		left := time.Since(c.began) / time.Duration(c.done) * time.Duration(c.turns-c.done)
 		rest = fmt.Sprintf(", about %s left", left.Round(time.Minute))
 	}
-	fmt.Fprintf(c.progress, "\r\033[K[%d of %d rounds%s] %s …", c.done, c.turns, rest, what)
+	c.progress.say(fmt.Sprintf("[%d of %d rounds%s] %s …", c.done, c.turns, rest, what))
 }
 
 const resultsFile = "results.json"

@@ -59,8 +59,11 @@ func TestTurns(t *testing.T) {
 	if diff := cmp.Diff([][][]float64{{{1}, {3}}, {{2}, {4}}}, samples(r)); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
-	const want = "\r\033[K[0 of 2 rounds] count, round 1 of 2: bare …\r\033[K[0 of 2 rounds] count, round 1 of 2: ours …" +
-		"\r\033[K[1 of 2 rounds, about 0s left] count, round 2 of 2: bare …\r\033[K[1 of 2 rounds, about 0s left] count, round 2 of 2: ours …\r\033[K"
+	const want = `[0 of 2 rounds] count, round 1 of 2: bare …
+[0 of 2 rounds] count, round 1 of 2: ours …
+[1 of 2 rounds, about 0s left] count, round 2 of 2: bare …
+[1 of 2 rounds, about 0s left] count, round 2 of 2: ours …
+`
 	if diff := cmp.Diff(want, progress); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
