@@ -88,21 +88,21 @@ func scenarios() []scenario {
 			prepare: history{mode: pgstore.Delete}.variants,
 		},
 		{
-			name: "repeats", about: "a draining relay is killed", columns: []string{perSecond, "repeated"}, rounds: aFewRounds,
+			name: "repeats", about: "a draining relay is killed", columns: []string{perSecond, "repeated", "server CPU s", "client CPU s", "WAL MB"}, rounds: aFewRounds,
 			explain: "The drain of drain-mark with several values of the relay's `unsettled-rows`. A draining relay is killed " +
 				"with SIGKILL, and the next one begins. *repeated* is the largest number of rows that one kill repeated.",
 			prepare: repeatsVariants,
 		},
 		{
 			name: "steady", about: "5,000 events/s for a long time", rounds: oneRound, less: true, ratios: 2,
-			columns: []string{"p50 ms", "p99 ms", "p99 ms, 1st half", "p99 ms, 2nd half", "dead tuples, half-way", "dead tuples, end", "table MB, half-way", "table MB, end", "server CPU s"},
+			columns: []string{"p50 ms", "p99 ms", "p99 ms, 1st half", "p99 ms, 2nd half", "dead tuples, half-way", "dead tuples, end", "table MB, half-way", "table MB, end", "server CPU s", "client CPU s", "WAL MB"},
 			explain: steadyExplained,
 			prepare: steadyVariants,
 		},
 		{
-			name: "write", about: "business transactions on 8 connections, with an event", columns: []string{"transactions/s"},
+			name: "write", about: "business transactions on 8 connections, with an event", columns: insertColumns,
 			explain: "8 connections update a random row of 1,000, each in a transaction with or without an event. " +
-				"A transaction with an event does more, so that this ratio cannot be 1; the scenarios insert-* have the barest code for that.",
+				"A transaction with an event does more, so that this ratio cannot be 1; the scenarios insert-* have the barest code for that. " + costsExplained,
 			prepare: writeVariants,
 		},
 		{
@@ -126,22 +126,22 @@ func scenarios() []scenario {
 			prepare: insertions{writers: 8, fsync: "on"}.variants,
 		},
 		{
-			name: "bulk", about: "1,000 events in a transaction", columns: []string{perSecond},
-			explain: "One connection inserts 1,000 events in each transaction. The barest code sends rows that are ready with COPY.",
+			name: "bulk", about: "1,000 events in a transaction", columns: bulkColumns,
+			explain: "One connection inserts 1,000 events in each transaction. The barest code sends rows that are ready with COPY. The time of processors, the bytes of WAL and the allocations are for each event.",
 			prepare: bulkVariants,
 		},
 		{
-			name: "latency-200", about: "commit to consumer at 200 transactions/s", columns: []string{"p50 ms", "p99 ms"}, ratios: 2, less: true,
+			name: "latency-200", about: "commit to consumer at 200 transactions/s", columns: latencyColumns, ratios: 2, less: true,
 			explain: latencyExplained,
 			prepare: latency{perSecond: 200}.variants,
 		},
 		{
-			name: "latency-1000", about: "commit to consumer at 1,000 transactions/s", columns: []string{"p50 ms", "p99 ms"}, ratios: 2, less: true,
+			name: "latency-1000", about: "commit to consumer at 1,000 transactions/s", columns: latencyColumns, ratios: 2, less: true,
 			explain: "As latency-200, with 1,000 transactions a second on 4 connections.",
 			prepare: latency{perSecond: 1_000}.variants,
 		},
 		{
-			name: "handover", about: "the leader ends, and another relay goes on", columns: []string{"longest gap ms"}, less: true,
+			name: "handover", about: "the leader ends, and another relay goes on", columns: []string{"longest gap ms", "server CPU s", "client CPU s", "WAL MB"}, less: true,
 			explain: handoverExplained,
 			prepare: handoverVariants,
 		},
