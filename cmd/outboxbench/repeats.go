@@ -10,7 +10,7 @@ import (
 )
 
 // unsettledRows are the values to measure, with the default among them.
-var unsettledRows = []int{500, 1_000, 2_500, 5_000, 10_000, 30_000}
+var unsettledRows = []int{1_000, 5_000, 10_000, 30_000}
 
 // repeatsVariants kills relays while they drain, with several values of UnsettledRows.
 func repeatsVariants(_ context.Context, l *lab) ([]variant, error) {

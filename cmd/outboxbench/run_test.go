@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	defaults := options{rows: 100_000, rounds: 5, headers: true, effort: usual}
+	defaults := options{rows: usualRows, rounds: 5, headers: true, effort: usual}
 	with := func(change func(*options)) options {
 		o := defaults
 		change(&o)
@@ -126,6 +126,7 @@ func TestEveryScenario(t *testing.T) {
 			writing: 20 * time.Millisecond, bulk: 2, bulkBatch: 10, latency: 50 * time.Millisecond, warmUp: 10 * time.Millisecond,
 			steady: 100 * time.Millisecond, steadyRate: 1_000, published: 300, schemas: 3,
 			outboxes: 2, idle: time.Second, idleRest: time.Millisecond, kills: 1, handover: 20 * time.Millisecond,
+			replay: 50 * time.Millisecond, replayWarmUp: 10 * time.Millisecond, backlog: 400, backlogFor: time.Minute, largeRows: 3,
 		},
 	}
 	var stdout strings.Builder
