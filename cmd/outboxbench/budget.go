@@ -53,9 +53,9 @@ func estimateOf(name string, o options) estimate {
 		return estimate{round: 4 * (start + e.steady.Seconds())}
 	case "write":
 		return estimate{round: 5 * (0.1 + 1.1*e.writing.Seconds())}
-	case "insert-1", "insert-8":
+	case "insert-1", "insert-8", "insert-8-fsync":
 		return estimate{round: insert}
-	case "insert-1-fsync", "insert-8-fsync":
+	case "insert-1-fsync": // before: a server for both
 		return estimate{once: 3, round: insert}
 	case "bulk": // of 1,000 events: COPY, one by one, batch, unnest
 		return estimate{round: float64(e.bulk*e.bulkBatch) * (3*0.00005 + 0.0002/6)}

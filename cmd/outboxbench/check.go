@@ -26,7 +26,7 @@ func checkVariants(ctx context.Context, l *lab) ([]variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generated{dir: filepath.Join(dir, "service"), outboxgen: filepath.Join(dir, "outboxgen")}
+	g := &generated{dir: filepath.Join(dir, "changed"), outboxgen: filepath.Join(dir, "outboxgen")}
 	if err := g.write(root, l.effort.schemas); err != nil {
 		return nil, err
 	}

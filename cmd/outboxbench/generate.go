@@ -120,14 +120,26 @@ func timed(cmd *exec.Cmd) ([]float64, error) {
 	}, nil
 }
 
-// build builds a command of the repository into a new folder. It needs a checkout of the
+// built is a command of the repository that was built.
+type built struct{ root, dir string }
+
+// build builds a command of the repository into a new folder, once. It needs a checkout of the
 // repository, whose root it also returns.
 func (l *lab) build(ctx context.Context, command string) (root, dir string, err error) {
+	if b, ok := l.built[command]; ok {
+		return b.root, b.dir, nil
+	}
 	if root, dir, err = l.folderForBuild(ctx); err != nil {
 		return "", "", err
 	}
-	_, err = goOutput(ctx, root, "build", "-o", filepath.Join(dir, command), "./cmd/"+command)
-	return root, dir, err
+	if _, err = goOutput(ctx, root, "build", "-o", filepath.Join(dir, command), "./cmd/"+command); err != nil {
+		return "", "", err
+	}
+	if l.built == nil {
+		l.built = map[string]built{}
+	}
+	l.built[command] = built{root, dir}
+	return root, dir, nil
 }
 
 // folderForBuild returns the root of the repository and a new folder for what is built.

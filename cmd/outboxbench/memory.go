@@ -147,13 +147,13 @@ func (m *memory) bare(ctx context.Context, brokers []string) (*child.Process, er
 
 func (m *memory) relay(ctx context.Context, brokers []string) (*child.Process, error) {
 	config := filepath.Join(m.dir, "memory.yaml")
-	text := fmt.Sprintf("listen: \"\"\nlog_level: warn\ndatabase_url: %q\nbrokers: [%s]\nwake: none\nservice: %s\n", m.lab.url, strings.Join(brokers, ", "), service)
+	text := fmt.Sprintf("listen: \"\"\nlog_level: error\ndatabase_url: %q\nbrokers: [%s]\nwake: none\nservice: %s\n", m.lab.url, strings.Join(brokers, ", "), service)
 	const private = 0o600 // the address may have a password
 	if err := os.WriteFile(config, []byte(text), private); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, m.command, "run", "--config", config)
-	cmd.Stderr = os.Stderr                // it logs only warnings
+	cmd.Stderr = os.Stderr                // it logs only errors
 	cmd.Env = []string{"TMPDIR=" + m.dir} // variables are settings of the relay, and override the file
 	return child.Start(cmd, nil)
 }
