@@ -30,9 +30,9 @@ type lab struct {
 	broker      *services.KafkaCluster // the real one; nil: not started yet
 	notes       []string               // versions and settings of the scenario that is prepared
 	log         *slog.Logger
-	built       map[string]built       // by the name of the command
-	others      map[string]*lab // with another value of fsync
-	cleanup     []func() error  // what to do at the end, the last one first
+	built       map[string]built // by the name of the command
+	others      map[string]*lab  // with another value of fsync
+	cleanup     []func() error   // what to do at the end, the last one first
 }
 
 var quiet = slog.New(slog.DiscardHandler)
