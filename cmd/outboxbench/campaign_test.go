@@ -152,3 +152,42 @@ func TestASkippedScenario(t *testing.T) {
 		t.Errorf("%q, %v", r.Scenarios[0].Skipped, err)
 	}
 }
+
+// The report has the notes of a scenario once, also if the run was interrupted, and says why
+// there are few rounds.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	var n int
+	noted := func(failAt int) scenario {
+		s := counted(&n, failAt)
+		s.rounds, s.few = 2, "it takes long"
+		prepare := s.prepare
+		s.prepare = func(ctx context.Context, l *lab) ([]variant, error) {
+			l.note("bed 1.0")
+			return prepare(ctx, l)
+		}
+		return s
+	}
+	type said struct {
+		Notes []string
+		Few   string
+		Timed bool
+	}
+	ask := func(o options, s scenario, fails bool) said {
+		r, _, err := perform(t, o, report.Machine{}, s)
+		if (err != nil) != fails {
+			t.Fatal(err)
+		}
+		got := r.Scenarios[0]
+		return said{got.Notes, got.Few, got.Seconds > 0}
+	}
+	o := options{rounds: 5, out: t.TempDir()}
+	want := said{[]string{"bed 1.0"}, "it takes long", true}
+	if diff := cmp.Diff([]said{want, want}, []said{ask(o, noted(3), true), ask(o, noted(0), false)}); diff != "" {
+		t.Errorf("an interrupted run, and the next one (-want +got):\n%s", diff)
+	}
+	want.Few = "" // as many as asked for
+	if diff := cmp.Diff(want, ask(options{rounds: 2}, noted(0), false)); diff != "" {
+		t.Errorf("two rounds (-want +got):\n%s", diff)
+	}
+}
