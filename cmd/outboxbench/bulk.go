@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	outbox "github.com/outboxgen/outboxgen/runtime"
 	"github.com/outboxgen/outboxgen/testdata/service/events"
 )
+
+// bulkColumns are what bulk measures. All but the first are for each event.
+var bulkColumns = []string{perSecond, "server µs", "WAL bytes", "client µs", "allocs"}
 
 // bulkInsert inserts events in a transaction.
 type bulkInsert func(ctx context.Context, tx pgx.Tx, list []events.EssayGradedV1) error
@@ -34,7 +36,7 @@ func (l *lab) bulk(transactions int, insert bulkInsert) measurement {
 			return nil, err
 		}
 		defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
-		var took time.Duration
+		var sum usage
 		for i := range transactions + 1 { // the first warms up
 			list := make([]events.EssayGradedV1, l.effort.bulkBatch)
 			for n := range list {
@@ -46,16 +48,18 @@ func (l *lab) bulk(transactions int, insert bulkInsert) measurement {
 					return nil, err
 				}
 			}
-			start := time.Now()
-			err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return do(ctx, tx, list) })
+			used, err := l.during(ctx, func() error {
+				return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return do(ctx, tx, list) })
+			})
 			if err != nil {
 				return nil, err
 			}
 			if i > 0 {
-				took += time.Since(start)
+				used.transactions = int64(len(list))
+				sum.add(used)
 			}
 		}
-		return []float64{float64(transactions*l.effort.bulkBatch) / took.Seconds()}, nil
+		return sum.each(), nil
 	}
 }
 

@@ -25,23 +25,24 @@ type campaign struct {
 	lab       *lab
 	scenarios []scenario
 	report    report.Report
-	progress  io.Writer
+	progress  progress
 
 	began       time.Time
-	done, turns int // measurements of this run, and how many there are to do
+	done, turns int     // measurements of this run, and how many there are to do
+	doneSeconds float64 // what the estimates say about done
 }
 
 // newCampaign goes on with the results in the folder if they are not complete. They must be
 // from the same commit, machine and options. An empty commit is not the same as any.
-func newCampaign(l *lab, list []scenario, m report.Machine, commit string, progress io.Writer) (*campaign, error) {
-	c := &campaign{lab: l, scenarios: list, progress: progress, began: time.Now()}
+func newCampaign(l *lab, list []scenario, m report.Machine, commit string, tell io.Writer) (*campaign, error) {
+	c := &campaign{lab: l, scenarios: list, progress: newProgress(tell), began: time.Now()}
 	c.report = report.Report{
 		Machine: m, Commit: commit, Began: c.began.UTC().Format(time.DateOnly),
 		Rows: l.rows, Rounds: l.rounds, Headers: l.headers, Steady: l.effort.steady.String(),
 	}
 	for _, s := range list {
 		c.report.Scenarios = append(c.report.Scenarios, report.Scenario{
-			Name: s.name, About: s.about, Explain: s.explain, Columns: s.columns, Ratios: s.ratios, Less: s.less,
+			Name: s.name, About: s.about, Explain: s.explain, Columns: s.columns, Ratios: s.ratios, Less: s.less, Few: l.few(s),
 		})
 		c.turns += l.roundsOf(s)
 	}
@@ -70,7 +71,7 @@ func newCampaign(l *lab, list []scenario, m report.Machine, commit string, progr
 			c.turns -= s.Rounds()
 		}
 	}
-	fmt.Fprintf(progress, "going on with the run in %s that was interrupted\n", l.out)
+	fmt.Fprintf(tell, "going on with the run in %s that was interrupted\n", l.out)
 	return c, nil
 }
 
@@ -79,7 +80,7 @@ func (c *campaign) continues(earlier *report.Report) bool {
 	was := *earlier
 	was.Began, was.Scenarios = c.report.Began, nil
 	for _, s := range earlier.Scenarios {
-		s.Skipped, s.Variants = "", nil
+		s.Skipped, s.Variants, s.Notes, s.Seconds = "", nil, nil, 0
 		was.Scenarios = append(was.Scenarios, s)
 	}
 	return was.Commit != "" && reflect.DeepEqual(was, c.report)
@@ -104,7 +105,7 @@ func (c *campaign) run(ctx context.Context, tables io.Writer) error {
 		r := &c.report.Scenarios[i]
 		if r.Skipped == "" && r.Rounds() < c.lab.roundsOf(s) {
 			err := c.measure(ctx, s, r)
-			fmt.Fprint(c.progress, "\r\033[K")
+			c.progress.clear()
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
@@ -117,6 +118,8 @@ func (c *campaign) run(ctx context.Context, tables io.Writer) error {
 
 // measure measures the missing rounds of a scenario, the variants in turn.
 func (c *campaign) measure(ctx context.Context, s scenario, r *report.Scenario) error {
+	last := time.Now()
+	c.lab.notes = nil
 	variants, err := s.prepare(ctx, c.lab)
 	if why, ok := errors.AsType[skip](err); ok {
 		r.Skipped = string(why)
@@ -131,8 +134,9 @@ func (c *campaign) measure(ctx context.Context, s scenario, r *report.Scenario) 
 	}
 	sameName := func(a, b report.Variant) bool { return a.Name == b.Name }
 	if !slices.EqualFunc(list, r.Variants, sameName) { // of an earlier run, with other servers
-		r.Variants = list
+		r.Variants, r.Seconds = list, 0
 	}
+	r.Notes = c.lab.notes
 	for round := r.Rounds(); round < c.lab.roundsOf(s); round++ {
 		var samples [][]float64
 		for _, v := range variants {
@@ -151,6 +155,9 @@ func (c *campaign) measure(ctx context.Context, s scenario, r *report.Scenario) 
 			r.Variants[i].Samples = append(r.Variants[i].Samples, samples[i])
 		}
 		c.done++
+		c.doneSeconds += estimateOf(s.name, c.lab.options).round
+		r.Seconds += time.Since(last).Seconds()
+		last = time.Now()
 		if err := c.store(); err != nil {
 			return err
 		}
@@ -158,15 +165,25 @@ func (c *campaign) measure(ctx context.Context, s scenario, r *report.Scenario) 
 	return nil
 }
 
-// tell says what is being measured and how long the rest takes. The first rounds tell
-// little about the others, so the rest is known only roughly.
+// tell says what is being measured and about how long the rest takes: as long as estimated,
+// if the estimates of the rest are as wrong as those of what is done.
 func (c *campaign) tell(what string) {
 	rest := ""
 	if c.done > 0 {
-		left := time.Since(c.began) / time.Duration(c.done) * time.Duration(c.turns-c.done)
+		left := time.Duration(float64(time.Since(c.began)) / c.doneSeconds * c.leftSeconds())
 		rest = fmt.Sprintf(", about %s left", left.Round(time.Minute))
 	}
-	fmt.Fprintf(c.progress, "\r\033[K[%d of %d rounds%s] %s …", c.done, c.turns, rest, what)
+	c.progress.say(fmt.Sprintf("[%d of %d rounds%s] %s …", c.done, c.turns, rest, what))
+}
+
+// leftSeconds is what the estimates say about the rounds to do.
+func (c *campaign) leftSeconds() (sum float64) {
+	for i, s := range c.scenarios {
+		if r := &c.report.Scenarios[i]; r.Skipped == "" {
+			sum += float64(max(0, c.lab.roundsOf(s)-r.Rounds())) * estimateOf(s.name, c.lab.options).round
+		}
+	}
+	return sum
 }
 
 const resultsFile = "results.json"
@@ -221,6 +238,14 @@ func (c *campaign) write(name string, content func(io.Writer) error) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
+}
+
+// few says why a scenario has fewer rounds than usual; empty: it has not.
+func (l *lab) few(s scenario) string {
+	if l.roundsOf(s) < min(l.rounds, usualRounds) {
+		return s.few
+	}
+	return ""
 }
 
 // roundsOf returns how often each variant of a scenario is measured.

@@ -59,8 +59,11 @@ func TestTurns(t *testing.T) {
 	if diff := cmp.Diff([][][]float64{{{1}, {3}}, {{2}, {4}}}, samples(r)); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
-	const want = "\r\033[K[0 of 2 rounds] count, round 1 of 2: bare …\r\033[K[0 of 2 rounds] count, round 1 of 2: ours …" +
-		"\r\033[K[1 of 2 rounds, about 0s left] count, round 2 of 2: bare …\r\033[K[1 of 2 rounds, about 0s left] count, round 2 of 2: ours …\r\033[K"
+	const want = `[0 of 2 rounds] count, round 1 of 2: bare …
+[0 of 2 rounds] count, round 1 of 2: ours …
+[1 of 2 rounds, about 0s left] count, round 2 of 2: bare …
+[1 of 2 rounds, about 0s left] count, round 2 of 2: ours …
+`
 	if diff := cmp.Diff(want, progress); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
@@ -147,5 +150,44 @@ func TestASkippedScenario(t *testing.T) {
 	r, _, err := perform(t, options{rounds: 1, out: t.TempDir()}, report.Machine{}, s)
 	if err != nil || r.Scenarios[0].Skipped != "there is no Kafka" {
 		t.Errorf("%q, %v", r.Scenarios[0].Skipped, err)
+	}
+}
+
+// The report has the notes of a scenario once, also if the run was interrupted, and says why
+// there are few rounds.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	var n int
+	noted := func(failAt int) scenario {
+		s := counted(&n, failAt)
+		s.rounds, s.few = 2, "it takes long"
+		prepare := s.prepare
+		s.prepare = func(ctx context.Context, l *lab) ([]variant, error) {
+			l.note("bed 1.0")
+			return prepare(ctx, l)
+		}
+		return s
+	}
+	type said struct {
+		Notes []string
+		Few   string
+		Timed bool
+	}
+	ask := func(o options, s scenario, fails bool) said {
+		r, _, err := perform(t, o, report.Machine{}, s)
+		if (err != nil) != fails {
+			t.Fatal(err)
+		}
+		got := r.Scenarios[0]
+		return said{got.Notes, got.Few, got.Seconds > 0}
+	}
+	o := options{rounds: 5, out: t.TempDir()}
+	want := said{[]string{"bed 1.0"}, "it takes long", true}
+	if diff := cmp.Diff([]said{want, want}, []said{ask(o, noted(3), true), ask(o, noted(0), false)}); diff != "" {
+		t.Errorf("an interrupted run, and the next one (-want +got):\n%s", diff)
+	}
+	want.Few = "" // as many as asked for
+	if diff := cmp.Diff(want, ask(options{rounds: 2}, noted(0), false)); diff != "" {
+		t.Errorf("two rounds (-want +got):\n%s", diff)
 	}
 }

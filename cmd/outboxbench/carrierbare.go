@@ -26,6 +26,8 @@ type bareLoop struct {
 	// keep is how long rows stay that were marked; 0: forever.
 	keep time.Duration
 	done *atomic.Int64 // all rows up to this seq are settled
+	// after is the seq after which it begins to read; 0: it looks for the first row.
+	after int64
 }
 
 // carrier returns a carrier with the loop. listen prepares its wait, and returns what
@@ -132,7 +134,7 @@ func (b *bareLoop) run(ctx context.Context, conn *pgx.Conn, client *kgo.Client) 
 	if err != nil {
 		return err
 	}
-	var after int64 // everything up to it was seen
+	after := b.after // everything up to it was seen
 	seen := map[int64]bool{}
 	for first := true; ; first = false {
 		if !first { // rows may be there already

@@ -11,9 +11,15 @@ import (
 )
 
 // ownCPU returns the processor time of this process.
-func ownCPU() time.Duration {
+func ownCPU() time.Duration { return cpuOf(syscall.RUSAGE_SELF) }
+
+// childrenCPU returns the processor time of the processes that this one started and that
+// have ended.
+func childrenCPU() time.Duration { return cpuOf(syscall.RUSAGE_CHILDREN) }
+
+func cpuOf(who int) time.Duration {
 	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	if err := syscall.Getrusage(who, &u); err != nil {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

@@ -26,7 +26,11 @@ func (d drain) variants(ctx context.Context, l *lab) ([]variant, error) {
 		if err != nil {
 			return nil, err
 		}
+		err = l.noteKafka(ctx, k)
 		k.close()
+		if err != nil {
+			return nil, err
+		}
 	}
 	return []variant{
 		{"bare loop", bareLabel, 0, d.with(l, d.bare)},

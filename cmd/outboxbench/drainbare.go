@@ -117,6 +117,10 @@ func readPage(ctx context.Context, conn *pgx.Conn, topic string, after int64) (b
 	if err != nil {
 		return barePage{}, err
 	}
+	return scanPage(rows, topic)
+}
+
+func scanPage(rows pgx.Rows, topic string) (barePage, error) {
 	defer rows.Close()
 	var p barePage
 	for rows.Next() {

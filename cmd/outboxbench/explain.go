@@ -17,16 +17,20 @@ const (
 		"NOTIFY, as the relay is; it keeps rows equally long, and deletes them by their numbers on a second connection. Autovacuum runs with Postgres's default settings, but looks every 5 seconds."
 
 	insertExplained = "A transaction updates a row and inserts an event. The barest code sends the same row, ready except for its id: BEGIN together with the " +
-		"update, and a plain INSERT together with COMMIT. The CPU time of server and client, the bytes of WAL and the allocations are for each transaction. The variants " +
+		"update, and a plain INSERT together with COMMIT. " + costsExplained + " The variants " +
 		"take short turns within each round, because the speed of a machine changes within seconds."
 
+	costsExplained = "The CPU time of server and client, the bytes of WAL and the allocations are for each transaction."
+
 	latencyExplained = "Transactions on 4 connections insert one event each, at a constant rate. The time is from the answer to COMMIT until a consumer " +
-		"has the record. Each barest loop is woken in the same way as the relay below it: it waits, reads, sends, and settles before it waits again."
+		"has the record. Each barest loop is woken in the same way as the relay below it: it waits, reads, sends, and settles before it waits again. " +
+		"The CPU time of server and client and the bytes of WAL are for each event; those of the client include kfake, the writers and the consumer, which are in the same process."
 
 	handoverExplained = "Two relays run, and 200 transactions a second insert an event each. The leader is stopped with SIGTERM or killed with " +
 		"SIGKILL. The gap is the longest time between two records that reach a consumer one after the other. The barest loop holds an advisory lock of " +
 		"Postgres, which the server gives to the other process when the session ends; a host that no longer answers would hold it for hours. The relay " +
-		"waits until the lease ends instead."
+		"waits until the lease ends instead. The CPU seconds and the WAL are those of the whole measurement, with the start of both processes; those of the client " +
+		"are of these processes, kfake, the writers and the consumer."
 
 	peersExplained = "Rows of 500 bytes wait (a fifth as many as in the drains), with 1,000 keys, and are sent to a topic of 8 partitions of a real Kafka by other outboxes for " +
 		"Postgres, with default settings and with better ones. The time is from the first record to the last one, as the broker saw them, so that no start of a " +

@@ -61,8 +61,13 @@ func (g *generated) write(root string, schemas int) error {
 	if files["go.mod"], files["go.sum"], err = gomod.Scratch(root, "example.com/service"); err != nil {
 		return err
 	}
+	return writeFiles(g.dir, files)
+}
+
+// writeFiles writes files by their paths below a folder.
+func writeFiles(dir string, files map[string][]byte) error {
 	for name, content := range files {
-		name = filepath.Join(g.dir, filepath.FromSlash(name))
+		name = filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return err
 		}
@@ -90,19 +95,24 @@ func (g *generated) vet(ctx context.Context) (_ []float64, err error) {
 	return g.measure(ctx, "go", "vet", "./events")
 }
 
-// measure runs a command in the module. It returns seconds, seconds of processor time,
-// and the most memory, in MB, that the command or one of its children had.
+// measure measures a command in the module.
 func (g *generated) measure(ctx context.Context, name string, args ...string) ([]float64, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = g.dir
 	// go.mod has the requirements of the repository, whose modules are downloaded
 	// already.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
+	return timed(cmd)
+}
+
+// timed runs a command. It returns seconds, seconds of processor time, and the most memory, in
+// MB, that the command or one of its children had.
+func timed(cmd *exec.Cmd) ([]float64, error) {
+	var output strings.Builder
+	cmd.Stdout, cmd.Stderr = &output, &output
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", name, err, stderr.String())
+		return nil, fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, output.String())
 	}
 	state := cmd.ProcessState
 	return []float64{
@@ -110,14 +120,26 @@ func (g *generated) measure(ctx context.Context, name string, args ...string) ([
 	}, nil
 }
 
-// build builds a command of the repository into a new folder. It needs a checkout of the
+// built is a command of the repository that was built.
+type built struct{ root, dir string }
+
+// build builds a command of the repository into a new folder, once. It needs a checkout of the
 // repository, whose root it also returns.
 func (l *lab) build(ctx context.Context, command string) (root, dir string, err error) {
+	if b, ok := l.built[command]; ok {
+		return b.root, b.dir, nil
+	}
 	if root, dir, err = l.folderForBuild(ctx); err != nil {
 		return "", "", err
 	}
-	_, err = goOutput(ctx, root, "build", "-o", filepath.Join(dir, command), "./cmd/"+command)
-	return root, dir, err
+	if _, err = goOutput(ctx, root, "build", "-o", filepath.Join(dir, command), "./cmd/"+command); err != nil {
+		return "", "", err
+	}
+	if l.built == nil {
+		l.built = map[string]built{}
+	}
+	l.built[command] = built{root, dir}
+	return root, dir, nil
 }
 
 // folderForBuild returns the root of the repository and a new folder for what is built.

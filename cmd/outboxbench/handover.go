@@ -20,7 +20,16 @@ const handoverPause = time.Second / 200
 
 func handoverVariants(_ context.Context, l *lab) ([]variant, error) {
 	with := func(bare bool, end syscall.Signal) measurement {
-		return func(ctx context.Context) ([]float64, error) { return l.handover(ctx, bare, end) }
+		return func(ctx context.Context) ([]float64, error) {
+			var longest time.Duration
+			children := childrenCPU()
+			used, err := l.during(ctx, func() (err error) {
+				longest, err = l.handover(ctx, bare, end)
+				return err
+			})
+			used.client += childrenCPU() - children // both relays have ended
+			return append([]float64{float64(longest) / float64(time.Millisecond)}, used.total()...), err
+		}
 	}
 	return []variant{
 		{"bare loop, stopped", bareLabel, 0, with(true, syscall.SIGTERM)},
@@ -31,9 +40,9 @@ func handoverVariants(_ context.Context, l *lab) ([]variant, error) {
 }
 
 // handover ends the leader with the signal, and returns the longest time without a record.
-func (l *lab) handover(ctx context.Context, bare bool, end syscall.Signal) (_ []float64, err error) {
+func (l *lab) handover(ctx context.Context, bare bool, end syscall.Signal) (longest time.Duration, err error) {
 	if err := l.newBatches(ctx); err != nil {
-		return nil, err
+		return 0, err
 	}
 	var leader, standby *child.Process
 	carried, err := l.carried(ctx, func(ctx context.Context, brokers []string, atEnd func(func() error)) (_ outbox.Waker, err error) {
@@ -59,14 +68,13 @@ func (l *lab) handover(ctx context.Context, bare bool, end syscall.Signal) (_ []
 		return l.postgresWaker(ctx, atEnd)
 	})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, carried.end()) }()
 	ctx, cancel := context.WithTimeout(ctx, stall)
 	defer cancel()
 
 	last := uuid.New() // of the last event
-	var longest time.Duration
 	var consumer errgroup.Group
 	consumer.Go(func() error {
 		var before time.Time
@@ -94,10 +102,7 @@ func (l *lab) handover(ctx context.Context, bare bool, end syscall.Signal) (_ []
 	if err != nil {
 		cancel()
 	}
-	if err := errors.Join(err, consumer.Wait()); err != nil {
-		return nil, err
-	}
-	return []float64{float64(longest) / float64(time.Millisecond)}, nil
+	return longest, errors.Join(err, consumer.Wait())
 }
 
 // insertFor inserts events steadily for a while; with 0, until the process has ended. It is

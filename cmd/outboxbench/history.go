@@ -55,13 +55,21 @@ func (l *lab) withHistory(ctx context.Context) (*lab, error) {
 	if err := migrations.Up(ctx, old.admin); err != nil {
 		return nil, err
 	}
+	exec := func(sql string) error {
+		if _, err := old.admin.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+		return nil
+	}
+	// The rows are published from the start: an UPDATE of all of them would take as long again.
+	if err := exec("ALTER TABLE event_outbox ALTER published_at SET DEFAULT now()"); err != nil {
+		return nil, err
+	}
 	if err := old.seed(ctx, l.effort.published); err != nil {
 		return nil, err
 	}
-	for _, sql := range []string{"UPDATE event_outbox SET published_at = now()", "VACUUM FULL ANALYZE event_outbox"} {
-		if _, err := old.admin.Exec(ctx, sql); err != nil {
-			return nil, fmt.Errorf("%s: %w", sql, err)
-		}
+	if err := exec("ALTER TABLE event_outbox ALTER published_at DROP DEFAULT"); err != nil {
+		return nil, err
 	}
-	return &old, nil
+	return &old, exec("VACUUM ANALYZE event_outbox")
 }

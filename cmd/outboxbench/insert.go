@@ -23,8 +23,8 @@ type insertions struct {
 	fsync   string // of the server
 }
 
-// insertColumns are what insertions measure for each variant. Seconds of processor time and
-// bytes are for each transaction.
+// insertColumns are what insertions and write measure for each variant. The time of
+// processors, bytes and allocations are for each transaction.
 var insertColumns = []string{"transactions/s", "server µs", "WAL bytes", "client µs", "allocs"}
 
 // insertWays are the variants. The one at barestWay is the barest code, which the others are
@@ -90,7 +90,7 @@ func (r *insertRound) run(ctx context.Context) error {
 		for i, way := range insertWays {
 			var used usage
 			pprof.Do(ctx, pprof.Labels("variant", way.label), func(ctx context.Context) {
-				used, err = l.use(ctx, r.writers, way.with(p))
+				used, err = l.use(ctx, r.writers, way.with(p), l.effort.writing/insertTurns)
 			})
 			if err != nil {
 				return fmt.Errorf("%s: %w", way.name, err)
@@ -102,22 +102,16 @@ func (r *insertRound) run(ctx context.Context) error {
 	}
 	r.results = nil
 	for _, u := range sums {
-		r.results = append(r.results, u.columns())
+		r.results = append(r.results, u.each())
 	}
 	return nil
 }
 
-func (u *usage) columns() []float64 {
-	n := float64(u.transactions)
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
-	return []float64{n / u.took.Seconds(), each(u.server), float64(u.wal) / n, each(u.client), float64(u.allocations) / n}
-}
-
-// use measures a turn of transactions.
-func (l *lab) use(ctx context.Context, writers int, do transaction) (usage, error) {
+// use measures transactions for a time.
+func (l *lab) use(ctx context.Context, writers int, do transaction, d time.Duration) (usage, error) {
 	var n int64
 	u, err := l.during(ctx, func() (err error) {
-		n, err = runWriters(ctx, writers, do, l.effort.writing/insertTurns)
+		n, err = runWriters(ctx, writers, do, d)
 		return err
 	})
 	u.transactions = n

@@ -28,8 +28,11 @@ type lab struct {
 	admin       *pgx.Conn              // for setting up; one user at a time
 	redis       *services.RedisServer  // nil: there is none
 	broker      *services.KafkaCluster // the real one; nil: not started yet
+	notes       []string               // versions and settings of the scenario that is prepared
 	log         *slog.Logger
-	cleanup     []func() error // what to do at the end, the last one first
+	built       map[string]built // by the name of the command
+	others      map[string]*lab  // with another value of fsync
+	cleanup     []func() error   // what to do at the end, the last one first
 }
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -98,6 +101,9 @@ func (l *lab) open(ctx context.Context, server *services.PostgresServer) (err er
 // withFsync returns a lab whose server has this value of fsync: another server, unless it
 // is the lab's own.
 func (l *lab) withFsync(ctx context.Context, want string) (*lab, error) {
+	if other := l.others[want]; other != nil {
+		return other, nil
+	}
 	var now string
 	if err := l.admin.QueryRow(ctx, "SELECT current_setting('fsync')").Scan(&now); err != nil || now == want {
 		return l, err
@@ -113,7 +119,14 @@ func (l *lab) withFsync(ctx context.Context, want string) (*lab, error) {
 	other.cleanup = nil
 	err = other.open(ctx, server)
 	l.cleanup = append(append(l.cleanup, server.Close), other.cleanup...)
-	return &other, err
+	if err != nil {
+		return nil, err
+	}
+	if l.others == nil {
+		l.others = map[string]*lab{}
+	}
+	l.others[want] = &other
+	return &other, nil
 }
 
 func (l *lab) close() error {
@@ -133,11 +146,23 @@ func (l *lab) machine(ctx context.Context) report.Machine {
 	for name, value := range map[string]*string{
 		"server_version": &m.Postgres, "fsync": &m.Fsync, "synchronous_commit": &m.Commit,
 	} {
-		if err := l.admin.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(value); err != nil {
-			*value = "unknown"
-		}
+		*value = l.setting(ctx, name)
 	}
+	for _, name := range []string{
+		"autovacuum_naptime", "checkpoint_timeout", "full_page_writes", "max_connections", "max_wal_size", "shared_buffers", "wal_compression", "wal_level",
+	} {
+		m.Settings = append(m.Settings, name+" "+l.setting(ctx, name))
+	}
+	m.Versions = l.versions(ctx)
 	return m
+}
+
+// setting returns a setting of the server.
+func (l *lab) setting(ctx context.Context, name string) (value string) {
+	if err := l.admin.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
+		return "unknown"
+	}
+	return value
 }
 
 // reset empties the tables with TRUNCATE, which leaves no work for vacuum.

@@ -22,6 +22,9 @@ import (
 // transactions a second.
 type latency struct{ perSecond int }
 
+// latencyColumns are what latency measures. All but the times are for each event.
+var latencyColumns = []string{"p50 ms", "p99 ms", "server µs", "WAL bytes", "client µs", "allocs"}
+
 // latencyWriters is the number of connections that insert.
 const latencyWriters = 4
 
@@ -43,28 +46,35 @@ func (s latency) variants(_ context.Context, l *lab) ([]variant, error) {
 
 func (s latency) with(l *lab, start carrier) measurement {
 	return func(ctx context.Context) ([]float64, error) {
-		waits, err := s.measure(ctx, l, start)
+		waits, used, err := s.measure(ctx, l, start)
 		if err != nil {
 			return nil, err
 		}
-		return []float64{percentile(waits, 50), percentile(waits, 99)}, nil
+		return append([]float64{percentile(waits, 50), percentile(waits, 99)}, used.each()[1:]...), nil
 	}
 }
 
-func (s latency) measure(ctx context.Context, l *lab, start carrier) (waits []float64, err error) {
+func (s latency) measure(ctx context.Context, l *lab, start carrier) (waits []float64, used usage, err error) {
 	if err := l.newBatches(ctx); err != nil {
-		return nil, err
+		return nil, usage{}, err
 	}
 	carried, err := l.carried(ctx, start)
 	if err != nil {
-		return nil, err
+		return nil, usage{}, err
 	}
 	defer func() { err = errors.Join(err, carried.end()) }()
+	return s.load(ctx, l, carried)
+}
+
+// load inserts events at the rate and consumes them. It returns how long each took after the
+// warm-up, and what all of them used.
+func (s latency) load(ctx context.Context, l *lab, carried *carried) (waits []float64, used usage, err error) {
 	ctx, cancel := context.WithTimeout(ctx, stall)
 	defer cancel()
 
 	pause := time.Second / time.Duration(s.perSecond)
 	warmUp, counted := int(l.effort.warmUp/pause), max(latencyWriters, int(l.effort.latency/pause))
+	all := warmUp + counted
 	arrivals := map[uuid.UUID]time.Time{}
 	var consumer errgroup.Group
 	consumer.Go(func() error {
@@ -72,20 +82,25 @@ func (s latency) measure(ctx context.Context, l *lab, start carrier) (waits []fl
 			if _, seen := arrivals[e.EventID]; !seen {
 				arrivals[e.EventID] = at
 			}
-			return len(arrivals) == warmUp+counted
+			return len(arrivals) == all
 		})
 	})
-	commits, err := s.commit(ctx, carried.outbox, pause, warmUp+counted)
+	var commits []commit
+	used, err = l.during(ctx, func() error {
+		commits, err = s.commit(ctx, carried.outbox, pause, all)
+		if err != nil {
+			cancel()
+		}
+		return errors.Join(err, consumer.Wait())
+	})
 	if err != nil {
-		cancel()
+		return nil, usage{}, err
 	}
-	if err := errors.Join(err, consumer.Wait()); err != nil {
-		return nil, err
-	}
+	used.transactions = int64(all)
 	for _, c := range commits[warmUp:] {
 		waits = append(waits, milliseconds(c.at, arrivals[c.id]))
 	}
-	return waits, nil
+	return waits, used, nil
 }
 
 // milliseconds returns the time from a commit to an arrival, which may be before the

@@ -5,13 +5,17 @@ both, with the ratio of ours to the barest. It does not judge: the exit code is 
 whatever the numbers are.
 
 	outboxbench                                 all scenarios, about 40 minutes on two cores
-	outboxbench -list                           lists the scenarios
+	outboxbench -list                           lists the scenarios, and how long each takes
 	outboxbench -scenario drain-mark,write      some of them
 	outboxbench -rows 500000 -rounds 10         more rows in the drains, more rounds
 	outboxbench -scenario steady -steady 10m    a steady load for a longer time
 	outboxbench -out results                    also writes a report with plots
 	outboxbench -json                           one JSON document, with every sample
 	outboxbench -cpuprofile cpu.pprof           shows where the time goes
+
+The list has the time before the first round, and the rounds times the time of one, as
+estimated for two idle cores (budget.go); the report has the true times. Progress goes to
+the standard error: one line on a terminal, elsewhere a line for each measurement.
 
 With -out, a folder gets results.json after each round, and at the end report.md, which
 explains each scenario, with one plot for each. A run that was interrupted goes on with
@@ -46,8 +50,8 @@ Postgres is the server that DATABASE_URL names. Without it, a server is started 
 the binaries on this machine and used through a Unix socket. The output says whether
 fsync is on. Kafka is franz-go's kfake in this process, so it takes its share of the
 processors in every variant; the scenarios kafka-* and peers start a real one, and are
-skipped where it is not installed. The latency scenarios use Redis if there is one. The scenarios generate and
-idle need a checkout of the repository.
+skipped where it is not installed. The latency scenarios use Redis if there is one. The scenarios generate,
+check, memory, peers and idle need a checkout of the repository.
 
 In the CPU profile, the goroutines of each measured variant have the label variant; those
 of kfake have none:

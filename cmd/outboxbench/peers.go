@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,11 @@ func peersVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 	if err != nil {
 		return nil, err
 	}
+	err = l.noteKafka(ctx, k)
 	k.close()
+	if err != nil {
+		return nil, err
+	}
 	p := &peers{}
 	if p.program, err = l.buildPeers(ctx); err != nil {
 		return nil, err
@@ -64,12 +69,15 @@ func peersVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 		{"outboxgen, settle: mark", oursLabel, 0, with(seedOurs, drain{mode: pgstore.Mark}.carryRelay)},
 		{"outboxgen, settle: delete", oursLabel, 0, with(seedOurs, drain{mode: pgstore.Delete}.carryRelay)},
 	}
+	l.note("bare loop: pages of 5,000 rows, and the settings of the relay's planner; franz-go with default settings")
+	l.note("outboxgen: the relay with default settings, except that `settle` is as named")
 	list, err := exec.CommandContext(ctx, p.program, "list").Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the peers: %w", err)
 	}
-	for name := range strings.Lines(string(list)) {
-		name = strings.TrimSpace(name)
+	for line := range strings.Lines(string(list)) {
+		name, settings, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		l.note(name + ": " + settings)
 		out = append(out, variant{name, "peer", 0, with(p.prepare(name), p.drain(name))})
 	}
 	if debezium.Available() {
@@ -77,11 +85,23 @@ func peersVariants(ctx context.Context, l *lab) (_ []variant, err error) {
 			"max.batch.size": "10240", "max.queue.size": "40960", "poll.interval.ms": "10",
 			"producer.override.linger.ms": "5", "producer.override.batch.size": "262144",
 		}
+		version := "Debezium " + debezium.Version() + ", with its outbox router and the settings of `outboxgen export debezium`"
+		l.note("Debezium, defaults: " + version)
+		l.note("Debezium, larger batches: " + version + ", and " + listed(batches))
 		out = append(out,
 			variant{"Debezium, defaults", "peer", 0, with(nil, carryDebezium(nil))},
 			variant{"Debezium, larger batches", "peer", 0, with(nil, carryDebezium(batches))})
 	}
 	return out, nil
+}
+
+// listed returns settings as a list in the order of their names.
+func listed(settings map[string]string) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		out = append(out, fmt.Sprintf("`%s=%s`", name, settings[name]))
+	}
+	return strings.Join(out, ", ")
 }
 
 // buildPeers builds the program of the peers. It is a module of its own.

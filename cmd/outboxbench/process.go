@@ -14,8 +14,8 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
-// job is what another process of this program does until it is told to end or killed: it
-// carries events from the table to Kafka.
+// job is what another process of this program does. Unless it decodes files, it does so until
+// it is told to end or killed: it carries events from the table to Kafka.
 type job struct {
 	Name      string // of the relay's sessions; empty: its default
 	URL       string
@@ -23,6 +23,9 @@ type job struct {
 	Bare      bool // the barest loop, which runs while it holds an advisory lock
 	Wake      bool // the relay is woken by Postgres, as the barest loop always is
 	Unsettled int  // the relay's UnsettledRows; 0: its default
+
+	Replay *republish // not nil: publish past events again
+	Decode []string   // folders; not empty: only decode their files
 }
 
 // jobVariable has the job of this process, as JSON.
@@ -30,6 +33,15 @@ const jobVariable = "OUTBOXBENCH_JOB"
 
 // start starts the job in a process of its own.
 func (j job) start(ctx context.Context) (*child.Process, error) {
+	cmd, err := j.command(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return child.Start(cmd, nil)
+}
+
+// command returns the command that does the job.
+func (j job) command(ctx context.Context) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -41,7 +53,7 @@ func (j job) start(ctx context.Context) (*child.Process, error) {
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Env = append(os.Environ(), jobVariable+"="+string(text))
 	cmd.Stderr = os.Stderr
-	return child.Start(cmd, nil)
+	return cmd, nil
 }
 
 // doJob is that process. It returns the exit code.
@@ -61,6 +73,12 @@ func doJob(text string) int {
 }
 
 func (j job) do(ctx context.Context) error {
+	switch {
+	case len(j.Decode) > 0:
+		return decodeAll(j.Decode)
+	case j.Replay != nil:
+		return j.Replay.run(ctx, j.URL, j.Brokers)
+	}
 	l := &lab{url: j.URL, log: quiet, application: j.Name}
 	if j.Bare {
 		return bareLeader(ctx, l, j.Brokers)

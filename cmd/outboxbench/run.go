@@ -44,14 +44,26 @@ type effort struct {
 	idle, idleRest  time.Duration // how long idle counts, and how long it waits before
 	kills           int           // how often repeats kills a relay for each value
 	handover        time.Duration // how long events are inserted before a leader ends
+	// how long the events of replay count, and how long earlier ones do not
+	replay, replayWarmUp time.Duration
+	backlog              int           // rows of the large backlog of memory
+	backlogFor           time.Duration // how long a relay works on it at most
+	largeRows            int           // number of large rows of memory
 }
 
 // usual is the effort for reliable numbers.
 var usual = effort{
 	writing: time.Second, bulk: 20, bulkBatch: 1_000, latency: 2500 * time.Millisecond, warmUp: 500 * time.Millisecond,
-	steady: time.Minute, steadyRate: 5_000, published: 2_000_000, schemas: 1_000,
-	outboxes: 40, idle: 30 * time.Second, idleRest: 15 * time.Second, kills: 3, handover: time.Second,
+	steady: 45 * time.Second, steadyRate: 5_000, published: 2_000_000, schemas: 1_000,
+	outboxes: 40, idle: 12 * time.Second, idleRest: 8 * time.Second, kills: 3, handover: time.Second,
+	replay: 4 * time.Second, replayWarmUp: time.Second, backlog: 3_000_000, backlogFor: 30 * time.Second, largeRows: 400,
 }
+
+// The defaults of -rows and -rounds.
+const (
+	usualRows   = 50_000
+	usualRounds = 5
+)
 
 func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
@@ -63,9 +75,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitcode.Misuse
 	}
 	if o.list {
-		for _, s := range scenarios() {
-			fmt.Fprintf(stdout, "%-14s %s\n", s.name, s.about)
-		}
+		printList(stdout, o)
 		return exitcode.OK
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -78,21 +88,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	const (
-		defaultRows   = 100_000
-		defaultRounds = 5
-	)
 	o := options{effort: usual}
 	var names string
 	flags := flag.NewFlagSet("outboxbench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&names, "scenario", "", "run only these `scenarios`, comma-separated (see -list)")
-	flags.IntVar(&o.rows, "rows", defaultRows, "number of pending rows in the drain scenarios")
-	flags.IntVar(&o.rounds, "rounds", defaultRounds, "number of measurements of each variant")
+	flags.IntVar(&o.rows, "rows", usualRows, "number of pending rows in the drain scenarios")
+	flags.IntVar(&o.rounds, "rounds", usualRounds, "number of measurements of each variant")
 	flags.DurationVar(&o.effort.steady, "steady", o.effort.steady, "how long each variant of the scenario steady runs")
 	flags.BoolVar(&o.headers, "headers", true, "add the usual headers to the rows of the drain scenarios")
 	flags.StringVar(&o.out, "out", "", "write results.json, report.md and plots to this `folder`; go on with an interrupted run")
-	flags.BoolVar(&o.list, "list", false, "list the scenarios and exit")
+	flags.BoolVar(&o.list, "list", false, "list the scenarios, and about how long each takes, and exit")
 	flags.BoolVar(&o.json, "json", false, "print one JSON document instead of tables")
 	flags.BoolVar(&o.verbose, "v", false, "show the relay's warnings")
 	flags.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile to this `file`")

@@ -15,6 +15,7 @@ type scenario struct {
 	ratios  int      // how many columns are compared; 0: the first one
 	less    bool     // less is better
 	rounds  int      // the largest number of rounds; 0: no limit
+	few     string   // why there is a largest number, for the report
 	prepare func(ctx context.Context, l *lab) ([]variant, error)
 }
 
@@ -41,10 +42,10 @@ type skip string
 func (s skip) Error() string { return string(s) }
 
 const (
-	// aFewRounds and oneRound are for scenarios that take long, and whose numbers are
-	// totals over a long time.
-	aFewRounds = 2
-	oneRound   = 1
+	// These are for scenarios whose rounds take longRound and more.
+	threeRounds = 3
+	aFewRounds  = 2
+	oneRound    = 1
 )
 
 func scenarios() []scenario {
@@ -52,10 +53,16 @@ func scenarios() []scenario {
 	return []scenario{
 		{
 			name: "generate", about: "1,000 event schemas", columns: []string{"s", "CPU s", "peak MB"}, less: true,
+			rounds: threeRounds, few: "a round compiles and generates 690,000 lines of Go",
 			explain: "`outboxgen generate` on a project of 1,000 events, which gives about 690,000 " +
 				"lines of Go: once without output, and again when nothing has changed. The grey bar is `go vet` of that output, " +
 				"when everything that it imports is built. The CPU seconds and the peak are those of the process with its children.",
 			prepare: generateVariants, // first: the peak of a child includes the memory of this process when it starts
+		},
+		{
+			name: "check", about: "1,000 event schemas, each changed", columns: []string{"s", "CPU s", "peak MB"}, less: true,
+			explain: checkExplained,
+			prepare: checkVariants,
 		},
 		{
 			name: "drain-mark", about: "rows wait; settle by UPDATE", columns: drained,
@@ -88,21 +95,23 @@ func scenarios() []scenario {
 			prepare: history{mode: pgstore.Delete}.variants,
 		},
 		{
-			name: "repeats", about: "a draining relay is killed", columns: []string{perSecond, "repeated"}, rounds: aFewRounds,
+			name: "repeats", about: "a draining relay is killed", columns: []string{perSecond, "repeated", "server CPU s", "client CPU s", "WAL MB"},
+			rounds: aFewRounds, few: "each round drains the rows nine times, and kills a relay for each value several times",
 			explain: "The drain of drain-mark with several values of the relay's `unsettled-rows`. A draining relay is killed " +
 				"with SIGKILL, and the next one begins. *repeated* is the largest number of rows that one kill repeated.",
 			prepare: repeatsVariants,
 		},
 		{
-			name: "steady", about: "5,000 events/s for a long time", rounds: oneRound, less: true, ratios: 2,
-			columns: []string{"p50 ms", "p99 ms", "p99 ms, 1st half", "p99 ms, 2nd half", "dead tuples, half-way", "dead tuples, end", "table MB, half-way", "table MB, end", "server CPU s"},
+			name: "steady", about: "5,000 events/s for a long time", less: true, ratios: 2,
+			rounds: oneRound, few: "its numbers are of many events over a long time; two halves show whether they change",
+			columns: []string{"p50 ms", "p99 ms", "p99 ms, 1st half", "p99 ms, 2nd half", "dead tuples, half-way", "dead tuples, end", "table MB, half-way", "table MB, end", "server CPU s", "client CPU s", "WAL MB"},
 			explain: steadyExplained,
 			prepare: steadyVariants,
 		},
 		{
-			name: "write", about: "business transactions on 8 connections, with an event", columns: []string{"transactions/s"},
+			name: "write", about: "business transactions on 8 connections, with an event", columns: insertColumns,
 			explain: "8 connections update a random row of 1,000, each in a transaction with or without an event. " +
-				"A transaction with an event does more, so that this ratio cannot be 1; the scenarios insert-* have the barest code for that.",
+				"A transaction with an event does more, so that this ratio cannot be 1; the scenarios insert-* have the barest code for that. " + costsExplained,
 			prepare: writeVariants,
 		},
 		{
@@ -126,32 +135,45 @@ func scenarios() []scenario {
 			prepare: insertions{writers: 8, fsync: "on"}.variants,
 		},
 		{
-			name: "bulk", about: "1,000 events in a transaction", columns: []string{perSecond},
-			explain: "One connection inserts 1,000 events in each transaction. The barest code sends rows that are ready with COPY.",
+			name: "bulk", about: "1,000 events in a transaction", columns: bulkColumns,
+			explain: "One connection inserts 1,000 events in each transaction. The barest code sends rows that are ready with COPY. The time of processors, the bytes of WAL and the allocations are for each event.",
 			prepare: bulkVariants,
 		},
 		{
-			name: "latency-200", about: "commit to consumer at 200 transactions/s", columns: []string{"p50 ms", "p99 ms"}, ratios: 2, less: true,
+			name: "latency-200", about: "commit to consumer at 200 transactions/s", columns: latencyColumns, ratios: 2, less: true,
 			explain: latencyExplained,
 			prepare: latency{perSecond: 200}.variants,
 		},
 		{
-			name: "latency-1000", about: "commit to consumer at 1,000 transactions/s", columns: []string{"p50 ms", "p99 ms"}, ratios: 2, less: true,
+			name: "latency-1000", about: "commit to consumer at 1,000 transactions/s", columns: latencyColumns, ratios: 2, less: true,
 			explain: "As latency-200, with 1,000 transactions a second on 4 connections.",
 			prepare: latency{perSecond: 1_000}.variants,
 		},
 		{
-			name: "handover", about: "the leader ends, and another relay goes on", columns: []string{"longest gap ms"}, less: true,
+			name: "replay", about: "live events beside a replay of past ones", columns: replayColumns, ratios: 2, less: true,
+			explain: replayExplained,
+			prepare: replayVariants,
+		},
+		{
+			name: "memory", about: "the most memory of a process", columns: memoryColumns, less: true,
+			rounds: oneRound, few: "millions of rows are inserted for it, and the peak hardly varies",
+			explain: memoryExplained,
+			prepare: memoryVariants,
+		},
+		{
+			name: "handover", about: "the leader ends, and another relay goes on", columns: []string{"longest gap ms", "server CPU s", "client CPU s", "WAL MB"}, less: true,
 			explain: handoverExplained,
 			prepare: handoverVariants,
 		},
 		{
 			name: "peers", about: "rows wait; other outboxes", columns: []string{perSecond, "missing", "repeated", "out of order", "server CPU s", "WAL MB"},
+			rounds: threeRounds, few: "some peers send one record at a time, and Kafka Connect takes long to start",
 			explain: peersExplained,
 			prepare: peersVariants,
 		},
 		{
-			name: "idle", about: "nothing to do; a second, for each outbox, and sessions in all", rounds: aFewRounds, less: true,
+			name: "idle", about: "nothing to do; a second, for each outbox, and sessions in all", less: true,
+			rounds: aFewRounds, few: "its numbers are counts over a long time, which hardly vary",
 			columns: []string{"statements", "leader's", "standby's", "transactions", "leader's sessions", "standby's"},
 			explain: "Two `outboxrelay` processes, a leader and a standby, serve 1 outbox and then 40, each in its own schema, with " +
 				"default settings. A meter between them and Postgres counts statements and transactions, for each outbox and second, and the " +

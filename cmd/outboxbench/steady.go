@@ -96,10 +96,10 @@ func (l *lab) steady(start carrier) measurement {
 		}
 		middle := len(waits) / 2
 		first, second := percentile(waits[:middle], 99), percentile(waits[middle:], 99)
-		return []float64{
+		return append([]float64{
 			percentile(waits, 50), percentile(waits, 99), first, second,
-			half.dead, end.dead, half.megabytes, end.megabytes, used.server.Seconds(),
-		}, nil
+			half.dead, end.dead, half.megabytes, end.megabytes,
+		}, used.total()...), nil
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // usage is what something used.
 type usage struct {
-	transactions         int64
+	transactions         int64         // or events
 	took, server, client time.Duration // server and client are processor time
 	wal                  int64         // bytes
 	allocations          uint64
@@ -22,6 +22,19 @@ func (u *usage) add(v usage) {
 	u.client += v.client
 	u.wal += v.wal
 	u.allocations += v.allocations
+}
+
+// each returns how many there were in a second, and what each cost: µs of the server's
+// processor time, bytes of WAL, µs of the client's processor time, and allocations.
+func (u *usage) each() []float64 {
+	n := float64(u.transactions)
+	micros := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
+	return []float64{n / u.took.Seconds(), micros(u.server), float64(u.wal) / n, micros(u.client), float64(u.allocations) / n}
+}
+
+// total returns the processor time of server and client in seconds, and the WAL in MB.
+func (u *usage) total() []float64 {
+	return []float64{u.server.Seconds(), u.client.Seconds(), float64(u.wal) / megabyte}
 }
 
 // during measures what the function uses.

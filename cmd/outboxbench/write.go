@@ -45,8 +45,8 @@ func (l *lab) writes(with func(*prepared) transaction) measurement {
 		if _, err := runWriters(ctx, writers, do, l.effort.writing/10); err != nil {
 			return nil, err
 		}
-		n, err := runWriters(ctx, writers, do, l.effort.writing)
-		return []float64{float64(n) / l.effort.writing.Seconds()}, err
+		used, err := l.use(ctx, writers, do, l.effort.writing)
+		return used.each(), err
 	}
 }
 

@@ -44,6 +44,9 @@ func Start(cmd *exec.Cmd, read func()) (*Process, error) {
 	return p, nil
 }
 
+// Pid returns the id of the process.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Ended returns a channel that is closed once the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 

@@ -35,6 +35,16 @@ func Available() bool {
 	return err == nil && len(found) > 0
 }
 
+// Version returns the version of the connector on this machine; empty: there is none.
+func Version() string {
+	const name = "debezium-connector-postgres-"
+	found, _ := filepath.Glob(filepath.Join(jars(), name+"*.jar"))
+	if len(found) == 0 {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), name), ".jar")
+}
+
 func jars() string { return filepath.Join(os.Getenv("OUTBOXGEN_SERVICES"), "debezium", "lib") }
 
 // Config says what to run. Without a slot, Kafka Connect starts without a connector.

@@ -2,7 +2,7 @@
 Peers are other outboxes for Postgres, for the scenario peers of outboxbench, which runs
 this program. It is a module of its own, so that outboxgen's go.mod knows none of them.
 
-	peers list                                          the names, one a line
+	peers list                                          the names, one a line, each with a tab, versions and settings
 	peers prepare -peer NAME -url URL -topic T -rows N  make the tables, with rows that wait
 	peers drain -peer NAME -url URL -topic T -rows N -brokers B,…  send and settle them
 */
@@ -34,7 +34,8 @@ type workload struct {
 
 // peer is one way to drain.
 type peer struct {
-	name string
+	name     string
+	settings string // with versions, for the report
 	// prepare makes tables, with rows that wait.
 	prepare func(ctx context.Context, pool *pgxpool.Pool, w workload) error
 	// drain sends and settles all rows, and returns when the last one is settled.
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	if args[0] == "list" {
 		for _, p := range peers() {
-			fmt.Println(p.name)
+			fmt.Printf("%s\t%s\n", p.name, p.settings)
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync/atomic"
@@ -45,8 +46,14 @@ func (w *eventWorker) Work(ctx context.Context, job *river.Job[eventArgs]) error
 // idle worker.
 func riverPeer(name string, workers int, cooldown time.Duration) peer {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	pause := cooldown
+	if pause == 0 {
+		pause = river.FetchCooldownDefault
+	}
 	return peer{
 		name: name,
+		settings: fmt.Sprintf("River %s, with its driver for pgx; MaxWorkers %d, FetchCooldown %s (default %s), a worker sends one record with franz-go, without linger, and waits; other settings are the defaults",
+			version("github.com/riverqueue/river"), workers, pause, river.FetchCooldownDefault),
 		prepare: func(ctx context.Context, pool *pgxpool.Pool, w workload) error {
 			driver := riverpgxv5.New(pool)
 			migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})

@@ -29,8 +29,15 @@ func watermill(name string, batch int) peer {
 			PollInterval: 10 * time.Millisecond, // the default of a second would hide how fast it is
 		}, wm.NopLogger{})
 	}
+	size := "100, its default"
+	if batch > 0 {
+		size = fmt.Sprint(batch)
+	}
 	return peer{
 		name: name,
+		settings: fmt.Sprintf("Watermill %s with watermill-sql %s, the forwarder and the default schema and offsets for Postgres; SubscribeBatchSize %s, PollInterval 10 ms (default 1 s), "+
+			"a publisher that sends with franz-go, without linger, and waits; other settings are the defaults",
+			version("github.com/ThreeDotsLabs/watermill"), version("github.com/ThreeDotsLabs/watermill-sql/v4"), size),
 		prepare: func(ctx context.Context, pool *pgxpool.Pool, w workload) error {
 			s, err := subscriber(pool)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 const introduction = `# What outboxgen costs
@@ -31,6 +32,12 @@ func (r *Report) Markdown(w io.Writer) {
 	}
 	fmt.Fprintf(w, "Measured on %s%s, with %s rows in the drains: `make bench`.\n\n", r.Began, commit, number(float64(r.Rows)))
 	fmt.Fprintf(w, "Machine: %s. Software: %s.\n", r.Machine.hardware(), r.Machine.software())
+	if len(r.Machine.Settings) > 0 {
+		fmt.Fprintf(w, "\nSettings of Postgres: %s.\n", strings.Join(r.Machine.Settings, ", "))
+	}
+	if len(r.Machine.Versions) > 0 {
+		fmt.Fprintf(w, "\nVersions: %s.\n", strings.Join(r.Machine.Versions, ", "))
+	}
 	for i := range r.Scenarios {
 		r.Scenarios[i].markdown(w)
 	}
@@ -54,7 +61,20 @@ func (s *Scenario) markdown(w io.Writer) {
 		fmt.Fprintf(w, "\nNot measured: %s.\n", s.Skipped)
 		return
 	}
-	fmt.Fprintf(w, "\n![%s: %s](%s)\n\nRounds: %d.\n\n", s.Name, s.caption(), s.PlotFile(), s.Rounds())
+	for i, note := range s.Notes {
+		if i == 0 {
+			fmt.Fprint(w, "\nVersions and settings:\n\n")
+		}
+		fmt.Fprintf(w, "- %s\n", note)
+	}
+	fmt.Fprintf(w, "\n![%s: %s](%s)\n\nRounds: %d", s.Name, s.caption(), s.PlotFile(), s.Rounds())
+	if s.Few != "" {
+		fmt.Fprintf(w, "; fewer than usual, because %s", s.Few)
+	}
+	if s.Seconds > 0 {
+		fmt.Fprintf(w, ". They took %s with all preparations", (time.Duration(s.Seconds) * time.Second).String())
+	}
+	fmt.Fprint(w, ".\n\n")
 	cells := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 	head := append([]string{""}, s.Columns...)
 	for _, title := range s.ratioTitles() {

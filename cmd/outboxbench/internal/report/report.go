@@ -34,6 +34,10 @@ type Machine struct {
 	Commit   string `json:"synchronous_commit"`
 	Socket   bool   `json:"unix_socket"`
 	Redis    bool   `json:"redis"`
+	// Settings are those of Postgres that matter here, and Versions those of what takes part
+	// in most scenarios.
+	Settings []string `json:"settings,omitempty"`
+	Versions []string `json:"versions,omitempty"`
 }
 
 // Scenario is what was measured in one scenario.
@@ -45,6 +49,12 @@ type Scenario struct {
 	// Ratios is how many of the columns, from the first, get a ratio; 0 means 1.
 	Ratios int  `json:"ratios,omitempty"`
 	Less   bool `json:"less_is_better"` // in these columns
+	// Notes are versions and settings of what takes part in this scenario only.
+	Notes []string `json:"notes,omitempty"`
+	// Few says why there are fewer rounds than in other scenarios.
+	Few string `json:"few,omitempty"`
+	// Seconds is how long the measurement took, with all preparations.
+	Seconds float64 `json:"seconds,omitempty"`
 	// Skipped says why nothing was measured.
 	Skipped  string    `json:"skipped,omitempty"`
 	Variants []Variant `json:"variants"`

@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "write the golden files")
 // medians would be 4.
 func sleep() Scenario {
 	return Scenario{
-		Name: "sleep", About: "nothing happens", Explain: "It waits <a while>.", Less: true, Ratios: 2, Columns: []string{"p50 ms", "p99 ms", "MB"},
+		Name: "sleep", About: "nothing happens", Explain: "It waits <a while>.", Less: true, Ratios: 2,
+		Notes: []string{"bed 1.0: its defaults", "pillow 2.1"}, Few: "a night is long", Seconds: 75, Columns: []string{"p50 ms", "p99 ms", "MB"},
 		Variants: []Variant{
 			{Name: "bare", Bare: true, Samples: [][]float64{{1, 10, 5}, {0.5, 12, 5}, {2000, 14, 5}}},
 			{Name: "ours & theirs", Samples: [][]float64{{2, 99.994, 6}, {4, 1234567, 6}, {1000, 100, 6}}},
@@ -33,7 +34,8 @@ func skipped() Scenario {
 }
 
 func machine() Machine {
-	return Machine{CPUs: 2, CPU: "Xeon", MemoryMB: 24_000, System: "linux/amd64", Go: "go1.26", Postgres: "15.17", Fsync: "off", Commit: "on", Socket: true}
+	return Machine{CPUs: 2, CPU: "Xeon", MemoryMB: 24_000, System: "linux/amd64", Go: "go1.26", Postgres: "15.17", Fsync: "off", Commit: "on", Socket: true,
+		Settings: []string{"shared_buffers 512MB", "wal_level replica"}, Versions: []string{"pgx v5.12.0", "Redis 8.0"}}
 }
 
 func report() Report {
