@@ -43,6 +43,7 @@ func TestAllocations(t *testing.T) {
 				}
 			})))
 		}
+		t.Logf("%s: %d allocations", name, fewest)
 		if fewest > c.limit {
 			t.Errorf("%s: %d allocations, not %d", name, fewest, c.limit)
 		}

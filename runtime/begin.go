@@ -23,13 +23,13 @@ type opening struct {
 	apart   *apart          // but not with these
 	tx      pgx.Tx          // nil: BEGIN has not run
 	failed  error           // why BEGIN cannot run; then no statement runs
+
+	batch   pgx.Batch // with BEGIN
+	queries [2]*pgx.QueuedQuery
+	first   pgx.QueuedQuery
 }
 
 var _ pgx.Tx = (*opening)(nil)
-
-func (o *Outbox) opening(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions) *opening {
-	return &opening{conn: conn, options: options, ctx: ctx, joining: joiningOf(conn, options), apart: &o.apart}
-}
 
 // apart has statements that must not be sent together with BEGIN: pgx once could not
 // encode their arguments, for example because a number was too large. Before it sends a
@@ -116,10 +116,10 @@ func (o *opening) together(ctx context.Context, queries ...*pgx.QueuedQuery) (pg
 		return nil, nil //nolint:nilerr // if ctx has ended, the statement itself says so
 	}
 	first := queries[0].SQL // pgx may rewrite it
-	var batch pgx.Batch
-	batch.BeginTx(o.options)
-	batch.QueuedQueries = append(batch.QueuedQueries, queries...)
-	results := o.conn.SendBatch(ctx, &batch)
+	o.batch = pgx.Batch{QueuedQueries: o.queries[:0]}
+	o.batch.BeginTx(o.options)
+	o.batch.QueuedQueries = append(o.batch.QueuedQueries, queries...)
+	results := o.conn.SendBatch(ctx, &o.batch)
 	if _, err := results.Exec(); err != nil {
 		_ = results.Close() // the error was read already
 		if !o.conn.IsClosed() && o.conn.PgConn().TxStatus() == 'I' {
@@ -152,6 +152,9 @@ func (o *opening) end() {
 // fewer options than those of a statement. A rewriter may leave no arguments, and then pgx
 // sends the statement in another way.
 func (o *opening) statement(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
+	if o.tx != nil || o.failed != nil {
+		return nil, nil
+	}
 	for _, arg := range args {
 		switch arg.(type) {
 		case pgx.QueryExecMode, pgx.QueryResultFormats, pgx.QueryResultFormatsByOID:
@@ -162,7 +165,8 @@ func (o *opening) statement(ctx context.Context, sql string, args []any) (pgx.Ba
 			}
 		}
 	}
-	return o.together(ctx, &pgx.QueuedQuery{SQL: sql, Arguments: args})
+	o.first = pgx.QueuedQuery{SQL: sql, Arguments: args}
+	return o.together(ctx, &o.first)
 }
 
 // Exec runs a statement. pgx sends one without arguments by the simple protocol, which

@@ -18,7 +18,8 @@ import (
 // runs only if every insert succeeded. The outcome is therefore known unless the
 // connection breaks.
 func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOptions, k *kept) error {
-	unsent := k.unsent()
+	var room [statementsAtHand]*entry
+	unsent := k.unsent(room[:0])
 	if conn.IsClosed() {
 		return errors.New("outbox: not committed: the connection was lost before COMMIT was sent")
 	}
@@ -33,17 +34,18 @@ func (o *Outbox) commit(ctx context.Context, conn *pgx.Conn, txOptions pgx.TxOpt
 		return fmt.Errorf("outbox: %d events not inserted: the transaction ended before its function returned: %w", k.events(), ErrTransactionControl)
 	}
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.options.CommitTimeout)
-	defer cancel()
-	var batch pgx.Batch
-	steps := queueInserts(&batch, unsent, searchPath(conn))
+	ctx = o.deadlines.context(ctx)
+	batch := &k.last
+	batch.QueuedQueries = k.queries[:0]
+	var stepRoom [statementsAtHand]*entry
+	steps := queueInserts(batch, unsent, searchPath(conn), stepRoom[:0])
 	query := "commit"
 	if txOptions.CommitQuery != "" {
 		query = txOptions.CommitQuery
 	}
 	batch.Queue(query)
 
-	results := conn.SendBatch(ctx, &batch)
+	results := conn.SendBatch(ctx, batch)
 	tag, failed, err := readResults(results, steps)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr

@@ -65,7 +65,8 @@ func (e Envelope[T]) around(data json.RawMessage) ([]byte, error) {
 	if e.Kind == link.EnvelopeNone {
 		return data, nil
 	}
-	return wire.Marshal(e, "envelope of "+e.EventType, func(to *wire.Encoder, e Envelope[T]) {
+	name := func() string { return "envelope of " + e.EventType }
+	return wire.MarshalNamed(e, name, func(to *wire.Encoder, e Envelope[T]) {
 		to.Begin()
 		if e.Kind == link.EnvelopeCloudEvents {
 			e.putCloudEvent(to, data)

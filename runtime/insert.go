@@ -98,7 +98,7 @@ func insertAll(ctx context.Context, tx Transaction, sql link.SQL, events []Event
 	if err != nil {
 		return err
 	}
-	return execute(ctx, tx, plan(sql, list))
+	return execute(ctx, tx, plan(sql, list, nil))
 }
 
 // queue implements gen.Queue.
@@ -107,7 +107,7 @@ func queue(ctx context.Context, batch *pgx.Batch, sql link.SQL, event Event) err
 	if err != nil {
 		return err
 	}
-	for _, s := range plan(sql, list) {
+	for _, s := range plan(sql, list, nil) {
 		queued := &queuedEvents{built: s.built}
 		batch.Queue(s.sql, append([]any{queued}, s.args...)...).Exec(func(tag pgconn.CommandTag) error {
 			return queued.resolve(tag.RowsAffected())
@@ -143,7 +143,8 @@ func build(ctx context.Context, options []Option, events []Event) ([]built, erro
 			}
 			return nil, err
 		}
-		b := built{Event: event, Row: row}
+		list = append(list, built{Event: event, Row: row})
+		b := &list[len(list)-1]
 		if len(own) > 0 {
 			if o == nil {
 				o = new(rowOptions)
@@ -155,7 +156,6 @@ func build(ctx context.Context, options []Option, events []Event) ([]built, erro
 		if b.Outcome != nil {
 			*b.Outcome = Outcome{EventID: row.ID}
 		}
-		list = append(list, b)
 	}
 	return list, nil
 }
@@ -167,9 +167,8 @@ type statement struct {
 	built []built
 }
 
-// plan splits the events into statements.
-func plan(sql link.SQL, list []built) []statement {
-	var statements []statement
+// plan splits the events into statements, and appends them to statements.
+func plan(sql link.SQL, list []built, statements []statement) []statement {
 	for len(list) > 0 {
 		n := chunk(list)
 		s := statement{built: list[:n]}
@@ -179,7 +178,7 @@ func plan(sql link.SQL, list []built) []statement {
 		case list[0].Row.partitioned():
 			s.sql, s.args = partitionedIn.as(sql.One), append(many(list[:n]), partitions(list[:n]))
 		case n == 1:
-			s.sql, s.args = sql.One, one(list[0].Row)
+			s.sql, s.args = sql.One, one(&list[0].Row)
 		default:
 			s.sql, s.args = sql.Many, many(list[:n])
 		}
@@ -198,7 +197,8 @@ func chunk(list []built) int {
 		return 1
 	}
 	bytes := 0
-	for i, b := range list {
+	for i := range list {
+		b := &list[i]
 		bytes += len(b.Row.Data) + len(b.Row.Headers)
 		apart := b.IDGiven || b.Row.delayed() != list[0].Row.delayed() || b.Row.partitioned() != list[0].Row.partitioned()
 		if i > 0 && (apart || i == maxChunkRows || bytes > maxChunkBytes) {
@@ -214,7 +214,7 @@ func chunk(list []built) int {
 // uuid.UUID by way of its text.
 
 // one returns the arguments of the statement that inserts one row.
-func one(r Row) []any {
+func one(r *Row) []any {
 	return []any{pgUUID(r.ID), r.AggregateType, r.AggregateID, r.EventType, r.Topic, r.Key, json.RawMessage(r.Data), json.RawMessage(r.Headers)}
 }
 
@@ -226,8 +226,8 @@ func many(list []built) []any {
 	ids, types, aggregates := make([]pgtype.UUID, n), make([]string, n), make([]string, n)
 	events, topics, keys := make([]string, n), make([]string, n), make([]string, n)
 	keyed, data, headers := make([]bool, n), make([]json.RawMessage, n), make([]json.RawMessage, n)
-	for i, b := range list {
-		r := b.Row
+	for i := range list {
+		r := &list[i].Row
 		ids[i], types[i], aggregates[i], events[i], topics[i] = pgUUID(r.ID), r.AggregateType, r.AggregateID, r.EventType, r.Topic
 		if r.Key != nil {
 			keyed[i], keys[i] = true, *r.Key
@@ -277,8 +277,8 @@ func execute(ctx context.Context, tx Transaction, statements []statement) (err e
 // an event is alone in its statement. If the id was generated, the table already had
 // it.
 func resolve(list []built, inserted int64) error {
-	for _, b := range list {
-		if b.Outcome != nil {
+	for i := range list {
+		if b := &list[i]; b.Outcome != nil {
 			*b.Outcome = Outcome{EventID: b.Row.ID, Known: true, Inserted: inserted > 0}
 		}
 	}

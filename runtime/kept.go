@@ -17,15 +17,18 @@ type kept struct {
 	options []Option // before those of each event
 
 	entries []entry
-	ids     map[uuid.UUID]struct{} // of all events so far
-	cancels []cancelled            // events of the transaction that it cancelled again
-	marks   []mark                 // open savepoints, outermost first
+	ids     idSet       // of all events so far
+	cancels []cancelled // events of the transaction that it cancelled again
+	marks   []mark      // open savepoints, outermost first
 	// eager is set by the first raw SAVEPOINT. From then on events are inserted at
 	// once, and the database keeps track of them.
 	eager bool
 	// misuse is set when the function tried to end the transaction.
 	misuse error
 	closed bool
+
+	last    pgx.Batch // with COMMIT
+	queries [2]*pgx.QueuedQuery
 }
 
 // entry is one statement that inserts events of the transaction.
@@ -100,15 +103,28 @@ func (k *kept) left(entry int) []built {
 	})
 }
 
-// unsent lists the entries whose statements have not run yet.
-func (k *kept) unsent() []*entry {
-	var list []*entry
+// statementsAtHand is how many statements a transaction usually has at most: lists of so
+// many are on the stack.
+const statementsAtHand = 4
+
+// unsent appends the entries whose statements have not run yet to list.
+func (k *kept) unsent(list []*entry) []*entry {
 	for i := range k.entries {
 		if e := &k.entries[i]; !e.sent {
 			list = append(list, e)
 		}
 	}
 	return list
+}
+
+// waits reports whether a statement has not run yet.
+func (k *kept) waits() bool {
+	for i := range k.entries {
+		if !k.entries[i].sent {
+			return true
+		}
+	}
+	return false
 }
 
 // build builds events for the transaction, unless that is closed.
@@ -127,26 +143,50 @@ func (k *kept) build(ctx context.Context, events []Event, closed bool) ([]built,
 // NewID. The table would ignore the second row, and the fault would show only after the
 // commit.
 func (k *kept) fresh(events []built) error {
-	if k.ids == nil {
-		k.ids = make(map[uuid.UUID]struct{}, len(events))
-	}
-	for _, e := range events {
-		if _, twice := k.ids[e.Row.ID]; twice && !e.IDGiven {
-			return refused([]built{e}, fmt.Errorf("the id was generated for an earlier event of the transaction: %w", errIDRepeats), nil)
+	for i := range events {
+		e := &events[i]
+		if twice := !k.ids.add(e.Row.ID); twice && !e.IDGiven {
+			return refused([]built{*e}, fmt.Errorf("the id was generated for an earlier event of the transaction: %w", errIDRepeats), nil)
 		}
-		k.ids[e.Row.ID] = struct{}{}
 	}
 	return nil
 }
 
+// idSet is a set of ids. The first ones need no allocation.
+type idSet struct {
+	few  [4]uuid.UUID
+	n    int // of few
+	more map[uuid.UUID]struct{}
+}
+
+// add adds an id, and reports whether it is new.
+func (s *idSet) add(id uuid.UUID) bool {
+	if slices.Contains(s.few[:s.n], id) {
+		return false
+	}
+	if s.n < len(s.few) {
+		s.few[s.n] = id
+		s.n++
+		return true
+	}
+	if _, known := s.more[id]; known {
+		return false
+	}
+	if s.more == nil {
+		s.more = map[uuid.UUID]struct{}{}
+	}
+	s.more[id] = struct{}{}
+	return true
+}
+
 // flush runs the remaining statements in one round trip.
 func (k *kept) flush(ctx context.Context, tx pgx.Tx) error {
-	unsent := k.unsent()
+	unsent := k.unsent(nil)
 	if len(unsent) == 0 {
 		return nil
 	}
 	var batch pgx.Batch
-	steps := queueInserts(&batch, unsent, searchPath(tx.Conn()))
+	steps := queueInserts(&batch, unsent, searchPath(tx.Conn()), nil)
 	if len(steps) == 1 {
 		e := steps[0]
 		tag, err := tx.Exec(ctx, e.sql, e.args...)
@@ -232,10 +272,11 @@ func (k *kept) named(name string) int {
 // nil: the server refuses SAVEPOINT and RELEASE after a statement that failed, and then
 // the savepoints are those from before.
 func (k *kept) before(ctx context.Context, tx pgx.Tx, sql string) (undo func(), err error) {
-	_, known := preparedOn(tx.Conn())[sql]
-	if (known || mayBePrepared(sql)) && len(k.unsent()) > 0 {
-		if sql, err = preparedText(ctx, tx, sql); err != nil {
-			return nil, err
+	if k.waits() {
+		if _, known := preparedOn(tx.Conn())[sql]; known || mayBePrepared(sql) {
+			if sql, err = preparedText(ctx, tx, sql); err != nil {
+				return nil, err
+			}
 		}
 	}
 	scanner := sqlScanner{text: sql, backslash: tx.Conn().PgConn().ParameterStatus("standard_conforming_strings") == "off"}

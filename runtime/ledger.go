@@ -42,7 +42,7 @@ func (l *ledger) insert(ctx context.Context, tx Transaction, sql link.SQL, event
 	if err != nil {
 		return err
 	}
-	for _, s := range plan(sql, list) {
+	for _, s := range plan(sql, list, nil) {
 		tag, err := tx.Exec(ctx, s.sql, s.args...)
 		if err != nil {
 			return refused(s.built, err, nil)

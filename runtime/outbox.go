@@ -56,8 +56,8 @@ type Options struct {
 	// The pauses between runs begin at a few milliseconds and grow. 0: no retry.
 	MaxRetries int
 	// CommitTimeout limits the last round trip, which sends the events and COMMIT. The
-	// caller's context does not cancel it. After the timeout InTx returns a
-	// CommitUnknownError. 0: 30 s.
+	// caller's context does not cancel it. After the timeout, or up to 1/16 of it later,
+	// InTx returns a CommitUnknownError. 0: 30 s.
 	CommitTimeout time.Duration
 	// WakeTimeout limits one wake-up. InTx does not wait for it. 0: 250 ms.
 	WakeTimeout time.Duration
@@ -89,6 +89,8 @@ type Outbox struct {
 	options Options
 	alarm   alarm
 	apart   apart
+	// deadlines are those of COMMIT.
+	deadlines deadlines
 	// rowOptions apply before those of every event.
 	rowOptions []Option
 }
@@ -97,6 +99,7 @@ type Outbox struct {
 func New(pool Pool, options Options) *Outbox {
 	o := &Outbox{pool: pool, options: options.withDefaults()}
 	o.rowOptions = []Option{WithClock(o.options.Now), WithNewID(o.options.NewID), WithMaxRecordBytes(o.options.MaxRecordBytes)}
+	o.deadlines.timeout = o.options.CommitTimeout
 	o.alarm = alarm{waker: o.options.Waker, logger: o.options.Logger, timeout: o.options.WakeTimeout}
 	return o
 }
@@ -162,6 +165,14 @@ const (
 	longestRetryPause  = 450 * time.Millisecond
 )
 
+// run is what one run of a transaction needs, in one allocation.
+type run struct {
+	opening opening
+	tx      Tx
+	kept    kept
+	entries [1]entry // the first ones of kept
+}
+
 func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(ctx context.Context, tx *Tx) error) error {
 	conn, err := o.pool.Acquire(ctx)
 	if err != nil {
@@ -169,8 +180,13 @@ func (o *Outbox) runOnce(ctx context.Context, txOptions pgx.TxOptions, fn func(c
 	}
 	defer conn.Release() // closes the connection unless it is idle again
 
-	inner := o.opening(ctx, conn.Conn(), txOptions)
-	tx := &Tx{inner: inner, kept: &kept{options: o.rowOptions}}
+	run := &run{
+		opening: opening{conn: conn.Conn(), options: txOptions, ctx: ctx, joining: joiningOf(conn.Conn(), txOptions), apart: &o.apart},
+		kept:    kept{options: o.rowOptions},
+	}
+	run.kept.entries = run.entries[:0]
+	run.tx = Tx{inner: &run.opening, kept: &run.kept}
+	inner, tx := &run.opening, &run.tx
 	ended := false
 	defer func() { // also when fn panics or calls runtime.Goexit
 		tx.kept.closed = true
@@ -230,7 +246,8 @@ func (o *Outbox) rollback(ctx context.Context, inner pgx.Tx) {
 // have happened, so it only wakes the relay.
 func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
 	inserted := !known && len(k.entries) > 0
-	for i, e := range k.entries {
+	for i := range k.entries {
+		e := &k.entries[i]
 		n := e.rowCount()
 		inserted = inserted || n > 0
 		if known {
@@ -256,7 +273,8 @@ func (o *Outbox) log(ctx context.Context, list []built, inserted int64, left []b
 	if !o.options.Logger.Enabled(ctx, level) {
 		return
 	}
-	for _, b := range left {
+	for i := range left {
+		b := &left[i]
 		attrs := []slog.Attr{
 			slog.String("event_type", b.Row.EventType),
 			slog.String("event_id", b.Row.ID.String()),

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -328,7 +329,7 @@ func (o *rowOptions) metadataObject() (map[string]json.RawMessage, error) {
 // recordHeaders encodes the record's headers as a JSON object. content is the value's
 // type; "": a tombstone has none.
 func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string, occurred time.Time, content string) ([]byte, error) {
-	own := map[string]bool{}
+	own := make(map[string]bool, len(o.headers))
 	for _, h := range o.headers {
 		switch {
 		case h.Key == "":
@@ -348,7 +349,7 @@ func (o *rowOptions) recordHeaders(ctx context.Context, row *Row, source string,
 			e.Name(headerCausationID).String(o.causationID)
 		}
 		e.Name(headerSourceService).String(source)
-		e.Name(headerSchemaVersion).String(fmt.Sprint(envelopeVersion))
+		e.Name(headerSchemaVersion).String(strconv.Itoa(envelopeVersion))
 		e.Name(headerOccurredAt).DateTime(occurred)
 		if content != "" {
 			e.Name(headerContentType).String(content)

@@ -12,10 +12,9 @@ const setSearchPath = `select pg_catalog.set_config('search_path', $1, true)`
 
 // queueInserts adds the statements of the entries to the batch, each with the
 // search_path of its events, and restores the current search_path at the end. It
-// returns the entry of each statement; nil stands for a statement that sets the
+// appends the entry of each statement to steps; nil stands for a statement that sets the
 // search_path, which is only needed if a function changed it.
-func queueInserts(batch *pgx.Batch, entries []*entry, now string) []*entry {
-	steps := make([]*entry, 0, len(entries))
+func queueInserts(batch *pgx.Batch, entries []*entry, now string, steps []*entry) []*entry {
 	path := now
 	set := func(to string) {
 		if to != path && to != "" && now != "" {

@@ -40,7 +40,8 @@ func (t *Tx) keep(ctx context.Context, sql link.SQL, events []Event) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range plan(sql, list) {
+	var room [statementsAtHand]statement
+	for _, s := range plan(sql, list, room[:0]) {
 		t.kept.entries = append(t.kept.entries, entry{statement: s, path: searchPath(t.inner.Conn())})
 	}
 	if t.kept.eager {

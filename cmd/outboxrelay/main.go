@@ -31,6 +31,6 @@ import (
 func main() {
 	os.Exit(execute(os.Args[1:], environment{
 		getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		interactive: terminal.Is(os.Stdin) && terminal.Is(os.Stdout),
+		files: os.DirFS("/"), interactive: terminal.Is(os.Stdin) && terminal.Is(os.Stdout),
 	}))
 }

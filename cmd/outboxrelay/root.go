@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os/signal"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type environment struct {
 	interactive    bool          // a person can answer a question
 	completes      bool          // the shell asks for completions
 	user           func() string // the name of the process's user; nil: the real one
+	files          fs.FS         // the root of the file system, for the container's memory limit; nil: none is set
 	answers        time.Duration // how long a statement of an operator's command may get no answer; 0: the default
 	// secrets learns every secret that is read and keeps it out of the output.
 	secrets *secret.Redactor

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ func runCommand(env environment) *cobra.Command {
 				return err
 			}
 			log := newLogger(env.stderr, process.text("log-level"), process.text("log-format"), env.secrets)
+			limitMemory(env.getenv, env.files, log, debug.SetMemoryLimit)
 			endTracing, err := startTracing(cmd.Context(), env, outboxes, log)
 			if err != nil {
 				return err

@@ -21,6 +21,7 @@ type Decoder struct {
 	pos        int
 	depth      int
 	dead       bool // after a syntax error
+	spaced     bool // there was white space between tokens
 	lends      bool // Raw returns a part of the document, because the result is not kept
 	violations []Violation
 	missing    []missing
@@ -137,6 +138,7 @@ func (d *Decoder) space() {
 	for d.pos < len(d.data) {
 		switch d.data[d.pos] {
 		case ' ', '\t', '\n', '\r':
+			d.spaced = true
 			d.pos++
 		default:
 			return

@@ -36,10 +36,15 @@ func (e *EncodeError) Unwrap() error { return e.Err }
 // Marshal encodes value with write. The error is an *EncodeError that names
 // the type.
 func Marshal[T any](value T, name string, write func(*Encoder, T)) ([]byte, error) {
+	return MarshalNamed(value, func() string { return name }, write)
+}
+
+// MarshalNamed is Marshal with a name that is only made for an error.
+func MarshalNamed[T any](value T, name func() string, write func(*Encoder, T)) ([]byte, error) {
 	e := encoders.Get().(*Encoder)
 	defer e.release()
 	write(e, value)
-	return e.result(func() string { return name })
+	return e.result(name)
 }
 
 // result returns the document, or the error with the type that name returns.
@@ -174,6 +179,10 @@ func (e *Encoder) Raw(v json.RawMessage) {
 	if d.pos < len(d.data) || len(d.violations) > 0 {
 		e.fail("the raw value is not JSON")
 		e.Null()
+		return
+	}
+	if !d.spaced { // as generated code writes it
+		e.buf = append(e.buf, v...)
 		return
 	}
 	e.buf = appendCompact(e.buf, v)
