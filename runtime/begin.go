@@ -152,7 +152,7 @@ func (o *opening) end() {
 // fewer options than those of a statement. A rewriter may leave no arguments, and then pgx
 // sends the statement in another way.
 func (o *opening) statement(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
-	if o.tx != nil || o.failed != nil {
+	if o.tx != nil {
 		return nil, nil
 	}
 	for _, arg := range args {
