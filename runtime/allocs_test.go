@@ -24,13 +24,13 @@ func TestAllocations(t *testing.T) {
 		limit int
 		run   func() error
 	}{
-		"row":    {12, func() error { _, err := data.NewRow(ctx); return err }},
-		"insert": {25, func() error { return InsertGraded(ctx, accepting{1}, data) }},
-		"insert with options": {41, func() error {
+		"row":    {11, func() error { _, err := data.NewRow(ctx); return err }},
+		"insert": {24, func() error { return InsertGraded(ctx, accepting{1}, data) }},
+		"insert with options": {40, func() error {
 			return InsertGraded(ctx, accepting{1}, data, outbox.WithCausationID("x"), outbox.WithHeader("a", "b"))
 		}},
-		"insert two": {48, func() error { return gen.InsertAll(ctx, accepting{2}, insertRows, events...) }},
-		"queue":      {31, func() error { var batch pgx.Batch; return gen.Queue(ctx, &batch, insertRows, data) }},
+		"insert two": {44, func() error { return gen.InsertAll(ctx, accepting{2}, insertRows, events...) }},
+		"queue":      {30, func() error { var batch pgx.Batch; return gen.Queue(ctx, &batch, insertRows, data) }},
 		"decode":     {14, func() error { _, err := graded.Decode(value); return err }},
 	} {
 		// The fewest of many runs: a garbage collection, or the race detector, takes
