@@ -234,8 +234,8 @@ func writeGo(b *bytes.Buffer, file, text string) {
 	}
 }
 
-// outline returns the exported types of a file with their comments, and its functions
-// without comments, without methods.
+// outline returns the exported types and constants of a file with their comments, and its
+// functions without comments, without methods.
 func outline(content []byte) (string, error) {
 	fset := token.NewFileSet()
 	parsed, err := parser.ParseFile(fset, "", content, parser.ParseComments|parser.SkipObjectResolution)
@@ -247,7 +247,7 @@ func outline(content []byte) (string, error) {
 		var node any = decl
 		switch d := decl.(type) {
 		case *ast.GenDecl:
-			if d.Tok != token.TYPE || !ast.FilterDecl(d, token.IsExported) {
+			if d.Tok != token.TYPE && d.Tok != token.CONST || !ast.FilterDecl(d, token.IsExported) {
 				continue
 			}
 			node = &printer.CommentedNode{Node: decl, Comments: parsed.Comments}

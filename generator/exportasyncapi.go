@@ -62,9 +62,13 @@ func ExportAsyncAPI(cfg Config, o AsyncAPIOptions) (*Exported, error) {
 }
 
 // claimDocument returns what is in the file of an export; nil if there is no such file.
-// A file that does not have the mark of this command is an error.
+// A file that does not have the mark of this command is an error. A pipe or a device is
+// not read: that would wait for ever.
 func claimDocument(command, file, mark string) ([]byte, error) {
 	if file == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		return nil, nil
 	}
 	old, err := os.ReadFile(file)

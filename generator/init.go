@@ -79,8 +79,8 @@ var ErrInitialized = errors.New(DefaultFile + " already exists; edit it, then ru
 // the last one: every file that the run may remove sorts before it.
 const directiveFile = "zz_generate.go"
 
-// Init lays out a new project: the project file, an example of an event schema
-// and the go:generate line; also a migration with the outbox's tables, where a
+// Init lays out a new project: the project file, an example of an event schema if the
+// folder schemas has no event yet, and the go:generate line; also a migration with the outbox's tables, where a
 // folder of a tool that Formats lists has none yet. It writes
 // nothing, and never replaces a file.
 func Init(cfg InitConfig) (*Project, error) {
@@ -227,11 +227,18 @@ func (p *Project) texts(cfg InitConfig, readable bool) error {
 	if readable {
 		data.Migrations = p.Migrations.Path
 	}
-	for name, tmpl := range map[string]string{
-		DefaultFile:                    "outboxgen.yaml.tmpl",
-		"schemas/order_placed.v1.yaml": "order_placed.v1.yaml.tmpl",
-		path.Join(out, directiveFile):  "generate.go.tmpl",
-	} {
+	named := map[string]string{
+		DefaultFile:                   "outboxgen.yaml.tmpl",
+		path.Join(out, directiveFile): "generate.go.tmpl",
+	}
+	there, err := hasEvents(join(cfg.Dir, "schemas"))
+	if err != nil {
+		return err
+	}
+	if !there {
+		named["schemas/order_placed.v1.yaml"] = "order_placed.v1.yaml.tmpl"
+	}
+	for name, tmpl := range named {
 		var text bytes.Buffer
 		if err := scaffolds.ExecuteTemplate(&text, tmpl, data); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
@@ -239,6 +246,30 @@ func (p *Project) texts(cfg InitConfig, readable bool) error {
 		p.Files = append(p.Files, File{Path: name, Content: text.Bytes()})
 	}
 	return nil
+}
+
+// hasEvents reports whether a folder, which may be missing, has a schema with x-outbox:
+// then no example is needed.
+func hasEvents(dir string) (found bool, err error) {
+	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || notFolder(err):
+			return nil
+		case err != nil:
+			return err
+		case !d.Type().IsRegular() || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(d.Name())):
+			return nil
+		}
+		content, err := os.ReadFile(name)
+		if err == nil && bytes.Contains(content, []byte("x-outbox")) {
+			found, err = true, fs.SkipAll
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for events in schemas: %w", err)
+	}
+	return found, nil
 }
 
 // keep removes the files that exist already, and sorts the rest.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -57,28 +58,50 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
 
 func runExportAsyncAPI(io streams, at project, options generator.AsyncAPIOptions, command string, check bool) error {
 	shown := options.File
-	if shown != "" {
-		options.File = joinDir(at.dir, shown)
-		options.JSON = options.JSON || strings.EqualFold(filepath.Ext(shown), ".json")
+	file, err := placeDocument(io, at.dir, shown, check)
+	if err != nil {
+		return err
 	}
+	options.File = file
+	options.JSON = options.JSON || strings.EqualFold(filepath.Ext(shown), ".json")
 	exported, err := generator.ExportAsyncAPI(generator.Config{Dir: at.dir, File: at.config}, options)
 	if err != nil {
 		return err
 	}
-	return finishDocument(io, exported, command, shown, check)
+	return finishDocument(io, exported, command, file, shown, check)
+}
+
+// placeDocument returns the file of an export below dir: "" for the standard output. A
+// pipe and a device have nothing to compare with.
+func placeDocument(io streams, dir, shown string, check bool) (string, error) {
+	if shown == "" {
+		return "", nil
+	}
+	file := joinDir(dir, shown)
+	at := targetOf(io.Out, file)
+	switch {
+	case at != regular && check:
+		return "", fmt.Errorf("--check compares with the file of -o, but %s is not a regular file", shown)
+	case at == stdout:
+		return "", nil
+	}
+	return file, nil
 }
 
 // finishDocument prints the one file of an export, compares it with the file that shown
-// names, or writes it. command writes it again.
-func finishDocument(io streams, exported *generator.Exported, command, shown string, check bool) error {
+// names, or writes it. file is what placeDocument returned. command writes it again.
+func finishDocument(io streams, exported *generator.Exported, command, file, shown string, check bool) error {
 	if err := exported.Report(io.Err, io.reportOptions()); err != nil {
 		return err
 	}
 	if exported.Failed() {
 		return errFindings
 	}
-	if shown == "" {
+	switch {
+	case file == "":
 		return printf(io.Out, "%s", exported.Files[0].Content)
+	case targetOf(io.Out, file) == stream:
+		return writeStream(file, shown, exported.Files[0].Content)
 	}
 	differences, err := exported.Compare()
 	switch {

@@ -55,12 +55,14 @@ diff of the changes that it would make, and the exit code is 1 if there are any.
 
 func runExportDebezium(io streams, at project, options generator.DebeziumOptions, command string, check bool) error {
 	shown := options.File
-	if shown != "" {
-		options.File = joinDir(at.dir, shown)
+	file, err := placeDocument(io, at.dir, shown, check)
+	if err != nil {
+		return err
 	}
+	options.File = file
 	exported, err := generator.ExportDebezium(generator.Config{Dir: at.dir, File: at.config}, options)
 	if err != nil {
 		return err
 	}
-	return finishDocument(io, exported, command, shown, check)
+	return finishDocument(io, exported, command, file, shown, check)
 }

@@ -17,7 +17,8 @@ func newInit(io streams, at *project) *cobra.Command {
 		Use:   "init",
 		Short: "Set up a project in a Go module",
 		Long: `init writes outboxgen.yaml, an example event schema and a file with the go:generate
-line, and generates the Go package. Run it in the folder of go.mod.
+line, and generates the Go package. Run it in the folder of go.mod. If the folder
+schemas has events already, there is no example.
 
 It looks for the migrations of the service (goose, golang-migrate, tern, Atlas,
 Alembic, dbmate, sql-migrate, Flyway, Prisma, Diesel, plain SQL). If sqlc can read

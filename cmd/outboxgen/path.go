@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -20,6 +22,45 @@ func joinDir(dir, name string) string {
 func exists(name string) bool {
 	_, err := os.Lstat(name)
 	return err == nil
+}
+
+// target is what the file of an export is on disk.
+type target int
+
+const (
+	regular target = iota // or missing
+	stream                // a pipe or a device, which is written and never read
+	stdout                // the standard output, as /dev/stdout
+)
+
+// targetOf looks at the file of an export. out is the standard output.
+func targetOf(out io.Writer, name string) target {
+	info, err := os.Stat(name)
+	if err != nil {
+		return regular
+	}
+	if file, ok := out.(*os.File); ok {
+		if own, err := file.Stat(); err == nil && os.SameFile(own, info) {
+			return stdout
+		}
+	}
+	if info.Mode().IsRegular() || info.IsDir() {
+		return regular
+	}
+	return stream
+}
+
+// writeStream writes to a pipe or a device.
+func writeStream(name, shown string, content []byte) error {
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", shown, err)
+	}
+	_, err = file.Write(content)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", shown, err)
+	}
+	return nil
 }
 
 // makeFolder makes a folder and those above it, if need be. shown is its name in

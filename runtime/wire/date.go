@@ -88,11 +88,26 @@ func (d *Decoder) Date() Date {
 
 // Date writes a date; one that does not exist is an error.
 func (e *Encoder) Date(date Date) {
-	text := date.appendTo(nil)
-	if _, ok := parseDate(text); !ok {
+	if !date.exists() {
 		e.fail("the date does not exist")
 	}
-	e.String(string(text))
+	e.String(string(date.appendTo(nil)))
+}
+
+func (d Date) exists() bool {
+	_, ok := parseDate(d.appendTo(nil))
+	return ok
+}
+
+// Exists checks that a date or a time exists: 30 February and the zero Date do not.
+// format is the format of the value.
+func Exists[T interface {
+	exists() bool
+	fmt.Stringer
+}](c *Checker, value T, format string, at ...any) {
+	if !value.exists() {
+		c.Fail("format", "must be a "+format+" that exists, not "+value.String(), at...)
+	}
 }
 
 func parseDate(b []byte) (Date, bool) {

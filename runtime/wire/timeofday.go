@@ -86,11 +86,15 @@ func (d *Decoder) TimeOfDay() TimeOfDay {
 
 // TimeOfDay writes a time; one that does not exist is an error.
 func (e *Encoder) TimeOfDay(t TimeOfDay) {
-	text := t.appendTo(nil)
-	if _, ok := parseTimeOfDay(text); !ok {
+	if !t.exists() {
 		e.fail("the time does not exist")
 	}
-	e.String(string(text))
+	e.String(string(t.appendTo(nil)))
+}
+
+func (t TimeOfDay) exists() bool {
+	_, ok := parseTimeOfDay(t.appendTo(nil))
+	return ok
 }
 
 func parseTimeOfDay(b []byte) (TimeOfDay, bool) {

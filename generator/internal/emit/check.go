@@ -73,6 +73,12 @@ func constraints(t *ir.Type) []constraint {
 	if t.Format != "" {
 		add("format", "wire.Format(c, %s", quote(t.Format))
 	}
+	switch t.Kind {
+	case ir.Date:
+		add("format", "wire.Exists(c, %s", quote("date"))
+	case ir.TimeOfDay:
+		add("format", "wire.Exists(c, %s", quote("time"))
+	}
 	add("minimum", "wire.Minimum(c, %s", t.Minimum)
 	add("maximum", "wire.Maximum(c, %s", t.Maximum)
 	add("exclusiveMinimum", "wire.ExclusiveMinimum(c, %s", t.ExclusiveMinimum)

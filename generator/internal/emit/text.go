@@ -182,6 +182,8 @@ func typeDoc(n *ir.Named) []string {
 	case strings.HasPrefix(text, n.Name+" "):
 		doc = text
 	case ok:
+	case n.SharedBy != "":
+		doc = n.Name + " is the type of " + n.Role + " of " + n.SharedBy + ".\n\n" + text
 	case n.Parent != nil:
 		doc = n.Name + " is the type of " + n.Role + " of " + n.Parent.Name + ".\n\n" + text
 	case len(n.Unions) > 0:

@@ -128,8 +128,10 @@ func initialism(upper string) bool {
 }
 
 // chunks splits s at everything that is neither letter nor digit. Signs that
-// distinguish names become words: A+ and A- are APlus and AMinus, -1 is Minus1.
+// distinguish names become words: A+ and A- are APlus and AMinus, -1 is Minus1. So do
+// letters that could be taken for others: see spelledOut.
 func chunks(s string) []string {
+	s = plain(s)
 	var out []string
 	var current []rune
 	flush := func() {
@@ -160,7 +162,7 @@ func chunks(s string) []string {
 	if bare && len(out) == 0 {
 		return codePoints(runes)
 	}
-	return out
+	return spelledOut(out)
 }
 
 // codePoints returns a name for text without letters and digits, such as an emoji:

@@ -82,6 +82,36 @@ func TestExported(t *testing.T) {
 		"a\"`\n};func":             "AFunc",
 		"Foo[Bar]":                 "FooBar",
 		"pkg.module__Model-Input":  "PkgModuleModelInput",
+
+		// Units: the micro sign and the Greek letter.
+		"\u00b5g/l":          "MicroGL",
+		"\u03bcg/l":          "MicroGL",
+		"mg/l":               "MgL",
+		"10\u00b5l":          "X10MicroL",
+		"10^6/\u03bcl":       "X106MicroL",
+		"\u00b5":             "Micro",
+		"k\u2126":            "KOhm",
+		"k\u03a9":            "KOhm",
+		"\u2126":             "Ohm",
+		"\u212a":             "K",
+		"10 \u212b":          "X10Å",
+		"\uff21\uff42\uff11": "Ab1",
+		"\U0001d400b":        "Ab",
+
+		// Letters that look like those of ASCII, among those of ASCII.
+		"\u03b2-hCG":          "BetaHCg",
+		"\u03b11-antitrypsin": "Alpha1Antitrypsin",
+		"\u0441ustomer":       "U0441Ustomer",
+		"\u0421ity":           "U0421Ity",
+		"\u03b3-GT":           "ΓGt",
+		"\u0394t":             "Δt",
+
+		// A word of one script stays.
+		"\u03bc\u03ae\u03ba\u03bf\u03c2": "Μήκος",
+		"Москва":                         "Москва",
+		"total_Мск":                      "TotalМск",
+		"\u03bc":                         "Μ",
+		"\u03a9":                         "Ω",
 	} {
 		got := goname.Exported(in)
 		if got != want {
@@ -108,6 +138,16 @@ func TestTitleLeavesWordsAsTheyAreWritten(t *testing.T) {
 	} {
 		if got := goname.Title(in); got != want {
 			t.Errorf("Title(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+// Two names look alike if they differ only in letters that look like those of ASCII.
+func TestLooks(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"UnitMgL": "UnitMgL", "Unit\u039cgL": "UnitMgL", "\u041c\u0421\u041a": "MCK", "Größe": "Größe", "ΔT": "ΔT"} {
+		if got := goname.Looks(in); got != want {
+			t.Errorf("Looks(%q) = %s, want %s", in, got, want)
 		}
 	}
 }

@@ -122,6 +122,9 @@ type Named struct {
 	// Parent is nil for other types.
 	Parent *Named
 	Role   string
+	// SharedBy is the Go name of the schema that describes the property in Role, if other
+	// schemas include it; then Parent is nil.
+	SharedBy string
 
 	// Enum is set for an enum, whose Base is String, Int, Float or JSON.
 	Enum []EnumValue

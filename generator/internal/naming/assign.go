@@ -77,7 +77,7 @@ func (a *assigner) names(pkg *ir.Package) names {
 			if r.Named.Name = r.Fixed; r.Fixed == "" {
 				r.Named.Name = names.claim(wanted)
 			}
-			nameConstants(names, r)
+			a.nameConstants(names, r)
 			nameUnion(names, r.Named)
 		}
 		if len(later) == len(claims) {
@@ -95,6 +95,7 @@ func (a *assigner) names(pkg *ir.Package) names {
 		nameBranches(r.Named)
 		namePatterns(names, r.Named)
 		nameRules(names, r.Named)
+		a.warnAlikeFields(r.Named)
 	}
 	for _, r := range a.claims {
 		r.Named.Place = place(r.Named.Schema)

@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,7 @@ type Context struct {
 	Property string         // of the parent, or the name of that definition
 	Part     string         // "item" or "value" inside an array or a map, "member" of a pattern
 	Ref      *schema.Schema // the target of the reference
+	Of       *schema.Schema // alone describes the property, and is not in the schema of Parent; nil: none
 	Joins    *ir.Named      // the union, for a branch with more than its definition
 	Data     bool           // it is the data of the event Parent, whose title it has
 	Kind     string         // the JSON type, for a schema that is split by types
@@ -41,6 +43,7 @@ type Claim struct {
 	Fixed string // the name of an event's data, which is reserved
 
 	wanted  []string
+	word    string    // of a property of a shared schema: what follows the name of that schema
 	full    string    // of a definition: its full name, if wanted has only a part or the title
 	parent  *ir.Named // of an inline type
 	joins   *ir.Named
@@ -148,6 +151,10 @@ func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
 		short = goname.Title(title)
 	case at.Ref != nil:
 		short = goname.Exported(RefName(at.Ref))
+	case n.sharing(at) != "":
+		host := n.sharing(at)
+		named.Parent, named.Role, named.SharedBy = nil, at.role(), host
+		c.word, short = short, host+short
 	case at.Parent != nil:
 		c.parent, c.wanted = at.Parent, []string{short}
 		if at.Part != "" {
@@ -166,6 +173,35 @@ func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
 		}
 	}
 	return c
+}
+
+// sharing returns the name of the schema that shares a property with those that refer to
+// it, by which the type of the property is called, whoever uses it: a file or a
+// definition, by its title or its own name. It is "" for any other property.
+func (n *Scheme) sharing(at Context) string {
+	of := at.Of
+	if of == nil || at.Parent == nil {
+		return ""
+	}
+	if event := n.events[dataPlace{of.Doc, of.Pointer}]; event != "" {
+		return event
+	}
+	if !isDefinition(of.Pointer) {
+		return ""
+	}
+	if of.Title != "" {
+		return goname.Title(of.Title)
+	}
+	return goname.Exported(RefName(of))
+}
+
+// isDefinition reports whether a pointer is that of a file or of a definition.
+func isDefinition(pointer string) bool {
+	tokens := strings.Split(pointer, "/")
+	if len(tokens) < 3 {
+		return pointer == ""
+	}
+	return slices.Contains([]string{"$defs", "definitions", "schemas"}, tokens[len(tokens)-2])
 }
 
 // title returns the title of s if it is usable as a type name. Tools that give every

@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -11,11 +12,11 @@ import (
 
 // nameConstants names the values of an enum after it. A value that begins with the name
 // of the type, like STATUS_OPEN of Status, is named without it.
-func nameConstants(names names, r *Claim) {
+func (a *assigner) nameConstants(names names, r *Claim) {
 	n := r.Named
-	words, taken := make([]string, len(n.Enum)), map[string]bool{}
+	words, sources, taken := make([]string, len(n.Enum)), make([]string, len(n.Enum)), map[string]bool{}
 	for i, v := range n.Enum {
-		words[i] = constantWord(n.Base, v)
+		words[i], sources[i] = constantWord(n.Base, v), cmp.Or(v.Given, v.Name)
 		taken[words[i]] = true
 	}
 	for i, word := range words {
@@ -25,6 +26,7 @@ func nameConstants(names names, r *Claim) {
 		}
 		n.Enum[i].Name = names.unused(n.Name + word)
 	}
+	a.warnAlikeConstants(n, words, sources)
 }
 
 // ConstantEnds returns how the name of the constant ends for each value of a schema's
@@ -48,8 +50,9 @@ func ConstantEnds(s *schema.Schema) []string {
 			taken[short] = true
 			word = short
 		}
-		if words[i], count[word] = word, count[word]+1; count[word] > 1 {
-			words[i] += strconv.Itoa(count[word])
+		look := goname.Looks(word)
+		if words[i], count[look] = word, count[look]+1; count[look] > 1 {
+			words[i] += strconv.Itoa(count[look])
 		}
 	}
 	return words
@@ -136,6 +139,9 @@ func withoutType(word string, names ...string) string {
 // name in the schema, and that of the union whose strings it lists.
 func typeNames(r *Claim) []string {
 	all := []string{r.Named.Name, r.wanted[0]}
+	if r.word != "" {
+		all = append(all, r.word)
+	}
 	for _, union := range r.Named.Unions {
 		all = append(all, union.Name)
 		if union.Parent != nil {

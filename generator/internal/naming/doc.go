@@ -4,7 +4,9 @@
 // # Names
 //
 // A type is named after its title, else after the definition or file that a
-// $ref leads to, else after the type and property that it is written in. Two
+// $ref leads to, else after the type and property that it is written in. If
+// that property is of a definition or file that allOf includes, then after that
+// one and the property, whatever events include it. Two
 // definitions that want the same name and say the same are one type. Of those
 // that say different things one keeps the short name and the others are
 // qualified with the name of their event or file, with a warning. If a file has

@@ -13,7 +13,8 @@ import (
 // properties.
 var methodNames = []string{"MarshalJSON", "UnmarshalJSON", "Validate", "NewRow", "Unknown", "Additional"}
 
-// fieldNames are the names of one struct's fields and methods.
+// fieldNames are the names of one struct's fields and methods, as they look: see
+// goname.Looks.
 type fieldNames struct {
 	taken map[string]bool
 	next  map[numbered]int // the number from which on a name may be free
@@ -28,7 +29,7 @@ type numbered struct {
 func newFieldNames(taken ...string) fieldNames {
 	n := fieldNames{taken: map[string]bool{}, next: map[numbered]int{}}
 	for _, name := range taken {
-		n.taken[name] = true
+		n.taken[goname.Looks(name)] = true
 	}
 	return n
 }
@@ -46,13 +47,13 @@ func (n fieldNames) field(name string, hasDefault bool) string {
 	}
 	result, of := base, numbered{base, hasDefault}
 	i := max(n.next[of], 2)
-	for ; n.taken[result] || hasDefault && n.taken[result+"OrDefault"]; i++ {
+	for ; n.taken[goname.Looks(result)] || hasDefault && n.taken[goname.Looks(result+"OrDefault")]; i++ {
 		result = base + strconv.Itoa(i)
 	}
 	n.next[of] = i
-	n.taken[result] = true
+	n.taken[goname.Looks(result)] = true
 	if hasDefault {
-		n.taken[result+"OrDefault"] = true
+		n.taken[goname.Looks(result+"OrDefault")] = true
 	}
 	return result
 }

@@ -4,25 +4,31 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/outboxgen/outboxgen/generator/internal/goname"
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
 )
 
-// names are the identifiers of the package.
+// names are the identifiers of the package, as they look: see goname.Looks.
 type names map[string]bool
+
+// reserve takes names as they are.
+func (n names) reserve(all ...string) {
+	for _, name := range all {
+		n[goname.Looks(name)] = true
+	}
+}
 
 func newNames(pkg *ir.Package) names {
 	n := names{"Service": true, "InsertAll": true, "CancelDelayed": true, "insertRows": true, "nullable": true}
 	for _, e := range pkg.Events {
 		for _, prefix := range functions {
-			n[prefix+e.GoName] = true
+			n.reserve(prefix + e.GoName)
 		}
 		if e.Tombstone {
-			for _, name := range tombstoneNames(e.GoName) {
-				n[name] = true
-			}
+			n.reserve(tombstoneNames(e.GoName)...)
 		}
 		n.take(e.GoName)
-		n[ir.EventVar(e.GoName)] = true
+		n.reserve(ir.EventVar(e.GoName))
 	}
 	return n
 }
@@ -81,22 +87,22 @@ func (n names) claim(wanted []string) string {
 // unused takes a name, or adds a number to it if it is not free.
 func (n names) unused(base string) string {
 	name := base
-	for i := 2; n[name]; i++ {
+	for i := 2; n[goname.Looks(name)]; i++ {
 		name = base + strconv.Itoa(i)
 	}
-	n[name] = true
+	n.reserve(name)
 	return name
 }
 
 // take reserves a type's name and those of its functions.
 func (n names) take(name string) {
 	for _, prefix := range ofTypes {
-		n[prefix+name] = true
+		n.reserve(prefix + name)
 	}
 }
 
 func (n names) free(name string) bool {
-	return !slices.ContainsFunc(ofTypes, func(prefix string) bool { return n[prefix+name] })
+	return !slices.ContainsFunc(ofTypes, func(prefix string) bool { return n[goname.Looks(prefix+name)] })
 }
 
 // ofTypes are the prefixes of a type's name and its functions.
@@ -129,7 +135,7 @@ func nameUnion(names names, n *ir.Named) {
 	case n.Union == nil:
 	case n.Union.Raw:
 		for _, branch := range n.Union.Branches {
-			names[n.Name+"From"+branch.Name] = true
+			names.reserve(n.Name + "From" + branch.Name)
 		}
 	default:
 		n.Union.Unknown = names.claim([]string{"Unknown" + n.Name})

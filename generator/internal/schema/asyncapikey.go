@@ -50,8 +50,12 @@ func (l *loader) apiAggregate(c *Config, m *apiMessage, x *Extension) bool {
 	if consumed {
 		return true
 	}
+	hint := "add to the message: x-outbox: {aggregate: {type: order, id: /order_id}}"
+	if m.entry != nil {
+		hint = "add to this entry: aggregate: {type: order, id: /order_id}"
+	}
 	l.list.Warnf(x.Pos, "asyncapi-aggregate", "the message does not say what its event is about: the aggregate type is the topic, %s, and the aggregate id is %s", finding.Quote(text), id).
-		SetHint("add to the message: x-outbox: {aggregate: {type: order, id: /order_id}}")
+		SetHint(hint)
 	return true
 }
 

@@ -45,6 +45,11 @@ func (l *loader) events(c *Config) []*Event {
 	events = append(events, l.apiEvents(c)...)
 	for i, ec := range c.Events {
 		ref := l.eventRefs[i]
+		if ec.Schema.Text == "" || ref != nil && ref.Target != nil {
+			for _, name := range ec.Missing { // a schema does not say it
+				l.list.Errorf(ec.Pos, "missing-member", "the event needs the member %s", name)
+			}
+		}
 		if ref == nil || ref.Target == nil {
 			continue
 		}

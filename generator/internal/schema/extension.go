@@ -86,7 +86,8 @@ const (
 // events:. more has the other allowed members.
 //
 // In a part of an event, required members may be missing, and the aggregate of an event
-// that the service only consumes.
+// that the service only consumes. Those that an entry lacks are in Missing: a
+// message says them itself.
 func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, whole completeness, more []field) *Extension {
 	e := &Extension{Pos: pos, At: map[string]finding.Pos{}}
 	r := &reader{list: list, at: e.At}
@@ -109,9 +110,10 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 		{name: "tombstone", read: func(v *Value) { store(&e.Tombstone, r.flag(v, "tombstone")) }},
 		{name: "compat", read: func(v *Value) { r.compat(&e.Compat, v) }},
 	}, more...)
-	if whole == partOfEvent {
-		for i := range fields {
-			fields[i].required = false
+	var required []string
+	for i, f := range fields {
+		if f.required && whole != wholeEvent && !slices.ContainsFunc(more, func(m field) bool { return m.name == f.name }) {
+			required, fields[i].required = append(required, f.name), false
 		}
 	}
 	if whole != wholeEvent {
@@ -126,6 +128,11 @@ func readExtension(list *finding.List, pos finding.Pos, v *Value, where string, 
 	}
 	if !r.object(pos, v, where, fields) {
 		return nil
+	}
+	for _, name := range required {
+		if whole == entryEvent && !r.seen(name) {
+			e.Missing = append(e.Missing, name)
+		}
 	}
 	if whole != partOfEvent {
 		e.checkVersion(list)

@@ -179,6 +179,9 @@ type Extension struct {
 	SchemaURI *Name
 	// At has the position of each member.
 	At map[string]finding.Pos
+	// Missing has the required members that an entry of events: lacks. A message of
+	// AsyncAPI says them itself.
+	Missing []string
 }
 
 // ValueKind tells the JSON types apart.

@@ -43,6 +43,9 @@ func (b *builder) tellApart(u *union) (why string) {
 	if b.byDiscriminator(u, objects) || byTag(u, objects) || byMembers(objects) {
 		return ""
 	}
+	if why, u.hint = unlikeTags(objects); why != "" {
+		return why
+	}
 	return u.describe(objects[:2]...) + " are objects, and one value may be valid for both"
 }
 

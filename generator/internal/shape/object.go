@@ -135,7 +135,7 @@ func (b *builder) fill(n *ir.Named, f *normal.Form) {
 
 func (b *builder) field(n *ir.Named, m normal.Member) *ir.Field {
 	f := &ir.Field{JSON: m.Name, Pos: m.Pos, Required: m.Required}
-	f.Type = b.typeOf(m.Schemas, m.Node, naming.Context{Parent: b.whose(n, m), Property: m.Name})
+	f.Type = b.typeOf(m.Schemas, m.Node, naming.Context{Parent: b.whose(n, m), Property: m.Name, Of: b.sharedBy(n, m)})
 	for _, s := range m.Schemas {
 		b.annotate(f, s)
 	}
@@ -155,6 +155,17 @@ func (b *builder) whose(n *ir.Named, m normal.Member) *ir.Named {
 		return union
 	}
 	return n
+}
+
+// sharedBy returns the schema that describes a property, if it is another one than that of
+// n, which includes it: other types may include it too. It is nil if several schemas
+// describe the property.
+func (b *builder) sharedBy(n *ir.Named, m normal.Member) *schema.Schema {
+	node := b.inside[n]
+	if len(m.Schemas) != 1 || m.Of == nil || node == nil || slices.Contains(node.Parts(), m.Of) || b.joins[n] != nil {
+		return nil
+	}
+	return m.Of
 }
 
 // warnNever warns of a property for which no value is valid.

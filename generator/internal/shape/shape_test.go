@@ -339,6 +339,38 @@ func TestWhatIsWarnedOf(t *testing.T) {
 	}
 }
 
+// A union whose constants cannot be tags says why, and not that they are missing.
+func TestUnlikeTags(t *testing.T) {
+	t.Parallel()
+	branch := func(value string) string {
+		return `{"type":"object","required":["t"],"properties":{"t":` + value + `}}`
+	}
+	const (
+		several  = `the branches of this oneOf cannot be told apart: the constants of the property "t" are of different types; the value is kept as raw JSON, with a method for each branch; give "t" constants of one type in all branches: strings, booleans or integers [union-kept-raw]`
+		unusable = `the branches of this oneOf cannot be told apart: some constants of the property "t" are not strings, booleans or integers of 64 bits; the value is kept as raw JSON, with a method for each branch; give "t" constants of one type in all branches: strings, booleans or integers [union-kept-raw]`
+		same     = `the branches of this oneOf cannot be told apart: branch 1 and branch 2 are objects, and one value may be valid for both; the value is kept as raw JSON, with a method for each branch; give every branch a required property with its own const, such as kind [union-kept-raw]`
+	)
+	for _, test := range []struct{ one, other, want string }{
+		{`{"const":1}`, `{"const":2}`, ""},
+		{`{"const":1}`, `{"const":"1"}`, several},
+		{`{"enum":["a","b"]}`, `{"const":true}`, several},
+		{`{"const":"none"}`, `{"const":null}`, unusable},
+		{`{"const":null}`, `{"const":"none"}`, unusable},
+		{`{"const":1.5}`, `{"const":2.5}`, unusable},
+		{`{"const":"a"}`, `{"enum":["a",1]}`, same},
+		{`{"const":"a"}`, `{"type":"string"}`, same},
+	} {
+		_, findings := typesOf(t, `{"oneOf":[`+branch(test.one)+`,`+branch(test.other)+`]}`)
+		got := ""
+		for _, f := range findings {
+			_, got, _ = strings.Cut(f.String(), "warning: ")
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s and %s (-want +got):\n%s", test.one, test.other, diff)
+		}
+	}
+}
+
 // A format that is known for another type says so.
 func TestFormatsOfOtherTypes(t *testing.T) {
 	t.Parallel()

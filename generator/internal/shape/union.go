@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/ir"
@@ -83,7 +84,7 @@ func (b *builder) union(f *normal.Form, at naming.Context) *ir.Type {
 	if n.Union.Raw {
 		b.list.Warnf(position(f.Union.Of, f.Union.Keyword), "union-kept-raw",
 			"the branches of this %s cannot be told apart: %s; the value is kept as raw JSON, with a method for each branch", f.Union.Keyword, why).
-			SetHint(apartHint(u.branches))
+			SetHint(cmp.Or(u.hint, apartHint(u.branches)))
 		for _, br := range u.branches {
 			if br.Word = br.titled(); br.Word == "" {
 				br.Word = u.word(br)
@@ -143,6 +144,7 @@ func (b *builder) apart(u *union) (why string) {
 	if len(u.of.Residues()) > 0 {
 		loose := &union{of: u.of, ir: &ir.Union{}, branches: b.branchesOf(u.of.Union.Direct, u.of.Union.Keyword)}
 		if why := b.tellApart(loose); why != "" && !exclusive(u, loose) {
+			u.hint = loose.hint
 			return why
 		}
 	}
@@ -173,6 +175,7 @@ type union struct {
 	of       *normal.Form
 	ir       *ir.Union
 	branches []*branch
+	hint     string // what to do if the branches cannot be told apart; "": see apartHint
 }
 
 func (b *builder) unionType(f *normal.Form, n *ir.Named) *ir.Type {

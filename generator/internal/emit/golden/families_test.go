@@ -310,3 +310,32 @@ func TestDelivery(t *testing.T) {
 		t.Errorf("a key that is absent: %+v", got)
 	}
 }
+
+// A date that does not exist is a violation at its place, in the list with the others.
+func TestDatesThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	never := wire.Date{Year: 2026, Month: 2, Day: 30}
+	v := formats.FormatsV1{Date: &never, NullDate: outbox.Value(wire.Date{}), Dates: []wire.Date{{Year: 2026, Month: 2, Day: 28}, never}}
+
+	err := v.Validate()
+
+	var invalid *outbox.ValidationError
+	if !errors.As(err, &invalid) {
+		t.Fatalf("got %v, want a ValidationError", err)
+	}
+	got := map[string]string{}
+	for _, violation := range invalid.Violations {
+		if violation.Rule == "format" {
+			got[violation.Pointer] = violation.Schema + ": " + violation.Message
+		}
+	}
+	const at = "schemas/formats.yaml#/properties/"
+	want := map[string]string{
+		"/date":      at + "date/format: must be a date that exists, not 2026-02-30",
+		"/null_date": at + "null_date/format: must be a date that exists, not 0000-00-00",
+		"/dates/1":   at + "dates/items/format: must be a date that exists, not 2026-02-30",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
+	}
+}

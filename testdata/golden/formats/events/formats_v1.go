@@ -194,7 +194,19 @@ func (v *FormatsV1) check(c *wire.Checker) {
 	c.Spelled(v.Spelling)
 	c.GivenUUID(v.UUID, "uuid")
 	c.GivenTime(v.DateTime, "date_time")
+	if v.Date != nil {
+		wire.Exists(c, *v.Date, "date", "date")
+	}
+	if v.Time != nil {
+		wire.Exists(c, *v.Time, "time", "time")
+	}
+	if x, ok := v.NullDate.Get(); ok {
+		wire.Exists(c, x, "date", "null_date")
+	}
 	wire.UniqueItems(c, v.Dates, "dates")
+	for i, item := range v.Dates {
+		wire.Exists(c, item, "date", "dates", i)
+	}
 	wire.UniqueDocuments(c, v.Moments, (*wire.Encoder).DateTime, "moments")
 	if v.Email != nil {
 		wire.Format(c, *v.Email, "email", "email")

@@ -21,7 +21,7 @@ type NamesV2 struct {
 }
 
 func (v NamesV2) MarshalJSON() ([]byte, error)  { return wire.Encode(&v, v.encode) }
-func (v NamesV2) Validate() error               { return nil }
+func (v NamesV2) Validate() error               { return wire.Validate(&v, v.check) }
 func (v *NamesV2) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV2) }
 
 func decodeNamesV2(d *wire.Decoder) (v NamesV2) {
@@ -45,6 +45,12 @@ func (v *NamesV2) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "state_box", v.StateBox, func(e *wire.Encoder, v NamesV2State) { v.encode(e) })
 	wire.PutOptional(e, "local_address", v.LocalAddress, func(e *wire.Encoder, v Address) { v.encode(e) })
 	e.EndOpen(v.Unknown)
+}
+
+func (v *NamesV2) check(c *wire.Checker) {
+	if v.StateBox != nil {
+		c.In(v.StateBox.check, "state_box")
+	}
 }
 
 var namesV2Event = gen.EventType[NamesV2]{
@@ -89,7 +95,7 @@ type NamesV2State struct {
 }
 
 func (v NamesV2State) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v NamesV2State) Validate() error              { return nil }
+func (v NamesV2State) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *NamesV2State) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeNamesV2State) }
 
@@ -112,4 +118,11 @@ func (v *NamesV2State) encode(e *wire.Encoder) {
 	wire.PutOptional(e, "name", v.Name, (*wire.Encoder).String)
 	wire.PutOptional(e, "since", v.Since, (*wire.Encoder).Date)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *NamesV2State) check(c *wire.Checker) {
+	c.Schema("schemas/names2.yaml#/$defs/com.example.State")
+	if v.Since != nil {
+		wire.Exists(c, *v.Since, "date", "since")
+	}
 }

@@ -110,7 +110,7 @@ func (v DefaultOfFormatsV1) DataOrDefault() []byte {
 }
 
 func (v DefaultOfFormatsV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v DefaultOfFormatsV1) Validate() error              { return nil }
+func (v DefaultOfFormatsV1) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *DefaultOfFormatsV1) UnmarshalJSON(b []byte) error {
 	return wire.Decode(b, v, decodeDefaultOfFormatsV1)
@@ -154,6 +154,16 @@ func (v *DefaultOfFormatsV1) encode(e *wire.Encoder) {
 	}
 	e.Spelled(v.Spelling)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *DefaultOfFormatsV1) check(c *wire.Checker) {
+	c.Schema("schemas/default_of_formats.yaml#")
+	if v.Day != nil {
+		wire.Exists(c, *v.Day, "date", "day")
+	}
+	if v.Clock != nil {
+		wire.Exists(c, *v.Clock, "time", "clock")
+	}
 }
 
 var defaultOfFormatsV1Event = gen.EventType[DefaultOfFormatsV1]{

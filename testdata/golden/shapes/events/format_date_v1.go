@@ -21,7 +21,7 @@ type FormatDateV1 struct {
 }
 
 func (v FormatDateV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v FormatDateV1) Validate() error              { return nil }
+func (v FormatDateV1) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *FormatDateV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatDateV1) }
 
@@ -40,6 +40,13 @@ func (v *FormatDateV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).Date)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *FormatDateV1) check(c *wire.Checker) {
+	c.Schema("schemas/format_date.yaml#")
+	if v.Value != nil {
+		wire.Exists(c, *v.Value, "date", "value")
+	}
 }
 
 var formatDateV1Event = gen.EventType[FormatDateV1]{

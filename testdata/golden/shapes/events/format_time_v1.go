@@ -21,7 +21,7 @@ type FormatTimeV1 struct {
 }
 
 func (v FormatTimeV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v FormatTimeV1) Validate() error              { return nil }
+func (v FormatTimeV1) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *FormatTimeV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeFormatTimeV1) }
 
@@ -40,6 +40,13 @@ func (v *FormatTimeV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptional(e, "value", v.Value, (*wire.Encoder).TimeOfDay)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *FormatTimeV1) check(c *wire.Checker) {
+	c.Schema("schemas/format_time.yaml#")
+	if v.Value != nil {
+		wire.Exists(c, *v.Value, "time", "value")
+	}
 }
 
 var formatTimeV1Event = gen.EventType[FormatTimeV1]{

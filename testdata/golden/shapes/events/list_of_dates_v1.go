@@ -21,7 +21,7 @@ type ListOfDatesV1 struct {
 }
 
 func (v ListOfDatesV1) MarshalJSON() ([]byte, error) { return wire.Encode(&v, v.encode) }
-func (v ListOfDatesV1) Validate() error              { return nil }
+func (v ListOfDatesV1) Validate() error              { return wire.Validate(&v, v.check) }
 
 func (v *ListOfDatesV1) UnmarshalJSON(b []byte) error { return wire.Decode(b, v, decodeListOfDatesV1) }
 
@@ -40,6 +40,13 @@ func (v *ListOfDatesV1) encode(e *wire.Encoder) {
 	e.Begin()
 	wire.PutOptionalSlice(e, "value", v.Value, (*wire.Encoder).Date)
 	e.EndOpen(v.Unknown)
+}
+
+func (v *ListOfDatesV1) check(c *wire.Checker) {
+	c.Schema("schemas/list_of_dates.yaml#")
+	for i, item := range v.Value {
+		wire.Exists(c, item, "date", "value", i)
+	}
 }
 
 var listOfDatesV1Event = gen.EventType[ListOfDatesV1]{

@@ -111,6 +111,9 @@ func (v *AccountOpenedV1) check(c *wire.Checker) {
 	if x, ok := v.Branch.Get(); ok {
 		wire.Enum(c, x, `"north", "south"`, "branch")
 	}
+	if v.OpenedOn != nil {
+		wire.Exists(c, *v.OpenedOn, "date", "openedOn")
+	}
 	unionAccountOpenedV1Funding.CheckOptional(c, v.Funding, "funding")
 }
 
@@ -229,6 +232,9 @@ func (v OwnerPerson) check(c *wire.Checker) {
 		wire.MinLength(c, *v.Country, 2, "country")
 		wire.MaxLength(c, *v.Country, 2, "country")
 	}
+	if v.Born != nil {
+		wire.Exists(c, *v.Born, "date", "born")
+	}
 }
 
 // Company is a branch of Owner.
@@ -326,6 +332,9 @@ func (v *Person) check(c *wire.Checker) {
 	if v.Country != nil {
 		wire.MinLength(c, *v.Country, 2, "country")
 		wire.MaxLength(c, *v.Country, 2, "country")
+	}
+	if v.Born != nil {
+		wire.Exists(c, *v.Born, "date", "born")
 	}
 }
 
@@ -528,6 +537,7 @@ func (v Wire) check(c *wire.Checker) {
 
 var ownerPersonPlaces = wire.Places{
 	{"/country", "", "schemas/openapi.yaml#/components/schemas/Party/properties/country"},
+	{"/born", "", "schemas/openapi.yaml#/components/schemas/Person/allOf/1/properties/born"},
 }
 
 var companyPlaces = wire.Places{
@@ -536,4 +546,5 @@ var companyPlaces = wire.Places{
 
 var personPlaces = wire.Places{
 	{"/country", "", "schemas/openapi.yaml#/components/schemas/Party/properties/country"},
+	{"/born", "", "schemas/openapi.yaml#/components/schemas/Person/allOf/1/properties/born"},
 }

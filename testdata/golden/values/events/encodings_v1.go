@@ -137,6 +137,9 @@ func (v *EncodingsV1) check(c *wire.Checker) {
 	if v.Seven != nil {
 		wire.Format(c, *v.Seven, "7bit", "seven")
 	}
+	if v.When != nil {
+		wire.Exists(c, *v.When, "date", "when")
+	}
 }
 
 var encodingsV1Event = gen.EventType[EncodingsV1]{
