@@ -32,8 +32,9 @@ type Validator struct {
 
 	formats  bool // values are checked against formats
 	compiler *jsonschema.Compiler
-	added    int                           // of documents.order
-	compiled map[string]*jsonschema.Schema // by what they say; nil: cannot be compiled
+	added    int                                   // of documents.order
+	compiled map[string]*jsonschema.Schema         // by what they say; nil: cannot be compiled
+	fixed    map[*schema.Schema]*jsonschema.Schema // those of Fits
 	printer  *message.Printer
 }
 
@@ -103,6 +104,31 @@ func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
 	v.skipped = false
 	switch _, problem := v.Problem(s, value); {
 	case problem != "":
+		return Invalid
+	case v.skipped:
+		return Unchecked
+	default:
+		return Valid
+	}
+}
+
+// Fits is Check for a schema that does not change between calls and that has many values to
+// check: it is converted and compiled once.
+func (v *Validator) Fits(s *schema.Schema, value *schema.Value) Verdict {
+	compiled, known := v.fixed[s]
+	if !known {
+		if v.fixed == nil {
+			v.fixed = map[*schema.Schema]*jsonschema.Schema{}
+		}
+		compiled = v.compile(s)
+		v.fixed[s] = compiled
+	}
+	if compiled == nil || tooLarge(s, value) {
+		return Unchecked
+	}
+	v.skipped = false
+	switch err := compiled.Validate(instance(value)); {
+	case err != nil:
 		return Invalid
 	case v.skipped:
 		return Unchecked

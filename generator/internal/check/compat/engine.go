@@ -82,6 +82,10 @@ type comparison struct {
 	prints    map[*schema.Schema]fingerprint
 	besides   map[*schema.Schema]*beside
 	values    *validator.Validator
+	sets      map[*schema.Schema]map[string]bool // the values of an enum
+	texts     map[*schema.Value]string           // the canonical text of a value
+	ends      map[*schema.Schema][]string        // the names of an enum's constants
+	bares     map[*schema.Schema]*schema.Schema  // what bare returns
 	work      int
 }
 
@@ -127,7 +131,8 @@ func newComparison(direction Direction, policy Policy) *comparison {
 	return &comparison{
 		direction: direction, policy: policy, shapes: map[shapeKey]*shape{},
 		pairs: map[pairKey]*pair{}, patterns: map[string]*ecma.Matcher{}, prints: map[*schema.Schema]fingerprint{},
-		besides: map[*schema.Schema]*beside{},
+		besides: map[*schema.Schema]*beside{}, sets: map[*schema.Schema]map[string]bool{}, bares: map[*schema.Schema]*schema.Schema{},
+		texts: map[*schema.Value]string{}, ends: map[*schema.Schema][]string{},
 	}
 }
 

@@ -131,7 +131,7 @@ func (c *comparison) multiple(p *pair) {
 func (c *comparison) enums(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	c.work += len(w.Enum) + len(r.Enum)
-	if gone := missing(w.Enum, r.Enum); len(gone) > 0 {
+	if gone := c.missing(w.Enum, r.Enum); len(gone) > 0 {
 		from := place{pos: gone[0].Pos, pointer: at(w, "enum").pointer, s: w, keyword: "enum"}
 		p.add("enum-value-removed", from, at(r, "enum"), list(gone))
 		if said := grows(r); c.direction == OldReadsNew && said != nil && *said {
@@ -145,7 +145,7 @@ func (c *comparison) enums(p *pair) {
 // moreValues reports the values that only the reader lists.
 func (c *comparison) moreValues(p *pair, before, after []*schema.Value) {
 	w, r := p.writer.s, p.reader.s
-	if more := missing(after, before); len(more) > 0 {
+	if more := c.missing(after, before); len(more) > 0 {
 		p.add("enum-value-added", p.writer.at, place{pos: more[0].Pos, pointer: at(r, "enum").pointer, s: r, keyword: "enum"}, list(more))
 		if c.direction == NewReadsOld {
 			p.differences[len(p.differences)-1].advice = enumAdvice(w, r)
@@ -192,18 +192,32 @@ func grows(s *schema.Schema) *bool {
 }
 
 // missing returns the values that others does not have.
-func missing(values, others []*schema.Value) []*schema.Value {
+func (c *comparison) missing(values, others []*schema.Value) []*schema.Value {
+	return missing(values, others, c.text)
+}
+
+func missing(values, others []*schema.Value, text func(*schema.Value) string) []*schema.Value {
 	has := make(map[string]bool, len(others))
 	for _, v := range others {
-		has[v.Canonical()] = true
+		has[text(v)] = true
 	}
 	var out []*schema.Value
 	for _, v := range values {
-		if !has[v.Canonical()] {
+		if !has[text(v)] {
 			out = append(out, v)
 		}
 	}
 	return out
+}
+
+// text returns the canonical text of a value, which is made once.
+func (c *comparison) text(v *schema.Value) string {
+	text, known := c.texts[v]
+	if !known {
+		text = v.Canonical()
+		c.texts[v] = text
+	}
+	return text
 }
 
 // list returns the first of some values, for a message.
