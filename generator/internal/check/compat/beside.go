@@ -162,23 +162,58 @@ func (c *comparison) movedFrom(p *pair, writers []*schema.Schema, reader *schema
 }
 
 // movedInto compares a property that only the reader's variant declares with what the object
-// around the writer's variant says about it, if the reader's says nothing any more. A value
-// that the variant lists may be what selects it, so it is not compared.
+// around the writer's variant says about it: data of that variant may have it. A value that
+// the variant lists may be what selects it, so it is not compared.
 func (c *comparison) movedInto(p *pair, property schema.Property) {
-	said := func(s *schema.Schema) []*schema.Schema {
-		if s == nil {
-			return nil
-		}
-		all := c.besideOf(s).always[property.Name]
-		if own, ok := byName(s.Properties)[property.Name]; ok {
-			all = append(slices.Clip(all), own.Schema)
-		}
-		return all
-	}
-	before := said(p.writer.around)
-	if len(before) > 0 && len(said(p.reader.around)) == 0 && valuesOf(c.shape(property.Schema)) == nil {
+	before := c.saidBy(p.writer.around, property.Name)
+	if len(before) > 0 && valuesOf(c.shape(property.Schema)) == nil {
 		c.moved(p, before, property.Schema)
 	}
+}
+
+// saidBy returns what a schema, its base and the branches of its allOf say about a property.
+func (c *comparison) saidBy(s *schema.Schema, name string) []*schema.Schema {
+	if s == nil {
+		return nil
+	}
+	all := c.besideOf(s).always[name]
+	if own, ok := byName(s.Properties)[name]; ok {
+		all = append(slices.Clip(all), own.Schema)
+	}
+	return all
+}
+
+// restricted is a property of an object, and what a schema that applies to some data only,
+// such as then, says about it.
+type restricted struct {
+	said  []*schema.Schema
+	after *schema.Schema
+}
+
+// restricts returns what a schema of the reader that applies to some data only says about
+// properties that the writer's object declares, if it does not accept all that they may be.
+// before is the writer's schema at that place; what it says is compared elsewhere.
+func (c *comparison) restricts(p *pair, before, after *schema.Schema) []restricted {
+	if !c.generated() || after == nil {
+		return nil
+	}
+	object := c.whole(p.writer)
+	declared := slices.Clone(after.Properties)
+	always := c.besideOf(after).always
+	for _, name := range slices.Sorted(maps.Keys(always)) {
+		for _, s := range always[name] {
+			declared = append(declared, schema.Property{Name: name, Schema: s})
+		}
+	}
+	var all []restricted
+	for _, property := range declared {
+		said := c.saidBy(object, property.Name)
+		if len(said) > 0 && len(c.saidBy(before, property.Name)) == 0 &&
+			!slices.ContainsFunc(said, func(s *schema.Schema) bool { return c.reads(p, s, property.Schema) }) {
+			all = append(all, restricted{said, property.Schema})
+		}
+	}
+	return all
 }
 
 // required reports whether another part of the whole requires a property.

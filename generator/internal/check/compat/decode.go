@@ -387,7 +387,7 @@ func (c *comparison) containedItems(p *pair) {
 func (c *comparison) conditions(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "if"), at(r, "if")
-	less := !c.reads(p, w.Then, r.Then) || !c.reads(p, w.Else, r.Else)
+	less := !c.reads(p, w.Then, r.Then) || !c.reads(p, w.Else, r.Else) || len(c.restricts(p, w.Then, r.Then))+len(c.restricts(p, w.Else, r.Else)) > 0
 	more := !c.reads(p, r.Then, w.Then) || !c.reads(p, r.Else, w.Else)
 	switch {
 	case less && more, !c.reads(p, w.If, r.If), !c.reads(p, r.If, w.If):
