@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -177,10 +178,20 @@ func (c *comparison) saidBy(s *schema.Schema, name string) []*schema.Schema {
 		return nil
 	}
 	all := c.besideOf(s).always[name]
-	if own, ok := byName(s.Properties)[name]; ok {
+	if own, ok := c.propertiesOf(s)[name]; ok {
 		all = append(slices.Clip(all), own.Schema)
 	}
 	return all
+}
+
+// propertiesOf returns the properties of a schema by their names.
+func (c *comparison) propertiesOf(s *schema.Schema) map[string]schema.Property {
+	known, ok := c.declared[s]
+	if !ok {
+		known = byName(s.Properties)
+		c.declared[s] = known
+	}
+	return known
 }
 
 // restricted is a property of an object, and what a schema that applies to some data only,
@@ -207,6 +218,7 @@ func (c *comparison) restricts(p *pair, before, after *schema.Schema) []restrict
 	}
 	var all []restricted
 	for _, property := range declared {
+		c.work++
 		said := c.saidBy(object, property.Name)
 		if len(said) > 0 && len(c.saidBy(before, property.Name)) == 0 &&
 			!slices.ContainsFunc(said, func(s *schema.Schema) bool { return c.reads(p, s, property.Schema) }) {
@@ -214,6 +226,47 @@ func (c *comparison) restricts(p *pair, before, after *schema.Schema) []restrict
 		}
 	}
 	return all
+}
+
+type havingKey struct{ object, before, after *schema.Schema }
+
+// beingRequired returns before, a schema of the writer that applies to some data only, with
+// the properties that after requires and that all data of the writer's object has. restricts
+// compares what after says about them.
+func (c *comparison) beingRequired(p *pair, before, after *schema.Schema) *schema.Schema {
+	if !c.generated() || after == nil {
+		return before
+	}
+	object := c.whole(p.writer)
+	key := havingKey{object, before, after}
+	if known, ok := c.having[key]; ok {
+		return known
+	}
+	having := before
+	for _, name := range after.Required {
+		c.work++
+		if before != nil && before.Requires(name.Text) || len(c.saidBy(object, name.Text)) == 0 ||
+			!object.Requires(name.Text) && !c.besideOf(object).required[name.Text] {
+			continue
+		}
+		if having == before {
+			having = &schema.Schema{Doc: after.Doc, Pos: after.Pos, Pointer: after.Pointer}
+			if before != nil {
+				*having = *before
+			}
+			having.At = maps.Clone(having.At)
+			if having.At == nil {
+				having.At = map[string]finding.Pos{}
+			}
+			having.At["required"], having.At["properties"] = after.Pos, after.Pos
+		}
+		having.Required = append(slices.Clip(having.Required), name)
+		if property, ok := c.propertiesOf(after)[name.Text]; ok && len(c.saidBy(before, name.Text)) == 0 {
+			having.Properties = append(slices.Clip(having.Properties), property)
+		}
+	}
+	c.having[key] = having
+	return having
 }
 
 // required reports whether another part of the whole requires a property.

@@ -387,7 +387,7 @@ func (c *comparison) containedItems(p *pair) {
 func (c *comparison) conditions(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "if"), at(r, "if")
-	less := !c.reads(p, w.Then, r.Then) || !c.reads(p, w.Else, r.Else) || len(c.restricts(p, w.Then, r.Then))+len(c.restricts(p, w.Else, r.Else)) > 0
+	less := c.restrictsMore(p, w.Then, r.Then) || c.restrictsMore(p, w.Else, r.Else)
 	more := !c.reads(p, r.Then, w.Then) || !c.reads(p, r.Else, w.Else)
 	switch {
 	case less && more, !c.reads(p, w.If, r.If), !c.reads(p, r.If, w.If):
@@ -397,6 +397,12 @@ func (c *comparison) conditions(p *pair) {
 	case more:
 		p.add("condition-widened", from, to)
 	}
+}
+
+// restrictsMore reports whether a then or else of the reader restricts data more than the
+// writer's schemas do.
+func (c *comparison) restrictsMore(p *pair, before, after *schema.Schema) bool {
+	return !c.reads(p, c.beingRequired(p, before, after), after) || len(c.restricts(p, before, after)) > 0
 }
 
 // reads reports whether a reader accepts all that a writer's schema allows. A missing

@@ -85,8 +85,11 @@ type comparison struct {
 	sets      map[*schema.Schema]map[string]bool // the values of an enum
 	texts     map[*schema.Value]string           // the canonical text of a value
 	ends      map[*schema.Schema][]string        // the names of an enum's constants
-	bares     map[*schema.Schema]*schema.Schema  // what bare returns
+	declared  map[*schema.Schema]map[string]schema.Property
+	having    map[havingKey]*schema.Schema      // what beingRequired returns
+	bares     map[*schema.Schema]*schema.Schema // what bare returns
 	work      int
+	trying    int // the work for values that were tried, which is not in work
 }
 
 type shapeKey struct{ s, of, around *schema.Schema }
@@ -133,6 +136,7 @@ func newComparison(direction Direction, policy Policy) *comparison {
 		pairs: map[pairKey]*pair{}, patterns: map[string]*ecma.Matcher{}, prints: map[*schema.Schema]fingerprint{},
 		besides: map[*schema.Schema]*beside{}, sets: map[*schema.Schema]map[string]bool{}, bares: map[*schema.Schema]*schema.Schema{},
 		texts: map[*schema.Value]string{}, ends: map[*schema.Schema][]string{},
+		declared: map[*schema.Schema]map[string]schema.Property{}, having: map[havingKey]*schema.Schema{},
 	}
 }
 
