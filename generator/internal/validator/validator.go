@@ -113,8 +113,9 @@ func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
 }
 
 // Fits is Check for a schema that does not change between calls and that has many values to
-// check: it is converted and compiled once.
-func (v *Validator) Fits(s *schema.Schema, value *schema.Value) Verdict {
+// check: it is converted and compiled once. steps is about how many schemas were applied to
+// the value and to what is in it. A value that needs more than most steps is unchecked.
+func (v *Validator) Fits(s *schema.Schema, value *schema.Value, most int) (verdict Verdict, steps int) {
 	compiled, known := v.fixed[s]
 	if !known {
 		if v.fixed == nil {
@@ -123,17 +124,20 @@ func (v *Validator) Fits(s *schema.Schema, value *schema.Value) Verdict {
 		compiled = v.compile(s)
 		v.fixed[s] = compiled
 	}
-	if compiled == nil || tooLarge(s, value) {
-		return Unchecked
+	if compiled == nil {
+		return Unchecked, 1
+	}
+	if steps = (efforts{}).of(s, value); steps > min(most, mostSteps) {
+		return Unchecked, 1
 	}
 	v.skipped = false
 	switch err := compiled.Validate(instance(value)); {
 	case err != nil:
-		return Invalid
+		return Invalid, steps
 	case v.skipped:
-		return Unchecked
+		return Unchecked, steps
 	default:
-		return Valid
+		return Valid, steps
 	}
 }
 

@@ -1,35 +1,28 @@
 package compat
 
 import (
+	"slices"
+	"unicode/utf8"
+
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
 
-// costOfValue is how many looks at a pair take as long as one check of a value.
-const costOfValue = 20
-
-// shared returns the values that both lists have.
-func (c *comparison) shared(values, others []*schema.Value) []*schema.Value {
-	c.work += len(values) + len(others)
-	has := make(map[string]bool, len(others))
-	for _, v := range others {
-		has[c.text(v)] = true
-	}
-	var both []*schema.Value
-	for _, v := range values {
-		if has[c.text(v)] {
-			both = append(both, v)
-		}
-	}
-	return both
-}
+// What one check of a value costs, in looks at a pair. A check that needs more than
+// mostSteps is not made.
+const (
+	costOfValue = 20
+	costOfStep  = 5
+	mostSteps   = 20_000
+)
 
 // fits reports whether one of the values that a shape lists fits it and another shape.
 func (c *comparison) fits(values []*schema.Value, of, other *shape) bool {
-	if listed := valuesOf(other); listed != nil && len(values) > 1 {
-		values = c.shared(values, listed)
-	}
+	list := listingPart(other)
 	for _, v := range values {
+		if c.work++; list != nil && !c.lists(list, v) {
+			continue
+		}
 		if c.fit(v, other) == validator.Valid && c.fit(v, of) == validator.Valid {
 			return true
 		}
@@ -59,10 +52,41 @@ func (c *comparison) fit(v *schema.Value, s *shape) validator.Verdict {
 		return c.fitAll(v, s)
 	case stringKind, numberKind, booleanKind, nullKind, objectKind, arrayKind:
 	}
+	return c.fitTypes(v, s)
+}
+
+// fitTypes checks a value that is no object and no array against what a shape says about the
+// types of values.
+func (c *comparison) fitTypes(v *schema.Value, s *shape) validator.Verdict {
 	if !c.mayFit(v, s) {
 		return validator.Invalid
 	}
+	if is, known := plain(v, s); known {
+		return is
+	}
 	return c.checked(c.bare(s.s), v)
+}
+
+// plain checks a value against a shape without a validator, because long lists of values are
+// often checked against a type, or against a length. known is false if it cannot. The types
+// of the shape allow the value.
+func plain(v *schema.Value, s *shape) (is validator.Verdict, known bool) {
+	of := s.s
+	switch {
+	case len(of.Types) == 0:
+		return validator.Unchecked, false
+	case v.Kind == schema.Bool, v.Kind == schema.Null:
+		return validator.Valid, true
+	case v.Kind == schema.NumberKind:
+		bounded := slices.ContainsFunc([]*schema.Number{of.Minimum, of.Maximum, of.ExclusiveMinimum, of.ExclusiveMaximum, of.MultipleOf},
+			func(n *schema.Number) bool { return n != nil })
+		return validator.Valid, !bounded && of.Format == ""
+	case v.Kind != schema.String, of.Pattern != nil, of.Format != "", of.ContentEncoding != "":
+		return validator.Unchecked, false
+	}
+	length := utf8.RuneCountInString(v.Text)
+	least, most := of.MinLength.Count(), of.MaxLength.Count()
+	return verdict((least == nil || length >= *least) && (most == nil || length <= *most)), true
 }
 
 // mayFit reports whether the types of a shape allow a value.
@@ -75,7 +99,7 @@ func (c *comparison) mayFit(v *schema.Value, s *shape) bool {
 // fitAll checks a value against a combination.
 func (c *comparison) fitAll(v *schema.Value, s *shape) validator.Verdict {
 	if s.madeUp && s.op == anyOf {
-		return c.checked(c.bare(s.s), v) // a list of types
+		return c.fitTypes(v, s)
 	}
 	parts := s.parts
 	if !s.madeUp {
@@ -172,6 +196,7 @@ func (c *comparison) checked(s *schema.Schema, v *schema.Value) validator.Verdic
 	if c.values == nil {
 		c.values = validator.New(c.policy == Generated)
 	}
-	c.work += costOfValue
-	return c.values.Fits(s, v)
+	verdict, steps := c.values.Fits(s, v, mostSteps)
+	c.work += costOfValue + costOfStep*steps
+	return verdict
 }

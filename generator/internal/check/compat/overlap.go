@@ -15,30 +15,31 @@ func (c *comparison) overlaps(root *pair, most int) {
 	changed := changedPairs(all)
 	for _, p := range all {
 		r := p.reader
-		if r.kind != combined || r.madeUp || r.op != oneOf {
+		if !r.union() || r.op != oneOf {
 			continue
 		}
 		c.repeated(p, most)
-		if len(c.branches(r)) < 2 {
-			continue
-		}
-		w := p.writer
 		switch {
-		case w.kind == combined && !w.madeUp && w.op != allOf:
-			if p.partner == nil {
-				continue
-			}
+		case !c.mayOverlap(p):
+		case p.writer.union():
 			c.overlapping(p, most)
-		case w.kind == nothing:
-			continue
 		default:
 			c.twice(p, most)
 		}
-		if !slices.ContainsFunc(p.differences, func(d difference) bool { return d.rule.ID == "variant-overlaps" }) {
-			c.tried(p, changed, most)
-		}
+	}
+	if c.work <= most {
+		c.tryAll(all, changed)
 	}
 }
+
+// mayOverlap reports whether data of the writer may fit two variants of the reader's oneOf.
+func (c *comparison) mayOverlap(p *pair) bool {
+	w, r := p.writer, p.reader
+	return r.union() && r.op == oneOf && len(c.branches(r)) > 1 && w.kind != nothing && (p.partner != nil || !w.union())
+}
+
+// union reports whether a shape is an anyOf or a oneOf of the schema.
+func (s *shape) union() bool { return s.kind == combined && !s.madeUp && s.op != allOf }
 
 // repeated reports the variants that the reader's oneOf lists twice, if data of the writer
 // fits them. For all other rules, each of them counts once.
@@ -58,7 +59,7 @@ func (c *comparison) repeated(p *pair, most int) {
 			continue
 		}
 		from := w.at
-		if w.kind == combined && !w.madeUp && w.op != allOf {
+		if w.union() {
 			i := slices.Index(p.partner, j)
 			if i < 0 || c.repeats(w, i) {
 				continue
@@ -127,10 +128,26 @@ type neighbours struct {
 	unlisted []int
 	byValue  map[string][]int // those that list a value, and nothing else
 	index    *branchIndex
+
+	parts  []*shape
+	ofKind map[schema.ValueKind][]int // those of unlisted that may accept a kind of value, on first use
+	from   *shape                     // the writer's variant that ofFrom is about
+	ofFrom []int                      // those that may accept its objects
 }
 
+// neighbours returns the neighbours in a union, which are found once.
 func (c *comparison) neighbours(s *shape) *neighbours {
-	n := &neighbours{tags: c.tagsOf(s), byValue: map[string][]int{}, index: c.indexed(s.parts)}
+	if s.near == nil {
+		s.near = c.newNeighbours(s)
+	}
+	return s.near
+}
+
+func (c *comparison) newNeighbours(s *shape) *neighbours {
+	n := &neighbours{
+		tags: c.tagsOf(s), byValue: map[string][]int{}, index: c.indexed(s.parts),
+		parts: s.parts, ofKind: map[schema.ValueKind][]int{},
+	}
 	for k, part := range s.parts {
 		n.all = append(n.all, k)
 		if n.tags == nil || n.tags.of[k] == nil {
@@ -174,9 +191,21 @@ func (n *neighbours) of(c *comparison, j int, writer *shape) []int {
 }
 
 // accepting returns the variants that may accept a value: those that list it, and those that
-// list no values.
+// list no values and have no other types.
 func (n *neighbours) accepting(c *comparison, v *schema.Value) []int {
-	found := slices.Concat(n.unlisted, n.byValue[c.text(v)])
+	among, known := n.ofKind[v.Kind]
+	if !known {
+		for _, k := range n.unlisted {
+			c.work++
+			types := n.parts[k].s.Types
+			if len(types) == 0 || slices.Contains(types, v.Kind.String()) || v.Kind == schema.NumberKind && slices.Contains(types, "integer") {
+				among = append(among, k)
+			}
+		}
+		n.ofKind[v.Kind] = among
+	}
+	found := slices.Concat(among, n.byValue[c.text(v)])
+	c.work += len(found)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -256,13 +285,21 @@ func (c *comparison) scalar(s *shape) bool {
 // valuesOf returns the values that a shape lists, alone or beside other keywords; nil if
 // it lists none.
 func valuesOf(s *shape) []*schema.Value {
+	if part := listingPart(s); part != nil {
+		return listing(part)
+	}
+	return nil
+}
+
+// listingPart returns the enum or const of a shape; nil if it has none.
+func listingPart(s *shape) *shape {
 	parts := []*shape{s}
 	if s.kind == combined && s.madeUp && s.op == allOf {
 		parts = s.parts
 	}
 	for _, part := range parts {
-		if values := listing(part); values != nil {
-			return values
+		if listing(part) != nil {
+			return part
 		}
 	}
 	return nil

@@ -15,13 +15,14 @@ import (
 // Limits of the search for a value that fits two variants. checking.md has those that
 // users may notice.
 const (
-	mostTries    = 20_000 // checks of a value against a variant of one oneOf
-	mostSamples  = 1000   // values for one oneOf
-	mostListed   = 200    // values of one enum among them
-	mostObjects  = 40     // objects for one variant
-	mostOfMember = 5      // values of one property of these objects
-	mostSaid     = 20     // variants that say something about one property
-	mostMade     = 50     // schemas for which an example is made
+	mostTrying   = 2_000_000 // looks at a pair, for all values of one comparison
+	mostTries    = 20_000    // checks of a value against a variant of one oneOf
+	mostSamples  = 1000      // values for one oneOf
+	mostListed   = 200       // values of one enum among them
+	mostObjects  = 40        // objects for one variant
+	mostOfMember = 5         // values of one property of these objects
+	mostSaid     = 20        // variants that say something about one property
+	mostMade     = 50        // schemas for which an example is made
 	longestText  = 1000
 	costOfMade   = 5000
 )
@@ -53,9 +54,26 @@ func changedPairs(all []*pair) map[*pair]bool {
 	return changed
 }
 
+// tryAll tries values for each oneOf in which no overlap is known yet. Its work does not
+// count as that of the comparison: if it is too much, the search ends.
+func (c *comparison) tryAll(all []*pair, changed map[*pair]bool) {
+	start := c.work
+	defer func() { c.trying, c.work = c.work-start, start }()
+	for _, p := range all {
+		known := slices.ContainsFunc(p.differences, func(d difference) bool { return d.rule.ID == "variant-overlaps" })
+		if known || !c.mayOverlap(p) {
+			continue
+		}
+		if c.tried(p, changed, start+mostTrying); c.work > start+mostTrying {
+			return
+		}
+	}
+}
+
 // tried looks for two variants of the reader's oneOf by trying values that the writer's
 // schema allows. It finds variants of which only a part overlaps. changed are the pairs
-// that differ: a value that fitted one variant fits two only if one of them has changed.
+// that differ: a value that fitted one variant fits two only if one of them has changed. It
+// stops after most looks.
 func (c *comparison) tried(p *pair, changed map[*pair]bool, most int) {
 	w, r := p.writer, p.reader
 	parts := c.branches(r)
@@ -80,10 +98,13 @@ func (c *comparison) tried(p *pair, changed map[*pair]bool, most int) {
 	}
 	near := c.neighbours(r)
 	left := mostTries
-	for _, sample := range c.samples(p, same) {
+	for _, sample := range c.samples(p, same, most) {
+		if c.work > most {
+			return
+		}
 		v := sample.value
 		one, other := c.fitTwo(v, parts, near.trying(c, sample), same, &left)
-		if c.work > most || left <= 0 {
+		if left <= 0 {
 			return
 		}
 		if other < 0 {
@@ -102,10 +123,13 @@ func (n *neighbours) trying(c *comparison, s sample) []int {
 	switch {
 	case s.from == nil:
 		return n.accepting(c, s.value)
-	case s.from.kind == objectKind:
-		return n.index.candidates(c, s.from)
+	case s.from.kind != objectKind:
+		return n.all
+	case n.from != s.from: // objects of one variant follow each other
+		n.from, n.ofFrom = s.from, n.index.candidates(c, s.from)
+		c.work += len(n.ofFrom)
 	}
-	return n.all
+	return n.ofFrom
 }
 
 // fitTwo returns two variants that accept a value, of which one has changed; -1 if there are
@@ -137,7 +161,7 @@ func (c *comparison) fitTwo(v *schema.Value, parts []*shape, among, same []int, 
 
 // sender returns the place of the writer's variant that allows a value.
 func (c *comparison) sender(w *shape, v *schema.Value) place {
-	if w.kind == combined && !w.madeUp && w.op != allOf {
+	if w.union() {
 		for i, part := range c.branches(w) {
 			if c.fit(v, part) == validator.Valid {
 				return branchPlace(w, i)
@@ -149,7 +173,7 @@ func (c *comparison) sender(w *shape, v *schema.Value) place {
 
 // samples returns values to try: those at the bounds of the changed variants first, then
 // those of the others.
-func (c *comparison) samples(p *pair, same []int) []sample {
+func (c *comparison) samples(p *pair, same []int, most int) []sample {
 	w, r := p.writer, p.reader
 	var now, before, rest []*schema.Schema
 	for k, part := range r.parts {
@@ -159,22 +183,21 @@ func (c *comparison) samples(p *pair, same []int) []sample {
 			rest = append(rest, part.s)
 		}
 	}
-	union := w.kind == combined && !w.madeUp && w.op != allOf
-	if union {
+	if w.union() {
 		for i, part := range c.branches(w) {
 			if k := p.partner[i]; k < 0 || same[k] < 0 {
 				before = append(before, part.s)
 			}
 		}
 	}
-	b := &sampler{c: c, seen: map[string]bool{}, walked: map[*schema.Schema]bool{}}
+	b := &sampler{c: c, most: most, seen: map[string]bool{}, walked: map[*schema.Schema]bool{}}
 	for _, s := range slices.Concat(now, before, []*schema.Schema{w.s}, rest) {
 		b.scalars(s)
 	}
 	// Objects that a property tells apart do not overlap.
 	if c.tagsOf(r) == nil && slices.ContainsFunc(r.parts, func(part *shape) bool { return !c.scalar(part) }) {
 		_, read, _ := declared(slices.Concat(now, rest))
-		if union {
+		if w.union() {
 			for _, part := range c.branches(w) {
 				b.objects(part, []*schema.Schema{w.s, part.s}, read)
 			}
@@ -198,13 +221,17 @@ type sampler struct {
 	seen   map[string]bool
 	walked map[*schema.Schema]bool
 	made   int
+	most   int // looks
 }
+
+// full reports whether there are enough values, or whether looking for more takes too long.
+func (b *sampler) full() bool { return len(b.values) >= mostSamples || b.c.work > b.most }
 
 func (b *sampler) add(values ...*schema.Value) { b.addOf(nil, values...) }
 
 func (b *sampler) addOf(from *shape, values ...*schema.Value) {
 	for _, v := range values {
-		if len(b.values) >= mostSamples {
+		if b.full() {
 			return
 		}
 		b.c.work++
@@ -217,7 +244,7 @@ func (b *sampler) addOf(from *shape, values ...*schema.Value) {
 
 // scalars adds the values that a schema, and what it consists of, lists or names as bounds.
 func (b *sampler) scalars(s *schema.Schema) {
-	if s == nil || b.walked[s] {
+	if s == nil || b.walked[s] || b.full() {
 		return
 	}
 	b.walked[s] = true
@@ -304,7 +331,7 @@ func letters(length int) *schema.Value {
 // it declares, and with other values of one property. They have no other properties,
 // because data rarely has them. read is what the variants to try say about properties.
 func (b *sampler) objects(from *shape, writers []*schema.Schema, read map[string][]*schema.Schema) {
-	if len(b.values) >= mostSamples {
+	if b.full() {
 		return
 	}
 	names, said, required := declared(writers)
@@ -351,7 +378,7 @@ func (b *sampler) objects(from *shape, writers []*schema.Schema, read map[string
 
 // members returns values for a property that all schemas of the writer allow.
 func (b *sampler) members(writers, readers []*schema.Schema) []*schema.Value {
-	of := &sampler{c: b.c, seen: map[string]bool{}, walked: map[*schema.Schema]bool{}, made: b.made}
+	of := &sampler{c: b.c, most: b.most, seen: map[string]bool{}, walked: map[*schema.Schema]bool{}, made: b.made}
 	for _, s := range slices.Concat(writers, readers[:min(len(readers), mostSaid)]) {
 		of.scalars(s)
 	}
