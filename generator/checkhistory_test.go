@@ -133,6 +133,21 @@ func TestCheckInAShallowClone(t *testing.T) {
 		t.Errorf("without it: %v", err)
 	}
 
+	// A clone of one branch has no default branch.
+	single := clone("--depth=1", "--single-branch", "--branch=topic")
+	_, err = single.check("")
+	const noDefault = `this clone is shallow and has no default branch to compare with (origin/HEAD, main or master); ` +
+		`fetch all branches and their history (git remote set-branches origin '*', then git fetch --unshallow; ` +
+		`fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab), or name the commit to compare with: --against REF`
+	if fmt.Sprint(err) != noDefault {
+		t.Errorf("in a clone of one branch: %v", err)
+	}
+	single.git("remote", "set-branches", "origin", "*")
+	single.git("fetch", "-q", "--unshallow")
+	if got, want := single.verdict(""), "PASS"; got != want {
+		t.Errorf("with all branches: %s, not %s", got, want)
+	}
+
 	// Both branches exist in the clone, but not the commit where they parted.
 	apart := clone("--depth=1", "--no-single-branch", "--branch=topic")
 	apart.commit("something")

@@ -426,6 +426,29 @@ level=INFO msg="event was in the outbox already, nothing inserted" event_type=sc
 	}
 }
 
+// A transaction has one line at level info, however many events it inserts.
+func TestLogOfManyEvents(t *testing.T) {
+	t.Parallel()
+	pg := newDatabase(t)
+	var log text
+	ob := newOutbox(t, pg.Pool, outbox.Options{Logger: log.logger()})
+	err := ob.InTx(t.Context(), func(ctx context.Context, tx *outbox.Tx) error {
+		for i := range 50 {
+			if err := InsertGraded(ctx, tx, event(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `level=INFO msg="events committed" events=50 event_types=[school.essay.graded.v1]` + "\n"
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
 // Wake-ups that fail every second time are logged once, and not at each failure.
 func TestWakeUpsThatComeAndGo(t *testing.T) {
 	t.Parallel()

@@ -80,6 +80,31 @@ func (k *kept) events() int {
 	return n
 }
 
+// committed counts the events that the transaction left in the outbox.
+func (k *kept) committed() (n int) {
+	for i := range k.entries {
+		if e := &k.entries[i]; e.rowCount() == int64(len(e.built)) {
+			n += len(k.left(i))
+		}
+	}
+	return n
+}
+
+// types lists the types of the events that the transaction left in the outbox, each once.
+func (k *kept) types() (types []string) {
+	for i := range k.entries {
+		if e := &k.entries[i]; e.rowCount() != int64(len(e.built)) {
+			continue
+		}
+		for _, b := range k.left(i) {
+			if !slices.Contains(types, b.Row.EventType) {
+				types = append(types, b.Row.EventType)
+			}
+		}
+	}
+	return types
+}
+
 // cancel records that the event with this id was cancelled, if the transaction inserted
 // it. An id can be inserted again after that, so the last insert counts.
 func (k *kept) cancel(id uuid.UUID) {

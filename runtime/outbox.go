@@ -40,8 +40,9 @@ type Options struct {
 	// Waker wakes the relay after a commit. nil: no wake-ups; the relay finds the rows
 	// at its next poll.
 	Waker Waker
-	// Logger gets a line at level info for each committed event, and a warning when a
-	// wake-up fails. nil: slog.Default(). If its handler panics, the line is lost and
+	// Logger gets a line at level info for each transaction that committed an event, and a
+	// warning when a wake-up fails. If there are several events, the line has their number,
+	// and each event has its own line at level debug. nil: slog.Default(). If its handler panics, the line is lost and
 	// nothing else happens; the first such panic is reported on stderr.
 	Logger *slog.Logger
 	// Now is the clock for event times. nil: time.Now.
@@ -245,14 +246,23 @@ func (o *Outbox) rollback(ctx context.Context, inner pgx.Tx) {
 // committed logs the events and wakes the relay. If known is false, the commit may not
 // have happened, so it only wakes the relay.
 func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
+	level, total := slog.LevelInfo, 0
+	if known {
+		if total = k.committed(); total > 1 {
+			level = slog.LevelDebug
+		}
+	}
 	inserted := !known && len(k.entries) > 0
 	for i := range k.entries {
 		e := &k.entries[i]
 		n := e.rowCount()
 		inserted = inserted || n > 0
 		if known {
-			o.log(ctx, e.built, n, k.left(i))
+			o.log(ctx, level, e.built, n, k.left(i))
 		}
+	}
+	if total > 1 {
+		o.options.Logger.LogAttrs(ctx, slog.LevelInfo, "events committed", slog.Int("events", total), slog.Any("event_types", k.types()))
 	}
 	if inserted {
 		o.alarm.ring()
@@ -260,13 +270,13 @@ func (o *Outbox) committed(ctx context.Context, k *kept, known bool) {
 }
 
 // log logs the events of a statement that are left; the statement inserted so many of its
-// list.
-func (o *Outbox) log(ctx context.Context, list []built, inserted int64, left []built) {
-	level, message := slog.LevelInfo, "event committed"
+// list. The level is that of events that were inserted.
+func (o *Outbox) log(ctx context.Context, level slog.Level, list []built, inserted int64, left []built) {
+	message := "event committed"
 	switch {
 	case inserted == int64(len(list)):
 	case list[0].IDGiven:
-		message = "event was in the outbox already, nothing inserted"
+		level, message = slog.LevelInfo, "event was in the outbox already, nothing inserted"
 	default:
 		level, message = slog.LevelError, "event lost: its generated id was in the outbox already; Options.NewID must never return the same id twice"
 	}

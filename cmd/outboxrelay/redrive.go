@@ -62,6 +62,7 @@ func redriveCommand(env environment) *cobra.Command {
 	flags.StringVar(&r.cfg.Filter.EventType, "event-type", "", "only records of this event type (or --type)")
 	flags.StringVar(&r.cfg.Filter.EventID, "event-id", "", "only the record of this event")
 	flags.StringVar(&r.key, "key", "", "only records of this key")
+	flags.StringVar(&r.cfg.Filter.Error, "error", "", "`text` in the error, in upper or lower case")
 	flags.BoolVar(&r.all, "all", false, "select all records")
 	flags.IntVar(&r.cfg.Limit, "limit", 0, "maximum number of records; 0: no limit")
 	flags.BoolVar(&r.cfg.Again, "again", false, "include records that were already sent back")
@@ -103,7 +104,7 @@ func (r *redrive) check() error {
 		r.cfg.Filter.Key = &r.key
 	}
 	chose := f != (deadletter.Filter{}) || r.cfg.Filter.Key != nil
-	for _, name := range []string{"from", "to", "topic", "group", "event-type", "event-id"} { // "$UNSET" must not select everything
+	for _, name := range []string{"from", "to", "topic", "group", "event-type", "event-id", "error"} { // "$UNSET" must not select everything
 		if flag := r.cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
 			return misuse{fmt.Errorf("--%s is empty: give it a value, or remove it", name)}
 		}
@@ -118,7 +119,7 @@ func (r *redrive) check() error {
 	case chose && r.all:
 		return misuse{errors.New("--all selects all records: remove it, or the flags that select some of them")}
 	case !chose && !r.all:
-		return misuse{errors.New("no records selected: use --topic, --group, --event-type, --event-id or --key, or --all")}
+		return misuse{errors.New("no records selected: use --topic, --group, --event-type, --event-id, --key or --error, or --all")}
 	case r.asJSON && !r.cfg.DryRun && !r.yes:
 		return misuse{errors.New("--json needs --dry-run or --yes: add one of them, or remove --json")}
 	}

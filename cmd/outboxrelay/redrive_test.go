@@ -47,6 +47,8 @@ func TestRedriveCommand(t *testing.T) {
 	}{
 		{"--from mailer.dead --all --dry-run", answer{Stdout: line(0, "paid") + line(1, "sent") + line(2, "paid") +
 			"would send 3 records back; nothing was sent; 1 record skipped: not written by package consume/kafka\n"}},
+		{"--from mailer.dead --error MAILBOX --event-type sent --dry-run", answer{Stdout: line(1, "sent") +
+			"would send 1 record back; nothing was sent; 1 record skipped: not written by package consume/kafka\n"}},
 		{"--from mailer.dead --event-type sent --dry-run --json", answer{Stdout: `{"partition":0,"offset":1,"event_id":"id-1","event_type":"sent","key":"o-1",` +
 			`"original_topic":"shop.orders","original_partition":0,"original_offset":41,"original_timestamp":"2026-09-21T14:13:20Z",` +
 			`"group":"mailer","attempts":3,"error_type":"*mailer.Error","error":"no such mailbox"}` + "\n"}},
@@ -56,11 +58,12 @@ func TestRedriveCommand(t *testing.T) {
 			"review with --dry-run, then add --yes\n"}},
 		{"--from mailer.dead --all --yes --json", answer{Stdout: `{"from":"mailer.dead","selected":1,"sent":1,"unreadable":1,"forgotten":0}` + "\n"}},
 		{"--from mailer.dead --group mailer --again --to shop.orders", answer{Stdout: "sent 3 records back; 1 record skipped: not written by package consume/kafka\n"}},
-		{"--from mailer.dead", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: no records selected: use --topic, --group, --event-type, --event-id or --key, or --all\n"}},
+		{"--from mailer.dead", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: no records selected: use --topic, --group, --event-type, --event-id, --key or --error, or --all\n"}},
 		{"--all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --from is missing: give the dead-letter topic\n"}},
 		{"--from mailer.dead --to mailer.dead --all", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --to is the dead-letter topic itself: use another topic, or remove it\n"}},
 		{"--from mailer.dead --all --json", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --json needs --dry-run or --yes: add one of them, or remove --json\n"}},
 		{"--from mailer.dead --group mailer --event-id=", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --event-id is empty: give it a value, or remove it\n"}},
+		{"--from mailer.dead --group mailer --error=", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --error is empty: give it a value, or remove it\n"}},
 		{"--from mailer.dead --group mailer --type=", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --event-type is empty: give it a value, or remove it\n"}},
 		{"--from mailer.dead --group mailer --to=", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --to is empty: give it a value, or remove it\n"}},
 		{"--from mailer.dead --group mailer --all --yes", answer{Code: exitcode.Misuse, Stderr: "outboxrelay: --all selects all records: remove it, or the flags that select some of them\n"}},

@@ -76,7 +76,7 @@ func (r *Router) HandleBatch(eventType string, options BatchOptions, h func(ctx 
 		panic(fmt.Sprintf("consume: Router.HandleBatch: the router has middleware of Use, which the batch handler of event type %q does not get: "+
 			"give its batch middleware to UseBatch; UseBatch() if there is none", eventType))
 	}
-	b := &Batch{eventType: eventType, options: options.withDefaults(), handle: h}
+	b := &Batch{eventType: eventType, options: options.withDefaults(), handle: h, router: r}
 	for _, m := range slices.Backward(r.batchMiddleware) {
 		b.handle = m(b.handle)
 	}
@@ -108,7 +108,7 @@ func OnBatch[T any](r *Router, on func(r gen.Router, handle func(context.Context
 			events = append(events, e)
 			return nil
 		})
-		undecodable := event.all(ctx, batch)
+		undecodable := event.all(ctx, batch, r.eventHeaders)
 		if len(events) > 0 {
 			if err := h(ctx, events); err != nil {
 				return err
@@ -130,9 +130,9 @@ func (d *decoding) HandleEvent(eventType string, decode func(value []byte, heade
 }
 
 // all hands over the events of the messages, up to the first that does not decode.
-func (d *decoding) all(ctx context.Context, batch []Message) error {
+func (d *decoding) all(ctx context.Context, batch []Message, headers func(Message) []outbox.Header) error {
 	for i, m := range batch {
-		handle, err := decoded(d.decode, m.Body(), m)
+		handle, err := decoded(d.decode, m.Body(), headers(m))
 		if err != nil {
 			return &BatchError{Index: i, Err: undecodable(m, d.eventType, err)}
 		}
@@ -150,6 +150,7 @@ type Batch struct {
 	eventType string
 	options   BatchOptions
 	handle    BatchHandler
+	router    *Router
 }
 
 // Batch returns the batch handler of the message's event type, or nil. skips is true if
@@ -159,9 +160,10 @@ func (r *Router) Batch(m Message) (b *Batch, skips bool) {
 		return nil, false
 	}
 	if m.Tombstone() {
+		m, _, _, _ = r.describe(m) //nolint:errcheck,dogsled // the type of a tombstone is known or not
 		return nil, r.forTombstone(m) == nil
 	}
-	eventType, h, err := r.find(m)
+	_, eventType, h, err := r.find(m)
 	switch {
 	case err != nil:
 		return nil, false
@@ -192,6 +194,14 @@ type BatchResult struct {
 // Dispatch calls the handler with a batch, which must have at least one message. It
 // recovers a panic, and returns it as a [PanicError] inside a [HandlerError].
 func (b *Batch) Dispatch(ctx context.Context, batch []Message) BatchResult {
+	if len(b.router.topics) > 0 {
+		batch = slices.Clone(batch)
+		for i, m := range batch {
+			if described, _, _, err := b.router.describe(m); err == nil { //nolint:dogsled // Batch has checked the message
+				batch[i] = described
+			}
+		}
+	}
 	err := func() (err error) {
 		defer RecoverTo(&err)
 		return b.handle(ctx, batch)

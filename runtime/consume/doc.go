@@ -13,6 +13,12 @@
 // remembers the ids. Records of one topic and key arrive in commit order if the
 // reader keeps the order within a partition, as consume/kafka does.
 //
+// # Other producers
+//
+// The type and the id of an event are in its envelope, and in the headers event_type and
+// event_id. A producer that does not use outboxgen writes neither. [ForTopic] says where
+// the records of its topic have them.
+//
 // # Errors
 //
 // Dispatch returns three kinds of error. A [DecodeError] and an [UnknownTypeError]

@@ -41,8 +41,15 @@ type DecodeError struct {
 }
 
 func (e *DecodeError) Error() string {
-	return fmt.Sprintf("consume: decode record %s: %v; "+
-		"regenerate from the producer's schema if it has a newer version, or skip the record", e.Record, e.Err)
+	remedy := "regenerate from the producer's schema if it has a newer version, or skip the record"
+	var known interface {
+		error
+		Remedy() string
+	}
+	if errors.As(e.Err, &known) {
+		remedy = known.Remedy()
+	}
+	return fmt.Sprintf("consume: decode record %s: %v; %s", e.Record, e.Err, remedy)
 }
 
 // Unwrap returns the decoder's error.
@@ -55,6 +62,10 @@ type UnknownTypeError struct {
 }
 
 func (e *UnknownTypeError) Error() string {
+	if e.Record.EventType == "" {
+		return fmt.Sprintf("consume: record %s: the record does not say its event type; "+
+			"read the type from another place with TopicOptions.TypeFrom, or make the router with OnUnknown(Skip)", e.Record)
+	}
 	return fmt.Sprintf("consume: record %s: no handler is registered for event type %q; "+
 		"register one, or make the router with OnUnknown(Skip)", e.Record, e.Record.EventType)
 }

@@ -3,7 +3,6 @@ package consume
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +17,10 @@ const (
 	headerEventType     = "event_type"
 	headerCorrelationID = "trace_id"
 	headerReplay        = "outbox_replay"
+	headerOccurredAt    = "occurred_at"
+	headerSchemaVersion = "schema_version"
+	// headerRedrivePosition is deadletter.HeaderRedrivePosition.
+	headerRedrivePosition = "outbox_redrive_position"
 )
 
 // Message is one record. Its byte slices belong to the reader and must not be changed.
@@ -62,6 +65,9 @@ func SkipReplays(next Handler) Handler {
 	}
 }
 
+// describeTopic says what to do about a record without a type or an id.
+const describeTopic = "if its producer does not use outboxgen, describe the topic with consume.ForTopic"
+
 // EventType returns the event's type: the header event_type or, if there is none, the
 // type in the envelope. It returns an error if the record has neither.
 func (m Message) EventType() (string, error) {
@@ -70,10 +76,10 @@ func (m Message) EventType() (string, error) {
 	}
 	id, err := m.identity()
 	if err != nil {
-		return "", err
+		return "", remedied{"there is no header event_type, and " + err.Error(), describeTopic}
 	}
 	if id.eventType == "" {
-		return "", errors.New("neither the header event_type nor the body says what type of event this is")
+		return "", remedied{"neither the header event_type nor the body says what type of event this is", describeTopic}
 	}
 	return id.eventType, nil
 }
@@ -92,7 +98,7 @@ func (m Message) EventID() (uuid.UUID, error) {
 		text = id.eventID
 	}
 	if text == "" {
-		return uuid.Nil, errors.New("neither the header event_id nor the body gives the event's id")
+		return uuid.Nil, remedied{"neither the header event_id nor the body gives the event's id", describeTopic}
 	}
 	id, err := uuid.Parse(text)
 	if err != nil {

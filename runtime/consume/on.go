@@ -14,7 +14,7 @@ import (
 // handler. The handler gets no tombstones (records without a value): see [OnTombstone].
 func (r *Router) HandleEvent(eventType string, decode func(value []byte, headers []outbox.Header) (handle func(context.Context) error, err error)) {
 	r.Handle(eventType, func(ctx context.Context, m Message) error {
-		handle, err := decoded(decode, m.Body(), m)
+		handle, err := decoded(decode, m.Body(), r.eventHeaders(m))
 		if err != nil {
 			return undecodable(m, eventType, err)
 		}
@@ -24,9 +24,9 @@ func (r *Router) HandleEvent(eventType string, decode func(value []byte, headers
 
 // decoded runs the decoder for the body or the key of a message. It may run code of the
 // service: a custom Go type, or a hand-written UnmarshalJSON.
-func decoded(decode func([]byte, []outbox.Header) (func(context.Context) error, error), part []byte, m Message) (handle func(context.Context) error, err error) {
+func decoded(decode func([]byte, []outbox.Header) (func(context.Context) error, error), part []byte, headers []outbox.Header) (handle func(context.Context) error, err error) {
 	defer RecoverTo(&err)
-	return decode(part, m.Headers)
+	return decode(part, headers)
 }
 
 func undecodable(m Message, eventType string, err error) error {
@@ -50,7 +50,7 @@ func (r *Router) HandleEventTombstone(eventType string, decode func(key []byte, 
 			"call both from one handler if two are wanted", eventType))
 	}
 	r.eventTombstones[eventType] = r.wrap(func(ctx context.Context, m Message) error {
-		handle, err := decoded(decode, m.Key, m)
+		handle, err := decoded(decode, m.Key, m.Headers)
 		if err != nil {
 			return &DecodeError{Record: m.Record(), Err: err}
 		}

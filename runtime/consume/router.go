@@ -57,6 +57,7 @@ type Router struct {
 	tombstones map[string]Handler // by topic
 	// eventTombstones are the handlers of tombstones by event type.
 	eventTombstones map[string]Handler
+	topics          map[string]TopicOptions // of producers that do not use outboxgen
 	unknown         Unknown
 	middleware      []Middleware
 	log             *slog.Logger
@@ -80,7 +81,7 @@ type Counts struct {
 func NewRouter(opts ...Option) *Router {
 	r := &Router{
 		handlers: map[string]Handler{}, batches: map[string]*Batch{},
-		tombstones: map[string]Handler{}, eventTombstones: map[string]Handler{},
+		tombstones: map[string]Handler{}, eventTombstones: map[string]Handler{}, topics: map[string]TopicOptions{},
 	}
 	for _, opt := range opts {
 		opt(r)
@@ -156,7 +157,9 @@ func (r *Router) BatchEventTypes() []string { return slices.Sorted(maps.Keys(r.b
 
 // Dispatch calls the handler of the message's event type. The type is the one in the
 // header event_type. If there is no such header, or no handler for that type, it is the
-// type in the envelope. For a tombstone, Dispatch calls the handler for tombstones of its
+// type in the envelope. [ForTopic] changes this for a topic. A record that has no type at
+// all is a [DecodeError]; in a topic with TopicOptions.TypeFrom it is a record without a
+// handler. For a tombstone, Dispatch calls the handler for tombstones of its
 // event type, or else the one for its topic.
 //
 // Dispatch returns a [DecodeError], an [UnknownTypeError] or a [HandlerError]. It recovers
@@ -171,6 +174,7 @@ func (r *Router) Dispatch(ctx context.Context, m Message) error {
 // without an error, false means that the message was skipped.
 func (r *Router) Route(ctx context.Context, m Message) (called bool, err error) {
 	if m.Tombstone() {
+		m, _, _, _ = r.describe(m) //nolint:errcheck,dogsled // the type of a tombstone is known or not
 		h := r.forTombstone(m)
 		if h == nil {
 			r.skippedTombstones.Add(1)
@@ -178,7 +182,7 @@ func (r *Router) Route(ctx context.Context, m Message) (called bool, err error) 
 		}
 		return true, call(ctx, h, m, m.Record().EventType)
 	}
-	eventType, h, err := r.find(m)
+	m, eventType, h, err := r.find(m)
 	switch {
 	case err != nil:
 		return false, &DecodeError{Record: m.Record(), Err: err}
@@ -199,10 +203,29 @@ func (r *Router) forTombstone(m Message) Handler {
 	return r.tombstones[m.Topic]
 }
 
-// find returns the handler of a message, or nil, and the event type that selected it.
+// find returns the handler of a message, or nil, and the event type that selected it. The
+// message has the headers of its topic's options.
 // Some relays write another type into the header than the writer of the event wrote
 // into the envelope.
-func (r *Router) find(m Message) (eventType string, h Handler, err error) {
+func (r *Router) find(m Message) (described Message, eventType string, h Handler, err error) {
+	m, typed, badID, err := r.describe(m)
+	if err != nil {
+		return m, "", nil, err
+	}
+	if typed {
+		eventType, _ = m.Header(headerEventType)
+		h = r.handlers[eventType]
+	} else if eventType, h, err = r.ofType(m); err != nil {
+		return m, "", nil, err
+	}
+	if h != nil && badID != nil {
+		return m, "", nil, badID
+	}
+	return m, eventType, h, nil
+}
+
+// ofType is find for a topic without options.
+func (r *Router) ofType(m Message) (eventType string, h Handler, err error) {
 	eventType, err = m.EventType()
 	if err != nil {
 		return "", nil, err

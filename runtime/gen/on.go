@@ -2,7 +2,6 @@ package gen
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
 
@@ -15,6 +14,18 @@ type Router interface {
 	// HandleEvent registers a handler for an event type. decode reads a record and
 	// returns a function that calls the handler with the decoded event.
 	HandleEvent(eventType string, decode func(value []byte, headers []outbox.Header) (handle func(context.Context) error, err error))
+}
+
+// noIDError is the error of an event without an id.
+type noIDError struct{}
+
+func (noIDError) Error() string {
+	return "the event has no id, neither in its envelope nor in its headers"
+}
+
+// Remedy says what to do. Package consume puts it into the error of the record.
+func (noIDError) Remedy() string {
+	return "if its producer does not use outboxgen, describe the topic with consume.ForTopic"
 }
 
 // On registers a typed handler for one event.
@@ -32,7 +43,7 @@ func On[T Data](r Router, t *EventType[T], handle func(ctx context.Context, e ou
 	r.HandleEvent(t.Type, func(value []byte, headers []outbox.Header) (func(context.Context) error, error) {
 		e, err := t.Decode(value, headers...)
 		if err == nil && e.EventID == uuid.Nil {
-			err = errors.New("the event has no id, neither in its envelope nor in its headers")
+			err = noIDError{}
 		}
 		if err != nil {
 			return nil, err

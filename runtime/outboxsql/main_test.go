@@ -184,7 +184,7 @@ func newOutbox(t testing.TB, db *sql.DB, options outbox.Options) (ob *outboxsql.
 	t.Helper()
 	seen = &witness{}
 	options.Waker = seen
-	options.Logger = slog.New(slog.NewJSONHandler(seen, nil))
+	options.Logger = slog.New(slog.NewJSONHandler(seen, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ob = outboxsql.New(db, options)
 	t.Cleanup(ob.Close)
 	return ob, seen

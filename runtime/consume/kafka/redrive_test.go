@@ -61,6 +61,8 @@ func TestRedrive(t *testing.T) {
 			func(c *deadletter.Config) { c.Filter.EventType = "sent"; c.Limit = 2 },
 			func(c *deadletter.Config) { key := "k1"; c.Filter.Key = &key },
 			func(c *deadletter.Config) { c.Filter.Group = "another" },
+			func(c *deadletter.Config) { c.Filter.Error = "another" },
+			func(c *deadletter.Config) { c.DryRun = true; c.Filter.EventType, c.Filter.Error = "paid", "NO" },
 			func(*deadletter.Config) {},
 			func(*deadletter.Config) {},
 			func(c *deadletter.Config) { c.Again = true; c.Filter.EventID = "id-2"; c.To = other },
@@ -80,6 +82,8 @@ func TestRedrive(t *testing.T) {
 			{[]string{id(1), id(3)}, deadletter.Summary{Chosen: 2, Sent: 2, Unreadable: 1}},
 			{[]string{id(4)}, deadletter.Summary{Chosen: 1, Sent: 1, Unreadable: 1}},
 			{nil, deadletter.Summary{Unreadable: 1}},
+			{nil, deadletter.Summary{Unreadable: 1}},
+			{[]string{id(0), id(2)}, deadletter.Summary{Chosen: 2, Unreadable: 1}},
 			{[]string{id(0), id(2), id(5)}, deadletter.Summary{Chosen: 3, Sent: 3, Unreadable: 1}},
 			{nil, deadletter.Summary{Unreadable: 1}},
 			{[]string{id(2)}, deadletter.Summary{Chosen: 1, Sent: 1, Unreadable: 1}},
@@ -172,6 +176,39 @@ func TestDeadLettersAreHandledInTheEnd(t *testing.T) {
 		}
 		if d := cmp.Diff([]string{"0:0", "0:1", "0:2", "0:0"}, other.list()); d != "" {
 			b.t.Errorf("handled by the other group (-want +got):\n%s", d)
+		}
+	})
+}
+
+// A record without an event id has the same id after it was sent back, although it then has
+// another position.
+func TestARecordThatWasSentBackKeepsItsID(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead := b.k.NewTopic(b.t, "dead", 1)
+		if err := b.client.ProduceSync(b.t.Context(), &kgo.Record{Topic: b.topic, Key: []byte("k"), Value: []byte("{}")}).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		seen := newLog()
+		router := consume.NewRouter(consume.ForTopic(b.topic, consume.TopicOptions{EventType: "paid"}))
+		router.Handle("paid", func(_ context.Context, m consume.Message) error {
+			id, err := m.EventID()
+			seen.add(id.String())
+			if err == nil && m.Offset == 0 {
+				return refusal{"not yet"}
+			}
+			return err
+		})
+		cfg := b.config(router)
+		cfg.MaxAttempts, cfg.DeadLetterTopic = 1, dead
+		_, stop, _ := launch(b.t, cfg)
+		b.read(dead, 1)
+		b.sent(deadletter.Summary{Chosen: 1, Sent: 1}, dead)
+		ids := seen.wait(b.t, 2)
+		if ids[0] != ids[1] {
+			b.t.Errorf("the ids are %v", ids)
+		}
+		if err := stop(); err != nil {
+			b.t.Error(err)
 		}
 	})
 }

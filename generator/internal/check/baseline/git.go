@@ -154,6 +154,11 @@ func target(repo *gitfs.Repo, env func(string) string) (string, error) {
 	if ref := repo.Default(); ref != "" {
 		return ref, nil
 	}
+	if repo.Shallow() {
+		return "", errors.New("this clone is shallow and has no default branch to compare with (origin/HEAD, main or master); " +
+			"fetch all branches and their history (git remote set-branches origin '*', then git fetch --unshallow; " +
+			"fetch-depth: 0 for actions/checkout, GIT_DEPTH: 0 on GitLab), or name the commit to compare with: --against REF")
+	}
 	return "", errors.New("there is no default branch to compare with (origin/HEAD, main or master); name the commit to compare with: --against REF")
 }
 

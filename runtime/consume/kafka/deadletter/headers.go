@@ -27,6 +27,11 @@ const (
 	// HeaderRedriveGroup is the header of a record that [Redrive] sent back: the group
 	// that dead-lettered it. Consumers of other groups skip the record.
 	HeaderRedriveGroup = "outbox_redrive_group"
+
+	// HeaderRedrivePosition is the header of a record without an event id that [Redrive]
+	// sent back: where it was published. consume.FromPosition makes the same id from it as
+	// from the first record.
+	HeaderRedrivePosition = "outbox_redrive_position"
 )
 
 // Limits for headers, so that a long error does not make a record too large.

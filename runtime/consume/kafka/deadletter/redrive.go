@@ -26,6 +26,7 @@ type Filter struct {
 	EventType string  // the header event_type
 	EventID   string  // the header event_id
 	Key       *string // nil: every key
+	Error     string  // text in the error, in upper or lower case
 }
 
 // Config configures [Redrive].
@@ -460,13 +461,18 @@ func (r *redrive) back(record *kgo.Record, letter Letter) *kgo.Record {
 	if letter.Group != "" {
 		headers = append(headers, kgo.RecordHeader{Key: HeaderRedriveGroup, Value: []byte(letter.Group)})
 	}
+	if header(record, "event_id") == "" && header(record, HeaderRedrivePosition) == "" {
+		position := fmt.Sprintf("%s/%d/%d/%d", letter.Topic, letter.Partition, letter.Offset, letter.Timestamp.UnixMilli())
+		headers = append(headers, kgo.RecordHeader{Key: HeaderRedrivePosition, Value: []byte(position)})
+	}
 	return &kgo.Record{Topic: topic, Key: record.Key, Value: record.Value, Headers: headers}
 }
 
 func (f Filter) chooses(e Entry) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return is(f.Topic, e.Letter.Topic) && is(f.Group, e.Letter.Group) && is(f.EventType, e.EventType) && is(f.EventID, e.EventID) &&
-		(f.Key == nil || e.Key != nil && *f.Key == string(e.Key))
+		(f.Key == nil || e.Key != nil && *f.Key == string(e.Key)) &&
+		strings.Contains(strings.ToLower(e.Letter.Error), strings.ToLower(f.Error))
 }
 
 func header(record *kgo.Record, name string) string {
