@@ -126,7 +126,7 @@ func TestHostilePairs(t *testing.T) {
 		"generated: many starts in a chain":    {starts(2000, `{"type": "object"}`), starts(2000, `{"type": "object", "required": ["x"]}`), 2*mostWork + 400_000},
 		"generated: consts in a oneOf":         {consts(1000, ""), consts(1000, `, {"const": true}`), 20_000_000},
 		"generated: long enums in a oneOf":     {texts(0, `{"type": "integer"}`), texts(50_000, `{"type": "string", "maxLength": 3}`), 6_000_000},
-		"generated: ranges in a oneOf":         {ranges(300, 5), ranges(300, 7), 2*mostTrying + 3_000_000},
+		"generated: ranges in a oneOf":         {ranges(300, 5), ranges(300, 7), 11_000_000},
 		"generated: a tangle":                  {tangle(40, `{"type": "integer"}`), tangle(40, `{"type": "string"}`), 2_000_000},
 	} {
 		t.Run(name, func(t *testing.T) {
