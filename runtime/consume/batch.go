@@ -160,7 +160,7 @@ func (r *Router) Batch(m Message) (b *Batch, skips bool) {
 		return nil, false
 	}
 	if m.Tombstone() {
-		m, _, _, _ = r.describe(m) //nolint:errcheck,dogsled // the type of a tombstone is known or not
+		m, _, _, _ = r.describe(m) //nolint:errcheck // the type of a tombstone is known or not
 		return nil, r.forTombstone(m) == nil
 	}
 	_, eventType, h, err := r.find(m)
@@ -197,7 +197,7 @@ func (b *Batch) Dispatch(ctx context.Context, batch []Message) BatchResult {
 	if len(b.router.topics) > 0 {
 		batch = slices.Clone(batch)
 		for i, m := range batch {
-			if described, _, _, err := b.router.describe(m); err == nil { //nolint:dogsled // Batch has checked the message
+			if described, _, _, err := b.router.describe(m); err == nil { // Batch has checked the message
 				batch[i] = described
 			}
 		}
