@@ -15,7 +15,7 @@ const noKey = "event_outbox has no primary key or unique index of the column \"i
 func TestRefusedInserts(t *testing.T) {
 	t.Parallel()
 	const required = " of event_outbox must not be null and has no default, and the insert functions do not fill it; every insert of an event fails with SQLSTATE 23502; give it a default in a migration, or drop its NOT NULL"
-	const deferrable = " of event_outbox is deferrable, and the insert functions cannot use such a key of the column \"id\"; every insert of an event fails with SQLSTATE 55000; replace it in a migration: ALTER TABLE event_outbox DROP CONSTRAINT "
+	const deferrable = " of event_outbox is deferrable, and the insert functions cannot use such a key of the column \"id\"; every insert of an event fails with SQLSTATE 55000; "
 	withTenant := "CREATE TABLE event_outbox (" + ourColumns + ", tenant uuid NOT NULL);\n"
 	plain := strings.NewReplacer(" PRIMARY KEY", "", " GENERATED ALWAYS AS IDENTITY", "").Replace(ourColumns)
 	for name, test := range map[string]struct {
@@ -92,13 +92,17 @@ func TestRefusedInserts(t *testing.T) {
 		"a key that is checked later": {
 			"CREATE TABLE event_outbox (" + plain + ", UNIQUE (id) DEFERRABLE);\nALTER TABLE event_outbox ADD PRIMARY KEY (id) INITIALLY DEFERRED;",
 			[]string{
-				"db/1.sql:4:79: warning: the constraint \"event_outbox_id_key\"" + deferrable + "event_outbox_id_key, ADD UNIQUE (id)",
-				"db/1.sql:5:30: warning: the constraint \"event_outbox_pkey\"" + deferrable + "event_outbox_pkey, ADD UNIQUE (id)",
+				"db/1.sql:4:79: warning: the constraint \"event_outbox_id_key\"" + deferrable + "drop it in a migration; another key of the column remains: ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_id_key",
+				"db/1.sql:5:30: warning: the constraint \"event_outbox_pkey\"" + deferrable + "replace it in a migration: ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey, ADD PRIMARY KEY (id)",
 			},
 		},
 		"a key that is checked later, beside another one": {
 			"CREATE TABLE event_outbox (" + ourColumns + ");\nALTER TABLE event_outbox ADD CONSTRAINT later UNIQUE (id) DEFERRABLE;",
-			[]string{"db/1.sql:5:41: warning: the constraint \"later\"" + deferrable + "later, ADD UNIQUE (id)"},
+			[]string{"db/1.sql:5:41: warning: the constraint \"later\"" + deferrable + "drop it in a migration; another key of the column remains: ALTER TABLE event_outbox DROP CONSTRAINT later"},
+		},
+		"a unique constraint that is checked later": {
+			"CREATE TABLE event_outbox (" + plain + ", CONSTRAINT later UNIQUE (id) DEFERRABLE);",
+			[]string{"db/1.sql:4:90: warning: the constraint \"later\"" + deferrable + "replace it in a migration: ALTER TABLE event_outbox DROP CONSTRAINT later, ADD UNIQUE (id)"},
 		},
 		"a copy":                        {"CREATE TABLE t (" + ourColumns + ");\nCREATE TABLE event_outbox (LIKE t INCLUDING ALL);", nil},
 		"a trigger of a loop":           {withTenant + "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['orders', 'event_outbox'] LOOP EXECUTE format('CREATE TRIGGER %I BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION set_tenant()', t || '_tenant', t); END LOOP; END $$;", nil},

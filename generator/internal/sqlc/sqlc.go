@@ -26,7 +26,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
-	"github.com/outboxgen/outboxgen/generator/internal/indexes"
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/migrations"
@@ -130,13 +129,13 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 		return nil, err
 	}
 	r.table = history.Of(scripts(r.folder), schemaName(r.opts.Schema), table)
+	r.keys = r.table.Keys
 	r.warn()
 	if r.dir, err = os.MkdirTemp("", "outboxgen-sqlc-"); err != nil {
 		return nil, fmt.Errorf("create a folder for sqlc: %w", err)
 	}
 	files, err = r.generate(ctx)
 	if r.opts.Migrations != "" && !r.another {
-		r.unique = indexes.Unique(scripts(r.folder), schemaName(r.opts.Schema), table)
 		r.warnOfUnique()
 		r.warnOfRefused()
 	}
