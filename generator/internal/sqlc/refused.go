@@ -11,7 +11,7 @@ import (
 // sqlc compiles it. A migration that is not read may put it right, so then there is
 // nothing to report.
 func (r *run) warnOfRefused() {
-	if r.assumed || r.list.HasErrors() || len(r.table.Includes) > 0 || len(r.folder.Skipped) > 0 {
+	if r.assumed || r.list.HasErrors() || len(r.table.Includes) > 0 || len(r.folder.Skipped) > 0 || r.folder.MayChangeElsewhere(table) != "" {
 		return
 	}
 	for _, c := range r.table.Columns {
