@@ -74,13 +74,13 @@ func (f *follower) renameSchema(from, to string) {
 func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 	switch {
 	case c.Take("rename", "to"):
-		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.tolerant
+		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.doubtful()
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.name = n.Name
 		}
 	case c.Take("set", "schema"):
-		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.tolerant
+		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.doubtful()
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.schema = n.Name
@@ -253,7 +253,7 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 		a.table.plain = false
 	}
 	if !c.Take("column") && isConstraint(c.Rest()) {
-		if a.tolerant {
+		if a.doubtful() {
 			a.table.mayGetKey(c.Rest())
 		} else {
 			for _, t := range a.all() {
@@ -269,7 +269,7 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 		a.keep(a.verbatim(item))
 	case isPlaceholder(definition[0]) && !hasName(definition):
 	default:
-		if a.tolerant {
+		if a.doubtful() {
 			a.table.mayGetKey(definition)
 		}
 		pieces, own, ok := a.column(definition)
@@ -341,7 +341,7 @@ func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	if a.tolerant && (!a.table.has(from) || a.table.has(to)) {
 		return
 	}
-	a.table.plain = a.table.plain && !a.tolerant
+	a.table.plain = a.table.plain && !a.doubtful()
 	for _, t := range a.all() {
 		a.keepFor(t, a.verbatim(item))
 		a.renameKeyColumn(t, from, to)
@@ -444,7 +444,7 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 				if own := &t.columns[i]; own.name == column.Text {
 					own.kind, own.foreign = a.typeOf(written)
 					own.array = isArray(written)
-					own.unsure = own.unsure || a.tolerant || own.mayBeDomain()
+					own.unsure = own.unsure || a.doubtful() || own.mayBeDomain()
 				}
 			}
 		}
@@ -453,10 +453,10 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 			t.filled = t.filled || isPlaceholder(column)
 			if own := t.find(column.Text); own != nil {
 				rest := *c
-				if !a.tolerant && rest.Take("set", "not", "null") {
+				if !a.doubtful() && rest.Take("set", "not", "null") {
 					t.mustNotBeNull(column.Text, "")
 				} else {
-					own.follow(&rest, a.tolerant)
+					own.follow(&rest, a.doubtful())
 				}
 			}
 		}

@@ -159,7 +159,7 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 		elements = f.verbatim(c.Rest())
 	}
 	list = list[:len(list)-len(c.Rest())]
-	t.plain = t.plain && isList && !isPart && !f.tolerant && !hasPlaceholder(list)
+	t.plain = t.plain && isList && !isPart && !f.doubtful() && !hasPlaceholder(list)
 	if _, rest, ok := cut(c.Rest(), "commit"); ok && len(rest) > 0 {
 		t.untilCommit = t.temporary && rest[0].Is("drop")
 	}

@@ -56,7 +56,7 @@ func (f *follower) valuedOf(name sqltext.Name, own column, written, tail []sqlte
 	isSerial := len(written) > 0 && known(written[0], serials)
 	v := valued{
 		place: f.place(name.At), filled: isSerial, notNull: isSerial,
-		unsure: f.tolerant || own.mayBeDomain(),
+		unsure: f.doubtful() || own.mayBeDomain(),
 	}
 	c := sqltext.NewCursor(tail)
 	for !c.Done() {
@@ -140,7 +140,7 @@ func (t *table) mustNotBeNull(name, because string) {
 // dropConstraint follows DROP CONSTRAINT. From Postgres 18 on, NOT NULL is a constraint
 // with a name.
 func (a action) dropConstraint(c *sqltext.Cursor, item []sqltext.Token) {
-	if a.tolerant || hasPlaceholder(item) {
+	if a.doubtful() || hasPlaceholder(item) {
 		a.table.plain, a.table.filled = false, true
 	}
 	c.Take("constraint")
@@ -175,7 +175,7 @@ func (a action) dropConstraint(c *sqltext.Cursor, item []sqltext.Token) {
 
 // renameConstraint follows RENAME CONSTRAINT.
 func (a action) renameConstraint(c *sqltext.Cursor, item []sqltext.Token) {
-	if a.tolerant || hasPlaceholder(item) {
+	if a.doubtful() || hasPlaceholder(item) {
 		a.table.plain, a.table.filled = false, true
 	}
 	from := c.Next().Text
@@ -203,9 +203,9 @@ func (a action) renameConstraint(c *sqltext.Cursor, item []sqltext.Token) {
 }
 
 // follow follows an action on a column that does not change its type.
-func (v *valued) follow(c *sqltext.Cursor, tolerant bool) {
+func (v *valued) follow(c *sqltext.Cursor, doubtful bool) {
 	switch {
-	case tolerant:
+	case doubtful:
 		v.unsure = true
 	case c.Take("drop", "not", "null"):
 		v.notNull, v.because = false, ""

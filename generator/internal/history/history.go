@@ -118,6 +118,7 @@ type follower struct {
 	want     relation
 	keepPath bool // across files
 	tolerant bool // the text may have no effect, as in a DO, so it must not cause errors
+	certain  bool // the text has its effect, although it is tolerant
 
 	path    []string // search_path
 	pathSet bool     // by this file
@@ -197,6 +198,9 @@ func follow(files script.Files, want relation, keepPath bool, later []*kind) *fo
 	f.lookIntoFunctions()
 	return f
 }
+
+// doubtful reports whether the text that is being read may have no effect.
+func (f *follower) doubtful() bool { return f.tolerant && !f.certain }
 
 // find returns the table with that name, the last one if there are several.
 func (f *follower) find(r relation) *table {

@@ -167,7 +167,7 @@ func (f *follower) dropIndex(n sqltext.Name, ifExists bool) {
 		return
 	}
 	if x.table != nil {
-		x.table.plain = x.table.plain && !f.tolerant
+		x.table.plain = x.table.plain && !f.doubtful()
 	}
 	f.indexes = slices.DeleteFunc(f.indexes, func(other *index) bool { return other == x })
 }

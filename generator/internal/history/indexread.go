@@ -11,7 +11,7 @@ func (f *follower) createIndex(c *sqltext.Cursor, unique bool) {
 	x := &index{unique: unique, label: "idx", Key: Key{Place: f.place(c.Last().Start)}}
 	c.Take("concurrently")
 	ifNotExists := c.Take("if", "not", "exists") || f.tolerant
-	if unique && (f.tolerant || hasPlaceholder(c.Rest())) {
+	if unique && (f.doubtful() || hasPlaceholder(c.Rest())) {
 		f.mayBeKey(c.Rest())
 	}
 	if !c.Is("on") {

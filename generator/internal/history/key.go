@@ -78,7 +78,7 @@ var (
 	loses = regexp.MustCompile(`(?i)\b(drop|rename)\b`)
 )
 
-// mayLoseKeys follows the body of a DO. It may have no effect on the database.
+// mayLoseKeys follows a part of a body that may or may not run.
 func (f *follower) mayLoseKeys(body []byte) {
 	ofAny, ofOne := changesIndex.Match(body), loses.Match(body)
 	text := strings.ToLower(string(body))

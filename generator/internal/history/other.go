@@ -36,7 +36,7 @@ func (f *follower) alterOther(n sqltext.Name, ifExists bool, c *sqltext.Cursor) 
 				x.Name = to.Name
 			}
 			if x.table != nil {
-				x.table.plain = x.table.plain && !f.tolerant
+				x.table.plain = x.table.plain && !f.doubtful()
 			}
 		}
 		return true

@@ -51,7 +51,7 @@ func (f *follower) isQuery(c *sqltext.Cursor, name sqltext.Name, temporary bool,
 // those of its first columns; they replace the query's names.
 func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, start int, query []sqltext.Token) {
 	t := f.newTable(name, temporary)
-	t.ofQuery, t.plain = true, !f.tolerant
+	t.ofQuery, t.plain = true, !f.doubtful()
 	query = withoutOptions(query)
 	pieces := append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}, literal("AS", name.At)}, f.queryPieces(t, query)...)
 	f.add(t, pieces...)

@@ -109,7 +109,7 @@ func (f *follower) createDomain(c *sqltext.Cursor) {
 	for _, p := range f.typePieces(base) {
 		all = append(all, p.text)
 	}
-	k := &kind{relation: relation{f.schemaOf(name), name.Name}, made: strings.Join(all, " "), unsure: f.tolerant}
+	k := &kind{relation: relation{f.schemaOf(name), name.Name}, made: strings.Join(all, " "), unsure: f.doubtful()}
 	if of, foreign := f.typeOf(base); !isArray(base) && of != nil && of.made != "" {
 		k.base, k.filled, k.unsure = of, of.filled, k.unsure || of.unsure
 	} else {
@@ -139,7 +139,7 @@ func (f *follower) createType(c *sqltext.Cursor, start int) {
 func (f *follower) alterDomain(c *sqltext.Cursor) {
 	n, ok := c.Name()
 	if k := f.kindOf(n); ok && k != nil {
-		k.unsure = k.unsure || f.tolerant || hasPlaceholder(c.Rest())
+		k.unsure = k.unsure || f.doubtful() || hasPlaceholder(c.Rest())
 		rest := *c
 		k.change(&rest)
 		k.alter(c)

@@ -217,7 +217,14 @@ var verdicts = map[string]verdict{
 	"a default for a parameter":          {tenant + `CREATE FUNCTION f(a int, b text DEFAULT 'x') RETURNS void LANGUAGE sql AS 'ALTER TABLE event_outbox ALTER tenant DROP NOT NULL'; SELECT f(1);`, "", 0, ""},
 
 	// Blocks.
-	"a block":                        {keyed + `DO $$ BEGIN ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey; END $$;`, noKeyState, 0, "a block may do nothing"},
+	"a block":                        {keyed + `DO $$ BEGIN ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey; END $$;`, noKeyState, 0, ""},
+	"a block of an EXECUTE":          {keyed + `DO $$ BEGIN EXECUTE 'ALTER TABLE event_outbox RENAME CONSTRAINT event_outbox_pkey TO pk'; ALTER TABLE event_outbox DROP CONSTRAINT pk; END $$;`, noKeyState, 0, ""},
+	"a block that drops NOT NULL":    {tenant + `DO $$ BEGIN ALTER TABLE event_outbox ALTER COLUMN tenant DROP NOT NULL; END $$;`, "", 0, ""},
+	"a block that sets NOT NULL":     {keyed + `DO $$ BEGIN ALTER TABLE event_outbox ADD tenant uuid; ALTER TABLE event_outbox ALTER tenant SET NOT NULL; END $$;`, nullState, 0, ""},
+	"a block that ends before":       {tenant + `DO $$ BEGIN IF current_setting('port') <> '' THEN RETURN; END IF; ALTER TABLE event_outbox ALTER COLUMN tenant DROP NOT NULL; END $$;`, nullState, 0, "a block may end before"},
+	"a block that undoes it":         {keyed + `DO $$ BEGIN ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey; PERFORM 1 / 0; EXCEPTION WHEN OTHERS THEN NULL; END $$;`, "", 0, ""},
+	"a block with a condition":       {keyed + `DO $$ BEGIN IF current_setting('port') = '' THEN ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey; END IF; END $$;`, "", 0, ""},
+	"a block with a loop":            {keyed + `DO $$ BEGIN FOR i IN 1..0 LOOP ALTER INDEX event_outbox_pkey RENAME TO pk; END LOOP; END $$; ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey;`, noKeyState, 0, "a loop may rename it"},
 	"a block that adds a key":        {keyless + `DO $$ BEGIN ALTER TABLE event_outbox ADD PRIMARY KEY (id); END $$;`, "", 0, ""},
 	"a block of another index":       {keyless + `CREATE SCHEMA old; CREATE TABLE old.t (id int); CREATE INDEX i ON old.t (id); CREATE UNIQUE INDEX i ON event_outbox (id); SET search_path = old, public; DO $$ BEGIN DROP INDEX i; END $$;`, "", 0, ""},
 	"a block that never runs":        {tenant + `DO $$ BEGIN IF false THEN ALTER TABLE event_outbox ALTER tenant DROP NOT NULL; END IF; END $$;`, nullState, 0, ""},
