@@ -129,8 +129,8 @@ func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext
 	slices.SortStableFunc(items, func(x, y []sqltext.Token) int { return cmp.Compare(pass(x), pass(y)) })
 	for _, item := range items {
 		a.follow(item)
+		f.addPending(t)
 	}
-	f.addPending(t)
 }
 
 // pass returns the order of an action in Postgres: first it drops columns, defaults and

@@ -64,8 +64,8 @@ func (f *follower) keys(t *table) []Key {
 	return all
 }
 
-// addIndexes adds the indexes that one statement gives to a table. Of equal constraints,
-// Postgres makes only one.
+// addIndexes adds the indexes that a CREATE TABLE, or one action of an ALTER TABLE, gives
+// to a table. Of equal constraints, Postgres makes only one.
 func (f *follower) addIndexes(t *table, added []*index) {
 	slices.SortStableFunc(added, func(a, b *index) int { // the primary key is first
 		rank := func(x *index) int {
