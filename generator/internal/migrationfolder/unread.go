@@ -40,6 +40,25 @@ func (f *Folder) MayChangeElsewhere(table string) (name string) {
 	return ""
 }
 
+// Changelog is a file of Liquibase in XML, YAML or JSON that changes a table.
+type Changelog struct {
+	Name    string // relative to the folder
+	Content []byte
+	Offset  int // of the table's name
+}
+
+// Changelogs returns the files of Liquibase that name a table in a change.
+func (f *Folder) Changelogs(table string) []Changelog {
+	named := regexp.MustCompile(`(?i)table_?name"?\s*[=:]\s*["']?(` + regexp.QuoteMeta(table) + `)\b`)
+	var all []Changelog
+	for _, file := range f.other {
+		if at := named.FindSubmatchIndex(file.Content); at != nil && !isScript(file.Name) {
+			all = append(all, Changelog{file.Name, file.Content, at[2]})
+		}
+	}
+	return all
+}
+
 func isScript(name string) bool { return slices.Contains(scripts, strings.ToLower(path.Ext(name))) }
 
 // othersIn returns the scripts and the changelogs of Liquibase in a folder, and the

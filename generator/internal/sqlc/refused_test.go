@@ -14,6 +14,9 @@ const noKey = "event_outbox has no primary key or unique index of the column \"i
 // required ends the finding about a column that must not be null.
 const required = " of event_outbox must not be null and has no default, and the insert functions do not fill it; every insert of an event fails with SQLSTATE 23502; give it a default in a migration, or drop its NOT NULL"
 
+// notRead ends the finding about a changelog that is not SQL.
+const notRead = " changes event_outbox and is not SQL; outboxgen does not read it; if it changes the columns of the table, repeat the change in an SQL migration, with IF EXISTS or IF NOT EXISTS"
+
 // What makes Postgres refuse every insert is a warning, although sqlc compiles it.
 func TestRefusedInserts(t *testing.T) {
 	t.Parallel()
@@ -131,10 +134,10 @@ func TestRefusedInserts(t *testing.T) {
 			"SELECT 1;\n-- db/0002_pk.go --\npackage db\n-- db/outbox/1.sql --\nCREATE TABLE event_outbox (" + plain + ");\n",
 			[]string{"db/0002_pk.go:1:1: note: 0002_pk.go is not SQL; outboxgen does not read it"},
 		},
-		"a key of a changelog in XML":     {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><addPrimaryKey tableName=\"event_outbox\" columnNames=\"id\"/></changeSet></databaseChangeLog>\n", nil},
-		"a key of a changelog in YAML":    {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changes/1.yaml --\ndatabaseChangeLog:\n- changeSet:\n    id: 1\n    author: a\n    changes:\n    - addUniqueConstraint:\n        tableName: event_outbox\n        columnNames: id\n", nil},
+		"a key of a changelog in XML":     {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><addPrimaryKey tableName=\"event_outbox\" columnNames=\"id\"/></changeSet></databaseChangeLog>\n", []string{"db/changelog.xml:1:75: warning: changelog.xml" + notRead}},
+		"a key of a changelog in YAML":    {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changes/1.yaml --\ndatabaseChangeLog:\n- changeSet:\n    id: 1\n    author: a\n    changes:\n    - addUniqueConstraint:\n        tableName: event_outbox\n        columnNames: id\n", []string{"db/changes/1.yaml:7:20: warning: 1.yaml" + notRead}},
 		"a key of a changelog in JSON":    {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changelog.json --\n{\"databaseChangeLog\": [{\"changeSet\": {\"id\": \"1\", \"author\": \"a\", \"changes\": [{\"createIndex\": {\"unique\": true, \"tableName\": \"${outbox}\", \"columns\": [{\"column\": {\"name\": \"id\"}}]}}]}}]}\n", nil},
-		"NOT NULL that a changelog drops": {withTenant + "-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><dropNotNullConstraint tableName=\"event_outbox\" columnName=\"tenant\"/></changeSet></databaseChangeLog>\n", nil},
+		"NOT NULL that a changelog drops": {withTenant + "-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><dropNotNullConstraint tableName=\"event_outbox\" columnName=\"tenant\"/></changeSet></databaseChangeLog>\n", []string{"db/changelog.xml:1:83: warning: changelog.xml" + notRead}},
 		"a changelog above the folder":    {"SELECT 1;\n-- db/sql/1.sql --\nCREATE TABLE event_outbox (" + plain + ");\n-- changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><customChange class=\"a.B\"/></changeSet></databaseChangeLog>\n", nil},
 		"a changelog of another table": {
 			withTenant + "-- db/changelog.xml --\n<databaseChangeLog><include file=\"1.sql\"/><changeSet id=\"1\" author=\"a\"><addPrimaryKey tableName=\"orders\" columnNames=\"id\"/></changeSet></databaseChangeLog>\n",
