@@ -224,7 +224,7 @@ func (f *follower) like(t, from *table, options []sqltext.Token, at int) {
 	})
 	if takes["indexes"] {
 		t.plain = t.plain && from.plain
-		t.added = append(t.added, f.copyIndexes(from, f.place(at))...)
+		t.copied = append(t.copied, f.copyIndexes(from, f.place(at))...)
 	}
 }
 

@@ -161,6 +161,7 @@ type table struct {
 	columns     []column // the known ones
 	own         [][]piece
 	added       []*index          // the keys of the current statement
+	copied      []*index          // the indexes that LIKE copies
 	constraints [][]sqltext.Token // of the statement that creates it
 	named       []string          // the names of constraints that are neither keys nor NOT NULL
 	needs       []*table          // the tables in its statements

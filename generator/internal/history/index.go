@@ -43,6 +43,7 @@ type index struct {
 	include []string
 	uses    []string // every name in its definition, including columns in a WHERE
 	label   string   // at the end of the name that Postgres makes for it
+	options string   // what else distinguishes it from an equal constraint
 	of      string   // the name of the index that becomes this constraint
 }
 
@@ -108,7 +109,7 @@ func (f *follower) addIndexes(t *table, added []*index) {
 
 // same reports whether another constraint of the statement needs the same index.
 func (x *index) same(other *index) bool {
-	return x.Constraint && other.Constraint && x.of == "" && other.of == "" && x.Deferrable == other.Deferrable &&
+	return x.Constraint && other.Constraint && x.of == "" && other.of == "" && x.Deferrable == other.Deferrable && x.options == other.options &&
 		slices.Equal(x.Columns, other.Columns) && slices.Equal(x.include, other.include)
 }
 
@@ -205,6 +206,12 @@ func (f *follower) copyIndexes(from *table, at Place) []*index {
 		}
 		same := *x
 		same.Name, same.Place = "", at
+		switch {
+		case same.Primary:
+			same.label = "pkey"
+		case same.Constraint:
+			same.label = "key"
+		}
 		all = append(all, &same)
 	}
 	return all
@@ -224,10 +231,16 @@ func (f *follower) unusedName(t *table, x *index) string {
 		parts = nil
 	}
 	for n := 0; ; n++ {
-		if name := made(t.name, strings.Join(numbered(parts), "_"), x.label, n); !f.taken(t.schema, name) {
+		name := made(t.name, strings.Join(numbered(parts), "_"), x.label, n)
+		if !f.taken(t.schema, name) && !(x.Constraint && f.names(t.schema, name)) {
 			return name
 		}
 	}
+}
+
+// names reports whether a constraint of a table in that schema has a name.
+func (f *follower) names(schema, name string) bool {
+	return slices.ContainsFunc(f.tables, func(t *table) bool { return t.schema == schema && slices.Contains(t.named, name) })
 }
 
 // numbered is names, with a number behind each that was there before.
@@ -272,4 +285,9 @@ func (f *follower) addPending(t *table) {
 	added := t.added
 	t.added = nil
 	f.addIndexes(t, added)
+	copied := t.copied
+	t.copied = nil
+	for _, x := range copied {
+		f.addIndexes(t, []*index{x})
+	}
 }

@@ -177,7 +177,9 @@ func (f *follower) keyIn(c *sqltext.Cursor, named Key, column string) *index {
 	} else {
 		c.Next()
 	}
-	_ = c.Take("nulls", "distinct") || c.Take("nulls", "not", "distinct")
+	if !c.Take("nulls", "distinct") && c.Take("nulls", "not", "distinct") {
+		x.options = "nulls not distinct"
+	}
 	switch {
 	case column != "":
 		x.Columns, x.parts = []string{column}, []string{column}
@@ -187,7 +189,10 @@ func (f *follower) keyIn(c *sqltext.Cursor, named Key, column string) *index {
 		return nil
 	}
 	x.uses = slices.Concat(x.Columns, x.include)
-	x.Deferrable = isDeferrable(c)
+	deferred := slices.ContainsFunc(c.Rest(), func(t sqltext.Token) bool { return t.Is("deferred") })
+	if x.Deferrable = isDeferrable(c); x.Deferrable && deferred {
+		x.options += " deferred"
+	}
 	return x
 }
 

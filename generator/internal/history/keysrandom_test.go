@@ -133,19 +133,24 @@ func (m keyMaker) columns() string {
 
 // name is a name of a key or a constraint.
 func (m keyMaker) name() string {
-	return m.one("k", "k", "l", "event_outbox_pkey", "event_outbox_id_key", "event_outbox_id_idx", "a_pkey", "a_id_key", "event_outbox_id_not_null", "event_outbox_b_not_null", "n")
+	return m.one("k", "k", "l", "event_outbox_pkey", "event_outbox_id_key", "event_outbox_id_idx", "a_pkey", "a_id_key", "event_outbox_id_not_null", "event_outbox_b_not_null")
 }
 
 func (m keyMaker) later() string {
 	return m.one("", "", "", " DEFERRABLE", " INITIALLY DEFERRED", " NOT DEFERRABLE")
 }
 
+// notNull is a NOT NULL whose name no key has, because only Postgres 18 stores it.
+func (m keyMaker) notNull() string {
+	return m.one("", "CONSTRAINT "+m.one("n", "event_outbox_id_not_null", "event_outbox_b_not_null")+" ") + "NOT NULL"
+}
+
 func (m keyMaker) named() string { return m.one("", "", "CONSTRAINT "+m.name()+" ") }
 
 func (m keyMaker) definition() string {
 	return m.column() + " " + m.one("int", "int", "int", "s.d", "serial", "s.d[]") + " " +
-		m.one("", "", "NOT NULL", m.named()+"NOT NULL", m.named()+"PRIMARY KEY"+m.later(), m.named()+"UNIQUE"+m.later(), "DEFAULT 1", "NOT NULL DEFAULT NULL", "GENERATED ALWAYS AS IDENTITY", "UNIQUE NOT NULL DEFAULT 3",
-			m.named()+"CHECK (true)", m.named()+"NOT NULL UNIQUE", m.named()+"UNIQUE PRIMARY KEY")
+		m.one("", "", "NOT NULL", m.notNull(), m.named()+"PRIMARY KEY"+m.later(), m.named()+"UNIQUE"+m.later(), "DEFAULT 1", "GENERATED ALWAYS AS IDENTITY", "UNIQUE NOT NULL DEFAULT 3",
+			m.named()+"CHECK (true)", m.notNull()+" UNIQUE", m.named()+"UNIQUE PRIMARY KEY")
 }
 
 func (m keyMaker) constraint() string {
@@ -193,7 +198,7 @@ func (m keyMaker) alter() string {
 			"ADD "+m.constraint(), "ADD "+m.constraint(), "ADD "+m.named()+m.one("UNIQUE", "PRIMARY KEY")+" USING INDEX "+m.name()+m.later(),
 			"DROP CONSTRAINT "+m.name(), "DROP CONSTRAINT IF EXISTS "+m.name(), "ADD "+m.definition(), "ADD COLUMN IF NOT EXISTS "+m.definition(), "DROP "+m.column(),
 			"ALTER "+m.column()+" SET NOT NULL", "ALTER "+m.column()+" DROP NOT NULL", "ALTER "+m.column()+" SET DEFAULT 1", "ALTER "+m.column()+" DROP DEFAULT",
-			"ALTER "+m.column()+" DROP IDENTITY IF EXISTS", "ALTER "+m.column()+" ADD GENERATED ALWAYS AS IDENTITY", "ADD "+m.named()+"NOT NULL "+m.column(), "ADD "+m.named()+"CHECK (true)",
+			"ALTER "+m.column()+" DROP IDENTITY IF EXISTS", "ALTER "+m.column()+" ADD GENERATED ALWAYS AS IDENTITY", "ADD "+m.notNull()+" "+m.column(), "ADD "+m.named()+"CHECK (true)",
 		))
 	}
 	return fmt.Sprintf("ALTER TABLE %s%s%s ", m.one("", "IF EXISTS "), m.one("", "", "ONLY "), m.table()) +
