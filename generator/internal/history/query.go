@@ -197,18 +197,23 @@ func (t *table) outputs(query []sqltext.Token) (columns []output, ok bool) {
 	return columns, true
 }
 
-// query follows a query that creates a table, sets the search_path, or calls a
-// function.
+// query follows a SELECT, or a statement that begins with WITH, that creates a table,
+// sets the search_path, or calls a function.
 func (f *follower) query(tokens []sqltext.Token) {
 	if value, local, ok := (&block{follower: f}).setConfig(tokens); ok {
 		f.setPath(strings.Split(value, ","), local)
 		return
 	}
-	if before, _, ok := cut(tokens, "into"); ok {
+	before, _, into := cut(tokens, "into")
+	_, _, selects := cut(before, "select")
+	switch {
+	case into && selects:
 		f.selectInto(tokens, len(before))
 		return
+	case into: // WITH … INSERT INTO or MERGE INTO
+	default:
+		f.look(tokens)
 	}
-	f.look(tokens)
 	f.call(tokens)
 }
 
