@@ -345,6 +345,7 @@ func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	for _, t := range a.all() {
 		a.keepFor(t, a.verbatim(item))
 		a.renameKeyColumn(t, from, to)
+		t.loses(from, to, a.place(item[0].Start))
 		for i := range t.columns {
 			if t.columns[i].name == from {
 				t.columns[i].name = to
@@ -401,6 +402,7 @@ func (a action) dropColumn(at int, name string, ifExists bool) {
 		}
 		a.keepFor(t, []piece{literal(words, at), {text: quoted(name), source: at}})
 		had := t.has(name)
+		t.loses(name, "", a.place(at))
 		t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return c.name == name })
 		a.dropIndexes(t, func(x *index) bool { return slices.Contains(x.uses, name) })
 		for _, child := range t.children {

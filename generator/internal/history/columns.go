@@ -57,6 +57,13 @@ func (t *table) gets(c column, local bool) {
 	}
 }
 
+// loses records that a column is renamed or, without a new name, dropped.
+func (t *table) loses(name, to string, at Place) {
+	if own := t.find(name); own != nil {
+		t.gone = append(t.gone, Gone{at, name, to, own.inherited > 0})
+	}
+}
+
 // adopt makes a table, which has all of these columns already, a child of this one.
 func (t *table) adopt(child *table) {
 	t.children = append(t.children, child)

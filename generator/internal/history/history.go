@@ -78,6 +78,9 @@ type Table struct {
 	// Columns are the columns; nil if something that is not followed, a trigger or a rule
 	// may fill them.
 	Columns []Column
+	// Gone are the columns that the table lost by a change of their name or by DROP
+	// COLUMN, in the order of the statements.
+	Gone []Gone
 	// Keys are the unique indexes and constraints, in the order of their creation, also
 	// those that only may exist.
 	Keys []Key
@@ -85,6 +88,15 @@ type Table struct {
 	// or a view of others, if a text that is not followed may add or drop a key, if a DO
 	// changes one, and if a placeholder may stand for a key or for the table's name.
 	Plain bool
+}
+
+// Gone is a column that a table lost.
+type Gone struct {
+	Place        // of the action that drops or renames it
+	Name  string // before it
+	To    string // its new name; "" if it is dropped
+	// Inherited means that it is a column of another table, which the action may name.
+	Inherited bool
 }
 
 // UnknownType is the type in Statements of a column whose type is a placeholder.
@@ -159,6 +171,7 @@ type table struct {
 	filled      bool // its columns may have a value that the statements do not show, as from a trigger
 	statements  []*statement
 	columns     []column // the known ones
+	gone        []Gone
 	own         [][]piece
 	added       []*index          // the keys of the current statement
 	copied      []*index          // the indexes that LIKE copies
@@ -217,7 +230,7 @@ func (f *follower) table() Table {
 		if t.opaque {
 			result.Opaque = &t.created
 		}
-		result.Keys = f.keys(t)
+		result.Keys, result.Gone = f.keys(t), t.gone
 		result.Plain = t.plain && len(f.unread) == 0
 		if !t.filled && len(f.unread) == 0 {
 			for _, c := range t.columns {

@@ -21,7 +21,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
@@ -138,6 +137,7 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 	if r.opts.Migrations != "" && !r.another {
 		r.warnOfUnique()
 		r.warnOfRefused()
+		r.warnOfOthers()
 	}
 	if removeErr := os.RemoveAll(r.dir); err == nil && removeErr != nil {
 		err = fmt.Errorf("remove the folder of sqlc: %w", removeErr)
@@ -184,7 +184,12 @@ func read(opts Options, list *finding.List) (*migrationfolder.Folder, error) {
 
 // mentions reports whether a migration contains the name of the table.
 func mentions(folder *migrationfolder.Folder) bool {
-	return slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return bytes.Contains(bytes.ToLower(f.SQL), []byte(table)) })
+	return folder.Any(containing(table))
+}
+
+// containing returns a function that reports whether a text contains a name.
+func containing(name string) func(sql []byte) bool {
+	return func(sql []byte) bool { return bytes.Contains(bytes.ToLower(sql), []byte(name)) }
 }
 
 // underlying returns an error of the file system without the path, which differs
