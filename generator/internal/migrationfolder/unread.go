@@ -76,6 +76,9 @@ func othersIn(root string) []Skipped {
 			return
 		}
 		content, err := os.ReadFile(file)
+		if err == nil && !isScript(name) {
+			content = upOnly(content, ext)
+		}
 		if err == nil && (isScript(name) || isChangelog.Match(content) && tableChange.Match(content)) {
 			all = append(all, Skipped{name, content})
 		}

@@ -143,6 +143,10 @@ func TestRefusedInserts(t *testing.T) {
 			withTenant + "-- db/changelog.xml --\n<databaseChangeLog><include file=\"1.sql\"/><changeSet id=\"1\" author=\"a\"><addPrimaryKey tableName=\"orders\" columnNames=\"id\"/></changeSet></databaseChangeLog>\n",
 			[]string{"db/1.sql:4:108: warning: the column \"tenant\"" + required},
 		},
+		"a changelog that names it in no change": {
+			withTenant + "-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><preConditions><not><tableExists tableName=\"event_outbox\"/></not></preConditions><sqlFile path=\"1.sql\"/><createIndex tableName=\"orders\"/>\n<rollback><dropTable tableName=\"event_outbox\"/></rollback></changeSet></databaseChangeLog>\n",
+			[]string{"db/1.sql:4:108: warning: the column \"tenant\"" + required},
+		},
 		"a key of a script in Python":         {"CREATE TABLE event_outbox (" + plain + ");\n-- db/2_pk.py --\nop.create_primary_key('pk', TABLE, ['id'])\n", nil},
 		"a key of a script in another folder": {"CREATE TABLE event_outbox (" + plain + ");\n-- db/code/pk.ts --\nawait knex.raw(`ALTER TABLE ${table} ADD PRIMARY KEY (id)`)\n", nil},
 		"code that changes no table": {
