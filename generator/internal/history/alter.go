@@ -30,9 +30,11 @@ func (f *follower) alter(c *sqltext.Cursor, tokens []sqltext.Token) {
 	case c.Take("type"):
 		f.alterType(c, tokens)
 	case c.Take("sequence"), c.Take("index"):
-		c.Take("if", "exists")
-		if name, ok := c.Name(); ok {
-			f.alterOther(name, c)
+		ifExists := c.Take("if", "exists") || f.tolerant
+		if name, ok := c.Name(); ok && !hasPlaceholder(tokens) {
+			f.alterOther(name, ifExists, c)
+		} else if tokens[1].Is("index") {
+			f.mayChangeAny()
 		}
 	case c.Is("function"), c.Is("procedure"), c.Is("routine"):
 		f.alterFunction(c)
@@ -56,7 +58,7 @@ func (f *follower) alterSettings(c *sqltext.Cursor) {
 func (f *follower) renameSchema(from, to string) {
 	for _, t := range f.tables {
 		if t.schema == from {
-			t.schema, t.plain = to, false
+			t.schema = to
 		}
 	}
 	for _, k := range f.kinds {
@@ -72,13 +74,13 @@ func (f *follower) renameSchema(from, to string) {
 func (f *follower) move(t *table, c *sqltext.Cursor) bool {
 	switch {
 	case c.Take("rename", "to"):
-		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.tolerant
+		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.doubtful()
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.name = n.Name
 		}
 	case c.Take("set", "schema"):
-		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.tolerant
+		t.plain = t.plain && !isPlaceholder(c.Peek()) && !f.doubtful()
 		if n, ok := c.Name(); ok {
 			f.leaves(t, n)
 			t.schema = n.Name
@@ -107,9 +109,8 @@ func (f *follower) alterTable(c *sqltext.Cursor, tokens []sqltext.Token) {
 		return
 	}
 	t := f.lookupIf(ifExists, name)
-	f.isMisread(name, t)
 	if t == nil {
-		if !f.alterOther(name, c) && f.wanted(name) && !ifExists {
+		if !f.alterOther(name, ifExists, c) && f.wanted(name) && !ifExists {
 			f.add(nil, f.verbatim(tokens)...)
 		}
 		return
@@ -128,6 +129,7 @@ func (f *follower) actions(t *table, start, at int, only bool, items [][]sqltext
 	slices.SortStableFunc(items, func(x, y []sqltext.Token) int { return cmp.Compare(pass(x), pass(y)) })
 	for _, item := range items {
 		a.follow(item)
+		f.addPending(t)
 	}
 }
 
@@ -187,6 +189,7 @@ func (a action) follow(item []sqltext.Token) {
 		a.table.plain, a.table.filled = false, true
 	case a.move(a.table, c):
 	case c.Take("rename", "constraint"):
+		a.renameConstraint(c, item)
 	case c.Take("rename"):
 		a.rename(c, item)
 	case c.Take("add"):
@@ -250,11 +253,14 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 		a.table.plain = false
 	}
 	if !c.Take("column") && isConstraint(c.Rest()) {
-		if a.tolerant {
+		if a.doubtful() {
 			a.table.mayGetKey(c.Rest())
 		} else {
-			a.table.constrain(c.Rest())
+			for _, t := range a.all() {
+				t.constrain(c.Rest())
+			}
 		}
+		a.table.added = append(a.table.added, a.keysIn(c.Rest())...)
 		return
 	}
 	ifNotExists := c.Take("if", "not", "exists") || a.tolerant
@@ -263,10 +269,13 @@ func (a action) add(c *sqltext.Cursor, item []sqltext.Token) {
 		a.keep(a.verbatim(item))
 	case isPlaceholder(definition[0]) && !hasName(definition):
 	default:
-		if a.tolerant {
+		if a.doubtful() {
 			a.table.mayGetKey(definition)
 		}
-		pieces, own, _ := a.column(definition)
+		pieces, own, ok := a.column(definition)
+		if ok && (!ifNotExists || !a.table.has(own.name)) {
+			a.table.added = append(a.table.added, a.keysIn(definition)...)
+		}
 		a.addColumn(item[0].Start, pieces, own, ifNotExists)
 	}
 }
@@ -306,6 +315,9 @@ func (a action) addColumn(at int, definition []piece, own column, ifNotExists bo
 		}
 		a.keepFor(t, append([]piece{literal(words, at)}, definition...))
 		had := t.has(own.name)
+		if had {
+			t.find(own.name).unsure = true // it may keep its own default
+		}
 		t.gets(own, local)
 		for _, child := range t.children {
 			if !had && !a.only {
@@ -329,9 +341,11 @@ func (a action) rename(c *sqltext.Cursor, item []sqltext.Token) {
 	if a.tolerant && (!a.table.has(from) || a.table.has(to)) {
 		return
 	}
-	a.table.plain = a.table.plain && !a.tolerant
+	a.table.plain = a.table.plain && !a.doubtful()
 	for _, t := range a.all() {
 		a.keepFor(t, a.verbatim(item))
+		a.renameKeyColumn(t, from, to)
+		t.loses(from, to, a.place(item[0].Start))
 		for i := range t.columns {
 			if t.columns[i].name == from {
 				t.columns[i].name = to
@@ -388,7 +402,9 @@ func (a action) dropColumn(at int, name string, ifExists bool) {
 		}
 		a.keepFor(t, []piece{literal(words, at), {text: quoted(name), source: at}})
 		had := t.has(name)
+		t.loses(name, "", a.place(at))
 		t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return c.name == name })
+		a.dropIndexes(t, func(x *index) bool { return slices.Contains(x.uses, name) })
 		for _, child := range t.children {
 			own := child.find(name)
 			switch {
@@ -429,7 +445,8 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 			for i := range t.columns {
 				if own := &t.columns[i]; own.name == column.Text {
 					own.kind, own.foreign = a.typeOf(written)
-					own.unsure = own.unsure || a.tolerant || own.mayBeDomain()
+					own.array = isArray(written)
+					own.unsure = own.unsure || a.doubtful() || own.mayBeDomain()
 				}
 			}
 		}
@@ -438,7 +455,11 @@ func (a action) alterColumn(c *sqltext.Cursor, item []sqltext.Token) {
 			t.filled = t.filled || isPlaceholder(column)
 			if own := t.find(column.Text); own != nil {
 				rest := *c
-				own.follow(&rest, a.tolerant)
+				if !a.doubtful() && rest.Take("set", "not", "null") {
+					t.mustNotBeNull(column.Text, "")
+				} else {
+					own.follow(&rest, a.doubtful())
+				}
 			}
 		}
 	default:

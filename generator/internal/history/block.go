@@ -1,6 +1,7 @@
 package history
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -9,7 +10,6 @@ import (
 
 func (f *follower) do(tokens []sqltext.Token) {
 	if body, language, ok := bodyOf(tokens); ok {
-		f.mayLoseKeys(f.inside(body).text)
 		f.runBody(f.inside(body), language, "a DO block", nil)
 	}
 }
@@ -35,6 +35,7 @@ func (f *follower) runBody(body source, language, what string, variables map[str
 		f.doubtText(body, what)
 		return
 	}
+	runsOnce := what == "a DO block" && !f.doubtful() && !handles.Match(body.text)
 	f.inBody(body, func() {
 		if language == "sql" {
 			for _, s := range sqltext.Split(body.text) {
@@ -45,7 +46,7 @@ func (f *follower) runBody(body source, language, what string, variables map[str
 		if variables == nil {
 			variables = map[string]string{}
 		}
-		b := block{follower: f, what: what, variables: variables, catalogs: catalogs(body.text)}
+		b := block{follower: f, what: what, variables: variables, catalogs: catalogs(body.text), runsOnce: runsOnce}
 		for _, s := range sqltext.Split(body.text) {
 			b.read(s.Tokens)
 		}
@@ -65,12 +66,16 @@ func (f *follower) inBody(body source, do func()) {
 	f.source, f.tolerant = outer, tolerant
 }
 
+// handles matches a body that may undo what it did.
+var handles = regexp.MustCompile(`(?i)\bexception\s+when\b`)
+
 // block is a body of PL/pgSQL that is followed statement by statement.
 type block struct {
 	*follower
 	what      string
 	variables map[string]string // with known values
 	catalogs  bool              // it queries Postgres's catalogs
+	runsOnce  bool              // it runs to its end, except where a condition says otherwise
 	declaring bool
 	frames    []frame
 	doubted   bool
@@ -239,6 +244,12 @@ func (b *block) does(tokens []sqltext.Token) {
 		return
 	}
 	c := sqltext.NewCursor(tokens)
+	if c.Is("return") || c.Is("exit") || c.Is("continue") {
+		b.runsOnce = false
+	}
+	outer := b.certain
+	b.certain = b.runsOnce && runs == yes
+	defer func() { b.certain = outer }()
 	switch {
 	case len(tokens) > 2 && (tokens[1].Is(":") && tokens[2].Is("=") || tokens[1].Is("=")):
 		value := tokens[2:]
@@ -282,6 +293,7 @@ func (b *block) execute(tokens []sqltext.Token, c *sqltext.Cursor, runs answer) 
 	text, ok := b.constant(expression)
 	if !ok {
 		b.mayRunText(b.text) // of which any part may be in it
+		b.mayLoseKeys(b.text)
 		b.doubtStrings(tokens)
 		return
 	}
@@ -306,7 +318,9 @@ func (b *block) mayRun(tokens []sqltext.Token) {
 	if adds(tokens) {
 		b.statement(tokens)
 	} else {
-		b.mayRunText(b.text[tokens[0].Start:tokens[len(tokens)-1].End])
+		text := b.text[tokens[0].Start:tokens[len(tokens)-1].End]
+		b.mayRunText(text)
+		b.mayLoseKeys(text)
 	}
 }
 

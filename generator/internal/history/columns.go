@@ -11,6 +11,7 @@ type column struct {
 	name    string
 	kind    *kind  // its type, if that is one of the service's own
 	foreign string // the name of its type, if an extension may define it
+	array   bool   // of that type
 	// local means that the table defines it itself. inherited is the number of its
 	// parents that have it too. The column is dropped when it has neither.
 	local     bool
@@ -31,17 +32,35 @@ func (t *table) has(name string) bool { return t.find(name) != nil }
 
 // gets adds a column to a table, as its own or from one more parent.
 func (t *table) gets(c column, local bool) {
-	own := t.find(c.name)
-	if own == nil {
+	t.named, c.checks = append(t.named, c.checks...), nil
+	if own := t.find(c.name); own == nil {
 		c.local, c.inherited = false, 0
+		notNull, because := c.notNull, c.because
+		c.notNull, c.because = false, ""
 		t.columns = append(t.columns, c)
-		own = &t.columns[len(t.columns)-1]
+		if notNull {
+			t.mustNotBeNull(c.name, because)
+		}
+	} else { // from one more parent
+		if c.notNull {
+			t.mustNotBeNull(c.name, c.because)
+		}
+		own.filled = own.filled || c.filled
+		own.generated = own.generated || c.generated
+		own.unsure = own.unsure || c.unsure
 	}
-	own.unsure = own.unsure || c.unsure // it may take the default of a parent
+	own := t.find(c.name)
 	if local {
 		own.local = true
 	} else {
 		own.inherited++
+	}
+}
+
+// loses records that a column is renamed or, without a new name, dropped.
+func (t *table) loses(name, to string, at Place) {
+	if own := t.find(name); own != nil {
+		t.gone = append(t.gone, Gone{at, name, to, own.inherited > 0})
 	}
 }
 
@@ -123,12 +142,13 @@ func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isCo
 	c := sqltext.NewCursor(item)
 	switch first := item[0]; {
 	case isConstraint(item):
-		t.constrain(item)
+		t.constraints = append(t.constraints, item)
+		t.added = append(t.added, f.keysIn(item)...)
 		return []piece{literal(noConstraint, first.Start)}, false
 	case c.Take("like"):
 		n, ok := c.Name()
 		if other := f.lookup(n); ok && other != nil {
-			f.takeColumns(t, other, true)
+			f.like(t, other, c.Rest(), n.At)
 			return []piece{literal(noConstraint, first.Start)}, false
 		}
 		return f.verbatim(item), false
@@ -139,6 +159,7 @@ func (f *follower) element(t *table, item []sqltext.Token) (pieces []piece, isCo
 	pieces, own, ok := f.column(item)
 	if ok {
 		t.gets(own, true)
+		t.added = append(t.added, f.keysIn(item)...)
 	}
 	return pieces, ok
 }
@@ -155,6 +176,7 @@ func (f *follower) column(item []sqltext.Token) ([]piece, column, bool) {
 	pieces = append(pieces, f.typePieces(written)...)
 	own := column{name: name.Name}
 	own.kind, own.foreign = f.typeOf(written)
+	own.array = isArray(written)
 	own.valued = f.valuedOf(name, own, written, tail)
 	return append(pieces, f.tail(tail)...), own, true
 }
@@ -169,6 +191,11 @@ func (f *follower) typeOf(written []sqltext.Token) (k *kind, foreign string) {
 		return k, ""
 	}
 	return nil, n.Name
+}
+
+// isArray reports whether a type is an array.
+func isArray(written []sqltext.Token) bool {
+	return slices.ContainsFunc(written, func(t sqltext.Token) bool { return t.Is("[") || t.Is("array") })
 }
 
 // afterType is the words that end the type of a column.

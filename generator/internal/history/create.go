@@ -52,37 +52,14 @@ func (f *follower) create(c *sqltext.Cursor, tokens []sqltext.Token) {
 		}
 		f.look(tokens)
 	case c.Take("unique", "index"):
-		f.createUnique(c.Rest())
-		f.createIndex(c, tokens)
+		f.createIndex(c, true)
+		f.look(tokens)
 	case c.Take("index"):
-		f.createIndex(c, tokens)
+		f.createIndex(c, false)
+		f.look(tokens)
 	default:
 		f.look(tokens)
 	}
-}
-
-// createUnique follows a unique index, from its name on.
-func (f *follower) createUnique(tokens []sqltext.Token) {
-	if f.tolerant || hasPlaceholder(tokens) {
-		f.mayBeKey(tokens)
-		return
-	}
-	_, rest, _ := cut(tokens, "on")
-	c := sqltext.NewCursor(rest)
-	c.Take("only")
-	if n, ok := c.Name(); ok {
-		f.isMisread(n, f.lookup(n))
-	}
-}
-
-// createIndex follows CREATE INDEX, of which c reads what follows these words.
-func (f *follower) createIndex(c *sqltext.Cursor, tokens []sqltext.Token) {
-	c.Take("concurrently")
-	c.Take("if", "not", "exists")
-	if name, ok := c.Name(); ok && !c.Done() && name.Name != "on" {
-		f.createOther(name)
-	}
-	f.look(tokens)
 }
 
 // createSchema follows what CREATE SCHEMA creates in the new schema.
@@ -128,7 +105,7 @@ func cut(tokens []sqltext.Token, word string) (before, after []sqltext.Token, fo
 func (f *follower) newTable(name sqltext.Name, temporary bool) *table {
 	return &table{
 		relation: relation{f.schemaOf(name), name.Name}, temporary: temporary || name.Schema == "pg_temp",
-		created: f.place(name.At), at: name.At,
+		created: f.place(name.At), at: name.At, plain: true,
 	}
 }
 
@@ -156,16 +133,24 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 	var elements []piece
 	isList := c.Is("(")
 	list := c.Rest()
+	_, partition, partitioned := cut(list, "partition")
+	t.partitioned = partitioned && len(partition) > 0 && partition[0].Is("by")
 	switch {
 	case isPart:
 		elements = []piece{literal("()", name.At)}
 		f.inherit(t, parent)
+		for i := range t.columns {
+			t.columns[i].unsure = true // a list may change what may be null
+		}
 	case f.isQuery(&rest, name, temporary, tokens[0].Start):
 		return
 	case isList:
 		elements = f.elements(c, t)
 		if c.Take("inherits", "(") {
 			f.inheritAll(t, c.Items())
+		}
+		for _, constraint := range t.constraints {
+			t.constrain(constraint)
 		}
 		if len(t.copies) > 0 { // sqlc may find that columns with one name have different types
 			elements = []piece{literal("()", name.At)}
@@ -174,13 +159,13 @@ func (f *follower) createTable(c *sqltext.Cursor, tokens []sqltext.Token, tempor
 		elements = f.verbatim(c.Rest())
 	}
 	list = list[:len(list)-len(c.Rest())]
-	t.plain = isList && !isPart && len(t.copies) == 0 && !f.tolerant && !hasPlaceholder(list)
-	f.isMisread(name, t)
+	t.plain = t.plain && isList && !isPart && !f.doubtful() && !hasPlaceholder(list)
 	if _, rest, ok := cut(c.Rest(), "commit"); ok && len(rest) > 0 {
 		t.untilCommit = t.temporary && rest[0].Is("drop")
 	}
 	f.add(t, slices.Concat(pieces, elements, t.inherits())...)
 	f.tables = append(f.tables, t)
+	f.addPending(t)
 	if len(t.copies) > 0 {
 		for _, definition := range t.own {
 			action{follower: f, table: t, start: tokens[0].Start, at: name.At}.keep(slices.Concat([]piece{literal("ADD COLUMN IF NOT EXISTS", name.At)}, definition))
@@ -212,15 +197,41 @@ func (f *follower) inheritAll(t *table, names [][]sqltext.Token) {
 	}
 }
 
+// inherit makes a new table a child of another one.
 func (f *follower) inherit(t, parent *table) {
-	f.takeColumns(t, parent, false)
+	f.takeColumns(t, parent, false, func(c *column) { c.identity = false })
 	parent.children = append(parent.children, t)
+}
+
+// like gives a new table the columns of another one, of which options says what they
+// take along.
+func (f *follower) like(t, from *table, options []sqltext.Token, at int) {
+	takes := map[string]bool{}
+	c := sqltext.NewCursor(options)
+	for including := c.Take("including"); including || c.Take("excluding"); including = c.Take("including") {
+		what := c.Next()
+		for _, part := range []string{"defaults", "identity", "generated", "indexes"} {
+			if what.Is(part) || what.Is("all") {
+				takes[part] = including
+			}
+		}
+	}
+	f.takeColumns(t, from, true, func(c *column) {
+		c.filled = c.filled && takes["defaults"]
+		c.identity = c.identity && takes["identity"]
+		c.generated = c.generated && takes["generated"]
+		c.unsure = c.unsure || hasPlaceholder(options)
+	})
+	if takes["indexes"] {
+		t.plain = t.plain && from.plain
+		t.copied = append(t.copied, f.copyIndexes(from, f.place(at))...)
+	}
 }
 
 // takeColumns gives a table the current columns of another one. For sqlc it inherits
 // them from a copy, because a change of one would change the other, and sqlc supports
 // only one LIKE.
-func (f *follower) takeColumns(t, from *table, local bool) {
+func (f *follower) takeColumns(t, from *table, local bool, change func(c *column)) {
 	same := &table{relation: from.relation, needs: []*table{from}, isType: from.isType}
 	f.add(same, literal("CREATE TABLE", t.at), piece{table: same, source: t.at},
 		literal("( LIKE", t.at), piece{table: from, source: t.at}, literal(")", t.at))
@@ -228,7 +239,7 @@ func (f *follower) takeColumns(t, from *table, local bool) {
 	t.needs = append(t.needs, same)
 	t.opaque = t.opaque || from.opaque
 	for _, c := range from.columns {
-		c.unsure = true // not every copy has the defaults
+		change(&c)
 		t.gets(c, local)
 	}
 }

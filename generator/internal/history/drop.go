@@ -17,7 +17,12 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 	c.Take("concurrently")
 	ifExists := c.Take("if", "exists") || f.tolerant
 	for _, item := range c.Items() {
-		n, ok := sqltext.NewCursor(item).Name()
+		of := sqltext.NewCursor(item)
+		n, ok := of.Name()
+		if what == "index" && hasPlaceholder(item) {
+			f.mayChangeAny()
+			continue
+		}
 		if !ok {
 			continue
 		}
@@ -26,6 +31,7 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 			f.dropTable(n, tokens, ifExists, what)
 		case "schema":
 			delete(f.schemas, n.Name)
+			f.functions = slices.DeleteFunc(f.functions, func(fn *function) bool { return fn.schema == n.Name })
 			f.remove(n, func(t *table) bool { return t.schema == n.Name })
 			f.dropKinds(n.At, func(k *kind) bool { return k.schema == n.Name })
 		case "type", "domain":
@@ -36,22 +42,20 @@ func (f *follower) drop(c *sqltext.Cursor, tokens []sqltext.Token) {
 				family := t.family()
 				f.remove(n, func(other *table) bool { return slices.Contains(family, other) })
 			}
-		case "sequence", "index":
+		case "index":
+			f.dropIndex(n, ifExists)
+		case "sequence":
 			f.dropOther(n)
-			if f.tolerant || n.Schema == "" && !slices.Contains(f.path, f.want.schema) {
-				f.mayChangeAny()
-			}
 		case "extension":
 			f.dropExtension(n.At, n.Name)
 		case "function", "procedure", "routine":
-			delete(f.functions, n.Name)
+			f.dropFunction(n, of)
 		}
 	}
 }
 
 func (f *follower) dropTable(n sqltext.Name, tokens []sqltext.Token, ifExists bool, what string) {
 	t := f.lookupIf(ifExists, n)
-	f.isMisread(n, t)
 	switch {
 	case t != nil:
 		family := t.family()

@@ -220,13 +220,16 @@ func only[T any](all []*T, fits func(*T) bool) *T {
 // not in the path is ignored, unless an earlier file may have set the path.
 func (f *follower) lookupIf(ifExists bool, n sqltext.Name) *table {
 	t := f.lookup(n)
-	if t == nil || !ifExists || n.Schema != "" || n.AnySchema || t.temporary || slices.Contains(f.path, t.schema) {
-		return t
-	}
-	if !f.pathSet && slices.Contains(f.earlier, t.schema) {
+	if t == nil || !ifExists || n.Schema != "" || n.AnySchema || t.temporary || f.inPath(t.schema) {
 		return t
 	}
 	return nil
+}
+
+// inPath reports whether a schema is in the path, or may be because an earlier file may
+// have set it.
+func (f *follower) inPath(schema string) bool {
+	return slices.Contains(f.path, schema) || !f.pathSet && slices.Contains(f.earlier, schema)
 }
 
 // wanted reports whether an unknown name could be that of the table.

@@ -78,11 +78,25 @@ type Table struct {
 	// Columns are the columns; nil if something that is not followed, a trigger or a rule
 	// may fill them.
 	Columns []Column
-	// Plain means that package indexes finds all keys of the table. It is false if the
-	// table is a copy, a part or a view of others, if a text that is not followed may
-	// add or drop a key, if a DO drops or renames something of it, and if a placeholder
-	// may stand for a key or for the table's name.
+	// Gone are the columns that the table lost by a change of their name or by DROP
+	// COLUMN, in the order of the statements.
+	Gone []Gone
+	// Keys are the unique indexes and constraints, in the order of their creation, also
+	// those that only may exist.
+	Keys []Key
+	// Plain means that Keys is all keys of the table. It is false if the table is a part
+	// or a view of others, if a text that is not followed may add or drop a key, if a DO
+	// changes one, and if a placeholder may stand for a key or for the table's name.
 	Plain bool
+}
+
+// Gone is a column that a table lost.
+type Gone struct {
+	Place        // of the action that drops or renames it
+	Name  string // before it
+	To    string // its new name; "" if it is dropped
+	// Inherited means that it is a column of another table, which the action may name.
+	Inherited bool
 }
 
 // UnknownType is the type in Statements of a column whose type is a placeholder.
@@ -116,6 +130,7 @@ type follower struct {
 	want     relation
 	keepPath bool // across files
 	tolerant bool // the text may have no effect, as in a DO, so it must not cause errors
+	certain  bool // the text has its effect, although it is tolerant
 
 	path    []string // search_path
 	pathSet bool     // by this file
@@ -123,15 +138,16 @@ type follower struct {
 	outside []string // the one to restore after a transaction with SET LOCAL
 	// inTransaction is false where SET LOCAL has no effect.
 	inTransaction bool
-	schemas       map[string]bool      // that are known to exist
-	tables        []*table             // tables, views and types with columns
-	others        []relation           // sequences and indexes, which ALTER TABLE can rename too
-	kinds         []*kind              // user-defined types
-	later         []*kind              // the ones that exist in the end
-	functions     map[string]*function // by name
-	calls         []string             // the functions that are being read
-	followed      int                  // how many calls of the statement were followed
-	count         int                  // of statements
+	schemas       map[string]bool // that are known to exist
+	tables        []*table        // tables, views and types with columns
+	indexes       []*index        // of all tables
+	others        []relation      // sequences, which ALTER TABLE can rename too
+	kinds         []*kind         // user-defined types
+	later         []*kind         // the ones that exist in the end
+	functions     []*function
+	calls         []*function // that are being read
+	followed      int         // how many calls of the statement were followed
+	count         int         // of statements
 
 	orphans  []*statement // that name the table while it does not exist
 	dropped  *Place
@@ -150,15 +166,21 @@ type table struct {
 	isView      bool
 	ofQuery     bool // its columns come from a query
 	opaque      bool // not all of its columns are known, not even to sqlc
-	plain       bool // it is created with a list of all its columns
+	plain       bool // all its keys are known
+	partitioned bool
 	filled      bool // its columns may have a value that the statements do not show, as from a trigger
 	statements  []*statement
 	columns     []column // the known ones
+	gone        []Gone
 	own         [][]piece
-	needs       []*table // the tables in its statements
-	copies      []*table // the tables whose columns it started with
-	children    []*table // tables that inherit its columns
-	staged      string   // its name for sqlc
+	added       []*index          // the keys of the current statement
+	copied      []*index          // the indexes that LIKE copies
+	constraints [][]sqltext.Token // of the statement that creates it
+	named       []string          // the names of constraints that are neither keys nor NOT NULL
+	needs       []*table          // the tables in its statements
+	copies      []*table          // the tables whose columns it started with
+	children    []*table          // tables that inherit its columns
+	staged      string            // its name for sqlc
 }
 
 // statement is a Statement before the names for sqlc are chosen.
@@ -182,7 +204,7 @@ type piece struct {
 func follow(files script.Files, want relation, keepPath bool, later []*kind) *follower {
 	f := &follower{
 		want: want, keepPath: keepPath, path: []string{"public"}, schemas: map[string]bool{"public": true, want.schema: true},
-		later: later, functions: map[string]*function{},
+		later: later,
 	}
 	for i := range files.Count {
 		f.migration(files, i)
@@ -190,6 +212,9 @@ func follow(files script.Files, want relation, keepPath bool, later []*kind) *fo
 	f.lookIntoFunctions()
 	return f
 }
+
+// doubtful reports whether the text that is being read may have no effect.
+func (f *follower) doubtful() bool { return f.tolerant && !f.certain }
 
 // find returns the table with that name, the last one if there are several.
 func (f *follower) find(r relation) *table {
@@ -205,6 +230,7 @@ func (f *follower) table() Table {
 		if t.opaque {
 			result.Opaque = &t.created
 		}
+		result.Keys, result.Gone = f.keys(t), t.gone
 		result.Plain = t.plain && len(f.unread) == 0
 		if !t.filled && len(f.unread) == 0 {
 			for _, c := range t.columns {

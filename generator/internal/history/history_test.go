@@ -198,7 +198,7 @@ func TestCallsAreLimited(t *testing.T) {
 			if diff := cmp.Diff(test.statements, statements); diff != "" {
 				t.Errorf("statements (-want +got):\n%s", diff)
 			}
-			table.Statements, table.Columns, table.Plain = nil, nil, false
+			table.Statements, table.Columns, table.Gone, table.Plain = nil, nil, nil, false
 			if diff := cmp.Diff(test.table, table); diff != "" {
 				t.Errorf("table (-want +got):\n%s", diff)
 			}

@@ -8,10 +8,8 @@ import (
 	"github.com/outboxgen/outboxgen/generator/internal/sqltext"
 )
 
-// Package indexes lists the keys of the table. It reads only the text of the statements:
-// not what a function or an EXECUTE runs, and all of a DO, whether it runs or not. A
-// table that may get, lose or rename a key otherwise is no longer plain, so that
-// insert-refused is not reported for it.
+// A table whose keys may change in a way that is not followed for certain is no longer
+// plain, so that insert-refused is not reported for it.
 
 // mayGetKey follows a constraint or a column that may be added.
 func (t *table) mayGetKey(definition []sqltext.Token) {
@@ -39,20 +37,6 @@ func (f *follower) mayBeKey(tokens []sqltext.Token) {
 func (f *follower) mayChangeAny() {
 	for _, t := range f.tables {
 		t.plain = false
-	}
-}
-
-// isMisread follows a statement about a table, nil if there is none, by its name. For
-// package indexes, a name without a schema is always in the requested one.
-func (f *follower) isMisread(n sqltext.Name, t *table) {
-	if n.Schema != "" {
-		return
-	}
-	if t != nil && t.schema != f.want.schema {
-		t.plain = false
-	}
-	if other := f.find(relation{f.want.schema, n.Name}); other != nil && other != t {
-		other.plain = false
 	}
 }
 
@@ -94,8 +78,7 @@ var (
 	loses = regexp.MustCompile(`(?i)\b(drop|rename)\b`)
 )
 
-// mayLoseKeys follows the body of a DO. It may have no effect on the database, but
-// package indexes assumes that it runs.
+// mayLoseKeys follows a part of a body that may or may not run.
 func (f *follower) mayLoseKeys(body []byte) {
 	ofAny, ofOne := changesIndex.Match(body), loses.Match(body)
 	text := strings.ToLower(string(body))

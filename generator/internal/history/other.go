@@ -9,7 +9,7 @@ import (
 // Sequences and indexes share their names with tables, and ALTER TABLE renames them too.
 // So a statement with the name of the table may be about one of them.
 
-// createOther follows CREATE SEQUENCE and CREATE INDEX, without what is before the name.
+// createOther follows CREATE SEQUENCE, without what is before the name.
 func (f *follower) createOther(n sqltext.Name) {
 	r := relation{f.schemaOf(n), n.Name}
 	if !slices.Contains(f.others, r) {
@@ -27,9 +27,20 @@ func (f *follower) other(n sqltext.Name) *relation {
 	return nil
 }
 
-// alterOther follows a new name or another schema of a sequence or an index. It returns
-// false if there is none of that name.
-func (f *follower) alterOther(n sqltext.Name, c *sqltext.Cursor) bool {
+// alterOther follows a new name of a sequence or an index, or another schema of a
+// sequence. It returns false if there is none of that name.
+func (f *follower) alterOther(n sqltext.Name, ifExists bool, c *sqltext.Cursor) bool {
+	if x := f.indexNamed(n); x != nil && !(ifExists && n.Schema == "" && !n.AnySchema && !f.inPath(x.in())) {
+		if c.Take("rename", "to") {
+			if to, ok := c.Name(); ok {
+				x.Name = to.Name
+			}
+			if x.table != nil {
+				x.table.plain = x.table.plain && !f.doubtful()
+			}
+		}
+		return true
+	}
 	r := f.other(n)
 	if r == nil {
 		return false
@@ -52,7 +63,7 @@ func (r *relation) alter(c *sqltext.Cursor) {
 	}
 }
 
-// dropOther follows DROP SEQUENCE and DROP INDEX.
+// dropOther follows DROP SEQUENCE.
 func (f *follower) dropOther(n sqltext.Name) {
 	if r := f.other(n); r != nil {
 		gone := *r

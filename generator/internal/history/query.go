@@ -23,7 +23,8 @@ func (f *follower) createView(c *sqltext.Cursor, temporary bool, start int) {
 	if !f.isQuery(c, name, temporary, start) {
 		return
 	}
-	f.tables[len(f.tables)-1].isView = true
+	view := f.tables[len(f.tables)-1]
+	view.isView, view.plain = true, false
 	if !temporary && old != nil && old.isView {
 		f.tables = slices.DeleteFunc(f.tables, func(t *table) bool { return t == old })
 	}
@@ -50,7 +51,7 @@ func (f *follower) isQuery(c *sqltext.Cursor, name sqltext.Name, temporary bool,
 // those of its first columns; they replace the query's names.
 func (f *follower) createAs(name sqltext.Name, names []string, temporary bool, start int, query []sqltext.Token) {
 	t := f.newTable(name, temporary)
-	t.ofQuery = true
+	t.ofQuery, t.plain = true, !f.doubtful()
 	query = withoutOptions(query)
 	pieces := append([]piece{literal("CREATE TABLE", start), {table: t, source: name.At}, literal("AS", name.At)}, f.queryPieces(t, query)...)
 	f.add(t, pieces...)
@@ -92,7 +93,7 @@ func (t *table) output(name string) output {
 		return output{name, true}
 	}
 	own := t.needs[0].find(name)
-	return output{name, own == nil || own.unsure}
+	return output{name, own == nil || own.unsure || own.kind != nil && own.kind.made != ""}
 }
 
 // withoutOptions returns a query without the options that may follow it in CREATE TABLE
@@ -196,18 +197,23 @@ func (t *table) outputs(query []sqltext.Token) (columns []output, ok bool) {
 	return columns, true
 }
 
-// query follows a query that creates a table, sets the search_path, or calls a
-// function.
+// query follows a SELECT, or a statement that begins with WITH, that creates a table,
+// sets the search_path, or calls a function.
 func (f *follower) query(tokens []sqltext.Token) {
 	if value, local, ok := (&block{follower: f}).setConfig(tokens); ok {
 		f.setPath(strings.Split(value, ","), local)
 		return
 	}
-	if before, _, ok := cut(tokens, "into"); ok {
+	before, _, into := cut(tokens, "into")
+	_, _, selects := cut(before, "select")
+	switch {
+	case into && selects:
 		f.selectInto(tokens, len(before))
 		return
+	case into: // WITH … INSERT INTO or MERGE INTO
+	default:
+		f.look(tokens)
 	}
-	f.look(tokens)
 	f.call(tokens)
 }
 

@@ -11,7 +11,57 @@ import (
 type kind struct {
 	relation
 	// made is the Postgres type that a domain is based on; "" for other types.
-	made string
+	made    string
+	base    *kind // the domain that a domain is based on, if there is one
+	notNull bool
+	filled  bool // by a default
+	unsure  bool // not all of it is known
+}
+
+// refusesNull reports whether a domain, nil if there is none, refuses null.
+func (k *kind) refusesNull() bool { return k != nil && (k.notNull || k.base.refusesNull()) }
+
+// fills reports whether a domain, nil if there is none, has a default.
+func (k *kind) fills() bool { return k != nil && k.filled }
+
+// define reads what follows the type that a domain is based on.
+func (k *kind) define(c *sqltext.Cursor) {
+	for !c.Done() {
+		switch {
+		case c.Take("constraint"):
+			c.Next()
+		case c.Take("not", "null"):
+			k.notNull = true
+		case c.Take("default", "null"):
+			k.filled = false
+		case c.Take("default"):
+			k.filled = true
+			skipExpression(c)
+		case c.Is("("):
+			c.Group()
+		default:
+			next := c.Next()
+			k.unsure = k.unsure || isPlaceholder(next)
+		}
+	}
+}
+
+// change follows a change of a domain's default or of whether it refuses null.
+func (k *kind) change(c *sqltext.Cursor) {
+	switch {
+	case c.Take("set", "not", "null"):
+		k.notNull = true
+	case c.Take("drop", "not", "null"):
+		k.notNull = false
+	case c.Take("set", "default", "null"), c.Take("drop", "default"):
+		k.filled = false
+	case c.Take("set", "default"):
+		k.filled = true
+	case c.Take("drop", "constraint"):
+		k.unsure = k.unsure || k.notNull // it may be that of NOT NULL, from Postgres 17 on
+	case c.Take("add"):
+		k.define(c)
+	}
 }
 
 // ofPostgres are the types that a name without a schema means with any search_path:
@@ -54,12 +104,19 @@ func (f *follower) createDomain(c *sqltext.Cursor) {
 		return
 	}
 	c.Take("as")
-	base, _ := splitType(c.Rest())
+	base, tail := splitType(c.Rest())
 	var all []string
 	for _, p := range f.typePieces(base) {
 		all = append(all, p.text)
 	}
-	f.kinds = append(f.kinds, &kind{relation{f.schemaOf(name), name.Name}, strings.Join(all, " ")})
+	k := &kind{relation: relation{f.schemaOf(name), name.Name}, made: strings.Join(all, " "), unsure: f.doubtful()}
+	if of, foreign := f.typeOf(base); !isArray(base) && of != nil && of.made != "" {
+		k.base, k.filled, k.unsure = of, of.filled, k.unsure || of.unsure
+	} else {
+		k.unsure = k.unsure || of == nil && foreign != "" && !slices.Contains(ofPostgres, foreign)
+	}
+	k.define(sqltext.NewCursor(tail))
+	f.kinds = append(f.kinds, k)
 }
 
 // createType follows a type with columns, because a table may be of it.
@@ -82,6 +139,9 @@ func (f *follower) createType(c *sqltext.Cursor, start int) {
 func (f *follower) alterDomain(c *sqltext.Cursor) {
 	n, ok := c.Name()
 	if k := f.kindOf(n); ok && k != nil {
+		k.unsure = k.unsure || f.doubtful() || hasPlaceholder(c.Rest())
+		rest := *c
+		k.change(&rest)
 		k.alter(c)
 	}
 }

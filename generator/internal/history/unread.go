@@ -144,7 +144,7 @@ func (f *follower) altered(c *sqltext.Cursor, tokens []sqltext.Token, n sqltext.
 	}
 	probe := &table{relation: f.want}
 	trial := *f
-	trial.tables, trial.tolerant = []*table{probe}, false
+	trial.tables, trial.indexes, trial.tolerant = []*table{probe}, nil, false
 	if n.Schema == "" { // with any search_path
 		trial.path = []string{f.want.schema}
 	}

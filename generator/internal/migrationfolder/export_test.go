@@ -3,4 +3,5 @@ package migrationfolder
 var (
 	EachFolder         = eachFolder
 	ForAnotherDatabase = forAnotherDatabase
+	UpOnly             = upOnly
 )

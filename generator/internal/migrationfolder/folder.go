@@ -55,6 +55,7 @@ type Folder struct {
 	// Skipped are the migrations that are not SQL, by name.
 	Skipped []Skipped
 
+	other    []Skipped // scripts and changelogs
 	root     string
 	included []File // in the order in which Include found them
 }
@@ -81,15 +82,20 @@ func (e *UnreadableError) Error() string { return "read " + e.Name + ": " + e.Er
 // file system, UnreadableError and ErrEmpty.
 func Read(dir string) (*Folder, error) {
 	folder, err := readFolder(dir)
-	if !errors.Is(err, ErrEmpty) {
-		return folder, err
+	if errors.Is(err, ErrEmpty) {
+		folder, err = readAll(dir, folder)
 	}
-	return readAll(dir, folder)
+	if folder != nil && isFolder(dir) {
+		folder.other = othersIn(dir)
+	}
+	return folder, err
 }
 
 // ReadAll is Read for a folder whose files and folders are all read, such as one with a
 // table in each file.
-func ReadAll(dir string) (*Folder, error) { return readAll(dir, &Folder{Tool: Plain}) }
+func ReadAll(dir string) (*Folder, error) {
+	return readAll(dir, &Folder{Tool: Plain, other: othersIn(dir)})
+}
 
 func readAll(dir string, folder *Folder) (*Folder, error) {
 	contents := map[string][]byte{}

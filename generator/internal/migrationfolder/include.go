@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,12 @@ func (f *Folder) File(index int) File {
 		return f.Files[index]
 	}
 	return f.included[index-len(f.Files)]
+}
+
+// Any reports whether the text of a migration, or of a file that Include found, fits.
+func (f *Folder) Any(fits func(sql []byte) bool) bool {
+	match := func(file File) bool { return fits(file.SQL) }
+	return slices.ContainsFunc(f.Files, match) || slices.ContainsFunc(f.included, match)
 }
 
 // steps is how far above the folder Include looks.

@@ -153,6 +153,11 @@ func (r *run) noColumn(pos finding.Pos, c column, upgradable bool) {
 	if c.relay {
 		why = "which the relay needs"
 	}
+	if l, ok := lostIn(r.table, c.name); ok {
+		r.columnProblem(c, r.pos(l.Place), "column-missing", "this statement %s the column %q of %s, %s", l.verb(), c.name, table, why).
+			SetHint(l.fix(r, table))
+		return
+	}
 	switch {
 	case upgradable:
 	case c.older:

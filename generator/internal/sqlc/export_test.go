@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
+	"github.com/outboxgen/outboxgen/generator/internal/history"
+	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 )
 
 // GenerateColumns is Generate, and the columns of the outbox with their types, as
@@ -17,4 +19,15 @@ func GenerateColumns(ctx context.Context, opts Options) ([]File, *finding.List, 
 		}
 	}
 	return files, r.list, nil, err
+}
+
+// Refused returns the findings of insert-refused for one migration, without a run of
+// sqlc.
+func Refused(sql string) []finding.Finding {
+	r := &run{list: new(finding.List), folder: &migrationfolder.Folder{Files: []migrationfolder.File{{Name: "1.sql", SQL: []byte(sql)}}}}
+	r.opts.Migrations = "db"
+	r.table = history.Of(scripts(r.folder), "public", table)
+	r.keys = r.table.Keys
+	r.warnOfRefused()
+	return r.list.Sorted()
 }

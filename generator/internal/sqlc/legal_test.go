@@ -1,6 +1,7 @@
 package sqlc_test
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
@@ -87,7 +89,10 @@ func TestLegalMigrations(t *testing.T) {
 			if diff := cmp.Diff(written, names(files)); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
-			want := apply(t, psql, filepath.Join(opts.Dir, "db"), test)
+			want, state := apply(t, psql, filepath.Join(opts.Dir, "db"), test)
+			if states := statesIn(said); len(states) > 0 && !slices.Contains(states, state) {
+				t.Errorf("an insert fails with SQLSTATE %q, and the findings say %q", state, states)
+			}
 			if test.unlike != "" {
 				return
 			}
@@ -114,10 +119,21 @@ func kinds(got, want map[string]string) map[string]string {
 	return all
 }
 
+// statesIn returns the SQLSTATEs in findings that say that every insert fails.
+func statesIn(findings []string) []string {
+	var all []string
+	for _, text := range findings {
+		if state := stateIn.FindStringSubmatch(text); state != nil && strings.Contains(text, "every insert of an event fails") {
+			all = append(all, state[1])
+		}
+	}
+	return all
+}
+
 // apply runs the migrations as their tool would, in a new database, and returns the
-// columns of the outbox with their types. For types that are not Postgres's own, it
-// returns "own".
-func apply(t *testing.T, psql, dir string, test legal) map[string]string {
+// columns of the outbox with their types, and the SQLSTATE of an insert. For types that
+// are not Postgres's own, it returns "own".
+func apply(t *testing.T, psql, dir string, test legal) (columns map[string]string, state string) {
 	t.Helper()
 	pg := services.Postgres(t)
 	folder, err := migrationfolder.Read(dir)
@@ -146,7 +162,17 @@ func apply(t *testing.T, psql, dir string, test legal) map[string]string {
 	if schema == "" {
 		schema = "public"
 	}
-	return columnsOf(t, pg.Connect(t.Context()), schema)
+	conn := pg.Connect(t.Context())
+	columns = columnsOf(t, conn, schema)
+	insert := strings.Replace(insertEvent, "public.", pgx.Identifier{schema}.Sanitize()+".", 1)
+	if _, err := conn.Exec(t.Context(), insert); err != nil {
+		of := new(pgconn.PgError)
+		if !errors.As(err, &of) {
+			t.Fatal(err)
+		}
+		state = of.Code
+	}
+	return columns, state
 }
 
 // columnsOf returns the columns of the outbox in a schema of a database, or none if

@@ -11,7 +11,7 @@ import (
 // sqlc compiles it. A migration that is not read may put it right, so then there is
 // nothing to report.
 func (r *run) warnOfRefused() {
-	if r.assumed || r.list.HasErrors() || len(r.table.Includes) > 0 || len(r.folder.Skipped) > 0 {
+	if r.assumed || r.list.HasErrors() || len(r.table.Includes) > 0 || len(r.folder.Skipped) > 0 || r.folder.MayChangeElsewhere(table) != "" {
 		return
 	}
 	for _, c := range r.table.Columns {
@@ -35,23 +35,35 @@ func (r *run) warnOfRefused() {
 // warnOfKeys reports keys of which ON CONFLICT (id) can use none. It uses all keys of the
 // column at once, so a deferrable one makes it fail also beside another one.
 func (r *run) warnOfKeys() {
-	found := false
-	for _, x := range r.unique {
-		if !slices.Equal(x.Columns, []string{"id"}) || x.Partial {
-			continue
-		}
-		found = true
-		if x.Deferrable {
-			r.list.Warnf(r.pos(history.Place{File: x.File, Offset: x.Offset}), "insert-refused",
+	own := slices.DeleteFunc(slices.Clone(r.keys), func(k history.Key) bool { return !k.Of("id") || k.Partial && !k.Unsure })
+	switch {
+	case slices.ContainsFunc(r.keys, func(k history.Key) bool { return k.Unsure && slices.Contains(k.Columns, history.Expression) }):
+		return // it may be a key of the column
+	case len(own) == 0:
+		r.list.Warnf(r.pos(r.table.Created), "insert-refused",
+			"%s has no primary key or unique index of the column \"id\" alone, which the insert functions need; every insert of an event fails with SQLSTATE 42P10", table).
+			SetHint("add one in a migration: CREATE UNIQUE INDEX ON " + identifier(r.opts.Schema, table) + " (id); a table that is partitioned by another column cannot have one")
+	}
+	for i, k := range own {
+		if k.Deferrable {
+			r.list.Warnf(r.pos(k.Place), "insert-refused",
 				"the constraint %s of %s is deferrable, and the insert functions cannot use such a key of the column \"id\"; every insert of an event fails with SQLSTATE 55000",
-				finding.Quote(x.Name), table).
-				SetHint("replace it in a migration: ALTER TABLE " + identifier(r.opts.Schema, table) + " DROP CONSTRAINT " + identifier("", x.Name) + ", ADD UNIQUE (id)")
+				finding.Quote(k.Name), table).
+				SetHint(r.replace(own, i))
 		}
 	}
-	if found {
-		return
+}
+
+// replace returns how to replace a deferrable key, one of the keys of the column "id".
+func (r *run) replace(own []history.Key, index int) string {
+	k := own[index]
+	drop := "ALTER TABLE " + identifier(r.opts.Schema, table) + " DROP CONSTRAINT " + identifier("", k.Name)
+	suffices := func(other history.Key) bool { return other.Primary || !other.Deferrable && !other.Unsure }
+	switch {
+	case k.Primary:
+		return "replace it in a migration: " + drop + ", ADD PRIMARY KEY (id)"
+	case slices.ContainsFunc(own, suffices), slices.ContainsFunc(own[:index], func(other history.Key) bool { return other.Deferrable }):
+		return "drop it in a migration; another key of the column remains: " + drop
 	}
-	r.list.Warnf(r.pos(r.table.Created), "insert-refused",
-		"%s has no primary key or unique index of the column \"id\" alone, which the insert functions need; every insert of an event fails with SQLSTATE 42P10", table).
-		SetHint("add one in a migration: CREATE UNIQUE INDEX ON " + identifier(r.opts.Schema, table) + " (id); a table that is partitioned by another column cannot have one")
+	return "replace it in a migration: " + drop + ", ADD UNIQUE (id)"
 }

@@ -13,11 +13,16 @@ import (
 
 const noKey = "event_outbox has no primary key or unique index of the column \"id\" alone, which the insert functions need; every insert of an event fails with SQLSTATE 42P10; add one in a migration: CREATE UNIQUE INDEX ON event_outbox (id); a table that is partitioned by another column cannot have one"
 
+// required ends the finding about a column that must not be null.
+const required = " of event_outbox must not be null and has no default, and the insert functions do not fill it; every insert of an event fails with SQLSTATE 23502; give it a default in a migration, or drop its NOT NULL"
+
+// notRead ends the finding about a changelog that is not SQL.
+const notRead = " changes event_outbox and is not SQL; outboxgen does not read it; if it changes the columns of the table, repeat the change in an SQL migration, with IF EXISTS or IF NOT EXISTS"
+
 // What makes Postgres refuse every insert is a warning, although sqlc compiles it.
 func TestRefusedInserts(t *testing.T) {
 	t.Parallel()
-	const required = " of event_outbox must not be null and has no default, and the insert functions do not fill it; every insert of an event fails with SQLSTATE 23502; give it a default in a migration, or drop its NOT NULL"
-	const deferrable = " of event_outbox is deferrable, and the insert functions cannot use such a key of the column \"id\"; every insert of an event fails with SQLSTATE 55000; replace it in a migration: ALTER TABLE event_outbox DROP CONSTRAINT "
+	const deferrable = " of event_outbox is deferrable, and the insert functions cannot use such a key of the column \"id\"; every insert of an event fails with SQLSTATE 55000; "
 	withTenant := "CREATE TABLE event_outbox (" + ourColumns + ", tenant uuid NOT NULL);\n"
 	plain := strings.NewReplacer(" PRIMARY KEY", "", " GENERATED ALWAYS AS IDENTITY", "").Replace(ourColumns)
 	cases := map[string]struct {
@@ -94,13 +99,17 @@ func TestRefusedInserts(t *testing.T) {
 		"a key that is checked later": {
 			"CREATE TABLE event_outbox (" + plain + ", UNIQUE (id) DEFERRABLE);\nALTER TABLE event_outbox ADD PRIMARY KEY (id) INITIALLY DEFERRED;",
 			[]string{
-				"db/1.sql:4:79: warning: the constraint \"event_outbox_id_key\"" + deferrable + "event_outbox_id_key, ADD UNIQUE (id)",
-				"db/1.sql:5:30: warning: the constraint \"event_outbox_pkey\"" + deferrable + "event_outbox_pkey, ADD UNIQUE (id)",
+				"db/1.sql:4:79: warning: the constraint \"event_outbox_id_key\"" + deferrable + "drop it in a migration; another key of the column remains: ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_id_key",
+				"db/1.sql:5:30: warning: the constraint \"event_outbox_pkey\"" + deferrable + "replace it in a migration: ALTER TABLE event_outbox DROP CONSTRAINT event_outbox_pkey, ADD PRIMARY KEY (id)",
 			},
 		},
 		"a key that is checked later, beside another one": {
 			"CREATE TABLE event_outbox (" + ourColumns + ");\nALTER TABLE event_outbox ADD CONSTRAINT later UNIQUE (id) DEFERRABLE;",
-			[]string{"db/1.sql:5:41: warning: the constraint \"later\"" + deferrable + "later, ADD UNIQUE (id)"},
+			[]string{"db/1.sql:5:41: warning: the constraint \"later\"" + deferrable + "drop it in a migration; another key of the column remains: ALTER TABLE event_outbox DROP CONSTRAINT later"},
+		},
+		"a unique constraint that is checked later": {
+			"CREATE TABLE event_outbox (" + plain + ", CONSTRAINT later UNIQUE (id) DEFERRABLE);",
+			[]string{"db/1.sql:4:90: warning: the constraint \"later\"" + deferrable + "replace it in a migration: ALTER TABLE event_outbox DROP CONSTRAINT later, ADD UNIQUE (id)"},
 		},
 		"a copy":                        {"CREATE TABLE t (" + ourColumns + ");\nCREATE TABLE event_outbox (LIKE t INCLUDING ALL);", nil},
 		"a trigger of a loop":           {withTenant + "DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['orders', 'event_outbox'] LOOP EXECUTE format('CREATE TRIGGER %I BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION set_tenant()', t || '_tenant', t); END LOOP; END $$;", nil},
@@ -126,6 +135,25 @@ func TestRefusedInserts(t *testing.T) {
 		"a key of a migration in Go beside folders": {
 			"SELECT 1;\n-- db/0002_pk.go --\npackage db\n-- db/outbox/1.sql --\nCREATE TABLE event_outbox (" + plain + ");\n",
 			[]string{"db/0002_pk.go:1:1: note: 0002_pk.go is not SQL; outboxgen does not read it"},
+		},
+		"a key of a changelog in XML":     {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><addPrimaryKey tableName=\"event_outbox\" columnNames=\"id\"/></changeSet></databaseChangeLog>\n", []string{"db/changelog.xml:1:75: warning: changelog.xml" + notRead}},
+		"a key of a changelog in YAML":    {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changes/1.yaml --\ndatabaseChangeLog:\n- changeSet:\n    id: 1\n    author: a\n    changes:\n    - addUniqueConstraint:\n        tableName: event_outbox\n        columnNames: id\n", []string{"db/changes/1.yaml:7:20: warning: 1.yaml" + notRead}},
+		"a key of a changelog in JSON":    {"CREATE TABLE event_outbox (" + plain + ");\n-- db/changelog.json --\n{\"databaseChangeLog\": [{\"changeSet\": {\"id\": \"1\", \"author\": \"a\", \"changes\": [{\"createIndex\": {\"unique\": true, \"tableName\": \"${outbox}\", \"columns\": [{\"column\": {\"name\": \"id\"}}]}}]}}]}\n", nil},
+		"NOT NULL that a changelog drops": {withTenant + "-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><dropNotNullConstraint tableName=\"event_outbox\" columnName=\"tenant\"/></changeSet></databaseChangeLog>\n", []string{"db/changelog.xml:1:83: warning: changelog.xml" + notRead}},
+		"a changelog above the folder":    {"SELECT 1;\n-- db/sql/1.sql --\nCREATE TABLE event_outbox (" + plain + ");\n-- changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><customChange class=\"a.B\"/></changeSet></databaseChangeLog>\n", nil},
+		"a changelog of another table": {
+			withTenant + "-- db/changelog.xml --\n<databaseChangeLog><include file=\"1.sql\"/><changeSet id=\"1\" author=\"a\"><addPrimaryKey tableName=\"orders\" columnNames=\"id\"/></changeSet></databaseChangeLog>\n",
+			[]string{"db/1.sql:4:108: warning: the column \"tenant\"" + required},
+		},
+		"a changelog that names it in no change": {
+			withTenant + "-- db/changelog.xml --\n<databaseChangeLog><changeSet id=\"1\" author=\"a\"><preConditions><not><tableExists tableName=\"event_outbox\"/></not></preConditions><sqlFile path=\"1.sql\"/><createIndex tableName=\"orders\"/>\n<rollback><dropTable tableName=\"event_outbox\"/></rollback></changeSet></databaseChangeLog>\n",
+			[]string{"db/1.sql:4:108: warning: the column \"tenant\"" + required},
+		},
+		"a key of a script in Python":         {"CREATE TABLE event_outbox (" + plain + ");\n-- db/2_pk.py --\nop.create_primary_key('pk', TABLE, ['id'])\n", nil},
+		"a key of a script in another folder": {"CREATE TABLE event_outbox (" + plain + ");\n-- db/code/pk.ts --\nawait knex.raw(`ALTER TABLE ${table} ADD PRIMARY KEY (id)`)\n", nil},
+		"code that changes no table": {
+			withTenant + "-- db/embed.go --\npackage db\n\n//go:embed *.sql\nvar Files embed.FS\n\nconst all = \"SELECT * FROM event_outbox\"\n",
+			[]string{"db/1.sql:4:108: warning: the column \"tenant\"" + required},
 		},
 		"a key in a new schema":          {"CREATE SCHEMA app CREATE TABLE event_outbox (" + ourColumns + ");\nALTER TABLE app.event_outbox SET SCHEMA public;", nil},
 		"elements by a placeholder":      {"CREATE TABLE event_outbox (" + plain + ", ${constraints});", nil},
@@ -168,9 +196,9 @@ func TestRefusedInserts(t *testing.T) {
 		"a domain after the column": {"CREATE DOMAIN d AS int DEFAULT 1;\nCREATE TABLE event_outbox (" + ourColumns + ", a int NOT NULL);\nALTER TABLE event_outbox ALTER a TYPE d;", nil},
 		"of a query": {
 			"CREATE TABLE o (" + ourColumns + ", a int);\nCREATE TABLE event_outbox AS SELECT * FROM o;\nALTER TABLE event_outbox ALTER a SET NOT NULL;",
-			[]string{"db/1.sql:5:14: warning: the column \"a\"" + required},
+			[]string{"db/1.sql:5:14: warning: " + noKey, "db/1.sql:5:14: warning: the column \"a\"" + required},
 		},
-		"a domain of a query": {"CREATE DOMAIN d AS int DEFAULT 1;\nCREATE TABLE o (" + ourColumns + ", a d);\nCREATE TABLE event_outbox AS SELECT * FROM o;\nALTER TABLE event_outbox ALTER a SET NOT NULL;", nil},
+		"a domain of a query": {"CREATE DOMAIN d AS int DEFAULT 1;\nCREATE TABLE o (" + ourColumns + ", a d);\nCREATE TABLE event_outbox AS SELECT * FROM o;\nALTER TABLE event_outbox ALTER a SET NOT NULL, ADD PRIMARY KEY (id);", nil},
 		"renamed":             {"CREATE TABLE t (" + ourColumns + ");\nALTER TABLE t RENAME TO event_outbox;", nil},
 	}
 	for i, name := range slices.Sorted(maps.Keys(cases)) {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
-	"github.com/outboxgen/outboxgen/generator/internal/indexes"
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 )
@@ -40,7 +39,7 @@ type run struct {
 	dir    string
 	list   *finding.List
 
-	unique []indexes.Index // of the table, with its primary key
+	keys []history.Key // of the table of the service
 
 	assumed bool // the table is outboxgen's, because that of the service is unknown
 	another bool // the table is not an outbox, also not an older one

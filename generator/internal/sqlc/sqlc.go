@@ -21,12 +21,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/history"
-	"github.com/outboxgen/outboxgen/generator/internal/indexes"
 	"github.com/outboxgen/outboxgen/generator/internal/migrationfolder"
 	"github.com/outboxgen/outboxgen/generator/internal/script"
 	"github.com/outboxgen/outboxgen/migrations"
@@ -130,15 +128,16 @@ func (r *run) all(ctx context.Context) (files []File, err error) {
 		return nil, err
 	}
 	r.table = history.Of(scripts(r.folder), schemaName(r.opts.Schema), table)
+	r.keys = r.table.Keys
 	r.warn()
 	if r.dir, err = os.MkdirTemp("", "outboxgen-sqlc-"); err != nil {
 		return nil, fmt.Errorf("create a folder for sqlc: %w", err)
 	}
 	files, err = r.generate(ctx)
 	if r.opts.Migrations != "" && !r.another {
-		r.unique = indexes.Unique(scripts(r.folder), schemaName(r.opts.Schema), table)
 		r.warnOfUnique()
 		r.warnOfRefused()
+		r.warnOfOthers()
 	}
 	if removeErr := os.RemoveAll(r.dir); err == nil && removeErr != nil {
 		err = fmt.Errorf("remove the folder of sqlc: %w", removeErr)
@@ -185,7 +184,12 @@ func read(opts Options, list *finding.List) (*migrationfolder.Folder, error) {
 
 // mentions reports whether a migration contains the name of the table.
 func mentions(folder *migrationfolder.Folder) bool {
-	return slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return bytes.Contains(bytes.ToLower(f.SQL), []byte(table)) })
+	return folder.Any(containing(table))
+}
+
+// containing returns a function that reports whether a text contains a name.
+func containing(name string) func(sql []byte) bool {
+	return func(sql []byte) bool { return bytes.Contains(bytes.ToLower(sql), []byte(name)) }
 }
 
 // underlying returns an error of the file system without the path, which differs

@@ -28,7 +28,7 @@ func (r *run) warnOfIncludes() {
 }
 
 // noteSkipped reports the migrations that are not SQL, as a warning if they mention the
-// table.
+// table, and the changelogs of Liquibase that change it.
 func noteSkipped(opts Options, folder *migrationfolder.Folder, list *finding.List) {
 	for _, s := range folder.Skipped {
 		file := path.Join(filepath.ToSlash(opts.Migrations), s.Name)
@@ -40,8 +40,17 @@ func noteSkipped(opts Options, folder *migrationfolder.Folder, list *finding.Lis
 			found.Pos.Line, found.Pos.Col = position(s.Content, at)
 			found.Severity = finding.Warning
 			found.Message = fmt.Sprintf("%s mentions %s and is not SQL; outboxgen does not read it", s.Name, table)
-			found.Hint = "if it changes the columns of the table, repeat the change in an SQL migration, with IF EXISTS or IF NOT EXISTS"
+			found.Hint = repeatInSQL
 		}
 		list.Add(found)
 	}
+	for _, c := range folder.Changelogs(table) {
+		at := finding.Pos{File: path.Join(filepath.ToSlash(opts.Migrations), c.Name)}
+		at.Line, at.Col = position(c.Content, c.Offset)
+		list.Warnf(at, "migration-skipped", "%s changes %s and is not SQL; outboxgen does not read it", path.Base(c.Name), table).
+			SetHint(repeatInSQL)
+	}
 }
+
+// repeatInSQL is the hint for a migration that is not read.
+const repeatInSQL = "if it changes the columns of the table, repeat the change in an SQL migration, with IF EXISTS or IF NOT EXISTS"

@@ -1,4 +1,4 @@
-package indexes_test
+package history_test
 
 import (
 	"os"
