@@ -160,7 +160,7 @@ func (r *Router) Batch(m Message) (b *Batch, skips bool) {
 		return nil, false
 	}
 	if m.Tombstone() {
-		m, _, _, _ = r.describe(m) //nolint:errcheck // the type of a tombstone is known or not
+		m, _, _, _ = r.describe(m) // the type of a tombstone is known or not
 		return nil, r.forTombstone(m) == nil
 	}
 	_, eventType, h, err := r.find(m)

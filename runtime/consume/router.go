@@ -174,7 +174,7 @@ func (r *Router) Dispatch(ctx context.Context, m Message) error {
 // without an error, false means that the message was skipped.
 func (r *Router) Route(ctx context.Context, m Message) (called bool, err error) {
 	if m.Tombstone() {
-		m, _, _, _ = r.describe(m) //nolint:errcheck // the type of a tombstone is known or not
+		m, _, _, _ = r.describe(m) // the type of a tombstone is known or not
 		h := r.forTombstone(m)
 		if h == nil {
 			r.skippedTombstones.Add(1)

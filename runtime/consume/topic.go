@@ -187,14 +187,14 @@ var namespace = uuid.MustParse("5a0a36a3-1d0f-4f0a-9f2b-6f1c0d3f8f55")
 
 // id returns the event id of a record.
 func (o TopicOptions) id(m Message) (uuid.UUID, error) {
-	text, prefix := "", m.Topic+"\n"
-	switch {
-	case o.IDFrom != nil:
+	var text string
+	prefix := m.Topic + "\n"
+	if o.IDFrom != nil {
 		var err error
 		if text, err = o.IDFrom.read(m); err != nil {
 			return uuid.Nil, fmt.Errorf("read the event id: %w", err)
 		}
-	default:
+	} else {
 		if text, _ = m.Header(headerEventID); text == "" {
 			text, _ = FromPosition(m)
 			prefix = "" // it has the topic
@@ -225,7 +225,8 @@ func (a Attribute) read(m Message) (text string, err error) {
 // with returns the message with a header instead of those of that name.
 func (m Message) with(name, value string) Message {
 	others := slices.DeleteFunc(slices.Clone(m.Headers), func(h outbox.Header) bool { return h.Key == name })
-	m.Headers = append(others, outbox.Header{Key: name, Value: []byte(value)})
+	others = append(others, outbox.Header{Key: name, Value: []byte(value)})
+	m.Headers = others
 	return m
 }
 

@@ -86,7 +86,7 @@ func othersIn(root string) []Skipped {
 	_ = filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		switch hidden := err == nil && file != root && strings.HasPrefix(entry.Name(), "."); {
 		case err != nil:
-			return nil
+			return nil //nolint:nilerr // what cannot be listed has no scripts for us
 		case entry.IsDir() && (hidden || entry.Name() == "node_modules" || entry.Name() == "vendor"):
 			return fs.SkipDir
 		case entry.IsDir(), hidden:

@@ -276,7 +276,7 @@ func TestRefusedIsWhatPostgresSays(t *testing.T) {
 			}
 			if _, err := conn.Exec(t.Context(), test.sql); err != nil {
 				t.Errorf("%s: Postgres refuses the migration: %v", name, err)
-				conn.Exec(t.Context(), "ROLLBACK")
+				_, _ = conn.Exec(t.Context(), "ROLLBACK")
 				continue
 			}
 			state := ""
