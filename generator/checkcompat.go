@@ -61,8 +61,6 @@ func (c *check) compat(ctx context.Context) error {
 			if frozen {
 				c.add(contract.Frozen(e, before)...)
 			}
-		} else {
-			c.add(contract.Schemas(e, b.Removed(e), opts)...)
 		}
 		if c.project.Config.Compat.Versions == "together" {
 			c.add(contract.Schemas(e, c.predecessors(e, b.Before), opts)...)

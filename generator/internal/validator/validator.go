@@ -32,9 +32,8 @@ type Validator struct {
 
 	formats  bool // values are checked against formats
 	compiler *jsonschema.Compiler
-	added    int                                   // of documents.order
-	compiled map[string]*jsonschema.Schema         // by what they say; nil: cannot be compiled
-	fixed    map[*schema.Schema]*jsonschema.Schema // those of Fits
+	added    int                           // of documents.order
+	compiled map[string]*jsonschema.Schema // by what they say; nil: cannot be compiled
 	printer  *message.Printer
 }
 
@@ -109,35 +108,6 @@ func (v *Validator) Check(s *schema.Schema, value *schema.Value) Verdict {
 		return Unchecked
 	default:
 		return Valid
-	}
-}
-
-// Fits is Check for a schema that does not change between calls and that has many values to
-// check: it is converted and compiled once. steps is about how many schemas were applied to
-// the value and to what is in it. A value that needs more than most steps is unchecked.
-func (v *Validator) Fits(s *schema.Schema, value *schema.Value, most int) (verdict Verdict, steps int) {
-	compiled, known := v.fixed[s]
-	if !known {
-		if v.fixed == nil {
-			v.fixed = map[*schema.Schema]*jsonschema.Schema{}
-		}
-		compiled = v.compile(s)
-		v.fixed[s] = compiled
-	}
-	if compiled == nil {
-		return Unchecked, 1
-	}
-	if steps = (efforts{}).of(s, value); steps > min(most, mostSteps) {
-		return Unchecked, 1
-	}
-	v.skipped = false
-	switch err := compiled.Validate(instance(value)); {
-	case err != nil:
-		return Invalid, steps
-	case v.skipped:
-		return Unchecked, steps
-	default:
-		return Valid, steps
 	}
 }
 

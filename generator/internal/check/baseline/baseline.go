@@ -40,12 +40,6 @@ type Baseline struct {
 // Only the versions for transitive levels were read.
 func (b *Baseline) Earlier(was *schema.Event) []contract.Before { return b.earlier[was.Type] }
 
-// Removed lists the versions of an event that the project published once, and no longer in
-// Before, the oldest first. Only the versions for transitive levels were read.
-func (b *Baseline) Removed(now *schema.Event) []contract.Before {
-	return slices.DeleteFunc(slices.Clone(b.earlier[now.Type]), func(before contract.Before) bool { return before.Event.Consumed })
-}
-
 // Folder reads the project in another folder. config is its project file.
 func Folder(now *schema.Project, dir, config string) (*Baseline, error) {
 	name := filepath.ToSlash(filepath.Clean(dir))

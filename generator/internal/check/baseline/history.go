@@ -39,18 +39,15 @@ func (r *reader) releases(commit string) ([]point, error) {
 }
 
 // earlier reads the versions before state s, for changed events whose level is transitive
-// or was: without these versions, it would be unknown what a lower level hides. An event that
-// is new since state s may have been there before, and its old data with it.
+// or was: without these versions, it would be unknown what a lower level hides.
 func (r *reader) earlier(b *Baseline, s *state, releases []point) (map[string][]contract.Before, error) {
 	changed := slices.DeleteFunc(slices.Clone(r.now.Events), func(e *schema.Event) bool { return e == nil || b.Unchanged[e] })
 	was, _ := contract.Match(changed, s.events)
 	types, first := map[string]bool{}, ""
 	for _, e := range changed {
-		switch before, ok := was[e]; {
-		case ok && (transitive(e) || transitive(before.Event)):
+		before, ok := was[e]
+		if ok && (transitive(e) || transitive(before.Event)) {
 			types[before.Event.Type], first = true, cmp.Or(first, e.Type)
-		case !ok && transitive(e) && !e.Consumed:
-			types[e.Type], first = true, cmp.Or(first, e.Type)
 		}
 	}
 	if len(types) == 0 {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -163,110 +162,23 @@ func (c *comparison) movedFrom(p *pair, writers []*schema.Schema, reader *schema
 }
 
 // movedInto compares a property that only the reader's variant declares with what the object
-// around the writer's variant says about it: data of that variant may have it. A value that
-// the variant lists may be what selects it, so it is not compared.
+// around the writer's variant says about it, if the reader's says nothing any more. A value
+// that the variant lists may be what selects it, so it is not compared.
 func (c *comparison) movedInto(p *pair, property schema.Property) {
-	before := c.saidBy(p.writer.around, property.Name)
-	if len(before) > 0 && valuesOf(c.shape(property.Schema)) == nil {
+	said := func(s *schema.Schema) []*schema.Schema {
+		if s == nil {
+			return nil
+		}
+		all := c.besideOf(s).always[property.Name]
+		if own, ok := byName(s.Properties)[property.Name]; ok {
+			all = append(slices.Clip(all), own.Schema)
+		}
+		return all
+	}
+	before := said(p.writer.around)
+	if len(before) > 0 && len(said(p.reader.around)) == 0 && valuesOf(c.shape(property.Schema)) == nil {
 		c.moved(p, before, property.Schema)
 	}
-}
-
-// saidBy returns what a schema, its base and the branches of its allOf say about a property.
-func (c *comparison) saidBy(s *schema.Schema, name string) []*schema.Schema {
-	if s == nil {
-		return nil
-	}
-	all := c.besideOf(s).always[name]
-	if own, ok := c.propertiesOf(s)[name]; ok {
-		all = append(slices.Clip(all), own.Schema)
-	}
-	return all
-}
-
-// propertiesOf returns the properties of a schema by their names.
-func (c *comparison) propertiesOf(s *schema.Schema) map[string]schema.Property {
-	known, ok := c.declared[s]
-	if !ok {
-		known = byName(s.Properties)
-		c.declared[s] = known
-	}
-	return known
-}
-
-// restricted is a property of an object, and what a schema that applies to some data only,
-// such as then, says about it.
-type restricted struct {
-	said  []*schema.Schema
-	after *schema.Schema
-}
-
-// restricts returns what a schema of the reader that applies to some data only says about
-// properties that the writer's object declares, if it does not accept all that they may be.
-// before is the writer's schema at that place; what it says is compared elsewhere.
-func (c *comparison) restricts(p *pair, before, after *schema.Schema) []restricted {
-	if !c.generated() || after == nil {
-		return nil
-	}
-	object := c.whole(p.writer)
-	declared := slices.Clone(after.Properties)
-	always := c.besideOf(after).always
-	for _, name := range slices.Sorted(maps.Keys(always)) {
-		for _, s := range always[name] {
-			declared = append(declared, schema.Property{Name: name, Schema: s})
-		}
-	}
-	var all []restricted
-	for _, property := range declared {
-		c.work++
-		said := c.saidBy(object, property.Name)
-		if len(said) > 0 && len(c.saidBy(before, property.Name)) == 0 &&
-			!slices.ContainsFunc(said, func(s *schema.Schema) bool { return c.reads(p, s, property.Schema) }) {
-			all = append(all, restricted{said, property.Schema})
-		}
-	}
-	return all
-}
-
-type havingKey struct{ object, before, after *schema.Schema }
-
-// beingRequired returns before, a schema of the writer that applies to some data only, with
-// the properties that after requires and that all data of the writer's object has. restricts
-// compares what after says about them.
-func (c *comparison) beingRequired(p *pair, before, after *schema.Schema) *schema.Schema {
-	if !c.generated() || after == nil {
-		return before
-	}
-	object := c.whole(p.writer)
-	key := havingKey{object, before, after}
-	if known, ok := c.having[key]; ok {
-		return known
-	}
-	having := before
-	for _, name := range after.Required {
-		c.work++
-		if before != nil && before.Requires(name.Text) || len(c.saidBy(object, name.Text)) == 0 ||
-			!object.Requires(name.Text) && !c.besideOf(object).required[name.Text] {
-			continue
-		}
-		if having == before {
-			having = &schema.Schema{Doc: after.Doc, Pos: after.Pos, Pointer: after.Pointer}
-			if before != nil {
-				*having = *before
-			}
-			having.At = maps.Clone(having.At)
-			if having.At == nil {
-				having.At = map[string]finding.Pos{}
-			}
-			having.At["required"], having.At["properties"] = after.Pos, after.Pos
-		}
-		having.Required = append(slices.Clip(having.Required), name)
-		if property, ok := c.propertiesOf(after)[name.Text]; ok && len(c.saidBy(before, name.Text)) == 0 {
-			having.Properties = append(slices.Clip(having.Properties), property)
-		}
-	}
-	c.having[key] = having
-	return having
 }
 
 // required reports whether another part of the whole requires a property.

@@ -387,7 +387,7 @@ func (c *comparison) containedItems(p *pair) {
 func (c *comparison) conditions(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "if"), at(r, "if")
-	less := c.restrictsMore(p, w.Then, r.Then) || c.restrictsMore(p, w.Else, r.Else)
+	less := !c.reads(p, w.Then, r.Then) || !c.reads(p, w.Else, r.Else)
 	more := !c.reads(p, r.Then, w.Then) || !c.reads(p, r.Else, w.Else)
 	switch {
 	case less && more, !c.reads(p, w.If, r.If), !c.reads(p, r.If, w.If):
@@ -397,12 +397,6 @@ func (c *comparison) conditions(p *pair) {
 	case more:
 		p.add("condition-widened", from, to)
 	}
-}
-
-// restrictsMore reports whether a then or else of the reader restricts data more than the
-// writer's schemas do.
-func (c *comparison) restrictsMore(p *pair, before, after *schema.Schema) bool {
-	return !c.reads(p, c.beingRequired(p, before, after), after) || len(c.restricts(p, before, after)) > 0
 }
 
 // reads reports whether a reader accepts all that a writer's schema allows. A missing
@@ -417,29 +411,16 @@ func (c *comparison) reads(p *pair, writer, reader *schema.Schema) bool {
 	return c.holds(p, c.pair(c.shape(writer), c.shape(reader)))
 }
 
-// constantEnds returns the names of the constants of an enum, which are made once.
-func (c *comparison) constantEnds(s *schema.Schema) []string {
-	names, known := c.ends[s]
-	if !known {
-		names = naming.ConstantEnds(s)
-		c.ends[s] = names
-	}
-	return names
-}
-
 // constantNames compares the names of the Go constants of an enum. They depend on the
 // other values: values with the same words are told apart by numbers, in their order, and
 // a value loses the name of the type at its beginning unless another one has that name.
 func (c *comparison) constantNames(p *pair) {
 	w, r := p.writer.s, p.reader.s
-	before, after := c.constantEnds(w), c.constantEnds(r)
+	before, after := naming.ConstantEnds(w), naming.ConstantEnds(r)
 	var swapped []string
-	first := make(map[string]int, len(before))
-	for j := len(before) - 1; j >= 0; j-- {
-		first[before[j]] = j
-	}
 	for i, name := range after {
-		if j, known := first[name]; name != "" && known && c.text(w.Enum[j]) != c.text(r.Enum[i]) {
+		j := slices.Index(before, name)
+		if name != "" && j >= 0 && w.Enum[j].Canonical() != r.Enum[i].Canonical() {
 			swapped = append(swapped, name)
 		}
 	}
@@ -451,7 +432,7 @@ func (c *comparison) constantNames(p *pair) {
 	switch {
 	case len(w.EnumNames)+len(r.EnumNames) > 0:
 		hint = "give each value its old name"
-	case len(c.missing(w.Enum, r.Enum))+len(c.missing(r.Enum, w.Enum)) > 0:
+	case len(missing(w.Enum, r.Enum))+len(missing(r.Enum, w.Enum)) > 0:
 		hint = "name the constants with x-enum-varnames, so that each value keeps its name"
 	}
 	p.differences[len(p.differences)-1].advice = &advice{finding.Warning, "Go code that uses it compiles and means another value", hint}

@@ -27,10 +27,8 @@
 // The policy generated is about the readers that outboxgen generates, so it compares
 // everything that they decode and check: by which property and values a union selects its
 // variant, the formats and encodings of strings, what the Go type of a number holds, and
-// the other keywords above. It compares a const with an enum, the ranges of numbers whichever
-// keywords name them, what a base schema says with unevaluatedProperties and
-// unevaluatedItems, and whether data fits two variants of oneOf: by the verdicts on variants,
-// and by trying values.
+// the other keywords above. It compares a const with an enum, what a base schema says with
+// unevaluatedProperties and unevaluatedItems, and whether data fits two variants of oneOf.
 // An object, its base and the branches of its allOf are one object, so a property may move
 // from one to another. These rules are in decoding.md of package finding. Other policies
 // never apply them.

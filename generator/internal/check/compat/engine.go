@@ -82,14 +82,7 @@ type comparison struct {
 	prints    map[*schema.Schema]fingerprint
 	besides   map[*schema.Schema]*beside
 	values    *validator.Validator
-	sets      map[*schema.Schema]map[string]bool // the values of an enum
-	texts     map[*schema.Value]string           // the canonical text of a value
-	ends      map[*schema.Schema][]string        // the names of an enum's constants
-	declared  map[*schema.Schema]map[string]schema.Property
-	having    map[havingKey]*schema.Schema      // what beingRequired returns
-	bares     map[*schema.Schema]*schema.Schema // what bare returns
 	work      int
-	trying    int // the work for values that were tried, which is not in work
 }
 
 type shapeKey struct{ s, of, around *schema.Schema }
@@ -134,9 +127,7 @@ func newComparison(direction Direction, policy Policy) *comparison {
 	return &comparison{
 		direction: direction, policy: policy, shapes: map[shapeKey]*shape{},
 		pairs: map[pairKey]*pair{}, patterns: map[string]*ecma.Matcher{}, prints: map[*schema.Schema]fingerprint{},
-		besides: map[*schema.Schema]*beside{}, sets: map[*schema.Schema]map[string]bool{}, bares: map[*schema.Schema]*schema.Schema{},
-		texts: map[*schema.Value]string{}, ends: map[*schema.Schema][]string{},
-		declared: map[*schema.Schema]map[string]schema.Property{}, having: map[havingKey]*schema.Schema{},
+		besides: map[*schema.Schema]*beside{},
 	}
 }
 

@@ -38,7 +38,7 @@ func lineFor(edit string, old, now place) string {
 		if old.s == nil || now.s == nil {
 			return ""
 		}
-		return write(now, "enum", values(append(slices.Clone(now.s.Enum), missing(old.s.Enum, now.s.Enum, (*schema.Value).Canonical)...)))
+		return write(now, "enum", values(append(slices.Clone(now.s.Enum), missing(old.s.Enum, now.s.Enum)...)))
 	case "enum-value-added", "property-added-to-open-model", "property-added-to-closed-model", "property-renamed", "const-changed":
 		return "" // the fix says what to write
 	case "property-became-required", "required-property-added-to-open-model", "required-property-added-to-closed-model",

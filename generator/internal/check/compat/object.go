@@ -188,8 +188,7 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 	w, r := p.writer.s, p.reader.s
 	from, to := at(w, "properties"), under(r, "properties", property.Name, property.Pos)
 	add := func(id string) { p.add(id, from, to, quote(property.Name)) }
-	has := c.generated() && (w.Requires(property.Name) || c.required(p.writer, property.Name))
-	if has {
+	if c.generated() && (w.Requires(property.Name) || c.required(p.writer, property.Name)) {
 		needed = false // all data has it
 	}
 	allowed, restricted := others(w)
@@ -213,7 +212,7 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 	model := "closed"
 	if c.open(w) {
 		switch {
-		case c.empty(property.Schema) && !(c.generated() && needed):
+		case c.empty(property.Schema):
 			add("empty-property-added-to-open-model")
 			return
 		case !needed:
@@ -223,9 +222,6 @@ func (c *comparison) propertyAdded(p *pair, property schema.Property, needed boo
 			}
 			add("property-added-to-open-model")
 			c.limitedElsewhere(p, p.writer)
-			if of := c.shape(property.Schema); has && of.kind != anything && len(c.besideOf(c.whole(p.writer)).said[property.Name]) == 0 {
-				p.add("type-narrowed", from, to, "any value", c.describe(of)) // all data has it
-			}
 			return
 		}
 		model = "open"
@@ -319,25 +315,11 @@ func (c *comparison) additionalProperties(p *pair) {
 func (c *comparison) remainder(p *pair, subject string, from, to place, before, after *schema.Schema) {
 	allowedBefore, restrictedBefore := rest(before)
 	allowedAfter, restrictedAfter := rest(after)
-	switch u := c.unevaluatedInstead(p, subject, before, after); {
-	case u != nil && isFalse(u):
-	case u != nil && restrictedAfter != nil:
-		c.sub(p, u, restrictedAfter)
+	switch {
 	case allowedBefore && !allowedAfter:
 		p.add(subject+"-forbidden", from, to)
 	case !allowedBefore && allowedAfter:
 		p.add(subject+"-allowed", from, to)
-	case c.uncovers(p, subject, before, after):
-		u := c.whole(p.reader).UnevaluatedProperties
-		to = at(c.whole(p.reader), "unevaluatedProperties")
-		switch {
-		case isFalse(u):
-			p.add("unevaluated-properties-forbidden", from, to)
-		case restrictedBefore == nil:
-			p.add("unevaluated-properties-narrowed", from, to)
-		default:
-			c.sub(p, restrictedBefore, u)
-		}
 	case restrictedBefore == nil && restrictedAfter != nil:
 		p.add(subject+"-narrowed", from, to)
 	case restrictedBefore != nil && restrictedAfter == nil:
@@ -347,37 +329,13 @@ func (c *comparison) remainder(p *pair, subject string, from, to place, before, 
 	}
 }
 
-// uncovers reports whether the reader's unevaluatedProperties sees undeclared properties that
-// the writer's did not see, because the writer's additionalProperties allowed them.
-func (c *comparison) uncovers(p *pair, subject string, before, after *schema.Schema) bool {
-	if !c.generated() || subject != "additional-properties" || before == nil || after != nil {
-		return false
-	}
-	whole := c.whole(p.reader)
-	u := whole.UnevaluatedProperties
-	return u != nil && !c.empty(u) && whole.AdditionalProperties == nil && !c.besideOf(whole).all
-}
-
-// unevaluatedInstead returns the schema by which a writer without additionalProperties
-// restricts the same properties, if it consists of nothing else; nil if there is none.
-func (c *comparison) unevaluatedInstead(p *pair, subject string, before, after *schema.Schema) *schema.Schema {
-	w := p.writer.s
-	if !c.generated() || subject != "additional-properties" || before != nil || after == nil || p.writer.of != nil || len(c.besideOf(w).schemas) > 0 {
-		return nil
-	}
-	return w.UnevaluatedProperties
-}
-
 // unevaluated checks unevaluatedProperties or unevaluatedItems.
 func (c *comparison) unevaluated(p *pair, subject, keyword string, before, after *schema.Schema) {
 	from, to := at(p.writer.s, keyword), at(p.reader.s, keyword)
 	closed := func(s *schema.Schema) bool { return s != nil && isFalse(s) }
 	free := func(s *schema.Schema) bool { return s != nil && c.empty(s) }
-	alone := c.generated() && subject == "unevaluated-properties" && p.reader.of == nil
 	switch {
 	case before == nil && after == nil:
-	case alone && p.writer.s.AdditionalProperties != nil && (p.reader.s.AdditionalProperties != nil || !c.besideOf(p.reader.s).all):
-		// It saw nothing before. What it sees now is compared with additionalProperties.
 	case closed(before) && !closed(after):
 		p.add(subject+"-allowed", from, to)
 	case !closed(before) && closed(after):
@@ -398,9 +356,6 @@ func (c *comparison) dependencies(p *pair) {
 	for _, d := range r.DependentSchemas {
 		if old, ok := before[d.Name]; ok {
 			c.sub(p, old.Schema, d.Schema)
-			for _, property := range c.restricts(p, old.Schema, d.Schema) {
-				c.moved(p, property.said, property.after)
-			}
 		} else {
 			p.add("dependent-schema-added", whole(w), place{pos: d.Pos, pointer: d.Schema.Pointer}, quote(d.Name))
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
+	"github.com/outboxgen/outboxgen/generator/internal/validator"
 )
 
 // overlaps adds the variants of each oneOf that accept data of another variant as well:
@@ -11,35 +12,26 @@ import (
 // because here a compatible pair is the problem, so it runs after all pairs are judged.
 // The pairs that it adds say nothing about the earlier ones. It stops after most looks.
 func (c *comparison) overlaps(root *pair, most int) {
-	all := reachable(root)
-	changed := changedPairs(all)
-	for _, p := range all {
+	for _, p := range reachable(root) {
 		r := p.reader
-		if !r.union() || r.op != oneOf {
+		if r.kind != combined || r.madeUp || r.op != oneOf {
 			continue
 		}
 		c.repeated(p, most)
+		if len(c.branches(r)) < 2 {
+			continue
+		}
+		w := p.writer
 		switch {
-		case !c.mayOverlap(p):
-		case p.writer.union():
-			c.overlapping(p, most)
-		default:
+		case w.kind == combined && !w.madeUp && w.op != allOf:
+			if p.partner != nil {
+				c.overlapping(p, most)
+			}
+		case w.kind != nothing:
 			c.twice(p, most)
 		}
 	}
-	if c.work <= most {
-		c.tryAll(all, changed)
-	}
 }
-
-// mayOverlap reports whether data of the writer may fit two variants of the reader's oneOf.
-func (c *comparison) mayOverlap(p *pair) bool {
-	w, r := p.writer, p.reader
-	return r.union() && r.op == oneOf && len(c.branches(r)) > 1 && w.kind != nothing && (p.partner != nil || !w.union())
-}
-
-// union reports whether a shape is an anyOf or a oneOf of the schema.
-func (s *shape) union() bool { return s.kind == combined && !s.madeUp && s.op != allOf }
 
 // repeated reports the variants that the reader's oneOf lists twice, if data of the writer
 // fits them. For all other rules, each of them counts once.
@@ -59,7 +51,7 @@ func (c *comparison) repeated(p *pair, most int) {
 			continue
 		}
 		from := w.at
-		if w.union() {
+		if w.kind == combined && !w.madeUp && w.op != allOf {
 			i := slices.Index(p.partner, j)
 			if i < 0 || c.repeats(w, i) {
 				continue
@@ -98,10 +90,9 @@ func (c *comparison) overlapping(p *pair, most int) {
 		}
 	}
 	near := c.neighbours(r)
-	listsTwice := w.op == oneOf && len(w.s.OneOf) > len(w.subs)
 	for i, j := range p.partner {
-		if j < 0 || listsTwice && c.repeats(w, i) {
-			continue // no data fits it alone
+		if j < 0 {
+			continue
 		}
 		for _, k := range near.of(c, j, w.parts[i]) {
 			if c.work > most {
@@ -111,7 +102,7 @@ func (c *comparison) overlapping(p *pair, most int) {
 				continue
 			}
 			if f := former[k]; f >= 0 && (c.overlap(w.parts[i], w.parts[f], most) || c.overlap(w.parts[f], w.parts[i], most)) {
-				continue // they did before; tried looks for values that did not fit both
+				continue // they did before
 			}
 			known[[2]int{j, k}] = true
 			c.work += costOfValue
@@ -128,39 +119,22 @@ type neighbours struct {
 	unlisted []int
 	byValue  map[string][]int // those that list a value, and nothing else
 	index    *branchIndex
-
-	parts  []*shape
-	ofKind map[schema.ValueKind][]int // those of unlisted that may accept a kind of value, on first use
-	from   *shape                     // the writer's variant that ofFrom is about
-	ofFrom []int                      // those that may accept its objects
 }
 
-// neighbours returns the neighbours in a union, which are found once.
 func (c *comparison) neighbours(s *shape) *neighbours {
-	if s.near == nil {
-		s.near = c.newNeighbours(s)
-	}
-	return s.near
-}
-
-func (c *comparison) newNeighbours(s *shape) *neighbours {
-	n := &neighbours{
-		tags: c.tagsOf(s), byValue: map[string][]int{}, index: c.indexed(s.parts),
-		parts: s.parts, ofKind: map[schema.ValueKind][]int{},
-	}
+	n := &neighbours{tags: c.tagsOf(s), byValue: map[string][]int{}, index: c.indexed(s.parts)}
 	for k, part := range s.parts {
 		n.all = append(n.all, k)
 		if n.tags == nil || n.tags.of[k] == nil {
 			n.loose = append(n.loose, k)
 		}
-		values := valuesOf(part)
-		if values == nil || !c.scalar(part) {
-			values = nil
+		values := listing(part)
+		if values == nil {
 			n.unlisted = append(n.unlisted, k)
 		}
 		for _, v := range values {
 			c.work++
-			n.byValue[c.text(v)] = append(n.byValue[c.text(v)], k)
+			n.byValue[v.Canonical()] = append(n.byValue[v.Canonical()], k)
 		}
 	}
 	return n
@@ -169,10 +143,7 @@ func (c *comparison) newNeighbours(s *shape) *neighbours {
 // of returns the variants that may accept data that the writer's schema allows and the
 // variant j accepts.
 func (n *neighbours) of(c *comparison, j int, writer *shape) []int {
-	values := valuesOf(writer)
-	if !c.scalar(writer) {
-		values = nil
-	}
+	values := listing(writer)
 	switch {
 	case n.tags != nil && n.tags.of[j] != nil:
 		return n.loose
@@ -184,28 +155,8 @@ func (n *neighbours) of(c *comparison, j int, writer *shape) []int {
 	found := slices.Clone(n.unlisted)
 	for _, v := range values {
 		c.work++
-		found = append(found, n.byValue[c.text(v)]...)
+		found = append(found, n.byValue[v.Canonical()]...)
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
-}
-
-// accepting returns the variants that may accept a value: those that list it, and those that
-// list no values and have no other types.
-func (n *neighbours) accepting(c *comparison, v *schema.Value) []int {
-	among, known := n.ofKind[v.Kind]
-	if !known {
-		for _, k := range n.unlisted {
-			c.work++
-			types := n.parts[k].s.Types
-			if len(types) == 0 || slices.Contains(types, v.Kind.String()) || v.Kind == schema.NumberKind && slices.Contains(types, "integer") {
-				among = append(among, k)
-			}
-		}
-		n.ofKind[v.Kind] = among
-	}
-	found := slices.Concat(among, n.byValue[c.text(v)])
-	c.work += len(found)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -216,27 +167,25 @@ func (c *comparison) twice(p *pair, most int) {
 	writer := c.shape(p.writer.s)
 	values := valuesOf(writer)
 	if values == nil || !c.scalar(writer) {
-		c.twiceIf(p, c.neighbours(p.reader).all, func(part *shape) bool { return c.accepts(writer, part, most) })
+		c.twiceIf(p, func(part *shape) bool { return c.accepts(writer, part, most) })
 		return
 	}
-	near := c.neighbours(p.reader)
 	for _, v := range values {
 		one := []*schema.Value{v}
-		among := near.accepting(c, v)
-		if c.work > most || len(among) > 1 && c.twiceIf(p, among, func(part *shape) bool { return c.scalar(part) && c.fits(one, writer, part) }) {
+		if c.work > most || c.twiceIf(p, func(part *shape) bool { return c.scalar(part) && c.fits(one, writer, part) }) {
 			return
 		}
 	}
 }
 
-// twiceIf reports two of some variants that accept the same data, if there are two.
-func (c *comparison) twiceIf(p *pair, among []int, accepts func(part *shape) bool) bool {
+// twiceIf reports two variants that accept the same data, if there are two.
+func (c *comparison) twiceIf(p *pair, accepts func(part *shape) bool) bool {
 	r := p.reader
 	after := c.tagsOf(r)
 	first := -1
-	for _, k := range among {
+	for k, part := range r.parts {
 		switch {
-		case !accepts(r.parts[k]):
+		case !accepts(part):
 		case first < 0:
 			first = k
 		case !after.separate(first, k):
@@ -285,25 +234,43 @@ func (c *comparison) scalar(s *shape) bool {
 // valuesOf returns the values that a shape lists, alone or beside other keywords; nil if
 // it lists none.
 func valuesOf(s *shape) []*schema.Value {
-	if part := listingPart(s); part != nil {
-		return listing(part)
-	}
-	return nil
-}
-
-// listingPart returns the enum or const of a shape; nil if it has none.
-func listingPart(s *shape) *shape {
 	parts := []*shape{s}
 	if s.kind == combined && s.madeUp && s.op == allOf {
 		parts = s.parts
 	}
 	for _, part := range parts {
-		if listing(part) != nil {
-			return part
+		if values := listing(part); values != nil {
+			return values
 		}
 	}
 	return nil
 }
+
+// costOfValue is how many looks at a pair take as long as one check of a value.
+const costOfValue = 100
+
+// fits reports whether one of the values that a shape lists fits it and another shape.
+func (c *comparison) fits(values []*schema.Value, of, other *shape) bool {
+	if listed := listing(other); listed != nil && listing(of) != nil {
+		c.work += len(values) + len(listed)
+		return len(missing(values, listed)) < len(values)
+	}
+	if c.values == nil {
+		c.values = validator.New(c.policy == Generated)
+	}
+	return slices.ContainsFunc(values, func(v *schema.Value) bool {
+		c.work++
+		if name, ok := jsonTypes[other.kind]; ok && !hasType(v, name) {
+			return false
+		}
+		c.work += costOfValue
+		return c.values.Check(other.s, v) == validator.Valid && (of.kind != combined || c.values.Check(of.s, v) == validator.Valid)
+	})
+}
+
+// jsonTypes are the types of the shapes of one type. A constraint without a type is for
+// that type alone.
+var jsonTypes = map[kind]string{stringKind: "string", numberKind: "number", booleanKind: "boolean", nullKind: "null"}
 
 // accepts reports whether a reader with one shape accepts all data of another one; false
 // after most looks.

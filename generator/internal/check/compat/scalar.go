@@ -7,7 +7,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/generator/internal/finding"
 	"github.com/outboxgen/outboxgen/generator/internal/jsonvalue"
-	"github.com/outboxgen/outboxgen/generator/internal/normal"
 	"github.com/outboxgen/outboxgen/generator/internal/schema"
 )
 
@@ -70,19 +69,15 @@ func boundsOf(s *schema.Schema) bounds {
 
 func (c *comparison) numbers(p *pair) {
 	w, r := boundsOf(p.writer.s), boundsOf(p.reader.s)
-	if !c.sameEnd(p, 1) {
-		c.limit(p, "minimum", "minimum", w.minimum, r.minimum)
-		c.limit(p, "exclusive-minimum", "exclusiveMinimum", w.exclusiveMin, r.exclusiveMin)
-		if w.minimum != nil && r.minimum != nil {
-			c.flag(p, "exclusive-minimum", "exclusiveMinimum", w.minFlag, r.minFlag)
-		}
+	c.limit(p, "maximum", "maximum", w.maximum, r.maximum)
+	c.limit(p, "minimum", "minimum", w.minimum, r.minimum)
+	c.limit(p, "exclusive-maximum", "exclusiveMaximum", w.exclusiveMax, r.exclusiveMax)
+	c.limit(p, "exclusive-minimum", "exclusiveMinimum", w.exclusiveMin, r.exclusiveMin)
+	if w.maximum != nil && r.maximum != nil {
+		c.flag(p, "exclusive-maximum", "exclusiveMaximum", w.maxFlag, r.maxFlag)
 	}
-	if !c.sameEnd(p, -1) {
-		c.limit(p, "maximum", "maximum", w.maximum, r.maximum)
-		c.limit(p, "exclusive-maximum", "exclusiveMaximum", w.exclusiveMax, r.exclusiveMax)
-		if w.maximum != nil && r.maximum != nil {
-			c.flag(p, "exclusive-maximum", "exclusiveMaximum", w.maxFlag, r.maxFlag)
-		}
+	if w.minimum != nil && r.minimum != nil {
+		c.flag(p, "exclusive-minimum", "exclusiveMinimum", w.minFlag, r.minFlag)
 	}
 	c.multiple(p)
 	switch {
@@ -91,107 +86,6 @@ func (c *comparison) numbers(p *pair) {
 	case !p.writer.integer && p.reader.integer:
 		p.add("type-narrowed", p.writer.at, p.reader.at, "a number", "an integer")
 	}
-}
-
-// end is where the range of a number begins or ends.
-type end struct {
-	at      *big.Rat
-	open    bool
-	keyword string
-	text    string
-	mixed   bool // both keywords say something
-}
-
-// endOf returns the lower end of a number's range (sign 1), or the upper one (sign -1). ok is
-// false if there is none, or if it is too long to compare. For an integer, the first number
-// inside is the end.
-func endOf(s *shape, sign int) (e end, ok bool) {
-	b := boundsOf(s.s)
-	inclusive, exclusive, flag, keyword := b.minimum, b.exclusiveMin, b.minFlag, "inimum"
-	if sign < 0 {
-		inclusive, exclusive, flag, keyword = b.maximum, b.exclusiveMax, b.maxFlag, "aximum"
-	}
-	for _, of := range []struct {
-		n       *schema.Number
-		open    bool
-		keyword string
-	}{{inclusive, flag, "m" + keyword}, {exclusive, true, "exclusiveM" + keyword}} {
-		if of.n == nil {
-			continue
-		}
-		at, open := jsonvalue.Rational(of.n.Text), of.open
-		if at == nil {
-			return end{}, false
-		}
-		switch {
-		case s.integer && sign > 0:
-			at, open = new(big.Rat).SetInt(normal.Lowest(at, open)), false
-		case s.integer:
-			at, open = new(big.Rat).SetInt(normal.Highest(at, open)), false
-		}
-		next := end{at: at, open: open, keyword: of.keyword, text: of.n.Text}
-		if !ok || next.inside(e, sign) > 0 {
-			next.mixed = ok
-			e = next
-		} else {
-			e.mixed = true
-		}
-		ok = true
-	}
-	return e, ok
-}
-
-// inside returns 1 if e leaves fewer numbers than other, 0 for the same ones, -1 for more.
-func (e end) inside(other end, sign int) int {
-	switch order := e.at.Cmp(other.at) * sign; {
-	case order != 0:
-		return order
-	case e.open == other.open:
-		return 0
-	case e.open:
-		return 1
-	}
-	return -1
-}
-
-// says returns the end for a message about minimum or maximum.
-func (e end) says() string {
-	if strings.HasPrefix(e.keyword, "exclusive") {
-		return e.keyword + " " + e.text
-	}
-	return e.text
-}
-
-// sameEnd compares the ends of two ranges that different keywords name: generated readers
-// check the range, whatever names it. It returns false if the keywords are to be compared one
-// by one, as a registry does.
-func (c *comparison) sameEnd(p *pair, sign int) bool {
-	if !c.generated() || p.writer.integer != p.reader.integer {
-		return false
-	}
-	before, ok := endOf(p.writer, sign)
-	after, is := endOf(p.reader, sign)
-	if !ok || !is {
-		return false
-	}
-	fewer := after.inside(before, sign)
-	if fewer == 0 {
-		return true
-	}
-	if before.keyword == after.keyword && !before.mixed && !after.mixed {
-		return false
-	}
-	id := "minimum-"
-	if sign < 0 {
-		id = "maximum-"
-	}
-	if fewer*sign > 0 {
-		id += "increased"
-	} else {
-		id += "decreased"
-	}
-	p.add(id, at(p.writer.s, before.keyword), at(p.reader.s, after.keyword), before.says(), after.says())
-	return true
 }
 
 func (c *comparison) flag(p *pair, subject, keyword string, before, after bool) {
@@ -237,7 +131,7 @@ func (c *comparison) multiple(p *pair) {
 func (c *comparison) enums(p *pair) {
 	w, r := p.writer.s, p.reader.s
 	c.work += len(w.Enum) + len(r.Enum)
-	if gone := c.missing(w.Enum, r.Enum); len(gone) > 0 {
+	if gone := missing(w.Enum, r.Enum); len(gone) > 0 {
 		from := place{pos: gone[0].Pos, pointer: at(w, "enum").pointer, s: w, keyword: "enum"}
 		p.add("enum-value-removed", from, at(r, "enum"), list(gone))
 		if said := grows(r); c.direction == OldReadsNew && said != nil && *said {
@@ -251,7 +145,7 @@ func (c *comparison) enums(p *pair) {
 // moreValues reports the values that only the reader lists.
 func (c *comparison) moreValues(p *pair, before, after []*schema.Value) {
 	w, r := p.writer.s, p.reader.s
-	if more := c.missing(after, before); len(more) > 0 {
+	if more := missing(after, before); len(more) > 0 {
 		p.add("enum-value-added", p.writer.at, place{pos: more[0].Pos, pointer: at(r, "enum").pointer, s: r, keyword: "enum"}, list(more))
 		if c.direction == NewReadsOld {
 			p.differences[len(p.differences)-1].advice = enumAdvice(w, r)
@@ -298,32 +192,18 @@ func grows(s *schema.Schema) *bool {
 }
 
 // missing returns the values that others does not have.
-func (c *comparison) missing(values, others []*schema.Value) []*schema.Value {
-	return missing(values, others, c.text)
-}
-
-func missing(values, others []*schema.Value, text func(*schema.Value) string) []*schema.Value {
+func missing(values, others []*schema.Value) []*schema.Value {
 	has := make(map[string]bool, len(others))
 	for _, v := range others {
-		has[text(v)] = true
+		has[v.Canonical()] = true
 	}
 	var out []*schema.Value
 	for _, v := range values {
-		if !has[text(v)] {
+		if !has[v.Canonical()] {
 			out = append(out, v)
 		}
 	}
 	return out
-}
-
-// text returns the canonical text of a value, which is made once.
-func (c *comparison) text(v *schema.Value) string {
-	text, known := c.texts[v]
-	if !known {
-		text = v.Canonical()
-		c.texts[v] = text
-	}
-	return text
 }
 
 // list returns the first of some values, for a message.

@@ -53,7 +53,6 @@ type shape struct {
 	constants map[tag]string // of an object, on first use
 	tags      *tags          // of a union, on first use
 	tagsKnown bool
-	near      *neighbours // in a union, on first use
 }
 
 // place is a part of a schema file.

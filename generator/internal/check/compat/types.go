@@ -56,7 +56,7 @@ func (c *comparison) types(p *pair) {
 // listed compares a const with an enum that has its value. A registry never does.
 func (c *comparison) listed(p *pair) bool {
 	before, after := listing(p.writer), listing(p.reader)
-	if !c.generated() || before == nil || after == nil || len(c.missing(before, after)) > 0 {
+	if !c.generated() || before == nil || after == nil || len(missing(before, after)) > 0 {
 		return false
 	}
 	c.moreValues(p, before, after)
