@@ -188,17 +188,13 @@ var namespace = uuid.MustParse("5a0a36a3-1d0f-4f0a-9f2b-6f1c0d3f8f55")
 // id returns the event id of a record.
 func (o TopicOptions) id(m Message) (uuid.UUID, error) {
 	var text string
-	prefix := m.Topic + "\n"
 	if o.IDFrom != nil {
 		var err error
 		if text, err = o.IDFrom.read(m); err != nil {
 			return uuid.Nil, fmt.Errorf("read the event id: %w", err)
 		}
-	} else {
-		if text, _ = m.Header(headerEventID); text == "" {
-			text, _ = FromPosition(m)
-			prefix = "" // it has the topic
-		}
+	} else if text, _ = m.Header(headerEventID); text == "" {
+		text, _ = FromPosition(m)
 	}
 	if text == "" {
 		return uuid.Nil, remedied{fmt.Sprintf("the event has no id where TopicOptions.IDFrom of topic %s reads it", m.Topic),
@@ -213,7 +209,7 @@ func (o TopicOptions) id(m Message) (uuid.UUID, error) {
 			return id, nil
 		}
 	}
-	return uuid.NewSHA1(namespace, []byte(prefix+text)), nil
+	return uuid.NewSHA1(namespace, []byte(m.Topic+"\n"+text)), nil
 }
 
 // read calls a function of the service, which may panic.
@@ -238,8 +234,9 @@ func (r *Router) eventHeaders(m Message) []outbox.Header {
 	}
 	at, _ := m.Header(headerOccurredAt)
 	if _, err := time.Parse(time.RFC3339Nano, at); err != nil {
-		m = m.with(headerOccurredAt, m.Timestamp.UTC().Format(time.RFC3339Nano))
+		at = m.Timestamp.UTC().Format(time.RFC3339Nano)
 	}
+	m = m.with(headerOccurredAt, at) // the record may have several
 	return slices.DeleteFunc(slices.Clone(m.Headers), func(h outbox.Header) bool { return h.Key == headerSchemaVersion })
 }
 

@@ -128,7 +128,7 @@ func (f *follower) promote(t *table, to *index) *index {
 
 // indexNamed returns the index that a name currently means, or nil.
 func (f *follower) indexNamed(n sqltext.Name) *index {
-	f.indexes = slices.DeleteFunc(f.indexes, func(x *index) bool { return x.table != nil && !slices.Contains(f.tables, x.table) })
+	f.dropStrayIndexes()
 	in := func(fits func(x *index) bool) *index {
 		return last(f.indexes, func(x *index) bool { return x.Name == n.Name && fits(x) })
 	}
@@ -217,8 +217,14 @@ func (f *follower) copyIndexes(from *table, at Place) []*index {
 	return all
 }
 
+// dropStrayIndexes drops the indexes of tables that are gone.
+func (f *follower) dropStrayIndexes() {
+	f.indexes = slices.DeleteFunc(f.indexes, func(x *index) bool { return x.table != nil && !slices.Contains(f.tables, x.table) })
+}
+
 // taken reports whether a schema has something with the name of an index.
 func (f *follower) taken(schema, name string) bool {
+	f.dropStrayIndexes()
 	r := relation{schema, name}
 	return slices.ContainsFunc(f.indexes, func(x *index) bool { return x.Name == name && x.in() == schema }) ||
 		slices.ContainsFunc(f.tables, func(t *table) bool { return t.relation == r && !t.temporary }) || slices.Contains(f.others, r)

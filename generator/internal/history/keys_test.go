@@ -86,6 +86,10 @@ var keyCases = map[string]struct {
 		plain + `CREATE UNIQUE INDEX a ON event_outbox (aggregate_id) WHERE event_type = 'a'; CREATE UNIQUE INDEX b ON event_outbox (aggregate_id); ALTER TABLE event_outbox DROP COLUMN event_type;`,
 		[]string{"b index aggregate_id"},
 	},
+	"made again after the table was dropped": {
+		plain + `CREATE UNIQUE INDEX a ON event_outbox (aggregate_id); DROP TABLE event_outbox; ` + plain + `CREATE UNIQUE INDEX IF NOT EXISTS a ON event_outbox (aggregate_id);`,
+		[]string{"a index aggregate_id"},
+	},
 	"dropped with the table": {plain + `CREATE UNIQUE INDEX a ON event_outbox (aggregate_id); DROP TABLE event_outbox CASCADE; ` + plain, nil},
 	"renamed": {
 		plain + `CREATE UNIQUE INDEX a ON event_outbox (aggregate_id); ALTER INDEX a RENAME TO b; ALTER TABLE event_outbox ADD CONSTRAINT c UNIQUE (aggregate_id);

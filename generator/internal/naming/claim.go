@@ -166,7 +166,11 @@ func (n *Scheme) Claim(named *ir.Named, at Context) *Claim {
 	if owner == "" {
 		owner = goname.Exported(stem(s.Doc.Path))
 	}
-	c.wanted = []string{short, owner + short, owner + short + "Type"}
+	c.wanted = []string{short}
+	if named.SharedBy != "" && at.Part != "" { // a property may have the singular of this name
+		c.wanted = append(c.wanted, named.SharedBy+goname.Exported(at.Property+"_"+at.Part))
+	}
+	c.wanted = append(c.wanted, owner+short, owner+short+"Type")
 	if at.Ref != nil && at.Ref.Pointer != "" {
 		if full := goname.Exported(lastToken(at.Ref)); full != short {
 			c.full = full
@@ -186,7 +190,7 @@ func (n *Scheme) sharing(at Context) string {
 	if event := n.events[dataPlace{of.Doc, of.Pointer}]; event != "" {
 		return event
 	}
-	if !isDefinition(of.Pointer) {
+	if !isDefinition(of.Pointer) || n.version[of.Doc] != 0 { // each event may have a copy of its own
 		return ""
 	}
 	if of.Title != "" {

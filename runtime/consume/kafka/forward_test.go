@@ -110,8 +110,8 @@ func TestTheDeadLetterTopic(t *testing.T) {
 		want := []stored{
 			{Key: "k1", Value: "one", Headers: []string{"event_type=paid", "event_id=0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11"}, Letter: letter(0, 3, "*fmt.wrapError",
 				"consume: handle record "+b.topic+"/0@0 type=paid event_id=0199d2c4-7c1e-7b0a-9d52-0d5f3a1f4c11: order k1: refused: no stock")},
-			{Value: "not JSON", Headers: []string{"tenant=t1"}, Letter: letter(1, 1, "*fmt.wrapError", "consume: decode record "+b.topic+"/0@1: "+
-				"the body is not an event envelope: invalid character 'o' in literal null (expecting 'u'); regenerate from the producer's schema if it has a newer version, or skip the record")},
+			{Value: "not JSON", Headers: []string{"tenant=t1"}, Letter: letter(1, 1, "consume.remedied", "consume: decode record "+b.topic+"/0@1: there is no header event_type, "+
+				"and the body is not an event envelope: invalid character 'o' in literal null (expecting 'u'); if its producer does not use outboxgen, describe the topic with consume.ForTopic")},
 			{Key: "k3", Value: "three", Headers: []string{"event_type=paid"}, Letter: letter(2, 3, "*consume.PanicError", "consume: handle record "+b.topic+"/0@2 type=paid: panic: a bug")},
 			{Key: "k4", Value: string(big), Headers: []string{"event_type=paid"}, Letter: letter(3, 3, "*fmt.wrapError", "consume: handle record "+b.topic+"/0@3 type=paid: order k4: refused: no stock")},
 		}

@@ -28,7 +28,7 @@ func TestRedrive(t *testing.T) {
 			letter := deadletter.Letter{Topic: b.topic, Offset: int64(i), Group: "mailer", Attempts: 3, Error: "no", Timestamp: time.UnixMilli(1_790_000_000_000)}
 			records = append(records, &kgo.Record{
 				Topic: dead, Key: fmt.Append(nil, "k", i%3), Value: fmt.Append(nil, i),
-				Headers: letter.Headers([]kgo.RecordHeader{{Key: "event_type", Value: []byte(eventType)}, {Key: "event_id", Value: fmt.Append(nil, "id-", i)}}),
+				Headers: letter.Headers([]kgo.RecordHeader{{Key: "event_type", Value: []byte(eventType)}, {Key: "event_id", Value: []byte(eventID(i))}}),
 			})
 		}
 		records = slices.Insert(records, 1, &kgo.Record{Topic: dead, Value: []byte("from somewhere else")})
@@ -65,7 +65,7 @@ func TestRedrive(t *testing.T) {
 			func(c *deadletter.Config) { c.DryRun = true; c.Filter.EventType, c.Filter.Error = "paid", "NO" },
 			func(*deadletter.Config) {},
 			func(*deadletter.Config) {},
-			func(c *deadletter.Config) { c.Again = true; c.Filter.EventID = "id-2"; c.To = other },
+			func(c *deadletter.Config) { c.Again = true; c.Filter.EventID = eventID(2); c.To = other },
 		} {
 			ids, sum := redrive(change)
 			got = append(got, result{ids, sum})
@@ -75,7 +75,7 @@ func TestRedrive(t *testing.T) {
 			if i == 0 {
 				offset = 0
 			}
-			return fmt.Sprintf("id-%d %s at %d of mailer", i, []string{"paid", "sent"}[i%2], offset)
+			return fmt.Sprintf("%s %s at %d of mailer", eventID(i), []string{"paid", "sent"}[i%2], offset)
 		}
 		want := []result{
 			{[]string{id(1), id(3), id(5)}, deadletter.Summary{Chosen: 3, Unreadable: 1}},
@@ -93,16 +93,16 @@ func TestRedrive(t *testing.T) {
 		}
 		sent := b.values(b.topic, 6)
 		if d := cmp.Diff([]string{
-			"k1=1 event_type=sent event_id=id-1 outbox_redrive_group=mailer",
-			"k0=3 event_type=sent event_id=id-3 outbox_redrive_group=mailer",
-			"k1=4 event_type=paid event_id=id-4 outbox_redrive_group=mailer",
-			"k0=0 event_type=paid event_id=id-0 outbox_redrive_group=mailer",
-			"k2=2 event_type=paid event_id=id-2 outbox_redrive_group=mailer",
-			"k2=5 event_type=sent event_id=id-5 outbox_redrive_group=mailer",
+			"k1=1 event_type=sent event_id=" + eventID(1) + " outbox_redrive_group=mailer",
+			"k0=3 event_type=sent event_id=" + eventID(3) + " outbox_redrive_group=mailer",
+			"k1=4 event_type=paid event_id=" + eventID(4) + " outbox_redrive_group=mailer",
+			"k0=0 event_type=paid event_id=" + eventID(0) + " outbox_redrive_group=mailer",
+			"k2=2 event_type=paid event_id=" + eventID(2) + " outbox_redrive_group=mailer",
+			"k2=5 event_type=sent event_id=" + eventID(5) + " outbox_redrive_group=mailer",
 		}, sent); d != "" {
 			b.t.Errorf("what was sent (-want +got):\n%s", d)
 		}
-		elsewhere := stored{Key: "k2", Value: "2", Headers: []string{"event_type=paid", "event_id=id-2"},
+		elsewhere := stored{Key: "k2", Value: "2", Headers: []string{"event_type=paid", "event_id=" + eventID(2)},
 			Letter: deadletter.Letter{Topic: b.topic, Offset: 2, Timestamp: time.UnixMilli(1_790_000_000_000), Group: "mailer", Attempts: 3, Error: "no"}}
 		if d := cmp.Diff([]stored{elsewhere}, b.read(other, 1)); d != "" {
 			b.t.Errorf("what was sent elsewhere (-want +got):\n%s", d)
@@ -185,11 +185,13 @@ func TestDeadLettersAreHandledInTheEnd(t *testing.T) {
 func TestARecordThatWasSentBackKeepsItsID(t *testing.T) {
 	each(t, 1, func(b *bench) {
 		dead := b.k.NewTopic(b.t, "dead", 1)
-		if err := b.client.ProduceSync(b.t.Context(), &kgo.Record{Topic: b.topic, Key: []byte("k"), Value: []byte("{}")}).FirstErr(); err != nil {
+		// The producer's own event_id is the same in each record.
+		own := []kgo.RecordHeader{{Key: "event_id", Value: []byte("17")}}
+		if err := b.client.ProduceSync(b.t.Context(), &kgo.Record{Topic: b.topic, Key: []byte("k"), Value: []byte("{}"), Headers: own}).FirstErr(); err != nil {
 			b.t.Fatal(err)
 		}
 		seen := newLog()
-		router := consume.NewRouter(consume.ForTopic(b.topic, consume.TopicOptions{EventType: "paid"}))
+		router := consume.NewRouter(consume.ForTopic(b.topic, consume.TopicOptions{EventType: "paid", IDFrom: consume.FromPosition}))
 		router.Handle("paid", func(_ context.Context, m consume.Message) error {
 			id, err := m.EventID()
 			seen.add(id.String())
@@ -212,6 +214,9 @@ func TestARecordThatWasSentBackKeepsItsID(t *testing.T) {
 		}
 	})
 }
+
+// eventID returns the id of an event of the tests.
+func eventID(n int) string { return fmt.Sprintf("0199d2c4-7c1e-7b0a-9d52-%012d", n) }
 
 // dead makes a dead letter for each value.
 func (b *bench) dead(topic string, values ...[]byte) (records []*kgo.Record) {

@@ -85,9 +85,9 @@ func controllers(files fs.FS) []controller {
 			continue
 		}
 		switch {
-		case system[0] == "cgroup2":
+		case system[0] == "cgroup2" && !v2.exists: // later mounts may be those of the host
 			v2.root, v2.mount, v2.exists = fields[3], fields[4], true
-		case system[0] == "cgroup" && slices.Contains(strings.Split(system[2], ","), "memory"):
+		case system[0] == "cgroup" && !v1.exists && slices.Contains(strings.Split(system[2], ","), "memory"):
 			v1.root, v1.mount, v1.exists = fields[3], fields[4], true
 		}
 	}

@@ -114,7 +114,7 @@ func Read(headers []kgo.RecordHeader) (Letter, error) {
 		Topic: string(values[HeaderTopic]), Group: string(values[HeaderGroup]),
 		ErrorType: string(values[HeaderErrorType]), Error: string(values[HeaderError]), Stack: string(values[HeaderStack]),
 		Partition: int32(number(HeaderPartition, 4)), Offset: int64(number(HeaderOffset, 8)),
-		Timestamp: at(HeaderTimestamp), Attempts: int(number(HeaderAttempts, 4)), NotBefore: at(HeaderNotBefore),
+		Timestamp: time.UnixMilli(int64(number(HeaderTimestamp, 8))), Attempts: int(number(HeaderAttempts, 4)), NotBefore: at(HeaderNotBefore),
 	}
 	if err != nil {
 		return Letter{}, err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -321,7 +322,8 @@ func (r *redrive) send(ctx context.Context, p *progress, chosen, sending []*kgo.
 		var failed error
 		for i, err := range r.produce(ctx, sending[:n]) {
 			at := chosen[i].Offset
-			if errors.Is(err, kerr.MessageTooLarge) && n > 1 { // of the batch, perhaps not of the record
+			// It is too large for a batch, perhaps not alone. After one that failed, later ones must wait.
+			if errors.Is(err, kerr.MessageTooLarge) && n > 1 && failed == nil {
 				err = r.produce(ctx, sending[i:i+1])[0]
 			}
 			if err != nil {
@@ -355,7 +357,9 @@ func (r *redrive) produce(ctx context.Context, records []*kgo.Record) []error {
 			acknowledged.Done()
 		})
 	}
-	_ = r.client.Flush(ctx) // when ctx ends, each record fails
+	// Each record fails when ctx ends, as soon as it is known whether it was sent. Until then the
+	// client must try to send it, and without a flush it tries nothing.
+	_ = r.client.Flush(context.WithoutCancel(ctx))
 	acknowledged.Wait()
 	r.known[records[0].Topic] = true
 	return errs
@@ -461,7 +465,7 @@ func (r *redrive) back(record *kgo.Record, letter Letter) *kgo.Record {
 	if letter.Group != "" {
 		headers = append(headers, kgo.RecordHeader{Key: HeaderRedriveGroup, Value: []byte(letter.Group)})
 	}
-	if header(record, "event_id") == "" && header(record, HeaderRedrivePosition) == "" {
+	if uuid.Validate(header(record, "event_id")) != nil && header(record, HeaderRedrivePosition) == "" {
 		position := fmt.Sprintf("%s/%d/%d/%d", letter.Topic, letter.Partition, letter.Offset, letter.Timestamp.UnixMilli())
 		headers = append(headers, kgo.RecordHeader{Key: HeaderRedrivePosition, Value: []byte(position)})
 	}
