@@ -48,7 +48,7 @@ func TestRecordsOfOtherProducers(t *testing.T) {
 	}{
 		"by topic, without headers": {
 			options: consume.TopicOptions{EventType: "order.paid.v1"}, m: foreign(foreignOrder),
-			want: []handled{{uuid.MustParse("bb67ae5b-67e3-541a-b235-cafa8206d061"), at, order}},
+			want: []handled{{uuid.MustParse("1c21a8df-5803-5071-8ce1-3ebd33fe94f5"), at, order}},
 		},
 		"a header event_id": {
 			options: consume.TopicOptions{EventType: "order.paid.v1"}, m: foreign(foreignOrder, "event_id", eventID.String()),
@@ -247,7 +247,7 @@ func TestErrorsOfRecordsWithoutTypeOrID(t *testing.T) {
 		}
 	}
 	r := consume.NewRouter(consume.OnUnknown(consume.Fail), consume.ForTopic("vendor.orders", consume.TopicOptions{TypeFrom: consume.FromHeader("ce_type")}))
-	want := "consume: record vendor.orders/3@7 event_id=bb67ae5b-67e3-541a-b235-cafa8206d061: the record does not say its event type; " +
+	want := "consume: record vendor.orders/3@7 event_id=1c21a8df-5803-5071-8ce1-3ebd33fe94f5: the record does not say its event type; " +
 		"read the type from another place with TopicOptions.TypeFrom, or make the router with OnUnknown(Skip)"
 	if diff := cmp.Diff(want, r.Dispatch(t.Context(), foreign(`{}`)).Error()); diff != "" {
 		t.Errorf("no type under Fail (-want +got):\n%s", diff)

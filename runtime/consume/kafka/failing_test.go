@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -96,8 +97,10 @@ func TestFetchErrorsOfEveryKind(t *testing.T) {
 	t.Logf("in %v: %d polls with %d errors, %d fetches, %d lines", window, polls, consumer.Stats().FetchErrors, asked, logged)
 	await(t, "it is not ready", func() bool { return consumer.Ready() != nil }, log)
 	failing.Store(false)
-	await(t, "all is read", func() bool { return len(seen.list()) >= len(want) }, log)
-	if diff := cmp.Diff(sorted(want), sorted(seen.list())); diff != "" {
+	// A topic that is read anew may give records again.
+	distinct := func() []string { return slices.Compact(sorted(seen.list())) }
+	await(t, "all is read", func() bool { return len(distinct()) >= len(want) }, log)
+	if diff := cmp.Diff(sorted(want), distinct()); diff != "" {
 		t.Fatal(diff)
 	}
 	await(t, "it is ready", func() bool { return consumer.Ready() == nil }, log)
