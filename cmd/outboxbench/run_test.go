@@ -87,6 +87,7 @@ func TestExitCodesAndList(t *testing.T) {
 		"list": {exitcode.OK, `generate       1,000 event schemas
 drain-mark     rows wait; settle by UPDATE
 drain-delete   rows wait; settle by DELETE
+drain-log      rows wait in a log; settle by a cursor
 kafka-mark     as drain-mark, on a real Kafka
 kafka-delete   as drain-delete, on a real Kafka
 history-mark   as drain-mark, behind history

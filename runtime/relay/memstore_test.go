@@ -55,6 +55,9 @@ type memStore struct {
 	cache    int64    // how many numbers a session gets at a time; 0: one
 	sharers  []func() // end the sessions that hold the lease row FOR KEY SHARE
 	progress int64    // the last epoch that reported some
+
+	log    *memLog       // nil: the rows say what is settled
+	onDrop func(*memRow) // of a row whose partition is dropped
 }
 
 type memRow struct {
@@ -63,6 +66,7 @@ type memRow struct {
 	stamp       int64 // the column tx
 	published   bool
 	gone        bool // swept
+	dropped     bool // with its partition
 	created     time.Duration
 	publishedAt time.Duration
 	dead        bool

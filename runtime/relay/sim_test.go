@@ -62,6 +62,8 @@ type simOptions struct {
 	savepoints bool
 	delays     bool       // some events are delayed
 	chosen     bool       // rows name partitions, also such that their topic does not have
+	inLog      bool       // the outbox is a log
+	replaces   bool       // the sequence of a log is replaced
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
@@ -200,6 +202,10 @@ func (s *sim) step() {
 		s.delayer[s.rng.IntN(len(s.delayer))].step()
 		return
 	}
+	if s.replaces && !s.calm && s.chance(0.01) {
+		s.say("the sequence is replaced")
+		s.store.log.file++
+	}
 	if s.pauses && !s.calm && s.chance(0.01) {
 		s.pauseSome()
 	}
@@ -333,7 +339,7 @@ func (s *sim) fault() {
 func (s *sim) edit() {
 	var waiting []*memRow
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && !r.published && !r.gone {
+		if s.store.committed(r) && !r.published && !r.gone && (!s.inLog || s.store.log.copied[r.Seq]) {
 			waiting = append(waiting, r)
 		}
 	}
@@ -516,7 +522,15 @@ func (s *sim) finished() bool {
 			return s.blockedByDead(r)
 		}
 	}
-	return s.allMoved() && s.checkEnd()
+	return s.allMoved() && s.allShown() && s.checkEnd()
+}
+
+// allShown reports whether the cursor's base shows all that is published, so that it can be
+// replayed. Rows that wait must not keep it from that.
+func (s *sim) allShown() bool {
+	return !s.inLog || !slices.ContainsFunc(s.store.rows, func(r *memRow) bool {
+		return s.store.committed(r) && r.published && !s.store.log.known[r.Seq] && !s.store.visible(r, s.store.at(s.store.log.cursor.Base))
+	})
 }
 
 // blockedByDead is for the block policy: rows behind a dead row wait.

@@ -1,0 +1,224 @@
+-- The outbox as a log: rows are only inserted. One row is one event to publish. Defaults
+-- are evaluated in the order of the columns. tx is before seq, so that a row's transaction
+-- has its id before the row has its number.
+--
+-- The partitions are ranges of id, because an insert does nothing if its id is there: that
+-- needs a unique index on id alone. A UUIDv7 begins with a time in milliseconds, so a range
+-- of ids is a range of time. Rows with other ids go to event_outbox_other. The default of
+-- id is a UUIDv7.
+CREATE TABLE event_outbox (
+    id              uuid         NOT NULL DEFAULT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+                                     PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                                     FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid,
+    aggregate_id    varchar(255) NOT NULL,
+    aggregate_type  varchar(100) NOT NULL,
+    event_type      varchar(255) NOT NULL,
+    event_data      json,
+    event_key       varchar(255),
+    created_at      timestamptz  NOT NULL DEFAULT now(),
+    tx              xid8         NOT NULL DEFAULT pg_current_xact_id(),
+    seq             bigint       NOT NULL GENERATED ALWAYS AS IDENTITY,
+    topic           varchar(255) NOT NULL,
+    headers         json,
+    partition       integer      CHECK (partition >= 0),
+    PRIMARY KEY (id),
+    CONSTRAINT event_outbox_tombstone
+        CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
+) PARTITION BY RANGE (id);
+
+CREATE INDEX ix_event_outbox_seq ON event_outbox (seq);
+CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
+
+CREATE TABLE event_outbox_other PARTITION OF event_outbox DEFAULT;
+
+-- The relay makes and drops partitions with these functions. They run with the rights of
+-- the owner of the tables, because only the owner of a table can do that. The role of the
+-- relay may call them and has no other right to change tables.
+--
+-- They wait for a lock at most 100 ms, because writers wait behind them. Each call is about
+-- one day, so that no lock is held for long, and says what it did.
+DO $$
+DECLARE
+    place text := (SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE c.oid = 'event_outbox'::regclass);
+    parent text := (SELECT place || '.' || c.relname FROM pg_class AS c WHERE c.oid = 'event_outbox'::regclass);
+BEGIN
+    -- The lowest UUIDv7 of a time.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_id_at(at timestamptz) RETURNS uuid
+        LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS
+        $f$ SELECT (lpad(to_hex((extract(epoch FROM $1) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $f$
+    $outer$, place);
+
+    -- Makes the partition of a day, so many days after today. It returns
+    --   there     if there is one,
+    --   made      if it made it,
+    --   again     if it did one step, and has to be called again,
+    --   rows      if event_outbox_other has rows of the day, so there can be no partition,
+    --   near      if event_outbox_other is large, and the day is too near for the steps,
+    --   locked    if another session has a lock, and
+    --   stranger  if a table has the partition's name and is none.
+    --
+    -- ATTACH looks at all rows of event_outbox_other while nobody can insert into it, unless a
+    -- constraint says that there are none of the day. So if it is large, a constraint is added
+    -- without looking, then validated, which keeps nobody waiting, and dropped when the partition
+    -- is there. Meanwhile it refuses rows of the day. So that is done two days before at the
+    -- latest, and a constraint that is left over from a relay that was killed is dropped by then.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_make_partition(ahead integer) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+    $outer$, place, format($body$
+        DECLARE
+            parent CONSTANT text := %2$L;
+            other CONSTANT text := parent || '_other';
+            day CONSTANT date := current_date + ahead;
+            part CONSTANT text := parent || '_d' || to_char(day, 'YYYYMMDD');
+            low CONSTANT uuid := %1$s.event_outbox_id_at(day::timestamptz);
+            high CONSTANT uuid := %1$s.event_outbox_id_at((day + 1)::timestamptz);
+            none CONSTANT name := 'none_of_' || to_char(day, 'YYYYMMDD');
+            valid CONSTANT boolean := (SELECT c.convalidated FROM pg_constraint AS c WHERE c.conrelid = other::regclass AND c.conname = none);
+            large CONSTANT boolean := pg_relation_size(other::regclass) > 8 * 1024 * 1024;
+            former name;
+        BEGIN
+            IF ahead IS NULL OR ahead NOT BETWEEN 0 AND 100 THEN
+                RAISE EXCEPTION 'ahead is %%: it must be from 0 to 100', ahead USING ERRCODE = 'invalid_parameter_value';
+            END IF;
+            FOR former IN
+                SELECT c.conname FROM pg_constraint AS c
+                WHERE c.conrelid = other::regclass AND c.conname ~ '^none_of_[0-9]{8}$' AND c.conname <> none
+                  AND c.conname < 'none_of_' || to_char(current_date + 2, 'YYYYMMDD')
+            LOOP
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, former);
+            END LOOP;
+            IF to_regclass(part) IS NOT NULL THEN
+                IF NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass) THEN
+                    RETURN 'stranger';
+                END IF;
+                IF valid IS NOT NULL THEN
+                    EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+                END IF;
+                RETURN 'there';
+            END IF;
+            IF valid THEN
+                NULL; -- attach it
+            ELSIF valid IS NOT NULL AND ahead >= 2 THEN
+                EXECUTE format('ALTER TABLE %%s VALIDATE CONSTRAINT %%I', other, none);
+                RETURN 'again';
+            ELSIF valid IS NOT NULL THEN
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+                RETURN 'near';
+            ELSIF EXISTS (SELECT FROM ONLY %2$s_other AS o WHERE o.id >= low AND o.id < high) THEN
+                RETURN 'rows';
+            ELSIF large AND ahead >= 2 THEN
+                EXECUTE format('ALTER TABLE %%s ADD CONSTRAINT %%I CHECK (id < %%L OR id >= %%L) NOT VALID', other, none, low, high);
+                RETURN 'again';
+            ELSIF large THEN
+                RETURN 'near';
+            END IF;
+            EXECUTE format('CREATE TABLE %%s (LIKE %%s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE%%s)', part, parent,
+                           CASE WHEN current_setting('server_version_num')::integer >= 140000 THEN ' INCLUDING COMPRESSION' ELSE '' END);
+            EXECUTE format('ALTER TABLE %%s ATTACH PARTITION %%s FOR VALUES FROM (%%L) TO (%%L)', parent, part, low, high);
+            IF valid THEN
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+            END IF;
+            RETURN 'made';
+        EXCEPTION
+            WHEN check_violation THEN
+                IF valid IS NOT NULL THEN
+                    EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT IF EXISTS %%I', other, none);
+                END IF;
+                RETURN 'rows';
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
+        END
+    $body$, place, parent));
+
+    -- Drops the partition of a day that ended longer ago than keep, if every row is behind the
+    -- cursor, was published longer ago than keep, and none waits. It returns
+    --   dropped    if it did,
+    --   young      if the day has not ended so long ago, or a row was published later,
+    --   absent     if there is no such partition,
+    --   unsettled  if the cursor is not past every row,
+    --   waiting    if a row waits that the cursor has passed, and
+    --   locked     if another session has a lock.
+    --
+    -- It looks twice: before it asks for the locks, because writers wait behind that, and with
+    -- the locks. Then no transaction is open that has inserted a row, and no cursor is written
+    -- that sets a row of the partition aside. It reads the cursor before it looks for rows that
+    -- wait: a row that this cursor has passed, and that is neither there nor in
+    -- event_outbox_failed, is published. For that each statement must see what was committed
+    -- before it, as under READ COMMITTED.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_drop_partition(day date, keep interval) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+    $outer$, place, format($body$
+        DECLARE
+            parent CONSTANT text := %2$L;
+            part CONSTANT text := parent || '_d' || to_char(day, 'YYYYMMDD');
+            low CONSTANT uuid := %1$s.event_outbox_id_at(day::timestamptz);
+            high CONSTANT uuid := %1$s.event_outbox_id_at((day + 1)::timestamptz);
+            base pg_snapshot;
+            unsettled boolean;
+            newest xid8;
+            shown pg_snapshot;
+            held xid8[];
+            published timestamptz;
+        BEGIN
+            IF current_setting('transaction_isolation') <> 'read committed' THEN
+                RAISE EXCEPTION 'this works only under READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
+            END IF;
+            IF NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass) THEN
+                RETURN 'absent';
+            END IF;
+            IF (day + 1)::timestamptz > now() - greatest(keep, interval '0') THEN
+                RETURN 'young';
+            END IF;
+            FOR look IN 1 .. 2 LOOP
+                IF look = 2 THEN
+                    EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', parent);
+                    EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', part);
+                END IF;
+                base := (SELECT c.base FROM %2$s_cursor AS c ORDER BY c.n DESC LIMIT 1);
+                EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %%s AS o WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1))', part)
+                INTO unsettled USING base;
+                IF base IS NULL OR unsettled THEN
+                    RETURN 'unsettled';
+                END IF;
+                IF EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at IS NULL AND l.id >= low AND l.id < high) THEN
+                    RETURN 'waiting';
+                END IF;
+                -- The first tick that shows all transactions with rows here shows all rows that did not
+                -- wait. One that was open for long may have a low id and end after that with the highest
+                -- one. So those with rows here that were still open are looked for. Without such a tick,
+                -- the rows were published just now.
+                EXECUTE format('SELECT o.tx FROM ONLY %%s AS o ORDER BY o.tx DESC LIMIT 1', part) INTO newest;
+                shown := (SELECT k.shown FROM %2$s_tick AS k WHERE k.below > newest ORDER BY k.below, k.n LIMIT 1);
+                EXECUTE format('SELECT array_agg(x) FROM pg_snapshot_xip($1) AS x WHERE EXISTS (SELECT FROM ONLY %%s AS o WHERE o.tx = x OFFSET 0)', part)
+                INTO held USING shown;
+                published := coalesce((SELECT k.published_at FROM %2$s_tick AS k
+                                       WHERE k.below > newest
+                                         AND NOT EXISTS (SELECT FROM unnest(held) AS x WHERE NOT pg_visible_in_snapshot(x, k.shown))
+                                       ORDER BY k.below, k.n LIMIT 1), now());
+                IF newest IS NOT NULL AND published > now() - greatest(keep, interval '0')
+                   OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at > now() - greatest(keep, interval '0') AND l.id >= low AND l.id < high) THEN
+                    RETURN 'young';
+                END IF;
+            END LOOP;
+            -- Each row was created before that tick.
+            IF newest IS NOT NULL THEN
+                INSERT INTO %2$s_deleted AS d (created_at) VALUES (published)
+                ON CONFLICT (one) DO UPDATE SET created_at = greatest(d.created_at, excluded.created_at);
+            END IF;
+            EXECUTE format('DROP TABLE %%s', part);
+            RETURN 'dropped';
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
+        END
+    $body$, place, parent));
+
+    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval) FROM PUBLIC', place);
+END
+$$;
+
+SELECT event_outbox_make_partition(d) FROM generate_series(0, 7) AS d;

@@ -1,0 +1,316 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// LogStore is the store of an outbox that is a log: its rows are only inserted, and a cursor says
+// which are published. The package documentation has more. Connecting, the lease and delayed
+// events are those of a [Store].
+type LogStore struct {
+	*Store
+
+	mu sync.Mutex
+	of *logTerm // of the current or last term; nil: none yet
+
+	partitions partitions
+	gone       int64 // the seq after which forgetGone looks next
+
+	asideRows int // see logAsideRows
+}
+
+var (
+	_ relay.Store        = (*LogStore)(nil)
+	_ relay.Delayer      = (*LogStore)(nil)
+	_ relay.Idler        = (*LogStore)(nil)
+	_ relay.Tidier       = (*LogStore)(nil)
+	_ relay.Maintainer   = (*LogStore)(nil)
+	_ relay.Pauser       = (*LogStore)(nil)
+	_ relay.ReleaseHints = (*LogStore)(nil)
+)
+
+// logAsideRows is how many rows may be read past the cursor before those that wait are set
+// aside. It is more than a relay has in memory by default, so rows are rarely set aside that
+// are only about to be sent.
+const logAsideRows = 32_768
+
+// NewLogStore returns a store of a log. It does not connect. Config.Mode has no effect. The error
+// names the invalid field of the configuration.
+func NewLogStore(cfg Config) (*LogStore, error) {
+	s, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	l := &LogStore{Store: s, asideRows: logAsideRows}
+	s.checks, s.shape = l.logChecks(), &logShape
+	s.unread = logUnread
+	return l, nil
+}
+
+// Settings returns the settings that all relays of an outbox must share.
+func (s *LogStore) Settings() map[string]string { return map[string]string{"store": "log"} }
+
+// logTerm is what a term knows of the log.
+type logTerm struct {
+	term    *term
+	writing chan struct{} // holds a token while no cursor is being written
+
+	mu        sync.Mutex
+	w         *logcursor.Window
+	n         int64            // of the last cursor row that was tried to be written
+	floor     int64            // any later snapshot shows every row up to this seq
+	floors    map[string]int64 // of some snapshots
+	baseFloor int64            // of the cursor's base, and so of every later snapshot
+	ends      map[string]int64 // the highest seq when a snapshot was read first
+	topics    map[string]string
+	noted     string // the snapshot of the last tick in the history
+	notedAt   time.Time
+	// where the cursor belongs
+	system, database, file int64
+	standing               int64    // of the sequence
+	low                    lowWater // how floor is found; only safe, asked and open
+	// unsure is true while it is not known whether a settlement with failures was recorded.
+	// Then only its repetition may write.
+	unsure bool
+	// nothingWaits is true if no row waits behind the cursor with a seq after waitsAfter.
+	nothingWaits bool
+	waitsAfter   int64
+}
+
+// logOf returns the state of the current term, and reads the cursor if it is new. The cursor
+// is read in the term: the last settlement of the former leader has ended by then.
+func (s *LogStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of != nil && s.of.term == t {
+		return s.of, nil
+	}
+	row, err := storedCursor(ctx, se)
+	if err != nil {
+		return nil, err
+	}
+	cursor, floor, err := s.readCursor(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	if cursor, floor, err = s.findBelow(ctx, se, cursor, floor); err != nil {
+		return nil, err
+	}
+	lt := &logTerm{
+		term: t, writing: make(chan struct{}, 1), w: logcursor.New(cursor), n: row.N, floor: floor,
+		baseFloor: floor, floors: map[string]int64{}, ends: map[string]int64{}, topics: map[string]string{},
+		system: row.SystemNow, database: row.DatabaseNow, file: row.SequenceFileNow, standing: row.Standing, noted: cursor.Base,
+	}
+	lt.low.safe = floor
+	lt.writing <- struct{}{}
+	s.of = lt
+	return lt, nil
+}
+
+// storedCursor reads the stored cursor.
+func storedCursor(ctx context.Context, se *session) (pgdb.LogCursorRow, error) {
+	row, err := se.q.LogCursor(ctx)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return row, &relay.SetupError{
+			Problem: "event_outbox_cursor has no row, so nothing says which rows are published",
+			Remedy:  adoptRemedy,
+		}
+	case isLockTimeout(err):
+		return row, errSequenceLocked
+	case err != nil:
+		return row, fmt.Errorf("read the cursor: %w", err)
+	}
+	return row, nil
+}
+
+const adoptRemedy = "stop the relays, and say with `outboxrelay store adopt` from where to send again"
+
+// readCursor returns what a stored cursor means here.
+func (s *LogStore) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c logcursor.Cursor, floor int64, err error) {
+	belongs := row.System != 0
+	switch {
+	case belongs && (row.System != row.SystemNow || row.Database != row.DatabaseNow):
+		return c, 0, &relay.SetupError{
+			Problem: "the cursor of the log is that of another database: a dump was restored, or the server was upgraded, " +
+				"so its transaction ids mean nothing here",
+			Remedy: adoptRemedy,
+		}
+	case row.NextTx < row.BaseTx:
+		return c, 0, &relay.SetupError{
+			Problem: fmt.Sprintf("the cursor of the log has transaction id %d, and the server's next one is lower (%d)", row.BaseTx, row.NextTx),
+			Remedy:  adoptRemedy,
+		}
+	}
+	ahead, err := logcursor.Decode(row.Ahead)
+	if err != nil {
+		return c, 0, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
+	}
+	c = logcursor.Cursor{Base: row.Base, Shown: row.Shown, Seq: row.Seq, Ahead: ahead}
+	if belongs && row.SequenceFile != row.SequenceFileNow || row.Standing < highestOf(c, row.Floor) {
+		return s.distrust(ctx, c), 0, nil
+	}
+	return c, row.Floor, nil
+}
+
+// highestOf returns the highest seq that a cursor is about.
+func highestOf(c logcursor.Cursor, floor int64) int64 {
+	highest := max(c.Seq, floor)
+	if n := len(c.Ahead); n > 0 {
+		highest = max(highest, c.Ahead[n-1])
+	}
+	return highest
+}
+
+// distrust returns what a cursor says about snapshots. Numbers of rows mean nothing if new rows
+// have numbers that others had.
+func (s *LogStore) distrust(ctx context.Context, c logcursor.Cursor) logcursor.Cursor {
+	s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; rows that were sent since the last complete tick are sent again",
+		slog.String("lease", s.cfg.Name))
+	return logcursor.Cursor{Base: c.Base}
+}
+
+// belowRows is how many rows are looked at for a number that is too low.
+const belowRows = 10_000
+
+// findBelow looks for rows that base does not show and that have a number below the floor: the
+// sequence was set back, and has passed the floor again. It looks at those that were inserted
+// first after base was taken.
+func (s *LogStore) findBelow(ctx context.Context, se *session, c logcursor.Cursor, floor int64) (logcursor.Cursor, int64, error) {
+	lowest, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{Base: c.Base, MaxRows: belowRows})
+	switch {
+	case err != nil:
+		return c, 0, fmt.Errorf("look for rows below the floor: %w", err)
+	case lowest == 0 || lowest > floor:
+		return c, floor, nil
+	}
+	return s.distrust(ctx, c), 0, nil
+}
+
+// inLog is inTerm with the state of the log.
+func (s *LogStore) inLog(ctx context.Context, what string, fn func(*term, *session, *logTerm) error) error {
+	return s.inTerm(ctx, what, func(t *term, se *session) error {
+		lt, err := s.logOf(ctx, t, se)
+		if err != nil {
+			return err
+		}
+		return fn(t, se, lt)
+	})
+}
+
+// Snapshot takes a snapshot of the database. The first one of a term is given until the backlog
+// was read, because the answer with it may be lost.
+func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
+	var taken relay.Snapshot
+	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {
+		lt.mu.Lock()
+		floor := lt.floor // true of every snapshot from now on
+		lt.mu.Unlock()
+		var filled string
+		var flushed bool
+		var err error
+		if taken, filled, flushed, err = s.takeSnapshot(ctx, se); err != nil {
+			return err
+		}
+		parsed, err := parseSnapshot(taken)
+		if err != nil {
+			return err
+		}
+		if err := t.advance(parsed, filled, flushed); err != nil {
+			return err
+		}
+		// After the snapshot: it shows no row with a number of another sequence.
+		place, err := se.q.LogPlace(ctx)
+		if isLockTimeout(err) {
+			err = errSequenceLocked
+		}
+		if err != nil {
+			return err
+		}
+		lt.mu.Lock()
+		defer lt.mu.Unlock()
+		if place.File != lt.file || place.Standing < lt.standing {
+			return fmt.Errorf("the sequence of event_outbox.seq was replaced or set back, so that seqs come again: %w", relay.ErrLeaseLost)
+		}
+		lt.standing = place.Standing
+		if first := lt.w.First(); first != "" {
+			taken = relay.Snapshot(first)
+		} else {
+			lt.floors[string(taken)] = floor
+			lt.w.Took(string(taken))
+		}
+		if !lt.w.Begun() {
+			lt.w.Begin(string(taken))
+		}
+		return nil
+	})
+	return taken, err
+}
+
+// hashKey is what the window keeps of a key.
+func hashKey(key *string) uint64 {
+	h := fnv.New64a()
+	if key != nil {
+		_, _ = h.Write([]byte(*key))
+	}
+	return h.Sum64()
+}
+
+// noteRows returns what the window keeps of rows. known has the seqs of those that are known, by
+// id. It requires lt.mu.
+func (lt *logTerm) noteRows(rows []relay.Row, known map[uuid.UUID]int64) []logcursor.Row {
+	out := make([]logcursor.Row, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		topic, seen := lt.topics[r.Topic]
+		if !seen {
+			if len(lt.topics) > mostTopics {
+				clear(lt.topics)
+			}
+			topic = r.Topic
+			lt.topics[topic] = topic
+		}
+		seq, is := known[r.ID]
+		out[i] = logcursor.Row{Seq: r.Seq, ID: r.ID, Topic: topic, Key: hashKey(r.Key), Known: is && seq == r.Seq}
+	}
+	return out
+}
+
+// mostTopics limits the topics of which one copy of the name is kept.
+const mostTopics = 10_000
+
+// floorOf returns up to which seq a snapshot shows every row. It requires lt.mu.
+func (lt *logTerm) floorOf(snapshot string) int64 { return max(lt.baseFloor, lt.floors[snapshot]) }
+
+// forget drops what is known about snapshots that are not needed any more. It requires
+// lt.mu.
+func (lt *logTerm) forget() {
+	const few = 64
+	if len(lt.floors) < few && len(lt.ends) < few {
+		return
+	}
+	to, _, _ := lt.w.Unread()
+	for s := range lt.floors {
+		if s != lt.w.Base() && s != lt.w.From() && s != to {
+			delete(lt.floors, s)
+		}
+	}
+	for s := range lt.ends {
+		if s != lt.w.From() && s != to {
+			delete(lt.ends, s)
+		}
+	}
+}
